@@ -1,0 +1,188 @@
+"""One tree of errors. Every leaf that a call can raise says what the worker does next.
+
+LabeltuiError                      a sentence: what, where, what to do
+├── UsageError                     the person asked for something that cannot be
+│   ├── SourceError                the emails cannot be read
+│   ├── TaskError                  the task file is wrong
+│   ├── ExportError                the labels cannot be written there
+│   ├── KeysError                  keys.toml or a secret is unusable
+│   └── RunNotFoundError
+├── RunBusyError                   another worker holds the run
+├── RunLostError                   this worker no longer owns the run: write nothing more
+├── RunFileError                   the run file is damaged, or from a newer version
+├── QuotaFileError                 quota.db is damaged, locked, read-only, or from a newer version
+├── NoUsableKeyError
+└── CallError                      one call to the model failed; ``.remedy`` says what follows
+    ├── RateLimitedError           WAIT        that (organization, model) waits as long as told
+    ├── CapacityError              BACK_OFF    short jittered wait
+    ├── ServerFailedError          BACK_OFF
+    ├── CallTimeoutError           BACK_OFF
+    ├── ConnectionFailedError      BACK_OFF
+    ├── KeyRefusedError            CHANGE_KEY  out until a person acts
+    ├── OrganizationRestrictedError CHANGE_KEY every key of it is out
+    ├── TooLargeError              GIVE_UP     this email is too long for this quota
+    ├── RequestRefusedError        GIVE_UP     the server refuses this request as it is
+    └── ModelGoneError             STOP_RUN
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum, auto
+from typing import ClassVar
+
+from core.model import Outcome
+
+
+class LabeltuiError(Exception):
+    """The root. ``str(error)`` is fit to be shown: what happened, where, and what to do about it."""
+
+
+class UsageError(LabeltuiError):
+    """The person asked for something that cannot be done as asked."""
+
+
+class SourceError(UsageError):
+    """The emails cannot be read from that source."""
+
+
+class TaskError(UsageError):
+    """The task file is missing, malformed or contradicts itself."""
+
+
+class ExportError(UsageError):
+    """The labels cannot be written to that file."""
+
+
+class KeysError(UsageError):
+    """A key, an alias or ``keys.toml`` is unusable."""
+
+
+class RunNotFoundError(UsageError):
+    """No run of that name, and no run file at that path."""
+
+
+class RunBusyError(LabeltuiError):
+    """Another process holds the run's lock."""
+
+
+class RunLostError(LabeltuiError):
+    """Another epoch has begun: this process must write nothing more to the run."""
+
+
+class RunFileError(LabeltuiError):
+    """The run file cannot be read or is from a newer labeltui."""
+
+
+class QuotaFileError(LabeltuiError):
+    """``quota.db`` cannot be read or written, or is from a newer labeltui."""
+
+
+class NoUsableKeyError(LabeltuiError):
+    """There is no key that could be asked with, now or after any wait."""
+
+
+class Remedy(Enum):
+    """What the worker does after a failed call."""
+
+    WAIT = auto()
+    BACK_OFF = auto()
+    CHANGE_KEY = auto()
+    GIVE_UP = auto()
+    STOP_RUN = auto()
+
+
+class CallError(LabeltuiError):
+    """One call failed.
+
+    ``status`` is the HTTP status or None where there was no response; ``code`` the API's own word for it; ``headers``
+    have names in lower case; ``request_id`` is empty where unknown.
+    """
+
+    remedy: ClassVar[Remedy]
+    outcome: ClassVar[Outcome]
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        code: str = "",
+        headers: Mapping[str, str] | None = None,
+        request_id: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.headers: Mapping[str, str] = headers or {}
+        self.request_id = request_id
+
+
+class RateLimitedError(CallError):
+    """429: a quota of the (organization, model) is spent."""
+
+    remedy = Remedy.WAIT
+    outcome = Outcome.RATE_LIMITED
+
+
+class CapacityError(CallError):
+    """498: the provider has no room at this moment; no quota is spent."""
+
+    remedy = Remedy.BACK_OFF
+    outcome = Outcome.CAPACITY
+
+
+class ServerFailedError(CallError):
+    """5xx, or a body that is not what the API promises."""
+
+    remedy = Remedy.BACK_OFF
+    outcome = Outcome.SERVER_ERROR
+
+
+class CallTimeoutError(CallError):
+    """No answer within the time allowed."""
+
+    remedy = Remedy.BACK_OFF
+    outcome = Outcome.TIMEOUT
+
+
+class ConnectionFailedError(CallError):
+    """No connection, or one that broke."""
+
+    remedy = Remedy.BACK_OFF
+    outcome = Outcome.CONNECTION
+
+
+class KeyRefusedError(CallError):
+    """401 or 403: the key is revoked, mistyped or lacks permission."""
+
+    remedy = Remedy.CHANGE_KEY
+    outcome = Outcome.UNAUTHORIZED
+
+
+class OrganizationRestrictedError(CallError):
+    """400 ``organization_restricted``: every key of that organization is out."""
+
+    remedy = Remedy.CHANGE_KEY
+    outcome = Outcome.RESTRICTED
+
+
+class TooLargeError(CallError):
+    """413: larger than the quota's window will ever be."""
+
+    remedy = Remedy.GIVE_UP
+    outcome = Outcome.TOO_LARGE
+
+
+class RequestRefusedError(CallError):
+    """400, 422 and the like: the server will not take this request as it is."""
+
+    remedy = Remedy.GIVE_UP
+    outcome = Outcome.BAD_REQUEST
+
+
+class ModelGoneError(CallError):
+    """The model is unknown, decommissioned or not open to this account: the run cannot go on."""
+
+    remedy = Remedy.STOP_RUN
+    outcome = Outcome.MODEL_GONE

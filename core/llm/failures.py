@@ -1,0 +1,149 @@
+"""What a server's refusal means for the run: (status, body) in, one leaf of the error tree out.
+
+Pure, so that it is tested as a table; the client adds what only the SDK can know (timeouts, broken connections).
+The order of the rules is the order of trust: the API's own code word first, the status second, the wording last.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from core.errors import (
+    CallError,
+    CallTimeoutError,
+    CapacityError,
+    KeyRefusedError,
+    ModelGoneError,
+    OrganizationRestrictedError,
+    RateLimitedError,
+    RequestRefusedError,
+    ServerFailedError,
+    TooLargeError,
+)
+from core.text import one_line
+
+MESSAGE_LIMIT = 500
+
+_BY_CODE: dict[str, type[CallError]] = {
+    "organization_restricted": OrganizationRestrictedError,
+    # The organization's spend limit is reached: no key of it is served until a person raises it or the month ends.
+    "blocked_api_access": OrganizationRestrictedError,
+    "model_decommissioned": ModelGoneError,
+    "model_not_found": ModelGoneError,
+    "invalid_api_key": KeyRefusedError,
+    "capacity_exceeded": CapacityError,
+    "context_length_exceeded": TooLargeError,
+    "request_too_large": TooLargeError,
+}
+_BY_STATUS: dict[int, type[CallError]] = {
+    401: KeyRefusedError,
+    402: KeyRefusedError,
+    403: KeyRefusedError,
+    404: ModelGoneError,
+    405: ModelGoneError,
+    408: CallTimeoutError,
+    409: ServerFailedError,
+    410: ModelGoneError,
+    413: TooLargeError,
+    424: ServerFailedError,
+    425: ServerFailedError,
+    429: RateLimitedError,
+    498: CapacityError,
+    499: ServerFailedError,
+}
+_TOO_LARGE = {
+    400: re.compile(r"context length|context window|reduce (?:the|your) (?:message|prompt|length)", re.IGNORECASE),
+    422: re.compile(r"context length|context window", re.IGNORECASE),
+    # No wait helps here, whatever the status says.
+    429: re.compile(r"request too large", re.IGNORECASE),
+}
+_ADVICE: dict[type[CallError], str] = {
+    KeyRefusedError: "Check the key with `labeltui keys test`, or add another.",
+    OrganizationRestrictedError: "Every key of that organization is out until its owner settles it.",
+    ModelGoneError: "Check the model's name, the account's access to it and the base URL.",
+    TooLargeError: "This email is longer than the quota or the model allows.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a server says when it refuses: a ``message``, its own ``code`` word and a ``type``, each maybe empty."""
+
+    message: str = ""
+    code: str = ""
+    type: str = ""
+
+
+def read_refusal(body: object) -> Refusal:
+    """The refusal in a decoded body, in Groq's form (``{"error": {…}}``) or in the forms that other servers use."""
+    if isinstance(body, str):
+        return Refusal(body)
+    if not isinstance(body, dict):
+        return Refusal()
+    error: Any = body.get("error", body)
+    if isinstance(error, str):
+        return Refusal(error)
+    if not isinstance(error, dict):
+        return Refusal()
+    message = error.get("message") or error.get("detail") or ""
+    return Refusal(_word(message), _word(error.get("code")), _word(error.get("type")))
+
+
+def failure_of(
+    status: int,
+    refusal: Refusal,
+    *,
+    host: str,
+    headers: Mapping[str, str],
+    request_id: str = "",
+    secret: str = "",
+) -> CallError:
+    """The error that the worker decides by.
+
+    Its text holds the server's own message (foreign text made inert, at most 500 characters), without ``secret``
+    even where the server repeats it.
+    """
+    kind = _kind(status, refusal)
+    said = clean(refusal.message, secret) or "no explanation was given"
+    code = clean(refusal.code, secret)
+    named = f"{status} {code}".strip()
+    advice = _ADVICE.get(kind, "")
+    message = f"{host} answered {named}: {said}" + (f" — {advice}" if advice else "")
+    return kind(message, status=status, code=code, headers=headers, request_id=request_id)
+
+
+def clean(text: str, secret: str) -> str:
+    """Foreign text fit for an error message: on one line, inert, bounded, and without the secret."""
+    # Replaced before it is cut: a cut could leave half of a secret that is then no longer found.
+    return one_line(text.replace(secret, "(the key)") if secret else text, limit=MESSAGE_LIMIT)
+
+
+def _kind(status: int, refusal: Refusal) -> type[CallError]:
+    by_code = _BY_CODE.get(refusal.code)
+    if by_code is not None:
+        return by_code
+    if status < 400:
+        return _kind_of_odd_success(status, refusal)
+    if status >= 500:
+        return ServerFailedError
+    too_large = _TOO_LARGE.get(status)
+    if too_large is not None and too_large.search(refusal.message):
+        return TooLargeError
+    return _BY_STATUS.get(status, RequestRefusedError)
+
+
+def _kind_of_odd_success(status: int, refusal: Refusal) -> type[CallError]:
+    if refusal.code == "rate_limit_exceeded":
+        return RateLimitedError
+    # A redirect is never followed, as it could carry an email elsewhere: the base URL is not the endpoint's.
+    return ModelGoneError if 300 <= status < 400 else ServerFailedError
+
+
+def _word(value: object) -> str:
+    """Text out of a field that should hold text; servers also send numbers, lists or nothing."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else str(value)

@@ -1,0 +1,244 @@
+"""Task files: TOML or JSON into a :class:`~core.model.Task`, and back. Every complaint says where and what to do.
+
+A file's keys are those of ``Task``: ``name``, ``rubric``, ``fields``, ``truncate_at``, ``max_reasks``, ``[[labels]]``
+with ``value``, ``name`` and ``meaning``, and ``[model]`` with the fields of ``ModelSettings``. ``rubric`` and at least
+two labels must be there. TOML knows no null: there the word ``"omit"`` says that a model setting is not to be sent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from core.errors import TaskError
+from core.llm.tasktable import Table
+from core.model import LabelMeaning, ModelSettings, Task
+
+# Counts the wordings of the prompt around rubric and labels: raise it whenever core.llm.task words it differently, so
+# that answers to another wording are never taken for answers to this one.
+PROMPT_EDITION = 1
+OMIT = "omit"
+FIELDS = ("from", "to", "cc", "bcc", "subject", "date", "body")
+MAX_LABELS = 100
+MAX_LABEL_CHARS = 64
+MAX_RUBRIC_CHARS = 100_000
+MAX_TASK_BYTES = 1_000_000
+
+_EFFORTS = ("none", "default", "minimal", "low", "medium", "high")
+_BUILTIN = Path(__file__).with_name("work_personal.toml")
+_TASK_KEYS = ("name", "rubric", "fields", "truncate_at", "max_reasks", "labels", "model")
+_MODEL_KEYS = (
+    "model",
+    "temperature",
+    "max_completion_tokens",
+    "reasoning_effort",
+    "include_reasoning",
+    "timeout_s",
+)
+
+
+def builtin_task() -> Task:
+    """The task that comes with labeltui: work (1) or personal (0)."""
+    return load_task(_BUILTIN)
+
+
+def load_task(path: Path) -> Task:
+    """The task in a TOML file (or a ``.json`` one). Raises TaskError, which names the file, the key and the remedy."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_TASK_BYTES + 1)
+    except FileNotFoundError:
+        raise TaskError(f"{path}: there is no such task file. Check the path given to --task.") from None
+    except IsADirectoryError:
+        raise TaskError(f"{path} is a folder. Give --task the path of a TOML file.") from None
+    except OSError as error:
+        raise TaskError(f"{path} cannot be read: {error.strerror or error}. Check its permissions.") from None
+    if len(data) > MAX_TASK_BYTES:
+        raise TaskError(f"{path} is larger than {MAX_TASK_BYTES:,} bytes: is it a task file at all?")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TaskError(f"{path}: byte {error.start:,} is not UTF-8. Save the file as UTF-8.") from None
+    if path.suffix.lower() == ".json":
+        return _from_json(text, str(path))
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise TaskError(f"{path} is not valid TOML: {error}. Correct it there.") from None
+    return _build(table, str(path), default_name=path.stem)
+
+
+def task_from_json(text: str) -> Task:
+    """The task in a JSON text, such as :func:`task_to_json` writes; its version is computed anew. Raises TaskError."""
+    return _from_json(text, "task (JSON)")
+
+
+def task_to_json(task: Task) -> str:
+    """The task as canonical JSON: equal tasks give equal texts. The version is not part of it."""
+    return json.dumps(_as_table(task), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def task_to_toml(task: Task) -> str:
+    """The task as a TOML file that :func:`load_task` reads back to an equal task."""
+    table = _as_table(task)
+    model = table.pop("model")
+    table["model"] = {key: OMIT if value is None else value for key, value in model.items()}
+    return tomli_w.dumps(table, multiline_strings=True)
+
+
+def versioned(task: Task) -> Task:
+    """The same task under the version that its content gives: 12 hex digits over all that can change an answer.
+
+    The task's name and the call's timeout are not among that. Call it after every ``dataclasses.replace``.
+    """
+    table = _as_table(task)
+    del table["name"]
+    del table["model"]["timeout_s"]
+    table["prompt_edition"] = PROMPT_EDITION
+    canonical = json.dumps(table, sort_keys=True, separators=(",", ":"))
+    return replace(task, version=hashlib.sha256(canonical.encode()).hexdigest()[:12])
+
+
+def with_model(task: Task, model: str) -> Task:
+    """The task put to another model, with a new version. Raises TaskError for an empty name.
+
+    A model that does not reason like the task's own is not sent reasoning settings, which it would refuse.
+    """
+    name = model.strip()
+    if not name or any(sign.isspace() for sign in name):
+        raise TaskError(f"--model {model!r} is not a model's name. Example: openai/gpt-oss-20b.")
+    settings = replace(task.model, model=name)
+    if _reasons(name) != _reasons(task.model.model):
+        effort, include = _reasoning_defaults(name)
+        settings = replace(settings, reasoning_effort=effort, include_reasoning=include)
+    return versioned(replace(task, model=settings))
+
+
+def _reasons(model: str) -> bool:
+    return "gpt-oss" in model.lower()
+
+
+def _reasoning_defaults(model: str) -> tuple[str | None, bool | None]:
+    return ("low", False) if _reasons(model) else (None, None)
+
+
+def _as_table(task: Task) -> dict[str, Any]:
+    return {
+        "name": task.name,
+        "rubric": task.rubric,
+        "fields": list(task.fields),
+        "truncate_at": task.truncate_at,
+        "max_reasks": task.max_reasks,
+        "labels": [asdict(label) for label in task.labels],
+        "model": asdict(task.model),
+    }
+
+
+def _from_json(text: str, where: str) -> Task:
+    try:
+        table = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise TaskError(f"{where} is not valid JSON: {error}. Correct it there.") from None
+    if not isinstance(table, dict):
+        raise TaskError(f"{where} must be one JSON object with the keys {', '.join(_TASK_KEYS)}.")
+    return _build(table, where, default_name="task")
+
+
+def _build(data: Mapping[str, Any], where: str, *, default_name: str) -> Task:
+    table = Table(data, where)
+    table.only(_TASK_KEYS)
+    rubric = table.text("rubric", limit=MAX_RUBRIC_CHARS)
+    if rubric is None or not rubric.strip():
+        raise table.wrong("rubric", "is missing or empty", "Say in it how a label is to be chosen.")
+    task = Task(
+        name=table.line("name", default_name),
+        labels=_labels(table),
+        rubric=rubric,
+        fields=_fields(table),
+        truncate_at=table.whole("truncate_at", 6_000, 100, 1_000_000),
+        max_reasks=table.whole("max_reasks", 2, 0, 10),
+        model=_model(table.table("model")),
+    )
+    return versioned(task)
+
+
+def _labels(table: Table) -> tuple[LabelMeaning, ...]:
+    entries = table.tables("labels")
+    if not 2 <= len(entries) <= MAX_LABELS:
+        raise table.wrong("labels", f"has {len(entries)} entries", f"List 2 to {MAX_LABELS} under [[labels]].")
+    labels: list[LabelMeaning] = []
+    seen: dict[str, str] = {}
+    for entry in entries:
+        label = _label(entry)
+        twin = seen.setdefault(label.value.casefold(), label.value)
+        if any(other.value == label.value for other in labels):
+            raise entry.wrong("value", f"{label.value!r} is there twice", "Give each label a value of its own.")
+        if twin != label.value:
+            raise entry.wrong(
+                "value", f"{label.value!r} differs from {twin!r} by case alone", "Choose values that differ by more."
+            )
+        labels.append(label)
+    return tuple(labels)
+
+
+def _label(entry: Table) -> LabelMeaning:
+    entry.only(("value", "name", "meaning"))
+    value = entry.text("value", limit=MAX_LABEL_CHARS)
+    if not value:
+        raise entry.wrong("value", "is missing or empty", 'Write what the model is to answer, such as "1".')
+    if any(sign.isspace() or not sign.isprintable() for sign in value):
+        raise entry.wrong(
+            "value",
+            f"{value!r} holds white space or a control character",
+            "Use one word or number; the label's name may have several words.",
+        )
+    return LabelMeaning(value, entry.line("name", value), (entry.text("meaning", limit=2_000) or "").strip())
+
+
+def _fields(table: Table) -> tuple[str, ...]:
+    given = table.texts("fields")
+    if given is None:
+        return ("from", "to", "subject", "date", "body")
+    known = ", ".join(FIELDS)
+    if not given:
+        raise table.wrong("fields", "is empty", f"List what is to be sent, out of: {known}.")
+    for name in given:
+        if name not in FIELDS:
+            raise table.wrong("fields", f"holds {name!r}, which cannot be sent", f"Choose from: {known}.")
+    if len(set(given)) < len(given):
+        raise table.wrong("fields", "names a field twice", "List each once.")
+    return tuple(given)
+
+
+def _model(table: Table) -> ModelSettings:
+    table.only(_MODEL_KEYS)
+    usual = ModelSettings()
+    name = table.line("model", usual.model)
+    effort, include = _reasoning_defaults(name)
+    temperature: float | None = None
+    if not table.unsent("temperature", OMIT):
+        temperature = table.number("temperature", 0.0, 0.0, 2.0)
+    if table.has("reasoning_effort"):
+        effort = None if table.unsent("reasoning_effort", OMIT) else table.line("reasoning_effort", "low")
+    if effort is not None and effort not in _EFFORTS:
+        raise table.wrong(
+            "reasoning_effort", f"is {effort!r}", f'Choose from {", ".join(_EFFORTS)}, or "{OMIT}" to send none.'
+        )
+    if table.has("include_reasoning"):
+        unsent = table.unsent("include_reasoning", OMIT)
+        include = None if unsent else table.flag("include_reasoning", default=False)
+    return ModelSettings(
+        model=name,
+        temperature=temperature,
+        max_completion_tokens=table.whole("max_completion_tokens", usual.max_completion_tokens, 1, 100_000),
+        reasoning_effort=effort,
+        include_reasoning=include,
+        timeout_s=table.number("timeout_s", usual.timeout_s, 1.0, 3_600.0),
+    )

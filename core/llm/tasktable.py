@@ -1,0 +1,121 @@
+"""Typed reading of a task file's tables: a value of the kind and in the range asked for, or a TaskError says why not.
+
+It is separate from ``taskfile`` so that the rules of a task can be read there without the wording of complaints.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from core.errors import TaskError
+
+MAX_LINE_CHARS = 200
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class Table:
+    """One table of a task file. ``where`` names the file, ``prefix`` the table in it (``model.``)."""
+
+    def __init__(self, data: Mapping[str, Any], where: str, prefix: str = "") -> None:
+        self._data = data
+        self._where = where
+        self._prefix = prefix
+
+    def wrong(self, key: str, what: str, remedy: str) -> TaskError:
+        """The complaint about one key: to be raised by the caller."""
+        return TaskError(f"{self._where}: {self._prefix}{key} {what}. {remedy}")
+
+    def only(self, known: Sequence[str]) -> None:
+        """Refuse a key that is not known, and name the nearest one that is."""
+        for key in self._data:
+            if key in known:
+                continue
+            near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
+            guess = f"Did you mean {near[0]}? " if near else ""
+            raise self.wrong(key, "is not a key of a task", f"{guess}Known here: {', '.join(known)}.")
+
+    def has(self, key: str) -> bool:
+        """Whether the key is there."""
+        return key in self._data
+
+    def text(self, key: str, *, limit: int) -> str | None:
+        """A text of at most ``limit`` characters, or None where the key is missing."""
+        value = self._data.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            raise self.wrong(key, f"must be a text, not {kind(value)}", f'Write {key} = "…".')
+        if len(value) > limit:
+            raise self.wrong(key, f"has {len(value):,} characters", f"At most {limit:,} are allowed.")
+        if _LONE_SURROGATE.search(value):
+            raise self.wrong(key, "holds half of a surrogate pair", "Write the character itself, as UTF-8.")
+        return value
+
+    def line(self, key: str, default: str) -> str:
+        """A text on one line, stripped; ``default`` where it is missing or blank."""
+        value = (self.text(key, limit=MAX_LINE_CHARS) or "").strip()
+        if len(value.splitlines()) > 1:
+            raise self.wrong(key, "spans several lines", "Write it on one line.")
+        return value or default
+
+    def texts(self, key: str) -> list[str] | None:
+        """A list of texts, or None where the key is missing."""
+        value = self._data.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self.wrong(key, "must be a list of texts", f'Write {key} = ["…", "…"].')
+        return value
+
+    def whole(self, key: str, default: int, low: int, high: int) -> int:
+        """A whole number from ``low`` to ``high``."""
+        value = self._data.get(key, default)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise self.wrong(key, f"must be a whole number, not {kind(value)}", f"Write {key} = {default}.")
+        if not low <= value <= high:
+            raise self.wrong(key, f"is {value}", f"Give a number from {low:,} to {high:,}.")
+        return value
+
+    def number(self, key: str, default: float, low: float, high: float) -> float:
+        """A number from ``low`` to ``high``."""
+        value = self._data.get(key, default)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise self.wrong(key, f"must be a number, not {kind(value)}", f"Write {key} = {default}.")
+        if not low <= value <= high:
+            raise self.wrong(key, f"is {value}", f"Give a number from {low:g} to {high:g}.")
+        return float(value)
+
+    def flag(self, key: str, *, default: bool) -> bool:
+        """True or false."""
+        value = self._data.get(key, default)
+        if not isinstance(value, bool):
+            raise self.wrong(key, f"must be true or false, not {kind(value)}", f"Write {key} = false.")
+        return value
+
+    def unsent(self, key: str, word: str) -> bool:
+        """Whether the key is there and says that the setting is not to be sent: ``word``, or JSON's null."""
+        return key in self._data and (self._data[key] is None or self._data[key] == word)
+
+    def table(self, key: str) -> Table:
+        """The table under the key; an empty one where it is missing."""
+        value = self._data.get(key, {})
+        if not isinstance(value, dict):
+            raise self.wrong(key, f"must be a table, not {kind(value)}", f"Write it under [{key}].")
+        return Table(value, self._where, f"{self._prefix}{key}.")
+
+    def tables(self, key: str) -> list[Table]:
+        """The tables in the list under the key, each named by its number from 1; none where it is missing."""
+        value = self._data.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+            raise self.wrong(key, "must be a list of tables", f"Write each of them under [[{key}]].")
+        return [Table(item, self._where, f"{key} no. {i}: ") for i, item in enumerate(value, 1)]
+
+
+def kind(value: object) -> str:
+    """What a value is, in a task author's words."""
+    words = {str: "a text", bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "a table"}
+    return words.get(type(value), "nothing" if value is None else f"a {type(value).__name__}")

@@ -1,0 +1,159 @@
+"""What an answer is worth: a label of the task, or a sentence about what is wrong with it.
+
+The only place that knows guardrails. Its own re-ask is not used: that sends neither the rubric nor the email, so the
+second answer would be a guess. Here it judges one raw answer at a time, and the worker leads the conversation.
+
+guardrails takes two seconds and 120 MB to import and reports home unless told not to, so it is imported when the first
+:class:`AnswerGuard` is built, with its telemetry off. It reads ``~/.guardrailsrc`` where one exists and writes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from core.errors import TaskError
+from core.model import Outcome, Reply, Verdict
+from core.text import one_line
+
+if TYPE_CHECKING:
+    from guardrails import AsyncGuard
+
+QUOTE_LIMIT = 80
+
+_ASCII_SPACE = " \t\r\n\f\v"
+_LONE_SURROGATES = re.compile("[\ud800-\udfff]")
+_QUIET = {
+    "OTEL_SDK_DISABLED": "true",
+    # Otherwise its model prices are fetched over the network.
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+}
+_REASONING_ATE_IT = (
+    "The answer is empty: reasoning used up the token budget (max_completion_tokens) before an answer began."
+)
+
+
+class AnswerGuard:
+    """Judges raw answers against a task's ``labels``; ``pattern`` is the regular expression that they all match.
+
+    ASCII white space around an answer is dropped, since models like to end with a line break; beyond that an answer
+    counts only if it is a label, character for character: ``1.``, ``Work`` for ``work`` and fullwidth digits do not.
+    Build one for the life of the process (the first costs seconds). Raises TaskError for labels that no answer could
+    ever equal.
+    """
+
+    def __init__(self, labels: Sequence[str], pattern: str) -> None:
+        self._labels = _checked_labels(labels, pattern)
+        self._guard = _build_guard(self._labels, pattern)
+
+    async def judge(self, reply: Reply) -> Verdict:
+        """The verdict on one reply. ``label`` is exactly one of the task's values, or None with a ``reason``.
+
+        ``reason`` is worded for the next question as well as for people. Calls may overlap.
+        """
+        cut_off = reply.finish_reason == "length"
+        answer = reply.text.strip(_ASCII_SPACE)
+        if not answer:
+            if cut_off:
+                return Verdict(Outcome.TRUNCATED, None, _REASONING_ATE_IT)
+            return Verdict(Outcome.EMPTY, None, f"The answer is empty; allowed are {_listed(self._labels)}.")
+        if cut_off and self._may_go_on(answer):
+            reason = (
+                f"The answer {_quoted(answer)} was cut off by the token limit and may be the start of another of the "
+                f"allowed answers ({_listed(self._labels)})."
+            )
+            return Verdict(Outcome.TRUNCATED, None, reason)
+        # guardrails keeps answers in models that refuse text which is not valid Unicode.
+        judged = await self._guard.validate(_LONE_SURROGATES.sub("\ufffd", answer), num_reasks=0)
+        if judged.validation_passed and judged.validated_output in self._labels:
+            return Verdict(Outcome.ANSWERED, judged.validated_output)
+        return Verdict(Outcome.INVALID, None, _reason(judged) or _complaint(answer, self._labels))
+
+    def _may_go_on(self, answer: str) -> bool:
+        return any(label != answer and label.startswith(answer) for label in self._labels)
+
+
+def _checked_labels(labels: Sequence[str], pattern: str) -> tuple[str, ...]:
+    if not labels:
+        raise TaskError("The task has no labels, so no answer could be valid. Give it at least two.")
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise TaskError(f"The pattern of the labels, {pattern!r}, is no regular expression: {error}.") from None
+    for label in labels:
+        if not label or label != label.strip(_ASCII_SPACE) or not compiled.fullmatch(label):
+            raise TaskError(
+                f"No answer can ever equal the label {label!r}: it must match {pattern!r}, not be empty and have no "
+                "white space around it."
+            )
+    return tuple(labels)
+
+
+def _build_guard(labels: tuple[str, ...], pattern: str) -> AsyncGuard[str]:
+    os.environ.update(_QUIET)
+    with warnings.catch_warnings():
+        # What its dependencies deprecate among themselves is nothing that whoever runs this could act on.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        from guardrails import AsyncGuard, OnFailAction, settings  # noqa: PLC0415  (two seconds, worker only)
+
+    settings.disable_tracing = True
+    guard = AsyncGuard(name="labeltui-answer", history_max_length=1)
+    # Before the validator is built, as building one asks these settings whether to report home.
+    guard.configure(allow_metrics_collection=False)
+    settings.rc.enable_metrics = False
+    validator = _validator_class()(labels=labels, pattern=pattern, on_fail=OnFailAction.REASK)
+    return guard.use(validator)
+
+
+@lru_cache(maxsize=1)
+def _validator_class() -> Any:
+    """The validator, defined late because its base class comes with the import of guardrails."""
+    from guardrails.validator_base import (  # noqa: PLC0415  (two seconds, worker only)
+        FailResult,
+        PassResult,
+        ValidationResult,
+        Validator,
+        register_validator,
+    )
+
+    @register_validator(name="labeltui/label", data_type="string")
+    class Label(Validator):  # type: ignore[misc]
+        """Passes an answer that is a label and never proposes another in its place (no ``fix_value``)."""
+
+        def __init__(self, labels: tuple[str, ...], pattern: str, on_fail: Any = None) -> None:
+            super().__init__(on_fail=on_fail, labels=labels, pattern=pattern)
+            self._labels = labels
+            self._pattern = re.compile(pattern)
+
+        def _validate(self, value: Any, metadata: dict[str, Any]) -> ValidationResult:  # noqa: ARG002
+            if isinstance(value, str) and self._pattern.fullmatch(value) and value in self._labels:
+                return PassResult()
+            return FailResult(error_message=_complaint(str(value), self._labels))
+
+        async def async_validate(self, value: Any, metadata: dict[str, Any]) -> ValidationResult:
+            # The inherited one hops through a thread: slow, and under virtual time wrong.
+            return self._validate(value, metadata)
+
+    return Label
+
+
+def _reason(judged: Any) -> str:
+    results = getattr(judged.reask, "fail_results", None) or ()
+    return " ".join(result.error_message for result in results if result.error_message)
+
+
+def _complaint(answer: str, labels: tuple[str, ...]) -> str:
+    return f"The answer {_quoted(answer)} is not one of the allowed answers ({_listed(labels)})."
+
+
+def _listed(labels: tuple[str, ...]) -> str:
+    """The allowed answers as a model should write them, without quotation marks that it might copy."""
+    return labels[0] if len(labels) == 1 else f"{', '.join(labels[:-1])} or {labels[-1]}"
+
+
+def _quoted(answer: str) -> str:
+    return f'"{one_line(answer, limit=QUOTE_LIMIT)}"'

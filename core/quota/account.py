@@ -1,0 +1,272 @@
+"""The quota of one (organization, model): its four windows, the calls in flight on it, and its bench."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from core.model import Dimension, WindowStatus
+from core.quota.bucket import SOURCE_HEADERS, SOURCE_REFUSAL, Bucket, Level
+from core.quota.replies import LONGEST_WAIT_S, RateLimitText, Reading, infer_dimension, told_level
+
+_LONGEST_CALL_S = 120.0
+_ROUNDING_S = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Nobody of an organization asks before ``until_at``; ``limit`` names the dimension, if it is known."""
+
+    until_at: float
+    limit: str
+    reason: str
+    since_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """When a call fits: ``at`` (``inf`` for never) and the dimension it waits for, empty where it fits now."""
+
+    at: float
+    limit: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """Room taken for one call, with the account's counters at that time."""
+
+    organization: str
+    model: str
+    tokens: float
+    at: float
+    serial: int
+    tokens_mark: float
+    returned_mark: float
+    calls_mark: int
+
+
+class Account:
+    """Windows, counters and bench. Time is passed in, in seconds."""
+
+    def __init__(self, organization: str, model: str, serial: int) -> None:
+        """Begin with nothing known, which limits nothing."""
+        self.organization = organization
+        self.model = model
+        self.serial = serial
+        self.buckets: dict[Dimension, Bucket] = {}
+        self.bench: Bench | None = None
+        self.bench_changed = False
+        self.calls_in_flight = 0
+        self.tokens_in_flight = 0.0
+        self._calls_settled = 0
+        self._tokens_settled = 0.0
+        self._tokens_returned = 0.0
+
+    def refill(self, now: float) -> None:
+        """Let time pass in every window."""
+        for bucket in self.buckets.values():
+            if bucket.as_of != now:
+                bucket.refill(now)
+
+    # --- asking --------------------------------------------------------------------------------------------------
+
+    def opening(self, tokens: float, margin: float, least: float, latency_s: float, now: float) -> Opening:
+        """When a call of about ``tokens`` (± ``margin``, at ``least``) fits every window and no bench holds it.
+
+        ``latency_s`` is how far this reckoning and the server's clock may be apart: what refills in it is kept free.
+        """
+        at, limit, reason = now, "", ""
+        if self.bench is not None and self.bench.until_at > now:
+            at, limit, reason = self.bench.until_at, self.bench.limit, self.bench.reason
+        for dimension, bucket in self.buckets.items():
+            if bucket.as_of != now:
+                bucket.refill(now)
+            drifted = bucket.rate * latency_s
+            if dimension.counts_tokens:
+                wait_s = bucket.wait_s(tokens, margin + drifted, least)
+            else:
+                wait_s = bucket.wait_s(1.0, min(drifted, 0.1 * bucket.limit), 1.0)
+            if wait_s > 0 and now + wait_s > at:
+                at, limit, reason = now + wait_s, dimension.value, ""
+        return Opening(at, limit, reason)
+
+    def head_room(self, tokens: float) -> float:
+        """How many calls of ``tokens`` the scarcest window holds; infinity where nothing is known to limit."""
+        room = math.inf
+        for dimension, bucket in self.buckets.items():
+            need = max(tokens, 1.0) if dimension.counts_tokens else 1.0
+            room = min(room, bucket.level / need)
+        return room
+
+    def call_rate(self, tokens: float) -> float:
+        """Calls a second that the windows refill for calls that cost ``tokens``; infinity where unlimited.
+
+        A daily window counts only once it is nearly empty: until then the minute's is what paces.
+        """
+        rate = math.inf
+        for dimension, bucket in self.buckets.items():
+            need = max(tokens, 1.0) if dimension.counts_tokens else 1.0
+            if dimension.period_s < 3600 or bucket.level < 20.0 * need:  # noqa: PLR2004 - about twenty calls left
+                rate = min(rate, bucket.rate / need)
+        return rate
+
+    def reserve(self, tokens: float, now: float) -> Reservation:
+        """Take room for a call that goes out now."""
+        self.refill(now)
+        for dimension, bucket in self.buckets.items():
+            bucket.reserve(tokens if dimension.counts_tokens else 1.0)
+        self.calls_in_flight += 1
+        self.tokens_in_flight += tokens
+        return Reservation(
+            self.organization,
+            self.model,
+            tokens,
+            now,
+            self.serial,
+            self._tokens_settled,
+            self._tokens_returned,
+            self._calls_settled,
+        )
+
+    # --- answers -------------------------------------------------------------------------------------------------
+
+    def settle(
+        self, reservation: Reservation, cost: float, readings: Iterable[Reading], now: float, *, proven: bool
+    ) -> None:
+        """Replace what was reserved by what it cost; then hear what the headers say.
+
+        ``proven`` means that the server is known to have counted the call.
+        """
+        self._land(reservation, now)
+        surplus = reservation.tokens - cost
+        for dimension, bucket in self.buckets.items():
+            if dimension.counts_tokens:
+                bucket.take(-surplus)
+                if proven:
+                    bucket.admitted(reservation.tokens, cost, reservation.at)
+            elif proven:
+                bucket.admitted(1.0, 1.0, reservation.at)
+        if reservation.serial == self.serial:
+            for reading in readings:
+                self._read(reading, reservation, max(0.0, surplus), now)
+        self._calls_settled += 1
+        self._tokens_settled += cost
+        self._tokens_returned += max(0.0, surplus)
+        for dimension in [each for each, bucket in self.buckets.items() if bucket.trust.limit_disproved]:
+            del self.buckets[dimension]
+
+    def release(self, reservation: Reservation, now: float) -> None:
+        """Give everything back: the call never reached the server, or it was refused."""
+        self._land(reservation, now)
+        for dimension, bucket in self.buckets.items():
+            bucket.take(-reservation.tokens if dimension.counts_tokens else -1.0)
+
+    def refused(self, reservation: Reservation, text: RateLimitText, now: float) -> Dimension | None:
+        """Learn from a refusal, after :meth:`release`. The dimension that refused, if it can be told."""
+        dimension = infer_dimension(text, {each: bucket.limit for each, bucket in self.buckets.items()})
+        if dimension is None or text.limit is None:
+            return dimension
+        left = told_level(text, dimension)
+        bucket = self.buckets.get(dimension)
+        if bucket is None:
+            known = float(text.limit) if left is None else left
+            in_flight = self.tokens_in_flight if dimension.counts_tokens else self.calls_in_flight
+            self.learn(dimension, Level(float(text.limit), known - 0.5 * in_flight, now, SOURCE_REFUSAL, now))
+            return dimension
+        bucket.refill(now)
+        bucket.limit_stated(float(text.limit), SOURCE_REFUSAL)
+        if left is not None and reservation.serial == self.serial:
+            others, returned = self._others(reservation, dimension)
+            flown_s = min(max(0.0, now - reservation.at), _LONGEST_CALL_S)
+            bucket.refused(left - others, left + returned + bucket.rate * flown_s, left)
+        return dimension
+
+    def learn(self, dimension: Dimension, level: Level) -> None:
+        """A window becomes known, or its limit is stated anew."""
+        bucket = self.buckets.get(dimension)
+        if bucket is None:
+            self.buckets[dimension] = Bucket(dimension, level)
+        else:
+            bucket.limit_stated(level.limit, level.source)
+
+    def bench_until(self, until_at: float, limit: str, reason: str, now: float) -> None:
+        """Let nobody ask before ``until_at``, a day from now at most; a longer bench in force stays."""
+        until_at = min(until_at, now + LONGEST_WAIT_S)
+        if self.bench is None or until_at > self.bench.until_at or self.bench.until_at <= now:
+            self.bench = Bench(until_at, limit, reason, now)
+            self.bench_changed = True
+
+    def statuses(self, now: float) -> tuple[WindowStatus, ...]:
+        """The windows for people, in the order RPM, RPD, TPM, TPD."""
+        self.refill(now)
+        return tuple(
+            window_status(self.organization, self.model, dimension, self.buckets[dimension].kept(), now)
+            for dimension in Dimension
+            if dimension in self.buckets
+        )
+
+    # --- inside --------------------------------------------------------------------------------------------------
+
+    def _land(self, reservation: Reservation, now: float) -> None:
+        self.refill(now)
+        self.calls_in_flight = max(0, self.calls_in_flight - 1)
+        self.tokens_in_flight = max(0.0, self.tokens_in_flight - reservation.tokens)
+
+    def _others(self, reservation: Reservation, dimension: Dimension) -> tuple[float, float]:
+        """Units that other calls may hide from a reading of this call, and units given back while it flew."""
+        if dimension.counts_tokens:
+            settled = self._tokens_settled - reservation.tokens_mark
+            return self.tokens_in_flight + settled, self._tokens_returned - reservation.returned_mark
+        return float(self.calls_in_flight + self._calls_settled - reservation.calls_mark), 0.0
+
+    def _read(self, reading: Reading, reservation: Reservation, surplus: float, now: float) -> None:
+        bucket = self.buckets.get(reading.dimension)
+        others, returned = self._others(reservation, reading.dimension)
+        if bucket is None:
+            if reading.limit is not None:
+                left = reading.limit if reading.remaining is None else reading.remaining
+                in_flight = self.tokens_in_flight if reading.dimension.counts_tokens else self.calls_in_flight
+                self.learn(reading.dimension, Level(reading.limit, left - in_flight, now, SOURCE_HEADERS, now))
+            return
+        if reading.limit is not None and not bucket.limit_shown(reading.limit):
+            return
+        if reading.remaining is None or reading.remaining > bucket.limit:
+            return
+        flown_s = min(max(0.0, now - reservation.at), _LONGEST_CALL_S)
+        own = surplus if reading.dimension.counts_tokens else 0.0
+        most = reading.remaining + 1.0 + own + returned + bucket.rate * flown_s
+        bucket.shown(reading.remaining - others, most, most)
+
+
+def window_status(organization: str, model: str, dimension: Dimension, level: Level, now: float) -> WindowStatus:
+    """A kept level as it stands at ``now``, never below 0 nor above its limit."""
+    rate = level.limit / dimension.period_s
+    available = min(level.limit, level.available + max(0.0, now - level.as_of) * rate)
+    return WindowStatus(
+        organization=organization,
+        model=model,
+        dimension=dimension,
+        limit=level.limit,
+        available=max(0.0, available),
+        full_in_s=max(0.0, level.limit - available) / rate,
+        source=level.source,
+    )
+
+
+def merged(one: Mapping[Dimension, Level], other: Mapping[Dimension, Level]) -> dict[Dimension, Level]:
+    """Two accounts of what turns out to be one quota. ``available`` must speak of the same moment in both.
+
+    Levels that replies vouch for include each other's spending: the lower one holds. Assumed ones each miss the
+    other's: what was used adds up.
+    """
+    both = {**other, **one}
+    for dimension in one.keys() & other.keys():
+        first, second = one[dimension], other[dimension]
+        newer = first if first.learned_at >= second.learned_at else second
+        vouched = {first.source, second.source} <= {SOURCE_HEADERS, SOURCE_REFUSAL}
+        used = [first.limit - first.available, second.limit - second.available]
+        available = newer.limit - (max(used) if vouched else sum(used))
+        both[dimension] = Level(newer.limit, available, newer.as_of, newer.source, newer.learned_at)
+    return both

@@ -1,0 +1,225 @@
+"""One window of one quota: a bucket that refills continuously, and what evidence does to its level.
+
+Two levels run side by side: ``level``, which decisions use, and ``own``, which this machine's own spending and the
+server's refusals alone would give. Headers pull ``level`` into the interval that they allow; where they are caught
+lying (see :mod:`core.quota.trust`), ``own`` takes its place.
+
+Spending by others shows as corrections: ``drift`` is how fast they spend, ``jolt`` how much of it comes at once.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from core.model import Dimension
+from core.quota.trust import HeaderTrust
+
+SOURCE_REFUSAL = "429"
+SOURCE_HEADERS = "headers"
+SOURCE_OPERATOR = "operator"
+
+_REPEATS_TO_CHANGE = 3
+_REPEATS_AGAINST_REFUSAL = 50
+_MOST_DRIFT = 0.8
+_DRIFT_GAIN = 0.5
+_JOLT_GAIN = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A bucket's level as it is kept and shared: ``available`` units at ``as_of`` (seconds since the epoch)."""
+
+    limit: float
+    available: float
+    as_of: float
+    source: str
+    learned_at: float
+
+
+class Bucket:
+    """A window with a known limit. Units are requests or tokens; ``now`` is in seconds and may jump either way."""
+
+    __slots__ = (
+        "_evidence_at",
+        "_repeats",
+        "_shown_limit",
+        "as_of",
+        "corrected_down",
+        "corrected_up",
+        "dimension",
+        "drift",
+        "jolt",
+        "learned_at",
+        "level",
+        "limit",
+        "own",
+        "rate",
+        "source",
+        "trust",
+        "unshared",
+    )
+
+    def __init__(self, dimension: Dimension, level: Level) -> None:
+        """Begin at a known or assumed level."""
+        self.dimension = dimension
+        self.limit = level.limit
+        self.rate = level.limit / dimension.period_s
+        self.level = self.own = min(level.limit, level.available)
+        self.as_of = level.as_of
+        self.source = level.source
+        self.learned_at = level.learned_at
+        self.drift = self.jolt = 0.0
+        self.unshared = 0.0
+        self.corrected_down = self.corrected_up = False
+        self.trust = HeaderTrust(dimension, level.as_of)
+        self._evidence_at: float | None = None
+        self._shown_limit = level.limit
+        self._repeats = 0
+
+    # --- time and spending ---------------------------------------------------------------------------------------
+
+    def refill(self, now: float) -> None:
+        """Let time pass. A clock that went back keeps the level; one that leapt ahead fills to the limit at most."""
+        elapsed = now - self.as_of
+        self.as_of = now
+        if elapsed <= 0:
+            return
+        gained = elapsed * self.rate
+        self.own = min(self.limit, self.own + gained)
+        self.trust.rise(gained, self.limit)
+        if self.drift or self.jolt:
+            gained -= elapsed * self.drift
+            fade = 0.5 ** (elapsed / self._half_life_s)
+            self.drift *= fade
+            self.jolt *= fade
+        self.level = min(self.limit, self.level + gained)
+
+    def reserve(self, amount: float) -> None:
+        """Spend ``amount`` units for a call that goes out now."""
+        if amount > self.level:
+            self.trust.audit_spends(amount, self.limit, self.rate, self.as_of)
+        self.take(amount)
+
+    def take(self, amount: float) -> None:
+        """Spend ``amount`` units, or give ``-amount`` back; never above the limit."""
+        self.level = min(self.limit, self.level - amount)
+        self.own = min(self.limit, self.own - amount)
+        self.unshared += amount
+
+    def wait_s(self, amount: float, margin: float, least: float) -> float:
+        """Seconds until ``amount`` fits with ``margin`` to spare: 0 if it does now, infinity if it never will.
+
+        ``least`` is the smallest that the amount can turn out to be. A limit known from headers alone never rules a
+        call out for good: only the server's refusal does.
+        """
+        if least > self.limit and self.source != SOURCE_HEADERS:
+            return math.inf
+        need = min(self.limit, amount + margin + min(2.0 * self.jolt, 0.25 * self.limit))
+        short = need - self.level
+        if short <= 0:
+            return 0.0
+        if self.own >= need and self.trust.audit_open(self.own - self.level, amount, self.limit, self.rate, self.as_of):
+            return 0.0
+        return short / (self.rate - self.drift)
+
+    # --- evidence ------------------------------------------------------------------------------------------------
+
+    def admitted(self, reserved: float, cost: float, started_at: float) -> None:
+        """The server let a call through that had ``reserved`` and cost ``cost``."""
+        if cost > 1.02 * self.limit + 1.0 and self.source == SOURCE_HEADERS:
+            self.trust.disprove(self.as_of)
+            self._fall_back()
+        elif not self.trust.admitted(reserved, cost, started_at, self.limit, self.rate, self.as_of):
+            self._fall_back()
+
+    def shown(self, least: float, most: float, ceiling: float) -> None:
+        """A header shows that ``least`` to ``most`` units are left, all calls in flight deducted.
+
+        ``ceiling`` is the most that can be left if none of those in flight has arrived yet.
+        """
+        believed = self.trust.believed(self.as_of)
+        if not self.trust.shown(least, ceiling, self.limit, self.rate, self.as_of):
+            self._fall_back()
+        elif believed:
+            if least > self.level:
+                self.trust.lifted(self.as_of)
+            self._pull(least, max(least, most))
+
+    def refused(self, least: float, most: float, left: float) -> None:
+        """A refusal states that ``left`` units are left: the strongest evidence, so it holds for ``own`` as well."""
+        most = max(least, most)
+        surplus = self.level - most
+        self._pull(least, most)
+        self.own = min(max(self.own, least), most)
+        if not self.trust.refused(surplus, left, self.limit, self.as_of):
+            self._fall_back()
+
+    def adopt(self, shared: Level, now: float) -> None:
+        """Take over the level that all workers on this machine have agreed on."""
+        self.refill(now)
+        if shared.limit != self.limit:
+            self.limit, self.rate = shared.limit, shared.limit / self.dimension.period_s
+            self.trust.forget()
+        self.source, self.learned_at = shared.source, shared.learned_at
+        change = shared.available - self.level
+        self.level = min(self.limit, shared.available)
+        self.own = min(self.limit, self.own + min(0.0, change))
+        self.unshared = 0.0
+        self.corrected_down = self.corrected_up = False
+
+    def kept(self) -> Level:
+        """The level as it is shared and persisted."""
+        return Level(self.limit, self.level, self.as_of, self.source, self.learned_at)
+
+    # --- the limit -----------------------------------------------------------------------------------------------
+
+    def limit_stated(self, limit: float, source: str) -> None:
+        """Take over a limit that a refusal or the operator states. What is used stays used."""
+        if limit != self.limit:
+            gained = limit - self.limit
+            self.limit, self.rate = limit, limit / self.dimension.period_s
+            self.level = min(limit, self.level + gained)
+            self.own = min(limit, self.own + gained)
+            self.drift = min(self.drift, _MOST_DRIFT * self.rate)
+            self.trust.forget()
+            self.corrected_up = self.corrected_down = True
+        self._repeats = 0
+        self.source, self.learned_at = source, self.as_of
+
+    def limit_shown(self, limit: float) -> bool:
+        """A header shows this limit. True if it agrees; another one is adopted only when it is shown repeatedly."""
+        if limit == self.limit:
+            self._repeats = 0
+            return True
+        self._repeats = self._repeats + 1 if limit == self._shown_limit else 1
+        self._shown_limit = limit
+        needed = _REPEATS_AGAINST_REFUSAL if self.source == SOURCE_REFUSAL else _REPEATS_TO_CHANGE
+        if self._repeats < needed or not self.trust.believed(self.as_of):
+            return False
+        self.limit_stated(limit, SOURCE_HEADERS)
+        return True
+
+    # --- inside --------------------------------------------------------------------------------------------------
+
+    def _pull(self, least: float, most: float) -> None:
+        before = self.level
+        self.level = min(max(before, least), most)
+        surplus = before - self.level
+        self.corrected_down = self.corrected_down or surplus > 0
+        self.corrected_up = self.corrected_up or surplus < 0
+        if self._evidence_at is not None:
+            since_s = max(self.as_of - self._evidence_at, self.dimension.period_s / 10.0)
+            drift = self.drift + _DRIFT_GAIN * surplus / since_s
+            self.drift = min(max(0.0, drift), _MOST_DRIFT * self.rate)
+            self.jolt += _JOLT_GAIN * (max(0.0, surplus) - self.jolt)
+        self._evidence_at = self.as_of
+
+    def _fall_back(self) -> None:
+        self.level = self.own
+        self.corrected_up = self.corrected_down = True
+        self.drift = self.jolt = 0.0
+
+    @property
+    def _half_life_s(self) -> float:
+        return 10.0 * self.dimension.period_s if self.dimension.period_s < 3600 else self.dimension.period_s / 8.0  # noqa: PLR2004

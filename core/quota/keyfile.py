@@ -1,0 +1,177 @@
+"""Where secrets come from: ``GROQ_API_KEY``, ``GROQ_API_KEYS`` and ``keys.toml``. The only module that reads them.
+
+``keys.toml`` has a table ``[keys.<alias>]`` with ``secret`` and, where it is known, ``organization`` for each key. It
+is refused while others than its owner can read it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import tempfile
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from core.errors import KeysError
+from core.settings import private_dir
+from core.text import one_line
+
+FILE_SOURCE = "keys.toml"
+
+_ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
+_ORGANIZATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
+_LONGEST_SECRET = 512
+
+
+@dataclass(frozen=True, slots=True)
+class FoundKey:
+    """A secret and where it was found; ``alias`` and ``organization`` are None where nobody named them."""
+
+    secret: str = field(repr=False)
+    source: str
+    alias: str | None = None
+    organization: str | None = None
+
+
+def checked_secret(secret: str, where: str) -> str:
+    """The secret without white space around it. Raises KeysError where it cannot be one; never quotes it."""
+    secret = secret.strip()
+    if not secret:
+        problem = "is empty"
+    elif any(each.isspace() for each in secret):
+        problem = "has white space inside"
+    elif not secret.isascii() or not secret.isprintable():
+        problem = "has characters that no key has (is it a quotation mark or a dash from a text processor?)"
+    elif len(secret) > _LONGEST_SECRET:
+        problem = f"is longer than {_LONGEST_SECRET} characters"
+    else:
+        return secret
+    raise KeysError(f"The key {where} {problem}: copy it again from the provider's console")
+
+
+def checked_alias(alias: str, where: str) -> str:
+    """The alias, or KeysError where it is none: letters, digits, ``.``, ``_`` and ``-``, 32 at most."""
+    if not _ALIAS.fullmatch(alias):
+        shown = one_line(alias, limit=40)
+        raise KeysError(
+            f"The alias {shown!r} {where} is not usable: take up to 32 letters, digits, dots, dashes or underscores"
+        )
+    return alias
+
+
+def checked_organization(organization: str, where: str) -> str:
+    """The organization's name, or KeysError where it cannot be one."""
+    if not _ORGANIZATION.fullmatch(organization):
+        shown = one_line(organization, limit=40)
+        raise KeysError(f"The organization {shown!r} {where} is not usable: it looks like org_01abc…")
+    return organization
+
+
+def keys_of_environment(environment: Mapping[str, str]) -> tuple[FoundKey, ...]:
+    """The keys of ``GROQ_API_KEY`` (one secret) and ``GROQ_API_KEYS``.
+
+    The latter is comma-separated; an item is ``secret``, ``alias=secret`` or ``alias@organization=secret``. Raises
+    KeysError, which names the variable and the place in it.
+    """
+    found = []
+    single = environment.get("GROQ_API_KEY", "")
+    if single.strip():
+        found.append(FoundKey(checked_secret(single, "in GROQ_API_KEY"), "GROQ_API_KEY"))
+    for number, item in enumerate(environment.get("GROQ_API_KEYS", "").split(","), 1):
+        if item.strip():
+            found.append(_item(item.strip(), f"number {number} in GROQ_API_KEYS"))
+    return tuple(found)
+
+
+def _item(item: str, where: str) -> FoundKey:
+    name, equals, secret = item.partition("=")
+    if not equals or not secret.strip("= \t"):  # a secret may itself end in =
+        return FoundKey(checked_secret(item, where), "GROQ_API_KEYS")
+    alias, at, organization = name.strip().partition("@")
+    return FoundKey(
+        checked_secret(secret, where),
+        "GROQ_API_KEYS",
+        checked_alias(alias.strip(), where),
+        checked_organization(organization.strip(), where) if at else None,
+    )
+
+
+def keys_of_file(path: Path) -> tuple[FoundKey, ...]:
+    """The keys of ``keys.toml``; none where there is no such file.
+
+    Raises:
+        KeysError: if others can read the file, or if it is not what it should be.
+
+    """
+    return tuple(
+        FoundKey(
+            checked_secret(_text(table, "secret", path, alias), f"{alias} in {path}"),
+            FILE_SOURCE,
+            checked_alias(alias, f"in {path}"),
+            checked_organization(name, f"of {alias} in {path}")
+            if (name := _text(table, "organization", path, alias))
+            else None,
+        )
+        for alias, table in tables_of_file(path).items()
+    )
+
+
+def tables_of_file(path: Path) -> dict[str, dict[str, object]]:
+    """The tables of ``keys.toml`` by alias. Raises KeysError as :func:`keys_of_file` does."""
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
+                raise KeysError(f"Others can read {path}, which holds secrets. Run: chmod 600 {path}")
+            content = tomllib.load(file)
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise KeysError(f"{path} cannot be read ({error.strerror}): check its owner and permissions") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        # The parser's message can quote the file, and with it a secret: only its place is passed on.
+        place = re.search(r"\(at (line \d+)", str(error))
+        raise KeysError(f"{path} is not valid TOML ({place[1] if place else 'its encoding'}): mend it there") from None
+    keys = content.get("keys", {})
+    if not isinstance(keys, dict) or not all(isinstance(table, dict) for table in keys.values()):
+        raise KeysError(f'{path} is not as expected: each key is a table [keys.<alias>] with secret = "…"')
+    return keys
+
+
+def write_file(path: Path, tables: Mapping[str, Mapping[str, object]]) -> None:
+    """Replace ``keys.toml`` as a whole, readable by its owner alone. Raises KeysError where that fails."""
+    import tomli_w  # noqa: PLC0415 - only writing needs it
+
+    try:
+        private_dir(path.parent)
+        descriptor, name = tempfile.mkstemp(prefix=".keys-", suffix=".toml", dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                tomli_w.dump({"keys": {alias: dict(table) for alias, table in tables.items()}}, file)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise KeysError(f"{path} cannot be written ({error.strerror}): check its owner and permissions") from error
+
+
+def stamp(path: Path) -> tuple[int, int, int, int] | None:
+    """What changes when the file does, or None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino, status.st_mode
+
+
+def _text(table: Mapping[str, object], name: str, path: Path, alias: str) -> str:
+    value = table.get(name, "")
+    if not isinstance(value, str):
+        raise KeysError(f"{name} of {alias} in {path} is not a text: write it in quotation marks")
+    return value

@@ -1,0 +1,323 @@
+"""The operator's keys: secrets from environment and file, their state from ``quota.db``, joined by fingerprint.
+
+Outside this room a key is its alias and last four characters. A key whose organization is not known counts as an
+organization of its own, named ``(alias)``, until a reply names the real one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from core.errors import KeysError
+from core.model import Dimension, KeyStatus, WindowStatus
+from core.quota.account import window_status
+from core.quota.book import Book
+from core.quota.bucket import SOURCE_OPERATOR
+from core.quota.keyfile import (
+    FILE_SOURCE,
+    FoundKey,
+    checked_alias,
+    checked_organization,
+    checked_secret,
+    keys_of_environment,
+    keys_of_file,
+    stamp,
+    tables_of_file,
+    write_file,
+)
+from core.settings import Settings, private_dir
+from core.quota.shelf import KeyRecord, key_records, key_statuses, level_rows, merge_organizations
+
+__all__ = ["KeyBook", "KeyRecord", "Secret", "assumed_organization"]
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A key that can be used. Its ``repr`` shows no more than people may see."""
+
+    alias: str
+    value: str = field(repr=False)
+    last4: str
+    fingerprint: str
+    source: str
+    organization: str | None = None
+
+
+def assumed_organization(alias: str) -> str:
+    """The name of the organization that a key is by itself while the real one is unknown."""
+    return f"({alias})"
+
+
+class KeyBook:
+    """Keys and what is remembered about them. Opens ``quota.db`` (making it if need be); close it after use."""
+
+    def __init__(
+        self,
+        quota_path: Path,
+        keys_path: Path,
+        *,
+        environment: Mapping[str, str] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Find every key. Raises KeysError for an unusable one, QuotaFileError where ``quota.db`` fails."""
+        self.keys_path = keys_path
+        self.book = Book(quota_path)
+        self._environment = os.environ if environment is None else environment
+        self._clock = clock
+        self._stamp: tuple[int, int, int, int] | None = None
+        self._secrets: tuple[Secret, ...] = ()
+        try:
+            self._salt = self.book.salt
+            self.reload()
+        except BaseException:
+            self.book.close()
+            raise
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> KeyBook:
+        """The book that the settings name, with the environment's keys unless they say otherwise."""
+        private_dir(settings.quota_path.parent)
+        return cls(
+            settings.quota_path, settings.keys_path, environment=None if settings.use_environment_keys else {}
+        )
+
+    def __enter__(self) -> KeyBook:
+        """Use as a context that closes."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close."""
+        self.close()
+
+    def close(self) -> None:
+        """Close ``quota.db``."""
+        self.book.close()
+
+    # --- looking -------------------------------------------------------------------------------------------------
+
+    def secrets(self) -> tuple[Secret, ...]:
+        """Every key that this process has, whatever its state, in the order in which they were found."""
+        return self._secrets
+
+    def records(self) -> dict[str, KeyRecord]:
+        """What is remembered of every key ever seen, by fingerprint."""
+        return key_records(self.book)
+
+    def statuses(self, model: str, now: float) -> tuple[KeyStatus, ...]:
+        """The keys for people: those of this process, and those that a worker on this machine uses now."""
+        return key_statuses(self.book, {secret.fingerprint for secret in self._secrets}, model, now)
+
+    def windows(self, model: str | None, now: float) -> tuple[WindowStatus, ...]:
+        """The known quota windows of one model, or of all, as the workers last shared them."""
+        return tuple(
+            window_status(organization, its_model, dimension, level, now)
+            for (organization, its_model, dimension), level in level_rows(self.book, model).items()
+        )
+
+    def changed(self) -> bool:
+        """Whether ``quota.db`` or ``keys.toml`` changed since this was last asked, or since :meth:`reload`."""
+        in_book = self.book.poll_changes()
+        return stamp(self.keys_path) != self._stamp or in_book
+
+    def reload(self) -> None:
+        """Read environment and file again and join them with what is remembered. Raises KeysError, changing nothing."""
+        self._stamp = stamp(self.keys_path)
+        found = (*keys_of_file(self.keys_path), *keys_of_environment(self._environment))
+        merged: dict[str, FoundKey] = {}
+        for key in found:
+            fingerprint = self.fingerprint(key.secret)
+            known = merged.get(fingerprint)
+            if known is not None:
+                key = replace(  # noqa: PLW2901 - the same secret found twice is one key
+                    known,
+                    alias=known.alias or key.alias,
+                    organization=known.organization or key.organization,
+                )
+            merged[fingerprint] = key
+        _refuse_shared_aliases(merged)
+        self._secrets = self._remember(merged)
+
+    def fingerprint(self, secret: str) -> str:
+        """What a secret is known by in ``quota.db``; it cannot be turned back."""
+        return hashlib.sha256(self._salt + secret.encode()).hexdigest()[:32]
+
+    # --- changing ------------------------------------------------------------------------------------------------
+
+    def add(self, secret: str, alias: str | None = None, organization: str | None = None) -> str:
+        """Put a key into ``keys.toml`` and return its alias.
+
+        Raises:
+            KeysError: if it cannot be a key, is there already, or the alias is taken.
+
+        """
+        secret = checked_secret(secret, "given")
+        fingerprint = self.fingerprint(secret)
+        for known in self._secrets:
+            if known.fingerprint == fingerprint:
+                raise KeysError(f"This key is here already, as {known.alias} (from {known.source})")
+            if known.alias == alias:
+                raise KeysError(f"The alias {alias} is taken by the key …{known.last4}: choose another")
+        remembered = self.records()
+        if alias is None:
+            record = remembered.get(fingerprint)
+            taken = {known.alias for known in self._secrets}
+            alias = (
+                record.alias
+                if record is not None and record.alias and record.alias not in taken
+                else _free_alias({each.alias for each in remembered.values()} | taken)
+            )
+        checked_alias(alias, "given")
+        table: dict[str, object] = {"secret": secret}
+        if organization:
+            table["organization"] = checked_organization(organization, "given")
+        write_file(self.keys_path, {**tables_of_file(self.keys_path), alias: table})
+        self.reload()
+        return alias
+
+    def remove(self, alias: str) -> None:
+        """Take a key out of ``keys.toml`` and forget it. Raises KeysError for a key of the environment."""
+        secret = self._secret(alias)
+        if secret.source != FILE_SOURCE:
+            raise KeysError(
+                f"{alias} comes from {secret.source}: take it out there and start anew, or disable it here "
+                f"with: labeltui keys disable {alias}"
+            )
+        tables = tables_of_file(self.keys_path)
+        tables.pop(alias, None)
+        write_file(self.keys_path, tables)
+        with self.book.writing():
+            self.book.execute("DELETE FROM key WHERE fingerprint = ?", (secret.fingerprint,))
+        self.reload()
+
+    def set_enabled(self, alias: str, enabled: bool) -> None:  # noqa: FBT001 - the call reads well: set_enabled("a", True)
+        """Let a key be used, or not. Enabling also clears *invalid*: a person has looked after it."""
+        clear = ", invalid_reason = NULL, invalid_since = NULL" if enabled else ""
+        self._update(alias, f"enabled = ?{clear}", (int(enabled),))
+
+    def set_organization(self, alias: str, organization: str) -> None:
+        """State which organization a key belongs to; its quota levels go over."""
+        checked_organization(organization, f"for {alias}")
+        record = self._record(alias)
+        with self.book.writing():
+            self.book.execute(
+                "UPDATE key SET organization = ? WHERE fingerprint = ?", (organization, record.fingerprint)
+            )
+            if not record.organization:
+                merge_organizations(self.book, assumed_organization(alias), organization, self._clock())
+        self.reload()
+
+    def learn_organization(self, alias: str, organization: str) -> None:
+        """A reply named the organization of a key."""
+        self.set_organization(alias, organization)
+
+    def mark_invalid(self, alias: str, reason: str, now: float) -> None:
+        """A key is out until a person acts."""
+        self._update(alias, "invalid_reason = ?, invalid_since = ?", (reason, now))
+
+    def set_limits(self, organization: str, model: str, limits: Mapping[Dimension, float | None]) -> None:
+        """State limits of an organization; None forgets one. Workers take them over within a second.
+
+        What is used stays used; a window that was not known is taken for full. Replies that say otherwise win.
+        """
+        now = self._clock()
+        with self.book.writing():
+            for dimension, limit in limits.items():
+                if limit is None:
+                    self.book.execute(
+                        "DELETE FROM level WHERE organization = ? AND model = ? AND dimension = ?",
+                        (organization, model, dimension.value),
+                    )
+                elif limit <= 0:
+                    raise KeysError(f"A limit of {limit:g} {dimension.words} lets nothing through: state 1 or more")
+                else:
+                    self.book.execute(
+                        "INSERT INTO level VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+                        "available = min(excluded.limit_units, available + excluded.limit_units - limit_units), "
+                        "limit_units = excluded.limit_units, source = excluded.source, learned_at = excluded.learned_at",
+                        (organization, model, dimension.value, limit, limit, now, SOURCE_OPERATOR, now),
+                    )
+
+    def clear_bench(self, organization: str, model: str | None = None) -> None:
+        """Let an organization ask again at once, at the operator's risk."""
+        with self.book.writing():
+            self.book.execute(
+                "DELETE FROM bench WHERE organization = ? AND (? IS NULL OR model = ?)", (organization, model, model)
+            )
+
+    # --- inside --------------------------------------------------------------------------------------------------
+
+    def _secret(self, alias: str) -> Secret:
+        for secret in self._secrets:
+            if secret.alias == alias:
+                return secret
+        raise KeysError(f"No key is called {alias!r}: labeltui keys list shows the aliases")
+
+    def _record(self, alias: str) -> KeyRecord:
+        fingerprints = {secret.fingerprint for secret in self._secrets if secret.alias == alias}
+        records = [each for each in self.records().values() if each.alias == alias]
+        for record in records:
+            if not fingerprints or record.fingerprint in fingerprints:
+                return record
+        raise KeysError(f"No key is called {alias!r}: labeltui keys list shows the aliases")
+
+    def _update(self, alias: str, assignments: str, values: tuple[object, ...]) -> None:
+        fingerprint = self._record(alias).fingerprint
+        with self.book.writing():
+            self.book.execute(f"UPDATE key SET {assignments} WHERE fingerprint = ?", (*values, fingerprint))  # noqa: S608 - assignments are literals above
+
+    def _remember(self, found: Mapping[str, FoundKey]) -> tuple[Secret, ...]:
+        """Give every key its alias, the one it had before if nobody renamed it, and write down what is new."""
+        remembered = self.records()
+        explicit = {key.alias for key in found.values() if key.alias}
+        taken = explicit | {record.alias for record in remembered.values()}
+        secrets, rows = [], []
+        for fingerprint, key in found.items():
+            record = remembered.get(fingerprint)
+            alias = key.alias or (record.alias if record and record.alias not in explicit else "")
+            if not alias:
+                alias = _free_alias(taken)
+                taken.add(alias)
+            organization = key.organization or (record.organization if record else "")
+            last4 = key.secret[-4:] if len(key.secret) >= 12 else "…"  # noqa: PLR2004 - of less, four show too much
+            secrets.append(Secret(alias, key.secret, last4, fingerprint, key.source, organization or None))
+            row = (alias, last4, key.source, organization)
+            if record is None or row != (record.alias, record.last4, record.source, record.organization):
+                rows.append((fingerprint, *row, self._clock()))
+        if rows:
+            present = {row[1]: row[0] for row in rows}
+            with self.book.writing():
+                for record in remembered.values():
+                    if record.alias in present and present[record.alias] != record.fingerprint:
+                        self.book.execute("UPDATE key SET alias = '' WHERE fingerprint = ?", (record.fingerprint,))
+                self.book.execute_many(
+                    "INSERT INTO key (fingerprint, alias, last4, source, organization, first_seen_at) "
+                    "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET alias = excluded.alias, "
+                    "last4 = excluded.last4, source = excluded.source, organization = excluded.organization",
+                    rows,
+                )
+        return tuple(secrets)
+
+
+def _refuse_shared_aliases(found: Mapping[str, FoundKey]) -> None:
+    seen: dict[str, FoundKey] = {}
+    for key in found.values():
+        if key.alias is None:
+            continue
+        if key.alias in seen:
+            raise KeysError(
+                f"Two different keys are called {key.alias}: one in {seen[key.alias].source}, one in {key.source}; "
+                "rename one of them"
+            )
+        seen[key.alias] = key
+
+
+def _free_alias(taken: set[str]) -> str:
+    number = 1
+    while f"key-{number}" in taken:
+        number += 1
+    return f"key-{number}"

@@ -1,0 +1,218 @@
+"""What a server's replies say about quotas: durations, ``retry-after``, rate-limit headers and 429 texts.
+
+Pure and distrustful: whatever is malformed, negative or absurd is dropped here, so that the ledger only meets numbers
+that could be true. Whether they *are* true is the ledger's question.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+
+from core.model import Dimension
+
+LONGEST_WAIT_S = 86_400.0
+"""No bucket takes longer than a day to refill, so no told wait may be longer."""
+
+_LARGEST_LIMIT = 1e12
+_LONGEST_HEADER = 64
+_MINUTE_OR_DAY_S = math.sqrt(60.0 * 86_400.0)
+
+_UNIT_S = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ns": 1e-9}
+_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
+_WHOLE = re.compile(rf"\+?(?:{_PART.pattern})+")
+
+_NUMBER = r"~?\s*(\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?"
+_FIELDS = {
+    "model": re.compile(r"\bmodel\s+`([^`\n]{1,200})`"),
+    "organization": re.compile(r"\borganization\s+`?([A-Za-z0-9_.:-]{1,100}?)`?(?=[\s,.;]|$)"),
+    "service_tier": re.compile(r"\bservice tier\s+`?([A-Za-z0-9_-]{1,60})`?"),
+}
+_LIMIT = re.compile(rf"\bLimit:?\s+{_NUMBER}")
+_USED = re.compile(rf"\bUsed:?\s+{_NUMBER}")
+_REQUESTED = re.compile(rf"\bRequested:?\s+{_NUMBER}")
+_TRY_AGAIN = re.compile(r"\btry again in\s+([0-9.a-zµμ]{1,40})")
+_WINDOW_CODE = re.compile(r"\(([A-Z]{2,6})\)\s*:?\s*Limit")
+_WINDOW_WORDS = re.compile(r"\bon (requests|tokens) per (minute|day)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One window as headers show it: ``remaining`` of ``limit`` units; whole again in ``reset_s``."""
+
+    dimension: Dimension
+    limit: float | None
+    remaining: float | None
+    reset_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimitText:
+    """What the text of a 429 (or of a 413 for size) says; None where it is silent.
+
+    ``limit``, ``used`` and ``requested`` are in the dimension's unit, ``try_again_s`` in seconds.
+    """
+
+    model: str
+    organization: str
+    service_tier: str
+    dimension: Dimension | None
+    limit: int | None
+    used: int | None
+    requested: int | None
+    try_again_s: float | None
+
+
+def go_duration_s(text: str) -> float | None:
+    """Seconds of a duration as Go writes it (``2m59.56s``, ``644ms``, ``24h0m0s``); None for anything else."""
+    text = text.strip()
+    if text == "0":
+        return 0.0
+    if len(text) > _LONGEST_HEADER or not _WHOLE.fullmatch(text):
+        return None
+    seconds = sum(float(number) * _UNIT_S[unit] for number, unit in _PART.findall(text))
+    return seconds if math.isfinite(seconds) else None
+
+
+def retry_after_s(value: str | None, now: float) -> float | None:
+    """Seconds that a ``retry-after`` header asks for, at most a day; None for junk, negative values and past dates.
+
+    The value is a number of seconds, an HTTP date (``now`` is in seconds since the epoch) or a Go duration.
+    """
+    if value is None or not value.strip() or len(value) > _LONGEST_HEADER:
+        return None
+    value = value.strip()
+    seconds = _number(value)
+    if seconds is None:
+        seconds = go_duration_s(value)
+    if seconds is None:
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - now
+        except (ValueError, TypeError, OverflowError, IndexError):
+            return None
+    return min(seconds, LONGEST_WAIT_S) if seconds >= 0 else None
+
+
+def readings(headers: Mapping[str, str]) -> tuple[Reading, ...]:
+    """The windows that ``x-ratelimit-*`` headers (names in lower case) show, at most one each of requests and tokens.
+
+    Tokens are those of a minute. Requests are those of a day, unless the reset time can only belong to a minute, as
+    some compatible servers have it.
+    """
+    found = []
+    for unit in ("requests", "tokens"):
+        limit = _bounded(headers.get(f"x-ratelimit-limit-{unit}"), least=1.0)
+        remaining = _bounded(headers.get(f"x-ratelimit-remaining-{unit}"), least=0.0)
+        if limit is None and remaining is None:
+            continue
+        if limit is not None and remaining is not None and remaining > limit:
+            continue
+        reset_s = go_duration_s(headers.get(f"x-ratelimit-reset-{unit}", ""))
+        dimension = Dimension.TPM
+        if unit == "requests":
+            dimension = Dimension.RPM if _refills_in_minutes(limit, remaining, reset_s) else Dimension.RPD
+        found.append(Reading(dimension, limit, remaining, reset_s))
+    return tuple(found)
+
+
+def rate_limit_text(message: str) -> RateLimitText | None:
+    """What the message of a 429 or 413 says about a quota, or None if it says nothing of the kind."""
+    message = message[:4_000]
+    names = {name: _first(pattern, message) or "" for name, pattern in _FIELDS.items()}
+    limit, used, requested = (_integer(_first(each, message)) for each in (_LIMIT, _USED, _REQUESTED))
+    told = _first(_TRY_AGAIN, message)
+    try_again_s = go_duration_s(told.rstrip(".")) if told else None
+    if try_again_s is not None:
+        try_again_s = min(try_again_s, LONGEST_WAIT_S)
+    if limit is None and try_again_s is None and not names["organization"]:
+        return None
+    return RateLimitText(
+        model=names["model"],
+        organization=names["organization"].rstrip("."),
+        service_tier=names["service_tier"],
+        dimension=_dimension(message),
+        limit=limit or None,
+        used=used,
+        requested=requested,
+        try_again_s=try_again_s,
+    )
+
+
+def infer_dimension(text: RateLimitText, limits: Mapping[Dimension, float]) -> Dimension | None:
+    """The dimension that a 429 text means, also where it does not name one.
+
+    A limit that is already known decides; else the told wait does, because it equals
+    ``(used + requested - limit) / (limit / period)`` in one period only; ``requested`` of 1 speaks of requests.
+    """
+    if text.dimension is not None or text.limit is None:
+        return text.dimension
+    matches = [dimension for dimension, limit in limits.items() if limit == text.limit]
+    if len(matches) == 1:
+        return matches[0]
+    if text.requested is None:
+        return None
+    tokens = text.requested > 1
+    minute, day = (Dimension.TPM, Dimension.TPD) if tokens else (Dimension.RPM, Dimension.RPD)
+    if text.used is None or text.try_again_s is None:
+        return None
+    over = (text.used + text.requested - text.limit) / text.limit
+    if over <= 0:
+        return None
+    return minute if text.try_again_s / over < _MINUTE_OR_DAY_S else day
+
+
+def told_level(text: RateLimitText, dimension: Dimension) -> float | None:
+    """Units that were left when a 429 was written, from its told wait or from what it says is used."""
+    if text.limit is None:
+        return None
+    if text.used is not None:
+        return float(text.limit - text.used)
+    if text.requested is not None and text.try_again_s is not None:
+        return text.requested - text.try_again_s * text.limit / dimension.period_s
+    return None
+
+
+def _refills_in_minutes(limit: float | None, remaining: float | None, reset_s: float | None) -> bool:
+    if limit is None or remaining is None or reset_s is None or limit - remaining < 1 or reset_s <= 0:
+        return False
+    return reset_s * limit / (limit - remaining) < _MINUTE_OR_DAY_S
+
+
+def _dimension(message: str) -> Dimension | None:
+    code = _first(_WINDOW_CODE, message)
+    if code is not None:
+        return Dimension(code) if code in Dimension.__members__ else None
+    words = _WINDOW_WORDS.search(message)
+    if words is None:
+        return None
+    return Dimension(f"{words[1][0].upper()}P{words[2][0].upper()}")
+
+
+def _first(pattern: re.Pattern[str], text: str) -> str | None:
+    match = pattern.search(text)
+    return match[1] if match else None
+
+
+def _integer(digits: str | None) -> int | None:
+    if digits is None:
+        return None
+    digits = digits.replace(",", "")
+    return int(digits) if len(digits) <= 12 else None  # noqa: PLR2004 - twelve digits are more than any quota
+
+
+def _number(value: str) -> float | None:
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _bounded(value: str | None, *, least: float) -> float | None:
+    if value is None or len(value) > _LONGEST_HEADER:
+        return None
+    number = _number(value)
+    return number if number is not None and least <= number <= _LARGEST_LIMIT else None

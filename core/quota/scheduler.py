@@ -1,0 +1,237 @@
+"""Which email goes out now, with which key, or what to wait for: decisions only, no clock, disk or network.
+
+Within an organization the key goes out that is least in flight, then least recently used. Among organizations that one
+goes first whose scarcest window holds most calls like this one. An email that does not fit lets smaller ones pass, but
+not for ever: once it is held, its organization keeps what refills for it.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from core.model import Wait
+from core.quota.account import Account
+from core.quota.health import Health
+from core.quota.width import Width
+
+PASSED_OVER_MOST = 8
+PASSED_OVER_S = 60.0
+_JITTER_SHARE = 0.02
+_JITTER_MOST_S = 0.25
+
+
+@dataclass(slots=True)
+class Seat:
+    """A key as the scheduler sees it; the broker keeps it up to date."""
+
+    alias: str
+    organization: str
+    usable: bool = True
+    in_flight: int = 0
+    last_used_at: float = -math.inf
+    health: Health = field(default_factory=Health)
+
+
+@dataclass(slots=True)
+class House:
+    """An organization as the scheduler sees it: its account for the run's model, its keys, its concurrency."""
+
+    name: str
+    account: Account
+    width: Width
+    health: Health = field(default_factory=Health)
+    seats: list[Seat] = field(default_factory=list)
+
+    @property
+    def usable(self) -> bool:
+        """Whether any of its keys could be used, now or after a wait."""
+        return any(seat.usable for seat in self.seats)
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What one email's call takes, in tokens (see ``Estimate``), and the organizations that it is too large for."""
+
+    email_id: int
+    reserved: float
+    margin: float
+    least: float
+    cost: float
+    refused_by: Collection[str] = ()
+
+
+@dataclass(slots=True)
+class Passed:
+    """How often and since when others went before an email."""
+
+    times: int = 0
+    since_at: float = math.inf
+
+    def overdue(self, now: float) -> bool:
+        """Whether it has been passed over long enough."""
+        return self.times >= PASSED_OVER_MOST or now - self.since_at >= PASSED_OVER_S
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Ask about this email with this key, now."""
+
+    need: Need
+    seat: Seat
+    house: House
+
+
+@dataclass(frozen=True, slots=True)
+class TooLargeForAll:
+    """No organization's quota will ever take this email: every limit is known, and smaller."""
+
+    need: Need
+    reason: str
+
+
+Decision = Use | Wait | TooLargeForAll
+
+
+def decide(need: Need, houses: Sequence[House], now: float) -> Decision:
+    """What to do with one email. ``houses`` holds at least one with a usable key."""
+    best: Use | None = None
+    best_room = -1.0
+    earliest: Wait | None = None
+    too_large = 0
+    considered = 0
+    for house in houses:
+        if not house.usable:
+            continue
+        considered += 1
+        if house.name in need.refused_by:
+            too_large += 1
+            continue
+        found = _in_house(need, house, now)
+        if isinstance(found, Seat):
+            room = house.account.head_room(need.reserved) / (1.0 + house.account.calls_in_flight)
+            if room > best_room:
+                best, best_room = Use(need, found, house), room
+        elif found is None:
+            too_large += 1
+        else:
+            earliest = sooner(earliest, found)
+    if best is not None:
+        return best
+    if considered and too_large == considered:
+        return TooLargeForAll(need, _too_large(need, houses))
+    return earliest or Wait(None, "", "", "no key may be used")
+
+
+def choose(
+    needs: Sequence[Need], houses: Sequence[House], passed: Mapping[int, Passed], now: float
+) -> tuple[Decision, tuple[int, ...]]:
+    """Which of the next emails to send, and the ids of those that it overtakes.
+
+    The first that fits goes. An overdue one is not overtaken where it would fit first: smaller ones may only use other
+    organizations until it is out.
+    """
+    overtaken: list[int] = []
+    earliest: Wait | None = None
+    open_houses = list(houses)
+    for need in needs:
+        decision = decide(need, open_houses, now)
+        if not isinstance(decision, Wait):
+            return decision, tuple(overtaken)
+        earliest = sooner(earliest, decision)
+        overtaken.append(need.email_id)
+        record = passed.get(need.email_id)
+        if record is not None and record.overdue(now):
+            kept = [house for house in open_houses if house.name != decision.organization]
+            if len(kept) == len(open_houses) or not any(house.usable for house in kept):
+                break
+            open_houses = kept
+        if _nothing_can(open_houses, now):
+            break
+    return earliest or Wait(None, "", "", "no email is in line"), ()
+
+
+def jittered(wait: Wait, now: float, rng: random.Random) -> Wait:
+    """The same wait, a little longer: never shorter than told, and no two workers wake at once."""
+    if wait.until_at is None:
+        return wait
+    most = min(_JITTER_MOST_S, _JITTER_SHARE * max(0.0, wait.until_at - now))
+    return Wait(wait.until_at + rng.uniform(0.0, most), wait.limit, wait.organization, wait.reason)
+
+
+def sooner(one: Wait | None, other: Wait) -> Wait:
+    """The wait that ends first; one without an end (a call in flight must return) counts as the latest."""
+    if one is None:
+        return other
+    if other.until_at is None:
+        return one
+    return other if one.until_at is None or other.until_at < one.until_at else one
+
+
+def _in_house(need: Need, house: House, now: float) -> Seat | Wait | None:
+    """A key to use now, or what this organization waits for, or None where the email is too large for it."""
+    account = house.account
+    opening = account.opening(need.reserved, need.margin, need.least, min(house.width.latency_s, 2.0), now)
+    if math.isinf(opening.at):
+        return None
+    open_at = house.health.open_at(now)
+    if open_at > now:
+        return _probing(house.name, house.health, max(open_at, opening.at))
+    if opening.at > now:
+        reason = opening.reason or f"{_words(opening.limit)} of {house.name}"
+        return Wait(opening.at, opening.limit, house.name, reason)
+    if account.calls_in_flight >= house.width.allowed(account.call_rate(need.cost)):
+        return Wait(None, "", house.name, f"{account.calls_in_flight} calls of {house.name} are in flight")
+    return _seat(house, now)
+
+
+def _seat(house: House, now: float) -> Seat | Wait:
+    best: Seat | None = None
+    earliest: Wait | None = None
+    for seat in house.seats:
+        if not seat.usable:
+            continue
+        open_at = seat.health.open_at(now)
+        if open_at > now:
+            earliest = sooner(earliest, _probing(house.name, seat.health, open_at))
+        elif best is None or (seat.in_flight, seat.last_used_at) < (best.in_flight, best.last_used_at):
+            best = seat
+    return best or earliest or Wait(None, "", house.name, "no key may be used")
+
+
+def _probing(organization: str, health: Health, open_at: float) -> Wait:
+    until_at = None if math.isinf(open_at) else open_at
+    return Wait(until_at, "", organization, f"{organization} is probed after errors: {health.reason}")
+
+
+def _nothing_can(houses: Sequence[House], now: float) -> bool:
+    """Whether no size of email could go out now, so that looking further ahead is idle."""
+    for house in houses:
+        bench = house.account.bench
+        benched = bench is not None and bench.until_at > now
+        if house.usable and not benched and house.health.open_at(now) <= now and house.account.head_room(1.0) >= 1.0:
+            return False
+    return True
+
+
+def _too_large(need: Need, houses: Sequence[House]) -> str:
+    limits = [
+        (bucket.limit, dimension.words, house.name)
+        for house in houses
+        for dimension, bucket in house.account.buckets.items()
+        if dimension.counts_tokens and house.usable and need.least > bucket.limit
+    ]
+    if not limits:
+        return f"about {need.reserved:,.0f} tokens are more than any organization's quota takes at once"
+    limit, words, name = max(limits)
+    return (
+        f"about {need.reserved:,.0f} tokens are more than any organization's quota takes at once "
+        f"(the largest: {limit:,.0f} {words} of {name})"
+    )
+
+
+def _words(limit: str) -> str:
+    names = {"RPM": "requests per minute", "RPD": "requests per day", "TPM": "tokens per minute", "TPD": "tokens per day"}
+    return names.get(limit, limit)

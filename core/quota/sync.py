@@ -1,0 +1,234 @@
+"""Brings a worker's ledger and ``quota.db`` together a few times a second.
+
+What was spent since the last time is a difference, and is taken off the shared level; a correction by a reply is a
+bound, and is laid on it. The merged level is adopted. So several workers on the same keys see each other's spending
+within one sync, and none of it is counted twice.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from core.model import Dimension
+from core.quota.account import Account, Bench
+from core.quota.book import Book
+from core.quota.bucket import Bucket, Level
+from core.quota.ledger import Ledger
+from core.quota.shelf import ALIVE_S, at, bench_rows, level_rows, write_levels
+
+HEARTBEAT_S = 2.0
+_FORGET_WORKERS_S = 86_400.0
+_LevelKey = tuple[str, str, Dimension]
+
+
+@dataclass(slots=True)
+class Counters:
+    """What a key did since the last sync."""
+
+    requests: int = 0
+    errors_429: int = 0
+    tokens: int = 0
+    last_used_at: float = 0.0
+
+
+@dataclass(slots=True)
+class LedgerSync:
+    """The bridge of one worker. ``worker_id`` is unique among all workers there ever were."""
+
+    book: Book
+    ledger: Ledger
+    model: str
+    worker_id: str
+    counters: dict[str, Counters] = field(default_factory=dict)
+    peers: int = 0
+    _known: set[_LevelKey] = field(default_factory=set)
+    _benches: dict[str, Bench] = field(default_factory=dict)
+    _in_flight: dict[str, int] = field(default_factory=dict)
+    _beat_at: float | None = None
+    _started_at: float = 0.0
+    _estimate: str = ""
+
+    def counter(self, fingerprint: str) -> Counters:
+        """The counters of a key, to be added to."""
+        return self.counters.setdefault(fingerprint, Counters())
+
+    def sync(self, now: float, in_flight: Mapping[str, int], *, estimate: str = "", changed: bool = True) -> bool:
+        """Share and adopt, in one transaction. Whether there was anything to do.
+
+        ``in_flight`` counts calls by key fingerprint; ``changed`` says that another process has written meanwhile.
+        """
+        beat_due = self._beat_at is None or not 0 <= now - self._beat_at < HEARTBEAT_S
+        if not (changed or beat_due or self._dirty(in_flight, estimate)):
+            return False
+        with self.book.writing():
+            self._exchange(now)
+            self._note(now, in_flight, estimate, beat_due=beat_due)
+        return True
+
+    @contextmanager
+    def exclusive(self, now: float) -> Iterator[None]:
+        """Decide and reserve in here on the newest shared levels while no other worker can."""
+        with self.book.writing():
+            self._exchange(now)
+            yield
+            self._exchange(now)
+
+    def recalled_estimate(self) -> str:
+        """What was learnt about the model's token counts, or an empty text."""
+        rows = self.book.execute("SELECT state FROM estimate WHERE model = ?", (self.model,))
+        return str(rows[0][0]) if rows else ""
+
+    def leave(self) -> None:
+        """This worker ends: others need not reckon with it any more."""
+        with self.book.writing():
+            self.book.execute("DELETE FROM worker WHERE id = ?", (self.worker_id,))
+            self.book.execute("DELETE FROM worker_key WHERE worker_id = ?", (self.worker_id,))
+
+    # --- inside --------------------------------------------------------------------------------------------------
+
+    def _accounts(self) -> list[Account]:
+        return [account for account in self.ledger.accounts() if account.model == self.model]
+
+    def _dirty(self, in_flight: Mapping[str, int], estimate: str) -> bool:
+        if self.counters or dict(in_flight) != self._in_flight or (estimate and estimate != self._estimate):
+            return True
+        for account in self._accounts():
+            if account.bench_changed:
+                return True
+            for dimension, bucket in account.buckets.items():
+                if _unshared(bucket) or (account.organization, self.model, dimension) not in self._known:
+                    return True
+        return False
+
+    def _exchange(self, now: float) -> None:
+        shared = level_rows(self.book, self.model)
+        written: dict[_LevelKey, Level] = {}
+        for account in self._accounts():
+            for dimension in list(account.buckets):
+                self._exchange_bucket(account, dimension, shared, written, now)
+        local = {
+            (account.organization, self.model, dimension) for account in self._accounts() for dimension in account.buckets
+        }
+        for key, level in shared.items():
+            if key in local:
+                continue
+            if key in self._known and self.ledger.account(key[0], self.model).organization == key[0]:
+                # It was shared and is gone here: headers were caught lying about this limit.
+                self.book.execute(
+                    "DELETE FROM level WHERE organization = ? AND model = ? AND dimension = ?",
+                    (key[0], key[1], key[2].value),
+                )
+                self._known.discard(key)
+            else:
+                account = self.ledger.account(key[0], self.model)
+                account.buckets.setdefault(key[2], Bucket(key[2], at(level, key[2], now)))
+                self._known.add(key)
+        if written:
+            write_levels(self.book, written)
+        self._exchange_benches(now)
+
+    def _exchange_bucket(
+        self,
+        account: Account,
+        dimension: Dimension,
+        shared: Mapping[_LevelKey, Level],
+        written: dict[_LevelKey, Level],
+        now: float,
+    ) -> None:
+        key = (account.organization, self.model, dimension)
+        bucket = account.buckets[dimension]
+        bucket.refill(now)
+        theirs = shared.get(key)
+        if theirs is None and key in self._known:
+            del account.buckets[dimension]  # the operator made it unknown, or another worker disproved it
+            self._known.discard(key)
+            return
+        if theirs is None:
+            level = bucket.kept()
+        else:
+            level = _agreed(at(theirs, dimension, now), bucket)
+        if theirs is None or _unshared(bucket) or level.learned_at != theirs.learned_at:
+            written[key] = level
+        bucket.adopt(level, now)
+        self._known.add(key)
+
+    def _exchange_benches(self, now: float) -> None:
+        shared = bench_rows(self.book, self.model)
+        for account in self._accounts():
+            name, mine = account.organization, account.bench
+            theirs = shared.get(name)
+            if theirs is not None and theirs.until_at <= now:
+                theirs = None
+            if account.bench_changed and mine is not None:
+                if theirs is None or theirs.since_at > now or mine.until_at > theirs.until_at:
+                    self.book.execute(
+                        "INSERT OR REPLACE INTO bench VALUES (?, ?, ?, ?, ?, ?)",
+                        (name, self.model, mine.until_at, mine.limit, mine.reason, mine.since_at),
+                    )
+                else:
+                    account.bench = theirs
+            else:
+                account.bench = theirs
+            account.bench_changed = False
+
+    def _note(self, now: float, in_flight: Mapping[str, int], estimate: str, *, beat_due: bool) -> None:
+        if self.counters:
+            self.book.execute_many(
+                "UPDATE key SET requests = requests + ?, errors_429 = errors_429 + ?, tokens = tokens + ?, "
+                "last_used_at = max(coalesce(last_used_at, 0), ?) WHERE fingerprint = ?",
+                [
+                    (each.requests, each.errors_429, each.tokens, each.last_used_at, fingerprint)
+                    for fingerprint, each in self.counters.items()
+                ],
+            )
+            self.counters.clear()
+        if dict(in_flight) != self._in_flight:
+            self.book.execute("DELETE FROM worker_key WHERE worker_id = ?", (self.worker_id,))
+            self.book.execute_many(
+                "INSERT INTO worker_key VALUES (?, ?, ?)",
+                [(self.worker_id, fingerprint, count) for fingerprint, count in in_flight.items()],
+            )
+            self._in_flight = dict(in_flight)
+        if estimate and estimate != self._estimate:
+            self.book.execute("INSERT OR REPLACE INTO estimate VALUES (?, ?)", (self.model, estimate))
+            self._estimate = estimate
+        if beat_due:
+            self._beat(now)
+
+    def _beat(self, now: float) -> None:
+        if self._beat_at is None:
+            self._started_at = now
+            self.book.execute("DELETE FROM worker WHERE heartbeat_at < ?", (now - _FORGET_WORKERS_S,))
+            self.book.execute("DELETE FROM worker_key WHERE worker_id NOT IN (SELECT id FROM worker)")
+        self.book.execute(
+            "INSERT OR REPLACE INTO worker VALUES (?, ?, ?, ?, ?)",
+            (self.worker_id, os.getpid(), self.model, self._started_at, now),
+        )
+        rows = self.book.execute(
+            "SELECT count(*) FROM worker WHERE model = ? AND id <> ? AND heartbeat_at BETWEEN ? AND ?",
+            (self.model, self.worker_id, now - ALIVE_S, now + ALIVE_S),
+        )
+        self.peers = int(rows[0][0])
+        self._beat_at = now
+
+
+def _unshared(bucket: Bucket) -> bool:
+    return bucket.unshared != 0.0 or bucket.corrected_down or bucket.corrected_up
+
+
+def _agreed(theirs: Level, bucket: Bucket) -> Level:
+    """The shared level (as of now) with this worker's spending taken off and its corrections laid on."""
+    mine = bucket.kept()
+    newest = mine if mine.learned_at > theirs.learned_at else theirs
+    available = theirs.available + (newest.limit - theirs.limit) - bucket.unshared
+    local = mine.available + (newest.limit - mine.limit)
+    if bucket.corrected_down and bucket.corrected_up:
+        available = local
+    elif bucket.corrected_down:
+        available = min(available, local)
+    elif bucket.corrected_up:
+        available = max(available, local)
+    return Level(newest.limit, min(newest.limit, available), mine.as_of, newest.source, newest.learned_at)

@@ -1,0 +1,155 @@
+"""What a chat request asks, reduced to what a simulator needs.
+
+Owns the reading of request bodies: which email, ask or re-ask, how many tokens. The convention of the asking
+side is `[system: rubric, user: email]`, the email between lines that say `<email>` and `</email>`, followed for
+a re-ask by `[assistant: bad answer, user: what was wrong]`. Anything else is read as well as it can be.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any, Final
+
+OPENING: Final = "<email>"
+CLOSING: Final = "</email>"
+_TOKENS_PER_MESSAGE: Final = 4
+_CHARACTERS_PER_TOKEN: Final = 4
+_BLIND_REASK_MARKS: Final = ("This was a previous response you generated:", "Generate a new response that corrects")
+
+
+class BadRequestError(Exception):
+    """The body is not a request that Groq would take; `param` names the field at fault, if one is."""
+
+    def __init__(self, message: str, param: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One chat request. Token counts are estimates of 4 characters a token; `completion` is None if not sent.
+
+    `email_key` and `system_key` are digests of the email text and the system message. `has_email` is False for
+    a re-ask without a user message before the bad answer, or in the wording of a library that forgets it;
+    `fenced` says that the email came between fence lines.
+    """
+
+    model: str
+    email: str
+    email_key: bytes
+    system_key: bytes | None
+    is_reask: bool
+    has_email: bool
+    fenced: bool
+    prompt_tokens: int
+    system_tokens: int
+    completion: int | None
+    effort: str | None
+    include_reasoning: bool
+
+
+def text_key(text: str) -> str:
+    """Return the sha256 of an email text as hex: the key of replay files, and of the log."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def unfence(message: str) -> str:
+    """Return the email between the fence lines of a user message, or the whole message if it has none.
+
+    The text is returned byte for byte: only the line breaks that belong to the fence lines go.
+    """
+    start = 0 if message.startswith(OPENING + "\n") else message.find("\n" + OPENING + "\n") + 1
+    if start == 0 and not message.startswith(OPENING + "\n"):
+        return message
+    start += len(OPENING) + 1
+    end = message.rfind("\n" + CLOSING)
+    after = end + 1 + len(CLOSING)
+    if end < start - 1 or (after < len(message) and message[after] not in "\r\n"):
+        return message
+    return message[start : max(start, end)]
+
+
+def tokens_of(text: str) -> int:
+    """Estimate the tokens of a text: 4 characters each, rounded up."""
+    return -(-len(text) // _CHARACTERS_PER_TOKEN)
+
+
+def read_question(body: Any) -> Question:
+    """Check a decoded request body and reduce it.
+
+    Raises:
+        BadRequestError: with Groq's kind of wording, for whatever Groq answers with a plain 400.
+
+    """
+    if not isinstance(body, dict):
+        raise BadRequestError("request body must be a JSON object")
+    model, messages = body.get("model"), body.get("messages")
+    if not isinstance(model, str) or not model:
+        raise BadRequestError("'model' : property 'model' is missing", "model")
+    if not isinstance(messages, list) or not messages:
+        raise BadRequestError("'messages' : minimum number of items is 1", "messages")
+    _refuse_unsupported(body)
+    turns = [_turn(index, message) for index, message in enumerate(messages)]
+    system = next((text for role, text in turns if role in {"system", "developer"}), None)
+    roles = [role for role, _ in turns]
+    answered_at = roles.index("assistant") if "assistant" in roles else None
+    before = turns if answered_at is None else turns[:answered_at]
+    asked = next((text for role, text in before if role == "user"), None)
+    blind = asked is None or any(mark in asked for mark in _BLIND_REASK_MARKS)
+    message = asked if asked is not None else turns[-1][1]
+    email = unfence(message)
+    return Question(
+        model=model,
+        email=email,
+        email_key=hashlib.sha256(email.encode("utf-8", "surrogatepass")).digest(),
+        system_key=None if system is None else hashlib.sha256(system.encode("utf-8", "surrogatepass")).digest(),
+        is_reask=answered_at is not None or (asked is not None and blind),
+        has_email=not blind,
+        fenced=email is not message,
+        prompt_tokens=sum(tokens_of(text) + _TOKENS_PER_MESSAGE for _, text in turns) + 3,
+        system_tokens=0 if system is None else tokens_of(system) + _TOKENS_PER_MESSAGE,
+        completion=_completion(body),
+        effort=body.get("reasoning_effort"),
+        include_reasoning=body.get("include_reasoning") is not False,
+    )
+
+
+def _refuse_unsupported(body: dict[str, Any]) -> None:
+    for name in ("logprobs", "top_logprobs", "logit_bias"):
+        if body.get(name) is not None:
+            raise BadRequestError(f"`{name}` is not supported with this model", name)
+    if body.get("n", 1) not in {1, None}:
+        raise BadRequestError("'n' : number must be at most 1", "n")
+    if body.get("stream"):
+        raise BadRequestError("streaming is not simulated", "stream")
+    effort = body.get("reasoning_effort")
+    if effort is not None and "gpt-oss" in body["model"] and effort not in {"low", "medium", "high"}:
+        raise BadRequestError("`reasoning_effort` must be one of `low`, `medium`, or `high`", "reasoning_effort")
+
+
+def _completion(body: dict[str, Any]) -> int | None:
+    for name in ("max_completion_tokens", "max_tokens"):
+        value = body.get(name)
+        if value is None:
+            continue
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise BadRequestError(f"'{name}' : value must be at least 1", name)
+        return value
+    return None
+
+
+def _turn(index: int, message: Any) -> tuple[str, str]:
+    if not isinstance(message, dict) or not isinstance(message.get("role"), str):
+        raise BadRequestError(f"'messages.{index}' : discriminator property 'role' has invalid value", "messages")
+    if message.get("name") is not None:
+        raise BadRequestError(f"'messages.{index}' : property 'name' is unsupported", "messages")
+    content = message.get("content")
+    if isinstance(content, list):
+        content = "".join(part.get("text", "") for part in content if isinstance(part, dict))
+    if content is None and message["role"] == "assistant":
+        content = ""
+    if not isinstance(content, str):
+        raise BadRequestError(f"'messages.{index}.content' : value must be a string", "messages")
+    return message["role"], content

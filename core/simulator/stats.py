@@ -1,0 +1,166 @@
+"""What the simulator saw: counters for people and tests, and a log of every call that it served.
+
+Keys appear with their last four characters only. The log is written before the answer is sent, so every answer
+that a client holds has a line, even if either side dies at once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any
+
+from core.simulator.config import SimulatorError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from core.simulator.conversation import Question
+    from core.simulator.faults import Rolls
+    from core.simulator.quota import Quota
+
+
+@dataclass(slots=True)
+class Call:
+    """One chat call from arrival to answer; filled in as it is understood. Times are the clock's, in seconds."""
+
+    ordinal: int
+    started_at: float
+    request_id: str
+    key: str = ""
+    organization: str = ""
+    question: Question | None = None
+    quota: Quota | None = None
+    nth: int = 0
+    rolls: Rolls | None = None
+    fault: str | None = None
+    reserved: int = 0
+    cached: int = 0
+    answer: str | None = None
+    completion_tokens: int = 0
+
+    @property
+    def kind(self) -> str | None:
+        """`ask` or `reask`, or None if the request could not be read."""
+        return None if self.question is None else "reask" if self.question.is_reask else "ask"
+
+
+class Stats:
+    """Counters over all calls since the start."""
+
+    def __init__(self, now: float) -> None:
+        self._started_at = now
+        self._last_call_at: float | None = None
+        self.calls = 0
+        self.in_flight = 0
+        self.peak_in_flight = 0
+        self.answered = 0
+        self.asks = 0
+        self.reasks = 0
+        self.blind_reasks = 0
+        self.reasks_without_rubric = 0
+        self.distinct_texts = 0
+        self.by_status: Counter[str] = Counter()
+        self.by_key: dict[str, Counter[str]] = {}
+        self.by_organization: dict[str, Counter[str]] = {}
+        self.faults: Counter[str] = Counter()
+        self.tokens: Counter[str] = Counter()
+
+    def begin(self, now: float) -> None:
+        """Count a call that arrived."""
+        self.calls += 1
+        self._last_call_at = now
+        self.in_flight += 1
+        self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
+
+    def end(self, call: Call, status: str) -> None:
+        """Count how a call ended: its status, or `dropped`, `hung`, `left`."""
+        self.in_flight -= 1
+        self.by_status[status] += 1
+        if call.organization:
+            self.by_key.setdefault(call.key[-4:], Counter())[status] += 1
+            self.by_organization.setdefault(call.organization, Counter())[status] += 1
+        if call.fault is not None:
+            self.faults[call.fault] += 1
+        if call.answer is not None and call.question is not None:
+            self.answered += 1  # made and paid for, whether or not it arrived
+            self.tokens["prompt"] += call.question.prompt_tokens
+            self.tokens["completion"] += call.completion_tokens
+            self.tokens["cached"] += call.cached
+
+    def idle_s(self, now: float) -> float:
+        """Return the seconds since the last call arrived, or since the start; 0 while one is in flight."""
+        if self.in_flight:
+            return 0.0
+        return now - (self._started_at if self._last_call_at is None else self._last_call_at)
+
+    def as_json(self, now: float) -> dict[str, Any]:
+        """Return all counters as plain JSON values."""
+        return {
+            "uptime_s": round(now - self._started_at, 3),
+            "idle_s": round(self.idle_s(now), 3),
+            "calls": self.calls,
+            "in_flight": self.in_flight,
+            "peak_in_flight": self.peak_in_flight,
+            "answered": self.answered,
+            "distinct_texts": self.distinct_texts,
+            "asks": self.asks,
+            "reasks": self.reasks,
+            "blind_reasks": self.blind_reasks,
+            "reasks_without_rubric": self.reasks_without_rubric,
+            "by_status": dict(self.by_status),
+            "by_key": {key: dict(counts) for key, counts in self.by_key.items()},
+            "by_organization": {name: dict(counts) for name, counts in self.by_organization.items()},
+            "faults": dict(self.faults),
+            "tokens": dict(self.tokens),
+        }
+
+
+class CallLog:
+    """A JSONL file, one flushed line per call; without a path it does nothing."""
+
+    def __init__(self, path: Path | None, epoch: float) -> None:
+        """Open `path` for appending. `epoch` is added to clock times to give Unix time.
+
+        Raises:
+            SimulatorError: if the file cannot be opened.
+
+        """
+        self._epoch = epoch
+        self._file: IO[bytes] | None = None
+        if path is not None:
+            try:
+                self._file = path.open("ab", buffering=0)
+            except OSError as error:
+                raise SimulatorError(f"the simulator's log cannot be written: {error}") from error
+
+    def write(self, call: Call, status: str, now: float) -> None:
+        """Write the line of one call."""
+        if self._file is None:
+            return
+        question = call.question
+        line = {
+            "time": round(self._epoch + now, 6),
+            "ordinal": call.ordinal,
+            "latency_s": round(now - call.started_at, 6),
+            "key": call.key[-4:] or None,
+            "organization": call.organization or None,
+            "model": question.model if question else None,
+            "sha256": question.email_key.hex() if question else None,
+            "kind": call.kind,
+            "nth": call.nth or None,
+            "status": int(status) if status.isdigit() else status,
+            "fault": call.fault,
+            "answer": call.answer,
+            "prompt_tokens": question.prompt_tokens if question and call.answer is not None else 0,
+            "cached_tokens": call.cached if call.answer is not None else 0,
+            "completion_tokens": call.completion_tokens,
+        }
+        self._file.write(json.dumps(line, separators=(",", ":")).encode() + b"\n")
+
+    def close(self) -> None:
+        """Close the file; further calls are not logged."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None

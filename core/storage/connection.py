@@ -1,0 +1,47 @@
+"""How a run file is opened: for its one writer, or read-only for everybody else."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from urllib.parse import quote
+
+from core.errors import RunFileError, RunNotFoundError
+
+
+def open_writer(path: Path) -> sqlite3.Connection:
+    """A connection that writes: WAL, every commit on the disk before it returns. A new file is private to its owner."""
+    if not path.exists():
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    try:
+        connection = sqlite3.connect(path, isolation_level=None, timeout=10.0)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+    except sqlite3.Error as error:
+        raise RunFileError(
+            f"{path} cannot be opened for writing ({error}). Check that the folder is writable and the disk not full."
+        ) from error
+    return connection
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """A read-only connection.
+
+    Raises:
+        RunNotFoundError: there is no such file.
+        RunFileError: it cannot be read.
+    """
+    if not path.exists():
+        raise RunNotFoundError(f"There is no run file at {path}.")
+    uri = f"file:{quote(str(path.resolve()))}?mode=ro"
+    if not path.with_name(path.name + "-wal").exists() and not os.access(path.parent, os.W_OK):
+        # A WAL database in a folder that cannot be written has nowhere for its index; without a log it cannot change.
+        uri += "&immutable=1"
+    try:
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=5.0, check_same_thread=False)
+        connection.execute("PRAGMA query_only = ON")
+    except sqlite3.Error as error:
+        raise RunFileError(f"{path} cannot be read ({error}).") from error
+    return connection

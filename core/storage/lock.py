@@ -1,0 +1,80 @@
+"""The run's lock: whoever holds it writes the run file, and nobody else.
+
+It is an advisory lock of the operating system on a file beside the run file, so the kernel frees it the moment its
+holder dies, however it dies. The lock file is never unlinked: that would let two in.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from filelock import FileLock, Timeout
+
+from core.errors import RunBusyError
+
+
+def companion(run_path: Path, suffix: str) -> Path:
+    """The path of a file that belongs to a run: ``enron.db`` has ``enron.lock``, ``enron.control.db`` and so on."""
+    return run_path.with_name(run_path.stem + suffix)
+
+
+class RunLock:
+    """Held while writing. ``wait_s`` bounds how long :meth:`acquire` waits for another holder to let go."""
+
+    def __init__(self, run_path: Path, *, wait_s: float = 2.0) -> None:
+        self.run_path = run_path
+        self._wait_s = wait_s
+        self._lock = FileLock(companion(run_path, ".lock"), mode=0o600, thread_local=False)
+
+    @property
+    def held(self) -> bool:
+        """Whether this object holds the lock."""
+        return bool(self._lock.is_locked)
+
+    def acquire(self) -> None:
+        """Take the lock.
+
+        Raises:
+            RunBusyError: another process kept it for all of ``wait_s``.
+        """
+        try:
+            self._lock.acquire(timeout=self._wait_s, poll_interval=0.02)
+        except Timeout:
+            raise RunBusyError(
+                f"Another worker has the run {self.run_path.stem}. `labeltui status {self.run_path.stem}` shows it;"
+                f" `labeltui stop {self.run_path.stem}` ends it."
+            ) from None
+
+    def release(self) -> None:
+        """Let go. Harmless when not held."""
+        self._lock.release()
+
+    def __enter__(self) -> Self:
+        self.acquire()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+
+def is_locked(run_path: Path) -> bool:
+    """Whether a process holds the run's lock at this moment: the only proof that a worker is alive.
+
+    Looking takes the lock for an instant where it is free; whoever starts meanwhile waits that instant out.
+    """
+    path = companion(run_path, ".lock")
+    if not path.exists():
+        return False
+    lock = FileLock(path, mode=0o600, thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    except OSError:
+        return False
+    lock.release()
+    return False

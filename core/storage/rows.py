@@ -1,0 +1,49 @@
+"""How values are spelled in the run file's rows: shared by its writer and its readers."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from core.model import LabelMeaning, ModelSettings, Outcome, Task
+
+PACE_SPAN_S = 5
+"""Length of a slice of ``pace``."""
+
+BAD_ANSWERS = (Outcome.INVALID.value, Outcome.EMPTY.value, Outcome.TRUNCATED.value)
+"""Outcomes of calls that were answered, but not usably: each leads to a re-ask."""
+
+
+def slice_of(now: float) -> int:
+    """The start of the slice of ``pace`` that a moment lies in."""
+    return int(now // PACE_SPAN_S) * PACE_SPAN_S
+
+
+def record(cursor: sqlite3.Cursor) -> dict[str, Any]:
+    """The single row that the cursor yields, by column name."""
+    names = [column[0] for column in cursor.description]
+    row = cursor.fetchall()[0]
+    return dict(zip(names, row, strict=True))
+
+
+def task_to_definition(task: Task) -> str:
+    """A task as the JSON that the run file keeps."""
+    return json.dumps(asdict(task), ensure_ascii=False, sort_keys=True)
+
+
+def task_from_definition(text: str) -> Task:
+    """The task that :func:`task_to_definition` wrote."""
+    data: Mapping[str, Any] = json.loads(text)
+    return Task(
+        name=data["name"],
+        labels=tuple(LabelMeaning(**label) for label in data["labels"]),
+        rubric=data["rubric"],
+        fields=tuple(data["fields"]),
+        truncate_at=data["truncate_at"],
+        max_reasks=data["max_reasks"],
+        model=ModelSettings(**data["model"]),
+        version=data["version"],
+    )

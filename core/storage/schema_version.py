@@ -1,0 +1,34 @@
+"""What marks a file as a run file, and of which format. Apart from the tables, so that readers need not know those."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from core.errors import RunFileError
+
+APPLICATION_ID = 0x6C627569
+"""Marks the file as labeltui's (``lbui``), for ``file`` and for a clear error on any other database."""
+
+FORMAT_VERSION = 1
+"""Kept in ``user_version``. A file with a larger number is from a newer labeltui and is refused."""
+
+
+def check_format(connection: sqlite3.Connection, path: object) -> int:
+    """The file's format version.
+
+    Raises:
+        RunFileError: it is no run file, or one from a newer labeltui.
+    """
+    try:
+        application_id = connection.execute("PRAGMA application_id").fetchone()[0]
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+    except sqlite3.DatabaseError as error:
+        raise RunFileError(f"{path} is not a run file ({error}). Nothing was changed.") from error
+    if application_id != APPLICATION_ID:
+        raise RunFileError(f"{path} is not a run file of labeltui. Nothing was changed.")
+    if version > FORMAT_VERSION:
+        raise RunFileError(
+            f"{path} was written by a newer labeltui (format {version}; this one knows {FORMAT_VERSION})."
+            " Upgrade labeltui to open it. Nothing was changed."
+        )
+    return int(version)

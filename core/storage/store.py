@@ -1,0 +1,491 @@
+"""The only writer of a run file. It needs the run's lock, and every write checks that its epoch is still the run's.
+
+Each answer is committed whole (attempt, label, totals, cursor) in one immediate transaction that is on the disk before
+:meth:`Store.commit` returns. Answers that arrive together share a transaction; none of them counts before it ends.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from core.errors import RunFileError, RunLostError, UsageError
+from core.model import (
+    Attempt,
+    EmailState,
+    Forecast,
+    PendingEmail,
+    Resumption,
+    RunState,
+    Settled,
+    SourceEmail,
+    Task,
+    View,
+    Wait,
+)
+from core.storage.connection import open_writer
+from core.storage.control import Wish
+from core.storage.lock import RunLock
+from core.storage.rows import BAD_ANSWERS, record, task_from_definition, task_to_definition
+from core.storage.schema import migrate, needs_migration
+from core.storage.schema_version import check_format
+from core.storage.settling import add_attempt, add_event, advance_cursor, book_pace, copy_label, fail, label_by_model
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """What a run is made of, beside its emails and its task."""
+
+    name: str
+    source: str
+    source_digest: str
+    created_at: float
+    order: str = "shuffled"
+    seed: int = 0
+    dedupe: bool = True
+    base_url: str | None = None
+    simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One call and, where it ends the email's wait, what settles it."""
+
+    attempt: Attempt
+    settled: Settled | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """What the worker is doing now, for people.
+
+    ``in_flight_most`` is the most calls at once so far, ``waited_s`` the seconds, since the last beat, in which no key was allowed to ask.
+    """
+
+    state: RunState
+    reason: str
+    wait: Wait | None
+    in_flight: int
+    in_flight_most: int
+    asking: Mapping[str, int]
+    waited_s: float = 0.0
+    forecast: Forecast | None = None
+
+
+class Store:
+    """The writing end of one run file. Use it as a context manager, under a held :class:`RunLock`."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, epoch: int) -> None:
+        self.path = path
+        self.epoch = epoch
+        self._db = connection
+        row = connection.execute("SELECT task_version, dedupe, base_url FROM run").fetchone()
+        if row is None:
+            raise RunFileError(f"{path} holds no run: it was never finished. Delete it and make the run again.")
+        self.task_version: str = row[0]
+        self.dedupe = bool(row[1])
+        self.base_url: str | None = row[2]
+
+    # -- opening and making -------------------------------------------------------------------------------------------
+
+    @classmethod
+    def open(cls, path: Path, lock: RunLock) -> Store:
+        """Open an existing run file for writing, migrating it where it is older.
+
+        Raises:
+            RunFileError: no run file, a damaged one, or one from a newer version.
+        """
+        if not lock.held:
+            raise RuntimeError("a store needs the run's lock")
+        connection = open_writer(path)
+        try:
+            check_format(connection, path)
+            if needs_migration(connection):
+                migrate(connection)
+            epoch = connection.execute("SELECT epoch FROM run").fetchone()
+            return cls(connection, path, epoch[0] if epoch else 0)
+        except BaseException:
+            connection.close()
+            raise
+
+    @classmethod
+    def create(cls, path: Path, run: NewRun, task: Task) -> Store:
+        """Make the tables and the run's row in a file that nobody else knows yet."""
+        connection = open_writer(path)
+        try:
+            migrate(connection)
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(
+                "INSERT INTO run(id, name, source, source_digest, created_at, work_order, seed, dedupe, base_url,"
+                " simulated, task_version) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    run.name,
+                    run.source,
+                    run.source_digest,
+                    run.created_at,
+                    run.order,
+                    run.seed,
+                    run.dedupe,
+                    run.base_url,
+                    run.simulated,
+                    task.version,
+                ),
+            )
+            connection.execute(
+                "INSERT INTO task(version, name, definition, added_at) VALUES (?, ?, ?, ?)",
+                (task.version, task.name, task_to_definition(task), run.created_at),
+            )
+            connection.execute("COMMIT")
+            return cls(connection, path, 0)
+        except BaseException:
+            connection.close()
+            raise
+
+    def close(self) -> None:
+        """Fold the log into the file and close it."""
+        with suppress(sqlite3.Error):  # a reader may be busy with it; the next writer folds it
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """One immediate transaction, begun by checking that this process still owns the run."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            epoch = self._db.execute("SELECT epoch FROM run").fetchone()[0]
+            if epoch != self.epoch:
+                raise RunLostError(  # noqa: TRY301 - the transaction must be rolled back like for any other error
+                    f"Another worker took over the run {self.path.stem} (epoch {epoch}, this one has {self.epoch})."
+                )
+            yield self._db
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    # -- import -------------------------------------------------------------------------------------------------------
+
+    def add_emails(self, emails: Iterable[tuple[SourceEmail, View]]) -> int:
+        """Append emails in source order, all in one transaction; returns how many. Positions come later."""
+        count = 0
+        with self._transaction() as db:
+            for email, view in emails:
+                cursor = db.execute(
+                    "INSERT INTO email(source_id, subject, sender, date, content_hash) VALUES (?, ?, ?, ?, ?)",
+                    (email.source_id, view.subject, view.sender, view.date, view.content_hash),
+                )
+                db.execute(
+                    "INSERT INTO body(email_id, text, raw) VALUES (?, ?, ?)",
+                    (cursor.lastrowid, view.text, email.raw),
+                )
+                count += 1
+        return count
+
+    def set_order(self, order: str, seed: int) -> None:
+        """Give every email its position from 0: as in the source, or shuffled by a stored seed."""
+        self._db.create_function("shuffle_key", 1, lambda n: _shuffle_key(seed, n), deterministic=True)
+        key = "id" if order == "source" else "shuffle_key(id), id"
+        with self._transaction() as db:
+            db.execute(
+                f"UPDATE email SET position = ranked.place FROM (SELECT id, row_number() OVER (ORDER BY {key}) - 1"
+                " AS place FROM email) AS ranked WHERE ranked.id = email.id"
+            )
+
+    def distinct_texts(self) -> int:
+        """How many different texts the emails hold."""
+        return int(self._db.execute("SELECT count(DISTINCT content_hash) FROM email").fetchone()[0])
+
+    def task(self) -> Task:
+        """The task in force."""
+        row = self._db.execute("SELECT definition FROM task WHERE version = ?", (self.task_version,)).fetchone()
+        if row is None:
+            raise RunFileError(f"{self.path} has lost its task {self.task_version}.")
+        return task_from_definition(row[0])
+
+    def set_base_url(self, base_url: str) -> None:
+        """Ask another server from now on."""
+        with self._transaction() as db:
+            db.execute("UPDATE run SET base_url = ?", (base_url,))
+        self.base_url = base_url
+
+    # -- the worker's life --------------------------------------------------------------------------------------------
+
+    def begin_epoch(self, *, now: float, pid: int, host: str) -> Resumption:
+        """Take the run over: a new epoch, proof of what was there, and how the last worker ended."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            row = record(self._db.execute("SELECT * FROM run"))
+            settled = self._total("state:labeled") + self._total("state:failed") + self._total("state:skipped")
+            continued = self._db.execute(
+                "SELECT count(DISTINCT e.id) FROM email AS e JOIN attempt AS a ON a.email_id = e.id"
+                " WHERE e.state = 'pending' AND a.id > e.asked_from"
+            ).fetchone()[0]
+            killed = row["state"] in (RunState.RUNNING, RunState.WAITING, RunState.PAUSED)
+            resumption = Resumption(
+                at=now,
+                epoch=row["epoch"] + 1,
+                cursor=row["cursor"],
+                kept=settled,
+                continued=continued,
+                asked_again=(row["in_flight_most"] or 0) if killed else 0,
+                ended="" if row["epoch"] == 0 else ("killed" if killed else str(row["reason"] or row["state"])),
+            )
+            self._db.execute(
+                "UPDATE run SET epoch = epoch + 1, worker_pid = ?, worker_host = ?, worker_started_at = ?,"
+                " heartbeat_at = ?, in_flight = 0, in_flight_most = 0, asking = '{}', state = 'running',"
+                " wanted = 'run', reason = 'starting', wait_until_at = NULL, wait_limit = NULL,"
+                " wait_organization = NULL, resumption = ?, started_at = coalesce(started_at, ?), finished_at = NULL",
+                (pid, host, now, now, json.dumps(asdict(resumption)), now),
+            )
+            add_event(self._db, now, "start", _start_sentence(resumption))
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+        self.epoch = resumption.epoch
+        return resumption
+
+    def beat(self, beat: Beat, *, now: float) -> None:
+        """Write the heartbeat and what the worker is doing."""
+        wait = beat.wait
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE run SET heartbeat_at = ?, state = ?, reason = ?, in_flight = ?,"
+                " in_flight_most = max(coalesce(in_flight_most, 0), ?), asking = ?, wait_until_at = ?,"
+                " wait_limit = ?, wait_organization = ?, forecast = ?",
+                (
+                    now,
+                    beat.state.value,
+                    beat.reason,
+                    beat.in_flight,
+                    beat.in_flight_most,
+                    json.dumps(dict(beat.asking)),
+                    wait.until_at if wait else None,
+                    wait.limit if wait else None,
+                    wait.organization if wait else None,
+                    json.dumps(asdict(beat.forecast)) if beat.forecast else None,
+                ),
+            )
+            if beat.waited_s:
+                book_pace(db, now, waited_s=beat.waited_s)
+
+    def end_epoch(self, state: RunState, reason: str, *, now: float, wanted: str | None = None) -> None:
+        """The worker's last word: how it ended. The epoch stays, so that nothing of it writes afterwards unseen."""
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE run SET state = ?, reason = ?, wanted = coalesce(?, wanted), in_flight = 0, asking = '{}',"
+                " wait_until_at = NULL, wait_limit = NULL, wait_organization = NULL, heartbeat_at = ?,"
+                " finished_at = CASE WHEN ? = 'done' THEN ? ELSE NULL END",
+                (state.value, reason, wanted, now, state.value, now),
+            )
+            add_event(self._db, now, "end", reason or state.value)
+
+    # -- work ---------------------------------------------------------------------------------------------------------
+
+    def pending(self, *, after: int, limit: int) -> list[PendingEmail]:
+        """Emails in line behind position ``after``, in work order, with what interrupted conversations left."""
+        rows = self._db.execute(
+            "SELECT e.id, e.position, e.source_id, e.subject, b.text, e.content_hash, e.asked_from"
+            " FROM email AS e JOIN body AS b ON b.email_id = e.id"
+            " WHERE e.state = 'pending' AND e.position > ? ORDER BY e.position LIMIT ?",
+            (after, limit),
+        ).fetchall()
+        return [self._with_history(row) for row in rows]
+
+    def _with_history(self, row: Sequence[object]) -> PendingEmail:
+        email_id, position, source_id, subject, text, content_hash, asked_from = row
+        tried = self._db.execute(
+            "SELECT id, outcome, raw_answer, error, task_version FROM attempt WHERE email_id = ? ORDER BY id",
+            (email_id,),
+        ).fetchall()
+        bad = tuple(
+            (answer or "", error or "")
+            for attempt_id, outcome, answer, error, version in tried
+            if attempt_id > asked_from and outcome in BAD_ANSWERS and version == self.task_version
+        )
+        return PendingEmail(
+            id=int(str(email_id)),
+            position=int(str(position)),
+            source_id=str(source_id),
+            subject=str(subject or ""),
+            text=str(text),
+            content_hash=str(content_hash),
+            attempts=len(tried),
+            bad_answers=bad,
+        )
+
+    def copy_from_twin(self, email: PendingEmail, *, now: float) -> bool:
+        """Settle an email from the model's label of one with the same text, if there is one; no call is made."""
+        if not self.dedupe:
+            return False
+        twin = self._db.execute(
+            "SELECT l.value, l.attempt_id FROM label AS l JOIN email AS e ON e.id = l.email_id"
+            " WHERE e.content_hash = ? AND l.source = 'model' AND l.task_version = ? LIMIT 1",
+            (email.content_hash, self.task_version),
+        ).fetchone()
+        if twin is None:
+            return False
+        with self._transaction() as db:
+            moved = copy_label(db, [email.id], twin[0], twin[1], self.task_version, now)
+            book_pace(db, now, labeled=moved)
+            advance_cursor(db)
+        return moved == 1
+
+    def commit(self, answers: Sequence[Answer], *, now: float) -> int:
+        """Commit answers, and return how many emails they settled (copies included).
+
+        An email that is settled already (a person was quicker) keeps its state; the attempt is recorded all the same.
+        """
+        settled = failed = 0
+        with self._transaction() as db:
+            for answer in answers:
+                attempt_id = add_attempt(db, answer.attempt, self.epoch)
+                if answer.settled is None:
+                    continue
+                if answer.settled.label is not None:
+                    settled += label_by_model(
+                        db, answer.settled, answer.attempt, attempt_id, now=now, dedupe=self.dedupe
+                    )
+                else:
+                    failed += fail(db, answer.settled, answer.attempt.key_alias, now=now, dedupe=self.dedupe)
+            book_pace(db, now, labeled=settled, failed=failed, calls=len(answers))
+            if settled or failed:
+                advance_cursor(db)
+            db.execute("UPDATE run SET heartbeat_at = max(coalesce(heartbeat_at, 0), ?)", (now,))
+        return settled + failed
+
+    def fail(self, email_id: int, failure: str, *, reasks: int, now: float) -> int:
+        """Fail an email (and those with the same text) that no call can be made for; returns how many failed."""
+        with self._transaction() as db:
+            moved = fail(db, Settled(email_id, reasks, failure=failure), "", now=now, dedupe=self.dedupe)
+            book_pace(db, now, failed=moved)
+            advance_cursor(db)
+        return moved
+
+    # -- people -------------------------------------------------------------------------------------------------------
+
+    def label_by_person(
+        self, email_id: int, value: str, *, annotator: str, note: str, now: float, blind: bool = False
+    ) -> str:
+        """A person's label: it wins over the model's from now on. Returns a sentence on what happened."""
+        with self._transaction() as db:
+            row = db.execute("SELECT source_id, label FROM email WHERE id = ?", (email_id,)).fetchone()
+            if row is None:
+                raise UsageError(f"There is no email number {email_id} in {self.path.stem}.")
+            attempted = db.execute(
+                "SELECT count(*) FROM attempt AS a JOIN email AS e ON e.id = a.email_id"
+                " WHERE e.id = ? AND a.id > e.asked_from AND a.kind = 'reask'",
+                (email_id,),
+            ).fetchone()[0]
+            before = db.execute("SELECT state FROM email WHERE id = ?", (email_id,)).fetchone()[0]
+            db.execute(
+                "UPDATE email SET state = 'labeled', label = ?, label_source = 'human', failure = NULL,"
+                " reasks = CASE WHEN state = 'pending' THEN ? ELSE reasks END WHERE id = ?",
+                (value, attempted, email_id),
+            )
+            db.execute(
+                "INSERT INTO label(email_id, value, source, annotator, task_version, blind, note, at)"
+                " VALUES (?, ?, 'human', ?, ?, ?, ?, ?)",
+                (email_id, value, annotator, self.task_version, blind, note, now),
+            )
+            if before == EmailState.PENDING:
+                book_pace(db, now, labeled=1)
+            advance_cursor(db)
+            was = f", was {row[1]}" if row[1] is not None else ""
+            sentence = f"{row[0]} labeled {value} by {annotator}{was}"
+            add_event(self._db, now, "human", sentence, email_id)
+        return sentence
+
+    def requeue(self, *, now: float, email_id: int | None = None) -> int:
+        """Put failed emails back in line (one, or all); their history stays, their conversation begins anew."""
+        with self._transaction() as db:
+            where, values = (
+                ("state = 'failed'", ()) if email_id is None else ("state = 'failed' AND id = ?", (email_id,))
+            )
+            moved = db.execute(
+                "UPDATE email SET state = 'pending', failure = NULL, reasks = 0, asked_from ="
+                f" coalesce((SELECT max(id) FROM attempt WHERE email_id = email.id), 0) WHERE {where}",
+                values,
+            ).rowcount
+            if moved:
+                advance_cursor(db)
+                db.execute(
+                    "UPDATE run SET finished_at = NULL, state = CASE state WHEN 'done' THEN 'stopped' ELSE state END"
+                )
+                add_event(
+                    self._db, now, "retry", f"{moved} failed email{'s' if moved != 1 else ''} back in line", email_id
+                )
+        return moved
+
+    # -- events and wishes --------------------------------------------------------------------------------------------
+
+    def add_event(self, kind: str, text: str, *, now: float, email_id: int | None = None, key_alias: str = "") -> None:
+        """Something that people should see in *Lately*."""
+        with self._transaction():
+            add_event(self._db, now, kind, text, email_id, key_alias)
+
+    def acknowledge(self, wish: Wish, result: str, *, now: float, wanted: str | None = None) -> None:
+        """Record a wish as obeyed, with what came of it."""
+        with self._transaction() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO command"
+                "(id, kind, argument, requested_at, requested_by, acknowledged_at, result) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (wish.id, wish.kind, wish.argument, wish.requested_at, wish.requested_by, now, result),
+            )
+            if wanted is not None:
+                db.execute("UPDATE run SET wanted = ?", (wanted,))
+
+    def knows_wish(self, wish_id: str) -> bool:
+        """Whether a wish was answered before."""
+        return self._db.execute("SELECT 1 FROM command WHERE id = ?", (wish_id,)).fetchone() is not None
+
+    def _total(self, name: str) -> int:
+        row = self._db.execute("SELECT value FROM total WHERE name = ?", (name,)).fetchone()
+        return int(row[0]) if row else 0
+
+    @property
+    def pending_count(self) -> int:
+        """Emails in line."""
+        return self._total(f"state:{EmailState.PENDING}")
+
+    @property
+    def failed_count(self) -> int:
+        """Emails that failed."""
+        return self._total(f"state:{EmailState.FAILED}")
+
+
+def _shuffle_key(seed: int, number: int) -> int:
+    """A reproducible pseudo-random key of an email's number (the finalizer of SplitMix64), signed for SQLite."""
+    mask = (1 << 64) - 1
+    z = (number * 0x9E3779B97F4A7C15 + seed * 0xD1B54A32D192ED03) & mask
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & mask
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & mask
+    return (z ^ (z >> 31)) - (1 << 63)
+
+
+def _start_sentence(resumption: Resumption) -> str:
+    if resumption.epoch == 1:
+        return "first start"
+    parts = [f"resumed at cursor {resumption.cursor:,}", f"{resumption.kept:,} kept"]
+    if resumption.continued:
+        parts.append(f"{resumption.continued} conversations continued")
+    if resumption.asked_again:
+        parts.append(f"at most {resumption.asked_again} calls asked again")
+    parts.append(f"the last worker ended: {resumption.ended}")
+    return ", ".join(parts)

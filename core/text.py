@@ -1,0 +1,46 @@
+"""The only door by which foreign text reaches a terminal: :func:`inert` makes it harmless.
+
+Emails, answers, API errors, file and run names come from outside. A terminal obeys control characters, and widgets
+pass them on, so every one of them becomes a glyph that can be seen and that does nothing.
+"""
+
+from __future__ import annotations
+
+import re
+
+_BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+_INVISIBLE = "\u200b-\u200d\u2060-\u2064\ufeff\u00ad\U000e0000-\U000e007f"
+_LINE_BREAKS = "\u2028\u2029"
+_UNSAFE = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff{_BIDI}{_INVISIBLE}{_LINE_BREAKS}]")
+
+
+def _glyph(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    if code < 0x20:
+        return chr(0x2400 + code)
+    if code == 0x7F:
+        return "\u2421"
+    if 0xD800 <= code <= 0xDFFF:
+        return "\ufffd"
+    if code in (0x2028, 0x2029):
+        return "\u240a"
+    return "\u00b7"
+
+
+def inert(text: str, *, limit: int | None = None) -> str:
+    """The same text with everything that a terminal could obey or hide made visible.
+
+    Tab and newline stay; C0, DEL, C1, bidirectional controls, invisible characters and lone surrogates become one
+    visible glyph each. ``limit`` cuts to that many characters, with an ellipsis as the last of them.
+    """
+    text = text.replace("\r\n", "\n")
+    if limit is not None and len(text) > limit:
+        text = text[: max(0, limit - 1)] + "…"
+    return _UNSAFE.sub(_glyph, text)
+
+
+def one_line(text: str, *, limit: int | None = None) -> str:
+    """:func:`inert` on a single line: runs of white space become one space."""
+    if limit is not None and len(text) > 4 * limit:
+        text = text[: 4 * limit]
+    return inert(" ".join(text.split()), limit=limit)

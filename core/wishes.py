@@ -1,0 +1,157 @@
+"""What a person may ask of a run, the same way from the console and from the command line.
+
+While a worker lives, a wish goes to it through the control file and is answered in the run file. Where none does,
+whoever wishes takes the run's lock for a moment and does it.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.errors import UsageError
+from core.model import CommandRecord, Snapshot
+from core.settings import Settings
+from core.storage import control
+from core.storage.lock import RunLock, is_locked
+from core.storage.reader import RunReader
+from core.worker import supervisor
+
+if TYPE_CHECKING:
+    from core.storage.store import Store
+
+_POLL_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Wished:
+    """A wish that was sent (``id`` set: the worker will answer it) or done at once; ``sentence`` says which."""
+
+    id: str | None
+    sentence: str
+    at_once: bool
+
+
+def operator() -> str:
+    """The name of the person at the keyboard, for the record."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "operator"
+
+
+def start(path: Path, settings: Settings) -> Wished:
+    """Start a worker; one that is there and paused goes on."""
+    before = _snapshot(path)
+    if before.worker.alive:
+        if before.wanted == "pause":
+            return resume(path, settings)
+        return Wished(None, f"A worker has {path.stem} already (pid {before.worker.pid}).", at_once=True)
+    if before.run.simulated:
+        from core.demo import ensure_simulator  # noqa: PLC0415 - only simulated runs need one
+
+        ensure_simulator(path, settings)
+    started = supervisor.start(path, settings)
+    if started.ended:
+        return Wished(None, f"Nothing is left to ask in {path.stem}.", at_once=True)
+    return Wished(
+        None, f"The worker of {path.stem} works (pid {started.pid}); it outlives this terminal.", at_once=True
+    )
+
+
+def pause(path: Path) -> Wished:
+    """Let no new call go out."""
+    if not is_locked(path):
+        return Wished(
+            None, f"{path.stem} has no worker: nothing is being asked, so nothing needs a pause.", at_once=True
+        )
+    return _send(path, "pause", f"Pause of {path.stem} requested.")
+
+
+def resume(path: Path, settings: Settings) -> Wished:
+    """Go on; a run without a worker gets one."""
+    if not is_locked(path):
+        return start(path, settings)
+    return _send(path, "resume", f"{path.stem} is asked to go on.")
+
+
+def stop(path: Path) -> Wished:
+    """End the worker when the calls that are out have come home; a second wish cuts them off."""
+    if not is_locked(path):
+        return Wished(None, f"{path.stem} has no worker: there is nothing to stop.", at_once=True)
+    return _send(path, "stop", f"Stop of {path.stem} requested.")
+
+
+def retry(path: Path, email_id: int | None = None) -> Wished:
+    """Put one failed email, or all of them, back in line."""
+    argument = "" if email_id is None else str(email_id)
+
+    def do(store: Store, now: float) -> str:
+        moved = store.requeue(now=now, email_id=email_id)
+        return f"{moved} failed email{'' if moved == 1 else 's'} back in line"
+
+    return _do_or_send(path, "retry", argument, do)
+
+
+def label(path: Path, email_id: int, value: str, *, note: str = "", annotator: str | None = None) -> Wished:
+    """Give an email a person's label.
+
+    Raises:
+        UsageError: the task knows no such label.
+    """
+    with RunReader(path) as reader:
+        allowed = [meaning.value for meaning in reader.task().labels]
+    if value not in allowed:
+        raise UsageError(f"{value!r} is no label of this task. Choose {' or '.join(allowed)}.")
+    who = annotator or operator()
+    argument = json.dumps({"email_id": email_id, "value": value, "note": note, "annotator": who})
+
+    def do(store: Store, now: float) -> str:
+        return store.label_by_person(email_id, value, annotator=who, note=note, now=now)
+
+    return _do_or_send(path, "label", argument, do)
+
+
+def keys_changed(path: Path) -> Wished | None:
+    """Tell a living worker to look at the keys now; it would notice within a second anyway."""
+    if not is_locked(path):
+        return None
+    return _send(path, "keys", "The worker is told.")
+
+
+def await_answer(path: Path, wished: Wished, *, timeout_s: float = 10.0) -> CommandRecord | None:
+    """Wait until a sent wish is answered; None where it was done at once or nobody answered in time."""
+    if wished.id is None:
+        return None
+    deadline = time.monotonic() + timeout_s
+    with RunReader(path) as reader:
+        while time.monotonic() < deadline:
+            answer = reader.command(wished.id)
+            if answer is not None:
+                return answer
+            time.sleep(_POLL_S)
+    return None
+
+
+def _send(path: Path, kind: str, sentence: str, argument: str = "") -> Wished:
+    wish_id = control.post(path, kind, argument, now=time.time(), by=operator())
+    return Wished(wish_id, sentence, at_once=False)
+
+
+def _do_or_send(path: Path, kind: str, argument: str, do: Callable[[Store, float], str]) -> Wished:
+    if is_locked(path):
+        return _send(path, kind, "The worker is asked.", argument)
+    from core.storage.store import Store as RunStore  # noqa: PLC0415 - brings sqlite-utils, which only writers need
+
+    with RunLock(path, wait_s=1.0) as lock, RunStore.open(path, lock) as store:
+        return Wished(None, do(store, time.time()), at_once=True)
+
+
+def _snapshot(path: Path) -> Snapshot:
+    with RunReader(path) as reader:
+        return reader.snapshot(time.time())

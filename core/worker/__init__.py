@@ -1,0 +1,1 @@
+"""The background worker of one run, and the supervisor that starts, finds and stops it."""

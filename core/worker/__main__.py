@@ -1,0 +1,45 @@
+"""``python -m core.worker RUN_FILE``: the detached worker that the supervisor starts."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+from core.errors import LabeltuiError, NoUsableKeyError, RunBusyError
+from core.settings import load_settings
+from core.worker.process import EXIT_FAILED, EXIT_NO_KEY, work
+from core.worker.supervisor import EXIT_BUSY, log_path
+
+_LOG_BYTES = 1_000_000
+
+
+def main() -> int:
+    """Work on the run named by the only argument, writing a log beside it."""
+    path = Path(sys.argv[1])
+    handler = RotatingFileHandler(log_path(path), maxBytes=_LOG_BYTES, backupCount=2, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    log = logging.getLogger("labeltui")
+    log.info("worker of %s begins", path)
+    try:
+        code = work(path, load_settings().for_run(path))
+    except RunBusyError as error:
+        log.error("%s", error)  # noqa: TRY400
+        return EXIT_BUSY
+    except NoUsableKeyError as error:
+        log.error("%s", error)  # noqa: TRY400
+        return EXIT_NO_KEY
+    except LabeltuiError as error:
+        log.error("%s", error)  # noqa: TRY400
+        return EXIT_FAILED
+    except Exception:
+        log.exception("the worker met an error that it does not know")
+        return EXIT_FAILED
+    log.info("worker ends with code %s", code)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

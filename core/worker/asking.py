@@ -1,0 +1,180 @@
+"""One call about one email: ask, judge, commit, and say what follows.
+
+A call ends in one of three ways: the email is settled (a label, or a failure), it goes back in line (another question,
+another key, another moment), or the call was cut off and leaves nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from core.errors import CallError, Remedy
+from core.llm.task import messages, reask_messages
+from core.model import (
+    AskKind,
+    Attempt,
+    ChatMessage,
+    ModelSettings,
+    Outcome,
+    PendingEmail,
+    Reply,
+    Settled,
+    Task,
+    Verdict,
+)
+from core.quota.broker import Broker, Grant
+from core.storage.store import Answer
+from core.worker.committer import Committer
+from core.worker.line import Line
+from core.worker.reasons import refused, unusable, worn_out
+
+TRANSIENT_LIMIT = 5
+"""Errors of server or line that one email may meet, while others get through, before it fails."""
+
+
+class Asks(Protocol):
+    """A client of one key."""
+
+    async def ask(self, messages: tuple[ChatMessage, ...], settings: ModelSettings) -> Reply:
+        """One conversation in, the reply out; raises a leaf of ``CallError``."""
+
+
+class Judges(Protocol):
+    """Validation of a raw answer."""
+
+    async def judge(self, reply: Reply) -> Verdict:
+        """The accepted label, or why there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who hears what a call came to: a label, an email's failure, an error that ends the run."""
+
+    labeled: Callable[[], None]
+    failed: Callable[[str], None]
+    run_over: Callable[[str], None]
+
+
+class Asker:
+    """Makes calls. ``client_of`` gives the client for a grant's key."""
+
+    def __init__(
+        self,
+        *,
+        task: Task,
+        guard: Judges,
+        broker: Broker,
+        committer: Committer,
+        line: Line,
+        client_of: Callable[[Grant], Asks],
+        clock: Callable[[], float],
+        listener: Listener,
+    ) -> None:
+        self._task = task
+        self._guard = guard
+        self._broker = broker
+        self._committer = committer
+        self._line = line
+        self._client_of = client_of
+        self._clock = clock
+        self._listener = listener
+        self._transient: Counter[int] = Counter()
+
+    async def call(self, grant: Grant, email: PendingEmail) -> None:
+        """Make the call that was granted, for an email taken from the line."""
+        if email.bad_answers:
+            conversation = reask_messages(self._task, email.text, email.bad_answers)
+        else:
+            conversation = messages(self._task, email.text)
+        started_at = self._clock()
+        try:
+            reply = await self._client_of(grant).ask(conversation, self._task.model)
+        except CallError as error:
+            await self._on_error(grant, email, error, started_at)
+        except BaseException:
+            self._broker.cancelled(grant)
+            self._line.give_back(email, self._clock())
+            raise
+        else:
+            latency_s = self._clock() - started_at
+            self._broker.answered(grant, reply.usage, reply.headers, latency_s)
+            await self._on_reply(grant, email, reply, started_at, latency_s)
+
+    async def _on_reply(
+        self, grant: Grant, email: PendingEmail, reply: Reply, started_at: float, latency_s: float
+    ) -> None:
+        verdict = await self._guard.judge(reply)
+        attempt = replace(
+            self._attempt(grant, email, started_at, latency_s),
+            outcome=verdict.outcome,
+            raw_answer=reply.text,
+            error=verdict.reason or None,
+            prompt_tokens=reply.usage.prompt_tokens,
+            completion_tokens=reply.usage.completion_tokens,
+            request_id=reply.request_id or None,
+        )
+        reasks = len(email.bad_answers)
+        if verdict.label is not None:
+            await self._settle(Answer(attempt, Settled(email.id, reasks, label=verdict.label)), email)
+            self._listener.labeled()
+            return
+        bad_answers = (*email.bad_answers, (reply.text, verdict.reason))
+        if len(bad_answers) > self._task.max_reasks:
+            failure = unusable(verdict.outcome, len(bad_answers))
+            await self._settle(Answer(attempt, Settled(email.id, reasks, failure=failure)), email)
+            self._listener.failed(failure)
+            return
+        await self._committer.commit(Answer(attempt))
+        self._line.give_back(replace(email, bad_answers=bad_answers), self._clock())
+
+    async def _on_error(self, grant: Grant, email: PendingEmail, error: CallError, started_at: float) -> None:
+        latency_s = self._clock() - started_at
+        consequence = self._broker.failed(grant, error, latency_s)
+        attempt = replace(
+            self._attempt(grant, email, started_at, latency_s),
+            outcome=error.outcome,
+            error=str(error),
+            request_id=error.request_id or None,
+        )
+        if error.remedy is Remedy.STOP_RUN:
+            self._listener.run_over(str(error))
+        failure = None
+        if error.remedy is Remedy.GIVE_UP and not consequence.retry_elsewhere:
+            failure = refused(error)
+        elif error.remedy is Remedy.BACK_OFF and consequence.counts_against_email:
+            failure = self._one_more_error(email, error)
+        if failure is None:
+            await self._committer.commit(Answer(attempt))
+            self._line.give_back(email, self._clock())
+            return
+        settled = Settled(email.id, len(email.bad_answers), failure=failure)
+        await self._settle(Answer(attempt, settled), email)
+        self._listener.failed(failure)
+
+    def _one_more_error(self, email: PendingEmail, error: CallError) -> str | None:
+        self._transient[email.id] += 1
+        if self._transient[email.id] < TRANSIENT_LIMIT:
+            return None
+        return worn_out(error, self._transient[email.id])
+
+    async def _settle(self, answer: Answer, email: PendingEmail) -> None:
+        await self._committer.commit(answer)
+        self._transient.pop(email.id, None)
+        self._line.settle(email)
+
+    def _attempt(self, grant: Grant, email: PendingEmail, started_at: float, latency_s: float) -> Attempt:
+        return Attempt(
+            email_id=email.id,
+            n=email.attempts + 1,
+            kind=AskKind.REASK if email.bad_answers else AskKind.ASK,
+            key_alias=grant.alias,
+            organization=grant.organization,
+            model=self._task.model.model,
+            task_version=self._task.version,
+            started_at=started_at,
+            latency_s=latency_s,
+            outcome=Outcome.ANSWERED,
+        )

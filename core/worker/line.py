@@ -1,0 +1,110 @@
+"""The line of emails to ask about: a window on what the run file says is pending.
+
+Nothing is ever popped for good. The window is derived from the run file and can be thrown away at any moment; what is
+in flight is remembered here only so that it is not asked twice at once. With de-duplication, one email of each text
+goes out and its twins stay behind until it is settled, which settles them too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from core.model import PendingEmail
+
+Fetch = Callable[[int, int], list[PendingEmail]]
+"""Emails in line behind a position: ``fetch(after, limit)``."""
+
+
+@dataclass(frozen=True, slots=True)
+class InLine:
+    """An email in the window and since when it has been at the front part of it."""
+
+    email: PendingEmail
+    since_at: float
+
+
+class Line:
+    """A bounded window on the pending emails. ``window`` is how many are held, ``dedupe`` asks once for each text."""
+
+    def __init__(self, fetch: Fetch, *, dedupe: bool, window: int = 256) -> None:
+        self._fetch = fetch
+        self._dedupe = dedupe
+        self._window = window
+        self._waiting: dict[int, InLine] = {}
+        self._returned: dict[int, InLine] = {}
+        self._in_flight: dict[int, PendingEmail] = {}
+        self._busy_texts: dict[str, int] = {}
+        self._after = -1
+        self._exhausted = False
+
+    @property
+    def in_flight(self) -> int:
+        """Emails that a call is out for."""
+        return len(self._in_flight)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether nothing more waits: all that is left is in flight, or settled."""
+        return self._exhausted and not self._waiting and not self._returned
+
+    def front(self, count: int, now: float) -> Iterator[InLine]:
+        """Up to ``count`` emails that may be asked about now, the longest in line first; re-asks before new ones."""
+        self._refill(now)
+        given = 0
+        for pool in (self._returned, self._waiting):
+            for entry in pool.values():
+                if given == count:
+                    return
+                if self._dedupe and entry.email.content_hash in self._busy_texts:
+                    continue
+                given += 1
+                yield entry
+
+    def _refill(self, now: float) -> None:
+        while not self._exhausted and len(self._waiting) < self._window // 2:
+            page = self._fetch(self._after, self._window)
+            if not page:
+                self._exhausted = True
+                return
+            self._after = page[-1].position
+            for email in page:
+                if email.id not in self._in_flight and email.id not in self._returned:
+                    self._waiting[email.id] = InLine(email, now)
+
+    def take(self, email_id: int) -> PendingEmail:
+        """A call goes out for this email."""
+        entry = self._returned.pop(email_id, None) or self._waiting.pop(email_id)
+        self._in_flight[email_id] = entry.email
+        self._busy_texts[entry.email.content_hash] = email_id
+        return entry.email
+
+    def give_back(self, email: PendingEmail, now: float) -> None:
+        """The call ended without settling the email: it comes before those that were never asked about."""
+        self._land(email)
+        self._returned[email.id] = InLine(replace(email, attempts=email.attempts + 1), now)
+
+    def settle(self, email: PendingEmail) -> None:
+        """The email is settled, and with de-duplication all of its twins are."""
+        self._land(email)
+        self.forget(email.id)
+        if self._dedupe:
+            for pool in (self._waiting, self._returned):
+                for twin in [e.email.id for e in pool.values() if e.email.content_hash == email.content_hash]:
+                    del pool[twin]
+
+    def forget(self, email_id: int) -> None:
+        """Somebody else settled this email."""
+        self._waiting.pop(email_id, None)
+        self._returned.pop(email_id, None)
+
+    def rescan(self) -> None:
+        """Emails were put back in line: look at the run file from its beginning again."""
+        self._waiting.clear()
+        self._after = -1
+        self._exhausted = False
+
+    def _land(self, email: PendingEmail) -> None:
+        self._in_flight.pop(email.id, None)
+        if self._busy_texts.get(email.content_hash) == email.id:
+            del self._busy_texts[email.content_hash]

@@ -1,0 +1,335 @@
+"""The worker's loop: obey, choose, send, beat. One per run, on one event loop.
+
+It decides nothing about quotas (the broker does) and nothing about answers (the asker does). It owns the order of
+things: a wish is looked at before a call goes out, and whatever ends the loop, the run file says how.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from core.model import Forecast, RunState, Task, Wait
+from core.quota.broker import Broker, Candidate, Grant, Never, NoKeys
+from core.storage.control import WishInbox
+from core.storage.store import Beat, Store
+from core.worker.asking import Asker, Asks, Judges, Listener
+from core.worker.committer import Committer
+from core.worker.line import Line
+from core.worker.obedience import obey
+from core.worker.reasons import failures_in_a_row
+
+_log = logging.getLogger(__name__)
+
+FAILURES_IN_A_ROW = 25
+"""So many different emails failing one after another, for a reason that is not quota, pause the run."""
+
+LOOK_AHEAD = 24
+"""Emails that the broker may choose from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tempo:
+    """How often the worker looks up: for wishes and key changes (``tick_s``), to write its heartbeat (``beat_s``)."""
+
+    tick_s: float = 0.2
+    beat_s: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How the loop ended: the state it leaves the run in and why. ``no_key`` and ``broken`` choose the exit code."""
+
+    state: RunState
+    reason: str
+    no_key: bool = False
+    broken: bool = False
+
+
+class Worker:
+    """Labels one run's emails until they are settled or somebody says stop.
+
+    Everything it works with is handed in, so that the same loop runs under real and under virtual time. ``guard``
+    may be a function that builds one: it is called in a thread, because that takes seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        inbox: WishInbox,
+        broker: Broker,
+        task: Task,
+        guard: Judges | Callable[[], Judges],
+        client_of: Callable[[Grant], Asks],
+        clock: Callable[[], float],
+        tempo: Tempo | None = None,
+        forecast: Callable[[], Forecast | None] | None = None,
+    ) -> None:
+        self.store = store
+        self.broker = broker
+        self.line = Line(lambda after, limit: store.pending(after=after, limit=limit), dedupe=store.dedupe)
+        self._inbox = inbox
+        self._task = task
+        self._guard = guard
+        self._client_of = client_of
+        self._clock = clock
+        self._tempo = tempo or Tempo()
+        self._forecast = forecast
+        self._committer = Committer(store, clock)
+        self._asker: Asker | None = None
+        self._wake = asyncio.Event()
+        self._calls: dict[asyncio.Task[None], Grant] = {}
+        self._failures: list[str] = []
+        self._pause_reason = ""
+        self._ending: Ending | None = None
+        self._broken: BaseException | None = None
+        self._wait: Wait | None = None
+        self._looked_at = float("-inf")
+        self._beaten_at = float("-inf")
+        self._shown: tuple[RunState, str] | None = None
+        self._passed_at: float | None = None
+        self._waited_s = 0.0
+        self._most_in_flight = 0
+
+    # -- what wishes and signals do -----------------------------------------------------------------------------------
+
+    @property
+    def in_flight(self) -> int:
+        """Calls that are out."""
+        return len(self._calls)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the loop was told to end."""
+        return self._ending is not None
+
+    def pause(self, reason: str) -> None:
+        """Let no new call go out; those that are out come home."""
+        self._pause_reason = reason
+        self._wake.set()
+
+    def resume(self) -> None:
+        """Go on."""
+        self._pause_reason = ""
+        self._failures.clear()
+        self._wake.set()
+
+    def stop(self, ending: Ending | None = None) -> None:
+        """End when the calls that are out have come home; asked by a person again, cut them off."""
+        if self._ending is not None and ending is None:
+            for call in self._calls:
+                call.cancel()
+        self._ending = self._ending or ending or Ending(RunState.STOPPED, "stopped by the operator")
+        self._wake.set()
+
+    def look_at_keys(self) -> list[str]:
+        """Take in what happened to keys, here or by an operator's hand, and note it in the run."""
+        sentences = self.broker.tick()
+        for sentence in sentences:
+            self.store.add_event("key", sentence, now=self._clock())
+        return sentences
+
+    # -- the loop -----------------------------------------------------------------------------------------------------
+
+    async def run(self) -> Ending:
+        """Work until an end is reached, and write it into the run file.
+
+        Raises:
+            RunLostError: another worker took the run over; nothing more was written.
+        """
+        helpers = [asyncio.create_task(self._committer.run()), asyncio.create_task(self._load_guard())]
+        try:
+            ending = await self._work()
+        except BaseException:
+            for call in self._calls:
+                call.cancel()
+            raise
+        finally:
+            await asyncio.gather(*self._calls, return_exceptions=True)
+            for helper in helpers:
+                helper.cancel()
+            await asyncio.gather(*helpers, return_exceptions=True)
+        self.broker.close()
+        self.store.end_epoch(ending.state, ending.reason, now=self._clock())
+        return ending
+
+    async def _load_guard(self) -> None:
+        """Build the guard beside the loop: its import takes seconds, and wishes are obeyed meanwhile."""
+        try:
+            guard = await asyncio.to_thread(self._guard) if callable(self._guard) else self._guard
+        except Exception as error:  # noqa: BLE001 - whatever it is, the loop raises it
+            self._broken = error
+        else:
+            self._asker = Asker(
+                task=self._task,
+                guard=guard,
+                broker=self.broker,
+                committer=self._committer,
+                line=self.line,
+                client_of=self._client_of,
+                clock=self._clock,
+                listener=Listener(self._failures.clear, self._failed, self._run_over),
+            )
+        self._wake.set()
+
+    async def _work(self) -> Ending:
+        while True:
+            self._look_up()
+            if self._broken is not None:
+                raise self._broken
+            if self._ending is not None and not self._calls:
+                return self._ending
+            self._wait = None
+            pause_s = self._tempo.tick_s
+            if self._asker is not None and not (self._ending or self._pause_reason or self._committer.blocked):
+                pause_s = self._send_all_that_may(self._asker)
+            self._beat()
+            await self._sleep(min(pause_s, self._tempo.tick_s))
+
+    async def _sleep(self, span_s: float) -> None:
+        if not self._wake.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0.001, span_s)):
+                    await self._wake.wait()
+        self._wake.clear()
+
+    def _look_up(self) -> None:
+        """Obey wishes and take in what happened to keys, a few times a second."""
+        now = self._clock()
+        if 0 <= now - self._looked_at < self._tempo.tick_s:
+            return
+        self._looked_at = now
+        with self._missable("obey a wish"):
+            for wish in self._inbox.take():
+                obey(self, wish, now)
+        with self._missable("note what happened to a key"):
+            self.look_at_keys()
+
+    @contextlib.contextmanager
+    def _missable(self, what: str) -> Iterator[None]:
+        """What is not an answer may go unwritten while the disk refuses; an answer may not (see the committer)."""
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            _log.warning("could not %s: %s", what, error)
+
+    # -- sending ------------------------------------------------------------------------------------------------------
+
+    def _send_all_that_may(self, asker: Asker) -> float:
+        """Let every call go out that may; returns the seconds until another may."""
+        while self._ending is None:
+            now = self._clock()
+            front = [
+                Candidate(entry.email.id, len(entry.email.text), entry.since_at)
+                for entry in self.line.front(LOOK_AHEAD, now)
+            ]
+            if not front:
+                self._finish_if_done()
+                break
+            decision = self.broker.next(front)
+            if isinstance(decision, Grant):
+                self._send(asker, decision)
+            elif isinstance(decision, Never):
+                self._fail_unsent(decision)
+            elif isinstance(decision, NoKeys):
+                self.stop(Ending(RunState.STOPPED, decision.reason, no_key=True))
+            else:
+                self._wait = decision
+                return self._tempo.tick_s if decision.until_at is None else decision.until_at - now
+        return self._tempo.tick_s
+
+    def _finish_if_done(self) -> None:
+        if self._calls or not self.line.exhausted:
+            return
+        if self.store.pending_count:
+            self.line.rescan()
+            self._wake.set()
+            return
+        failed = self.store.failed_count
+        reason = f"every email is settled, {failed:,} of them failed" if failed else "every email is settled"
+        self.stop(Ending(RunState.DONE, reason))
+
+    def _send(self, asker: Asker, grant: Grant) -> None:
+        email = self.line.take(grant.email_id)
+        if not email.bad_answers and self.store.copy_from_twin(email, now=self._clock()):
+            self.broker.cancelled(grant)
+            self.line.settle(email)
+            return
+        call = asyncio.create_task(asker.call(grant, email))
+        self._calls[call] = grant
+        self._most_in_flight = max(self._most_in_flight, len(self._calls))
+        call.add_done_callback(self._landed)
+
+    def _landed(self, call: asyncio.Task[None]) -> None:
+        self._calls.pop(call, None)
+        self._wake.set()
+        if not call.cancelled() and (error := call.exception()) is not None:
+            self._broken = self._broken or error
+
+    def _fail_unsent(self, never: Never) -> None:
+        """No key's organization will ever take an email of this size: it fails without a call."""
+        email = self.line.take(never.email_id)
+        self.store.fail(email.id, never.reason, reasks=len(email.bad_answers), now=self._clock())
+        self.line.settle(email)
+        self._failed(never.reason)
+
+    # -- what calls report --------------------------------------------------------------------------------------------
+
+    def _failed(self, failure: str) -> None:
+        self._failures.append(failure)
+        if len(self._failures) >= FAILURES_IN_A_ROW and not self._pause_reason:
+            reason = failures_in_a_row(self._failures)
+            self.pause(reason)
+            with self._missable("note the pause"):
+                self.store.add_event("alarm", reason, now=self._clock())
+
+    def _run_over(self, reason: str) -> None:
+        self.stop(Ending(RunState.STOPPED, reason, broken=True))
+
+    # -- the heartbeat ------------------------------------------------------------------------------------------------
+
+    def _doing(self) -> tuple[RunState, str]:
+        """The state to show and the sentence beside it."""
+        out = f"{self.in_flight} call{'' if self.in_flight == 1 else 's'} out"
+        if self._committer.blocked:
+            return RunState.WAITING, self._committer.blocked
+        if self._ending is not None:
+            return RunState.RUNNING, f"stopping, {out}"
+        if self._pause_reason:
+            return (RunState.RUNNING, f"pausing, {out}") if self._calls else (RunState.PAUSED, self._pause_reason)
+        if self._asker is None:
+            return RunState.RUNNING, "loading the validation"
+        if self._wait is not None and not self._calls:
+            return RunState.WAITING, self._wait.reason
+        return RunState.RUNNING, ""
+
+    def _beat(self) -> None:
+        now = self._clock()
+        shown = self._doing()
+        if self._passed_at is not None and shown[0] is RunState.WAITING:
+            self._waited_s += max(0.0, min(now - self._passed_at, 10 * self._tempo.tick_s))
+        self._passed_at = now
+        changed = self._shown is None or shown[0] is not self._shown[0]
+        if not changed and 0 <= now - self._beaten_at < self._tempo.beat_s:
+            return
+        asking = Counter(grant.alias for grant in self._calls.values())
+        beat = Beat(
+            state=shown[0],
+            reason=shown[1],
+            wait=self._wait if shown[0] is RunState.WAITING else None,
+            in_flight=len(self._calls),
+            in_flight_most=self._most_in_flight,
+            asking=asking,
+            waited_s=self._waited_s,
+            forecast=self._forecast() if self._forecast is not None else None,
+        )
+        with self._missable("write the heartbeat"):
+            self.store.beat(beat, now=now)
+            self._waited_s = 0.0
+            self._beaten_at, self._shown = now, shown

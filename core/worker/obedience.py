@@ -1,0 +1,88 @@
+"""How wishes are obeyed: each is answered in the run file with what came of it, in a sentence."""
+
+from __future__ import annotations
+
+import json
+from typing import Protocol
+
+from core.errors import LabeltuiError
+from core.storage.control import Wish
+from core.storage.store import Store
+from core.worker.line import Line
+
+
+class Obeys(Protocol):
+    """What a wish can move."""
+
+    store: Store
+    line: Line
+
+    @property
+    def in_flight(self) -> int:
+        """Calls that are out."""
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the end was asked for before."""
+
+    def pause(self, reason: str) -> None:
+        """Let no new call go out."""
+
+    def resume(self) -> None:
+        """Go on."""
+
+    def stop(self) -> None:
+        """End; asked again, at once."""
+
+    def look_at_keys(self) -> list[str]:
+        """Take in what an operator did to keys, and say it."""
+
+
+def obey(worker: Obeys, wish: Wish, now: float) -> None:
+    """Obey one wish and answer it."""
+    wanted: str | None = None
+    try:
+        if wish.kind == "pause":
+            worker.pause(f"paused by {wish.requested_by}")
+            result, wanted = _after(worker.in_flight, "paused"), "pause"
+        elif wish.kind == "resume":
+            worker.resume()
+            result, wanted = "going on", "run"
+        elif wish.kind == "stop":
+            again = worker.stopping
+            worker.stop()
+            result = "cutting off what is out" if again else _after(worker.in_flight, "stopping")
+            wanted = "stop"
+        elif wish.kind == "retry":
+            email_id = int(wish.argument) if wish.argument else None
+            moved = worker.store.requeue(now=now, email_id=email_id)
+            worker.line.rescan()
+            result = f"{moved} back in line"
+        elif wish.kind == "label":
+            result = _label(worker, wish, now)
+        else:
+            result = "; ".join(worker.look_at_keys()) or "keys looked at, nothing changed"
+    except (LabeltuiError, ValueError, KeyError) as error:
+        result = f"not possible: {error}"
+    worker.store.acknowledge(wish, result, now=now, wanted=wanted)
+
+
+def _label(worker: Obeys, wish: Wish, now: float) -> str:
+    wanted = json.loads(wish.argument)
+    sentence = worker.store.label_by_person(
+        int(wanted["email_id"]),
+        str(wanted["value"]),
+        annotator=str(wanted["annotator"]),
+        note=str(wanted.get("note", "")),
+        now=now,
+    )
+    worker.line.forget(int(wanted["email_id"]))
+    return sentence
+
+
+def _after(in_flight: int, word: str) -> str:
+    if not in_flight:
+        return word
+    return (
+        f"{word} when the call that is out has ended" if in_flight == 1 else f"{word} when {in_flight} calls have ended"
+    )

@@ -1,0 +1,165 @@
+"""A worker as a process: takes the lock, opens the run, finds keys, runs the loop, says how it ended.
+
+The same code runs in the foreground (``labeltui work``) and detached (``python -m core.worker``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import random
+import signal
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from core.errors import LabeltuiError, NoUsableKeyError, RunLostError
+from core.model import RunState, Task
+from core.quota.broker import Broker, Grant
+from core.quota.keys import KeyBook
+from core.settings import Settings
+from core.storage.control import WishInbox
+from core.storage.lock import RunLock
+from core.storage.store import Store
+from core.worker.asking import Asks, Judges
+from core.worker.loop import Ending, Worker
+
+_log = logging.getLogger(__name__)
+
+EXIT_DONE, EXIT_FAILED, EXIT_EMAILS_FAILED, EXIT_NO_KEY, EXIT_INTERRUPTED = 0, 1, 3, 5, 130
+
+
+def work(path: Path, settings: Settings, *, watch: Callable[[], None] | None = None) -> int:
+    """Work on the run until it ends; returns the exit code. ``watch`` is called twice a second, to show progress.
+
+    Raises:
+        RunBusyError: another process has the run.
+        NoUsableKeyError: there is no key to ask with.
+        LabeltuiError: the run file cannot be used.
+    """
+    with RunLock(path) as lock, Store.open(path, lock) as store:
+        if store.pending_count == 0:
+            store.end_epoch(RunState.DONE, "every email is settled", now=time.time())
+            return EXIT_EMAILS_FAILED if store.failed_count else EXIT_DONE
+        store.begin_epoch(now=time.time(), pid=os.getpid(), host=socket.gethostname())
+        try:
+            return asyncio.run(_run(path, settings, store, watch))
+        except RunLostError:
+            raise
+        except BaseException as error:
+            reason = str(error) if isinstance(error, LabeltuiError) else f"internal error: {error!r}; see the log"
+            with contextlib.suppress(Exception):
+                store.end_epoch(RunState.STOPPED, reason, now=time.time())
+            raise
+
+
+async def _run(path: Path, settings: Settings, store: Store, watch: Callable[[], None] | None) -> int:
+    task = store.task()
+    base_url = store.base_url or settings.base_url
+    book = KeyBook.from_settings(settings)
+    broker = Broker(
+        book,
+        task.model.model,
+        clock=time.time,
+        rng=random.Random(),
+        max_completion_tokens=task.model.max_completion_tokens,
+    )
+    clients = ClientPool(base_url)
+    inbox = WishInbox(path)
+    inbox.skip_stale(store.knows_wish)
+    worker = Worker(
+        store=store,
+        inbox=inbox,
+        broker=broker,
+        task=task,
+        guard=lambda: build_guard(task),
+        client_of=clients.of,
+        clock=time.time,
+    )
+    interrupted = _obey_signals(worker)
+    watching = asyncio.create_task(_watch(watch)) if watch is not None else None
+    try:
+        ending = await worker.run()
+    finally:
+        if watching is not None:
+            watching.cancel()
+        await clients.aclose()
+        inbox.close()
+    return exit_code(ending, failed=store.failed_count, interrupted=bool(interrupted))
+
+
+def exit_code(ending: Ending, *, failed: int, interrupted: bool) -> int:
+    """The process's exit code for how its loop ended.
+
+    Raises:
+        NoUsableKeyError: it ended for want of a key.
+        LabeltuiError: it ended because the server will never answer.
+    """
+    if ending.no_key:
+        raise NoUsableKeyError(ending.reason)
+    if ending.broken:
+        raise LabeltuiError(ending.reason)
+    if ending.state is RunState.DONE:
+        return EXIT_EMAILS_FAILED if failed else EXIT_DONE
+    return EXIT_INTERRUPTED if interrupted else EXIT_DONE
+
+
+def build_guard(task: Task) -> Judges:
+    """The validation of the task's answers; takes seconds and 120 MB, so only a worker builds one."""
+    from core.llm.task import pattern  # noqa: PLC0415
+    from core.llm.validation import AnswerGuard  # noqa: PLC0415
+
+    return AnswerGuard([label.value for label in task.labels], pattern(task))
+
+
+class ClientPool:
+    """One client for each key, kept for the worker's life."""
+
+    def __init__(self, base_url: str | None) -> None:
+        self._base_url = base_url
+        self._clients: dict[str, tuple[str, Asks]] = {}
+
+    def of(self, grant: Grant) -> Asks:
+        """The client of the granted key; a new one where the key's secret changed."""
+        from core.llm.client import ChatClient  # noqa: PLC0415 - brings the SDK, which takes its time
+
+        secret = grant.secret.reveal()
+        known = self._clients.get(grant.alias)
+        if known is None or known[0] != secret:
+            self._clients[grant.alias] = known = (secret, ChatClient(secret, base_url=self._base_url))
+        return known[1]
+
+    async def aclose(self) -> None:
+        """Close every pool."""
+        for _, client in self._clients.values():
+            with contextlib.suppress(Exception):
+                await client.aclose()
+
+
+def _obey_signals(worker: Worker) -> list[int]:
+    """SIGINT, SIGTERM and SIGHUP stop the worker as a wish does, once to drain, twice to cut. Returns INTs heard."""
+    interrupts: list[int] = []
+
+    def hear(number: int) -> None:
+        if number == signal.SIGINT:
+            interrupts.append(number)
+        if worker.stopping:
+            worker.stop()
+            return
+        name = signal.Signals(number).name
+        worker.stop(Ending(RunState.STOPPED, f"stopped by {name}"))
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        with contextlib.suppress(NotImplementedError):  # no such thing on Windows
+            loop.add_signal_handler(number, hear, number)
+    return interrupts
+
+
+async def _watch(watch: Callable[[], None]) -> None:
+    while True:
+        await asyncio.sleep(0.5)
+        watch()

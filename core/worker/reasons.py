@@ -1,0 +1,41 @@
+"""Why an email fails and why a run pauses itself, in the words that people read. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from core.errors import CallError, TooLargeError
+from core.model import Outcome
+
+_WORDS = {
+    Outcome.INVALID: "no valid label",
+    Outcome.EMPTY: "empty answer",
+    Outcome.TRUNCATED: "the answer was cut off before a label",
+}
+
+
+def unusable(outcome: Outcome, asks: int) -> str:
+    """The failure of an email whose every answer was unusable; ``outcome`` is that of the last one."""
+    return f"{_WORDS.get(outcome, outcome.value)} after {asks} answer{'s' if asks != 1 else ''}"
+
+
+def refused(error: CallError) -> str:
+    """The failure of an email whose request no server will take as it is."""
+    if isinstance(error, TooLargeError):
+        return "too long for the quota: no key's organization takes a request of this size"
+    return f"refused by the server: {error}"[:300]
+
+
+def worn_out(error: CallError, tries: int) -> str:
+    """The failure of an email that met an error of server or line each time while others got through."""
+    return f"{error.outcome.value.replace('_', ' ')} in each of {tries} tries, while other emails got through"
+
+
+def failures_in_a_row(failures: Sequence[str]) -> str:
+    """Why a run pauses itself after too many failures in a row, naming the most frequent reason."""
+    reason, count = Counter(failures).most_common(1)[0]
+    return (
+        f"{len(failures)} emails in a row failed, {count} of them with: {reason}."
+        " Look into the failed emails, mend what is wrong, then resume."
+    )

@@ -1,0 +1,108 @@
+"""Starting the one worker of a run as a process of its own, which outlives console and terminal.
+
+The lock decides who is the worker; a pid or a heartbeat is only ever shown.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import core
+from core.errors import LabeltuiError, NoUsableKeyError
+from core.settings import Settings
+from core.storage.lock import companion, is_locked
+from core.storage.reader import RunReader
+
+EXIT_BUSY = 4
+_EXIT_NO_KEY = 5
+_POLL_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The worker that now has the run; ``adopted`` says that it was there before, ``ended`` that it is done already."""
+
+    pid: int | None
+    adopted: bool = False
+    ended: bool = False
+
+
+def log_path(run_path: Path) -> Path:
+    """The log of the run's detached workers."""
+    return companion(run_path, ".log")
+
+
+def start(run_path: Path, settings: Settings, *, wait_s: float = 15.0) -> Started:
+    """Start a detached worker, or find the one that is there, and return when it has the run.
+
+    Raises:
+        NoUsableKeyError: the worker ended at once for want of a key.
+        LabeltuiError: it ended at once for another reason; the message quotes its log.
+    """
+    with RunReader(run_path) as reader:
+        before = reader.snapshot(time.time())
+        if before.worker.alive:
+            return Started(before.worker.pid, adopted=True)
+        process = _spawn(run_path, settings)
+        deadline = time.monotonic() + wait_s
+        while time.monotonic() < deadline:
+            code = process.poll()
+            if code is not None:
+                return _ended_at_once(run_path, code)
+            now = reader.snapshot(time.time())
+            if now.worker.epoch > before.worker.epoch and now.worker.pid == process.pid:
+                return Started(process.pid)
+            time.sleep(_POLL_S)
+    raise LabeltuiError(
+        f"The worker of {run_path.stem} was started (pid {process.pid}) but did not take the run within {wait_s:.0f} s."
+        f" Its log: {log_path(run_path)}"
+    )
+
+
+def _spawn(run_path: Path, settings: Settings) -> subprocess.Popen[bytes]:
+    environment = dict(os.environ)
+    package_root = str(Path(core.__file__).resolve().parent.parent)
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, (package_root, environment.get("PYTHONPATH", ""))))
+    if settings.base_url:
+        environment["GROQ_BASE_URL"] = settings.base_url
+    log = log_path(run_path)
+    descriptor = os.open(log, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+    try:
+        # -P: a folder named core in the operator's working directory must not come first.
+        return subprocess.Popen(  # noqa: S603 - this interpreter and a path of ours
+            [sys.executable, "-P", "-m", "core.worker", str(run_path)],
+            stdin=subprocess.DEVNULL,
+            stdout=descriptor,
+            stderr=descriptor,
+            env=environment,
+            start_new_session=True,
+            close_fds=True,
+        )
+    finally:
+        os.close(descriptor)
+
+
+def _ended_at_once(run_path: Path, code: int) -> Started:
+    if code in (0, 3):
+        return Started(None, ended=True)
+    if code == EXIT_BUSY or is_locked(run_path):
+        return Started(None, adopted=True)
+    tail = _last_line(log_path(run_path))
+    if code == _EXIT_NO_KEY:
+        raise NoUsableKeyError(tail)
+    raise LabeltuiError(f"The worker of {run_path.stem} ended at once (code {code}): {tail} Log: {log_path(run_path)}")
+
+
+def _last_line(path: Path) -> str:
+    """The last message of a log, without its time and logger."""
+    try:
+        lines = path.read_text("utf-8", "replace").strip().splitlines()
+    except OSError:
+        return "its log cannot be read."
+    last = lines[-1] if lines else ""
+    return last.partition(": ")[2] or last

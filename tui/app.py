@@ -1,0 +1,373 @@
+"""The console's application: it holds the newest picture, hands it to the screen in sight, and sends wishes.
+
+It never sets a state of its own from a key: a wish is shown as requested until a later picture shows what became of it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.theme import Theme
+
+from core.model import EmailRow, RunState
+from core.settings import Settings
+from core.text import inert, one_line
+from tui import actions
+from tui.actions import Context, Scope, Selected
+from tui.backend import Backend, Engine, WishAnswer
+from tui.picture import Picture, Requested, outstanding, pending_kinds
+from tui.poller import Answered, Errands, PictureTaken, Poller
+from tui.present import number
+from tui.screens.monitor import MonitorScreen
+from tui.screens.runs import RunsScreen
+from tui.screens.sheet import Look, Sheet
+from tui.theme import DARK, LIGHT, MEANINGS, THEMES, remember_theme, remembered_theme
+from tui.widgets.hints import HintChosen
+
+TICK_S = 1.0
+"""How often ages and countdowns move on where no picture comes."""
+
+
+class LabeltuiApp(App[None]):
+    """The console. ``run`` opens that run file at once; ``demo`` also starts its worker.
+
+    ``farewell`` is the sentence to print when the console is left.
+    """
+
+    TITLE = "labeltui"
+    CSS_PATH = "labeltui.tcss"
+    ENABLE_COMMAND_PALETTE = True
+    ESCAPE_TO_MINIMIZE = False
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-narrow"), (76, "-mid"), (100, "-roomy"), (150, "-wide")]
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-short"), (30, "-tall"), (44, "-high")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(key, f"key('{key}')", show=False, system=True) for key in actions.all_keys()
+    ]
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        run: Path | None = None,
+        demo: bool = False,
+        backend: Backend | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__()
+        self.settings = settings
+        self.backend: Backend = backend or Engine(settings)
+        self.clock = clock
+        self.farewell = ""
+        self.run_path = run
+        self._start_when_seen = demo
+        self.picture = Picture(now=clock(), path=run)
+        self.requested: tuple[Requested, ...] = ()
+        self.poller = Poller(self.backend, self.post_message, clock)
+        self.errands = Errands(self.post_message)
+        for theme in THEMES:
+            self.register_theme(theme)
+        chosen = remembered_theme(settings.config_path)
+        self.theme = chosen if chosen in self.available_themes else DARK
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return MEANINGS
+
+    def get_default_screen(self) -> Screen[Any]:
+        return MonitorScreen() if self.run_path is not None else RunsScreen()
+
+    def on_mount(self) -> None:
+        self.theme_changed_signal.subscribe(self, self._remember)
+        self.poller.watch(self.run_path, runs=self.run_path is None)
+        self.set_interval(TICK_S, self._tick)
+        self.call_after_refresh(self._begin)  # the first paint goes first; reading imports what it needs
+
+    def _begin(self) -> None:
+        self.errands.start()
+        self.poller.start()
+
+    def on_unmount(self) -> None:
+        self.errands.close()
+        self.poller.close()
+
+    # -- the picture --------------------------------------------------------------------------------------------------
+
+    def look(self) -> Look:
+        """The newest picture, looked at now."""
+        return Look(self.picture, self.requested, max(self.clock(), self.picture.now))
+
+    def sheet(self) -> Sheet | None:
+        """The topmost screen of ours; a small window or the palette may lie over it."""
+        return next((screen for screen in reversed(self.screen_stack) if isinstance(screen, Sheet)), None)
+
+    def on_picture_taken(self, message: PictureTaken) -> None:
+        picture = message.picture
+        if picture.path != self.run_path:
+            return  # of the run that was left
+        self.picture = picture
+        before = self.requested
+        self.requested = outstanding(before, picture.snapshot, picture.now)
+        self._hand_down()
+        if {wish.kind for wish in before} - {wish.kind for wish in self.requested} & {"retry", "label"}:
+            self._facts_changed()
+        if self._start_when_seen and picture.snapshot is not None:
+            self._start_when_seen = False
+            if not picture.snapshot.worker.alive and picture.snapshot.pending:
+                self.do_start()
+
+    def on_answered(self, message: Answered) -> None:
+        if message.error:
+            self.say(message.error, severity="error")
+        else:
+            message.then(message.result)
+
+    def _tick(self) -> None:
+        if self.clock() - self.picture.now >= TICK_S:
+            self._hand_down()
+
+    def _hand_down(self) -> None:
+        if (sheet := self.sheet()) is not None and sheet.is_mounted:
+            sheet.receive(self.look())
+
+    def _facts_changed(self) -> None:
+        for screen in self.screen_stack:
+            if isinstance(screen, Sheet) and screen.is_mounted:
+                screen.changed()
+
+    # -- keys and actions ---------------------------------------------------------------------------------------------
+
+    def context(self, scope: Scope, selected: Selected) -> Context:
+        """What the possibility of an action depends on."""
+        snapshot = self.picture.snapshot
+        pending = frozenset(pending_kinds(snapshot, self.requested))
+        return Context(scope, snapshot, selected, pending, has_run=self.run_path is not None)
+
+    def action_key(self, key: str) -> None:
+        """A key was pressed that some action uses."""
+        sheet = self.sheet()
+        if sheet is None or sheet is not self.screen:
+            return
+        action = actions.for_key(key, sheet.SCOPE)
+        if action is not None:
+            self.perform(action.id, key)
+
+    def on_hint_chosen(self, message: HintChosen) -> None:
+        if message.action_id == "palette":
+            self.action_command_palette()
+        else:
+            self.perform(message.action_id)
+
+    def perform(self, action_id: str, key: str = "") -> None:
+        """Do what is meant, or say why it cannot be done now."""
+        sheet = self.sheet()
+        if sheet is None:
+            return
+        action = next(action for action in actions.ACTIONS if action.id == action_id)
+        reason = action.blocked(sheet.context())
+        if reason is not None:
+            self.say(reason, severity="warning")
+            return
+        method = getattr(sheet, f"do_{action_id}", None) or getattr(self, f"do_{action_id}")
+        if action_id == "pane":
+            method(key)
+        else:
+            method()
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        sheet = self.sheet()
+        if sheet is None:
+            return
+        context = sheet.context()
+        for action in actions.possible(context):
+            if action.id not in ("pane", "open"):
+                yield SystemCommand(action.label(context).capitalize(), action.help, partial(self.perform, action.id))
+        yield SystemCommand("Choose a theme", "Preview every theme and keep one", self.action_change_theme)
+
+    def say(self, sentence: str, *, severity: Any = "information") -> None:
+        """A toast; the text may come from anywhere."""
+        timeout = 8.0 if severity == "error" else 5.0
+        self.notify(inert(sentence, limit=400), severity=severity, timeout=timeout, markup=False)
+
+    def action_help_quit(self) -> None:
+        self.say("q leaves the console; the worker goes on without it.")
+
+    # -- wishes -------------------------------------------------------------------------------------------------------
+
+    def wish(self, kind: str, ask: Callable[[Path], WishAnswer]) -> None:
+        """Send a wish; until it is acknowledged it is shown as requested."""
+        path = self.run_path
+        if path is None:
+            return
+        mark = Requested(kind, self.clock())
+        self.requested = (*self.requested, mark)
+        self._hand_down()
+
+        def send() -> WishAnswer | Exception:
+            try:
+                return ask(path)
+            except Exception as error:  # noqa: BLE001  (told to the person; the console lives on)
+                return error
+
+        self.errands.send(send, partial(self._wished, mark))
+
+    def _wished(self, mark: Requested, answer: WishAnswer | Exception) -> None:
+        self.requested = tuple(wish for wish in self.requested if wish is not mark)
+        if isinstance(answer, Exception):
+            self.say(str(answer) or type(answer).__name__, severity="error")
+        elif answer.at_once and mark.kind != "start":
+            self.say(answer.sentence)
+            self._facts_changed()
+        else:
+            self.requested = (*self.requested, Requested(mark.kind, mark.asked_at, answer.id))
+        self.poller.hurry()
+        self._hand_down()
+
+    def errand(self, job: Callable[[], object], done: str) -> None:
+        """Something that is done at once, and a sentence for when it is."""
+
+        def finished(_: object) -> None:
+            self.say(done)
+            self.poller.hurry()
+
+        self.errands.send(job, finished)
+
+    def do_start(self) -> None:
+        self.wish("start", self.backend.start)
+
+    def do_pause(self) -> None:
+        sheet = self.sheet()
+        if sheet is not None and actions.is_paused(sheet.context()):
+            self.wish("resume", self.backend.resume)
+        else:
+            self.wish("pause", self.backend.pause)
+
+    def do_stop(self) -> None:
+        self.wish("stop", self.backend.stop)
+
+    def do_retry(self) -> None:
+        sheet = self.sheet()
+        row = sheet.selected() if sheet else None
+        if isinstance(row, EmailRow):
+            self.wish("retry", lambda path: self.backend.retry(path, row.id))
+
+    def do_retry_all(self) -> None:
+        from tui.screens.modals import Confirm  # noqa: PLC0415  (not before it is wanted)
+
+        snapshot = self.picture.snapshot
+        if snapshot is None:
+            return
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.wish("retry", lambda path: self.backend.retry(path, None))
+
+        question = (
+            f"Put all {number(snapshot.failed)} failed emails back in line? Each is asked anew, which costs calls;"
+            " their history stays."
+        )
+        self.push_screen(Confirm(question, "Put them back", "Leave them"), answered)
+
+    def do_label(self) -> None:
+        from tui.screens.modals import GiveLabel  # noqa: PLC0415  (not before it is wanted)
+
+        sheet = self.sheet()
+        row = sheet.selected() if sheet else None
+        snapshot = self.picture.snapshot
+        if not isinstance(row, EmailRow) or snapshot is None:
+            return
+
+        def answered(given: tuple[str, str] | None) -> None:
+            if given is not None:
+                self.wish("label", lambda path: self.backend.label(path, row.id, *given))
+
+        self.push_screen(GiveLabel(snapshot.run.task, row), answered)
+
+    # -- going about --------------------------------------------------------------------------------------------------
+
+    def open_run(self, path: str) -> None:
+        """Watch that run."""
+        self._turn_to(Path(path))
+        self.push_screen(MonitorScreen())
+
+    def show_runs(self) -> None:
+        """Leave the run; the list is where it was left."""
+        self._turn_to(None)
+        if len(self.screen_stack) > 1 and isinstance(self.screen_stack[-2], RunsScreen):
+            self.pop_screen()
+        else:
+            self.switch_screen(RunsScreen())
+
+    def _turn_to(self, path: Path | None) -> None:
+        self.run_path = path
+        self.requested = ()
+        self.picture = Picture(now=self.clock(), path=path, keys=self.picture.keys)
+        self.poller.watch(path, runs=path is None)
+
+    def do_back(self) -> None:
+        if len(self.screen_stack) > 1:
+            self.pop_screen()
+
+    def do_emails(self) -> None:
+        from tui.screens.emails import EmailsScreen  # noqa: PLC0415  (not before it is wanted)
+
+        self._go_to(EmailsScreen)
+
+    def do_keys(self) -> None:
+        from tui.screens.keys import KeysScreen  # noqa: PLC0415  (not before it is wanted)
+
+        self._go_to(KeysScreen)
+
+    def _go_to(self, kind: type[Sheet]) -> None:
+        for place, screen in enumerate(self.screen_stack):
+            if isinstance(screen, kind):
+                for _ in range(len(self.screen_stack) - 1 - place):
+                    self.pop_screen()
+                return
+        self.push_screen(kind())
+
+    def do_help(self) -> None:
+        from tui.screens.help import HelpScreen  # noqa: PLC0415  (not before it is wanted)
+
+        sheet = self.sheet()
+        if sheet is None or isinstance(sheet, HelpScreen):
+            self.do_back()
+        else:
+            self.push_screen(HelpScreen(sheet.context()))
+
+    def do_theme(self) -> None:
+        self.theme = LIGHT if self.current_theme.dark else DARK
+
+    def _remember(self, theme: Theme) -> None:
+        self.errands.send(lambda: remember_theme(self.settings.config_path, theme.name), lambda _: None)
+
+    def do_suspend(self) -> None:
+        self.action_suspend_process()
+
+    def do_quit(self) -> None:
+        self.farewell = farewell(self.picture, self.requested, self.settings)
+        self.exit()
+
+
+def farewell(picture: Picture, requested: tuple[Requested, ...], settings: Settings) -> str:
+    """What to print when the console is left: who goes on, and how to come back."""
+    snapshot, path = picture.snapshot, picture.path
+    if snapshot is None or path is None:
+        return ""
+    name = path.stem if path.parent == settings.runs_dir else str(path)
+    run = one_line(name)
+    if snapshot.worker.alive:
+        return (
+            f"The worker of {run} goes on (pid {snapshot.worker.pid}). `labeltui open {run}` shows it again;"
+            f" `labeltui stop {run}` ends it."
+        )
+    if any(wish.kind == "start" for wish in requested):
+        return f"A worker of {run} was being started. `labeltui open {run}` shows it."
+    if snapshot.state is RunState.DONE:
+        return f"{run} is done: {number(snapshot.labeled)} labeled, {number(snapshot.failed)} failed."
+    return f"No worker runs on {run}; {number(snapshot.pending)} emails are left. `labeltui start {run}` goes on with it."

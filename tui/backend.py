@@ -1,0 +1,128 @@
+"""Everything the console asks of the engine, as one protocol, and its real form, which only delegates.
+
+Heavy rooms are imported when they are first needed, so that the first paint waits for none of them. Screens are tested
+with another implementation that lives in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from core.model import EmailRecord, EmailRow, KeyStatus, RunSummary, Snapshot, WindowStatus
+from core.settings import Settings
+
+if TYPE_CHECKING:
+    from core.quota.keys import KeyBook
+
+
+class WishAnswer(Protocol):
+    """What became of a wish at once: ``id`` finds it in later snapshots, ``sentence`` is fit to be shown."""
+
+    @property
+    def id(self) -> str | None: ...
+    @property
+    def sentence(self) -> str: ...
+    @property
+    def at_once(self) -> bool: ...
+
+
+class RunView(Protocol):
+    """A run file, read-only. Belongs to the thread that opened it."""
+
+    def snapshot(self, now: float) -> Snapshot: ...
+    def emails(self, *, state: str | None, offset: int, limit: int) -> list[EmailRow]: ...
+    def count(self, state: str | None = None) -> int: ...
+    def failures(self) -> list[tuple[str, int]]: ...
+    def record(self, email_id: int) -> EmailRecord: ...
+    def close(self) -> None: ...
+
+
+class Backend(Protocol):
+    """The engine as the console sees it. Every method may raise LabeltuiError with a sentence to show."""
+
+    settings: Settings
+
+    def runs(self, now: float) -> Sequence[RunSummary]: ...
+    def view(self, path: Path) -> RunView: ...
+    def key_statuses(self, model: str, now: float) -> tuple[KeyStatus, ...]: ...
+    def windows(self, model: str, now: float) -> tuple[WindowStatus, ...]: ...
+    def start(self, path: Path) -> WishAnswer: ...
+    def pause(self, path: Path) -> WishAnswer: ...
+    def resume(self, path: Path) -> WishAnswer: ...
+    def stop(self, path: Path) -> WishAnswer: ...
+    def retry(self, path: Path, email_id: int | None) -> WishAnswer: ...
+    def label(self, path: Path, email_id: int, value: str, note: str) -> WishAnswer: ...
+    def set_enabled(self, alias: str, *, enabled: bool) -> None: ...
+    def add_key(self, secret: str, alias: str | None, organization: str | None) -> str: ...
+    def remove_key(self, alias: str) -> None: ...
+
+
+class Engine:
+    """The real one."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def runs(self, now: float) -> Sequence[RunSummary]:
+        from core.runs import list_runs  # noqa: PLC0415
+
+        return list_runs(self.settings, now)
+
+    def view(self, path: Path) -> RunView:
+        from core.storage.reader import RunReader  # noqa: PLC0415
+
+        return RunReader(path)
+
+    def _book(self) -> KeyBook:
+        from core.quota.keys import KeyBook  # noqa: PLC0415
+
+        return KeyBook(self.settings.quota_path, self.settings.keys_path)
+
+    def key_statuses(self, model: str, now: float) -> tuple[KeyStatus, ...]:
+        return self._book().statuses(model, now)
+
+    def windows(self, model: str, now: float) -> tuple[WindowStatus, ...]:
+        return self._book().windows(model, now)
+
+    def start(self, path: Path) -> WishAnswer:
+        from core import wishes  # noqa: PLC0415
+
+        return wishes.start(path, self.settings)
+
+    def pause(self, path: Path) -> WishAnswer:
+        from core import wishes  # noqa: PLC0415
+
+        return wishes.pause(path)
+
+    def resume(self, path: Path) -> WishAnswer:
+        from core import wishes  # noqa: PLC0415
+
+        return wishes.resume(path)
+
+    def stop(self, path: Path) -> WishAnswer:
+        from core import wishes  # noqa: PLC0415
+
+        return wishes.stop(path)
+
+    def retry(self, path: Path, email_id: int | None) -> WishAnswer:
+        from core import wishes  # noqa: PLC0415
+
+        return wishes.retry(path, email_id)
+
+    def label(self, path: Path, email_id: int, value: str, note: str) -> WishAnswer:
+        import getpass  # noqa: PLC0415
+
+        from core import wishes  # noqa: PLC0415
+
+        return wishes.label(path, email_id, value, note, getpass.getuser())
+
+    def set_enabled(self, alias: str, *, enabled: bool) -> None:
+        self._book().set_enabled(alias, enabled)
+
+    def add_key(self, secret: str, alias: str | None, organization: str | None) -> str:
+        return str(self._book().add(secret, alias=alias, organization=organization))
+
+    def remove_key(self, alias: str) -> None:
+        self._book().remove(alias)

@@ -1,0 +1,171 @@
+"""The command line: what can be said, and which function answers. Everything heavy is imported by the answer."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from core.errors import LabeltuiError, NoUsableKeyError, RunBusyError
+from core.text import inert
+
+EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_BUSY, EXIT_NO_KEY, EXIT_INTERRUPTED = 0, 1, 2, 4, 5, 130
+
+_EXIT_CODES = (
+    "exit codes: 0 done, 1 failed, 2 wrong usage, 3 the run ended with failed emails, 4 another worker has the run,"
+    " 5 no usable key, 130 interrupted"
+)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command and option."""
+    top = argparse.ArgumentParser(
+        prog="labeltui",
+        description="A console for long LLM labeling runs. Without a command it opens on the list of runs.",
+        epilog=_EXIT_CODES,
+    )
+    top.add_argument("--version", action="version", version=f"labeltui {version('labeltui')}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    _add_making(commands)
+    _add_working(commands)
+    _add_results(commands)
+    _add_keys(commands)
+    _add_around(commands)
+    return top
+
+
+_Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def _add_making(commands: _Commands) -> None:  # type: ignore[valid-type]
+    demo = commands.add_parser("demo", help="a sample run on invented emails against the built-in simulator")
+    demo.add_argument("--emails", type=_count, default=None, metavar="N", help="how many (default 400)")
+    demo.add_argument("--fresh", action="store_true", help="begin anew instead of going on with the last demo")
+    new = commands.add_parser("new", help="make a run from a file or folder of emails")
+    new.add_argument("source", type=Path, metavar="SOURCE")
+    new.add_argument("--name", help="the run's name (default: from the source)")
+    new.add_argument("--text-column", metavar="C", help="the column that holds the message")
+    new.add_argument("--id-column", metavar="C", help="the column that holds a unique id")
+    new.add_argument("--task", type=Path, metavar="FILE", help="labels, rubric and model settings as TOML")
+    new.add_argument("--model", metavar="M", help="the model to ask, instead of the task's")
+    new.add_argument("--base-url", metavar="URL", help="another server than Groq's, for this run")
+    new.add_argument("--order", choices=("shuffled", "source"), default="shuffled", help="work order")
+    new.add_argument("--seed", type=int, metavar="N", help="of the shuffled order (default: drawn)")
+    new.add_argument("--no-dedupe", action="store_true", help="ask about each email, also where texts are identical")
+
+
+def _add_working(commands: _Commands) -> None:  # type: ignore[valid-type]
+    opened = commands.add_parser("open", help="the console on one run")
+    opened.add_argument("run", metavar="RUN")
+    work = commands.add_parser("work", help="the worker in the foreground, until the run is done")
+    work.add_argument("run", metavar="RUN")
+    for name, help_text in (
+        ("start", "start the worker in the background"),
+        ("pause", "let no new call go out"),
+        ("resume", "go on"),
+        ("stop", "end the worker when its calls have come home; twice: at once"),
+    ):
+        wish = commands.add_parser(name, help=help_text)
+        wish.add_argument("run", metavar="RUN")
+        wish.add_argument("--no-wait", action="store_true", help="do not wait until it is acknowledged")
+
+
+def _add_results(commands: _Commands) -> None:  # type: ignore[valid-type]
+    status = commands.add_parser("status", help="where a run is; without RUN: all runs")
+    status.add_argument("run", metavar="RUN", nargs="?")
+    status.add_argument("--json", action="store_true", help="one JSON object, nothing else")
+    retry = commands.add_parser("retry", help="put failed emails back in line")
+    retry.add_argument("run", metavar="RUN")
+    which = retry.add_mutually_exclusive_group()
+    which.add_argument("--failed", action="store_true", help="all that failed (default)")
+    which.add_argument("--item", metavar="ID", help="the one with this id in the source")
+    label = commands.add_parser("label", help="give an email a person's label")
+    label.add_argument("run", metavar="RUN")
+    label.add_argument("id", metavar="ID", help="the email's id in the source")
+    label.add_argument("value", metavar="VALUE")
+    label.add_argument("--note", metavar="T", default="", help="why")
+    export = commands.add_parser("export", help="write the labels to a .csv, .jsonl or .parquet file")
+    export.add_argument("run", metavar="RUN")
+    export.add_argument("file", type=Path, metavar="FILE")
+    export.add_argument("--raw", action="store_true", help="CSV cells as they are, also where they look like formulas")
+
+
+def _add_keys(commands: _Commands) -> None:  # type: ignore[valid-type]
+    keys = commands.add_parser("keys", help="the API keys of this machine")
+    actions = keys.add_subparsers(dest="action", metavar="ACTION", required=True)
+    add = actions.add_parser("add", help="add a key; its secret is asked for, or read from --stdin or --file")
+    add.add_argument("alias", metavar="ALIAS", nargs="?")
+    add.add_argument("--organization", metavar="O", help="where keys share a quota, name what they share")
+    given = add.add_mutually_exclusive_group()
+    given.add_argument("--stdin", action="store_true", help="read the secret from standard input")
+    given.add_argument("--file", type=Path, metavar="FILE", help="read the secret from a file")
+    listing = actions.add_parser("list", help="keys, their organizations, states and quotas")
+    listing.add_argument("--model", metavar="M", help="for the quotas of this model")
+    listing.add_argument("--json", action="store_true")
+    for name, help_text in (
+        ("remove", "forget a key"),
+        ("enable", "let a key be asked with again"),
+        ("disable", "keep a key, but do not ask with it"),
+    ):
+        action = actions.add_parser(name, help=help_text)
+        action.add_argument("alias", metavar="ALIAS")
+    test = actions.add_parser("test", help="ask one tiny question with a key, or with each")
+    test.add_argument("alias", metavar="ALIAS", nargs="?")
+    test.add_argument("--model", metavar="M")
+    test.add_argument("--base-url", metavar="URL")
+
+
+def _add_around(commands: _Commands) -> None:  # type: ignore[valid-type]
+    from core.simulator.options import add_arguments
+
+    simulate = commands.add_parser("simulate", help="serve a stand-in for Groq on loopback")
+    add_arguments(simulate)
+    commands.add_parser("info", help="versions, every path, settings in force")
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Answer one command line; returns the exit code."""
+    given = parser().parse_args(arguments)
+    try:
+        return _answer(given)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+    except LabeltuiError as error:
+        print(f"labeltui: {inert(str(error))}", file=sys.stderr)
+        if isinstance(error, RunBusyError):
+            return EXIT_BUSY
+        return EXIT_NO_KEY if isinstance(error, NoUsableKeyError) else EXIT_FAILED
+
+
+def _answer(given: argparse.Namespace) -> int:
+    if given.command == "simulate":
+        from core.simulator import options
+
+        return options.run(given)
+    from tui import commands
+
+    if given.command is None:
+        return commands.console(None)
+    if given.command == "keys":
+        from tui import key_commands
+
+        return key_commands.answer(given)
+    answer: int = getattr(commands, "open_" if given.command == "open" else given.command)(given)
+    return answer
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,247 @@
+"""What the console knows at one moment, and what it says about it: state word, sentence, age of the data. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.model import CommandRecord, KeyState, KeyStatus, RunState, RunSummary, Snapshot, WindowStatus
+from core.text import one_line
+from tui.present import age, clock, countdown, interval, join, moment, number, plural, rate, share
+
+STALE_AFTER_S = 5.0
+"""Data older than this no longer counts as what happens now."""
+
+START_PATIENCE_S = 20.0
+"""How long a wish to start is shown as requested while no worker shows up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One reading: the run's snapshot, the operator's keys and quota windows, and the list of runs where it is shown.
+
+    ``read_at`` is when facts were last read without trouble; ``trouble`` is the sentence of the reading that failed
+    since; ``took_s`` is what reading cost.
+    """
+
+    now: float
+    path: Path | None = None
+    snapshot: Snapshot | None = None
+    keys: tuple[KeyStatus, ...] = ()
+    windows: tuple[WindowStatus, ...] = ()
+    runs: tuple[RunSummary, ...] | None = None
+    trouble: str = ""
+    keys_trouble: str = ""
+    read_at: float | None = None
+    took_s: float = 0.0
+
+    @property
+    def shown_keys(self) -> tuple[KeyStatus, ...]:
+        """The keys as this run uses them: a ready key with a call in flight is in use."""
+        asking = self.snapshot.asking if self.snapshot else {}
+        return tuple(_asking(key) if asking.get(key.alias) and key.state is KeyState.READY else key for key in self.keys)
+
+
+def _asking(key: KeyStatus) -> KeyStatus:
+    from dataclasses import replace  # noqa: PLC0415  (only here)
+
+    return replace(key, state=KeyState.IN_USE)
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """A wish of this console that nobody acknowledged yet. ``id`` is None where the wish leaves no record."""
+
+    kind: str
+    asked_at: float
+    id: str | None = None
+
+
+def outstanding(requested: tuple[Requested, ...], snapshot: Snapshot | None, now: float) -> tuple[Requested, ...]:
+    """The wishes that still wait, after this snapshot."""
+    if snapshot is None:
+        return requested
+    obeyed = {command.id for command in snapshot.commands if command.acknowledged_at is not None}
+    alive = snapshot.worker.alive
+
+    def waits(wish: Requested) -> bool:
+        if wish.kind == "start":
+            return not alive and now - wish.asked_at < START_PATIENCE_S
+        return wish.id not in obeyed and (alive or now - wish.asked_at < 2.0)
+
+    return tuple(wish for wish in requested if waits(wish))
+
+
+def pending_kinds(snapshot: Snapshot | None, requested: tuple[Requested, ...]) -> dict[str, float]:
+    """Kinds of wishes that wait for their acknowledgment, with the moment of the oldest one."""
+    kinds: dict[str, float] = {}
+    for wish in requested:
+        kinds[wish.kind] = min(wish.asked_at, kinds.get(wish.kind, wish.asked_at))
+    if snapshot is not None and snapshot.worker.alive:
+        for command in snapshot.commands:
+            if command.acknowledged_at is None:
+                at = command.requested_at
+                kinds[command.kind] = min(at, kinds.get(command.kind, at))
+    return kinds
+
+
+def data_age(picture: Picture, now: float) -> float | None:
+    """Seconds since the facts on the screen were true: since they were read, or since a living worker last wrote."""
+    if picture.read_at is None:
+        return None
+    read_age = max(0.0, now - picture.read_at)
+    snapshot = picture.snapshot
+    if snapshot is None or not snapshot.worker.alive or snapshot.worker.heartbeat_at is None:
+        return read_age
+    return max(read_age, now - snapshot.worker.heartbeat_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The state line: a word with its glyph and tone (a color by meaning), and the sentence beside it."""
+
+    word: str
+    glyph: str
+    tone: str
+    sentence: str
+
+
+GLYPHS = {
+    RunState.NEW: ("○", "quiet"),
+    RunState.RUNNING: ("▶", "running"),
+    RunState.WAITING: ("◌", "waiting"),
+    RunState.PAUSED: ("‖", "cooling"),
+    RunState.STOPPED: ("■", "quiet"),
+    RunState.STALE: ("!", "failed"),
+    RunState.DONE: ("✓", "running"),
+}
+"""A glyph and a tone for each state, so that none is told by color alone."""
+
+
+def ends(snapshot: Snapshot, now: float) -> str:
+    """When the run ends and what binds it: ``ends 03:48 – 03:55 · bound by TPM of org_b``."""
+    forecast = snapshot.forecast
+    if forecast is None:
+        return ""
+    bound = f"bound by {one_line(forecast.binding_limit, limit=40)}" if forecast.binding_limit else ""
+    if forecast.eta_s is None and (forecast.low_s is None or forecast.high_s is None):
+        return bound
+    low = forecast.low_s if forecast.low_s is not None else forecast.eta_s
+    high = forecast.high_s if forecast.high_s is not None else forecast.eta_s
+    assert low is not None
+    assert high is not None
+    when = interval(snapshot.taken_at + low, snapshot.taken_at + high, now)
+    return join((f"ends {when}", bound))
+
+
+def standing(picture: Picture, requested: tuple[Requested, ...], now: float) -> Standing:
+    """What the state line says. It tells what is, and a wish only as a wish."""
+    snapshot = picture.snapshot
+    if picture.trouble:
+        old = data_age(picture, now)
+        behind = f" · what you see is {countdown(old)} old" if old is not None else ""
+        return Standing("CANNOT READ", "!", "failed", one_line(picture.trouble, limit=300) + behind)
+    if snapshot is None:
+        return Standing("READING", "·", "quiet", "reading the run file")
+    kinds = pending_kinds(snapshot, requested)
+    for kind in ("stop", "pause", "resume", "start"):
+        if kind in kinds:
+            return _asked(kind, kinds[kind], snapshot, now)
+    beat = snapshot.worker.heartbeat_at
+    if snapshot.worker.alive and beat is not None and now - beat > STALE_AFTER_S:
+        return _stale(snapshot, now - beat)
+    return _plain(picture, snapshot, now)
+
+
+def _asked(kind: str, asked_at: float, snapshot: Snapshot, now: float) -> Standing:
+    since = f"asked {age(now - asked_at)} ago"
+    flight = snapshot.worker.in_flight
+    calls = f"{plural(flight, 'call')} in flight will be finished first" if flight else "nothing in flight"
+    follow = "the worker is being started" if kind == "start" else "" if kind == "resume" else calls
+    return Standing(f"{kind.upper()} REQUESTED", "◔", "waiting", join((since, follow)))
+
+
+def _stale(snapshot: Snapshot, silent_s: float) -> Standing:
+    pid = snapshot.worker.pid
+    who = f"the worker (pid {pid})" if pid else "a worker"
+    return Standing(
+        "STALE",
+        *GLYPHS[RunState.STALE],
+        f"{who} holds the run but has not written for {countdown(silent_s)} · x asks it to stop · its log lies beside"
+        " the run file",
+    )
+
+
+def _plain(picture: Picture, snapshot: Snapshot, now: float) -> Standing:
+    state = snapshot.state
+    glyph, tone = GLYPHS[state]
+    word = state.value.upper()
+    if state is RunState.PAUSED and snapshot.worker.alive and snapshot.worker.in_flight:
+        return Standing("PAUSING", "◑", "waiting", f"obeyed · {plural(snapshot.worker.in_flight, 'call')} still in flight")
+    say = {
+        RunState.NEW: _new,
+        RunState.RUNNING: _running,
+        RunState.WAITING: _waiting,
+        RunState.PAUSED: _paused,
+        RunState.STOPPED: _stopped,
+        RunState.DONE: _done,
+    }.get(state)
+    sentence = say(picture, snapshot, now) if say else one_line(snapshot.reason, limit=200)
+    return Standing(word, glyph, tone, sentence)
+
+
+def _new(_: Picture, snapshot: Snapshot, now: float) -> str:
+    return join((f"s starts it · {plural(snapshot.pending, 'email')} to ask", ends(snapshot, now)))
+
+
+def _running(picture: Picture, snapshot: Snapshot, now: float) -> str:
+    keys = picture.shown_keys
+    asking = sum(1 for key in keys if key.state is KeyState.IN_USE)
+    cooling = sum(1 for key in keys if key.state in (KeyState.COOLING, KeyState.BENCHED))
+    return join(
+        (
+            f"{number(rate(snapshot.pace, now).now)} labels/min",
+            f"{plural(asking, 'key')} asking" if asking else "",
+            f"{cooling} cooling" if cooling else "",
+            ends(snapshot, now),
+        )
+    )
+
+
+def _waiting(_: Picture, snapshot: Snapshot, now: float) -> str:
+    wait = snapshot.wait
+    if wait is None:
+        return join((one_line(snapshot.reason, limit=120), ends(snapshot, now)))
+    until = f"{countdown(wait.until_at - now)} until {clock(wait.until_at)}" if wait.until_at is not None else "for"
+    what = join((one_line(wait.limit, limit=12), one_line(wait.organization, limit=24)), " of ")
+    return join((f"{until} for {what}" if what else one_line(wait.reason, limit=120), ends(snapshot, now)))
+
+
+def last_command(snapshot: Snapshot, kind: str) -> CommandRecord | None:
+    """The newest obeyed wish of that kind."""
+    obeyed = [c for c in snapshot.commands if c.kind == kind and c.acknowledged_at is not None]
+    return max(obeyed, key=lambda c: c.acknowledged_at or 0.0, default=None)
+
+
+def _paused(_: Picture, snapshot: Snapshot, now: float) -> str:
+    wish = last_command(snapshot, "pause")
+    since = f"since {clock(wish.acknowledged_at)}" if wish and wish.acknowledged_at else ""
+    how = "p resumes" if snapshot.worker.alive else "no worker · s starts it again"
+    return join((since, one_line(snapshot.reason, limit=160), "nothing in flight", how))
+
+
+def _stopped(_: Picture, snapshot: Snapshot, now: float) -> str:
+    beat = snapshot.worker.heartbeat_at
+    last = f"since {moment(beat, now)}" if beat is not None else ""
+    kept = f"{number(snapshot.settled)} kept, {number(snapshot.pending)} to ask"
+    return join((last, one_line(snapshot.reason, limit=120), kept, "s starts it again"))
+
+
+def _done(_: Picture, snapshot: Snapshot, now: float) -> str:
+    failed = f"{number(snapshot.failed)} failed (e shows them)" if snapshot.failed else "none failed"
+    labels = [
+        f"{one_line(snapshot.run.task.name_of(value), limit=12)} {share(count, snapshot.labeled)} %"
+        for value, count in sorted(snapshot.labels.items(), key=lambda item: -item[1])[:1]
+    ]
+    export = f"labeltui export {one_line(snapshot.run.name, limit=24)} labels.csv"
+    return join((f"{number(snapshot.labeled)} labeled", failed, *labels, export))

@@ -1,0 +1,212 @@
+"""The threads beside the screen: one that reads, one that runs errands. Both only post messages.
+
+Reading happens in one thread because a reader's connection belongs to the thread that opened it, and because a slow disk
+must not hold the screen. Errands (wishes, changes of keys) have a thread of their own, so that a lock somebody holds does
+not stop the clock of the picture. Both are daemons: leaving the console waits for neither.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from textual.message import Message
+
+from core.errors import LabeltuiError
+from core.model import ModelSettings
+from tui.backend import Backend, RunView
+from tui.picture import Picture
+
+BUSY_S = 0.5
+"""Between two readings while a worker lives."""
+HURRIED_S = 0.15
+"""Between two readings while a wish waits for its acknowledgment."""
+IDLE_S = 1.0
+"""Between two readings where nothing can be going on but what another process begins."""
+LIST_S = 2.0
+"""Between two looks at the list of runs: each opens every file."""
+
+
+class PictureTaken(Message):
+    """A newer picture replaces one that nobody looked at yet."""
+
+    def __init__(self, picture: Picture) -> None:
+        super().__init__()
+        self.picture = picture
+
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, PictureTaken)
+
+
+class Answered(Message):
+    """The result of a question to the reader or of an errand; ``error`` is a sentence where it failed."""
+
+    def __init__(self, then: Callable[[Any], None], result: Any, error: str) -> None:
+        super().__init__()
+        self.then = then
+        self.result = result
+        self.error = error
+
+
+Post = Callable[[Message], bool]
+
+
+def sentence(error: Exception) -> str:
+    """What to show of an error: ours are written to be shown, others are named with their kind."""
+    return str(error) if isinstance(error, LabeltuiError) else f"{type(error).__name__}: {error}"
+
+
+class Poller:
+    """Reads the run that is watched, the keys and the list of runs, and posts what it saw."""
+
+    def __init__(self, backend: Backend, post: Post, clock: Callable[[], float]) -> None:
+        self._backend = backend
+        self._post = post
+        self._clock = clock
+        self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue()
+        self._view: RunView | None = None
+        self._path: Path | None = None
+        self._wants_runs = False
+        self._runs_at = float("-inf")
+        self._picture = Picture(now=clock())
+        self._hurry_until = float("-inf")
+        self._thread = threading.Thread(target=self._live, name="labeltui-poller", daemon=True)
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Ask the thread to end; it is not waited for longer than a moment."""
+        self._jobs.put(None)
+        if self._thread.is_alive():
+            self._thread.join(timeout=1.0)
+
+    def watch(self, path: Path | None, *, runs: bool) -> None:
+        """From now on read that run (or none), and the list of runs or not."""
+
+        def change() -> None:
+            if path != self._path:
+                self._close_view()
+                self._path = path
+                self._picture = Picture(now=self._clock(), path=path, runs=self._picture.runs)
+            self._wants_runs = runs
+            self._runs_at = float("-inf")
+
+        self._jobs.put(change)
+
+    def hurry(self) -> None:
+        """Read more often for a moment: a wish is on its way."""
+        self._hurry_until = self._clock() + 3.0
+        self._jobs.put(lambda: None)
+
+    def ask(self, question: Callable[[RunView], Any], then: Callable[[Any], None]) -> None:
+        """Ask the reader something; ``then`` gets the answer in the thread of the screen."""
+
+        def job() -> None:
+            try:
+                answer, error = question(self._open_view()), ""
+            except Exception as failure:  # noqa: BLE001  (a file that vanished must not end the console)
+                answer, error = None, sentence(failure)
+            self._post(Answered(then, answer, error))
+
+        self._jobs.put(job)
+
+    def _live(self) -> None:
+        while True:
+            try:
+                job = self._jobs.get(timeout=self._pause_s())
+                while job is not None:
+                    job()
+                    job = self._jobs.get_nowait()
+                break
+            except queue.Empty:
+                self._post(PictureTaken(self._read()))
+        self._close_view()
+
+    def _pause_s(self) -> float:
+        if self._picture.read_at is None and not self._picture.trouble:
+            return 0.001
+        if self._clock() < self._hurry_until:
+            return HURRIED_S
+        snapshot = self._picture.snapshot
+        return BUSY_S if snapshot is not None and snapshot.worker.alive else IDLE_S
+
+    def _read(self) -> Picture:
+        began = self._clock()
+        before = self._picture
+        snapshot, runs, trouble = before.snapshot, before.runs, ""
+        try:
+            if self._path is not None:
+                snapshot = self._open_view().snapshot(began)
+            if self._wants_runs and began - self._runs_at >= LIST_S:
+                runs, self._runs_at = tuple(self._backend.runs(began)), began
+        except Exception as failure:  # noqa: BLE001  (a file that vanished must not end the console)
+            trouble = sentence(failure)
+            self._close_view()
+        model = snapshot.run.task.model.model if snapshot else ModelSettings().model
+        keys, windows, keys_trouble = before.keys, before.windows, ""
+        try:
+            keys = self._backend.key_statuses(model, began)
+            windows = self._backend.windows(model, began)
+        except Exception as failure:  # noqa: BLE001  (the run is still worth showing)
+            keys_trouble = sentence(failure)
+        self._picture = replace(
+            before,
+            now=began,
+            snapshot=snapshot,
+            runs=runs,
+            keys=keys,
+            windows=windows,
+            trouble=trouble,
+            keys_trouble=keys_trouble,
+            read_at=before.read_at if trouble else began,
+            took_s=self._clock() - began,
+        )
+        return self._picture
+
+    def _open_view(self) -> RunView:
+        if self._view is None:
+            if self._path is None:
+                raise LabeltuiError("No run is open. Choose one in the list of runs.")
+            self._view = self._backend.view(self._path)
+        return self._view
+
+    def _close_view(self) -> None:
+        if self._view is not None:
+            self._view.close()
+            self._view = None
+
+
+class Errands:
+    """Runs what may take a while, one after the other, and posts how it went."""
+
+    def __init__(self, post: Post) -> None:
+        self._post = post
+        self._jobs: queue.Queue[tuple[Callable[[], Any], Callable[[Any], None]] | None] = queue.Queue()
+        self._thread = threading.Thread(target=self._live, name="labeltui-errands", daemon=True)
+
+    def start(self) -> None:
+        """Begin to serve."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Ask the thread to end once it is through; it is not waited for."""
+        self._jobs.put(None)
+
+    def send(self, errand: Callable[[], Any], then: Callable[[Any], None]) -> None:
+        """Do it; ``then`` gets the result in the thread of the screen, an error becomes a toast."""
+        self._jobs.put((errand, then))
+
+    def _live(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            errand, then = job
+            try:
+                result, error = errand(), ""
+            except Exception as failure:  # noqa: BLE001  (a failed errand is told, and the console lives on)
+                result, error = None, sentence(failure)
+            self._post(Answered(then, result, error))

@@ -1,0 +1,271 @@
+"""Numbers, ages, intervals, bars and graphs as text. Pure: no clock, no disk, no widget.
+
+Widths are terminal cells; shares lie in 0..1; moments are seconds since the epoch, shown in ``zone`` (the machine's own
+where None).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+
+from rich.cells import cell_len, set_cell_size
+
+from core.model import PacePoint
+from core.text import one_line
+
+EIGHTHS = " ▏▎▍▌▋▊▉█"
+LEVELS = " ▁▂▃▄▅▆▇█"
+WAITED = "·"
+Z_95 = 1.959964
+"""The standard normal quantile of a two-sided 95 % interval."""
+
+
+def number(value: float) -> str:
+    """A count with thousands separators: ``5,031``."""
+    return f"{value:,.0f}"
+
+
+def compact(value: float) -> str:
+    """A large count in at most six cells: ``950``, ``12.3k``, ``4.1M``."""
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if value >= size:
+            scaled = value / (1e3 if unit == "k" else size)
+            return f"{scaled:,.0f}{unit}" if scaled >= 100 else f"{scaled:.1f}{unit}"
+    return number(value)
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """A count with its noun: ``1 key``, ``3 keys``."""
+    return f"{number(count)} {one if count == 1 else many or one + 's'}"
+
+
+def percent(part: float, whole: float) -> str:
+    """A share in whole percent that never rounds up to 100 nor down to 0."""
+    if whole <= 0:
+        return "0 %"
+    share = 100 * part / whole
+    if 0 < share < 1:
+        return "<1 %"
+    return f"{min(round(share), 99) if share < 100 else 100} %"
+
+
+def countdown(seconds: float) -> str:
+    """Time that is left, as ``mm:ss``; ``h:mm:ss`` from an hour on; days before that from a day on."""
+    left = max(0, math.ceil(seconds))
+    days, left = divmod(left, 86_400)
+    hours, left = divmod(left, 3_600)
+    minutes, left = divmod(left, 60)
+    if days:
+        return f"{days} d {hours:02}:{minutes:02}:{left:02}"
+    if hours:
+        return f"{hours}:{minutes:02}:{left:02}"
+    return f"{minutes:02}:{left:02}"
+
+
+def age(seconds: float) -> str:
+    """How long ago, coarsely: ``0.2 s``, ``42 s``, ``3 min``, ``5 h``, ``2 d``."""
+    if seconds < 10:
+        return f"{max(0.0, seconds):.1f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 7_200:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 172_800:
+        return f"{seconds / 3600:.0f} h"
+    return f"{seconds / 86_400:.0f} d"
+
+
+def _local(at: float, zone: tzinfo | None) -> datetime:
+    moment = datetime.fromtimestamp(at, UTC)
+    return moment.astimezone(zone)
+
+
+def clock(at: float, zone: tzinfo | None = None) -> str:
+    """The time of day with seconds: ``03:12:44``."""
+    return _local(at, zone).strftime("%H:%M:%S")
+
+
+def moment(at: float, now: float, zone: tzinfo | None = None) -> str:
+    """A time of day to the minute, with the day where it is another one: ``03:48``, ``Tue 03:48``, ``03 Dec 03:48``."""
+    then, today = _local(at, zone), _local(now, zone)
+    if then.date() == today.date():
+        return then.strftime("%H:%M")
+    if abs(at - now) < 6 * 86_400:
+        return then.strftime("%a %H:%M")
+    return then.strftime("%d %b %H:%M")
+
+
+def interval(low_at: float, high_at: float, now: float, zone: tzinfo | None = None) -> str:
+    """When something ends, as an interval: ``03:48 – 03:55``; one moment where both ends read the same."""
+    low, high = moment(low_at, now, zone), moment(high_at, now, zone)
+    return low if low == high else f"{low} – {high}"
+
+
+def fit(text: str, width: int, *, right: bool = False) -> str:
+    """The text in exactly ``width`` cells: padded, or cut with an ellipsis."""
+    if width <= 0:
+        return ""
+    length = cell_len(text)
+    if length > width:
+        return set_cell_size(text, width - 1) + "…" if width > 1 else set_cell_size(text, width)
+    space = " " * (width - length)
+    return space + text if right else text + space
+
+
+def foreign(text: str, width: int) -> str:
+    """Text from outside on one line of exactly ``width`` cells, inert."""
+    return fit(one_line(text, limit=max(width, 1) * 2), width)
+
+
+def join(parts: Iterable[str], separator: str = " · ") -> str:
+    """The parts that say something, with a dot between them."""
+    return separator.join(part for part in parts if part)
+
+
+def bar(share: float, width: int) -> str:
+    """A horizontal bar in eighths of a cell, padded to ``width``; what is not zero shows at least one eighth."""
+    share = min(1.0, max(0.0, share))
+    eighths = round(share * width * 8)
+    if share > 0 and eighths == 0:
+        eighths = 1
+    whole, rest = divmod(eighths, 8)
+    return fit("█" * whole + (EIGHTHS[rest] if rest else ""), width)
+
+
+def rail(share: float, width: int) -> tuple[str, str]:
+    """A thin progress bar as (done, left); full only when all is done."""
+    share = min(1.0, max(0.0, share))
+    halves = math.floor(share * width * 2)
+    whole, half = divmod(halves, 2)
+    done = "━" * whole + ("╸" if half else "")
+    return done, "─" * (width - len(done))
+
+
+def meter(share: float, width: int) -> tuple[str, str]:
+    """A quota's meter as (used, free)."""
+    used = min(width, max(0, round(min(1.0, max(0.0, share)) * width)))
+    if share > 0 and used == 0 and width:
+        used = 1
+    return "▇" * used, "▁" * (width - used)
+
+
+def wilson(part: int, whole: int, z: float = Z_95) -> tuple[float, float]:
+    """Wilson's score interval of a share (E. B. Wilson, 1927): honest also for few emails and near 0 or 1.
+
+    ``whole`` of 0 says nothing, so the interval is (0, 1).
+    """
+    if whole <= 0:
+        return 0.0, 1.0
+    share = part / whole
+    scale = 1 + z * z / whole
+    center = (share + z * z / (2 * whole)) / scale
+    half = z * math.sqrt(share * (1 - share) / whole + z * z / (4 * whole * whole)) / scale
+    return max(0.0, center - half), min(1.0, center + half)
+
+
+def share(part: int, whole: int) -> str:
+    """A share in percent with half the width of its 95 % interval: ``82.4 ±1.4``."""
+    if whole <= 0:
+        return "–"
+    low, high = wilson(part, whole)
+    return f"{100 * part / whole:.1f} ±{50 * (high - low):.1f}"
+
+
+def trend(lately: int, lately_of: int, overall: int, overall_of: int) -> str:
+    """``▲`` or ``▼`` where the share of late lies apart from the overall one by more than chance would do, else ``=``."""
+    if lately_of <= 0 or overall_of <= lately_of:
+        return " "
+    low, high = wilson(lately, lately_of)
+    whole = overall / overall_of
+    if low > whole:
+        return "▲"
+    return "▼" if high < whole else "="
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Labels per minute: ``now`` over the last minute or so, ``mean`` and ``peak`` over what the graph covers."""
+
+    now: float
+    mean: float
+    peak: float
+    waited_s: float
+
+
+def rate(pace: Sequence[PacePoint], now: float, window_s: float = 60.0) -> Rate:
+    """The rate of labels, from slices of time, oldest first. The slice that is still going on counts as far as it got."""
+    lived = [(point, max(0.5, min(point.span_s, now - point.at))) for point in pace if point.at < now]
+    if not lived:
+        return Rate(0.0, 0.0, 0.0, 0.0)
+    late = [(point, span) for point, span in lived if point.at + point.span_s > now - window_s]
+    late_s = sum(span for _, span in late)
+    whole_s = sum(span for _, span in lived)
+    finished = [60 * point.labeled / point.span_s for point, span in lived if span >= point.span_s]
+    current = 60 * sum(point.labeled for point, _ in late) / late_s if late_s else 0.0
+    return Rate(
+        now=current,
+        mean=60 * sum(point.labeled for point, _ in lived) / whole_s,
+        peak=max([*finished, 0.0]) or current,
+        waited_s=sum(min(point.waited_s, span) for point, span in lived),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the graph: labels per minute, and whether the worker mostly waited in it."""
+
+    rate: float
+    waited: bool
+
+
+SCALES = (1, 2, 3, 6, 12, 24)
+"""How many slices one column may stand for."""
+
+
+def columns(pace: Sequence[PacePoint], now: float, width: int) -> tuple[tuple[Column, ...], float]:
+    """The graph's ``width`` columns, oldest first, and the seconds that each stands for.
+
+    A column covers as few slices as let the pace fit, begins at a multiple of its length (so the picture moves by whole
+    columns) and ends with ``now``. The axis is time: where no slice was written there is a gap, and a short run is
+    padded on the left. The newest column counts only the time that has passed.
+    """
+    if not pace or width <= 0:
+        return (Column(0.0, waited=False),) * max(0, width), 0.0
+    slice_s = pace[-1].span_s
+    needed = (now - pace[0].at) / slice_s / width
+    span_s = slice_s * next((scale for scale in SCALES if scale >= needed), SCALES[-1])
+    newest = math.floor(now / span_s)
+    labeled, waited = [0.0] * width, [0.0] * width
+    for point in pace:
+        place = width - 1 - (newest - math.floor(point.at / span_s))
+        if 0 <= place < width:
+            labeled[place] += point.labeled
+            waited[place] += point.waited_s
+    lived = [span_s] * (width - 1) + [max(now - newest * span_s, span_s / 4)]
+    return tuple(
+        Column(60 * count / lived_s, waited=count == 0 and wait_s >= lived_s / 2)
+        for count, wait_s, lived_s in zip(labeled, waited, lived, strict=True)
+    ), span_s
+
+
+def graph(cols: Sequence[Column], height: int) -> list[str]:
+    """Rows of blocks, top first, anchored at zero. A waiting column shows a dot on the floor, an idle one nothing."""
+    top = max((column.rate for column in cols), default=0.0) or 1.0
+    rows: list[str] = []
+    for row in range(height):
+        floor = height - 1 - row
+        cells = []
+        for column in cols:
+            level = column.rate / top * height * 8
+            rest = round(level) - floor * 8
+            if floor == 0 and column.waited:
+                cells.append(WAITED)
+            elif floor == 0 and 0 < level < 1:
+                cells.append(LEVELS[1])
+            else:
+                cells.append(LEVELS[min(8, max(0, rest))])
+        rows.append("".join(cells))
+    return rows

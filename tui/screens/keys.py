@@ -1,0 +1,176 @@
+"""The keys of this machine, by organization, with everything that is known about their quotas."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+
+from textual.widget import Widget
+
+from core.model import KeyState, KeyStatus, ModelSettings, WindowStatus
+from core.text import one_line
+from tui.actions import Scope, Selected
+from tui.picture import Standing, data_age
+from tui.present import bar, clock, compact, countdown, number, percent, plural
+from tui.screens.modals import AddKey, Confirm, NewKey
+from tui.screens.sheet import Look, Sheet
+from tui.widgets.keyring import ORDER, Organization, organizations, state_words, used_share
+from tui.widgets.rows import ListColumn, Row, Rows
+from tui.widgets.state_line import Headline
+
+COLUMNS = (
+    ListColumn("key", 14),
+    ListColumn("ends in", 7),
+    ListColumn("state", 24),
+    ListColumn("requests", 8, right=True),
+    ListColumn("429s", 6, right=True),
+    ListColumn("tokens", 7, right=True),
+    ListColumn("why", 0),
+)
+
+
+class KeysScreen(Sheet):
+    """Keys and, above the keys of each organization, its quota windows for the model in use."""
+
+    SCOPE = Scope.KEYS
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rows = Rows(COLUMNS, empty="\n reading the keys …", id="keys")
+
+    def content(self) -> Iterable[Widget]:
+        yield self._rows
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.set_focus(self._rows)
+
+    def show(self, look: Look) -> None:
+        if look.picture.read_at is None and not look.picture.keys_trouble:
+            return
+        self._rows.empty = self._empty(look.picture.keys_trouble)
+        keys = [replace(key, cooldown_s=float(math.ceil(key.cooldown_s))) for key in look.picture.shown_keys]
+        rows: list[Row] = []
+        for group in organizations(keys, look.picture.windows):
+            rows.append(_head(group))
+            rows += [_window(window) for window in group.windows]
+            rows += [_key(key) for key in sorted(group.keys, key=lambda key: (ORDER.index(key.state), key.alias))]
+        self._rows.set_rows(rows)
+
+    def _empty(self, trouble: str) -> str:
+        if trouble:
+            return "\n " + one_line(trouble, limit=400)
+        path = one_line(str(self.console_app.settings.keys_path))
+        return (
+            "\nThere is no key yet. Three ways to bring one:\n\n"
+            "  a                    adds one here; it is kept in keys.toml, readable by you alone\n"
+            "  GROQ_API_KEY         one key, from the environment of the worker\n"
+            "  GROQ_API_KEYS        several, separated by commas\n\n"
+            f"keys.toml is {path}\n\n"
+            "Quotas belong to an organization: two keys of one organization share them."
+        )
+
+    def headline(self, look: Look) -> Headline:
+        if look.picture.path is not None:
+            return super().headline(look)
+        groups = {key.organization for key in look.picture.keys}
+        sentence = f"{plural(len(groups), 'organization')} · quotas of {ModelSettings().model}"
+        standing = Standing(plural(len(look.picture.keys), "key"), "◇", "accent", sentence)
+        return Headline("labeltui", standing, simulated=False, age_s=data_age(look.picture, look.now), now=look.now)
+
+    def selected(self) -> Selected:
+        row = self._rows.selected
+        return row.value if row is not None and isinstance(row.value, KeyStatus) else None
+
+    def on_rows_moved(self) -> None:
+        self.hint()
+
+    def do_toggle(self) -> None:
+        """Take the key out of use, or back into it."""
+        key = self.selected()
+        if not isinstance(key, KeyStatus):
+            return
+        enable = key.state is KeyState.DISABLED
+        backend = self.console_app.backend
+        self.console_app.errand(
+            lambda: backend.set_enabled(key.alias, enabled=enable),
+            f"{one_line(key.alias, limit=40)} is {'in' if enable else 'out of'} use.",
+        )
+
+    def do_add(self) -> None:
+        """Ask for a key in a small window."""
+        self.app.push_screen(AddKey(self._add))
+
+    def _add(self, new: NewKey, close: AddKey) -> None:
+        backend = self.console_app.backend
+
+        def added(alias: object) -> None:
+            close.dismiss(None)
+            self.console_app.say(f"{one_line(str(alias), limit=40)} is kept.")
+            self.console_app.poller.hurry()
+
+        self.console_app.errands.send(
+            lambda: backend.add_key(new.secret, new.alias or None, new.organization or None), added, close.refuse
+        )
+
+    def do_remove(self) -> None:
+        """Forget the key, after asking."""
+        key = self.selected()
+        if not isinstance(key, KeyStatus):
+            return
+        alias = one_line(key.alias, limit=40)
+        backend = self.console_app.backend
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.console_app.errand(lambda: backend.remove_key(key.alias), f"{alias} is forgotten.")
+
+        question = f"Forget the key {alias} (…{one_line(key.last4, limit=4)})? Its secret cannot be brought back from here."
+        self.app.push_screen(Confirm(question, "Forget it", "Keep it"), answered)
+
+
+def _head(group: Organization) -> Row:
+    known = all(key.organization_known for key in group.keys)
+    text = group.name or "unknown organization"
+    wait = f"no key may ask for {countdown(group.wait_s)}" if group.wait_s else ""
+    cells = (
+        (text, "bold $bright"),
+        ("", ""),
+        (wait or plural(len(group.keys), "key"), "$cooling" if wait else "$quiet"),
+        *[("", "")] * 3,
+        ("" if known else "guessed: no reply has named it yet", "$quiet"),
+    )
+    return Row(("organization", group.name), cells, None, selectable=False)
+
+
+def _window(window: WindowStatus) -> Row:
+    share = used_share(window)
+    tone = "$failed" if share > 0.98 else "$waiting" if share > 0.8 else "$running"
+    used = window.limit - window.available
+    full = f"whole again in {countdown(window.full_in_s)}" if window.full_in_s > 0 else "whole"
+    cells = (
+        (f"  {window.dimension.value}", "$quiet"),
+        (percent(used, window.limit), "$foreground"),
+        (bar(share, 24), tone),
+        (compact(used), "$bright"),
+        ("of", "$quiet"),
+        (compact(window.limit), "$quiet"),
+        (f"{window.dimension.words} · {full}" + (f" · {window.source}" if window.source else ""), "$quiet"),
+    )
+    return Row(("window", window.organization, window.dimension), cells, None, selectable=False)
+
+
+def _key(key: KeyStatus) -> Row:
+    text, tone = state_words(key, 24)
+    since = f"since {clock(key.since_at)} " if key.since_at is not None and key.reason else ""
+    cells = (
+        (f"  {key.alias}", "bold $foreground"),
+        (f"…{key.last4}", "$quiet"),
+        (text, tone),
+        (number(key.requests), "$bright"),
+        (number(key.errors_429), "$waiting" if key.errors_429 else "$quiet"),
+        (compact(key.tokens), "$quiet"),
+        (since + key.reason, "$quiet"),
+    )
+    return Row(("key", key.alias), cells, key)

@@ -1,0 +1,185 @@
+"""Small windows that ask for one thing: a yes, a key, a label. ``esc`` leaves each of them without doing anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from core.model import EmailRow, Task
+from core.text import one_line
+from tui.present import foreign
+from tui.widgets.pane import line
+
+
+class Confirm(ModalScreen[bool]):
+    """Asks before what cannot be undone, or what concerns many. The safe answer is the default."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "answer(True)", "yes"),
+        Binding("n,escape,enter", "answer(False)", "no"),
+    ]
+
+    def __init__(self, question: str, yes: str, no: str) -> None:
+        super().__init__()
+        self._question = question
+        self._yes = yes
+        self._no = no
+
+    def compose(self) -> ComposeResult:
+        choice = line(
+            ("y ", "bold $accent"), (f"{self._yes}    ", "$foreground"),
+            (" enter ", "bold $background on $accent"), (f" {self._no}", "bold $bright"), (" (also n, esc)", "$quiet"),
+        )  # fmt: skip
+        with Vertical(classes="modal"):
+            yield Static(Content(self._question), markup=False)
+            yield Static(choice, markup=False, classes="choices")
+
+    def action_answer(self, yes: bool) -> None:  # noqa: FBT001  (Textual passes it so)
+        self.dismiss(yes)
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """What was typed in; ``secret`` never leaves this object but into the key book."""
+
+    alias: str
+    organization: str
+    secret: str
+
+    def __repr__(self) -> str:
+        return f"NewKey(alias={self.alias!r}, organization={self.organization!r}, secret=…)"
+
+
+class AddKey(ModalScreen[None]):
+    """Asks for a key. It stays open, with the reason, when the key is refused."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave")]
+    AUTO_FOCUS = "#secret"
+
+    def __init__(self, save: Callable[[NewKey, AddKey], None]) -> None:
+        super().__init__()
+        self._save = save
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="modal"):
+            yield Static(line(("Add a key", "bold $bright")), markup=False)
+            yield Static("Secret (paste it; it is not shown)", markup=False, classes="field")
+            yield Input(password=True, id="secret")
+            yield Static("Alias (optional)", markup=False, classes="field")
+            yield Input(id="alias")
+            yield Static("Organization (optional; learned from the first 429 otherwise)", markup=False, classes="field")
+            yield Input(id="organization")
+            yield Static("", markup=False, id="refusal")
+            yield Static(
+                line(("enter", "bold $accent"), " keep   ", ("tab", "bold $accent"), " next   ", ("esc", "bold $accent"), " leave"),
+                markup=False,
+                classes="choices",
+            )
+
+    def on_input_submitted(self) -> None:
+        def typed(name: str) -> str:
+            return self.query_one(f"#{name}", Input).value.strip()
+
+        new = NewKey(typed("alias"), typed("organization"), typed("secret"))
+        if not new.secret:
+            self.refuse("Paste the secret first: it begins with gsk_.")
+            self.query_one("#secret", Input).focus()
+            return
+        self._save(new, self)
+
+    def refuse(self, sentence: str) -> None:
+        """Say why the key was not taken."""
+        if self.is_mounted:
+            self.query_one("#refusal", Static).update(line((one_line(sentence, limit=300), "$failed")))
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
+
+
+class GiveLabel(ModalScreen[tuple[str, str] | None]):
+    """Asks for a person's label: the value itself chooses it, ``enter`` keeps it with the note."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "leave"),
+        Binding("up", "move(-1)", "up", priority=True),
+        Binding("down", "move(1)", "down", priority=True),
+        Binding("enter", "keep", "keep", priority=True),
+        Binding("tab", "note", "note", priority=True),
+    ]
+    AUTO_FOCUS = None
+
+    def __init__(self, task: Task, row: EmailRow) -> None:
+        super().__init__()
+        self._task = task
+        self._row = row
+        values = [label.value for label in task.labels]
+        self._chosen = values.index(row.label) if row.label in values else -1
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="modal"):
+            yield Static(line(("A label by hand", "bold $bright"), ("  ◆ given by a person, it wins", "$person")), markup=False)
+            yield Static(line((one_line(self._row.subject or "(no subject)", limit=60), "$quiet")), markup=False)
+            yield Static("", markup=False, id="labels")
+            yield Static("Note (optional)", markup=False, classes="field")
+            yield Input(id="note")
+            yield Static(
+                line(
+                    ("its value", "bold $accent"), " or ", ("↑ ↓", "bold $accent"), " choose   ",
+                    ("tab", "bold $accent"), " note   ", ("enter", "bold $accent"), " keep   ",
+                    ("esc", "bold $accent"), " leave",
+                ),  # fmt: skip
+                markup=False,
+                classes="choices",
+            )
+
+    def on_mount(self) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        rows = []
+        for n, label in enumerate(self._task.labels):
+            here = n == self._chosen
+            rows.append(
+                line(
+                    ("▸ " if here else "  ", "bold $accent"),
+                    (foreign(label.value, 6), "bold $bright" if here else "bold $foreground"),
+                    (foreign(label.name, 14), "bold $bright" if here else "$foreground"),
+                    (one_line(label.meaning, limit=60), "$quiet"),
+                )
+            )
+        self.query_one("#labels", Static).update(Content("\n").join(rows))
+
+    def on_key(self, event: events.Key) -> None:
+        if isinstance(self.focused, Input):
+            return
+        values = [label.value for label in self._task.labels]
+        if event.character in values:
+            self._chosen = values.index(event.character)
+            self._draw()
+            event.stop()
+
+    def action_move(self, step: int) -> None:
+        self._chosen = min(max(0, self._chosen + step), len(self._task.labels) - 1)
+        self._draw()
+
+    def action_note(self) -> None:
+        note = self.query_one("#note", Input)
+        self.set_focus(None if self.focused is note else note)
+
+    def action_keep(self) -> None:
+        if self._chosen < 0:
+            self.app.notify("Choose a label first.", severity="warning", markup=False)
+            return
+        self.dismiss((self._task.labels[self._chosen].value, self.query_one("#note", Input).value.strip()))
+
+    def action_leave(self) -> None:
+        self.dismiss(None)

@@ -1,0 +1,111 @@
+"""The monitor: one run at a glance, in eight panes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+
+from textual.containers import Vertical
+from textual.widget import Widget
+
+from core.model import Snapshot
+from tui.actions import Scope
+from tui.screens.sheet import Look, Sheet
+from tui.widgets.commands import CommandsPane, command_facts
+from tui.widgets.keyring import KeyFacts, KeysPane
+from tui.widgets.labels import LabelCount, LabelFacts, LabelsPane
+from tui.widgets.lately import LatelyFacts, LatelyPane
+from tui.widgets.pane import Pane
+from tui.widgets.progress import ProgressPane, progress_facts
+from tui.widgets.rate import RateFacts, RatePane
+from tui.widgets.reasks import ReasksPane, reask_facts
+from tui.widgets.worker import WorkerPane, worker_facts
+
+
+class MonitorScreen(Sheet):
+    """Panes are focused by the digit in their border; the focused one can take the whole screen."""
+
+    SCOPE = Scope.MONITOR
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._panes: dict[str, Pane] = {
+            "progress": ProgressPane(),
+            "rate": RatePane(),
+            "keys": KeysPane(),
+            "labels": LabelsPane(),
+            "reasks": ReasksPane(),
+            "lately": LatelyPane(),
+            "commands": CommandsPane(),
+            "worker": WorkerPane(),
+        }
+
+    def content(self) -> Iterable[Widget]:
+        pane = self._panes
+        left = Vertical(pane["progress"], pane["keys"], id="left")
+        right = Vertical(pane["rate"], pane["labels"], pane["reasks"], pane["commands"], id="right")
+        side = Vertical(pane["lately"], pane["worker"], id="side")
+        yield Vertical(Vertical(left, right, id="top"), side, id="panes")
+
+    def show(self, look: Look) -> None:
+        picture, pane = look.picture, self._panes
+        keys = tuple(replace(key, cooldown_s=float(math.ceil(key.cooldown_s))) for key in picture.shown_keys)
+        if picture.read_at is not None:
+            pane["keys"].facts = KeyFacts(keys, picture.windows, picture.keys_trouble)
+        snapshot = picture.snapshot
+        if snapshot is None:
+            return
+        pane["progress"].facts = progress_facts(snapshot, look.now)
+        pane["rate"].facts = _rate(snapshot, look.now)
+        pane["labels"].facts = _labels(snapshot)
+        pane["reasks"].facts = reask_facts(snapshot.reasks, snapshot.outcomes)
+        pane["lately"].facts = LatelyFacts(snapshot.lately)
+        pane["commands"].facts = command_facts(snapshot.commands, look.requested, look.now)
+        pane["worker"].facts = worker_facts(snapshot.worker, snapshot.resumption, look.now)
+
+    def do_pane(self, key: str) -> None:
+        """Focus the pane with that number; in a zoomed view the other pane takes its place."""
+        pane = self.query_one(f"#pane-{key}", Pane)
+        if self.maximized is not None:
+            self.maximize(pane, container=False)
+        self.set_focus(pane)
+
+    def do_zoom(self) -> None:
+        """Give the focused pane the screen, or give it back."""
+        if self.maximized is not None:
+            self.minimize()
+            return
+        if isinstance(self.focused, Pane):
+            self.maximize(self.focused, container=False)
+        else:
+            self.console_app.say("Press a digit first: it focuses the pane with that number, z then zooms it.")
+
+    def do_back(self) -> None:
+        """Leave the zoom, then the focus, then the run."""
+        if self.maximized is not None:
+            self.minimize()
+        elif self.focused is not None:
+            self.set_focus(None)
+        else:
+            self.console_app.show_runs()
+
+
+def _rate(snapshot: Snapshot, now: float) -> RateFacts:
+    last = snapshot.pace[-1].at + snapshot.pace[-1].span_s if snapshot.pace else now
+    alive = snapshot.worker.alive
+    return RateFacts(snapshot.pace, float(int(now)) if alive else last, alive)
+
+
+def _labels(snapshot: Snapshot) -> LabelFacts:
+    known = [label.value for label in snapshot.run.task.labels]
+    values = [*known, *sorted(set(snapshot.labels) - set(known))]
+    counts = tuple(
+        LabelCount(value, name if (name := snapshot.run.task.name_of(value)) != value else "", *_both(snapshot, value))
+        for value in values
+    )
+    return LabelFacts(counts, snapshot.run.simulated, sample=snapshot.run.order == "shuffled")
+
+
+def _both(snapshot: Snapshot, value: str) -> tuple[int, int]:
+    return snapshot.labels.get(value, 0), snapshot.labels_lately.get(value, 0)

@@ -1,0 +1,182 @@
+"""One email in full: what was sent, each attempt with its raw answer and verdict, each label ever given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from textual.containers import Container, VerticalScroll
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Static
+
+from core.model import Attempt, EmailRecord, EmailRow, EmailState, LabelRecord, LabelSource, Outcome
+from core.text import inert, one_line
+from tui.actions import Scope, Selected
+from tui.backend import RunView
+from tui.present import clock, fit, moment, number, plural
+from tui.screens.emails import STATES
+from tui.screens.sheet import Look, Sheet
+from tui.widgets.pane import Part, line
+
+MOST_SHOWN = 200_000
+"""Characters of a raw message that are shown; the rest is cut with a word about it."""
+
+
+class RecordScreen(Sheet):
+    """Message on one side, history on the other; under each other where it is narrow."""
+
+    SCOPE = Scope.RECORD
+
+    def __init__(self, row: EmailRow) -> None:
+        super().__init__()
+        self._row = row
+        self._record: EmailRecord | None = None
+        self._raw = False
+        self._attempts_seen = -1
+
+    def content(self) -> Iterable[Widget]:
+        yield Container(
+            VerticalScroll(Static("", markup=False, id="message-text"), id="message"),
+            VerticalScroll(Static("", markup=False, id="history-text"), id="history"),
+            id="record",
+        )
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one("#message").border_title = "Message as sent"
+        self.query_one("#history").border_title = "Attempts and labels"
+        self.set_focus(self.query_one("#message"))
+        self.changed()
+
+    def show(self, look: Look) -> None:
+        snapshot = look.picture.snapshot
+        if snapshot is None or self._record is None or snapshot.attempts == self._attempts_seen:
+            return
+        self._attempts_seen = snapshot.attempts
+        if self._record.row.state is EmailState.PENDING:
+            self.changed()
+
+    def changed(self) -> None:
+        email_id = self._row.id
+
+        def question(view: RunView) -> EmailRecord:
+            return view.record(email_id)
+
+        self.console_app.poller.ask(question, self._arrived)
+
+    def _arrived(self, record: EmailRecord) -> None:
+        if not self.is_mounted or record == self._record:
+            return
+        self._record, self._row = record, record.row
+        self._draw()
+        self.hint()
+
+    def _draw(self) -> None:
+        record = self._record
+        if record is None:
+            return
+        text = record.raw if self._raw else record.text
+        shown = inert(text[:MOST_SHOWN]) + (f"\n… {number(len(text) - MOST_SHOWN)} more characters" if len(text) > MOST_SHOWN else "")
+        message = self.query_one("#message")
+        message.border_title = f"Message as it came · {number(len(text))} characters" if self._raw else (
+            f"Message as sent · {number(len(text))} characters"
+        )
+        self.query_one("#message-text", Static).update(Content("\n").join([*self._head(record), Content(""), Content(shown)]))
+        self.query_one("#history-text", Static).update(self._history(record))
+
+    def _name(self, value: str) -> str:
+        snapshot = self.look.picture.snapshot if self.look else None
+        name = snapshot.run.task.name_of(value) if snapshot else value
+        return one_line(value if name == value else f"{value} {name}", limit=30)
+
+    def _head(self, record: EmailRecord) -> list[Content]:
+        row = record.row
+        glyph, tone = STATES[row.state]
+        verdict: list[Part] = [(f"{glyph} {row.state.value}", f"bold ${tone}")]
+        if row.label is not None:
+            verdict += [("  ", ""), (self._name(row.label), "bold $accent"), (f"  by {_giver(row.label_source)}", "$quiet")]
+        if row.failure:
+            verdict.append((f"  {one_line(row.failure, limit=200)}", "$failed"))
+        copies = f" · {plural(record.copies, 'other email')} with this very text" if record.copies else ""
+        return [
+            line(*verdict),
+            _field("subject", row.subject or "(no subject)", "bold $bright"),
+            _field("from", row.sender, "$foreground"),
+            _field("date", row.date, "$foreground"),
+            _field("id", f"{row.source_id} · number {row.id} · place {number(row.position)}{copies}", "$quiet"),
+        ]
+
+    def _history(self, record: EmailRecord) -> Content:
+        now = self.look.now if self.look else 0.0
+        rows: list[Content] = [line((plural(len(record.attempts), "attempt"), "bold $bright"))]
+        if not record.attempts:
+            why = "its label is a copy of another email's" if record.row.label_source == LabelSource.COPY.value else (
+                "no call was made for it yet"
+            )
+            rows.append(line((why, "$quiet")))
+        for attempt in record.attempts:
+            rows += _attempt(attempt, now)
+        rows += [Content(""), line((plural(len(record.labels), "label"), "bold $bright"))]
+        if not record.labels:
+            rows.append(line(("none yet · l gives one by hand", "$quiet")))
+        rows += [self._label(label, now) for label in record.labels]
+        return Content("\n").join(rows)
+
+    def _label(self, label: LabelRecord, now: float) -> Content:
+        human = label.source == LabelSource.HUMAN.value
+        who = f"◆ by a person, {one_line(label.annotator, limit=30)}" if human else f"by {_giver(label.source)}"
+        blind = " · blind" if label.blind else ""
+        note = f" · “{one_line(label.note, limit=200)}”" if label.note else ""
+        return line(
+            (f"{moment(label.at, now)}  ", "$quiet"),
+            (self._name(label.value), "bold $person" if human else "bold $accent"),
+            (f"  {who}{blind}", "$person" if human else "$quiet"),
+            (note, "$foreground"),
+            (f"  task {one_line(label.task_version, limit=8)}" if label.task_version else "", "$faint"),
+        )
+
+    # -- acting -------------------------------------------------------------------------------------------------------
+
+    def selected(self) -> Selected:
+        return self._row
+
+    def do_raw(self) -> None:
+        """Show the message as it came instead of as it was sent, and back."""
+        self._raw = not self._raw
+        self._draw()
+
+
+def _giver(source: str | None) -> str:
+    return {"model": "the model", "copy": "copy of an equal email", "human": "a person"}.get(source or "", "nobody")
+
+
+def _field(name: str, value: str, tone: str) -> Content:
+    return line((fit(name, 9), "$quiet"), (one_line(value, limit=400), tone))
+
+
+def _attempt(attempt: Attempt, now: float) -> list[Content]:
+    good = attempt.outcome is Outcome.ANSWERED
+    tone = "running" if good else "waiting" if attempt.outcome in (Outcome.RATE_LIMITED, Outcome.CAPACITY) else "failed"
+    word = attempt.outcome.value.replace("_", " ")
+    rows = [
+        Content(""),
+        line(
+            (f"{attempt.n} ", "bold $bright"),
+            (fit("asked" if attempt.kind.value == "ask" else "asked again", 12), "$foreground"),
+            (f"{'✓' if good else '✕'} {word}", f"bold ${tone}"),
+        ),
+        line(
+            (f"  {moment(attempt.started_at, now)}:{clock(attempt.started_at)[-2:]}", "$quiet"),
+            (f"  {one_line(attempt.key_alias, limit=20)} of {one_line(attempt.organization, limit=24)}", "$foreground"),
+            (f"  {attempt.latency_s:.2f} s", "$bright"),
+            (f"  {number(attempt.prompt_tokens)} + {number(attempt.completion_tokens)} tokens", "$quiet"),
+        ),
+    ]
+    if attempt.raw_answer is not None:
+        shown = inert(attempt.raw_answer, limit=2_000) or "(empty)"
+        rows.append(line(("  answer  ", "$quiet"), (shown.replace("\n", "\n          "), "$bright" if good else "$waiting")))
+    if attempt.error:
+        rows.append(line(("  error   ", "$quiet"), (inert(attempt.error, limit=2_000).replace("\n", "\n          "), f"${tone}")))
+    details = " · ".join(part for part in (attempt.model, attempt.request_id or "") if part)
+    rows.append(line(("  " + one_line(details, limit=120), "$faint")))
+    return rows

@@ -1,0 +1,105 @@
+"""What every screen has: the state line on top, the hints below, and the newest look at things handed to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.screen import Screen
+from textual.widget import Widget
+
+from tui.actions import Context, Scope, Selected, in_scope
+from tui.picture import Picture, Requested, data_age, standing
+from tui.widgets.hints import Hints
+from tui.widgets.state_line import Headline, StateLine
+
+if TYPE_CHECKING:
+    from tui.app import LabeltuiApp
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The newest picture, the wishes that wait, and the moment it is looked at."""
+
+    picture: Picture
+    requested: tuple[Requested, ...]
+    now: float
+
+
+class Sheet(Screen[None]):
+    """A screen of the console. It is fed only while it can be seen."""
+
+    SCOPE: ClassVar[Scope]
+    AUTO_FOCUS = None
+    ALLOW_IN_MAXIMIZED_VIEW = "StateLine, Hints"
+
+    look: Look | None = None
+
+    @property
+    def console_app(self) -> LabeltuiApp:
+        """The application, by its own type."""
+        return cast("LabeltuiApp", self.app)
+
+    def content(self) -> Iterable[Widget]:
+        """What stands between the state line and the hints."""
+        raise NotImplementedError
+
+    def show(self, look: Look) -> None:
+        """Take from the look what this screen shows."""
+
+    def changed(self) -> None:
+        """A wish of this console was obeyed that may have changed emails."""
+
+    def selected(self) -> Selected:
+        """What a key would act on."""
+        return None
+
+    def headline(self, look: Look) -> Headline:
+        """The state line of the run that is open."""
+        picture = look.picture
+        snapshot = picture.snapshot
+        name = snapshot.run.name if snapshot else picture.path.stem if picture.path else "labeltui"
+        return Headline(
+            name,
+            standing(picture, look.requested, look.now),
+            simulated=snapshot is not None and snapshot.run.simulated,
+            age_s=data_age(picture, look.now),
+            now=look.now,
+        )
+
+    def compose(self) -> ComposeResult:
+        yield StateLine()
+        yield from self.content()
+        yield Hints()
+
+    def on_mount(self) -> None:
+        self.receive(self.console_app.look())
+
+    def on_screen_resume(self) -> None:
+        if self.is_mounted:
+            self.receive(self.console_app.look())
+
+    def receive(self, look: Look) -> None:
+        """Show a newer look."""
+        self.look = look
+        for state_line in self.query(StateLine):
+            state_line.headline = self.headline(look)
+        self.show(look)
+        self.hint()
+
+    def context(self) -> Context:
+        """What possibility depends on, here and now."""
+        return self.console_app.context(self.SCOPE, self.selected())
+
+    def hint(self) -> None:
+        """Bring the footer up to date."""
+        context = self.context()
+        hints = tuple(
+            (action.id, action.key, action.label(context), action.blocked(context) is None)
+            for action in in_scope(self.SCOPE)
+            if action.hint
+        )
+        for widget in self.query(Hints):
+            widget.hints = hints

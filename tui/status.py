@@ -1,0 +1,148 @@
+"""What ``labeltui status`` says of a run: as one JSON object with fixed fields, or as lines for people. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from core.model import KeyState, KeyStatus, RunState, Snapshot
+from core.text import one_line
+from tui.present import age, countdown, interval, number, percent, plural, rate, share
+
+
+def in_use(keys: Sequence[KeyStatus], snapshot: Snapshot) -> Iterator[tuple[KeyStatus, KeyState]]:
+    """The keys with the state that this run gives them: a ready key with a call in flight is in use."""
+    for key in keys:
+        asking = snapshot.worker.alive and snapshot.asking.get(key.alias, 0) > 0
+        yield key, KeyState.IN_USE if asking and key.state is KeyState.READY else key.state
+
+
+def as_json(snapshot: Snapshot, keys: Sequence[KeyStatus]) -> dict[str, Any]:
+    """The object that ``status --json`` prints."""
+    pace = rate(snapshot.pace, snapshot.taken_at)
+    forecast = snapshot.forecast
+    live = snapshot.state in (RunState.RUNNING, RunState.WAITING)
+    return {
+        "run": snapshot.run.name,
+        "path": snapshot.run.path,
+        "state": snapshot.state.value,
+        "reason": snapshot.reason,
+        "worker": {
+            "pid": snapshot.worker.pid,
+            "alive": snapshot.worker.alive,
+            "heartbeat_age_s": _rounded(snapshot.heartbeat_age_s),
+        },
+        "total": snapshot.total,
+        "labeled": snapshot.labeled,
+        "failed": snapshot.failed,
+        "skipped": snapshot.skipped,
+        "pending": snapshot.pending,
+        "cursor": snapshot.cursor,
+        "labels": dict(snapshot.labels),
+        "reasks": {str(n): count for n, count in snapshot.reasks.items()},
+        "attempts": snapshot.attempts,
+        "tokens": snapshot.tokens,
+        "rate_per_min": round(pace.now, 1) if live else 0.0,
+        "eta_s": _rounded(forecast.eta_s) if forecast and live else None,
+        "binding_limit": forecast.binding_limit if forecast and live else "",
+        "keys": [
+            {
+                "alias": key.alias,
+                "last4": key.last4,
+                "organization": key.organization,
+                "state": state.value,
+                "reason": key.reason,
+                "cooldown_s": round(key.cooldown_s, 1),
+                "requests": key.requests,
+                "errors_429": key.errors_429,
+                "tokens": key.tokens,
+            }
+            for key, state in in_use(keys, snapshot)
+        ],
+        "alarms": alarms(snapshot),
+    }
+
+
+def alarms(snapshot: Snapshot) -> list[str]:
+    """What needs a person now, as sentences."""
+    found = []
+    if snapshot.state is RunState.STALE:
+        found.append(snapshot.reason)
+    if snapshot.state is RunState.PAUSED and "in a row failed" in snapshot.reason:
+        found.append(snapshot.reason)
+    return found
+
+
+def as_lines(snapshot: Snapshot, keys: Sequence[KeyStatus]) -> list[str]:
+    """The same for people."""
+    run = snapshot.run
+    reason = f" · {one_line(snapshot.reason, limit=200)}" if snapshot.reason else ""
+    lines = [f"{run.name}  {snapshot.state.value.upper()}{reason}"]
+    if run.simulated:
+        lines.append("  the labels of this run are simulated")
+    lines += [
+        f"  settled   {number(snapshot.settled)} of {number(snapshot.total)}"
+        f" ({percent(snapshot.settled, snapshot.total)}), cursor {number(snapshot.cursor)}",
+        f"  labeled   {number(snapshot.labeled)}: " + ", ".join(_labels(snapshot)),
+        f"  failed    {number(snapshot.failed)}, skipped {number(snapshot.skipped)}, in line {number(snapshot.pending)}",
+        f"  calls     {number(snapshot.attempts)}, {number(snapshot.tokens)} tokens; re-asks: "
+        + (", ".join(f"{count:,} took {n}" for n, count in snapshot.reasks.items()) or "none yet"),
+    ]
+    if snapshot.state in (RunState.RUNNING, RunState.WAITING):
+        pace = rate(snapshot.pace, snapshot.taken_at)
+        lines.append(f"  rate      {pace.now:.0f} labels a minute, mean {pace.mean:.0f}{_end(snapshot)}")
+    if snapshot.worker.alive and snapshot.heartbeat_age_s is not None:
+        lines.append(f"  worker    pid {snapshot.worker.pid}, heard of {age(snapshot.heartbeat_age_s)} ago")
+    lines += [_key_line(key, state) for key, state in in_use(keys, snapshot)]
+    if snapshot.failed:
+        lines.append(f"  {plural(snapshot.failed, 'failed email')}: `labeltui open {run.name}`, then e, shows them")
+    return lines
+
+
+def progress_line(snapshot: Snapshot) -> str:
+    """One line for a foreground worker: where it is, how fast, what it waits for."""
+    pace = rate(snapshot.pace, snapshot.taken_at)
+    parts = [
+        f"{snapshot.run.name} {snapshot.state.value}",
+        f"{number(snapshot.settled)} of {number(snapshot.total)} ({percent(snapshot.settled, snapshot.total)})",
+        f"{pace.now:.0f} labels/min",
+    ]
+    if snapshot.failed:
+        parts.append(f"{number(snapshot.failed)} failed")
+    if snapshot.wait is not None and snapshot.wait.until_at is not None:
+        left = countdown(max(0.0, snapshot.wait.until_at - snapshot.taken_at))
+        parts.append(f"waits {left} for {snapshot.wait.limit} of {snapshot.wait.organization}")
+    elif snapshot.reason:
+        parts.append(one_line(snapshot.reason, limit=80))
+    return " · ".join(parts)
+
+
+def _labels(snapshot: Snapshot) -> Iterator[str]:
+    for value, count in snapshot.labels.items():
+        name = snapshot.run.task.name_of(value)
+        shown = value if name == value else f"{value} {name}"
+        yield f"{one_line(shown)} {number(count)} ({share(count, snapshot.labeled)} %)"
+
+
+def _key_line(key: KeyStatus, state: KeyState) -> str:
+    wait = f" for {countdown(key.cooldown_s)} ({key.limit or key.reason})" if key.cooldown_s > 0 else ""
+    return (
+        f"  key       {one_line(key.alias)} …{key.last4} of {one_line(key.organization)}:"
+        f" {state.value.replace('_', ' ')}{wait}, {number(key.requests)} calls, {number(key.errors_429)}×429"
+    )
+
+
+def _end(snapshot: Snapshot) -> str:
+    forecast = snapshot.forecast
+    if forecast is None or forecast.eta_s is None:
+        return ""
+    now = snapshot.taken_at
+    low, high = forecast.low_s or forecast.eta_s, forecast.high_s or forecast.eta_s
+    bound = f", bound by {one_line(forecast.binding_limit)}" if forecast.binding_limit else ""
+    return f", ends {interval(now + low, now + high, now)}{bound}"
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)
+
+

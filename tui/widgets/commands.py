@@ -1,0 +1,69 @@
+"""The log of wishes: what was asked for, when, and when it was obeyed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.content import Content
+
+from core.model import CommandRecord
+from tui.picture import Requested
+from tui.present import age, clock, fit, foreign
+from tui.widgets.pane import Pane, line
+
+
+@dataclass(frozen=True, slots=True)
+class CommandFacts:
+    """Wishes on record and wishes of this console that nobody answered yet; ``now`` only matters for the latter."""
+
+    commands: tuple[CommandRecord, ...]
+    requested: tuple[Requested, ...]
+    now: float
+
+
+def command_facts(commands: tuple[CommandRecord, ...], requested: tuple[Requested, ...], now: float) -> CommandFacts:
+    """What the pane shows; the clock counts only while something waits."""
+    known = {command.id for command in commands}
+    waiting = tuple(wish for wish in requested if wish.id not in known)
+    open_wishes = waiting or any(command.acknowledged_at is None for command in commands)
+    return CommandFacts(commands, waiting, now if open_wishes else 0.0)
+
+
+class CommandsPane(Pane):
+    NAME = "Commands"
+    NUMBER = 7
+
+    def heading(self) -> str:
+        return "asked → obeyed"
+
+    def body(self, width: int, height: int) -> list[Content]:
+        facts: CommandFacts = self.facts
+        rows = [_waiting(wish.kind, wish.asked_at, facts.now) for wish in reversed(facts.requested)]
+        newest = sorted(facts.commands, key=lambda command: -command.requested_at)
+        rows += [
+            _obeyed(command, width)
+            if command.acknowledged_at is not None
+            else _waiting(command.kind, command.requested_at, facts.now)
+            for command in newest
+        ]
+        if not rows:
+            return [line(("what you ask of the worker is logged here", "$quiet"))]
+        return rows[:height]
+
+
+def _waiting(kind: str, asked_at: float, now: float) -> Content:
+    return line(
+        (f"{clock(asked_at)} ", "$quiet"), (foreign(kind, 7), "$foreground"), (f" ◔ asked {age(now - asked_at)} ago", "$waiting")
+    )
+
+
+def _obeyed(command: CommandRecord, width: int) -> Content:
+    assert command.acknowledged_at is not None
+    took = f"+{max(0.0, command.acknowledged_at - command.requested_at):.1f} s"
+    return line(
+        (f"{clock(command.requested_at)} ", "$quiet"),
+        (foreign(command.kind, 7), "$foreground"),
+        (" ✓ ", "$running"),
+        (fit(took, 8), "$bright"),
+        (foreign(command.result or "obeyed", max(0, width - 28)), "$quiet"),
+    )

@@ -1,0 +1,163 @@
+"""The keys, by organization: whose quota is how full, which key asks, which one cools and until when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from textual.content import Content
+
+from core.model import KeyState, KeyStatus, WindowStatus
+from tui.present import countdown, fit, foreign, meter, number, plural
+from tui.widgets.pane import Pane, Part, line
+
+STATES = {
+    KeyState.IN_USE: ("▶", "asking", "running"),
+    KeyState.READY: ("●", "ready", "running"),
+    KeyState.COOLING: ("◌", "cooling", "cooling"),
+    KeyState.BENCHED: ("◍", "benched", "waiting"),
+    KeyState.DISABLED: ("–", "disabled", "quiet"),
+    KeyState.INVALID: ("✕", "invalid", "failed"),
+}
+"""Glyph, word and tone of a key's state."""
+
+ORDER = list(STATES)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFacts:
+    """Cooldowns are in whole seconds, so that the pane changes once a second and not more often."""
+
+    keys: tuple[KeyStatus, ...]
+    windows: tuple[WindowStatus, ...]
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """The keys that share a quota, and its windows."""
+
+    name: str
+    keys: tuple[KeyStatus, ...]
+    windows: tuple[WindowStatus, ...]
+
+    @property
+    def wait_s(self) -> float:
+        """Until the first of its keys may ask, where all of them cool."""
+        cooling = [key.cooldown_s for key in self.keys if key.state in (KeyState.COOLING, KeyState.BENCHED)]
+        free = any(key.state in (KeyState.READY, KeyState.IN_USE) for key in self.keys)
+        return min(cooling) if cooling and not free else 0.0
+
+
+def organizations(keys: Sequence[KeyStatus], windows: Sequence[WindowStatus]) -> list[Organization]:
+    """Keys grouped by the organization whose quota they share, in the order of their names."""
+    names = sorted({key.organization for key in keys})
+    return [
+        Organization(
+            name,
+            tuple(key for key in keys if key.organization == name),
+            tuple(sorted((w for w in windows if w.organization == name), key=lambda w: -used_share(w))),
+        )
+        for name in names
+    ]
+
+
+def used_share(window: WindowStatus) -> float:
+    """How much of a window is spent, in 0..1."""
+    return min(1.0, max(0.0, 1 - window.available / window.limit)) if window.limit > 0 else 0.0
+
+
+def state_words(key: KeyStatus, width: int) -> tuple[str, str]:
+    """A key's state in ``width`` cells, with its countdown or reason, and the tone."""
+    glyph, word, tone = STATES[key.state]
+    if key.state in (KeyState.COOLING, KeyState.BENCHED):
+        until = countdown(key.cooldown_s) if key.cooldown_s else ""
+        text = f"{glyph} {word} {until}" + (f" · {key.limit}" if key.limit else "")
+    elif key.state in (KeyState.INVALID, KeyState.DISABLED) and key.reason and width > 20:
+        text = f"{glyph} {word} · {key.reason}"
+    else:
+        text = f"{glyph} {word}"
+    return foreign(text, width), f"${tone}"
+
+
+class KeysPane(Pane):
+    NAME = "Keys"
+    NUMBER = 3
+
+    def heading(self) -> str:
+        facts: KeyFacts = self.facts
+        groups = {key.organization for key in facts.keys}
+        return f"{plural(len(facts.keys), 'key')} · {plural(len(groups), 'organization')}" if facts.keys else "none"
+
+    def body(self, width: int, height: int) -> list[Content]:
+        facts: KeyFacts = self.facts
+        if not facts.keys:
+            text = foreign(facts.trouble, width) if facts.trouble else "no key yet · k then a adds one"
+            return [line((text, "$failed" if facts.trouble else "$waiting"))]
+        groups = organizations(facts.keys, facts.windows)
+        full: list[Content] = []
+        for group in groups:
+            full.append(header(group, width))
+            full += [_key(key, width) for key in sorted(group.keys, key=lambda key: ORDER.index(key.state))]
+        if len(full) <= height:
+            return full
+        rows = [_summary(group, width) for group in groups]
+        if len(rows) > height:
+            rows = [*rows[: height - 1], line((f"{len(rows) - height + 1} more organizations · k lists all", "$quiet"))]
+        return rows
+
+
+def meters(windows: Sequence[WindowStatus], width: int) -> list[Part]:
+    """As many of the windows as fit, the fullest first: name, bar, percent used."""
+    size = 6
+    each = 4 + size + 5 + 1
+    parts: list[Part] = []
+    for window in windows[: max(0, width // each)]:
+        share = used_share(window)
+        used, free = meter(share, size)
+        tone = "$failed" if share > 0.98 else "$waiting" if share > 0.8 else "$running"
+        parts += [(f"{window.dimension.value} ", "$quiet"), (used, tone), (free, "$faint")]
+        parts.append((fit(f"{share * 100:.0f}%", 5, right=True) + " ", "$foreground"))
+    return parts
+
+
+def header(group: Organization, width: int) -> Content:
+    """An organization with its windows."""
+    name_width = min(14, max(6, width - 2 * 16))
+    return line((foreign(group.name or "unknown", name_width), "bold"), " ", *meters(group.windows, width - name_width - 1))
+
+
+def _key(key: KeyStatus, width: int) -> Content:
+    alias = 7 if width < 44 else 10
+    counts = width - alias - 9 >= 29
+    room = width - alias - 9 - (16 if counts else 0)
+    text, tone = state_words(key, room)
+    parts: list[Part] = [
+        (" " + foreign(key.alias, alias - 1) + " ", "$foreground"),
+        (f"…{foreign(key.last4, 4)}  ", "$quiet"),
+        (text, tone),
+    ]
+    if counts:
+        parts.append((fit(f"{number(key.requests - key.errors_429)} ok", 9, right=True), "$quiet"))
+        parts.append((fit(f"{number(key.errors_429)}×429", 7, right=True), "$waiting" if key.errors_429 else "$quiet"))
+    return line(*parts)
+
+
+def _summary(group: Organization, width: int) -> Content:
+    name_width = min(12, max(6, width - 32))
+    parts: list[Part] = [(foreign(group.name or "unknown", name_width) + " ", "bold")]
+    used = name_width + 1
+    for state, (glyph, _, tone) in STATES.items():
+        count = sum(1 for key in group.keys if key.state is state)
+        if count:
+            parts.append((f"{glyph}{count} ", f"${tone}"))
+            used += 2 + len(str(count))
+    if group.wait_s:
+        until = f"{countdown(group.wait_s)} "
+        parts.append((until, "$cooling"))
+        used += len(until)
+    room = max(20, name_width + 10)
+    if used < room <= width:
+        parts.append(" " * (room - used))
+        used = room
+    return line(*parts, *meters(group.windows, width - used))

@@ -1,0 +1,108 @@
+"""The pane: a bordered widget that turns one reactive into lines, and redraws only the lines that changed."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from textual.content import Content
+from textual.geometry import Region, Size
+from textual.reactive import reactive
+from textual.strip import Strip
+from textual.visual import Visual
+from textual.widget import Widget
+
+Part = str | Content | tuple[str, str]
+
+
+def line(*parts: Part) -> Content:
+    """One line of content from texts and (text, style) pairs; nothing in it is read as markup."""
+    return Content.assemble(*parts)
+
+
+class LinesWidget(Widget):
+    """Draws :meth:`lines` one by one. Nothing is drawn again that did not change, which an ssh line thanks."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._lines: list[Content] = []
+
+    def lines(self, width: int, height: int) -> list[Content]:
+        """What to show in that many cells and rows; more than ``height`` lines are cut off."""
+        raise NotImplementedError
+
+    def redraw(self) -> None:
+        """Compute the lines again and repaint those that differ."""
+        width, height = self.size
+        if not width or not height:
+            return
+        before, self._lines = self._lines, self.lines(width, height)[:height]
+        blank = Content.empty()
+        for row in range(max(len(before), len(self._lines))):
+            old = before[row] if row < len(before) else blank
+            new = self._lines[row] if row < len(self._lines) else blank
+            if not new.is_same(old):
+                self.refresh(Region(0, row, width, 1))
+
+    def on_resize(self) -> None:
+        self._lines = []
+        self.redraw()
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        if y >= len(self._lines):
+            return Strip.blank(width, self.visual_style.rich_style)
+        content = self._lines[y].truncate(width, ellipsis=True)
+        strips = Visual.to_strips(self, content, width, 1, self.visual_style, pad=True)
+        return strips[0] if strips else Strip.blank(width, self.visual_style.rich_style)
+
+
+class Pane(LinesWidget, can_focus=True):
+    """A numbered pane. Subclasses say what their facts look like; equal facts cost nothing."""
+
+    NAME: ClassVar[str]
+    NUMBER: ClassVar[int]
+    ALLOW_MAXIMIZE = True
+    ALLOW_SELECT = False
+
+    facts: reactive[Any] = reactive(None)
+
+    def __init__(self) -> None:
+        super().__init__(id=f"pane-{self.NUMBER}")
+        self._title: Content | None = None
+        self._retitle()
+
+    def heading(self) -> str:
+        """What the border says beside the name: counts, scope, units. Must be inert."""
+        return ""
+
+    def body(self, width: int, height: int) -> list[Content]:
+        """The lines, where there are facts."""
+        raise NotImplementedError
+
+    def rows_wanted(self) -> int | None:
+        """Rows that the facts need, for panes whose height is automatic."""
+        return None
+
+    def lines(self, width: int, height: int) -> list[Content]:
+        if self.facts is None:
+            return [line(("reading …", "$quiet"))]
+        return self.body(width, height)
+
+    def watch_facts(self) -> None:
+        if not self.is_mounted:
+            return
+        self._retitle()
+        wanted = self.rows_wanted()
+        if wanted is not None and wanted != self.size.height and self.styles.height is not None:
+            self.refresh(layout=self.styles.height.is_auto)
+        self.redraw()
+
+    def _retitle(self) -> None:
+        heading = self.heading() if self.facts is not None else ""
+        title = line((f"{self.NUMBER} ", "$quiet"), (self.NAME, "bold"), (f" · {heading}" if heading else "", "$quiet"))
+        if self._title is None or not title.is_same(self._title):
+            self._title = title
+            self.border_title = title  # type: ignore[assignment]
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return self.rows_wanted() or 2

@@ -1,0 +1,79 @@
+"""How far the run is: settled of total, and what settled it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.content import Content
+
+from core.model import Snapshot
+from tui.picture import ends
+from tui.present import fit, number, percent, rail
+from tui.widgets.pane import Pane, line
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressFacts:
+    """``asked`` counts emails labeled from a call of their own, ``copies`` those that share another's answer."""
+
+    settled: int
+    total: int
+    asked: int
+    copies: int
+    human: int
+    failed: int
+    skipped: int
+    pending: int
+    cursor: int
+    ends: str
+
+
+def progress_facts(snapshot: Snapshot, now: float) -> ProgressFacts:
+    """What the pane shows of a snapshot."""
+    return ProgressFacts(
+        settled=snapshot.settled,
+        total=snapshot.total,
+        asked=snapshot.sources.get("model", 0),
+        copies=snapshot.sources.get("copy", 0),
+        human=snapshot.sources.get("human", 0),
+        failed=snapshot.failed,
+        skipped=snapshot.skipped,
+        pending=snapshot.pending,
+        cursor=snapshot.cursor,
+        ends=ends(snapshot, now) if snapshot.pending else "",
+    )
+
+
+class ProgressPane(Pane):
+    NAME = "Progress"
+    NUMBER = 1
+
+    def heading(self) -> str:
+        facts: ProgressFacts = self.facts
+        return f"{number(facts.total)} emails"
+
+    def body(self, width: int, height: int) -> list[Content]:
+        facts: ProgressFacts = self.facts
+        whole = percent(facts.settled, facts.total)
+        done, left = rail(facts.settled / facts.total if facts.total else 0.0, width - 7)
+        pairs = [
+            (("settled", facts.settled, "$bright"), ("to ask", facts.pending, "$bright")),
+            (("asked", facts.asked, "$bright"), ("copies", facts.copies, "$bright")),
+            (
+                ("✕ failed", facts.failed, "$failed" if facts.failed else "$quiet"),
+                ("◆ by person", facts.human, "$person" if facts.human else "$quiet"),
+            ),
+            (("cursor", facts.cursor, "$quiet"), ("skipped", facts.skipped, "$quiet")),
+        ]
+        half = min(width // 2, 30)
+        rows = [line((done, "$running"), (left, "$faint"), (fit(whole, 7, right=True), "bold $bright"))]
+        for first, second in pairs:
+            rows.append(line(*_pair(first, half - 2), "  ", *_pair(second, half - 1)))
+        if height > len(rows) and facts.ends:
+            rows.append(line((facts.ends, "$foreground")))
+        return rows
+
+
+def _pair(item: tuple[str, int, str], width: int) -> tuple[tuple[str, str], tuple[str, str]]:
+    name, count, tone = item
+    return (fit(name, width - 7), "$quiet"), (fit(number(count), 7, right=True), tone)

@@ -1,0 +1,268 @@
+"""A list that draws only what is seen: rows in memory, or pages fetched when they come into view.
+
+The cursor belongs to a row's id and not to its place: when rows come or go, it stays on what it was on, and a key
+acts on the row that is shown under it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.visual import Visual
+
+from tui.present import fit, foreign
+from tui.widgets.pane import Part, line
+
+PAGE = 200
+"""Rows that are fetched at once."""
+
+KEPT_PAGES = 12
+"""Pages kept in memory; older ones are fetched again."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListColumn:
+    """A column's head and width in cells; a width of 0 takes what is left. ``from_width`` hides it in narrower lists."""
+
+    title: str
+    width: int
+    right: bool = False
+    from_width: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row: its id, one (text, tone) for each column, and the value that it stands for. Texts need not be inert."""
+
+    id: object
+    cells: tuple[tuple[str, str], ...]
+    value: Any
+    selectable: bool = True
+
+
+class Rows(ScrollView, can_focus=True):
+    """The list. Feed it with :meth:`set_rows`, or with :meth:`set_count` and :meth:`set_page`."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "move(-1)", "up", show=False),
+        Binding("down", "move(1)", "down", show=False),
+        Binding("pageup", "page(-1)", "page up", show=False),
+        Binding("pagedown", "page(1)", "page down", show=False),
+        Binding("home", "jump(0)", "first", show=False),
+        Binding("end", "jump(1)", "last", show=False),
+    ]
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"rows--cursor", "rows--head"}
+    ALLOW_SELECT = False
+
+    cursor: reactive[int] = reactive(0)
+
+    class Moved(Message):
+        """The cursor is on another row."""
+
+    class Chosen(Message):
+        """A row was clicked twice."""
+
+    class PageWanted(Message):
+        """A page came into view that is not there: ``offset`` and ``limit`` in rows."""
+
+        def __init__(self, offset: int, limit: int) -> None:
+            super().__init__()
+            self.offset = offset
+            self.limit = limit
+
+    def __init__(self, columns: Sequence[ListColumn], *, empty: str, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._columns = tuple(columns)
+        self._count = 0
+        self._pages: dict[int, list[Row]] = {}
+        self._wanted: set[int] = set()
+        self.empty = empty
+
+    # -- feeding ------------------------------------------------------------------------------------------------------
+
+    def set_rows(self, rows: Sequence[Row]) -> None:
+        """All rows at once. The cursor follows the id that it was on."""
+        before = self.selected
+        same = self._count == len(rows) and all(self.row_at(n) == row for n, row in enumerate(rows))
+        if same and self._count:
+            return
+        self._pages = {n // PAGE: list(rows[n : n + PAGE]) for n in range(0, len(rows), PAGE)}
+        self._resize(len(rows))
+        place = next((n for n, row in enumerate(rows) if before is not None and row.id == before.id), self.cursor)
+        self.cursor = self._settle(place)
+        self.refresh()
+
+    def set_count(self, count: int, *, forget: bool = True) -> None:
+        """How many rows there are; what was fetched before is dropped when ``forget``."""
+        if forget:
+            self._pages.clear()
+            self._wanted.clear()
+        self._resize(count)
+        self.cursor = self._settle(self.cursor)
+        self.refresh()
+
+    def set_page(self, offset: int, rows: Sequence[Row]) -> None:
+        """A page as asked for by :class:`PageWanted`."""
+        page = offset // PAGE
+        self._wanted.discard(page)
+        if self._pages.get(page) == list(rows):
+            return
+        self._pages.pop(page, None)
+        self._pages[page] = list(rows)
+        while len(self._pages) > KEPT_PAGES:
+            del self._pages[next(iter(self._pages))]
+        self.refresh()
+        if self.cursor // PAGE == page:
+            self.post_message(self.Moved())
+
+    def reload_visible(self) -> None:
+        """Ask again for the pages in view; what is shown stays until they come."""
+        first = int(self.scroll_offset.y)
+        for page in {first // PAGE, min(max(0, self._count - 1), first + self.size.height) // PAGE}:
+            self._want(page)
+
+    def replace_value(self, row: Row) -> None:
+        """Show a row anew where it stands, found by its id."""
+        for rows in self._pages.values():
+            for n, old in enumerate(rows):
+                if old.id == row.id and old != row:
+                    rows[n] = row
+                    self.refresh()
+
+    # -- looking ------------------------------------------------------------------------------------------------------
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return self._count
+
+    def row_at(self, index: int) -> Row | None:
+        """The row at that place, or None where its page is not there yet."""
+        rows = self._pages.get(index // PAGE)
+        place = index % PAGE
+        return rows[place] if rows is not None and 0 <= place < len(rows) else None
+
+    @property
+    def selected(self) -> Row | None:
+        """The row under the cursor."""
+        return self.row_at(self.cursor) if self._count else None
+
+    # -- moving -------------------------------------------------------------------------------------------------------
+
+    def action_move(self, step: int) -> None:
+        self._go(self.cursor + step, 1 if step > 0 else -1)
+
+    def action_page(self, pages: int) -> None:
+        step = max(1, self.size.height - 2) * pages
+        self._go(self.cursor + step, 1 if step > 0 else -1)
+
+    def action_jump(self, to_end: int) -> None:
+        self._go(self._count - 1 if to_end else 0, -1 if to_end else 1)
+
+    def on_click(self, event: events.Click) -> None:
+        index = event.y - 1 + int(self.scroll_offset.y)
+        row = self.row_at(index)
+        if event.y < 1 or row is None or not row.selectable:
+            return
+        self._go(index, 1)
+        if event.chain == 2:  # noqa: PLR2004  (a double click)
+            self.post_message(self.Chosen())
+
+    def _go(self, index: int, direction: int) -> None:
+        index = min(max(0, index), max(0, self._count - 1))
+        while 0 <= index < self._count and (row := self.row_at(index)) is not None and not row.selectable:
+            index += direction
+        if 0 <= index < self._count:
+            self.cursor = index
+        elif self.cursor <= 1:
+            self.scroll_to(y=0, animate=False)
+
+    def _settle(self, index: int) -> int:
+        index = min(max(0, index), max(0, self._count - 1))
+        for direction in (1, -1):
+            place = index
+            while 0 <= place < self._count:
+                row = self.row_at(place)
+                if row is None or row.selectable:
+                    return place
+                place += direction
+        return index
+
+    def watch_cursor(self, before: int, after: int) -> None:
+        if not self.is_mounted:
+            return
+        self.refresh_lines(before + 1)
+        self.refresh_lines(after + 1)
+        top, room = int(self.scroll_offset.y), max(1, self.size.height - 1)
+        if after < top:
+            self.scroll_to(y=after, animate=False)
+        elif after >= top + room:
+            self.scroll_to(y=after - room + 1, animate=False)
+        self.post_message(self.Moved())
+
+    # -- drawing ------------------------------------------------------------------------------------------------------
+
+    def _resize(self, count: int) -> None:
+        self._count = count
+        self.virtual_size = Size(0, count + 1)
+
+    def on_resize(self) -> None:
+        self.virtual_size = Size(0, self._count + 1)
+
+    def on_focus(self) -> None:
+        self.refresh()
+
+    def on_blur(self) -> None:
+        self.refresh()
+
+    def _want(self, page: int) -> None:
+        if page not in self._wanted:
+            self._wanted.add(page)
+            self.post_message(self.PageWanted(page * PAGE, PAGE))
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        widths = self._widths(width)
+        if y == 0:
+            titles = [fit(c.title, w, right=c.right) for c, w in zip(self._columns, widths, strict=True) if w]
+            return self._strip([(" " + " ".join(titles), "")], width, "rows--head")
+        index = y - 1 + int(self.scroll_offset.y)
+        if not self._count:
+            said = self.empty.splitlines()
+            return self._strip([(" " + said[y - 1] if y <= len(said) else "", "$quiet")], width)
+        if index >= self._count:
+            return Strip.blank(width, self.visual_style.rich_style)
+        row = self.row_at(index)
+        if row is None:
+            self._want(index // PAGE)
+            return self._strip([(" …", "$faint")], width)
+        here = index == self.cursor and row.selectable
+        mark = ("▸", "bold $accent") if here and self.has_focus else (" ", "")
+        parts: list[Part] = [mark]
+        for column, cells, (text, tone) in zip(self._columns, widths, row.cells, strict=True):
+            if cells:
+                inert = foreign(text, cells) if not column.right else fit(foreign(text, cells).rstrip(), cells, right=True)
+                parts += [(inert, tone), " "]
+        return self._strip(parts, width, "rows--cursor" if here else "")
+
+    def _widths(self, width: int) -> list[int]:
+        widths = [c.width if width >= c.from_width else -1 for c in self._columns]
+        fixed = sum(w + 1 for w in widths if w > 0)
+        flexible = [n for n, w in enumerate(widths) if w == 0]
+        room = max(4, width - 2 - fixed - len(flexible)) // max(1, len(flexible))
+        return [0 if w < 0 else room if w == 0 else w for w in widths]
+
+    def _strip(self, parts: Sequence[Part], width: int, component: str = "") -> Strip:
+        style = self.get_visual_style(component) if component else self.visual_style
+        content = line(*parts).truncate(width, pad=True)
+        strips = Visual.to_strips(self, content, width, 1, style, pad=True)
+        return strips[0] if strips else Strip.blank(width, style.rich_style)

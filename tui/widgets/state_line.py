@@ -1,0 +1,64 @@
+"""The two lines on top: does it run, what does it wait for, when does it end; and how old all of it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from textual.content import Content
+from textual.reactive import reactive
+
+from core.text import one_line
+from tui.picture import STALE_AFTER_S, Standing
+from tui.present import age, clock
+from tui.widgets.pane import LinesWidget, line
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """``name`` is the run's; ``age_s`` is None before the first reading."""
+
+    name: str
+    standing: Standing
+    simulated: bool
+    age_s: float | None
+    now: float
+
+
+class StateLine(LinesWidget):
+    """Shown on every screen of a run."""
+
+    headline: reactive[Headline | None] = reactive(None)
+
+    def watch_headline(self) -> None:
+        if self.is_mounted:
+            self.redraw()
+
+    def lines(self, width: int, height: int) -> list[Content]:
+        headline = self.headline
+        if headline is None:
+            return []
+        state = headline.standing
+        fresh = headline.age_s is not None and headline.age_s <= STALE_AFTER_S
+        if headline.age_s is None:
+            how_old = ""
+        elif fresh:
+            how_old = f"data {age(headline.age_s)} old"
+        else:
+            how_old = f"! STALE data {age(headline.age_s)} old"
+        right = f"{how_old}   {clock(headline.now)} "
+        name = one_line(headline.name, limit=max(8, width // 4))
+        simulated = " SIMULATED labels " if headline.simulated else ""
+        left = cell_len(name) + cell_len(state.word) + cell_len(simulated) + 8
+        gap = max(1, width - left - cell_len(right))
+        first = line(
+            " ",
+            (name, "bold $bright"),
+            "   ",
+            (f"{state.glyph} {state.word}", f"bold ${state.tone}"),
+            "  ",
+            (simulated, "$background on $person"),
+            " " * gap,
+            (right, "$quiet" if fresh or headline.age_s is None else "bold $waiting"),
+        )
+        return [first, line(" ", (state.sentence, "$foreground"))]
