@@ -258,3 +258,15 @@ def digest_of(source: Path) -> str:
     except OSError as error:
         raise RunFileError(f"{source} cannot be read ({error.strerror}).") from error
     return digest.hexdigest()
+
+
+def export_run(path: Path, target: Path, *, raw: bool = False) -> int:
+    """Write a run's labels to a file in the format of its suffix; returns the number of rows.
+
+    Raises:
+        ExportError: the format is unknown or the file cannot be written.
+    """
+    from core.formats.exports import export_rows  # noqa: PLC0415 - wanted by nobody else
+
+    with RunReader(path) as reader:
+        return export_rows(reader.export_rows(), target, raw=raw)

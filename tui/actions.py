@@ -45,7 +45,8 @@ Reason = str | None
 class Action:
     """Something a person can do: ``keys`` as Textual names them, ``key`` as a person reads them.
 
-    ``label`` is the footer's word and ``help`` a sentence; ``hint`` is False where the footer need not name it.
+    ``label`` is the footer's word and ``help`` a sentence. ``hint`` is its rank in the footer: 0 is never named there,
+    1 gives way where room is short.
     """
 
     id: str
@@ -55,7 +56,7 @@ class Action:
     help: str
     scopes: frozenset[Scope]
     blocked: Callable[[Context], Reason] = field(default=lambda _: None)
-    hint: bool = True
+    hint: int = 2
 
 
 RUN_SCOPES = frozenset({Scope.MONITOR, Scope.EMAILS, Scope.RECORD, Scope.KEYS})
@@ -184,18 +185,18 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "filter_back", ("F",), "F", _word("filter back"), "Show the previous kind of emails.",
-        frozenset({Scope.EMAILS}), hint=False,
+        frozenset({Scope.EMAILS}), hint=0,
     ),
     Action(
         "update", ("u",), "u", _word("update"), "Read the list again. A filtered list holds still until asked.",
-        frozenset({Scope.EMAILS}), hint=False,
+        frozenset({Scope.EMAILS}), hint=0,
     ),
     Action(
         "retry", ("t",), "t", _word("retry"), "Put this failed email back in line.", LIST_SCOPES, _retry_blocked,
     ),
     Action(
         "retry_all", ("T",), "T", _word("retry all failed"), "Put every failed email back in line, after asking.",
-        frozenset({Scope.MONITOR, Scope.EMAILS}), _retry_all_blocked,
+        frozenset({Scope.MONITOR, Scope.EMAILS}), _retry_all_blocked, hint=1,
     ),
     Action(
         "label", ("l",), "l", _word("label"), "Give this email a label by hand; a person's label wins.",
@@ -216,23 +217,23 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "pane", tuple("12345678"), "1–8", _word("pane"), "Focus a pane by the number in its border.",
-        frozenset({Scope.MONITOR}), hint=False,
+        frozenset({Scope.MONITOR}), hint=0,
     ),
     Action(
         "zoom", ("z",), "z", _word("zoom"), "Give the focused pane the whole screen, and back.",
-        frozenset({Scope.MONITOR}),
+        frozenset({Scope.MONITOR}), hint=1,
     ),
     Action(
         "theme", ("ctrl+t",), "^t", _word("theme"), "Switch between dark and light; the choice is remembered.",
-        EVERYWHERE, hint=False,
+        EVERYWHERE, hint=0,
     ),
     Action(
         "suspend", ("ctrl+z",), "^z", _word("suspend"), "Back to the shell for a moment; `fg` returns.",
-        EVERYWHERE, hint=False,
+        EVERYWHERE, hint=0,
     ),
     Action(
         "back", ("escape",), "esc", _word("back"), "Leave this view; the list behind it stays where it was.",
-        frozenset({Scope.MONITOR, Scope.EMAILS, Scope.RECORD, Scope.KEYS, Scope.HELP}),
+        frozenset({Scope.MONITOR, Scope.EMAILS, Scope.RECORD, Scope.KEYS, Scope.HELP}), hint=1,
     ),
     Action(
         "help", ("question_mark",), "?", _word("help"), "This page.", EVERYWHERE,

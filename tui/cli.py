@@ -8,9 +8,13 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 from core.errors import LabeltuiError, NoUsableKeyError, RunBusyError
 from core.text import inert
+
+if TYPE_CHECKING:
+    Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - it has no public name
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_BUSY, EXIT_NO_KEY, EXIT_INTERRUPTED = 0, 1, 2, 4, 5, 130
 
@@ -37,10 +41,7 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-_Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
-
-
-def _add_making(commands: _Commands) -> None:  # type: ignore[valid-type]
+def _add_making(commands: Commands) -> None:
     demo = commands.add_parser("demo", help="a sample run on invented emails against the built-in simulator")
     demo.add_argument("--emails", type=_count, default=None, metavar="N", help="how many (default 400)")
     demo.add_argument("--fresh", action="store_true", help="begin anew instead of going on with the last demo")
@@ -57,7 +58,7 @@ def _add_making(commands: _Commands) -> None:  # type: ignore[valid-type]
     new.add_argument("--no-dedupe", action="store_true", help="ask about each email, also where texts are identical")
 
 
-def _add_working(commands: _Commands) -> None:  # type: ignore[valid-type]
+def _add_working(commands: Commands) -> None:
     opened = commands.add_parser("open", help="the console on one run")
     opened.add_argument("run", metavar="RUN")
     work = commands.add_parser("work", help="the worker in the foreground, until the run is done")
@@ -73,7 +74,7 @@ def _add_working(commands: _Commands) -> None:  # type: ignore[valid-type]
         wish.add_argument("--no-wait", action="store_true", help="do not wait until it is acknowledged")
 
 
-def _add_results(commands: _Commands) -> None:  # type: ignore[valid-type]
+def _add_results(commands: Commands) -> None:
     status = commands.add_parser("status", help="where a run is; without RUN: all runs")
     status.add_argument("run", metavar="RUN", nargs="?")
     status.add_argument("--json", action="store_true", help="one JSON object, nothing else")
@@ -93,7 +94,7 @@ def _add_results(commands: _Commands) -> None:  # type: ignore[valid-type]
     export.add_argument("--raw", action="store_true", help="CSV cells as they are, also where they look like formulas")
 
 
-def _add_keys(commands: _Commands) -> None:  # type: ignore[valid-type]
+def _add_keys(commands: Commands) -> None:
     keys = commands.add_parser("keys", help="the API keys of this machine")
     actions = keys.add_subparsers(dest="action", metavar="ACTION", required=True)
     add = actions.add_parser("add", help="add a key; its secret is asked for, or read from --stdin or --file")
@@ -118,7 +119,7 @@ def _add_keys(commands: _Commands) -> None:  # type: ignore[valid-type]
     test.add_argument("--base-url", metavar="URL")
 
 
-def _add_around(commands: _Commands) -> None:  # type: ignore[valid-type]
+def _add_around(commands: Commands) -> None:
     from core.simulator.options import add_arguments
 
     simulate = commands.add_parser("simulate", help="serve a stand-in for Groq on loopback")

@@ -331,5 +331,3 @@ def info(_: argparse.Namespace) -> int:
 def _snapshot(path: Path) -> Snapshot:
     with RunReader(path) as reader:
         return reader.snapshot(time.time())
-
-

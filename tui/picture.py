@@ -201,8 +201,7 @@ def _running(picture: Picture, snapshot: Snapshot, now: float) -> str:
     return join(
         (
             f"{number(rate(snapshot.pace, now).now)} labels/min",
-            f"{plural(asking, 'key')} asking" if asking else "",
-            f"{cooling} cooling" if cooling else "",
+            f"{plural(asking, 'key')} asking" + (f", {cooling} cooling" if cooling else "") if asking or cooling else "",
             ends(snapshot, now),
         )
     )

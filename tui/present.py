@@ -221,7 +221,7 @@ class Column:
     waited: bool
 
 
-SCALES = (1, 2, 3, 6, 12, 24)
+SCALES = (1, 2, 3, 4, 6, 8, 12, 16, 20, 24)
 """How many slices one column may stand for."""
 
 

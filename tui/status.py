@@ -81,10 +81,9 @@ def as_lines(snapshot: Snapshot, keys: Sequence[KeyStatus]) -> list[str]:
     if run.simulated:
         lines.append("  the labels of this run are simulated")
     lines += [
-        f"  settled   {number(snapshot.settled)} of {number(snapshot.total)}"
-        f" ({percent(snapshot.settled, snapshot.total)}), cursor {number(snapshot.cursor)}",
+        f"  settled   {_of(snapshot.settled, snapshot.total)}, cursor {number(snapshot.cursor)}",
         f"  labeled   {number(snapshot.labeled)}: " + ", ".join(_labels(snapshot)),
-        f"  failed    {number(snapshot.failed)}, skipped {number(snapshot.skipped)}, in line {number(snapshot.pending)}",
+        f"  failed    {number(snapshot.failed)}, skipped {number(snapshot.skipped)}, left {number(snapshot.pending)}",
         f"  calls     {number(snapshot.attempts)}, {number(snapshot.tokens)} tokens; re-asks: "
         + (", ".join(f"{count:,} took {n}" for n, count in snapshot.reasks.items()) or "none yet"),
     ]
@@ -104,7 +103,7 @@ def progress_line(snapshot: Snapshot) -> str:
     pace = rate(snapshot.pace, snapshot.taken_at)
     parts = [
         f"{snapshot.run.name} {snapshot.state.value}",
-        f"{number(snapshot.settled)} of {number(snapshot.total)} ({percent(snapshot.settled, snapshot.total)})",
+        _of(snapshot.settled, snapshot.total),
         f"{pace.now:.0f} labels/min",
     ]
     if snapshot.failed:
@@ -115,6 +114,10 @@ def progress_line(snapshot: Snapshot) -> str:
     elif snapshot.reason:
         parts.append(one_line(snapshot.reason, limit=80))
     return " · ".join(parts)
+
+
+def _of(part: int, whole: int) -> str:
+    return f"{number(part)} of {number(whole)} ({percent(part, whole)})"
 
 
 def _labels(snapshot: Snapshot) -> Iterator[str]:
@@ -144,5 +147,3 @@ def _end(snapshot: Snapshot) -> str:
 
 def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 2)
-
-

@@ -9,15 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import SourceError
+from core.formats.lines import BOM, Lines
 
 # Only a mark that never closes makes a field this long; without a bound it would swallow the file into memory.
 FIELD_LIMIT_CHARS = 256 * 1024 * 1024
 DELIMITERS = (",", ";", "\t", "|")
-_BOM = b"\xef\xbb\xbf"
-_UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _SAMPLE_BYTES = 65_536
 _SAMPLE_ROWS = 20
-_SHOWN_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,45 +26,10 @@ class Row:
     fields: list[str]
 
 
-class _Lines:
-    """The file's lines as text. Knows how far it has come, for complaints."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.number = 0
-        self.row = "the header"
-        self._offset = 0
-
-    def __iter__(self) -> Iterator[str]:
-        with self.path.open("rb") as file:
-            for data in file:
-                self.number += 1
-                yield self._text(data)
-                self._offset += len(data)
-
-    def _text(self, data: bytes) -> str:
-        skipped = 0
-        if self.number == 1:
-            if data.startswith(_UTF16_BOMS):
-                raise SourceError(f"{self.path} is UTF-16. Save it as UTF-8, in a spreadsheet as “CSV UTF-8”.")
-            if data.startswith(_BOM):
-                skipped = len(_BOM)
-                data = data[skipped:]
-        try:
-            return data.decode("utf-8")
-        except UnicodeDecodeError as error:
-            at = self._offset + skipped + error.start
-            wrong = " ".join(f"0x{byte:02x}" for byte in data[error.start : error.end][:_SHOWN_BYTES])
-            raise SourceError(
-                f"{self.path}: byte {at:,} ({wrong}) in {self.row}, line {self.number:,}, is not UTF-8. Nothing was "
-                f"replaced. Convert the file first: iconv -f WINDOWS-1252 -t UTF-8 {self.path.name} > utf8.csv"
-            ) from None
-
-
 def rows_of(path: Path, delimiter: str) -> Iterator[Row]:
     """The file's rows but the blank lines. Raises SourceError where the file is not UTF-8, or not CSV."""
     csv.field_size_limit(FIELD_LIMIT_CHARS)
-    lines = _Lines(path)
+    lines = Lines(path)
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     number = -1
     while True:
@@ -85,7 +48,7 @@ def rows_of(path: Path, delimiter: str) -> Iterator[Row]:
             yield Row(line, fields)
 
 
-def _malformed(path: Path, lines: _Lines, line: int, error: str) -> str:
+def _malformed(path: Path, lines: Lines, line: int, error: str) -> str:
     where = f"{path}: {lines.row}, which begins on line {line:,},"
     now = lines.number
     if "unexpected end" in error:
@@ -112,7 +75,7 @@ def delimiter_of(path: Path) -> str:
     """The separator: a comma, unless a comma leaves the header whole and another sign splits it and the rows alike."""
     with path.open("rb") as file:
         sample = file.read(_SAMPLE_BYTES)
-    text = sample.removeprefix(_BOM).decode("utf-8", "replace")
+    text = sample.removeprefix(BOM).decode("utf-8", "replace")
     complete = len(sample) < _SAMPLE_BYTES
     widths = {delimiter: _widths(text, delimiter, complete=complete) for delimiter in DELIMITERS}
     if widths[","][:1] != [1]:

@@ -23,7 +23,7 @@ _TOO_FEW = "it has fewer fields than the header: quote fields that hold line bre
 
 
 def _claims(path: Path, beginning: bytes | None) -> bool:
-    """A file that is called CSV, or a file without a suffix (formats with a mark of their own are asked before)."""
+    """A file that is called CSV, or one without a suffix: formats with a mark of their own are asked before."""
     return beginning is not None and path.suffix.lower() in _SUFFIXES
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable
+from typing import TextIO
 
 from core.formats.export_record import COLUMNS, Cell, record_of
 from core.model import ExportRow
@@ -20,11 +21,21 @@ _ACTIVE = re.compile(r"'*[=+\-@\t\r\n]")
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
 
 
+class _UnixLines:
+    """Ends each line with LF. The writer must believe in CRLF: otherwise it leaves a bare CR in a value unquoted."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, line: str) -> int:
+        return self._file.write(line.removesuffix("\r\n") + "\n")
+
+
 def write(rows: Iterable[ExportRow], descriptor: int, raw: bool) -> int:  # noqa: FBT001 - the registry's signature
     """Write the rows and return how many."""
     count = 0
     with open(descriptor, "w", encoding="utf-8", errors="replace", newline="", closefd=False) as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = csv.writer(_UnixLines(file))
         writer.writerow(COLUMNS)
         for row in rows:
             cells = record_of(row).values()

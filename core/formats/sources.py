@@ -8,13 +8,20 @@ from __future__ import annotations
 from pathlib import Path
 
 from core.errors import SourceError
-from core.formats import csv_source
+from core.formats import csv_source, folder_source, jsonl_source, maildir_source, mbox_source
 from core.formats.format import Format
 from core.formats.reading import Columns, Skipped, SkippedRow, Source
 
 __all__ = ["FORMATS", "Columns", "Skipped", "SkippedRow", "Source", "open_source"]
 
-FORMATS: tuple[Format, ...] = (csv_source.FORMAT,)
+# In the order in which they are asked: those that look for a mark of their own come first.
+FORMATS: tuple[Format, ...] = (
+    mbox_source.FORMAT,
+    jsonl_source.FORMAT,
+    csv_source.FORMAT,
+    maildir_source.FORMAT,
+    folder_source.FORMAT,
+)
 _PEEK_BYTES = 4_096
 
 

@@ -54,8 +54,6 @@ class ChatClient:
         self._base_url = normalize_base_url(base_url)
         self._http = _http_client(self._base_url, transport)
         self._groq = groq.AsyncGroq(api_key=secret, base_url=self._base_url.root, max_retries=0, http_client=self._http)
-        # Left to itself the SDK finds the platform's name out in a thread, within the first call's time.
-        self._groq._platform = "Unknown"  # noqa: SLF001
         self._create: Callable[..., Any] = self._groq.chat.completions.with_raw_response.create
         self._timeouts: dict[float, httpx.Timeout] = {}
 

@@ -100,6 +100,13 @@ class Account:
             room = min(room, bucket.level / need)
         return room
 
+    def takes(self, least: float) -> bool:
+        """Whether no window is known to be too small for a call of ``least`` tokens."""
+        return not any(
+            dimension.counts_tokens and least > bucket.limit and bucket.source != SOURCE_HEADERS
+            for dimension, bucket in self.buckets.items()
+        )
+
     def call_rate(self, tokens: float) -> float:
         """Calls a second that the windows refill for calls that cost ``tokens``; infinity where unlimited.
 
@@ -108,7 +115,7 @@ class Account:
         rate = math.inf
         for dimension, bucket in self.buckets.items():
             need = max(tokens, 1.0) if dimension.counts_tokens else 1.0
-            if dimension.period_s < 3600 or bucket.level < 20.0 * need:  # noqa: PLR2004 - about twenty calls left
+            if dimension.period_s < 3600 or bucket.level < 20.0 * need:
                 rate = min(rate, bucket.rate / need)
         return rate
 

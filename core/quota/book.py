@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from core.errors import QuotaFileError
 from core.settings import private_dir
@@ -97,7 +97,7 @@ class Book:
             raise
         self._version_seen = self._data_version()
 
-    def __enter__(self) -> Book:
+    def __enter__(self) -> Self:
         """Use as a context that closes."""
         return self
 

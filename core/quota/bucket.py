@@ -222,4 +222,4 @@ class Bucket:
 
     @property
     def _half_life_s(self) -> float:
-        return 10.0 * self.dimension.period_s if self.dimension.period_s < 3600 else self.dimension.period_s / 8.0  # noqa: PLR2004
+        return 10.0 * self.dimension.period_s if self.dimension.period_s < 3600 else self.dimension.period_s / 8.0

@@ -72,7 +72,7 @@ class Estimator:
         x = prompt_chars / 1000.0
         prompt = max(1.0, self._slope * x + self._constant)
         p_ss, p_sc, p_cc = self._p
-        doubt = math.sqrt(max(0.0, p_ss * x * x + 2.0 * p_sc * x + p_cc)) if self._seen < 200 else 0.0  # noqa: PLR2004
+        doubt = math.sqrt(max(0.0, p_ss * x * x + 2.0 * p_sc * x + p_cc)) if self._seen < 200 else 0.0
         spread = self._error * prompt + min(doubt, 0.2 * prompt)
         margin = _SPREADS * spread
         return Estimate(
@@ -92,7 +92,7 @@ class Estimator:
         residual = usage.prompt_tokens - predicted
         spread = max(self._error * predicted * _SPREAD_OF_MEAN_DEVIATION, 1.0)
         weight = 1.0
-        if self._seen >= 5 and abs(residual) > _OUTLIER * spread:  # noqa: PLR2004 - the first calls are never outliers
+        if self._seen >= 5 and abs(residual) > _OUTLIER * spread:
             weight = _OUTLIER * spread / abs(residual)
         self._update(x, residual, spread * spread / weight)
         gain = max(_RUNNING, 1.0 / (self._seen + 4.0))
@@ -129,7 +129,7 @@ class Estimator:
             seen = int(kept["seen"])
         except (ValueError, KeyError, TypeError):
             return False
-        if not all(math.isfinite(each) for each in (*numbers, *p)) or len(p) != 3 or numbers[0] <= 0 or seen < 0:  # noqa: PLR2004
+        if not all(math.isfinite(each) for each in (*numbers, *p)) or len(p) != 3 or numbers[0] <= 0 or seen < 0:
             return False
         self._slope, self._constant, self._error, self._completion, self._cached = numbers
         self._error = min(max(self._error, _LEAST_ERROR), _MOST_ERROR)

@@ -35,6 +35,16 @@ class Health:
         """Whether it is being probed instead of used."""
         return self._delay_s > 0
 
+    @property
+    def stumbling(self) -> bool:
+        """Whether the last call failed too."""
+        return bool(self._emails)
+
+    @property
+    def probe_at(self) -> float:
+        """When the next probe is due."""
+        return self._probe_at
+
     def open_at(self, now: float) -> float:
         """When a call may go out: ``now`` while all is well, infinity while a probe is under way."""
         if not self.out:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Self
 
 from core.errors import KeysError
 from core.model import Dimension, KeyStatus, WindowStatus
@@ -30,8 +31,8 @@ from core.quota.keyfile import (
     tables_of_file,
     write_file,
 )
-from core.settings import Settings, private_dir
 from core.quota.shelf import KeyRecord, key_records, key_statuses, level_rows, merge_organizations
+from core.settings import Settings, private_dir
 
 __all__ = ["KeyBook", "KeyRecord", "Secret", "assumed_organization"]
 
@@ -82,11 +83,9 @@ class KeyBook:
     def from_settings(cls, settings: Settings) -> KeyBook:
         """The book that the settings name, with the environment's keys unless they say otherwise."""
         private_dir(settings.quota_path.parent)
-        return cls(
-            settings.quota_path, settings.keys_path, environment=None if settings.use_environment_keys else {}
-        )
+        return cls(settings.quota_path, settings.keys_path, environment=None if settings.use_environment_keys else {})
 
-    def __enter__(self) -> KeyBook:
+    def __enter__(self) -> Self:
         """Use as a context that closes."""
         return self
 
@@ -194,7 +193,7 @@ class KeyBook:
             self.book.execute("DELETE FROM key WHERE fingerprint = ?", (secret.fingerprint,))
         self.reload()
 
-    def set_enabled(self, alias: str, enabled: bool) -> None:  # noqa: FBT001 - the call reads well: set_enabled("a", True)
+    def set_enabled(self, alias: str, enabled: bool) -> None:  # noqa: FBT001 - set_enabled(alias, True) reads well
         """Let a key be used, or not. Enabling also clears *invalid*: a person has looked after it."""
         clear = ", invalid_reason = NULL, invalid_since = NULL" if enabled else ""
         self._update(alias, f"enabled = ?{clear}", (int(enabled),))
@@ -238,7 +237,8 @@ class KeyBook:
                     self.book.execute(
                         "INSERT INTO level VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
                         "available = min(excluded.limit_units, available + excluded.limit_units - limit_units), "
-                        "limit_units = excluded.limit_units, source = excluded.source, learned_at = excluded.learned_at",
+                        "limit_units = excluded.limit_units, source = excluded.source, "
+                        "learned_at = excluded.learned_at",
                         (organization, model, dimension.value, limit, limit, now, SOURCE_OPERATOR, now),
                     )
 
@@ -268,7 +268,7 @@ class KeyBook:
     def _update(self, alias: str, assignments: str, values: tuple[object, ...]) -> None:
         fingerprint = self._record(alias).fingerprint
         with self.book.writing():
-            self.book.execute(f"UPDATE key SET {assignments} WHERE fingerprint = ?", (*values, fingerprint))  # noqa: S608 - assignments are literals above
+            self.book.execute(f"UPDATE key SET {assignments} WHERE fingerprint = ?", (*values, fingerprint))
 
     def _remember(self, found: Mapping[str, FoundKey]) -> tuple[Secret, ...]:
         """Give every key its alias, the one it had before if nobody renamed it, and write down what is new."""
@@ -283,7 +283,7 @@ class KeyBook:
                 alias = _free_alias(taken)
                 taken.add(alias)
             organization = key.organization or (record.organization if record else "")
-            last4 = key.secret[-4:] if len(key.secret) >= 12 else "…"  # noqa: PLR2004 - of less, four show too much
+            last4 = key.secret[-4:] if len(key.secret) >= 12 else "…"
             secrets.append(Secret(alias, key.secret, last4, fingerprint, key.source, organization or None))
             row = (alias, last4, key.source, organization)
             if record is None or row != (record.alias, record.last4, record.source, record.organization):

@@ -28,7 +28,7 @@ _WHOLE = re.compile(rf"\+?(?:{_PART.pattern})+")
 _NUMBER = r"~?\s*(\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?"
 _FIELDS = {
     "model": re.compile(r"\bmodel\s+`([^`\n]{1,200})`"),
-    "organization": re.compile(r"\borganization\s+`?([A-Za-z0-9_.:-]{1,100}?)`?(?=[\s,.;]|$)"),
+    "organization": re.compile(r"\bin organization\s+`?([A-Za-z0-9][A-Za-z0-9_.:-]{0,99})"),
     "service_tier": re.compile(r"\bservice tier\s+`?([A-Za-z0-9_-]{1,60})`?"),
 }
 _LIMIT = re.compile(rf"\bLimit:?\s+{_NUMBER}")
@@ -200,7 +200,7 @@ def _integer(digits: str | None) -> int | None:
     if digits is None:
         return None
     digits = digits.replace(",", "")
-    return int(digits) if len(digits) <= 12 else None  # noqa: PLR2004 - twelve digits are more than any quota
+    return int(digits) if len(digits) <= 12 else None
 
 
 def _number(value: str) -> float | None:

@@ -12,9 +12,11 @@ import random
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from core.model import Wait
+from core.model import Dimension, Wait
 from core.quota.account import Account
+from core.quota.estimates import Estimate
 from core.quota.health import Health
+from core.quota.keys import Secret
 from core.quota.width import Width
 
 PASSED_OVER_MOST = 8
@@ -25,14 +27,19 @@ _JITTER_MOST_S = 0.25
 
 @dataclass(slots=True)
 class Seat:
-    """A key as the scheduler sees it; the broker keeps it up to date."""
+    """A key as the scheduler sees it; the roster keeps it up to date."""
 
-    alias: str
+    secret: Secret
     organization: str
     usable: bool = True
     in_flight: int = 0
     last_used_at: float = -math.inf
     health: Health = field(default_factory=Health)
+
+    @property
+    def alias(self) -> str:
+        """The key's name for people."""
+        return self.secret.alias
 
 
 @dataclass(slots=True)
@@ -53,14 +60,17 @@ class House:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What one email's call takes, in tokens (see ``Estimate``), and the organizations that it is too large for."""
+    """What one email's call takes, and the organizations that have refused it as too large."""
 
     email_id: int
-    reserved: float
-    margin: float
-    least: float
-    cost: float
+    prompt_chars: int
+    estimate: Estimate
     refused_by: Collection[str] = ()
+
+    @property
+    def reserved(self) -> float:
+        """Tokens that the server sets aside for it."""
+        return self.estimate.reserved
 
 
 @dataclass(slots=True)
@@ -173,7 +183,8 @@ def sooner(one: Wait | None, other: Wait) -> Wait:
 def _in_house(need: Need, house: House, now: float) -> Seat | Wait | None:
     """A key to use now, or what this organization waits for, or None where the email is too large for it."""
     account = house.account
-    opening = account.opening(need.reserved, need.margin, need.least, min(house.width.latency_s, 2.0), now)
+    size = need.estimate
+    opening = account.opening(size.reserved, size.margin, size.least, min(house.width.latency_s, 2.0), now)
     if math.isinf(opening.at):
         return None
     open_at = house.health.open_at(now)
@@ -182,7 +193,7 @@ def _in_house(need: Need, house: House, now: float) -> Seat | Wait | None:
     if opening.at > now:
         reason = opening.reason or f"{_words(opening.limit)} of {house.name}"
         return Wait(opening.at, opening.limit, house.name, reason)
-    if account.calls_in_flight >= house.width.allowed(account.call_rate(need.cost)):
+    if account.calls_in_flight >= house.width.allowed(account.call_rate(size.cost)):
         return Wait(None, "", house.name, f"{account.calls_in_flight} calls of {house.name} are in flight")
     return _seat(house, now)
 
@@ -221,7 +232,7 @@ def _too_large(need: Need, houses: Sequence[House]) -> str:
         (bucket.limit, dimension.words, house.name)
         for house in houses
         for dimension, bucket in house.account.buckets.items()
-        if dimension.counts_tokens and house.usable and need.least > bucket.limit
+        if dimension.counts_tokens and house.usable and need.estimate.least > bucket.limit
     ]
     if not limits:
         return f"about {need.reserved:,.0f} tokens are more than any organization's quota takes at once"
@@ -233,5 +244,4 @@ def _too_large(need: Need, houses: Sequence[House]) -> str:
 
 
 def _words(limit: str) -> str:
-    names = {"RPM": "requests per minute", "RPD": "requests per day", "TPM": "tokens per minute", "TPD": "tokens per day"}
-    return names.get(limit, limit)
+    return Dimension(limit).words if limit in Dimension.__members__ else limit

@@ -47,7 +47,7 @@ def key_records(book: Book) -> dict[str, KeyRecord]:
         "SELECT fingerprint, alias, last4, source, organization, enabled, invalid_reason, invalid_since, requests, "
         "errors_429, tokens, last_used_at FROM key ORDER BY first_seen_at, alias"
     )
-    return {row[0]: KeyRecord(*row[:5], bool(row[5]), *row[6:]) for row in rows}
+    return {row[0]: KeyRecord(*row) for row in rows}
 
 
 def level_rows(book: Book, model: str | None) -> dict[tuple[str, str, Dimension], Level]:
@@ -58,9 +58,7 @@ def level_rows(book: Book, model: str | None) -> dict[tuple[str, str, Dimension]
         "CASE dimension WHEN 'RPM' THEN 0 WHEN 'RPD' THEN 1 WHEN 'TPM' THEN 2 ELSE 3 END",
         (model, model),
     )
-    return {
-        (row[0], row[1], Dimension(row[2])): Level(*row[3:]) for row in rows if row[2] in Dimension.__members__
-    }
+    return {(row[0], row[1], Dimension(row[2])): Level(*row[3:]) for row in rows if row[2] in Dimension.__members__}
 
 
 def write_levels(book: Book, levels: dict[tuple[str, str, Dimension], Level]) -> None:

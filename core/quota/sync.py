@@ -63,15 +63,20 @@ class LedgerSync:
         beat_due = self._beat_at is None or not 0 <= now - self._beat_at < HEARTBEAT_S
         if not (changed or beat_due or self._dirty(in_flight, estimate)):
             return False
-        with self.book.writing():
+        with self._writing():
             self._exchange(now)
             self._note(now, in_flight, estimate, beat_due=beat_due)
+        self.counters.clear()
+        self._in_flight = dict(in_flight)
+        self._estimate = estimate or self._estimate
+        if beat_due:
+            self._beat_at = now
         return True
 
     @contextmanager
     def exclusive(self, now: float) -> Iterator[None]:
         """Decide and reserve in here on the newest shared levels while no other worker can."""
-        with self.book.writing():
+        with self._writing():
             self._exchange(now)
             yield
             self._exchange(now)
@@ -88,6 +93,27 @@ class LedgerSync:
             self.book.execute("DELETE FROM worker_key WHERE worker_id = ?", (self.worker_id,))
 
     # --- inside --------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """A transaction; where it fails, what it had not shared is unshared again."""
+        before = [
+            (bucket, bucket.unshared, bucket.corrected_down, bucket.corrected_up)
+            for account in self._accounts()
+            for bucket in account.buckets.values()
+        ]
+        benches = [(account, account.bench_changed) for account in self._accounts()]
+        try:
+            with self.book.writing():
+                yield
+        except BaseException:
+            for bucket, unshared, down, up in before:
+                bucket.unshared += unshared
+                bucket.corrected_down |= down
+                bucket.corrected_up |= up
+            for account, bench_changed in benches:
+                account.bench_changed |= bench_changed
+            raise
 
     def _accounts(self) -> list[Account]:
         return [account for account in self.ledger.accounts() if account.model == self.model]
@@ -109,9 +135,7 @@ class LedgerSync:
         for account in self._accounts():
             for dimension in list(account.buckets):
                 self._exchange_bucket(account, dimension, shared, written, now)
-        local = {
-            (account.organization, self.model, dimension) for account in self._accounts() for dimension in account.buckets
-        }
+        local = {(each.organization, self.model, dimension) for each in self._accounts() for dimension in each.buckets}
         for key, level in shared.items():
             if key in local:
                 continue
@@ -146,10 +170,7 @@ class LedgerSync:
             del account.buckets[dimension]  # the operator made it unknown, or another worker disproved it
             self._known.discard(key)
             return
-        if theirs is None:
-            level = bucket.kept()
-        else:
-            level = _agreed(at(theirs, dimension, now), bucket)
+        level = bucket.kept() if theirs is None else _agreed(at(theirs, dimension, now), bucket)
         if theirs is None or _unshared(bucket) or level.learned_at != theirs.learned_at:
             written[key] = level
         bucket.adopt(level, now)
@@ -184,17 +205,14 @@ class LedgerSync:
                     for fingerprint, each in self.counters.items()
                 ],
             )
-            self.counters.clear()
         if dict(in_flight) != self._in_flight:
             self.book.execute("DELETE FROM worker_key WHERE worker_id = ?", (self.worker_id,))
             self.book.execute_many(
                 "INSERT INTO worker_key VALUES (?, ?, ?)",
                 [(self.worker_id, fingerprint, count) for fingerprint, count in in_flight.items()],
             )
-            self._in_flight = dict(in_flight)
         if estimate and estimate != self._estimate:
             self.book.execute("INSERT OR REPLACE INTO estimate VALUES (?, ?)", (self.model, estimate))
-            self._estimate = estimate
         if beat_due:
             self._beat(now)
 
@@ -212,7 +230,6 @@ class LedgerSync:
             (self.model, self.worker_id, now - ALIVE_S, now + ALIVE_S),
         )
         self.peers = int(rows[0][0])
-        self._beat_at = now
 
 
 def _unshared(bucket: Bucket) -> bool:

@@ -46,7 +46,7 @@ class HeaderTrust:
         self.anchor = math.inf
         self.limit_disproved = False
         self._anchor_at = -math.inf
-        self._anchor_s = 20.0 if dimension.period_s < 3600 else 600.0  # noqa: PLR2004 - an hour parts minute and day
+        self._anchor_s = 20.0 if dimension.period_s < 3600 else 600.0
         self._tolerance_share = 0.02 if dimension.counts_tokens else 0.002
         self._doubt = 0.0
         self._distrusted_until = -math.inf

@@ -66,7 +66,11 @@ class Simulator:
         now = clock()
         epoch = time.time() - now
         self.service = Service(config, now, epoch)
-        self.log = CallLog(config.log_path, epoch)
+        self._log = CallLog(config.log_path, epoch)
+
+    def close(self) -> None:
+        """Close the log; calls after that are served without a line."""
+        self._log.close()
 
     @property
     def idle_s(self) -> float:
@@ -96,7 +100,7 @@ class Simulator:
                 reply = reply or self.service.finish(call, self.clock())
                 status = "dropped" if reply.cut else str(reply.status)
                 failure = self._drop_error() if reply.cut else None
-                self.log.write(call, status, self.clock())
+                self._log.write(call, status, self.clock())
                 await _send(reply, send)
         except Exception:
             status = "broken"
@@ -106,7 +110,7 @@ class Simulator:
             now = self.clock()
             self.service.abandon(call, now)
             if status in {"left", "hung", "broken"}:
-                self.log.write(call, status, now)
+                self._log.write(call, status, now)
             self.service.stats.end(call, status)
         if failure is not None:
             raise failure

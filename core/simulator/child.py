@@ -160,7 +160,7 @@ def start_child(
             if not isinstance(error, SimulatorError):
                 raise
             said.seek(0)
-            words = said.read()[-2_000:].decode("utf-8", "replace").strip()
+            words = said.read()[-2_000:].decode("utf-8", "replace").strip().rpartition("simulate: ")[2]
             raise SimulatorError(f"{error}: {words}" if words else str(error)) from error
         finally:
             process.stdout.close()

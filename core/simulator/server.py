@@ -61,20 +61,18 @@ def serve(config: SimulatorConfig, options: ServeOptions) -> int:
         SimulatorError: if the address is not a loopback one or cannot be had, or the configuration is wrong.
 
     """
-    listener = _listen(options.host, options.port)
     app = create_app(config)
-    if options.detach:
-        _leave_parent()
-    port = listener.getsockname()[1]
-    host = f"[{options.host}]" if ":" in options.host else options.host
-    ready = {
-        "base_url": f"http://{host}:{port}",
-        "pid": os.getpid(),
-        "keys": list(config.keys),
-        "organizations": dict(config.keys),
-    }
-    server = _Server(
-        uvicorn.Config(
+    simulator: Simulator = app.state.simulator
+    with contextlib.closing(simulator), contextlib.closing(_listen(options.host, options.port)) as listener:
+        if options.detach:
+            _leave_parent()
+        ready = {
+            "base_url": _base_url(options.host, listener),
+            "pid": os.getpid(),
+            "keys": list(config.keys),
+            "organizations": dict(config.keys),
+        }
+        settings = uvicorn.Config(
             app,
             access_log=False,
             log_config=None,
@@ -84,19 +82,15 @@ def serve(config: SimulatorConfig, options: ServeOptions) -> int:
             server_header=False,
             timeout_keep_alive=_KEEP_ALIVE_S,
             timeout_graceful_shutdown=_GRACE_S,
-        ),
-        on_ready=lambda: _announce(ready, options),
-    )
-    simulator: Simulator = app.state.simulator
-    try:
-        with _quiet_signals():
-            asyncio.run(_serve(server, listener, simulator, options))
-    finally:
-        simulator.log.close()
-        listener.close()
-        for path in (options.pid_file, options.ready_file):
-            if path is not None:
-                _unlink_own(path)
+        )
+        server = _Server(settings, on_ready=lambda: _announce(ready, options))
+        try:
+            with _quiet_signals():
+                asyncio.run(_serve(server, listener, simulator, options))
+        finally:
+            for path in (options.pid_file, options.ready_file):
+                if path is not None:
+                    _unlink_own(path)
     return 0
 
 
@@ -168,6 +162,11 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.close()
         raise SimulatorError(f"port {port} of {host} cannot be had ({error}); --port 0 takes a free one") from error
     return listener
+
+
+def _base_url(host: str, listener: socket.socket) -> str:
+    port = listener.getsockname()[1]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _leave_parent() -> None:

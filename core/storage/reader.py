@@ -22,6 +22,7 @@ from core.model import (
     EmailRecord,
     EmailRow,
     EmailState,
+    ExportRow,
     Forecast,
     Happening,
     LabelRecord,
@@ -343,8 +344,9 @@ class RunReader:
             copies=copies,
         )
 
-    def export_rows(self, *, page: int = 1000) -> Iterator[dict[str, Any]]:
-        """Every email in source order with its effective label: plain values, a page at a time."""
+    def export_rows(self, *, page: int = 1000) -> Iterator[ExportRow]:
+        """Every email in source order with the label in force; read a page at a time."""
+        task = self.task()
         after = 0
         while True:
             rows = self._db.execute(
@@ -357,23 +359,8 @@ class RunReader:
             ).fetchall()
             if not rows:
                 return
-            names = (
-                "id",
-                "source_id",
-                "label",
-                "label_source",
-                "reasks",
-                "state",
-                "failure",
-                "subject",
-                "task_version",
-                "annotator",
-                "note",
-                "labeled_at",
-                "model",
-            )
             for row in rows:
-                yield dict(zip(names, row, strict=True))
+                yield _export_row(row, task)
             after = rows[-1][0]
 
 
@@ -434,4 +421,23 @@ def _attempt(values: tuple[Any, ...]) -> Attempt:
         answer,
         error,
         *rest,
+    )
+
+
+def _export_row(row: tuple[Any, ...], task: Task) -> ExportRow:
+    _, source_id, label, source, reasks, state, failure, subject, version, annotator, note, at, model = row
+    return ExportRow(
+        source_id=source_id,
+        label=label or "",
+        label_name=task.name_of(label) if label else "",
+        source=source or "",
+        reasks=reasks,
+        state=EmailState(state),
+        failure=failure or "",
+        model=model or "",
+        task_version=version or "",
+        annotator=(annotator or "") if source == "human" else "",
+        note=note or "",
+        labeled_at=at,
+        subject=subject or "",
     )

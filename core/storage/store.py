@@ -65,7 +65,8 @@ class Answer:
 class Beat:
     """What the worker is doing now, for people.
 
-    ``in_flight_most`` is the most calls at once so far, ``waited_s`` the seconds, since the last beat, in which no key was allowed to ask.
+    ``in_flight_most`` is the most calls at once so far; ``waited_s`` the seconds since the last beat in which no key
+    was allowed to ask.
     """
 
     state: RunState
@@ -444,8 +445,8 @@ class Store:
         """Record a wish as obeyed, with what came of it."""
         with self._transaction() as db:
             db.execute(
-                "INSERT OR REPLACE INTO command"
-                "(id, kind, argument, requested_at, requested_by, acknowledged_at, result) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO command(id, kind, argument, requested_at, requested_by, acknowledged_at,"
+                " result) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (wish.id, wish.kind, wish.argument, wish.requested_at, wish.requested_by, now, result),
             )
             if wanted is not None:

@@ -34,6 +34,9 @@ from core.worker.reasons import refused, unusable, worn_out
 TRANSIENT_LIMIT = 5
 """Errors of server or line that one email may meet, while others get through, before it fails."""
 
+_REASK_CHARS = 120
+"""About so many characters a re-ask adds beside the bad answer and the reason."""
+
 
 class Asks(Protocol):
     """A client of one key."""
@@ -82,6 +85,12 @@ class Asker:
         self._clock = clock
         self._listener = listener
         self._transient: Counter[int] = Counter()
+        self._fixed_chars = sum(len(message.content) for message in messages(task, ""))
+
+    def prompt_chars(self, email: PendingEmail) -> int:
+        """Characters of all messages of the email's next call."""
+        repeated = sum(min(len(answer), 500) + len(reason) + _REASK_CHARS for answer, reason in email.bad_answers)
+        return self._fixed_chars + len(email.text) + repeated
 
     async def call(self, grant: Grant, email: PendingEmail) -> None:
         """Make the call that was granted, for an email taken from the line."""
@@ -96,7 +105,7 @@ class Asker:
             await self._on_error(grant, email, error, started_at)
         except BaseException:
             self._broker.cancelled(grant)
-            self._line.give_back(email, self._clock())
+            self._line.give_back(email)
             raise
         else:
             latency_s = self._clock() - started_at
@@ -128,7 +137,7 @@ class Asker:
             self._listener.failed(failure)
             return
         await self._committer.commit(Answer(attempt))
-        self._line.give_back(replace(email, bad_answers=bad_answers), self._clock())
+        self._line.give_back(replace(email, bad_answers=bad_answers))
 
     async def _on_error(self, grant: Grant, email: PendingEmail, error: CallError, started_at: float) -> None:
         latency_s = self._clock() - started_at
@@ -148,7 +157,7 @@ class Asker:
             failure = self._one_more_error(email, error)
         if failure is None:
             await self._committer.commit(Answer(attempt))
-            self._line.give_back(email, self._clock())
+            self._line.give_back(email)
             return
         settled = Settled(email.id, len(email.bad_answers), failure=failure)
         await self._settle(Answer(attempt, settled), email)

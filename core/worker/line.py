@@ -8,20 +8,12 @@ goes out and its twins stay behind until it is settled, which settles them too.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from core.model import PendingEmail
 
 Fetch = Callable[[int, int], list[PendingEmail]]
 """Emails in line behind a position: ``fetch(after, limit)``."""
-
-
-@dataclass(frozen=True, slots=True)
-class InLine:
-    """An email in the window and since when it has been at the front part of it."""
-
-    email: PendingEmail
-    since_at: float
 
 
 class Line:
@@ -31,8 +23,8 @@ class Line:
         self._fetch = fetch
         self._dedupe = dedupe
         self._window = window
-        self._waiting: dict[int, InLine] = {}
-        self._returned: dict[int, InLine] = {}
+        self._waiting: dict[int, PendingEmail] = {}
+        self._returned: dict[int, PendingEmail] = {}
         self._in_flight: dict[int, PendingEmail] = {}
         self._busy_texts: dict[str, int] = {}
         self._after = -1
@@ -48,20 +40,20 @@ class Line:
         """Whether nothing more waits: all that is left is in flight, or settled."""
         return self._exhausted and not self._waiting and not self._returned
 
-    def front(self, count: int, now: float) -> Iterator[InLine]:
+    def front(self, count: int) -> Iterator[PendingEmail]:
         """Up to ``count`` emails that may be asked about now, the longest in line first; re-asks before new ones."""
-        self._refill(now)
+        self._refill()
         given = 0
         for pool in (self._returned, self._waiting):
-            for entry in pool.values():
+            for email in pool.values():
                 if given == count:
                     return
-                if self._dedupe and entry.email.content_hash in self._busy_texts:
+                if self._dedupe and email.content_hash in self._busy_texts:
                     continue
                 given += 1
-                yield entry
+                yield email
 
-    def _refill(self, now: float) -> None:
+    def _refill(self) -> None:
         while not self._exhausted and len(self._waiting) < self._window // 2:
             page = self._fetch(self._after, self._window)
             if not page:
@@ -70,19 +62,19 @@ class Line:
             self._after = page[-1].position
             for email in page:
                 if email.id not in self._in_flight and email.id not in self._returned:
-                    self._waiting[email.id] = InLine(email, now)
+                    self._waiting[email.id] = email
 
     def take(self, email_id: int) -> PendingEmail:
         """A call goes out for this email."""
-        entry = self._returned.pop(email_id, None) or self._waiting.pop(email_id)
-        self._in_flight[email_id] = entry.email
-        self._busy_texts[entry.email.content_hash] = email_id
-        return entry.email
+        email = self._returned.pop(email_id, None) or self._waiting.pop(email_id)
+        self._in_flight[email_id] = email
+        self._busy_texts[email.content_hash] = email_id
+        return email
 
-    def give_back(self, email: PendingEmail, now: float) -> None:
+    def give_back(self, email: PendingEmail) -> None:
         """The call ended without settling the email: it comes before those that were never asked about."""
         self._land(email)
-        self._returned[email.id] = InLine(replace(email, attempts=email.attempts + 1), now)
+        self._returned[email.id] = replace(email, attempts=email.attempts + 1)
 
     def settle(self, email: PendingEmail) -> None:
         """The email is settled, and with de-duplication all of its twins are."""
@@ -90,7 +82,7 @@ class Line:
         self.forget(email.id)
         if self._dedupe:
             for pool in (self._waiting, self._returned):
-                for twin in [e.email.id for e in pool.values() if e.email.content_hash == email.content_hash]:
+                for twin in [each.id for each in pool.values() if each.content_hash == email.content_hash]:
                     del pool[twin]
 
     def forget(self, email_id: int) -> None:

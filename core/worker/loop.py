@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from core.model import Forecast, RunState, Task, Wait
+from core.model import Forecast, KeyState, RunState, Task, Wait
 from core.quota.broker import Broker, Candidate, Grant, Never, NoKeys
 from core.storage.control import WishInbox
 from core.storage.store import Beat, Store
@@ -225,10 +225,7 @@ class Worker:
         """Let every call go out that may; returns the seconds until another may."""
         while self._ending is None:
             now = self._clock()
-            front = [
-                Candidate(entry.email.id, len(entry.email.text), entry.since_at)
-                for entry in self.line.front(LOOK_AHEAD, now)
-            ]
+            front = [Candidate(email.id, asker.prompt_chars(email)) for email in self.line.front(LOOK_AHEAD)]
             if not front:
                 self._finish_if_done()
                 break
@@ -238,11 +235,21 @@ class Worker:
             elif isinstance(decision, Never):
                 self._fail_unsent(decision)
             elif isinstance(decision, NoKeys):
-                self.stop(Ending(RunState.STOPPED, decision.reason, no_key=True))
+                if not self._await_a_key(decision):
+                    self.stop(Ending(RunState.STOPPED, decision.reason, no_key=True))
+                break
             else:
                 self._wait = decision
                 return self._tempo.tick_s if decision.until_at is None else decision.until_at - now
         return self._tempo.tick_s
+
+    def _await_a_key(self, none: NoKeys) -> bool:
+        """Whether to stay for a key: an operator who disabled the last one in mid-run is about to bring another."""
+        disabled = any(key.state is KeyState.DISABLED for key in self.broker.statuses())
+        if self._most_in_flight and disabled:
+            self._wait = Wait(None, "", "", none.reason)
+            return True
+        return False
 
     def _finish_if_done(self) -> None:
         if self._calls or not self.line.exhausted:
@@ -258,7 +265,7 @@ class Worker:
     def _send(self, asker: Asker, grant: Grant) -> None:
         email = self.line.take(grant.email_id)
         if not email.bad_answers and self.store.copy_from_twin(email, now=self._clock()):
-            self.broker.cancelled(grant)
+            self.broker.cancelled(grant, sent=False)
             self.line.settle(email)
             return
         call = asyncio.create_task(asker.call(grant, email))

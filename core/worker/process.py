@@ -15,6 +15,7 @@ import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.errors import LabeltuiError, NoUsableKeyError, RunLostError
 from core.model import RunState, Task
@@ -26,6 +27,9 @@ from core.storage.lock import RunLock
 from core.storage.store import Store
 from core.worker.asking import Asks, Judges
 from core.worker.loop import Ending, Worker
+
+if TYPE_CHECKING:
+    from core.llm.client import ChatClient
 
 _log = logging.getLogger(__name__)
 
@@ -120,13 +124,13 @@ class ClientPool:
 
     def __init__(self, base_url: str | None) -> None:
         self._base_url = base_url
-        self._clients: dict[str, tuple[str, Asks]] = {}
+        self._clients: dict[str, tuple[str, ChatClient]] = {}
 
     def of(self, grant: Grant) -> Asks:
         """The client of the granted key; a new one where the key's secret changed."""
         from core.llm.client import ChatClient  # noqa: PLC0415 - brings the SDK, which takes its time
 
-        secret = grant.secret.reveal()
+        secret = grant.secret.value
         known = self._clients.get(grant.alias)
         if known is None or known[0] != secret:
             self._clients[grant.alias] = known = (secret, ChatClient(secret, base_url=self._base_url))

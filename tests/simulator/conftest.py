@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +17,10 @@ from core.simulator.config import SimulatorConfig
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+# looptime's plugin asks for the current loop before a plain test too; with none ever set, one would be made,
+# and its warning that nobody closed it would fail whichever test runs when it is collected.
+asyncio.set_event_loop(None)
 
 MODEL = "openai/gpt-oss-20b"
 RUBRIC = "Answer 1 for work and 0 for personal. " * 20

@@ -15,7 +15,7 @@ from tui.picture import Standing, data_age
 from tui.present import bar, clock, compact, countdown, number, percent, plural
 from tui.screens.modals import AddKey, Confirm, NewKey
 from tui.screens.sheet import Look, Sheet
-from tui.widgets.keyring import ORDER, Organization, organizations, state_words, used_share
+from tui.widgets.keyring import ORDER, Organization, organizations, state_words, tone_of, used_share
 from tui.widgets.rows import ListColumn, Row, Rows
 from tui.widgets.state_line import Headline
 
@@ -146,13 +146,12 @@ def _head(group: Organization) -> Row:
 
 def _window(window: WindowStatus) -> Row:
     share = used_share(window)
-    tone = "$failed" if share > 0.98 else "$waiting" if share > 0.8 else "$running"
     used = window.limit - window.available
     full = f"whole again in {countdown(window.full_in_s)}" if window.full_in_s > 0 else "whole"
     cells = (
         (f"  {window.dimension.value}", "$quiet"),
         (percent(used, window.limit), "$foreground"),
-        (bar(share, 24), tone),
+        (bar(share, 24), tone_of(share)),
         (compact(used), "$bright"),
         ("of", "$quiet"),
         (compact(window.limit), "$quiet"),

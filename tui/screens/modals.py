@@ -115,7 +115,7 @@ class GiveLabel(ModalScreen[tuple[str, str] | None]):
         Binding("enter", "keep", "keep", priority=True),
         Binding("tab", "note", "note", priority=True),
     ]
-    AUTO_FOCUS = None
+    AUTO_FOCUS = ""
 
     def __init__(self, task: Task, row: EmailRow) -> None:
         super().__init__()

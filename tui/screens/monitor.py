@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import replace
 
+from textual import events
 from textual.containers import Vertical
 from textual.widget import Widget
 
@@ -23,13 +24,21 @@ from tui.widgets.reasks import ReasksPane, reask_facts
 from tui.widgets.worker import WorkerPane, worker_facts
 
 
+FRAMED = (100, 30)
+"""Columns and rows from which on panes have frames."""
+
+
 class MonitorScreen(Sheet):
-    """Panes are focused by the digit in their border; the focused one can take the whole screen."""
+    """Panes are focused by the digit in their border; the focused one can take the whole screen.
+
+    The log of commands has two places, and the layout shows one of them.
+    """
 
     SCOPE = Scope.MONITOR
 
     def __init__(self) -> None:
         super().__init__()
+        self._commands_below = CommandsPane()
         self._panes: dict[str, Pane] = {
             "progress": ProgressPane(),
             "rate": RatePane(),
@@ -45,8 +54,13 @@ class MonitorScreen(Sheet):
         pane = self._panes
         left = Vertical(pane["progress"], pane["keys"], id="left")
         right = Vertical(pane["rate"], pane["labels"], pane["reasks"], pane["commands"], id="right")
-        side = Vertical(pane["lately"], pane["worker"], id="side")
+        foot = Vertical(pane["worker"], self._commands_below, id="foot")
+        side = Vertical(pane["lately"], foot, id="side")
         yield Vertical(Vertical(left, right, id="top"), side, id="panes")
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Frames cost two rows and two columns a pane, so they come where there is room for them."""
+        self.set_class(event.size.width >= FRAMED[0] and event.size.height >= FRAMED[1], "-framed")
 
     def show(self, look: Look) -> None:
         picture, pane = look.picture, self._panes
@@ -62,11 +76,15 @@ class MonitorScreen(Sheet):
         pane["reasks"].facts = reask_facts(snapshot.reasks, snapshot.outcomes)
         pane["lately"].facts = LatelyFacts(snapshot.lately)
         pane["commands"].facts = command_facts(snapshot.commands, look.requested, look.now)
+        self._commands_below.facts = pane["commands"].facts
         pane["worker"].facts = worker_facts(snapshot.worker, snapshot.resumption, look.now)
 
     def do_pane(self, key: str) -> None:
         """Focus the pane with that number; in a zoomed view the other pane takes its place."""
-        pane = self.query_one(f"#pane-{key}", Pane)
+        panes = self.query(f".pane-{key}").results(Pane)
+        pane = next((pane for pane in panes if pane.styles.display != "none"), None)
+        if pane is None:
+            return
         if self.maximized is not None:
             self.maximize(pane, container=False)
         self.set_focus(pane)

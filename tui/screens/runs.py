@@ -103,7 +103,7 @@ def _row(run: RunSummary, now: float) -> Row:
         (
             (run.name, "bold $bright"),
             (f"{glyph} {run.state.value}", f"${tone}"),
-            (bar(share, 12), "$accent"),
+            (bar(share, 12), "$share"),
             (percent(run.settled, run.total), "$foreground"),
             (number(run.settled), "$bright"),
             (number(run.total), "$quiet"),

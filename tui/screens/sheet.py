@@ -32,7 +32,7 @@ class Sheet(Screen[None]):
     """A screen of the console. It is fed only while it can be seen."""
 
     SCOPE: ClassVar[Scope]
-    AUTO_FOCUS = None
+    AUTO_FOCUS = ""
     ALLOW_IN_MAXIMIZED_VIEW = "StateLine, Hints"
 
     look: Look | None = None
@@ -97,7 +97,7 @@ class Sheet(Screen[None]):
         """Bring the footer up to date."""
         context = self.context()
         hints = tuple(
-            (action.id, action.key, action.label(context), action.blocked(context) is None)
+            (action.id, action.key, action.label(context), action.blocked(context) is None, action.hint)
             for action in in_scope(self.SCOPE)
             if action.hint
         )

@@ -19,12 +19,15 @@ class HintChosen(Message):
         self.action_id = action_id
 
 
-Hint = tuple[str, str, str, bool]
-"""Action, key, word, possible now."""
+Hint = tuple[str, str, str, bool, int]
+"""Action, key, word, possible now, rank."""
+
+NARROW = 100
+"""Below so many cells words lose what stands in parentheses."""
 
 
 class Hints(LinesWidget):
-    """One line; what does not fit falls off from the middle, the help at its end stays."""
+    """One line. Where room is short, hints of a low rank give way first, and of those the last."""
 
     hints: reactive[tuple[Hint, ...]] = reactive(())
 
@@ -37,28 +40,23 @@ class Hints(LinesWidget):
             self.redraw()
 
     def lines(self, width: int, height: int) -> list[Content]:
-        shown = list(self.hints)
-        palette = "^p palette "
-
-        def needed(hints: list[Hint]) -> int:
-            return 1 + sum(cell_len(key) + cell_len(word) + 3 for _, key, word, _ in hints)
-
-        room = width - (len(palette) if width >= 60 else 0)
-        while len(shown) > 3 and needed(shown) > room:
-            weakest = next((i for i in range(len(shown) - 4, -1, -1) if not shown[i][3]), len(shown) - 4)
-            del shown[weakest]
+        palette = "palette " if width >= NARROW else ""
+        room = width - 4 - len(palette)
+        shown = [(*hint[:2], hint[2] if width >= NARROW else hint[2].split(" (")[0], *hint[3:]) for hint in self.hints]
+        while shown and sum(cell_len(key) + cell_len(word) + 3 for _, key, word, *_ in shown) > room + 2:
+            ranks = [rank for *_, rank in shown]
+            del shown[len(ranks) - 1 - ranks[::-1].index(min(ranks))]
         parts: list[tuple[str, str]] = []
         self._places, at = [], 1
-        for action_id, key, word, can in shown:
+        for action_id, key, word, can, _ in shown:
             end = at + cell_len(key) + 1 + cell_len(word)
             self._places.append((at, end, action_id))
             parts.append((key, "bold $accent" if can else "$faint"))
             parts.append((f" {word}  ", "$foreground" if can else "$faint"))
             at = end + 2
-        gap = width - at - len(palette)
-        if width >= 60 and gap >= 0:
-            self._places.append((at + gap, width, "palette"))
-            parts += [(" " * gap, ""), ("^p", "bold $accent"), (" palette ", "$foreground")]
+        gap = max(0, width - at - 3 - len(palette))
+        self._places.append((at + gap, width, "palette"))
+        parts += [(" " * gap, ""), ("^p ", "bold $accent"), (palette, "$foreground")]
         return [line(" ", *parts)]
 
     def on_click(self, event: events.Click) -> None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from textual.content import Content
 
-from core.model import KeyState, KeyStatus, WindowStatus
-from tui.present import countdown, fit, foreign, meter, number, plural
+from core.model import Dimension, KeyState, KeyStatus, WindowStatus
+from tui.present import compact, countdown, fit, foreign, meter, plural
 from tui.widgets.pane import Pane, Part, line
 
 STATES = {
@@ -22,6 +22,10 @@ STATES = {
 """Glyph, word and tone of a key's state."""
 
 ORDER = list(STATES)
+DIMENSIONS = (Dimension.TPM, Dimension.TPD, Dimension.RPD, Dimension.RPM)
+NEARLY_SPENT = 0.8
+SPENT = 0.98
+"""Shares of a window from which on its meter changes its tone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +60,15 @@ def organizations(keys: Sequence[KeyStatus], windows: Sequence[WindowStatus]) ->
         Organization(
             name,
             tuple(key for key in keys if key.organization == name),
-            tuple(sorted((w for w in windows if w.organization == name), key=lambda w: -used_share(w))),
+            tuple(sorted((window for window in windows if window.organization == name), key=_place)),
         )
         for name in names
     ]
+
+
+def _place(window: WindowStatus) -> tuple[bool, int]:
+    """Windows keep their places, but a nearly spent one comes before the others."""
+    return used_share(window) <= NEARLY_SPENT, DIMENSIONS.index(window.dimension)
 
 
 def used_share(window: WindowStatus) -> float:
@@ -72,7 +81,7 @@ def state_words(key: KeyStatus, width: int) -> tuple[str, str]:
     glyph, word, tone = STATES[key.state]
     if key.state in (KeyState.COOLING, KeyState.BENCHED):
         until = countdown(key.cooldown_s) if key.cooldown_s else ""
-        text = f"{glyph} {word} {until}" + (f" · {key.limit}" if key.limit else "")
+        text = f"{glyph} {word} {until}" + (f" {key.limit}" if key.limit and width >= 20 else "")
     elif key.state in (KeyState.INVALID, KeyState.DISABLED) and key.reason and width > 20:
         text = f"{glyph} {word} · {key.reason}"
     else:
@@ -107,39 +116,43 @@ class KeysPane(Pane):
         return rows
 
 
+def tone_of(share: float) -> str:
+    """The tone of a window that is so far spent."""
+    return "$failed" if share > SPENT else "$waiting" if share > NEARLY_SPENT else "$running"
+
+
 def meters(windows: Sequence[WindowStatus], width: int) -> list[Part]:
     """As many of the windows as fit, the fullest first: name, bar, percent used."""
     size = 6
-    each = 4 + size + 5 + 1
+    each = 4 + size + 5
     parts: list[Part] = []
     for window in windows[: max(0, width // each)]:
         share = used_share(window)
         used, free = meter(share, size)
-        tone = "$failed" if share > 0.98 else "$waiting" if share > 0.8 else "$running"
-        parts += [(f"{window.dimension.value} ", "$quiet"), (used, tone), (free, "$faint")]
-        parts.append((fit(f"{share * 100:.0f}%", 5, right=True) + " ", "$foreground"))
+        parts += [(f"{window.dimension.value} ", "$quiet"), (used, tone_of(share)), (free, "$faint")]
+        parts.append((fit(f"{share * 100:.0f}%", 4, right=True) + " ", "$foreground"))
     return parts
 
 
 def header(group: Organization, width: int) -> Content:
     """An organization with its windows."""
-    name_width = min(14, max(6, width - 2 * 16))
+    name_width = min(14, max(6, width - 1 - 2 * 15))
     return line((foreign(group.name or "unknown", name_width), "bold"), " ", *meters(group.windows, width - name_width - 1))
 
 
 def _key(key: KeyStatus, width: int) -> Content:
-    alias = 7 if width < 44 else 10
-    counts = width - alias - 9 >= 29
-    room = width - alias - 9 - (16 if counts else 0)
+    alias = 8 if width < 60 else 12
+    counts = width >= 46
+    room = width - alias - 7 - (15 if counts else 0)
     text, tone = state_words(key, room)
     parts: list[Part] = [
-        (" " + foreign(key.alias, alias - 1) + " ", "$foreground"),
-        (f"…{foreign(key.last4, 4)}  ", "$quiet"),
+        (" " + foreign(key.alias, alias - 1), "$foreground"),
+        (f" …{foreign(key.last4, 4)} ", "$quiet"),
         (text, tone),
     ]
     if counts:
-        parts.append((fit(f"{number(key.requests - key.errors_429)} ok", 9, right=True), "$quiet"))
-        parts.append((fit(f"{number(key.errors_429)}×429", 7, right=True), "$waiting" if key.errors_429 else "$quiet"))
+        parts.append((fit(f"{compact(key.requests - key.errors_429)} ok", 8, right=True), "$quiet"))
+        parts.append((fit(f"{compact(key.errors_429)}×429", 7, right=True), "$waiting" if key.errors_429 else "$quiet"))
     return line(*parts)
 
 

@@ -63,14 +63,14 @@ def _sums(facts: LabelFacts) -> tuple[int, int]:
 
 
 def _row(label: LabelCount, whole: int, lately: int, width: int) -> Content:
-    name_width = 10 if width < 44 else 14
+    name_width = 11 if width < 44 else 14
     arrow = trend(label.lately, lately, label.count, whole)
     shares = fit(share(label.count, whole), 10, right=True)
     late = fit(share(label.lately, lately), 10, right=True)
     room = max(0, width - name_width - 10 - 12 - 1)
     return line(
         (foreign(f"{label.value} {label.name}", name_width - 1) + " ", "$foreground"),
-        (bar(label.count / whole, room), "$accent"),
+        (bar(label.count / whole, room), "$share"),
         (shares, "$bright"),
         (f" {arrow}", "$waiting" if arrow in "▲▼" else "$quiet"),
         (late, "$quiet"),

@@ -67,7 +67,7 @@ class Pane(LinesWidget, can_focus=True):
     facts: reactive[Any] = reactive(None)
 
     def __init__(self) -> None:
-        super().__init__(id=f"pane-{self.NUMBER}")
+        super().__init__(classes=f"pane-{self.NUMBER}")
         self._title: Content | None = None
         self._retitle()
 

@@ -61,7 +61,7 @@ class ProgressPane(Pane):
             (("asked", facts.asked, "$bright"), ("copies", facts.copies, "$bright")),
             (
                 ("✕ failed", facts.failed, "$failed" if facts.failed else "$quiet"),
-                ("◆ by person", facts.human, "$person" if facts.human else "$quiet"),
+                ("◆ person", facts.human, "$person" if facts.human else "$quiet"),
             ),
             (("cursor", facts.cursor, "$quiet"), ("skipped", facts.skipped, "$quiet")),
         ]

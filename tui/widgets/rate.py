@@ -7,8 +7,12 @@ from dataclasses import dataclass, replace
 from textual.content import Content
 
 from core.model import PacePoint
-from tui.present import Column, Rate, age, columns, countdown, fit, graph, number, rate
+from tui.present import WAITED, Column, Rate, age, columns, countdown, fit, graph, number, rate
 from tui.widgets.pane import Pane, line
+
+
+LEGEND = 35
+"""Cells that now, mean and peak take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +32,21 @@ class RatePane(Pane):
     NUMBER = 2
 
     def heading(self) -> str:
-        return "labels/min"
+        facts: RateFacts = self.facts
+        width = max(1, self.size.width)
+        _, span_s = columns(facts.pace, facts.now, width)
+        return f"labels/min over {age(span_s * width)}" if span_s else "labels/min"
 
     def body(self, width: int, height: int) -> list[Content]:
         facts: RateFacts = self.facts
         if not facts.pace:
             return [line(("labels per minute will be drawn here", "$quiet"))]
         figures = rate(facts.pace, facts.now)
-        cols, span_s = columns(facts.pace, facts.now, width)
+        cols, _ = columns(facts.pace, facts.now, width)
         rows = [_colored(row, cols, bottom) for row, bottom in _with_floor(graph(cols, max(1, height - 1)))]
         if not facts.alive:
             figures = replace(figures, now=0.0)
-        return [*rows, _legend(figures, span_s * width, width)]
+        return [*rows, _legend(figures, width)]
 
 
 def _with_floor(rows: list[str]) -> list[tuple[str, bool]]:
@@ -48,11 +55,11 @@ def _with_floor(rows: list[str]) -> list[tuple[str, bool]]:
 
 def _colored(row: str, cols: tuple[Column, ...], bottom: bool) -> Content:  # noqa: FBT001
     if not bottom or not any(column.waited for column in cols):
-        return line((row, "$running"))
-    return line(*((cell, "$waiting" if column.waited else "$running") for cell, column in zip(row, cols, strict=True)))
+        return line((row, "$graph"))
+    return line(*((cell, "$waiting" if column.waited else "$graph") for cell, column in zip(row, cols, strict=True)))
 
 
-def _legend(figures: Rate, covers_s: float, width: int) -> Content:
+def _legend(figures: Rate, width: int) -> Content:
     parts: list[tuple[str, str]] = []
     for name, value, tone in (
         ("now", figures.now, "bold $bright"),
@@ -60,8 +67,10 @@ def _legend(figures: Rate, covers_s: float, width: int) -> Content:
         ("peak", figures.peak, "$bright"),
     ):
         parts += [(f"{name} ", "$quiet"), (fit(number(value), 5, right=True), tone), ("  ", "")]
-    if figures.waited_s >= 1 and width >= 44:
-        parts.append((f"· waited {countdown(figures.waited_s)}", "$waiting"))
-    elif width >= 44:
-        parts.append((f"last {age(covers_s)}", "$quiet"))
+    room = width - LEGEND
+    waited = f"{WAITED} waited {countdown(figures.waited_s)}"
+    for text in (waited, waited.replace("waited ", "")) if figures.waited_s >= 1 else ():
+        if len(text) <= room:
+            parts.append((text, "$waiting"))
+            break
     return line(*parts)

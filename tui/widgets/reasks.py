@@ -69,11 +69,9 @@ class ReasksPane(Pane):
         ]
         tally = _tally("wrong", wrong, "every answer was a label so far")
         if height <= 2:
-            again = line(
-                ("again ", "$quiet"), (number(counts[1]), "$bright"), ("  twice ", "$quiet"),
-                (number(counts[2]), "$bright"), "  ", *_pairs(wrong),
-            )  # fmt: skip
-            return [rows[0], again]
+            short = zip(("first", "again", "twice"), counts, strict=True)
+            parts = [part for name, count in short for part in ((f"{name} ", "$quiet"), (f"{number(count)}  ", "$bright"))]
+            return [line(*parts), tally]
         if height == 3:
             return [*rows[:2], tally]
         return [*rows, tally, _tally("calls lost", failed, "no call was lost")]
@@ -90,7 +88,7 @@ def _row(name: str, count: int, whole: int, width: int) -> Content:
         (fit(name, 14), "$quiet"),
         (fit(number(count), 8, right=True), "$bright"),
         "  ",
-        (bar(count / whole, room), "$accent"),
+        (bar(count / whole, room), "$share"),
     )
 
 
@@ -104,4 +102,4 @@ def _pairs(items: list[tuple[str, int]]) -> list[tuple[str, str]]:
 def _tally(title: str, items: list[tuple[str, int]], nothing: str) -> Content:
     if not items:
         return line((nothing, "$quiet"))
-    return line((fit(title, 14), "$quiet"), *_pairs(items))
+    return line((fit(title, 12), "$quiet"), *_pairs(items))

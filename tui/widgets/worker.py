@@ -56,11 +56,11 @@ def resumed(proof: Resumption, *, short: bool) -> str:
         )
     return join(
         (
-            f"resumed {clock(proof.at)} at cursor {number(proof.cursor)}",
+            f"resumed at cursor {number(proof.cursor)}",
             f"{number(proof.kept)} kept",
             f"{plural(proof.continued, 'conversation')} continued",
             f"at most {plural(proof.asked_again, 'call')} asked again",
-            f"last worker: {ended}" if ended else "",
+            ended,
         )
     )
 

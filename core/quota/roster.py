@@ -1,0 +1,181 @@
+"""The keys at a worker's table, grouped by organization, kept in step with what people and replies say of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from core.errors import KeysError, QuotaFileError
+from core.model import KeyStatus
+from core.quota.keys import KeyBook, KeyRecord, Secret, assumed_organization
+from core.quota.ledger import Ledger
+from core.quota.scheduler import House, Seat
+from core.quota.shelf import status_of
+from core.quota.sync import Counters
+from core.quota.width import Width
+
+
+class Roster:
+    """Seats and houses of one worker and model."""
+
+    def __init__(self, book: KeyBook, ledger: Ledger, model: str, cap: int, notices: list[str]) -> None:
+        """Begin empty; :meth:`refresh` fills it."""
+        self.houses: dict[str, House] = {}
+        self.open_houses: list[House] = []
+        self.seats: dict[str, Seat] = {}
+        self._records: dict[str, KeyRecord] = {}
+        self._book = book
+        self._ledger = ledger
+        self._model = model
+        self._cap = cap
+        self._notices = notices
+        self._complaint = ""
+        self._filled = False
+
+    @property
+    def any_usable(self) -> bool:
+        """Whether there is a key that may be used, now or after a wait."""
+        return bool(self.open_houses)
+
+    def in_flight(self) -> dict[str, int]:
+        """Calls in flight by key fingerprint, 0 included: it also says which keys this worker has."""
+        return {fingerprint: seat.in_flight for fingerprint, seat in self.seats.items()}
+
+    def refresh(self, now: float) -> None:
+        """Take over keys added, removed, enabled, disabled or regrouped by anyone."""
+        try:
+            self._book.reload()
+            self._records = self._book.records()
+            self._complaint = ""
+        except (KeysError, QuotaFileError) as error:
+            if str(error) != self._complaint:
+                self._complaint = str(error)
+                self._notices.append(f"{error}. The keys known before stay in use")
+            return
+        secrets = {secret.fingerprint: secret for secret in self._book.secrets()}
+        for fingerprint in self.seats.keys() - secrets.keys():
+            seat = self.seats.pop(fingerprint)
+            seat.usable = False
+            self._notices.append(f"{seat.alias} was removed")
+        for fingerprint, secret in secrets.items():
+            self._seat(secret, self._records.get(fingerprint), now)
+        self._filled = True
+        self._regroup()
+
+    def learn_organization(self, seat: Seat, organization: str, now: float) -> None:
+        """A reply named the organization of a key."""
+        if seat.organization == organization:
+            return
+        try:
+            self._book.learn_organization(seat.alias, organization)
+            self._records = self._book.records()
+        except (KeysError, QuotaFileError) as error:
+            self._notices.append(f"{seat.alias} belongs to {organization}; not written down: {error}")
+        self._move(seat, organization, now)
+        self._regroup()
+        together = [each.alias for each in self.houses[organization].seats if each is not seat]
+        with_whom = f", with {', '.join(together)}: they share one quota" if together else ""
+        self._notices.append(f"{seat.alias} belongs to {organization}{with_whom}")
+
+    def take_out(self, seat: Seat, reason: str, now: float) -> None:
+        """A key is refused: it is out until a person acts."""
+        if not seat.usable:
+            return
+        seat.usable = False
+        try:
+            self._book.mark_invalid(seat.alias, reason, now)
+            self._records = self._book.records()
+        except (KeysError, QuotaFileError) as error:
+            self._notices.append(f"{seat.alias} is out, which could not be written down: {error}")
+        self._notices.append(f"{seat.alias} is out: {reason}")
+        self._regroup()
+
+    def why_none(self) -> str:
+        """Why no key may be used, with what to do."""
+        if not self.seats:
+            return self._complaint or "there is no key: add one with labeltui keys add, or set GROQ_API_KEY"
+        words = []
+        for fingerprint, seat in self.seats.items():
+            record = self._records.get(fingerprint)
+            why = "disabled"
+            if record is not None and record.enabled:
+                why = record.invalid_reason or "out"
+            words.append(f"{seat.alias} …{seat.secret.last4}: {why}")
+        return f"no key can be used ({'; '.join(words)}): enable one, or add another"
+
+    def statuses(self, typical: float, pending: Mapping[str, Counters], now: float) -> tuple[KeyStatus, ...]:
+        """The keys for people; ``pending`` are counts that are not in the records yet."""
+        found = []
+        for fingerprint, seat in self.seats.items():
+            record = self._records.get(fingerprint)
+            house = self.houses.get(seat.organization)
+            if record is None or house is None:
+                continue
+            more = pending.get(fingerprint, Counters())
+            record = replace(
+                record,
+                requests=record.requests + more.requests,
+                errors_429=record.errors_429 + more.errors_429,
+                tokens=record.tokens + more.tokens,
+            )
+            opening = house.account.opening(typical, 0.0, typical, 0.0, now)
+            at, limit, reason = opening.at, opening.limit, opening.reason
+            for health in (house.health, seat.health):
+                if health.out and health.probe_at > at:
+                    at, limit, reason = health.probe_at, "", f"probed after errors: {health.reason}"
+            found.append(status_of(record, seat.in_flight, max(0.0, at - now), limit, reason))
+        return tuple(found)
+
+    # --- inside --------------------------------------------------------------------------------------------------
+
+    def _seat(self, secret: Secret, record: KeyRecord | None, now: float) -> None:
+        organization = secret.organization or assumed_organization(secret.alias)
+        usable = record is None or (record.enabled and record.invalid_reason is None)
+        seat = self.seats.get(secret.fingerprint)
+        if seat is None:
+            seat = Seat(secret, organization, usable)
+            self.seats[secret.fingerprint] = seat
+            if self._filled:
+                self._notices.append(f"{secret.alias} was added")
+            self._house(organization).seats.append(seat)
+            return
+        seat.secret = secret
+        if seat.usable != usable:
+            if usable:
+                word = "was enabled"
+            elif record is not None and record.enabled:
+                word = f"is out: {record.invalid_reason}"
+            else:
+                word = "was disabled"
+            self._notices.append(f"{secret.alias} {word}")
+            seat.usable = usable
+        if seat.organization != organization:
+            self._move(seat, organization, now)
+
+    def _move(self, seat: Seat, organization: str, now: float) -> None:
+        old = seat.organization
+        was_alone = old == assumed_organization(seat.alias) or old.startswith("(")
+        seat.organization = organization
+        if was_alone:
+            self._ledger.rename(old, organization, now)
+            source = self.houses.pop(old, None)
+            target = self.houses.get(organization)
+            if source is not None and target is None:
+                source.name, source.account = organization, self._ledger.account(organization, self._model)
+                self.houses[organization] = source
+        self._house(organization)
+
+    def _house(self, organization: str) -> House:
+        house = self.houses.get(organization)
+        if house is None:
+            account = self._ledger.account(organization, self._model)
+            house = self.houses[organization] = House(organization, account, Width(self._cap))
+        return house
+
+    def _regroup(self) -> None:
+        for house in self.houses.values():
+            house.seats.clear()
+        for seat in self.seats.values():
+            self._house(seat.organization).seats.append(seat)
+        self.houses = {name: house for name, house in self.houses.items() if house.seats}
+        self.open_houses = [house for house in self.houses.values() if house.usable]

@@ -1,0 +1,144 @@
+"""Emails in other forms than CSV: JSON Lines, folders of files, Maildir and mbox."""
+
+from __future__ import annotations
+
+import mailbox
+from pathlib import Path
+
+import pytest
+
+from core.errors import SourceError
+from core.formats import octets
+from core.formats.sources import open_source
+
+DATA = Path(__file__).parents[2] / ".." / "shared" / "data"
+needs_data = pytest.mark.skipif(not DATA.exists(), reason="the shared mailboxes are not beside the project")
+
+
+def test_json_lines_give_emails_by_key(tmp_path: Path) -> None:
+    """Keys are chosen as columns are; numbers may be ids."""
+    path = tmp_path / "emails.jsonl"
+    path.write_text('{"id": 7, "text": "a\\nb"}\n\n{"text": "c", "id": null}\n', encoding="utf-8")
+    assert [(e.source_id, e.raw, e.place) for e in open_source(path)] == [
+        ("7", "a\nb", "row 1, line 1"),
+        ("row-2", "c", "row 2, line 3"),
+    ]
+
+
+def test_json_lines_that_make_no_sense_are_left_out_and_counted(tmp_path: Path) -> None:
+    """A broken line costs one email, not the run."""
+    path = tmp_path / "emails.jsonl"
+    lines = ['{"id": "a", "text": "x"}', "{broken", '["list"]', '{"id": "b", "text": 5}', '{"id": [1], "text": "y"}']
+    path.write_text("\n".join(lines))
+    emails = open_source(path)
+    assert [e.source_id for e in emails] == ["a"]
+    assert sorted(emails.skipped.by_reason.values()) == [1, 1, 2]
+
+
+def test_half_surrogates_in_json_become_replacement_characters(tmp_path: Path) -> None:
+    """What is kept must be writable as UTF-8."""
+    path = tmp_path / "emails.jsonl"
+    path.write_text('{"id": "a\\ud800", "text": "b\\udfff"}\n')
+    (email,) = open_source(path)
+    assert (email.source_id, email.raw) == ("a\ufffd", "b\ufffd")
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [(b"[1]\n", "not a JSON object"), (b"\n \n", "blank lines only"), (b'{"text": "\xe9"}\n', "in row 1, line 1")],
+)
+def test_json_lines_without_a_sound_first_line_are_refused(tmp_path: Path, data: bytes, words: str) -> None:
+    """There would be no telling the columns."""
+    path = tmp_path / "emails.ndjson"
+    path.write_bytes(data)
+    with pytest.raises(SourceError, match=words):
+        open_source(path)
+
+
+def test_a_folder_gives_its_mail_files_in_order_of_name(tmp_path: Path) -> None:
+    """Subfolders too; ids are paths below the folder; hidden and other files are no emails."""
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "1.eml").write_text("Subject: one\n\nx")
+    (tmp_path / "a.txt").write_text("two")
+    (tmp_path / ".c.txt").write_text("hidden")
+    (tmp_path / "d.pdf").write_text("no email")
+    assert [(e.source_id, e.raw) for e in open_source(tmp_path)] == [("a.txt", "two"), ("b/1.eml", "Subject: one\n\nx")]
+
+
+def test_one_mail_file_is_a_source_of_one(tmp_path: Path) -> None:
+    """An .eml file alone needs no folder."""
+    path = tmp_path / "only.eml"
+    path.write_text("Subject: one\n\nx")
+    assert [e.source_id for e in open_source(path)] == ["only.eml"]
+
+
+def test_columns_cannot_be_chosen_where_there_are_none(tmp_path: Path) -> None:
+    """The option is refused rather than ignored."""
+    (tmp_path / "a.txt").write_text("x")
+    with pytest.raises(SourceError, match="has no columns"):
+        open_source(tmp_path, text_column="body")
+
+
+def test_bytes_that_are_not_utf8_are_read_in_the_charset_that_the_message_names(tmp_path: Path) -> None:
+    """And in Windows-1252 where it names none; nothing is replaced."""
+    (tmp_path / "1.eml").write_bytes(b"Content-Type: text/plain; charset=koi8-r\n\n\xd0\xd2\xc9")
+    (tmp_path / "2.eml").write_bytes(b"Subject: x\n\n\x93caf\xe9\x94")
+    (tmp_path / "3.eml").write_bytes(b"Content-Type: text/plain; charset=utf-16\n\n\xe9")
+    first, second, third = open_source(tmp_path)
+    assert first.raw.endswith("при")
+    assert second.raw.endswith("“café”")
+    assert third.raw.endswith("é")
+
+
+def test_a_file_too_large_for_an_email_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bound keeps memory safe; the other emails are taken."""
+    monkeypatch.setattr(octets, "MESSAGE_LIMIT_BYTES", 10)
+    (tmp_path / "large.eml").write_bytes(b"x" * 11)
+    (tmp_path / "small.eml").write_bytes(b"x" * 10)
+    emails = open_source(tmp_path)
+    assert [e.source_id for e in emails] == ["small.eml"]
+    assert emails.skipped.sample[0].place == "file large.eml"
+
+
+def test_a_maildir_gives_cur_and_new_without_flags(tmp_path: Path) -> None:
+    """The id is the name before the flags, which change when a mail is read."""
+    for folder, name in (("cur", "17.host:2,S"), ("new", "18.host")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / name).write_text("Subject: x\n\ny")
+    assert [e.source_id for e in open_source(tmp_path)] == ["17.host", "18.host"]
+
+
+def test_an_mbox_is_split_at_its_from_lines_and_unstuffed(tmp_path: Path) -> None:
+    """A From line counts only after a blank line; a stuffed one loses its sign."""
+    path = tmp_path / "mail"
+    path.write_bytes(
+        b"From a@b Mon Jan  1\nSubject: one\n\nhello\nFrom here on it is text\n>From now on\n\n"
+        b"From c@d Mon Jan  1\nSubject: two\n\nbye\n"
+    )
+    first, second = open_source(path)
+    assert first.raw == "Subject: one\n\nhello\nFrom here on it is text\nFrom now on\n"
+    assert (second.source_id, second.place) == ("message-2", "message 2, line 8")
+
+
+@needs_data
+def test_real_mailboxes_are_read_whole() -> None:
+    """400 messages each, as the standard library counts them too."""
+    assert sum(1 for _ in open_source(DATA / "maildir")) == 400
+    box = DATA / "mbox" / "enron_400.mbox"
+    ours = list(open_source(box))
+    assert len(ours) == 400
+    theirs = mailbox.mbox(str(box), create=False)
+    try:
+        subjects = [message["Subject"] for message in theirs]
+    finally:
+        theirs.close()
+    assert all(subject.split("\n")[0] in email.raw for subject, email in zip(subjects, ours, strict=True))
+
+
+@needs_data
+def test_a_folder_of_nasty_messages_is_read_whole() -> None:
+    """Nothing in them stops the reading."""
+    emails = open_source(DATA / "nasty")
+    files = [path for path in (DATA / "nasty").rglob("*") if path.is_file()]
+    assert sum(1 for _ in emails) == len(files)
+    assert emails.skipped.total == 0

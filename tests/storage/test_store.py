@@ -1,0 +1,296 @@
+"""The writer of a run file: what is committed, what is refused, and that totals never drift from the rows."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from core.errors import RunBusyError, RunFileError, RunLostError, UsageError
+from core.model import AskKind, Attempt, Outcome, Settled
+from core.storage.lock import RunLock, is_locked
+from core.storage.reader import RunReader
+from core.storage.store import Answer, Store
+from tests.conftest import NOW, MakeRun
+
+Open = Callable[[Path], Store]
+
+
+def attempt(email_id: int, n: int = 1, outcome: Outcome = Outcome.ANSWERED, answer: str = "1") -> Attempt:
+    return Attempt(
+        email_id,
+        n,
+        AskKind.ASK if n == 1 else AskKind.REASK,
+        "main",
+        "org_1",
+        "m",
+        "v1",
+        NOW,
+        0.5,
+        outcome,
+        answer,
+        None,
+        100,
+        2,
+        "req_1",
+    )
+
+
+def labeled(email_id: int, value: str = "1", reasks: int = 0) -> Answer:
+    return Answer(attempt(email_id, 1 + reasks, answer=value), Settled(email_id, reasks, label=value))
+
+
+def failed(email_id: int, why: str = "no valid label") -> Answer:
+    return Answer(attempt(email_id, outcome=Outcome.INVALID, answer="x"), Settled(email_id, 2, failure=why))
+
+
+def recount(path: Path) -> dict[str, int]:
+    """The totals as the rows give them."""
+    with closing(sqlite3.connect(path)) as db:
+        emails = db.execute("SELECT state, label, label_source, reasks FROM email").fetchall()
+        attempts = db.execute("SELECT outcome, prompt_tokens, completion_tokens FROM attempt").fetchall()
+    totals: Counter[str] = Counter()
+    for state, label, source, reasks in emails:
+        totals[f"state:{state}"] += 1
+        if state == "labeled":
+            totals[f"label:{label}"] += 1
+            totals[f"source:{source}"] += 1
+        if state in ("labeled", "failed"):
+            totals[f"reasks:{reasks}"] += 1
+    for outcome, prompt, completion in attempts:
+        totals["attempts"] += 1
+        totals[f"outcome:{outcome}"] += 1
+        totals["prompt_tokens"] += prompt
+        totals["completion_tokens"] += completion
+    return {name: value for name, value in totals.items() if value}
+
+
+def kept_totals(path: Path) -> dict[str, int]:
+    with closing(sqlite3.connect(path)) as db:
+        return dict(db.execute("SELECT name, value FROM total WHERE value <> 0").fetchall())
+
+
+def test_an_answer_is_committed_whole(make_run: MakeRun, opened: Open) -> None:
+    """Attempt, label, totals and cursor appear together for another connection."""
+    path = make_run(["a", "b"])
+    opened(path).commit([labeled(1)], now=NOW)
+    with RunReader(path) as reader:
+        snapshot = reader.snapshot(NOW)
+        record = reader.record(1)
+    assert (snapshot.labeled, snapshot.pending, snapshot.cursor, snapshot.attempts) == (1, 1, 1, 1)
+    assert snapshot.labels == {"1": 1, "0": 0}
+    assert snapshot.tokens == 102
+    assert [label.value for label in record.labels] == ["1"]
+    assert [one.raw_answer for one in record.attempts] == ["1"]
+
+
+def test_a_batch_that_fails_leaves_nothing(make_run: MakeRun, opened: Open) -> None:
+    """One answer that the file refuses takes the whole transaction back."""
+    path = make_run(["a", "b"])
+    store = opened(path)
+    before = kept_totals(path)
+    unbindable = replace(attempt(2), organization=object())  # type: ignore[arg-type]
+    with pytest.raises(sqlite3.Error):
+        store.commit([labeled(1), Answer(unbindable)], now=NOW)
+    assert kept_totals(path) == before
+
+
+def test_the_cursor_stands_at_the_first_email_that_is_not_settled(make_run: MakeRun, opened: Open) -> None:
+    """Answers that come out of order do not move the cursor over a gap."""
+    path = make_run(["a", "b", "c"])
+    store = opened(path)
+    cursors = []
+    for email_id in (2, 3, 1):
+        store.commit([labeled(email_id)], now=NOW)
+        with RunReader(path) as reader:
+            cursors.append(reader.snapshot(NOW).cursor)
+    assert cursors == [0, 0, 3]
+
+
+def test_the_same_text_is_asked_once_and_each_email_has_its_row(make_run: MakeRun, opened: Open) -> None:
+    """A label settles every email in line with the same text, as a copy."""
+    path = make_run(["a", "b", "a", "a"])
+    assert opened(path).commit([labeled(1, "0")], now=NOW) == 3
+    with RunReader(path) as reader:
+        rows = reader.emails()
+        assert [(row.label, row.label_source) for row in rows] == [
+            ("0", "model"),
+            (None, None),
+            ("0", "copy"),
+            ("0", "copy"),
+        ]
+        assert reader.snapshot(NOW).sources == {"model": 1, "copy": 2}
+
+
+def test_without_dedupe_copies_stay_in_line(make_run: MakeRun, opened: Open) -> None:
+    """``dedupe`` off asks about each email."""
+    path = make_run(["a", "a"], dedupe=False)
+    assert opened(path).commit([labeled(1)], now=NOW) == 1
+
+
+def test_a_failure_fails_its_copies_too(make_run: MakeRun, opened: Open) -> None:
+    """The same question would meet the same end, so it is not asked again for each copy."""
+    path = make_run(["a", "a", "b"])
+    assert opened(path).commit([failed(1)], now=NOW) == 2
+    with RunReader(path) as reader:
+        assert reader.failures() == [("no valid label", 2)]
+
+
+def test_no_email_gets_two_model_labels_of_one_task(make_run: MakeRun, opened: Open) -> None:
+    """A second answer for a settled email is kept as an attempt and changes nothing."""
+    path = make_run(["a"])
+    store = opened(path)
+    store.commit([labeled(1, "1")], now=NOW)
+    store.commit([labeled(1, "0")], now=NOW)
+    with RunReader(path) as reader:
+        record = reader.record(1)
+    assert record.row.label == "1"
+    assert [label.value for label in record.labels] == ["1"]
+    assert len(record.attempts) == 2
+
+
+def test_an_interrupted_conversation_goes_on_where_it_was(make_run: MakeRun, opened: Open) -> None:
+    """Unusable answers that were committed come back with the email, in order, with their reasons."""
+    path = make_run(["a"])
+    store = opened(path)
+    bad = Attempt(1, 1, AskKind.ASK, "main", "o", "m", "v1", NOW, 0.1, Outcome.INVALID, "Work", "not 0 or 1")
+    store.commit([Answer(bad), Answer(attempt(1, 2, Outcome.RATE_LIMITED, ""))], now=NOW)
+    [email] = store.pending(after=-1, limit=10)
+    assert email.bad_answers == (("Work", "not 0 or 1"),)
+    assert email.attempts == 2
+
+
+def test_requeued_emails_begin_a_new_conversation(make_run: MakeRun, opened: Open) -> None:
+    """Their history stays in the file, but the next question starts afresh."""
+    path = make_run(["a", "b"])
+    store = opened(path)
+    store.commit([failed(1), failed(2)], now=NOW)
+    assert store.requeue(now=NOW, email_id=1) == 1
+    [email] = store.pending(after=-1, limit=10)
+    assert (email.id, email.bad_answers, email.attempts) == (1, (), 1)
+    with RunReader(path) as reader:
+        assert reader.snapshot(NOW).cursor == 0
+
+
+def test_a_persons_label_wins_whatever_the_model_says_later(make_run: MakeRun, opened: Open) -> None:
+    """The newest human label is the email's label; the model's is kept in its history."""
+    path = make_run(["a"])
+    store = opened(path)
+    store.label_by_person(1, "0", annotator="ada", note="a picnic", now=NOW)
+    store.commit([labeled(1, "1")], now=NOW)
+    with RunReader(path) as reader:
+        record = reader.record(1)
+    assert (record.row.label, record.row.label_source) == ("0", "human")
+    assert [(label.value, label.source) for label in record.labels] == [("0", "human"), ("1", "model")]
+
+
+def test_labeling_an_unknown_email_is_refused(make_run: MakeRun, opened: Open) -> None:
+    """A wrong number is an error that names it, and nothing is written."""
+    path = make_run(["a"])
+    with pytest.raises(UsageError, match="number 9"):
+        opened(path).label_by_person(9, "0", annotator="ada", note="", now=NOW)
+
+
+def test_a_worker_of_an_older_epoch_writes_nothing(make_run: MakeRun, opened: Open) -> None:
+    """Whoever lost the run learns it at the next write, before anything is changed."""
+    path = make_run(["a"])
+    store = opened(path)
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("UPDATE run SET epoch = epoch + 1")
+        other.commit()
+    with pytest.raises(RunLostError, match="took over"):
+        store.commit([labeled(1)], now=NOW)
+    with RunReader(path) as reader:
+        assert reader.snapshot(NOW).attempts == 0
+
+
+def test_only_one_process_holds_the_run(make_run: MakeRun) -> None:
+    """A second lock is refused with the run's name; letting go lets the next one in."""
+    path = make_run(["a"])
+    first = RunLock(path)
+    first.acquire()
+    assert is_locked(path)
+    with pytest.raises(RunBusyError, match="small"):
+        RunLock(path, wait_s=0.05).acquire()
+    first.release()
+    assert not is_locked(path)
+
+
+def test_a_file_from_a_newer_version_is_refused(make_run: MakeRun) -> None:
+    """It says that an upgrade is needed, and does not touch the file."""
+    path = make_run(["a"])
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA user_version = 99")
+    for open_it in (lambda: RunReader(path), lambda: _open(path)):
+        with pytest.raises(RunFileError, match="newer labeltui"):
+            open_it()
+
+
+def test_another_database_is_refused(tmp_path: Path) -> None:
+    """A SQLite file that is no run is named as such."""
+    path = tmp_path / "other.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE t(x)")
+    with pytest.raises(RunFileError, match="not a run file"):
+        RunReader(path)
+    path.write_text("hello, I am text and no database at all, whatever my name says" * 20)
+    with pytest.raises(RunFileError, match=r"not a run file|cannot be read"):
+        RunReader(path)
+
+
+def _open(path: Path) -> None:
+    with RunLock(path) as lock:
+        Store.open(path, lock)
+
+
+def test_the_shuffled_order_is_a_permutation_that_its_seed_repeats(make_run: MakeRun) -> None:
+    """Positions are 0 to n-1, differ from the source order, and come out the same again."""
+    texts = [str(n) for n in range(50)]
+    orders = []
+    for name in ("one", "two"):
+        with RunReader(make_run(texts, name=name, order="shuffled")) as reader:
+            orders.append([row.id for row in reader.emails(limit=100)])
+    assert orders[0] == orders[1]
+    assert sorted(orders[0]) == list(range(1, 51))
+    assert orders[0] != sorted(orders[0])
+
+
+_histories = count()
+_moves = st.lists(
+    st.tuples(st.sampled_from(["label", "fail", "person", "retry", "reask"]), st.integers(1, 6), st.sampled_from("01")),
+    max_size=25,
+)
+
+
+@given(moves=_moves)
+@hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+def test_totals_agree_with_the_rows_after_any_history(moves: list[tuple[str, int, str]], make_run: MakeRun) -> None:
+    """Whatever is done in whatever order, each total equals a recount."""
+    path = make_run(["a", "b", "a", "c", "b", "d"], name=f"history-{next(_histories)}")
+    with RunLock(path) as lock, Store.open(path, lock) as store:
+        store.begin_epoch(now=NOW, pid=1, host="h")
+        for kind, email_id, value in moves:
+            if kind == "label":
+                store.commit([labeled(email_id, value)], now=NOW)
+            elif kind == "fail":
+                store.commit([failed(email_id)], now=NOW)
+            elif kind == "person":
+                store.label_by_person(email_id, value, annotator="ada", note="", now=NOW)
+            elif kind == "retry":
+                store.requeue(now=NOW)
+            else:
+                store.commit([Answer(attempt(email_id, outcome=Outcome.INVALID, answer="?"))], now=NOW)
+        assert kept_totals(path) == recount(path)
+        with closing(sqlite3.connect(path)) as db:
+            first = db.execute("SELECT min(position) FROM email WHERE state = 'pending'").fetchone()[0]
+            cursor = db.execute("SELECT cursor FROM run").fetchone()[0]
+        assert cursor == (6 if first is None else first)

@@ -1,0 +1,405 @@
+"""A backend in memory: a run whose emails, keys and worker a test moves by hand, or lets live by the clock."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from core.errors import LabeltuiError, RunFileError
+from core.model import (
+    AskKind,
+    Attempt,
+    CommandRecord,
+    Dimension,
+    EmailRecord,
+    EmailRow,
+    EmailState,
+    Forecast,
+    Happening,
+    KeyState,
+    KeyStatus,
+    LabelMeaning,
+    LabelRecord,
+    Outcome,
+    PacePoint,
+    Resumption,
+    RunInfo,
+    RunState,
+    RunSummary,
+    Snapshot,
+    Task,
+    Wait,
+    WindowStatus,
+    WorkerStatus,
+)
+from core.settings import Settings, load_settings
+
+NOW = 1_764_000_000.0
+"""When tests happen unless they say otherwise."""
+
+TASK = Task(
+    name="work or personal",
+    labels=(
+        LabelMeaning("1", "work", "about the business of the company"),
+        LabelMeaning("0", "personal", "about private life"),
+    ),
+    rubric="Answer 1 or 0.",
+    version="3f9ac2d1e0",
+)
+
+
+def settings_in(folder: Path) -> Settings:
+    """Settings that keep every file in one folder."""
+    return load_settings({"LABELTUI_HOME": str(folder)})
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a wish returns."""
+
+    id: str | None
+    sentence: str
+    at_once: bool
+
+
+def key(alias: str, organization: str, state: KeyState = KeyState.READY, **more: object) -> KeyStatus:
+    """A key with a life behind it."""
+    known = {"requests": 412, "errors_429": 1, "tokens": 367_000, "organization_known": True}
+    return KeyStatus(alias, alias[-4:].rjust(4, "x"), organization, state, **{**known, **more})  # type: ignore[arg-type]
+
+
+def window(organization: str, dimension: Dimension, limit: float, used: float) -> WindowStatus:
+    """A quota window with that much of it spent."""
+    full_in_s = used / limit * dimension.period_s
+    return WindowStatus(organization, "openai/gpt-oss-20b", dimension, limit, limit - used, full_in_s)
+
+
+KEYS = (
+    key("main", "org_a"),
+    key("spare", "org_a", requests=398),
+    key("lab", "org_b", KeyState.COOLING, cooldown_s=41.0, limit="TPM", reason="429", errors_429=3),
+    key("old", "org_b", KeyState.INVALID, reason="the API refused it", since_at=NOW - 7200),
+)
+
+WINDOWS = (
+    window("org_a", Dimension.TPM, 8_000, 5_600),
+    window("org_a", Dimension.TPD, 200_000, 54_000),
+    window("org_b", Dimension.TPM, 8_000, 7_950),
+    window("org_b", Dimension.TPD, 200_000, 112_000),
+)
+
+
+def email(n: int, state: EmailState = EmailState.PENDING, **more: object) -> EmailRow:
+    """An email by its number."""
+    given = {
+        "subject": f"Subject of message {n}",
+        "sender": f"person{n % 7}@example.org",
+        "date": "Mon, 14 May 2001 16:39:00 -0700",
+        "label": "1" if state is EmailState.LABELED else None,
+        "label_source": "model" if state is EmailState.LABELED else None,
+        "reasks": 0,
+        "failure": "no valid label after 3 answers" if state is EmailState.FAILED else None,
+    }
+    return EmailRow(n, n, f"<{n}@example.org>", state=state, **{**given, **more})  # type: ignore[arg-type]
+
+
+@dataclass
+class FakeRun:
+    """A run in memory. Tests set its fields; ``snapshot`` is what a reader would see."""
+
+    name: str = "enron"
+    path: Path = Path("/nowhere/runs/enron.db")
+    emails: list[EmailRow] = field(default_factory=list)
+    state: RunState = RunState.NEW
+    reason: str = ""
+    alive: bool = False
+    in_flight: int = 0
+    beat_at: float | None = None
+    started_at: float | None = None
+    epoch: int = 0
+    simulated: bool = False
+    wait: Wait | None = None
+    commands: list[CommandRecord] = field(default_factory=list)
+    resumption: Resumption | None = None
+    forecast: Forecast | None = Forecast(2400.0, 2100.0, 2700.0, "TPM of org_b")
+    asking: dict[str, int] = field(default_factory=dict)
+    pace: tuple[PacePoint, ...] = ()
+    lately: tuple[Happening, ...] = ()
+    reasks: dict[int, int] = field(default_factory=dict)
+    outcomes: dict[str, int] = field(default_factory=dict)
+    trouble: str = ""
+    task: Task = TASK
+    order: str = "shuffled"
+    tally: dict[str, int] = field(default_factory=dict)
+    text: str = "From: a@example.org\nSubject: hello\n\nCould you send the contract?"
+
+    def count(self, state: str | None) -> int:
+        if state == "human":
+            return sum(1 for row in self.emails if row.label_source == "human")
+        return sum(1 for row in self.emails if state is None or row.state.value == state)
+
+    def snapshot(self, now: float) -> Snapshot:
+        if self.trouble:
+            raise RunFileError(self.trouble)
+        rows = self.emails
+        labeled = [row for row in rows if row.state is EmailState.LABELED]
+        labels = {meaning.value: 0 for meaning in self.task.labels}
+        for row in labeled:
+            labels[str(row.label)] = labels.get(str(row.label), 0) + 1
+        sources: dict[str, int] = {}
+        for row in labeled:
+            sources[str(row.label_source)] = sources.get(str(row.label_source), 0) + 1
+        reasks = self.reasks or {0: len(labeled)}
+        settled_before = next((row.position for row in rows if row.state is EmailState.PENDING), len(rows))
+        return Snapshot(
+            run=RunInfo(
+                self.name, str(self.path), "enron.csv", NOW - 9000, self.order, 7, dedupe=True, base_url=None,
+                simulated=self.simulated, task=self.task,
+            ),
+            state=self.state,
+            wanted="run",
+            reason=self.reason,
+            worker=WorkerStatus(
+                4711 if self.epoch else None, self.alive, self.beat_at, self.started_at, self.epoch, self.in_flight, "laptop",
+            ),
+            wait=self.wait,
+            total=len(rows),
+            labeled=len(labeled),
+            failed=self.count("failed"),
+            skipped=self.count("skipped"),
+            pending=self.count("pending"),
+            cursor=settled_before,
+            labels=labels,
+            labels_lately={value: min(count, 125) for value, count in labels.items()},
+            sources=sources,
+            reasks=reasks,
+            outcomes=self.outcomes or {"answered": len(labeled)},
+            attempts=len(labeled) + self.count("failed"),
+            prompt_tokens=900 * len(labeled),
+            completion_tokens=12 * len(labeled),
+            asking=dict(self.asking),
+            pace=self.pace,
+            lately=self.lately,
+            commands=tuple(self.commands),
+            resumption=self.resumption,
+            forecast=self.forecast if self.count("pending") else None,
+            started_at=self.started_at,
+            finished_at=None,
+            taken_at=now,
+        )  # fmt: skip
+
+
+class FakeView:
+    """A reader of a run in memory."""
+
+    def __init__(self, run: FakeRun) -> None:
+        if run.trouble:
+            raise RunFileError(run.trouble)
+        self._run = run
+
+    def snapshot(self, now: float) -> Snapshot:
+        return self._run.snapshot(now)
+
+    def _of(self, state: str | None) -> list[EmailRow]:
+        if state == "human":
+            return [row for row in self._run.emails if row.label_source == "human"]
+        return [row for row in self._run.emails if state is None or row.state.value == state]
+
+    def emails(self, *, state: str | None, offset: int, limit: int) -> list[EmailRow]:
+        return self._of(state)[offset : offset + limit]
+
+    def count(self, state: str | None = None) -> int:
+        return len(self._of(state))
+
+    def failures(self) -> list[tuple[str, int]]:
+        reasons: dict[str, int] = {}
+        for row in self._of("failed"):
+            reasons[row.failure or ""] = reasons.get(row.failure or "", 0) + 1
+        return sorted(reasons.items(), key=lambda item: -item[1])
+
+    def record(self, email_id: int) -> EmailRecord:
+        row = next(row for row in self._run.emails if row.id == email_id)
+        attempts: list[Attempt] = []
+        if row.state is EmailState.FAILED:
+            for n, answer in enumerate(("I think it is work.", "", "2"), start=1):
+                outcome = Outcome.INVALID if answer else Outcome.EMPTY
+                attempts.append(
+                    Attempt(
+                        row.id, n, AskKind.ASK if n == 1 else AskKind.REASK, "main", "org_a", "openai/gpt-oss-20b",
+                        TASK.version, NOW - 60 + n, 0.62, outcome, answer, "must be exactly 0 or 1", 412, 3, f"req_{n}",
+                    )
+                )  # fmt: skip
+        labels = ()
+        if row.label is not None:
+            labels = (LabelRecord(row.label, str(row.label_source), "", TASK.version, blind=False, note="", at=NOW - 30),)
+        return EmailRecord(row, self._run.text, "X-Raw: 1\n" + self._run.text, tuple(attempts), labels, copies=1)
+
+    def close(self) -> None:
+        pass
+
+
+class FakeBackend:
+    """The engine in memory. Wishes to a living worker wait until :meth:`obey` is called."""
+
+    def __init__(self, settings: Settings, run: FakeRun | None = None, *, clock: object = None) -> None:
+        self.settings = settings
+        self.run = run or FakeRun()
+        self.all_runs: list[RunSummary] | None = None
+        self.keys: list[KeyStatus] = list(KEYS)
+        self.quota = WINDOWS
+        self.asked: list[tuple[object, ...]] = []
+        self.refusal = ""
+        self.waiting: list[CommandRecord] = []
+        self.lock = threading.Lock()
+        self.now = NOW
+
+    # -- reading --
+
+    def runs(self, now: float) -> Sequence[RunSummary]:
+        if self.run.trouble:
+            raise RunFileError(self.run.trouble)
+        if self.all_runs is not None:
+            return self.all_runs
+        run = self.run.snapshot(now)
+        return [
+            RunSummary(run.run.name, run.run.path, run.state, run.total, run.settled, run.failed, NOW - 9000, NOW - 60, 4_200_000)
+        ]
+
+    def view(self, path: Path) -> FakeView:
+        return FakeView(self.run)
+
+    def key_statuses(self, model: str, now: float) -> tuple[KeyStatus, ...]:
+        return tuple(self.keys)
+
+    def windows(self, model: str, now: float) -> tuple[WindowStatus, ...]:
+        return self.quota if self.keys else ()
+
+    # -- wishes --
+
+    def _note(self, *what: object) -> None:
+        with self.lock:
+            self.asked.append(what)
+        if self.refusal:
+            raise LabeltuiError(self.refusal)
+
+    def _wish(self, kind: str, argument: str = "") -> Answer:
+        record = CommandRecord(f"wish-{len(self.asked)}", kind, argument, self.now, None, "")
+        self.waiting.append(record)
+        return Answer(record.id, f"{kind} requested", at_once=False)
+
+    def obey(self, after_s: float = 0.4) -> None:
+        """The worker acknowledges everything that waits, and does it."""
+        words = {"pause": RunState.PAUSED, "resume": RunState.RUNNING, "stop": RunState.STOPPED}
+        for record in self.waiting:
+            self.run.commands.append(replace(record, acknowledged_at=record.requested_at + after_s, result=f"{record.kind} in force"))
+            self.run.state = words.get(record.kind, self.run.state)
+            if record.kind == "stop":
+                self.run.alive = False
+            if record.kind == "retry":
+                self._requeue(int(record.argument) if record.argument else None)
+        self.waiting.clear()
+
+    def _requeue(self, email_id: int | None) -> None:
+        self.run.emails = [
+            replace(row, state=EmailState.PENDING, failure=None)
+            if row.state is EmailState.FAILED and email_id in (None, row.id)
+            else row
+            for row in self.run.emails
+        ]
+
+    def start(self, path: Path) -> Answer:
+        self._note("start", path)
+        return Answer(None, "A worker is being started.", at_once=True)
+
+    def pause(self, path: Path) -> Answer:
+        self._note("pause", path)
+        return self._wish("pause")
+
+    def resume(self, path: Path) -> Answer:
+        self._note("resume", path)
+        return self._wish("resume")
+
+    def stop(self, path: Path) -> Answer:
+        self._note("stop", path)
+        return self._wish("stop")
+
+    def retry(self, path: Path, email_id: int | None) -> Answer:
+        self._note("retry", path, email_id)
+        if self.run.alive:
+            return self._wish("retry", "" if email_id is None else str(email_id))
+        moved = self.run.count("failed") if email_id is None else 1
+        self._requeue(email_id)
+        return Answer(None, f"{moved} failed back in line.", at_once=True)
+
+    def label(self, path: Path, email_id: int, value: str, note: str) -> Answer:
+        self._note("label", path, email_id, value, note)
+        self.run.emails = [
+            replace(row, state=EmailState.LABELED, label=value, label_source="human", failure=None) if row.id == email_id else row
+            for row in self.run.emails
+        ]
+        return Answer(None, f"Labeled {value} by a person.", at_once=True)
+
+    # -- keys --
+
+    def set_enabled(self, alias: str, *, enabled: bool) -> None:
+        self._note("set_enabled", alias, enabled)
+        state = KeyState.READY if enabled else KeyState.DISABLED
+        self.keys = [replace(key, state=state) if key.alias == alias else key for key in self.keys]
+
+    def add_key(self, secret: str, alias: str | None, organization: str | None) -> str:
+        self._note("add_key", secret, alias, organization)
+        self.keys.append(key(alias or "key-1", organization or "", requests=0, errors_429=0, tokens=0))
+        return alias or "key-1"
+
+    def remove_key(self, alias: str) -> None:
+        self._note("remove_key", alias)
+        self.keys = [key for key in self.keys if key.alias != alias]
+
+
+def running(total: int = 5031, settled: int = 2871) -> FakeRun:
+    """A run in full swing."""
+    emails = []
+    for n in range(total):
+        if n >= settled:
+            emails.append(email(n))
+        elif n % 410 == 7:
+            emails.append(email(n, EmailState.FAILED))
+        elif n % 2:
+            emails.append(email(n, EmailState.LABELED, label_source="copy", label="1" if n % 6 else "0"))
+        else:
+            emails.append(email(n, EmailState.LABELED, label="1" if n % 5 else "0", reasks=1 if n % 58 == 0 else 0))
+    labeled = sum(1 for row in emails if row.state is EmailState.LABELED)
+    pace = tuple(
+        PacePoint(NOW - 3600 + 5 * n, 5.0, 0 if 300 <= n < 330 else 4 + (n * 7) % 5, 0, 3, 5.0 if 300 <= n < 330 else 0.0)
+        for n in range(720)
+    )
+    lately = (
+        Happening(NOW - 1, "labeled", "Re: storage contract draft", "1", "main", 0.6, 412, 0, 2870),
+        Happening(NOW - 1, "labeled", "dinner on saturday?", "0", "spare", 0.5, 288, 1, 2868),
+        Happening(NOW - 13, "waiting", "org_b waits 00:53 for tokens per minute", key_alias="lab"),
+        Happening(NOW - 15, "failed", "no valid label after 3 answers", key_alias="main", email_id=2467),
+        Happening(NOW - 16, "labeled", "gas nominations for the 14th and some more words to make it long", "1", "main", 0.7, 1412),
+        Happening(NOW - 22, "human", "email 17 labeled 0 by ana"),
+        *(Happening(NOW - 30 - n, "labeled", f"Subject of message {2800 - n}", "1", "main", 0.4 + n / 50, 300 + n) for n in range(34)),
+    )
+    return FakeRun(
+        emails=emails,
+        state=RunState.RUNNING,
+        alive=True,
+        in_flight=6,
+        beat_at=NOW - 0.2,
+        started_at=NOW - 752,
+        epoch=3,
+        asking={"main": 2, "spare": 4},
+        pace=pace,
+        lately=lately,
+        reasks={0: labeled - 108, 1: 98, 2: 10},
+        outcomes={"answered": labeled, "invalid": 91, "empty": 7, "rate_limited": 12, "timeout": 3},
+        commands=[
+            CommandRecord("c1", "pause", "", NOW - 300, NOW - 299.6, "paused"),
+            CommandRecord("c2", "resume", "", NOW - 200, NOW - 199.7, "resumed"),
+        ],
+        resumption=Resumption(NOW - 752, 3, 2_858, 2_401, 3, 6, "was killed"),
+    )
