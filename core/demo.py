@@ -22,10 +22,12 @@ DEFAULT_EMAILS = 400
 IDLE_EXIT_S = 900.0
 
 _SIMULATOR = (
-    "--keys", "5", "--organizations", "3", "--seed", "11",
-    # Small quotas that refill fast: keys cool for seconds, so that the console has something to show.
-    "--rpm", "90", "--tpm", "40000", "--rpd", "14400", "--tpd", "2000000", "--scale", "4",
-    "--latency", "0.5", "--faults", "mild",
+    "--keys", "5", "--organizations", "3", "--seed", "11", "--latency", "0.7",
+    # Unequal quotas that are spent within a minute: keys cool, one is revoked on the way, so there is much to see.
+    "--rpm", "60", "--rpd", "14400", "--tpm", "60000", "--tpd", "2000000",
+    "--limit", "org_sim_2:rpm=30", "--limit", "org_sim_3:tpm=18000",
+    "--revoke", "5:20",
+    "--faults", "invalid=0.07,poison=0.012,length=0.01,capacity=0.01,error_500=0.01",
 )  # fmt: skip
 _ALIASES = ("main", "spare", "lab", "night", "guest")
 
@@ -100,7 +102,10 @@ def _write_keys(own: Settings, simulator: SimulatorChild) -> None:
     """The demo's own keys.toml: invented keys, good for nothing but its simulator."""
     import tomli_w  # noqa: PLC0415 - only here
 
-    keys = {alias: {"secret": secret} for alias, secret in zip(_ALIASES, simulator.keys, strict=True)}
+    keys = {
+        alias: {"secret": secret, "organization": simulator.organizations[secret]}
+        for alias, secret in zip(_ALIASES, simulator.keys, strict=True)
+    }
     descriptor = os.open(own.keys_path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         tomli_w.dump({"keys": keys}, file)

@@ -46,7 +46,7 @@ class Action:
     """Something a person can do: ``keys`` as Textual names them, ``key`` as a person reads them.
 
     ``label`` is the footer's word and ``help`` a sentence. ``hint`` is its rank in the footer: 0 is never named there,
-    1 gives way where room is short.
+    the lower ones give way first where room is short.
     """
 
     id: str
@@ -236,11 +236,11 @@ ACTIONS: tuple[Action, ...] = (
         frozenset({Scope.MONITOR, Scope.EMAILS, Scope.RECORD, Scope.KEYS, Scope.HELP}), hint=1,
     ),
     Action(
-        "help", ("question_mark",), "?", _word("help"), "This page.", EVERYWHERE,
+        "help", ("question_mark",), "?", _word("help"), "This page.", EVERYWHERE, hint=3,
     ),
     Action(
         "quit", ("q",), "q", lambda context: "leave (worker stays)" if _alive(context) else "leave",
-        "Leave the console. A worker goes on without it.", EVERYWHERE,
+        "Leave the console. A worker goes on without it.", EVERYWHERE, hint=3,
     ),
 )  # fmt: skip
 

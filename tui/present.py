@@ -19,6 +19,8 @@ from core.text import one_line
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 LEVELS = " ▁▂▃▄▅▆▇█"
 WAITED = "·"
+MIDDLE_CUT = 5
+"""Cells from which on a name can lose its middle and still be told apart."""
 Z_95 = 1.959964
 """The standard normal quantile of a two-sided 95 % interval."""
 
@@ -118,6 +120,15 @@ def fit(text: str, width: int, *, right: bool = False) -> str:
 def foreign(text: str, width: int) -> str:
     """Text from outside on one line of exactly ``width`` cells, inert."""
     return fit(one_line(text, limit=max(width, 1) * 2), width)
+
+
+def both_ends(text: str, width: int) -> str:
+    """A name from outside in exactly ``width`` cells; a long one loses its middle, for names often share a beginning."""
+    name = one_line(text, limit=200)
+    if cell_len(name) <= width or width < MIDDLE_CUT:
+        return foreign(name, width)
+    tail = (width - 1) // 2
+    return fit(set_cell_size(name, width - 1 - tail).rstrip() + "…" + name[-tail:], width)
 
 
 def join(parts: Iterable[str], separator: str = " · ") -> str:

@@ -1,4 +1,4 @@
-"""One question to the model: what it says (``task``), how it is sent (``client``), what its answer is worth (``validation``).
+"""One question to the model: its words (``task``), its sending (``client``), the answer's worth (``validation``).
 
 Only ``client`` knows the Groq SDK and only ``validation`` knows guardrails; both import them late, because the console
 never needs either.

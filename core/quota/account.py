@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.model import Dimension, WindowStatus
 from core.quota.bucket import SOURCE_HEADERS, SOURCE_REFUSAL, Bucket, Level
-from core.quota.replies import LONGEST_WAIT_S, RateLimitText, Reading, infer_dimension, told_level
+from core.quota.replies import (
+    LONGEST_WAIT_S,
+    RateLimitText,
+    Reading,
+    infer_dimension,
+    shown_rate,
+    told_level,
+    told_rate,
+)
 
 _LONGEST_CALL_S = 120.0
 _ROUNDING_S = 0.005
@@ -60,6 +68,7 @@ class Account:
         self.bench_changed = False
         self.calls_in_flight = 0
         self.tokens_in_flight = 0.0
+        self._promises: dict[Dimension, tuple[float, float]] = {}
         self._calls_settled = 0
         self._tokens_settled = 0.0
         self._tokens_returned = 0.0
@@ -88,8 +97,14 @@ class Account:
                 wait_s = bucket.wait_s(tokens, margin + drifted, least)
             else:
                 wait_s = bucket.wait_s(1.0, min(drifted, 0.1 * bucket.limit), 1.0)
-            if wait_s > 0 and now + wait_s > at:
-                at, limit, reason = now + wait_s, dimension.value, ""
+            if wait_s <= 0:
+                continue
+            open_at = now + wait_s
+            promise = self._promises.get(dimension)
+            if promise is not None and tokens <= promise[1] and not math.isinf(wait_s):
+                open_at = min(open_at, max(now, promise[0]))
+            if open_at > at:
+                at, limit, reason = open_at, dimension.value, ""
         return Opening(at, limit, reason)
 
     def head_room(self, tokens: float) -> float:
@@ -124,6 +139,8 @@ class Account:
         self.refill(now)
         for dimension, bucket in self.buckets.items():
             bucket.reserve(tokens if dimension.counts_tokens else 1.0)
+        if self._promises:
+            self._promises = {each: promise for each, promise in self._promises.items() if promise[0] > now}
         self.calls_in_flight += 1
         self.tokens_in_flight += tokens
         return Reservation(
@@ -171,19 +188,27 @@ class Account:
             bucket.take(-reservation.tokens if dimension.counts_tokens else -1.0)
 
     def refused(self, reservation: Reservation, text: RateLimitText, now: float) -> Dimension | None:
-        """Learn from a refusal, after :meth:`release`. The dimension that refused, if it can be told."""
+        """Learn from a refusal, after :meth:`release`. The dimension that refused, if it can be told.
+
+        The told wait is a promise: when it is over, one call of that size may go out, whatever margins say.
+        """
         dimension = infer_dimension(text, {each: bucket.limit for each, bucket in self.buckets.items()})
         if dimension is None or text.limit is None:
             return dimension
+        if text.try_again_s is not None:
+            self._promises[dimension] = (now + text.try_again_s, reservation.tokens)
         left = told_level(text, dimension)
+        rate = told_rate(text)
         bucket = self.buckets.get(dimension)
         if bucket is None:
             known = float(text.limit) if left is None else left
             in_flight = self.tokens_in_flight if dimension.counts_tokens else self.calls_in_flight
             self.learn(dimension, Level(float(text.limit), known - 0.5 * in_flight, now, SOURCE_REFUSAL, now))
-            return dimension
+            bucket, left = self.buckets[dimension], None
         bucket.refill(now)
         bucket.limit_stated(float(text.limit), SOURCE_REFUSAL)
+        if rate is not None:
+            bucket.rate_told(rate, surely=True)
         if left is not None and reservation.serial == self.serial:
             others, returned = self._others(reservation, dimension)
             flown_s = min(max(0.0, now - reservation.at), _LONGEST_CALL_S)
@@ -241,6 +266,9 @@ class Account:
             return
         if reading.remaining is None or reading.remaining > bucket.limit:
             return
+        rate = shown_rate(reading)
+        if rate is not None and bucket.trust.believed(now):
+            bucket.rate_told(rate, surely=False)
         flown_s = min(max(0.0, now - reservation.at), _LONGEST_CALL_S)
         own = surplus if reading.dimension.counts_tokens else 0.0
         most = reading.remaining + 1.0 + own + returned + bucket.rate * flown_s
@@ -249,7 +277,7 @@ class Account:
 
 def window_status(organization: str, model: str, dimension: Dimension, level: Level, now: float) -> WindowStatus:
     """A kept level as it stands at ``now``, never below 0 nor above its limit."""
-    rate = level.limit / dimension.period_s
+    rate = level.limit / dimension.period_s * level.speed
     available = min(level.limit, level.available + max(0.0, now - level.as_of) * rate)
     return WindowStatus(
         organization=organization,
@@ -275,5 +303,5 @@ def merged(one: Mapping[Dimension, Level], other: Mapping[Dimension, Level]) -> 
         vouched = {first.source, second.source} <= {SOURCE_HEADERS, SOURCE_REFUSAL}
         used = [first.limit - first.available, second.limit - second.available]
         available = newer.limit - (max(used) if vouched else sum(used))
-        both[dimension] = Level(newer.limit, available, newer.as_of, newer.source, newer.learned_at)
+        both[dimension] = replace(newer, available=available)
     return both

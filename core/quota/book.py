@@ -56,6 +56,7 @@ _SCHEMA = (
         as_of REAL NOT NULL,
         source TEXT NOT NULL,
         learned_at REAL NOT NULL,
+        speed REAL NOT NULL DEFAULT 1,
         PRIMARY KEY (organization, model, dimension)
     ) WITHOUT ROWID""",
     "CREATE TABLE estimate (model TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID",

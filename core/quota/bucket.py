@@ -10,6 +10,7 @@ Spending by others shows as corrections: ``drift`` is how fast they spend, ``jol
 from __future__ import annotations
 
 import math
+from collections import deque
 from dataclasses import dataclass
 
 from core.model import Dimension
@@ -24,17 +25,26 @@ _REPEATS_AGAINST_REFUSAL = 50
 _MOST_DRIFT = 0.8
 _DRIFT_GAIN = 0.5
 _JOLT_GAIN = 0.25
+_RATES_KEPT = 8
+_RATES_NEEDED = 3
+_FASTER = 1.5
+_SURELY_FASTER = 3.0
+_SPEED_STEP = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """A bucket's level as it is kept and shared: ``available`` units at ``as_of`` (seconds since the epoch)."""
+    """A bucket's level as it is kept and shared: ``available`` units at ``as_of`` (seconds since the epoch).
+
+    ``speed`` says how many times faster it refills than its period says: 1, but for servers that run in fast motion.
+    """
 
     limit: float
     available: float
     as_of: float
     source: str
     learned_at: float
+    speed: float = 1.0
 
 
 class Bucket:
@@ -42,6 +52,7 @@ class Bucket:
 
     __slots__ = (
         "_evidence_at",
+        "_rates",
         "_repeats",
         "_shown_limit",
         "as_of",
@@ -56,6 +67,7 @@ class Bucket:
         "own",
         "rate",
         "source",
+        "speed",
         "trust",
         "unshared",
     )
@@ -64,7 +76,8 @@ class Bucket:
         """Begin at a known or assumed level."""
         self.dimension = dimension
         self.limit = level.limit
-        self.rate = level.limit / dimension.period_s
+        self.speed = level.speed
+        self.rate = level.limit / dimension.period_s * level.speed
         self.level = self.own = min(level.limit, level.available)
         self.as_of = level.as_of
         self.source = level.source
@@ -76,6 +89,7 @@ class Bucket:
         self._evidence_at: float | None = None
         self._shown_limit = level.limit
         self._repeats = 0
+        self._rates: deque[float] = deque(maxlen=_RATES_KEPT)
 
     # --- time and spending ---------------------------------------------------------------------------------------
 
@@ -158,8 +172,9 @@ class Bucket:
     def adopt(self, shared: Level, now: float) -> None:
         """Take over the level that all workers on this machine have agreed on."""
         self.refill(now)
-        if shared.limit != self.limit:
-            self.limit, self.rate = shared.limit, shared.limit / self.dimension.period_s
+        if shared.limit != self.limit or shared.speed != self.speed:
+            self.limit, self.speed = shared.limit, shared.speed
+            self.rate = shared.limit / self.dimension.period_s * shared.speed
             self.trust.forget()
         self.source, self.learned_at = shared.source, shared.learned_at
         change = shared.available - self.level
@@ -170,7 +185,7 @@ class Bucket:
 
     def kept(self) -> Level:
         """The level as it is shared and persisted."""
-        return Level(self.limit, self.level, self.as_of, self.source, self.learned_at)
+        return Level(self.limit, self.level, self.as_of, self.source, self.learned_at, self.speed)
 
     # --- the limit -----------------------------------------------------------------------------------------------
 
@@ -178,7 +193,7 @@ class Bucket:
         """Take over a limit that a refusal or the operator states. What is used stays used."""
         if limit != self.limit:
             gained = limit - self.limit
-            self.limit, self.rate = limit, limit / self.dimension.period_s
+            self.limit, self.rate = limit, limit / self.dimension.period_s * self.speed
             self.level = min(limit, self.level + gained)
             self.own = min(limit, self.own + gained)
             self.drift = min(self.drift, _MOST_DRIFT * self.rate)
@@ -200,6 +215,23 @@ class Bucket:
         self.limit_stated(limit, SOURCE_HEADERS)
         return True
 
+    def rate_told(self, rate: float, *, surely: bool) -> None:
+        """A reply implies that the bucket refills ``rate`` units a second.
+
+        Buckets refill in their period; servers for training run faster. The slowest of the latest reports counts, and
+        a single one only where it is ``surely`` no matter of rounding. Nothing makes a bucket slower than its period.
+        """
+        self._rates.append(rate * self.dimension.period_s / self.limit)
+        if len(self._rates) < _RATES_NEEDED and not (surely and self._rates[-1] > _SURELY_FASTER):
+            return
+        slowest = min(self._rates)
+        speed = slowest if slowest > _FASTER else 1.0
+        if abs(speed - self.speed) > _SPEED_STEP * self.speed:
+            self.speed, self.learned_at = speed, self.as_of
+            self.rate = self.limit / self.dimension.period_s * speed
+            self.trust.forget()
+            self.corrected_up = self.corrected_down = True
+
     # --- inside --------------------------------------------------------------------------------------------------
 
     def _pull(self, least: float, most: float) -> None:
@@ -209,7 +241,7 @@ class Bucket:
         self.corrected_down = self.corrected_down or surplus > 0
         self.corrected_up = self.corrected_up or surplus < 0
         if self._evidence_at is not None:
-            since_s = max(self.as_of - self._evidence_at, self.dimension.period_s / 10.0)
+            since_s = max(self.as_of - self._evidence_at, self.dimension.period_s / 10.0 / self.speed)
             drift = self.drift + _DRIFT_GAIN * surplus / since_s
             self.drift = min(max(0.0, drift), _MOST_DRIFT * self.rate)
             self.jolt += _JOLT_GAIN * (max(0.0, surplus) - self.jolt)
@@ -222,4 +254,5 @@ class Bucket:
 
     @property
     def _half_life_s(self) -> float:
-        return 10.0 * self.dimension.period_s if self.dimension.period_s < 3600 else self.dimension.period_s / 8.0
+        period_s = self.dimension.period_s
+        return (10.0 * period_s if period_s < 3600 else period_s / 8.0) / self.speed

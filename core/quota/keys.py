@@ -80,7 +80,7 @@ class KeyBook:
             raise
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> KeyBook:
+    def from_settings(cls, settings: Settings) -> Self:
         """The book that the settings name, with the environment's keys unless they say otherwise."""
         private_dir(settings.quota_path.parent)
         return cls(settings.quota_path, settings.keys_path, environment=None if settings.use_environment_keys else {})
@@ -235,7 +235,7 @@ class KeyBook:
                     raise KeysError(f"A limit of {limit:g} {dimension.words} lets nothing through: state 1 or more")
                 else:
                     self.book.execute(
-                        "INSERT INTO level VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+                        "INSERT INTO level VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1) ON CONFLICT DO UPDATE SET "
                         "available = min(excluded.limit_units, available + excluded.limit_units - limit_units), "
                         "limit_units = excluded.limit_units, source = excluded.source, "
                         "learned_at = excluded.learned_at",

@@ -7,6 +7,7 @@ known limits nothing; limits are learnt from headers, from refusals and from the
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from core.model import Dimension, WindowStatus
 from core.quota.account import Account, Bench, Opening, Reservation, merged
@@ -170,5 +171,5 @@ def _without(account: Account, other: Account) -> dict[Dimension, Level]:
     for dimension, bucket in account.buckets.items():
         kept = bucket.kept()
         in_flight = other.tokens_in_flight if dimension.counts_tokens else other.calls_in_flight
-        levels[dimension] = Level(kept.limit, kept.available - in_flight, kept.as_of, kept.source, kept.learned_at)
+        levels[dimension] = replace(kept, available=kept.available - in_flight)
     return levels

@@ -19,7 +19,9 @@ LONGEST_WAIT_S = 86_400.0
 
 _LARGEST_LIMIT = 1e12
 _LONGEST_HEADER = 64
+_TELLING_SHARE = 0.02
 _MINUTE_OR_DAY_S = math.sqrt(60.0 * 86_400.0)
+_ABOUT_A_MINUTE_S = 150.0
 
 _UNIT_S = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ns": 1e-9}
 _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
@@ -175,10 +177,26 @@ def told_level(text: RateLimitText, dimension: Dimension) -> float | None:
     return None
 
 
+def told_rate(text: RateLimitText) -> float | None:
+    """Units a second that a refusal's told wait implies: what is over the limit, divided by the wait."""
+    if text.limit is None or text.used is None or text.requested is None or not text.try_again_s:
+        return None
+    over = text.used + text.requested - text.limit
+    return over / text.try_again_s if over > 0 else None
+
+
+def shown_rate(reading: Reading) -> float | None:
+    """Units a second that a header's reset implies; None while too little is used to tell."""
+    if reading.limit is None or reading.remaining is None or not reading.reset_s:
+        return None
+    used = reading.limit - reading.remaining
+    return used / reading.reset_s if used > max(1.0, _TELLING_SHARE * reading.limit) else None
+
+
 def _refills_in_minutes(limit: float | None, remaining: float | None, reset_s: float | None) -> bool:
     if limit is None or remaining is None or reset_s is None or limit - remaining < 1 or reset_s <= 0:
         return False
-    return reset_s * limit / (limit - remaining) < _MINUTE_OR_DAY_S
+    return reset_s * limit / (limit - remaining) < _ABOUT_A_MINUTE_S
 
 
 def _dimension(message: str) -> Dimension | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 from core.model import Dimension, KeyState, KeyStatus
 from core.quota.account import Bench, merged
@@ -43,17 +43,18 @@ class KeyRecord:
 
 def key_records(book: Book) -> dict[str, KeyRecord]:
     """Every key ever seen, by fingerprint."""
-    rows = book.execute(
-        "SELECT fingerprint, alias, last4, source, organization, enabled, invalid_reason, invalid_since, requests, "
-        "errors_429, tokens, last_used_at FROM key ORDER BY first_seen_at, alias"
-    )
-    return {row[0]: KeyRecord(*row) for row in rows}
+    names = [each.name for each in fields(KeyRecord)]
+    found = {}
+    for row in book.execute(f"SELECT {', '.join(names)} FROM key ORDER BY first_seen_at, alias"):
+        values = dict(zip(names, row, strict=True))
+        found[row[0]] = KeyRecord(**{**values, "enabled": bool(values["enabled"])})
+    return found
 
 
 def level_rows(book: Book, model: str | None) -> dict[tuple[str, str, Dimension], Level]:
     """The shared levels of one model or of all, by (organization, model, dimension)."""
     rows = book.execute(
-        "SELECT organization, model, dimension, limit_units, available, as_of, source, learned_at FROM level "
+        "SELECT organization, model, dimension, limit_units, available, as_of, source, learned_at, speed FROM level "
         "WHERE ? IS NULL OR model = ? ORDER BY organization, model, "
         "CASE dimension WHEN 'RPM' THEN 0 WHEN 'RPD' THEN 1 WHEN 'TPM' THEN 2 ELSE 3 END",
         (model, model),
@@ -64,9 +65,9 @@ def level_rows(book: Book, model: str | None) -> dict[tuple[str, str, Dimension]
 def write_levels(book: Book, levels: dict[tuple[str, str, Dimension], Level]) -> None:
     """Write levels, inside a transaction of the caller's."""
     book.execute_many(
-        "INSERT OR REPLACE INTO level VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO level VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
-            (*key[:2], key[2].value, each.limit, each.available, each.as_of, each.source, each.learned_at)
+            (*key[:2], key[2].value, each.limit, each.available, each.as_of, each.source, each.learned_at, each.speed)
             for key, each in levels.items()
         ],
     )
@@ -101,8 +102,8 @@ def merge_organizations(book: Book, old: str, new: str, now: float) -> None:
 
 def at(level: Level, dimension: Dimension, now: float) -> Level:
     """The level as it stands at ``now``; a clock that went back leaves it as it is."""
-    gained = max(0.0, now - level.as_of) * level.limit / dimension.period_s
-    return Level(level.limit, min(level.limit, level.available + gained), now, level.source, level.learned_at)
+    gained = max(0.0, now - level.as_of) * level.limit / dimension.period_s * level.speed
+    return replace(level, available=min(level.limit, level.available + gained), as_of=now)
 
 
 def key_statuses(book: Book, present: set[str], model: str, now: float) -> tuple[KeyStatus, ...]:

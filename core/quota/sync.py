@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from core.model import Dimension
 from core.quota.account import Account, Bench
@@ -248,4 +248,4 @@ def _agreed(theirs: Level, bucket: Bucket) -> Level:
         available = min(available, local)
     elif bucket.corrected_up:
         available = max(available, local)
-    return Level(newest.limit, min(newest.limit, available), mine.as_of, newest.source, newest.learned_at)
+    return replace(newest, available=min(newest.limit, available), as_of=mine.as_of)

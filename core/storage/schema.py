@@ -53,7 +53,7 @@ def m001_tables(db: Database) -> None:
             "worker_started_at": float,
             "heartbeat_at": float,
             "in_flight": int,
-            "in_flight_most": int,
+            "in_flight_bound": int,
             "asking": str,
             "forecast": str,
             "resumption": str,

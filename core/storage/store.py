@@ -65,7 +65,7 @@ class Answer:
 class Beat:
     """What the worker is doing now, for people.
 
-    ``in_flight_most`` is the most calls at once so far; ``waited_s`` the seconds since the last beat in which no key
+    ``in_flight_bound`` is a bound on calls at once that is raised before it is reached; ``waited_s`` the seconds since the last beat in which no key
     was allowed to ask.
     """
 
@@ -73,7 +73,7 @@ class Beat:
     reason: str
     wait: Wait | None
     in_flight: int
-    in_flight_most: int
+    in_flight_bound: int
     asking: Mapping[str, int]
     waited_s: float = 0.0
     forecast: Forecast | None = None
@@ -243,12 +243,12 @@ class Store:
                 cursor=row["cursor"],
                 kept=settled,
                 continued=continued,
-                asked_again=(row["in_flight_most"] or 0) if killed else 0,
+                asked_again=(row["in_flight_bound"] or 0) if killed else 0,
                 ended="" if row["epoch"] == 0 else ("killed" if killed else str(row["reason"] or row["state"])),
             )
             self._db.execute(
                 "UPDATE run SET epoch = epoch + 1, worker_pid = ?, worker_host = ?, worker_started_at = ?,"
-                " heartbeat_at = ?, in_flight = 0, in_flight_most = 0, asking = '{}', state = 'running',"
+                " heartbeat_at = ?, in_flight = 0, in_flight_bound = 0, asking = '{}', state = 'running',"
                 " wanted = 'run', reason = 'starting', wait_until_at = NULL, wait_limit = NULL,"
                 " wait_organization = NULL, resumption = ?, started_at = coalesce(started_at, ?), finished_at = NULL",
                 (pid, host, now, now, json.dumps(asdict(resumption)), now),
@@ -268,14 +268,14 @@ class Store:
         with self._transaction() as db:
             db.execute(
                 "UPDATE run SET heartbeat_at = ?, state = ?, reason = ?, in_flight = ?,"
-                " in_flight_most = max(coalesce(in_flight_most, 0), ?), asking = ?, wait_until_at = ?,"
+                " in_flight_bound = max(coalesce(in_flight_bound, 0), ?), asking = ?, wait_until_at = ?,"
                 " wait_limit = ?, wait_organization = ?, forecast = ?",
                 (
                     now,
                     beat.state.value,
                     beat.reason,
                     beat.in_flight,
-                    beat.in_flight_most,
+                    beat.in_flight_bound,
                     json.dumps(dict(beat.asking)),
                     wait.until_at if wait else None,
                     wait.limit if wait else None,

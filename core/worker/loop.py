@@ -29,6 +29,9 @@ _log = logging.getLogger(__name__)
 FAILURES_IN_A_ROW = 25
 """So many different emails failing one after another, for a reason that is not quota, pause the run."""
 
+LEAST_BOUND = 8
+"""The first bound on calls at once that a worker notes."""
+
 LOOK_AHEAD = 24
 """Emails that the broker may choose from."""
 
@@ -95,7 +98,7 @@ class Worker:
         self._shown: tuple[RunState, str] | None = None
         self._passed_at: float | None = None
         self._waited_s = 0.0
-        self._most_in_flight = 0
+        self._bound = 0
 
     # -- what wishes and signals do -----------------------------------------------------------------------------------
 
@@ -246,7 +249,7 @@ class Worker:
     def _await_a_key(self, none: NoKeys) -> bool:
         """Whether to stay for a key: an operator who disabled the last one in mid-run is about to bring another."""
         disabled = any(key.state is KeyState.DISABLED for key in self.broker.statuses())
-        if self._most_in_flight and disabled:
+        if self._bound and disabled:
             self._wait = Wait(None, "", "", none.reason)
             return True
         return False
@@ -268,9 +271,12 @@ class Worker:
             self.broker.cancelled(grant, sent=False)
             self.line.settle(email)
             return
+        if len(self._calls) >= self._bound:
+            # Noted before it is reached: if this process is killed, the next one can say how much may be asked again.
+            self._bound = max(LEAST_BOUND, 2 * self._bound)
+            self._beat(at_once=True)
         call = asyncio.create_task(asker.call(grant, email))
         self._calls[call] = grant
-        self._most_in_flight = max(self._most_in_flight, len(self._calls))
         call.add_done_callback(self._landed)
 
     def _landed(self, call: asyncio.Task[None]) -> None:
@@ -316,14 +322,14 @@ class Worker:
             return RunState.WAITING, self._wait.reason
         return RunState.RUNNING, ""
 
-    def _beat(self) -> None:
+    def _beat(self, *, at_once: bool = False) -> None:
         now = self._clock()
         shown = self._doing()
         if self._passed_at is not None and shown[0] is RunState.WAITING:
             self._waited_s += max(0.0, min(now - self._passed_at, 10 * self._tempo.tick_s))
         self._passed_at = now
         changed = self._shown is None or shown[0] is not self._shown[0]
-        if not changed and 0 <= now - self._beaten_at < self._tempo.beat_s:
+        if not (changed or at_once) and 0 <= now - self._beaten_at < self._tempo.beat_s:
             return
         asking = Counter(grant.alias for grant in self._calls.values())
         beat = Beat(
@@ -331,7 +337,7 @@ class Worker:
             reason=shown[1],
             wait=self._wait if shown[0] is RunState.WAITING else None,
             in_flight=len(self._calls),
-            in_flight_most=self._most_in_flight,
+            in_flight_bound=self._bound,
             asking=asking,
             waited_s=self._waited_s,
             forecast=self._forecast() if self._forecast is not None else None,

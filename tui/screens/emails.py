@@ -29,6 +29,8 @@ COLUMNS = (
     ListColumn("date", 25, from_width=140),
 )
 
+FAILED_COLUMNS = (*COLUMNS[:2], ListColumn("asks", 4, right=True), *COLUMNS[4:6], ListColumn("why it failed", 0))
+
 STATES = {
     EmailState.PENDING: ("·", "quiet"),
     EmailState.LABELED: ("✓", "running"),
@@ -199,19 +201,17 @@ class EmailsScreen(Sheet):
             label = ""
         human = row.label_source == LabelSource.HUMAN.value
         copy = row.label_source == LabelSource.COPY.value
-        subject = row.subject or "(no subject)"
-        if row.state is EmailState.FAILED and row.failure:
-            subject = f"{subject} — {row.failure}"
-        cells = (
+        asks = "" if copy or row.state is EmailState.PENDING else str(row.reasks + 1)
+        state = (
             (number(row.position), "$quiet"),
             ("◆ person" if human else "≡ copy" if copy else f"{glyph} {row.state.value}", "$person" if human else f"${tone}"),
-            (label, "$person" if human else "bold $accent"),
-            ("" if copy or row.state is EmailState.PENDING else str(row.reasks + 1), "$waiting" if row.reasks else "$quiet"),
-            (row.sender, "$quiet"),
-            (subject, "$foreground"),
-            (row.date, "$quiet"),
         )
-        return Row(row.id, cells, row)
+        asked = (asks, "$waiting" if row.reasks else "$quiet")
+        message = ((row.sender, "$quiet"), (row.subject or "(no subject)", "$foreground"))
+        if self._kind.state == "failed":
+            return Row(row.id, (*state, asked, *message, (row.failure or "", "$failed")), row)
+        given = (label, "$person" if human else "bold $accent")
+        return Row(row.id, (*state, given, asked, *message, (row.date, "$quiet")), row)
 
     # -- acting -------------------------------------------------------------------------------------------------------
 
@@ -244,6 +244,7 @@ class EmailsScreen(Sheet):
     def _choose(self, step: int) -> None:
         self._kind = KINDS[(KINDS.index(self._kind) + step) % len(KINDS)]
         self._rows.empty = "\n reading …"
+        self._rows.set_columns(FAILED_COLUMNS if self._kind.state == "failed" else COLUMNS)
         self._rows.set_count(0)
         self._rows.cursor = 0
         self._load()

@@ -12,7 +12,7 @@ from core.model import KeyState, KeyStatus, ModelSettings, WindowStatus
 from core.text import one_line
 from tui.actions import Scope, Selected
 from tui.picture import Standing, data_age
-from tui.present import bar, clock, compact, countdown, number, percent, plural
+from tui.present import bar, clock, compact, countdown, join, number, percent, plural
 from tui.screens.modals import AddKey, Confirm, NewKey
 from tui.screens.sheet import Look, Sheet
 from tui.widgets.keyring import ORDER, Organization, organizations, state_words, tone_of, used_share
@@ -146,25 +146,23 @@ def _head(group: Organization) -> Row:
 
 def _window(window: WindowStatus) -> Row:
     share = used_share(window)
-    used = window.limit - window.available
-    full = f"whole again in {countdown(window.full_in_s)}" if window.full_in_s > 0 else "whole"
+    used = max(0.0, window.limit - window.available)
+    full = f"whole again in {countdown(window.full_in_s)}" if window.full_in_s > 0 else "untouched"
     cells = (
-        (f"  {window.dimension.value}", "$quiet"),
+        (window.dimension.value, "$quiet"),
         (percent(used, window.limit), "$foreground"),
         (bar(share, 24), tone_of(share)),
-        (compact(used), "$bright"),
-        ("of", "$quiet"),
-        (compact(window.limit), "$quiet"),
-        (f"{window.dimension.words} · {full}" + (f" · {window.source}" if window.source else ""), "$quiet"),
+        (join((f"{number(used)} of {number(window.limit)} {window.dimension.words}", full, window.source)), "$foreground"),
     )
-    return Row(("window", window.organization, window.dimension), cells, None, selectable=False)
+    place = ("window", window.organization, window.dimension)
+    return Row(place, cells, None, selectable=False, indent=2, span_from=3)
 
 
 def _key(key: KeyStatus) -> Row:
     text, tone = state_words(key, 24)
     since = f"since {clock(key.since_at)} " if key.since_at is not None and key.reason else ""
     cells = (
-        (f"  {key.alias}", "bold $foreground"),
+        (key.alias, "bold $foreground"),
         (f"…{key.last4}", "$quiet"),
         (text, tone),
         (number(key.requests), "$bright"),
@@ -172,4 +170,4 @@ def _key(key: KeyStatus) -> Row:
         (compact(key.tokens), "$quiet"),
         (since + key.reason, "$quiet"),
     )
-    return Row(("key", key.alias), cells, key)
+    return Row(("key", key.alias), cells, key, indent=2)

@@ -76,7 +76,7 @@ class AddKey(ModalScreen[None]):
             yield Input(password=True, id="secret")
             yield Static("Alias (optional)", markup=False, classes="field")
             yield Input(id="alias")
-            yield Static("Organization (optional; learned from the first 429 otherwise)", markup=False, classes="field")
+            yield Static("Organization (optional; the first 429 tells it)", markup=False, classes="field")
             yield Input(id="organization")
             yield Static("", markup=False, id="refusal")
             yield Static(
@@ -119,7 +119,7 @@ class GiveLabel(ModalScreen[tuple[str, str] | None]):
 
     def __init__(self, task: Task, row: EmailRow) -> None:
         super().__init__()
-        self._task = task
+        self._asked_task = task
         self._row = row
         values = [label.value for label in task.labels]
         self._chosen = values.index(row.label) if row.label in values else -1
@@ -133,8 +133,8 @@ class GiveLabel(ModalScreen[tuple[str, str] | None]):
             yield Input(id="note")
             yield Static(
                 line(
-                    ("its value", "bold $accent"), " or ", ("↑ ↓", "bold $accent"), " choose   ",
-                    ("tab", "bold $accent"), " note   ", ("enter", "bold $accent"), " keep   ",
+                    ("its value", "bold $accent"), " or ", ("↑↓", "bold $accent"), " choose  ",
+                    ("tab", "bold $accent"), " note  ", ("enter", "bold $accent"), " keep  ",
                     ("esc", "bold $accent"), " leave",
                 ),  # fmt: skip
                 markup=False,
@@ -146,7 +146,7 @@ class GiveLabel(ModalScreen[tuple[str, str] | None]):
 
     def _draw(self) -> None:
         rows = []
-        for n, label in enumerate(self._task.labels):
+        for n, label in enumerate(self._asked_task.labels):
             here = n == self._chosen
             rows.append(
                 line(
@@ -161,14 +161,14 @@ class GiveLabel(ModalScreen[tuple[str, str] | None]):
     def on_key(self, event: events.Key) -> None:
         if isinstance(self.focused, Input):
             return
-        values = [label.value for label in self._task.labels]
+        values = [label.value for label in self._asked_task.labels]
         if event.character in values:
             self._chosen = values.index(event.character)
             self._draw()
             event.stop()
 
     def action_move(self, step: int) -> None:
-        self._chosen = min(max(0, self._chosen + step), len(self._task.labels) - 1)
+        self._chosen = min(max(0, self._chosen + step), len(self._asked_task.labels) - 1)
         self._draw()
 
     def action_note(self) -> None:
@@ -179,7 +179,7 @@ class GiveLabel(ModalScreen[tuple[str, str] | None]):
         if self._chosen < 0:
             self.app.notify("Choose a label first.", severity="warning", markup=False)
             return
-        self.dismiss((self._task.labels[self._chosen].value, self.query_one("#note", Input).value.strip()))
+        self.dismiss((self._asked_task.labels[self._chosen].value, self.query_one("#note", Input).value.strip()))
 
     def action_leave(self) -> None:
         self.dismiss(None)

@@ -84,7 +84,7 @@ class RecordScreen(Sheet):
         self.query_one("#message-text", Static).update(Content("\n").join([*self._head(record), Content(""), Content(shown)]))
         self.query_one("#history-text", Static).update(self._history(record))
 
-    def _name(self, value: str) -> str:
+    def _named(self, value: str) -> str:
         snapshot = self.look.picture.snapshot if self.look else None
         name = snapshot.run.task.name_of(value) if snapshot else value
         return one_line(value if name == value else f"{value} {name}", limit=30)
@@ -94,7 +94,7 @@ class RecordScreen(Sheet):
         glyph, tone = STATES[row.state]
         verdict: list[Part] = [(f"{glyph} {row.state.value}", f"bold ${tone}")]
         if row.label is not None:
-            verdict += [("  ", ""), (self._name(row.label), "bold $accent"), (f"  by {_giver(row.label_source)}", "$quiet")]
+            verdict += [("  ", ""), (self._named(row.label), "bold $accent"), (f"  by {_giver(row.label_source)}", "$quiet")]
         if row.failure:
             verdict.append((f"  {one_line(row.failure, limit=200)}", "$failed"))
         copies = f" · {plural(record.copies, 'other email')} with this very text" if record.copies else ""
@@ -129,7 +129,7 @@ class RecordScreen(Sheet):
         note = f" · “{one_line(label.note, limit=200)}”" if label.note else ""
         return line(
             (f"{moment(label.at, now)}  ", "$quiet"),
-            (self._name(label.value), "bold $person" if human else "bold $accent"),
+            (self._named(label.value), "bold $person" if human else "bold $accent"),
             (f"  {who}{blind}", "$person" if human else "$quiet"),
             (note, "$foreground"),
             (f"  task {one_line(label.task_version, limit=8)}" if label.task_version else "", "$faint"),

@@ -18,9 +18,9 @@ from tui.widgets.state_line import Headline
 EMPTY = """
 There is no run here yet.
 
-  labeltui demo        shows the whole thing on invented emails; nothing leaves this machine
-  labeltui new FILE    makes a run from a .csv, .jsonl, .mbox or a folder of messages
-  labeltui keys add    keeps an API key; or set GROQ_API_KEY
+  labeltui demo       a sample run; nothing leaves this machine
+  labeltui new FILE   a run from .csv, .jsonl, .mbox or a folder of messages
+  labeltui keys add   keeps an API key; or set GROQ_API_KEY
 
 Runs appear here as soon as they exist."""
 

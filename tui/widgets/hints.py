@@ -22,12 +22,9 @@ class HintChosen(Message):
 Hint = tuple[str, str, str, bool, int]
 """Action, key, word, possible now, rank."""
 
-NARROW = 100
-"""Below so many cells words lose what stands in parentheses."""
-
 
 class Hints(LinesWidget):
-    """One line. Where room is short, hints of a low rank give way first, and of those the last."""
+    """One line. Where room is short, words lose what stands in parentheses; then hints of a low rank give way."""
 
     hints: reactive[tuple[Hint, ...]] = reactive(())
 
@@ -40,10 +37,15 @@ class Hints(LinesWidget):
             self.redraw()
 
     def lines(self, width: int, height: int) -> list[Content]:
-        palette = "palette " if width >= NARROW else ""
-        room = width - 4 - len(palette)
-        shown = [(*hint[:2], hint[2] if width >= NARROW else hint[2].split(" (")[0], *hint[3:]) for hint in self.hints]
-        while shown and sum(cell_len(key) + cell_len(word) + 3 for _, key, word, *_ in shown) > room + 2:
+        shown, palette = list(self.hints), "palette "
+
+        def too_long() -> bool:
+            return 1 + sum(cell_len(key) + cell_len(word) + 3 for _, key, word, *_ in shown) + 3 + len(palette) > width
+
+        if too_long():
+            palette = ""
+            shown = [(action_id, key, word.split(" (")[0], *rest) for action_id, key, word, *rest in shown]
+        while shown and too_long():
             ranks = [rank for *_, rank in shown]
             del shown[len(ranks) - 1 - ranks[::-1].index(min(ranks))]
         parts: list[tuple[str, str]] = []

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from textual.content import Content
 
 from core.model import Dimension, KeyState, KeyStatus, WindowStatus
-from tui.present import compact, countdown, fit, foreign, meter, plural
+from tui.present import both_ends, compact, countdown, fit, foreign, meter, plural
 from tui.widgets.pane import Pane, Part, line
 
 STATES = {
@@ -137,7 +137,7 @@ def meters(windows: Sequence[WindowStatus], width: int) -> list[Part]:
 def header(group: Organization, width: int) -> Content:
     """An organization with its windows."""
     name_width = min(14, max(6, width - 1 - 2 * 15))
-    return line((foreign(group.name or "unknown", name_width), "bold"), " ", *meters(group.windows, width - name_width - 1))
+    return line((both_ends(group.name or "unknown", name_width), "bold"), " ", *meters(group.windows, width - name_width - 1))
 
 
 def _key(key: KeyStatus, width: int) -> Content:
@@ -158,7 +158,7 @@ def _key(key: KeyStatus, width: int) -> Content:
 
 def _summary(group: Organization, width: int) -> Content:
     name_width = min(12, max(6, width - 32))
-    parts: list[Part] = [(foreign(group.name or "unknown", name_width) + " ", "bold")]
+    parts: list[Part] = [(both_ends(group.name or "unknown", name_width) + " ", "bold")]
     used = name_width + 1
     for state, (glyph, _, tone) in STATES.items():
         count = sum(1 for key in group.keys if key.state is state)

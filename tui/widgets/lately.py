@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from textual.content import Content
 
 from core.model import Happening
+from core.text import one_line
 from tui.present import clock, fit, foreign, number
 from tui.widgets.pane import Pane, line
 
@@ -46,26 +48,36 @@ class LatelyPane(Pane):
         return [_row(happening, width) for happening in facts.lately[:height]]
 
 
+WITH_LATENCY = 56
+WITH_TOKENS = 72
+"""Widths from which on a label's line has room for these."""
+
+
+def _subject_width(width: int) -> int:
+    taken = 13 + 9 + 10 + (7 if width >= WITH_LATENCY else 0) + (10 if width >= WITH_TOKENS else 0)
+    return max(6, width - taken)
+
+
 def _row(happening: Happening, width: int) -> Content:
     at = (f"{clock(happening.at)} ", "$quiet")
     if happening.kind not in ("labeled", "copied"):
         glyph, tone = EVENTS.get(happening.kind, ("·", "quiet"))
-        key = f" {foreign(happening.key_alias, 10)}" if happening.key_alias and width >= 60 else ""
-        room = width - 12 - len(key)
-        return line(at, (f"{glyph}  ", f"${tone}"), (foreign(happening.text, room), f"${tone}"), (key, "$quiet"))
+        text, room = one_line(happening.text, limit=width), _subject_width(width)
+        if not happening.key_alias or cell_len(text) > room:
+            return line(at, (f"{glyph}  {text}", f"${tone}"))
+        return line(at, (f"{glyph}  {fit(text, room)} ", f"${tone}"), (foreign(happening.key_alias, 9), "$quiet"))
     again = "" if not happening.reasks else "again" if happening.reasks == 1 else f"again ×{happening.reasks}"
     columns = [(foreign(happening.key_alias or "copy", 9), "$quiet")]
-    if width >= 56:
+    if width >= WITH_LATENCY:
         latency = "" if happening.latency_s is None else f"{happening.latency_s:.1f} s"
         columns.append((fit(latency, 7, right=True), "$quiet"))
-    if width >= 72:
+    if width >= WITH_TOKENS:
         tokens = "" if happening.tokens is None else f"{number(happening.tokens)} tok"
         columns.append((fit(tokens, 10, right=True), "$quiet"))
     columns.append((" " + fit(again, 9), "$waiting"))
-    room = max(6, width - 13 - sum(len(text) for text, _ in columns))
     return line(
         at,
-        (fit(foreign(happening.label, 3).strip(), 3), "bold $accent"),
-        (foreign(happening.text or "(no subject)", room) + " ", "$foreground"),
+        (foreign(happening.label, 2) + " ", "bold $accent"),
+        (foreign(happening.text or "(no subject)", _subject_width(width)) + " ", "$foreground"),
         *columns,
     )

@@ -41,12 +41,17 @@ class ListColumn:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row: its id, one (text, tone) for each column, and the value that it stands for. Texts need not be inert."""
+    """A row: its id, one (text, tone) for each column, and the value that it stands for. Texts need not be inert.
+
+    The cell at ``span_from`` takes the rest of the line.
+    """
 
     id: object
     cells: tuple[tuple[str, str], ...]
     value: Any
     selectable: bool = True
+    indent: int = 0
+    span_from: int | None = None
 
 
 class Rows(ScrollView, can_focus=True):
@@ -99,6 +104,11 @@ class Rows(ScrollView, can_focus=True):
         self._resize(len(rows))
         place = next((n for n, row in enumerate(rows) if before is not None and row.id == before.id), self.cursor)
         self.cursor = self._settle(place)
+        self.refresh()
+
+    def set_columns(self, columns: Sequence[ListColumn]) -> None:
+        """Other columns, for rows that come after."""
+        self._columns = tuple(columns)
         self.refresh()
 
     def set_count(self, count: int, *, forget: bool = True) -> None:
@@ -232,6 +242,8 @@ class Rows(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         widths = self._widths(width)
+        if y == 0 and not self._count:
+            return Strip.blank(width, self.visual_style.rich_style)
         if y == 0:
             titles = [fit(c.title, w, right=c.right) for c, w in zip(self._columns, widths, strict=True) if w]
             return self._strip([(" " + " ".join(titles), "")], width, "rows--head")
@@ -248,10 +260,14 @@ class Rows(ScrollView, can_focus=True):
         here = index == self.cursor and row.selectable
         mark = ("▸", "bold $accent") if here and self.has_focus else (" ", "")
         parts: list[Part] = [mark]
-        for column, cells, (text, tone) in zip(self._columns, widths, row.cells, strict=True):
+        for n, (column, cells, (text, tone)) in enumerate(zip(self._columns, widths, row.cells, strict=False)):
+            if n == row.span_from:
+                parts.append((foreign(text, width - 1 - sum(w + 1 for w in widths[:n] if w)), tone))
+                break
             if cells:
-                inert = foreign(text, cells) if not column.right else fit(foreign(text, cells).rstrip(), cells, right=True)
-                parts += [(inert, tone), " "]
+                space = " " * row.indent if n == 0 else ""
+                inert = foreign(text, cells - len(space))
+                parts += [space, (fit(inert.rstrip(), cells, right=True) if column.right else inert, tone), " "]
         return self._strip(parts, width, "rows--cursor" if here else "")
 
     def _widths(self, width: int) -> list[int]:

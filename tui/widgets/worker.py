@@ -75,7 +75,7 @@ class WorkerPane(Pane):
 
     def body(self, width: int, height: int) -> list[Content]:
         facts: WorkerFacts = self.facts
-        rows = [_now(facts)]
+        rows = [_now(facts, width)]
         if facts.resumption is not None:
             full = resumed(facts.resumption, short=False)
             room = max(1, height - 1)
@@ -85,7 +85,7 @@ class WorkerPane(Pane):
         return rows
 
 
-def _now(facts: WorkerFacts) -> Content:
+def _now(facts: WorkerFacts, width: int) -> Content:
     worker = facts.worker
     if not worker.alive:
         last = f" · the last one wrote at {clock(worker.heartbeat_at)}" if worker.heartbeat_at else ""
@@ -94,6 +94,8 @@ def _now(facts: WorkerFacts) -> Content:
     where = f" on {one_line(worker.host, limit=16)}" if worker.host else ""
     beat = "no heartbeat yet" if facts.beat_s is None else f"heartbeat {age(facts.beat_s)} ago"
     up = "" if facts.up_s is None else f" · up {age(facts.up_s)}"
+    if width < len(f"pid {worker.pid}{where} · {beat} · {number(worker.in_flight)} in flight{up}") + 2:
+        where = ""
     return line(
         (f"pid {worker.pid}", "$bright"),
         (where, "$quiet"),

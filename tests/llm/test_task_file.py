@@ -1,0 +1,202 @@
+"""Task files: what is read from them, what is complained of, and what the version stands for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+
+from core.errors import TaskError
+from core.llm.task import builtin_task, load_task, task_from_json, task_to_json, task_to_toml, versioned, with_model
+from core.model import LabelMeaning, ModelSettings, Task
+
+MINIMAL = """
+rubric = "Is it urgent?"
+[[labels]]
+value = "yes"
+[[labels]]
+value = "no"
+name = "not urgent"
+meaning = "can wait"
+"""
+
+Loader: TypeAlias = Callable[[str], Task]
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Loader:
+    """Load a text as a task file named urgent.toml."""
+
+    def loaded(text: str) -> Task:
+        path = tmp_path / "urgent.toml"
+        path.write_text(text, encoding="utf-8")
+        return load_task(path)
+
+    return loaded
+
+
+def test_the_built_in_task_tells_work_from_personal() -> None:
+    """With the labels, fields and settings that the README promises."""
+    task = builtin_task()
+    assert [(label.value, label.name) for label in task.labels] == [("1", "work"), ("0", "personal")]
+    assert task.fields == ("from", "to", "subject", "date", "body")
+    assert (task.truncate_at, task.max_reasks) == (6_000, 2)
+    assert task.model == ModelSettings("openai/gpt-oss-20b", 0.0, 256, "low", include_reasoning=False, timeout_s=60.0)
+    for word in ("birth", "promotion", "picnic", "charity", "short", "thread", "spam", "empty"):
+        assert word in task.rubric.lower()
+
+
+def test_a_minimal_file_gets_sensible_settings(load: Loader) -> None:
+    """Rubric and labels are enough; the file's name names the task."""
+    task = load(MINIMAL)
+    assert task.name == "urgent"
+    assert task.labels == (LabelMeaning("yes", "yes"), LabelMeaning("no", "not urgent", "can wait"))
+    assert task.model == ModelSettings()
+    assert (task.truncate_at, task.max_reasks) == (6_000, 2)
+
+
+def test_a_task_survives_json_and_toml(load: Loader) -> None:
+    """Settings that are not to be sent included."""
+    settings = ModelSettings("x/y", None, 16, None, None, 5.0)
+    task = versioned(replace(load(MINIMAL), name='a "b"', rubric="l1\nl2 \\ {x} ''' \"\"\" é", model=settings))
+    assert task_from_json(task_to_json(task)) == task
+    assert load(task_to_toml(task)) == task
+    assert load(task_to_toml(builtin_task())) == builtin_task()
+
+
+def test_json_is_canonical() -> None:
+    """Equal tasks give equal texts, without the version."""
+    task = builtin_task()
+    assert task_to_json(task) == task_to_json(replace(task, version="other"))
+    assert "version" not in json.loads(task_to_json(task))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"rubric": "other"},
+        {"labels": (LabelMeaning("1", "work"), LabelMeaning("0", "personal", "new meaning"))},
+        {"fields": ("subject", "body")},
+        {"truncate_at": 5_999},
+        {"max_reasks": 1},
+        {"model": ModelSettings(model="other")},
+        {"model": ModelSettings(temperature=0.5)},
+        {"model": ModelSettings(max_completion_tokens=10)},
+        {"model": ModelSettings(reasoning_effort="high")},
+        {"model": ModelSettings(include_reasoning=None)},
+    ],
+)
+def test_whatever_can_change_an_answer_changes_the_version(change: dict[str, Any]) -> None:
+    """Labels of one version answer one question."""
+    task = builtin_task()
+    assert versioned(replace(task, **change)).version != task.version
+
+
+def test_what_cannot_change_an_answer_leaves_the_version() -> None:
+    """The name, and how long a call may take."""
+    task = builtin_task()
+    patient = replace(task, name="other", model=replace(task.model, timeout_s=5.0))
+    assert versioned(patient).version == task.version
+    assert len(task.version) == 12
+    assert int(task.version, 16)
+
+
+def test_another_model_drops_the_reasoning_settings_that_it_would_refuse() -> None:
+    """Within a family they stay."""
+    task = builtin_task()
+    assert with_model(task, "openai/gpt-oss-120b").model.reasoning_effort == "low"
+    plain = with_model(task, "some/llama")
+    assert (plain.model.reasoning_effort, plain.model.include_reasoning) == (None, None)
+    assert with_model(plain, "openai/gpt-oss-20b") == task
+    with pytest.raises(TaskError, match="--model"):
+        with_model(task, " ")
+
+
+def test_settings_may_be_left_out_of_the_request(load: Loader) -> None:
+    """TOML knows no null: the word is omit."""
+    text = MINIMAL + '[model]\ntemperature = "omit"\nreasoning_effort = "omit"\ninclude_reasoning = "omit"\n'
+    model = load(text).model
+    assert (model.temperature, model.reasoning_effort, model.include_reasoning) == (None, None, None)
+
+
+def test_a_file_with_a_byte_order_mark_is_read(load: Loader) -> None:
+    """Some editors write one."""
+    assert load("\ufeff" + MINIMAL).rubric == "Is it urgent?"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("rubric = ", "is not valid TOML"),
+        ("rubrik = 'x'\n" + MINIMAL, "rubrik is not a key of a task. Did you mean rubric?"),
+        ("color = 'x'\n" + MINIMAL, "Known here: name, rubric"),
+        (MINIMAL.replace('rubric = "Is it urgent?"', ""), "rubric is missing or empty"),
+        (MINIMAL.replace("Is it urgent?", "  "), "rubric is missing or empty"),
+        (MINIMAL.replace('"Is it urgent?"', "5"), "rubric must be a text, not a number"),
+        (MINIMAL.replace('"yes"', "1"), 'labels no. 1: value must be a text, not a number. Write value = "…"'),
+        (MINIMAL.replace('"yes"', '"no"'), "'no' is there twice"),
+        (MINIMAL.replace('"yes"', '"NO"'), "by case alone"),
+        (MINIMAL.replace('"yes"', '""'), "value is missing or empty"),
+        (MINIMAL.replace('"yes"', '"very urgent"'), "holds white space"),
+        (MINIMAL.replace('"yes"', '"yes\\n"'), "holds white space"),
+        (MINIMAL.replace('"yes"', '"y\\u200bes"'), "control character"),
+        (MINIMAL.replace("meaning", "meening"), "Did you mean meaning?"),
+        ('rubric = "x"\n[[labels]]\nvalue = "a"\n', "labels has 1 entries"),
+        ('rubric = "x"\n', "labels has 0 entries"),
+        ('rubric = "x"\nlabels = ["1", "0"]\n', "labels must be a list of tables"),
+        ("max_reasks = 11\n" + MINIMAL, "max_reasks is 11. Give a number from 0 to 10"),
+        ("max_reasks = true\n" + MINIMAL, "max_reasks must be a whole number, not true or false"),
+        ("max_reasks = 1.5\n" + MINIMAL, "max_reasks must be a whole number"),
+        ("truncate_at = 10\n" + MINIMAL, "truncate_at is 10. Give a number from 100 to 1,000,000"),
+        ('fields = "body"\n' + MINIMAL, "fields must be a list"),
+        ('fields = ["body", "x-folder"]\n' + MINIMAL, "'x-folder', which cannot be sent"),
+        ("fields = []\n" + MINIMAL, "fields is empty"),
+        ('fields = ["body", "body"]\n' + MINIMAL, "names a field twice"),
+        ('name = "a\\nb"\n' + MINIMAL, "name spans several lines"),
+        (MINIMAL + "[model]\ntemperature = 3\n", "model.temperature is 3. Give a number from 0 to 2"),
+        (MINIMAL + "[model]\ntemperatur = 0\n", "model.temperatur is not a key of a task. Did you mean temperature?"),
+        (MINIMAL + "[model]\nmax_completion_tokens = 0\n", "model.max_completion_tokens is 0"),
+        (MINIMAL + '[model]\nreasoning_effort = "much"\n', "Choose from none, default"),
+        (MINIMAL + '[model]\ninclude_reasoning = "no"\n', "must be true or false, not a text"),
+        ("model = 'x'\n" + MINIMAL, "model must be a table, not a text. Write it under [model]"),
+    ],
+)
+def test_a_fault_is_named_with_file_key_and_remedy(load: Loader, text: str, words: str) -> None:
+    """Whoever wrote the file can correct it without reading code."""
+    with pytest.raises(TaskError) as caught:
+        load(text)
+    assert "urgent.toml" in str(caught.value)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "is not valid JSON"),
+        ("[]", "must be one JSON object"),
+        ('{"rubric": "\\ud800", "labels": [{"value": "a"}, {"value": "b"}]}', "half of a surrogate pair"),
+        ("[" * 100_000, "is not valid JSON"),
+    ],
+)
+def test_json_that_is_no_task_is_refused(text: str, words: str) -> None:
+    """Whatever it is, as a TaskError."""
+    with pytest.raises(TaskError, match=words):
+        task_from_json(text)
+
+
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    """Missing, a folder, not UTF-8, far too large."""
+    with pytest.raises(TaskError, match="there is no such task file"):
+        load_task(tmp_path / "none.toml")
+    with pytest.raises(TaskError, match="is a folder"):
+        load_task(tmp_path)
+    (tmp_path / "latin.toml").write_bytes(b"rubric = 'caf\xe9'")
+    with pytest.raises(TaskError, match="byte 13 is not UTF-8"):
+        load_task(tmp_path / "latin.toml")
+    (tmp_path / "large.toml").write_bytes(b"#" * 1_000_001)
+    with pytest.raises(TaskError, match="is larger than"):
+        load_task(tmp_path / "large.toml")
