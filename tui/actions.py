@@ -112,9 +112,7 @@ def _stop_blocked(context: Context) -> Reason:
     snapshot = context.snapshot
     if snapshot is None:
         return _run_read(context)
-    if not snapshot.worker.alive:
-        return "No worker runs: there is nothing to stop."
-    return "The stop is requested already." if "stop" in context.pending else None
+    return None if snapshot.worker.alive else "No worker runs: there is nothing to stop."
 
 
 def _open_blocked(context: Context) -> Reason:
@@ -146,9 +144,13 @@ def _key_blocked(context: Context) -> Reason:
     return None if isinstance(context.selected, KeyStatus) else "There is no key here yet: a adds one."
 
 
+OUT = (KeyState.DISABLED, KeyState.INVALID)
+"""States that enabling a key ends: by a person's hand, or because the API refused it and a person has looked."""
+
+
 def _toggle_word(context: Context) -> str:
     key = context.selected
-    return "enable" if isinstance(key, KeyStatus) and key.state is KeyState.DISABLED else "disable"
+    return "enable" if isinstance(key, KeyStatus) and key.state in OUT else "disable"
 
 
 ACTIONS: tuple[Action, ...] = (
@@ -167,8 +169,8 @@ ACTIONS: tuple[Action, ...] = (
         RUN_SCOPES, _pause_blocked,
     ),
     Action(
-        "stop", ("x",), "x", _word("stop"),
-        "Stop the worker after the calls in flight. What is labeled stays; s starts again from there.",
+        "stop", ("x",), "x", lambda context: "stop now" if "stop" in context.pending else "stop",
+        "Stop the worker after the calls in flight; a second time cuts them off. What is labeled stays; s goes on.",
         RUN_SCOPES, _stop_blocked,
     ),
     Action(
@@ -274,7 +276,9 @@ def keys_table() -> str:
     calm = {scope: Context(scope) for scope in Scope}
     lines = ["| key | does | on |", "| --- | --- | --- |"]
     for action in ACTIONS:
-        where = "every screen" if action.scopes == EVERYWHERE else ", ".join(s.value for s in Scope if s in action.scopes)
+        where = (
+            "every screen" if action.scopes == EVERYWHERE else ", ".join(s.value for s in Scope if s in action.scopes)
+        )
         word = action.label(calm[next(s for s in Scope if s in action.scopes)])
         lines.append(f"| `{action.key}` | **{word}**: {action.help} | {where} |")
     return "\n".join(lines) + "\n"

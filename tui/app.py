@@ -45,8 +45,8 @@ class LabeltuiApp(App[None]):
     CSS_PATH = "labeltui.tcss"
     ENABLE_COMMAND_PALETTE = True
     ESCAPE_TO_MINIMIZE = False
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-narrow"), (76, "-mid"), (100, "-roomy"), (150, "-wide")]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-short"), (30, "-tall"), (44, "-high")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (76, "-mid"), (100, "-roomy"), (150, "-wide")]  # noqa: RUF012 - as Textual declares it
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall"), (44, "-high")]  # noqa: RUF012 - as Textual declares it
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(key, f"key('{key}')", show=False, system=True) for key in actions.all_keys()
     ]
@@ -114,7 +114,8 @@ class LabeltuiApp(App[None]):
         before = self.requested
         self.requested = outstanding(before, picture.snapshot, picture.now)
         self._hand_down()
-        if {wish.kind for wish in before} - {wish.kind for wish in self.requested} & {"retry", "label"}:
+        obeyed = {wish.kind for wish in before} - {wish.kind for wish in self.requested}
+        if obeyed & {"retry", "label"}:
             self._facts_changed()
         if self._start_when_seen and picture.snapshot is not None:
             self._start_when_seen = False
@@ -122,7 +123,9 @@ class LabeltuiApp(App[None]):
                 self.do_start()
 
     def on_answered(self, message: Answered) -> None:
-        if message.error:
+        if message.error and message.failed is not None:
+            message.failed(message.error)
+        elif message.error:
             self.say(message.error, severity="error")
         else:
             message.then(message.result)
@@ -179,7 +182,7 @@ class LabeltuiApp(App[None]):
         else:
             method()
 
-    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:  # noqa: ARG002 - Textual's
         sheet = self.sheet()
         if sheet is None:
             return
@@ -207,20 +210,16 @@ class LabeltuiApp(App[None]):
         mark = Requested(kind, self.clock())
         self.requested = (*self.requested, mark)
         self._hand_down()
+        self.errands.send(lambda: ask(path), partial(self._wished, mark), partial(self._refused, mark))
 
-        def send() -> WishAnswer | Exception:
-            try:
-                return ask(path)
-            except Exception as error:  # noqa: BLE001  (told to the person; the console lives on)
-                return error
-
-        self.errands.send(send, partial(self._wished, mark))
-
-    def _wished(self, mark: Requested, answer: WishAnswer | Exception) -> None:
+    def _refused(self, mark: Requested, sentence: str) -> None:
         self.requested = tuple(wish for wish in self.requested if wish is not mark)
-        if isinstance(answer, Exception):
-            self.say(str(answer) or type(answer).__name__, severity="error")
-        elif answer.at_once and mark.kind != "start":
+        self.say(sentence, severity="error")
+        self._hand_down()
+
+    def _wished(self, mark: Requested, answer: WishAnswer) -> None:
+        self.requested = tuple(wish for wish in self.requested if wish is not mark)
+        if answer.at_once:
             self.say(answer.sentence)
             self._facts_changed()
         else:
@@ -263,7 +262,7 @@ class LabeltuiApp(App[None]):
         if snapshot is None:
             return
 
-        def answered(yes: bool | None) -> None:
+        def answered(yes: bool | None) -> None:  # noqa: FBT001 - Textual's
             if yes:
                 self.wish("retry", lambda path: self.backend.retry(path, None))
 
@@ -370,4 +369,6 @@ def farewell(picture: Picture, requested: tuple[Requested, ...], settings: Setti
         return f"A worker of {run} was being started. `labeltui open {run}` shows it."
     if snapshot.state is RunState.DONE:
         return f"{run} is done: {number(snapshot.labeled)} labeled, {number(snapshot.failed)} failed."
-    return f"No worker runs on {run}; {number(snapshot.pending)} emails are left. `labeltui start {run}` goes on with it."
+    return (
+        f"No worker runs on {run}; {number(snapshot.pending)} emails are left. `labeltui start {run}` goes on with it."
+    )

@@ -39,24 +39,34 @@ class RunView(Protocol):
     def close(self) -> None: ...
 
 
+class KeyView(Protocol):
+    """The operator's keys and quotas, to look at. Belongs to the thread that opened it."""
+
+    def statuses(self, model: str, now: float) -> tuple[KeyStatus, ...]: ...
+    def windows(self, model: str, now: float) -> tuple[WindowStatus, ...]: ...
+    def close(self) -> None: ...
+
+
 class Backend(Protocol):
-    """The engine as the console sees it. Every method may raise LabeltuiError with a sentence to show."""
+    """The engine as the console sees it. Every method may raise LabeltuiError with a sentence to show.
+
+    Where keys are meant, ``run`` is the run that is open or None: the demo has keys of its own.
+    """
 
     settings: Settings
 
     def runs(self, now: float) -> Sequence[RunSummary]: ...
     def view(self, path: Path) -> RunView: ...
-    def key_statuses(self, model: str, now: float) -> tuple[KeyStatus, ...]: ...
-    def windows(self, model: str, now: float) -> tuple[WindowStatus, ...]: ...
+    def keys(self, run: Path | None) -> KeyView: ...
     def start(self, path: Path) -> WishAnswer: ...
     def pause(self, path: Path) -> WishAnswer: ...
     def resume(self, path: Path) -> WishAnswer: ...
     def stop(self, path: Path) -> WishAnswer: ...
     def retry(self, path: Path, email_id: int | None) -> WishAnswer: ...
     def label(self, path: Path, email_id: int, value: str, note: str) -> WishAnswer: ...
-    def set_enabled(self, alias: str, *, enabled: bool) -> None: ...
-    def add_key(self, secret: str, alias: str | None, organization: str | None) -> str: ...
-    def remove_key(self, alias: str) -> None: ...
+    def set_enabled(self, run: Path | None, alias: str, *, enabled: bool) -> None: ...
+    def add_key(self, run: Path | None, secret: str, alias: str | None, organization: str | None) -> str: ...
+    def remove_key(self, run: Path | None, alias: str) -> None: ...
 
 
 class Engine:
@@ -75,21 +85,21 @@ class Engine:
 
         return RunReader(path)
 
-    def _book(self) -> KeyBook:
+    def keys(self, run: Path | None) -> KeyView:
+        return _LiveKeys(self._book(run))
+
+    def _book(self, run: Path | None) -> KeyBook:
         from core.quota.keys import KeyBook  # noqa: PLC0415
 
-        return KeyBook(self.settings.quota_path, self.settings.keys_path)
+        return KeyBook.from_settings(self._settings(run))
 
-    def key_statuses(self, model: str, now: float) -> tuple[KeyStatus, ...]:
-        return self._book().statuses(model, now)
-
-    def windows(self, model: str, now: float) -> tuple[WindowStatus, ...]:
-        return self._book().windows(model, now)
+    def _settings(self, run: Path | None) -> Settings:
+        return self.settings.for_run(run) if run is not None else self.settings
 
     def start(self, path: Path) -> WishAnswer:
         from core import wishes  # noqa: PLC0415
 
-        return wishes.start(path, self.settings)
+        return wishes.start(path, self._settings(path))
 
     def pause(self, path: Path) -> WishAnswer:
         from core import wishes  # noqa: PLC0415
@@ -99,7 +109,7 @@ class Engine:
     def resume(self, path: Path) -> WishAnswer:
         from core import wishes  # noqa: PLC0415
 
-        return wishes.resume(path)
+        return wishes.resume(path, self._settings(path))
 
     def stop(self, path: Path) -> WishAnswer:
         from core import wishes  # noqa: PLC0415
@@ -112,17 +122,36 @@ class Engine:
         return wishes.retry(path, email_id)
 
     def label(self, path: Path, email_id: int, value: str, note: str) -> WishAnswer:
-        import getpass  # noqa: PLC0415
-
         from core import wishes  # noqa: PLC0415
 
-        return wishes.label(path, email_id, value, note, getpass.getuser())
+        return wishes.label(path, email_id, value, note=note)
 
-    def set_enabled(self, alias: str, *, enabled: bool) -> None:
-        self._book().set_enabled(alias, enabled)
+    def set_enabled(self, run: Path | None, alias: str, *, enabled: bool) -> None:
+        with self._book(run) as book:
+            book.set_enabled(alias, enabled=enabled)
 
-    def add_key(self, secret: str, alias: str | None, organization: str | None) -> str:
-        return str(self._book().add(secret, alias=alias, organization=organization))
+    def add_key(self, run: Path | None, secret: str, alias: str | None, organization: str | None) -> str:
+        with self._book(run) as book:
+            return book.add(secret, alias=alias, organization=organization)
 
-    def remove_key(self, alias: str) -> None:
-        self._book().remove(alias)
+    def remove_key(self, run: Path | None, alias: str) -> None:
+        with self._book(run) as book:
+            book.remove(alias)
+
+
+class _LiveKeys:
+    """A key book that notices when keys are added or taken away elsewhere."""
+
+    def __init__(self, book: KeyBook) -> None:
+        self._book = book
+
+    def statuses(self, model: str, now: float) -> tuple[KeyStatus, ...]:
+        if self._book.changed():
+            self._book.reload()
+        return self._book.statuses(model, now)
+
+    def windows(self, model: str, now: float) -> tuple[WindowStatus, ...]:
+        return self._book.windows(model, now)
+
+    def close(self) -> None:
+        self._book.close()

@@ -12,8 +12,8 @@ from tui.present import age, clock, countdown, interval, join, moment, number, p
 STALE_AFTER_S = 5.0
 """Data older than this no longer counts as what happens now."""
 
-START_PATIENCE_S = 20.0
-"""How long a wish to start is shown as requested while no worker shows up."""
+GIVEN_UP_AFTER_S = 2.0
+"""How long a wish to a worker is shown as requested after that worker went away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,9 @@ class Picture:
     def shown_keys(self) -> tuple[KeyStatus, ...]:
         """The keys as this run uses them: a ready key with a call in flight is in use."""
         asking = self.snapshot.asking if self.snapshot else {}
-        return tuple(_asking(key) if asking.get(key.alias) and key.state is KeyState.READY else key for key in self.keys)
+        return tuple(
+            _asking(key) if asking.get(key.alias) and key.state is KeyState.READY else key for key in self.keys
+        )
 
 
 def _asking(key: KeyStatus) -> KeyStatus:
@@ -65,9 +67,9 @@ def outstanding(requested: tuple[Requested, ...], snapshot: Snapshot | None, now
     alive = snapshot.worker.alive
 
     def waits(wish: Requested) -> bool:
-        if wish.kind == "start":
-            return not alive and now - wish.asked_at < START_PATIENCE_S
-        return wish.id not in obeyed and (alive or now - wish.asked_at < 2.0)
+        if wish.id is None:  # it is still being sent
+            return True
+        return wish.id not in obeyed and (alive or now - wish.asked_at < GIVEN_UP_AFTER_S)
 
     return tuple(wish for wish in requested if waits(wish))
 
@@ -157,6 +159,8 @@ def _asked(kind: str, asked_at: float, snapshot: Snapshot, now: float) -> Standi
     since = f"asked {age(now - asked_at)} ago"
     flight = snapshot.worker.in_flight
     calls = f"{plural(flight, 'call')} in flight will be finished first" if flight else "nothing in flight"
+    if kind == "stop" and flight:
+        calls += " · x again cuts them off"
     follow = "the worker is being started" if kind == "start" else "" if kind == "resume" else calls
     return Standing(f"{kind.upper()} REQUESTED", "◔", "waiting", join((since, follow)))
 
@@ -177,7 +181,9 @@ def _plain(picture: Picture, snapshot: Snapshot, now: float) -> Standing:
     glyph, tone = GLYPHS[state]
     word = state.value.upper()
     if state is RunState.PAUSED and snapshot.worker.alive and snapshot.worker.in_flight:
-        return Standing("PAUSING", "◑", "waiting", f"obeyed · {plural(snapshot.worker.in_flight, 'call')} still in flight")
+        return Standing(
+            "PAUSING", "◑", "waiting", f"obeyed · {plural(snapshot.worker.in_flight, 'call')} still in flight"
+        )
     say = {
         RunState.NEW: _new,
         RunState.RUNNING: _running,
@@ -201,7 +207,9 @@ def _running(picture: Picture, snapshot: Snapshot, now: float) -> str:
     return join(
         (
             f"{number(rate(snapshot.pace, now).now)} labels/min",
-            f"{plural(asking, 'key')} asking" + (f", {cooling} cooling" if cooling else "") if asking or cooling else "",
+            f"{plural(asking, 'key')} asking" + (f", {cooling} cooling" if cooling else "")
+            if asking or cooling
+            else "",
             ends(snapshot, now),
         )
     )
@@ -222,7 +230,7 @@ def last_command(snapshot: Snapshot, kind: str) -> CommandRecord | None:
     return max(obeyed, key=lambda c: c.acknowledged_at or 0.0, default=None)
 
 
-def _paused(_: Picture, snapshot: Snapshot, now: float) -> str:
+def _paused(_: Picture, snapshot: Snapshot, __: float) -> str:
     wish = last_command(snapshot, "pause")
     since = f"since {clock(wish.acknowledged_at)}" if wish and wish.acknowledged_at else ""
     how = "p resumes" if snapshot.worker.alive else "no worker · s starts it again"
@@ -236,7 +244,7 @@ def _stopped(_: Picture, snapshot: Snapshot, now: float) -> str:
     return join((last, one_line(snapshot.reason, limit=120), kept, "s starts it again"))
 
 
-def _done(_: Picture, snapshot: Snapshot, now: float) -> str:
+def _done(_: Picture, snapshot: Snapshot, __: float) -> str:
     failed = f"{number(snapshot.failed)} failed (e shows them)" if snapshot.failed else "none failed"
     labels = [
         f"{one_line(snapshot.run.task.name_of(value), limit=12)} {share(count, snapshot.labeled)} %"

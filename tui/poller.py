@@ -1,8 +1,8 @@
 """The threads beside the screen: one that reads, one that runs errands. Both only post messages.
 
-Reading happens in one thread because a reader's connection belongs to the thread that opened it, and because a slow disk
-must not hold the screen. Errands (wishes, changes of keys) have a thread of their own, so that a lock somebody holds does
-not stop the clock of the picture. Both are daemons: leaving the console waits for neither.
+Reading happens in one thread because a reader's connection belongs to the thread that opened it, and because a slow
+disk must not hold the screen. Errands (wishes, changes of keys) have a thread of their own, so that a lock somebody
+holds does not stop the clock of the picture. Both are daemons: leaving the console waits for neither.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from textual.message import Message
 
 from core.errors import LabeltuiError
 from core.model import ModelSettings
-from tui.backend import Backend, RunView
+from tui.backend import Backend, KeyView, RunView
 from tui.picture import Picture
 
 BUSY_S = 0.5
@@ -45,14 +45,18 @@ class PictureTaken(Message):
 class Answered(Message):
     """The result of a question to the reader or of an errand; ``error`` is a sentence where it failed."""
 
-    def __init__(self, then: Callable[[Any], None], result: Any, error: str) -> None:
+    def __init__(
+        self, then: Callable[[Any], None], result: Any, error: str, failed: Callable[[str], None] | None = None
+    ) -> None:
         super().__init__()
         self.then = then
         self.result = result
         self.error = error
+        self.failed = failed
 
 
 Post = Callable[[Message], bool]
+Failed = Callable[[str], None] | None
 
 
 def sentence(error: Exception) -> str:
@@ -69,6 +73,7 @@ class Poller:
         self._clock = clock
         self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue()
         self._view: RunView | None = None
+        self._keys: KeyView | None = None
         self._path: Path | None = None
         self._wants_runs = False
         self._runs_at = float("-inf")
@@ -92,6 +97,7 @@ class Poller:
         def change() -> None:
             if path != self._path:
                 self._close_view()
+                self._close_keys()
                 self._path = path
                 self._picture = Picture(now=self._clock(), path=path, runs=self._picture.runs)
             self._wants_runs = runs
@@ -127,6 +133,7 @@ class Poller:
             except queue.Empty:
                 self._post(PictureTaken(self._read()))
         self._close_view()
+        self._close_keys()
 
     def _pause_s(self) -> float:
         if self._picture.read_at is None and not self._picture.trouble:
@@ -151,10 +158,12 @@ class Poller:
         model = snapshot.run.task.model.model if snapshot else ModelSettings().model
         keys, windows, keys_trouble = before.keys, before.windows, ""
         try:
-            keys = self._backend.key_statuses(model, began)
-            windows = self._backend.windows(model, began)
+            if self._keys is None:
+                self._keys = self._backend.keys(self._path)
+            keys, windows = self._keys.statuses(model, began), self._keys.windows(model, began)
         except Exception as failure:  # noqa: BLE001  (the run is still worth showing)
             keys_trouble = sentence(failure)
+            self._close_keys()
         self._picture = replace(
             before,
             now=began,
@@ -176,6 +185,11 @@ class Poller:
             self._view = self._backend.view(self._path)
         return self._view
 
+    def _close_keys(self) -> None:
+        if self._keys is not None:
+            self._keys.close()
+            self._keys = None
+
     def _close_view(self) -> None:
         if self._view is not None:
             self._view.close()
@@ -187,7 +201,7 @@ class Errands:
 
     def __init__(self, post: Post) -> None:
         self._post = post
-        self._jobs: queue.Queue[tuple[Callable[[], Any], Callable[[Any], None]] | None] = queue.Queue()
+        self._jobs: queue.Queue[tuple[Callable[[], Any], Callable[[Any], None], Failed] | None] = queue.Queue()
         self._thread = threading.Thread(target=self._live, name="labeltui-errands", daemon=True)
 
     def start(self) -> None:
@@ -198,15 +212,18 @@ class Errands:
         """Ask the thread to end once it is through; it is not waited for."""
         self._jobs.put(None)
 
-    def send(self, errand: Callable[[], Any], then: Callable[[Any], None]) -> None:
-        """Do it; ``then`` gets the result in the thread of the screen, an error becomes a toast."""
-        self._jobs.put((errand, then))
+    def send(self, errand: Callable[[], Any], then: Callable[[Any], None], failed: Failed = None) -> None:
+        """Do it; in the thread of the screen ``then`` gets the result, ``failed`` the sentence of an error.
+
+        Without ``failed`` an error becomes a toast.
+        """
+        self._jobs.put((errand, then, failed))
 
     def _live(self) -> None:
         while (job := self._jobs.get()) is not None:
-            errand, then = job
+            errand, then, failed = job
             try:
                 result, error = errand(), ""
             except Exception as failure:  # noqa: BLE001  (a failed errand is told, and the console lives on)
                 result, error = None, sentence(failure)
-            self._post(Answered(then, result, error))
+            self._post(Answered(then, result, error, failed))

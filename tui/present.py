@@ -91,7 +91,7 @@ def clock(at: float, zone: tzinfo | None = None) -> str:
 
 
 def moment(at: float, now: float, zone: tzinfo | None = None) -> str:
-    """A time of day to the minute, with the day where it is another one: ``03:48``, ``Tue 03:48``, ``03 Dec 03:48``."""
+    """A time of day to the minute, with the day where it is another: ``03:48``, ``Tue 03:48``, ``03 Dec 03:48``."""
     then, today = _local(at, zone), _local(now, zone)
     if then.date() == today.date():
         return then.strftime("%H:%M")
@@ -186,7 +186,7 @@ def share(part: int, whole: int) -> str:
 
 
 def trend(lately: int, lately_of: int, overall: int, overall_of: int) -> str:
-    """``▲`` or ``▼`` where the share of late lies apart from the overall one by more than chance would do, else ``=``."""
+    """``▲`` or ``▼`` where the late share lies apart from the overall one by more than chance would do, else ``=``."""
     if lately_of <= 0 or overall_of <= lately_of:
         return " "
     low, high = wilson(lately, lately_of)
@@ -207,7 +207,7 @@ class Rate:
 
 
 def rate(pace: Sequence[PacePoint], now: float, window_s: float = 60.0) -> Rate:
-    """The rate of labels, from slices of time, oldest first. The slice that is still going on counts as far as it got."""
+    """The rate of labels, from slices of time, oldest first. A slice that is still going on counts as far as it got."""
     lived = [(point, max(0.5, min(point.span_s, now - point.at))) for point in pace if point.at < now]
     if not lived:
         return Rate(0.0, 0.0, 0.0, 0.0)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,8 @@ def start(run_path: Path, settings: Settings, *, wait_s: float = 15.0) -> Starte
         if before.worker.alive:
             return Started(before.worker.pid, adopted=True)
         process = _spawn(run_path, settings)
+        # Whoever started it goes on living, so its end must be taken note of, or it would stay a zombie.
+        threading.Thread(target=process.wait, daemon=True, name=f"end of worker {process.pid}").start()
         deadline = time.monotonic() + wait_s
         while time.monotonic() < deadline:
             code = process.poll()

@@ -123,7 +123,7 @@ class FakeRun:
     wait: Wait | None = None
     commands: list[CommandRecord] = field(default_factory=list)
     resumption: Resumption | None = None
-    forecast: Forecast | None = Forecast(2400.0, 2100.0, 2700.0, "TPM of org_b")
+    forecast: Forecast | None = field(default_factory=lambda: Forecast(2400.0, 2100.0, 2700.0, "TPM of org_b"))
     asking: dict[str, int] = field(default_factory=dict)
     pace: tuple[PacePoint, ...] = ()
     lately: tuple[Happening, ...] = ()
@@ -233,8 +233,26 @@ class FakeView:
                 )  # fmt: skip
         labels = ()
         if row.label is not None:
-            labels = (LabelRecord(row.label, str(row.label_source), "", TASK.version, blind=False, note="", at=NOW - 30),)
+            labels = (
+                LabelRecord(row.label, str(row.label_source), "", TASK.version, blind=False, note="", at=NOW - 30),
+            )
         return EmailRecord(row, self._run.text, "X-Raw: 1\n" + self._run.text, tuple(attempts), labels, copies=1)
+
+    def close(self) -> None:
+        pass
+
+
+class FakeKeys:
+    """The keys of a backend in memory."""
+
+    def __init__(self, backend: FakeBackend) -> None:
+        self._backend = backend
+
+    def statuses(self, model: str, now: float) -> tuple[KeyStatus, ...]:
+        return tuple(self._backend.held)
+
+    def windows(self, model: str, now: float) -> tuple[WindowStatus, ...]:
+        return self._backend.quota if self._backend.held else ()
 
     def close(self) -> None:
         pass
@@ -247,7 +265,7 @@ class FakeBackend:
         self.settings = settings
         self.run = run or FakeRun()
         self.all_runs: list[RunSummary] | None = None
-        self.keys: list[KeyStatus] = list(KEYS)
+        self.held: list[KeyStatus] = list(KEYS)
         self.quota = WINDOWS
         self.asked: list[tuple[object, ...]] = []
         self.refusal = ""
@@ -264,17 +282,24 @@ class FakeBackend:
             return self.all_runs
         run = self.run.snapshot(now)
         return [
-            RunSummary(run.run.name, run.run.path, run.state, run.total, run.settled, run.failed, NOW - 9000, NOW - 60, 4_200_000)
+            RunSummary(
+                run.run.name,
+                run.run.path,
+                run.state,
+                run.total,
+                run.settled,
+                run.failed,
+                NOW - 9000,
+                NOW - 60,
+                4_200_000,
+            )
         ]
 
     def view(self, path: Path) -> FakeView:
         return FakeView(self.run)
 
-    def key_statuses(self, model: str, now: float) -> tuple[KeyStatus, ...]:
-        return tuple(self.keys)
-
-    def windows(self, model: str, now: float) -> tuple[WindowStatus, ...]:
-        return self.quota if self.keys else ()
+    def keys(self, run: Path | None) -> FakeKeys:
+        return FakeKeys(self)
 
     # -- wishes --
 
@@ -293,7 +318,9 @@ class FakeBackend:
         """The worker acknowledges everything that waits, and does it."""
         words = {"pause": RunState.PAUSED, "resume": RunState.RUNNING, "stop": RunState.STOPPED}
         for record in self.waiting:
-            self.run.commands.append(replace(record, acknowledged_at=record.requested_at + after_s, result=f"{record.kind} in force"))
+            self.run.commands.append(
+                replace(record, acknowledged_at=record.requested_at + after_s, result=f"{record.kind} in force")
+            )
             self.run.state = words.get(record.kind, self.run.state)
             if record.kind == "stop":
                 self.run.alive = False
@@ -311,7 +338,9 @@ class FakeBackend:
 
     def start(self, path: Path) -> Answer:
         self._note("start", path)
-        return Answer(None, "A worker is being started.", at_once=True)
+        if not self.run.emails or self.run.count("pending"):
+            self.run.alive, self.run.state, self.run.epoch = True, RunState.RUNNING, self.run.epoch + 1
+        return Answer(None, "The worker of enron works (pid 4711); it outlives this terminal.", at_once=True)
 
     def pause(self, path: Path) -> Answer:
         self._note("pause", path)
@@ -336,26 +365,28 @@ class FakeBackend:
     def label(self, path: Path, email_id: int, value: str, note: str) -> Answer:
         self._note("label", path, email_id, value, note)
         self.run.emails = [
-            replace(row, state=EmailState.LABELED, label=value, label_source="human", failure=None) if row.id == email_id else row
+            replace(row, state=EmailState.LABELED, label=value, label_source="human", failure=None)
+            if row.id == email_id
+            else row
             for row in self.run.emails
         ]
         return Answer(None, f"Labeled {value} by a person.", at_once=True)
 
     # -- keys --
 
-    def set_enabled(self, alias: str, *, enabled: bool) -> None:
+    def set_enabled(self, run: Path | None, alias: str, *, enabled: bool) -> None:
         self._note("set_enabled", alias, enabled)
         state = KeyState.READY if enabled else KeyState.DISABLED
-        self.keys = [replace(key, state=state) if key.alias == alias else key for key in self.keys]
+        self.held = [replace(key, state=state) if key.alias == alias else key for key in self.held]
 
-    def add_key(self, secret: str, alias: str | None, organization: str | None) -> str:
+    def add_key(self, run: Path | None, secret: str, alias: str | None, organization: str | None) -> str:
         self._note("add_key", secret, alias, organization)
-        self.keys.append(key(alias or "key-1", organization or "", requests=0, errors_429=0, tokens=0))
+        self.held.append(key(alias or "key-1", organization or "", requests=0, errors_429=0, tokens=0))
         return alias or "key-1"
 
-    def remove_key(self, alias: str) -> None:
+    def remove_key(self, run: Path | None, alias: str) -> None:
         self._note("remove_key", alias)
-        self.keys = [key for key in self.keys if key.alias != alias]
+        self.held = [key for key in self.keys if key.alias != alias]
 
 
 def running(total: int = 5031, settled: int = 2871) -> FakeRun:
@@ -372,7 +403,9 @@ def running(total: int = 5031, settled: int = 2871) -> FakeRun:
             emails.append(email(n, EmailState.LABELED, label="1" if n % 5 else "0", reasks=1 if n % 58 == 0 else 0))
     labeled = sum(1 for row in emails if row.state is EmailState.LABELED)
     pace = tuple(
-        PacePoint(NOW - 3600 + 5 * n, 5.0, 0 if 300 <= n < 330 else 4 + (n * 7) % 5, 0, 3, 5.0 if 300 <= n < 330 else 0.0)
+        PacePoint(
+            NOW - 3600 + 5 * n, 5.0, 0 if 300 <= n < 330 else 4 + (n * 7) % 5, 0, 3, 5.0 if 300 <= n < 330 else 0.0
+        )
         for n in range(720)
     )
     lately = (
@@ -380,9 +413,20 @@ def running(total: int = 5031, settled: int = 2871) -> FakeRun:
         Happening(NOW - 1, "labeled", "dinner on saturday?", "0", "spare", 0.5, 288, 1, 2868),
         Happening(NOW - 13, "waiting", "org_b waits 00:53 for tokens per minute", key_alias="lab"),
         Happening(NOW - 15, "failed", "no valid label after 3 answers", key_alias="main", email_id=2467),
-        Happening(NOW - 16, "labeled", "gas nominations for the 14th and some more words to make it long", "1", "main", 0.7, 1412),
+        Happening(
+            NOW - 16,
+            "labeled",
+            "gas nominations for the 14th and some more words to make it long",
+            "1",
+            "main",
+            0.7,
+            1412,
+        ),
         Happening(NOW - 22, "human", "email 17 labeled 0 by ana"),
-        *(Happening(NOW - 30 - n, "labeled", f"Subject of message {2800 - n}", "1", "main", 0.4 + n / 50, 300 + n) for n in range(34)),
+        *(
+            Happening(NOW - 30 - n, "labeled", f"Subject of message {2800 - n}", "1", "main", 0.4 + n / 50, 300 + n)
+            for n in range(34)
+        ),
     )
     return FakeRun(
         emails=emails,

@@ -89,7 +89,7 @@ class ScopeBar(LinesWidget):
         if self.is_mounted:
             self.redraw()
 
-    def lines(self, width: int, height: int) -> list[Content]:
+    def lines(self, width: int, height: int) -> list[Content]:  # noqa: ARG002 - its height is fixed
         scoped = self.scoped
         if scoped is None:
             return []
@@ -99,7 +99,9 @@ class ScopeBar(LinesWidget):
         tabs: list[Part] = []
         for kind in KINDS:
             here = kind is scoped.kind
-            tabs += [(f"▸{kind.name.lower()} " if here else f" {kind.name.lower()} ", "bold $accent" if here else "$quiet")]
+            tabs += [
+                (f"▸{kind.name.lower()} " if here else f" {kind.name.lower()} ", "bold $accent" if here else "$quiet")
+            ]
         first = line(" ", (title, "bold $bright"), (changed, "$waiting"), "  ", *(tabs if width >= 64 else ()))
         if scoped.kind.state != "failed" or not scoped.failures:
             return [first, line((" enter opens the record · f shows the next kind", "$quiet"))]
@@ -204,7 +206,10 @@ class EmailsScreen(Sheet):
         asks = "" if copy or row.state is EmailState.PENDING else str(row.reasks + 1)
         state = (
             (number(row.position), "$quiet"),
-            ("◆ person" if human else "≡ copy" if copy else f"{glyph} {row.state.value}", "$person" if human else f"${tone}"),
+            (
+                "◆ person" if human else "≡ copy" if copy else f"{glyph} {row.state.value}",
+                "$person" if human else f"${tone}",
+            ),
         )
         asked = (asks, "$waiting" if row.reasks else "$quiet")
         message = ((row.sender, "$quiet"), (row.subject or "(no subject)", "$foreground"))

@@ -17,7 +17,6 @@ from tui.present import fit
 from tui.screens.sheet import Sheet
 from tui.widgets.pane import line
 
-
 INDENT = 31
 """Cells before an explanation."""
 

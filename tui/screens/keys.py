@@ -10,7 +10,7 @@ from textual.widget import Widget
 
 from core.model import KeyState, KeyStatus, ModelSettings, WindowStatus
 from core.text import one_line
-from tui.actions import Scope, Selected
+from tui.actions import OUT, Scope, Selected
 from tui.picture import Standing, data_age
 from tui.present import bar, clock, compact, countdown, join, number, percent, plural
 from tui.screens.modals import AddKey, Confirm, NewKey
@@ -91,10 +91,10 @@ class KeysScreen(Sheet):
         key = self.selected()
         if not isinstance(key, KeyStatus):
             return
-        enable = key.state is KeyState.DISABLED
+        enable = key.state in OUT
         backend = self.console_app.backend
         self.console_app.errand(
-            lambda: backend.set_enabled(key.alias, enabled=enable),
+            lambda: backend.set_enabled(self.console_app.run_path, key.alias, enabled=enable),
             f"{one_line(key.alias, limit=40)} is {'in' if enable else 'out of'} use.",
         )
 
@@ -103,7 +103,7 @@ class KeysScreen(Sheet):
         self.app.push_screen(AddKey(self._add))
 
     def _add(self, new: NewKey, close: AddKey) -> None:
-        backend = self.console_app.backend
+        backend, run = self.console_app.backend, self.console_app.run_path
 
         def added(alias: object) -> None:
             close.dismiss(None)
@@ -111,7 +111,7 @@ class KeysScreen(Sheet):
             self.console_app.poller.hurry()
 
         self.console_app.errands.send(
-            lambda: backend.add_key(new.secret, new.alias or None, new.organization or None), added, close.refuse
+            lambda: backend.add_key(run, new.secret, new.alias or None, new.organization or None), added, close.refuse
         )
 
     def do_remove(self) -> None:
@@ -122,11 +122,15 @@ class KeysScreen(Sheet):
         alias = one_line(key.alias, limit=40)
         backend = self.console_app.backend
 
-        def answered(yes: bool | None) -> None:
+        def answered(yes: bool | None) -> None:  # noqa: FBT001 - Textual's
             if yes:
-                self.console_app.errand(lambda: backend.remove_key(key.alias), f"{alias} is forgotten.")
+                self.console_app.errand(
+                    lambda: backend.remove_key(self.console_app.run_path, key.alias), f"{alias} is forgotten."
+                )
 
-        question = f"Forget the key {alias} (…{one_line(key.last4, limit=4)})? Its secret cannot be brought back from here."
+        question = (
+            f"Forget the key {alias} (…{one_line(key.last4, limit=4)})? Its secret cannot be brought back from here."
+        )
         self.app.push_screen(Confirm(question, "Forget it", "Keep it"), answered)
 
 
@@ -152,7 +156,10 @@ def _window(window: WindowStatus) -> Row:
         (window.dimension.value, "$quiet"),
         (percent(used, window.limit), "$foreground"),
         (bar(share, 24), tone_of(share)),
-        (join((f"{number(used)} of {number(window.limit)} {window.dimension.words}", full, window.source)), "$foreground"),
+        (
+            join((f"{number(used)} of {number(window.limit)} {window.dimension.words}", full, window.source)),
+            "$foreground",
+        ),
     )
     place = ("window", window.organization, window.dimension)
     return Row(place, cells, None, selectable=False, indent=2, span_from=3)

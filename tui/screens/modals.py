@@ -80,7 +80,14 @@ class AddKey(ModalScreen[None]):
             yield Input(id="organization")
             yield Static("", markup=False, id="refusal")
             yield Static(
-                line(("enter", "bold $accent"), " keep   ", ("tab", "bold $accent"), " next   ", ("esc", "bold $accent"), " leave"),
+                line(
+                    ("enter", "bold $accent"),
+                    " keep   ",
+                    ("tab", "bold $accent"),
+                    " next   ",
+                    ("esc", "bold $accent"),
+                    " leave",
+                ),
                 markup=False,
                 classes="choices",
             )
@@ -126,17 +133,26 @@ class GiveLabel(ModalScreen[tuple[str, str] | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="modal"):
-            yield Static(line(("A label by hand", "bold $bright"), ("  ◆ given by a person, it wins", "$person")), markup=False)
+            yield Static(
+                line(("A label by hand", "bold $bright"), ("  ◆ given by a person, it wins", "$person")), markup=False
+            )
             yield Static(line((one_line(self._row.subject or "(no subject)", limit=60), "$quiet")), markup=False)
             yield Static("", markup=False, id="labels")
             yield Static("Note (optional)", markup=False, classes="field")
             yield Input(id="note")
             yield Static(
                 line(
-                    ("its value", "bold $accent"), " or ", ("↑↓", "bold $accent"), " choose  ",
-                    ("tab", "bold $accent"), " note  ", ("enter", "bold $accent"), " keep  ",
-                    ("esc", "bold $accent"), " leave",
-                ),  # fmt: skip
+                    ("its value", "bold $accent"),
+                    " or ",
+                    ("↑↓", "bold $accent"),
+                    " choose  ",
+                    ("tab", "bold $accent"),
+                    " note  ",
+                    ("enter", "bold $accent"),
+                    " keep  ",
+                    ("esc", "bold $accent"),
+                    " leave",
+                ),
                 markup=False,
                 classes="choices",
             )

@@ -23,7 +23,6 @@ from tui.widgets.rate import RateFacts, RatePane
 from tui.widgets.reasks import ReasksPane, reask_facts
 from tui.widgets.worker import WorkerPane, worker_facts
 
-
 FRAMED = (100, 30)
 """Columns and rows from which on panes have frames."""
 

@@ -76,12 +76,18 @@ class RecordScreen(Sheet):
         if record is None:
             return
         text = record.raw if self._raw else record.text
-        shown = inert(text[:MOST_SHOWN]) + (f"\n… {number(len(text) - MOST_SHOWN)} more characters" if len(text) > MOST_SHOWN else "")
-        message = self.query_one("#message")
-        message.border_title = f"Message as it came · {number(len(text))} characters" if self._raw else (
-            f"Message as sent · {number(len(text))} characters"
+        shown = inert(text[:MOST_SHOWN]) + (
+            f"\n… {number(len(text) - MOST_SHOWN)} more characters" if len(text) > MOST_SHOWN else ""
         )
-        self.query_one("#message-text", Static).update(Content("\n").join([*self._head(record), Content(""), Content(shown)]))
+        message = self.query_one("#message")
+        message.border_title = (
+            f"Message as it came · {number(len(text))} characters"
+            if self._raw
+            else (f"Message as sent · {number(len(text))} characters")
+        )
+        self.query_one("#message-text", Static).update(
+            Content("\n").join([*self._head(record), Content(""), Content(shown)])
+        )
         self.query_one("#history-text", Static).update(self._history(record))
 
     def _named(self, value: str) -> str:
@@ -94,7 +100,11 @@ class RecordScreen(Sheet):
         glyph, tone = STATES[row.state]
         verdict: list[Part] = [(f"{glyph} {row.state.value}", f"bold ${tone}")]
         if row.label is not None:
-            verdict += [("  ", ""), (self._named(row.label), "bold $accent"), (f"  by {_giver(row.label_source)}", "$quiet")]
+            verdict += [
+                ("  ", ""),
+                (self._named(row.label), "bold $accent"),
+                (f"  by {_giver(row.label_source)}", "$quiet"),
+            ]
         if row.failure:
             verdict.append((f"  {one_line(row.failure, limit=200)}", "$failed"))
         copies = f" · {plural(record.copies, 'other email')} with this very text" if record.copies else ""
@@ -110,8 +120,10 @@ class RecordScreen(Sheet):
         now = self.look.now if self.look else 0.0
         rows: list[Content] = [line((plural(len(record.attempts), "attempt"), "bold $bright"))]
         if not record.attempts:
-            why = "its label is a copy of another email's" if record.row.label_source == LabelSource.COPY.value else (
-                "no call was made for it yet"
+            why = (
+                "its label is a copy of another email's"
+                if record.row.label_source == LabelSource.COPY.value
+                else ("no call was made for it yet")
             )
             rows.append(line((why, "$quiet")))
         for attempt in record.attempts:
@@ -174,9 +186,15 @@ def _attempt(attempt: Attempt, now: float) -> list[Content]:
     ]
     if attempt.raw_answer is not None:
         shown = inert(attempt.raw_answer, limit=2_000) or "(empty)"
-        rows.append(line(("  answer  ", "$quiet"), (shown.replace("\n", "\n          "), "$bright" if good else "$waiting")))
+        rows.append(
+            line(("  answer  ", "$quiet"), (shown.replace("\n", "\n          "), "$bright" if good else "$waiting"))
+        )
     if attempt.error:
-        rows.append(line(("  error   ", "$quiet"), (inert(attempt.error, limit=2_000).replace("\n", "\n          "), f"${tone}")))
+        rows.append(
+            line(
+                ("  error   ", "$quiet"), (inert(attempt.error, limit=2_000).replace("\n", "\n          "), f"${tone}")
+            )
+        )
     details = " · ".join(part for part in (attempt.model, attempt.request_id or "") if part)
     rows.append(line(("  " + one_line(details, limit=120), "$faint")))
     return rows

@@ -53,7 +53,9 @@ class CommandsPane(Pane):
 
 def _waiting(kind: str, asked_at: float, now: float) -> Content:
     return line(
-        (f"{clock(asked_at)} ", "$quiet"), (foreign(kind, 7), "$foreground"), (f" ◔ asked {age(now - asked_at)} ago", "$waiting")
+        (f"{clock(asked_at)} ", "$quiet"),
+        (foreign(kind, 7), "$foreground"),
+        (f" ◔ asked {age(now - asked_at)} ago", "$waiting"),
     )
 
 

@@ -36,15 +36,16 @@ class Hints(LinesWidget):
         if self.is_mounted:
             self.redraw()
 
-    def lines(self, width: int, height: int) -> list[Content]:
-        shown, palette = list(self.hints), "palette "
+    def lines(self, width: int, height: int) -> list[Content]:  # noqa: ARG002 - its height is fixed
+        shown: list[Hint] = list(self.hints)
+        palette = "palette "
 
         def too_long() -> bool:
             return 1 + sum(cell_len(key) + cell_len(word) + 3 for _, key, word, *_ in shown) + 3 + len(palette) > width
 
         if too_long():
             palette = ""
-            shown = [(action_id, key, word.split(" (")[0], *rest) for action_id, key, word, *rest in shown]
+            shown = [(name, key, word.split(" (")[0], can, rank) for name, key, word, can, rank in shown]
         while shown and too_long():
             ranks = [rank for *_, rank in shown]
             del shown[len(ranks) - 1 - ranks[::-1].index(min(ranks))]

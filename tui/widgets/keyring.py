@@ -137,7 +137,9 @@ def meters(windows: Sequence[WindowStatus], width: int) -> list[Part]:
 def header(group: Organization, width: int) -> Content:
     """An organization with its windows."""
     name_width = min(14, max(6, width - 1 - 2 * 15))
-    return line((both_ends(group.name or "unknown", name_width), "bold"), " ", *meters(group.windows, width - name_width - 1))
+    return line(
+        (both_ends(group.name or "unknown", name_width), "bold"), " ", *meters(group.windows, width - name_width - 1)
+    )
 
 
 def _key(key: KeyStatus, width: int) -> Content:

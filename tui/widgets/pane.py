@@ -102,7 +102,7 @@ class Pane(LinesWidget, can_focus=True):
         title = line((f"{self.NUMBER} ", "$quiet"), (self.NAME, "bold"), (f" · {heading}" if heading else "", "$quiet"))
         if self._title is None or not title.is_same(self._title):
             self._title = title
-            self.border_title = title  # type: ignore[assignment]
+            self.border_title = title
 
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's
         return self.rows_wanted() or 2

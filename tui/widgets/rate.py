@@ -10,7 +10,6 @@ from core.model import PacePoint
 from tui.present import WAITED, Column, Rate, age, columns, countdown, fit, graph, number, rate
 from tui.widgets.pane import Pane, line
 
-
 LEGEND = 35
 """Cells that now, mean and peak take."""
 

@@ -70,7 +70,9 @@ class ReasksPane(Pane):
         tally = _tally("wrong", wrong, "every answer was a label so far")
         if height <= 2:
             short = zip(("first", "again", "twice"), counts, strict=True)
-            parts = [part for name, count in short for part in ((f"{name} ", "$quiet"), (f"{number(count)}  ", "$bright"))]
+            parts = [
+                part for name, count in short for part in ((f"{name} ", "$quiet"), (f"{number(count)}  ", "$bright"))
+            ]
             return [line(*parts), tally]
         if height == 3:
             return [*rows[:2], tally]

@@ -31,7 +31,7 @@ KEPT_PAGES = 12
 
 @dataclass(frozen=True, slots=True)
 class ListColumn:
-    """A column's head and width in cells; a width of 0 takes what is left. ``from_width`` hides it in narrower lists."""
+    """A column's head and its width in cells; 0 takes what is left. ``from_width`` hides it in narrower lists."""
 
     title: str
     width: int
@@ -184,7 +184,7 @@ class Rows(ScrollView, can_focus=True):
         if event.y < 1 or row is None or not row.selectable:
             return
         self._go(index, 1)
-        if event.chain == 2:  # noqa: PLR2004  (a double click)
+        if event.chain == 2:  # a double click
             self.post_message(self.Chosen())
 
     def _go(self, index: int, direction: int) -> None:

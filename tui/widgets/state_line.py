@@ -34,7 +34,7 @@ class StateLine(LinesWidget):
         if self.is_mounted:
             self.redraw()
 
-    def lines(self, width: int, height: int) -> list[Content]:
+    def lines(self, width: int, height: int) -> list[Content]:  # noqa: ARG002 - its height is fixed
         headline = self.headline
         if headline is None:
             return []

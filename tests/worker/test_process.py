@@ -1,0 +1,295 @@
+"""Real workers, real processes, a real simulator over loopback: what an operator can rely on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core import runs, wishes
+from core.formats.demo import write_demo_csv
+from core.llm.task import builtin_task, with_model
+from core.model import RunState, Snapshot
+from core.quota.keys import KeyBook
+from core.runs import RunOptions
+from core.settings import Settings
+from core.simulator.child import SimulatorChild, start_child
+from core.storage.reader import RunReader
+from core.worker import supervisor
+from tests.kills import kill_and_check
+
+PATIENCE_S = 40.0
+
+
+@contextmanager
+def simulator(monkeypatch: pytest.MonkeyPatch, *options: str) -> Iterator[SimulatorChild]:
+    """A simulator whose keys are in the environment."""
+    with start_child([*options]) as child:
+        monkeypatch.setenv("GROQ_API_KEYS", ",".join(f"k{n}={key}" for n, key in enumerate(child.keys, 1)))
+        monkeypatch.setenv("GROQ_BASE_URL", child.base_url)
+        yield child
+
+
+def make(settings: Settings, tmp_path: Path, emails: int, *, model: str | None = None, name: str = "real") -> Path:
+    source = tmp_path / f"{emails}.csv"
+    write_demo_csv(source, emails)
+    task = builtin_task() if model is None else with_model(builtin_task(), model)
+    return runs.create_run(settings, source, task, RunOptions(name=name, seed=1), now=time.time()).path
+
+
+def now(path: Path) -> Snapshot:
+    with RunReader(path) as reader:
+        return reader.snapshot(time.time())
+
+
+def until(path: Path, condition: Callable[[Snapshot], bool]) -> Snapshot:
+    """The first snapshot that fulfills the condition; looks often, and gives up after a while."""
+    deadline = time.monotonic() + PATIENCE_S
+    with RunReader(path) as reader:
+        while time.monotonic() < deadline:
+            snapshot = reader.snapshot(time.time())
+            if condition(snapshot):
+                return snapshot
+            time.sleep(0.02)
+    raise AssertionError(f"not reached: {snapshot.state} {snapshot.reason} {snapshot.settled} of {snapshot.total}")
+
+
+def work(path: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", "core.worker", str(path)], env=dict(os.environ))
+
+
+def acknowledged(path: Path, wished: wishes.Wished) -> tuple[float, str]:
+    """Seconds until the worker answered, and its answer."""
+    answer = wishes.await_answer(path, wished)
+    assert answer is not None
+    assert answer.acknowledged_at is not None
+    return answer.acknowledged_at - answer.requested_at, answer.result
+
+
+def test_a_detached_worker_is_paused_resumed_stopped_and_started_again(
+    home: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each wish is acknowledged within a second and shows; starting again goes on from where it was."""
+    with simulator(monkeypatch, "--keys", "2", "--latency", "0.2", "--rpm", "300"):
+        path = make(settings, tmp_path, 300)
+        wishes.start(path, settings)
+        until(path, lambda snapshot: snapshot.labeled > 5)
+        took_s, _ = acknowledged(path, wishes.pause(path))
+        assert took_s < 1.0
+        paused = until(path, lambda snapshot: snapshot.state is RunState.PAUSED)
+        attempts = paused.attempts
+        took_s, _ = acknowledged(path, wishes.resume(path, settings))
+        assert took_s < 1.0
+        until(path, lambda snapshot: snapshot.attempts > attempts)
+        took_s, _ = acknowledged(path, wishes.stop(path))
+        assert took_s < 1.0
+        stopped = until(path, lambda snapshot: snapshot.state is RunState.STOPPED and not snapshot.worker.alive)
+        assert stopped.reason == "stopped by the operator"
+        assert stopped.worker.in_flight == 0
+        wishes.start(path, settings)
+        done = until(path, lambda snapshot: snapshot.state is RunState.DONE)
+        assert done.settled == 300
+        assert done.resumption is not None
+        assert (done.resumption.kept, done.resumption.cursor) == (stopped.settled, stopped.cursor)
+
+
+def test_starting_twice_finds_the_first_worker(
+    home: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second start adopts it, and a second worker by hand ends with code 4."""
+    with simulator(monkeypatch, "--latency", "0.3", "--rpm", "30"):
+        path = make(settings, tmp_path, 200)
+        first = supervisor.start(path, settings)
+        second = supervisor.start(path, settings)
+        assert second.adopted
+        assert second.pid == first.pid
+        assert work(path).wait(PATIENCE_S) == 4
+        wishes.stop(path)
+        until(path, lambda snapshot: not snapshot.worker.alive)
+
+
+def test_a_wish_is_acknowledged_within_a_second_while_the_worker_waits_for_a_quota(
+    home: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The wait is shown with its limit and its end, and does not hold up a pause."""
+    with simulator(monkeypatch, "--latency", "0", "--rpm", "2"):
+        path = make(settings, tmp_path, 50)
+        wishes.start(path, settings)
+        waiting = until(path, lambda snapshot: snapshot.state is RunState.WAITING)
+        assert waiting.wait is not None
+        assert waiting.wait.limit == "RPM"
+        assert waiting.wait.until_at is not None
+        took_s, _ = acknowledged(path, wishes.pause(path))
+        assert took_s < 1.0
+        until(path, lambda snapshot: snapshot.state is RunState.PAUSED)
+        wishes.stop(path)
+        until(path, lambda snapshot: not snapshot.worker.alive)
+
+
+def test_keys_are_disabled_enabled_and_added_while_the_worker_runs(
+    home: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disabled key is asked with no more; a key that is added is asked with."""
+    with simulator(monkeypatch, "--keys", "3", "--organizations", "3", "--latency", "0.1", "--rpm", "240") as child:
+        monkeypatch.setenv("GROQ_API_KEYS", f"one={child.keys[0]},two={child.keys[1]}")
+        path = make(settings, tmp_path, 400)
+        wishes.start(path, settings)
+        until(path, lambda snapshot: snapshot.labeled > 5)
+        with KeyBook.from_settings(settings) as book:
+            book.set_enabled("one", False)
+            book.add(child.keys[2], alias="three")
+        told = wishes.keys_changed(path)
+        assert told is not None
+        took_s, _ = acknowledged(path, told)
+        assert took_s < 1.0
+        mark = until(path, lambda snapshot: "one" not in snapshot.asking).attempts
+        until(path, lambda snapshot: snapshot.attempts > mark + 30)
+        with RunReader(path) as reader:
+            used = [
+                attempt.key_alias
+                for row in reader.emails(state="labeled", limit=400)
+                for attempt in reader.record(row.id).attempts
+            ]
+        assert "three" in used
+        served = child.stats()["by_key"]
+        wishes.stop(path)
+        until(path, lambda snapshot: not snapshot.worker.alive)
+        assert child.stats()["by_key"][child.keys[0][-4:]] == served[child.keys[0][-4:]]
+
+
+def test_without_a_key_the_worker_says_so_and_ends_with_code_5(
+    home: Path, settings: Settings, tmp_path: Path
+) -> None:
+    """Nothing is asked, and the run says what is missing."""
+    path = make(settings, tmp_path, 5)
+    assert work(path).wait(PATIENCE_S) == 5
+    assert "key" in now(path).reason
+
+
+def test_when_every_key_is_refused_the_worker_ends_with_code_5(
+    home: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A 401 takes a key out; with the last one gone no email has failed for it."""
+    with simulator(monkeypatch, "--latency", "0"):
+        monkeypatch.setenv("GROQ_API_KEYS", "bad=gsk_this_key_was_never_given_to_anyone")
+        path = make(settings, tmp_path, 20)
+        assert work(path).wait(PATIENCE_S) == 5
+        snapshot = now(path)
+        assert (snapshot.failed, snapshot.pending) == (0, 20)
+        with KeyBook.from_settings(settings) as book:
+            assert [key.state.value for key in book.statuses("openai/gpt-oss-20b", time.time())] == ["invalid"]
+
+
+def test_a_model_that_is_gone_stops_the_run_with_its_name(
+    home: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No email fails for it: the run waits for another model."""
+    with simulator(monkeypatch, "--latency", "0"):
+        path = make(settings, tmp_path, 20, model="llama3-70b-8192")
+        assert work(path).wait(PATIENCE_S) == 1
+        snapshot = now(path)
+        assert snapshot.failed == 0
+        assert "llama3-70b-8192" in snapshot.reason
+
+
+def test_sigterm_drains_and_sigkill_is_noticed(
+    home: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A terminated worker says goodbye; a killed one is shown as ended without a word."""
+    with simulator(monkeypatch, "--latency", "0.2", "--rpm", "300"):
+        path = make(settings, tmp_path, 300)
+        worker = work(path)
+        until(path, lambda snapshot: snapshot.labeled > 3)
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(PATIENCE_S) == 0
+        assert now(path).reason == "stopped by SIGTERM"
+        worker = work(path)
+        until(path, lambda snapshot: snapshot.worker.in_flight > 0)
+        worker.kill()
+        worker.wait()
+        killed = now(path)
+        assert killed.state is RunState.STOPPED
+        assert "without a word" in killed.reason
+        worker = work(path)
+        resumed = until(path, lambda snapshot: snapshot.resumption is not None and snapshot.resumption.epoch == 3)
+        assert resumed.resumption is not None
+        assert resumed.resumption.ended == "killed"
+        assert resumed.resumption.asked_again > 0
+        worker.terminate()
+        worker.wait(PATIENCE_S)
+
+
+def test_no_kill_loses_or_doubles_anything(tmp_path: Path) -> None:
+    """Four workers are killed at random moments; the fifth finds everything as promised."""
+    source = tmp_path / "emails.csv"
+    write_demo_csv(source, 400)
+    report = kill_and_check(
+        source,
+        tmp_path / "home",
+        kills=4,
+        seed=5,
+        simulator_options=("--keys", "4", "--organizations", "2", "--latency", "0.05", "--faults", "mild", "--hang", "2"),
+        between_s=(0.02, 0.3),
+    )
+    assert report.broken == []
+    assert report.kills > 0
+
+
+def test_the_run_file_holds_no_secret(
+    home: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does anything else that a run leaves behind, but keys.toml."""
+    with simulator(monkeypatch, "--latency", "0", "--faults", "mild") as child:
+        path = make(settings, tmp_path, 40)
+        assert work(path).wait(PATIENCE_S) in (0, 3)
+        left: list[Any] = [file for file in home.rglob("*") if file.is_file()]
+        assert len(left) >= 3
+        for file in left:
+            for key in child.keys:
+                assert key.encode() not in file.read_bytes(), file
+
+
+def test_status_as_json_agrees_with_the_tables(
+    home: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The counts that other programs read are those of the rows, and every field is there."""
+    import sqlite3
+
+    with simulator(monkeypatch, "--latency", "0", "--keys", "3", "--faults", "harsh", "--hang", "0.5"):
+        path = make(settings, tmp_path, 150)
+        work(path).wait(PATIENCE_S)
+    said = subprocess.run(
+        [sys.executable, "-m", "tui", "status", "real", "--json"], capture_output=True, check=True, env=dict(os.environ)
+    )
+    status = json.loads(said.stdout)
+    with sqlite3.connect(path) as db:
+        states = dict(db.execute("SELECT state, count(*) FROM email GROUP BY state"))
+        labels = dict(db.execute("SELECT label, count(*) FROM email WHERE state = 'labeled' GROUP BY label"))
+        reasks = dict(
+            db.execute("SELECT reasks, count(*) FROM email WHERE state IN ('labeled', 'failed') GROUP BY reasks")
+        )
+        attempts = db.execute("SELECT count(*) FROM attempt").fetchone()[0]
+    assert {name: status[name] for name in ("labeled", "failed", "pending", "skipped")} == {
+        "labeled": states.get("labeled", 0), "failed": states.get("failed", 0), "pending": 0, "skipped": 0,
+    }  # fmt: skip
+    assert {value: count for value, count in status["labels"].items() if count} == labels
+    assert {int(n): count for n, count in status["reasks"].items()} == reasks
+    assert status["attempts"] == attempts
+    assert status["cursor"] == status["total"] == 150
+    assert set(status) == {
+        "run", "path", "state", "reason", "worker", "total", "labeled", "failed", "skipped", "pending", "cursor", "labels",
+        "reasks", "attempts", "tokens", "rate_per_min", "eta_s", "binding_limit", "keys", "alarms",
+    }  # fmt: skip
+    assert set(status["worker"]) == {"pid", "alive", "heartbeat_age_s"}
+    assert set(status["keys"][0]) == {
+        "alias", "last4", "organization", "state", "reason", "cooldown_s", "requests", "errors_429", "tokens",
+    }  # fmt: skip
