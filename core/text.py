@@ -11,6 +11,7 @@ import re
 _BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _INVISIBLE = "\u200b-\u200d\u2060-\u2064\ufeff\u00ad\U000e0000-\U000e007f"
 _LINE_BREAKS = "\u2028\u2029"
+_VARIATION = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 _UNSAFE = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff{_BIDI}{_INVISIBLE}{_LINE_BREAKS}]")
 
 
@@ -31,12 +32,15 @@ def inert(text: str, *, limit: int | None = None) -> str:
     """The same text with everything that a terminal could obey or hide made visible.
 
     Tab and newline stay; C0, DEL, C1, bidirectional controls, invisible characters and lone surrogates become one
-    visible glyph each. ``limit`` cuts to that many characters, with an ellipsis as the last of them.
+    visible glyph each. Variation selectors go: terminals disagree on the width that they give. ``limit`` cuts to that
+    many characters, with an ellipsis as the last of them.
     """
     text = text.replace("\r\n", "\n")
     if limit is not None and len(text) > limit:
         text = text[: max(0, limit - 1)] + "…"
-    return _UNSAFE.sub(_glyph, text)
+    if text.isascii() and text.isprintable():
+        return text
+    return _UNSAFE.sub(_glyph, _VARIATION.sub("", text))
 
 
 def one_line(text: str, *, limit: int | None = None) -> str:

@@ -69,8 +69,8 @@ class Account:
         self.calls_in_flight = 0
         self.tokens_in_flight = 0.0
         self._promises: dict[Dimension, tuple[float, float]] = {}
-        self._calls_settled = 0
-        self._tokens_settled = 0.0
+        self._calls_asked = 0
+        self._tokens_asked = 0.0
         self._tokens_returned = 0.0
 
     def refill(self, now: float) -> None:
@@ -143,15 +143,17 @@ class Account:
             self._promises = {each: promise for each, promise in self._promises.items() if promise[0] > now}
         self.calls_in_flight += 1
         self.tokens_in_flight += tokens
+        self._calls_asked += 1
+        self._tokens_asked += tokens
         return Reservation(
             self.organization,
             self.model,
             tokens,
             now,
             self.serial,
-            self._tokens_settled,
+            self._tokens_asked,
             self._tokens_returned,
-            self._calls_settled,
+            self._calls_asked,
         )
 
     # --- answers -------------------------------------------------------------------------------------------------
@@ -175,8 +177,6 @@ class Account:
         if reservation.serial == self.serial:
             for reading in readings:
                 self._read(reading, reservation, max(0.0, surplus), now)
-        self._calls_settled += 1
-        self._tokens_settled += cost
         self._tokens_returned += max(0.0, surplus)
         for dimension in [each for each, bucket in self.buckets.items() if bucket.trust.limit_disproved]:
             del self.buckets[dimension]
@@ -198,19 +198,18 @@ class Account:
         if text.try_again_s is not None:
             self._promises[dimension] = (now + text.try_again_s, reservation.tokens)
         left = told_level(text, dimension)
+        others, returned = self._others(reservation, dimension)
         rate = told_rate(text)
         bucket = self.buckets.get(dimension)
         if bucket is None:
             known = float(text.limit) if left is None else left
-            in_flight = self.tokens_in_flight if dimension.counts_tokens else self.calls_in_flight
-            self.learn(dimension, Level(float(text.limit), known - 0.5 * in_flight, now, SOURCE_REFUSAL, now))
+            self.learn(dimension, Level(float(text.limit), known - others, now, SOURCE_REFUSAL, now))
             bucket, left = self.buckets[dimension], None
         bucket.refill(now)
         bucket.limit_stated(float(text.limit), SOURCE_REFUSAL)
         if rate is not None:
-            bucket.rate_told(rate, surely=True)
+            bucket.rate_implied(rate, SOURCE_REFUSAL)
         if left is not None and reservation.serial == self.serial:
-            others, returned = self._others(reservation, dimension)
             flown_s = min(max(0.0, now - reservation.at), _LONGEST_CALL_S)
             bucket.refused(left - others, left + returned + bucket.rate * flown_s, left)
         return dimension
@@ -247,11 +246,13 @@ class Account:
         self.tokens_in_flight = max(0.0, self.tokens_in_flight - reservation.tokens)
 
     def _others(self, reservation: Reservation, dimension: Dimension) -> tuple[float, float]:
-        """Units that other calls may hide from a reading of this call, and units given back while it flew."""
+        """Units that a reading of this call may not include yet, and units given back while it flew.
+
+        Calls asked before this one were on the server before it, so they are included; later ones may not be.
+        """
         if dimension.counts_tokens:
-            settled = self._tokens_settled - reservation.tokens_mark
-            return self.tokens_in_flight + settled, self._tokens_returned - reservation.returned_mark
-        return float(self.calls_in_flight + self._calls_settled - reservation.calls_mark), 0.0
+            return self._tokens_asked - reservation.tokens_mark, self._tokens_returned - reservation.returned_mark
+        return float(self._calls_asked - reservation.calls_mark), 0.0
 
     def _read(self, reading: Reading, reservation: Reservation, surplus: float, now: float) -> None:
         bucket = self.buckets.get(reading.dimension)
@@ -259,8 +260,7 @@ class Account:
         if bucket is None:
             if reading.limit is not None:
                 left = reading.limit if reading.remaining is None else reading.remaining
-                in_flight = self.tokens_in_flight if reading.dimension.counts_tokens else self.calls_in_flight
-                self.learn(reading.dimension, Level(reading.limit, left - in_flight, now, SOURCE_HEADERS, now))
+                self.learn(reading.dimension, Level(reading.limit, left - others, now, SOURCE_HEADERS, now))
             return
         if reading.limit is not None and not bucket.limit_shown(reading.limit):
             return
@@ -268,7 +268,7 @@ class Account:
             return
         rate = shown_rate(reading)
         if rate is not None and bucket.trust.believed(now):
-            bucket.rate_told(rate, surely=False)
+            bucket.rate_implied(rate, SOURCE_HEADERS)
         flown_s = min(max(0.0, now - reservation.at), _LONGEST_CALL_S)
         own = surplus if reading.dimension.counts_tokens else 0.0
         most = reading.remaining + 1.0 + own + returned + bucket.rate * flown_s

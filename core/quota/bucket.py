@@ -14,7 +14,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from core.model import Dimension
-from core.quota.trust import HeaderTrust
+from core.quota.trust import Belief, HeaderTrust
 
 SOURCE_REFUSAL = "429"
 SOURCE_HEADERS = "headers"
@@ -27,6 +27,7 @@ _DRIFT_GAIN = 0.5
 _JOLT_GAIN = 0.25
 _RATES_KEPT = 8
 _RATES_NEEDED = 3
+_AGREEING = 1.15
 _FASTER = 1.5
 _SURELY_FASTER = 3.0
 _SPEED_STEP = 0.05
@@ -53,6 +54,7 @@ class Bucket:
     __slots__ = (
         "_evidence_at",
         "_rates",
+        "_rates_refused",
         "_repeats",
         "_shown_limit",
         "as_of",
@@ -90,6 +92,7 @@ class Bucket:
         self._shown_limit = level.limit
         self._repeats = 0
         self._rates: deque[float] = deque(maxlen=_RATES_KEPT)
+        self._rates_refused = False
 
     # --- time and spending ---------------------------------------------------------------------------------------
 
@@ -152,10 +155,10 @@ class Bucket:
 
         ``ceiling`` is the most that can be left if none of those in flight has arrived yet.
         """
-        believed = self.trust.believed(self.as_of)
-        if not self.trust.shown(least, ceiling, self.limit, self.rate, self.as_of):
+        belief = self.trust.shown(least, ceiling, self.limit, self.rate, self.as_of)
+        if belief is Belief.FALL_BACK:
             self._fall_back()
-        elif believed:
+        elif belief is Belief.BELIEVE:
             if least > self.level:
                 self.trust.lifted(self.as_of)
             self._pull(least, max(least, most))
@@ -215,16 +218,25 @@ class Bucket:
         self.limit_stated(limit, SOURCE_HEADERS)
         return True
 
-    def rate_told(self, rate: float, *, surely: bool) -> None:
+    def rate_implied(self, rate: float, source: str) -> None:
         """A reply implies that the bucket refills ``rate`` units a second.
 
-        Buckets refill in their period; servers for training run faster. The slowest of the latest reports counts, and
-        a single one only where it is ``surely`` no matter of rounding. Nothing makes a bucket slower than its period.
+        Buckets refill in their period; servers for training run faster. Refusals are believed, the slowest of the
+        latest; headers only while no refusal has spoken, and only if many of them agree. Nothing makes a bucket slower
+        than its period.
         """
-        self._rates.append(rate * self.dimension.period_s / self.limit)
-        if len(self._rates) < _RATES_NEEDED and not (surely and self._rates[-1] > _SURELY_FASTER):
+        if source == SOURCE_REFUSAL and not self._rates_refused:
+            self._rates_refused = True
+            self._rates.clear()
+        elif source != SOURCE_REFUSAL and self._rates_refused:
             return
+        self._rates.append(rate * self.dimension.period_s / self.limit)
         slowest = min(self._rates)
+        if self._rates_refused:
+            if len(self._rates) < _RATES_NEEDED and self._rates[-1] < _SURELY_FASTER:
+                return
+        elif len(self._rates) < _RATES_KEPT or max(self._rates) > _AGREEING * slowest:
+            return
         speed = slowest if slowest > _FASTER else 1.0
         if abs(speed - self.speed) > _SPEED_STEP * self.speed:
             self.speed, self.learned_at = speed, self.as_of

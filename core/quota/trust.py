@@ -1,27 +1,36 @@
 """Whether rate-limit headers deserve belief: each reading is held against what the server admits and shows later.
 
 A reading is kept for a while as an *anchor*: from it follows the most that can be left at any later moment (its
-``remaining``, plus refill, minus calls admitted since). A later header that shows clearly more, or a call admitted
-although less than it cost can have been left, contradicts the anchor. Contradictions add doubt, agreement removes it;
-enough of it and headers are not believed for an hour. Programs that share the quota can raise a level by giving back
-what they had reserved, so tolerances are wide and a single contradiction decides nothing.
+``remaining``, plus refill, minus calls admitted since). A later header that shows clearly more *jumps*; a call admitted
+although less than it cost can have been left *disproves* headers, and so does a refusal just after they had raised the
+level. Programs that share a quota can raise its level by giving back what they had reserved, so tolerances are wide and
+one contradiction decides nothing; enough of them, and headers are not believed for an hour.
 """
 
 from __future__ import annotations
 
 import math
+from enum import Enum, auto
 
 from core.model import Dimension
 
 DISTRUST_S = 3_600.0
 
-_DOUBT_JUMP = 0.25
-_DOUBT_ADMITTED = 0.34
-_DOUBT_REFUSED = 0.34
-_BELIEF = 0.05
+_JUMP_GAIN = 0.1
+_JUMPS_MOST = 0.3
+_DISPROOFS_MOST = 3.0
+_DISPROOF_HALF_LIFE_S = 3_600.0
 _FIRST_AUDIT_S = 120.0
 _NEXT_AUDIT_S = 10.0
 _MOST_AUDIT_S = 4 * 3_600.0
+
+
+class Belief(Enum):
+    """What to do with a header: believe it, leave it, or fall back on one's own reckoning from now on."""
+
+    BELIEVE = auto()
+    LEAVE = auto()
+    FALL_BACK = auto()
 
 
 class HeaderTrust:
@@ -33,8 +42,10 @@ class HeaderTrust:
         "_audit_after_s",
         "_audit_at",
         "_audit_budget",
+        "_disproofs",
+        "_disproved_at",
         "_distrusted_until",
-        "_doubt",
+        "_jumps",
         "_lifted_at",
         "_tolerance_share",
         "anchor",
@@ -48,7 +59,9 @@ class HeaderTrust:
         self._anchor_at = -math.inf
         self._anchor_s = 20.0 if dimension.period_s < 3600 else 600.0
         self._tolerance_share = 0.02 if dimension.counts_tokens else 0.002
-        self._doubt = 0.0
+        self._jumps = 0.0
+        self._disproofs = 0.0
+        self._disproved_at = now
         self._distrusted_until = -math.inf
         self._lifted_at = -math.inf
         self._audit_at = now
@@ -67,8 +80,25 @@ class HeaderTrust:
         """Drop the anchor: what it was measured against has changed."""
         self.anchor = math.inf
 
+    def shown(self, least: float, ceiling: float, limit: float, rate: float, now: float) -> Belief:
+        """A header came: between ``least`` and ``ceiling`` units may be left."""
+        jumps = least > self.anchor + 2.0 + 0.1 * limit + rate
+        self._jumps += _JUMP_GAIN * (jumps - self._jumps)
+        if not self._auditing(now) and not 0 <= now - self._anchor_at < self._anchor_s:
+            self.anchor, self._anchor_at = min(limit, ceiling), now
+        if not self.believed(now):
+            return Belief.LEAVE
+        if self._jumps > _JUMPS_MOST:
+            self._distrust(now)
+            return Belief.FALL_BACK
+        return Belief.LEAVE if jumps else Belief.BELIEVE
+
+    def lifted(self, now: float) -> None:
+        """A header raised the level above what was reckoned."""
+        self._lifted_at = now
+
     def admitted(self, reserved: float, cost: float, started_at: float, limit: float, rate: float, now: float) -> bool:
-        """A call was let through. False where that was one contradiction too many."""
+        """A call was let through. False where headers have now been disproved often enough."""
         if math.isinf(self.anchor):
             return True
         if started_at <= self._anchor_at:
@@ -77,31 +107,23 @@ class HeaderTrust:
         self.anchor -= cost
         if self.anchor >= -self._tolerance(limit, rate):
             return True
-        self._audit_after_s, self._audit_budget = _NEXT_AUDIT_S, 0.0
-        return self._doubted(_DOUBT_ADMITTED, now, disproves_limit=True)
-
-    def shown(self, least: float, ceiling: float, limit: float, rate: float, now: float) -> bool:
-        """A header came. False where it is one contradiction too many."""
-        if least > self.anchor + 2.0 + 0.1 * limit + rate:
-            believable = self._doubted(_DOUBT_JUMP, now, disproves_limit=False)
-        else:
-            believable = True
-            self._doubt = max(0.0, self._doubt - _BELIEF)
-        if math.isinf(self.anchor) or not 0 <= now - self._anchor_at < self._anchor_s:
-            self.anchor, self._anchor_at = min(limit, ceiling), now
-        return believable
-
-    def lifted(self, now: float) -> None:
-        """A header raised the level above what was reckoned."""
-        self._lifted_at = now
+        self.anchor, self._audit_after_s, self._audit_budget = math.inf, _NEXT_AUDIT_S, 0.0
+        if not self._disproved(now):
+            return True
+        self.limit_disproved = True
+        return False
 
     def refused(self, surplus: float, left: float, limit: float, now: float) -> bool:
         """A refusal showed that ``left`` units are left, ``surplus`` fewer than reckoned. False as above."""
         self._audit_at, self._audit_budget = now, 0.0
         self.anchor, self._anchor_at = min(limit, left), now
-        if surplus > 0.1 * limit and 0 <= now - self._lifted_at < self._anchor_s:
-            return self._doubted(_DOUBT_REFUSED, now, disproves_limit=False)
-        return True
+        lifted = 0 <= now - self._lifted_at < self._anchor_s
+        return not (surplus > 0.1 * limit and lifted and self._disproved(now))
+
+    def disprove(self, now: float) -> None:
+        """Headers were caught in something that cannot be: believe none for a while."""
+        self._distrust(now)
+        self.limit_disproved = True
 
     # --- audits --------------------------------------------------------------------------------------------------
 
@@ -113,7 +135,7 @@ class HeaderTrust:
         """
         if math.isinf(self.anchor) or not self.believed(now):
             return False
-        if self._audit_budget > 0 and 0 <= now - self._audit_at < self._anchor_s:
+        if self._auditing(now):
             return True
         if held_back < max(2.0 * amount, 0.15 * limit) or now - self._audit_at < self._audit_after_s:
             return False
@@ -121,25 +143,31 @@ class HeaderTrust:
 
     def audit_spends(self, amount: float, limit: float, rate: float, now: float) -> None:
         """A call of ``amount`` goes out against the headers."""
-        if not (self._audit_budget > 0 and 0 <= now - self._audit_at < self._anchor_s):
+        if not self._auditing(now):
             self._audit_budget = 2.0 * (max(0.0, self.anchor) + self._tolerance(limit, rate)) + amount
             self._audit_at = now
             self._audit_after_s = min(2.0 * self._audit_after_s, _MOST_AUDIT_S)
         self._audit_budget -= amount
 
-    def disprove(self, now: float) -> None:
-        """Headers were caught in something that cannot be: believe none for a while."""
-        self._doubted(1.0, now, disproves_limit=True)
+    # --- inside --------------------------------------------------------------------------------------------------
+
+    def _auditing(self, now: float) -> bool:
+        return self._audit_budget > 0 and 0 <= now - self._audit_at < self._anchor_s
 
     def _tolerance(self, limit: float, rate: float) -> float:
         return 2.0 + self._tolerance_share * limit + rate
 
-    def _doubted(self, weight: float, now: float, *, disproves_limit: bool) -> bool:
-        self._doubt += weight
+    def _disproved(self, now: float) -> bool:
+        fade = 0.5 ** (max(0.0, now - self._disproved_at) / _DISPROOF_HALF_LIFE_S)
+        self._disproofs = self._disproofs * fade + 1.0
+        self._disproved_at = now
+        if self._disproofs < _DISPROOFS_MOST - 0.5:
+            return False
+        self._distrust(now)
+        return True
+
+    def _distrust(self, now: float) -> None:
         self.anchor = math.inf
-        if self._doubt < 1.0:
-            return True
-        self._doubt = 0.5
+        self._jumps = 0.5 * _JUMPS_MOST
+        self._disproofs = _DISPROOFS_MOST - 2.0
         self._distrusted_until = now + DISTRUST_S
-        self.limit_disproved = self.limit_disproved or disproves_limit
-        return False

@@ -22,6 +22,8 @@ def line(*parts: Part) -> Content:
 class LinesWidget(Widget):
     """Draws :meth:`lines` one by one. Nothing is drawn again that did not change, which an ssh line thanks."""
 
+    auto_links = False  # nothing here is a link, and looking for them costs a tenth of drawing
+
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._lines: list[Content] = []
