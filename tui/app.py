@@ -358,17 +358,18 @@ def farewell(picture: Picture, requested: tuple[Requested, ...], settings: Setti
     snapshot, path = picture.snapshot, picture.path
     if snapshot is None or path is None:
         return ""
-    name = path.stem if path.parent == settings.runs_dir else str(path)
-    run = one_line(name)
+    demo = path.is_relative_to(settings.demo_dir)
+    name = one_line(path.stem)
+    run = name if path.parent == settings.runs_dir and not demo else one_line(str(path))
+    again = "labeltui demo" if demo else f"labeltui open {run}"
     if snapshot.worker.alive:
         return (
-            f"The worker of {run} goes on (pid {snapshot.worker.pid}). `labeltui open {run}` shows it again;"
+            f"The worker of {name} goes on (pid {snapshot.worker.pid}). `{again}` shows it again;"
             f" `labeltui stop {run}` ends it."
         )
     if any(wish.kind == "start" for wish in requested):
-        return f"A worker of {run} was being started. `labeltui open {run}` shows it."
+        return f"A worker of {name} was being started. `{again}` shows it."
     if snapshot.state is RunState.DONE:
-        return f"{run} is done: {number(snapshot.labeled)} labeled, {number(snapshot.failed)} failed."
-    return (
-        f"No worker runs on {run}; {number(snapshot.pending)} emails are left. `labeltui start {run}` goes on with it."
-    )
+        return f"{name} is done: {number(snapshot.labeled)} labeled, {number(snapshot.failed)} failed."
+    left = f"{number(snapshot.pending)} emails are left"
+    return f"No worker runs on {name}; {left}. `{again}`, then s, goes on with it."

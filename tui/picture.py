@@ -241,7 +241,7 @@ def _stopped(_: Picture, snapshot: Snapshot, now: float) -> str:
     beat = snapshot.worker.heartbeat_at
     last = f"since {moment(beat, now)}" if beat is not None else ""
     kept = f"{number(snapshot.settled)} kept, {number(snapshot.pending)} to ask"
-    return join((last, one_line(snapshot.reason, limit=120), kept, "s starts it again"))
+    return join(("s starts it again", kept, last, one_line(snapshot.reason, limit=120)))
 
 
 def _done(_: Picture, snapshot: Snapshot, __: float) -> str:

@@ -19,6 +19,8 @@ from core.text import one_line
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 LEVELS = " ▁▂▃▄▅▆▇█"
 WAITED = "·"
+FIVE_CELLS = 9_999.5
+"""From here on a count with its separator is wider than five cells."""
 MIDDLE_CUT = 5
 """Cells from which on a name can lose its middle and still be told apart."""
 Z_95 = 1.959964
@@ -37,6 +39,11 @@ def compact(value: float) -> str:
             scaled = value / (1e3 if unit == "k" else size)
             return f"{scaled:,.0f}{unit}" if scaled >= 100 else f"{scaled:.1f}{unit}"
     return number(value)
+
+
+def five(value: float) -> str:
+    """A count in at most five cells: ``9,999``, ``10.2k``."""
+    return number(value) if value < FIVE_CELLS else compact(value)
 
 
 def plural(count: int, one: str, many: str = "") -> str:
@@ -123,7 +130,7 @@ def foreign(text: str, width: int) -> str:
 
 
 def both_ends(text: str, width: int) -> str:
-    """A name from outside in exactly ``width`` cells; a long one loses its middle, for names often share a beginning."""
+    """A name from outside in exactly ``width`` cells; a long one loses its middle, for names share beginnings."""
     name = one_line(text, limit=200)
     if cell_len(name) <= width or width < MIDDLE_CUT:
         return foreign(name, width)

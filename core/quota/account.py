@@ -209,7 +209,7 @@ class Account:
         bucket.limit_stated(float(text.limit), SOURCE_REFUSAL)
         if rate is not None:
             bucket.rate_implied(rate, SOURCE_REFUSAL)
-        if left is not None and reservation.serial == self.serial:
+        if left is not None:
             flown_s = min(max(0.0, now - reservation.at), _LONGEST_CALL_S)
             bucket.refused(left - others, left + returned + bucket.rate * flown_s, left)
         return dimension
@@ -250,6 +250,8 @@ class Account:
 
         Calls asked before this one were on the server before it, so they are included; later ones may not be.
         """
+        if reservation.serial != self.serial:  # asked before accounts were merged: the marks are another's
+            return (self.tokens_in_flight if dimension.counts_tokens else float(self.calls_in_flight)), 0.0
         if dimension.counts_tokens:
             return self._tokens_asked - reservation.tokens_mark, self._tokens_returned - reservation.returned_mark
         return float(self._calls_asked - reservation.calls_mark), 0.0
@@ -267,8 +269,8 @@ class Account:
         if reading.remaining is None or reading.remaining > bucket.limit:
             return
         rate = shown_rate(reading)
-        if rate is not None and bucket.trust.believed(now):
-            bucket.rate_implied(rate, SOURCE_HEADERS)
+        if rate is not None and not bucket.rate_implied(rate, SOURCE_HEADERS):
+            return
         flown_s = min(max(0.0, now - reservation.at), _LONGEST_CALL_S)
         own = surplus if reading.dimension.counts_tokens else 0.0
         most = reading.remaining + 1.0 + own + returned + bucket.rate * flown_s

@@ -31,6 +31,7 @@ _AGREEING = 1.15
 _FASTER = 1.5
 _SURELY_FASTER = 3.0
 _SPEED_STEP = 0.05
+_SPEED_FAILURES_MOST = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class Bucket:
         "_rates",
         "_rates_refused",
         "_repeats",
+        "_speed_failures",
         "_shown_limit",
         "as_of",
         "corrected_down",
@@ -93,6 +95,7 @@ class Bucket:
         self._repeats = 0
         self._rates: deque[float] = deque(maxlen=_RATES_KEPT)
         self._rates_refused = False
+        self._speed_failures = 0
 
     # --- time and spending ---------------------------------------------------------------------------------------
 
@@ -218,31 +221,33 @@ class Bucket:
         self.limit_stated(limit, SOURCE_HEADERS)
         return True
 
-    def rate_implied(self, rate: float, source: str) -> None:
+    def rate_implied(self, rate: float, source: str) -> bool:
         """A reply implies that the bucket refills ``rate`` units a second.
 
         Buckets refill in their period; servers for training run faster. Refusals are believed, the slowest of the
         latest; headers only while no refusal has spoken, and only if many of them agree. Nothing makes a bucket slower
-        than its period.
+        than its period. Returns whether the rate is about the one that is reckoned with now.
         """
         if source == SOURCE_REFUSAL and not self._rates_refused:
             self._rates_refused = True
             self._rates.clear()
-        elif source != SOURCE_REFUSAL and self._rates_refused:
-            return
-        self._rates.append(rate * self.dimension.period_s / self.limit)
+        faster = rate * self.dimension.period_s / self.limit
+        if source == SOURCE_REFUSAL or not self._rates_refused:
+            self._rates.append(faster)
+            self._adapt_speed()
+        return faster <= _FASTER * self.speed
+
+    def _adapt_speed(self) -> None:
         slowest = min(self._rates)
         if self._rates_refused:
-            if len(self._rates) < _RATES_NEEDED and self._rates[-1] < _SURELY_FASTER:
-                return
-        elif len(self._rates) < _RATES_KEPT or max(self._rates) > _AGREEING * slowest:
+            settled = len(self._rates) >= _RATES_NEEDED or self._rates[-1] > _SURELY_FASTER
+        else:
+            settled = len(self._rates) == _RATES_KEPT and max(self._rates) <= _AGREEING * slowest
+        if not settled:
             return
         speed = slowest if slowest > _FASTER else 1.0
         if abs(speed - self.speed) > _SPEED_STEP * self.speed:
-            self.speed, self.learned_at = speed, self.as_of
-            self.rate = self.limit / self.dimension.period_s * speed
-            self.trust.forget()
-            self.corrected_up = self.corrected_down = True
+            self._run_at(speed)
 
     # --- inside --------------------------------------------------------------------------------------------------
 
@@ -250,6 +255,7 @@ class Bucket:
         before = self.level
         self.level = min(max(before, least), most)
         surplus = before - self.level
+        self._test_speed(surplus)
         self.corrected_down = self.corrected_down or surplus > 0
         self.corrected_up = self.corrected_up or surplus < 0
         if self._evidence_at is not None:
@@ -258,6 +264,24 @@ class Bucket:
             self.drift = min(max(0.0, drift), _MOST_DRIFT * self.rate)
             self.jolt += _JOLT_GAIN * (max(0.0, surplus) - self.jolt)
         self._evidence_at = self.as_of
+
+    def _test_speed(self, surplus: float) -> None:
+        """A speed that headers implied has to show in the levels that they show; else it is none."""
+        if self.speed == 1.0 or self._rates_refused or self._evidence_at is None:
+            return
+        gained = (self.as_of - self._evidence_at) * self.rate
+        failed = surplus > max(0.3 * gained, 0.02 * self.limit)
+        self._speed_failures = self._speed_failures + 1 if failed else 0
+        if self._speed_failures >= _SPEED_FAILURES_MOST:
+            self._rates_refused = True
+            self._rates.clear()
+            self._run_at(1.0)
+
+    def _run_at(self, speed: float) -> None:
+        self.speed, self.learned_at = speed, self.as_of
+        self.rate = self.limit / self.dimension.period_s * speed
+        self.trust.forget()
+        self.corrected_up = self.corrected_down = True
 
     def _fall_back(self) -> None:
         self.level = self.own

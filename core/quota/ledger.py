@@ -118,7 +118,12 @@ class Ledger:
             if organization != old:
                 continue
             del self._accounts[organization, model]
-            self._merge(source, self.account(new, model), now)
+            into = self._accounts.get((new, model))
+            if into is None:
+                source.organization = new
+                self._accounts[new, model] = source
+            else:
+                self._merge(source, into, now)
         self._renamed[old] = new
         for name, target in self._renamed.items():
             if target == old:

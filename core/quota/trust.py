@@ -42,6 +42,7 @@ class HeaderTrust:
         "_audit_after_s",
         "_audit_at",
         "_audit_budget",
+        "_audit_undecided",
         "_disproofs",
         "_disproved_at",
         "_distrusted_until",
@@ -67,6 +68,7 @@ class HeaderTrust:
         self._audit_at = now
         self._audit_after_s = _FIRST_AUDIT_S
         self._audit_budget = 0.0
+        self._audit_undecided = False
 
     def believed(self, now: float) -> bool:
         """Whether headers may speak for this window at ``now``."""
@@ -84,7 +86,8 @@ class HeaderTrust:
         """A header came: between ``least`` and ``ceiling`` units may be left."""
         jumps = least > self.anchor + 2.0 + 0.1 * limit + rate
         self._jumps += _JUMP_GAIN * (jumps - self._jumps)
-        if not self._auditing(now) and not 0 <= now - self._anchor_at < self._anchor_s:
+        held = self._audit_undecided and 0 <= now - self._audit_at < self._anchor_s
+        if not held and not 0 <= now - self._anchor_at < self._anchor_s:
             self.anchor, self._anchor_at = min(limit, ceiling), now
         if not self.believed(now):
             return Belief.LEAVE
@@ -107,7 +110,8 @@ class HeaderTrust:
         self.anchor -= cost
         if self.anchor >= -self._tolerance(limit, rate):
             return True
-        self.anchor, self._audit_after_s, self._audit_budget = math.inf, _NEXT_AUDIT_S, 0.0
+        self.anchor, self._audit_after_s = math.inf, _NEXT_AUDIT_S
+        self._decide_audit(now)
         if not self._disproved(now):
             return True
         self.limit_disproved = True
@@ -115,7 +119,7 @@ class HeaderTrust:
 
     def refused(self, surplus: float, left: float, limit: float, now: float) -> bool:
         """A refusal showed that ``left`` units are left, ``surplus`` fewer than reckoned. False as above."""
-        self._audit_at, self._audit_budget = now, 0.0
+        self._decide_audit(now)
         self.anchor, self._anchor_at = min(limit, left), now
         lifted = 0 <= now - self._lifted_at < self._anchor_s
         return not (surplus > 0.1 * limit and lifted and self._disproved(now))
@@ -145,7 +149,7 @@ class HeaderTrust:
         """A call of ``amount`` goes out against the headers."""
         if not self._auditing(now):
             self._audit_budget = 2.0 * (max(0.0, self.anchor) + self._tolerance(limit, rate)) + amount
-            self._audit_at = now
+            self._audit_at, self._audit_undecided = now, True
             self._audit_after_s = min(2.0 * self._audit_after_s, _MOST_AUDIT_S)
         self._audit_budget -= amount
 
@@ -153,6 +157,9 @@ class HeaderTrust:
 
     def _auditing(self, now: float) -> bool:
         return self._audit_budget > 0 and 0 <= now - self._audit_at < self._anchor_s
+
+    def _decide_audit(self, now: float) -> None:
+        self._audit_at, self._audit_budget, self._audit_undecided = now, 0.0, False
 
     def _tolerance(self, limit: float, rate: float) -> float:
         return 2.0 + self._tolerance_share * limit + rate

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from textual.widget import Widget
 
-from core.model import KeyState, KeyStatus, ModelSettings, WindowStatus
+from core.model import KeyStatus, ModelSettings, WindowStatus
 from core.text import one_line
 from tui.actions import OUT, Scope, Selected
 from tui.picture import Standing, data_age
@@ -143,7 +143,7 @@ def _head(group: Organization) -> Row:
         ("", ""),
         (wait or plural(len(group.keys), "key"), "$cooling" if wait else "$quiet"),
         *[("", "")] * 3,
-        ("" if known else "guessed: no reply has named it yet", "$quiet"),
+        ("" if known else "not named by a reply yet", "$quiet"),
     )
     return Row(("organization", group.name), cells, None, selectable=False)
 

@@ -104,15 +104,16 @@ class KeysPane(Pane):
             text = foreign(facts.trouble, width) if facts.trouble else "no key yet · k then a adds one"
             return [line((text, "$failed" if facts.trouble else "$waiting"))]
         groups = organizations(facts.keys, facts.windows)
-        full: list[Content] = []
-        for group in groups:
-            full.append(header(group, width))
-            full += [_key(key, width) for key in sorted(group.keys, key=lambda key: ORDER.index(key.state))]
-        if len(full) <= height:
-            return full
-        rows = [_summary(group, width) for group in groups]
+        shown = [[_summary(group, width)] for group in groups]
+        for n, group in enumerate(groups):  # whoever still fits is shown key by key
+            keys = sorted(group.keys, key=lambda key: ORDER.index(key.state))
+            full = [header(group, width), *(_key(key, width) for key in keys)]
+            if sum(map(len, shown)) - 1 + len(full) <= height:
+                shown[n] = full
+        rows = [row for group_rows in shown for row in group_rows]
         if len(rows) > height:
-            rows = [*rows[: height - 1], line((f"{len(rows) - height + 1} more organizations · k lists all", "$quiet"))]
+            hidden = len(rows) - height + 1
+            rows = [*rows[: height - 1], line((f"{hidden} more organizations · k lists all", "$quiet"))]
         return rows
 
 

@@ -30,14 +30,14 @@ class LabelFacts:
 
 
 class LabelsPane(Pane):
-    NAME = "Labels"
+    NAME = "Labels %"
     NUMBER = 4
 
     def heading(self) -> str:
         facts: LabelFacts = self.facts
         whole, lately = _sums(facts)
         kind = "simulated · " if facts.simulated else ""
-        return f"{kind}all {number(whole)} · last {number(lately)} · %"
+        return f"{kind}all {number(whole)} · last {number(lately)}"
 
     def rows_wanted(self) -> int:
         return min(6, max(2, len(self.facts.labels))) if self.facts is not None else 2
@@ -47,7 +47,7 @@ class LabelsPane(Pane):
         whole, lately = _sums(facts)
         if not whole:
             names = " · ".join(f"{label.value} {label.name}" for label in facts.labels)
-            return [line((f"no label yet: {foreign(names, width)}", "$quiet"))]
+            return [line((foreign(f"no label yet: {names}", width), "$quiet"))]
         labels = sorted(facts.labels, key=lambda label: -label.count)
         rows = [_row(label, whole, lately, width) for label in labels]
         if len(rows) > height:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from rich.segment import Segment
 from textual.content import Content
 from textual.geometry import Region, Size
 from textual.reactive import reactive
 from textual.strip import Strip
-from textual.visual import Visual
+from textual.style import Style
 from textual.widget import Widget
 
 Part = str | Content | tuple[str, str]
@@ -17,6 +18,16 @@ Part = str | Content | tuple[str, str]
 def line(*parts: Part) -> Content:
     """One line of content from texts and (text, style) pairs; nothing in it is read as markup."""
     return Content.assemble(*parts)
+
+
+def drawn(content: Content, width: int, style: Style) -> Strip:
+    """One line as a strip of exactly ``width`` cells on top of ``style``.
+
+    Goes past Textual's wrapping and link search, which a single line does not need: half the cost of a refresh.
+    """
+    fitted = content.truncate(width, ellipsis=True, pad=True)
+    parts = fitted.render(style, end="", parse_style=Style.parse)
+    return Strip([Segment(text, part.rich_style) for text, part in parts], width)
 
 
 class LinesWidget(Widget):
@@ -53,9 +64,7 @@ class LinesWidget(Widget):
         width = self.size.width
         if y >= len(self._lines):
             return Strip.blank(width, self.visual_style.rich_style)
-        content = self._lines[y].truncate(width, ellipsis=True)
-        strips = Visual.to_strips(self, content, width, 1, self.visual_style, pad=True)
-        return strips[0] if strips else Strip.blank(width, self.visual_style.rich_style)
+        return drawn(self._lines[y], width, self.visual_style)
 
 
 class Pane(LinesWidget, can_focus=True):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from textual.content import Content
 
 from core.model import PacePoint
-from tui.present import WAITED, Column, Rate, age, columns, countdown, fit, graph, number, rate
+from tui.present import WAITED, Column, Rate, age, columns, countdown, fit, five, graph, rate
 from tui.widgets.pane import Pane, line
 
 LEGEND = 35
@@ -65,7 +65,7 @@ def _legend(figures: Rate, width: int) -> Content:
         ("mean", figures.mean, "$bright"),
         ("peak", figures.peak, "$bright"),
     ):
-        parts += [(f"{name} ", "$quiet"), (fit(number(value), 5, right=True), tone), ("  ", "")]
+        parts += [(f"{name} ", "$quiet"), (fit(five(value), 5, right=True), tone), ("  ", "")]
     room = width - LEGEND
     waited = f"{WAITED} waited {countdown(figures.waited_s)}"
     for text in (waited, waited.replace("waited ", "")) if figures.waited_s >= 1 else ():

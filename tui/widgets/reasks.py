@@ -67,7 +67,7 @@ class ReasksPane(Pane):
             _row(name, count, whole, width)
             for name, count in zip(("first answer", "asked again", "twice or more"), counts, strict=True)
         ]
-        tally = _tally("wrong", wrong, "every answer was a label so far")
+        tally = _tally("wrong", wrong, "every answer was a label so far" if sum(counts) else "nothing is answered yet")
         if height <= 2:
             short = zip(("first", "again", "twice"), counts, strict=True)
             parts = [

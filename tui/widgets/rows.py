@@ -17,10 +17,9 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
-from textual.visual import Visual
 
 from tui.present import fit, foreign
-from tui.widgets.pane import Part, line
+from tui.widgets.pane import Part, drawn, line
 
 PAGE = 200
 """Rows that are fetched at once."""
@@ -279,6 +278,4 @@ class Rows(ScrollView, can_focus=True):
 
     def _strip(self, parts: Sequence[Part], width: int, component: str = "") -> Strip:
         style = self.get_visual_style(component) if component else self.visual_style
-        content = line(*parts).truncate(width, pad=True)
-        strips = Visual.to_strips(self, content, width, 1, style, pad=True)
-        return strips[0] if strips else Strip.blank(width, style.rich_style)
+        return drawn(line(*parts), width, style)
