@@ -1,4 +1,4 @@
-"""``python -m tests``: all that CI runs, in the order in which it is quickest to fail: lint, types, contracts, tests."""
+"""``python -m tests``: all that CI runs, the quickest to fail first: lint, types, contracts, tests."""
 
 from __future__ import annotations
 

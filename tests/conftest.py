@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from core.model import LabelMeaning, SourceEmail, Task, View
 from core.settings import Settings, load_settings
 from core.storage.lock import RunLock
 from core.storage.store import NewRun, Store
+
+# looptime's plugin asks for the current event loop and so makes one that nobody closes, unless it is told there is none.
+asyncio.set_event_loop(None)
 
 NOW = 1_790_000_000.0
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"

@@ -51,18 +51,24 @@ class Report:
 
     def lines(self) -> Iterator[str]:
         """The report for people."""
-        yield f"{self.emails:,} emails, {self.distinct:,} distinct texts: {self.labeled:,} labeled, {self.failed:,} failed"
+        yield f"{self.emails:,} emails, {self.distinct:,} distinct texts"
+        yield f"{self.labeled:,} labeled, {self.failed:,} failed"
         yield f"{self.kills} kills in {self.seconds:.1f} s"
-        yield (
-            f"calls served {self.served_calls:,}, recorded {self.recorded_calls:,}: {self.served_calls - self.recorded_calls}"
-            f" lost to kills, where at most {self.in_flight_at_kills} were in flight"
-        )
+        lost = self.served_calls - self.recorded_calls
+        yield f"calls served {self.served_calls:,}, recorded {self.recorded_calls:,}"
+        yield f"{lost} paid for and lost to kills, where at most {self.in_flight_at_kills} were in flight"
         yield from (f"BROKEN: {sentence}" for sentence in self.broken)
         yield "every promise held" if not self.broken else f"{len(self.broken)} promises broken"
 
 
 def kill_and_check(
-    source: Path, home: Path, *, kills: int, seed: int, simulator_options: tuple[str, ...], between_s: tuple[float, float]
+    source: Path,
+    home: Path,
+    *,
+    kills: int,
+    seed: int,
+    simulator_options: tuple[str, ...],
+    between_s: tuple[float, float],
 ) -> Report:
     """Run the whole thing and report."""
     rng = random.Random(seed)
@@ -181,7 +187,19 @@ def main() -> int:
     parser.add_argument("--faults", default="mild")
     parser.add_argument("--between", type=float, nargs=2, default=(0.05, 1.5), metavar=("LEAST_S", "MOST_S"))
     given = parser.parse_args()
-    options = ("--keys", "10", "--organizations", "3", *QUOTAS, "--latency", str(given.latency), "--faults", given.faults, "--hang", "5")
+    options = (
+        "--keys",
+        "10",
+        "--organizations",
+        "3",
+        *QUOTAS,
+        "--latency",
+        str(given.latency),
+        "--faults",
+        given.faults,
+        "--hang",
+        "5",
+    )
     with tempfile.TemporaryDirectory() as scratch:
         report = kill_and_check(
             given.source, Path(scratch) / "home", kills=given.kills, seed=given.seed,

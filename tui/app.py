@@ -59,6 +59,7 @@ class LabeltuiApp(App[None]):
         demo: bool = False,
         backend: Backend | None = None,
         clock: Callable[[], float] = time.time,
+        threaded: bool = True,
     ) -> None:
         super().__init__()
         self.settings = settings
@@ -69,8 +70,8 @@ class LabeltuiApp(App[None]):
         self._start_when_seen = demo
         self.picture = Picture(now=clock(), path=run)
         self.requested: tuple[Requested, ...] = ()
-        self.poller = Poller(self.backend, self.post_message, clock)
-        self.errands = Errands(self.post_message)
+        self.poller = Poller(self.backend, self.post_message, clock, threaded=threaded)
+        self.errands = Errands(self.post_message, threaded=threaded)
         for theme in THEMES:
             self.register_theme(theme)
         chosen = remembered_theme(settings.config_path)

@@ -67,7 +67,9 @@ def sentence(error: Exception) -> str:
 class Poller:
     """Reads the run that is watched, the keys and the list of runs, and posts what it saw."""
 
-    def __init__(self, backend: Backend, post: Post, clock: Callable[[], float]) -> None:
+    def __init__(self, backend: Backend, post: Post, clock: Callable[[], float], *, threaded: bool = True) -> None:
+        """Without ``threaded`` every question is answered at once where it is asked, and only :meth:`read` reads on."""
+        self._threaded = threaded
         self._backend = backend
         self._post = post
         self._clock = clock
@@ -83,7 +85,10 @@ class Poller:
 
     def start(self) -> None:
         """Begin to read."""
-        self._thread.start()
+        if self._threaded:
+            self._thread.start()
+        else:
+            self.read()
 
     def close(self) -> None:
         """Ask the thread to end; it is not waited for longer than a moment."""
@@ -103,12 +108,12 @@ class Poller:
             self._wants_runs = runs
             self._runs_at = float("-inf")
 
-        self._jobs.put(change)
+        self._submit(change)
 
     def hurry(self) -> None:
         """Read more often for a moment: a wish is on its way."""
         self._hurry_until = self._clock() + 3.0
-        self._jobs.put(lambda: None)
+        self._submit(lambda: None)
 
     def ask(self, question: Callable[[RunView], Any], then: Callable[[Any], None]) -> None:
         """Ask the reader something; ``then`` gets the answer in the thread of the screen."""
@@ -120,7 +125,18 @@ class Poller:
                 answer, error = None, sentence(failure)
             self._post(Answered(then, answer, error))
 
-        self._jobs.put(job)
+        self._submit(job)
+
+    def read(self) -> None:
+        """Take a picture now and post it. Only for the thread that reads."""
+        self._post(PictureTaken(self._read()))
+
+    def _submit(self, job: Callable[[], None]) -> None:
+        if self._threaded:
+            self._jobs.put(job)
+        else:
+            job()
+            self.read()
 
     def _live(self) -> None:
         while True:
@@ -131,7 +147,7 @@ class Poller:
                     job = self._jobs.get_nowait()
                 break
             except queue.Empty:
-                self._post(PictureTaken(self._read()))
+                self.read()
         self._close_view()
         self._close_keys()
 
@@ -199,14 +215,16 @@ class Poller:
 class Errands:
     """Runs what may take a while, one after the other, and posts how it went."""
 
-    def __init__(self, post: Post) -> None:
+    def __init__(self, post: Post, *, threaded: bool = True) -> None:
+        self._threaded = threaded
         self._post = post
         self._jobs: queue.Queue[tuple[Callable[[], Any], Callable[[Any], None], Failed] | None] = queue.Queue()
         self._thread = threading.Thread(target=self._live, name="labeltui-errands", daemon=True)
 
     def start(self) -> None:
         """Begin to serve."""
-        self._thread.start()
+        if self._threaded:
+            self._thread.start()
 
     def close(self) -> None:
         """Ask the thread to end once it is through; it is not waited for."""
@@ -217,13 +235,18 @@ class Errands:
 
         Without ``failed`` an error becomes a toast.
         """
-        self._jobs.put((errand, then, failed))
+        if self._threaded:
+            self._jobs.put((errand, then, failed))
+        else:
+            self._run(errand, then, failed)
 
     def _live(self) -> None:
         while (job := self._jobs.get()) is not None:
-            errand, then, failed = job
-            try:
-                result, error = errand(), ""
-            except Exception as failure:  # noqa: BLE001  (a failed errand is told, and the console lives on)
-                result, error = None, sentence(failure)
-            self._post(Answered(then, result, error, failed))
+            self._run(*job)
+
+    def _run(self, errand: Callable[[], Any], then: Callable[[Any], None], failed: Failed) -> None:
+        try:
+            result, error = errand(), ""
+        except Exception as failure:  # noqa: BLE001  (a failed errand is told, and the console lives on)
+            result, error = None, sentence(failure)
+        self._post(Answered(then, result, error, failed))

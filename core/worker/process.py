@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import LabeltuiError, NoUsableKeyError, RunLostError
 from core.model import RunState, Task
-from core.quota.broker import Broker, Grant
+from core.quota.broker import Broker, Grant, NoKeys
 from core.quota.keys import KeyBook
 from core.settings import Settings
 from core.storage.control import WishInbox
@@ -48,9 +48,13 @@ def work(path: Path, settings: Settings, *, watch: Callable[[], None] | None = N
         if store.pending_count == 0:
             store.end_epoch(RunState.DONE, "every email is settled", now=time.time())
             return EXIT_EMAILS_FAILED if store.failed_count else EXIT_DONE
-        store.begin_epoch(now=time.time(), pid=os.getpid(), host=socket.gethostname())
         try:
-            return asyncio.run(_run(path, settings, store, watch))
+            with KeyBook.from_settings(settings) as book:
+                broker = _broker(book, store.task())
+                if isinstance(none := broker.next(()), NoKeys):
+                    raise NoUsableKeyError(none.reason)  # noqa: TRY301 - it is written down like any other end
+                store.begin_epoch(now=time.time(), pid=os.getpid(), host=socket.gethostname())
+                return asyncio.run(_run(path, store, broker, store.base_url or settings.base_url, watch))
         except RunLostError:
             raise
         except BaseException as error:
@@ -60,17 +64,18 @@ def work(path: Path, settings: Settings, *, watch: Callable[[], None] | None = N
             raise
 
 
-async def _run(path: Path, settings: Settings, store: Store, watch: Callable[[], None] | None) -> int:
-    task = store.task()
-    base_url = store.base_url or settings.base_url
-    book = KeyBook.from_settings(settings)
-    broker = Broker(
+def _broker(book: KeyBook, task: Task) -> Broker:
+    return Broker(
         book,
         task.model.model,
         clock=time.time,
         rng=random.Random(),
         max_completion_tokens=task.model.max_completion_tokens,
     )
+
+
+async def _run(path: Path, store: Store, broker: Broker, base_url: str | None, watch: Callable[[], None] | None) -> int:
+    task = store.task()
     clients = ClientPool(base_url)
     inbox = WishInbox(path)
     inbox.skip_stale(store.knows_wish)

@@ -166,9 +166,7 @@ def test_keys_are_disabled_enabled_and_added_while_the_worker_runs(
         assert child.stats()["by_key"][child.keys[0][-4:]] == served[child.keys[0][-4:]]
 
 
-def test_without_a_key_the_worker_says_so_and_ends_with_code_5(
-    home: Path, settings: Settings, tmp_path: Path
-) -> None:
+def test_without_a_key_the_worker_says_so_and_ends_with_code_5(home: Path, settings: Settings, tmp_path: Path) -> None:
     """Nothing is asked, and the run says what is missing."""
     path = make(settings, tmp_path, 5)
     assert work(path).wait(PATIENCE_S) == 5
@@ -237,7 +235,18 @@ def test_no_kill_loses_or_doubles_anything(tmp_path: Path) -> None:
         tmp_path / "home",
         kills=4,
         seed=5,
-        simulator_options=("--keys", "4", "--organizations", "2", "--latency", "0.05", "--faults", "mild", "--hang", "2"),
+        simulator_options=(
+            "--keys",
+            "4",
+            "--organizations",
+            "2",
+            "--latency",
+            "0.05",
+            "--faults",
+            "mild",
+            "--hang",
+            "2",
+        ),
         between_s=(0.02, 0.3),
     )
     assert report.broken == []
@@ -286,8 +295,8 @@ def test_status_as_json_agrees_with_the_tables(
     assert status["attempts"] == attempts
     assert status["cursor"] == status["total"] == 150
     assert set(status) == {
-        "run", "path", "state", "reason", "worker", "total", "labeled", "failed", "skipped", "pending", "cursor", "labels",
-        "reasks", "attempts", "tokens", "rate_per_min", "eta_s", "binding_limit", "keys", "alarms",
+        "run", "path", "state", "reason", "worker", "total", "labeled", "failed", "skipped", "pending", "cursor",
+        "labels", "reasks", "attempts", "tokens", "rate_per_min", "eta_s", "binding_limit", "keys", "alarms",
     }  # fmt: skip
     assert set(status["worker"]) == {"pid", "alive", "heartbeat_age_s"}
     assert set(status["keys"][0]) == {

@@ -1,0 +1,283 @@
+"""The command line: what it says, its exit codes, and that bad input gets a sentence with a remedy."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from core.model import RunState
+from core.runs import find_run
+from core.settings import Settings
+from core.simulator.child import start_child
+from tui.cli import main
+
+EMAILS = [
+    ("a", "From: ada@example.org\nSubject: the rota\n\nWho is on call this week?"),
+    ("b", "From: bo@example.org\nSubject: supper\n\nDinner with the children on Saturday?"),
+    ("c", "From: ada@example.org\nSubject: the rota\n\nWho is on call this week?"),
+]
+
+Say = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return write(tmp_path / "mail.csv", EMAILS)
+
+
+def write(path: Path, rows: list[tuple[str, str]], header: tuple[str, str] = ("id", "message")) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([header, *rows])
+    return path
+
+
+@pytest.fixture
+def say(home: Path, capsys: pytest.CaptureFixture[str]) -> Say:
+    """A command line; returns exit code, stdout and stderr."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        code = main([str(argument) for argument in arguments])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+def test_a_new_run_says_what_was_taken(say: Say, source: Path) -> None:
+    """Name, emails, distinct texts, columns and what to do next."""
+    code, out, _ = say("new", source)
+    assert code == 0
+    assert "mail: 3 emails taken, 2 distinct texts" in out
+    assert "'message'" in out
+    assert "labeltui start mail" in out
+
+
+def test_making_it_again_changes_nothing_and_says_so(say: Say, source: Path, settings: Settings) -> None:
+    """The same source and name leave the file as it is, to the byte."""
+    say("new", source)
+    path = find_run(settings, "mail")
+    before = path.read_bytes()
+    code, out, _ = say("new", source)
+    assert code == 0
+    assert "Nothing was changed" in out
+    assert path.read_bytes() == before
+
+
+def test_another_source_under_the_same_name_is_refused(say: Say, source: Path, tmp_path: Path) -> None:
+    """It names the run, its source and the way out."""
+    say("new", source)
+    other = write(tmp_path / "other.csv", EMAILS[:1])
+    code, _, err = say("new", other, "--name", "mail")
+    assert code == 1
+    assert "--name" in err
+    assert "Nothing was changed" in err
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "empty"),
+        (b"id,message\n", "no emails|no rows|holds no"),
+        (b"number,colour\n1,red\n", "column"),
+        (b"id,message\n1,caf\xe9\n", "UTF-8|encoding"),
+        (b'id,message\n1,"never closed\n', "quot"),
+    ],
+)
+def test_an_unusable_source_gets_its_own_message(
+    say: Say, tmp_path: Path, settings: Settings, content: bytes, words: str
+) -> None:
+    """Each fault has its words, exit code 1, and leaves no half run."""
+    import re
+
+    path = tmp_path / "bad.csv"
+    path.write_bytes(content)
+    code, _, err = say("new", path)
+    assert code == 1
+    assert re.search(words, err)
+    assert not settings.runs_dir.exists() or not list(settings.runs_dir.iterdir())
+
+
+def test_a_missing_file_is_named(say: Say, tmp_path: Path) -> None:
+    """Where it was looked for is part of the message."""
+    code, _, err = say("new", tmp_path / "nowhere.csv")
+    assert code == 1
+    assert "nowhere.csv does not exist" in err
+
+
+def test_a_repeated_id_is_counted_and_explained(say: Say, tmp_path: Path) -> None:
+    """The row is not taken, is not silent, and the remedy is named."""
+    path = write(tmp_path / "twice.csv", [("a", "one"), ("a", "two"), ("b", "three")])
+    code, out, _ = say("new", path)
+    assert code == 0
+    assert "2 emails taken" in out
+    assert "skipped 1" in out
+    assert "--id-column" in out
+
+
+def test_columns_can_be_named(say: Say, tmp_path: Path) -> None:
+    """Other headers than the usual ones."""
+    path = write(tmp_path / "odd.csv", EMAILS, header=("nr", "what_they_wrote"))
+    code, out, _ = say("new", path, "--text-column", "what_they_wrote", "--id-column", "nr")
+    assert code == 0
+    assert "'what_they_wrote'" in out
+    code, _, err = say("new", path, "--name", "other", "--text-column", "what_they_wrot")
+    assert code == 1
+    assert "what_they_wrote" in err
+
+
+def test_an_unknown_run_is_named_with_its_neighbor(say: Say, source: Path) -> None:
+    """A typing mistake is guessed."""
+    say("new", source)
+    code, _, err = say("status", "mial")
+    assert code == 1
+    assert "Did you mean mail?" in err
+
+
+def test_a_run_is_found_by_path_too(say: Say, source: Path, settings: Settings) -> None:
+    """RUN is a name or the path of a file."""
+    say("new", source)
+    code, out, _ = say("status", find_run(settings, "mail"))
+    assert code == 0
+    assert "0 of 3" in out
+
+
+def test_a_person_labels_without_a_worker(say: Say, source: Path, settings: Settings) -> None:
+    """The label is written at once, wins, and appears in the export with its source."""
+    say("new", source)
+    code, out, _ = say("label", "mail", "b", "0", "--note", "a family supper")
+    assert code == 0
+    assert "b labeled 0" in out
+    with closing(sqlite3.connect(find_run(settings, "mail"))) as db:
+        rows = db.execute("SELECT value, source, note, attempt_id FROM label").fetchall()
+    assert rows == [("0", "human", "a family supper", None)]
+
+
+def test_a_value_that_is_no_label_is_refused(say: Say, source: Path) -> None:
+    """It names those that are."""
+    say("new", source)
+    code, _, err = say("label", "mail", "b", "2")
+    assert code == 1
+    assert "1 or 0" in err
+
+
+def test_an_unknown_email_is_refused(say: Say, source: Path) -> None:
+    """Its id is repeated."""
+    say("new", source)
+    code, _, err = say("label", "mail", "zzz", "1")
+    assert code == 1
+    assert "'zzz'" in err
+
+
+def test_wishes_without_a_worker_say_so(say: Say, source: Path) -> None:
+    """Nothing to pause or stop is not a failure."""
+    say("new", source)
+    for wish in ("pause", "stop"):
+        code, out, _ = say(wish, "mail")
+        assert code == 0
+        assert "has no worker" in out
+
+
+def test_starting_without_a_key_ends_with_code_5(say: Say, source: Path) -> None:
+    """And says how to add one."""
+    say("new", source)
+    code, _, err = say("start", "mail")
+    assert code == 5
+    assert "key" in err
+
+
+def test_working_on_a_busy_run_ends_with_code_4(say: Say, source: Path, settings: Settings) -> None:
+    """The message says who can be asked and how it is ended."""
+    from core.storage.lock import RunLock
+
+    say("new", source)
+    with RunLock(find_run(settings, "mail")):
+        code, _, err = say("work", "mail")
+    assert code == 4
+    assert "labeltui stop mail" in err
+
+
+def test_wrong_usage_is_code_2(home: Path) -> None:
+    """As everywhere."""
+    with pytest.raises(SystemExit) as ended:
+        main(["new"])
+    assert ended.value.code == 2
+    assert main([]) == 2, "no terminal here"
+
+
+def test_keys_are_added_listed_disabled_and_removed(
+    say: Say, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    """A secret comes by stdin, is never shown, and its file is private."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("gsk_invented_for_this_test_9xQz\n"))
+    code, out, _ = say("keys", "add", "main", "--stdin")
+    assert code == 0
+    assert settings.keys_path.stat().st_mode & 0o777 == 0o600
+    say("keys", "disable", "main")
+    code, out, _ = say("keys", "list")
+    assert "…9xQz  disabled" in out
+    assert "invented" not in out
+    listed = json.loads(say("keys", "list", "--json")[1])
+    assert listed["keys"][0]["state"] == "disabled"
+    assert say("keys", "enable", "main")[0] == 0
+    assert say("keys", "remove", "main")[0] == 0
+    assert "There is no key" in say("keys", "list")[1]
+    assert say("keys", "remove", "main")[0] == 1
+
+
+def test_a_key_file_that_others_can_read_is_refused(say: Say, source: Path, settings: Settings) -> None:
+    """The remedy is in the message."""
+    say("new", source)
+    settings.keys_path.write_text('[keys.main]\nsecret = "gsk_invented_for_this_test_9xQz"\n', "utf-8")
+    settings.keys_path.chmod(0o644)
+    code, _, err = say("keys", "list")
+    assert code == 1
+    assert "chmod 600" in err
+
+
+def test_a_run_from_start_to_export(say: Say, source: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """work labels everything, keys test tells good from bad, export has every row in source order."""
+    with start_child(["--latency", "0", "--keys", "2"]) as simulator:
+        monkeypatch.setenv("GROQ_BASE_URL", simulator.base_url)
+        monkeypatch.setenv("GROQ_API_KEYS", f"good={simulator.keys[0]},bad=gsk_nobody_ever_got_this_one_0000")
+        say("new", source)
+        code, out, _ = say("keys", "test")
+        assert code == 1
+        assert "answers" in out
+        assert "unauthorized" in out
+        assert subprocess.run([sys.executable, "-m", "tui", "work", "mail"], check=False).returncode == 0
+    code, out, _ = say("status", "mail", "--json")
+    status = json.loads(out)
+    assert (status["state"], status["labeled"], status["attempts"]) == (RunState.DONE, 3, 2)
+    for name in ("labels.csv", "labels.jsonl"):
+        code, out, _ = say("export", "mail", tmp_path / name)
+        assert code == 0
+        assert "3 rows" in out
+    with (tmp_path / "labels.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["id"] for row in rows] == ["a", "b", "c"]
+    assert [row["source"] for row in rows].count("copy") == 1
+    assert {row["model"] for row in rows} == {"openai/gpt-oss-20b"}
+    assert [json.loads(line)["id"] for line in (tmp_path / "labels.jsonl").read_text("utf-8").splitlines()] == [
+        "a",
+        "b",
+        "c",
+    ]
+    assert say("export", "mail", tmp_path / "labels.xls")[0] == 1
+
+
+def test_info_prints_every_path(say: Say, settings: Settings) -> None:
+    """Whoever looks for a file finds it here."""
+    code, out, _ = say("info")
+    assert code == 0
+    for path in (settings.runs_dir, settings.keys_path, settings.quota_path, settings.config_path):
+        assert str(path) in out
+    assert "textual" in out
