@@ -49,6 +49,8 @@ def prepare(settings: Settings, emails: int, *, now: float, fresh: bool = False)
             if reader.snapshot(now).total == emails and not fresh:
                 return path, True
         _remove(path)
+    _end_simulator(settings)
+    own.quota_path.unlink(missing_ok=True)
     private_dir(settings.demo_dir)
     source = settings.demo_dir / "emails.csv"
     write_demo_csv(source, emails)
@@ -92,6 +94,13 @@ def _simulator(settings: Settings, *, port: int) -> SimulatorChild:
         )
     except (SimulatorError, OSError) as error:
         raise LabeltuiError(f"The simulator could not be started: {error}") from error
+
+
+def _end_simulator(settings: Settings) -> None:
+    """End the one of an earlier demo: what it counted and revoked belongs to that demo."""
+    with contextlib.suppress(SimulatorError, OSError):
+        if (old := adopt(_ready_file(settings))) is not None:
+            old.stop()
 
 
 def _ready_file(settings: Settings) -> Path:

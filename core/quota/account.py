@@ -13,7 +13,6 @@ from core.quota.replies import (
     RateLimitText,
     Reading,
     infer_dimension,
-    shown_rate,
     told_level,
     told_rate,
 )
@@ -208,7 +207,7 @@ class Account:
         bucket.refill(now)
         bucket.limit_stated(float(text.limit), SOURCE_REFUSAL)
         if rate is not None:
-            bucket.rate_implied(rate, SOURCE_REFUSAL)
+            bucket.rate_implied(rate)
         if left is not None:
             flown_s = min(max(0.0, now - reservation.at), _LONGEST_CALL_S)
             bucket.refused(left - others, left + returned + bucket.rate * flown_s, left)
@@ -267,9 +266,6 @@ class Account:
         if reading.limit is not None and not bucket.limit_shown(reading.limit):
             return
         if reading.remaining is None or reading.remaining > bucket.limit:
-            return
-        rate = shown_rate(reading)
-        if rate is not None and not bucket.rate_implied(rate, SOURCE_HEADERS):
             return
         flown_s = min(max(0.0, now - reservation.at), _LONGEST_CALL_S)
         own = surplus if reading.dimension.counts_tokens else 0.0

@@ -14,7 +14,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from core.model import Dimension
-from core.quota.trust import Belief, HeaderTrust
+from core.quota.trust import HeaderTrust
 
 SOURCE_REFUSAL = "429"
 SOURCE_HEADERS = "headers"
@@ -27,11 +27,9 @@ _DRIFT_GAIN = 0.5
 _JOLT_GAIN = 0.25
 _RATES_KEPT = 8
 _RATES_NEEDED = 3
-_AGREEING = 1.15
 _FASTER = 1.5
 _SURELY_FASTER = 3.0
 _SPEED_STEP = 0.05
-_SPEED_FAILURES_MOST = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +53,8 @@ class Bucket:
     __slots__ = (
         "_evidence_at",
         "_rates",
-        "_rates_refused",
         "_repeats",
         "_shown_limit",
-        "_speed_failures",
         "as_of",
         "corrected_down",
         "corrected_up",
@@ -94,8 +90,6 @@ class Bucket:
         self._shown_limit = level.limit
         self._repeats = 0
         self._rates: deque[float] = deque(maxlen=_RATES_KEPT)
-        self._rates_refused = False
-        self._speed_failures = 0
 
     # --- time and spending ---------------------------------------------------------------------------------------
 
@@ -158,10 +152,8 @@ class Bucket:
 
         ``ceiling`` is the most that can be left if none of those in flight has arrived yet.
         """
-        belief = self.trust.shown(least, ceiling, self.limit, self.rate, self.as_of)
-        if belief is Belief.FALL_BACK:
-            self._fall_back()
-        elif belief is Belief.BELIEVE:
+        self.trust.shown(least, ceiling, self.limit, self.as_of)
+        if self.trust.believed(self.as_of):
             if least > self.level:
                 self.trust.lifted(self.as_of)
             self._pull(least, max(least, most))
@@ -221,33 +213,22 @@ class Bucket:
         self.limit_stated(limit, SOURCE_HEADERS)
         return True
 
-    def rate_implied(self, rate: float, source: str) -> bool:
-        """A reply implies that the bucket refills ``rate`` units a second.
+    def rate_implied(self, rate: float) -> None:
+        """A refusal's told wait implies that the bucket refills ``rate`` units a second.
 
-        Buckets refill in their period; servers for training run faster. Refusals are believed, the slowest of the
-        latest; headers only while no refusal has spoken, and only if many of them agree. Nothing makes a bucket slower
-        than its period. Returns whether the rate is about the one that is reckoned with now.
+        Buckets refill in their period; servers for training run faster. The slowest of the latest reports counts, the
+        first ones only where they are no matter of rounding. Nothing makes a bucket slower than its period.
         """
-        if source == SOURCE_REFUSAL and not self._rates_refused:
-            self._rates_refused = True
-            self._rates.clear()
-        faster = rate * self.dimension.period_s / self.limit
-        if source == SOURCE_REFUSAL or not self._rates_refused:
-            self._rates.append(faster)
-            self._adapt_speed()
-        return faster <= _FASTER * self.speed
-
-    def _adapt_speed(self) -> None:
-        slowest = min(self._rates)
-        if self._rates_refused:
-            settled = len(self._rates) >= _RATES_NEEDED or self._rates[-1] > _SURELY_FASTER
-        else:
-            settled = len(self._rates) == _RATES_KEPT and max(self._rates) <= _AGREEING * slowest
-        if not settled:
+        self._rates.append(rate * self.dimension.period_s / self.limit)
+        if len(self._rates) < _RATES_NEEDED and self._rates[-1] < _SURELY_FASTER:
             return
+        slowest = min(self._rates)
         speed = slowest if slowest > _FASTER else 1.0
         if abs(speed - self.speed) > _SPEED_STEP * self.speed:
-            self._run_at(speed)
+            self.speed, self.learned_at = speed, self.as_of
+            self.rate = self.limit / self.dimension.period_s * speed
+            self.trust.forget()
+            self.corrected_up = self.corrected_down = True
 
     # --- inside --------------------------------------------------------------------------------------------------
 
@@ -255,7 +236,6 @@ class Bucket:
         before = self.level
         self.level = min(max(before, least), most)
         surplus = before - self.level
-        self._test_speed(surplus)
         self.corrected_down = self.corrected_down or surplus > 0
         self.corrected_up = self.corrected_up or surplus < 0
         if self._evidence_at is not None:
@@ -264,24 +244,6 @@ class Bucket:
             self.drift = min(max(0.0, drift), _MOST_DRIFT * self.rate)
             self.jolt += _JOLT_GAIN * (max(0.0, surplus) - self.jolt)
         self._evidence_at = self.as_of
-
-    def _test_speed(self, surplus: float) -> None:
-        """A speed that headers implied has to show in the levels that they show; else it is none."""
-        if self.speed == 1.0 or self._rates_refused or self._evidence_at is None:
-            return
-        gained = (self.as_of - self._evidence_at) * self.rate
-        failed = surplus > max(0.3 * gained, 0.02 * self.limit)
-        self._speed_failures = self._speed_failures + 1 if failed else 0
-        if self._speed_failures >= _SPEED_FAILURES_MOST:
-            self._rates_refused = True
-            self._rates.clear()
-            self._run_at(1.0)
-
-    def _run_at(self, speed: float) -> None:
-        self.speed, self.learned_at = speed, self.as_of
-        self.rate = self.limit / self.dimension.period_s * speed
-        self.trust.forget()
-        self.corrected_up = self.corrected_down = True
 
     def _fall_back(self) -> None:
         self.level = self.own

@@ -19,7 +19,6 @@ LONGEST_WAIT_S = 86_400.0
 
 _LARGEST_LIMIT = 1e12
 _LONGEST_HEADER = 64
-_TELLING_SHARE = 0.02
 _MINUTE_OR_DAY_S = math.sqrt(60.0 * 86_400.0)
 _ABOUT_A_MINUTE_S = 150.0
 
@@ -183,14 +182,6 @@ def told_rate(text: RateLimitText) -> float | None:
         return None
     over = text.used + text.requested - text.limit
     return over / text.try_again_s if over > 0 else None
-
-
-def shown_rate(reading: Reading) -> float | None:
-    """Units a second that a header's reset implies; None while too little is used to tell."""
-    if reading.limit is None or reading.remaining is None or not reading.reset_s:
-        return None
-    used = reading.limit - reading.remaining
-    return used / reading.reset_s if used > max(1.0, _TELLING_SHARE * reading.limit) else None
 
 
 def _refills_in_minutes(limit: float | None, remaining: float | None, reset_s: float | None) -> bool:

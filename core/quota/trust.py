@@ -1,36 +1,28 @@
 """Whether rate-limit headers deserve belief: each reading is held against what the server admits and shows later.
 
 A reading is kept for a while as an *anchor*: from it follows the most that can be left at any later moment (its
-``remaining``, plus refill, minus calls admitted since). A later header that shows clearly more *jumps*; a call admitted
-although less than it cost can have been left *disproves* headers, and so does a refusal just after they had raised the
-level. Programs that share a quota can raise its level by giving back what they had reserved, so tolerances are wide and
-one contradiction decides nothing; enough of them, and headers are not believed for an hour.
+``remaining``, plus refill, minus calls admitted since; later readings that show more raise it). A call admitted although
+less than it cost can have been left disproves headers that show too little; a refusal just after headers had raised the
+level disproves those that show too much. One contradiction decides nothing, because others who share the quota move
+its level too; enough of them, and headers are not believed for an hour.
+
+Headers that always show too little would never be caught, as nothing would go out against them. So now and then, when
+they hold back much of what own reckoning leaves, a few calls put them to the test: an *audit*.
 """
 
 from __future__ import annotations
 
 import math
-from enum import Enum, auto
 
 from core.model import Dimension
 
 DISTRUST_S = 3_600.0
 
-_JUMP_GAIN = 0.1
-_JUMPS_MOST = 0.3
 _DISPROOFS_MOST = 3.0
 _DISPROOF_HALF_LIFE_S = 3_600.0
 _FIRST_AUDIT_S = 120.0
 _NEXT_AUDIT_S = 10.0
 _MOST_AUDIT_S = 4 * 3_600.0
-
-
-class Belief(Enum):
-    """What to do with a header: believe it, leave it, or fall back on one's own reckoning from now on."""
-
-    BELIEVE = auto()
-    LEAVE = auto()
-    FALL_BACK = auto()
 
 
 class HeaderTrust:
@@ -46,7 +38,6 @@ class HeaderTrust:
         "_disproofs",
         "_disproved_at",
         "_distrusted_until",
-        "_jumps",
         "_lifted_at",
         "_tolerance_share",
         "anchor",
@@ -60,7 +51,6 @@ class HeaderTrust:
         self._anchor_at = -math.inf
         self._anchor_s = 20.0 if dimension.period_s < 3600 else 600.0
         self._tolerance_share = 0.02 if dimension.counts_tokens else 0.002
-        self._jumps = 0.0
         self._disproofs = 0.0
         self._disproved_at = now
         self._distrusted_until = -math.inf
@@ -82,19 +72,13 @@ class HeaderTrust:
         """Drop the anchor: what it was measured against has changed."""
         self.anchor = math.inf
 
-    def shown(self, least: float, ceiling: float, limit: float, rate: float, now: float) -> Belief:
+    def shown(self, least: float, ceiling: float, limit: float, now: float) -> None:
         """A header came: between ``least`` and ``ceiling`` units may be left."""
-        jumps = least > self.anchor + 2.0 + 0.1 * limit + rate
-        self._jumps += _JUMP_GAIN * (jumps - self._jumps)
         held = self._audit_undecided and 0 <= now - self._audit_at < self._anchor_s
-        if not held and not 0 <= now - self._anchor_at < self._anchor_s:
+        if held or 0 <= now - self._anchor_at < self._anchor_s:
+            self.anchor = max(self.anchor, min(limit, least))
+        else:
             self.anchor, self._anchor_at = min(limit, ceiling), now
-        if not self.believed(now):
-            return Belief.LEAVE
-        if self._jumps > _JUMPS_MOST:
-            self._distrust(now)
-            return Belief.FALL_BACK
-        return Belief.LEAVE if jumps else Belief.BELIEVE
 
     def lifted(self, now: float) -> None:
         """A header raised the level above what was reckoned."""
@@ -175,6 +159,5 @@ class HeaderTrust:
 
     def _distrust(self, now: float) -> None:
         self.anchor = math.inf
-        self._jumps = 0.5 * _JUMPS_MOST
         self._disproofs = _DISPROOFS_MOST - 2.0
         self._distrusted_until = now + DISTRUST_S

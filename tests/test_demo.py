@@ -1,0 +1,78 @@
+"""The demo: a run of its own, apart from everything real, that goes on where it was."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core import demo
+from core.model import RunState
+from core.settings import Settings
+from core.simulator.child import adopt
+from core.storage.reader import RunReader
+
+
+@pytest.fixture
+def stage(settings: Settings) -> Iterator[Settings]:
+    """Settings whose demo simulator is ended afterwards."""
+    yield settings
+    demo._end_simulator(settings)
+
+
+def labeltui(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tui", *arguments],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=120, env=dict(os.environ),
+    )  # fmt: skip
+
+
+def test_without_a_terminal_the_demo_runs_to_its_end(stage: Settings) -> None:
+    """Progress lines, then the final status, and exit code 0; the labels are called simulated."""
+    ended = labeltui("demo", "--emails", "40")
+    assert ended.returncode == 0, ended.stderr
+    assert "DONE" in ended.stdout
+    assert "40 of 40" in ended.stdout
+    assert "simulated" in ended.stdout
+    again = labeltui("demo", "--emails", "40")
+    assert again.returncode == 0
+    assert "going on with the last one" in again.stdout
+
+
+def test_the_demo_uses_no_key_and_no_file_of_the_operator(
+    stage: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Real keys in the environment are not sent to a simulator, and the operator's ledger is not touched."""
+    monkeypatch.setenv("GROQ_API_KEYS", "real=gsk_a_real_key_of_somebody_1234")
+    assert labeltui("demo", "--emails", "10").returncode == 0
+    assert not stage.quota_path.exists()
+    assert not stage.keys_path.exists()
+    with RunReader(stage.demo_dir / "runs" / "demo.db") as reader:
+        used = {one.key_alias for row in reader.emails() for one in reader.record(row.id).attempts}
+    assert "real" not in used
+    assert used
+
+
+def test_a_demo_whose_simulator_ended_gets_it_back(stage: Settings) -> None:
+    """The run goes on against a new simulator, wherever that listens."""
+    path, existed = demo.prepare(stage, 10, now=time.time())
+    assert not existed
+    demo._end_simulator(stage)
+    demo.ensure_simulator(path, stage.for_run(path))
+    simulator = adopt(stage.demo_dir / "simulator.json")
+    assert simulator is not None
+    with RunReader(path) as reader:
+        assert reader.base_url() == simulator.base_url
+        assert reader.snapshot(time.time()).state is RunState.NEW
+
+
+def test_the_demos_secrets_are_private(stage: Settings) -> None:
+    """Its keys are worth nothing, but habits are."""
+    path, _ = demo.prepare(stage, 5, now=time.time())
+    keys: Path = stage.for_run(path).keys_path
+    assert keys.stat().st_mode & 0o077 == 0
