@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import UsageError
-from core.model import CommandRecord, Snapshot
+from core.model import CommandRecord, RunState, Snapshot
 from core.settings import Settings
 from core.storage import control
 from core.storage.lock import RunLock, is_locked
@@ -49,7 +49,7 @@ def start(path: Path, settings: Settings) -> Wished:
     """Start a worker; one that is there and paused goes on."""
     before = _snapshot(path)
     if before.worker.alive:
-        if before.wanted == "pause":
+        if before.state is RunState.PAUSED or before.wanted == "pause":
             return resume(path, settings)
         return Wished(None, f"A worker has {path.stem} already (pid {before.worker.pid}).", at_once=True)
     if before.run.simulated:
@@ -93,7 +93,9 @@ def retry(path: Path, email_id: int | None = None) -> Wished:
 
     def do(store: Store, now: float) -> str:
         moved = store.requeue(now=now, email_id=email_id)
-        return f"{moved} failed email{'' if moved == 1 else 's'} back in line"
+        if not moved:
+            return "nothing that failed was found; nothing was changed"
+        return f"{moved} failed email{'' if moved == 1 else 's'} back in line; the next worker asks about them"
 
     return _do_or_send(path, "retry", argument, do)
 

@@ -44,9 +44,7 @@ def test_without_a_terminal_the_demo_runs_to_its_end(stage: Settings) -> None:
     assert "going on with the last one" in again.stdout
 
 
-def test_the_demo_uses_no_key_and_no_file_of_the_operator(
-    stage: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_demo_uses_no_key_and_no_file_of_the_operator(stage: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Real keys in the environment are not sent to a simulator, and the operator's ledger is not touched."""
     monkeypatch.setenv("GROQ_API_KEYS", "real=gsk_a_real_key_of_somebody_1234")
     assert labeltui("demo", "--emails", "10").returncode == 0

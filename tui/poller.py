@@ -95,6 +95,9 @@ class Poller:
         self._jobs.put(None)
         if self._thread.is_alive():
             self._thread.join(timeout=1.0)
+        elif not self._threaded:
+            self._close_view()
+            self._close_keys()
 
     def watch(self, path: Path | None, *, runs: bool) -> None:
         """From now on read that run (or none), and the list of runs or not."""

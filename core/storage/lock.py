@@ -61,10 +61,11 @@ class RunLock:
         self.release()
 
 
-def is_locked(run_path: Path) -> bool:
+def is_locked(run_path: Path) -> bool | None:
     """Whether a process holds the run's lock at this moment: the only proof that a worker is alive.
 
-    Looking takes the lock for an instant where it is free; whoever starts meanwhile waits that instant out.
+    Looking takes the lock for an instant where it is free; whoever starts meanwhile waits that instant out. None where
+    the lock cannot be looked at (a file of another user).
     """
     path = companion(run_path, ".lock")
     if not path.exists():
@@ -75,6 +76,6 @@ def is_locked(run_path: Path) -> bool:
     except Timeout:
         return True
     except OSError:
-        return False
+        return None
     lock.release()
     return False

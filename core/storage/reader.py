@@ -102,9 +102,10 @@ class RunReader:
 
     def _with_worker(self, snapshot: Snapshot, now: float) -> Snapshot:
         """Add what no commit shows: whether the lock is held, and what that makes of the recorded state."""
-        alive = is_locked(self.path)
         state, reason = snapshot.state, snapshot.reason
         beat = snapshot.worker.heartbeat_at
+        locked = is_locked(self.path)
+        alive = locked if locked is not None else beat is not None and now - beat <= STALE_AFTER_S
         in_work = state in (RunState.RUNNING, RunState.WAITING, RunState.PAUSED)
         if in_work and not alive:
             state, reason = (

@@ -1,0 +1,127 @@
+"""Snapshots: cheap while nothing happens, and truthful about a worker that is gone or silent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.errors import RunFileError, RunNotFoundError
+from core.model import RunState, Wait
+from core.storage.lock import RunLock
+from core.storage.reader import STALE_AFTER_S, RunReader
+from core.storage.store import Beat, Store
+from tests.conftest import NOW, MakeRun
+from tests.storage.test_store import failed, labeled
+
+Open = Callable[[Path], Store]
+
+
+def test_nothing_is_read_again_while_nothing_was_committed(make_run: MakeRun, opened: Open) -> None:
+    """The parts of two snapshots are the same objects until the writer commits."""
+    path = make_run(["a", "b"])
+    store = opened(path)
+    with RunReader(path) as reader:
+        first, second = reader.snapshot(NOW), reader.snapshot(NOW + 1)
+        assert second.pace is first.pace
+        assert second.taken_at == NOW + 1
+        store.commit([labeled(1)], now=NOW)
+        assert reader.snapshot(NOW + 2).labeled == 1
+
+
+def test_a_worker_that_is_gone_is_not_shown_as_running(make_run: MakeRun) -> None:
+    """Without a holder of the lock, a run that says running is stopped, and says how."""
+    path = make_run(["a"])
+    with RunLock(path) as lock, Store.open(path, lock) as store:
+        store.begin_epoch(now=NOW, pid=1, host="here")
+        with RunReader(path) as reader:
+            assert reader.snapshot(NOW).state is RunState.RUNNING
+    with RunReader(path) as reader:
+        snapshot = reader.snapshot(NOW)
+    assert snapshot.state is RunState.STOPPED
+    assert "without a word" in snapshot.reason
+    assert not snapshot.worker.alive
+
+
+def test_a_silent_worker_is_stale(make_run: MakeRun, opened: Open) -> None:
+    """It holds the lock, but its heartbeat is old: the age is in the reason."""
+    path = make_run(["a"])
+    opened(path)
+    with RunReader(path) as reader:
+        assert reader.snapshot(NOW + STALE_AFTER_S).state is RunState.RUNNING
+        snapshot = reader.snapshot(NOW + 42)
+    assert snapshot.state is RunState.STALE
+    assert "42 s" in snapshot.reason
+    assert snapshot.heartbeat_age_s == 42
+
+
+def test_a_wait_is_shown_with_its_limit(make_run: MakeRun, opened: Open) -> None:
+    """Until when, for what, of whom."""
+    path = make_run(["a"])
+    wait = Wait(NOW + 60, "TPM", "org_1", "org_1 waits for tokens per minute")
+    opened(path).beat(Beat(RunState.WAITING, wait.reason, wait, 0, 8, {}), now=NOW)
+    with RunReader(path) as reader:
+        snapshot = reader.snapshot(NOW)
+    assert snapshot.wait == wait
+    assert snapshot.state is RunState.WAITING
+
+
+def test_lately_mixes_labels_and_events_the_newest_first(make_run: MakeRun, opened: Open) -> None:
+    """Copies do not crowd out what was asked."""
+    path = make_run(["a", "b", "a", "c"])
+    store = opened(path)
+    store.commit([labeled(1)], now=NOW + 1)
+    store.commit([failed(2)], now=NOW + 2)
+    store.add_event("key", "main is disabled", now=NOW + 3)
+    with RunReader(path) as reader:
+        lately = reader.snapshot(NOW).lately
+    assert [one.kind for one in lately] == ["key", "failed", "labeled", "start"]
+    assert lately[2].label == "1"
+
+
+def test_proof_of_resumption_counts_what_was_kept(make_run: MakeRun) -> None:
+    """The second worker knows the cursor, what is settled, and how the first one ended."""
+    path = make_run(["a", "b", "c"])
+    with RunLock(path) as lock, Store.open(path, lock) as store:
+        store.begin_epoch(now=NOW, pid=1, host="here")
+        store.beat(Beat(RunState.RUNNING, "", None, 2, 8, {"main": 2}), now=NOW)
+        store.commit([labeled(1)], now=NOW)
+    with RunLock(path) as lock, Store.open(path, lock) as store:
+        resumption = store.begin_epoch(now=NOW + 5, pid=2, host="here")
+    assert (resumption.cursor, resumption.kept, resumption.asked_again) == (1, 1, 8)
+    assert resumption.ended == "killed"
+
+
+def test_pages_are_in_work_order_and_by_state(make_run: MakeRun, opened: Open) -> None:
+    """Lists and counts agree."""
+    path = make_run([str(n) for n in range(10)], order="shuffled")
+    store = opened(path)
+    store.commit([labeled(1), failed(2), labeled(3)], now=NOW)
+    store.label_by_person(4, "0", annotator="ada", note="", now=NOW)
+    with RunReader(path) as reader:
+        every = reader.emails(limit=100)
+        assert [row.position for row in every] == list(range(10))
+        assert reader.emails(offset=4, limit=3) == every[4:7]
+        for state, count in (("labeled", 3), ("failed", 1), ("pending", 6), ("human", 1), (None, 10)):
+            assert reader.count(state) == count == len(reader.emails(state=state, limit=100))
+
+
+def test_a_missing_file_and_a_missing_email_are_named(make_run: MakeRun, tmp_path: Path) -> None:
+    """Each error says what was looked for."""
+    with pytest.raises(RunNotFoundError, match="nowhere"):
+        RunReader(tmp_path / "nowhere.db")
+    with RunReader(make_run(["a"])) as reader, pytest.raises(RunFileError, match="number 7"):
+        reader.record(7)
+
+
+def test_reading_changes_nothing(make_run: MakeRun) -> None:
+    """The run file is the same to the byte after a reader was there."""
+    path = make_run(["a", "b"])
+    before = path.read_bytes()
+    with RunReader(path) as reader:
+        reader.snapshot(NOW)
+        reader.emails()
+        reader.record(1)
+        list(reader.export_rows())
+    assert path.read_bytes() == before

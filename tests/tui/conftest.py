@@ -1,0 +1,104 @@
+"""A console over a run in memory, driven by real keys, without threads and with a clock that stands still."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets._toast import Toast
+
+from tests.tui.fakes import NOW, FakeBackend, FakeRun, running, settings_in
+from tui.app import LabeltuiApp
+from tui.widgets.pane import LinesWidget
+
+
+class Desk:
+    """A person at the console: presses keys, reads the screen."""
+
+    def __init__(self, app: LabeltuiApp, backend: FakeBackend, pilot: Pilot[None]) -> None:
+        self.app = app
+        self.backend = backend
+        self.run = backend.run
+        self.pilot = pilot
+
+    async def press(self, *keys: str) -> None:
+        """Press keys, one after the other, and let everything settle."""
+        for key in keys:
+            await self.pilot.press(key)
+            await self.pilot.pause()
+            await self.pilot.pause()
+
+    async def read(self, *, later_s: float = 0.0) -> None:
+        """Let the poller take a picture, so many seconds later."""
+        self.backend.now += later_s
+        self.app.poller.read()
+        await self.pilot.pause()
+        await self.pilot.pause()
+
+    def screen(self) -> str:
+        """What stands on the screen, as text."""
+        width, height = self.app.size
+        rows = self.app.screen._compositor.render_strips()
+        return "\n".join(strip.text.ljust(width)[:width] for strip in rows[:height])
+
+    def line(self, y: int) -> str:
+        """One line of the screen."""
+        return self.screen().splitlines()[y]
+
+    def footer(self) -> str:
+        """The last line."""
+        return self.screen().splitlines()[-1]
+
+    def toasts(self) -> list[str]:
+        """The sentences of toasts that are in sight, the newest last."""
+        return [str(toast._notification.message) for toast in self.app.screen.query(Toast)]
+
+    def said(self) -> str:
+        """Every sentence that was ever told in a toast and still stands."""
+        return "\n".join(notification.message for notification in self.app._notifications)
+
+    def lines_of(self, selector: str) -> list[str]:
+        """The lines that a pane draws."""
+        return [content.plain for content in self.app.screen.query_one(selector, LinesWidget)._lines]
+
+
+Opens = Callable[..., AbstractAsyncContextManager[Desk]]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Opens:
+    """A function that opens the console at a desk: on a run, or on the list of runs."""
+
+    @asynccontextmanager
+    async def open_desk(
+        run: FakeRun | None = None,
+        *,
+        size: tuple[int, int] = (100, 30),
+        listed: bool = False,
+        demo: bool = False,
+        change: Callable[[FakeBackend], None] | None = None,
+    ) -> AsyncIterator[Desk]:
+        settings = settings_in(tmp_path)
+        run = run or running()
+        run.path = settings.runs_dir / f"{run.name}.db"
+        backend = FakeBackend(settings, run)
+        backend.now = NOW
+        if change is not None:
+            change(backend)
+        app = LabeltuiApp(
+            settings,
+            run=None if listed else run.path,
+            demo=demo,
+            backend=backend,
+            clock=lambda: backend.now,
+            threaded=False,
+        )
+        async with app.run_test(size=size, notifications=True, tooltips=True) as pilot:
+            await pilot.pause()
+            await pilot.pause()
+            yield Desk(app, backend, pilot)
+
+    return open_desk

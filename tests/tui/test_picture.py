@@ -1,0 +1,166 @@
+"""What the state line says: the truth about the run, wishes as wishes, and how old it all is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from core.model import CommandRecord, EmailState, KeyState, RunState, Snapshot, Wait
+from tests.tui.fakes import KEYS, NOW, FakeRun, email, running, settings_in
+from tui.app import farewell
+from tui.picture import Picture, Requested, data_age, outstanding, standing
+
+
+def picture(run: FakeRun, **more: object) -> Picture:
+    return Picture(now=NOW, path=run.path, snapshot=run.snapshot(NOW), keys=KEYS, read_at=NOW, **more)  # type: ignore[arg-type]
+
+
+def snapshot_of(**changes: object) -> Snapshot:
+    return replace(running(20, 10).snapshot(NOW), **changes)  # type: ignore[arg-type]
+
+
+def test_a_running_run_tells_rate_keys_and_end() -> None:
+    """RUNNING says how fast, with which keys, until when and what binds it."""
+    said = standing(picture(running()), (), NOW)
+    assert said.word == "RUNNING"
+    assert "labels/min" in said.sentence
+    assert "2 keys asking, 1 cooling" in said.sentence
+    assert "bound by TPM of org_b" in said.sentence
+
+
+def test_a_pause_is_requested_until_it_is_acknowledged() -> None:
+    """Between wish and obedience the word says REQUESTED, with its age; never PAUSED."""
+    wish = Requested("pause", NOW - 0.4, "w1")
+    said = standing(picture(running()), (wish,), NOW)
+    assert said.word == "PAUSE REQUESTED"
+    assert said.sentence == "asked 0.4 s ago · 6 calls in flight will be finished first"
+
+
+def test_a_wish_of_another_console_counts_too() -> None:
+    """A recorded wish that nobody answered yet is shown as requested as well."""
+    run = running()
+    run.commands.append(CommandRecord("x", "stop", "", NOW - 1, None, ""))
+    assert standing(picture(run), (), NOW).word == "STOP REQUESTED"
+
+
+def test_an_obeyed_pause_with_calls_out_is_not_yet_in_force() -> None:
+    """PAUSING is told apart from PAUSED: obeyed, but calls are still out."""
+    run = running()
+    run.state = RunState.PAUSED
+    assert standing(picture(run), (), NOW).word == "PAUSING"
+    run.in_flight = 0
+    run.commands.append(CommandRecord("c9", "pause", "", NOW - 60, NOW - 59, "paused"))
+    said = standing(picture(run), (), NOW)
+    assert said.word == "PAUSED"
+    assert said.sentence.endswith("nothing in flight · p resumes")
+
+
+def test_waiting_names_the_moment_the_limit_and_the_organization() -> None:
+    """WAITING counts down to a moment and says what for."""
+    run = running()
+    run.state = RunState.WAITING
+    run.wait = Wait(NOW + 53, "TPM", "org_b", "every key cools")
+    said = standing(picture(run), (), NOW)
+    assert said.word == "WAITING"
+    assert said.sentence.startswith("00:53 until ")
+    assert "for TPM of org_b" in said.sentence
+
+
+def test_silence_of_a_living_worker_is_stale() -> None:
+    """A worker that holds the lock but does not write is never shown as running."""
+    run = running()
+    run.beat_at = NOW - 42
+    said = standing(picture(run), (), NOW)
+    assert said.word == "STALE"
+    assert "00:42" in said.sentence
+
+
+def test_a_stopped_run_begins_with_the_remedy() -> None:
+    """STOPPED says first what to press, then what is kept and how the last worker ended."""
+    run = running(20, 10)
+    run.state, run.alive, run.reason = RunState.STOPPED, False, "the worker was killed"
+    said = standing(picture(run), (), NOW)
+    assert said.sentence.startswith("s starts it again · 10 kept, 10 to ask")
+    assert "the worker was killed" in said.sentence
+
+
+def test_a_new_run_tells_how_to_start() -> None:
+    """NEW says which key starts it and how much there is to ask."""
+    run = FakeRun(emails=[email(n) for n in range(3)])
+    assert standing(picture(run), (), NOW).sentence.startswith("s starts it · 3 emails to ask")
+
+
+def test_done_points_to_failures_and_export() -> None:
+    """DONE says what failed, the share with its interval, and how to take the labels out."""
+    run = FakeRun(emails=[email(0, EmailState.LABELED), email(1, EmailState.FAILED)], state=RunState.DONE)
+    said = standing(picture(run), (), NOW)
+    assert said.sentence.startswith("1 labeled · 1 failed (e shows them) · work 100.0 ±")
+    assert said.sentence.endswith("labeltui export enron labels.csv")
+
+
+def test_trouble_in_reading_shows_what_age_the_picture_has() -> None:
+    """When the file cannot be read the last picture stays, and the line says how old it is."""
+    seen = replace(picture(running()), trouble="the file vanished", read_at=NOW - 12)
+    said = standing(seen, (), NOW)
+    assert said.word == "CANNOT READ"
+    assert said.sentence == "the file vanished · what you see is 00:12 old"
+
+
+def test_before_the_first_reading_nothing_is_claimed() -> None:
+    """An empty picture says that it is being read."""
+    assert standing(Picture(now=NOW), (), NOW).word == "READING"
+
+
+@pytest.mark.parametrize(
+    ("beat_s", "read_s", "alive", "age_s"),
+    [(0.2, 0.0, True, 0.2), (7.0, 0.0, True, 7.0), (900.0, 0.3, False, 0.3), (0.1, 6.0, True, 6.0)],
+)
+def test_data_is_as_old_as_the_older_of_reading_and_heartbeat(
+    beat_s: float, read_s: float, alive: bool, age_s: float
+) -> None:
+    """A living worker's silence ages the data; a worker that is gone does not."""
+    run = running(20, 10)
+    run.beat_at, run.alive = NOW - beat_s, alive
+    assert data_age(replace(picture(run), read_at=NOW - read_s), NOW) == pytest.approx(age_s)
+
+
+def test_a_wish_is_outstanding_until_its_record_is_acknowledged() -> None:
+    """The wish leaves when the run file says that it was obeyed."""
+    wish = Requested("pause", NOW - 1, "w1")
+    waiting = (CommandRecord("w1", "pause", "", NOW - 1, None, ""),)
+    obeyed = (CommandRecord("w1", "pause", "", NOW - 1, NOW - 0.5, "paused"),)
+    assert outstanding((wish,), snapshot_of(commands=waiting), NOW) == (wish,)
+    assert outstanding((wish,), snapshot_of(commands=obeyed), NOW) == ()
+
+
+def test_a_wish_to_a_worker_that_went_away_is_given_up() -> None:
+    """Nobody will answer it any more, so the screen does not claim it for ever."""
+    gone = snapshot_of(worker=replace(snapshot_of().worker, alive=False))
+    assert outstanding((Requested("pause", NOW - 1, "w1"),), gone, NOW)
+    assert not outstanding((Requested("pause", NOW - 9, "w1"),), gone, NOW)
+
+
+def test_a_ready_key_with_calls_in_flight_is_shown_in_use() -> None:
+    """What a key does now comes from the run's snapshot."""
+    states = {key.alias: key.state for key in picture(running()).shown_keys}
+    assert states["main"] is KeyState.IN_USE
+    assert states["lab"] is KeyState.COOLING
+
+
+def test_farewell_says_who_goes_on_and_how_to_come_back(tmp_path: Path) -> None:
+    """The sentence after leaving names pid and commands; a run elsewhere is named by its path, the demo by its command."""
+    settings = settings_in(tmp_path)
+    run = running(20, 10)
+    run.path = settings.runs_dir / "enron.db"
+    assert farewell(picture(run), (), settings) == (
+        "The worker of enron goes on (pid 4711). `labeltui open enron` shows it again; `labeltui stop enron` ends it."
+    )
+    run.path = tmp_path / "elsewhere.db"
+    assert f"`labeltui stop {tmp_path}/elsewhere.db` ends it" in farewell(picture(run), (), settings)
+    run.path = settings.demo_dir / "runs" / "demo.db"
+    assert "`labeltui demo` shows it again" in farewell(picture(run), (), settings)
+    run.alive = False
+    assert farewell(picture(run), (), settings).startswith("No worker runs on demo; 10 emails are left.")
+    assert farewell(Picture(now=NOW), (), settings) == ""

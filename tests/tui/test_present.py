@@ -1,0 +1,186 @@
+"""Numbers, ages, intervals, bars and graphs as text."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from core.model import PacePoint
+from tui import present
+
+AT = 1_764_000_000.0  # Monday, 24 November 2025, 16:00:00 UTC
+
+
+def point(at: float, labeled: int, waited_s: float = 0.0) -> PacePoint:
+    return PacePoint(at, 5.0, labeled, 0, labeled, waited_s)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (950, "950"), (9_999, "9,999"), (12_345, "12.3k"), (367_000, "367k"), (4_120_000, "4.1M"), (2e9, "2.0G")],
+)
+def test_a_large_count_is_shortened(value: float, text: str) -> None:
+    """A large count is shown with a unit, a small one as it is."""
+    assert present.compact(value) == text
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "text"),
+    [(0, 0, "0 %"), (0, 10, "0 %"), (1, 5000, "<1 %"), (5030, 5031, "99 %"), (5031, 5031, "100 %"), (1, 2, "50 %")],
+)
+def test_percent_is_100_only_when_all_is_done(part: int, whole: int, text: str) -> None:
+    """A share never rounds up to 100 percent nor down to none."""
+    assert present.percent(part, whole) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(-3, "00:00"), (0.2, "00:01"), (41, "00:41"), (60, "01:00"), (3_599.5, "1:00:00"), (90_061, "1 d 01:01:01")],
+)
+def test_a_countdown_never_shows_less_than_is_left(seconds: float, text: str) -> None:
+    """What is left is rounded up, and grows hours and days where it has them."""
+    assert present.countdown(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(-1, "0.0 s"), (0.24, "0.2 s"), (42, "42 s"), (180, "3 min"), (18_000, "5 h"), (200_000, "2 d")],
+)
+def test_ages_are_coarse(seconds: float, text: str) -> None:
+    """An age has the precision that a person can use."""
+    assert present.age(seconds) == text
+
+
+def test_moments_name_their_day_where_it_is_another() -> None:
+    """Today needs no day, this week its name, anything else its date."""
+    assert present.moment(AT + 60, AT, UTC) == "16:01"
+    assert present.moment(AT + 86_400, AT, UTC) == "Tue 16:00"
+    assert present.moment(AT + 9 * 86_400, AT, UTC) == "03 Dec 16:00"
+
+
+def test_an_interval_of_one_moment_is_shown_once() -> None:
+    """An interval whose ends read the same is one moment."""
+    assert present.interval(AT + 60, AT + 65, AT, UTC) == "16:01"
+    assert present.interval(AT + 60, AT + 600, AT, UTC) == "16:01 – 16:10"
+
+
+@given(st.text(max_size=40), st.integers(min_value=0, max_value=30), st.booleans())
+def test_fitted_foreign_text_has_exactly_its_width(text: str, width: int, right: bool) -> None:
+    """Whatever comes from outside, it takes as many cells as it was given: columns never move."""
+    assert cell_len(present.foreign(text, width)) == width
+    assert cell_len(present.both_ends(text, width)) == width
+    assert cell_len(present.fit(present.foreign(text, 80).strip(), width, right=right)) == width
+
+
+def test_a_long_name_keeps_both_ends() -> None:
+    """Names that begin alike can be told apart after they were cut."""
+    assert present.both_ends("org_01jabcdefgh7", 9) == "org_…fgh7"
+
+
+@given(st.floats(min_value=-1, max_value=2), st.integers(min_value=1, max_value=60))
+def test_bars_have_their_width(share: float, width: int) -> None:
+    """A bar, a rail and a meter are exactly as wide as asked, for any share."""
+    assert cell_len(present.bar(share, width)) == width
+    assert sum(map(cell_len, present.rail(share, width))) == width
+    assert sum(map(cell_len, present.meter(share, width))) == width
+
+
+def test_what_is_not_zero_can_be_seen() -> None:
+    """The smallest share draws something, and none draws nothing."""
+    assert present.bar(0.0001, 10).strip() == "▏"
+    assert present.bar(0, 10).strip() == ""
+    assert present.meter(0.001, 8)[0] == "▇"
+
+
+def test_the_rail_is_full_only_when_all_is_done() -> None:
+    """Nearly done is not drawn as done."""
+    assert present.rail(0.9999, 20)[1] != "" or present.rail(0.9999, 20)[0].endswith("╸")
+    assert present.rail(1.0, 20) == ("━" * 20, "")
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "low", "high"),
+    [(0, 0, 0.0, 1.0), (0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0), (81, 263, 0.2553, 0.3662)],
+)
+def test_wilson_intervals_agree_with_published_values(part: int, whole: int, low: float, high: float) -> None:
+    """The interval is Wilson's, also at the ends (R. G. Newcombe, 1998, has 81 of 263)."""
+    assert present.wilson(part, whole) == pytest.approx((low, high), abs=5e-4)
+
+
+@given(st.integers(min_value=1, max_value=5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_an_interval_holds_its_share(counts: tuple[int, int]) -> None:
+    """The observed share lies in its own interval, and the interval in 0..1."""
+    part, whole = counts
+    low, high = present.wilson(part, whole)
+    assert 0 <= low <= part / whole + 1e-12
+    assert part / whole - 1e-12 <= high <= 1
+
+
+def test_a_share_without_emails_is_a_dash() -> None:
+    """Nothing counted says nothing."""
+    assert present.share(0, 0) == "–"
+    assert present.share(824, 1000) == "82.4 ±2.4"
+
+
+@pytest.mark.parametrize(
+    ("lately", "arrow"),
+    [((206, 250), "="), ((240, 250), "▲"), ((150, 250), "▼"), ((0, 0), " ")],
+)
+def test_a_trend_is_told_only_beyond_chance(lately: tuple[int, int], arrow: str) -> None:
+    """The arrow appears where the late share leaves what chance would do."""
+    assert present.trend(*lately, 4120, 5000) == arrow
+
+
+def test_the_rate_counts_a_slice_as_far_as_it_got() -> None:
+    """Labels of a slice that began a second ago are not spread over its whole length."""
+    pace = (point(AT - 10, 5), point(AT - 5, 5), point(AT - 1, 1))
+    rate = present.rate(pace, AT)
+    assert rate.now == pytest.approx(60 * 11 / 11)
+    assert rate.peak == 60
+
+
+def test_no_slice_no_rate() -> None:
+    """Before anything happened every figure is zero."""
+    assert present.rate((), AT) == present.Rate(0.0, 0.0, 0.0, 0.0)
+
+
+def test_the_graph_is_padded_on_the_left_and_shows_gaps() -> None:
+    """A short run stands at the right; time in which nothing was written is empty."""
+    pace = (point(AT - 30, 5), point(AT - 5, 10))
+    columns, span_s = present.columns(pace, AT - 0.001, 10)
+    assert span_s == 5
+    assert [column.rate for column in columns] == [0, 0, 0, 0, 60, 0, 0, 0, 0, 120]
+    assert present.graph(columns, 1) == ["    ▄    █"]
+
+
+def test_a_long_run_is_drawn_in_longer_columns() -> None:
+    """An hour fits in twenty columns, and the mean height is kept."""
+    pace = tuple(point(AT - 3600 + 5 * n, 5) for n in range(720))
+    columns, span_s = present.columns(pace, AT - 0.001, 30)
+    assert span_s >= 120
+    assert columns[-2].rate == pytest.approx(60)
+
+
+def test_waiting_is_a_mark_on_the_floor() -> None:
+    """Columns in which the worker waited differ from idle ones and from low ones."""
+    pace = (point(AT - 15, 8), point(AT - 10, 0, waited_s=5.0), point(AT - 5, 8))
+    columns, _ = present.columns(pace, AT - 0.001, 4)
+    assert present.graph(columns, 2) == [" █ █", f" █{present.WAITED}█"]
+
+
+@given(st.lists(st.integers(min_value=0, max_value=10_000), min_size=1, max_size=40), st.integers(1, 9))
+def test_the_graph_is_anchored_at_zero(values: list[int], height: int) -> None:
+    """The highest column touches the top, nothing is drawn for nothing, and all rows are equally long."""
+    columns = [present.Column(float(value), waited=False) for value in values]
+    rows = present.graph(columns, height)
+    assert {len(row) for row in rows} == {len(values)}
+    if max(values):
+        assert rows[0][values.index(max(values))] == "█"
+    for place, value in enumerate(values):
+        drawn = any(row[place] != " " for row in rows)
+        assert drawn == (value > 0 and not math.isclose(value, 0))
