@@ -167,7 +167,8 @@ def create_run(
     # Parsers, and sqlite-utils behind the store, take their time: nothing else in here needs them.
     from core.formats.message import view_of  # noqa: PLC0415
     from core.formats.sources import open_source  # noqa: PLC0415
-    from core.storage.store import NewRun, Store  # noqa: PLC0415
+    from core.storage.intake import NewRun  # noqa: PLC0415
+    from core.storage.store import Store  # noqa: PLC0415
 
     if options.order not in ("shuffled", "source"):
         raise UsageError(f"--order is shuffled or source, not {options.order!r}.")

@@ -10,10 +10,11 @@ import pytest
 
 from core.model import LabelMeaning, SourceEmail, Task, View
 from core.settings import Settings, load_settings
+from core.storage.intake import NewRun
 from core.storage.lock import RunLock
-from core.storage.store import NewRun, Store
+from core.storage.store import Store
 
-# looptime's plugin asks for the current event loop and so makes one that nobody closes, unless it is told there is none.
+# looptime's plugin asks for the current event loop; unless it is told that there is none, it makes one that nobody closes.
 asyncio.set_event_loop(None)
 
 NOW = 1_790_000_000.0

@@ -16,6 +16,7 @@ from core.quota.replies import (
     told_level,
     told_rate,
 )
+from core.quota.trust import DISTRUST_S
 
 _LONGEST_CALL_S = 120.0
 _ROUNDING_S = 0.005
@@ -67,6 +68,7 @@ class Account:
         self.bench_changed = False
         self.calls_in_flight = 0
         self.tokens_in_flight = 0.0
+        self._unread_until: dict[Dimension, float] = {}
         self._promises: dict[Dimension, tuple[float, float]] = {}
         self._calls_asked = 0
         self._tokens_asked = 0.0
@@ -178,7 +180,10 @@ class Account:
                 self._read(reading, reservation, max(0.0, surplus), now)
         self._tokens_returned += max(0.0, surplus)
         for dimension in [each for each, bucket in self.buckets.items() if bucket.trust.limit_disproved]:
-            del self.buckets[dimension]
+            self.buckets[dimension].trust.limit_disproved = False
+            if self.buckets[dimension].source == SOURCE_HEADERS:
+                del self.buckets[dimension]
+                self._unread_until[dimension] = now + DISTRUST_S
 
     def release(self, reservation: Reservation, now: float) -> None:
         """Give everything back: the call never reached the server, or it was refused."""
@@ -259,7 +264,7 @@ class Account:
         bucket = self.buckets.get(reading.dimension)
         others, returned = self._others(reservation, reading.dimension)
         if bucket is None:
-            if reading.limit is not None:
+            if reading.limit is not None and not now < self._unread_until.get(reading.dimension, now):
                 left = reading.limit if reading.remaining is None else reading.remaining
                 self.learn(reading.dimension, Level(reading.limit, left - others, now, SOURCE_HEADERS, now))
             return

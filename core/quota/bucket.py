@@ -112,7 +112,7 @@ class Bucket:
     def reserve(self, amount: float) -> None:
         """Spend ``amount`` units for a call that goes out now."""
         if amount > self.level:
-            self.trust.audit_spends(amount, self.limit, self.rate, self.as_of)
+            self.trust.audit(self.as_of)
         self.take(amount)
 
     def take(self, amount: float) -> None:

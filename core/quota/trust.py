@@ -1,7 +1,7 @@
 """Whether rate-limit headers deserve belief: each reading is held against what the server admits and shows later.
 
 A reading is kept for a while as an *anchor*: from it follows the most that can be left at any later moment (its
-``remaining``, plus refill, minus calls admitted since; later readings that show more raise it). A call admitted although
+``remaining``, plus refill, minus calls admitted since; later readings that show more raise it). A call admitted when
 less than it cost can have been left disproves headers that show too little; a refusal just after headers had raised the
 level disproves those that show too much. One contradiction decides nothing, because others who share the quota move
 its level too; enough of them, and headers are not believed for an hour.
@@ -33,7 +33,6 @@ class HeaderTrust:
         "_anchor_s",
         "_audit_after_s",
         "_audit_at",
-        "_audit_budget",
         "_audit_undecided",
         "_disproofs",
         "_disproved_at",
@@ -57,7 +56,6 @@ class HeaderTrust:
         self._lifted_at = -math.inf
         self._audit_at = now
         self._audit_after_s = _FIRST_AUDIT_S
-        self._audit_budget = 0.0
         self._audit_undecided = False
 
     def believed(self, now: float) -> bool:
@@ -74,8 +72,7 @@ class HeaderTrust:
 
     def shown(self, least: float, ceiling: float, limit: float, now: float) -> None:
         """A header came: between ``least`` and ``ceiling`` units may be left."""
-        held = self._audit_undecided and 0 <= now - self._audit_at < self._anchor_s
-        if held or 0 <= now - self._anchor_at < self._anchor_s:
+        if self._auditing(now) or 0 <= now - self._anchor_at < self._anchor_s:
             self.anchor = max(self.anchor, min(limit, least))
         else:
             self.anchor, self._anchor_at = min(limit, ceiling), now
@@ -88,7 +85,7 @@ class HeaderTrust:
         """A call was let through. False where headers have now been disproved often enough."""
         if math.isinf(self.anchor):
             return True
-        if started_at <= self._anchor_at:
+        if started_at < self._anchor_at:
             self.anchor = min(limit, self.anchor + max(0.0, reserved - cost))
             return True
         self.anchor -= cost
@@ -121,29 +118,27 @@ class HeaderTrust:
         ``held_back`` is how much more own reckoning leaves than headers do. Tests come after minutes, then ever more
         rarely while the headers prove right; a refusal costs nothing and settles it.
         """
-        if math.isinf(self.anchor) or not self.believed(now):
-            return False
         if self._auditing(now):
             return True
+        if math.isinf(self.anchor) or not self.believed(now):
+            return False
         if held_back < max(2.0 * amount, 0.15 * limit) or now - self._audit_at < self._audit_after_s:
             return False
         return self.anchor + self._tolerance(limit, rate) < held_back / 2.0
 
-    def audit_spends(self, amount: float, limit: float, rate: float, now: float) -> None:
-        """A call of ``amount`` goes out against the headers."""
+    def audit(self, now: float) -> None:
+        """A call goes out against the headers: for a while own reckoning rules, until a reply decides."""
         if not self._auditing(now):
-            self._audit_budget = 2.0 * (max(0.0, self.anchor) + self._tolerance(limit, rate)) + amount
             self._audit_at, self._audit_undecided = now, True
             self._audit_after_s = min(2.0 * self._audit_after_s, _MOST_AUDIT_S)
-        self._audit_budget -= amount
 
     # --- inside --------------------------------------------------------------------------------------------------
 
     def _auditing(self, now: float) -> bool:
-        return self._audit_budget > 0 and 0 <= now - self._audit_at < self._anchor_s
+        return self._audit_undecided and 0 <= now - self._audit_at < self._anchor_s
 
     def _decide_audit(self, now: float) -> None:
-        self._audit_at, self._audit_budget, self._audit_undecided = now, 0.0, False
+        self._audit_at, self._audit_undecided = now, False
 
     def _tolerance(self, limit: float, rate: float) -> float:
         return 2.0 + self._tolerance_share * limit + rate

@@ -6,7 +6,6 @@ writer's log. While nothing was committed (``PRAGMA data_version``) the last sna
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
@@ -23,32 +22,16 @@ from core.model import (
     EmailRow,
     EmailState,
     ExportRow,
-    Forecast,
-    Happening,
     LabelRecord,
     Outcome,
-    PacePoint,
-    Resumption,
-    RunInfo,
     RunState,
     Snapshot,
     Task,
-    Wait,
-    WorkerStatus,
 )
 from core.storage.connection import open_reader
 from core.storage.lock import is_locked
-from core.storage.rows import PACE_SPAN_S, task_from_definition
 from core.storage.schema_version import check_format
-
-LATELY = 40
-"""Lines of *Lately* in a snapshot."""
-
-RECENT_LABELS = 250
-"""How many of the newest model labels the recent distribution looks at."""
-
-PACE_POINTS = 720
-"""Slices of the rate in a snapshot: an hour."""
+from core.storage.snapshots import SnapshotReader
 
 STALE_AFTER_S = 10.0
 """A living worker whose heartbeat is older than this is shown as stale."""
@@ -64,7 +47,7 @@ class RunReader:
         self._db = open_reader(path)
         self._version = -1
         self._last: Snapshot | None = None
-        self._tasks: dict[str, Task] = {}
+        self._snapshots = SnapshotReader(self._db, path)
         try:
             check_format(self._db, path)
         except BaseException:
@@ -120,89 +103,13 @@ class RunReader:
     def _read(self, now: float) -> Snapshot:
         self._db.execute("BEGIN")
         try:
-            return self._read_all(now)
+            return self._snapshots.read(now)
         finally:
             self._db.execute("COMMIT")
 
-    def _read_all(self, now: float) -> Snapshot:
-        cursor = self._db.execute("SELECT * FROM run")
-        if cursor is None:
-            raise RunFileError(f"{self.path} holds no run.")
-        rows = cursor.fetchall()
-        if not rows:
-            raise RunFileError(f"{self.path} holds no run: it was never finished. Make it again.")
-        run = dict(zip((column[0] for column in cursor.description), rows[0], strict=True))
-        totals = dict(self._db.execute("SELECT name, value FROM total WHERE value <> 0").fetchall())
-        counts = {state: totals.get(f"state:{state.value}", 0) for state in EmailState}
-        task = self._task(run["task_version"])
-        labels = {label.value: 0 for label in task.labels} | _group(totals, "label:")
-        forecast = json.loads(run["forecast"]) if run["forecast"] else None
-        resumption = json.loads(run["resumption"]) if run["resumption"] else None
-        return Snapshot(
-            run=self._info(run, task),
-            state=RunState(run["state"]),
-            wanted=run["wanted"],
-            reason=run["reason"] or "",
-            worker=WorkerStatus(
-                pid=run["worker_pid"],
-                alive=False,
-                heartbeat_at=run["heartbeat_at"],
-                started_at=run["worker_started_at"],
-                epoch=run["epoch"],
-                in_flight=run["in_flight"] or 0,
-                host=run["worker_host"] or "",
-            ),
-            wait=_wait(run),
-            total=sum(counts.values()),
-            labeled=counts[EmailState.LABELED],
-            failed=counts[EmailState.FAILED],
-            skipped=counts[EmailState.SKIPPED],
-            pending=counts[EmailState.PENDING],
-            cursor=run["cursor"],
-            labels=labels,
-            labels_lately=self._labels_lately(),
-            sources=_group(totals, "source:"),
-            reasks={int(name): value for name, value in sorted(_group(totals, "reasks:").items())},
-            outcomes=_group(totals, "outcome:"),
-            attempts=totals.get("attempts", 0),
-            prompt_tokens=totals.get("prompt_tokens", 0),
-            completion_tokens=totals.get("completion_tokens", 0),
-            asking=json.loads(run["asking"] or "{}"),
-            pace=self._pace(),
-            lately=self._lately(),
-            commands=self._commands(),
-            resumption=Resumption(**resumption) if resumption else None,
-            forecast=Forecast(**forecast) if forecast else None,
-            started_at=run["started_at"],
-            finished_at=run["finished_at"],
-            taken_at=now,
-        )
-
-    def _info(self, run: dict[str, Any], task: Task) -> RunInfo:
-        return RunInfo(
-            name=run["name"],
-            path=str(self.path),
-            source=run["source"],
-            created_at=run["created_at"],
-            order=run["work_order"],
-            seed=run["seed"],
-            dedupe=bool(run["dedupe"]),
-            base_url=run["base_url"],
-            simulated=bool(run["simulated"]),
-            task=task,
-        )
-
-    def _task(self, version: str) -> Task:
-        if version not in self._tasks:
-            row = self._db.execute("SELECT definition FROM task WHERE version = ?", (version,)).fetchone()
-            if row is None:
-                raise RunFileError(f"{self.path} has lost its task {version}.")
-            self._tasks[version] = task_from_definition(row[0])
-        return self._tasks[version]
-
     def task(self) -> Task:
         """The task in force."""
-        return self._task(self._db.execute("SELECT task_version FROM run").fetchone()[0])
+        return self._snapshots.task(self._db.execute("SELECT task_version FROM run").fetchone()[0])
 
     def source_digest(self) -> str:
         """The digest of the source that the run was made from."""
@@ -216,51 +123,6 @@ class RunReader:
     def distinct_texts(self) -> int:
         """How many different texts the run's emails hold."""
         return int(self._db.execute("SELECT count(DISTINCT content_hash) FROM email").fetchone()[0])
-
-    def _labels_lately(self) -> dict[str, int]:
-        rows = self._db.execute(
-            "SELECT value, count(*) FROM (SELECT value FROM label WHERE source = 'model' ORDER BY id DESC LIMIT ?)"
-            " GROUP BY value",
-            (RECENT_LABELS,),
-        ).fetchall()
-        return dict(rows)
-
-    def _pace(self) -> tuple[PacePoint, ...]:
-        rows = self._db.execute(
-            "SELECT at, labeled, failed, calls, waited_s FROM pace ORDER BY at DESC LIMIT ?", (PACE_POINTS,)
-        ).fetchall()
-        return tuple(
-            PacePoint(float(at), float(PACE_SPAN_S), labeled, failed, calls, waited)
-            for at, labeled, failed, calls, waited in reversed(rows)
-        )
-
-    def _lately(self) -> tuple[Happening, ...]:
-        labeled = self._db.execute(
-            "SELECT l.at, l.value, e.subject, e.id, e.reasks, a.key_alias, a.latency_s,"
-            " a.prompt_tokens + a.completion_tokens FROM (SELECT * FROM label ORDER BY id DESC LIMIT ?) AS l"
-            " JOIN email AS e ON e.id = l.email_id LEFT JOIN attempt AS a ON a.id = l.attempt_id"
-            " WHERE l.source = 'model' ORDER BY l.id DESC LIMIT ?",
-            (8 * LATELY, LATELY),
-        ).fetchall()
-        happenings = [
-            Happening(at, "labeled", subject or "", label, alias or "", latency, tokens, reasks, email_id)
-            for at, label, subject, email_id, reasks, alias, latency, tokens in labeled
-        ]
-        events = self._db.execute(
-            "SELECT at, kind, text, email_id, key_alias FROM event ORDER BY id DESC LIMIT ?", (LATELY,)
-        ).fetchall()
-        happenings += [
-            Happening(at, kind, text, key_alias=alias or "", email_id=email_id)
-            for at, kind, text, email_id, alias in events
-        ]
-        happenings.sort(key=lambda happening: happening.at, reverse=True)
-        return tuple(happenings[:LATELY])
-
-    def _commands(self) -> tuple[CommandRecord, ...]:
-        rows = self._db.execute(
-            "SELECT id, kind, argument, requested_at, acknowledged_at, result FROM command ORDER BY rowid DESC LIMIT 20"
-        ).fetchall()
-        return tuple(CommandRecord(*row) for row in rows)
 
     def command(self, wish_id: str) -> CommandRecord | None:
         """What became of one wish, or None while no worker has answered it."""
@@ -363,16 +225,6 @@ class RunReader:
             for row in rows:
                 yield _export_row(row, task)
             after = rows[-1][0]
-
-
-def _group(totals: dict[str, int], prefix: str) -> dict[str, int]:
-    return {name.removeprefix(prefix): value for name, value in totals.items() if name.startswith(prefix)}
-
-
-def _wait(run: dict[str, Any]) -> Wait | None:
-    if run["state"] != RunState.WAITING.value:
-        return None
-    return Wait(run["wait_until_at"], run["wait_limit"] or "", run["wait_organization"] or "", run["reason"] or "")
 
 
 def _email_row(row: tuple[Any, ...]) -> EmailRow:

@@ -29,28 +29,16 @@ from core.model import (
     View,
     Wait,
 )
+from core.storage import intake, people
 from core.storage.connection import open_writer
 from core.storage.control import Wish
+from core.storage.intake import NewRun
 from core.storage.lock import RunLock
-from core.storage.rows import BAD_ANSWERS, record, task_from_definition, task_to_definition
+from core.storage.pending import pending_emails
+from core.storage.rows import record, task_from_definition
 from core.storage.schema import migrate, needs_migration
 from core.storage.schema_version import check_format
 from core.storage.settling import add_attempt, add_event, advance_cursor, book_pace, copy_label, fail, label_by_model
-
-
-@dataclass(frozen=True, slots=True)
-class NewRun:
-    """What a run is made of, beside its emails and its task."""
-
-    name: str
-    source: str
-    source_digest: str
-    created_at: float
-    order: str = "shuffled"
-    seed: int = 0
-    dedupe: bool = True
-    base_url: str | None = None
-    simulated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +53,8 @@ class Answer:
 class Beat:
     """What the worker is doing now, for people.
 
-    ``in_flight_bound`` is a bound on calls at once that is raised before it is reached; ``waited_s`` the seconds since the last beat in which no key
-    was allowed to ask.
+    ``in_flight_bound`` is a bound on calls at once that is raised before it is reached; ``waited_s`` the seconds since
+    the last beat in which no key was allowed to ask.
     """
 
     state: RunState
@@ -122,26 +110,7 @@ class Store:
         try:
             migrate(connection)
             connection.execute("BEGIN IMMEDIATE")
-            connection.execute(
-                "INSERT INTO run(id, name, source, source_digest, created_at, work_order, seed, dedupe, base_url,"
-                " simulated, task_version) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    run.name,
-                    run.source,
-                    run.source_digest,
-                    run.created_at,
-                    run.order,
-                    run.seed,
-                    run.dedupe,
-                    run.base_url,
-                    run.simulated,
-                    task.version,
-                ),
-            )
-            connection.execute(
-                "INSERT INTO task(version, name, definition, added_at) VALUES (?, ?, ?, ?)",
-                (task.version, task.name, task_to_definition(task), run.created_at),
-            )
+            intake.insert_run(connection, run, task)
             connection.execute("COMMIT")
             return cls(connection, path, 0)
         except BaseException:
@@ -183,29 +152,13 @@ class Store:
 
     def add_emails(self, emails: Iterable[tuple[SourceEmail, View]]) -> int:
         """Append emails in source order, all in one transaction; returns how many. Positions come later."""
-        count = 0
         with self._transaction() as db:
-            for email, view in emails:
-                cursor = db.execute(
-                    "INSERT INTO email(source_id, subject, sender, date, content_hash) VALUES (?, ?, ?, ?, ?)",
-                    (email.source_id, view.subject, view.sender, view.date, view.content_hash),
-                )
-                db.execute(
-                    "INSERT INTO body(email_id, text, raw) VALUES (?, ?, ?)",
-                    (cursor.lastrowid, view.text, email.raw),
-                )
-                count += 1
-        return count
+            return intake.insert_emails(db, emails)
 
     def set_order(self, order: str, seed: int) -> None:
         """Give every email its position from 0: as in the source, or shuffled by a stored seed."""
-        self._db.create_function("shuffle_key", 1, lambda n: _shuffle_key(seed, n), deterministic=True)
-        key = "id" if order == "source" else "shuffle_key(id), id"
         with self._transaction() as db:
-            db.execute(
-                f"UPDATE email SET position = ranked.place FROM (SELECT id, row_number() OVER (ORDER BY {key}) - 1"
-                " AS place FROM email) AS ranked WHERE ranked.id = email.id"
-            )
+            intake.place(db, order, seed)
 
     def distinct_texts(self) -> int:
         """How many different texts the emails hold."""
@@ -301,35 +254,7 @@ class Store:
 
     def pending(self, *, after: int, limit: int) -> list[PendingEmail]:
         """Emails in line behind position ``after``, in work order, with what interrupted conversations left."""
-        rows = self._db.execute(
-            "SELECT e.id, e.position, e.source_id, e.subject, b.text, e.content_hash, e.asked_from"
-            " FROM email AS e JOIN body AS b ON b.email_id = e.id"
-            " WHERE e.state = 'pending' AND e.position > ? ORDER BY e.position LIMIT ?",
-            (after, limit),
-        ).fetchall()
-        return [self._with_history(row) for row in rows]
-
-    def _with_history(self, row: Sequence[object]) -> PendingEmail:
-        email_id, position, source_id, subject, text, content_hash, asked_from = row
-        tried = self._db.execute(
-            "SELECT id, outcome, raw_answer, error, task_version FROM attempt WHERE email_id = ? ORDER BY id",
-            (email_id,),
-        ).fetchall()
-        bad = tuple(
-            (answer or "", error or "")
-            for attempt_id, outcome, answer, error, version in tried
-            if attempt_id > asked_from and outcome in BAD_ANSWERS and version == self.task_version
-        )
-        return PendingEmail(
-            id=int(str(email_id)),
-            position=int(str(position)),
-            source_id=str(source_id),
-            subject=str(subject or ""),
-            text=str(text),
-            content_hash=str(content_hash),
-            attempts=len(tried),
-            bad_answers=bad,
-        )
+        return pending_emails(self._db, after=after, limit=limit, task_version=self.task_version)
 
     def copy_from_twin(self, email: PendingEmail, *, now: float) -> bool:
         """Settle an email from the model's label of one with the same text, if there is one; no call is made."""
@@ -386,53 +311,24 @@ class Store:
     ) -> str:
         """A person's label: it wins over the model's from now on. Returns a sentence on what happened."""
         with self._transaction() as db:
-            row = db.execute("SELECT source_id, label FROM email WHERE id = ?", (email_id,)).fetchone()
-            if row is None:
+            sentence = people.label(
+                db,
+                email_id,
+                value,
+                annotator=annotator,
+                note=note,
+                blind=blind,
+                task_version=self.task_version,
+                now=now,
+            )
+            if sentence is None:
                 raise UsageError(f"There is no email number {email_id} in {self.path.stem}.")
-            attempted = db.execute(
-                "SELECT count(*) FROM attempt AS a JOIN email AS e ON e.id = a.email_id"
-                " WHERE e.id = ? AND a.id > e.asked_from AND a.kind = 'reask'",
-                (email_id,),
-            ).fetchone()[0]
-            before = db.execute("SELECT state FROM email WHERE id = ?", (email_id,)).fetchone()[0]
-            db.execute(
-                "UPDATE email SET state = 'labeled', label = ?, label_source = 'human', failure = NULL,"
-                " reasks = CASE WHEN state = 'pending' THEN ? ELSE reasks END WHERE id = ?",
-                (value, attempted, email_id),
-            )
-            db.execute(
-                "INSERT INTO label(email_id, value, source, annotator, task_version, blind, note, at)"
-                " VALUES (?, ?, 'human', ?, ?, ?, ?, ?)",
-                (email_id, value, annotator, self.task_version, blind, note, now),
-            )
-            if before == EmailState.PENDING:
-                book_pace(db, now, labeled=1)
-            advance_cursor(db)
-            was = f", was {row[1]}" if row[1] is not None else ""
-            sentence = f"{row[0]} labeled {value} by {annotator}{was}"
-            add_event(self._db, now, "human", sentence, email_id)
         return sentence
 
     def requeue(self, *, now: float, email_id: int | None = None) -> int:
         """Put failed emails back in line (one, or all); their history stays, their conversation begins anew."""
         with self._transaction() as db:
-            where, values = (
-                ("state = 'failed'", ()) if email_id is None else ("state = 'failed' AND id = ?", (email_id,))
-            )
-            moved = db.execute(
-                "UPDATE email SET state = 'pending', failure = NULL, reasks = 0, asked_from ="
-                f" coalesce((SELECT max(id) FROM attempt WHERE email_id = email.id), 0) WHERE {where}",
-                values,
-            ).rowcount
-            if moved:
-                advance_cursor(db)
-                db.execute(
-                    "UPDATE run SET finished_at = NULL, state = CASE state WHEN 'done' THEN 'stopped' ELSE state END"
-                )
-                add_event(
-                    self._db, now, "retry", f"{moved} failed email{'s' if moved != 1 else ''} back in line", email_id
-                )
-        return moved
+            return people.requeue(db, email_id, now=now)
 
     # -- events and wishes --------------------------------------------------------------------------------------------
 
@@ -469,15 +365,6 @@ class Store:
     def failed_count(self) -> int:
         """Emails that failed."""
         return self._total(f"state:{EmailState.FAILED}")
-
-
-def _shuffle_key(seed: int, number: int) -> int:
-    """A reproducible pseudo-random key of an email's number (the finalizer of SplitMix64), signed for SQLite."""
-    mask = (1 << 64) - 1
-    z = (number * 0x9E3779B97F4A7C15 + seed * 0xD1B54A32D192ED03) & mask
-    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & mask
-    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & mask
-    return (z ^ (z >> 31)) - (1 << 63)
 
 
 def _start_sentence(resumption: Resumption) -> str:

@@ -65,7 +65,8 @@ class Server:
             }[self.headers]
             made[f"x-ratelimit-limit-{unit}"] = str(level.limit)
             made[f"x-ratelimit-remaining-{unit}"] = str(remaining)
-            made[f"x-ratelimit-reset-{unit}"] = go_duration(level.reset_s)
+            period_s = (60.0 if unit == "tokens" else 86_400.0) / self.period_scale
+            made[f"x-ratelimit-reset-{unit}"] = go_duration((level.limit - remaining) * period_s / level.limit)
         return made
 
     def refuse(self, refusal: Refusal) -> CallError:

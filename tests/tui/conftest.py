@@ -28,15 +28,18 @@ class Desk:
         """Press keys, one after the other, and let everything settle."""
         for key in keys:
             await self.pilot.press(key)
-            await self.pilot.pause()
-            await self.pilot.pause()
+            await self.settle()
 
     async def read(self, *, later_s: float = 0.0) -> None:
         """Let the poller take a picture, so many seconds later."""
         self.backend.now += later_s
         self.app.poller.read()
-        await self.pilot.pause()
-        await self.pilot.pause()
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Let messages that lead to messages arrive: a page is asked for, read, posted and drawn."""
+        for _ in range(4):
+            await self.pilot.pause()
 
     def screen(self) -> str:
         """What stands on the screen, as text."""
@@ -97,8 +100,8 @@ def desk(tmp_path: Path) -> Opens:
             threaded=False,
         )
         async with app.run_test(size=size, notifications=True, tooltips=True) as pilot:
-            await pilot.pause()
-            await pilot.pause()
-            yield Desk(app, backend, pilot)
+            at = Desk(app, backend, pilot)
+            await at.settle()
+            yield at
 
     return open_desk

@@ -33,7 +33,8 @@ from core.quota.keys import KeyBook
 from core.simulator.app import Simulator, create_app
 from core.storage.control import WishInbox, post
 from core.storage.lock import RunLock
-from core.storage.store import NewRun, Store
+from core.storage.intake import NewRun
+from core.storage.store import Store
 from core.worker.loop import Ending, Worker
 from tests.virtual.checks import Found, inspect
 from tests.virtual.ideal import Supply, least_time_s, most_labels

@@ -138,23 +138,23 @@ class EmailsScreen(Sheet):
 
     def _load(self) -> None:
         kind = self._kind
+        offset = self._rows.cursor // PAGE * PAGE
         self._loading = True
 
         def question(view: RunView) -> tuple[int, list[EmailRow], list[tuple[str, int]]]:
             reasons = view.failures() if kind.state == "failed" else []
-            return view.count(kind.state), view.emails(state=kind.state, offset=0, limit=PAGE), reasons
+            return view.count(kind.state), view.emails(state=kind.state, offset=offset, limit=PAGE), reasons
 
-        self.console_app.poller.ask(question, lambda answer: self._loaded(kind, answer))
+        self.console_app.poller.ask(question, lambda answer: self._loaded(kind, offset, answer))
 
-    def _loaded(self, kind: Kind, answer: Any) -> None:
+    def _loaded(self, kind: Kind, offset: int, answer: Any) -> None:
         if kind is not self._kind or not self.is_mounted:
             return
         count, rows, reasons = answer
         self._loading = False
         self._failures = tuple(reasons)
         self._rows.empty = "\n " + kind.empty
-        self._rows.set_count(count)
-        self._rows.set_page(0, [self._row(row) for row in rows])
+        self._rows.begin_again(count, offset, [self._row(row) for row in rows])
         self._update_bar()
         self.hint()
 

@@ -48,13 +48,13 @@ class LatelyPane(Pane):
         return [_row(happening, width) for happening in facts.lately[:height]]
 
 
-WITH_LATENCY = 56
+WITH_LATENCY = 60
 WITH_TOKENS = 72
 """Widths from which on a label's line has room for these."""
 
 
 def _subject_width(width: int) -> int:
-    taken = 13 + 9 + 10 + (7 if width >= WITH_LATENCY else 0) + (10 if width >= WITH_TOKENS else 0)
+    taken = 13 + 9 + 6 + (7 if width >= WITH_LATENCY else 0) + (10 if width >= WITH_TOKENS else 0)
     return max(6, width - taken)
 
 
@@ -66,7 +66,7 @@ def _row(happening: Happening, width: int) -> Content:
         if not happening.key_alias or cell_len(text) > room:
             return line(at, (f"{glyph}  {text}", f"${tone}"))
         return line(at, (f"{glyph}  {fit(text, room)} ", f"${tone}"), (foreign(happening.key_alias, 9), "$quiet"))
-    again = "" if not happening.reasks else "again" if happening.reasks == 1 else f"again ×{happening.reasks}"
+    again = "" if not happening.reasks else "again" if happening.reasks == 1 else f"×{happening.reasks + 1}"
     columns = [(foreign(happening.key_alias or "copy", 9), "$quiet")]
     if width >= WITH_LATENCY:
         latency = "" if happening.latency_s is None else f"{happening.latency_s:.1f} s"
@@ -74,7 +74,7 @@ def _row(happening: Happening, width: int) -> Content:
     if width >= WITH_TOKENS:
         tokens = "" if happening.tokens is None else f"{number(happening.tokens)} tok"
         columns.append((fit(tokens, 10, right=True), "$quiet"))
-    columns.append((" " + fit(again, 9), "$waiting"))
+    columns.append((" " + fit(again, 5), "$waiting"))
     return line(
         at,
         (foreign(happening.label, 2) + " ", "bold $accent"),

@@ -119,6 +119,15 @@ class Rows(ScrollView, can_focus=True):
         self.cursor = self._settle(self.cursor)
         self.refresh()
 
+    def begin_again(self, count: int, offset: int, rows: Sequence[Row]) -> None:
+        """A list that was read anew, by its length and the page where the cursor is; the cursor follows its id there."""
+        before = self.selected
+        self.set_count(count)
+        self.set_page(offset, rows)
+        place = next((offset + n for n, row in enumerate(rows) if before is not None and row.id == before.id), None)
+        if place is not None:
+            self.cursor = place
+
     def set_page(self, offset: int, rows: Sequence[Row]) -> None:
         """A page as asked for by :class:`PageWanted`."""
         page = offset // PAGE

@@ -1,0 +1,35 @@
+"""Pending emails, derived from what is missing: those without an end, with what interrupted conversations left."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from core.model import PendingEmail
+from core.storage.rows import BAD_ANSWERS
+
+
+def pending_emails(db: sqlite3.Connection, *, after: int, limit: int, task_version: str) -> list[PendingEmail]:
+    """Emails in line behind position ``after``, in work order."""
+    rows = db.execute(
+        "SELECT e.id, e.position, e.source_id, e.subject, b.text, e.content_hash, e.asked_from"
+        " FROM email AS e JOIN body AS b ON b.email_id = e.id"
+        " WHERE e.state = 'pending' AND e.position > ? ORDER BY e.position LIMIT ?",
+        (after, limit),
+    ).fetchall()
+    return [_with_history(db, row, task_version) for row in rows]
+
+
+def _with_history(db: sqlite3.Connection, row: tuple[Any, ...], task_version: str) -> PendingEmail:
+    email_id, position, source_id, subject, text, content_hash, asked_from = row
+    tried = db.execute(
+        "SELECT id, outcome, raw_answer, error, task_version FROM attempt WHERE email_id = ? ORDER BY id", (email_id,)
+    ).fetchall()
+    bad = tuple(
+        (answer or "", error or "")
+        for attempt_id, outcome, answer, error, version in tried
+        if attempt_id > asked_from and outcome in BAD_ANSWERS and version == task_version
+    )
+    return PendingEmail(
+        email_id, position, source_id, subject or "", text, content_hash, attempts=len(tried), bad_answers=bad
+    )
