@@ -268,6 +268,19 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True)
+class Budget:
+    """What a run may spend before it pauses itself; None is without a cap.
+
+    ``tokens`` counts prompt and completion tokens of all calls, re-asks included; ``money`` is in US dollars by the
+    price table; ``hours`` is time in which a worker was at work.
+    """
+
+    tokens: int | None = None
+    money: float | None = None
+    hours: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class KeyStatus:
     """A key as people may see it: never the secret. ``cooldown_s`` is 0 unless it cools or is benched.
 
@@ -440,6 +453,8 @@ class Snapshot:
     started_at: float | None
     finished_at: float | None
     taken_at: float
+    budget: Budget = Budget()
+    worked_s: float = 0.0
 
     @property
     def settled(self) -> int:

@@ -10,16 +10,17 @@ import getpass
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import UsageError
-from core.model import CommandRecord, RunState, Snapshot
+from core.model import Budget, CommandRecord, RunState, Snapshot
 from core.settings import Settings
 from core.storage import control
 from core.storage.lock import RunLock, is_locked
 from core.storage.reader import RunReader
+from core.storage.rows import budget_words
 from core.worker import supervisor
 
 if TYPE_CHECKING:
@@ -117,6 +118,16 @@ def label(path: Path, email_id: int, value: str, *, note: str = "", annotator: s
         return store.label_by_person(email_id, value, annotator=who, note=note, now=now)
 
     return _do_or_send(path, "label", argument, do)
+
+
+def set_budget(path: Path, budget: Budget) -> Wished:
+    """Let the run spend so much before it pauses itself."""
+
+    def do(store: Store, now: float) -> str:
+        store.set_budget(budget, now=now)
+        return f"{path.stem} may spend: {budget_words(budget)}"
+
+    return _do_or_send(path, "budget", json.dumps(asdict(budget)), do)
 
 
 def keys_changed(path: Path) -> Wished | None:

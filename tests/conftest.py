@@ -14,7 +14,7 @@ from core.storage.intake import NewRun
 from core.storage.lock import RunLock
 from core.storage.store import Store
 
-# looptime's plugin asks for the current event loop; unless it is told that there is none, it makes one that nobody closes.
+# looptime's plugin asks for the current event loop; unless told that there is none, it makes one that nobody closes.
 asyncio.set_event_loop(None)
 
 NOW = 1_790_000_000.0

@@ -81,9 +81,11 @@ class LabeltuiApp(App[None]):
         return MEANINGS
 
     def get_default_screen(self) -> Screen[Any]:
-        return MonitorScreen() if self.run_path is not None else RunsScreen()
+        return RunsScreen()
 
     def on_mount(self) -> None:
+        if self.run_path is not None:
+            self.push_screen(MonitorScreen())
         self.theme_changed_signal.subscribe(self, self._remember)
         self.poller.watch(self.run_path, runs=self.run_path is None)
         self.set_interval(TICK_S, self._tick)
@@ -298,10 +300,7 @@ class LabeltuiApp(App[None]):
     def show_runs(self) -> None:
         """Leave the run; the list is where it was left."""
         self._turn_to(None)
-        if len(self.screen_stack) > 1 and isinstance(self.screen_stack[-2], RunsScreen):
-            self.pop_screen()
-        else:
-            self.switch_screen(RunsScreen())
+        self.pop_screen()
 
     def _turn_to(self, path: Path | None) -> None:
         self.run_path = path

@@ -63,6 +63,12 @@ def _add_working(commands: Commands) -> None:
     opened.add_argument("run", metavar="RUN")
     work = commands.add_parser("work", help="the worker in the foreground, until the run is done")
     work.add_argument("run", metavar="RUN")
+    budget = commands.add_parser("budget", help="what a run may spend before it pauses itself")
+    budget.add_argument("run", metavar="RUN")
+    budget.add_argument("--tokens", type=_count, metavar="N", help="prompt and completion tokens of all calls")
+    budget.add_argument("--money", type=_amount, metavar="D", help="US dollars, by the price table")
+    budget.add_argument("--hours", type=_amount, metavar="H", help="hours in which a worker is at work")
+    budget.add_argument("--none", action="store_true", help="take every cap away")
     for name, help_text in (
         ("start", "start the worker in the background"),
         ("pause", "let no new call go out"),
@@ -131,6 +137,13 @@ def _count(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
+def _amount(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1e9:
+        raise argparse.ArgumentTypeError("must be more than 0")
     return value
 
 

@@ -8,15 +8,17 @@ import platform
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
 from core import runs, wishes
 from core.errors import RunBusyError, UsageError
-from core.model import KeyStatus, Snapshot
+from core.model import Budget, KeyStatus, Snapshot
 from core.quota.keys import KeyBook
 from core.settings import Settings, load_settings
 from core.storage.reader import RunReader
+from core.storage.rows import budget_words
 from core.text import inert, one_line
 from tui import status as words
 from tui.present import age, number, percent
@@ -157,16 +159,17 @@ def _follow(path: Path) -> None:
 def _progress(reader: RunReader) -> Callable[[], None]:
     """A function that prints where the run is: in place on a terminal, a line every few seconds elsewhere."""
     live = sys.stdout.isatty()
-    last = [0.0, ""]
+    shown_at, shown = 0.0, ""
 
     def show() -> None:
+        nonlocal shown_at, shown
         now = time.time()
-        if not live and now - float(last[0]) < _LINE_EVERY_S:
+        if not live and now - shown_at < _LINE_EVERY_S:
             return
         line = words.progress_line(reader.snapshot(now))
-        if line == last[1]:
+        if line == shown:
             return
-        last[:] = [now, line]
+        shown_at, shown = now, line
         print(f"\r\x1b[K{line}" if live else line, end="" if live else "\n", flush=True)  # noqa: T201
 
     return show
@@ -213,6 +216,19 @@ def _report(path: Path, wished: wishes.Wished, *, wait: bool = True) -> int:
     took = (answer.acknowledged_at or answer.requested_at) - answer.requested_at
     say(f"acknowledged after {age(took)}: {answer.result}")
     return EXIT_FAILED if answer.result.startswith("not possible") else EXIT_DONE
+
+
+def budget(given: argparse.Namespace) -> int:
+    """``labeltui budget RUN``: show the caps, or change those that are named."""
+    path = runs.find_run(load_settings(), given.run)
+    snapshot = _snapshot(path)
+    named = {name: getattr(given, name) for name in ("tokens", "money", "hours") if getattr(given, name) is not None}
+    if not named and not given.none:
+        spent = f"{number(snapshot.tokens)} tokens in {snapshot.worked_s / 3600:.1f} hours of work"
+        say(f"{path.stem} may spend: {budget_words(snapshot.budget)}; spent so far: {spent}")
+        return EXIT_DONE
+    before = Budget() if given.none else snapshot.budget
+    return _report(path, wishes.set_budget(path, replace(before, **named)))
 
 
 # -- results ----------------------------------------------------------------------------------------------------------

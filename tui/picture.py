@@ -140,8 +140,7 @@ def standing(picture: Picture, requested: tuple[Requested, ...], now: float) -> 
     """What the state line says. It tells what is, and a wish only as a wish."""
     snapshot = picture.snapshot
     if picture.trouble:
-        old = data_age(picture, now)
-        behind = f" · what you see is {countdown(old)} old" if old is not None else ""
+        behind = f" · what you see is {age(now - picture.read_at)} old" if picture.read_at is not None else ""
         return Standing("CANNOT READ", "!", "failed", one_line(picture.trouble, limit=300) + behind)
     if snapshot is None:
         return Standing("READING", "·", "quiet", "reading the run file")

@@ -266,7 +266,10 @@ class Account:
         if bucket is None:
             if reading.limit is not None and not now < self._unread_until.get(reading.dimension, now):
                 left = reading.limit if reading.remaining is None else reading.remaining
-                self.learn(reading.dimension, Level(reading.limit, left - others, now, SOURCE_HEADERS, now))
+                level = Level(reading.limit, left - others, now, SOURCE_HEADERS, now)
+                self.learn(reading.dimension, level)
+                in_flight = self.tokens_in_flight if reading.dimension.counts_tokens else self.calls_in_flight
+                self.buckets[reading.dimension].own = reading.limit - in_flight
             return
         if reading.limit is not None and not bucket.limit_shown(reading.limit):
             return

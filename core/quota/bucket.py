@@ -4,7 +4,8 @@ Two levels run side by side: ``level``, which decisions use, and ``own``, which 
 server's refusals alone would give. Headers pull ``level`` into the interval that they allow; where they are caught
 lying (see :mod:`core.quota.trust`), ``own`` takes its place.
 
-Spending by others shows as corrections: ``drift`` is how fast they spend, ``jolt`` how much of it comes at once.
+Spending by others shows as corrections: ``drift`` is how fast they spend. ``caution`` is kept free because of what came
+as a surprise: it grows with each refusal and fades with each call that is let through.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ _REPEATS_TO_CHANGE = 3
 _REPEATS_AGAINST_REFUSAL = 50
 _MOST_DRIFT = 0.8
 _DRIFT_GAIN = 0.5
-_JOLT_GAIN = 0.25
+_CAUTION_GROWTH = 1.5
+_CAUTION_FADE = 0.9985
+_CAUTION_MOST_OF_MINUTE = 0.5
+_CAUTION_MOST_OF_DAY = 0.02
 _RATES_KEPT = 8
 _RATES_NEEDED = 3
 _FASTER = 1.5
@@ -56,11 +60,11 @@ class Bucket:
         "_repeats",
         "_shown_limit",
         "as_of",
+        "caution",
         "corrected_down",
         "corrected_up",
         "dimension",
         "drift",
-        "jolt",
         "learned_at",
         "level",
         "limit",
@@ -82,7 +86,7 @@ class Bucket:
         self.as_of = level.as_of
         self.source = level.source
         self.learned_at = level.learned_at
-        self.drift = self.jolt = 0.0
+        self.drift = self.caution = 0.0
         self.unshared = 0.0
         self.corrected_down = self.corrected_up = False
         self.trust = HeaderTrust(dimension, level.as_of)
@@ -102,11 +106,10 @@ class Bucket:
         gained = elapsed * self.rate
         self.own = min(self.limit, self.own + gained)
         self.trust.rise(gained, self.limit)
-        if self.drift or self.jolt:
+        if self.drift:
             gained -= elapsed * self.drift
             fade = 0.5 ** (elapsed / self._half_life_s)
             self.drift *= fade
-            self.jolt *= fade
         self.level = min(self.limit, self.level + gained)
 
     def reserve(self, amount: float) -> None:
@@ -129,7 +132,7 @@ class Bucket:
         """
         if least > self.limit and self.source != SOURCE_HEADERS:
             return math.inf
-        need = min(self.limit, amount + margin + min(2.0 * self.jolt, 0.25 * self.limit))
+        need = min(self.limit, amount + margin + self.caution)
         short = need - self.level
         if short <= 0:
             return 0.0
@@ -141,6 +144,7 @@ class Bucket:
 
     def admitted(self, reserved: float, cost: float, started_at: float) -> None:
         """The server let a call through that had ``reserved`` and cost ``cost``."""
+        self.caution *= _CAUTION_FADE
         if cost > 1.02 * self.limit + 1.0 and self.source == SOURCE_HEADERS:
             self.trust.disprove(self.as_of)
             self._fall_back()
@@ -162,6 +166,10 @@ class Bucket:
         """A refusal states that ``left`` units are left: the strongest evidence, so it holds for ``own`` as well."""
         most = max(least, most)
         surplus = self.level - most
+        if surplus > 0:
+            share = _CAUTION_MOST_OF_MINUTE if self.dimension.period_s < 3600 else _CAUTION_MOST_OF_DAY
+            grown = max(_CAUTION_GROWTH * self.caution, 0.5 * surplus)
+            self.caution = min(grown, share * self.limit)
         self._pull(least, most)
         self.own = min(max(self.own, least), most)
         if not self.trust.refused(surplus, left, self.limit, self.as_of):
@@ -242,13 +250,12 @@ class Bucket:
             since_s = max(self.as_of - self._evidence_at, self.dimension.period_s / 10.0 / self.speed)
             drift = self.drift + _DRIFT_GAIN * surplus / since_s
             self.drift = min(max(0.0, drift), _MOST_DRIFT * self.rate)
-            self.jolt += _JOLT_GAIN * (max(0.0, surplus) - self.jolt)
         self._evidence_at = self.as_of
 
     def _fall_back(self) -> None:
         self.level = self.own
         self.corrected_up = self.corrected_down = True
-        self.drift = self.jolt = 0.0
+        self.drift = self.caution = 0.0
 
     @property
     def _half_life_s(self) -> float:

@@ -33,6 +33,7 @@ class HeaderTrust:
         "_anchor_s",
         "_audit_after_s",
         "_audit_at",
+        "_audit_passed",
         "_audit_undecided",
         "_disproofs",
         "_disproved_at",
@@ -57,6 +58,7 @@ class HeaderTrust:
         self._audit_at = now
         self._audit_after_s = _FIRST_AUDIT_S
         self._audit_undecided = False
+        self._audit_passed = False
 
     def believed(self, now: float) -> bool:
         """Whether headers may speak for this window at ``now``."""
@@ -83,6 +85,8 @@ class HeaderTrust:
 
     def admitted(self, reserved: float, cost: float, started_at: float, limit: float, rate: float, now: float) -> bool:
         """A call was let through. False where headers have now been disproved often enough."""
+        if self._auditing(now) and started_at >= self._audit_at:
+            self._audit_passed = True
         if math.isinf(self.anchor):
             return True
         if started_at < self._anchor_at:
@@ -119,7 +123,7 @@ class HeaderTrust:
         rarely while the headers prove right; a refusal costs nothing and settles it.
         """
         if self._auditing(now):
-            return True
+            return self._audit_passed
         if math.isinf(self.anchor) or not self.believed(now):
             return False
         if held_back < max(2.0 * amount, 0.15 * limit) or now - self._audit_at < self._audit_after_s:
@@ -127,9 +131,9 @@ class HeaderTrust:
         return self.anchor + self._tolerance(limit, rate) < held_back / 2.0
 
     def audit(self, now: float) -> None:
-        """A call goes out against the headers: for a while own reckoning rules, until a reply decides."""
+        """A call goes out against the headers. If it passes, own reckoning rules for a while, until a reply decides."""
         if not self._auditing(now):
-            self._audit_at, self._audit_undecided = now, True
+            self._audit_at, self._audit_undecided, self._audit_passed = now, True, False
             self._audit_after_s = min(2.0 * self._audit_after_s, _MOST_AUDIT_S)
 
     # --- inside --------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from core.model import LabelMeaning, ModelSettings, Outcome, Task
+from core.model import Budget, LabelMeaning, ModelSettings, Outcome, Task
 
 PACE_SPAN_S = 5
 """Length of a slice of ``pace``."""
@@ -20,6 +20,23 @@ BAD_ANSWERS = (Outcome.INVALID.value, Outcome.EMPTY.value, Outcome.TRUNCATED.val
 def slice_of(now: float) -> int:
     """The start of the slice of ``pace`` that a moment lies in."""
     return int(now // PACE_SPAN_S) * PACE_SPAN_S
+
+
+def worked_s(db: sqlite3.Connection) -> float:
+    """Seconds in which a worker was at work: asking, or waiting for a quota."""
+    return float(db.execute("SELECT count(*) FROM pace").fetchone()[0] * PACE_SPAN_S)
+
+
+def budget_words(budget: Budget) -> str:
+    """The caps in words: ``1,000,000 tokens, $2.50``, or ``no cap``."""
+    caps = []
+    if budget.tokens is not None:
+        caps.append(f"{budget.tokens:,} tokens")
+    if budget.money is not None:
+        caps.append(f"${budget.money:,.2f}")
+    if budget.hours is not None:
+        caps.append(f"{budget.hours:g} hours of work")
+    return ", ".join(caps) or "no cap"
 
 
 def record(cursor: sqlite3.Cursor) -> dict[str, Any]:

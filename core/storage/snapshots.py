@@ -9,6 +9,7 @@ from typing import Any
 
 from core.errors import RunFileError
 from core.model import (
+    Budget,
     CommandRecord,
     EmailState,
     Forecast,
@@ -22,7 +23,7 @@ from core.model import (
     Wait,
     WorkerStatus,
 )
-from core.storage.rows import PACE_SPAN_S, task_from_definition
+from core.storage.rows import PACE_SPAN_S, task_from_definition, worked_s
 
 LATELY = 40
 """Lines of *Lately* in a snapshot."""
@@ -96,6 +97,8 @@ class SnapshotReader:
             forecast=Forecast(**forecast) if forecast else None,
             started_at=run["started_at"],
             finished_at=run["finished_at"],
+            budget=Budget(**json.loads(run["budget"])) if run["budget"] else Budget(),
+            worked_s=worked_s(self._db),
             taken_at=now,
         )
 

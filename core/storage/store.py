@@ -18,6 +18,7 @@ from typing import Self
 from core.errors import RunFileError, RunLostError, UsageError
 from core.model import (
     Attempt,
+    Budget,
     EmailState,
     Forecast,
     PendingEmail,
@@ -35,7 +36,7 @@ from core.storage.control import Wish
 from core.storage.intake import NewRun
 from core.storage.lock import RunLock
 from core.storage.pending import pending_emails
-from core.storage.rows import record, task_from_definition
+from core.storage.rows import budget_words, record, task_from_definition, worked_s
 from core.storage.schema import migrate, needs_migration
 from core.storage.schema_version import check_format
 from core.storage.settling import add_attempt, add_event, advance_cursor, book_pace, copy_label, fail, label_by_model
@@ -176,6 +177,21 @@ class Store:
         with self._transaction() as db:
             db.execute("UPDATE run SET base_url = ?", (base_url,))
         self.base_url = base_url
+
+    def budget(self) -> Budget:
+        """What the run may spend."""
+        text = self._db.execute("SELECT budget FROM run").fetchone()[0]
+        return Budget(**json.loads(text)) if text else Budget()
+
+    def set_budget(self, budget: Budget, *, now: float) -> None:
+        """Let the run spend so much from now on."""
+        with self._transaction() as db:
+            db.execute("UPDATE run SET budget = ?", (json.dumps(asdict(budget)),))
+            add_event(db, now, "budget", f"budget set: {budget_words(budget)}")
+
+    def spent(self) -> tuple[int, int, float]:
+        """Prompt tokens, completion tokens and seconds at work so far."""
+        return self._total("prompt_tokens"), self._total("completion_tokens"), worked_s(self._db)
 
     # -- the worker's life --------------------------------------------------------------------------------------------
 

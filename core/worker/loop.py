@@ -14,14 +14,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from core.model import Forecast, KeyState, RunState, Task, Wait
+from core.model import Budget, Forecast, KeyState, RunState, Task, Wait
 from core.quota.broker import Broker, Candidate, Grant, Never, NoKeys
 from core.storage.control import WishInbox
-from core.storage.store import Beat, Store
+from core.storage.store import Store
 from core.worker.asking import Asker, Asks, Judges, Listener
+from core.worker.budget import Spent, TokenPrice, exceeded
 from core.worker.committer import Committer
 from core.worker.line import Line
 from core.worker.obedience import obey
+from core.worker.pulse import Pulse, Tempo
 from core.worker.reasons import failures_in_a_row
 
 _log = logging.getLogger(__name__)
@@ -34,14 +36,6 @@ LEAST_BOUND = 8
 
 LOOK_AHEAD = 24
 """Emails that the broker may choose from."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tempo:
-    """How often the worker looks up: for wishes and key changes (``tick_s``), to write its heartbeat (``beat_s``)."""
-
-    tick_s: float = 0.2
-    beat_s: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +67,7 @@ class Worker:
         clock: Callable[[], float],
         tempo: Tempo | None = None,
         forecast: Callable[[], Forecast | None] | None = None,
+        price: TokenPrice | None = None,
     ) -> None:
         self.store = store
         self.broker = broker
@@ -83,8 +78,10 @@ class Worker:
         self._client_of = client_of
         self._clock = clock
         self._tempo = tempo or Tempo()
-        self._forecast = forecast
+        self._price = price
+        self._budget = store.budget()
         self._committer = Committer(store, clock)
+        self._pulse = Pulse(store, clock, self._tempo, forecast)
         self._asker: Asker | None = None
         self._wake = asyncio.Event()
         self._calls: dict[asyncio.Task[None], Grant] = {}
@@ -94,10 +91,6 @@ class Worker:
         self._broken: BaseException | None = None
         self._wait: Wait | None = None
         self._looked_at = float("-inf")
-        self._beaten_at = float("-inf")
-        self._shown: tuple[RunState, str] | None = None
-        self._passed_at: float | None = None
-        self._waited_s = 0.0
         self._bound = 0
 
     # -- what wishes and signals do -----------------------------------------------------------------------------------
@@ -130,6 +123,11 @@ class Worker:
                 call.cancel()
         self._ending = self._ending or ending or Ending(RunState.STOPPED, "stopped by the operator")
         self._wake.set()
+
+    def allow(self, budget: Budget) -> None:
+        """Let the run spend so much from now on."""
+        self.store.set_budget(budget, now=self._clock())
+        self._budget = budget
 
     def look_at_keys(self) -> list[str]:
         """Take in what happened to keys, here or by an operator's hand, and note it in the run."""
@@ -226,7 +224,7 @@ class Worker:
 
     def _send_all_that_may(self, asker: Asker) -> float:
         """Let every call go out that may; returns the seconds until another may."""
-        while self._ending is None:
+        while self._ending is None and not self._over_budget():
             now = self._clock()
             front = [Candidate(email.id, asker.prompt_chars(email)) for email in self.line.front(LOOK_AHEAD)]
             if not front:
@@ -245,6 +243,22 @@ class Worker:
                 self._wait = decision
                 return self._tempo.tick_s if decision.until_at is None else decision.until_at - now
         return self._tempo.tick_s
+
+    def _over_budget(self) -> bool:
+        """Pause the run where it has spent what it may."""
+        if self._budget == Budget():
+            return False
+        prompt, completion, worked_s = self.store.spent()
+        out = sum(grant.estimate.cost for grant in self._calls.values())
+        reason = exceeded(self._budget, Spent(prompt, completion, worked_s, out), self._price)
+        if reason and not (self._calls and out):
+            self._pause_itself("budget", f"{reason}; raise it, then resume")
+        return bool(reason)
+
+    def _pause_itself(self, kind: str, reason: str) -> None:
+        self.pause(reason)
+        with self._missable("note the pause"):
+            self.store.add_event(kind, reason, now=self._clock())
 
     def _await_a_key(self, none: NoKeys) -> bool:
         """Whether to stay for a key: an operator who disabled the last one in mid-run is about to bring another."""
@@ -297,10 +311,7 @@ class Worker:
     def _failed(self, failure: str) -> None:
         self._failures.append(failure)
         if len(self._failures) >= FAILURES_IN_A_ROW and not self._pause_reason:
-            reason = failures_in_a_row(self._failures)
-            self.pause(reason)
-            with self._missable("note the pause"):
-                self.store.add_event("alarm", reason, now=self._clock())
+            self._pause_itself("alarm", failures_in_a_row(self._failures))
 
     def _run_over(self, reason: str) -> None:
         self.stop(Ending(RunState.STOPPED, reason, broken=True))
@@ -323,26 +334,6 @@ class Worker:
         return RunState.RUNNING, ""
 
     def _beat(self, *, at_once: bool = False) -> None:
-        now = self._clock()
-        shown = self._doing()
-        if self._passed_at is not None and shown[0] is RunState.WAITING:
-            self._waited_s += max(0.0, min(now - self._passed_at, 10 * self._tempo.tick_s))
-        self._passed_at = now
-        changed = self._shown is None or shown[0] is not self._shown[0]
-        if not (changed or at_once) and 0 <= now - self._beaten_at < self._tempo.beat_s:
-            return
-        asking = Counter(grant.alias for grant in self._calls.values())
-        beat = Beat(
-            state=shown[0],
-            reason=shown[1],
-            wait=self._wait if shown[0] is RunState.WAITING else None,
-            in_flight=len(self._calls),
-            in_flight_bound=self._bound,
-            asking=asking,
-            waited_s=self._waited_s,
-            forecast=self._forecast() if self._forecast is not None else None,
-        )
-        with self._missable("write the heartbeat"):
-            self.store.beat(beat, now=now)
-            self._waited_s = 0.0
-            self._beaten_at, self._shown = now, shown
+        state, reason = self._doing()
+        out = Counter(grant.alias for grant in self._calls.values())
+        self._pulse.beat(state, reason, self._wait, out, self._bound, at_once=at_once)

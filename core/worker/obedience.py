@@ -6,6 +6,7 @@ import json
 from typing import Protocol
 
 from core.errors import LabeltuiError
+from core.model import Budget
 from core.storage.control import Wish
 from core.storage.store import Store
 from core.worker.line import Line
@@ -34,6 +35,9 @@ class Obeys(Protocol):
     def stop(self) -> None:
         """End; asked again, at once."""
 
+    def allow(self, budget: Budget) -> None:
+        """Let the run spend so much."""
+
     def look_at_keys(self) -> list[str]:
         """Take in what an operator did to keys, and say it."""
 
@@ -58,11 +62,14 @@ def obey(worker: Obeys, wish: Wish, now: float) -> None:
             moved = worker.store.requeue(now=now, email_id=email_id)
             worker.line.rescan()
             result = f"{moved} back in line"
+        elif wish.kind == "budget":
+            worker.allow(Budget(**json.loads(wish.argument)))
+            result = "the budget holds from now on"
         elif wish.kind == "label":
             result = _label(worker, wish, now)
         else:
             result = "; ".join(worker.look_at_keys()) or "keys looked at, nothing changed"
-    except (LabeltuiError, ValueError, KeyError) as error:
+    except (LabeltuiError, ValueError, KeyError, TypeError) as error:
         result = f"not possible: {error}"
     worker.store.acknowledge(wish, result, now=now, wanted=wanted)
 

@@ -105,7 +105,7 @@ def test_trouble_in_reading_shows_what_age_the_picture_has() -> None:
     seen = replace(picture(running()), trouble="the file vanished", read_at=NOW - 12)
     said = standing(seen, (), NOW)
     assert said.word == "CANNOT READ"
-    assert said.sentence == "the file vanished · what you see is 00:12 old"
+    assert said.sentence == "the file vanished · what you see is 12 s old"
 
 
 def test_before_the_first_reading_nothing_is_claimed() -> None:
