@@ -120,7 +120,8 @@ class View:
     """What is kept and sent of one message.
 
     ``text`` is what the model sees, truncated; ``content_hash`` is the SHA-256 of ``text`` (hex), so that equal hashes
-    mean equal questions. Header fields are decoded for display and hold no lone surrogates.
+    mean equal questions. Header fields are decoded for display and hold no lone surrogates. ``flags`` names what a
+    person should know of the text (see ``core.quality.injection``), separated by spaces.
     """
 
     subject: str
@@ -129,6 +130,7 @@ class View:
     text: str
     content_hash: str
     truncated: bool
+    flags: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -455,6 +457,7 @@ class Snapshot:
     taken_at: float
     budget: Budget = Budget()
     worked_s: float = 0.0
+    flagged: int = 0
 
     @property
     def settled(self) -> int:
@@ -535,6 +538,7 @@ class ExportRow:
     note: str = ""
     labeled_at: float | None = None
     subject: str = ""
+    flags: str = ""
 
 
 @dataclass(frozen=True, slots=True)

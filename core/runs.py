@@ -11,7 +11,7 @@ import re
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
@@ -25,6 +25,8 @@ SUFFIX = ".db"
 
 _BATCH = 500
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_NO_RUN = re.compile(r"\.control$|\.before-format-\d+(\.\d+)?$")
+"""Ends of the stems of files that lie beside run files and are none: wishes, and copies from before a migration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ def check_name(name: str) -> str:
     Raises:
         UsageError: it is not fit to be a file's name everywhere.
     """
-    if not _NAME.fullmatch(name) or name.endswith((".control", SUFFIX)):
+    if not _NAME.fullmatch(name) or name.endswith(SUFFIX) or _NO_RUN.search(name):
         raise UsageError(
             f"{name!r} cannot be a run's name: use letters, digits, dot, dash and underscore, beginning with a letter"
             " or digit, at most 64 of them."
@@ -113,7 +115,7 @@ def run_files(settings: Settings) -> list[Path]:
     """Every run file in its usual place, by name."""
     if not settings.runs_dir.is_dir():
         return []
-    return sorted(path for path in settings.runs_dir.glob(f"*{SUFFIX}") if not path.stem.endswith(".control"))
+    return sorted(path for path in settings.runs_dir.glob(f"*{SUFFIX}") if not _NO_RUN.search(path.stem))
 
 
 def summarize(path: Path, now: float) -> RunSummary:
@@ -167,6 +169,7 @@ def create_run(
     # Parsers, and sqlite-utils behind the store, take their time: nothing else in here needs them.
     from core.formats.message import view_of  # noqa: PLC0415
     from core.formats.sources import open_source  # noqa: PLC0415
+    from core.quality.injection import orders_in  # noqa: PLC0415
     from core.storage.intake import NewRun  # noqa: PLC0415
     from core.storage.store import Store  # noqa: PLC0415
 
@@ -195,8 +198,9 @@ def create_run(
         )
         with Store.create(part, new, task) as store:
             taken = 0
+            views = ((email, view_of(email.raw, fields=task.fields, truncate_at=task.truncate_at)) for email in source)
             emails: Iterator[tuple[SourceEmail, View]] = (
-                (email, view_of(email.raw, fields=task.fields, truncate_at=task.truncate_at)) for email in source
+                (email, replace(view, flags=" ".join(orders_in(view.text)))) for email, view in views
             )
             while count := store.add_emails(islice(emails, _BATCH)):
                 taken += count

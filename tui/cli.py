@@ -45,6 +45,17 @@ def _add_making(commands: Commands) -> None:
     demo = commands.add_parser("demo", help="a sample run on invented emails against the built-in simulator")
     demo.add_argument("--emails", type=_count, default=None, metavar="N", help="how many (default 400)")
     demo.add_argument("--fresh", action="store_true", help="begin anew instead of going on with the last demo")
+    plan = commands.add_parser("plan", help="tokens, time, money and the binding limit, before anything is sent")
+    plan.add_argument("what", metavar="SOURCE|RUN")
+    plan.add_argument("--task", type=Path, metavar="FILE", help="for a source: the task as TOML")
+    plan.add_argument("--model", metavar="M", help="for a source: the model to ask, instead of the task's")
+    plan.add_argument("--text-column", metavar="C")
+    plan.add_argument("--id-column", metavar="C")
+    plan.add_argument("--no-dedupe", action="store_true", help="for a source: ask about each email")
+    plan.add_argument("--base-url", metavar="URL", help="for a source: another server than Groq's")
+    plan.add_argument("--plan", metavar="P", help="limits to assume where none are known (free, developer)")
+    plan.add_argument("--organizations", type=_count, metavar="N", help="so many on it, instead of the keys here")
+    plan.add_argument("--json", action="store_true")
     new = commands.add_parser("new", help="make a run from a file or folder of emails")
     new.add_argument("source", type=Path, metavar="SOURCE")
     new.add_argument("--name", help="the run's name (default: from the source)")
@@ -99,6 +110,13 @@ def _add_results(commands: Commands) -> None:
     export.add_argument("file", type=Path, metavar="FILE")
     export.add_argument("--raw", action="store_true", help="CSV cells as they are, also where they look like formulas")
 
+    check = commands.add_parser("check", help="recount a run file and look for damage")
+    check.add_argument("run", metavar="RUN")
+    check.add_argument("--repair", action="store_true", help="write totals and cursor as the rows give them")
+    backup = commands.add_parser("backup", help="a consistent copy of a run, also while its worker writes")
+    backup.add_argument("run", metavar="RUN")
+    backup.add_argument("file", type=Path, metavar="FILE", help="a file that is not there yet")
+
 
 def _add_keys(commands: Commands) -> None:
     keys = commands.add_parser("keys", help="the API keys of this machine")
@@ -119,6 +137,15 @@ def _add_keys(commands: Commands) -> None:
     ):
         action = actions.add_parser(name, help=help_text)
         action.add_argument("alias", metavar="ALIAS")
+    limits = actions.add_parser("limits", help="state the limits of an organization, where replies do not tell them")
+    limits.add_argument("organization", metavar="ORGANIZATION")
+    limits.add_argument("--model", metavar="M")
+    limits.add_argument("--plan", metavar="P", help="the limits of a plan (free, developer)")
+    for window in ("rpm", "rpd", "tpm", "tpd"):
+        limits.add_argument(f"--{window}", type=_limit, metavar="N", help="0 forgets it")
+    group = actions.add_parser("group", help="state which organization a key belongs to")
+    group.add_argument("alias", metavar="ALIAS")
+    group.add_argument("organization", metavar="ORGANIZATION")
     test = actions.add_parser("test", help="ask one tiny question with a key, or with each")
     test.add_argument("alias", metavar="ALIAS", nargs="?")
     test.add_argument("--model", metavar="M")
@@ -137,6 +164,13 @@ def _count(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
+def _limit(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError("must not be negative")
     return value
 
 
@@ -169,6 +203,10 @@ def _answer(given: argparse.Namespace) -> int:
         from core.simulator import options
 
         return options.run(given)
+    if given.command in ("check", "backup"):
+        from tui import file_commands
+
+        return file_commands.answer(given)
     from tui import commands
 
     if given.command is None:
@@ -177,6 +215,10 @@ def _answer(given: argparse.Namespace) -> int:
         from tui import key_commands
 
         return key_commands.answer(given)
+    if given.command == "plan":
+        from tui import plan_command
+
+        return plan_command.plan(given)
     answer: int = getattr(commands, "open_" if given.command == "open" else given.command)(given)
     return answer
 

@@ -11,9 +11,10 @@ import time
 from dataclasses import asdict, replace
 
 from core import runs, wishes
-from core.errors import CallError, KeysError, LabeltuiError
-from core.model import ChatMessage, KeyStatus, ModelSettings, WindowStatus
+from core.errors import CallError, KeysError, LabeltuiError, UsageError
+from core.model import ChatMessage, Dimension, KeyStatus, ModelSettings, WindowStatus
 from core.quota.keys import KeyBook, Secret
+from core.quota.plans import plan
 from core.settings import Settings, load_settings
 from core.text import one_line
 from tui.commands import EXIT_DONE, EXIT_FAILED, say
@@ -30,9 +31,14 @@ def answer(given: argparse.Namespace) -> int:
             return _list(given, book)
         if given.action == "test":
             return _test(given, settings, book)
+        if given.action == "limits":
+            return _limits(given, settings, book)
         if given.action == "remove":
             book.remove(given.alias)
             done = f"{given.alias} is forgotten."
+        elif given.action == "group":
+            book.set_organization(given.alias, given.organization)
+            done = f"{given.alias} belongs to {given.organization}: it shares the quotas of that organization."
         else:
             book.set_enabled(given.alias, enabled=given.action == "enable")
             done = f"{given.alias} is {given.action}d."
@@ -55,6 +61,22 @@ def _secret(given: argparse.Namespace) -> str:
     if given.stdin or not sys.stdin.isatty():
         return sys.stdin.readline().strip()
     return getpass.getpass("secret (not shown): ").strip()
+
+
+def _limits(given: argparse.Namespace, settings: Settings, book: KeyBook) -> int:
+    """State limits: those of a plan, and single ones that differ from it."""
+    stated: dict[Dimension, float | None] = dict(plan(given.plan).limits) if given.plan else {}
+    for dimension in Dimension:
+        number_given = getattr(given, dimension.value.lower())
+        if number_given is not None:
+            stated[dimension] = float(number_given) or None
+    if not stated:
+        raise UsageError("Name a limit (--rpm, --rpd, --tpm, --tpd) or a --plan; 0 forgets a limit.")
+    model = given.model or ModelSettings().model
+    book.set_limits(given.organization, model, stated)
+    words = ", ".join(f"{each.value} {'forgotten' if n is None else number(n)}" for each, n in stated.items())
+    say(f"{given.organization}, {model}: {words}.{_tell_workers(settings)} What replies say wins over it.")
+    return EXIT_DONE
 
 
 def _tell_workers(settings: Settings) -> str:

@@ -93,6 +93,11 @@ def as_lines(snapshot: Snapshot, keys: Sequence[KeyStatus]) -> list[str]:
     if snapshot.worker.alive and snapshot.heartbeat_age_s is not None:
         lines.append(f"  worker    pid {snapshot.worker.pid}, heard of {age(snapshot.heartbeat_age_s)} ago")
     lines += [_key_line(key, state) for key, state in in_use(keys, snapshot)]
+    if snapshot.flagged:
+        verb = "gives" if snapshot.flagged == 1 else "give"
+        lines.append(
+            f"  {plural(snapshot.flagged, 'email')} {verb} orders to a model: look at them (column flags of an export)"
+        )
     if snapshot.failed:
         lines.append(f"  {plural(snapshot.failed, 'failed email')}: `labeltui open {run.name}`, then e, shows them")
     return lines

@@ -23,6 +23,7 @@ COLUMNS = (
     "note",
     "labeled_at",
     "subject",
+    "flags",
 )
 
 
@@ -42,6 +43,7 @@ def record_of(row: ExportRow) -> dict[str, Cell]:
         "note": row.note,
         "labeled_at": "" if row.labeled_at is None else _moment(row.labeled_at),
         "subject": row.subject,
+        "flags": row.flags,
     }
 
 

@@ -66,6 +66,7 @@ class Account:
         self.buckets: dict[Dimension, Bucket] = {}
         self.bench: Bench | None = None
         self.bench_changed = False
+        self.yields = False
         self.calls_in_flight = 0
         self.tokens_in_flight = 0.0
         self._unread_until: dict[Dimension, float] = {}
@@ -86,7 +87,9 @@ class Account:
         """When a call of about ``tokens`` (± ``margin``, at ``least``) fits every window and no bench holds it.
 
         ``latency_s`` is how far this reckoning and the server's clock may be apart: what refills in it is kept free.
+        While it ``yields``, room for a second such call has to be there too.
         """
+        spare = 1.0 if self.yields else 0.0
         at, limit, reason = now, "", ""
         if self.bench is not None and self.bench.until_at > now:
             at, limit, reason = self.bench.until_at, self.bench.limit, self.bench.reason
@@ -95,9 +98,9 @@ class Account:
                 bucket.refill(now)
             drifted = bucket.rate * latency_s
             if dimension.counts_tokens:
-                wait_s = bucket.wait_s(tokens, margin + drifted, least)
+                wait_s = bucket.wait_s(tokens, margin + drifted + spare * tokens, least)
             else:
-                wait_s = bucket.wait_s(1.0, min(drifted, 0.1 * bucket.limit), 1.0)
+                wait_s = bucket.wait_s(1.0, min(drifted, 0.1 * bucket.limit) + spare, 1.0)
             if wait_s <= 0:
                 continue
             open_at = now + wait_s
@@ -131,7 +134,7 @@ class Account:
         rate = math.inf
         for dimension, bucket in self.buckets.items():
             need = max(tokens, 1.0) if dimension.counts_tokens else 1.0
-            if dimension.period_s < 3600 or bucket.level < 20.0 * need:
+            if dimension.period_s < 3600 or max(bucket.level, bucket.own) < 20.0 * need:
                 rate = min(rate, bucket.rate / need)
         return rate
 

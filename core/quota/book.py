@@ -18,8 +18,23 @@ from typing import Any, Self
 from core.errors import QuotaFileError
 from core.settings import private_dir
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BUSY_TIMEOUT_MS = 5_000
+
+_LEVEL = """CREATE TABLE level (
+    organization TEXT NOT NULL,
+    model TEXT NOT NULL,
+    dimension TEXT NOT NULL,
+    limit_units REAL NOT NULL,
+    available REAL NOT NULL,
+    as_of REAL NOT NULL,
+    source TEXT NOT NULL,
+    learned_at REAL NOT NULL,
+    speed REAL NOT NULL,
+    drift REAL NOT NULL,
+    caution REAL NOT NULL,
+    PRIMARY KEY (organization, model, dimension)
+) WITHOUT ROWID"""
 
 _SCHEMA = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
@@ -47,18 +62,7 @@ _SCHEMA = (
         since_at REAL NOT NULL,
         PRIMARY KEY (organization, model)
     ) WITHOUT ROWID""",
-    """CREATE TABLE level (
-        organization TEXT NOT NULL,
-        model TEXT NOT NULL,
-        dimension TEXT NOT NULL,
-        limit_units REAL NOT NULL,
-        available REAL NOT NULL,
-        as_of REAL NOT NULL,
-        source TEXT NOT NULL,
-        learned_at REAL NOT NULL,
-        speed REAL NOT NULL DEFAULT 1,
-        PRIMARY KEY (organization, model, dimension)
-    ) WITHOUT ROWID""",
+    _LEVEL,
     "CREATE TABLE estimate (model TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID",
     """CREATE TABLE worker (
         id TEXT PRIMARY KEY,
@@ -170,6 +174,8 @@ class Book:
         version = self.execute("PRAGMA user_version")[0][0]
         if version == 0:
             self._create()
+        elif version < SCHEMA_VERSION:
+            self._upgrade()
         elif version > SCHEMA_VERSION:
             raise QuotaFileError(
                 f"{self.path} is from a newer labeltui (format {version}, this one knows {SCHEMA_VERSION}): "
@@ -184,6 +190,14 @@ class Book:
                 self.execute(statement)
             self.execute("INSERT INTO meta VALUES ('salt', ?)", (secrets.token_hex(16),))
             self.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+    def _upgrade(self) -> None:
+        """Make tables of an older format anew. Levels are learnt again within minutes, so they are not carried over."""
+        with self.writing():
+            if self.execute("PRAGMA user_version")[0][0] < SCHEMA_VERSION:
+                self.execute("DROP TABLE level")
+                self.execute(_LEVEL)
+                self.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def _error(self, error: Exception) -> QuotaFileError:
         text = str(error)

@@ -6,6 +6,7 @@ called from one thread (the worker's event loop), never waits, and asks the cloc
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 
@@ -173,6 +174,13 @@ class Broker:
         names = set(self._roster.houses)
         return tuple(each for each in self._ledger.status(self._clock()) if each.organization in names)
 
+    def speeds(self) -> dict[str, float]:
+        """Calls a second that each organization's keys can make if no quota binds: concurrency over latency."""
+        return {
+            name: house.width.allowed(math.inf) / max(house.width.latency_s, 0.001)
+            for name, house in self._roster.houses.items()
+        }
+
     # --- inside --------------------------------------------------------------------------------------------------
 
     @property
@@ -237,6 +245,7 @@ class Broker:
     def _grant(self, use: Use, now: float) -> Grant:
         need, seat, house = use.need, use.seat, use.house
         reservation = self._ledger.reserve(house.name, self.model, need.estimate.reserved, now)
+        house.account.yields = self._sync.peers > 0
         self._passed.pop(need.email_id, None)
         self._in_flight += 1
         seat.in_flight += 1

@@ -26,7 +26,7 @@ _REPEATS_AGAINST_REFUSAL = 50
 _MOST_DRIFT = 0.8
 _DRIFT_GAIN = 0.5
 _CAUTION_GROWTH = 1.5
-_CAUTION_FADE = 0.9985
+_CAUTION_FADE = 0.999
 _CAUTION_MOST_OF_MINUTE = 0.5
 _CAUTION_MOST_OF_DAY = 0.02
 _RATES_KEPT = 8
@@ -34,6 +34,7 @@ _RATES_NEEDED = 3
 _FASTER = 1.5
 _SURELY_FASTER = 3.0
 _SPEED_STEP = 0.05
+_SPEED_FAILURES_MOST = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Level:
     """A bucket's level as it is kept and shared: ``available`` units at ``as_of`` (seconds since the epoch).
 
     ``speed`` says how many times faster it refills than its period says: 1, but for servers that run in fast motion.
+    ``drift`` is what others spend a second, ``caution`` what is kept free because of surprises.
     """
 
     limit: float
@@ -49,6 +51,8 @@ class Level:
     source: str
     learned_at: float
     speed: float = 1.0
+    drift: float = 0.0
+    caution: float = 0.0
 
 
 class Bucket:
@@ -59,6 +63,7 @@ class Bucket:
         "_rates",
         "_repeats",
         "_shown_limit",
+        "_speed_failures",
         "as_of",
         "caution",
         "corrected_down",
@@ -70,6 +75,8 @@ class Bucket:
         "limit",
         "own",
         "rate",
+        "shared_caution",
+        "shared_drift",
         "source",
         "speed",
         "trust",
@@ -86,7 +93,8 @@ class Bucket:
         self.as_of = level.as_of
         self.source = level.source
         self.learned_at = level.learned_at
-        self.drift = self.caution = 0.0
+        self.drift = self.shared_drift = level.drift
+        self.caution = self.shared_caution = level.caution
         self.unshared = 0.0
         self.corrected_down = self.corrected_up = False
         self.trust = HeaderTrust(dimension, level.as_of)
@@ -94,6 +102,7 @@ class Bucket:
         self._shown_limit = level.limit
         self._repeats = 0
         self._rates: deque[float] = deque(maxlen=_RATES_KEPT)
+        self._speed_failures = 0
 
     # --- time and spending ---------------------------------------------------------------------------------------
 
@@ -170,6 +179,7 @@ class Bucket:
             share = _CAUTION_MOST_OF_MINUTE if self.dimension.period_s < 3600 else _CAUTION_MOST_OF_DAY
             grown = max(_CAUTION_GROWTH * self.caution, 0.5 * surplus)
             self.caution = min(grown, share * self.limit)
+        self._test_speed(surplus)
         self._pull(least, most)
         self.own = min(max(self.own, least), most)
         if not self.trust.refused(surplus, left, self.limit, self.as_of):
@@ -183,6 +193,8 @@ class Bucket:
             self.rate = shared.limit / self.dimension.period_s * shared.speed
             self.trust.forget()
         self.source, self.learned_at = shared.source, shared.learned_at
+        self.drift = self.shared_drift = shared.drift
+        self.caution = self.shared_caution = shared.caution
         change = shared.available - self.level
         self.level = min(self.limit, shared.available)
         self.own = min(self.limit, self.own + min(0.0, change))
@@ -191,7 +203,9 @@ class Bucket:
 
     def kept(self) -> Level:
         """The level as it is shared and persisted."""
-        return Level(self.limit, self.level, self.as_of, self.source, self.learned_at, self.speed)
+        return Level(
+            self.limit, self.level, self.as_of, self.source, self.learned_at, self.speed, self.drift, self.caution
+        )
 
     # --- the limit -----------------------------------------------------------------------------------------------
 
@@ -227,16 +241,15 @@ class Bucket:
         Buckets refill in their period; servers for training run faster. The slowest of the latest reports counts, the
         first ones only where they are no matter of rounding. Nothing makes a bucket slower than its period.
         """
+        if self._speed_failures >= _SPEED_FAILURES_MOST:
+            return
         self._rates.append(rate * self.dimension.period_s / self.limit)
         if len(self._rates) < _RATES_NEEDED and self._rates[-1] < _SURELY_FASTER:
             return
         slowest = min(self._rates)
         speed = slowest if slowest > _FASTER else 1.0
         if abs(speed - self.speed) > _SPEED_STEP * self.speed:
-            self.speed, self.learned_at = speed, self.as_of
-            self.rate = self.limit / self.dimension.period_s * speed
-            self.trust.forget()
-            self.corrected_up = self.corrected_down = True
+            self._run_at(speed)
 
     # --- inside --------------------------------------------------------------------------------------------------
 
@@ -251,6 +264,23 @@ class Bucket:
             drift = self.drift + _DRIFT_GAIN * surplus / since_s
             self.drift = min(max(0.0, drift), _MOST_DRIFT * self.rate)
         self._evidence_at = self.as_of
+
+    def _test_speed(self, surplus: float) -> None:
+        """A refusal came, ``surplus`` units early: told waits that are too short must not make a bucket fast for good."""
+        if self.speed == 1.0 or self._evidence_at is None:
+            return
+        gained = min(self.limit, (self.as_of - self._evidence_at) * self.rate)
+        if surplus > 0.5 * gained > 0.02 * self.limit:
+            self._speed_failures += 1
+        if self._speed_failures >= _SPEED_FAILURES_MOST:
+            self._rates.clear()
+            self._run_at(1.0)
+
+    def _run_at(self, speed: float) -> None:
+        self.speed, self.learned_at = speed, self.as_of
+        self.rate = self.limit / self.dimension.period_s * speed
+        self.trust.forget()
+        self.corrected_up = self.corrected_down = True
 
     def _fall_back(self) -> None:
         self.level = self.own

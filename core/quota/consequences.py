@@ -28,6 +28,7 @@ from core.text import one_line
 
 _FIRST_REST_S = 0.5
 _LONGEST_REST_S = 60.0
+_MOST_STRETCH = 8.0
 _NOTICED_BENCH_S = 5.0
 _REMEMBERED_EMAILS = 4_096
 _SHOWN = 200
@@ -42,7 +43,7 @@ class Consequences:
         """Begin with a clean record."""
         self.too_large: dict[int, set[str]] = {}
         self._rests: dict[int, tuple[int, float]] = {}
-        self._untold: dict[str, int] = {}
+        self._refusals: dict[str, tuple[int, float]] = {}
         self._roster = roster
         self._ledger = ledger
         self._sync = sync
@@ -76,7 +77,7 @@ class Consequences:
             grant.house.width.restart()
             self._notices.append(f"{grant.house.name} answers again")
         self._rests.pop(grant.email_id, None)
-        self._untold.pop(grant.house.name, None)
+        self._refusals.pop(grant.house.name, None)
 
     def ended(self, grant: Grant) -> None:
         """A call is over: where it was a probe, the next one may go out."""
@@ -110,7 +111,7 @@ class Consequences:
             dimension = self._ledger.refused(grant.reservation, text, now)
         house = self._roster.houses.get(organization, grant.house)
         house.width.pushed_back(grant.asked_at, now)
-        wait_s = self._told_s(error, text, dimension, organization, now)
+        wait_s = self._told_s(error, text, dimension, self._again(grant, organization, now), now)
         limit = dimension.value if dimension else ""
         words = dimension.words if dimension else "a limit that it did not name"
         self._ledger.bench(organization, grant.reservation.model, now + wait_s, limit, f"waits for {words}", now)
@@ -119,21 +120,29 @@ class Consequences:
         return Consequence(f"{organization} is out of {words}: it waits {_span(wait_s)}", retry_elsewhere=True)
 
     def _told_s(
-        self, error: CallError, text: RateLimitText | None, dimension: Dimension | None, organization: str, now: float
+        self, error: CallError, text: RateLimitText | None, dimension: Dimension | None, again: int, now: float
     ) -> float:
-        """Seconds to wait: what was told, bounded by what a bucket can take; escalating where nothing was told."""
+        """Seconds to wait: what was told, bounded by what a bucket can take, else a second.
+
+        ``again`` counts refusals after waits that were obeyed, with no answer in between: each doubles the wait.
+        """
         told = [
             each
             for each in (retry_after_s(error.headers.get("retry-after"), now), text.try_again_s if text else None)
             if each is not None
         ]
         if told:
-            self._untold.pop(organization, None)
             longest = LONGEST_WAIT_S if dimension is None else 1.05 * dimension.period_s
-            return min(max(told), longest)
-        times = self._untold.get(organization, 0)
-        self._untold[organization] = min(times + 1, 10)
-        return min(2.0**times, _LONGEST_REST_S) * (1.0 + self._rng.uniform(0.0, 0.2))
+            return min(max(told) * min(2.0**again, _MOST_STRETCH), longest)
+        return min(2.0**again, _LONGEST_REST_S) * (1.0 + self._rng.uniform(0.0, 0.2))
+
+    def _again(self, grant: Grant, organization: str, now: float) -> int:
+        """How often the organization refused although the told wait was over; calls of one crowd count once."""
+        times, since_at = self._refusals.get(organization, (-1, now))
+        if times < 0 or grant.asked_at >= since_at or since_at > now:
+            times, since_at = min(times + 1, 10), now
+        self._refusals[organization] = (times, since_at)
+        return times
 
     def _too_large(self, grant: Grant, error: CallError, now: float) -> Consequence:
         self.recovered(grant)

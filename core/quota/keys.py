@@ -235,7 +235,7 @@ class KeyBook:
                     raise KeysError(f"A limit of {limit:g} {dimension.words} lets nothing through: state 1 or more")
                 else:
                     self.book.execute(
-                        "INSERT INTO level VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1) ON CONFLICT DO UPDATE SET "
+                        "INSERT INTO level VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, 0, 0) ON CONFLICT DO UPDATE SET "
                         "available = min(excluded.limit_units, available + excluded.limit_units - limit_units), "
                         "limit_units = excluded.limit_units, source = excluded.source, "
                         "learned_at = excluded.learned_at",

@@ -107,32 +107,27 @@ Decision = Use | Wait | TooLargeForAll
 
 def decide(need: Need, houses: Sequence[House], now: float) -> Decision:
     """What to do with one email. ``houses`` holds at least one with a usable key."""
-    best: Use | None = None
-    best_room = -1.0
     earliest: Wait | None = None
+    usable = [house for house in houses if house.usable]
     too_large = 0
-    considered = 0
-    for house in houses:
-        if not house.usable:
-            continue
-        considered += 1
-        if house.name in need.refused_by:
-            too_large += 1
-            continue
-        found = _in_house(need, house, now)
+    for house in sorted(usable, key=lambda house: _rank(house, need, now)):
+        found = None if house.name in need.refused_by else _in_house(need, house, now)
         if isinstance(found, Seat):
-            room = house.account.head_room(need.reserved) / (1.0 + house.account.calls_in_flight)
-            if room > best_room:
-                best, best_room = Use(need, found, house), room
-        elif found is None:
+            return Use(need, found, house)
+        if found is None:
             too_large += 1
         else:
             earliest = sooner(earliest, found)
-    if best is not None:
-        return best
-    if considered and too_large == considered:
-        return TooLargeForAll(need, _too_large(need, houses))
+    if usable and too_large == len(usable):
+        return TooLargeForAll(need, _too_large(need, usable))
     return earliest or Wait(None, "", "", "no key may be used")
+
+
+def _rank(house: House, need: Need, now: float) -> tuple[float, int]:
+    """First the organization whose scarcest window holds most such calls, for each that is in flight already."""
+    account = house.account
+    account.refill(now)
+    return -account.head_room(need.reserved) / (1.0 + account.calls_in_flight), account.calls_in_flight
 
 
 def choose(

@@ -54,8 +54,8 @@ def key_records(book: Book) -> dict[str, KeyRecord]:
 def level_rows(book: Book, model: str | None) -> dict[tuple[str, str, Dimension], Level]:
     """The shared levels of one model or of all, by (organization, model, dimension)."""
     rows = book.execute(
-        "SELECT organization, model, dimension, limit_units, available, as_of, source, learned_at, speed FROM level "
-        "WHERE ? IS NULL OR model = ? ORDER BY organization, model, "
+        "SELECT organization, model, dimension, limit_units, available, as_of, source, learned_at, speed, drift, "
+        "caution FROM level WHERE ? IS NULL OR model = ? ORDER BY organization, model, "
         "CASE dimension WHEN 'RPM' THEN 0 WHEN 'RPD' THEN 1 WHEN 'TPM' THEN 2 ELSE 3 END",
         (model, model),
     )
@@ -65,9 +65,9 @@ def level_rows(book: Book, model: str | None) -> dict[tuple[str, str, Dimension]
 def write_levels(book: Book, levels: dict[tuple[str, str, Dimension], Level]) -> None:
     """Write levels, inside a transaction of the caller's."""
     book.execute_many(
-        "INSERT OR REPLACE INTO level VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO level VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
-            (*key[:2], key[2].value, each.limit, each.available, each.as_of, each.source, each.learned_at, each.speed)
+            (*key[:2], key[2].value, *(getattr(each, field.name) for field in fields(Level)))
             for key, each in levels.items()
         ],
     )
@@ -127,6 +127,12 @@ def key_statuses(book: Book, present: set[str], model: str, now: float) -> tuple
         wait_s, limit, reason = _cooldown(windows, benches.get(organization), typical, now)
         statuses.append(status_of(record, in_flight.get(record.fingerprint, 0), wait_s, limit, reason))
     return tuple(statuses)
+
+
+def learnt_estimate(book: Book, model: str) -> str:
+    """What was learnt of a model's token counts, as :meth:`Estimator.state` put it; empty where nothing was."""
+    rows = book.execute("SELECT state FROM estimate WHERE model = ?", (model,))
+    return str(rows[0][0]) if rows else ""
 
 
 def typical_tokens(book: Book, model: str) -> float:

@@ -3,6 +3,10 @@
 What was spent since the last time is a difference, and is taken off the shared level; a correction by a reply is a
 bound, and is laid on it. The merged level is adopted. So several workers on the same keys see each other's spending
 within one sync, and none of it is counted twice.
+
+Where little is left, several workers wait for the same moment, and the one with the surest estimates, which needs the
+least margin, would always be first. So whoever asked last yields: it waits until there is room for two such calls, or
+until another has asked. A bucket that fills meanwhile loses nothing by it.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ from core.quota.shelf import ALIVE_S, at, bench_rows, level_rows, write_levels
 
 HEARTBEAT_S = 2.0
 _FORGET_WORKERS_S = 86_400.0
+_NOTICEABLE = 0.5
 _LevelKey = tuple[str, str, Dimension]
 
 
@@ -173,6 +178,8 @@ class LedgerSync:
         level = bucket.kept() if theirs is None else _agreed(at(theirs, dimension, now), bucket)
         if theirs is None or _unshared(bucket) or level.learned_at != theirs.learned_at:
             written[key] = level
+        if level.available < bucket.level - _NOTICEABLE:
+            account.yields = False  # another worker has had its turn
         bucket.adopt(level, now)
         self._known.add(key)
 
@@ -248,4 +255,10 @@ def _agreed(theirs: Level, bucket: Bucket) -> Level:
         available = min(available, local)
     elif bucket.corrected_up:
         available = max(available, local)
-    return replace(newest, available=min(newest.limit, available), as_of=mine.as_of)
+    return replace(
+        newest,
+        available=min(newest.limit, available),
+        as_of=mine.as_of,
+        drift=max(0.0, theirs.drift + bucket.drift - bucket.shared_drift),
+        caution=max(0.0, theirs.caution + bucket.caution - bucket.shared_caution),
+    )

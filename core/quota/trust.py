@@ -20,7 +20,7 @@ DISTRUST_S = 3_600.0
 
 _DISPROOFS_MOST = 3.0
 _DISPROOF_HALF_LIFE_S = 3_600.0
-_FIRST_AUDIT_S = 120.0
+_FIRST_AUDIT_S = 60.0
 _NEXT_AUDIT_S = 10.0
 _MOST_AUDIT_S = 4 * 3_600.0
 
@@ -38,6 +38,7 @@ class HeaderTrust:
         "_disproofs",
         "_disproved_at",
         "_distrusted_until",
+        "_latest",
         "_lifted_at",
         "_tolerance_share",
         "anchor",
@@ -48,9 +49,10 @@ class HeaderTrust:
         """Begin with belief."""
         self.anchor = math.inf
         self.limit_disproved = False
+        self._latest = math.inf
         self._anchor_at = -math.inf
         self._anchor_s = 20.0 if dimension.period_s < 3600 else 600.0
-        self._tolerance_share = 0.02 if dimension.counts_tokens else 0.002
+        self._tolerance_share = 0.02 if dimension.counts_tokens else 0.0
         self._disproofs = 0.0
         self._disproved_at = now
         self._distrusted_until = -math.inf
@@ -67,14 +69,17 @@ class HeaderTrust:
     def rise(self, gained: float, limit: float) -> None:
         """Refill."""
         self.anchor = min(limit, self.anchor + gained)
+        self._latest = min(limit, self._latest + gained)
 
     def forget(self) -> None:
         """Drop the anchor: what it was measured against has changed."""
-        self.anchor = math.inf
+        self.anchor = self._latest = math.inf
 
     def shown(self, least: float, ceiling: float, limit: float, now: float) -> None:
         """A header came: between ``least`` and ``ceiling`` units may be left."""
-        if self._auditing(now) or 0 <= now - self._anchor_at < self._anchor_s:
+        self._latest = min(limit, ceiling)
+        fresh = self._auditing(now) or 0 <= now - self._anchor_at < self._anchor_s
+        if fresh and not math.isinf(self.anchor):
             self.anchor = max(self.anchor, min(limit, least))
         else:
             self.anchor, self._anchor_at = min(limit, ceiling), now
@@ -104,6 +109,8 @@ class HeaderTrust:
 
     def refused(self, surplus: float, left: float, limit: float, now: float) -> bool:
         """A refusal showed that ``left`` units are left, ``surplus`` fewer than reckoned. False as above."""
+        if self._auditing(now):
+            self._audit_after_s = min(2.0 * self._audit_after_s, _MOST_AUDIT_S)
         self._decide_audit(now)
         self.anchor, self._anchor_at = min(limit, left), now
         lifted = 0 <= now - self._lifted_at < self._anchor_s
@@ -133,8 +140,8 @@ class HeaderTrust:
     def audit(self, now: float) -> None:
         """A call goes out against the headers. If it passes, own reckoning rules for a while, until a reply decides."""
         if not self._auditing(now):
+            self.anchor, self._anchor_at = min(self.anchor, self._latest), now
             self._audit_at, self._audit_undecided, self._audit_passed = now, True, False
-            self._audit_after_s = min(2.0 * self._audit_after_s, _MOST_AUDIT_S)
 
     # --- inside --------------------------------------------------------------------------------------------------
 

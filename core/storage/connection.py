@@ -8,14 +8,45 @@ from pathlib import Path
 from urllib.parse import quote
 
 from core.errors import RunFileError, RunNotFoundError
+from core.storage.schema_version import check_format
 
 
 def open_writer(path: Path) -> sqlite3.Connection:
-    """A connection that writes: WAL, every commit on the disk before it returns. A new file is private to its owner."""
+    """A connection that writes to a run file: WAL, every commit on the disk before it returns.
+
+    Raises:
+        RunNotFoundError: there is no such file.
+        RunFileError: it is no run file, one from a newer version, or cannot be written. Nothing was changed.
+    """
     if not path.exists():
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        raise RunNotFoundError(f"There is no run file at {path}.")
+    connection = sqlite3.connect(path, isolation_level=None, timeout=10.0)
     try:
-        connection = sqlite3.connect(path, isolation_level=None, timeout=10.0)
+        check_format(connection, path)
+        _prepare(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def make_writer(path: Path) -> sqlite3.Connection:
+    """The same for a file that is not there yet; it is private to its owner."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise RunFileError(f"{path} cannot be made: {error.strerror}. Check that its folder is writable.") from error
+    connection = sqlite3.connect(path, isolation_level=None, timeout=10.0)
+    try:
+        _prepare(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
@@ -23,7 +54,6 @@ def open_writer(path: Path) -> sqlite3.Connection:
         raise RunFileError(
             f"{path} cannot be opened for writing ({error}). Check that the folder is writable and the disk not full."
         ) from error
-    return connection
 
 
 def open_reader(path: Path) -> sqlite3.Connection:

@@ -54,8 +54,8 @@ def insert_emails(db: sqlite3.Connection, emails: Iterable[tuple[SourceEmail, Vi
     count = 0
     for email, view in emails:
         cursor = db.execute(
-            "INSERT INTO email(source_id, subject, sender, date, content_hash) VALUES (?, ?, ?, ?, ?)",
-            (email.source_id, view.subject, view.sender, view.date, view.content_hash),
+            "INSERT INTO email(source_id, subject, sender, date, content_hash, flags) VALUES (?, ?, ?, ?, ?, ?)",
+            (email.source_id, view.subject, view.sender, view.date, view.content_hash, view.flags or None),
         )
         db.execute("INSERT INTO body(email_id, text, raw) VALUES (?, ?, ?)", (cursor.lastrowid, view.text, email.raw))
         count += 1

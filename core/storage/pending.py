@@ -20,6 +20,17 @@ def pending_emails(db: sqlite3.Connection, *, after: int, limit: int, task_versi
     return [_with_history(db, row, task_version) for row in rows]
 
 
+def pending_texts(db: sqlite3.Connection, *, dedupe: bool) -> tuple[int, float]:
+    """Texts that are left to ask about, each once where copies share an answer, and their mean length in characters."""
+    what = "DISTINCT content_hash" if dedupe else "*"
+    texts = db.execute(f"SELECT count({what}) FROM email WHERE state = 'pending'").fetchone()[0]
+    mean = db.execute(
+        "SELECT avg(length(b.text)) FROM (SELECT id FROM email WHERE state = 'pending' GROUP BY content_hash"
+        " LIMIT 2000) AS e JOIN body AS b ON b.email_id = e.id"
+    ).fetchone()[0]
+    return int(texts), float(mean or 0.0)
+
+
 def _with_history(db: sqlite3.Connection, row: tuple[Any, ...], task_version: str) -> PendingEmail:
     email_id, position, source_id, subject, text, content_hash, asked_from = row
     tried = db.execute(

@@ -30,11 +30,14 @@ from core.model import (
 )
 from core.storage.connection import open_reader
 from core.storage.lock import is_locked
+from core.storage.pending import pending_texts
 from core.storage.schema_version import check_format
 from core.storage.snapshots import SnapshotReader
 
 STALE_AFTER_S = 10.0
 """A living worker whose heartbeat is older than this is shown as stale."""
+
+_FORMAT_WITH_FLAGS = 2
 
 _EMAIL_COLUMNS = "id, position, source_id, subject, sender, date, state, label, label_source, reasks, failure"
 
@@ -49,7 +52,7 @@ class RunReader:
         self._last: Snapshot | None = None
         self._snapshots = SnapshotReader(self._db, path)
         try:
-            check_format(self._db, path)
+            self._format = check_format(self._db, path)
         except BaseException:
             self._db.close()
             raise
@@ -119,6 +122,11 @@ class RunReader:
         """The server that the run asks, where it names one."""
         row = self._db.execute("SELECT base_url FROM run").fetchone()
         return row[0] if row else None
+
+    def pending_texts(self) -> tuple[int, float]:
+        """Texts that are left to ask about, and their mean length in characters."""
+        dedupe = self._db.execute("SELECT dedupe FROM run").fetchone()[0]
+        return pending_texts(self._db, dedupe=bool(dedupe))
 
     def distinct_texts(self) -> int:
         """How many different texts the run's emails hold."""
@@ -211,9 +219,10 @@ class RunReader:
         """Every email in source order with the label in force; read a page at a time."""
         task = self.task()
         after = 0
+        flags = "e.flags" if self._format >= _FORMAT_WITH_FLAGS else "NULL"
         while True:
             rows = self._db.execute(
-                "SELECT e.id, e.source_id, e.label, e.label_source, e.reasks, e.state, e.failure, e.subject,"
+                f"SELECT e.id, e.source_id, e.label, e.label_source, e.reasks, e.state, e.failure, e.subject, {flags},"
                 " l.task_version, l.annotator, l.note, l.at, a.model"
                 " FROM email AS e LEFT JOIN label AS l ON l.id = (SELECT id FROM label WHERE email_id = e.id"
                 " ORDER BY source = 'human' DESC, id DESC LIMIT 1) LEFT JOIN attempt AS a ON a.id = l.attempt_id"
@@ -278,7 +287,7 @@ def _attempt(values: tuple[Any, ...]) -> Attempt:
 
 
 def _export_row(row: tuple[Any, ...], task: Task) -> ExportRow:
-    _, source_id, label, source, reasks, state, failure, subject, version, annotator, note, at, model = row
+    _, source_id, label, source, reasks, state, failure, subject, flags, version, annotator, note, at, model = row
     return ExportRow(
         source_id=source_id,
         label=label or "",
@@ -293,4 +302,5 @@ def _export_row(row: tuple[Any, ...], task: Task) -> ExportRow:
         note=note or "",
         labeled_at=at,
         subject=subject or "",
+        flags=flags or "",
     )

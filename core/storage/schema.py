@@ -210,6 +210,17 @@ def m003_totals(db: Database) -> None:
     )
 
 
+@migrations()
+def m004_flags(db: Database) -> None:
+    """What a look at the text found that a person should know of, such as orders to a model; empty otherwise."""
+    db.execute("ALTER TABLE email ADD COLUMN flags TEXT")
+    db.execute(
+        "CREATE TRIGGER email_flagged AFTER INSERT ON email WHEN NEW.flags IS NOT NULL BEGIN "
+        + _add("'flagged'", "1")
+        + " END"
+    )
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the tables up to this version's. Each migration is one transaction; call it under the run's lock."""
     db = Database(connection)

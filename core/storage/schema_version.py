@@ -9,7 +9,7 @@ from core.errors import RunFileError
 APPLICATION_ID = 0x6C627569
 """Marks the file as labeltui's (``lbui``), for ``file`` and for a clear error on any other database."""
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Kept in ``user_version``. A file with a larger number is from a newer labeltui and is refused."""
 
 

@@ -99,6 +99,7 @@ class SnapshotReader:
             finished_at=run["finished_at"],
             budget=Budget(**json.loads(run["budget"])) if run["budget"] else Budget(),
             worked_s=worked_s(self._db),
+            flagged=totals.get("flagged", 0),
             taken_at=now,
         )
 

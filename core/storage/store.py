@@ -31,15 +31,16 @@ from core.model import (
     Wait,
 )
 from core.storage import intake, people
-from core.storage.connection import open_writer
+from core.storage.connection import make_writer, open_writer
 from core.storage.control import Wish
 from core.storage.intake import NewRun
 from core.storage.lock import RunLock
-from core.storage.pending import pending_emails
+from core.storage.pending import pending_emails, pending_texts
+from core.storage.recount import put_right
 from core.storage.rows import budget_words, record, task_from_definition, worked_s
-from core.storage.schema import migrate, needs_migration
-from core.storage.schema_version import check_format
+from core.storage.schema import migrate
 from core.storage.settling import add_attempt, add_event, advance_cursor, book_pace, copy_label, fail, label_by_model
+from core.storage.upgrade import upgrade
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ class Store:
 
     @classmethod
     def open(cls, path: Path, lock: RunLock) -> Store:
-        """Open an existing run file for writing, migrating it where it is older.
+        """Open an existing run file for writing; where it is older, it is migrated after a copy was made beside it.
 
         Raises:
             RunFileError: no run file, a damaged one, or one from a newer version.
@@ -95,9 +96,7 @@ class Store:
             raise RuntimeError("a store needs the run's lock")
         connection = open_writer(path)
         try:
-            check_format(connection, path)
-            if needs_migration(connection):
-                migrate(connection)
+            upgrade(connection, path)
             epoch = connection.execute("SELECT epoch FROM run").fetchone()
             return cls(connection, path, epoch[0] if epoch else 0)
         except BaseException:
@@ -107,7 +106,7 @@ class Store:
     @classmethod
     def create(cls, path: Path, run: NewRun, task: Task) -> Store:
         """Make the tables and the run's row in a file that nobody else knows yet."""
-        connection = open_writer(path)
+        connection = make_writer(path)
         try:
             migrate(connection)
             connection.execute("BEGIN IMMEDIATE")
@@ -188,6 +187,15 @@ class Store:
         with self._transaction() as db:
             db.execute("UPDATE run SET budget = ?", (json.dumps(asdict(budget)),))
             add_event(db, now, "budget", f"budget set: {budget_words(budget)}")
+
+    def outcomes(self) -> dict[str, int]:
+        """How many calls ended in which way."""
+        rows = self._db.execute("SELECT substr(name, 9), value FROM total WHERE name LIKE 'outcome:%'").fetchall()
+        return dict(rows)
+
+    def pending_texts(self) -> tuple[int, float]:
+        """Texts that are left to ask about (each once, where copies share an answer), and their mean length."""
+        return pending_texts(self._db, dedupe=self.dedupe)
 
     def spent(self) -> tuple[int, int, float]:
         """Prompt tokens, completion tokens and seconds at work so far."""
@@ -345,6 +353,14 @@ class Store:
         """Put failed emails back in line (one, or all); their history stays, their conversation begins anew."""
         with self._transaction() as db:
             return people.requeue(db, email_id, now=now)
+
+    def put_right(self, *, now: float) -> int:
+        """Write totals and cursor as the rows give them; returns how many numbers were wrong."""
+        with self._transaction() as db:
+            wrong = put_right(db)
+            if wrong:
+                add_event(db, now, "repair", f"{wrong} totals put right from the rows")
+        return wrong
 
     # -- events and wishes --------------------------------------------------------------------------------------------
 

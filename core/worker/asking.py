@@ -61,6 +61,11 @@ class Listener:
     run_over: Callable[[str], None]
 
 
+def fixed_chars(task: Task) -> int:
+    """Characters that every first question of a task has in common."""
+    return sum(len(message.content) for message in messages(task, ""))
+
+
 class Asker:
     """Makes calls. ``client_of`` gives the client for a grant's key."""
 
@@ -85,7 +90,7 @@ class Asker:
         self._clock = clock
         self._listener = listener
         self._transient: Counter[int] = Counter()
-        self._fixed_chars = sum(len(message.content) for message in messages(task, ""))
+        self._fixed_chars = fixed_chars(task)
 
     def prompt_chars(self, email: PendingEmail) -> int:
         """Characters of all messages of the email's next call."""

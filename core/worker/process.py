@@ -21,11 +21,14 @@ from core.errors import LabeltuiError, NoUsableKeyError, RunLostError
 from core.model import RunState, Task
 from core.quota.broker import Broker, Grant, NoKeys
 from core.quota.keys import KeyBook
+from core.quota.plans import price_of
 from core.settings import Settings
 from core.storage.control import WishInbox
 from core.storage.lock import RunLock
 from core.storage.store import Store
-from core.worker.asking import Asks, Judges
+from core.worker.asking import Asks, Judges, fixed_chars
+from core.worker.budget import TokenPrice
+from core.worker.foresight import Foresight
 from core.worker.loop import Ending, Worker
 
 if TYPE_CHECKING:
@@ -54,7 +57,7 @@ def work(path: Path, settings: Settings, *, watch: Callable[[], None] | None = N
                 if isinstance(none := broker.next(()), NoKeys):
                     raise NoUsableKeyError(none.reason)  # noqa: TRY301 - it is written down like any other end
                 store.begin_epoch(now=time.time(), pid=os.getpid(), host=socket.gethostname())
-                return asyncio.run(_run(path, store, broker, store.base_url or settings.base_url, watch))
+                return asyncio.run(_run(path, settings, store, broker, watch))
         except RunLostError:
             raise
         except BaseException as error:
@@ -74,9 +77,9 @@ def _broker(book: KeyBook, task: Task) -> Broker:
     )
 
 
-async def _run(path: Path, store: Store, broker: Broker, base_url: str | None, watch: Callable[[], None] | None) -> int:
+async def _run(path: Path, settings: Settings, store: Store, broker: Broker, watch: Callable[[], None] | None) -> int:
     task = store.task()
-    clients = ClientPool(base_url)
+    clients = ClientPool(store.base_url or settings.base_url)
     inbox = WishInbox(path)
     inbox.skip_stale(store.knows_wish)
     worker = Worker(
@@ -87,6 +90,8 @@ async def _run(path: Path, store: Store, broker: Broker, base_url: str | None, w
         guard=lambda: build_guard(task),
         client_of=clients.of,
         clock=time.time,
+        forecast=Foresight(store, broker, fixed_chars=fixed_chars(task)),
+        price=token_price(task, settings),
     )
     interrupted = _obey_signals(worker)
     watching = asyncio.create_task(_watch(watch)) if watch is not None else None
@@ -114,6 +119,12 @@ def exit_code(ending: Ending, *, failed: int, interrupted: bool) -> int:
     if ending.state is RunState.DONE:
         return EXIT_EMAILS_FAILED if failed else EXIT_DONE
     return EXIT_INTERRUPTED if interrupted else EXIT_DONE
+
+
+def token_price(task: Task, settings: Settings) -> TokenPrice | None:
+    """What the task's model costs, where a price table knows it."""
+    price = price_of(task.model.model, settings.config_path.with_name("prices.toml"))
+    return TokenPrice(price.prompt, price.completion) if price is not None else None
 
 
 def build_guard(task: Task) -> Judges:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -12,7 +13,12 @@ from textual.widgets._toast import Toast
 
 from tests.tui.fakes import NOW, FakeBackend, FakeRun, running, settings_in
 from tui.app import LabeltuiApp
+from tui.screens.emails import EmailsScreen
 from tui.widgets.pane import LinesWidget
+
+
+HOPS = 100
+"""Turns of the event loop in which every chain of messages comes to its end; no time passes in them."""
 
 
 class Desk:
@@ -38,8 +44,14 @@ class Desk:
 
     async def settle(self) -> None:
         """Let messages that lead to messages arrive: a page is asked for, read, posted and drawn."""
-        for _ in range(4):
-            await self.pilot.pause()
+        for _ in range(HOPS):
+            await asyncio.sleep(0)
+        await self.pilot.pause()
+
+    def title(self) -> str:
+        """The title of the list of emails, with its counts."""
+        assert isinstance(self.app.screen, EmailsScreen)
+        return self.app.screen.summary()
 
     def screen(self) -> str:
         """What stands on the screen, as text."""

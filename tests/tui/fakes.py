@@ -66,8 +66,9 @@ class Answer:
 
 def key(alias: str, organization: str, state: KeyState = KeyState.READY, **more: object) -> KeyStatus:
     """A key with a life behind it."""
-    known = {"requests": 412, "errors_429": 1, "tokens": 367_000, "organization_known": True}
-    return KeyStatus(alias, alias[-4:].rjust(4, "x"), organization, state, **{**known, **more})  # type: ignore[arg-type]
+    known: dict[str, object] = {"requests": 412, "errors_429": 1, "tokens": 367_000, "organization_known": True}
+    known["last4"] = alias[-4:].rjust(4, "x")
+    return KeyStatus(alias, organization=organization, state=state, **{**known, **more})  # type: ignore[arg-type]
 
 
 def window(organization: str, dimension: Dimension, limit: float, used: float) -> WindowStatus:
@@ -162,7 +163,8 @@ class FakeRun:
             wanted="run",
             reason=self.reason,
             worker=WorkerStatus(
-                4711 if self.epoch else None, self.alive, self.beat_at, self.started_at, self.epoch, self.in_flight, "laptop",
+                4711 if self.epoch else None, self.alive, self.beat_at, self.started_at, self.epoch, self.in_flight,
+                "laptop",
             ),
             wait=self.wait,
             total=len(rows),
@@ -231,7 +233,7 @@ class FakeView:
                         TASK.version, NOW - 60 + n, 0.62, outcome, answer, "must be exactly 0 or 1", 412, 3, f"req_{n}",
                     )
                 )  # fmt: skip
-        labels = ()
+        labels: tuple[LabelRecord, ...] = ()
         if row.label is not None:
             labels = (
                 LabelRecord(row.label, str(row.label_source), "", TASK.version, blind=False, note="", at=NOW - 30),
@@ -266,7 +268,7 @@ class FakeBackend:
         self.run = run or FakeRun()
         self.all_runs: list[RunSummary] | None = None
         self.held: list[KeyStatus] = list(KEYS)
-        self.quota = WINDOWS
+        self.quota: tuple[WindowStatus, ...] = WINDOWS
         self.asked: list[tuple[object, ...]] = []
         self.refusal = ""
         self.waiting: list[CommandRecord] = []
@@ -386,7 +388,7 @@ class FakeBackend:
 
     def remove_key(self, run: Path | None, alias: str) -> None:
         self._note("remove_key", alias)
-        self.held = [key for key in self.keys if key.alias != alias]
+        self.held = [key for key in self.held if key.alias != alias]
 
 
 def running(total: int = 5031, settled: int = 2871) -> FakeRun:

@@ -44,7 +44,7 @@ def test_every_key_finds_its_action() -> None:
 
 
 def test_starting_says_who_works_already() -> None:
-    """Start is blocked by a living worker, by a paused one with another remedy, and by nothing else while work is left."""
+    """Start is blocked by a living worker, with another remedy by a paused one, and else only where no work is left."""
     run = running(20, 10)
     assert reason("start", context(run=run)) == "A worker goes on with it already (pid 4711)."
     run.state = RunState.PAUSED

@@ -256,7 +256,8 @@ def test_a_run_from_start_to_export(say: Say, source: Path, monkeypatch: pytest.
         assert subprocess.run([sys.executable, "-m", "tui", "work", "mail"], check=False).returncode == 0
     code, out, _ = say("status", "mail", "--json")
     status = json.loads(out)
-    assert (status["state"], status["labeled"], status["attempts"]) == (RunState.DONE, 3, 2)
+    assert (status["state"], status["labeled"]) == (RunState.DONE, 3)
+    assert status["attempts"] in (2, 3), "one for each text, and one that the bad key may have tried"
     for name in ("labels.csv", "labels.jsonl"):
         code, out, _ = say("export", "mail", tmp_path / name)
         assert code == 0
@@ -281,3 +282,47 @@ def test_info_prints_every_path(say: Say, settings: Settings) -> None:
     for path in (settings.runs_dir, settings.keys_path, settings.quota_path, settings.config_path):
         assert str(path) in out
     assert "textual" in out
+
+
+def test_a_plan_names_tokens_time_and_the_binding_limit(say: Say, source: Path) -> None:
+    """Before anything is sent, from a source or a run, for people and for programs."""
+    code, out, _ = say("plan", source, "--organizations", "2")
+    assert code == 0
+    assert "3 emails, 2 texts" in out
+    assert "2 organizations on Groq's free plan" in out
+    say("new", source)
+    planned = json.loads(say("plan", "mail", "--json")[1])
+    assert planned["distinct_texts"] == 2
+    assert planned["eta_s"] < 1.0
+    assert planned["binding_limit"]
+    assert [each["if"] for each in planned["what_if"]]
+    assert say("plan", source, "--plan", "golden")[0] == 1
+
+
+def test_limits_are_stated_and_shown(say: Say, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What no reply tells, an operator may; keys that share a quota are grouped."""
+    monkeypatch.setenv("GROQ_API_KEYS", "one=gsk_invented_for_this_test_0001,two=gsk_invented_for_this_test_0002")
+    assert say("keys", "group", "one", "acme")[0] == 0
+    assert say("keys", "group", "two", "acme")[0] == 0
+    code, out, _ = say("keys", "limits", "acme", "--plan", "free", "--tpd", "500000")
+    assert code == 0
+    assert "TPD 500,000" in out
+    listed = json.loads(say("keys", "list", "--json")[1])
+    assert {key["organization"] for key in listed["keys"]} == {"acme"}
+    assert {window["dimension"]: window["limit"] for window in listed["windows"]} == {
+        "RPM": 30, "RPD": 1000, "TPM": 8000, "TPD": 500_000,
+    }  # fmt: skip
+    assert say("keys", "limits", "acme", "--tpd", "0")[0] == 0
+    assert len(json.loads(say("keys", "list", "--json")[1])["windows"]) == 3
+    assert say("keys", "limits", "acme")[0] == 1
+
+
+def test_a_budget_is_set_shown_and_taken_away(say: Say, source: Path) -> None:
+    """Each cap by itself; none without asking."""
+    say("new", source)
+    assert "no cap" in say("budget", "mail")[1]
+    say("budget", "mail", "--tokens", "1000", "--money", "2.5")
+    say("budget", "mail", "--hours", "3")
+    assert "1,000 tokens, $2.50, 3 hours of work" in say("budget", "mail")[1]
+    say("budget", "mail", "--none")
+    assert "no cap" in say("budget", "mail")[1]

@@ -150,7 +150,7 @@ def test_a_ready_key_with_calls_in_flight_is_shown_in_use() -> None:
 
 
 def test_farewell_says_who_goes_on_and_how_to_come_back(tmp_path: Path) -> None:
-    """The sentence after leaving names pid and commands; a run elsewhere is named by its path, the demo by its command."""
+    """The farewell names pid and commands; a run elsewhere is named by its path, the demo by its command."""
     settings = settings_in(tmp_path)
     run = running(20, 10)
     run.path = settings.runs_dir / "enron.db"

@@ -22,7 +22,15 @@ def point(at: float, labeled: int, waited_s: float = 0.0) -> PacePoint:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0, "0"), (950, "950"), (9_999, "9,999"), (12_345, "12.3k"), (367_000, "367k"), (4_120_000, "4.1M"), (2e9, "2.0G")],
+    [
+        (0, "0"),
+        (950, "950"),
+        (9_999, "9,999"),
+        (12_345, "12.3k"),
+        (367_000, "367k"),
+        (4_120_000, "4.1M"),
+        (2e9, "2.0G"),
+    ],
 )
 def test_a_large_count_is_shortened(value: float, text: str) -> None:
     """A large count is shown with a unit, a small one as it is."""

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from core.simulator.config import PLANS, FaultPlan, Limits, Outage, Revocation
 from core.worker.loop import Tempo
 from tests.virtual.scenario import FREE, Lengths, Org, OtherProgram, Scenario
-
-MANY = 100_000
-"""More emails than any of these runs gets to; made in no time only where a scenario really asks for them."""
 
 POISONED = FaultPlan(invalid=0.02, length=0.004, poison=0.008, odd_429=0.2)
 ROUGH = FaultPlan(
@@ -18,7 +16,7 @@ ROUGH = FaultPlan(
 )  # fmt: skip
 
 FEW_SECONDS = Tempo(tick_s=1.0, beat_s=60.0)
-SHARED = Tempo(tick_s=0.2, beat_s=60.0)
+UNHURRIED = Tempo(tick_s=20.0, beat_s=120.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +38,21 @@ def founding(plan: str = "free") -> Scenario:
     )
 
 
-# What binds, with one organization and with three unequal ones: (limits of the one, of the three, emails, hours).
-_BINDING: dict[str, tuple[Limits, tuple[Limits, ...], float, float]] = {
+# What binds, with one organization and with three unequal ones: their limits, and hours of virtual time.
+_BINDING: dict[str, tuple[Limits, tuple[Limits, ...], float]] = {
     "rpm": (
         Limits(rpm=8, rpd=14_400, tpm=30_000),
         (Limits(rpm=4, tpm=30_000), Limits(rpm=8, tpm=30_000), Limits(rpm=1, tpm=30_000)),
-        3.0,
-        3.0,
+        2.0,
     ),
     "tpm": (
         Limits(rpm=30, rpd=14_400, tpm=6_000),
         (Limits(rpm=30, tpm=6_000), Limits(rpm=30, tpm=3_000), Limits(rpm=30, tpm=2_400)),
-        3.0,
-        2.0,
+        1.5,
     ),
     "rpd": (
         Limits(rpm=30, rpd=600, tpm=30_000),
         (Limits(rpm=30, rpd=300, tpm=30_000), Limits(rpm=30, rpd=150, tpm=30_000), Limits(rpm=30, rpd=60)),
-        18.0,
         18.0,
     ),
     "tpd": (
@@ -68,110 +63,66 @@ _BINDING: dict[str, tuple[Limits, tuple[Limits, ...], float, float]] = {
             Limits(rpm=30, tpm=8_000, tpd=100_000),
         ),
         18.0,
-        18.0,
     ),
 }
-_PLENTY = 2_600
+DIMENSIONS = tuple(_BINDING)
+_PLENTY = 1_600
+_MINUTES = Limits(rpm=30, rpd=14_400, tpm=6_000)
+
+
+def _orgs(*limits: Limits) -> tuple[Org, ...]:
+    return tuple(Org(f"org_{number}", each) for number, each in enumerate(limits, 1))
 
 
 def binding(dimension: str, *, unequal: bool) -> Expected:
     """A run that one dimension binds, with poisoned emails, over one organization or three unequal ones."""
-    one, three, hours_one, hours_three = _BINDING[dimension]
-    limits = three if unequal else (one,)
+    one, three, hours = _BINDING[dimension]
     scenario = Scenario(
         f"{dimension}-{'three' if unequal else 'one'}",
         _PLENTY,
-        tuple(Org(f"org_{number}", each) for number, each in enumerate(limits, 1)),
-        hours=hours_three if unequal else hours_one,
+        _orgs(*three) if unequal else _orgs(one),
+        hours=hours,
         faults=POISONED,
+        tempo=UNHURRIED,
     )
     return Expected(scenario, 0.985)
 
 
-def awkward() -> dict[str, Expected]:
-    """Servers, operators and neighbors that do not behave: at least 0.90, nothing stuck, nothing failed for quota."""
-    two = (Org("org_1", FREE), Org("org_2", FREE))
-    base = Scenario("", 1_500, two, hours=6.0, faults=POISONED)
-    wrongly = {"key-1": "org_1", "key-2": "org_1", "key-3": "org_1"}
-    hourly = Limits(rpm=30, rpd=14_400, tpm=6_000)
-    return {
-        "headers-missing": Expected(replace(base, name="headers-missing", headers="missing"), 0.90),
-        "headers-lying": Expected(replace(base, name="headers-lying", headers="lying"), 0.90),
-        "one-organization-unknown": Expected(
-            replace(base, name="one-organization-unknown", organizations=(Org("org_1", hourly, keys=3),), hours=3.0), 0.90
-        ),
-        "declared-as-one": Expected(
-            replace(
-                base,
-                name="declared-as-one",
-                organizations=tuple(Org(f"org_{number}", hourly) for number in (1, 2, 3)),
-                declared=wrongly,
-                hours=1.0,
-            ),
-            0.90,
-        ),
-        "declared-apart": Expected(
-            replace(
-                base,
-                name="declared-apart",
-                organizations=(Org("org_1", hourly, keys=3),),
-                declared={"key-1": "org_7", "key-2": "org_8", "key-3": "org_9"},
-                hours=3.0,
-            ),
-            0.90,
-        ),
-        "shared-minute": Expected(
-            replace(
-                base,
-                name="shared-minute",
-                organizations=(Org("org_1", hourly),),
-                hours=3.0,
-                others=(OtherProgram("org_1", 30.0, 1_000),),
-            ),
-            0.90,
-            refused_share=0.2,
-        ),
-        "shared-day": Expected(
-            replace(
-                base,
-                name="shared-day",
-                organizations=(Org("org_1", Limits(rpm=30, tpm=8_000, tpd=500_000)),),
-                hours=18.0,
-                others=(OtherProgram("org_1", 300.0, 700),),
-            ),
-            0.90,
-            refused_share=0.2,
-        ),
-        "outage": Expected(
-            replace(base, name="outage", outages=(Outage(3_600.0, 600.0, "503"),), organizations=(Org("org_1", hourly),
-                    Org("org_2", hourly)), hours=2.0),
-            0.90,
-        ),
-        "outage-dropped": Expected(
-            replace(base, name="outage-dropped", outages=(Outage(3_600.0, 600.0, "drop"),),
-                    organizations=(Org("org_1", hourly), Org("org_2", hourly)), hours=2.0),
-            0.90,
-        ),
-        "revoked": Expected(
-            replace(base, name="revoked", revoke={"key-2": Revocation(at_s=3_600.0)},
-                    organizations=(Org("org_1", hourly), Org("org_2", hourly)), hours=2.0),
-            0.95,
-        ),
-        "large": Expected(
-            replace(
-                base,
-                name="large",
-                lengths=Lengths(median=1_200, sigma=0.8, most=24_000, large=0.04, large_chars=22_000),
-                truncate_at=24_000,
-                hours=3.0,
-            ),
-            0.90,
-        ),
-        "rough": Expected(replace(base, name="rough", faults=ROUGH, tempo=FEW_SECONDS), 0.95),
-    }  # fmt: skip
+def _unruly(name: str, least: float, refused_share: float = 0.005, **changes: Any) -> Expected:
+    base = Scenario(name, _PLENTY, _orgs(_MINUTES, _MINUTES), hours=1.5, faults=POISONED)
+    return Expected(replace(base, **changes), least, refused_share)
+
+
+def unruly() -> dict[str, Expected]:
+    """Servers, operators and neighbors that do not behave: nothing gets stuck, and no email fails for a quota."""
+    day = Limits(rpm=30, tpm=8_000, tpd=500_000)
+    one, three = _orgs(_MINUTES), _orgs(_MINUTES, _MINUTES, _MINUTES)
+    together = (Org("org_1", _MINUTES, keys=3),)
+    made = (
+        _unruly("headers-missing", 0.90, 0.02, headers="missing"),
+        _unruly("headers-lying", 0.90, 0.02, headers="lying"),
+        _unruly("headers-missing-day", 0.90, 0.03, organizations=_orgs(FREE, FREE), hours=12.0, headers="missing"),
+        _unruly("headers-lying-day", 0.90, 0.03, organizations=_orgs(FREE, FREE), hours=12.0, headers="lying"),
+        _unruly("one-organization-unknown", 0.97, 0.01, organizations=together),
+        _unruly("declared-apart", 0.97, 0.01, organizations=together,
+                declared={"key-1": "org_7", "key-2": "org_8", "key-3": "org_9"}),
+        # The operator's word is believed until a reply says otherwise, and paced for one quota none ever does.
+        _unruly("declared-as-one", 0.30, organizations=three,
+                declared={"key-1": "org_1", "key-2": "org_1", "key-3": "org_1"}, hours=1.0),
+        _unruly("shared-minute", 0.90, 0.2, organizations=one, others=(OtherProgram("org_1", 30.0, 1_000),)),
+        _unruly("shared-day", 0.90, 0.2, organizations=_orgs(day), hours=18.0, tempo=UNHURRIED,
+                others=(OtherProgram("org_1", 300.0, 700),)),
+        _unruly("outage", 0.95, outages=(Outage(2_400.0, 600.0, "503"),)),
+        _unruly("outage-dropped", 0.95, outages=(Outage(2_400.0, 600.0, "drop"),)),
+        _unruly("revoked", 0.97, revoke={"key-2": Revocation(at_s=2_700.0)}),
+        _unruly("large", 0.95, organizations=_orgs(FREE, FREE), hours=3.0, truncate_at=24_000,
+                lengths=Lengths(median=1_200, sigma=0.8, most=24_000, large=0.04, large_chars=22_000)),
+        _unruly("rough", 0.95, 0.01, faults=ROUGH, tempo=FEW_SECONDS),
+    )  # fmt: skip
+    return {each.scenario.name: each for each in made}
 
 
 def everything() -> dict[str, Expected]:
     """All scenarios of the sweep, by name."""
-    found = [binding(dimension, unequal=unequal) for dimension in _BINDING for unequal in (False, True)]
-    return {each.scenario.name: each for each in (*found, *awkward().values())}
+    found = [binding(dimension, unequal=unequal) for dimension in DIMENSIONS for unequal in (False, True)]
+    return {**{each.scenario.name: each for each in found}, **unruly()}

@@ -14,12 +14,11 @@ import random
 import sqlite3
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import httpx
 import looptime
@@ -40,7 +39,7 @@ from tests.virtual.checks import Found, inspect
 from tests.virtual.ideal import Supply, least_time_s, most_labels
 from tests.virtual.others import OtherPrograms
 from tests.virtual.scenario import START_AT, Scenario
-from tests.virtual.wire import Wire
+from tests.virtual.wire import Traffic, Wire
 
 T = TypeVar("T")
 
@@ -73,7 +72,7 @@ class Outcome:
     in_flight_at_kills: int
     failed_for_quota: int
     overtaken_most: int
-    statuses: Counter[str]
+    traffic: Traffic = field(repr=False)
     ends: tuple[str, ...]
     broken: tuple[str, ...]
     events: tuple[str, ...] = field(repr=False, default=())
@@ -89,11 +88,23 @@ def run_virtually(main: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine on an event loop whose clock leaps from timer to timer, beginning at 0."""
     # No cycles are wasted before a leap: everything here that could still happen at a moment is a ready callback.
     loop = looptime.new_event_loop(start=0, noop_cycles=0)
+    loop.run_in_executor = _refuse_threads  # type: ignore[method-assign]
     try:
         return loop.run_until_complete(main)
     finally:
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
+
+
+def _refuse_threads(_executor: object, function: object, *_: object) -> NoReturn:
+    raise RuntimeError(f"{function!r} wants a thread: it would end at no particular virtual time")
+
+
+def client_without_threads(secret: str, wire: Wire) -> ChatClient:
+    """A client of the simulator. The SDK looks the platform up in a thread at a client's first call: done before."""
+    client = ChatClient(secret, base_url="http://simulator", transport=wire)
+    client._groq._platform = "Linux"
+    return client
 
 
 def simulate_run(scenario: Scenario, *, folder: Path | None = None) -> Outcome:
@@ -194,7 +205,7 @@ class World:
                 max_completion_tokens=task.model.max_completion_tokens,
             )
             clients = {
-                alias: ChatClient(secret, base_url="http://simulator", transport=self._wire)
+                alias: client_without_threads(secret, self._wire)
                 for alias, (secret, _) in scenario.keys().items()
             }
 
@@ -328,7 +339,7 @@ class World:
             in_flight_at_kills=self.in_flight_at_kills,
             failed_for_quota=sum(each.failed_for_quota for each in found),
             overtaken_most=max(each.overtaken_most for each in found),
-            statuses=traffic.statuses,
+            traffic=traffic,
             ends=tuple(self.ends),
             broken=self._broken(found, traffic.calls - attempts),
             events=self._events(),

@@ -20,13 +20,17 @@ def line(*parts: Part) -> Content:
     return Content.assemble(*parts)
 
 
+def _parsed(style: Style | str) -> Style:
+    return Style.parse(style) if isinstance(style, str) else style
+
+
 def drawn(content: Content, width: int, style: Style) -> Strip:
     """One line as a strip of exactly ``width`` cells on top of ``style``.
 
     Goes past Textual's wrapping and link search, which a single line does not need: half the cost of a refresh.
     """
     fitted = content.truncate(width, ellipsis=True, pad=True)
-    parts = fitted.render(style, end="", parse_style=Style.parse)
+    parts = fitted.render(style, end="", parse_style=_parsed)
     return Strip([Segment(text, part.rich_style) for text, part in parts], width)
 
 

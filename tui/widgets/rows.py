@@ -120,7 +120,7 @@ class Rows(ScrollView, can_focus=True):
         self.refresh()
 
     def begin_again(self, count: int, offset: int, rows: Sequence[Row]) -> None:
-        """A list that was read anew, by its length and the page where the cursor is; the cursor follows its id there."""
+        """A list read anew, by its length and the page where the cursor is; the cursor follows its id there."""
         before = self.selected
         self.set_count(count)
         self.set_page(offset, rows)
@@ -245,7 +245,8 @@ class Rows(ScrollView, can_focus=True):
     def _want(self, page: int) -> None:
         if page not in self._wanted:
             self._wanted.add(page)
-            self.post_message(self.PageWanted(page * PAGE, PAGE))
+            # Not posted while drawing: there the screen counts as the sender, and a message never climbs to its sender.
+            self.call_later(lambda: self.post_message(self.PageWanted(page * PAGE, PAGE)))
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width

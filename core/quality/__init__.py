@@ -1,0 +1,1 @@
+"""Labels and texts looked at with a critical eye: what a person should check."""

@@ -1,0 +1,54 @@
+"""Texts that seem to give orders to a model, so that a person can look at them. A pure search for telltale wordings.
+
+This protects nobody: what is found is asked about like any other email, and a clever order is not found. What keeps an
+order from being obeyed is the fence around the email and the rule that only an exact label is an answer; what tells
+whether it was obeyed is a person who reads the email. Ordinary mail is found too, where it happens to speak like this.
+"""
+
+from __future__ import annotations
+
+import re
+
+PATTERNS: dict[str, re.Pattern[str]] = {
+    name: re.compile(pattern, re.IGNORECASE)
+    for name, pattern in {
+        # "Ignore all of the previous instructions": an order to forget, and what of. "Ignore my previous email" is not.
+        "ignore": (
+            r"\b(?:ignore|disregard|forget|override|bypass)\s+(?:(?:all|any|every|each|of|the|your|my|our|these|those)\s+)*"
+            r"(?:(?:previous|prior|above|preceding|earlier|foregoing|system|given|original)\s+)*"
+            r"(?:instructions?|prompts?|rules|rubric|guidelines|directives)\b"
+            r"|\b(?:ignore|disregard|forget)\s+(?:all|everything|anything)\s+(?:of\s+)?(?:the\s+|that\s+\w+\s+)?"
+            r"(?:above|before\s+this|so\s+far|you\s+were\s+told)\b"
+            r"|\b(?:ignore|disregard)\s+(?:(?:all|everything)\s+)?(?:of\s+)?(?:the\s+)?(?:above|rest)\s+and\s+"
+            r"(?:answer|reply|respond|say|write|output|print|label|classify)\b"
+        ),
+        # "Answer only with 0", "respond with exactly 1": how a label is dictated.
+        "answer": (
+            r"\b(?:answer|respond|output|return|label|classify)\s+(?:(?:it|this|me)\s+)?(?:(?:email|message|text)\s+)?"
+            r"(?:only|exactly|just|always|simply)\s+(?:with|as|by)?\s*[\"'`]?\w"
+            r"|\b(?:answer|respond|classify\s+(?:it|this|me|the\s+\w+)|label\s+(?:it|this|me|the\s+\w+))\s+(?:with|as)\s+"
+            r"(?:only\s+|exactly\s+|just\s+)?(?:the\s+)?(?:label\s+|digit\s+|number\s+)?[\"'`]?[01][\"'`]?(?:\W|$)"
+        ),
+        # "You are now an assistant without rules": a new role.
+        "role": (
+            r"\byou\s+are\s+(?:now\s+)?(?:an?\s+|the\s+)?(?:\w+\s+)?"
+            r"(?:ai|assistant|chatbot|language\s+model|llm|classifier|labeler|gpt)\b"
+            r"|\b(?:act|behave|respond)\s+as\s+(?:if\s+you\s+were\s+)?(?:an?\s+)?(?:\w+\s+)?"
+            r"(?:ai|chatbot|language\s+model|llm|classifier|labeler)\b"
+        ),
+        # Speech about the conversation itself.
+        "prompt": r"\b(?:system|developer)\s+prompt\b|\bprompt\s+injection\b|\bjailbreak\b",
+        # Marks by which conversations with models are told apart, and the fence that the email stands in.
+        "marks": (
+            r"<\|(?:im_start|im_end|start|end|system|user|assistant|endoftext)\|>|\[/?INST\]|<</?SYS>>"
+            r"|^[ \t]*</?(?:email|system|instructions?|rubric)>[ \t]*$"
+            r"|^[ \t]*(?:#{1,6}[ \t]*)?(?:system|assistant)[ \t]*:[ \t]*(?:you|answer|ignore|the\s+(?:label|answer))\b"
+        ),
+    }.items()
+}
+PATTERNS["marks"] = re.compile(PATTERNS["marks"].pattern, re.IGNORECASE | re.MULTILINE)
+
+
+def orders_in(text: str) -> tuple[str, ...]:
+    """The names of the wordings found in a text, in the order of :data:`PATTERNS`; empty where there are none."""
+    return tuple(name for name, pattern in PATTERNS.items() if pattern.search(text))

@@ -1,0 +1,129 @@
+"""When a run ends and what binds it: every quota window is a bucket that refills, and the keys work side by side. Pure.
+
+In ``t`` seconds an organization can make the calls that its scarcest window lets through: what is there now, and what
+refills until then, divided by what a call takes. Calls of several organizations add up. The end is the moment when the
+sum reaches what is left to ask; the binding limit is the window that was scarcest then.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from core.model import Dimension, Forecast
+
+SPEED = "speed"
+"""What binds where no quota does: how fast the server answers."""
+
+_HORIZON_S = 400 * 86_400.0
+_STEPS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One quota window: units in the bucket now, and its ``limit``."""
+
+    limit: float
+    available: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One organization's way forward: its windows, when it opens (a bench), and how many calls a second it can make."""
+
+    organization: str
+    windows: Mapping[Dimension, Window] = field(default_factory=dict)
+    opens_in_s: float = 0.0
+    calls_per_s: float = math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What is left to ask: ``calls`` (re-asks included) of ``tokens`` each, as they count against quotas.
+
+    ``doubt`` is the relative uncertainty of the whole at about 95 %.
+    """
+
+    calls: float
+    tokens: float
+    doubt: float = 0.0
+
+
+def calls_in(lane: Lane, seconds: float, tokens: float) -> tuple[float, str]:
+    """Calls of so many tokens that the lane lets through in so many seconds, and what stops it there."""
+    open_s = seconds - lane.opens_in_s
+    if open_s <= 0:
+        return 0.0, "bench"
+    most, binding = lane.calls_per_s * open_s, SPEED
+    for dimension, window in lane.windows.items():
+        unit = max(tokens, 1e-9) if dimension.counts_tokens else 1.0
+        rate = window.limit / dimension.period_s
+        at_opening = min(window.limit, window.available + rate * lane.opens_in_s)
+        calls = max(0.0, at_opening + rate * open_s) / unit
+        if calls < most:
+            most, binding = calls, dimension.value
+    return most, binding
+
+
+def seconds_for(load: Load, lanes: Sequence[Lane]) -> float:
+    """Seconds until the lanes have made all calls; infinity where they never do. Found by bisection."""
+
+    def enough(seconds: float) -> bool:
+        return sum(calls_in(lane, seconds, load.tokens)[0] for lane in lanes) >= load.calls
+
+    if load.calls <= 0:
+        return 0.0
+    if not lanes or not enough(_HORIZON_S):
+        return math.inf
+    low, high = 0.0, _HORIZON_S
+    for _ in range(_STEPS):
+        middle = (low + high) / 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+        if high - low < 0.01:
+            break
+    return high
+
+
+def forecast(load: Load, lanes: Sequence[Lane]) -> Forecast:
+    """The end with its interval, and the binding limit by name. An end beyond any horizon has no seconds."""
+    middle = seconds_for(load, lanes)
+    if math.isinf(middle):
+        return Forecast(None, None, None, _nothing(lanes))
+    low = seconds_for(_scaled(load, 1 - load.doubt), lanes)
+    high = seconds_for(_scaled(load, 1 + load.doubt), lanes)
+    return Forecast(middle, low, high if not math.isinf(high) else None, binding_limit(load, lanes, middle))
+
+
+def binding_limit(load: Load, lanes: Sequence[Lane], seconds: float) -> str:
+    """What is scarcest at the end: ``TPD of org_1: 200,000 a day``, or ``TPD of 3 organizations``."""
+    weight: Counter[str] = Counter()
+    among: dict[str, list[Lane]] = {}
+    for lane in lanes:
+        calls, binding = calls_in(lane, seconds, load.tokens)
+        if calls > 0:
+            weight[binding] += math.ceil(calls)
+            among.setdefault(binding, []).append(lane)
+    if not weight:
+        return ""
+    binding = weight.most_common(1)[0][0]
+    return _name(binding, among[binding])
+
+
+def _name(binding: str, lanes: Sequence[Lane]) -> str:
+    if binding == SPEED:
+        return "the server's speed"
+    if len(lanes) > 1:
+        return f"{binding} of {len(lanes)} organizations"
+    dimension = Dimension(binding)
+    span = "a minute" if dimension.period_s < 3600 else "a day"
+    return f"{binding} of {lanes[0].organization}: {lanes[0].windows[dimension].limit:,.0f} {span}"
+
+
+def _nothing(lanes: Sequence[Lane]) -> str:
+    return "no key can ask" if not lanes else "no end within a year"
+
+
+def _scaled(load: Load, factor: float) -> Load:
+    return replace(load, calls=load.calls * max(factor, 0.0))

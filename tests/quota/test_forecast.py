@@ -1,0 +1,132 @@
+"""The forecast: how long what is left takes, what binds, and what the tables of plans and prices say."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from core.errors import UsageError
+from core.model import Dimension, KeyState, KeyStatus, WindowStatus
+from core.quota.forecast import Lane, Load, Window, calls_in, forecast, seconds_for
+from core.quota.lanes import lanes
+from core.quota.plans import plan, price_of
+
+DAY = 86_400.0
+
+
+def lane(name: str = "org_1", *, opens_in_s: float = 0.0, calls_per_s: float = math.inf, **windows: float) -> Lane:
+    """A lane whose windows are full."""
+    return Lane(
+        name, {Dimension(each): Window(limit, limit) for each, limit in windows.items()}, opens_in_s, calls_per_s
+    )
+
+
+@pytest.mark.parametrize(
+    ("load", "ways", "seconds", "binding"),
+    [
+        # 60 in the bucket, the other 60 refill in a minute.
+        (Load(120, 100), [lane(RPM=60)], 60.0, "RPM of org_1: 60 a minute"),
+        # 200,000 tokens are there, 400,000 more take two days.
+        (Load(600, 1000), [lane(TPD=200_000, RPM=30)], 2 * DAY, "TPD of org_1: 200,000 a day"),
+        # two alike share the work
+        (Load(1200, 1000), [lane("a", TPD=200_000), lane("b", TPD=200_000)], 2 * DAY, "TPD of 2 organizations"),
+        # what is empty starts from nothing
+        (Load(60, 1), [Lane("org_1", {Dimension.RPM: Window(60, 0)})], 60.0, "RPM of org_1: 60 a minute"),
+        # a bench holds up, while its window refills
+        (
+            Load(60, 1),
+            [Lane("org_1", {Dimension.RPM: Window(60, 0)}, opens_in_s=600)],
+            600.0,
+            "RPM of org_1: 60 a minute",
+        ),
+        # no quota: the server's speed
+        (Load(1000, 1000), [lane(calls_per_s=10.0)], 100.0, "the server's speed"),
+        # all that is in the buckets
+        (Load(10, 10), [lane(RPM=60, TPM=6000)], 0.0, "RPM of org_1: 60 a minute"),
+    ],
+)
+def test_the_end_is_when_the_lanes_have_made_all_calls(
+    load: Load, ways: list[Lane], seconds: float, binding: str
+) -> None:
+    """Each row by hand: what is in the bucket at once, the rest as it refills."""
+    found = forecast(load, ways)
+    assert found.eta_s == pytest.approx(seconds, abs=0.5)
+    assert found.binding_limit == binding
+
+
+def test_the_interval_holds_the_end_and_grows_with_doubt() -> None:
+    """More doubt, wider; never the wrong way round."""
+    ways = [lane(TPM=8000)]
+    narrow, wide = (forecast(Load(1000, 900, doubt), ways) for doubt in (0.02, 0.2))
+    for found in (narrow, wide):
+        assert found.low_s is not None
+        assert found.high_s is not None
+        assert found.eta_s is not None
+        assert found.low_s <= found.eta_s <= found.high_s
+    assert wide.high_s - wide.low_s > 5 * (narrow.high_s - narrow.low_s)  # type: ignore[operator]
+
+
+def test_without_a_key_there_is_no_end() -> None:
+    """Said in words, not as a number."""
+    found = forecast(Load(10, 10), [])
+    assert found.eta_s is None
+    assert found.binding_limit == "no key can ask"
+
+
+def test_nothing_left_takes_no_time() -> None:
+    """Whatever the lanes."""
+    assert seconds_for(Load(0, 900), []) == 0.0
+
+
+def test_calls_never_shrink_as_time_passes() -> None:
+    """The bisection rests on it."""
+    way = Lane("o", {Dimension.TPM: Window(8000, 100), Dimension.RPD: Window(1000, 3)}, opens_in_s=30, calls_per_s=2)
+    calls = [calls_in(way, seconds, 900)[0] for seconds in range(0, 20_000, 50)]
+    assert calls == sorted(calls)
+
+
+def key(
+    alias: str, organization: str, state: KeyState = KeyState.READY, cooldown_s: float = 0.0, limit: str = ""
+) -> KeyStatus:
+    return KeyStatus(alias, "0000", organization, state, cooldown_s=cooldown_s, limit=limit)
+
+
+def test_lanes_are_organizations_whose_keys_may_ask() -> None:
+    """Keys that are out open no lane; a wait that a known window explains is not counted twice."""
+    windows = [WindowStatus("a", "m", Dimension.TPD, 200_000, 0, DAY)]
+    found = lanes(
+        [
+            key("a1", "a", KeyState.COOLING, 3_000, "TPD"),
+            key("b1", "b", KeyState.INVALID),
+            key("c1", "c", KeyState.BENCHED, 40, ""),
+        ],
+        windows,
+        speeds={"a": 5.0},
+        assumed={Dimension.RPM: 30},
+    )
+    assert [way.organization for way in found] == ["a", "c"]
+    assert (found[0].opens_in_s, found[0].calls_per_s) == (0.0, 5.0)
+    assert found[0].windows == {Dimension.TPD: Window(200_000, 0)}
+    assert found[1].windows == {Dimension.RPM: Window(30, 30)}
+    assert found[1].opens_in_s == 40
+
+
+def test_plans_and_prices_are_read_and_unknown_ones_named(tmp_path: Path) -> None:
+    """The operator's own price wins; a plan that is not there is answered with those that are."""
+    assert plan("free").limits[Dimension.TPD] == 200_000
+    with pytest.raises(UsageError, match="free, developer"):
+        plan("golden")
+    built_in = price_of("openai/gpt-oss-20b")
+    assert built_in is not None
+    assert built_in.of(1e6, 0, 0) == pytest.approx(0.075)
+    own = tmp_path / "prices.toml"
+    own.write_text('["openai/gpt-oss-20b"]\nprompt = 1.0\ncompletion = 2.0\n', "utf-8")
+    mine = price_of("openai/gpt-oss-20b", own)
+    assert mine is not None
+    assert mine.of(1e6, 5e5, 1e6) == pytest.approx(3.0)
+    assert price_of("a-model-of-nobody", own) is None
+    own.write_text('["openai/gpt-oss-20b"]\nprompt = "cheap"\n', "utf-8")
+    with pytest.raises(UsageError, match=r"prices\.toml"):
+        price_of("openai/gpt-oss-20b", own)

@@ -1,0 +1,172 @@
+"""The threads beside the screen: they read and run errands, survive errors, and end when asked."""
+
+from __future__ import annotations
+
+import queue
+import tomllib
+from pathlib import Path
+
+import pytest
+from textual.message import Message
+
+from core.errors import LabeltuiError
+from tests.tui.fakes import NOW, FakeBackend, FakeRun, running, settings_in
+from tui.poller import BUSY_S, HURRIED_S, IDLE_S, Answered, Errands, PictureTaken, Poller
+from tui.theme import DARK, remember_theme, remembered_theme
+
+PATIENCE_S = 10.0
+
+
+class Box:
+    """Collects what is posted."""
+
+    def __init__(self) -> None:
+        self.messages: queue.Queue[Message] = queue.Queue()
+
+    def post(self, message: Message) -> bool:
+        self.messages.put(message)
+        return True
+
+    def next(self, kind: type[Message]) -> Message:
+        while not isinstance(message := self.messages.get(timeout=PATIENCE_S), kind):
+            pass
+        return message
+
+
+def backend(tmp_path: Path, run: FakeRun | None = None) -> FakeBackend:
+    return FakeBackend(settings_in(tmp_path), run or running(40, 20))
+
+
+def still(tmp_path: Path, run: FakeRun | None = None) -> tuple[Poller, Box, FakeBackend]:
+    """A poller without a thread."""
+    box, its = Box(), backend(tmp_path, run)
+    return Poller(its, box.post, lambda: its.now, threaded=False), box, its
+
+
+def test_a_thread_reads_answers_and_ends(tmp_path: Path) -> None:
+    """The poller's thread posts pictures, answers questions with the same reader, and ends when it is closed."""
+    box, its = Box(), backend(tmp_path)
+    poller = Poller(its, box.post, lambda: its.now)
+    poller.watch(its.run.path, runs=False)
+    poller.start()
+    taken = box.next(PictureTaken)
+    assert isinstance(taken, PictureTaken)
+    got: list[int] = []
+    poller.ask(lambda view: view.count("failed"), got.append)
+    answer = box.next(Answered)
+    assert isinstance(answer, Answered)
+    answer.then(answer.result)
+    assert got == [1]
+    poller.close()
+    assert not poller._thread.is_alive()
+
+
+def test_a_newer_picture_replaces_an_unseen_one(tmp_path: Path) -> None:
+    """Pictures do not queue up before a busy screen."""
+    poller, box, _ = still(tmp_path)
+    poller.start()
+    poller.read()
+    first, second = box.next(PictureTaken), box.next(PictureTaken)
+    assert second.can_replace(first)
+    assert not second.can_replace(Answered(print, None, ""))
+
+
+def test_trouble_keeps_the_last_facts(tmp_path: Path) -> None:
+    """A failed reading keeps the snapshot with the moment at which it was true, and the next one tries again."""
+    poller, box, its = still(tmp_path)
+    poller.watch(its.run.path, runs=False)
+    good = box.next(PictureTaken)
+    its.run.trouble = "gone"
+    its.now += 3
+    poller.read()
+    bad = box.next(PictureTaken)
+    assert isinstance(good, PictureTaken)
+    assert isinstance(bad, PictureTaken)
+    assert bad.picture.trouble == "gone"
+    assert bad.picture.snapshot == good.picture.snapshot
+    assert bad.picture.read_at == NOW
+    its.run.trouble = ""
+    poller.read()
+    healed = box.next(PictureTaken)
+    assert isinstance(healed, PictureTaken)
+    assert healed.picture.trouble == ""
+    assert healed.picture.read_at == NOW + 3
+
+
+def test_broken_keys_do_not_hide_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the keys cannot be read the run is shown all the same, with the reason in the pane of keys."""
+    poller, box, its = still(tmp_path)
+
+    def broken(run: Path | None) -> None:
+        raise LabeltuiError("keys.toml can be read by others.")
+
+    monkeypatch.setattr(its, "keys", broken)
+    poller.watch(its.run.path, runs=False)
+    taken = box.next(PictureTaken)
+    assert isinstance(taken, PictureTaken)
+    assert taken.picture.keys_trouble == "keys.toml can be read by others."
+    assert taken.picture.snapshot is not None
+
+
+def test_a_question_that_fails_is_answered_with_a_sentence(tmp_path: Path) -> None:
+    """An error in a question comes back as text, errors of others with their kind."""
+    poller, box, its = still(tmp_path)
+    poller.watch(its.run.path, runs=False)
+    poller.ask(lambda view: view.record(1)[0], print)  # type: ignore[index]
+    answer = box.next(Answered)
+    assert isinstance(answer, Answered)
+    assert answer.error.startswith("TypeError: ")
+
+
+def test_reading_is_quick_only_where_something_may_change(tmp_path: Path) -> None:
+    """A living worker is looked at twice a second, a wish on its way more often, a quiet run less."""
+    poller, _, its = still(tmp_path)
+    poller.watch(its.run.path, runs=False)
+    assert poller._pause_s() == BUSY_S
+    poller.hurry()
+    assert poller._pause_s() == HURRIED_S
+    its.now += 60
+    its.run.alive = False
+    poller.read()
+    assert poller._pause_s() == IDLE_S
+
+
+def test_errands_run_in_order_and_tell_errors() -> None:
+    """Errands keep their order; a failed one is told and the next one runs."""
+    box = Box()
+    errands = Errands(box.post)
+    errands.start()
+    done: list[object] = []
+
+    def fails() -> None:
+        raise LabeltuiError("no such run")
+
+    errands.send(lambda: 1, done.append)
+    errands.send(fails, done.append, done.append)
+    errands.send(lambda: 3, done.append)
+    for _ in range(3):
+        answer = box.next(Answered)
+        assert isinstance(answer, Answered)
+        if answer.error and answer.failed is not None:
+            answer.failed(answer.error)
+        else:
+            answer.then(answer.result)
+    assert done == [1, "no such run", 3]
+    errands.close()
+    errands._thread.join(PATIENCE_S)
+    assert not errands._thread.is_alive()
+
+
+def test_the_theme_is_kept_beside_other_settings(tmp_path: Path) -> None:
+    """Remembering a theme changes nothing else in the file, and an unreadable file means the dark one."""
+    path = tmp_path / "deep" / "console.toml"
+    assert remembered_theme(path) == DARK
+    remember_theme(path, "nord")
+    assert remembered_theme(path) == "nord"
+    path.write_text('theme = "nord"\nother = 3\n')
+    remember_theme(path, "gruvbox")
+    assert tomllib.loads(path.read_text()) == {"theme": "gruvbox", "other": 3}
+    path.write_text("theme = = broken")
+    assert remembered_theme(path) == DARK
+    path.write_text("theme = 3")
+    assert remembered_theme(path) == DARK
