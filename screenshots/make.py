@@ -1,4 +1,5 @@
-"""Makes the pictures of the README: the real console, over a real worker, against the built-in simulator.
+# ruff: noqa: INP001 - a script, not a package
+"""Makes the pictures of the README: the real console, over the demo's real worker and simulator.
 
 Run it from the project's root: ``python screenshots/make.py``. It takes about two minutes, writes SVG files beside
 itself, and leaves nothing else behind: home, keys and quotas lie in a temporary folder. Seeds fix the emails, their
@@ -20,39 +21,16 @@ sys.path.insert(0, str(ROOT))
 
 from textual.pilot import Pilot  # noqa: E402
 
-from core import wishes  # noqa: E402
-from core.formats.demo import write_demo_csv  # noqa: E402
-from core.llm.task import builtin_task  # noqa: E402
+from core import demo, wishes  # noqa: E402
 from core.model import Snapshot  # noqa: E402
-from core.quota.keys import KeyBook  # noqa: E402
-from core.runs import RunOptions, create_run  # noqa: E402
 from core.settings import Settings, load_settings  # noqa: E402
-from core.simulator.child import SimulatorChild, start_child  # noqa: E402
+from core.simulator.child import adopt  # noqa: E402
 from tui.app import LabeltuiApp  # noqa: E402
 from tui.theme import DARK, LIGHT  # noqa: E402
 
-EMAILS = 1_500
+EMAILS = 400
 PATIENCE_S = 180.0
-ALIASES = ("main", "spare", "lab", "night", "guest")
-SIMULATOR = (
-    "--keys", "5", "--organizations", "3", "--seed", "11", "--latency", "0.5",
-    "--rpm", "600", "--rpd", "14400", "--tpm", "400000", "--tpd", "2000000",
-    "--limit", "org_sim_2:rpm=200", "--limit", "org_sim_3:tpm=60000",
-    "--revoke", "5:20", "--faults", "invalid=0.05,poison=0.01,length=0.01,capacity=0.01,error_500=0.01",
-)  # fmt: skip
 FONTS = "'DejaVu Sans Mono', Menlo, Consolas, 'Liberation Mono', monospace"
-
-
-def prepare(settings: Settings, simulator: SimulatorChild) -> Path:
-    """Keys and a run that asks the simulator."""
-    with KeyBook.from_settings(settings) as book:
-        for alias, secret in zip(ALIASES, simulator.keys, strict=True):
-            book.add(secret, alias=alias, organization=simulator.organizations[secret])
-    assert settings.home is not None
-    source = settings.home / "mailbox.csv"
-    write_demo_csv(source, EMAILS)
-    options = RunOptions(name="mailbox", base_url=simulator.base_url, seed=7, simulated=True)
-    return create_run(settings, source, builtin_task(), options, now=time.time()).path
 
 
 def save(app: LabeltuiApp, name: str) -> None:
@@ -87,7 +65,7 @@ async def first_session(settings: Settings, run: Path) -> None:
     """The worker in full swing, paused and resumed, at two sizes and in both themes."""
     app = LabeltuiApp(settings, run=run, demo=True)
     async with app.run_test(size=(100, 30)) as pilot:
-        await until(app, lambda snapshot: snapshot.settled > EMAILS // 5)
+        await until(app, lambda snapshot: snapshot.settled > EMAILS // 4)
         await press(pilot, "p")
         await until(app, lambda snapshot: snapshot.state.value == "paused" and not snapshot.worker.in_flight)
         await press(pilot)
@@ -134,15 +112,17 @@ def main() -> None:
     """Make every picture."""
     with tempfile.TemporaryDirectory(prefix="labeltui-pictures-") as folder:
         settings = load_settings({"LABELTUI_HOME": folder})
-        with start_child(SIMULATOR) as simulator:
-            run = prepare(settings, simulator)
-            try:
-                asyncio.run(first_session(settings, run))
-                asyncio.run(second_session(settings, run))
-            finally:
-                wished = wishes.stop(run)
-                wishes.await_answer(run, wished, timeout_s=20)
-                time.sleep(1.0)  # the worker closes its files before the folder goes
+        run, _ = demo.prepare(settings, EMAILS, now=time.time())
+        own = settings.for_run(run)
+        try:
+            asyncio.run(first_session(own, run))
+            asyncio.run(second_session(own, run))
+        finally:
+            wishes.await_answer(run, wishes.stop(run), timeout_s=20)
+            time.sleep(1.0)  # the worker closes its files before the folder goes
+            simulator = adopt(settings.demo_dir / "simulator.json")
+            if simulator is not None:
+                simulator.stop()
 
 
 if __name__ == "__main__":

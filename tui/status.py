@@ -118,6 +118,8 @@ def progress_line(snapshot: Snapshot) -> str:
         parts.append(f"waits {left} for {snapshot.wait.limit} of {snapshot.wait.organization}")
     elif snapshot.reason:
         parts.append(one_line(snapshot.reason, limit=80))
+    if snapshot.forecast is not None and snapshot.forecast.eta_s and snapshot.forecast.eta_s >= 1.0:
+        parts.append(f"about {countdown(snapshot.forecast.eta_s)} left")
     return " · ".join(parts)
 
 

@@ -25,9 +25,9 @@ PATTERNS: dict[str, re.Pattern[str]] = {
         # "Answer only with 0", "respond with exactly 1": how a label is dictated.
         "answer": (
             r"\b(?:answer|respond|output|return|label|classify)\s+(?:(?:it|this|me)\s+)?(?:(?:email|message|text)\s+)?"
-            r"(?:only|exactly|just|always|simply)\s+(?:with|as|by)?\s*[\"'`]?\w"
-            r"|\b(?:answer|respond|classify\s+(?:it|this|me|the\s+\w+)|label\s+(?:it|this|me|the\s+\w+))\s+(?:with|as)\s+"
-            r"(?:only\s+|exactly\s+|just\s+)?(?:the\s+)?(?:label\s+|digit\s+|number\s+)?[\"'`]?[01][\"'`]?(?:\W|$)"
+            r"(?:only|exactly|just|always|simply)\s+(?:(?:with|as)\b|[\"'`]?[01]\b)"
+            r"|\b(?:answer|respond|(?:classify|label)\s+(?:it|this|me|the)(?:\s+(?:email|message|text))?)\s+(?:with|as)\s+"
+            r"(?:only\s+|exactly\s+|just\s+)?(?:the\s+)?(?:label\s+|digit\s+|number\s+)?[\"'`]?[01]\b"
         ),
         # "You are now an assistant without rules": a new role.
         "role": (

@@ -39,7 +39,7 @@ def put_right(db: sqlite3.Connection) -> int:
     """Write totals and cursor as the rows give them; returns how many numbers were wrong."""
     kept = {name: value for name, value in db.execute("SELECT name, value FROM total").fetchall() if value}
     true = recounted(db)
-    wrong = sum(kept.get(name, 0) != true.get(name, 0) for name in kept.keys() | true.keys())
+    wrong: int = sum(kept.get(name, 0) != true.get(name, 0) for name in kept.keys() | true.keys())
     cursor = int(db.execute("SELECT cursor FROM run").fetchone()[0])
     wrong += int(cursor != true_cursor(db))
     if wrong:

@@ -77,10 +77,6 @@ SPOILED = [
 def test_each_kind_of_damage_is_found(worked: Path, statement: str, sentence: str, repairable: bool) -> None:
     """What is wrong is said with numbers, and whether it can be put right."""
     spoil(worked, statement)
-    if "DROP TABLE" in statement:
-        with pytest.raises(RunFileError, match="damaged"):
-            check_run(worked)
-        return
     findings = check_run(worked).findings
     assert [found.repairable for found in findings if sentence in found.sentence] == [repairable]
 
