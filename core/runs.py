@@ -96,9 +96,9 @@ def find_run(settings: Settings, name_or_path: str) -> Path:
     if looks_like_path and candidate.is_file():
         return candidate.resolve()
     if not looks_like_path:
-        path = run_path(settings, name_or_path)
-        if path.is_file():
-            return path
+        for path in run_files(settings):
+            if path.stem == name_or_path:
+                return path
         if candidate.is_file():
             return candidate.resolve()
     names = [path.stem for path in run_files(settings)]
@@ -112,10 +112,12 @@ def find_run(settings: Settings, name_or_path: str) -> Path:
 
 
 def run_files(settings: Settings) -> list[Path]:
-    """Every run file in its usual place, by name."""
-    if not settings.runs_dir.is_dir():
-        return []
-    return sorted(path for path in settings.runs_dir.glob(f"*{SUFFIX}") if not _NO_RUN.search(path.stem))
+    """Every run file in its usual place, by name; the demo's, which lies apart, comes last."""
+    found: list[Path] = []
+    for folder in dict.fromkeys((settings.runs_dir, settings.demo_dir / "runs")):
+        if folder.is_dir():
+            found += sorted(path for path in folder.glob(f"*{SUFFIX}") if not _NO_RUN.search(path.stem))
+    return found
 
 
 def summarize(path: Path, now: float) -> RunSummary:

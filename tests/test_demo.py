@@ -39,6 +39,7 @@ def test_without_a_terminal_the_demo_runs_to_its_end(stage: Settings) -> None:
     assert "DONE" in ended.stdout
     assert "40 of 40" in ended.stdout
     assert "simulated" in ended.stdout
+    assert "DONE" in labeltui("status", "demo").stdout, "it is found by name like any run"
     again = labeltui("demo", "--emails", "40")
     assert again.returncode == 0
     assert "going on with the last one" in again.stdout
