@@ -27,7 +27,7 @@ _SIMULATOR = (
     "--rpm", "60", "--rpd", "14400", "--tpm", "60000", "--tpd", "2000000",
     "--limit", "org_sim_2:rpm=30", "--limit", "org_sim_3:tpm=18000",
     "--revoke", "5:20",
-    "--faults", "invalid=0.07,poison=0.012,length=0.01,capacity=0.01,error_500=0.01",
+    "--faults", "invalid=0.07,poison=0.03,length=0.01,capacity=0.01,error_500=0.01",
 )  # fmt: skip
 _ALIASES = ("main", "spare", "lab", "night", "guest")
 
