@@ -9,6 +9,7 @@ order and the answers; times and rates are those of the machine.
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import sys
 import tempfile
@@ -95,14 +96,17 @@ async def second_session(settings: Settings, run: Path) -> None:
     """Started again: the proof of resumption, then failed emails and one record."""
     app = LabeltuiApp(settings, run=run, demo=True)
     async with app.run_test(size=(110, 30)) as pilot:
-        await until(app, lambda snapshot: snapshot.worker.epoch > 1 and snapshot.settled > EMAILS * 3 // 5)
+        await until(app, lambda snapshot: snapshot.worker.epoch > 1 and snapshot.settled > EMAILS * 3 // 4)
         await press(pilot)
         save(app, "resumed")
+        await until(app, lambda snapshot: snapshot.state.value == "done")
+        await press(pilot)
+        save(app, "done")
         await press(pilot, "e", "f")
         save(app, "failed")
         await press(pilot, "down", "enter")
         save(app, "record")
-        await press(pilot, "escape", "l", "1")
+        await press(pilot, "escape", "l", "0")
         save(app, "label")
         await press(pilot, "escape", "question_mark")
         save(app, "help")
@@ -111,7 +115,8 @@ async def second_session(settings: Settings, run: Path) -> None:
 def main() -> None:
     """Make every picture."""
     with tempfile.TemporaryDirectory(prefix="labeltui-pictures-") as folder:
-        settings = load_settings({"LABELTUI_HOME": folder})
+        os.environ["LABELTUI_HOME"] = folder  # the worker is a process of its own and finds it there
+        settings = load_settings()
         run, _ = demo.prepare(settings, EMAILS, now=time.time())
         own = settings.for_run(run)
         try:

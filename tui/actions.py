@@ -57,6 +57,11 @@ class Action:
     scopes: frozenset[Scope]
     blocked: Callable[[Context], Reason] = field(default=lambda _: None)
     hint: int = 2
+    home: Scope | None = None
+
+    def rank(self, scope: Scope) -> int:
+        """Its rank in the footer of that screen: away from ``home`` it gives way."""
+        return self.hint if self.home in (None, scope) else min(1, self.hint)
 
 
 RUN_SCOPES = frozenset({Scope.MONITOR, Scope.EMAILS, Scope.RECORD, Scope.KEYS})
@@ -161,17 +166,17 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "start", ("s",), "s", _word("start"),
         "Start a worker on this run. Starting again after a stop, a crash or a reboot is the same key.",
-        RUN_SCOPES, _start_blocked,
+        RUN_SCOPES, _start_blocked, home=Scope.MONITOR,
     ),
     Action(
         "pause", ("p",), "p", lambda context: "resume" if is_paused(context) else "pause",
         "Pause the worker: calls in flight are finished, then nothing is asked. The same key resumes.",
-        RUN_SCOPES, _pause_blocked,
+        RUN_SCOPES, _pause_blocked, home=Scope.MONITOR,
     ),
     Action(
         "stop", ("x",), "x", lambda context: "stop now" if "stop" in context.pending else "stop",
         "Stop the worker after the calls in flight; a second time cuts them off. What is labeled stays; s goes on.",
-        RUN_SCOPES, _stop_blocked,
+        RUN_SCOPES, _stop_blocked, home=Scope.MONITOR,
     ),
     Action(
         "emails", ("e",), "e", _word("emails"), "The emails of this run, by state, each with its full record.",

@@ -16,20 +16,20 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.theme import Theme
 
-from core.model import EmailRow, RunState
 from core.settings import Settings
-from core.text import inert, one_line
+from core.text import inert
 from tui import actions
 from tui.actions import Context, Scope, Selected
-from tui.backend import Backend, Engine, WishAnswer
-from tui.picture import Picture, Requested, outstanding, pending_kinds
+from tui.backend import Backend, Engine
+from tui.farewell import farewell
+from tui.picture import Picture, pending_kinds
 from tui.poller import Answered, Errands, PictureTaken, Poller
-from tui.present import number
 from tui.screens.monitor import MonitorScreen
 from tui.screens.runs import RunsScreen
 from tui.screens.sheet import Look, Sheet
 from tui.theme import DARK, LIGHT, MEANINGS, THEMES, remember_theme, remembered_theme
 from tui.widgets.hints import HintChosen
+from tui.wishing import Wishing
 
 TICK_S = 1.0
 """How often ages and countdowns move on where no picture comes."""
@@ -69,7 +69,7 @@ class LabeltuiApp(App[None]):
         self.run_path = run
         self._start_when_seen = demo
         self.picture = Picture(now=clock(), path=run)
-        self.requested: tuple[Requested, ...] = ()
+        self.wishing = Wishing(self)
         self.poller = Poller(self.backend, self.post_message, clock, threaded=threaded)
         self.errands = Errands(self.post_message, threaded=threaded)
         for theme in THEMES:
@@ -103,7 +103,7 @@ class LabeltuiApp(App[None]):
 
     def look(self) -> Look:
         """The newest picture, looked at now."""
-        return Look(self.picture, self.requested, max(self.clock(), self.picture.now))
+        return Look(self.picture, self.wishing.requested, max(self.clock(), self.picture.now))
 
     def sheet(self) -> Sheet | None:
         """The topmost screen of ours; a small window or the palette may lie over it."""
@@ -114,16 +114,14 @@ class LabeltuiApp(App[None]):
         if picture.path != self.run_path:
             return  # of the run that was left
         self.picture = picture
-        before = self.requested
-        self.requested = outstanding(before, picture.snapshot, picture.now)
-        self._hand_down()
-        obeyed = {wish.kind for wish in before} - {wish.kind for wish in self.requested}
-        if obeyed & {"retry", "label"}:
-            self._facts_changed()
+        emails_changed = self.wishing.settle(picture.snapshot, picture.now)
+        self.hand_down()
+        if emails_changed:
+            self.facts_changed()
         if self._start_when_seen and picture.snapshot is not None:
             self._start_when_seen = False
             if not picture.snapshot.worker.alive and picture.snapshot.pending:
-                self.do_start()
+                self.wishing.do_start()
 
     def on_answered(self, message: Answered) -> None:
         if message.error and message.failed is not None:
@@ -135,13 +133,15 @@ class LabeltuiApp(App[None]):
 
     def _tick(self) -> None:
         if self.clock() - self.picture.now >= TICK_S:
-            self._hand_down()
+            self.hand_down()
 
-    def _hand_down(self) -> None:
+    def hand_down(self) -> None:
+        """Give the newest look to the screen in sight."""
         if (sheet := self.sheet()) is not None and sheet.is_mounted:
             sheet.receive(self.look())
 
-    def _facts_changed(self) -> None:
+    def facts_changed(self) -> None:
+        """Tell every screen that emails may be other than they were."""
         for screen in self.screen_stack:
             if isinstance(screen, Sheet) and screen.is_mounted:
                 screen.changed()
@@ -151,7 +151,7 @@ class LabeltuiApp(App[None]):
     def context(self, scope: Scope, selected: Selected) -> Context:
         """What the possibility of an action depends on."""
         snapshot = self.picture.snapshot
-        pending = frozenset(pending_kinds(snapshot, self.requested))
+        pending = frozenset(pending_kinds(snapshot, self.wishing.requested))
         return Context(scope, snapshot, selected, pending, has_run=self.run_path is not None)
 
     def action_key(self, key: str) -> None:
@@ -179,7 +179,8 @@ class LabeltuiApp(App[None]):
         if reason is not None:
             self.say(reason, severity="warning")
             return
-        method = getattr(sheet, f"do_{action_id}", None) or getattr(self, f"do_{action_id}")
+        doers = (sheet, self.wishing, self)
+        method = next(method for doer in doers if (method := getattr(doer, f"do_{action_id}", None)) is not None)
         if action_id == "pane":
             method(key)
         else:
@@ -205,31 +206,6 @@ class LabeltuiApp(App[None]):
 
     # -- wishes -------------------------------------------------------------------------------------------------------
 
-    def wish(self, kind: str, ask: Callable[[Path], WishAnswer]) -> None:
-        """Send a wish; until it is acknowledged it is shown as requested."""
-        path = self.run_path
-        if path is None:
-            return
-        mark = Requested(kind, self.clock())
-        self.requested = (*self.requested, mark)
-        self._hand_down()
-        self.errands.send(lambda: ask(path), partial(self._wished, mark), partial(self._refused, mark))
-
-    def _refused(self, mark: Requested, sentence: str) -> None:
-        self.requested = tuple(wish for wish in self.requested if wish is not mark)
-        self.say(sentence, severity="error")
-        self._hand_down()
-
-    def _wished(self, mark: Requested, answer: WishAnswer) -> None:
-        self.requested = tuple(wish for wish in self.requested if wish is not mark)
-        if answer.at_once:
-            self.say(answer.sentence)
-            self._facts_changed()
-        else:
-            self.requested = (*self.requested, Requested(mark.kind, mark.asked_at, answer.id))
-        self.poller.hurry()
-        self._hand_down()
-
     def errand(self, job: Callable[[], object], done: str) -> None:
         """Something that is done at once, and a sentence for when it is."""
 
@@ -238,57 +214,6 @@ class LabeltuiApp(App[None]):
             self.poller.hurry()
 
         self.errands.send(job, finished)
-
-    def do_start(self) -> None:
-        self.wish("start", self.backend.start)
-
-    def do_pause(self) -> None:
-        sheet = self.sheet()
-        if sheet is not None and actions.is_paused(sheet.context()):
-            self.wish("resume", self.backend.resume)
-        else:
-            self.wish("pause", self.backend.pause)
-
-    def do_stop(self) -> None:
-        self.wish("stop", self.backend.stop)
-
-    def do_retry(self) -> None:
-        sheet = self.sheet()
-        row = sheet.selected() if sheet else None
-        if isinstance(row, EmailRow):
-            self.wish("retry", lambda path: self.backend.retry(path, row.id))
-
-    def do_retry_all(self) -> None:
-        from tui.screens.modals import Confirm  # noqa: PLC0415  (not before it is wanted)
-
-        snapshot = self.picture.snapshot
-        if snapshot is None:
-            return
-
-        def answered(yes: bool | None) -> None:  # noqa: FBT001 - Textual's
-            if yes:
-                self.wish("retry", lambda path: self.backend.retry(path, None))
-
-        question = (
-            f"Put all {number(snapshot.failed)} failed emails back in line? Each is asked anew, which costs calls;"
-            " their history stays."
-        )
-        self.push_screen(Confirm(question, "Put them back", "Leave them"), answered)
-
-    def do_label(self) -> None:
-        from tui.screens.modals import GiveLabel  # noqa: PLC0415  (not before it is wanted)
-
-        sheet = self.sheet()
-        row = sheet.selected() if sheet else None
-        snapshot = self.picture.snapshot
-        if not isinstance(row, EmailRow) or snapshot is None:
-            return
-
-        def answered(given: tuple[str, str] | None) -> None:
-            if given is not None:
-                self.wish("label", lambda path: self.backend.label(path, row.id, *given))
-
-        self.push_screen(GiveLabel(snapshot.run.task, row), answered)
 
     # -- going about --------------------------------------------------------------------------------------------------
 
@@ -304,7 +229,7 @@ class LabeltuiApp(App[None]):
 
     def _turn_to(self, path: Path | None) -> None:
         self.run_path = path
-        self.requested = ()
+        self.wishing.forget()
         self.picture = Picture(now=self.clock(), path=path, keys=self.picture.keys)
         self.poller.watch(path, runs=path is None)
 
@@ -349,27 +274,5 @@ class LabeltuiApp(App[None]):
         self.action_suspend_process()
 
     def do_quit(self) -> None:
-        self.farewell = farewell(self.picture, self.requested, self.settings)
+        self.farewell = farewell(self.picture, self.wishing.requested, self.settings)
         self.exit()
-
-
-def farewell(picture: Picture, requested: tuple[Requested, ...], settings: Settings) -> str:
-    """What to print when the console is left: who goes on, and how to come back."""
-    snapshot, path = picture.snapshot, picture.path
-    if snapshot is None or path is None:
-        return ""
-    demo = path.is_relative_to(settings.demo_dir)
-    name = one_line(path.stem)
-    run = name if path.parent == settings.runs_dir and not demo else one_line(str(path))
-    again = "labeltui demo" if demo else f"labeltui open {run}"
-    if snapshot.worker.alive:
-        return (
-            f"The worker of {name} goes on (pid {snapshot.worker.pid}). `{again}` shows it again;"
-            f" `labeltui stop {run}` ends it."
-        )
-    if any(wish.kind == "start" for wish in requested):
-        return f"A worker of {name} was being started. `{again}` shows it."
-    if snapshot.state is RunState.DONE:
-        return f"{name} is done: {number(snapshot.labeled)} labeled, {number(snapshot.failed)} failed."
-    left = f"{number(snapshot.pending)} emails are left"
-    return f"No worker runs on {name}; {left}. `{again}`, then s, goes on with it."

@@ -244,7 +244,11 @@ def _stopped(_: Picture, snapshot: Snapshot, now: float) -> str:
 
 
 def _done(_: Picture, snapshot: Snapshot, __: float) -> str:
-    failed = f"{number(snapshot.failed)} failed (e shows them)" if snapshot.failed else "none failed"
+    failed = (
+        f"{number(snapshot.failed)} failed (e shows {'it' if snapshot.failed == 1 else 'them'})"
+        if snapshot.failed
+        else "none failed"
+    )
     labels = [
         f"{one_line(snapshot.run.task.name_of(value), limit=12)} {share(count, snapshot.labeled)} %"
         for value, count in sorted(snapshot.labels.items(), key=lambda item: -item[1])[:1]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from core.model import Dimension, WindowStatus
-from core.quota.bucket import SOURCE_HEADERS, SOURCE_REFUSAL, Bucket, Level
+from core.quota.bucket import Bucket
+from core.quota.levels import SOURCE_HEADERS, SOURCE_REFUSAL, Level, window_status
 from core.quota.replies import (
     LONGEST_WAIT_S,
     RateLimitText,
@@ -282,35 +283,3 @@ class Account:
         own = surplus if reading.dimension.counts_tokens else 0.0
         most = reading.remaining + 1.0 + own + returned + bucket.rate * flown_s
         bucket.shown(reading.remaining - others, most, most)
-
-
-def window_status(organization: str, model: str, dimension: Dimension, level: Level, now: float) -> WindowStatus:
-    """A kept level as it stands at ``now``, never below 0 nor above its limit."""
-    rate = level.limit / dimension.period_s * level.speed
-    available = min(level.limit, level.available + max(0.0, now - level.as_of) * rate)
-    return WindowStatus(
-        organization=organization,
-        model=model,
-        dimension=dimension,
-        limit=level.limit,
-        available=max(0.0, available),
-        full_in_s=max(0.0, level.limit - available) / rate,
-        source=level.source,
-    )
-
-
-def merged(one: Mapping[Dimension, Level], other: Mapping[Dimension, Level]) -> dict[Dimension, Level]:
-    """Two accounts of what turns out to be one quota. ``available`` must speak of the same moment in both.
-
-    Levels that replies vouch for include each other's spending: the lower one holds. Assumed ones each miss the
-    other's: what was used adds up.
-    """
-    both = {**other, **one}
-    for dimension in one.keys() & other.keys():
-        first, second = one[dimension], other[dimension]
-        newer = first if first.learned_at >= second.learned_at else second
-        vouched = {first.source, second.source} <= {SOURCE_HEADERS, SOURCE_REFUSAL}
-        used = [first.limit - first.available, second.limit - second.available]
-        available = newer.limit - (max(used) if vouched else sum(used))
-        both[dimension] = replace(newer, available=available)
-    return both

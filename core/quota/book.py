@@ -18,7 +18,7 @@ from typing import Any, Self
 from core.errors import QuotaFileError
 from core.settings import private_dir
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 BUSY_TIMEOUT_MS = 5_000
 
 _LEVEL = """CREATE TABLE level (
@@ -44,6 +44,7 @@ _SCHEMA = (
         last4 TEXT NOT NULL,
         source TEXT NOT NULL,
         organization TEXT NOT NULL DEFAULT '',
+        organization_source TEXT NOT NULL DEFAULT '',
         enabled INTEGER NOT NULL DEFAULT 1,
         invalid_reason TEXT,
         invalid_since REAL,
@@ -192,12 +193,14 @@ class Book:
             self.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def _upgrade(self) -> None:
-        """Make tables of an older format anew. Levels are learnt again within minutes, so they are not carried over."""
+        """Bring an older format up. Levels are learnt again within minutes, so they are not carried over."""
         with self.writing():
-            if self.execute("PRAGMA user_version")[0][0] < SCHEMA_VERSION:
-                self.execute("DROP TABLE level")
-                self.execute(_LEVEL)
-                self.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            if self.execute("PRAGMA user_version")[0][0] >= SCHEMA_VERSION:
+                return  # another process was quicker
+            self.execute("DROP TABLE level")
+            self.execute(_LEVEL)
+            self.execute("ALTER TABLE key ADD COLUMN organization_source TEXT NOT NULL DEFAULT ''")
+            self.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def _error(self, error: Exception) -> QuotaFileError:
         text = str(error)

@@ -10,7 +10,7 @@ import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 
-from core.errors import CallError, QuotaFileError
+from core.errors import CallError, QuotaFileError, RateLimitedError
 from core.model import KeyStatus, Usage, Wait, WindowStatus
 from core.quota.consequences import Consequences
 from core.quota.estimates import Estimator
@@ -101,6 +101,7 @@ class Broker:
         self._chars += (grant.prompt_chars - self._chars) * (0.05 if self._chars else 1.0)
         grant.house.width.answered(latency_s, in_demand=grant.in_demand)
         self._consequences.recovered(grant)
+        self._consequences.too_large.pop(grant.email_id, None)
         counter = self._sync.counter(grant.secret.fingerprint)
         counter.requests += 1
         counter.tokens += usage.prompt_tokens + usage.completion_tokens
@@ -114,7 +115,7 @@ class Broker:
         counter.requests += 1
         counter.last_used_at = now
         consequence = self._consequences.of(grant, error, latency_s, now)
-        urgent = consequence.key_out or grant.house.account.bench_changed
+        urgent = consequence.key_out or isinstance(error, RateLimitedError)
         if urgent and (self._synced_at is None or not 0 <= now - self._synced_at < SYNC_S / 4):
             self._share(now, changed=True)
         return consequence

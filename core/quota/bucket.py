@@ -12,14 +12,10 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass
 
 from core.model import Dimension
+from core.quota.levels import SOURCE_HEADERS, SOURCE_REFUSAL, Level
 from core.quota.trust import HeaderTrust
-
-SOURCE_REFUSAL = "429"
-SOURCE_HEADERS = "headers"
-SOURCE_OPERATOR = "operator"
 
 _REPEATS_TO_CHANGE = 3
 _REPEATS_AGAINST_REFUSAL = 50
@@ -35,24 +31,6 @@ _FASTER = 1.5
 _SURELY_FASTER = 3.0
 _SPEED_STEP = 0.05
 _SPEED_FAILURES_MOST = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Level:
-    """A bucket's level as it is kept and shared: ``available`` units at ``as_of`` (seconds since the epoch).
-
-    ``speed`` says how many times faster it refills than its period says: 1, but for servers that run in fast motion.
-    ``drift`` is what others spend a second, ``caution`` what is kept free because of surprises.
-    """
-
-    limit: float
-    available: float
-    as_of: float
-    source: str
-    learned_at: float
-    speed: float = 1.0
-    drift: float = 0.0
-    caution: float = 0.0
 
 
 class Bucket:
@@ -266,7 +244,7 @@ class Bucket:
         self._evidence_at = self.as_of
 
     def _test_speed(self, surplus: float) -> None:
-        """A refusal came, ``surplus`` units early: told waits that are too short must not make a bucket fast for good."""
+        """A refusal came, ``surplus`` units early: told waits that are too short must not make it fast for good."""
         if self.speed == 1.0 or self._evidence_at is None:
             return
         gained = min(self.limit, (self.as_of - self._evidence_at) * self.rate)

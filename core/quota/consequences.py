@@ -70,19 +70,23 @@ class Consequences:
         return found
 
     def recovered(self, grant: Grant) -> None:
-        """The server answered, so neither the organization nor the key is in an outage."""
-        self.ended(grant)
-        grant.seat.health.answered()
-        if grant.house.health.answered():
-            grant.house.width.restart()
-            self._notices.append(f"{grant.house.name} answers again")
+        """The email was heard: nothing rests any more, and nothing is in an outage."""
+        self._reached(grant)
         self._rests.pop(grant.email_id, None)
-        self._refusals.pop(grant.house.name, None)
+        self._refusals.pop(grant.seat.organization, None)
 
     def ended(self, grant: Grant) -> None:
         """A call is over: where it was a probe, the next one may go out."""
         grant.house.health.ended(probe=grant.probes_house)
         grant.seat.health.ended(probe=grant.probes_seat)
+
+    def _reached(self, grant: Grant) -> None:
+        """The server answered, be it with a refusal, so neither the organization nor the key is in an outage."""
+        self.ended(grant)
+        grant.seat.health.answered()
+        if grant.house.health.answered():
+            grant.house.width.restart()
+            self._notices.append(f"{grant.seat.organization} answers again")
 
     def may_ask(self, email_id: int, now: float) -> bool:
         """Whether an email has rested enough after its last error."""
@@ -96,28 +100,33 @@ class Consequences:
     # --- 429 and 413 ---------------------------------------------------------------------------------------------
 
     def _rate_limited(self, grant: Grant, error: CallError, now: float) -> Consequence:
-        self.ended(grant)
-        grant.seat.health.answered()
-        grant.house.health.answered()
         self._sync.counter(grant.secret.fingerprint).errors_429 += 1
         text = rate_limit_text(str(error))
-        if text is not None and text.organization:
-            self._roster.learn_organization(grant.seat, text.organization, now)
+        if text is not None and text.limit and text.requested and text.requested > text.limit:
+            return self._too_large(grant, error, now)  # no wait makes room for it
+        self._reached(grant)
+        dimension = self._heard(grant, text, now)
         organization = grant.seat.organization
-        if text is None:
-            self._ledger.release(grant.reservation, now)
-            dimension = None
-        else:
-            dimension = self._ledger.refused(grant.reservation, text, now)
+        account = self._ledger.account(organization, grant.reservation.model)
         house = self._roster.houses.get(organization, grant.house)
         house.width.pushed_back(grant.asked_at, now)
+        was_benched = account.bench is not None and account.bench.until_at > now
         wait_s = self._told_s(error, text, dimension, self._again(grant, organization, now), now)
-        limit = dimension.value if dimension else ""
         words = dimension.words if dimension else "a limit that it did not name"
-        self._ledger.bench(organization, grant.reservation.model, now + wait_s, limit, f"waits for {words}", now)
-        if wait_s >= _NOTICED_BENCH_S:
+        limit = dimension.value if dimension else ""
+        self._ledger.bench(organization, account.model, now + wait_s, limit, f"waits for {words}", now)
+        if wait_s >= _NOTICED_BENCH_S and not was_benched:
             self._notices.append(f"{organization} waits {_span(wait_s)} for {words}")
         return Consequence(f"{organization} is out of {words}: it waits {_span(wait_s)}", retry_elsewhere=True)
+
+    def _heard(self, grant: Grant, text: RateLimitText | None, now: float) -> Dimension | None:
+        """Learn from a refusal's text, and give the reservation back. The dimension, if it can be told."""
+        if text is None:
+            self._ledger.release(grant.reservation, now)
+            return None
+        if text.organization:
+            self._roster.learn_organization(grant.seat, text.organization, now)
+        return self._ledger.refused(grant.reservation, text, now)
 
     def _told_s(
         self, error: CallError, text: RateLimitText | None, dimension: Dimension | None, again: int, now: float
@@ -146,13 +155,7 @@ class Consequences:
 
     def _too_large(self, grant: Grant, error: CallError, now: float) -> Consequence:
         self.recovered(grant)
-        text = rate_limit_text(str(error))
-        if text is not None and text.organization:
-            self._roster.learn_organization(grant.seat, text.organization, now)
-        if text is None:
-            self._ledger.release(grant.reservation, now)
-        else:
-            self._ledger.refused(grant.reservation, text, now)
+        self._heard(grant, rate_limit_text(str(error)), now)
         refused_by = self.too_large.setdefault(grant.email_id, set())
         refused_by.add(grant.seat.organization)
         _bound(self.too_large)

@@ -77,7 +77,7 @@ class Health:
         if len(self._emails) < OUTAGE_STREAK:
             self._emails.add(email_id)
         if self.out:
-            if probe or now >= self._probe_at:
+            if probe:
                 self._delay_s = min(2.0 * self._delay_s, LONGEST_PROBE_S)
                 self._schedule(now, rng)
             self.reason = reason

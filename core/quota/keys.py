@@ -10,15 +10,14 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
 from core.errors import KeysError
 from core.model import Dimension, KeyStatus, WindowStatus
-from core.quota.account import window_status
 from core.quota.book import Book
-from core.quota.bucket import SOURCE_OPERATOR
+from core.quota.identity import Secret, assumed_organization, free_alias, refuse_shared_aliases, remember
 from core.quota.keyfile import (
     FILE_SOURCE,
     FoundKey,
@@ -31,27 +30,11 @@ from core.quota.keyfile import (
     tables_of_file,
     write_file,
 )
-from core.quota.shelf import KeyRecord, key_records, key_statuses, level_rows, merge_organizations
+from core.quota.levels import SOURCE_OPERATOR, window_status
+from core.quota.shelf import SOURCE_REPLY, KeyRecord, key_records, key_statuses, level_rows, merge_organizations
 from core.settings import Settings, private_dir
 
 __all__ = ["KeyBook", "KeyRecord", "Secret", "assumed_organization"]
-
-
-@dataclass(frozen=True, slots=True)
-class Secret:
-    """A key that can be used. Its ``repr`` shows no more than people may see."""
-
-    alias: str
-    value: str = field(repr=False)
-    last4: str
-    fingerprint: str
-    source: str
-    organization: str | None = None
-
-
-def assumed_organization(alias: str) -> str:
-    """The name of the organization that a key is by itself while the real one is unknown."""
-    return f"({alias})"
 
 
 class KeyBook:
@@ -138,8 +121,8 @@ class KeyBook:
                     organization=known.organization or key.organization,
                 )
             merged[fingerprint] = key
-        _refuse_shared_aliases(merged)
-        self._secrets = self._remember(merged)
+        refuse_shared_aliases(merged)
+        self._secrets = remember(self.book, merged, self._clock())
 
     def fingerprint(self, secret: str) -> str:
         """What a secret is known by in ``quota.db``; it cannot be turned back."""
@@ -168,7 +151,7 @@ class KeyBook:
             alias = (
                 record.alias
                 if record is not None and record.alias and record.alias not in taken
-                else _free_alias({each.alias for each in remembered.values()} | taken)
+                else free_alias({each.alias for each in remembered.values()} | taken)
             )
         checked_alias(alias, "given")
         table: dict[str, object] = {"secret": secret}
@@ -199,20 +182,17 @@ class KeyBook:
         self._update(alias, f"enabled = ?{clear}", (int(enabled),))
 
     def set_organization(self, alias: str, organization: str) -> None:
-        """State which organization a key belongs to; its quota levels go over."""
+        """State which organization a key belongs to; its quota levels go over. A reply that names another one wins."""
         checked_organization(organization, f"for {alias}")
-        record = self._record(alias)
-        with self.book.writing():
-            self.book.execute(
-                "UPDATE key SET organization = ? WHERE fingerprint = ?", (organization, record.fingerprint)
-            )
-            if not record.organization:
-                merge_organizations(self.book, assumed_organization(alias), organization, self._clock())
-        self.reload()
+        tables = tables_of_file(self.keys_path)
+        if alias in tables:
+            write_file(self.keys_path, {**tables, alias: {**tables[alias], "organization": organization}})
+        self._belongs(alias, organization, SOURCE_OPERATOR)
 
     def learn_organization(self, alias: str, organization: str) -> None:
-        """A reply named the organization of a key."""
-        self.set_organization(alias, organization)
+        """A reply named the organization of a key: that is the last word, whatever environment and file say."""
+        checked_organization(organization, f"for {alias}")
+        self._belongs(alias, organization, SOURCE_REPLY)
 
     def mark_invalid(self, alias: str, reason: str, now: float) -> None:
         """A key is out until a person acts."""
@@ -251,6 +231,17 @@ class KeyBook:
 
     # --- inside --------------------------------------------------------------------------------------------------
 
+    def _belongs(self, alias: str, organization: str, source: str) -> None:
+        record = self._record(alias)
+        with self.book.writing():
+            self.book.execute(
+                "UPDATE key SET organization = ?, organization_source = ? WHERE fingerprint = ?",
+                (organization, source, record.fingerprint),
+            )
+            if not record.organization:
+                merge_organizations(self.book, assumed_organization(alias), organization, self._clock())
+        self.reload()
+
     def _secret(self, alias: str) -> Secret:
         for secret in self._secrets:
             if secret.alias == alias:
@@ -269,55 +260,3 @@ class KeyBook:
         fingerprint = self._record(alias).fingerprint
         with self.book.writing():
             self.book.execute(f"UPDATE key SET {assignments} WHERE fingerprint = ?", (*values, fingerprint))
-
-    def _remember(self, found: Mapping[str, FoundKey]) -> tuple[Secret, ...]:
-        """Give every key its alias, the one it had before if nobody renamed it, and write down what is new."""
-        remembered = self.records()
-        explicit = {key.alias for key in found.values() if key.alias}
-        taken = explicit | {record.alias for record in remembered.values()}
-        secrets, rows = [], []
-        for fingerprint, key in found.items():
-            record = remembered.get(fingerprint)
-            alias = key.alias or (record.alias if record and record.alias not in explicit else "")
-            if not alias:
-                alias = _free_alias(taken)
-                taken.add(alias)
-            organization = key.organization or (record.organization if record else "")
-            last4 = key.secret[-4:] if len(key.secret) >= 12 else "…"
-            secrets.append(Secret(alias, key.secret, last4, fingerprint, key.source, organization or None))
-            row = (alias, last4, key.source, organization)
-            if record is None or row != (record.alias, record.last4, record.source, record.organization):
-                rows.append((fingerprint, *row, self._clock()))
-        if rows:
-            present = {row[1]: row[0] for row in rows}
-            with self.book.writing():
-                for record in remembered.values():
-                    if record.alias in present and present[record.alias] != record.fingerprint:
-                        self.book.execute("UPDATE key SET alias = '' WHERE fingerprint = ?", (record.fingerprint,))
-                self.book.execute_many(
-                    "INSERT INTO key (fingerprint, alias, last4, source, organization, first_seen_at) "
-                    "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET alias = excluded.alias, "
-                    "last4 = excluded.last4, source = excluded.source, organization = excluded.organization",
-                    rows,
-                )
-        return tuple(secrets)
-
-
-def _refuse_shared_aliases(found: Mapping[str, FoundKey]) -> None:
-    seen: dict[str, FoundKey] = {}
-    for key in found.values():
-        if key.alias is None:
-            continue
-        if key.alias in seen:
-            raise KeysError(
-                f"Two different keys are called {key.alias}: one in {seen[key.alias].source}, one in {key.source}; "
-                "rename one of them"
-            )
-        seen[key.alias] = key
-
-
-def _free_alias(taken: set[str]) -> str:
-    number = 1
-    while f"key-{number}" in taken:
-        number += 1
-    return f"key-{number}"

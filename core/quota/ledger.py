@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from core.model import Dimension, WindowStatus
-from core.quota.account import Account, Bench, Opening, Reservation, merged
-from core.quota.bucket import Bucket, Level
+from core.quota.account import Account, Bench, Opening, Reservation
+from core.quota.bucket import Bucket
+from core.quota.levels import Level, merged
 from core.quota.replies import RateLimitText, Reading
 
 _CLOCK_SLACK_S = 2.0

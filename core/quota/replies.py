@@ -107,7 +107,7 @@ def readings(headers: Mapping[str, str]) -> tuple[Reading, ...]:
     for unit in ("requests", "tokens"):
         limit = _bounded(headers.get(f"x-ratelimit-limit-{unit}"), least=1.0)
         remaining = _bounded(headers.get(f"x-ratelimit-remaining-{unit}"), least=0.0)
-        if limit is None and remaining is None:
+        if limit is None and (remaining is None or f"x-ratelimit-limit-{unit}" in headers):
             continue
         if limit is not None and remaining is not None and remaining > limit:
             continue

@@ -110,7 +110,7 @@ def decide(need: Need, houses: Sequence[House], now: float) -> Decision:
     earliest: Wait | None = None
     usable = [house for house in houses if house.usable]
     too_large = 0
-    for house in sorted(usable, key=lambda house: _rank(house, need, now)):
+    for house in sorted(usable, key=lambda house: _rank(house, need)):
         found = None if house.name in need.refused_by else _in_house(need, house, now)
         if isinstance(found, Seat):
             return Use(need, found, house)
@@ -123,10 +123,12 @@ def decide(need: Need, houses: Sequence[House], now: float) -> Decision:
     return earliest or Wait(None, "", "", "no key may be used")
 
 
-def _rank(house: House, need: Need, now: float) -> tuple[float, int]:
-    """First the organization whose scarcest window holds most such calls, for each that is in flight already."""
+def _rank(house: House, need: Need) -> tuple[float, int]:
+    """First the organization whose scarcest window holds most such calls, for each that is in flight already.
+
+    Levels may be as old as the last sync: to rank, that is new enough, and cheaper than refilling all of them.
+    """
     account = house.account
-    account.refill(now)
     return -account.head_room(need.reserved) / (1.0 + account.calls_in_flight), account.calls_in_flight
 
 
@@ -153,6 +155,8 @@ def choose(
             if len(kept) == len(open_houses) or not any(house.usable for house in kept):
                 break
             open_houses = kept
+        if decision.until_at is None and not need.refused_by:
+            break  # every slot is taken: no size of email changes that
         if _nothing_can(open_houses, now):
             break
     return earliest or Wait(None, "", "", "no email is in line"), ()
@@ -186,8 +190,8 @@ def _in_house(need: Need, house: House, now: float) -> Seat | Wait | None:
     if open_at > now:
         return _probing(house.name, house.health, max(open_at, opening.at))
     if opening.at > now:
-        reason = opening.reason or f"{_words(opening.limit)} of {house.name}"
-        return Wait(opening.at, opening.limit, house.name, reason)
+        reason = opening.reason or f"waits for {_words(opening.limit)}"
+        return Wait(opening.at, opening.limit, house.name, f"{house.name} {reason}")
     if account.calls_in_flight >= house.width.allowed(account.call_rate(size.cost)):
         return Wait(None, "", house.name, f"{account.calls_in_flight} calls of {house.name} are in flight")
     return _seat(house, now)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 from core.model import Dimension, KeyState, KeyStatus
-from core.quota.account import Bench, merged
+from core.quota.account import Bench
 from core.quota.book import Book
-from core.quota.bucket import Level
+from core.quota.levels import Level, at, merged
 
 ALIVE_S = 10.0
 """A worker whose heartbeat is older than this is taken to be gone."""
@@ -15,18 +15,24 @@ ALIVE_S = 10.0
 BENCHED_S = 600.0
 """A key that waits longer than this is *benched*; less is *cooling*."""
 
+SOURCE_REPLY = "reply"
+
 _NOTICEABLE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """What is remembered of a key; ``organization`` is empty while unknown, ``invalid_reason`` None while valid."""
+    """What is remembered of a key; ``organization`` is empty while unknown, ``invalid_reason`` None while valid.
+
+    ``organization_source`` says who named it: a reply, the operator, or where the key was found.
+    """
 
     fingerprint: str
     alias: str
     last4: str
     source: str
     organization: str
+    organization_source: str
     enabled: bool
     invalid_reason: str | None
     invalid_since: float | None
@@ -98,12 +104,6 @@ def merge_organizations(book: Book, old: str, new: str, now: float) -> None:
         (new, old),
     )
     book.execute("DELETE FROM bench WHERE organization = ?", (old,))
-
-
-def at(level: Level, dimension: Dimension, now: float) -> Level:
-    """The level as it stands at ``now``; a clock that went back leaves it as it is."""
-    gained = max(0.0, now - level.as_of) * level.limit / dimension.period_s * level.speed
-    return replace(level, available=min(level.limit, level.available + gained), as_of=now)
 
 
 def key_statuses(book: Book, present: set[str], model: str, now: float) -> tuple[KeyStatus, ...]:

@@ -19,9 +19,10 @@ from dataclasses import dataclass, field, replace
 from core.model import Dimension
 from core.quota.account import Account, Bench
 from core.quota.book import Book
-from core.quota.bucket import Bucket, Level
+from core.quota.bucket import Bucket
 from core.quota.ledger import Ledger
-from core.quota.shelf import ALIVE_S, at, bench_rows, level_rows, write_levels
+from core.quota.levels import Level, at
+from core.quota.shelf import ALIVE_S, bench_rows, level_rows, write_levels
 
 HEARTBEAT_S = 2.0
 _FORGET_WORKERS_S = 86_400.0

@@ -6,17 +6,17 @@ another key, another moment), or the call was cut off and leaves nothing.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from core.errors import CallError, Remedy
+from core.errors import CallError, Remedy, RequestRefusedError
 from core.llm.task import messages, reask_messages
 from core.model import (
     AskKind,
     Attempt,
     ChatMessage,
+    KeyState,
     ModelSettings,
     Outcome,
     PendingEmail,
@@ -29,10 +29,8 @@ from core.quota.broker import Broker, Grant
 from core.storage.store import Answer
 from core.worker.committer import Committer
 from core.worker.line import Line
+from core.worker.patience import Patience
 from core.worker.reasons import refused, unusable, worn_out
-
-TRANSIENT_LIMIT = 5
-"""Errors of server or line that one email may meet, while others get through, before it fails."""
 
 _REASK_CHARS = 120
 """About so many characters a re-ask adds beside the bad answer and the reason."""
@@ -89,7 +87,7 @@ class Asker:
         self._client_of = client_of
         self._clock = clock
         self._listener = listener
-        self._transient: Counter[int] = Counter()
+        self._patience = Patience()
         self._fixed_chars = fixed_chars(task)
 
     def prompt_chars(self, email: PendingEmail) -> int:
@@ -115,6 +113,7 @@ class Asker:
         else:
             latency_s = self._clock() - started_at
             self._broker.answered(grant, reply.usage, reply.headers, latency_s)
+            self._patience.answered(email.id)
             await self._on_reply(grant, email, reply, started_at, latency_s)
 
     async def _on_reply(
@@ -156,10 +155,11 @@ class Asker:
         if error.remedy is Remedy.STOP_RUN:
             self._listener.run_over(str(error))
         failure = None
-        if error.remedy is Remedy.GIVE_UP and not consequence.retry_elsewhere:
+        if error.remedy is Remedy.GIVE_UP and not consequence.retry_elsewhere and self._no_use(grant, email, error):
             failure = refused(error)
         elif error.remedy is Remedy.BACK_OFF and consequence.counts_against_email:
-            failure = self._one_more_error(email, error)
+            tries = self._patience.worn_out(email.id, self._clock())
+            failure = worn_out(error, tries) if tries else None
         if failure is None:
             await self._committer.commit(Answer(attempt))
             self._line.give_back(email)
@@ -168,15 +168,17 @@ class Asker:
         await self._settle(Answer(attempt, settled), email)
         self._listener.failed(failure)
 
-    def _one_more_error(self, email: PendingEmail, error: CallError) -> str | None:
-        self._transient[email.id] += 1
-        if self._transient[email.id] < TRANSIENT_LIMIT:
-            return None
-        return worn_out(error, self._transient[email.id])
+    def _no_use(self, grant: Grant, email: PendingEmail, error: CallError) -> bool:
+        """Whether asking once more, with another key, is of no use for a request that was refused as it is."""
+        if not isinstance(error, RequestRefusedError) or error.status is None:
+            return True
+        out = (KeyState.INVALID, KeyState.DISABLED)
+        another = any(key.alias != grant.alias and key.state not in out for key in self._broker.statuses())
+        return self._patience.refused(email.id, another_key=another)
 
     async def _settle(self, answer: Answer, email: PendingEmail) -> None:
         await self._committer.commit(answer)
-        self._transient.pop(email.id, None)
+        self._patience.settled(email.id)
         self._line.settle(email)
 
     def _attempt(self, grant: Grant, email: PendingEmail, started_at: float, latency_s: float) -> Attempt:

@@ -28,8 +28,8 @@ def refused(error: CallError) -> str:
 
 
 def worn_out(error: CallError, tries: int) -> str:
-    """The failure of an email that met an error of server or line each time while others got through."""
-    return f"{error.outcome.value.replace('_', ' ')} in each of {tries} tries, while other emails got through"
+    """The failure of an email that met an error of server or line each time, for as long as anyone may wait."""
+    return f"{error.outcome.value.replace('_', ' ')} in the last of {tries} tries, none of which was answered"
 
 
 def failures_in_a_row(failures: Sequence[str]) -> str:

@@ -267,9 +267,7 @@ class Night:
 
         self._at(self.now + way_s, arrive)
 
-    def _answer(
-        self, number: int, grant: Grant, usage: Usage, headers: dict[str, str], asked_at: float
-    ) -> None:
+    def _answer(self, number: int, grant: Grant, usage: Usage, headers: dict[str, str], asked_at: float) -> None:
         tally = self.tallies[number]
         tally.labels += 1
         tally.tokens += usage.counted

@@ -11,11 +11,11 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets._toast import Toast
 
-from tests.tui.fakes import NOW, FakeBackend, FakeRun, running, settings_in
+from tests.tui.fake_backend import FakeBackend
+from tests.tui.fakes import NOW, FakeRun, running, settings_in
 from tui.app import LabeltuiApp
 from tui.screens.emails import EmailsScreen
 from tui.widgets.pane import LinesWidget
-
 
 HOPS = 100
 """Turns of the event loop in which every chain of messages comes to its end; no time passes in them."""

@@ -20,7 +20,8 @@ from core.model import (
     Wait,
 )
 from tests.tui.conftest import Desk, Opens
-from tests.tui.fakes import NOW, TASK, FakeBackend, FakeRun, email, key, window
+from tests.tui.fake_backend import FakeBackend
+from tests.tui.fakes import NOW, TASK, FakeRun, email, key, window
 from tui.screens.modals import Confirm
 
 pytestmark = pytest.mark.asyncio

@@ -9,7 +9,7 @@ import pytest
 
 from core.model import CommandRecord, EmailState, KeyState, RunState, Snapshot, Wait
 from tests.tui.fakes import KEYS, NOW, FakeRun, email, running, settings_in
-from tui.app import farewell
+from tui.farewell import farewell
 from tui.picture import Picture, Requested, data_age, outstanding, standing
 
 
@@ -96,7 +96,7 @@ def test_done_points_to_failures_and_export() -> None:
     """DONE says what failed, the share with its interval, and how to take the labels out."""
     run = FakeRun(emails=[email(0, EmailState.LABELED), email(1, EmailState.FAILED)], state=RunState.DONE)
     said = standing(picture(run), (), NOW)
-    assert said.sentence.startswith("1 labeled · 1 failed (e shows them) · work 100.0 ±")
+    assert said.sentence.startswith("1 labeled · 1 failed (e shows it) · work 100.0 ±")
     assert said.sentence.endswith("labeltui export enron labels.csv")
 
 
@@ -160,7 +160,7 @@ def test_farewell_says_who_goes_on_and_how_to_come_back(tmp_path: Path) -> None:
     run.path = tmp_path / "elsewhere.db"
     assert f"`labeltui stop {tmp_path}/elsewhere.db` ends it" in farewell(picture(run), (), settings)
     run.path = settings.demo_dir / "runs" / "demo.db"
-    assert "`labeltui demo` shows it again" in farewell(picture(run), (), settings)
+    assert "`labeltui demo` shows it again; `labeltui stop demo` ends it." in farewell(picture(run), (), settings)
     run.alive = False
     assert farewell(picture(run), (), settings).startswith("No worker runs on demo; 10 emails are left.")
     assert farewell(Picture(now=NOW), (), settings) == ""

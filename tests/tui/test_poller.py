@@ -10,7 +10,8 @@ import pytest
 from textual.message import Message
 
 from core.errors import LabeltuiError
-from tests.tui.fakes import NOW, FakeBackend, FakeRun, running, settings_in
+from tests.tui.fake_backend import FakeBackend
+from tests.tui.fakes import NOW, FakeRun, running, settings_in
 from tui.poller import BUSY_S, HURRIED_S, IDLE_S, Answered, Errands, PictureTaken, Poller
 from tui.theme import DARK, remember_theme, remembered_theme
 

@@ -15,7 +15,7 @@ from tui.picture import Standing, data_age
 from tui.present import bar, clock, compact, countdown, join, number, percent, plural
 from tui.screens.modals import AddKey, Confirm, NewKey
 from tui.screens.sheet import Look, Sheet
-from tui.widgets.keyring import ORDER, Organization, organizations, state_words, tone_of, used_share
+from tui.widgets.keyring import Organization, organizations, state_words, tone_of, used_share
 from tui.widgets.rows import ListColumn, Row, Rows
 from tui.widgets.state_line import Headline
 
@@ -55,7 +55,7 @@ class KeysScreen(Sheet):
         for group in organizations(keys, look.picture.windows):
             rows.append(_head(group))
             rows += [_window(window) for window in group.windows]
-            rows += [_key(key) for key in sorted(group.keys, key=lambda key: (ORDER.index(key.state), key.alias))]
+            rows += [_key(key) for key in group.keys]
         self._rows.set_rows(rows)
 
     def _empty(self, trouble: str) -> str:
@@ -151,7 +151,7 @@ def _head(group: Organization) -> Row:
 def _window(window: WindowStatus) -> Row:
     share = used_share(window)
     used = max(0.0, window.limit - window.available)
-    full = f"whole again in {countdown(window.full_in_s)}" if window.full_in_s > 0 else "untouched"
+    full = f"whole in {countdown(window.full_in_s)}" if window.full_in_s > 0 else "untouched"
     cells = (
         (window.dimension.value, "$quiet"),
         (percent(used, window.limit), "$foreground"),

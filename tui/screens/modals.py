@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -161,17 +162,19 @@ class GiveLabel(ModalScreen[tuple[str, str] | None]):
         self._draw()
 
     def _draw(self) -> None:
-        rows = []
+        rows: list[Content] = []
         for n, label in enumerate(self._asked_task.labels):
             here = n == self._chosen
+            meaning = textwrap.wrap(one_line(label.meaning, limit=160), 34, max_lines=3, placeholder=" …") or [""]
             rows.append(
                 line(
                     ("▸ " if here else "  ", "bold $accent"),
                     (foreign(label.value, 6), "bold $bright" if here else "bold $foreground"),
                     (foreign(label.name, 14), "bold $bright" if here else "$foreground"),
-                    (one_line(label.meaning, limit=60), "$quiet"),
+                    (meaning[0], "$quiet"),
                 )
             )
+            rows += [line((" " * 22 + more, "$quiet")) for more in meaning[1:]]
         self.query_one("#labels", Static).update(Content("\n").join(rows))
 
     def on_key(self, event: events.Key) -> None:

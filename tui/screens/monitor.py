@@ -10,7 +10,7 @@ from textual import events
 from textual.containers import Vertical
 from textual.widget import Widget
 
-from core.model import Snapshot
+from core.model import RunState, Snapshot
 from tui.actions import Scope
 from tui.screens.sheet import Look, Sheet
 from tui.widgets.commands import CommandsPane, command_facts
@@ -111,7 +111,8 @@ class MonitorScreen(Sheet):
 def _rate(snapshot: Snapshot, now: float) -> RateFacts:
     last = snapshot.pace[-1].at + snapshot.pace[-1].span_s if snapshot.pace else now
     alive = snapshot.worker.alive
-    return RateFacts(snapshot.pace, float(int(now)) if alive else last, alive)
+    asking = alive and snapshot.state is not RunState.PAUSED
+    return RateFacts(snapshot.pace, float(int(now)) if alive else last, asking)
 
 
 def _labels(snapshot: Snapshot) -> LabelFacts:

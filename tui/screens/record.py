@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 
 from textual.containers import Container, VerticalScroll
@@ -9,7 +10,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from core.model import Attempt, EmailRecord, EmailRow, EmailState, LabelRecord, LabelSource, Outcome
+from core.model import AskKind, Attempt, EmailRecord, EmailRow, EmailState, LabelRecord, LabelSource, Outcome
 from core.text import inert, one_line
 from tui.actions import Scope, Selected
 from tui.backend import RunView
@@ -47,6 +48,9 @@ class RecordScreen(Sheet):
         self.query_one("#history").border_title = "Attempts and labels"
         self.set_focus(self.query_one("#message"))
         self.changed()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._draw)
 
     def show(self, look: Look) -> None:
         snapshot = look.picture.snapshot
@@ -126,8 +130,9 @@ class RecordScreen(Sheet):
                 else ("no call was made for it yet")
             )
             rows.append(line((why, "$quiet")))
+        width = max(30, self.query_one("#history").size.width - 3)
         for attempt in record.attempts:
-            rows += _attempt(attempt, now)
+            rows += _attempt(attempt, now, width)
         rows += [Content(""), line((plural(len(record.labels), "label"), "bold $bright"))]
         if not record.labels:
             rows.append(line(("none yet · l gives one by hand", "$quiet")))
@@ -166,35 +171,38 @@ def _field(name: str, value: str, tone: str) -> Content:
     return line((fit(name, 9), "$quiet"), (one_line(value, limit=400), tone))
 
 
-def _attempt(attempt: Attempt, now: float) -> list[Content]:
+def _attempt(attempt: Attempt, now: float, width: int) -> list[Content]:
     good = attempt.outcome is Outcome.ANSWERED
     tone = "running" if good else "waiting" if attempt.outcome in (Outcome.RATE_LIMITED, Outcome.CAPACITY) else "failed"
     word = attempt.outcome.value.replace("_", " ")
+    when = f"{moment(attempt.started_at, now)}:{clock(attempt.started_at)[-2:]}"
     rows = [
         Content(""),
         line(
             (f"{attempt.n} ", "bold $bright"),
-            (fit("asked" if attempt.kind.value == "ask" else "asked again", 12), "$foreground"),
+            ("asked  " if attempt.kind is AskKind.ASK else "asked again  ", "$foreground"),
             (f"{'✓' if good else '✕'} {word}", f"bold ${tone}"),
+            (f"  {when}", "$quiet"),
+            (f"  {attempt.latency_s:.2f} s", "$bright"),
         ),
         line(
-            (f"  {moment(attempt.started_at, now)}:{clock(attempt.started_at)[-2:]}", "$quiet"),
             (f"  {one_line(attempt.key_alias, limit=20)} of {one_line(attempt.organization, limit=24)}", "$foreground"),
-            (f"  {attempt.latency_s:.2f} s", "$bright"),
-            (f"  {number(attempt.prompt_tokens)} + {number(attempt.completion_tokens)} tokens", "$quiet"),
+            (f" · {number(attempt.prompt_tokens)} + {number(attempt.completion_tokens)} tokens", "$quiet"),
         ),
     ]
     if attempt.raw_answer is not None:
-        shown = inert(attempt.raw_answer, limit=2_000) or "(empty)"
-        rows.append(
-            line(("  answer  ", "$quiet"), (shown.replace("\n", "\n          "), "$bright" if good else "$waiting"))
+        rows += _told(
+            "answer", inert(attempt.raw_answer, limit=2_000) or "(empty)", "bright" if good else "waiting", width
         )
     if attempt.error:
-        rows.append(
-            line(
-                ("  error   ", "$quiet"), (inert(attempt.error, limit=2_000).replace("\n", "\n          "), f"${tone}")
-            )
-        )
-    details = " · ".join(part for part in (attempt.model, attempt.request_id or "") if part)
-    rows.append(line(("  " + one_line(details, limit=120), "$faint")))
+        rows += _told("error", inert(attempt.error, limit=2_000), tone, width)
+    for detail in (attempt.model, attempt.request_id or ""):
+        rows += [line(("  " + one_line(detail, limit=width), "$faint"))] if detail else []
     return rows
+
+
+def _told(name: str, text: str, tone: str, width: int) -> list[Content]:
+    """What was said, wrapped so that it stands beside its name."""
+    wrapped = [part for each in text.splitlines() or [""] for part in textwrap.wrap(each, max(12, width - 10)) or [""]]
+    rows = [line((fit(f"  {name}", 10), "$quiet"), (wrapped[0], f"${tone}"))]
+    return [*rows, *(line(" " * 10, (part, f"${tone}")) for part in wrapped[1:])]

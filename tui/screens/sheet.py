@@ -97,7 +97,7 @@ class Sheet(Screen[None]):
         """Bring the footer up to date."""
         context = self.context()
         hints = tuple(
-            (action.id, action.key, action.label(context), action.blocked(context) is None, action.hint)
+            (action.id, action.key, action.label(context), action.blocked(context) is None, action.rank(self.SCOPE))
             for action in in_scope(self.SCOPE)
             if action.hint
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from textual.content import Content
 
 from core.model import Dimension, KeyState, KeyStatus, WindowStatus
-from tui.present import both_ends, compact, countdown, fit, foreign, meter, plural
+from tui.present import both_ends, compact, countdown, fit, five, foreign, meter, percent, plural
 from tui.widgets.pane import Pane, Part, line
 
 STATES = {
@@ -21,7 +21,6 @@ STATES = {
 }
 """Glyph, word and tone of a key's state."""
 
-ORDER = list(STATES)
 DIMENSIONS = (Dimension.TPM, Dimension.TPD, Dimension.RPD, Dimension.RPM)
 NEARLY_SPENT = 0.8
 SPENT = 0.98
@@ -105,11 +104,11 @@ class KeysPane(Pane):
             return [line((text, "$failed" if facts.trouble else "$waiting"))]
         groups = organizations(facts.keys, facts.windows)
         shown = [[_summary(group, width)] for group in groups]
-        for n, group in enumerate(groups):  # whoever still fits is shown key by key
-            keys = sorted(group.keys, key=lambda key: ORDER.index(key.state))
-            full = [header(group, width), *(_key(key, width) for key in keys)]
-            if sum(map(len, shown)) - 1 + len(full) <= height:
-                shown[n] = full
+        for fuller in (_by_key, _by_window):  # whoever still fits is shown key by key, then window by window
+            for n, group in enumerate(groups):
+                rows = fuller(group, width)
+                if sum(map(len, shown)) - len(shown[n]) + len(rows) <= height:
+                    shown[n] = rows
         rows = [row for group_rows in shown for row in group_rows]
         if len(rows) > height:
             hidden = len(rows) - height + 1
@@ -131,7 +130,7 @@ def meters(windows: Sequence[WindowStatus], width: int) -> list[Part]:
         share = used_share(window)
         used, free = meter(share, size)
         parts += [(f"{window.dimension.value} ", "$quiet"), (used, tone_of(share)), (free, "$faint")]
-        parts.append((fit(f"{share * 100:.0f}%", 4, right=True) + " ", "$foreground"))
+        parts.append((fit(_percent(share), 4, right=True) + " ", "$foreground"))
     return parts
 
 
@@ -141,6 +140,37 @@ def header(group: Organization, width: int) -> Content:
     return line(
         (both_ends(group.name or "unknown", name_width), "bold"), " ", *meters(group.windows, width - name_width - 1)
     )
+
+
+def _by_key(group: Organization, width: int) -> list[Content]:
+    return [header(group, width), *(_key(key, width) for key in group.keys)]
+
+
+def _by_window(group: Organization, width: int) -> list[Content]:
+    head = line((both_ends(group.name or "unknown", min(24, width)), "bold"))
+    windows = [_window(window, width) for window in group.windows]
+    return [head, *windows, *(_key(key, width) for key in group.keys)]
+
+
+def _window(window: WindowStatus, width: int) -> Content:
+    share = used_share(window)
+    used, free = meter(share, 6)
+    spent = f"{five(share * window.limit)} of {five(window.limit)}"
+    room = max(0, width - 18)
+    whole = f"whole in {countdown(window.full_in_s)}" if window.full_in_s >= 1 else "whole"
+    if len(spent) + 3 + len(whole) > room:
+        whole = whole.replace(" in", "")
+    return line(
+        (f" {window.dimension.value} ", "$quiet"),
+        (used, tone_of(share)),
+        (free, "$faint"),
+        (fit(_percent(share), 5, right=True), "$foreground"),
+        ("  " + foreign(f"{spent} · {whole}", room), "$quiet"),
+    )
+
+
+def _percent(share: float) -> str:
+    return percent(share, 1).replace(" ", "")
 
 
 def _key(key: KeyStatus, width: int) -> Content:

@@ -9,6 +9,9 @@ from textual.content import Content
 from tui.present import bar, fit, foreign, number, share, trend
 from tui.widgets.pane import Pane, line
 
+WIDE = 44
+"""Cells from which on there is room for long names."""
+
 
 @dataclass(frozen=True, slots=True)
 class LabelCount:
@@ -36,7 +39,7 @@ class LabelsPane(Pane):
     def heading(self) -> str:
         facts: LabelFacts = self.facts
         whole, lately = _sums(facts)
-        kind = "simulated · " if facts.simulated else ""
+        kind = "simulated · " if facts.simulated and self.size.width >= WIDE else ""
         return f"{kind}all {number(whole)} · last {number(lately)}"
 
     def rows_wanted(self) -> int:
@@ -63,7 +66,7 @@ def _sums(facts: LabelFacts) -> tuple[int, int]:
 
 
 def _row(label: LabelCount, whole: int, lately: int, width: int) -> Content:
-    name_width = 11 if width < 44 else 14
+    name_width = 11 if width < WIDE else 14
     arrow = trend(label.lately, lately, label.count, whole)
     shares = fit(share(label.count, whole), 10, right=True)
     late = fit(share(label.lately, lately), 10, right=True)

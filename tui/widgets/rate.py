@@ -18,12 +18,13 @@ LEGEND = 35
 class RateFacts:
     """The pace of the run until ``now``, in whole seconds so that equal pictures stay equal.
 
-    Where no worker lives, ``now`` is when the last slice ended, and the rate of this moment is none.
+    Where no worker lives, ``now`` is when the last slice ended; where none works (``asking``), the rate of this moment
+    is none.
     """
 
     pace: tuple[PacePoint, ...]
     now: float
-    alive: bool
+    asking: bool
 
 
 class RatePane(Pane):
@@ -43,7 +44,7 @@ class RatePane(Pane):
         figures = rate(facts.pace, facts.now)
         cols, _ = columns(facts.pace, facts.now, width)
         rows = [_colored(row, cols, bottom) for row, bottom in _with_floor(graph(cols, max(1, height - 1)))]
-        if not facts.alive:
+        if not facts.asking:
             figures = replace(figures, now=0.0)
         return [*rows, _legend(figures, width)]
 

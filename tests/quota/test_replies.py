@@ -1,0 +1,255 @@
+"""What replies say: durations, retry-after, headers and refusals in every form seen."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.model import Dimension
+from core.quota.replies import (
+    LONGEST_WAIT_S,
+    RateLimitText,
+    Reading,
+    go_duration_s,
+    infer_dimension,
+    rate_limit_text,
+    readings,
+    retry_after_s,
+    told_level,
+    told_rate,
+)
+
+NOW = 1_790_000_000.0  # Mon, 21 Sep 2026 14:13:20 GMT
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("2m59.56s", 179.56),
+        ("644ms", 0.644),
+        ("9m38.016s", 578.016),
+        ("24h0m0s", 86_400.0),
+        ("7.66s", 7.66),
+        ("1.5h", 5_400.0),
+        ("1h2m3s", 3_723.0),
+        ("250µs", 250e-6),
+        ("250μs", 250e-6),
+        ("250us", 250e-6),
+        ("80ns", 80e-9),
+        (".5s", 0.5),
+        ("2.s", 2.0),
+        ("+3s", 3.0),
+        ("0s", 0.0),
+        ("0", 0.0),
+        (" 1s ", 1.0),
+    ],
+)
+def test_go_durations_are_read(text: str, seconds: float) -> None:
+    """Every form in which Go writes a duration becomes seconds."""
+    assert go_duration_s(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "2", "-3s", "s", "1x", "1m2", "one second", "1s 2s", "9" * 80 + "s", "1d", "NaNs"]
+)
+def test_what_is_no_duration_is_none(text: str) -> None:
+    """A number without unit, a negative or a malformed duration is not guessed at."""
+    assert go_duration_s(text) is None
+
+
+@given(st.text(max_size=80))
+def test_no_text_breaks_the_duration_reader(text: str) -> None:
+    """Whatever a server sends, the result is None or a finite, non-negative number."""
+    seconds = go_duration_s(text)
+    assert seconds is None or 0 <= seconds < float("inf")
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("2", 2.0),
+        ("0", 0.0),
+        ("1.5", 1.5),
+        (" 7 ", 7.0),
+        ("Mon, 21 Sep 2026 14:13:50 GMT", 30.0),
+        ("2m3s", 123.0),
+        ("999999999", LONGEST_WAIT_S),
+        (None, None),
+        ("", None),
+        ("-5", None),
+        ("soon", None),
+        ("nan", None),
+        ("inf", None),
+        ("Mon, 21 Sep 2026 14:13:10 GMT", None),
+        ("Mon, 99 Foo 2026 14:13:10 GMT", None),
+        ("5" * 100, None),
+    ],
+)
+def test_retry_after_is_read_and_bounded(value: str | None, seconds: float | None) -> None:
+    """Seconds, dates and durations count; junk, the past and negative values do not; nothing exceeds a day."""
+    assert retry_after_s(value, NOW) == (None if seconds is None else pytest.approx(seconds))
+
+
+def headers(unit: str, limit: str | None, remaining: str | None, reset: str | None) -> dict[str, str]:
+    made = {"limit": limit, "remaining": remaining, "reset": reset}
+    return {f"x-ratelimit-{name}-{unit}": value for name, value in made.items() if value is not None}
+
+
+@pytest.mark.parametrize(
+    ("given_headers", "expected"),
+    [
+        (headers("requests", "14400", "14370", "2m59.56s"), Reading(Dimension.RPD, 14_400, 14_370, 179.56)),
+        (headers("tokens", "18000", "17997", "7.66s"), Reading(Dimension.TPM, 18_000, 17_997, 7.66)),
+        (headers("requests", "500", "499", "120ms"), Reading(Dimension.RPM, 500, 499, 0.12)),
+        (headers("requests", "1000", "0", "24h0m0s"), Reading(Dimension.RPD, 1_000, 0, 86_400.0)),
+        (headers("requests", "1000", "1000", "0s"), Reading(Dimension.RPD, 1_000, 1_000, 0.0)),
+        (headers("tokens", None, "12", None), Reading(Dimension.TPM, None, 12, None)),
+        (headers("tokens", "6000", None, "junk"), Reading(Dimension.TPM, 6_000, None, None)),
+        (headers("tokens", "6000", "5000.5", None), Reading(Dimension.TPM, 6_000, 5_000.5, None)),
+    ],
+)
+def test_headers_become_readings(given_headers: dict[str, str], expected: Reading) -> None:
+    """Requests are of a day unless their reset shows a minute; tokens are of a minute."""
+    assert readings(given_headers) == (expected,)
+
+
+@pytest.mark.parametrize(
+    "given_headers",
+    [
+        {},
+        headers("tokens", "0", "0", "0s"),
+        headers("tokens", "-1", "-1", "0s"),
+        headers("tokens", "6000", "6001", "0s"),
+        headers("tokens", "1e300", None, "0s"),
+        headers("tokens", "nan", "inf", "0s"),
+        headers("tokens", "many", "few", "soon"),
+        headers("requests", "9" * 100, "1", "1s"),
+    ],
+)
+def test_absurd_headers_are_dropped(given_headers: dict[str, str]) -> None:
+    """Values that cannot be true never reach the ledger."""
+    assert readings(given_headers) == ()
+
+
+FULL = (
+    "Rate limit reached for model `openai/gpt-oss-20b` in organization `org_01ab` service tier `on_demand` on "
+    "{where}: Limit {limit}, {used}Requested {requested}. Please try again in {wait}. Visit the console for more."
+)
+
+
+@pytest.mark.parametrize(
+    ("where", "dimension"),
+    [
+        ("requests per minute (RPM)", Dimension.RPM),
+        ("requests per day (RPD)", Dimension.RPD),
+        ("tokens per minute (TPM)", Dimension.TPM),
+        ("tokens per day (TPD)", Dimension.TPD),
+        ("tokens per day", Dimension.TPD),
+        ("requests per minute", Dimension.RPM),
+        ("", None),
+        ("input tokens per minute (ITPM)", None),
+    ],
+)
+@pytest.mark.parametrize(("used", "expected_used"), [("Used 97050, ", 97_050), ("", None)])
+@pytest.mark.parametrize(("requested", "expected"), [("3619", 3_619), ("~12903", 12_903)])
+def test_refusals_are_read_in_every_form(
+    where: str, dimension: Dimension | None, used: str, expected_used: int | None, requested: str, expected: int
+) -> None:
+    """Any dimension, named or not, with or without Used, with Requested exact or about."""
+    text = FULL.format(where=where, limit=100_000, used=used, requested=requested, wait="9m38.016s")
+    assert rate_limit_text(text) == RateLimitText(
+        model="openai/gpt-oss-20b",
+        organization="org_01ab",
+        service_tier="on_demand",
+        dimension=dimension,
+        limit=100_000,
+        used=expected_used,
+        requested=expected,
+        try_again_s=pytest.approx(578.016),
+    )
+
+
+def test_a_refusal_survives_what_the_client_puts_around_it() -> None:
+    """The server's text is found inside a longer message, with thousands separators and without backticks too."""
+    text = rate_limit_text(
+        "api.example.org answered 429 rate_limit_exceeded: Rate limit reached for model `m` in organization org_9 on "
+        "tokens per day (TPD): Limit 100,000, Used 97,050, Requested 3,619. Please try again in 644ms."
+    )
+    assert text is not None
+    assert (text.organization, text.limit, text.used, text.requested) == ("org_9", 100_000, 97_050, 3_619)
+    assert text.try_again_s == pytest.approx(0.644)
+
+
+def test_a_too_large_text_has_no_wait() -> None:
+    """A 413 states the limit and what was requested, and nothing to wait for."""
+    text = rate_limit_text(
+        "Request too large for model `m` in organization `org_9` service tier `on_demand` on tokens per minute (TPM): "
+        "Limit 6000, Requested 12903, please reduce your message size and try again."
+    )
+    assert text is not None
+    assert (text.dimension, text.limit, text.requested, text.try_again_s) == (Dimension.TPM, 6_000, 12_903, None)
+
+
+@pytest.mark.parametrize("message", ["", "Bad gateway", "Every key of that organization is out until its owner", "{}"])
+def test_other_messages_say_nothing_about_quotas(message: str) -> None:
+    """A message that names neither limit nor wait nor organization is not read as a refusal."""
+    assert rate_limit_text(message) is None
+
+
+@given(st.text(max_size=300))
+def test_no_message_breaks_the_reader(message: str) -> None:
+    """Any text gives a result or None, and numbers in it stay bounded."""
+    text = rate_limit_text(message)
+    assert text is None or text.limit is None or 0 < text.limit < 10**12
+
+
+def refusal(**changes: object) -> RateLimitText:
+    values: dict[str, object] = {
+        "model": "m",
+        "organization": "o",
+        "service_tier": "",
+        "dimension": None,
+        "limit": None,
+        "used": None,
+        "requested": None,
+        "try_again_s": None,
+    }
+    return RateLimitText(**{**values, **changes})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "limits", "expected"),
+    [
+        (refusal(dimension=Dimension.TPD, limit=5), {}, Dimension.TPD),
+        (refusal(limit=8_000, used=8_000, requested=900), {Dimension.TPM: 8_000, Dimension.RPM: 30}, Dimension.TPM),
+        (refusal(limit=30, used=30, requested=1, try_again_s=2.0), {}, Dimension.RPM),
+        (refusal(limit=1_000, used=1_000, requested=1, try_again_s=86.4), {}, Dimension.RPD),
+        (refusal(limit=8_000, used=7_500, requested=900, try_again_s=3.0), {}, Dimension.TPM),
+        (refusal(limit=200_000, used=199_900, requested=900, try_again_s=345.6), {}, Dimension.TPD),
+        (refusal(limit=200_000, requested=900, try_again_s=345.6), {}, None),
+        (refusal(limit=30, used=29, requested=1, try_again_s=2.0), {}, None),
+        (refusal(requested=900, try_again_s=345.6), {}, None),
+    ],
+)
+def test_an_unnamed_window_is_told_by_its_numbers(
+    text: RateLimitText, limits: dict[Dimension, float], expected: Dimension | None
+) -> None:
+    """A known limit, or the only period in which the told wait adds up, names the window; else it stays unknown."""
+    assert infer_dimension(text, limits) is expected
+
+
+def test_what_is_left_follows_from_either_number() -> None:
+    """Used gives the level directly; without it the told wait does."""
+    assert told_level(refusal(limit=100_000, used=97_050, requested=3_619), Dimension.TPD) == 2_950
+    level = told_level(refusal(limit=100_000, requested=3_619, try_again_s=578.016), Dimension.TPD)
+    assert level == pytest.approx(2_950)
+    assert told_level(refusal(limit=100_000), Dimension.TPD) is None
+
+
+def test_a_told_wait_implies_how_fast_the_bucket_refills() -> None:
+    """What is over the limit, divided by the wait, is the refill rate."""
+    rate = told_rate(refusal(limit=100_000, used=97_050, requested=3_619, try_again_s=578.016))
+    assert rate == pytest.approx(100_000 / 86_400)
+    assert told_rate(refusal(limit=100, used=10, requested=20, try_again_s=1.0)) is None
+    assert told_rate(refusal(limit=100, used=100, requested=20)) is None

@@ -1,0 +1,235 @@
+"""A backend in memory: the same protocol as the engine. A living worker obeys when a test says so."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from core.errors import LabeltuiError, RunFileError
+from core.model import (
+    AskKind,
+    Attempt,
+    CommandRecord,
+    EmailRecord,
+    EmailRow,
+    EmailState,
+    KeyState,
+    KeyStatus,
+    LabelRecord,
+    Outcome,
+    RunState,
+    RunSummary,
+    Snapshot,
+    WindowStatus,
+)
+from core.settings import Settings
+from tests.tui.fakes import KEYS, NOW, TASK, WINDOWS, FakeRun, key
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a wish returns."""
+
+    id: str | None
+    sentence: str
+    at_once: bool
+
+
+class FakeView:
+    """A reader of a run in memory."""
+
+    def __init__(self, run: FakeRun) -> None:
+        if run.trouble:
+            raise RunFileError(run.trouble)
+        self._run = run
+
+    def snapshot(self, now: float) -> Snapshot:
+        return self._run.snapshot(now)
+
+    def _of(self, state: str | None) -> list[EmailRow]:
+        if state == "human":
+            return [row for row in self._run.emails if row.label_source == "human"]
+        return [row for row in self._run.emails if state is None or row.state.value == state]
+
+    def emails(self, *, state: str | None, offset: int, limit: int) -> list[EmailRow]:
+        return self._of(state)[offset : offset + limit]
+
+    def count(self, state: str | None = None) -> int:
+        return len(self._of(state))
+
+    def failures(self) -> list[tuple[str, int]]:
+        reasons: dict[str, int] = {}
+        for row in self._of("failed"):
+            reasons[row.failure or ""] = reasons.get(row.failure or "", 0) + 1
+        return sorted(reasons.items(), key=lambda item: -item[1])
+
+    def record(self, email_id: int) -> EmailRecord:
+        row = next(row for row in self._run.emails if row.id == email_id)
+        attempts: list[Attempt] = []
+        if row.state is EmailState.FAILED:
+            for n, answer in enumerate(("I think it is work.", "", "2"), start=1):
+                outcome = Outcome.INVALID if answer else Outcome.EMPTY
+                attempts.append(
+                    Attempt(
+                        row.id, n, AskKind.ASK if n == 1 else AskKind.REASK, "main", "org_a", "openai/gpt-oss-20b",
+                        TASK.version, NOW - 60 + n, 0.62, outcome, answer, "must be exactly 0 or 1", 412, 3, f"req_{n}",
+                    )
+                )  # fmt: skip
+        labels: tuple[LabelRecord, ...] = ()
+        if row.label is not None:
+            labels = (
+                LabelRecord(row.label, str(row.label_source), "", TASK.version, blind=False, note="", at=NOW - 30),
+            )
+        return EmailRecord(row, self._run.text, "X-Raw: 1\n" + self._run.text, tuple(attempts), labels, copies=1)
+
+    def close(self) -> None:
+        pass
+
+
+class FakeKeys:
+    """The keys of a backend in memory."""
+
+    def __init__(self, backend: FakeBackend) -> None:
+        self._backend = backend
+
+    def statuses(self, model: str, now: float) -> tuple[KeyStatus, ...]:
+        return tuple(self._backend.held)
+
+    def windows(self, model: str, now: float) -> tuple[WindowStatus, ...]:
+        return self._backend.quota if self._backend.held else ()
+
+    def close(self) -> None:
+        pass
+
+
+class FakeBackend:
+    """The engine in memory. Wishes to a living worker wait until :meth:`obey` is called."""
+
+    def __init__(self, settings: Settings, run: FakeRun | None = None, *, clock: object = None) -> None:
+        self.settings = settings
+        self.run = run or FakeRun()
+        self.all_runs: list[RunSummary] | None = None
+        self.held: list[KeyStatus] = list(KEYS)
+        self.quota: tuple[WindowStatus, ...] = WINDOWS
+        self.asked: list[tuple[object, ...]] = []
+        self.refusal = ""
+        self.waiting: list[CommandRecord] = []
+        self.lock = threading.Lock()
+        self.now = NOW
+
+    # -- reading --
+
+    def runs(self, now: float) -> Sequence[RunSummary]:
+        if self.run.trouble:
+            raise RunFileError(self.run.trouble)
+        if self.all_runs is not None:
+            return self.all_runs
+        run = self.run.snapshot(now)
+        return [
+            RunSummary(
+                run.run.name,
+                run.run.path,
+                run.state,
+                run.total,
+                run.settled,
+                run.failed,
+                NOW - 9000,
+                NOW - 60,
+                4_200_000,
+            )
+        ]
+
+    def view(self, path: Path) -> FakeView:
+        return FakeView(self.run)
+
+    def keys(self, run: Path | None) -> FakeKeys:
+        return FakeKeys(self)
+
+    # -- wishes --
+
+    def _note(self, *what: object) -> None:
+        with self.lock:
+            self.asked.append(what)
+        if self.refusal:
+            raise LabeltuiError(self.refusal)
+
+    def _wish(self, kind: str, argument: str = "") -> Answer:
+        record = CommandRecord(f"wish-{len(self.asked)}", kind, argument, self.now, None, "")
+        self.waiting.append(record)
+        return Answer(record.id, f"{kind} requested", at_once=False)
+
+    def obey(self, after_s: float = 0.4) -> None:
+        """The worker acknowledges everything that waits, and does it."""
+        words = {"pause": RunState.PAUSED, "resume": RunState.RUNNING, "stop": RunState.STOPPED}
+        for record in self.waiting:
+            self.run.commands.append(
+                replace(record, acknowledged_at=record.requested_at + after_s, result=f"{record.kind} in force")
+            )
+            self.run.state = words.get(record.kind, self.run.state)
+            if record.kind == "stop":
+                self.run.alive = False
+            if record.kind == "retry":
+                self._requeue(int(record.argument) if record.argument else None)
+        self.waiting.clear()
+
+    def _requeue(self, email_id: int | None) -> None:
+        self.run.emails = [
+            replace(row, state=EmailState.PENDING, failure=None)
+            if row.state is EmailState.FAILED and email_id in (None, row.id)
+            else row
+            for row in self.run.emails
+        ]
+
+    def start(self, path: Path) -> Answer:
+        self._note("start", path)
+        if not self.run.emails or self.run.count("pending"):
+            self.run.alive, self.run.state, self.run.epoch = True, RunState.RUNNING, self.run.epoch + 1
+        return Answer(None, "The worker of enron works (pid 4711); it outlives this terminal.", at_once=True)
+
+    def pause(self, path: Path) -> Answer:
+        self._note("pause", path)
+        return self._wish("pause")
+
+    def resume(self, path: Path) -> Answer:
+        self._note("resume", path)
+        return self._wish("resume")
+
+    def stop(self, path: Path) -> Answer:
+        self._note("stop", path)
+        return self._wish("stop")
+
+    def retry(self, path: Path, email_id: int | None) -> Answer:
+        self._note("retry", path, email_id)
+        if self.run.alive:
+            return self._wish("retry", "" if email_id is None else str(email_id))
+        moved = self.run.count("failed") if email_id is None else 1
+        self._requeue(email_id)
+        return Answer(None, f"{moved} failed back in line.", at_once=True)
+
+    def label(self, path: Path, email_id: int, value: str, note: str) -> Answer:
+        self._note("label", path, email_id, value, note)
+        self.run.emails = [
+            replace(row, state=EmailState.LABELED, label=value, label_source="human", failure=None)
+            if row.id == email_id
+            else row
+            for row in self.run.emails
+        ]
+        return Answer(None, f"Labeled {value} by a person.", at_once=True)
+
+    # -- keys --
+
+    def set_enabled(self, run: Path | None, alias: str, *, enabled: bool) -> None:
+        self._note("set_enabled", alias, enabled)
+        state = KeyState.READY if enabled else KeyState.DISABLED
+        self.held = [replace(key, state=state) if key.alias == alias else key for key in self.held]
+
+    def add_key(self, run: Path | None, secret: str, alias: str | None, organization: str | None) -> str:
+        self._note("add_key", secret, alias, organization)
+        self.held.append(key(alias or "key-1", organization or "", requests=0, errors_429=0, tokens=0))
+        return alias or "key-1"
+
+    def remove_key(self, run: Path | None, alias: str) -> None:
+        self._note("remove_key", alias)
+        self.held = [key for key in self.held if key.alias != alias]

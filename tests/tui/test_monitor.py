@@ -1,0 +1,249 @@
+"""The monitor under real keys, over a run in memory: state, wishes, panes, leaving."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.tui.conftest import Opens
+from tests.tui.fakes import running, stopped
+from tui.screens.help import HelpScreen
+from tui.screens.monitor import MonitorScreen
+from tui.theme import DARK, LIGHT, remembered_theme
+from tui.widgets.pane import Pane
+
+pytestmark = pytest.mark.asyncio
+
+SIZES = [(80, 24), (100, 30), (120, 40), (160, 50)]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_telling_lines_are_there_at_every_size(desk: Opens, size: tuple[int, int]) -> None:
+    """At 80 by 24 and beyond, each pane shows what it is for, and the footer its keys."""
+    async with desk(size=size) as at:
+        shown = at.screen()
+        for telling in (
+            "RUNNING", "labels/min", "settled", "2,871", "2,160", "now", "org_b", "cooling 00:41", "work", "±",
+            "2,756", "Re: storage contract draft", "resume", "pid 4711", "resumed at cursor 2,858", "2,401 kept",
+        ):  # fmt: skip
+            assert telling in shown, telling
+        for word in ("s start", "p pause", "x stop", "e emails", "k keys", "? help", "q leave"):
+            assert word in at.footer()
+
+
+async def test_a_narrow_terminal_scrolls_one_column(desk: Opens) -> None:
+    """Below 76 columns nothing is squeezed side by side, and every pane can be reached by its digit."""
+    async with desk(size=(60, 24)) as at:
+        assert "Progress" in at.screen()
+        assert "Worker" not in at.screen()
+        await at.press("8")
+        assert "pid 4711" in at.screen()
+
+
+async def test_pause_is_requested_then_in_force_then_resumed(desk: Opens) -> None:
+    """The state never comes from the key: requested first, paused when the run file says so."""
+    async with desk() as at:
+        await at.press("p")
+        assert "PAUSE REQUESTED" in at.line(0)
+        assert "resume" in at.footer()
+        at.backend.obey()
+        at.run.in_flight = 0
+        await at.read(later_s=0.5)
+        assert "‖ PAUSED" in at.line(0)
+        assert "pause   ✓ +0.4 s" in at.screen()
+        await at.press("p")
+        assert [kind for kind, *_ in at.backend.asked] == ["pause", "resume"]
+        assert "RESUME REQUESTED" in at.line(0)
+
+
+async def test_a_second_pause_key_takes_the_first_back(desk: Opens) -> None:
+    """While the pause is only requested, the same key asks to go on."""
+    async with desk() as at:
+        await at.press("p", "p")
+        assert [kind for kind, *_ in at.backend.asked] == ["pause", "resume"]
+
+
+async def test_stop_is_undone_by_start(desk: Opens) -> None:
+    """Stop asks nothing because start takes it back."""
+    async with desk() as at:
+        await at.press("x")
+        assert "STOP REQUESTED" in at.line(0)
+        assert "x stop now" in at.footer()
+        at.backend.obey()
+        await at.read()
+        assert "■ STOPPED" in at.line(0)
+        await at.press("s")
+        assert at.backend.asked[-1][0] == "start"
+        assert "outlives this terminal" in at.said()
+        await at.read()
+        assert "▶ RUNNING" in at.line(0)
+
+
+async def test_a_blocked_key_says_why(desk: Opens) -> None:
+    """A key that is not possible now is dimmed in the footer and answers with its reason."""
+    async with desk() as at:
+        await at.press("s")
+        assert at.backend.asked == []
+        assert "A worker goes on with it already (pid 4711)." in at.said()
+
+
+async def test_a_refused_wish_becomes_a_sentence(desk: Opens) -> None:
+    """An error of the engine is shown as it is worded, and nothing stays requested."""
+    async with desk(stopped()) as at:
+        at.backend.refusal = "No usable key: add one with `labeltui keys add`."
+        await at.press("s")
+        assert "No usable key" in at.said()
+        assert "STOPPED" in at.line(0)
+
+
+async def test_a_vanished_file_keeps_the_console_alive(desk: Opens) -> None:
+    """A reader that fails is told in the state line with the age of what is seen; when it heals, so does the line."""
+    async with desk() as at:
+        at.run.trouble = "enron.db cannot be read (no such file)."
+        await at.read(later_s=12)
+        assert "CANNOT READ" in at.line(0)
+        assert "what you see is 12 s old" in at.line(1)
+        assert "STALE" in at.line(0)
+        assert "2,871" in at.screen()
+        at.run.trouble = ""
+        at.run.beat_at = at.backend.now
+        await at.read()
+        assert "RUNNING" in at.line(0)
+
+
+async def test_frozen_data_does_not_look_healthy(desk: Opens) -> None:
+    """Without news of a living worker for five seconds, the age turns into a warning with a word."""
+    async with desk() as at:
+        assert "data 0.2 s old" in at.line(0)
+        await at.read(later_s=6)
+        assert "! STALE data 6.2 s old" in at.line(0)
+
+
+async def test_ages_move_on_even_when_nothing_is_read(desk: Opens) -> None:
+    """The clock of the screen does not hang on the poller."""
+    async with desk() as at:
+        at.backend.now += 30
+        at.app._tick()
+        await at.pilot.pause()
+        assert "STALE" in at.line(0)
+
+
+async def test_digits_focus_panes_and_z_zooms(desk: Opens) -> None:
+    """Each digit reaches its pane; z gives it the screen, another digit swaps it, esc gives it back."""
+    async with desk() as at:
+        for digit in "12345678":
+            await at.press(digit)
+            assert isinstance(at.app.focused, Pane)
+            assert str(at.app.focused.NUMBER) == digit
+        await at.press("6", "z")
+        assert "Progress" not in at.screen()
+        assert "Re: storage contract draft" in at.screen()
+        assert "RUNNING" in at.line(0)
+        assert "? help" in at.footer()
+        await at.press("3")
+        assert "Lately" not in at.screen()
+        assert "org_a" in at.screen()
+        await at.press("escape")
+        assert "Progress" in at.screen()
+        await at.press("z")
+        await at.press("z")
+        assert "Progress" in at.screen()
+
+
+async def test_zoom_without_a_pane_says_what_to_press(desk: Opens) -> None:
+    """z alone tells that a digit comes first."""
+    async with desk() as at:
+        await at.press("z")
+        assert "Press a digit first" in at.said()
+
+
+async def test_simulated_labels_are_called_so(desk: Opens) -> None:
+    """Nobody takes a demo's labels for real ones."""
+    run = running()
+    run.simulated = True
+    async with desk(run) as at:
+        assert "SIMULATED" in at.line(0)
+        assert "simulated" in "".join(
+            str(pane.border_title) for pane in at.app.screen.query("LabelsPane").results(Pane)
+        )
+
+
+async def test_the_demo_starts_its_worker_once(desk: Opens) -> None:
+    """Opened as a demo, the console asks for the start by itself, and only if nobody works."""
+    async with desk(stopped(), demo=True) as at:
+        await at.read()
+        assert [kind for kind, *_ in at.backend.asked] == ["start"]
+    async with desk(running(), demo=True) as at:
+        await at.read()
+        assert at.backend.asked == []
+
+
+async def test_equal_pictures_repaint_nothing_but_the_clock(desk: Opens) -> None:
+    """A reading that brings no news does not touch a pane."""
+    async with desk() as at:
+        before = {id(pane): list(pane._lines) for pane in at.app.screen.query(Pane)}
+        await at.read()
+        for pane in at.app.screen.query(Pane):
+            for old, new in zip(before[id(pane)], pane._lines, strict=True):
+                assert old.is_same(new)
+
+
+async def test_q_leaves_and_says_that_the_worker_stays(desk: Opens) -> None:
+    """Leaving the console does not touch the worker, and the farewell says how to come back."""
+    async with desk() as at:
+        await at.press("q")
+        assert at.backend.asked == []
+        assert "The worker of enron goes on (pid 4711)." in at.app.farewell
+
+
+async def test_the_theme_is_remembered(desk: Opens) -> None:
+    """ctrl+t changes between dark and light, and the next console begins with the choice."""
+    async with desk() as at:
+        assert at.app.theme == DARK
+        await at.press("ctrl+t")
+        assert at.app.theme == LIGHT
+        assert remembered_theme(at.app.settings.config_path) == LIGHT
+    async with desk() as at:
+        assert at.app.theme == LIGHT
+
+
+async def test_help_begins_with_the_screen_that_asked(desk: Opens) -> None:
+    """? lists every key of this screen with why it does nothing now, and esc leads back."""
+    async with desk(size=(100, 60)) as at:
+        await at.press("question_mark")
+        assert isinstance(at.app.screen, HelpScreen)
+        shown = at.screen()
+        assert "Monitor · this screen" in shown
+        assert "Not now: A worker goes on with it already (pid 4711)." in shown
+        await at.press("end")
+        assert "keys.toml" in at.screen()
+        await at.press("escape")
+        assert isinstance(at.app.screen, MonitorScreen)
+
+
+async def test_the_palette_has_what_can_be_done_now(desk: Opens) -> None:
+    """The command palette offers pause and not start while a worker goes on."""
+    async with desk() as at:
+        titles = [command.title for command in at.app.get_system_commands(at.app.screen)]
+        assert "Pause" in titles
+        assert "Start" not in titles
+        await at.press("ctrl+p")
+        await at.press("escape")
+        assert isinstance(at.app.screen, MonitorScreen)
+
+
+async def test_suspending_is_bound(desk: Opens, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ctrl+z goes back to the shell as in any other program."""
+    async with desk() as at:
+        called: list[bool] = []
+        monkeypatch.setattr(at.app, "action_suspend_process", lambda: called.append(True))
+        await at.press("ctrl+z")
+        assert called == [True]
+
+
+async def test_a_hint_can_be_clicked(desk: Opens) -> None:
+    """The footer's words work with the mouse as well."""
+    async with desk() as at:
+        column = at.footer().index("pause")
+        await at.pilot.click("Hints", offset=(column, 0))
+        await at.pilot.pause()
+        assert at.backend.asked[0][0] == "pause"

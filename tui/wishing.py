@@ -1,0 +1,126 @@
+"""Wishes on their way: sent by an errand, shown as requested, gone when the run file says what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.model import EmailRow, Snapshot
+from tui import actions
+from tui.backend import WishAnswer
+from tui.picture import Requested, outstanding
+from tui.present import number
+
+if TYPE_CHECKING:
+    from tui.app import LabeltuiApp
+
+CHANGING = frozenset({"retry", "label"})
+"""Kinds of wishes after which emails are not what they were."""
+
+
+class Wishing:
+    """The wishes of this console that nobody acknowledged yet."""
+
+    def __init__(self, app: LabeltuiApp) -> None:
+        self._app = app
+        self.requested: tuple[Requested, ...] = ()
+
+    def send(self, kind: str, ask: Callable[[Path], WishAnswer]) -> None:
+        """Send a wish about the run that is open; from now on it is shown as requested."""
+        path = self._app.run_path
+        if path is None:
+            return
+        mark = Requested(kind, self._app.clock())
+        self.requested = (*self.requested, mark)
+        self._app.hand_down()
+        self._app.errands.send(lambda: ask(path), partial(self._answered, mark), partial(self._refused, mark))
+
+    def settle(self, snapshot: Snapshot | None, now: float) -> bool:
+        """Forget what this snapshot acknowledges; tells whether emails may have changed by it."""
+        before = self.requested
+        self.requested = outstanding(before, snapshot, now)
+        obeyed = {wish.kind for wish in before} - {wish.kind for wish in self.requested}
+        return bool(obeyed & CHANGING)
+
+    def forget(self) -> None:
+        """Another run is watched: what was wished of the last one is shown there no more."""
+        self.requested = ()
+
+    def _drop(self, mark: Requested) -> None:
+        self.requested = tuple(wish for wish in self.requested if wish is not mark)
+
+    def _refused(self, mark: Requested, sentence: str) -> None:
+        self._drop(mark)
+        self._app.say(sentence, severity="error")
+        self._app.hand_down()
+
+    def _answered(self, mark: Requested, answer: WishAnswer) -> None:
+        self._drop(mark)
+        if answer.at_once:
+            self._app.say(answer.sentence)
+            self._app.facts_changed()
+        else:
+            self.requested = (*self.requested, Requested(mark.kind, mark.asked_at, answer.id))
+        self._app.poller.hurry()
+        self._app.hand_down()
+
+    # -- what keys wish ------------------------------------------------------------------------------------------------
+
+    def do_start(self) -> None:
+        """Start a worker."""
+        self.send("start", self._app.backend.start)
+
+    def do_pause(self) -> None:
+        """Pause, or go on where it is paused."""
+        sheet = self._app.sheet()
+        if sheet is not None and actions.is_paused(sheet.context()):
+            self.send("resume", self._app.backend.resume)
+        else:
+            self.send("pause", self._app.backend.pause)
+
+    def do_stop(self) -> None:
+        """Stop the worker."""
+        self.send("stop", self._app.backend.stop)
+
+    def do_retry(self) -> None:
+        """Put the selected failed email back in line."""
+        sheet = self._app.sheet()
+        row = sheet.selected() if sheet else None
+        if isinstance(row, EmailRow):
+            self.send("retry", lambda path: self._app.backend.retry(path, row.id))
+
+    def do_retry_all(self) -> None:
+        """Put every failed email back in line, after asking."""
+        from tui.screens.modals import Confirm  # noqa: PLC0415  (not before it is wanted)
+
+        snapshot = self._app.picture.snapshot
+        if snapshot is None:
+            return
+
+        def answered(yes: bool | None) -> None:  # noqa: FBT001 - Textual's
+            if yes:
+                self.send("retry", lambda path: self._app.backend.retry(path, None))
+
+        question = (
+            f"Put all {number(snapshot.failed)} failed emails back in line? Each is asked anew, which costs calls;"
+            " their history stays."
+        )
+        self._app.push_screen(Confirm(question, "Put them back", "Leave them"), answered)
+
+    def do_label(self) -> None:
+        """Label the selected email by hand."""
+        from tui.screens.modals import GiveLabel  # noqa: PLC0415  (not before it is wanted)
+
+        sheet = self._app.sheet()
+        row = sheet.selected() if sheet else None
+        snapshot = self._app.picture.snapshot
+        if not isinstance(row, EmailRow) or snapshot is None:
+            return
+
+        def answered(given: tuple[str, str] | None) -> None:
+            if given is not None:
+                self.send("label", lambda path: self._app.backend.label(path, row.id, *given))
+
+        self._app.push_screen(GiveLabel(snapshot.run.task, row), answered)
