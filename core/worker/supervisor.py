@@ -71,6 +71,8 @@ def _spawn(run_path: Path, settings: Settings) -> subprocess.Popen[bytes]:
     environment = dict(os.environ)
     package_root = str(Path(core.__file__).resolve().parent.parent)
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (package_root, environment.get("PYTHONPATH", ""))))
+    if settings.home is not None:
+        environment["LABELTUI_HOME"] = str(settings.home)
     if settings.base_url:
         environment["GROQ_BASE_URL"] = settings.base_url
     log = log_path(run_path)
