@@ -25,7 +25,7 @@ SUFFIX = ".db"
 
 _BATCH = 500
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_NO_RUN = re.compile(r"\.control$|\.before-format-\d+(\.\d+)?$")
+_NO_RUN = re.compile(r"\.control$|\.search$|\.before-format-\d+(\.\d+)?$")
 """Ends of the stems of files that lie beside run files and are none: wishes, and copies from before a migration."""
 
 

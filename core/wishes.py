@@ -9,7 +9,7 @@ from __future__ import annotations
 import getpass
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,17 +88,49 @@ def stop(path: Path) -> Wished:
     return _send(path, "stop", f"Stop of {path.stem} requested.")
 
 
-def retry(path: Path, email_id: int | None = None) -> Wished:
-    """Put one failed email, or all of them, back in line."""
-    argument = "" if email_id is None else str(email_id)
+MOST_AT_ONCE = 50_000
+"""Emails that one wish can name: what a worker can obey between two calls."""
+
+
+def retry(path: Path, email_id: int | None = None, *, email_ids: Sequence[int] | None = None) -> Wished:
+    """Put one failed email, these, or all of them, back in line.
+
+    Raises:
+        UsageError: too many are named.
+    """
+    named = [email_id] if email_id is not None else email_ids
+    argument = "" if named is None else " ".join(str(number) for number in _bounded(named))
 
     def do(store: Store, now: float) -> str:
-        moved = store.requeue(now=now, email_id=email_id)
+        moved = store.requeue(now=now, email_ids=named)
         if not moved:
             return "nothing that failed was found; nothing was changed"
         return f"{moved} failed email{'' if moved == 1 else 's'} back in line; the next worker asks about them"
 
     return _do_or_send(path, "retry", argument, do)
+
+
+def skip(path: Path, email_ids: Sequence[int], *, back: bool = False) -> Wished:
+    """Take emails out of the line, so that nothing is asked about them, or put skipped ones ``back``.
+
+    Raises:
+        UsageError: too many are named.
+    """
+    argument = json.dumps({"email_ids": list(_bounded(email_ids)), "back": back})
+
+    def do(store: Store, now: float) -> str:
+        moved = store.skip(email_ids, back=back, by=operator(), now=now)
+        if not moved:
+            return "nothing to skip was found; nothing was changed"
+        return f"{moved} email{'' if moved == 1 else 's'} {'back in line' if back else 'skipped'}"
+
+    return _do_or_send(path, "skip", argument, do)
+
+
+def _bounded(email_ids: Sequence[int]) -> Sequence[int]:
+    if len(email_ids) > MOST_AT_ONCE:
+        raise UsageError(f"{len(email_ids):,} emails are too many for one wish: {MOST_AT_ONCE:,} are the most.")
+    return email_ids
 
 
 def label(path: Path, email_id: int, value: str, *, note: str = "", annotator: str | None = None) -> Wished:

@@ -266,7 +266,7 @@ class Broker:
             house=house,
             in_demand=account.calls_in_flight >= allowed,
             probes_house=house.health.asked(),
-            probes_seat=seat.health.asked(),
+            probes_seat=not house.health.out and seat.health.asked(),
         )
 
     def _land(self, grant: Grant) -> None:

@@ -19,8 +19,8 @@ from core.quota.trust import HeaderTrust
 
 _REPEATS_TO_CHANGE = 3
 _REPEATS_AGAINST_REFUSAL = 50
-_MOST_DRIFT = 0.8
-_DRIFT_GAIN = 0.5
+_MOST_DRIFT = 0.5
+_DRIFT_GAIN = 0.25
 _CAUTION_GROWTH = 1.5
 _CAUTION_FADE = 0.999
 _CAUTION_MOST_OF_MINUTE = 0.5
@@ -42,6 +42,7 @@ class Bucket:
         "_repeats",
         "_shown_limit",
         "_speed_failures",
+        "_surplus",
         "as_of",
         "caution",
         "corrected_down",
@@ -77,6 +78,7 @@ class Bucket:
         self.corrected_down = self.corrected_up = False
         self.trust = HeaderTrust(dimension, level.as_of)
         self._evidence_at: float | None = None
+        self._surplus = 0.0
         self._shown_limit = level.limit
         self._repeats = 0
         self._rates: deque[float] = deque(maxlen=_RATES_KEPT)
@@ -237,11 +239,17 @@ class Bucket:
         surplus = before - self.level
         self.corrected_down = self.corrected_down or surplus > 0
         self.corrected_up = self.corrected_up or surplus < 0
-        if self._evidence_at is not None:
-            since_s = max(self.as_of - self._evidence_at, self.dimension.period_s / 10.0 / self.speed)
-            drift = self.drift + _DRIFT_GAIN * surplus / since_s
-            self.drift = min(max(0.0, drift), _MOST_DRIFT * self.rate)
-        self._evidence_at = self.as_of
+        if self._evidence_at is None or self._evidence_at > self.as_of:
+            self._evidence_at, self._surplus = self.as_of, 0.0
+            return
+        if not self.trust.lifted_lately(self.as_of):
+            self._surplus += surplus
+        since_s = self.as_of - self._evidence_at
+        if since_s < self.dimension.period_s / 10.0 / self.speed:
+            return  # a crowd of replies is one piece of evidence
+        drift = self.drift + _DRIFT_GAIN * self._surplus / since_s
+        self.drift = min(max(0.0, drift), _MOST_DRIFT * self.rate)
+        self._evidence_at, self._surplus = self.as_of, 0.0
 
     def _test_speed(self, surplus: float) -> None:
         """A refusal came, ``surplus`` units early: told waits that are too short must not make it fast for good."""

@@ -86,6 +86,8 @@ class Consequences:
         grant.seat.health.answered()
         if grant.house.health.answered():
             grant.house.width.restart()
+            for seat in grant.house.seats:
+                seat.health.answered()
             self._notices.append(f"{grant.seat.organization} answers again")
 
     def may_ask(self, email_id: int, now: float) -> bool:
@@ -194,8 +196,9 @@ class Consequences:
         self.ended(grant)
         if isinstance(error, CapacityError):
             house.width.pushed_back(grant.asked_at, now)
+        if not house.health.out:
+            seat.health.failed(grant.email_id, reason, now, self._rng, probe=grant.probes_seat)
         house_began = house.health.failed(grant.email_id, reason, now, self._rng, probe=grant.probes_house)
-        seat.health.failed(grant.email_id, reason, now, self._rng, probe=grant.probes_seat)
         if house_began:
             text = f"{house.name} fails again and again ({reason}): it is probed, one call at a time"
             self._notices.append(text)

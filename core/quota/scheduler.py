@@ -203,7 +203,7 @@ def _seat(house: House, now: float) -> Seat | Wait:
     for seat in house.seats:
         if not seat.usable:
             continue
-        open_at = seat.health.open_at(now)
+        open_at = now if house.health.out else seat.health.open_at(now)  # one probing is enough
         if open_at > now:
             earliest = sooner(earliest, _probing(house.name, seat.health, open_at))
         elif best is None or (seat.in_flight, seat.last_used_at) < (best.in_flight, best.last_used_at):

@@ -50,7 +50,8 @@ class LedgerSync:
     worker_id: str
     counters: dict[str, Counters] = field(default_factory=dict)
     peers: int = 0
-    _known: set[_LevelKey] = field(default_factory=set)
+    _seen: dict[_LevelKey, Level] = field(default_factory=dict)
+    _taken: list[tuple[Bucket, float, bool, bool]] = field(default_factory=list)
     _benches: dict[str, Bench] = field(default_factory=dict)
     _in_flight: dict[str, int] = field(default_factory=dict)
     _beat_at: float | None = None
@@ -102,23 +103,21 @@ class LedgerSync:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """A transaction; where it fails, what it had not shared is unshared again."""
-        before = [
-            (bucket, bucket.unshared, bucket.corrected_down, bucket.corrected_up)
-            for account in self._accounts()
-            for bucket in account.buckets.values()
-        ]
-        benches = [(account, account.bench_changed) for account in self._accounts()]
+        """A transaction; where it fails, what was taken as shared in it is unshared again."""
+        seen = dict(self._seen)
+        self._taken.clear()
+        benches = [account for account in self._accounts() if account.bench_changed]
         try:
             with self.book.writing():
                 yield
         except BaseException:
-            for bucket, unshared, down, up in before:
+            for bucket, unshared, down, up in self._taken:
                 bucket.unshared += unshared
                 bucket.corrected_down |= down
                 bucket.corrected_up |= up
-            for account, bench_changed in benches:
-                account.bench_changed |= bench_changed
+            for account in benches:
+                account.bench_changed = True
+            self._seen = seen
             raise
 
     def _accounts(self) -> list[Account]:
@@ -131,7 +130,7 @@ class LedgerSync:
             if account.bench_changed:
                 return True
             for dimension, bucket in account.buckets.items():
-                if _unshared(bucket) or (account.organization, self.model, dimension) not in self._known:
+                if _unshared(bucket) or (account.organization, self.model, dimension) not in self._seen:
                     return True
         return False
 
@@ -145,17 +144,17 @@ class LedgerSync:
         for key, level in shared.items():
             if key in local:
                 continue
-            if key in self._known and self.ledger.account(key[0], self.model).organization == key[0]:
+            if key in self._seen and self.ledger.account(key[0], self.model).organization == key[0]:
                 # It was shared and is gone here: headers were caught lying about this limit.
                 self.book.execute(
                     "DELETE FROM level WHERE organization = ? AND model = ? AND dimension = ?",
                     (key[0], key[1], key[2].value),
                 )
-                self._known.discard(key)
+                del self._seen[key]
             else:
                 account = self.ledger.account(key[0], self.model)
                 account.buckets.setdefault(key[2], Bucket(key[2], at(level, key[2], now)))
-                self._known.add(key)
+                self._seen[key] = level
         if written:
             write_levels(self.book, written)
         self._exchange_benches(now)
@@ -171,18 +170,20 @@ class LedgerSync:
         key = (account.organization, self.model, dimension)
         bucket = account.buckets[dimension]
         bucket.refill(now)
-        theirs = shared.get(key)
-        if theirs is None and key in self._known:
+        theirs, seen = shared.get(key), self._seen.get(key)
+        if theirs is None and seen is not None:
             del account.buckets[dimension]  # the operator made it unknown, or another worker disproved it
-            self._known.discard(key)
+            del self._seen[key]
             return
-        level = bucket.kept() if theirs is None else _agreed(at(theirs, dimension, now), bucket)
+        alone = theirs is None or theirs == seen  # nobody else has written: what is reckoned here is the level
+        level = bucket.kept() if alone or theirs is None else _agreed(at(theirs, dimension, now), bucket)
         if theirs is None or _unshared(bucket) or level.learned_at != theirs.learned_at:
             written[key] = level
         if level.available < bucket.level - _NOTICEABLE:
             account.yields = False  # another worker has had its turn
+        self._taken.append((bucket, bucket.unshared, bucket.corrected_down, bucket.corrected_up))
         bucket.adopt(level, now)
-        self._known.add(key)
+        self._seen[key] = written.get(key) or theirs or level
 
     def _exchange_benches(self, now: float) -> None:
         shared = bench_rows(self.book, self.model)
@@ -204,6 +205,8 @@ class LedgerSync:
             account.bench_changed = False
 
     def _note(self, now: float, in_flight: Mapping[str, int], estimate: str, *, beat_due: bool) -> None:
+        if beat_due:
+            self._beat(now)  # first, as it clears away what belongs to no worker
         if self.counters:
             self.book.execute_many(
                 "UPDATE key SET requests = requests + ?, errors_429 = errors_429 + ?, tokens = tokens + ?, "
@@ -221,8 +224,6 @@ class LedgerSync:
             )
         if estimate and estimate != self._estimate:
             self.book.execute("INSERT OR REPLACE INTO estimate VALUES (?, ?)", (self.model, estimate))
-        if beat_due:
-            self._beat(now)
 
     def _beat(self, now: float) -> None:
         if self._beat_at is None:

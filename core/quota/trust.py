@@ -88,6 +88,10 @@ class HeaderTrust:
         """A header raised the level above what was reckoned."""
         self._lifted_at = now
 
+    def lifted_lately(self, now: float) -> bool:
+        """Whether a header has just raised the level: what goes wrong then is no sign of others spending."""
+        return 0 <= now - self._lifted_at < self._anchor_s
+
     def admitted(self, reserved: float, cost: float, started_at: float, limit: float, rate: float, now: float) -> bool:
         """A call was let through. False where headers have now been disproved often enough."""
         if self._auditing(now) and started_at >= self._audit_at:
@@ -113,8 +117,7 @@ class HeaderTrust:
             self._audit_after_s = min(2.0 * self._audit_after_s, _MOST_AUDIT_S)
         self._decide_audit(now)
         self.anchor, self._anchor_at = min(limit, left), now
-        lifted = 0 <= now - self._lifted_at < self._anchor_s
-        return not (surplus > 0.1 * limit and lifted and self._disproved(now))
+        return not (surplus > 0.1 * limit and self.lifted_lately(now) and self._disproved(now))
 
     def disprove(self, now: float) -> None:
         """Headers were caught in something that cannot be: believe none for a while."""

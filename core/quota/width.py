@@ -15,7 +15,8 @@ _SPARE_CALLS = 2
 _SLOWER = 2.5
 _SLOWER_S = 0.2
 _LATENCY_GAIN = 0.1
-_BASE_GAIN = 0.002
+_BASE_ANSWERS = 20
+_BASE_GAIN = 0.0005
 _ASSUMED_LATENCY_S = 1.0
 
 
@@ -45,7 +46,8 @@ class Width:
         """An answer came; ``in_demand`` means that all slots were taken when it was asked for."""
         self._answers += 1
         self.latency_s += max(_LATENCY_GAIN, 1.0 / self._answers) * (latency_s - self.latency_s)
-        self._base_s += max(_BASE_GAIN, 1.0 / self._answers) * (latency_s - self._base_s)
+        base_gain = 1.0 / self._answers if self._answers <= _BASE_ANSWERS else _BASE_GAIN
+        self._base_s += base_gain * (latency_s - self._base_s)
         if in_demand and self.latency_s <= _SLOWER * self._base_s + _SLOWER_S:
             self._width = min(self._cap, self._width + (1.0 if self._grown_steeply else 1.0 / self._width))
 

@@ -31,6 +31,20 @@ def pending_texts(db: sqlite3.Connection, *, dedupe: bool) -> tuple[int, float]:
     return int(texts), float(mean or 0.0)
 
 
+def answered_email(db: sqlite3.Connection, *, task_version: str, skip: int) -> PendingEmail | None:
+    """An email that the model labeled, the newest but ``skip``, as it would be asked about."""
+    rows = db.execute(
+        "SELECT e.id, e.position, e.source_id, e.subject, b.text, e.content_hash,"
+        " (SELECT count(*) FROM attempt WHERE email_id = e.id) FROM label AS l JOIN email AS e ON e.id = l.email_id"
+        " JOIN body AS b ON b.email_id = e.id WHERE l.source = 'model' AND l.task_version = ?"
+        " ORDER BY l.id DESC LIMIT 1 OFFSET ?",
+        (task_version, skip),
+    ).fetchall()
+    for email_id, position, source_id, subject, text, content_hash, attempts in rows:
+        return PendingEmail(email_id, position, source_id, subject or "", text, content_hash, attempts)
+    return None
+
+
 def _with_history(db: sqlite3.Connection, row: tuple[Any, ...], task_version: str) -> PendingEmail:
     email_id, position, source_id, subject, text, content_hash, asked_from = row
     tried = db.execute(

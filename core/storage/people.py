@@ -1,8 +1,9 @@
-"""What people do to emails: label them, put failed ones back in line. Works inside the caller's transaction."""
+"""What people do to emails: label them, put failed ones back in line, skip them. Works inside the caller's transaction."""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 
 from core.model import EmailState
 from core.storage.settling import add_event, advance_cursor, book_pace
@@ -48,22 +49,51 @@ def label(
     return sentence
 
 
-def requeue(db: sqlite3.Connection, email_id: int | None, *, now: float) -> int:
-    """Put failed emails back in line (one, or all); their history stays, their conversation begins anew."""
-    where = "state = 'failed'"
-    values: tuple[int, ...] = ()
-    if email_id is not None:
-        where, values = "state = 'failed' AND id = ?", (email_id,)
-    moved = db.execute(
+def requeue(db: sqlite3.Connection, email_ids: Sequence[int] | None, *, now: float) -> int:
+    """Put failed emails back in line (these, or all); their history stays, their conversation begins anew."""
+    change = (
         "UPDATE email SET state = 'pending', failure = NULL, reasks = 0, asked_from ="
-        f" coalesce((SELECT max(id) FROM attempt WHERE email_id = email.id), 0) WHERE {where}",
-        values,
-    ).rowcount
+        " coalesce((SELECT max(id) FROM attempt WHERE email_id = email.id), 0) WHERE state = 'failed'"
+    )
+    if email_ids is None:
+        moved = db.execute(change).rowcount
+    else:
+        moved = sum(db.execute(change + " AND id = ?", (number,)).rowcount for number in email_ids)
     if moved:
         advance_cursor(db)
-        db.execute(
-            "UPDATE run SET finished_at = NULL, state = CASE state WHEN 'done' THEN 'stopped' ELSE state END,"
-            " reason = CASE state WHEN 'done' THEN 'failed emails were put back in line' ELSE reason END"
-        )
-        add_event(db, now, "retry", f"{moved} failed email{'s' if moved != 1 else ''} back in line", email_id)
+        _not_done(db, "failed emails were put back in line")
+        add_event(db, now, "retry", f"{moved} failed email{'s' if moved != 1 else ''} back in line", _only(email_ids))
     return moved
+
+
+def skip(db: sqlite3.Connection, email_ids: Sequence[int], *, back: bool, by: str, now: float) -> int:
+    """Take emails out of the line, or put them ``back`` into it; returns how many moved.
+
+    Only emails in line and failed ones can be skipped. An answer that is out for one is kept as an attempt.
+    """
+    change = "UPDATE email SET state = 'skipped', failure = NULL WHERE id = ? AND state IN ('pending', 'failed')"
+    if back:
+        change = (
+            "UPDATE email SET state = 'pending', reasks = 0, asked_from ="
+            " coalesce((SELECT max(id) FROM attempt WHERE email_id = email.id), 0) WHERE id = ? AND state = 'skipped'"
+        )
+    moved = sum(db.execute(change, (number,)).rowcount for number in email_ids)
+    if moved:
+        advance_cursor(db)
+        if back:
+            _not_done(db, "skipped emails were put back in line")
+        what = f"{moved} email{'s' if moved != 1 else ''} {'back in line' if back else 'skipped'} by {by}"
+        add_event(db, now, "skip", what, _only(email_ids))
+    return moved
+
+
+def _only(email_ids: Sequence[int] | None) -> int | None:
+    return email_ids[0] if email_ids is not None and len(email_ids) == 1 else None
+
+
+def _not_done(db: sqlite3.Connection, reason: str) -> None:
+    db.execute(
+        "UPDATE run SET finished_at = NULL, reason = CASE state WHEN 'done' THEN ? ELSE reason END,"
+        " state = CASE state WHEN 'done' THEN 'stopped' ELSE state END",
+        (reason,),
+    )

@@ -7,7 +7,7 @@ writer's log. While nothing was committed (``PRAGMA data_version``) the last sna
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -153,19 +153,27 @@ class RunReader:
         return int(self._db.execute(f"SELECT coalesce(sum(value), 0) FROM total WHERE {names}").fetchone()[0])
 
     def emails(self, *, state: str | None = None, offset: int = 0, limit: int = 100) -> list[EmailRow]:
-        """A page of emails in work order."""
-        values: tuple[str, ...] = ()
+        """A page of emails in work order.
+
+        Without ``state`` the offset is a place in that order, so that any page of any run costs the same.
+        """
+        values: tuple[str | int, ...] = (limit, offset)
         if state is None:
-            where = ""
+            where, values = "position >= ? AND position < ? ORDER BY position", (offset, offset + limit)
         elif state == "human":
-            where = "WHERE label_source = 'human'"
+            where = "label_source = 'human' ORDER BY position LIMIT ? OFFSET ?"
         else:
-            where, values = "WHERE state = ?", (EmailState(state).value,)
-        rows = self._db.execute(
-            f"SELECT {_EMAIL_COLUMNS} FROM email {where} ORDER BY position LIMIT ? OFFSET ?",
-            (*values, limit, offset),
-        ).fetchall()
+            where = "state = ? ORDER BY position LIMIT ? OFFSET ?"
+            values = (EmailState(state).value, *values)
+        rows = self._db.execute(f"SELECT {_EMAIL_COLUMNS} FROM email WHERE {where}", values).fetchall()
         return [_email_row(row) for row in rows]
+
+    def rows(self, ids: Sequence[int]) -> list[EmailRow]:
+        """The emails with these numbers (at most some hundreds), in the order that was given."""
+        marks = ",".join("?" * len(ids))
+        found = self._db.execute(f"SELECT {_EMAIL_COLUMNS} FROM email WHERE id IN ({marks})", tuple(ids)).fetchall()
+        known = {row[0]: _email_row(row) for row in found}
+        return [known[number] for number in ids if number in known]
 
     def failures(self) -> list[tuple[str, int]]:
         """Reasons of failure and how many emails each has, the most frequent first."""

@@ -35,7 +35,7 @@ from core.storage.connection import make_writer, open_writer
 from core.storage.control import Wish
 from core.storage.intake import NewRun
 from core.storage.lock import RunLock
-from core.storage.pending import pending_emails, pending_texts
+from core.storage.pending import answered_email, pending_emails, pending_texts
 from core.storage.recount import put_right
 from core.storage.rows import budget_words, record, task_from_definition, worked_s
 from core.storage.schema import migrate
@@ -280,6 +280,10 @@ class Store:
         """Emails in line behind position ``after``, in work order, with what interrupted conversations left."""
         return pending_emails(self._db, after=after, limit=limit, task_version=self.task_version)
 
+    def answered_email(self, skip: int) -> PendingEmail | None:
+        """An email that the model labeled, the newest but ``skip``."""
+        return answered_email(self._db, task_version=self.task_version, skip=skip)
+
     def copy_from_twin(self, email: PendingEmail, *, now: float) -> bool:
         """Settle an email from the model's label of one with the same text, if there is one; no call is made."""
         if not self.dedupe:
@@ -349,10 +353,15 @@ class Store:
                 raise UsageError(f"There is no email number {email_id} in {self.path.stem}.")
         return sentence
 
-    def requeue(self, *, now: float, email_id: int | None = None) -> int:
-        """Put failed emails back in line (one, or all); their history stays, their conversation begins anew."""
+    def requeue(self, *, now: float, email_id: int | None = None, email_ids: Sequence[int] | None = None) -> int:
+        """Put failed emails back in line (one, these, or all); their history stays, their conversation begins anew."""
         with self._transaction() as db:
-            return people.requeue(db, email_id, now=now)
+            return people.requeue(db, [email_id] if email_id is not None else email_ids, now=now)
+
+    def skip(self, email_ids: Sequence[int], *, back: bool, by: str, now: float) -> int:
+        """Take emails out of the line, or put skipped ones ``back`` into it; returns how many moved."""
+        with self._transaction() as db:
+            return people.skip(db, email_ids, back=back, by=by, now=now)
 
     def put_right(self, *, now: float) -> int:
         """Write totals and cursor as the rows give them; returns how many numbers were wrong."""

@@ -32,6 +32,9 @@ from core.worker.line import Line
 from core.worker.patience import Patience
 from core.worker.reasons import refused, unusable, worn_out
 
+_PROBES_VARY = 20
+"""A probe is made with one of so many emails in turn."""
+
 _REASK_CHARS = 120
 """About so many characters a re-ask adds beside the bad answer and the reason."""
 
@@ -64,6 +67,10 @@ def fixed_chars(task: Task) -> int:
     return sum(len(message.content) for message in messages(task, ""))
 
 
+def _none(_: int) -> None:
+    return None
+
+
 class Asker:
     """Makes calls. ``client_of`` gives the client for a grant's key."""
 
@@ -78,6 +85,7 @@ class Asker:
         client_of: Callable[[Grant], Asks],
         clock: Callable[[], float],
         listener: Listener,
+        answered_email: Callable[[int], PendingEmail | None],
     ) -> None:
         self._task = task
         self._guard = guard
@@ -88,12 +96,72 @@ class Asker:
         self._clock = clock
         self._listener = listener
         self._patience = Patience()
+        self._answered_email = answered_email
+        self._probe: PendingEmail | None = None
+        self._probing = False
+        self._probes = 0
         self._fixed_chars = fixed_chars(task)
 
     def prompt_chars(self, email: PendingEmail) -> int:
         """Characters of all messages of the email's next call."""
         repeated = sum(min(len(answer), 500) + len(reason) + _REASK_CHARS for answer, reason in email.bad_answers)
         return self._fixed_chars + len(email.text) + repeated
+
+    def front(self, count: int) -> list[PendingEmail]:
+        """Emails to choose from: those that are stuck last and, where all are, one before them to probe with.
+
+        While a probe is out, those that are stuck are not to choose from.
+        """
+        stuck = self._patience.stuck
+        emails = self._line.front(count, last=stuck)
+        if self._probing:
+            return [email for email in emails if not stuck(email.id)]
+        if not emails or not stuck(emails[0].id):
+            self._probe = None
+        elif self._probe is None:
+            self._probe = self._answered_email(self._probes % _PROBES_VARY) or self._answered_email(0)
+        return emails if self._probe is None else [self._probe, *emails]
+
+    def take_probe(self, email_id: int) -> PendingEmail | None:
+        """The email to probe with, where that is the one that was chosen; :meth:`probe` must follow."""
+        if self._probe is None or self._probe.id != email_id:
+            return None
+        self._probing = True
+        return self._probe
+
+    def probe_no_more(self, email_id: int) -> bool:
+        """Whether that was the probe; where even what was answered before is too large by now, none is made again."""
+        if self._probe is None or self._probe.id != email_id:
+            return False
+        self._probe, self._answered_email = None, _none
+        return True
+
+    async def probe(self, grant: Grant, email: PendingEmail) -> None:
+        """Ask about an email that was answered before, to tell whether the server is at fault or those that are stuck.
+
+        The call is recorded like any other; the email keeps its label, whatever the answer is.
+        """
+        started_at = self._clock()
+        try:
+            reply = await self._client_of(grant).ask(messages(self._task, email.text), self._task.model)
+        except CallError as error:
+            latency_s = self._clock() - started_at
+            self._broker.failed(grant, error, latency_s)
+            if error.remedy is Remedy.STOP_RUN:
+                self._listener.run_over(str(error))
+            await self._committer.commit(Answer(self._failed(grant, email, error, started_at, latency_s)))
+        except BaseException:
+            self._broker.cancelled(grant)
+            raise
+        else:
+            latency_s = self._clock() - started_at
+            self._broker.answered(grant, reply.usage, reply.headers, latency_s)
+            self._patience.answered(email.id)
+            verdict = await self._guard.judge(reply)
+            await self._committer.commit(Answer(self._replied(grant, email, reply, verdict, started_at, latency_s)))
+        finally:
+            self._probing, self._probe = False, None
+            self._probes += 1
 
     async def call(self, grant: Grant, email: PendingEmail) -> None:
         """Make the call that was granted, for an email taken from the line."""
@@ -120,15 +188,7 @@ class Asker:
         self, grant: Grant, email: PendingEmail, reply: Reply, started_at: float, latency_s: float
     ) -> None:
         verdict = await self._guard.judge(reply)
-        attempt = replace(
-            self._attempt(grant, email, started_at, latency_s),
-            outcome=verdict.outcome,
-            raw_answer=reply.text,
-            error=verdict.reason or None,
-            prompt_tokens=reply.usage.prompt_tokens,
-            completion_tokens=reply.usage.completion_tokens,
-            request_id=reply.request_id or None,
-        )
+        attempt = self._replied(grant, email, reply, verdict, started_at, latency_s)
         reasks = len(email.bad_answers)
         if verdict.label is not None:
             await self._settle(Answer(attempt, Settled(email.id, reasks, label=verdict.label)), email)
@@ -146,19 +206,14 @@ class Asker:
     async def _on_error(self, grant: Grant, email: PendingEmail, error: CallError, started_at: float) -> None:
         latency_s = self._clock() - started_at
         consequence = self._broker.failed(grant, error, latency_s)
-        attempt = replace(
-            self._attempt(grant, email, started_at, latency_s),
-            outcome=error.outcome,
-            error=str(error),
-            request_id=error.request_id or None,
-        )
+        attempt = self._failed(grant, email, error, started_at, latency_s)
         if error.remedy is Remedy.STOP_RUN:
             self._listener.run_over(str(error))
         failure = None
         if error.remedy is Remedy.GIVE_UP and not consequence.retry_elsewhere and self._no_use(grant, email, error):
             failure = refused(error)
-        elif error.remedy is Remedy.BACK_OFF and consequence.counts_against_email:
-            tries = self._patience.worn_out(email.id, self._clock())
+        elif error.remedy is Remedy.BACK_OFF:
+            tries = self._patience.worn_out(email.id, self._clock(), counts=consequence.counts_against_email)
             failure = worn_out(error, tries) if tries else None
         if failure is None:
             await self._committer.commit(Answer(attempt))
@@ -180,6 +235,29 @@ class Asker:
         await self._committer.commit(answer)
         self._patience.settled(email.id)
         self._line.settle(email)
+
+    def _replied(
+        self, grant: Grant, email: PendingEmail, reply: Reply, verdict: Verdict, started_at: float, latency_s: float
+    ) -> Attempt:
+        return replace(
+            self._attempt(grant, email, started_at, latency_s),
+            outcome=verdict.outcome,
+            raw_answer=reply.text,
+            error=verdict.reason or None,
+            prompt_tokens=reply.usage.prompt_tokens,
+            completion_tokens=reply.usage.completion_tokens,
+            request_id=reply.request_id or None,
+        )
+
+    def _failed(
+        self, grant: Grant, email: PendingEmail, error: CallError, started_at: float, latency_s: float
+    ) -> Attempt:
+        return replace(
+            self._attempt(grant, email, started_at, latency_s),
+            outcome=error.outcome,
+            error=str(error),
+            request_id=error.request_id or None,
+        )
 
     def _attempt(self, grant: Grant, email: PendingEmail, started_at: float, latency_s: float) -> Attempt:
         return Attempt(

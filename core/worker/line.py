@@ -7,7 +7,7 @@ goes out and its twins stay behind until it is settled, which settles them too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 from core.model import PendingEmail
@@ -40,18 +40,22 @@ class Line:
         """Whether nothing more waits: all that is left is in flight, or settled."""
         return self._exhausted and not self._waiting and not self._returned
 
-    def front(self, count: int) -> Iterator[PendingEmail]:
-        """Up to ``count`` emails that may be asked about now, the longest in line first; re-asks before new ones."""
+    def front(self, count: int, *, last: Callable[[int], bool] = lambda _: False) -> list[PendingEmail]:
+        """Up to ``count`` emails that may be asked about now, the longest in line first; re-asks before new ones.
+
+        Those whose number ``last`` picks come behind all the others that are held here.
+        """
         self._refill()
-        given = 0
+        first: list[PendingEmail] = []
+        behind: list[PendingEmail] = []
         for pool in (self._returned, self._waiting):
             for email in pool.values():
-                if given == count:
-                    return
+                if len(first) == count:
+                    return first
                 if self._dedupe and email.content_hash in self._busy_texts:
                     continue
-                given += 1
-                yield email
+                (behind if last(email.id) else first).append(email)
+        return (first + behind)[:count]
 
     def _refill(self) -> None:
         while not self._exhausted and len(self._waiting) < self._window // 2:

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 
 from core.model import Budget, Forecast, KeyState, RunState, Task, Wait
@@ -176,6 +176,7 @@ class Worker:
                 client_of=self._client_of,
                 clock=self._clock,
                 listener=Listener(self._failures.clear, self._failed, self._run_over),
+                answered_email=self.store.answered_email,
             )
         self._wake.set()
 
@@ -226,7 +227,7 @@ class Worker:
         """Let every call go out that may; returns the seconds until another may."""
         while self._ending is None and not self._over_budget():
             now = self._clock()
-            front = [Candidate(email.id, asker.prompt_chars(email)) for email in self.line.front(LOOK_AHEAD)]
+            front = [Candidate(email.id, asker.prompt_chars(email)) for email in asker.front(LOOK_AHEAD)]
             if not front:
                 self._finish_if_done()
                 break
@@ -234,7 +235,7 @@ class Worker:
             if isinstance(decision, Grant):
                 self._send(asker, decision)
             elif isinstance(decision, Never):
-                self._fail_unsent(decision)
+                self._fail_unsent(asker, decision)
             elif isinstance(decision, NoKeys):
                 if not self._await_a_key(decision):
                     self.stop(Ending(RunState.STOPPED, decision.reason, no_key=True))
@@ -280,16 +281,22 @@ class Worker:
         self.stop(Ending(RunState.DONE, reason))
 
     def _send(self, asker: Asker, grant: Grant) -> None:
+        if (probe := asker.take_probe(grant.email_id)) is not None:
+            self._let_out(asker.probe(grant, probe), grant)
+            return
         email = self.line.take(grant.email_id)
         if not email.bad_answers and self.store.copy_from_twin(email, now=self._clock()):
             self.broker.cancelled(grant, sent=False)
             self.line.settle(email)
             return
+        self._let_out(asker.call(grant, email), grant)
+
+    def _let_out(self, coroutine: Coroutine[None, None, None], grant: Grant) -> None:
         if len(self._calls) >= self._bound:
             # Noted before it is reached: if this process is killed, the next one can say how much may be asked again.
             self._bound = max(LEAST_BOUND, 2 * self._bound)
             self._beat(at_once=True)
-        call = asyncio.create_task(asker.call(grant, email))
+        call = asyncio.create_task(coroutine)
         self._calls[call] = grant
         call.add_done_callback(self._landed)
 
@@ -299,8 +306,10 @@ class Worker:
         if not call.cancelled() and (error := call.exception()) is not None:
             self._broken = self._broken or error
 
-    def _fail_unsent(self, never: Never) -> None:
+    def _fail_unsent(self, asker: Asker, never: Never) -> None:
         """No key's organization will ever take an email of this size: it fails without a call."""
+        if asker.probe_no_more(never.email_id):
+            return
         email = self.line.take(never.email_id)
         self.store.fail(email.id, never.reason, reasks=len(email.bad_answers), now=self._clock())
         self.line.settle(email)

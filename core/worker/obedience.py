@@ -58,13 +58,14 @@ def obey(worker: Obeys, wish: Wish, now: float) -> None:
             result = "cutting off what is out" if again else _after(worker.in_flight, "stopping")
             wanted = "stop"
         elif wish.kind == "retry":
-            email_id = int(wish.argument) if wish.argument else None
-            moved = worker.store.requeue(now=now, email_id=email_id)
+            moved = worker.store.requeue(now=now, email_ids=_numbers(wish.argument))
             worker.line.rescan()
             result = f"{moved} back in line"
         elif wish.kind == "budget":
             worker.allow(Budget(**json.loads(wish.argument)))
             result = "the budget holds from now on"
+        elif wish.kind == "skip":
+            result = _skip(worker, wish, now)
         elif wish.kind == "label":
             result = _label(worker, wish, now)
         else:
@@ -85,6 +86,23 @@ def _label(worker: Obeys, wish: Wish, now: float) -> str:
     )
     worker.line.forget(int(wanted["email_id"]))
     return sentence
+
+
+def _numbers(argument: str) -> list[int] | None:
+    """Numbers of emails with spaces between them; nothing means all."""
+    return [int(number) for number in argument.split()] if argument else None
+
+
+def _skip(worker: Obeys, wish: Wish, now: float) -> str:
+    wanted = json.loads(wish.argument)
+    email_ids, back = [int(number) for number in wanted["email_ids"]], bool(wanted.get("back"))
+    moved = worker.store.skip(email_ids, back=back, by=wish.requested_by, now=now)
+    if back:
+        worker.line.rescan()
+    else:
+        for email_id in email_ids:
+            worker.line.forget(email_id)
+    return f"{moved} {'back in line' if back else 'skipped'}"
 
 
 def _after(in_flight: int, word: str) -> str:

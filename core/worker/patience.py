@@ -2,8 +2,9 @@
 
 An error of server or line says something about an email only while others get through: a server that is down for an
 hour must fail nobody, also where a single email is left to ask about. So an error counts if another email was answered
-since this one's last error. Where nobody is, the email waits, for as long as an hour's outage and a half; then it fails
-too, so that no email is asked about for ever.
+since this one's last error. An email that meets errors while nobody is answered is *stuck*: before it is asked about
+again, another goes first, if need be one that was answered before (see ``Asker.probe``). Where there is none either, it
+waits for hours; then it fails too, so that no email is asked about for ever.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from dataclasses import dataclass
 ERRORS_MOST = 5
 """Errors of server or line that one email may meet, while others get through, before it fails."""
 
-ALONE_MOST_S = 5_400.0
+ALONE_MOST_S = 7_200.0
 """Seconds in which an email may meet nothing but errors while nobody gets through, and no outage was declared."""
 
 REFUSALS_MOST = 2
 """Times that a server may refuse an email's request as it is, with different keys where there are several."""
+
+_STUCK_AFTER = 2
 
 
 @dataclass(slots=True)
@@ -27,6 +30,7 @@ class _Trouble:
     counted: int = 0
     tries: int = 0
     answered_before: int = -1
+    in_outage: bool = False
 
 
 class Patience:
@@ -42,14 +46,24 @@ class Patience:
         self._answered += 1
         self._troubles.pop(email_id, None)
 
-    def worn_out(self, email_id: int, now: float) -> int:
-        """One more error for this email. The number of tries where that was one too many, else 0."""
+    def worn_out(self, email_id: int, now: float, *, counts: bool) -> int:
+        """One more error for this email. The number of tries where that was one too many, else 0.
+
+        ``counts`` is False while the server as a whole is taken to be down.
+        """
         trouble = self._troubles.setdefault(email_id, _Trouble(now))
         trouble.tries += 1
-        trouble.counted += trouble.answered_before != self._answered
-        trouble.answered_before = self._answered
-        too_many = trouble.counted >= ERRORS_MOST or now - trouble.since_at >= ALONE_MOST_S
+        trouble.counted += counts and trouble.answered_before != self._answered
+        trouble.answered_before, trouble.in_outage = self._answered, not counts
+        too_many = counts and (trouble.counted >= ERRORS_MOST or now - trouble.since_at >= ALONE_MOST_S)
         return trouble.tries if too_many else 0
+
+    def stuck(self, email_id: int) -> bool:
+        """Whether it met errors, and nobody was answered since: another try would say nothing about it."""
+        trouble = self._troubles.get(email_id)
+        if trouble is None or trouble.answered_before != self._answered:
+            return False
+        return trouble.tries >= _STUCK_AFTER or trouble.in_outage
 
     def refused(self, email_id: int, *, another_key: bool) -> bool:
         """The server refused the request as it is. Whether that settles it; a first refusal may be the key's."""

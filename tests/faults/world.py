@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+import looptime
 
 from core.llm.client import ChatClient
 from core.llm.task import pattern
@@ -25,7 +26,7 @@ from core.storage.reader import RunReader
 from core.storage.store import Store
 from core.worker.loop import Ending, Worker
 from core.worker.pulse import Tempo
-from tests.virtual.harness import guard_for, run_virtually
+from tests.virtual.harness import guard_for
 
 START_AT = 1_790_000_000.0
 TASK = Task(
@@ -135,7 +136,12 @@ def play(
     organizations = keys or {"one": "org_1", "two": "org_2"}
     server = Server(misbehave, faulty, organizations, headers or {})
     guard_for(("1", "0"), pattern(TASK))
-    return run_virtually(_play(folder, server, emails, closes_at_s, tempo))
+    loop = looptime.new_event_loop(start=0, noop_cycles=0)
+    try:
+        return loop.run_until_complete(_play(folder, server, emails, closes_at_s, tempo))
+    finally:
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
 
 
 async def _play(folder: Path, server: Server, emails: int, closes_at_s: float, tempo: Tempo) -> Seen:

@@ -177,17 +177,18 @@ class Night:
         return self.tallies[0]
 
     def allowed(self, hours: float) -> float:
-        """The most labels that the quotas allow in so many hours at the tokens seen, less what others took."""
+        """The most labels that the quotas allow in so many hours at the tokens seen, less outages and what others took."""
         tokens = sum(tally.tokens for tally in self.tallies) / max(1, sum(tally.labels for tally in self.tallies))
         total = 0.0
         minutes, days = hours * 60.0, hours / 24.0
         for server in self.servers.values():
             limits = server.limits
             scale = server.period_scale
+            lost = sum(end - begin for begin, end in server.outages) / 60.0
             bounds = [
-                (limits.rpm, minutes, 1.0, server.foreign_calls),
+                (limits.rpm, minutes - lost, 1.0, server.foreign_calls),
                 (limits.rpd, days, 1.0, server.foreign_calls),
-                (limits.tpm, minutes, tokens, server.foreign_tokens),
+                (limits.tpm, minutes - lost, tokens, server.foreign_tokens),
                 (limits.tpd, days, tokens, server.foreign_tokens),
             ]
             total += min((limit * (1.0 + n * scale) - taken) / each for limit, n, each, taken in bounds if limit)

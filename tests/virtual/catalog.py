@@ -42,31 +42,31 @@ def founding(plan: str = "free") -> Scenario:
 _BINDING: dict[str, tuple[Limits, tuple[Limits, ...], float]] = {
     "rpm": (
         Limits(rpm=8, rpd=14_400, tpm=30_000),
-        (Limits(rpm=4, tpm=30_000), Limits(rpm=8, tpm=30_000), Limits(rpm=1, tpm=30_000)),
-        2.0,
+        (Limits(rpm=4, tpm=30_000), Limits(rpm=6, tpm=30_000), Limits(rpm=2, tpm=30_000)),
+        1.0,
     ),
     "tpm": (
         Limits(rpm=30, rpd=14_400, tpm=6_000),
-        (Limits(rpm=30, tpm=6_000), Limits(rpm=30, tpm=3_000), Limits(rpm=30, tpm=2_400)),
-        1.5,
+        (Limits(rpm=30, tpm=6_000), Limits(rpm=30, tpm=4_500), Limits(rpm=30, tpm=3_600)),
+        1.0,
     ),
     "rpd": (
-        Limits(rpm=30, rpd=600, tpm=30_000),
-        (Limits(rpm=30, rpd=300, tpm=30_000), Limits(rpm=30, rpd=150, tpm=30_000), Limits(rpm=30, rpd=60)),
+        Limits(rpm=30, rpd=300, tpm=30_000),
+        (Limits(rpm=30, rpd=200, tpm=30_000), Limits(rpm=30, rpd=100, tpm=30_000), Limits(rpm=30, rpd=50)),
         18.0,
     ),
     "tpd": (
-        Limits(rpm=30, rpd=14_400, tpm=8_000, tpd=500_000),
+        Limits(rpm=30, rpd=14_400, tpm=8_000, tpd=300_000),
         (
-            Limits(rpm=30, tpm=8_000, tpd=300_000),
-            Limits(rpm=30, tpm=8_000, tpd=150_000),
-            Limits(rpm=30, tpm=8_000, tpd=100_000),
+            Limits(rpm=30, tpm=8_000, tpd=200_000),
+            Limits(rpm=30, tpm=8_000, tpd=120_000),
+            Limits(rpm=30, tpm=8_000, tpd=80_000),
         ),
         18.0,
     ),
 }
 DIMENSIONS = tuple(_BINDING)
-_PLENTY = 1_600
+_PLENTY = 1_400
 _MINUTES = Limits(rpm=30, rpd=14_400, tpm=6_000)
 
 
@@ -89,7 +89,7 @@ def binding(dimension: str, *, unequal: bool) -> Expected:
 
 
 def _unruly(name: str, least: float, refused_share: float = 0.005, **changes: Any) -> Expected:
-    base = Scenario(name, _PLENTY, _orgs(_MINUTES, _MINUTES), hours=1.5, faults=POISONED)
+    base = Scenario(name, _PLENTY, _orgs(_MINUTES, _MINUTES), hours=1.0, faults=POISONED)
     return Expected(replace(base, **changes), least, refused_share)
 
 
@@ -112,9 +112,12 @@ def unruly() -> dict[str, Expected]:
         _unruly("shared-minute", 0.90, 0.2, organizations=one, others=(OtherProgram("org_1", 30.0, 1_000),)),
         _unruly("shared-day", 0.90, 0.2, organizations=_orgs(day), hours=18.0, tempo=UNHURRIED,
                 others=(OtherProgram("org_1", 300.0, 700),)),
-        _unruly("outage", 0.95, outages=(Outage(2_400.0, 600.0, "503"),)),
-        _unruly("outage-dropped", 0.95, outages=(Outage(2_400.0, 600.0, "drop"),)),
-        _unruly("revoked", 0.97, revoke={"key-2": Revocation(at_s=2_700.0)}),
+        _unruly("outage", 0.95, outages=(Outage(1_500.0, 600.0, "503"),)),
+        _unruly("outage-dropped", 0.95, outages=(Outage(1_500.0, 600.0, "drop"),)),
+        _unruly("revoked", 0.97, revoke={"key-2": Revocation(at_s=1_800.0)}),
+        # The largest emails fill a minute's tokens to the brim.
+        _unruly("tight", 0.95, 0.01, organizations=_orgs(Limits(rpm=30, tpm=3_000), Limits(rpm=30, tpm=2_400)),
+                hours=2.0),
         _unruly("large", 0.95, organizations=_orgs(FREE, FREE), hours=3.0, truncate_at=24_000,
                 lengths=Lengths(median=1_200, sigma=0.8, most=24_000, large=0.04, large_chars=22_000)),
         _unruly("rough", 0.95, 0.01, faults=ROUGH, tempo=FEW_SECONDS),

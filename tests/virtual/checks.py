@@ -15,7 +15,7 @@ _OF_THE_EMAIL = (Outcome.INVALID, Outcome.EMPTY, Outcome.TRUNCATED, Outcome.TOO_
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What stands in a run file. ``asked_most`` is the most answers that any one email took."""
+    """What stands in a run file. ``asked_most`` is the most answers that any one email took to its label or failure."""
 
     labeled: int
     failed: int
@@ -71,8 +71,9 @@ def inspect(path: Path) -> Found:
             attempts=attempts,
             asked_most=_one(
                 db,
-                "SELECT coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM attempt WHERE outcome IN"
-                " ('answered', 'invalid', 'empty', 'truncated') GROUP BY email_id)",
+                "SELECT coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM attempt AS a LEFT JOIN label AS l"
+                " ON l.email_id = a.email_id WHERE a.outcome IN ('answered', 'invalid', 'empty', 'truncated')"
+                " AND (l.attempt_id IS NULL OR a.id <= l.attempt_id) GROUP BY a.email_id)",
             ),
             state=state,
             reason=reason,

@@ -45,7 +45,7 @@ def test_a_kill_loses_at_most_what_is_in_flight() -> None:
 def test_a_bench_outlives_the_worker() -> None:
     """Killed while its only organization waits for the day's tokens, the next worker waits on and does not ask."""
     scenario = Scenario(
-        "bench", 300, (Org("org_1", Limits(rpm=30, tpm=8_000, tpd=60_000)),), hours=6.0, tempo=Tempo(1.0, 60.0)
+        "bench", 200, (Org("org_1", Limits(rpm=30, tpm=8_000, tpd=60_000)),), hours=3.0, tempo=Tempo(2.0, 60.0)
     )
     whole = simulate_run(scenario)
     refused_at = next(
@@ -64,15 +64,15 @@ def test_what_was_spent_is_remembered_through_many_deaths() -> None:
     """A worker that dies every quarter of an hour spends the day's tokens no faster, and meets no more refusals."""
     scenario = Scenario(
         "deaths",
-        400,
+        300,
         (Org("org_1", Limits(rpm=30, tpm=8_000, tpd=150_000)),),
-        hours=6.0,
-        operator=tuple((900.0 * number, "kill") for number in range(1, 24)),
-        tempo=Tempo(1.0, 60.0),
+        hours=4.0,
+        operator=tuple((900.0 * number, "kill") for number in range(1, 16)),
+        tempo=Tempo(2.0, 60.0),
     )
     outcome = simulate_run(scenario)
     assert sound(outcome)
-    assert outcome.kills == 23
+    assert outcome.kills == 15
     assert outcome.self_inflicted_429s <= 8
     assert outcome.efficiency >= 0.97
 
@@ -120,11 +120,11 @@ def test_several_runs_share_the_keys(workers: int) -> None:
     """Runs on the same keys get together what one would get alone, without a storm of refusals."""
     scenario = Scenario(
         "company",
-        900,
+        700,
         (Org("org_1", MINUTES), Org("org_2", MINUTES)),
-        hours=0.75,
+        hours=0.5,
         faults=POISONED,
-        tempo=Tempo(tick_s=0.2, beat_s=60.0),
+        tempo=Tempo(tick_s=0.25, beat_s=60.0),
     )
     alone = simulate_run(scenario)
     together = simulate_run(replace(scenario, workers=workers))

@@ -8,6 +8,8 @@ from tests.virtual.catalog import DIMENSIONS, Expected, binding, founding, unrul
 from tests.virtual.harness import Outcome, simulate_run
 
 UNRULY = unruly()
+ELSEWHERE = ("large", "outage", "outage-dropped")
+MINUTES_LONG = ("headers-missing-day", "headers-lying-day", "declared-apart", "tight")
 
 
 def check(outcome: Outcome, expected: Expected) -> None:
@@ -33,13 +35,20 @@ def test_what_binds_is_used_up(dimension: str, *, unequal: bool) -> None:
     assert outcome.burst <= 4 * len(expected.scenario.organizations)
 
 
-@pytest.mark.parametrize("name", [name for name in UNRULY if name not in ("large", "outage", "outage-dropped")])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name in MINUTES_LONG else [])
+        for name in UNRULY
+        if name not in ELSEWHERE
+    ],
+)
 def test_the_unruly_world_stops_nothing(name: str) -> None:
     """Headers that are missing or lie, keys grouped wrongly, others who spend too: work goes on, near the quota."""
     check(simulate_run(UNRULY[name].scenario), UNRULY[name])
 
 
-@pytest.mark.parametrize("name", ["outage", "outage-dropped"])
+@pytest.mark.parametrize("name", ["outage", pytest.param("outage-dropped", marks=pytest.mark.slow)])
 def test_an_outage_costs_its_time_and_no_email(name: str) -> None:
     """Ten minutes without an answer: a few probes, no failed email, and no rush afterwards."""
     expected = UNRULY[name]

@@ -1,0 +1,233 @@
+"""Looking for emails: every match in work order, found a stretch at a time, so that whoever waits sees it come.
+
+Words are looked for in the texts themselves until an index of them stands beside the run (``NAME.search.db``). It is
+made from the run file, which is only read for it; emails are never added to a run, so it is made once. Several
+consoles may build at it at once: each stretch is one transaction that goes on where the last one ended. The file can be
+deleted at any time.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import sqlite3
+from array import array
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+from urllib.parse import quote
+
+from core.errors import RunFileError
+from core.storage.connection import open_reader
+from core.storage.filters import Condition, Filter, condition
+from core.storage.lock import companion
+from core.storage.schema_version import check_format
+
+INDEX_FORMAT = 1
+STRETCH = 50_000
+"""Places in the work order that one step looks at."""
+TEXT_STRETCH = 4_000
+"""The same where texts are read."""
+INDEX_STRETCH = 2_000
+"""Emails that one step of building takes into the index."""
+FETCHED = 2_000
+_FORMAT_WITH_FLAGS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Numbers of emails in work order, behind those found before; ``share`` of the run (0..1) is looked through."""
+
+    ids: array[int]
+    share: float
+    finished: bool
+    indexed: bool
+
+
+def index_path(run_path: Path) -> Path:
+    """Where the words of a run's emails are kept."""
+    return companion(run_path, ".search.db")
+
+
+class Search:
+    """One search at a time over one run file. Belongs to the thread that opened it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._db = open_reader(path)
+        try:
+            self._has_flags = check_format(self._db, path) >= _FORMAT_WITH_FLAGS
+        except BaseException:
+            self._db.close()
+            raise
+        self._db.create_function("has_words", 4, _has_words, deterministic=True)
+        self._total = int(self._db.execute("SELECT coalesce(max(position) + 1, 0) FROM email").fetchone()[0])
+        self._last_id = int(self._db.execute("SELECT coalesce(max(id), 0) FROM email").fetchone()[0])
+        self._attached = False
+        self._wanted: Condition | None = None
+        self._next = 0
+        self._whole = False
+
+    def close(self) -> None:
+        """Close the files."""
+        self._db.close()
+
+    # -- searching ----------------------------------------------------------------------------------------------------
+
+    def begin(self, wanted: Filter) -> None:
+        """Look for these from now on."""
+        indexed = bool(wanted.texts) and self._attach()
+        self._wanted = condition(wanted, has_flags=self._has_flags, index="search.words" if indexed else None)
+        self._whole = indexed
+        self._next = 0
+
+    def step(self) -> Found:
+        """Look on for a moment. Call it until it is finished.
+
+        Raises:
+            RunFileError: the run file cannot be read.
+        """
+        wanted = self._wanted
+        if wanted is None:
+            raise RuntimeError("begin comes first")
+        size = self._total + 1 if self._whole else TEXT_STRETCH if wanted.reads_text else STRETCH
+        end = min(self._total, self._next + size)
+        joined = " JOIN body AS b ON b.email_id = e.id" if wanted.reads_text else ""
+        sql = (
+            f"SELECT e.id FROM email AS e{joined} WHERE e.position >= ? AND e.position < ? AND {wanted.sql}"
+            " ORDER BY e.position"
+        )
+        ids = array("I")
+        try:
+            cursor = self._db.execute(sql, (self._next, end, *wanted.values))
+            while rows := cursor.fetchmany(FETCHED):
+                ids.extend(row[0] for row in rows)
+        except sqlite3.Error as error:
+            if self._whole:  # a damaged index is worth nothing; without it the next search reads the texts
+                self._detach()
+                with suppress(OSError):
+                    index_path(self.path).unlink(missing_ok=True)
+                raise RunFileError(f"The index of words was damaged ({error}) and is gone. Search again.") from error
+            raise RunFileError(f"{self.path} cannot be read ({error}).") from error
+        self._next = end
+        share = end / self._total if self._total else 1.0
+        return Found(ids, share, finished=end >= self._total, indexed=self._whole)
+
+    # -- the index ----------------------------------------------------------------------------------------------------
+
+    def _attach(self) -> bool:
+        """Whether a whole index of this very run is at hand."""
+        path = index_path(self.path)
+        if not path.exists():
+            self._detach()
+            return False
+        try:
+            if not self._attached:
+                self._db.execute("ATTACH ? AS search", (f"file:{quote(str(path.resolve()))}?mode=ro",))
+                self._attached = True
+            row = self._db.execute("SELECT mark, built_to FROM search.made").fetchone()
+        except sqlite3.Error:
+            self._detach()
+            return False
+        if row is None or row[0] != _mark(self._db) or row[1] < self._last_id:
+            self._detach()
+            return False
+        return True
+
+    def _detach(self) -> None:
+        if self._attached:
+            with suppress(sqlite3.Error):
+                self._db.execute("DETACH search")
+            self._attached = False
+
+    def build(self) -> float:
+        """Take some more emails into the index; returns the share (0..1) that is in it.
+
+        Raises:
+            RunFileError: the index cannot be written; searching goes on without it.
+        """
+        path = index_path(self.path)
+        try:
+            with _Builder(path, self.path, self._last_id) as builder:
+                return builder.step()
+        except sqlite3.DatabaseError as error:
+            if not isinstance(error, sqlite3.OperationalError):
+                with suppress(OSError):  # damaged, or no index at all: it is made anew
+                    path.unlink(missing_ok=True)
+            raise RunFileError(f"The index of words beside {self.path.stem} cannot be made ({error}).") from error
+
+
+class _Builder:
+    """One step of building: a connection of its own, which reads the run and writes the index."""
+
+    def __init__(self, path: Path, run_path: Path, last_id: int) -> None:
+        self._last_id = last_id
+        self._db = sqlite3.connect(
+            f"file:{quote(str(path.resolve()))}?mode=rwc", uri=True, isolation_level=None, timeout=2.0
+        )
+        try:
+            path.chmod(0o600)
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            self._db.execute("ATTACH ? AS run", (f"file:{quote(str(run_path.resolve()))}?mode=ro",))
+        except BaseException:
+            self._db.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._db.close()
+
+    def step(self) -> float:
+        db = self._db
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            built = self._built()
+            end = min(self._last_id, built + INDEX_STRETCH)
+            db.execute(
+                "INSERT INTO words(rowid, subject, sender, text) SELECT e.id, e.subject, e.sender, b.text"
+                " FROM run.email AS e JOIN run.body AS b ON b.email_id = e.id WHERE e.id > ? AND e.id <= ?",
+                (built, end),
+            )
+            db.execute("UPDATE main.made SET built_to = ?", (end,))
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+        return end / self._last_id if self._last_id else 1.0
+
+    def _built(self) -> int:
+        """How far it is; an index of another run, or of another format, is begun anew."""
+        db, mark = self._db, _mark(self._db, "run.")
+        if db.execute("SELECT 1 FROM main.sqlite_master WHERE name = 'made'").fetchone():
+            row = db.execute("SELECT mark, built_to FROM main.made").fetchone()
+            if row is not None and row[0] == mark:
+                return int(row[1])
+            db.execute("DROP TABLE main.made")
+            db.execute("DROP TABLE IF EXISTS main.words")
+        db.execute("CREATE TABLE main.made(mark TEXT, built_to INTEGER)")
+        db.execute("INSERT INTO main.made VALUES (?, 0)", (mark,))
+        db.execute(
+            "CREATE VIRTUAL TABLE main.words USING fts5(subject, sender, text, content='',"
+            " tokenize='unicode61 remove_diacritics 0')"
+        )
+        return 0
+
+
+def _mark(db: sqlite3.Connection, schema: str = "main.") -> str:
+    """What tells one run from another, and one format of the index from the next."""
+    row = db.execute(f"SELECT name, source_digest, created_at, seed FROM {schema}run").fetchone()
+    return "|".join(str(part) for part in (INDEX_FORMAT, *(row or ())))
+
+
+@functools.lru_cache(maxsize=64)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
+
+
+def _has_words(pattern: str, *texts: str | None) -> bool:
+    compiled = _compiled(pattern)
+    return any(text is not None and compiled.search(text.casefold()) is not None for text in texts)

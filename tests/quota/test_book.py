@@ -1,0 +1,251 @@
+"""quota.db: one file for many processes, clear errors, and levels that several workers share."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from core.errors import QuotaFileError
+from core.model import Dimension
+from core.quota.book import SCHEMA_VERSION, Book
+from core.quota.ledger import Ledger
+from core.quota.replies import Reading
+from core.quota.sync import LedgerSync
+
+NOW = 1_790_000_000.0
+ORG, MODEL = "org_1", "m"
+
+
+def test_a_damaged_file_is_named_with_a_remedy(tmp_path: Path) -> None:
+    """The message says which file, that it is damaged, and what to do."""
+    path = tmp_path / "quota.db"
+    path.write_bytes(b"this is no database, whatever its name says" * 100)
+    with pytest.raises(QuotaFileError, match="damaged: move it away") as caught:
+        Book(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_file_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    """An older labeltui does not write into what it does not know."""
+    Book(tmp_path / "quota.db").close()
+    connection = sqlite3.connect(tmp_path / "quota.db")
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    connection.close()
+    with pytest.raises(QuotaFileError, match="newer labeltui"):
+        Book(tmp_path / "quota.db")
+
+
+def test_a_locked_file_is_told_from_a_damaged_one(tmp_path: Path) -> None:
+    """While another process writes, the message says to try again."""
+    with Book(tmp_path / "quota.db") as one, Book(tmp_path / "quota.db") as other:
+        with one.writing(), other.patience(1), pytest.raises(QuotaFileError, match="another process holds it"):
+            other.execute("BEGIN IMMEDIATE")
+        with other.writing():
+            pass
+
+
+def test_a_place_that_cannot_hold_a_file_is_named(tmp_path: Path) -> None:
+    """A folder in the way, or a file where the folder should be."""
+    (tmp_path / "quota.db").mkdir()
+    with pytest.raises(QuotaFileError, match="check that"):
+        Book(tmp_path / "quota.db")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(QuotaFileError, match="check that"):
+        Book(tmp_path / "file" / "quota.db")
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="the superuser may write everything")
+def test_a_read_only_file_can_be_read_but_says_so_when_written(tmp_path: Path) -> None:
+    """Status works; a write names owner and permissions."""
+    path = tmp_path / "quota.db"
+    Book(path).close()
+    path.chmod(0o400)
+    with Book(path) as book:
+        assert book.salt
+        with pytest.raises(QuotaFileError, match="may not write"), book.writing():
+            book.execute("DELETE FROM level")
+
+
+def test_an_older_file_is_brought_up(tmp_path: Path) -> None:
+    """Keys are kept; levels are learnt anew."""
+    path = tmp_path / "quota.db"
+    with Book(path) as book, book.writing():
+        book.execute("ALTER TABLE key DROP COLUMN organization_source")
+        book.execute(
+            "INSERT INTO key (fingerprint, alias, last4, source, first_seen_at) VALUES ('f', 'a', 'x', 's', 1)"
+        )
+        book.execute("PRAGMA user_version = 1")
+    with Book(path) as book:
+        assert book.execute("SELECT alias, organization_source FROM key") == [("a", "")]
+
+
+def test_a_failed_transaction_leaves_nothing(tmp_path: Path) -> None:
+    """What was written before the failure is taken back."""
+    with Book(tmp_path / "quota.db") as book:
+        twice = ("INSERT INTO estimate VALUES ('m', '{}')",) * 2
+        with pytest.raises(QuotaFileError), book.writing():
+            any(book.execute(statement) for statement in twice)
+        assert book.execute("SELECT count(*) FROM estimate") == [(0,)]
+
+
+def test_the_file_opens_fast_and_light() -> None:
+    """What status needs brings neither sqlite-utils nor the SDK, the screen or the TOML writer."""
+    code = "import core.quota.keys, sys; print(' '.join(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"sqlite_utils", "groq", "textual", "tomli_w", "asyncio", "hypothesis"} & set(loaded)
+
+
+class Worker:
+    """A worker's ledger and its bridge to the file."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        self.book = Book(path)
+        self.ledger = Ledger()
+        self.sync = LedgerSync(self.book, self.ledger, MODEL, name)
+
+    def share(self, now: float) -> bool:
+        return self.sync.sync(now, {}, changed=self.book.poll_changes())
+
+    def available(self, dimension: Dimension, now: float) -> float:
+        return next(each.available for each in self.ledger.status(now) if each.dimension is dimension)
+
+
+@pytest.fixture
+def workers(tmp_path: Path) -> Iterator[tuple[Worker, Worker]]:
+    """Two workers that know a limit of 8,000 tokens a minute and have synced once."""
+    with ExitStack() as stack:
+        pair = Worker(tmp_path / "quota.db", "one"), Worker(tmp_path / "quota.db", "two")
+        for worker in pair:
+            stack.callback(worker.book.close)
+        pair[0].ledger.state_limits(ORG, MODEL, {Dimension.TPM: 8_000}, "operator", NOW)
+        for worker in pair:
+            worker.share(NOW)
+        yield pair
+
+
+def test_workers_see_what_others_spend(workers: tuple[Worker, Worker]) -> None:
+    """Spending adds up, whoever syncs first, and nothing is counted twice."""
+    one, two = workers
+    one.ledger.reserve(ORG, MODEL, 1_000, NOW)
+    two.ledger.reserve(ORG, MODEL, 2_000, NOW)
+    for worker in (one, two, one, two, one):
+        worker.share(NOW)
+    assert one.available(Dimension.TPM, NOW) == two.available(Dimension.TPM, NOW) == 5_000
+
+
+def test_what_is_given_back_is_shared_too(workers: tuple[Worker, Worker]) -> None:
+    """A settled call raises the level for everybody."""
+    one, two = workers
+    reservation = one.ledger.reserve(ORG, MODEL, 1_000, NOW)
+    for worker in workers:
+        worker.share(NOW)
+    one.ledger.settle(reservation, 600, [], NOW)
+    for worker in workers:
+        worker.share(NOW)
+    assert two.available(Dimension.TPM, NOW) == 7_400
+
+
+def test_time_passes_once_for_all(workers: tuple[Worker, Worker]) -> None:
+    """However often and however late workers sync, the bucket refills at its rate."""
+    one, two = workers
+    one.ledger.reserve(ORG, MODEL, 8_000, NOW)
+    for second in range(1, 31):
+        one.share(NOW + second)
+        if second % 7 == 0:
+            two.share(NOW + second)
+    two.share(NOW + 30)
+    assert one.available(Dimension.TPM, NOW + 30) == pytest.approx(4_000)
+    assert two.available(Dimension.TPM, NOW + 30) == pytest.approx(4_000)
+
+
+def test_two_corrections_of_one_surprise_count_once(workers: tuple[Worker, Worker]) -> None:
+    """Both workers read in a header that a third party took 5,000: that is 5,000, not 10,000."""
+    for worker in workers:
+        reservation = worker.ledger.reserve(ORG, MODEL, 100, NOW)
+        worker.ledger.settle(reservation, 100, [Reading(Dimension.TPM, 8_000, 2_800, 39.0)], NOW)
+    for worker in (*workers, *workers):
+        worker.share(NOW)
+    for worker in workers:
+        assert 2_700 <= worker.available(Dimension.TPM, NOW) <= 2_802
+
+
+def test_a_bench_reaches_the_other_worker(workers: tuple[Worker, Worker]) -> None:
+    """Nobody asks until it ends, and an operator who clears it clears it for all."""
+    one, two = workers
+    one.ledger.bench(ORG, MODEL, NOW + 300, "TPD", "waits", NOW)
+    for worker in workers:
+        worker.share(NOW)
+    assert two.ledger.wait_until(ORG, MODEL, 1, NOW).at == NOW + 300
+    two.book.execute("DELETE FROM bench")
+    for worker in workers:
+        worker.sync.sync(NOW, {}, changed=True)
+        assert worker.ledger.wait_until(ORG, MODEL, 1, NOW).at == NOW
+
+
+def test_an_operators_limit_reaches_running_workers(workers: tuple[Worker, Worker]) -> None:
+    """A stated limit is taken over, a forgotten one forgotten."""
+    one, two = workers
+    one.book.execute("UPDATE level SET limit_units = 6000, learned_at = ?, source = 'operator'", (NOW + 1,))
+    two.sync.sync(NOW + 1, {}, changed=True)
+    assert two.ledger.status(NOW + 1)[0].limit == 6_000
+    one.book.execute("DELETE FROM level")
+    two.sync.sync(NOW + 2, {}, changed=True)
+    assert two.ledger.status(NOW + 2) == ()
+
+
+def test_levels_survive_a_restart(workers: tuple[Worker, Worker], tmp_path: Path) -> None:
+    """A new worker goes on from what is left, refilled meanwhile."""
+    workers[0].ledger.reserve(ORG, MODEL, 8_000, NOW)
+    workers[0].share(NOW)
+    later = Worker(tmp_path / "quota.db", "later")
+    later.share(NOW + 15)
+    assert later.available(Dimension.TPM, NOW + 15) == pytest.approx(2_000)
+    later.book.close()
+
+
+def test_nothing_is_written_where_nothing_changed(workers: tuple[Worker, Worker]) -> None:
+    """An idle worker only beats, every two seconds."""
+    one, _ = workers
+    one.share(NOW)
+    assert not any(one.share(NOW + 0.2 * step) for step in range(1, 9))
+    assert one.share(NOW + 2.1)
+
+
+def test_workers_know_of_each_other_while_they_live(workers: tuple[Worker, Worker]) -> None:
+    """A heartbeat makes a peer; leaving, or silence, ends it."""
+    one, two = workers
+    one.share(NOW + 3)
+    assert one.sync.peers == 1
+    two.sync.leave()
+    one.share(NOW + 6)
+    assert one.sync.peers == 0
+
+
+def test_what_could_not_be_shared_is_shared_later(workers: tuple[Worker, Worker]) -> None:
+    """A file that is locked at the wrong moment loses no spending."""
+    one, two = workers
+    one.ledger.reserve(ORG, MODEL, 3_000, NOW)
+    with two.book.writing(), one.book.patience(1), pytest.raises(QuotaFileError):
+        one.share(NOW)
+    for worker in (one, two):
+        worker.sync.sync(NOW, {}, changed=True)
+        assert worker.available(Dimension.TPM, NOW) == 5_000
+
+
+def test_an_exclusive_decision_sees_and_publishes_the_newest_level(workers: tuple[Worker, Worker]) -> None:
+    """Two workers that decide in turn never spend the same tokens."""
+    granted = 0
+    for _ in range(4):
+        for worker in workers:
+            with worker.sync.exclusive(NOW):
+                if worker.ledger.wait_until(ORG, MODEL, 1_500, NOW).at <= NOW:
+                    worker.ledger.reserve(ORG, MODEL, 1_500, NOW)
+                    granted += 1
+    assert granted == 5

@@ -1,0 +1,381 @@
+"""The broker: what a worker is granted, and what follows from every answer and failure."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from core.errors import (
+    CallError,
+    CallTimeoutError,
+    CapacityError,
+    ConnectionFailedError,
+    KeyRefusedError,
+    ModelGoneError,
+    OrganizationRestrictedError,
+    RateLimitedError,
+    RequestRefusedError,
+    ServerFailedError,
+    TooLargeError,
+)
+from core.model import Dimension, KeyState, Usage, Wait
+from core.quota.broker import Broker, Candidate, Grant, Never, NoKeys
+from core.quota.keys import KeyBook
+
+MODEL = "m"
+KEYS = "main@org_1=gsk_main_aaaa_0001,spare@org_1=gsk_spare_bbbb_0002,lab@org_2=gsk_lab_cccc_0003"
+TRANSIENT = [
+    ServerFailedError("503"),
+    CallTimeoutError("timeout"),
+    ConnectionFailedError("reset"),
+    CapacityError("498"),
+]
+
+
+class Desk:
+    """Brokers on one quota.db, under one clock that only tests move."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self.now = 1_790_000_000.0
+        self._folder, self._stack = folder, stack
+        self._emails = 0
+
+    def book(self, keys: str = KEYS) -> KeyBook:
+        paths = self._folder / "quota.db", self._folder / "keys.toml"
+        return self._stack.enter_context(KeyBook(*paths, environment={"GROQ_API_KEYS": keys}, clock=lambda: self.now))
+
+    def broker(self, keys: str = KEYS, *, seed: int = 1) -> Broker:
+        return Broker(
+            self.book(keys), MODEL, clock=lambda: self.now, rng=random.Random(seed), max_completion_tokens=100
+        )
+
+    def candidate(self, chars: int = 2_000) -> Candidate:
+        self._emails += 1
+        return Candidate(self._emails, chars, self.now)
+
+    def grant(self, broker: Broker, chars: int = 2_000) -> Grant:
+        granted = broker.next([self.candidate(chars)])
+        assert isinstance(granted, Grant), granted
+        return granted
+
+    def limited(self, organization: str, dimension: Dimension, limit: int, used: int, requested: int) -> CallError:
+        wait_s = (used + requested - limit) * dimension.period_s / limit
+        return RateLimitedError(
+            f"429: Rate limit reached for model `m` in organization `{organization}` on {dimension.words} "
+            f"({dimension}): Limit {limit}, Used {used}, Requested {requested}. Please try again in {wait_s:.3f}s.",
+            status=429,
+        )
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with ExitStack() as stack:
+        yield Desk(tmp_path, stack)
+
+
+def answer(broker: Broker, grant: Grant, prompt: int = 600, **headers: str) -> None:
+    broker.answered(grant, Usage(prompt, 20), {name.replace("_", "-"): value for name, value in headers.items()}, 0.5)
+
+
+def state(broker: Broker, alias: str) -> KeyState:
+    return next(each.state for each in broker.statuses() if each.alias == alias)
+
+
+def test_a_grant_bears_the_key_and_hides_it(desk: Desk) -> None:
+    """Alias, organization and the secret are there; the secret is not in the repr."""
+    broker = desk.broker()
+    granted = desk.grant(broker)
+    assert granted.secret.value.startswith("gsk_")
+    assert "gsk_" not in repr(granted)
+    assert broker.in_flight == 1
+    assert state(broker, granted.alias) is KeyState.IN_USE
+    answer(broker, granted)
+    assert broker.in_flight == 0
+
+
+def test_without_a_key_the_reason_says_what_to_do(desk: Desk) -> None:
+    """No key at all, or none that may be used: both are told with a remedy."""
+    none = desk.broker("").next([desk.candidate()])
+    assert isinstance(none, NoKeys)
+    assert "labeltui keys add" in none.reason
+    broker = desk.broker()
+    for _ in range(3):
+        broker.failed(desk.grant(broker), KeyRefusedError("401 invalid", status=401), 0.1)
+    out = broker.next([desk.candidate()])
+    assert isinstance(out, NoKeys)
+    assert "main …0001" in out.reason
+
+
+def test_a_429_benches_the_organization_and_not_the_email(desk: Desk) -> None:
+    """The other organization goes on; the told wait is a floor; nothing counts against the email."""
+    broker = desk.broker("main@org_1=gsk_main_aaaa_0001")
+    consequence = broker.failed(desk.grant(broker), desk.limited("org_1", Dimension.TPM, 8_000, 7_900, 700), 0.2)
+    assert (consequence.counts_against_email, consequence.retry_elsewhere, consequence.key_out) == (False, True, False)
+    wait = broker.next([desk.candidate()])
+    assert isinstance(wait, Wait)
+    assert wait.until_at is not None
+    assert desk.now + 4.5 <= wait.until_at <= desk.now + 4.5 + 0.25 + 0.01
+    assert (wait.limit, wait.organization) == ("TPM", "org_1")
+    desk.now = wait.until_at
+    assert desk.grant(broker)
+    assert broker.statuses()[0].errors_429 == 1
+
+
+def test_retry_after_is_a_floor(desk: Desk) -> None:
+    """A header that asks for longer than the text is obeyed; with neither, waits double."""
+    broker = desk.broker("main@org_1=gsk_main_aaaa_0001")
+    error = desk.limited("org_1", Dimension.TPM, 8_000, 7_900, 700)
+    error.headers = {"retry-after": "20"}
+    broker.failed(desk.grant(broker), error, 0.2)
+    wait = broker.next([desk.candidate()])
+    assert isinstance(wait, Wait)
+    assert (wait.until_at or 0) >= desk.now + 20
+    desk.now += 3_600
+    answer(broker, desk.grant(broker))
+    spans = []
+    for _ in range(8):
+        broker.failed(desk.grant(broker), RateLimitedError("429 slow down", status=429), 0.2)
+        wait = broker.next([desk.candidate()])
+        assert isinstance(wait, Wait)
+        spans.append((wait.until_at or 0) - desk.now)
+        desk.now = wait.until_at or 0
+    assert spans[0] < 1.6
+    assert all(later >= 1.5 * earlier for earlier, later in pairwise(spans[:6]))
+    assert max(spans) <= 60 * 1.2 + 0.3
+
+
+def test_a_refusal_no_wait_can_cure_is_a_matter_of_size(desk: Desk) -> None:
+    """A 429 that requests more than the limit itself goes elsewhere, and then never out again."""
+    broker = desk.broker()
+    candidate = desk.candidate(40_000)
+    granted = broker.next([candidate])
+    assert isinstance(granted, Grant)
+    error = desk.limited(granted.organization, Dimension.TPM, 6_000, 0, 12_903)
+    consequence = broker.failed(granted, error, 0.2)
+    assert (consequence.counts_against_email, consequence.retry_elsewhere) == (False, True)
+    again = broker.next([candidate])
+    assert isinstance(again, Grant)
+    assert again.organization != granted.organization
+    consequence = broker.failed(again, TooLargeError("413: too large", status=413), 0.2)
+    assert (consequence.counts_against_email, consequence.retry_elsewhere) == (True, False)
+    assert isinstance(broker.next([candidate]), Never)
+
+
+def test_a_refused_key_is_out_and_the_others_go_on(desk: Desk) -> None:
+    """Everybody on this machine sees it, with the reason; enabling it brings it back."""
+    broker, console = desk.broker(), desk.book()
+    granted = desk.grant(broker)
+    consequence = broker.failed(granted, KeyRefusedError("401: invalid key", status=401), 0.1)
+    assert (consequence.counts_against_email, consequence.retry_elsewhere, consequence.key_out) == (False, True, True)
+    status = next(each for each in console.statuses(MODEL, desk.now) if each.alias == granted.alias)
+    assert status.state is KeyState.INVALID
+    assert "401" in status.reason
+    assert all(desk.grant(broker).alias != granted.alias for _ in range(4))
+    console.set_enabled(granted.alias, True)
+    desk.now += 0.2
+    assert f"{granted.alias} was enabled" in broker.tick()
+
+
+def test_a_restricted_organization_takes_all_of_its_keys_out(desk: Desk) -> None:
+    """Two keys go, the third stays."""
+    broker = desk.broker()
+    granted = desk.grant(broker)
+    while granted.organization != "org_1":
+        granted = desk.grant(broker)
+    consequence = broker.failed(granted, OrganizationRestrictedError("400: restricted", status=400), 0.1)
+    assert consequence.key_out
+    assert {each.alias for each in broker.statuses() if each.state is KeyState.INVALID} == {"main", "spare"}
+    assert desk.grant(broker).organization == "org_2"
+
+
+@pytest.mark.parametrize(
+    ("error", "counts"), [(RequestRefusedError("400: no"), True), (ModelGoneError("404: gone"), False)]
+)
+def test_what_no_key_can_cure_is_not_retried(desk: Desk, error: CallError, counts: bool) -> None:
+    """A refused request fails its email; a model that is gone is no fault of an email's."""
+    broker = desk.broker()
+    consequence = broker.failed(desk.grant(broker), error, 0.1)
+    assert (consequence.counts_against_email, consequence.retry_elsewhere) == (counts, False)
+
+
+@pytest.mark.parametrize("error", TRANSIENT, ids=lambda error: type(error).__name__)
+def test_errors_count_until_they_are_an_outage(desk: Desk, error: CallError) -> None:
+    """Two stray errors count against their emails; from the third different one on the organization is to blame."""
+    broker = desk.broker("main@org_1=gsk_main_aaaa_0001")
+    counted = []
+    for _ in range(6):
+        granted = broker.next([desk.candidate()])
+        if isinstance(granted, Wait):
+            desk.now = granted.until_at or desk.now + 1
+            granted = broker.next([desk.candidate()])
+        assert isinstance(granted, Grant)
+        counted.append(broker.failed(granted, error, 0.5).counts_against_email)
+    assert counted == [True, True, False, False, False, False]
+    assert any("fails again and again" in text for text in broker.tick())
+    wait = broker.next([desk.candidate()])
+    assert isinstance(wait, Wait)
+    desk.now = wait.until_at or 0
+    probe = desk.grant(broker)
+    assert isinstance(broker.next([desk.candidate()]), Wait)
+    answer(broker, probe)
+    desk.now += 0.2
+    assert "org_1 answers again" in broker.tick()
+    assert desk.grant(broker)
+
+
+def test_an_email_rests_after_its_own_error(desk: Desk) -> None:
+    """The same email does not go out again at once; others do."""
+    broker = desk.broker()
+    candidate = desk.candidate()
+    granted = broker.next([candidate])
+    assert isinstance(granted, Grant)
+    assert broker.failed(granted, ServerFailedError("500"), 0.5).counts_against_email
+    wait = broker.next([candidate])
+    assert isinstance(wait, Wait)
+    assert desk.now + 0.5 <= (wait.until_at or 0) <= desk.now + 0.75
+    assert desk.grant(broker)
+    desk.now = wait.until_at or 0
+    assert isinstance(broker.next([candidate]), Grant)
+
+
+def test_a_429_names_the_organization_and_keys_are_grouped(desk: Desk) -> None:
+    """Keys that were taken for strangers share one quota from then on, in every process."""
+    broker, other = desk.broker("a=gsk_main_aaaa_0001,b=gsk_spare_bbbb_0002"), desk.book("")
+    for _ in range(2):
+        granted = desk.grant(broker)
+        broker.failed(granted, desk.limited("org_9", Dimension.TPM, 8_000, 7_990, 650), 0.2)
+        desk.now += 5.0
+    told = broker.tick()
+    assert any("share one quota" in text for text in told)
+    assert {each.organization for each in broker.statuses()} == {"org_9"}
+    assert {each.organization for each in broker.windows()} == {"org_9"}
+    assert {each.organization for each in other.statuses(MODEL, desk.now)} == {"org_9"}
+    assert [each.organization for each in other.windows(MODEL, desk.now)] == ["org_9"]
+
+
+def test_a_worker_follows_what_another_learnt(desk: Desk) -> None:
+    """An organization learnt by one worker regroups the keys of the other, whose calls still find their account."""
+    keys = "a=gsk_main_aaaa_0001,b=gsk_spare_bbbb_0002"
+    one, two = desk.broker(keys), desk.broker(keys, seed=2)
+    flying = desk.grant(two)
+    one.failed(desk.grant(one), desk.limited("org_9", Dimension.TPM, 8_000, 7_990, 650), 0.2)
+    desk.now += 0.25
+    two.tick()
+    assert "org_9" in {each.organization for each in two.statuses()}
+    answer(two, flying)
+    assert two.in_flight == 0
+
+
+def test_limits_learnt_by_one_worker_hold_for_the_next(desk: Desk) -> None:
+    """A new worker on the same machine knows limits, benches and token counts from the start."""
+    one = desk.broker()
+    for _ in range(20):
+        answer(one, desk.grant(one), prompt=900)
+    granted = desk.grant(one)
+    one.failed(granted, desk.limited(granted.organization, Dimension.TPD, 200_000, 199_900, 1_000), 0.2)
+    desk.now += 6.0
+    one.tick()
+    one.close()
+    two = desk.broker()
+    assert two.estimator.seen == 20
+    assert [(each.dimension, each.limit) for each in two.windows()] == [(Dimension.TPD, 200_000)]
+    benched = {each.alias for each in two.statuses() if each.state in (KeyState.COOLING, KeyState.BENCHED)}
+    assert granted.alias in benched
+
+
+def test_keys_that_come_and_go_are_noticed_within_a_tick(desk: Desk) -> None:
+    """Added, disabled, removed: told once, in the words of the run's events."""
+    broker, console = desk.broker(), desk.book("")
+    broker.tick()
+
+    def told() -> list[str]:
+        desk.now += 0.2
+        return broker.tick()
+
+    console.add("gsk_fourth_dddd_0004", "fourth", "org_4")
+    assert told() == ["fourth was added"]
+    console.set_enabled("fourth", False)
+    assert told() == ["fourth was disabled"]
+    assert state(broker, "fourth") is KeyState.DISABLED
+    console.remove("fourth")
+    assert told() == ["fourth was removed"]
+    assert told() == []
+
+
+def test_an_unreadable_keys_toml_changes_nothing_and_is_told_once(desk: Desk, tmp_path: Path) -> None:
+    """The keys known before stay in use while a person mends the file."""
+    broker = desk.broker()
+    (tmp_path / "keys.toml").write_text("[keys.x]\nsecret = broken")
+    (tmp_path / "keys.toml").chmod(0o600)
+    desk.now += 0.2
+    assert ["stay in use" in text for text in broker.tick()] == [True]
+    desk.now += 0.2
+    assert broker.tick() == []
+    assert desk.grant(broker)
+
+
+def test_a_damaged_quota_file_does_not_stop_the_work(desk: Desk, tmp_path: Path) -> None:
+    """It is told once, and calls go on."""
+    broker = desk.broker()
+    broker.tick()
+    with desk.book("").book.writing():
+        for _ in range(3):
+            granted = desk.grant(broker)
+            broker.failed(granted, desk.limited(granted.organization, Dimension.RPM, 30, 30, 1), 0.1)
+            desk.now += 2.5
+        told = broker.tick()
+        assert len([text for text in told if "quota.db" in text and "another process" in text]) == 1
+        assert desk.grant(broker)
+
+
+def test_cancelled_calls_count_only_if_they_were_sent(desk: Desk) -> None:
+    """A grant that was not used gives everything back."""
+    broker = desk.broker("main@org_1=gsk_main_aaaa_0001")
+    desk.book().set_limits("org_1", MODEL, {Dimension.TPM: 8_000, Dimension.RPM: 30})
+    desk.now += 0.2
+    broker.tick()
+    broker.cancelled(desk.grant(broker), sent=False)
+    assert [each.available for each in broker.windows()] == [30, 8_000]
+    broker.cancelled(desk.grant(broker))
+    assert [each.available < each.limit for each in broker.windows()] == [True, True]
+    assert broker.in_flight == 0
+
+
+def test_counters_are_kept_for_life(desk: Desk) -> None:
+    """Requests, 429s and tokens of a key add up over workers."""
+    for _ in range(2):
+        broker = desk.broker("main@org_1=gsk_main_aaaa_0001")
+        answer(broker, desk.grant(broker), prompt=600)
+        broker.failed(desk.grant(broker), desk.limited("org_1", Dimension.RPM, 30, 30, 1), 0.1)
+        status = broker.statuses()[0]
+        broker.close()
+        desk.now += 60
+    assert (status.requests, status.errors_429, status.tokens) == (4, 2, 1_240)
+
+
+def test_nothing_in_line_is_a_wait_without_end(desk: Desk) -> None:
+    """An empty list is answered, not an error."""
+    wait = desk.broker().next([])
+    assert isinstance(wait, Wait)
+    assert wait.until_at is None
+
+
+def test_bad_clocks_and_odd_replies_do_not_stop_it(desk: Desk) -> None:
+    """An hour back, a day ahead, absurd headers: it still grants and settles."""
+    broker = desk.broker()
+    for step, jump in enumerate((-3_600.0, 86_400.0, -5.0, 0.0, 7 * 86_400.0)):
+        desk.now += jump
+        granted = desk.grant(broker)
+        answer(
+            broker,
+            granted,
+            x_ratelimit_limit_tokens=("-1", "nan", "1e99", "6000", "6000")[step],
+            x_ratelimit_remaining_tokens=("5", "nan", "0", "999999", "-4")[step],
+        )
+        broker.tick()
+    assert broker.in_flight == 0

@@ -1,0 +1,325 @@
+"""Keys: where secrets come from, what is refused, what is remembered, and that no secret shows."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from core.errors import KeysError
+from core.model import Dimension, KeyState
+from core.quota.keyfile import checked_secret, keys_of_environment
+from core.quota.keys import KeyBook
+
+NOW = 1_790_000_000.0
+MODEL = "m"
+ONE, TWO, THREE = "gsk_first_secret_aaaa", "gsk_second_secret_bbbb", "gsk_third_secret_cccc"
+
+
+@contextmanager
+def opened(folder: Path, **environment: str) -> Iterator[KeyBook]:
+    with KeyBook(folder / "quota.db", folder / "keys.toml", environment=environment, clock=lambda: NOW) as book:
+        yield book
+
+
+def aliases(book: KeyBook) -> list[str]:
+    return [secret.alias for secret in book.secrets()]
+
+
+def write_keys(folder: Path, text: str, mode: int = 0o600) -> Path:
+    path = folder / "keys.toml"
+    path.write_text(text)
+    path.chmod(mode)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("main=gsk_a", [("main", None, "gsk_a")]),
+        (" main @ org_1 = gsk_a , gsk_b ", [("main", "org_1", "gsk_a"), (None, None, "gsk_b")]),
+        ("gsk_a,,gsk_b,", [(None, None, "gsk_a"), (None, None, "gsk_b")]),
+        ("gsk_ends_in==", [(None, None, "gsk_ends_in==")]),
+        ("main=gsk_ends_in==", [("main", None, "gsk_ends_in==")]),
+    ],
+)
+def test_the_environment_lists_keys(text: str, expected: list[tuple[str | None, str | None, str]]) -> None:
+    """Items are secrets, with an alias and an organization where they have one."""
+    found = keys_of_environment({"GROQ_API_KEYS": text})
+    assert [(key.alias, key.organization, key.secret) for key in found] == expected
+
+
+def test_a_single_key_comes_first() -> None:
+    """GROQ_API_KEY is one secret, whole, whatever it looks like."""
+    found = keys_of_environment({"GROQ_API_KEY": f" {ONE}\n", "GROQ_API_KEYS": TWO})
+    assert [key.secret for key in found] == [ONE, TWO]
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"GROQ_API_KEY": "gsk_ a"},
+        {"GROQ_API_KEY": "gsk_\u2013dash"},
+        {"GROQ_API_KEY": "gsk_\x00"},
+        {"GROQ_API_KEY": "x" * 600},
+        {"GROQ_API_KEYS": "a b=gsk_a"},
+        {"GROQ_API_KEYS": "main@=gsk_a"},
+        {"GROQ_API_KEYS": "main@org one=gsk_a"},
+        {"GROQ_API_KEYS": "main=gsk_a b"},
+    ],
+)
+def test_what_cannot_be_a_key_is_refused_without_quoting_it(environment: dict[str, str]) -> None:
+    """The message names the variable and what is wrong, never the secret."""
+    with pytest.raises(KeysError, match="GROQ_API_KEY") as caught:
+        keys_of_environment(environment)
+    assert "gsk_" not in str(caught.value)
+    assert "xxxx" not in str(caught.value)
+
+
+def test_white_space_around_a_secret_is_dropped() -> None:
+    """A key pasted with its line break works."""
+    assert checked_secret(f"\t{ONE}\r\n", "given") == ONE
+    with pytest.raises(KeysError, match="empty"):
+        checked_secret(" \n", "given")
+
+
+def test_keys_toml_is_read(tmp_path: Path) -> None:
+    """Each table is a key, named by its alias."""
+    write_keys(tmp_path, f'[keys.main]\nsecret = "{ONE}"\norganization = "org_1"\n[keys.spare]\nsecret = "{TWO}"\n')
+    with opened(tmp_path) as book:
+        assert [(each.alias, each.value, each.organization) for each in book.secrets()] == [
+            ("main", ONE, "org_1"),
+            ("spare", TWO, None),
+        ]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are a matter of POSIX")
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620])
+def test_keys_toml_is_refused_while_others_can_read_it(tmp_path: Path, mode: int) -> None:
+    """The remedy is in the message."""
+    path = write_keys(tmp_path, f'[keys.main]\nsecret = "{ONE}"\n', mode)
+    with pytest.raises(KeysError, match=f"chmod 600 {path}"), opened(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'[keys.main]\nsecret = "{ONE}',
+        f"[keys.main]\nsecret = {ONE}",
+        f'keys = "{ONE}"',
+        f'[keys]\nmain = "{ONE}"',
+        "[keys.main]\nsecret = 5",
+        '[keys.main]\norganization = "org_1"',
+        f'[keys."two words"]\nsecret = "{ONE}"',
+        f'[keys.main]\nsecret = "{ONE}"\norganization = "two words"',
+        f'[keys.a]\nsecret = "{ONE}"\n[keys.a]\nsecret = "{TWO}"',
+    ],
+)
+def test_a_malformed_keys_toml_is_refused_without_quoting_it(tmp_path: Path, text: str) -> None:
+    """The message names the file, and never repeats what stands in it."""
+    path = write_keys(tmp_path, text)
+    with pytest.raises(KeysError) as caught, opened(tmp_path):
+        pass
+    assert str(path) in str(caught.value)
+    assert ONE not in str(caught.value)
+    assert caught.value.__cause__ is None or ONE not in str(caught.value.__cause__)
+
+
+def test_a_key_found_twice_is_one(tmp_path: Path) -> None:
+    """The same secret in the file and in the environment is merged, with the alias it has somewhere."""
+    write_keys(tmp_path, f'[keys.main]\nsecret = "{ONE}"\n')
+    with opened(tmp_path, GROQ_API_KEY=ONE, GROQ_API_KEYS=f"{TWO},spare@org_2={TWO}") as book:
+        assert [(each.alias, each.organization) for each in book.secrets()] == [("main", None), ("spare", "org_2")]
+
+
+def test_two_keys_of_one_name_are_refused(tmp_path: Path) -> None:
+    """The message says where both are."""
+    with pytest.raises(KeysError, match="main"), opened(tmp_path, GROQ_API_KEYS=f"main={ONE},main={TWO}"):
+        pass
+
+
+def test_aliases_stay_with_their_keys(tmp_path: Path) -> None:
+    """A key without a name gets one, and keeps it whatever comes, goes or is reordered."""
+    with opened(tmp_path, GROQ_API_KEYS=f"{ONE},{TWO}") as book:
+        assert aliases(book) == ["key-1", "key-2"]
+    with opened(tmp_path, GROQ_API_KEYS=f"{THREE},{TWO}") as book:
+        assert aliases(book) == ["key-3", "key-2"]
+    with opened(tmp_path, GROQ_API_KEYS=f"{TWO},{ONE},main={THREE}") as book:
+        assert aliases(book) == ["key-2", "key-1", "main"]
+    with opened(tmp_path, GROQ_API_KEYS=f"{ONE},key-1={TWO}") as book:
+        assert aliases(book)[1] == "key-1"
+        assert aliases(book)[0] != "key-1"
+
+
+def test_a_secret_shows_nowhere(tmp_path: Path) -> None:
+    """Neither repr nor status nor quota.db holds it; the last four characters of a short one stay hidden too."""
+    with opened(tmp_path, GROQ_API_KEYS=f"main={ONE},tiny=abcdef") as book:
+        shown = repr(book.secrets()) + repr(book.statuses(MODEL, NOW)) + repr(book.records())
+        assert [each.last4 for each in book.secrets()] == [ONE[-4:], "…"]
+    assert ONE not in shown
+    assert "cdef" not in shown
+    assert ONE.encode() not in (tmp_path / "quota.db").read_bytes()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are a matter of POSIX")
+def test_files_are_for_their_owner_alone(tmp_path: Path) -> None:
+    """Both files are made with mode 0600, their folder with 0700."""
+    home = tmp_path / "home"
+    with opened(home) as book:
+        book.add(ONE, "main", "org_1")
+    for name in ("quota.db", "keys.toml"):
+        assert stat.S_IMODE((home / name).stat().st_mode) == 0o600
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+    assert sorted(each.name for each in home.iterdir()) == ["keys.toml", "quota.db"]
+
+
+def test_adding_a_key_writes_the_file(tmp_path: Path) -> None:
+    """The key is there at once and after opening again, beside those that were there."""
+    write_keys(tmp_path, f'[keys.main]\nsecret = "{ONE}"\n')
+    with opened(tmp_path) as book:
+        assert book.add(f" {TWO}\n") == "key-1"
+        assert book.add(THREE, "lab", "org_9") == "lab"
+        assert aliases(book) == ["main", "key-1", "lab"]
+    written = tomllib.loads((tmp_path / "keys.toml").read_text())
+    assert written["keys"]["lab"] == {"secret": THREE, "organization": "org_9"}
+    with opened(tmp_path) as book:
+        assert aliases(book) == ["main", "key-1", "lab"]
+
+
+@pytest.mark.parametrize(
+    ("secret", "alias", "message"),
+    [
+        (ONE, "other", "here already, as main"),
+        (TWO, "main", "taken"),
+        ("two words", None, "white space"),
+        (TWO, "two words", "not usable"),
+    ],
+)
+def test_what_cannot_be_added_is_refused(tmp_path: Path, secret: str, alias: str | None, message: str) -> None:
+    """Nothing is written, and the message says why."""
+    with opened(tmp_path, GROQ_API_KEYS=f"main={ONE}") as book:
+        with pytest.raises(KeysError, match=message):
+            book.add(secret, alias)
+        assert aliases(book) == ["main"]
+    assert not (tmp_path / "keys.toml").exists()
+
+
+def test_removing_a_key(tmp_path: Path) -> None:
+    """A key of the file is forgotten; one of the environment can only be disabled, and the message says so."""
+    with opened(tmp_path, GROQ_API_KEYS=f"outside={TWO}") as book:
+        book.add(ONE, "main")
+        book.remove("main")
+        assert aliases(book) == ["outside"]
+        assert ONE not in (tmp_path / "keys.toml").read_text()
+        with pytest.raises(KeysError, match="GROQ_API_KEYS"):
+            book.remove("outside")
+        with pytest.raises(KeysError, match="nobody"):
+            book.remove("nobody")
+
+
+def state_of(book: KeyBook, alias: str) -> KeyState:
+    return next(each.state for each in book.statuses(MODEL, NOW) if each.alias == alias)
+
+
+def test_disabling_and_enabling(tmp_path: Path) -> None:
+    """The state survives; enabling also clears what made a key invalid."""
+    with opened(tmp_path, GROQ_API_KEYS=f"main={ONE}") as book:
+        book.set_enabled("main", False)
+        book.mark_invalid("main", "refused", NOW)
+    with opened(tmp_path, GROQ_API_KEYS=f"main={ONE}") as book:
+        assert state_of(book, "main") is KeyState.DISABLED
+        book.set_enabled("main", True)
+        assert state_of(book, "main") is KeyState.READY
+        book.mark_invalid("main", "refused", NOW)
+        status = book.statuses(MODEL, NOW)[0]
+        assert (status.state, status.reason, status.since_at) == (KeyState.INVALID, "refused", NOW)
+
+
+def test_an_unknown_organization_is_the_keys_own(tmp_path: Path) -> None:
+    """It is named after the alias in parentheses until it is known; then its levels go over."""
+    with opened(tmp_path, GROQ_API_KEYS=f"main={ONE}") as book:
+        book.set_limits("(main)", MODEL, {Dimension.TPM: 8_000})
+        before = book.statuses(MODEL, NOW)[0]
+        assert (before.organization, before.organization_known) == ("(main)", False)
+        book.learn_organization("main", "org_1")
+        after = book.statuses(MODEL, NOW)[0]
+        assert (after.organization, after.organization_known) == ("org_1", True)
+        assert [(each.organization, each.limit) for each in book.windows(MODEL, NOW)] == [("org_1", 8_000)]
+
+
+def test_a_reply_has_the_last_word_on_the_organization(tmp_path: Path) -> None:
+    """What the environment says is corrected by the server, and stays corrected."""
+    for _ in range(2):
+        with opened(tmp_path, GROQ_API_KEYS=f"main@org_wrong={ONE}") as book:
+            book.learn_organization("main", "org_right")
+            assert book.secrets()[0].organization == "org_right"
+    with opened(tmp_path, GROQ_API_KEYS=f"main@org_wrong={ONE}") as book:
+        assert book.secrets()[0].organization == "org_right"
+
+
+def test_stating_an_organization_writes_it_into_the_file(tmp_path: Path) -> None:
+    """Where the key lies in keys.toml, so does its organization."""
+    with opened(tmp_path) as book:
+        book.add(ONE, "main")
+        book.set_organization("main", "org_7")
+        assert book.secrets()[0].organization == "org_7"
+    assert tomllib.loads((tmp_path / "keys.toml").read_text())["keys"]["main"]["organization"] == "org_7"
+
+
+def test_stated_limits_keep_what_is_used(tmp_path: Path) -> None:
+    """A larger limit adds room, a smaller one takes it away, None forgets the window, and 0 is refused."""
+    with opened(tmp_path) as book:
+        book.set_limits("org_1", MODEL, {Dimension.TPD: 1_000, Dimension.RPM: 30})
+        book.book.execute("UPDATE level SET available = 400 WHERE dimension = 'TPD'")
+        book.set_limits("org_1", MODEL, {Dimension.TPD: 1_500})
+        window = book.windows(MODEL, NOW)[1]
+        assert (window.dimension, window.limit, window.available) == (Dimension.TPD, 1_500, 900)
+        book.set_limits("org_1", MODEL, {Dimension.TPD: None})
+        assert [each.dimension for each in book.windows(None, NOW)] == [Dimension.RPM]
+        with pytest.raises(KeysError, match="lets nothing through"):
+            book.set_limits("org_1", MODEL, {Dimension.RPM: 0})
+
+
+def test_a_bench_shows_and_can_be_cleared(tmp_path: Path) -> None:
+    """A short one cools, a long one benches, with the limit and the seconds left."""
+    with opened(tmp_path, GROQ_API_KEYS=f"main@org_1={ONE}") as book:
+        for until, state in ((NOW + 40, KeyState.COOLING), (NOW + 4_000, KeyState.BENCHED)):
+            row = ("org_1", MODEL, until, "TPD", "waits for tokens per day", NOW)
+            book.book.execute("INSERT OR REPLACE INTO bench VALUES (?, ?, ?, ?, ?, ?)", row)
+            status = book.statuses(MODEL, NOW)[0]
+            assert (status.state, status.limit, status.cooldown_s) == (state, "TPD", until - NOW)
+        book.clear_bench("org_1")
+        assert book.statuses(MODEL, NOW)[0].state is KeyState.READY
+
+
+def test_changes_by_others_are_noticed(tmp_path: Path) -> None:
+    """A key added, or disabled, by another process shows in the next look, and a look without news costs nothing."""
+    with opened(tmp_path, GROQ_API_KEYS=f"main={ONE}") as worker, opened(tmp_path) as console:
+        worker.changed()
+        assert not worker.changed()
+        console.add(TWO, "lab")
+        assert worker.changed()
+        worker.reload()
+        assert aliases(worker) == ["lab", "main"]
+        assert not worker.changed()
+        console.set_enabled("lab", False)
+        assert worker.changed()
+        assert not worker.changed()
+
+
+def test_a_console_without_the_environment_sees_the_workers_keys(tmp_path: Path) -> None:
+    """Keys that a living worker uses are listed, those that nobody has are not."""
+    with opened(tmp_path, GROQ_API_KEYS=f"main={ONE},spare={TWO}") as worker:
+        fingerprint = worker.secrets()[0].fingerprint
+        worker.book.execute("INSERT INTO worker VALUES ('w', 1, 'm', ?, ?)", (NOW, NOW))
+        worker.book.execute("INSERT INTO worker_key VALUES ('w', ?, 2)", (fingerprint,))
+        with opened(tmp_path) as console:
+            statuses = console.statuses(MODEL, NOW)
+            assert [(each.alias, each.state) for each in statuses] == [("main", KeyState.IN_USE)]
+            assert console.statuses(MODEL, NOW + 3_600) == ()

@@ -1,0 +1,61 @@
+"""The filter grammar: what is typed, what it means, and the sentence where it means nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.errors import UsageError
+from core.storage.filters import Filter, Term, parse
+
+
+@pytest.mark.parametrize(
+    ("typed", "terms"),
+    [
+        ("", ()),
+        ("  contract  ", (Term("", "contract"),)),
+        ("!draft", (Term("", "draft", negated=True),)),
+        ('"first draft" lunch', (Term("", "first draft"), Term("", "lunch"))),
+        ("state:failed !label:0", (Term("state", "failed"), Term("label", "0", negated=True))),
+        ("STATE:Failed", (Term("state", "failed"),)),
+        ("reasks:>=2", (Term("reasks", ">=2"),)),
+        ("source:person", (Term("source", "human"),)),
+        (r'cause:"he said \"no\" \\ twice"', (Term("cause", r'he said "no" \ twice'),)),
+        ('"Re: lunch"', (Term("", "Re: lunch"),)),
+        ("key:main from:ada@example.org flag:any", (Term("key", "main"), Term("from", "ada@example.org"), Term("flag", "any"))),
+        ("from:\ud800", (Term("from", "?"),)),
+    ],
+)  # fmt: skip
+def test_what_is_typed_is_read(typed: str, terms: tuple[Term, ...]) -> None:
+    """Words, phrases, fields and exclusions; and what is written back is read the same."""
+    read = parse(typed)
+    assert read == Filter(terms)
+    assert parse(str(read)) == read
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("Re:", "There is no field “re”"),
+        ("colour:red", "There is no field “colour”"),
+        ("state:gone", "state: is one of pending, labeled, failed, skipped"),
+        ("source:cat", "source: is one of model, copy, human"),
+        ("reasks:many", "reasks: takes a number"),
+        ("label:", "Something must stand after label:"),
+        ("!", "Something must stand after !"),
+        ('""', "Something must stand between the quotes"),
+        ('"open', "A quotation mark is open"),
+        ('a"b"', "leave a space before and after quotes"),
+        ("***", "holds no letter and no digit"),
+        ("x" * 501, "at most 500 characters"),
+        ("\x1b]0;x\x07:a", "cannot be read|holds no letter|no field"),
+    ],
+)
+def test_what_cannot_be_read_is_told(typed: str, said: str) -> None:
+    """An error is a sentence with what would be right, and is itself harmless."""
+    try:
+        read = parse(typed)
+    except UsageError as error:
+        assert any(part in str(error) for part in said.split("|"))
+        assert "\x1b" not in str(error)
+    else:
+        assert "\x1b" in typed, read

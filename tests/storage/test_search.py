@@ -1,0 +1,165 @@
+"""Searching a run: the same emails with the index as without it, in work order, while a worker writes."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from core.errors import RunFileError
+from core.storage import search as searching
+from core.storage.filters import parse
+from core.storage.search import Search, index_path
+from core.storage.store import Store
+from tests.conftest import NOW, MakeRun
+from tests.storage.test_store import failed, labeled
+
+TEXTS = [
+    "the storage contract",
+    "Contractors for lunch",
+    "no such thing",
+    "storage_contract; DRAFT",
+    "Straße nach Köln",
+    "a contract draft",
+]
+
+
+def found(search: Search, typed: str) -> list[int]:
+    search.begin(parse(typed))
+    ids: list[int] = []
+    while True:
+        step = search.step()
+        ids += step.ids
+        if step.finished:
+            return ids
+
+
+@pytest.fixture
+def run(make_run: MakeRun, opened: Callable[[Path], Store]) -> Path:
+    """Six emails, of which the first has a label and the second has failed; a worker holds the run."""
+    path = make_run(TEXTS)
+    opened(path).commit([labeled(1), failed(2)], now=NOW)
+    return path
+
+
+@pytest.fixture(params=[False, True], ids=["without the index", "with the index"])
+def search(run: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Search]:
+    """A search that takes several steps."""
+    monkeypatch.setattr(searching, "STRETCH", 4)
+    monkeypatch.setattr(searching, "TEXT_STRETCH", 2)
+    monkeypatch.setattr(searching, "INDEX_STRETCH", 4)
+    one = Search(run)
+    while request.param and one.build() < 1.0:
+        pass
+    yield one
+    one.close()
+
+
+@pytest.mark.parametrize(
+    ("typed", "ids"),
+    [
+        ("", [1, 2, 3, 4, 5, 6]),
+        ("contract", [1, 2, 4, 6]),
+        ("CONTRACTORS", [2]),
+        ("tract", []),
+        ('"storage contract"', [1, 4]),
+        ("contract !draft", [1, 2]),
+        ("!contract", [3, 5]),
+        ("STRASSE", []),
+        ("straße", [5]),
+        ("KÖLN", [5]),
+        ("contract state:pending", [4, 6]),
+        ("state:failed", [2]),
+        ("!state:pending", [1, 2]),
+        ("label:1", [1]),
+        ("source:model", [1]),
+        ("reasks:0", [1]),
+        ("key:main", [1, 2]),
+        ("from:A@EXAMPLE", [1, 2, 3, 4, 5, 6]),
+        ("from:%", []),
+        ("subject:s3", [3]),
+        ("s3", [3]),
+        ("flag:any", []),
+        ("!flag:any", [1, 2, 3, 4, 5, 6]),
+        ("x' OR 1 --", []),
+    ],
+)  # fmt: skip
+def test_every_term_finds_what_it_says(search: Search, typed: str, ids: list[int]) -> None:
+    """In work order, however the words are looked for."""
+    assert found(search, typed) == ids
+
+
+def test_matches_come_in_work_order(make_run: MakeRun) -> None:
+    """A shuffled run is found shuffled."""
+    path = make_run([f"word {n}" for n in range(30)], order="shuffled")
+    search = Search(path)
+    without = found(search, "word")
+    while search.build() < 1.0:
+        pass
+    search.begin(parse("word"))
+    step = search.step()
+    search.close()
+    assert without == list(step.ids)
+    assert without != sorted(without)
+    assert step.indexed
+
+
+def test_an_unfinished_index_is_not_used(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counts are never short because the index is."""
+    monkeypatch.setattr(searching, "INDEX_STRETCH", 2)
+    search = Search(run)
+    assert search.build() == pytest.approx(1 / 3)
+    assert found(search, "contract") == [1, 2, 4, 6]
+    search.begin(parse("contract"))
+    assert not search.step().indexed
+    search.close()
+
+
+def test_two_consoles_build_one_index(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each goes on where the other ended, and nothing is in it twice."""
+    monkeypatch.setattr(searching, "INDEX_STRETCH", 2)
+    one, other = Search(run), Search(run)
+    assert [one.build(), other.build(), one.build()] == pytest.approx([1 / 3, 2 / 3, 1.0])
+    assert found(other, "contract") == [1, 2, 4, 6]
+    one.close()
+    other.close()
+
+
+def test_the_index_of_another_run_is_made_anew(run: Path, make_run: MakeRun) -> None:
+    """A file that was left behind by a run of the same name misleads nobody."""
+    other = make_run(["nothing alike"], name="other")
+    search = Search(other)
+    search.build()
+    search.close()
+    index_path(other).rename(index_path(run))
+    search = Search(run)
+    assert found(search, "alike") == []
+    assert search.build() == 1.0
+    assert found(search, "contract") == [1, 2, 4, 6]
+    search.close()
+
+
+def test_a_damaged_index_is_thrown_away(run: Path) -> None:
+    """What is no database is removed and made again; the search reads the texts meanwhile."""
+    index_path(run).write_bytes(b"no database at all, by far" * 100)
+    search = Search(run)
+    assert found(search, "contract") == [1, 2, 4, 6]
+    with pytest.raises(RunFileError, match="cannot be made"):
+        search.build()
+    assert search.build() == 1.0
+    search.close()
+
+
+def test_building_leaves_the_run_file_alone(run: Path) -> None:
+    """Only the holder of the lock writes it."""
+    before = run.read_bytes()
+    search = Search(run)
+    search.build()
+    search.close()
+    assert run.read_bytes() == before
+    with sqlite3.connect(index_path(run)) as db:
+        assert db.execute("SELECT count(*) FROM made").fetchone() == (1,)
+    db.close()
+    assert index_path(run).stat().st_mode & 0o077 == 0
