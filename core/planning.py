@@ -22,6 +22,10 @@ _CACHES_PROMPTS = ("openai/gpt-oss",)
 _COMPLETION = {None: 3.0, "none": 3.0, "low": 25.0, "medium": 70.0, "high": 250.0}
 """Tokens of a completion by reasoning effort, until calls have reported what they take."""
 
+_CHARS_PER_TOKEN = 4.0
+_FRAMING = 12.0
+"""The usual measure of English text, and what a chat adds around its messages; used until calls taught better."""
+
 _REASKS = 0.03
 _DOUBT_LEARNT, _DOUBT_UNLEARNT = 0.06, 0.2
 _LEARNT_FROM = 50
@@ -112,9 +116,10 @@ def cost_of_call(estimator: Estimator, settings: ModelSettings, fixed_chars: int
         cached = estimate.prompt + estimator.completion - estimate.cost
         return Cost(estimate.prompt, cached, estimator.completion, learnt=True)
     completion = _COMPLETION.get(settings.reasoning_effort, 70.0)
-    fixed_tokens = estimator.of(fixed_chars).prompt
-    blocks = math.floor(fixed_tokens / _CACHE_BLOCK) if settings.model.startswith(_CACHES_PROMPTS) else 0
-    return Cost(estimate.prompt, float(blocks * _CACHE_BLOCK), completion, learnt=False)
+    blocks = math.floor(fixed_chars / _CHARS_PER_TOKEN / _CACHE_BLOCK)
+    cached = float(blocks * _CACHE_BLOCK) if settings.model.startswith(_CACHES_PROMPTS) else 0.0
+    prompt = (fixed_chars + mean_chars) / _CHARS_PER_TOKEN + _FRAMING
+    return Cost(prompt, cached, completion, learnt=False)
 
 
 def plan_run(

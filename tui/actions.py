@@ -7,7 +7,7 @@ reason, or None.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from core.model import EmailRow, EmailState, KeyState, KeyStatus, RunState, RunSummary, Snapshot
@@ -36,6 +36,8 @@ class Context:
     selected: Selected = None
     pending: frozenset[str] = frozenset()
     has_run: bool = False
+    read_only: bool = False
+    marked: int = 0
 
 
 Reason = str | None
@@ -130,6 +132,8 @@ def _open_blocked(context: Context) -> Reason:
 
 def _retry_blocked(context: Context) -> Reason:
     row = context.selected
+    if context.marked:
+        return None
     if not isinstance(row, EmailRow):
         return "No email is selected."
     return None if row.state is EmailState.FAILED else "Only a failed email can be put back in line."
@@ -145,6 +149,33 @@ def _label_blocked(context: Context) -> Reason:
     return None if isinstance(context.selected, EmailRow) else "No email is selected."
 
 
+def _skip_blocked(context: Context) -> Reason:
+    row = context.selected
+    if context.marked:
+        return None
+    if not isinstance(row, EmailRow):
+        return "No email is selected."
+    return "A labeled email has been asked about already." if row.state is EmailState.LABELED else None
+
+
+def _skip_word(context: Context) -> str:
+    row = context.selected
+    return "unskip" if isinstance(row, EmailRow) and row.state is EmailState.SKIPPED else "skip"
+
+
+def _undo_blocked(context: Context) -> Reason:
+    row = context.selected
+    if not isinstance(row, EmailRow):
+        return "No email is selected."
+    return None if row.label_source == "human" else "This email's label was not given by a person."
+
+
+def _causes_blocked(context: Context) -> Reason:
+    if context.snapshot is None:
+        return _run_read(context)
+    return None if context.snapshot.failed else "No email has failed."
+
+
 def _key_blocked(context: Context) -> Reason:
     return None if isinstance(context.selected, KeyStatus) else "There is no key here yet: a adds one."
 
@@ -158,10 +189,18 @@ def _toggle_word(context: Context) -> str:
     return "enable" if isinstance(key, KeyStatus) and key.state in OUT else "disable"
 
 
-ACTIONS: tuple[Action, ...] = (
+_ALL: tuple[Action, ...] = (
     Action(
         "open", ("enter",), "enter", _word("open"), "Open what the cursor is on: a run, or the record of an email.",
         frozenset({Scope.RUNS, Scope.EMAILS}), _open_blocked,
+    ),
+    Action(
+        "new_run", ("w",), "w", _word("new run"), "Make a run from a file or folder; shows rows and forecast first.",
+        frozenset({Scope.RUNS}),
+    ),
+    Action(
+        "demo", ("D",), "D", _word("demo"), "A simulated run on invented emails, started at once; nothing leaves here.",
+        frozenset({Scope.RUNS}),
     ),
     Action(
         "start", ("s",), "s", _word("start"),
@@ -198,6 +237,37 @@ ACTIONS: tuple[Action, ...] = (
         "update", ("u",), "u", _word("update"), "Read the list again. A filtered list holds still until asked.",
         frozenset({Scope.EMAILS}), hint=0,
     ),
+    Action(
+        "find", ("slash",), "/", _word("find"),
+        "Narrow the list: words, !word, state:failed, label:0, reasks:>0, key:, from:, source:, flag:, cause:.",
+        frozenset({Scope.EMAILS}), hint=3,
+    ),
+    Action(
+        "causes", ("g",), "g", _word("causes"), "Failures by cause, with counts; enter lists those of one cause.",
+        frozenset({Scope.EMAILS}), _causes_blocked, hint=1,
+    ),
+    Action(
+        "mark", ("space",), "space", _word("mark"), "Mark this email, or unmark it; t, i and c act on all marked.",
+        frozenset({Scope.EMAILS}), _label_blocked, hint=1,
+    ),
+    Action(
+        "mark_all", ("M",), "M", _word("mark all"), "Mark every email of the filter; again takes the marks away.",
+        frozenset({Scope.EMAILS}), hint=0,
+    ),
+    Action(
+        "skip", ("i",), "i", _skip_word, "Never ask about this email, or do ask again about a skipped one.",
+        LIST_SCOPES, _skip_blocked, hint=1,
+    ),
+    Action(
+        "undo", ("U",), "U", _word("undo label"), "Put back the label before a person's last one; both stay on record.",
+        LIST_SCOPES, _undo_blocked, hint=1,
+    ),
+    Action(
+        "copy", ("c",), "c", _word("copy"), "Copy to the terminal's clipboard and to a file beside the run.",
+        LIST_SCOPES, _label_blocked, hint=1,
+    ),
+    Action("next", ("n",), "n", _word("next"), "The next email of the list.", frozenset({Scope.RECORD})),
+    Action("previous", ("N",), "N", _word("previous"), "The email before.", frozenset({Scope.RECORD}), hint=1),
     Action(
         "retry", ("t",), "t", _word("retry"), "Put this failed email back in line.", LIST_SCOPES, _retry_blocked,
     ),
@@ -250,6 +320,25 @@ ACTIONS: tuple[Action, ...] = (
         "Leave the console. A worker goes on without it.", EVERYWHERE, hint=3,
     ),
 )  # fmt: skip
+
+
+WISHES = frozenset(
+    (
+        *("new_run", "demo", "start", "pause", "stop", "retry", "retry_all"),
+        *("label", "skip", "undo", "toggle", "add", "remove"),
+    )
+)
+"""What asks the engine to change something: a console that only looks on refuses it."""
+
+READ_ONLY = "This console is read-only: it was opened with --read-only and changes nothing."
+
+
+def _guarded(action: Action) -> Action:
+    """The same action, refused where the console only looks on."""
+    return replace(action, blocked=lambda context: READ_ONLY if context.read_only else action.blocked(context))
+
+
+ACTIONS = tuple(_guarded(action) if action.id in WISHES else action for action in _ALL)
 
 
 def _alive(context: Context) -> bool:

@@ -57,6 +57,7 @@ class LabeltuiApp(App[None]):
         *,
         run: Path | None = None,
         demo: bool = False,
+        read_only: bool = False,
         backend: Backend | None = None,
         clock: Callable[[], float] = time.time,
         threaded: bool = True,
@@ -66,8 +67,10 @@ class LabeltuiApp(App[None]):
         self.backend: Backend = backend or Engine(settings)
         self.clock = clock
         self.farewell = ""
+        self.threaded = threaded
         self.run_path = run
-        self._start_when_seen = demo
+        self.read_only = read_only
+        self._start_when_seen = demo and not read_only
         self.picture = Picture(now=clock(), path=run)
         self.wishing = Wishing(self)
         self.poller = Poller(self.backend, self.post_message, clock, threaded=threaded)
@@ -152,7 +155,7 @@ class LabeltuiApp(App[None]):
         """What the possibility of an action depends on."""
         snapshot = self.picture.snapshot
         pending = frozenset(pending_kinds(snapshot, self.wishing.requested))
-        return Context(scope, snapshot, selected, pending, has_run=self.run_path is not None)
+        return Context(scope, snapshot, selected, pending, has_run=self.run_path is not None, read_only=self.read_only)
 
     def action_key(self, key: str) -> None:
         """A key was pressed that some action uses."""

@@ -12,9 +12,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from core.model import EmailRecord, EmailRow, KeyStatus, RunSummary, Snapshot, WindowStatus
 from core.settings import Settings
+from tui import making
+from tui.making import NewRunWish, Preview
 
 if TYPE_CHECKING:
     from core.quota.keys import KeyBook
+    from core.storage.filters import Filter
+    from core.storage.search import Found
 
 
 class WishAnswer(Protocol):
@@ -33,9 +37,19 @@ class RunView(Protocol):
 
     def snapshot(self, now: float) -> Snapshot: ...
     def emails(self, *, state: str | None, offset: int, limit: int) -> list[EmailRow]: ...
+    def rows(self, ids: Sequence[int]) -> list[EmailRow]: ...
     def count(self, state: str | None = None) -> int: ...
     def failures(self) -> list[tuple[str, int]]: ...
     def record(self, email_id: int) -> EmailRecord: ...
+    def close(self) -> None: ...
+
+
+class SearchView(Protocol):
+    """Looks for emails in a run file, a stretch at a time. Belongs to the thread that opened it."""
+
+    def begin(self, wanted: Filter) -> None: ...
+    def step(self) -> Found: ...
+    def build(self) -> float: ...
     def close(self) -> None: ...
 
 
@@ -57,12 +71,18 @@ class Backend(Protocol):
 
     def runs(self, now: float) -> Sequence[RunSummary]: ...
     def view(self, path: Path) -> RunView: ...
+    def search(self, path: Path) -> SearchView: ...
     def keys(self, run: Path | None) -> KeyView: ...
+    def preview(self, wish: NewRunWish) -> Preview: ...
+    def make(self, wish: NewRunWish) -> Path: ...
+    def make_demo(self) -> Path: ...
     def start(self, path: Path) -> WishAnswer: ...
     def pause(self, path: Path) -> WishAnswer: ...
     def resume(self, path: Path) -> WishAnswer: ...
     def stop(self, path: Path) -> WishAnswer: ...
     def retry(self, path: Path, email_id: int | None) -> WishAnswer: ...
+    def retry_these(self, path: Path, email_ids: Sequence[int]) -> WishAnswer: ...
+    def skip(self, path: Path, email_ids: Sequence[int], *, back: bool) -> WishAnswer: ...
     def label(self, path: Path, email_id: int, value: str, note: str) -> WishAnswer: ...
     def set_enabled(self, run: Path | None, alias: str, *, enabled: bool) -> None: ...
     def add_key(self, run: Path | None, secret: str, alias: str | None, organization: str | None) -> str: ...
@@ -80,10 +100,24 @@ class Engine:
 
         return list_runs(self.settings, now)
 
+    def preview(self, wish: NewRunWish) -> Preview:
+        return making.preview(self.settings, wish)
+
+    def make(self, wish: NewRunWish) -> Path:
+        return making.make(self.settings, wish)
+
+    def make_demo(self) -> Path:
+        return making.make_demo(self.settings)
+
     def view(self, path: Path) -> RunView:
         from core.storage.reader import RunReader  # noqa: PLC0415
 
         return RunReader(path)
+
+    def search(self, path: Path) -> SearchView:
+        from core.storage.search import Search  # noqa: PLC0415
+
+        return Search(path)
 
     def keys(self, run: Path | None) -> KeyView:
         return _LiveKeys(self._book(run))
@@ -120,6 +154,16 @@ class Engine:
         from core import wishes  # noqa: PLC0415
 
         return wishes.retry(path, email_id)
+
+    def retry_these(self, path: Path, email_ids: Sequence[int]) -> WishAnswer:
+        from core import wishes  # noqa: PLC0415
+
+        return wishes.retry(path, email_ids=email_ids)
+
+    def skip(self, path: Path, email_ids: Sequence[int], *, back: bool) -> WishAnswer:
+        from core import wishes  # noqa: PLC0415
+
+        return wishes.skip(path, email_ids, back=back)
 
     def label(self, path: Path, email_id: int, value: str, note: str) -> WishAnswer:
         from core import wishes  # noqa: PLC0415

@@ -32,6 +32,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=_EXIT_CODES,
     )
     top.add_argument("--version", action="version", version=f"labeltui {version('labeltui')}")
+    top.add_argument("--read-only", action="store_true", help="a console that looks on and changes nothing")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     _add_making(commands)
     _add_working(commands)
@@ -72,6 +73,7 @@ def _add_making(commands: Commands) -> None:
 def _add_working(commands: Commands) -> None:
     opened = commands.add_parser("open", help="the console on one run")
     opened.add_argument("run", metavar="RUN")
+    opened.add_argument("--read-only", action="store_true", default=argparse.SUPPRESS, help="look on, change nothing")
     work = commands.add_parser("work", help="the worker in the foreground, until the run is done")
     work.add_argument("run", metavar="RUN")
     budget = commands.add_parser("budget", help="what a run may spend before it pauses itself")
@@ -95,6 +97,8 @@ def _add_results(commands: Commands) -> None:
     status = commands.add_parser("status", help="where a run is; without RUN: all runs")
     status.add_argument("run", metavar="RUN", nargs="?")
     status.add_argument("--json", action="store_true", help="one JSON object, nothing else")
+    watch = commands.add_parser("watch", help="a run in one line, until no worker has it")
+    watch.add_argument("run", metavar="RUN")
     retry = commands.add_parser("retry", help="put failed emails back in line")
     retry.add_argument("run", metavar="RUN")
     which = retry.add_mutually_exclusive_group()
@@ -210,7 +214,7 @@ def _answer(given: argparse.Namespace) -> int:
     from tui import commands
 
     if given.command is None:
-        return commands.console(None)
+        return commands.console(None, read_only=given.read_only)
     if given.command == "keys":
         from tui import key_commands
 

@@ -33,14 +33,14 @@ def say(text: str) -> None:
     print(inert(text))  # noqa: T201 - this is the command line
 
 
-def console(path: Path | None, *, settings: Settings | None = None) -> int:
+def console(path: Path | None, *, settings: Settings | None = None, read_only: bool = False) -> int:
     """Open the console, on one run or on the list of runs."""
     if not has_terminal():
         print("labeltui: the console needs a terminal; `labeltui status` prints where runs are.", file=sys.stderr)  # noqa: T201
         return EXIT_USAGE
     from tui.app import LabeltuiApp  # noqa: PLC0415 - Textual, for those who open a console
 
-    app = LabeltuiApp(settings or load_settings(), run=path)
+    app = LabeltuiApp(settings or load_settings(), run=path, read_only=read_only)
     app.run()
     if app.farewell:
         say(app.farewell)
@@ -56,7 +56,7 @@ def open_(given: argparse.Namespace) -> int:
     """``labeltui open RUN``."""
     settings = load_settings()
     path = runs.find_run(settings, given.run)
-    return console(path, settings=settings.for_run(path))
+    return console(path, settings=settings.for_run(path), read_only=given.read_only)
 
 
 # -- making runs ------------------------------------------------------------------------------------------------------
@@ -259,6 +259,13 @@ def say_status(path: Path, settings: Settings) -> None:
 def _key_statuses(snapshot: Snapshot, settings: Settings) -> tuple[KeyStatus, ...]:
     with KeyBook.from_settings(settings) as book:
         return book.statuses(snapshot.run.task.model.model, time.time())
+
+
+def watch(given: argparse.Namespace) -> int:
+    """``labeltui watch RUN``."""
+    from tui import watch_command  # noqa: PLC0415 - for this command only
+
+    return watch_command.watch(given)
 
 
 def _status_of_all(settings: Settings, *, as_json: bool) -> int:

@@ -37,7 +37,7 @@ def plan(given: argparse.Namespace) -> int:
     if given.json:
         print(json.dumps(_as_json(planned, task)))  # noqa: T201 - one object and nothing else
         return EXIT_DONE
-    for line in _lines(planned, task):
+    for line in plan_lines(planned, task):
         say(line)
     return EXIT_DONE
 
@@ -81,7 +81,8 @@ def when(forecast: Forecast) -> str:
     return f"{span(forecast.eta_s)}{interval}, bound by {one_line(forecast.binding_limit)}"
 
 
-def _lines(planned: Planned, task: Task) -> Iterator[str]:
+def plan_lines(planned: Planned, task: Task) -> Iterator[str]:
+    """The forecast in lines for people."""
     texts = planned.texts
     yield f"{number(texts.emails)} emails, {number(texts.distinct)} texts of {texts.mean_chars:,.0f} characters each"
     basis = "as learnt from earlier calls" if planned.learnt else "by the length of the texts"

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.model import EmailRow, Snapshot
+from core.model import EmailRecord, EmailRow, Snapshot
 from tui import actions
 from tui.backend import WishAnswer
 from tui.picture import Requested, outstanding
@@ -16,7 +16,7 @@ from tui.present import number
 if TYPE_CHECKING:
     from tui.app import LabeltuiApp
 
-CHANGING = frozenset({"retry", "label"})
+CHANGING = frozenset({"retry", "label", "skip"})
 """Kinds of wishes after which emails are not what they were."""
 
 
@@ -108,6 +108,23 @@ class Wishing:
             " their history stays."
         )
         self._app.push_screen(Confirm(question, "Put them back", "Leave them"), answered)
+
+    def do_undo(self) -> None:
+        """Give the label that was there before a person's last one. Nothing is taken off the record."""
+        sheet = self._app.sheet()
+        row = sheet.selected() if sheet else None
+        if not isinstance(row, EmailRow):
+            return
+
+        def put_back(record: EmailRecord) -> None:
+            before = [label for label in record.labels[:-1] if label.value != record.row.label]
+            if not before:
+                self._app.say("It had no other label before: l gives it one.", severity="warning")
+                return
+            value = before[-1].value
+            self.send("label", lambda path: self._app.backend.label(path, row.id, value, "undone"))
+
+        self._app.poller.ask(lambda view: view.record(row.id), put_back)
 
     def do_label(self) -> None:
         """Label the selected email by hand."""

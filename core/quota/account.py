@@ -219,7 +219,7 @@ class Account:
             bucket.rate_implied(rate)
         if left is not None:
             flown_s = min(max(0.0, now - reservation.at), _LONGEST_CALL_S)
-            bucket.refused(left - others, left + returned + bucket.rate * flown_s, left)
+            bucket.refused(left - others, left + returned + bucket.rate * flown_s, left, reservation.at)
         return dimension
 
     def learn(self, dimension: Dimension, level: Level) -> None:

@@ -38,6 +38,7 @@ class Bucket:
 
     __slots__ = (
         "_evidence_at",
+        "_refused_at",
         "_rates",
         "_repeats",
         "_shown_limit",
@@ -78,6 +79,7 @@ class Bucket:
         self.corrected_down = self.corrected_up = False
         self.trust = HeaderTrust(dimension, level.as_of)
         self._evidence_at: float | None = None
+        self._refused_at = level.as_of if level.source == SOURCE_REFUSAL else -math.inf
         self._surplus = 0.0
         self._shown_limit = level.limit
         self._repeats = 0
@@ -151,11 +153,16 @@ class Bucket:
                 self.trust.lifted(self.as_of)
             self._pull(least, max(least, most))
 
-    def refused(self, least: float, most: float, left: float) -> None:
-        """A refusal states that ``left`` units are left: the strongest evidence, so it holds for ``own`` as well."""
+    def refused(self, least: float, most: float, left: float, asked_at: float = math.inf) -> None:
+        """A refusal states that ``left`` units are left: the strongest evidence, so it holds for ``own`` as well.
+
+        Calls that went out before the last refusal came (``asked_at``) met the same surprise: caution counts it once.
+        """
         most = max(least, most)
         surplus = self.level - most
-        if surplus > 0:
+        fresh = asked_at >= self._refused_at
+        self._refused_at = self.as_of
+        if surplus > 0 and fresh:
             share = _CAUTION_MOST_OF_MINUTE if self.dimension.period_s < 3600 else _CAUTION_MOST_OF_DAY
             grown = max(_CAUTION_GROWTH * self.caution, 0.5 * surplus)
             self.caution = min(grown, share * self.limit)

@@ -88,12 +88,13 @@ class Estimator:
         a, b, c = self._normal()
         doubt = math.sqrt(max(0.0, (c * x * x - 2.0 * b * x + a) / (a * c - b * b)))
         margin = _SPREADS * (self._error * prompt + min(doubt, 0.2 * prompt))
+        fresh = max(0.0, prompt - self._cached)
         return Estimate(
             prompt=prompt,
             reserved=prompt + self.max_completion_tokens,
             margin=margin,
-            least=max(1.0, prompt * (1.0 - self._cached) - margin) + self.max_completion_tokens,
-            cost=prompt * (1.0 - self._cached) + self._completion,
+            least=max(1.0, fresh - margin) + self.max_completion_tokens,
+            cost=fresh + self._completion,
         )
 
     def learn(self, prompt_chars: int, usage: Usage) -> None:
@@ -113,8 +114,8 @@ class Estimator:
         self._error += gain * (deviation - self._error)
         self._error = min(max(self._error, _LEAST_ERROR), _MOST_ERROR)
         self._completion += gain * (usage.completion_tokens - self._completion)
-        share = min(1.0, max(0.0, usage.cached_tokens / usage.prompt_tokens))
-        self._cached += gain * (share - self._cached)
+        # A count, not a share of the prompt: what is cached is the rubric before the email, however long that is.
+        self._cached += gain * (min(max(0, usage.cached_tokens), usage.prompt_tokens) - self._cached)
         self._seen += 1
 
     def state(self, typical_chars: float | None = None) -> str:
@@ -147,7 +148,7 @@ class Estimator:
             return False
         self._w, self._wx, self._wxx, self._wy, self._wxy = sums
         self._error = min(max(error, _LEAST_ERROR), _MOST_ERROR)
-        self._completion, self._cached, self._seen = completion, min(cached, 1.0), seen
+        self._completion, self._cached, self._seen = completion, cached, seen
         self._solve()
         return True
 

@@ -145,6 +145,11 @@ def choose(
     open_houses = list(houses)
     for need in needs:
         decision = decide(need, open_houses, now)
+        if isinstance(decision, TooLargeForAll) and len(open_houses) < len(houses):
+            if isinstance(decide(need, houses, now), TooLargeForAll):
+                return decision, tuple(overtaken)
+            overtaken.append(need.email_id)  # those that would take it are kept for others: its turn comes
+            continue
         if not isinstance(decision, Wait):
             return decision, tuple(overtaken)
         earliest = sooner(earliest, decision)

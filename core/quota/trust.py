@@ -4,7 +4,7 @@ A reading is kept for a while as an *anchor*: from it follows the most that can 
 ``remaining``, plus refill, minus calls admitted since; later readings that show more raise it). A call admitted when
 less than it cost can have been left disproves headers that show too little; a refusal just after headers had raised the
 level disproves those that show too much. One contradiction decides nothing, because others who share the quota move
-its level too; enough of them, and headers are not believed for an hour.
+its level too; enough of them, and headers are not believed for an hour, then two, then four.
 
 Headers that always show too little would never be caught, as nothing would go out against them. So now and then, when
 they hold back much of what own reckoning leaves, a few calls put them to the test: an *audit*.
@@ -17,6 +17,7 @@ import math
 from core.model import Dimension
 
 DISTRUST_S = 3_600.0
+_LONGEST_DISTRUST_S = 86_400.0
 
 _DISPROOFS_MOST = 3.0
 _DISPROOF_HALF_LIFE_S = 3_600.0
@@ -37,6 +38,7 @@ class HeaderTrust:
         "_audit_undecided",
         "_disproofs",
         "_disproved_at",
+        "_distrust_s",
         "_distrusted_until",
         "_latest",
         "_lifted_at",
@@ -56,6 +58,7 @@ class HeaderTrust:
         self._disproofs = 0.0
         self._disproved_at = now
         self._distrusted_until = -math.inf
+        self._distrust_s = DISTRUST_S
         self._lifted_at = -math.inf
         self._audit_at = now
         self._audit_after_s = _FIRST_AUDIT_S
@@ -64,7 +67,7 @@ class HeaderTrust:
 
     def believed(self, now: float) -> bool:
         """Whether headers may speak for this window at ``now``."""
-        return not now < self._distrusted_until <= now + DISTRUST_S
+        return not now < self._distrusted_until <= now + _LONGEST_DISTRUST_S
 
     def rise(self, gained: float, limit: float) -> None:
         """Refill."""
@@ -169,4 +172,5 @@ class HeaderTrust:
     def _distrust(self, now: float) -> None:
         self.anchor = math.inf
         self._disproofs = _DISPROOFS_MOST - 2.0
-        self._distrusted_until = now + DISTRUST_S
+        self._distrusted_until = now + self._distrust_s
+        self._distrust_s = min(2.0 * self._distrust_s, _LONGEST_DISTRUST_S)

@@ -37,7 +37,7 @@ class Term:
     @property
     def words(self) -> tuple[str, ...]:
         """The words of the value, as the text is split into words: letters and digits."""
-        return tuple(_WORD.findall(self.value.casefold()))
+        return tuple(_WORD.findall(self.value.lower()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +170,7 @@ def match_phrase(term: Term) -> str:
 
 
 def word_pattern(term: Term) -> str:
-    """The same as a regular expression over casefolded text."""
+    """The same as a regular expression over text in lower case."""
     return r"(?<![^\W_])" + r"[\W_]+".join(re.escape(word) for word in term.words)
 
 

@@ -1,4 +1,4 @@
-"""What people do to emails: label them, put failed ones back in line, skip them. Works inside the caller's transaction."""
+"""What people do to emails: label, put back in line, skip. Works inside the caller's transaction."""
 
 from __future__ import annotations
 

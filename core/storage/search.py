@@ -230,4 +230,4 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 def _has_words(pattern: str, *texts: str | None) -> bool:
     compiled = _compiled(pattern)
-    return any(text is not None and compiled.search(text.casefold()) is not None for text in texts)
+    return any(text is not None and compiled.search(text.lower()) is not None for text in texts)

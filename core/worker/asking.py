@@ -122,6 +122,10 @@ class Asker:
             self._probe = self._answered_email(self._probes % _PROBES_VARY) or self._answered_email(0)
         return emails if self._probe is None else [self._probe, *emails]
 
+    def was_in_vain(self, grant: Grant) -> bool:
+        """Whether the email was asked about with this key before, and is in line again."""
+        return self._patience.was_in_vain(grant.email_id, grant.alias)
+
     def take_probe(self, email_id: int) -> PendingEmail | None:
         """The email to probe with, where that is the one that was chosen; :meth:`probe` must follow."""
         if self._probe is None or self._probe.id != email_id:
@@ -201,6 +205,7 @@ class Asker:
             self._listener.failed(failure)
             return
         await self._committer.commit(Answer(attempt))
+        self._patience.in_vain(email.id, grant.alias)
         self._line.give_back(replace(email, bad_answers=bad_answers))
 
     async def _on_error(self, grant: Grant, email: PendingEmail, error: CallError, started_at: float) -> None:
@@ -217,6 +222,8 @@ class Asker:
             failure = worn_out(error, tries) if tries else None
         if failure is None:
             await self._committer.commit(Answer(attempt))
+            if error.remedy is not Remedy.WAIT:
+                self._patience.in_vain(email.id, grant.alias)
             self._line.give_back(email)
             return
         settled = Settled(email.id, len(email.bad_answers), failure=failure)

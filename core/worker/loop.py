@@ -11,7 +11,7 @@ import contextlib
 import logging
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 
 from core.model import Budget, Forecast, KeyState, RunState, Task, Wait
@@ -233,7 +233,7 @@ class Worker:
                 break
             decision = self.broker.next(front)
             if isinstance(decision, Grant):
-                self._send(asker, decision)
+                self._send(asker, self._other_key(asker, decision, front))
             elif isinstance(decision, Never):
                 self._fail_unsent(asker, decision)
             elif isinstance(decision, NoKeys):
@@ -290,6 +290,20 @@ class Worker:
             self.line.settle(email)
             return
         self._let_out(asker.call(grant, email), grant)
+
+    def _other_key(self, asker: Asker, grant: Grant, front: Sequence[Candidate]) -> Grant:
+        """The same call with another key, where this one was tried in vain: no email fails for what one key is.
+
+        While the first grant is held, its key is busy, so that the broker sees the other one first.
+        """
+        if not asker.was_in_vain(grant):
+            return grant
+        other = self.broker.next([each for each in front if each.email_id == grant.email_id])
+        if not isinstance(other, Grant):
+            return grant
+        kept, left = (grant, other) if asker.was_in_vain(other) else (other, grant)
+        self.broker.cancelled(left, sent=False)
+        return kept
 
     def _let_out(self, coroutine: Coroutine[None, None, None], grant: Grant) -> None:
         if len(self._calls) >= self._bound:

@@ -40,6 +40,7 @@ class Patience:
         self._answered = 0
         self._troubles: dict[int, _Trouble] = {}
         self._refusals: Counter[int] = Counter()
+        self._keys: dict[int, set[str]] = {}
 
     def answered(self, email_id: int) -> None:
         """The server answered about an email, whatever it said."""
@@ -58,6 +59,14 @@ class Patience:
         too_many = counts and (trouble.counted >= ERRORS_MOST or now - trouble.since_at >= ALONE_MOST_S)
         return trouble.tries if too_many else 0
 
+    def in_vain(self, email_id: int, alias: str) -> None:
+        """A call with this key left the email in line."""
+        self._keys.setdefault(email_id, set()).add(alias)
+
+    def was_in_vain(self, email_id: int, alias: str) -> bool:
+        """Whether one did: another key should be tried, where there is one."""
+        return alias in self._keys.get(email_id, ())
+
     def stuck(self, email_id: int) -> bool:
         """Whether it met errors, and nobody was answered since: another try would say nothing about it."""
         trouble = self._troubles.get(email_id)
@@ -73,4 +82,5 @@ class Patience:
     def settled(self, email_id: int) -> None:
         """Nothing of this email needs to be remembered."""
         self._troubles.pop(email_id, None)
+        self._keys.pop(email_id, None)
         self._refusals.pop(email_id, None)

@@ -111,7 +111,9 @@ def main() -> int:
 def _table(name: str, scenario: Scenario, say: Callable[[str], None]) -> None:
     prices = prices_of(scenario, scenario.task())
     say(f"\n{name}: {scenario.emails:,} emails, {len(scenario.keys())} keys, {scenario.hours:g} h")
-    say(f"  {'':18} {'labels':>7} {'calls':>7} {'429s':>7} {'lost':>6} {'idle':>8} {'time':>8} {'length':>7} {'efficiency':>11}")
+    say(
+        f"  {'':18} {'labels':>7} {'calls':>7} {'429s':>7} {'lost':>6} {'idle':>8} {'time':>8} {'length':>7} {'efficiency':>11}"
+    )
     result, supplies = labeltui(scenario, prices)
     _row("labeltui", result, say)
     for way, function in WAYS.items():

@@ -88,7 +88,9 @@ class VirtualCooldowns:
         """The same."""
         now = self._now()
         return tuple(
-            (each, self._cooling[each][1]) for each in model_ids if each in self._cooling and self._cooling[each][0] > now
+            (each, self._cooling[each][1])
+            for each in model_ids
+            if each in self._cooling and self._cooling[each][0] > now
         )
 
     def minimum(self, model_ids: Any, default: float) -> float:

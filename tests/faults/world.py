@@ -130,15 +130,16 @@ def play(
     keys: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
     closes_at_s: float = 2 * 3600.0,
-    tempo: Tempo = Tempo(),
+    tempo: Tempo | None = None,
 ) -> Seen:
-    """Play one run to its end, or to ``closes_at_s``. ``keys`` maps aliases to organizations; two of each by default."""
+    """Play one run to its end, or to ``closes_at_s``. ``keys`` maps aliases to organizations: two of each."""
     organizations = keys or {"one": "org_1", "two": "org_2"}
     server = Server(misbehave, faulty, organizations, headers or {})
     guard_for(("1", "0"), pattern(TASK))
+    folder.mkdir(exist_ok=True)
     loop = looptime.new_event_loop(start=0, noop_cycles=0)
     try:
-        return loop.run_until_complete(_play(folder, server, emails, closes_at_s, tempo))
+        return loop.run_until_complete(_play(folder, server, emails, closes_at_s, tempo or Tempo()))
     finally:
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
@@ -216,9 +217,7 @@ def _make(path: Path, emails: int) -> None:
         store.set_order("source", 0)
 
 
-async def _watch(
-    path: Path, clock: Callable[[], float], shown: dict[tuple[str, str], None], tempo: Tempo
-) -> None:
+async def _watch(path: Path, clock: Callable[[], float], shown: dict[tuple[str, str], None], tempo: Tempo) -> None:
     with RunReader(path) as reader:
         while True:
             snapshot = reader.snapshot(clock())

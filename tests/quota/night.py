@@ -177,7 +177,7 @@ class Night:
         return self.tallies[0]
 
     def allowed(self, hours: float) -> float:
-        """The most labels that the quotas allow in so many hours at the tokens seen, less outages and what others took."""
+        """The most labels that quotas allow in so many hours at the tokens seen, less outages and what others took."""
         tokens = sum(tally.tokens for tally in self.tallies) / max(1, sum(tally.labels for tally in self.tallies))
         total = 0.0
         minutes, days = hours * 60.0, hours / 24.0

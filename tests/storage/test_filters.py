@@ -21,7 +21,7 @@ from core.storage.filters import Filter, Term, parse
         ("source:person", (Term("source", "human"),)),
         (r'cause:"he said \"no\" \\ twice"', (Term("cause", r'he said "no" \ twice'),)),
         ('"Re: lunch"', (Term("", "Re: lunch"),)),
-        ("key:main from:ada@example.org flag:any", (Term("key", "main"), Term("from", "ada@example.org"), Term("flag", "any"))),
+        ("key:main from:a@b.org flag:any", (Term("key", "main"), Term("from", "a@b.org"), Term("flag", "any"))),
         ("from:\ud800", (Term("from", "?"),)),
     ],
 )  # fmt: skip
@@ -47,15 +47,12 @@ def test_what_is_typed_is_read(typed: str, terms: tuple[Term, ...]) -> None:
         ('a"b"', "leave a space before and after quotes"),
         ("***", "holds no letter and no digit"),
         ("x" * 501, "at most 500 characters"),
-        ("\x1b]0;x\x07:a", "cannot be read|holds no letter|no field"),
+        ("state:\x1b]0;x\x07", "state: is one of"),
     ],
 )
 def test_what_cannot_be_read_is_told(typed: str, said: str) -> None:
     """An error is a sentence with what would be right, and is itself harmless."""
-    try:
-        read = parse(typed)
-    except UsageError as error:
-        assert any(part in str(error) for part in said.split("|"))
-        assert "\x1b" not in str(error)
-    else:
-        assert "\x1b" in typed, read
+    with pytest.raises(UsageError) as told:
+        parse(typed)
+    assert said in str(told.value)
+    assert "\x1b" not in str(told.value)

@@ -58,6 +58,8 @@ def recount(path: Path) -> dict[str, int]:
     with closing(sqlite3.connect(path)) as db:
         emails = db.execute("SELECT state, label, label_source, reasks FROM email").fetchall()
         attempts = db.execute("SELECT outcome, prompt_tokens, completion_tokens FROM attempt").fetchall()
+        columns = {row[1] for row in db.execute("PRAGMA table_info(email)")}
+        flags = db.execute("SELECT flags FROM email").fetchall() if "flags" in columns else []
     totals: Counter[str] = Counter()
     for state, label, source, reasks in emails:
         totals[f"state:{state}"] += 1
@@ -71,6 +73,7 @@ def recount(path: Path) -> dict[str, int]:
         totals[f"outcome:{outcome}"] += 1
         totals["prompt_tokens"] += prompt
         totals["completion_tokens"] += completion
+    totals["flagged"] = sum(text is not None for (text,) in flags)
     return {name: value for name, value in totals.items() if value}
 
 

@@ -94,6 +94,7 @@ def desk(tmp_path: Path) -> Opens:
         size: tuple[int, int] = (100, 30),
         listed: bool = False,
         demo: bool = False,
+        read_only: bool = False,
         change: Callable[[FakeBackend], None] | None = None,
     ) -> AsyncIterator[Desk]:
         settings = settings_in(tmp_path)
@@ -107,6 +108,7 @@ def desk(tmp_path: Path) -> Opens:
             settings,
             run=None if listed else run.path,
             demo=demo,
+            read_only=read_only,
             backend=backend,
             clock=lambda: backend.now,
             threaded=False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +26,10 @@ from core.model import (
     WindowStatus,
 )
 from core.settings import Settings
+from core.storage.filters import Filter, Term
+from core.storage.search import Found
 from tests.tui.fakes import KEYS, NOW, TASK, WINDOWS, FakeRun, key
+from tui.making import NewRunWish, Preview
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,10 @@ class FakeView:
 
     def emails(self, *, state: str | None, offset: int, limit: int) -> list[EmailRow]:
         return self._of(state)[offset : offset + limit]
+
+    def rows(self, ids: Sequence[int]) -> list[EmailRow]:
+        known = {row.id: row for row in self._run.emails}
+        return [known[number] for number in ids]
 
     def count(self, state: str | None = None) -> int:
         return len(self._of(state))
@@ -86,6 +94,40 @@ class FakeView:
 
     def close(self) -> None:
         pass
+
+
+class FakeSearch:
+    """A search in memory: two steps, no index."""
+
+    def __init__(self, run: FakeRun) -> None:
+        self._run = run
+        self._left: list[int] = []
+        self._steps = 0
+
+    def begin(self, wanted: Filter) -> None:
+        self._left = [row.id for row in self._run.emails if all(_holds(term, row) for term in wanted.terms)]
+        self._steps = 0
+
+    def step(self) -> Found:
+        self._steps += 1
+        half = len(self._left) // 2 if self._steps == 1 else len(self._left)
+        ids, self._left = array("I", self._left[:half]), self._left[half:]
+        return Found(ids, self._steps / 2, finished=self._steps == 2, indexed=False)
+
+    def build(self) -> float:
+        return 1.0
+
+    def close(self) -> None:
+        pass
+
+
+def _holds(term: Term, row: EmailRow) -> bool:
+    held = {
+        "": f"{row.subject} {row.sender}", "state": row.state.value, "source": row.label_source, "label": row.label,
+        "cause": row.failure, "from": row.sender, "subject": row.subject,
+    }[term.field] or ""  # fmt: skip
+    exact = term.field in ("state", "source", "label")
+    return (held == term.value if exact else term.value.lower() in held.lower()) is not term.negated
 
 
 class FakeKeys:
@@ -144,8 +186,25 @@ class FakeBackend:
     def view(self, path: Path) -> FakeView:
         return FakeView(self.run)
 
+    def search(self, path: Path) -> FakeSearch:
+        return FakeSearch(self.run)
+
     def keys(self, run: Path | None) -> FakeKeys:
         return FakeKeys(self)
+
+    # -- making --
+
+    def preview(self, wish: NewRunWish) -> Preview:
+        self._note("preview", wish)
+        return Preview("CSV file, message in 'message'", (("<1>", "ana@example.org", "the contract"),), ("  calls 9",))
+
+    def make(self, wish: NewRunWish) -> Path:
+        self._note("make", wish)
+        return self.run.path
+
+    def make_demo(self) -> Path:
+        self._note("make_demo")
+        return self.run.path
 
     # -- wishes --
 
@@ -207,6 +266,20 @@ class FakeBackend:
         moved = self.run.count("failed") if email_id is None else 1
         self._requeue(email_id)
         return Answer(None, f"{moved} failed back in line.", at_once=True)
+
+    def retry_these(self, path: Path, email_ids: Sequence[int]) -> Answer:
+        self._note("retry_these", path, list(email_ids))
+        for email_id in email_ids:
+            self._requeue(email_id)
+        return Answer(None, f"{len(email_ids)} failed back in line.", at_once=True)
+
+    def skip(self, path: Path, email_ids: Sequence[int], *, back: bool) -> Answer:
+        self._note("skip", path, list(email_ids), back)
+        state = EmailState.PENDING if back else EmailState.SKIPPED
+        self.run.emails = [
+            replace(row, state=state, failure=None) if row.id in email_ids else row for row in self.run.emails
+        ]
+        return Answer(None, f"{len(email_ids)} skipped.", at_once=True)
 
     def label(self, path: Path, email_id: int, value: str, note: str) -> Answer:
         self._note("label", path, email_id, value, note)

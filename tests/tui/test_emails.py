@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from core.model import EmailState
 from tests.tui.conftest import Opens
 from tests.tui.fakes import email, running, stopped
+from tui.screens.causes import Causes
+from tui.screens.emails import EmailsScreen
 from tui.screens.modals import Confirm, GiveLabel
 from tui.screens.record import RecordScreen
 from tui.widgets.rows import Rows
@@ -160,3 +164,134 @@ async def test_the_whole_list_follows_the_run(desk: Opens) -> None:
         at.run.emails[22] = email(22, EmailState.LABELED, label_source="human", label="0")
         await at.read()
         assert "◆ person" in at.screen()
+
+
+async def test_a_filter_narrows_the_list_and_esc_takes_it_away(desk: Opens) -> None:
+    """/ opens a line, enter finds, the title carries scope and count, and esc leads back one step at a time."""
+    async with desk() as at:
+        await at.press("e", "slash", *"label:0 !copy", "enter")
+        assert "There is no" not in at.screen()
+        assert at.title().startswith("All /label:0 !copy [")
+        assert at.app.screen.query_one(Rows).has_focus
+        await at.press("f")
+        assert at.title() == "Failed /label:0 !copy [0 of 5,031]"
+        assert "Nothing matches" in at.screen()
+        await at.press("escape")
+        assert at.title() == "Failed [7 of 5,031]"
+        await at.press("escape")
+        assert not isinstance(at.app.screen, EmailsScreen)
+
+
+async def test_words_find_emails(desk: Opens) -> None:
+    """A search shows exactly what matches, however far behind it lies."""
+    async with desk() as at:
+        await at.press("e", "slash", *'"message 503"', "enter", "end")
+        row = at.app.screen.query_one(Rows).selected
+        assert row is not None
+        assert row.id == 5030
+        assert at.title() == 'All /"message 503" [2 of 5,031]'
+
+
+async def test_what_cannot_be_read_stays_in_the_line(desk: Opens) -> None:
+    """The sentence stands under the line while it is typed, enter does nothing, and esc leaves all as it was."""
+    async with desk() as at:
+        await at.press("e", "slash", *"colour:red", "enter")
+        assert "There is no field" in at.screen()
+        await at.press("escape")
+        assert at.title() == "All [5,031 of 5,031]"
+        assert at.app.screen.query_one(Rows).has_focus
+
+
+async def test_causes_are_counted_and_lead_to_their_emails(desk: Opens) -> None:
+    """g groups failures by cause; enter lists those of the cause under the cursor."""
+    run = running()
+    run.emails[7] = email(7, EmailState.FAILED, failure='the [b]server[/b] said "no"')
+    async with desk(run) as at:
+        await at.press("e", "g")
+        assert isinstance(at.app.screen, Causes)
+        assert "7 failed emails, 2 causes" in at.screen()
+        await at.press("down", "enter")
+        assert at.title().startswith("Failed /cause:")
+        assert at.title().endswith("[1 of 5,031]")
+        await at.press("g", "escape")
+        assert isinstance(at.app.screen, EmailsScreen)
+
+
+async def test_marked_emails_are_retried_after_asking(desk: Opens) -> None:
+    """Space marks and goes on; t names the count; the safe answer is the default."""
+    async with desk(stopped()) as at:
+        at.run.emails[9] = email(9, EmailState.FAILED)
+        await at.press("e", "f", "space", "space")
+        assert "● 2 marked" in at.screen()
+        await at.press("t")
+        assert "Put those of 2 marked emails" in at.screen()
+        await at.press("enter")
+        assert at.backend.asked == []
+        await at.press("t", "y")
+        assert at.backend.asked == [("retry_these", at.run.path, [7, 9])]
+        assert "marked" not in at.screen()
+        assert at.title() == "Failed [0 of 40]"
+
+
+async def test_all_that_match_are_marked(desk: Opens) -> None:
+    """M marks what the filter holds, and takes the marks away again; without a filter it says what to do."""
+    async with desk() as at:
+        await at.press("e", "M")
+        assert "Choose a kind with f" in at.said()
+        await at.press("f", "M")
+        assert "● 7 marked" in at.screen()
+        await at.press("M")
+        assert "marked" not in at.screen()
+        await at.press("M", "escape")
+        assert "● 7" not in at.screen()
+        assert at.title() == "Failed [7 of 5,031]"
+
+
+async def test_an_email_is_skipped_and_comes_back(desk: Opens) -> None:
+    """i takes an email out of the line, and the same key puts it back; a labeled one says why not."""
+    async with desk(stopped()) as at:
+        await at.press("e", "i")
+        assert "has been asked about already" in at.said()
+        await at.press("end", "i")
+        assert at.backend.asked == [("skip", at.run.path, [39], False)]
+        assert "skipped" in at.screen()
+        await at.press("i")
+        assert at.backend.asked[-1] == ("skip", at.run.path, [39], True)
+
+
+async def test_the_next_record_is_one_key_away(desk: Opens) -> None:
+    """n and N turn the pages without going back, and say where the list ends."""
+    async with desk() as at:
+        await at.press("e", "f", "enter", "n")
+        assert "Subject of message 417" in at.screen()
+        await at.press("N", "N")
+        assert "Subject of message 7" in at.screen()
+        assert "This is the first of the list." in at.said()
+        await at.press("n", "escape")
+        row = at.app.screen.query_one(Rows).selected
+        assert row is not None
+        assert row.id == 417
+
+
+async def test_copying_tells_the_file(desk: Opens) -> None:
+    """c copies what is selected by the terminal's own means, and writes it beside the run."""
+    async with desk() as at:
+        at.run.path.parent.mkdir(parents=True, exist_ok=True)
+        at.run.emails[0] = replace(at.run.emails[0], subject="a\x1b]52;c;eA==\x07 b\tc")
+        await at.press("e", "c")
+        path = at.run.path.with_name("enron.copied.txt")
+        assert str(path) in at.said()
+        assert at.app.clipboard == path.read_text("utf-8")
+        assert path.read_text("utf-8").splitlines()[1].endswith("b c")
+        await at.press("enter", "c")
+        assert "Could you send the contract?" in path.read_text("utf-8")
+        assert path.stat().st_mode & 0o077 == 0
+
+
+async def test_the_last_label_by_hand_can_be_undone(desk: Opens) -> None:
+    """U gives the label before it again; where there was none, it says so."""
+    async with desk(stopped()) as at:
+        await at.press("e", "U")
+        assert "was not given by a person" in at.said()
+        await at.press("l", "0", "enter", "U")
+        assert "It had no other label before" in at.said()

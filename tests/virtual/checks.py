@@ -99,12 +99,12 @@ def _digest(db: sqlite3.Connection) -> str:
 
 
 def _failed_for_quota(db: sqlite3.Connection) -> int:
-    """Failed emails whose last call was refused for a reason that no email is to blame for."""
+    """Failed emails that were never asked about, or whose last call ended for a reason that they are not to blame for."""
     blamed = ", ".join(f"'{outcome.value}'" for outcome in _OF_THE_EMAIL)
     return _one(
         db,
-        "SELECT count(*) FROM email AS e WHERE e.state = 'failed' AND (SELECT a.outcome FROM attempt AS a"
-        f" WHERE a.email_id = e.id ORDER BY a.id DESC LIMIT 1) NOT IN ({blamed})",
+        "SELECT count(*) FROM email AS e WHERE e.state = 'failed' AND coalesce((SELECT a.outcome FROM attempt AS a"
+        f" WHERE a.email_id = e.id ORDER BY a.id DESC LIMIT 1), '') NOT IN ({blamed})",
     )
 
 

@@ -14,7 +14,7 @@ import random
 import sqlite3
 import tempfile
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -26,7 +26,7 @@ import looptime
 from core.llm.client import ChatClient
 from core.llm.task import pattern
 from core.llm.validation import AnswerGuard
-from core.model import RunState
+from core.model import Forecast, RunState
 from core.quota.broker import Broker, Grant
 from core.quota.keys import KeyBook
 from core.simulator.app import Simulator, create_app
@@ -34,6 +34,8 @@ from core.storage.control import WishInbox, post
 from core.storage.lock import RunLock
 from core.storage.intake import NewRun
 from core.storage.store import Store
+from core.worker.asking import fixed_chars
+from core.worker.foresight import Foresight
 from core.worker.loop import Ending, Worker
 from tests.virtual.checks import Found, inspect
 from tests.virtual.ideal import Supply, least_time_s, most_labels
@@ -49,7 +51,8 @@ class Outcome:
     """What came of a virtual run.
 
     ``efficiency`` is labels over the most that the quotas allow in the time, or, where the emails ran out, the least
-    time over the time taken. ``self_inflicted_429s`` leaves out those that the fault plan invents. ``stuck`` counts
+    time over the time taken. ``calls_per_label``
+    and ``tokens_per_label`` are what the server charged. ``self_inflicted_429s`` leaves out those that the fault plan invents. ``stuck`` counts
     emails in line although the run says that it is done, or that it stopped by itself. ``lost_calls`` were sent and
     left no attempt: in flight at a kill. ``burst`` is the most calls sent in any second after the first ten minutes.
     """
@@ -139,6 +142,7 @@ class World:
         self.kills = 0
         self.in_flight_at_kills = 0
         self.ends: list[str] = []
+        self.forecasts: list[tuple[float, float, float]] = []
         self._loop: asyncio.AbstractEventLoop
         self._wire: Wire
         self._simulator: Simulator
@@ -213,8 +217,7 @@ class World:
                 max_completion_tokens=task.model.max_completion_tokens,
             )
             clients = {
-                alias: client_without_threads(secret, self._wire)
-                for alias, (secret, _) in scenario.keys().items()
+                alias: client_without_threads(secret, self._wire) for alias, (secret, _) in scenario.keys().items()
             }
 
             def client_of(grant: Grant) -> ChatClient:
@@ -232,6 +235,7 @@ class World:
                 client_of=client_of,
                 clock=self.clock,
                 tempo=scenario.tempo,
+                forecast=self._noted(Foresight(store, broker, fixed_chars=fixed_chars(task)), store),
             )
             self._workers[number] = worker
             self._tasks[number] = self._loop.create_task(worker.run())
@@ -244,6 +248,27 @@ class World:
                     await client.aclose()
             self.ends.append(f"{ending.state.value}: {ending.reason}")
             return True
+
+    def tokens(self) -> int:
+        """Prompt and completion tokens of all calls, as the run files have them."""
+        total = 0
+        for path in self.paths:
+            with contextlib.closing(sqlite3.connect(path)) as db:
+                row = db.execute("SELECT sum(prompt_tokens + completion_tokens) FROM attempt").fetchone()
+            total += int(row[0] or 0)
+        return total
+
+    def _noted(self, foresight: Foresight, store: Store) -> Callable[[], Forecast | None]:
+        """The worker's forecast, with a note of when it was made and how much was settled then."""
+
+        def foresee() -> Forecast | None:
+            forecast = foresight()
+            if forecast is not None and forecast.eta_s is not None:
+                done = 1.0 - store.pending_count / self.scenario.emails
+                self.forecasts.append((self._loop.time(), done, forecast.eta_s))
+            return forecast
+
+        return foresee
 
     def open_book(self) -> KeyBook:
         """The operator's keys and quotas, as any process opens them."""
@@ -300,6 +325,14 @@ class World:
                 count += db.execute("SELECT count(*) FROM email WHERE state = 'labeled'").fetchone()[0]
         return count
 
+    def _charged(self) -> tuple[int, int]:
+        """Calls and tokens that the server took off the quotas for the workers, faults of its own included."""
+        stats = self._simulator.service.stats
+        taken = self._others.taken.values()
+        calls = stats.asks + stats.reasks - sum(each.calls for each in taken)
+        tokens = stats.tokens["prompt"] + stats.tokens["completion"] - stats.tokens["cached"]
+        return calls - stats.faults["rate_limit"], tokens - sum(each.tokens for each in taken)
+
     def supplies(self) -> list[Supply]:
         """What the organizations can give in this scenario."""
         scenario = self.scenario
@@ -319,8 +352,8 @@ class World:
         labels = sum(each.labeled for each in found)
         counted = self.labels_at_end or labels
         traffic = self._wire.traffic
-        calls_each = traffic.answered / max(1, labels)
-        tokens_each = traffic.counted_tokens / max(1, labels)
+        charged_calls, charged_tokens = self._charged()
+        calls_each, tokens_each = charged_calls / max(1, labels), charged_tokens / max(1, labels)
         ran_out = all(each.state == RunState.DONE for each in found)
         if ran_out:
             efficiency = least_time_s(self.supplies(), labels, calls_each, tokens_each) / max(self.ended_s, 1e-9)

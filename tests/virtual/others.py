@@ -44,9 +44,7 @@ class OtherPrograms:
 
     async def _spend(self, number: int, program: OtherProgram) -> None:
         rng = random.Random(f"{self._scenario.seed}:other:{number}")
-        secret = next(
-            secret for secret, name in self._scenario.keys().values() if name == program.organization
-        )
+        secret = next(secret for secret, name in self._scenario.keys().values() if name == program.organization)
         await asyncio.sleep(program.from_s)
         asked = 0
         loop = asyncio.get_running_loop()

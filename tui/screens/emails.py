@@ -1,23 +1,29 @@
-"""The emails of a run, by state: a list that pages from the run file and holds still under the cursor."""
+"""The emails of a run: a list that pages from the run file and holds still under the cursor.
+
+The whole list is paged by place. Any other is the numbers of its emails, held in work order as the finder brings them;
+so it never moves under the cursor, and its end is as near as its beginning.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from textual.content import Content
-from textual.reactive import reactive
 from textual.widget import Widget
 
-from core.model import EmailRow, EmailState, LabelSource, Snapshot
-from core.text import one_line
-from tui.actions import Scope, Selected
+from core.model import EmailRow, EmailState, LabelSource
+from core.storage.filters import Filter, Term, parse
+from tui.actions import Context, Scope, Selected
 from tui.backend import RunView
-from tui.present import join, number
+from tui.finder import Finder, Finding
+from tui.present import number, plural
+from tui.saving import copy, rows_as_text
 from tui.screens.sheet import Look, Sheet
-from tui.widgets.pane import LinesWidget, Part, line
 from tui.widgets.rows import PAGE, ListColumn, Row, Rows
+from tui.widgets.scope import KINDS, STATES, FilterLine, Kind, ScopeBar, Scoped
 
 COLUMNS = (
     ListColumn("place", 7, right=True),
@@ -31,84 +37,8 @@ COLUMNS = (
 
 FAILED_COLUMNS = (*COLUMNS[:2], ListColumn("asks", 4, right=True), *COLUMNS[4:6], ListColumn("why it failed", 0))
 
-STATES = {
-    EmailState.PENDING: ("·", "quiet"),
-    EmailState.LABELED: ("✓", "running"),
-    EmailState.FAILED: ("✕", "failed"),
-    EmailState.SKIPPED: ("–", "quiet"),
-}
-"""A glyph and a tone for each state of an email."""
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A filter: ``state`` as the reader knows it, its name, and what an empty list says."""
-
-    state: str | None
-    name: str
-    empty: str
-
-    def live(self, snapshot: Snapshot) -> int:
-        """How many emails it holds by the newest snapshot."""
-        counts = {
-            None: snapshot.total,
-            "failed": snapshot.failed,
-            "labeled": snapshot.labeled,
-            "pending": snapshot.pending,
-            "human": snapshot.sources.get(LabelSource.HUMAN.value, 0),
-        }
-        return counts[self.state]
-
-
-KINDS = (
-    Kind(None, "All", "This run holds no email."),
-    Kind("failed", "Failed", "No email has failed. Failed ones will be listed here, each with its history."),
-    Kind("labeled", "Labeled", "Nothing is labeled yet. s starts the run."),
-    Kind("pending", "Pending", "Nothing waits: every email is settled."),
-    Kind("human", "By a person", "No label was given by a person yet. l gives one to the selected email."),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Scoped:
-    """What the list shows: its kind, how many, of how many, and how many there are by now."""
-
-    kind: Kind
-    held: int
-    total: int
-    live: int
-    failures: tuple[tuple[str, int], ...]
-
-
-class ScopeBar(LinesWidget):
-    """The list's title with its count, the other kinds, and the reasons of failure."""
-
-    scoped: reactive[Scoped | None] = reactive(None)
-
-    def watch_scoped(self) -> None:
-        if self.is_mounted:
-            self.redraw()
-
-    def lines(self, width: int, height: int) -> list[Content]:  # noqa: ARG002 - its height is fixed
-        scoped = self.scoped
-        if scoped is None:
-            return []
-        moved = scoped.live - scoped.held
-        changed = f"  {abs(moved):,} {'more' if moved > 0 else 'fewer'} by now · u updates" if moved else ""
-        title = f"{scoped.kind.name} [{number(scoped.held)} of {number(scoped.total)}]"
-        tabs: list[Part] = []
-        for kind in KINDS:
-            here = kind is scoped.kind
-            tabs += [
-                (f"▸{kind.name.lower()} " if here else f" {kind.name.lower()} ", "bold $accent" if here else "$quiet")
-            ]
-        first = line(" ", (title, "bold $bright"), (changed, "$waiting"), "  ", *(tabs if width >= 64 else ()))
-        if scoped.kind.state != "failed" or not scoped.failures:
-            return [first, line((" enter opens the record · f shows the next kind", "$quiet"))]
-        reasons: list[Part] = []
-        for reason, count in scoped.failures[:6]:
-            reasons += [(f"{number(count)} ", "$failed"), (one_line(reason, limit=44), "$foreground"), ("  ", "")]
-        return [first, line(" ", *reasons)]
+MOST_MARKED = 50_000
+"""Emails that one wish can name."""
 
 
 class EmailsScreen(Sheet):
@@ -121,12 +51,21 @@ class EmailsScreen(Sheet):
         self._kind = KINDS[0]
         self._rows = Rows(COLUMNS, empty="\n reading …", id="emails")
         self._bar = ScopeBar(id="scope")
+        self._line = FilterLine(self._typed)
+        self._finder: Finder | None = None
+        self._typed_filter = Filter()
+        self._ids: array[int] | None = None
+        self._coming: array[int] | None = None
+        self._looked = 1.0
+        self._serial = 0
+        self._marks: set[int] = set()
         self._failures: tuple[tuple[str, int], ...] = ()
         self._seen_settled = -1
         self._loading = False
 
     def content(self) -> Iterable[Widget]:
         yield self._bar
+        yield self._line
         yield self._rows
 
     def on_mount(self) -> None:
@@ -136,36 +75,103 @@ class EmailsScreen(Sheet):
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
+    @property
+    def _wanted(self) -> Filter:
+        return self._kind.wanted.and_(self._typed_filter)
+
+    def on_unmount(self) -> None:
+        if self._finder is not None:
+            self._finder.close()
+
     def _load(self) -> None:
-        kind = self._kind
-        offset = self._rows.cursor // PAGE * PAGE
         self._loading = True
+        self._serial += 1
+        serial, kind = self._serial, self._kind
+        if not self._wanted.terms:
+            self._ids = self._coming = None
+            self._looked = 1.0
+            offset = self._rows.cursor // PAGE * PAGE
 
-        def question(view: RunView) -> tuple[int, list[EmailRow], list[tuple[str, int]]]:
-            reasons = view.failures() if kind.state == "failed" else []
-            return view.count(kind.state), view.emails(state=kind.state, offset=offset, limit=PAGE), reasons
+            def question(view: RunView) -> tuple[int, list[EmailRow]]:
+                return view.count(None), view.emails(state=None, offset=offset, limit=PAGE)
 
-        self.console_app.poller.ask(question, lambda answer: self._loaded(kind, offset, answer))
+            def loaded(answer: tuple[int, list[EmailRow]]) -> None:
+                if serial == self._serial and self.is_mounted:
+                    self._loading = False
+                    self._place(answer[0], offset, answer[1])
 
-    def _loaded(self, kind: Kind, offset: int, answer: Any) -> None:
-        if kind is not self._kind or not self.is_mounted:
+            self.console_app.poller.ask(question, loaded)
             return
-        count, rows, reasons = answer
+        if kind.state == "failed":
+            self.console_app.poller.ask(lambda view: view.failures(), partial(self._reasons, kind))
+        if self._finder is None:
+            app = self.console_app
+            if app.run_path is None:
+                return
+            self._finder = Finder(app.backend, app.run_path, app.post_message, threaded=app.threaded)
+        self._coming, self._looked = array("I"), 0.0
+        self._finder.seek(self._wanted, partial(self._found, serial))
+
+    def _reasons(self, kind: Kind, reasons: list[tuple[str, int]]) -> None:
+        if kind is self._kind and self.is_mounted:
+            self._failures = tuple(reasons)
+            self._update_bar()
+
+    def _found(self, serial: int, finding: Finding) -> None:
+        """Matches that just came. A list that is read again stays as it was until the new one is whole."""
+        if serial != self._serial or not self.is_mounted or self._coming is None:
+            return
+        if finding.trouble:
+            self.console_app.say(finding.trouble, severity="error")
+        self._coming.extend(finding.ids)
+        self._looked = finding.share if not finding.finished else 1.0
+        first = self._ids is None
+        if first or self._ids is self._coming:
+            self._ids = self._coming
+            self._loading = False
+            self._rows.set_count(len(self._ids), forget=first)
+        elif finding.finished:
+            self._swap()
+        if finding.finished:
+            self._rows.empty = "\n " + (
+                self._kind.empty if not self._typed_filter.terms else "Nothing matches. esc takes the filter away."
+            )
+        self._update_bar()
+        self.hint()
+
+    def _swap(self) -> None:
+        assert self._coming is not None
+        ids = self._ids = self._coming
         self._loading = False
-        self._failures = tuple(reasons)
-        self._rows.empty = "\n " + kind.empty
+        row = self._rows.selected
+        place = self._rows.cursor
+        if row is not None and isinstance(row.id, int) and row.id in ids:
+            place = ids.index(row.id)
+        offset = min(place, max(0, len(ids) - 1)) // PAGE * PAGE
+        serial = self._serial
+
+        def arrived(rows: list[EmailRow]) -> None:
+            if serial == self._serial and self.is_mounted:
+                self._place(len(ids), offset, rows)
+
+        self.console_app.poller.ask(lambda view: view.rows(ids[offset : offset + PAGE]), arrived)
+
+    def _place(self, count: int, offset: int, rows: Sequence[EmailRow]) -> None:
+        self._rows.empty = "\n " + self._kind.empty
         self._rows.begin_again(count, offset, [self._row(row) for row in rows])
         self._update_bar()
         self.hint()
 
     def on_rows_page_wanted(self, message: Rows.PageWanted) -> None:
-        kind = self._kind
+        serial, ids = self._serial, self._ids
 
         def page(view: RunView) -> list[EmailRow]:
-            return view.emails(state=kind.state, offset=message.offset, limit=message.limit)
+            if ids is None:
+                return view.emails(state=None, offset=message.offset, limit=message.limit)
+            return view.rows(ids[message.offset : message.offset + message.limit])
 
         def arrived(rows: list[EmailRow]) -> None:
-            if kind is self._kind and self.is_mounted:
+            if self.is_mounted and ids is self._ids and (ids is not None or serial == self._serial):
                 self._rows.set_page(message.offset, [self._row(row) for row in rows])
 
         self.console_app.poller.ask(page, arrived)
@@ -176,8 +182,8 @@ class EmailsScreen(Sheet):
             return
         moved = snapshot.settled != self._seen_settled
         self._seen_settled = snapshot.settled
-        nothing_to_hold = self._rows.count == 0 and self._kind.live(snapshot) > 0
-        if self._kind.state is None and moved:
+        nothing_to_hold = self._rows.count == 0 and self._kind.live(snapshot) > 0 and not self._typed_filter.terms
+        if self._ids is None and moved:
             self._rows.reload_visible()
         elif nothing_to_hold and not self._loading and self._rows.empty != "\n reading …":
             self._load()
@@ -191,7 +197,11 @@ class EmailsScreen(Sheet):
         if snapshot is None or self._loading:
             return
         live = self._kind.live(snapshot)
-        self._bar.scoped = Scoped(self._kind, self._rows.count, snapshot.total, live, self._failures)
+        held = len(self._ids) if self._ids is not None else self._rows.count
+        self._bar.scoped = Scoped(
+            self._kind, held, snapshot.total, live, self._failures, str(self._typed_filter), self._looked,
+            len(self._marks),
+        )  # fmt: skip
 
     def _row(self, row: EmailRow) -> Row:
         snapshot = self.look.picture.snapshot if self.look else None
@@ -204,8 +214,9 @@ class EmailsScreen(Sheet):
         human = row.label_source == LabelSource.HUMAN.value
         copy = row.label_source == LabelSource.COPY.value
         asks = "" if copy or row.state is EmailState.PENDING else str(row.reasks + 1)
+        marked = row.id in self._marks
         state = (
-            (number(row.position), "$quiet"),
+            (f"●{number(row.position)}" if marked else number(row.position), "bold $accent" if marked else "$quiet"),
             (
                 "◆ person" if human else "≡ copy" if copy else f"{glyph} {row.state.value}",
                 "$person" if human else f"${tone}",
@@ -236,7 +247,16 @@ class EmailsScreen(Sheet):
 
         row = self.selected()
         if isinstance(row, EmailRow):
-            self.app.push_screen(RecordScreen(row))
+            self.app.push_screen(RecordScreen(row, self.neighbor))
+
+    def neighbor(self, step: int) -> EmailRow | None:
+        """Move the cursor, and return the row that it is on then, if it is there already."""
+        before = self._rows.cursor
+        self._rows.action_move(step)
+        row = self.selected()
+        if self._rows.cursor == before or not isinstance(row, EmailRow):
+            return None
+        return row
 
     def do_filter(self) -> None:
         """Show the next kind."""
@@ -248,11 +268,133 @@ class EmailsScreen(Sheet):
 
     def _choose(self, step: int) -> None:
         self._kind = KINDS[(KINDS.index(self._kind) + step) % len(KINDS)]
+        self._show_anew()
+
+    def _show_anew(self) -> None:
+        """Another list: from its beginning, without marks."""
+        self._marks.clear()
+        self._ids = None
         self._rows.empty = "\n reading …"
         self._rows.set_columns(FAILED_COLUMNS if self._kind.state == "failed" else COLUMNS)
         self._rows.set_count(0)
         self._rows.cursor = 0
         self._load()
+
+    def do_find(self) -> None:
+        """Open the filter line."""
+        self._line.open(str(self._typed_filter))
+
+    def _typed(self, text: str | None) -> None:
+        """The filter line was left: with a filter, or (None) as it was before."""
+        self.set_focus(self._rows)
+        if text is None:
+            return
+        wanted = parse(text)
+        if wanted != self._typed_filter:
+            self._typed_filter = wanted
+            self._show_anew()
+
+    def do_back(self) -> None:
+        """Take marks away, then the filter, then leave."""
+        if self._marks:
+            self._mark(self._marks, on=False)
+        elif self._typed_filter.terms:
+            self._typed_filter = Filter()
+            self._show_anew()
+        else:
+            self.console_app.do_back()
+
+    def do_causes(self) -> None:
+        """Failures by cause."""
+        from tui.screens.causes import Causes  # noqa: PLC0415  (not before it is wanted)
+
+        def chosen(cause: str | None) -> None:
+            if cause is not None:
+                self._kind = KINDS[1]
+                self._typed_filter = Filter((Term("cause", cause),))
+                self._show_anew()
+
+        def show(causes: list[tuple[str, int]]) -> None:
+            self.app.push_screen(Causes(causes), chosen)
+
+        self.console_app.poller.ask(lambda view: view.failures(), show)
+
+    # -- marks --------------------------------------------------------------------------------------------------------
+
+    def context(self) -> Context:
+        return replace(super().context(), marked=len(self._marks))
+
+    def _mark(self, ids: Iterable[int], *, on: bool) -> None:
+        self._marks = self._marks | set(ids) if on else self._marks - set(ids)
+        self._rows.redraw_rows(lambda row: self._row(row.value))
+        self._update_bar()
+        self.hint()
+
+    def do_mark(self) -> None:
+        """Mark the email under the cursor, or take its mark away, and go on to the next."""
+        row = self.selected()
+        if isinstance(row, EmailRow):
+            self._mark((row.id,), on=row.id not in self._marks)
+            self._rows.action_move(1)
+
+    def do_mark_all(self) -> None:
+        """Mark every email that the filter holds, or take all marks away."""
+        ids = self._ids
+        if self._marks:
+            self._mark(self._marks, on=False)
+        elif ids is None or self._looked < 1:
+            self.console_app.say(
+                "Choose a kind with f, or a filter with /, and let it come to its end; then M marks it."
+            )
+        elif len(ids) > MOST_MARKED:
+            self.console_app.say(
+                f"{number(len(ids))} are too many to mark: {number(MOST_MARKED)} are the most. Narrow the filter.",
+                severity="warning",
+            )
+        else:
+            self._mark(ids, on=True)
+
+    def _confirmed(self, what: str, then: str, wish: Any, kind: str) -> None:
+        """Ask by count and target, then send the wish for all that are marked."""
+        from tui.screens.modals import Confirm  # noqa: PLC0415  (not before it is wanted)
+
+        ids = sorted(self._marks)
+
+        def answered(yes: bool | None) -> None:  # noqa: FBT001 - Textual's
+            if yes:
+                self._mark(ids, on=False)
+                self.console_app.wishing.send(kind, lambda path: wish(path, ids))
+
+        self.app.push_screen(Confirm(f"{what.format(plural(len(ids), 'marked email'))}", then, "Leave them"), answered)
+
+    def do_retry(self) -> None:
+        """Put the selected or the marked failed emails back in line."""
+        backend = self.console_app.backend
+        if self._marks:
+            text = "Put those of {} back in line that have failed? Each is asked anew, which costs calls."
+            self._confirmed(text, "Put them back", backend.retry_these, "retry")
+        else:
+            self.console_app.wishing.do_retry()
+
+    def do_skip(self) -> None:
+        """Skip the selected or the marked emails; a skipped one comes back."""
+        row, backend = self.selected(), self.console_app.backend
+        if self._marks:
+            text = "Skip those of {} that have no label? Nothing is asked about them until i puts each back."
+            self._confirmed(text, "Skip them", partial(backend.skip, back=False), "skip")
+        elif isinstance(row, EmailRow):
+            back = row.state is EmailState.SKIPPED
+            self.console_app.wishing.send("skip", lambda path: backend.skip(path, [row.id], back=back))
+
+    def do_copy(self) -> None:
+        """Copy the selected or the marked emails, a line each."""
+        row = self.selected()
+        ids = sorted(self._marks) or ([row.id] if isinstance(row, EmailRow) else [])
+
+        def read(view: RunView) -> str:
+            return rows_as_text(row for n in range(0, len(ids), 500) for row in view.rows(ids[n : n + 500]))
+
+        self.console_app.poller.ask(read, partial(copy, self, plural(len(ids), "email")))
 
     def do_update(self) -> None:
         """Read the list again."""
@@ -261,4 +403,4 @@ class EmailsScreen(Sheet):
     def summary(self) -> str:
         """The title as text, for tests and titles."""
         scoped = self._bar.scoped
-        return join((scoped.kind.name, f"[{number(scoped.held)} of {number(scoped.total)}]"), " ") if scoped else ""
+        return scoped.title if scoped else ""

@@ -138,6 +138,10 @@ class GiveLabel(ModalScreen[tuple[str, str] | None]):
                 line(("A label by hand", "bold $bright"), ("  ◆ given by a person, it wins", "$person")), markup=False
             )
             yield Static(line((one_line(self._row.subject or "(no subject)", limit=60), "$quiet")), markup=False)
+            if self._row.label is not None:
+                name = self._asked_task.name_of(self._row.label)
+                now = f"so far: {self._row.label} {name}, by {self._row.label_source}"
+                yield Static(line((one_line(now, limit=60), "$waiting")), markup=False)
             yield Static("", markup=False, id="labels")
             yield Static("Note (optional)", markup=False, classes="field")
             yield Input(id="note")

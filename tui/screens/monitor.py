@@ -73,7 +73,8 @@ class MonitorScreen(Sheet):
         pane["rate"].facts = _rate(snapshot, look.now)
         pane["labels"].facts = _labels(snapshot)
         pane["reasks"].facts = reask_facts(snapshot.reasks, snapshot.outcomes)
-        pane["lately"].facts = LatelyFacts(snapshot.lately)
+        if pane["lately"].facts is None or not pane["lately"].has_focus:  # whoever reads in it must not lose the line
+            pane["lately"].facts = LatelyFacts(snapshot.lately)
         pane["commands"].facts = command_facts(snapshot.commands, look.requested, look.now)
         self._commands_below.facts = pane["commands"].facts
         pane["worker"].facts = worker_facts(snapshot.worker, snapshot.resumption, look.now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from textual.containers import Container, VerticalScroll
 from textual.content import Content
@@ -15,9 +15,10 @@ from core.text import inert, one_line
 from tui.actions import Scope, Selected
 from tui.backend import RunView
 from tui.present import clock, fit, moment, number, plural
-from tui.screens.emails import STATES
+from tui.saving import copy, record_as_text
 from tui.screens.sheet import Look, Sheet
 from tui.widgets.pane import Part, line
+from tui.widgets.scope import STATES
 
 MOST_SHOWN = 200_000
 """Characters of a raw message that are shown; the rest is cut with a word about it."""
@@ -28,9 +29,11 @@ class RecordScreen(Sheet):
 
     SCOPE = Scope.RECORD
 
-    def __init__(self, row: EmailRow) -> None:
+    def __init__(self, row: EmailRow, neighbor: Callable[[int], EmailRow | None] = lambda _: None) -> None:
+        """``neighbor`` moves the list behind by that many rows and gives the row it is on then, or None at its ends."""
         super().__init__()
         self._row = row
+        self._neighbor = neighbor
         self._record: EmailRecord | None = None
         self._raw = False
         self._attempts_seen = -1
@@ -69,7 +72,7 @@ class RecordScreen(Sheet):
         self.console_app.poller.ask(question, self._arrived)
 
     def _arrived(self, record: EmailRecord) -> None:
-        if not self.is_mounted or record == self._record:
+        if not self.is_mounted or record == self._record or record.row.id != self._row.id:
             return
         self._record, self._row = record, record.row
         self._draw()
@@ -156,6 +159,37 @@ class RecordScreen(Sheet):
 
     def selected(self) -> Selected:
         return self._row
+
+    def _turn(self, step: int) -> None:
+        row = self._neighbor(step)
+        if row is None:
+            self.console_app.say(
+                "This is the last email of the list." if step > 0 else "This is the first of the list."
+            )
+            return
+        self._row = row
+        for pane in ("#message", "#history"):
+            self.query_one(pane).scroll_to(y=0, animate=False)
+        self.changed()
+
+    def do_next(self) -> None:
+        """The next email of the list behind."""
+        self._turn(1)
+
+    def do_previous(self) -> None:
+        """The email before."""
+        self._turn(-1)
+
+    def do_skip(self) -> None:
+        """Skip it, or put it back in line."""
+        row, backend = self._row, self.console_app.backend
+        back = row.state is EmailState.SKIPPED
+        self.console_app.wishing.send("skip", lambda path: backend.skip(path, [row.id], back=back))
+
+    def do_copy(self) -> None:
+        """Copy the message and every answer."""
+        if self._record is not None:
+            copy(self, f"Email {self._row.id}", record_as_text(self._record, raw=self._raw))
 
     def do_raw(self) -> None:
         """Show the message as it came instead of as it was sent, and back."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual.widget import Widget
 
@@ -15,14 +17,20 @@ from tui.screens.sheet import Look, Sheet
 from tui.widgets.rows import ListColumn, Row, Rows
 from tui.widgets.state_line import Headline
 
+if TYPE_CHECKING:
+    from tui.making import NewRunWish
+    from tui.screens.new_run import NewRun
+
 EMPTY = """
 There is no run here yet.
 
-  labeltui demo       a sample run; nothing leaves this machine
-  labeltui new FILE   a run from .csv, .jsonl, .mbox or a folder of messages
-  labeltui keys add   keeps an API key; or set GROQ_API_KEY
+  D   labeltui demo       a sample run; nothing leaves this machine
+  w   labeltui new FILE   a run from .csv, .jsonl, .mbox or a folder of messages
+  k   labeltui keys add   keeps an API key; or set GROQ_API_KEY
 
-Runs appear here as soon as they exist."""
+A worker labels in the background: p pauses it, q leaves it at work.
+e shows the emails of a run and what failed; l gives one a label by hand.
+? tells every key. Runs appear here as soon as they exist."""
 
 COLUMNS = (
     ListColumn("run", 0),
@@ -89,6 +97,38 @@ class RunsScreen(Sheet):
         run = self.selected()
         if isinstance(run, RunSummary):
             self.console_app.open_run(run.path)
+
+    def do_demo(self) -> None:
+        """Make and start the demo, and open it."""
+        app = self.console_app
+        app.say("The demo is being made: invented emails, a simulator on this machine.")
+        app.errands.send(app.backend.make_demo, self._made)
+
+    def do_new_run(self) -> None:
+        """Ask for a source in a small window."""
+        from tui.screens.new_run import NewRun  # noqa: PLC0415  (not before it is wanted)
+
+        self.app.push_screen(NewRun(self._look_at, self._make))
+
+    def _look_at(self, wish: NewRunWish, window: NewRun) -> None:
+        backend = self.console_app.backend
+        self.console_app.errands.send(
+            lambda: backend.preview(wish), lambda seen: window.shown(wish, seen), window.refuse
+        )
+
+    def _make(self, wish: NewRunWish, window: NewRun) -> None:
+        backend = self.console_app.backend
+
+        def made(path: Path) -> None:
+            if window.is_current:
+                window.dismiss(None)
+            self._made(path)
+
+        self.console_app.errands.send(lambda: backend.make(wish), made, window.refuse)
+
+    def _made(self, path: Path) -> None:
+        if self.console_app.run_path is None:
+            self.console_app.open_run(str(path))
 
 
 def _row(run: RunSummary, now: float) -> Row:

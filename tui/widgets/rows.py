@@ -6,7 +6,7 @@ acts on the row that is shown under it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -155,6 +155,11 @@ class Rows(ScrollView, can_focus=True):
                 if old.id == row.id and old != row:
                     rows[n] = row
                     self.refresh()
+
+    def redraw_rows(self, anew: Callable[[Row], Row]) -> None:
+        """Make every row that is held anew, because something else about it is shown."""
+        self._pages = {page: [anew(row) for row in rows] for page, rows in self._pages.items()}
+        self.refresh()
 
     # -- looking ------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,72 @@
+"""Copying: the clipboard of the terminal (OSC 52, which may fail without a word), and a file that is always there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.model import EmailRecord, EmailRow
+
+if TYPE_CHECKING:
+    from tui.screens.sheet import Sheet
+
+MOST_COPIED = 74_000
+"""Bytes that terminals take from OSC 52 with certainty; more goes into the file alone."""
+
+
+def copy(sheet: Sheet, what: str, text: str) -> None:
+    """Copy it, write it beside the run, and say where it is."""
+    app = sheet.console_app
+    path = app.run_path
+    if path is None:
+        return
+    small = len(text.encode("utf-8", "replace")) <= MOST_COPIED
+    if small:
+        app.copy_to_clipboard(text.encode("utf-8", "replace").decode("utf-8"))
+    how = "copied, if the terminal lets it, and" if small else "too long for a terminal's clipboard, but"
+    app.errand(lambda: write_beside(path, text), f"{what}: {how} written to {beside(path)}")
+
+
+def rows_as_text(rows: Iterable[EmailRow]) -> str:
+    """One line for each email, with tabs between the fields and no other control character left in them."""
+    head = ("source_id", "state", "label", "by", "failure", "from", "subject")
+    lines = [head] + [
+        (
+            row.source_id,
+            row.state.value,
+            row.label or "",
+            row.label_source or "",
+            row.failure or "",
+            row.sender,
+            row.subject,
+        )
+        for row in rows
+    ]
+    return "".join("\t".join(" ".join(cell.split()) for cell in each) + "\n" for each in lines)
+
+
+def record_as_text(record: EmailRecord, *, raw: bool) -> str:
+    """The email, and every answer as it came."""
+    parts = [record.raw if raw else record.text]
+    parts += [
+        f"-- attempt {attempt.n}, {attempt.key_alias}, {attempt.outcome.value}\n"
+        + (attempt.raw_answer or attempt.error or "")
+        for attempt in record.attempts
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def beside(run: Path) -> Path:
+    """The file for what was copied last."""
+    return run.with_name(run.stem + ".copied.txt")
+
+
+def write_beside(run: Path, text: str) -> Path:
+    """Write it to ``NAME.copied.txt``, private to its owner, and return the path. Raises OSError."""
+    path = beside(run)
+    flags = os.O_CREAT | os.O_WRONLY | os.O_TRUNC
+    with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8", errors="replace") as file:
+        file.write(text)
+    return path

@@ -1,0 +1,44 @@
+"""``labeltui watch RUN``: a run in one line that is redrawn in place; plain lines where stdout is no terminal."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import time
+
+from core import runs
+from core.model import RunState
+from core.settings import load_settings
+from core.storage.reader import RunReader
+from core.text import one_line
+from tui import status as words
+from tui.commands import EXIT_DONE, EXIT_EMAILS_FAILED, EXIT_FAILED, say
+
+EVERY_S = 1.0
+"""Between two looks; without a terminal a line is printed only when something changed."""
+
+
+def watch(given: argparse.Namespace) -> int:
+    """Look on until no worker has the run; the exit code says how it stands then."""
+    path = runs.find_run(load_settings(), given.run)
+    live, shown = sys.stdout.isatty(), ""
+    with RunReader(path) as reader:
+        while True:
+            snapshot = reader.snapshot(time.time())
+            line = f"{one_line(snapshot.run.name, limit=24)} {words.progress_line(snapshot)}"
+            if live:
+                width = shutil.get_terminal_size().columns - 1
+                print(f"\r\x1b[K{one_line(line, limit=width)}", end="", flush=True)  # noqa: T201
+            elif line != shown:
+                say(line)
+                sys.stdout.flush()
+            shown = line
+            if not snapshot.worker.alive:
+                break
+            time.sleep(EVERY_S)
+    if live:
+        say("")
+    if snapshot.state is not RunState.DONE:
+        return EXIT_FAILED
+    return EXIT_EMAILS_FAILED if snapshot.failed else EXIT_DONE

@@ -1,0 +1,175 @@
+"""What the list of emails shows: its kind, its filter as it is typed, and its title with counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widgets import Input, Static
+
+from core.errors import LabeltuiError
+from core.model import EmailState, LabelSource, Snapshot
+from core.storage.filters import Filter, Term, parse
+from core.text import one_line
+from tui.present import join, number
+from tui.widgets.pane import LinesWidget, Part, line
+
+STATES = {
+    EmailState.PENDING: ("·", "quiet"),
+    EmailState.LABELED: ("✓", "running"),
+    EmailState.FAILED: ("✕", "failed"),
+    EmailState.SKIPPED: ("–", "quiet"),
+}
+"""A glyph and a tone for each state of an email."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A filter: ``state`` as the reader knows it, its name, and what an empty list says."""
+
+    state: str | None
+    name: str
+    empty: str
+
+    @property
+    def wanted(self) -> Filter:
+        """What its emails are."""
+        if self.state is None:
+            return Filter()
+        return Filter((Term("source", "human") if self.state == "human" else Term("state", self.state),))
+
+    def live(self, snapshot: Snapshot) -> int:
+        """How many emails it holds by the newest snapshot."""
+        counts = {
+            None: snapshot.total,
+            "failed": snapshot.failed,
+            "labeled": snapshot.labeled,
+            "pending": snapshot.pending,
+            "human": snapshot.sources.get(LabelSource.HUMAN.value, 0),
+        }
+        return counts[self.state]
+
+
+KINDS = (
+    Kind(None, "All", "This run holds no email."),
+    Kind("failed", "Failed", "No email has failed. Failed ones will be listed here, each with its history."),
+    Kind("labeled", "Labeled", "Nothing is labeled yet. s starts the run."),
+    Kind("pending", "Pending", "Nothing waits: every email is settled."),
+    Kind("human", "By a person", "No label was given by a person yet. l gives one to the selected email."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scoped:
+    """What the list shows: its kind, how many, of how many, and how many there are by now.
+
+    ``typed`` is the filter; ``looked`` the share of the run (0..1) that was looked through for it.
+    """
+
+    kind: Kind
+    held: int
+    total: int
+    live: int
+    failures: tuple[tuple[str, int], ...]
+    typed: str = ""
+    looked: float = 1.0
+    marked: int = 0
+
+    @property
+    def title(self) -> str:
+        """Scope and count. While the search goes on, the count is a lower bound and says so."""
+        counted = f"[{'at least ' if self.looked < 1 else ''}{number(self.held)} of {number(self.total)}]"
+        return join((self.kind.name, f"/{one_line(self.typed, limit=40)}" if self.typed else "", counted), " ")
+
+
+class FilterLine(Vertical):
+    """The filter as it is typed, with the sentence on what is wrong with it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave", show=False)]
+
+    def __init__(self, done: Callable[[str | None], None]) -> None:
+        super().__init__(id="filter")
+        self._done = done
+        self._input = Input(
+            placeholder='words  !word  "a phrase"  state:failed  label:0  reasks:>0  from:…', compact=True
+        )
+        self._said = Static("", markup=False)
+
+    def compose(self) -> ComposeResult:
+        yield self._input
+        yield self._said
+
+    def on_mount(self) -> None:
+        self.display = False
+
+    def open(self, text: str) -> None:
+        """Show it, with the filter in force."""
+        self.display = True
+        self._input.value = text
+        self._input.focus()
+
+    def _trouble(self) -> str:
+        try:
+            parse(self._input.value)
+        except LabeltuiError as error:
+            return str(error)
+        return ""
+
+    def on_input_changed(self) -> None:
+        trouble = self._trouble()
+        self._said.update(
+            line((trouble or "enter finds · esc leaves it as it was", "$waiting" if trouble else "$quiet"))
+        )
+
+    def on_input_submitted(self, message: Input.Submitted) -> None:
+        message.stop()
+        if not self._trouble():
+            self.display = False
+            self._done(self._input.value)
+
+    def action_leave(self) -> None:
+        self.display = False
+        self._done(None)
+
+
+class ScopeBar(LinesWidget):
+    """The list's title with its count, the other kinds, and the reasons of failure."""
+
+    scoped: reactive[Scoped | None] = reactive(None)
+
+    def watch_scoped(self) -> None:
+        if self.is_mounted:
+            self.redraw()
+
+    def lines(self, width: int, height: int) -> list[Content]:  # noqa: ARG002 - its height is fixed
+        scoped = self.scoped
+        if scoped is None:
+            return []
+        moved = 0 if scoped.typed or scoped.looked < 1 else scoped.live - scoped.held
+        changed = f"  {abs(moved):,} {'more' if moved > 0 else 'fewer'} by now · u updates" if moved else ""
+        if scoped.looked < 1:
+            changed = f"  looking … {scoped.looked * 100:.0f} %"
+        tabs: list[Part] = []
+        for kind in KINDS:
+            here = kind is scoped.kind
+            tabs += [
+                (f"▸{kind.name.lower()} " if here else f" {kind.name.lower()} ", "bold $accent" if here else "$quiet")
+            ]
+        marks = f"  ● {number(scoped.marked)} marked" if scoped.marked else ""
+        first = line(
+            " ", (scoped.title, "bold $bright"), (marks, "bold $accent"), (changed, "$waiting"), "  ",
+            *(tabs if width >= 64 and not scoped.typed else ()),
+        )  # fmt: skip
+        if scoped.kind.state != "failed" or not scoped.failures:
+            hint = " esc takes the filter away · u looks again" if scoped.typed else " / finds · f shows the next kind"
+            return [first, line((f"{hint} · enter opens the record", "$quiet"))]
+        reasons: list[Part] = []
+        for reason, count in scoped.failures[:6]:
+            reasons += [(f"{number(count)} ", "$failed"), (one_line(reason, limit=44), "$foreground"), ("  ", "")]
+        return [first, line(" ", *reasons)]
