@@ -24,6 +24,7 @@ from tui.backend import Backend, Engine
 from tui.farewell import farewell
 from tui.picture import Picture, pending_kinds
 from tui.poller import Answered, Errands, PictureTaken, Poller
+from tui.refusing import ReadOnlyEngine
 from tui.screens.monitor import MonitorScreen
 from tui.screens.runs import RunsScreen
 from tui.screens.sheet import Look, Sheet
@@ -64,7 +65,7 @@ class LabeltuiApp(App[None]):
     ) -> None:
         super().__init__()
         self.settings = settings
-        self.backend: Backend = backend or Engine(settings)
+        self.backend: Backend = backend or (ReadOnlyEngine(settings) if read_only else Engine(settings))
         self.clock = clock
         self.farewell = ""
         self.threaded = threaded

@@ -107,6 +107,10 @@ def demo(given: argparse.Namespace) -> int:
     """``labeltui demo``: in the console; without a terminal the same job with progress lines."""
     from core import demo as stage  # noqa: PLC0415 - for the demo only
 
+    if given.read_only:
+        raise UsageError(
+            "A demo starts a worker, which --read-only rules out. `labeltui --read-only open demo` looks on."
+        )
     settings = load_settings()
     path, existed = stage.prepare(settings, given.emails or stage.DEFAULT_EMAILS, fresh=given.fresh, now=time.time())
     own = settings.for_run(path)

@@ -297,3 +297,17 @@ def test_totals_agree_with_the_rows_after_any_history(moves: list[tuple[str, int
             first = db.execute("SELECT min(position) FROM email WHERE state = 'pending'").fetchone()[0]
             cursor = db.execute("SELECT cursor FROM run").fetchone()[0]
         assert cursor == (6 if first is None else first)
+
+
+def test_skipped_emails_are_not_asked_about_until_they_are_taken_back(make_run: MakeRun, opened: Open) -> None:
+    """A skipped email is settled, its totals agree with the rows, and it can come back."""
+    path = make_run(["a", "b"])
+    store = opened(path)
+    store.skip([1], back=False, by="ada", now=NOW)
+    assert [email.id for email in store.pending(after=-1, limit=10)] == [2]
+    assert kept_totals(path) == recount(path)
+    with RunReader(path) as reader:
+        assert (reader.snapshot(NOW).skipped, reader.snapshot(NOW).cursor) == (1, 1)
+    store.skip([1], back=True, by="ada", now=NOW)
+    assert [email.id for email in store.pending(after=-1, limit=10)] == [1, 2]
+    assert kept_totals(path) == recount(path)

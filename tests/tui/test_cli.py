@@ -326,3 +326,26 @@ def test_a_budget_is_set_shown_and_taken_away(say: Say, source: Path) -> None:
     assert "1,000 tokens, $2.50, 3 hours of work" in say("budget", "mail")[1]
     say("budget", "mail", "--none")
     assert "no cap" in say("budget", "mail")[1]
+
+
+def test_read_only_refuses_whatever_would_change_something(say: Say, source: Path, settings: Settings) -> None:
+    """Not only keys are dimmed: the engine behind a read-only console refuses by itself."""
+    from core.errors import UsageError
+    from tui.refusing import ReadOnlyEngine
+
+    say("new", source)
+    path = find_run(settings, "mail")
+    before = path.read_bytes()
+    engine = ReadOnlyEngine(settings)
+    for change in (
+        lambda: engine.start(path),
+        lambda: engine.retry(path, None),
+        lambda: engine.label(path, 1, "1", ""),
+        lambda: engine.skip(path, [1], back=False),
+        lambda: engine.add_key(None, "gsk_invented_for_this_test_0001", None, None),
+    ):
+        with pytest.raises(UsageError, match="read-only"):
+            change()
+    assert path.read_bytes() == before
+    assert len(engine.runs(0.0)) == 1
+    assert say("--read-only", "demo")[0] == 1

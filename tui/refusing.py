@@ -1,0 +1,61 @@
+"""The engine of a read-only console: it reads like the real one, and refuses to change anything, whoever asks."""
+
+# ruff: noqa: ARG002 - the arguments are those of what is refused
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from core.errors import UsageError
+from tui.actions import READ_ONLY
+from tui.backend import Engine
+from tui.making import NewRunWish
+
+
+def _refuse() -> NoReturn:
+    raise UsageError(READ_ONLY)
+
+
+class ReadOnlyEngine(Engine):
+    """Every method that would change something raises UsageError; the console's own dimming is only politeness."""
+
+    def make(self, wish: NewRunWish) -> Path:
+        _refuse()
+
+    def make_demo(self) -> Path:
+        _refuse()
+
+    def start(self, path: Path) -> NoReturn:
+        _refuse()
+
+    def pause(self, path: Path) -> NoReturn:
+        _refuse()
+
+    def resume(self, path: Path) -> NoReturn:
+        _refuse()
+
+    def stop(self, path: Path) -> NoReturn:
+        _refuse()
+
+    def retry(self, path: Path, email_id: int | None) -> NoReturn:
+        _refuse()
+
+    def retry_these(self, path: Path, email_ids: Sequence[int]) -> NoReturn:
+        _refuse()
+
+    def skip(self, path: Path, email_ids: Sequence[int], *, back: bool) -> NoReturn:
+        _refuse()
+
+    def label(self, path: Path, email_id: int, value: str, note: str) -> NoReturn:
+        _refuse()
+
+    def set_enabled(self, run: Path | None, alias: str, *, enabled: bool) -> None:
+        _refuse()
+
+    def add_key(self, run: Path | None, secret: str, alias: str | None, organization: str | None) -> str:
+        _refuse()
+
+    def remove_key(self, run: Path | None, alias: str) -> None:
+        _refuse()
