@@ -156,7 +156,7 @@ class Bucket:
     def refused(self, least: float, most: float, left: float, asked_at: float = math.inf) -> None:
         """A refusal states that ``left`` units are left: the strongest evidence, so it holds for ``own`` as well.
 
-        Calls that went out before the last refusal came (``asked_at``) met the same surprise: caution counts it once.
+        Calls that went out before the last refusal came (``asked_at``) met the same surprise: it counts once.
         """
         most = max(least, most)
         surplus = self.level - most
@@ -167,7 +167,7 @@ class Bucket:
             grown = max(_CAUTION_GROWTH * self.caution, 0.5 * surplus)
             self.caution = min(grown, share * self.limit)
         self._test_speed(surplus)
-        self._pull(least, most)
+        self._pull(least, most, fresh=fresh)
         self.own = min(max(self.own, least), most)
         if not self.trust.refused(surplus, left, self.limit, self.as_of):
             self._fall_back()
@@ -240,7 +240,7 @@ class Bucket:
 
     # --- inside --------------------------------------------------------------------------------------------------
 
-    def _pull(self, least: float, most: float) -> None:
+    def _pull(self, least: float, most: float, *, fresh: bool = True) -> None:
         before = self.level
         self.level = min(max(before, least), most)
         surplus = before - self.level
