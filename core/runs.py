@@ -24,6 +24,7 @@ from core.storage.reader import RunReader
 SUFFIX = ".db"
 
 _BATCH = 500
+_ABANDONED_S = 86_400.0
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _NO_RUN = re.compile(r"\.control$|\.search$|\.before-format-\d+(\.\d+)?$")
 """Ends of the stems of files that lie beside run files and are none: wishes, and copies from before a migration."""
@@ -184,6 +185,7 @@ def create_run(
     if path.exists():
         return _existing(path, source_path, digest, now)
     private_dir(settings.runs_dir)
+    _sweep(settings.runs_dir, now)
     part = path.with_name(f".{name}.{secrets.token_hex(4)}.part")
     seed = secrets.randbelow(2**31) if options.seed is None else options.seed
     try:
@@ -221,6 +223,14 @@ def create_run(
         for leftover in (part, part.with_name(part.name + "-wal"), part.with_name(part.name + "-shm")):
             leftover.unlink(missing_ok=True)
     return Created(name, path, taken, distinct, skipped, places, source.describe(), existed=False)
+
+
+def _sweep(folder: Path, now: float) -> None:
+    """Remove what imports left that were killed; an import that takes a day is none."""
+    for left in folder.glob(".*.part*"):
+        with contextlib.suppress(OSError):
+            if now - left.stat().st_mtime > _ABANDONED_S:
+                left.unlink()
 
 
 def _publish(part: Path, path: Path) -> None:

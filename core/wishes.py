@@ -52,7 +52,10 @@ def start(path: Path, settings: Settings) -> Wished:
     if before.worker.alive:
         if before.state is RunState.PAUSED or before.wanted == "pause":
             return resume(path, settings)
-        return Wished(None, f"A worker has {path.stem} already (pid {before.worker.pid}).", at_once=True)
+        sentence = f"A worker has {path.stem} already (pid {before.worker.pid})."
+        if before.state is RunState.STALE:
+            sentence += f" It is silent: {before.reason}. `labeltui stop {path.stem} --force` ends it."
+        return Wished(None, sentence, at_once=True)
     if before.run.simulated:
         from core.demo import ensure_simulator  # noqa: PLC0415 - only simulated runs need one
 
@@ -86,6 +89,25 @@ def stop(path: Path) -> Wished:
     if not is_locked(path):
         return Wished(None, f"{path.stem} has no worker: there is nothing to stop.", at_once=True)
     return _send(path, "stop", f"Stop of {path.stem} requested.")
+
+
+def kill(path: Path) -> Wished:
+    """End a worker that does not listen any more, at once; the run goes on with the next start.
+
+    Raises:
+        LabeltuiError: no process of this machine can be proven to be the worker.
+    """
+    from core.worker.holder import kill_holder  # noqa: PLC0415 - hardly ever needed
+
+    pid = kill_holder(path)
+    if pid is None:
+        return Wished(None, f"{path.stem} has no worker: there is nothing to kill.", at_once=True)
+    return Wished(
+        None,
+        f"The worker of {path.stem} (pid {pid}) was killed. What was committed is kept; calls that were out are asked"
+        f" again, and may be paid for twice. `labeltui start {path.stem}` goes on.",
+        at_once=True,
+    )
 
 
 MOST_AT_ONCE = 50_000

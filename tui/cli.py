@@ -91,6 +91,8 @@ def _add_working(commands: Commands) -> None:
         wish = commands.add_parser(name, help=help_text)
         wish.add_argument("run", metavar="RUN")
         wish.add_argument("--no-wait", action="store_true", help="do not wait until it is acknowledged")
+        if name == "stop":
+            wish.add_argument("--force", action="store_true", help="kill a worker that does not listen any more")
 
 
 def _add_results(commands: Commands) -> None:

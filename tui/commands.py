@@ -196,7 +196,7 @@ def resume(given: argparse.Namespace) -> int:
 
 def stop(given: argparse.Namespace) -> int:
     """``labeltui stop RUN``."""
-    return _wish(given, lambda path, _: wishes.stop(path))
+    return _wish(given, lambda path, _: wishes.kill(path) if given.force else wishes.stop(path))
 
 
 def _wish(given: argparse.Namespace, do: Callable[[Path, Settings], wishes.Wished]) -> int:
@@ -213,7 +213,7 @@ def _report(path: Path, wished: wishes.Wished, *, wait: bool = True) -> int:
     if answer is None:
         print(  # noqa: T201
             f"labeltui: the worker did not answer within {_ACKNOWLEDGED_WITHIN_S:.0f} s; the wish stays with it."
-            f" `labeltui status {path.stem}` shows what it does.",
+            f" `labeltui status {path.stem}` shows what it does; `labeltui stop {path.stem} --force` ends it if it hangs.",
             file=sys.stderr,
         )
         return EXIT_FAILED

@@ -92,6 +92,8 @@ def as_lines(snapshot: Snapshot, keys: Sequence[KeyStatus]) -> list[str]:
         lines.append(f"  rate      {pace.now:.0f} labels a minute, mean {pace.mean:.0f}{_end(snapshot)}")
     if snapshot.worker.alive and snapshot.heartbeat_age_s is not None:
         lines.append(f"  worker    pid {snapshot.worker.pid}, heard of {age(snapshot.heartbeat_age_s)} ago")
+    if snapshot.state is RunState.STALE:
+        lines.append(f"  it hangs? `labeltui stop {run.name} --force` ends it; what is committed stays")
     lines += [_key_line(key, state) for key, state in in_use(keys, snapshot)]
     if snapshot.flagged:
         verb = "gives" if snapshot.flagged == 1 else "give"

@@ -38,8 +38,8 @@ class Bucket:
 
     __slots__ = (
         "_evidence_at",
-        "_refused_at",
         "_rates",
+        "_refused_at",
         "_repeats",
         "_shown_limit",
         "_speed_failures",
@@ -167,7 +167,7 @@ class Bucket:
             grown = max(_CAUTION_GROWTH * self.caution, 0.5 * surplus)
             self.caution = min(grown, share * self.limit)
         self._test_speed(surplus)
-        self._pull(least, most, fresh=fresh)
+        self._pull(least, most)
         self.own = min(max(self.own, least), most)
         if not self.trust.refused(surplus, left, self.limit, self.as_of):
             self._fall_back()
@@ -240,7 +240,7 @@ class Bucket:
 
     # --- inside --------------------------------------------------------------------------------------------------
 
-    def _pull(self, least: float, most: float, *, fresh: bool = True) -> None:
+    def _pull(self, least: float, most: float) -> None:
         before = self.level
         self.level = min(max(before, least), most)
         surplus = before - self.level

@@ -12,7 +12,7 @@ from typing import Self
 
 from filelock import FileLock, Timeout
 
-from core.errors import RunBusyError
+from core.errors import RunBusyError, RunFileError
 
 
 def companion(run_path: Path, suffix: str) -> Path:
@@ -38,6 +38,7 @@ class RunLock:
 
         Raises:
             RunBusyError: another process kept it for all of ``wait_s``.
+            RunFileError: the folder cannot be written, or its file system has no locks.
         """
         try:
             self._lock.acquire(timeout=self._wait_s, poll_interval=0.02)
@@ -46,6 +47,12 @@ class RunLock:
                 f"Another worker has the run {self.run_path.stem}. `labeltui status {self.run_path.stem}` shows it;"
                 f" `labeltui stop {self.run_path.stem}` ends it."
             ) from None
+        except (OSError, NotImplementedError) as error:
+            why = (error.strerror if isinstance(error, OSError) else "") or str(error)
+            raise RunFileError(
+                f"The run {self.run_path.stem} cannot be locked for writing: {why}. Its folder, {self.run_path.parent},"
+                " must be writable for you and on a disk of this machine; reading and exporting work without."
+            ) from error
 
     def release(self) -> None:
         """Let go. Harmless when not held."""
@@ -75,7 +82,7 @@ def is_locked(run_path: Path) -> bool | None:
         lock.acquire(timeout=0)
     except Timeout:
         return True
-    except OSError:
+    except (OSError, NotImplementedError):
         return None
     lock.release()
     return False

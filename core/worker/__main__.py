@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -17,6 +18,7 @@ _LOG_BYTES = 1_000_000
 
 def main() -> int:
     """Work on the run named by the only argument, writing a log beside it."""
+    os.umask(0o077)  # whatever is made from here on (logs, wishes, quotas) is private to its owner
     path = Path(sys.argv[1])
     handler = RotatingFileHandler(log_path(path), maxBytes=_LOG_BYTES, backupCount=2, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))

@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +28,8 @@ from tests.crash.points import ANYWHERE, ARM
 from tests.storage.test_store import kept_totals, recount
 
 ROOT = Path(__file__).resolve().parents[2]
+ONCE = ("when the run was taken over", "before the last word", "after the last word", "at the checkpoint")
+"""Moments that a worker comes by once in its life."""
 
 
 class Zygote:
@@ -108,29 +110,56 @@ class Rounds:
         self._emails = emails
         self._source = home / "emails.csv"
         self._acknowledged = home / "acknowledged"
-        self._log = home / "calls.jsonl"
 
     def play(self, kills: int) -> Report:
         """So many kills, then every run to its end."""
         started = time.monotonic()
+        with self._stage() as zygote:
+            while self.report.killed < kills and not self.report.broken:
+                path = self._new_run()
+                done = False
+                while not done and self.report.killed < kills and not self.report.broken:
+                    done = self._round(zygote, path, *self._draw())
+                self._finish(zygote, path)
+        self.report.seconds = time.monotonic() - started
+        return self._summed_up()
+
+    def at_each(self, moments: list[tuple[str, int]]) -> Report:
+        """A run for each chosen moment: one victim dies there, the next one ends the run."""
+        with self._stage() as zygote:
+            for point, nth in moments:
+                path = self._new_run()
+                self._round(zygote, path, point, nth, after_s=30.0)
+                self._finish(zygote, path)
+        return self._summed_up()
+
+    @contextmanager
+    def _stage(self) -> Iterator[Zygote]:
+        """A simulator and a zygote."""
         self._home.mkdir(parents=True, exist_ok=True)
         write_demo_csv(self._source, self._emails)
         options = (
             "--keys", "4", "--organizations", "2", "--latency", "0.008", "--jitter", "0.8", "--seed", str(self._seed),
-            "--faults", "invalid=0.08,length=0.02,error_500=0.02,poison=0.01", "--log", str(self._log),
+            "--faults", "invalid=0.08,length=0.02,error_500=0.02,poison=0.01",
         )  # fmt: skip
-        with ExitStack() as stack:
-            simulator = stack.enter_context(start_child([*options]))
-            zygote = stack.enter_context(Zygote(self._environment(simulator)))
-            while self.report.killed < kills and not self.report.broken:
-                self._one_run(zygote, kills)
-            calls = simulator.stats()["calls"]
-        self.report.served = calls
-        missing = self.report.served - self.report.recorded
-        if not 0 <= missing <= self.report.bound:
-            self.report.broken.append(f"{missing} calls left no attempt; at most {self.report.bound} were in flight")
-        self.report.seconds = time.monotonic() - started
-        return self.report
+        with start_child([*options]) as simulator, Zygote(self._environment(simulator)) as zygote:
+            yield zygote
+            self.report.served = simulator.stats()["calls"]
+
+    def _draw(self) -> tuple[str, int, float]:
+        """A moment to die at: its name, how often it is come by, and seconds for the clock's kill."""
+        rng = self._rng
+        if rng.random() < 0.5:
+            return ANYWHERE, 1, rng.uniform(0.02, 0.3)
+        point = rng.choice(list(ARM))
+        return point, 1 if point in ONCE else min(int(rng.expovariate(0.1)) + 1, 60), 20.0
+
+    def _summed_up(self) -> Report:
+        report = self.report
+        missing = report.served - report.recorded
+        if not 0 <= missing <= report.bound:
+            report.broken.append(f"{missing} calls left no attempt; at most {report.bound} were in flight")
+        return report
 
     def _environment(self, simulator: SimulatorChild) -> dict[str, str]:
         return {
@@ -139,49 +168,40 @@ class Rounds:
             "GROQ_BASE_URL": simulator.base_url,
         }
 
-    def _one_run(self, zygote: Zygote, kills: int) -> None:
+    def _new_run(self) -> Path:
         settings = load_settings({"LABELTUI_HOME": str(self._home)})
         self.report.runs += 1
         options = RunOptions(name=f"run-{self.report.runs}", seed=self._rng.randrange(1 << 30))
         made = create_run(settings, self._source, builtin_task(), options, now=time.time())
         self._acknowledged.write_text("")
         self.report.emails += made.taken
-        done = False
-        while not done and self.report.killed < kills:
-            done = self._one_round(zygote, made.path)
-            if self.report.broken:
-                return
-        if not done:
-            code = zygote.run("work", made.path, acknowledged=str(self._acknowledged))
-            if code not in (0, 3):
-                self.report.broken.append(f"the last worker ended with code {code}")
-            self._check(made.path)
-        with closing(sqlite3.connect(f"file:{made.path}?mode=ro", uri=True)) as db:
-            self.report.recorded += db.execute("SELECT count(*) FROM attempt").fetchone()[0]
-            left = db.execute("SELECT count(*) FROM email WHERE state = 'pending'").fetchone()[0]
-        if left:
-            self.report.broken.append(f"{left} emails are still in line when all is done")
-        self.report.acknowledged += len(self._acknowledged.read_text().splitlines())
+        return made.path
 
-    def _one_round(self, zygote: Zygote, path: Path) -> bool:
+    def _round(self, zygote: Zygote, path: Path, point: str, nth: int, after_s: float) -> bool:
         """One victim. Whether the run was done."""
-        rng = self._rng
-        point = ANYWHERE if rng.random() < 0.5 else rng.choice(list(ARM))
-        after_s = rng.uniform(0.02, 0.3) if point == ANYWHERE else 20.0
-        nth = min(int(rng.expovariate(0.1)) + 1, 60)
-        if point in ("when the run was taken over", "before the last word", "after the last word", "at the checkpoint"):
-            nth = 1
         code = zygote.run("work", path, point=point, nth=nth, after_s=after_s, acknowledged=str(self._acknowledged))
         if code == -9:
             self.report.kills[point] += 1
             with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
                 self.report.bound += db.execute("SELECT in_flight_bound FROM run").fetchone()[0] or 0
         elif code not in (0, 3):
-            self.report.broken.append(
-                f"a worker ended with code {code} at {point} {nth}; see {path.with_suffix('.log')}"
-            )
+            log = path.with_suffix(".log").read_text("utf-8")[-2000:]
+            self.report.broken.append(f"a worker ended with code {code} at {point} {nth}: {log}")
         self._check(path)
         return code in (0, 3)
+
+    def _finish(self, zygote: Zygote, path: Path) -> None:
+        """Let a worker end the run, and count."""
+        code = zygote.run("work", path, acknowledged=str(self._acknowledged))
+        if code not in (0, 3):
+            self.report.broken.append(f"the last worker ended with code {code}")
+        self._check(path)
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+            self.report.recorded += db.execute("SELECT count(*) FROM attempt").fetchone()[0]
+            left = db.execute("SELECT count(*) FROM email WHERE state = 'pending'").fetchone()[0]
+        if left:
+            self.report.broken.append(f"{left} emails are still in line when all is done")
+        self.report.acknowledged += len(self._acknowledged.read_text().splitlines())
 
     def _check(self, path: Path) -> None:
         """Every promise that a single moment can be held to."""

@@ -208,6 +208,7 @@ def as_format_1(path: Path) -> bytes:
         path,
         "DROP TRIGGER email_flagged",
         "ALTER TABLE email DROP COLUMN flags",
+        "DELETE FROM total WHERE name = 'flagged'",
         "DELETE FROM _sqlite_migrations WHERE name = 'm004_flags'",
         "PRAGMA user_version = 1",
         "PRAGMA wal_checkpoint(TRUNCATE)",

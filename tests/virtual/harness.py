@@ -31,8 +31,8 @@ from core.quota.broker import Broker, Grant
 from core.quota.keys import KeyBook
 from core.simulator.app import Simulator, create_app
 from core.storage.control import WishInbox, post
-from core.storage.lock import RunLock
 from core.storage.intake import NewRun
+from core.storage.lock import RunLock
 from core.storage.store import Store
 from core.worker.asking import fixed_chars
 from core.worker.foresight import Foresight

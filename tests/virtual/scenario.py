@@ -17,10 +17,10 @@ START_AT = 1_790_000_000.0
 
 FREE = Limits(rpm=30, rpd=1_000, tpm=8_000, tpd=200_000)
 
-_WORDS = (
-    "contract meeting gas pipeline lunch weekend budget trader draft deal family golf schedule price agreement kids"
-    " the a of to and in for we you please attached let me know thanks regards see regarding about from with"
-).split()
+_WORDS = """
+    contract meeting gas pipeline lunch weekend budget trader draft deal family golf schedule price agreement kids
+    the a of to and in for we you please attached let me know thanks regards see regarding about from with
+    """.split()  # noqa: SIM905
 
 
 @dataclass(frozen=True, slots=True)

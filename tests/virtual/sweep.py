@@ -34,7 +34,7 @@ class Line:
     broken: tuple[str, ...]
 
 
-def play(name: str, seed: int, rough: bool) -> Line:  # noqa: FBT001 - a pool's function takes plain arguments
+def play(name: str, seed: int, rough: bool) -> Line:
     """Play one scenario with one seed."""
     scenario = everything()[name].scenario.with_seed(seed)
     outcome = simulate_run(replace(scenario, faults=ROUGH) if rough else scenario)
