@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import getpass
 import json
+import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.errors import UsageError
+from core.errors import RunFileError, UsageError
 from core.model import Budget, CommandRecord, RunState, Snapshot
 from core.settings import Settings
 from core.storage import control
@@ -215,8 +216,11 @@ def _do_or_send(path: Path, kind: str, argument: str, do: Callable[[Store, float
         return _send(path, kind, "The worker is asked.", argument)
     from core.storage.store import Store as RunStore  # noqa: PLC0415 - brings sqlite-utils, which only writers need
 
-    with RunLock(path, wait_s=1.0) as lock, RunStore.open(path, lock) as store:
-        return Wished(None, do(store, time.time()), at_once=True)
+    try:
+        with RunLock(path, wait_s=1.0) as lock, RunStore.open(path, lock) as store:
+            return Wished(None, do(store, time.time()), at_once=True)
+    except sqlite3.OperationalError as error:
+        raise RunFileError(f"{path} cannot be written ({error}). Check the space on the disk.") from error
 
 
 def _snapshot(path: Path) -> Snapshot:

@@ -213,7 +213,7 @@ def _report(path: Path, wished: wishes.Wished, *, wait: bool = True) -> int:
     if answer is None:
         print(  # noqa: T201
             f"labeltui: the worker did not answer within {_ACKNOWLEDGED_WITHIN_S:.0f} s; the wish stays with it."
-            f" `labeltui status {path.stem}` shows what it does; `labeltui stop {path.stem} --force` ends it if it hangs.",
+            f" `labeltui status {path.stem}` shows what it does. If it hangs: `labeltui stop {path.stem} --force`.",
             file=sys.stderr,
         )
         return EXIT_FAILED

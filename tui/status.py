@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from core.model import KeyState, KeyStatus, RunState, Snapshot
@@ -94,6 +95,8 @@ def as_lines(snapshot: Snapshot, keys: Sequence[KeyStatus]) -> list[str]:
         lines.append(f"  worker    pid {snapshot.worker.pid}, heard of {age(snapshot.heartbeat_age_s)} ago")
     if snapshot.state is RunState.STALE:
         lines.append(f"  it hangs? `labeltui stop {run.name} --force` ends it; what is committed stays")
+    if snapshot.worker.epoch:
+        lines.append(f"  log       {one_line(str(Path(run.path).with_suffix('.log')))}")
     lines += [_key_line(key, state) for key, state in in_use(keys, snapshot)]
     if snapshot.flagged:
         verb = "gives" if snapshot.flagged == 1 else "give"

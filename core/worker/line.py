@@ -80,6 +80,11 @@ class Line:
         self._land(email)
         self._returned[email.id] = replace(email, attempts=email.attempts + 1)
 
+    def put_back(self, email: PendingEmail) -> None:
+        """No call was made after all: the email stands where it stood, before all others."""
+        self._land(email)
+        self._returned = {email.id: email, **self._returned}
+
     def settle(self, email: PendingEmail) -> None:
         """The email is settled, and with de-duplication all of its twins are."""
         self._land(email)

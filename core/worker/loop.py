@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 
-from core.model import Budget, Forecast, KeyState, RunState, Task, Wait
+from core.model import Budget, Forecast, KeyState, PendingEmail, RunState, Task, Wait
 from core.quota.broker import Broker, Candidate, Grant, Never, NoKeys
 from core.storage.control import WishInbox
 from core.storage.store import Store
@@ -233,9 +233,11 @@ class Worker:
                 break
             decision = self.broker.next(front)
             if isinstance(decision, Grant):
-                self._send(asker, self._other_key(asker, decision, front))
+                if not self._send(asker, self._other_key(asker, decision, front)):
+                    break
             elif isinstance(decision, Never):
-                self._fail_unsent(asker, decision)
+                if not self._fail_unsent(asker, decision):
+                    break
             elif isinstance(decision, NoKeys):
                 if not self._await_a_key(decision):
                     self.stop(Ending(RunState.STOPPED, decision.reason, no_key=True))
@@ -280,16 +282,30 @@ class Worker:
         reason = f"every email is settled, {failed:,} of them failed" if failed else "every email is settled"
         self.stop(Ending(RunState.DONE, reason))
 
-    def _send(self, asker: Asker, grant: Grant) -> None:
+    def _send(self, asker: Asker, grant: Grant) -> bool:
+        """Let the call out, or settle its email without one; False where the disk refused."""
         if (probe := asker.take_probe(grant.email_id)) is not None:
             self._let_out(asker.probe(grant, probe), grant)
-            return
+            return True
         email = self.line.take(grant.email_id)
-        if not email.bad_answers and self.store.copy_from_twin(email, now=self._clock()):
+        copied = False
+        if not email.bad_answers:
+            try:
+                copied = self.store.copy_from_twin(email, now=self._clock())
+            except sqlite3.OperationalError as error:
+                self.broker.cancelled(grant, sent=False)
+                return self._refused_by_disk(email, error)
+        if copied:
             self.broker.cancelled(grant, sent=False)
             self.line.settle(email)
-            return
+            return True
         self._let_out(asker.call(grant, email), grant)
+        return True
+
+    def _refused_by_disk(self, email: PendingEmail, error: sqlite3.OperationalError) -> bool:
+        _log.warning("could not settle an email: %s", error)
+        self.line.put_back(email)
+        return False
 
     def _other_key(self, asker: Asker, grant: Grant, front: Sequence[Candidate]) -> Grant:
         """The same call with another key, where this one was tried in vain: no email fails for what one key is.
@@ -320,14 +336,18 @@ class Worker:
         if not call.cancelled() and (error := call.exception()) is not None:
             self._broken = self._broken or error
 
-    def _fail_unsent(self, asker: Asker, never: Never) -> None:
+    def _fail_unsent(self, asker: Asker, never: Never) -> bool:
         """No key's organization will ever take an email of this size: it fails without a call."""
         if asker.probe_no_more(never.email_id):
-            return
+            return True
         email = self.line.take(never.email_id)
-        self.store.fail(email.id, never.reason, reasks=len(email.bad_answers), now=self._clock())
+        try:
+            self.store.fail(email.id, never.reason, reasks=len(email.bad_answers), now=self._clock())
+        except sqlite3.OperationalError as error:
+            return self._refused_by_disk(email, error)
         self.line.settle(email)
         self._failed(never.reason)
+        return True
 
     # -- what calls report --------------------------------------------------------------------------------------------
 

@@ -12,12 +12,13 @@ import os
 import random
 import signal
 import socket
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.errors import LabeltuiError, NoUsableKeyError, RunLostError
+from core.errors import LabeltuiError, NoUsableKeyError, RunFileError, RunLostError
 from core.model import RunState, Task
 from core.quota.broker import Broker, Grant, NoKeys
 from core.quota.keys import KeyBook
@@ -47,24 +48,34 @@ def work(path: Path, settings: Settings, *, watch: Callable[[], None] | None = N
         NoUsableKeyError: there is no key to ask with.
         LabeltuiError: the run file cannot be used.
     """
-    with RunLock(path) as lock, Store.open(path, lock) as store:
-        if store.pending_count == 0:
-            store.end_epoch(RunState.DONE, "every email is settled", now=time.time())
-            return EXIT_EMAILS_FAILED if store.failed_count else EXIT_DONE
-        try:
-            with KeyBook.from_settings(settings) as book:
-                broker = _broker(book, store.task())
-                if isinstance(none := broker.next(()), NoKeys):
-                    raise NoUsableKeyError(none.reason)  # noqa: TRY301 - it is written down like any other end
-                store.begin_epoch(now=time.time(), pid=os.getpid(), host=socket.gethostname())
-                return asyncio.run(_run(path, settings, store, broker, watch))
-        except RunLostError:
-            raise
-        except BaseException as error:
-            reason = str(error) if isinstance(error, LabeltuiError) else f"internal error: {error!r}; see the log"
-            with contextlib.suppress(Exception):
-                store.end_epoch(RunState.STOPPED, reason, now=time.time())
-            raise
+    try:
+        with RunLock(path) as lock, Store.open(path, lock) as store:
+            return _work(path, store, settings, watch)
+    except sqlite3.OperationalError as error:
+        raise RunFileError(
+            f"{path} cannot be written ({error}). Check the space on the disk and the folder's permissions, then start"
+            " again: what was committed is kept."
+        ) from error
+
+
+def _work(path: Path, store: Store, settings: Settings, watch: Callable[[], None] | None) -> int:
+    if store.pending_count == 0:
+        store.end_epoch(RunState.DONE, "every email is settled", now=time.time())
+        return EXIT_EMAILS_FAILED if store.failed_count else EXIT_DONE
+    try:
+        with KeyBook.from_settings(settings) as book:
+            broker = _broker(book, store.task())
+            if isinstance(none := broker.next(()), NoKeys):
+                raise NoUsableKeyError(none.reason)  # noqa: TRY301 - it is written down like any other end
+            store.begin_epoch(now=time.time(), pid=os.getpid(), host=socket.gethostname())
+            return asyncio.run(_run(path, settings, store, broker, watch))
+    except RunLostError:
+        raise
+    except BaseException as error:
+        reason = str(error) if isinstance(error, LabeltuiError) else f"internal error: {error!r}; see the log"
+        with contextlib.suppress(Exception):
+            store.end_epoch(RunState.STOPPED, reason, now=time.time())
+        raise
 
 
 def _broker(book: KeyBook, task: Task) -> Broker:

@@ -21,7 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.simulator.config import FaultPlan, Limits, Outage, Revocation
-from core.worker.loop import Tempo
+from core.worker.pulse import Tempo
 from tests.benchmarks import rivals_litellm, rivals_ways
 from tests.benchmarks.rivals_ground import Prices, Result, Way, efficiency, play, prices_of
 from tests.virtual.harness import World, guard_for, run_virtually

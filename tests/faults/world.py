@@ -131,6 +131,7 @@ def play(
     headers: Mapping[str, str] | None = None,
     closes_at_s: float = 2 * 3600.0,
     tempo: Tempo | None = None,
+    clock: Callable[[float], float] = lambda at_s: at_s,
 ) -> Seen:
     """Play one run to its end, or to ``closes_at_s``. ``keys`` maps aliases to organizations: two of each."""
     organizations = keys or {"one": "org_1", "two": "org_2"}
@@ -139,18 +140,20 @@ def play(
     folder.mkdir(exist_ok=True)
     loop = looptime.new_event_loop(start=0, noop_cycles=0)
     try:
-        return loop.run_until_complete(_play(folder, server, emails, closes_at_s, tempo or Tempo()))
+        return loop.run_until_complete(_play(folder, server, emails, closes_at_s, tempo or Tempo(), clock))
     finally:
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
 
 
-async def _play(folder: Path, server: Server, emails: int, closes_at_s: float, tempo: Tempo) -> Seen:
+async def _play(
+    folder: Path, server: Server, emails: int, closes_at_s: float, tempo: Tempo, wall: Callable[[float], float]
+) -> Seen:
     path = folder / "run.db"
     loop = asyncio.get_running_loop()
 
     def clock() -> float:
-        return START_AT + loop.time()
+        return START_AT + wall(loop.time())
 
     _make(path, emails)
     secrets = {alias: f"gsk_test_0123456789_{alias:_>8}" for alias in server.organizations}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from core.simulator.config import PLANS, FaultPlan, Limits, Outage, Revocation
-from core.worker.loop import Tempo
+from core.worker.pulse import Tempo
 from tests.virtual.scenario import FREE, Lengths, Org, OtherProgram, Scenario
 
 POISONED = FaultPlan(invalid=0.02, length=0.004, poison=0.008, odd_429=0.2)

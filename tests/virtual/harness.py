@@ -91,7 +91,7 @@ def run_virtually(main: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine on an event loop whose clock leaps from timer to timer, beginning at 0."""
     # No cycles are wasted before a leap: everything here that could still happen at a moment is a ready callback.
     loop = looptime.new_event_loop(start=0, noop_cycles=0)
-    loop.run_in_executor = _refuse_threads  # type: ignore[method-assign]
+    loop.run_in_executor = _refuse_threads  # type: ignore[assignment,method-assign]
     try:
         return loop.run_until_complete(main)
     finally:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from core.llm.task import builtin_task, versioned
 from core.model import SourceEmail, Task, View
 from core.simulator.config import FaultPlan, HeaderMode, Limits, OrganizationConfig, Outage, Revocation, SimulatorConfig
-from core.worker.loop import Tempo
+from core.worker.pulse import Tempo
 
 START_AT = 1_790_000_000.0
 """The wall clock when the event loop's time is 0, in seconds since the epoch."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from core.simulator.config import Limits
-from core.worker.loop import Tempo
+from core.worker.pulse import Tempo
 from tests.virtual.catalog import POISONED
 from tests.virtual.harness import Outcome, simulate_run
 from tests.virtual.scenario import Lengths, Org, Scenario
