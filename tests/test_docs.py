@@ -45,7 +45,7 @@ def test_every_picture_and_file_that_the_documents_name_exists() -> None:
 
 def test_the_lock_pins_with_hashes_and_names_no_index() -> None:
     """Anyone can check what is installed, from wherever it comes."""
-    lock = (ROOT / "requirements.lock").read_text("utf-8")
+    lock = (ROOT / ".requirements.lock").read_text("utf-8")
     assert "://" not in lock
     assert "--index-url" not in lock
     pins = [line for line in lock.splitlines() if line and not line.startswith((" ", "#", "-"))]

@@ -1,6 +1,6 @@
 """The fault matrix: every way in which a call goes wrong, what is made of it, and the page that says so.
 
-``python -m tests.faults`` writes ``docs/faults.md`` from these rows; the tests hold the worker, and the page, to them.
+``python -m tests.faults`` writes ``tests/faults/faults.md`` from these rows; the tests hold the worker, and the page, to them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import httpx
 from core.model import Outcome
 from tests.faults.world import Misbehave, completion
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "faults.md"
+PAGE = Path(__file__).resolve().parent / "faults.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +247,7 @@ def of_kind(*kinds: Kind) -> list[Row]:
 
 
 def page() -> str:
-    """``docs/faults.md``."""
+    """``tests/faults/faults.md``."""
     lines = [
         "# What goes wrong, and what becomes of it",
         "",

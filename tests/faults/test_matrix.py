@@ -58,7 +58,7 @@ def all_labeled(seen: Seen, but: Iterable[int] = ()) -> bool:
 
 
 def test_the_page_says_what_the_rows_say() -> None:
-    """``docs/faults.md`` is the matrix; ``python -m tests.faults`` writes it anew."""
+    """``tests/faults/faults.md`` is the matrix; ``python -m tests.faults`` writes it anew."""
     assert PAGE.read_text("utf-8") == page()
 
 
