@@ -10,29 +10,23 @@ import asyncio
 import contextlib
 import logging
 import sqlite3
-from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from core.model import Budget, Forecast, KeyState, PendingEmail, RunState, Task, Wait
+from core.model import Budget, Forecast, KeyState, RunState, Task, Wait
 from core.quota.broker import Broker, Candidate, Grant, Never, NoKeys
 from core.storage.control import WishInbox
 from core.storage.store import Store
 from core.worker.asking import Asker, Asks, Judges, Listener
 from core.worker.budget import Spent, TokenPrice, exceeded
+from core.worker.calls import Calls
 from core.worker.committer import Committer
 from core.worker.line import Line
 from core.worker.obedience import obey
 from core.worker.pulse import Pulse, Tempo
-from core.worker.reasons import failures_in_a_row
+from core.worker.reasons import FAILURES_IN_A_ROW, doing, failures_in_a_row
 
 _log = logging.getLogger(__name__)
-
-FAILURES_IN_A_ROW = 25
-"""So many different emails failing one after another, for a reason that is not quota, pause the run."""
-
-LEAST_BOUND = 8
-"""The first bound on calls at once that a worker notes."""
 
 LOOK_AHEAD = 24
 """Emails that the broker may choose from."""
@@ -84,14 +78,15 @@ class Worker:
         self._pulse = Pulse(store, clock, self._tempo, forecast)
         self._asker: Asker | None = None
         self._wake = asyncio.Event()
-        self._calls: dict[asyncio.Task[None], Grant] = {}
+        self._calls = Calls(
+            store, broker, self.line, clock, landed=self._landed, grown=lambda: self._beat(at_once=True)
+        )
         self._failures: list[str] = []
         self._pause_reason = ""
         self._ending: Ending | None = None
         self._broken: BaseException | None = None
         self._wait: Wait | None = None
         self._looked_at = float("-inf")
-        self._bound = 0
 
     # -- what wishes and signals do -----------------------------------------------------------------------------------
 
@@ -119,8 +114,7 @@ class Worker:
     def stop(self, ending: Ending | None = None) -> None:
         """End when the calls that are out have come home; asked by a person again, cut them off."""
         if self._ending is not None and ending is None:
-            for call in self._calls:
-                call.cancel()
+            self._calls.cut_off()
         self._ending = self._ending or ending or Ending(RunState.STOPPED, "stopped by the operator")
         self._wake.set()
 
@@ -148,11 +142,10 @@ class Worker:
         try:
             ending = await self._work()
         except BaseException:
-            for call in self._calls:
-                call.cancel()
+            self._calls.cut_off()
             raise
         finally:
-            await asyncio.gather(*self._calls, return_exceptions=True)
+            await self._calls.come_home()
             for helper in helpers:
                 helper.cancel()
             await asyncio.gather(*helpers, return_exceptions=True)
@@ -233,11 +226,12 @@ class Worker:
                 break
             decision = self.broker.next(front)
             if isinstance(decision, Grant):
-                if not self._send(asker, self._other_key(asker, decision, front)):
+                if not self._calls.send(asker, decision, front):
                     break
             elif isinstance(decision, Never):
-                if not self._fail_unsent(asker, decision):
+                if not self._calls.fail_unsent(asker, decision):
                     break
+                self._failed(decision.reason)
             elif isinstance(decision, NoKeys):
                 if not self._await_a_key(decision):
                     self.stop(Ending(RunState.STOPPED, decision.reason, no_key=True))
@@ -252,9 +246,8 @@ class Worker:
         if self._budget == Budget():
             return False
         prompt, completion, worked_s = self.store.spent()
-        out = sum(grant.estimate.cost for grant in self._calls.values())
-        reason = exceeded(self._budget, Spent(prompt, completion, worked_s, out), self._price)
-        if reason and not (self._calls and out):
+        reason = exceeded(self._budget, Spent(prompt, completion, worked_s, self._calls.cost), self._price)
+        if reason and not self._calls.cost:
             self._pause_itself("budget", f"{reason}; raise it, then resume")
         return bool(reason)
 
@@ -266,7 +259,7 @@ class Worker:
     def _await_a_key(self, none: NoKeys) -> bool:
         """Whether to stay for a key: an operator who disabled the last one in mid-run is about to bring another."""
         disabled = any(key.state is KeyState.DISABLED for key in self.broker.statuses())
-        if self._bound and disabled:
+        if self._calls.bound and disabled:
             self._wait = Wait(None, "", "", none.reason)
             return True
         return False
@@ -282,74 +275,11 @@ class Worker:
         reason = f"every email is settled, {failed:,} of them failed" if failed else "every email is settled"
         self.stop(Ending(RunState.DONE, reason))
 
-    def _send(self, asker: Asker, grant: Grant) -> bool:
-        """Let the call out, or settle its email without one; False where the disk refused."""
-        if (probe := asker.take_probe(grant.email_id)) is not None:
-            self._let_out(asker.probe(grant, probe), grant)
-            return True
-        email = self.line.take(grant.email_id)
-        copied = False
-        if not email.bad_answers:
-            try:
-                copied = self.store.copy_from_twin(email, now=self._clock())
-            except sqlite3.OperationalError as error:
-                self.broker.cancelled(grant, sent=False)
-                return self._refused_by_disk(email, error)
-        if copied:
-            self.broker.cancelled(grant, sent=False)
-            self.line.settle(email)
-            return True
-        self._let_out(asker.call(grant, email), grant)
-        return True
-
-    def _refused_by_disk(self, email: PendingEmail, error: sqlite3.OperationalError) -> bool:
-        _log.warning("could not settle an email: %s", error)
-        self.line.put_back(email)
-        return False
-
-    def _other_key(self, asker: Asker, grant: Grant, front: Sequence[Candidate]) -> Grant:
-        """The same call with another key, where this one was tried in vain: no email fails for what one key is.
-
-        While the first grant is held, its key is busy, so that the broker sees the other one first.
-        """
-        if not asker.was_in_vain(grant):
-            return grant
-        other = self.broker.next([each for each in front if each.email_id == grant.email_id])
-        if not isinstance(other, Grant):
-            return grant
-        kept, left = (grant, other) if asker.was_in_vain(other) else (other, grant)
-        self.broker.cancelled(left, sent=False)
-        return kept
-
-    def _let_out(self, coroutine: Coroutine[None, None, None], grant: Grant) -> None:
-        if len(self._calls) >= self._bound:
-            # Noted before it is reached: if this process is killed, the next one can say how much may be asked again.
-            self._bound = max(LEAST_BOUND, 2 * self._bound)
-            self._beat(at_once=True)
-        call = asyncio.create_task(coroutine)
-        self._calls[call] = grant
-        call.add_done_callback(self._landed)
-
-    def _landed(self, call: asyncio.Task[None]) -> None:
-        self._calls.pop(call, None)
-        self._wake.set()
-        if not call.cancelled() and (error := call.exception()) is not None:
-            self._broken = self._broken or error
-
-    def _fail_unsent(self, asker: Asker, never: Never) -> bool:
-        """No key's organization will ever take an email of this size: it fails without a call."""
-        if asker.probe_no_more(never.email_id):
-            return True
-        email = self.line.take(never.email_id)
-        try:
-            self.store.fail(email.id, never.reason, reasks=len(email.bad_answers), now=self._clock())
-        except sqlite3.OperationalError as error:
-            return self._refused_by_disk(email, error)
-        self.line.settle(email)
-        self._failed(never.reason)
-        return True
-
     # -- what calls report --------------------------------------------------------------------------------------------
+
+    def _landed(self, error: BaseException | None) -> None:
+        self._broken = self._broken or error
+        self._wake.set()
 
     def _failed(self, failure: str) -> None:
         self._failures.append(failure)
@@ -359,24 +289,13 @@ class Worker:
     def _run_over(self, reason: str) -> None:
         self.stop(Ending(RunState.STOPPED, reason, broken=True))
 
-    # -- the heartbeat ------------------------------------------------------------------------------------------------
-
-    def _doing(self) -> tuple[RunState, str]:
-        """The state to show and the sentence beside it."""
-        out = f"{self.in_flight} call{'' if self.in_flight == 1 else 's'} out"
-        if self._committer.blocked:
-            return RunState.WAITING, self._committer.blocked
-        if self._ending is not None:
-            return RunState.RUNNING, f"stopping, {out}"
-        if self._pause_reason:
-            return (RunState.RUNNING, f"pausing, {out}") if self._calls else (RunState.PAUSED, self._pause_reason)
-        if self._asker is None:
-            return RunState.RUNNING, "loading the validation"
-        if self._wait is not None and not self._calls:
-            return RunState.WAITING, self._wait.reason
-        return RunState.RUNNING, ""
-
     def _beat(self, *, at_once: bool = False) -> None:
-        state, reason = self._doing()
-        out = Counter(grant.alias for grant in self._calls.values())
-        self._pulse.beat(state, reason, self._wait, out, self._bound, at_once=at_once)
+        state, reason = doing(
+            blocked=self._committer.blocked,
+            stopping=self.stopping,
+            paused=self._pause_reason,
+            loading=self._asker is None,
+            wait=self._wait,
+            out=self.in_flight,
+        )
+        self._pulse.beat(state, reason, self._wait, self._calls.by_key(), self._calls.bound, at_once=at_once)

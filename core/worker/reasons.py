@@ -1,4 +1,4 @@
-"""Why an email fails and why a run pauses itself, in the words that people read. Pure."""
+"""Why an email fails, why a run pauses itself and what a worker does, in the words that people read. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 from core.errors import CallError, TooLargeError
-from core.model import Outcome
+from core.model import Outcome, RunState, Wait
+
+FAILURES_IN_A_ROW = 25
+"""So many different emails failing one after another, for a reason that is not quota, pause the run."""
 
 _WORDS = {
     Outcome.INVALID: "no valid label",
@@ -39,3 +42,21 @@ def failures_in_a_row(failures: Sequence[str]) -> str:
         f"{len(failures)} emails in a row failed, {count} of them with: {reason}."
         " Look into the failed emails, mend what is wrong, then resume."
     )
+
+
+def doing(
+    *, blocked: str, stopping: bool, paused: str, loading: bool, wait: Wait | None, out: int
+) -> tuple[RunState, str]:
+    """The state to show and the sentence beside it; ``out`` calls are in flight."""
+    calls = f"{out} call{'' if out == 1 else 's'} out"
+    if blocked:
+        return RunState.WAITING, blocked
+    if stopping:
+        return RunState.RUNNING, f"stopping, {calls}"
+    if paused:
+        return (RunState.RUNNING, f"pausing, {calls}") if out else (RunState.PAUSED, paused)
+    if loading:
+        return RunState.RUNNING, "loading the validation"
+    if wait is not None and not out:
+        return RunState.WAITING, wait.reason
+    return RunState.RUNNING, ""

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from core.model import KeyState, Outcome, RunState
-from core.worker.loop import FAILURES_IN_A_ROW
 from core.worker.patience import ERRORS_MOST
 from core.worker.pulse import Tempo
+from core.worker.reasons import FAILURES_IN_A_ROW
 from tests.faults.matrix import (
     BAD_ANSWER,
     HARMLESS,

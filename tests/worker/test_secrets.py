@@ -1,0 +1,121 @@
+"""No secret leaves the key's own place: looked for in every file and every word that a run leaves behind."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from core import wishes
+from core.quota.keys import KeyBook
+from core.settings import Settings
+from core.simulator.child import start_child
+from tests.worker.test_process import PATIENCE_S, make, work
+from tui.cli import main
+
+CRASHING = """
+import sys
+from core.quota.broker import Broker
+def crash(self, grant, *rest):
+    raise ZeroDivisionError(f"in the middle of it: {grant!r} {rest!r}")
+Broker.answered = crash
+from core.worker.__main__ import main
+sys.exit(main())
+"""
+
+
+def leaks(home: Path, secrets: tuple[str, ...]) -> list[str]:
+    """Files below a folder that hold a secret, or most of one; keys.toml may."""
+    found = []
+    for file in home.rglob("*"):
+        if file.is_file() and file.name != "keys.toml":
+            content = file.read_bytes()
+            found += [f"{file.name} holds …{key[-4:]}" for key in secrets if key[:-8].encode() in content]
+    return found
+
+
+def test_nothing_that_a_run_leaves_behind_holds_a_secret(
+    home: Path,
+    settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Run file, log, wishes, quotas, exports, copies, what status and keys print; with faults and a crash on the way."""
+    options = ("--keys", "4", "--organizations", "2", "--latency", "0", "--faults", "harsh", "--hang", "0.3")
+    with start_child([*options, "--revoke", "2:5", "--restrict", "org_sim_2:9"]) as child:
+        monkeypatch.setenv("GROQ_API_KEYS", ",".join(child.keys[1:]))
+        monkeypatch.setenv("GROQ_BASE_URL", child.base_url)
+        with KeyBook.from_settings(settings) as book:
+            book.add(child.keys[0], alias="main")
+        path = make(settings, tmp_path, 60)
+        crashed = subprocess.run(
+            [sys.executable, "-c", CRASHING, str(path)], capture_output=True, timeout=PATIENCE_S, check=False
+        )
+        assert crashed.returncode == 1
+        assert "ZeroDivisionError" in path.with_suffix(".log").read_text()
+        worker = work(path)
+        wishes.pause(path)
+        wishes.keys_changed(path)
+        time.sleep(0.5)
+        wishes.resume(path, settings)
+        assert worker.wait(PATIENCE_S) in (0, 3)
+        assert main(["keys", "test"]) == 1
+    for command in (
+        ["status", "real"],
+        ["status", "real", "--json"],
+        ["keys", "list"],
+        ["keys", "list", "--json"],
+        ["info"],
+        ["check", "real"],
+        ["export", "real", str(home / "labels.jsonl")],
+        ["backup", "real", str(home / "copy.db")],
+    ):
+        assert main(command) == 0, command
+    said = capsys.readouterr()
+    shown = said.out + said.err + crashed.stdout.decode() + crashed.stderr.decode()
+    assert child.keys[0][-4:] in shown
+    assert not any(key[:-8] in shown for key in child.keys)
+    assert leaks(home, child.keys) == []
+    assert len(list(home.rglob("*"))) > 8
+    assert child.keys[0] in (home / "keys.toml").read_text()
+
+
+def test_a_key_test_tells_what_is_wrong(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Good, invalid, restricted and out of quota, each in its own words and for a single token."""
+    options = ("--keys", "3", "--organizations", "3", "--latency", "0", "--restrict", "org_sim_2", "--limit")
+    with start_child([*options, "org_sim_3:rpm=1"]) as child:
+        keys = {
+            "good": child.keys[0],
+            "restricted": child.keys[1],
+            "spent": child.keys[2],
+            "wrong": "gsk_nobody_ever_had_this_key_0000",
+        }
+        monkeypatch.setenv("GROQ_API_KEYS", ",".join(f"{alias}={key}" for alias, key in keys.items()))
+        monkeypatch.setenv("GROQ_BASE_URL", child.base_url)
+        assert told("good") == (0, "answers")
+        assert told("restricted") == (1, "restricted")
+        assert told("spent") == (0, "answers")
+        assert told("spent") == (1, "rate limited")
+        assert told("wrong") == (1, "unauthorized")
+        assert child.stats()["tokens"]["completion"] <= 2
+    assert told("good") == (1, "connection")
+    assert told("nobody")[0] == 1
+
+
+def told(alias: str) -> tuple[int, str]:
+    """The exit code of ``keys test`` and the first words of its verdict."""
+    from contextlib import redirect_stdout
+    from io import StringIO
+
+    out = StringIO()
+    with redirect_stdout(out):
+        code = main(["keys", "test", alias])
+    verdict = out.getvalue().partition("  ")[2].split(None, 1)[-1] if out.getvalue() else ""
+    for words in ("answers", "restricted", "rate limited", "unauthorized", "connection"):
+        if verdict.startswith(words):
+            return code, words
+    return code, verdict

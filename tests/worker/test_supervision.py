@@ -1,0 +1,308 @@
+"""Who is the worker, and what becomes of one that hangs, is killed, meets a full disk or a clock that was set back."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import socket
+import sqlite3
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from core import wishes
+from core.errors import LabeltuiError, RunFileError
+from core.model import RunState
+from core.settings import Settings
+from core.storage.check import check_run
+from core.storage.lock import RunLock, companion, is_locked
+from core.storage.reader import STALE_AFTER_S, RunReader
+from core.storage.store import Store
+from core.worker.holder import kill_holder
+from tests.conftest import NOW, MakeRun
+from tests.crash.harness import scratch
+from tests.faults.matrix import answers
+from tests.faults.world import play
+from tests.worker.test_process import PATIENCE_S, make, now, simulator, until, work
+from tui.cli import main
+
+NOBODY = 65534
+
+
+def pretend(path: Path, *, pid: int, host: str | None = None) -> None:
+    """A run file that says a worker of that pid is at work."""
+    with RunLock(path) as lock, Store.open(path, lock) as store:
+        store.begin_epoch(now=time.time(), pid=pid, host=host or socket.gethostname())
+
+
+@pytest.fixture
+def innocent() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that has nothing to do with any run."""
+    with subprocess.Popen(["sleep", "60"]) as process:
+        yield process
+        process.kill()
+
+
+# -- who is the worker ------------------------------------------------------------------------------------------------
+
+
+def test_a_lock_file_that_nobody_holds_stands_in_nobodys_way(make_run: MakeRun) -> None:
+    """It is left behind by every worker; only a holder makes it a lock."""
+    path = make_run(["a"])
+    companion(path, ".lock").write_text("12345")
+    assert is_locked(path) is False
+    with RunLock(path, wait_s=0.1):
+        assert is_locked(path) is True
+
+
+def test_a_pid_that_belongs_to_another_program_by_now_is_no_worker(
+    make_run: MakeRun, innocent: subprocess.Popen[bytes]
+) -> None:
+    """The run is shown as ended, may be taken over, and nobody kills the innocent."""
+    path = make_run(["a"])
+    pretend(path, pid=innocent.pid)
+    snapshot = now(path)
+    assert snapshot.state is RunState.STOPPED
+    assert not snapshot.worker.alive
+    assert kill_holder(path) is None
+    with RunLock(path, wait_s=0.1), pytest.raises(LabeltuiError, match="not provably by process"):
+        kill_holder(path)
+    assert innocent.poll() is None
+
+
+def test_a_worker_of_another_machine_is_not_killed_from_here(
+    make_run: MakeRun, innocent: subprocess.Popen[bytes]
+) -> None:
+    """Its pid means nothing here."""
+    path = make_run(["a"])
+    pretend(path, pid=innocent.pid, host="elsewhere.example")
+    with RunLock(path, wait_s=0.1), pytest.raises(LabeltuiError, match=r"runs on elsewhere\.example"):
+        kill_holder(path)
+    assert innocent.poll() is None
+
+
+def test_two_starts_at_once_make_one_worker(
+    home: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From two processes in the same moment: both say that it works, one epoch was begun, nothing was asked twice."""
+    with simulator(monkeypatch, "--latency", "0.05"):
+        path = make(settings, tmp_path, 60)
+        starts = [
+            subprocess.Popen([sys.executable, "-m", "tui", "start", "real"], stdout=subprocess.PIPE, env={**os.environ})
+            for _ in range(2)
+        ]
+        said = [process.communicate(timeout=PATIENCE_S)[0].decode() for process in starts]
+        assert [process.returncode for process in starts] == [0, 0], said
+        done = until(path, lambda snapshot: snapshot.state is RunState.DONE and not snapshot.worker.alive)
+    assert done.worker.epoch == 1
+    assert (done.labeled, check_run(path).sound) == (60, True)
+
+
+# -- one that hangs ---------------------------------------------------------------------------------------------------
+
+
+def test_a_worker_that_hangs_is_shown_as_stale_and_can_be_replaced(
+    home: Path,
+    settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It holds the lock and says nothing: start names the way out, ``stop --force`` takes it, the next worker goes on."""
+    with simulator(monkeypatch, "--latency", "0.3", "--rpm", "240"):
+        path = make(settings, tmp_path, 100)
+        hanging = work(path)
+        until(path, lambda snapshot: snapshot.labeled > 3)
+        hanging.send_signal(signal.SIGSTOP)
+        later = time.time() + 2 * STALE_AFTER_S
+        with RunReader(path) as reader:
+            stale = reader.snapshot(later)
+        assert stale.state is RunState.STALE
+        assert "has not been heard of" in stale.reason
+        with monkeypatch.context() as patch:
+            patch.setattr(time, "time", lambda: later)
+            assert "--force" in wishes.start(path, settings).sentence
+        assert main(["stop", "real", "--force"]) == 0
+        assert f"pid {hanging.pid}" in capsys.readouterr().out
+        assert hanging.wait(PATIENCE_S) == -signal.SIGKILL
+        assert main(["stop", "real", "--force"]) == 0
+        assert "no worker" in capsys.readouterr().out
+        following = work(path)
+        resumed = until(path, lambda snapshot: snapshot.worker.epoch == 2 and snapshot.labeled > stale.labeled)
+        assert resumed.resumption is not None
+        assert resumed.resumption.ended == "killed"
+        following.kill()
+        following.wait()
+    assert check_run(path).sound
+
+
+# -- signals and second wishes ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGHUP, 0)])
+def test_a_signal_drains_and_a_second_one_cuts(
+    number: signal.Signals, code: int, home: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first lets calls come home, the second cuts them off at once; the run says which signal it was."""
+    with simulator(monkeypatch, "--latency", "30", "--jitter", "0"):
+        path = make(settings, tmp_path, 50)
+        worker = work(path)
+        until(path, lambda snapshot: snapshot.worker.in_flight > 0)
+        worker.send_signal(number)
+        draining = until(path, lambda snapshot: snapshot.reason.startswith("stopping"))
+        assert draining.worker.alive
+        worker.send_signal(number)
+        assert worker.wait(5) == code
+    ended = now(path)
+    assert (ended.state, ended.reason) == (RunState.STOPPED, f"stopped by {number.name}")
+    assert ended.attempts == 0
+
+
+def test_a_second_stop_cuts_off_what_is_out(
+    home: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first waits for the calls, and says for how many; the second does not wait."""
+    with simulator(monkeypatch, "--latency", "30", "--jitter", "0"):
+        path = make(settings, tmp_path, 50)
+        worker = work(path)
+        until(path, lambda snapshot: snapshot.worker.in_flight > 0)
+        first = wishes.await_answer(path, wishes.stop(path))
+        second = wishes.await_answer(path, wishes.stop(path))
+        assert first is not None
+        assert second is not None
+        assert "stopping when" in first.result
+        assert "cutting off" in second.result
+        assert worker.wait(5) == 0
+    assert now(path).reason == "stopped by the operator"
+
+
+# -- disks and clocks -------------------------------------------------------------------------------------------------
+
+
+def test_a_full_disk_is_waited_out(
+    home: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Answers are kept while nothing can be written; when there is room again the run goes on, and nothing is lost."""
+    with simulator(monkeypatch, "--latency", "0.05", "--keys", "2") as child:
+        path = make(settings, tmp_path, 300)
+        worker = work(path)
+        until(path, lambda snapshot: snapshot.labeled > 5)
+        log = path.with_name(path.name + "-wal")
+        resource.prlimit(worker.pid, resource.RLIMIT_FSIZE, (log.stat().st_size + 8192, resource.RLIM_INFINITY))
+        deadline = time.monotonic() + PATIENCE_S
+        while "cannot be written" not in path.with_suffix(".log").read_text() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert "answers are kept and tried again" in path.with_suffix(".log").read_text()
+        stuck_at = child.stats()["calls"]
+        assert worker.poll() is None
+        resource.prlimit(worker.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        assert worker.wait(PATIENCE_S) == 0
+        served = child.stats()["calls"]
+    done = now(path)
+    assert (done.state, done.labeled) == (RunState.DONE, 300)
+    assert done.attempts == served > stuck_at
+    assert check_run(path).sound
+
+
+def as_nobody(act: Callable[[], None]) -> str:
+    """Do something as a user without rights, in a fork; the error that it met, as text."""
+    readable, writable = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        said = "no error"
+        try:
+            if os.geteuid() == 0:
+                os.setgroups([])
+                os.setresgid(NOBODY, NOBODY, NOBODY)
+                os.setresuid(NOBODY, NOBODY, NOBODY)
+            act()
+        except BaseException as error:  # noqa: BLE001 - told to the parent
+            said = f"{type(error).__name__}: {error}"
+        os.write(writable, said.encode()[:4000])
+        os._exit(0)
+    os.close(writable)
+    os.waitpid(pid, 0)
+    with os.fdopen(readable, "rb") as file:
+        return file.read().decode()
+
+
+def test_a_folder_that_cannot_be_written_can_be_read(make_run: MakeRun) -> None:
+    """Snapshot, records and export work; whoever wants to write is told what is missing, without a traceback."""
+    source = make_run(["a", "b"])
+    with scratch() as folder:
+        path = Path(folder) / "small.db"
+        path.write_bytes(source.read_bytes())
+        path.chmod(0o444)
+        Path(folder).chmod(0o555)
+
+        def read() -> None:
+            with RunReader(path) as reader:
+                assert reader.snapshot(NOW).total == 2
+                assert len(list(reader.export_rows())) == 2
+            assert check_run(path).sound
+
+        def write() -> None:
+            with RunLock(path) as lock, Store.open(path, lock):
+                pass
+
+        assert as_nobody(read) == "no error"
+        refused = as_nobody(write)
+        Path(folder).chmod(0o755)
+    assert refused.startswith("RunFileError")
+    assert "must be writable for you" in refused
+
+
+def test_a_disk_that_refuses_a_persons_label_says_so(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sentence, and nothing half written."""
+    path = make_run(["a"])
+
+    def refuse(*_: object, **__: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(Store, "label_by_person", refuse)
+    with pytest.raises(RunFileError, match="disk is full"):
+        wishes.label(path, 1, "1")
+    assert check_run(path).sound
+
+
+@pytest.mark.parametrize("leap_s", [-7200.0, 7200.0])
+def test_a_clock_that_is_set_does_not_stop_the_work(tmp_path: Path, leap_s: float) -> None:
+    """Two hours back or forth in the middle of a run: it goes on at once, and every email is labeled."""
+    seen = play(
+        tmp_path, answers("1"), lambda _, __: False, emails=200, clock=lambda at_s: at_s + (leap_s if at_s > 0.2 else 0)
+    )
+    assert set(seen.states.values()) == {"labeled"}
+    assert seen.took_s < 10
+
+
+# -- logs -------------------------------------------------------------------------------------------------------------
+
+
+def test_logs_rotate_and_are_private(
+    home: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A log of a megabyte is moved aside; old ones go; everything that a worker makes is its owner's alone."""
+    with simulator(monkeypatch, "--latency", "0"):
+        path = make(settings, tmp_path, 5)
+        log = path.with_suffix(".log")
+        log.write_text("x" * 1_000_000)
+        log.chmod(0o600)
+        path.with_suffix(".log.1").write_text("older")
+        path.with_suffix(".log.2").write_text("oldest")
+        assert work(path).wait(PATIENCE_S) == 0
+    assert "worker of" in log.read_text()
+    assert len(path.with_suffix(".log.1").read_text()) == 1_000_000
+    assert path.with_suffix(".log.2").read_text() == "older"
+    made = [file for file in home.rglob("*") if file.is_file() and not file.name.endswith((".1", ".2"))]
+    assert {file.name: oct(stat.S_IMODE(file.stat().st_mode)) for file in made} == {file.name: "0o600" for file in made}
+    assert main(["status", "real"]) == 0
+    assert str(log) in capsys.readouterr().out
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT state FROM run").fetchone() == ("done",)
