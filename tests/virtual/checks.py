@@ -99,12 +99,19 @@ def _digest(db: sqlite3.Connection) -> str:
 
 
 def _failed_for_quota(db: sqlite3.Connection) -> int:
-    """Failed emails that were never asked about, or whose last call ended for a reason that they are not to blame for."""
+    """Failed emails that were never asked about, or whose last call ended for a reason that they are not to blame for.
+
+    One that was refused as too large may meet a key that is out on its way to the next organization: only that pair
+    is excused, so that a key's fault alone, or any other last word, still counts as broken.
+    """
     blamed = ", ".join(f"'{outcome.value}'" for outcome in _OF_THE_EMAIL)
     return _one(
         db,
         "SELECT count(*) FROM email AS e WHERE e.state = 'failed' AND coalesce((SELECT a.outcome FROM attempt AS a"
-        f" WHERE a.email_id = e.id ORDER BY a.id DESC LIMIT 1), '') NOT IN ({blamed})",
+        f" WHERE a.email_id = e.id ORDER BY a.id DESC LIMIT 1), '') NOT IN ({blamed})"
+        " AND NOT (coalesce((SELECT a.outcome FROM attempt AS a WHERE a.email_id = e.id ORDER BY a.id DESC LIMIT 1), '')"
+        " IN ('unauthorized', 'restricted')"
+        " AND EXISTS (SELECT 1 FROM attempt AS a WHERE a.email_id = e.id AND a.outcome = 'too_large'))",
     )
 
 

@@ -2,7 +2,8 @@
 
 Each limit is a bucket that begins full and refills continuously, so an organization gives at most
 ``min(RPM(1+U)/r, TPM(1+U)/c, RPD(1+H/1440)/r, TPD(1+H/1440)/c)`` labels in H minutes of which it was up for U, where a
-label takes ``r`` calls and ``c`` tokens that count. Organizations add up; keys of one organization do not.
+label takes ``r`` calls and ``c`` tokens that count. A minute's bucket refills while the server is down as well, so an
+outage adds up to one minute to U. Organizations add up; keys of one organization do not.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ class Supply:
     def labels(self, span_s: float, calls: float, tokens: float) -> float:
         """Labels at most within the first ``span_s`` seconds, at so many calls and counted tokens a label."""
         span_s = min(span_s, self.ends_s)
-        lost_s = sum(max(0.0, min(end, span_s) - begin) for begin, end in self.down)
+        downs_s = [max(0.0, min(end, span_s) - begin) for begin, end in self.down]
+        lost_s = sum(down_s - min(60.0, down_s) for down_s in downs_s)
         minutes_up, days = (span_s - lost_s) / 60.0, span_s / 86_400.0
         share = min(1.0, span_s / self.taken_over_s)
         taken_calls, taken_tokens = self.taken_calls * share, self.taken_tokens * share

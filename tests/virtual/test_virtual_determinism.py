@@ -62,11 +62,11 @@ def test_threads_are_refused() -> None:
 
 
 def test_one_limit_alone_bounds_the_labels() -> None:
-    """A bucket that begins full and refills: RPM 30 allows 30 · (1 + 60) labels in an hour, less what an outage takes."""
+    """RPM 30 allows 30 · (1 + 60) labels in an hour, less nine of an outage's ten minutes."""
     plain = Supply(Limits(rpm=30))
     assert most_labels([plain], 3_600.0, 1.0, 900.0) == pytest.approx(1_830)
     assert most_labels([plain], 3_600.0, 2.0, 900.0) == pytest.approx(915)
-    assert most_labels([Supply(Limits(rpm=30), down=((600.0, 1_200.0),))], 3_600.0, 1.0, 900.0) == pytest.approx(1_530)
+    assert most_labels([Supply(Limits(rpm=30), down=((600.0, 1_200.0),))], 3_600.0, 1.0, 900.0) == pytest.approx(1_560)
     assert most_labels([Supply(Limits(tpd=90_000))], 43_200.0, 1.0, 900.0) == pytest.approx(150)
     assert most_labels([Supply(Limits(rpm=30), ends_s=60.0)], 3_600.0, 1.0, 900.0) == pytest.approx(60)
 
