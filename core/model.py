@@ -50,6 +50,11 @@ class KeyState(StrEnum):
     DISABLED = "disabled"
     INVALID = "invalid"
 
+    @property
+    def out(self) -> bool:
+        """Whether no wait makes the key usable: a person has to act."""
+        return self in (KeyState.DISABLED, KeyState.INVALID)
+
 
 class AskKind(StrEnum):
     """The first question about an email, or a question that repeats it after an unusable answer."""
@@ -342,6 +347,10 @@ class Happening:
     tokens: int | None = None
     reasks: int = 0
     email_id: int | None = None
+
+
+MOST_IN_A_WISH = 50_000
+"""Emails that one wish can name: what a worker can obey between two calls."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from core.llm.task import fixed_chars
 from core.model import Forecast, KeyStatus, ModelSettings, Task, WindowStatus
 from core.quota.estimates import Estimator
-from core.quota.forecast import Lane, Load, Window, forecast
+from core.quota.forecast import Lane, Load, forecast, full_windows
 from core.quota.keys import KeyBook
 from core.quota.lanes import lanes
 from core.quota.plans import Plan, plan, price_of
@@ -109,16 +110,19 @@ def texts_of_run(path: Path) -> Texts:
     return Texts(emails, distinct, mean_chars)
 
 
-def cost_of_call(estimator: Estimator, settings: ModelSettings, fixed_chars: int, mean_chars: float) -> Cost:
-    """What one call takes: as learnt from earlier calls of the model, or by the length of its texts."""
-    estimate = estimator.of(round(fixed_chars + mean_chars))
+def cost_of_call(estimator: Estimator, settings: ModelSettings, shared_chars: int, mean_chars: float) -> Cost:
+    """What one call takes: as learnt from earlier calls of the model, or by the length of its texts.
+
+    ``shared_chars`` are those that every question has in common.
+    """
+    estimate = estimator.of(round(shared_chars + mean_chars))
     if estimator.seen >= _LEARNT_FROM:
         cached = estimate.prompt + estimator.completion - estimate.cost
         return Cost(estimate.prompt, cached, estimator.completion, learnt=True)
     completion = _COMPLETION.get(settings.reasoning_effort, 70.0)
-    blocks = math.floor(fixed_chars / _CHARS_PER_TOKEN / _CACHE_BLOCK)
+    blocks = math.floor(shared_chars / _CHARS_PER_TOKEN / _CACHE_BLOCK)
     cached = float(blocks * _CACHE_BLOCK) if settings.model.startswith(_CACHES_PROMPTS) else 0.0
-    prompt = (fixed_chars + mean_chars) / _CHARS_PER_TOKEN + _FRAMING
+    prompt = (shared_chars + mean_chars) / _CHARS_PER_TOKEN + _FRAMING
     return Cost(prompt, cached, completion, learnt=False)
 
 
@@ -127,7 +131,6 @@ def plan_run(
     task: Task,
     texts: Texts,
     *,
-    fixed_chars: int,
     base_url: str | None,
     plan_name: str | None,
     organizations: int | None,
@@ -143,12 +146,12 @@ def plan_run(
         keys, windows = book.statuses(model, now), book.windows(model, now)
         estimator = Estimator(task.model.max_completion_tokens)
         estimator.recall(learnt_estimate(book.book, model))
-    cost = cost_of_call(estimator, task.model, fixed_chars, texts.mean_chars)
+    cost = cost_of_call(estimator, task.model, fixed_chars(task), texts.mean_chars)
     calls = texts.distinct * (1 + _REASKS)
     load = Load(calls, cost.counted, _DOUBT_LEARNT if cost.learnt else _DOUBT_UNLEARNT)
     assumed_plan = plan(plan_name or "free") if plan_name or not base_url else None
     ways, assumed = _lanes(keys, windows, assumed_plan, organizations)
-    price = price_of(model, settings.config_path.with_name("prices.toml"))
+    price = price_of(model, settings.prices_path)
     totals = (calls * cost.prompt, calls * cost.cached, calls * cost.completion)
     return Planned(
         texts=texts,
@@ -173,7 +176,7 @@ def _lanes(
     words = assumed.words if assumed is not None else "no limits, because none of this server are known"
     if organizations is not None or not keys:
         count = organizations or 1
-        full = {dimension: Window(limit, limit) for dimension, limit in limits.items()}
+        full = full_windows(limits)
         ways = tuple(Lane(f"organization {n}", full, 0.0, _CALLS_PER_S) for n in range(1, count + 1))
         return ways, f"{count} organization{'s' if count != 1 else ''} on {words}"
     names = {key.organization for key in keys}
@@ -193,11 +196,11 @@ def _what_if(load: Load, ways: Sequence[Lane]) -> tuple[tuple[str, Forecast], ..
     fresh = replace(
         widest,
         organization="one more",
-        windows={dimension: Window(window.limit, window.limit) for dimension, window in widest.windows.items()},
+        windows=full_windows({dimension: window.limit for dimension, window in widest.windows.items()}),
         opens_in_s=0.0,
     )
     paid = plan("developer")
-    full = {dimension: Window(limit, limit) for dimension, limit in paid.limits.items()}
+    full = full_windows(paid.limits)
     on_paid = [replace(way, windows=full, opens_in_s=0.0) for way in ways]
     found = [("with one more organization like these", forecast(load, [*ways, fresh]))]
     if any(way.windows for way in ways):

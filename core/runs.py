@@ -96,13 +96,14 @@ def find_run(settings: Settings, name_or_path: str) -> Path:
     looks_like_path = candidate.suffix == SUFFIX or len(candidate.parts) > 1
     if looks_like_path and candidate.is_file():
         return candidate.resolve()
+    files = run_files(settings)
     if not looks_like_path:
-        for path in run_files(settings):
+        for path in files:
             if path.stem == name_or_path:
                 return path
         if candidate.is_file():
             return candidate.resolve()
-    names = [path.stem for path in run_files(settings)]
+    names = [path.stem for path in files]
     near = get_close_matches(name_or_path, names, n=1)
     advice = f" Did you mean {near[0]}?" if near else ""
     if not names:

@@ -29,6 +29,11 @@ class Settings:
     demo_dir: Path
     use_environment_keys: bool = True
 
+    @property
+    def prices_path(self) -> Path:
+        """The operator's own table of prices, which need not exist."""
+        return self.config_path.with_name("prices.toml")
+
     def for_run(self, run_path: Path) -> Settings:
         """The settings that hold for one run: the demo has keys and quotas of its own, and never sees real ones."""
         if not run_path.resolve().is_relative_to(self.demo_dir.resolve()):

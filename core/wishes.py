@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import RunFileError, UsageError
-from core.model import Budget, CommandRecord, RunState, Snapshot
+from core.model import MOST_IN_A_WISH, Budget, CommandRecord, RunState, Snapshot
 from core.settings import Settings
 from core.storage import control
 from core.storage.lock import RunLock, is_locked
@@ -111,10 +111,6 @@ def kill(path: Path) -> Wished:
     )
 
 
-MOST_AT_ONCE = 50_000
-"""Emails that one wish can name: what a worker can obey between two calls."""
-
-
 def retry(path: Path, email_id: int | None = None, *, email_ids: Sequence[int] | None = None) -> Wished:
     """Put one failed email, these, or all of them, back in line.
 
@@ -151,8 +147,8 @@ def skip(path: Path, email_ids: Sequence[int], *, back: bool = False) -> Wished:
 
 
 def _bounded(email_ids: Sequence[int]) -> Sequence[int]:
-    if len(email_ids) > MOST_AT_ONCE:
-        raise UsageError(f"{len(email_ids):,} emails are too many for one wish: {MOST_AT_ONCE:,} are the most.")
+    if len(email_ids) > MOST_IN_A_WISH:
+        raise UsageError(f"{len(email_ids):,} emails are too many for one wish: {MOST_IN_A_WISH:,} are the most.")
     return email_ids
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from core.model import EmailRow, EmailState, KeyState, KeyStatus, RunState, RunSummary, Snapshot
+from core.model import EmailRow, EmailState, KeyStatus, RunState, RunSummary, Snapshot
 
 
 class Scope(StrEnum):
@@ -180,13 +180,9 @@ def _key_blocked(context: Context) -> Reason:
     return None if isinstance(context.selected, KeyStatus) else "There is no key here yet: a adds one."
 
 
-OUT = (KeyState.DISABLED, KeyState.INVALID)
-"""States that enabling a key ends: by a person's hand, or because the API refused it and a person has looked."""
-
-
 def _toggle_word(context: Context) -> str:
     key = context.selected
-    return "enable" if isinstance(key, KeyStatus) and key.state in OUT else "disable"
+    return "enable" if isinstance(key, KeyStatus) and key.state.out else "disable"
 
 
 _ALL: tuple[Action, ...] = (

@@ -10,13 +10,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from core import exits
 from core.errors import LabeltuiError, NoUsableKeyError, RunBusyError
 from core.text import inert
 
 if TYPE_CHECKING:
     Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - it has no public name
 
-EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_BUSY, EXIT_NO_KEY, EXIT_INTERRUPTED = 0, 1, 2, 4, 5, 130
 
 _EXIT_CODES = (
     "exit codes: 0 done, 1 failed, 2 wrong usage, 3 the run ended with failed emails, 4 another worker has the run,"
@@ -193,15 +193,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _answer(given)
     except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
+        return exits.INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_FAILED
+        return exits.FAILED
     except LabeltuiError as error:
         print(f"labeltui: {inert(str(error))}", file=sys.stderr)
         if isinstance(error, RunBusyError):
-            return EXIT_BUSY
-        return EXIT_NO_KEY if isinstance(error, NoUsableKeyError) else EXIT_FAILED
+            return exits.BUSY
+        return exits.NO_KEY if isinstance(error, NoUsableKeyError) else exits.FAILED
 
 
 def _answer(given: argparse.Namespace) -> int:

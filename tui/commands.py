@@ -12,7 +12,7 @@ from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
-from core import runs, wishes
+from core import exits, runs, wishes
 from core.errors import RunBusyError, UsageError
 from core.model import Budget, KeyStatus, Snapshot
 from core.quota.keys import KeyBook
@@ -23,7 +23,6 @@ from core.text import inert, one_line
 from tui import status as words
 from tui.present import age, number, percent
 
-EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_EMAILS_FAILED = 0, 1, 2, 3
 _ACKNOWLEDGED_WITHIN_S = 10.0
 _LINE_EVERY_S = 2.0
 
@@ -37,14 +36,14 @@ def console(path: Path | None, *, settings: Settings | None = None, read_only: b
     """Open the console, on one run or on the list of runs."""
     if not has_terminal():
         print("labeltui: the console needs a terminal; `labeltui status` prints where runs are.", file=sys.stderr)  # noqa: T201
-        return EXIT_USAGE
+        return exits.USAGE
     from tui.app import LabeltuiApp  # noqa: PLC0415 - Textual, for those who open a console
 
     app = LabeltuiApp(settings or load_settings(), run=path, read_only=read_only)
     app.run()
     if app.farewell:
         say(app.farewell)
-    return app.return_code or EXIT_DONE
+    return app.return_code or exits.DONE
 
 
 def has_terminal() -> bool:
@@ -64,11 +63,9 @@ def open_(given: argparse.Namespace) -> int:
 
 def new(given: argparse.Namespace) -> int:
     """``labeltui new SOURCE``."""
-    from core.llm.task import builtin_task, load_task, with_model  # noqa: PLC0415 - for making runs only
+    from core.llm.task import chosen_task  # noqa: PLC0415 - for making runs only
 
-    task = load_task(given.task) if given.task else builtin_task()
-    if given.model:
-        task = with_model(task, given.model)
+    task = chosen_task(given.task, given.model)
     options = runs.RunOptions(
         name=given.name,
         text_column=given.text_column,
@@ -81,7 +78,7 @@ def new(given: argparse.Namespace) -> int:
     made = runs.create_run(load_settings(), given.source, task, options, now=time.time(), progress=_importing())
     if made.existed:
         say(f"The run {made.name} was made from this source before: {number(made.taken)} emails. Nothing was changed.")
-        return EXIT_DONE
+        return exits.DONE
     say(f"{made.name}: {number(made.taken)} emails taken, {number(made.distinct)} distinct texts, {made.described}")
     for reason, count in made.skipped.items():
         say(f"  skipped {number(count)}: {reason}")
@@ -89,7 +86,7 @@ def new(given: argparse.Namespace) -> int:
         say(f"    {one_line(place, limit=160)}")
     say(f"  {made.path}")
     say(f"`labeltui open {made.name}` shows it, s starts it; or `labeltui start {made.name}`.")
-    return EXIT_DONE
+    return exits.DONE
 
 
 def _importing() -> Callable[[int], None] | None:
@@ -124,7 +121,7 @@ def demo(given: argparse.Namespace) -> int:
     except RunBusyError:
         _follow(path)
     say_status(path, own)
-    return EXIT_DONE
+    return exits.DONE
 
 
 # -- working ----------------------------------------------------------------------------------------------------------
@@ -208,7 +205,7 @@ def _wish(given: argparse.Namespace, do: Callable[[Path, Settings], wishes.Wishe
 def _report(path: Path, wished: wishes.Wished, *, wait: bool = True) -> int:
     say(wished.sentence)
     if wished.at_once or not wait:
-        return EXIT_DONE
+        return exits.DONE
     answer = wishes.await_answer(path, wished, timeout_s=_ACKNOWLEDGED_WITHIN_S)
     if answer is None:
         print(  # noqa: T201
@@ -216,10 +213,10 @@ def _report(path: Path, wished: wishes.Wished, *, wait: bool = True) -> int:
             f" `labeltui status {path.stem}` shows what it does. If it hangs: `labeltui stop {path.stem} --force`.",
             file=sys.stderr,
         )
-        return EXIT_FAILED
+        return exits.FAILED
     took = (answer.acknowledged_at or answer.requested_at) - answer.requested_at
     say(f"acknowledged after {age(took)}: {answer.result}")
-    return EXIT_FAILED if answer.result.startswith("not possible") else EXIT_DONE
+    return exits.FAILED if answer.result.startswith("not possible") else exits.DONE
 
 
 def budget(given: argparse.Namespace) -> int:
@@ -230,7 +227,7 @@ def budget(given: argparse.Namespace) -> int:
     if not named and not given.none:
         spent = f"{number(snapshot.tokens)} tokens in {snapshot.worked_s / 3600:.1f} hours of work"
         say(f"{path.stem} may spend: {budget_words(snapshot.budget)}; spent so far: {spent}")
-        return EXIT_DONE
+        return exits.DONE
     before = Budget() if given.none else snapshot.budget
     return _report(path, wishes.set_budget(path, replace(before, **named)))
 
@@ -247,10 +244,10 @@ def status(given: argparse.Namespace) -> int:
     settings = settings.for_run(path)
     if not given.json:
         say_status(path, settings)
-        return EXIT_DONE
+        return exits.DONE
     snapshot = _snapshot(path)
     print(json.dumps(words.as_json(snapshot, _key_statuses(snapshot, settings))))  # noqa: T201
-    return EXIT_DONE
+    return exits.DONE
 
 
 def say_status(path: Path, settings: Settings) -> None:
@@ -288,7 +285,7 @@ def _status_of_all(settings: Settings, *, as_json: bool) -> int:
             for run in found
         ]
         print(json.dumps({"runs": listed}))  # noqa: T201
-        return EXIT_DONE
+        return exits.DONE
     if not found:
         say("There are no runs yet. `labeltui demo` shows one; `labeltui new FILE` makes one from your emails.")
     for run in found:
@@ -298,7 +295,7 @@ def _status_of_all(settings: Settings, *, as_json: bool) -> int:
         done = f"{number(run.settled)} of {number(run.total)} ({percent(run.settled, run.total)})"
         failed = f", {number(run.failed)} failed" if run.failed else ""
         say(f"{run.name:<24} {run.state.value:<8} {done}{failed}")
-    return EXIT_DONE
+    return exits.DONE
 
 
 def retry(given: argparse.Namespace) -> int:
@@ -329,7 +326,7 @@ def export(given: argparse.Namespace) -> int:
     say(f"{number(count)} rows written to {given.file}, {number(snapshot.labeled)} of them with a label.")
     if snapshot.run.simulated:
         say("The labels of this run are simulated.")
-    return EXIT_DONE
+    return exits.DONE
 
 
 def info(_: argparse.Namespace) -> int:
@@ -352,7 +349,7 @@ def info(_: argparse.Namespace) -> int:
         say(f"  {name:<8} {value}")
     for run in runs.list_runs(settings, time.time()):
         say(f"  run      {run.name}: {run.path}, log {Path(run.path).with_suffix('.log')}")
-    return EXIT_DONE
+    return exits.DONE
 
 
 def _snapshot(path: Path) -> Snapshot:

@@ -6,12 +6,12 @@ import argparse
 import time
 from pathlib import Path
 
-from core import runs
+from core import exits, runs
 from core.settings import load_settings
 from core.storage.check import Checked, check_run
 from core.storage.copying import copy_run
 from core.text import one_line
-from tui.commands import EXIT_DONE, EXIT_FAILED, say
+from tui.commands import say
 from tui.present import number, plural
 
 
@@ -32,7 +32,7 @@ def _check(path: Path, *, repair: bool) -> int:
         say(f"`labeltui check {path.stem} --repair` writes {plural(wrong, 'number')} as the rows give them.")
     if any(not finding.repairable for finding in found.findings):
         say("What is not a number cannot be put right from the rows: go back to a copy of the run, if there is one.")
-    return EXIT_DONE if found.sound else EXIT_FAILED
+    return exits.DONE if found.sound else exits.FAILED
 
 
 def _repaired(path: Path) -> Checked:
@@ -61,4 +61,4 @@ def _backup(path: Path, target: Path) -> int:
     copied = check_run(target)
     say(f"{path.stem} copied to {target}: {number(copied.emails)} emails, {number(copied.labels)} labels,"
         f" {size / 1e6:.1f} MB")  # fmt: skip
-    return EXIT_DONE
+    return exits.DONE

@@ -10,14 +10,14 @@ import sys
 import time
 from dataclasses import asdict, replace
 
-from core import runs, wishes
+from core import exits, runs, wishes
 from core.errors import CallError, KeysError, LabeltuiError, UsageError
 from core.model import ChatMessage, Dimension, KeyStatus, ModelSettings, WindowStatus
 from core.quota.keys import KeyBook, Secret
 from core.quota.plans import plan
 from core.settings import Settings, load_settings
 from core.text import one_line
-from tui.commands import EXIT_DONE, EXIT_FAILED, say
+from tui.commands import say
 from tui.present import countdown, number, plural
 
 
@@ -43,13 +43,13 @@ def answer(given: argparse.Namespace) -> int:
             book.set_enabled(given.alias, enabled=given.action == "enable")
             done = f"{given.alias} is {given.action}d."
     say(done + _tell_workers(settings))
-    return EXIT_DONE
+    return exits.DONE
 
 
 def _add(given: argparse.Namespace, settings: Settings, book: KeyBook) -> int:
     alias = book.add(_secret(given), alias=given.alias, organization=given.organization)
     say(f"{alias} added to {settings.keys_path}.{_tell_workers(settings)}")
-    return EXIT_DONE
+    return exits.DONE
 
 
 def _secret(given: argparse.Namespace) -> str:
@@ -76,7 +76,7 @@ def _limits(given: argparse.Namespace, settings: Settings, book: KeyBook) -> int
     book.set_limits(given.organization, model, stated)
     words = ", ".join(f"{each.value} {'forgotten' if n is None else number(n)}" for each, n in stated.items())
     say(f"{given.organization}, {model}: {words}.{_tell_workers(settings)} What replies say wins over it.")
-    return EXIT_DONE
+    return exits.DONE
 
 
 def _tell_workers(settings: Settings) -> str:
@@ -91,7 +91,7 @@ def _list(given: argparse.Namespace, book: KeyBook) -> int:
     keys, windows = book.statuses(model, now), book.windows(model, now)
     if given.json:
         print(json.dumps({"model": model, "keys": [asdict(k) for k in keys], "windows": [asdict(w) for w in windows]}))  # noqa: T201
-        return EXIT_DONE
+        return exits.DONE
     if not keys:
         say("There is no key. `labeltui keys add` takes one; or set GROQ_API_KEY, or GROQ_API_KEYS for several.")
     for organization in dict.fromkeys(key.organization for key in keys):
@@ -102,7 +102,7 @@ def _list(given: argparse.Namespace, book: KeyBook) -> int:
         for key in keys:
             if key.organization == organization:
                 say(f"  {_key(key)}")
-    return EXIT_DONE
+    return exits.DONE
 
 
 def _key(key: KeyStatus) -> str:
@@ -135,7 +135,7 @@ def _test(given: argparse.Namespace, settings: Settings, book: KeyBook) -> int:
         verdict, good = asyncio.run(_ask(secret, model, given.base_url or settings.base_url))
         failed += not good
         say(f"{one_line(secret.alias):<12} …{secret.last4}  {verdict}")
-    return EXIT_FAILED if failed else EXIT_DONE
+    return exits.FAILED if failed else exits.DONE
 
 
 async def _ask(secret: Secret, model: ModelSettings, base_url: str | None) -> tuple[str, bool]:

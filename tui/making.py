@@ -46,7 +46,6 @@ def preview(settings: Settings, wish: NewRunWish) -> Preview:
     from core import planning  # noqa: PLC0415 - for making runs only, like all below
     from core.formats.message import view_of  # noqa: PLC0415
     from core.formats.sources import open_source  # noqa: PLC0415
-    from core.llm.task import messages  # noqa: PLC0415
     from tui.plan_command import plan_lines  # noqa: PLC0415
 
     path = Path(wish.source).expanduser()
@@ -61,7 +60,6 @@ def preview(settings: Settings, wish: NewRunWish) -> Preview:
         settings,
         task,
         texts,
-        fixed_chars=sum(len(message.content) for message in messages(task, "")),
         base_url=settings.base_url,
         plan_name=None,
         organizations=None,
@@ -92,7 +90,6 @@ def make_demo(settings: Settings) -> Path:
 
 
 def _task(wish: NewRunWish) -> Task:
-    from core.llm.task import builtin_task, load_task, with_model  # noqa: PLC0415
+    from core.llm.task import chosen_task  # noqa: PLC0415
 
-    task = load_task(Path(wish.task).expanduser()) if wish.task else builtin_task()
-    return with_model(task, wish.model) if wish.model else task
+    return chosen_task(Path(wish.task).expanduser() if wish.task else None, wish.model)

@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from core import planning, runs
-from core.llm.task import builtin_task, load_task, messages, with_model
+from core import exits, planning, runs
+from core.llm.task import chosen_task
 from core.model import Forecast, Task
 from core.planning import Planned, Texts
 from core.settings import Settings, load_settings
 from core.storage.reader import RunReader
 from core.text import one_line
-from tui.commands import EXIT_DONE, say
+from tui.commands import say
 from tui.present import number
 
 
@@ -28,7 +28,6 @@ def plan(given: argparse.Namespace) -> int:
         own,
         task,
         texts,
-        fixed_chars=sum(len(message.content) for message in messages(task, "")),
         base_url=base_url or own.base_url,
         plan_name=given.plan,
         organizations=given.organizations,
@@ -36,10 +35,10 @@ def plan(given: argparse.Namespace) -> int:
     )
     if given.json:
         print(json.dumps(_as_json(planned, task)))  # noqa: T201 - one object and nothing else
-        return EXIT_DONE
+        return exits.DONE
     for line in plan_lines(planned, task):
         say(line)
-    return EXIT_DONE
+    return exits.DONE
 
 
 def _what(given: argparse.Namespace, settings: Settings) -> tuple[Task, Texts, str | None, Settings]:
@@ -50,9 +49,7 @@ def _what(given: argparse.Namespace, settings: Settings) -> tuple[Task, Texts, s
         with RunReader(path) as reader:
             task, base_url = reader.task(), reader.base_url()
         return task, planning.texts_of_run(path), base_url, settings.for_run(path)
-    task = load_task(given.task) if given.task else builtin_task()
-    if given.model:
-        task = with_model(task, given.model)
+    task = chosen_task(given.task, given.model)
     texts = planning.texts_of_source(
         here,
         task,

@@ -7,13 +7,13 @@ import shutil
 import sys
 import time
 
-from core import runs
+from core import exits, runs
 from core.model import RunState
 from core.settings import load_settings
 from core.storage.reader import RunReader
 from core.text import one_line
 from tui import status as words
-from tui.commands import EXIT_DONE, EXIT_EMAILS_FAILED, EXIT_FAILED, say
+from tui.commands import say
 
 EVERY_S = 1.0
 """Between two looks; without a terminal a line is printed only when something changed."""
@@ -40,5 +40,5 @@ def watch(given: argparse.Namespace) -> int:
     if live:
         say("")
     if snapshot.state is not RunState.DONE:
-        return EXIT_FAILED
-    return EXIT_EMAILS_FAILED if snapshot.failed else EXIT_DONE
+        return exits.FAILED
+    return exits.EMAILS_FAILED if snapshot.failed else exits.DONE

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from core.llm.taskfile import (
     builtin_task,
@@ -25,6 +26,8 @@ from core.model import ChatMessage, Task
 __all__ = [
     "allowed_answers",
     "builtin_task",
+    "chosen_task",
+    "fixed_chars",
     "load_task",
     "messages",
     "pattern",
@@ -59,6 +62,20 @@ def allowed_answers(task: Task) -> str:
     """The allowed answers in words, in the task's order: ``1 or 0``, ``a, b or c``."""
     values = [label.value for label in task.labels]
     return " or ".join([", ".join(values[:-1]), values[-1]]) if len(values) > 1 else values[0]
+
+
+def chosen_task(path: Path | None, model: str | None) -> Task:
+    """The task that a person asked for: of a TOML file, or the built-in one; with another model where one is named.
+
+    Raises TaskError for a file or a name that is unusable.
+    """
+    task = load_task(path) if path else builtin_task()
+    return with_model(task, model) if model else task
+
+
+def fixed_chars(task: Task) -> int:
+    """Characters that every first question of a task has in common."""
+    return sum(len(message.content) for message in messages(task, ""))
 
 
 def messages(task: Task, email_text: str) -> tuple[ChatMessage, ...]:

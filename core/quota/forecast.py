@@ -29,6 +29,11 @@ class Window:
     available: float
 
 
+def full_windows(limits: Mapping[Dimension, float]) -> dict[Dimension, Window]:
+    """Windows of these limits in which nothing is used."""
+    return {dimension: Window(limit, limit) for dimension, limit in limits.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class Lane:
     """One organization's way forward: its windows, when it opens (a bench), and how many calls a second it can make."""

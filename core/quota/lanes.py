@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from core.model import Dimension, KeyState, KeyStatus, WindowStatus
-from core.quota.forecast import Lane, Window
-
-_OUT = (KeyState.DISABLED, KeyState.INVALID)
+from core.model import Dimension, KeyStatus, WindowStatus
+from core.quota.forecast import Lane, Window, full_windows
 
 
 def lanes(
@@ -25,7 +23,7 @@ def lanes(
     """
     found: dict[str, list[KeyStatus]] = {}
     for key in keys:
-        if key.state not in _OUT:
+        if not key.state.out:
             found.setdefault(key.organization, []).append(key)
     return tuple(_lane(name, members, windows, speeds or {}, assumed or {}) for name, members in found.items())
 
@@ -39,7 +37,7 @@ def _lane(
 ) -> Lane:
     known = {each.dimension: Window(each.limit, each.available) for each in windows if each.organization == name}
     if not known:
-        known = {dimension: Window(limit, limit) for dimension, limit in assumed.items()}
+        known = full_windows(assumed)
     # A wait for a window that is known is in its level already; only other benches close the lane.
     benches = [0.0 if key.limit in {each.value for each in known} else key.cooldown_s for key in keys]
     return Lane(name, known, min(benches, default=0.0), speeds.get(name, math.inf))

@@ -22,7 +22,7 @@ from core.quota.book import Book
 from core.quota.bucket import Bucket
 from core.quota.ledger import Ledger
 from core.quota.levels import Level, at
-from core.quota.shelf import ALIVE_S, bench_rows, level_rows, write_levels
+from core.quota.shelf import ALIVE_S, bench_rows, learnt_estimate, level_rows, write_levels
 
 HEARTBEAT_S = 2.0
 _FORGET_WORKERS_S = 86_400.0
@@ -90,8 +90,7 @@ class LedgerSync:
 
     def recalled_estimate(self) -> str:
         """What was learnt about the model's token counts, or an empty text."""
-        rows = self.book.execute("SELECT state FROM estimate WHERE model = ?", (self.model,))
-        return str(rows[0][0]) if rows else ""
+        return learnt_estimate(self.book, self.model)
 
     def leave(self) -> None:
         """This worker ends: others need not reckon with it any more."""

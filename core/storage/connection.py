@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -75,3 +77,20 @@ def open_reader(path: Path) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise RunFileError(f"{path} cannot be read ({error}).") from error
     return connection
+
+
+@contextmanager
+def immediately(connection: sqlite3.Connection) -> Iterator[None]:
+    """One transaction that holds the file from its beginning: committed at its end, or taken back whole.
+
+    A deferred one that reads first and then writes fails at once where somebody else wrote in between. A commit that
+    fails is taken back too, so that the next transaction can begin.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise

@@ -20,6 +20,11 @@ def pending_emails(db: sqlite3.Connection, *, after: int, limit: int, task_versi
     return [_with_history(db, row, task_version) for row in rows]
 
 
+def distinct_texts(db: sqlite3.Connection) -> int:
+    """How many different texts the run's emails hold, whatever their state."""
+    return int(db.execute("SELECT count(DISTINCT content_hash) FROM email").fetchone()[0])
+
+
 def pending_texts(db: sqlite3.Connection, *, dedupe: bool) -> tuple[int, float]:
     """Texts that are left to ask about, each once where copies share an answer, and their mean length in characters."""
     what = "DISTINCT content_hash" if dedupe else "*"

@@ -30,14 +30,13 @@ from core.model import (
 )
 from core.storage.connection import open_reader
 from core.storage.lock import is_locked
-from core.storage.pending import pending_texts
-from core.storage.schema_version import check_format
+from core.storage.pending import distinct_texts, pending_texts
+from core.storage.schema_version import FORMAT_WITH_FLAGS, check_format
 from core.storage.snapshots import SnapshotReader
 
 STALE_AFTER_S = 10.0
 """A living worker whose heartbeat is older than this is shown as stale."""
 
-_FORMAT_WITH_FLAGS = 2
 
 _EMAIL_COLUMNS = "id, position, source_id, subject, sender, date, state, label, label_source, reasks, failure"
 
@@ -130,7 +129,7 @@ class RunReader:
 
     def distinct_texts(self) -> int:
         """How many different texts the run's emails hold."""
-        return int(self._db.execute("SELECT count(DISTINCT content_hash) FROM email").fetchone()[0])
+        return distinct_texts(self._db)
 
     def command(self, wish_id: str) -> CommandRecord | None:
         """What became of one wish, or None while no worker has answered it."""
@@ -227,7 +226,7 @@ class RunReader:
         """Every email in source order with the label in force; read a page at a time."""
         task = self.task()
         after = 0
-        flags = "e.flags" if self._format >= _FORMAT_WITH_FLAGS else "NULL"
+        flags = "e.flags" if self._format >= FORMAT_WITH_FLAGS else "NULL"
         while True:
             rows = self._db.execute(
                 f"SELECT e.id, e.source_id, e.label, e.label_source, e.reasks, e.state, e.failure, e.subject, {flags},"

@@ -6,8 +6,10 @@ import json
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
+from core.errors import RunFileError
 from core.model import Budget, LabelMeaning, ModelSettings, Outcome, Task
 
 PACE_SPAN_S = 5
@@ -49,6 +51,18 @@ def record(cursor: sqlite3.Cursor) -> dict[str, Any]:
 def task_to_definition(task: Task) -> str:
     """A task as the JSON that the run file keeps."""
     return json.dumps(asdict(task), ensure_ascii=False, sort_keys=True)
+
+
+def task_of(db: sqlite3.Connection, version: str, path: Path) -> Task:
+    """One version of the task of the run at ``path``.
+
+    Raises:
+        RunFileError: the file has lost it.
+    """
+    row = db.execute("SELECT definition FROM task WHERE version = ?", (version,)).fetchone()
+    if row is None:
+        raise RunFileError(f"{path} has lost its task {version}.")
+    return task_from_definition(row[0])
 
 
 def task_from_definition(text: str) -> Task:

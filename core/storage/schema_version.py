@@ -9,6 +9,9 @@ from core.errors import RunFileError
 APPLICATION_ID = 0x6C627569
 """Marks the file as labeltui's (``lbui``), for ``file`` and for a clear error on any other database."""
 
+FORMAT_WITH_FLAGS = 2
+"""The first format whose emails have flags."""
+
 FORMAT_VERSION = 2
 """Kept in ``user_version``. A file with a larger number is from a newer labeltui and is refused."""
 

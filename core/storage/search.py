@@ -19,10 +19,10 @@ from typing import Self
 from urllib.parse import quote
 
 from core.errors import RunFileError
-from core.storage.connection import open_reader
+from core.storage.connection import immediately, open_reader
 from core.storage.filters import Condition, Filter, condition
 from core.storage.lock import companion
-from core.storage.schema_version import check_format
+from core.storage.schema_version import FORMAT_WITH_FLAGS, check_format
 
 INDEX_FORMAT = 1
 STRETCH = 50_000
@@ -32,7 +32,6 @@ TEXT_STRETCH = 4_000
 INDEX_STRETCH = 2_000
 """Emails that one step of building takes into the index."""
 FETCHED = 2_000
-_FORMAT_WITH_FLAGS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ class Search:
         self.path = path
         self._db = open_reader(path)
         try:
-            self._has_flags = check_format(self._db, path) >= _FORMAT_WITH_FLAGS
+            self._has_flags = check_format(self._db, path) >= FORMAT_WITH_FLAGS
         except BaseException:
             self._db.close()
             raise
@@ -182,8 +181,7 @@ class _Builder:
 
     def step(self) -> float:
         db = self._db
-        db.execute("BEGIN IMMEDIATE")
-        try:
+        with immediately(db):
             built = self._built()
             end = min(self._last_id, built + INDEX_STRETCH)
             db.execute(
@@ -192,11 +190,6 @@ class _Builder:
                 (built, end),
             )
             db.execute("UPDATE main.made SET built_to = ?", (end,))
-            db.execute("COMMIT")
-        except BaseException:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            raise
         return end / self._last_id if self._last_id else 1.0
 
     def _built(self) -> int:

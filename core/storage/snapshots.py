@@ -23,7 +23,7 @@ from core.model import (
     Wait,
     WorkerStatus,
 )
-from core.storage.rows import PACE_SPAN_S, task_from_definition, worked_s
+from core.storage.rows import PACE_SPAN_S, task_of, worked_s
 
 LATELY = 40
 """Lines of *Lately* in a snapshot."""
@@ -120,10 +120,7 @@ class SnapshotReader:
     def task(self, version: str) -> Task:
         """One version of the task."""
         if version not in self._tasks:
-            row = self._db.execute("SELECT definition FROM task WHERE version = ?", (version,)).fetchone()
-            if row is None:
-                raise RunFileError(f"{self._path} has lost its task {version}.")
-            self._tasks[version] = task_from_definition(row[0])
+            self._tasks[version] = task_of(self._db, version, self._path)
         return self._tasks[version]
 
     def _labels_lately(self) -> dict[str, int]:

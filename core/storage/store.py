@@ -31,13 +31,13 @@ from core.model import (
     Wait,
 )
 from core.storage import intake, people
-from core.storage.connection import make_writer, open_writer
+from core.storage.connection import immediately, make_writer, open_writer
 from core.storage.control import Wish
 from core.storage.intake import NewRun
 from core.storage.lock import RunLock
-from core.storage.pending import answered_email, pending_emails, pending_texts
+from core.storage.pending import answered_email, distinct_texts, pending_emails, pending_texts
 from core.storage.recount import put_right
-from core.storage.rows import budget_words, record, task_from_definition, worked_s
+from core.storage.rows import budget_words, record, task_of, worked_s
 from core.storage.schema import migrate
 from core.storage.settling import add_attempt, add_event, advance_cursor, book_pace, copy_label, fail, label_by_model
 from core.storage.upgrade import upgrade
@@ -109,9 +109,8 @@ class Store:
         connection = make_writer(path)
         try:
             migrate(connection)
-            connection.execute("BEGIN IMMEDIATE")
-            intake.insert_run(connection, run, task)
-            connection.execute("COMMIT")
+            with immediately(connection):
+                intake.insert_run(connection, run, task)
             return cls(connection, path, 0)
         except BaseException:
             connection.close()
@@ -134,19 +133,13 @@ class Store:
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """One immediate transaction, begun by checking that this process still owns the run."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with immediately(self._db):
             epoch = self._db.execute("SELECT epoch FROM run").fetchone()[0]
             if epoch != self.epoch:
-                raise RunLostError(  # noqa: TRY301 - the transaction must be rolled back like for any other error
+                raise RunLostError(
                     f"Another worker took over the run {self.path.stem} (epoch {epoch}, this one has {self.epoch})."
                 )
             yield self._db
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
 
     # -- import -------------------------------------------------------------------------------------------------------
 
@@ -162,14 +155,11 @@ class Store:
 
     def distinct_texts(self) -> int:
         """How many different texts the emails hold."""
-        return int(self._db.execute("SELECT count(DISTINCT content_hash) FROM email").fetchone()[0])
+        return distinct_texts(self._db)
 
     def task(self) -> Task:
         """The task in force."""
-        row = self._db.execute("SELECT definition FROM task WHERE version = ?", (self.task_version,)).fetchone()
-        if row is None:
-            raise RunFileError(f"{self.path} has lost its task {self.task_version}.")
-        return task_from_definition(row[0])
+        return task_of(self._db, self.task_version, self.path)
 
     def set_base_url(self, base_url: str) -> None:
         """Ask another server from now on."""
@@ -205,8 +195,7 @@ class Store:
 
     def begin_epoch(self, *, now: float, pid: int, host: str) -> Resumption:
         """Take the run over: a new epoch, proof of what was there, and how the last worker ended."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with immediately(self._db):
             row = record(self._db.execute("SELECT * FROM run"))
             settled = self._total("state:labeled") + self._total("state:failed") + self._total("state:skipped")
             continued = self._db.execute(
@@ -231,11 +220,6 @@ class Store:
                 (pid, host, now, now, json.dumps(asdict(resumption)), now),
             )
             add_event(self._db, now, "start", _start_sentence(resumption))
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
         self.epoch = resumption.epoch
         return resumption
 

@@ -8,6 +8,7 @@ from itertools import count
 from pathlib import Path
 
 from core.errors import LabeltuiError, RunFileError
+from core.storage.connection import immediately
 from core.storage.copying import copy_database
 from core.storage.schema import migrate, needs_migration
 from core.storage.schema_version import FORMAT_VERSION, check_format
@@ -36,10 +37,9 @@ def upgrade(connection: sqlite3.Connection, path: Path) -> Path | None:
         ) from error
     try:
         migrate(connection)
-        connection.execute("BEGIN IMMEDIATE")
         sentence = f"brought from format {version} to {FORMAT_VERSION}; the file as it was is {copy.name}"
-        add_event(connection, time.time(), "format", sentence)
-        connection.execute("COMMIT")
+        with immediately(connection):
+            add_event(connection, time.time(), "format", sentence)
     except sqlite3.Error as error:
         raise RunFileError(
             f"{path} could not be brought up to date ({error}). The file as it was is {copy}."

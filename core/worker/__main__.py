@@ -8,10 +8,11 @@ import sys
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from core import exits
 from core.errors import LabeltuiError, NoUsableKeyError, RunBusyError
 from core.settings import load_settings
-from core.worker.process import EXIT_FAILED, EXIT_NO_KEY, work
-from core.worker.supervisor import EXIT_BUSY, log_path
+from core.worker.process import work
+from core.worker.supervisor import log_path
 
 _LOG_BYTES = 1_000_000
 
@@ -29,16 +30,16 @@ def main() -> int:
         code = work(path, load_settings().for_run(path))
     except RunBusyError as error:
         log.error("%s", error)  # noqa: TRY400
-        return EXIT_BUSY
+        return exits.BUSY
     except NoUsableKeyError as error:
         log.error("%s", error)  # noqa: TRY400
-        return EXIT_NO_KEY
+        return exits.NO_KEY
     except LabeltuiError as error:
         log.error("%s", error)  # noqa: TRY400
-        return EXIT_FAILED
+        return exits.FAILED
     except Exception:
         log.exception("the worker met an error that it does not know")
-        return EXIT_FAILED
+        return exits.FAILED
     log.info("worker ends with code %s", code)
     return code
 

@@ -11,12 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from core.errors import CallError, Remedy, RequestRefusedError
-from core.llm.task import messages, reask_messages
+from core.llm.task import fixed_chars, messages, reask_messages
 from core.model import (
     AskKind,
     Attempt,
     ChatMessage,
-    KeyState,
     ModelSettings,
     Outcome,
     PendingEmail,
@@ -60,11 +59,6 @@ class Listener:
     labeled: Callable[[], None]
     failed: Callable[[str], None]
     run_over: Callable[[str], None]
-
-
-def fixed_chars(task: Task) -> int:
-    """Characters that every first question of a task has in common."""
-    return sum(len(message.content) for message in messages(task, ""))
 
 
 def _none(_: int) -> None:
@@ -234,8 +228,7 @@ class Asker:
         """Whether asking once more, with another key, is of no use for a request that was refused as it is."""
         if not isinstance(error, RequestRefusedError) or error.status is None:
             return True
-        out = (KeyState.INVALID, KeyState.DISABLED)
-        another = any(key.alias != grant.alias and key.state not in out for key in self._broker.statuses())
+        another = any(key.alias != grant.alias and not key.state.out for key in self._broker.statuses())
         return self._patience.refused(email.id, another_key=another)
 
     async def _settle(self, answer: Answer, email: PendingEmail) -> None:

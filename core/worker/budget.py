@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.model import Budget
+from core.quota.plans import Price
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,23 +18,12 @@ class Spent:
     reserved_tokens: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class TokenPrice:
-    """US dollars for a million tokens."""
-
-    prompt: float
-    completion: float
-
-    def of(self, prompt_tokens: float, completion_tokens: float) -> float:
-        """US dollars for so many tokens; cached prompt tokens are charged in full, to be on the safe side."""
-        return (prompt_tokens * self.prompt + completion_tokens * self.completion) / 1e6
-
-
-def exceeded(budget: Budget, spent: Spent, price: TokenPrice | None) -> str:
+def exceeded(budget: Budget, spent: Spent, price: Price | None) -> str:
     """Why the run must pause before another call goes out, or an empty string.
 
     Calls that are out count with what they may take, so that a cap on tokens or money is not overrun by what was
-    already sent. A cap on money without a known price pauses too: a cap that cannot be checked is no cap.
+    already sent. No prompt token is taken for cached, to be on the safe side. A cap on money without a known price
+    pauses too: a cap that cannot be checked is no cap.
     """
     tokens = spent.prompt_tokens + spent.completion_tokens
     if budget.tokens is not None and tokens + spent.reserved_tokens >= budget.tokens:
@@ -41,8 +31,8 @@ def exceeded(budget: Budget, spent: Spent, price: TokenPrice | None) -> str:
     if budget.money is not None:
         if price is None:
             return f"a budget of ${budget.money:,.2f} is set, but the price table does not know this model"
-        money = price.of(spent.prompt_tokens, spent.completion_tokens)
-        if money + price.of(spent.reserved_tokens, 0) >= budget.money:
+        money = price.of(spent.prompt_tokens, 0, spent.completion_tokens)
+        if money + price.of(spent.reserved_tokens, 0, 0) >= budget.money:
             return f"the budget of ${budget.money:,.2f} is used up (${money:,.2f} spent, by the price table)"
     if budget.hours is not None and spent.worked_s >= budget.hours * 3600:
         return f"the budget of {budget.hours:g} hours of work is used up"

@@ -66,9 +66,7 @@ def _pinned(pid: int) -> Iterator[Callable[[], None]]:
     """A function that kills the process that has the pid now, and no later one where the system can tell."""
     try:
         handle = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
-    except ProcessLookupError:
-        handle = None
-    except OSError:  # an older kernel
+    except OSError:  # no such process, or an older kernel
         handle = None
     try:
         yield lambda: _kill(pid, handle)

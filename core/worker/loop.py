@@ -15,10 +15,11 @@ from dataclasses import dataclass
 
 from core.model import Budget, Forecast, KeyState, RunState, Task, Wait
 from core.quota.broker import Broker, Candidate, Grant, Never, NoKeys
+from core.quota.plans import Price
 from core.storage.control import WishInbox
 from core.storage.store import Store
 from core.worker.asking import Asker, Asks, Judges, Listener
-from core.worker.budget import Spent, TokenPrice, exceeded
+from core.worker.budget import Spent, exceeded
 from core.worker.calls import Calls
 from core.worker.committer import Committer
 from core.worker.line import Line
@@ -61,7 +62,7 @@ class Worker:
         clock: Callable[[], float],
         tempo: Tempo | None = None,
         forecast: Callable[[], Forecast | None] | None = None,
-        price: TokenPrice | None = None,
+        price: Price | None = None,
     ) -> None:
         self.store = store
         self.broker = broker
@@ -298,4 +299,4 @@ class Worker:
             wait=self._wait,
             out=self.in_flight,
         )
-        self._pulse.beat(state, reason, self._wait, self._calls.by_key(), self._calls.bound, at_once=at_once)
+        self._pulse.beat(state, reason, self._wait, self._calls.by_key, self._calls.bound, at_once=at_once)

@@ -18,7 +18,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core import exits
 from core.errors import LabeltuiError, NoUsableKeyError, RunFileError, RunLostError
+from core.llm.task import fixed_chars
 from core.model import RunState, Task
 from core.quota.broker import Broker, Grant, NoKeys
 from core.quota.keys import KeyBook
@@ -27,8 +29,7 @@ from core.settings import Settings
 from core.storage.control import WishInbox
 from core.storage.lock import RunLock
 from core.storage.store import Store
-from core.worker.asking import Asks, Judges, fixed_chars
-from core.worker.budget import TokenPrice
+from core.worker.asking import Asks, Judges
 from core.worker.foresight import Foresight
 from core.worker.loop import Ending, Worker
 
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     from core.llm.client import ChatClient
 
 _log = logging.getLogger(__name__)
-
-EXIT_DONE, EXIT_FAILED, EXIT_EMAILS_FAILED, EXIT_NO_KEY, EXIT_INTERRUPTED = 0, 1, 3, 5, 130
 
 
 def work(path: Path, settings: Settings, *, watch: Callable[[], None] | None = None) -> int:
@@ -61,7 +60,7 @@ def work(path: Path, settings: Settings, *, watch: Callable[[], None] | None = N
 def _work(path: Path, store: Store, settings: Settings, watch: Callable[[], None] | None) -> int:
     if store.pending_count == 0:
         store.end_epoch(RunState.DONE, "every email is settled", now=time.time())
-        return EXIT_EMAILS_FAILED if store.failed_count else EXIT_DONE
+        return exits.EMAILS_FAILED if store.failed_count else exits.DONE
     try:
         with KeyBook.from_settings(settings) as book:
             broker = _broker(book, store.task())
@@ -102,7 +101,7 @@ async def _run(path: Path, settings: Settings, store: Store, broker: Broker, wat
         client_of=clients.of,
         clock=time.time,
         forecast=Foresight(store, broker, fixed_chars=fixed_chars(task)),
-        price=token_price(task, settings),
+        price=price_of(task.model.model, settings.prices_path),
     )
     interrupted = _obey_signals(worker)
     watching = asyncio.create_task(_watch(watch)) if watch is not None else None
@@ -128,14 +127,8 @@ def exit_code(ending: Ending, *, failed: int, interrupted: bool) -> int:
     if ending.broken:
         raise LabeltuiError(ending.reason)
     if ending.state is RunState.DONE:
-        return EXIT_EMAILS_FAILED if failed else EXIT_DONE
-    return EXIT_INTERRUPTED if interrupted else EXIT_DONE
-
-
-def token_price(task: Task, settings: Settings) -> TokenPrice | None:
-    """What the task's model costs, where a price table knows it."""
-    price = price_of(task.model.model, settings.config_path.with_name("prices.toml"))
-    return TokenPrice(price.prompt, price.completion) if price is not None else None
+        return exits.EMAILS_FAILED if failed else exits.DONE
+    return exits.INTERRUPTED if interrupted else exits.DONE
 
 
 def build_guard(task: Task) -> Judges:

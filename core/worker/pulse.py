@@ -45,18 +45,19 @@ class Pulse:
         state: RunState,
         reason: str,
         wait: Wait | None,
-        asking: Mapping[str, int],
+        by_key: Callable[[], Mapping[str, int]],
         bound: int,
         *,
         at_once: bool = False,
     ) -> None:
-        """Say what the worker does, where it is time to; ``asking`` counts the calls that are out by key."""
+        """Say what the worker does, where it is time to; ``by_key`` counts the calls that are out, for when it is."""
         now = self._clock()
         if self._passed_at is not None and state is RunState.WAITING:
             self._waited_s += max(0.0, min(now - self._passed_at, 10 * self._tempo.tick_s))
         self._passed_at = now
         if state is self._shown and not at_once and 0 <= now - self._beaten_at < self._tempo.beat_s:
             return
+        asking = by_key()
         beat = Beat(
             state=state,
             reason=reason,

@@ -14,13 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import core
+from core import exits
 from core.errors import LabeltuiError, NoUsableKeyError
 from core.settings import Settings
 from core.storage.lock import companion, is_locked
 from core.storage.reader import RunReader
 
-EXIT_BUSY = 4
-_EXIT_NO_KEY = 5
 _POLL_S = 0.05
 
 
@@ -93,12 +92,12 @@ def _spawn(run_path: Path, settings: Settings) -> subprocess.Popen[bytes]:
 
 
 def _ended_at_once(run_path: Path, code: int) -> Started:
-    if code in (0, 3):
+    if code in (exits.DONE, exits.EMAILS_FAILED):
         return Started(None, ended=True)
-    if code == EXIT_BUSY or is_locked(run_path):
+    if code == exits.BUSY or is_locked(run_path):
         return Started(None, adopted=True)
     tail = _last_line(log_path(run_path))
-    if code == _EXIT_NO_KEY:
+    if code == exits.NO_KEY:
         raise NoUsableKeyError(tail)
     raise LabeltuiError(f"The worker of {run_path.stem} ended at once (code {code}): {tail} Log: {log_path(run_path)}")
 

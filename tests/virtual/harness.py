@@ -24,7 +24,7 @@ import httpx
 import looptime
 
 from core.llm.client import ChatClient
-from core.llm.task import pattern
+from core.llm.task import fixed_chars, pattern
 from core.llm.validation import AnswerGuard
 from core.model import Forecast, RunState
 from core.quota.broker import Broker, Grant
@@ -34,7 +34,6 @@ from core.storage.control import WishInbox, post
 from core.storage.intake import NewRun
 from core.storage.lock import RunLock
 from core.storage.store import Store
-from core.worker.asking import fixed_chars
 from core.worker.foresight import Foresight
 from core.worker.loop import Ending, Worker
 from tests.virtual.checks import Found, inspect

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from core.llm.task import pattern
+from core.llm.task import fixed_chars, pattern
 from core.model import Dimension
 from core.planning import cost_of_call
 from core.quota.estimates import Estimator
 from core.quota.forecast import Lane, Load, Window, seconds_for
 from core.quota.keys import KeyBook, assumed_organization
 from core.simulator.config import FaultPlan, Limits
-from core.worker.asking import fixed_chars
 from tests.virtual.harness import World, guard_for, run_virtually
 from tests.virtual.scenario import START_AT, Org, Scenario
 

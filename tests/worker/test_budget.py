@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from core.model import Budget
-from core.worker.budget import Spent, TokenPrice, exceeded
+from core.quota.plans import Price
+from core.worker.budget import Spent, exceeded
 
-PRICE = TokenPrice(prompt=0.10, completion=0.50)
+PRICE = Price(prompt=0.10, cached=0.05, completion=0.50)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from typing import Any
 
 from textual.widget import Widget
 
-from core.model import EmailRow, EmailState, LabelSource
+from core.model import MOST_IN_A_WISH, EmailRow, EmailState, LabelSource
 from core.storage.filters import Filter, Term, parse
 from tui.actions import Context, Scope, Selected
 from tui.backend import RunView
@@ -36,9 +36,6 @@ COLUMNS = (
 )
 
 FAILED_COLUMNS = (*COLUMNS[:2], ListColumn("asks", 4, right=True), *COLUMNS[4:6], ListColumn("why it failed", 0))
-
-MOST_MARKED = 50_000
-"""Emails that one wish can name."""
 
 
 class EmailsScreen(Sheet):
@@ -346,9 +343,9 @@ class EmailsScreen(Sheet):
             self.console_app.say(
                 "Choose a kind with f, or a filter with /, and let it come to its end; then M marks it."
             )
-        elif len(ids) > MOST_MARKED:
+        elif len(ids) > MOST_IN_A_WISH:
             self.console_app.say(
-                f"{number(len(ids))} are too many to mark: {number(MOST_MARKED)} are the most. Narrow the filter.",
+                f"{number(len(ids))} are too many to mark: {number(MOST_IN_A_WISH)} are the most. Narrow the filter.",
                 severity="warning",
             )
         else:

@@ -10,7 +10,7 @@ from textual.widget import Widget
 
 from core.model import KeyStatus, ModelSettings, WindowStatus
 from core.text import one_line
-from tui.actions import OUT, Scope, Selected
+from tui.actions import Scope, Selected
 from tui.picture import Standing, data_age
 from tui.present import bar, clock, compact, countdown, join, number, percent, plural
 from tui.screens.modals import AddKey, Confirm, NewKey
@@ -91,7 +91,7 @@ class KeysScreen(Sheet):
         key = self.selected()
         if not isinstance(key, KeyStatus):
             return
-        enable = key.state in OUT
+        enable = key.state.out
         backend = self.console_app.backend
         self.console_app.errand(
             lambda: backend.set_enabled(self.console_app.run_path, key.alias, enabled=enable),

@@ -81,7 +81,7 @@ def state_words(key: KeyStatus, width: int) -> tuple[str, str]:
     if key.state in (KeyState.COOLING, KeyState.BENCHED):
         until = countdown(key.cooldown_s) if key.cooldown_s else ""
         text = f"{glyph} {word} {until}" + (f" {key.limit}" if key.limit and width >= 20 else "")
-    elif key.state in (KeyState.INVALID, KeyState.DISABLED) and key.reason and width > 20:
+    elif key.state.out and key.reason and width > 20:
         text = f"{glyph} {word} · {key.reason}"
     else:
         text = f"{glyph} {word}"
