@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -30,6 +31,12 @@ _LINE_EVERY_S = 2.0
 def say(text: str) -> None:
     """A line on stdout, inert."""
     print(inert(text))  # noqa: T201 - this is the command line
+
+
+def redraw(line: str) -> None:
+    """Show a line in place of the one before, cut to the terminal: a line that wraps cannot be taken back."""
+    width = shutil.get_terminal_size().columns - 1
+    print(f"\r\x1b[K{one_line(line, limit=width)}", end="", flush=True)  # noqa: T201
 
 
 def console(path: Path | None, *, settings: Settings | None = None, read_only: bool = False) -> int:
@@ -171,7 +178,10 @@ def _progress(reader: RunReader) -> Callable[[], None]:
         if line == shown:
             return
         shown_at, shown = now, line
-        print(f"\r\x1b[K{line}" if live else line, end="" if live else "\n", flush=True)  # noqa: T201
+        if live:
+            redraw(line)
+        else:
+            print(line, flush=True)  # noqa: T201
 
     return show
 
@@ -344,6 +354,7 @@ def info(_: argparse.Namespace) -> int:
         ("keys", settings.keys_path),
         ("quotas", settings.quota_path),
         ("console", settings.config_path),
+        ("prices", f"{settings.prices_path} (yours, if you make it; the built-in table otherwise)"),
         ("server", settings.base_url or "Groq's (GROQ_BASE_URL or --base-url names another)"),
     ):
         say(f"  {name:<8} {value}")

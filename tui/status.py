@@ -109,10 +109,10 @@ def as_lines(snapshot: Snapshot, keys: Sequence[KeyStatus]) -> list[str]:
 
 
 def progress_line(snapshot: Snapshot) -> str:
-    """One line for a foreground worker: where it is, how fast, what it waits for."""
+    """Where a run is, how fast it goes, what it waits for: one line, inert whatever its names are."""
     pace = rate(snapshot.pace, snapshot.taken_at)
     parts = [
-        f"{snapshot.run.name} {snapshot.state.value}",
+        f"{one_line(snapshot.run.name, limit=24)} {snapshot.state.value}",
         _of(snapshot.settled, snapshot.total),
         f"{pace.now:.0f} labels/min",
     ]
@@ -125,7 +125,7 @@ def progress_line(snapshot: Snapshot) -> str:
         parts.append(one_line(snapshot.reason, limit=80))
     if snapshot.forecast is not None and snapshot.forecast.eta_s and snapshot.forecast.eta_s >= 1.0:
         parts.append(f"about {countdown(snapshot.forecast.eta_s)} left")
-    return " · ".join(parts)
+    return one_line(" · ".join(parts))
 
 
 def _of(part: int, whole: int) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 import time
 
@@ -11,9 +10,8 @@ from core import exits, runs
 from core.model import RunState
 from core.settings import load_settings
 from core.storage.reader import RunReader
-from core.text import one_line
 from tui import status as words
-from tui.commands import say
+from tui.commands import redraw, say
 
 EVERY_S = 1.0
 """Between two looks; without a terminal a line is printed only when something changed."""
@@ -26,10 +24,9 @@ def watch(given: argparse.Namespace) -> int:
     with RunReader(path) as reader:
         while True:
             snapshot = reader.snapshot(time.time())
-            line = f"{one_line(snapshot.run.name, limit=24)} {words.progress_line(snapshot)}"
+            line = words.progress_line(snapshot)
             if live:
-                width = shutil.get_terminal_size().columns - 1
-                print(f"\r\x1b[K{one_line(line, limit=width)}", end="", flush=True)  # noqa: T201
+                redraw(line)
             elif line != shown:
                 say(line)
                 sys.stdout.flush()

@@ -349,3 +349,20 @@ def test_read_only_refuses_whatever_would_change_something(say: Say, source: Pat
     assert path.read_bytes() == before
     assert len(engine.runs(0.0)) == 1
     assert say("--read-only", "demo")[0] == 1
+
+
+def test_progress_lines_are_inert_and_name_the_run_once(say: Say, source: Path, settings: Settings) -> None:
+    """A run file from elsewhere may hold any name; a terminal must not obey it."""
+    say("new", source)
+    assert say("watch", "mail")[1].count("mail") == 1
+    with closing(sqlite3.connect(find_run(settings, "mail"))) as db:
+        db.execute("UPDATE run SET name = 'evil' || char(27) || ']52;c;aGk=' || char(7)")
+        db.commit()
+    out = say("watch", "mail")[1]
+    assert "evil" in out
+    assert not any(ord(char) < 32 and char != "\n" for char in out)
+
+
+def test_info_says_where_a_table_of_prices_goes(say: Say, settings: Settings) -> None:
+    """`plan` sends people here for it."""
+    assert str(settings.prices_path) in say("info")[1]
