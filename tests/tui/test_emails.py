@@ -197,6 +197,7 @@ async def test_what_cannot_be_read_stays_in_the_line(desk: Opens) -> None:
     async with desk() as at:
         await at.press("e", "slash", *"colour:red", "enter")
         assert "There is no field" in at.screen()
+        assert "put words with a colon in quotes" in at.screen(), "the remedy is not cut off"
         await at.press("escape")
         assert at.title() == "All [5,031 of 5,031]"
         assert at.app.screen.query_one(Rows).has_focus
