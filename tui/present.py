@@ -226,7 +226,7 @@ def rate(pace: Sequence[PacePoint], now: float, window_s: float = 60.0) -> Rate:
     return Rate(
         now=current,
         mean=60 * sum(point.labeled for point, _ in lived) / whole_s,
-        peak=max([*finished, 0.0]) or current,
+        peak=max([*finished, current]),
         waited_s=sum(min(point.waited_s, span) for point, span in lived),
     )
 

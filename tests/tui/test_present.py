@@ -192,3 +192,12 @@ def test_the_graph_is_anchored_at_zero(values: list[int], height: int) -> None:
     for place, value in enumerate(values):
         drawn = any(row[place] != " " for row in rows)
         assert drawn == (value > 0 and not math.isclose(value, 0))
+
+
+def test_the_peak_is_never_below_what_goes_on_now() -> None:
+    """A run that began within a slice has not filled it: its first slice says less than is true of it."""
+    begun_late = PacePoint(at=0.0, span_s=5.0, labeled=10, failed=0, calls=10, waited_s=0.0)
+    going_on = PacePoint(at=5.0, span_s=5.0, labeled=40, failed=0, calls=40, waited_s=0.0)
+    found = present.rate([begun_late, going_on], now=7.0)
+    assert found.now > 60 * 10 / 5
+    assert found.peak >= found.now
