@@ -19,8 +19,8 @@ from textual.theme import Theme
 from core.settings import Settings
 from core.text import inert
 from tui import actions
-from tui.actions import Context, Scope, Selected
 from tui.backend import Backend, Engine
+from tui.context import Context, Scope, Selected
 from tui.farewell import farewell
 from tui.picture import Picture, pending_kinds
 from tui.poller import Answered, Errands, PictureTaken, Poller

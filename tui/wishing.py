@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.model import EmailRecord, EmailRow, Snapshot
-from tui import actions
+from tui import possibility
 from tui.backend import WishAnswer
 from tui.picture import Requested, outstanding
 from tui.present import number
@@ -75,7 +75,7 @@ class Wishing:
     def do_pause(self) -> None:
         """Pause, or go on where it is paused."""
         sheet = self._app.sheet()
-        if sheet is not None and actions.is_paused(sheet.context()):
+        if sheet is not None and possibility.is_paused(sheet.context()):
             self.send("resume", self._app.backend.resume)
         else:
             self.send("pause", self._app.backend.pause)

@@ -16,8 +16,8 @@ from textual.widget import Widget
 
 from core.model import MOST_IN_A_WISH, EmailRow, EmailState, LabelSource
 from core.storage.filters import Filter, Term, parse
-from tui.actions import Context, Scope, Selected
 from tui.backend import RunView
+from tui.context import Context, Scope, Selected
 from tui.finder import Finder, Finding
 from tui.present import number, plural
 from tui.saving import copy, rows_as_text

@@ -12,7 +12,8 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from core.text import one_line
-from tui.actions import EVERYWHERE, Action, Context, Scope, in_scope
+from tui.actions import EVERYWHERE, Action, in_scope
+from tui.context import Context, Scope
 from tui.present import fit
 from tui.screens.sheet import Sheet
 from tui.widgets.pane import line

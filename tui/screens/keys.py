@@ -10,7 +10,7 @@ from textual.widget import Widget
 
 from core.model import KeyStatus, ModelSettings, WindowStatus
 from core.text import one_line
-from tui.actions import Scope, Selected
+from tui.context import Scope, Selected
 from tui.picture import Standing, data_age
 from tui.present import bar, clock, compact, countdown, join, number, percent, plural
 from tui.screens.modals import AddKey, Confirm, NewKey

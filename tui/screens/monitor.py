@@ -11,7 +11,7 @@ from textual.containers import Vertical
 from textual.widget import Widget
 
 from core.model import RunState, Snapshot
-from tui.actions import Scope
+from tui.context import Scope
 from tui.screens.sheet import Look, Sheet
 from tui.widgets.commands import CommandsPane, command_facts
 from tui.widgets.keyring import KeyFacts, KeysPane

@@ -12,8 +12,8 @@ from textual.widgets import Static
 
 from core.model import AskKind, Attempt, EmailRecord, EmailRow, EmailState, LabelRecord, LabelSource, Outcome
 from core.text import inert, one_line
-from tui.actions import Scope, Selected
 from tui.backend import RunView
+from tui.context import Scope, Selected
 from tui.present import clock, fit, moment, number, plural
 from tui.saving import copy, record_as_text
 from tui.screens.sheet import Look, Sheet

@@ -10,7 +10,7 @@ from textual.widget import Widget
 
 from core.model import RunSummary
 from core.text import one_line
-from tui.actions import Scope, Selected
+from tui.context import Scope, Selected
 from tui.picture import GLYPHS, Standing, data_age
 from tui.present import age, bar, number, percent, plural
 from tui.screens.sheet import Look, Sheet

@@ -10,7 +10,8 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widget import Widget
 
-from tui.actions import Context, Scope, Selected, in_scope
+from tui.actions import in_scope
+from tui.context import Context, Scope, Selected
 from tui.picture import Picture, Requested, data_age, standing
 from tui.widgets.hints import Hints
 from tui.widgets.state_line import Headline, StateLine

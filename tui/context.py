@@ -1,0 +1,39 @@
+"""What an action's possibility depends on: the screen, the newest picture, what the cursor is on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from core.model import EmailRow, KeyStatus, RunSummary, Snapshot
+
+
+class Scope(StrEnum):
+    """Where an action belongs: the screen that shows it."""
+
+    RUNS = "Runs"
+    MONITOR = "Monitor"
+    EMAILS = "Emails"
+    RECORD = "One email"
+    KEYS = "Keys"
+    HELP = "Help"
+
+
+Selected = RunSummary | EmailRow | KeyStatus | None
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What possibility depends on. ``pending`` holds the kinds of wishes that wait for their acknowledgment."""
+
+    scope: Scope
+    snapshot: Snapshot | None = None
+    selected: Selected = None
+    pending: frozenset[str] = frozenset()
+    has_run: bool = False
+    read_only: bool = False
+    marked: int = 0
+
+
+Reason = str | None
+"""Why something cannot be done now, as a sentence; None where it can."""

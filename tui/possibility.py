@@ -1,0 +1,120 @@
+"""Whether an action is possible now and, where its word changes, what it is called: pure, a function each."""
+
+from __future__ import annotations
+
+from core.model import EmailRow, EmailState, KeyStatus, RunState, RunSummary
+from tui.context import Context, Reason, Scope
+
+
+def run_read(context: Context) -> Reason:
+    if not context.has_run:
+        return "No run is open: choose one in the list of runs."
+    return "The run is not read yet." if context.snapshot is None else None
+
+
+def start_blocked(context: Context) -> Reason:
+    snapshot = context.snapshot
+    if snapshot is None:
+        return run_read(context)
+    if "start" in context.pending:
+        return "The start is requested already."
+    if snapshot.worker.alive:
+        if snapshot.state is RunState.PAUSED:
+            return "A worker holds the run, paused: p resumes it."
+        return f"A worker goes on with it already (pid {snapshot.worker.pid})."
+    if snapshot.pending == 0 and snapshot.total:
+        return "Every email is settled: nothing is left to ask." + (
+            " e shows the failed ones, T puts them back in line." if snapshot.failed else ""
+        )
+    return None
+
+
+def is_paused(context: Context) -> bool:
+    """Whether the key that pauses would resume now."""
+    if "pause" in context.pending:
+        return True
+    snapshot = context.snapshot
+    return snapshot is not None and snapshot.state is RunState.PAUSED and "resume" not in context.pending
+
+
+def pause_blocked(context: Context) -> Reason:
+    snapshot = context.snapshot
+    if snapshot is None:
+        return run_read(context)
+    if not snapshot.worker.alive:
+        return "No worker runs: s starts one." if snapshot.pending else "No worker runs, and everything is settled."
+    return None
+
+
+def stop_blocked(context: Context) -> Reason:
+    snapshot = context.snapshot
+    if snapshot is None:
+        return run_read(context)
+    return None if snapshot.worker.alive else "No worker runs: there is nothing to stop."
+
+
+def open_blocked(context: Context) -> Reason:
+    if context.selected is None:
+        return "The list is empty." if context.scope is Scope.EMAILS else "There is no run here yet."
+    if isinstance(context.selected, RunSummary) and context.selected.error:
+        return context.selected.error
+    return None
+
+
+def retry_blocked(context: Context) -> Reason:
+    row = context.selected
+    if context.marked:
+        return None
+    if not isinstance(row, EmailRow):
+        return "No email is selected."
+    return None if row.state is EmailState.FAILED else "Only a failed email can be put back in line."
+
+
+def retry_all_blocked(context: Context) -> Reason:
+    if context.snapshot is None:
+        return run_read(context)
+    return None if context.snapshot.failed else "No email has failed."
+
+
+def label_blocked(context: Context) -> Reason:
+    return None if isinstance(context.selected, EmailRow) else "No email is selected."
+
+
+def skip_blocked(context: Context) -> Reason:
+    row = context.selected
+    if context.marked:
+        return None
+    if not isinstance(row, EmailRow):
+        return "No email is selected."
+    return "A labeled email has been asked about already." if row.state is EmailState.LABELED else None
+
+
+def skip_word(context: Context) -> str:
+    row = context.selected
+    return "unskip" if isinstance(row, EmailRow) and row.state is EmailState.SKIPPED else "skip"
+
+
+def undo_blocked(context: Context) -> Reason:
+    row = context.selected
+    if not isinstance(row, EmailRow):
+        return "No email is selected."
+    return None if row.label_source == "human" else "This email's label was not given by a person."
+
+
+def causes_blocked(context: Context) -> Reason:
+    if context.snapshot is None:
+        return run_read(context)
+    return None if context.snapshot.failed else "No email has failed."
+
+
+def key_blocked(context: Context) -> Reason:
+    return None if isinstance(context.selected, KeyStatus) else "There is no key here yet: a adds one."
+
+
+def toggle_word(context: Context) -> str:
+    key = context.selected
+    return "enable" if isinstance(key, KeyStatus) and key.state.out else "disable"
+
+
+def alive(context: Context) -> bool:
+    return context.snapshot is not None and context.snapshot.worker.alive
