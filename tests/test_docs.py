@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from tui.actions import keys_table
-from tui.cli import parser
+from tui.cli import ANSWERS, parser
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -51,3 +52,11 @@ def test_the_lock_pins_with_hashes_and_names_no_index() -> None:
     pins = [line for line in lock.splitlines() if line and not line.startswith((" ", "#", "-"))]
     assert len(pins) > 50
     assert all("==" in line and line.endswith("\\") for line in pins)
+
+
+def test_every_command_is_answered() -> None:
+    """What the command line offers, some function of ours does."""
+    assert sorted(name for name in ANSWERS if name) == sorted(commands())
+    for place in ANSWERS.values():
+        module, _, function = place.partition(":")
+        assert callable(getattr(import_module(module), function))

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -204,28 +205,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return exits.NO_KEY if isinstance(error, NoUsableKeyError) else exits.FAILED
 
 
+ANSWERS = {
+    "": "tui.run_commands:console_on_runs",
+    "backup": "tui.file_commands:answer",
+    "budget": "tui.wish_commands:budget",
+    "check": "tui.file_commands:answer",
+    "demo": "tui.run_commands:demo",
+    "export": "tui.result_commands:export",
+    "info": "tui.info_command:info",
+    "keys": "tui.key_commands:answer",
+    "label": "tui.wish_commands:label",
+    "new": "tui.run_commands:new",
+    "open": "tui.run_commands:open_run",
+    "pause": "tui.wish_commands:pause",
+    "plan": "tui.plan_command:plan",
+    "resume": "tui.wish_commands:resume",
+    "retry": "tui.wish_commands:retry",
+    "simulate": "core.simulator.options:run",
+    "start": "tui.wish_commands:start",
+    "status": "tui.result_commands:status",
+    "stop": "tui.wish_commands:stop",
+    "watch": "tui.watch_command:watch",
+    "work": "tui.run_commands:work",
+}
+"""Where each command is answered; "" is none. The module is imported when its command is given."""
+
+
 def _answer(given: argparse.Namespace) -> int:
-    if given.command == "simulate":
-        from core.simulator import options
-
-        return options.run(given)
-    if given.command in ("check", "backup"):
-        from tui import file_commands
-
-        return file_commands.answer(given)
-    from tui import commands
-
-    if given.command is None:
-        return commands.console(None, read_only=given.read_only)
-    if given.command == "keys":
-        from tui import key_commands
-
-        return key_commands.answer(given)
-    if given.command == "plan":
-        from tui import plan_command
-
-        return plan_command.plan(given)
-    answer: int = getattr(commands, "open_" if given.command == "open" else given.command)(given)
+    module, _, function = ANSWERS[given.command or ""].partition(":")
+    answer: int = getattr(import_module(module), function)(given)
     return answer
 
 

@@ -17,8 +17,8 @@ from core.quota.keys import KeyBook, Secret
 from core.quota.plans import plan
 from core.settings import Settings, load_settings
 from core.text import one_line
-from tui.commands import say
 from tui.present import countdown, number, plural
+from tui.printing import say
 
 
 def answer(given: argparse.Namespace) -> int:

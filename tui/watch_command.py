@@ -11,7 +11,7 @@ from core.model import RunState
 from core.settings import load_settings
 from core.storage.reader import RunReader
 from tui import status as words
-from tui.commands import redraw, say
+from tui.printing import redraw, say
 
 EVERY_S = 1.0
 """Between two looks; without a terminal a line is printed only when something changed."""

@@ -1,0 +1,29 @@
+"""What a command prints: lines for people, inert."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+
+from core.text import inert, one_line
+
+
+def say(text: str) -> None:
+    """A line on stdout, inert."""
+    print(inert(text))  # noqa: T201 - this is the command line
+
+
+def complain(text: str) -> None:
+    """A line on stderr, inert."""
+    print(f"labeltui: {inert(text)}", file=sys.stderr)  # noqa: T201
+
+
+def redraw(line: str) -> None:
+    """Show a line in place of the one before, cut to the terminal: a line that wraps cannot be taken back."""
+    width = shutil.get_terminal_size().columns - 1
+    print(f"\r\x1b[K{one_line(line, limit=width)}", end="", flush=True)  # noqa: T201
+
+
+def has_terminal() -> bool:
+    """Whether a person can see and type."""
+    return sys.stdin.isatty() and sys.stdout.isatty()

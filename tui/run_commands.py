@@ -1,0 +1,162 @@
+"""Making runs, working on them, and the console: ``demo``, ``new``, ``open``, ``work``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from core import exits, runs, wishes
+from core.errors import RunBusyError, UsageError
+from core.settings import Settings, load_settings
+from core.storage.reader import RunReader
+from core.text import one_line
+from tui import status as words
+from tui.present import number
+from tui.printing import has_terminal, redraw, say
+from tui.result_commands import say_status, snapshot_of
+
+_LINE_EVERY_S = 2.0
+
+
+def console_on_runs(given: argparse.Namespace) -> int:
+    """``labeltui`` without a command."""
+    return console(None, read_only=given.read_only)
+
+
+def console(path: Path | None, *, settings: Settings | None = None, read_only: bool = False) -> int:
+    """Open the console, on one run or on the list of runs."""
+    if not has_terminal():
+        print("labeltui: the console needs a terminal; `labeltui status` prints where runs are.", file=sys.stderr)  # noqa: T201
+        return exits.USAGE
+    from tui.app import LabeltuiApp  # noqa: PLC0415 - Textual, for those who open a console
+
+    app = LabeltuiApp(settings or load_settings(), run=path, read_only=read_only)
+    app.run()
+    if app.farewell:
+        say(app.farewell)
+    return app.return_code or exits.DONE
+
+
+def open_run(given: argparse.Namespace) -> int:
+    """``labeltui open RUN``."""
+    settings = load_settings()
+    path = runs.find_run(settings, given.run)
+    return console(path, settings=settings.for_run(path), read_only=given.read_only)
+
+
+def new(given: argparse.Namespace) -> int:
+    """``labeltui new SOURCE``."""
+    from core.llm.task import chosen_task  # noqa: PLC0415 - for making runs only
+
+    task = chosen_task(given.task, given.model)
+    options = runs.RunOptions(
+        name=given.name,
+        text_column=given.text_column,
+        id_column=given.id_column,
+        base_url=given.base_url,
+        order=given.order,
+        seed=given.seed,
+        dedupe=not given.no_dedupe,
+    )
+    made = runs.create_run(load_settings(), given.source, task, options, now=time.time(), progress=_importing())
+    if made.existed:
+        say(f"The run {made.name} was made from this source before: {number(made.taken)} emails. Nothing was changed.")
+        return exits.DONE
+    say(f"{made.name}: {number(made.taken)} emails taken, {number(made.distinct)} distinct texts, {made.described}")
+    for reason, count in made.skipped.items():
+        say(f"  skipped {number(count)}: {reason}")
+    for place in made.skipped_places[:5]:
+        say(f"    {one_line(place, limit=160)}")
+    say(f"  {made.path}")
+    say(f"`labeltui open {made.name}` shows it, s starts it; or `labeltui start {made.name}`.")
+    return exits.DONE
+
+
+def _importing() -> Callable[[int], None] | None:
+    if not sys.stderr.isatty():
+        return None
+
+    def show(taken: int) -> None:
+        print(f"\r{taken:,} emails read", end="", file=sys.stderr, flush=True)  # noqa: T201
+        print("\r\x1b[K", end="", file=sys.stderr)  # noqa: T201
+
+    return show
+
+
+def demo(given: argparse.Namespace) -> int:
+    """``labeltui demo``: in the console; without a terminal the same job with progress lines."""
+    from core import demo as stage  # noqa: PLC0415 - for the demo only
+
+    if given.read_only:
+        raise UsageError(
+            "A demo starts a worker, which --read-only rules out. `labeltui --read-only open demo` looks on."
+        )
+    settings = load_settings()
+    path, existed = stage.prepare(settings, given.emails or stage.DEFAULT_EMAILS, fresh=given.fresh, now=time.time())
+    own = settings.for_run(path)
+    if has_terminal():
+        wishes.start(path, own)
+        return console(path, settings=own)
+    say(f"A simulated run on invented emails{', going on with the last one' if existed else ''}; nothing leaves here.")
+    stage.ensure_simulator(path, own)
+    try:
+        _work(path, own)
+    except RunBusyError:
+        _follow(path)
+    say_status(path, own)
+    return exits.DONE
+
+
+def work(given: argparse.Namespace) -> int:
+    """``labeltui work RUN``."""
+    settings = load_settings()
+    path = runs.find_run(settings, given.run)
+    settings = settings.for_run(path)
+    if snapshot_of(path).run.simulated:
+        from core.demo import ensure_simulator  # noqa: PLC0415 - for the demo only
+
+        ensure_simulator(path, settings)
+    code = _work(path, settings)
+    say_status(path, settings)
+    return code
+
+
+def _work(path: Path, settings: Settings) -> int:
+    from core.worker.process import work as work_on  # noqa: PLC0415 - brings all that asking needs
+
+    with RunReader(path) as reader:
+        return work_on(path, settings, watch=_progress(reader))
+
+
+def _follow(path: Path) -> None:
+    """Print the progress of a worker that is another process."""
+    with RunReader(path) as reader:
+        show = _progress(reader)
+        while reader.snapshot(time.time()).worker.alive:
+            show()
+            time.sleep(0.5)
+
+
+def _progress(reader: RunReader) -> Callable[[], None]:
+    """A function that prints where the run is: in place on a terminal, a line every few seconds elsewhere."""
+    live = sys.stdout.isatty()
+    shown_at, shown = 0.0, ""
+
+    def show() -> None:
+        nonlocal shown_at, shown
+        now = time.time()
+        if not live and now - shown_at < _LINE_EVERY_S:
+            return
+        line = words.progress_line(reader.snapshot(now))
+        if line == shown:
+            return
+        shown_at, shown = now, line
+        if live:
+            redraw(line)
+        else:
+            print(line, flush=True)  # noqa: T201
+
+    return show
