@@ -6,18 +6,21 @@ reason, or None.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 
 from tui import possibility
 from tui.context import Context, Reason, Scope
+from tui.keymap import keyed
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
     """Something a person can do: ``keys`` as Textual names them, ``key`` as a person reads them.
 
-    ``label`` is the footer's word and ``help`` a sentence. ``hint`` is its rank in the footer: 0 is never named there,
+    ``label`` is the footer's word and ``help`` a sentence, in which ``{pause}`` stands for the key of that action.
+    ``hint`` is its rank in the footer: 0 is never named there,
     the lower ones give way first where room is short.
     """
 
@@ -30,6 +33,11 @@ class Action:
     blocked: Callable[[Context], Reason] = field(default=lambda _: None)
     hint: int = 2
     home: Scope | None = None
+
+    @property
+    def told(self) -> str:
+        """Its sentence, with the keys in force."""
+        return keyed(self.help)
 
     def rank(self, scope: Scope) -> int:
         """Its rank in the footer of that screen: away from ``home`` it gives way."""
@@ -70,7 +78,8 @@ _ALL: tuple[Action, ...] = (
     ),
     Action(
         "stop", ("x",), "x", lambda context: "stop now" if "stop" in context.pending else "stop",
-        "Stop the worker after the calls in flight; a second time cuts them off. What is labeled stays; s goes on.",
+        "Stop the worker after the calls in flight; a second time cuts them off. What is labeled stays;"
+        " {start} goes on.",
         RUN_SCOPES, possibility.stop_blocked, home=Scope.MONITOR,
     ),
     Action(
@@ -103,7 +112,8 @@ _ALL: tuple[Action, ...] = (
         frozenset({Scope.EMAILS}), possibility.causes_blocked, hint=1,
     ),
     Action(
-        "mark", ("space",), "space", _word("mark"), "Mark this email, or unmark it; t, i and c act on all marked.",
+        "mark", ("space",), "space", _word("mark"),
+        "Mark this email, or unmark it; {retry}, {skip} and {copy} act on all marked.",
         frozenset({Scope.EMAILS}), possibility.label_blocked, hint=1,
     ),
     Action(
@@ -197,16 +207,34 @@ def _guarded(action: Action) -> Action:
 
 
 ACTIONS = tuple(_guarded(action) if action.id in WISHES else action for action in _ALL)
+"""Every action, with the keys that it has where nobody chose others."""
+
+_IN_FORCE: ContextVar[tuple[Action, ...]] = ContextVar("actions in force", default=ACTIONS)
+
+
+def use(actions: Sequence[Action]) -> None:
+    """Let these actions, with their keys, be in force in this console."""
+    _IN_FORCE.set(tuple(actions))
+
+
+def in_force() -> tuple[Action, ...]:
+    """Every action, with the keys of this console."""
+    return _IN_FORCE.get()
+
+
+def by_id(action_id: str) -> Action:
+    """The action of that name, with its keys in force."""
+    return next(action for action in in_force() if action.id == action_id)
 
 
 def for_key(key: str, scope: Scope) -> Action | None:
     """The action that this key stands for on this screen."""
-    return next((action for action in ACTIONS if key in action.keys and scope in action.scopes), None)
+    return next((action for action in in_force() if key in action.keys and scope in action.scopes), None)
 
 
 def in_scope(scope: Scope) -> list[Action]:
     """The actions of one screen, in the order of the list."""
-    return [action for action in ACTIONS if scope in action.scopes]
+    return [action for action in in_force() if scope in action.scopes]
 
 
 def possible(context: Context) -> list[Action]:
@@ -216,17 +244,17 @@ def possible(context: Context) -> list[Action]:
 
 def all_keys() -> list[str]:
     """Every key that some action uses, each once."""
-    return sorted({key for action in ACTIONS for key in action.keys})
+    return sorted({key for action in in_force() for key in action.keys})
 
 
 def keys_table() -> str:
     """The table of keys for the README, in Markdown."""
     calm = {scope: Context(scope) for scope in Scope}
     lines = ["| key | does | on |", "| --- | --- | --- |"]
-    for action in ACTIONS:
+    for action in in_force():
         where = (
             "every screen" if action.scopes == EVERYWHERE else ", ".join(s.value for s in Scope if s in action.scopes)
         )
         word = action.label(calm[next(s for s in Scope if s in action.scopes)])
-        lines.append(f"| `{action.key}` | **{word}**: {action.help} | {where} |")
+        lines.append(f"| `{action.key}` | **{word}**: {action.told} | {where} |")
     return "\n".join(lines) + "\n"

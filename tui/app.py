@@ -11,10 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.theme import Theme
 
 from core.settings import Settings
 from core.text import inert
@@ -22,13 +21,16 @@ from tui import actions
 from tui.backend import Backend, Engine
 from tui.context import Context, Scope, Selected
 from tui.farewell import farewell
+from tui.keymap import keyed
 from tui.picture import Picture, pending_kinds
 from tui.poller import Answered, Errands, PictureTaken, Poller
+from tui.preferences import remember
 from tui.refusing import ReadOnlyEngine
 from tui.screens.monitor import MonitorScreen
 from tui.screens.runs import RunsScreen
 from tui.screens.sheet import Look, Sheet
-from tui.theme import DARK, LIGHT, MEANINGS, THEMES, remember_theme, remembered_theme
+from tui.tailored import TailoredApp
+from tui.theme import DARK, LIGHT
 from tui.widgets.hints import HintChosen
 from tui.wishing import Wishing
 
@@ -36,7 +38,7 @@ TICK_S = 1.0
 """How often ages and countdowns move on where no picture comes."""
 
 
-class LabeltuiApp(App[None]):
+class LabeltuiApp(TailoredApp):
     """The console. ``run`` opens that run file at once; ``demo`` also starts its worker.
 
     ``farewell`` is the sentence to print when the console is left.
@@ -63,7 +65,7 @@ class LabeltuiApp(App[None]):
         clock: Callable[[], float] = time.time,
         threaded: bool = True,
     ) -> None:
-        super().__init__()
+        super().__init__(settings.config_path)
         self.settings = settings
         self.backend: Backend = backend or (ReadOnlyEngine(settings) if read_only else Engine(settings))
         self.clock = clock
@@ -76,13 +78,6 @@ class LabeltuiApp(App[None]):
         self.wishing = Wishing(self)
         self.poller = Poller(self.backend, self.post_message, clock, threaded=threaded)
         self.errands = Errands(self.post_message, threaded=threaded)
-        for theme in THEMES:
-            self.register_theme(theme)
-        chosen = remembered_theme(settings.config_path)
-        self.theme = chosen if chosen in self.available_themes else DARK
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        return MEANINGS
 
     def get_default_screen(self) -> Screen[Any]:
         return RunsScreen()
@@ -90,9 +85,11 @@ class LabeltuiApp(App[None]):
     def on_mount(self) -> None:
         if self.run_path is not None:
             self.push_screen(MonitorScreen())
-        self.theme_changed_signal.subscribe(self, self._remember)
+        self.theme_changed_signal.subscribe(self, lambda theme: self.remember("theme", theme.name))
         self.poller.watch(self.run_path, runs=self.run_path is None)
         self.set_interval(TICK_S, self._tick)
+        for trouble in self.troubles:
+            self.say(trouble, severity="error")
         self.call_after_refresh(self._begin)  # the first paint goes first; reading imports what it needs
 
     def _begin(self) -> None:
@@ -178,7 +175,7 @@ class LabeltuiApp(App[None]):
         sheet = self.sheet()
         if sheet is None:
             return
-        action = next(action for action in actions.ACTIONS if action.id == action_id)
+        action = actions.by_id(action_id)
         reason = action.blocked(sheet.context())
         if reason is not None:
             self.say(reason, severity="warning")
@@ -186,7 +183,7 @@ class LabeltuiApp(App[None]):
         doers = (sheet, self.wishing, self)
         method = next(method for doer in doers if (method := getattr(doer, f"do_{action_id}", None)) is not None)
         if action_id == "pane":
-            method(key)
+            method(str(action.keys.index(key) + 1))
         else:
             method()
 
@@ -197,7 +194,7 @@ class LabeltuiApp(App[None]):
         context = sheet.context()
         for action in actions.possible(context):
             if action.id not in ("pane", "open"):
-                yield SystemCommand(action.label(context).capitalize(), action.help, partial(self.perform, action.id))
+                yield SystemCommand(action.label(context).capitalize(), action.told, partial(self.perform, action.id))
         yield SystemCommand("Choose a theme", "Preview every theme and keep one", self.action_change_theme)
 
     def say(self, sentence: str, *, severity: Any = "information") -> None:
@@ -206,7 +203,7 @@ class LabeltuiApp(App[None]):
         self.notify(inert(sentence, limit=400), severity=severity, timeout=timeout, markup=False)
 
     def action_help_quit(self) -> None:
-        self.say("q leaves the console; the worker goes on without it.")
+        self.say(keyed("{quit} leaves the console; the worker goes on without it."))
 
     # -- wishes -------------------------------------------------------------------------------------------------------
 
@@ -271,8 +268,9 @@ class LabeltuiApp(App[None]):
     def do_theme(self) -> None:
         self.theme = LIGHT if self.current_theme.dark else DARK
 
-    def _remember(self, theme: Theme) -> None:
-        self.errands.send(lambda: remember_theme(self.settings.config_path, theme.name), lambda _: None)
+    def remember(self, name: str, value: str | bool) -> None:  # noqa: FBT001  (a setting's value)
+        """Keep a setting for the next start."""
+        self.errands.send(lambda: remember(self.settings.config_path, name, value), lambda _: None)
 
     def do_suspend(self) -> None:
         self.action_suspend_process()

@@ -32,6 +32,9 @@ def info(_: argparse.Namespace) -> int:
         ("server", settings.base_url or "Groq's (GROQ_BASE_URL or --base-url names another)"),
     ):
         say(f"  {name:<8} {value}")
+    from tui.actions import ACTIONS  # noqa: PLC0415
+
+    say(f"  actions  {', '.join(action.id for action in ACTIONS)}")
     for run in runs.list_runs(settings, time.time()):
         say(f"  run      {run.name}: {run.path}, log {Path(run.path).with_suffix('.log')}")
     return exits.DONE

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from core.model import CommandRecord, KeyState, KeyStatus, RunState, RunSummary, Snapshot, WindowStatus
 from core.text import one_line
+from tui.keymap import key, keyed
 from tui.present import age, clock, countdown, interval, join, moment, number, plural, rate, share
 
 STALE_AFTER_S = 5.0
@@ -196,7 +197,7 @@ def _plain(picture: Picture, snapshot: Snapshot, now: float) -> Standing:
 
 
 def _new(_: Picture, snapshot: Snapshot, now: float) -> str:
-    return join((f"s starts it · {plural(snapshot.pending, 'email')} to ask", ends(snapshot, now)))
+    return join((f"{key('start')} starts it · {plural(snapshot.pending, 'email')} to ask", ends(snapshot, now)))
 
 
 def _running(picture: Picture, snapshot: Snapshot, now: float) -> str:
@@ -232,7 +233,7 @@ def last_command(snapshot: Snapshot, kind: str) -> CommandRecord | None:
 def _paused(_: Picture, snapshot: Snapshot, __: float) -> str:
     wish = last_command(snapshot, "pause")
     since = f"since {clock(wish.acknowledged_at)}" if wish and wish.acknowledged_at else ""
-    how = "p resumes" if snapshot.worker.alive else "no worker · s starts it again"
+    how = keyed("{pause} resumes" if snapshot.worker.alive else "no worker · {start} starts it again")
     return join((since, one_line(snapshot.reason, limit=160), "nothing in flight", how))
 
 
@@ -240,12 +241,12 @@ def _stopped(_: Picture, snapshot: Snapshot, now: float) -> str:
     beat = snapshot.worker.heartbeat_at
     last = f"since {moment(beat, now)}" if beat is not None else ""
     kept = f"{number(snapshot.settled)} kept, {number(snapshot.pending)} to ask"
-    return join(("s starts it again", kept, last, one_line(snapshot.reason, limit=120)))
+    return join((keyed("{start} starts it again"), kept, last, one_line(snapshot.reason, limit=120)))
 
 
 def _done(_: Picture, snapshot: Snapshot, __: float) -> str:
     failed = (
-        f"{number(snapshot.failed)} failed (e shows {'it' if snapshot.failed == 1 else 'them'})"
+        f"{number(snapshot.failed)} failed ({key('emails')} shows {'it' if snapshot.failed == 1 else 'them'})"
         if snapshot.failed
         else "none failed"
     )

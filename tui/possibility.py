@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core.model import EmailRow, EmailState, KeyStatus, RunState, RunSummary
 from tui.context import Context, Reason, Scope
+from tui.keymap import keyed
 
 
 def run_read(context: Context) -> Reason:
@@ -20,11 +21,11 @@ def start_blocked(context: Context) -> Reason:
         return "The start is requested already."
     if snapshot.worker.alive:
         if snapshot.state is RunState.PAUSED:
-            return "A worker holds the run, paused: p resumes it."
+            return keyed("A worker holds the run, paused: {pause} resumes it.")
         return f"A worker goes on with it already (pid {snapshot.worker.pid})."
     if snapshot.pending == 0 and snapshot.total:
         return "Every email is settled: nothing is left to ask." + (
-            " e shows the failed ones, T puts them back in line." if snapshot.failed else ""
+            keyed(" {emails} shows the failed ones, {retry_all} puts them back in line.") if snapshot.failed else ""
         )
     return None
 
@@ -42,7 +43,9 @@ def pause_blocked(context: Context) -> Reason:
     if snapshot is None:
         return run_read(context)
     if not snapshot.worker.alive:
-        return "No worker runs: s starts one." if snapshot.pending else "No worker runs, and everything is settled."
+        return keyed(
+            "No worker runs: {start} starts one." if snapshot.pending else "No worker runs, and everything is settled."
+        )
     return None
 
 
@@ -108,7 +111,7 @@ def causes_blocked(context: Context) -> Reason:
 
 
 def key_blocked(context: Context) -> Reason:
-    return None if isinstance(context.selected, KeyStatus) else "There is no key here yet: a adds one."
+    return None if isinstance(context.selected, KeyStatus) else keyed("There is no key here yet: {add} adds one.")
 
 
 def toggle_word(context: Context) -> str:

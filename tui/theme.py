@@ -1,10 +1,6 @@
-"""Two themes of our own, the meanings of colors in them, and the memory of which one was chosen."""
+"""Themes of our own, and the meanings of colors in them."""
 
 from __future__ import annotations
-
-import os
-import tomllib
-from pathlib import Path
 
 from textual.theme import Theme
 
@@ -72,32 +68,3 @@ THEMES = (
         variables={**_LIGHT_MEANINGS, "block-cursor-text-style": "none"},
     ),
 )
-
-
-def remembered_theme(config_path: Path) -> str:
-    """The theme chosen last, or the dark one; an unreadable file is not worth an error."""
-    try:
-        chosen = tomllib.loads(config_path.read_text(encoding="utf-8")).get("theme", DARK)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
-        return DARK
-    return chosen if isinstance(chosen, str) else DARK
-
-
-def remember_theme(config_path: Path, name: str) -> None:
-    """Keep the choice for the next start, beside whatever else the file holds.
-
-    Raises OSError where the file cannot be written.
-    """
-    import tomli_w  # noqa: PLC0415  (only a change of theme needs it)
-
-    try:
-        settings = tomllib.loads(config_path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
-        settings = {}
-    if settings.get("theme") == name:
-        return
-    settings["theme"] = name
-    config_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = config_path.with_suffix(".new")
-    fresh.write_text(tomli_w.dumps(settings), encoding="utf-8")
-    os.replace(fresh, config_path)  # noqa: PTH105  (atomic, and says so)

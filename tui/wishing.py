@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from core.model import EmailRecord, EmailRow, Snapshot
 from tui import possibility
 from tui.backend import WishAnswer
+from tui.keymap import keyed
 from tui.picture import Requested, outstanding
 from tui.present import number
 
@@ -119,7 +120,7 @@ class Wishing:
         def put_back(record: EmailRecord) -> None:
             before = [label for label in record.labels[:-1] if label.value != record.row.label]
             if not before:
-                self._app.say("It had no other label before: l gives it one.", severity="warning")
+                self._app.say(keyed("It had no other label before: {label} gives it one."), severity="warning")
                 return
             value = before[-1].value
             self.send("label", lambda path: self._app.backend.label(path, row.id, value, "undone"))

@@ -6,9 +6,10 @@ import pytest
 
 from tests.tui.conftest import Opens
 from tests.tui.fakes import running, stopped
+from tui.preferences import read_preferences
 from tui.screens.help import HelpScreen
 from tui.screens.monitor import MonitorScreen
-from tui.theme import DARK, LIGHT, remembered_theme
+from tui.theme import DARK, LIGHT
 from tui.widgets.pane import Pane
 
 pytestmark = pytest.mark.asyncio
@@ -201,7 +202,7 @@ async def test_the_theme_is_remembered(desk: Opens) -> None:
         assert at.app.theme == DARK
         await at.press("ctrl+t")
         assert at.app.theme == LIGHT
-        assert remembered_theme(at.app.settings.config_path) == LIGHT
+        assert read_preferences(at.app.settings.config_path).theme == LIGHT
     async with desk() as at:
         assert at.app.theme == LIGHT
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ from core.errors import LabeltuiError
 from tests.tui.fake_backend import FakeBackend
 from tests.tui.fakes import NOW, FakeRun, running, settings_in
 from tui.poller import BUSY_S, HURRIED_S, IDLE_S, Answered, Errands, PictureTaken, Poller
-from tui.theme import DARK, remember_theme, remembered_theme
 
 PATIENCE_S = 10.0
 
@@ -156,18 +154,3 @@ def test_errands_run_in_order_and_tell_errors() -> None:
     errands.close()
     errands._thread.join(PATIENCE_S)
     assert not errands._thread.is_alive()
-
-
-def test_the_theme_is_kept_beside_other_settings(tmp_path: Path) -> None:
-    """Remembering a theme changes nothing else in the file, and an unreadable file means the dark one."""
-    path = tmp_path / "deep" / "console.toml"
-    assert remembered_theme(path) == DARK
-    remember_theme(path, "nord")
-    assert remembered_theme(path) == "nord"
-    path.write_text('theme = "nord"\nother = 3\n')
-    remember_theme(path, "gruvbox")
-    assert tomllib.loads(path.read_text()) == {"theme": "gruvbox", "other": 3}
-    path.write_text("theme = = broken")
-    assert remembered_theme(path) == DARK
-    path.write_text("theme = 3")
-    assert remembered_theme(path) == DARK

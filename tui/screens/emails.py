@@ -19,6 +19,7 @@ from core.storage.filters import Filter, Term, parse
 from tui.backend import RunView
 from tui.context import Context, Scope, Selected
 from tui.finder import Finder, Finding
+from tui.keymap import keyed
 from tui.present import number, plural
 from tui.saving import copy, rows_as_text
 from tui.screens.sheet import Look, Sheet
@@ -131,7 +132,11 @@ class EmailsScreen(Sheet):
             self._swap()
         if finding.finished:
             self._rows.empty = "\n " + (
-                self._kind.empty if not self._typed_filter.terms else "Nothing matches. esc takes the filter away."
+                keyed(
+                    self._kind.empty
+                    if not self._typed_filter.terms
+                    else "Nothing matches. {back} takes the filter away."
+                )
             )
         self._update_bar()
         self.hint()
@@ -154,7 +159,7 @@ class EmailsScreen(Sheet):
         self.console_app.poller.ask(lambda view: view.rows(ids[offset : offset + PAGE]), arrived)
 
     def _place(self, count: int, offset: int, rows: Sequence[EmailRow]) -> None:
-        self._rows.empty = "\n " + self._kind.empty
+        self._rows.empty = "\n " + keyed(self._kind.empty)
         self._rows.begin_again(count, offset, [self._row(row) for row in rows])
         self._update_bar()
         self.hint()
@@ -340,9 +345,8 @@ class EmailsScreen(Sheet):
         if self._marks:
             self._mark(self._marks, on=False)
         elif ids is None or self._looked < 1:
-            self.console_app.say(
-                "Choose a kind with f, or a filter with /, and let it come to its end; then M marks it."
-            )
+            text = "Choose a kind with {filter}, or a filter with {find}, and let it end; then {mark_all} marks it."
+            self.console_app.say(keyed(text))
         elif len(ids) > MOST_IN_A_WISH:
             self.console_app.say(
                 f"{number(len(ids))} are too many to mark: {number(MOST_IN_A_WISH)} are the most. Narrow the filter.",
@@ -377,7 +381,9 @@ class EmailsScreen(Sheet):
         """Skip the selected or the marked emails; a skipped one comes back."""
         row, backend = self.selected(), self.console_app.backend
         if self._marks:
-            text = "Skip those of {} that have no label? Nothing is asked about them until i puts each back."
+            text = keyed(
+                "Skip those of {} that have no label? Nothing is asked about them until {skip} puts each back."
+            )
             self._confirmed(text, "Skip them", partial(backend.skip, back=False), "skip")
         elif isinstance(row, EmailRow):
             back = row.state is EmailState.SKIPPED

@@ -66,7 +66,7 @@ class HelpScreen(Sheet):
 
 
 def _lines(action: Action, context: Context, width: int, *, reason: str | None) -> list[Content]:
-    texts = [(part, "$quiet") for part in textwrap.wrap(action.help, max(20, width - INDENT))]
+    texts = [(part, "$quiet") for part in textwrap.wrap(action.told, max(20, width - INDENT))]
     if reason:
         not_now = f"Not now: {one_line(reason, limit=200)}"
         texts += [(part, "$waiting") for part in textwrap.wrap(not_now, max(20, width - INDENT))]

@@ -11,6 +11,7 @@ from textual.widget import Widget
 from core.model import KeyStatus, ModelSettings, WindowStatus
 from core.text import one_line
 from tui.context import Scope, Selected
+from tui.keymap import key
 from tui.picture import Standing, data_age
 from tui.present import bar, clock, compact, countdown, join, number, percent, plural
 from tui.screens.modals import AddKey, Confirm, NewKey
@@ -64,7 +65,7 @@ class KeysScreen(Sheet):
         path = one_line(str(self.console_app.settings.keys_path))
         return (
             "\nThere is no key yet. Three ways to bring one:\n\n"
-            "  a                    adds one here; it is kept in keys.toml, readable by you alone\n"
+            f"  {key('add'):<21}adds one here; it is kept in keys.toml, readable by you alone\n"
             "  GROQ_API_KEY         one key, from the environment of the worker\n"
             "  GROQ_API_KEYS        several, separated by commas\n\n"
             f"keys.toml is {path}\n\n"

@@ -12,6 +12,7 @@ from textual.widget import Widget
 
 from core.model import RunState, Snapshot
 from tui.context import Scope
+from tui.keymap import keyed
 from tui.screens.sheet import Look, Sheet
 from tui.widgets.commands import CommandsPane, command_facts
 from tui.widgets.keyring import KeyFacts, KeysPane
@@ -97,7 +98,9 @@ class MonitorScreen(Sheet):
         if isinstance(self.focused, Pane):
             self.maximize(self.focused, container=False)
         else:
-            self.console_app.say("Press a digit first: it focuses the pane with that number, z then zooms it.")
+            self.console_app.say(
+                keyed("Press a digit first: it focuses the pane with that number, {zoom} then zooms it.")
+            )
 
     def do_back(self) -> None:
         """Leave the zoom, then the focus, then the run."""

@@ -14,6 +14,7 @@ from core.model import AskKind, Attempt, EmailRecord, EmailRow, EmailState, Labe
 from core.text import inert, one_line
 from tui.backend import RunView
 from tui.context import Scope, Selected
+from tui.keymap import keyed
 from tui.present import clock, fit, moment, number, plural
 from tui.saving import copy, record_as_text
 from tui.screens.sheet import Look, Sheet
@@ -138,7 +139,7 @@ class RecordScreen(Sheet):
             rows += _attempt(attempt, now, width)
         rows += [Content(""), line((plural(len(record.labels), "label"), "bold $bright"))]
         if not record.labels:
-            rows.append(line(("none yet · l gives one by hand", "$quiet")))
+            rows.append(line((keyed("none yet · {label} gives one by hand"), "$quiet")))
         rows += [self._label(label, now) for label in record.labels]
         return Content("\n").join(rows)
 

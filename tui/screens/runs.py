@@ -11,6 +11,7 @@ from textual.widget import Widget
 from core.model import RunSummary
 from core.text import one_line
 from tui.context import Scope, Selected
+from tui.keymap import keyed
 from tui.picture import GLYPHS, Standing, data_age
 from tui.present import age, bar, number, percent, plural
 from tui.screens.sheet import Look, Sheet
@@ -24,13 +25,13 @@ if TYPE_CHECKING:
 EMPTY = """
 There is no run here yet.
 
-  D   labeltui demo       a sample run; nothing leaves this machine
-  w   labeltui new FILE   a run from .csv, .jsonl, .mbox or a folder of messages
-  k   labeltui keys add   keeps an API key; or set GROQ_API_KEY
+  {demo}   labeltui demo       a sample run; nothing leaves this machine
+  {new_run}   labeltui new FILE   a run from .csv, .jsonl, .mbox or a folder of messages
+  {keys}   labeltui keys add   keeps an API key; or set GROQ_API_KEY
 
-A worker labels in the background: p pauses it, q leaves it at work.
-e shows the emails of a run and what failed; l gives one a label by hand.
-? tells every key. Runs appear here as soon as they exist."""
+A worker labels in the background: {pause} pauses it, {quit} leaves it at work.
+{emails} shows the emails of a run and what failed; {label} gives one a label by hand.
+{help} tells every key. Runs appear here as soon as they exist."""
 
 COLUMNS = (
     ListColumn("run", 0),
@@ -65,7 +66,7 @@ class RunsScreen(Sheet):
     def show(self, look: Look) -> None:
         if look.picture.runs is None:
             return
-        self._rows.empty = EMPTY
+        self._rows.empty = keyed(EMPTY)
         self._rows.set_rows([_row(run, look.now) for run in look.picture.runs])
 
     def headline(self, look: Look) -> Headline:

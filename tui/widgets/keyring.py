@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from textual.content import Content
 
 from core.model import Dimension, KeyState, KeyStatus, WindowStatus
+from tui.keymap import key as key_of
+from tui.keymap import keyed
 from tui.present import both_ends, compact, countdown, fit, five, foreign, meter, percent, plural
 from tui.widgets.pane import Pane, Part, line
 
@@ -100,7 +102,7 @@ class KeysPane(Pane):
     def body(self, width: int, height: int) -> list[Content]:
         facts: KeyFacts = self.facts
         if not facts.keys:
-            text = foreign(facts.trouble, width) if facts.trouble else "no key yet · k then a adds one"
+            text = foreign(facts.trouble, width) if facts.trouble else keyed("no key yet · {keys} then {add} adds one")
             return [line((text, "$failed" if facts.trouble else "$waiting"))]
         groups = organizations(facts.keys, facts.windows)
         shown = [[_summary(group, width)] for group in groups]
@@ -112,7 +114,7 @@ class KeysPane(Pane):
         rows = [row for group_rows in shown for row in group_rows]
         if len(rows) > height:
             hidden = len(rows) - height + 1
-            rows = [*rows[: height - 1], line((f"{hidden} more organizations · k lists all", "$quiet"))]
+            rows = [*rows[: height - 1], line((f"{hidden} more organizations · {key_of('keys')} lists all", "$quiet"))]
         return rows
 
 

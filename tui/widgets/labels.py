@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from textual.content import Content
 
+from tui.keymap import key
 from tui.present import bar, fit, foreign, number, share, trend
 from tui.widgets.pane import Pane, line
 
@@ -55,7 +56,7 @@ class LabelsPane(Pane):
         rows = [_row(label, whole, lately, width) for label in labels]
         if len(rows) > height:
             hidden = len(rows) - height + 1
-            rows = [*rows[: height - 1], line((f"{hidden} more · z shows them", "$quiet"))]
+            rows = [*rows[: height - 1], line((f"{hidden} more · {key('zoom')} shows them", "$quiet"))]
         elif len(rows) < height and not facts.sample:
             rows.append(line(("in source order: not a random sample yet", "$quiet")))
         return rows

@@ -9,6 +9,7 @@ from textual.content import Content
 
 from core.model import Happening
 from core.text import one_line
+from tui.keymap import keyed
 from tui.present import clock, fit, foreign, number
 from tui.widgets.pane import Pane, line
 
@@ -44,7 +45,7 @@ class LatelyPane(Pane):
     def body(self, width: int, height: int) -> list[Content]:
         facts: LatelyFacts = self.facts
         if not facts.lately:
-            return [line(("labels and events will be listed here · s starts the run", "$quiet"))]
+            return [line((keyed("labels and events will be listed here · {start} starts the run"), "$quiet"))]
         return [_row(happening, width) for happening in facts.lately[:height]]
 
 

@@ -17,6 +17,7 @@ from core.errors import LabeltuiError
 from core.model import EmailState, LabelSource, Snapshot
 from core.storage.filters import Filter, Term, parse
 from core.text import one_line
+from tui.keymap import key, keyed
 from tui.present import join, number
 from tui.widgets.pane import LinesWidget, Part, line
 
@@ -59,9 +60,9 @@ class Kind:
 KINDS = (
     Kind(None, "All", "This run holds no email."),
     Kind("failed", "Failed", "No email has failed. Failed ones will be listed here, each with its history."),
-    Kind("labeled", "Labeled", "Nothing is labeled yet. s starts the run."),
+    Kind("labeled", "Labeled", "Nothing is labeled yet. {start} starts the run."),
     Kind("pending", "Pending", "Nothing waits: every email is settled."),
-    Kind("human", "By a person", "No label was given by a person yet. l gives one to the selected email."),
+    Kind("human", "By a person", "No label was given by a person yet. {label} gives one to the selected email."),
 )
 
 
@@ -152,7 +153,9 @@ class ScopeBar(LinesWidget):
         if scoped is None:
             return []
         moved = 0 if scoped.typed or scoped.looked < 1 else scoped.live - scoped.held
-        changed = f"  {abs(moved):,} {'more' if moved > 0 else 'fewer'} by now · u updates" if moved else ""
+        changed = (
+            f"  {abs(moved):,} {'more' if moved > 0 else 'fewer'} by now · {key('update')} updates" if moved else ""
+        )
         if scoped.looked < 1:
             changed = f"  looking … {scoped.looked * 100:.0f} %"
         tabs: list[Part] = []
@@ -167,8 +170,12 @@ class ScopeBar(LinesWidget):
             *(tabs if width >= 64 and not scoped.typed else ()),
         )  # fmt: skip
         if scoped.kind.state != "failed" or not scoped.failures:
-            hint = " esc takes the filter away · u looks again" if scoped.typed else " / finds · f shows the next kind"
-            return [first, line((f"{hint} · enter opens the record", "$quiet"))]
+            hint = keyed(
+                " {back} takes the filter away · {update} looks again"
+                if scoped.typed
+                else " {find} finds · {filter} shows the next kind"
+            )
+            return [first, line((f"{hint} · {key('open')} opens the record", "$quiet"))]
         reasons: list[Part] = []
         for reason, count in scoped.failures[:6]:
             reasons += [(f"{number(count)} ", "$failed"), (one_line(reason, limit=44), "$foreground"), ("  ", "")]
