@@ -181,6 +181,34 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskVersion:
+    """A version of a run's task and what it did.
+
+    ``since_at`` is when it last came in force, ``by`` who did that (empty where it came with the run). ``labels``
+    counts the model's labels (copies included) by value; ``unusable`` of its ``calls`` were answered, but not with a
+    label; ``failed`` emails failed by it and are so now. Of ``both`` emails that this version and the one in force
+    labeled, ``agreed`` have the same value.
+    """
+
+    task: Task
+    since_at: float
+    by: str
+    in_force: bool
+    labels: Mapping[str, int]
+    by_people: int
+    calls: int
+    unusable: int
+    failed: int
+    both: int
+    agreed: int
+
+    @property
+    def labeled(self) -> int:
+        """Labels of the model by this version."""
+        return sum(self.labels.values())
+
+
+@dataclass(frozen=True, slots=True)
 class ChatMessage:
     """One message of a conversation: ``role`` is system, user or assistant."""
 

@@ -11,17 +11,19 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import RunFileError, UsageError
-from core.model import MOST_IN_A_WISH, Budget, CommandRecord, RunState, Snapshot
+from core.llm.task import task_to_json
+from core.model import MOST_IN_A_WISH, Budget, CommandRecord, RunState, Snapshot, Task, View
 from core.settings import Settings
 from core.storage import control
 from core.storage.lock import RunLock, is_locked
 from core.storage.reader import RunReader
 from core.storage.rows import budget_words
+from core.storage.tasks import ViewOf, sends_otherwise
 from core.worker import supervisor
 
 if TYPE_CHECKING:
@@ -169,6 +171,60 @@ def label(path: Path, email_id: int, value: str, *, note: str = "", annotator: s
         return store.label_by_person(email_id, value, annotator=who, note=note, now=now)
 
     return _do_or_send(path, "label", argument, do)
+
+
+def set_task(path: Path, task: Task) -> Wished:
+    """Put a version of the task in force: what is in line is asked with it from now on, and no label is touched.
+
+    Raises:
+        UsageError: it is in force already, or sends other texts, which a living worker cannot change to.
+    """
+    with RunReader(path) as reader:
+        before = reader.task()
+    if task == before:
+        raise UsageError(f"This is the task in force in {path.stem} already ({task.version[:8]}). Nothing was changed.")
+    resent = sends_otherwise(before, task)
+    if resent and is_locked(path):
+        raise UsageError(
+            f"This version sends another text of each email (fields, truncate_at), and all texts of {path.stem} are"
+            f" made anew for that. Stop its worker first (`labeltui stop {path.stem}`), then start it again."
+        )
+
+    def do(store: Store, now: float) -> str:
+        view_of = _view_of(task) if resent else None
+        return store.enact(task, by=operator(), now=now, view_of=view_of).sentence
+
+    return _do_or_send(path, "task", task_to_json(task), do)
+
+
+def _view_of(task: Task) -> ViewOf:
+    from core.formats.message import view_of  # noqa: PLC0415 - the parsers are wanted for new texts only
+    from core.quality.injection import orders_in  # noqa: PLC0415
+
+    def made(raw: str) -> View:
+        view = view_of(raw, fields=task.fields, truncate_at=task.truncate_at)
+        return replace(view, flags=" ".join(orders_in(view.text)))
+
+    return made
+
+
+def ask_again(path: Path, *, label: str | None = None, email_ids: Sequence[int] | None = None) -> Wished:
+    """Put emails back in line that an older version of the task labeled: all, those of a label, or of these.
+
+    Their labels stay on record; emails that a person labeled are left alone.
+
+    Raises:
+        UsageError: too many are named.
+    """
+    named = None if email_ids is None else list(_bounded(email_ids))
+
+    def do(store: Store, now: float) -> str:
+        moved = store.ask_again(by=operator(), now=now, label=label, email_ids=named)
+        if not moved:
+            return "no label by an older version of the task was found there; nothing was changed"
+        return f"{moved:,} email{'' if moved == 1 else 's'} in line again; their labels so far stay on record"
+
+    return _do_or_send(path, "again", json.dumps({"label": label, "email_ids": named}), do)
 
 
 def set_budget(path: Path, budget: Budget) -> Wished:

@@ -112,6 +112,16 @@ def _add_results(commands: Commands) -> None:
     label.add_argument("id", metavar="ID", help="the email's id in the source")
     label.add_argument("value", metavar="VALUE")
     label.add_argument("--note", metavar="T", default="", help="why")
+    task = commands.add_parser("task", help="the task of a run, its versions and what each labeled")
+    task.add_argument("run", metavar="RUN")
+    task.add_argument("--json", action="store_true", help="one JSON object, nothing else")
+    act = task.add_mutually_exclusive_group()
+    act.add_argument("--set", type=Path, metavar="FILE", help="put a new version in force; no label is touched")
+    act.add_argument("--write", type=Path, metavar="FILE", help="write the version in force as TOML")
+    act.add_argument("--messages", metavar="ID", help="the exact messages about the email with this id")
+    act.add_argument(
+        "--ask-again", nargs="?", const="", metavar="LABEL", help="ask again what an older version labeled (so)"
+    )
     export = commands.add_parser("export", help="write the labels to a .csv, .jsonl or .parquet file")
     export.add_argument("run", metavar="RUN")
     export.add_argument("file", type=Path, metavar="FILE")
@@ -225,6 +235,7 @@ ANSWERS = {
     "start": "tui.wish_commands:start",
     "status": "tui.result_commands:status",
     "stop": "tui.wish_commands:stop",
+    "task": "tui.task_command:task",
     "watch": "tui.watch_command:watch",
     "work": "tui.run_commands:work",
 }

@@ -55,9 +55,9 @@ def load_task(path: Path) -> Task:
         with path.open("rb") as file:
             data = file.read(MAX_TASK_BYTES + 1)
     except FileNotFoundError:
-        raise TaskError(f"{path}: there is no such task file. Check the path given to --task.") from None
+        raise TaskError(f"{path}: there is no such task file. Check its path.") from None
     except IsADirectoryError:
-        raise TaskError(f"{path} is a folder. Give --task the path of a TOML file.") from None
+        raise TaskError(f"{path} is a folder. A task is a TOML file.") from None
     except OSError as error:
         raise TaskError(f"{path} cannot be read: {error.strerror or error}. Check its permissions.") from None
     if len(data) > MAX_TASK_BYTES:

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from core.model import EmailState
-from core.storage.settling import add_event, advance_cursor, book_pace
+from core.storage.settling import add_event, advance_cursor, book_pace, not_done
 
 
 def label(
@@ -27,8 +27,8 @@ def label(
     source_id, before, state = row
     reasks = db.execute(
         "SELECT count(*) FROM attempt AS a JOIN email AS e ON e.id = a.email_id"
-        " WHERE e.id = ? AND a.id > e.asked_from AND a.kind = 'reask'",
-        (email_id,),
+        " WHERE e.id = ? AND a.id > e.asked_from AND a.kind = 'reask' AND a.task_version = ?",
+        (email_id, task_version),
     ).fetchone()[0]
     db.execute(
         "UPDATE email SET state = 'labeled', label = ?, label_source = 'human', failure = NULL,"
@@ -61,7 +61,7 @@ def requeue(db: sqlite3.Connection, email_ids: Sequence[int] | None, *, now: flo
         moved = sum(db.execute(change + " AND id = ?", (number,)).rowcount for number in email_ids)
     if moved:
         advance_cursor(db)
-        _not_done(db, "failed emails were put back in line")
+        not_done(db, "failed emails were put back in line")
         add_event(db, now, "retry", f"{moved} failed email{'s' if moved != 1 else ''} back in line", _only(email_ids))
     return moved
 
@@ -81,7 +81,7 @@ def skip(db: sqlite3.Connection, email_ids: Sequence[int], *, back: bool, by: st
     if moved:
         advance_cursor(db)
         if back:
-            _not_done(db, "skipped emails were put back in line")
+            not_done(db, "skipped emails were put back in line")
         what = f"{moved} email{'s' if moved != 1 else ''} {'back in line' if back else 'skipped'} by {by}"
         add_event(db, now, "skip", what, _only(email_ids))
     return moved
@@ -89,11 +89,3 @@ def skip(db: sqlite3.Connection, email_ids: Sequence[int], *, back: bool, by: st
 
 def _only(email_ids: Sequence[int] | None) -> int | None:
     return email_ids[0] if email_ids is not None and len(email_ids) == 1 else None
-
-
-def _not_done(db: sqlite3.Connection, reason: str) -> None:
-    db.execute(
-        "UPDATE run SET finished_at = NULL, reason = CASE state WHEN 'done' THEN ? ELSE reason END,"
-        " state = CASE state WHEN 'done' THEN 'stopped' ELSE state END",
-        (reason,),
-    )

@@ -27,12 +27,14 @@ from core.model import (
     RunState,
     Snapshot,
     Task,
+    TaskVersion,
 )
 from core.storage.connection import open_reader
 from core.storage.lock import is_locked
 from core.storage.pending import distinct_texts, pending_texts
 from core.storage.schema_version import FORMAT_WITH_FLAGS, check_format
 from core.storage.snapshots import SnapshotReader
+from core.storage.versions import names_by_version, older_labels, task_versions
 
 STALE_AFTER_S = 10.0
 """A living worker whose heartbeat is older than this is shown as stale."""
@@ -112,6 +114,14 @@ class RunReader:
     def task(self) -> Task:
         """The task in force."""
         return self._snapshots.task(self._db.execute("SELECT task_version FROM run").fetchone()[0])
+
+    def versions(self) -> tuple[TaskVersion, ...]:
+        """Every version of the task with what it did: the one in force, then the newest."""
+        return task_versions(self._db)
+
+    def older_labels(self) -> dict[str, int]:
+        """How many emails have which label by an older version of the task: those that could be asked again."""
+        return older_labels(self._db)
 
     def source_digest(self) -> str:
         """The digest of the source that the run was made from."""
@@ -224,6 +234,7 @@ class RunReader:
 
     def export_rows(self, *, page: int = 1000) -> Iterator[ExportRow]:
         """Every email in source order with the label in force; read a page at a time."""
+        names = names_by_version(self._db)
         task = self.task()
         after = 0
         flags = "e.flags" if self._format >= FORMAT_WITH_FLAGS else "NULL"
@@ -239,7 +250,7 @@ class RunReader:
             if not rows:
                 return
             for row in rows:
-                yield _export_row(row, task)
+                yield _export_row(row, names, task)
             after = rows[-1][0]
 
 
@@ -293,12 +304,14 @@ def _attempt(values: tuple[Any, ...]) -> Attempt:
     )
 
 
-def _export_row(row: tuple[Any, ...], task: Task) -> ExportRow:
-    _, source_id, label, source, reasks, state, failure, subject, flags, version, annotator, note, at, model = row
+def _export_row(row: tuple[Any, ...], names: dict[str, dict[str, str]], task: Task) -> ExportRow:
+    """A row with the label in force, under the name that the version which gave it had for it."""
+    _, source_id, label, source, reasks, state, failure, subject, flags, *given = row
+    version, annotator, note, at, model = given if label else (None,) * len(given)
     return ExportRow(
         source_id=source_id,
         label=label or "",
-        label_name=task.name_of(label) if label else "",
+        label_name=names.get(version or "", {}).get(label, task.name_of(label)) if label else "",
         source=source or "",
         reasks=reasks,
         state=EmailState(state),

@@ -53,8 +53,8 @@ def task_to_definition(task: Task) -> str:
     return json.dumps(asdict(task), ensure_ascii=False, sort_keys=True)
 
 
-def task_of(db: sqlite3.Connection, version: str, path: Path) -> Task:
-    """One version of the task of the run at ``path``.
+def definition_of(db: sqlite3.Connection, version: str, path: Path) -> str:
+    """The JSON of one version of the task of the run at ``path``.
 
     Raises:
         RunFileError: the file has lost it.
@@ -62,7 +62,12 @@ def task_of(db: sqlite3.Connection, version: str, path: Path) -> Task:
     row = db.execute("SELECT definition FROM task WHERE version = ?", (version,)).fetchone()
     if row is None:
         raise RunFileError(f"{path} has lost its task {version}.")
-    return task_from_definition(row[0])
+    return str(row[0])
+
+
+def task_of(db: sqlite3.Connection, version: str, path: Path) -> Task:
+    """One version of the task of the run at ``path``; raises RunFileError where the file has lost it."""
+    return task_from_definition(definition_of(db, version, path))
 
 
 def task_from_definition(text: str) -> Task:

@@ -1,14 +1,15 @@
 """Looking for emails: every match in work order, found a stretch at a time, so that whoever waits sees it come.
 
 Words are looked for in the texts themselves until an index of them stands beside the run (``NAME.search.db``). It is
-made from the run file, which is only read for it; emails are never added to a run, so it is made once. Several
-consoles may build at it at once: each stretch is one transaction that goes on where the last one ended. The file can be
-deleted at any time.
+made from the run file, which is only read for it; emails are never added to a run, so it is made once, and anew where a
+version of the task sends other texts. Several consoles may build at it at once: each stretch is one transaction that
+goes on where the last one ended. The file can be deleted at any time.
 """
 
 from __future__ import annotations
 
 import functools
+import json
 import re
 import sqlite3
 from array import array
@@ -213,7 +214,11 @@ class _Builder:
 def _mark(db: sqlite3.Connection, schema: str = "main.") -> str:
     """What tells one run from another, and one format of the index from the next."""
     row = db.execute(f"SELECT name, source_digest, created_at, seed FROM {schema}run").fetchone()
-    return "|".join(str(part) for part in (INDEX_FORMAT, *(row or ())))
+    sent = db.execute(
+        f"SELECT definition FROM {schema}task WHERE version = (SELECT task_version FROM {schema}run)"
+    ).fetchone()
+    task = json.loads(sent[0]) if sent else {}
+    return "|".join(str(part) for part in (INDEX_FORMAT, *(row or ()), task.get("fields"), task.get("truncate_at")))
 
 
 @functools.lru_cache(maxsize=64)

@@ -46,7 +46,8 @@ def label_by_model(
 ) -> int:
     """Settle an email with the model's label, and its twins with copies of it; returns how many were settled.
 
-    An email that is settled already keeps what it has; the model's label is recorded all the same.
+    An email that a person settled already keeps what it has; the model's label is recorded all the same, but not beside
+    one of the model that is in force: that would be the newer of both.
     """
     others = twins(db, settled.email_id) if dedupe else []
     moved = db.execute(
@@ -54,12 +55,19 @@ def label_by_model(
         " WHERE id = ? AND state = 'pending'",
         (settled.label, settled.reasks, settled.email_id),
     ).rowcount
+    if not moved and _has_models_label(db, settled.email_id):
+        return 0
     db.execute(
         "INSERT OR IGNORE INTO label(email_id, value, source, annotator, attempt_id, task_version, at)"
         " VALUES (?, ?, 'model', ?, ?, ?, ?)",
         (settled.email_id, settled.label, attempt.model, attempt_id, attempt.task_version, now),
     )
     return moved + copy_label(db, others, settled.label or "", attempt_id, attempt.task_version, now)
+
+
+def _has_models_label(db: sqlite3.Connection, email_id: int) -> bool:
+    query = "SELECT 1 FROM email WHERE id = ? AND state = 'labeled' AND label_source <> 'human'"
+    return db.execute(query, (email_id,)).fetchone() is not None
 
 
 def copy_label(
@@ -110,6 +118,15 @@ def advance_cursor(db: sqlite3.Connection) -> None:
     db.execute(
         "UPDATE run SET cursor = coalesce((SELECT min(position) FROM email WHERE state = 'pending'),"
         " (SELECT count(*) FROM email))"
+    )
+
+
+def not_done(db: sqlite3.Connection, reason: str) -> None:
+    """A run that was done is so no more: something is in line again, for that reason."""
+    db.execute(
+        "UPDATE run SET finished_at = NULL, reason = CASE state WHEN 'done' THEN ? ELSE reason END,"
+        " state = CASE state WHEN 'done' THEN 'stopped' ELSE state END",
+        (reason,),
     )
 
 

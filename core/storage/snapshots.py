@@ -23,7 +23,7 @@ from core.model import (
     Wait,
     WorkerStatus,
 )
-from core.storage.rows import PACE_SPAN_S, task_of, worked_s
+from core.storage.rows import PACE_SPAN_S, definition_of, task_from_definition, worked_s
 
 LATELY = 40
 """Lines of *Lately* in a snapshot."""
@@ -41,7 +41,7 @@ class SnapshotReader:
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._db = connection
         self._path = path
-        self._tasks: dict[str, Task] = {}
+        self._tasks: dict[str, tuple[str, Task]] = {}
 
     def read(self, now: float) -> Snapshot:
         """Everything, with the worker taken for dead: whether it lives is not in the file.
@@ -119,9 +119,11 @@ class SnapshotReader:
 
     def task(self, version: str) -> Task:
         """One version of the task."""
-        if version not in self._tasks:
-            self._tasks[version] = task_of(self._db, version, self._path)
-        return self._tasks[version]
+        definition = definition_of(self._db, version, self._path)
+        known = self._tasks.get(version)
+        if known is None or known[0] != definition:  # a name or a time limit may change without a new version
+            self._tasks[version] = known = (definition, task_from_definition(definition))
+        return known[1]
 
     def _labels_lately(self) -> dict[str, int]:
         rows = self._db.execute(

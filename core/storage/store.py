@@ -30,7 +30,7 @@ from core.model import (
     View,
     Wait,
 )
-from core.storage import intake, people
+from core.storage import intake, people, tasks
 from core.storage.connection import immediately, make_writer, open_writer
 from core.storage.control import Wish
 from core.storage.intake import NewRun
@@ -161,6 +161,29 @@ class Store:
         """The task in force."""
         return task_of(self._db, self.task_version, self.path)
 
+    def enact(
+        self, task: Task, *, by: str, now: float, view_of: tasks.ViewOf | None = None, wish_id: str | None = None
+    ) -> tasks.Enacted:
+        """Put a version of the task in force. Labels stay; what is in line is asked with it from now on.
+
+        ``view_of`` makes the texts anew where the version sends others; ``wish_id`` names the wish that is obeyed.
+        """
+        before = self.task()
+        with self._transaction() as db:
+            enacted = tasks.enact(db, task, before, by=by, now=now, view_of=view_of, wish_id=wish_id)
+        self.task_version = task.version
+        return enacted
+
+    def ask_again(
+        self, *, by: str, now: float, label: str | None = None, email_ids: Sequence[int] | None = None
+    ) -> int:
+        """Put emails back in line that an older version of the task labeled: all, those of a label, or of these.
+
+        Returns how many moved. Their labels stay on record.
+        """
+        with self._transaction() as db:
+            return tasks.ask_again(db, self.task_version, label=label, email_ids=email_ids, by=by, now=now)
+
     def set_base_url(self, base_url: str) -> None:
         """Ask another server from now on."""
         with self._transaction() as db:
@@ -200,7 +223,8 @@ class Store:
             settled = self._total("state:labeled") + self._total("state:failed") + self._total("state:skipped")
             continued = self._db.execute(
                 "SELECT count(DISTINCT e.id) FROM email AS e JOIN attempt AS a ON a.email_id = e.id"
-                " WHERE e.state = 'pending' AND a.id > e.asked_from"
+                " WHERE e.state = 'pending' AND a.id > e.asked_from AND a.task_version = ?",
+                (self.task_version,),
             ).fetchone()[0]
             killed = row["state"] in (RunState.RUNNING, RunState.WAITING, RunState.PAUSED)
             resumption = Resumption(
@@ -289,6 +313,8 @@ class Store:
         """Commit answers, and return how many emails they settled (copies included).
 
         An email that is settled already (a person was quicker) keeps its state; the attempt is recorded all the same.
+        Of a call that was out when another version of the task came in force, a label counts, for this email alone;
+        where there is none, the email is asked anew.
         """
         settled = failed = 0
         with self._transaction() as db:
@@ -296,11 +322,12 @@ class Store:
                 attempt_id = add_attempt(db, answer.attempt, self.epoch)
                 if answer.settled is None:
                     continue
+                in_force = answer.attempt.task_version == self.task_version
                 if answer.settled.label is not None:
                     settled += label_by_model(
-                        db, answer.settled, answer.attempt, attempt_id, now=now, dedupe=self.dedupe
+                        db, answer.settled, answer.attempt, attempt_id, now=now, dedupe=self.dedupe and in_force
                     )
-                else:
+                elif in_force:
                     failed += fail(db, answer.settled, answer.attempt.key_alias, now=now, dedupe=self.dedupe)
             book_pace(db, now, labeled=settled, failed=failed, calls=len(answers))
             if settled or failed:

@@ -29,18 +29,24 @@ from core.worker.reasons import FAILURES_IN_A_ROW, doing, failures_in_a_row
 
 _log = logging.getLogger(__name__)
 
+_LOADING = "loading the validation"
+_RENEWING = "the task changed; what is out ends under the old version"
 LOOK_AHEAD = 24
 """Emails that the broker may choose from."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How the loop ended: the state it leaves the run in and why. ``no_key`` and ``broken`` choose the exit code."""
+    """How the loop ended: the state it leaves the run in and why. ``no_key`` and ``broken`` choose the exit code.
+
+    ``renews``: another version of the task is in force, and a worker for that one goes on in the same epoch.
+    """
 
     state: RunState
     reason: str
     no_key: bool = False
     broken: bool = False
+    renews: bool = False
 
 
 class Worker:
@@ -63,6 +69,7 @@ class Worker:
         tempo: Tempo | None = None,
         forecast: Callable[[], Forecast | None] | None = None,
         price: Price | None = None,
+        paused: str = "",
     ) -> None:
         self.store = store
         self.broker = broker
@@ -83,7 +90,8 @@ class Worker:
             store, broker, self.line, clock, landed=self._landed, grown=lambda: self._beat(at_once=True)
         )
         self._failures: list[str] = []
-        self._pause_reason = ""
+        self._pause_reason = paused
+        self._renewing = False
         self._ending: Ending | None = None
         self._broken: BaseException | None = None
         self._wait: Wait | None = None
@@ -100,6 +108,11 @@ class Worker:
     def stopping(self) -> bool:
         """Whether the loop was told to end."""
         return self._ending is not None
+
+    @property
+    def paused(self) -> str:
+        """Why no new call goes out, or nothing."""
+        return self._pause_reason
 
     def pause(self, reason: str) -> None:
         """Let no new call go out; those that are out come home."""
@@ -123,6 +136,14 @@ class Worker:
         """Let the run spend so much from now on."""
         self.store.set_budget(budget, now=self._clock())
         self._budget = budget
+
+    def enact(self, task: Task, *, by: str, wish_id: str) -> str:
+        """Put a version of the task in force: calls that are out end under the old one, then all is built anew."""
+        sentence = self.store.enact(task, by=by, now=self._clock(), wish_id=wish_id).sentence
+        self._renewing = True
+        self._wake.set()
+        out = self.in_flight
+        return f"{sentence}; {out} call{'' if out == 1 else 's'} out end under the old one" if out else sentence
 
     def look_at_keys(self) -> list[str]:
         """Take in what happened to keys, here or by an operator's hand, and note it in the run."""
@@ -151,7 +172,8 @@ class Worker:
                 helper.cancel()
             await asyncio.gather(*helpers, return_exceptions=True)
         self.broker.close()
-        self.store.end_epoch(ending.state, ending.reason, now=self._clock())
+        if not ending.renews:
+            self.store.end_epoch(ending.state, ending.reason, now=self._clock())
         return ending
 
     async def _load_guard(self) -> None:
@@ -181,9 +203,12 @@ class Worker:
                 raise self._broken
             if self._ending is not None and not self._calls:
                 return self._ending
+            if self._renewing and self._ending is None and not self._calls:
+                return Ending(RunState.RUNNING, "the task changed", renews=True)
             self._wait = None
             pause_s = self._tempo.tick_s
-            if self._asker is not None and not (self._ending or self._pause_reason or self._committer.blocked):
+            held = self._ending or self._renewing or self._pause_reason or self._committer.blocked
+            if self._asker is not None and not held:
                 pause_s = self._send_all_that_may(self._asker)
             self._beat()
             await self._sleep(min(pause_s, self._tempo.tick_s))
@@ -295,7 +320,7 @@ class Worker:
             blocked=self._committer.blocked,
             stopping=self.stopping,
             paused=self._pause_reason,
-            loading=self._asker is None,
+            loading=_RENEWING if self._renewing else _LOADING if self._asker is None else "",
             wait=self._wait,
             out=self.in_flight,
         )

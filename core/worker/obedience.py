@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Protocol
 
-from core.errors import LabeltuiError
-from core.model import Budget
+from core.errors import LabeltuiError, UsageError
+from core.llm.task import task_from_json
+from core.model import Budget, Task
 from core.storage.control import Wish
 from core.storage.store import Store
+from core.storage.tasks import sends_otherwise
 from core.worker.line import Line
 
 
@@ -38,6 +41,9 @@ class Obeys(Protocol):
     def allow(self, budget: Budget) -> None:
         """Let the run spend so much."""
 
+    def enact(self, task: Task, *, by: str, wish_id: str) -> str:
+        """Put a version of the task in force, and say what that means."""
+
     def look_at_keys(self) -> list[str]:
         """Take in what an operator did to keys, and say it."""
 
@@ -64,6 +70,8 @@ def obey(worker: Obeys, wish: Wish, now: float) -> None:
         elif wish.kind == "budget":
             worker.allow(Budget(**json.loads(wish.argument)))
             result = "the budget holds from now on"
+        elif wish.kind in ("task", "again"):
+            wish, result = _about_the_task(worker, wish, now)
         elif wish.kind == "skip":
             result = _skip(worker, wish, now)
         elif wish.kind == "label":
@@ -86,6 +94,28 @@ def _label(worker: Obeys, wish: Wish, now: float) -> str:
     )
     worker.line.forget(int(wanted["email_id"]))
     return sentence
+
+
+def _about_the_task(worker: Obeys, wish: Wish, now: float) -> tuple[Wish, str]:
+    """Obey a wish about the task; the wish comes back without what would only fill the record."""
+    if wish.kind == "again":
+        wanted = json.loads(wish.argument)
+        named = wanted.get("email_ids")
+        moved = worker.store.ask_again(
+            by=wish.requested_by,
+            now=now,
+            label=wanted.get("label"),
+            email_ids=None if named is None else [int(number) for number in named],
+        )
+        worker.line.rescan()
+        return replace(wish, argument=""), f"{moved:,} in line again"
+    task = task_from_json(wish.argument)
+    if sends_otherwise(worker.store.task(), task):
+        raise UsageError(
+            "it sends another text of each email (fields, truncate_at), and all texts are made anew for that: stop the"
+            " worker, let the version take effect, then start again"
+        )
+    return replace(wish, argument=task.version), worker.enact(task, by=wish.requested_by, wish_id=wish.id)
 
 
 def _numbers(argument: str) -> list[int] | None:

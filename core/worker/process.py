@@ -67,7 +67,7 @@ def _work(path: Path, store: Store, settings: Settings, watch: Callable[[], None
             if isinstance(none := broker.next(()), NoKeys):
                 raise NoUsableKeyError(none.reason)  # noqa: TRY301 - it is written down like any other end
             store.begin_epoch(now=time.time(), pid=os.getpid(), host=socket.gethostname())
-            return asyncio.run(_run(path, settings, store, broker, watch))
+            return asyncio.run(_run(path, settings, store, book, broker, watch))
     except RunLostError:
         raise
     except BaseException as error:
@@ -87,12 +87,37 @@ def _broker(book: KeyBook, task: Task) -> Broker:
     )
 
 
-async def _run(path: Path, settings: Settings, store: Store, broker: Broker, watch: Callable[[], None] | None) -> int:
-    task = store.task()
+async def _run(
+    path: Path, settings: Settings, store: Store, book: KeyBook, broker: Broker, watch: Callable[[], None] | None
+) -> int:
     clients = ClientPool(store.base_url or settings.base_url)
     inbox = WishInbox(path)
     inbox.skip_stale(store.knows_wish)
-    worker = Worker(
+    interrupts: list[int] = []
+    watching = asyncio.create_task(_watch(watch)) if watch is not None else None
+    paused = ""
+    try:
+        while True:
+            worker = _worker(store, inbox, broker, clients, settings, paused)
+            _obey_signals(worker, interrupts)
+            ending = await worker.run()
+            if not ending.renews:
+                break
+            paused, broker = worker.paused, _broker(book, store.task())
+    finally:
+        if watching is not None:
+            watching.cancel()
+        await clients.aclose()
+        inbox.close()
+    return exit_code(ending, failed=store.failed_count, interrupted=bool(interrupts))
+
+
+def _worker(
+    store: Store, inbox: WishInbox, broker: Broker, clients: ClientPool, settings: Settings, paused: str
+) -> Worker:
+    """A worker for the version of the task that is in force now."""
+    task = store.task()
+    return Worker(
         store=store,
         inbox=inbox,
         broker=broker,
@@ -102,17 +127,8 @@ async def _run(path: Path, settings: Settings, store: Store, broker: Broker, wat
         clock=time.time,
         forecast=Foresight(store, broker, fixed_chars=fixed_chars(task)),
         price=price_of(task.model.model, settings.prices_path),
+        paused=paused,
     )
-    interrupted = _obey_signals(worker)
-    watching = asyncio.create_task(_watch(watch)) if watch is not None else None
-    try:
-        ending = await worker.run()
-    finally:
-        if watching is not None:
-            watching.cancel()
-        await clients.aclose()
-        inbox.close()
-    return exit_code(ending, failed=store.failed_count, interrupted=bool(interrupted))
 
 
 def exit_code(ending: Ending, *, failed: int, interrupted: bool) -> int:
@@ -163,9 +179,8 @@ class ClientPool:
                 await client.aclose()
 
 
-def _obey_signals(worker: Worker) -> list[int]:
-    """SIGINT, SIGTERM and SIGHUP stop the worker as a wish does, once to drain, twice to cut. Returns INTs heard."""
-    interrupts: list[int] = []
+def _obey_signals(worker: Worker, interrupts: list[int]) -> None:
+    """SIGINT, SIGTERM and SIGHUP stop the worker as a wish does, once to drain, twice to cut; INTs heard are noted."""
 
     def hear(number: int) -> None:
         if number == signal.SIGINT:
@@ -180,7 +195,6 @@ def _obey_signals(worker: Worker) -> list[int]:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         with contextlib.suppress(NotImplementedError):  # no such thing on Windows
             loop.add_signal_handler(number, hear, number)
-    return interrupts
 
 
 async def _watch(watch: Callable[[], None]) -> None:

@@ -45,9 +45,9 @@ def failures_in_a_row(failures: Sequence[str]) -> str:
 
 
 def doing(
-    *, blocked: str, stopping: bool, paused: str, loading: bool, wait: Wait | None, out: int
+    *, blocked: str, stopping: bool, paused: str, loading: str, wait: Wait | None, out: int
 ) -> tuple[RunState, str]:
-    """The state to show and the sentence beside it; ``out`` calls are in flight."""
+    """The state to show and the sentence beside it; ``out`` calls are in flight, ``loading`` is what is made ready."""
     calls = f"{out} call{'' if out == 1 else 's'} out"
     if blocked:
         return RunState.WAITING, blocked
@@ -56,7 +56,7 @@ def doing(
     if paused:
         return (RunState.RUNNING, f"pausing, {calls}") if out else (RunState.PAUSED, paused)
     if loading:
-        return RunState.RUNNING, "loading the validation"
+        return RunState.RUNNING, loading
     if wait is not None and not out:
         return RunState.WAITING, wait.reason
     return RunState.RUNNING, ""

@@ -19,9 +19,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from core import runs
+from core import runs, wishes
 from core.llm.client import ChatClient
-from core.llm.task import builtin_task
+from core.llm.task import builtin_task, load_task
 from core.settings import load_settings
 from core.storage.lock import RunLock
 from core.storage.store import Answer, Store
@@ -61,6 +61,11 @@ def act(order: dict[str, Any]) -> int:
         runs.create_run(load_settings(), Path(order["source"]), builtin_task(), options, now=time.time())
     elif order["do"] == "export":
         runs.export_run(path, Path(order["target"]))
+    elif order["do"] == "task":
+        if order.get("again"):
+            wishes.ask_again(path)
+        else:
+            wishes.set_task(path, load_task(Path(order["task"])))
     elif order["do"] == "open":
         with RunLock(path) as lock, Store.open(path, lock):
             pass

@@ -1,0 +1,91 @@
+"""What each version of the task did: read for people, and never kept."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter, defaultdict
+
+from core.model import TaskVersion
+from core.storage.rows import BAD_ANSWERS, task_from_definition
+from core.storage.tasks import BY_MODEL, OLDER
+
+_UNUSABLE = ", ".join(f"'{outcome}'" for outcome in BAD_ANSWERS)
+
+
+def task_versions(db: sqlite3.Connection) -> tuple[TaskVersion, ...]:
+    """Every version of a run's task, the newest first."""
+    current = db.execute("SELECT task_version FROM run").fetchone()[0]
+    labels: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    people: Counter[str] = Counter()
+    for version, value, by_person, count in db.execute(
+        "SELECT task_version, value, source = 'human', count(*) FROM label GROUP BY 1, 2, 3"
+    ).fetchall():
+        if by_person:
+            people[version] += count
+        else:
+            labels[version][value] += count
+    calls = {
+        version: (count, unusable or 0)
+        for version, count, unusable in db.execute(
+            f"SELECT task_version, count(*), sum(outcome IN ({_UNUSABLE})) FROM attempt GROUP BY 1"
+        ).fetchall()
+    }
+    failed = Counter(
+        dict(
+            db.execute(
+                "SELECT (SELECT task_version FROM attempt WHERE email_id = email.id ORDER BY id DESC LIMIT 1) AS v,"
+                " count(*) FROM email WHERE state = 'failed' GROUP BY v"
+            ).fetchall()
+        )
+    )
+    shared = {
+        version: (both, agreed)
+        for version, both, agreed in db.execute(
+            "SELECT old.task_version, count(*), sum(old.value = new.value) FROM label AS new JOIN label AS old"
+            " ON old.email_id = new.email_id AND old.task_version <> new.task_version"
+            f" AND old.{BY_MODEL} WHERE new.task_version = ? AND new.{BY_MODEL} GROUP BY 1",
+            (current,),
+        ).fetchall()
+    }
+    put_in_force = {
+        version: (at, by or "")
+        for version, at, by in db.execute(
+            "SELECT argument, acknowledged_at, requested_by FROM command WHERE kind = 'task' ORDER BY acknowledged_at"
+        ).fetchall()
+    }
+    found = [
+        TaskVersion(
+            task=task_from_definition(definition),
+            since_at=put_in_force.get(version, (added_at, ""))[0],
+            by=put_in_force.get(version, (added_at, ""))[1],
+            in_force=version == current,
+            labels=dict(labels[version]),
+            by_people=people[version],
+            calls=calls.get(version, (0, 0))[0],
+            unusable=calls.get(version, (0, 0))[1],
+            failed=failed[version],
+            both=shared.get(version, (0, 0))[0],
+            agreed=shared.get(version, (0, 0))[1],
+        )
+        for version, definition, added_at in db.execute(
+            "SELECT version, definition, added_at FROM task ORDER BY added_at"
+        ).fetchall()
+    ]
+    return tuple(sorted(found, key=lambda version: (version.in_force, version.since_at), reverse=True))
+
+
+def older_labels(db: sqlite3.Connection) -> dict[str, int]:
+    """Labels in force that an older version than the one in force gave, and how many emails have each."""
+    rows = db.execute(
+        f"SELECT label, count(*) FROM email WHERE {OLDER.replace('?', '(SELECT task_version FROM run)')} GROUP BY label"
+    ).fetchall()
+    return dict(rows)
+
+
+def names_by_version(db: sqlite3.Connection) -> dict[str, dict[str, str]]:
+    """What each version calls its labels: their names by value."""
+    rows = db.execute("SELECT version, definition FROM task").fetchall()
+    return {
+        version: {label.value: label.name for label in task_from_definition(definition).labels}
+        for version, definition in rows
+    }

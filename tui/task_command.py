@@ -1,0 +1,152 @@
+"""``labeltui task``: the task of a run and its versions, a new version, the messages that it sends."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from core import exits, runs, wishes
+from core.errors import UsageError
+from core.llm.task import load_task, task_to_json, task_to_toml
+from core.model import TaskVersion
+from core.settings import load_settings
+from core.storage.reader import RunReader
+from core.text import inert, one_line
+from tui.asked import bad_answers, first_question, question_again
+from tui.present import moment, number, percent, plural
+from tui.printing import say
+from tui.wish_commands import report
+
+
+def task(given: argparse.Namespace) -> int:
+    """``labeltui task RUN``."""
+    path = runs.find_run(load_settings(), given.run)
+    if given.set is not None:
+        return report(path, wishes.set_task(path, load_task(given.set)))
+    if given.ask_again is not None:
+        return report(path, wishes.ask_again(path, label=given.ask_again or None))
+    if given.write is not None:
+        return _write(path, given.write)
+    if given.messages is not None:
+        return _messages(path, given.messages, as_json=given.json)
+    with RunReader(path) as reader:
+        versions, older = reader.versions(), reader.older_labels()
+    if given.json:
+        print(json.dumps(_as_json(path, versions, older), ensure_ascii=True))  # noqa: T201
+    else:
+        _show(path, versions, older)
+    return exits.DONE
+
+
+def _show(path: Path, versions: tuple[TaskVersion, ...], older: dict[str, int]) -> None:
+    current = versions[0].task
+    model = current.model
+    say(f"{path.stem}: {one_line(current.name, limit=80)}, version {current.version}")
+    for name, value in (
+        ("model", one_line(model.model, limit=60)),
+        ("settings", f"temperature {_sent(model.temperature)}, reasoning effort {_sent(model.reasoning_effort)}"),
+        ("answer", f"at most {number(model.max_completion_tokens)} tokens"),
+        ("sent", f"{', '.join(current.fields)}; {number(current.truncate_at)} characters"),
+        ("asked", f"at most {plural(1 + current.max_reasks, 'time')}"),
+    ):  # fmt: skip
+        say(f"  {name:<9} {value}")
+    for label in current.labels:
+        meaning = f": {one_line(label.meaning, limit=160)}" if label.meaning else ""
+        say(f"  {one_line(label.value, limit=64):<9} {one_line(label.name, limit=60)}{meaning}")
+    say("")
+    say(inert(current.rubric.strip()))
+    say("")
+    now = time.time()
+    for version in versions:
+        say(_version_line(version, now))
+    if older:
+        say(f"{plural(sum(older.values()), 'label')} by an older version:"
+            f" `labeltui task {path.stem} --ask-again` asks about them with this one.")  # fmt: skip
+
+
+def _version_line(version: TaskVersion, now: float) -> str:
+    shares = ", ".join(
+        f"{one_line(version.task.name_of(value), limit=20)} {percent(count, version.labeled)}"
+        for value, count in sorted(version.labels.items(), key=lambda item: -item[1])
+    )
+    parts = [
+        f"{'▶' if version.in_force else ' '} {version.task.version[:8]}  since {moment(version.since_at, now)}",
+        f"by {one_line(version.by, limit=24)}" if version.by else "made with the run",
+        plural(version.labeled, "label") + (f" ({shares})" if shares else ""),
+        f"{number(version.failed)} failed" if version.failed else "",
+        _agreement(version),
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def _agreement(version: TaskVersion) -> str:
+    if not version.both:
+        return ""
+    return f"{percent(version.agreed, version.both)} of {number(version.both)} as the one in force labeled them"
+
+
+def _sent(value: object) -> str:
+    return "not sent" if value is None else str(value)
+
+
+def _as_json(path: Path, versions: tuple[TaskVersion, ...], older: dict[str, int]) -> dict[str, Any]:
+    return {
+        "run": path.stem,
+        "version": versions[0].task.version,
+        "task": json.loads(task_to_json(versions[0].task)),
+        "older_labels": older,
+        "versions": [
+            {
+                "version": version.task.version,
+                "name": version.task.name,
+                "in_force": version.in_force,
+                "since": version.since_at,
+                "by": version.by,
+                "labels": dict(version.labels),
+                "by_people": version.by_people,
+                "calls": version.calls,
+                "unusable": version.unusable,
+                "failed": version.failed,
+                "labeled_by_both": version.both,
+                "agreed": version.agreed,
+            }
+            for version in versions
+        ],
+    }
+
+
+def _write(path: Path, target: Path) -> int:
+    with RunReader(path) as reader:
+        current = reader.task()
+    try:
+        with os.fdopen(os.open(target, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(task_to_toml(current))
+    except FileExistsError:
+        raise UsageError(f"{target} is there already. Name another file; nothing is overwritten.") from None
+    except OSError as error:
+        raise UsageError(f"{target} cannot be written: {error.strerror}. Nothing was changed.") from error
+    say(f"The task in force in {path.stem} ({current.version[:8]}) is in {target}: edit it, then")
+    say(f"`labeltui task {path.stem} --set {target}` makes a new version of it.")
+    return exits.DONE
+
+
+def _messages(path: Path, source_id: str, *, as_json: bool) -> int:
+    with RunReader(path) as reader:
+        email_id = reader.find(source_id)
+        if email_id is None:
+            raise UsageError(f"No email of {path.stem} has the id {source_id!r}. `labeltui export` lists them all.")
+        current, record = reader.task(), reader.record(email_id)
+    sent = first_question(current, current, record)
+    if bad_answers(current, record):
+        sent, _ = question_again(current, current, record)
+    if as_json:
+        print(json.dumps({"messages": [{"role": each.role, "content": each.content} for each in sent]}))  # noqa: T201
+        return exits.DONE
+    for message in sent:
+        say(f"── {message.role} · {number(len(message.content))} characters")
+        say(message.content)
+    return exits.DONE
