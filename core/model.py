@@ -320,7 +320,7 @@ class KeyStatus:
     """A key as people may see it: never the secret. ``cooldown_s`` is 0 unless it cools or is benched.
 
     ``limit`` names what it waits for (``TPM``), ``requests``, ``errors_429`` and ``tokens`` count its life
-    on this machine.
+    on this machine. A ``pinned`` key is asked first; the others take what it cannot.
     """
 
     alias: str
@@ -335,6 +335,45 @@ class KeyStatus:
     tokens: int = 0
     since_at: float | None = None
     organization_known: bool = False
+    pinned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KeyTrouble:
+    """A call of a key that failed for what the key, its quota or the server is; ``text`` is the server's, inert.
+
+    ``outcome`` is an :class:`Outcome`'s value, ``limit`` the window that was spent (``TPM``), ``wait_s`` the seconds
+    that its organization was made to wait, or None where nothing waits.
+    """
+
+    at: float
+    organization: str
+    model: str
+    outcome: str
+    status: int | None
+    limit: str
+    wait_s: float | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeySpend:
+    """What a key spent on one day (UTC, ``2026-11-25``) with one model."""
+
+    day: str
+    model: str
+    requests: int
+    errors_429: int
+    prompt_tokens: int
+    completion_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeyHistory:
+    """A key's record: its refusals and errors, newest first, and its spending by day and model, newest first."""
+
+    troubles: tuple[KeyTrouble, ...]
+    spent: tuple[KeySpend, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -244,6 +244,25 @@ def keys_changed(path: Path) -> Wished | None:
     return _send(path, "keys", "The worker is told.")
 
 
+def swap(path: Path, settings: Settings) -> Wished:
+    """Go on to the next key: the one in use goes out of use, the next one is asked first.
+
+    Raises:
+        KeysError: there is no other key.
+    """
+    if is_locked(path):
+        return _send(path, "swap", "A swap of keys is requested.")
+    from core.quota.keys import KeyBook  # noqa: PLC0415 - only where no worker does it
+    from core.quota.swapping import chosen_swap  # noqa: PLC0415
+
+    with RunReader(path) as reader:
+        model = reader.task().model.model
+    with KeyBook.from_settings(settings) as book:
+        chosen = chosen_swap(book.statuses(model, time.time()), {})
+        book.swap(chosen)
+    return Wished(None, f"{chosen.sentence}.", at_once=True)
+
+
 def await_answer(path: Path, wished: Wished, *, timeout_s: float = 10.0) -> CommandRecord | None:
     """Wait until a sent wish is answered; None where it was done at once or nobody answered in time."""
     if wished.id is None:

@@ -87,6 +87,7 @@ def _add_working(commands: Commands) -> None:
         ("start", "start the worker in the background"),
         ("pause", "let no new call go out"),
         ("resume", "go on"),
+        ("swap", "go on to the next key: the one in use goes out, the next one is asked first"),
         ("stop", "end the worker when its calls have come home; twice: at once"),
     ):
         wish = commands.add_parser(name, help=help_text)
@@ -151,9 +152,15 @@ def _add_keys(commands: Commands) -> None:
         ("remove", "forget a key"),
         ("enable", "let a key be asked with again"),
         ("disable", "keep a key, but do not ask with it"),
+        ("pin", "ask with a key first; the others take what it cannot"),
+        ("history", "a key's refusals and errors, and what it spent a day"),
     ):
         action = actions.add_parser(name, help=help_text)
         action.add_argument("alias", metavar="ALIAS")
+    actions.add_parser("unpin", help="ask with no key first")
+    unbench = actions.add_parser("unbench", help="let an organization that waits ask again at once")
+    unbench.add_argument("organization", metavar="ORGANIZATION")
+    unbench.add_argument("--model", metavar="M")
     limits = actions.add_parser("limits", help="state the limits of an organization, where replies do not tell them")
     limits.add_argument("organization", metavar="ORGANIZATION")
     limits.add_argument("--model", metavar="M")
@@ -232,6 +239,7 @@ ANSWERS = {
     "resume": "tui.wish_commands:resume",
     "retry": "tui.wish_commands:retry",
     "simulate": "core.simulator.options:run",
+    "swap": "tui.wish_commands:swap",
     "start": "tui.wish_commands:start",
     "status": "tui.result_commands:status",
     "stop": "tui.wish_commands:stop",

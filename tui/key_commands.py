@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import getpass
 import json
 import sys
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 from core import exits, runs, wishes
-from core.errors import CallError, KeysError, LabeltuiError, UsageError
-from core.model import ChatMessage, Dimension, KeyStatus, ModelSettings, WindowStatus
-from core.quota.keys import KeyBook, Secret
+from core.errors import KeysError, UsageError
+from core.model import Dimension, KeySpend, KeyStatus, ModelSettings, WindowStatus
+from core.quota.keys import KeyBook
 from core.quota.plans import plan
 from core.settings import Settings, load_settings
 from core.text import one_line
@@ -25,25 +24,32 @@ def answer(given: argparse.Namespace) -> int:
     """One ``keys`` command."""
     settings = load_settings()
     with KeyBook.from_settings(settings) as book:
-        if given.action == "add":
-            return _add(given, settings, book)
-        if given.action == "list":
-            return _list(given, book)
-        if given.action == "test":
-            return _test(given, settings, book)
-        if given.action == "limits":
-            return _limits(given, settings, book)
-        if given.action == "remove":
-            book.remove(given.alias)
-            done = f"{given.alias} is forgotten."
-        elif given.action == "group":
-            book.set_organization(given.alias, given.organization)
-            done = f"{given.alias} belongs to {given.organization}: it shares the quotas of that organization."
-        else:
-            book.set_enabled(given.alias, enabled=given.action == "enable")
-            done = f"{given.alias} is {given.action}d."
+        longer = {
+            "add": _add, "list": _list, "test": _test, "limits": _limits, "history": _history, "unbench": _unbench,
+        }.get(given.action)  # fmt: skip
+        if longer is not None:
+            return longer(given, settings, book)
+        done = _change(given, book)
     say(done + _tell_workers(settings))
     return exits.DONE
+
+
+def _change(given: argparse.Namespace, book: KeyBook) -> str:
+    """Change one thing about a key; says what."""
+    if given.action == "remove":
+        book.remove(given.alias)
+        return f"{given.alias} is forgotten."
+    if given.action == "group":
+        book.set_organization(given.alias, given.organization)
+        return f"{given.alias} belongs to {given.organization}: it shares the quotas of that organization."
+    if given.action == "unpin":
+        book.pin(None)
+        return "No key is asked first."
+    if given.action == "pin":
+        book.pin(given.alias)
+        return f"{given.alias} is asked first, the others take what it cannot."
+    book.set_enabled(given.alias, enabled=given.action == "enable")
+    return f"{given.alias} is {given.action}d."
 
 
 def _add(given: argparse.Namespace, settings: Settings, book: KeyBook) -> int:
@@ -79,13 +85,47 @@ def _limits(given: argparse.Namespace, settings: Settings, book: KeyBook) -> int
     return exits.DONE
 
 
+def _unbench(given: argparse.Namespace, settings: Settings, book: KeyBook) -> int:
+    """Clear what an organization waits for."""
+    model = given.model or ModelSettings().model
+    cleared = book.clear_bench(given.organization, model)
+    if not cleared:
+        say(f"{one_line(given.organization)} waits for nothing with {model}: nothing was cleared.")
+        return exits.DONE
+    say(
+        f"{one_line(given.organization)} may ask {model} again at once: cleared {'; '.join(cleared)}."
+        f"{_tell_workers(settings)} If the limit still holds, the next refusal benches it again."
+    )
+    return exits.DONE
+
+
+def _history(given: argparse.Namespace, _: Settings, book: KeyBook) -> int:
+    """What happened to a key, the newest first."""
+    history = book.history(given.alias)
+    for spent in history.spent:
+        say(f"{spent.day}  {number(spent.requests)} calls, {number(spent.errors_429)}×429, {_tokens(spent)}")
+    for trouble in history.troubles:
+        status = str(trouble.status or "–")
+        waits = f" waits {countdown(trouble.wait_s)} for {trouble.limit or 'a limit'}" if trouble.wait_s else ""
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(trouble.at))
+        say(f"{when}  {status:<3}  {trouble.outcome.replace('_', ' ')}{waits}  {one_line(trouble.text, limit=160)}")
+    if not history.spent and not history.troubles:
+        say(f"{one_line(given.alias)} has made no call yet.")
+    return exits.DONE
+
+
+def _tokens(spent: KeySpend) -> str:
+    tokens = f"{number(spent.prompt_tokens)} + {number(spent.completion_tokens)} tokens"
+    return f"{tokens} with {one_line(spent.model, limit=40)}"
+
+
 def _tell_workers(settings: Settings) -> str:
     """Tell every living worker to look at the keys; says how many were told."""
     told = sum(wishes.keys_changed(path) is not None for path in runs.run_files(settings))
     return f" {plural(told, 'worker')} told." if told else ""
 
 
-def _list(given: argparse.Namespace, book: KeyBook) -> int:
+def _list(given: argparse.Namespace, _: Settings, book: KeyBook) -> int:
     model = given.model or ModelSettings().model
     now = time.time()
     keys, windows = book.statuses(model, now), book.windows(model, now)
@@ -108,8 +148,9 @@ def _list(given: argparse.Namespace, book: KeyBook) -> int:
 def _key(key: KeyStatus) -> str:
     wait = f" for {countdown(key.cooldown_s)}" if key.cooldown_s > 0 else ""
     reason = f" ({one_line(key.reason, limit=100)})" if key.reason else ""
+    first = "asked first, " if key.pinned else ""
     return (
-        f"{one_line(key.alias):<12} …{key.last4}  {key.state.value.replace('_', ' ')}{wait}{reason}"
+        f"{one_line(key.alias):<12} …{key.last4}  {first}{key.state.value.replace('_', ' ')}{wait}{reason}"
         f"  {number(key.requests)} calls, {number(key.errors_429)}×429, {number(key.tokens)} tokens"
     )
 
@@ -127,29 +168,11 @@ def _test(given: argparse.Namespace, settings: Settings, book: KeyBook) -> int:
         raise KeysError(
             f"No key is called {given.alias!r}: `labeltui keys list` shows them." if given.alias else "There is no key."
         )
-    model = replace(ModelSettings(), max_completion_tokens=1, timeout_s=20.0)
-    if given.model:
-        model = replace(model, model=given.model)
+    from core.llm.trial import tried  # noqa: PLC0415 - for trying keys only
+
     failed = 0
     for secret in chosen:
-        verdict, good = asyncio.run(_ask(secret, model, given.base_url or settings.base_url))
-        failed += not good
-        say(f"{one_line(secret.alias):<12} …{secret.last4}  {verdict}")
+        trial = tried(secret.value, given.model or ModelSettings().model, given.base_url or settings.base_url)
+        failed += not trial.works
+        say(f"{one_line(secret.alias):<12} …{secret.last4}  {trial.sentence}")
     return exits.FAILED if failed else exits.DONE
-
-
-async def _ask(secret: Secret, model: ModelSettings, base_url: str | None) -> tuple[str, bool]:
-    from core.llm.client import ChatClient  # noqa: PLC0415 - brings the SDK
-
-    try:
-        client = ChatClient(secret.value, base_url=base_url)
-    except LabeltuiError as error:
-        return str(error), False
-    started = time.monotonic()
-    try:
-        await client.ask((ChatMessage("user", "1"),), model)
-    except CallError as error:
-        return f"{error.outcome.value.replace('_', ' ')}: {one_line(str(error), limit=200)}", False
-    finally:
-        await client.aclose()
-    return f"answers, in {time.monotonic() - started:.2f} s", True

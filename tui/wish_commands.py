@@ -35,6 +35,11 @@ def resume(given: argparse.Namespace) -> int:
     return _wish(given, wishes.resume)
 
 
+def swap(given: argparse.Namespace) -> int:
+    """``labeltui swap RUN``."""
+    return _wish(given, wishes.swap)
+
+
 def stop(given: argparse.Namespace) -> int:
     """``labeltui stop RUN``."""
     return _wish(given, lambda path, _: wishes.kill(path) if given.force else wishes.stop(path))

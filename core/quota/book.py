@@ -16,69 +16,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from core.errors import QuotaFileError
+from core.quota import tables
 from core.settings import private_dir
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 BUSY_TIMEOUT_MS = 5_000
-
-_LEVEL = """CREATE TABLE level (
-    organization TEXT NOT NULL,
-    model TEXT NOT NULL,
-    dimension TEXT NOT NULL,
-    limit_units REAL NOT NULL,
-    available REAL NOT NULL,
-    as_of REAL NOT NULL,
-    source TEXT NOT NULL,
-    learned_at REAL NOT NULL,
-    speed REAL NOT NULL,
-    drift REAL NOT NULL,
-    caution REAL NOT NULL,
-    PRIMARY KEY (organization, model, dimension)
-) WITHOUT ROWID"""
-
-_SCHEMA = (
-    "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
-    """CREATE TABLE key (
-        fingerprint TEXT PRIMARY KEY,
-        alias TEXT NOT NULL,
-        last4 TEXT NOT NULL,
-        source TEXT NOT NULL,
-        organization TEXT NOT NULL DEFAULT '',
-        organization_source TEXT NOT NULL DEFAULT '',
-        enabled INTEGER NOT NULL DEFAULT 1,
-        invalid_reason TEXT,
-        invalid_since REAL,
-        requests INTEGER NOT NULL DEFAULT 0,
-        errors_429 INTEGER NOT NULL DEFAULT 0,
-        tokens INTEGER NOT NULL DEFAULT 0,
-        last_used_at REAL,
-        first_seen_at REAL NOT NULL
-    ) WITHOUT ROWID""",
-    """CREATE TABLE bench (
-        organization TEXT NOT NULL,
-        model TEXT NOT NULL,
-        until_at REAL NOT NULL,
-        limit_name TEXT NOT NULL,
-        reason TEXT NOT NULL,
-        since_at REAL NOT NULL,
-        PRIMARY KEY (organization, model)
-    ) WITHOUT ROWID""",
-    _LEVEL,
-    "CREATE TABLE estimate (model TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID",
-    """CREATE TABLE worker (
-        id TEXT PRIMARY KEY,
-        pid INTEGER NOT NULL,
-        model TEXT NOT NULL,
-        started_at REAL NOT NULL,
-        heartbeat_at REAL NOT NULL
-    ) WITHOUT ROWID""",
-    """CREATE TABLE worker_key (
-        worker_id TEXT NOT NULL,
-        fingerprint TEXT NOT NULL,
-        in_flight INTEGER NOT NULL,
-        PRIMARY KEY (worker_id, fingerprint)
-    ) WITHOUT ROWID""",
-)
 
 
 class Book:
@@ -187,19 +129,18 @@ class Book:
         with self.writing():
             if self.execute("PRAGMA user_version")[0][0]:
                 return  # another process was quicker
-            for statement in _SCHEMA:
+            for statement in tables.ALL:
                 self.execute(statement)
             self.execute("INSERT INTO meta VALUES ('salt', ?)", (secrets.token_hex(16),))
             self.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def _upgrade(self) -> None:
-        """Bring an older format up. Levels are learnt again within minutes, so they are not carried over."""
+        """Bring an older format up."""
         with self.writing():
-            if self.execute("PRAGMA user_version")[0][0] >= SCHEMA_VERSION:
-                return  # another process was quicker
-            self.execute("DROP TABLE level")
-            self.execute(_LEVEL)
-            self.execute("ALTER TABLE key ADD COLUMN organization_source TEXT NOT NULL DEFAULT ''")
+            version = self.execute("PRAGMA user_version")[0][0]  # another process may have been quicker
+            for step_version, statements in tables.UPGRADES:
+                for statement in statements if version < step_version else ():
+                    self.execute(statement)
             self.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def _error(self, error: Exception) -> QuotaFileError:

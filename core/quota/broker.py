@@ -104,7 +104,8 @@ class Broker:
         self._consequences.too_large.pop(grant.email_id, None)
         counter = self._sync.counter(grant.secret.fingerprint)
         counter.requests += 1
-        counter.tokens += usage.prompt_tokens + usage.completion_tokens
+        counter.prompt_tokens += usage.prompt_tokens
+        counter.completion_tokens += usage.completion_tokens
         counter.last_used_at = now
 
     def failed(self, grant: Grant, error: CallError, latency_s: float) -> Consequence:
@@ -169,6 +170,10 @@ class Broker:
         """The keys of this worker, for people."""
         typical = self._estimator.of(round(self._chars)).reserved
         return self._roster.statuses(typical, self._sync.counters, self._clock())
+
+    def swap(self) -> str:
+        """Take the key in use out and the next one in; says so. Raises KeysError where there is no other."""
+        return self._roster.swap(self.statuses(), self._clock())
 
     def windows(self) -> tuple[WindowStatus, ...]:
         """The known quota windows of this worker's organizations."""

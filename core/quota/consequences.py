@@ -18,7 +18,7 @@ from core.errors import (
     RequestRefusedError,
     TooLargeError,
 )
-from core.model import Dimension
+from core.model import Dimension, KeyTrouble
 from core.quota.grants import Consequence, Grant
 from core.quota.ledger import Ledger
 from core.quota.replies import LONGEST_WAIT_S, RateLimitText, rate_limit_text, retry_after_s
@@ -67,6 +67,19 @@ class Consequences:
                 found = Consequence(str(error), counts_against_email=isinstance(error, RequestRefusedError))
             case _:
                 found = self._transient(grant, error, latency_s, now)
+        self._sync.note_trouble(
+            grant.secret.fingerprint,
+            KeyTrouble(
+                now,
+                grant.seat.organization,
+                grant.reservation.model,
+                error.outcome.value,
+                error.status,
+                found.limit,
+                found.wait_s,
+                _shown(error),
+            ),
+        )
         return found
 
     def recovered(self, grant: Grant) -> None:
@@ -119,7 +132,12 @@ class Consequences:
         self._ledger.bench(organization, account.model, now + wait_s, limit, f"waits for {words}", now)
         if wait_s >= _NOTICED_BENCH_S and not was_benched:
             self._notices.append(f"{organization} waits {_span(wait_s)} for {words}")
-        return Consequence(f"{organization} is out of {words}: it waits {_span(wait_s)}", retry_elsewhere=True)
+        return Consequence(
+            f"{organization} is out of {words}: it waits {_span(wait_s)}",
+            retry_elsewhere=True,
+            limit=limit,
+            wait_s=wait_s,
+        )
 
     def _heard(self, grant: Grant, text: RateLimitText | None, now: float) -> Dimension | None:
         """Learn from a refusal's text, and give the reservation back. The dimension, if it can be told."""

@@ -62,9 +62,12 @@ class Consequence:
 
     ``counts_against_email``: it is one of the email's limited attempts. ``retry_elsewhere``: the same call may succeed
     with another key or later. ``key_out``: that key is out until a person acts. ``message`` is a sentence for people.
+    ``limit`` is the window that was spent and ``wait_s`` how long its organization waits for it, where it does.
     """
 
     message: str
     counts_against_email: bool = False
     retry_elsewhere: bool = False
     key_out: bool = False
+    limit: str = ""
+    wait_s: float | None = None

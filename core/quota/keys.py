@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Self
 
 from core.errors import KeysError
-from core.model import Dimension, KeyStatus, WindowStatus
+from core.model import Dimension, KeyHistory, KeyStatus, WindowStatus
 from core.quota.book import Book
+from core.quota.history import forget_key, spend_of, troubles_of
 from core.quota.identity import Secret, assumed_organization, free_alias, refuse_shared_aliases, remember
 from core.quota.keyfile import (
     FILE_SOURCE,
@@ -32,6 +33,8 @@ from core.quota.keyfile import (
 )
 from core.quota.levels import SOURCE_OPERATOR, window_status
 from core.quota.shelf import SOURCE_REPLY, KeyRecord, key_records, key_statuses, level_rows, merge_organizations
+from core.quota.swapping import Swap
+from core.quota.unbenching import clear_waits
 from core.settings import Settings, private_dir
 
 __all__ = ["KeyBook", "KeyRecord", "Secret", "assumed_organization"]
@@ -174,12 +177,28 @@ class KeyBook:
         write_file(self.keys_path, tables)
         with self.book.writing():
             self.book.execute("DELETE FROM key WHERE fingerprint = ?", (secret.fingerprint,))
+            forget_key(self.book, secret.fingerprint)
         self.reload()
 
     def set_enabled(self, alias: str, enabled: bool) -> None:  # noqa: FBT001 - set_enabled(alias, True) reads well
         """Let a key be used, or not. Enabling also clears *invalid*: a person has looked after it."""
         clear = ", invalid_reason = NULL, invalid_since = NULL" if enabled else ""
         self._update(alias, f"enabled = ?{clear}", (int(enabled),))
+
+    def pin(self, alias: str | None) -> None:
+        """Ask with this key first, and with the others where it cannot be asked; None pins none."""
+        fingerprint = "" if alias is None else self._record(alias).fingerprint
+        with self.book.writing():
+            self.book.execute(
+                "UPDATE key SET pinned = fingerprint = ? WHERE pinned <> (fingerprint = ?)", (fingerprint,) * 2
+            )
+
+    def swap(self, swap: Swap) -> None:
+        """Take one key out of use and let the next be asked first; it comes back into use if it was out."""
+        out, into = self._record(swap.out).fingerprint, self._record(swap.into).fingerprint
+        with self.book.writing():
+            self.book.execute("UPDATE key SET enabled = fingerprint <> ? WHERE fingerprint IN (?, ?)", (out, out, into))
+            self.book.execute("UPDATE key SET pinned = fingerprint = ? WHERE pinned <> (fingerprint = ?)", (into, into))
 
     def set_organization(self, alias: str, organization: str) -> None:
         """State which organization a key belongs to; its quota levels go over. A reply that names another one wins."""
@@ -222,12 +241,19 @@ class KeyBook:
                         (organization, model, dimension.value, limit, limit, now, SOURCE_OPERATOR, now),
                     )
 
-    def clear_bench(self, organization: str, model: str | None = None) -> None:
-        """Let an organization ask again at once, at the operator's risk."""
+    def clear_bench(self, organization: str, model: str) -> tuple[str, ...]:
+        """Let an organization ask again at once, at the operator's risk; returns what was cleared, in words.
+
+        Its bench goes, and windows that are too empty for a call are taken for full. If the limit still holds, the next
+        refusal benches it again.
+        """
         with self.book.writing():
-            self.book.execute(
-                "DELETE FROM bench WHERE organization = ? AND (? IS NULL OR model = ?)", (organization, model, model)
-            )
+            return clear_waits(self.book, organization, model, self._clock())
+
+    def history(self, alias: str) -> KeyHistory:
+        """A key's refusals, errors and spending. Raises KeysError for an unknown one."""
+        fingerprint = self._record(alias).fingerprint
+        return KeyHistory(troubles_of(self.book, fingerprint), spend_of(self.book, fingerprint))
 
     # --- inside --------------------------------------------------------------------------------------------------
 

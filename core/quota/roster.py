@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from core.errors import KeysError, QuotaFileError
@@ -11,6 +11,7 @@ from core.quota.keys import KeyBook, KeyRecord, Secret, assumed_organization
 from core.quota.ledger import Ledger
 from core.quota.scheduler import House, Seat
 from core.quota.shelf import status_of
+from core.quota.swapping import chosen_swap
 from core.quota.sync import Counters
 from core.quota.width import Width
 
@@ -59,6 +60,7 @@ class Roster:
             self._notices.append(f"{seat.alias} was removed")
         for fingerprint, secret in secrets.items():
             self._seat(secret, self._records.get(fingerprint), now)
+        self._pin()
         self._filled = True
         self._regroup()
 
@@ -89,6 +91,13 @@ class Roster:
             self._notices.append(f"{seat.alias} is out, which could not be written down: {error}")
         self._notices.append(f"{seat.alias} is out: {reason}")
         self._regroup()
+
+    def swap(self, statuses: Sequence[KeyStatus], now: float) -> str:
+        """Take the key in use out and the next one in; says so. Raises KeysError where there is no other."""
+        swap = chosen_swap(statuses, {seat.alias: seat.in_flight for seat in self.seats.values()})
+        self._book.swap(swap)
+        self.refresh(now)
+        return swap.sentence
 
     def why_none(self) -> str:
         """Why no key may be used, with what to do."""
@@ -127,6 +136,16 @@ class Roster:
         return tuple(found)
 
     # --- inside --------------------------------------------------------------------------------------------------
+
+    def _pin(self) -> None:
+        """Ask the pinned key first."""
+        for fingerprint, seat in self.seats.items():
+            record = self._records.get(fingerprint)
+            pinned = record is not None and record.pinned
+            if pinned != seat.pinned:
+                seat.pinned = pinned
+                if self._filled:
+                    self._notices.append(f"{seat.alias} is {'asked first' if pinned else 'no longer asked first'}")
 
     def _seat(self, secret: Secret, record: KeyRecord | None, now: float) -> None:
         organization = secret.organization or assumed_organization(secret.alias)

@@ -1,6 +1,7 @@
 """Which email goes out now, with which key, or what to wait for: decisions only, no clock, disk or network.
 
-Within an organization the key goes out that is least in flight, then least recently used. Among organizations that one
+The key that an operator pinned goes first, wherever it can. Else, within an organization the key goes out that is least
+in flight, then least recently used. Among organizations that one
 goes first whose scarcest window holds most calls like this one. An email that does not fit lets smaller ones pass, but
 not for ever: once it is held, its organization keeps what refills for it.
 """
@@ -34,6 +35,7 @@ class Seat:
     usable: bool = True
     in_flight: int = 0
     last_used_at: float = -math.inf
+    pinned: bool = False
     health: Health = field(default_factory=Health)
 
     @property
@@ -56,6 +58,11 @@ class House:
     def usable(self) -> bool:
         """Whether any of its keys could be used, now or after a wait."""
         return any(seat.usable for seat in self.seats)
+
+    @property
+    def pinned(self) -> bool:
+        """Whether it has the key that an operator wants to be asked first."""
+        return any(seat.pinned and seat.usable for seat in self.seats)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +130,14 @@ def decide(need: Need, houses: Sequence[House], now: float) -> Decision:
     return earliest or Wait(None, "", "", "no key may be used")
 
 
-def _rank(house: House, need: Need) -> tuple[float, int]:
-    """First the organization whose scarcest window holds most such calls, for each that is in flight already.
+def _rank(house: House, need: Need) -> tuple[bool, float, int]:
+    """First the one with the pinned key, then the one whose scarcest window holds most such calls for each in flight.
 
     Levels may be as old as the last sync: to rank, that is new enough, and cheaper than refilling all of them.
     """
     account = house.account
-    return -account.head_room(need.reserved) / (1.0 + account.calls_in_flight), account.calls_in_flight
+    room = account.head_room(need.reserved) / (1.0 + account.calls_in_flight)
+    return not house.pinned, -room, account.calls_in_flight
 
 
 def choose(
@@ -211,9 +219,14 @@ def _seat(house: House, now: float) -> Seat | Wait:
         open_at = now if house.health.out else seat.health.open_at(now)  # one probing is enough
         if open_at > now:
             earliest = sooner(earliest, _probing(house.name, seat.health, open_at))
-        elif best is None or (seat.in_flight, seat.last_used_at) < (best.in_flight, best.last_used_at):
+        elif best is None or _turn(seat) < _turn(best):
             best = seat
     return best or earliest or Wait(None, "", house.name, "no key may be used")
+
+
+def _turn(seat: Seat) -> tuple[bool, int, float]:
+    """The pinned key goes first, else the one least in flight, then the one least recently used."""
+    return not seat.pinned, seat.in_flight, seat.last_used_at
 
 
 def _probing(organization: str, health: Health, open_at: float) -> Wait:

@@ -40,6 +40,7 @@ class KeyRecord:
     errors_429: int
     tokens: int
     last_used_at: float | None
+    pinned: bool
 
     @property
     def organization_or_self(self) -> str:
@@ -53,7 +54,7 @@ def key_records(book: Book) -> dict[str, KeyRecord]:
     found = {}
     for row in book.execute(f"SELECT {', '.join(names)} FROM key ORDER BY first_seen_at, alias"):
         values = dict(zip(names, row, strict=True))
-        found[row[0]] = KeyRecord(**{**values, "enabled": bool(values["enabled"])})
+        found[row[0]] = KeyRecord(**{**values, "enabled": bool(values["enabled"]), "pinned": bool(values["pinned"])})
     return found
 
 
@@ -168,6 +169,7 @@ def status_of(record: KeyRecord, in_flight: int, wait_s: float, limit: str, reas
         tokens=record.tokens,
         since_at=since_at,
         organization_known=bool(record.organization),
+        pinned=record.pinned,
     )
 
 

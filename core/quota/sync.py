@@ -16,10 +16,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from core.model import Dimension
+from core.model import Dimension, KeySpend, KeyTrouble
 from core.quota.account import Account, Bench
 from core.quota.book import Book
 from core.quota.bucket import Bucket
+from core.quota.history import MOST_AT_ONCE, day_of, forget_old_days, write_spend, write_troubles
 from core.quota.ledger import Ledger
 from core.quota.levels import Level, at
 from core.quota.shelf import ALIVE_S, bench_rows, learnt_estimate, level_rows, write_levels
@@ -36,8 +37,14 @@ class Counters:
 
     requests: int = 0
     errors_429: int = 0
-    tokens: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
     last_used_at: float = 0.0
+
+    @property
+    def tokens(self) -> int:
+        """Of prompts and answers."""
+        return self.prompt_tokens + self.completion_tokens
 
 
 @dataclass(slots=True)
@@ -50,6 +57,7 @@ class LedgerSync:
     worker_id: str
     counters: dict[str, Counters] = field(default_factory=dict)
     peers: int = 0
+    _troubles: list[tuple[str, KeyTrouble]] = field(default_factory=list)
     _seen: dict[_LevelKey, Level] = field(default_factory=dict)
     _taken: list[tuple[Bucket, float, bool, bool]] = field(default_factory=list)
     _benches: dict[str, Bench] = field(default_factory=dict)
@@ -61,6 +69,11 @@ class LedgerSync:
     def counter(self, fingerprint: str) -> Counters:
         """The counters of a key, to be added to."""
         return self.counters.setdefault(fingerprint, Counters())
+
+    def note_trouble(self, fingerprint: str, trouble: KeyTrouble) -> None:
+        """A call of a key failed: to be written into its history."""
+        self._troubles.append((fingerprint, trouble))
+        del self._troubles[:-MOST_AT_ONCE]
 
     def sync(self, now: float, in_flight: Mapping[str, int], *, estimate: str = "", changed: bool = True) -> bool:
         """Share and adopt, in one transaction. Whether there was anything to do.
@@ -74,6 +87,7 @@ class LedgerSync:
             self._exchange(now)
             self._note(now, in_flight, estimate, beat_due=beat_due)
         self.counters.clear()
+        self._troubles.clear()
         self._in_flight = dict(in_flight)
         self._estimate = estimate or self._estimate
         if beat_due:
@@ -123,7 +137,12 @@ class LedgerSync:
         return [account for account in self.ledger.accounts() if account.model == self.model]
 
     def _dirty(self, in_flight: Mapping[str, int], estimate: str) -> bool:
-        if self.counters or dict(in_flight) != self._in_flight or (estimate and estimate != self._estimate):
+        if (
+            self.counters
+            or self._troubles
+            or dict(in_flight) != self._in_flight
+            or (estimate and estimate != self._estimate)
+        ):
             return True
         for account in self._accounts():
             if account.bench_changed:
@@ -215,6 +234,11 @@ class LedgerSync:
                     for fingerprint, each in self.counters.items()
                 ],
             )
+            write_spend(
+                self.book, [(fingerprint, self._spent(each, now)) for fingerprint, each in self.counters.items()]
+            )
+        if self._troubles:
+            write_troubles(self.book, self._troubles)
         if dict(in_flight) != self._in_flight:
             self.book.execute("DELETE FROM worker_key WHERE worker_id = ?", (self.worker_id,))
             self.book.execute_many(
@@ -224,9 +248,15 @@ class LedgerSync:
         if estimate and estimate != self._estimate:
             self.book.execute("INSERT OR REPLACE INTO estimate VALUES (?, ?)", (self.model, estimate))
 
+    def _spent(self, each: Counters, now: float) -> KeySpend:
+        return KeySpend(
+            day_of(now), self.model, each.requests, each.errors_429, each.prompt_tokens, each.completion_tokens
+        )
+
     def _beat(self, now: float) -> None:
         if self._beat_at is None:
             self._started_at = now
+            forget_old_days(self.book, now)
             self.book.execute("DELETE FROM worker WHERE heartbeat_at < ?", (now - _FORGET_WORKERS_S,))
             self.book.execute("DELETE FROM worker_key WHERE worker_id NOT IN (SELECT id FROM worker)")
         self.book.execute(

@@ -152,6 +152,13 @@ class Worker:
             self.store.add_event("key", sentence, now=self._clock())
         return sentences
 
+    def swap(self) -> str:
+        """Take the key in use out and the next one in; calls that are out come home with the key they have."""
+        sentence = self.broker.swap()
+        self.look_at_keys()
+        self._wake.set()
+        return sentence
+
     # -- the loop -----------------------------------------------------------------------------------------------------
 
     async def run(self) -> Ending:

@@ -47,6 +47,9 @@ class Obeys(Protocol):
     def look_at_keys(self) -> list[str]:
         """Take in what an operator did to keys, and say it."""
 
+    def swap(self) -> str:
+        """Take the key in use out and the next one in; raises KeysError where there is no other."""
+
 
 def obey(worker: Obeys, wish: Wish, now: float) -> None:
     """Obey one wish and answer it."""
@@ -74,6 +77,8 @@ def obey(worker: Obeys, wish: Wish, now: float) -> None:
             wish, result = _about_the_task(worker, wish, now)
         elif wish.kind == "skip":
             result = _skip(worker, wish, now)
+        elif wish.kind == "swap":
+            result = worker.swap()
         elif wish.kind == "label":
             result = _label(worker, wish, now)
         else:

@@ -78,12 +78,16 @@ def test_an_older_file_is_brought_up(tmp_path: Path) -> None:
     path = tmp_path / "quota.db"
     with Book(path) as book, book.writing():
         book.execute("ALTER TABLE key DROP COLUMN organization_source")
+        book.execute("ALTER TABLE key DROP COLUMN pinned")
+        for table in ("trouble", "spend"):
+            book.execute(f"DROP TABLE {table}")
         book.execute(
             "INSERT INTO key (fingerprint, alias, last4, source, first_seen_at) VALUES ('f', 'a', 'x', 's', 1)"
         )
         book.execute("PRAGMA user_version = 1")
     with Book(path) as book:
-        assert book.execute("SELECT alias, organization_source FROM key") == [("a", "")]
+        assert book.execute("SELECT alias, organization_source, pinned FROM key") == [("a", "", 0)]
+        assert book.execute("SELECT count(*) FROM trouble") == book.execute("SELECT count(*) FROM spend") == [(0,)]
 
 
 def test_a_failed_transaction_leaves_nothing(tmp_path: Path) -> None:

@@ -294,8 +294,9 @@ def test_a_bench_shows_and_can_be_cleared(tmp_path: Path) -> None:
             book.book.execute("INSERT OR REPLACE INTO bench VALUES (?, ?, ?, ?, ?, ?)", row)
             status = book.statuses(MODEL, NOW)[0]
             assert (status.state, status.limit, status.cooldown_s) == (state, "TPD", until - NOW)
-        book.clear_bench("org_1")
+        assert book.clear_bench("org_1", MODEL) == ("a bench of 4,000 s for TPD",)
         assert book.statuses(MODEL, NOW)[0].state is KeyState.READY
+        assert book.clear_bench("org_1", MODEL) == ()
 
 
 def test_changes_by_others_are_noticed(tmp_path: Path) -> None:

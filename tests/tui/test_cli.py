@@ -366,3 +366,21 @@ def test_progress_lines_are_inert_and_name_the_run_once(say: Say, source: Path, 
 def test_info_says_where_a_table_of_prices_goes(say: Say, settings: Settings) -> None:
     """`plan` sends people here for it."""
     assert str(settings.prices_path) in say("info")[1]
+
+
+def test_a_key_is_pinned_unbenched_and_swapped_by_command(
+    say: Say, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the console does to keys the command line does too, and it says what it did."""
+    monkeypatch.setenv("GROQ_API_KEYS", "main@org_a=gsk_invented_main_0001,lab@org_b=gsk_invented_lab_0002")
+    say("new", source)
+    assert "main is asked first" in say("keys", "pin", "main")[1]
+    assert "…0001  asked first, ready" in say("keys", "list")[1]
+    assert "waits for nothing" in say("keys", "unbench", "org_a")[1]
+    assert "has made no call yet" in say("keys", "history", "main")[1]
+    code, out, _ = say("swap", "mail")
+    assert (code, out) == (0, "main is out of use, lab is asked first.\n")
+    assert "disabled" in say("keys", "list")[1]
+    assert say("keys", "unpin")[0] == 0
+    assert "asked first" not in say("keys", "list")[1]
+    assert say("keys", "pin", "nobody")[0] == 1

@@ -102,6 +102,26 @@ def test_a_detached_worker_is_paused_resumed_stopped_and_started_again(
         assert (done.resumption.kept, done.resumption.cursor) == (stopped.settled, stopped.cursor)
 
 
+def test_a_swap_is_obeyed_within_a_second_and_the_next_key_asks(
+    home: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The key in use goes out, the other one works on alone, and the answer to the wish says which is which."""
+    with simulator(monkeypatch, "--keys", "2", "--latency", "0.2", "--rpm", "300"):
+        path = make(settings, tmp_path, 300)
+        wishes.start(path, settings)
+        until(path, lambda snapshot: snapshot.labeled > 5)
+        took_s, said = acknowledged(path, wishes.swap(path, settings))
+        assert took_s < 1.0
+        out, into = said.removesuffix(" is asked first").split(" is out of use, ")
+        until(path, lambda snapshot: set(snapshot.asking) == {into})
+        with KeyBook.from_settings(settings) as book:
+            states = {key.alias: (key.state.value, key.pinned) for key in book.statuses("m", time.time())}
+        assert states[out] == ("disabled", False)
+        assert states[into][1]
+        wishes.stop(path)
+        until(path, lambda snapshot: not snapshot.worker.alive)
+
+
 def test_starting_twice_finds_the_first_worker(
     home: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
