@@ -12,7 +12,8 @@ _BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _INVISIBLE = "\u200b-\u200d\u2060-\u2064\ufeff\u00ad\U000e0000-\U000e007f"
 _LINE_BREAKS = "\u2028\u2029"
 _VARIATION = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
-_UNSAFE = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff{_BIDI}{_INVISIBLE}{_LINE_BREAKS}]")
+UNSAFE = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff{_BIDI}{_INVISIBLE}{_LINE_BREAKS}]")
+"""Every character that a terminal could obey or hide, but for tab and newline."""
 
 
 def _glyph(match: re.Match[str]) -> str:
@@ -40,7 +41,7 @@ def inert(text: str, *, limit: int | None = None) -> str:
         text = text[: max(0, limit - 1)] + "…"
     if text.isascii() and text.isprintable():
         return text
-    return _UNSAFE.sub(_glyph, _VARIATION.sub("", text))
+    return UNSAFE.sub(_glyph, _VARIATION.sub("", text))
 
 
 def one_line(text: str, *, limit: int | None = None) -> str:

@@ -6,13 +6,14 @@ It never sets a state of its own from a key: a wish is shown as requested until 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
+from textual.filter import LineFilter
 from textual.screen import Screen
 
 from core.settings import Settings
@@ -22,6 +23,7 @@ from tui.backend import Backend, Engine
 from tui.context import Context, Scope, Selected
 from tui.farewell import farewell
 from tui.keymap import keyed
+from tui.last_door import InertLines
 from tui.picture import Picture, pending_kinds
 from tui.poller import Answered, Errands, PictureTaken, Poller
 from tui.preferences import remember
@@ -30,8 +32,7 @@ from tui.screens.monitor import MonitorScreen
 from tui.screens.runs import RunsScreen
 from tui.screens.sheet import Look, Sheet
 from tui.tailored import TailoredApp
-from tui.terminal import CAPABLE, Terminal
-from tui.theme import PREFIX, following
+from tui.theme import DARK, LIGHT
 from tui.widgets.hints import HintChosen
 from tui.wishing import Wishing
 
@@ -65,9 +66,8 @@ class LabeltuiApp(TailoredApp):
         backend: Backend | None = None,
         clock: Callable[[], float] = time.time,
         threaded: bool = True,
-        terminal: Terminal = CAPABLE,
     ) -> None:
-        super().__init__(settings.config_path, terminal)
+        super().__init__(settings.config_path)
         self.settings = settings
         self.backend: Backend = backend or (ReadOnlyEngine(settings) if read_only else Engine(settings))
         self.clock = clock
@@ -77,9 +77,13 @@ class LabeltuiApp(TailoredApp):
         self.read_only = read_only
         self._start_when_seen = demo and not read_only
         self.picture = Picture(now=clock(), path=run)
+        self.last_door = InertLines()
         self.wishing = Wishing(self)
         self.poller = Poller(self.backend, self.post_message, clock, threaded=threaded)
         self.errands = Errands(self.post_message, threaded=threaded)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return [*super().get_line_filters(), self.last_door]
 
     def get_default_screen(self) -> Screen[Any]:
         return RunsScreen()
@@ -87,6 +91,7 @@ class LabeltuiApp(TailoredApp):
     def on_mount(self) -> None:
         if self.run_path is not None:
             self.push_screen(MonitorScreen())
+        self.theme_changed_signal.subscribe(self, lambda theme: self.remember("theme", theme.name))
         self.poller.watch(self.run_path, runs=self.run_path is None)
         self.set_interval(TICK_S, self._tick)
         for trouble in self.troubles:
@@ -154,10 +159,7 @@ class LabeltuiApp(TailoredApp):
         """What the possibility of an action depends on."""
         snapshot = self.picture.snapshot
         pending = frozenset(pending_kinds(snapshot, self.wishing.requested))
-        return Context(
-            scope, snapshot, selected, pending,
-            has_run=self.run_path is not None, read_only=self.read_only, no_color=self.no_color,
-        )  # fmt: skip
+        return Context(scope, snapshot, selected, pending, has_run=self.run_path is not None, read_only=self.read_only)
 
     def action_key(self, key: str) -> None:
         """A key was pressed that some action uses."""
@@ -199,6 +201,7 @@ class LabeltuiApp(TailoredApp):
         for action in actions.possible(context):
             if action.id not in ("pane", "open"):
                 yield SystemCommand(action.label(context).capitalize(), action.told, partial(self.perform, action.id))
+        yield SystemCommand("Choose a theme", "Preview every theme and keep one", self.action_change_theme)
 
     def say(self, sentence: str, *, severity: Any = "information") -> None:
         """A toast; the text may come from anywhere."""
@@ -269,19 +272,7 @@ class LabeltuiApp(TailoredApp):
             self.push_screen(HelpScreen(sheet.context()))
 
     def do_theme(self) -> None:
-        self._wear(following(self.theme))
-
-    def do_themes(self) -> None:
-        from tui.screens.themes import ChooseTheme  # noqa: PLC0415  (not before it is wanted)
-
-        self.push_screen(ChooseTheme(), self._wear)
-
-    def _wear(self, name: str | None) -> None:
-        if name is None:
-            return
-        self.theme = name
-        self.say(f"The theme is {name.removeprefix(PREFIX)}.")
-        self.remember("theme", name)
+        self.theme = LIGHT if self.current_theme.dark else DARK
 
     def remember(self, name: str, value: str | bool) -> None:  # noqa: FBT001  (a setting's value)
         """Keep a setting for the next start."""

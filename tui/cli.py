@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from core import exits
 from core.errors import LabeltuiError, NoUsableKeyError, RunBusyError
@@ -25,9 +25,16 @@ _EXIT_CODES = (
 )
 
 
+class _Parser(argparse.ArgumentParser):
+    """Quotes what was typed inertly: a file name that the shell filled in may hold anything."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(inert(message))
+
+
 def parser() -> argparse.ArgumentParser:
     """Every command and option."""
-    top = argparse.ArgumentParser(
+    top: argparse.ArgumentParser = _Parser(
         prog="labeltui",
         description="A console for long LLM labeling runs. Without a command it opens on the list of runs.",
         epilog=_EXIT_CODES,

@@ -1,4 +1,8 @@
-"""Copying: the clipboard of the terminal (OSC 52, which may fail without a word), and a file that is always there."""
+"""Copying: the clipboard of the terminal (OSC 52, which may fail without a word), and a file that is always there.
+
+What is copied is inert like what is shown: it may be pasted into a shell, and the file may be shown in a terminal. The
+text as it came is what an export and the run file hold.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.model import EmailRecord, EmailRow
+from core.text import inert, one_line
 
 if TYPE_CHECKING:
     from tui.screens.sheet import Sheet
@@ -22,9 +27,10 @@ def copy(sheet: Sheet, what: str, text: str) -> None:
     path = app.run_path
     if path is None:
         return
+    text = inert(text)
     small = len(text.encode("utf-8", "replace")) <= MOST_COPIED
     if small:
-        app.copy_to_clipboard(text.encode("utf-8", "replace").decode("utf-8"))
+        app.copy_to_clipboard(text)
     how = "copied, if the terminal lets it, and" if small else "too long for a terminal's clipboard, but"
     app.errand(lambda: write_beside(path, text), f"{what}: {how} written to {beside(path)}")
 
@@ -44,7 +50,7 @@ def rows_as_text(rows: Iterable[EmailRow]) -> str:
         )
         for row in rows
     ]
-    return "".join("\t".join(" ".join(cell.split()) for cell in each) + "\n" for each in lines)
+    return "".join("\t".join(one_line(cell) for cell in each) + "\n" for each in lines)
 
 
 def record_as_text(record: EmailRecord, *, raw: bool) -> str:

@@ -67,6 +67,7 @@ class ChatClient:
         At most ``settings.timeout_s`` seconds pass. Settings that are None are not sent. Raises a leaf of CallError
         for every failure, and lets a cancellation through; nothing that is raised holds the secret.
         """
+        _refuse_unsendable(messages)
         try:
             async with asyncio.timeout(settings.timeout_s):
                 raw = await self._create(**self._arguments(messages, settings))
@@ -123,13 +124,26 @@ class ChatClient:
         host = self._base_url.host
         if isinstance(root, (TimeoutError, httpx.TimeoutException, groq.APITimeoutError)):
             return CallTimeoutError(f"{host} gave no answer in time (at most {settings.timeout_s:g} s): {words}.")
-        if isinstance(root, UnicodeEncodeError):
-            return RequestRefusedError(
-                "The email holds characters that no request can carry (lone surrogates); nothing was sent."
-            )
+        if isinstance(root, UnicodeError):
+            return ServerFailedError(f"{host} answered with a status line or headers that are no text: {words}.")
         if isinstance(error, (groq.APIConnectionError, httpx.TransportError, aiohttp.ClientError, OSError)):
             return ConnectionFailedError(f"No connection to {host}, or it broke: {words}.")
         return ServerFailedError(f"The call to {host} failed in an unexpected way: {words}.")
+
+
+def _refuse_unsendable(messages: Sequence[ChatMessage]) -> None:
+    """Raise RequestRefusedError where no request can carry a message: a lone surrogate has no bytes."""
+    try:
+        for message in messages:
+            message.content.encode()
+    except UnicodeEncodeError:
+        # Raised from here it would hold the message.
+        pass
+    else:
+        return
+    raise RequestRefusedError(
+        "The email holds characters that no request can carry (lone surrogates); nothing was sent."
+    )
 
 
 def _root_of(error: Exception) -> BaseException:

@@ -67,7 +67,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
     """
     if not path.exists():
         raise RunNotFoundError(f"There is no run file at {path}.")
-    uri = f"file:{quote(str(path.resolve()))}?mode=ro"
+    uri = f"file:{quote(os.fsencode(path.resolve()))}?mode=ro"
     if not path.with_name(path.name + "-wal").exists() and not os.access(path.parent, os.W_OK):
         # A WAL database in a folder that cannot be written has nowhere for its index; without a log it cannot change.
         uri += "&immutable=1"

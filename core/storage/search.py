@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import re
 import sqlite3
 from array import array
@@ -124,7 +125,7 @@ class Search:
             return False
         try:
             if not self._attached:
-                self._db.execute("ATTACH ? AS search", (f"file:{quote(str(path.resolve()))}?mode=ro",))
+                self._db.execute("ATTACH ? AS search", (f"file:{quote(os.fsencode(path.resolve()))}?mode=ro",))
                 self._attached = True
             row = self._db.execute("SELECT mark, built_to FROM search.made").fetchone()
         except sqlite3.Error:
@@ -164,12 +165,12 @@ class _Builder:
     def __init__(self, path: Path, run_path: Path, last_id: int) -> None:
         self._last_id = last_id
         self._db = sqlite3.connect(
-            f"file:{quote(str(path.resolve()))}?mode=rwc", uri=True, isolation_level=None, timeout=2.0
+            f"file:{quote(os.fsencode(path.resolve()))}?mode=rwc", uri=True, isolation_level=None, timeout=2.0
         )
         try:
             path.chmod(0o600)
             self._db.execute("PRAGMA synchronous = NORMAL")
-            self._db.execute("ATTACH ? AS run", (f"file:{quote(str(run_path.resolve()))}?mode=ro",))
+            self._db.execute("ATTACH ? AS run", (f"file:{quote(os.fsencode(run_path.resolve()))}?mode=ro",))
         except BaseException:
             self._db.close()
             raise

@@ -11,10 +11,18 @@ from pathlib import Path
 from core import exits
 from core.errors import LabeltuiError, NoUsableKeyError, RunBusyError
 from core.settings import load_settings
+from core.text import inert
 from core.worker.process import work
 from core.worker.supervisor import log_path
 
 _LOG_BYTES = 1_000_000
+
+
+class _InertLines(logging.Formatter):
+    """A log is read in a terminal, and errors quote names and answers from outside."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return inert(super().format(record))
 
 
 def main() -> int:
@@ -22,7 +30,7 @@ def main() -> int:
     os.umask(0o077)  # whatever is made from here on (logs, wishes, quotas) is private to its owner
     path = Path(sys.argv[1])
     handler = RotatingFileHandler(log_path(path), maxBytes=_LOG_BYTES, backupCount=2, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(_InertLines("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     log = logging.getLogger("labeltui")
     log.info("worker of %s begins", path)

@@ -135,6 +135,11 @@ def raises(kind: type[Exception], words: str) -> Misbehave:
     return misbehave
 
 
+async def breaks_the_reason(_: httpx.Request) -> httpx.Response:
+    """What the transport makes of a reason in another encoding."""
+    raise UnicodeEncodeError("utf-8", "\udc9b", 0, 1, "surrogates not allowed")
+
+
 def answers(text: str, *, finish_reason: str = "stop", headers: Mapping[str, str] | None = None) -> Misbehave:
     """A proper completion, of this text."""
 
@@ -206,6 +211,7 @@ ROWS = (
     Row("200-half", "200 with half of the JSON", PASSING, Outcome.SERVER_ERROR, sends(200, b'{"choices": [{"mess')),
     Row("200-other", "200 with other JSON", PASSING, Outcome.SERVER_ERROR, sends(200, b'{"status": "ok"}')),
     Row("200-bytes", "200 with bytes that are no text", PASSING, Outcome.SERVER_ERROR, sends(200, bytes(range(256)))),
+    Row("200-reason", "200 with a status line that is no text", PASSING, Outcome.SERVER_ERROR, breaks_the_reason),
     Row("200-error", "200 with an error inside", PASSING, Outcome.SERVER_ERROR, says(200, "upstream went away")),
     Row("429-header", "429 with `retry-after`", QUOTA, Outcome.RATE_LIMITED,
         says(429, "slow down", "rate_limit_exceeded", {"retry-after": "7"})),

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from core.errors import CallError, CallTimeoutError, ConnectionFailedError
+from core.errors import CallError, CallTimeoutError, ConnectionFailedError, ServerFailedError
 from core.llm.client import ChatClient
 from core.model import ChatMessage, ModelSettings
 
@@ -99,3 +99,16 @@ async def test_a_head_without_end_is_no_answer() -> None:
 
     async with serving(boast) as port:
         assert type(await failure(f"http://127.0.0.1:{port}", timeout_s=5.0)) is ConnectionFailedError
+
+
+@pytest.mark.asyncio
+async def test_a_status_line_that_is_no_text_is_the_servers_fault() -> None:
+    """A proxy's reason in another encoding breaks the transport; no email is to blame for it."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 \x9b2J caf\xe9\r\ncontent-length: 2\r\n\r\n{}")
+        await writer.drain()
+
+    async with serving(answer) as port:
+        assert type(await failure(f"http://127.0.0.1:{port}")) is ServerFailedError

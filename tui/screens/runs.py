@@ -79,7 +79,10 @@ class RunsScreen(Sheet):
             going = sum(1 for run in picture.runs if run.state.value in ("running", "waiting", "paused"))
             sentence = f"{going} going on" if going else "none going on" if picture.runs else "no run yet"
             standing = Standing(
-                plural(len(picture.runs), "run"), "▪", "accent", f"{sentence} · in {self.console_app.settings.runs_dir}"
+                plural(len(picture.runs), "run"),
+                "▪",
+                "accent",
+                f"{sentence} · in {one_line(str(self.console_app.settings.runs_dir))}",
             )
         return Headline("labeltui", standing, simulated=False, age_s=data_age(picture, look.now), now=look.now)
 
