@@ -169,8 +169,13 @@ _ALL: tuple[Action, ...] = (
         frozenset({Scope.MONITOR}), hint=1,
     ),
     Action(
-        "theme", ("ctrl+t",), "^t", _word("theme"), "Switch between dark and light; the choice is remembered.",
-        EVERYWHERE, hint=0,
+        "theme", ("ctrl+t",), "^t", _word("next theme"), "Go on to the next theme; the choice is remembered.",
+        EVERYWHERE, possibility.colors_blocked, hint=0,
+    ),
+    Action(
+        "themes", ("ctrl+y",), "^y", _word("choose a theme"),
+        "All themes in a list; each is shown while the cursor is on it.",
+        EVERYWHERE, possibility.colors_blocked, hint=0,
     ),
     Action(
         "suspend", ("ctrl+z",), "^z", _word("suspend"), "Back to the shell for a moment; `fg` returns.",

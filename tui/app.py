@@ -32,7 +32,8 @@ from tui.screens.monitor import MonitorScreen
 from tui.screens.runs import RunsScreen
 from tui.screens.sheet import Look, Sheet
 from tui.tailored import TailoredApp
-from tui.theme import DARK, LIGHT
+from tui.terminal import CAPABLE, Terminal
+from tui.theme import PREFIX, following
 from tui.widgets.hints import HintChosen
 from tui.wishing import Wishing
 
@@ -66,8 +67,9 @@ class LabeltuiApp(TailoredApp):
         backend: Backend | None = None,
         clock: Callable[[], float] = time.time,
         threaded: bool = True,
+        terminal: Terminal = CAPABLE,
     ) -> None:
-        super().__init__(settings.config_path)
+        super().__init__(settings.config_path, terminal)
         self.settings = settings
         self.backend: Backend = backend or (ReadOnlyEngine(settings) if read_only else Engine(settings))
         self.clock = clock
@@ -91,7 +93,6 @@ class LabeltuiApp(TailoredApp):
     def on_mount(self) -> None:
         if self.run_path is not None:
             self.push_screen(MonitorScreen())
-        self.theme_changed_signal.subscribe(self, lambda theme: self.remember("theme", theme.name))
         self.poller.watch(self.run_path, runs=self.run_path is None)
         self.set_interval(TICK_S, self._tick)
         for trouble in self.troubles:
@@ -159,7 +160,10 @@ class LabeltuiApp(TailoredApp):
         """What the possibility of an action depends on."""
         snapshot = self.picture.snapshot
         pending = frozenset(pending_kinds(snapshot, self.wishing.requested))
-        return Context(scope, snapshot, selected, pending, has_run=self.run_path is not None, read_only=self.read_only)
+        return Context(
+            scope, snapshot, selected, pending,
+            has_run=self.run_path is not None, read_only=self.read_only, no_color=self.no_color,
+        )  # fmt: skip
 
     def action_key(self, key: str) -> None:
         """A key was pressed that some action uses."""
@@ -201,7 +205,6 @@ class LabeltuiApp(TailoredApp):
         for action in actions.possible(context):
             if action.id not in ("pane", "open"):
                 yield SystemCommand(action.label(context).capitalize(), action.told, partial(self.perform, action.id))
-        yield SystemCommand("Choose a theme", "Preview every theme and keep one", self.action_change_theme)
 
     def say(self, sentence: str, *, severity: Any = "information") -> None:
         """A toast; the text may come from anywhere."""
@@ -272,7 +275,19 @@ class LabeltuiApp(TailoredApp):
             self.push_screen(HelpScreen(sheet.context()))
 
     def do_theme(self) -> None:
-        self.theme = LIGHT if self.current_theme.dark else DARK
+        self._wear(following(self.theme))
+
+    def do_themes(self) -> None:
+        from tui.screens.themes import ChooseTheme  # noqa: PLC0415  (not before it is wanted)
+
+        self.push_screen(ChooseTheme(), self._wear)
+
+    def _wear(self, name: str | None) -> None:
+        if name is None:
+            return
+        self.theme = name
+        self.say(f"The theme is {name.removeprefix(PREFIX)}.")
+        self.remember("theme", name)
 
     def remember(self, name: str, value: str | bool) -> None:  # noqa: FBT001  (a setting's value)
         """Keep a setting for the next start."""

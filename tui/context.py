@@ -33,6 +33,7 @@ class Context:
     has_run: bool = False
     read_only: bool = False
     marked: int = 0
+    no_color: bool = False
 
 
 Reason = str | None

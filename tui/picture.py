@@ -122,11 +122,11 @@ GLYPHS = {
 
 
 def ends(snapshot: Snapshot, now: float) -> str:
-    """When the run ends and what binds it: ``ends 03:48 – 03:55 · bound by TPM of org_b``."""
+    """When the run ends and what binds it: ``ends 03:48 – 03:55 · TPM of org_b binds``."""
     forecast = snapshot.forecast
     if forecast is None:
         return ""
-    bound = f"bound by {one_line(forecast.binding_limit, limit=40)}" if forecast.binding_limit else ""
+    bound = f"{one_line(forecast.binding_limit, limit=40)} binds" if forecast.binding_limit else ""
     if forecast.eta_s is None and (forecast.low_s is None or forecast.high_s is None):
         return bound
     low = forecast.low_s if forecast.low_s is not None else forecast.eta_s
@@ -207,9 +207,7 @@ def _running(picture: Picture, snapshot: Snapshot, now: float) -> str:
     return join(
         (
             f"{number(rate(snapshot.pace, now).now)} labels/min",
-            f"{plural(asking, 'key')} asking" + (f", {cooling} cooling" if cooling else "")
-            if asking or cooling
-            else "",
+            f"{asking} asking" + (f", {cooling} cooling" if cooling else "") if asking or cooling else "",
             ends(snapshot, now),
         )
     )

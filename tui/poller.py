@@ -224,6 +224,11 @@ class Errands:
         self._jobs: queue.Queue[tuple[Callable[[], Any], Callable[[Any], None], Failed] | None] = queue.Queue()
         self._thread = threading.Thread(target=self._live, name="labeltui-errands", daemon=True)
 
+    @property
+    def idle(self) -> bool:
+        """Whether every errand that was sent has come to its end."""
+        return self._jobs.unfinished_tasks == 0
+
     def start(self) -> None:
         """Begin to serve."""
         if self._threaded:
@@ -246,6 +251,7 @@ class Errands:
     def _live(self) -> None:
         while (job := self._jobs.get()) is not None:
             self._run(*job)
+            self._jobs.task_done()
 
     def _run(self, errand: Callable[[], Any], then: Callable[[Any], None], failed: Failed) -> None:
         try:

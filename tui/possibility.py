@@ -119,5 +119,9 @@ def toggle_word(context: Context) -> str:
     return "enable" if isinstance(key, KeyStatus) and key.state.out else "disable"
 
 
+def colors_blocked(context: Context) -> Reason:
+    return "NO_COLOR is set: there are no colors to choose from." if context.no_color else None
+
+
 def alive(context: Context) -> bool:
     return context.snapshot is not None and context.snapshot.worker.alive

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import locale
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -17,6 +19,7 @@ from tui import status as words
 from tui.present import number
 from tui.printing import has_terminal, redraw, say
 from tui.result_commands import say_status, snapshot_of
+from tui.terminal import terminal
 
 _LINE_EVERY_S = 2.0
 
@@ -33,7 +36,12 @@ def console(path: Path | None, *, settings: Settings | None = None, read_only: b
         return exits.USAGE
     from tui.app import LabeltuiApp  # noqa: PLC0415 - Textual, for those who open a console
 
-    app = LabeltuiApp(settings or load_settings(), run=path, read_only=read_only)
+    app = LabeltuiApp(
+        settings or load_settings(),
+        run=path,
+        read_only=read_only,
+        terminal=terminal(os.environ, locale.getencoding()),
+    )
     app.run()
     if app.farewell:
         say(app.farewell)

@@ -1,33 +1,53 @@
-"""An application cut to its operator's settings: the theme, the keys, the characters."""
+"""An application cut to its operator's settings and terminal: the theme, the keys, the characters."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from textual.app import App
+from textual.filter import LineFilter
 
 from tui import actions
+from tui.glyphs import AsciiOnly
 from tui.preferences import read_preferences
 from tui.rekeying import rekeyed
-from tui.theme import DARK, MEANINGS, THEMES
+from tui.terminal import CAPABLE, FEW, Terminal
+from tui.theme import ANSI, DARK, THEMES, meanings_for, named
 
 
 class TailoredApp(App[None]):
-    """``troubles`` are the sentences on settings that could not be put in force."""
+    """``troubles`` are the sentences on settings that could not be put in force.
 
-    def __init__(self, config_path: Path) -> None:
-        super().__init__()
+    Without colors (``NO_COLOR``) the plain theme is worn, and what it tells by color is gone altogether. ``only_ascii``
+    is why nothing but ASCII is drawn, or "".
+    """
+
+    def __init__(self, config_path: Path, terminal: Terminal = CAPABLE) -> None:
+        super().__init__(ansi_color=True if terminal.no_color else None)
+        self.terminal = terminal
         for theme in THEMES:
             self.register_theme(theme)
         self.preferences = read_preferences(config_path)
+        self.only_ascii = self._choose_characters()
+        self._ascii: tuple[LineFilter, ...] = (AsciiOnly(),) if self.only_ascii else ()
         self.troubles = (*self.preferences.troubles, *self._take_theme(), *self._take_keys())
 
+    def _choose_characters(self) -> str:
+        if self.preferences.ascii is None or self.terminal.ascii_because.startswith("LABELTUI_ASCII"):
+            return self.terminal.ascii_because
+        return self.preferences.where("ascii") if self.preferences.ascii else ""
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return [*super().get_line_filters(), *self._ascii]
+
     def _take_theme(self) -> list[str]:
-        chosen = self.preferences.theme or DARK
-        if chosen in self.available_themes:
-            self.theme = chosen
+        """Wear the theme of the settings; a terminal of few colors gets its own where they say nothing."""
+        chosen = self.preferences.theme or (ANSI if self.terminal.colors == FEW else DARK)
+        name = named(chosen, set(self.available_themes))
+        self.theme = ANSI if self.no_color else name or DARK
+        if name is not None:
             return []
-        self.theme = DARK
         names = ", ".join(theme.name for theme in THEMES)
         return [f"{self.preferences.where('theme')}: there is no theme {chosen}. There are {names}."]
 
@@ -42,4 +62,4 @@ class TailoredApp(App[None]):
         return refused
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
-        return MEANINGS
+        return meanings_for(self.current_theme)

@@ -15,6 +15,7 @@ from tests.tui.fake_backend import FakeBackend
 from tests.tui.fakes import NOW, FakeRun, running, settings_in
 from tui.app import LabeltuiApp
 from tui.screens.emails import EmailsScreen
+from tui.terminal import CAPABLE, Terminal
 from tui.widgets.pane import LinesWidget
 
 HOPS = 100
@@ -96,6 +97,7 @@ def desk(tmp_path: Path) -> Opens:
         demo: bool = False,
         read_only: bool = False,
         change: Callable[[FakeBackend], None] | None = None,
+        terminal: Terminal = CAPABLE,
     ) -> AsyncIterator[Desk]:
         settings = settings_in(tmp_path)
         run = run or running()
@@ -112,6 +114,7 @@ def desk(tmp_path: Path) -> Opens:
             backend=backend,
             clock=lambda: backend.now,
             threaded=False,
+            terminal=terminal,
         )
         async with app.run_test(size=size, notifications=True, tooltips=True) as pilot:
             at = Desk(app, backend, pilot)

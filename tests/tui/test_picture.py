@@ -26,8 +26,8 @@ def test_a_running_run_tells_rate_keys_and_end() -> None:
     said = standing(picture(running()), (), NOW)
     assert said.word == "RUNNING"
     assert "labels/min" in said.sentence
-    assert "2 keys asking, 1 cooling" in said.sentence
-    assert "bound by TPM of org_b" in said.sentence
+    assert "2 asking, 1 cooling" in said.sentence
+    assert "TPM of org_b binds" in said.sentence
 
 
 def test_a_pause_is_requested_until_it_is_acknowledged() -> None:

@@ -1,0 +1,65 @@
+"""The window that chooses a theme: the whole console wears the one under the cursor until it is kept or left."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from tui.theme import ABOUT, PALETTES, PREFIX
+from tui.widgets.pane import line
+from tui.widgets.rows import ListColumn, Row, Rows
+
+
+class ChooseTheme(ModalScreen[str | None]):
+    """Answers with the theme's name; ``esc`` puts back the one that was there."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "keep", "keep"),
+        Binding("escape", "leave", "leave"),
+    ]
+    AUTO_FOCUS = "Rows"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rows = Rows((ListColumn("theme", 22), ListColumn("", 0)), empty="", id="choice")
+        self._before = ""
+
+    def compose(self) -> ComposeResult:
+        keys = line(
+            ("↑↓", "bold $accent"), " look   ", ("enter", "bold $accent"), " keep   ", ("esc", "bold $accent"), " leave"
+        )
+        with Vertical(classes="modal", id="themes"):
+            yield Static(line(("A theme", "bold $bright")), markup=False)
+            yield self._rows
+            yield Static(keys, markup=False, classes="choices")
+
+    def on_mount(self) -> None:
+        self._before = self.app.theme
+        others = sorted(set(self.app.available_themes) - set(PALETTES))
+        names = [*PALETTES, *others]
+        self._rows.set_rows([_row(name) for name in names])
+        self._rows.cursor = names.index(self._before) if self._before in names else 0
+
+    def on_rows_moved(self) -> None:
+        if self._rows.selected is not None and self._before:
+            self.app.theme = str(self._rows.selected.value)
+
+    def on_rows_chosen(self) -> None:
+        self.action_keep()
+
+    def action_keep(self) -> None:
+        self.dismiss(self.app.theme)
+
+    def action_leave(self) -> None:
+        self.app.theme = self._before
+        self.dismiss(None)
+
+
+def _row(name: str) -> Row:
+    shown = name.removeprefix(PREFIX)
+    return Row(name, ((shown, "bold $bright"), (ABOUT.get(name, "Textual's"), "$quiet")), name)

@@ -1,0 +1,65 @@
+"""What the terminal can show, as its environment tells it. Pure: the environment and the encoding are handed in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+MANY, SOME, FEW, NONE = "16 million", "256", "16", "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """``colors`` is how many it shows; ``ascii_because`` why nothing but ASCII should be drawn, "" where all may be."""
+
+    name: str
+    colors: str
+    no_color: bool
+    encoding: str
+    ascii_because: str
+    multiplexer: str
+
+    @property
+    def clipboard(self) -> str:
+        """Whether OSC 52 may be expected to reach the operator's clipboard; no terminal tells."""
+        if self.name in ("linux", "dumb"):
+            return "none: this terminal has no clipboard; the file beside the run has the text"
+        if self.multiplexer:
+            return f"OSC 52 is sent; {self.multiplexer} passes it on only if it is set up so (set-clipboard on)"
+        return "OSC 52 is sent; whether the terminal takes it, it does not tell"
+
+
+CAPABLE = Terminal("", MANY, no_color=False, encoding="utf-8", ascii_because="", multiplexer="")
+"""A terminal that shows everything."""
+
+
+def terminal(environment: Mapping[str, str], encoding: str) -> Terminal:
+    """What can be known of the terminal. ``encoding`` is that of the locale."""
+    name = environment.get("TERM", "")
+    no_color = "NO_COLOR" in environment
+    return Terminal(
+        name=name,
+        colors=NONE if no_color else _colors(name, environment.get("COLORTERM", "").strip().lower()),
+        no_color=no_color,
+        encoding=encoding,
+        ascii_because=_ascii_because(environment, name, encoding),
+        multiplexer="tmux" if environment.get("TMUX") else "screen" if environment.get("STY") else "",
+    )
+
+
+def _colors(name: str, colorterm: str) -> str:
+    """As Rich decides it, which reduces every color to what it finds."""
+    if colorterm in ("truecolor", "24bit"):
+        return MANY
+    if name in ("dumb", "unknown"):
+        return NONE
+    return SOME if name.endswith(("256color", "kitty")) else FEW
+
+
+def _ascii_because(environment: Mapping[str, str], name: str, encoding: str) -> str:
+    wanted = environment.get("LABELTUI_ASCII", "").strip().lower()
+    if wanted:
+        return "" if wanted in ("0", "no", "false", "off") else f"LABELTUI_ASCII={wanted}"
+    if encoding.lower().replace("-", "").replace("_", "") not in ("utf8", "utf8mb4", "cp65001"):
+        return f"the locale's encoding is {encoding}"
+    return f"TERM={name}" if name in ("linux", "dumb", "vt100", "vt102", "vt220") else ""
