@@ -619,7 +619,10 @@ class ExportRow:
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """A run in the list of runs; ``error`` is set where its file cannot be read."""
+    """A run in the list of runs; ``error`` is set where its file cannot be read.
+
+    ``rate_per_min`` are labels over the last minute, ``eta_s`` seconds until the end; both only while it is worked on.
+    """
 
     name: str
     path: str
@@ -632,3 +635,7 @@ class RunSummary:
     size_bytes: int
     simulated: bool = False
     error: str = ""
+    archived: bool = False
+    reason: str = ""
+    rate_per_min: float | None = None
+    eta_s: float | None = None

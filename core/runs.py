@@ -1,30 +1,33 @@
 """The runs on this machine: where their files lie, how one is found by name or path, how one is made from a source.
 
-A run is built beside its place and moved there when it is whole, so that an import that dies leaves no half run.
+What the list says of each is the business of :mod:`core.listing`, making the file that of :mod:`core.building`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import re
 import secrets
-import sqlite3
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from difflib import get_close_matches
-from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from core.errors import LabeltuiError, RunFileError, RunNotFoundError, UsageError
-from core.model import RunState, RunSummary, SourceEmail, Task, View
-from core.settings import Settings, private_dir
+from core.building import build
+from core.errors import RunFileError, RunNotFoundError, UsageError
+from core.model import Task
+from core.settings import Settings
 from core.storage.reader import RunReader
+
+if TYPE_CHECKING:
+    from core.storage.store import Store
 
 SUFFIX = ".db"
 
-_BATCH = 500
-_ABANDONED_S = 86_400.0
+ARCHIVE = "archive"
+"""The folder of archived runs, in the folder of runs."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _NO_RUN = re.compile(r"\.control$|\.search$|\.before-format-\d+(\.\d+)?$")
 """Ends of the stems of files that lie beside run files and are none: wishes, and copies from before a migration."""
@@ -110,6 +113,8 @@ def find_run(settings: Settings, name_or_path: str) -> Path:
         advice = " There are no runs yet: `labeltui new FILE` makes one."
     elif not near:
         advice = f" Runs here: {', '.join(names[:8])}{', …' if len(names) > 8 else ''}."
+    if not looks_like_path and any(path.stem == name_or_path for path in archived_files(settings)):
+        advice = f" One of that name is archived: `labeltui archive {name_or_path} --back` brings it back."
     raise RunNotFoundError(f"There is no run {name_or_path!r} in {settings.runs_dir}.{advice}")
 
 
@@ -117,41 +122,31 @@ def run_files(settings: Settings) -> list[Path]:
     """Every run file in its usual place, by name; the demo's, which lies apart, comes last."""
     found: list[Path] = []
     for folder in dict.fromkeys((settings.runs_dir, settings.demo_dir / "runs")):
-        if folder.is_dir():
-            found += sorted(path for path in folder.glob(f"*{SUFFIX}") if not _NO_RUN.search(path.stem))
+        found += _run_files_in(folder)
     return found
 
 
-def summarize(path: Path, now: float) -> RunSummary:
-    """One line about a run; an unreadable file becomes a line that says so."""
-    changed_at, size = 0.0, 0
-    for part in (path, path.with_name(path.name + "-wal")):
-        with contextlib.suppress(OSError):
-            stat = part.stat()
-            changed_at, size = max(changed_at, stat.st_mtime), size + stat.st_size
-    try:
-        with RunReader(path) as reader:
-            snapshot = reader.snapshot(now)
-    except (LabeltuiError, sqlite3.Error, ValueError) as error:
-        return RunSummary(path.stem, str(path), RunState.STOPPED, 0, 0, 0, 0.0, changed_at, size, error=str(error))
-    return RunSummary(
-        name=path.stem,
-        path=str(path),
-        state=snapshot.state,
-        total=snapshot.total,
-        settled=snapshot.settled,
-        failed=snapshot.failed,
-        created_at=snapshot.run.created_at,
-        changed_at=changed_at,
-        size_bytes=size,
-        simulated=snapshot.run.simulated,
+def _run_files_in(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix == SUFFIX and not path.name.startswith(".") and not _NO_RUN.search(path.stem)
     )
 
 
-def list_runs(settings: Settings, now: float) -> list[RunSummary]:
-    """Every run on this machine, the one last changed first."""
-    summaries = [summarize(path, now) for path in run_files(settings)]
-    return sorted(summaries, key=lambda summary: summary.changed_at, reverse=True)
+def archived_files(settings: Settings) -> list[Path]:
+    """Every archived run file, by name."""
+    found: list[Path] = []
+    for folder in (settings.runs_dir / ARCHIVE, settings.demo_dir / "runs" / ARCHIVE):
+        found += _run_files_in(folder)
+    return found
+
+
+def is_archived(path: Path) -> bool:
+    """Whether that run file lies in an archive."""
+    return path.parent.name == ARCHIVE
 
 
 def create_run(
@@ -170,12 +165,8 @@ def create_run(
     Raises:
         UsageError: the source, a column or the name is unusable, or the name belongs to a run of another source.
     """
-    # Parsers, and sqlite-utils behind the store, take their time: nothing else in here needs them.
-    from core.formats.message import view_of  # noqa: PLC0415
-    from core.formats.sources import open_source  # noqa: PLC0415
-    from core.quality.injection import orders_in  # noqa: PLC0415
+    from core.formats.sources import open_source  # noqa: PLC0415 - parsers take their time
     from core.storage.intake import NewRun  # noqa: PLC0415
-    from core.storage.store import Store  # noqa: PLC0415
 
     if options.order not in ("shuffled", "source"):
         raise UsageError(f"--order is shuffled or source, not {options.order!r}.")
@@ -185,65 +176,28 @@ def create_run(
     path = run_path(settings, name)
     if path.exists():
         return _existing(path, source_path, digest, now)
-    private_dir(settings.runs_dir)
-    _sweep(settings.runs_dir, now)
-    part = path.with_name(f".{name}.{secrets.token_hex(4)}.part")
     seed = secrets.randbelow(2**31) if options.seed is None else options.seed
-    try:
-        new = NewRun(
-            name=name,
-            source=str(source_path.resolve()),
-            source_digest=digest,
-            created_at=now,
-            order=options.order,
-            seed=seed,
-            dedupe=options.dedupe,
-            base_url=options.base_url,
-            simulated=options.simulated,
-        )
-        with Store.create(part, new, task) as store:
-            taken = 0
-            views = ((email, view_of(email.raw, fields=task.fields, truncate_at=task.truncate_at)) for email in source)
-            emails: Iterator[tuple[SourceEmail, View]] = (
-                (email, replace(view, flags=" ".join(orders_in(view.text)))) for email, view in views
-            )
-            while count := store.add_emails(islice(emails, _BATCH)):
-                taken += count
-                if progress is not None:
-                    progress(taken)
-            store.set_order(options.order, seed)
-            skipped = dict(source.skipped.by_reason)
-            places = tuple(f"{row.place}: {row.detail or row.reason}" for row in source.skipped.sample)
-            text = f"{taken:,} emails taken from {source_path.name} ({source.describe()})"
-            store.add_event("new", text, now=now)
-            for reason, number in skipped.items():
-                store.add_event("skipped", f"{number:,} rows not taken: {reason}", now=now)
-            distinct = store.distinct_texts()
-        _publish(part, path)
-    finally:
-        for leftover in (part, part.with_name(part.name + "-wal"), part.with_name(part.name + "-shm")):
-            leftover.unlink(missing_ok=True)
-    return Created(name, path, taken, distinct, skipped, places, source.describe(), existed=False)
+    new = NewRun(
+        name=name,
+        source=str(source_path.resolve()),
+        source_digest=digest,
+        created_at=now,
+        order=options.order,
+        seed=seed,
+        dedupe=options.dedupe,
+        base_url=options.base_url,
+        simulated=options.simulated,
+    )
 
+    def tell(store: Store, taken: int) -> None:
+        store.add_event("new", f"{taken:,} emails taken from {source_path.name} ({source.describe()})", now=now)
+        for reason, number in source.skipped.by_reason.items():
+            store.add_event("skipped", f"{number:,} rows not taken: {reason}", now=now)
 
-def _sweep(folder: Path, now: float) -> None:
-    """Remove what imports left that were killed; an import that takes a day is none."""
-    for left in folder.glob(".*.part*"):
-        with contextlib.suppress(OSError):
-            if now - left.stat().st_mtime > _ABANDONED_S:
-                left.unlink()
-
-
-def _publish(part: Path, path: Path) -> None:
-    """Move the finished file to its place, unless somebody made a run of that name meanwhile."""
-    try:
-        path.hardlink_to(part)
-    except FileExistsError:
-        raise UsageError(
-            f"A run named {path.stem} was made by another process just now. Nothing was changed."
-        ) from None
-    except OSError:
-        part.replace(path)  # a file system without hard links
+    built = build(path, new, task, source, progress=progress, tell=tell)
+    skipped = dict(source.skipped.by_reason)
+    places = tuple(f"{row.place}: {row.detail or row.reason}" for row in source.skipped.sample)
+    return Created(name, path, built.taken, built.distinct, skipped, places, source.describe(), existed=False)
 
 
 def _existing(path: Path, source_path: Path, digest: str, now: float) -> Created:

@@ -49,10 +49,12 @@ def operator() -> str:
         return "operator"
 
 
-def start(path: Path, settings: Settings) -> Wished:
-    """Start a worker; one that is there and paused goes on."""
+def start(path: Path, settings: Settings, *, only: int | None = None) -> Wished:
+    """Start a worker; one that is there and paused goes on. With ``only`` it pauses after so many different texts."""
     before = _snapshot(path)
     if before.worker.alive:
+        if only is not None and before.state is not RunState.STALE:
+            return _send(path, "try", f"{path.stem} is asked to try {only:,}, then to pause.", str(only))
         if before.state is RunState.PAUSED or before.wanted == "pause":
             return resume(path, settings)
         sentence = f"A worker has {path.stem} already (pid {before.worker.pid})."
@@ -63,11 +65,12 @@ def start(path: Path, settings: Settings) -> Wished:
         from core.demo import ensure_simulator  # noqa: PLC0415 - only simulated runs need one
 
         ensure_simulator(path, settings)
-    started = supervisor.start(path, settings)
+    started = supervisor.start(path, settings, only=only)
     if started.ended:
         return Wished(None, f"Nothing is left to ask in {path.stem}.", at_once=True)
+    then = f" It tries {only:,} and pauses." if only is not None else ""
     return Wished(
-        None, f"The worker of {path.stem} works (pid {started.pid}); it outlives this terminal.", at_once=True
+        None, f"The worker of {path.stem} works (pid {started.pid}); it outlives this terminal.{then}", at_once=True
     )
 
 

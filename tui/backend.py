@@ -16,6 +16,7 @@ from tui import making
 from tui.making import NewRunWish, Preview
 
 if TYPE_CHECKING:
+    from core.listing import RunList
     from core.quota.keys import KeyBook
     from core.storage.filters import Filter
     from core.storage.search import Found
@@ -94,11 +95,14 @@ class Engine:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._runs: RunList | None = None
 
     def runs(self, now: float) -> Sequence[RunSummary]:
-        from core.runs import list_runs  # noqa: PLC0415
+        if self._runs is None:
+            from core.listing import RunList  # noqa: PLC0415
 
-        return list_runs(self.settings, now)
+            self._runs = RunList(self.settings)
+        return self._runs.read(now)
 
     def preview(self, wish: NewRunWish) -> Preview:
         return making.preview(self.settings, wish)

@@ -77,6 +77,18 @@ def _add_making(commands: Commands) -> None:
     new.add_argument("--seed", type=int, metavar="N", help="of the shuffled order (default: drawn)")
     new.add_argument("--no-dedupe", action="store_true", help="ask about each email, also where texts are identical")
 
+    copy = commands.add_parser("copy", help="a new run from the emails of another, with nothing labeled")
+    copy.add_argument("run", metavar="RUN")
+    copy.add_argument("name", metavar="NAME", help="the new run's name")
+    copy.add_argument("--task", type=Path, metavar="FILE", help="another task than the run's, as TOML")
+    copy.add_argument("--model", metavar="M", help="another model than the task's")
+    archive = commands.add_parser("archive", help="take a run out of the list, or put it back")
+    archive.add_argument("run", metavar="RUN")
+    archive.add_argument("--back", action="store_true", help="put an archived run into the list again")
+    delete = commands.add_parser("delete", help="delete a run for good, after asking for its name")
+    delete.add_argument("run", metavar="RUN")
+    delete.add_argument("--yes", metavar="NAME", help="its name once more, instead of being asked")
+
 
 def _add_working(commands: Commands) -> None:
     opened = commands.add_parser("open", help="the console on one run")
@@ -100,6 +112,8 @@ def _add_working(commands: Commands) -> None:
         wish = commands.add_parser(name, help=help_text)
         wish.add_argument("run", metavar="RUN")
         wish.add_argument("--no-wait", action="store_true", help="do not wait until it is acknowledged")
+        if name == "start":
+            wish.add_argument("--try", dest="only", type=_count, metavar="N", help="ask about N texts, then pause")
         if name == "stop":
             wish.add_argument("--force", action="store_true", help="kill a worker that does not listen any more")
 
@@ -231,9 +245,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 ANSWERS = {
     "": "tui.run_commands:console_on_runs",
+    "archive": "tui.list_commands:archiving",
     "backup": "tui.file_commands:answer",
     "budget": "tui.wish_commands:budget",
     "check": "tui.file_commands:answer",
+    "copy": "tui.list_commands:copy",
+    "delete": "tui.list_commands:delete",
     "demo": "tui.run_commands:demo",
     "export": "tui.result_commands:export",
     "info": "tui.info_command:info",

@@ -8,7 +8,8 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-from core import exits, runs
+from core import exits
+from core.listing import list_runs
 from core.settings import load_settings
 from tui.printing import say
 
@@ -35,6 +36,6 @@ def info(_: argparse.Namespace) -> int:
     from tui.actions import ACTIONS  # noqa: PLC0415
 
     say(f"  actions  {', '.join(action.id for action in ACTIONS)}")
-    for run in runs.list_runs(settings, time.time()):
+    for run in list_runs(settings, time.time()):
         say(f"  run      {run.name}: {run.path}, log {Path(run.path).with_suffix('.log')}")
     return exits.DONE

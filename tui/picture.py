@@ -206,6 +206,7 @@ def _running(picture: Picture, snapshot: Snapshot, now: float) -> str:
     cooling = sum(1 for key in keys if key.state in (KeyState.COOLING, KeyState.BENCHED))
     return join(
         (
+            one_line(snapshot.reason, limit=60),
             f"{number(rate(snapshot.pace, now).now)} labels/min",
             f"{asking} asking" + (f", {cooling} cooling" if cooling else "") if asking or cooling else "",
             ends(snapshot, now),

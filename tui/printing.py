@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Callable
 
 from core.text import inert, one_line
 
@@ -27,3 +28,15 @@ def redraw(line: str) -> None:
 def has_terminal() -> bool:
     """Whether a person can see and type."""
     return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def importing() -> Callable[[int], None] | None:
+    """A function that shows how many emails were read, in place; None without a terminal."""
+    if not sys.stderr.isatty():
+        return None
+
+    def show(taken: int) -> None:
+        print(f"\r{taken:,} emails read", end="", file=sys.stderr, flush=True)  # noqa: T201
+        print("\r\x1b[K", end="", file=sys.stderr)  # noqa: T201
+
+    return show

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from core import exits, runs
+from core.listing import list_runs
 from core.model import KeyStatus, Snapshot
 from core.quota.keys import KeyBook
 from core.settings import Settings, load_settings
@@ -46,7 +47,7 @@ def _key_statuses(snapshot: Snapshot, settings: Settings) -> tuple[KeyStatus, ..
 
 
 def _status_of_all(settings: Settings, *, as_json: bool) -> int:
-    found = runs.list_runs(settings, time.time())
+    found = list_runs(settings, time.time())
     if as_json:
         listed = [
             {

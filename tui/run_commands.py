@@ -17,7 +17,7 @@ from core.storage.reader import RunReader
 from core.text import one_line
 from tui import status as words
 from tui.present import number
-from tui.printing import has_terminal, redraw, say
+from tui.printing import has_terminal, importing, redraw, say
 from tui.result_commands import say_status, snapshot_of
 from tui.terminal import terminal
 
@@ -69,7 +69,7 @@ def new(given: argparse.Namespace) -> int:
         seed=given.seed,
         dedupe=not given.no_dedupe,
     )
-    made = runs.create_run(load_settings(), given.source, task, options, now=time.time(), progress=_importing())
+    made = runs.create_run(load_settings(), given.source, task, options, now=time.time(), progress=importing())
     if made.existed:
         say(f"The run {made.name} was made from this source before: {number(made.taken)} emails. Nothing was changed.")
         return exits.DONE
@@ -81,17 +81,6 @@ def new(given: argparse.Namespace) -> int:
     say(f"  {made.path}")
     say(f"`labeltui open {made.name}` shows it, s starts it; or `labeltui start {made.name}`.")
     return exits.DONE
-
-
-def _importing() -> Callable[[int], None] | None:
-    if not sys.stderr.isatty():
-        return None
-
-    def show(taken: int) -> None:
-        print(f"\r{taken:,} emails read", end="", file=sys.stderr, flush=True)  # noqa: T201
-        print("\r\x1b[K", end="", file=sys.stderr)  # noqa: T201
-
-    return show
 
 
 def demo(given: argparse.Namespace) -> int:

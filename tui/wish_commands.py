@@ -22,7 +22,7 @@ _ACKNOWLEDGED_WITHIN_S = 10.0
 
 def start(given: argparse.Namespace) -> int:
     """``labeltui start RUN``."""
-    return _wish(given, wishes.start)
+    return _wish(given, lambda path, settings: wishes.start(path, settings, only=given.only))
 
 
 def pause(given: argparse.Namespace) -> int:

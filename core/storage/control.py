@@ -16,7 +16,7 @@ from pathlib import Path
 
 from core.storage.lock import companion
 
-KINDS = ("pause", "resume", "stop", "retry", "label", "skip", "keys", "swap", "budget", "task", "again")
+KINDS = ("pause", "resume", "try", "stop", "retry", "label", "skip", "keys", "swap", "budget", "task", "again")
 """What can be wished of a living worker."""
 
 

@@ -24,21 +24,18 @@ from core.model import (
     ExportRow,
     LabelRecord,
     Outcome,
-    RunState,
+    RunSummary,
     Snapshot,
+    SourceEmail,
     Task,
     TaskVersion,
 )
 from core.storage.connection import open_reader
-from core.storage.lock import is_locked
 from core.storage.pending import distinct_texts, pending_texts
 from core.storage.schema_version import FORMAT_WITH_FLAGS, check_format
 from core.storage.snapshots import SnapshotReader
+from core.storage.summaries import alive_at, state_shown, summary_of
 from core.storage.versions import names_by_version, older_labels, task_versions
-
-STALE_AFTER_S = 10.0
-"""A living worker whose heartbeat is older than this is shown as stale."""
-
 
 _EMAIL_COLUMNS = "id, position, source_id, subject, sender, date, state, label, label_source, reasks, failure"
 
@@ -89,19 +86,9 @@ class RunReader:
 
     def _with_worker(self, snapshot: Snapshot, now: float) -> Snapshot:
         """Add what no commit shows: whether the lock is held, and what that makes of the recorded state."""
-        state, reason = snapshot.state, snapshot.reason
         beat = snapshot.worker.heartbeat_at
-        locked = is_locked(self.path)
-        alive = locked if locked is not None else beat is not None and now - beat <= STALE_AFTER_S
-        in_work = state in (RunState.RUNNING, RunState.WAITING, RunState.PAUSED)
-        if in_work and not alive:
-            state, reason = (
-                RunState.STOPPED,
-                "the worker ended without a word (killed, or the machine went down)",
-            )
-        elif in_work and beat is not None and now - beat > STALE_AFTER_S:
-            state = RunState.STALE
-            reason = f"a worker holds the run, but has not been heard of for {now - beat:.0f} s"
+        alive = alive_at(self.path, beat, now)
+        state, reason = state_shown(snapshot.state, snapshot.reason, alive=alive, beat=beat, now=now)
         return replace(snapshot, state=state, reason=reason, taken_at=now, worker=replace(snapshot.worker, alive=alive))
 
     def _read(self, now: float) -> Snapshot:
@@ -110,6 +97,10 @@ class RunReader:
             return self._snapshots.read(now)
         finally:
             self._db.execute("COMMIT")
+
+    def summary(self, now: float, *, changed_at: float, size_bytes: int) -> RunSummary:
+        """The run's line in a list; ``changed_at`` and ``size_bytes`` are those of its files."""
+        return summary_of(self._db, self.path, now, changed_at=changed_at, size_bytes=size_bytes)
 
     def task(self) -> Task:
         """The task in force."""
@@ -231,6 +222,18 @@ class RunReader:
             ),
             copies=copies,
         )
+
+    def messages(self, *, page: int = 500) -> Iterator[SourceEmail]:
+        """Every email as it came, in source order; read a page at a time."""
+        after = 0
+        while rows := self._db.execute(
+            "SELECT e.id, e.source_id, b.raw FROM email AS e JOIN body AS b ON b.email_id = e.id"
+            " WHERE e.id > ? ORDER BY e.id LIMIT ?",
+            (after, page),
+        ).fetchall():
+            for number, source_id, raw in rows:
+                yield SourceEmail(source_id, raw, f"email {number:,}")
+            after = rows[-1][0]
 
     def export_rows(self, *, page: int = 1000) -> Iterator[ExportRow]:
         """Every email in source order with the label in force; read a page at a time."""

@@ -1,4 +1,4 @@
-"""``python -m core.worker RUN_FILE``: the detached worker that the supervisor starts."""
+"""``python -m core.worker RUN_FILE [EMAILS]``: the detached worker that the supervisor starts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class _InertLines(logging.Formatter):
 
 
 def main() -> int:
-    """Work on the run named by the only argument, writing a log beside it."""
+    """Work on the run named by the first argument, with a log beside it; a second says how many texts to try."""
     os.umask(0o077)  # whatever is made from here on (logs, wishes, quotas) is private to its owner
     path = Path(sys.argv[1])
     handler = RotatingFileHandler(log_path(path), maxBytes=_LOG_BYTES, backupCount=2, encoding="utf-8")
@@ -35,7 +35,7 @@ def main() -> int:
     log = logging.getLogger("labeltui")
     log.info("worker of %s begins", path)
     try:
-        code = work(path, load_settings().for_run(path))
+        code = work(path, load_settings().for_run(path), only=int(sys.argv[2]) if len(sys.argv) > 2 else None)
     except RunBusyError as error:
         log.error("%s", error)  # noqa: TRY400
         return exits.BUSY

@@ -84,6 +84,7 @@ class Calls:
             self._broker.cancelled(grant, sent=False)
             self._line.settle(email)
             return True
+        self._line.asked(email)
         self._let_out(asker.call(grant, email), grant)
         return True
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from core.model import PendingEmail
+from core.worker.trial import Trial
 
 Fetch = Callable[[int, int], list[PendingEmail]]
 """Emails in line behind a position: ``fetch(after, limit)``."""
@@ -29,6 +30,7 @@ class Line:
         self._busy_texts: dict[str, int] = {}
         self._after = -1
         self._exhausted = False
+        self.trial: Trial | None = None
 
     @property
     def in_flight(self) -> int:
@@ -43,7 +45,8 @@ class Line:
     def front(self, count: int, *, last: Callable[[int], bool] = lambda _: False) -> list[PendingEmail]:
         """Up to ``count`` emails that may be asked about now, the longest in line first; re-asks before new ones.
 
-        Those whose number ``last`` picks come behind all the others that are held here.
+        Those whose number ``last`` picks come behind all the others that are held here. A ``trial`` lets only
+        some be offered.
         """
         self._refill()
         first: list[PendingEmail] = []
@@ -53,6 +56,8 @@ class Line:
                 if len(first) == count:
                     return first
                 if self._dedupe and email.content_hash in self._busy_texts:
+                    continue
+                if self.trial is not None and not self.trial.allows(email):
                     continue
                 (behind if last(email.id) else first).append(email)
         return (first + behind)[:count]
@@ -74,6 +79,11 @@ class Line:
         self._in_flight[email_id] = email
         self._busy_texts[email.content_hash] = email_id
         return email
+
+    def asked(self, email: PendingEmail) -> None:
+        """The call about this email is really made."""
+        if self.trial is not None:
+            self.trial.began(email)
 
     def give_back(self, email: PendingEmail) -> None:
         """The call ended without settling the email: it comes before those that were never asked about."""

@@ -26,6 +26,7 @@ from core.worker.line import Line
 from core.worker.obedience import obey
 from core.worker.pulse import Pulse, Tempo
 from core.worker.reasons import FAILURES_IN_A_ROW, doing, failures_in_a_row
+from core.worker.trial import Trial
 
 _log = logging.getLogger(__name__)
 
@@ -124,6 +125,11 @@ class Worker:
         self._pause_reason = ""
         self._failures.clear()
         self._wake.set()
+
+    def try_out(self, emails: int) -> None:
+        """Go on with so many different texts, then pause."""
+        self.line.trial = Trial(emails, dedupe=self.store.dedupe)
+        self.resume()
 
     def stop(self, ending: Ending | None = None) -> None:
         """End when the calls that are out have come home; asked by a person again, cut them off."""
@@ -255,7 +261,8 @@ class Worker:
             now = self._clock()
             front = [Candidate(email.id, asker.prompt_chars(email)) for email in asker.front(LOOK_AHEAD)]
             if not front:
-                self._finish_if_done()
+                if not self._trial_is_over():
+                    self._finish_if_done()
                 break
             decision = self.broker.next(front)
             if isinstance(decision, Grant):
@@ -283,6 +290,16 @@ class Worker:
         if reason and not self._calls.cost:
             self._pause_itself("budget", f"{reason}; raise it, then resume")
         return bool(reason)
+
+    def _trial_is_over(self) -> bool:
+        """Whether nothing goes out because enough was tried; when the last of it is settled, the run pauses."""
+        trial = self.line.trial
+        if trial is None or not trial.full or (not self._calls and not self.store.pending_count):
+            return False
+        if not self._calls:
+            self.line.trial = None
+            self._pause_itself("try", trial.over)
+        return True
 
     def _pause_itself(self, kind: str, reason: str) -> None:
         self.pause(reason)
@@ -330,5 +347,6 @@ class Worker:
             loading=_RENEWING if self._renewing else _LOADING if self._asker is None else "",
             wait=self._wait,
             out=self.in_flight,
+            trying=self.line.trial.going_on if self.line.trial is not None else "",
         )
         self._pulse.beat(state, reason, self._wait, self._calls.by_key, self._calls.bound, at_once=at_once)

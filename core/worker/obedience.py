@@ -35,6 +35,9 @@ class Obeys(Protocol):
     def resume(self) -> None:
         """Go on."""
 
+    def try_out(self, emails: int) -> None:
+        """Go on with so many, then pause."""
+
     def stop(self) -> None:
         """End; asked again, at once."""
 
@@ -61,6 +64,9 @@ def obey(worker: Obeys, wish: Wish, now: float) -> None:
         elif wish.kind == "resume":
             worker.resume()
             result, wanted = "going on", "run"
+        elif wish.kind == "try":
+            worker.try_out(int(wish.argument))
+            result, wanted = f"trying {int(wish.argument):,}, then pausing", "run"
         elif wish.kind == "stop":
             again = worker.stopping
             worker.stop()

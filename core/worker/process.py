@@ -32,6 +32,7 @@ from core.storage.store import Store
 from core.worker.asking import Asks, Judges
 from core.worker.foresight import Foresight
 from core.worker.loop import Ending, Worker
+from core.worker.trial import Trial
 
 if TYPE_CHECKING:
     from core.llm.client import ChatClient
@@ -39,8 +40,10 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-def work(path: Path, settings: Settings, *, watch: Callable[[], None] | None = None) -> int:
+def work(path: Path, settings: Settings, *, watch: Callable[[], None] | None = None, only: int | None = None) -> int:
     """Work on the run until it ends; returns the exit code. ``watch`` is called twice a second, to show progress.
+
+    With ``only`` it pauses when so many different texts were asked about.
 
     Raises:
         RunBusyError: another process has the run.
@@ -49,7 +52,7 @@ def work(path: Path, settings: Settings, *, watch: Callable[[], None] | None = N
     """
     try:
         with RunLock(path) as lock, Store.open(path, lock) as store:
-            return _work(path, store, settings, watch)
+            return _work(path, store, settings, watch, only)
     except sqlite3.OperationalError as error:
         raise RunFileError(
             f"{path} cannot be written ({error}). Check the space on the disk and the folder's permissions, then start"
@@ -57,7 +60,7 @@ def work(path: Path, settings: Settings, *, watch: Callable[[], None] | None = N
         ) from error
 
 
-def _work(path: Path, store: Store, settings: Settings, watch: Callable[[], None] | None) -> int:
+def _work(path: Path, store: Store, settings: Settings, watch: Callable[[], None] | None, only: int | None) -> int:
     if store.pending_count == 0:
         store.end_epoch(RunState.DONE, "every email is settled", now=time.time())
         return exits.EMAILS_FAILED if store.failed_count else exits.DONE
@@ -67,7 +70,7 @@ def _work(path: Path, store: Store, settings: Settings, watch: Callable[[], None
             if isinstance(none := broker.next(()), NoKeys):
                 raise NoUsableKeyError(none.reason)  # noqa: TRY301 - it is written down like any other end
             store.begin_epoch(now=time.time(), pid=os.getpid(), host=socket.gethostname())
-            return asyncio.run(_run(path, settings, store, book, broker, watch))
+            return asyncio.run(_run(path, settings, store, book, broker, watch, only))
     except RunLostError:
         raise
     except BaseException as error:
@@ -88,7 +91,13 @@ def _broker(book: KeyBook, task: Task) -> Broker:
 
 
 async def _run(
-    path: Path, settings: Settings, store: Store, book: KeyBook, broker: Broker, watch: Callable[[], None] | None
+    path: Path,
+    settings: Settings,
+    store: Store,
+    book: KeyBook,
+    broker: Broker,
+    watch: Callable[[], None] | None,
+    only: int | None,
 ) -> int:
     clients = ClientPool(store.base_url or settings.base_url)
     inbox = WishInbox(path)
@@ -96,14 +105,16 @@ async def _run(
     interrupts: list[int] = []
     watching = asyncio.create_task(_watch(watch)) if watch is not None else None
     paused = ""
+    trial = Trial(only, dedupe=store.dedupe) if only is not None else None
     try:
         while True:
             worker = _worker(store, inbox, broker, clients, settings, paused)
+            worker.line.trial = trial
             _obey_signals(worker, interrupts)
             ending = await worker.run()
             if not ending.renews:
                 break
-            paused, broker = worker.paused, _broker(book, store.task())
+            paused, trial, broker = worker.paused, worker.line.trial, _broker(book, store.task())
     finally:
         if watching is not None:
             watching.cancel()

@@ -45,9 +45,12 @@ def failures_in_a_row(failures: Sequence[str]) -> str:
 
 
 def doing(
-    *, blocked: str, stopping: bool, paused: str, loading: str, wait: Wait | None, out: int
+    *, blocked: str, stopping: bool, paused: str, loading: str, wait: Wait | None, out: int, trying: str = ""
 ) -> tuple[RunState, str]:
-    """The state to show and the sentence beside it; ``out`` calls are in flight, ``loading`` is what is made ready."""
+    """The state to show and the sentence beside it.
+
+    ``out`` calls are in flight, ``loading`` is what is made ready, ``trying`` tells of a trial.
+    """
     calls = f"{out} call{'' if out == 1 else 's'} out"
     if blocked:
         return RunState.WAITING, blocked
@@ -59,4 +62,4 @@ def doing(
         return RunState.RUNNING, loading
     if wait is not None and not out:
         return RunState.WAITING, wait.reason
-    return RunState.RUNNING, ""
+    return RunState.RUNNING, trying

@@ -37,8 +37,10 @@ def log_path(run_path: Path) -> Path:
     return companion(run_path, ".log")
 
 
-def start(run_path: Path, settings: Settings, *, wait_s: float = 15.0) -> Started:
+def start(run_path: Path, settings: Settings, *, only: int | None = None, wait_s: float = 15.0) -> Started:
     """Start a detached worker, or find the one that is there, and return when it has the run.
+
+    With ``only`` a new worker asks about so many different texts and then pauses.
 
     Raises:
         NoUsableKeyError: the worker ended at once for want of a key.
@@ -48,7 +50,7 @@ def start(run_path: Path, settings: Settings, *, wait_s: float = 15.0) -> Starte
         before = reader.snapshot(time.time())
         if before.worker.alive:
             return Started(before.worker.pid, adopted=True)
-        process = _spawn(run_path, settings)
+        process = _spawn(run_path, settings, only)
         # Whoever started it goes on living, so its end must be taken note of, or it would stay a zombie.
         threading.Thread(target=process.wait, daemon=True, name=f"end of worker {process.pid}").start()
         deadline = time.monotonic() + wait_s
@@ -66,7 +68,7 @@ def start(run_path: Path, settings: Settings, *, wait_s: float = 15.0) -> Starte
     )
 
 
-def _spawn(run_path: Path, settings: Settings) -> subprocess.Popen[bytes]:
+def _spawn(run_path: Path, settings: Settings, only: int | None) -> subprocess.Popen[bytes]:
     environment = dict(os.environ)
     package_root = str(Path(core.__file__).resolve().parent.parent)
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (package_root, environment.get("PYTHONPATH", ""))))
@@ -79,7 +81,7 @@ def _spawn(run_path: Path, settings: Settings) -> subprocess.Popen[bytes]:
     try:
         # -P: a folder named core in the operator's working directory must not come first.
         return subprocess.Popen(  # noqa: S603 - this interpreter and a path of ours
-            [sys.executable, "-P", "-m", "core.worker", str(run_path)],
+            [sys.executable, "-P", "-m", "core.worker", str(run_path), *([] if only is None else [str(only)])],
             stdin=subprocess.DEVNULL,
             stdout=descriptor,
             stderr=descriptor,

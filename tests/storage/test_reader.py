@@ -10,8 +10,9 @@ import pytest
 from core.errors import RunFileError, RunNotFoundError
 from core.model import RunState, Wait
 from core.storage.lock import RunLock
-from core.storage.reader import STALE_AFTER_S, RunReader
+from core.storage.reader import RunReader
 from core.storage.store import Beat, Store
+from core.storage.summaries import STALE_AFTER_S
 from tests.conftest import NOW, MakeRun
 from tests.storage.test_store import failed, labeled
 

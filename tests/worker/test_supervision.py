@@ -23,8 +23,9 @@ from core.model import RunState
 from core.settings import Settings
 from core.storage.check import check_run
 from core.storage.lock import RunLock, companion, is_locked
-from core.storage.reader import STALE_AFTER_S, RunReader
+from core.storage.reader import RunReader
 from core.storage.store import Store
+from core.storage.summaries import STALE_AFTER_S
 from core.worker.holder import kill_holder
 from tests.conftest import NOW, MakeRun
 from tests.crash.harness import scratch

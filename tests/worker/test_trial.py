@@ -1,0 +1,71 @@
+"""Trying a run on some emails first: exactly so many texts are asked about, then the run pauses and says so."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from core import wishes
+from core.model import RunState
+from core.settings import Settings
+from core.worker.trial import Trial
+from tests.worker.test_line import email, ids, line_of
+from tests.worker.test_process import acknowledged, make, simulator, until
+
+
+def test_only_so_many_texts_are_offered() -> None:
+    """What was begun stays allowed until it is settled, and nothing else is; copies are no other text."""
+    line, _ = line_of([email(1, "a"), email(2, "b"), email(3, "a"), email(4, "c")])
+    line.trial = Trial(2, dedupe=True)
+    for number in (1, 2):
+        line.asked(line.take(number))
+    assert ids(line) == []
+    again = email(1, "a")
+    line.give_back(again)
+    assert ids(line) == [1, 3]
+    line.settle(line.take(1))
+    assert ids(line) == []
+    line.trial = None
+    assert ids(line) == [4]
+
+
+def test_without_deduplication_each_email_counts() -> None:
+    """Two emails with one text are two calls, and count as two."""
+    trial = Trial(2, dedupe=False)
+    trial.began(email(1, "a"))
+    assert not trial.full
+    trial.began(email(2, "a"))
+    assert trial.full
+    assert not trial.allows(email(3, "a"))
+
+
+def texts_asked_about(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as db:
+        return int(
+            db.execute(
+                "SELECT count(DISTINCT content_hash) FROM email JOIN attempt ON attempt.email_id = email.id"
+            ).fetchone()[0]
+        )
+
+
+def test_a_real_worker_tries_ten_texts_pauses_and_goes_on_with_all(
+    home: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Re-asks included, ten texts are settled and no eleventh is asked about; a paused worker can try more, or go on."""
+    with simulator(monkeypatch, "--keys", "3", "--latency", "0.05", "--rpm", "3000", "--faults", "invalid=0.3"):
+        path = make(settings, tmp_path, 120)
+        assert "tries 10" in wishes.start(path, settings, only=10).sentence
+        paused = until(path, lambda snapshot: snapshot.state is RunState.PAUSED)
+        assert paused.reason == "tried 10 emails, as asked"
+        assert texts_asked_about(path) == 10
+        assert paused.settled >= 10
+        _, result = acknowledged(path, wishes.start(path, settings, only=5))
+        assert result.startswith("trying 5")
+        until(path, lambda snapshot: snapshot.reason == "tried 5 emails, as asked")
+        assert texts_asked_about(path) == 15
+        acknowledged(path, wishes.resume(path, settings))
+        done = until(path, lambda snapshot: snapshot.state is RunState.DONE)
+        assert done.settled == 120
