@@ -169,6 +169,11 @@ _ALL: tuple[Action, ...] = (
         frozenset({Scope.MONITOR}), hint=1,
     ),
     Action(
+        "hold", ("h",), "h", lambda context: "move on" if context.held else "hold view",
+        "Let this picture stand still while the worker goes on; again, and it moves. ({pause} pauses the work.)",
+        RUN_SCOPES | {Scope.RUNS}, hint=1,
+    ),
+    Action(
         "theme", ("ctrl+t",), "^t", _word("next theme"), "Go on to the next theme; the choice is remembered.",
         EVERYWHERE, possibility.colors_blocked, hint=0,
     ),
@@ -183,10 +188,15 @@ _ALL: tuple[Action, ...] = (
     ),
     Action(
         "back", ("escape",), "esc", _word("back"), "Leave this view; the list behind it stays where it was.",
-        frozenset({Scope.MONITOR, Scope.EMAILS, Scope.RECORD, Scope.KEYS, Scope.HELP}), hint=1,
+        frozenset({Scope.MONITOR, Scope.EMAILS, Scope.RECORD, Scope.KEYS, Scope.HELP, Scope.INFO}), hint=1,
     ),
     Action(
-        "help", ("question_mark",), "?", _word("help"), "This page.", EVERYWHERE, hint=3,
+        "info", ("I",), "I", _word("info"), "Versions, every path, settings in force, what the terminal can.",
+        EVERYWHERE, hint=0,
+    ),
+    Action(
+        "help", ("question_mark",), "?", _word("help"),
+        "What the focused pane and the screen show, and every key.", EVERYWHERE, hint=3,
     ),
     Action(
         "quit", ("q",), "q", lambda context: "leave (worker stays)" if possibility.alive(context) else "leave",

@@ -33,7 +33,7 @@ from tui.screens.runs import RunsScreen
 from tui.screens.sheet import Look, Sheet
 from tui.tailored import TailoredApp
 from tui.terminal import CAPABLE, Terminal
-from tui.theme import PREFIX, following
+from tui.views import Views
 from tui.widgets.hints import HintChosen
 from tui.wishing import Wishing
 
@@ -77,15 +77,17 @@ class LabeltuiApp(TailoredApp):
         self.threaded = threaded
         self.run_path = run
         self.read_only = read_only
+        self.held = False
         self._start_when_seen = demo and not read_only
         self.picture = Picture(now=clock(), path=run)
         self.last_door = InertLines()
         self.wishing = Wishing(self)
+        self.views = Views(self)
         self.poller = Poller(self.backend, self.post_message, clock, threaded=threaded)
         self.errands = Errands(self.post_message, threaded=threaded)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        return [*super().get_line_filters(), self.last_door]
+        return [self.last_door, *super().get_line_filters()]
 
     def get_default_screen(self) -> Screen[Any]:
         return RunsScreen()
@@ -162,7 +164,7 @@ class LabeltuiApp(TailoredApp):
         pending = frozenset(pending_kinds(snapshot, self.wishing.requested))
         return Context(
             scope, snapshot, selected, pending,
-            has_run=self.run_path is not None, read_only=self.read_only, no_color=self.no_color,
+            has_run=self.run_path is not None, read_only=self.read_only, no_color=self.no_color, held=self.held,
         )  # fmt: skip
 
     def action_key(self, key: str) -> None:
@@ -190,7 +192,7 @@ class LabeltuiApp(TailoredApp):
         if reason is not None:
             self.say(reason, severity="warning")
             return
-        doers = (sheet, self.wishing, self)
+        doers = (sheet, self.wishing, self.views, self)
         method = next(method for doer in doers if (method := getattr(doer, f"do_{action_id}", None)) is not None)
         if action_id == "pane":
             method(str(action.keys.index(key) + 1))
@@ -203,8 +205,14 @@ class LabeltuiApp(TailoredApp):
             return
         context = sheet.context()
         for action in actions.possible(context):
-            if action.id not in ("pane", "open"):
-                yield SystemCommand(action.label(context).capitalize(), action.told, partial(self.perform, action.id))
+            if action.id != "pane":
+                word = action.label(context)
+                yield SystemCommand(
+                    word[:1].upper() + word[1:], f"{action.key} · {action.told}", partial(self.perform, action.id)
+                )
+                continue
+            for key, name in zip(action.keys, sheet.panes(), strict=False):
+                yield SystemCommand(f"Pane {name}", f"{key} · {action.told}", partial(self.perform, action.id, key))
 
     def say(self, sentence: str, *, severity: Any = "information") -> None:
         """A toast; the text may come from anywhere."""
@@ -238,7 +246,7 @@ class LabeltuiApp(TailoredApp):
         self.pop_screen()
 
     def _turn_to(self, path: Path | None) -> None:
-        self.run_path = path
+        self.run_path, self.held = path, False
         self.wishing.forget()
         self.picture = Picture(now=self.clock(), path=path, keys=self.picture.keys)
         self.poller.watch(path, runs=path is None)
@@ -246,48 +254,6 @@ class LabeltuiApp(TailoredApp):
     def do_back(self) -> None:
         if len(self.screen_stack) > 1:
             self.pop_screen()
-
-    def do_emails(self) -> None:
-        from tui.screens.emails import EmailsScreen  # noqa: PLC0415  (not before it is wanted)
-
-        self._go_to(EmailsScreen)
-
-    def do_keys(self) -> None:
-        from tui.screens.keys import KeysScreen  # noqa: PLC0415  (not before it is wanted)
-
-        self._go_to(KeysScreen)
-
-    def _go_to(self, kind: type[Sheet]) -> None:
-        for place, screen in enumerate(self.screen_stack):
-            if isinstance(screen, kind):
-                for _ in range(len(self.screen_stack) - 1 - place):
-                    self.pop_screen()
-                return
-        self.push_screen(kind())
-
-    def do_help(self) -> None:
-        from tui.screens.help import HelpScreen  # noqa: PLC0415  (not before it is wanted)
-
-        sheet = self.sheet()
-        if sheet is None or isinstance(sheet, HelpScreen):
-            self.do_back()
-        else:
-            self.push_screen(HelpScreen(sheet.context()))
-
-    def do_theme(self) -> None:
-        self._wear(following(self.theme))
-
-    def do_themes(self) -> None:
-        from tui.screens.themes import ChooseTheme  # noqa: PLC0415  (not before it is wanted)
-
-        self.push_screen(ChooseTheme(), self._wear)
-
-    def _wear(self, name: str | None) -> None:
-        if name is None:
-            return
-        self.theme = name
-        self.say(f"The theme is {name.removeprefix(PREFIX)}.")
-        self.remember("theme", name)
 
     def remember(self, name: str, value: str | bool) -> None:  # noqa: FBT001  (a setting's value)
         """Keep a setting for the next start."""

@@ -17,6 +17,7 @@ class Scope(StrEnum):
     RECORD = "One email"
     KEYS = "Keys"
     HELP = "Help"
+    INFO = "Info"
 
 
 Selected = RunSummary | EmailRow | KeyStatus | None
@@ -34,6 +35,7 @@ class Context:
     read_only: bool = False
     marked: int = 0
     no_color: bool = False
+    held: bool = False
 
 
 Reason = str | None

@@ -1,41 +1,41 @@
-"""``labeltui info``: versions, every path, settings in force."""
+"""``labeltui info``: what the console's page of that name tells, as lines."""
 
 from __future__ import annotations
 
 import argparse
-import platform
+import locale
+import os
+import shutil
 import time
-from importlib.metadata import version
-from pathlib import Path
 
 from core import exits
-from core.listing import list_runs
 from core.settings import load_settings
+from tui.actions import ACTIONS
+from tui.info import Console, gather
+from tui.preferences import read_preferences
 from tui.printing import say
+from tui.terminal import terminal
 
 
 def info(_: argparse.Namespace) -> int:
     """``labeltui info``."""
-    import sqlite3  # noqa: PLC0415 - only its version is wanted
+    from tui.rekeying import rekeyed  # noqa: PLC0415 - knows keys by Textual
 
     settings = load_settings()
-    say(f"labeltui {version('labeltui')}, Python {platform.python_version()} on {platform.platform()}")
-    packages = ("textual", "groq", "guardrails-ai", "sqlite-utils", "platformdirs")
-    say("  " + ", ".join(f"{name} {version(name)}" for name in packages) + f", SQLite {sqlite3.sqlite_version}")
-    for name, value in (
-        ("home", settings.home or "the platform's folders (LABELTUI_HOME puts all under one)"),
-        ("runs", settings.runs_dir),
-        ("demo", settings.demo_dir),
-        ("keys", settings.keys_path),
-        ("quotas", settings.quota_path),
-        ("console", settings.config_path),
-        ("prices", f"{settings.prices_path} (yours, if you make it; the built-in table otherwise)"),
-        ("server", settings.base_url or "Groq's (GROQ_BASE_URL or --base-url names another)"),
-    ):
-        say(f"  {name:<8} {value}")
-    from tui.actions import ACTIONS  # noqa: PLC0415
-
-    say(f"  actions  {', '.join(action.id for action in ACTIONS)}")
-    for run in list_runs(settings, time.time()):
-        say(f"  run      {run.name}: {run.path}, log {Path(run.path).with_suffix('.log')}")
+    preferences = read_preferences(settings.config_path)
+    here = terminal(os.environ, locale.getencoding())
+    actions, refused = rekeyed(ACTIONS, preferences.keys, lambda name: preferences.where(name, "keys"))
+    size = shutil.get_terminal_size()
+    console = Console(
+        theme=preferences.theme or "dark",
+        ascii_because=preferences.characters(here),
+        actions=actions,
+        troubles=(*preferences.troubles, *refused),
+        size=(size.columns, size.lines),
+        read_only=False,
+    )
+    for section in gather(settings, preferences, here, console, time.time()):
+        say(section.title)
+        for name, value in section.facts:
+            say(f"  {name:<13} {value}")
     return exits.DONE

@@ -160,7 +160,7 @@ def _asked(kind: str, asked_at: float, snapshot: Snapshot, now: float) -> Standi
     flight = snapshot.worker.in_flight
     calls = f"{plural(flight, 'call')} in flight will be finished first" if flight else "nothing in flight"
     if kind == "stop" and flight:
-        calls += " · x again cuts them off"
+        calls += f" · {key('stop')} again cuts them off"
     follow = "the worker is being started" if kind == "start" else "" if kind == "resume" else calls
     return Standing(f"{kind.upper()} REQUESTED", "◔", "waiting", join((since, follow)))
 
@@ -171,8 +171,8 @@ def _stale(snapshot: Snapshot, silent_s: float) -> Standing:
     return Standing(
         "STALE",
         *GLYPHS[RunState.STALE],
-        f"{who} holds the run but has not written for {countdown(silent_s)} · x asks it to stop · its log lies beside"
-        " the run file",
+        f"{who} holds the run but has not written for {countdown(silent_s)} · {key('stop')} asks it to stop"
+        " · its log lies beside the run file",
     )
 
 

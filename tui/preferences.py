@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import LabeltuiError
+from tui.terminal import Terminal
 
 KNOWN = ("theme", "ascii", "toured", "keys")
 """The settings that the file may hold."""
@@ -35,6 +36,12 @@ class Preferences:
     keys: Mapping[str, Any] = field(default_factory=dict)
     troubles: tuple[str, ...] = ()
     text: str = ""
+
+    def characters(self, terminal: Terminal) -> str:
+        """Why nothing but ASCII is drawn, or "": the environment outweighs the file, the file what was found out."""
+        if self.ascii is None or terminal.ascii_decided:
+            return terminal.ascii_because
+        return self.where("ascii") if self.ascii else ""
 
     def where(self, name: str, table: str = "") -> str:
         """The place of an entry for a sentence: ``console.toml, line 4 (keys.pause)``."""

@@ -29,14 +29,9 @@ class TailoredApp(App[None]):
         for theme in THEMES:
             self.register_theme(theme)
         self.preferences = read_preferences(config_path)
-        self.only_ascii = self._choose_characters()
+        self.only_ascii = self.preferences.characters(terminal)
         self._ascii: tuple[LineFilter, ...] = (AsciiOnly(),) if self.only_ascii else ()
         self.troubles = (*self.preferences.troubles, *self._take_theme(), *self._take_keys())
-
-    def _choose_characters(self) -> str:
-        if self.preferences.ascii is None or self.terminal.ascii_because.startswith("LABELTUI_ASCII"):
-            return self.terminal.ascii_because
-        return self.preferences.where("ascii") if self.preferences.ascii else ""
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         return [*super().get_line_filters(), *self._ascii]

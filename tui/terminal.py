@@ -10,7 +10,10 @@ MANY, SOME, FEW, NONE = "16 million", "256", "16", "none"
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """``colors`` is how many it shows; ``ascii_because`` why nothing but ASCII should be drawn, "" where all may be."""
+    """``colors`` is how many it shows; ``ascii_because`` why nothing but ASCII should be drawn, "" where all may be.
+
+    ``ascii_decided`` says that the operator said so, one way or the other, for this start.
+    """
 
     name: str
     colors: str
@@ -18,6 +21,7 @@ class Terminal:
     encoding: str
     ascii_because: str
     multiplexer: str
+    ascii_decided: bool = False
 
     @property
     def clipboard(self) -> str:
@@ -43,6 +47,7 @@ def terminal(environment: Mapping[str, str], encoding: str) -> Terminal:
         no_color=no_color,
         encoding=encoding,
         ascii_because=_ascii_because(environment, name, encoding),
+        ascii_decided=bool(environment.get("LABELTUI_ASCII", "").strip()),
         multiplexer="tmux" if environment.get("TMUX") else "screen" if environment.get("STY") else "",
     )
 

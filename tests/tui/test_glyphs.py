@@ -122,6 +122,7 @@ def write(text: str) -> Callable[[FakeBackend], None]:
         ("ascii = true", CAPABLE, True),
         ("ascii = false", terminal({"TERM": "linux"}, "UTF-8"), False),
         ("ascii = false", PLAIN, True),
+        ("ascii = true", terminal({"TERM": "xterm", "LABELTUI_ASCII": "0"}, "UTF-8"), False),
         ("", CAPABLE, False),
     ],
 )

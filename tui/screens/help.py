@@ -1,68 +1,88 @@
-"""Every key, screen by screen, and why some of them do nothing at this moment."""
+"""The help: what the focused pane and the screen show, then every key, with why some do nothing at this moment."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterator
 
-from textual import events
-from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.widget import Widget
-from textual.widgets import Static
 
 from core.text import one_line
 from tui.actions import EVERYWHERE, Action, in_scope
 from tui.context import Context, Scope
+from tui.explained import PANES, SCREENS, STATE_LINE, Explanation
+from tui.keymap import keyed
 from tui.present import fit
-from tui.screens.sheet import Sheet
+from tui.screens.page import Page
 from tui.widgets.pane import line
 
 INDENT = 31
 """Cells before an explanation."""
+TERM = 18
+"""Cells before what a term means."""
+OF_A_RUN = (Scope.MONITOR, Scope.EMAILS, Scope.RECORD)
 
 
-class HelpScreen(Sheet):
-    """Made from the list of actions; the screen that asked for it comes first."""
+class HelpScreen(Page):
+    """Made from the list of actions and the explanations; the pane and the screen that asked for it come first."""
 
     SCOPE = Scope.HELP
 
-    def __init__(self, asked_from: Context) -> None:
+    def __init__(self, asked_from: Context, pane: str = "") -> None:
+        """``pane`` is the name of the pane that had the focus, "" where none had."""
         super().__init__()
         self._from = asked_from
+        self._pane = pane
 
-    def content(self) -> Iterable[Widget]:
-        yield VerticalScroll(Static("", markup=False), id="help")
-
-    def on_mount(self) -> None:
-        super().on_mount()
-        self.set_focus(self.query_one("#help"))
-
-    def on_resize(self, event: events.Resize) -> None:
-        self.query_one("#help Static", Static).update(self._text(event.size.width - 6))
-
-    def _text(self, width: int) -> Content:
+    def text(self, width: int) -> Content:
         here = self._from.scope
-        rows = [Content.empty(), line((here.value, "bold $accent"), (" · this screen", "$quiet"))]
+        rows: list[Content] = []
+        if self._pane in PANES:
+            rows += [*_explained(f"{self._pane} · this pane", PANES[self._pane], width), Content.empty()]
+            rows += [line(("  its keys", "$quiet"))]
+            for action in in_scope(here):
+                if action.id in ("zoom", "pane", "back"):
+                    rows += _lines(action, self._from, width, reason=None)
+            rows.append(Content.empty())
+        rows += [*_explained(f"{here.value} · this screen", SCREENS[here], width), Content.empty()]
         for action in in_scope(here):
             rows += _lines(action, self._from, width, reason=action.blocked(self._from))
+        if here in OF_A_RUN:
+            rows += [Content.empty(), *_explained("The lines on top", STATE_LINE, width)]
+        if here is Scope.MONITOR:
+            for name in PANES:
+                if name != self._pane:
+                    rows += [Content.empty(), *_explained(f"Pane {name}", PANES[name], width)]
         for scope in Scope:
             others = [action for action in in_scope(scope) if action.scopes != EVERYWHERE]
-            if scope in (here, Scope.HELP):
+            if scope in (here, Scope.HELP, Scope.INFO):
                 continue
             rows += [Content.empty(), line((scope.value, "bold $accent"))]
             for action in others:
                 rows += _lines(action, Context(scope), width, reason=None)
+        rows += [Content.empty(), *self._paths()]
+        return Content("\n").join(rows)
+
+    def _paths(self) -> Iterator[Content]:
         paths = self.console_app.settings
-        rows += [Content.empty(), line(("Where things are", "bold $accent"))]
+        yield line(("Where things are", "bold $accent"))
         for name, path in (
             ("runs", paths.runs_dir),
             ("keys", paths.keys_path),
             ("quotas", paths.quota_path),
             ("settings", paths.config_path),
         ):
-            rows.append(line((fit("", 2) + fit(name, INDENT - 2), "$foreground"), (one_line(str(path)), "$quiet")))
-        return Content("\n").join(rows)
+            yield line((fit("", 2) + fit(name, TERM - 2), "$foreground"), (one_line(str(path)), "$quiet"))
+
+
+def _explained(title: str, explanation: Explanation, width: int) -> list[Content]:
+    rows = [line((title, "bold $accent"))]
+    rows += [line((part, "$foreground")) for part in textwrap.wrap(keyed(explanation.about), max(20, width))]
+    for term, meaning in explanation.terms:
+        parts = textwrap.wrap(keyed(meaning), max(20, width - TERM))
+        rows.append(line(("  " + fit(term, TERM - 3) + " ", "$bright"), (parts[0], "$quiet")))
+        rows += [line((" " * TERM + more, "$quiet")) for more in parts[1:]]
+    return rows
 
 
 def _lines(action: Action, context: Context, width: int, *, reason: str | None) -> list[Content]:

@@ -80,6 +80,9 @@ class MonitorScreen(Sheet):
         self._commands_below.facts = pane["commands"].facts
         pane["worker"].facts = worker_facts(snapshot.worker, snapshot.resumption, look.now)
 
+    def panes(self) -> list[str]:
+        return sorted(f"{pane.NUMBER}: {pane.NAME}" for pane in self._panes.values())
+
     def do_pane(self, key: str) -> None:
         """Focus the pane with that number; in a zoomed view the other pane takes its place."""
         panes = self.query(f".pane-{key}").results(Pane)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
@@ -53,6 +53,10 @@ class Sheet(Screen[None]):
     def changed(self) -> None:
         """A wish of this console was obeyed that may have changed emails."""
 
+    def panes(self) -> list[str]:
+        """The panes that a digit focuses, as ``3: Keys``, in the order of their digits."""
+        return []
+
     def selected(self) -> Selected:
         """What a key would act on."""
         return None
@@ -83,11 +87,12 @@ class Sheet(Screen[None]):
             self.receive(self.console_app.look())
 
     def receive(self, look: Look) -> None:
-        """Show a newer look."""
-        self.look = look
+        """Show a newer look. Where the view is held, only the state line and the hints move on."""
+        held, self.look = self.look is not None and self.console_app.held, look
         for state_line in self.query(StateLine):
-            state_line.headline = self.headline(look)
-        self.show(look)
+            state_line.headline = replace(self.headline(look), held=self.console_app.held)
+        if not held:
+            self.show(look)
         self.hint()
 
     def context(self) -> Context:

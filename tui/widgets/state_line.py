@@ -16,13 +16,14 @@ from tui.widgets.pane import LinesWidget, line
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """``name`` is the run's; ``age_s`` is None before the first reading."""
+    """``name`` is the run's; ``age_s`` is None before the first reading. ``held`` says that the view is."""
 
     name: str
     standing: Standing
     simulated: bool
     age_s: float | None
     now: float
+    held: bool = False
 
 
 class StateLine(LinesWidget):
@@ -49,7 +50,8 @@ class StateLine(LinesWidget):
         right = f"{how_old}   {clock(headline.now)} "
         name = one_line(headline.name, limit=max(8, width // 4))
         simulated = " SIMULATED labels " if headline.simulated else ""
-        left = cell_len(name) + cell_len(state.word) + cell_len(simulated) + 8
+        held = " VIEW HELD " if headline.held else ""
+        left = cell_len(name) + cell_len(state.word) + cell_len(simulated) + cell_len(held) + 8
         gap = max(1, width - left - cell_len(right))
         first = line(
             " ",
@@ -58,6 +60,7 @@ class StateLine(LinesWidget):
             (f"{state.glyph} {state.word}", f"bold ${state.tone}"),
             "  ",
             (simulated, "$background on $person"),
+            (held, "bold $background on $accent"),
             " " * gap,
             (right, "$quiet" if fresh or headline.age_s is None else "bold $waiting"),
         )

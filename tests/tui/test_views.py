@@ -1,0 +1,91 @@
+"""Changing what is seen and nothing else: the held view, the info page."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.model import EmailState, RunState
+from tests.tui.conftest import Opens
+from tests.tui.fakes import email, running
+from tui.screens.info import InfoScreen
+from tui.screens.monitor import MonitorScreen
+
+
+@pytest.mark.asyncio
+async def test_holding_the_view_is_not_pausing_the_work(desk: Opens) -> None:
+    """h asks nothing of the worker; the panes stand still while the state line moves on, and says that it is held."""
+    run = running(200, 100)
+    async with desk(run) as at:
+        await at.read()
+        before = at.lines_of("ProgressPane")
+        await at.press("h")
+        assert at.backend.asked == []
+        assert "VIEW HELD" in at.line(0)
+        assert "RUNNING" in at.line(0)
+        run.emails[150] = email(150, EmailState.LABELED)
+        run.state = RunState.WAITING
+        await at.read(later_s=1.0)
+        assert at.lines_of("ProgressPane") == before
+        assert "WAITING" in at.line(0)
+        await at.press("h")
+        assert "VIEW HELD" not in at.line(0)
+        assert at.lines_of("ProgressPane") != before
+
+
+@pytest.mark.asyncio
+async def test_a_held_view_and_a_paused_run_differ_in_key_word_and_color(desk: Opens) -> None:
+    """h and VIEW HELD in the accent; p and PAUSED in the tone of what is paused."""
+    run = running(200, 100)
+    run.state, run.in_flight = RunState.PAUSED, 0
+    async with desk(run) as at:
+        await at.press("h")
+        assert "PAUSED" in at.line(0)
+        assert "VIEW HELD" in at.line(0)
+        styles = {s.text.strip(): s.style for s in at.app.screen._compositor.render_strips()[0]}
+        held, paused = styles["VIEW HELD"], styles["‖ PAUSED"]
+        assert held is not None
+        assert paused is not None
+        assert held.bgcolor != paused.bgcolor
+        assert held.bgcolor != paused.color
+
+
+@pytest.mark.asyncio
+async def test_a_screen_opened_while_held_shows_what_there_is(desk: Opens) -> None:
+    """Holding never leaves a new screen empty."""
+    async with desk() as at:
+        await at.press("h", "k")
+        assert "org_a" in at.screen()
+        assert "VIEW HELD" in at.line(0)
+
+
+@pytest.mark.asyncio
+async def test_leaving_the_run_lets_the_view_go(desk: Opens) -> None:
+    """The next run does not begin held."""
+    async with desk() as at:
+        await at.press("h", "escape")
+        await at.read()
+        assert "VIEW HELD" not in at.line(0)
+
+
+@pytest.mark.asyncio
+async def test_the_info_page_tells_paths_settings_and_terminal(desk: Opens) -> None:
+    """I shows what `labeltui info` prints, and I or esc leads back."""
+    change = lambda backend: backend.settings.config_path.write_text('theme = "paper"\n[keys]\npause = "P"\n')  # noqa: E731
+    async with desk(size=(120, 70), change=change) as at:
+        await at.press("I")
+        assert isinstance(at.app.screen, InfoScreen)
+        shown = at.screen()
+        for text in ("Versions", "textual", "keys.toml", "console.toml", "paper", "pause P", "120 columns, 70 rows"):
+            assert text in shown, text
+        await at.press("I")
+        assert isinstance(at.app.screen, MonitorScreen)
+
+
+@pytest.mark.asyncio
+async def test_what_could_not_be_taken_stays_on_the_info_page(desk: Opens) -> None:
+    """A toast goes; the page keeps the sentence."""
+    change = lambda backend: backend.settings.config_path.write_text("color = 1\n")  # noqa: E731
+    async with desk(size=(120, 70), change=change) as at:
+        await at.press("I")
+        assert "not taken" in at.screen()
+        assert "console.toml, line 1 (color)" in at.screen()
