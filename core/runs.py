@@ -33,11 +33,6 @@ _NO_RUN = re.compile(r"\.control$|\.search$|\.before-format-\d+(\.\d+)?$")
 """Ends of the stems of files that lie beside run files and are none: wishes, and copies from before a migration."""
 
 
-def sqlite_version() -> str:
-    """The version of the SQLite that reads and writes run files."""
-    return sqlite3.sqlite_version
-
-
 @dataclass(frozen=True, slots=True)
 class RunOptions:
     """How a run is made: ``seed`` None draws one; ``order`` is shuffled or source."""

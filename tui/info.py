@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from core import runs
 from core.listing import list_runs
 from core.settings import Settings
+from core.storage.connection import sqlite_version
 from tui.actions import ACTIONS, Action
 from tui.preferences import Preferences
 from tui.terminal import Terminal
@@ -69,7 +69,7 @@ def _versions() -> tuple[tuple[str, str], ...]:
         ("labeltui", version("labeltui")),
         ("Python", f"{platform.python_version()} on {platform.platform()}"),
         *((name, _version(name) or "not there") for name in PACKAGES),
-        ("SQLite", runs.sqlite_version()),
+        ("SQLite", sqlite_version()),
         *extras,
     )
 

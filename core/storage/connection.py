@@ -13,6 +13,11 @@ from core.errors import RunFileError, RunNotFoundError
 from core.storage.schema_version import check_format
 
 
+def sqlite_version() -> str:
+    """The version of the SQLite that reads and writes run files."""
+    return sqlite3.sqlite_version
+
+
 def open_writer(path: Path) -> sqlite3.Connection:
     """A connection that writes to a run file: WAL, every commit on the disk before it returns.
 
