@@ -21,11 +21,15 @@ class EmailState(StrEnum):
 
 
 class LabelSource(StrEnum):
-    """Who gave a label: the model, another email with the same text, or a person."""
+    """Who gave a label: the model, another email with the same text, or a person.
+
+    A label that its giver took back stays on record as undone; no email has such a one in force.
+    """
 
     MODEL = "model"
     COPY = "copy"
     HUMAN = "human"
+    UNDONE = "undone"
 
 
 class RunState(StrEnum):
@@ -583,8 +587,28 @@ class LabelRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class NoteRecord:
+    """A person's note on an email."""
+
+    text: str
+    author: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """Something that a person did to ``count`` emails at once and can undo: ``what`` names it, such as a retry."""
+
+    batch: int
+    kind: str
+    what: str
+    at: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class EmailRecord:
-    """The full record of one email: what was sent, each attempt, each label."""
+    """The full record of one email: what was sent, each attempt, each label, each note."""
 
     row: EmailRow
     text: str
@@ -592,12 +616,14 @@ class EmailRecord:
     attempts: tuple[Attempt, ...]
     labels: tuple[LabelRecord, ...]
     copies: int
+    notes: tuple[NoteRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ExportRow:
     """One email's result as it is exported. ``label`` is empty while there is none, ``source`` says who gave it.
 
+    ``note`` joins what people noted: with the label in force, then on the email.
     ``labeled_at`` is when the label in force was given, in seconds since the epoch, or None without one.
     """
 

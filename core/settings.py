@@ -85,3 +85,13 @@ def private_dir(path: Path) -> Path:
     """Make the folder with access for its owner alone, if it is missing, and return it."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
+
+
+def operator() -> str:
+    """The name of the person at the keyboard, for the record."""
+    import getpass  # noqa: PLC0415 - for those who do something
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "operator"

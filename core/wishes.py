@@ -6,7 +6,6 @@ whoever wishes takes the run's lock for a moment and does it.
 
 from __future__ import annotations
 
-import getpass
 import json
 import sqlite3
 import time
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING
 from core.errors import RunFileError, UsageError
 from core.llm.task import task_to_json
 from core.model import MOST_IN_A_WISH, Budget, CommandRecord, RunState, Snapshot, Task, View
-from core.settings import Settings
+from core.settings import Settings, operator
 from core.storage import control
 from core.storage.lock import RunLock, is_locked
 from core.storage.reader import RunReader
@@ -39,14 +38,6 @@ class Wished:
     id: str | None
     sentence: str
     at_once: bool
-
-
-def operator() -> str:
-    """The name of the person at the keyboard, for the record."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "operator"
 
 
 def start(path: Path, settings: Settings, *, only: int | None = None) -> Wished:
@@ -126,7 +117,7 @@ def retry(path: Path, email_id: int | None = None, *, email_ids: Sequence[int] |
     argument = "" if named is None else " ".join(str(number) for number in _bounded(named))
 
     def do(store: Store, now: float) -> str:
-        moved = store.requeue(now=now, email_ids=named)
+        moved = store.requeue(now=now, by=operator(), email_ids=named)
         if not moved:
             return "nothing that failed was found; nothing was changed"
         return f"{moved} failed email{'' if moved == 1 else 's'} back in line; the next worker asks about them"
@@ -157,21 +148,24 @@ def _bounded(email_ids: Sequence[int]) -> Sequence[int]:
     return email_ids
 
 
-def label(path: Path, email_id: int, value: str, *, note: str = "", annotator: str | None = None) -> Wished:
-    """Give an email a person's label.
+def label(
+    path: Path, email_ids: int | Sequence[int], value: str, *, note: str = "", annotator: str | None = None
+) -> Wished:
+    """Give one or more emails a person's label.
 
     Raises:
-        UsageError: the task knows no such label.
+        UsageError: the task knows no such label, or too many are named.
     """
     with RunReader(path) as reader:
         allowed = [meaning.value for meaning in reader.task().labels]
     if value not in allowed:
         raise UsageError(f"{value!r} is no label of this task. Choose {' or '.join(allowed)}.")
+    named = list(_bounded([email_ids] if isinstance(email_ids, int) else email_ids))
     who = annotator or operator()
-    argument = json.dumps({"email_id": email_id, "value": value, "note": note, "annotator": who})
+    argument = json.dumps({"email_ids": named, "value": value, "note": note, "annotator": who})
 
     def do(store: Store, now: float) -> str:
-        return store.label_by_person(email_id, value, annotator=who, note=note, now=now)
+        return store.label_by_person(named, value, annotator=who, note=note, now=now)
 
     return _do_or_send(path, "label", argument, do)
 
@@ -228,6 +222,34 @@ def ask_again(path: Path, *, label: str | None = None, email_ids: Sequence[int] 
         return f"{moved:,} email{'' if moved == 1 else 's'} in line again; their labels so far stay on record"
 
     return _do_or_send(path, "again", json.dumps({"label": label, "email_ids": named}), do)
+
+
+def note(path: Path, email_ids: Sequence[int], text: str) -> Wished:
+    """Put a person's note on emails; nothing else about them changes.
+
+    Raises:
+        UsageError: the note is empty, or too many are named.
+    """
+    named, who = list(_bounded(email_ids)), operator()
+    if not text.strip():
+        raise UsageError("The note is empty. Say what should stand there.")
+
+    def do(store: Store, now: float) -> str:
+        return store.note_by_person(named, text, author=who, now=now)
+
+    argument = json.dumps({"email_ids": named, "text": text, "author": who})
+    return _do_or_send(path, "note", argument, do)
+
+
+def undo(path: Path) -> Wished:
+    """Undo what the person at the keyboard did last to emails of this run: a label, a note, a skip, a retry."""
+    who = operator()
+
+    def do(store: Store, now: float) -> str:
+        undone = store.undo(by=who, now=now)
+        return undone.sentence if undone else "There was nothing to undo."
+
+    return _do_or_send(path, "undo", who, do)
 
 
 def set_budget(path: Path, budget: Budget) -> Wished:

@@ -104,8 +104,19 @@ _ALL: tuple[Action, ...] = (
     ),
     Action(
         "find", ("slash",), "/", _word("find"),
-        "Narrow the list: words, !word, state:failed, label:0, reasks:>0, key:, from:, source:, flag:, cause:.",
+        "Narrow the list: words, !word, state:failed, label:0, reasks:>0, key:, from:, source:, flag:, cause:, note:.",
         frozenset({Scope.EMAILS}), hint=3,
+    ),
+    Action(
+        "sort", ("o",), "o", _word("sort"),
+        "Sort by place, newest settled, id, subject, sender, date, label, asks or state. So does a column's head.",
+        frozenset({Scope.EMAILS}), hint=1,
+    ),
+    Action("reverse", ("O",), "O", _word("reverse"), "Turn the order round.", frozenset({Scope.EMAILS}), hint=0),
+    Action(
+        "beside", ("b",), "b", lambda context: "list alone" if context.beside else "record beside",
+        "In a wide terminal: the record beside the list, or the list alone.",
+        frozenset({Scope.EMAILS}), possibility.beside_blocked, hint=0,
     ),
     Action(
         "causes", ("g",), "g", _word("causes"), "Failures by cause, with counts; enter lists those of one cause.",
@@ -113,8 +124,8 @@ _ALL: tuple[Action, ...] = (
     ),
     Action(
         "mark", ("space",), "space", _word("mark"),
-        "Mark this email, or unmark it; {retry}, {skip} and {copy} act on all marked.",
-        frozenset({Scope.EMAILS}), possibility.label_blocked, hint=1,
+        "Mark this email, or unmark it; {label}, {note}, {retry}, {skip}, {copy} and {save} act on all marked.",
+        frozenset({Scope.EMAILS}), possibility.mark_blocked, hint=1,
     ),
     Action(
         "mark_all", ("M",), "M", _word("mark all"), "Mark every email of the filter; again takes the marks away.",
@@ -125,11 +136,16 @@ _ALL: tuple[Action, ...] = (
         LIST_SCOPES, possibility.skip_blocked, hint=1,
     ),
     Action(
-        "undo", ("U",), "U", _word("undo label"), "Put back the label before a person's last one; both stay on record.",
-        LIST_SCOPES, possibility.undo_blocked, hint=1,
+        "undo", ("U",), "U", _word("undo"),
+        "Take back your last label, note, skip or retry, whole; it stays on record.",
+        LIST_SCOPES, possibility.run_read, hint=1,
     ),
     Action(
         "copy", ("c",), "c", _word("copy"), "Copy to the terminal's clipboard and to a file beside the run.",
+        LIST_SCOPES, possibility.label_blocked, hint=1,
+    ),
+    Action(
+        "save", ("S",), "S", _word("save"), "Write emails to a file: this one, the marked ones or the whole list.",
         LIST_SCOPES, possibility.label_blocked, hint=1,
     ),
     Action("next", ("n",), "n", _word("next"), "The next email of the list.", frozenset({Scope.RECORD})),
@@ -147,8 +163,12 @@ _ALL: tuple[Action, ...] = (
         LIST_SCOPES, possibility.label_blocked,
     ),
     Action(
+        "note", ("m",), "m", _word("note"), "Put a note on this email, which changes nothing else; note: finds it.",
+        LIST_SCOPES, possibility.label_blocked, hint=1,
+    ),
+    Action(
         "raw", ("v",), "v", _word("sent/raw"), "Show the message as it came instead of as it was sent, and back.",
-        frozenset({Scope.RECORD}),
+        LIST_SCOPES, possibility.raw_blocked,
     ),
     Action(
         "toggle", ("d", "space"), "d", possibility.toggle_word,
@@ -208,7 +228,7 @@ _ALL: tuple[Action, ...] = (
 WISHES = frozenset(
     (
         *("new_run", "demo", "start", "pause", "stop", "retry", "retry_all"),
-        *("label", "skip", "undo", "toggle", "add", "remove"),
+        *("label", "note", "skip", "undo", "toggle", "add", "remove"),
     )
 )
 """What asks the engine to change something: a console that only looks on refuses it."""

@@ -85,6 +85,7 @@ class LabeltuiApp(TailoredApp):
         self.views = Views(self)
         self.poller = Poller(self.backend, self.post_message, clock, threaded=threaded)
         self.errands = Errands(self.post_message, threaded=threaded)
+        self.chores = Errands(self.post_message, threaded=threaded)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         return [self.last_door, *super().get_line_filters()]
@@ -103,10 +104,12 @@ class LabeltuiApp(TailoredApp):
 
     def _begin(self) -> None:
         self.errands.start()
+        self.chores.start()
         self.poller.start()
 
     def on_unmount(self) -> None:
         self.errands.close()
+        self.chores.close()
         self.poller.close()
 
     # -- the picture --------------------------------------------------------------------------------------------------

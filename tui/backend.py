@@ -6,12 +6,12 @@ with another implementation that lives in memory.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from core.model import EmailRecord, EmailRow, KeyStatus, RunSummary, Snapshot, WindowStatus
-from core.settings import Settings
+from core.model import Deed, EmailRecord, EmailRow, KeyStatus, RunSummary, Snapshot, WindowStatus
+from core.settings import Settings, operator
 from tui import making
 from tui.making import NewRunWish, Preview
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from core.listing import RunList
     from core.quota.keys import KeyBook
     from core.storage.filters import Filter
+    from core.storage.ordering import Order
     from core.storage.search import Found
 
 
@@ -42,13 +43,14 @@ class RunView(Protocol):
     def count(self, state: str | None = None) -> int: ...
     def failures(self) -> list[tuple[str, int]]: ...
     def record(self, email_id: int) -> EmailRecord: ...
+    def last_deed(self, author: str) -> Deed | None: ...
     def close(self) -> None: ...
 
 
 class SearchView(Protocol):
     """Looks for emails in a run file, a stretch at a time. Belongs to the thread that opened it."""
 
-    def begin(self, wanted: Filter) -> None: ...
+    def begin(self, wanted: Filter, order: Order) -> None: ...
     def step(self) -> Found: ...
     def build(self) -> float: ...
     def close(self) -> None: ...
@@ -72,7 +74,7 @@ class Backend(Protocol):
 
     def runs(self, now: float) -> Sequence[RunSummary]: ...
     def view(self, path: Path) -> RunView: ...
-    def search(self, path: Path) -> SearchView: ...
+    def search(self, path: Path, stale: Callable[[], bool]) -> SearchView: ...
     def keys(self, run: Path | None) -> KeyView: ...
     def preview(self, wish: NewRunWish) -> Preview: ...
     def make(self, wish: NewRunWish) -> Path: ...
@@ -84,7 +86,11 @@ class Backend(Protocol):
     def retry(self, path: Path, email_id: int | None) -> WishAnswer: ...
     def retry_these(self, path: Path, email_ids: Sequence[int]) -> WishAnswer: ...
     def skip(self, path: Path, email_ids: Sequence[int], *, back: bool) -> WishAnswer: ...
-    def label(self, path: Path, email_id: int, value: str, note: str) -> WishAnswer: ...
+    def label(self, path: Path, email_ids: Sequence[int], value: str, note: str) -> WishAnswer: ...
+    def note(self, path: Path, email_ids: Sequence[int], text: str) -> WishAnswer: ...
+    def undo(self, path: Path) -> WishAnswer: ...
+    def operator(self) -> str: ...
+    def save(self, path: Path, email_ids: Sequence[int] | None, target: Path) -> int: ...
     def set_enabled(self, run: Path | None, alias: str, *, enabled: bool) -> None: ...
     def add_key(self, run: Path | None, secret: str, alias: str | None, organization: str | None) -> str: ...
     def remove_key(self, run: Path | None, alias: str) -> None: ...
@@ -118,10 +124,10 @@ class Engine:
 
         return RunReader(path)
 
-    def search(self, path: Path) -> SearchView:
+    def search(self, path: Path, stale: Callable[[], bool]) -> SearchView:
         from core.storage.search import Search  # noqa: PLC0415
 
-        return Search(path)
+        return Search(path, stale)
 
     def keys(self, run: Path | None) -> KeyView:
         return _LiveKeys(self._book(run))
@@ -169,10 +175,28 @@ class Engine:
 
         return wishes.skip(path, email_ids, back=back)
 
-    def label(self, path: Path, email_id: int, value: str, note: str) -> WishAnswer:
+    def label(self, path: Path, email_ids: Sequence[int], value: str, note: str) -> WishAnswer:
         from core import wishes  # noqa: PLC0415
 
-        return wishes.label(path, email_id, value, note=note)
+        return wishes.label(path, email_ids, value, note=note)
+
+    def note(self, path: Path, email_ids: Sequence[int], text: str) -> WishAnswer:
+        from core import wishes  # noqa: PLC0415
+
+        return wishes.note(path, email_ids, text)
+
+    def undo(self, path: Path) -> WishAnswer:
+        from core import wishes  # noqa: PLC0415
+
+        return wishes.undo(path)
+
+    def operator(self) -> str:
+        return operator()
+
+    def save(self, path: Path, email_ids: Sequence[int] | None, target: Path) -> int:
+        from core.records import save_emails  # noqa: PLC0415
+
+        return save_emails(path, email_ids, target)
 
     def set_enabled(self, run: Path | None, alias: str, *, enabled: bool) -> None:
         with self._book(run) as book:

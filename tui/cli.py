@@ -144,6 +144,16 @@ def _add_results(commands: Commands) -> None:
     act.add_argument(
         "--ask-again", nargs="?", const="", metavar="LABEL", help="ask again what an older version labeled (so)"
     )
+    note = commands.add_parser("note", help="put a note on an email")
+    note.add_argument("run", metavar="RUN")
+    note.add_argument("id", metavar="ID", help="the email's id in the source")
+    note.add_argument("text", metavar="TEXT")
+    skip = commands.add_parser("skip", help="never ask about an email")
+    skip.add_argument("run", metavar="RUN")
+    skip.add_argument("id", metavar="ID", help="the email's id in the source")
+    skip.add_argument("--back", action="store_true", help="do ask about it, after it was skipped")
+    undo = commands.add_parser("undo", help="take back your last label, note, skip or retry")
+    undo.add_argument("run", metavar="RUN")
     export = commands.add_parser("export", help="write the labels to a .csv, .jsonl or .parquet file")
     export.add_argument("run", metavar="RUN")
     export.add_argument("file", type=Path, metavar="FILE")
@@ -257,6 +267,7 @@ ANSWERS = {
     "keys": "tui.key_commands:answer",
     "label": "tui.wish_commands:label",
     "new": "tui.run_commands:new",
+    "note": "tui.wish_commands:note",
     "open": "tui.run_commands:open_run",
     "pause": "tui.wish_commands:pause",
     "plan": "tui.plan_command:plan",
@@ -264,10 +275,12 @@ ANSWERS = {
     "retry": "tui.wish_commands:retry",
     "simulate": "core.simulator.options:run",
     "swap": "tui.wish_commands:swap",
+    "skip": "tui.wish_commands:skip",
     "start": "tui.wish_commands:start",
     "status": "tui.result_commands:status",
     "stop": "tui.wish_commands:stop",
     "task": "tui.task_command:task",
+    "undo": "tui.wish_commands:undo",
     "watch": "tui.watch_command:watch",
     "work": "tui.run_commands:work",
 }

@@ -25,7 +25,10 @@ Selected = RunSummary | EmailRow | KeyStatus | None
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What possibility depends on. ``pending`` holds the kinds of wishes that wait for their acknowledgment."""
+    """What possibility depends on. ``pending`` holds the kinds of wishes that wait for their acknowledgment.
+
+    ``beside`` says that a record is shown beside the list, ``width`` is the screen's, in cells.
+    """
 
     scope: Scope
     snapshot: Snapshot | None = None
@@ -36,6 +39,8 @@ class Context:
     marked: int = 0
     no_color: bool = False
     held: bool = False
+    beside: bool = False
+    width: int = 0
 
 
 Reason = str | None

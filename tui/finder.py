@@ -18,16 +18,21 @@ from tui.poller import Answered, Post, sentence
 
 if TYPE_CHECKING:
     from core.storage.filters import Filter
+    from core.storage.ordering import Order
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """More matches, behind those before; ``trouble`` is the sentence where the search ended early."""
+    """More matches, behind those before; ``trouble`` is the sentence where the search ended early.
+
+    The last one has the ``place`` among all matches of the email that was to be kept in sight, where it is one of them.
+    """
 
     ids: array[int]
     share: float
     finished: bool
     trouble: str = ""
+    place: int | None = None
 
 
 Then = Callable[[Finding], None]
@@ -41,18 +46,18 @@ class Finder:
         self._path = path
         self._post = post
         self._threaded = threaded
-        self._wishes: queue.Queue[tuple[Filter, Then] | None] = queue.Queue()
+        self._wishes: queue.Queue[tuple[Filter, Order, int | None, Then] | None] = queue.Queue()
         self._search: SearchView | None = None
         self._thread = threading.Thread(target=self._live, name="labeltui-finder", daemon=True)
         if threaded:
             self._thread.start()
 
-    def seek(self, wanted: Filter, then: Then) -> None:
-        """Look for these; an older search ends where it is."""
+    def seek(self, wanted: Filter, order: Order, keep: int | None, then: Then) -> None:
+        """Look for these, in that order, and for the place of the email ``keep``; an older search ends where it is."""
         if self._threaded:
-            self._wishes.put((wanted, then))
+            self._wishes.put((wanted, order, keep, then))
         else:
-            self._hunt(wanted, then)
+            self._hunt(wanted, order, keep, then)
 
     def close(self) -> None:
         """Ask the thread to end; it is not waited for."""
@@ -67,17 +72,21 @@ class Finder:
         if self._search is not None:
             self._search.close()
 
-    def _hunt(self, wanted: Filter, then: Then) -> None:
+    def _hunt(self, wanted: Filter, order: Order, keep: int | None, then: Then) -> None:
         indexed = False
+        before, place = 0, None
         try:
             if self._search is None:
-                self._search = self._backend.search(self._path)
-            self._search.begin(wanted)
+                self._search = self._backend.search(self._path, lambda: not self._wishes.empty())
+            self._search.begin(wanted, order)
             finished = False
             while not finished and self._wishes.empty():
                 found = self._search.step()
                 finished, indexed = found.finished, found.indexed
-                self._post(Answered(then, Finding(found.ids, found.share, finished), ""))
+                if keep is not None and place is None:
+                    place = _place(found.ids, keep, before)
+                before += len(found.ids)
+                self._post(Answered(then, Finding(found.ids, found.share, finished, place=place), ""))
         except Exception as failure:  # noqa: BLE001  (a file that vanished must not end the console)
             self._post(Answered(then, Finding(array("I"), 1.0, finished=True, trouble=sentence(failure)), ""))
             return
@@ -91,3 +100,10 @@ class Finder:
                 pass
         except Exception:  # noqa: BLE001  (a folder that cannot be written, say: searching reads the texts then)
             return
+
+
+def _place(ids: array[int], keep: int, before: int) -> int | None:
+    try:
+        return before + ids.index(keep)
+    except ValueError:
+        return None

@@ -53,11 +53,15 @@ def _asking(key: KeyStatus) -> KeyStatus:
 
 @dataclass(frozen=True, slots=True)
 class Requested:
-    """A wish of this console that nobody acknowledged yet. ``id`` is None where the wish leaves no record."""
+    """A wish of this console that nobody acknowledged yet. ``id`` is None where the wish leaves no record.
+
+    ``what`` names it with its emails, for people; it is empty where the state line shows it.
+    """
 
     kind: str
     asked_at: float
     id: str | None = None
+    what: str = ""
 
 
 def outstanding(requested: tuple[Requested, ...], snapshot: Snapshot | None, now: float) -> tuple[Requested, ...]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from core.model import EmailRow, EmailState, KeyStatus, RunState, RunSummary
 from tui.context import Context, Reason, Scope
-from tui.keymap import keyed
+from tui.keymap import key, keyed
+
+BESIDE_FROM = 150
+"""Columns from which the record of an email has room beside the list."""
 
 
 def run_read(context: Context) -> Reason:
@@ -80,7 +83,25 @@ def retry_all_blocked(context: Context) -> Reason:
 
 
 def label_blocked(context: Context) -> Reason:
+    return None if context.marked or isinstance(context.selected, EmailRow) else "No email is selected."
+
+
+def mark_blocked(context: Context) -> Reason:
     return None if isinstance(context.selected, EmailRow) else "No email is selected."
+
+
+def beside_blocked(context: Context) -> Reason:
+    if context.width < BESIDE_FROM:
+        return (
+            f"The record has room beside the list from {BESIDE_FROM} columns on: {key('open')} opens it over the list."
+        )
+    return None
+
+
+def raw_blocked(context: Context) -> Reason:
+    if context.scope is Scope.EMAILS and not context.beside:
+        return keyed("No record is in sight: {open} opens one.")
+    return None
 
 
 def skip_blocked(context: Context) -> Reason:
@@ -95,13 +116,6 @@ def skip_blocked(context: Context) -> Reason:
 def skip_word(context: Context) -> str:
     row = context.selected
     return "unskip" if isinstance(row, EmailRow) and row.state is EmailState.SKIPPED else "skip"
-
-
-def undo_blocked(context: Context) -> Reason:
-    row = context.selected
-    if not isinstance(row, EmailRow):
-        return "No email is selected."
-    return None if row.label_source == "human" else "This email's label was not given by a person."
 
 
 def causes_blocked(context: Context) -> Reason:

@@ -48,7 +48,13 @@ class ReadOnlyEngine(Engine):
     def skip(self, path: Path, email_ids: Sequence[int], *, back: bool) -> NoReturn:
         _refuse()
 
-    def label(self, path: Path, email_id: int, value: str, note: str) -> NoReturn:
+    def label(self, path: Path, email_ids: Sequence[int], value: str, note: str) -> NoReturn:
+        _refuse()
+
+    def note(self, path: Path, email_ids: Sequence[int], text: str) -> NoReturn:
+        _refuse()
+
+    def undo(self, path: Path) -> NoReturn:
         _refuse()
 
     def set_enabled(self, run: Path | None, alias: str, *, enabled: bool) -> None:

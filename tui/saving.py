@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,15 @@ def record_as_text(record: EmailRecord, *, raw: bool) -> str:
         for attempt in record.attempts
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def free_name(run: Path) -> Path:
+    """A name beside the run for emails that are saved, which no file has yet."""
+    for n in count(1):
+        path = run.with_name(f"{run.stem}-emails{'' if n == 1 else f'-{n}'}.csv")
+        if not path.exists():
+            return path
+    raise AssertionError("unreachable: counting does not end")
 
 
 def beside(run: Path) -> Path:

@@ -93,6 +93,24 @@ def label(given: argparse.Namespace) -> int:
     return report(path, wishes.label(path, email_of(path, given.id), given.value, note=given.note))
 
 
+def note(given: argparse.Namespace) -> int:
+    """``labeltui note RUN ID TEXT``."""
+    path = runs.find_run(load_settings(), given.run)
+    return report(path, wishes.note(path, [email_of(path, given.id)], given.text))
+
+
+def skip(given: argparse.Namespace) -> int:
+    """``labeltui skip RUN ID [--back]``."""
+    path = runs.find_run(load_settings(), given.run)
+    return report(path, wishes.skip(path, [email_of(path, given.id)], back=given.back))
+
+
+def undo(given: argparse.Namespace) -> int:
+    """``labeltui undo RUN``."""
+    path = runs.find_run(load_settings(), given.run)
+    return report(path, wishes.undo(path))
+
+
 def email_of(path: Path, source_id: str) -> int:
     """The row of the email with that id in the source; raises UsageError where there is none."""
     with RunReader(path) as reader:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.model import EmailRecord, EmailRow, Snapshot
+from core.model import Snapshot
 from tui import possibility
 from tui.backend import WishAnswer
-from tui.keymap import keyed
+from tui.keymap import key
 from tui.picture import Requested, outstanding
 from tui.present import number
 
 if TYPE_CHECKING:
     from tui.app import LabeltuiApp
 
-CHANGING = frozenset({"retry", "label", "skip"})
+CHANGING = frozenset({"retry", "label", "note", "skip", "undo"})
 """Kinds of wishes after which emails are not what they were."""
+
+UNDOABLE = CHANGING - {"undo"}
 
 
 class Wishing:
@@ -28,12 +31,12 @@ class Wishing:
         self._app = app
         self.requested: tuple[Requested, ...] = ()
 
-    def send(self, kind: str, ask: Callable[[Path], WishAnswer]) -> None:
-        """Send a wish about the run that is open; from now on it is shown as requested."""
+    def send(self, kind: str, ask: Callable[[Path], WishAnswer], what: str = "") -> None:
+        """Send a wish about the run that is open; from now on it is shown as requested, as ``what``."""
         path = self._app.run_path
         if path is None:
             return
-        mark = Requested(kind, self._app.clock())
+        mark = Requested(kind, self._app.clock(), what=what)
         self.requested = (*self.requested, mark)
         self._app.hand_down()
         self._app.errands.send(lambda: ask(path), partial(self._answered, mark), partial(self._refused, mark))
@@ -42,8 +45,18 @@ class Wishing:
         """Forget what this snapshot acknowledges; tells whether emails may have changed by it."""
         before = self.requested
         self.requested = outstanding(before, snapshot, now)
-        obeyed = {wish.kind for wish in before} - {wish.kind for wish in self.requested}
-        return bool(obeyed & CHANGING)
+        gone = [wish for wish in before if wish not in self.requested and wish.kind in CHANGING]
+        answers = {command.id: command.result for command in snapshot.commands} if snapshot else {}
+        for wish in gone:
+            if wish.what and answers.get(wish.id or ""):
+                self._app.say(self._told(wish.kind, answers[wish.id or ""]))
+        return bool(gone)
+
+    def _told(self, kind: str, sentence: str) -> str:
+        """What came of it, and that it can be undone where it can."""
+        if kind not in UNDOABLE or "nothing" in sentence or sentence.startswith("not possible"):
+            return sentence
+        return f"{sentence.rstrip('.')} · {key('undo')} undoes it"
 
     def forget(self) -> None:
         """Another run is watched: what was wished of the last one is shown there no more."""
@@ -60,10 +73,10 @@ class Wishing:
     def _answered(self, mark: Requested, answer: WishAnswer) -> None:
         self._drop(mark)
         if answer.at_once:
-            self._app.say(answer.sentence)
+            self._app.say(self._told(mark.kind, answer.sentence))
             self._app.facts_changed()
         else:
-            self.requested = (*self.requested, Requested(mark.kind, mark.asked_at, answer.id))
+            self.requested = (*self.requested, replace(mark, id=answer.id))
         self._app.poller.hurry()
         self._app.hand_down()
 
@@ -85,13 +98,6 @@ class Wishing:
         """Stop the worker."""
         self.send("stop", self._app.backend.stop)
 
-    def do_retry(self) -> None:
-        """Put the selected failed email back in line."""
-        sheet = self._app.sheet()
-        row = sheet.selected() if sheet else None
-        if isinstance(row, EmailRow):
-            self.send("retry", lambda path: self._app.backend.retry(path, row.id))
-
     def do_retry_all(self) -> None:
         """Put every failed email back in line, after asking."""
         from tui.screens.modals import Confirm  # noqa: PLC0415  (not before it is wanted)
@@ -102,43 +108,11 @@ class Wishing:
 
         def answered(yes: bool | None) -> None:  # noqa: FBT001 - Textual's
             if yes:
-                self.send("retry", lambda path: self._app.backend.retry(path, None))
+                what = f"retry of all {number(snapshot.failed)} failed emails"
+                self.send("retry", lambda path: self._app.backend.retry(path, None), what)
 
         question = (
             f"Put all {number(snapshot.failed)} failed emails back in line? Each is asked anew, which costs calls;"
             " their history stays."
         )
         self._app.push_screen(Confirm(question, "Put them back", "Leave them"), answered)
-
-    def do_undo(self) -> None:
-        """Give the label that was there before a person's last one. Nothing is taken off the record."""
-        sheet = self._app.sheet()
-        row = sheet.selected() if sheet else None
-        if not isinstance(row, EmailRow):
-            return
-
-        def put_back(record: EmailRecord) -> None:
-            before = [label for label in record.labels[:-1] if label.value != record.row.label]
-            if not before:
-                self._app.say(keyed("It had no other label before: {label} gives it one."), severity="warning")
-                return
-            value = before[-1].value
-            self.send("label", lambda path: self._app.backend.label(path, row.id, value, "undone"))
-
-        self._app.poller.ask(lambda view: view.record(row.id), put_back)
-
-    def do_label(self) -> None:
-        """Label the selected email by hand."""
-        from tui.screens.modals import GiveLabel  # noqa: PLC0415  (not before it is wanted)
-
-        sheet = self._app.sheet()
-        row = sheet.selected() if sheet else None
-        snapshot = self._app.picture.snapshot
-        if not isinstance(row, EmailRow) or snapshot is None:
-            return
-
-        def answered(given: tuple[str, str] | None) -> None:
-            if given is not None:
-                self.send("label", lambda path: self._app.backend.label(path, row.id, *given))
-
-        self._app.push_screen(GiveLabel(snapshot.run.task, row), answered)

@@ -56,6 +56,14 @@ def export_rows(rows: Iterable[ExportRow], path: Path, *, raw: bool = False) -> 
     """
     path = path.expanduser()
     writer = writer_for(path)
+    return written_whole(path, lambda descriptor: writer(rows, descriptor, raw))
+
+
+def written_whole(path: Path, write: Callable[[int], int]) -> int:
+    """Let ``write`` fill a file that appears at ``path`` whole or not at all; returns what it returns.
+
+    Raises ExportError.
+    """
     if path.is_dir():
         raise ExportError(f"{path} is a folder. Name a file in it.")
     target = path.resolve()
@@ -63,7 +71,7 @@ def export_rows(rows: Iterable[ExportRow], path: Path, *, raw: bool = False) -> 
     try:
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         try:
-            count = writer(rows, descriptor, raw)
+            count = write(descriptor)
             os.fsync(descriptor)
         finally:
             os.close(descriptor)

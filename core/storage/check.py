@@ -37,11 +37,12 @@ _ORPHANS = {
 }
 _CONTRADICTIONS = {
     "emails with two model labels of one version of the task": (
-        "SELECT email_id FROM label WHERE source <> 'human' GROUP BY email_id, task_version HAVING count(*) > 1"
+        "SELECT email_id FROM label WHERE source IN ('model', 'copy') GROUP BY email_id, task_version"
+        " HAVING count(*) > 1"
     ),
     "labeled emails whose label is not the one in force": (
         "SELECT e.id FROM email AS e WHERE e.state = 'labeled' AND e.label IS NOT (SELECT l.value FROM label AS l"
-        " WHERE l.email_id = e.id ORDER BY l.source = 'human' DESC, l.id DESC LIMIT 1)"
+        " WHERE l.email_id = e.id AND l.source <> 'undone' ORDER BY l.source = 'human' DESC, l.id DESC LIMIT 1)"
     ),
     "emails with a label that are not labeled": ("SELECT id FROM email WHERE state <> 'labeled' AND label IS NOT NULL"),
     "failed emails without a reason": "SELECT id FROM email WHERE state = 'failed' AND coalesce(failure, '') = ''",

@@ -16,7 +16,10 @@ from pathlib import Path
 
 from core.storage.lock import companion
 
-KINDS = ("pause", "resume", "try", "stop", "retry", "label", "skip", "keys", "swap", "budget", "task", "again")
+KINDS = (
+    *("pause", "resume", "try", "stop", "keys", "swap", "budget", "task", "again"),
+    *("retry", "label", "note", "skip", "undo"),
+)
 """What can be wished of a living worker."""
 
 

@@ -2,7 +2,8 @@
 
 ``contract`` finds emails with a word that begins so, in subject, sender or sent text; ``"first draft"`` words that
 follow each other; ``!draft`` emails without it. A term with a field looks there alone: ``state:failed``, ``label:0``,
-``reasks:>0``, ``key:main``, ``from:ada``, ``subject:lunch``, ``source:human``, ``flag:any``, ``cause:"no valid"``.
+``reasks:>0``, ``key:main``, ``from:ada``, ``subject:lunch``, ``source:human``, ``flag:any``, ``cause:"no valid"``,
+``note:picnic`` (or ``note:any``).
 All terms must hold. In quotes a backslash keeps the next character as it is.
 """
 
@@ -15,7 +16,7 @@ from core.errors import UsageError
 from core.model import EmailState, LabelSource
 from core.text import inert
 
-FIELDS = ("label", "state", "reasks", "key", "from", "subject", "source", "flag", "cause")
+FIELDS = ("label", "state", "reasks", "key", "from", "subject", "source", "flag", "cause", "note")
 """What can stand before a colon."""
 
 LONGEST = 500
@@ -102,7 +103,7 @@ def _checked(field: str, value: str) -> str:
         return _one_of("state", value.lower(), [state.value for state in EmailState])
     if field == "source":
         named = "human" if value.lower() == "person" else value.lower()
-        return _one_of("source", named, [source.value for source in LabelSource])
+        return _one_of("source", named, [each.value for each in LabelSource if each is not LabelSource.UNDONE])
     if field == "reasks" and not _NUMBER.fullmatch(value):
         raise UsageError(f"reasks: takes a number, such as 0, >0 or <=2, not {_shown(value)}.")
     return value
@@ -136,7 +137,7 @@ class Condition:
     reads_text: bool = False
 
 
-def condition(wanted: Filter, *, has_flags: bool, index: str | None = None) -> Condition:
+def condition(wanted: Filter, *, has_flags: bool, has_notes: bool = True, index: str | None = None) -> Condition:
     """What an email must be.
 
     ``index`` names an FTS5 table; without it words are looked for in the texts themselves, by the SQL function
@@ -145,7 +146,9 @@ def condition(wanted: Filter, *, has_flags: bool, index: str | None = None) -> C
     parts: list[str] = []
     values: list[str | int] = []
     for term in wanted.terms:
-        sql, bound = _text_sql(term, index) if not term.field else _field_sql(term, has_flags=has_flags)
+        sql, bound = (
+            _text_sql(term, index) if not term.field else _field_sql(term, has_flags=has_flags, has_notes=has_notes)
+        )
         parts.append(f"NOT coalesce({sql}, 0)" if term.negated else f"({sql})")
         values += bound
     return Condition(" AND ".join(parts) or "1", tuple(values), reads_text=bool(wanted.texts) and index is None)
@@ -174,7 +177,7 @@ def word_pattern(term: Term) -> str:
     return r"(?<![^\W_])" + r"[\W_]+".join(re.escape(word) for word in term.words)
 
 
-def _field_sql(term: Term, *, has_flags: bool) -> tuple[str, list[str | int]]:
+def _field_sql(term: Term, *, has_flags: bool, has_notes: bool) -> tuple[str, list[str | int]]:
     value = term.value
     if term.field == "reasks":
         match = _NUMBER.fullmatch(value)
@@ -184,10 +187,25 @@ def _field_sql(term: Term, *, has_flags: bool) -> tuple[str, list[str | int]]:
         if not has_flags or value.lower() == "any":
             return "coalesce(e.flags, '') <> ''" if has_flags else "0", []
         return "instr(' ' || e.flags, ' ' || ?)", [value.lower()]
-    if term.field in ("from", "subject"):
+    if term.field == "note" and value.lower() == "any":
+        value = ""
+    if term.field in ("from", "subject", "note"):
         value = "%" + re.sub(r"([%_\\])", r"\\\1", value) + "%"
+    if term.field == "note":
+        sql = _NOTED["label"] + (f" OR {_NOTED['note']}" if has_notes else "")
+        return sql, [value] * (1 + has_notes)
     return _PLAIN[term.field], [value]
 
+
+_NOTED = {
+    "label": (
+        "EXISTS (SELECT 1 FROM label AS l WHERE l.email_id = e.id AND l.source = 'human' AND l.note <> ''"
+        " AND l.note LIKE ? ESCAPE '\\')"
+    ),
+    "note": (
+        "EXISTS (SELECT 1 FROM note AS n WHERE n.email_id = e.id AND n.undone_at IS NULL AND n.text LIKE ? ESCAPE '\\')"
+    ),
+}
 
 _PLAIN = {
     "from": "e.sender LIKE ? ESCAPE '\\'",

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from core.dates import sent_at
 from core.model import SourceEmail, Task, View
 from core.storage.rows import task_to_definition
 
@@ -54,8 +55,17 @@ def insert_emails(db: sqlite3.Connection, emails: Iterable[tuple[SourceEmail, Vi
     count = 0
     for email, view in emails:
         cursor = db.execute(
-            "INSERT INTO email(source_id, subject, sender, date, content_hash, flags) VALUES (?, ?, ?, ?, ?, ?)",
-            (email.source_id, view.subject, view.sender, view.date, view.content_hash, view.flags or None),
+            "INSERT INTO email(source_id, subject, sender, date, sent_at, content_hash, flags)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                email.source_id,
+                view.subject,
+                view.sender,
+                view.date,
+                sent_at(view.date),
+                view.content_hash,
+                view.flags or None,
+            ),
         )
         db.execute("INSERT INTO body(email_id, text, raw) VALUES (?, ?, ?)", (cursor.lastrowid, view.text, email.raw))
         count += 1

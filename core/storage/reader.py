@@ -18,11 +18,13 @@ from core.model import (
     AskKind,
     Attempt,
     CommandRecord,
+    Deed,
     EmailRecord,
     EmailRow,
     EmailState,
     ExportRow,
     LabelRecord,
+    NoteRecord,
     Outcome,
     RunSummary,
     Snapshot,
@@ -31,8 +33,10 @@ from core.model import (
     TaskVersion,
 )
 from core.storage.connection import open_reader
+from core.storage.deeds import last_deed
+from core.storage.export_rows import ExportReader
 from core.storage.pending import distinct_texts, pending_texts
-from core.storage.schema_version import FORMAT_WITH_FLAGS, check_format
+from core.storage.schema_version import FORMAT_WITH_NOTES, check_format
 from core.storage.snapshots import SnapshotReader
 from core.storage.summaries import alive_at, state_shown, summary_of
 from core.storage.versions import names_by_version, older_labels, task_versions
@@ -207,6 +211,11 @@ class RunReader:
             "SELECT value, source, annotator, task_version, blind, note, at FROM label WHERE email_id = ? ORDER BY id",
             (email_id,),
         ).fetchall()
+        notes: list[tuple[str, str, float]] = []
+        if self._format >= FORMAT_WITH_NOTES:
+            notes = self._db.execute(
+                "SELECT text, author, at FROM note WHERE email_id = ? AND undone_at IS NULL ORDER BY id", (email_id,)
+            ).fetchall()
         copies = self._db.execute(
             "SELECT count(*) - 1 FROM email WHERE content_hash = (SELECT content_hash FROM email WHERE id = ?)",
             (email_id,),
@@ -221,6 +230,7 @@ class RunReader:
                 for value, source, annotator, version, blind, note, at in labels
             ),
             copies=copies,
+            notes=tuple(NoteRecord(*note) for note in notes),
         )
 
     def messages(self, *, page: int = 500) -> Iterator[SourceEmail]:
@@ -235,26 +245,23 @@ class RunReader:
                 yield SourceEmail(source_id, raw, f"email {number:,}")
             after = rows[-1][0]
 
-    def export_rows(self, *, page: int = 1000) -> Iterator[ExportRow]:
-        """Every email in source order with the label in force; read a page at a time."""
-        names = names_by_version(self._db)
-        task = self.task()
-        after = 0
-        flags = "e.flags" if self._format >= FORMAT_WITH_FLAGS else "NULL"
-        while True:
-            rows = self._db.execute(
-                f"SELECT e.id, e.source_id, e.label, e.label_source, e.reasks, e.state, e.failure, e.subject, {flags},"
-                " l.task_version, l.annotator, l.note, l.at, a.model"
-                " FROM email AS e LEFT JOIN label AS l ON l.id = (SELECT id FROM label WHERE email_id = e.id"
-                " ORDER BY source = 'human' DESC, id DESC LIMIT 1) LEFT JOIN attempt AS a ON a.id = l.attempt_id"
-                " WHERE e.id > ? ORDER BY e.id LIMIT ?",
-                (after, page),
-            ).fetchall()
-            if not rows:
-                return
-            for row in rows:
-                yield _export_row(row, names, task)
-            after = rows[-1][0]
+    def last_deed(self, author: str) -> Deed | None:
+        """What this person did last to emails and can undo, or None."""
+        return last_deed(self._db, author) if self._format >= FORMAT_WITH_NOTES else None
+
+    def export_rows(self, *, page: int = 1000, email_ids: Sequence[int] | None = None) -> Iterator[ExportRow]:
+        """Every email in source order with the label in force, or those with these numbers in their order.
+
+        They are read a page at a time.
+        """
+        return (row for _, row in self.numbered_rows(page=page, email_ids=email_ids))
+
+    def numbered_rows(
+        self, *, page: int = 1000, email_ids: Sequence[int] | None = None
+    ) -> Iterator[tuple[int, ExportRow]]:
+        """The same, each with the number of its email."""
+        exported = ExportReader(self._db, self.task(), names_by_version(self._db), self._format)
+        return exported.all(page) if email_ids is None else exported.these(email_ids, page)
 
 
 def _email_row(row: tuple[Any, ...]) -> EmailRow:
@@ -304,26 +311,4 @@ def _attempt(values: tuple[Any, ...]) -> Attempt:
         answer,
         error,
         *rest,
-    )
-
-
-def _export_row(row: tuple[Any, ...], names: dict[str, dict[str, str]], task: Task) -> ExportRow:
-    """A row with the label in force, under the name that the version which gave it had for it."""
-    _, source_id, label, source, reasks, state, failure, subject, flags, *given = row
-    version, annotator, note, at, model = given if label else (None,) * len(given)
-    return ExportRow(
-        source_id=source_id,
-        label=label or "",
-        label_name=names.get(version or "", {}).get(label, task.name_of(label)) if label else "",
-        source=source or "",
-        reasks=reasks,
-        state=EmailState(state),
-        failure=failure or "",
-        model=model or "",
-        task_version=version or "",
-        annotator=(annotator or "") if source == "human" else "",
-        note=note or "",
-        labeled_at=at,
-        subject=subject or "",
-        flags=flags or "",
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
+from core.dates import sent_at
 from core.storage.schema_version import APPLICATION_ID, FORMAT_VERSION
 
 if TYPE_CHECKING:
@@ -218,6 +219,34 @@ def m004_flags(db: Database) -> None:
         "CREATE TRIGGER email_flagged AFTER INSERT ON email WHEN NEW.flags IS NOT NULL BEGIN "
         + _add("'flagged'", "1")
         + " END"
+    )
+
+
+@migrations()
+def m005_people(db: Database) -> None:
+    """Notes on emails, what people did (so that it can be undone), and when an email was sent and settled."""
+    for statement in (
+        (
+            "CREATE TABLE note(id INTEGER PRIMARY KEY, email_id INTEGER NOT NULL, text TEXT NOT NULL,"
+            " author TEXT NOT NULL, at REAL NOT NULL, undone_at REAL)"
+        ),
+        "CREATE INDEX note_email ON note(email_id, id)",
+        (
+            "CREATE TABLE deed(id INTEGER PRIMARY KEY, batch INTEGER NOT NULL, kind TEXT NOT NULL, what TEXT NOT NULL,"
+            " author TEXT NOT NULL, at REAL NOT NULL, email_id INTEGER NOT NULL, row_id INTEGER, state TEXT,"
+            " label TEXT, label_source TEXT, reasks INTEGER, failure TEXT, asked_from INTEGER, settled_at REAL,"
+            " undone TEXT)"
+        ),
+        "CREATE INDEX deed_batch ON deed(batch)",
+        "ALTER TABLE email ADD COLUMN sent_at REAL",
+        "ALTER TABLE email ADD COLUMN settled_at REAL",
+    ):
+        db.execute(statement)
+    db.conn.create_function("sent_at", 1, sent_at, deterministic=True)
+    db.execute("UPDATE email SET sent_at = sent_at(date)")
+    db.execute(
+        "UPDATE email SET settled_at = coalesce((SELECT max(at) FROM label WHERE email_id = email.id),"
+        " (SELECT max(started_at + latency_s) FROM attempt WHERE email_id = email.id)) WHERE state <> 'pending'"
     )
 
 

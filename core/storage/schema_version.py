@@ -12,7 +12,10 @@ APPLICATION_ID = 0x6C627569
 FORMAT_WITH_FLAGS = 2
 """The first format whose emails have flags."""
 
-FORMAT_VERSION = 2
+FORMAT_WITH_NOTES = 3
+"""The first format with people's notes, with what can be undone, and with when emails were sent and settled."""
+
+FORMAT_VERSION = 3
 """Kept in ``user_version``. A file with a larger number is from a newer labeltui and is refused."""
 
 

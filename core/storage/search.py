@@ -1,4 +1,7 @@
-"""Looking for emails: every match in work order, found a stretch at a time, so that whoever waits sees it come.
+"""Looking for emails: every match, found a stretch at a time, so that whoever waits sees it come.
+
+In work order matches come as they are found. In any other they are gathered in a temporary table and come at the end,
+sorted by SQLite: nothing of a million rows passes through Python but their numbers.
 
 Words are looked for in the texts themselves until an index of them stands beside the run (``NAME.search.db``). It is
 made from the run file, which is only read for it; emails are never added to a run, so it is made once, and anew where a
@@ -14,6 +17,7 @@ import os
 import re
 import sqlite3
 from array import array
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +28,8 @@ from core.errors import RunFileError
 from core.storage.connection import immediately, open_reader
 from core.storage.filters import Condition, Filter, condition
 from core.storage.lock import companion
-from core.storage.schema_version import FORMAT_WITH_FLAGS, check_format
+from core.storage.ordering import WORK_ORDER, Order, order_sql
+from core.storage.schema_version import FORMAT_WITH_FLAGS, FORMAT_WITH_NOTES, check_format
 
 INDEX_FORMAT = 1
 STRETCH = 50_000
@@ -34,11 +39,13 @@ TEXT_STRETCH = 4_000
 INDEX_STRETCH = 2_000
 """Emails that one step of building takes into the index."""
 FETCHED = 2_000
+LOOK_UP_EVERY = 100_000
+"""Steps of SQLite's machine after which it asks whether its answer is still wanted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Numbers of emails in work order, behind those found before; ``share`` of the run (0..1) is looked through."""
+    """Numbers of emails in their order, behind those found before; ``share`` of the run (0..1) is looked through."""
 
     ids: array[int]
     share: float
@@ -54,11 +61,14 @@ def index_path(run_path: Path) -> Path:
 class Search:
     """One search at a time over one run file. Belongs to the thread that opened it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, stale: Callable[[], bool] = lambda: False) -> None:
+        """A step that is going on ends with nothing once ``stale`` says that nobody waits for it."""
         self.path = path
         self._db = open_reader(path)
+        self._db.execute("PRAGMA query_only = OFF")  # for temporary tables; the file itself is opened read-only
+        self._db.set_progress_handler(stale, LOOK_UP_EVERY)
         try:
-            self._has_flags = check_format(self._db, path) >= FORMAT_WITH_FLAGS
+            self._format = check_format(self._db, path)
         except BaseException:
             self._db.close()
             raise
@@ -67,6 +77,7 @@ class Search:
         self._last_id = int(self._db.execute("SELECT coalesce(max(id), 0) FROM email").fetchone()[0])
         self._attached = False
         self._wanted: Condition | None = None
+        self._order = WORK_ORDER
         self._next = 0
         self._whole = False
 
@@ -76,12 +87,26 @@ class Search:
 
     # -- searching ----------------------------------------------------------------------------------------------------
 
-    def begin(self, wanted: Filter) -> None:
-        """Look for these from now on."""
+    def begin(self, wanted: Filter, order: Order = WORK_ORDER) -> None:
+        """Look for these from now on, in that order.
+
+        Raises:
+            RunFileError: the file is too old for that order.
+        """
+        self._order = order
+        self._sorted_by = order_sql(order, self._format)
         indexed = bool(wanted.texts) and self._attach()
-        self._wanted = condition(wanted, has_flags=self._has_flags, index="search.words" if indexed else None)
+        self._wanted = condition(
+            wanted,
+            has_flags=self._format >= FORMAT_WITH_FLAGS,
+            has_notes=self._format >= FORMAT_WITH_NOTES,
+            index="search.words" if indexed else None,
+        )
         self._whole = indexed
         self._next = 0
+        if order != WORK_ORDER:
+            self._db.execute("DROP TABLE IF EXISTS temp.found")
+            self._db.execute("CREATE TEMP TABLE found(id INTEGER PRIMARY KEY)")
 
     def step(self) -> Found:
         """Look on for a moment. Call it until it is finished.
@@ -92,19 +117,23 @@ class Search:
         wanted = self._wanted
         if wanted is None:
             raise RuntimeError("begin comes first")
+        if self._order != WORK_ORDER and wanted.sql == "1":
+            self._next = self._total
+            return self._sorted(f"SELECT e.id FROM email AS e ORDER BY {self._sorted_by}")
         size = self._total + 1 if self._whole else TEXT_STRETCH if wanted.reads_text else STRETCH
         end = min(self._total, self._next + size)
         joined = " JOIN body AS b ON b.email_id = e.id" if wanted.reads_text else ""
-        sql = (
-            f"SELECT e.id FROM email AS e{joined} WHERE e.position >= ? AND e.position < ? AND {wanted.sql}"
-            " ORDER BY e.position"
-        )
+        sql = f"SELECT e.id FROM email AS e{joined} WHERE e.position >= ? AND e.position < ? AND {wanted.sql}"
+        values = (self._next, end, *wanted.values)
         ids = array("I")
         try:
-            cursor = self._db.execute(sql, (self._next, end, *wanted.values))
-            while rows := cursor.fetchmany(FETCHED):
-                ids.extend(row[0] for row in rows)
+            if self._order == WORK_ORDER:
+                ids = self._numbers(f"{sql} ORDER BY e.position", values)
+            else:
+                self._db.execute(f"INSERT INTO temp.found {sql}", values)
         except sqlite3.Error as error:
+            if _given_up(error):
+                return Found(array("I"), self._next / max(1, self._total), finished=False, indexed=self._whole)
             if self._whole:  # a damaged index is worth nothing; without it the next search reads the texts
                 self._detach()
                 with suppress(OSError):
@@ -113,7 +142,26 @@ class Search:
             raise RunFileError(f"{self.path} cannot be read ({error}).") from error
         self._next = end
         share = end / self._total if self._total else 1.0
+        if end >= self._total and self._order != WORK_ORDER:
+            return self._sorted(
+                f"SELECT e.id FROM temp.found AS f JOIN email AS e ON e.id = f.id ORDER BY {self._sorted_by}"
+            )
         return Found(ids, share, finished=end >= self._total, indexed=self._whole)
+
+    def _sorted(self, sql: str) -> Found:
+        try:
+            return Found(self._numbers(sql, ()), 1.0, finished=True, indexed=self._whole)
+        except sqlite3.Error as error:
+            if _given_up(error):
+                return Found(array("I"), 1.0, finished=False, indexed=self._whole)
+            raise RunFileError(f"{self.path} cannot be sorted ({error}).") from error
+
+    def _numbers(self, sql: str, values: tuple[str | int, ...]) -> array[int]:
+        ids = array("I")
+        cursor = self._db.execute(sql, values)
+        while rows := cursor.fetchmany(FETCHED):
+            ids.extend(row[0] for row in rows)
+        return ids
 
     # -- the index ----------------------------------------------------------------------------------------------------
 
@@ -210,6 +258,10 @@ class _Builder:
             " tokenize='unicode61 remove_diacritics 0')"
         )
         return 0
+
+
+def _given_up(error: sqlite3.Error) -> bool:
+    return error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT if hasattr(error, "sqlite_errorcode") else False
 
 
 def _mark(db: sqlite3.Connection, schema: str = "main.") -> str:

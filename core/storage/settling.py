@@ -30,8 +30,8 @@ def add_attempt(db: sqlite3.Connection, attempt: Attempt, epoch: int) -> int:
             attempt.started_at,
             attempt.latency_s,
             attempt.outcome.value,
-            _storable(attempt.raw_answer),
-            _storable(attempt.error),
+            storable(attempt.raw_answer),
+            storable(attempt.error),
             attempt.prompt_tokens,
             attempt.completion_tokens,
             attempt.request_id,
@@ -51,9 +51,9 @@ def label_by_model(
     """
     others = twins(db, settled.email_id) if dedupe else []
     moved = db.execute(
-        "UPDATE email SET state = 'labeled', label = ?, label_source = 'model', reasks = ?, failure = NULL"
-        " WHERE id = ? AND state = 'pending'",
-        (settled.label, settled.reasks, settled.email_id),
+        "UPDATE email SET state = 'labeled', label = ?, label_source = 'model', reasks = ?, failure = NULL,"
+        " settled_at = ? WHERE id = ? AND state = 'pending'",
+        (settled.label, settled.reasks, now, settled.email_id),
     ).rowcount
     if not moved and _has_models_label(db, settled.email_id):
         return 0
@@ -77,9 +77,9 @@ def copy_label(
     moved = 0
     for email_id in email_ids:
         moved += db.execute(
-            "UPDATE email SET state = 'labeled', label = ?, label_source = 'copy', reasks = 0, failure = NULL"
-            " WHERE id = ? AND state = 'pending'",
-            (value, email_id),
+            "UPDATE email SET state = 'labeled', label = ?, label_source = 'copy', reasks = 0, failure = NULL,"
+            " settled_at = ? WHERE id = ? AND state = 'pending'",
+            (value, now, email_id),
         ).rowcount
         db.execute(
             "INSERT OR IGNORE INTO label(email_id, value, source, annotator, attempt_id, task_version, at)"
@@ -92,12 +92,14 @@ def copy_label(
 def fail(db: sqlite3.Connection, settled: Settled, key_alias: str, *, now: float, dedupe: bool) -> int:
     """Fail an email in line and its twins; returns how many failed."""
     others = twins(db, settled.email_id) if dedupe else []
-    change = "UPDATE email SET state = 'failed', reasks = ?, failure = ? WHERE id = ? AND state = 'pending'"
-    moved = db.execute(change, (settled.reasks, settled.failure, settled.email_id)).rowcount
+    change = (
+        "UPDATE email SET state = 'failed', reasks = ?, failure = ?, settled_at = ? WHERE id = ? AND state = 'pending'"
+    )
+    moved = db.execute(change, (settled.reasks, settled.failure, now, settled.email_id)).rowcount
     if not moved:
         return 0
     for twin in others:
-        moved += db.execute(change, (0, settled.failure, twin)).rowcount
+        moved += db.execute(change, (0, settled.failure, now, twin)).rowcount
     copies = f" (and {len(others)} with the same text)" if others else ""
     add_event(db, now, "failed", f"{settled.failure}{copies}", settled.email_id, key_alias)
     return moved
@@ -154,11 +156,11 @@ def add_event(
     """Note something for people."""
     db.execute(
         "INSERT INTO event(at, kind, text, email_id, key_alias) VALUES (?, ?, ?, ?, ?)",
-        (now, kind, _storable(text), email_id, key_alias),
+        (now, kind, storable(text), email_id, key_alias),
     )
 
 
-def _storable(text: str | None) -> str | None:
+def storable(text: str | None) -> str | None:
     """Text that UTF-8 can hold: a lone surrogate in an answer must not stop the answer from being kept."""
     if text is None or text.isascii():
         return text

@@ -33,6 +33,7 @@ from core.model import (
 from core.storage import intake, people, tasks
 from core.storage.connection import immediately, make_writer, open_writer
 from core.storage.control import Wish
+from core.storage.deeds import Undone
 from core.storage.intake import NewRun
 from core.storage.lock import RunLock
 from core.storage.pending import answered_email, distinct_texts, pending_emails, pending_texts
@@ -346,13 +347,14 @@ class Store:
     # -- people -------------------------------------------------------------------------------------------------------
 
     def label_by_person(
-        self, email_id: int, value: str, *, annotator: str, note: str, now: float, blind: bool = False
+        self, email_ids: int | Sequence[int], value: str, *, annotator: str, note: str, now: float, blind: bool = False
     ) -> str:
-        """A person's label: it wins over the model's from now on. Returns a sentence on what happened."""
+        """A person's label for one or more emails: it wins from now on. Returns a sentence on what happened."""
+        named = [email_ids] if isinstance(email_ids, int) else email_ids
         with self._transaction() as db:
             sentence = people.label(
                 db,
-                email_id,
+                named,
                 value,
                 annotator=annotator,
                 note=note,
@@ -361,18 +363,37 @@ class Store:
                 now=now,
             )
             if sentence is None:
-                raise UsageError(f"There is no email number {email_id} in {self.path.stem}.")
+                raise self._unknown(named)
         return sentence
 
-    def requeue(self, *, now: float, email_id: int | None = None, email_ids: Sequence[int] | None = None) -> int:
+    def note_by_person(self, email_ids: Sequence[int], text: str, *, author: str, now: float) -> str:
+        """A person's note on emails, which changes nothing else. Returns a sentence on what happened."""
+        with self._transaction() as db:
+            sentence = people.note(db, email_ids, text, author=author, now=now)
+            if sentence is None:
+                raise self._unknown(email_ids)
+        return sentence
+
+    def _unknown(self, email_ids: Sequence[int]) -> UsageError:
+        numbers = ", ".join(str(number) for number in email_ids[:5])
+        return UsageError(f"There is no email number {numbers} in {self.path.stem}.")
+
+    def requeue(
+        self, *, now: float, by: str = "", email_id: int | None = None, email_ids: Sequence[int] | None = None
+    ) -> int:
         """Put failed emails back in line (one, these, or all); their history stays, their conversation begins anew."""
         with self._transaction() as db:
-            return people.requeue(db, [email_id] if email_id is not None else email_ids, now=now)
+            return people.requeue(db, [email_id] if email_id is not None else email_ids, by=by, now=now)
 
     def skip(self, email_ids: Sequence[int], *, back: bool, by: str, now: float) -> int:
         """Take emails out of the line, or put skipped ones ``back`` into it; returns how many moved."""
         with self._transaction() as db:
             return people.skip(db, email_ids, back=back, by=by, now=now)
+
+    def undo(self, *, by: str, now: float) -> Undone | None:
+        """Undo what this person did last, whole; None where there is nothing to undo."""
+        with self._transaction() as db:
+            return people.undo(db, by=by, task_version=self.task_version, now=now)
 
     def put_right(self, *, now: float) -> int:
         """Write totals and cursor as the rows give them; returns how many numbers were wrong."""

@@ -112,7 +112,8 @@ def ask_again(
     Their labels stay on record. Those that ``version`` or a person labeled are left alone.
     """
     change = (
-        "UPDATE email SET state = 'pending', label = NULL, label_source = NULL, reasks = 0, asked_from ="
+        "UPDATE email SET state = 'pending', label = NULL, label_source = NULL, reasks = 0, settled_at = NULL,"
+        " asked_from ="
         f" coalesce((SELECT max(id) FROM attempt WHERE email_id = email.id), 0) WHERE {OLDER}"
     )
     wanted: tuple[str, ...] = (version,)
@@ -133,13 +134,14 @@ def ask_again(
 def _restore(db: sqlite3.Connection, version: str) -> int:
     """Emails in line that this version labeled before cannot be asked by it again: the label in force is so again."""
     rows = db.execute(
-        "SELECT e.id, l.value, l.source, l.attempt_id, l.task_version FROM email AS e JOIN label AS l"
-        " ON l.id = (SELECT id FROM label WHERE email_id = e.id ORDER BY source = 'human' DESC, id DESC LIMIT 1)"
+        "SELECT e.id, l.value, l.source, l.attempt_id, l.task_version, l.at FROM email AS e JOIN label AS l"
+        " ON l.id = (SELECT id FROM label WHERE email_id = e.id AND source <> 'undone'"
+        " ORDER BY source = 'human' DESC, id DESC LIMIT 1)"
         " WHERE e.state = 'pending' AND EXISTS (SELECT 1 FROM label AS own WHERE own.email_id = e.id"
         f" AND own.task_version = ? AND own.{BY_MODEL})",
         (version,),
     ).fetchall()
-    for email_id, value, source, attempt_id, given_by in rows:
+    for email_id, value, source, attempt_id, given_by, at in rows:
         reasks = 0
         if source == "model":
             reasks = db.execute(
@@ -147,8 +149,9 @@ def _restore(db: sqlite3.Connection, version: str) -> int:
                 (email_id, attempt_id, given_by),
             ).fetchone()[0]
         db.execute(
-            "UPDATE email SET state = 'labeled', label = ?, label_source = ?, reasks = ?, failure = NULL WHERE id = ?",
-            (value, source, reasks, email_id),
+            "UPDATE email SET state = 'labeled', label = ?, label_source = ?, reasks = ?, failure = NULL,"
+            " settled_at = ? WHERE id = ?",
+            (value, source, reasks, at, email_id),
         )
     return len(rows)
 

@@ -18,7 +18,7 @@ def task_versions(db: sqlite3.Connection) -> tuple[TaskVersion, ...]:
     labels: defaultdict[str, Counter[str]] = defaultdict(Counter)
     people: Counter[str] = Counter()
     for version, value, by_person, count in db.execute(
-        "SELECT task_version, value, source = 'human', count(*) FROM label GROUP BY 1, 2, 3"
+        "SELECT task_version, value, source = 'human', count(*) FROM label WHERE source <> 'undone' GROUP BY 1, 2, 3"
     ).fetchall():
         if by_person:
             people[version] += count

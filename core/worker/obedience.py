@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from core.errors import LabeltuiError, UsageError
 from core.llm.task import task_from_json
@@ -73,7 +73,7 @@ def obey(worker: Obeys, wish: Wish, now: float) -> None:
             result = "cutting off what is out" if again else _after(worker.in_flight, "stopping")
             wanted = "stop"
         elif wish.kind == "retry":
-            moved = worker.store.requeue(now=now, email_ids=_numbers(wish.argument))
+            moved = worker.store.requeue(now=now, by=wish.requested_by, email_ids=_numbers(wish.argument))
             worker.line.rescan()
             result = f"{moved} back in line"
         elif wish.kind == "budget":
@@ -81,12 +81,10 @@ def obey(worker: Obeys, wish: Wish, now: float) -> None:
             result = "the budget holds from now on"
         elif wish.kind in ("task", "again"):
             wish, result = _about_the_task(worker, wish, now)
-        elif wish.kind == "skip":
-            result = _skip(worker, wish, now)
+        elif wish.kind in _ABOUT_EMAILS:
+            result = _ABOUT_EMAILS[wish.kind](worker, wish, now)
         elif wish.kind == "swap":
             result = worker.swap()
-        elif wish.kind == "label":
-            result = _label(worker, wish, now)
         else:
             result = "; ".join(worker.look_at_keys()) or "keys looked at, nothing changed"
     except (LabeltuiError, ValueError, KeyError, TypeError) as error:
@@ -96,14 +94,16 @@ def obey(worker: Obeys, wish: Wish, now: float) -> None:
 
 def _label(worker: Obeys, wish: Wish, now: float) -> str:
     wanted = json.loads(wish.argument)
+    email_ids = _named(wanted)
     sentence = worker.store.label_by_person(
-        int(wanted["email_id"]),
+        email_ids,
         str(wanted["value"]),
         annotator=str(wanted["annotator"]),
         note=str(wanted.get("note", "")),
         now=now,
     )
-    worker.line.forget(int(wanted["email_id"]))
+    for email_id in email_ids:
+        worker.line.forget(email_id)
     return sentence
 
 
@@ -129,6 +129,27 @@ def _about_the_task(worker: Obeys, wish: Wish, now: float) -> tuple[Wish, str]:
     return replace(wish, argument=task.version), worker.enact(task, by=wish.requested_by, wish_id=wish.id)
 
 
+def _note(worker: Obeys, wish: Wish, now: float) -> str:
+    wanted = json.loads(wish.argument)
+    return worker.store.note_by_person(_named(wanted), str(wanted["text"]), author=str(wanted["author"]), now=now)
+
+
+def _undo(worker: Obeys, wish: Wish, now: float) -> str:
+    undone = worker.store.undo(by=wish.argument, now=now)
+    if undone is None:
+        return "there was nothing to undo"
+    for email_id in undone.email_ids:
+        worker.line.forget(email_id)
+    worker.line.rescan()
+    return undone.sentence
+
+
+def _named(wanted: dict[str, Any]) -> list[int]:
+    """The emails that a wish names: one, or a list of them."""
+    numbers = wanted["email_ids"] if "email_ids" in wanted else [wanted["email_id"]]
+    return [int(number) for number in numbers]
+
+
 def _numbers(argument: str) -> list[int] | None:
     """Numbers of emails with spaces between them; nothing means all."""
     return [int(number) for number in argument.split()] if argument else None
@@ -136,7 +157,7 @@ def _numbers(argument: str) -> list[int] | None:
 
 def _skip(worker: Obeys, wish: Wish, now: float) -> str:
     wanted = json.loads(wish.argument)
-    email_ids, back = [int(number) for number in wanted["email_ids"]], bool(wanted.get("back"))
+    email_ids, back = _named(wanted), bool(wanted.get("back"))
     moved = worker.store.skip(email_ids, back=back, by=wish.requested_by, now=now)
     if back:
         worker.line.rescan()
@@ -152,3 +173,7 @@ def _after(in_flight: int, word: str) -> str:
     return (
         f"{word} when the call that is out has ended" if in_flight == 1 else f"{word} when {in_flight} calls have ended"
     )
+
+
+_ABOUT_EMAILS = {"label": _label, "note": _note, "skip": _skip, "undo": _undo}
+"""How wishes about chosen emails are obeyed."""

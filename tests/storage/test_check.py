@@ -216,6 +216,40 @@ def as_format_1(path: Path) -> bytes:
     return path.read_bytes()
 
 
+def as_format_2(path: Path) -> None:
+    """Turn a run file into one of the second format."""
+    spoil(
+        path,
+        "DROP TABLE note",
+        "DROP TABLE deed",
+        "ALTER TABLE email DROP COLUMN sent_at",
+        "ALTER TABLE email DROP COLUMN settled_at",
+        "DELETE FROM _sqlite_migrations WHERE name = 'm005_people'",
+        "PRAGMA user_version = 2",
+        "PRAGMA wal_checkpoint(TRUNCATE)",
+    )
+
+
+def test_a_file_without_notes_gets_them_and_learns_when_emails_were_sent_and_settled(worked: Path) -> None:
+    """Readers do without until a writer comes; then old labels and dates are where the new columns say."""
+    spoil(worked, "UPDATE email SET date = 'Mon, 14 May 2001 16:39:00 -0700' WHERE id = 1")
+    as_format_2(worked)
+    with RunReader(worked) as reader:
+        assert reader.record(1).notes == ()
+        assert reader.last_deed("ada") is None
+        assert len(list(reader.export_rows())) == 7
+    with RunLock(worked) as lock, Store.open(worked, lock) as store:
+        store.note_by_person([1], "a picnic", author="ada", now=NOW)
+    assert copies_before(worked)[0].name == "small.before-format-3.db"
+    with RunReader(worked) as reader:
+        assert [note.text for note in reader.record(1).notes] == ["a picnic"]
+    with closing(sqlite3.connect(worked)) as db:
+        assert db.execute("SELECT sent_at FROM email WHERE id = 1").fetchone() == (989883540.0,)
+        unsettled = "SELECT count(*) FROM email WHERE (settled_at IS NULL) <> (state = 'pending')"
+        assert db.execute(unsettled).fetchone() == (0,)
+    assert check_run(worked).sound
+
+
 def copies_before(path: Path) -> list[Path]:
     return sorted(path.parent.glob(f"{path.stem}.before-format-*.db"))
 

@@ -23,6 +23,7 @@ from core.storage.filters import Filter, Term, parse
         ('"Re: lunch"', (Term("", "Re: lunch"),)),
         ("key:main from:a@b.org flag:any", (Term("key", "main"), Term("from", "a@b.org"), Term("flag", "any"))),
         ("from:\ud800", (Term("from", "?"),)),
+        ('note:any !note:"a picnic"', (Term("note", "any"), Term("note", "a picnic", negated=True))),
     ],
 )  # fmt: skip
 def test_what_is_typed_is_read(typed: str, terms: tuple[Term, ...]) -> None:
@@ -39,6 +40,7 @@ def test_what_is_typed_is_read(typed: str, terms: tuple[Term, ...]) -> None:
         ("colour:red", "There is no field “colour”"),
         ("state:gone", "state: is one of pending, labeled, failed, skipped"),
         ("source:cat", "source: is one of model, copy, human"),
+        ("source:undone", "source: is one of model, copy, human"),
         ("reasks:many", "reasks: takes a number"),
         ("label:", "Something must stand after label:"),
         ("!", "Something must stand after !"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,12 +13,14 @@ from core.model import (
     AskKind,
     Attempt,
     CommandRecord,
+    Deed,
     EmailRecord,
     EmailRow,
     EmailState,
     KeyState,
     KeyStatus,
     LabelRecord,
+    NoteRecord,
     Outcome,
     RunState,
     RunSummary,
@@ -27,6 +29,7 @@ from core.model import (
 )
 from core.settings import Settings
 from core.storage.filters import Filter, Term
+from core.storage.ordering import WORK_ORDER, Order
 from core.storage.search import Found
 from tests.tui.fakes import KEYS, NOW, TASK, WINDOWS, FakeRun, key
 from tui.making import NewRunWish, Preview
@@ -90,7 +93,12 @@ class FakeView:
             labels = (
                 LabelRecord(row.label, str(row.label_source), "", TASK.version, blind=False, note="", at=NOW - 30),
             )
-        return EmailRecord(row, self._run.text, "X-Raw: 1\n" + self._run.text, tuple(attempts), labels, copies=1)
+        notes = tuple(NoteRecord(text, "ana", NOW) for text in self._run.notes.get(row.id, ()))
+        raw = "X-Raw: 1\n" + self._run.text
+        return EmailRecord(row, self._run.text, raw, tuple(attempts), labels, copies=1, notes=notes)
+
+    def last_deed(self, author: str) -> Deed | None:
+        return self._run.deeds[-1][0] if self._run.deeds else None
 
     def close(self) -> None:
         pass
@@ -103,14 +111,21 @@ class FakeSearch:
         self._run = run
         self._left: list[int] = []
         self._steps = 0
+        self._order = WORK_ORDER
 
-    def begin(self, wanted: Filter) -> None:
-        self._left = [row.id for row in self._run.emails if all(_holds(term, row) for term in wanted.terms)]
+    def begin(self, wanted: Filter, order: Order) -> None:
+        if order.key in self._run.unsortable:
+            raise RunFileError(f"This run cannot be sorted by {order.key}.")
+        rows = [row for row in self._run.emails if all(_holds(term, row) for term in wanted.terms)]
+        rows.sort(key=lambda row: (_sort_value(order.key, row), row.position), reverse=order.descending)
+        self._left = [row.id for row in rows]
+        self._order = order
         self._steps = 0
 
     def step(self) -> Found:
         self._steps += 1
-        half = len(self._left) // 2 if self._steps == 1 else len(self._left)
+        half = 0 if self._order != WORK_ORDER else len(self._left) // 2
+        half = half if self._steps == 1 else len(self._left)
         ids, self._left = array("I", self._left[:half]), self._left[half:]
         return Found(ids, self._steps / 2, finished=self._steps == 2, indexed=False)
 
@@ -119,6 +134,14 @@ class FakeSearch:
 
     def close(self) -> None:
         pass
+
+
+def _sort_value(key: str, row: EmailRow) -> str | int:
+    values: dict[str, str | int] = {
+        "place": row.position, "id": row.source_id, "subject": row.subject.lower(), "from": row.sender.lower(),
+        "label": row.label or "", "asks": row.reasks, "state": row.state.value, "settled": 0, "date": row.date,
+    }  # fmt: skip
+    return values[key]
 
 
 def _holds(term: Term, row: EmailRow) -> bool:
@@ -186,7 +209,7 @@ class FakeBackend:
     def view(self, path: Path) -> FakeView:
         return FakeView(self.run)
 
-    def search(self, path: Path) -> FakeSearch:
+    def search(self, path: Path, stale: Callable[[], bool]) -> FakeSearch:
         return FakeSearch(self.run)
 
     def keys(self, run: Path | None) -> FakeKeys:
@@ -273,19 +296,51 @@ class FakeBackend:
             self._requeue(email_id)
         return Answer(None, f"{len(email_ids)} failed back in line.", at_once=True)
 
+    def _remember(self, kind: str, what: str, email_ids: Sequence[int]) -> None:
+        before = [row for row in self.run.emails if row.id in email_ids]
+        deed = Deed(len(self.run.deeds) + 1, kind, what, self.now, len(before))
+        self.run.deeds.append((deed, before))
+
+    def note(self, path: Path, email_ids: Sequence[int], text: str) -> Answer:
+        self._note("note", path, list(email_ids), text)
+        self._remember("note", "a note", email_ids)
+        for email_id in email_ids:
+            self.run.notes.setdefault(email_id, []).append(text)
+        return Answer(None, f"Note on {len(email_ids)} emails.", at_once=True)
+
+    def undo(self, path: Path) -> Answer:
+        self._note("undo", path)
+        deed, before = self.run.deeds.pop()
+        if deed.kind == "note":
+            self.run.notes.clear()
+        known = {row.id: row for row in before}
+        self.run.emails = [known.get(row.id, row) for row in self.run.emails]
+        return Answer(None, f"undone: {deed.what}", at_once=True)
+
+    def operator(self) -> str:
+        return "ana"
+
+    def save(self, path: Path, email_ids: Sequence[int] | None, target: Path) -> int:
+        self._note("save", path, None if email_ids is None else list(email_ids), target)
+        return len(self.run.emails if email_ids is None else email_ids)
+
     def skip(self, path: Path, email_ids: Sequence[int], *, back: bool) -> Answer:
         self._note("skip", path, list(email_ids), back)
+        self._remember("skip", "a skip", email_ids)
         state = EmailState.PENDING if back else EmailState.SKIPPED
         self.run.emails = [
             replace(row, state=state, failure=None) if row.id in email_ids else row for row in self.run.emails
         ]
         return Answer(None, f"{len(email_ids)} skipped.", at_once=True)
 
-    def label(self, path: Path, email_id: int, value: str, note: str) -> Answer:
-        self._note("label", path, email_id, value, note)
+    def label(self, path: Path, email_ids: Sequence[int], value: str, note: str) -> Answer:
+        self._note("label", path, list(email_ids), value, note)
+        if self.run.alive:
+            return self._wish("label", " ".join(str(number) for number in email_ids))
+        self._remember("label", f"the label {value}", email_ids)
         self.run.emails = [
             replace(row, state=EmailState.LABELED, label=value, label_source="human", failure=None)
-            if row.id == email_id
+            if row.id in email_ids
             else row
             for row in self.run.emails
         ]

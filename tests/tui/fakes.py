@@ -8,6 +8,7 @@ from pathlib import Path
 from core.errors import RunFileError
 from core.model import (
     CommandRecord,
+    Deed,
     Dimension,
     EmailRow,
     EmailState,
@@ -114,6 +115,9 @@ class FakeRun:
     reasks: dict[int, int] = field(default_factory=dict)
     outcomes: dict[str, int] = field(default_factory=dict)
     trouble: str = ""
+    deeds: list[tuple[Deed, list[EmailRow]]] = field(default_factory=list)
+    notes: dict[int, list[str]] = field(default_factory=dict)
+    unsortable: frozenset[str] = frozenset()
     task: Task = TASK
     order: str = "shuffled"
     tally: dict[str, int] = field(default_factory=dict)

@@ -161,6 +161,28 @@ def test_a_person_labels_without_a_worker(say: Say, source: Path, settings: Sett
     assert rows == [("0", "human", "a family supper", None)]
 
 
+def test_a_person_notes_skips_and_undoes_without_a_worker(
+    say: Say, source: Path, settings: Settings, tmp_path: Path
+) -> None:
+    """Each is done at once and told; a note reaches the export; undo takes back the last, then the one before."""
+    say("new", source)
+    assert "note by" in say("note", "mail", "b", "ask Bo about it")[1]
+    assert "1 email skipped" in say("skip", "mail", "b")[1]
+    assert json.loads(say("status", "mail", "--json")[1])["skipped"] == 1
+    assert "1 email back in line" in say("skip", "mail", "b", "--back")[1]
+    say("skip", "mail", "b")
+    assert "undone: a skip (1 email as before)" in say("undo", "mail")[1]
+    assert json.loads(say("status", "mail", "--json")[1])["skipped"] == 0
+    say("export", "mail", tmp_path / "out.jsonl")
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text("utf-8").splitlines()]
+    assert [row["note"] for row in rows] == ["", "ask Bo about it", ""]
+    for what in ("taking back a skip", "a skip", "a note"):
+        assert f"undone: {what}" in say("undo", "mail")[1]
+    assert "nothing to undo" in say("undo", "mail")[1]
+    assert say("note", "mail", "b", "  ")[0] == 1
+    assert say("skip", "mail", "zzz")[0] == 1
+
+
 def test_a_value_that_is_no_label_is_refused(say: Say, source: Path) -> None:
     """It names those that are."""
     say("new", source)

@@ -17,6 +17,7 @@ from textual.widgets import Input, Static
 
 from core.model import EmailRow, Task
 from core.text import one_line
+from tui.keymap import keyed
 from tui.present import foreign
 from tui.widgets.pane import line
 
@@ -125,20 +126,28 @@ class GiveLabel(ModalScreen[tuple[str, str] | None]):
     ]
     AUTO_FOCUS = ""
 
-    def __init__(self, task: Task, row: EmailRow) -> None:
+    def __init__(self, task: Task, row: EmailRow | None, many: str = "") -> None:
+        """For one email, or (where ``row`` is None) for ``many``: a count with its noun."""
         super().__init__()
         self._asked_task = task
         self._row = row
+        self._many = many
         values = [label.value for label in task.labels]
-        self._chosen = values.index(row.label) if row.label in values else -1
+        self._chosen = values.index(row.label) if row is not None and row.label in values else -1
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="modal"):
             yield Static(
                 line(("A label by hand", "bold $bright"), ("  ◆ given by a person, it wins", "$person")), markup=False
             )
-            yield Static(line((one_line(self._row.subject or "(no subject)", limit=60), "$quiet")), markup=False)
-            if self._row.label is not None:
+            if self._row is None:
+                yield Static(
+                    line((f"for {self._many}", "bold $waiting"), (keyed("  {undo} undoes it as one"), "$quiet")),
+                    markup=False,
+                )
+            else:
+                yield Static(line((one_line(self._row.subject or "(no subject)", limit=60), "$quiet")), markup=False)
+            if self._row is not None and self._row.label is not None:
                 name = self._asked_task.name_of(self._row.label)
                 now = f"so far: {self._row.label} {name}, by {self._row.label_source}"
                 yield Static(line((one_line(now, limit=60), "$waiting")), markup=False)
@@ -199,6 +208,9 @@ class GiveLabel(ModalScreen[tuple[str, str] | None]):
         self.set_focus(None if self.focused is note else note)
 
     def action_keep(self) -> None:
+        self.call_later(self._keep)  # behind a value that was typed just before and is still on its way here
+
+    def _keep(self) -> None:
         if self._chosen < 0:
             self.app.notify("Choose a label first.", severity="warning", markup=False)
             return

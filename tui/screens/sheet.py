@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widget import Widget
 
+from core.model import Task
 from tui.actions import in_scope
 from tui.context import Context, Scope, Selected
 from tui.picture import Picture, Requested, data_age, standing
@@ -56,6 +57,11 @@ class Sheet(Screen[None]):
     def panes(self) -> list[str]:
         """The panes that a digit focuses, as ``3: Keys``, in the order of their digits."""
         return []
+
+    def asked_task(self) -> Task | None:
+        """The task of the run that is open, as far as it is read."""
+        snapshot = self.look.picture.snapshot if self.look else None
+        return snapshot.run.task if snapshot else None
 
     def selected(self) -> Selected:
         """What a key would act on."""

@@ -30,12 +30,16 @@ KEPT_PAGES = 12
 
 @dataclass(frozen=True, slots=True)
 class ListColumn:
-    """A column's head and its width in cells; 0 takes what is left. ``from_width`` hides it in narrower lists."""
+    """A column's head and its width in cells; 0 takes what is left. ``from_width`` hides it in narrower lists.
+
+    A click on the head of a column with a ``key`` asks to sort by it.
+    """
 
     title: str
     width: int
     right: bool = False
     from_width: int = 0
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,13 @@ class Rows(ScrollView, can_focus=True):
     class Chosen(Message):
         """A row was clicked twice."""
 
+    class HeadChosen(Message):
+        """The head of a column was clicked."""
+
+        def __init__(self, key: str) -> None:
+            super().__init__()
+            self.key = key
+
     class PageWanted(Message):
         """A page came into view that is not there: ``offset`` and ``limit`` in rows."""
 
@@ -89,6 +100,9 @@ class Rows(ScrollView, can_focus=True):
         self._count = 0
         self._pages: dict[int, list[Row]] = {}
         self._wanted: set[int] = set()
+        self._to_end = False
+        self.growing = False
+        self._sorted_by: tuple[str, bool] = ("", False)
         self.empty = empty
 
     # -- feeding ------------------------------------------------------------------------------------------------------
@@ -110,23 +124,35 @@ class Rows(ScrollView, can_focus=True):
         self._columns = tuple(columns)
         self.refresh()
 
-    def set_count(self, count: int, *, forget: bool = True) -> None:
-        """How many rows there are; what was fetched before is dropped when ``forget``."""
+    def set_sorted(self, key: str, *, descending: bool) -> None:
+        """Show at the head of which column the rows are sorted."""
+        if self._sorted_by != (key, descending):
+            self._sorted_by = (key, descending)
+            self.refresh_lines(0)
+
+    def set_count(self, count: int, *, forget: bool = True, growing: bool = False) -> None:
+        """How many rows there are; what was fetched before is dropped when ``forget``.
+
+        While it is ``growing``, and when it comes, a list whose end was asked for is followed to its end.
+        """
         if forget:
             self._pages.clear()
             self._wanted.clear()
         self._resize(count)
-        self.cursor = self._settle(self.cursor)
+        self.cursor = self._settle(count - 1 if self._to_end else self.cursor)
+        self.growing = growing
+        self._to_end = self._to_end and (growing or not count)
         self.refresh()
 
     def begin_again(self, count: int, offset: int, rows: Sequence[Row]) -> None:
         """A list read anew, by its length and the page where the cursor is; the cursor follows its id there."""
-        before = self.selected
+        before, line_of_cursor = self.selected, self.cursor - int(self.scroll_offset.y)
         self.set_count(count)
         self.set_page(offset, rows)
         place = next((offset + n for n, row in enumerate(rows) if before is not None and row.id == before.id), None)
-        if place is not None:
+        if place is not None and place != self.cursor:
             self.cursor = place
+            self.scroll_to(y=max(0, place - line_of_cursor), animate=False)
 
     def set_page(self, offset: int, rows: Sequence[Row]) -> None:
         """A page as asked for by :class:`PageWanted`."""
@@ -182,16 +208,22 @@ class Rows(ScrollView, can_focus=True):
     # -- moving -------------------------------------------------------------------------------------------------------
 
     def action_move(self, step: int) -> None:
+        self._to_end = False
         self._go(self.cursor + step, 1 if step > 0 else -1)
 
     def action_page(self, pages: int) -> None:
+        self._to_end = False
         step = max(1, self.size.height - 2) * pages
         self._go(self.cursor + step, 1 if step > 0 else -1)
 
     def action_jump(self, to_end: int) -> None:
+        self._to_end = bool(to_end) and (not self._count or self.growing)
         self._go(self._count - 1 if to_end else 0, -1 if to_end else 1)
 
     def on_click(self, event: events.Click) -> None:
+        if event.y == 0 and self._count:
+            self._choose_head(event.x)
+            return
         index = event.y - 1 + int(self.scroll_offset.y)
         row = self.row_at(index)
         if event.y < 1 or row is None or not row.selectable:
@@ -199,6 +231,14 @@ class Rows(ScrollView, can_focus=True):
         self._go(index, 1)
         if event.chain == 2:  # a double click
             self.post_message(self.Chosen())
+
+    def _choose_head(self, x: int) -> None:
+        begin = 1
+        for column, cells in zip(self._columns, self._widths(self.size.width), strict=True):
+            if cells and begin <= x <= begin + cells and column.key:
+                self.post_message(self.HeadChosen(column.key))
+                return
+            begin += cells + 1 if cells else 0
 
     def _go(self, index: int, direction: int) -> None:
         index = min(max(0, index), max(0, self._count - 1))
@@ -259,7 +299,7 @@ class Rows(ScrollView, can_focus=True):
         if y == 0 and not self._count:
             return Strip.blank(width, self.visual_style.rich_style)
         if y == 0:
-            titles = [fit(c.title, w, right=c.right) for c, w in zip(self._columns, widths, strict=True) if w]
+            titles = [fit(self._titled(c), w, right=c.right) for c, w in zip(self._columns, widths, strict=True) if w]
             return self._strip([(" " + " ".join(titles), "")], width, "rows--head")
         index = y - 1 + int(self.scroll_offset.y)
         if not self._count:
@@ -283,6 +323,10 @@ class Rows(ScrollView, can_focus=True):
                 inert = foreign(text, cells - len(space))
                 parts += [space, (fit(inert.rstrip(), cells, right=True) if column.right else inert, tone), " "]
         return self._strip(parts, width, "rows--cursor" if here else "")
+
+    def _titled(self, column: ListColumn) -> str:
+        key, descending = self._sorted_by
+        return f"{column.title}{'▼' if descending else '▲'}" if key and column.key == key else column.title
 
     def _widths(self, width: int) -> list[int]:
         widths = [c.width if width >= c.from_width else -1 for c in self._columns]

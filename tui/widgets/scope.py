@@ -16,6 +16,7 @@ from textual.widgets import Input, Static
 from core.errors import LabeltuiError
 from core.model import EmailState, LabelSource, Snapshot
 from core.storage.filters import Filter, Term, parse
+from core.storage.ordering import WORK_ORDER, Order
 from core.text import one_line
 from tui.keymap import key, keyed
 from tui.present import join, number
@@ -68,25 +69,51 @@ KINDS = (
 
 @dataclass(frozen=True, slots=True)
 class Scoped:
-    """What the list shows: its kind, how many, of how many, and how many there are by now.
+    """What the list shows: its kind, how many, of how many, and how many ``more`` there are by now (fewer below 0).
 
-    ``typed`` is the filter; ``looked`` the share of the run (0..1) that was looked through for it.
+    ``typed`` is the filter; ``looked`` the share of the run (0..1) that was looked through for it. ``order`` is that of
+    what is shown, ``sorting`` the one that is on its way. ``stirred`` counts emails that were settled since it was
+    read, ``requested`` are the wishes that nobody acknowledged yet.
     """
 
     kind: Kind
     held: int
     total: int
-    live: int
+    more: int
     failures: tuple[tuple[str, int], ...]
     typed: str = ""
     looked: float = 1.0
     marked: int = 0
+    order: Order = WORK_ORDER
+    sorting: Order | None = None
+    stirred: int = 0
+    requested: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
         """Scope and count. While the search goes on, the count is a lower bound and says so."""
-        counted = f"[{'at least ' if self.looked < 1 else ''}{number(self.held)} of {number(self.total)}]"
-        return join((self.kind.name, f"/{one_line(self.typed, limit=40)}" if self.typed else "", counted), " ")
+        searching = self.looked < 1 and self.sorting is None
+        counted = f"[{'at least ' if searching else ''}{number(self.held)} of {number(self.total)}]"
+        by = f"by {self.order.key} {arrow(self.order)}" if self.order != WORK_ORDER else ""
+        return join((self.kind.name, f"/{one_line(self.typed, limit=40)}" if self.typed else "", counted, by), " ")
+
+    @property
+    def waiting(self) -> str:
+        """What goes on, or which changes wait until the list is read again."""
+        if self.sorting is not None:
+            return f"sorting by {self.sorting.key} {arrow(self.sorting)} …"
+        if self.looked < 1:
+            return f"looking … {self.looked * 100:.0f} %"
+        if self.more and not self.typed:
+            return f"{abs(self.more):,} {'more' if self.more > 0 else 'fewer'} by now · {key('update')} updates"
+        if self.stirred:
+            return f"{self.stirred:,} settled since · {key('update')} updates"
+        return ""
+
+
+def arrow(order: Order) -> str:
+    """Which way it goes."""
+    return "▼" if order.descending else "▲"
 
 
 class FilterLine(Vertical):
@@ -152,12 +179,7 @@ class ScopeBar(LinesWidget):
         scoped = self.scoped
         if scoped is None:
             return []
-        moved = 0 if scoped.typed or scoped.looked < 1 else scoped.live - scoped.held
-        changed = (
-            f"  {abs(moved):,} {'more' if moved > 0 else 'fewer'} by now · {key('update')} updates" if moved else ""
-        )
-        if scoped.looked < 1:
-            changed = f"  looking … {scoped.looked * 100:.0f} %"
+        changed = f"  {scoped.waiting}" if scoped.waiting else ""
         tabs: list[Part] = []
         for kind in KINDS:
             here = kind is scoped.kind
@@ -169,6 +191,9 @@ class ScopeBar(LinesWidget):
             " ", (scoped.title, "bold $bright"), (marks, "bold $accent"), (changed, "$waiting"), "  ",
             *(tabs if width >= 64 and not scoped.typed else ()),
         )  # fmt: skip
+        if scoped.requested:
+            told = join((one_line(what, limit=60) for what in scoped.requested), ", ")
+            return [first, line((f" ◔ requested: {told}", "$waiting"))]
         if scoped.kind.state != "failed" or not scoped.failures:
             hint = keyed(
                 " {back} takes the filter away · {update} looks again"

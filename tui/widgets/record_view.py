@@ -1,0 +1,70 @@
+"""The record of one email: message on one side, history on the other; under each other where it is narrow."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Container, VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from core.model import EmailRecord, Task
+from tui import record_text
+
+
+class RecordView(Container):
+    """Shows what it is given with :meth:`show`; ``raw`` turns the message to how it came, and back."""
+
+    def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's word
+        super().__init__(id=id, classes="record")
+        self._record: EmailRecord | None = None
+        self._task_shown: Task | None = None
+        self._now = 0.0
+        self.raw = False
+
+    def compose(self) -> ComposeResult:
+        yield VerticalScroll(Static("", markup=False, id="message-text"), id="message")
+        yield VerticalScroll(Static("", markup=False, id="history-text"), id="history")
+
+    def on_mount(self) -> None:
+        self.query_one("#message").border_title = "Message as sent"
+        self.requested("")
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._draw)
+
+    @property
+    def record(self) -> EmailRecord | None:
+        """What is shown."""
+        return self._record
+
+    def show(self, record: EmailRecord | None, task: Task | None, now: float) -> None:
+        """Another record, or the same one as it is by now; None empties it."""
+        other = record is None or self._record is None or record.row.id != self._record.row.id
+        self._record, self._task_shown, self._now = record, task, now
+        if other:
+            for pane in ("#message", "#history"):
+                self.query_one(pane).scroll_to(y=0, animate=False)
+        self._draw()
+
+    def turn(self) -> None:
+        """Show the message as it came instead of as it was sent, and back."""
+        self.raw = not self.raw
+        self._draw()
+
+    def requested(self, what: str) -> None:
+        """What was wished and is not acknowledged yet."""
+        title = f"◔ requested: {what}" if what else "Attempts and labels"
+        self.query_one("#history").border_title = Content(title)
+
+    def _draw(self) -> None:
+        record = self._record
+        if not self.is_mounted:
+            return
+        if record is None:
+            for text in ("#message-text", "#history-text"):
+                self.query_one(text, Static).update("")
+            return
+        self.query_one("#message").border_title = record_text.title(record, raw=self.raw)
+        self.query_one("#message-text", Static).update(record_text.message(record, self._task_shown, raw=self.raw))
+        width = max(30, self.query_one("#history").size.width - 3)
+        self.query_one("#history-text", Static).update(record_text.history(record, self._task_shown, self._now, width))
