@@ -6,14 +6,13 @@ It never sets a state of its own from a key: a wish is shown as requested until 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
-from textual.filter import LineFilter
 from textual.screen import Screen
 
 from core.settings import Settings
@@ -23,7 +22,6 @@ from tui.backend import Backend, Engine
 from tui.context import Context, Scope, Selected
 from tui.farewell import farewell
 from tui.keymap import keyed
-from tui.last_door import InertLines
 from tui.picture import Picture, pending_kinds
 from tui.poller import Answered, Errands, PictureTaken, Poller
 from tui.preferences import remember
@@ -80,15 +78,11 @@ class LabeltuiApp(TailoredApp):
         self.held = False
         self._start_when_seen = demo and not read_only
         self.picture = Picture(now=clock(), path=run)
-        self.last_door = InertLines()
         self.wishing = Wishing(self)
         self.views = Views(self)
         self.poller = Poller(self.backend, self.post_message, clock, threaded=threaded)
         self.errands = Errands(self.post_message, threaded=threaded)
         self.chores = Errands(self.post_message, threaded=threaded)
-
-    def get_line_filters(self) -> Sequence[LineFilter]:
-        return [self.last_door, *super().get_line_filters()]
 
     def get_default_screen(self) -> Screen[Any]:
         return RunsScreen()

@@ -251,6 +251,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(error, RunBusyError):
             return exits.BUSY
         return exits.NO_KEY if isinstance(error, NoUsableKeyError) else exits.FAILED
+    except Exception as error:  # noqa: BLE001 - nobody expected it; told like all else, inert and without keys
+        from tui.crash import report
+
+        print(report(error), file=sys.stderr)
+        return exits.FAILED
 
 
 ANSWERS = {

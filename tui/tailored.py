@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from textual.app import App
 from textual.filter import LineFilter
 
 from tui import actions
 from tui.glyphs import AsciiOnly
+from tui.guarded import GuardedApp
 from tui.preferences import read_preferences
 from tui.rekeying import rekeyed
 from tui.terminal import CAPABLE, FEW, Terminal
 from tui.theme import ANSI, DARK, THEMES, meanings_for, named
 
+CRASH_REPORT = "console-crash.txt"
+"""The file beside the settings that tells of the last error that nobody expected."""
 
-class TailoredApp(App[None]):
+
+class TailoredApp(GuardedApp):
     """``troubles`` are the sentences on settings that could not be put in force.
 
     Without colors (``NO_COLOR``) the plain theme is worn, and what it tells by color is gone altogether. ``only_ascii``
@@ -24,7 +27,7 @@ class TailoredApp(App[None]):
     """
 
     def __init__(self, config_path: Path, terminal: Terminal = CAPABLE) -> None:
-        super().__init__(ansi_color=True if terminal.no_color else None)
+        super().__init__(config_path.with_name(CRASH_REPORT), ansi_color=True if terminal.no_color else None)
         self.terminal = terminal
         for theme in THEMES:
             self.register_theme(theme)
