@@ -253,11 +253,16 @@ class LabeltuiApp(TailoredApp):
             self.pop_screen()
 
     def remember(self, name: str, value: str | bool) -> None:  # noqa: FBT001  (a setting's value)
-        """Keep a setting for the next start."""
+        """Keep a setting for the next start; a console that only looks on keeps none."""
+        if self.read_only:
+            return
         self.errands.send(lambda: remember(self.settings.config_path, name, value), lambda _: None)
 
     def do_suspend(self) -> None:
-        self.action_suspend_process()
+        if self.terminal.browser:
+            self.say("A browser has no shell to go back to.", severity="warning")
+        else:
+            self.action_suspend_process()
 
     def do_quit(self) -> None:
         self.farewell = farewell(self.picture, self.wishing.requested, self.settings)

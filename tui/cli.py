@@ -212,6 +212,13 @@ def _add_around(commands: Commands) -> None:
 
     simulate = commands.add_parser("simulate", help="serve a stand-in for Groq on loopback")
     add_arguments(simulate)
+    served = commands.add_parser("serve", help="the console in a browser, on this machine and read-only")
+    served.add_argument("run", metavar="RUN", nargs="?", help="open on this run")
+    served.add_argument("--port", type=_count, default=8000, metavar="P", help="(default 8000)")
+    served.add_argument("--host", default="127.0.0.1", metavar="H", help="address to listen on (default 127.0.0.1)")
+    served.add_argument("--expose", action="store_true", help="allow a host that other machines reach")
+    served.add_argument("--url", metavar="U", help="how browsers reach it, where that differs (a tunnel, a proxy)")
+    served.add_argument("--writable", action="store_true", help="let the browser change things, as a terminal may")
     commands.add_parser("info", help="versions, every path, settings in force")
 
 
@@ -278,6 +285,7 @@ ANSWERS = {
     "plan": "tui.plan_command:plan",
     "resume": "tui.wish_commands:resume",
     "retry": "tui.wish_commands:retry",
+    "serve": "tui.serve_command:serve",
     "simulate": "core.simulator.options:run",
     "swap": "tui.wish_commands:swap",
     "skip": "tui.wish_commands:skip",

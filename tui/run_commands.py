@@ -31,7 +31,8 @@ def console_on_runs(given: argparse.Namespace) -> int:
 
 def console(path: Path | None, *, settings: Settings | None = None, read_only: bool = False) -> int:
     """Open the console, on one run or on the list of runs."""
-    if not has_terminal():
+    here = terminal(os.environ, locale.getencoding())
+    if not has_terminal() and not here.browser:
         print("labeltui: the console needs a terminal; `labeltui status` prints where runs are.", file=sys.stderr)  # noqa: T201
         return exits.USAGE
     from tui.app import LabeltuiApp  # noqa: PLC0415 - Textual, for those who open a console
@@ -40,10 +41,10 @@ def console(path: Path | None, *, settings: Settings | None = None, read_only: b
         settings or load_settings(),
         run=path,
         read_only=read_only,
-        terminal=terminal(os.environ, locale.getencoding()),
+        terminal=here,
     )
     app.run()
-    if app.farewell:
+    if app.farewell and not here.browser:
         say(app.farewell)
     return app.return_code or exits.DONE
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 MANY, SOME, FEW, NONE = "16 million", "256", "16", "none"
 
@@ -12,7 +12,8 @@ MANY, SOME, FEW, NONE = "16 million", "256", "16", "none"
 class Terminal:
     """``colors`` is how many it shows; ``ascii_because`` why nothing but ASCII should be drawn, "" where all may be.
 
-    ``ascii_decided`` says that the operator said so, one way or the other, for this start.
+    ``ascii_decided`` says that the operator said so, one way or the other, for this start. ``browser`` says that the
+    console is shown in one, which draws everything.
     """
 
     name: str
@@ -22,10 +23,13 @@ class Terminal:
     ascii_because: str
     multiplexer: str
     ascii_decided: bool = False
+    browser: bool = False
 
     @property
     def clipboard(self) -> str:
         """Whether OSC 52 may be expected to reach the operator's clipboard; no terminal tells."""
+        if self.browser:
+            return "the browser decides; the file beside the run has the text"
         if self.name in ("linux", "dumb"):
             return "none: this terminal has no clipboard; the file beside the run has the text"
         if self.multiplexer:
@@ -39,6 +43,8 @@ CAPABLE = Terminal("", MANY, no_color=False, encoding="utf-8", ascii_because="",
 
 def terminal(environment: Mapping[str, str], encoding: str) -> Terminal:
     """What can be known of the terminal. ``encoding`` is that of the locale."""
+    if environment.get("TEXTUAL_DRIVER", "").endswith(":WebDriver"):
+        return replace(CAPABLE, name="a browser", browser=True)
     name = environment.get("TERM", "")
     no_color = "NO_COLOR" in environment
     return Terminal(
