@@ -44,7 +44,8 @@ class Action:
         return self.hint if self.home in (None, scope) else min(1, self.hint)
 
 
-RUN_SCOPES = frozenset({Scope.MONITOR, Scope.EMAILS, Scope.RECORD, Scope.KEYS})
+RUN_SCOPES = frozenset({Scope.MONITOR, Scope.EMAILS, Scope.RECORD, Scope.KEYS, Scope.KEY})
+KEY_SCOPES = frozenset({Scope.KEYS, Scope.KEY})
 EVERYWHERE = frozenset(Scope)
 LIST_SCOPES = frozenset({Scope.EMAILS, Scope.RECORD})
 
@@ -55,8 +56,9 @@ def _word(text: str) -> Callable[[Context], str]:
 
 _ALL: tuple[Action, ...] = (
     Action(
-        "open", ("enter",), "enter", _word("open"), "Open what the cursor is on: a run, or the record of an email.",
-        frozenset({Scope.RUNS, Scope.EMAILS}), possibility.open_blocked,
+        "open", ("enter",), "enter", _word("open"),
+        "Open what the cursor is on: a run, or the record of an email or of a key.",
+        frozenset({Scope.RUNS, Scope.EMAILS, Scope.KEYS}), possibility.open_blocked,
     ),
     Action(
         "new_run", ("w",), "w", _word("new run"), "Make a run from a file or folder; shows rows and forecast first.",
@@ -83,8 +85,13 @@ _ALL: tuple[Action, ...] = (
         RUN_SCOPES, possibility.stop_blocked, home=Scope.MONITOR,
     ),
     Action(
+        "swap", ("K",), "K", _word("swap key"),
+        "Go on to the next key: the one in use goes out of use, the next one is asked first. {toggle} brings it back.",
+        RUN_SCOPES, possibility.swap_blocked, hint=1,
+    ),
+    Action(
         "emails", ("e",), "e", _word("emails"), "The emails of this run, by state, each with its full record.",
-        frozenset({Scope.MONITOR, Scope.KEYS}), possibility.run_read,
+        frozenset({Scope.MONITOR, Scope.KEYS, Scope.KEY}), possibility.run_read, home=Scope.MONITOR,
     ),
     Action(
         "keys", ("k",), "k", _word("keys"), "The API keys of this machine, by organization, with their quotas.",
@@ -173,9 +180,29 @@ _ALL: tuple[Action, ...] = (
     Action(
         "toggle", ("d", "space"), "d", possibility.toggle_word,
         "Take this key out of use, or back into it. Also the space bar.",
-        frozenset({Scope.KEYS}), possibility.key_blocked,
+        KEY_SCOPES, possibility.key_blocked,
     ),
-    Action("add", ("a",), "a", _word("add"), "Add a key; its secret is masked.", frozenset({Scope.KEYS})),
+    Action(
+        "pin", ("P",), "P", possibility.pin_word,
+        "Ask with this key first; the others take what it cannot. Again takes the pin away.",
+        KEY_SCOPES, possibility.key_blocked,
+    ),
+    Action(
+        "try_key", ("t",), "t", _word("test"), "Ask one tiny question with this key, and say what its answer means.",
+        KEY_SCOPES, possibility.key_blocked,
+    ),
+    Action(
+        "regroup", ("G",), "G", _word("regroup"), "Say which organization this key belongs to; it shares its quotas.",
+        KEY_SCOPES, possibility.key_blocked, hint=1,
+    ),
+    Action(
+        "clear_bench", ("B",), "B", _word("clear bench"),
+        "Let the organization of this key ask again at once, after asking; the limit may still hold.",
+        KEY_SCOPES, possibility.bench_blocked, hint=1,
+    ),
+    Action(
+        "add", ("a",), "a", _word("add"), "Add a key; its secret is masked and tried at once.", frozenset({Scope.KEYS}),
+    ),
     Action(
         "remove", ("delete", "backspace"), "del", _word("remove"), "Forget this key, after asking.",
         frozenset({Scope.KEYS}), possibility.key_blocked,
@@ -208,7 +235,7 @@ _ALL: tuple[Action, ...] = (
     ),
     Action(
         "back", ("escape",), "esc", _word("back"), "Leave this view; the list behind it stays where it was.",
-        frozenset({Scope.MONITOR, Scope.EMAILS, Scope.RECORD, Scope.KEYS, Scope.HELP, Scope.INFO}), hint=1,
+        frozenset({Scope.MONITOR, Scope.EMAILS, Scope.RECORD, Scope.KEYS, Scope.KEY, Scope.HELP, Scope.INFO}), hint=1,
     ),
     Action(
         "info", ("I",), "I", _word("info"), "Versions, every path, settings in force, what the terminal can.",
@@ -229,6 +256,7 @@ WISHES = frozenset(
     (
         *("new_run", "demo", "start", "pause", "stop", "retry", "retry_all"),
         *("label", "note", "skip", "undo", "toggle", "add", "remove"),
+        *("swap", "pin", "try_key", "regroup", "clear_bench"),
     )
 )
 """What asks the engine to change something: a console that only looks on refuses it."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from core.model import Deed, EmailRecord, EmailRow, KeyStatus, RunSummary, Snapshot, WindowStatus
 from core.settings import Settings, operator
 from tui import making
+from tui.key_engine import KeyBackend, KeyEngine, WishAnswer
 from tui.making import NewRunWish, Preview
 
 if TYPE_CHECKING:
@@ -21,17 +22,6 @@ if TYPE_CHECKING:
     from core.storage.filters import Filter
     from core.storage.ordering import Order
     from core.storage.search import Found
-
-
-class WishAnswer(Protocol):
-    """What became of a wish at once: ``id`` finds it in later snapshots, ``sentence`` is fit to be shown."""
-
-    @property
-    def id(self) -> str | None: ...
-    @property
-    def sentence(self) -> str: ...
-    @property
-    def at_once(self) -> bool: ...
 
 
 class RunView(Protocol):
@@ -44,6 +34,7 @@ class RunView(Protocol):
     def failures(self) -> list[tuple[str, int]]: ...
     def record(self, email_id: int) -> EmailRecord: ...
     def last_deed(self, author: str) -> Deed | None: ...
+    def outcomes_of_key(self, alias: str) -> dict[str, int]: ...
     def close(self) -> None: ...
 
 
@@ -64,7 +55,7 @@ class KeyView(Protocol):
     def close(self) -> None: ...
 
 
-class Backend(Protocol):
+class Backend(KeyBackend, Protocol):
     """The engine as the console sees it. Every method may raise LabeltuiError with a sentence to show.
 
     Where keys are meant, ``run`` is the run that is open or None: the demo has keys of its own.
@@ -91,16 +82,13 @@ class Backend(Protocol):
     def undo(self, path: Path) -> WishAnswer: ...
     def operator(self) -> str: ...
     def save(self, path: Path, email_ids: Sequence[int] | None, target: Path) -> int: ...
-    def set_enabled(self, run: Path | None, alias: str, *, enabled: bool) -> None: ...
-    def add_key(self, run: Path | None, secret: str, alias: str | None, organization: str | None) -> str: ...
-    def remove_key(self, run: Path | None, alias: str) -> None: ...
 
 
-class Engine:
+class Engine(KeyEngine):
     """The real one."""
 
     def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+        super().__init__(settings)
         self._runs: RunList | None = None
 
     def runs(self, now: float) -> Sequence[RunSummary]:
@@ -131,14 +119,6 @@ class Engine:
 
     def keys(self, run: Path | None) -> KeyView:
         return _LiveKeys(self._book(run))
-
-    def _book(self, run: Path | None) -> KeyBook:
-        from core.quota.keys import KeyBook  # noqa: PLC0415
-
-        return KeyBook.from_settings(self._settings(run))
-
-    def _settings(self, run: Path | None) -> Settings:
-        return self.settings.for_run(run) if run is not None else self.settings
 
     def start(self, path: Path) -> WishAnswer:
         from core import wishes  # noqa: PLC0415
@@ -197,18 +177,6 @@ class Engine:
         from core.records import save_emails  # noqa: PLC0415
 
         return save_emails(path, email_ids, target)
-
-    def set_enabled(self, run: Path | None, alias: str, *, enabled: bool) -> None:
-        with self._book(run) as book:
-            book.set_enabled(alias, enabled=enabled)
-
-    def add_key(self, run: Path | None, secret: str, alias: str | None, organization: str | None) -> str:
-        with self._book(run) as book:
-            return book.add(secret, alias=alias, organization=organization)
-
-    def remove_key(self, run: Path | None, alias: str) -> None:
-        with self._book(run) as book:
-            book.remove(alias)
 
 
 class _LiveKeys:

@@ -16,6 +16,7 @@ class Scope(StrEnum):
     EMAILS = "Emails"
     RECORD = "One email"
     KEYS = "Keys"
+    KEY = "One key"
     HELP = "Help"
     INFO = "Info"
 

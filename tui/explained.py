@@ -163,7 +163,16 @@ SCREENS: dict[Scope, Explanation] = {
             ("TPM TPD RPM RPD", "Tokens or requests, per minute or day: spent, of the limit, and who told the limit."),
             ("whole in", "Until the window is unspent again, if nothing more is asked."),
             ("requests, 429s", "Calls made with the key, and those refused for a quota."),
+            ("↑ first", "Pinned with {pin}: asked first, the others take what it cannot. {swap} moves on to the next."),
             ("why", "The reason of a state, with its time."),
+        ),
+    ),
+    Scope.KEY: Explanation(
+        "One key with what it has been through on this machine, in whatever run.",
+        (
+            ("quotas", "Those of its organization, shared with all keys of it, for the model in use."),
+            ("spent", "By day in UTC, as prompt + answer tokens; money by the price table where known."),
+            ("refusals", "Status, kind, the wait that followed, the server's words; the newest 200."),
         ),
     ),
     Scope.HELP: Explanation("Every key of every screen; those that do nothing now are dimmed and say why.", ()),

@@ -150,7 +150,7 @@ def standing(picture: Picture, requested: tuple[Requested, ...], now: float) -> 
     if snapshot is None:
         return Standing("READING", "·", "quiet", "reading the run file")
     kinds = pending_kinds(snapshot, requested)
-    for kind in ("stop", "pause", "resume", "start"):
+    for kind in ("stop", "pause", "resume", "start", "swap"):
         if kind in kinds:
             return _asked(kind, kinds[kind], snapshot, now)
     beat = snapshot.worker.heartbeat_at
@@ -165,7 +165,11 @@ def _asked(kind: str, asked_at: float, snapshot: Snapshot, now: float) -> Standi
     calls = f"{plural(flight, 'call')} in flight will be finished first" if flight else "nothing in flight"
     if kind == "stop" and flight:
         calls += f" · {key('stop')} again cuts them off"
-    follow = "the worker is being started" if kind == "start" else "" if kind == "resume" else calls
+    follow = {
+        "start": "the worker is being started",
+        "resume": "",
+        "swap": "the key in use goes out, the next one is asked first",
+    }.get(kind, calls)
     return Standing(f"{kind.upper()} REQUESTED", "◔", "waiting", join((since, follow)))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from core.model import EmailRow, EmailState, KeyStatus, RunState, RunSummary
+from core.model import EmailRow, EmailState, KeyState, KeyStatus, RunState, RunSummary
+from core.text import one_line
 from tui.context import Context, Reason, Scope
 from tui.keymap import key, keyed
 
@@ -60,6 +61,8 @@ def stop_blocked(context: Context) -> Reason:
 
 
 def open_blocked(context: Context) -> Reason:
+    if context.scope is Scope.KEYS:
+        return key_blocked(context)
     if context.selected is None:
         return "The list is empty." if context.scope is Scope.EMAILS else "There is no run here yet."
     if isinstance(context.selected, RunSummary) and context.selected.error:
@@ -126,6 +129,26 @@ def causes_blocked(context: Context) -> Reason:
 
 def key_blocked(context: Context) -> Reason:
     return None if isinstance(context.selected, KeyStatus) else keyed("There is no key here yet: {add} adds one.")
+
+
+def bench_blocked(context: Context) -> Reason:
+    key = context.selected
+    if not isinstance(key, KeyStatus):
+        return key_blocked(context)
+    if key.state in (KeyState.COOLING, KeyState.BENCHED):
+        return None
+    return f"{one_line(key.organization, limit=40)} waits for nothing: there is no bench to clear."
+
+
+def pin_word(context: Context) -> str:
+    key = context.selected
+    return "unpin" if isinstance(key, KeyStatus) and key.pinned else "pin"
+
+
+def swap_blocked(context: Context) -> Reason:
+    if context.snapshot is None:
+        return run_read(context)
+    return "A swap is requested already." if "swap" in context.pending else None
 
 
 def toggle_word(context: Context) -> str:

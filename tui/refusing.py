@@ -65,3 +65,21 @@ class ReadOnlyEngine(Engine):
 
     def remove_key(self, run: Path | None, alias: str) -> None:
         _refuse()
+
+    def pin_key(self, run: Path | None, alias: str | None) -> None:
+        _refuse()
+
+    def regroup_key(self, run: Path | None, alias: str, organization: str) -> None:
+        _refuse()
+
+    def clear_bench(self, run: Path | None, organization: str) -> tuple[str, ...]:
+        _refuse()
+
+    def try_secret(self, run: Path | None, secret: str) -> NoReturn:
+        _refuse()
+
+    def try_key(self, run: Path | None, alias: str) -> NoReturn:
+        _refuse()
+
+    def swap(self, path: Path) -> NoReturn:
+        _refuse()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from core.model import Snapshot
 from tui import possibility
-from tui.backend import WishAnswer
+from tui.key_engine import WishAnswer
 from tui.keymap import key
 from tui.picture import Requested, outstanding
 from tui.present import number
@@ -45,6 +45,7 @@ class Wishing:
         """Forget what this snapshot acknowledges; tells whether emails may have changed by it."""
         before = self.requested
         self.requested = outstanding(before, snapshot, now)
+        self._tell_swaps(before, snapshot)
         gone = [wish for wish in before if wish not in self.requested and wish.kind in CHANGING]
         answers = {command.id: command.result for command in snapshot.commands} if snapshot else {}
         for wish in gone:
@@ -57,6 +58,14 @@ class Wishing:
         if kind not in UNDOABLE or "nothing" in sentence or sentence.startswith("not possible"):
             return sentence
         return f"{sentence.rstrip('.')} · {key('undo')} undoes it"
+
+    def _tell_swaps(self, before: tuple[Requested, ...], snapshot: Snapshot | None) -> None:
+        """Which keys were swapped only the worker's answer says."""
+        swaps = {wish.id for wish in before if wish.kind == "swap"}
+        for command in snapshot.commands if snapshot is not None and swaps else ():
+            if command.id in swaps and command.acknowledged_at is not None:
+                refused = command.result.startswith("not possible")
+                self._app.say(f"{command.result}.", severity="warning" if refused else "information")
 
     def forget(self) -> None:
         """Another run is watched: what was wished of the last one is shown there no more."""
@@ -97,6 +106,10 @@ class Wishing:
     def do_stop(self) -> None:
         """Stop the worker."""
         self.send("stop", self._app.backend.stop)
+
+    def do_swap(self) -> None:
+        """Go on to the next key."""
+        self.send("swap", self._app.backend.swap)
 
     def do_retry_all(self) -> None:
         """Put every failed email back in line, after asking."""

@@ -32,6 +32,7 @@ _MOST_STRETCH = 8.0
 _NOTICED_BENCH_S = 5.0
 _REMEMBERED_EMAILS = 4_096
 _SHOWN = 200
+_REMEMBERED = 400
 
 
 class Consequences:
@@ -77,7 +78,7 @@ class Consequences:
                 error.status,
                 found.limit,
                 found.wait_s,
-                _shown(error),
+                one_line(str(error), limit=_REMEMBERED),
             ),
         )
         return found

@@ -89,6 +89,10 @@ class KeyBook:
         """Every key that this process has, whatever its state, in the order in which they were found."""
         return self._secrets
 
+    def secret(self, alias: str) -> Secret:
+        """The key of that alias. Raises KeysError where this process does not have it."""
+        return self._secret(alias)
+
     def records(self) -> dict[str, KeyRecord]:
         """What is remembered of every key ever seen, by fingerprint."""
         return key_records(self.book)

@@ -23,6 +23,10 @@ KINDS = (
 """What can be wished of a living worker."""
 
 
+WATCHED = 20
+"""Wishes that an onlooker sees: the newest ones."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wish:
     """One wish: ``serial`` orders them in this control file, ``id`` names it everywhere."""
@@ -88,10 +92,55 @@ class WishInbox:
             self._serial = wishes[-1].serial
         return wishes
 
-    def skip_stale(self, is_known: Callable[[str], bool]) -> list[Wish]:
-        """Everything that lay there before this worker began and that no worker answered: too late to obey."""
-        return [wish for wish in self.take() if not is_known(wish.id)]
+    def skip_stale(self, is_known: Callable[[str], bool], before: float) -> list[Wish]:
+        """What was wished ``before`` this worker began and no worker answered: too late to obey. Later wishes stay."""
+        rows = self._connection.execute(
+            "SELECT serial, id, kind, argument, requested_at, requested_by FROM wish WHERE requested_at < ?"
+            " ORDER BY serial",
+            (before,),
+        ).fetchall()
+        wishes = [Wish(*row) for row in rows]
+        if wishes:
+            self._serial = wishes[-1].serial
+        return [wish for wish in wishes if not is_known(wish.id)]
 
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+
+class WishWatch:
+    """The onlooker's end: what anybody wished of the worker. A look costs next to nothing while nobody does."""
+
+    def __init__(self, run_path: Path) -> None:
+        self._path = control_path(run_path)
+        self._connection: sqlite3.Connection | None = None
+        self._version = -1
+        self._wishes: tuple[Wish, ...] = ()
+
+    def newest(self) -> tuple[Wish, ...]:
+        """The newest wishes, oldest first; those of the last look while the file is busy or cannot be read."""
+        try:
+            if self._connection is None:
+                if not self._path.exists():
+                    return ()
+                uri = f"{self._path.absolute().as_uri()}?mode=ro"
+                self._connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=0.05)
+            version = self._connection.execute("PRAGMA data_version").fetchone()[0]
+            if version != self._version:
+                rows = self._connection.execute(
+                    "SELECT serial, id, kind, argument, requested_at, requested_by FROM wish"
+                    " ORDER BY serial DESC LIMIT ?",
+                    (WATCHED,),
+                ).fetchall()
+                self._wishes, self._version = tuple(Wish(*row) for row in reversed(rows)), version
+        except (sqlite3.Error, OSError):
+            self.close()
+        return self._wishes
+
+    def close(self) -> None:
+        """Close the file; the next look opens it again."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+            self._version = -1

@@ -33,8 +33,10 @@ from core.model import (
     TaskVersion,
 )
 from core.storage.connection import open_reader
+from core.storage.control import WishWatch
 from core.storage.deeds import last_deed
 from core.storage.export_rows import ExportReader
+from core.storage.key_calls import outcomes_of_key
 from core.storage.pending import distinct_texts, pending_texts
 from core.storage.schema_version import FORMAT_WITH_NOTES, check_format
 from core.storage.snapshots import SnapshotReader
@@ -53,6 +55,7 @@ class RunReader:
         self._version = -1
         self._last: Snapshot | None = None
         self._snapshots = SnapshotReader(self._db, path)
+        self._wishes = WishWatch(path)
         try:
             self._format = check_format(self._db, path)
         except BaseException:
@@ -61,6 +64,7 @@ class RunReader:
 
     def close(self) -> None:
         """Close the file."""
+        self._wishes.close()
         self._db.close()
 
     def __enter__(self) -> Self:
@@ -93,7 +97,25 @@ class RunReader:
         beat = snapshot.worker.heartbeat_at
         alive = alive_at(self.path, beat, now)
         state, reason = state_shown(snapshot.state, snapshot.reason, alive=alive, beat=beat, now=now)
-        return replace(snapshot, state=state, reason=reason, taken_at=now, worker=replace(snapshot.worker, alive=alive))
+        return replace(
+            snapshot,
+            state=state,
+            reason=reason,
+            taken_at=now,
+            worker=replace(snapshot.worker, alive=alive),
+            commands=(*self._unanswered(snapshot), *snapshot.commands) if alive else snapshot.commands,
+        )
+
+    def _unanswered(self, snapshot: Snapshot) -> tuple[CommandRecord, ...]:
+        """Wishes that the worker has not answered yet, whoever made them, newest first."""
+        since = snapshot.worker.started_at or 0.0
+        known = {command.id for command in snapshot.commands}
+        wishes = [wish for wish in self._wishes.newest() if wish.requested_at >= since]
+        return tuple(
+            CommandRecord(wish.id, wish.kind, wish.argument, wish.requested_at, None, "")
+            for wish in reversed(wishes)
+            if wish.id not in known and self.command(wish.id) is None
+        )
 
     def _read(self, now: float) -> Snapshot:
         self._db.execute("BEGIN")
@@ -135,6 +157,10 @@ class RunReader:
     def distinct_texts(self) -> int:
         """How many different texts the run's emails hold."""
         return distinct_texts(self._db)
+
+    def outcomes_of_key(self, alias: str) -> dict[str, int]:
+        """How the newest calls with that key ended."""
+        return outcomes_of_key(self._db, alias)
 
     def command(self, wish_id: str) -> CommandRecord | None:
         """What became of one wish, or None while no worker has answered it."""

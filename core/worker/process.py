@@ -69,8 +69,10 @@ def _work(path: Path, store: Store, settings: Settings, watch: Callable[[], None
             broker = _broker(book, store.task())
             if isinstance(none := broker.next(()), NoKeys):
                 raise NoUsableKeyError(none.reason)  # noqa: TRY301 - it is written down like any other end
-            store.begin_epoch(now=time.time(), pid=os.getpid(), host=socket.gethostname())
-            return asyncio.run(_run(path, settings, store, book, broker, watch, only))
+            begun = store.begin_epoch(now=time.time(), pid=os.getpid(), host=socket.gethostname())
+            inbox = WishInbox(path)
+            inbox.skip_stale(store.knows_wish, begun.at)
+            return asyncio.run(_run(inbox, settings, store, book, broker, watch, only))
     except RunLostError:
         raise
     except BaseException as error:
@@ -91,7 +93,7 @@ def _broker(book: KeyBook, task: Task) -> Broker:
 
 
 async def _run(
-    path: Path,
+    inbox: WishInbox,
     settings: Settings,
     store: Store,
     book: KeyBook,
@@ -100,8 +102,6 @@ async def _run(
     only: int | None,
 ) -> int:
     clients = ClientPool(store.base_url or settings.base_url)
-    inbox = WishInbox(path)
-    inbox.skip_stale(store.knows_wish)
     interrupts: list[int] = []
     watching = asyncio.create_task(_watch(watch)) if watch is not None else None
     paused = ""

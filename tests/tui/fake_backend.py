@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.errors import LabeltuiError, RunFileError
+from core.llm.trial import Trial
 from core.model import (
     AskKind,
     Attempt,
@@ -17,6 +18,7 @@ from core.model import (
     EmailRecord,
     EmailRow,
     EmailState,
+    KeyHistory,
     KeyState,
     KeyStatus,
     LabelRecord,
@@ -27,11 +29,13 @@ from core.model import (
     Snapshot,
     WindowStatus,
 )
+from core.quota.swapping import chosen_swap
 from core.settings import Settings
 from core.storage.filters import Filter, Term
 from core.storage.ordering import WORK_ORDER, Order
 from core.storage.search import Found
-from tests.tui.fakes import KEYS, NOW, TASK, WINDOWS, FakeRun, key
+from tests.tui.fakes import KEYS, NOW, SPENT, TASK, TROUBLES, WINDOWS, FakeRun, key
+from tui.key_engine import KeyPast
 from tui.making import NewRunWish, Preview
 
 
@@ -75,6 +79,9 @@ class FakeView:
         for row in self._of("failed"):
             reasons[row.failure or ""] = reasons.get(row.failure or "", 0) + 1
         return sorted(reasons.items(), key=lambda item: -item[1])
+
+    def outcomes_of_key(self, alias: str) -> dict[str, int]:
+        return {"answered": 410, "rate_limited": 2}
 
     def record(self, email_id: int) -> EmailRecord:
         row = next(row for row in self._run.emails if row.id == email_id)
@@ -180,6 +187,8 @@ class FakeBackend:
         self.quota: tuple[WindowStatus, ...] = WINDOWS
         self.asked: list[tuple[object, ...]] = []
         self.refusal = ""
+        self.trial = Trial(works=True, word="works", sentence="answers, in 0.31 s")
+        self.past = KeyPast(KeyHistory(TROUBLES, SPENT), "2025-11-24", 0.0417)
         self.waiting: list[CommandRecord] = []
         self.lock = threading.Lock()
         self.now = NOW
@@ -250,6 +259,8 @@ class FakeBackend:
                 replace(record, acknowledged_at=record.requested_at + after_s, result=f"{record.kind} in force")
             )
             self.run.state = words.get(record.kind, self.run.state)
+            if record.kind == "swap":
+                self.run.commands[-1] = replace(self.run.commands[-1], result=self._swapped())
             if record.kind == "stop":
                 self.run.alive = False
             if record.kind == "retry":
@@ -281,6 +292,21 @@ class FakeBackend:
     def stop(self, path: Path) -> Answer:
         self._note("stop", path)
         return self._wish("stop")
+
+    def swap(self, path: Path) -> Answer:
+        self._note("swap", path)
+        if self.run.alive:
+            return self._wish("swap")
+        return Answer(None, f"{self._swapped()}.", at_once=True)
+
+    def _swapped(self) -> str:
+        try:
+            swap = chosen_swap(self.held, self.run.asking)
+        except LabeltuiError as error:
+            return f"not possible: {error}"
+        self.set_enabled(None, swap.out, enabled=False)
+        self.pin_key(None, swap.into)
+        return swap.sentence
 
     def retry(self, path: Path, email_id: int | None) -> Answer:
         self._note("retry", path, email_id)
@@ -361,3 +387,31 @@ class FakeBackend:
     def remove_key(self, run: Path | None, alias: str) -> None:
         self._note("remove_key", alias)
         self.held = [key for key in self.held if key.alias != alias]
+
+    def pin_key(self, run: Path | None, alias: str | None) -> None:
+        self._note("pin_key", alias)
+        self.held = [replace(key, pinned=key.alias == alias) for key in self.held]
+
+    def regroup_key(self, run: Path | None, alias: str, organization: str) -> None:
+        self._note("regroup_key", alias, organization)
+        self.held = [replace(key, organization=organization) if key.alias == alias else key for key in self.held]
+
+    def clear_bench(self, run: Path | None, organization: str) -> tuple[str, ...]:
+        self._note("clear_bench", organization)
+        self.held = [
+            replace(key, state=KeyState.READY, cooldown_s=0.0) if key.organization == organization else key
+            for key in self.held
+        ]
+        return ("a bench of 41 s for TPM",)
+
+    def try_secret(self, run: Path | None, secret: str) -> Trial:
+        self._note("try_secret", secret)
+        return self.trial
+
+    def try_key(self, run: Path | None, alias: str) -> Trial:
+        self._note("try_key", alias)
+        return self.trial
+
+    def key_past(self, run: Path | None, alias: str) -> KeyPast:
+        self._note("key_past", alias)
+        return self.past

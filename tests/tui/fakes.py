@@ -14,8 +14,10 @@ from core.model import (
     EmailState,
     Forecast,
     Happening,
+    KeySpend,
     KeyState,
     KeyStatus,
+    KeyTrouble,
     LabelMeaning,
     PacePoint,
     Resumption,
@@ -73,6 +75,19 @@ WINDOWS = (
     window("org_a", Dimension.TPD, 200_000, 54_000),
     window("org_b", Dimension.TPM, 8_000, 7_950),
     window("org_b", Dimension.TPD, 200_000, 112_000),
+)
+
+
+TROUBLES = (
+    KeyTrouble(
+        NOW - 60, "org_b", "openai/gpt-oss-20b", "rate_limited", 429, "TPM", 41.0, "Rate limit reached for tokens"
+    ),
+    KeyTrouble(NOW - 900, "org_b", "openai/gpt-oss-20b", "server_error", 503, "", None, "overloaded \x1b[31m"),
+)
+
+SPENT = (
+    KeySpend("2025-11-24", "openai/gpt-oss-20b", 412, 1, 367_000, 9_000),
+    KeySpend("2025-11-23", "openai/gpt-oss-20b", 1_200, 4, 1_060_000, 31_000),
 )
 
 

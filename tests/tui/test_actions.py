@@ -30,12 +30,15 @@ def test_on_one_screen_a_key_means_one_thing(scope: Scope) -> None:
 
 
 def test_a_key_means_the_same_on_every_screen() -> None:
-    """Whatever key is shared by screens stands for one action; but the space bar switches the row that it is on."""
+    """Whatever key is shared by screens stands for one action; but space and t act on the row that they are on."""
     meanings: dict[str, set[str]] = {}
     for action in ACTIONS:
         for key in action.keys:
             meanings.setdefault(key, set()).add(action.id)
-    assert {key: ids for key, ids in meanings.items() if len(ids) > 1} == {"space": {"toggle", "mark"}}
+    assert {key: ids for key, ids in meanings.items() if len(ids) > 1} == {
+        "space": {"toggle", "mark"},
+        "t": {"retry", "try_key"},
+    }
 
 
 def test_every_key_finds_its_action() -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from core.model import KeyState, RunState, RunSummary
+from core.llm.trial import Trial
+from core.model import CommandRecord, KeyState, RunState, RunSummary
 from tests.tui.conftest import Opens
 from tests.tui.fake_backend import FakeBackend
 from tests.tui.fakes import NOW
+from tui.screens.key_record import KeyRecordScreen
+from tui.screens.key_windows import AddKey, Regroup
 from tui.screens.keys import KeysScreen
-from tui.screens.modals import AddKey, Confirm
+from tui.screens.modals import Confirm
 from tui.screens.monitor import MonitorScreen
 from tui.screens.runs import RunsScreen
 from tui.widgets.rows import Rows
@@ -130,7 +133,7 @@ async def test_a_key_is_added_without_being_shown(desk: Opens) -> None:
         await at.press(*"gsk_secret", "tab", *"night", "tab", *"org_c")
         assert "gsk_secret" not in at.screen()
         await at.press("enter")
-        assert at.backend.asked == [("add_key", "gsk_secret", "night", "org_c")]
+        assert at.backend.asked == [("try_secret", "gsk_secret"), ("add_key", "gsk_secret", "night", "org_c")]
         assert isinstance(at.app.screen, KeysScreen)
         assert "night is kept." in at.said()
 
@@ -182,3 +185,127 @@ async def test_keys_can_be_seen_without_a_run(desk: Opens) -> None:
         assert isinstance(at.app.screen, KeysScreen)
         await at.press("p")
         assert "No run is open" in at.said()
+
+
+async def test_a_key_that_does_not_answer_is_kept_only_when_asked_again(desk: Opens) -> None:
+    """The trial's result stands in the window; enter again keeps the key all the same, another secret is tried anew."""
+    async with desk() as at:
+        at.backend.trial = Trial(works=False, word="invalid", sentence="invalid: 401, it was revoked")
+        await at.press("k", "a", *"gsk_one", "enter")
+        assert "invalid: 401, it was revoked" in at.screen()
+        assert "keep it all the same" in at.screen()
+        await at.press(*"x", "enter")
+        assert at.backend.asked == [("try_secret", "gsk_one"), ("try_secret", "gsk_onex")]
+        await at.press("enter")
+        assert at.backend.asked[-1] == ("add_key", "gsk_onex", None, None)
+        assert isinstance(at.app.screen, KeysScreen)
+
+
+async def test_a_pinned_key_shows_by_sign_and_word(desk: Opens) -> None:
+    """P asks with it first, and again takes the pin away."""
+    async with desk(size=(120, 30)) as at:
+        await at.press("k", "P")
+        assert at.backend.asked == [("pin_key", "main")]
+        await at.read()
+        assert "▶ asking ↑ first" in at.screen()
+        assert "P unpin" in at.footer()
+        await at.press("P")
+        assert at.backend.asked[-1] == ("pin_key", None)
+        await at.press("escape")
+        assert "↑main" not in at.screen()
+
+
+async def test_a_key_is_tested_on_demand(desk: Opens) -> None:
+    """t asks one question and says what its answer means."""
+    async with desk() as at:
+        await at.press("k", "t")
+        assert at.backend.asked == [("try_key", "main")]
+        assert "main: answers, in 0.31 s" in at.said()
+
+
+async def test_a_key_is_regrouped_to_a_known_or_a_new_organization(desk: Opens) -> None:
+    """The known organizations are offered; a typed name is taken as well."""
+    async with desk() as at:
+        await at.press("k", "G")
+        assert isinstance(at.app.screen, Regroup)
+        assert "org_b" in at.screen()
+        await at.press("enter")
+        assert "Name an organization" in at.said()
+        await at.press("down", "enter")
+        assert at.backend.asked == [("regroup_key", "main", "org_b")]
+        await at.press("G", *"org_new", "enter")
+        assert at.backend.asked[-1] == ("regroup_key", "main", "org_new")
+
+
+async def test_clearing_a_bench_asks_and_says_what_it_clears(desk: Opens) -> None:
+    """Only a key that waits has one; the question says that the limit may still hold."""
+    async with desk() as at:
+        await at.press("k", "B")
+        assert "waits for nothing" in at.said()
+        await at.press("down", "down", "B")
+        assert "still holds" in at.screen()
+        await at.press("enter")
+        assert at.backend.asked == []
+        await at.press("B", "y")
+        assert at.backend.asked == [("clear_bench", "org_b")]
+        assert "org_b may ask again: cleared a bench of 41 s for TPM." in at.said()
+
+
+async def test_enter_opens_the_record_of_a_key(desk: Opens) -> None:
+    """Refusals with time, status, window and wait, spending today, quotas; foreign text does nothing."""
+    async with desk(size=(100, 40)) as at:
+        await at.press("k", "enter")
+        assert isinstance(at.app.screen, KeyRecordScreen)
+        shown = at.screen()
+        for telling in (
+            "main", "5,600 of 8,000 tokens per minute", "412 calls, 1×429", "about $0.0417", "410 answered",
+            "429 rate limited  waits 00:41 for TPM", "503 server error", "overloaded",
+        ):  # fmt: skip
+            assert telling in shown, telling
+        assert "\x1b" not in shown
+        await at.press("d")
+        assert at.backend.asked[-1] == ("set_enabled", "main", False)
+        await at.press("escape")
+        assert isinstance(at.app.screen, KeysScreen)
+
+
+@pytest.mark.parametrize("way", [(), ("e",), ("e", "enter"), ("k",), ("k", "enter")])
+async def test_start_pause_swap_and_stop_are_one_key_each_from_anywhere_in_a_run(
+    desk: Opens, way: tuple[str, ...]
+) -> None:
+    """p, K and x are sent from every screen of a run, and shown as requested until the worker has obeyed."""
+    async with desk() as at:
+        await at.press(*way)
+        at.backend.asked.clear()
+        for key, kind in (("K", "swap"), ("p", "pause"), ("p", "resume"), ("x", "stop")):
+            await at.press(key)
+            assert [what[0] for what in at.backend.asked if what[0] in ("swap", "pause", "resume", "stop")][-1] == kind
+            assert f"{kind.upper()} REQUESTED" in at.line(0)
+            at.backend.obey()
+            await at.read(later_s=1)
+            assert "REQUESTED" not in at.line(0)
+        assert "is out of use" in at.said()
+        await at.press("s")
+        assert at.backend.asked[-1][0] == "start" or ("start", at.app.run_path) in at.backend.asked
+
+
+async def test_a_swap_that_cannot_be_is_told(desk: Opens) -> None:
+    """With a single key left nothing is taken out, and the worker's answer says why."""
+
+    def one(backend: FakeBackend) -> None:
+        backend.held = backend.held[:1]
+
+    async with desk(change=one) as at:
+        await at.press("K", "K")
+        assert "requested already" in at.said()
+        at.backend.obey()
+        await at.read(later_s=1)
+        assert "There is no other key to swap to" in at.said()
+
+
+async def test_a_wish_made_elsewhere_is_shown_as_requested(desk: Opens) -> None:
+    """Another console's pause stands in the state line and in the log of commands until it is obeyed."""
+    async with desk() as at:
+        at.run.commands.append(CommandRecord("other", "pause", "", NOW - 1, None, ""))
+        await at.read()
+        assert "PAUSE REQUESTED" in at.line(0)

@@ -224,7 +224,7 @@ class World:
 
             inbox = WishInbox(path)
             stack.callback(inbox.close)
-            inbox.skip_stale(store.knows_wish)
+            inbox.skip_stale(store.knows_wish, self.clock())
             worker = Worker(
                 store=store,
                 inbox=inbox,

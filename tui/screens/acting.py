@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.model import Deed, EmailRow, EmailState
-from tui.backend import RunView, WishAnswer
+from tui.backend import RunView
+from tui.key_engine import WishAnswer
 from tui.present import age, number, plural
 from tui.saving import copy, free_name, rows_as_text
 from tui.screens.sheet import Sheet

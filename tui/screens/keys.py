@@ -14,8 +14,9 @@ from tui.context import Scope, Selected
 from tui.keymap import key
 from tui.picture import Standing, data_age
 from tui.present import bar, clock, compact, countdown, join, number, percent, plural
-from tui.screens.modals import AddKey, Confirm, NewKey
-from tui.screens.sheet import Look, Sheet
+from tui.screens.key_sheet import KeySheet
+from tui.screens.key_windows import AddKey, NewKey
+from tui.screens.sheet import Look
 from tui.widgets.keyring import Organization, organizations, state_words, tone_of, used_share
 from tui.widgets.rows import ListColumn, Row, Rows
 from tui.widgets.state_line import Headline
@@ -30,8 +31,11 @@ COLUMNS = (
     ListColumn("why", 0),
 )
 
+ROOMY = 110
+"""Columns from which on a window's dimension is also told in words."""
 
-class KeysScreen(Sheet):
+
+class KeysScreen(KeySheet):
     """Keys and, above the keys of each organization, its quota windows for the model in use."""
 
     SCOPE = Scope.KEYS
@@ -55,7 +59,7 @@ class KeysScreen(Sheet):
         rows: list[Row] = []
         for group in organizations(keys, look.picture.windows):
             rows.append(_head(group))
-            rows += [_window(window) for window in group.windows]
+            rows += [_window(window, roomy=self.size.width >= ROOMY) for window in group.windows]
             rows += [_key(key) for key in group.keys]
         self._rows.set_rows(rows)
 
@@ -87,52 +91,38 @@ class KeysScreen(Sheet):
     def on_rows_moved(self) -> None:
         self.hint()
 
-    def do_toggle(self) -> None:
-        """Take the key out of use, or back into it."""
-        key = self.selected()
-        if not isinstance(key, KeyStatus):
-            return
-        enable = key.state.out
-        backend = self.console_app.backend
-        self.console_app.errand(
-            lambda: backend.set_enabled(self.console_app.run_path, key.alias, enabled=enable),
-            f"{one_line(key.alias, limit=40)} is {'in' if enable else 'out of'} use.",
-        )
+    def on_rows_chosen(self) -> None:
+        self.console_app.perform("open")
+
+    def do_open(self) -> None:
+        """The record of the key under the cursor."""
+        from tui.screens.key_record import KeyRecordScreen  # noqa: PLC0415  (not before it is wanted)
+
+        key = self.selected_key()
+        if key is not None:
+            self.app.push_screen(KeyRecordScreen(key.alias))
 
     def do_add(self) -> None:
-        """Ask for a key in a small window."""
-        self.app.push_screen(AddKey(self._add))
+        """Ask for a key in a small window, and try it."""
+        self.app.push_screen(AddKey(self._try, self._add))
 
-    def _add(self, new: NewKey, close: AddKey) -> None:
+    def _try(self, new: NewKey, window: AddKey) -> None:
+        backend, run = self.console_app.backend, self.console_app.run_path
+        self.console_app.errands.send(
+            lambda: backend.try_secret(run, new.secret), lambda trial: window.told(new, trial), window.refuse
+        )
+
+    def _add(self, new: NewKey, window: AddKey) -> None:
         backend, run = self.console_app.backend, self.console_app.run_path
 
         def added(alias: object) -> None:
-            close.dismiss(None)
+            window.dismiss(None)
             self.console_app.say(f"{one_line(str(alias), limit=40)} is kept.")
             self.console_app.poller.hurry()
 
         self.console_app.errands.send(
-            lambda: backend.add_key(run, new.secret, new.alias or None, new.organization or None), added, close.refuse
+            lambda: backend.add_key(run, new.secret, new.alias or None, new.organization or None), added, window.refuse
         )
-
-    def do_remove(self) -> None:
-        """Forget the key, after asking."""
-        key = self.selected()
-        if not isinstance(key, KeyStatus):
-            return
-        alias = one_line(key.alias, limit=40)
-        backend = self.console_app.backend
-
-        def answered(yes: bool | None) -> None:  # noqa: FBT001 - Textual's
-            if yes:
-                self.console_app.errand(
-                    lambda: backend.remove_key(self.console_app.run_path, key.alias), f"{alias} is forgotten."
-                )
-
-        question = (
-            f"Forget the key {alias} (…{one_line(key.last4, limit=4)})? Its secret cannot be brought back from here."
-        )
-        self.app.push_screen(Confirm(question, "Forget it", "Keep it"), answered)
 
 
 def _head(group: Organization) -> Row:
@@ -149,16 +139,17 @@ def _head(group: Organization) -> Row:
     return Row(("organization", group.name), cells, None, selectable=False)
 
 
-def _window(window: WindowStatus) -> Row:
+def _window(window: WindowStatus, *, roomy: bool) -> Row:
     share = used_share(window)
     used = max(0.0, window.limit - window.available)
     full = f"whole in {countdown(window.full_in_s)}" if window.full_in_s > 0 else "untouched"
+    words = f" {window.dimension.words}" if roomy else ""
     cells = (
         (window.dimension.value, "$quiet"),
         (percent(used, window.limit), "$foreground"),
         (bar(share, 24), tone_of(share)),
         (
-            join((f"{number(used)} of {number(window.limit)} {window.dimension.words}", full, window.source)),
+            join((f"{number(used)} of {number(window.limit)}{words}", full, window.source)),
             "$foreground",
         ),
     )

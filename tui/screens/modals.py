@@ -1,10 +1,8 @@
-"""Small windows that ask for one thing: a yes, a key, a label. ``esc`` leaves each of them without doing anything."""
+"""Small windows that ask for one thing: a yes, a label. ``esc`` leaves each of them without doing anything."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import events
@@ -47,71 +45,6 @@ class Confirm(ModalScreen[bool]):
 
     def action_answer(self, yes: bool) -> None:  # noqa: FBT001  (Textual passes it so)
         self.dismiss(yes)
-
-
-@dataclass(frozen=True, slots=True)
-class NewKey:
-    """What was typed in; ``secret`` never leaves this object but into the key book."""
-
-    alias: str
-    organization: str
-    secret: str
-
-    def __repr__(self) -> str:
-        return f"NewKey(alias={self.alias!r}, organization={self.organization!r}, secret=…)"
-
-
-class AddKey(ModalScreen[None]):
-    """Asks for a key. It stays open, with the reason, when the key is refused."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave")]
-    AUTO_FOCUS = "#secret"
-
-    def __init__(self, save: Callable[[NewKey, AddKey], None]) -> None:
-        super().__init__()
-        self._save = save
-
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="modal"):
-            yield Static(line(("Add a key", "bold $bright")), markup=False)
-            yield Static("Secret (paste it; it is not shown)", markup=False, classes="field")
-            yield Input(password=True, id="secret")
-            yield Static("Alias (optional)", markup=False, classes="field")
-            yield Input(id="alias")
-            yield Static("Organization (optional; the first 429 tells it)", markup=False, classes="field")
-            yield Input(id="organization")
-            yield Static("", markup=False, id="refusal")
-            yield Static(
-                line(
-                    ("enter", "bold $accent"),
-                    " keep   ",
-                    ("tab", "bold $accent"),
-                    " next   ",
-                    ("esc", "bold $accent"),
-                    " leave",
-                ),
-                markup=False,
-                classes="choices",
-            )
-
-    def on_input_submitted(self) -> None:
-        def typed(name: str) -> str:
-            return self.query_one(f"#{name}", Input).value.strip()
-
-        new = NewKey(typed("alias"), typed("organization"), typed("secret"))
-        if not new.secret:
-            self.refuse("Paste the secret first: it begins with gsk_.")
-            self.query_one("#secret", Input).focus()
-            return
-        self._save(new, self)
-
-    def refuse(self, sentence: str) -> None:
-        """Say why the key was not taken."""
-        if self.is_mounted:
-            self.query_one("#refusal", Static).update(line((one_line(sentence, limit=300), "$failed")))
-
-    def action_leave(self) -> None:
-        self.dismiss(None)
 
 
 class GiveLabel(ModalScreen[tuple[str, str] | None]):

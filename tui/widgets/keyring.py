@@ -23,6 +23,9 @@ STATES = {
 }
 """Glyph, word and tone of a key's state."""
 
+FIRST = " ↑ first"
+"""What a pinned key says behind its state; where room is short, the arrow before its alias says it alone."""
+
 DIMENSIONS = (Dimension.TPM, Dimension.TPD, Dimension.RPD, Dimension.RPM)
 NEARLY_SPENT = 0.8
 SPENT = 0.98
@@ -83,10 +86,12 @@ def state_words(key: KeyStatus, width: int) -> tuple[str, str]:
     if key.state in (KeyState.COOLING, KeyState.BENCHED):
         until = countdown(key.cooldown_s) if key.cooldown_s else ""
         text = f"{glyph} {word} {until}" + (f" {key.limit}" if key.limit and width >= 20 else "")
-    elif key.state.out and key.reason and width > 20:
+    elif key.state is KeyState.INVALID and key.reason and width > 20:
         text = f"{glyph} {word} · {key.reason}"
     else:
         text = f"{glyph} {word}"
+    if key.pinned and len(text) + len(FIRST) <= width:
+        text += FIRST
     return foreign(text, width), f"${tone}"
 
 
@@ -181,7 +186,7 @@ def _key(key: KeyStatus, width: int) -> Content:
     room = width - alias - 7 - (15 if counts else 0)
     text, tone = state_words(key, room)
     parts: list[Part] = [
-        (" " + foreign(key.alias, alias - 1), "$foreground"),
+        (("↑" if key.pinned else " ") + foreign(key.alias, alias - 1), "$foreground"),
         (f" …{foreign(key.last4, 4)} ", "$quiet"),
         (text, tone),
     ]

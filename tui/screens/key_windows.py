@@ -1,0 +1,192 @@
+"""Small windows for keys: one takes a key and tries it, one asks for its organization. ``esc`` leaves both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from core.text import one_line
+from tui.widgets.pane import line
+
+if TYPE_CHECKING:
+    from core.llm.trial import Trial
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """What was typed in; ``secret`` never leaves this object but into the key book."""
+
+    alias: str
+    organization: str
+    secret: str
+
+    def __repr__(self) -> str:
+        return f"NewKey(alias={self.alias!r}, organization={self.organization!r}, secret=…)"
+
+
+def _choices(*pairs: tuple[str, str]) -> Content:
+    return Content("  ").join(line((key, "bold $accent"), f" {word}") for key, word in pairs)
+
+
+class AddKey(ModalScreen[None]):
+    """Asks for a key, tries it, and keeps it where it works, or where a person wants it all the same.
+
+    ``try_it`` and ``save`` answer by :meth:`told`, :meth:`refuse` or by dismissing the window.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave")]
+    AUTO_FOCUS = "#secret"
+
+    def __init__(self, try_it: Callable[[NewKey, AddKey], None], save: Callable[[NewKey, AddKey], None]) -> None:
+        super().__init__()
+        self._try = try_it
+        self._save = save
+        self._trying = ""
+        self._tried = ""
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="modal"):
+            yield Static(line(("Add a key", "bold $bright")), markup=False)
+            yield Static("Secret (paste it; it is not shown)", markup=False, classes="field")
+            yield Input(password=True, id="secret")
+            yield Static("Alias (optional)", markup=False, classes="field")
+            yield Input(id="alias")
+            yield Static("Organization (optional; the first 429 tells it)", markup=False, classes="field")
+            yield Input(id="organization")
+            yield Static("", markup=False, id="refusal")
+            yield Static(
+                _choices(("enter", "try and keep"), ("tab", "next"), ("esc", "leave")),
+                markup=False,
+                classes="choices",
+            )
+
+    def on_input_changed(self, message: Input.Changed) -> None:
+        if message.input.id == "secret" and self._tried and message.value.strip() != self._tried:
+            self._tried = ""
+            self._say("", "$quiet")
+            self._offer("try and keep")
+
+    def on_input_submitted(self) -> None:
+        def typed(name: str) -> str:
+            return self.query_one(f"#{name}", Input).value.strip()
+
+        new = NewKey(typed("alias"), typed("organization"), typed("secret"))
+        if not new.secret:
+            self.refuse("Paste the secret first: it begins with gsk_.")
+            self.query_one("#secret", Input).focus()
+        elif self._trying:
+            return
+        elif new.secret == self._tried:
+            self._save(new, self)
+        else:
+            self._trying = new.secret
+            self._say("asking one tiny question with it …", "$waiting")
+            self._try(new, self)
+
+    def told(self, new: NewKey, trial: Trial) -> None:
+        """What the trial of the key came to: one that works is kept at once."""
+        if not self.is_mounted:
+            return
+        self._trying, self._tried = "", new.secret
+        if trial.works:
+            self._save(new, self)
+            return
+        self._say(f"✕ {trial.sentence} It is not kept yet.", "$failed")
+        self._offer("keep it all the same")
+
+    def refuse(self, sentence: str) -> None:
+        """Say why the key was not taken."""
+        self._trying = ""
+        self._say(sentence, "$failed")
+
+    def _say(self, sentence: str, tone: str) -> None:
+        if self.is_mounted:
+            self.query_one("#refusal", Static).update(line((one_line(sentence, limit=400), tone)))
+
+    def _offer(self, word: str) -> None:
+        self.query_one(".choices", Static).update(_choices(("enter", word), ("tab", "next"), ("esc", "leave")))
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
+
+
+class Regroup(ModalScreen[str | None]):
+    """Asks which organization a key belongs to; the known ones are offered by number."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "leave"),
+        Binding("up", "move(-1)", "up", priority=True),
+        Binding("down", "move(1)", "down", priority=True),
+        Binding("enter", "keep", "keep", priority=True),
+    ]
+    AUTO_FOCUS = "#organization"
+
+    def __init__(self, alias: str, organization: str, known: Sequence[str]) -> None:
+        super().__init__()
+        self._alias = alias
+        self._organization = organization
+        self._known = [name for name in known if name != organization][:8]
+        self._chosen = -1
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="modal"):
+            title = f"Which organization does {one_line(self._alias, limit=32)} belong to?"
+            yield Static(line((title, "bold $bright")), markup=False)
+            said = f"so far {one_line(self._organization, limit=40)} · keys of one organization share its quotas"
+            yield Static(line((said, "$quiet")), markup=False)
+            yield Static("", markup=False, id="labels")
+            yield Static("Another one", markup=False, classes="field")
+            yield Input(id="organization", placeholder="org_01abc…")
+            yield Static(
+                line(("A reply that names another organization wins over it.", "$quiet")), markup=False, classes="field"
+            )
+            yield Static(
+                _choices(("↑↓", "choose a known one"), ("enter", "keep"), ("esc", "leave")),
+                markup=False,
+                classes="choices",
+            )
+
+    def on_mount(self) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        rows = [
+            line(
+                ("▸ " if n == self._chosen else "  ", "bold $accent"),
+                (one_line(name, limit=50), "bold $bright" if n == self._chosen else "$foreground"),
+            )
+            for n, name in enumerate(self._known)
+        ]
+        self.query_one("#labels", Static).update(
+            Content("\n").join(rows or [line(("no other organization is known yet", "$quiet"))])
+        )
+
+    def on_input_changed(self, message: Input.Changed) -> None:
+        if message.value:
+            self._chosen = -1
+            self._draw()
+
+    def action_move(self, step: int) -> None:
+        if self._known:
+            self._chosen = (self._chosen + step) % len(self._known) if self._chosen >= 0 else (0 if step > 0 else -1)
+            self._chosen %= len(self._known)
+            self._draw()
+
+    def action_keep(self) -> None:
+        typed = self.query_one("#organization", Input).value.strip()
+        name = self._known[self._chosen] if self._chosen >= 0 else typed
+        if name:
+            self.dismiss(name)
+        else:
+            self.app.notify("Name an organization, or choose a known one.", severity="warning", markup=False)
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
