@@ -558,7 +558,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class EmailRow:
-    """An email in a list: no body."""
+    """An email in a list: no body. ``flags`` names what a person should know of its text, separated by spaces."""
 
     id: int
     position: int
@@ -571,6 +571,7 @@ class EmailRow:
     label_source: str | None
     reasks: int
     failure: str | None
+    flags: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,10 @@ FAILED_COLUMNS = (*COLUMNS[:2], COLUMNS[3], *COLUMNS[4:6], ListColumn("why it fa
 
 
 def as_row(row: EmailRow, task: Task | None, *, marked: bool, why: bool) -> Row:
-    """The cells of one email; ``why`` it failed stands in the place of label and date."""
+    """The cells of one email; ``why`` it failed stands in the place of label and date.
+
+    A flag before the subject marks a text that seems to give orders to a model.
+    """
     glyph, tone = STATES[row.state]
     label = ""
     if row.label is not None:
@@ -39,7 +42,8 @@ def as_row(row: EmailRow, task: Task | None, *, marked: bool, why: bool) -> Row:
         ),
     )
     asked = (asks, "$waiting" if row.reasks else "$quiet")
-    message = ((row.sender, "$quiet"), (row.subject or "(no subject)", "$foreground"))
+    subject = row.subject or "(no subject)"
+    message = ((row.sender, "$quiet"), (f"⚑ {subject}" if row.flags else subject, "$foreground"))
     if why:
         return Row(row.id, (*state, asked, *message, (row.failure or "", "$failed")), row)
     given = (label, "$person" if human else "bold $accent")

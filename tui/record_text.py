@@ -50,11 +50,20 @@ def _head(record: EmailRecord, task: Task | None) -> list[Content]:
     copies = f" · {plural(record.copies, 'other email')} with this very text" if record.copies else ""
     return [
         line(*verdict),
+        *_flagged(row.flags),
         _field("subject", row.subject or "(no subject)", "bold $bright"),
         _field("from", row.sender, "$foreground"),
         _field("date", row.date, "$foreground"),
         _field("id", f"{row.source_id} · number {row.id} · place {number(row.position)}{copies}", "$quiet"),
     ]
+
+
+def _flagged(flags: str) -> list[Content]:
+    """A line where the text seems to give orders to a model; the wordings go by their names in the search for them."""
+    if not flags:
+        return []
+    named = ", ".join(one_line(flags, limit=60).split())
+    return [line(("⚑ seems to give orders to a model", "bold $waiting"), (f" ({named}): check its label", "$waiting"))]
 
 
 def history(record: EmailRecord, task: Task | None, now: float, width: int) -> Content:

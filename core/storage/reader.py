@@ -38,7 +38,7 @@ from core.storage.deeds import last_deed
 from core.storage.export_rows import ExportReader
 from core.storage.key_calls import outcomes_of_key
 from core.storage.pending import distinct_texts, pending_texts
-from core.storage.schema_version import FORMAT_WITH_NOTES, check_format
+from core.storage.schema_version import FORMAT_WITH_FLAGS, FORMAT_WITH_NOTES, check_format
 from core.storage.snapshots import SnapshotReader
 from core.storage.summaries import alive_at, state_shown, summary_of
 from core.storage.versions import names_by_version, older_labels, task_versions
@@ -61,6 +61,7 @@ class RunReader:
         except BaseException:
             self._db.close()
             raise
+        self._columns = f"{_EMAIL_COLUMNS}, {'flags' if self._format >= FORMAT_WITH_FLAGS else 'NULL'}"
 
     def close(self) -> None:
         """Close the file."""
@@ -195,13 +196,13 @@ class RunReader:
         else:
             where = "state = ? ORDER BY position LIMIT ? OFFSET ?"
             values = (EmailState(state).value, *values)
-        rows = self._db.execute(f"SELECT {_EMAIL_COLUMNS} FROM email WHERE {where}", values).fetchall()
+        rows = self._db.execute(f"SELECT {self._columns} FROM email WHERE {where}", values).fetchall()
         return [_email_row(row) for row in rows]
 
     def rows(self, ids: Sequence[int]) -> list[EmailRow]:
         """The emails with these numbers (at most some hundreds), in the order that was given."""
         marks = ",".join("?" * len(ids))
-        found = self._db.execute(f"SELECT {_EMAIL_COLUMNS} FROM email WHERE id IN ({marks})", tuple(ids)).fetchall()
+        found = self._db.execute(f"SELECT {self._columns} FROM email WHERE id IN ({marks})", tuple(ids)).fetchall()
         known = {row[0]: _email_row(row) for row in found}
         return [known[number] for number in ids if number in known]
 
@@ -223,7 +224,7 @@ class RunReader:
         Raises:
             RunFileError: no email has that number.
         """
-        row = self._db.execute(f"SELECT {_EMAIL_COLUMNS} FROM email WHERE id = ?", (email_id,)).fetchone()
+        row = self._db.execute(f"SELECT {self._columns} FROM email WHERE id = ?", (email_id,)).fetchone()
         if row is None:
             raise RunFileError(f"There is no email number {email_id} in {self.path.stem}.")
         text, raw = self._db.execute("SELECT text, raw FROM body WHERE email_id = ?", (email_id,)).fetchone()
@@ -291,7 +292,7 @@ class RunReader:
 
 
 def _email_row(row: tuple[Any, ...]) -> EmailRow:
-    number, position, source_id, subject, sender, date, state, label, source, reasks, failure = row
+    number, position, source_id, subject, sender, date, state, label, source, reasks, failure, flags = row
     return EmailRow(
         number,
         position,
@@ -304,6 +305,7 @@ def _email_row(row: tuple[Any, ...]) -> EmailRow:
         source,
         reasks,
         failure,
+        flags or "",
     )
 
 

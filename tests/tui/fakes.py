@@ -192,6 +192,7 @@ class FakeRun:
             started_at=self.started_at,
             finished_at=None,
             taken_at=now,
+            flagged=sum(1 for row in rows if row.flags),
         )  # fmt: skip
 
 

@@ -92,7 +92,7 @@ class EmailsScreen(ActingSheet):
             listing.kind, listing.held, snapshot.total, listing.waiting(snapshot), listing.failures,
             typed=str(listing.typed), looked=listing.looked, marked=len(self._marks), order=listing.shown_order,
             sorting=listing.order if listing.sorting else None, stirred=listing.stirred(snapshot),
-            requested=tuple(wish.what for wish in look.requested if wish.what),
+            requested=tuple(wish.what for wish in look.requested if wish.what), flagged=snapshot.flagged,
         )  # fmt: skip
 
     def _row(self, row: EmailRow) -> Row:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -73,7 +74,8 @@ class Scoped:
 
     ``typed`` is the filter; ``looked`` the share of the run (0..1) that was looked through for it. ``order`` is that of
     what is shown, ``sorting`` the one that is on its way. ``stirred`` counts emails that were settled since it was
-    read, ``requested`` are the wishes that nobody acknowledged yet.
+    read, ``requested`` are the wishes that nobody acknowledged yet. ``flagged`` counts the emails of the run that seem
+    to give orders to a model.
     """
 
     kind: Kind
@@ -88,6 +90,7 @@ class Scoped:
     sorting: Order | None = None
     stirred: int = 0
     requested: tuple[str, ...] = ()
+    flagged: int = 0
 
     @property
     def title(self) -> str:
@@ -200,7 +203,11 @@ class ScopeBar(LinesWidget):
                 if scoped.typed
                 else " {find} finds · {filter} shows the next kind"
             )
-            return [first, line((f"{hint} · {key('open')} opens the record", "$quiet"))]
+            flagged = f"  ⚑ {number(scoped.flagged)} give orders: {key('find')} flag:any" if scoped.flagged else ""
+            opens = f"{hint} · {key('open')} opens the record"
+            if cell_len(opens) + cell_len(flagged) > width:
+                opens = hint
+            return [first, line((opens, "$quiet"), (flagged, "$waiting"))]
         reasons: list[Part] = []
         for reason, count in scoped.failures[:6]:
             reasons += [(f"{number(count)} ", "$failed"), (one_line(reason, limit=44), "$foreground"), ("  ", "")]
