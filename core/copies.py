@@ -39,10 +39,7 @@ def copy_emails(
     from core.llm.task import versioned, with_model  # noqa: PLC0415 - for making runs only
     from core.storage.intake import NewRun  # noqa: PLC0415
 
-    folder = path.parent.parent if is_archived(path) else path.parent
-    target = folder / f"{check_name(name)}{path.suffix}"
-    if target.exists():
-        raise UsageError(f"There is a run {name} already. Choose another name; nothing was copied.")
+    target = place_for(path, name)
     with RunReader(path) as reader:
         run = reader.snapshot(now).run
         asked = versioned(task or run.task)
@@ -65,3 +62,16 @@ def copy_emails(
 
         built = build(target, new, asked, reader.messages(), progress=progress, tell=tell)
     return Created(name, target, built.taken, built.distinct, {}, (), f"the run {path.stem}", existed=False)
+
+
+def place_for(path: Path, name: str) -> Path:
+    """Where a copy of the run at ``path`` goes: beside it, never into the archive.
+
+    Raises:
+        UsageError: the name is unusable or taken.
+    """
+    folder = path.parent.parent if is_archived(path) else path.parent
+    target = folder / f"{check_name(name)}{path.suffix}"
+    if target.exists():
+        raise UsageError(f"There is a run {name} already. Choose another name; nothing was copied.")
+    return target

@@ -69,6 +69,24 @@ _ALL: tuple[Action, ...] = (
         frozenset({Scope.RUNS}),
     ),
     Action(
+        "copy_run", ("c",), "c", _word("copy"), "A new run from the emails of this one, with nothing labeled.",
+        frozenset({Scope.RUNS}), possibility.copy_run_blocked,
+    ),
+    Action(
+        "archive", ("A",), "A", possibility.archive_word,
+        "Take this run out of the list, or put it back from the archive.",
+        frozenset({Scope.RUNS}), possibility.moving_blocked, hint=1,
+    ),
+    Action(
+        "archived", ("H",), "H", _word("archived"), "Show the archived runs instead of the others, and back.",
+        frozenset({Scope.RUNS}), hint=1,
+    ),
+    Action(
+        "delete_run", ("delete", "backspace"), "del", _word("delete"),
+        "Delete this run for good, once its name was typed.",
+        frozenset({Scope.RUNS}), possibility.moving_blocked, hint=1,
+    ),
+    Action(
         "start", ("s",), "s", _word("start"),
         "Start a worker on this run. Starting again after a stop, a crash or a reboot is the same key.",
         RUN_SCOPES, possibility.start_blocked, home=Scope.MONITOR,
@@ -90,6 +108,10 @@ _ALL: tuple[Action, ...] = (
         RUN_SCOPES, possibility.swap_blocked, hint=1,
     ),
     Action(
+        "try_out", ("y",), "y", _word("try 10"), "Ask about ten emails only, then pause; {pause} goes on with all.",
+        frozenset({Scope.MONITOR}), possibility.try_blocked, hint=1,
+    ),
+    Action(
         "emails", ("e",), "e", _word("emails"), "The emails of this run, by state, each with its full record.",
         frozenset({Scope.MONITOR, Scope.KEYS, Scope.KEY}), possibility.run_read, home=Scope.MONITOR,
     ),
@@ -107,17 +129,19 @@ _ALL: tuple[Action, ...] = (
     ),
     Action(
         "update", ("u",), "u", _word("update"), "Read the list again. A filtered list holds still until asked.",
-        frozenset({Scope.EMAILS}), hint=0,
+        frozenset({Scope.RUNS, Scope.EMAILS}), hint=0,
     ),
     Action(
         "find", ("slash",), "/", _word("find"),
-        "Narrow the list: words, !word, state:failed, label:0, reasks:>0, key:, from:, source:, flag:, cause:, note:.",
-        frozenset({Scope.EMAILS}), hint=3,
+        "Narrow the list: words, !word, state:failed, label:0, reasks:>0, key:, from:, source:, flag:, cause:, note:."
+        " Runs: by name.",
+        frozenset({Scope.RUNS, Scope.EMAILS}), hint=2,
     ),
     Action(
         "sort", ("o",), "o", _word("sort"),
-        "Sort by place, newest settled, id, subject, sender, date, label, asks or state. So does a column's head.",
-        frozenset({Scope.EMAILS}), hint=1,
+        "Sort by place, newest settled, id, subject, sender, date, label, asks or state. So does a column's head."
+        " Runs: by last change, name, state or size.",
+        frozenset({Scope.RUNS, Scope.EMAILS}), hint=1,
     ),
     Action("reverse", ("O",), "O", _word("reverse"), "Turn the order round.", frozenset({Scope.EMAILS}), hint=0),
     Action(
@@ -234,8 +258,9 @@ _ALL: tuple[Action, ...] = (
         EVERYWHERE, hint=0,
     ),
     Action(
-        "back", ("escape",), "esc", _word("back"), "Leave this view; the list behind it stays where it was.",
-        frozenset({Scope.MONITOR, Scope.EMAILS, Scope.RECORD, Scope.KEYS, Scope.KEY, Scope.HELP, Scope.INFO}), hint=1,
+        "back", ("escape",), "esc", _word("back"),
+        "Leave this view; the list behind it stays where it was. In a new run: one step back.",
+        EVERYWHERE, hint=1,
     ),
     Action(
         "info", ("I",), "I", _word("info"), "Versions, every path, settings in force, what the terminal can.",
@@ -254,7 +279,8 @@ _ALL: tuple[Action, ...] = (
 
 WISHES = frozenset(
     (
-        *("new_run", "demo", "start", "pause", "stop", "retry", "retry_all"),
+        *("new_run", "demo", "copy_run", "archive", "delete_run", "try_out"),
+        *("start", "pause", "stop", "retry", "retry_all"),
         *("label", "note", "skip", "undo", "toggle", "add", "remove"),
         *("swap", "pin", "try_key", "regroup", "clear_bench"),
     )

@@ -14,11 +14,12 @@ from core.model import Deed, EmailRecord, EmailRow, KeyStatus, RunSummary, Snaps
 from core.settings import Settings, operator
 from tui import making
 from tui.key_engine import KeyBackend, KeyEngine, WishAnswer
-from tui.making import NewRunWish, Preview
+from tui.making import CopyWish, NewRunWish, Preview
 
 if TYPE_CHECKING:
     from core.listing import RunList
     from core.quota.keys import KeyBook
+    from core.removal import Going
     from core.storage.filters import Filter
     from core.storage.ordering import Order
     from core.storage.search import Found
@@ -70,6 +71,12 @@ class Backend(KeyBackend, Protocol):
     def preview(self, wish: NewRunWish) -> Preview: ...
     def make(self, wish: NewRunWish) -> Path: ...
     def make_demo(self) -> Path: ...
+    def check_copy(self, wish: CopyWish) -> None: ...
+    def copy_run(self, wish: CopyWish, progress: Callable[[int], None]) -> Path: ...
+    def archive(self, path: Path, *, back: bool) -> Path: ...
+    def what_goes(self, path: Path) -> Going: ...
+    def delete_run(self, path: Path, typed: str) -> None: ...
+    def try_first(self, path: Path, emails: int) -> WishAnswer: ...
     def start(self, path: Path) -> WishAnswer: ...
     def pause(self, path: Path) -> WishAnswer: ...
     def resume(self, path: Path) -> WishAnswer: ...
@@ -106,6 +113,32 @@ class Engine(KeyEngine):
 
     def make_demo(self) -> Path:
         return making.make_demo(self.settings)
+
+    def check_copy(self, wish: CopyWish) -> None:
+        making.check_copy(wish)
+
+    def copy_run(self, wish: CopyWish, progress: Callable[[int], None]) -> Path:
+        return making.copy_run(wish, progress)
+
+    def archive(self, path: Path, *, back: bool) -> Path:
+        from core import archive  # noqa: PLC0415
+
+        return archive.bring_back(path) if back else archive.archive(path)
+
+    def what_goes(self, path: Path) -> Going:
+        from core import removal  # noqa: PLC0415
+
+        return removal.what_goes(path)
+
+    def delete_run(self, path: Path, typed: str) -> None:
+        from core import removal  # noqa: PLC0415
+
+        removal.delete(path, typed)
+
+    def try_first(self, path: Path, emails: int) -> WishAnswer:
+        from core import wishes  # noqa: PLC0415
+
+        return wishes.start(path, self._settings(path), only=emails)
 
     def view(self, path: Path) -> RunView:
         from core.storage.reader import RunReader  # noqa: PLC0415

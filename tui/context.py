@@ -19,6 +19,7 @@ class Scope(StrEnum):
     KEY = "One key"
     HELP = "Help"
     INFO = "Info"
+    NEW_RUN = "New run"
 
 
 Selected = RunSummary | EmailRow | KeyStatus | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -12,6 +13,20 @@ from core.settings import Settings
 
 SHOWN = 4
 """Emails of a source that are shown before a run is made of it."""
+
+
+TRIED = 10
+"""Emails on which a run is tried before it is let loose on all."""
+
+
+@dataclass(frozen=True, slots=True)
+class CopyWish:
+    """A copy of the run at ``path``, as it was typed in: empty texts mean what the run has."""
+
+    path: str
+    name: str
+    task: str = ""
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +93,29 @@ def make(settings: Settings, wish: NewRunWish) -> Path:
 
     options = runs.RunOptions(name=wish.name or None, order=wish.order)
     return runs.create_run(settings, Path(wish.source).expanduser(), _task(wish), options, now=time.time()).path
+
+
+def check_copy(wish: CopyWish) -> None:
+    """Refuse at once what :func:`copy_run` would refuse.
+
+    Raises:
+        UsageError: the name is unusable or taken.
+        TaskError: the task file or the model's name is unusable.
+    """
+    from core.copies import place_for  # noqa: PLC0415
+
+    place_for(Path(wish.path), wish.name)
+    _task(NewRunWish("", task=wish.task, model=wish.model))
+
+
+def copy_run(wish: CopyWish, progress: Callable[[int], None]) -> Path:
+    """Make the copy; ``progress`` hears how many emails it has so far. Raises as :func:`check_copy` does."""
+    from core.copies import copy_emails  # noqa: PLC0415
+
+    task = _task(NewRunWish("", task=wish.task)) if wish.task else None
+    return copy_emails(
+        Path(wish.path), wish.name, task=task, model=wish.model or None, now=time.time(), progress=progress
+    ).path
 
 
 def make_demo(settings: Settings) -> Path:

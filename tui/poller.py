@@ -248,6 +248,10 @@ class Errands:
         else:
             self._run(errand, then, failed)
 
+    def tell(self, then: Callable[[Any], None], result: Any) -> None:
+        """Let ``then`` get the result in the thread of the screen; for news from the middle of an errand."""
+        self._post(Answered(then, result, ""))
+
     def _live(self) -> None:
         while (job := self._jobs.get()) is not None:
             self._run(*job)

@@ -162,3 +162,36 @@ def colors_blocked(context: Context) -> Reason:
 
 def alive(context: Context) -> bool:
     return context.snapshot is not None and context.snapshot.worker.alive
+
+
+def copy_run_blocked(context: Context) -> Reason:
+    run = context.selected
+    if not isinstance(run, RunSummary):
+        return "There is no run here."
+    return run.error or None
+
+
+def moving_blocked(context: Context) -> Reason:
+    """Whether a run can be archived or deleted: no worker may have it."""
+    run = context.selected
+    if not isinstance(run, RunSummary):
+        return "There is no run here."
+    if run.state in (RunState.RUNNING, RunState.WAITING, RunState.PAUSED, RunState.STALE):
+        return keyed("A worker has this run: {open} opens it, {stop} there stops it.")
+    return None
+
+
+def archive_word(context: Context) -> str:
+    run = context.selected
+    return "bring back" if isinstance(run, RunSummary) and run.archived else "archive"
+
+
+def try_blocked(context: Context) -> Reason:
+    snapshot = context.snapshot
+    if snapshot is None:
+        return run_read(context)
+    if not snapshot.pending:
+        return "Every email is settled: nothing is left to try."
+    if snapshot.worker.alive and not is_paused(context):
+        return keyed("A worker goes on with all emails: {pause} pauses it first.")
+    return "The start is requested already." if "start" in context.pending else None

@@ -4,14 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from core.errors import UsageError
 from tui.actions import READ_ONLY
 from tui.backend import Engine
-from tui.making import NewRunWish
+from tui.making import CopyWish, NewRunWish
 
 
 def _refuse() -> NoReturn:
@@ -25,6 +25,18 @@ class ReadOnlyEngine(Engine):
         _refuse()
 
     def make_demo(self) -> Path:
+        _refuse()
+
+    def copy_run(self, wish: CopyWish, progress: Callable[[int], None]) -> Path:
+        _refuse()
+
+    def archive(self, path: Path, *, back: bool) -> Path:
+        _refuse()
+
+    def delete_run(self, path: Path, typed: str) -> None:
+        _refuse()
+
+    def try_first(self, path: Path, emails: int) -> NoReturn:
         _refuse()
 
     def start(self, path: Path) -> NoReturn:

@@ -12,6 +12,7 @@ from core.model import Snapshot
 from tui import possibility
 from tui.key_engine import WishAnswer
 from tui.keymap import key
+from tui.making import TRIED
 from tui.picture import Requested, outstanding
 from tui.present import number
 
@@ -94,6 +95,10 @@ class Wishing:
     def do_start(self) -> None:
         """Start a worker."""
         self.send("start", self._app.backend.start)
+
+    def do_try_out(self) -> None:
+        """Ask about a few emails, then pause."""
+        self.send("try", lambda path: self._app.backend.try_first(path, TRIED))
 
     def do_pause(self) -> None:
         """Pause, or go on where it is paused."""

@@ -30,13 +30,14 @@ from core.model import (
     WindowStatus,
 )
 from core.quota.swapping import chosen_swap
+from core.removal import Going
 from core.settings import Settings
 from core.storage.filters import Filter, Term
 from core.storage.ordering import WORK_ORDER, Order
 from core.storage.search import Found
 from tests.tui.fakes import KEYS, NOW, SPENT, TASK, TROUBLES, WINDOWS, FakeRun, key
 from tui.key_engine import KeyPast
-from tui.making import NewRunWish, Preview
+from tui.making import CopyWish, NewRunWish, Preview
 
 
 @dataclass(frozen=True)
@@ -238,7 +239,36 @@ class FakeBackend:
         self._note("make_demo")
         return self.run.path
 
+    # -- the list --
+
+    def check_copy(self, wish: CopyWish) -> None:
+        self._note("check_copy", wish)
+
+    def copy_run(self, wish: CopyWish, progress: Callable[[int], None]) -> Path:
+        progress(500)
+        self._note("copy_run", wish)
+        return Path(wish.path).with_name(f"{wish.name}.db")
+
+    def archive(self, path: Path, *, back: bool) -> Path:
+        self._note("archive", path.stem, back)
+        self.all_runs = [
+            replace(run, archived=not back) if run.path == str(path) else run for run in self.all_runs or ()
+        ]
+        return path
+
+    def what_goes(self, path: Path) -> Going:
+        return Going((path.name, f"{path.stem}.lock"), 4_200_000)
+
+    def delete_run(self, path: Path, typed: str) -> None:
+        self._note("delete_run", path.stem, typed)
+        self.all_runs = [run for run in self.all_runs or () if run.path != str(path)]
+
     # -- wishes --
+
+    def try_first(self, path: Path, emails: int) -> Answer:
+        self._note("try_first", path, emails)
+        self.run.alive, self.run.state, self.run.epoch = True, RunState.RUNNING, self.run.epoch + 1
+        return Answer(None, f"It tries {emails} and pauses.", at_once=True)
 
     def _note(self, *what: object) -> None:
         with self.lock:

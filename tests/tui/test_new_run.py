@@ -12,8 +12,9 @@ from tests.tui.fake_backend import FakeBackend
 from tui.cli import main
 from tui.making import NewRunWish, make, preview
 from tui.screens.monitor import MonitorScreen
-from tui.screens.new_run import NewRun, complete_path
+from tui.screens.new_run import NewRun
 from tui.screens.runs import RunsScreen
+from tui.widgets.paths import complete_path
 
 
 def nothing(backend: FakeBackend) -> None:

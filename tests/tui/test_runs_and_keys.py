@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from core.llm.trial import Trial
 from core.model import CommandRecord, KeyState, RunState, RunSummary
-from tests.tui.conftest import Opens
+from tests.tui.conftest import Desk, Opens
 from tests.tui.fake_backend import FakeBackend
 from tests.tui.fakes import NOW
+from tui.making import CopyWish
 from tui.screens.key_record import KeyRecordScreen
 from tui.screens.key_windows import AddKey, Regroup
 from tui.screens.keys import KeysScreen
@@ -25,7 +28,16 @@ def summaries() -> list[RunSummary]:
         RunSummary("enron", "/r/enron.db", RunState.RUNNING, 5031, 2871, 7, NOW, NOW - 2, 4_000_000),
         RunSummary("old", "/r/old.db", RunState.DONE, 100, 100, 0, NOW, NOW - 90_000, 4_000),
         RunSummary(
-            "broken", "/r/broken.db", RunState.STOPPED, 0, 0, 0, 0.0, NOW, 10, error="broken.db is no run file."
+            "broken",
+            "/r/broken.db",
+            RunState.STOPPED,
+            0,
+            0,
+            0,
+            0.0,
+            NOW - 180_000,
+            10,
+            error="broken.db is no run file.",
         ),
     ]
 
@@ -38,7 +50,7 @@ async def test_the_list_of_runs_opens_a_run_and_comes_back_to_its_place(desk: Op
 
     async with desk(listed=True, change=listed) as at:
         shown = at.screen()
-        assert "▶ running" in shown
+        assert "▶ RUNNING" in shown
         assert "57 %" in shown
         await at.press("down", "enter")
         assert isinstance(at.app.screen, MonitorScreen)
@@ -95,6 +107,127 @@ async def test_a_run_opened_by_command_leads_back_to_the_list(desk: Opens) -> No
         await at.press("escape")
         assert isinstance(at.app.screen, RunsScreen)
         assert "enron" in at.screen()
+
+
+def names(at: Desk) -> list[str]:
+    rows = at.app.screen.query_one(Rows)
+    return [row.value.name for n in range(rows.count) if (row := rows.row_at(n)) is not None]
+
+
+def listed(backend: FakeBackend) -> None:
+    backend.all_runs = summaries()
+
+
+async def test_no_run_changes_its_place_while_it_is_looked_at(desk: Opens) -> None:
+    """A run that changes stays where it is and a new one comes last, until u sorts the list anew."""
+    async with desk(listed=True, change=listed) as at:
+        await at.press("down")
+        old = replace(summaries()[1], changed_at=NOW + 1)
+        new = replace(summaries()[1], name="new", path="/r/new.db", changed_at=NOW + 2)
+        at.backend.all_runs = [new, old, *summaries()[::2]]
+        await at.read(later_s=3)
+        assert names(at) == ["enron", "old", "broken", "new"]
+        await at.press("u")
+        assert names(at) == ["new", "old", "enron", "broken"]
+        selected = at.app.screen.query_one(Rows).selected
+        assert selected is not None
+        assert selected.value.name == "old"
+
+
+async def test_the_list_is_sorted_by_name_state_or_size(desk: Opens) -> None:
+    """o goes through the orders, and the state line says which is in force."""
+    async with desk(listed=True, change=listed) as at:
+        assert "by last changed" in at.screen()
+        await at.press("o")
+        assert "by name" in at.screen()
+        assert names(at) == ["broken", "enron", "old"]
+        await at.press("o", "o")
+        assert names(at) == ["enron", "old", "broken"]
+        assert "by size" in at.screen()
+
+
+async def test_a_slash_narrows_the_list_by_name(desk: Opens) -> None:
+    """Each letter narrows, enter keeps it, esc shows all again; a name that nobody has is told."""
+    async with desk(listed=True, change=listed) as at:
+        await at.press("slash", *"RO")
+        assert names(at) == ["enron", "broken"]
+        await at.press("enter", "down")
+        assert "2 named RO" in at.screen()
+        await at.press("escape")
+        assert names(at) == ["enron", "old", "broken"]
+        await at.press("slash", *"xyz")
+        assert "No run of that name." in at.screen()
+        await at.press("escape")
+        assert len(names(at)) == 3
+
+
+async def test_a_run_goes_to_the_archive_and_comes_back(desk: Opens) -> None:
+    """A puts it away, H shows it there, A brings it back; a run at work is refused with the reason."""
+    async with desk(listed=True, change=listed) as at:
+        await at.press("A")
+        assert "A worker has this run" in at.said()
+        await at.press("down", "A")
+        assert at.backend.asked == [("archive", "old", False)]
+        await at.read(later_s=3)
+        assert names(at) == ["enron", "broken"]
+        await at.press("H")
+        assert names(at) == ["old"]
+        assert "A bring back" in at.footer()
+        await at.press("A")
+        assert at.backend.asked[-1] == ("archive", "old", True)
+        await at.read(later_s=3)
+        assert "No run is archived." in at.screen()
+        await at.press("escape")
+        assert len(names(at)) == 3
+
+
+async def test_a_run_is_deleted_only_with_its_name_typed(desk: Opens) -> None:
+    """The window lists what goes; another name deletes nothing, esc neither."""
+    async with desk(listed=True, change=listed, size=(80, 24)) as at:
+        await at.press("down", "delete", *"ol", "enter")
+        assert "Nothing was deleted." in at.screen()
+        assert "old.lock" in at.screen()
+        await at.press("escape")
+        assert at.backend.asked == []
+        await at.press("delete", *"old", "enter")
+        assert at.backend.asked == [("delete_run", "old", "old")]
+        await at.read(later_s=3)
+        assert names(at) == ["enron", "broken"]
+
+
+async def test_a_copy_of_a_run_is_made_beside_the_screen(desk: Opens) -> None:
+    """c asks for a name; what is refused keeps the window and what was typed."""
+    async with desk(listed=True, change=listed, size=(80, 24)) as at:
+        await at.press("c")
+        assert "A new run from the emails of enron" in at.screen()
+        at.backend.refusal = "There is a run enron-2 already."
+        await at.press("enter")
+        assert "There is a run enron-2 already." in at.screen()
+        at.backend.refusal = ""
+        await at.press("tab", "tab", *"m1", "enter")
+        assert at.backend.asked[-1] == ("copy_run", CopyWish("/r/enron.db", "enron-2", "", "m1"))
+        assert isinstance(at.app.screen, RunsScreen)
+        assert "enron-2 is there, with nothing labeled" in at.said()
+
+
+async def test_a_run_can_be_tried_from_its_monitor(desk: Opens) -> None:
+    """y asks for ten emails; a worker that goes on with all must be paused first."""
+    async with desk() as at:
+        await at.press("y")
+        assert "p pauses it first" in at.said()
+        at.run.alive, at.run.state = False, RunState.STOPPED
+        await at.read()
+        await at.press("y")
+        assert at.backend.asked == [("try_first", at.run.path, 10)]
+
+
+async def test_a_read_only_list_changes_nothing(desk: Opens) -> None:
+    """Copy, archive, delete and new runs are refused, each with the same sentence."""
+    async with desk(listed=True, change=listed, read_only=True) as at:
+        await at.press("down", "c", "A", "delete", "w")
+        assert at.backend.asked == []
+        assert isinstance(at.app.screen, RunsScreen)
+        assert "read-only" in at.said()
 
 
 # -- keys --

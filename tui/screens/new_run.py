@@ -4,47 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.suggester import Suggester
 from textual.widgets import Input, Static
 
 from core.text import one_line
 from tui.making import NewRunWish, Preview
 from tui.present import foreign
 from tui.widgets.pane import line
+from tui.widgets.paths import PathSuggester
 
-LOOKED_AT = 500
-"""Entries of a folder that completion looks at."""
-
-
-class PathSuggester(Suggester):
-    """Completes the path of a file or folder; the right arrow takes what is suggested."""
-
-    def __init__(self) -> None:
-        super().__init__(use_cache=False, case_sensitive=True)
-
-    async def get_suggestion(self, value: str) -> str | None:
-        return complete_path(value)
-
-
-def complete_path(typed: str) -> str | None:
-    """The typed path with the name of the first entry that it begins, folders with a slash; None where none fits."""
-    head, slash, begun = typed.rpartition("/")
-    try:
-        folder = Path(head + slash or ".").expanduser()
-        names = sorted(name for _, name in zip(range(LOOKED_AT), (e.name for e in folder.iterdir()), strict=False))
-        found = next((n for n in names if begun and n.startswith(begun) and n.isprintable()), None)
-        if found is None:
-            return None
-        return head + slash + found + ("/" if (folder / found).is_dir() else "")
-    except (OSError, ValueError, RuntimeError):
-        return None
+if TYPE_CHECKING:
+    from tui.screens.runs import RunsScreen
 
 
 class NewRun(ModalScreen[None]):
@@ -141,3 +117,21 @@ class NewRun(ModalScreen[None]):
 
     def action_leave(self) -> None:
         self.dismiss(None)
+
+
+def new_run(screen: RunsScreen) -> None:
+    """Ask for a source in a small window."""
+    app = screen.console_app
+
+    def look(wish: NewRunWish, window: NewRun) -> None:
+        app.errands.send(lambda: app.backend.preview(wish), lambda seen: window.shown(wish, seen), window.refuse)
+
+    def make(wish: NewRunWish, window: NewRun) -> None:
+        def made(path: Path) -> None:
+            if window.is_current:
+                window.dismiss(None)
+            screen.made(path)
+
+        app.errands.send(lambda: app.backend.make(wish), made, window.refuse)
+
+    app.push_screen(NewRun(look, make))
