@@ -21,6 +21,7 @@ from tui import actions
 from tui.backend import Backend, Engine
 from tui.context import Context, Scope, Selected
 from tui.farewell import farewell
+from tui.forgetting import forget_closed_screens
 from tui.keymap import keyed
 from tui.picture import Picture, pending_kinds
 from tui.poller import Answered, Errands, PictureTaken, Poller
@@ -67,6 +68,7 @@ class LabeltuiApp(TailoredApp):
         threaded: bool = True,
         terminal: Terminal = CAPABLE,
     ) -> None:
+        forget_closed_screens()
         super().__init__(settings.config_path, terminal)
         self.settings = settings
         self.backend: Backend = backend or (ReadOnlyEngine(settings) if read_only else Engine(settings))

@@ -101,12 +101,24 @@ def _build_guard(labels: tuple[str, ...], pattern: str) -> AsyncGuard[str]:
         from guardrails import AsyncGuard, OnFailAction, settings  # noqa: PLC0415  (two seconds, worker only)
 
     settings.disable_tracing = True
+    _start_no_telemetry_thread()
     guard = AsyncGuard(name="labeltui-answer", history_max_length=1)
     # Before the validator is built, as building one asks these settings whether to report home.
     guard.configure(allow_metrics_collection=False)
     settings.rc.enable_metrics = False
     validator = _validator_class()(labels=labels, pattern=pattern, on_fail=OnFailAction.REASK)
     return guard.use(validator)
+
+
+def _start_no_telemetry_thread() -> None:
+    """Let guardrails' reporter keep its spans to itself: its own processor starts a thread that waits for ever.
+
+    With tracing off nothing would reach it, but the thread outlives forks badly and is one more thing at exit.
+    """
+    from guardrails.utils import hub_telemetry_utils  # noqa: PLC0415  (two seconds, worker only)
+    from opentelemetry.sdk.trace import SpanProcessor  # noqa: PLC0415
+
+    hub_telemetry_utils.BatchSpanProcessor = lambda _exporter: SpanProcessor()
 
 
 @lru_cache(maxsize=1)

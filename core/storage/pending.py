@@ -8,6 +8,10 @@ from typing import Any
 from core.model import PendingEmail
 from core.storage.rows import BAD_ANSWERS
 
+_COUNTED_UP_TO = 5_000
+_SAMPLE = 1_000
+_MOST_COPIES = 1_000
+
 
 def pending_emails(db: sqlite3.Connection, *, after: int, limit: int, task_version: str) -> list[PendingEmail]:
     """Emails in line behind position ``after``, in work order."""
@@ -34,6 +38,37 @@ def pending_texts(db: sqlite3.Connection, *, dedupe: bool) -> tuple[int, float]:
         " LIMIT 2000) AS e JOIN body AS b ON b.email_id = e.id"
     ).fetchone()[0]
     return int(texts), float(mean or 0.0)
+
+
+def estimated_texts(db: sqlite3.Connection, *, dedupe: bool) -> tuple[int, float]:
+    """The same from a sample where a recount would hold up the worker: some milliseconds for a million emails.
+
+    An email whose text ``c`` emails share stands for ``1 / c`` texts, so the mean of that over a sample is the share of
+    texts among emails, without bias (Horvitz and Thompson 1952). The sample takes every so-manieth email by its number.
+    """
+    pending = int(db.execute("SELECT count(*) FROM email WHERE state = 'pending'").fetchone()[0])
+    if pending <= _COUNTED_UP_TO:
+        return pending_texts(db, dedupe=dedupe)
+    share, weighted = db.execute(
+        "SELECT avg(weight), sum(weight * chars) / sum(weight) FROM (SELECT length(b.text) AS chars,"
+        " 1.0 / (SELECT count(*) FROM (SELECT 1 FROM email AS o WHERE o.content_hash = e.content_hash LIMIT ?))"
+        " AS weight"
+        " FROM (SELECT id FROM email WHERE state = 'pending' AND id % ? = 0 LIMIT ?) AS s"
+        " JOIN email AS e ON e.id = s.id JOIN body AS b ON b.email_id = e.id)",
+        (_MOST_COPIES if dedupe else 1, pending // _SAMPLE, 2 * _SAMPLE),
+    ).fetchone()
+    return round(pending * (share or 1.0)), float(weighted or 0.0)
+
+
+def continued_emails(db: sqlite3.Connection, task_version: str) -> int:
+    """How many emails in line have been asked about, in this version of the task, since they were put there."""
+    return int(
+        db.execute(
+            "SELECT count(DISTINCT e.id) FROM email AS e JOIN attempt AS a ON a.email_id = e.id"
+            " WHERE e.state = 'pending' AND a.id > e.asked_from AND a.task_version = ?",
+            (task_version,),
+        ).fetchone()[0]
+    )
 
 
 def answered_email(db: sqlite3.Connection, *, task_version: str, skip: int) -> PendingEmail | None:

@@ -36,7 +36,7 @@ from core.storage.control import Wish
 from core.storage.deeds import Undone
 from core.storage.intake import NewRun
 from core.storage.lock import RunLock
-from core.storage.pending import answered_email, distinct_texts, pending_emails, pending_texts
+from core.storage.pending import answered_email, continued_emails, distinct_texts, estimated_texts, pending_emails
 from core.storage.recount import put_right
 from core.storage.rows import budget_words, record, task_of, worked_s
 from core.storage.schema import migrate
@@ -208,8 +208,11 @@ class Store:
         return dict(rows)
 
     def pending_texts(self) -> tuple[int, float]:
-        """Texts that are left to ask about (each once, where copies share an answer), and their mean length."""
-        return pending_texts(self._db, dedupe=self.dedupe)
+        """Texts that are left to ask about (each once, where copies share an answer), and their mean length.
+
+        Counted while they are few, estimated from a sample while they are many.
+        """
+        return estimated_texts(self._db, dedupe=self.dedupe)
 
     def spent(self) -> tuple[int, int, float]:
         """Prompt tokens, completion tokens and seconds at work so far."""
@@ -222,11 +225,7 @@ class Store:
         with immediately(self._db):
             row = record(self._db.execute("SELECT * FROM run"))
             settled = self._total("state:labeled") + self._total("state:failed") + self._total("state:skipped")
-            continued = self._db.execute(
-                "SELECT count(DISTINCT e.id) FROM email AS e JOIN attempt AS a ON a.email_id = e.id"
-                " WHERE e.state = 'pending' AND a.id > e.asked_from AND a.task_version = ?",
-                (self.task_version,),
-            ).fetchone()[0]
+            continued = 0 if row["epoch"] == 0 else continued_emails(self._db, self.task_version)
             killed = row["state"] in (RunState.RUNNING, RunState.WAITING, RunState.PAUSED)
             resumption = Resumption(
                 at=now,

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_OPEN_FILES = 4_096
+
 
 def work(path: Path, settings: Settings, *, watch: Callable[[], None] | None = None, only: int | None = None) -> int:
     """Work on the run until it ends; returns the exit code. ``watch`` is called twice a second, to show progress.
@@ -50,6 +52,7 @@ def work(path: Path, settings: Settings, *, watch: Callable[[], None] | None = N
         NoUsableKeyError: there is no key to ask with.
         LabeltuiError: the run file cannot be used.
     """
+    allow_connections()
     try:
         with RunLock(path) as lock, Store.open(path, lock) as store:
             return _work(path, store, settings, watch, only)
@@ -206,6 +209,17 @@ def _obey_signals(worker: Worker, interrupts: list[int]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         with contextlib.suppress(NotImplementedError):  # no such thing on Windows
             loop.add_signal_handler(number, hear, number)
+
+
+def allow_connections() -> None:
+    """Lift this process's soft limit on open files: each key keeps its connections, and 256 (macOS) are soon used up."""
+    with contextlib.suppress(ImportError, OSError, ValueError):  # no such thing on Windows, or forbidden
+        import resource  # noqa: PLC0415
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _watch(watch: Callable[[], None]) -> None:

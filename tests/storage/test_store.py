@@ -311,3 +311,35 @@ def test_skipped_emails_are_not_asked_about_until_they_are_taken_back(make_run: 
     store.skip([1], back=True, by="ada", now=NOW)
     assert [email.id for email in store.pending(after=-1, limit=10)] == [1, 2]
     assert kept_totals(path) == recount(path)
+
+
+def test_texts_left_are_estimated_where_they_are_too_many_to_count(make_run: MakeRun, opened: Open) -> None:
+    """Within a few percent, with the mean length of a text and not of an email, and without reading the whole run.
+
+    The loop counts them while it works: over a million emails an exact count would stop it for ten seconds.
+    """
+    copied = [f"copied {n % 900} {'x' * 300}" for n in range(5_400)]
+    path = make_run([*(f"alone {n}" for n in range(3_000)), *copied], order="shuffled")
+    store = opened(path)
+    texts, chars = store.pending_texts()
+    with RunReader(path) as reader:
+        exact, _ = reader.pending_texts()
+    assert exact == 3_900
+    assert abs(texts - exact) < 0.06 * exact
+    assert abs(chars - 80) < 10  # the mean of emails is 203
+    steps = 0
+
+    def count_steps() -> None:
+        nonlocal steps
+        steps += 1
+
+    store._db.set_progress_handler(count_steps, 1_000)
+    store.pending_texts()
+    store._db.set_progress_handler(None, 0)
+    assert steps < 400
+
+
+def test_texts_left_are_counted_where_they_are_few(make_run: MakeRun, opened: Open) -> None:
+    """An estimate of a few emails would be none."""
+    path = make_run(["a", "b", "b", "c"])
+    assert opened(path).pending_texts()[0] == 3
