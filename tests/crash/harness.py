@@ -30,6 +30,8 @@ from tests.storage.test_store import kept_totals, recount
 ROOT = Path(__file__).resolve().parents[2]
 ONCE = ("when the run was taken over", "before the last word", "after the last word", "at the checkpoint")
 """Moments that a worker comes by once in its life."""
+SELDOM = ("at the heartbeat", "while quotas are shared")
+"""Moments that it comes by once a second: to wait for the sixtieth would be waiting for nothing else."""
 
 
 class Zygote:
@@ -152,7 +154,8 @@ class Rounds:
         if rng.random() < 0.5:
             return ANYWHERE, 1, rng.uniform(0.02, 0.3)
         point = rng.choice(list(ARM))
-        return point, 1 if point in ONCE else min(int(rng.expovariate(0.1)) + 1, 60), 20.0
+        most = 1 if point in ONCE else 3 if point in SELDOM else 60
+        return point, min(int(rng.expovariate(0.1)) + 1, most), 20.0
 
     def _summed_up(self) -> Report:
         report = self.report
