@@ -212,7 +212,7 @@ def _obey_signals(worker: Worker, interrupts: list[int]) -> None:
 
 
 def allow_connections() -> None:
-    """Lift this process's soft limit on open files: each key keeps its connections, and 256 (macOS) are soon used up."""
+    """Lift this process's soft limit on open files: each key keeps its connections, and 256 (macOS) are soon gone."""
     with contextlib.suppress(ImportError, OSError, ValueError):  # no such thing on Windows, or forbidden
         import resource  # noqa: PLC0415
 
