@@ -382,7 +382,10 @@ class KeyHistory:
 
 @dataclass(frozen=True, slots=True)
 class WindowStatus:
-    """One quota window of an (organization, model): ``available`` of ``limit`` units, whole again in ``full_in_s``."""
+    """One quota window of an (organization, model): ``available`` of ``limit`` units, whole again in ``full_in_s``.
+
+    ``speed`` is how many times faster it refills than its name says: 1 but for servers in fast motion.
+    """
 
     organization: str
     model: str
@@ -391,6 +394,7 @@ class WindowStatus:
     available: float
     full_in_s: float
     source: str = ""
+    speed: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

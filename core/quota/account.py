@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from core.model import Dimension, WindowStatus
 from core.quota.bucket import Bucket
+from core.quota.claims import Bench, Opening, Promise, Reservation
 from core.quota.levels import SOURCE_HEADERS, SOURCE_REFUSAL, Level, window_status
 from core.quota.replies import (
     LONGEST_WAIT_S,
@@ -20,40 +20,8 @@ from core.quota.replies import (
 from core.quota.trust import DISTRUST_S
 
 _LONGEST_CALL_S = 120.0
+_CALLS_FOR_ONE_MORE = 16.0
 _ROUNDING_S = 0.005
-
-
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """Nobody of an organization asks before ``until_at``; ``limit`` names the dimension, if it is known."""
-
-    until_at: float
-    limit: str
-    reason: str
-    since_at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """When a call fits: ``at`` (``inf`` for never) and the dimension it waits for, empty where it fits now."""
-
-    at: float
-    limit: str = ""
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Reservation:
-    """Room taken for one call, with the account's counters at that time."""
-
-    organization: str
-    model: str
-    tokens: float
-    at: float
-    serial: int
-    tokens_mark: float
-    returned_mark: float
-    calls_mark: int
 
 
 class Account:
@@ -71,8 +39,9 @@ class Account:
         self.calls_in_flight = 0
         self.tokens_in_flight = 0.0
         self._unread_until: dict[Dimension, float] = {}
-        self._promises: dict[Dimension, tuple[float, float]] = {}
+        self._promises: dict[Dimension, Promise] = {}
         self._calls_asked = 0
+        self._calls_let_through = 0
         self._tokens_asked = 0.0
         self._tokens_returned = 0.0
 
@@ -106,8 +75,8 @@ class Account:
                 continue
             open_at = now + wait_s
             promise = self._promises.get(dimension)
-            if promise is not None and tokens <= promise[1] and not math.isinf(wait_s):
-                open_at = min(open_at, max(now, promise[0]))
+            if promise is not None and promise.holds_for(tokens, margin) and not math.isinf(wait_s):
+                open_at = min(open_at, max(now, promise.at))
             if open_at > at:
                 at, limit, reason = open_at, dimension.value, ""
         return Opening(at, limit, reason)
@@ -139,13 +108,23 @@ class Account:
                 rate = min(rate, bucket.rate / need)
         return rate
 
+    def calls_at_once(self) -> float:
+        """Calls that may be in flight; infinity once the limit of requests a minute is known, or is none.
+
+        No header tells that limit: the calls that are out when it is met are all refused. So one goes out until the
+        first answer, and then one more for every 16 that were let through.
+        """
+        if Dimension.RPM in self.buckets:
+            return math.inf
+        return 1.0 + self._calls_let_through / _CALLS_FOR_ONE_MORE
+
     def reserve(self, tokens: float, now: float) -> Reservation:
         """Take room for a call that goes out now."""
         self.refill(now)
         for dimension, bucket in self.buckets.items():
             bucket.reserve(tokens if dimension.counts_tokens else 1.0)
         if self._promises:
-            self._promises = {each: promise for each, promise in self._promises.items() if promise[0] > now}
+            self._promises = {each: promise for each, promise in self._promises.items() if promise.at > now}
         self.calls_in_flight += 1
         self.tokens_in_flight += tokens
         self._calls_asked += 1
@@ -171,6 +150,7 @@ class Account:
         ``proven`` means that the server is known to have counted the call.
         """
         self._land(reservation, now)
+        self._calls_let_through += proven
         surplus = reservation.tokens - cost
         for dimension, bucket in self.buckets.items():
             if dimension.counts_tokens:
@@ -181,7 +161,7 @@ class Account:
                 bucket.admitted(1.0, 1.0, reservation.at)
         if reservation.serial == self.serial:
             for reading in readings:
-                self._read(reading, reservation, max(0.0, surplus), now)
+                self._read(reading, reservation, cost, now)
         self._tokens_returned += max(0.0, surplus)
         for dimension in [each for each, bucket in self.buckets.items() if bucket.trust.limit_disproved]:
             self.buckets[dimension].trust.limit_disproved = False
@@ -198,13 +178,15 @@ class Account:
     def refused(self, reservation: Reservation, text: RateLimitText, now: float) -> Dimension | None:
         """Learn from a refusal, after :meth:`release`. The dimension that refused, if it can be told.
 
-        The told wait is a promise: when it is over, one call of that size may go out, whatever margins say.
+        The told wait is a promise: when it is over, that call may go out whatever margins say, or one that is surely
+        no larger.
         """
         dimension = infer_dimension(text, {each: bucket.limit for each, bucket in self.buckets.items()})
         if dimension is None or text.limit is None:
             return dimension
         if text.try_again_s is not None:
-            self._promises[dimension] = (now + text.try_again_s, reservation.tokens)
+            told = text.requested if dimension.counts_tokens and text.requested else reservation.tokens
+            self._promises[dimension] = Promise(now + text.try_again_s, reservation.tokens, float(told))
         left = told_level(text, dimension)
         others, returned = self._others(reservation, dimension)
         rate = told_rate(text)
@@ -246,6 +228,15 @@ class Account:
             if dimension in self.buckets
         )
 
+    def asked_later(self, reservation: Reservation, dimension: Dimension) -> float:
+        """Units of calls that were asked after this one, so that what its reply shows may not include them."""
+        return self._others(reservation, dimension)[0]
+
+    def part(self, share: float) -> None:
+        """A key that made ``share`` of the spending turns out to be of another organization: it is taken back."""
+        for bucket in self.buckets.values():
+            bucket.part(share)
+
     # --- inside --------------------------------------------------------------------------------------------------
 
     def _land(self, reservation: Reservation, now: float) -> None:
@@ -264,7 +255,7 @@ class Account:
             return self._tokens_asked - reservation.tokens_mark, self._tokens_returned - reservation.returned_mark
         return float(self._calls_asked - reservation.calls_mark), 0.0
 
-    def _read(self, reading: Reading, reservation: Reservation, surplus: float, now: float) -> None:
+    def _read(self, reading: Reading, reservation: Reservation, cost: float, now: float) -> None:
         bucket = self.buckets.get(reading.dimension)
         others, returned = self._others(reservation, reading.dimension)
         if bucket is None:
@@ -280,6 +271,9 @@ class Account:
         if reading.remaining is None or reading.remaining > bucket.limit:
             return
         flown_s = min(max(0.0, now - reservation.at), _LONGEST_CALL_S)
-        own = surplus if reading.dimension.counts_tokens else 0.0
-        most = reading.remaining + 1.0 + own + returned + bucket.rate * flown_s
-        bucket.shown(reading.remaining - others, most, most)
+        tokens = reading.dimension.counts_tokens
+        own = max(0.0, reservation.tokens - cost) if tokens else 0.0
+        refilled = bucket.rate * flown_s
+        bucket.trust.came_with(cost if tokens else 1.0, reading.remaining, refilled, bucket.limit)
+        most = reading.remaining + 1.0 + own + returned + refilled
+        bucket.shown(reading.remaining - others, most, most, empty=reading.remaining < 1.0)

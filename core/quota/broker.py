@@ -96,7 +96,11 @@ class Broker:
         self._land(grant)
         reported = usage.prompt_tokens > 0
         cost = float(usage.counted) if reported else grant.estimate.cost
-        self._ledger.settle(grant.reservation, cost, readings(headers), now, proven=reported)
+        account = self._ledger.account(grant.reservation.organization, self.model)
+        moved = account.organization != grant.seat.organization  # then its headers do not speak of this account
+        shown = () if moved else readings(headers)
+        self._ledger.settle(grant.reservation, cost, shown, now, proven=reported)
+        self._roster.heard(grant, shown, cost, now)
         self._estimator.learn(grant.prompt_chars, usage)
         self._chars += (grant.prompt_chars - self._chars) * (0.05 if self._chars else 1.0)
         grant.house.width.answered(latency_s, in_demand=grant.in_demand)
@@ -256,8 +260,8 @@ class Broker:
         self._in_flight += 1
         seat.in_flight += 1
         seat.last_used_at = now
-        account = house.account
-        allowed = house.width.allowed(account.call_rate(need.estimate.cost))
+        if use.tries:
+            seat.membership.tried(now)
         return Grant(
             email_id=need.email_id,
             alias=seat.alias,
@@ -269,14 +273,18 @@ class Broker:
             estimate=need.estimate,
             seat=seat,
             house=house,
-            in_demand=account.calls_in_flight >= allowed,
+            in_demand=house.account.calls_in_flight >= house.calls_at_once(need.estimate.cost),
             probes_house=house.health.asked(),
             probes_seat=not house.health.out and seat.health.asked(),
+            tries=use.tries,
+            overdrawn=use.overdrawn,
         )
 
     def _land(self, grant: Grant) -> None:
         self._in_flight = max(0, self._in_flight - 1)
         grant.seat.in_flight = max(0, grant.seat.in_flight - 1)
+        if grant.tries:
+            grant.seat.membership.ended()
 
     def _share(self, now: float, *, changed: bool) -> None:
         estimate = ""

@@ -2,7 +2,8 @@
 
 Two levels run side by side: ``level``, which decisions use, and ``own``, which this machine's own spending and the
 server's refusals alone would give. Headers pull ``level`` into the interval that they allow; where they are caught
-lying (see :mod:`core.quota.trust`), ``own`` takes its place.
+lying (see :mod:`core.quota.trust`), ``own`` takes its place. ``own`` is ``blurred`` since other workers spend as well:
+what they were given back is not in it, until the bucket is full.
 
 Spending by others shows as corrections: ``drift`` is how fast they spend. ``caution`` is kept free because of what came
 as a surprise: it grows with each refusal and fades with each call that is let through.
@@ -45,6 +46,7 @@ class Bucket:
         "_speed_failures",
         "_surplus",
         "as_of",
+        "blurred",
         "caution",
         "corrected_down",
         "corrected_up",
@@ -76,6 +78,7 @@ class Bucket:
         self.drift = self.shared_drift = level.drift
         self.caution = self.shared_caution = level.caution
         self.unshared = 0.0
+        self.blurred = False
         self.corrected_down = self.corrected_up = False
         self.trust = HeaderTrust(dimension, level.as_of)
         self._evidence_at: float | None = None
@@ -96,6 +99,7 @@ class Bucket:
             return
         gained = elapsed * self.rate
         self.own = min(self.limit, self.own + gained)
+        self.blurred = self.blurred and self.own < self.limit
         self.trust.rise(gained, self.limit)
         if self.drift:
             gained -= elapsed * self.drift
@@ -142,12 +146,12 @@ class Bucket:
         elif not self.trust.admitted(reserved, cost, started_at, self.limit, self.rate, self.as_of):
             self._fall_back()
 
-    def shown(self, least: float, most: float, ceiling: float) -> None:
+    def shown(self, least: float, most: float, ceiling: float, *, empty: bool = False) -> None:
         """A header shows that ``least`` to ``most`` units are left, all calls in flight deducted.
 
-        ``ceiling`` is the most that can be left if none of those in flight has arrived yet.
+        ``ceiling`` is the most that can be left if none of those in flight has arrived yet. ``empty``: it says 0.
         """
-        self.trust.shown(least, ceiling, self.limit, self.as_of)
+        self.trust.shown(least, ceiling, self.limit, self.as_of, empty=empty)
         if self.trust.believed(self.as_of):
             if least > self.level:
                 self.trust.lifted(self.as_of)
@@ -172,6 +176,15 @@ class Bucket:
         if not self.trust.refused(surplus, left, self.limit, self.as_of):
             self._fall_back()
 
+    def part(self, share: float) -> None:
+        """A share of what was spent was another quota's."""
+        for name in ("level", "own"):
+            used = self.limit - getattr(self, name)
+            setattr(self, name, self.limit - (1.0 - share) * max(0.0, used))
+        self.drift = self.caution = 0.0
+        self.trust.forget()
+        self.corrected_up = self.corrected_down = True
+
     def adopt(self, shared: Level, now: float) -> None:
         """Take over the level that all workers on this machine have agreed on."""
         self.refill(now)
@@ -185,6 +198,7 @@ class Bucket:
         change = shared.available - self.level
         self.level = min(self.limit, shared.available)
         self.own = min(self.limit, self.own + min(0.0, change))
+        self.blurred = self.blurred or change < -1.0
         self.unshared = 0.0
         self.corrected_down = self.corrected_up = False
 

@@ -142,12 +142,14 @@ class Consequences:
 
     def _heard(self, grant: Grant, text: RateLimitText | None, now: float) -> Dimension | None:
         """Learn from a refusal's text, and give the reservation back. The dimension, if it can be told."""
+        if text is not None and text.organization:
+            self._roster.learn_organization(grant.seat, text.organization, now)
+        elif grant.tries:
+            grant.seat.membership.refused(now)
         if text is None:
             self._ledger.release(grant.reservation, now)
             return None
-        if text.organization:
-            self._roster.learn_organization(grant.seat, text.organization, now)
-        return self._ledger.refused(grant.reservation, text, now)
+        return self._ledger.refused(grant.reservation, text, now, organization=grant.seat.organization)
 
     def _told_s(
         self, error: CallError, text: RateLimitText | None, dimension: Dimension | None, again: int, now: float

@@ -23,10 +23,11 @@ _STEPS = 60
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One quota window: units in the bucket now, and its ``limit``."""
+    """One quota window: units in the bucket now, its ``limit``, and how many times faster than its name it refills."""
 
     limit: float
     available: float
+    speed: float = 1.0
 
 
 def full_windows(limits: Mapping[Dimension, float]) -> dict[Dimension, Window]:
@@ -64,7 +65,7 @@ def calls_in(lane: Lane, seconds: float, tokens: float) -> tuple[float, str]:
     most, binding = lane.calls_per_s * open_s, SPEED
     for dimension, window in lane.windows.items():
         unit = max(tokens, 1e-9) if dimension.counts_tokens else 1.0
-        rate = window.limit / dimension.period_s
+        rate = window.limit / dimension.period_s * window.speed
         at_opening = min(window.limit, window.available + rate * lane.opens_in_s)
         calls = max(0.0, at_opening + rate * open_s) / unit
         if calls < most:

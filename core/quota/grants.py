@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from core.quota.account import Reservation
+from core.quota.claims import Reservation
 from core.quota.estimates import Estimate
 from core.quota.keys import Secret
 from core.quota.scheduler import House, Seat
@@ -39,6 +39,8 @@ class Grant:
     in_demand: bool = field(default=False, repr=False)
     probes_house: bool = field(default=False, repr=False)
     probes_seat: bool = field(default=False, repr=False)
+    tries: bool = field(default=False, repr=False)
+    overdrawn: bool = field(default=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from core.errors import KeysError
 from core.quota.book import Book
 from core.quota.keyfile import FoundKey
-from core.quota.shelf import SOURCE_REPLY, KeyRecord, key_records
+from core.quota.shelf import SOURCE_REPLY, KeyRecord, contradicted, key_records
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +69,14 @@ def remember(book: Book, found: Mapping[str, FoundKey], now: float) -> tuple[Sec
 
 
 def _organization(key: FoundKey, record: KeyRecord | None) -> tuple[str, str]:
-    """A key's organization and who named it: a reply is the last word, then where the key was found, then memory."""
+    """A key's organization and who named it: a reply is the last word, then where the key was found, then memory.
+
+    What replies have contradicted is not believed again, until something else is declared.
+    """
     if record is not None and record.organization_source == SOURCE_REPLY:
         return record.organization, SOURCE_REPLY
+    if record is not None and key.organization and record.organization_source == contradicted(key.organization):
+        return "", record.organization_source
     if key.organization:
         return key.organization, key.source
     return (record.organization, record.organization_source) if record is not None else ("", "")

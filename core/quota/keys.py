@@ -32,7 +32,15 @@ from core.quota.keyfile import (
     write_file,
 )
 from core.quota.levels import SOURCE_OPERATOR, window_status
-from core.quota.shelf import SOURCE_REPLY, KeyRecord, key_records, key_statuses, level_rows, merge_organizations
+from core.quota.shelf import (
+    SOURCE_REPLY,
+    KeyRecord,
+    contradicted,
+    key_records,
+    key_statuses,
+    level_rows,
+    merge_organizations,
+)
 from core.quota.swapping import Swap
 from core.quota.unbenching import clear_waits
 from core.settings import Settings, private_dir
@@ -216,6 +224,16 @@ class KeyBook:
         """A reply named the organization of a key: that is the last word, whatever environment and file say."""
         checked_organization(organization, f"for {alias}")
         self._belongs(alias, organization, SOURCE_REPLY)
+
+    def doubt_organization(self, alias: str) -> None:
+        """Replies contradict the organization that a key was declared for: it is forgotten until declared anew."""
+        record = self._record(alias)
+        with self.book.writing():
+            self.book.execute(
+                "UPDATE key SET organization = '', organization_source = ? WHERE fingerprint = ?",
+                (contradicted(record.organization), record.fingerprint),
+            )
+        self.reload()
 
     def mark_invalid(self, alias: str, reason: str, now: float) -> None:
         """A key is out until a person acts."""

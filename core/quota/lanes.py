@@ -35,7 +35,9 @@ def _lane(
     speeds: Mapping[str, float],
     assumed: Mapping[Dimension, float],
 ) -> Lane:
-    known = {each.dimension: Window(each.limit, each.available) for each in windows if each.organization == name}
+    known = {
+        each.dimension: Window(each.limit, each.available, each.speed) for each in windows if each.organization == name
+    }
     if not known:
         known = full_windows(assumed)
     # A wait for a window that is known is in its level already; only other benches close the lane.

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from core.model import Dimension, WindowStatus
-from core.quota.account import Account, Bench, Opening, Reservation
+from core.quota.account import Account
 from core.quota.bucket import Bucket
+from core.quota.claims import Bench, Opening, Reservation
 from core.quota.levels import Level, merged
 from core.quota.replies import RateLimitText, Reading
 
@@ -85,11 +86,18 @@ class Ledger:
 
     # --- learning ------------------------------------------------------------------------------------------------
 
-    def refused(self, reservation: Reservation, text: RateLimitText, now: float) -> Dimension | None:
-        """A 429 came: gives the reservation back and learns limit and level. The dimension, if it can be told."""
+    def refused(
+        self, reservation: Reservation, text: RateLimitText, now: float, *, organization: str = ""
+    ) -> Dimension | None:
+        """A 429 came: gives the reservation back and learns limit and level. The dimension, if it can be told.
+
+        ``organization`` is whose quota it speaks of, where that is not the one that the call was reserved with.
+        """
         self._advance(now)
         account = self.account(reservation.organization, reservation.model)
         account.release(reservation, now)
+        if organization:
+            account = self.account(organization, reservation.model)
         return account.refused(reservation, text, now)
 
     def state_limits(

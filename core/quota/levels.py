@@ -48,6 +48,7 @@ def window_status(organization: str, model: str, dimension: Dimension, level: Le
         available=max(0.0, available),
         full_in_s=max(0.0, level.limit - available) / rate,
         source=level.source,
+        speed=level.speed,
     )
 
 
@@ -55,7 +56,7 @@ def merged(one: Mapping[Dimension, Level], other: Mapping[Dimension, Level]) -> 
     """Two accounts of what turns out to be one quota. ``available`` must speak of the same moment in both.
 
     Levels that replies vouch for include each other's spending: the lower one holds. Assumed ones each miss the
-    other's: what was used adds up.
+    other's: what was used adds up. What each took for other programs or surprises was the other: it is forgotten.
     """
     both = {**other, **one}
     for dimension in one.keys() & other.keys():
@@ -64,5 +65,5 @@ def merged(one: Mapping[Dimension, Level], other: Mapping[Dimension, Level]) -> 
         vouched = {first.source, second.source} <= {SOURCE_HEADERS, SOURCE_REFUSAL}
         used = [first.limit - first.available, second.limit - second.available]
         available = newer.limit - (max(used) if vouched else sum(used))
-        both[dimension] = replace(newer, available=available)
+        both[dimension] = replace(newer, available=available, drift=0.0, caution=0.0)
     return both

@@ -7,10 +7,13 @@ from dataclasses import replace
 
 from core.errors import KeysError, QuotaFileError
 from core.model import KeyStatus
+from core.quota.grants import Grant
+from core.quota.grouping import Membership, contradicts
 from core.quota.keys import KeyBook, KeyRecord, Secret, assumed_organization
 from core.quota.ledger import Ledger
+from core.quota.replies import Reading
 from core.quota.scheduler import House, Seat
-from core.quota.shelf import status_of
+from core.quota.shelf import SOURCE_REPLY, status_of
 from core.quota.swapping import chosen_swap
 from core.quota.sync import Counters
 from core.quota.width import Width
@@ -66,18 +69,50 @@ class Roster:
 
     def learn_organization(self, seat: Seat, organization: str, now: float) -> None:
         """A reply named the organization of a key."""
-        if seat.organization == organization:
+        if seat.organization == organization and seat.named:
             return
+        as_declared, seat.named = seat.organization == organization, True
         try:
             self._book.learn_organization(seat.alias, organization)
             self._records = self._book.records()
         except (KeysError, QuotaFileError) as error:
-            self._notices.append(f"{seat.alias} belongs to {organization}; not written down: {error}")
+            if not as_declared:
+                self._notices.append(f"{seat.alias} belongs to {organization}; not written down: {error}")
+        if as_declared:
+            return
         self._move(seat, organization, now)
         self._regroup()
         together = [each.alias for each in self.houses[organization].seats if each is not seat]
         with_whom = f", with {', '.join(together)}: they share one quota" if together else ""
         self._notices.append(f"{seat.alias} belongs to {organization}{with_whom}")
+
+    def heard(self, grant: Grant, readings: Sequence[Reading], cost: float, now: float) -> None:
+        """Hold what the operator declared against an answer, while no reply has named the key's organization."""
+        seat, house = grant.seat, self.houses.get(grant.seat.organization)
+        seat.membership.answered(cost, now)
+        if house is None or seat.named or len(house.seats) < 2:
+            return
+        others = [each.membership for each in house.seats if each is not seat]
+        apart = contradicts(seat.membership, others, house.account, grant.reservation, readings, cost, now)
+        apart = (grant.tries and seat.membership.passed(overdrawn=grant.overdrawn)) or apart
+        if apart:
+            self.part(seat, now)
+
+    def part(self, seat: Seat, now: float) -> None:
+        """Replies contradict what the operator declared: the key is taken for an organization of its own again."""
+        declared, alone = seat.organization, assumed_organization(seat.alias)
+        try:
+            self._book.doubt_organization(seat.alias)
+            self._records = self._book.records()
+            written = ""
+        except (KeysError, QuotaFileError) as error:
+            written = f" This could not be written down: {error}"
+        self._move(seat, alone, now)
+        self._regroup()
+        self._notices.append(
+            f"{seat.alias} was declared as {declared}, but its replies show a quota of its own. "
+            f"It is used as an organization of its own until a reply names it.{written}"
+        )
 
     def take_out(self, seat: Seat, reason: str, now: float) -> None:
         """A key is refused: it is out until a person acts."""
@@ -150,15 +185,16 @@ class Roster:
     def _seat(self, secret: Secret, record: KeyRecord | None, now: float) -> None:
         organization = secret.organization or assumed_organization(secret.alias)
         usable = record is None or (record.enabled and record.invalid_reason is None)
+        named = record is not None and record.organization_source == SOURCE_REPLY
         seat = self.seats.get(secret.fingerprint)
         if seat is None:
-            seat = Seat(secret, organization, usable)
+            seat = Seat(secret, organization, usable, named=named)
             self.seats[secret.fingerprint] = seat
             if self._filled:
                 self._notices.append(f"{secret.alias} was added")
             self._house(organization).seats.append(seat)
             return
-        seat.secret = secret
+        seat.secret, seat.named = secret, named
         if seat.usable != usable:
             if usable:
                 word = "was enabled"
@@ -173,8 +209,15 @@ class Roster:
 
     def _move(self, seat: Seat, organization: str, now: float) -> None:
         old = seat.organization
-        was_alone = old == assumed_organization(seat.alias) or old.startswith("(")
-        seat.organization = organization
+        left = self.houses.get(old)
+        others = [each for each in left.seats if each is not seat] if left is not None else []
+        was_alone = not others or old.startswith("(")
+        if left is not None and not was_alone:
+            spent = seat.membership.tokens
+            everything = spent + sum(each.membership.tokens for each in others)
+            left.account.refill(now)
+            left.account.part(spent / everything if everything else 0.0)
+        seat.organization, seat.membership = organization, Membership(tokens=seat.membership.tokens)
         if was_alone:
             self._ledger.rename(old, organization, now)
             source = self.houses.pop(old, None)

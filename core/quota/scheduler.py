@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from core.model import Dimension, Wait
 from core.quota.account import Account
 from core.quota.estimates import Estimate
+from core.quota.grouping import Membership, overdrawn
 from core.quota.health import Health
 from core.quota.keys import Secret
 from core.quota.width import Width
@@ -28,7 +29,10 @@ _JITTER_MOST_S = 0.25
 
 @dataclass(slots=True)
 class Seat:
-    """A key as the scheduler sees it; the roster keeps it up to date."""
+    """A key as the scheduler sees it; the roster keeps it up to date.
+
+    ``named`` says that a reply named its organization; else that is the operator's word, or a guess.
+    """
 
     secret: Secret
     organization: str
@@ -36,7 +40,9 @@ class Seat:
     in_flight: int = 0
     last_used_at: float = -math.inf
     pinned: bool = False
+    named: bool = False
     health: Health = field(default_factory=Health)
+    membership: Membership = field(default_factory=Membership)
 
     @property
     def alias(self) -> str:
@@ -63,6 +69,10 @@ class House:
     def pinned(self) -> bool:
         """Whether it has the key that an operator wants to be asked first."""
         return any(seat.pinned and seat.usable for seat in self.seats)
+
+    def calls_at_once(self, cost: float) -> float:
+        """Calls of ``cost`` tokens that may be in flight."""
+        return min(self.width.allowed(self.account.call_rate(cost)), self.account.calls_at_once())
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +104,17 @@ class Passed:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """Ask about this email with this key, now."""
+    """Ask about this email with this key, now.
+
+    ``tries``: although its organization as declared is full, to see whether it is of that organization; ``overdrawn``:
+    if it is, the call must be refused.
+    """
 
     need: Need
     seat: Seat
     house: House
+    tries: bool = False
+    overdrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +135,8 @@ def decide(need: Need, houses: Sequence[House], now: float) -> Decision:
     too_large = 0
     for house in sorted(usable, key=lambda house: _rank(house, need)):
         found = None if house.name in need.refused_by else _in_house(need, house, now)
-        if isinstance(found, Seat):
-            return Use(need, found, house)
+        if isinstance(found, Use):
+            return found
         if found is None:
             too_large += 1
         else:
@@ -192,7 +208,7 @@ def sooner(one: Wait | None, other: Wait) -> Wait:
     return other if one.until_at is None or other.until_at < one.until_at else one
 
 
-def _in_house(need: Need, house: House, now: float) -> Seat | Wait | None:
+def _in_house(need: Need, house: House, now: float) -> Use | Wait | None:
     """A key to use now, or what this organization waits for, or None where the email is too large for it."""
     account = house.account
     size = need.estimate
@@ -203,11 +219,30 @@ def _in_house(need: Need, house: House, now: float) -> Seat | Wait | None:
     if open_at > now:
         return _probing(house.name, house.health, max(open_at, opening.at))
     if opening.at > now:
+        seat = _on_trial(house, now)
+        if seat is not None:
+            latency_s = house.width.latency_s
+            return Use(need, seat, house, tries=True, overdrawn=overdrawn(account, size.least, latency_s))
         reason = opening.reason or f"waits for {_words(opening.limit)}"
         return Wait(opening.at, opening.limit, house.name, f"{house.name} {reason}")
-    if account.calls_in_flight >= house.width.allowed(account.call_rate(size.cost)):
-        return Wait(None, "", house.name, f"{account.calls_in_flight} calls of {house.name} are in flight")
-    return _seat(house, now)
+    if account.calls_in_flight >= house.calls_at_once(size.cost):
+        out = account.calls_in_flight
+        return Wait(None, "", house.name, f"{out} call{'s are' if out != 1 else ' is'} out for {house.name}")
+    found = _seat(house, now)
+    return Use(need, found, house) if isinstance(found, Seat) else found
+
+
+def _on_trial(house: House, now: float) -> Seat | None:
+    """A key that is of this organization by the operator's word alone, where that can be put to the test now."""
+    if house.health.out or len(house.seats) < 2:
+        return None
+    for seat in house.seats:
+        if seat.named or not seat.usable or seat.health.open_at(now) > now or not seat.membership.may_try(now):
+            continue
+        others = [each for each in house.seats if each is not seat]
+        if not any(each.membership.trials_out for each in others) and any(each.membership.tokens for each in others):
+            return seat
+    return None
 
 
 def _seat(house: House, now: float) -> Seat | Wait:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from core.model import Dimension, KeyState, KeyStatus
-from core.quota.account import Bench
 from core.quota.book import Book
+from core.quota.claims import Bench
 from core.quota.levels import Level, at, merged
 
 ALIVE_S = 10.0
@@ -17,7 +17,13 @@ BENCHED_S = 600.0
 
 SOURCE_REPLY = "reply"
 
+_CONTRADICTED = "not "
 _NOTICEABLE_S = 1.0
+
+
+def contradicted(organization: str) -> str:
+    """The source of an organization that was declared and that replies contradict."""
+    return f"{_CONTRADICTED}{organization}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,11 @@ class KeyRecord:
     def organization_or_self(self) -> str:
         """The organization, or the name that the key has as one of its own."""
         return self.organization or f"({self.alias})"
+
+    @property
+    def contradicted(self) -> str:
+        """The organization that it was declared for and that replies contradict, or an empty text."""
+        return self.organization_source.removeprefix(_CONTRADICTED) if not self.organization else ""
 
 
 def key_records(book: Book) -> dict[str, KeyRecord]:
@@ -156,6 +167,8 @@ def status_of(record: KeyRecord, in_flight: int, wait_s: float, limit: str, reas
         state = KeyState.BENCHED if wait_s > BENCHED_S else KeyState.COOLING
     else:
         state, reason, wait_s, limit = KeyState.READY, "", 0.0, ""
+    if not reason and record.contradicted:
+        reason = f"its replies contradict that it is of {record.contradicted}"
     return KeyStatus(
         alias=record.alias,
         last4=record.last4,
@@ -181,7 +194,7 @@ def _cooldown(
         wait_s, limit, reason = bench.until_at - now, bench.limit, bench.reason
     for dimension, level in windows.items():
         need = min(level.limit, typical if dimension.counts_tokens else 1.0)
-        short_s = (need - level.available) * dimension.period_s / level.limit
+        short_s = (need - level.available) * dimension.period_s / (level.limit * level.speed)
         if short_s > wait_s:
             wait_s, limit, reason = short_s, dimension.value, f"waits for {dimension.words}"
     return wait_s, limit, reason

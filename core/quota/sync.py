@@ -17,9 +17,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from core.model import Dimension, KeySpend, KeyTrouble
-from core.quota.account import Account, Bench
+from core.quota.account import Account
 from core.quota.book import Book
 from core.quota.bucket import Bucket
+from core.quota.claims import Bench
 from core.quota.history import MOST_AT_ONCE, day_of, forget_old_days, write_spend, write_troubles
 from core.quota.ledger import Ledger
 from core.quota.levels import Level, at

@@ -4,7 +4,8 @@ A reading is kept for a while as an *anchor*: from it follows the most that can 
 ``remaining``, plus refill, minus calls admitted since; later readings that show more raise it). A call admitted when
 less than it cost can have been left disproves headers that show too little; a refusal just after headers had raised the
 level disproves those that show too much. One contradiction decides nothing, because others who share the quota move
-its level too; enough of them, and headers are not believed for an hour, then two, then four.
+its level too; enough of them, and headers are not believed for an hour, then two, then four. A single refusal is enough
+where headers have just shown more than can be left after the very call that they came with.
 
 Headers that always show too little would never be caught, as nothing would go out against them. So now and then, when
 they hold back much of what own reckoning leaves, a few calls put them to the test: an *audit*.
@@ -24,6 +25,7 @@ _DISPROOF_HALF_LIFE_S = 3_600.0
 _FIRST_AUDIT_S = 60.0
 _NEXT_AUDIT_S = 10.0
 _MOST_AUDIT_S = 4 * 3_600.0
+_TOO_FULL = 2
 
 
 class HeaderTrust:
@@ -43,6 +45,7 @@ class HeaderTrust:
         "_latest",
         "_lifted_at",
         "_tolerance_share",
+        "_too_full",
         "anchor",
         "limit_disproved",
     )
@@ -60,6 +63,7 @@ class HeaderTrust:
         self._distrusted_until = -math.inf
         self._distrust_s = DISTRUST_S
         self._lifted_at = -math.inf
+        self._too_full = 0
         self._audit_at = now
         self._audit_after_s = _FIRST_AUDIT_S
         self._audit_undecided = False
@@ -78,14 +82,27 @@ class HeaderTrust:
         """Drop the anchor: what it was measured against has changed."""
         self.anchor = self._latest = math.inf
 
-    def shown(self, least: float, ceiling: float, limit: float, now: float) -> None:
-        """A header came: between ``least`` and ``ceiling`` units may be left."""
+    def shown(self, least: float, ceiling: float, limit: float, now: float, *, empty: bool = False) -> None:
+        """A header came: between ``least`` and ``ceiling`` units may be left.
+
+        One that says ``empty`` excuses no call that was let through before, else one that always says so never lies.
+        """
         self._latest = min(limit, ceiling)
         fresh = self._auditing(now) or 0 <= now - self._anchor_at < self._anchor_s
         if fresh and not math.isinf(self.anchor):
+            if empty:
+                return
             self.anchor = max(self.anchor, min(limit, least))
         else:
             self.anchor, self._anchor_at = min(limit, ceiling), now
+
+    def came_with(self, cost: float, remaining: float, refilled: float, limit: float) -> None:
+        """``remaining`` came with a call of ``cost`` units, in whose flight at most ``refilled`` came back.
+
+        More than the rest is a lie, or the bucket refills faster than known: only a refusal tells which.
+        """
+        too_full = remaining > limit - cost + refilled + 0.02 * limit + 2.0
+        self._too_full = self._too_full + 1 if too_full else 0
 
     def lifted(self, now: float) -> None:
         """A header raised the level above what was reckoned."""
@@ -120,7 +137,12 @@ class HeaderTrust:
             self._audit_after_s = min(2.0 * self._audit_after_s, _MOST_AUDIT_S)
         self._decide_audit(now)
         self.anchor, self._anchor_at = min(limit, left), now
-        return not (surplus > 0.1 * limit and self.lifted_lately(now) and self._disproved(now))
+        if not (surplus > 0.1 * limit and self.lifted_lately(now)):
+            return True
+        if self._too_full >= _TOO_FULL:
+            self._distrust(now)
+            return False
+        return not self._disproved(now)
 
     def disprove(self, now: float) -> None:
         """Headers were caught in something that cannot be: believe none for a while."""

@@ -142,8 +142,10 @@ class Service:
         if self._faults.fate(question.email_key).too_large:
             call.fault = "too_large"
             level = quota.level("tpm", now)
-            limit = tokens - 1 if level is None else level.limit
-            refusal = Refusal("tpm", limit, 0, max(tokens, limit + 1), 0.0, never=True)
+            if level is None:  # no quota is too small for it, so it is the server's own bound, which it does not tell
+                headers = self._headers(call, quota, now)
+                return error_reply(413, "Request Entity Too Large", code="request_too_large", headers=headers)
+            refusal = Refusal("tpm", level.limit, 0, max(tokens, level.limit + 1), 0.0, never=True)
             return self._refuse(call, question, quota, refusal, now)
         refused = quota.reserve(tokens, now)
         if refused is not None:

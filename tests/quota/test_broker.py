@@ -175,7 +175,10 @@ def test_a_refused_key_is_out_and_the_others_go_on(desk: Desk) -> None:
     status = next(each for each in console.statuses(MODEL, desk.now) if each.alias == granted.alias)
     assert status.state is KeyState.INVALID
     assert "401" in status.reason
-    assert all(desk.grant(broker).alias != granted.alias for _ in range(4))
+    for _ in range(4):
+        another = desk.grant(broker)
+        assert another.alias != granted.alias
+        answer(broker, another)
     console.set_enabled(granted.alias, True)
     desk.now += 0.2
     assert f"{granted.alias} was enabled" in broker.tick()
@@ -256,6 +259,58 @@ def test_a_429_names_the_organization_and_keys_are_grouped(desk: Desk) -> None:
     assert {each.organization for each in broker.windows()} == {"org_9"}
     assert {each.organization for each in other.statuses(MODEL, desk.now)} == {"org_9"}
     assert [each.organization for each in other.windows(MODEL, desk.now)] == ["org_9"]
+
+
+def spend_until(broker: Broker, desk: Desk, said: str, calls: int = 60) -> list[str]:
+    """Ask and let every call through, without headers, until something is said; what was said."""
+    for _ in range(calls):
+        decision = broker.next([desk.candidate()])
+        if isinstance(decision, Grant):
+            answer(broker, decision)
+        desk.now += 0.5
+        told = broker.tick()
+        if any(said in text for text in told):
+            return told
+    return []
+
+
+def test_keys_declared_as_one_that_have_quotas_of_their_own_are_parted(desk: Desk) -> None:
+    """Calls that the declared quota cannot have let through contradict it; it is told, and outlasts a restart."""
+    keys = "a@ours=gsk_main_aaaa_0001,b@ours=gsk_spare_bbbb_0002"
+    broker = desk.broker(keys)
+    desk.book(keys).set_limits("ours", MODEL, {Dimension.TPM: 3_000.0, Dimension.RPM: 1_000.0})
+    broker.tick()
+    desk.now += 1.0
+    [told] = [text for text in spend_until(broker, desk, "quota of its own") if "quota of its own" in text]
+    assert "declared as ours" in told
+    assert broker.statuses()[0].errors_429 == 0
+    apart = {each.organization for each in broker.statuses()}
+    assert len(apart) == 2
+    assert any("contradict that it is of ours" in each.reason for each in broker.statuses())
+    assert {each.organization for each in desk.broker(keys, seed=2).statuses()} == apart
+    regrouped = desk.broker(keys.replace("ours", "theirs"), seed=3)
+    assert {each.organization for each in regrouped.statuses()} == {"theirs"}, "a new word is believed again"
+
+
+def test_a_refusal_bears_the_declaration_out_for_good(desk: Desk) -> None:
+    """A key that was put to the test and named by the refusal is not put to the test again, nor after a restart."""
+    keys = "a@org_1=gsk_main_aaaa_0001,b@org_1=gsk_spare_bbbb_0002"
+    broker = desk.broker(keys)
+    desk.book(keys).set_limits("org_1", MODEL, {Dimension.TPM: 3_000.0, Dimension.RPM: 1_000.0})
+    refused = 0
+    for _ in range(400):
+        desk.now += 0.5
+        broker.tick()
+        decision = broker.next([desk.candidate()])
+        if isinstance(decision, Grant) and decision.tries:
+            refused += 1
+            broker.failed(decision, desk.limited("org_1", Dimension.TPM, 3_000, 2_900, 700), 0.2)
+        elif isinstance(decision, Grant):
+            answer(broker, decision)
+    assert refused == 2
+    assert {each.organization for each in broker.statuses()} == {"org_1"}
+    again = desk.broker(keys, seed=2)
+    assert all(seat.named for seat in again._roster.seats.values())
 
 
 def test_a_worker_follows_what_another_learnt(desk: Desk) -> None:

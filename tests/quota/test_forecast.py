@@ -130,3 +130,10 @@ def test_plans_and_prices_are_read_and_unknown_ones_named(tmp_path: Path) -> Non
     own.write_text('["openai/gpt-oss-20b"]\nprompt = "cheap"\n', "utf-8")
     with pytest.raises(UsageError, match=r"prices\.toml"):
         price_of("openai/gpt-oss-20b", own)
+
+
+def test_a_server_in_fast_motion_is_forecast_at_its_speed() -> None:
+    """A window that refills sixty times faster than its name says is counted so."""
+    windows = [WindowStatus("a", "m", Dimension.TPM, 8_000, 0, 1.0, speed=60.0)]
+    [way] = lanes([key("a1", "a")], windows)
+    assert seconds_for(Load(800, 1_000), [way]) == pytest.approx(100, abs=1)

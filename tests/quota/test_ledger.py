@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.model import Dimension
-from core.quota.account import Reservation
+from core.quota.claims import Reservation
 from core.quota.ledger import Ledger
 from core.quota.replies import RateLimitText, Reading, rate_limit_text
 
@@ -218,6 +218,45 @@ def test_a_told_wait_is_a_promise_for_one_call() -> None:
     assert ledger.wait_until(ORG, MODEL, 900, NOW, margin=300).at == pytest.approx(told, abs=0.01)
     ledger.reserve(ORG, MODEL, 900, told + 0.01)
     assert ledger.wait_until(ORG, MODEL, 900, told + 0.02, margin=300).at > told + 400
+
+
+def test_a_told_wait_promises_nothing_to_what_may_be_larger() -> None:
+    """Another call waits for its margin too, unless the server has said that it fits."""
+    ledger = Ledger()
+    reservation = ledger.reserve(ORG, MODEL, 900, NOW)
+    ledger.refused(reservation, refusal(Dimension.TPD, 200_000, 199_500, 900), NOW)
+    told = NOW + 400 * 86_400 / 200_000
+    assert ledger.wait_until(ORG, MODEL, 850, NOW, margin=300).at > told + 60
+    assert ledger.wait_until(ORG, MODEL, 850, NOW, margin=40).at <= told + 0.01
+
+
+def test_while_the_limit_of_requests_is_unknown_few_calls_are_out() -> None:
+    """One until the first answer, one more for every sixteen; once a refusal told the limit, as many as fit."""
+    ledger = Ledger()
+    account = ledger.account(ORG, MODEL)
+    assert account.calls_at_once() == 1
+    for number in range(32):
+        ledger.settle(ledger.reserve(ORG, MODEL, 900, NOW + number), 700, (), NOW + number + 0.5)
+    assert account.calls_at_once() == 3
+    ledger.refused(ledger.reserve(ORG, MODEL, 900, NOW + 40), refusal(Dimension.RPM, 30, 30, 1), NOW + 40)
+    assert math.isinf(account.calls_at_once())
+
+
+def test_a_key_that_leaves_takes_its_share_of_the_spending_along() -> None:
+    """What another organization's key spent was not this one's."""
+    ledger = ledger_with({Dimension.TPM: 6_000})
+    ledger.reserve(ORG, MODEL, 3_000, NOW)
+    ledger.account(ORG, MODEL).part(2 / 3)
+    assert available(ledger, Dimension.TPM, NOW) == pytest.approx(5_000)
+
+
+def test_accounts_that_turn_out_to_be_one_forget_what_others_spent() -> None:
+    """Each had taken the other for another program: merged, that is nobody's spending any more."""
+    ledger = ledger_with({Dimension.TPM: 6_000})
+    ledger.account(ORG, MODEL).buckets[Dimension.TPM].drift = 30.0
+    ledger.state_limits("(b)", MODEL, {Dimension.TPM: 6_000}, "operator", NOW)
+    ledger.rename("(b)", ORG, NOW)
+    assert ledger.account(ORG, MODEL).buckets[Dimension.TPM].drift == 0
 
 
 def test_a_clock_that_goes_back_keeps_levels_and_moves_benches() -> None:

@@ -81,6 +81,12 @@ def test_headers_that_lie_are_seen_through(play: Play, lie: str, limits: Limits)
     check(play([Server("org_1", limits, headers=lie)], ONE_KEY, hours), hours)
 
 
+@pytest.mark.parametrize("lie", ["full", "zero", "random"])
+def test_headers_that_lie_are_seen_through_within_minutes(play: Play, lie: str) -> None:
+    """Also where a minute refills more than an honest reading could be off by: nine tenths of the first half hour."""
+    check(play([Server("org_1", DEVELOPER, headers=lie)], ONE_KEY, 0.5), 0.5, efficiency=0.9)
+
+
 def test_three_unequal_organizations_are_all_used_up(play: Play) -> None:
     """Each at its own pace, none waiting for another."""
     servers = [Server("a", Limits(rpm=10, tpm=6_000)), Server("b", FREE), Server("c", Limits(tpm=30_000, tpd=500_000))]

@@ -28,8 +28,10 @@ def seat(alias: str, organization: str = "org_1", **changes: object) -> Seat:
 
 def house(name: str = "org_1", *seats: Seat, ledger: Ledger | None = None, tpm: float | None = None) -> House:
     ledger = ledger or Ledger()
+    limits: dict[Dimension, float | None] = {Dimension.RPM: 10_000.0}  # an unknown one lets one call out at first
     if tpm is not None:
-        ledger.state_limits(name, MODEL, {Dimension.TPM: tpm}, "operator", NOW)
+        limits[Dimension.TPM] = tpm
+    ledger.state_limits(name, MODEL, limits, "operator", NOW)
     return House(name, ledger.account(name, MODEL), Width(32), seats=list(seats) or [seat(f"key of {name}", name)])
 
 

@@ -55,6 +55,35 @@ def test_headers_that_always_show_everything_are_found_out() -> None:
     assert target.level < 1_000
 
 
+def test_one_refusal_is_enough_where_headers_leave_out_their_own_call() -> None:
+    """Everything left after a call that cost something: a refusal then tells that this was a lie."""
+    target = bucket(available=500)
+    now = NOW
+    for _ in range(2):
+        now += 5.0
+        call(target, now, remaining=8_000)
+        target.trust.came_with(900, 8_000, 80, 8_000)
+    assert target.trust.believed(now)
+    target.refused(100, 100, 100)
+    assert not target.trust.believed(now)
+
+
+def test_a_header_of_nothing_excuses_no_call_that_was_let_through() -> None:
+    """It says each time that all is used; what was let through in between says otherwise, however fast it refills."""
+    target = Bucket(Dimension.TPM, Level(250_000, 250_000, NOW, "headers", NOW))
+    now = NOW
+    for _ in range(3):
+        target.shown(0, 1, 1, empty=True)
+        for _ in range(60):
+            now += 0.1
+            target.refill(now)
+            target.admitted(900, 900, now)
+            target.shown(-6_000, 1, 1, empty=True)
+        now += 30.0
+        target.refill(now)
+    assert not target.trust.believed(now)
+
+
 def test_true_headers_are_never_doubted_however_tight_the_quota() -> None:
     """A quota that is used to its last token by honest means contradicts nothing."""
     target = bucket()

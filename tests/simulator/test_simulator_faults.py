@@ -107,6 +107,14 @@ async def test_too_large_belongs_to_the_email(build: Any) -> None:
     assert 0 < bench.stats["faults"]["too_large"] < 90
 
 
+async def test_too_large_states_no_limit_where_there_is_none(build: Any) -> None:
+    """Without a limit of tokens a minute the refusal speaks of size alone: a client would learn what does not hold."""
+    bench = build(replace(with_faults(too_large=1.0), organizations=simple_config(limits=Limits(rpm=30)).organizations))
+    refused = await bench.ask("contract")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (413, "request_too_large")
+    assert "Limit" not in refused.json()["error"]["message"]
+
+
 async def test_dropped_connections(build: Any, words: Any) -> None:
     """Without a socket a cut connection is an error out of the transport: the SDK's APIConnectionError."""
     bench = build(with_faults(drop=1.0))

@@ -98,19 +98,28 @@ def unruly() -> dict[str, Expected]:
     day = Limits(rpm=30, tpm=8_000, tpd=500_000)
     one, three = _orgs(_MINUTES), _orgs(_MINUTES, _MINUTES, _MINUTES)
     together = (Org("org_1", _MINUTES, keys=3),)
+    as_one = {"key-1": "org_1", "key-2": "org_1", "key-3": "org_1"}
     made = (
-        _unruly("headers-missing", 0.90, 0.02, headers="missing"),
-        _unruly("headers-lying", 0.90, 0.02, headers="lying"),
-        _unruly("headers-missing-day", 0.90, 0.03, organizations=_orgs(FREE, FREE), hours=12.0, headers="missing"),
-        _unruly("headers-lying-day", 0.90, 0.03, organizations=_orgs(FREE, FREE), hours=12.0, headers="lying"),
+        _unruly("headers-missing", 0.97, headers="missing"),
+        _unruly("headers-lying", 0.97, headers="lying"),
+        _unruly("headers-missing-day", 0.97, 0.01, organizations=_orgs(FREE, FREE), hours=12.0, headers="missing"),
+        _unruly("headers-lying-day", 0.97, 0.01, organizations=_orgs(FREE, FREE), hours=12.0, headers="lying"),
         _unruly("one-organization-unknown", 0.97, 0.01, organizations=together),
         _unruly("declared-apart", 0.97, 0.01, organizations=together,
                 declared={"key-1": "org_7", "key-2": "org_8", "key-3": "org_9"}),
-        # The operator's word is believed until a reply says otherwise, and paced for one quota none ever does.
-        _unruly("declared-as-one", 0.30, organizations=three,
-                declared={"key-1": "org_1", "key-2": "org_1", "key-3": "org_1"}, hours=1.0),
-        _unruly("shared-minute", 0.90, 0.2, organizations=one, others=(OtherProgram("org_1", 30.0, 1_000),)),
-        _unruly("shared-day", 0.90, 0.2, organizations=_orgs(day), hours=18.0, tempo=UNHURRIED,
+        # What the operator declared is wrong, or right, and headers help to see it, or do not.
+        _unruly("declared-as-one", 0.95, organizations=three, declared=as_one),
+        _unruly("declared-as-one-missing", 0.95, organizations=three, declared=as_one, headers="missing"),
+        _unruly("declared-as-one-lying", 0.90, 0.01, organizations=three, declared=as_one, headers="lying"),
+        _unruly("declared-as-one-unequal", 0.95, organizations=_orgs(_MINUTES, replace(_MINUTES, tpm=3_600), replace(_MINUTES, tpm=2_400)),
+                declared=as_one),
+        _unruly("declared-as-one-day", 0.95, organizations=_orgs(FREE, FREE, FREE), hours=12.0, declared=as_one),
+        _unruly("declared-rightly", 0.97, organizations=together, declared=as_one),
+        _unruly("declared-rightly-missing", 0.97, organizations=together, declared=as_one, headers="missing"),
+        _unruly("declared-rightly-lying", 0.97, 0.01, organizations=together, declared=as_one, headers="lying"),
+        _unruly("declared-rightly-day", 0.97, organizations=(Org("org_1", FREE, keys=3),), hours=12.0, declared=as_one),
+        _unruly("shared-minute", 0.90, 0.05, organizations=one, others=(OtherProgram("org_1", 30.0, 1_000),)),
+        _unruly("shared-day", 0.90, 0.05, organizations=_orgs(day), hours=18.0, tempo=UNHURRIED,
                 others=(OtherProgram("org_1", 300.0, 700),)),
         _unruly("outage", 0.95, outages=(Outage(1_500.0, 600.0, "503"),)),
         _unruly("outage-dropped", 0.95, outages=(Outage(1_500.0, 600.0, "drop"),)),

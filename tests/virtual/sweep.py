@@ -5,7 +5,7 @@
 plays every scenario of the catalog with every seed (other emails, faults, latencies and jitter), then prints a line for
 each: the least and the median efficiency, the most refusals that the run brought upon itself as a share of its calls,
 and what broke. ``--rough`` adds server errors, hangs, cut connections and emails that are too large to every scenario.
-Exit code 0 means that nothing broke and that no median is below what is expected of its scenario.
+Exit code 0 means that nothing broke and that no seed of a scenario is below what is expected of it.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def summary(expected: Expected, lines: list[Line]) -> Iterator[str]:
     found = [line.efficiency for line in lines]
     worst = min(lines, key=lambda line: line.efficiency)
     share = max(line.refused / max(1, line.calls) for line in lines)
-    flag = "" if statistics.median(found) >= expected.least else f"  BELOW {expected.least:.1%}"
+    flag = "" if min(found) >= expected.least else f"  BELOW {expected.least:.1%}"
     yield (
         f"{expected.scenario.name:26} min {min(found):6.1%} (seed {worst.seed:>3})  median {statistics.median(found):6.1%}"
         f"  429s {statistics.median(line.refused for line in lines):>4.0f} of"
@@ -81,8 +81,8 @@ def main() -> int:
             seeds = range(given.first, given.first + given.seeds)
             lines = list(pool.map(play, [name] * len(seeds), seeds, [given.rough] * len(seeds)))
             print("\n".join(summary(expected, lines)), flush=True)
-            median = statistics.median(line.efficiency for line in lines)
-            good = good and median >= expected.least and not any(line.broken for line in lines)
+            least = min(line.efficiency for line in lines)
+            good = good and least >= expected.least and not any(line.broken for line in lines)
     print(f"{len(scenarios) * given.seeds} runs in {time.perf_counter() - started:.0f} s of real time")
     return 0 if good else 1
 
