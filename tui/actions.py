@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 
-from tui import possibility
+from tui import possibility, task_possibility
 from tui.context import Context, Reason, Scope
 from tui.keymap import keyed
 
@@ -44,9 +44,10 @@ class Action:
         return self.hint if self.home in (None, scope) else min(1, self.hint)
 
 
-RUN_SCOPES = frozenset({Scope.MONITOR, Scope.EMAILS, Scope.RECORD, Scope.KEYS, Scope.KEY})
+RUN_SCOPES = frozenset({Scope.MONITOR, Scope.EMAILS, Scope.RECORD, Scope.KEYS, Scope.KEY, Scope.TASK})
 KEY_SCOPES = frozenset({Scope.KEYS, Scope.KEY})
 EVERYWHERE = frozenset(Scope)
+TURNED_SCOPES = frozenset({Scope.RECORD, Scope.MESSAGES})
 LIST_SCOPES = frozenset({Scope.EMAILS, Scope.RECORD})
 
 
@@ -113,11 +114,52 @@ _ALL: tuple[Action, ...] = (
     ),
     Action(
         "emails", ("e",), "e", _word("emails"), "The emails of this run, by state, each with its full record.",
-        frozenset({Scope.MONITOR, Scope.KEYS, Scope.KEY}), possibility.run_read, home=Scope.MONITOR,
+        frozenset({Scope.MONITOR, Scope.KEYS, Scope.KEY, Scope.TASK}), possibility.run_read, home=Scope.MONITOR,
     ),
     Action(
         "keys", ("k",), "k", _word("keys"), "The API keys of this machine, by organization, with their quotas.",
-        frozenset({Scope.RUNS, Scope.MONITOR, Scope.EMAILS, Scope.RECORD}),
+        frozenset({Scope.RUNS, Scope.MONITOR, Scope.EMAILS, Scope.RECORD, Scope.TASK}),
+    ),
+    Action(
+        "task", ("j",), "j", _word("task"), "The task: rubric, labels, settings, and what each version labeled.",
+        frozenset({Scope.MONITOR, Scope.EMAILS, Scope.RECORD, Scope.KEYS}), possibility.run_read, hint=1,
+    ),
+    Action(
+        "edit", ("E",), "E", _word("edit"), "Edit the draft of the task here; a new one begins as what is in force.",
+        frozenset({Scope.TASK}), possibility.run_read, hint=3,
+    ),
+    Action(
+        "editor", ("V",), "V", _word("editor"), "Edit the draft of the task in $VISUAL or $EDITOR.",
+        frozenset({Scope.TASK}), possibility.run_read, hint=1,
+    ),
+    Action(
+        "compare", ("C",), "C", _word("compare"), "Show how the draft differs from the version in force, and back.",
+        frozenset({Scope.TASK}), task_possibility.usable_draft_blocked, hint=1,
+    ),
+    Action(
+        "enact", ("L",), "L", _word("put in force"), "Put the draft in force, after asking; no label is touched.",
+        frozenset({Scope.TASK}), task_possibility.enact_blocked, hint=3,
+    ),
+    Action(
+        "discard", ("X",), "X", _word("discard"), "Throw the draft away, after asking.",
+        frozenset({Scope.TASK}), task_possibility.draft_blocked, hint=1,
+    ),
+    Action(
+        "take_version", ("H",), "H", _word("draft of it"), "Begin a draft from the older version under the cursor.",
+        frozenset({Scope.TASK}), task_possibility.version_blocked, hint=0,
+    ),
+    Action(
+        "ask_again", ("A",), "A", _word("ask again"),
+        "Ask again, with the version in force, about what an older one labeled: all, of a label, marked or this.",
+        frozenset({Scope.TASK, Scope.EMAILS, Scope.RECORD}), task_possibility.ask_again_blocked, home=Scope.TASK,
+    ),
+    Action(
+        "messages", ("Y",), "Y", _word("messages"), "The exact messages that are sent about an email.",
+        frozenset({Scope.TASK, Scope.EMAILS, Scope.RECORD}), possibility.run_read, home=Scope.TASK,
+    ),
+    Action(
+        "again_form", ("Q",), "Q", _word("re-ask"), "Show the messages of a re-ask, or of the first question again.",
+        frozenset({Scope.MESSAGES}),
     ),
     Action(
         "filter", ("f",), "f", _word("filter"), "Show the next kind: all, failed, labeled, pending, by a person.",
@@ -179,8 +221,8 @@ _ALL: tuple[Action, ...] = (
         "save", ("S",), "S", _word("save"), "Write emails to a file: this one, the marked ones or the whole list.",
         LIST_SCOPES, possibility.label_blocked, hint=1,
     ),
-    Action("next", ("n",), "n", _word("next"), "The next email of the list.", frozenset({Scope.RECORD})),
-    Action("previous", ("N",), "N", _word("previous"), "The email before.", frozenset({Scope.RECORD}), hint=1),
+    Action("next", ("n",), "n", _word("next"), "The next email of the list.", TURNED_SCOPES),
+    Action("previous", ("N",), "N", _word("previous"), "The email before.", TURNED_SCOPES, hint=1),
     Action(
         "retry", ("t",), "t", _word("retry"), "Put this failed email back in line.", LIST_SCOPES,
         possibility.retry_blocked,
@@ -283,6 +325,7 @@ WISHES = frozenset(
         *("start", "pause", "stop", "retry", "retry_all"),
         *("label", "note", "skip", "undo", "toggle", "add", "remove"),
         *("swap", "pin", "try_key", "regroup", "clear_bench"),
+        *("edit", "editor", "enact", "discard", "take_version", "ask_again"),
     )
 )
 """What asks the engine to change something: a console that only looks on refuses it."""

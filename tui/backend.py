@@ -10,11 +10,21 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from core.model import Deed, EmailRecord, EmailRow, KeyStatus, RunSummary, Snapshot, WindowStatus
+from core.model import (
+    Deed,
+    EmailRecord,
+    EmailRow,
+    KeyStatus,
+    RunSummary,
+    Snapshot,
+    TaskVersion,
+    WindowStatus,
+)
 from core.settings import Settings, operator
 from tui import making
 from tui.key_engine import KeyBackend, KeyEngine, WishAnswer
 from tui.making import CopyWish, NewRunWish, Preview
+from tui.tasking import EngineDesk, TaskDesk
 
 if TYPE_CHECKING:
     from core.listing import RunList
@@ -36,6 +46,8 @@ class RunView(Protocol):
     def record(self, email_id: int) -> EmailRecord: ...
     def last_deed(self, author: str) -> Deed | None: ...
     def outcomes_of_key(self, alias: str) -> dict[str, int]: ...
+    def versions(self) -> tuple[TaskVersion, ...]: ...
+    def older_labels(self) -> dict[str, int]: ...
     def close(self) -> None: ...
 
 
@@ -63,6 +75,7 @@ class Backend(KeyBackend, Protocol):
     """
 
     settings: Settings
+    tasks: TaskDesk
 
     def runs(self, now: float) -> Sequence[RunSummary]: ...
     def view(self, path: Path) -> RunView: ...
@@ -97,6 +110,7 @@ class Engine(KeyEngine):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self._runs: RunList | None = None
+        self.tasks: TaskDesk = EngineDesk(settings)
 
     def runs(self, now: float) -> Sequence[RunSummary]:
         if self._runs is None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from core.model import EmailRow, KeyStatus, RunSummary, Snapshot
+from core.model import EmailRow, KeyStatus, RunSummary, Snapshot, TaskVersion
+from tui.tasking import Draft
 
 
 class Scope(StrEnum):
@@ -17,12 +18,14 @@ class Scope(StrEnum):
     RECORD = "One email"
     KEYS = "Keys"
     KEY = "One key"
+    TASK = "Task"
+    MESSAGES = "Messages"
     HELP = "Help"
     INFO = "Info"
     NEW_RUN = "New run"
 
 
-Selected = RunSummary | EmailRow | KeyStatus | None
+Selected = RunSummary | EmailRow | KeyStatus | TaskVersion | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,7 @@ class Context:
     """What possibility depends on. ``pending`` holds the kinds of wishes that wait for their acknowledgment.
 
     ``beside`` says that a record is shown beside the list, ``width`` is the screen's, in cells.
+    ``draft`` of the task is there or None; ``older_labels`` were given by another version than the one in force.
     """
 
     scope: Scope
@@ -39,6 +43,8 @@ class Context:
     has_run: bool = False
     read_only: bool = False
     marked: int = 0
+    draft: Draft | None = None
+    older_labels: int = 0
     no_color: bool = False
     held: bool = False
     beside: bool = False

@@ -175,6 +175,25 @@ SCREENS: dict[Scope, Explanation] = {
             ("refusals", "Status, kind, the wait that followed, the server's words; the newest 200."),
         ),
     ),
+    Scope.TASK: Explanation(
+        "What is asked: labels, rubric, settings. A change is a draft first, then a version. Labels stay.",
+        (
+            ("version", "A hash over all that can change an answer. The panes show the version under the cursor."),
+            ("since, by", "When it last came in force, and who did that; the first one came with the run."),
+            ("labels", "Given by the model under that version, copies included, over the whole run."),
+            ("failed", "Emails that failed under it and are failed now."),
+            ("agrees", "Of the emails that it and the version in force both labeled: those with the same value."),
+            ("DRAFT", "Kept beside the run as it was left. {compare} compares it, {enact} puts it in force."),
+            ("asked with it", "A new version asks what is in line. {ask_again} puts back what an older one labeled."),
+        ),
+    ),
+    Scope.MESSAGES: Explanation(
+        "What the model is sent about one email, message by message; {again_form} shows a re-ask.",
+        (
+            ("characters", "Of a message as it is sent. Control characters are only made visible here."),
+            ("example answer", "Stands in a re-ask where this version got no unusable answer about the email."),
+        ),
+    ),
     Scope.HELP: Explanation("Every key of every screen; those that do nothing now are dimmed and say why.", ()),
     Scope.INFO: Explanation("What `labeltui info` prints: versions, every path, settings in force, the terminal.", ()),
 }  # fmt: skip

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import NoReturn
 
 from core.errors import UsageError
+from core.settings import Settings
 from tui.actions import READ_ONLY
 from tui.backend import Engine
 from tui.making import CopyWish, NewRunWish
+from tui.tasking import LookingDesk
 
 
 def _refuse() -> NoReturn:
@@ -20,6 +22,10 @@ def _refuse() -> NoReturn:
 
 class ReadOnlyEngine(Engine):
     """Every method that would change something raises UsageError; the console's own dimming is only politeness."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.tasks = LookingDesk(settings)
 
     def make(self, wish: NewRunWish) -> Path:
         _refuse()

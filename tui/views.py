@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from core.model import EmailRow
 from tui import actions
 from tui.keymap import keyed
 from tui.screens.sheet import Sheet
@@ -40,6 +41,21 @@ class Views:
         from tui.screens.keys import KeysScreen  # noqa: PLC0415
 
         self._go_to(KeysScreen)
+
+    def do_task(self) -> None:
+        from tui.screens.task import TaskScreen  # noqa: PLC0415
+
+        self._go_to(TaskScreen)
+
+    def do_messages(self) -> None:
+        """The messages about the email that the cursor is on, here or on a screen behind."""
+        from tui.screens.messages import MessagesScreen  # noqa: PLC0415
+
+        sheet = self._app.sheet()
+        behind = (screen.selected() for screen in reversed(self._app.screen_stack) if isinstance(screen, Sheet))
+        row = next((each for each in behind if isinstance(each, EmailRow)), None)
+        draft = sheet.context().draft if sheet is not None else None
+        self._app.push_screen(MessagesScreen(row, draft.task if draft is not None else None))
 
     def do_help(self) -> None:
         """The help for the pane and the screen in sight; on the help itself, back."""

@@ -19,10 +19,10 @@ from tui.present import number
 if TYPE_CHECKING:
     from tui.app import LabeltuiApp
 
-CHANGING = frozenset({"retry", "label", "note", "skip", "undo"})
+CHANGING = frozenset({"retry", "label", "note", "skip", "undo", "task", "again"})
 """Kinds of wishes after which emails are not what they were."""
 
-UNDOABLE = CHANGING - {"undo"}
+UNDOABLE = CHANGING - {"undo", "task", "again"}
 
 
 class Wishing:

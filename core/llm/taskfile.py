@@ -68,11 +68,22 @@ def load_task(path: Path) -> Task:
         raise TaskError(f"{path}: byte {error.start:,} is not UTF-8. Save the file as UTF-8.") from None
     if path.suffix.lower() == ".json":
         return _from_json(text, str(path))
+    return _from_toml(text, str(path), default_name=path.stem)
+
+
+def task_from_toml(text: str, where: str) -> Task:
+    """The task in a TOML text; ``where`` names it in complaints. Raises TaskError."""
+    if len(text) > MAX_TASK_BYTES:
+        raise TaskError(f"{where} is longer than {MAX_TASK_BYTES:,} characters: is it a task at all?")
+    return _from_toml(text, where, default_name="task")
+
+
+def _from_toml(text: str, where: str, *, default_name: str) -> Task:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise TaskError(f"{path} is not valid TOML: {error}. Correct it there.") from None
-    return _build(table, str(path), default_name=path.stem)
+        raise TaskError(f"{where} is not valid TOML: {error}. Correct it there.") from None
+    return _build(table, where, default_name=default_name)
 
 
 def task_from_json(text: str) -> Task:

@@ -27,6 +27,8 @@ from core.model import (
     RunState,
     RunSummary,
     Snapshot,
+    Task,
+    TaskVersion,
     WindowStatus,
 )
 from core.quota.swapping import chosen_swap
@@ -38,6 +40,7 @@ from core.storage.search import Found
 from tests.tui.fakes import KEYS, NOW, SPENT, TASK, TROUBLES, WINDOWS, FakeRun, key
 from tui.key_engine import KeyPast
 from tui.making import CopyWish, NewRunWish, Preview
+from tui.tasking import EngineDesk
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,17 @@ class FakeView:
     def last_deed(self, author: str) -> Deed | None:
         return self._run.deeds[-1][0] if self._run.deeds else None
 
+    def versions(self) -> tuple[TaskVersion, ...]:
+        labels = self._run.snapshot(NOW).labels
+        now = TaskVersion(
+            self._run.task, NOW - 60, "ada", in_force=True, labels=dict(labels), by_people=0, calls=90, unusable=3,
+            failed=self._run.count("failed"), both=0, agreed=0,
+        )  # fmt: skip
+        return (now, *self._run.older_versions)
+
+    def older_labels(self) -> dict[str, int]:
+        return dict(self._run.older_labels)
+
     def close(self) -> None:
         pass
 
@@ -161,6 +175,29 @@ def _holds(term: Term, row: EmailRow) -> bool:
     return (held == term.value if exact else term.value.lower() in held.lower()) is not term.negated
 
 
+class FakeDesk(EngineDesk):
+    """The desk of a backend in memory: drafts are real files, the rest is noted."""
+
+    def __init__(self, backend: FakeBackend) -> None:
+        super().__init__(backend.settings)
+        self._backend = backend
+
+    def draft_path(self, path: Path) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return super().draft_path(path)
+
+    def put_in_force(self, path: Path, task: Task) -> Answer:
+        self._backend._note("put_in_force", path, task)
+        if self._backend.run.alive:
+            return self._backend._wish("task", task.version)
+        self._backend.run.task = task
+        return Answer(None, f"version {task.version[:8]} of the task is in force", at_once=True)
+
+    def ask_again(self, path: Path, label: str | None, email_ids: Sequence[int] | None) -> Answer:
+        self._backend._note("ask_again", path, label, None if email_ids is None else list(email_ids))
+        return Answer(None, "so many in line again", at_once=True)
+
+
 class FakeKeys:
     """The keys of a backend in memory."""
 
@@ -182,6 +219,7 @@ class FakeBackend:
 
     def __init__(self, settings: Settings, run: FakeRun | None = None, *, clock: object = None) -> None:
         self.settings = settings
+        self.tasks = FakeDesk(self)
         self.run = run or FakeRun()
         self.all_runs: list[RunSummary] | None = None
         self.held: list[KeyStatus] = list(KEYS)

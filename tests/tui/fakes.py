@@ -25,6 +25,7 @@ from core.model import (
     RunState,
     Snapshot,
     Task,
+    TaskVersion,
     Wait,
     WindowStatus,
     WorkerStatus,
@@ -134,6 +135,8 @@ class FakeRun:
     notes: dict[int, list[str]] = field(default_factory=dict)
     unsortable: frozenset[str] = frozenset()
     task: Task = TASK
+    older_versions: tuple[TaskVersion, ...] = ()
+    older_labels: dict[str, int] = field(default_factory=dict)
     order: str = "shuffled"
     tally: dict[str, int] = field(default_factory=dict)
     text: str = "From: a@example.org\nSubject: hello\n\nCould you send the contract?"

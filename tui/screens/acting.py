@@ -77,6 +77,20 @@ class ActingSheet(Sheet):
             lambda: self._wish("retry", f"retry of {targets.words}", lambda path: backend.retry_these(path, ids)),
         )
 
+    def do_ask_again(self) -> None:
+        """Ask again, with the version of the task in force, about emails that an older one labeled."""
+        targets, tasks = self.targets(), self.console_app.backend.tasks
+        what = f"asking again about {targets.words}"
+
+        def wish() -> None:
+            self._wish("again", what, lambda path: tasks.ask_again(path, None, targets.ids))
+
+        if targets.row is not None:
+            wish()
+            return
+        question = f"Ask again about those of {targets.words} that an older version of the task labeled?"
+        self._confirmed(f"{question} Each text costs a call; labels so far stay on record.", "Ask again", wish)
+
     def do_skip(self) -> None:
         """Skip emails; a skipped one comes back."""
         targets, backend = self.targets(), self.console_app.backend

@@ -1,0 +1,393 @@
+"""The task under real keys: what is in force, drafts, comparing, putting in force, asking again, the messages."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from textual.widgets import TextArea
+
+from core.errors import UsageError
+from core.llm.task import task_to_toml, versioned
+from core.model import EmailState, LabelMeaning, TaskVersion
+from core.settings import Settings
+from tests.tui.conftest import Desk, Opens
+from tests.tui.fakes import NOW, TASK, FakeRun, email, running, stopped
+from tui.app import LabeltuiApp
+from tui.refusing import ReadOnlyEngine
+from tui.screens.messages import MessagesScreen
+from tui.screens.modals import Confirm
+from tui.screens.task import TaskScreen
+from tui.screens.task_editing import AskAgain, EditTask
+from tui.tasking import EngineDesk, differences, escaped, read_draft
+
+pytestmark = pytest.mark.asyncio
+
+REAL = versioned(TASK)
+OLD = versioned(replace(TASK, rubric="An older rubric: say 1."))
+NEW = versioned(replace(TASK, rubric="A newer rubric: say 0."))
+
+
+def old_version(**more: object) -> TaskVersion:
+    known: dict[str, object] = {
+        "since_at": NOW - 90_000, "by": "", "in_force": False, "labels": {"1": 30, "0": 10}, "by_people": 0, "calls": 40,
+        "unusable": 0, "failed": 2, "both": 20, "agreed": 19,
+    }  # fmt: skip
+    return TaskVersion(OLD, **{**known, **more})  # type: ignore[arg-type]
+
+
+def with_versions(run: FakeRun | None = None) -> FakeRun:
+    run = run or stopped()
+    run.task, run.older_versions, run.older_labels = REAL, (old_version(),), {"1": 7, "0": 3}
+    return run
+
+
+def kept(at: Desk) -> str | None:
+    path = at.backend.tasks.draft_path(at.run.path)
+    return path.read_text("utf-8") if path.exists() else None
+
+
+def leave_draft(at: Desk, text: str) -> None:
+    at.backend.tasks.keep(at.run.path, text)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (160, 50)])
+async def test_the_task_in_force_and_its_versions_are_shown(desk: Opens, size: tuple[int, int]) -> None:
+    """j shows settings, labels with their meaning, the rubric, and what each version labeled."""
+    async with desk(with_versions(), size=size) as at:
+        await at.press("j")
+        shown = at.screen()
+        for telling in (
+            "openai/gpt-oss-20b", "6,000 characters", "about private life", "Answer 1 or 0.", REAL.version[:8],
+            OLD.version[:8], "work 75 %, personal 25 %", "95 % of 20", "No draft.", "Versions [2]",
+        ):  # fmt: skip
+            assert telling in shown, telling
+
+
+async def test_the_panes_follow_the_version_under_the_cursor(desk: Opens) -> None:
+    """An older version's rubric is a key away, and its title says that it is older."""
+    async with desk(with_versions()) as at:
+        await at.press("j", "down")
+        assert "An older rubric: say 1." in at.screen()
+        assert "an older version" in at.screen()
+        await at.press("up")
+        assert "Answer 1 or 0." in at.screen()
+
+
+async def test_a_draft_is_edited_here_and_outlives_the_console(desk: Opens) -> None:
+    """E opens the text, ^s keeps it once it is a task; it lies beside the run, private."""
+    async with desk(with_versions()) as at:
+        await at.press("j", "E")
+        assert isinstance(at.app.screen, EditTask)
+        at.app.screen.query_one(TextArea).text = task_to_toml(NEW)
+        await at.press("ctrl+s")
+        assert isinstance(at.app.screen, TaskScreen)
+        assert f"DRAFT {NEW.version[:8]}" in at.screen()
+        assert "other than in force: rubric" in at.screen()
+        path = at.backend.tasks.draft_path(at.run.path)
+        assert path.stat().st_mode & 0o777 == 0o600
+    async with desk(with_versions()) as at:
+        await at.press("j")
+        assert f"DRAFT {NEW.version[:8]}" in at.screen()
+
+
+async def test_keys_that_were_typed_just_before_leaving_are_in_the_draft(desk: Opens) -> None:
+    """Nothing that was typed is overtaken by the key that keeps it."""
+    async with desk(with_versions()) as at:
+        await at.press("j", "E")
+        await at.pilot.press("#", "a", "b", "c", "enter", "escape")
+        await at.settle()
+        assert (kept(at) or "").startswith("#abc\n")
+
+
+async def test_a_draft_that_is_no_task_is_kept_and_told(desk: Opens) -> None:
+    """^s names the fault and stays; esc leaves, and the text is there for the next time."""
+    async with desk(with_versions()) as at:
+        await at.press("j", "E")
+        at.app.screen.query_one(TextArea).text = "rubric = "
+        await at.press("ctrl+s")
+        assert "not valid TOML" in at.screen()
+        await at.press("escape")
+        assert kept(at) == "rubric = "
+        assert "DRAFT, no task yet" in at.screen()
+        await at.press("L", "C")
+        assert at.said().count("The draft is no task yet") == 2
+        assert at.backend.asked == []
+        await at.press("E")
+        assert at.app.screen.query_one(TextArea).text == "rubric = "
+
+
+async def test_leaving_an_unchanged_text_makes_no_draft(desk: Opens) -> None:
+    """Looking is not drafting."""
+    async with desk(with_versions()) as at:
+        await at.press("j", "E", "escape")
+        assert kept(at) is None
+        assert "No draft." in at.screen()
+
+
+@pytest.mark.parametrize(
+    ("program", "told"),
+    [
+        ("open(path, 'a').write('\\nname = ')", "not valid TOML"),
+        ("pass", "Nothing was changed"),
+        ("sys.exit(3)", "ended with code 3"),
+    ],
+)
+async def test_the_operators_editor_gets_the_draft(
+    desk: Opens, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, told: str
+) -> None:
+    """V hands the file over and takes back whatever it left, with the fault if it is none."""
+    script = tmp_path / "editor.py"
+    script.write_text(f"import sys\npath = sys.argv[-1]\n{program}\n")
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setenv("EDITOR", f"{sys.executable} {script}")
+    monkeypatch.setattr(LabeltuiApp, "suspend", lambda _: nullcontext())
+    async with desk(with_versions()) as at:
+        await at.press("j", "V")
+        assert told in at.said()
+        assert (kept(at) is not None) is (told == "not valid TOML")
+
+
+async def test_an_editor_that_is_not_there_is_told(desk: Opens, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sentence with what to set."""
+    monkeypatch.setenv("VISUAL", "/nowhere/editor")
+    monkeypatch.setattr(LabeltuiApp, "suspend", lambda _: nullcontext())
+    async with desk(with_versions()) as at:
+        await at.press("j", "V")
+        assert "Set $EDITOR" in at.said()
+    monkeypatch.undo()
+    async with desk(with_versions()) as at:
+        await at.press("j", "V")
+        assert "cannot be handed to an editor" in at.said()
+
+
+async def test_a_draft_is_compared_with_what_is_in_force(desk: Opens) -> None:
+    """C shows the lines that differ, and the rubric again."""
+    async with desk(with_versions(), size=(120, 40)) as at:
+        leave_draft(at, task_to_toml(NEW))
+        await at.press("j", "C")
+        assert "2 lines differ" in at.screen()
+        assert '- rubric = "Answer 1 or 0."' in at.screen()
+        assert '+ rubric = "A newer rubric: say 0."' in at.screen()
+        await at.press("C")
+        assert "differ" not in at.screen()
+
+
+async def test_without_a_draft_its_keys_say_how_to_begin_one(desk: Opens) -> None:
+    """Dimmed, not silent."""
+    async with desk(with_versions()) as at:
+        await at.press("j", "L", "C", "X")
+        assert at.said().count("There is no draft: E begins one here") == 3
+
+
+async def test_putting_a_draft_in_force_says_what_it_means_first(desk: Opens) -> None:
+    """How many are asked with it, what stays, which labels are none any more; enter is no."""
+    draft = versioned(replace(NEW, labels=(LabelMeaning("1", "work"), LabelMeaning("2", "neither")), truncate_at=900))
+    async with desk(with_versions()) as at:
+        leave_draft(at, task_to_toml(draft))
+        await at.press("j", "L")
+        assert isinstance(at.app.screen, Confirm)
+        shown = " ".join(" ".join(at.screen().split("│")[1::2]).split())
+        for telling in (
+            "20 emails in line are asked with it from now on", "19 labels given so far stay",
+            "text of all 40 emails is made anew", "No label any more, though emails have it: 0",
+        ):  # fmt: skip
+            assert telling in shown, telling
+        await at.press("enter")
+        assert at.backend.asked == []
+        await at.press("L", "y")
+        assert at.backend.asked == [("put_in_force", at.run.path, draft)]
+        await at.read()
+        assert "No draft." in at.screen()
+        assert kept(at) is None
+        assert "no label of this version" in at.screen()
+
+
+async def test_a_worker_is_asked_and_the_wish_is_shown_until_it_obeys(desk: Opens) -> None:
+    """The draft stays one until the run file says that it is in force."""
+    async with desk(with_versions(running())) as at:
+        leave_draft(at, task_to_toml(NEW))
+        await at.press("j", "L", "y")
+        assert "requested" in at.line(2)
+        assert kept(at) is not None
+        await at.press("L")
+        assert "on its way" in at.said()
+        at.run.task = NEW
+        at.backend.obey()
+        await at.read(later_s=3)
+        assert "No draft." in at.screen()
+        assert kept(at) is None
+
+
+async def test_other_texts_are_not_sent_while_a_worker_runs(desk: Opens) -> None:
+    """The key says to stop the worker first."""
+    async with desk(with_versions(running())) as at:
+        leave_draft(at, task_to_toml(versioned(replace(REAL, truncate_at=900))))
+        await at.press("j", "L")
+        assert "x stops the worker first" in at.said()
+        assert at.backend.asked == []
+
+
+async def test_a_refusal_keeps_the_draft(desk: Opens) -> None:
+    """What the engine will not do is told, and nothing is lost."""
+    async with desk(with_versions()) as at:
+        leave_draft(at, task_to_toml(NEW))
+        at.backend.refusal = "The disk is full."
+        await at.press("j", "L", "y")
+        assert "The disk is full." in at.said()
+        assert kept(at) is not None
+
+
+async def test_a_draft_is_thrown_away_after_asking(desk: Opens) -> None:
+    """enter keeps it."""
+    async with desk(with_versions()) as at:
+        leave_draft(at, task_to_toml(NEW))
+        await at.press("j", "X", "enter")
+        assert kept(at) is not None
+        await at.press("X", "y")
+        assert kept(at) is None
+        assert "No draft." in at.screen()
+
+
+async def test_an_older_version_becomes_a_draft(desk: Opens) -> None:
+    """H takes the one under the cursor; over another draft it asks first."""
+    async with desk(with_versions()) as at:
+        await at.press("j", "H")
+        assert "That is the version in force" in at.said()
+        await at.press("down", "H")
+        assert f"DRAFT {OLD.version[:8]}" in at.screen()
+        leave_draft(at, task_to_toml(NEW))
+        await at.press("escape", "j", "down", "H")
+        assert isinstance(at.app.screen, Confirm)
+        await at.press("enter")
+        assert kept(at) == task_to_toml(NEW)
+        await at.press("H", "y")
+        assert read_draft(kept(at) or "").task == OLD
+
+
+async def test_asking_again_is_a_choice_of_its_own(desk: Opens) -> None:
+    """A lists what an older version labeled: all, or of one label; esc does nothing."""
+    async with desk(with_versions()) as at:
+        await at.press("j", "A")
+        assert isinstance(at.app.screen, AskAgain)
+        assert "every label" in at.screen()
+        await at.press("escape")
+        assert at.backend.asked == []
+        await at.press("A", "enter")
+        await at.press("A", "down", "enter")
+        assert at.backend.asked == [("ask_again", at.run.path, None, None), ("ask_again", at.run.path, "1", None)]
+    async with desk(stopped()) as at:
+        await at.press("j", "A")
+        assert "No label in force was given by an older version" in at.said()
+
+
+async def test_emails_are_asked_again_from_their_list(desk: Opens) -> None:
+    """The one under the cursor at once, marked ones after asking; never one that a person labeled."""
+    run = with_versions()
+    run.emails[2] = email(2, EmailState.LABELED, label_source="human")
+    async with desk(run) as at:
+        await at.press("e", "A")
+        assert at.backend.asked == [("ask_again", at.run.path, None, [0])]
+        await at.press("down", "down", "A")
+        assert "a person's label wins" in at.said()
+        await at.press("end", "A")
+        assert "Only a labeled email is asked again" in at.said()
+        await at.press("home", "space", "space", "A", "y")
+        assert at.backend.asked[1:] == [("ask_again", at.run.path, None, [0, 1])]
+
+
+async def test_the_exact_messages_of_the_email_under_the_cursor(desk: Opens) -> None:
+    """Y shows what is sent about it, R the re-ask, n and N turn to others; from the task with the draft's rubric."""
+    async with desk(with_versions(), size=(120, 40)) as at:
+        await at.press("e", "down", "j", "Y")
+        assert isinstance(at.app.screen, MessagesScreen)
+        shown = at.screen()
+        for telling in ("Subject of message 1", "── system", "Answer 1 or 0.", "<email>", "first question", "in force"):
+            assert telling in shown, telling
+        await at.press("Q")
+        assert "re-ask to an example answer" in at.screen()
+        assert "That answer cannot be used" in at.screen()
+        await at.press("Q", "n")
+        assert "Subject of message 2" in at.screen()
+        await at.press("N", "N", "N")
+        assert "This is the first email." in at.said()
+        await at.press("escape")
+        leave_draft(at, task_to_toml(NEW))
+        await at.press("escape", "j", "Y")
+        assert "A newer rubric: say 0." in at.screen()
+        assert f"draft {NEW.version[:8]}" in at.screen()
+
+
+async def test_a_re_ask_shows_the_emails_own_bad_answers(desk: Opens) -> None:
+    """Where the version in force got unusable answers, those are what it would be asked with."""
+    run = stopped()
+    async with desk(run, size=(120, 40)) as at:
+        await at.press("e", "f", "Y", "Q")
+        assert "re-ask to its own answers" in at.screen()
+        assert "I think it is work." in at.screen()
+
+
+HOSTILE = "a\x1b[2Jb\u202ec\u200bd\x9b"
+
+
+async def test_hostile_text_of_a_task_is_shown_as_glyphs(desk: Opens) -> None:
+    """Rubric, names, meanings, versions, comparison, messages and the editor obey nothing that stands in a task."""
+    run = with_versions()
+    labels = (LabelMeaning("1", f"wo{HOSTILE}", HOSTILE), LabelMeaning("0", "personal"))
+    run.task = versioned(replace(REAL, name=f"n{HOSTILE}", rubric=f"Say {HOSTILE}", labels=labels))
+    run.older_versions = (old_version(by=HOSTILE),)
+    async with desk(run, size=(120, 40)) as at:
+        leave_draft(at, task_to_toml(versioned(replace(run.task, rubric=f"Do say {HOSTILE}"))))
+        for keys in (("j",), ("C",), ("A",), ("escape", "E"), ("escape", "Y"), ("escape", "L"), ("escape", "down")):
+            await at.press(*keys)
+            assert not set("\x1b\x9b\u202e\u200b") & set(at.screen()), keys
+
+
+async def test_escapes_in_a_text_to_edit_read_back_equal() -> None:
+    """What is made harmless for the editor still means the same task."""
+    task = versioned(replace(REAL, rubric=f"Say {HOSTILE}\U000e0041"))
+    text = escaped(task_to_toml(task))
+    assert not set(HOSTILE) - set("abcd[2J") & set(text)
+    assert read_draft(text).task == task
+
+
+async def test_a_read_only_console_refuses_every_change(desk: Opens, settings: Settings) -> None:
+    """Its keys say so, and its engine refuses by itself."""
+    async with desk(with_versions(), read_only=True) as at:
+        leave_draft(at, task_to_toml(NEW))
+        await at.press("j", "E", "V", "L", "X", "H", "A")
+        assert at.said().count("This console is read-only") == 6
+        assert at.backend.asked == []
+        assert kept(at) == task_to_toml(NEW)
+        await at.press("C", "Y")
+        assert isinstance(at.app.screen, MessagesScreen)
+    engine, path = ReadOnlyEngine(settings), settings.runs_dir / "x.db"
+    for refused in (
+        lambda: engine.tasks.keep(path, ""),
+        lambda: engine.tasks.discard(path),
+        lambda: engine.tasks.put_in_force(path, REAL),
+        lambda: engine.tasks.ask_again(path, None, None),
+    ):
+        with pytest.raises(UsageError, match="read-only"):
+            refused()
+
+
+async def test_a_draft_that_cannot_be_written_is_told(tmp_path: Path, settings: Settings) -> None:
+    """With the path, and without losing the one before."""
+    desk = EngineDesk(settings)
+    with pytest.raises(UsageError, match="cannot be written"):
+        desk.keep(tmp_path / "nowhere" / "x.db", "text")
+    assert desk.draft(tmp_path / "nowhere" / "x.db") is None
+
+
+async def test_what_differs_is_named_in_words() -> None:
+    """Each kind of change has its word."""
+    assert differences(REAL, replace(REAL, name="x", max_reasks=1, truncate_at=9)) == (
+        "what is sent",
+        "settings",
+        "name",
+    )
+    assert differences(REAL, replace(REAL, model=replace(REAL.model, model="m"), labels=())) == ("labels", "model")
