@@ -137,7 +137,7 @@ def comparison(before: str, after: str) -> tuple[Content, int]:
         mark = text[:1]
         differing += mark in "+-"
         if mark == "@":
-            rows.append(line(("⋯", "$quiet")))
+            rows.append(line(("…", "$quiet")))
             continue
         tone = {"+": "$running", "-": "$failed"}.get(mark, "$quiet")
         rows.append(line((mark or " ", f"bold {tone}"), (" " + inert(text[1:]), tone)))
