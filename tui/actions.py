@@ -145,11 +145,11 @@ _ALL: tuple[Action, ...] = (
         frozenset({Scope.TASK}), task_possibility.draft_blocked, hint=1,
     ),
     Action(
-        "take_version", ("H",), "H", _word("draft of it"), "Begin a draft from the older version under the cursor.",
+        "take_version", ("J",), "J", _word("draft of it"), "Begin a draft from the older version under the cursor.",
         frozenset({Scope.TASK}), task_possibility.version_blocked, hint=0,
     ),
     Action(
-        "ask_again", ("A",), "A", _word("ask again"),
+        "ask_again", ("R",), "R", _word("ask again"),
         "Ask again, with the version in force, about what an older one labeled: all, of a label, marked or this.",
         frozenset({Scope.TASK, Scope.EMAILS, Scope.RECORD}), task_possibility.ask_again_blocked, home=Scope.TASK,
     ),

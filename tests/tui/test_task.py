@@ -253,34 +253,34 @@ async def test_a_draft_is_thrown_away_after_asking(desk: Opens) -> None:
 
 
 async def test_an_older_version_becomes_a_draft(desk: Opens) -> None:
-    """H takes the one under the cursor; over another draft it asks first."""
+    """J takes the one under the cursor; over another draft it asks first."""
     async with desk(with_versions()) as at:
-        await at.press("j", "H")
+        await at.press("j", "J")
         assert "That is the version in force" in at.said()
-        await at.press("down", "H")
+        await at.press("down", "J")
         assert f"DRAFT {OLD.version[:8]}" in at.screen()
         leave_draft(at, task_to_toml(NEW))
-        await at.press("escape", "j", "down", "H")
+        await at.press("escape", "j", "down", "J")
         assert isinstance(at.app.screen, Confirm)
         await at.press("enter")
         assert kept(at) == task_to_toml(NEW)
-        await at.press("H", "y")
+        await at.press("J", "y")
         assert read_draft(kept(at) or "").task == OLD
 
 
 async def test_asking_again_is_a_choice_of_its_own(desk: Opens) -> None:
-    """A lists what an older version labeled: all, or of one label; esc does nothing."""
+    """R lists what an older version labeled: all, or of one label; esc does nothing."""
     async with desk(with_versions()) as at:
-        await at.press("j", "A")
+        await at.press("j", "R")
         assert isinstance(at.app.screen, AskAgain)
         assert "every label" in at.screen()
         await at.press("escape")
         assert at.backend.asked == []
-        await at.press("A", "enter")
-        await at.press("A", "down", "enter")
+        await at.press("R", "enter")
+        await at.press("R", "down", "enter")
         assert at.backend.asked == [("ask_again", at.run.path, None, None), ("ask_again", at.run.path, "1", None)]
     async with desk(stopped()) as at:
-        await at.press("j", "A")
+        await at.press("j", "R")
         assert "No label in force was given by an older version" in at.said()
 
 
@@ -289,13 +289,13 @@ async def test_emails_are_asked_again_from_their_list(desk: Opens) -> None:
     run = with_versions()
     run.emails[2] = email(2, EmailState.LABELED, label_source="human")
     async with desk(run) as at:
-        await at.press("e", "A")
+        await at.press("e", "R")
         assert at.backend.asked == [("ask_again", at.run.path, None, [0])]
-        await at.press("down", "down", "A")
+        await at.press("down", "down", "R")
         assert "a person's label wins" in at.said()
-        await at.press("end", "A")
+        await at.press("end", "R")
         assert "Only a labeled email is asked again" in at.said()
-        await at.press("home", "space", "space", "A", "y")
+        await at.press("home", "space", "space", "R", "y")
         assert at.backend.asked[1:] == [("ask_again", at.run.path, None, [0, 1])]
 
 
@@ -341,7 +341,7 @@ async def test_hostile_text_of_a_task_is_shown_as_glyphs(desk: Opens) -> None:
     run.older_versions = (old_version(by=HOSTILE),)
     async with desk(run, size=(120, 40)) as at:
         leave_draft(at, task_to_toml(versioned(replace(run.task, rubric=f"Do say {HOSTILE}"))))
-        for keys in (("j",), ("C",), ("A",), ("escape", "E"), ("escape", "Y"), ("escape", "L"), ("escape", "down")):
+        for keys in (("j",), ("C",), ("R",), ("escape", "E"), ("escape", "Y"), ("escape", "L"), ("escape", "down")):
             await at.press(*keys)
             assert not set("\x1b\x9b\u202e\u200b") & set(at.screen()), keys
 
@@ -358,7 +358,7 @@ async def test_a_read_only_console_refuses_every_change(desk: Opens, settings: S
     """Its keys say so, and its engine refuses by itself."""
     async with desk(with_versions(), read_only=True) as at:
         leave_draft(at, task_to_toml(NEW))
-        await at.press("j", "E", "V", "L", "X", "H", "A")
+        await at.press("j", "E", "V", "L", "X", "J", "R")
         assert at.said().count("This console is read-only") == 6
         assert at.backend.asked == []
         assert kept(at) == task_to_toml(NEW)
