@@ -309,6 +309,10 @@ _ALL: tuple[Action, ...] = (
         EVERYWHERE, hint=0,
     ),
     Action(
+        "tour", ("f1",), "f1", _word("tour"), "Three small windows on what is here, as on the first start.",
+        EVERYWHERE, hint=0,
+    ),
+    Action(
         "help", ("question_mark",), "?", _word("help"),
         "What the focused pane and the screen show, and every key.", EVERYWHERE, hint=3,
     ),

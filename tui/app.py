@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+from textual import events
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -23,6 +24,7 @@ from tui.context import Context, Scope, Selected
 from tui.farewell import farewell
 from tui.forgetting import forget_closed_screens
 from tui.keymap import keyed
+from tui.mouse import clicked_key
 from tui.picture import Picture, pending_kinds
 from tui.poller import Answered, Errands, PictureTaken, Poller
 from tui.preferences import remember
@@ -67,6 +69,7 @@ class LabeltuiApp(TailoredApp):
         clock: Callable[[], float] = time.time,
         threaded: bool = True,
         terminal: Terminal = CAPABLE,
+        tour: bool = False,
     ) -> None:
         forget_closed_screens()
         super().__init__(settings.config_path, terminal)
@@ -78,6 +81,7 @@ class LabeltuiApp(TailoredApp):
         self.run_path = run
         self.read_only = read_only
         self.held = False
+        self._tour = tour and not read_only and self.preferences.first_start
         self._start_when_seen = demo and not read_only
         self.picture = Picture(now=clock(), path=run)
         self.wishing = Wishing(self)
@@ -102,6 +106,9 @@ class LabeltuiApp(TailoredApp):
         self.errands.start()
         self.chores.start()
         self.poller.start()
+        if self._tour:
+            self.remember("toured", value=True)  # also for whoever leaves in the middle of it
+            self.views.show_tour()
 
     def on_unmount(self) -> None:
         self.errands.close()
@@ -253,6 +260,11 @@ class LabeltuiApp(TailoredApp):
     def do_back(self) -> None:
         if len(self.screen_stack) > 1:
             self.pop_screen()
+
+    def on_click(self, event: events.Click) -> None:
+        """A key that is named in a small window can be clicked."""
+        if (key := clicked_key(event)) is not None:
+            self.simulate_key(key)
 
     def remember(self, name: str, value: str | bool) -> None:  # noqa: FBT001  (a setting's value)
         """Keep a setting for the next start; a console that only looks on keeps none."""

@@ -37,6 +37,11 @@ class Preferences:
     troubles: tuple[str, ...] = ()
     text: str = ""
 
+    @property
+    def first_start(self) -> bool:
+        """Whether no console ever kept anything here."""
+        return not (self.text or self.troubles)
+
     def characters(self, terminal: Terminal) -> str:
         """Why nothing but ASCII is drawn, or "": the environment outweighs the file, the file what was found out."""
         if self.ascii is None or terminal.ascii_decided:

@@ -42,6 +42,7 @@ def console(path: Path | None, *, settings: Settings | None = None, read_only: b
         run=path,
         read_only=read_only,
         terminal=here,
+        tour=os.environ.get("LABELTUI_TOUR", "1") != "0",
     )
     app.run()
     if app.farewell and not here.browser:

@@ -109,6 +109,20 @@ class Views:
         self._app.say(f"The theme is {name.removeprefix(PREFIX)}.")
         self._app.remember("theme", name)
 
+    def do_tour(self) -> None:
+        """The tour, because somebody asked for it."""
+        self.show_tour(asked_for=True)
+
+    def show_tour(self, *, asked_for: bool = False) -> None:
+        """Three small windows; what was pressed for the console goes to the console."""
+        from tui.screens.tour import Tour  # noqa: PLC0415
+
+        def ended(key: str | None) -> None:
+            if key is not None:
+                self._app.call_later(self._app.simulate_key, key)
+
+        self._app.push_screen(Tour(self._app.clock, asked_for=asked_for), ended)
+
     def do_hold(self) -> None:
         """Let the picture stand still, or move on. The state line moves in any case."""
         self._app.held = not self._app.held

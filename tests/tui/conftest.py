@@ -98,6 +98,7 @@ def desk(tmp_path: Path) -> Opens:
         read_only: bool = False,
         change: Callable[[FakeBackend], None] | None = None,
         terminal: Terminal = CAPABLE,
+        tour: bool = False,
     ) -> AsyncIterator[Desk]:
         settings = settings_in(tmp_path)
         run = run or running()
@@ -115,6 +116,7 @@ def desk(tmp_path: Path) -> Opens:
             clock=lambda: backend.now,
             threaded=False,
             terminal=terminal,
+            tour=tour,
         )
         async with app.run_test(size=size, notifications=True, tooltips=True) as pilot:
             at = Desk(app, backend, pilot)

@@ -22,7 +22,7 @@ from tui.screens.acting import ActingSheet, Targets
 from tui.screens.sheet import Look
 from tui.widgets.record_view import RecordView
 from tui.widgets.rows import Row, Rows
-from tui.widgets.scope import KINDS, FilterLine, Kind, ScopeBar, Scoped
+from tui.widgets.scope import KINDS, FilterLine, Kind, KindChosen, ScopeBar, Scoped
 
 
 class EmailsScreen(ActingSheet):
@@ -185,6 +185,9 @@ class EmailsScreen(ActingSheet):
     def _choose(self, step: int) -> None:
         kinds = KINDS
         self._show_anew(kinds[(kinds.index(self.listing.kind) + step) % len(kinds)], self.listing.typed)
+
+    def on_kind_chosen(self, message: KindChosen) -> None:
+        self._show_anew(message.kind, self.listing.typed)
 
     def _show_anew(self, kind: Kind, typed: Filter) -> None:
         """Another list: from its beginning, without marks."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from textual import events
 from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widget import Widget
@@ -16,6 +17,7 @@ from tui.context import Context, Scope, Selected
 from tui.picture import Picture, Requested, data_age, standing
 from tui.widgets.hints import Hints
 from tui.widgets.state_line import Headline, StateLine
+from tui.widgets.too_small import TooSmall, too_small
 
 if TYPE_CHECKING:
     from tui.app import LabeltuiApp
@@ -35,7 +37,7 @@ class Sheet(Screen[None]):
 
     SCOPE: ClassVar[Scope]
     AUTO_FOCUS = ""
-    ALLOW_IN_MAXIMIZED_VIEW = "StateLine, Hints"
+    ALLOW_IN_MAXIMIZED_VIEW = "StateLine, TooSmall, Hints"
 
     look: Look | None = None
 
@@ -82,8 +84,12 @@ class Sheet(Screen[None]):
 
     def compose(self) -> ComposeResult:
         yield StateLine()
+        yield TooSmall()
         yield from self.content()
         yield Hints()
+
+    async def _on_resize(self, event: events.Resize) -> None:
+        self.set_class(too_small(event.size.width, event.size.height), "-tiny")
 
     def on_mount(self) -> None:
         self.receive(self.console_app.look())

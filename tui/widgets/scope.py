@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.cells import cell_len
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
+from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import Input, Static
 
@@ -169,10 +171,25 @@ class FilterLine(Vertical):
         self._done(None)
 
 
+class KindChosen(Message):
+    """Somebody clicked on the tab of another kind."""
+
+    def __init__(self, kind: Kind) -> None:
+        super().__init__()
+        self.kind = kind
+
+
 class ScopeBar(LinesWidget):
     """The list's title with its count, the other kinds, and the reasons of failure."""
 
     scoped: reactive[Scoped | None] = reactive(None)
+    _places: Sequence[tuple[int, int, Kind]] = ()
+
+    def on_click(self, event: events.Click) -> None:
+        for start, end, kind in self._places:
+            if event.y == 0 and start <= event.x < end:
+                self.post_message(KindChosen(kind))
+                return
 
     def watch_scoped(self) -> None:
         if self.is_mounted:
@@ -183,17 +200,17 @@ class ScopeBar(LinesWidget):
         if scoped is None:
             return []
         changed = f"  {scoped.waiting}" if scoped.waiting else ""
-        tabs: list[Part] = []
-        for kind in KINDS:
-            here = kind is scoped.kind
-            tabs += [
-                (f"▸{kind.name.lower()} " if here else f" {kind.name.lower()} ", "bold $accent" if here else "$quiet")
-            ]
         marks = f"  ● {number(scoped.marked)} marked" if scoped.marked else ""
-        first = line(
-            " ", (scoped.title, "bold $bright"), (marks, "bold $accent"), (changed, "$waiting"), "  ",
-            *(tabs if width >= 64 and not scoped.typed else ()),
-        )  # fmt: skip
+        first = line(" ", (scoped.title, "bold $bright"), (marks, "bold $accent"), (changed, "$waiting"), "  ")
+        tabs: list[Part] = []
+        self._places, at = [], first.cell_length
+        for kind in KINDS if width >= 64 and not scoped.typed else ():
+            here = kind is scoped.kind
+            tab = f"{'▸' if here else ' '}{kind.name.lower()} "
+            tabs.append((tab, "bold $accent" if here else "$quiet"))
+            self._places.append((at, at + len(tab), kind))
+            at += len(tab)
+        first = line(first, *tabs)
         if scoped.requested:
             told = join((one_line(what, limit=60) for what in scoped.requested), ", ")
             return [first, line((f" ◔ requested: {told}", "$waiting"))]

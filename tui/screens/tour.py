@@ -1,0 +1,101 @@
+"""The tour of a first start: three small windows, shown once. Whoever presses a key of the console has ended it."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from tui.keymap import keyed
+from tui.widgets.pane import line
+
+WIDTH = 58
+"""Cells of its text where there is room; 9 more are its frame and what is left beside it."""
+HASTE_S = 0.5
+"""A key that comes sooner was on its way to the console before the tour could be seen."""
+
+PAGES = (
+    (
+        "What you see",
+        """A run is a file of emails with the labels so far. A worker labels in the background; this console looks on
+and sends it wishes.
+
+The line on top says what the worker does, what it waits for and when it ends. Below it, eight panes: a digit or a click
+focuses one, and {help} then explains every number in it.""",
+    ),
+    (
+        "Pausing and leaving",
+        """{start} starts a worker, {pause} pauses it and lets it go on, {stop} stops it. A wish is shown as requested
+until the worker has obeyed.
+
+{quit} leaves the console and the worker at work; `labeltui` comes back. {hold} holds only the picture.
+
+A key that is dimmed says why when it is pressed. ^p lists all that can be done.""",
+    ),
+    (
+        "Failures, and labels by hand",
+        """{emails} shows the emails, {filter} those that failed, {open} one of them with every question and answer.
+
+{retry} puts a failed one back in line; {label} gives a label by hand, which outweighs the model's.
+
+The model's labels are only as good as its reading of your rubric: label some by hand, and compare.""",
+    ),
+)
+"""Titles, and paragraphs with an empty line between them."""
+
+
+class Tour(ModalScreen[str | None]):
+    """Answers with a key that was meant for the console, or None. ``clock`` tells the time in seconds."""
+
+    def __init__(self, clock: Callable[[], float], *, asked_for: bool = False) -> None:
+        """``asked_for`` says that a person opened it, so that no key can have been on its way to elsewhere."""
+        super().__init__()
+        self._clock = clock
+        self._opened_at = float("-inf") if asked_for else clock()
+        self._page = 0
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="modal", id="tour"):
+            yield Static("", markup=False, id="tour-text")
+            yield Static("", markup=False, classes="choices")
+
+    def _draw(self) -> None:
+        title, text = PAGES[self._page]
+        width = min(WIDTH, int(self.app.size.width * 0.96) - 7)
+        rows = [line((title, "bold $bright"), (f"   {self._page + 1} of {len(PAGES)}", "$quiet"))]
+        for paragraph in text.split("\n\n"):
+            rows += [Content.empty(), *(line((part, "$foreground")) for part in textwrap.wrap(keyed(paragraph), width))]
+        self.query_one("#tour-text", Static).update(Content("\n").join(rows))
+        last = self._page == len(PAGES) - 1
+        keys = [("enter", "bold $accent"), " begin   " if last else " next   "]
+        if self._page:
+            keys += [("left", "bold $accent"), " back   "]
+        self.query_one(".choices", Static).update(line(*keys, ("esc", "bold $accent"), " ends the tour"))
+
+    def on_resize(self) -> None:
+        self._draw()
+
+    def on_key(self, event: events.Key) -> None:
+        """Turn the page, or end; a key of the console is handed on to it."""
+        event.stop()
+        event.prevent_default()
+        hasty = self._clock() - self._opened_at < HASTE_S
+        if hasty or event.key not in ("enter", "space", "right", "left", "escape"):
+            self.dismiss(event.key)
+        elif event.key == "escape":
+            self.dismiss(None)
+        else:
+            self._turn(-1 if event.key == "left" else 1)
+
+    def _turn(self, step: int) -> None:
+        self._page = max(0, self._page + step)
+        if self._page == len(PAGES):
+            self.dismiss(None)
+        else:
+            self._draw()
