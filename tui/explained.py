@@ -194,6 +194,14 @@ SCREENS: dict[Scope, Explanation] = {
             ("example answer", "Stands in a re-ask where this version got no unusable answer about the email."),
         ),
     ),
+    Scope.NEW_RUN: Explanation(
+        "A run is made from a source of emails and a task. Nothing is made before all of it was shown.",
+        (
+            ("source", "A .csv, .jsonl or .mbox file, or a folder of messages. It is read, never changed."),
+            ("task", "Labels, rubric and model, as TOML; the built-in one tells work from personal email."),
+            ("forecast", "Tokens, time with its interval, money, and the limit that binds, from your keys' quotas."),
+        ),
+    ),
     Scope.HELP: Explanation("Every key of every screen; those that do nothing now are dimmed and say why.", ()),
     Scope.INFO: Explanation("What `labeltui info` prints: versions, every path, settings in force, the terminal.", ()),
 }  # fmt: skip
