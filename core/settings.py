@@ -30,6 +30,11 @@ class Settings:
     use_environment_keys: bool = True
 
     @property
+    def notify_path(self) -> Path:
+        """How the operator wants to be told of a run's end; it holds secrets and need not exist."""
+        return self.config_path.with_name("notify.toml")
+
+    @property
     def prices_path(self) -> Path:
         """The operator's own table of prices, which need not exist."""
         return self.config_path.with_name("prices.toml")

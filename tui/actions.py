@@ -296,6 +296,10 @@ _ALL: tuple[Action, ...] = (
         EVERYWHERE, possibility.colors_blocked, hint=0,
     ),
     Action(
+        "quiet", ("exclamation_mark",), "!", _word("quiet or not"),
+        "Ring no bell and send no desktop notification, or do so again; the choice is remembered.", EVERYWHERE, hint=0,
+    ),
+    Action(
         "suspend", ("ctrl+z",), "^z", _word("suspend"), "Back to the shell for a moment; `fg` returns.",
         EVERYWHERE, hint=0,
     ),

@@ -25,6 +25,7 @@ from tui.farewell import farewell
 from tui.forgetting import forget_closed_screens
 from tui.keymap import keyed
 from tui.mouse import clicked_key
+from tui.notifying import Notifying
 from tui.picture import Picture, pending_kinds
 from tui.poller import Answered, Errands, PictureTaken, Poller
 from tui.preferences import remember
@@ -86,6 +87,7 @@ class LabeltuiApp(TailoredApp):
         self.picture = Picture(now=clock(), path=run)
         self.wishing = Wishing(self)
         self.views = Views(self)
+        self.notifying = Notifying(self, quiet=self.preferences.quiet)
         self.poller = Poller(self.backend, self.post_message, clock, threaded=threaded)
         self.errands = Errands(self.post_message, threaded=threaded)
         self.chores = Errands(self.post_message, threaded=threaded)
@@ -98,7 +100,7 @@ class LabeltuiApp(TailoredApp):
             self.push_screen(MonitorScreen())
         self.poller.watch(self.run_path, runs=self.run_path is None)
         self.set_interval(TICK_S, self._tick)
-        for trouble in self.troubles:
+        for trouble in (*self.troubles, *filter(None, (self.notifying.trouble,))):
             self.say(trouble, severity="error")
         self.call_after_refresh(self._begin)  # the first paint goes first; reading imports what it needs
 
@@ -131,6 +133,7 @@ class LabeltuiApp(TailoredApp):
             return  # of the run that was left
         self.picture = picture
         emails_changed = self.wishing.settle(picture.snapshot, picture.now)
+        self.notifying.see(picture.snapshot)
         self.hand_down()
         if emails_changed:
             self.facts_changed()
@@ -271,6 +274,16 @@ class LabeltuiApp(TailoredApp):
         if self.read_only:
             return
         self.errands.send(lambda: remember(self.settings.config_path, name, value), lambda _: None)
+
+    def to_terminal(self, sequence: str) -> None:
+        """Write a sequence that draws nothing, between two frames."""
+        if self._driver is not None and not self.is_headless:
+            self._driver.write(sequence)
+
+    def do_quiet(self) -> None:
+        self.notifying.quiet = quiet = not self.notifying.quiet
+        self.say("Bell and desktop notifications are off." if quiet else "Bell and desktop notifications are on.")
+        self.remember("quiet", quiet)
 
     def do_suspend(self) -> None:
         if self.terminal.browser:

@@ -219,6 +219,8 @@ def _add_around(commands: Commands) -> None:
     served.add_argument("--expose", action="store_true", help="allow a host that other machines reach")
     served.add_argument("--url", metavar="U", help="how browsers reach it, where that differs (a tunnel, a proxy)")
     served.add_argument("--writable", action="store_true", help="let the browser change things, as a terminal may")
+    notify = commands.add_parser("notify", help="how you are told that a run ended or needs you")
+    notify.add_argument("--test", action="store_true", help="ring, and tell the desktop and every service")
     commands.add_parser("info", help="versions, every path, settings in force")
 
 
@@ -280,6 +282,7 @@ ANSWERS = {
     "label": "tui.wish_commands:label",
     "new": "tui.run_commands:new",
     "note": "tui.wish_commands:note",
+    "notify": "tui.notify_command:notify",
     "open": "tui.run_commands:open_run",
     "pause": "tui.wish_commands:pause",
     "plan": "tui.plan_command:plan",

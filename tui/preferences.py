@@ -18,7 +18,7 @@ from typing import Any
 from core.errors import LabeltuiError
 from tui.terminal import Terminal
 
-KNOWN = ("theme", "ascii", "toured", "keys")
+KNOWN = ("theme", "ascii", "toured", "quiet", "keys")
 """The settings that the file may hold."""
 
 
@@ -33,6 +33,7 @@ class Preferences:
     theme: str = ""
     ascii: bool | None = None
     toured: bool = False
+    quiet: bool = False
     keys: Mapping[str, Any] = field(default_factory=dict)
     troubles: tuple[str, ...] = ()
     text: str = ""
@@ -73,6 +74,7 @@ def read_preferences(path: Path) -> Preferences:
         ("theme", str, 'a name such as "labeltui-dark"'),
         ("ascii", bool, "true or false"),
         ("toured", bool, "true or false"),
+        ("quiet", bool, "true or false"),
         ("keys", dict, 'a table: [keys], and in it lines such as pause = "P"'),
     ):
         if name in said and isinstance(said[name], kind):

@@ -31,6 +31,7 @@ from core.storage.lock import RunLock
 from core.storage.store import Store
 from core.worker.asking import Asks, Judges
 from core.worker.foresight import Foresight
+from core.worker.herald import Herald, heralded
 from core.worker.loop import Ending, Worker
 from core.worker.trial import Trial
 
@@ -67,6 +68,19 @@ def _work(path: Path, store: Store, settings: Settings, watch: Callable[[], None
     if store.pending_count == 0:
         store.end_epoch(RunState.DONE, "every email is settled", now=time.time())
         return exits.EMAILS_FAILED if store.failed_count else exits.DONE
+    with contextlib.ExitStack() as stack:
+        return _work_on(path, store, settings, watch, only, stack)
+
+
+def _work_on(
+    path: Path,
+    store: Store,
+    settings: Settings,
+    watch: Callable[[], None] | None,
+    only: int | None,
+    stack: contextlib.ExitStack,
+) -> int:
+    """``stack`` is closed when the run file says how it ended: the herald has the last word."""
     try:
         with KeyBook.from_settings(settings) as book:
             broker = _broker(book, store.task())
@@ -75,7 +89,8 @@ def _work(path: Path, store: Store, settings: Settings, watch: Callable[[], None
             begun = store.begin_epoch(now=time.time(), pid=os.getpid(), host=socket.gethostname())
             inbox = WishInbox(path)
             inbox.skip_stale(store.knows_wish, begun.at)
-            return asyncio.run(_run(inbox, settings, store, book, broker, watch, only))
+            herald = stack.enter_context(heralded(path, store, settings))
+            return asyncio.run(_run(inbox, settings, store, book, broker, watch, only, herald))
     except RunLostError:
         raise
     except BaseException as error:
@@ -103,10 +118,12 @@ async def _run(
     broker: Broker,
     watch: Callable[[], None] | None,
     only: int | None,
+    herald: Herald | None,
 ) -> int:
     clients = ClientPool(store.base_url or settings.base_url)
     interrupts: list[int] = []
-    watching = asyncio.create_task(_watch(watch)) if watch is not None else None
+    watching = [asyncio.create_task(_watch(watch))] if watch is not None else []
+    watching += [asyncio.create_task(herald.watch())] if herald is not None else []
     paused = ""
     trial = Trial(only, dedupe=store.dedupe) if only is not None else None
     try:
@@ -119,8 +136,8 @@ async def _run(
                 break
             paused, trial, broker = worker.paused, worker.line.trial, _broker(book, store.task())
     finally:
-        if watching is not None:
-            watching.cancel()
+        for task in watching:
+            task.cancel()
         await clients.aclose()
         inbox.close()
     return exit_code(ending, failed=store.failed_count, interrupted=bool(interrupts))

@@ -1,0 +1,54 @@
+"""``labeltui notify``: how an operator is told that a run ended, paused itself or needs a person; and a test."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections import Counter
+
+from core import exits
+from core.notify.occasions import Occasion
+from core.notify.services import deliver
+from core.notify.setup import read_setup
+from core.settings import load_settings
+from core.text import one_line
+from tui.desktop import sequence, way
+from tui.present import plural
+from tui.printing import say
+
+TEST = Occasion("a test", "If you can read this, labeltui can reach you here.")
+
+
+def notify(given: argparse.Namespace) -> int:
+    """Say what is set up; with ``--test`` use all of it."""
+    settings = load_settings()
+    setup = read_setup(settings.notify_path)
+    by = way(os.environ, setup.desktop)
+    say(f"bell      {'on' if setup.bell else 'off'}")
+    if by:
+        through = ", through tmux if it has allow-passthrough on" if os.environ.get("TMUX") else ""
+        say(f"desktop   by OSC {by}{through}")
+    else:
+        say(
+            "desktop   off"
+            if setup.desktop == "off"
+            else 'desktop   this terminal is not known to (desktop = "9" tries)'
+        )
+    kinds = ", ".join(f"{count} × {kind}" for kind, count in sorted(Counter(setup.services).items()))
+    say(f"services  {kinds or 'none'}{' (told by the worker, also while no console is open)' if kinds else ''}")
+    say(f"file      {one_line(str(settings.notify_path))}")
+    return _test(setup.bell, setup.desktop, setup.urls) if given.test else exits.DONE
+
+
+def _test(bell: bool, desktop: str, urls: tuple[str, ...]) -> int:  # noqa: FBT001 - as the file says it
+    if sys.stdout.isatty():
+        print(("\a" if bell else "") + sequence(os.environ, desktop, TEST.title, TEST.text), end="", flush=True)  # noqa: T201
+    else:
+        say("Neither bell nor desktop was tried: stdout is no terminal.")
+    if not urls:
+        return exits.DONE
+    say(f"Telling {plural(len(urls), 'service')} …")
+    delivery = deliver(urls, TEST)
+    say(f"{delivery.sentence}.")
+    return exits.FAILED if delivery.failed else exits.DONE
