@@ -176,6 +176,11 @@ def _add_keys(commands: Commands) -> None:
     given = add.add_mutually_exclusive_group()
     given.add_argument("--stdin", action="store_true", help="read the secret from standard input")
     given.add_argument("--file", type=Path, metavar="FILE", help="read the secret from a file")
+    add.add_argument(
+        "--keyring",
+        action=argparse.BooleanOptionalAction,
+        help="keep the secret in the system's keyring, or in keys.toml",
+    )
     listing = actions.add_parser("list", help="keys, their organizations, states and quotas")
     listing.add_argument("--model", metavar="M", help="for the quotas of this model")
     listing.add_argument("--json", action="store_true")

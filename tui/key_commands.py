@@ -16,6 +16,7 @@ from core.quota.keys import KeyBook
 from core.quota.plans import plan
 from core.settings import Settings, load_settings
 from core.text import one_line
+from tui.preferences import read_preferences
 from tui.present import countdown, number, plural
 from tui.printing import say
 
@@ -53,8 +54,12 @@ def _change(given: argparse.Namespace, book: KeyBook) -> str:
 
 
 def _add(given: argparse.Namespace, settings: Settings, book: KeyBook) -> int:
-    alias = book.add(_secret(given), alias=given.alias, organization=given.organization)
-    say(f"{alias} added to {settings.keys_path}.{_tell_workers(settings)}")
+    keyring = given.keyring
+    if keyring is None:
+        keyring = read_preferences(settings.config_path).keyring
+    alias = book.add(_secret(given), alias=given.alias, organization=given.organization, keyring=keyring)
+    where = "the system's keyring" if keyring else settings.keys_path
+    say(f"{alias} added to {where}.{_tell_workers(settings)}")
     return exits.DONE
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from core.model import KeyHistory, ModelSettings
 from core.settings import Settings
+from tui.preferences import read_preferences
 
 if TYPE_CHECKING:
     from core.llm.trial import Trial
@@ -73,8 +74,10 @@ class KeyEngine:
             book.set_enabled(alias, enabled=enabled)
 
     def add_key(self, run: Path | None, secret: str, alias: str | None, organization: str | None) -> str:
+        settings = self._settings(run)
+        keyring = settings.use_environment_keys and read_preferences(settings.config_path).keyring  # not the demo's
         with self._book(run) as book:
-            return book.add(secret, alias=alias, organization=organization)
+            return book.add(secret, alias=alias, organization=organization, keyring=keyring)
 
     def remove_key(self, run: Path | None, alias: str) -> None:
         with self._book(run) as book:

@@ -18,13 +18,15 @@ from typing import Any
 from core.errors import LabeltuiError
 from tui.terminal import Terminal
 
-KNOWN = ("theme", "ascii", "toured", "quiet", "keys")
+KNOWN = ("theme", "ascii", "toured", "quiet", "keyring", "keys")
 """The settings that the file may hold."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
     """What the file says. ``theme`` is "" and ``ascii`` None where it says nothing; ``keys`` is the table of keys.
+
+    ``keyring`` sends the secrets of added keys into the system's keyring.
 
     ``troubles`` are sentences on what could not be taken, each with file and line; the defaults stand in for it.
     """
@@ -34,6 +36,7 @@ class Preferences:
     ascii: bool | None = None
     toured: bool = False
     quiet: bool = False
+    keyring: bool = False
     keys: Mapping[str, Any] = field(default_factory=dict)
     troubles: tuple[str, ...] = ()
     text: str = ""
@@ -75,6 +78,7 @@ def read_preferences(path: Path) -> Preferences:
         ("ascii", bool, "true or false"),
         ("toured", bool, "true or false"),
         ("quiet", bool, "true or false"),
+        ("keyring", bool, "true or false"),
         ("keys", dict, 'a table: [keys], and in it lines such as pause = "P"'),
     ):
         if name in said and isinstance(said[name], kind):

@@ -95,6 +95,14 @@ def refuse_shared_aliases(found: Mapping[str, FoundKey]) -> None:
         seen[key.alias] = key
 
 
+def chosen_alias(fingerprint: str, records: Mapping[str, KeyRecord], taken: set[str]) -> str:
+    """The alias of a key that nobody named: the one it had before, or a free one."""
+    record = records.get(fingerprint)
+    if record is not None and record.alias and record.alias not in taken:
+        return record.alias
+    return free_alias({each.alias for each in records.values()} | taken)
+
+
 def free_alias(taken: set[str]) -> str:
     number = 1
     while f"key-{number}" in taken:

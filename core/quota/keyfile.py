@@ -1,7 +1,8 @@
-"""Where secrets come from: ``GROQ_API_KEY``, ``GROQ_API_KEYS`` and ``keys.toml``. The only module that reads them.
+"""Where secrets come from: ``GROQ_API_KEY``, ``GROQ_API_KEYS`` and ``keys.toml``. The only module that reads these.
 
-``keys.toml`` has a table ``[keys.<alias>]`` with ``secret`` and, where it is known, ``organization`` for each key. It
-is refused while others than its owner can read it.
+``keys.toml`` has a table ``[keys.<alias>]`` with ``secret`` and, where it is known, ``organization`` for each key; in
+place of the secret ``keyring`` may name the entry of the system's keyring that has it (see ``vault``). The file is
+refused while others than its owner can read it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ FILE_SOURCE = "keys.toml"
 _ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 _ORGANIZATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
 _LONGEST_SECRET = 512
+_SHORTEST_SECRET = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,26 @@ class FoundKey:
     source: str
     alias: str | None = None
     organization: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyringEntry:
+    """A key of ``keys.toml`` whose secret lies in the system's keyring, under the name ``user``."""
+
+    alias: str
+    user: str
+    organization: str | None = None
+
+
+def plausible_secret(secret: str) -> str:
+    """The secret that a person gives, as :func:`checked_secret`; one that is too short to be one is refused as well."""
+    secret = checked_secret(secret, "given")
+    if len(secret) < _SHORTEST_SECRET:
+        raise KeysError(
+            f"The key given is {len(secret)} long, and no provider's is shorter than {_SHORTEST_SECRET} characters:"
+            " copy it whole from the provider's console"
+        )
+    return secret
 
 
 def checked_secret(secret: str, where: str) -> str:
@@ -111,12 +133,28 @@ def keys_of_file(path: Path) -> tuple[FoundKey, ...]:
             checked_secret(_text(table, "secret", path, alias), f"{alias} in {path}"),
             FILE_SOURCE,
             checked_alias(alias, f"in {path}"),
-            checked_organization(name, f"of {alias} in {path}")
-            if (name := _text(table, "organization", path, alias))
-            else None,
+            _organization(table, path, alias),
         )
         for alias, table in tables_of_file(path).items()
+        if "keyring" not in table
     )
+
+
+def keyring_entries(tables: Mapping[str, Mapping[str, object]], path: Path) -> tuple[KeyringEntry, ...]:
+    """The keys of these tables whose secrets lie in the keyring. Raises KeysError for one that cannot be understood."""
+    found = []
+    for alias, table in tables.items():
+        user = _text(table, "keyring", path, alias)
+        if user and "secret" in table:
+            raise KeysError(f"{alias} in {path} has a secret and names the keyring as well: take one of the lines out")
+        if user:
+            found.append(KeyringEntry(checked_alias(alias, f"in {path}"), user, _organization(table, path, alias)))
+    return tuple(found)
+
+
+def _organization(table: Mapping[str, object], path: Path, alias: str) -> str | None:
+    name = _text(table, "organization", path, alias)
+    return checked_organization(name, f"of {alias} in {path}") if name else None
 
 
 def tables_of_file(path: Path) -> dict[str, dict[str, object]]:

@@ -18,15 +18,15 @@ from core.errors import KeysError
 from core.model import Dimension, KeyHistory, KeyStatus, WindowStatus
 from core.quota.book import Book
 from core.quota.history import forget_key, spend_of, troubles_of
-from core.quota.identity import Secret, assumed_organization, free_alias, refuse_shared_aliases, remember
+from core.quota.identity import Secret, assumed_organization, chosen_alias, refuse_shared_aliases, remember
 from core.quota.keyfile import (
     FILE_SOURCE,
     FoundKey,
     checked_alias,
     checked_organization,
-    checked_secret,
     keys_of_environment,
     keys_of_file,
+    plausible_secret,
     stamp,
     tables_of_file,
     write_file,
@@ -43,6 +43,8 @@ from core.quota.shelf import (
 )
 from core.quota.swapping import Swap
 from core.quota.unbenching import clear_waits
+from core.quota.vault import SOURCE as KEYRING_SOURCE
+from core.quota.vault import Vault
 from core.settings import Settings, private_dir
 
 __all__ = ["KeyBook", "KeyRecord", "Secret", "assumed_organization"]
@@ -66,6 +68,7 @@ class KeyBook:
         self._clock = clock
         self._stamp: tuple[int, int, int, int] | None = None
         self._secrets: tuple[Secret, ...] = ()
+        self._vault = Vault(keys_path, clock)
         try:
             self._salt = self.book.salt
             self.reload()
@@ -107,7 +110,12 @@ class KeyBook:
 
     def statuses(self, model: str, now: float) -> tuple[KeyStatus, ...]:
         """The keys for people: those of this process, and those that a worker on this machine uses now."""
-        return key_statuses(self.book, {secret.fingerprint for secret in self._secrets}, model, now)
+        statuses = key_statuses(self.book, {secret.fingerprint for secret in self._secrets}, model, now)
+        return self._vault.shown(statuses, self.records()) if self._vault.unreadable else statuses
+
+    def unreadable(self) -> Mapping[str, str]:
+        """Keys that the system's keyring did not give, by alias, each with the reason."""
+        return self._vault.unreadable
 
     def windows(self, model: str | None, now: float) -> tuple[WindowStatus, ...]:
         """The known quota windows of one model, or of all, as the workers last shared them."""
@@ -119,12 +127,15 @@ class KeyBook:
     def changed(self) -> bool:
         """Whether ``quota.db`` or ``keys.toml`` changed since this was last asked, or since :meth:`reload`."""
         in_book = self.book.poll_changes()
-        return stamp(self.keys_path) != self._stamp or in_book
+        return stamp(self.keys_path) != self._stamp or in_book or self._vault.due
 
     def reload(self) -> None:
         """Read environment and file again and join them with what is remembered. Raises KeysError, changing nothing."""
-        self._stamp = stamp(self.keys_path)
-        found = (*keys_of_file(self.keys_path), *keys_of_environment(self._environment))
+        before, self._stamp = self._stamp, stamp(self.keys_path)
+        if before != self._stamp:
+            self._vault.look_again()
+        in_keyring = self._vault.find(tables_of_file(self.keys_path))
+        found = (*keys_of_file(self.keys_path), *in_keyring, *keys_of_environment(self._environment))
         merged: dict[str, FoundKey] = {}
         for key in found:
             fingerprint = self.fingerprint(key.secret)
@@ -145,51 +156,50 @@ class KeyBook:
 
     # --- changing ------------------------------------------------------------------------------------------------
 
-    def add(self, secret: str, alias: str | None = None, organization: str | None = None) -> str:
-        """Put a key into ``keys.toml`` and return its alias.
+    def add(
+        self, secret: str, alias: str | None = None, organization: str | None = None, *, keyring: bool = False
+    ) -> str:
+        """Put a key into ``keys.toml`` and return its alias; with ``keyring`` the system's keyring takes its secret.
 
         Raises:
-            KeysError: if it cannot be a key, is there already, or the alias is taken.
+            KeysError: if it cannot be a key, is there already, the alias is taken, or the keyring would not keep it.
 
         """
-        secret = checked_secret(secret, "given")
+        secret = plausible_secret(secret)
         fingerprint = self.fingerprint(secret)
         for known in self._secrets:
             if known.fingerprint == fingerprint:
                 raise KeysError(f"This key is here already, as {known.alias} (from {known.source})")
             if known.alias == alias:
                 raise KeysError(f"The alias {alias} is taken by the key …{known.last4}: choose another")
-        remembered = self.records()
+        if alias in self._vault.unreadable:
+            raise KeysError(f"The alias {alias} is taken by a key that could not be read: remove it, or choose another")
         if alias is None:
-            record = remembered.get(fingerprint)
-            taken = {known.alias for known in self._secrets}
-            alias = (
-                record.alias
-                if record is not None and record.alias and record.alias not in taken
-                else free_alias({each.alias for each in remembered.values()} | taken)
-            )
+            taken = {known.alias for known in self._secrets} | self._vault.unreadable.keys()
+            alias = chosen_alias(fingerprint, self.records(), taken)
         checked_alias(alias, "given")
-        table: dict[str, object] = {"secret": secret}
-        if organization:
-            table["organization"] = checked_organization(organization, "given")
-        write_file(self.keys_path, {**tables_of_file(self.keys_path), alias: table})
+        table: dict[str, object] = {"organization": checked_organization(organization, "given")} if organization else {}
+        place = {"keyring": self._vault.put(alias, secret)} if keyring else {"secret": secret}
+        write_file(self.keys_path, {**tables_of_file(self.keys_path), alias: {**place, **table}})
         self.reload()
         return alias
 
     def remove(self, alias: str) -> None:
-        """Take a key out of ``keys.toml`` and forget it. Raises KeysError for a key of the environment."""
-        secret = self._secret(alias)
-        if secret.source != FILE_SOURCE:
+        """Take a key out of ``keys.toml`` and the keyring and forget it. Raises KeysError for the environment's."""
+        tables = tables_of_file(self.keys_path)
+        secret = None if alias in self._vault.unreadable else self._secret(alias)
+        if secret is not None and secret.source not in (FILE_SOURCE, KEYRING_SOURCE):
             raise KeysError(
                 f"{alias} comes from {secret.source}: take it out there and start anew, or disable it here "
                 f"with: labeltui keys disable {alias}"
             )
-        tables = tables_of_file(self.keys_path)
-        tables.pop(alias, None)
+        if user := str(tables.pop(alias, {}).get("keyring", "")):
+            self._vault.delete(user)
         write_file(self.keys_path, tables)
-        with self.book.writing():
-            self.book.execute("DELETE FROM key WHERE fingerprint = ?", (secret.fingerprint,))
-            forget_key(self.book, secret.fingerprint)
+        if secret is not None:
+            with self.book.writing():
+                self.book.execute("DELETE FROM key WHERE fingerprint = ?", (secret.fingerprint,))
+                forget_key(self.book, secret.fingerprint)
         self.reload()
 
     def set_enabled(self, alias: str, enabled: bool) -> None:  # noqa: FBT001 - set_enabled(alias, True) reads well

@@ -34,6 +34,7 @@ class Roster:
         self._cap = cap
         self._notices = notices
         self._complaint = ""
+        self._unreadable: set[str] = set()
         self._filled = False
 
     @property
@@ -56,6 +57,11 @@ class Roster:
                 self._complaint = str(error)
                 self._notices.append(f"{error}. The keys known before stay in use")
             return
+        unreadable = self._book.unreadable()
+        self._notices += [
+            f"{alias} cannot be used: {unreadable[alias]}" for alias in unreadable.keys() - self._unreadable
+        ]
+        self._unreadable = set(unreadable)
         secrets = {secret.fingerprint: secret for secret in self._book.secrets()}
         for fingerprint in self.seats.keys() - secrets.keys():
             seat = self.seats.pop(fingerprint)
@@ -137,6 +143,9 @@ class Roster:
     def why_none(self) -> str:
         """Why no key may be used, with what to do."""
         if not self.seats:
+            unreadable = [f"{alias}: {reason}" for alias, reason in self._book.unreadable().items()]
+            if unreadable:
+                return f"no key can be used ({'; '.join(unreadable)})"
             return self._complaint or "there is no key: add one with labeltui keys add, or set GROQ_API_KEY"
         words = []
         for fingerprint, seat in self.seats.items():

@@ -198,6 +198,8 @@ def test_adding_a_key_writes_the_file(tmp_path: Path) -> None:
         (ONE, "other", "here already, as main"),
         (TWO, "main", "taken"),
         ("two words", None, "white space"),
+        ("x", None, "is 1 long, and no provider's is shorter than 8 characters"),
+        (" gsk_abc \n", None, "is 7 long"),
         (TWO, "two words", "not usable"),
     ],
 )
