@@ -154,8 +154,11 @@ async def test_without_colors_cursor_and_focus_are_seen(desk: Opens, monkeypatch
         assert not (footer["s"] and footer["s"].bold)
         await at.press("e", "down")
         rows = at.app.screen._compositor.render_strips()
-        reversed_rows = [n for n, strip in enumerate(rows) if any(s.style and s.style.reverse for s in strip)]
+        reversed_rows = [
+            strip.text for strip in rows if any(s.style and s.style.reverse and s.text.strip() for s in strip)
+        ]
         assert len(reversed_rows) == 1
+        assert "Subject of message 1 " in reversed_rows[0]
 
 
 @pytest.mark.asyncio

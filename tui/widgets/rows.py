@@ -17,6 +17,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.style import Style
 
 from tui.present import fit, foreign
 from tui.widgets.pane import Part, drawn, line
@@ -337,4 +338,6 @@ class Rows(ScrollView, can_focus=True):
 
     def _strip(self, parts: Sequence[Part], width: int, component: str = "") -> Strip:
         style = self.get_visual_style(component) if component else self.visual_style
+        if component and self.get_component_styles(component).text_style.reverse:
+            style += Style(reverse=True)  # which Textual leaves out of a visual style
         return drawn(line(*parts), width, style)
