@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from core import mounts
 from core.errors import QuotaFileError
 from core.quota import tables
 from core.settings import private_dir
@@ -29,6 +30,8 @@ class Book:
     def __init__(self, path: Path, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
         """Open the file, or make it with access for its owner alone."""
         self.path = path
+        if reason := mounts.why_not(path):
+            raise QuotaFileError(reason)
         try:
             private_dir(path.parent)
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+from core import mounts
 from core.errors import RunFileError, RunNotFoundError
 from core.storage.schema_version import check_format
 
@@ -23,10 +24,12 @@ def open_writer(path: Path) -> sqlite3.Connection:
 
     Raises:
         RunNotFoundError: there is no such file.
-        RunFileError: it is no run file, one from a newer version, or cannot be written. Nothing was changed.
+        RunFileError: it is no run file, one from a newer version, lies on a network share, or cannot be written.
+            Nothing was changed.
     """
     if not path.exists():
         raise RunNotFoundError(f"There is no run file at {path}.")
+    _refuse_shares(path)
     connection = sqlite3.connect(path, isolation_level=None, timeout=10.0)
     try:
         check_format(connection, path)
@@ -39,6 +42,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
 
 def make_writer(path: Path) -> sqlite3.Connection:
     """The same for a file that is not there yet; it is private to its owner."""
+    _refuse_shares(path)
     try:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
@@ -50,6 +54,11 @@ def make_writer(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _refuse_shares(path: Path) -> None:
+    if reason := mounts.why_not(path):
+        raise RunFileError(f"{reason} Reading and exporting work there.")
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:

@@ -1,0 +1,101 @@
+"""Where a file lies: on a disk of this machine, or on a share that other machines have as well.
+
+SQLite's write-ahead log needs memory that all who use the file share, which only processes of one machine can; and its
+locks must hold, which network file systems often only promise. So nothing that is written all the time belongs there.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+ALLOW = "LABELTUI_NETWORK_DISK"
+"""The environment variable by which an operator takes the risk."""
+
+_MOUNTINFO = Path("/proc/self/mountinfo")
+_NETWORK = frozenset(
+    (
+        "9p", "acfs", "afpfs", "afs", "auristorfs", "beegfs", "ceph", "cifs", "coda", "davfs", "fhgfs", "gfs", "gfs2",
+        "glusterfs", "gpfs", "ibrix", "lustre", "moosefs", "ncpfs", "nfs", "nfs3", "nfs4", "ocfs2", "openafs",
+        "orangefs", "panfs", "prl_fs", "pvfs2", "smb2", "smb3", "smbfs", "vboxsf", "webdav",
+        # Programs that bring a share, mounted as fuse.NAME.
+        "sshfs", "smbnetfs", "davfs2", "rclone", "s3fs", "gcsfuse", "goofys", "curlftpfs", "vmhgfs", "juicefs",
+        "seaweedfs", "mfs", "ceph-fuse", "vmhgfs-fuse", "onedriver", "google-drive-ocamlfuse",
+    )
+)  # fmt: skip
+_OCTAL = re.compile(r"\\([0-7]{3})")
+_MACOS = re.compile(r"^.* on (?P<point>/.*) \((?P<kind>[\w.]+)[,)]", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A file system (``nfs4``, ``ext4``) and where it is mounted."""
+
+    kind: str
+    point: str
+
+    @property
+    def shared(self) -> bool:
+        """Whether other machines may have it as well."""
+        name = self.kind.lower()
+        return name in _NETWORK or name.removeprefix("fuse.") in _NETWORK
+
+
+def mounts_of_linux(mountinfo: str) -> Iterator[Mount]:
+    """The mounts of ``/proc/self/mountinfo``, in its order; lines that are none are passed over."""
+    for line in mountinfo.splitlines():
+        before, dash, after = line.partition(" - ")
+        fields, kind = before.split(), after.split()
+        if dash and len(fields) >= 5 and kind:
+            yield Mount(kind[0], _OCTAL.sub(lambda code: chr(int(code[1], 8)), fields[4]))
+
+
+def mounts_of_macos(listing: str) -> Iterator[Mount]:
+    """The mounts that the command ``mount`` lists on macOS."""
+    return (Mount(found["kind"], found["point"]) for found in _MACOS.finditer(listing))
+
+
+def mount_of(path: PurePosixPath, mounts: Iterator[Mount]) -> Mount | None:
+    """The mount that an absolute path lies on: the one with the longest point, of equal ones the last."""
+    best = None
+    for mount in mounts:
+        if path.is_relative_to(mount.point) and (best is None or len(mount.point) >= len(best.point)):
+            best = mount
+    return best
+
+
+def why_not(path: Path, environment: Mapping[str, str] | None = None) -> str:
+    """Why a file that is written to all the time must not lie there, with what to do; empty where it may.
+
+    Where it cannot be found out it may.
+    """
+    env = os.environ if environment is None else environment
+    if env.get(ALLOW, "").strip() not in ("", "0"):
+        return ""
+    mount = mount_of(PurePosixPath(path.resolve()), _mounts())
+    if mount is None or not mount.shared:
+        return ""
+    return (
+        f"{path} lies on a network share ({mount.kind}, mounted at {mount.point}): SQLite cannot keep a file whole"
+        " there, as its log needs memory that only one machine shares. Keep it on a disk of this machine"
+        f" (LABELTUI_HOME=FOLDER moves everything), or take the risk with {ALLOW}=1."
+    )
+
+
+def _mounts() -> Iterator[Mount]:
+    try:
+        return mounts_of_linux(_MOUNTINFO.read_text("utf-8", "surrogateescape"))
+    except OSError:
+        pass
+    if platform.system() != "Darwin":
+        return iter(())
+    try:
+        listed = subprocess.run(["/sbin/mount"], capture_output=True, timeout=5, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return iter(())
+    return mounts_of_macos(listed.stdout.decode("utf-8", "replace"))
