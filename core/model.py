@@ -213,6 +213,29 @@ class TaskVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class SampledEmail:
+    """An email that a version of the task is tried on, with the label that it has now, if any, and who gave that."""
+
+    id: int
+    source_id: str
+    subject: str
+    label: str | None
+    label_source: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """What trying a task on one email came to; never a label. ``why`` says what went wrong where ``label`` is None."""
+
+    email: SampledEmail
+    label: str | None
+    answer: str
+    why: str
+    calls: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class ChatMessage:
     """One message of a conversation: ``role`` is system, user or assistant."""
 

@@ -59,7 +59,7 @@ _ALL: tuple[Action, ...] = (
     Action(
         "open", ("enter",), "enter", _word("open"),
         "Open what the cursor is on: a run, or the record of an email or of a key.",
-        frozenset({Scope.RUNS, Scope.EMAILS, Scope.KEYS}), possibility.open_blocked,
+        frozenset({Scope.RUNS, Scope.EMAILS, Scope.KEYS, Scope.TRIAL}), possibility.open_blocked,
     ),
     Action(
         "new_run", ("w",), "w", _word("new run"), "Make a run from a file or folder; shows rows and forecast first.",
@@ -137,6 +137,10 @@ _ALL: tuple[Action, ...] = (
         frozenset({Scope.TASK}), task_possibility.usable_draft_blocked, hint=1,
     ),
     Action(
+        "rehearse", ("W",), "W", _word("try"), "Try the draft on a few emails; says what it costs, keeps no label.",
+        frozenset({Scope.TASK}), task_possibility.usable_draft_blocked,
+    ),
+    Action(
         "enact", ("L",), "L", _word("put in force"), "Put the draft in force, after asking; no label is touched.",
         frozenset({Scope.TASK}), task_possibility.enact_blocked, hint=3,
     ),
@@ -155,7 +159,7 @@ _ALL: tuple[Action, ...] = (
     ),
     Action(
         "messages", ("Y",), "Y", _word("messages"), "The exact messages that are sent about an email.",
-        frozenset({Scope.TASK, Scope.EMAILS, Scope.RECORD}), possibility.run_read, home=Scope.TASK,
+        frozenset({Scope.TASK, Scope.TRIAL, Scope.EMAILS, Scope.RECORD}), possibility.run_read, home=Scope.TASK,
     ),
     Action(
         "again_form", ("Q",), "Q", _word("re-ask"), "Show the messages of a re-ask, or of the first question again.",
@@ -333,7 +337,7 @@ WISHES = frozenset(
         *("start", "pause", "stop", "retry", "retry_all"),
         *("label", "note", "skip", "undo", "toggle", "add", "remove"),
         *("swap", "pin", "try_key", "regroup", "clear_bench"),
-        *("edit", "editor", "enact", "discard", "take_version", "ask_again"),
+        *("edit", "editor", "enact", "discard", "take_version", "ask_again", "rehearse"),
     )
 )
 """What asks the engine to change something: a console that only looks on refuses it."""

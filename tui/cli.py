@@ -139,7 +139,11 @@ def _add_results(commands: Commands) -> None:
     task.add_argument("--json", action="store_true", help="one JSON object, nothing else")
     act = task.add_mutually_exclusive_group()
     act.add_argument("--set", type=Path, metavar="FILE", help="put a new version in force; no label is touched")
+    act.add_argument(
+        "--try", dest="trial", type=Path, metavar="FILE", help="ask about a sample with it; keeps no label"
+    )
     act.add_argument("--write", type=Path, metavar="FILE", help="write the version in force as TOML")
+    task.add_argument("--sample", type=_sample, default=10, metavar="N", help="emails for --try (1 to 200, default 10)")
     act.add_argument("--messages", metavar="ID", help="the exact messages about the email with this id")
     act.add_argument(
         "--ask-again", nargs="?", const="", metavar="LABEL", help="ask again what an older version labeled (so)"
@@ -233,6 +237,13 @@ def _count(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
+def _sample(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 200:
+        raise argparse.ArgumentTypeError("must lie between 1 and 200")
     return value
 
 

@@ -20,6 +20,7 @@ class Scope(StrEnum):
     KEY = "One key"
     TASK = "Task"
     MESSAGES = "Messages"
+    TRIAL = "Trial"
     HELP = "Help"
     INFO = "Info"
     NEW_RUN = "New run"

@@ -187,6 +187,15 @@ SCREENS: dict[Scope, Explanation] = {
             ("asked with it", "A new version asks what is in line. {ask_again} puts back what an older one labeled."),
         ),
     ),
+    Scope.TRIAL: Explanation(
+        "A draft tried on a few emails: real calls that count against your quotas. Nothing of it becomes a label.",
+        (
+            ("label now, by", "The label in force and who gave it; emails in line have none yet."),
+            ("by the draft", "What the model answered to the draft, after re-asks where they were needed."),
+            ("same", "= as the label now, ≠ another. Not a verdict on which is right."),
+            ("tokens", "Of all calls about that email, prompt and answer."),
+        ),
+    ),
     Scope.MESSAGES: Explanation(
         "What the model is sent about one email, message by message; {again_form} shows a re-ask.",
         (

@@ -64,7 +64,7 @@ def open_blocked(context: Context) -> Reason:
     if context.scope is Scope.KEYS:
         return key_blocked(context)
     if context.selected is None:
-        return "The list is empty." if context.scope is Scope.EMAILS else "There is no run here yet."
+        return "The list is empty." if context.scope in (Scope.EMAILS, Scope.TRIAL) else "There is no run here yet."
     if isinstance(context.selected, RunSummary) and context.selected.error:
         return context.selected.error
     return None

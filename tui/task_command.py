@@ -12,7 +12,7 @@ from typing import Any
 from core import exits, runs, wishes
 from core.errors import UsageError
 from core.llm.task import load_task, task_to_json, task_to_toml
-from core.model import TaskVersion
+from core.model import Task, TaskVersion
 from core.settings import load_settings
 from core.storage.reader import RunReader
 from core.text import inert, one_line
@@ -29,6 +29,8 @@ def task(given: argparse.Namespace) -> int:
         return report(path, wishes.set_task(path, load_task(given.set)))
     if given.ask_again is not None:
         return report(path, wishes.ask_again(path, label=given.ask_again or None))
+    if given.trial is not None:
+        return _try(path, load_task(given.trial), given.sample)
     if given.write is not None:
         return _write(path, given.write)
     if given.messages is not None:
@@ -117,6 +119,34 @@ def _as_json(path: Path, versions: tuple[TaskVersion, ...], older: dict[str, int
             for version in versions
         ],
     }
+
+
+def _try(path: Path, draft: Task, count: int) -> int:
+    """Ask about a sample with a task that is not in force; nothing is kept of the answers."""
+    from core import rehearsals  # noqa: PLC0415 - for trials only
+
+    settings = load_settings().for_run(path)
+    price = rehearsals.cost(path, settings, draft, count)
+    money = f", ${price.money:,.4f}" if price.money is not None else ""
+    say(
+        f"Trying {draft.version[:8]} on {plural(price.emails, 'email')}: about {number(price.tokens)} tokens{money},"
+        " counted against your quotas. No label is given or changed."
+    )
+    same = compared = failed = 0
+    for result in rehearsals.RunningRehearsal(path, settings, draft, count).results():
+        now, told = result.email.label, result.label
+        failed += told is None
+        if now is not None and told is not None:
+            compared += 1
+            same += now == told
+        mark = " " if now is None or told is None else "=" if now == told else "≠"
+        why = f" ({one_line(result.why, limit=120)})" if told is None else ""
+        say(
+            f"  {mark} now {one_line(now or '–', limit=20):<8} draft {one_line(told or '–', limit=20):<8}"
+            f" {one_line(result.email.source_id, limit=30)}  {one_line(result.email.subject, limit=60)}{why}"
+        )
+    say(f"{number(same)} of {number(compared)} as labeled now; {number(failed)} without a label.")
+    return exits.DONE
 
 
 def _write(path: Path, target: Path) -> int:

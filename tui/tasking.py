@@ -7,19 +7,26 @@ it is in force before it is asked for. It is kept as it was left, whether it can
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from core.errors import TaskError, UsageError
-from core.model import Task
+from core.model import Rehearsed, Task
 from core.settings import Settings
 from core.text import inert
 
 if TYPE_CHECKING:
+    from core.rehearsals import RehearsalCost
     from tui.key_engine import WishAnswer
+
+
+TRIED = 10
+"""Emails that a draft is tried on where nobody says how many."""
+MOST_TRIED = 200
+"""The most; more is what a version in force is for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,13 @@ class Draft:
     text: str
     task: Task | None = None
     error: str = ""
+
+
+class Trial(Protocol):
+    """A trial that goes on: its results as they come, and its end."""
+
+    def results(self) -> Iterator[Rehearsed]: ...
+    def cancel(self) -> None: ...
 
 
 class TaskDesk(Protocol):
@@ -41,6 +55,8 @@ class TaskDesk(Protocol):
     def text_of(self, task: Task) -> str: ...
     def put_in_force(self, path: Path, task: Task) -> WishAnswer: ...
     def ask_again(self, path: Path, label: str | None, email_ids: Sequence[int] | None) -> WishAnswer: ...
+    def price(self, path: Path, task: Task, count: int) -> RehearsalCost: ...
+    def rehearse(self, path: Path, task: Task, count: int) -> Trial: ...
 
 
 class EngineDesk:
@@ -98,6 +114,18 @@ class EngineDesk:
 
         return wishes.ask_again(path, label=label, email_ids=email_ids)
 
+    def price(self, path: Path, task: Task, count: int) -> RehearsalCost:
+        """What trying a task on so many emails takes."""
+        from core import rehearsals  # noqa: PLC0415
+
+        return rehearsals.cost(path, self.settings.for_run(path), task, count)
+
+    def rehearse(self, path: Path, task: Task, count: int) -> Trial:
+        """Begin to try a task on so many emails."""
+        from core import rehearsals  # noqa: PLC0415
+
+        return rehearsals.RunningRehearsal(path, self.settings.for_run(path), task, count)
+
 
 class LookingDesk(EngineDesk):
     """The one of a read-only console: it reads, and refuses the rest."""
@@ -112,6 +140,9 @@ class LookingDesk(EngineDesk):
         _refuse()
 
     def ask_again(self, path: Path, label: str | None, email_ids: Sequence[int] | None) -> NoReturn:  # noqa: ARG002
+        _refuse()
+
+    def rehearse(self, path: Path, task: Task, count: int) -> NoReturn:  # noqa: ARG002
         _refuse()
 
 

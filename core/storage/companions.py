@@ -1,4 +1,4 @@
-"""Every file that belongs to a run: its own, SQLite's beside it, lock, wishes, log, index of words, older copies."""
+"""Every file that belongs to a run: its own, SQLite's beside it, lock, wishes, log, index, task draft, older copies."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def belongings(run_path: Path) -> tuple[Path, ...]:
     """The files of that run which are there, by name."""
     stem, name = re.escape(run_path.stem), re.escape(run_path.name)
     belongs = re.compile(
-        rf"{name}{_SQLITE}|{stem}(\.lock|\.log(\.\d+)?|\.copied\.txt"
+        rf"{name}{_SQLITE}|{stem}(\.lock|\.log(\.\d+)?|\.copied\.txt|\.task-draft\.toml"
         rf"|\.(control|search|before-format-\d+(\.\d+)?)\.db{_SQLITE})"
     )
     return tuple(sorted(path for path in run_path.parent.iterdir() if belongs.fullmatch(path.name) and path.is_file()))

@@ -83,7 +83,7 @@ def _work_on(
     """``stack`` is closed when the run file says how it ended: the herald has the last word."""
     try:
         with KeyBook.from_settings(settings) as book:
-            broker = _broker(book, store.task())
+            broker = broker_for(book, store.task())
             if isinstance(none := broker.next(()), NoKeys):
                 raise NoUsableKeyError(none.reason)  # noqa: TRY301 - it is written down like any other end
             begun = store.begin_epoch(now=time.time(), pid=os.getpid(), host=socket.gethostname())
@@ -100,7 +100,8 @@ def _work_on(
         raise
 
 
-def _broker(book: KeyBook, task: Task) -> Broker:
+def broker_for(book: KeyBook, task: Task) -> Broker:
+    """The door to quotas for the model of a task."""
     return Broker(
         book,
         task.model.model,
@@ -134,7 +135,7 @@ async def _run(
             ending = await worker.run()
             if not ending.renews:
                 break
-            paused, trial, broker = worker.paused, worker.line.trial, _broker(book, store.task())
+            paused, trial, broker = worker.paused, worker.line.trial, broker_for(book, store.task())
     finally:
         for task in watching:
             task.cancel()

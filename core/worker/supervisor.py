@@ -68,7 +68,8 @@ def start(run_path: Path, settings: Settings, *, only: int | None = None, wait_s
     )
 
 
-def _spawn(run_path: Path, settings: Settings, only: int | None) -> subprocess.Popen[bytes]:
+def environment_of(settings: Settings) -> dict[str, str]:
+    """What a process that asks inherits: where everything lies, and which server is meant."""
     environment = dict(os.environ)
     package_root = str(Path(core.__file__).resolve().parent.parent)
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (package_root, environment.get("PYTHONPATH", ""))))
@@ -76,6 +77,11 @@ def _spawn(run_path: Path, settings: Settings, only: int | None) -> subprocess.P
         environment["LABELTUI_HOME"] = str(settings.home)
     if settings.base_url:
         environment["GROQ_BASE_URL"] = settings.base_url
+    return environment
+
+
+def _spawn(run_path: Path, settings: Settings, only: int | None) -> subprocess.Popen[bytes]:
+    environment = environment_of(settings)
     log = log_path(run_path)
     descriptor = os.open(log, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
     try:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from textual.containers import Container, VerticalScroll
 from textual.widget import Widget
@@ -19,6 +20,9 @@ from tui.screens.sheet import Look, Sheet
 from tui.tasking import Draft
 from tui.widgets import task_panes as panes
 from tui.widgets.rows import Rows
+
+if TYPE_CHECKING:
+    from core.rehearsals import RehearsalCost
 
 REREAD_S = 2.0
 """Between two countings of what the versions labeled, while a worker labels on."""
@@ -268,6 +272,23 @@ class TaskScreen(Sheet):
 
         question = panes.effect(snapshot.run.task, draft, snapshot)
         self.app.push_screen(Confirm(question, "Put it in force", "Leave it a draft"), answered)
+
+    def do_rehearse(self) -> None:
+        """Try the draft on a few emails, after saying what that costs."""
+        from tui.screens.trial import AskTrial, TrialScreen  # noqa: PLC0415  (not before it is wanted)
+
+        app, path, draft = self.console_app, self.console_app.run_path, self._draft
+        if path is None or draft is None or (task := draft.task) is None:
+            return
+
+        def chosen(count: int | None) -> None:
+            if count is not None:
+                app.push_screen(TrialScreen(draft, task, count))
+
+        def price(count: int, then: Callable[[RehearsalCost], None]) -> None:
+            app.errands.send(lambda: app.backend.tasks.price(path, task, count), then)
+
+        app.push_screen(AskTrial(price), chosen)
 
     def do_discard(self) -> None:
         """Throw the draft away."""

@@ -111,14 +111,14 @@ def draft_line(draft: Draft | None, current: Task, *, requested: bool, older: in
         again = keyed(f" · {plural(older, 'label')} by older versions, {{ask_again}} asks again") if older else ""
         return line((calm, "$quiet"), (again, "$waiting"))
     if draft.task is None:
-        why = one_line(draft.error.removeprefix("the draft").lstrip(": "), limit=400)
+        why = one_line(draft.error.removeprefix("the draft").removeprefix(" is").lstrip(": "), limit=400)
         on = keyed(" {edit} edits on")
         return line(("✕ DRAFT, no task yet: ", "bold $failed"), (why, "$failed"), (on, "$quiet"))
     others = differences(current, draft.task)
     what = f"other than in force: {', '.join(others)}" if others else "the same as the version in force"
     return line(
         (f"◆ DRAFT {short(draft.task.version)} ", "bold $person"), (what, "$foreground"),
-        (keyed(" · {compare} compares, {enact} puts it in force"), "$quiet"),
+        (keyed(" · {compare} compares, {rehearse} tries it, {enact} puts it in force"), "$quiet"),
     )  # fmt: skip
 
 
