@@ -122,8 +122,9 @@ def _add_results(commands: Commands) -> None:
     status = commands.add_parser("status", help="where a run is; without RUN: all runs")
     status.add_argument("run", metavar="RUN", nargs="?")
     status.add_argument("--json", action="store_true", help="one JSON object, nothing else")
-    watch = commands.add_parser("watch", help="a run in one line, until no worker has it")
+    watch = commands.add_parser("watch", help="a run in a few lines, until no worker has it")
     watch.add_argument("run", metavar="RUN")
+    watch.add_argument("--every", type=_seconds, metavar="S", help="look so often (default 1 second)")
     retry = commands.add_parser("retry", help="put failed emails back in line")
     retry.add_argument("run", metavar="RUN")
     which = retry.add_mutually_exclusive_group()
@@ -251,6 +252,13 @@ def _limit(text: str) -> int:
     value = int(text)
     if value < 0:
         raise argparse.ArgumentTypeError("must not be negative")
+    return value
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0.1 <= value <= 3600:
+        raise argparse.ArgumentTypeError("must be from 0.1 to 3600")
     return value
 
 

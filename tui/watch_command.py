@@ -1,17 +1,27 @@
-"""``labeltui watch RUN``: a run in one line that is redrawn in place; plain lines where stdout is no terminal."""
+"""``labeltui watch RUN``: a run in a few lines, redrawn in place; plain lines where stdout is no terminal."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import locale
+import os
+import shutil
 import sys
 import time
+from collections.abc import Callable, Sequence
 
 from core import exits, runs
-from core.model import RunState
-from core.settings import load_settings
+from core.errors import LabeltuiError
+from core.model import KeyStatus, RunState, Snapshot
+from core.notify.occasions import NO_KEY
+from core.settings import Settings, load_settings
 from core.storage.reader import RunReader
 from tui import status as words
-from tui.printing import redraw, say
+from tui.compact import compact_view
+from tui.inline import Inline, listening
+from tui.printing import say
+from tui.terminal import NONE, terminal
 
 EVERY_S = 1.0
 """Between two looks; without a terminal a line is printed only when something changed."""
@@ -19,23 +29,83 @@ EVERY_S = 1.0
 
 def watch(given: argparse.Namespace) -> int:
     """Look on until no worker has the run; the exit code says how it stands then."""
-    path = runs.find_run(load_settings(), given.run)
-    live, shown = sys.stdout.isatty(), ""
+    settings = load_settings()
+    path = runs.find_run(settings, given.run)
+    every_s = given.every or EVERY_S
     with RunReader(path) as reader:
+        if sys.stdout.isatty():
+            return _live(reader, settings.for_run(path), every_s)
+        return _plain(reader, every_s)
+
+
+def _plain(reader: RunReader, every_s: float) -> int:
+    shown = ""
+    while True:
+        snapshot = reader.snapshot(time.time())
+        line = words.progress_line(snapshot)
+        if line != shown:
+            say(line)
+            sys.stdout.flush()
+        shown = line
+        if not snapshot.worker.alive:
+            return code_of(snapshot)
+        time.sleep(every_s)
+
+
+def _live(reader: RunReader, settings: Settings, every_s: float) -> int:
+    """In place, until no worker has the run or ``q`` is pressed."""
+    shows = terminal(os.environ, locale.getpreferredencoding(do_setlocale=False))
+    colors = not shows.no_color and shows.colors != NONE
+    view = Inline(_to_stdout, colors=colors, ascii_only=bool(shows.ascii_because))
+    with contextlib.ExitStack() as stack:
+        keys = _keys(stack, settings)
+        stack.callback(_to_stdout, "\r\n")
+        wait = stack.enter_context(listening())
         while True:
-            snapshot = reader.snapshot(time.time())
-            line = words.progress_line(snapshot)
-            if live:
-                redraw(line)
-            elif line != shown:
-                say(line)
-                sys.stdout.flush()
-            shown = line
+            now = time.time()
+            snapshot = reader.snapshot(now)
+            columns, rows = shutil.get_terminal_size()
+            statuses = _in_use(keys(snapshot.run.task.model.model, now), snapshot)
+            lines = compact_view(snapshot, statuses, width=max(1, columns - 1), height=max(1, rows - 1), now=now)
+            view.draw(lines, columns)
             if not snapshot.worker.alive:
-                break
-            time.sleep(EVERY_S)
-    if live:
-        say("")
-    if snapshot.state is not RunState.DONE:
-        return exits.FAILED
-    return exits.EMAILS_FAILED if snapshot.failed else exits.DONE
+                return code_of(snapshot)
+            came = wait(every_s)
+            if came == "again":
+                view.forget()
+            if came in ("q", "Q"):
+                return exits.DONE
+
+
+def _keys(stack: contextlib.ExitStack, settings: Settings) -> Callable[[str, float], Sequence[KeyStatus]]:
+    """A function that reads the keys; none where they cannot be read, for the run is still worth a look."""
+    from core.quota.keys import KeyBook  # noqa: PLC0415 - for a terminal only
+
+    book: KeyBook | None = None
+    with contextlib.suppress(LabeltuiError):
+        book = stack.enter_context(KeyBook.from_settings(settings))
+
+    def read(model: str, now: float) -> Sequence[KeyStatus]:
+        with contextlib.suppress(LabeltuiError):
+            return book.statuses(model, now) if book is not None else ()
+        return ()
+
+    return read
+
+
+def _in_use(keys: Sequence[KeyStatus], snapshot: Snapshot) -> list[KeyStatus]:
+    from dataclasses import replace  # noqa: PLC0415 - only here
+
+    return [replace(key, state=state) for key, state in words.in_use(keys, snapshot)]
+
+
+def code_of(snapshot: Snapshot) -> int:
+    """The exit code for a run that no worker has."""
+    if snapshot.state is RunState.DONE:
+        return exits.EMAILS_FAILED if snapshot.failed else exits.DONE
+    return exits.NO_KEY if NO_KEY in snapshot.reason or "there is no key" in snapshot.reason else exits.FAILED
+
+
+def _to_stdout(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()

@@ -30,7 +30,7 @@ BEGUN = re.compile(r"\x1b(?:\[[0-9;:?>]*)?\Z")
 CLIPBOARD = re.compile(r"\x1b\]52;c;([A-Za-z0-9+/=]*)\x07")
 """What the key for copying writes: its payload is encoded, and judged decoded."""
 
-LINE = re.compile(r"\r(?:\x1b\[K|\r?\n)?")
+LINE = re.compile(r"\r(?:\x1b\[K|\r?\n)?|\x1b\[(?:[KJ]|\d{1,2}A|\?25[hl]|(?:0|1|2|3[1236])m)")
 """What a command writes beside text: a line of progress begins anew, and lines end."""
 
 

@@ -112,6 +112,14 @@ class Terminal:
             came += more
         return came
 
+    def until_seen(self, words: str, patience_s: float = PATIENCE_S) -> str:
+        """What comes, until these words are in it."""
+        came, deadline = "", time.monotonic() + patience_s
+        while words not in came:
+            assert time.monotonic() < deadline, f"{words!r} is not in {came!r}"
+            came += self._read()
+        return came
+
     def until_ended(self, patience_s: float = PATIENCE_S) -> tuple[str, int]:
         """Everything that comes until the program ends, and its exit code."""
         came = ""

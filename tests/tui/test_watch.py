@@ -1,0 +1,146 @@
+"""A run in a few lines: what is shown in how much room, drawn in place, and how it ends."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+
+from core import exits
+from core.model import Happening, RunState, Snapshot, Wait
+from core.storage.store import Store
+from tests.conftest import MakeRun
+from tests.pty.terminal import Terminal
+from tests.tui.fakes import KEYS, NOW, running
+from tui.compact import LEAST, Line, compact_view
+from tui.inline import Inline
+from tui.watch_command import code_of
+
+BUSY = running(5031, 2871).snapshot(NOW)
+
+
+def texts(snapshot: Snapshot, width: int = 60, height: int = 20) -> list[str]:
+    return [
+        "".join(text for text, _ in line) for line in compact_view(snapshot, KEYS, width=width, height=height, now=NOW)
+    ]
+
+
+@pytest.mark.parametrize("width", [LEAST, 40, 60, 80, 200])
+@pytest.mark.parametrize("state", list(RunState))
+def test_every_line_has_the_width_of_its_room(width: int, state: RunState) -> None:
+    """No line wraps, whatever the run does and however narrow the corner is."""
+    shown = texts(replace(BUSY, state=state, reason="some long reason " * 20), width)
+    assert {cell_len(line) for line in shown} == {width}
+
+
+def test_what_matters_is_told_in_thirty_columns() -> None:
+    """State, rate, progress, end, binding limit, keys by organization, shares and failures."""
+    whole = "\n".join(texts(BUSY, LEAST))
+    for telling in (
+        "▶ RUNNING",
+        "/min",
+        "57 %",
+        "2,871/5,031",
+        "ends ",
+        "org_a",
+        "●2",
+        "◌1 ✕1 00:41 TPM",
+        "work 90 %",
+        "✕ 7 failed",
+    ):
+        assert telling in whole, telling
+
+
+def test_in_few_rows_the_most_telling_lines_stay() -> None:
+    """State and progress go last, keys and shares first."""
+    assert [line.split()[0] for line in texts(BUSY, height=1)] == ["enron"]
+    assert "57 %" in texts(BUSY, height=2)[1]
+    four = texts(BUSY, height=4)
+    assert four[2].startswith("ends ")
+    assert four[3].startswith("✕ 7 failed")
+
+
+def test_a_wait_is_counted_down_with_its_limit() -> None:
+    """Until when and for what."""
+    waiting = replace(BUSY, state=RunState.WAITING, wait=Wait(NOW + 41, "TPM", "org_b", "org_b waits"))
+    assert "waits 00:41 for TPM of org_b" in "\n".join(texts(waiting))
+
+
+def test_foreign_names_do_nothing_to_a_corner() -> None:
+    """A run's name, a reason, a label's name and a failure are text."""
+    evil = "\x1b]0;x\x07\x9b31m\u202e"
+    hostile = replace(
+        BUSY,
+        run=replace(BUSY.run, name=evil),
+        state=RunState.STOPPED,
+        reason=evil,
+        lately=(Happening(NOW, "failed", evil),),
+    )
+    whole = "\n".join(texts(hostile))
+    assert not set(whole) & {"\x1b", "\x07", "\x9b", "\u202e"}
+
+
+def test_drawing_goes_back_to_its_own_first_row() -> None:
+    """The lines before are overwritten, also where a narrower terminal has wrapped them, and nothing else is."""
+    written: list[str] = []
+    view = Inline(written.append, colors=False, ascii_only=True)
+    three: list[Line] = [(("▶" * 40, ""),)] * 3
+    view.draw(three, 80)
+    assert written[0].startswith("\r>>>")
+    view.draw(three, 80)
+    assert written[1].startswith("\r\x1b[2A")
+    view.draw(three, 30)
+    assert written[2].startswith("\r\x1b[5A")
+    view.forget()
+    view.draw(three, 30)
+    assert not re.search(r"\x1b\[\d+A", written[3])
+
+
+def test_colors_are_used_where_the_terminal_has_them() -> None:
+    """A tone becomes a color, and without colors a word stays a word."""
+    written: list[str] = []
+    Inline(written.append, colors=True, ascii_only=False).draw([(("✕ failed", "failed"),)], 80)
+    assert "\x1b[31m✕ failed\x1b[0m" in written[0]
+
+
+@pytest.mark.parametrize(
+    ("state", "failed", "reason", "code"),
+    [
+        (RunState.DONE, 0, "", exits.DONE),
+        (RunState.DONE, 2, "", exits.EMAILS_FAILED),
+        (RunState.STOPPED, 0, "stopped by the operator", exits.FAILED),
+        (RunState.STOPPED, 0, "no key can be used (main …0001: disabled): enable one", exits.NO_KEY),
+    ],
+)
+def test_the_exit_code_says_how_the_run_stands(state: RunState, failed: int, reason: str, code: int) -> None:
+    """Done, failed emails, no usable key, or work that is left."""
+    assert code_of(replace(BUSY, state=state, failed=failed, reason=reason)) == code
+
+
+@pytest.mark.parametrize(
+    ("leave", "code"),
+    [
+        (lambda terminal: terminal.write("q"), exits.DONE),
+        (lambda terminal: terminal._process.send_signal(signal.SIGINT), exits.INTERRUPTED),
+        (lambda terminal: terminal._process.send_signal(signal.SIGTERM), exits.INTERRUPTED),
+    ],
+)
+def test_a_person_leaves_and_the_terminal_is_as_it_was(
+    home: Path, make_run: MakeRun, opened: Callable[[Path], Store], leave: Callable[[Terminal], None], code: int
+) -> None:
+    """q, ctrl+c and a signal end the watching and not the worker; the cursor comes back."""
+    path = make_run(["one", "two"])
+    opened(path)
+    environment = {"LABELTUI_HOME": str(home), "LANG": "C.UTF-8"}
+    with Terminal(["-m", "tui", "watch", str(path), "--every", "0.1"], (30, 10), environment) as terminal:
+        came = terminal.until_seen("nothing is labeled yet")
+        leave(terminal)
+        rest, ended = terminal.until_ended()
+    assert ended == code
+    assert "\x1b[?25l" in came
+    assert (came + rest).rstrip().endswith("\x1b[?25h")

@@ -1,0 +1,124 @@
+"""A run in a few lines for a corner of the screen: what fits in so many columns and rows. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+
+from core.model import KeyStatus, RunState, Snapshot
+from core.text import one_line
+from tui.picture import GLYPHS
+from tui.present import both_ends, countdown, fit, foreign, interval, join, number, percent, rail, rate, share
+from tui.widgets.keyring import STATES, organizations
+
+Piece = tuple[str, str]
+"""A text and its tone: a meaning such as ``running``, or "" for plain."""
+
+Line = tuple[Piece, ...]
+
+LEAST = 30
+"""Columns from which on every line says what it should."""
+
+MOST_ORGANIZATIONS = 4
+NAMED = 12
+
+
+def compact_view(snapshot: Snapshot, keys: Sequence[KeyStatus], *, width: int, height: int, now: float) -> list[Line]:
+    """At most ``height`` lines of exactly ``width`` cells; where rows are short, the less telling lines go first."""
+    ranked: list[tuple[int, Line]] = [(0, _head(snapshot, width, now)), (1, _bar(snapshot, width))]
+    ranked += [(2, line) for line in _standing(snapshot, width, now)]
+    ranked += [(3 + n, line) for n, line in enumerate(_organizations(keys, snapshot, width))]
+    ranked.append((4, _labels(snapshot, width)))
+    ranked += [(2, line) for line in _failed(snapshot, width)]
+    kept = sorted(sorted(range(len(ranked)), key=lambda place: (ranked[place][0], place))[: max(1, height)])
+    return [ranked[place][1] for place in kept]
+
+
+def _head(snapshot: Snapshot, width: int, now: float) -> Line:
+    glyph, tone = GLYPHS[snapshot.state]
+    word = f"{glyph} {snapshot.state.value.upper()}"
+    live = snapshot.state in (RunState.RUNNING, RunState.WAITING)
+    pace = f"{number(rate(snapshot.pace, now).now)}/min" if live else ""
+    name = foreign(snapshot.run.name, max(6, min(cell_len(snapshot.run.name), width - len(word) - len(pace) - 4)))
+    left = width - cell_len(name) - 2 - len(word)
+    return (name, "bold"), ("  ", ""), (word, tone), (fit(pace, max(0, left), right=True), "")
+
+
+def _bar(snapshot: Snapshot, width: int) -> Line:
+    whole = percent(snapshot.settled, snapshot.total)
+    counted = f"{number(snapshot.settled)}/{number(snapshot.total)}"
+    room = width - len(whole) - len(counted) - 2
+    done, left = rail(snapshot.settled / snapshot.total if snapshot.total else 0.0, max(4, room))
+    return (done, "running"), (left, "quiet"), (f" {whole}", "bold"), (f" {counted}", "")
+
+
+def _standing(snapshot: Snapshot, width: int, now: float) -> list[Line]:
+    """What it waits for, why it stands, and when it ends."""
+    lines: list[Line] = []
+    wait = snapshot.wait
+    if wait is not None and wait.until_at is not None:
+        what = join((one_line(wait.limit, limit=12), one_line(wait.organization, limit=24)), " of ")
+        lines.append(((foreign(f"waits {countdown(wait.until_at - now)} for {what}", width), "waiting"),))
+    elif snapshot.reason and snapshot.state is not RunState.RUNNING:
+        lines.append(((foreign(snapshot.reason, width), GLYPHS[snapshot.state][1]),))
+    forecast = snapshot.forecast
+    if forecast is not None and forecast.eta_s is not None and snapshot.pending and snapshot.worker.alive:
+        low, high = forecast.low_s or forecast.eta_s, forecast.high_s or forecast.eta_s
+        when = interval(snapshot.taken_at + low, snapshot.taken_at + high, now).replace(" – ", "–")
+        lines.append(((foreign(join((f"ends {when}", forecast.binding_limit)), width), ""),))
+    return lines
+
+
+def _organizations(keys: Sequence[KeyStatus], snapshot: Snapshot, width: int) -> list[Line]:
+    groups = organizations(keys, ())
+    lines: list[Line] = []
+    for group in groups[:MOST_ORGANIZATIONS]:
+        name = both_ends(group.name or "unknown", min(NAMED, width // 3))
+        pieces: list[Piece] = [(name, "quiet")]
+        for state, (glyph, _, tone) in STATES.items():
+            count = sum(1 for key in group.keys if key.state is state)
+            pieces += [(f" {glyph}{count}", tone)] if count else []
+        waits = min((key for key in group.keys if key.cooldown_s > 0), key=lambda key: key.cooldown_s, default=None)
+        if waits is not None and group.wait_s:
+            pieces.append((f" {countdown(waits.cooldown_s)} {one_line(waits.limit, limit=4)}".rstrip(), "cooling"))
+        pinned = next((key.alias for key in group.keys if key.pinned), "")
+        pieces += [(f" ↑{one_line(pinned, limit=16)}", "")] if pinned else []
+        lines.append(_cut(pieces, width))
+    if len(groups) > MOST_ORGANIZATIONS:
+        more = f"{len(groups) - MOST_ORGANIZATIONS} more organizations"
+        lines.append(((foreign(more, width), "quiet"),))
+    if not keys and snapshot.worker.alive:
+        lines.append(((fit("no key is known here", width), "quiet"),))
+    return lines
+
+
+def _labels(snapshot: Snapshot, width: int) -> Line:
+    whose = "simulated: " if snapshot.run.simulated else ""
+    counts = sorted(snapshot.labels.items(), key=lambda item: -item[1])
+    names = [one_line(snapshot.run.task.name_of(value), limit=12) for value, _ in counts]
+    if not snapshot.labeled:
+        return ((fit("nothing is labeled yet", width), "quiet"),)
+    said = join(f"{name} {share(count, snapshot.labeled)} %" for name, (_, count) in zip(names, counts, strict=True))
+    if cell_len(whose + said) > width:
+        said = join(
+            f"{name} {percent(count, snapshot.labeled)}" for name, (_, count) in zip(names, counts, strict=True)
+        )
+    return ((foreign(whose + said, width), ""),)
+
+
+def _failed(snapshot: Snapshot, width: int) -> list[Line]:
+    if not snapshot.failed:
+        return []
+    last = next((it.text for it in snapshot.lately if it.kind == "failed"), "")
+    return [((foreign(join((f"✕ {number(snapshot.failed)} failed", last)), width), "failed"),)]
+
+
+def _cut(pieces: Sequence[Piece], width: int) -> Line:
+    """The pieces in exactly ``width`` cells."""
+    fitted: list[Piece] = []
+    left = width
+    for text, tone in pieces:
+        fitted += [(fit(text, min(left, cell_len(text))), tone)] if left > 0 else []
+        left -= min(left, cell_len(text))
+    return (*fitted, (" " * left, ""))
