@@ -226,9 +226,11 @@ def _waiting(_: Picture, snapshot: Snapshot, now: float) -> str:
     wait = snapshot.wait
     if wait is None:
         return join((one_line(snapshot.reason, limit=120), ends(snapshot, now)))
-    until = f"{countdown(wait.until_at - now)} until {clock(wait.until_at)}" if wait.until_at is not None else "for"
-    what = join((one_line(wait.limit, limit=12), one_line(wait.organization, limit=24)), " of ")
-    return join((f"{until} for {what}" if what else one_line(wait.reason, limit=120), ends(snapshot, now)))
+    until = f"{countdown(wait.until_at - now)} until {clock(wait.until_at)}" if wait.until_at is not None else ""
+    if wait.limit:  # a quota; what else is waited for is told by its reason
+        what = join((one_line(wait.limit, limit=12), one_line(wait.organization, limit=24)), " of ")
+        return join((f"{until} for {what}".lstrip(), ends(snapshot, now)))
+    return join((until, one_line(wait.reason, limit=160) or one_line(wait.organization, limit=24), ends(snapshot, now)))
 
 
 def last_command(snapshot: Snapshot, kind: str) -> CommandRecord | None:

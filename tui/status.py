@@ -120,7 +120,10 @@ def progress_line(snapshot: Snapshot) -> str:
         parts.append(f"{number(snapshot.failed)} failed")
     if snapshot.wait is not None and snapshot.wait.until_at is not None:
         left = countdown(max(0.0, snapshot.wait.until_at - snapshot.taken_at))
-        parts.append(f"waits {left} for {snapshot.wait.limit} of {snapshot.wait.organization}")
+        wait = snapshot.wait
+        parts.append(
+            f"waits {left} for {wait.limit} of {wait.organization}" if wait.limit else f"{left}: {wait.reason}"
+        )
     elif snapshot.reason:
         parts.append(one_line(snapshot.reason, limit=80))
     if snapshot.forecast is not None and snapshot.forecast.eta_s and snapshot.forecast.eta_s >= 1.0:

@@ -28,6 +28,9 @@ from core.text import one_line
 
 _FIRST_REST_S = 0.5
 _LONGEST_REST_S = 60.0
+_LEAST_TOLD_S = 0.05
+"""A told wait below this is none."""
+
 _MOST_STRETCH = 8.0
 _NOTICED_BENCH_S = 5.0
 _REMEMBERED_EMAILS = 4_096
@@ -157,11 +160,12 @@ class Consequences:
         """Seconds to wait: what was told, bounded by what a bucket can take, else a second.
 
         ``again`` counts refusals after waits that were obeyed, with no answer in between: each doubles the wait.
+        A wait of nothing is believed once; a server that goes on telling it is left alone like one that tells none.
         """
         told = [
             each
             for each in (retry_after_s(error.headers.get("retry-after"), now), text.try_again_s if text else None)
-            if each is not None
+            if each is not None and (each >= _LEAST_TOLD_S or not again)
         ]
         if told:
             longest = LONGEST_WAIT_S if dimension is None else 1.05 * dimension.period_s

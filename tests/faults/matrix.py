@@ -14,19 +14,23 @@ from typing import Any
 import httpx
 
 from core.model import Outcome
-from tests.faults.world import Misbehave, completion
+from tests.faults.world import Headers, Misbehave, completion
 
 PAGE = Path(__file__).resolve().parent / "faults.md"
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A class of faults that are treated alike, in words for people."""
+    """A class of faults that are treated alike, in words for people.
+
+    ``screen`` is a pattern of the console's state line where one organization meets nothing else.
+    """
 
     title: str
     does: str
     waits: str
     shows: str
+    screen: str
 
 
 PASSING = Kind(
@@ -42,13 +46,16 @@ PASSING = Kind(
     " `timeout_s`), a connection attempt after 10 s.",
     "WAITING, “org_1 is probed after errors: …” with the server's own words, or “every email in line rests after an"
     " error”. A failed email says which error it met and how often.",
+    r"^WAITING .*(is probed after errors: .|every email in line rests after an error)",
 )
 QUOTA = Kind(
     "A quota is spent",
     "Other organizations go on at once; this one waits. Never counts against an email, however often it comes.",
     "As long as `retry-after` or the text says, and a little longer (at most 2 %); no longer than the limit's own"
-    " period takes to refill. Where nothing usable is said: 1, 2, 4 … 60 s.",
+    " period takes to refill, and never more than a day. Where nothing usable is said, or again and again that the wait"
+    " is over: 1, 2, 4 … 60 s.",
     "WAITING with the organization, the limit's name where it was told, and a countdown.",
+    r"^WAITING \d\d:\d\d until .*(for TPD of org_1|org_1 waits for a limit that it did not name)",
 )
 TOO_LARGE = Kind(
     "This email is too large",
@@ -56,12 +63,14 @@ TOO_LARGE = Kind(
     " as it is.",
     "Nothing.",
     "Failed: “too long for the quota: no key's organization takes a request of this size”.",
+    r"^PAUSED .*25 emails in a row failed, .*too long for the quota",
 )
 REFUSED = Kind(
     "This request is refused",
     "Asks once more where there is another key, then fails the email.",
     "Nothing.",
     "Failed: “refused by the server: …” with its words.",
+    r"^PAUSED .*25 emails in a row failed, .*refused by the server: api.groq.com answered",
 )
 KEY_OUT = Kind(
     "This key is refused",
@@ -69,18 +78,21 @@ KEY_OUT = Kind(
     " exit code 5; no email has failed for it.",
     "Nothing.",
     "The key is INVALID, with the server's words. Without a key: STOPPED, and what is wrong with each.",
+    r"^STOPPED .*no key can be used \(one …_one: refused by the server",
 )
 ORGANIZATION_OUT = Kind(
     "This organization is restricted",
     "Takes every key of it out, and goes on with other organizations.",
     "Nothing.",
     "Each of its keys is INVALID, with the server's words.",
+    r"^STOPPED .*no key can be used \(one …_one: its organization is restricted",
 )
 RUN_STOPS = Kind(
     "Nobody will ever answer there",
     "Stops the run with exit code 1. No email has failed for it.",
     "Nothing.",
     "STOPPED with the server's words and what to check: the model's name, access to it, the base URL.",
+    r"^STOPPED .*api.groq.com answered \d+",
 )
 BAD_ANSWER = Kind(
     "The answer is no label",
@@ -88,12 +100,14 @@ BAD_ANSWER = Kind(
     " `max_reasks`) the email is failed.",
     "Nothing.",
     "The funnel of re-asks; a failed email says “no valid label after 3 answers” and keeps them all.",
+    r"^PAUSED .*25 emails in a row failed, .*after 3 answers",
 )
 HARMLESS = Kind(
     "An answer with odd headers",
     "Takes the answer. What cannot be true of a quota is not believed.",
     "Nothing.",
     "Nothing.",
+    r"^RUNNING ",
 )
 
 
@@ -140,11 +154,20 @@ async def breaks_the_reason(_: httpx.Request) -> httpx.Response:
     raise UnicodeEncodeError("utf-8", "\udc9b", 0, 1, "surrogates not allowed")
 
 
-def answers(text: str, *, finish_reason: str = "stop", headers: Mapping[str, str] | None = None) -> Misbehave:
+def answers(text: str, *, finish_reason: str = "stop", headers: Headers | None = None) -> Misbehave:
     """A proper completion, of this text."""
 
     async def misbehave(_: httpx.Request) -> httpx.Response:
         return completion(text, headers, finish_reason)
+
+    return misbehave
+
+
+def refuses(*headers: tuple[str, str]) -> Misbehave:
+    """A 429 whose text says nothing, with these headers, of which one may come twice."""
+
+    async def misbehave(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(429, json={"error": {"message": "no", "code": ""}}, headers=list(headers))
 
     return misbehave
 
@@ -185,6 +208,11 @@ ABSURD: dict[str, Any] = {
     "retry-after": "tomorrow",
 }
 
+MEGABYTE = "9" * 1_000_000
+QUOTA_HEADERS = tuple(
+    f"x-ratelimit-{what}-{of}" for what in ("limit", "remaining", "reset") for of in ("requests", "tokens")
+)
+
 ROWS = (
     Row("500", "500", PASSING, Outcome.SERVER_ERROR, says(500)),
     Row("502-html", "502 with a page of HTML", PASSING, Outcome.SERVER_ERROR, sends(502, b"<html>bad gateway</html>")),
@@ -195,6 +223,8 @@ ROWS = (
     Row("424", "409, 424, 425, 499", PASSING, Outcome.SERVER_ERROR, says(424)),
     Row("connect-timeout", "no connection in time", PASSING, Outcome.TIMEOUT, raises(httpx.ConnectTimeout, "slow")),
     Row("read-timeout", "no answer in time", PASSING, Outcome.TIMEOUT, raises(httpx.ReadTimeout, "slow")),
+    Row("write-timeout", "a request that cannot be sent in time", PASSING, Outcome.TIMEOUT,
+        raises(httpx.WriteTimeout, "slow")),
     Row("pool-timeout", "no free connection in time", PASSING, Outcome.TIMEOUT, raises(httpx.PoolTimeout, "full")),
     Row("hang", "a connection on which nothing ever comes", PASSING, Outcome.TIMEOUT, hangs),
     Row("drip", "an answer that drips in, byte by byte", PASSING, Outcome.TIMEOUT, drips),
@@ -218,6 +248,16 @@ ROWS = (
     Row("429-text", "429 with the wait in its text", QUOTA, Outcome.RATE_LIMITED,
         says(429, TPD, "rate_limit_exceeded")),
     Row("429-bare", "429 that says nothing", QUOTA, Outcome.RATE_LIMITED, says(429, "")),
+    Row("429-negative", "429 with a negative `retry-after`", QUOTA, Outcome.RATE_LIMITED, refuses(("retry-after", "-5"))),
+    Row("429-nan", "429 with `retry-after: NaN`", QUOTA, Outcome.RATE_LIMITED, refuses(("retry-after", "NaN"))),
+    Row("429-huge", "429 with `retry-after: 1e400`", QUOTA, Outcome.RATE_LIMITED, refuses(("retry-after", "1e400"))),
+    Row("429-unit", "429 with a unit that nobody knows", QUOTA, Outcome.RATE_LIMITED,
+        refuses(("retry-after", "7 fortnights"))),
+    Row("429-twice", "429 with two `retry-after`", QUOTA, Outcome.RATE_LIMITED,
+        refuses(("retry-after", "7"), ("retry-after", "9"))),
+    Row("429-megabyte", "429 with a `retry-after` of a megabyte", QUOTA, Outcome.RATE_LIMITED,
+        refuses(("retry-after", MEGABYTE))),
+    Row("429-zero", "429 with `retry-after: 0`, for ever", QUOTA, Outcome.RATE_LIMITED, refuses(("retry-after", "0"))),
     Row("429-absurd", "429 with absurd headers", QUOTA, Outcome.RATE_LIMITED, says(429, "no", "", ABSURD)),
     Row("200-429", "200 with `rate_limit_exceeded` inside", QUOTA, Outcome.RATE_LIMITED,
         says(200, TPD, "rate_limit_exceeded")),
@@ -243,6 +283,10 @@ ROWS = (
     Row("empty", "200 with an empty answer", BAD_ANSWER, Outcome.EMPTY, answers("")),
     Row("length", "200, empty because the reasoning ate the tokens", BAD_ANSWER, Outcome.TRUNCATED,
         answers("", finish_reason="length")),
+    Row("headers-twice", "200 with each quota header twice, in contradiction", HARMLESS, Outcome.ANSWERED,
+        answers("1", headers=[(name, value) for name in QUOTA_HEADERS for value in ("3", "5000")])),
+    Row("headers-megabyte", "200 with quota headers of a megabyte", HARMLESS, Outcome.ANSWERED,
+        answers("1", headers=[(name, MEGABYTE) for name in QUOTA_HEADERS[:2]])),
     Row("headers", "200 with absurd quota headers", HARMLESS, Outcome.ANSWERED, answers("1", headers=ABSURD)),
 )  # fmt: skip
 

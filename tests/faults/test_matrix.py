@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from tests.faults.matrix import (
     Row,
     of_kind,
     page,
+    refuses,
 )
 from tests.faults.world import Call, Seen, play
 
@@ -51,6 +53,14 @@ def once(call: Call, before: int) -> bool:
 
 def always(call: Call, before: int) -> bool:
     return call.email == 1
+
+
+@rows(PASSING, QUOTA, TOO_LARGE, REFUSED, KEY_OUT, ORGANIZATION_OUT, RUN_STOPS, BAD_ANSWER, HARMLESS)
+def test_the_console_says_what_happens(row: Row, tmp_path: Path) -> None:
+    """Where every call meets the fault, the state line names what is waited for, or why the run paused or ended."""
+    closes_at_s = 900 if row.id in ("hang", "drip") else 100
+    seen = play(tmp_path, row.misbehave, lambda _, __: True, emails=30, keys=ONE_KEY, closes_at_s=closes_at_s)
+    assert any(re.search(row.kind.screen, screen) for screen in (*seen.screens, seen.last_screen)), seen.screens[-3:]
 
 
 def all_labeled(seen: Seen, but: Iterable[int] = ()) -> bool:
@@ -100,7 +110,7 @@ def test_no_email_is_given_up_for_what_one_key_is(row: Row, keys: dict[str, str]
     assert len(seen.server.keys(1)) == 2
 
 
-@named("503", "refused", "hang", "498")
+@named("503", "refused", "hang", "498", "dns", "tls", "connect-timeout", "200-html", "200-reason")
 def test_a_server_that_is_down_for_an_hour_fails_nobody(row: Row, tmp_path: Path) -> None:
     """It is probed ever more slowly, the screen says so, and a minute after it is back the work goes on."""
     seen = play(tmp_path, row.misbehave, lambda call, _: call.at_s < 3600, emails=60, tempo=SLOW)
@@ -155,7 +165,13 @@ def test_an_email_alone_that_is_never_answered_is_failed_in_the_end(tmp_path: Pa
 
 # -- quotas -----------------------------------------------------------------------------------------------------------
 
-WAITS = {"429-header": (7.0, 7.5), "429-text": (129.6, 131), "200-429": (129.6, 131), "429-bare": (1.0, 1.5)}
+WAITS = {
+    "429-zero": (0.0, 0.1),
+    "429-header": (7.0, 7.5),
+    "429-text": (129.6, 131),
+    "200-429": (129.6, 131),
+    "429-bare": (1.0, 1.5),
+}
 
 
 @rows(QUOTA)
@@ -167,7 +183,24 @@ def test_a_spent_quota_is_waited_for_as_long_as_told(row: Row, tmp_path: Path) -
     least, most = WAITS.get(row.id, (1.0, 1.5))
     first, second = seen.server.times(1)
     assert least <= second - first - seen.server.latency_s <= most
-    assert seen.was_shown("waiting", "org_1")
+    assert seen.was_shown("waiting", "org_1") or most < 1
+
+
+@pytest.mark.parametrize("told", ["99999999", "Wed, 21 Oct 2099 07:28:00 GMT"])
+def test_a_wait_of_years_is_one_of_a_day(told: str, tmp_path: Path) -> None:
+    """Whatever a server says, it is asked again tomorrow."""
+    slowly = Tempo(tick_s=600.0, beat_s=600.0)
+    misbehave = refuses(("retry-after", told))
+    seen = play(tmp_path, misbehave, once, emails=1, keys=ONE_KEY, tempo=slowly, closes_at_s=30 * 3600)
+    assert all_labeled(seen)
+    assert 86_000 < seen.server.times(1)[1] < 90_000
+
+
+def test_a_server_that_says_again_and_again_that_the_wait_is_over_is_not_run_down(tmp_path: Path) -> None:
+    """The first word is believed; then it is asked ever more rarely."""
+    [row] = [row for row in ROWS if row.id == "429-zero"]
+    seen = play(tmp_path, row.misbehave, lambda _, __: True, emails=3, keys=ONE_KEY, closes_at_s=300)
+    assert 3 < len(seen.server.calls) < 20
 
 
 @rows(QUOTA)

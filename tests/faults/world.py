@@ -7,8 +7,8 @@ import contextlib
 import random
 import re
 import sqlite3
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx
@@ -27,6 +27,7 @@ from core.storage.store import Store
 from core.worker.loop import Ending, Worker
 from core.worker.pulse import Tempo
 from tests.virtual.harness import guard_for
+from tui.picture import Picture, standing
 
 START_AT = 1_790_000_000.0
 TASK = Task(
@@ -93,7 +94,11 @@ class _Transport(httpx.AsyncBaseTransport):
         return await self._server.handle(request)
 
 
-def completion(text: str, headers: Mapping[str, str] | None = None, finish_reason: str = "stop") -> httpx.Response:
+Headers = Mapping[str, str] | Sequence[tuple[str, str]]
+"""Of an answer; pairs where a name comes twice."""
+
+
+def completion(text: str, headers: Headers | None = None, finish_reason: str = "stop") -> httpx.Response:
     """A proper answer."""
     body = {
         "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish_reason}],
@@ -104,7 +109,10 @@ def completion(text: str, headers: Mapping[str, str] | None = None, finish_reaso
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What came of it: the last snapshot, each email's state, failure and outcomes, what was shown on the way."""
+    """What came of it: the last snapshot, each email's state, failure and outcomes, what was shown on the way.
+
+    ``shown`` are states with their reasons, ``screens`` the console's state lines.
+    """
 
     snapshot: Snapshot
     ending: Ending
@@ -113,6 +121,8 @@ class Seen:
     failures: Mapping[int, str]
     outcomes: Mapping[int, list[str]]
     shown: tuple[tuple[str, str], ...]
+    screens: tuple[str, ...]
+    last_screen: str
     keys: Mapping[str, KeyState]
     took_s: float
 
@@ -188,7 +198,8 @@ async def _play(
             tempo=tempo,
         )
         shown: dict[tuple[str, str], None] = {}
-        watching = loop.create_task(_watch(path, clock, shown, tempo))
+        screens: dict[str, None] = {}
+        watching = loop.create_task(_watch(path, clock, shown, screens, tempo))
         closing = loop.call_later(closes_at_s, worker.stop)
         try:
             ending = await worker.run()
@@ -199,7 +210,7 @@ async def _play(
                 await client.aclose()
         took_s = loop.time()
         statuses = {key.alias: key.state for key in broker.statuses()}
-    return _seen(path, server, ending, tuple(shown), statuses, took_s, clock())
+    return _seen(path, server, ending, tuple(shown), tuple(screens), statuses, took_s, clock())
 
 
 def _client(secret: str, server: Server) -> ChatClient:
@@ -220,12 +231,25 @@ def _make(path: Path, emails: int) -> None:
         store.set_order("source", 0)
 
 
-async def _watch(path: Path, clock: Callable[[], float], shown: dict[tuple[str, str], None], tempo: Tempo) -> None:
+async def _watch(
+    path: Path,
+    clock: Callable[[], float],
+    shown: dict[tuple[str, str], None],
+    screens: dict[str, None],
+    tempo: Tempo,
+) -> None:
     with RunReader(path) as reader:
         while True:
             snapshot = reader.snapshot(clock())
             shown.setdefault((snapshot.state.value, snapshot.reason))
+            screens.setdefault(screen_of(snapshot, path, clock()))
             await asyncio.sleep(tempo.beat_s)
+
+
+def screen_of(snapshot: Snapshot, path: Path, now: float) -> str:
+    """The console's state line for a snapshot."""
+    said = standing(Picture(now=now, path=path, snapshot=snapshot, read_at=now), (), now)
+    return f"{said.word} {said.sentence}"
 
 
 def _seen(
@@ -233,6 +257,7 @@ def _seen(
     server: Server,
     ending: Ending,
     shown: tuple[tuple[str, str], ...],
+    screens: tuple[str, ...],
     keys: Mapping[str, KeyState],
     took_s: float,
     now: float,
@@ -244,6 +269,8 @@ def _seen(
         outcomes: dict[int, list[str]] = {}
         for email_id, outcome in db.execute("SELECT email_id, outcome FROM attempt ORDER BY id").fetchall():
             outcomes.setdefault(email_id, []).append(outcome)
+    worker = replace(snapshot.worker, alive=False)
+    ended = replace(snapshot, state=ending.state, reason=ending.reason, worker=worker)
     return Seen(
         snapshot=snapshot,
         ending=ending,
@@ -252,6 +279,8 @@ def _seen(
         failures={row[0]: row[2] for row in rows if row[2]},
         outcomes=outcomes,
         shown=shown,
+        screens=screens,
+        last_screen=screen_of(ended, path, now),
         keys=keys,
         took_s=took_s,
     )

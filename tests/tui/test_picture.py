@@ -68,6 +68,18 @@ def test_waiting_names_the_moment_the_limit_and_the_organization() -> None:
     assert "for TPM of org_b" in said.sentence
 
 
+def test_a_wait_that_is_for_no_quota_says_why() -> None:
+    """An organization that is probed after errors is shown with the server's words."""
+    run = running()
+    run.state = RunState.WAITING
+    run.wait = Wait(NOW + 15, "", "org_b", "org_b is probed after errors: api.example answered 500: boom")
+    said = standing(picture(run), (), NOW)
+    assert said.sentence.startswith("00:15 until ")
+    assert "org_b is probed after errors: api.example answered 500: boom" in said.sentence
+    run.wait = Wait(None, "", "org_b", "every email in line rests after an error")
+    assert standing(picture(run), (), NOW).sentence.startswith("every email in line rests after an error")
+
+
 def test_silence_of_a_living_worker_is_stale() -> None:
     """A worker that holds the lock but does not write is never shown as running."""
     run = running()

@@ -121,7 +121,7 @@ class KeyRecordScreen(KeySheet):
                 line(
                     (f"  {window.dimension.value}  ", "$quiet"),
                     (fit(percent(used, window.limit), 5, right=True), tone_of(share)),
-                    (f"  {join((said, whole, window.source))}", "$foreground"),
+                    (f"  {join((said, whole, one_line(window.source, limit=40)))}", "$foreground"),
                 )
             )
         if not windows:
