@@ -20,6 +20,7 @@ from core.settings import Settings
 from core.text import inert
 from tui import actions
 from tui.backend import Backend, Engine
+from tui.breathing import breathe_easily
 from tui.context import Context, Scope, Selected
 from tui.farewell import farewell
 from tui.forgetting import forget_closed_screens
@@ -131,6 +132,8 @@ class LabeltuiApp(TailoredApp):
         picture = message.picture
         if picture.path != self.run_path:
             return  # of the run that was left
+        if self.threaded and self.picture.snapshot is None and picture.snapshot is not None:
+            self.call_later(breathe_easily)
         self.picture = picture
         emails_changed = self.wishing.settle(picture.snapshot, picture.now)
         self.notifying.see(picture.snapshot)

@@ -100,7 +100,7 @@ class Listing:
         """Read it anew; what is in sight stays until the new one is whole."""
         self.loading = True
         self._serial += 1
-        serial, kind = self._serial, self.kind
+        serial = self._serial
         row = self._rows.selected
         selected = row.value if row is not None and isinstance(row.value, EmailRow) else None
         snapshot = self._app.picture.snapshot
@@ -108,8 +108,6 @@ class Listing:
         if not self.wanted.terms and self.order == WORK_ORDER:
             self._read_by_place(serial, selected)
             return
-        if kind.state == "failed":
-            self._app.poller.ask(lambda view: view.failures(), partial(self._reasons, kind))
         if self._finder is None:
             if self._app.run_path is None:
                 return
@@ -156,6 +154,8 @@ class Listing:
             self._rows.set_count(len(self.ids), forget=first, growing=not finding.finished)
         elif finding.finished:
             self._swap(self._coming, finding.place if finding.place is not None else self._rows.cursor)
+        if finding.finished and self.kind.state == "failed":  # after the rows: counting causes takes longer
+            self._app.poller.ask(lambda view: view.failures(), partial(self._reasons, self.kind))
         if finding.finished:
             nothing = self.kind.empty if not self.typed.terms else "Nothing matches. {back} takes the filter away."
             self._rows.empty = "\n " + keyed(nothing)

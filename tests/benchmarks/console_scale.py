@@ -21,7 +21,10 @@ from pathlib import Path
 
 from core.llm.task import builtin_task
 from core.settings import load_settings
+from core.storage.filters import Filter
 from core.storage.intake import NewRun
+from core.storage.ordering import KEYS, Order
+from core.storage.reader import RunReader
 from core.storage.search import Search
 from core.storage.store import Store
 from tests.benchmarks.speed import cpu_s, memory_mb
@@ -53,12 +56,13 @@ def build(path: Path, emails: int) -> None:
             db.execute(f"DROP INDEX {name}")
         db.execute(
             f"{_NUMBERS} INSERT INTO email(id, position, source_id, subject, sender, date, content_hash, state, label,"
-            " label_source, reasks, failure) SELECT i, i - 1, '<' || i || '@example.org>', 'Subject of message ' || i,"
+            " label_source, reasks, failure, sent_at, settled_at) SELECT i, i - 1, '<' || i || '@example.org>', 'Subject of message ' || i,"
             " 'person' || (i % 5000) || '@example.org', 'Mon, 14 May 2001 16:39:00 -0700', 'h' || i,"
             " CASE WHEN i > :settled THEN 'pending' WHEN i % 100 = 0 THEN 'failed' ELSE 'labeled' END,"
             " CASE WHEN i <= :settled AND i % 100 THEN CAST(i % 3 > 0 AS TEXT) END,"
             " CASE WHEN i <= :settled AND i % 100 THEN 'model' END, i <= :settled,"
-            " CASE WHEN i <= :settled AND i % 100 = 0 THEN 'no valid label after ' || (2 + i % 7) || ' answers' END"
+            " CASE WHEN i <= :settled AND i % 100 = 0 THEN 'no valid label after ' || (2 + i % 7) || ' answers' END,"
+            " 9.8e8 + (i * 7919) % 1000003, CASE WHEN i <= :settled THEN 1.7e9 + (i * 104729) % 1000003 END"
             " FROM n",
             given,
         )
@@ -186,6 +190,21 @@ async def listed(at: Timed, kind: str) -> None:
     told(f"{kind} ones, jump to the end", f"{end:.0f} ms", "100 ms")
 
 
+def measure_sorting(path: Path) -> None:
+    """Every order over all emails: how long the finder's thread is at it."""
+    search = Search(path)
+    for key in KEYS:
+        taken = []
+        for descending in (False, True):
+            began = time.perf_counter()
+            search.begin(Filter(), Order(key, descending=descending))
+            while not search.step().finished:
+                pass
+            taken.append(time.perf_counter() - began)
+        told(f"sorted by {key}, both ways", " / ".join(f"{seconds:.1f}" for seconds in taken) + " s")
+    search.close()
+
+
 def measure_search(path: Path) -> None:
     """Words without the index, making the index, words with it."""
     from core.storage.filters import parse
@@ -216,16 +235,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--emails", type=int, default=1_000_000)
     parser.add_argument("--no-search", action="store_true", help="leave out searching for words")
+    parser.add_argument("--home", type=Path, metavar="FOLDER", help="keep the run there, and use it if it is there")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="labeltui-scale-") as folder:
-        home = Path(folder)
+        home = given.home or Path(folder)
         path = home / "runs" / "large.db"
-        path.parent.mkdir()
-        began = time.perf_counter()
-        build(path, given.emails)
-        size = path.stat().st_size / 1e6
-        told(f"{given.emails:,} emails", f"{time.perf_counter() - began:.0f} s, {size:,.0f} MB")
-        asyncio.run(measure(home, path, given.emails))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            began = time.perf_counter()
+            build(path, given.emails)
+            size = path.stat().st_size / 1e6
+            told(f"{given.emails:,} emails", f"{time.perf_counter() - began:.0f} s, {size:,.0f} MB")
+        with RunReader(path) as reader:
+            emails = reader.count()
+        asyncio.run(measure(home, path, emails))
+        measure_sorting(path)
         if not given.no_search:
             measure_search(path)
     return 0
