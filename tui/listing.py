@@ -200,9 +200,14 @@ class Listing:
 
         def arrived(rows: list[EmailRow]) -> None:
             if self._open and ids is self.ids and (ids is not None or serial == self._serial or self.sorting):
-                self._rows.set_page(offset, [self._as_row(row) for row in rows])
+                known = {row.id: row for row in self._rows.rows_from(offset)}
+                self._rows.set_page(offset, [self._kept(known.get(row.id), row) for row in rows])
 
         self._app.poller.ask(question, arrived)
+
+    def _kept(self, shown: Row | None, row: EmailRow) -> Row:
+        """The row that is shown already, where nothing about its email changed: most are, and making one takes time."""
+        return shown if shown is not None and shown.value == row else self._as_row(row)
 
     # -- following ----------------------------------------------------------------------------------------------------
 

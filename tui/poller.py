@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -81,6 +82,7 @@ class Poller:
         self._runs_at = float("-inf")
         self._picture = Picture(now=clock())
         self._hurry_until = float("-inf")
+        self._overdue = True
         self._thread = threading.Thread(target=self._live, name="labeltui-poller", daemon=True)
 
     def start(self) -> None:
@@ -110,13 +112,18 @@ class Poller:
                 self._picture = Picture(now=self._clock(), path=path, runs=self._picture.runs)
             self._wants_runs = runs
             self._runs_at = float("-inf")
+            self._overdue = True
 
         self._submit(change)
 
     def hurry(self) -> None:
         """Read more often for a moment: a wish is on its way."""
         self._hurry_until = self._clock() + 3.0
-        self._submit(lambda: None)
+
+        def at_once() -> None:
+            self._overdue = True
+
+        self._submit(at_once)
 
     def ask(self, question: Callable[[RunView], Any], then: Callable[[Any], None]) -> None:
         """Ask the reader something; ``then`` gets the answer in the thread of the screen."""
@@ -142,15 +149,20 @@ class Poller:
             self.read()
 
     def _live(self) -> None:
+        """Answer questions as they come, and read when it is time: a question is no reason to read."""
+        due_at = 0.0
         while True:
             try:
-                job = self._jobs.get(timeout=self._pause_s())
-                while job is not None:
-                    job()
-                    job = self._jobs.get_nowait()
-                break
+                job = self._jobs.get(timeout=max(0.0, due_at - time.monotonic()))
+                if job is None:
+                    break
+                job()
             except queue.Empty:
+                pass
+            if self._overdue or time.monotonic() >= due_at:
+                self._overdue = False
                 self.read()
+                due_at = time.monotonic() + self._pause_s()
         self._close_view()
         self._close_keys()
 

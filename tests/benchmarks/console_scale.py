@@ -20,13 +20,15 @@ from contextlib import closing
 from pathlib import Path
 
 from core.llm.task import builtin_task
+from core.model import AskKind, Attempt, Outcome, RunState, Settled
 from core.settings import load_settings
 from core.storage.filters import Filter
 from core.storage.intake import NewRun
+from core.storage.lock import RunLock
 from core.storage.ordering import KEYS, Order
 from core.storage.reader import RunReader
 from core.storage.search import Search
-from core.storage.store import Store
+from core.storage.store import Answer, Store
 from tests.benchmarks.speed import cpu_s, memory_mb
 from tui.app import LabeltuiApp
 from tui.screens.emails import EmailsScreen
@@ -34,6 +36,9 @@ from tui.widgets.rows import Rows
 
 SETTLED = 0.9
 """Share of the emails that have an answer."""
+
+SPAN_S = 10
+"""Seconds over which the share of a core is taken."""
 
 _NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :emails)"
 _FILLER = "Please send the numbers for the week before lunch, and tell the others that the meeting has moved. " * 3
@@ -166,10 +171,42 @@ async def measure(home: Path, path: Path, emails: int) -> None:
         for kind in ("failed", "labeled"):
             await listed(at, kind)
         told("memory", f"{memory_mb(os.getpid()):.0f} MB", "120 MB")
-        before, began = cpu_s(os.getpid()), time.perf_counter()
-        await asyncio.sleep(10)
-        share = (cpu_s(os.getpid()) - before) / (time.perf_counter() - began)
-        told("CPU idle", f"{100 * share:.2f} % of a core", "0.5 %")
+        told("CPU idle", f"{100 * await share_of_cpu():.2f} % of a core", "0.5 %")
+        worker = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.benchmarks.console_scale", "--labor", str(path),
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        await at.until(lambda: app.picture.snapshot is not None and app.picture.snapshot.worker.alive)
+        before = app.picture.snapshot.settled if app.picture.snapshot else 0
+        share = await share_of_cpu()
+        moved = (app.picture.snapshot.settled if app.picture.snapshot else 0) - before
+        told(f"CPU beside {moved / SPAN_S:.0f} labels a second", f"{100 * share:.2f} % of a core", "3 %")
+        await worker.wait()
+
+
+async def share_of_cpu() -> float:
+    """What this process takes of a core while nobody presses a key."""
+    before, began = cpu_s(os.getpid()), time.perf_counter()
+    await asyncio.sleep(SPAN_S)
+    return (cpu_s(os.getpid()) - before) / (time.perf_counter() - began)
+
+
+def labor(path: Path, seconds: float) -> None:
+    """A worker that commits as many answers as it can, a few at a time, and asks nobody."""
+    with RunLock(path, wait_s=5.0) as lock, Store.open(path, lock) as store:
+        store.begin_epoch(now=time.time(), pid=os.getpid(), host="here")
+        after, until = -1, time.time() + seconds
+        while (now := time.time()) < until:
+            emails = store.pending(after=after, limit=8)
+            after = emails[-1].position
+            attempts = [
+                Attempt(each.id, 1, AskKind.ASK, "k", "o", "m", store.task_version, now, 0.1, Outcome.ANSWERED, "1")
+                for each in emails
+            ]
+            settled = [Settled(each.id, 0, label="1") for each in emails]
+            store.commit([Answer(*both) for both in zip(attempts, settled, strict=True)], now=now)
+            time.sleep(0.015)
+        store.end_epoch(RunState.STOPPED, "the benchmark is over", now=time.time())
 
 
 async def listed(at: Timed, kind: str) -> None:
@@ -236,7 +273,11 @@ def main() -> int:
     parser.add_argument("--emails", type=int, default=1_000_000)
     parser.add_argument("--no-search", action="store_true", help="leave out searching for words")
     parser.add_argument("--home", type=Path, metavar="FOLDER", help="keep the run there, and use it if it is there")
+    parser.add_argument("--labor", type=Path, metavar="RUN", help=argparse.SUPPRESS)
     given = parser.parse_args()
+    if given.labor:
+        labor(given.labor, SPAN_S + 6)
+        return 0
     with tempfile.TemporaryDirectory(prefix="labeltui-scale-") as folder:
         home = given.home or Path(folder)
         path = home / "runs" / "large.db"

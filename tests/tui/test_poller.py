@@ -60,6 +60,20 @@ def test_a_thread_reads_answers_and_ends(tmp_path: Path) -> None:
     assert not poller._thread.is_alive()
 
 
+def test_a_question_is_no_reason_to_read(tmp_path: Path) -> None:
+    """A list that asks for a page after each picture does not bring the next picture about by that."""
+    box, its = Box(), backend(tmp_path)
+    poller = Poller(its, box.post, lambda: its.now)
+    poller.watch(its.run.path, runs=False)
+    poller.start()
+    box.next(PictureTaken)
+    for _ in range(200):
+        poller.ask(lambda view: view.count(None), lambda _: None)
+    seen = [box.messages.get(timeout=PATIENCE_S) for _ in range(200)]
+    poller.close()
+    assert sum(isinstance(message, PictureTaken) for message in seen) < 20
+
+
 def test_a_newer_picture_replaces_an_unseen_one(tmp_path: Path) -> None:
     """Pictures do not queue up before a busy screen."""
     poller, box, _ = still(tmp_path)

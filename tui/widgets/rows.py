@@ -201,6 +201,10 @@ class Rows(ScrollView, can_focus=True):
         place = index % PAGE
         return rows[place] if rows is not None and 0 <= place < len(rows) else None
 
+    def rows_from(self, offset: int) -> Sequence[Row]:
+        """The rows of the page that begins there, as far as they are held."""
+        return self._pages.get(offset // PAGE, ())
+
     @property
     def selected(self) -> Row | None:
         """The row under the cursor."""
