@@ -227,7 +227,7 @@ def _in_house(need: Need, house: House, now: float) -> Use | Wait | None:
         return Wait(opening.at, opening.limit, house.name, f"{house.name} {reason}")
     if account.calls_in_flight >= house.calls_at_once(size.cost):
         out = account.calls_in_flight
-        return Wait(None, "", house.name, f"{out} call{'s are' if out != 1 else ' is'} out for {house.name}")
+        return Wait(None, "", house.name, f"{out} call{'s' if out != 1 else ''} of {house.name} in flight")
     found = _seat(house, now)
     return Use(need, found, house) if isinstance(found, Seat) else found
 
