@@ -21,6 +21,7 @@ from core.quota.trust import DISTRUST_S
 
 _LONGEST_CALL_S = 120.0
 _CALLS_FOR_ONE_MORE = 16.0
+_CALLS_OF_BEFORE = 128
 _ROUNDING_S = 0.005
 
 
@@ -117,6 +118,10 @@ class Account:
         if Dimension.RPM in self.buckets:
             return math.inf
         return 1.0 + self._calls_let_through / _CALLS_FOR_ONE_MORE
+
+    def recalled(self) -> None:
+        """It was asked before, by another worker or in an earlier life: what it did not refuse then counts."""
+        self._calls_let_through = max(self._calls_let_through, _CALLS_OF_BEFORE)
 
     def reserve(self, tokens: float, now: float) -> Reservation:
         """Take room for a call that goes out now."""

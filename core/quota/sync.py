@@ -23,7 +23,7 @@ from core.quota.bucket import Bucket
 from core.quota.claims import Bench
 from core.quota.history import MOST_AT_ONCE, day_of, forget_old_days, write_spend, write_troubles
 from core.quota.ledger import Ledger
-from core.quota.levels import Level, at
+from core.quota.levels import SOURCE_OPERATOR, Level, at
 from core.quota.shelf import ALIVE_S, bench_rows, learnt_estimate, level_rows, write_levels
 
 HEARTBEAT_S = 2.0
@@ -173,6 +173,8 @@ class LedgerSync:
             else:
                 account = self.ledger.account(key[0], self.model)
                 account.buckets.setdefault(key[2], Bucket(key[2], at(level, key[2], now)))
+                if level.source != SOURCE_OPERATOR:
+                    account.recalled()
                 self._seen[key] = level
         if written:
             write_levels(self.book, written)
