@@ -5,6 +5,7 @@ from __future__ import annotations
 from core.model import RunState
 from core.settings import Settings
 from core.text import one_line
+from tui.keymap import key
 from tui.picture import Picture, Requested
 from tui.present import number, plural
 
@@ -28,4 +29,4 @@ def farewell(picture: Picture, requested: tuple[Requested, ...], settings: Setti
     if snapshot.state is RunState.DONE:
         return f"{name} is done: {number(snapshot.labeled)} labeled, {number(snapshot.failed)} failed."
     left = f"{plural(snapshot.pending, 'email is', 'emails are')} left"
-    return f"No worker runs on {name}; {left}. `{again}`, then s, goes on with it."
+    return f"No worker runs on {name}; {left}. `{again}`, then {key('start')}, goes on with it."

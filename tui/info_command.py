@@ -27,7 +27,7 @@ def info(_: argparse.Namespace) -> int:
     actions, refused = rekeyed(ACTIONS, preferences.keys, lambda name: preferences.where(name, "keys"))
     size = shutil.get_terminal_size()
     console = Console(
-        theme=preferences.theme or "dark",
+        theme=preferences.wanted_theme(here),
         ascii_because=preferences.characters(here),
         actions=actions,
         troubles=(*preferences.troubles, *refused),

@@ -28,7 +28,7 @@ def copy(given: argparse.Namespace) -> int:
         f"{made.name}: {number(made.taken)} emails of {path.stem}, {number(made.distinct)} distinct texts, none labeled"
     )
     say(f"  {made.path}")
-    say(f"`labeltui open {made.name}` shows it, s starts it; or `labeltui start {made.name}`.")
+    say(f"`labeltui open {made.name}` shows it, `labeltui start {made.name}` starts it.")
     return exits.DONE
 
 

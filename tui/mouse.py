@@ -1,7 +1,7 @@
 """Keys that can be clicked: a line that names keys is also a row of buttons for them.
 
-Small windows tell their keys in a last line (class or id ``choices``). A click on a key, or on the words after it, is
-the press of that key. Pure, but for :func:`clicked_key`.
+Small windows tell their keys in bold and in the accent. A click on a key, or on the words after it, is the press of
+that key. Pure, but for :func:`clicked_key`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from textual.content import Content
 from textual.events import Click
 from textual.geometry import Offset
+from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.rekeying import parsed
@@ -37,7 +38,7 @@ def place_of(plain: str, at: Offset) -> int:
 def clicked_key(event: Click) -> str | None:
     """The key that was clicked on, if it was one."""
     widget = event.widget
-    if not isinstance(widget, Static) or not (widget.has_class("choices") or widget.id == "choices"):
+    if not isinstance(widget, Static) or not isinstance(widget.screen, ModalScreen):
         return None
     content = widget.content
     _, at = widget.screen.get_widget_and_offset_at(event.screen_x, event.screen_y)

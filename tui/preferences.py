@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import LabeltuiError
-from tui.terminal import Terminal
+from tui.terminal import FEW, NONE, Terminal
 
 KNOWN = ("theme", "ascii", "toured", "quiet", "keyring", "keys")
 """The settings that the file may hold."""
@@ -45,6 +45,10 @@ class Preferences:
     def first_start(self) -> bool:
         """Whether no console ever kept anything here."""
         return not (self.text or self.troubles)
+
+    def wanted_theme(self, terminal: Terminal) -> str:
+        """The theme by its name or short name; a terminal of few colors gets its own where the file says nothing."""
+        return self.theme or ("ansi" if terminal.colors in (FEW, NONE) else "dark")
 
     def characters(self, terminal: Terminal) -> str:
         """Why nothing but ASCII is drawn, or "": the environment outweighs the file, the file what was found out."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from textual.keys import Keys, _character_to_key
@@ -70,6 +69,8 @@ def rekeyed(
     given: dict[str, tuple[str, ...]] = {}
     for name, value in table.items():
         if name not in known:
+            from difflib import get_close_matches  # noqa: PLC0415  (only for a slip)
+
             near = get_close_matches(name, known, 1)
             meant = f" Did you mean {near[0]}?" if near else f" Actions are {', '.join(known)}."
             troubles.append(f"{where(name)}: there is no such action.{meant}")

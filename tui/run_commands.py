@@ -81,7 +81,7 @@ def new(given: argparse.Namespace) -> int:
     for place in made.skipped_places[:5]:
         say(f"    {one_line(place, limit=160)}")
     say(f"  {made.path}")
-    say(f"`labeltui open {made.name}` shows it, s starts it; or `labeltui start {made.name}`.")
+    say(f"`labeltui open {made.name}` shows it, `labeltui start {made.name}` starts it.")
     return exits.DONE
 
 

@@ -104,7 +104,7 @@ def as_lines(snapshot: Snapshot, keys: Sequence[KeyStatus]) -> list[str]:
             f"  {plural(snapshot.flagged, 'email')} {verb} orders to a model: look at them (column flags of an export)"
         )
     if snapshot.failed:
-        lines.append(f"  {plural(snapshot.failed, 'failed email')}: `labeltui open {run.name}`, then e, shows them")
+        lines.append(f"  {plural(snapshot.failed, 'failed email')}: `labeltui open {run.name}` shows them under emails")
     return lines
 
 

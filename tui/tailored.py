@@ -12,7 +12,7 @@ from tui.glyphs import AsciiOnly
 from tui.guarded import GuardedApp
 from tui.preferences import read_preferences
 from tui.rekeying import rekeyed
-from tui.terminal import CAPABLE, FEW, Terminal
+from tui.terminal import CAPABLE, Terminal
 from tui.theme import ANSI, DARK, THEMES, meanings_for, named
 
 CRASH_REPORT = "console-crash.txt"
@@ -40,8 +40,8 @@ class TailoredApp(GuardedApp):
         return [*super().get_line_filters(), *self._ascii]
 
     def _take_theme(self) -> list[str]:
-        """Wear the theme of the settings; a terminal of few colors gets its own where they say nothing."""
-        chosen = self.preferences.theme or (ANSI if self.terminal.colors == FEW else DARK)
+        """Wear the theme of the settings, or the one that suits the terminal."""
+        chosen = self.preferences.wanted_theme(self.terminal)
         name = named(chosen, set(self.available_themes))
         self.theme = ANSI if self.no_color else name or DARK
         if name is not None:

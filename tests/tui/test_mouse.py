@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
+import pkgutil
+from importlib import import_module
+
 import pytest
 from textual.content import Content
 from textual.geometry import Offset
+from textual.screen import ModalScreen
 from textual.widgets import Input
 
+import tui.screens
 from tests.tui.conftest import Desk, Opens
 from tests.tui.fakes import running, stopped
 from tui.mouse import key_at, place_of
@@ -35,6 +41,16 @@ def test_before_the_first_key_there_is_none() -> None:
     assert key_at(line("press ", ("y", "bold $accent")), 2) is None
     assert place_of("ab\ncde", Offset(1, 1)) == 4
     assert key_at(Content("plain"), 1) is None
+
+
+def test_every_window_names_its_keys_in_a_way_that_can_be_clicked() -> None:
+    """Bold and in the accent: whoever writes a new window has buttons without doing more."""
+    for info in pkgutil.iter_modules(tui.screens.__path__, "tui.screens."):
+        module = import_module(info.name)
+        for kind in vars(module).values():
+            if isinstance(kind, type) and issubclass(kind, ModalScreen) and kind.__module__ == info.name:
+                source = inspect.getsource(module)
+                assert '"bold $accent"' in source, kind.__name__
 
 
 async def click_key(at: Desk, word: str) -> None:
@@ -117,7 +133,10 @@ async def test_a_label_is_given_by_clicks_alone(desk: Opens) -> None:
     async with desk(running(20, 10)) as at:
         await at.press("e", "l")
         assert isinstance(at.app.screen, GiveLabel)
-        await at.pilot.click("#labels", offset=(4, 1))
+        for row, value in ((1, "0"), (0, "1")):
+            await at.pilot.click("#labels", offset=(4, row))
+            await at.settle()
+            assert f"▸ {value}" in at.screen()
         await click_key(at, "keep")
         assert at.backend.asked[-1][0] == "label"
 

@@ -109,6 +109,7 @@ class GiveLabel(ModalScreen[tuple[str, str] | None]):
 
     def _draw(self) -> None:
         rows: list[Content] = []
+        self._label_of_row: list[int] = []
         for n, label in enumerate(self._asked_task.labels):
             here = n == self._chosen
             meaning = textwrap.wrap(one_line(label.meaning, limit=160), 34, max_lines=3, placeholder=" …") or [""]
@@ -121,6 +122,7 @@ class GiveLabel(ModalScreen[tuple[str, str] | None]):
                 )
             )
             rows += [line((" " * 22 + more, "$quiet")) for more in meaning[1:]]
+            self._label_of_row += [n] * (len(rows) - len(self._label_of_row))
         self.query_one("#labels", Static).update(Content("\n").join(rows))
 
     def on_key(self, event: events.Key) -> None:
@@ -131,6 +133,12 @@ class GiveLabel(ModalScreen[tuple[str, str] | None]):
             self._chosen = values.index(event.character)
             self._draw()
             event.stop()
+
+    def on_click(self, event: events.Click) -> None:
+        widget, at = self.get_widget_and_offset_at(event.screen_x, event.screen_y)
+        if widget is not None and widget.id == "labels" and at is not None and at.y < len(self._label_of_row):
+            self._chosen = self._label_of_row[at.y]
+            self._draw()
 
     def action_move(self, step: int) -> None:
         self._chosen = min(max(0, self._chosen + step), len(self._asked_task.labels) - 1)

@@ -60,7 +60,10 @@ class MonitorScreen(Sheet):
 
     def on_resize(self, event: events.Resize) -> None:
         """Frames cost two rows and two columns a pane, so they come where there is room for them."""
-        self.set_class(event.size.width >= FRAMED[0] and event.size.height >= FRAMED[1], "-framed")
+        framed = event.size.width >= FRAMED[0] and event.size.height >= FRAMED[1]
+        self.set_class(framed, "-framed")
+        for pane in (*self._panes.values(), self._commands_below):
+            pane.framed(framed)
 
     def show(self, look: Look) -> None:
         picture, pane = look.picture, self._panes

@@ -84,6 +84,12 @@ class Pane(LinesWidget, can_focus=True):
     def __init__(self) -> None:
         super().__init__(classes=f"pane-{self.NUMBER}")
         self._title: Content | None = None
+        self._space = " "
+        self._retitle()
+
+    def framed(self, whole: bool) -> None:  # noqa: FBT001  (a frame, or a rule on top)
+        """Leave room around the title where the border itself leaves none."""
+        self._space = "" if whole else " "
         self._retitle()
 
     def heading(self) -> str:
@@ -114,7 +120,9 @@ class Pane(LinesWidget, can_focus=True):
 
     def _retitle(self) -> None:
         heading = self.heading() if self.facts is not None else ""
-        title = line((f"{self.NUMBER} ", "$quiet"), (self.NAME, "bold"), (f" · {heading}" if heading else "", "$quiet"))
+        scope = f" · {heading}" if heading else ""
+        name = ((f"{self.NUMBER} ", "$quiet"), (self.NAME, "bold"), (scope, "$quiet"))
+        title = line(self._space, *name, self._space)
         if self._title is None or not title.is_same(self._title):
             self._title = title
             self.border_title = title
