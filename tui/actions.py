@@ -57,9 +57,9 @@ def _word(text: str) -> Callable[[Context], str]:
 
 _ALL: tuple[Action, ...] = (
     Action(
-        "open", ("enter",), "enter", _word("open"),
-        "Open what the cursor is on: a run, or the record of an email or of a key.",
-        frozenset({Scope.RUNS, Scope.EMAILS, Scope.KEYS, Scope.TRIAL}), possibility.open_blocked,
+        "open", ("enter",), "enter", possibility.open_word,
+        "Open what the cursor is on: a run, or the record of an email or of a key. In a new run: the next step.",
+        frozenset({Scope.NEW_RUN, Scope.RUNS, Scope.EMAILS, Scope.KEYS, Scope.TRIAL}), possibility.open_blocked,
     ),
     Action(
         "new_run", ("w",), "w", _word("new run"), "Make a run from a file or folder; shows rows and forecast first.",
@@ -271,7 +271,8 @@ _ALL: tuple[Action, ...] = (
         KEY_SCOPES, possibility.bench_blocked, hint=1,
     ),
     Action(
-        "add", ("a",), "a", _word("add"), "Add a key; its secret is masked and tried at once.", frozenset({Scope.KEYS}),
+        "add", ("a",), "a", _word("add"), "Add a key; its secret is masked and tried at once.",
+        frozenset({Scope.NEW_RUN, Scope.KEYS}),
     ),
     Action(
         "remove", ("delete", "backspace"), "del", _word("remove"), "Forget this key, after asking.",

@@ -21,9 +21,8 @@ from core.model import (
     WindowStatus,
 )
 from core.settings import Settings, operator
-from tui import making
 from tui.key_engine import KeyBackend, KeyEngine, WishAnswer
-from tui.making import CopyWish, NewRunWish, Preview
+from tui.making_engine import MakingBackend, MakingEngine
 from tui.tasking import EngineDesk, TaskDesk
 
 if TYPE_CHECKING:
@@ -68,7 +67,7 @@ class KeyView(Protocol):
     def close(self) -> None: ...
 
 
-class Backend(KeyBackend, Protocol):
+class Backend(KeyBackend, MakingBackend, Protocol):
     """The engine as the console sees it. Every method may raise LabeltuiError with a sentence to show.
 
     Where keys are meant, ``run`` is the run that is open or None: the demo has keys of its own.
@@ -81,11 +80,6 @@ class Backend(KeyBackend, Protocol):
     def view(self, path: Path) -> RunView: ...
     def search(self, path: Path, stale: Callable[[], bool]) -> SearchView: ...
     def keys(self, run: Path | None) -> KeyView: ...
-    def preview(self, wish: NewRunWish) -> Preview: ...
-    def make(self, wish: NewRunWish) -> Path: ...
-    def make_demo(self) -> Path: ...
-    def check_copy(self, wish: CopyWish) -> None: ...
-    def copy_run(self, wish: CopyWish, progress: Callable[[int], None]) -> Path: ...
     def archive(self, path: Path, *, back: bool) -> Path: ...
     def what_goes(self, path: Path) -> Going: ...
     def delete_run(self, path: Path, typed: str) -> None: ...
@@ -104,7 +98,7 @@ class Backend(KeyBackend, Protocol):
     def save(self, path: Path, email_ids: Sequence[int] | None, target: Path) -> int: ...
 
 
-class Engine(KeyEngine):
+class Engine(KeyEngine, MakingEngine):
     """The real one."""
 
     def __init__(self, settings: Settings) -> None:
@@ -118,21 +112,6 @@ class Engine(KeyEngine):
 
             self._runs = RunList(self.settings)
         return self._runs.read(now)
-
-    def preview(self, wish: NewRunWish) -> Preview:
-        return making.preview(self.settings, wish)
-
-    def make(self, wish: NewRunWish) -> Path:
-        return making.make(self.settings, wish)
-
-    def make_demo(self) -> Path:
-        return making.make_demo(self.settings)
-
-    def check_copy(self, wish: CopyWish) -> None:
-        making.check_copy(wish)
-
-    def copy_run(self, wish: CopyWish, progress: Callable[[int], None]) -> Path:
-        return making.copy_run(wish, progress)
 
     def archive(self, path: Path, *, back: bool) -> Path:
         from core import archive  # noqa: PLC0415

@@ -204,11 +204,14 @@ SCREENS: dict[Scope, Explanation] = {
         ),
     ),
     Scope.NEW_RUN: Explanation(
-        "A run is made from a source of emails and a task. Nothing is made before all of it was shown.",
+        "A new run in five steps. Nothing is kept or sent before the last one; {back} goes back, nothing is lost.",
         (
-            ("source", "A .csv, .jsonl or .mbox file, or a folder of messages. It is read, never changed."),
-            ("task", "Labels, rubric and model, as TOML; the built-in one tells work from personal email."),
-            ("forecast", "Tokens, time with its interval, money, and the limit that binds, from your keys' quotas."),
+            ("source", "The file or folder of emails. Typing narrows the list, → completes, {open} takes it."),
+            ("columns", "The first emails as they are read, and what is left out and why. ← → choose other columns."),
+            ("task", "The built-in one, task files beside the source and in the folder of tasks, tasks of other runs."),
+            ("settings", "The run's name, another model or server, the order, and what becomes of equal texts."),
+            ("forecast", "Calls, tokens, time with its interval, money and what binds. {add} adds a key."),
+            ("try it first", "Ten different texts are asked about, then the run pauses; {pause} goes on with all."),
         ),
     ),
     Scope.HELP: Explanation("Every key of every screen; those that do nothing now are dimmed and say why.", ()),

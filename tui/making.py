@@ -5,15 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
+from core.errors import UsageError
 from core.model import Task
 from core.settings import Settings
-
-SHOWN = 4
-"""Emails of a source that are shown before a run is made of it."""
-
 
 TRIED = 10
 """Emails on which a run is tried before it is let loose on all."""
@@ -31,68 +27,92 @@ class CopyWish:
 
 @dataclass(frozen=True, slots=True)
 class NewRunWish:
-    """What was typed in. Empty texts mean the default; ``task`` is the path of a TOML file."""
+    """What was typed in. Empty texts mean the default.
+
+    ``task`` is the path of a TOML file, ``task_of`` that of a run whose task is meant.
+    """
 
     source: str
     name: str = ""
     task: str = ""
     model: str = ""
     order: str = "shuffled"
+    text_column: str = ""
+    id_column: str = ""
+    base_url: str = ""
+    dedupe: bool = True
+    task_of: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """A source as labeltui reads it: its columns, its first emails as (id, sender, subject), and the forecast's lines.
-
-    None of it is inert yet.
-    """
-
-    described: str
-    rows: tuple[tuple[str, str, str], ...]
-    forecast: tuple[str, ...]
-
-
-def preview(settings: Settings, wish: NewRunWish) -> Preview:
-    """Read the source once and say what it holds and what labeling it would take. Nothing is kept.
+def forecast(settings: Settings, wish: NewRunWish) -> tuple[str, ...]:
+    """Read the source once and say, in lines, what labeling it would take. Nothing is kept or sent.
 
     Raises:
         UsageError: the source, the task file or the model's name is unusable.
     """
     from core import planning  # noqa: PLC0415 - for making runs only, like all below
-    from core.formats.message import view_of  # noqa: PLC0415
-    from core.formats.sources import open_source  # noqa: PLC0415
     from tui.plan_command import plan_lines  # noqa: PLC0415
 
-    path = Path(wish.source).expanduser()
     task = _task(wish)
-    source = open_source(path)
-    rows = []
-    for email in islice(source, SHOWN):
-        view = view_of(email.raw, fields=task.fields, truncate_at=task.truncate_at)
-        rows.append((email.source_id, view.sender, view.subject or view.text[:80]))
-    texts = planning.texts_of_source(path, task, text_column=None, id_column=None, dedupe=True)
+    texts = planning.texts_of_source(
+        Path(wish.source).expanduser(),
+        task,
+        text_column=wish.text_column or None,
+        id_column=wish.id_column or None,
+        dedupe=wish.dedupe,
+    )
     planned = planning.plan_run(
         settings,
         task,
         texts,
-        base_url=settings.base_url,
+        base_url=wish.base_url or settings.base_url,
         plan_name=None,
         organizations=None,
         now=time.time(),
     )
-    return Preview(source.describe(), tuple(rows), tuple(plan_lines(planned, task)))
+    return tuple(plan_lines(planned, task))
 
 
-def make(settings: Settings, wish: NewRunWish) -> Path:
+def name_for(settings: Settings, source: str) -> str:
+    """A name for a run of that source which no run has yet."""
+    from core import runs  # noqa: PLC0415
+
+    name = runs.name_from_source(Path(source))
+    tried = (name if n == 1 else f"{name[:58]}-{n}" for n in range(1, 10_000))
+    return next((free for free in tried if not runs.run_path(settings, free).exists()), name)
+
+
+def name_trouble(settings: Settings, name: str) -> str:
+    """Why no run can be made under that name, or an empty text."""
+    from core import runs  # noqa: PLC0415
+
+    try:
+        path = runs.run_path(settings, runs.check_name(name))
+    except UsageError as error:
+        return str(error)
+    return f"There is a run {name} already: choose another name." if path.exists() else ""
+
+
+def make(settings: Settings, wish: NewRunWish, progress: Callable[[int], None] | None = None) -> Path:
     """Make the run, or find the one that was made of the same source under that name before.
+
+    ``progress`` hears how many emails were taken so far.
 
     Raises:
         UsageError: as for ``labeltui new``.
     """
     from core import runs  # noqa: PLC0415
 
-    options = runs.RunOptions(name=wish.name or None, order=wish.order)
-    return runs.create_run(settings, Path(wish.source).expanduser(), _task(wish), options, now=time.time()).path
+    options = runs.RunOptions(
+        name=wish.name or None,
+        text_column=wish.text_column or None,
+        id_column=wish.id_column or None,
+        base_url=wish.base_url or None,
+        order=wish.order,
+        dedupe=wish.dedupe,
+    )
+    source = Path(wish.source).expanduser()
+    return runs.create_run(settings, source, _task(wish), options, now=time.time(), progress=progress).path
 
 
 def check_copy(wish: CopyWish) -> None:
@@ -128,6 +148,12 @@ def make_demo(settings: Settings) -> Path:
 
 
 def _task(wish: NewRunWish) -> Task:
-    from core.llm.task import chosen_task  # noqa: PLC0415
+    from core.llm.task import chosen_task, versioned, with_model  # noqa: PLC0415
 
+    if wish.task_of:
+        from core.storage.reader import RunReader  # noqa: PLC0415
+
+        with RunReader(Path(wish.task_of)) as reader:
+            task = versioned(reader.task())
+        return with_model(task, wish.model) if wish.model else task
     return chosen_task(Path(wish.task).expanduser() if wish.task else None, wish.model)

@@ -60,7 +60,13 @@ def stop_blocked(context: Context) -> Reason:
     return None if snapshot.worker.alive else "No worker runs: there is nothing to stop."
 
 
+def open_word(context: Context) -> str:
+    return "go on" if context.scope is Scope.NEW_RUN else "open"
+
+
 def open_blocked(context: Context) -> Reason:
+    if context.scope is Scope.NEW_RUN:
+        return None
     if context.scope is Scope.KEYS:
         return key_blocked(context)
     if context.selected is None:

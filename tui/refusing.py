@@ -27,7 +27,7 @@ class ReadOnlyEngine(Engine):
         super().__init__(settings)
         self.tasks = LookingDesk(settings)
 
-    def make(self, wish: NewRunWish) -> Path:
+    def make(self, wish: NewRunWish, progress: Callable[[int], None]) -> Path:
         _refuse()
 
     def make_demo(self) -> Path:
@@ -93,7 +93,7 @@ class ReadOnlyEngine(Engine):
     def clear_bench(self, run: Path | None, organization: str) -> tuple[str, ...]:
         _refuse()
 
-    def try_secret(self, run: Path | None, secret: str) -> NoReturn:
+    def try_secret(self, run: Path | None, secret: str, base_url: str = "") -> NoReturn:
         _refuse()
 
     def try_key(self, run: Path | None, alias: str) -> NoReturn:

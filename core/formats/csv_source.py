@@ -45,6 +45,12 @@ def _open(path: Path, text: str | None, ids: str | None) -> Source:
 FORMAT = Format("CSV with a header line (.csv, .tsv)", _claims, _open)
 
 
+def names(path: Path) -> tuple[str, ...]:
+    """The columns that the header names."""
+    header = next(rows_of(path, delimiter_of(path)), None)
+    return () if header is None else tuple(name.strip() for name in header.fields)
+
+
 def _found(path: Path, delimiter: str, width: int, text_at: int, id_at: int | None) -> Iterator[Found | SkippedRow]:
     rows = rows_of(path, delimiter)
     next(rows)

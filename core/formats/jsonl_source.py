@@ -47,6 +47,12 @@ def _open(path: Path, text: str | None, ids: str | None) -> Source:
 FORMAT = Format("JSON Lines (.jsonl, .ndjson)", _claims, _open)
 
 
+def names(path: Path) -> tuple[str, ...]:
+    """The keys of the first object."""
+    first = next((record for _, _, record in _records(path)), None)
+    return tuple(first or ())
+
+
 def _records(path: Path) -> Iterator[tuple[int, str, dict[str, Any] | None]]:
     """Number, place and object of each line that is not blank; None where it holds no object."""
     lines = Lines(path)

@@ -83,7 +83,7 @@ def _from_toml(text: str, where: str, *, default_name: str) -> Task:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise TaskError(f"{where} is not valid TOML: {error}. Correct it there.") from None
-    return _build(table, where, default_name=default_name)
+    return _build(table, where, default_name=default_name, text=text)
 
 
 def task_from_json(text: str) -> Task:
@@ -162,8 +162,8 @@ def _from_json(text: str, where: str) -> Task:
     return _build(table, where, default_name="task")
 
 
-def _build(data: Mapping[str, Any], where: str, *, default_name: str) -> Task:
-    table = Table(data, where)
+def _build(data: Mapping[str, Any], where: str, *, default_name: str, text: str = "") -> Task:
+    table = Table(data, where, text=text)
     table.only(_TASK_KEYS)
     rubric = table.text("rubric", limit=MAX_RUBRIC_CHARS)
     if rubric is None or not rubric.strip():

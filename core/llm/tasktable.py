@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.errors import TaskError
+from core.llm.taskplaces import line_of
 
 MAX_LINE_CHARS = 200
 
@@ -18,16 +19,23 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Table:
-    """One table of a task file. ``where`` names the file, ``prefix`` the table in it (``model.``)."""
+    """One table of a task file. ``where`` names the file, ``prefix`` the table in it (``model.``).
 
-    def __init__(self, data: Mapping[str, Any], where: str, prefix: str = "") -> None:
+    ``text`` is the file's, where its lines can be told, and ``at`` the table as :func:`line_of` knows it.
+    """
+
+    def __init__(self, data: Mapping[str, Any], where: str, prefix: str = "", *, text: str = "", at: str = "") -> None:
+        self._text = text
+        self._at = at
         self._data = data
         self._where = where
         self._prefix = prefix
 
     def wrong(self, key: str, what: str, remedy: str) -> TaskError:
         """The complaint about one key: to be raised by the caller."""
-        return TaskError(f"{self._where}: {self._prefix}{key} {what}. {remedy}")
+        line = line_of(self._text, f"{self._at}{key}")
+        where = self._where if line is None else f"{self._where}, line {line:,}"
+        return TaskError(f"{where}: {self._prefix}{key} {what}. {remedy}")
 
     def only(self, known: Sequence[str]) -> None:
         """Refuse a key that is not known, and name the nearest one that is."""
@@ -105,14 +113,17 @@ class Table:
         value = self._data.get(key, {})
         if not isinstance(value, dict):
             raise self.wrong(key, f"must be a table, not {kind(value)}", f"Write it under [{key}].")
-        return Table(value, self._where, f"{self._prefix}{key}.")
+        return Table(value, self._where, f"{self._prefix}{key}.", text=self._text, at=f"{self._at}{key}.")
 
     def tables(self, key: str) -> list[Table]:
         """The tables in the list under the key, each named by its number from 1; none where it is missing."""
         value = self._data.get(key, [])
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
             raise self.wrong(key, "must be a list of tables", f"Write each of them under [[{key}]].")
-        return [Table(item, self._where, f"{key} no. {i}: ") for i, item in enumerate(value, 1)]
+        return [
+            Table(item, self._where, f"{key} no. {i}: ", text=self._text, at=f"{key}[{i}].")
+            for i, item in enumerate(value, 1)
+        ]
 
 
 def kind(value: object) -> str:

@@ -200,3 +200,39 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     (tmp_path / "large.toml").write_bytes(b"#" * 1_000_001)
     with pytest.raises(TaskError, match="is larger than"):
         load_task(tmp_path / "large.toml")
+
+
+FLAWED = """name = "x"
+rubric = "r"
+truncate_at = 5
+
+[[labels]]
+value = "1"
+
+[[labels]]
+value = "a b"
+
+[model]
+timeout_s = 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("mended", "line"),
+    [
+        ({}, 9),
+        ({"a b": "0"}, 3),
+        ({"truncate_at = 5": "", "a b": "0"}, 12),
+        ({"truncate_at = 5": "", "a b": "0", "timeout_s = 0": "timeout = 1"}, 12),
+        ({"truncate_at = 5": "", "a b": "0", 'value = "1"': "name = 'n'"}, 5),
+    ],
+)
+def test_a_complaint_names_the_line(tmp_path: Path, mended: dict[str, str], line: int) -> None:
+    """The line of the key, or that of its table where the key is missing."""
+    text = FLAWED
+    for old, new in mended.items():
+        text = text.replace(old, new)
+    path = tmp_path / "task.toml"
+    path.write_text(text, "utf-8")
+    with pytest.raises(TaskError, match=f"task.toml, line {line}: "):
+        load_task(path)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.errors import LabeltuiError, RunFileError
+from core.formats.looking import Counted, Folder, Looked, count, look_at, look_into
 from core.llm.trial import Trial
 from core.model import (
     AskKind,
@@ -39,7 +40,8 @@ from core.storage.ordering import WORK_ORDER, Order
 from core.storage.search import Found
 from tests.tui.fakes import KEYS, NOW, SPENT, TASK, TROUBLES, WINDOWS, FakeRun, key
 from tui.key_engine import KeyPast
-from tui.making import CopyWish, NewRunWish, Preview
+from tui.making import CopyWish, NewRunWish
+from tui.task_choices import TaskChoice, task_choices, task_file
 from tui.tasking import EngineDesk
 
 
@@ -265,11 +267,36 @@ class FakeBackend:
 
     # -- making --
 
-    def preview(self, wish: NewRunWish) -> Preview:
-        self._note("preview", wish)
-        return Preview("CSV file, message in 'message'", (("<1>", "ana@example.org", "the contract"),), ("  calls 9",))
+    def look_into(self, folder: Path) -> Folder:
+        if not folder.is_dir():
+            raise LabeltuiError(f"{folder} cannot be looked into.")
+        return look_into(folder)
 
-    def make(self, wish: NewRunWish) -> Path:
+    def look_at(self, source: str, text_column: str, id_column: str) -> Looked:
+        self._note("look_at", source, text_column, id_column)
+        return look_at(Path(source), text_column or None, id_column or None)
+
+    def count(self, source: str, text_column: str, id_column: str, wanted: Callable[[], bool]) -> Counted:
+        return count(Path(source), text_column or None, id_column or None, wanted=wanted)
+
+    def task_choices(self, source: str) -> tuple[TaskChoice, ...]:
+        return task_choices(self.settings, source)
+
+    def task_file(self, path: str) -> TaskChoice:
+        return task_file(Path(path))
+
+    def name_for(self, source: str) -> str:
+        return Path(source).stem
+
+    def name_trouble(self, name: str) -> str:
+        return f"There is a run {name} already." if name == "taken" else ""
+
+    def forecast(self, wish: NewRunWish) -> tuple[str, ...]:
+        self._note("forecast", wish)
+        return ("2 emails, 2 texts", "calls     about 9", "time      3 min, bound by TPM of org_b")
+
+    def make(self, wish: NewRunWish, progress: Callable[[int], None]) -> Path:
+        progress(500)
         self._note("make", wish)
         return self.run.path
 
@@ -472,7 +499,7 @@ class FakeBackend:
         ]
         return ("a bench of 41 s for TPM",)
 
-    def try_secret(self, run: Path | None, secret: str) -> Trial:
+    def try_secret(self, run: Path | None, secret: str, base_url: str = "") -> Trial:
         self._note("try_secret", secret)
         return self.trial
 

@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from core.model import RunState
 from core.settings import load_settings
-from tests.tui.conftest import Opens
+from core.storage.reader import RunReader
+from tests.tui.conftest import Desk, Opens
 from tests.tui.fake_backend import FakeBackend
 from tui.cli import main
-from tui.making import NewRunWish, make, preview
+from tui.making import NewRunWish, forecast, make, name_for, name_trouble
 from tui.screens.monitor import MonitorScreen
-from tui.screens.new_run import NewRun
 from tui.screens.runs import RunsScreen
+from tui.task_choices import task_choices
 from tui.widgets.paths import complete_path
 
 
@@ -31,42 +33,184 @@ async def test_the_demo_is_one_key_from_an_empty_list(desk: Opens) -> None:
         assert isinstance(at.app.screen, MonitorScreen)
 
 
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that the console is started in: two files of emails, two tasks, and what is no source."""
+    here = tmp_path / "here"
+    (here / "box" / "cur").mkdir(parents=True)
+    (here / "box" / "new").mkdir()
+    (here / "old").mkdir()
+    (here / "mail.csv").write_text(
+        'id,message\n7,"Subject: lunch\n\nNoon?"\n8,"Subject: gas\n\nNominate."\n9\n', "utf-8"
+    )
+    (here / "two.csv").write_text('text,body,ref\n"Subject: red\n\nx","Subject: blue\n\ny",r1\n', "utf-8")
+    (here / "old" / "more.jsonl").write_text('{"text": "Subject: old\\n\\nz"}\n', "utf-8")
+    (here / "notes.py").write_text("", "utf-8")
+    (here / ".hidden.csv").write_text("message\nx\n", "utf-8")
+    (here / "bad\x1b[2J.csv").write_text("message\nx\n", "utf-8")
+    (here / "flawed.toml").write_text(
+        'rubric = "r"\ntruncate_at = 5\n[[labels]]\nvalue = "a"\n[[labels]]\nvalue = "b"\n'
+    )
+    (here / "mood.toml").write_text(
+        'name = "mood"\nrubric = "Happy or not."\n[[labels]]\nvalue = "h"\nname = "happy"\n'
+        '[[labels]]\nvalue = "s"\nname = "sad"\n',
+        "utf-8",
+    )
+    monkeypatch.chdir(here)
+    return here
+
+
+def made(at: Desk) -> NewRunWish:
+    """The wish that a run was made of."""
+    return next(what[1] for what in at.backend.asked if what[0] == "make")  # type: ignore[return-value]
+
+
 @pytest.mark.asyncio
-async def test_a_run_is_made_only_after_its_rows_were_shown(desk: Opens) -> None:
-    """The first enter shows rows and forecast, the second makes the run and opens it."""
+async def test_five_enters_lead_from_a_file_to_a_run_that_is_tried(desk: Opens, folder: Path) -> None:
+    """Each step is filled in already; nothing is made or sent before the last enter."""
     async with desk(listed=True, size=(80, 24)) as at:
-        await at.press("w", *"mail.csv", "enter")
-        assert at.backend.asked == [("preview", NewRunWish("mail.csv"))]
+        await at.press("w", *"mail", "enter")
         shown = at.screen()
-        assert "the contract" in shown
-        assert "calls 9" in shown
-        assert "enter make it" in shown
+        assert "STEP 2 OF 5" in shown
+        assert "lunch" in shown
+        assert "2 emails taken · 1 skipped: it has fewer fields than the header" in " ".join(shown.split())
         await at.press("enter")
-        assert at.backend.asked[-1] == ("make", NewRunWish("mail.csv"))
+        assert "Decide whether an email belongs to the working life" in at.screen()
+        await at.press("enter", "enter")
+        shown = at.screen()
+        assert "time      3 min, bound by TPM of org_b" in shown
+        assert "main …" in shown
+        assert "try it on 10 emails first" in shown
+        assert "make" not in {what[0] for what in at.backend.asked}
+        at.run.alive, at.run.state = False, RunState.NEW
+        await at.press("enter")
+        assert made(at) == NewRunWish(str(folder / "mail.csv"), name="mail", text_column="message", id_column="id")
+        assert at.backend.asked[-1] == ("try_first", at.run.path, 10)
         assert isinstance(at.app.screen, MonitorScreen)
 
 
 @pytest.mark.asyncio
-async def test_what_was_changed_after_the_look_is_looked_at_again(desk: Opens) -> None:
-    """No run is made of settings whose forecast nobody saw."""
-    async with desk(listed=True) as at:
-        await at.press("w", *"a.csv", "enter", "ctrl+o", "enter")
-        assert [what[0] for what in at.backend.asked] == ["preview", "preview"]
-        assert at.backend.asked[-1][1] == NewRunWish("a.csv", order="source")
-        await at.press("escape")
-        assert isinstance(at.app.screen, RunsScreen)
+async def test_esc_goes_a_step_back_and_nothing_is_lost(desk: Opens, folder: Path) -> None:
+    """What was chosen on each step is there again, also after the way back to the first one."""
+    async with desk(listed=True, size=(80, 24)) as at:
+        await at.press("w", *"mail", "enter", "enter", "down", "down", "enter", "end", *"-a", "tab", *"m-1", "enter")
+        assert "STEP 5 OF 5" in at.screen()
+        await at.press(*["escape"] * 4)
+        assert "STEP 1 OF 5" in at.screen()
+        await at.press(*["enter"] * 4, "down", "down", "enter")
+        wish = made(at)
+        assert (wish.name, wish.model, wish.task) == ("mail-a", "m-1", str(folder / "mood.toml"))
+        assert not [what for what in at.backend.asked if what[0] in ("start", "try_first")]
+        assert isinstance(at.app.screen, MonitorScreen)
 
 
 @pytest.mark.asyncio
-async def test_a_refused_source_keeps_what_was_typed(desk: Opens) -> None:
-    """The reason stands in the window, and the window stays."""
+async def test_esc_on_the_first_step_leaves_everything_as_it_was(desk: Opens, folder: Path) -> None:
+    """The list of runs is there again and nothing was made."""
     async with desk(listed=True) as at:
-        await at.press("w", "enter")
-        assert "Name a .csv" in at.screen()
-        at.backend.refusal = "a.csv does not exist."
-        await at.press(*"a.csv", "enter")
-        assert "a.csv does not exist." in at.screen()
-        assert isinstance(at.app.screen, NewRun)
+        await at.press("w", "escape")
+        assert isinstance(at.app.screen, RunsScreen)
+        assert at.backend.asked == []
+
+
+@pytest.mark.asyncio
+async def test_the_picker_shows_what_can_be_a_source(desk: Opens, folder: Path) -> None:
+    """Files in known forms, Maildirs and folders; others are counted, hidden ones passed over, no name acts."""
+    async with desk(listed=True, size=(80, 24)) as at:
+        await at.press("w")
+        shown = at.screen()
+        for telling in ("mail.csv", "two.csv", "box/", "Maildir", "old/", "../"):
+            assert telling in shown, telling
+        for silent in ("notes.py", ".hidden", "\x1b"):
+            assert silent not in shown, silent
+        assert "4 other files here" in shown
+        await at.press(*"old", "enter")
+        assert "more.jsonl" in at.screen()
+        await at.press("enter")
+        assert "STEP 2 OF 5" in at.screen()
+        assert "old/more.jsonl" in "".join(at.screen().split())
+
+
+@pytest.mark.asyncio
+async def test_a_path_that_is_not_there_is_refused_where_it_is_typed(desk: Opens, folder: Path) -> None:
+    """The reason stands below, the path stays, and the step too."""
+    async with desk(listed=True) as at:
+        await at.press("w", *"nothing.csv", "enter")
+        assert "STEP 1 OF 5" in at.screen()
+        assert "begins with nothing.csv" in at.screen()
+
+
+@pytest.mark.asyncio
+async def test_columns_that_cannot_be_guessed_are_chosen(desk: Opens, folder: Path) -> None:
+    """Enter says that a choice is needed; the arrows make it, and the rows below follow."""
+    async with desk(listed=True, size=(80, 24)) as at:
+        await at.press("w", *"two", "enter", "enter")
+        assert "STEP 2 OF 5" in at.screen()
+        assert "may each hold the message. Choose one above" in " ".join(at.screen().split())
+        await at.press("right")
+        assert "red" in at.screen()
+        await at.press("right")
+        assert "blue" in at.screen()
+        await at.press("tab", "right", "right", "enter")
+        assert "STEP 3 OF 5" in at.screen()
+        await at.press("enter", "enter", "end", "enter")
+        assert (made(at).text_column, made(at).id_column) == ("body", "ref")
+
+
+@pytest.mark.asyncio
+async def test_a_flawed_task_file_says_its_line(desk: Opens, folder: Path) -> None:
+    """It is listed with what is wrong, and cannot be taken; another file is named by its path."""
+    async with desk(listed=True, size=(80, 24)) as at:
+        await at.press("w", *"mail", "enter", "enter", "down")
+        assert "flawed.toml,line2:truncate_atis5" in "".join(at.screen().split())
+        await at.press("enter")
+        assert "STEP 3 OF 5" in at.screen()
+        await at.press("tab", "tab", *"mood.toml", "enter")
+        assert "happy" in at.screen()
+        await at.press("enter")
+        assert "STEP 4 OF 5" in at.screen()
+
+
+@pytest.mark.asyncio
+async def test_a_name_is_refused_while_it_is_typed(desk: Opens, folder: Path) -> None:
+    """A name that is taken, and a server without a scheme, keep the step."""
+    async with desk(listed=True, size=(80, 24)) as at:
+        await at.press("w", *"mail", "enter", "enter", "enter", "ctrl+u", *"taken")
+        assert "There is a run taken already." in at.screen()
+        await at.press("enter")
+        assert "STEP 4 OF 5" in at.screen()
+        await at.press("x", "down", "down", *"localhost", "enter")
+        assert "begins with http" in at.screen()
+
+
+@pytest.mark.asyncio
+async def test_without_a_key_one_is_added_on_the_way(desk: Opens, folder: Path) -> None:
+    """The last step says that there is no key, a adds one, and the way goes on."""
+
+    def keyless(backend: FakeBackend) -> None:
+        backend.held = []
+
+    async with desk(listed=True, size=(80, 24), change=keyless) as at:
+        await at.press("w", *"mail", *["enter"] * 4)
+        assert "no key yet: a adds one" in at.screen()
+        await at.press("enter")
+        assert "There is no key to ask with" in at.screen()
+        await at.press("a", *"gsk_secret", "enter")
+        await at.read()
+        assert "key-1" in at.screen()
+        await at.press("down", "enter")
+        assert made(at).name == "mail"
+
+
+@pytest.mark.asyncio
+async def test_a_run_that_cannot_be_made_says_why(desk: Opens, folder: Path) -> None:
+    """The reason stands on the last step, and what was chosen stays."""
+    async with desk(listed=True, size=(80, 24)) as at:
+        await at.press("w", *"mail", *["enter"] * 4)
+        at.backend.refusal = "The disk is full."
+        await at.press("enter")
+        assert "The disk is full." in at.screen()
+        assert "STEP 5 OF 5" in at.screen()
 
 
 def test_a_path_is_completed_from_the_disk(tmp_path: Path) -> None:
@@ -79,17 +223,35 @@ def test_a_path_is_completed_from_the_disk(tmp_path: Path) -> None:
     assert complete_path(f"{tmp_path}/mails/") is None
 
 
-def test_a_real_source_is_previewed_and_made(tmp_path: Path) -> None:
-    """The preview reads real rows and plans without writing a run; making writes it."""
+def test_a_real_source_is_forecast_and_made(tmp_path: Path) -> None:
+    """The forecast reads the source without writing a run; making writes it, and its name is taken from then on."""
     source = tmp_path / "mail.csv"
     source.write_text('id,message\n7,"Subject: lunch\n\nNoon?"\n8,"Subject: gas\n\nNominate."\n', "utf-8")
     settings = load_settings({"LABELTUI_HOME": str(tmp_path / "home")})
-    seen = preview(settings, NewRunWish(str(source)))
-    assert [row[0] for row in seen.rows] == ["7", "8"]
-    assert seen.rows[0][2] == "lunch"
-    assert any("tokens" in text for text in seen.forecast)
+    assert any("tokens" in text for text in forecast(settings, NewRunWish(str(source))))
     assert not settings.runs_dir.exists()
-    assert make(settings, NewRunWish(str(source), name="mine")).name == "mine.db"
+    assert name_for(settings, str(source)) == "mail"
+    path = make(settings, NewRunWish(str(source), name="mail"))
+    assert path.name == "mail.db"
+    assert name_for(settings, str(source)) == "mail-2"
+    assert "There is a run mail already" in name_trouble(settings, "mail")
+    assert "cannot be a run's name" in name_trouble(settings, "../x")
+
+
+def test_tasks_of_files_and_of_other_runs_are_offered_once(folder: Path, tmp_path: Path) -> None:
+    """The built-in task, files beside the source, the folder of tasks, and runs whose task is none of these."""
+    settings = load_settings({"LABELTUI_HOME": str(tmp_path / "home")})
+    tasks = tmp_path / "home" / "tasks"
+    tasks.mkdir(parents=True)
+    (tasks / "mine.toml").write_text((folder / "mood.toml").read_text().replace("Happy", "Glad"))
+    path = make(settings, NewRunWish(str(folder / "mail.csv"), name="one", model="another-model"))
+    choices = task_choices(settings, str(folder / "mail.csv"))
+    assert [choice.where for choice in choices] == [
+        "built in", str(folder), str(folder / "mood.toml"), str(tasks / "mine.toml"), "of the run one"
+    ]  # fmt: skip
+    again = make(settings, NewRunWish(str(folder / "two.csv"), name="two", text_column="text", task_of=str(path)))
+    with RunReader(again) as reader:
+        assert reader.task().model.model == "another-model"
 
 
 @pytest.mark.asyncio

@@ -18,6 +18,7 @@ from tui.widgets.pane import line
 
 if TYPE_CHECKING:
     from core.llm.trial import Trial
+    from tui.app import LabeltuiApp
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,3 +191,28 @@ class Regroup(ModalScreen[str | None]):
 
     def action_leave(self) -> None:
         self.dismiss(None)
+
+
+def ask_for_key(app: LabeltuiApp, base_url: str = "") -> None:
+    """Ask for a key of the run that is open, or of this machine, in a small window, and try it.
+
+    ``base_url`` is the server that it is meant for, where that is not the usual one: no other gets to see it.
+    """
+    backend, run = app.backend, app.run_path
+
+    def try_it(new: NewKey, window: AddKey) -> None:
+        app.errands.send(
+            lambda: backend.try_secret(run, new.secret, base_url), lambda trial: window.told(new, trial), window.refuse
+        )
+
+    def save(new: NewKey, window: AddKey) -> None:
+        def added(alias: object) -> None:
+            window.dismiss(None)
+            app.say(f"{one_line(str(alias), limit=40)} is kept.")
+            app.poller.hurry()
+
+        app.errands.send(
+            lambda: backend.add_key(run, new.secret, new.alias or None, new.organization or None), added, window.refuse
+        )
+
+    app.push_screen(AddKey(try_it, save))

@@ -15,7 +15,7 @@ from tui.keymap import key
 from tui.picture import Standing, data_age
 from tui.present import bar, clock, compact, countdown, join, number, percent, plural
 from tui.screens.key_sheet import KeySheet
-from tui.screens.key_windows import AddKey, NewKey
+from tui.screens.key_windows import ask_for_key
 from tui.screens.sheet import Look
 from tui.widgets.keyring import Organization, organizations, state_words, tone_of, used_share
 from tui.widgets.rows import ListColumn, Row, Rows
@@ -105,25 +105,7 @@ class KeysScreen(KeySheet):
 
     def do_add(self) -> None:
         """Ask for a key in a small window, and try it."""
-        self.app.push_screen(AddKey(self._try, self._add))
-
-    def _try(self, new: NewKey, window: AddKey) -> None:
-        backend, run = self.console_app.backend, self.console_app.run_path
-        self.console_app.errands.send(
-            lambda: backend.try_secret(run, new.secret), lambda trial: window.told(new, trial), window.refuse
-        )
-
-    def _add(self, new: NewKey, window: AddKey) -> None:
-        backend, run = self.console_app.backend, self.console_app.run_path
-
-        def added(alias: object) -> None:
-            window.dismiss(None)
-            self.console_app.say(f"{one_line(str(alias), limit=40)} is kept.")
-            self.console_app.poller.hurry()
-
-        self.console_app.errands.send(
-            lambda: backend.add_key(run, new.secret, new.alias or None, new.organization or None), added, window.refuse
-        )
+        ask_for_key(self.console_app)
 
 
 def _head(group: Organization) -> Row:

@@ -1,137 +1,135 @@
-"""The window that makes a run: a path, then what was found there and what it would take, then the run."""
+"""A new run in five steps: source, columns, task, settings, forecast. Nothing is kept or sent before the last."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Vertical
-from textual.content import Content
-from textual.screen import ModalScreen
-from textual.widgets import Input, Static
+from textual.widget import Widget
 
 from core.text import one_line
-from tui.making import NewRunWish, Preview
-from tui.present import foreign
-from tui.widgets.pane import line
-from tui.widgets.paths import PathSuggester
+from tui.context import Scope
+from tui.making import NewRunWish
+from tui.picture import Standing, data_age
+from tui.present import number
+from tui.screens.key_windows import ask_for_key
+from tui.screens.sheet import Look, Sheet
+from tui.steps.columns import ColumnsStep
+from tui.steps.forecast import START, TRY, ForecastStep
+from tui.steps.settings import SettingsStep
+from tui.steps.source import SourceStep
+from tui.steps.step import Step
+from tui.steps.task import TaskStep
+from tui.widgets.state_line import Headline
 
-if TYPE_CHECKING:
-    from tui.screens.runs import RunsScreen
 
+class NewRunScreen(Sheet):
+    """``enter`` goes a step on, ``esc`` one back; each step keeps what it was told."""
 
-class NewRun(ModalScreen[None]):
-    """``enter`` looks; ``enter`` again, with nothing changed meanwhile, makes the run. ``esc`` leaves all as it was."""
+    SCOPE = Scope.NEW_RUN
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "leave"),
-        Binding("ctrl+o", "order", "order", priority=True),
-    ]
-    AUTO_FOCUS = "#source"
-
-    def __init__(self, look: Callable[[NewRunWish, NewRun], None], make: Callable[[NewRunWish, NewRun], None]) -> None:
+    def __init__(self, made: Callable[[Path], None]) -> None:
         super().__init__()
-        self._look, self._make = look, make
-        self._order = "shuffled"
-        self._seen: NewRunWish | None = None
-        self._busy = False
+        self._made = made
+        self._forecast = ForecastStep()
+        self._steps: tuple[Step, ...] = (SourceStep(), ColumnsStep(), TaskStep(), SettingsStep(), self._forecast)
+        self._at = 0
+        self._wish = NewRunWish("")
+        self._making = ""
 
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="modal"):
-            yield Static(line(("A new run", "bold $bright")), markup=False)
-            yield Static("File or folder of emails (→ completes)", markup=False, classes="field")
-            yield Input(id="source", suggester=PathSuggester())
-            yield Static("Name (optional)", markup=False, classes="label")
-            yield Input(id="name")
-            yield Static("Task as TOML (optional: work or personal)", markup=False, classes="label")
-            yield Input(id="task", suggester=PathSuggester())
-            yield Static("Model (optional: the task's)", markup=False, classes="label")
-            yield Input(id="model")
-            yield Static("", markup=False, id="refusal")
-            yield Static("", markup=False, id="choices")
+    def content(self) -> Iterable[Widget]:
+        yield from self._steps
 
     def on_mount(self) -> None:
-        self._say_keys()
+        super().on_mount()
+        for step in self._steps:
+            step.display = False
+        self._show_step(0)
 
-    def _say_keys(self) -> None:
-        doing = "make it" if self._seen is not None else "look first"
-        order = f" order: {self._order}   "
-        keys = line(
-            ("enter", "bold $accent"), f" {doing}   ", ("tab", "bold $accent"), " next   ",
-            ("^o", "bold $accent"), order, ("esc", "bold $accent"), " leave",
-        )  # fmt: skip
-        self.query_one("#choices", Static).update(keys)
+    def _show_step(self, at: int) -> None:
+        self._steps[self._at].display = False
+        self._at = at
+        step = self._steps[at]
+        step.display = True
+        step.begin(self._wish)
+        self.receive(self.console_app.look())
 
-    def _wish(self) -> NewRunWish:
-        source, name, task, model = (
-            self.query_one(f"#{field}", Input).value.strip() for field in ("source", "name", "task", "model")
+    def show(self, look: Look) -> None:
+        self._forecast.show_keys(look.picture.shown_keys)
+
+    def headline(self, look: Look) -> Headline:
+        ways = " › ".join(
+            f"[{name}]" if n == self._at else name
+            for n, name in enumerate(("source", "columns", "task", "settings", "forecast"))
         )
-        return NewRunWish(source, name, task, model, self._order)
+        standing = Standing(
+            f"STEP {self._at + 1} OF {len(self._steps)}",
+            "▪",
+            "accent",
+            self._making or f"{ways}   {self._steps[self._at].TITLE}",
+        )
+        return Headline("a new run", standing, simulated=False, age_s=data_age(look.picture, look.now), now=look.now)
 
-    def on_input_changed(self) -> None:
-        self._seen = None
-        self._say_keys()
+    # -- going on and back --------------------------------------------------------------------------------------------
 
     def on_input_submitted(self) -> None:
-        wish = self._wish()
-        if self._busy:
+        self.do_open()
+
+    def on_rows_chosen(self) -> None:
+        self.do_open()
+
+    def do_open(self) -> None:
+        """A step on; from the last one the run is made."""
+        if self._making:
             return
-        if not wish.source:
-            self.refuse("Name a .csv, .jsonl or .mbox file, or a folder of messages.")
+        taken = self._steps[self._at].take(self._wish)
+        if taken is None:
             return
-        self._busy = True
-        self._tell(line(("making the run …" if wish == self._seen else "reading …", "$quiet")))
-        (self._make if wish == self._seen else self._look)(wish, self)
+        self._wish = taken
+        if self._at + 1 < len(self._steps):
+            self._show_step(self._at + 1)
+        else:
+            self._make(taken, self._forecast.way)
 
-    def shown(self, wish: NewRunWish, preview: Preview) -> None:
-        """Show what was found; the next ``enter`` makes the run."""
-        self._busy = False
-        if not self.is_mounted or wish != self._wish():
-            return
-        self._seen = wish
-        rows = [line((one_line(preview.described, limit=200), "bold $foreground"))]
-        rows += [
-            line((foreign(ids, 10) + " ", "$quiet"), (foreign(sender, 18) + " ", "$foreground"), foreign(subject, 28))
-            for ids, sender, subject in preview.rows
-        ]
-        rows += [line((foreign(text, 58).rstrip(), "$quiet")) for text in preview.forecast]
-        self._tell(Content("\n").join(rows))
-        self._say_keys()
+    def do_back(self) -> None:
+        """A step back; from the first one to the list of runs."""
+        if self._making:
+            self.console_app.say("The run is being made; it is shown when it is there.")
+        elif self._at:
+            self._show_step(self._at - 1)
+        else:
+            self.console_app.do_back()
 
-    def refuse(self, sentence: str) -> None:
-        """Say why not; nothing typed is lost."""
-        self._busy = False
-        self._tell(line((one_line(sentence, limit=400), "$failed")))
+    def do_add(self) -> None:
+        """Add a key."""
+        ask_for_key(self.console_app, self._wish.base_url)
 
-    def _tell(self, content: Content) -> None:
-        if self.is_mounted:
-            self.query_one("#refusal", Static).update(content)
+    # -- making -------------------------------------------------------------------------------------------------------
 
-    def action_order(self) -> None:
-        self._order = "source" if self._order == "shuffled" else "shuffled"
-        self._seen = None
-        self._say_keys()
+    def _make(self, wish: NewRunWish, way: str) -> None:
+        app = self.console_app
+        self._tell("making the run …")
 
-    def action_leave(self) -> None:
-        self.dismiss(None)
+        def progress(taken: int) -> None:
+            app.errands.tell(lambda _: self._tell(f"making the run: {number(taken)} emails so far"), None)
 
-
-def new_run(screen: RunsScreen) -> None:
-    """Ask for a source in a small window."""
-    app = screen.console_app
-
-    def look(wish: NewRunWish, window: NewRun) -> None:
-        app.errands.send(lambda: app.backend.preview(wish), lambda seen: window.shown(wish, seen), window.refuse)
-
-    def make(wish: NewRunWish, window: NewRun) -> None:
         def made(path: Path) -> None:
-            if window.is_current:
-                window.dismiss(None)
-            screen.made(path)
+            self._making = ""
+            if self.is_current:
+                app.pop_screen()
+            self._made(path)
+            if app.run_path == path and way == TRY:
+                app.wishing.do_try_out()
+            elif app.run_path == path and way == START:
+                app.wishing.do_start()
 
-        app.errands.send(lambda: app.backend.make(wish), made, window.refuse)
+        def failed(sentence: str) -> None:
+            self._tell("")
+            self._forecast.refuse(sentence)
 
-    app.push_screen(NewRun(look, make))
+        app.chores.send(lambda: app.backend.make(wish, progress), made, failed)
+
+    def _tell(self, sentence: str) -> None:
+        self._making = one_line(sentence, limit=120)
+        if self.is_mounted:
+            self.receive(self.console_app.look())

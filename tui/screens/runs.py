@@ -264,10 +264,10 @@ class RunsScreen(Sheet):
 
     def do_new_run(self) -> None:
         """The steps to a new run."""
-        from tui.screens.new_run import new_run  # noqa: PLC0415  (not before it is wanted)
+        from tui.screens.new_run import NewRunScreen  # noqa: PLC0415  (not before it is wanted)
 
         self._held = []
-        new_run(self)
+        self.app.push_screen(NewRunScreen(self.made))
 
     def made(self, path: Path) -> None:
         """A run was made here: show it."""

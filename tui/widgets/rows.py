@@ -105,6 +105,7 @@ class Rows(ScrollView, can_focus=True):
         self.growing = False
         self._sorted_by: tuple[str, bool] = ("", False)
         self.empty = empty
+        self.led = False
 
     # -- feeding ------------------------------------------------------------------------------------------------------
 
@@ -317,7 +318,7 @@ class Rows(ScrollView, can_focus=True):
             self._want(index // PAGE)
             return self._strip([(" …", "$faint")], width)
         here = index == self.cursor and row.selectable
-        mark = ("▸", "bold $accent") if here and self.has_focus else (" ", "")
+        mark = ("▸", "bold $accent") if here and (self.has_focus or self.led) else (" ", "")
         parts: list[Part] = [mark]
         for n, (column, cells, (text, tone)) in enumerate(zip(self._columns, widths, row.cells, strict=False)):
             if n == row.span_from:

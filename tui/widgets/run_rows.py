@@ -87,6 +87,8 @@ def row_of(run: RunSummary, now: float) -> Row:
 
 def size(size_bytes: int) -> str:
     """A size in the unit that fits it: ``120 kB``, ``4.2 MB``, ``1.3 GB``."""
+    if size_bytes < 1e3:
+        return f"{size_bytes} B"
     if size_bytes < 1e6:
         return f"{size_bytes / 1e3:,.0f} kB"
     return f"{size_bytes / 1e6:,.1f} MB" if size_bytes < 1e9 else f"{size_bytes / 1e9:,.1f} GB"

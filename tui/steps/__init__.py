@@ -1,0 +1,1 @@
+"""The steps to a new run, one module each."""
