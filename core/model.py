@@ -183,6 +183,10 @@ class Task:
         """The short name of a label's value, or the value itself where the task does not know it."""
         return next((label.name for label in self.labels if label.value == value), value)
 
+    def knows(self, value: str) -> bool:
+        """Whether it is one of the labels; an older version may have had others."""
+        return any(label.value == value for label in self.labels)
+
 
 @dataclass(frozen=True, slots=True)
 class TaskVersion:

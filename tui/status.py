@@ -136,8 +136,11 @@ def _of(part: int, whole: int) -> str:
 
 
 def _labels(snapshot: Snapshot) -> Iterator[str]:
+    task = snapshot.run.task
     for value, count in snapshot.labels.items():
-        name = snapshot.run.task.name_of(value)
+        if not count and not task.knows(value):
+            continue
+        name = task.name_of(value) if task.knows(value) else "(of an older version)"
         shown = value if name == value else f"{value} {name}"
         yield f"{one_line(shown)} {number(count)} ({share(count, snapshot.labeled)} %)"
 

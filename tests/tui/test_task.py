@@ -206,6 +206,14 @@ async def test_putting_a_draft_in_force_says_what_it_means_first(desk: Opens) ->
         assert "no label of this version" in at.screen()
 
 
+async def test_a_label_of_an_older_version_is_shown_as_such_on_the_monitor(desk: Opens) -> None:
+    """It counts on, under its value, and is not taken for one of the labels in force."""
+    run = with_versions()
+    run.task = versioned(replace(REAL, labels=(LabelMeaning("1", "work"), LabelMeaning("2", "neither"))))
+    async with desk(run) as at:
+        assert any(row.startswith("0 (older)") for row in at.lines_of("LabelsPane"))
+
+
 async def test_a_worker_is_asked_and_the_wish_is_shown_until_it_obeys(desk: Opens) -> None:
     """The draft stays one until the run file says that it is in force."""
     async with desk(with_versions(running())) as at:

@@ -10,7 +10,7 @@ from textual import events
 from textual.containers import Vertical
 from textual.widget import Widget
 
-from core.model import RunState, Snapshot
+from core.model import RunState, Snapshot, Task
 from tui.context import Scope
 from tui.keymap import keyed
 from tui.screens.sheet import Look, Sheet
@@ -126,13 +126,19 @@ def _rate(snapshot: Snapshot, now: float) -> RateFacts:
 
 
 def _labels(snapshot: Snapshot) -> LabelFacts:
-    known = [label.value for label in snapshot.run.task.labels]
-    values = [*known, *sorted(set(snapshot.labels) - set(known))]
-    counts = tuple(
-        LabelCount(value, name if (name := snapshot.run.task.name_of(value)) != value else "", *_both(snapshot, value))
-        for value in values
-    )
+    task = snapshot.run.task
+    known = [label.value for label in task.labels]
+    values = [*known, *sorted(value for value, count in snapshot.labels.items() if count and not task.knows(value))]
+    counts = tuple(LabelCount(value, _name(task, value), *_both(snapshot, value)) for value in values)
     return LabelFacts(counts, snapshot.run.simulated, sample=snapshot.run.order == "shuffled")
+
+
+def _name(task: Task, value: str) -> str:
+    """What stands beside a label's value: its name; of an older version's label that it is one."""
+    if not task.knows(value):
+        return "(older)"
+    name = task.name_of(value)
+    return "" if name == value else name
 
 
 def _both(snapshot: Snapshot, value: str) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from textual.containers import Container, VerticalScroll
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     from core.rehearsals import RehearsalCost
 
 REREAD_S = 2.0
-"""Between two countings of what the versions labeled, while a worker labels on."""
+"""Between two countings of what the versions labeled, while a worker labels on; at least."""
+REST = 30
+"""So many times as long as a counting took is none made: in a large run it holds up the picture."""
 
 
 class TaskScreen(Sheet):
@@ -44,6 +47,7 @@ class TaskScreen(Sheet):
         self._seen: tuple[object, ...] = ()
         self._read_at = float("-inf")
         self._reading = False
+        self._pause_s = REREAD_S
 
     def content(self) -> Iterable[Widget]:
         yield Static("", markup=False, id="draft")
@@ -83,7 +87,7 @@ class TaskScreen(Sheet):
         if snapshot is None or not self.is_mounted:
             return
         seen = (snapshot.run.task, snapshot.attempts, snapshot.labeled)
-        due = not 0 <= look.now - self._read_at < REREAD_S or (self._seen and seen[0] != self._seen[0])
+        due = not 0 <= look.now - self._read_at < self._pause_s or (self._seen and seen[0] != self._seen[0])
         if seen != self._seen and due and not self._reading:
             self._seen = seen
             self.changed()
@@ -94,13 +98,15 @@ class TaskScreen(Sheet):
         self._reading = True
         self._read_at = self.look.now if self.look else self._read_at
 
-        def question(view: RunView) -> tuple[tuple[TaskVersion, ...], dict[str, int]]:
-            return view.versions(), view.older_labels()
+        def question(view: RunView) -> tuple[tuple[TaskVersion, ...], dict[str, int], float]:
+            began = monotonic()
+            return view.versions(), view.older_labels(), monotonic() - began
 
-        def arrived(answer: tuple[tuple[TaskVersion, ...], dict[str, int]]) -> None:
+        def arrived(answer: tuple[tuple[TaskVersion, ...], dict[str, int], float]) -> None:
             self._reading = False
             if self.is_mounted:
-                self._versions, self._older = answer
+                self._versions, self._older, took_s = answer
+                self._pause_s = max(REREAD_S, REST * took_s)
                 self._draw()
                 self.hint()
 
