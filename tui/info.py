@@ -19,7 +19,7 @@ from tui.preferences import Preferences
 from tui.terminal import Terminal
 
 PACKAGES = ("textual", "rich", "groq", "guardrails-ai", "sqlite-utils", "platformdirs")
-EXTRAS = (("pyarrow", "parquet"), ("textual-serve", "serve"))
+EXTRAS = (("pyarrow", "parquet"), ("textual-serve", "serve"), ("keyring", "keyring"))
 """Packages that are there only if an extra was asked for, with its name."""
 
 
