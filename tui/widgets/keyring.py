@@ -200,6 +200,9 @@ def _summary(group: Organization, width: int) -> Content:
     name_width = min(12, max(6, width - 32))
     parts: list[Part] = [(both_ends(group.name or "unknown", name_width) + " ", "bold")]
     used = name_width + 1
+    if any(key.pinned for key in group.keys):
+        parts.append(("↑ ", "$foreground"))
+        used += 2
     for state, (glyph, _, tone) in STATES.items():
         count = sum(1 for key in group.keys if key.state is state)
         if count:
