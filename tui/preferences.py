@@ -83,7 +83,7 @@ def read_preferences(path: Path) -> Preferences:
         ("toured", bool, "true or false"),
         ("quiet", bool, "true or false"),
         ("keyring", bool, "true or false"),
-        ("keys", dict, 'a table: [keys], and in it lines such as pause = "P"'),
+        ("keys", dict, 'a table: [keys], and in it lines such as pause = "f9"'),
     ):
         if name in said and isinstance(said[name], kind):
             taken[name] = said[name]

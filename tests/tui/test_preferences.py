@@ -14,7 +14,7 @@ COMMENTED = """# mine
 theme = "nord"  # for the night
 
 [keys]
-pause = "P"
+pause = "f9"
 "theme" = "f9"
 """
 
@@ -35,7 +35,7 @@ def test_remembering_changes_one_line_and_keeps_comments(tmp_path: Path) -> None
     remember(path, "toured", value=True)
     text = path.read_text()
     assert text.splitlines()[:3] == ["toured = true", "# mine", 'theme = "gruvbox"']
-    assert tomllib.loads(text)["keys"] == {"pause": "P", "theme": "f9"}
+    assert tomllib.loads(text)["keys"] == {"pause": "f9", "theme": "f9"}
 
 
 def test_what_is_remembered_already_is_not_written_again(tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def settings(text: str) -> Any:
 async def test_the_key_in_force_works_and_is_shown_everywhere(desk: Opens) -> None:
     """Footer, state line, palette, help and the sentences that name a key all follow the settings."""
     change = settings(
-        '[keys]\npause = "P"\nstart = "f5"\nhelp = "f1"\npane = ["!", "2", "3", "4", "5", "6", "7", "8"]\n'
+        '[keys]\npause = "f9"\nstart = "f5"\nhelp = "f2"\npane = ["f11", "2", "3", "4", "5", "6", "7", "8"]\n'
     )
     async with desk(stopped(), change=change) as at:
         await at.read()
@@ -110,11 +110,11 @@ async def test_the_key_in_force_works_and_is_shown_everywhere(desk: Opens) -> No
         assert "f5 starts it again" in at.line(1)
         await at.press("s")
         assert at.backend.asked == []
-        await at.press("P")
+        await at.press("f9")
         assert "No worker runs: f5 starts one." in at.said()
-        await at.press("exclamation_mark")
+        await at.press("f11")
         assert at.app.focused is at.app.screen.query_one("ProgressPane")
-        await at.press("f1")
+        await at.press("f2")
         assert isinstance(at.app.screen, HelpScreen)
         assert "f5" in at.screen()
         await at.press("escape", "f5")

@@ -6,7 +6,7 @@ import pytest
 
 from core.model import EmailState, RunState
 from tests.tui.conftest import Opens
-from tests.tui.fakes import email, running
+from tests.tui.fakes import NOW, email, running
 from tui.screens.info import InfoScreen
 from tui.screens.monitor import MonitorScreen
 
@@ -70,12 +70,12 @@ async def test_leaving_the_run_lets_the_view_go(desk: Opens) -> None:
 @pytest.mark.asyncio
 async def test_the_info_page_tells_paths_settings_and_terminal(desk: Opens) -> None:
     """I shows what `labeltui info` prints, and I or esc leads back."""
-    change = lambda backend: backend.settings.config_path.write_text('theme = "paper"\n[keys]\npause = "P"\n')  # noqa: E731
+    change = lambda backend: backend.settings.config_path.write_text('theme = "paper"\n[keys]\npause = "f9"\n')  # noqa: E731
     async with desk(size=(120, 70), change=change) as at:
         await at.press("I")
         assert isinstance(at.app.screen, InfoScreen)
         shown = at.screen()
-        for text in ("Versions", "textual", "keys.toml", "console.toml", "paper", "pause P", "120 columns, 70 rows"):
+        for text in ("Versions", "textual", "keys.toml", "console.toml", "paper", "pause f9", "120 columns, 70 rows"):
             assert text in shown, text
         await at.press("I")
         assert isinstance(at.app.screen, MonitorScreen)
@@ -89,3 +89,36 @@ async def test_what_could_not_be_taken_stays_on_the_info_page(desk: Opens) -> No
         await at.press("I")
         assert "not taken" in at.screen()
         assert "console.toml, line 1 (color)" in at.screen()
+
+
+@pytest.mark.asyncio
+async def test_a_sentence_that_stands_is_told_whole_at_80_columns(desk: Opens) -> None:
+    """What cannot be read, what went stale and what is done have remedies at their end, which must be seen."""
+    run = running(200, 100)
+    async with desk(run, size=(80, 24)) as at:
+        await at.read()
+        run.beat_at = NOW
+        await at.read(later_s=90.0)
+        top = " ".join(at.screen().split())
+        assert "STALE" in at.line(0)
+        assert "x asks it to stop · its log lies beside the run file" in top
+        run.trouble = "The run file is damaged: page 3 is not where it belongs. `labeltui check` looks closer at it."
+        await at.read()
+        assert "`labeltui check` looks closer at it." in " ".join(at.screen().split())
+        run.trouble = ""
+        run.state, run.beat_at = RunState.RUNNING, at.backend.now
+        await at.read()
+        assert "Progress" in at.line(2)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("size", [(60, 16), (80, 24), (120, 40)])
+async def test_how_old_the_data_is_never_gives_way(desk: Opens, size: tuple[int, int]) -> None:
+    """A held, simulated, stale view of a run with a long name still says how old it is."""
+    run = running(200, 100)
+    run.simulated = True
+    async with desk(run, size=size) as at:
+        await at.press("h")
+        await at.read(later_s=90.0)
+        assert "VIEW HELD" in at.line(0)
+        assert "STALE data 9" in at.line(0) or size[0] < 80

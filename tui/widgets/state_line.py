@@ -1,7 +1,8 @@
-"""The two lines on top: does it run, what does it wait for, when does it end; and how old all of it is."""
+"""The lines on top, two as a rule: does it run, what does it wait for, when does it end; and how old all of it is."""
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -12,6 +13,10 @@ from core.text import one_line
 from tui.picture import STALE_AFTER_S, Standing
 from tui.present import age, clock
 from tui.widgets.pane import LinesWidget, line
+
+STEADY = frozenset({"CANNOT READ", "STALE", "DONE", "STOPPED", "PAUSED"})
+"""States in which nothing moves, so that a long sentence may take rows of its own and no pane jumps."""
+MOST_ROWS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +38,26 @@ class StateLine(LinesWidget):
 
     def watch_headline(self) -> None:
         if self.is_mounted:
+            self._fit()
             self.redraw()
 
-    def lines(self, width: int, height: int) -> list[Content]:  # noqa: ARG002 - its height is fixed
+    def on_resize(self) -> None:
+        self._fit()
+
+    def _fit(self) -> None:
+        """Take as many rows as the sentence needs."""
+        rows = 1 + len(self._sentence(self.size.width))
+        if self.size.width and (self.styles.height is None or self.styles.height.value != rows):
+            self.styles.height = rows
+
+    def _sentence(self, width: int) -> list[str]:
+        """The sentence in rows. One that stands for a while is told whole; one that changes stays on its one row."""
+        if self.headline is None or self.headline.standing.word not in STEADY:
+            return [self.headline.standing.sentence if self.headline else ""]
+        sentence = self.headline.standing.sentence
+        return textwrap.wrap(sentence, max(20, width - 2), max_lines=MOST_ROWS, placeholder=" …") or [""]
+
+    def lines(self, width: int, height: int) -> list[Content]:  # noqa: ARG002 - its height follows the sentence
         headline = self.headline
         if headline is None:
             return []
@@ -52,6 +74,8 @@ class StateLine(LinesWidget):
         simulated = " SIMULATED labels " if headline.simulated else ""
         held = " VIEW HELD " if headline.held else ""
         left = cell_len(name) + cell_len(state.word) + cell_len(simulated) + cell_len(held) + 8
+        if left + cell_len(right) > width:
+            right = f"{how_old} "  # the time of day gives way first
         gap = max(1, width - left - cell_len(right))
         first = line(
             " ",
@@ -64,4 +88,4 @@ class StateLine(LinesWidget):
             " " * gap,
             (right, "$quiet" if fresh or headline.age_s is None else "bold $waiting"),
         )
-        return [first, line(" ", (state.sentence, "$foreground"))]
+        return [first, *(line(" ", (row, "$foreground")) for row in self._sentence(width))]
