@@ -122,6 +122,7 @@ class Poller:
 
         def at_once() -> None:
             self._overdue = True
+            self._runs_at = float("-inf")
 
         self._submit(at_once)
 

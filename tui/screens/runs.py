@@ -32,7 +32,7 @@ EMPTY = """
 There is no run here yet.
 
   {demo}   labeltui demo       a sample run; nothing leaves this machine
-  {new_run}   labeltui new FILE   a run from .csv, .jsonl, .mbox or a folder of messages
+  {new_run}   labeltui new FILE   a run from .csv, .jsonl, .mbox or a folder
   {keys}   labeltui keys add   keeps an API key; or set GROQ_API_KEY
 
 A worker labels in the background: {pause} pauses it, {quit} leaves it at work.
