@@ -44,7 +44,12 @@ class Action:
         return self.hint if self.home in (None, scope) else min(1, self.hint)
 
 
-RUN_SCOPES = frozenset({Scope.MONITOR, Scope.EMAILS, Scope.RECORD, Scope.KEYS, Scope.KEY, Scope.TASK})
+RUN_SCOPES = frozenset(
+    (
+        *(Scope.MONITOR, Scope.EMAILS, Scope.RECORD, Scope.KEYS, Scope.KEY),
+        *(Scope.TASK, Scope.MESSAGES, Scope.TRIAL),
+    )
+)
 KEY_SCOPES = frozenset({Scope.KEYS, Scope.KEY})
 EVERYWHERE = frozenset(Scope)
 TURNED_SCOPES = frozenset({Scope.RECORD, Scope.MESSAGES})

@@ -13,7 +13,7 @@ from core.text import one_line
 from tui.context import Scope, Selected
 from tui.keymap import key
 from tui.picture import Standing, data_age
-from tui.present import bar, clock, compact, countdown, join, number, percent, plural
+from tui.present import bar, clock, compact, countdown, five, join, number, percent, plural
 from tui.screens.key_sheet import KeySheet
 from tui.screens.key_windows import ask_for_key
 from tui.screens.sheet import Look
@@ -126,13 +126,15 @@ def _window(window: WindowStatus, *, roomy: bool) -> Row:
     share = used_share(window)
     used = max(0.0, window.limit - window.available)
     full = f"whole in {countdown(window.full_in_s)}" if window.full_in_s > 0 else "untouched"
-    words = f" {window.dimension.words}" if roomy else ""
+    told = f"{number(used)} of {number(window.limit)} {window.dimension.words}"
+    if not roomy:
+        full, told = full.replace(" in", ""), f"{five(used)} of {five(window.limit)}"
     cells = (
         (window.dimension.value, "$quiet"),
         (percent(used, window.limit), "$foreground"),
         (bar(share, 24), tone_of(share)),
         (
-            join((f"{number(used)} of {number(window.limit)}{words}", full, window.source)),
+            join((told, full, window.source if roomy else "")),
             "$foreground",
         ),
     )
