@@ -7,6 +7,7 @@ from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NoReturn
 
 from core.errors import LabeltuiError, RunFileError
 from core.formats.looking import Counted, Folder, Looked, count, look_at, look_into
@@ -33,6 +34,7 @@ from core.model import (
     WindowStatus,
 )
 from core.quota.swapping import chosen_swap
+from core.rehearsals import RehearsalCost
 from core.removal import Going
 from core.settings import Settings
 from core.storage.filters import Filter, Term
@@ -198,6 +200,13 @@ class FakeDesk(EngineDesk):
     def ask_again(self, path: Path, label: str | None, email_ids: Sequence[int] | None) -> Answer:
         self._backend._note("ask_again", path, label, None if email_ids is None else list(email_ids))
         return Answer(None, "so many in line again", at_once=True)
+
+    def price(self, path: Path, task: Task, count: int) -> RehearsalCost:
+        return RehearsalCost(count, count * 400, 0.0012, 3, learnt=True)
+
+    def rehearse(self, path: Path, task: Task, count: int) -> NoReturn:
+        self._backend._note("rehearse", task.version, count)
+        raise LabeltuiError("Nothing is asked in memory.")
 
 
 class FakeKeys:

@@ -21,11 +21,12 @@ from tui.app import LabeltuiApp
 from tui.context import Scope
 from tui.refusing import ReadOnlyEngine
 from tui.screens.sheet import Sheet
+from tui.tasking import LookingDesk
 
-CHANGES = frozenset(name for name in vars(ReadOnlyEngine) if not name.startswith("_"))
+CHANGES = frozenset(name for kind in (ReadOnlyEngine, LookingDesk) for name in vars(kind) if not name.startswith("_"))
 """The methods of a backend that change something: those that a read-only console refuses."""
 
-ASKED_BEFORE = frozenset({"remove_key", "delete_run", "delete"})
+ASKED_BEFORE = frozenset({"remove_key", "delete_run", "delete", "put_in_force", "rehearse"})
 """Changes that only a window which asked may send. Putting every failed email back in line is one as well."""
 
 MOVES = (

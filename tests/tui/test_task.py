@@ -224,9 +224,11 @@ async def test_a_worker_is_asked_and_the_wish_is_shown_until_it_obeys(desk: Open
         await at.press("L")
         assert "on its way" in at.said()
         at.run.task = NEW
+        at.run.older_versions = (old_version(), replace(old_version(), task=REAL))
         at.backend.obey()
         await at.read(later_s=3)
         assert "No draft." in at.screen()
+        assert "A newer rubric: say 0." in at.screen()
         assert kept(at) is None
 
 

@@ -141,7 +141,10 @@ class TaskScreen(Sheet):
         look = self.look
         if look is None or not self.is_mounted:
             return
+        before = self._shown
         self._rows.set_rows([panes.version_row(version, look.now) for version in self._versions])
+        if before is not None and before.in_force and self._versions and before.task != self._versions[0].task:
+            self._rows.cursor = 0  # it was on what was in force, and another version is so now
         self._rows.border_title = f"Versions [{len(self._versions)}]"
         self._draw_draft()
         version = self._shown
