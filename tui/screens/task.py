@@ -58,7 +58,7 @@ class TaskScreen(Sheet):
                 id="task-side",
             ),
             VerticalScroll(Static("", markup=False), id="task-rubric", classes="framed"),
-            id="task",
+            id="task-panes",
         )
         yield self._rows
 
