@@ -1,6 +1,6 @@
 """Does anything grow? Memory, open files, threads, tasks and the WAL of a run that goes on and on.
 
-    python -m tests.soak                  # 18 hours in virtual time, about a minute
+    python -m tests.soak                  # 18 hours in virtual time, in some minutes
     python -m tests.soak --minutes 30     # real processes at full speed: worker, console, simulator
 
 Prints each figure with the rule that it is held against. Exit code 0 means flat, 1 that something was not.
