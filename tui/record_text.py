@@ -13,14 +13,15 @@ from tui.present import clock, fit, moment, number, plural
 from tui.widgets.pane import Part, line
 from tui.widgets.scope import STATES
 
-MOST_SHOWN = 200_000
-"""Characters of a raw message that are shown; the rest is cut with a word about it."""
+MOST_SHOWN = 60_000
+"""Characters of a message that are shown, so that wrapping them holds up no key; of the rest only its size is told."""
 
 
 def message(record: EmailRecord, task: Task | None, *, raw: bool) -> Content:
     """The head and the text, as it was sent or as it came."""
     text = record.raw if raw else record.text
-    cut = f"\n… {number(len(text) - MOST_SHOWN)} more characters" if len(text) > MOST_SHOWN else ""
+    more = keyed(f"\n… {number(len(text) - MOST_SHOWN)} more characters · {{copy}} in its record copies all")
+    cut = more if len(text) > MOST_SHOWN else ""
     return Content("\n").join([*_head(record, task), Content(""), Content(inert(text[:MOST_SHOWN]) + cut)])
 
 

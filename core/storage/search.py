@@ -38,6 +38,8 @@ TEXT_STRETCH = 4_000
 """The same where texts are read."""
 INDEX_STRETCH = 2_000
 """Emails that one step of building takes into the index."""
+FROM_TEXT_FIRST = 10 * TEXT_STRETCH
+"""Emails from which on a search with the index begins with a stretch of texts: the index answers all at once."""
 FETCHED = 2_000
 LOOK_UP_EVERY = 100_000
 """Steps of SQLite's machine after which it asks whether its answer is still wanted."""
@@ -77,6 +79,7 @@ class Search:
         self._last_id = int(self._db.execute("SELECT coalesce(max(id), 0) FROM email").fetchone()[0])
         self._attached = False
         self._wanted: Condition | None = None
+        self._first: Condition | None = None
         self._order = WORK_ORDER
         self._next = 0
         self._whole = False
@@ -103,6 +106,11 @@ class Search:
             index="search.words" if indexed else None,
         )
         self._whole = indexed
+        self._first = None
+        if indexed and self._total > FROM_TEXT_FIRST:  # a common word is there at once; a rare one costs a moment more
+            self._first = condition(
+                wanted, has_flags=self._format >= FORMAT_WITH_FLAGS, has_notes=self._format >= FORMAT_WITH_NOTES
+            )
         self._next = 0
         if order != WORK_ORDER:
             self._db.execute("DROP TABLE IF EXISTS temp.found")
@@ -120,7 +128,12 @@ class Search:
         if self._order != WORK_ORDER and wanted.sql == "1":
             self._next = self._total
             return self._sorted(f"SELECT e.id FROM email AS e ORDER BY {self._sorted_by}")
-        size = self._total + 1 if self._whole else TEXT_STRETCH if wanted.reads_text else STRETCH
+        by_index = self._whole and self._first is None
+        if self._first is not None:
+            wanted, self._first = self._first, None
+            size = TEXT_STRETCH
+        else:
+            size = self._total + 1 if self._whole else TEXT_STRETCH if wanted.reads_text else STRETCH
         end = min(self._total, self._next + size)
         joined = " JOIN body AS b ON b.email_id = e.id" if wanted.reads_text else ""
         sql = f"SELECT e.id FROM email AS e{joined} WHERE e.position >= ? AND e.position < ? AND {wanted.sql}"
@@ -134,7 +147,7 @@ class Search:
         except sqlite3.Error as error:
             if _given_up(error):
                 return Found(array("I"), self._next / max(1, self._total), finished=False, indexed=self._whole)
-            if self._whole:  # a damaged index is worth nothing; without it the next search reads the texts
+            if by_index:  # a damaged index is worth nothing; without it the next search reads the texts
                 self._detach()
                 with suppress(OSError):
                     index_path(self.path).unlink(missing_ok=True)

@@ -27,7 +27,7 @@ from core.storage.intake import NewRun
 from core.storage.lock import RunLock
 from core.storage.ordering import KEYS, Order
 from core.storage.reader import RunReader
-from core.storage.search import Search
+from core.storage.search import Search, index_path
 from core.storage.store import Answer, Store
 from tests.benchmarks.speed import cpu_s, memory_mb
 from tui.app import LabeltuiApp
@@ -137,7 +137,7 @@ class Timed:
     def there(self) -> bool:
         """Whether the list is in sight with its rows."""
         screen = self.app.screen
-        return isinstance(screen, EmailsScreen) and self.rows.selected is not None
+        return isinstance(screen, EmailsScreen) and bool(screen.query(Rows)) and self.rows.selected is not None
 
 
 def told(what: str, measured: str, reach: str = "") -> None:
@@ -161,9 +161,14 @@ async def measure(home: Path, path: Path, emails: int) -> None:
             "100 ms",
         )
         keys = ["up", "down", "pageup", "pagedown", "home", "end"]
-        taken = sorted([await at.press(keys[n % len(keys)]) for n in range(600)])
+        taken, spent = [], []
+        for n in range(600):
+            began = time.thread_time()
+            taken.append(await at.press(keys[n % len(keys)]))
+            spent.append(1000 * (time.thread_time() - began))
         told("a key, median", f"{statistics.median(taken):.1f} ms")
-        told("a key, 99th percentile", f"{taken[int(len(taken) * 0.99)]:.1f} ms", "50 ms")
+        told("a key, 99th percentile", f"{percentile(taken):.1f} ms", "50 ms")
+        told("a key's computing, 99th percentile", f"{percentile(spent):.1f} ms")
         await at.press("home", at.there)
         opened = await at.press("enter", lambda: not isinstance(app.screen, EmailsScreen))
         told("a record", f"{opened:.0f} ms", "150 ms")
@@ -182,6 +187,11 @@ async def measure(home: Path, path: Path, emails: int) -> None:
         moved = (app.picture.snapshot.settled if app.picture.snapshot else 0) - before
         told(f"CPU beside {moved / SPAN_S:.0f} labels a second", f"{100 * share:.2f} % of a core", "3 %")
         await worker.wait()
+
+
+def percentile(values: list[float]) -> float:
+    """The value that 99 of a hundred stay below."""
+    return sorted(values)[int(len(values) * 0.99)]
 
 
 async def share_of_cpu() -> float:
@@ -246,6 +256,7 @@ def measure_search(path: Path) -> None:
     """Words without the index, making the index, words with it."""
     from core.storage.filters import parse
 
+    index_path(path).unlink(missing_ok=True)
     search = Search(path)
     for indexed in (False, True):
         for typed in ("word17", "lunch", "word17 state:failed"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ import pytest
 from core.errors import RunFileError
 from core.storage import search as searching
 from core.storage.filters import parse
+from core.storage.ordering import KEYS, Order, order_sql
+from core.storage.reader import RunReader
 from core.storage.search import Search, index_path
 from core.storage.store import Store
 from tests.conftest import NOW, MakeRun
@@ -44,12 +47,16 @@ def run(make_run: MakeRun, opened: Callable[[Path], Store]) -> Path:
     return path
 
 
-@pytest.fixture(params=[False, True], ids=["without the index", "with the index"])
+@pytest.fixture(
+    params=[False, True, "both"], ids=["without the index", "with the index", "texts first, then the index"]
+)
 def search(run: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Search]:
     """A search that takes several steps."""
     monkeypatch.setattr(searching, "STRETCH", 4)
     monkeypatch.setattr(searching, "TEXT_STRETCH", 2)
     monkeypatch.setattr(searching, "INDEX_STRETCH", 4)
+    if request.param == "both":
+        monkeypatch.setattr(searching, "FROM_TEXT_FIRST", 1)
     one = Search(run)
     while request.param and one.build() < 1.0:
         pass
@@ -163,3 +170,52 @@ def test_building_leaves_the_run_file_alone(run: Path) -> None:
         assert db.execute("SELECT count(*) FROM made").fetchone() == (1,)
     db.close()
     assert index_path(run).stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("typed", ["", "contract", "!state:failed"])
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("descending", [False, True])
+def test_matches_come_in_the_order_that_is_asked_for(
+    run: Path, search: Search, typed: str, key: str, descending: bool
+) -> None:
+    """By every key and both ways, filtered or not: the same emails as in work order, sorted, equal ones by place."""
+    with RunReader(run) as reader:
+        rows = {row.id: row for row in reader.emails(limit=10)}
+    with closing(sqlite3.connect(run)) as db:
+        moments = {row[0]: row[1:] for row in db.execute("SELECT id, settled_at, sent_at FROM email").fetchall()}
+
+    def value(number: int) -> tuple[object, ...]:
+        row, (settled, sent) = rows[number], moments[number]
+        by: dict[str, str | float | None] = {
+            "place": row.position, "settled": settled, "id": row.source_id, "subject": row.subject.lower(),
+            "from": row.sender.lower(), "date": sent, "label": row.label, "asks": row.reasks, "state": row.state.value,
+        }  # fmt: skip
+        known = by[key]
+        return (known is not None, known if known is not None else 0, row.position)
+
+    expected = sorted(found(search, typed), key=value, reverse=descending)
+    search.begin(parse(typed), Order(key, descending=descending))
+    ids: list[int] = []
+    while not (step := search.step()).finished:
+        ids += step.ids
+    assert [*ids, *step.ids] == expected
+
+
+def test_a_search_that_nobody_waits_for_ends_where_it_is(run: Path) -> None:
+    """A newer wish interrupts even one long step of SQLite, and the next search begins afresh."""
+    stale = False
+    search = Search(run, lambda: stale)
+    search._db.set_progress_handler(lambda: stale, 1)
+    search.begin(parse(""), Order("subject"))
+    stale = True
+    assert not search.step().finished
+    stale = False
+    assert found(search, "") == [1, 2, 3, 4, 5, 6]
+    search.close()
+
+
+def test_an_older_file_says_what_it_cannot_be_sorted_by(run: Path) -> None:
+    """It does not know when emails were settled; everything else works."""
+    assert order_sql(Order("subject"), 2)
+    with pytest.raises(RunFileError, match="cannot be sorted by settled"):
+        order_sql(Order("settled"), 2)
