@@ -7,8 +7,7 @@ acts on the row that is shown under it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
@@ -19,43 +18,21 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.style import Style
 
-from tui.present import fit, foreign
+from tui.present import fit
+from tui.widgets.columns import ListColumn, Row, parts_of, titled, widths_of
 from tui.widgets.pane import Part, drawn, line
 
 PAGE = 200
 """Rows that are fetched at once."""
 
+STRIPS = 256
+"""Lines that are kept as they were drawn: when a list scrolls by one, all others are there already."""
+
 KEPT_PAGES = 12
 """Pages kept in memory; older ones are fetched again."""
 
 
-@dataclass(frozen=True, slots=True)
-class ListColumn:
-    """A column's head and its width in cells; 0 takes what is left. ``from_width`` hides it in narrower lists.
-
-    A click on the head of a column with a ``key`` asks to sort by it.
-    """
-
-    title: str
-    width: int
-    right: bool = False
-    from_width: int = 0
-    key: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A row: its id, one (text, tone) for each column, and the value that it stands for. Texts need not be inert.
-
-    The cell at ``span_from`` takes the rest of the line.
-    """
-
-    id: object
-    cells: tuple[tuple[str, str], ...]
-    value: Any
-    selectable: bool = True
-    indent: int = 0
-    span_from: int | None = None
+__all__ = ["KEPT_PAGES", "PAGE", "STRIPS", "ListColumn", "Row", "Rows"]
 
 
 class Rows(ScrollView, can_focus=True):
@@ -101,6 +78,7 @@ class Rows(ScrollView, can_focus=True):
         self._count = 0
         self._pages: dict[int, list[Row]] = {}
         self._wanted: set[int] = set()
+        self._strips: dict[int, tuple[Row, tuple[object, ...], Strip]] = {}
         self._to_end = False
         self.growing = False
         self._sorted_by: tuple[str, bool] = ("", False)
@@ -240,7 +218,7 @@ class Rows(ScrollView, can_focus=True):
 
     def _choose_head(self, x: int) -> None:
         begin = 1
-        for column, cells in zip(self._columns, self._widths(self.size.width), strict=True):
+        for column, cells in zip(self._columns, widths_of(self._columns, self.size.width), strict=True):
             if cells and begin <= x <= begin + cells and column.key:
                 self.post_message(self.HeadChosen(column.key))
                 return
@@ -287,6 +265,10 @@ class Rows(ScrollView, can_focus=True):
     def on_resize(self) -> None:
         self.virtual_size = Size(0, self._count + 1)
 
+    def notify_style_update(self) -> None:
+        self._strips.clear()
+        super().notify_style_update()
+
     def on_focus(self) -> None:
         self.refresh()
 
@@ -301,12 +283,9 @@ class Rows(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
-        widths = self._widths(width)
-        if y == 0 and not self._count:
-            return Strip.blank(width, self.visual_style.rich_style)
+        widths = widths_of(self._columns, width)
         if y == 0:
-            titles = [fit(self._titled(c), w, right=c.right) for c, w in zip(self._columns, widths, strict=True) if w]
-            return self._strip([(" " + " ".join(titles), "")], width, "rows--head")
+            return self._head(width, widths)
         index = y - 1 + int(self.scroll_offset.y)
         if not self._count:
             said = self.empty.splitlines()
@@ -318,31 +297,30 @@ class Rows(ScrollView, can_focus=True):
             self._want(index // PAGE)
             return self._strip([(" …", "$faint")], width)
         here = index == self.cursor and row.selectable
-        mark = ("▸", "bold $accent") if here and (self.has_focus or self.led) else (" ", "")
-        parts: list[Part] = [mark]
-        for n, (column, cells, (text, tone)) in enumerate(zip(self._columns, widths, row.cells, strict=False)):
-            if n == row.span_from:
-                parts.append((foreign(text, width - 1 - sum(w + 1 for w in widths[:n] if w)), tone))
-                break
-            if cells:
-                space = " " * row.indent if n == 0 else ""
-                inert = foreign(text, cells - len(space))
-                parts += [space, (fit(inert.rstrip(), cells, right=True) if column.right else inert, tone), " "]
-        return self._strip(parts, width, "rows--cursor" if here else "")
+        style = self._style_of("rows--cursor" if here else "")
+        pointed = here and (self.has_focus or self.led)
+        held = self._strips.get(index % STRIPS)
+        if held is not None and held[0] is row and held[1] == (width, self._columns, pointed, style):
+            return held[2]
+        strip = drawn(line(*parts_of(row, self._columns, widths, width, pointed=pointed)), width, style)
+        self._strips[index % STRIPS] = (row, (width, self._columns, pointed, style), strip)
+        return strip
 
-    def _titled(self, column: ListColumn) -> str:
-        key, descending = self._sorted_by
-        return f"{column.title}{'▼' if descending else '▲'}" if key and column.key == key else column.title
-
-    def _widths(self, width: int) -> list[int]:
-        widths = [c.width if width >= c.from_width else -1 for c in self._columns]
-        fixed = sum(w + 1 for w in widths if w > 0)
-        flexible = [n for n, w in enumerate(widths) if w == 0]
-        room = max(4, width - 2 - fixed - len(flexible)) // max(1, len(flexible))
-        return [0 if w < 0 else room if w == 0 else w for w in widths]
+    def _head(self, width: int, widths: Sequence[int]) -> Strip:
+        if not self._count:
+            return Strip.blank(width, self.visual_style.rich_style)
+        titles = [
+            fit(titled(c, self._sorted_by), w, right=c.right) for c, w in zip(self._columns, widths, strict=True) if w
+        ]
+        return self._strip([(" " + " ".join(titles), "")], width, "rows--head")
 
     def _strip(self, parts: Sequence[Part], width: int, component: str = "") -> Strip:
-        style = self.get_visual_style(component) if component else self.visual_style
-        if component and self.get_component_styles(component).text_style.reverse:
+        return drawn(line(*parts), width, self._style_of(component))
+
+    def _style_of(self, component: str) -> Style:
+        if not component:
+            return self.visual_style
+        style = self.get_visual_style(component)
+        if self.get_component_styles(component).text_style.reverse:
             style += Style(reverse=True)  # which Textual leaves out of a visual style
-        return drawn(line(*parts), width, style)
+        return style
