@@ -240,7 +240,8 @@ def last_command(snapshot: Snapshot, kind: str) -> CommandRecord | None:
 
 
 def _paused(_: Picture, snapshot: Snapshot, __: float) -> str:
-    wish = last_command(snapshot, "pause")
+    by_itself = bool(snapshot.reason) and not snapshot.reason.startswith("paused by")
+    wish = None if by_itself else last_command(snapshot, "pause")
     since = f"since {clock(wish.acknowledged_at)}" if wish and wish.acknowledged_at else ""
     how = keyed("{pause} resumes" if snapshot.worker.alive else "no worker · {start} starts it again")
     return join((since, one_line(snapshot.reason, limit=160), "nothing in flight", how))

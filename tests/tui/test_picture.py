@@ -176,3 +176,14 @@ def test_farewell_says_who_goes_on_and_how_to_come_back(tmp_path: Path) -> None:
     run.alive = False
     assert farewell(picture(run), (), settings).startswith("No worker runs on demo; 10 emails are left.")
     assert farewell(Picture(now=NOW), (), settings) == ""
+
+
+def test_a_run_that_paused_itself_does_not_claim_an_older_wish() -> None:
+    """After a trial the line says what was tried, and no time of a pause that was asked for long before."""
+    run = running(20, 10)
+    run.state, run.in_flight = RunState.PAUSED, 0
+    run.reason = "tried 10 emails, as asked"
+    said = standing(Picture(now=NOW, snapshot=run.snapshot(NOW), read_at=NOW), (), NOW)
+    assert said.word == "PAUSED"
+    assert "tried 10 emails, as asked" in said.sentence
+    assert "since" not in said.sentence
