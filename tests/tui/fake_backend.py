@@ -408,8 +408,12 @@ class FakeBackend:
             swap = chosen_swap(self.held, self.run.asking)
         except LabeltuiError as error:
             return f"not possible: {error}"
-        self.set_enabled(None, swap.out, enabled=False)
-        self.pin_key(None, swap.into)
+        self.held = [
+            replace(key, state=KeyState.DISABLED, pinned=False)
+            if key.alias == swap.out
+            else replace(key, pinned=key.alias == swap.into)
+            for key in self.held
+        ]
         return swap.sentence
 
     def retry(self, path: Path, email_id: int | None) -> Answer:

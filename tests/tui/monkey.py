@@ -26,7 +26,9 @@ from tui.tasking import LookingDesk
 CHANGES = frozenset(name for kind in (ReadOnlyEngine, LookingDesk) for name in vars(kind) if not name.startswith("_"))
 """The methods of a backend that change something: those that a read-only console refuses."""
 
-ASKED_BEFORE = frozenset({"remove_key", "delete_run", "delete", "put_in_force", "rehearse"})
+ASKED_BEFORE = frozenset(
+    {"remove_key", "regroup_key", "clear_bench", "delete_run", "delete", "put_in_force", "rehearse"}
+)
 """Changes that only a window which asked may send. Putting every failed email back in line is one as well."""
 
 MOVES = (
