@@ -29,11 +29,16 @@ from tui.app import LabeltuiApp
 from tui.backend import Backend, Engine
 from tui.screens.sheet import Sheet
 
-READS = frozenset({"runs", "view", "search", "keys", "preview"})
-"""What the refusing engine does as well."""
+READS = frozenset(
+    {
+        *("runs", "view", "search", "keys", "key_past", "count", "operator", "task_choices", "task_file", "what_goes"),
+        *("preview", "look_at", "look_into", "check_copy", "forecast", "name_for", "name_trouble"),
+    }
+)
+"""What reads only, and is done by the real engine. Whatever is not named here or below is refused."""
 
-ANSWERED = frozenset({"start", "pause", "resume", "stop", "retry", "retry_these", "skip", "label"})
-DONE = frozenset({"set_enabled", "remove_key"})
+ANSWERED = frozenset({"start", "pause", "resume", "stop", "retry", "retry_these", "skip", "label", "swap"})
+DONE = frozenset({"set_enabled", "remove_key", "pin_key", "regroup_key"})
 HOPS = 60
 
 
@@ -60,17 +65,20 @@ def backend_of(settings: Settings, manner: str) -> Engine:
     def put(name: str, method: Callable[..., Any]) -> None:
         object.__setattr__(engine, name, method)
 
-    for name in (name for name in vars(Backend) if not name.startswith("_") and callable(getattr(Engine, name, None))):
-        if manner == "refusing" and name not in READS:
+    asked = {name for kind in Backend.__mro__ for name in vars(kind) if not name.startswith("_")}
+    for name in sorted(asked - READS):
+        if not callable(getattr(Engine, name, None)):
+            continue
+        if manner == "refusing":
             put(name, refuse)
         elif name in ANSWERED:
             put(name, answer)
         elif name in DONE:
             put(name, lambda *_, **__: None)
-        elif name in ("make", "make_demo"):
-            put(name, refuse)
         elif name == "add_key":
             put(name, lambda *_, **__: evil)
+        else:
+            put(name, refuse)
     return engine
 
 
@@ -112,6 +120,13 @@ class WatchedConsole(LabeltuiApp):
         await asyncio.sleep(0)
         os.write(self._report, (json.dumps(self._seen(done)) + "\n").encode())
 
+    def _typed(self) -> list[str]:
+        """What stands in fields."""
+        screens = self.screen_stack
+        return [field.value for screen in screens for field in screen.query(Input)] + [
+            field.text for screen in screens for field in screen.query(TextArea)
+        ]
+
     def _seen(self, done: int) -> dict[str, Any]:
         screen = self.screen
         kinds = {
@@ -138,7 +153,7 @@ class WatchedConsole(LabeltuiApp):
             "typing": isinstance(self.focused, Input | TextArea),
             "shown": sorted(kinds),
             "caught": self.last_door.caught,
-            "soiled": any(UNSAFE.search(field.value) for each in self.screen_stack for field in each.query(Input)),
+            "soiled": any(UNSAFE.search(text) for text in self._typed()),
         }
 
 

@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -55,7 +56,7 @@ class Terminal:
             [sys.executable, *(str(theirs) if each == "{report}" else each for each in arguments)],
             stdin=slave, stdout=slave, stderr=slave, cwd=ROOT, pass_fds=(theirs,), start_new_session=True,
             env={**environment, "TERM": "xterm-256color", "COLORTERM": "truecolor", "PYTHONPATH": str(ROOT),
-                 "PYTHONUTF8": "1", "ESCDELAY": "20", "TEXTUAL_ANIMATIONS": "none", "PATH": os.environ["PATH"]},
+                 "PYTHONUTF8": "1", "ESCDELAY": "20", "EDITOR": "true", "VISUAL": "true", "TEXTUAL_ANIMATIONS": "none", "PATH": os.environ["PATH"]},
         )  # fmt: skip
         os.close(slave)
         os.close(theirs)
@@ -81,6 +82,11 @@ class Terminal:
     def write(self, text: str) -> None:
         """Send what a terminal would."""
         os.write(self._master, text.encode())
+
+    def resize(self, size: tuple[int, int]) -> None:
+        """Give the terminal another size (columns, rows), and let the program know."""
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+        os.kill(self._process.pid, signal.SIGWINCH)
 
     def until_told(self, done: int) -> tuple[str, dict[str, Any]]:
         """Everything that came until the program told that it has obeyed so many keys, and what it told."""

@@ -85,7 +85,10 @@ class Walk:
                 for key in keys:
                     self.press(key)
                     if self._now["typing"] or self._now["inputs"]:
+                        on_sheet = self._now["sheet"]
                         self._fill()
+                        if on_sheet:
+                            self._go(path)  # what was typed may have emptied its list
                         break
                     if self.stack[-1:] not in self.places and self.stack != here:
                         self.places[self.stack[-1:]] = None
@@ -136,9 +139,8 @@ class Walk:
                 break
             self.press("escape")
         assert len(self.stack) == 1, f"escape does not lead out of {self.stack}"
-        for _ in range(MOST_ESCAPES):
-            self.press("home")
-            break
+        for key in ("escape", "escape", "home"):  # a filter that was typed goes as well
+            self.press(key)
         for key in path:
             self.press(key)
 
@@ -151,6 +153,13 @@ class Walk:
             self.press("escape")
         if self.stack != here:
             self._go(path)
+
+    def shrink(self, size: tuple[int, int], back: tuple[int, int]) -> None:
+        """Make the terminal too small for anything, look, and make it what it was."""
+        for each in (size, back):
+            self._terminal.resize(each)
+            self.press("down")
+            self.press("up")
 
     def leave(self) -> None:
         """Leave the console, and read to the end."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -20,9 +21,11 @@ import pytest
 from core.llm.task import builtin_task
 from core.runs import RunOptions, create_run
 from core.settings import Settings
+from core.text import UNSAFE
 from tests.pty.hostile import Marks, build, home_of, source_of
 from tests.pty.stream import Stream
 from tests.pty.terminal import Terminal
+from tui.desktop import sequence
 
 
 @pytest.fixture
@@ -162,3 +165,17 @@ def test_a_worker_tells_inertly_what_it_met(
             "SELECT group_concat(coalesce(raw_answer, '') || coalesce(error, '')) FROM attempt"
         ).fetchone()[0]
     assert told.count(marks.of("answer")) > 4, came
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [{"TERM_PROGRAM": "iTerm.app"}, {"TERM": "rxvt-unicode"}, {"TMUX": "x"}, {"STY": "x"}],
+    ids=["plain", "urxvt", "tmux", "screen"],
+)
+@pytest.mark.parametrize("wanted", ["9", "777"])
+def test_a_notification_carries_hostile_text_as_text(marks: Marks, environment: dict[str, str], wanted: str) -> None:
+    """One sequence of our own, in which neither a name nor a reason begins or ends another."""
+    told = sequence(environment, wanted, marks.evil("title"), marks.evil("reason", late=True))
+    inner = told.removeprefix("\x1bPtmux;").removeprefix("\x1bP").removesuffix("\x1b\\").replace("\x1b\x1b", "\x1b")
+    assert re.fullmatch(r"\x1b\](?:9;[^\x07\x1b;]*|777;notify;[^\x07\x1b;]*;[^\x07\x1b;]*)\x07", inner), told
+    assert UNSAFE.search(inner[1:-1]) is None
