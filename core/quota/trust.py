@@ -85,12 +85,12 @@ class HeaderTrust:
     def shown(self, least: float, ceiling: float, limit: float, now: float, *, empty: bool = False) -> None:
         """A header came: between ``least`` and ``ceiling`` units may be left.
 
-        One that says ``empty`` excuses no call that was let through before, else one that always says so never lies.
+        One that says ``empty`` excuses no call that an audit let through, else one that always says so never lies.
         """
         self._latest = min(limit, ceiling)
         fresh = self._auditing(now) or 0 <= now - self._anchor_at < self._anchor_s
         if fresh and not math.isinf(self.anchor):
-            if empty:
+            if empty and self._auditing(now):
                 return
             self.anchor = max(self.anchor, min(limit, least))
         else:

@@ -114,12 +114,12 @@ def test_without_a_key_the_reason_says_what_to_do(desk: Desk) -> None:
 def test_a_429_benches_the_organization_and_not_the_email(desk: Desk) -> None:
     """The other organization goes on; the told wait is a floor; nothing counts against the email."""
     broker = desk.broker("main@org_1=gsk_main_aaaa_0001")
-    consequence = broker.failed(desk.grant(broker), desk.limited("org_1", Dimension.TPM, 8_000, 7_900, 700), 0.2)
+    consequence = broker.failed(desk.grant(broker), desk.limited("org_1", Dimension.TPM, 8_000, 7_900, 1_500), 0.2)
     assert (consequence.counts_against_email, consequence.retry_elsewhere, consequence.key_out) == (False, True, False)
     wait = broker.next([desk.candidate()])
     assert isinstance(wait, Wait)
     assert wait.until_at is not None
-    assert desk.now + 4.5 <= wait.until_at <= desk.now + 4.5 + 0.25 + 0.01
+    assert desk.now + 10.5 <= wait.until_at <= desk.now + 10.5 + 0.25 + 0.01
     assert (wait.limit, wait.organization) == ("TPM", "org_1")
     desk.now = wait.until_at
     assert desk.grant(broker)

@@ -210,14 +210,14 @@ def test_a_bench_holds_everybody_until_it_ends() -> None:
 
 
 def test_a_told_wait_is_a_promise_for_one_call() -> None:
-    """After the told wait one call of that size may go out although margins would hold it longer."""
+    """After the told wait one call that is surely no larger may go out, and no second one."""
     ledger = Ledger()
     reservation = ledger.reserve(ORG, MODEL, 900, NOW)
-    ledger.refused(reservation, refusal(Dimension.TPD, 200_000, 199_500, 900), NOW)
-    told = NOW + 400 * 86_400 / 200_000
+    ledger.refused(reservation, refusal(Dimension.TPD, 200_000, 199_500, 1_200), NOW)
+    told = NOW + 700 * 86_400 / 200_000
     assert ledger.wait_until(ORG, MODEL, 900, NOW, margin=300).at == pytest.approx(told, abs=0.01)
     ledger.reserve(ORG, MODEL, 900, told + 0.01)
-    assert ledger.wait_until(ORG, MODEL, 900, told + 0.02, margin=300).at > told + 400
+    assert ledger.wait_until(ORG, MODEL, 900, told + 0.02, margin=300).at > told + 300
 
 
 def test_a_told_wait_promises_nothing_to_what_may_be_larger() -> None:

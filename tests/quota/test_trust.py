@@ -68,12 +68,13 @@ def test_one_refusal_is_enough_where_headers_leave_out_their_own_call() -> None:
     assert not target.trust.believed(now)
 
 
-def test_a_header_of_nothing_excuses_no_call_that_was_let_through() -> None:
+def test_a_header_of_nothing_excuses_no_call_of_an_audit() -> None:
     """It says each time that all is used; what was let through in between says otherwise, however fast it refills."""
     target = Bucket(Dimension.TPM, Level(250_000, 250_000, NOW, "headers", NOW))
     now = NOW
     for _ in range(3):
         target.shown(0, 1, 1, empty=True)
+        target.trust.audit(now)
         for _ in range(60):
             now += 0.1
             target.refill(now)
