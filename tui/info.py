@@ -14,7 +14,8 @@ from pathlib import Path
 from core.listing import list_runs
 from core.settings import Settings
 from core.storage.connection import sqlite_version
-from tui.actions import ACTIONS, Action
+from tui.action import Action
+from tui.actions import ACTIONS
 from tui.preferences import Preferences
 from tui.terminal import Terminal
 

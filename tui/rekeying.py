@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from textual.keys import Keys, _character_to_key
 
 if TYPE_CHECKING:
-    from tui.actions import Action
+    from tui.action import Action
 
 SHORT = {"escape": "esc", "delete": "del", "pageup": "pgup", "pagedown": "pgdn"}
 """How keys with long names are written on the screen; the settings take both."""

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from textual.content import Content
 
 from core.text import one_line
-from tui.actions import EVERYWHERE, Action, in_scope
+from tui.action import Action
+from tui.actions import in_scope
+from tui.all_actions import EVERYWHERE
 from tui.context import Context, Scope
 from tui.explained import PANES, SCREENS, STATE_LINE, Explanation
 from tui.keymap import keyed

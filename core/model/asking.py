@@ -1,0 +1,127 @@
+"""One question to the model: what goes out, what comes back, what it is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class AskKind(StrEnum):
+    """The first question about an email, or a question that repeats it after an unusable answer."""
+
+    ASK = "ask"
+    REASK = "reask"
+
+
+class Outcome(StrEnum):
+    """How one call ended. Only ``ANSWERED`` yields a label."""
+
+    ANSWERED = "answered"
+    INVALID = "invalid"
+    EMPTY = "empty"
+    TRUNCATED = "truncated"
+    RATE_LIMITED = "rate_limited"
+    TOO_LARGE = "too_large"
+    UNAUTHORIZED = "unauthorized"
+    RESTRICTED = "restricted"
+    CAPACITY = "capacity"
+    SERVER_ERROR = "server_error"
+    TIMEOUT = "timeout"
+    CONNECTION = "connection"
+    BAD_REQUEST = "bad_request"
+    MODEL_GONE = "model_gone"
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """One message of a conversation: ``role`` is system, user or assistant."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens that a call reported. ``cached_tokens`` of the prompt do not count against limits."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+
+    @property
+    def counted(self) -> int:
+        """Tokens that count against a quota."""
+        return max(0, self.prompt_tokens - self.cached_tokens) + self.completion_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back with status 200: text, usage and the headers (names in lower case)."""
+
+    text: str
+    finish_reason: str
+    usage: Usage
+    request_id: str
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Validation's word on a raw answer: the accepted ``label``, or why there is none.
+
+    ``reason`` is a sentence for the re-ask and for people; ``outcome`` its class.
+    """
+
+    outcome: Outcome
+    label: str | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PendingEmail:
+    """An email in line, with the answers that an interrupted conversation about it already got.
+
+    ``attempts`` counts all calls made for it so far; ``bad_answers`` are the unusable answers since it was last put in
+    line, oldest first, as (raw answer, reason).
+    """
+
+    id: int
+    position: int
+    source_id: str
+    subject: str
+    text: str
+    content_hash: str
+    attempts: int = 0
+    bad_answers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One call, as the run file keeps it. ``n`` counts the calls of one email from 1."""
+
+    email_id: int
+    n: int
+    kind: AskKind
+    key_alias: str
+    organization: str
+    model: str
+    task_version: str
+    started_at: float
+    latency_s: float
+    outcome: Outcome
+    raw_answer: str | None = None
+    error: str | None = None
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """An answer that ends an email's wait: a label, or a failure with its reason. Exactly one of both is set."""
+
+    email_id: int
+    reasks: int
+    label: str | None = None
+    failure: str | None = None

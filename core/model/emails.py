@@ -1,0 +1,148 @@
+"""Emails as they come, as they are sent, as lists show them, and what people said of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from core.model.asking import Attempt
+
+
+class EmailState(StrEnum):
+    """Where one email stands. Everything but ``PENDING`` is settled."""
+
+    PENDING = "pending"
+    LABELED = "labeled"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class LabelSource(StrEnum):
+    """Who gave a label: the model, another email with the same text, or a person.
+
+    A label that its giver took back stays on record as undone; no email has such a one in force.
+    """
+
+    MODEL = "model"
+    COPY = "copy"
+    HUMAN = "human"
+    UNDONE = "undone"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceEmail:
+    """One message as a source yields it.
+
+    ``source_id`` is unique in its source; ``raw`` is the message as it came (RFC 822 text, or any plain text);
+    ``place`` says where it was found, for error messages (``row 17``).
+    """
+
+    source_id: str
+    raw: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What is kept and sent of one message.
+
+    ``text`` is what the model sees, truncated; ``content_hash`` is the SHA-256 of ``text`` (hex), so that equal hashes
+    mean equal questions. Header fields are decoded for display and hold no lone surrogates. ``flags`` names what a
+    person should know of the text (see ``core.quality.injection``), separated by spaces.
+    """
+
+    subject: str
+    sender: str
+    date: str
+    text: str
+    content_hash: str
+    truncated: bool
+    flags: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EmailRow:
+    """An email in a list: no body. ``flags`` names what a person should know of its text, separated by spaces."""
+
+    id: int
+    position: int
+    source_id: str
+    subject: str
+    sender: str
+    date: str
+    state: EmailState
+    label: str | None
+    label_source: str | None
+    reasks: int
+    failure: str | None
+    flags: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRecord:
+    """One label ever given to an email."""
+
+    value: str
+    source: str
+    annotator: str
+    task_version: str
+    blind: bool
+    note: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class NoteRecord:
+    """A person's note on an email."""
+
+    text: str
+    author: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """Something that a person did to ``count`` emails at once and can undo: ``what`` names it, such as a retry."""
+
+    batch: int
+    kind: str
+    what: str
+    at: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class EmailRecord:
+    """The full record of one email: what was sent, each attempt, each label, each note."""
+
+    row: EmailRow
+    text: str
+    raw: str
+    attempts: tuple[Attempt, ...]
+    labels: tuple[LabelRecord, ...]
+    copies: int
+    notes: tuple[NoteRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRow:
+    """One email's result as it is exported. ``label`` is empty while there is none, ``source`` says who gave it.
+
+    ``note`` joins what people noted: with the label in force, then on the email.
+    ``labeled_at`` is when the label in force was given, in seconds since the epoch, or None without one.
+    """
+
+    source_id: str
+    label: str
+    label_name: str
+    source: str
+    reasks: int
+    state: EmailState
+    failure: str
+    model: str
+    task_version: str
+    annotator: str = ""
+    note: str = ""
+    labeled_at: float | None = None
+    subject: str = ""
+    flags: str = ""

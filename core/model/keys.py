@@ -1,0 +1,125 @@
+"""Keys and quotas, as they stand now and as they went."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class KeyState(StrEnum):
+    """What a key may do now. ``COOLING`` ends within minutes, ``BENCHED`` lasts longer or waits for a probe."""
+
+    READY = "ready"
+    IN_USE = "in_use"
+    COOLING = "cooling"
+    BENCHED = "benched"
+    DISABLED = "disabled"
+    INVALID = "invalid"
+
+    @property
+    def out(self) -> bool:
+        """Whether no wait makes the key usable: a person has to act."""
+        return self in (KeyState.DISABLED, KeyState.INVALID)
+
+
+class Dimension(StrEnum):
+    """A quota's dimension: requests or tokens, for each minute or day."""
+
+    RPM = "RPM"
+    RPD = "RPD"
+    TPM = "TPM"
+    TPD = "TPD"
+
+    @property
+    def period_s(self) -> float:
+        """Seconds in which a spent bucket refills whole."""
+        return 60.0 if self in (Dimension.RPM, Dimension.TPM) else 86_400.0
+
+    @property
+    def counts_tokens(self) -> bool:
+        """Whether the bucket holds tokens; otherwise it holds requests."""
+        return self in (Dimension.TPM, Dimension.TPD)
+
+    @property
+    def words(self) -> str:
+        """The dimension in words, such as ``tokens per day``."""
+        unit = "tokens" if self.counts_tokens else "requests"
+        return f"{unit} per {'minute' if self.period_s < 3600 else 'day'}"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyStatus:
+    """A key as people may see it: never the secret. ``cooldown_s`` is 0 unless it cools or is benched.
+
+    ``limit`` names what it waits for (``TPM``), ``requests``, ``errors_429`` and ``tokens`` count its life
+    on this machine. A ``pinned`` key is asked first; the others take what it cannot.
+    """
+
+    alias: str
+    last4: str
+    organization: str
+    state: KeyState
+    reason: str = ""
+    cooldown_s: float = 0.0
+    limit: str = ""
+    requests: int = 0
+    errors_429: int = 0
+    tokens: int = 0
+    since_at: float | None = None
+    organization_known: bool = False
+    pinned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KeyTrouble:
+    """A call of a key that failed for what the key, its quota or the server is; ``text`` is the server's, inert.
+
+    ``outcome`` is an :class:`Outcome`'s value, ``limit`` the window that was spent (``TPM``), ``wait_s`` the seconds
+    that its organization was made to wait, or None where nothing waits.
+    """
+
+    at: float
+    organization: str
+    model: str
+    outcome: str
+    status: int | None
+    limit: str
+    wait_s: float | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeySpend:
+    """What a key spent on one day (UTC, ``2026-11-25``) with one model."""
+
+    day: str
+    model: str
+    requests: int
+    errors_429: int
+    prompt_tokens: int
+    completion_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeyHistory:
+    """A key's record: its refusals and errors, newest first, and its spending by day and model, newest first."""
+
+    troubles: tuple[KeyTrouble, ...]
+    spent: tuple[KeySpend, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WindowStatus:
+    """One quota window of an (organization, model): ``available`` of ``limit`` units, whole again in ``full_in_s``.
+
+    ``speed`` is how many times faster it refills than its name says: 1 but for servers in fast motion.
+    """
+
+    organization: str
+    model: str
+    dimension: Dimension
+    limit: float
+    available: float
+    full_in_s: float
+    source: str = ""
+    speed: float = 1.0

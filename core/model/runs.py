@@ -1,0 +1,221 @@
+"""A run: where it stands, what its worker does, what was wished of it, when it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from core.model.tasks import Task
+
+
+class RunState(StrEnum):
+    """What a run does, in the words of the console and of ``status --json``."""
+
+    NEW = "new"
+    RUNNING = "running"
+    PAUSED = "paused"
+    WAITING = "waiting"
+    STOPPED = "stopped"
+    DONE = "done"
+    STALE = "stale"
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a run may spend before it pauses itself; None is without a cap.
+
+    ``tokens`` counts prompt and completion tokens of all calls, re-asks included; ``money`` is in US dollars by the
+    price table; ``hours`` is time in which a worker was at work.
+    """
+
+    tokens: int | None = None
+    money: float | None = None
+    hours: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PacePoint:
+    """What happened in one slice of time: ``at`` is its start, ``span_s`` its length."""
+
+    at: float
+    span_s: float
+    labeled: int
+    failed: int
+    calls: int
+    waited_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """A line of *Lately*: an email that was settled, or an event. ``kind`` is labeled or the event's kind."""
+
+    at: float
+    kind: str
+    text: str
+    label: str = ""
+    key_alias: str = ""
+    latency_s: float | None = None
+    tokens: int | None = None
+    reasks: int = 0
+    email_id: int | None = None
+
+
+MOST_IN_A_WISH = 50_000
+"""Emails that one wish can name: what a worker can obey between two calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRecord:
+    """A wish and what became of it; ``acknowledged_at`` is None while it waits."""
+
+    id: str
+    kind: str
+    argument: str
+    requested_at: float
+    acknowledged_at: float | None
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStatus:
+    """The run's worker: ``alive`` means that a process holds the run's lock, which is the only proof."""
+
+    pid: int | None
+    alive: bool
+    heartbeat_at: float | None
+    started_at: float | None
+    epoch: int
+    in_flight: int
+    host: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What the worker waits for: until when, for which limit of which organization."""
+
+    until_at: float | None
+    limit: str
+    organization: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """When the run ends: seconds from the snapshot as an interval, and what binds it (``TPD of org_1``)."""
+
+    eta_s: float | None
+    low_s: float | None
+    high_s: float | None
+    binding_limit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """Proof of resumption, taken when a worker starts.
+
+    ``kept`` emails were settled before, ``continued`` have unusable answers that the new worker goes on from,
+    ``asked_again`` is the upper bound of calls that were in flight when the last worker ended; ``ended`` says how.
+    """
+
+    at: float
+    epoch: int
+    cursor: int
+    kept: int
+    continued: int
+    asked_again: int
+    ended: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """What does not change while a run goes on."""
+
+    name: str
+    path: str
+    source: str
+    created_at: float
+    order: str
+    seed: int
+    dedupe: bool
+    base_url: str | None
+    simulated: bool
+    task: Task
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that the console and ``status`` show of one run at one moment, read in one transaction."""
+
+    run: RunInfo
+    state: RunState
+    wanted: str
+    reason: str
+    worker: WorkerStatus
+    wait: Wait | None
+    total: int
+    labeled: int
+    failed: int
+    skipped: int
+    pending: int
+    cursor: int
+    labels: Mapping[str, int]
+    labels_lately: Mapping[str, int]
+    sources: Mapping[str, int]
+    reasks: Mapping[int, int]
+    outcomes: Mapping[str, int]
+    attempts: int
+    prompt_tokens: int
+    completion_tokens: int
+    asking: Mapping[str, int]
+    pace: tuple[PacePoint, ...]
+    lately: tuple[Happening, ...]
+    commands: tuple[CommandRecord, ...]
+    resumption: Resumption | None
+    forecast: Forecast | None
+    started_at: float | None
+    finished_at: float | None
+    taken_at: float
+    budget: Budget = Budget()
+    worked_s: float = 0.0
+    flagged: int = 0
+
+    @property
+    def settled(self) -> int:
+        """Emails that wait for nothing more."""
+        return self.labeled + self.failed + self.skipped
+
+    @property
+    def tokens(self) -> int:
+        """Prompt and completion tokens of all calls."""
+        return self.prompt_tokens + self.completion_tokens
+
+    @property
+    def heartbeat_age_s(self) -> float | None:
+        """Seconds since the worker last wrote, or None where none ever did."""
+        beat = self.worker.heartbeat_at
+        return None if beat is None else max(0.0, self.taken_at - beat)
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """A run in the list of runs; ``error`` is set where its file cannot be read.
+
+    ``rate_per_min`` are labels over the last minute, ``eta_s`` seconds until the end; both only while it is worked on.
+    """
+
+    name: str
+    path: str
+    state: RunState
+    total: int
+    settled: int
+    failed: int
+    created_at: float
+    changed_at: float
+    size_bytes: int
+    simulated: bool = False
+    error: str = ""
+    archived: bool = False
+    reason: str = ""
+    rate_per_min: float | None = None
+    eta_s: float | None = None

@@ -1,0 +1,103 @@
+"""The task that a run works on, its versions, and what a draft of it would do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class LabelMeaning:
+    """One allowed answer (``value``, exactly as the model must write it), its short ``name`` and its ``meaning``."""
+
+    value: str
+    name: str
+    meaning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """How a question is put to the model."""
+
+    model: str = "openai/gpt-oss-20b"
+    temperature: float | None = 0.0
+    max_completion_tokens: int = 256
+    reasoning_effort: str | None = "low"
+    include_reasoning: bool | None = False
+    timeout_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A version of what is asked: labels, rubric, what of an email is sent, and the model's settings.
+
+    ``version`` is a hash over everything that can change an answer; it names the task in attempts and labels.
+    """
+
+    name: str
+    labels: tuple[LabelMeaning, ...]
+    rubric: str
+    fields: tuple[str, ...] = ("from", "to", "subject", "date", "body")
+    truncate_at: int = 6_000
+    max_reasks: int = 2
+    model: ModelSettings = field(default_factory=ModelSettings)
+    version: str = ""
+
+    def name_of(self, value: str) -> str:
+        """The short name of a label's value, or the value itself where the task does not know it."""
+        return next((label.name for label in self.labels if label.value == value), value)
+
+    def knows(self, value: str) -> bool:
+        """Whether it is one of the labels; an older version may have had others."""
+        return any(label.value == value for label in self.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskVersion:
+    """A version of a run's task and what it did.
+
+    ``since_at`` is when it last came in force, ``by`` who did that (empty where it came with the run). ``labels``
+    counts the model's labels (copies included) by value; ``unusable`` of its ``calls`` were answered, but not with a
+    label; ``failed`` emails failed by it and are so now. Of ``both`` emails that this version and the one in force
+    labeled, ``agreed`` have the same value.
+    """
+
+    task: Task
+    since_at: float
+    by: str
+    in_force: bool
+    labels: Mapping[str, int]
+    by_people: int
+    calls: int
+    unusable: int
+    failed: int
+    both: int
+    agreed: int
+
+    @property
+    def labeled(self) -> int:
+        """Labels of the model by this version."""
+        return sum(self.labels.values())
+
+
+@dataclass(frozen=True, slots=True)
+class SampledEmail:
+    """An email that a version of the task is tried on, with the label that it has now, if any, and who gave that."""
+
+    id: int
+    source_id: str
+    subject: str
+    label: str | None
+    label_source: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """What trying a task on one email came to; never a label. ``why`` says what went wrong where ``label`` is None."""
+
+    email: SampledEmail
+    label: str | None
+    answer: str
+    why: str
+    calls: int
+    tokens: int
