@@ -51,7 +51,7 @@ def forecast(settings: Settings, wish: NewRunWish) -> tuple[str, ...]:
         UsageError: the source, the task file or the model's name is unusable.
     """
     from core import planning  # noqa: PLC0415 - for making runs only, like all below
-    from tui.plan_command import plan_lines  # noqa: PLC0415
+    from tui.commands.plan import plan_lines  # noqa: PLC0415
 
     task = _task(wish)
     texts = planning.texts_of_source(

@@ -75,7 +75,7 @@ def test_a_command_that_breaks_tells_it_inertly(
     def breaks(*_: object) -> int:
         raise BreaksError(f"{SECRET} and {EVIL}")
 
-    monkeypatch.setattr("tui.info_command.info", breaks)
+    monkeypatch.setattr("tui.commands.info.info", breaks)
     assert main(["info"]) == 1
     said = capsys.readouterr()
     assert said.out == ""

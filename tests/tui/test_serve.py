@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer, unused_port
 
 from tui.cli import main
-from tui.serve_command import command
+from tui.commands.serve import command
 from tui.serving import COOKIE, Asked, Door, guarded, is_loopback
 from tui.terminal import terminal
 

@@ -17,9 +17,9 @@ from core.storage.store import Store
 from tests.conftest import MakeRun
 from tests.pty.terminal import Terminal
 from tests.tui.fakes import KEYS, NOW, running
-from tui.compact import LEAST, Line, compact_view
-from tui.inline import Inline
-from tui.watch_command import code_of
+from tui.commands.compact import LEAST, Line, compact_view
+from tui.commands.inline import Inline
+from tui.commands.watch import code_of
 
 BUSY = running(5031, 2871).snapshot(NOW)
 

@@ -12,8 +12,8 @@ from core.errors import UsageError
 from core.settings import Settings, load_settings
 from core.text import one_line
 from tui.actions import READ_ONLY
+from tui.commands.printing import importing, say
 from tui.present import number, plural
-from tui.printing import importing, say
 
 
 def copy(given: argparse.Namespace) -> int:

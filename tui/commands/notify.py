@@ -13,9 +13,9 @@ from core.notify.services import deliver
 from core.notify.setup import read_setup
 from core.settings import load_settings
 from core.text import one_line
+from tui.commands.printing import say
 from tui.desktop import sequence, way
 from tui.present import plural
-from tui.printing import say
 
 TEST = Occasion("a test", "If you can read this, labeltui can reach you here.")
 

@@ -14,9 +14,9 @@ from core.quota.keys import KeyBook
 from core.settings import Settings, load_settings
 from core.storage.reader import RunReader
 from core.text import one_line
-from tui import status as words
+from tui.commands import status as words
+from tui.commands.printing import say
 from tui.present import number, percent
-from tui.printing import say
 
 
 def status(given: argparse.Namespace) -> int:

@@ -13,9 +13,9 @@ from core.model import Budget
 from core.settings import Settings, load_settings
 from core.storage.reader import RunReader
 from core.storage.rows import budget_words
+from tui.commands.printing import complain, say
+from tui.commands.results import snapshot_of
 from tui.present import age, number
-from tui.printing import complain, say
-from tui.result_commands import snapshot_of
 
 _ACKNOWLEDGED_WITHIN_S = 10.0
 

@@ -17,10 +17,10 @@ from core.model import KeyStatus, RunState, Snapshot
 from core.notify.occasions import NO_KEY
 from core.settings import Settings, load_settings
 from core.storage.reader import RunReader
-from tui import status as words
-from tui.compact import compact_view
-from tui.inline import Inline, listening
-from tui.printing import say
+from tui.commands import status as words
+from tui.commands.compact import compact_view
+from tui.commands.inline import Inline, listening
+from tui.commands.printing import say
 from tui.terminal import NONE, terminal
 
 EVERY_S = 1.0

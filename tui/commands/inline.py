@@ -15,7 +15,7 @@ from types import FrameType
 
 from rich.cells import cell_len
 
-from tui.compact import Line
+from tui.commands.compact import Line
 from tui.glyphs import plain
 
 _TONES = {

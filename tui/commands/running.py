@@ -15,10 +15,10 @@ from core.errors import RunBusyError, UsageError
 from core.settings import Settings, load_settings
 from core.storage.reader import RunReader
 from core.text import one_line
-from tui import status as words
+from tui.commands import status as words
+from tui.commands.printing import has_terminal, importing, redraw, say
+from tui.commands.results import say_status, snapshot_of
 from tui.present import number
-from tui.printing import has_terminal, importing, redraw, say
-from tui.result_commands import say_status, snapshot_of
 from tui.terminal import terminal
 
 _LINE_EVERY_S = 2.0

@@ -11,9 +11,9 @@ import time
 from core import exits
 from core.settings import load_settings
 from tui.actions import ACTIONS
+from tui.commands.printing import say
 from tui.info import Console, gather
 from tui.preferences import read_preferences
-from tui.printing import say
 from tui.terminal import terminal
 
 

@@ -17,9 +17,9 @@ from core.settings import load_settings
 from core.storage.reader import RunReader
 from core.text import inert, one_line
 from tui.asked import bad_answers, first_question, question_again
+from tui.commands.printing import say
+from tui.commands.wishing import report
 from tui.present import moment, number, percent, plural
-from tui.printing import say
-from tui.wish_commands import report
 
 
 def task(given: argparse.Namespace) -> int:

@@ -16,8 +16,8 @@ from core.planning import Planned, Texts
 from core.settings import Settings, load_settings
 from core.storage.reader import RunReader
 from core.text import one_line
+from tui.commands.printing import say
 from tui.present import number
-from tui.printing import say
 
 
 def plan(given: argparse.Namespace) -> int:

@@ -16,9 +16,9 @@ from core.quota.keys import KeyBook
 from core.quota.plans import plan
 from core.settings import Settings, load_settings
 from core.text import one_line
+from tui.commands.printing import say
 from tui.preferences import read_preferences
 from tui.present import countdown, number, plural
-from tui.printing import say
 
 
 def answer(given: argparse.Namespace) -> int:

@@ -11,8 +11,8 @@ from core.settings import load_settings
 from core.storage.check import Checked, check_run
 from core.storage.copying import copy_run
 from core.text import one_line
+from tui.commands.printing import say
 from tui.present import number, plural
-from tui.printing import say
 
 
 def answer(given: argparse.Namespace) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 from core import exits, runs
 from core.errors import UsageError
 from core.settings import load_settings
-from tui.printing import complain, say
+from tui.commands.printing import complain, say
 from tui.serving import Door, guarded, is_loopback
 
 MISSING = "`labeltui serve` needs textual-serve, which is not installed: pip install 'labeltui[serve]' brings it."
