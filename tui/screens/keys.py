@@ -67,10 +67,10 @@ class KeysScreen(KeySheet):
         if trouble:
             return "\n " + one_line(trouble, limit=400)
         path = one_line(str(self.console_app.settings.keys_path))
-        kept = "the system's keyring" if self.console_app.preferences.keyring else "keys.toml, readable by you alone"
+        kept = "the system's keyring" if self.console_app.preferences.keyring else "keys.toml, for your eyes only"
         return (
             "\nThere is no key yet. Three ways to bring one:\n\n"
-            f"  {key('add'):<21}adds one here; it is kept in {kept}\n"
+            f"  {key('add'):<21}adds one here, kept in {kept}\n"
             "  GROQ_API_KEY         one key, from the environment of the worker\n"
             "  GROQ_API_KEYS        several, separated by commas\n\n"
             f"keys.toml is {path}\n\n"

@@ -47,7 +47,7 @@ class CommandsPane(Pane):
             for command in newest
         ]
         if not rows:
-            return [line(("what you ask of the worker is logged here", "$quiet"))]
+            return [line(("what you ask is logged here", "$quiet"))]
         return rows[:height]
 
 
