@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from dataclasses import replace
 
 from tui.action import Action
-from tui.all_actions import ALL, EVERYWHERE
+from tui.all_actions import ALL, EVERYWHERE, RUN_SCOPES
 from tui.context import Context, Scope
 
 WISHES = frozenset(
@@ -79,9 +79,8 @@ def keys_table() -> str:
     calm = {scope: Context(scope) for scope in Scope}
     lines = ["| key | does | on |", "| --- | --- | --- |"]
     for action in in_force():
-        where = (
-            "every screen" if action.scopes == EVERYWHERE else ", ".join(s.value for s in Scope if s in action.scopes)
-        )
+        where = ", ".join(scope.value for scope in Scope if scope in action.scopes)
+        where = {EVERYWHERE: "every screen", RUN_SCOPES: "every screen of a run"}.get(action.scopes, where)
         word = action.label(calm[next(s for s in Scope if s in action.scopes)])
         lines.append(f"| `{action.key}` | **{word}**: {action.told} | {where} |")
     return "\n".join(lines) + "\n"
