@@ -8,10 +8,15 @@ _REFUSED = frozenset(
 )
 
 
+def named(charset: str | None) -> str | None:
+    """The charset that a part names, where it is one of text that takes no more time than its size."""
+    return None if not charset or charset.lower() in _REFUSED else charset
+
+
 def decoded(data: bytes, charset: str | None) -> str:
     """The text of ``data``. Never raises and never drops a byte: what no charset explains is read as Latin-1."""
-    for name in (charset, "utf-8", "cp1252"):
-        if not name or name.lower() in _REFUSED:
+    for name in (named(charset), "utf-8", "cp1252"):
+        if name is None:
             continue
         try:
             return data.decode(name)

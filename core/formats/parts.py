@@ -16,7 +16,7 @@ from email.message import Message
 from typing import TypeAlias
 
 from core.formats import headers as header_block
-from core.formats.charsets import decoded
+from core.formats.charsets import decoded, named
 from core.formats.markup import text_of_html
 
 PARSE_LIMIT_CHARS = 256_000
@@ -142,7 +142,7 @@ def _from_base64(payload: str, charset: str | None) -> str:
     # The beginning of a long part may end within a character.
     for trim in range(4):
         try:
-            return data[: len(data) - trim].decode(charset or "utf-8").replace("\r\n", "\n")
+            return data[: len(data) - trim].decode(named(charset) or "utf-8").replace("\r\n", "\n")
         except (LookupError, ValueError):
             continue
     return decoded(data, charset).replace("\r\n", "\n")

@@ -40,11 +40,12 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """After ``at`` a call of ``told`` tokens fits, the server says."""
+    """After ``at`` a call fits for which ``reserved`` tokens were reckoned here, and ``told`` by the server."""
 
     at: float
+    reserved: float
     told: float
 
     def holds_for(self, tokens: float, margin: float) -> bool:
-        """Whether such a call is surely no larger."""
-        return tokens + margin <= self.told
+        """Whether that is the call that was refused, or one that is surely no larger."""
+        return tokens == self.reserved or tokens + margin <= self.told

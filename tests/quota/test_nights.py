@@ -145,8 +145,8 @@ def test_a_server_in_fast_motion_is_followed(play: Play) -> None:
 
 
 def test_without_limits_the_cap_is_reached(play: Play) -> None:
-    """Nothing to wait for: calls in flight grow to the cap within seconds."""
+    """Nothing to wait for: calls in flight grow to the cap within a minute, one more for every sixteen answers."""
     night = play([Server("org_1", Limits())], ONE_KEY, 0.05, latency_s=0.5)
     ideal = 0.05 * 3_600 * 32 / (0.5 + 0.14)
-    assert night.tallies[0].labels > 0.93 * ideal
+    assert night.tallies[0].labels > 0.86 * ideal
     assert night.now == START + 180

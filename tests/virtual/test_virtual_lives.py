@@ -149,7 +149,8 @@ def test_runs_killed_together_remember_what_both_had_spent() -> None:
     assert killed.kills == 2
     assert killed.lost_calls <= killed.in_flight_at_kills
     assert killed.self_inflicted_429s <= whole.self_inflicted_429s + 2
-    assert killed.efficiency >= whole.efficiency - 0.015
+    lost = killed.lost_calls / whole.labels  # what was out at the kills is paid twice; a label is 1.6 % of this day
+    assert killed.efficiency >= whole.efficiency - 0.005 - lost
 
 
 def test_what_was_learnt_of_a_wrong_grouping_outlives_the_worker() -> None:
