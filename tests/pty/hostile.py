@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from core.model import Forecast, LabelMeaning, ModelSettings, Resumption, SourceEmail, Task, View
+from core.quota.history import day_of
 from core.quota.keys import KeyBook
 from core.settings import Settings, load_settings
 from core.storage.intake import NewRun
@@ -149,6 +150,16 @@ def _settle(db: sqlite3.Connection, marks: Marks, task: Task) -> None:
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (number, value, source, evil("annotator"), attempt, evil("task version"), evil("note"), NOW - 60),
         )
+    for number in (1, 2, 5, 9):
+        db.execute(
+            "INSERT INTO note(email_id, text, author, at) VALUES (?, ?, ?, ?)",
+            (number, evil("person's note", late=number == 2), evil("note's author"), NOW - 50),
+        )
+        db.execute(
+            "INSERT INTO deed(batch, kind, what, author, at, email_id, row_id) VALUES (?, 'note', ?, ?, ?, ?,"
+            " (SELECT max(id) FROM note))",
+            (number, evil("deed"), evil("deed's author"), NOW - 50, number),
+        )
 
 
 def _tell(db: sqlite3.Connection, marks: Marks, state: str) -> None:
@@ -211,3 +222,13 @@ def _keys(settings: Settings, marks: Marks) -> None:
             for dimension in ("TPM", "TPD"):
                 db.execute("INSERT INTO level VALUES (?, ?, ?, 8000, 900, ?, ?, ?, 1, 0, 0)",
                            (evil(organization), model, dimension, NOW, evil("window's source"), NOW))  # fmt: skip
+        for n, outcome in enumerate(("rate_limited", "server_error", "invalid_key")):
+            db.execute(
+                "INSERT INTO trouble(fingerprint, at, organization, model, outcome, status, limit_name, wait_s, text)"
+                " VALUES ('f0', ?, ?, ?, ?, 429, ?, 9.0, ?)",
+                (
+                    NOW - 30 - n, evil("organization"), evil("trouble's model"), outcome, evil("trouble's limit"),
+                    evil("trouble"),
+                ),
+            )  # fmt: skip
+        db.execute("INSERT INTO spend VALUES ('f0', ?, ?, 9, 2, 800, 100)", (day_of(NOW), evil("spending's model")))

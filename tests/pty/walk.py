@@ -21,6 +21,10 @@ ABOUT = (("down", "down", "end", "home", "pagedown", "tab", "tab", "right"), ("c
 """What is done on every screen beside its own keys."""
 
 MOST_ESCAPES = 8
+MOST_LOOKS = 20
+"""Looks until a new size has come through."""
+
+TOO_SMALL = "tui.widgets.too_small.TooSmall"
 
 
 class Walk:
@@ -155,11 +159,15 @@ class Walk:
             self._go(path)
 
     def shrink(self, size: tuple[int, int], back: tuple[int, int]) -> None:
-        """Make the terminal too small for anything, look, and make it what it was."""
+        """Make the terminal too small for anything, look at what is said instead, and make it what it was."""
+        self._go(())
         for each in (size, back):
             self._terminal.resize(each)
-            self.press("down")
-            self.press("up")
+            for _ in range(MOST_LOOKS):
+                self.press("down")
+                self.press("up")
+                if (TOO_SMALL in self._now["shown"]) == (each == size):
+                    break
 
     def leave(self) -> None:
         """Leave the console, and read to the end."""
