@@ -10,7 +10,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from textual.widgets import Input, TextArea
 
 import tui.app
 from core.errors import LabeltuiError
+from core.model import Rehearsed, SampledEmail
 from core.settings import Settings, load_settings
 from core.text import UNSAFE
 from tests.pty.hostile import NOW, Marks
@@ -79,7 +80,25 @@ def backend_of(settings: Settings, manner: str) -> Engine:
             put(name, lambda *_, **__: evil)
         else:
             put(name, refuse)
+    desk: Any = engine.tasks
+    desk.rehearse = refuse if manner == "refusing" else lambda *_, **__: Trial(evil)
     return engine
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A trial of a draft whose every word is hostile."""
+
+    evil: str
+
+    def results(self) -> Iterator[Rehearsed]:
+        """What came of two emails."""
+        of = SampledEmail(1, self.evil, self.evil, self.evil, "model")
+        yield Rehearsed(of, self.evil, self.evil, "", 1, 400)
+        yield Rehearsed(of, None, self.evil, self.evil, 3, 900)
+
+    def cancel(self) -> None:
+        """There is nothing to end."""
 
 
 class WatchedConsole(LabeltuiApp):

@@ -6,15 +6,19 @@ import json
 import os
 import sqlite3
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
+from core.llm.task import task_to_toml, versioned
 from core.model import Forecast, LabelMeaning, ModelSettings, Resumption, SourceEmail, Task, View
 from core.quota.history import day_of
 from core.quota.keys import KeyBook
 from core.settings import Settings, load_settings
 from core.storage.intake import NewRun
+from core.storage.reader import RunReader
+from core.storage.rows import task_to_definition
 from core.storage.store import Store
+from core.wishes import operator
 
 NOW = 1_790_000_000.0
 """When all of it happens."""
@@ -67,6 +71,7 @@ def build(settings: Settings, marks: Marks, *, state: str) -> Path:
     path = settings.runs_dir / f"{marks.short('run file')}.db"
     make_run(path, marks, state)
     os.utime(path, (NOW, NOW))
+    draft_of(path, marks)
     _keys(settings, marks)
     _source(settings, marks)
     return path
@@ -106,6 +111,7 @@ def make_run(path: Path, marks: Marks, state: str) -> None:
         store.set_order("source", 0)
     with closing(sqlite3.connect(path)) as db, db:
         _settle(db, marks, task)
+        _older(db, marks, task)
         _tell(db, marks, state)
 
 
@@ -158,8 +164,35 @@ def _settle(db: sqlite3.Connection, marks: Marks, task: Task) -> None:
         db.execute(
             "INSERT INTO deed(batch, kind, what, author, at, email_id, row_id) VALUES (?, 'note', ?, ?, ?, ?,"
             " (SELECT max(id) FROM note))",
-            (number, evil("deed"), evil("deed's author"), NOW - 50, number),
+            (1, evil("deed"), operator(), NOW - 50, number),
         )
+
+
+def _older(db: sqlite3.Connection, marks: Marks, task: Task) -> None:
+    """An older version of the task, which labeled two emails that could be asked again."""
+    older = versioned(replace(task, rubric=marks.evil("older rubric")))
+    db.execute(
+        "INSERT INTO task(version, definition, added_at) VALUES (?, ?, ?)",
+        (older.version, task_to_definition(older), NOW - 9000),
+    )
+    for number in (10, 11):
+        db.execute("UPDATE email SET state = 'labeled', label = ?, label_source = 'model' WHERE id = ?",
+                   (task.labels[0].value, number))  # fmt: skip
+        db.execute(
+            "INSERT INTO label(email_id, value, source, annotator, task_version, at) VALUES (?, ?, 'model', ?, ?, ?)",
+            (number, task.labels[0].value, marks.evil("annotator"), older.version, NOW - 8000),
+        )
+
+
+def draft_of(path: Path, marks: Marks) -> None:
+    """Leave a draft of the task beside a run."""
+    with RunReader(path) as reader:
+        task = reader.task()
+    draft = path.with_name(path.stem + ".task-draft.toml")
+    labels = (LabelMeaning("1", "work"), LabelMeaning("0", "personal"))
+    drafted = replace(task, name="a draft", labels=labels, rubric=marks.evil("drafted rubric"))
+    draft.write_text(task_to_toml(drafted), encoding="utf-8")
+    draft.chmod(0o600)
 
 
 def _tell(db: sqlite3.Connection, marks: Marks, state: str) -> None:

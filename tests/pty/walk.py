@@ -12,7 +12,8 @@ from typing import Any
 from tests.pty.stream import Stream
 from tests.pty.terminal import Terminal, sent
 
-LEAVING = frozenset({"q", "ctrl+z", "ctrl+q", "ctrl+c"})
+LEAVING = frozenset({"q", "ctrl+z", "ctrl+q", "ctrl+c", "f1"})
+"""Keys that end the console or stop it, and the tour: it hands on a key that is not its own, which then counts twice."""
 COPYING = "c"
 PASTED = "zq-paste\x07\x9b2J\u202e\x85[red]x[/][@click=app.quit]"
 """What may come out of another program's clipboard; terminals let everything but an escape through."""
@@ -21,6 +22,9 @@ ABOUT = (("down", "down", "end", "home", "pagedown", "tab", "tab", "right"), ("c
 """What is done on every screen beside its own keys."""
 
 MOST_ESCAPES = 8
+STEPS = 5
+"""Of a new run."""
+
 MOST_LOOKS = 20
 """Looks until a new size has come through."""
 
@@ -157,6 +161,33 @@ class Walk:
             self.press("escape")
         if self.stack != here:
             self._go(path)
+
+    def by_steps(self, source: str) -> None:
+        """What no single key reaches: the tour, asking again, a trial, deleting a run that nobody holds, all of a new run.
+
+        And an email that nobody asked about yet, so that what people noted on it stands in sight.
+        """
+        self._go(("enter", "e", *("down",) * 8, "enter"))
+        self._go(())
+        for key in ("f1", "enter", "enter", "escape"):
+            self.press(key)
+        for rows in range(5):
+            for keys in (("C", "end", "home"), ("R", "down", "enter"), ("W", "enter", "down")):
+                self._go(("down",) * rows + ("enter", "j"))
+                for key in keys:
+                    self.press(key)
+        for rows in range(1, 5):
+            self._go(("down",) * rows)
+            self.press("delete")
+            self.press("escape")
+        self._go(("w",))
+        for key in ("ctrl+u", "end", "ctrl+u"):
+            self.press(key)
+        self.paste(source)
+        for _ in range(STEPS):
+            for key in ("enter", "down", "up", "tab"):
+                self.press(key)
+        self._go(())
 
     def shrink(self, size: tuple[int, int], back: tuple[int, int]) -> None:
         """Make the terminal too small for anything, look at what is said instead, and make it what it was."""

@@ -14,7 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from core.model import EmailRow, Task
-from core.text import one_line
+from core.text import inert, one_line
 from tui.keymap import keyed
 from tui.present import foreign
 from tui.widgets.pane import line
@@ -40,7 +40,7 @@ class Confirm(ModalScreen[bool]):
             (" enter ", "bold $background on $accent"), (f" {self._no}", "bold $bright"), (" (also n, esc)", "$quiet"),
         )  # fmt: skip
         with Vertical(classes="modal"):
-            yield Static(Content(self._question), markup=False)
+            yield Static(Content(inert(self._question)), markup=False)
             yield Static(choice, markup=False, classes="choices")
 
     def action_answer(self, yes: bool) -> None:  # noqa: FBT001  (Textual passes it so)
