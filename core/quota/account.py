@@ -183,15 +183,16 @@ class Account:
     def refused(self, reservation: Reservation, text: RateLimitText, now: float) -> Dimension | None:
         """Learn from a refusal, after :meth:`release`. The dimension that refused, if it can be told.
 
-        The told wait is a promise: when it is over, that call may go out whatever margins say, or one that is surely
-        no larger.
+        The told wait is a promise: when it is over, a call that is surely no larger may go out. Of a day's quota that
+        call itself may, whatever margins say: a margin costs minutes there; of a minute's it would storm.
         """
         dimension = infer_dimension(text, {each: bucket.limit for each, bucket in self.buckets.items()})
         if dimension is None or text.limit is None:
             return dimension
         if text.try_again_s is not None:
             told = text.requested if dimension.counts_tokens and text.requested else reservation.tokens
-            self._promises[dimension] = Promise(now + text.try_again_s, reservation.tokens, float(told))
+            itself = reservation.tokens if dimension.period_s > 60 else None
+            self._promises[dimension] = Promise(now + text.try_again_s, itself, float(told))
         left = told_level(text, dimension)
         others, returned = self._others(reservation, dimension)
         rate = told_rate(text)

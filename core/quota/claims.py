@@ -40,10 +40,13 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """After ``at`` a call fits for which ``reserved`` tokens were reckoned here, and ``told`` by the server."""
+    """After ``at`` a call of ``told`` tokens fits, the server says.
+
+    ``reserved`` is what was reckoned for it here, where that call itself may go out; None where it may not.
+    """
 
     at: float
-    reserved: float
+    reserved: float | None
     told: float
 
     def holds_for(self, tokens: float, margin: float) -> bool:
