@@ -6,14 +6,12 @@ import csv
 import json
 import sqlite3
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from core.formats.demo import write_demo_csv
 from core.llm.task import builtin_task
 from core.runs import RunOptions, create_run, export_run, run_files
 from core.settings import load_settings
@@ -28,24 +26,9 @@ from tests.storage.test_check import as_format_1, copies_before
 from tests.storage.test_store import labeled, recount
 
 KILLED = -9
+EMAILS = 40
 KILLS = 185
 """With one at each chosen moment that makes two hundred."""
-
-
-@pytest.fixture(scope="module")
-def home() -> Iterator[Path]:
-    """A home for a module's victims."""
-    with scratch() as folder:
-        yield Path(folder) / "home"
-
-
-@pytest.fixture(scope="module")
-def zygote(home: Path) -> Iterator[Zygote]:
-    """One process to fork all victims from."""
-    home.mkdir()
-    write_demo_csv(home / "emails.csv", 40)
-    with Zygote({"LABELTUI_HOME": str(home)}) as process:
-        yield process
 
 
 # -- workers ----------------------------------------------------------------------------------------------------------

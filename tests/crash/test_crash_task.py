@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
 from core import wishes
-from core.formats.demo import write_demo_csv
 from core.llm.task import builtin_task, load_task, task_to_toml, versioned
 from core.runs import RunOptions, create_run
 from core.settings import load_settings
@@ -17,26 +13,12 @@ from core.storage.check import check_run
 from core.storage.lock import RunLock
 from core.storage.reader import RunReader
 from core.storage.store import Store
-from tests.crash.harness import Zygote, scratch
+from tests.crash.harness import Zygote
 from tests.crash.points import STATEMENT
 from tests.storage.test_store import kept_totals, labeled, recount
 
 KILLED = -9
 EMAILS = 700
-
-
-@pytest.fixture(scope="module")
-def home() -> Iterator[Path]:
-    with scratch() as folder:
-        yield Path(folder) / "home"
-
-
-@pytest.fixture(scope="module")
-def zygote(home: Path) -> Iterator[Zygote]:
-    home.mkdir()
-    write_demo_csv(home / "emails.csv", EMAILS)
-    with Zygote({"LABELTUI_HOME": str(home)}) as process:
-        yield process
 
 
 def labeled_run(home: Path, name: str) -> Path:
