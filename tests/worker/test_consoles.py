@@ -59,6 +59,25 @@ def ended(there: Console, within_s: float) -> bool:
     return False
 
 
+@pytest.fixture
+def _no_hangups() -> Iterator[None]:
+    """As under nohup: what is started here inherits that a hangup is ignored."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("_no_hangups")
+def test_a_console_ends_with_its_terminal_even_where_hangups_are_ignored(
+    home: Path, settings: Settings, tmp_path: Path
+) -> None:
+    """Nobody can see it or type into it any more."""
+    make(settings, tmp_path, 5)
+    with console("real") as there:
+        os.close(there.terminal)
+        assert ended(there, 15.0)
+
+
 @pytest.mark.parametrize("how", ["killed", "crashed", "terminal gone"])
 def test_a_console_that_is_gone_leaves_its_worker_at_work(
     how: str, home: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import locale
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -44,6 +45,8 @@ def console(path: Path | None, *, settings: Settings | None = None, read_only: b
         terminal=here,
         tour=os.environ.get("LABELTUI_TOUR", "1") != "0",
     )
+    if hasattr(signal, "SIGHUP") and not here.browser:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup leaves it ignored; without a terminal nobody is here
     app.run()
     if app.farewell and not here.browser:
         say(app.farewell)
