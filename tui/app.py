@@ -180,12 +180,12 @@ class LabeltuiApp(TailoredApp):
         )  # fmt: skip
 
     def action_key(self, key: str) -> None:
-        """A key was pressed that some action uses."""
+        """A key was pressed that some action uses. Over a small window the shell alone is a key away."""
         sheet = self.sheet()
-        if sheet is None or sheet is not self.screen:
+        if sheet is None:
             return
         action = actions.for_key(key, sheet.SCOPE)
-        if action is not None:
+        if action is not None and (sheet is self.screen or action.id == "suspend"):
             self.perform(action.id, key)
 
     def on_hint_chosen(self, message: HintChosen) -> None:

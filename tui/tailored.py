@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from textual.driver import Driver
 from textual.filter import LineFilter
 
 from tui import actions
@@ -35,6 +36,14 @@ class TailoredApp(GuardedApp):
         self.only_ascii = self.preferences.characters(terminal)
         self._ascii: tuple[LineFilter, ...] = (AsciiOnly(),) if self.only_ascii else ()
         self.troubles = (*self.preferences.troubles, *self._take_theme(), *self._take_keys())
+
+    def get_driver_class(self) -> type[Driver]:
+        kind = super().get_driver_class()
+        if kind.__name__ != "LinuxDriver":
+            return kind  # of a browser, or of another system
+        from tui.resuming import ResumingDriver  # noqa: PLC0415  (nothing of it elsewhere)
+
+        return ResumingDriver
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         return [*super().get_line_filters(), *self._ascii]

@@ -13,12 +13,13 @@ import contextlib
 import os
 import pty
 import select
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from core.formats.demo import write_demo_csv
@@ -27,6 +28,7 @@ from core.runs import RunOptions, create_run
 from core.settings import load_settings
 from core.simulator.child import start_child
 from core.storage.reader import RunReader
+from tests.pty.start import take_signals
 
 TICKS = os.sysconf("SC_CLK_TCK")
 COMMAND = [sys.executable, "-m", "tui"]
@@ -43,12 +45,13 @@ def median_seconds(arguments: list[str], environment: dict[str, str], *, runs: i
 
 
 class Console:
-    """The console in a pseudo terminal of 120×40."""
+    """The console in a pseudo terminal of 120×40, which finds no signal ignored but these."""
 
-    def __init__(self, run: str, environment: dict[str, str]) -> None:
+    def __init__(self, run: str, environment: dict[str, str], *, ignored: Collection[signal.Signals] = ()) -> None:
         self.started = time.perf_counter()
         self.pid, self.terminal = pty.fork()
         if self.pid == 0:
+            take_signals(ignored)
             os.environ.update(environment, TERM="xterm-256color", COLUMNS="120", LINES="40")
             os.execv(sys.executable, [*COMMAND, "open", run])
         self.shown = b""

@@ -8,7 +8,6 @@ import json
 import os
 import pty
 import select
-import signal
 import struct
 import subprocess
 import sys
@@ -20,6 +19,8 @@ from types import TracebackType
 from typing import Any, Self
 
 ROOT = Path(__file__).parents[2]
+START = (sys.executable, "-IS", str(Path(__file__).with_name("start.py")), "-")
+"""What a program is begun by: nothing that this process ignores is ignored by it."""
 PATIENCE_S = 60.0
 """How long the program may take for one key: far more than it ever does."""
 
@@ -44,8 +45,8 @@ def sent(key: str) -> str | None:
 
 
 class Terminal:
-    """A pseudo-terminal of ``size`` (columns, rows) with a program in it. With ``reports`` the program tells of itself
-    on a pipe, whose number takes the place of ``{report}`` in its arguments."""
+    """A pseudo-terminal of ``size`` (columns, rows) with a Python program in it, begun as a terminal begins one. With
+    ``reports`` the program tells of itself on a pipe, whose number takes the place of ``{report}`` in its arguments."""
 
     def __init__(
         self, arguments: Sequence[str], size: tuple[int, int], environment: Mapping[str, str], *, reports: bool = False
@@ -54,7 +55,7 @@ class Terminal:
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
         self._reports, theirs = os.pipe()
         self._process = subprocess.Popen(
-            [sys.executable, *(str(theirs) if each == "{report}" else each for each in arguments)],
+            [*START, sys.executable, *(str(theirs) if each == "{report}" else each for each in arguments)],
             stdin=slave, stdout=slave, stderr=slave, cwd=ROOT, pass_fds=(theirs,), start_new_session=True,
             env={**environment, "TERM": "xterm-256color", "COLORTERM": "truecolor", "PYTHONPATH": str(ROOT),
                  "PYTHONUTF8": "1", "ESCDELAY": "20", "EDITOR": "true", "VISUAL": "true", "TEXTUAL_ANIMATIONS": "none", "PATH": os.environ["PATH"]},
@@ -85,9 +86,13 @@ class Terminal:
         os.write(self._master, text.encode())
 
     def resize(self, size: tuple[int, int]) -> None:
-        """Give the terminal another size (columns, rows), and let the program know."""
+        """Give the terminal another size (columns, rows); it lets the program know."""
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
-        os.kill(self._process.pid, signal.SIGWINCH)
+
+    def children(self) -> list[int]:
+        """The processes that the program started and that it still has (Linux)."""
+        pid = self._process.pid
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()]
 
     def until_told(self, done: int) -> tuple[str, dict[str, Any]]:
         """Everything that came until the program told that it has obeyed so many keys, and what it told."""
@@ -106,11 +111,11 @@ class Terminal:
                 for line in lines:
                     report = json.loads(line)
                     if report["done"] >= done:
-                        return came + self._rest(), report
+                        return came + self.rest(), report
         raise AssertionError(f"the console did not answer within {PATIENCE_S} s: {came[-1000:]!r}")
 
-    def _rest(self) -> str:
-        """What is on its way when the program has told."""
+    def rest(self) -> str:
+        """What is on its way."""
         came = ""
         while select.select([self._master], [], [], 0.004)[0]:
             more = self._read()
@@ -124,7 +129,8 @@ class Terminal:
         came, deadline = "", time.monotonic() + patience_s
         while words not in came:
             assert time.monotonic() < deadline, f"{words!r} is not in {came!r}"
-            came += self._read()
+            if select.select([self._master], [], [], 0.2)[0]:
+                came += self._read()
         return came
 
     def until_ended(self, patience_s: float = PATIENCE_S) -> tuple[str, int]:
@@ -138,7 +144,7 @@ class Terminal:
                 if more:
                     continue
             if self._process.poll() is not None:
-                return came + self._rest(), self._process.returncode
+                return came + self.rest(), self._process.returncode
         raise AssertionError(f"the program did not end within {patience_s} s: {came[-1000:]!r}")
 
     def _read(self) -> str:

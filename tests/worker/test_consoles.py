@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,9 +21,9 @@ from tests.worker.test_process import PATIENCE_S, make, now, simulator, until
 
 
 @contextlib.contextmanager
-def console(run: str) -> Iterator[Console]:
-    """A console that shows the run, ended in any case."""
-    there = Console(run, dict(os.environ))
+def console(run: str, *, ignored: Collection[signal.Signals] = ()) -> Iterator[Console]:
+    """A console that shows the run, ended in any case; it was begun where these signals are ignored."""
+    there = Console(run, dict(os.environ), ignored=ignored)
     try:
         there.until(b"settled", PATIENCE_S)
         yield there
@@ -59,21 +59,12 @@ def ended(there: Console, within_s: float) -> bool:
     return False
 
 
-@pytest.fixture
-def _no_hangups() -> Iterator[None]:
-    """As under nohup: what is started here inherits that a hangup is ignored."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    yield
-    signal.signal(signal.SIGHUP, before)
-
-
-@pytest.mark.usefixtures("_no_hangups")
 def test_a_console_ends_with_its_terminal_even_where_hangups_are_ignored(
     home: Path, settings: Settings, tmp_path: Path
 ) -> None:
-    """Nobody can see it or type into it any more."""
+    """As under nohup: nobody can see it or type into it any more."""
     make(settings, tmp_path, 5)
-    with console("real") as there:
+    with console("real", ignored=[signal.SIGHUP]) as there:
         os.close(there.terminal)
         assert ended(there, 15.0)
 
