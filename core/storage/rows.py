@@ -29,6 +29,11 @@ def worked_s(db: sqlite3.Connection) -> float:
     return float(db.execute("SELECT count(*) FROM pace").fetchone()[0] * PACE_SPAN_S)
 
 
+def budget_of(text: str | None) -> Budget:
+    """The budget that a run's row keeps as JSON; without one, no cap."""
+    return Budget(**json.loads(text)) if text else Budget()
+
+
 def budget_words(budget: Budget) -> str:
     """The caps in words: ``1,000,000 tokens, $2.50``, or ``no cap``."""
     caps = []

@@ -9,8 +9,6 @@ from typing import Any
 
 from core.errors import RunFileError
 from core.model import (
-    Budget,
-    CommandRecord,
     EmailState,
     Forecast,
     Happening,
@@ -23,7 +21,9 @@ from core.model import (
     Wait,
     WorkerStatus,
 )
-from core.storage.rows import PACE_SPAN_S, definition_of, task_from_definition, worked_s
+from core.storage.obeyed import newest_answers
+from core.storage.rows import PACE_SPAN_S, budget_of, definition_of, task_from_definition, worked_s
+from core.storage.totals import all_totals, group
 
 LATELY = 40
 """Lines of *Lately* in a snapshot."""
@@ -54,10 +54,10 @@ class SnapshotReader:
         if not rows:
             raise RunFileError(f"{self._path} holds no run: it was never finished. Make it again.")
         run = dict(zip((column[0] for column in cursor.description), rows[0], strict=True))
-        totals = dict(self._db.execute("SELECT name, value FROM total WHERE value <> 0").fetchall())
+        totals = all_totals(self._db)
         counts = {state: totals.get(f"state:{state.value}", 0) for state in EmailState}
         task = self.task(run["task_version"])
-        labels = {label.value: 0 for label in task.labels} | _group(totals, "label:")
+        labels = {label.value: 0 for label in task.labels} | group(totals, "label")
         forecast = json.loads(run["forecast"]) if run["forecast"] else None
         resumption = json.loads(run["resumption"]) if run["resumption"] else None
         return Snapshot(
@@ -83,21 +83,21 @@ class SnapshotReader:
             cursor=run["cursor"],
             labels=labels,
             labels_lately=self._labels_lately(),
-            sources=_group(totals, "source:"),
-            reasks={int(name): value for name, value in sorted(_group(totals, "reasks:").items())},
-            outcomes=_group(totals, "outcome:"),
+            sources=group(totals, "source"),
+            reasks={int(name): value for name, value in sorted(group(totals, "reasks").items())},
+            outcomes=group(totals, "outcome"),
             attempts=totals.get("attempts", 0),
             prompt_tokens=totals.get("prompt_tokens", 0),
             completion_tokens=totals.get("completion_tokens", 0),
             asking=json.loads(run["asking"] or "{}"),
             pace=self._pace(),
             lately=self._lately(),
-            commands=self._commands(),
+            commands=newest_answers(self._db),
             resumption=Resumption(**resumption) if resumption else None,
             forecast=Forecast(**forecast) if forecast else None,
             started_at=run["started_at"],
             finished_at=run["finished_at"],
-            budget=Budget(**json.loads(run["budget"])) if run["budget"] else Budget(),
+            budget=budget_of(run["budget"]),
             worked_s=worked_s(self._db),
             flagged=totals.get("flagged", 0),
             taken_at=now,
@@ -163,16 +163,6 @@ class SnapshotReader:
         ]
         happenings.sort(key=lambda happening: happening.at, reverse=True)
         return tuple(happenings[:LATELY])
-
-    def _commands(self) -> tuple[CommandRecord, ...]:
-        rows = self._db.execute(
-            "SELECT id, kind, argument, requested_at, acknowledged_at, result FROM command ORDER BY rowid DESC LIMIT 20"
-        ).fetchall()
-        return tuple(CommandRecord(*row) for row in rows)
-
-
-def _group(totals: dict[str, int], prefix: str) -> dict[str, int]:
-    return {name.removeprefix(prefix): value for name, value in totals.items() if name.startswith(prefix)}
 
 
 def _wait(run: dict[str, Any]) -> Wait | None:

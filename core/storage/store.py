@@ -8,66 +8,32 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from core.errors import RunFileError, RunLostError, UsageError
-from core.model import (
-    Attempt,
-    Budget,
-    EmailState,
-    Forecast,
-    PendingEmail,
-    Resumption,
-    RunState,
-    Settled,
-    SourceEmail,
-    Task,
-    View,
-    Wait,
-)
-from core.storage import intake, people, tasks
+from core.model import Budget, EmailState, PendingEmail, Resumption, RunState, SourceEmail, Task, View
+from core.storage import commits, epochs, intake, obeyed, people, tasks
+from core.storage.commits import Answer
 from core.storage.connection import immediately, make_writer, open_writer
 from core.storage.control import Wish
 from core.storage.deeds import Undone
+from core.storage.epochs import Beat
 from core.storage.intake import NewRun
 from core.storage.lock import RunLock
-from core.storage.pending import answered_email, continued_emails, distinct_texts, estimated_texts, pending_emails
+from core.storage.pending import answered_email, distinct_texts, estimated_texts, pending_emails
 from core.storage.recount import put_right
-from core.storage.rows import budget_words, record, task_of, worked_s
+from core.storage.rows import budget_of, budget_words, task_of, worked_s
 from core.storage.schema import migrate
-from core.storage.settling import add_attempt, add_event, advance_cursor, book_pace, copy_label, fail, label_by_model
+from core.storage.settling import add_event
+from core.storage.totals import all_totals, group, total
 from core.storage.upgrade import upgrade
 
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One call and, where it ends the email's wait, what settles it."""
-
-    attempt: Attempt
-    settled: Settled | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Beat:
-    """What the worker is doing now, for people.
-
-    ``in_flight_bound`` is a bound on calls at once that is raised before it is reached; ``waited_s`` the seconds since
-    the last beat in which no key was allowed to ask.
-    """
-
-    state: RunState
-    reason: str
-    wait: Wait | None
-    in_flight: int
-    in_flight_bound: int
-    asking: Mapping[str, int]
-    waited_s: float = 0.0
-    forecast: Forecast | None = None
+__all__ = ["Answer", "Beat", "Store"]
 
 
 class Store:
@@ -154,6 +120,8 @@ class Store:
         with self._transaction() as db:
             intake.place(db, order, seed)
 
+    # -- what is asked ------------------------------------------------------------------------------------------------
+
     def distinct_texts(self) -> int:
         """How many different texts the emails hold."""
         return distinct_texts(self._db)
@@ -191,10 +159,11 @@ class Store:
             db.execute("UPDATE run SET base_url = ?", (base_url,))
         self.base_url = base_url
 
+    # -- what it costs ------------------------------------------------------------------------------------------------
+
     def budget(self) -> Budget:
         """What the run may spend."""
-        text = self._db.execute("SELECT budget FROM run").fetchone()[0]
-        return Budget(**json.loads(text)) if text else Budget()
+        return budget_of(self._db.execute("SELECT budget FROM run").fetchone()[0])
 
     def set_budget(self, budget: Budget, *, now: float) -> None:
         """Let the run spend so much from now on."""
@@ -204,8 +173,7 @@ class Store:
 
     def outcomes(self) -> dict[str, int]:
         """How many calls ended in which way."""
-        rows = self._db.execute("SELECT substr(name, 9), value FROM total WHERE name LIKE 'outcome:%'").fetchall()
-        return dict(rows)
+        return group(all_totals(self._db), "outcome")
 
     def pending_texts(self) -> tuple[int, float]:
         """Texts that are left to ask about (each once, where copies share an answer), and their mean length.
@@ -216,71 +184,26 @@ class Store:
 
     def spent(self) -> tuple[int, int, float]:
         """Prompt tokens, completion tokens and seconds at work so far."""
-        return self._total("prompt_tokens"), self._total("completion_tokens"), worked_s(self._db)
+        return total(self._db, "prompt_tokens"), total(self._db, "completion_tokens"), worked_s(self._db)
 
     # -- the worker's life --------------------------------------------------------------------------------------------
 
     def begin_epoch(self, *, now: float, pid: int, host: str) -> Resumption:
         """Take the run over: a new epoch, proof of what was there, and how the last worker ended."""
         with immediately(self._db):
-            row = record(self._db.execute("SELECT * FROM run"))
-            settled = self._total("state:labeled") + self._total("state:failed") + self._total("state:skipped")
-            continued = 0 if row["epoch"] == 0 else continued_emails(self._db, self.task_version)
-            killed = row["state"] in (RunState.RUNNING, RunState.WAITING, RunState.PAUSED)
-            resumption = Resumption(
-                at=now,
-                epoch=row["epoch"] + 1,
-                cursor=row["cursor"],
-                kept=settled,
-                continued=continued,
-                asked_again=(row["in_flight_bound"] or 0) if killed else 0,
-                ended="" if row["epoch"] == 0 else ("killed" if killed else str(row["reason"] or row["state"])),
-            )
-            self._db.execute(
-                "UPDATE run SET epoch = epoch + 1, worker_pid = ?, worker_host = ?, worker_started_at = ?,"
-                " heartbeat_at = ?, in_flight = 0, in_flight_bound = 0, asking = '{}', state = 'running',"
-                " wanted = 'run', reason = 'starting', wait_until_at = NULL, wait_limit = NULL,"
-                " wait_organization = NULL, resumption = ?, started_at = coalesce(started_at, ?), finished_at = NULL",
-                (pid, host, now, now, json.dumps(asdict(resumption)), now),
-            )
-            add_event(self._db, now, "start", _start_sentence(resumption))
+            resumption = epochs.begin(self._db, task_version=self.task_version, now=now, pid=pid, host=host)
         self.epoch = resumption.epoch
         return resumption
 
     def beat(self, beat: Beat, *, now: float) -> None:
         """Write the heartbeat and what the worker is doing."""
-        wait = beat.wait
         with self._transaction() as db:
-            db.execute(
-                "UPDATE run SET heartbeat_at = ?, state = ?, reason = ?, in_flight = ?,"
-                " in_flight_bound = max(coalesce(in_flight_bound, 0), ?), asking = ?, wait_until_at = ?,"
-                " wait_limit = ?, wait_organization = ?, forecast = ?",
-                (
-                    now,
-                    beat.state.value,
-                    beat.reason,
-                    beat.in_flight,
-                    beat.in_flight_bound,
-                    json.dumps(dict(beat.asking)),
-                    wait.until_at if wait else None,
-                    wait.limit if wait else None,
-                    wait.organization if wait else None,
-                    json.dumps(asdict(beat.forecast)) if beat.forecast else None,
-                ),
-            )
-            if beat.waited_s:
-                book_pace(db, now, waited_s=beat.waited_s)
+            epochs.beat(db, beat, now=now)
 
     def end_epoch(self, state: RunState, reason: str, *, now: float, wanted: str | None = None) -> None:
         """The worker's last word: how it ended. The epoch stays, so that nothing of it writes afterwards unseen."""
         with self._transaction() as db:
-            db.execute(
-                "UPDATE run SET state = ?, reason = ?, wanted = coalesce(?, wanted), in_flight = 0, asking = '{}',"
-                " wait_until_at = NULL, wait_limit = NULL, wait_organization = NULL, heartbeat_at = ?,"
-                " finished_at = CASE WHEN ? = 'done' THEN ? ELSE NULL END",
-                (state.value, reason, wanted, now, state.value, now),
-            )
-            add_event(self._db, now, "end", reason or state.value)
+            epochs.end(db, state, reason, now=now, wanted=wanted)
 
     # -- work ---------------------------------------------------------------------------------------------------------
 
@@ -296,52 +219,23 @@ class Store:
         """Settle an email from the model's label of one with the same text, if there is one; no call is made."""
         if not self.dedupe:
             return False
-        twin = self._db.execute(
-            "SELECT l.value, l.attempt_id FROM label AS l JOIN email AS e ON e.id = l.email_id"
-            " WHERE e.content_hash = ? AND l.source = 'model' AND l.task_version = ? LIMIT 1",
-            (email.content_hash, self.task_version),
-        ).fetchone()
+        twin = commits.label_of_text(self._db, email.content_hash, self.task_version)
         if twin is None:
             return False
         with self._transaction() as db:
-            moved = copy_label(db, [email.id], twin[0], twin[1], self.task_version, now)
-            book_pace(db, now, labeled=moved)
-            advance_cursor(db)
-        return moved == 1
+            return commits.copy_to(db, email.id, twin, task_version=self.task_version, now=now)
 
     def commit(self, answers: Sequence[Answer], *, now: float) -> int:
-        """Commit answers, and return how many emails they settled (copies included).
-
-        An email that is settled already (a person was quicker) keeps its state; the attempt is recorded all the same.
-        Of a call that was out when another version of the task came in force, a label counts, for this email alone;
-        where there is none, the email is asked anew.
-        """
-        settled = failed = 0
+        """Commit answers whole, and return how many emails they settled (copies included)."""
         with self._transaction() as db:
-            for answer in answers:
-                attempt_id = add_attempt(db, answer.attempt, self.epoch)
-                if answer.settled is None:
-                    continue
-                in_force = answer.attempt.task_version == self.task_version
-                if answer.settled.label is not None:
-                    settled += label_by_model(
-                        db, answer.settled, answer.attempt, attempt_id, now=now, dedupe=self.dedupe and in_force
-                    )
-                elif in_force:
-                    failed += fail(db, answer.settled, answer.attempt.key_alias, now=now, dedupe=self.dedupe)
-            book_pace(db, now, labeled=settled, failed=failed, calls=len(answers))
-            if settled or failed:
-                advance_cursor(db)
-            db.execute("UPDATE run SET heartbeat_at = max(coalesce(heartbeat_at, 0), ?)", (now,))
-        return settled + failed
+            return commits.commit(
+                db, answers, epoch=self.epoch, task_version=self.task_version, dedupe=self.dedupe, now=now
+            )
 
     def fail(self, email_id: int, failure: str, *, reasks: int, now: float) -> int:
         """Fail an email (and those with the same text) that no call can be made for; returns how many failed."""
         with self._transaction() as db:
-            moved = fail(db, Settled(email_id, reasks, failure=failure), "", now=now, dedupe=self.dedupe)
-            book_pace(db, now, failed=moved)
-            advance_cursor(db)
-        return moved
+            return commits.fail_unasked(db, email_id, failure, reasks=reasks, dedupe=self.dedupe, now=now)
 
     # -- people -------------------------------------------------------------------------------------------------------
 
@@ -412,40 +306,20 @@ class Store:
     def acknowledge(self, wish: Wish, result: str, *, now: float, wanted: str | None = None) -> None:
         """Record a wish as obeyed, with what came of it."""
         with self._transaction() as db:
-            db.execute(
-                "INSERT OR REPLACE INTO command(id, kind, argument, requested_at, requested_by, acknowledged_at,"
-                " result) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (wish.id, wish.kind, wish.argument, wish.requested_at, wish.requested_by, now, result),
-            )
+            obeyed.note(db, wish, result, now=now)
             if wanted is not None:
                 db.execute("UPDATE run SET wanted = ?", (wanted,))
 
     def knows_wish(self, wish_id: str) -> bool:
         """Whether a wish was answered before."""
-        return self._db.execute("SELECT 1 FROM command WHERE id = ?", (wish_id,)).fetchone() is not None
-
-    def _total(self, name: str) -> int:
-        row = self._db.execute("SELECT value FROM total WHERE name = ?", (name,)).fetchone()
-        return int(row[0]) if row else 0
+        return obeyed.answer_to(self._db, wish_id) is not None
 
     @property
     def pending_count(self) -> int:
         """Emails in line."""
-        return self._total(f"state:{EmailState.PENDING}")
+        return total(self._db, f"state:{EmailState.PENDING}")
 
     @property
     def failed_count(self) -> int:
         """Emails that failed."""
-        return self._total(f"state:{EmailState.FAILED}")
-
-
-def _start_sentence(resumption: Resumption) -> str:
-    if resumption.epoch == 1:
-        return "first start"
-    parts = [f"resumed at cursor {resumption.cursor:,}", f"{resumption.kept:,} kept"]
-    if resumption.continued:
-        parts.append(f"{resumption.continued} conversations continued")
-    if resumption.asked_again:
-        parts.append(f"at most {resumption.asked_again} calls asked again")
-    parts.append(f"the last worker ended: {resumption.ended}")
-    return ", ".join(parts)
+        return total(self._db, f"state:{EmailState.FAILED}")

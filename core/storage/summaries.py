@@ -10,6 +10,7 @@ from core.errors import RunFileError
 from core.model import Forecast, RunState, RunSummary
 from core.storage.lock import is_locked
 from core.storage.rows import record
+from core.storage.totals import all_totals, group
 
 STALE_AFTER_S = 10.0
 """A living worker whose heartbeat is older than this is shown as stale."""
@@ -49,7 +50,7 @@ def summary_of(db: sqlite3.Connection, path: Path, now: float, *, changed_at: fl
         run = record(cursor)
     except IndexError:
         raise RunFileError(f"{path} holds no run: it was never finished. Make it again.") from None
-    counts = dict(db.execute("SELECT substr(name, 7), value FROM total WHERE name LIKE 'state:%'").fetchall())
+    counts = group(all_totals(db), "state")
     beat = run["heartbeat_at"]
     alive = alive_at(path, beat, now)
     state, reason = state_shown(RunState(run["state"]), run["reason"] or "", alive=alive, beat=beat, now=now)
