@@ -68,8 +68,8 @@ ALL: tuple[Action, ...] = (
     ),
     Action(
         "stop", ("x",), "x", lambda context: "stop now" if "stop" in context.pending else "stop",
-        "Stop the worker after the calls in flight; a second time cuts them off. What is labeled stays;"
-        " {start} goes on.",
+        "Stop the worker after the calls in flight; a second time cuts them off, or ends a worker that hangs."
+        " What is labeled stays; {start} goes on.",
         RUN_SCOPES, possibility.stop_blocked, home=Scope.MONITOR,
     ),
     Action(

@@ -24,9 +24,11 @@ def start_blocked(context: Context) -> Reason:
     if "start" in context.pending:
         return "The start is requested already."
     if snapshot.worker.alive:
-        if snapshot.state is RunState.PAUSED:
-            return keyed("A worker holds the run, paused: {pause} resumes it.")
-        return f"A worker goes on with it already (pid {snapshot.worker.pid})."
+        held = {
+            RunState.PAUSED: keyed("A worker holds the run, paused: {pause} resumes it."),
+            RunState.STALE: keyed("A silent worker holds the run: {stop} stops it, and again ends it by force."),
+        }
+        return held.get(snapshot.state, f"A worker goes on with it already (pid {snapshot.worker.pid}).")
     if snapshot.pending == 0 and snapshot.total:
         return "Every email is settled: nothing is left to ask." + (
             keyed(" {emails} shows the failed ones, {retry_all} puts them back in line.") if snapshot.failed else ""

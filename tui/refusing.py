@@ -57,6 +57,9 @@ class ReadOnlyEngine(Engine):
     def stop(self, path: Path) -> NoReturn:
         _refuse()
 
+    def kill(self, path: Path) -> NoReturn:
+        _refuse()
+
     def retry(self, path: Path, email_id: int | None) -> NoReturn:
         _refuse()
 

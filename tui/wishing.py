@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.model import Snapshot
+from core.text import one_line
 from tui import possibility
 from tui.key_engine import WishAnswer
 from tui.keymap import key
 from tui.making import TRIED
-from tui.picture import Requested, outstanding
-from tui.present import number
+from tui.picture import Requested, outstanding, pending_kinds
+from tui.present import number, plural
+from tui.standing import is_silent
 
 if TYPE_CHECKING:
     from tui.app import LabeltuiApp
@@ -109,8 +111,28 @@ class Wishing:
             self.send("pause", self._app.backend.pause)
 
     def do_stop(self) -> None:
-        """Stop the worker."""
-        self.send("stop", self._app.backend.stop)
+        """Stop the worker; one that was asked to and stays silent can be ended by force."""
+        snapshot = self._app.picture.snapshot
+        now = self._app.clock()
+        if snapshot is not None and is_silent(snapshot, now) and "stop" in pending_kinds(snapshot, self.requested):
+            self._end_by_force(snapshot)
+        else:
+            self.send("stop", self._app.backend.stop)
+
+    def _end_by_force(self, snapshot: Snapshot) -> None:
+        from tui.screens.modals import Confirm  # noqa: PLC0415  (not before it is wanted)
+
+        def answered(yes: bool | None) -> None:  # noqa: FBT001 - Textual's
+            if yes:
+                self.send("kill", self._app.backend.kill)
+
+        out = plural(snapshot.worker.in_flight, "call")
+        question = (
+            f"End the worker of {one_line(snapshot.run.name, limit=40)} (pid {snapshot.worker.pid}) by force? It holds"
+            f" the run and is silent. All labels are kept. Up to {out} in flight will be asked again, and may be paid"
+            f" for twice; {key('start')} then goes on."
+        )
+        self._app.push_screen(Confirm(question, "End it", "Wait for it"), answered)
 
     def do_swap(self) -> None:
         """Go on to the next key."""

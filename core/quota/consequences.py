@@ -225,7 +225,7 @@ class Consequences:
             seat.health.failed(grant.email_id, reason, now, self._rng, probe=grant.probes_seat)
         house_began = house.health.failed(grant.email_id, reason, now, self._rng, probe=grant.probes_house)
         if house_began:
-            text = f"{house.name} fails again and again ({reason}): it is probed, one call at a time"
+            text = f"{house.name} fails again and again ({reason}): it is tried again, one call at a time"
             self._notices.append(text)
         outage = house.health.out or seat.health.out
         times, _ = self._rests.get(grant.email_id, (0, 0.0))

@@ -175,7 +175,7 @@ class Roster:
             at, limit, reason = opening.at, opening.limit, opening.reason
             for health in (house.health, seat.health):
                 if health.out and health.probe_at > at:
-                    at, limit, reason = health.probe_at, "", f"probed after errors: {health.reason}"
+                    at, limit, reason = health.probe_at, "", f"tried again after errors: {health.reason}"
             found.append(status_of(record, seat.in_flight, max(0.0, at - now), limit, reason))
         return tuple(found)
 

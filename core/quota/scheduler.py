@@ -266,7 +266,7 @@ def _turn(seat: Seat) -> tuple[bool, int, float]:
 
 def _probing(organization: str, health: Health, open_at: float) -> Wait:
     until_at = None if math.isinf(open_at) else open_at
-    return Wait(until_at, "", organization, f"{organization} is probed after errors: {health.reason}")
+    return Wait(until_at, "", organization, f"{organization} is tried again after errors: {health.reason}")
 
 
 def _nothing_can(houses: Sequence[House], now: float) -> bool:

@@ -44,9 +44,9 @@ PASSING = Kind(
     "Half a second to three quarters before the email's next try, then twice as long each time, up to 60 to 90 s."
     " An organization that is down is probed after 1, 2, 4 … 60 s. A call is cut off after 60 s (the task's"
     " `timeout_s`), a connection attempt after 10 s.",
-    "WAITING, “org_1 is probed after errors: …” with the server's own words, or “every email in line rests after an"
+    "WAITING, “org_1 is tried again after errors: …” with the server's own words, or “every email in line rests after an"
     " error”. A failed email says which error it met and how often.",
-    r"^WAITING .*(is probed after errors: .|every email in line rests after an error)",
+    r"^WAITING .*(is tried again after errors: .|every email in line rests after an error)",
 )
 QUOTA = Kind(
     "A quota is spent",
@@ -55,7 +55,7 @@ QUOTA = Kind(
     " period takes to refill, and never more than a day. Where nothing usable is said, or again and again that the wait"
     " is over: 1, 2, 4 … 60 s.",
     "WAITING with the organization, the limit's name where it was told, and a countdown.",
-    r"^WAITING \d\d:\d\d until .*(for TPD of org_1|org_1 waits for a limit that it did not name)",
+    r"^WAITING \d\d:\d\d(:\d\d)?(, until .*org_1 waits for a limit that it did not name| for TPD of org_1, until )",
 )
 TOO_LARGE = Kind(
     "This email is too large",

@@ -117,7 +117,7 @@ def test_a_server_that_is_down_for_an_hour_fails_nobody(row: Row, tmp_path: Path
     assert seen.ending.state is RunState.DONE
     assert all_labeled(seen)
     assert seen.took_s < 3600 + 150
-    assert seen.was_shown("waiting", "is probed after errors")
+    assert seen.was_shown("waiting", "is tried again after errors")
     in_the_last_half_hour = [call for call in seen.server.calls if 1800 < call.at_s < 3600]
     assert len(in_the_last_half_hour) <= 2 * 30 * 1.5
 

@@ -27,7 +27,8 @@ from core.storage.store import Store
 from core.worker.loop import Ending, Worker
 from core.worker.pulse import Tempo
 from tests.virtual.harness import guard_for
-from tui.picture import Picture, standing
+from tui.picture import Picture
+from tui.standing import standing
 
 START_AT = 1_790_000_000.0
 TASK = Task(

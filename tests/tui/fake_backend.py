@@ -397,6 +397,11 @@ class FakeBackend:
         self._note("stop", path)
         return self._wish("stop")
 
+    def kill(self, path: Path) -> Answer:
+        self._note("kill", path)
+        self.run.alive, self.run.state = False, RunState.STOPPED
+        return Answer(None, "The worker was killed.", at_once=True)
+
     def swap(self, path: Path) -> Answer:
         self._note("swap", path)
         if self.run.alive:

@@ -63,6 +63,25 @@ async def test_a_second_pause_key_takes_the_first_back(desk: Opens) -> None:
         assert [kind for kind, *_ in at.backend.asked] == ["pause", "resume"]
 
 
+async def test_a_silent_worker_is_ended_by_force_after_asking(desk: Opens) -> None:
+    """The second stop of a worker that hangs asks first, with no as the default; yes kills it."""
+    async with desk() as at:
+        at.run.beat_at = at.backend.now - 17
+        await at.read()
+        assert "! STALE" in at.line(0)
+        await at.press("x")
+        assert "x ends it by force" in at.line(1)
+        await at.press("x")
+        assert "may be paid for twice" in " ".join(at.screen().split())
+        await at.press("enter")
+        assert [kind for kind, *_ in at.backend.asked] == ["stop"]
+        await at.press("x", "y")
+        assert [kind for kind, *_ in at.backend.asked] == ["stop", "kill"]
+        assert "was killed" in at.said()
+        await at.read(later_s=3.0)
+        assert "■ STOPPED" in at.line(0)
+
+
 async def test_stop_is_undone_by_start(desk: Opens) -> None:
     """Stop asks nothing because start takes it back."""
     async with desk() as at:

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from core.model import CommandRecord, EmailState, KeyState, RunState, Snapshot, Wait
+from core.model import CommandRecord, EmailState, Forecast, KeyState, RunState, Snapshot, Wait
 from tests.tui.fakes import KEYS, NOW, FakeRun, email, running, settings_in
 from tui.farewell import farewell
-from tui.picture import Picture, Requested, data_age, outstanding, standing
+from tui.picture import Picture, Requested, data_age, outstanding
+from tui.standing import standing
+from tui.telling import on_one_row
 
 
 def picture(run: FakeRun, **more: object) -> Picture:
@@ -64,20 +66,58 @@ def test_waiting_names_the_moment_the_limit_and_the_organization() -> None:
     run.wait = Wait(NOW + 53, "TPM", "org_b", "every key cools")
     said = standing(picture(run), (), NOW)
     assert said.word == "WAITING"
-    assert said.sentence.startswith("00:53 until ")
-    assert "for TPM of org_b" in said.sentence
+    assert said.sentence.startswith("00:53 for TPM of org_b, until ")
 
 
 def test_a_wait_that_is_for_no_quota_says_why() -> None:
-    """An organization that is probed after errors is shown with the server's words."""
+    """An organization that is tried again after errors is shown with the server's words."""
     run = running()
     run.state = RunState.WAITING
-    run.wait = Wait(NOW + 15, "", "org_b", "org_b is probed after errors: api.example answered 500: boom")
+    run.wait = Wait(NOW + 15, "", "org_b", "org_b is tried again after errors: api.example answered 500: boom")
     said = standing(picture(run), (), NOW)
-    assert said.sentence.startswith("00:15 until ")
-    assert "org_b is probed after errors: api.example answered 500: boom" in said.sentence
+    assert said.sentence.startswith("00:15, until ")
+    assert "org_b is tried again after errors: api.example answered 500: boom" in said.sentence
     run.wait = Wait(None, "", "org_b", "every email in line rests after an error")
     assert standing(picture(run), (), NOW).sentence.startswith("every email in line rests after an error")
+
+
+def test_the_line_of_what_goes_on_fits_into_eighty_columns() -> None:
+    """Rate, keys, limit and end stay whole at 80 columns; the binding limit gives up its details, in its grammar."""
+    run = running()
+    run.forecast = Forecast(2400.0, 2100.0, 2700.0, "RPM of 3 organizations")
+    said = standing(picture(run), (), NOW)
+    assert said.sentence.endswith(" · RPM of 3 organizations bind")
+    assert on_one_row(said.clauses, 78).endswith(" · RPM binds")
+    run.state, run.wait = RunState.WAITING, Wait(NOW + 53, "RPM", "org_sim_2", "every key cools")
+    waits = on_one_row(standing(picture(run), (), NOW).clauses, 78)
+    assert waits.startswith("00:53 for RPM of org_sim_2, until ")
+    assert waits.endswith(" · RPM binds")
+
+
+def test_a_worker_that_gets_ready_claims_no_rate() -> None:
+    """While the validation is loaded nothing is asked, so no rate and no key is told."""
+    run = running()
+    run.in_flight, run.reason = 0, "loading the validation"
+    said = standing(picture(run), (), NOW).sentence
+    assert said.startswith("loading the validation · ends ")
+    assert "labels/min" not in said
+
+
+def test_why_there_is_no_end_is_not_called_a_limit() -> None:
+    """Where the forecast sees no end, its reason stands alone."""
+    run = running()
+    run.forecast = Forecast(None, None, None, "no key can ask")
+    assert standing(picture(run), (), NOW).sentence.endswith(" · no key can ask")
+
+
+def test_a_wish_to_a_silent_worker_says_so() -> None:
+    """A wish that a hanging worker cannot hear promises nothing of its calls, and names the way out."""
+    run = running()
+    run.beat_at = NOW - 17
+    said = standing(picture(run), (Requested("stop", NOW - 3, "w1"),), NOW)
+    assert said.word == "STOP REQUESTED"
+    assert said.sentence == "asked 3.0 s ago · the worker has been silent for 00:17 · x ends it by force"
+    assert "will be finished" not in standing(picture(run), (Requested("pause", NOW - 3, "w1"),), NOW).sentence
 
 
 def test_silence_of_a_living_worker_is_stale() -> None:

@@ -12,11 +12,12 @@ from core.model import KeyStatus, ModelSettings, WindowStatus
 from core.text import one_line
 from tui.context import Scope, Selected
 from tui.keymap import key
-from tui.picture import Standing, data_age
+from tui.picture import data_age
 from tui.present import bar, clock, compact, countdown, five, join, number, percent, plural
 from tui.screens.key_sheet import KeySheet
 from tui.screens.key_windows import ask_for_key
 from tui.screens.sheet import Look
+from tui.standing import Standing
 from tui.widgets.keyring import Organization, organizations, state_words, tone_of, used_share
 from tui.widgets.rows import ListColumn, Row, Rows
 from tui.widgets.state_line import Headline

@@ -10,10 +10,11 @@ from textual.widget import Widget
 from core.text import one_line
 from tui.context import Scope
 from tui.making import NewRunWish
-from tui.picture import Standing, data_age
+from tui.picture import data_age
 from tui.present import number
 from tui.screens.key_windows import ask_for_key
 from tui.screens.sheet import Look, Sheet
+from tui.standing import Standing
 from tui.steps.columns import ColumnsStep
 from tui.steps.forecast import START, TRY, ForecastStep
 from tui.steps.settings import SettingsStep

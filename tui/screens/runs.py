@@ -14,9 +14,10 @@ from core.model import RunSummary
 from core.text import one_line
 from tui.context import Scope, Selected
 from tui.keymap import keyed
-from tui.picture import Standing, data_age
+from tui.picture import data_age
 from tui.present import number, plural
 from tui.screens.sheet import Look, Sheet
+from tui.standing import Standing
 from tui.widgets.name_line import NameLine
 from tui.widgets.pane import line
 from tui.widgets.rows import Rows

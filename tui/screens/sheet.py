@@ -14,7 +14,8 @@ from textual.widget import Widget
 from core.model import Task
 from tui.actions import in_scope
 from tui.context import Context, Scope, Selected
-from tui.picture import Picture, Requested, data_age, standing
+from tui.picture import Picture, Requested, data_age
+from tui.standing import standing
 from tui.widgets.hints import Hints
 from tui.widgets.state_line import Headline, StateLine
 from tui.widgets.too_small import TooSmall, too_small

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from textual.content import Content
 
 from core.model import Snapshot
-from tui.picture import ends
 from tui.present import fit, number, percent, rail
+from tui.standing import ends
+from tui.telling import Clause, on_one_row
 from tui.widgets.pane import Pane, line
 
 
@@ -25,7 +26,7 @@ class ProgressFacts:
     skipped: int
     pending: int
     cursor: int
-    ends: str
+    ends: tuple[Clause, ...]
 
 
 def progress_facts(snapshot: Snapshot, now: float) -> ProgressFacts:
@@ -40,7 +41,7 @@ def progress_facts(snapshot: Snapshot, now: float) -> ProgressFacts:
         skipped=snapshot.skipped,
         pending=snapshot.pending,
         cursor=snapshot.cursor,
-        ends=ends(snapshot, now) if snapshot.pending else "",
+        ends=ends(snapshot, now) if snapshot.pending else (),
     )
 
 
@@ -70,7 +71,7 @@ class ProgressPane(Pane):
         for first, second in pairs:
             rows.append(line(*_pair(first, half - 2), "  ", *_pair(second, half - 1)))
         if height > len(rows) and facts.ends:
-            rows.append(line((facts.ends, "$foreground")))
+            rows.append(line((on_one_row(facts.ends, width), "$foreground")))
         return rows
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from core.model import RunState, RunSummary
 from core.text import one_line
-from tui.picture import GLYPHS
 from tui.present import age, bar, join, number, percent
+from tui.standing import GLYPHS
 from tui.widgets.rows import ListColumn, Row
 
 COLUMNS = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -10,8 +9,10 @@ from textual.content import Content
 from textual.reactive import reactive
 
 from core.text import one_line
-from tui.picture import STALE_AFTER_S, Standing
+from tui.picture import STALE_AFTER_S
 from tui.present import age, clock
+from tui.standing import Standing
+from tui.telling import in_rows
 from tui.widgets.pane import LinesWidget, line
 
 STEADY = frozenset({"CANNOT READ", "STALE", "DONE", "STOPPED", "PAUSED"})
@@ -52,10 +53,10 @@ class StateLine(LinesWidget):
 
     def _sentence(self, width: int) -> list[str]:
         """The sentence in rows. One that stands for a while is told whole; one that changes stays on its one row."""
-        if self.headline is None or self.headline.standing.word not in STEADY:
-            return [self.headline.standing.sentence if self.headline else ""]
-        sentence = self.headline.standing.sentence
-        return textwrap.wrap(sentence, max(20, width - 2), max_lines=MOST_ROWS, placeholder=" …") or [""]
+        if self.headline is None:
+            return [""]
+        standing = self.headline.standing
+        return in_rows(standing.clauses, max(20, width - 2), MOST_ROWS if standing.word in STEADY else 1)
 
     def lines(self, width: int, height: int) -> list[Content]:  # noqa: ARG002 - its height follows the sentence
         headline = self.headline
