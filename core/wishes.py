@@ -10,7 +10,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from core.storage.reader import RunReader
 from core.storage.rows import budget_words
 from core.storage.tasks import ViewOf, sends_otherwise
 from core.worker import supervisor
+from core.worker.ending import is_ending, when_ended
 
 if TYPE_CHECKING:
     from core.storage.store import Store
@@ -33,19 +34,30 @@ _POLL_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Wished:
-    """A wish that was sent (``id`` set: the worker will answer it) or done at once; ``sentence`` says which."""
+    """A wish that was sent (``id`` set: the worker will answer it) or done at once; ``sentence`` says which.
+
+    ``anew`` wishes the same again: a worker that was just ending took no notice of it, and answers no more.
+    """
 
     id: str | None
     sentence: str
     at_once: bool
+    anew: Callable[[], Wished] | None = field(default=None, compare=False)
 
 
 def start(path: Path, settings: Settings, *, only: int | None = None) -> Wished:
-    """Start a worker; one that is there and paused goes on. With ``only`` it pauses after so many different texts."""
-    before = _snapshot(path)
+    """Start a worker; one that is there and paused goes on. With ``only`` it pauses after so many different texts.
+
+    A worker that is ending is waited for: it would take the wish to go on for nothing.
+
+    Raises:
+        RunBusyError: it still has calls out after 15 seconds.
+    """
+    before = when_ended(path)
     if before.worker.alive:
         if only is not None and before.state is not RunState.STALE:
-            return _send(path, "try", f"{path.stem} is asked to try {only:,}, then to pause.", str(only))
+            sentence = f"{path.stem} is asked to try {only:,}, then to pause."
+            return _send(path, "try", sentence, str(only), anew=lambda: start(path, settings, only=only))
         if before.state is RunState.PAUSED or before.wanted == "pause":
             return resume(path, settings)
         sentence = f"A worker has {path.stem} already (pid {before.worker.pid})."
@@ -68,24 +80,26 @@ def start(path: Path, settings: Settings, *, only: int | None = None) -> Wished:
 def pause(path: Path) -> Wished:
     """Let no new call go out."""
     if not is_locked(path):
+        _snapshot(path)  # refuses what is no run file
         return Wished(
             None, f"{path.stem} has no worker: nothing is being asked, so nothing needs a pause.", at_once=True
         )
-    return _send(path, "pause", f"Pause of {path.stem} requested.")
+    return _send(path, "pause", f"Pause of {path.stem} requested.", anew=lambda: pause(path))
 
 
 def resume(path: Path, settings: Settings) -> Wished:
     """Go on; a run without a worker gets one."""
-    if not is_locked(path):
+    if not is_locked(path) or is_ending(_snapshot(path)):
         return start(path, settings)
-    return _send(path, "resume", f"{path.stem} is asked to go on.")
+    return _send(path, "resume", f"{path.stem} is asked to go on.", anew=lambda: resume(path, settings))
 
 
 def stop(path: Path) -> Wished:
     """End the worker when the calls that are out have come home; a second wish cuts them off."""
     if not is_locked(path):
+        _snapshot(path)  # refuses what is no run file
         return Wished(None, f"{path.stem} has no worker: there is nothing to stop.", at_once=True)
-    return _send(path, "stop", f"Stop of {path.stem} requested.")
+    return _send(path, "stop", f"Stop of {path.stem} requested.", anew=lambda: stop(path))
 
 
 def kill(path: Path) -> Wished:
@@ -276,7 +290,7 @@ def swap(path: Path, settings: Settings) -> Wished:
         KeysError: there is no other key.
     """
     if is_locked(path):
-        return _send(path, "swap", "A swap of keys is requested.")
+        return _send(path, "swap", "A swap of keys is requested.", anew=lambda: swap(path, settings))
     from core.quota.keys import KeyBook  # noqa: PLC0415 - only where no worker does it
     from core.quota.swapping import chosen_swap  # noqa: PLC0415
 
@@ -289,27 +303,34 @@ def swap(path: Path, settings: Settings) -> Wished:
 
 
 def await_answer(path: Path, wished: Wished, *, timeout_s: float = 10.0) -> CommandRecord | None:
-    """Wait until a sent wish is answered; None where it was done at once or nobody answered in time."""
+    """Wait until a sent wish is answered.
+
+    None where it was done at once, where nobody answered in time, and where the worker ended without an answer.
+    """
     if wished.id is None:
         return None
     deadline = time.monotonic() + timeout_s
     with RunReader(path) as reader:
         while time.monotonic() < deadline:
+            gone = is_locked(path) is False  # looked at first: what it answered before it went is in the file by then
             answer = reader.command(wished.id)
-            if answer is not None:
+            if answer is not None or gone:
                 return answer
             time.sleep(_POLL_S)
     return None
 
 
-def _send(path: Path, kind: str, sentence: str, argument: str = "") -> Wished:
+def _send(
+    path: Path, kind: str, sentence: str, argument: str = "", *, anew: Callable[[], Wished] | None = None
+) -> Wished:
     wish_id = control.post(path, kind, argument, now=time.time(), by=operator())
-    return Wished(wish_id, sentence, at_once=False)
+    return Wished(wish_id, sentence, at_once=False, anew=anew)
 
 
 def _do_or_send(path: Path, kind: str, argument: str, do: Callable[[Store, float], str]) -> Wished:
     if is_locked(path):
-        return _send(path, kind, "The worker is asked.", argument)
+        sentence = "The worker is asked."
+        return _send(path, kind, sentence, argument, anew=lambda: _do_or_send(path, kind, argument, do))
     from core.storage.store import Store as RunStore  # noqa: PLC0415 - brings sqlite-utils, which only writers need
 
     try:

@@ -11,6 +11,7 @@ from core import exits, runs, wishes
 from core.errors import UsageError
 from core.model import Budget
 from core.settings import Settings, load_settings
+from core.storage.lock import is_locked
 from core.storage.reader import RunReader
 from core.storage.rows import budget_words
 from tui.commands.printing import complain, say
@@ -57,6 +58,8 @@ def report(path: Path, wished: wishes.Wished, *, wait: bool = True) -> int:
     if wished.at_once or not wait:
         return exits.DONE
     answer = wishes.await_answer(path, wished, timeout_s=_ACKNOWLEDGED_WITHIN_S)
+    if answer is None and wished.anew is not None and is_locked(path) is False:
+        return report(path, wished.anew())
     if answer is None:
         complain(
             f"the worker did not answer within {_ACKNOWLEDGED_WITHIN_S:.0f} s; the wish stays with it."
