@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from core.llm.base_url import normalize_base_url
 from core.llm.task import fixed_chars
 from core.model import Forecast, KeyStatus, ModelSettings, Task, WindowStatus
 from core.quota.estimates import Estimator
@@ -139,8 +140,9 @@ def plan_run(
     """Plan the asking of these texts with the keys that are here, or with ``organizations`` on a named plan.
 
     Raises:
-        UsageError: there is no such plan.
+        UsageError: there is no such plan, or no such server.
     """
+    normalize_base_url(base_url)
     model = task.model.model
     with KeyBook.from_settings(settings) as book:
         keys, windows = book.statuses(model, now), book.windows(model, now)

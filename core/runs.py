@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from core.building import build
 from core.errors import RunFileError, RunNotFoundError, UsageError
+from core.llm.base_url import normalize_base_url
 from core.model import Task
 from core.settings import Settings
 from core.storage.reader import RunReader
@@ -163,13 +164,15 @@ def create_run(
     Asking again for the same source and name changes nothing.
 
     Raises:
-        UsageError: the source, a column or the name is unusable, or the name belongs to a run of another source.
+        UsageError: the source, a column, the name or the base URL is unusable, or the name belongs to a run of another
+            source.
     """
     from core.formats.sources import open_source  # noqa: PLC0415 - parsers take their time
     from core.storage.intake import NewRun  # noqa: PLC0415
 
     if options.order not in ("shuffled", "source"):
         raise UsageError(f"--order is shuffled or source, not {options.order!r}.")
+    normalize_base_url(options.base_url)  # refuses what no worker could ask, and a secret in it
     name = check_name(options.name) if options.name else name_from_source(source_path)
     source = open_source(source_path, text_column=options.text_column, id_column=options.id_column)
     digest = digest_of(source_path)

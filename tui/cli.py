@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeAlias
 from core import exits
 from core.errors import LabeltuiError, NoUsableKeyError, RunBusyError
 from core.text import inert
+from tui import streams
 
 if TYPE_CHECKING:
     Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - it has no public name
@@ -55,7 +55,7 @@ def _add_making(commands: Commands) -> None:
     demo.add_argument("--emails", type=_count, default=None, metavar="N", help="how many (default 400)")
     demo.add_argument("--fresh", action="store_true", help="begin anew instead of going on with the last demo")
     plan = commands.add_parser("plan", help="tokens, time, money and the binding limit, before anything is sent")
-    plan.add_argument("what", metavar="SOURCE|RUN")
+    plan.add_argument("what", type=_named, metavar="SOURCE|RUN")
     plan.add_argument("--task", type=Path, metavar="FILE", help="for a source: the task as TOML")
     plan.add_argument("--model", metavar="M", help="for a source: the model to ask, instead of the task's")
     plan.add_argument("--text-column", metavar="C")
@@ -66,7 +66,7 @@ def _add_making(commands: Commands) -> None:
     plan.add_argument("--organizations", type=_count, metavar="N", help="so many on it, instead of the keys here")
     plan.add_argument("--json", action="store_true")
     new = commands.add_parser("new", help="make a run from a file or folder of emails")
-    new.add_argument("source", type=Path, metavar="SOURCE")
+    new.add_argument("source", type=_path, metavar="SOURCE")
     new.add_argument("--name", help="the run's name (default: from the source)")
     new.add_argument("--text-column", metavar="C", help="the column that holds the message")
     new.add_argument("--id-column", metavar="C", help="the column that holds a unique id")
@@ -74,7 +74,7 @@ def _add_making(commands: Commands) -> None:
     new.add_argument("--model", metavar="M", help="the model to ask, instead of the task's")
     new.add_argument("--base-url", metavar="URL", help="another server than Groq's, for this run")
     new.add_argument("--order", choices=("shuffled", "source"), default="shuffled", help="work order")
-    new.add_argument("--seed", type=int, metavar="N", help="of the shuffled order (default: drawn)")
+    new.add_argument("--seed", type=_whole, metavar="N", help="of the shuffled order (default: drawn)")
     new.add_argument("--no-dedupe", action="store_true", help="ask about each email, also where texts are identical")
 
     copy = commands.add_parser("copy", help="a new run from the emails of another, with nothing labeled")
@@ -234,36 +234,60 @@ def _add_around(commands: Commands) -> None:
     commands.add_parser("info", help="versions, every path, settings in force")
 
 
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+
+
+def _named(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty; name a file or a folder (. is the one you are in)")
+    return text
+
+
+def _path(text: str) -> Path:
+    return Path(_named(text))
+
+
 def _count(text: str) -> int:
-    value = int(text)
+    value = _whole(text)
     if value < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
     return value
 
 
 def _sample(text: str) -> int:
-    value = int(text)
+    value = _whole(text)
     if not 1 <= value <= 200:
         raise argparse.ArgumentTypeError("must lie between 1 and 200")
     return value
 
 
 def _limit(text: str) -> int:
-    value = int(text)
+    value = _whole(text)
     if value < 0:
         raise argparse.ArgumentTypeError("must not be negative")
     return value
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
+    value = _number(text)
     if not 0.1 <= value <= 3600:
         raise argparse.ArgumentTypeError("must be from 0.1 to 3600")
     return value
 
 
 def _amount(text: str) -> float:
-    value = float(text)
+    value = _number(text)
     if not 0 < value < 1e9:
         raise argparse.ArgumentTypeError("must be more than 0")
     return value
@@ -271,24 +295,36 @@ def _amount(text: str) -> float:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Answer one command line; returns the exit code."""
+    streams.prepare()
     given = parser().parse_args(arguments)
     try:
-        return _answer(given)
+        code = _answer(given)
+        streams.flush()
     except KeyboardInterrupt:
         return exits.INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is told, inert and without keys
+        return _failed(error)
+    return code
+
+
+def _failed(error: Exception) -> int:
+    """Say what happened; returns the exit code."""
+    if isinstance(error, BrokenPipeError) or streams.is_full(error):
+        streams.abandon()
+    if isinstance(error, BrokenPipeError):
         return exits.FAILED
-    except LabeltuiError as error:
-        print(f"labeltui: {inert(str(error))}", file=sys.stderr)
-        if isinstance(error, RunBusyError):
-            return exits.BUSY
-        return exits.NO_KEY if isinstance(error, NoUsableKeyError) else exits.FAILED
-    except Exception as error:  # noqa: BLE001 - nobody expected it; told like all else, inert and without keys
+    if streams.is_full(error):
+        print(f"labeltui: what was said cannot be written ({error}); nothing else was lost.", file=sys.stderr)
+        return exits.FAILED
+    if not isinstance(error, LabeltuiError):
         from tui.crash import report
 
         print(report(error), file=sys.stderr)
         return exits.FAILED
+    print(f"labeltui: {inert(str(error))}", file=sys.stderr)
+    if isinstance(error, RunBusyError):
+        return exits.BUSY
+    return exits.NO_KEY if isinstance(error, NoUsableKeyError) else exits.FAILED
 
 
 ANSWERS = {

@@ -61,6 +61,32 @@ def test_a_new_run_says_what_was_taken(say: Say, source: Path) -> None:
     assert "labeltui start mail" in out
 
 
+@pytest.mark.parametrize("command", ["new", "plan"])
+@pytest.mark.parametrize(
+    "url", ["localhost:11434/v1", "ftp://example.org/v1", "https://me:hunter2hunter2@example.org/v1"]
+)
+def test_a_server_that_cannot_be_asked_is_refused_before_anything_is_made(
+    say: Say, source: Path, settings: Settings, command: str, url: str
+) -> None:
+    """Not by the worker an hour later; and a password in the address reaches neither run file nor screen."""
+    code, out, err = say(command, source, "--base-url", url)
+    assert code == 1
+    assert "base URL" in err
+    assert "hunter2" not in out + err
+    assert not settings.runs_dir.exists()
+
+
+@pytest.mark.parametrize("command", ["new", "plan"])
+def test_an_empty_source_is_not_the_folder_that_one_is_in(
+    say: Say, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A variable that the shell left empty is wrong usage."""
+    with pytest.raises(SystemExit) as ended:
+        say(command, "")
+    assert ended.value.code == 2
+    assert "it is empty" in capsys.readouterr().err
+
+
 def test_making_it_again_changes_nothing_and_says_so(say: Say, source: Path, settings: Settings) -> None:
     """The same source and name leave the file as it is, to the byte."""
     say("new", source)
@@ -319,6 +345,15 @@ def test_a_plan_names_tokens_time_and_the_binding_limit(say: Say, source: Path) 
     assert planned["binding_limit"]
     assert [each["if"] for each in planned["what_if"]]
     assert say("plan", source, "--plan", "golden")[0] == 1
+
+
+def test_the_plan_of_a_run_that_is_done_says_that_nothing_is_left(say: Say, source: Path) -> None:
+    """Without a time, and without a limit that binds nothing."""
+    say("new", source, "--no-dedupe")
+    for email in ("a", "b", "c"):
+        say("label", "mail", email, "1")
+    code, out, _ = say("plan", "mail")
+    assert (code, out) == (0, "No email is left to ask about: nothing more is spent.\n")
 
 
 def test_limits_are_stated_and_shown(say: Say, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

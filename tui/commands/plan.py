@@ -81,6 +81,9 @@ def when(forecast: Forecast) -> str:
 def plan_lines(planned: Planned, task: Task) -> Iterator[str]:
     """The forecast in lines for people."""
     texts = planned.texts
+    if not texts.emails:
+        yield "No email is left to ask about: nothing more is spent."
+        return
     yield f"{number(texts.emails)} emails, {number(texts.distinct)} texts of {texts.mean_chars:,.0f} characters each"
     basis = "as learnt from earlier calls" if planned.learnt else "by the length of the texts"
     cached = f"; {number(planned.cached_tokens)} of them cached, if the provider does" if planned.cached_tokens else ""

@@ -126,7 +126,8 @@ def progress_line(snapshot: Snapshot) -> str:
         )
     elif snapshot.reason:
         parts.append(one_line(snapshot.reason, limit=80))
-    if snapshot.forecast is not None and snapshot.forecast.eta_s and snapshot.forecast.eta_s >= 1.0:
+    live = snapshot.state in (RunState.RUNNING, RunState.WAITING)
+    if live and snapshot.forecast is not None and snapshot.forecast.eta_s and snapshot.forecast.eta_s >= 1.0:
         parts.append(f"about {countdown(snapshot.forecast.eta_s)} left")
     return one_line(" · ".join(parts))
 

@@ -1,0 +1,44 @@
+"""The three standard streams as this process was given them: closed ones, full disks, locales that lack characters."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import sys
+from typing import TextIO
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
+
+
+def prepare() -> None:
+    """Let every stream be there, and take every character.
+
+    One that the shell closed (``<&-``) becomes the null device, so that no file is opened in its place, and a character
+    that the locale lacks becomes a question mark instead of an error.
+    """
+    sys.stdin = sys.stdin or _nothing(os.O_RDONLY)
+    sys.stdout = sys.stdout or _nothing(os.O_WRONLY)
+    sys.stderr = sys.stderr or _nothing(os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def flush() -> None:
+    """Write out what was said: a full disk or a reader that went away shows here, not when Python ends."""
+    sys.stdout.flush()
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether it says that the place where stdout goes takes no more; errors about files name their file."""
+    return isinstance(error, OSError) and error.filename is None and error.errno in _FULL
+
+
+def abandon() -> None:
+    """Say nothing more on stdout: what is left of it would only fail again when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _nothing(flags: int) -> TextIO:
+    return os.fdopen(os.open(os.devnull, flags), "r" if flags == os.O_RDONLY else "w", encoding="utf-8")
