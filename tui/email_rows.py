@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.model import EmailRow, EmailState, LabelSource, Task
-from tui.present import number
+from tui.present import number, who
 from tui.widgets.rows import ListColumn, Row
 from tui.widgets.scope import STATES
 
@@ -17,7 +17,13 @@ COLUMNS = (
     ListColumn("date", 25, from_width=140, key="date"),
 )
 
-FAILED_COLUMNS = (*COLUMNS[:2], COLUMNS[3], *COLUMNS[4:6], ListColumn("why it failed", 0))
+FAILED_COLUMNS = (
+    *COLUMNS[:2],
+    COLUMNS[3],
+    ListColumn("from", 22, from_width=110, key="from"),  # before that the reason needs the room
+    COLUMNS[5],
+    ListColumn("why it failed", 0),
+)
 """The columns where only failures are listed."""
 
 
@@ -43,7 +49,7 @@ def as_row(row: EmailRow, task: Task | None, *, marked: bool, why: bool) -> Row:
     )
     asked = (asks, "$waiting" if row.reasks else "$quiet")
     subject = row.subject or "(no subject)"
-    message = ((row.sender, "$quiet"), (f"⚑ {subject}" if row.flags else subject, "$foreground"))
+    message = ((who(row.sender), "$quiet"), (f"⚑ {subject}" if row.flags else subject, "$foreground"))
     if why:
         return Row(row.id, (*state, asked, *message, (row.failure or "", "$failed")), row)
     given = (label, "$person" if human else "bold $accent")

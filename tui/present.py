@@ -138,6 +138,12 @@ def both_ends(text: str, width: int) -> str:
     return fit(set_cell_size(name, width - 1 - tail).rstrip() + "…" + name[-tail:], width)
 
 
+def who(sender: str) -> str:
+    """The name of a sender who has one, else the address: for lists; a record shows both."""
+    name, bracket, _ = sender.partition("<")
+    return name.strip().strip('"') or sender if bracket else sender
+
+
 def join(parts: Iterable[str], separator: str = " · ") -> str:
     """The parts that say something, with a dot between them."""
     return separator.join(part for part in parts if part)

@@ -17,12 +17,12 @@ MOST_SHOWN = 60_000
 """Characters of a message that are shown, so that wrapping them holds up no key; of the rest only its size is told."""
 
 
-def message(record: EmailRecord, task: Task | None, *, raw: bool) -> Content:
-    """The head and the text, as it was sent or as it came."""
+def message(record: EmailRecord, task: Task | None, width: int, *, raw: bool) -> Content:
+    """The head, wrapped to that many cells, and the text, as it was sent or as it came."""
     text = record.raw if raw else record.text
     more = keyed(f"\n… {number(len(text) - MOST_SHOWN)} more characters · {{copy}} in its record copies all")
     cut = more if len(text) > MOST_SHOWN else ""
-    return Content("\n").join([*_head(record, task), Content(""), Content(inert(text[:MOST_SHOWN]) + cut)])
+    return Content("\n").join([*_head(record, task, width), Content(""), Content(inert(text[:MOST_SHOWN]) + cut)])
 
 
 def title(record: EmailRecord, *, raw: bool) -> str:
@@ -36,15 +36,16 @@ def _named(value: str, task: Task | None) -> str:
     return one_line(value if name == value else f"{value} {name}", limit=30)
 
 
-def _head(record: EmailRecord, task: Task | None) -> list[Content]:
+def _head(record: EmailRecord, task: Task | None, width: int) -> list[Content]:
     row = record.row
     glyph, tone = STATES[row.state]
     verdict: list[Part] = [(f"{glyph} {row.state.value}", f"bold ${tone}")]
     if row.label is not None:
+        human = row.label_source == LabelSource.HUMAN.value
         verdict += [
             ("  ", ""),
-            (_named(row.label, task), "bold $accent"),
-            (f"  by {_giver(row.label_source)}", "$quiet"),
+            (_named(row.label, task), "bold $person" if human else "bold $accent"),
+            (f"  {'◆ ' if human else ''}by {_giver(row.label_source)}", "$person" if human else "$quiet"),
         ]
     if row.failure:
         verdict.append((f"  {one_line(row.failure, limit=200)}", "$failed"))
@@ -52,10 +53,10 @@ def _head(record: EmailRecord, task: Task | None) -> list[Content]:
     return [
         line(*verdict),
         *_flagged(row.flags),
-        _field("subject", row.subject or "(no subject)", "bold $bright"),
-        _field("from", row.sender, "$foreground"),
-        _field("date", row.date, "$foreground"),
-        _field("id", f"{row.source_id} · number {row.id} · place {number(row.position)}{copies}", "$quiet"),
+        *_field("subject", row.subject or "(no subject)", "bold $bright", width),
+        *_field("from", row.sender, "$foreground", width),
+        *_field("date", row.date, "$foreground", width),
+        *_field("id", f"{row.source_id} · number {row.id} · place {number(row.position)}{copies}", "$quiet", width),
     ]
 
 
@@ -116,8 +117,11 @@ def _giver(source: str | None) -> str:
     return {"model": "the model", "copy": "copy of an equal email", "human": "a person"}.get(source or "", "nobody")
 
 
-def _field(name: str, value: str, tone: str) -> Content:
-    return line((fit(name, 9), "$quiet"), (one_line(value, limit=400), tone))
+def _field(name: str, value: str, tone: str, width: int) -> list[Content]:
+    """A fact beside its name, in as many rows as it takes."""
+    wrapped = textwrap.wrap(one_line(value, limit=400), max(12, width - 9)) or [""]
+    rows = [line((fit(name, 9), "$quiet"), (wrapped[0], tone))]
+    return [*rows, *(line(" " * 9, (part, tone)) for part in wrapped[1:])]
 
 
 def _attempt(attempt: Attempt, now: float, width: int) -> list[Content]:

@@ -91,7 +91,7 @@ MEANINGS, LIGHT_MEANINGS, ANSI_MEANINGS = _DARK.meanings, _LIGHT.meanings, _ANSI
 ABOUT = {
     f"{PREFIX}dark": "blue on slate",
     f"{PREFIX}light": "blue on white",
-    f"{PREFIX}contrast": "bright on black, for tired eyes and bad screens",
+    f"{PREFIX}contrast": "bright on black, easy to read",
     f"{PREFIX}dusk": "amber on brown, for the night",
     f"{PREFIX}paper": "ink on cream",
     f"{PREFIX}ansi": "the terminal's own 16 colors",
@@ -115,9 +115,20 @@ _PLAIN = {
 """What Textual's own parts need to know, where nothing is known of the ground."""
 
 
+def _scrollbar(colors: Palette) -> dict[str, str]:
+    """Quiet until it is taken hold of: where one is in a text has no meaning that a color stands for."""
+    grounds = ("scrollbar-background", "scrollbar-background-hover", "scrollbar-background-active")
+    return {
+        "scrollbar": colors.faint,
+        "scrollbar-hover": colors.quiet,
+        "scrollbar-active": colors.accent,
+        **dict.fromkeys((*grounds, "scrollbar-corner-color"), colors.surface),
+    }
+
+
 def _theme(name: str, colors: Palette) -> Theme:
     ansi = colors is _ANSI
-    more = _PLAIN if ansi else {"block-cursor-text-style": "none"}
+    more = _PLAIN if ansi else {"block-cursor-text-style": "none", **_scrollbar(colors)}
     return Theme(
         name=name,
         primary=colors.accent,

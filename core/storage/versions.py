@@ -11,6 +11,10 @@ from core.storage.tasks import BY_MODEL, OLDER
 
 _UNUSABLE = ", ".join(f"'{outcome}'" for outcome in BAD_ANSWERS)
 
+_LAST = "(SELECT task_version FROM attempt WHERE {} ORDER BY id DESC LIMIT 1)"
+_OF_THE_SAME_TEXT = "email_id IN (SELECT id FROM email AS same WHERE same.content_hash = email.content_hash)"
+"""An email that failed as a copy was never asked about itself."""
+
 
 def task_versions(db: sqlite3.Connection) -> tuple[TaskVersion, ...]:
     """Every version of a run's task, the newest first."""
@@ -33,7 +37,7 @@ def task_versions(db: sqlite3.Connection) -> tuple[TaskVersion, ...]:
     failed = Counter(
         dict(
             db.execute(
-                "SELECT (SELECT task_version FROM attempt WHERE email_id = email.id ORDER BY id DESC LIMIT 1) AS v,"
+                f"SELECT coalesce({_LAST.format('email_id = email.id')}, {_LAST.format(_OF_THE_SAME_TEXT)}) AS v,"
                 " count(*) FROM email WHERE state = 'failed' GROUP BY v"
             ).fetchall()
         )

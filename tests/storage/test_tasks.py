@@ -249,6 +249,16 @@ def test_what_each_version_did_is_told(make_run: MakeRun, opened: Open) -> None:
     assert new.failed == 0
 
 
+def test_a_version_counts_what_failed_as_a_copy(make_run: MakeRun, opened: Open) -> None:
+    """An email that was never asked about failed with the version that its text was asked with."""
+    path = make_run([*"aab"])
+    store = opened(path)
+    store.commit([failed(1)], now=NOW)
+    enact(store)
+    store.commit([by("v2", failed(3))], now=NOW)
+    assert (version(path, "v1").failed, version(path, "v2").failed) == (2, 1)
+
+
 def test_an_export_names_a_label_as_the_version_did_that_gave_it(make_run: MakeRun, opened: Open) -> None:
     """A value that means something else by now keeps its old name; an email in line again has no label."""
     path = make_run([*"abc"])

@@ -19,6 +19,9 @@ from tui.keymap import keyed
 from tui.present import foreign
 from tui.widgets.pane import line
 
+MOST_BESIDE = 30
+"""Characters of both answers together beside which there is room to name the other keys of the second."""
+
 
 class Confirm(ModalScreen[bool]):
     """Asks before what cannot be undone, or what concerns many. The safe answer is the default."""
@@ -35,9 +38,10 @@ class Confirm(ModalScreen[bool]):
         self._no = no
 
     def compose(self) -> ComposeResult:
+        also = " (also n, esc)" if len(self._yes) + len(self._no) <= MOST_BESIDE else ""
         choice = line(
             ("y ", "bold $accent"), (f"{self._yes}    ", "$foreground"),
-            (" enter ", "bold $background on $accent"), (f" {self._no}", "bold $bright"), (" (also n, esc)", "$quiet"),
+            (" enter ", "bold $background on $accent"), (f" {self._no}", "bold $bright"), (also, "$quiet"),
         )  # fmt: skip
         with Vertical(classes="modal"):
             yield Static(Content(inert(self._question)), markup=False)

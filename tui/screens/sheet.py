@@ -103,7 +103,9 @@ class Sheet(Screen[None]):
         """Show a newer look. Where the view is held, only the state line and the hints move on."""
         held, self.look = self.look is not None and self.console_app.held, look
         for state_line in self.query(StateLine):
-            state_line.headline = replace(self.headline(look), held=self.console_app.held)
+            state_line.headline = replace(
+                self.headline(look), held=self.console_app.held, read_only=self.console_app.read_only
+            )
         if not held:
             self.show(look)
         self.hint()

@@ -167,7 +167,8 @@ class TaskScreen(Sheet):
         if self._comparing and draft is not None and draft.task is not None and current is not None:
             desk = self.console_app.backend.tasks
             content, differing = panes.comparison(desk.text_of(current), desk.text_of(draft.task))
-            pane.border_title = f"Draft against the version in force · {plural(differing, 'line')} differ"
+            differ = "differs" if differing == 1 else "differ"
+            pane.border_title = f"Draft against the version in force · {plural(differing, 'line')} {differ}"
             text.update(content)
             return
         name = one_line(version.task.name, limit=40)
@@ -185,7 +186,7 @@ class TaskScreen(Sheet):
         )
 
     def _room(self, name: str) -> int:
-        return max(12, self.query_one(f"#task-{name}").size.width)
+        return max(12, self.query_one(f"#task-{name}").size.width - 1)
 
     @property
     def _shown(self) -> TaskVersion | None:

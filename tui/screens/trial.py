@@ -69,7 +69,7 @@ class AskTrial(ModalScreen[int | None]):
         with Vertical(classes="modal"):
             yield Static(line(("Try the draft on a sample", "bold $bright")), markup=False)
             yield Static(
-                f"Emails (1 to {MOST_TRIED}); labeled ones first, the same ones each time",
+                f"Emails (1 to {MOST_TRIED}); labeled ones first, always the same",
                 markup=False,
                 classes="field",
             )

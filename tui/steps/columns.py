@@ -11,7 +11,7 @@ from textual.widgets import Static
 
 from core.text import one_line
 from tui.making import NewRunWish
-from tui.present import number, plural
+from tui.present import number, plural, who
 from tui.steps.step import Step
 from tui.widgets.choice import Choice
 from tui.widgets.pane import line
@@ -85,7 +85,7 @@ class ColumnsStep(Step):
         self._rows.empty = ""
         self._rows.set_rows(
             [
-                Row(n, ((ids, "$quiet"), (sender, "$foreground"), (told, "$bright")), ids)
+                Row(n, ((ids, "$quiet"), (who(sender), "$foreground"), (told, "$bright")), ids)
                 for n, (ids, sender, told) in enumerate(looked.rows)
             ]
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from functools import partial
 
 from textual.app import ComposeResult
@@ -37,6 +38,7 @@ class ForecastStep(Step):
         self._told = Static("", markup=False, id="forecast")
         self._rows = Rows(COLUMNS, empty="", id="ways")
         self._planned: NewRunWish | None = None
+        self._lines: tuple[str, ...] = ()
         self._held: tuple[KeyStatus, ...] = ()
 
     def compose(self) -> ComposeResult:
@@ -52,7 +54,7 @@ class ForecastStep(Step):
             self._plan(wish)
 
     def _plan(self, wish: NewRunWish) -> None:
-        self._planned = wish
+        self._planned, self._lines = wish, ()
         self._told.update(line(("reckoning …", "$quiet")))
         app = self.console_app
         app.errands.send(lambda: app.backend.forecast(wish), partial(self._show, wish), partial(self._failed, wish))
@@ -60,8 +62,22 @@ class ForecastStep(Step):
     def _show(self, wish: NewRunWish, lines: tuple[str, ...]) -> None:
         if wish == self._planned and self.is_mounted:
             self.tell("")
-            told = [inert(text, limit=400).replace("\n", " ") for text in lines]
-            self._told.update(Content("\n").join(line(text) for text in told))
+            self._lines = tuple(inert(text, limit=400).replace("\n", " ") for text in lines)
+            self._draw()
+
+    def _draw(self) -> None:
+        """Each line in as many rows as it takes, beside its name."""
+        width = max(24, self.size.width - 2)
+        rows = [
+            part
+            for text in self._lines
+            for part in textwrap.wrap(text, width, subsequent_indent=" " * 12 if text.startswith("  ") else "")
+        ]
+        self._told.update(Content("\n").join(line(part) for part in rows))
+
+    def on_resize(self) -> None:
+        if self._lines:
+            self._draw()
 
     def _failed(self, wish: NewRunWish, sentence: str) -> None:
         if wish == self._planned and self.is_mounted:

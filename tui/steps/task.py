@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import replace
 
 from textual.app import ComposeResult
@@ -74,6 +75,9 @@ class TaskStep(Step):
     def on_rows_moved(self) -> None:
         self._show()
 
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show)
+
     def _chosen(self) -> TaskChoice | None:
         row = self._rows.selected
         return row.value if row is not None else None
@@ -85,7 +89,7 @@ class TaskStep(Step):
         if choice.task is None:
             self._told.update(line((inert(choice.trouble, limit=600), "$failed")))
         else:
-            self._told.update(_told(choice.task))
+            self._told.update(_told(choice.task, max(24, self.query_one("#rubric").size.width - 1)))
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
         path = message.value.strip()
@@ -117,15 +121,18 @@ class TaskStep(Step):
         return replace(wish, task=choice.path, task_of=choice.run)
 
 
-def _told(task: Task) -> Content:
-    rows = [
-        line(
-            (f"{one_line(label.value, limit=16):>4} ", "bold $accent"),
-            (one_line(label.name, limit=40), "bold $bright"),
-            (f"  {one_line(label.meaning, limit=200)}" if label.meaning else "", "$quiet"),
+def _told(task: Task, width: int) -> Content:
+    """The labels with their meanings, wrapped to that many cells, what is sent, and the rubric."""
+    rows = []
+    for label in task.labels:
+        head = line(
+            (f"{one_line(label.value, limit=16):>4} ", "bold $accent"), (one_line(label.name, limit=40), "bold $bright")
         )
-        for label in task.labels
-    ]  # fmt: skip
+        inset = head.cell_length + 2 if head.cell_length < width // 2 else 5
+        meaning = textwrap.wrap(one_line(label.meaning, limit=200), max(12, width - inset))
+        beside = meaning[:1] if inset > head.cell_length else []
+        rows.append(line(head, *((f"  {part}", "$quiet") for part in beside)))
+        rows += [line((" " * inset + part, "$quiet")) for part in meaning[len(beside) :]]
     sent = f"asks {task.model.model} · sends {', '.join(task.fields)}, at most {task.truncate_at:,} characters"
     rows.append(line((one_line(sent, limit=300), "$quiet")))
     rows.append(line((inert(task.rubric.strip(), limit=20_000), "$foreground")))

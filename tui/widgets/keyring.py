@@ -31,6 +31,9 @@ NEARLY_SPENT = 0.8
 SPENT = 0.98
 """Shares of a window from which on its meter changes its tone."""
 
+WHOLE_IN = 31
+"""Cells that the longest account of a window takes: ``99.9k of 99.9k · whole in 00:00``."""
+
 
 @dataclass(frozen=True, slots=True)
 class KeyFacts:
@@ -165,7 +168,7 @@ def _window(window: WindowStatus, width: int) -> Content:
     spent = f"{five(share * window.limit)} of {five(window.limit)}"
     room = max(0, width - 18)
     whole = f"whole in {countdown(window.full_in_s)}" if window.full_in_s >= 1 else "whole"
-    if len(spent) + 3 + len(whole) > room:
+    if room < WHOLE_IN:  # by the room and not by the text, so that all windows of a pane speak alike
         whole = whole.replace(" in", "")
     return line(
         (f" {window.dimension.value} ", "$quiet"),

@@ -68,8 +68,9 @@ def _legend(figures: Rate, width: int) -> Content:
     ):
         parts += [(f"{name} ", "$quiet"), (fit(five(value), 5, right=True), tone), ("  ", "")]
     room = width - LEGEND
-    waited = f"{WAITED} waited {countdown(figures.waited_s)}"
-    for text in (waited, waited.replace("waited ", "")) if figures.waited_s >= 1 else ():
+    waited = countdown(figures.waited_s)
+    ways = (f"{WAITED} waited {waited}", f"waited {waited}", f"{WAITED} {waited}")
+    for text in ways if figures.waited_s >= 1 else ():
         if len(text) <= room:
             parts.append((text, "$waiting"))
             break

@@ -7,7 +7,7 @@ from typing import Any
 
 from core.model import RunState, RunSummary
 from core.text import one_line
-from tui.present import age, bar, join, number, percent
+from tui.present import age, join, number, percent, rail
 from tui.standing import GLYPHS
 from tui.widgets.rows import ListColumn, Row
 
@@ -70,7 +70,7 @@ def row_of(run: RunSummary, now: float) -> Row:
         (
             (run.name, "bold $bright"),
             (f"{glyph} {run.state.value.upper()}", f"${tone}"),
-            (bar(share, 12), "$share"),
+            (rail(share, 12)[0] or ("╸" if share else ""), "$share"),
             (percent(run.settled, run.total), "$foreground"),
             (number(run.settled), "$bright"),
             (number(run.total), "$quiet"),
@@ -79,7 +79,7 @@ def row_of(run: RunSummary, now: float) -> Row:
             ("" if run.eta_s is None else age(run.eta_s), "$foreground"),
             (age(max(0.0, now - run.changed_at)), "$quiet"),
             (size(run.size_bytes), "$quiet"),
-            ("simulated" if run.simulated else "", "$person"),
+            ("simulated" if run.simulated else "", "$quiet"),
         ),
         run,
     )

@@ -22,7 +22,10 @@ MOST_ROWS = 3
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """``name`` is the run's; ``age_s`` is None before the first reading. ``held`` says that the view is."""
+    """``name`` is the run's; ``age_s`` is None before the first reading.
+
+    ``held`` says that the view is, ``read_only`` that the console only looks on.
+    """
 
     name: str
     standing: Standing
@@ -30,6 +33,7 @@ class Headline:
     age_s: float | None
     now: float
     held: bool = False
+    read_only: bool = False
 
 
 class StateLine(LinesWidget):
@@ -74,7 +78,8 @@ class StateLine(LinesWidget):
         name = one_line(headline.name, limit=max(8, width // 4))
         simulated = " SIMULATED labels " if headline.simulated else ""
         held = " VIEW HELD " if headline.held else ""
-        left = cell_len(name) + cell_len(state.word) + cell_len(simulated) + cell_len(held) + 8
+        read_only = " READ-ONLY " if headline.read_only else ""
+        left = cell_len(name) + cell_len(state.word) + cell_len(simulated) + cell_len(held) + cell_len(read_only) + 8
         if left + cell_len(right) > width:
             right = f"{how_old} "  # the time of day gives way first
         gap = max(1, width - left - cell_len(right))
@@ -84,8 +89,9 @@ class StateLine(LinesWidget):
             "   ",
             (f"{state.glyph} {state.word}", f"bold ${state.tone}"),
             "  ",
-            (simulated, "$background on $person"),
+            (simulated, "$background on $quiet"),
             (held, "bold $background on $accent"),
+            (read_only, "$accent on $panel"),
             " " * gap,
             (right, "$quiet" if fresh or headline.age_s is None else "bold $waiting"),
         )

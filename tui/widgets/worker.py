@@ -50,7 +50,7 @@ def resumed(proof: Resumption, *, short: bool) -> str:
                 f"resumed at cursor {number(proof.cursor)}",
                 f"{number(proof.kept)} kept",
                 f"{number(proof.continued)} continued",
-                f"≤ {number(proof.asked_again)} again",
+                f"≤\u00a0{number(proof.asked_again)}\u00a0again",
                 ended,
             )
         )
@@ -94,14 +94,18 @@ def _now(facts: WorkerFacts, width: int) -> Content:
     where = f" on {one_line(worker.host, limit=16)}" if worker.host else ""
     beat = "no heartbeat yet" if facts.beat_s is None else f"heartbeat {age(facts.beat_s)} ago"
     up = "" if facts.up_s is None else f" · up {age(facts.up_s)}"
-    if width < len(f"pid {worker.pid}{where} · {beat} · {number(worker.in_flight)} in flight{up}") + 2:
-        where = ""
+    flight = f"{number(worker.in_flight)} in flight"
+    room = width - len(f"pid {worker.pid} · {beat} · {flight}") - (4 if stale else 2)
+    if len(where) + len(up) > room:
+        where = ""  # first the host gives way, then for how long it has been up
+    if len(up) > room:
+        up = ""
     return line(
         (f"pid {worker.pid}", "$bright"),
         (where, "$quiet"),
         (" · ", "$quiet"),
         (("! " if stale else "") + beat, "bold $waiting" if stale else "$foreground"),
         (" · ", "$quiet"),
-        (f"{number(worker.in_flight)} in flight", "$foreground"),
+        (flight, "$foreground"),
         (up, "$quiet"),
     )

@@ -1,0 +1,102 @@
+"""Small things of the eye: nothing is cut that has room, nothing wraps under its name, text keeps off scroll bars."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from rich.cells import cell_len
+from textual.widgets import Static
+
+from core.model import EmailState, PacePoint
+from tests.tui.conftest import Opens
+from tests.tui.fakes import NOW, FakeRun, email, running
+from tui import present
+from tui.widgets.pane import Pane
+from tui.widgets.rate import RateFacts, RatePane
+from tui.widgets.rows import Rows
+from tui.widgets.worker import WorkerFacts, WorkerPane
+
+
+@pytest.mark.parametrize(
+    ("sender", "name"),
+    [
+        ("Mina Oake <mina@harbor.example>", "Mina Oake"),
+        ('"Oake, Mina" <mina@harbor.example>', "Oake, Mina"),
+        ("mina@harbor.example", "mina@harbor.example"),
+        ("<mina@harbor.example>", "<mina@harbor.example>"),
+        ("", ""),
+    ],
+)
+def test_a_list_shows_the_name_of_a_sender(sender: str, name: str) -> None:
+    """The address stands there only where there is no name."""
+    assert present.who(sender) == name
+
+
+def lines_of(pane: Pane, facts: object, width: int, height: int) -> list[str]:
+    pane.facts = facts
+    return [content.plain for content in pane.body(width, height)]
+
+
+@pytest.mark.parametrize(("width", "said"), [(60, "· waited 04:38"), (47, "waited 04:38"), (42, "· 04:38")])
+def test_the_time_waited_keeps_its_word_as_long_as_there_is_room(width: int, said: str) -> None:
+    """A time that says not what it counts is the last resort."""
+    pace = (PacePoint(NOW - 600, 300.0, 20, 0, 20, 278.0), PacePoint(NOW - 5, 5.0, 8, 0, 8, 0.0))
+    legend = lines_of(RatePane(), RateFacts(pace, NOW, asking=True), width, 4)[-1]
+    assert legend.endswith(said)
+    assert cell_len(legend) <= width
+
+
+def test_the_worker_says_nothing_half() -> None:
+    """Where room is short the host gives way, and then for how long the worker has been up."""
+    worker = replace(running().snapshot(NOW).worker, host="harbor", in_flight=11)
+    facts = WorkerFacts(worker, beat_s=12.0, up_s=34.0, resumption=None)
+    wide, middle, narrow = (lines_of(WorkerPane(), facts, width, 1)[0] for width in (90, 58, 50))
+    assert "on harbor" in wide
+    assert wide.endswith("· up 34 s")
+    assert "harbor" not in middle
+    assert middle.endswith("· up 34 s")
+    assert narrow.endswith("11 in flight")
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("size", [(80, 24), (100, 30), (160, 50)])
+async def test_facts_of_an_email_wrap_beside_their_names(desk: Opens, size: tuple[int, int]) -> None:
+    """What does not fit in a row goes on below its beginning, and keeps off the scroll bar."""
+    sender = "A person of a very long name indeed " * 4
+    rows = [email(n, EmailState.LABELED, sender=sender.strip()) for n in range(3)]
+    async with desk(FakeRun(emails=rows), size=size) as at:
+        await at.press("e", "enter")
+        text = at.app.screen.query_one("#message-text", Static).render()
+        head = str(text).splitlines()
+        begun = next(n for n, row in enumerate(head) if row.startswith("from     A person"))
+        assert head[begun + 1].startswith(" " * 9 + "name") or head[begun + 1].startswith(" " * 9)
+        pane = at.app.screen.query_one("#message")
+        assert max(map(cell_len, head[: begun + 3])) < pane.size.width
+
+
+@pytest.mark.asyncio
+async def test_a_read_only_console_says_so_on_top(desk: Opens) -> None:
+    """Whoever only looks on sees it before a key is refused."""
+    async with desk(read_only=True, size=(80, 24)) as at:
+        assert "READ-ONLY" in at.line(0)
+    async with desk(size=(80, 24)) as at:
+        assert "READ-ONLY" not in at.line(0)
+
+
+@pytest.mark.asyncio
+async def test_a_window_of_causes_is_no_larger_than_they_are(desk: Opens) -> None:
+    """No empty rows between the last cause and the keys."""
+    async with desk(running(), size=(80, 24)) as at:
+        await at.press("e", "g")
+        rows = at.app.screen.query_one(Rows)
+        assert rows.size.height == rows.count + 1
+
+
+@pytest.mark.asyncio
+async def test_why_an_email_failed_is_not_cut_at_100_columns(desk: Opens) -> None:
+    """The reason needs the room more than the sender does."""
+    rows = [email(n, EmailState.FAILED, failure="no valid label after 3 answers") for n in range(3)]
+    async with desk(FakeRun(emails=rows), size=(100, 30)) as at:
+        await at.press("e", "f")
+        assert at.screen().count("no valid label after 3 answers") >= 3
