@@ -19,6 +19,7 @@ from textual.screen import Screen
 from core.settings import Settings
 from core.text import inert
 from tui import actions
+from tui.alive import alive
 from tui.backend import Backend, Engine
 from tui.breathing import breathe_easily
 from tui.context import Context, Scope, Selected
@@ -94,6 +95,7 @@ class LabeltuiApp(TailoredApp):
         self.poller = Poller(self.backend, self.post_message, clock, threaded=threaded)
         self.errands = Errands(self.post_message, threaded=threaded)
         self.chores = Errands(self.post_message, threaded=threaded)
+        self.countings = Errands(self.post_message, threaded=threaded)
 
     def get_default_screen(self) -> Screen[Any]:
         return RunsScreen()
@@ -111,6 +113,7 @@ class LabeltuiApp(TailoredApp):
     def _begin(self) -> None:
         self.errands.start()
         self.chores.start()
+        self.countings.start()
         self.poller.start()
         if self._tour:
             self.remember("toured", value=True)  # also for whoever leaves in the middle of it
@@ -120,6 +123,7 @@ class LabeltuiApp(TailoredApp):
         self.page.close()
         self.errands.close()
         self.chores.close()
+        self.countings.close()
         self.poller.close()
 
     # -- the picture --------------------------------------------------------------------------------------------------
@@ -164,14 +168,14 @@ class LabeltuiApp(TailoredApp):
     def hand_down(self) -> None:
         """Give the newest look to the screen in sight."""
         look = self.look()
-        if (sheet := self.sheet()) is not None and sheet.is_mounted:
+        if (sheet := self.sheet()) is not None and alive(sheet):
             sheet.receive(look)
         self.page.see(look.picture, look.requested, look.now)
 
     def facts_changed(self) -> None:
         """Tell every screen that emails may be other than they were."""
         for screen in self.screen_stack:
-            if isinstance(screen, Sheet) and screen.is_mounted:
+            if isinstance(screen, Sheet) and alive(screen):
                 screen.changed()
 
     # -- keys and actions ---------------------------------------------------------------------------------------------

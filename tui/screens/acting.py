@@ -144,7 +144,8 @@ class ActingSheet(Sheet):
                 question = (
                     f"Undo {deed.what} of {plural(deed.count, 'email')}, {ago} ago? Those that changed since stay."
                 )
-                self._confirmed(question, "Undo it", lambda: wish(deed))
+                if self.is_current:
+                    self._confirmed(question, "Undo it", lambda: wish(deed))
 
         def question(view: RunView) -> Deed | None:
             return view.last_deed(backend.operator())

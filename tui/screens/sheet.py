@@ -13,6 +13,7 @@ from textual.widget import Widget
 
 from core.model import Task
 from tui.actions import in_scope
+from tui.alive import alive
 from tui.context import Context, Scope, Selected
 from tui.picture import Picture, Requested, data_age
 from tui.standing import standing
@@ -96,7 +97,7 @@ class Sheet(Screen[None]):
         self.receive(self.console_app.look())
 
     def on_screen_resume(self) -> None:
-        if self.is_mounted:
+        if alive(self):
             self.receive(self.console_app.look())
 
     def receive(self, look: Look) -> None:
