@@ -26,10 +26,10 @@ _EXIT_CODES = (
 
 
 class _Parser(argparse.ArgumentParser):
-    """Quotes what was typed inertly: a file name that the shell filled in may hold anything."""
+    """Quotes what was typed inertly and without keys: what the shell filled in may hold anything."""
 
     def error(self, message: str) -> NoReturn:
-        super().error(inert(message))
+        super().error(_shown(message))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -307,6 +307,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
+def _shown(message: str) -> str:
+    """The message inert, and without what looks like a key: it may quote an argument."""
+    from tui.crash import without
+
+    return inert(without(message, ()))
+
+
 def _failed(error: Exception) -> int:
     """Say what happened; returns the exit code."""
     if isinstance(error, BrokenPipeError) or streams.is_full(error):
@@ -321,7 +328,7 @@ def _failed(error: Exception) -> int:
 
         print(report(error), file=sys.stderr)
         return exits.FAILED
-    print(f"labeltui: {inert(str(error))}", file=sys.stderr)
+    print(f"labeltui: {_shown(str(error))}", file=sys.stderr)
     if isinstance(error, RunBusyError):
         return exits.BUSY
     return exits.NO_KEY if isinstance(error, NoUsableKeyError) else exits.FAILED

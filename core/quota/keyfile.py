@@ -24,6 +24,7 @@ FILE_SOURCE = "keys.toml"
 
 _ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 _ORGANIZATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
+_SECRET_LIKE = re.compile(r"(gsk_|sk-)[A-Za-z0-9_-]{12,}")
 _LONGEST_SECRET = 512
 _SHORTEST_SECRET = 8
 
@@ -75,7 +76,15 @@ def checked_secret(secret: str, where: str) -> str:
 
 
 def checked_alias(alias: str, where: str) -> str:
-    """The alias, or KeysError where it is none: letters, digits, ``.``, ``_`` and ``-``, 32 at most."""
+    """The alias, or KeysError where it is none: letters, digits, ``.``, ``_`` and ``-``, 32 at most.
+
+    What looks like a secret is refused without being quoted: it was meant to be one.
+    """
+    if _SECRET_LIKE.match(alias):
+        raise KeysError(
+            f"The alias {where} looks like a key itself. A secret is asked for, or comes from --stdin or --file; one"
+            " that stood on a command line is best replaced at its provider's"
+        )
     if not _ALIAS.fullmatch(alias):
         shown = one_line(alias, limit=40)
         raise KeysError(

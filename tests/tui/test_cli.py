@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -25,6 +26,8 @@ EMAILS = [
     ("b", "From: bo@example.org\nSubject: supper\n\nDinner with the children on Saturday?"),
     ("c", "From: ada@example.org\nSubject: the rota\n\nWho is on call this week?"),
 ]
+
+SECRET = "gsk_invented0and0never0given0out0by0anybody0but0this0test00"
 
 Say = Callable[..., tuple[int, str, str]]
 
@@ -279,6 +282,36 @@ def test_keys_are_added_listed_disabled_and_removed(
     assert say("keys", "remove", "main")[0] == 0
     assert "There is no key" in say("keys", "list")[1]
     assert say("keys", "remove", "main")[0] == 1
+
+
+@pytest.mark.parametrize("line", [("keys", "add", SECRET), ("keys", "add", "main", SECRET), ("keys", "remove", SECRET)])
+def test_a_secret_on_the_command_line_is_neither_repeated_nor_kept(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, line: tuple[str, ...]
+) -> None:
+    """As an alias, as an argument too many, or as the name of a key: the error does not quote it."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("gsk_invented_for_this_test_9xQz\n"))
+    with contextlib.suppress(SystemExit):
+        assert main(list(line)) == 1
+    said = capsys.readouterr()
+    assert "invented" not in said.out + said.err
+    assert not any(b"invented" in path.read_bytes() for path in home.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize(("content", "mode"), [("[keys.main]", 0o644), ("no toml [", 0o600)])
+def test_a_run_is_shown_although_the_keys_cannot_be(
+    say: Say, source: Path, settings: Settings, content: str, mode: int
+) -> None:
+    """Where a run is does not depend on the operator's key file; what is wrong with it needs a person."""
+    say("new", source)
+    settings.keys_path.write_text(content)
+    settings.keys_path.chmod(mode)
+    code, out, _ = say("status", "mail", "--json")
+    found = json.loads(out)
+    assert (code, found["total"], found["keys"]) == (0, 3, [])
+    assert "keys.toml" in found["alarms"][0]
+    code, out, _ = say("status", "mail")
+    assert code == 0
+    assert "keys      cannot be shown" in out
 
 
 def test_a_key_file_that_others_can_read_is_refused(say: Say, source: Path, settings: Settings) -> None:

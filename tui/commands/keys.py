@@ -12,6 +12,7 @@ from dataclasses import asdict
 from core import exits, runs, wishes
 from core.errors import KeysError, UsageError
 from core.model import Dimension, KeySpend, KeyStatus, ModelSettings, WindowStatus
+from core.quota.keyfile import checked_alias
 from core.quota.keys import KeyBook
 from core.quota.plans import plan
 from core.settings import Settings, load_settings
@@ -54,6 +55,8 @@ def _change(given: argparse.Namespace, book: KeyBook) -> str:
 
 
 def _add(given: argparse.Namespace, settings: Settings, book: KeyBook) -> int:
+    if given.alias is not None:
+        checked_alias(given.alias, "given")  # before anybody types a secret
     keyring = given.keyring
     if keyring is None:
         keyring = read_preferences(settings.config_path).keyring

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from core import exits, runs
+from core.errors import KeysError, QuotaFileError
 from core.listing import list_runs
 from core.model import KeyStatus, Snapshot
 from core.quota.keys import KeyBook
@@ -30,20 +31,24 @@ def status(given: argparse.Namespace) -> int:
         say_status(path, settings)
         return exits.DONE
     snapshot = snapshot_of(path)
-    print(json.dumps(words.as_json(snapshot, _key_statuses(snapshot, settings))))  # noqa: T201
+    print(json.dumps(words.as_json(snapshot, *_keys_of(snapshot, settings))))  # noqa: T201
     return exits.DONE
 
 
 def say_status(path: Path, settings: Settings) -> None:
     """Where the run is, for people."""
     snapshot = snapshot_of(path)
-    for line in words.as_lines(snapshot, _key_statuses(snapshot, settings)):
+    for line in words.as_lines(snapshot, *_keys_of(snapshot, settings)):
         say(line)
 
 
-def _key_statuses(snapshot: Snapshot, settings: Settings) -> tuple[KeyStatus, ...]:
-    with KeyBook.from_settings(settings) as book:
-        return book.statuses(snapshot.run.task.model.model, time.time())
+def _keys_of(snapshot: Snapshot, settings: Settings) -> tuple[tuple[KeyStatus, ...], str]:
+    """The keys, and why there are none to show: where a run is does not depend on the operator's files."""
+    try:
+        with KeyBook.from_settings(settings) as book:
+            return book.statuses(snapshot.run.task.model.model, time.time()), ""
+    except (KeysError, QuotaFileError) as error:
+        return (), str(error)
 
 
 def _status_of_all(settings: Settings, *, as_json: bool) -> int:

@@ -18,8 +18,8 @@ def in_use(keys: Sequence[KeyStatus], snapshot: Snapshot) -> Iterator[tuple[KeyS
         yield key, KeyState.IN_USE if asking and key.state is KeyState.READY else key.state
 
 
-def as_json(snapshot: Snapshot, keys: Sequence[KeyStatus]) -> dict[str, Any]:
-    """The object that ``status --json`` prints."""
+def as_json(snapshot: Snapshot, keys: Sequence[KeyStatus], no_keys: str = "") -> dict[str, Any]:
+    """The object that ``status --json`` prints; ``no_keys`` says why no keys can be shown."""
     pace = rate(snapshot.pace, snapshot.taken_at)
     forecast = snapshot.forecast
     live = snapshot.state in (RunState.RUNNING, RunState.WAITING)
@@ -60,7 +60,7 @@ def as_json(snapshot: Snapshot, keys: Sequence[KeyStatus]) -> dict[str, Any]:
             }
             for key, state in in_use(keys, snapshot)
         ],
-        "alarms": alarms(snapshot),
+        "alarms": [*alarms(snapshot), *([no_keys] if no_keys else [])],
     }
 
 
@@ -74,7 +74,7 @@ def alarms(snapshot: Snapshot) -> list[str]:
     return found
 
 
-def as_lines(snapshot: Snapshot, keys: Sequence[KeyStatus]) -> list[str]:
+def as_lines(snapshot: Snapshot, keys: Sequence[KeyStatus], no_keys: str = "") -> list[str]:
     """The same for people."""
     run = snapshot.run
     reason = f" · {one_line(snapshot.reason, limit=200)}" if snapshot.reason else ""
@@ -98,6 +98,8 @@ def as_lines(snapshot: Snapshot, keys: Sequence[KeyStatus]) -> list[str]:
     if snapshot.worker.epoch:
         lines.append(f"  log       {one_line(str(Path(run.path).with_suffix('.log')))}")
     lines += [_key_line(key, state) for key, state in in_use(keys, snapshot)]
+    if no_keys:
+        lines.append(f"  keys      cannot be shown: {one_line(no_keys, limit=200)}")
     if snapshot.flagged:
         verb = "gives" if snapshot.flagged == 1 else "give"
         lines.append(
