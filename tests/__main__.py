@@ -1,7 +1,4 @@
-"""``python -m tests``: all that CI runs, the quickest to fail first: lint, types, contracts, tests.
-
-Tests of one module stay in one process, in order: what a module sets up for all of them is set up once.
-"""
+"""``python -m tests``: all that CI runs, the quickest to fail first: lint, types, contracts, tests."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ STEPS = (
     [str(BIN / "ruff"), "format", "--check", "."],
     [sys.executable, "-m", "mypy"],
     [str(BIN / "lint-imports")],
-    [sys.executable, "-m", "pytest", "-m", "not slow", "-q", "-n", "auto", "--dist", "loadfile"],
+    [sys.executable, "-m", "pytest", "-m", "not slow", "-q"],
 )
 
 

@@ -18,6 +18,8 @@ KEY_SCOPES = frozenset({Scope.KEYS, Scope.KEY})
 EVERYWHERE = frozenset(Scope)
 TURNED_SCOPES = frozenset({Scope.RECORD, Scope.MESSAGES})
 LIST_SCOPES = frozenset({Scope.EMAILS, Scope.RECORD})
+AT_MONITOR = frozenset({Scope.MONITOR})
+AT_TASK = frozenset({Scope.TASK})
 
 
 def _word(text: str) -> Callable[[Context], str]:
@@ -59,23 +61,23 @@ ALL: tuple[Action, ...] = (
     Action(
         "start", ("s",), "s", _word("start"),
         "Start a worker on this run. Starting again after a stop, a crash or a reboot is the same key.",
-        RUN_SCOPES, possibility.start_blocked, home=Scope.MONITOR,
+        RUN_SCOPES, possibility.start_blocked, home=AT_MONITOR,
     ),
     Action(
         "pause", ("p",), "p", lambda context: "resume" if possibility.is_paused(context) else "pause",
         "Pause the worker: calls in flight are finished, then nothing is asked. The same key resumes.",
-        RUN_SCOPES, possibility.pause_blocked, home=Scope.MONITOR,
+        RUN_SCOPES, possibility.pause_blocked, home=AT_MONITOR,
     ),
     Action(
         "stop", ("x",), "x", lambda context: "stop now" if "stop" in context.pending else "stop",
         "Stop the worker after the calls in flight; a second time cuts them off, or ends a worker that hangs."
         " What is labeled stays; {start} goes on.",
-        RUN_SCOPES, possibility.stop_blocked, home=Scope.MONITOR,
+        RUN_SCOPES, possibility.stop_blocked, home=AT_MONITOR,
     ),
     Action(
         "swap", ("K",), "K", _word("swap key"),
         "Go on to the next key: the one in use goes out of use, the next one is asked first. {toggle} brings it back.",
-        RUN_SCOPES, possibility.swap_blocked, hint=1,
+        RUN_SCOPES, possibility.swap_blocked, hint=1, home=AT_MONITOR | KEY_SCOPES,
     ),
     Action(
         "try_out", ("y",), "y", _word("try 10"), "Ask about ten emails only, then pause; {pause} goes on with all.",
@@ -83,15 +85,17 @@ ALL: tuple[Action, ...] = (
     ),
     Action(
         "emails", ("e",), "e", _word("emails"), "The emails of this run, by state, each with its full record.",
-        frozenset({Scope.MONITOR, Scope.KEYS, Scope.KEY, Scope.TASK}), possibility.run_read, home=Scope.MONITOR,
+        frozenset({Scope.MONITOR, Scope.KEYS, Scope.KEY, Scope.TASK}), possibility.run_read, home=AT_MONITOR,
     ),
     Action(
         "keys", ("k",), "k", _word("keys"), "The API keys of this machine, by organization, with their quotas.",
         frozenset({Scope.RUNS, Scope.MONITOR, Scope.EMAILS, Scope.RECORD, Scope.TASK}),
+        home=frozenset({Scope.RUNS, Scope.MONITOR}),
     ),
     Action(
         "task", ("j",), "j", _word("task"), "The task: rubric, labels, settings, and what each version labeled.",
         frozenset({Scope.MONITOR, Scope.EMAILS, Scope.RECORD, Scope.KEYS}), possibility.run_read, hint=1,
+        home=AT_MONITOR,
     ),
     Action(
         "edit", ("E",), "E", _word("edit"), "Edit the draft of the task here; a new one begins as what is in force.",
@@ -124,11 +128,11 @@ ALL: tuple[Action, ...] = (
     Action(
         "ask_again", ("R",), "R", _word("ask again"),
         "Ask again, with the version in force, about what an older one labeled: all, of a label, marked or this.",
-        frozenset({Scope.TASK, Scope.EMAILS, Scope.RECORD}), task_possibility.ask_again_blocked, home=Scope.TASK,
+        frozenset({Scope.TASK, Scope.EMAILS, Scope.RECORD}), task_possibility.ask_again_blocked, home=AT_TASK,
     ),
     Action(
         "messages", ("Y",), "Y", _word("messages"), "The exact messages that are sent about an email.",
-        frozenset({Scope.TASK, Scope.TRIAL, Scope.EMAILS, Scope.RECORD}), possibility.run_read, home=Scope.TASK,
+        frozenset({Scope.TASK, Scope.TRIAL, Scope.EMAILS, Scope.RECORD}), possibility.run_read, home=AT_TASK,
     ),
     Action(
         "again_form", ("Q",), "Q", _word("re-ask"), "Show the messages of a re-ask, or of the first question again.",
@@ -187,12 +191,11 @@ ALL: tuple[Action, ...] = (
         LIST_SCOPES, possibility.run_read, hint=1,
     ),
     Action(
-        "copy", ("c",), "c", _word("copy"), "Copy to the clipboard and, in a terminal, to a file beside the run.",
+        "copy", ("c",), "c", _word("copy"), "Copy to the terminal's clipboard and to a file beside the run.",
         LIST_SCOPES, possibility.label_blocked, hint=1,
     ),
     Action(
-        "save", ("S",), "S", _word("save"),
-        "Write emails to a file (a browser downloads it): this one, the marked ones or the whole list.",
+        "save", ("S",), "S", _word("save"), "Write emails to a file: this one, the marked ones or the whole list.",
         LIST_SCOPES, possibility.label_blocked, hint=1,
     ),
     Action("next", ("n",), "n", _word("next"), "The next email of the list.", TURNED_SCOPES),
@@ -259,7 +262,7 @@ ALL: tuple[Action, ...] = (
     Action(
         "hold", ("h",), "h", lambda context: "move on" if context.held else "hold view",
         "Let this picture stand still while the worker goes on; again, and it moves. ({pause} pauses the work.)",
-        RUN_SCOPES | {Scope.RUNS}, hint=1,
+        RUN_SCOPES | {Scope.RUNS}, hint=1, home=AT_MONITOR,
     ),
     Action(
         "theme", ("ctrl+t",), "^t", _word("next theme"), "Go on to the next theme; the choice is remembered.",
@@ -293,7 +296,7 @@ ALL: tuple[Action, ...] = (
     ),
     Action(
         "help", ("question_mark",), "?", _word("help"),
-        "What the focused pane and the screen show, and every key.", EVERYWHERE, hint=3,
+        "What the focused pane and the screen show, and every key.", EVERYWHERE, hint=4,
     ),
     Action(
         "quit", ("q",), "q", lambda context: "leave (worker stays)" if possibility.alive(context) else "leave",

@@ -1,7 +1,4 @@
-"""The console's part of telling a person: bell and desktop, when a picture shows what deserves it.
-
-In a browser the tab is marked instead.
-"""
+"""The console's part of telling a person: bell and desktop, when a picture shows what deserves it."""
 
 from __future__ import annotations
 
@@ -47,9 +44,6 @@ class Notifying:
         """A toast in any case; bell and desktop unless it shall be quiet."""
         self._app.say(f"{occasion.title}: {occasion.text}", severity="warning")
         if self.quiet:
-            return
-        if self._app.page.there:
-            self._app.page.tell(occasion.title)
             return
         if self._setup.bell:
             self._app.bell()

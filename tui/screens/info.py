@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from core.text import one_line
-from tui.alive import alive
 from tui.context import Scope
 from tui.info import Section
 from tui.present import fit
@@ -36,7 +35,7 @@ class InfoScreen(Page):
         self.console_app.errands.send(self.console_app.views.information(), self._gathered)
 
     def _gathered(self, sections: tuple[Section, ...]) -> None:
-        if alive(self):
+        if self.is_mounted:
             self._sections = sections
             self.draw()
 

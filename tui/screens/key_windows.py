@@ -14,7 +14,6 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from core.text import one_line
-from tui.alive import alive
 from tui.widgets.pane import line
 
 if TYPE_CHECKING:
@@ -95,7 +94,7 @@ class AddKey(ModalScreen[None]):
 
     def told(self, new: NewKey, trial: Trial) -> None:
         """What the trial of the key came to: one that works is kept at once."""
-        if not alive(self):
+        if not self.is_mounted:
             return
         self._trying, self._tried = "", new.secret
         if trial.works:
@@ -110,7 +109,7 @@ class AddKey(ModalScreen[None]):
         self._say(sentence, "$failed")
 
     def _say(self, sentence: str, tone: str) -> None:
-        if alive(self):
+        if self.is_mounted:
             self.query_one("#refusal", Static).update(line((one_line(sentence, limit=400), tone)))
 
     def _offer(self, word: str) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from textual.widget import Widget
 
 from core.text import one_line
-from tui.alive import alive
 from tui.context import Scope
 from tui.making import NewRunWish
 from tui.picture import data_age
@@ -29,6 +28,7 @@ class NewRunScreen(Sheet):
     """``enter`` goes a step on, ``esc`` one back; each step keeps what it was told."""
 
     SCOPE = Scope.NEW_RUN
+    FIELD_LEAVES = frozenset({"escape", "enter"})
 
     def __init__(self, made: Callable[[Path], None]) -> None:
         super().__init__()
@@ -133,5 +133,5 @@ class NewRunScreen(Sheet):
 
     def _tell(self, sentence: str) -> None:
         self._making = one_line(sentence, limit=120)
-        if alive(self):
+        if self.is_mounted:
             self.receive(self.console_app.look())

@@ -10,10 +10,12 @@ from textual import events
 from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widget import Widget
+from textual.widgets import Input, TextArea
 
 from core.model import Task
+from tui.action import Action
 from tui.actions import in_scope
-from tui.alive import alive
+from tui.all_actions import EVERYWHERE
 from tui.context import Context, Scope, Selected
 from tui.picture import Picture, Requested, data_age
 from tui.standing import standing
@@ -38,6 +40,8 @@ class Sheet(Screen[None]):
     """A screen of the console. It is fed only while it can be seen."""
 
     SCOPE: ClassVar[Scope]
+    FIELD_LEAVES: ClassVar[frozenset[str]] = frozenset({"escape"})
+    """Keys without a letter that a field of this screen does not keep to itself."""
     AUTO_FOCUS = ""
     ALLOW_IN_MAXIMIZED_VIEW = "StateLine, TooSmall, Hints"
 
@@ -97,7 +101,7 @@ class Sheet(Screen[None]):
         self.receive(self.console_app.look())
 
     def on_screen_resume(self) -> None:
-        if alive(self):
+        if self.is_mounted:
             self.receive(self.console_app.look())
 
     def receive(self, look: Look) -> None:
@@ -118,10 +122,27 @@ class Sheet(Screen[None]):
     def hint(self) -> None:
         """Bring the footer up to date."""
         context = self.context()
+        typing = isinstance(self.focused, Input | TextArea)
         hints = tuple(
             (action.id, action.key, action.label(context), action.blocked(context) is None, action.rank(self.SCOPE))
-            for action in in_scope(self.SCOPE)
-            if action.hint
+            for action in sorted(in_scope(self.SCOPE), key=self._weight)
+            if action.hint and not (typing and self._kept_by_fields(action))
         )
         for widget in self.query(Hints):
             widget.hints = hints
+
+    def _weight(self, action: Action) -> tuple[bool, int, bool]:
+        """Its place in the footer: what is most wanted here comes first, what every screen has comes last."""
+        if action.scopes == EVERYWHERE:
+            return True, 0, False
+        return False, -action.rank(self.SCOPE), action.guest(self.SCOPE)
+
+    def _kept_by_fields(self, action: Action) -> bool:
+        """Whether a field would take its key as text, or to edit it."""
+        return not any(key in self.FIELD_LEAVES or "+" in key for key in action.keys)
+
+    def on_descendant_focus(self) -> None:
+        self.hint()
+
+    def on_descendant_blur(self) -> None:
+        self.hint()

@@ -17,7 +17,6 @@ from textual.widgets import Input, Static
 
 from core.model import EmailRow, Rehearsed, Task
 from core.text import one_line
-from tui.alive import alive
 from tui.context import Context, Scope, Selected
 from tui.poller import Answered
 from tui.present import compact, join, number, percent, plural
@@ -90,7 +89,7 @@ class AskTrial(ModalScreen[int | None]):
         return None
 
     def _say(self, words: str, tone: str) -> None:
-        if alive(self):
+        if self.is_mounted:
             self.query_one("#refusal", Static).update(line((one_line(words, limit=300), tone)))
 
     def on_mount(self) -> None:
@@ -164,7 +163,7 @@ class TrialScreen(Sheet):
     # -- what comes ---------------------------------------------------------------------------------------------------
 
     def _came(self, result: Rehearsed) -> None:
-        if not alive(self):
+        if not self.is_mounted:
             return
         self._results.append(result)
 
@@ -185,14 +184,14 @@ class TrialScreen(Sheet):
 
     def _end(self, word: str) -> None:
         self._ended = word
-        if alive(self):
+        if self.is_mounted:
             self._rows.empty = "\n Nothing was answered."
             self._draw()
 
     # -- drawing ------------------------------------------------------------------------------------------------------
 
     def _draw(self) -> None:
-        if not alive(self):
+        if not self.is_mounted:
             return
         self._rows.set_rows([self._row(result) for result in self._results])
         self.query_one("#draft", Static).update(self._head())

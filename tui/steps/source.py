@@ -11,7 +11,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Input, Static
 
-from tui.alive import alive
 from tui.making import NewRunWish
 from tui.present import age, plural
 from tui.steps.step import Step
@@ -93,13 +92,13 @@ class SourceStep(Step):
         )
 
     def _seen(self, folder: Path, found: Folder) -> None:
-        if folder == self._asked and alive(self):
+        if folder == self._asked and self.is_mounted:
             self._folder = found
             self._rows.cursor = 0
             self._list()
 
     def _unseen(self, folder: Path, sentence: str) -> None:
-        if folder == self._asked and alive(self):
+        if folder == self._asked and self.is_mounted:
             self._folder = None
             self._rows.set_rows([])
             self.refuse(sentence)

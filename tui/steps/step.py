@@ -8,7 +8,6 @@ from textual.containers import Vertical
 from textual.widgets import Static
 
 from core.text import one_line
-from tui.alive import alive
 from tui.making import NewRunWish
 from tui.widgets.pane import Part, line
 
@@ -44,5 +43,5 @@ class Step(Vertical):
 
     def tell(self, *parts: Part) -> None:
         """Say something below."""
-        if alive(self):
+        if self.is_mounted:
             self.said.update(line(*parts))

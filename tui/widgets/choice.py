@@ -10,7 +10,6 @@ from textual.content import Content
 from textual.message import Message
 
 from core.text import one_line
-from tui.alive import alive
 from tui.widgets.pane import LinesWidget, line
 
 
@@ -76,5 +75,5 @@ class Choice(LinesWidget, can_focus=True):
         self._draw()
 
     def _draw(self) -> None:
-        if alive(self):
+        if self.is_mounted:
             self.redraw()

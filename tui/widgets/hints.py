@@ -8,7 +8,6 @@ from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
 
-from tui.alive import alive
 from tui.widgets.pane import LinesWidget, line
 
 
@@ -25,7 +24,10 @@ Hint = tuple[str, str, str, bool, int]
 
 
 class Hints(LinesWidget):
-    """One line. Where room is short, words lose what stands in parentheses; then hints of a low rank give way."""
+    """One line. Where room is short, words lose what stands in parentheses; then hints of a low rank give way.
+
+    How many gave way stands beside the help, which tells them all.
+    """
 
     hints: reactive[tuple[Hint, ...]] = reactive(())
 
@@ -34,22 +36,19 @@ class Hints(LinesWidget):
         self._places: list[tuple[int, int, str]] = []
 
     def watch_hints(self) -> None:
-        if alive(self):
+        if self.is_mounted:
             self.redraw()
 
     def lines(self, width: int, height: int) -> list[Content]:  # noqa: ARG002 - its height is fixed
-        shown: list[Hint] = list(self.hints)
-        palette = "palette "
-
-        def too_long() -> bool:
-            return 1 + sum(cell_len(key) + cell_len(word) + 3 for _, key, word, *_ in shown) + 3 + len(palette) > width
-
-        if too_long():
+        shown, palette = list(self.hints), "palette "
+        if _cells(shown, palette) > width:
             palette = ""
             shown = [(name, key, word.split(" (")[0], can, rank) for name, key, word, can, rank in shown]
-        while shown and too_long():
-            ranks = [rank for *_, rank in shown]
-            del shown[len(ranks) - 1 - ranks[::-1].index(min(ranks))]
+        kept = shown
+        while kept and _cells(shown := _counted(kept, len(self.hints) - len(kept)), palette) > width:
+            lowest = min(rank for *_, rank in kept)
+            last = max(place for place, (*_, rank) in enumerate(kept) if rank == lowest)
+            kept = kept[:last] + kept[last + 1 :]
         parts: list[tuple[str, str]] = []
         self._places, at = [], 1
         for action_id, key, word, can, _ in shown:
@@ -68,3 +67,14 @@ class Hints(LinesWidget):
             if start <= event.x < end:
                 self.post_message(HintChosen(action_id))
                 return
+
+
+def _counted(kept: list[Hint], gone: int) -> list[Hint]:
+    """The same, with how many are gone beside the help."""
+    more = f" +{gone}" if gone else ""
+    return [(name, key, word + more if name == "help" else word, can, rank) for name, key, word, can, rank in kept]
+
+
+def _cells(shown: list[Hint], palette: str) -> int:
+    """Cells that the line takes, the palette's key at its end."""
+    return 1 + sum(cell_len(key) + cell_len(word) + 3 for _, key, word, *_ in shown) + 3 + len(palette)

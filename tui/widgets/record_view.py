@@ -9,7 +9,6 @@ from textual.widgets import Static
 
 from core.model import EmailRecord, Task
 from tui import record_text
-from tui.alive import alive
 
 
 class RecordView(Container):
@@ -59,7 +58,7 @@ class RecordView(Container):
 
     def _draw(self) -> None:
         record = self._record
-        if not alive(self):
+        if not self.is_mounted:
             return
         if record is None:
             for text in ("#message-text", "#history-text"):

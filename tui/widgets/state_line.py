@@ -9,7 +9,6 @@ from textual.content import Content
 from textual.reactive import reactive
 
 from core.text import one_line
-from tui.alive import alive
 from tui.picture import STALE_AFTER_S
 from tui.present import age, clock
 from tui.standing import Standing
@@ -43,7 +42,7 @@ class StateLine(LinesWidget):
     headline: reactive[Headline | None] = reactive(None)
 
     def watch_headline(self) -> None:
-        if alive(self):
+        if self.is_mounted:
             self._fit()
             self.redraw()
 
