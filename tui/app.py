@@ -55,7 +55,7 @@ class LabeltuiApp(TailoredApp):
     ENABLE_COMMAND_PALETTE = True
     ESCAPE_TO_MINIMIZE = False
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (76, "-mid"), (100, "-roomy"), (150, "-wide")]  # noqa: RUF012 - as Textual declares it
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall"), (44, "-high")]  # noqa: RUF012 - as Textual declares it
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall"), (38, "-high")]  # noqa: RUF012 - as Textual declares it
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(key, f"key('{key}')", show=False, system=True) for key in actions.all_keys()
     ]

@@ -47,6 +47,7 @@ PANES: dict[str, Explanation] = {
             ("person", "Labeled by hand, with {label}. A person's label outweighs the model's."),
             ("cursor", "In work order, everything before this place is settled."),
             ("skipped", "Taken out by a person, with {skip}."),
+            ("calls, tokens", "All that was asked so far, re-asks and refused calls included; prompt + answer."),
             ("ends", "A forecast with its interval, and the limit that binds it most."),
         ),
     ),

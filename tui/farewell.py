@@ -27,6 +27,9 @@ def farewell(picture: Picture, requested: tuple[Requested, ...], settings: Setti
     if any(wish.kind == "start" for wish in requested):
         return f"A worker of {name} was being started. `{again}` shows it."
     if snapshot.state is RunState.DONE:
-        return f"{name} is done: {number(snapshot.labeled)} labeled, {number(snapshot.failed)} failed."
+        return (
+            f"{name} is done: {number(snapshot.labeled)} labeled, {number(snapshot.failed)} failed."
+            f" `labeltui export {run} labels.csv` takes the labels out."
+        )
     left = f"{plural(snapshot.pending, 'email is', 'emails are')} left"
     return f"No worker runs on {name}; {left}. `{again}`, then {key('start')}, goes on with it."

@@ -74,6 +74,17 @@ def countdown(seconds: float) -> str:
     return f"{minutes:02}:{left:02}"
 
 
+def coarsely(seconds: float) -> str:
+    """Time that is left where seconds have no room: ``42 s``, ``12 min``, ``6 h 28``, ``2 d 03``."""
+    minutes = math.ceil(max(0.0, seconds) / 60)
+    if seconds < 60:
+        return f"{math.ceil(max(0.0, seconds))} s"
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02}" if hours < 24 else f"{hours // 24} d {hours % 24:02}"
+
+
 def age(seconds: float) -> str:
     """How long ago, coarsely: ``0.2 s``, ``42 s``, ``3 min``, ``5 h``, ``2 d``."""
     if seconds < 10:

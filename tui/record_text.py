@@ -6,7 +6,7 @@ import textwrap
 
 from textual.content import Content
 
-from core.model import AskKind, Attempt, EmailRecord, LabelRecord, LabelSource, NoteRecord, Outcome, Task
+from core.model import AskKind, Attempt, EmailRecord, EmailState, LabelRecord, LabelSource, NoteRecord, Outcome, Task
 from core.text import inert, one_line
 from tui.keymap import keyed
 from tui.present import clock, fit, moment, number, plural
@@ -72,13 +72,8 @@ def history(record: EmailRecord, task: Task | None, now: float, width: int) -> C
     """Every attempt, every label and every note, wrapped to that many cells."""
     rows: list[Content] = [line((plural(len(record.attempts), "attempt"), "bold $bright"))]
     if not record.attempts:
-        why = (
-            "its label is a copy of another email's"
-            if record.row.label_source == LabelSource.COPY.value
-            else ("no call was made for it yet")
-        )
-        rows.append(line((why, "$quiet")))
-    for attempt in record.attempts:
+        rows += [line((part, "$quiet")) for part in textwrap.wrap(_unasked(record), max(20, width))]
+    for attempt in record.attempts or (record.twin.attempts if record.twin and _as_twin(record) else ()):
         rows += _attempt(attempt, now, width)
     rows += [Content(""), line((plural(len(record.labels), "label"), "bold $bright"))]
     if not record.labels:
@@ -89,6 +84,22 @@ def history(record: EmailRecord, task: Task | None, now: float, width: int) -> C
         for note in record.notes:
             rows += _note(note, now, width)
     return Content("\n").join(rows)
+
+
+def _as_twin(record: EmailRecord) -> bool:
+    """Whether what became of the email was decided by the answers to its twin."""
+    return record.row.state is EmailState.FAILED or record.row.label_source == LabelSource.COPY.value
+
+
+def _unasked(record: EmailRecord) -> str:
+    """Why an email has no attempts of its own."""
+    copied = record.row.label_source == LabelSource.COPY.value
+    twin = record.twin if _as_twin(record) else None
+    if twin is None:
+        return "its label is a copy of another email's" if copied else "no call was made for it yet"
+    shared = "it has the label of" if copied else "it failed with"
+    whose = f"{one_line(twin.source_id, limit=60)}, place {number(twin.position)}"
+    return f"no call of its own: {shared} {whose}, which has the very same text; that was asked:"
 
 
 def _label(label: LabelRecord, task: Task | None, now: float) -> Content:

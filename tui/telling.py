@@ -40,6 +40,15 @@ def on_one_row(clauses: Sequence[Clause], width: int) -> str:
     return join(shown)
 
 
+def hung(text: str, width: int) -> list[str]:
+    """A line of figures in rows: what goes on stands below what is told, not below its name.
+
+    ``"  money     about $0.05"`` has its name in the first twelve cells; another line hangs by four.
+    """
+    named = text.startswith("  ") and text[11:12] == " " and text[12:13] not in ("", " ")
+    return textwrap.wrap(text, max(24, width), subsequent_indent=" " * (12 if named else 4)) or [""]
+
+
 def in_rows(clauses: Sequence[Clause], width: int, most: int) -> list[str]:
     """The sentence on one row if some form of it fits, else whole on up to ``most`` rows, parted between clauses."""
     short = on_one_row(clauses, width)

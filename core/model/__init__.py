@@ -17,6 +17,7 @@ from core.model.emails import (
     LabelSource,
     NoteRecord,
     SourceEmail,
+    Twin,
     View,
 )
 from core.model.keys import Dimension, KeyHistory, KeySpend, KeyState, KeyStatus, KeyTrouble, WindowStatus
@@ -43,5 +44,5 @@ __all__ = [
     "KeyState", "KeyStatus", "KeyTrouble", "LabelMeaning", "LabelRecord", "LabelSource", "ModelSettings",
     "NoteRecord", "Outcome", "PacePoint", "PendingEmail", "Rehearsed", "Reply", "Resumption", "RunInfo",
     "RunState", "RunSummary", "SampledEmail", "Settled", "Snapshot", "SourceEmail", "Task", "TaskVersion",
-    "Usage", "Verdict", "View", "Wait", "WindowStatus", "WorkerStatus",
+    "Twin", "Usage", "Verdict", "View", "Wait", "WindowStatus", "WorkerStatus",
 ]  # fmt: skip

@@ -112,8 +112,20 @@ class Deed:
 
 
 @dataclass(frozen=True, slots=True)
+class Twin:
+    """The email of the very same text that was asked about: its place in work order, its id, its attempts."""
+
+    position: int
+    source_id: str
+    attempts: tuple[Attempt, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class EmailRecord:
-    """The full record of one email: what was sent, each attempt, each label, each note."""
+    """The full record of one email: what was sent, each attempt, each label, each note.
+
+    An email that was settled with another of the very same text has no attempts; they are that one's, the ``twin``.
+    """
 
     row: EmailRow
     text: str
@@ -122,6 +134,7 @@ class EmailRecord:
     labels: tuple[LabelRecord, ...]
     copies: int
     notes: tuple[NoteRecord, ...] = ()
+    twin: Twin | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,10 @@ class PacePoint:
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """A line of *Lately*: an email that was settled, or an event. ``kind`` is labeled or the event's kind."""
+    """A line of *Lately*: an email that was settled, or an event. ``kind`` is labeled or the event's kind.
+
+    ``text`` is the subject of a labeled email, else what happened; then ``subject`` names the email that it is about.
+    """
 
     at: float
     kind: str
@@ -59,6 +62,7 @@ class Happening:
     tokens: int | None = None
     reasks: int = 0
     email_id: int | None = None
+    subject: str = ""
 
 
 MOST_IN_A_WISH = 50_000

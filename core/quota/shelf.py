@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, fields
 
 from core.model import Dimension, KeyState, KeyStatus
@@ -119,14 +120,8 @@ def merge_organizations(book: Book, old: str, new: str, now: float) -> None:
 
 
 def key_statuses(book: Book, present: set[str], model: str, now: float) -> tuple[KeyStatus, ...]:
-    """The keys in ``present`` (fingerprints), and those that a living worker uses, for people."""
-    in_flight: dict[str, int] = dict(
-        book.execute(
-            "SELECT fingerprint, sum(in_flight) FROM worker_key JOIN worker ON worker.id = worker_id "
-            "WHERE heartbeat_at BETWEEN ? AND ? GROUP BY fingerprint",
-            (now - ALIVE_S, now + ALIVE_S),
-        )
-    )
+    """The keys in ``present`` (fingerprints), and those that a worker uses, for people."""
+    in_flight = _in_flight(book, now)
     levels = level_rows(book, model)
     benches = bench_rows(book, model)
     typical = typical_tokens(book, model)
@@ -139,6 +134,30 @@ def key_statuses(book: Book, present: set[str], model: str, now: float) -> tuple
         wait_s, limit, reason = _cooldown(windows, benches.get(organization), typical, now)
         statuses.append(status_of(record, in_flight.get(record.fingerprint, 0), wait_s, limit, reason))
     return tuple(statuses)
+
+
+def _in_flight(book: Book, now: float) -> dict[str, int]:
+    """Calls that are out by key, as workers noted them lately; those of a process that is gone are out no more."""
+    rows = book.execute(
+        "SELECT fingerprint, pid, sum(in_flight) FROM worker_key JOIN worker ON worker.id = worker_id "
+        "WHERE heartbeat_at BETWEEN ? AND ? GROUP BY fingerprint, pid",
+        (now - ALIVE_S, now + ALIVE_S),
+    )
+    calls: dict[str, int] = {}
+    for fingerprint, pid, count in rows:
+        calls[fingerprint] = calls.get(fingerprint, 0) + (count if _is_there(pid) else 0)
+    return calls
+
+
+def _is_there(pid: int) -> bool:
+    """Whether a process of this machine has that number."""
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        pass  # it belongs to somebody else
+    return True
 
 
 def learnt_estimate(book: Book, model: str) -> str:

@@ -15,17 +15,12 @@ from typing import Any, Self
 
 from core.errors import RunFileError
 from core.model import (
-    AskKind,
-    Attempt,
     CommandRecord,
     Deed,
     EmailRecord,
     EmailRow,
     EmailState,
     ExportRow,
-    LabelRecord,
-    NoteRecord,
-    Outcome,
     RunSummary,
     Snapshot,
     SourceEmail,
@@ -36,6 +31,7 @@ from core.storage.connection import open_reader
 from core.storage.control import WishWatch
 from core.storage.deeds import last_deed
 from core.storage.export_rows import ExportReader
+from core.storage.full_record import full_record
 from core.storage.key_calls import outcomes_of_key
 from core.storage.pending import distinct_texts, pending_texts
 from core.storage.schema_version import FORMAT_WITH_FLAGS, FORMAT_WITH_NOTES, check_format
@@ -227,38 +223,7 @@ class RunReader:
         row = self._db.execute(f"SELECT {self._columns} FROM email WHERE id = ?", (email_id,)).fetchone()
         if row is None:
             raise RunFileError(f"There is no email number {email_id} in {self.path.stem}.")
-        text, raw = self._db.execute("SELECT text, raw FROM body WHERE email_id = ?", (email_id,)).fetchone()
-        attempts = self._db.execute(
-            "SELECT email_id, n, kind, key_alias, organization, model, task_version, started_at, latency_s, outcome,"
-            " raw_answer, error, prompt_tokens, completion_tokens, request_id FROM attempt WHERE email_id = ?"
-            " ORDER BY id",
-            (email_id,),
-        ).fetchall()
-        labels = self._db.execute(
-            "SELECT value, source, annotator, task_version, blind, note, at FROM label WHERE email_id = ? ORDER BY id",
-            (email_id,),
-        ).fetchall()
-        notes: list[tuple[str, str, float]] = []
-        if self._format >= FORMAT_WITH_NOTES:
-            notes = self._db.execute(
-                "SELECT text, author, at FROM note WHERE email_id = ? AND undone_at IS NULL ORDER BY id", (email_id,)
-            ).fetchall()
-        copies = self._db.execute(
-            "SELECT count(*) - 1 FROM email WHERE content_hash = (SELECT content_hash FROM email WHERE id = ?)",
-            (email_id,),
-        ).fetchone()[0]
-        return EmailRecord(
-            row=_email_row(row),
-            text=text,
-            raw=raw,
-            attempts=tuple(_attempt(values) for values in attempts),
-            labels=tuple(
-                LabelRecord(value, source, annotator or "", version or "", bool(blind), note or "", at)
-                for value, source, annotator, version, blind, note, at in labels
-            ),
-            copies=copies,
-            notes=tuple(NoteRecord(*note) for note in notes),
-        )
+        return full_record(self._db, _email_row(row), noted=self._format >= FORMAT_WITH_NOTES)
 
     def messages(self, *, page: int = 500) -> Iterator[SourceEmail]:
         """Every email as it came, in source order; read a page at a time."""
@@ -306,37 +271,4 @@ def _email_row(row: tuple[Any, ...]) -> EmailRow:
         reasks,
         failure,
         flags or "",
-    )
-
-
-def _attempt(values: tuple[Any, ...]) -> Attempt:
-    (
-        email_id,
-        n,
-        kind,
-        alias,
-        organization,
-        model,
-        version,
-        started,
-        latency,
-        outcome,
-        answer,
-        error,
-        *rest,
-    ) = values
-    return Attempt(
-        email_id,
-        n,
-        AskKind(kind),
-        alias,
-        organization,
-        model,
-        version,
-        started,
-        latency,
-        Outcome(outcome),
-        answer,
-        error,
-        *rest,
     )

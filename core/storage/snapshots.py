@@ -155,11 +155,13 @@ class SnapshotReader:
             for at, label, subject, email_id, reasks, alias, latency, tokens in labeled
         ]
         events = self._db.execute(
-            "SELECT at, kind, text, email_id, key_alias FROM event ORDER BY id DESC LIMIT ?", (LATELY,)
+            "SELECT v.at, v.kind, v.text, v.email_id, v.key_alias, e.subject FROM event AS v"
+            " LEFT JOIN email AS e ON e.id = v.email_id ORDER BY v.id DESC LIMIT ?",
+            (LATELY,),
         ).fetchall()
         happenings += [
-            Happening(at, kind, text, key_alias=alias or "", email_id=email_id)
-            for at, kind, text, email_id, alias in events
+            Happening(at, kind, text, key_alias=alias or "", email_id=email_id, subject=subject or "")
+            for at, kind, text, email_id, alias, subject in events
         ]
         happenings.sort(key=lambda happening: happening.at, reverse=True)
         return tuple(happenings[:LATELY])

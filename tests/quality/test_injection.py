@@ -108,7 +108,7 @@ def test_a_run_counts_what_was_found_and_exports_it(settings: Settings, tmp_path
     with RunReader(made.path) as reader:
         snapshot = reader.snapshot(2.0)
     assert (snapshot.flagged, snapshot.pending) == (1, 2)
-    assert any("1 email gives orders to a model" in line for line in as_lines(snapshot, ()))
+    assert any("1 email seems to give orders to a model" in line for line in as_lines(snapshot, ()))
     export_run(made.path, tmp_path / "out.csv")
     with (tmp_path / "out.csv").open(newline="") as file:
         assert {row["id"]: row["flags"] for row in csv.DictReader(file)} == {"a": "ignore answer", "b": ""}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -320,9 +321,19 @@ def test_a_console_without_the_environment_sees_the_workers_keys(tmp_path: Path)
     """Keys that a living worker uses are listed, those that nobody has are not."""
     with opened(tmp_path, GROQ_API_KEYS=f"main={ONE},spare={TWO}") as worker:
         fingerprint = worker.secrets()[0].fingerprint
-        worker.book.execute("INSERT INTO worker VALUES ('w', 1, 'm', ?, ?)", (NOW, NOW))
+        worker.book.execute("INSERT INTO worker VALUES ('w', ?, 'm', ?, ?)", (os.getpid(), NOW, NOW))
         worker.book.execute("INSERT INTO worker_key VALUES ('w', ?, 2)", (fingerprint,))
         with opened(tmp_path) as console:
             statuses = console.statuses(MODEL, NOW)
             assert [(each.alias, each.state) for each in statuses] == [("main", KeyState.IN_USE)]
             assert console.statuses(MODEL, NOW + 3_600) == ()
+
+
+def test_a_worker_that_was_killed_asks_with_no_key(tmp_path: Path) -> None:
+    """Calls that were noted by a process that is gone are out no more, however fresh its heartbeat is."""
+    gone = subprocess.Popen(["/bin/true"])
+    gone.wait()
+    with opened(tmp_path, GROQ_API_KEYS=f"main={ONE}") as book:
+        book.book.execute("INSERT INTO worker VALUES ('w', ?, 'm', ?, ?)", (gone.pid, NOW, NOW))
+        book.book.execute("INSERT INTO worker_key VALUES ('w', ?, 2)", (book.secrets()[0].fingerprint,))
+        assert [each.state for each in book.statuses(MODEL, NOW)] == [KeyState.READY]

@@ -148,6 +148,28 @@ def test_a_failure_fails_its_copies_too(make_run: MakeRun, opened: Open) -> None
         assert reader.failures() == [("no valid label", 2)]
 
 
+def test_the_record_of_a_copy_leads_to_the_answers_that_decided_it(make_run: MakeRun, opened: Open) -> None:
+    """An email that was settled with its twin has no attempts, and shows whose they are; the twin needs none."""
+    path = make_run(["a", "a", "b"])
+    opened(path).commit([failed(1)], now=NOW)
+    with RunReader(path) as reader:
+        twin = reader.record(2).twin
+        assert twin is not None
+        assert [attempt.email_id for attempt in twin.attempts] == [1]
+        assert twin.source_id == reader.record(1).row.source_id
+        assert reader.record(1).twin is None
+        assert reader.record(3).twin is None
+
+
+def test_a_failure_says_lately_which_email_it_was(make_run: MakeRun, opened: Open) -> None:
+    """The event of a failed email bears its subject."""
+    path = make_run(["a"])
+    opened(path).commit([failed(1)], now=NOW)
+    with RunReader(path) as reader:
+        happened = next(it for it in reader.snapshot(NOW).lately if it.kind == "failed")
+        assert happened.subject == reader.record(1).row.subject
+
+
 def test_no_email_gets_two_model_labels_of_one_task(make_run: MakeRun, opened: Open) -> None:
     """A second answer for a settled email is kept as an attempt and changes nothing."""
     path = make_run(["a"])

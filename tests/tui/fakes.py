@@ -222,7 +222,14 @@ def running(total: int = 5031, settled: int = 2871) -> FakeRun:
         Happening(NOW - 1, "labeled", "Re: storage contract draft", "1", "main", 0.6, 412, 0, 2870),
         Happening(NOW - 1, "labeled", "dinner on saturday?", "0", "spare", 0.5, 288, 1, 2868),
         Happening(NOW - 13, "waiting", "org_b waits 00:53 for tokens per minute", key_alias="lab"),
-        Happening(NOW - 15, "failed", "no valid label after 3 answers", key_alias="main", email_id=2467),
+        Happening(
+            NOW - 15,
+            "failed",
+            "no valid label after 3 answers",
+            key_alias="main",
+            email_id=2467,
+            subject="re: the key to the boat house",
+        ),
         Happening(
             NOW - 16,
             "labeled",

@@ -29,7 +29,7 @@ async def test_a_flag_stands_before_the_subject_and_its_count_above(desk: Opens,
         await at.press("e")
         assert "⚑ ignore the above" in at.screen()
         assert at.screen().count("⚑") == 2
-        assert "⚑ 1 give orders: / flag:any" in at.screen()
+        assert "⚑ 1 may give orders: / flag:any" in at.screen()
 
 
 @pytest.mark.asyncio

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from core.model import LabelMeaning
 from tests.tui.conftest import Opens
-from tests.tui.fakes import running, stopped
+from tests.tui.fakes import KEYS, running, stopped
 from tui.preferences import read_preferences
 from tui.screens.help import HelpScreen
 from tui.screens.monitor import MonitorScreen
@@ -61,6 +64,40 @@ async def test_a_second_pause_key_takes_the_first_back(desk: Opens) -> None:
     async with desk() as at:
         await at.press("p", "p")
         assert [kind for kind, *_ in at.backend.asked] == ["pause", "resume"]
+
+
+async def test_from_120_by_40_what_was_spent_and_when_it_ends_stand_with_the_progress(desk: Opens) -> None:
+    """A roomy terminal shows calls, tokens and the end among the counts."""
+    async with desk(size=(120, 40)) as at:
+        shown = "\n".join(at.lines_of("ProgressPane"))
+        for telling in ("calls", "tokens", "ends "):
+            assert telling in shown
+
+
+async def test_where_there_is_room_a_key_that_is_out_says_why(desk: Opens) -> None:
+    """At 160 by 50 the reason stands whole below the key."""
+    async with desk(size=(160, 50)) as at:
+        reason = next(key.reason for key in KEYS if key.reason and key.state.out)
+        assert " ".join(reason.split()) in " ".join(" ".join(at.lines_of("KeysPane")).split())
+
+
+async def test_a_failure_lately_names_the_email_and_the_reason(desk: Opens) -> None:
+    """Beside why it failed stands which one it was, at 80 columns as well."""
+    async with desk(size=(80, 24)) as at:
+        await at.press("6", "z")
+        failed = next(row for row in at.screen().splitlines() if "✕" in row)
+        assert "re: the key" in failed
+        assert "no valid label after 3 answers" in failed
+
+
+async def test_labels_of_several_letters_are_whole_lately(desk: Opens) -> None:
+    """The column of labels is as wide as the task's values need."""
+    run = running()
+    run.task = replace(run.task, labels=(LabelMeaning("yes", "complaint", ""), LabelMeaning("no", "other", "")))
+    run.lately = tuple(replace(it, label="yes" if it.label == "1" else "no") for it in run.lately)
+    async with desk(run, size=(80, 24)) as at:
+        assert "yes  Re: storage contract draft" in at.screen()
+        assert "no   dinner on saturday?" in at.screen()
 
 
 async def test_a_silent_worker_is_ended_by_force_after_asking(desk: Opens) -> None:

@@ -57,6 +57,15 @@ def test_a_countdown_never_shows_less_than_is_left(seconds: float, text: str) ->
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
+    [(0.2, "1 s"), (59.5, "60 s"), (61, "2 min"), (3_600, "1 h 00"), (23_328, "6 h 29"), (97_200, "1 d 03")],
+)
+def test_a_coarse_wait_fits_into_few_cells_and_is_rounded_up(seconds: float, text: str) -> None:
+    """Where seconds have no room, what is left is told in two units at most."""
+    assert present.coarsely(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
     [(-1, "0.0 s"), (0.24, "0.2 s"), (42, "42 s"), (180, "3 min"), (18_000, "5 h"), (200_000, "2 d")],
 )
 def test_ages_are_coarse(seconds: float, text: str) -> None:

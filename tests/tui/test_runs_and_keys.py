@@ -10,7 +10,7 @@ from core.llm.trial import Trial
 from core.model import CommandRecord, KeyState, RunState, RunSummary
 from tests.tui.conftest import Desk, Opens
 from tests.tui.fake_backend import FakeBackend
-from tests.tui.fakes import NOW
+from tests.tui.fakes import NOW, WINDOWS
 from tui.making import CopyWish
 from tui.screens.key_record import KeyRecordScreen
 from tui.screens.key_windows import AddKey, Regroup
@@ -274,13 +274,44 @@ async def test_a_key_is_added_without_being_shown(desk: Opens) -> None:
 async def test_a_refused_key_keeps_the_window_open(desk: Opens) -> None:
     """The reason appears where the key was typed, and nothing has to be typed again."""
     async with desk() as at:
-        at.backend.refusal = "That is no key: it has 3 characters."
+        at.backend.refusal = "That is no key: it was never given out."
         await at.press("k", "a", "enter")
         assert "Paste the secret first" in at.screen()
-        await at.press(*"abc", "enter")
+        await at.press(*"gsk_nine9", "enter")
         assert "That is no key" in at.screen()
         await at.press("escape")
         assert isinstance(at.app.screen, KeysScreen)
+
+
+async def test_what_cannot_be_a_key_is_refused_before_it_is_sent_anywhere(desk: Opens) -> None:
+    """A secret cut short, or an alias that is none, is told at once; nobody is asked with it."""
+    async with desk() as at:
+        await at.press("k", "a", *"abc", "enter")
+        assert "3 long" in at.screen()
+        await at.press(*"defghijk", "tab", *"two words", "enter")
+        assert "is not usable" in at.screen()
+        assert at.backend.asked == []
+
+
+async def test_a_secret_in_the_wrong_field_is_masked_and_refused(desk: Opens) -> None:
+    """Pasted where the alias goes, a secret does not stay on the screen, and is never kept as a name."""
+    async with desk() as at:
+        await at.press("k", "a", *"gsk_right", "tab", *"gsk_wrong")
+        assert "gsk_wrong" not in at.screen()
+        assert "first field" in at.screen()
+        await at.press("enter")
+        assert at.backend.asked == []
+
+
+async def test_windows_keep_their_places_while_they_fill(desk: Opens) -> None:
+    """A quota that comes near its end turns its color, not its row."""
+    async with desk(size=(120, 40)) as at:
+        await at.press("k")
+        before = [row.split()[0] for row in at.screen().splitlines() if row.strip().startswith(("TPM", "TPD", "RPD"))]
+        at.backend.quota = tuple(replace(window, available=window.limit * 0.01) for window in reversed(WINDOWS))
+        await at.read(later_s=1.0)
+        after = [row.split()[0] for row in at.screen().splitlines() if row.strip().startswith(("TPM", "TPD", "RPD"))]
+        assert before == after
 
 
 async def test_removing_a_key_asks_and_enter_keeps_it(desk: Opens) -> None:
@@ -324,13 +355,13 @@ async def test_a_key_that_does_not_answer_is_kept_only_when_asked_again(desk: Op
     """The trial's result stands in the window; enter again keeps the key all the same, another secret is tried anew."""
     async with desk() as at:
         at.backend.trial = Trial(works=False, word="invalid", sentence="invalid: 401, it was revoked")
-        await at.press("k", "a", *"gsk_one", "enter")
+        await at.press("k", "a", *"gsk_four", "enter")
         assert "invalid: 401, it was revoked" in at.screen()
         assert "keep it all the same" in at.screen()
         await at.press(*"x", "enter")
-        assert at.backend.asked == [("try_secret", "gsk_one"), ("try_secret", "gsk_onex")]
+        assert at.backend.asked == [("try_secret", "gsk_four"), ("try_secret", "gsk_fourx")]
         await at.press("enter")
-        assert at.backend.asked[-1] == ("add_key", "gsk_onex", None, None)
+        assert at.backend.asked[-1] == ("add_key", "gsk_fourx", None, None)
         assert isinstance(at.app.screen, KeysScreen)
 
 

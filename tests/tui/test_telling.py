@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tui.telling import Clause, in_rows, on_one_row, whole
+from tui.telling import Clause, hung, in_rows, on_one_row, whole
 
 SAID = (
     Clause("00:53 for RPM of org_b, until 16:00:53", ("00:53 for RPM of org_b",), rank=2),
@@ -49,3 +49,9 @@ def test_a_clause_longer_than_a_row_is_wrapped_and_one_without_end_is_cut() -> N
     cut = in_rows((Clause("word " * 40),), 20, 3)
     assert len(cut) == 3
     assert cut[-1].endswith("…")
+
+
+def test_figures_go_on_below_their_figure() -> None:
+    """What of a line of figures does not fit hangs below what is told; another line hangs a little."""
+    assert hung("  money     about one dollar a day", 24) == ["  money     about one", " " * 12 + "dollar a day"]
+    assert hung("  with one more organization: 2 s", 26) == ["  with one more", "    organization: 2 s"]

@@ -101,7 +101,7 @@ async def test_a_sentence_that_stands_is_told_whole_at_80_columns(desk: Opens) -
         await at.read(later_s=90.0)
         top = " ".join(at.screen().split())
         assert "STALE" in at.line(0)
-        assert "x asks it to stop · its log lies beside the run file" in top
+        assert "x stops it, and again ends it by force · its log lies beside the run file" in top
         run.trouble = "The run file is damaged: page 3 is not where it belongs. `labeltui check` looks closer at it."
         await at.read()
         assert "`labeltui check` looks closer at it." in " ".join(at.screen().split())

@@ -16,7 +16,7 @@ from core.planning import Planned, Texts
 from core.settings import Settings, load_settings
 from core.storage.reader import RunReader
 from core.text import one_line
-from tui.commands.printing import say
+from tui.commands.printing import say_hung
 from tui.present import number
 
 
@@ -37,7 +37,7 @@ def plan(given: argparse.Namespace) -> int:
         print(json.dumps(_as_json(planned, task)))  # noqa: T201 - one object and nothing else
         return exits.DONE
     for line in plan_lines(planned, task):
-        say(line)
+        say_hung(line)
     return exits.DONE
 
 
@@ -91,7 +91,8 @@ def plan_lines(planned: Planned, task: Task) -> Iterator[str]:
     yield f"  calls     about {number(planned.calls)}, re-asks included"
     yield f"  tokens    about {number(planned.tokens)} ({basis}{cached})"
     if planned.money is not None:
-        yield f"  money     about ${planned.money:,.2f} on a paid plan, by the price table"
+        money = "less than $0.01" if planned.money < 0.005 else f"about ${planned.money:,.2f}"
+        yield f"  money     {money} on a paid plan, by the price table"
     else:
         yield "  money     unknown: the price table does not know this model (`labeltui info` says where yours goes)"
     yield f"  time      {when(planned.forecast)}"

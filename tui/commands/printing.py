@@ -14,6 +14,17 @@ def say(text: str) -> None:
     print(inert(text))  # noqa: T201 - this is the command line
 
 
+def say_hung(text: str) -> None:
+    """A line with its name in front on stdout, inert; in a terminal it is wrapped so that the name stands alone."""
+    if not sys.stdout.isatty():
+        say(text)
+        return
+    from tui.telling import hung  # noqa: PLC0415 - brings rich, which piped commands do without
+
+    for row in hung(inert(text), shutil.get_terminal_size().columns):
+        print(row)  # noqa: T201
+
+
 def complain(text: str) -> None:
     """A line on stderr, inert."""
     print(f"labeltui: {inert(text)}", file=sys.stderr)  # noqa: T201

@@ -77,7 +77,9 @@ def alarms(snapshot: Snapshot) -> list[str]:
 def as_lines(snapshot: Snapshot, keys: Sequence[KeyStatus], no_keys: str = "") -> list[str]:
     """The same for people."""
     run = snapshot.run
-    reason = f" · {one_line(snapshot.reason, limit=200)}" if snapshot.reason else ""
+    done = snapshot.state is RunState.DONE  # its reason counted what had failed then
+    reason = "every email is settled" if done else one_line(snapshot.reason, limit=200)
+    reason = f" · {reason}" if reason else ""
     lines = [f"{run.name}  {snapshot.state.value.upper()}{reason}"]
     if run.simulated:
         lines.append("  the labels of this run are simulated")
@@ -101,9 +103,9 @@ def as_lines(snapshot: Snapshot, keys: Sequence[KeyStatus], no_keys: str = "") -
     if no_keys:
         lines.append(f"  keys      cannot be shown: {one_line(no_keys, limit=200)}")
     if snapshot.flagged:
-        verb = "gives" if snapshot.flagged == 1 else "give"
+        verb = "seems" if snapshot.flagged == 1 else "seem"
         lines.append(
-            f"  {plural(snapshot.flagged, 'email')} {verb} orders to a model: look at them (column flags of an export)"
+            f"  {plural(snapshot.flagged, 'email')} {verb} to give orders to a model: see column flags of an export"
         )
     if snapshot.failed:
         lines.append(f"  {plural(snapshot.failed, 'failed email')}: `labeltui open {run.name}` shows them under emails")

@@ -13,6 +13,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from core.errors import LabeltuiError
 from core.text import one_line
 from tui.widgets.pane import line
 
@@ -35,6 +36,31 @@ class NewKey:
 
 def _choices(*pairs: tuple[str, str]) -> Content:
     return Content("  ").join(line((key, "bold $accent"), f" {word}") for key, word in pairs)
+
+
+SECRET_FROM = 33
+"""Characters from which on what is typed as a name is taken for a secret: no alias is so long."""
+
+
+def _seems_secret(typed: str) -> bool:
+    return typed.startswith(("gsk_", "sk-")) or (len(typed) >= SECRET_FROM and not typed.startswith("org_"))
+
+
+def _trouble(new: NewKey) -> str:
+    """Why this cannot be kept, before anything of it is sent anywhere; empty where it can."""
+    from core.quota.keyfile import checked_alias, checked_organization, plausible_secret  # noqa: PLC0415  (only here)
+
+    if _seems_secret(new.alias) or _seems_secret(new.organization):
+        return "A secret belongs in the first field, not into a name: take it out there."
+    try:
+        plausible_secret(new.secret)
+        if new.alias:
+            checked_alias(new.alias, "given")
+        if new.organization:
+            checked_organization(new.organization, "given")
+    except LabeltuiError as error:
+        return f"{str(error).rstrip('.')}."
+    return ""
 
 
 class AddKey(ModalScreen[None]):
@@ -70,6 +96,9 @@ class AddKey(ModalScreen[None]):
             )
 
     def on_input_changed(self, message: Input.Changed) -> None:
+        if message.input.id != "secret" and not message.input.password and _seems_secret(message.value):
+            message.input.password = True
+            self.refuse("That looks like a secret, and is masked: it belongs in the first field.")
         if message.input.id == "secret" and self._tried and message.value.strip() != self._tried:
             self._tried = ""
             self._say("", "$quiet")
@@ -85,6 +114,8 @@ class AddKey(ModalScreen[None]):
             self.query_one("#secret", Input).focus()
         elif self._trying:
             return
+        elif trouble := _trouble(new):
+            self.refuse(trouble)
         elif new.secret == self._tried:
             self._save(new, self)
         else:

@@ -28,7 +28,7 @@ COLUMNS = (
     ListColumn("state", 24),
     ListColumn("requests", 8, right=True),
     ListColumn("429s", 6, right=True),
-    ListColumn("tokens", 7, right=True),
+    ListColumn("tokens", 7, right=True, from_width=96),
     ListColumn("why", 0),
 )
 

@@ -17,7 +17,7 @@ from tui.screens.sheet import Look, Sheet
 from tui.widgets.commands import CommandsPane, command_facts
 from tui.widgets.keyring import KeyFacts, KeysPane
 from tui.widgets.labels import LabelCount, LabelFacts, LabelsPane
-from tui.widgets.lately import LatelyFacts, LatelyPane
+from tui.widgets.lately import LatelyPane, lately_facts
 from tui.widgets.pane import Pane
 from tui.widgets.progress import ProgressPane, progress_facts
 from tui.widgets.rate import RateFacts, RatePane
@@ -78,7 +78,7 @@ class MonitorScreen(Sheet):
         pane["labels"].facts = _labels(snapshot)
         pane["reasks"].facts = reask_facts(snapshot.reasks, snapshot.outcomes)
         if pane["lately"].facts is None or not pane["lately"].has_focus:  # whoever reads in it must not lose the line
-            pane["lately"].facts = LatelyFacts(snapshot.lately)
+            pane["lately"].facts = lately_facts(snapshot)
         pane["commands"].facts = command_facts(snapshot.commands, look.requested, look.now)
         self._commands_below.facts = pane["commands"].facts
         pane["worker"].facts = worker_facts(snapshot.worker, snapshot.resumption, look.now)

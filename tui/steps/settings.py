@@ -32,7 +32,7 @@ class SettingsStep(Step):
         self._work_order = Choice(
             "order",
             (
-                ("shuffled", "shuffled: what is done first is a fair sample of all"),
+                ("shuffled", "shuffled: what is done so far is a fair sample"),
                 ("source", "as in the source"),
             ),
         )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from textual.content import Content
 
 from core.model import Dimension, KeyState, KeyStatus, WindowStatus
+from core.text import one_line
 from tui.keymap import key as key_of
 from tui.keymap import keyed
-from tui.present import both_ends, compact, countdown, fit, five, foreign, meter, percent, plural
+from tui.present import both_ends, coarsely, compact, countdown, fit, five, foreign, meter, percent, plural
 from tui.widgets.pane import Pane, Part, line
 
 STATES = {
@@ -73,9 +75,14 @@ def organizations(keys: Sequence[KeyStatus], windows: Sequence[WindowStatus]) ->
     ]
 
 
-def _place(window: WindowStatus) -> tuple[bool, int]:
-    """Windows keep their places, but a nearly spent one comes before the others."""
-    return used_share(window) <= NEARLY_SPENT, DIMENSIONS.index(window.dimension)
+def _place(window: WindowStatus) -> int:
+    """Windows keep their places, however full they are."""
+    return DIMENSIONS.index(window.dimension)
+
+
+def _telling(windows: Sequence[WindowStatus], most: int) -> list[WindowStatus]:
+    """At most so many of the windows, nearly spent ones before others, each in its place."""
+    return sorted(sorted(windows, key=lambda window: used_share(window) <= NEARLY_SPENT)[:most], key=_place)
 
 
 def used_share(window: WindowStatus) -> float:
@@ -114,7 +121,7 @@ class KeysPane(Pane):
             return [line((text, "$failed" if facts.trouble else "$waiting"))]
         groups = organizations(facts.keys, facts.windows)
         shown = [[_summary(group, width)] for group in groups]
-        for fuller in (_by_key, _by_window):  # whoever still fits is shown key by key, then window by window
+        for fuller in (_by_key, _by_window, _by_reason):  # whoever still fits is shown in ever more rows
             for n, group in enumerate(groups):
                 rows = fuller(group, width)
                 if sum(map(len, shown)) - len(shown[n]) + len(rows) <= height:
@@ -132,11 +139,11 @@ def tone_of(share: float) -> str:
 
 
 def meters(windows: Sequence[WindowStatus], width: int) -> list[Part]:
-    """As many of the windows as fit, the fullest first: name, bar, percent used."""
+    """As many of the windows as fit, nearly spent ones at any rate: name, bar, percent used."""
     size = 6
     each = 4 + size + 5
     parts: list[Part] = []
-    for window in windows[: max(0, width // each)]:
+    for window in _telling(windows, max(0, width // each)):
         share = used_share(window)
         used, free = meter(share, size)
         parts += [(f"{window.dimension.value} ", "$quiet"), (used, tone_of(share)), (free, "$faint")]
@@ -162,6 +169,15 @@ def _by_window(group: Organization, width: int) -> list[Content]:
     return [head, *windows, *(_key(key, width) for key in group.keys)]
 
 
+def _by_reason(group: Organization, width: int) -> list[Content]:
+    """Window by window, with the reason below each key that needs a person."""
+    rows = _by_window(group, width)[: -len(group.keys)]
+    for key in group.keys:
+        why = textwrap.wrap(one_line(key.reason, limit=200), width - 3) if key.state.out else []
+        rows += [_key(key, width), *(line(("   " + part, "$quiet")) for part in why)]
+    return rows
+
+
 def _window(window: WindowStatus, width: int) -> Content:
     share = used_share(window)
     used, free = meter(share, 6)
@@ -170,6 +186,8 @@ def _window(window: WindowStatus, width: int) -> Content:
     whole = f"whole in {countdown(window.full_in_s)}" if window.full_in_s >= 1 else "whole"
     if room < WHOLE_IN:  # by the room and not by the text, so that all windows of a pane speak alike
         whole = whole.replace(" in", "")
+    if len(spent) + 3 + len(whole) > room and window.full_in_s >= 1:
+        whole = f"whole {coarsely(window.full_in_s)}"
     return line(
         (f" {window.dimension.value} ", "$quiet"),
         (used, tone_of(share)),

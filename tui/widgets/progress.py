@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from textual.content import Content
 
 from core.model import Snapshot
-from tui.present import fit, number, percent, rail
+from tui.present import compact, fit, number, percent, rail
 from tui.standing import ends
 from tui.telling import Clause, on_one_row
 from tui.widgets.pane import Pane, line
@@ -27,6 +27,8 @@ class ProgressFacts:
     pending: int
     cursor: int
     ends: tuple[Clause, ...]
+    calls: int = 0
+    tokens: int = 0
 
 
 def progress_facts(snapshot: Snapshot, now: float) -> ProgressFacts:
@@ -42,7 +44,13 @@ def progress_facts(snapshot: Snapshot, now: float) -> ProgressFacts:
         pending=snapshot.pending,
         cursor=snapshot.cursor,
         ends=ends(snapshot, now) if snapshot.pending else (),
+        calls=snapshot.attempts,
+        tokens=snapshot.tokens,
     )
+
+
+TOO_WIDE = 1_000_000
+"""From here on a count is wider than its column."""
 
 
 class ProgressPane(Pane):
@@ -70,6 +78,9 @@ class ProgressPane(Pane):
         rows = [line((done, "$running"), (left, "$faint"), (fit(whole, 7, right=True), "bold $bright"))]
         for first, second in pairs:
             rows.append(line(*_pair(first, half - 2), "  ", *_pair(second, half - 1)))
+        if height > len(rows) + 1:
+            spent = (("calls", facts.calls, "$bright"), ("tokens", facts.tokens, "$bright"))
+            rows.append(line(*_pair(spent[0], half - 2), "  ", *_pair(spent[1], half - 1)))
         if height > len(rows) and facts.ends:
             rows.append(line((on_one_row(facts.ends, width), "$foreground")))
         return rows
@@ -77,4 +88,5 @@ class ProgressPane(Pane):
 
 def _pair(item: tuple[str, int, str], width: int) -> tuple[tuple[str, str], tuple[str, str]]:
     name, count, tone = item
-    return (fit(name, width - 7), "$quiet"), (fit(number(count), 7, right=True), tone)
+    counted = number(count) if count < TOO_WIDE else compact(count)
+    return (fit(name, width - 7), "$quiet"), (fit(counted, 7, right=True), tone)

@@ -220,7 +220,7 @@ class ScopeBar(LinesWidget):
                 if scoped.typed
                 else " {find} finds · {filter} shows the next kind"
             )
-            flagged = f"  ⚑ {number(scoped.flagged)} give orders: {key('find')} flag:any" if scoped.flagged else ""
+            flagged = f"  ⚑ {number(scoped.flagged)} may give orders: {key('find')} flag:any" if scoped.flagged else ""
             opens = f"{hint} · {key('open')} opens the record"
             if cell_len(opens) + cell_len(flagged) > width:
                 opens = hint
