@@ -1,4 +1,7 @@
-"""``python -m tests``: all that CI runs, the quickest to fail first: lint, types, contracts, tests."""
+"""``python -m tests``: all that CI runs, the quickest to fail first: lint, types, contracts, tests.
+
+Tests of one module stay in one process, in order: what a module sets up for all of them is set up once.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ STEPS = (
     [str(BIN / "ruff"), "format", "--check", "."],
     [sys.executable, "-m", "mypy"],
     [str(BIN / "lint-imports")],
-    [sys.executable, "-m", "pytest", "-m", "not slow", "-q"],
+    [sys.executable, "-m", "pytest", "-m", "not slow", "-q", "-n", "auto", "--dist", "loadfile"],
 )
 
 

@@ -25,7 +25,7 @@ WISHES = frozenset(
 )
 """What asks the engine to change something: a console that only looks on refuses it."""
 
-READ_ONLY = "This console is read-only: it was opened with --read-only and changes nothing."
+READ_ONLY = "This console is read-only (--read-only, or served without --writable): it changes nothing."
 
 
 def _guarded(action: Action) -> Action:

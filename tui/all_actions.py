@@ -191,11 +191,12 @@ ALL: tuple[Action, ...] = (
         LIST_SCOPES, possibility.run_read, hint=1,
     ),
     Action(
-        "copy", ("c",), "c", _word("copy"), "Copy to the terminal's clipboard and to a file beside the run.",
+        "copy", ("c",), "c", _word("copy"), "Copy to the clipboard and, in a terminal, to a file beside the run.",
         LIST_SCOPES, possibility.label_blocked, hint=1,
     ),
     Action(
-        "save", ("S",), "S", _word("save"), "Write emails to a file: this one, the marked ones or the whole list.",
+        "save", ("S",), "S", _word("save"),
+        "Write emails to a file (a browser downloads it): this one, the marked ones or the whole list.",
         LIST_SCOPES, possibility.label_blocked, hint=1,
     ),
     Action("next", ("n",), "n", _word("next"), "The next email of the list.", TURNED_SCOPES),

@@ -19,6 +19,7 @@ from textual.screen import Screen
 from core.settings import Settings
 from core.text import inert
 from tui import actions
+from tui.alive import alive
 from tui.backend import Backend, Engine
 from tui.breathing import breathe_easily
 from tui.context import Context, Scope, Selected
@@ -37,6 +38,7 @@ from tui.screens.sheet import Look, Sheet
 from tui.tailored import TailoredApp
 from tui.terminal import CAPABLE, Terminal
 from tui.views import Views
+from tui.web.telling import Page
 from tui.widgets.hints import HintChosen
 from tui.wishing import Wishing
 
@@ -88,10 +90,12 @@ class LabeltuiApp(TailoredApp):
         self.picture = Picture(now=clock(), path=run)
         self.wishing = Wishing(self)
         self.views = Views(self)
+        self.page = Page(self)
         self.notifying = Notifying(self, quiet=self.preferences.quiet)
         self.poller = Poller(self.backend, self.post_message, clock, threaded=threaded)
         self.errands = Errands(self.post_message, threaded=threaded)
         self.chores = Errands(self.post_message, threaded=threaded)
+        self.countings = Errands(self.post_message, threaded=threaded)
 
     def get_default_screen(self) -> Screen[Any]:
         return RunsScreen()
@@ -101,6 +105,7 @@ class LabeltuiApp(TailoredApp):
             self.push_screen(MonitorScreen())
         self.poller.watch(self.run_path, runs=self.run_path is None)
         self.set_interval(TICK_S, self._tick)
+        self.watch(self, "theme", lambda: self.page.wear(self.current_theme.background or ""))
         for trouble in (*self.troubles, *filter(None, (self.notifying.trouble,))):
             self.say(trouble, severity="error")
         self.call_after_refresh(self._begin)  # the first paint goes first; reading imports what it needs
@@ -108,14 +113,17 @@ class LabeltuiApp(TailoredApp):
     def _begin(self) -> None:
         self.errands.start()
         self.chores.start()
+        self.countings.start()
         self.poller.start()
         if self._tour:
             self.remember("toured", value=True)  # also for whoever leaves in the middle of it
             self.views.show_tour()
 
     def on_unmount(self) -> None:
+        self.page.close()
         self.errands.close()
         self.chores.close()
+        self.countings.close()
         self.poller.close()
 
     # -- the picture --------------------------------------------------------------------------------------------------
@@ -159,13 +167,15 @@ class LabeltuiApp(TailoredApp):
 
     def hand_down(self) -> None:
         """Give the newest look to the screen in sight."""
-        if (sheet := self.sheet()) is not None and sheet.is_mounted:
-            sheet.receive(self.look())
+        look = self.look()
+        if (sheet := self.sheet()) is not None and alive(sheet):
+            sheet.receive(look)
+        self.page.see(look.picture, look.requested, look.now)
 
     def facts_changed(self) -> None:
         """Tell every screen that emails may be other than they were."""
         for screen in self.screen_stack:
-            if isinstance(screen, Sheet) and screen.is_mounted:
+            if isinstance(screen, Sheet) and alive(screen):
                 screen.changed()
 
     # -- keys and actions ---------------------------------------------------------------------------------------------
@@ -278,6 +288,13 @@ class LabeltuiApp(TailoredApp):
             return
         self.errands.send(lambda: remember(self.settings.config_path, name, value), lambda _: None)
 
+    def copy_to_clipboard(self, text: str) -> None:
+        if self.page.there:
+            self._clipboard = text
+            self.page.copy(text)
+        else:
+            super().copy_to_clipboard(text)
+
     def to_terminal(self, sequence: str) -> None:
         """Write a sequence that draws nothing, between two frames."""
         if self._driver is not None and not self.is_headless:
@@ -296,4 +313,5 @@ class LabeltuiApp(TailoredApp):
 
     def do_quit(self) -> None:
         self.farewell = farewell(self.picture, self.wishing.requested, self.settings)
+        self.page.leave(self.farewell)
         self.exit()

@@ -30,6 +30,7 @@ STATE_LINE = Explanation(
         ("DONE", "Everything is settled: labeled, failed or skipped."),
         ("VIEW HELD", "The picture below stands still because {hold} was pressed. The worker does not."),
         ("data 0.2 s old", "Seconds since what you see was true. From 5 s on it is called STALE."),
+        ("READ-ONLY", "This console looks on: keys that would change something say so and do nothing."),
         ("SIMULATED", "The answers come from the built-in stand-in for Groq; the labels mean nothing."),
     ),
 )

@@ -1,4 +1,7 @@
-"""The console's part of telling a person: bell and desktop, when a picture shows what deserves it."""
+"""The console's part of telling a person: bell and desktop, when a picture shows what deserves it.
+
+In a browser the tab is marked instead.
+"""
 
 from __future__ import annotations
 
@@ -44,6 +47,9 @@ class Notifying:
         """A toast in any case; bell and desktop unless it shall be quiet."""
         self._app.say(f"{occasion.title}: {occasion.text}", severity="warning")
         if self.quiet:
+            return
+        if self._app.page.there:
+            self._app.page.tell(occasion.title)
             return
         if self._setup.bell:
             self._app.bell()

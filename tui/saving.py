@@ -1,5 +1,7 @@
 """Copying: the clipboard of the terminal (OSC 52, which may fail without a word), and a file that is always there.
 
+A browser says when it does not copy, and may be at another machine than the run: there is no file then.
+
 What is copied is inert like what is shown: it may be pasted into a shell, and the file may be shown in a terminal. The
 text as it came is what an export and the run file hold.
 """
@@ -29,6 +31,10 @@ def copy(sheet: Sheet, what: str, text: str) -> None:
     if path is None:
         return
     text = inert(text)
+    if app.page.there:
+        app.copy_to_clipboard(text)
+        app.say(f"{what}: handed to the browser to copy.")
+        return
     small = len(text.encode("utf-8", "replace")) <= MOST_COPIED
     if small:
         app.copy_to_clipboard(text)

@@ -29,7 +29,7 @@ class Terminal:
     def clipboard(self) -> str:
         """Whether OSC 52 may be expected to reach the operator's clipboard; no terminal tells."""
         if self.browser:
-            return "the browser decides; the file beside the run has the text"
+            return "the browser copies, and says so where it does not"
         if self.name in ("linux", "dumb"):
             return "none: this terminal has no clipboard; the file beside the run has the text"
         if self.multiplexer:
@@ -43,7 +43,7 @@ CAPABLE = Terminal("", MANY, no_color=False, encoding="utf-8", ascii_because="",
 
 def terminal(environment: Mapping[str, str], encoding: str) -> Terminal:
     """What can be known of the terminal. ``encoding`` is that of the locale."""
-    if environment.get("TEXTUAL_DRIVER", "").endswith(":WebDriver"):
+    if environment.get("TEXTUAL_DRIVER", "").endswith((":WebDriver", ":BrowserDriver")):
         return replace(CAPABLE, name="a browser", browser=True)
     name = environment.get("TERM", "")
     no_color = "NO_COLOR" in environment

@@ -59,7 +59,7 @@ class TaskVersion:
     ``since_at`` is when it last came in force, ``by`` who did that (empty where it came with the run). ``labels``
     counts the model's labels (copies included) by value; ``unusable`` of its ``calls`` were answered, but not with a
     label; ``failed`` emails failed by it and are so now. Of ``both`` emails that this version and the one in force
-    labeled, ``agreed`` have the same value.
+    labeled, ``agreed`` have the same value. All of these are 0 in a version that is not ``counted``.
     """
 
     task: Task
@@ -73,6 +73,7 @@ class TaskVersion:
     failed: int
     both: int
     agreed: int
+    counted: bool = True
 
     @property
     def labeled(self) -> int:

@@ -129,9 +129,12 @@ class RunReader:
         """The task in force."""
         return self._snapshots.task(self._db.execute("SELECT task_version FROM run").fetchone()[0])
 
-    def versions(self) -> tuple[TaskVersion, ...]:
-        """Every version of the task with what it did: the one in force, then the newest."""
-        return task_versions(self._db)
+    def versions(self, *, counted: bool = True) -> tuple[TaskVersion, ...]:
+        """Every version of the task with what it did, unless that is not wanted: the one in force, then the newest.
+
+        Counting takes some seconds for each million of emails.
+        """
+        return task_versions(self._db, counted=counted)
 
     def older_labels(self) -> dict[str, int]:
         """How many emails have which label by an older version of the task: those that could be asked again."""

@@ -4,82 +4,102 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter, defaultdict
+from dataclasses import replace
 
 from core.model import TaskVersion
 from core.storage.rows import BAD_ANSWERS, task_from_definition
 from core.storage.tasks import BY_MODEL, OLDER
 
 _UNUSABLE = ", ".join(f"'{outcome}'" for outcome in BAD_ANSWERS)
+_UNUSABLE_TOTALS = ", ".join(f"'outcome:{outcome}'" for outcome in BAD_ANSWERS)
 
 _LAST = "(SELECT task_version FROM attempt WHERE {} ORDER BY id DESC LIMIT 1)"
 _OF_THE_SAME_TEXT = "email_id IN (SELECT id FROM email AS same WHERE same.content_hash = email.content_hash)"
 """An email that failed as a copy was never asked about itself."""
 
 
-def task_versions(db: sqlite3.Connection) -> tuple[TaskVersion, ...]:
-    """Every version of a run's task, the newest first."""
+def task_versions(db: sqlite3.Connection, *, counted: bool = True) -> tuple[TaskVersion, ...]:
+    """Every version of a run's task, the newest first. Counting goes through every label and every call of the run."""
     current = db.execute("SELECT task_version FROM run").fetchone()[0]
-    labels: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    people: Counter[str] = Counter()
-    for version, value, by_person, count in db.execute(
-        "SELECT task_version, value, source = 'human', count(*) FROM label WHERE source <> 'undone' GROUP BY 1, 2, 3"
-    ).fetchall():
-        if by_person:
-            people[version] += count
-        else:
-            labels[version][value] += count
-    calls = {
-        version: (count, unusable or 0)
-        for version, count, unusable in db.execute(
-            f"SELECT task_version, count(*), sum(outcome IN ({_UNUSABLE})) FROM attempt GROUP BY 1"
-        ).fetchall()
-    }
-    failed = Counter(
-        dict(
-            db.execute(
-                f"SELECT coalesce({_LAST.format('email_id = email.id')}, {_LAST.format(_OF_THE_SAME_TEXT)}) AS v,"
-                " count(*) FROM email WHERE state = 'failed' GROUP BY v"
-            ).fetchall()
-        )
-    )
-    shared = {
-        version: (both, agreed)
-        for version, both, agreed in db.execute(
-            "SELECT old.task_version, count(*), sum(old.value = new.value) FROM label AS new JOIN label AS old"
-            " ON old.email_id = new.email_id AND old.task_version <> new.task_version"
-            f" AND old.{BY_MODEL} WHERE new.task_version = ? AND new.{BY_MODEL} GROUP BY 1",
-            (current,),
-        ).fetchall()
-    }
     put_in_force = {
         version: (at, by or "")
         for version, at, by in db.execute(
             "SELECT argument, acknowledged_at, requested_by FROM command WHERE kind = 'task' ORDER BY acknowledged_at"
         ).fetchall()
     }
-    found = [
-        TaskVersion(
-            task=task_from_definition(definition),
-            since_at=put_in_force.get(version, (added_at, ""))[0],
-            by=put_in_force.get(version, (added_at, ""))[1],
-            in_force=version == current,
-            labels=dict(labels[version]),
-            by_people=people[version],
-            calls=calls.get(version, (0, 0))[0],
-            unusable=calls.get(version, (0, 0))[1],
-            failed=failed[version],
-            both=shared.get(version, (0, 0))[0],
-            agreed=shared.get(version, (0, 0))[1],
-        )
-        for version, definition, added_at in db.execute(
-            "SELECT version, definition, added_at FROM task ORDER BY added_at"
-        ).fetchall()
-    ]
+    counts = _Counts(db, current) if counted else None
+    found = []
+    for version, definition, added_at in db.execute(
+        "SELECT version, definition, added_at FROM task ORDER BY added_at"
+    ).fetchall():
+        since_at, by = put_in_force.get(version, (added_at, ""))
+        bare = TaskVersion(
+            task_from_definition(definition), since_at, by, in_force=version == current, labels={}, by_people=0,
+            calls=0, unusable=0, failed=0, both=0, agreed=0, counted=False,
+        )  # fmt: skip
+        found.append(bare if counts is None else counts.filled(bare))
     return tuple(sorted(found, key=lambda version: (version.in_force, version.since_at), reverse=True))
+
+
+class _Counts:
+    """What the versions of a run's task did, counted from the rows; of an only version the totals know the calls."""
+
+    def __init__(self, db: sqlite3.Connection, current: str) -> None:
+        self._labels: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self._people: Counter[str] = Counter()
+        for version, value, by_person, count in db.execute(
+            "SELECT task_version, value, source = 'human', count(*) FROM label WHERE source <> 'undone'"
+            " GROUP BY 1, 2, 3"
+        ).fetchall():
+            if by_person:
+                self._people[version] += count
+            else:
+                self._labels[version][value] += count
+        several = db.execute("SELECT count(*) FROM task").fetchone()[0] > 1
+        self._calls = {
+            version: (count, unusable or 0)
+            for version, count, unusable in db.execute(
+                f"SELECT task_version, count(*), sum(outcome IN ({_UNUSABLE})) FROM attempt GROUP BY 1"
+                if several
+                else "SELECT (SELECT task_version FROM run), coalesce(sum(value) FILTER (WHERE name = 'attempts'), 0),"
+                f" sum(value) FILTER (WHERE name IN ({_UNUSABLE_TOTALS})) FROM total"
+            ).fetchall()
+        }
+        self._failed = Counter(
+            dict(
+                db.execute(
+                    f"SELECT coalesce({_LAST.format('email_id = email.id')}, {_LAST.format(_OF_THE_SAME_TEXT)}) AS v,"
+                    " count(*) FROM email WHERE state = 'failed' GROUP BY v"
+                ).fetchall()
+            )
+        )
+        self._shared: dict[str, tuple[int, int]] = {}
+        if several:
+            self._shared = {
+                version: (both, agreed)
+                for version, both, agreed in db.execute(
+                    "SELECT old.task_version, count(*), sum(old.value = new.value) FROM label AS new JOIN label AS old"
+                    " ON old.email_id = new.email_id AND old.task_version <> new.task_version"
+                    f" AND old.{BY_MODEL} WHERE new.task_version = ? AND new.{BY_MODEL} GROUP BY 1",
+                    (current,),
+                ).fetchall()
+            }
+
+    def filled(self, version: TaskVersion) -> TaskVersion:
+        """The version with its counts."""
+        of = version.task.version
+        calls, unusable = self._calls.get(of, (0, 0))
+        both, agreed = self._shared.get(of, (0, 0))
+        return replace(
+            version, labels=dict(self._labels[of]), by_people=self._people[of], calls=calls, unusable=unusable,
+            failed=self._failed[of], both=both, agreed=agreed, counted=True,
+        )  # fmt: skip
 
 
 def older_labels(db: sqlite3.Connection) -> dict[str, int]:
     """Labels in force that an older version than the one in force gave, and how many emails have each."""
+    if db.execute("SELECT count(*) FROM task").fetchone()[0] == 1:
+        return {}
     rows = db.execute(
         f"SELECT label, count(*) FROM email WHERE {OLDER.replace('?', '(SELECT task_version FROM run)')} GROUP BY label"
     ).fetchall()

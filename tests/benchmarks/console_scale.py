@@ -18,6 +18,9 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
+
+from textual.screen import Screen
 
 from core.llm.task import builtin_task
 from core.model import AskKind, Attempt, Outcome, RunState, Settled
@@ -31,7 +34,19 @@ from core.storage.search import Search, index_path
 from core.storage.store import Answer, Store
 from tests.benchmarks.speed import cpu_s, memory_mb
 from tui.app import LabeltuiApp
+from tui.screens.causes import Causes
 from tui.screens.emails import EmailsScreen
+from tui.screens.help import HelpScreen
+from tui.screens.info import InfoScreen
+from tui.screens.keys import KeysScreen
+from tui.screens.messages import MessagesScreen
+from tui.screens.monitor import MonitorScreen
+from tui.screens.new_run import NewRunScreen
+from tui.screens.record import RecordScreen
+from tui.screens.run_windows import CopyRun, DeleteRun
+from tui.screens.runs import RunsScreen
+from tui.screens.sorting import SortBy
+from tui.screens.task import TaskScreen
 from tui.widgets.rows import Rows
 
 SETTLED = 0.9
@@ -130,6 +145,11 @@ class Timed:
             await self.until(seen)
         return 1000 * (time.perf_counter() - began)
 
+    async def leave(self) -> None:
+        """Leave the screen in sight, until it is gone."""
+        left = self.app.screen
+        await self.press("escape", lambda: self.app.screen is not left)
+
     @property
     def rows(self) -> Rows:
         return self.app.screen.query_one(Rows)
@@ -170,7 +190,9 @@ async def measure(home: Path, path: Path, emails: int) -> None:
         told("a key, 99th percentile", f"{percentile(taken):.1f} ms", "50 ms")
         told("a key's computing, 99th percentile", f"{percentile(spent):.1f} ms")
         await at.press("home", at.there)
-        opened = await at.press("enter", lambda: not isinstance(app.screen, EmailsScreen))
+        opened = await at.press(
+            "enter", lambda: whole(app.screen, RecordScreen) and "2 attempts" in text_of(app.screen)
+        )
         told("a record", f"{opened:.0f} ms", "150 ms")
         await at.press("escape", at.there)
         for kind in ("failed", "labeled"):
@@ -187,6 +209,8 @@ async def measure(home: Path, path: Path, emails: int) -> None:
         moved = (app.picture.snapshot.settled if app.picture.snapshot else 0) - before
         told(f"CPU beside {moved / SPAN_S:.0f} labels a second", f"{100 * share:.2f} % of a core", "3 %")
         await worker.wait()
+        await screens(at)
+        told("memory after all of it", f"{memory_mb(os.getpid()):.0f} MB", "120 MB")
 
 
 def percentile(values: list[float]) -> float:
@@ -217,6 +241,60 @@ def labor(path: Path, seconds: float) -> None:
             store.commit([Answer(*both) for both in zip(attempts, settled, strict=True)], now=now)
             time.sleep(0.015)
         store.end_epoch(RunState.STOPPED, "the benchmark is over", now=time.time())
+
+
+SCREENS = (
+    (EmailsScreen, "g", Causes, "causes of failure"),
+    (EmailsScreen, "Y", MessagesScreen, "messages of an email"),
+    (EmailsScreen, "o", SortBy, "choice of an order"),
+    (MonitorScreen, "k", KeysScreen, "keys"),
+    (MonitorScreen, "j", TaskScreen, "task"),
+    (MonitorScreen, "question_mark", HelpScreen, "help"),
+    (MonitorScreen, "I", InfoScreen, "info"),
+    (MonitorScreen, "e", EmailsScreen, "emails again"),
+    (RunsScreen, "w", NewRunScreen, "new run"),
+    (RunsScreen, "c", CopyRun, "copy of a run"),
+    (RunsScreen, "delete", DeleteRun, "deleting a run"),
+)
+"""Where, the key, what it opens, and its name here."""
+
+
+async def screens(at: Timed) -> None:
+    """Every other screen, with what it shows: the longest of five openings."""
+    for kind, key, opened, name in SCREENS:
+        while not isinstance(at.app.screen, kind):
+            await at.leave()
+        if kind is RunsScreen:
+            await at.until(lambda: at.app.screen.query_one(Rows).selected is not None)
+        taken = []
+        for _ in range(5):
+            taken.append(await at.press(key, lambda opened=opened: whole(at.app.screen, opened)))  # type: ignore[misc]
+            await asyncio.sleep(0.2)
+            await at.leave()
+        told(name, f"{max(taken):.0f} ms", "150 ms")
+        if opened is TaskScreen:
+            await at.press(key, lambda: whole(at.app.screen, TaskScreen))
+            counted = await at.until(lambda: "counting …" not in text_of(at.app.screen))
+            told("what the versions did, counted meanwhile", f"{counted:.0f} ms")
+        if name == "emails again":
+            told(
+                "the list of runs",
+                f"{await at.press('escape', lambda: whole(at.app.screen, RunsScreen)):.0f} ms",
+                "150 ms",
+            )
+
+
+def whole(screen: Screen[Any], kind: type[Screen[Any]]) -> bool:
+    """Whether such a screen is in sight, is drawn, and waits for nothing of what it shows."""
+    if not isinstance(screen, kind) or screen.size.width == 0:
+        return False
+    words = text_of(screen)
+    return bool(words.strip()) and not any(waiting in words for waiting in ("reading …", "reading the "))
+
+
+def text_of(screen: Screen[Any]) -> str:
+    """What the screen shows, as text."""
+    return "\n".join("".join(segment.text for segment in strip) for strip in screen._compositor.render_strips())
 
 
 async def listed(at: Timed, kind: str) -> None:

@@ -373,6 +373,8 @@ def test_the_task_in_force_is_not_put_in_force_again(real: Path) -> None:
     assert in_force(real).name == "another name"
     with RunReader(real) as reader:
         assert len(reader.versions()) == 1
+        (uncounted,) = reader.versions(counted=False)
+        assert (uncounted.counted, uncounted.in_force, uncounted.calls) == (False, True, 0)
 
 
 def test_too_many_emails_are_refused_with_the_number() -> None:

@@ -115,13 +115,13 @@ class FakeView:
     def last_deed(self, author: str) -> Deed | None:
         return self._run.deeds[-1][0] if self._run.deeds else None
 
-    def versions(self) -> tuple[TaskVersion, ...]:
+    def versions(self, *, counted: bool = True) -> tuple[TaskVersion, ...]:
         labels = self._run.snapshot(NOW).labels
         now = TaskVersion(
             self._run.task, NOW - 60, "ada", in_force=True, labels=dict(labels), by_people=0, calls=90, unusable=3,
-            failed=self._run.count("failed"), both=0, agreed=0,
+            failed=self._run.count("failed"), both=0, agreed=0, counted=counted,
         )  # fmt: skip
-        return (now, *self._run.older_versions)
+        return (now, *(replace(each, counted=counted) for each in self._run.older_versions))
 
     def older_labels(self) -> dict[str, int]:
         return dict(self._run.older_labels)

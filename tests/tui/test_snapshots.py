@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -25,7 +26,15 @@ PICTURES = [
 
 
 @pytest.fixture(autouse=True)
-def _same_world(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _alone() -> Iterator[None]:
+    """Nobody else's pictures meanwhile: the folder has one name for everybody, since it stands on some screens."""
+    with HOME.with_suffix(".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _same_world(monkeypatch: pytest.MonkeyPatch, _alone: None) -> Iterator[None]:
     """The same clock, colors and files for whoever takes the picture."""
     shutil.rmtree(HOME, ignore_errors=True)
     furnish()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -65,6 +66,37 @@ async def test_the_task_in_force_and_its_versions_are_shown(desk: Opens, size: t
             OLD.version[:8], "work 75 %, personal 25 %", "95 % of 20", "No draft.", "Versions [2]",
         ):  # fmt: skip
             assert telling in shown, telling
+
+
+async def test_the_versions_are_there_before_what_they_did_is_counted(
+    desk: Opens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run of a million emails takes seconds to count: its texts and keys do not wait for it, and no 0 is shown."""
+    async with desk(with_versions()) as at:
+        held: list[tuple[Callable[[], object], Callable[[object], None]]] = []
+        monkeypatch.setattr(at.app.countings, "send", lambda errand, then, failed: held.append((errand, then)))
+        await at.press("j")
+        assert "Answer 1 or 0." in at.screen()
+        assert "counting …" in at.screen()
+        assert "work 75 %" not in at.screen()
+        errand, then = held.pop()
+        then(errand())
+        await at.press("down")
+        assert "counting …" not in at.screen()
+        assert "work 75 %, personal 25 %" in at.screen()
+
+
+async def test_a_counting_that_fails_says_so(desk: Opens, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that vanished meanwhile is told with its sentence, and the versions stay."""
+    async with desk(with_versions()) as at:
+
+        def fails(_: object, __: object, failed: Callable[[str], None]) -> None:
+            failed("The run file is gone.")
+
+        monkeypatch.setattr(at.app.countings, "send", fails)
+        await at.press("j")
+        assert "The run file is gone." in at.screen()
+        assert "Answer 1 or 0." in at.screen()
 
 
 async def test_the_panes_follow_the_version_under_the_cursor(desk: Opens) -> None:

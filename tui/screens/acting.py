@@ -144,7 +144,8 @@ class ActingSheet(Sheet):
                 question = (
                     f"Undo {deed.what} of {plural(deed.count, 'email')}, {ago} ago? Those that changed since stay."
                 )
-                self._confirmed(question, "Undo it", lambda: wish(deed))
+                if self.is_current:
+                    self._confirmed(question, "Undo it", lambda: wish(deed))
 
         def question(view: RunView) -> Deed | None:
             return view.last_deed(backend.operator())
@@ -164,10 +165,11 @@ class ActingSheet(Sheet):
         self.console_app.poller.ask(read, copied)
 
     def do_save(self) -> None:
-        """Write emails to a file."""
-        from tui.screens.line_windows import SaveAs  # noqa: PLC0415  (not before it is wanted)
+        """Write emails to a file: where the operator says, or for the browser to keep."""
+        from tui.screens.line_windows import Download, SaveAs  # noqa: PLC0415  (not before it is wanted)
 
         app, targets = self.console_app, self.targets()
+        folder = app.page.folder() if app.page.there else Path()
         run = app.run_path
         if run is None:
             return
@@ -178,15 +180,24 @@ class ActingSheet(Sheet):
         def answered(given: tuple[str, int] | None) -> None:
             if given is None:
                 return
-            target, ids = Path(given[0]).expanduser(), chosen[given[1]][1]
+            typed, place = given
+            target = folder / typed if app.page.there else Path(typed).expanduser()
+            ids = chosen[place][1]
 
             def saved(count: int) -> None:
-                app.say(f"{plural(count, 'email')} written to {target}")
+                if app.page.there:
+                    app.page.download(target)
+                    app.say(f"{plural(count, 'email')} handed to the browser as {target.name}")
+                else:
+                    app.say(f"{plural(count, 'email')} written to {target}")
 
             app.chores.send(lambda: app.backend.save(run, ids, target), saved)
             snapshot = app.picture.snapshot
             count = len(ids) if ids is not None else snapshot.total if snapshot else 0
             if count > TAKES_A_WHILE:
-                app.say(f"Writing {number(count)} emails to {target} …")
+                app.say(f"Writing {number(count)} emails to {target.name if app.page.there else target} …")
 
-        self.app.push_screen(SaveAs([words for words, _ in chosen], str(free_name(run))), answered)
+        words = [words for words, _ in chosen]
+        proposed = free_name(run)
+        window = Download(words, folder / proposed.name) if app.page.there else SaveAs(words, str(proposed))
+        self.app.push_screen(window, answered)

@@ -11,6 +11,7 @@ from textual.widget import Widget
 from core.model import MOST_IN_A_WISH, EmailRecord, EmailRow
 from core.storage.filters import Filter, Term, parse
 from core.storage.ordering import WORK_ORDER, Order, first_of
+from tui.alive import alive
 from tui.backend import RunView
 from tui.context import Context, Scope, Selected
 from tui.email_rows import COLUMNS, FAILED_COLUMNS, as_row
@@ -118,7 +119,7 @@ class EmailsScreen(ActingSheet):
     def _show_beside(self) -> None:
         """Ask for the record under the cursor, unless one is being asked for: then it is asked for after that one."""
         row = self.selected()
-        if not self.beside or not self.is_mounted:
+        if not self.beside or not alive(self):
             return
         if not isinstance(row, EmailRow):
             self._beside.show(None, None, 0.0)
@@ -133,7 +134,7 @@ class EmailsScreen(ActingSheet):
         def arrived(record: EmailRecord) -> None:
             self._record_asked = None
             now_on = self.selected()
-            if self.is_mounted and isinstance(now_on, EmailRow):
+            if alive(self) and isinstance(now_on, EmailRow):
                 self._beside.show(record, self.asked_task(), self.look.now if self.look else 0.0)
                 if now_on.id != email_id:
                     self._show_beside()
@@ -242,7 +243,8 @@ class EmailsScreen(ActingSheet):
                 self._show_anew(KINDS[1], Filter((Term("cause", cause),)))
 
         def show(causes: list[tuple[str, int]]) -> None:
-            self.app.push_screen(Causes(causes), chosen)
+            if self.is_current:
+                self.app.push_screen(Causes(causes), chosen)
 
         self.console_app.poller.ask(lambda view: view.failures(), show)
 

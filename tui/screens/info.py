@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from core.text import one_line
+from tui.alive import alive
 from tui.context import Scope
 from tui.info import Section
 from tui.present import fit
@@ -35,7 +36,7 @@ class InfoScreen(Page):
         self.console_app.errands.send(self.console_app.views.information(), self._gathered)
 
     def _gathered(self, sections: tuple[Section, ...]) -> None:
-        if self.is_mounted:
+        if alive(self):
             self._sections = sections
             self.draw()
 

@@ -14,6 +14,7 @@ from textual.widgets import Static
 
 from core.model import KeySpend, KeyStatus, KeyTrouble, Outcome
 from core.text import one_line
+from tui.alive import alive
 from tui.context import Scope, Selected
 from tui.key_engine import KeyPast
 from tui.present import clock, compact, countdown, fit, join, moment, number, percent, plural
@@ -88,7 +89,7 @@ class KeyRecordScreen(KeySheet):
 
     def _draw(self) -> None:
         key, look = self.selected_key(), self.look
-        if key is None or look is None or not self.is_mounted:
+        if key is None or look is None or not alive(self):
             return
         key = replace(key, cooldown_s=float(math.ceil(key.cooldown_s)))
         windows = tuple(w for w in look.picture.windows if w.organization == key.organization)

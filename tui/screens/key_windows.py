@@ -15,6 +15,7 @@ from textual.widgets import Input, Static
 
 from core.errors import LabeltuiError
 from core.text import one_line
+from tui.alive import alive
 from tui.widgets.pane import line
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ class AddKey(ModalScreen[None]):
 
     def told(self, new: NewKey, trial: Trial) -> None:
         """What the trial of the key came to: one that works is kept at once."""
-        if not self.is_mounted:
+        if not alive(self):
             return
         self._trying, self._tried = "", new.secret
         if trial.works:
@@ -140,7 +141,7 @@ class AddKey(ModalScreen[None]):
         self._say(sentence, "$failed")
 
     def _say(self, sentence: str, tone: str) -> None:
-        if self.is_mounted:
+        if alive(self):
             self.query_one("#refusal", Static).update(line((one_line(sentence, limit=400), tone)))
 
     def _offer(self, word: str) -> None:

@@ -60,6 +60,8 @@ class SaveAs(ModalScreen[tuple[str, int] | None]):
         Binding("tab", "other", "other", priority=True),
     ]
 
+    PLACE: ClassVar[str] = "File"
+
     def __init__(self, choices: Sequence[str], proposed: str) -> None:
         super().__init__()
         self._choices = choices
@@ -70,7 +72,7 @@ class SaveAs(ModalScreen[tuple[str, int] | None]):
         with Vertical(classes="modal"):
             yield Static(line(("Save to a file", "bold $bright")), markup=False)
             yield Static("", markup=False, id="labels")
-            yield Static("File: .csv for a row each, .jsonl for whole records", markup=False, classes="field")
+            yield Static(f"{self.PLACE}: .csv for a row each, .jsonl for whole records", markup=False, classes="field")
             yield Input(self._proposed, id="line")
             yield Static("", markup=False, id="refusal")
             keys = [("enter", "save"), ("esc", "leave")]
@@ -94,7 +96,7 @@ class SaveAs(ModalScreen[tuple[str, int] | None]):
 
     def on_input_submitted(self) -> None:
         path = self.query_one("#line", Input).value.strip()
-        trouble = _trouble(path)
+        trouble = self.trouble(path)
         if trouble:
             self.query_one("#refusal", Static).update(line((one_line(trouble, limit=300), "$failed")))
         else:
@@ -103,16 +105,51 @@ class SaveAs(ModalScreen[tuple[str, int] | None]):
     def action_leave(self) -> None:
         self.dismiss(None)
 
+    def trouble(self, typed: str) -> str:
+        """Why this cannot be the file, as far as that can be told at once; "" where it can."""
+        return _trouble(typed)
+
+
+class Download(SaveAs):
+    """The same for a browser, which keeps the file where it keeps what it fetches: a name is enough.
+
+    ``proposed`` lies in the folder from which it is fetched.
+    """
+
+    PLACE = "Download"
+
+    def __init__(self, choices: Sequence[str], proposed: Path) -> None:
+        super().__init__(choices, proposed.name)
+        self._folder = proposed.parent
+
+    def trouble(self, typed: str) -> str:
+        if Path(typed).name != typed:
+            return "A name is enough: the browser decides on the folder."
+        if trouble := _format_trouble(typed):
+            return trouble
+        (self._folder / typed).unlink(missing_ok=True)  # it was fetched before
+        return ""
+
 
 def _trouble(typed: str) -> str:
     """Why emails cannot be written there, as far as that can be told at once."""
-    from core.formats.exports import known_suffixes  # noqa: PLC0415  (not before it is wanted)
-
-    path = Path(typed).expanduser()
-    if path.suffix.lower() not in known_suffixes():
-        return f"The end of the name says the format: {', '.join(known_suffixes())}."
+    if trouble := _format_trouble(typed):
+        return trouble
+    try:
+        path = Path(typed).expanduser()
+    except RuntimeError:
+        return f"{typed.partition('/')[0]} is nobody's home folder here. Write the folder out."
     if path.exists():
         return "A file of that name is there already. Choose another name: nothing is overwritten."
     if not path.parent.is_dir():
         return f"The folder {path.parent} does not exist. Make it first, or choose another."
     return ""
+
+
+def _format_trouble(typed: str) -> str:
+    """Why the end of a name says no format; "" where it does."""
+    from core.formats.exports import known_suffixes  # noqa: PLC0415  (not before it is wanted)
+
+    if Path(typed).suffix.lower() in known_suffixes():
+        return ""
+    return f"The end of the name says the format: {', '.join(known_suffixes())}."

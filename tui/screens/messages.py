@@ -11,6 +11,7 @@ from textual.widgets import Static
 
 from core.model import ChatMessage, EmailRecord, EmailRow, Task
 from core.text import inert, one_line
+from tui.alive import alive
 from tui.asked import first_question, question_again
 from tui.backend import RunView
 from tui.context import Scope, Selected
@@ -60,7 +61,7 @@ class MessagesScreen(Sheet):
             return view.record(found[0].id) if found else None
 
         def arrived(record: EmailRecord | None) -> None:
-            if not self.is_mounted:
+            if not alive(self):
                 return
             if record is None:
                 self.console_app.say("There is no email further on." if step >= 0 else "This is the first email.")

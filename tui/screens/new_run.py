@@ -8,6 +8,7 @@ from pathlib import Path
 from textual.widget import Widget
 
 from core.text import one_line
+from tui.alive import alive
 from tui.context import Scope
 from tui.making import NewRunWish
 from tui.picture import data_age
@@ -133,5 +134,5 @@ class NewRunScreen(Sheet):
 
     def _tell(self, sentence: str) -> None:
         self._making = one_line(sentence, limit=120)
-        if self.is_mounted:
+        if alive(self):
             self.receive(self.console_app.look())

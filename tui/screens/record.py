@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from textual.widget import Widget
 
 from core.model import EmailRecord, EmailRow, EmailState
+from tui.alive import alive
 from tui.backend import RunView
 from tui.context import Scope, Selected
 from tui.saving import copy, record_as_text
@@ -55,7 +56,7 @@ class RecordScreen(ActingSheet):
         self.console_app.poller.ask(question, self._arrived)
 
     def _arrived(self, record: EmailRecord) -> None:
-        if not self.is_mounted or record == self._record or record.row.id != self._row.id:
+        if not alive(self) or record == self._record or record.row.id != self._row.id:
             return
         self._record, self._row = record, record.row
         self._view.show(record, self.asked_task(), self.look.now if self.look else 0.0)

@@ -14,6 +14,7 @@ from textual.widgets import Input, Static
 
 from core.model import RunSummary
 from core.text import one_line
+from tui.alive import alive
 from tui.making import CopyWish
 from tui.present import plural
 from tui.widgets.pane import line
@@ -68,7 +69,7 @@ class CopyRun(ModalScreen[None]):
 
     def refuse(self, sentence: str) -> None:
         """Say why not; nothing typed is lost."""
-        if self.is_mounted:
+        if alive(self):
             self.query_one("#refusal", Static).update(line((one_line(sentence, limit=400), "$failed")))
 
     def action_leave(self) -> None:

@@ -12,6 +12,7 @@ from textual.widgets import Static
 
 from core.model import RunSummary
 from core.text import one_line
+from tui.alive import alive
 from tui.context import Scope, Selected
 from tui.keymap import keyed
 from tui.picture import data_age
@@ -207,6 +208,8 @@ class RunsScreen(Sheet):
         from tui.screens.run_windows import DeleteRun  # noqa: PLC0415  (not before it is wanted)
 
         app = self.console_app
+        if not self.is_current:
+            return
 
         def answered(typed: str | None) -> None:
             if typed is not None:
@@ -252,7 +255,7 @@ class RunsScreen(Sheet):
 
     def _copies(self, sentence: str) -> None:
         self._copying = one_line(sentence, limit=120)
-        if self.is_mounted:
+        if alive(self):
             self._show_anew()
 
     # -- new runs -----------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from textual.widgets import Input, TextArea
 from core.model import Task
 from tui.action import Action
 from tui.actions import in_scope
+from tui.alive import alive
 from tui.all_actions import EVERYWHERE
 from tui.context import Context, Scope, Selected
 from tui.picture import Picture, Requested, data_age
@@ -101,7 +102,7 @@ class Sheet(Screen[None]):
         self.receive(self.console_app.look())
 
     def on_screen_resume(self) -> None:
-        if self.is_mounted:
+        if alive(self):
             self.receive(self.console_app.look())
 
     def receive(self, look: Look) -> None:

@@ -13,6 +13,7 @@ from textual.widgets import Static
 
 from core.model import Task, TaskVersion
 from core.text import one_line
+from tui.alive import alive
 from tui.backend import RunView
 from tui.context import Context, Scope, Selected
 from tui.outside import edited_outside
@@ -28,7 +29,16 @@ if TYPE_CHECKING:
 REREAD_S = 2.0
 """Between two countings of what the versions labeled, while a worker labels on; at least."""
 REST = 30
-"""So many times as long as a counting took is none made: in a large run it holds up the picture."""
+"""So many times as long as a counting took is none made: in a large run it takes seconds of a core."""
+
+
+def _counted(view: RunView) -> tuple[tuple[TaskVersion, ...], dict[str, int], float]:
+    """Versions with what they did, labels of older ones, and the seconds that it took."""
+    began = monotonic()
+    try:
+        return view.versions(), view.older_labels(), monotonic() - began
+    finally:
+        view.close()
 
 
 class TaskScreen(Sheet):
@@ -84,7 +94,7 @@ class TaskScreen(Sheet):
 
     def show(self, look: Look) -> None:
         snapshot = look.picture.snapshot
-        if snapshot is None or not self.is_mounted:
+        if snapshot is None or not alive(self):
             return
         seen = (snapshot.run.task, snapshot.attempts, snapshot.labeled)
         due = not 0 <= look.now - self._read_at < self._pause_s or (self._seen and seen[0] != self._seen[0])
@@ -95,22 +105,32 @@ class TaskScreen(Sheet):
         self._draw_draft()
 
     def changed(self) -> None:
+        """Read the versions at once; what each of them did is counted by another thread, and comes when it comes."""
         self._reading = True
         self._read_at = self.look.now if self.look else self._read_at
+        app, path = self.console_app, self.console_app.run_path
+        app.poller.ask(lambda view: view.versions(counted=False), self._read)
+        if path is not None:
+            count = lambda: _counted(app.backend.view(path)) if self.is_attached else None  # noqa: E731
+            app.countings.send(count, self._counted, self._uncounted)
 
-        def question(view: RunView) -> tuple[tuple[TaskVersion, ...], dict[str, int], float]:
-            began = monotonic()
-            return view.versions(), view.older_labels(), monotonic() - began
+    def _read(self, versions: tuple[TaskVersion, ...]) -> None:
+        """Take the versions as they are now; what was counted of the same ones is shown until they are counted anew."""
+        if alive(self) and [each.task for each in versions] != [each.task for each in self._versions]:
+            self._versions = versions
+            self._draw()
 
-        def arrived(answer: tuple[tuple[TaskVersion, ...], dict[str, int], float]) -> None:
-            self._reading = False
-            if self.is_mounted:
-                self._versions, self._older, took_s = answer
-                self._pause_s = max(REREAD_S, REST * took_s)
-                self._draw()
-                self.hint()
+    def _counted(self, answer: tuple[tuple[TaskVersion, ...], dict[str, int], float] | None) -> None:
+        self._reading = False
+        if answer is not None and alive(self):
+            self._versions, self._older, took_s = answer
+            self._pause_s = max(REREAD_S, REST * took_s)
+            self._draw()
+            self.hint()
 
-        self.console_app.poller.ask(question, arrived)
+    def _uncounted(self, why: str) -> None:
+        self._reading = False
+        self.console_app.say(why, severity="error")
 
     def _read_draft(self) -> None:
         app = self.console_app
@@ -119,7 +139,7 @@ class TaskScreen(Sheet):
 
     def _drafted(self, draft: Draft | None) -> None:
         self._draft = draft
-        if self.is_mounted:
+        if alive(self):
             self._put_off()
             self._draw()
             self.hint()
@@ -139,7 +159,7 @@ class TaskScreen(Sheet):
 
     def _draw(self) -> None:
         look = self.look
-        if look is None or not self.is_mounted:
+        if look is None or not alive(self):
             return
         before = self._shown
         self._rows.set_rows([panes.version_row(version, look.now) for version in self._versions])
@@ -245,6 +265,8 @@ class TaskScreen(Sheet):
         begun = self._text()
 
         def edit(_: Draft) -> None:
+            if not self.is_current:
+                return
             trouble = edited_outside(app, app.backend.tasks.draft_path(path))
             if trouble:
                 app.say(trouble, severity="error")

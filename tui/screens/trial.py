@@ -17,6 +17,7 @@ from textual.widgets import Input, Static
 
 from core.model import EmailRow, Rehearsed, Task
 from core.text import one_line
+from tui.alive import alive
 from tui.context import Context, Scope, Selected
 from tui.poller import Answered
 from tui.present import compact, join, number, percent, plural
@@ -89,7 +90,7 @@ class AskTrial(ModalScreen[int | None]):
         return None
 
     def _say(self, words: str, tone: str) -> None:
-        if self.is_mounted:
+        if alive(self):
             self.query_one("#refusal", Static).update(line((one_line(words, limit=300), tone)))
 
     def on_mount(self) -> None:
@@ -163,7 +164,7 @@ class TrialScreen(Sheet):
     # -- what comes ---------------------------------------------------------------------------------------------------
 
     def _came(self, result: Rehearsed) -> None:
-        if not self.is_mounted:
+        if not alive(self):
             return
         self._results.append(result)
 
@@ -184,14 +185,14 @@ class TrialScreen(Sheet):
 
     def _end(self, word: str) -> None:
         self._ended = word
-        if self.is_mounted:
+        if alive(self):
             self._rows.empty = "\n Nothing was answered."
             self._draw()
 
     # -- drawing ------------------------------------------------------------------------------------------------------
 
     def _draw(self) -> None:
-        if not self.is_mounted:
+        if not alive(self):
             return
         self._rows.set_rows([self._row(result) for result in self._results])
         self.query_one("#draft", Static).update(self._head())

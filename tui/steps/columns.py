@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.widgets import Static
 
 from core.text import one_line
+from tui.alive import alive
 from tui.making import NewRunWish
 from tui.present import number, plural, who
 from tui.steps.step import Step
@@ -67,7 +68,7 @@ class ColumnsStep(Step):
         )
 
     def _failed(self, serial: int, sentence: str) -> None:
-        if serial == self._serial and self.is_mounted:
+        if serial == self._serial and alive(self):
             self._looked = None
             self._text.display = self._ids.display = False
             self._rows.empty = ""
@@ -75,7 +76,7 @@ class ColumnsStep(Step):
             self.refuse(sentence)
 
     def _seen(self, serial: int, looked: Looked) -> None:
-        if serial != self._serial or not self.is_mounted:
+        if serial != self._serial or not alive(self):
             return
         self._looked = looked
         self._text.display = self._ids.display = bool(looked.names)
@@ -112,7 +113,7 @@ class ColumnsStep(Step):
         )
 
     def _broke_off(self, serial: int, sentence: str) -> None:
-        if serial == self._serial and self.is_mounted and self._looked is not None:
+        if serial == self._serial and alive(self) and self._looked is not None:
             self._looked = replace(self._looked, trouble=sentence)
             self.refuse(sentence)
 

@@ -11,6 +11,7 @@ from textual.widgets import Static
 
 from core.model import KeyStatus
 from core.text import inert, one_line
+from tui.alive import alive
 from tui.keymap import keyed
 from tui.making import TRIED, NewRunWish
 from tui.present import plural
@@ -60,7 +61,7 @@ class ForecastStep(Step):
         app.errands.send(lambda: app.backend.forecast(wish), partial(self._show, wish), partial(self._failed, wish))
 
     def _show(self, wish: NewRunWish, lines: tuple[str, ...]) -> None:
-        if wish == self._planned and self.is_mounted:
+        if wish == self._planned and alive(self):
             self.tell("")
             self._lines = tuple(inert(text, limit=400).replace("\n", " ") for text in lines)
             self._draw()
@@ -80,7 +81,7 @@ class ForecastStep(Step):
             self._draw()
 
     def _failed(self, wish: NewRunWish, sentence: str) -> None:
-        if wish == self._planned and self.is_mounted:
+        if wish == self._planned and alive(self):
             self._planned = None
             self._told.update(line(("no forecast", "$quiet")))
             self.refuse(sentence)

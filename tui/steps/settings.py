@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Input, Static
 
+from tui.alive import alive
 from tui.making import NewRunWish
 from tui.steps.step import Step
 from tui.widgets.choice import Choice
@@ -59,7 +60,7 @@ class SettingsStep(Step):
         app.errands.send(lambda: app.backend.name_for(wish.source), self._propose, self.refuse)
 
     def _propose(self, name: str) -> None:
-        if self.is_mounted:
+        if alive(self):
             self._run_name.value = name
             self._run_name.cursor_position = len(name)
 

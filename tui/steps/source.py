@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Input, Static
 
+from tui.alive import alive
 from tui.making import NewRunWish
 from tui.present import age, plural
 from tui.steps.step import Step
@@ -92,13 +93,13 @@ class SourceStep(Step):
         )
 
     def _seen(self, folder: Path, found: Folder) -> None:
-        if folder == self._asked and self.is_mounted:
+        if folder == self._asked and alive(self):
             self._folder = found
             self._rows.cursor = 0
             self._list()
 
     def _unseen(self, folder: Path, sentence: str) -> None:
-        if folder == self._asked and self.is_mounted:
+        if folder == self._asked and alive(self):
             self._folder = None
             self._rows.set_rows([])
             self.refuse(sentence)

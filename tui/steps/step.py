@@ -8,6 +8,7 @@ from textual.containers import Vertical
 from textual.widgets import Static
 
 from core.text import one_line
+from tui.alive import alive
 from tui.making import NewRunWish
 from tui.widgets.pane import Part, line
 
@@ -43,5 +44,5 @@ class Step(Vertical):
 
     def tell(self, *parts: Part) -> None:
         """Say something below."""
-        if self.is_mounted:
+        if alive(self):
             self.said.update(line(*parts))

@@ -12,6 +12,7 @@ from textual.widgets import Input, Static
 
 from core.model import Task
 from core.text import inert, one_line
+from tui.alive import alive
 from tui.making import NewRunWish
 from tui.steps.step import Step
 from tui.task_choices import TaskChoice
@@ -57,7 +58,7 @@ class TaskStep(Step):
         self._list()
 
     def _list(self) -> None:
-        if not self.is_mounted:
+        if not alive(self):
             return
         rows = []
         for choice in [*self._choices, *self._named]:

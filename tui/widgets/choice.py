@@ -10,6 +10,7 @@ from textual.content import Content
 from textual.message import Message
 
 from core.text import one_line
+from tui.alive import alive
 from tui.widgets.pane import LinesWidget, line
 
 
@@ -75,5 +76,5 @@ class Choice(LinesWidget, can_focus=True):
         self._draw()
 
     def _draw(self) -> None:
-        if self.is_mounted:
+        if alive(self):
             self.redraw()

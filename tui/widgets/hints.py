@@ -8,6 +8,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
 
+from tui.alive import alive
 from tui.widgets.pane import LinesWidget, line
 
 
@@ -36,7 +37,7 @@ class Hints(LinesWidget):
         self._places: list[tuple[int, int, str]] = []
 
     def watch_hints(self) -> None:
-        if self.is_mounted:
+        if alive(self):
             self.redraw()
 
     def lines(self, width: int, height: int) -> list[Content]:  # noqa: ARG002 - its height is fixed

@@ -9,6 +9,7 @@ from textual.widgets import Static
 
 from core.model import EmailRecord, Task
 from tui import record_text
+from tui.alive import alive
 
 
 class RecordView(Container):
@@ -58,7 +59,7 @@ class RecordView(Container):
 
     def _draw(self) -> None:
         record = self._record
-        if not self.is_mounted:
+        if not alive(self):
             return
         if record is None:
             for text in ("#message-text", "#history-text"):

@@ -21,6 +21,7 @@ from core.model import EmailState, LabelSource, Snapshot
 from core.storage.filters import Filter, Term, parse
 from core.storage.ordering import WORK_ORDER, Order
 from core.text import one_line
+from tui.alive import alive
 from tui.keymap import key, keyed
 from tui.present import join, number
 from tui.widgets.pane import LinesWidget, Part, line
@@ -192,7 +193,7 @@ class ScopeBar(LinesWidget):
                 return
 
     def watch_scoped(self) -> None:
-        if self.is_mounted:
+        if alive(self):
             self.redraw()
 
     def lines(self, width: int, height: int) -> list[Content]:  # noqa: ARG002 - its height is fixed

@@ -9,6 +9,7 @@ from textual.content import Content
 from textual.reactive import reactive
 
 from core.text import one_line
+from tui.alive import alive
 from tui.picture import STALE_AFTER_S
 from tui.present import age, clock
 from tui.standing import Standing
@@ -42,7 +43,7 @@ class StateLine(LinesWidget):
     headline: reactive[Headline | None] = reactive(None)
 
     def watch_headline(self) -> None:
-        if self.is_mounted:
+        if alive(self):
             self._fit()
             self.redraw()
 

@@ -80,16 +80,17 @@ def version_row(version: TaskVersion, now: float) -> Row:
     """A line of the versions: what it did, and how far it agrees with the one in force."""
     mark, tone = ("▶ ", "bold $accent") if version.in_force else ("  ", "$foreground")
     agreed = f"{percent(version.agreed, version.both)} of {number(version.both)}" if version.both else ""
+    labels = number(version.labeled) if version.counted else "…"
     return Row(
         version.task.version,
         (
             (mark + short(version.task.version), tone),
             (moment(version.since_at, now), "$quiet"),
             (version.by or "new run", "$quiet"),
-            (number(version.labeled), "$bright"),
+            (labels, "$bright"),
             (number(version.failed) if version.failed else "", "$failed"),
             ("in force" if version.in_force else agreed, "$running" if version.in_force else "$foreground"),
-            (shares(version), "$foreground"),
+            (shares(version) if version.counted else "counting …", "$foreground"),
         ),
         version,
     )

@@ -1,0 +1,83 @@
+"""The door of a console in a browser: who is let in, and what the others are told."""
+
+from __future__ import annotations
+
+import pytest
+
+from tui.web.door import Asked, Door, is_loopback
+
+DOOR = Door("http://127.0.0.1:8000", "secret-key")
+
+
+def asked(**more: str) -> Asked:
+    given = {"path": "/ws", "host": "127.0.0.1:8000", "origin": DOOR.url, "in_address": "", "in_cookie": "secret-key"}
+    return Asked(**{**given, **more})
+
+
+@pytest.mark.parametrize(
+    ("host", "alone"),
+    [
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("localhost", True),
+        ("::1", True),
+        ("[::1]", True),
+        ("0.0.0.0", False),
+        ("192.168.1.4", False),
+        ("example.org", False),
+        ("localhost.example.org", False),
+    ],
+)
+def test_loopback_is_told_by_the_address_and_not_by_its_looks(host: str, alone: bool) -> None:
+    """Names that merely begin like loopback are none."""
+    assert is_loopback(host) is alone
+
+
+def test_whoever_has_the_key_comes_in() -> None:
+    """The printed address opens the page; the cookie that it left opens the socket."""
+    assert DOOR.address == "http://127.0.0.1:8000/?key=secret-key"
+    assert DOOR.refusal(asked(path="/", origin="", in_address="secret-key", in_cookie="")) == ""
+    assert DOOR.refusal(asked()) == ""
+    assert DOOR.refusal(asked(path="/static/js/textual.js", in_cookie="")) == ""
+    assert DOOR.refusal(asked(in_cookie="of another start", in_address="secret-key")) == ""
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({"in_cookie": ""}, "The key is missing"),
+        ({"in_cookie": "guessed"}, "an older one or incomplete"),
+        ({"path": "/", "origin": "", "in_cookie": "", "in_address": ""}, "The key is missing"),
+        ({"path": "/", "origin": "", "in_cookie": "", "in_address": "secret"}, "an older one or incomplete"),
+        ({"origin": "http://evil.example"}, "another site"),
+        ({"origin": "http://127.0.0.1:9000"}, "another site"),
+        ({"origin": "null"}, "another site"),
+        ({"host": "evil.example:8000"}, "answers to http://127.0.0.1:8000 only"),
+        ({"path": "/download/x", "in_cookie": ""}, "The key is missing"),
+    ],
+)
+def test_others_are_refused_with_the_reason(more: dict[str, str], why: str) -> None:
+    """No key, another site, another name of the machine (as in DNS rebinding): none comes in."""
+    assert why in DOOR.refusal(asked(**more))
+
+
+def test_a_port_that_goes_without_saying_may_be_said() -> None:
+    """Browsers leave out 80 and 443; whoever gave the address may have written them."""
+    door = Door("http://box:80", "secret-key")
+    assert door.refusal(asked(host="box", origin="")) == ""
+    assert door.refusal(asked(host="box:8000", origin="")) != ""
+
+
+def test_two_consoles_of_one_machine_do_not_take_each_others_cookie() -> None:
+    """A browser keeps one jar for all ports, so the name tells the port."""
+    assert Door("http://127.0.0.1:8000", "a").cookie != Door("http://127.0.0.1:8001", "b").cookie
+    assert all(letter.isalnum() or letter == "-" for letter in Door("http://[::1]:8000", "a").cookie)
+
+
+def test_the_page_is_kept_to_itself() -> None:
+    """Nothing is fetched from elsewhere, no script stands in the page, nobody frames it."""
+    policy = DOOR.rules["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src 'self';" in policy
+    assert "connect-src 'self' ws://127.0.0.1:8000;" in policy
+    assert "frame-ancestors 'none'" in policy

@@ -1,0 +1,140 @@
+"""Who may look at a console that is served to browsers: the address, the guest's key, and the door that asks for it.
+
+A WebSocket obeys no same-origin rule, and a port on loopback is open to every account of the machine. So the address
+that is printed holds a key, which becomes a cookie; requests without it, from another site or by another name of the
+machine are refused. Pure, but for the key that is drawn.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from aiohttp.web import Request, Response, StreamResponse
+
+OPEN_PATHS = ("/static/", "/page/")
+"""Scripts, styles and fonts: they hold nothing of anybody's, and a browser asks for some without a cookie."""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches that address."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a browser sent: the names that it called us by, where the page that asks came from, and its key."""
+
+    path: str
+    host: str
+    origin: str
+    in_address: str
+    in_cookie: str
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """``url`` is how browsers reach the console, without a path; ``key`` is what the address holds."""
+
+    url: str
+    key: str
+
+    @property
+    def address(self) -> str:
+        """What to open in a browser."""
+        return f"{self.url}/?key={self.key}"
+
+    @property
+    def cookie(self) -> str:
+        """The name of the cookie. A browser keeps one jar for all ports of a machine, so the port is part of it."""
+        return "labeltui-" + re.sub(r"[^a-z0-9]+", "-", _place(self.url).rpartition(":")[2])
+
+    @property
+    def rules(self) -> dict[str, str]:
+        """Headers that keep the page to itself: nothing is fetched from elsewhere, nobody frames it."""
+        socket = self.url.replace("http", "ws", 1)
+        return {
+            "Content-Security-Policy": (
+                "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
+                f" font-src 'self'; connect-src 'self' {socket}; frame-ancestors 'none'; base-uri 'none';"
+                " form-action 'none'"
+            ),
+            "Referrer-Policy": "no-referrer",
+            "X-Content-Type-Options": "nosniff",
+            "Cross-Origin-Opener-Policy": "same-origin",
+        }
+
+    def refusal(self, asked: Asked) -> str:
+        """Why this request is not answered, as a sentence; "" where it may come in."""
+        if asked.path.startswith(OPEN_PATHS):
+            return ""
+        if _place(f"//{asked.host}") != _place(self.url):
+            return f"This console answers to {self.url} only: open the address that `labeltui serve` printed."
+        if asked.origin and asked.origin.lower() != self.url.lower():
+            return "This request comes from another site."
+        if any(hmac.compare_digest(one.encode(), self.key.encode()) for one in (asked.in_cookie, asked.in_address)):
+            return ""
+        if asked.in_cookie or asked.in_address:
+            return (
+                "The key in this address is an older one or incomplete: open the whole address that `labeltui serve`"
+                " printed when it was last started."
+            )
+        return "The key is missing: open the whole address that `labeltui serve` printed."
+
+
+def _place(url: str) -> str:
+    """Host and port, without a port that goes without saying."""
+    return re.sub(r":(80|443)$", "", urlsplit(url).netloc.lower())
+
+
+def guest(request: Request, door: Door) -> Asked:
+    """What this request says of whoever sent it."""
+    headers = request.headers
+    return Asked(
+        path=request.path,
+        host=headers.get("Host", ""),
+        origin=headers.get("Origin", ""),
+        in_address=request.query.get("key", ""),
+        in_cookie=request.cookies.get(door.cookie, ""),
+    )
+
+
+Handler = Callable[["Request"], Awaitable["StreamResponse"]]
+
+
+def guarded(door: Door, refuse: Callable[[str], Response]) -> Callable[[Request, Handler], Awaitable[StreamResponse]]:
+    """The door as a middleware of aiohttp. ``refuse`` makes the answer that says why."""
+    from aiohttp import web  # noqa: PLC0415  (only who serves needs it)
+
+    async def let_in(request: web.Request, handler: Handler) -> web.StreamResponse:
+        refused = door.refusal(guest(request, door))
+        if refused:
+            return refuse(refused)
+        try:
+            return await handler(request)
+        except web.HTTPException as error:
+            return web.Response(status=error.status, text=f"{error.reason}\n")
+
+    @web.middleware
+    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        response = await let_in(request, handler)
+        if not response.prepared:
+            response.headers.update(door.rules)
+            response.headers.setdefault("Cache-Control", "no-store")
+            if request.path == "/" and response.status == 200:
+                secure = door.url.startswith("https:")
+                response.set_cookie(door.cookie, door.key, httponly=True, samesite="Strict", path="/", secure=secure)
+        return response
+
+    return guard
