@@ -50,8 +50,8 @@ def prepare(settings: Settings, emails: int, *, now: float, fresh: bool = False)
                 return path, True
         _remove(path)
     _end_simulator(settings)
-    own.quota_path.unlink(missing_ok=True)
     private_dir(settings.demo_dir)
+    own.quota_path.unlink(missing_ok=True)
     source = settings.demo_dir / "emails.csv"
     write_demo_csv(source, emails)
     simulator = _simulator(settings, port=0)

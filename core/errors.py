@@ -10,6 +10,7 @@ LabeltuiError                      a sentence: what, where, what to do
 ├── RunBusyError                   another worker holds the run
 ├── RunLostError                   this worker no longer owns the run: write nothing more
 ├── RunFileError                   the run file is damaged, or from a newer version
+├── FolderError                    a folder for files of our own cannot be made
 ├── QuotaFileError                 quota.db is damaged, locked, read-only, or from a newer version
 ├── NoUsableKeyError
 └── CallError                      one call to the model failed; ``.remedy`` says what follows
@@ -72,6 +73,10 @@ class RunLostError(LabeltuiError):
 
 class RunFileError(LabeltuiError):
     """The run file cannot be read or is from a newer labeltui."""
+
+
+class FolderError(LabeltuiError):
+    """A folder in which labeltui keeps its files cannot be made."""
 
 
 class QuotaFileError(LabeltuiError):

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import platformdirs
 
+from core.errors import FolderError
+
 APP_NAME = "labeltui"
 
 
@@ -87,8 +89,18 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
 
 
 def private_dir(path: Path) -> Path:
-    """Make the folder with access for its owner alone, if it is missing, and return it."""
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Make the folder with access for its owner alone, if it is missing, and return it.
+
+    Raises:
+        FolderError: it cannot be made there.
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise FolderError(
+            f"The folder {path} cannot be made: {error.strerror}. labeltui keeps its files there; LABELTUI_HOME names"
+            " another place."
+        ) from error
     return path
 
 

@@ -337,7 +337,9 @@ def _do_or_send(path: Path, kind: str, argument: str, do: Callable[[Store, float
         with RunLock(path, wait_s=1.0) as lock, RunStore.open(path, lock) as store:
             return Wished(None, do(store, time.time()), at_once=True)
     except sqlite3.OperationalError as error:
-        raise RunFileError(f"{path} cannot be written ({error}). Check the space on the disk.") from error
+        raise RunFileError(
+            f"{path} cannot be written ({error}). Check the space on the disk and the file's permissions."
+        ) from error
 
 
 def _snapshot(path: Path) -> Snapshot:

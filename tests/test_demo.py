@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -43,6 +44,21 @@ def test_without_a_terminal_the_demo_runs_to_its_end(stage: Settings) -> None:
     again = labeltui("demo", "--emails", "40")
     assert again.returncode == 0
     assert "going on with the last one" in again.stdout
+
+
+def test_a_demo_that_is_interrupted_says_so_by_its_code(stage: Settings) -> None:
+    """As a worker in the foreground does: 130, and the final status."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tui", "demo", "--emails", "300"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env=dict(os.environ),
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("demo running"):
+                break
+        process.send_signal(signal.SIGINT)
+        assert "STOPPED · stopped by SIGINT" in process.stdout.read()
+    assert process.returncode == 130
 
 
 def test_the_demo_uses_no_key_and_no_file_of_the_operator(stage: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from core import mounts
-from core.errors import QuotaFileError
+from core.errors import FolderError, QuotaFileError
 from core.quota import tables
 from core.settings import private_dir
 
@@ -35,12 +35,17 @@ class Book:
         try:
             private_dir(path.parent)
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        except FolderError as error:
+            raise QuotaFileError(str(error)) from error
         except PermissionError as error:
             if not path.is_file():
                 raise self._error(error) from error
         except OSError as error:
             raise self._error(error) from error
-        self._connection = sqlite3.connect(path, isolation_level=None, timeout=busy_timeout_ms / 1000)
+        try:
+            self._connection = sqlite3.connect(path, isolation_level=None, timeout=busy_timeout_ms / 1000)
+        except sqlite3.Error as error:
+            raise self._error(error) from error
         try:
             self._prepare()
         except BaseException:

@@ -45,7 +45,7 @@ from core.quota.swapping import Swap
 from core.quota.unbenching import clear_waits
 from core.quota.vault import SOURCE as KEYRING_SOURCE
 from core.quota.vault import Vault
-from core.settings import Settings, private_dir
+from core.settings import Settings
 
 __all__ = ["KeyBook", "KeyRecord", "Secret", "assumed_organization"]
 
@@ -79,7 +79,6 @@ class KeyBook:
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
         """The book that the settings name, with the environment's keys unless they say otherwise."""
-        private_dir(settings.quota_path.parent)
         return cls(settings.quota_path, settings.keys_path, environment=None if settings.use_environment_keys else {})
 
     def __enter__(self) -> Self:

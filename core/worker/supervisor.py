@@ -15,7 +15,7 @@ from pathlib import Path
 
 import core
 from core import exits
-from core.errors import LabeltuiError, NoUsableKeyError
+from core.errors import LabeltuiError, NoUsableKeyError, RunFileError
 from core.settings import Settings
 from core.storage.lock import companion, is_locked
 from core.storage.reader import RunReader
@@ -83,7 +83,13 @@ def environment_of(settings: Settings) -> dict[str, str]:
 def _spawn(run_path: Path, settings: Settings, only: int | None) -> subprocess.Popen[bytes]:
     environment = environment_of(settings)
     log = log_path(run_path)
-    descriptor = os.open(log, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+    try:
+        descriptor = os.open(log, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+    except OSError as error:
+        raise RunFileError(
+            f"The worker of {run_path.stem} cannot be started: its log, {log}, cannot be written ({error.strerror})."
+            " Its folder must be writable for you; reading and exporting work without."
+        ) from error
     try:
         # -P: a folder named core in the operator's working directory must not come first.
         return subprocess.Popen(  # noqa: S603 - this interpreter and a path of ours

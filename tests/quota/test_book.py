@@ -57,7 +57,7 @@ def test_a_place_that_cannot_hold_a_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(QuotaFileError, match="check that"):
         Book(tmp_path / "quota.db")
     (tmp_path / "file").write_text("")
-    with pytest.raises(QuotaFileError, match="check that"):
+    with pytest.raises(QuotaFileError, match="cannot be made"):
         Book(tmp_path / "file" / "quota.db")
 
 

@@ -256,6 +256,42 @@ def test_working_on_a_busy_run_ends_with_code_4(say: Say, source: Path, settings
     assert "labeltui stop mail" in err
 
 
+@pytest.mark.parametrize("line", [("new", "SOURCE"), ("keys", "list"), ("demo", "--emails", "5")])
+def test_a_home_that_cannot_be_made_is_named(
+    say: Say, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: tuple[str, ...]
+) -> None:
+    """Whatever needs it first: the folder, why, and what names another."""
+    (tmp_path / "taken").write_text("a file")
+    monkeypatch.setenv("LABELTUI_HOME", str(tmp_path / "taken"))
+    code, _, err = say(*(source if word == "SOURCE" else word for word in line))
+    assert code == 1
+    assert "LABELTUI_HOME" in err
+    assert "Traceback" not in err
+
+
+def test_a_run_is_shown_from_a_home_that_cannot_be_made(
+    say: Say, source: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run file alone says where the run is; the keys are what is missing."""
+    say("new", source)
+    path = find_run(settings, "mail")
+    (tmp_path / "taken").write_text("a file")
+    monkeypatch.setenv("LABELTUI_HOME", str(tmp_path / "taken"))
+    code, out, _ = say("status", path, "--json")
+    assert code == 0
+    assert "LABELTUI_HOME" in json.loads(out)["alarms"][0]
+
+
+def test_a_worker_whose_log_cannot_be_written_is_not_started(say: Say, source: Path, settings: Settings) -> None:
+    """The log is named, with what is still possible."""
+    say("new", source)
+    find_run(settings, "mail").with_suffix(".log").mkdir()
+    code, _, err = say("start", "mail")
+    assert code == 1
+    assert "its log" in err
+    assert "Traceback" not in err
+
+
 def test_wrong_usage_is_code_2(home: Path) -> None:
     """As everywhere."""
     with pytest.raises(SystemExit) as ended:

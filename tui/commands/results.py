@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from core import exits, runs
-from core.errors import KeysError, QuotaFileError
+from core.errors import FolderError, KeysError, QuotaFileError
 from core.listing import list_runs
 from core.model import KeyStatus, Snapshot
 from core.quota.keys import KeyBook
@@ -47,7 +47,7 @@ def _keys_of(snapshot: Snapshot, settings: Settings) -> tuple[tuple[KeyStatus, .
     try:
         with KeyBook.from_settings(settings) as book:
             return book.statuses(snapshot.run.task.model.model, time.time()), ""
-    except (KeysError, QuotaFileError) as error:
+    except (FolderError, KeysError, QuotaFileError) as error:
         return (), str(error)
 
 

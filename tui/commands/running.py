@@ -104,12 +104,14 @@ def demo(given: argparse.Namespace) -> int:
         return console(path, settings=own)
     say(f"A simulated run on invented emails{', going on with the last one' if existed else ''}; nothing leaves here.")
     stage.ensure_simulator(path, own)
+    code = exits.DONE
     try:
-        _work(path, own)
+        code = _work(path, own)
     except RunBusyError:
         _follow(path)
     say_status(path, own)
-    return exits.DONE
+    # Failed emails are part of what a demo shows, so they are no failure of it.
+    return exits.INTERRUPTED if code == exits.INTERRUPTED else exits.DONE
 
 
 def work(given: argparse.Namespace) -> int:
