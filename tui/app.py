@@ -311,6 +311,9 @@ class LabeltuiApp(TailoredApp):
         else:
             self.action_suspend_process()
 
+    async def action_quit(self) -> None:
+        self.do_quit()  # ctrl+q, which Textual has everywhere
+
     def do_quit(self) -> None:
         self.farewell = farewell(self.picture, self.wishing.requested, self.settings)
         self.page.leave(self.farewell)

@@ -107,11 +107,12 @@ async def test_a_saved_file_is_downloaded(desk: Opens, monkeypatch: pytest.Monke
     assert not folder.exists()
 
 
-async def test_the_last_words_are_on_the_page(desk: Opens, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody sees what a browser's console would print."""
+@pytest.mark.parametrize("key", ["q", "ctrl+q"])
+async def test_the_last_words_are_on_the_page(desk: Opens, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    """Nobody sees what a browser's console would print; Textual's own way out is no other."""
     async with desk(terminal=BROWSER) as at:
         told = listen(at, monkeypatch)
-        await at.press("q")
+        await at.press(key)
         assert "The worker of enron goes on" in str(told[-1]["left"])
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -140,6 +141,22 @@ def test_a_person_opens_it_types_turns_a_phone_and_leaves(looker: Looker, served
     served.terminate()
     looker.see(HEAD, lambda head: head == "labeltui serve was ended")
     looker.keep("ended")
+
+
+def test_a_picture_that_stands_still_is_called_old(looker: Looker, served: subprocess.Popen[str]) -> None:
+    """The page tells when nothing comes from the console, and takes it back when something does."""
+    assert served.stdout is not None
+    looker.driver.get(served.stdout.readline().split()[-1])
+    looker.see(SHOWN)
+    found = subprocess.run(["pgrep", "-P", str(served.pid)], capture_output=True, text=True, check=True)
+    console = int(found.stdout)
+    notice = "document.getElementById('notice').hidden ? '' : document.getElementById('notice-words').textContent"
+    os.kill(console, signal.SIGSTOP)
+    looker.driver.execute_script("const now = Date.now; Date.now = () => now() + 60000")
+    looker.see(notice, lambda words: words.endswith("what you see is old."))
+    looker.keep("old")
+    os.kill(console, signal.SIGCONT)
+    looker.see(notice, lambda words: words == "")
 
 
 def test_an_address_without_its_key_shows_why(looker: Looker, served: subprocess.Popen[str]) -> None:

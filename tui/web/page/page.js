@@ -9,6 +9,7 @@
   const LARGEST = 16, COMFORTABLE = 12, SMALLEST = 8; // pixels of a letter
   const NICE_COLUMNS = 80, FEWEST_COLUMNS = 60, FEWEST_ROWS = 16;
   const NOTICE_MS = 8000;
+  const SILENT_MS = 12000; // a console draws its clock every second
   const BROWSERS_KEYS = new Set(["F5", "F11", "F12"]); // reload, full screen, tools; the console uses none of them
   const BROWSERS_WITH_CTRL = new Set(["+", "-", "=", "0", "v"]); // zoom, and pasting as text instead of as a key
 
@@ -44,6 +45,7 @@
     configurable: true,
     set(addon) {
       client = this;
+      wear("#12161c");
       Object.defineProperty(this, "fitAddon", { value: addon, writable: true, configurable: true, enumerable: true });
     },
   });
@@ -77,7 +79,9 @@
       if (event.target === document.body) focusTerminal();
       if (event.key === "Escape" && event.target.closest?.("#notice")) at("notice-close").click();
       const held = event.ctrlKey || event.metaKey;
-      if (!at("ended").hidden || BROWSERS_KEYS.has(event.key) || (held && BROWSERS_WITH_CTRL.has(event.key))) {
+      const copies = held && event.key === "c" && client?.terminal.hasSelection(); // selected with shift and the mouse
+      const browsers = copies || BROWSERS_KEYS.has(event.key) || (held && BROWSERS_WITH_CTRL.has(event.key));
+      if (!at("ended").hidden || browsers) {
         event.stopImmediatePropagation(); // the browser does what it does with it, the terminal does not hear of it
       }
     },
@@ -113,10 +117,7 @@
 
   const hear = {
     title: (words) => ((title = words), showTitle()),
-    ground: (color) => {
-      document.documentElement.style.setProperty("--ground", color);
-      document.querySelector("meta[name=theme-color]").content = color;
-    },
+    ground: (color) => wear(color),
     told: () => ((unseen = document.hidden), showTitle()),
     left: (words) => (lastWords = words),
     copy: (text) => copy(text),
@@ -127,6 +128,12 @@
       link.click();
     },
   };
+
+  function wear(color) {
+    document.documentElement.style.setProperty("--ground", color);
+    document.querySelector("meta[name=theme-color]").content = color;
+    client.terminal.options.theme = { background: color }; // also before the first picture, which would begin in black
+  }
 
   function showTitle() {
     document.title = (unseen ? "(!) " : "") + title;
@@ -170,6 +177,20 @@
     focusTerminal();
   };
 
+  // A picture that stands still must not look healthy: the age of what it shows is drawn by the console itself.
+  let heard = Infinity;
+  let silent = false;
+  setInterval(() => {
+    if (Date.now() - heard < SILENT_MS || !at("ended").hidden) return;
+    silent = true;
+    notice(`The console has not been heard for ${Math.round((Date.now() - heard) / 1000)} s: what you see is old.`);
+  }, 1000);
+
+  function endSilence() {
+    silent = false;
+    at("notice").hidden = true;
+  }
+
   // -- the socket, and its end --------------------------------------------------------------------------------------------
 
   const ENDS = {
@@ -186,7 +207,10 @@
   class HeardSocket extends WebSocket {
     constructor(...given) {
       super(...given);
+      heard = Date.now();
       this.addEventListener("message", (event) => {
+        heard = Date.now();
+        if (silent) endSilence();
         if (typeof event.data !== "string") return;
         event.stopImmediatePropagation();
         const [kind, said] = JSON.parse(event.data);
