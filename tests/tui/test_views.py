@@ -121,4 +121,4 @@ async def test_how_old_the_data_is_never_gives_way(desk: Opens, size: tuple[int,
         await at.press("h")
         await at.read(later_s=90.0)
         assert "VIEW HELD" in at.line(0)
-        assert "STALE data 9" in at.line(0) or size[0] < 80
+        assert "! data 9" in at.line(0) or size[0] < 80

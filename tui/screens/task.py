@@ -206,7 +206,7 @@ class TaskScreen(Sheet):
         )
 
     def _room(self, name: str) -> int:
-        return max(12, self.query_one(f"#task-{name}").size.width - 1)
+        return max(12, self.query_one(f"#task-{name}").size.width - 2)  # padding and a scroll bar
 
     @property
     def _shown(self) -> TaskVersion | None:

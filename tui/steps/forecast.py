@@ -90,12 +90,12 @@ class ForecastStep(Step):
         """The keys in force now; more of them make another forecast."""
         usable = [key for key in keys if not key.state.out]
         if usable:
-            names = ", ".join(f"{one_line(key.alias, limit=24)} …{key.last4}" for key in usable[:4])
-            more = f" and {len(usable) - 4} more" if len(usable) > 4 else ""
+            names = ", ".join(f"{one_line(key.alias, limit=24)} …{key.last4}" for key in usable[:2])
+            more = f" and {len(usable) - 2} more" if len(usable) > 2 else ""
             organizations = len({key.organization for key in usable})
             said = line(
-                ("  keys      ", "$foreground"), (f"{names}{more}", "bold $bright"),
-                (f" · {plural(organizations, 'organization')}", "$quiet"),
+                ("  keys      ", "$foreground"), (plural(len(usable), "key"), "bold $bright"),
+                (f" of {plural(organizations, 'organization')} · {names}{more}", "$quiet"),
             )  # fmt: skip
         else:
             said = line(("  keys      ", "$foreground"), (keyed("no key yet: {add} adds one"), "bold $waiting"))

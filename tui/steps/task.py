@@ -135,6 +135,8 @@ def _told(task: Task, width: int) -> Content:
         rows.append(line(head, *((f"  {part}", "$quiet") for part in beside)))
         rows += [line((" " * inset + part, "$quiet")) for part in meaning[len(beside) :]]
     sent = f"asks {task.model.model} · sends {', '.join(task.fields)}, at most {task.truncate_at:,} characters"
-    rows.append(line((one_line(sent, limit=300), "$quiet")))
+    rows += [
+        line((part, "$quiet")) for part in textwrap.wrap(one_line(sent, limit=300), width, subsequent_indent="     ")
+    ]
     rows.append(line((inert(task.rubric.strip(), limit=20_000), "$foreground")))
     return Content("\n").join(rows)

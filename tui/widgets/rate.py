@@ -10,8 +10,8 @@ from core.model import PacePoint
 from tui.present import WAITED, Column, Rate, age, columns, countdown, fit, five, graph, rate
 from tui.widgets.pane import Pane, line
 
-LEGEND = 35
-"""Cells that now, mean and peak take."""
+LEGEND = 34
+"""Cells that now, mean and peak take, with a space behind them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,7 @@ def _legend(figures: Rate, width: int) -> Content:
         ("peak", figures.peak, "$bright"),
     ):
         parts += [(f"{name} ", "$quiet"), (fit(five(value), 5, right=True), tone), ("  ", "")]
+    parts[-1] = (" ", "")
     room = width - LEGEND
     waited = countdown(figures.waited_s)
     ways = (f"{WAITED} waited {waited}", f"waited {waited}", f"{WAITED} {waited}")

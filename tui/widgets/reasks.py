@@ -9,7 +9,7 @@ from textual.content import Content
 
 from core.model import Outcome
 from tui.present import bar, fit, number, percent
-from tui.widgets.pane import Pane, line
+from tui.widgets.pane import Pane, Part, line
 
 WRONG = {
     Outcome.INVALID.value: "no label",
@@ -67,7 +67,9 @@ class ReasksPane(Pane):
             _row(name, count, whole, width)
             for name, count in zip(("first answer", "asked again", "twice or more"), counts, strict=True)
         ]
-        tally = _tally("wrong", wrong, "every answer was a label so far" if sum(counts) else "nothing is answered yet")
+        tally = _tally(
+            "wrong", wrong, "every answer was a label so far" if sum(counts) else "nothing is answered yet", width
+        )
         if height <= 2:
             short = zip(("first", "again", "twice"), counts, strict=True)
             parts = [
@@ -76,7 +78,7 @@ class ReasksPane(Pane):
             return [line(*parts), tally]
         if height == 3:
             return [*rows[:2], tally]
-        return [*rows, tally, _tally("calls lost", failed, "no call was lost")]
+        return [*rows, tally, _tally("calls lost", failed, "no call was lost", width)]
 
 
 def _counts(facts: ReaskFacts) -> tuple[int, int, int]:
@@ -94,14 +96,20 @@ def _row(name: str, count: int, whole: int, width: int) -> Content:
     )
 
 
-def _pairs(items: list[tuple[str, int]]) -> list[tuple[str, str]]:
-    parts: list[tuple[str, str]] = []
-    for word, count in items:
-        parts += [(f"{word} ", "$quiet"), (number(count), "$waiting"), ("  ", "")]
-    return parts
-
-
-def _tally(title: str, items: list[tuple[str, int]], nothing: str) -> Content:
+def _tally(title: str, items: list[tuple[str, int]], nothing: str, width: int) -> Content:
+    """The counts with their words, as many as fit in whole; the last one then sums up the others."""
     if not items:
         return line((nothing, "$quiet"))
-    return line((fit(title, 12), "$quiet"), *_pairs(items))
+    parts: list[Part] = [(fit(title, 12), "$quiet")]
+    room = width - 12
+    for n, (word, count) in enumerate(items):
+        rest = sum(more for _, more in items[n + 1 :])
+        pair = f"{word} {number(count)}"
+        if len(pair) + (len(f"  other {number(rest)}") if rest else 0) > room:
+            word, count, rest = "other", count + rest, 0  # noqa: PLW2901 - it stands for all that are left
+            pair = f"{word} {number(count)}"
+        parts += [(f"{word} ", "$quiet"), (number(count), "$waiting"), "  "]
+        room -= len(pair) + 2
+        if not rest:
+            break
+    return line(*parts)

@@ -66,7 +66,7 @@ class RecordView(Container):
                 self.query_one(text, Static).update("")
             return
         self.query_one("#message").border_title = record_text.title(record, raw=self.raw)
-        width = max(30, self.query_one("#message").size.width - 1)
+        width = max(30, self.query_one("#message").size.width - 2)  # padding and a scroll bar
         told = record_text.message(record, self._task_shown, width, raw=self.raw)
         self.query_one("#message-text", Static).update(told)
         width = max(30, self.query_one("#history").size.width - 2)

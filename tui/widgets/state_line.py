@@ -74,7 +74,8 @@ class StateLine(LinesWidget):
         elif fresh:
             how_old = f"data {age(headline.age_s)} old"
         else:
-            how_old = f"! STALE data {age(headline.age_s)} old"
+            said = "" if state.word == "STALE" else "STALE "  # the word stands there already
+            how_old = f"! {said}data {age(headline.age_s)} old"
         right = f"{how_old}   {clock(headline.now)} "
         name = one_line(headline.name, limit=max(8, width // 4))
         simulated = " SIMULATED labels " if headline.simulated else ""

@@ -109,7 +109,8 @@ def draft_line(draft: Draft | None, current: Task, *, requested: bool, older: in
         return line(("◔ requested ", "bold $waiting"), (told, "$quiet"))
     if draft is None:
         calm = keyed("No draft. {edit} begins one, {editor} in an editor; nothing changes before {enact}")
-        again = keyed(f" · {plural(older, 'label')} by older versions, {{ask_again}} asks again") if older else ""
+        on = "{ask_again}\u00a0asks\u00a0again"
+        again = f" · {plural(older, 'label')} by older versions, {keyed(on)}" if older else ""
         return line((calm, "$quiet"), (again, "$waiting"))
     if draft.task is None:
         why = one_line(draft.error.removeprefix("the draft").removeprefix(" is").lstrip(": "), limit=400)
@@ -119,7 +120,7 @@ def draft_line(draft: Draft | None, current: Task, *, requested: bool, older: in
     what = f"other than in force: {', '.join(others)}" if others else "the same as the version in force"
     return line(
         (f"◆ DRAFT {short(draft.task.version)} ", "bold $person"), (what, "$foreground"),
-        (keyed(" · {compare} compares, {rehearse} tries it, {enact} puts it in force"), "$quiet"),
+        (keyed(" · {compare}\u00a0compares, {rehearse}\u00a0tries it, {enact}\u00a0puts it in force"), "$quiet"),
     )  # fmt: skip
 
 
