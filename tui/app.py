@@ -237,9 +237,12 @@ class LabeltuiApp(TailoredApp):
                 yield SystemCommand(f"Pane {name}", f"{key} · {action.told}", partial(self.perform, action.id, key))
 
     def say(self, sentence: str, *, severity: Any = "information") -> None:
-        """A toast; the text may come from anywhere."""
+        """A toast; the text may come from anywhere. One that is still in sight is not told twice."""
         timeout = 8.0 if severity == "error" else 5.0
-        self.notify(inert(sentence, limit=400), severity=severity, timeout=timeout, markup=False)
+        text = inert(sentence, limit=400)
+        if any(told.message == text and not told.has_expired for told in self._notifications):
+            return
+        self.notify(text, severity=severity, timeout=timeout, markup=False)
 
     def action_help_quit(self) -> None:
         self.say(keyed("{quit} leaves the console; the worker goes on without it."))

@@ -21,8 +21,8 @@ FAILED_COLUMNS = (
     *COLUMNS[:2],
     COLUMNS[3],
     ListColumn("from", 22, from_width=110, key="from"),  # before that the reason needs the room
-    COLUMNS[5],
-    ListColumn("why it failed", 0),
+    ListColumn("subject", 0, key="subject", weight=2),
+    ListColumn("why it failed", 0, weight=3),
 )
 """The columns where only failures are listed."""
 

@@ -234,6 +234,28 @@ async def test_marked_emails_are_retried_after_asking(desk: Opens) -> None:
         assert at.title() == "Failed [0 of 40]"
 
 
+async def test_marks_and_changes_that_wait_move_nothing(desk: Opens) -> None:
+    """What comes and goes stands at the right end of the second line; kinds keep their places, at 80 columns too."""
+    async with desk(size=(80, 24)) as at:
+        await at.press("e", "f")
+        before = at.line(2)
+        assert "pending  by a person" in before
+        await at.press("space")
+        assert at.line(2) == before
+        assert at.line(3).rstrip().endswith("● 1 marked")
+        at.run.emails[3] = email(3, EmailState.FAILED)
+        await at.read(later_s=1.0)
+        assert at.line(3).rstrip().endswith("1 more by now · u updates")
+        assert "pending  by a person" in at.line(2)
+
+
+async def test_why_an_email_failed_is_whole_at_eighty_columns(desk: Opens) -> None:
+    """The reason gets more of a narrow list than the subject."""
+    async with desk(size=(80, 24)) as at:
+        await at.press("e", "f")
+        assert any("no valid label after 3 answers" in row for row in at.screen().splitlines()[5:])
+
+
 async def test_all_that_match_are_marked(desk: Opens) -> None:
     """M marks what the filter holds, and takes the marks away again; without a filter it says what to do."""
     async with desk() as at:

@@ -81,6 +81,13 @@ async def test_where_there_is_room_a_key_that_is_out_says_why(desk: Opens) -> No
         assert " ".join(reason.split()) in " ".join(" ".join(at.lines_of("KeysPane")).split())
 
 
+async def test_a_sentence_in_sight_is_not_told_twice(desk: Opens) -> None:
+    """Whoever presses a dimmed key again and again is told once, not buried under the same words."""
+    async with desk() as at:
+        await at.press("s", "s", "s")
+        assert at.said().count("A worker goes on with it already") == 1
+
+
 async def test_a_failure_lately_names_the_email_and_the_reason(desk: Opens) -> None:
     """Beside why it failed stands which one it was, at 80 columns as well."""
     async with desk(size=(80, 24)) as at:

@@ -12,7 +12,9 @@ from tui.widgets.pane import Part
 
 @dataclass(frozen=True, slots=True)
 class ListColumn:
-    """A column's head and its width in cells; 0 takes what is left. ``from_width`` hides it in narrower lists.
+    """A column's head and its width in cells; 0 takes what is left, shared by ``weight``.
+
+    ``from_width`` hides it in narrower lists.
 
     A click on the head of a column with a ``key`` asks to sort by it.
     """
@@ -22,6 +24,7 @@ class ListColumn:
     right: bool = False
     from_width: int = 0
     key: str = ""
+    weight: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +46,12 @@ def widths_of(columns: Sequence[ListColumn], width: int) -> list[int]:
     """Cells for each column in a list of that width; 0 hides it."""
     widths = [c.width if width >= c.from_width else -1 for c in columns]
     fixed = sum(w + 1 for w in widths if w > 0)
-    flexible = [n for n, w in enumerate(widths) if w == 0]
-    room = max(4, width - 2 - fixed - len(flexible)) // max(1, len(flexible))
-    return [0 if w < 0 else room if w == 0 else w for w in widths]
+    flexible = [c.weight for c, w in zip(columns, widths, strict=True) if w == 0]
+    room = max(4, width - 2 - fixed - len(flexible))
+    return [
+        0 if w < 0 else max(1, room * c.weight // sum(flexible)) if w == 0 else w
+        for c, w in zip(columns, widths, strict=True)
+    ]
 
 
 def titled(column: ListColumn, sorted_by: tuple[str, bool]) -> str:

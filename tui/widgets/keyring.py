@@ -173,8 +173,10 @@ def _by_reason(group: Organization, width: int) -> list[Content]:
     """Window by window, with the reason below each key that needs a person."""
     rows = _by_window(group, width)[: -len(group.keys)]
     for key in group.keys:
-        why = textwrap.wrap(one_line(key.reason, limit=200), width - 3) if key.state.out else []
-        rows += [_key(key, width), *(line(("   " + part, "$quiet")) for part in why)]
+        row, why = _key(key, width), one_line(key.reason, limit=200)
+        rows.append(row)
+        if key.state.out and why not in row.plain:
+            rows += [line(("   " + part, "$quiet")) for part in textwrap.wrap(why, width - 3)]
     return rows
 
 

@@ -200,9 +200,7 @@ class ScopeBar(LinesWidget):
         scoped = self.scoped
         if scoped is None:
             return []
-        changed = f"  {scoped.waiting}" if scoped.waiting else ""
-        marks = f"  ● {number(scoped.marked)} marked" if scoped.marked else ""
-        first = line(" ", (scoped.title, "bold $bright"), (marks, "bold $accent"), (changed, "$waiting"), "  ")
+        first = line(" ", (scoped.title, "bold $bright"), "  ")
         tabs: list[Part] = []
         self._places, at = [], first.cell_length
         for kind in KINDS if width >= 64 and not scoped.typed else ():
@@ -211,22 +209,41 @@ class ScopeBar(LinesWidget):
             tabs.append((tab, "bold $accent" if here else "$quiet"))
             self._places.append((at, at + len(tab), kind))
             at += len(tab)
-        first = line(first, *tabs)
-        if scoped.requested:
-            told = join((one_line(what, limit=60) for what in scoped.requested), ", ")
-            return [first, line((f" ◔ requested: {told}", "$waiting"))]
-        if scoped.kind.state != "failed" or not scoped.failures:
-            hint = keyed(
-                " {back} takes the filter away · {update} looks again"
-                if scoped.typed
-                else " {find} finds · {filter} shows the next kind"
-            )
-            flagged = f"  ⚑ {number(scoped.flagged)} may give orders: {key('find')} flag:any" if scoped.flagged else ""
-            opens = f"{hint} · {key('open')} opens the record"
-            if cell_len(opens) + cell_len(flagged) > width:
-                opens = hint
-            return [first, line((opens, "$quiet"), (flagged, "$waiting"))]
-        reasons: list[Part] = []
-        for reason, count in scoped.failures[:6]:
-            reasons += [(f"{number(count)} ", "$failed"), (one_line(reason, limit=44), "$foreground"), ("  ", "")]
-        return [first, line(" ", *reasons)]
+        return [line(first, *tabs), _beside(_about(scoped, width), scoped, width)]
+
+
+def _beside(told: Content, scoped: Scoped, width: int) -> Content:
+    """What the list is about, and at the right end what comes and goes: marks, and changes that wait.
+
+    Nothing moves when they come; where both have no room, what the list is about gives way.
+    """
+    marks = f"● {number(scoped.marked)} marked" if scoped.marked else ""
+    if not marks and not scoped.waiting:
+        return told
+    right = line((marks, "bold $accent"), "  " if marks and scoped.waiting else "", (scoped.waiting, "$waiting"), " ")
+    room = max(0, width - right.cell_length - 2)
+    if told.cell_length > room:
+        told = told.truncate(room, ellipsis=True)
+    return line(told, " " * max(0, width - told.cell_length - right.cell_length), right)
+
+
+def _about(scoped: Scoped, width: int) -> Content:
+    """The wishes that wait, the reasons of failures, or what can be done here."""
+    if scoped.requested:
+        told = join((one_line(what, limit=60) for what in scoped.requested), ", ")
+        return line((f" ◔ requested: {told}", "$waiting"))
+    if scoped.kind.state != "failed" or not scoped.failures:
+        hint = keyed(
+            " {back} takes the filter away · {update} looks again"
+            if scoped.typed
+            else " {find} finds · {filter} shows the next kind"
+        )
+        flagged = f"  ⚑ {number(scoped.flagged)} may give orders: {key('find')} flag:any" if scoped.flagged else ""
+        opens = f"{hint} · {key('open')} opens the record"
+        if cell_len(opens) + cell_len(flagged) > width:
+            opens = hint
+        return line((opens, "$quiet"), (flagged, "$waiting"))
+    reasons: list[Part] = []
+    for reason, count in scoped.failures[:6]:
+        reasons += [(f"{number(count)} ", "$failed"), (one_line(reason, limit=44), "$foreground"), ("  ", "")]
+    return line(" ", *reasons)
