@@ -31,6 +31,8 @@ from tui.app import LabeltuiApp
 from tui.backend import Engine
 
 EMAILS = 400
+HASTE = 0.15
+"""Share of presses that are several keys in one breath."""
 TOLD = 30
 """Presses that are told when something breaks."""
 
@@ -80,7 +82,7 @@ async def _session(witness: Witness, run: Path, rng: random.Random, until: float
             if rng.random() < 0.05:
                 await asyncio.sleep(rng.random())
 
-        monkey = Monkey(app, pilot, rng, settle, witness.taken)
+        monkey = Monkey(app, pilot, rng, settle, witness.taken, haste=HASTE)
         while time.monotonic() < until:
             press = await monkey.act()
             pressed.append(f"{press.what} on {press.scope}{f' in {press.window}' if press.window else ''}")

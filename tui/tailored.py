@@ -45,6 +45,12 @@ class TailoredApp(GuardedApp):
 
         return ResumingDriver
 
+    def action_command_palette(self) -> None:
+        from tui.palette import Palette  # noqa: PLC0415  (not before it is wanted)
+
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette(id="--command-palette"))
+
     def get_line_filters(self) -> Sequence[LineFilter]:
         return [*super().get_line_filters(), *self._ascii]
 

@@ -7,11 +7,12 @@ concerns many only from a window that asked.
 
 from __future__ import annotations
 
+import asyncio
 import random
 import string
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from textual.pilot import OutOfBounds, Pilot
 from textual.widgets import Input, TextArea
@@ -39,14 +40,23 @@ SIZES = ((80, 24), (120, 40), (160, 50), (60, 20), (100, 30), (40, 12))
 LEAVING = frozenset({"ctrl+z", "ctrl+c", "ctrl+q", "q"})
 """Keys that end or suspend the console; what they do is tested elsewhere."""
 
+BURST = 8
+"""Keys in one breath, at most."""
+BREATH_S = 0.03
+"""Between two of them, at most: less than many an answer takes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """What was done last: a key or a click, on which screen, and whether a small window lay on top."""
+    """What was done last: a key or a click, on which screen, and whether a small window lay on top.
+
+    Of several keys ``in_one_breath`` nobody can tell which of them led to what, nor where each arrived.
+    """
 
     what: str
     scope: str
     window: str
+    in_one_breath: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +78,11 @@ class Monkey:
         rng: random.Random,
         settle: Callable[[], Awaitable[None]],
         calls: Callable[[], list[tuple[str, tuple[object, ...]]]],
+        *,
+        haste: float = 0.0,
     ) -> None:
+        """``haste`` is the share of presses that are several keys in one breath: nothing is waited for between them."""
+        self._haste = haste
         self._app = app
         self._pilot = pilot
         self._rng = rng
@@ -82,7 +96,13 @@ class Monkey:
         """Do one thing at random, and write down what it led to."""
         kind = self._rng.random()
         press = self._here("")
-        if kind < 0.02:
+        if kind < self._haste:
+            keys = [self._key() for _ in range(self._rng.randint(2, BURST))]
+            press = replace(self._here(" ".join(keys)), in_one_breath=True)
+            for key in keys:
+                self._app.simulate_key(key)
+                await asyncio.sleep(self._rng.choice((0.0, self._rng.random() * BREATH_S)))
+        elif (kind := self._rng.random()) < 0.02:
             size = self._rng.choice(SIZES)
             press = self._here(f"resize {size}")
             await self._pilot.resize_terminal(*size)
@@ -119,6 +139,8 @@ class Monkey:
         """A sentence for each change that nobody asked for."""
         for change in self.changes:
             press = change.press
+            if press.in_one_breath:
+                continue
             asks = change.name in ASKED_BEFORE or (change.name == "retry" and change.arguments[-1] is None)
             if asks and not press.window:
                 yield f"{change.name}{change.arguments} after {press} without a window that asked"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
+from textual.command import CommandPalette
 
 from core.model import LabelMeaning
 from tests.tui.conftest import Opens
@@ -283,6 +285,20 @@ async def test_help_begins_with_the_screen_that_asked(desk: Opens) -> None:
         assert "keys.toml" in at.screen()
         await at.press("escape")
         assert isinstance(at.app.screen, MonitorScreen)
+
+
+@pytest.mark.parametrize("key", ["pagedown", "end"])
+async def test_keys_on_the_heels_of_the_palette_end_nothing(desk: Opens, key: str) -> None:
+    """Typed before its list is laid out, in whichever turn they arrive, they do no harm."""
+    async with desk() as at:
+        for turns in range(8):
+            at.app.simulate_key("ctrl+p")
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            at.app.simulate_key(key)
+            await at.settle()
+            assert CommandPalette.is_open(at.app)
+            await at.press("escape")
 
 
 async def test_the_palette_has_what_can_be_done_now(desk: Opens) -> None:

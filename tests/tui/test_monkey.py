@@ -38,7 +38,7 @@ async def test_a_monkey_breaks_nothing_and_changes_nothing_by_accident(desk: Ope
                 at.backend.start(at.run.path)
                 calls()
 
-        monkey = Monkey(at.app, at.pilot, rng, settle, calls)
+        monkey = Monkey(at.app, at.pilot, rng, settle, calls, haste=0.1)
         for _ in range(PRESSES):
             await monkey.act()
         assert list(monkey.wrong()) == []
