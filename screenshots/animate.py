@@ -8,11 +8,7 @@ by CSS alone, without scripts or anything from elsewhere. Emails are the demo's 
 from __future__ import annotations
 
 import asyncio
-import os
-import re
 import sys
-import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -21,33 +17,26 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "screenshots")]
 
-from make import FONTS, press, until  # noqa: E402
+import drawing  # noqa: E402
+from camera import press, until  # noqa: E402
+from stage import World, world  # noqa: E402
 from textual.pilot import Pilot  # noqa: E402
 
-from core import demo, wishes  # noqa: E402
-from core.settings import Settings, load_settings  # noqa: E402
-from core.simulator.child import adopt  # noqa: E402
 from tui.app import LabeltuiApp  # noqa: E402
+from tui.theme import DARK, PALETTES  # noqa: E402
 
 EMAILS = 1_500
 SIZE = (100, 30)
 CAPTION_HEIGHT = 44
+COLORS = PALETTES[DARK]
 TARGET = Path(__file__).with_name("pause-swap-resume.svg")
-
-_RULE = re.compile(r"\.terminal-\d+-(r\d+) \{ (.*?) \}")
-_ELEMENT = re.compile(r"<(?:rect|text) [^>]*?(?:/>|>[^<]*</text>)")
-_VIEW = re.compile(r'viewBox="0 0 ([\d.]+) ([\d.]+)"')
-_BODY = re.compile(
-    r'<g transform="(translate\([^"]*\))" clip-path="url\(#terminal-\d+-clip-terminal\)">(.*)</g>', re.DOTALL
-)
-_GROUND = re.compile(r'<rect fill="[^>]*?rx="8"/>')
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A picture of the screen as Textual exports it, how long it stands, and what is said below it."""
+    """What the screen shows, how long it stands, and what is said below it."""
 
-    svg: str
+    drawn: drawing.Drawing
     seconds: float
     key: str
     caption: str
@@ -62,12 +51,13 @@ class Film:
 
     def take(self, seconds: float, caption: str, key: str = "") -> None:
         """One frame."""
-        self.frames.append(Frame(self._app.export_screenshot(simplify=True), seconds, key, caption))
+        drawn = drawing.read(self._app.export_screenshot(simplify=True), SIZE, COLORS.background)
+        self.frames.append(Frame(drawn, seconds, key, caption))
 
 
-async def shoot(settings: Settings, run: Path) -> list[Frame]:
+async def shoot(made: World) -> list[Frame]:
     """Pause, swap, resume, each requested and then obeyed."""
-    app = LabeltuiApp(settings, run=run, demo=True)
+    app = LabeltuiApp(made.settings, run=made.run, demo=True)
     async with app.run_test(size=SIZE, notifications=True) as pilot:
         film = Film(app)
         await until(app, lambda snapshot: snapshot.settled > EMAILS // 6)
@@ -99,11 +89,9 @@ async def ask(pilot: Pilot[None], film: Film, key: str, caption: str) -> None:
 
 def animated(frames: Sequence[Frame]) -> str:
     """One SVG: what all frames share is drawn once, the rest in a group for each frame that is visible in its time."""
-    match = _VIEW.search(frames[0].svg)
-    assert match is not None
-    width, height = float(match[1]), float(match[2])
-    styles: dict[str, str] = {}
-    drawn = [_elements(frame.svg, styles) for frame in frames]
+    width, height = drawing.extent(frames[0].drawn)
+    styles = drawing.Styles()
+    drawn = [drawing.elements(frame.drawn, styles) for frame in frames]
     shared = set(drawn[0]).intersection(*map(set, drawn[1:]))
     whole_s = sum(frame.seconds for frame in frames)
     rules, groups, at = [], [], 0.0
@@ -117,45 +105,22 @@ def animated(frames: Sequence[Frame]) -> str:
             f"animation:f{number} {whole_s:.1f}s step-end infinite}}"
         )
         own = "".join(element for element in elements if element not in shared)
-        groups.append(f'<g id="f{number}"><g transform="{_place(frame.svg)}">{own}</g>{_caption(frame, height)}</g>')
+        groups.append(f'<g id="f{number}"><g transform="{drawing.place()}">{own}</g>{_caption(frame, height)}</g>')
         at += frame.seconds
-    rules += [f".{name}{{{body}}}" for body, name in styles.items()]
     base = "".join(element for element in drawn[0] if element in shared)
-    ground = _GROUND.search(frames[0].svg)
+    title = "labeltui: pause, swap the key, resume"
     return (
-        f'<svg xml:space="preserve" viewBox="0 0 {width:g} {height + CAPTION_HEIGHT:g}" '
-        'xmlns="http://www.w3.org/2000/svg">'
-        f"<title>labeltui: pause, swap the key, resume</title><style>"
-        f"text{{font-family:{FONTS};font-size:20px;white-space:pre}}"
-        f".k{{fill:#12161c;font-weight:bold}}.c{{fill:#8b95a3}}.b{{fill:#5aa9e6}}{''.join(rules)}"
+        f"{drawing.head(width, height + CAPTION_HEIGHT)}<title>{title}</title><style>{drawing.base_css()}{styles.css()}"
+        f".k{{fill:{COLORS.background};font-weight:bold}}.c{{fill:{COLORS.quiet}}}.b{{fill:{COLORS.accent}}}"
+        f"{''.join(rules)}"
         "@media (prefers-reduced-motion:reduce){g[id]{animation:none!important}#f0{visibility:visible!important}}"
-        f"</style>{ground[0] if ground else ''}"
-        f'<g transform="{_place(frames[0].svg)}">{base}</g>{"".join(groups)}</svg>\n'
+        f"</style>{drawing.frame(width, height + CAPTION_HEIGHT, 'labeltui', COLORS.background, COLORS.quiet)}"
+        f'<g transform="{drawing.place()}">{base}</g>{"".join(groups)}</svg>\n'
     )
 
 
-def _elements(svg: str, styles: dict[str, str]) -> list[str]:
-    """The frame's rectangles and texts, with style names that all frames share, and without what shows nothing."""
-    named = {old: styles.setdefault(body, f"s{len(styles)}") for old, body in _RULE.findall(svg)}
-    body = _BODY.search(svg)
-    assert body is not None
-    found = []
-    for element in _ELEMENT.findall(body[2]):
-        if element.startswith("<text") and not re.sub(r"<[^>]*>|&#160;|\s", "", element):
-            continue
-        short = re.sub(r' clip-path="[^"]*"| shape-rendering="[^"]*"', "", element).replace("&#160;", "\u00a0")
-        found.append(re.sub(r'class="terminal-\d+-(r\d+)"', lambda old: f'class="{named[old[1]]}"', short))
-    return found
-
-
-def _place(svg: str) -> str:
-    body = _BODY.search(svg)
-    assert body is not None
-    return body[1]
-
-
 def _caption(frame: Frame, height: float) -> str:
-    base = height + CAPTION_HEIGHT * 0.6
+    base = height + CAPTION_HEIGHT * 0.45
     if not frame.key:
         return f'<text class="c" x="16" y="{base:g}">{escape(frame.caption)}</text>'
     return (
@@ -167,20 +132,8 @@ def _caption(frame: Frame, height: float) -> str:
 
 def main() -> None:
     """Make the animation."""
-    with tempfile.TemporaryDirectory(prefix="labeltui-film-") as folder:
-        os.environ["LOGNAME"] = "ana"  # who pauses is on the screen
-        os.environ["LABELTUI_HOME"] = folder  # the worker is a process of its own and finds it there
-        settings = load_settings()
-        run, _ = demo.prepare(settings, EMAILS, now=time.time())
-        own = settings.for_run(run)
-        try:
-            frames = asyncio.run(shoot(own, run))
-        finally:
-            wishes.await_answer(run, wishes.stop(run), timeout_s=20)
-            time.sleep(1.0)  # the worker closes its files before the folder goes
-            simulator = adopt(settings.demo_dir / "simulator.json")
-            if simulator is not None:
-                simulator.stop()
+    with world(EMAILS, alone=True) as made:
+        frames = asyncio.run(shoot(made))
     TARGET.write_text(animated(frames), encoding="utf-8")
     print(f"{TARGET.relative_to(ROOT)}  {TARGET.stat().st_size:,} bytes, {len(frames)} frames")  # noqa: T201
 

@@ -40,6 +40,7 @@ def test_every_picture_and_file_that_the_documents_name_exists() -> None:
     for document in ("README.md", "CONTRIBUTING.md"):
         text = (ROOT / document).read_text("utf-8")
         named = re.findall(r"\]\(((?!http)[^)#]+)\)", text) + re.findall(r"`((?:tests|core|tui)/[\w./]+)`", text)
+        named += re.findall(r'src(?:set)?="([^"]+)"', text)
         missing = [name for name in named if not (ROOT / name).exists()]
         assert missing == [], document
 

@@ -95,7 +95,7 @@ def _now(facts: WorkerFacts, width: int) -> Content:
     beat = "no heartbeat yet" if facts.beat_s is None else f"heartbeat {age(facts.beat_s)} ago"
     up = "" if facts.up_s is None else f" · up {age(facts.up_s)}"
     flight = f"{number(worker.in_flight)} in flight"
-    room = width - len(f"pid {worker.pid} · {beat} · {flight}") - (4 if stale else 2)
+    room = width - len(f"pid {worker.pid} · {beat} · {flight}") - (2 if stale else 0)
     if len(where) + len(up) > room:
         where = ""  # first the host gives way, then for how long it has been up
     if len(up) > room:
