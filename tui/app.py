@@ -237,11 +237,11 @@ class LabeltuiApp(TailoredApp):
                 yield SystemCommand(f"Pane {name}", f"{key} · {action.told}", partial(self.perform, action.id, key))
 
     def say(self, sentence: str, *, severity: Any = "information") -> None:
-        """A toast; the text may come from anywhere. One that is still in sight is not told twice."""
+        """A toast; the text may come from anywhere. One that is still in sight is told anew, not twice."""
         timeout = 8.0 if severity == "error" else 5.0
         text = inert(sentence, limit=400)
-        if any(told.message == text and not told.has_expired for told in self._notifications):
-            return
+        for told in [told for told in self._notifications if told.message == text]:
+            self._unnotify(told, refresh=False)
         self.notify(text, severity=severity, timeout=timeout, markup=False)
 
     def action_help_quit(self) -> None:

@@ -31,6 +31,18 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         super().error(_shown(message))
 
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        """A command that does not exist is told with the one that was meant, not with all that there are."""
+        if isinstance(action.choices, dict) and value not in action.choices:
+            from difflib import get_close_matches
+
+            near = get_close_matches(str(value), action.choices, 1)
+            meant = f" Did you mean {near[0]}?" if near else ""
+            raise argparse.ArgumentError(
+                None, f"there is no command {str(value)!r}.{meant} `{self.prog} --help` lists them all."
+            )
+        super()._check_value(action, value)
+
 
 def parser() -> argparse.ArgumentParser:
     """Every command and option."""

@@ -15,11 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from core.model import RunState
+from core.model import Dimension, KeyState, RunState, WindowStatus
 from core.runs import find_run
 from core.settings import Settings
 from core.simulator.child import start_child
+from tests.tui.fakes import key
 from tui.cli import main
+from tui.commands.keys import _key, _window
 
 EMAILS = [
     ("a", "From: ada@example.org\nSubject: the rota\n\nWho is on call this week?"),
@@ -510,3 +512,24 @@ def test_a_key_is_pinned_unbenched_and_swapped_by_command(
     assert say("keys", "unpin")[0] == 0
     assert "asked first" not in say("keys", "list")[1]
     assert say("keys", "pin", "nobody")[0] == 1
+
+
+def test_a_mistyped_command_is_answered_with_the_one_that_was_meant(capsys: pytest.CaptureFixture[str]) -> None:
+    """The answer is a sentence with a remedy, not the list of all commands."""
+    for typed, meant in ((["stauts"], "Did you mean status?"), (["keys", "lsit"], "Did you mean list?")):
+        with pytest.raises(SystemExit) as left:
+            main(typed)
+        assert left.value.code == 2
+        told = capsys.readouterr().err
+        assert meant in told
+        assert "--help` lists them all" in told
+        assert "choose from" not in told
+
+
+def test_a_key_that_waits_for_nothing_is_listed_in_few_words() -> None:
+    """A window that is whole is untouched, and a reason that says the state says it once."""
+    window = WindowStatus("org_a", "m", Dimension.TPM, 8_000, 8_000, 0.0, "headers")
+    assert _window(window).endswith("used, untouched")
+    held = key("main", "org_a", KeyState.DISABLED, reason="disabled by the operator")
+    assert "disabled by the operator  " in _key(held)
+    assert "(disabled" not in _key(held)

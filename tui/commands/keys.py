@@ -17,7 +17,7 @@ from core.quota.keys import KeyBook
 from core.quota.plans import plan
 from core.settings import Settings, load_settings
 from core.text import one_line
-from tui.commands.printing import say
+from tui.commands.printing import say, say_hung
 from tui.preferences import read_preferences
 from tui.present import countdown, number, plural
 
@@ -149,16 +149,19 @@ def _list(given: argparse.Namespace, _: Settings, book: KeyBook) -> int:
                 say(f"  {_window(window)}")
         for key in keys:
             if key.organization == organization:
-                say(f"  {_key(key)}")
+                say_hung(f"  {_key(key)}")
     return exits.DONE
 
 
 def _key(key: KeyStatus) -> str:
     wait = f" for {countdown(key.cooldown_s)}" if key.cooldown_s > 0 else ""
-    reason = f" ({one_line(key.reason, limit=100)})" if key.reason else ""
+    state, why = key.state.value.replace("_", " "), one_line(key.reason, limit=100)
+    if why.startswith(state):
+        state, why = why, ""
+    reason = f" ({why})" if why else ""
     first = "asked first, " if key.pinned else ""
     return (
-        f"{one_line(key.alias):<12} …{key.last4}  {first}{key.state.value.replace('_', ' ')}{wait}{reason}"
+        f"{one_line(key.alias):<12} …{key.last4}  {first}{state}{wait}{reason}"
         f"  {number(key.requests)} calls, {number(key.errors_429)}×429, {number(key.tokens)} tokens"
     )
 
@@ -166,7 +169,8 @@ def _key(key: KeyStatus) -> str:
 def _window(window: WindowStatus) -> str:
     return (
         f"{window.dimension.value}  {number(window.limit - window.available)} of {number(window.limit)}"
-        f" {window.dimension.words} used, whole again in {countdown(window.full_in_s)}"
+        f" {window.dimension.words} used, "
+        + (f"whole again in {countdown(window.full_in_s)}" if window.full_in_s > 0 else "untouched")
     )
 
 

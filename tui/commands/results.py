@@ -16,7 +16,7 @@ from core.settings import Settings, load_settings
 from core.storage.reader import RunReader
 from core.text import one_line
 from tui.commands import status as words
-from tui.commands.printing import say
+from tui.commands.printing import say, say_hung
 from tui.present import number, percent
 
 
@@ -39,7 +39,7 @@ def say_status(path: Path, settings: Settings) -> None:
     """Where the run is, for people."""
     snapshot = snapshot_of(path)
     for line in words.as_lines(snapshot, *_keys_of(snapshot, settings)):
-        say(line)
+        say_hung(line)
 
 
 def _keys_of(snapshot: Snapshot, settings: Settings) -> tuple[tuple[KeyStatus, ...], str]:

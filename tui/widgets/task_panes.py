@@ -117,10 +117,10 @@ def draft_line(draft: Draft | None, current: Task, *, requested: bool, older: in
         on = keyed(" {edit} edits on")
         return line(("✕ DRAFT, no task yet: ", "bold $failed"), (why, "$failed"), (on, "$quiet"))
     others = differences(current, draft.task)
-    what = f"other than in force: {', '.join(others)}" if others else "the same as the version in force"
+    what = f"differs in {', '.join(others)}" if others else "the same as the version in force"
     return line(
         (f"◆ DRAFT {short(draft.task.version)} ", "bold $person"), (what, "$foreground"),
-        (keyed(" · {compare}\u00a0compares, {rehearse}\u00a0tries it, {enact}\u00a0puts it in force"), "$quiet"),
+        (keyed(" · {compare}\u00a0compares, {rehearse}\u00a0tries, {enact}\u00a0puts it in force"), "$quiet"),
     )  # fmt: skip
 
 
