@@ -93,6 +93,11 @@ def animated(frames: Sequence[Frame]) -> str:
     styles = drawing.Styles()
     drawn = [drawing.elements(frame.drawn, styles) for frame in frames]
     shared = set(drawn[0]).intersection(*map(set, drawn[1:]))
+    # A frame's own ground lies on top of what all share, so texts on such rows are each frame's own, too.
+    rows = {row for frame, all_ in zip(frames, drawn, strict=True) for row in _rows_of_own(frame, all_, shared)}
+    for frame, all_ in zip(frames, drawn, strict=True):
+        texts = zip(frame.drawn.stretches, all_[len(frame.drawn.grounds) :], strict=True)
+        shared -= {element for stretch, element in texts if stretch.row in rows}
     whole_s = sum(frame.seconds for frame in frames)
     rules, groups, at = [], [], 0.0
     for number, (frame, elements) in enumerate(zip(frames, drawn, strict=True)):
@@ -117,6 +122,17 @@ def animated(frames: Sequence[Frame]) -> str:
         f"</style>{drawing.frame(width, height + CAPTION_HEIGHT, 'labeltui', COLORS.background, COLORS.quiet)}"
         f'<g transform="{drawing.place()}">{base}</g>{"".join(groups)}</svg>\n'
     )
+
+
+def _rows_of_own(frame: Frame, elements: Sequence[str], shared: set[str]) -> set[int]:
+    """The rows on which this frame has a ground that not all frames share."""
+    grounds = zip(frame.drawn.grounds, elements, strict=False)
+    return {
+        row
+        for ground, element in grounds
+        if element not in shared
+        for row in range(ground.row, ground.row + ground.rows)
+    }
 
 
 def _caption(frame: Frame, height: float) -> str:

@@ -97,6 +97,7 @@ async def press(pilot: Pilot[None], *keys: str) -> None:
     for key in keys:
         await pilot.press(key)
         await settle(pilot, _KEY_S)
+    await settle(pilot, 0.6)
 
 
 async def until(app: LabeltuiApp, seen: Callable[[Snapshot], bool], patience_s: float = PATIENCE_S) -> None:
