@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -79,6 +79,15 @@ class Desk:
     def lines_of(self, selector: str) -> list[str]:
         """The lines that a pane draws."""
         return [content.plain for content in self.app.screen.query_one(selector, LinesWidget)._lines]
+
+
+@pytest.fixture
+def furnished_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The console is started in a folder with a file of emails, beside an editor that changes nothing."""
+    (tmp_path / "mail.csv").write_text("id,message\n1,hello\n2,noon?\n", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VISUAL", "true")
+    monkeypatch.setattr(LabeltuiApp, "suspend", lambda _: nullcontext())
 
 
 Opens = Callable[..., AbstractAsyncContextManager[Desk]]

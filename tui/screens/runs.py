@@ -15,7 +15,7 @@ from core.text import one_line
 from tui.alive import alive
 from tui.context import Scope, Selected
 from tui.keymap import keyed
-from tui.picture import data_age
+from tui.picture import Picture, data_age
 from tui.present import number, plural
 from tui.screens.sheet import Look, Sheet
 from tui.standing import Standing
@@ -58,6 +58,7 @@ class RunsScreen(Sheet):
         self._line = NameLine(self._narrow, self._narrowed)
         self._order = next(iter(ORDERS))
         self._held: list[str] = []
+        self._updated_from: Picture | None = None
         self._named = ""
         self._archived = False
         self._copying = ""
@@ -77,6 +78,9 @@ class RunsScreen(Sheet):
         if look.picture.runs is None:
             return
         wanted = shown(look.picture.runs, archived=self._archived, named=self._named)
+        if self._updated_from is not None:
+            self._held = []
+            self._updated_from = self._updated_from if look.picture is self._updated_from else None
         runs = ordered(wanted, self._order, self._held)
         self._held = [run.path for run in runs]
         self._rows.empty = keyed(self._when_empty(look.picture.runs))
@@ -164,8 +168,8 @@ class RunsScreen(Sheet):
         self._show_anew(sort=True)
 
     def do_update(self) -> None:
-        """Read the list and sort it anew."""
-        self._held = []
+        """Read the list and sort it anew, by what the next picture shows."""
+        self._updated_from = self.console_app.picture
         self.console_app.poller.hurry()
         self._show_anew(sort=True)
 

@@ -1,0 +1,312 @@
+"""What each action does when its key is pressed: a row for every action and screen, and the ways to those screens."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from core.llm.task import task_to_toml
+from core.model import EmailState, RunState, RunSummary
+from tests.tui.conftest import Desk, Opens
+from tests.tui.fake_backend import FakeBackend
+from tests.tui.fakes import KEYS, NOW, FakeRun, email, running
+from tests.tui.test_task import NEW, OLD, kept, with_versions
+from tests.tui.test_trial import FakeTrial, result, with_trial
+from tui.all_actions import EVERYWHERE, KEY_SCOPES, LIST_SCOPES, RUN_SCOPES
+from tui.context import Scope
+from tui.saving import beside
+from tui.theme import DARK
+from tui.widgets.pane import Pane
+
+Probe = Callable[[Desk], object]
+
+WAYS: dict[Scope, tuple[str, ...]] = {
+    Scope.RUNS: (), Scope.MONITOR: (), Scope.EMAILS: ("e",), Scope.RECORD: ("e", "f", "down", "enter"),
+    Scope.KEYS: ("k",), Scope.KEY: ("k", "enter"), Scope.TASK: ("j",), Scope.MESSAGES: ("e", "down", "Y"),
+    Scope.TRIAL: ("j", "W", "enter"), Scope.HELP: ("question_mark",), Scope.INFO: ("I",),
+    Scope.NEW_RUN: ("w", *"mail", "enter", "enter", "enter", "enter"),
+}  # fmt: skip
+"""The keys that lead to each screen, from the monitor or from the list of runs."""
+
+LISTED = frozenset({Scope.RUNS, Scope.NEW_RUN})
+"""The screens that are reached from the list of runs."""
+
+SMALL = (80, 24)
+
+OTHER = object()
+"""Whatever differs from what was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """An action on these screens. ``probe`` gives OTHER or ``becomes`` after its key, and something else before.
+
+    ``before`` and ``given`` make it possible; ``then`` answers the window that it opens; ``way`` leads there instead of
+    the usual keys. ``at_work`` wants a living worker; else there is none. ``alone`` leaves the screen other than it was.
+    """
+
+    action: str
+    scopes: frozenset[Scope]
+    probe: Probe
+    becomes: object = OTHER
+    before: tuple[str, ...] = ()
+    then: tuple[str, ...] = ()
+    way: tuple[str, ...] | None = None
+    given: Callable[[Desk], None] | None = None
+    at_work: bool = False
+    size: tuple[int, int] = SMALL
+    alone: bool = False
+    suffix: str = ""
+
+    @property
+    def shares(self) -> bool:
+        """Whether the screen is afterwards what it was before, so that a console can be shared."""
+        wants_its_own = self.alone or self.before or self.way or self.given
+        return not wants_its_own and self.size == SMALL
+
+    @property
+    def asks(self) -> bool:
+        """Whether what it does is a call to the engine."""
+        return self.probe in (asked, kinds)
+
+
+# -- the world ----------------------------------------------------------------------------------------------------------
+
+
+def world(*, at_work: bool) -> FakeRun:
+    """Forty emails: labeled ones, three failed ones, and some in line; two versions of the task."""
+    run = with_versions(running(40, 20))
+    run.emails = [email(row.id, EmailState.FAILED) if row.id in (3, 4, 5) else row for row in run.emails]
+    if not at_work:
+        run.state, run.alive, run.in_flight, run.asking = RunState.STOPPED, False, 0, {}
+    return run
+
+
+def furnished(backend: FakeBackend) -> None:
+    """Two runs that nobody works on, in a folder that is there."""
+    folder = backend.settings.runs_dir
+    folder.mkdir(parents=True, exist_ok=True)
+    backend.all_runs = [
+        RunSummary(name, str(folder / f"{name}.db"), RunState.STOPPED, 40, 20, 3, NOW, NOW - age_s, 4_000)
+        for name, age_s in (("enron", 2), ("other", 9))
+    ]
+
+
+def prepare(at: Desk) -> None:
+    """A draft of the task, and trials that answer; what would leave the console is only noted."""
+    with_trial(at, FakeTrial([result(0, "1", "1"), result(1, "0", "1")]))
+    at.app.backend.tasks.keep(at.run.path, task_to_toml(NEW))
+    at.app.action_suspend_process = lambda: at.backend.asked.append(("suspend",))  # type: ignore[method-assign]
+    at.app.exit = lambda *_, **__: at.backend.asked.append(("exit",))  # type: ignore[method-assign]
+
+
+def renew(at: Desk, *, at_work: bool) -> None:
+    """The run, the keys and the console as they were in the beginning; what lies over the screen stays."""
+    fresh = world(at_work=at_work)
+    fresh.path = at.run.path
+    vars(at.run).update(vars(fresh))
+    at.backend.held = list(KEYS)
+    at.backend.waiting.clear()
+    furnished(at.backend)
+    at.app.held, at.app.theme, at.app.notifying.quiet = False, DARK, False
+    at.app.wishing.forget()
+    at.app.clear_notifications()
+    at.app.poller.read()
+    at.app.facts_changed()
+
+
+PLAIN = Keyed("", frozenset(), lambda at: at.screen())
+"""A visit to a screen, for whatever reason."""
+
+
+@asynccontextmanager
+async def on(desk: Opens, scope: Scope, row: Keyed = PLAIN, **more: Any) -> AsyncIterator[Desk]:
+    """The console on that screen, in the world that the row wants."""
+    run = more.pop("run", None) or world(at_work=row.at_work)
+    async with desk(run, listed=scope in LISTED, size=row.size, **{"change": furnished, **more}) as at:
+        prepare(at)
+        await at.press(*(WAYS[scope] if row.way is None else row.way))
+        sheet = at.app.sheet()
+        assert sheet is at.app.screen
+        assert sheet.SCOPE is scope
+        yield at
+
+
+# -- probes -------------------------------------------------------------------------------------------------------------
+
+LOOKS = frozenset({"look_at", "forecast", "key_past", "check_copy"})
+
+
+def asked(at: Desk) -> object:
+    """What the engine was asked to do, without paths and versions."""
+    return [
+        tuple(part for part in call if isinstance(part, str | int | list | None)) for call in at.backend.asked
+        if call[0] not in LOOKS
+    ]  # fmt: skip
+
+
+def kinds(at: Desk) -> object:
+    """The names alone of what the engine was asked to do."""
+    return [call[0] for call in at.backend.asked if call[0] not in LOOKS]
+
+
+def screen(at: Desk) -> object:
+    return type(at.app.screen).__name__
+
+
+def focus(at: Desk) -> object:
+    focused = at.app.focused
+    return focused.NUMBER if isinstance(focused, Pane) else type(focused).__name__
+
+
+def sees(words: str) -> Probe:
+    """Whether these words stand on the screen."""
+    return lambda at: words in at.screen()
+
+
+def said(words: str) -> Probe:
+    return lambda at: words in at.said()
+
+
+def first_run(at: Desk) -> object:
+    return next(row for row in at.screen().splitlines() if row[1:].startswith(("enron", "other")))[1:6]
+
+
+def email_here(at: Desk) -> object:
+    return at.app.sheet().selected().id  # type: ignore[union-attr]
+
+
+def marked(at: Desk) -> object:
+    return at.app.sheet().context().marked  # type: ignore[union-attr]
+
+
+def order(at: Desk) -> object:
+    return at.app.sheet().listing.order.descending  # type: ignore[union-attr]
+
+
+def copied(at: Desk) -> object:
+    return bool(at.app.clipboard), beside(at.run.path).exists()
+
+
+# -- what makes some of it possible -------------------------------------------------------------------------------------
+
+
+def turned(at: Desk) -> None:
+    """The other run was changed last, which the list has not read yet."""
+    at.backend.all_runs = [
+        replace(run, changed_at=NOW - 2 * (run.name == "enron")) for run in at.backend.all_runs or ()
+    ]
+
+
+def one_less(at: Desk) -> None:
+    """One failed email is labeled meanwhile."""
+    at.run.emails[3] = email(3, EmailState.LABELED)
+
+
+def did(at: Desk) -> None:
+    """This person skipped an email."""
+    at.backend._remember("skip", "a skip", [0])
+
+
+def without_draft(at: Desk) -> None:
+    at.backend.tasks.discard(at.run.path)
+    at.app.sheet()._read_draft()  # type: ignore[union-attr]
+
+
+M, E, T, R = (frozenset({scope}) for scope in (Scope.MONITOR, Scope.EMAILS, Scope.TASK, Scope.RUNS))
+RECORD, KEYS_, MESSAGES, TRIAL, NEW_RUN = (
+    frozenset({scope}) for scope in (Scope.RECORD, Scope.KEYS, Scope.MESSAGES, Scope.TRIAL, Scope.NEW_RUN)
+)
+WIDE = (160, 50)
+OLD_TEXT = task_to_toml(OLD)
+
+ROWS: tuple[Keyed, ...] = (
+    Keyed("open", R, screen, "MonitorScreen", alone=True),
+    Keyed("open", E, screen, "RecordScreen"),
+    Keyed("open", KEYS_, screen, "KeyRecordScreen"),
+    Keyed("open", TRIAL, screen, "RecordScreen"),
+    Keyed("open", NEW_RUN, kinds, ["make", "try_first"], suffix="-forecast", alone=True),
+    Keyed("open", NEW_RUN, sees("STEP 2 OF 5"), True, way=("w",), suffix="-source"),
+    Keyed("new_run", R, screen, "NewRunScreen"),
+    Keyed("demo", R, kinds, ["make_demo"], alone=True),
+    Keyed("copy_run", R, kinds, ["copy_run"], then=("enter",)),
+    Keyed("archive", R, asked, [("archive", "enron", False)], alone=True),
+    Keyed("archived", R, sees("archived · A brings one back"), True, alone=True),
+    Keyed("delete_run", R, asked, [("delete_run", "enron", "enron")], then=(*"enron", "enter"), alone=True),
+    Keyed("start", RUN_SCOPES, asked, [("start",)]),
+    Keyed("pause", RUN_SCOPES, asked, [("pause",)], at_work=True),
+    Keyed("stop", RUN_SCOPES, asked, [("stop",)], at_work=True),
+    Keyed("swap", RUN_SCOPES, asked, [("swap",)], at_work=True),
+    Keyed("try_out", M, asked, [("try_first", 10)]),
+    Keyed("emails", M | T | KEY_SCOPES, screen, "EmailsScreen", alone=True),
+    Keyed("keys", R | M | E | RECORD | T, screen, "KeysScreen"),
+    Keyed("task", M | E | RECORD | KEYS_, screen, "TaskScreen"),
+    Keyed("edit", T, screen, "EditTask"),
+    Keyed("editor", T, said("Nothing was changed in the editor."), True, alone=True),
+    Keyed("compare", T, sees("Draft against the version in force"), True, alone=True),
+    Keyed("rehearse", T, kinds, ["rehearse"], then=("enter",)),
+    Keyed("enact", T, kinds, ["put_in_force"], then=("y",), alone=True),
+    Keyed("discard", T, kept, None, then=("y",), alone=True),
+    Keyed("take_version", T, lambda at: kept(at) == OLD_TEXT, True, before=("down",), then=("y",)),
+    Keyed("ask_again", T, asked, [("ask_again", None, None)], then=("enter",)),
+    Keyed("ask_again", E, asked, [("ask_again", None, [0])]),
+    Keyed("ask_again", RECORD, asked, [("ask_again", None, [0])], way=("e", "enter")),
+    Keyed("messages", T | TRIAL | LIST_SCOPES, screen, "MessagesScreen"),
+    Keyed("again_form", MESSAGES, sees("re-ask to "), True, alone=True),
+    Keyed("filter", E, Desk.title, alone=True),
+    Keyed("filter_back", E, Desk.title, alone=True),
+    Keyed("update", R, first_run, "other", given=turned),
+    Keyed("update", E, Desk.title, before=("f",), given=one_less),
+    Keyed("find", R | E, focus, "Input", alone=True),
+    Keyed("sort", R, sees("by name"), True, alone=True),
+    Keyed("sort", E, screen, "SortBy"),
+    Keyed("reverse", E, order, alone=True),
+    Keyed("beside", E, lambda at: at.app.sheet().context().beside, False, size=WIDE),  # type: ignore[union-attr]
+    Keyed("causes", E, screen, "Causes"),
+    Keyed("mark", E, marked, 1, alone=True),
+    Keyed("mark_all", E, marked, 4, before=("f",)),
+    Keyed("skip", E, asked, [("skip", [39], False)], before=("end",)),
+    Keyed("skip", RECORD, asked, [("skip", [4], False)]),
+    Keyed("undo", LIST_SCOPES, asked, [("undo",)], given=did),
+    Keyed("copy", LIST_SCOPES, copied, (True, True), alone=True),
+    Keyed("save", LIST_SCOPES, kinds, ["save"], then=("enter",)),
+    Keyed("next", RECORD, email_here, 5, alone=True),
+    Keyed("next", MESSAGES, email_here, 2, alone=True),
+    Keyed("previous", RECORD, email_here, 3, alone=True),
+    Keyed("previous", MESSAGES, email_here, 0, alone=True),
+    Keyed("retry", E, asked, [("retry", 3)], before=("f",)),
+    Keyed("retry", RECORD, asked, [("retry", 4)]),
+    Keyed("retry_all", M | E, asked, [("retry", None)], then=("y",)),
+    Keyed("label", E, asked, [("label", [0], "1", "")], then=("1", "enter")),
+    Keyed("label", RECORD, asked, [("label", [4], "1", "")], then=("1", "enter")),
+    Keyed("note", E, asked, [("note", [0], "hi")], then=(*"hi", "enter")),
+    Keyed("note", RECORD, asked, [("note", [4], "hi")], then=(*"hi", "enter")),
+    Keyed("raw", E, sees("X-Raw"), True, size=WIDE),
+    Keyed("raw", RECORD, sees("X-Raw"), True, alone=True),
+    Keyed("toggle", KEY_SCOPES, asked, [("set_enabled", "main", False)]),
+    Keyed("pin", KEY_SCOPES, asked, [("pin_key", "main")]),
+    Keyed("try_key", KEY_SCOPES, asked, [("try_key", "main")]),
+    Keyed("regroup", KEY_SCOPES, asked, [("regroup_key", "main", "ours")], then=(*"ours", "enter")),
+    Keyed("clear_bench", KEYS_, asked, [("clear_bench", "org_b")], before=("down", "down"), then=("y",)),
+    Keyed("clear_bench", frozenset({Scope.KEY}), asked, [("clear_bench", "org_b")], way=("k", "down", "down", "enter"), then=("y",)),
+    Keyed("add", KEYS_ | NEW_RUN, screen, "AddKey"),
+    Keyed("remove", KEYS_, asked, [("remove_key", "main")], then=("y",), alone=True),
+    Keyed("pane", M, focus),
+    Keyed("zoom", M, lambda at: at.app.screen.maximized is not None, True, before=("3",)),
+    Keyed("hold", RUN_SCOPES | R, sees("VIEW HELD"), True),
+    Keyed("theme", EVERYWHERE, lambda at: at.app.theme),
+    Keyed("themes", EVERYWHERE, screen, "ChooseTheme"),
+    Keyed("quiet", EVERYWHERE, said("Bell and desktop notifications are off."), True),
+    Keyed("suspend", EVERYWHERE, kinds, ["suspend"]),
+    Keyed("back", EVERYWHERE - R, lambda at: (at.app.sheet(), at.line(0).split("data")[0]), alone=True),
+    Keyed("back", R, sees("archived · A brings one back"), False, before=("H",)),
+    Keyed("info", EVERYWHERE - {Scope.INFO}, screen, "InfoScreen"),
+    Keyed("info", frozenset({Scope.INFO}), screen, "MonitorScreen", alone=True),
+    Keyed("tour", EVERYWHERE, screen, "Tour"),
+    Keyed("help", EVERYWHERE - {Scope.HELP}, screen, "HelpScreen"),
+    Keyed("help", frozenset({Scope.HELP}), screen, "MonitorScreen", alone=True),
+    Keyed("quit", EVERYWHERE, kinds, ["exit"]),
+)  # fmt: skip
+"""Every action on every screen that offers it."""

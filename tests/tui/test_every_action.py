@@ -1,0 +1,102 @@
+"""Every action does what it says, on every screen that offers it: by its key, and from the palette by its name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from textual.command import CommandList, CommandPalette
+from textual.widgets import Input
+
+from tests.tui import keyed
+from tests.tui.conftest import Desk, Opens
+from tests.tui.keyed import OTHER, PLAIN, ROWS, Keyed, on
+from tui import actions
+from tui.actions import ACTIONS
+from tui.all_actions import ALL
+from tui.context import Scope
+
+pytestmark = pytest.mark.usefixtures("furnished_folder")
+
+EVERY = [(row, scope) for row in ROWS for scope in Scope if scope in row.scopes]
+
+
+async def does(at: Desk, row: Keyed, how: str | None) -> None:
+    """Make it possible, press its key (or choose it by name), answer its window: what the row tells comes true."""
+    await at.press(*row.before)
+    if row.given is not None:
+        row.given(at)
+        await at.settle()
+    at.backend.asked.clear()
+    at.app.clear_notifications()
+    before = row.probe(at)
+    if how is not None:
+        await at.press(how)
+    else:
+        word = actions.by_id(row.action).label(at.app.sheet().context())  # type: ignore[union-attr]
+        await choose(at, "Pane 3: Keys" if row.action == "pane" else word)
+    await at.press(*row.then)
+    after = row.probe(at)
+    assert before != after, f"{row.action} {row.scopes}: nothing changed by {how}"
+    assert row.becomes is OTHER or after == row.becomes, f"{row.action} by {how}: {after}\n{at.screen()}"
+
+
+def test_every_action_has_a_row_for_every_screen() -> None:
+    """A new action, or one that is offered elsewhere as well, has a test through its key or does not pass."""
+    told = {(row.action, scope) for row, scope in EVERY}
+    assert told == {(action.id, scope) for action in ALL for scope in action.scopes}
+
+
+FIRST = {row.action: (row, scope) for row, scope in reversed(EVERY)}
+"""Where each action is chosen by its name as well."""
+OWN = [(row, scope) for row, scope in EVERY if not row.shares]
+BY_NAME = [at for at in FIRST.values() if not at[0].shares]
+SHARED = sorted({(scope, row.at_work) for row, scope in EVERY if row.shares})
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("row", "scope"), OWN, ids=[f"{row.action}{row.suffix}-{scope}" for row, scope in OWN])
+async def test_its_key_does_it(desk: Opens, row: Keyed, scope: Scope) -> None:
+    """Each of its keys; a pane has one for itself."""
+    for key in next(action for action in ACTIONS if action.id == row.action).keys:
+        async with on(desk, scope, row) as at:
+            await does(at, row, key)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("scope", "at_work"), SHARED, ids=[f"{scope}-{work}" for scope, work in SHARED])
+async def test_what_leaves_the_screen_as_it_is_its_keys_do(desk: Opens, scope: Scope, at_work: bool) -> None:
+    """One console, one key after the other, and once each by its name; back to the screen after each."""
+    async with on(desk, scope, replace(PLAIN, at_work=at_work)) as at:
+        sheet = at.app.sheet()
+        for row in (row for row, place in EVERY if row.shares and place is scope and row.at_work is at_work):
+            by_name = (None,) if FIRST[row.action] == (row, scope) else ()
+            for how in (*actions.by_id(row.action).keys, *by_name):
+                await does(at, row, how)
+                while at.app.screen is not sheet:
+                    at.app.pop_screen()
+                    await at.settle()
+                keyed.renew(at, at_work=at_work)
+                await at.settle()
+
+
+async def choose(at: Desk, words: str) -> None:
+    """Open the palette, type the words, take the first that it offers."""
+    await at.press("ctrl+p")
+    palette = at.app.screen
+    assert isinstance(palette, CommandPalette)
+    at.app.screen.query_one(Input).value = words
+    for _ in range(100):
+        await at.settle()
+        offered = palette.query_one(CommandList)
+        if offered.option_count and not palette._show_busy:
+            break
+    await at.press("enter")
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("row", "scope"), BY_NAME, ids=[row.action for row, _ in BY_NAME])
+async def test_the_palette_does_it_by_its_name(desk: Opens, row: Keyed, scope: Scope) -> None:
+    """Whoever types the name and presses enter gets that action, and no other that has the word in its name."""
+    async with on(desk, scope, row) as at:
+        await does(at, row, None)
