@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from core.errors import RunFileError
 from core.model import (
@@ -30,16 +30,16 @@ from core.model import (
 from core.storage.connection import open_reader
 from core.storage.control import WishWatch
 from core.storage.deeds import last_deed
+from core.storage.email_rows import HUMAN, EmailReader
 from core.storage.export_rows import ExportReader
-from core.storage.full_record import full_record
 from core.storage.key_calls import outcomes_of_key
+from core.storage.obeyed import answer_to
 from core.storage.pending import distinct_texts, pending_texts
-from core.storage.schema_version import FORMAT_WITH_FLAGS, FORMAT_WITH_NOTES, check_format
+from core.storage.schema_version import FORMAT_WITH_NOTES, check_format
 from core.storage.snapshots import SnapshotReader
 from core.storage.summaries import alive_at, state_shown, summary_of
+from core.storage.totals import all_totals, group, total
 from core.storage.versions import names_by_version, older_labels, task_versions
-
-_EMAIL_COLUMNS = "id, position, source_id, subject, sender, date, state, label, label_source, reasks, failure"
 
 
 class RunReader:
@@ -57,7 +57,7 @@ class RunReader:
         except BaseException:
             self._db.close()
             raise
-        self._columns = f"{_EMAIL_COLUMNS}, {'flags' if self._format >= FORMAT_WITH_FLAGS else 'NULL'}"
+        self._emails = EmailReader(self._db, path, self._format)
 
     def close(self) -> None:
         """Close the file."""
@@ -164,58 +164,34 @@ class RunReader:
 
     def command(self, wish_id: str) -> CommandRecord | None:
         """What became of one wish, or None while no worker has answered it."""
-        row = self._db.execute(
-            "SELECT id, kind, argument, requested_at, acknowledged_at, result FROM command WHERE id = ?",
-            (wish_id,),
-        ).fetchone()
-        return CommandRecord(*row) if row else None
+        return answer_to(self._db, wish_id)
 
     # -- emails -------------------------------------------------------------------------------------------------------
 
     def count(self, state: str | None = None) -> int:
         """Emails in that state (``human`` counts those labeled by a person), or all."""
         if state is None:
-            names = "name LIKE 'state:%'"
-        elif state == "human":
-            names = "name = 'source:human'"
-        else:
-            names = f"name = 'state:{EmailState(state).value}'"
-        return int(self._db.execute(f"SELECT coalesce(sum(value), 0) FROM total WHERE {names}").fetchone()[0])
+            return sum(group(all_totals(self._db), "state").values())
+        return total(self._db, "source:human" if state == HUMAN else f"state:{EmailState(state).value}")
 
     def emails(self, *, state: str | None = None, offset: int = 0, limit: int = 100) -> list[EmailRow]:
         """A page of emails in work order.
 
         Without ``state`` the offset is a place in that order, so that any page of any run costs the same.
         """
-        values: tuple[str | int, ...] = (limit, offset)
-        if state is None:
-            where, values = "position >= ? AND position < ? ORDER BY position", (offset, offset + limit)
-        elif state == "human":
-            where = "label_source = 'human' ORDER BY position LIMIT ? OFFSET ?"
-        else:
-            where = "state = ? ORDER BY position LIMIT ? OFFSET ?"
-            values = (EmailState(state).value, *values)
-        rows = self._db.execute(f"SELECT {self._columns} FROM email WHERE {where}", values).fetchall()
-        return [_email_row(row) for row in rows]
+        return self._emails.page(state, offset, limit)
 
     def rows(self, ids: Sequence[int]) -> list[EmailRow]:
         """The emails with these numbers (at most some hundreds), in the order that was given."""
-        marks = ",".join("?" * len(ids))
-        found = self._db.execute(f"SELECT {self._columns} FROM email WHERE id IN ({marks})", tuple(ids)).fetchall()
-        known = {row[0]: _email_row(row) for row in found}
-        return [known[number] for number in ids if number in known]
+        return self._emails.these(ids)
 
     def failures(self) -> list[tuple[str, int]]:
         """Reasons of failure and how many emails each has, the most frequent first."""
-        rows = self._db.execute(
-            "SELECT failure, count(*) FROM email WHERE state = 'failed' GROUP BY failure ORDER BY 2 DESC, 1"
-        ).fetchall()
-        return [(failure or "", count) for failure, count in rows]
+        return self._emails.failures()
 
     def find(self, source_id: str) -> int | None:
         """The number of the email with that id in its source, or None."""
-        row = self._db.execute("SELECT id FROM email WHERE source_id = ?", (source_id,)).fetchone()
-        return int(row[0]) if row else None
+        return self._emails.find(source_id)
 
     def record(self, email_id: int) -> EmailRecord:
         """Everything about one email.
@@ -223,22 +199,11 @@ class RunReader:
         Raises:
             RunFileError: no email has that number.
         """
-        row = self._db.execute(f"SELECT {self._columns} FROM email WHERE id = ?", (email_id,)).fetchone()
-        if row is None:
-            raise RunFileError(f"There is no email number {email_id} in {self.path.stem}.")
-        return full_record(self._db, _email_row(row), noted=self._format >= FORMAT_WITH_NOTES)
+        return self._emails.record(email_id)
 
     def messages(self, *, page: int = 500) -> Iterator[SourceEmail]:
         """Every email as it came, in source order; read a page at a time."""
-        after = 0
-        while rows := self._db.execute(
-            "SELECT e.id, e.source_id, b.raw FROM email AS e JOIN body AS b ON b.email_id = e.id"
-            " WHERE e.id > ? ORDER BY e.id LIMIT ?",
-            (after, page),
-        ).fetchall():
-            for number, source_id, raw in rows:
-                yield SourceEmail(source_id, raw, f"email {number:,}")
-            after = rows[-1][0]
+        return self._emails.messages(page)
 
     def last_deed(self, author: str) -> Deed | None:
         """What this person did last to emails and can undo, or None."""
@@ -257,21 +222,3 @@ class RunReader:
         """The same, each with the number of its email."""
         exported = ExportReader(self._db, self.task(), names_by_version(self._db), self._format)
         return exported.all(page) if email_ids is None else exported.these(email_ids, page)
-
-
-def _email_row(row: tuple[Any, ...]) -> EmailRow:
-    number, position, source_id, subject, sender, date, state, label, source, reasks, failure, flags = row
-    return EmailRow(
-        number,
-        position,
-        source_id,
-        subject or "",
-        sender or "",
-        date or "",
-        EmailState(state),
-        label,
-        source,
-        reasks,
-        failure,
-        flags or "",
-    )
