@@ -7,9 +7,10 @@ answered is dropped: the answers stay here and are tried again until the disk ta
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from core.storage.store import Answer
@@ -17,6 +18,15 @@ from core.storage.store import Answer
 _log = logging.getLogger(__name__)
 
 RETRY_S = 1.0
+
+
+@contextlib.contextmanager
+def missable(what: str) -> Iterator[None]:
+    """What is not an answer may go unwritten while the disk refuses; ``what`` says in the log what that was."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        _log.warning("could not %s: %s", what, error)
 
 
 class CommitsAnswers(Protocol):

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.model import Budget, Forecast, KeyState, RunState, Task, Wait
@@ -19,16 +17,14 @@ from core.quota.plans import Price
 from core.storage.control import WishInbox
 from core.storage.store import Store
 from core.worker.asking import Asker, Asks, Judges, Listener
-from core.worker.budget import Spent, exceeded
+from core.worker.brake import Brake
 from core.worker.calls import Calls
-from core.worker.committer import Committer
+from core.worker.committer import Committer, missable
 from core.worker.line import Line
 from core.worker.obedience import obey
 from core.worker.pulse import Pulse, Tempo
-from core.worker.reasons import FAILURES_IN_A_ROW, doing, failures_in_a_row
+from core.worker.reasons import doing
 from core.worker.trial import Trial
-
-_log = logging.getLogger(__name__)
 
 _LOADING = "loading the validation"
 _RENEWING = "the task changed; what is out ends under the old version"
@@ -81,8 +77,6 @@ class Worker:
         self._client_of = client_of
         self._clock = clock
         self._tempo = tempo or Tempo()
-        self._price = price
-        self._budget = store.budget()
         self._committer = Committer(store, clock)
         self._pulse = Pulse(store, clock, self._tempo, forecast)
         self._asker: Asker | None = None
@@ -90,8 +84,7 @@ class Worker:
         self._calls = Calls(
             store, broker, self.line, clock, landed=self._landed, grown=lambda: self._beat(at_once=True)
         )
-        self._failures: list[str] = []
-        self._pause_reason = paused
+        self._brake = Brake(store, self.line, clock, price=price, reason=paused, pulled=self._wake.set)
         self._renewing = False
         self._ending: Ending | None = None
         self._broken: BaseException | None = None
@@ -113,17 +106,15 @@ class Worker:
     @property
     def paused(self) -> str:
         """Why no new call goes out, or nothing."""
-        return self._pause_reason
+        return self._brake.reason
 
     def pause(self, reason: str) -> None:
         """Let no new call go out; those that are out come home."""
-        self._pause_reason = reason
-        self._wake.set()
+        self._brake.pull(reason)
 
     def resume(self) -> None:
         """Go on."""
-        self._pause_reason = ""
-        self._failures.clear()
+        self._brake.release()
         self._wake.set()
 
     def try_out(self, emails: int) -> None:
@@ -140,8 +131,7 @@ class Worker:
 
     def allow(self, budget: Budget) -> None:
         """Let the run spend so much from now on."""
-        self.store.set_budget(budget, now=self._clock())
-        self._budget = budget
+        self._brake.allow(budget)
 
     def enact(self, task: Task, *, by: str, wish_id: str) -> str:
         """Put a version of the task in force: calls that are out end under the old one, then all is built anew."""
@@ -204,7 +194,7 @@ class Worker:
                 line=self.line,
                 client_of=self._client_of,
                 clock=self._clock,
-                listener=Listener(self._failures.clear, self._failed, self._run_over),
+                listener=Listener(self._brake.labeled, self._brake.failed, self._run_over),
                 answered_email=self.store.answered_email,
             )
         self._wake.set()
@@ -220,7 +210,7 @@ class Worker:
                 return Ending(RunState.RUNNING, "the task changed", renews=True)
             self._wait = None
             pause_s = self._tempo.tick_s
-            held = self._ending or self._renewing or self._pause_reason or self._committer.blocked
+            held = self._ending or self._renewing or self._brake.reason or self._committer.blocked
             if self._asker is not None and not held:
                 pause_s = self._send_all_that_may(self._asker)
             self._beat()
@@ -239,29 +229,21 @@ class Worker:
         if 0 <= now - self._looked_at < self._tempo.tick_s:
             return
         self._looked_at = now
-        with self._missable("obey a wish"):
+        with missable("obey a wish"):
             for wish in self._inbox.take():
                 obey(self, wish, now)
-        with self._missable("note what happened to a key"):
+        with missable("note what happened to a key"):
             self.look_at_keys()
-
-    @contextlib.contextmanager
-    def _missable(self, what: str) -> Iterator[None]:
-        """What is not an answer may go unwritten while the disk refuses; an answer may not (see the committer)."""
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            _log.warning("could not %s: %s", what, error)
 
     # -- sending ------------------------------------------------------------------------------------------------------
 
     def _send_all_that_may(self, asker: Asker) -> float:
         """Let every call go out that may; returns the seconds until another may."""
-        while self._ending is None and not self._over_budget():
+        while self._ending is None and not self._brake.over_budget(self._calls.cost):
             now = self._clock()
             front = [Candidate(email.id, asker.prompt_chars(email)) for email in asker.front(LOOK_AHEAD)]
             if not front:
-                if not self._trial_is_over():
+                if not self._brake.trial_is_over(self.in_flight):
                     self._finish_if_done()
                 break
             decision = self.broker.next(front)
@@ -271,7 +253,7 @@ class Worker:
             elif isinstance(decision, Never):
                 if not self._calls.fail_unsent(asker, decision):
                     break
-                self._failed(decision.reason)
+                self._brake.failed(decision.reason)
             elif isinstance(decision, NoKeys):
                 if not self._await_a_key(decision):
                     self.stop(Ending(RunState.STOPPED, decision.reason, no_key=True))
@@ -280,31 +262,6 @@ class Worker:
                 self._wait = decision
                 return self._tempo.tick_s if decision.until_at is None else decision.until_at - now
         return self._tempo.tick_s
-
-    def _over_budget(self) -> bool:
-        """Pause the run where it has spent what it may."""
-        if self._budget == Budget():
-            return False
-        prompt, completion, worked_s = self.store.spent()
-        reason = exceeded(self._budget, Spent(prompt, completion, worked_s, self._calls.cost), self._price)
-        if reason and not self._calls.cost:
-            self._pause_itself("budget", f"{reason}; raise it, then resume")
-        return bool(reason)
-
-    def _trial_is_over(self) -> bool:
-        """Whether nothing goes out because enough was tried; when the last of it is settled, the run pauses."""
-        trial = self.line.trial
-        if trial is None or not trial.full or (not self._calls and not self.store.pending_count):
-            return False
-        if not self._calls:
-            self.line.trial = None
-            self._pause_itself("try", trial.over)
-        return True
-
-    def _pause_itself(self, kind: str, reason: str) -> None:
-        self.pause(reason)
-        with self._missable("note the pause"):
-            self.store.add_event(kind, reason, now=self._clock())
 
     def _await_a_key(self, none: NoKeys) -> bool:
         """Whether to stay for a key: an operator who disabled the last one in mid-run is about to bring another."""
@@ -331,11 +288,6 @@ class Worker:
         self._broken = self._broken or error
         self._wake.set()
 
-    def _failed(self, failure: str) -> None:
-        self._failures.append(failure)
-        if len(self._failures) >= FAILURES_IN_A_ROW and not self._pause_reason:
-            self._pause_itself("alarm", failures_in_a_row(self._failures))
-
     def _run_over(self, reason: str) -> None:
         self.stop(Ending(RunState.STOPPED, reason, broken=True))
 
@@ -343,7 +295,7 @@ class Worker:
         state, reason = doing(
             blocked=self._committer.blocked,
             stopping=self.stopping,
-            paused=self._pause_reason,
+            paused=self._brake.reason,
             loading=_RENEWING if self._renewing else _LOADING if self._asker is None else "",
             wait=self._wait,
             out=self.in_flight,
