@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from core.errors import KeysError
 from core.quota.book import Book
@@ -82,7 +82,25 @@ def _organization(key: FoundKey, record: KeyRecord | None) -> tuple[str, str]:
     return (record.organization, record.organization_source) if record is not None else ("", "")
 
 
-def refuse_shared_aliases(found: Mapping[str, FoundKey]) -> None:
+def by_fingerprint(found: Iterable[FoundKey], fingerprint: Callable[[str], str]) -> dict[str, FoundKey]:
+    """The keys that were found, each once: what one place leaves unsaid of a key is taken from the next.
+
+    Raises:
+        KeysError: two different keys have one alias.
+    """
+    merged: dict[str, FoundKey] = {}
+    for key in found:
+        known = merged.get(name := fingerprint(key.secret))
+        merged[name] = (
+            key
+            if known is None
+            else replace(known, alias=known.alias or key.alias, organization=known.organization or key.organization)
+        )
+    _refuse_shared_aliases(merged)
+    return merged
+
+
+def _refuse_shared_aliases(found: Mapping[str, FoundKey]) -> None:
     seen: dict[str, FoundKey] = {}
     for key in found.values():
         if key.alias is None:

@@ -10,7 +10,6 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -18,10 +17,9 @@ from core.errors import KeysError
 from core.model import Dimension, KeyHistory, KeyStatus, WindowStatus
 from core.quota.book import Book
 from core.quota.history import forget_key, spend_of, troubles_of
-from core.quota.identity import Secret, assumed_organization, chosen_alias, refuse_shared_aliases, remember
+from core.quota.identity import Secret, assumed_organization, by_fingerprint, chosen_alias, remember
 from core.quota.keyfile import (
     FILE_SOURCE,
-    FoundKey,
     checked_alias,
     checked_organization,
     keys_of_environment,
@@ -40,6 +38,7 @@ from core.quota.shelf import (
     key_statuses,
     level_rows,
     merge_organizations,
+    state_limits,
 )
 from core.quota.swapping import Swap
 from core.quota.unbenching import clear_waits
@@ -135,19 +134,7 @@ class KeyBook:
             self._vault.look_again()
         in_keyring = self._vault.find(tables_of_file(self.keys_path))
         found = (*keys_of_file(self.keys_path), *in_keyring, *keys_of_environment(self._environment))
-        merged: dict[str, FoundKey] = {}
-        for key in found:
-            fingerprint = self.fingerprint(key.secret)
-            known = merged.get(fingerprint)
-            if known is not None:
-                key = replace(  # noqa: PLW2901 - the same secret found twice is one key
-                    known,
-                    alias=known.alias or key.alias,
-                    organization=known.organization or key.organization,
-                )
-            merged[fingerprint] = key
-        refuse_shared_aliases(merged)
-        self._secrets = remember(self.book, merged, self._clock())
+        self._secrets = remember(self.book, by_fingerprint(found, self.fingerprint), self._clock())
 
     def fingerprint(self, secret: str) -> str:
         """What a secret is known by in ``quota.db``; it cannot be turned back."""
@@ -253,24 +240,8 @@ class KeyBook:
 
         What is used stays used; a window that was not known is taken for full. Replies that say otherwise win.
         """
-        now = self._clock()
         with self.book.writing():
-            for dimension, limit in limits.items():
-                if limit is None:
-                    self.book.execute(
-                        "DELETE FROM level WHERE organization = ? AND model = ? AND dimension = ?",
-                        (organization, model, dimension.value),
-                    )
-                elif limit <= 0:
-                    raise KeysError(f"A limit of {limit:g} {dimension.words} lets nothing through: state 1 or more")
-                else:
-                    self.book.execute(
-                        "INSERT INTO level VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, 0, 0) ON CONFLICT DO UPDATE SET "
-                        "available = min(excluded.limit_units, available + excluded.limit_units - limit_units), "
-                        "limit_units = excluded.limit_units, source = excluded.source, "
-                        "learned_at = excluded.learned_at",
-                        (organization, model, dimension.value, limit, limit, now, SOURCE_OPERATOR, now),
-                    )
+            state_limits(self.book, organization, model, limits, self._clock())
 
     def clear_bench(self, organization: str, model: str) -> tuple[str, ...]:
         """Let an organization ask again at once, at the operator's risk; returns what was cleared, in words.

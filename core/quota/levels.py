@@ -38,15 +38,14 @@ def at(level: Level, dimension: Dimension, now: float) -> Level:
 
 def window_status(organization: str, model: str, dimension: Dimension, level: Level, now: float) -> WindowStatus:
     """A kept level as it stands at ``now``, never below 0 nor above its limit."""
-    rate = level.limit / dimension.period_s * level.speed
-    available = min(level.limit, level.available + max(0.0, now - level.as_of) * rate)
+    available = at(level, dimension, now).available
     return WindowStatus(
         organization=organization,
         model=model,
         dimension=dimension,
         limit=level.limit,
         available=max(0.0, available),
-        full_in_s=max(0.0, level.limit - available) / rate,
+        full_in_s=max(0.0, level.limit - available) * dimension.period_s / (level.limit * level.speed),
         source=level.source,
         speed=level.speed,
     )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
+from core.errors import KeysError
 from core.model import Dimension, KeyState, KeyStatus
 from core.quota.book import Book
 from core.quota.claims import Bench
-from core.quota.levels import Level, at, merged
+from core.quota.levels import SOURCE_OPERATOR, Level, at, merged
 
 ALIVE_S = 10.0
 """A worker whose heartbeat is older than this is taken to be gone."""
@@ -90,6 +92,32 @@ def write_levels(book: Book, levels: dict[tuple[str, str, Dimension], Level]) ->
             for key, each in levels.items()
         ],
     )
+
+
+def state_limits(
+    book: Book, organization: str, model: str, limits: Mapping[Dimension, float | None], now: float
+) -> None:
+    """Write what the operator states of limits (None forgets one), inside a transaction of the caller's.
+
+    Raises:
+        KeysError: a limit lets nothing through.
+    """
+    for dimension, limit in limits.items():
+        if limit is None:
+            book.execute(
+                "DELETE FROM level WHERE organization = ? AND model = ? AND dimension = ?",
+                (organization, model, dimension.value),
+            )
+        elif limit <= 0:
+            raise KeysError(f"A limit of {limit:g} {dimension.words} lets nothing through: state 1 or more")
+        else:
+            book.execute(
+                "INSERT INTO level VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, 0, 0) ON CONFLICT DO UPDATE SET "
+                "available = min(excluded.limit_units, available + excluded.limit_units - limit_units), "
+                "limit_units = excluded.limit_units, source = excluded.source, "
+                "learned_at = excluded.learned_at",
+                (organization, model, dimension.value, limit, limit, now, SOURCE_OPERATOR, now),
+            )
 
 
 def bench_rows(book: Book, model: str) -> dict[str, Bench]:
