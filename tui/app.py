@@ -29,7 +29,7 @@ from tui.keymap import keyed
 from tui.mouse import clicked_key
 from tui.notifying import Notifying
 from tui.picture import Picture, pending_kinds
-from tui.poller import Answered, Errands, PictureTaken, Poller
+from tui.poller import Answered, Countings, Errands, PictureTaken, Poller
 from tui.preferences import remember
 from tui.refusing import ReadOnlyEngine
 from tui.screens.monitor import MonitorScreen
@@ -95,7 +95,7 @@ class LabeltuiApp(TailoredApp):
         self.poller = Poller(self.backend, self.post_message, clock, threaded=threaded)
         self.errands = Errands(self.post_message, threaded=threaded)
         self.chores = Errands(self.post_message, threaded=threaded)
-        self.countings = Errands(self.post_message, threaded=threaded)
+        self.countings = Countings(self.post_message, threaded=threaded)
 
     def get_default_screen(self) -> Screen[Any]:
         return RunsScreen()

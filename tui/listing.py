@@ -154,8 +154,9 @@ class Listing:
             self._rows.set_count(len(self.ids), forget=first, growing=not finding.finished)
         elif finding.finished:
             self._swap(self._coming, finding.place if finding.place is not None else self._rows.cursor)
-        if finding.finished and self.kind.state == "failed":  # after the rows: counting causes takes longer
-            self._app.poller.ask(lambda view: view.failures(), partial(self._reasons, self.kind))
+        app, path = self._app, self._app.run_path
+        if finding.finished and self.kind.state == "failed" and path is not None:
+            app.countings.ask(app.backend, path, lambda view: view.failures(), partial(self._reasons, self.kind))
         if finding.finished:
             nothing = self.kind.empty if not self.typed.terms else "Nothing matches. {back} takes the filter away."
             self._rows.empty = "\n " + keyed(nothing)

@@ -276,3 +276,26 @@ class Errands:
         except Exception as failure:  # noqa: BLE001  (a failed errand is told, and the console lives on)
             result, error = None, sentence(failure)
         self._post(Answered(then, result, error, failed))
+
+
+class Countings(Errands):
+    """Questions that take long in a large run. Each has a reader of its own, so that no picture and no page waits."""
+
+    def ask(
+        self,
+        backend: Backend,
+        path: Path,
+        question: Callable[[RunView], Any],
+        then: Callable[[Any], None],
+        failed: Failed = None,
+    ) -> None:
+        """Ask a reader of the run; answered like an errand."""
+
+        def errand() -> Any:
+            view = backend.view(path)
+            try:
+                return question(view)
+            finally:
+                view.close()
+
+        self.send(errand, then, failed)

@@ -246,7 +246,9 @@ class EmailsScreen(ActingSheet):
             if self.is_current:
                 self.app.push_screen(Causes(causes), chosen)
 
-        self.console_app.poller.ask(lambda view: view.failures(), show)
+        app, path = self.console_app, self.console_app.run_path
+        if path is not None:
+            app.countings.ask(app.backend, path, lambda view: view.failures(), show)
 
     def do_update(self) -> None:
         """Read the list again."""

@@ -32,13 +32,13 @@ REST = 30
 """So many times as long as a counting took is none made: in a large run it takes seconds of a core."""
 
 
-def _counted(view: RunView) -> tuple[tuple[TaskVersion, ...], dict[str, int], float]:
-    """Versions with what they did, labels of older ones, and the seconds that it took."""
+Counted = tuple[tuple[TaskVersion, ...], dict[str, int], float]
+"""Versions with what they did, labels of older ones, and the seconds that it took."""
+
+
+def _counted(view: RunView) -> Counted:
     began = monotonic()
-    try:
-        return view.versions(), view.older_labels(), monotonic() - began
-    finally:
-        view.close()
+    return view.versions(), view.older_labels(), monotonic() - began
 
 
 class TaskScreen(Sheet):
@@ -111,8 +111,11 @@ class TaskScreen(Sheet):
         app, path = self.console_app, self.console_app.run_path
         app.poller.ask(lambda view: view.versions(counted=False), self._read)
         if path is not None:
-            count = lambda: _counted(app.backend.view(path)) if self.is_attached else None  # noqa: E731
-            app.countings.send(count, self._counted, self._uncounted)
+
+            def count(view: RunView) -> Counted | None:
+                return _counted(view) if self.is_attached else None
+
+            app.countings.ask(app.backend, path, count, self._counted, self._uncounted)
 
     def _read(self, versions: tuple[TaskVersion, ...]) -> None:
         """Take the versions as they are now; what was counted of the same ones is shown until they are counted anew."""
@@ -120,7 +123,7 @@ class TaskScreen(Sheet):
             self._versions = versions
             self._draw()
 
-    def _counted(self, answer: tuple[tuple[TaskVersion, ...], dict[str, int], float] | None) -> None:
+    def _counted(self, answer: Counted | None) -> None:
         self._reading = False
         if answer is not None and alive(self):
             self._versions, self._older, took_s = answer
