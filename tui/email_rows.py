@@ -18,7 +18,8 @@ COLUMNS = (
 )
 
 FAILED_COLUMNS = (
-    *COLUMNS[:2],
+    COLUMNS[0],
+    ListColumn("state", 9, from_width=90, key="state"),  # all of them failed
     COLUMNS[3],
     ListColumn("from", 22, from_width=110, key="from"),  # before that the reason needs the room
     ListColumn("subject", 0, key="subject", weight=2),
