@@ -91,9 +91,9 @@ def on_statement(pattern: str, passed: Callable[[], None], *, after: bool = Fals
 
 
 def _stores() -> tuple[Any, Any]:
-    from core.storage import store
+    from core.storage import commits, store
 
-    return store, store.Store
+    return commits, store.Store
 
 
 ARM: dict[str, Callable[[Callable[[], None]], None]] = {

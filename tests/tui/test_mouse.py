@@ -72,7 +72,7 @@ async def test_every_hint_can_be_clicked(desk: Opens) -> None:
             assert isinstance(at.app.screen, MonitorScreen)
         await at.pilot.click("Hints", offset=(at.footer().index("^p"), 0))
         await at.settle()
-        assert type(at.app.screen).__name__ == "CommandPalette"
+        assert type(at.app.screen).__name__ == "Palette"
 
 
 @pytest.mark.asyncio

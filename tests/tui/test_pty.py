@@ -76,6 +76,10 @@ def test_what_was_hostile_stood_there_to_be_read(walked: Walked) -> None:
     assert "\u241b]52;c;zq-" in text
 
 
+IN_A_BROWSER = {"tui.screens.line_windows.Download"}
+"""Shown in a browser alone; all but its title is the window for saving, which is walked past."""
+
+
 def test_every_widget_was_walked_past(walked: Walked) -> None:
     """Whoever adds a screen or a widget has it shown here."""
     for module in pkgutil.walk_packages(tui.__path__, "tui."):
@@ -83,7 +87,7 @@ def test_every_widget_was_walked_past(walked: Walked) -> None:
             importlib.import_module(module.name)
     ours = {f"{kind.__module__}.{kind.__qualname__}" for kind in _below(Widget) if kind.__module__.startswith("tui.")}
     assert len(ours) > 20
-    assert ours - walked.shown == set()
+    assert ours - walked.shown == IN_A_BROWSER
 
 
 @pytest.mark.slow
