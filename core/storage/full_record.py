@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from typing import Any
 
 from core.model import (
@@ -69,33 +70,5 @@ def _attempts(db: sqlite3.Connection, email_id: int) -> tuple[Attempt, ...]:
 
 
 def _attempt(values: tuple[Any, ...]) -> Attempt:
-    (
-        email_id,
-        n,
-        kind,
-        alias,
-        organization,
-        model,
-        version,
-        started,
-        latency,
-        outcome,
-        answer,
-        error,
-        *rest,
-    ) = values
-    return Attempt(
-        email_id,
-        n,
-        AskKind(kind),
-        alias,
-        organization,
-        model,
-        version,
-        started,
-        latency,
-        Outcome(outcome),
-        answer,
-        error,
-        *rest,
-    )
+    attempt = Attempt(*values)
+    return replace(attempt, kind=AskKind(attempt.kind), outcome=Outcome(attempt.outcome))

@@ -9,9 +9,9 @@ from dataclasses import replace
 from core.model import TaskVersion
 from core.storage.rows import BAD_ANSWERS, task_from_definition
 from core.storage.tasks import BY_MODEL, OLDER
+from core.storage.totals import all_totals, group
 
 _UNUSABLE = ", ".join(f"'{outcome}'" for outcome in BAD_ANSWERS)
-_UNUSABLE_TOTALS = ", ".join(f"'outcome:{outcome}'" for outcome in BAD_ANSWERS)
 
 _LAST = "(SELECT task_version FROM attempt WHERE {} ORDER BY id DESC LIMIT 1)"
 _OF_THE_SAME_TEXT = "email_id IN (SELECT id FROM email AS same WHERE same.content_hash = email.content_hash)"
@@ -55,16 +55,18 @@ class _Counts:
                 self._people[version] += count
             else:
                 self._labels[version][value] += count
-        several = db.execute("SELECT count(*) FROM task").fetchone()[0] > 1
-        self._calls = {
-            version: (count, unusable or 0)
-            for version, count, unusable in db.execute(
-                f"SELECT task_version, count(*), sum(outcome IN ({_UNUSABLE})) FROM attempt GROUP BY 1"
-                if several
-                else "SELECT (SELECT task_version FROM run), coalesce(sum(value) FILTER (WHERE name = 'attempts'), 0),"
-                f" sum(value) FILTER (WHERE name IN ({_UNUSABLE_TOTALS})) FROM total"
-            ).fetchall()
-        }
+        several = _several(db)
+        if several:
+            self._calls = {
+                version: (count, unusable)
+                for version, count, unusable in db.execute(
+                    f"SELECT task_version, count(*), sum(outcome IN ({_UNUSABLE})) FROM attempt GROUP BY 1"
+                ).fetchall()
+            }
+        else:
+            totals = all_totals(db)
+            unusable = sum(group(totals, "outcome").get(outcome, 0) for outcome in BAD_ANSWERS)
+            self._calls = {current: (totals.get("attempts", 0), unusable)}
         self._failed = Counter(
             dict(
                 db.execute(
@@ -98,12 +100,17 @@ class _Counts:
 
 def older_labels(db: sqlite3.Connection) -> dict[str, int]:
     """Labels in force that an older version than the one in force gave, and how many emails have each."""
-    if db.execute("SELECT count(*) FROM task").fetchone()[0] == 1:
+    if not _several(db):
         return {}
     rows = db.execute(
         f"SELECT label, count(*) FROM email WHERE {OLDER.replace('?', '(SELECT task_version FROM run)')} GROUP BY label"
     ).fetchall()
     return dict(rows)
+
+
+def _several(db: sqlite3.Connection) -> bool:
+    """Whether the run's task has more than one version."""
+    return bool(db.execute("SELECT count(*) > 1 FROM task").fetchone()[0])
 
 
 def names_by_version(db: sqlite3.Connection) -> dict[str, dict[str, str]]:
