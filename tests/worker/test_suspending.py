@@ -83,11 +83,12 @@ def test_a_suspended_console_gives_the_terminal_back_and_takes_it_again(
         until(path, lambda snapshot: not snapshot.worker.alive)
 
 
-@pytest.mark.slow  # on a busy machine the new size is sometimes not taken; not understood yet
 def test_a_terminal_that_was_resized_meanwhile_is_drawn_in_its_new_size(
-    home: Path, settings: Settings, tmp_path: Path
+    home: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A console that was stopped could not hear of it, and reaches the new corner all the same."""
+    """A console that was stopped could not hear of it, and reaches the new corner, whatever size a shell exported."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("LINES", "24")
     make(settings, tmp_path, 5)
     with console_in_a_shell(home) as terminal:
         suspend(terminal)

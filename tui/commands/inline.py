@@ -6,7 +6,6 @@ import contextlib
 import math
 import os
 import select
-import shutil
 import signal
 import sys
 import time
@@ -17,6 +16,7 @@ from rich.cells import cell_len
 
 from tui.commands.compact import Line
 from tui.glyphs import plain
+from tui.size import size_of
 
 _TONES = {
     "bold": "1", "quiet": "2", "running": "32", "waiting": "33", "cooling": "36", "failed": "31", "accent": "36",
@@ -76,9 +76,9 @@ def listening() -> Iterator[Callable[[float], str]]:
 
     def wait(seconds: float) -> str:
         deadline = time.monotonic() + seconds
-        size = shutil.get_terminal_size()
+        size = size_of(sys.stdout.fileno())
         while (left := deadline - time.monotonic()) > 0 and not woken:
-            if shutil.get_terminal_size() != size:
+            if size_of(sys.stdout.fileno()) != size:
                 return "size"
             if not sys.stdin.isatty():
                 time.sleep(min(left, _LOOK_S))

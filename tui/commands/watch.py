@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import locale
 import os
-import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -21,6 +20,7 @@ from tui.commands import status as words
 from tui.commands.compact import compact_view
 from tui.commands.inline import Inline, listening
 from tui.commands.printing import say
+from tui.size import size_of
 from tui.terminal import NONE, terminal
 
 EVERY_S = 1.0
@@ -64,7 +64,7 @@ def _live(reader: RunReader, settings: Settings, every_s: float) -> int:
         while True:
             now = time.time()
             snapshot = reader.snapshot(now)
-            columns, rows = shutil.get_terminal_size()
+            columns, rows = size_of(sys.stdout.fileno())
             statuses = _in_use(keys(snapshot.run.task.model.model, now), snapshot)
             lines = compact_view(snapshot, statuses, width=max(1, columns - 1), height=max(1, rows - 1), now=now)
             view.draw(lines, columns)
