@@ -95,7 +95,7 @@ class LabeltuiApp(TailoredApp):
         self.poller = Poller(self.backend, self.post_message, clock, threaded=threaded)
         self.errands = Errands(self.post_message, threaded=threaded)
         self.chores = Errands(self.post_message, threaded=threaded)
-        self.countings = Countings(self.post_message, threaded=threaded)
+        self.countings = Countings(self.backend, lambda: self.run_path, self.post_message, threaded=threaded)
 
     def get_default_screen(self) -> Screen[Any]:
         return RunsScreen()

@@ -154,9 +154,8 @@ class Listing:
             self._rows.set_count(len(self.ids), forget=first, growing=not finding.finished)
         elif finding.finished:
             self._swap(self._coming, finding.place if finding.place is not None else self._rows.cursor)
-        app, path = self._app, self._app.run_path
-        if finding.finished and self.kind.state == "failed" and path is not None:
-            app.countings.ask(app.backend, path, lambda view: view.failures(), partial(self._reasons, self.kind))
+        if finding.finished and self.kind.state == "failed":
+            self._app.countings.ask(lambda view: view.failures(), partial(self._reasons, self.kind))
         if finding.finished:
             nothing = self.kind.empty if not self.typed.terms else "Nothing matches. {back} takes the filter away."
             self._rows.empty = "\n " + keyed(nothing)

@@ -281,18 +281,22 @@ class Errands:
 class Countings(Errands):
     """Questions that take long in a large run. Each has a reader of its own, so that no picture and no page waits."""
 
-    def ask(
-        self,
-        backend: Backend,
-        path: Path,
-        question: Callable[[RunView], Any],
-        then: Callable[[Any], None],
-        failed: Failed = None,
+    def __init__(
+        self, backend: Backend, watched: Callable[[], Path | None], post: Post, *, threaded: bool = True
     ) -> None:
-        """Ask a reader of the run; answered like an errand."""
+        """``watched`` tells the run that is open."""
+        super().__init__(post, threaded=threaded)
+        self._backend = backend
+        self._watched = watched
+
+    def ask(self, question: Callable[[RunView], Any], then: Callable[[Any], None], failed: Failed = None) -> None:
+        """Ask a reader of the run that is open now; answered like an errand. Nothing, where none is."""
+        path = self._watched()
+        if path is None:
+            return
 
         def errand() -> Any:
-            view = backend.view(path)
+            view = self._backend.view(path)
             try:
                 return question(view)
             finally:

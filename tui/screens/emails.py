@@ -246,9 +246,7 @@ class EmailsScreen(ActingSheet):
             if self.is_current:
                 self.app.push_screen(Causes(causes), chosen)
 
-        app, path = self.console_app, self.console_app.run_path
-        if path is not None:
-            app.countings.ask(app.backend, path, lambda view: view.failures(), show)
+        self.console_app.countings.ask(lambda view: view.failures(), show)
 
     def do_update(self) -> None:
         """Read the list again."""

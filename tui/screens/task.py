@@ -108,14 +108,12 @@ class TaskScreen(Sheet):
         """Read the versions at once; what each of them did is counted by another thread, and comes when it comes."""
         self._reading = True
         self._read_at = self.look.now if self.look else self._read_at
-        app, path = self.console_app, self.console_app.run_path
-        app.poller.ask(lambda view: view.versions(counted=False), self._read)
-        if path is not None:
 
-            def count(view: RunView) -> Counted | None:
-                return _counted(view) if self.is_attached else None
+        def count(view: RunView) -> Counted | None:
+            return _counted(view) if self.is_attached else None
 
-            app.countings.ask(app.backend, path, count, self._counted, self._uncounted)
+        self.console_app.poller.ask(lambda view: view.versions(counted=False), self._read)
+        self.console_app.countings.ask(count, self._counted, self._uncounted)
 
     def _read(self, versions: tuple[TaskVersion, ...]) -> None:
         """Take the versions as they are now; what was counted of the same ones is shown until they are counted anew."""
