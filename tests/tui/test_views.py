@@ -122,3 +122,14 @@ async def test_how_old_the_data_is_never_gives_way(desk: Opens, size: tuple[int,
         await at.read(later_s=90.0)
         assert "VIEW HELD" in at.line(0)
         assert "! data 9" in at.line(0) or size[0] < 80
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("key", ["I", "question_mark"])
+async def test_a_page_over_the_list_of_runs_waits_for_no_run(desk: Opens, key: str) -> None:
+    """Where no run is open, none is said to be read."""
+    async with desk(listed=True) as at:
+        await at.press(key)
+        assert "NO RUN" in at.line(0)
+        assert "none is open" in at.line(1)
+        assert "READING" not in at.screen()

@@ -19,7 +19,7 @@ from tui.alive import alive
 from tui.all_actions import EVERYWHERE
 from tui.context import Context, Scope, Selected
 from tui.picture import Picture, Requested, data_age
-from tui.standing import standing
+from tui.standing import Standing, standing
 from tui.widgets.hints import Hints
 from tui.widgets.state_line import Headline, StateLine
 from tui.widgets.too_small import TooSmall, too_small
@@ -35,6 +35,9 @@ class Look:
     picture: Picture
     requested: tuple[Requested, ...]
     now: float
+
+
+NO_RUN = Standing("NO RUN", "·", "quiet", "none is open")
 
 
 class Sheet(Screen[None]):
@@ -77,13 +80,13 @@ class Sheet(Screen[None]):
         return None
 
     def headline(self, look: Look) -> Headline:
-        """The state line of the run that is open."""
+        """The state line of the run that is open, or that none is."""
         picture = look.picture
         snapshot = picture.snapshot
         name = snapshot.run.name if snapshot else picture.path.stem if picture.path else "labeltui"
         return Headline(
             name,
-            standing(picture, look.requested, look.now),
+            standing(picture, look.requested, look.now) if picture.path or picture.trouble else NO_RUN,
             simulated=snapshot is not None and snapshot.run.simulated,
             age_s=data_age(picture, look.now),
             now=look.now,
