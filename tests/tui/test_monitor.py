@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from textual.command import CommandPalette
 
-from core.model import LabelMeaning
+from core.model import LabelMeaning, RunState
 from tests.tui.conftest import Opens
 from tests.tui.fakes import KEYS, running, stopped
 from tui.preferences import read_preferences
@@ -328,3 +328,13 @@ async def test_a_hint_can_be_clicked(desk: Opens) -> None:
         await at.pilot.click("Hints", offset=(column, 0))
         await at.pilot.pause()
         assert at.backend.asked[0][0] == "pause"
+
+
+async def test_a_run_that_stands_still_has_no_end_in_sight(desk: Opens) -> None:
+    """The forecast of a worker that has paused says when it would have ended; it is not shown any more."""
+    run = running()
+    async with desk(run, size=(120, 40)) as at:
+        assert any(row.startswith("ends ") for row in at.lines_of(".pane-1"))
+        run.state, run.in_flight, run.asking = RunState.PAUSED, 0, {}
+        await at.read()
+        assert not any("ends " in row for row in at.lines_of(".pane-1"))

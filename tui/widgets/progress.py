@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 from textual.content import Content
 
-from core.model import Snapshot
+from core.model import RunState, Snapshot
 from tui.present import compact, fit, number, percent, rail
 from tui.standing import ends
 from tui.telling import Clause, on_one_row
 from tui.widgets.pane import Pane, line
+
+UNDER_WAY = (RunState.RUNNING, RunState.WAITING)
+"""States in which the last forecast still holds: a run that is paused, say, comes nearer to no end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ def progress_facts(snapshot: Snapshot, now: float) -> ProgressFacts:
         skipped=snapshot.skipped,
         pending=snapshot.pending,
         cursor=snapshot.cursor,
-        ends=ends(snapshot, now) if snapshot.pending else (),
+        ends=ends(snapshot, now) if snapshot.pending and snapshot.state in UNDER_WAY else (),
         calls=snapshot.attempts,
         tokens=snapshot.tokens,
     )
