@@ -1,8 +1,9 @@
 """A shell of one job, which says what it finds when the job stops: ``python jobs.py PROGRAM ARGUMENT…``.
 
-The job has its own process group in the foreground of the terminal. When it stops, the shell takes the terminal and
-prints ``[stopped MODES]``, and puts its own modes back; a line ``fg`` lets the job go on. At its end it prints ``[ended CODE MODES]``. MODES are
-``echo`` and ``lines`` where the job left the terminal echoing, and reading line by line.
+The job has its own process group in the foreground of the terminal. When it stops, the shell takes the terminal, puts
+its own modes back and prints ``[stopped MODES]``; a line ``fg`` lets the job go on. At its end it prints ``[ended CODE
+MODES]``. MODES are ``echo``, ``lines`` and ``signals`` where the job left the terminal echoing, reading line by line,
+and turning keys into signals.
 """
 
 from __future__ import annotations
@@ -36,8 +37,9 @@ def main() -> int:
         if not os.WIFSTOPPED(status):
             print(f"\n[ended {os.waitstatus_to_exitcode(status)} {modes()}]", flush=True)
             return 0
-        print(f"\n[stopped {modes()}]", flush=True)
+        left = modes()
         termios.tcsetattr(0, termios.TCSADRAIN, own)
+        print(f"\n[stopped {left}]", flush=True)  # not before: whoever reads it may type at once
         while sys.stdin.readline().strip() != "fg":
             pass
         os.tcsetpgrp(0, job.pid)
