@@ -165,13 +165,15 @@ class Walk:
     def by_steps(self, source: str) -> None:
         """What no single key reaches: the tour, asking again, a trial, deleting a run that nobody holds, all of a new run.
 
-        And an email that nobody asked about yet, so that what people noted on it stands in sight.
+        And an email that nobody asked about yet, so that what people noted on it stands in sight; and the progress of
+        every run, for only one that is under way tells its end and what binds it.
         """
         self._go(("enter", "e", *("down",) * 8, "enter"))
         self._go(())
         for key in ("f1", "enter", "enter", "escape"):
             self.press(key)
         for rows in range(5):
+            self._go(("down",) * rows + ("enter", "1", "z"))
             for keys in (("C", "end", "home"), ("R", "down", "enter"), ("W", "enter", "down")):
                 self._go(("down",) * rows + ("enter", "j"))
                 for key in keys:
