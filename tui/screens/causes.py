@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.present import number, plural
+from tui.widgets.key_line import KeyLine
 from tui.widgets.pane import line
 from tui.widgets.rows import ListColumn, Row, Rows
 
@@ -37,9 +38,7 @@ class Causes(ModalScreen[str | None]):
         with Vertical(classes="modal", id="causes"):
             yield Static(line((title, "bold $bright")), markup=False)
             yield self._rows
-            yield Static(
-                line(("enter", "bold $accent"), " lists them   ", ("esc", "bold $accent"), " leave"), markup=False
-            )
+            yield KeyLine(("enter", "lists them"), ("esc", "leave"))
 
     def on_mount(self) -> None:
         self._rows.set_rows(

@@ -16,6 +16,7 @@ from textual.widgets import Input, Static
 from core.errors import LabeltuiError
 from core.text import one_line
 from tui.alive import alive
+from tui.widgets.key_line import KeyLine, Named
 from tui.widgets.pane import line
 
 if TYPE_CHECKING:
@@ -33,10 +34,6 @@ class NewKey:
 
     def __repr__(self) -> str:
         return f"NewKey(alias={self.alias!r}, organization={self.organization!r}, secret=…)"
-
-
-def _choices(*pairs: tuple[str, str]) -> Content:
-    return Content("  ").join(line((key, "bold $accent"), f" {word}") for key, word in pairs)
 
 
 SECRET_FROM = 33
@@ -62,6 +59,11 @@ def _trouble(new: NewKey) -> str:
     except LabeltuiError as error:
         return f"{str(error).rstrip('.')}."
     return ""
+
+
+def _offering(word: str) -> tuple[Named, ...]:
+    """The keys of the window that takes a key, where ``enter`` does that."""
+    return (("enter", word), ("tab", "next"), ("esc", "leave"))
 
 
 class AddKey(ModalScreen[None]):
@@ -90,11 +92,7 @@ class AddKey(ModalScreen[None]):
             yield Static("Organization (optional; the first 429 tells it)", markup=False, classes="field")
             yield Input(id="organization")
             yield Static("", markup=False, id="refusal")
-            yield Static(
-                _choices(("enter", "try and keep"), ("tab", "next"), ("esc", "leave")),
-                markup=False,
-                classes="choices",
-            )
+            yield KeyLine(*_offering("try and keep"))
 
     def on_input_changed(self, message: Input.Changed) -> None:
         if message.input.id != "secret" and not message.input.password and _seems_secret(message.value):
@@ -145,7 +143,7 @@ class AddKey(ModalScreen[None]):
             self.query_one("#refusal", Static).update(line((one_line(sentence, limit=400), tone)))
 
     def _offer(self, word: str) -> None:
-        self.query_one(".choices", Static).update(_choices(("enter", word), ("tab", "next"), ("esc", "leave")))
+        self.query_one(KeyLine).name_keys(*_offering(word))
 
     def action_leave(self) -> None:
         self.dismiss(None)
@@ -181,11 +179,7 @@ class Regroup(ModalScreen[str | None]):
             yield Static(
                 line(("A reply that names another organization wins over it.", "$quiet")), markup=False, classes="field"
             )
-            yield Static(
-                _choices(("↑↓", "choose a known one"), ("enter", "keep"), ("esc", "leave")),
-                markup=False,
-                classes="choices",
-            )
+            yield KeyLine(("↑↓", "choose a known one"), ("enter", "keep"), ("esc", "leave"))
 
     def on_mount(self) -> None:
         self._draw()

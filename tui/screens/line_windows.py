@@ -13,14 +13,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from core.text import one_line
+from tui.widgets.key_line import KeyLine
 from tui.widgets.pane import Part, line
-
-
-def _keys(*named: tuple[str, str]) -> Static:
-    parts: list[Part] = []
-    for key, does in named:
-        parts += [(key, "bold $accent"), f" {does}  "]
-    return Static(line(*parts), markup=False, classes="choices")
 
 
 class AskLine(ModalScreen[str | None]):
@@ -39,7 +33,7 @@ class AskLine(ModalScreen[str | None]):
             yield Static(line((self._remark, "$quiet")), markup=False, classes="field")
             yield Input(id="line")
             yield Static("", markup=False, id="refusal")
-            yield _keys(("enter", "keep"), ("esc", "leave"))
+            yield KeyLine(("enter", "keep"), ("esc", "leave"))
 
     def on_input_submitted(self) -> None:
         text = self.query_one("#line", Input).value.strip()
@@ -78,7 +72,7 @@ class SaveAs(ModalScreen[tuple[str, int] | None]):
             keys = [("enter", "save"), ("esc", "leave")]
             if len(self._choices) > 1:
                 keys.insert(0, ("tab", "which emails"))
-            yield _keys(*keys)
+            yield KeyLine(*keys)
 
     def on_mount(self) -> None:
         self._draw()

@@ -17,6 +17,7 @@ from core.model import EmailRow, Task
 from core.text import inert, one_line
 from tui.keymap import keyed
 from tui.present import foreign
+from tui.widgets.key_line import KeyLine
 from tui.widgets.pane import line
 
 MOST_BESIDE = 30
@@ -91,22 +92,7 @@ class GiveLabel(ModalScreen[tuple[str, str] | None]):
             yield Static("", markup=False, id="labels")
             yield Static("Note (optional)", markup=False, classes="field")
             yield Input(id="note")
-            yield Static(
-                line(
-                    ("its value", "bold $accent"),
-                    " or ",
-                    ("↑↓", "bold $accent"),
-                    " choose  ",
-                    ("tab", "bold $accent"),
-                    " note  ",
-                    ("enter", "bold $accent"),
-                    " keep  ",
-                    ("esc", "bold $accent"),
-                    " leave",
-                ),
-                markup=False,
-                classes="choices",
-            )
+            yield KeyLine(("its value ↑↓", "choose"), ("tab", "note"), ("enter", "keep"), ("esc", "leave"))
 
     def on_mount(self) -> None:
         self._draw()

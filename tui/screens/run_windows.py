@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
@@ -17,16 +16,13 @@ from core.text import one_line
 from tui.alive import alive
 from tui.making import CopyWish
 from tui.present import plural
+from tui.widgets.key_line import KeyLine
 from tui.widgets.pane import line
 from tui.widgets.paths import PathSuggester
 from tui.widgets.run_rows import size
 
 if TYPE_CHECKING:
     from core.removal import Going
-
-
-def _keys(*pairs: tuple[str, str]) -> Content:
-    return line(*(part for key, word in pairs for part in ((key, "bold $accent"), f" {word}   ")))
 
 
 class CopyRun(ModalScreen[None]):
@@ -56,9 +52,7 @@ class CopyRun(ModalScreen[None]):
             yield Static("Model (empty: the task's)", markup=False, classes="field")
             yield Input(id="model")
             yield Static("", markup=False, id="refusal")
-            yield Static(
-                _keys(("enter", "make the copy"), ("tab", "next"), ("esc", "leave")), markup=False, classes="choices"
-            )
+            yield KeyLine(("enter", "make the copy"), ("tab", "next"), ("esc", "leave"))
 
     def on_input_submitted(self) -> None:
         name, task, model = (self.query_one(f"#{field}", Input).value.strip() for field in ("name", "task", "model"))
@@ -106,7 +100,7 @@ class DeleteRun(ModalScreen[str | None]):
             yield Static("Type its name to delete it", markup=False, classes="field")
             yield Input(id="name")
             yield Static("", markup=False, id="refusal")
-            yield Static(_keys(("esc", "keep it"), ("enter", "delete it")), markup=False, classes="choices")
+            yield KeyLine(("esc", "keep it"), ("enter", "delete it"))
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
         typed = message.value.strip()

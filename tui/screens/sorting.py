@@ -11,6 +11,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from core.storage.ordering import KEYS, Order, first_of
+from tui.widgets.key_line import KeyLine
 from tui.widgets.pane import line
 from tui.widgets.rows import ListColumn, Row, Rows
 
@@ -48,9 +49,7 @@ class SortBy(ModalScreen[Order | None]):
                 line(("Sort the list", "bold $bright"), ("  the cursor stays on its email", "$quiet")), markup=False
             )
             yield self._rows
-            keys = (("o ↑↓", "choose"), ("enter", "sort"), ("esc", "leave"))
-            parts = [part for key, does in keys for part in ((key, "bold $accent"), f" {does}   ")]
-            yield Static(line(*parts), markup=False)
+            yield KeyLine(("o ↑↓", "choose"), ("enter", "sort"), ("esc", "leave"))
 
     def on_mount(self) -> None:
         arrow = "▼" if self._order.descending else "▲"

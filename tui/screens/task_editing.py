@@ -13,6 +13,7 @@ from textual.widgets import Static, TextArea
 from core.model import Task
 from core.text import one_line
 from tui.tasking import escaped, read_draft
+from tui.widgets.key_line import KeyLine
 from tui.widgets.pane import line
 from tui.widgets.rows import ListColumn, Rows
 from tui.widgets.task_panes import choice_rows
@@ -46,18 +47,7 @@ class EditTask(ModalScreen[str | None]):
             )
             yield TextArea(self._text, show_line_numbers=True, soft_wrap=True)
             yield Static("", markup=False, id="refusal")
-            yield Static(
-                line(
-                    *(
-                        ("^s", "bold $accent"),
-                        " check and keep   ",
-                        ("esc", "bold $accent"),
-                        " leave, keeping it as it is",
-                    ),
-                    *("   ", ("^z ^y", "bold $accent"), " undo, redo"),
-                ),
-                markup=False,
-            )
+            yield KeyLine(("^s", "check and keep"), ("esc", "leave, keeping it as it is"), ("^z ^y", "undo, redo"))
 
     def on_mount(self) -> None:
         self._tell(self._error)
@@ -103,10 +93,7 @@ class AskAgain(ModalScreen[tuple[str | None] | None]):
                 classes="label",
             )
             yield self._rows
-            yield Static(
-                line(("enter", "bold $accent"), " asks again about these   ", ("esc", "bold $accent"), " leave"),
-                markup=False,
-            )
+            yield KeyLine(("enter", "asks again about these"), ("esc", "leave"))
 
     def on_mount(self) -> None:
         self._rows.set_rows(choice_rows(self._older, self._of))

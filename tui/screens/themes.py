@@ -11,6 +11,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.theme import ABOUT, PALETTES, PREFIX
+from tui.widgets.key_line import KeyLine
 from tui.widgets.pane import line
 from tui.widgets.rows import ListColumn, Row, Rows
 
@@ -30,13 +31,10 @@ class ChooseTheme(ModalScreen[str | None]):
         self._before = ""
 
     def compose(self) -> ComposeResult:
-        keys = line(
-            ("↑↓", "bold $accent"), " look   ", ("enter", "bold $accent"), " keep   ", ("esc", "bold $accent"), " leave"
-        )
         with Vertical(classes="modal", id="themes"):
             yield Static(line(("A theme", "bold $bright")), markup=False)
             yield self._rows
-            yield Static(keys, markup=False, classes="choices")
+            yield KeyLine(("↑↓", "look"), ("enter", "keep"), ("esc", "leave"))
 
     def on_mount(self) -> None:
         self._before = self.app.theme

@@ -13,6 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.keymap import keyed
+from tui.widgets.key_line import KeyLine
 from tui.widgets.pane import line
 
 WIDTH = 58
@@ -63,7 +64,7 @@ class Tour(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="modal", id="tour"):
             yield Static("", markup=False, id="tour-text")
-            yield Static("", markup=False, classes="choices")
+            yield KeyLine()
 
     def _draw(self) -> None:
         title, text = PAGES[self._page]
@@ -73,10 +74,8 @@ class Tour(ModalScreen[str | None]):
             rows += [Content.empty(), *(line((part, "$foreground")) for part in textwrap.wrap(keyed(paragraph), width))]
         self.query_one("#tour-text", Static).update(Content("\n").join(rows))
         last = self._page == len(PAGES) - 1
-        keys = [("enter", "bold $accent"), " begin   " if last else " next   "]
-        if self._page:
-            keys += [("left", "bold $accent"), " back   "]
-        self.query_one(".choices", Static).update(line(*keys, ("esc", "bold $accent"), " ends the tour"))
+        back = [("left", "back")] if self._page else []
+        self.query_one(KeyLine).name_keys(("enter", "begin" if last else "next"), *back, ("esc", "ends the tour"))
 
     def on_resize(self) -> None:
         self._draw()

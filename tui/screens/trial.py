@@ -23,6 +23,7 @@ from tui.poller import Answered
 from tui.present import compact, join, number, percent, plural
 from tui.screens.sheet import Sheet
 from tui.tasking import MOST_TRIED, TRIED, Draft, Trial
+from tui.widgets.key_line import KeyLine
 from tui.widgets.pane import line
 from tui.widgets.rows import ListColumn, Row, Rows
 from tui.widgets.task_panes import short
@@ -76,11 +77,7 @@ class AskTrial(ModalScreen[int | None]):
             )
             yield Input(str(TRIED), type="integer", max_length=4)
             yield Static("", markup=False, id="refusal")
-            yield Static(
-                line(("enter", "bold $accent"), " tries it   ", ("esc", "bold $accent"), " leave"),
-                markup=False,
-                classes="choices",
-            )
+            yield KeyLine(("enter", "tries it"), ("esc", "leave"))
 
     def _count(self) -> int | None:
         with suppress(ValueError):
