@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tui.actions import keys_table
-from tui.cli import ANSWERS, parser
+from tui.cli import ANSWERS
+from tui.grammar import parser
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")

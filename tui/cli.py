@@ -1,349 +1,19 @@
-"""The command line: what can be said, and which function answers. Everything heavy is imported by the answer."""
+"""The command line: which function answers what was said. Everything heavy is imported by the answer."""
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.metadata import version
-from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TypeAlias
+from typing import TYPE_CHECKING
 
 from core import exits
 from core.errors import LabeltuiError, NoUsableKeyError, RunBusyError
-from core.text import inert
 from tui import streams
+from tui.grammar import parser
 
 if TYPE_CHECKING:
-    Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - it has no public name
-
-
-_EXIT_CODES = (
-    "exit codes: 0 done, 1 failed, 2 wrong usage, 3 the run ended with failed emails, 4 another worker has the run,"
-    " 5 no usable key, 130 interrupted"
-)
-
-
-class _Parser(argparse.ArgumentParser):
-    """Quotes what was typed inertly and without keys: what the shell filled in may hold anything."""
-
-    def error(self, message: str) -> NoReturn:
-        super().error(_shown(message))
-
-    def _check_value(self, action: argparse.Action, value: object) -> None:
-        """A command that does not exist is told with the one that was meant, not with all that there are."""
-        if isinstance(action.choices, dict) and value not in action.choices:
-            from difflib import get_close_matches
-
-            near = get_close_matches(str(value), action.choices, 1)
-            meant = f" Did you mean {near[0]}?" if near else ""
-            raise argparse.ArgumentError(
-                None, f"there is no command {str(value)!r}.{meant} `{self.prog} --help` lists them all."
-            )
-        super()._check_value(action, value)
-
-
-def parser() -> argparse.ArgumentParser:
-    """Every command and option."""
-    top: argparse.ArgumentParser = _Parser(
-        prog="labeltui",
-        description="A console for long LLM labeling runs. Without a command it opens on the list of runs.",
-        epilog=_EXIT_CODES,
-    )
-    top.add_argument("--version", action="version", version=f"labeltui {version('labeltui')}")
-    top.add_argument("--read-only", action="store_true", help="a console that looks on and changes nothing")
-    commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    _add_making(commands)
-    _add_working(commands)
-    _add_results(commands)
-    _add_keys(commands)
-    _add_around(commands)
-    return top
-
-
-def _add_making(commands: Commands) -> None:
-    demo = commands.add_parser("demo", help="a sample run on invented emails against the built-in simulator")
-    demo.add_argument("--emails", type=_count, default=None, metavar="N", help="how many (default 400)")
-    demo.add_argument("--fresh", action="store_true", help="begin anew instead of going on with the last demo")
-    plan = commands.add_parser("plan", help="tokens, time, money and the binding limit, before anything is sent")
-    plan.add_argument("what", type=_named, metavar="SOURCE|RUN")
-    plan.add_argument("--task", type=Path, metavar="FILE", help="for a source: the task as TOML")
-    plan.add_argument("--model", metavar="M", help="for a source: the model to ask, instead of the task's")
-    plan.add_argument("--text-column", metavar="C")
-    plan.add_argument("--id-column", metavar="C")
-    plan.add_argument("--no-dedupe", action="store_true", help="for a source: ask about each email")
-    plan.add_argument("--base-url", metavar="URL", help="for a source: another server than Groq's")
-    plan.add_argument("--plan", metavar="P", help="limits to assume where none are known (free, developer)")
-    plan.add_argument("--organizations", type=_count, metavar="N", help="so many on it, instead of the keys here")
-    plan.add_argument("--json", action="store_true")
-    new = commands.add_parser("new", help="make a run from a file or folder of emails")
-    new.add_argument("source", type=_path, metavar="SOURCE")
-    new.add_argument("--name", help="the run's name (default: from the source)")
-    new.add_argument("--text-column", metavar="C", help="the column that holds the message")
-    new.add_argument("--id-column", metavar="C", help="the column that holds a unique id")
-    new.add_argument("--task", type=Path, metavar="FILE", help="labels, rubric and model settings as TOML")
-    new.add_argument("--model", metavar="M", help="the model to ask, instead of the task's")
-    new.add_argument("--base-url", metavar="URL", help="another server than Groq's, for this run")
-    new.add_argument("--order", choices=("shuffled", "source"), default="shuffled", help="work order")
-    new.add_argument("--seed", type=_whole, metavar="N", help="of the shuffled order (default: drawn)")
-    new.add_argument("--no-dedupe", action="store_true", help="ask about each email, also where texts are identical")
-
-    copy = commands.add_parser("copy", help="a new run from the emails of another, with nothing labeled")
-    copy.add_argument("run", metavar="RUN")
-    copy.add_argument("name", metavar="NAME", help="the new run's name")
-    copy.add_argument("--task", type=Path, metavar="FILE", help="another task than the run's, as TOML")
-    copy.add_argument("--model", metavar="M", help="another model than the task's")
-    archive = commands.add_parser("archive", help="take a run out of the list, or put it back")
-    archive.add_argument("run", metavar="RUN")
-    archive.add_argument("--back", action="store_true", help="put an archived run into the list again")
-    delete = commands.add_parser("delete", help="delete a run for good, after asking for its name")
-    delete.add_argument("run", metavar="RUN")
-    delete.add_argument("--yes", metavar="NAME", help="its name once more, instead of being asked")
-
-
-def _add_working(commands: Commands) -> None:
-    opened = commands.add_parser("open", help="the console on one run")
-    opened.add_argument("run", metavar="RUN")
-    opened.add_argument("--read-only", action="store_true", default=argparse.SUPPRESS, help="look on, change nothing")
-    work = commands.add_parser("work", help="the worker in the foreground, until the run is done")
-    work.add_argument("run", metavar="RUN")
-    budget = commands.add_parser("budget", help="what a run may spend before it pauses itself")
-    budget.add_argument("run", metavar="RUN")
-    budget.add_argument("--tokens", type=_count, metavar="N", help="prompt and completion tokens of all calls")
-    budget.add_argument("--money", type=_amount, metavar="D", help="US dollars, by the price table")
-    budget.add_argument("--hours", type=_amount, metavar="H", help="hours in which a worker is at work")
-    budget.add_argument("--none", action="store_true", help="take every cap away")
-    for name, help_text in (
-        ("start", "start the worker in the background"),
-        ("pause", "let no new call go out"),
-        ("resume", "go on"),
-        ("swap", "go on to the next key: the one in use goes out, the next one is asked first"),
-        ("stop", "end the worker when its calls have come home; twice: at once"),
-    ):
-        wish = commands.add_parser(name, help=help_text)
-        wish.add_argument("run", metavar="RUN")
-        wish.add_argument("--no-wait", action="store_true", help="do not wait until it is acknowledged")
-        if name == "start":
-            wish.add_argument("--try", dest="only", type=_count, metavar="N", help="ask about N texts, then pause")
-        if name == "stop":
-            wish.add_argument("--force", action="store_true", help="kill a worker that does not listen any more")
-
-
-def _add_results(commands: Commands) -> None:
-    status = commands.add_parser("status", help="where a run is; without RUN: all runs")
-    status.add_argument("run", metavar="RUN", nargs="?")
-    status.add_argument("--json", action="store_true", help="one JSON object, nothing else")
-    watch = commands.add_parser("watch", help="a run in a few lines, until no worker has it")
-    watch.add_argument("run", metavar="RUN")
-    watch.add_argument("--every", type=_seconds, metavar="S", help="look so often (default 1 second)")
-    retry = commands.add_parser("retry", help="put failed emails back in line")
-    retry.add_argument("run", metavar="RUN")
-    which = retry.add_mutually_exclusive_group()
-    which.add_argument("--failed", action="store_true", help="all that failed (default)")
-    which.add_argument("--item", metavar="ID", help="the one with this id in the source")
-    label = commands.add_parser("label", help="give an email a person's label")
-    label.add_argument("run", metavar="RUN")
-    label.add_argument("id", metavar="ID", help="the email's id in the source")
-    label.add_argument("value", metavar="VALUE")
-    label.add_argument("--note", metavar="T", default="", help="why")
-    task = commands.add_parser("task", help="the task of a run, its versions and what each labeled")
-    task.add_argument("run", metavar="RUN")
-    task.add_argument("--json", action="store_true", help="one JSON object, nothing else")
-    act = task.add_mutually_exclusive_group()
-    act.add_argument("--set", type=Path, metavar="FILE", help="put a new version in force; no label is touched")
-    act.add_argument(
-        "--try", dest="trial", type=Path, metavar="FILE", help="ask about a sample with it; keeps no label"
-    )
-    act.add_argument("--write", type=Path, metavar="FILE", help="write the version in force as TOML")
-    task.add_argument("--sample", type=_sample, default=10, metavar="N", help="emails for --try (1 to 200, default 10)")
-    act.add_argument("--messages", metavar="ID", help="the exact messages about the email with this id")
-    act.add_argument(
-        "--ask-again", nargs="?", const="", metavar="LABEL", help="ask again what an older version labeled (so)"
-    )
-    note = commands.add_parser("note", help="put a note on an email")
-    note.add_argument("run", metavar="RUN")
-    note.add_argument("id", metavar="ID", help="the email's id in the source")
-    note.add_argument("text", metavar="TEXT")
-    skip = commands.add_parser("skip", help="never ask about an email")
-    skip.add_argument("run", metavar="RUN")
-    skip.add_argument("id", metavar="ID", help="the email's id in the source")
-    skip.add_argument("--back", action="store_true", help="do ask about it, after it was skipped")
-    undo = commands.add_parser("undo", help="take back your last label, note, skip or retry")
-    undo.add_argument("run", metavar="RUN")
-    export = commands.add_parser("export", help="write the labels to a .csv, .jsonl or .parquet file")
-    export.add_argument("run", metavar="RUN")
-    export.add_argument("file", type=Path, metavar="FILE")
-    export.add_argument("--raw", action="store_true", help="CSV cells as they are, also where they look like formulas")
-
-    check = commands.add_parser("check", help="recount a run file and look for damage")
-    check.add_argument("run", metavar="RUN")
-    check.add_argument("--repair", action="store_true", help="write totals and cursor as the rows give them")
-    backup = commands.add_parser("backup", help="a consistent copy of a run, also while its worker writes")
-    backup.add_argument("run", metavar="RUN")
-    backup.add_argument("file", type=Path, metavar="FILE", help="a file that is not there yet")
-
-
-def _add_keys(commands: Commands) -> None:
-    keys = commands.add_parser("keys", help="the API keys of this machine")
-    actions = keys.add_subparsers(dest="action", metavar="ACTION", required=True)
-    add = actions.add_parser("add", help="add a key; its secret is asked for, or read from --stdin or --file")
-    add.add_argument("alias", metavar="ALIAS", nargs="?")
-    add.add_argument("--organization", metavar="O", help="where keys share a quota, name what they share")
-    given = add.add_mutually_exclusive_group()
-    given.add_argument("--stdin", action="store_true", help="read the secret from standard input")
-    given.add_argument("--file", type=Path, metavar="FILE", help="read the secret from a file")
-    add.add_argument(
-        "--keyring",
-        action=argparse.BooleanOptionalAction,
-        help="keep the secret in the system's keyring, or in keys.toml",
-    )
-    listing = actions.add_parser("list", help="keys, their organizations, states and quotas")
-    listing.add_argument("--model", metavar="M", help="for the quotas of this model")
-    listing.add_argument("--json", action="store_true")
-    for name, help_text in (
-        ("remove", "forget a key"),
-        ("enable", "let a key be asked with again"),
-        ("disable", "keep a key, but do not ask with it"),
-        ("pin", "ask with a key first; the others take what it cannot"),
-        ("history", "a key's refusals and errors, and what it spent a day"),
-    ):
-        action = actions.add_parser(name, help=help_text)
-        action.add_argument("alias", metavar="ALIAS")
-    actions.add_parser("unpin", help="ask with no key first")
-    unbench = actions.add_parser("unbench", help="let an organization that waits ask again at once")
-    unbench.add_argument("organization", metavar="ORGANIZATION")
-    unbench.add_argument("--model", metavar="M")
-    limits = actions.add_parser("limits", help="state the limits of an organization, where replies do not tell them")
-    limits.add_argument("organization", metavar="ORGANIZATION")
-    limits.add_argument("--model", metavar="M")
-    limits.add_argument("--plan", metavar="P", help="the limits of a plan (free, developer)")
-    for window in ("rpm", "rpd", "tpm", "tpd"):
-        limits.add_argument(f"--{window}", type=_limit, metavar="N", help="0 forgets it")
-    group = actions.add_parser("group", help="state which organization a key belongs to")
-    group.add_argument("alias", metavar="ALIAS")
-    group.add_argument("organization", metavar="ORGANIZATION")
-    test = actions.add_parser("test", help="ask one tiny question with a key, or with each")
-    test.add_argument("alias", metavar="ALIAS", nargs="?")
-    test.add_argument("--model", metavar="M")
-    test.add_argument("--base-url", metavar="URL")
-
-
-def _add_around(commands: Commands) -> None:
-    from core.simulator.options import add_arguments
-
-    simulate = commands.add_parser("simulate", help="serve a stand-in for Groq on loopback")
-    add_arguments(simulate)
-    served = commands.add_parser("serve", help="the console in a browser, on this machine and read-only")
-    served.add_argument("run", metavar="RUN", nargs="?", help="open on this run")
-    served.add_argument("--port", type=_count, default=8000, metavar="P", help="(default 8000)")
-    served.add_argument("--host", default="127.0.0.1", metavar="H", help="address to listen on (default 127.0.0.1)")
-    served.add_argument("--expose", action="store_true", help="allow a host that other machines reach")
-    served.add_argument("--url", metavar="U", help="how browsers reach it, where that differs (a tunnel, a proxy)")
-    served.add_argument("--writable", action="store_true", help="let the browser change things, as a terminal may")
-    notify = commands.add_parser("notify", help="how you are told that a run ended or needs you")
-    notify.add_argument("--test", action="store_true", help="ring, and tell the desktop and every service")
-    commands.add_parser("info", help="versions, every path, settings in force")
-
-
-def _whole(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
-
-
-def _named(text: str) -> str:
-    if not text:
-        raise argparse.ArgumentTypeError("it is empty; name a file or a folder (. is the one you are in)")
-    return text
-
-
-def _path(text: str) -> Path:
-    return Path(_named(text))
-
-
-def _count(text: str) -> int:
-    value = _whole(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return value
-
-
-def _sample(text: str) -> int:
-    value = _whole(text)
-    if not 1 <= value <= 200:
-        raise argparse.ArgumentTypeError("must lie between 1 and 200")
-    return value
-
-
-def _limit(text: str) -> int:
-    value = _whole(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError("must not be negative")
-    return value
-
-
-def _seconds(text: str) -> float:
-    value = _number(text)
-    if not 0.1 <= value <= 3600:
-        raise argparse.ArgumentTypeError("must be from 0.1 to 3600")
-    return value
-
-
-def _amount(text: str) -> float:
-    value = _number(text)
-    if not 0 < value < 1e9:
-        raise argparse.ArgumentTypeError("must be more than 0")
-    return value
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Answer one command line; returns the exit code."""
-    streams.prepare()
-    given = parser().parse_args(arguments)
-    try:
-        code = _answer(given)
-        streams.flush()
-    except KeyboardInterrupt:
-        return exits.INTERRUPTED
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is told, inert and without keys
-        return _failed(error)
-    return code
-
-
-def _shown(message: str) -> str:
-    """The message inert, and without what looks like a key: it may quote an argument."""
-    from tui.crash import without
-
-    return inert(without(message, ()))
-
-
-def _failed(error: Exception) -> int:
-    """Say what happened; returns the exit code."""
-    if isinstance(error, BrokenPipeError) or streams.is_full(error):
-        streams.abandon()
-    if isinstance(error, BrokenPipeError):
-        return exits.FAILED
-    if streams.is_full(error):
-        print(f"labeltui: what was said cannot be written ({error}); nothing else was lost.", file=sys.stderr)
-        return exits.FAILED
-    if not isinstance(error, LabeltuiError):
-        from tui.crash import report
-
-        print(report(error), file=sys.stderr)
-        return exits.FAILED
-    print(f"labeltui: {_shown(str(error))}", file=sys.stderr)
-    if isinstance(error, RunBusyError):
-        return exits.BUSY
-    return exits.NO_KEY if isinstance(error, NoUsableKeyError) else exits.FAILED
+    import argparse
 
 
 ANSWERS = {
@@ -380,6 +50,40 @@ ANSWERS = {
     "work": "tui.commands.running:work",
 }
 """Where each command is answered; "" is none. The module is imported when its command is given."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Answer one command line; returns the exit code."""
+    streams.prepare()
+    given = parser().parse_args(arguments)
+    try:
+        code = _answer(given)
+        streams.flush()
+    except KeyboardInterrupt:
+        return exits.INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is told, inert and without keys
+        return _failed(error)
+    return code
+
+
+def _failed(error: Exception) -> int:
+    """Say what happened; returns the exit code."""
+    if isinstance(error, BrokenPipeError) or streams.is_full(error):
+        streams.abandon()
+    if isinstance(error, BrokenPipeError):
+        return exits.FAILED
+    if streams.is_full(error):
+        print(f"labeltui: what was said cannot be written ({error}); nothing else was lost.", file=sys.stderr)
+        return exits.FAILED
+    from tui.crash import quoted, report
+
+    if not isinstance(error, LabeltuiError):
+        print(report(error), file=sys.stderr)
+        return exits.FAILED
+    print(f"labeltui: {quoted(str(error))}", file=sys.stderr)
+    if isinstance(error, RunBusyError):
+        return exits.BUSY
+    return exits.NO_KEY if isinstance(error, NoUsableKeyError) else exits.FAILED
 
 
 def _answer(given: argparse.Namespace) -> int:

@@ -30,6 +30,11 @@ def without(text: str, secrets: Iterable[str]) -> str:
     return _KEY.sub("(a secret)", text)
 
 
+def quoted(message: str) -> str:
+    """The message of an error inert, and without what looks like a key: it may quote what was typed."""
+    return inert(without(message, ()))
+
+
 def keep(path: Path, text: str) -> bool:
     """Write it over the report of the last crash, private to its owner; tells whether that was possible."""
     try:

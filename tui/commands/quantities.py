@@ -1,0 +1,74 @@
+"""The values that options take. Each reads what was typed; ``ArgumentTypeError`` says what is wrong with it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def whole(text: str) -> int:
+    """A whole number."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
+
+
+def number(text: str) -> float:
+    """A number."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+
+
+def named(text: str) -> str:
+    """What is there at all: an empty word, which an unset variable leaves, is none."""
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty; name a file or a folder (. is the one you are in)")
+    return text
+
+
+def path(text: str) -> Path:
+    """A file or a folder."""
+    return Path(named(text))
+
+
+def count(text: str) -> int:
+    """How many: at least 1."""
+    value = whole(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
+def sample(text: str) -> int:
+    """Emails of a sample: 1 to 200."""
+    value = whole(text)
+    if not 1 <= value <= 200:
+        raise argparse.ArgumentTypeError("must lie between 1 and 200")
+    return value
+
+
+def limit(text: str) -> int:
+    """A limit of a quota: 0 for none."""
+    value = whole(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError("must not be negative")
+    return value
+
+
+def seconds(text: str) -> float:
+    """Seconds: 0.1 to 3600."""
+    value = number(text)
+    if not 0.1 <= value <= 3600:
+        raise argparse.ArgumentTypeError("must be from 0.1 to 3600")
+    return value
+
+
+def amount(text: str) -> float:
+    """Dollars or hours: more than 0."""
+    value = number(text)
+    if not 0 < value < 1e9:
+        raise argparse.ArgumentTypeError("must be more than 0")
+    return value
