@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import UsageError
-from core.model import SourceEmail, Task, View
+from core.model import SourceEmail, Task
 from core.settings import private_dir
 
 if TYPE_CHECKING:
@@ -50,14 +50,8 @@ def build(
         UsageError: a run of that name was made meanwhile.
     """
     # Parsers, and sqlite-utils behind the store, take their time: nothing else needs them.
-    from core.formats.message import view_of  # noqa: PLC0415
-    from core.quality.injection import orders_in  # noqa: PLC0415
     from core.storage.store import Store  # noqa: PLC0415
-
-    def seen() -> Iterator[tuple[SourceEmail, View]]:
-        for email in emails:
-            view = view_of(email.raw, fields=task.fields, truncate_at=task.truncate_at)
-            yield email, replace(view, flags=" ".join(orders_in(view.text)))
+    from core.views import viewer  # noqa: PLC0415
 
     private_dir(path.parent)
     _sweep(path.parent, new.created_at)
@@ -65,7 +59,8 @@ def build(
     try:
         with Store.create(part, new, task) as store:
             taken = 0
-            views = seen()
+            view_of = viewer(task)
+            views = ((email, view_of(email.raw)) for email in emails)
             while count := store.add_emails(islice(views, _BATCH)):
                 taken += count
                 if progress is not None:

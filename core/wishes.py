@@ -1,48 +1,31 @@
 """What a person may ask of a run, the same way from the console and from the command line.
 
-While a worker lives, a wish goes to it through the control file and is answered in the run file. Where none does,
-whoever wishes takes the run's lock for a moment and does it.
+How a wish gets there, and its answer back, is ``core.posting``.
 """
 
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.errors import RunFileError, UsageError
+from core.errors import UsageError
 from core.llm.task import task_to_json
-from core.model import MOST_IN_A_WISH, Budget, CommandRecord, RunState, Snapshot, Task, View
+from core.model import MOST_IN_A_WISH, Budget, RunState, Snapshot, Task
+from core.posting import Wished, do_or_send, send
 from core.settings import Settings, operator
-from core.storage import control
-from core.storage.lock import RunLock, is_locked
+from core.storage.lock import is_locked
 from core.storage.reader import RunReader
 from core.storage.rows import budget_words
-from core.storage.tasks import ViewOf, sends_otherwise
+from core.storage.tasks import sends_otherwise
 from core.worker import supervisor
 from core.worker.ending import is_ending, when_ended
 
 if TYPE_CHECKING:
     from core.storage.store import Store
-
-_POLL_S = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class Wished:
-    """A wish that was sent (``id`` set: the worker will answer it) or done at once; ``sentence`` says which.
-
-    ``anew`` wishes the same again: a worker that was just ending took no notice of it, and answers no more.
-    """
-
-    id: str | None
-    sentence: str
-    at_once: bool
-    anew: Callable[[], Wished] | None = field(default=None, compare=False)
 
 
 def start(path: Path, settings: Settings, *, only: int | None = None) -> Wished:
@@ -57,7 +40,7 @@ def start(path: Path, settings: Settings, *, only: int | None = None) -> Wished:
     if before.worker.alive:
         if only is not None and before.state is not RunState.STALE:
             sentence = f"{path.stem} is asked to try {only:,}, then to pause."
-            return _send(path, "try", sentence, str(only), anew=lambda: start(path, settings, only=only))
+            return send(path, "try", sentence, str(only), anew=lambda: start(path, settings, only=only))
         if before.state is RunState.PAUSED or before.wanted == "pause":
             return resume(path, settings)
         sentence = f"A worker has {path.stem} already (pid {before.worker.pid})."
@@ -84,14 +67,14 @@ def pause(path: Path) -> Wished:
         return Wished(
             None, f"{path.stem} has no worker: nothing is being asked, so nothing needs a pause.", at_once=True
         )
-    return _send(path, "pause", f"Pause of {path.stem} requested.", anew=lambda: pause(path))
+    return send(path, "pause", f"Pause of {path.stem} requested.", anew=lambda: pause(path))
 
 
 def resume(path: Path, settings: Settings) -> Wished:
     """Go on; a run without a worker gets one."""
     if not is_locked(path) or is_ending(_snapshot(path)):
         return start(path, settings)
-    return _send(path, "resume", f"{path.stem} is asked to go on.", anew=lambda: resume(path, settings))
+    return send(path, "resume", f"{path.stem} is asked to go on.", anew=lambda: resume(path, settings))
 
 
 def stop(path: Path) -> Wished:
@@ -99,7 +82,7 @@ def stop(path: Path) -> Wished:
     if not is_locked(path):
         _snapshot(path)  # refuses what is no run file
         return Wished(None, f"{path.stem} has no worker: there is nothing to stop.", at_once=True)
-    return _send(path, "stop", f"Stop of {path.stem} requested.", anew=lambda: stop(path))
+    return send(path, "stop", f"Stop of {path.stem} requested.", anew=lambda: stop(path))
 
 
 def kill(path: Path) -> Wished:
@@ -136,7 +119,7 @@ def retry(path: Path, email_id: int | None = None, *, email_ids: Sequence[int] |
             return "nothing that failed was found; nothing was changed"
         return f"{moved} failed email{'' if moved == 1 else 's'} back in line; the next worker asks about them"
 
-    return _do_or_send(path, "retry", argument, do)
+    return do_or_send(path, "retry", argument, do)
 
 
 def skip(path: Path, email_ids: Sequence[int], *, back: bool = False) -> Wished:
@@ -153,7 +136,7 @@ def skip(path: Path, email_ids: Sequence[int], *, back: bool = False) -> Wished:
             return "nothing to skip was found; nothing was changed"
         return f"{moved} email{'' if moved == 1 else 's'} {'back in line' if back else 'skipped'}"
 
-    return _do_or_send(path, "skip", argument, do)
+    return do_or_send(path, "skip", argument, do)
 
 
 def _bounded(email_ids: Sequence[int]) -> Sequence[int]:
@@ -181,7 +164,7 @@ def label(
     def do(store: Store, now: float) -> str:
         return store.label_by_person(named, value, annotator=who, note=note, now=now)
 
-    return _do_or_send(path, "label", argument, do)
+    return do_or_send(path, "label", argument, do)
 
 
 def set_task(path: Path, task: Task) -> Wished:
@@ -202,21 +185,14 @@ def set_task(path: Path, task: Task) -> Wished:
         )
 
     def do(store: Store, now: float) -> str:
-        view_of = _view_of(task) if resent else None
+        view_of = None
+        if resent:
+            from core.views import viewer  # noqa: PLC0415 - the parsers are wanted for new texts only
+
+            view_of = viewer(task)
         return store.enact(task, by=operator(), now=now, view_of=view_of).sentence
 
-    return _do_or_send(path, "task", task_to_json(task), do)
-
-
-def _view_of(task: Task) -> ViewOf:
-    from core.formats.message import view_of  # noqa: PLC0415 - the parsers are wanted for new texts only
-    from core.quality.injection import orders_in  # noqa: PLC0415
-
-    def made(raw: str) -> View:
-        view = view_of(raw, fields=task.fields, truncate_at=task.truncate_at)
-        return replace(view, flags=" ".join(orders_in(view.text)))
-
-    return made
+    return do_or_send(path, "task", task_to_json(task), do)
 
 
 def ask_again(path: Path, *, label: str | None = None, email_ids: Sequence[int] | None = None) -> Wished:
@@ -235,7 +211,7 @@ def ask_again(path: Path, *, label: str | None = None, email_ids: Sequence[int] 
             return "no label by an older version of the task was found there; nothing was changed"
         return f"{moved:,} email{'' if moved == 1 else 's'} in line again; their labels so far stay on record"
 
-    return _do_or_send(path, "again", json.dumps({"label": label, "email_ids": named}), do)
+    return do_or_send(path, "again", json.dumps({"label": label, "email_ids": named}), do)
 
 
 def note(path: Path, email_ids: Sequence[int], text: str) -> Wished:
@@ -252,7 +228,7 @@ def note(path: Path, email_ids: Sequence[int], text: str) -> Wished:
         return store.note_by_person(named, text, author=who, now=now)
 
     argument = json.dumps({"email_ids": named, "text": text, "author": who})
-    return _do_or_send(path, "note", argument, do)
+    return do_or_send(path, "note", argument, do)
 
 
 def undo(path: Path) -> Wished:
@@ -263,7 +239,7 @@ def undo(path: Path) -> Wished:
         undone = store.undo(by=who, now=now)
         return undone.sentence if undone else "There was nothing to undo."
 
-    return _do_or_send(path, "undo", who, do)
+    return do_or_send(path, "undo", who, do)
 
 
 def set_budget(path: Path, budget: Budget) -> Wished:
@@ -273,14 +249,14 @@ def set_budget(path: Path, budget: Budget) -> Wished:
         store.set_budget(budget, now=now)
         return f"{path.stem} may spend: {budget_words(budget)}"
 
-    return _do_or_send(path, "budget", json.dumps(asdict(budget)), do)
+    return do_or_send(path, "budget", json.dumps(asdict(budget)), do)
 
 
 def keys_changed(path: Path) -> Wished | None:
     """Tell a living worker to look at the keys now; it would notice within a second anyway."""
     if not is_locked(path):
         return None
-    return _send(path, "keys", "The worker is told.")
+    return send(path, "keys", "The worker is told.")
 
 
 def swap(path: Path, settings: Settings) -> Wished:
@@ -290,7 +266,7 @@ def swap(path: Path, settings: Settings) -> Wished:
         KeysError: there is no other key.
     """
     if is_locked(path):
-        return _send(path, "swap", "A swap of keys is requested.", anew=lambda: swap(path, settings))
+        return send(path, "swap", "A swap of keys is requested.", anew=lambda: swap(path, settings))
     from core.quota.keys import KeyBook  # noqa: PLC0415 - only where no worker does it
     from core.quota.swapping import chosen_swap  # noqa: PLC0415
 
@@ -300,46 +276,6 @@ def swap(path: Path, settings: Settings) -> Wished:
         chosen = chosen_swap(book.statuses(model, time.time()), {})
         book.swap(chosen)
     return Wished(None, f"{chosen.sentence}.", at_once=True)
-
-
-def await_answer(path: Path, wished: Wished, *, timeout_s: float = 10.0) -> CommandRecord | None:
-    """Wait until a sent wish is answered.
-
-    None where it was done at once, where nobody answered in time, and where the worker ended without an answer.
-    """
-    if wished.id is None:
-        return None
-    deadline = time.monotonic() + timeout_s
-    with RunReader(path) as reader:
-        while time.monotonic() < deadline:
-            gone = is_locked(path) is False  # looked at first: what it answered before it went is in the file by then
-            answer = reader.command(wished.id)
-            if answer is not None or gone:
-                return answer
-            time.sleep(_POLL_S)
-    return None
-
-
-def _send(
-    path: Path, kind: str, sentence: str, argument: str = "", *, anew: Callable[[], Wished] | None = None
-) -> Wished:
-    wish_id = control.post(path, kind, argument, now=time.time(), by=operator())
-    return Wished(wish_id, sentence, at_once=False, anew=anew)
-
-
-def _do_or_send(path: Path, kind: str, argument: str, do: Callable[[Store, float], str]) -> Wished:
-    if is_locked(path):
-        sentence = "The worker is asked."
-        return _send(path, kind, sentence, argument, anew=lambda: _do_or_send(path, kind, argument, do))
-    from core.storage.store import Store as RunStore  # noqa: PLC0415 - brings sqlite-utils, which only writers need
-
-    try:
-        with RunLock(path, wait_s=1.0) as lock, RunStore.open(path, lock) as store:
-            return Wished(None, do(store, time.time()), at_once=True)
-    except sqlite3.OperationalError as error:
-        raise RunFileError(
-            f"{path} cannot be written ({error}). Check the space on the disk and the file's permissions."
-        ) from error
 
 
 def _snapshot(path: Path) -> Snapshot:

@@ -24,6 +24,7 @@ from core import archive, demo, wishes
 from core.formats.demo import demo_emails, write_demo_csv
 from core.llm.task import builtin_task, chosen_task
 from core.model import RunState, Snapshot, Task
+from core.posting import await_answer
 from core.runs import RunOptions, create_run, run_files
 from core.settings import Settings, load_settings
 from core.simulator.child import adopt, start_child
@@ -184,7 +185,7 @@ def until_run(path: Path, seen: Callable[[Snapshot], bool], patience_s: float = 
 
 
 def _stop(path: Path) -> None:
-    wishes.await_answer(path, wishes.stop(path), timeout_s=20)
+    await_answer(path, wishes.stop(path), timeout_s=20)
 
 
 def _end(settings: Settings) -> None:

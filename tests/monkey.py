@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from core import demo, wishes
+from core.posting import await_answer
 from core.settings import Settings, load_settings
 from core.simulator.child import adopt
 from core.storage.check import check_run
@@ -120,7 +121,7 @@ def main() -> int:
             print("the console broke; last presses:", *pressed, sep="\n  ")
             raise
         finally:
-            wishes.await_answer(run, wishes.stop(run), timeout_s=20)
+            await_answer(run, wishes.stop(run), timeout_s=20)
             time.sleep(1.0)  # the worker closes its files before the folder goes
             if (simulator := adopt(settings.demo_dir / "simulator.json")) is not None:
                 simulator.stop()

@@ -13,12 +13,11 @@ from core.llm.task import task_to_toml, versioned
 from core.model import Forecast, LabelMeaning, ModelSettings, Resumption, SourceEmail, Task, View
 from core.quota.history import day_of
 from core.quota.keys import KeyBook
-from core.settings import Settings, load_settings
+from core.settings import Settings, load_settings, operator
 from core.storage.intake import NewRun
 from core.storage.reader import RunReader
 from core.storage.rows import task_to_definition
 from core.storage.store import Store
-from core.wishes import operator
 
 NOW = 1_790_000_000.0
 """When all of it happens."""

@@ -13,6 +13,7 @@ import pytest
 from textual.pilot import Pilot
 
 from core import wishes
+from core.posting import await_answer
 from core.settings import Settings
 from core.simulator.child import adopt
 from core.storage.reader import RunReader
@@ -81,6 +82,6 @@ async def test_from_an_empty_home_to_a_failed_email_labeled_by_hand(home: Path, 
         assert app.farewell
     finally:
         if demo.exists():
-            wishes.await_answer(demo, wishes.stop(demo))
+            await_answer(demo, wishes.stop(demo))
         if (simulator := adopt(settings.demo_dir / "simulator.json")) is not None:
             simulator.stop()

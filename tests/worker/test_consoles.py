@@ -13,6 +13,7 @@ import pytest
 
 from core import wishes
 from core.model import RunState
+from core.posting import await_answer
 from core.settings import Settings, load_settings
 from core.storage.check import check_run
 from tests.benchmarks.speed import Console
@@ -89,7 +90,7 @@ def test_a_console_that_is_gone_leaves_its_worker_at_work(
         assert (later.worker.pid, later.worker.epoch) == (pid, 1)
         with console("real") as again:
             again.until(b"RUNNING", PATIENCE_S)
-        assert wishes.await_answer(path, wishes.stop(path)) is not None
+        assert await_answer(path, wishes.stop(path)) is not None
         until(path, lambda snapshot: not snapshot.worker.alive)
     assert check_run(path).sound
 

@@ -10,6 +10,7 @@ import pytest
 from core import wishes
 from core.errors import RunBusyError
 from core.model import RunState
+from core.posting import Wished, await_answer
 from core.settings import Settings
 from core.storage.check import check_run
 from core.storage.lock import RunLock
@@ -19,6 +20,7 @@ from core.worker.ending import when_ended
 from tests.conftest import MakeRun
 from tests.worker.test_process import make, now, simulator, until
 from tui.cli import main
+from tui.commands import wishing
 
 
 def test_a_start_right_after_a_stop_waits_for_the_end_and_starts(
@@ -70,14 +72,14 @@ def test_a_label_that_an_ending_worker_took_no_notice_of_is_given_all_the_same(
     path = make_run(["a", "b"])
     lock = RunLock(path)
     lock.acquire()
-    sent = wishes.await_answer
+    sent = await_answer
 
-    def ends_first(run: Path, wished: wishes.Wished, *, timeout_s: float) -> object:
+    def ends_first(run: Path, wished: Wished, *, timeout_s: float) -> object:
         assert not wished.at_once
         lock.release()
         return sent(run, wished, timeout_s=timeout_s)
 
-    monkeypatch.setattr(wishes, "await_answer", ends_first)
+    monkeypatch.setattr(wishing, "await_answer", ends_first)
     began = time.monotonic()
     assert main(["label", str(path), "mail-1", "0", "--note", "seen"]) == 0
     assert time.monotonic() - began < 5.0

@@ -19,6 +19,7 @@ from core import runs, wishes
 from core.formats.demo import write_demo_csv
 from core.llm.task import builtin_task, with_model
 from core.model import RunState, Snapshot
+from core.posting import Wished, await_answer
 from core.quota.keys import KeyBook
 from core.runs import RunOptions
 from core.settings import Settings
@@ -67,9 +68,9 @@ def work(path: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-m", "core.worker", str(path)], env=dict(os.environ))
 
 
-def acknowledged(path: Path, wished: wishes.Wished) -> tuple[float, str]:
+def acknowledged(path: Path, wished: Wished) -> tuple[float, str]:
     """Seconds until the worker answered, and its answer."""
-    answer = wishes.await_answer(path, wished)
+    answer = await_answer(path, wished)
     assert answer is not None
     assert answer.acknowledged_at is not None
     return answer.acknowledged_at - answer.requested_at, answer.result

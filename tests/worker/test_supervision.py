@@ -20,6 +20,7 @@ import pytest
 from core import wishes
 from core.errors import LabeltuiError, RunFileError
 from core.model import RunState
+from core.posting import await_answer
 from core.settings import Settings
 from core.storage.check import check_run
 from core.storage.lock import RunLock, companion, is_locked
@@ -174,8 +175,8 @@ def test_a_second_stop_cuts_off_what_is_out(
         path = make(settings, tmp_path, 50)
         worker = work(path)
         until(path, lambda snapshot: snapshot.worker.in_flight > 0)
-        first = wishes.await_answer(path, wishes.stop(path))
-        second = wishes.await_answer(path, wishes.stop(path))
+        first = await_answer(path, wishes.stop(path))
+        second = await_answer(path, wishes.stop(path))
         assert first is not None
         assert second is not None
         assert "stopping when" in first.result

@@ -14,6 +14,7 @@ import pytest
 
 from core import wishes
 from core.model import RunState
+from core.posting import await_answer
 from core.settings import Settings
 from tests.pty.terminal import Terminal
 from tests.worker.test_process import make, now, simulator, until
@@ -79,7 +80,7 @@ def test_a_suspended_console_gives_the_terminal_back_and_takes_it_again(
             terminal.write("q")
             terminal.until_seen("[ended 0 echo lines signals]")
         assert now(path).worker.pid == working.worker.pid
-        assert wishes.await_answer(path, wishes.stop(path)) is not None
+        assert await_answer(path, wishes.stop(path)) is not None
         until(path, lambda snapshot: not snapshot.worker.alive)
 
 

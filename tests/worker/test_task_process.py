@@ -13,6 +13,7 @@ import pytest
 from core import wishes
 from core.llm.task import versioned
 from core.model import LabelMeaning, ModelSettings, RunState, Task
+from core.posting import Wished
 from core.settings import Settings
 from core.storage.check import check_run
 from core.storage.reader import RunReader
@@ -108,7 +109,7 @@ def test_a_version_that_sends_other_texts_is_refused_by_a_worker(
         wishes.start(path, settings)
         until(path, lambda snapshot: snapshot.labeled > 3)
         for argument in (task_to_json(replace(old, truncate_at=200)), "not a task", '{"rubric": ""}'):
-            wish = wishes.Wished(control.post(path, "task", argument, now=time.time(), by="ada"), "", at_once=False)
+            wish = Wished(control.post(path, "task", argument, now=time.time(), by="ada"), "", at_once=False)
             _, sentence = acknowledged(path, wish)
             assert sentence.startswith("not possible: ")
         assert in_force(path) == old

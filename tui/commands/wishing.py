@@ -10,6 +10,7 @@ from pathlib import Path
 from core import exits, runs, wishes
 from core.errors import UsageError
 from core.model import Budget
+from core.posting import Wished, await_answer
 from core.settings import Settings, load_settings
 from core.storage.lock import is_locked
 from core.storage.reader import RunReader
@@ -46,18 +47,18 @@ def stop(given: argparse.Namespace) -> int:
     return _wish(given, lambda path, _: wishes.kill(path) if given.force else wishes.stop(path))
 
 
-def _wish(given: argparse.Namespace, do: Callable[[Path, Settings], wishes.Wished]) -> int:
+def _wish(given: argparse.Namespace, do: Callable[[Path, Settings], Wished]) -> int:
     settings = load_settings()
     path = runs.find_run(settings, given.run)
     return report(path, do(path, settings.for_run(path)), wait=not given.no_wait)
 
 
-def report(path: Path, wished: wishes.Wished, *, wait: bool = True) -> int:
+def report(path: Path, wished: Wished, *, wait: bool = True) -> int:
     """Say what was wished and what became of it; returns the exit code."""
     say(wished.sentence)
     if wished.at_once or not wait:
         return exits.DONE
-    answer = wishes.await_answer(path, wished, timeout_s=_ACKNOWLEDGED_WITHIN_S)
+    answer = await_answer(path, wished, timeout_s=_ACKNOWLEDGED_WITHIN_S)
     if answer is None and wished.anew is not None and is_locked(path) is False:
         return report(path, wished.anew())
     if answer is None:
