@@ -40,7 +40,7 @@ def as_row(row: EmailRow, task: Task | None, *, marked: bool, why: bool) -> Row:
         label = row.label if name == row.label else f"{row.label} {name}"
     human = row.label_source == LabelSource.HUMAN.value
     copy = row.label_source == LabelSource.COPY.value
-    asks = "" if copy or row.state is EmailState.PENDING else str(row.reasks + 1)
+    asks = str(row.reasks + 1) if row.asked and not copy and row.state is not EmailState.PENDING else ""
     state = (
         (f"●{number(row.position)}" if marked else number(row.position), "bold $accent" if marked else "$quiet"),
         (

@@ -62,7 +62,10 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class EmailRow:
-    """An email in a list: no body. ``flags`` names what a person should know of its text, separated by spaces."""
+    """An email in a list: no body. ``flags`` names what a person should know of its text, separated by spaces.
+
+    ``asked`` tells whether any call was made about it: none was about a copy, nor about what nobody takes at once.
+    """
 
     id: int
     position: int
@@ -76,6 +79,7 @@ class EmailRow:
     reasks: int
     failure: str | None
     flags: str = ""
+    asked: bool = True
 
 
 @dataclass(frozen=True, slots=True)

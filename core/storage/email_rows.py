@@ -31,7 +31,8 @@ class EmailReader:
         self._has_notes = version >= FORMAT_WITH_NOTES
         self._columns = (
             "id, position, source_id, subject, sender, date, state, label, label_source, reasks, failure,"
-            f" {'flags' if version >= FORMAT_WITH_FLAGS else 'NULL'}"
+            f" {'flags' if version >= FORMAT_WITH_FLAGS else 'NULL'},"
+            " EXISTS (SELECT 1 FROM attempt WHERE attempt.email_id = email.id)"
         )
 
     def page(self, state: str | None, offset: int, limit: int) -> list[EmailRow]:
@@ -94,7 +95,7 @@ class EmailReader:
 
 
 def _email_row(row: tuple[Any, ...]) -> EmailRow:
-    number, position, source_id, subject, sender, date, state, label, source, reasks, failure, flags = row
+    number, position, source_id, subject, sender, date, state, label, source, reasks, failure, flags, asked = row
     return EmailRow(
         number,
         position,
@@ -108,4 +109,5 @@ def _email_row(row: tuple[Any, ...]) -> EmailRow:
         reasks,
         failure,
         flags or "",
+        bool(asked),
     )

@@ -146,6 +146,7 @@ def test_a_failure_fails_its_copies_too(make_run: MakeRun, opened: Open) -> None
     assert opened(path).commit([failed(1)], now=NOW) == 2
     with RunReader(path) as reader:
         assert reader.failures() == [("no valid label", 2)]
+        assert [row.asked for row in reader.emails()] == [True, False, False], "no call was made about the copy"
 
 
 def test_the_record_of_a_copy_leads_to_the_answers_that_decided_it(make_run: MakeRun, opened: Open) -> None:

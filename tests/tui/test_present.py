@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from core.model import PacePoint
+from core.model import EmailState, PacePoint
+from tests.tui.fakes import email
 from tui import present
+from tui.email_rows import as_row
 
 AT = 1_764_000_000.0  # Monday, 24 November 2025, 16:00:00 UTC
 
@@ -210,3 +212,9 @@ def test_the_peak_is_never_below_what_goes_on_now() -> None:
     found = present.rate([begun_late, going_on], now=7.0)
     assert found.now > 60 * 10 / 5
     assert found.peak >= found.now
+
+
+def test_an_email_about_which_no_call_was_made_counts_no_ask() -> None:
+    """A copy that failed with the email it copies leaves the column empty; one that was asked in vain counts."""
+    asked, copy = (email(1, EmailState.FAILED, asked=told) for told in (True, False))
+    assert [as_row(each, None, marked=False, why=False).cells[3][0] for each in (asked, copy)] == ["1", ""]
