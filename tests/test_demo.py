@@ -16,7 +16,9 @@ from core import demo
 from core.model import RunState
 from core.settings import Settings
 from core.simulator.child import adopt
+from core.storage.lock import RunLock
 from core.storage.reader import RunReader
+from core.storage.store import Store
 
 
 @pytest.fixture
@@ -44,6 +46,16 @@ def test_without_a_terminal_the_demo_runs_to_its_end(stage: Settings) -> None:
     again = labeltui("demo", "--emails", "40")
     assert again.returncode == 0
     assert "going on with the last one" in again.stdout
+
+
+def test_a_demo_that_ends_with_failed_emails_says_so_by_its_code(stage: Settings) -> None:
+    """3, as for any run, so that a script learns on it what it has to reckon with."""
+    path, _ = demo.prepare(stage, 3, now=time.time())
+    with RunLock(path) as lock, Store.open(path, lock) as store:
+        store.fail(1, "no valid label", reasks=0, now=time.time())
+    ended = labeltui("demo", "--emails", "3")
+    assert ended.returncode == 3, ended.stderr
+    assert "1 failed email" in ended.stdout
 
 
 def test_a_demo_that_is_interrupted_says_so_by_its_code(stage: Settings) -> None:

@@ -104,14 +104,12 @@ def demo(given: argparse.Namespace) -> int:
         return console(path, settings=own)
     say(f"A simulated run on invented emails{', going on with the last one' if existed else ''}; nothing leaves here.")
     stage.ensure_simulator(path, own)
-    code = exits.DONE
     try:
         code = _work(path, own)
     except RunBusyError:
-        _follow(path)
+        code = _follow(path)
     say_status(path, own)
-    # Failed emails are part of what a demo shows, so they are no failure of it.
-    return exits.INTERRUPTED if code == exits.INTERRUPTED else exits.DONE
+    return code
 
 
 def work(given: argparse.Namespace) -> int:
@@ -135,13 +133,16 @@ def _work(path: Path, settings: Settings) -> int:
         return work_on(path, settings, watch=_progress(reader))
 
 
-def _follow(path: Path) -> None:
-    """Print the progress of a worker that is another process."""
+def _follow(path: Path) -> int:
+    """Print the progress of a worker that is another process; returns the exit code for how it left the run."""
+    from tui.commands.watch import code_of  # noqa: PLC0415 - only here
+
     with RunReader(path) as reader:
         show = _progress(reader)
-        while reader.snapshot(time.time()).worker.alive:
+        while (snapshot := reader.snapshot(time.time())).worker.alive:
             show()
             time.sleep(0.5)
+        return code_of(snapshot)
 
 
 def _progress(reader: RunReader) -> Callable[[], None]:
