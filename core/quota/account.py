@@ -22,7 +22,6 @@ from core.quota.trust import DISTRUST_S
 _LONGEST_CALL_S = 120.0
 _CALLS_FOR_ONE_MORE = 16.0
 _CALLS_OF_BEFORE = 128
-_ROUNDING_S = 0.005
 
 
 class Account:

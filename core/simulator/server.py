@@ -94,13 +94,6 @@ def serve(config: SimulatorConfig, options: ServeOptions) -> int:
     return 0
 
 
-def find_free_port(host: str = "127.0.0.1") -> int:
-    """Return a port that was free a moment ago. Port 0 is safer: nobody can take it in between."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
-
-
 class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, *, on_ready: Callable[[], None]) -> None:
         super().__init__(config)

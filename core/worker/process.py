@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import random
 import signal
@@ -38,7 +37,6 @@ from core.worker.trial import Trial
 if TYPE_CHECKING:
     from core.llm.client import ChatClient
 
-_log = logging.getLogger(__name__)
 
 _OPEN_FILES = 4_096
 

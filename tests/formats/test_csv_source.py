@@ -259,7 +259,6 @@ def test_reading_takes_constant_memory(source: Opener) -> None:
     assert peak < 4_000_000
 
 
-Rows: TypeAlias = list[tuple[UUID, str]]
 _TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)
 
 

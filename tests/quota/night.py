@@ -97,7 +97,6 @@ class Tally:
     counted_failures: int = 0
     never: int = 0
     tokens: int = 0
-    latest: float = 0.0
     longest_wait_s: float = 0.0
     happenings: list[str] = field(default_factory=list)
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,7 +19,6 @@ import pytest
 
 from core.simulator.child import SimulatorChild, adopt, start_child
 from core.simulator.config import SimulatorError
-from core.simulator.server import find_free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -139,7 +139,9 @@ def test_a_taken_port_is_told() -> None:
 
 def test_a_given_port_is_kept() -> None:
     """A port of one's choice is used."""
-    port = find_free_port()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
     with start_child(["--port", str(port)]) as child:
         assert child.base_url == f"http://127.0.0.1:{port}"
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets._toast import Toast
 
 from tests.tui.fake_backend import FakeBackend
 from tests.tui.fakes import NOW, FakeRun, running, settings_in
@@ -67,10 +66,6 @@ class Desk:
     def footer(self) -> str:
         """The last line."""
         return self.screen().splitlines()[-1]
-
-    def toasts(self) -> list[str]:
-        """The sentences of toasts that are in sight, the newest last."""
-        return [str(toast._notification.message) for toast in self.app.screen.query(Toast)]
 
     def said(self) -> str:
         """Every sentence that was ever told in a toast and still stands."""

@@ -50,10 +50,10 @@ class Outcome:
     """What came of a virtual run.
 
     ``efficiency`` is labels over the most that the quotas allow in the time, or, where the emails ran out, the least
-    time over the time taken. ``calls_per_label``
-    and ``tokens_per_label`` are what the server charged. ``self_inflicted_429s`` leaves out those that the fault plan invents. ``stuck`` counts
-    emails in line although the run says that it is done, or that it stopped by itself. ``lost_calls`` were sent and
-    left no attempt: in flight at a kill. ``burst`` is the most calls sent in any second after the first ten minutes.
+    time over the time taken, by what the server charged for each. ``self_inflicted_429s`` leaves out those that the
+    fault plan invents. ``stuck`` counts emails in line although the run says that it is done, or that it stopped by
+    itself. ``lost_calls`` were sent and left no attempt: in flight at a kill. ``burst`` is the most calls sent in any
+    second after the first ten minutes.
     """
 
     labels: int
@@ -65,8 +65,6 @@ class Outcome:
     real_s: float
     efficiency: float
     digest: str
-    calls_per_label: float
-    tokens_per_label: float
     burst: int
     longest_gap_s: float
     lost_calls: int
@@ -370,8 +368,6 @@ class World:
             real_s=real_s,
             efficiency=efficiency,
             digest=" ".join(each.digest for each in found),
-            calls_per_label=calls_each,
-            tokens_per_label=tokens_each,
             burst=traffic.most_within(1.0, after_s=600.0),
             longest_gap_s=traffic.longest_gap_s(),
             lost_calls=traffic.calls - attempts,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 from bisect import bisect_left
 from collections import Counter
@@ -21,7 +20,6 @@ class Traffic:
     sent_at: list[float] = field(default_factory=list)
     statuses: Counter[str] = field(default_factory=Counter)
     answered: int = 0
-    counted_tokens: int = 0
 
     @property
     def calls(self) -> int:
@@ -81,9 +79,6 @@ class Wire(httpx.AsyncBaseTransport):
         self.traffic.statuses[str(response.status_code)] += 1
         if response.status_code == 200:
             self.traffic.answered += 1
-            usage = json.loads(body)["usage"]
-            cached = usage["prompt_tokens_details"]["cached_tokens"]
-            self.traffic.counted_tokens += usage["total_tokens"] - cached
         return httpx.Response(response.status_code, headers=response.headers, content=body)
 
     def _served(self, call: asyncio.Task[httpx.Response]) -> None:

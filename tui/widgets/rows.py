@@ -154,14 +154,6 @@ class Rows(ScrollView, can_focus=True):
         for page in {first // PAGE, min(max(0, self._count - 1), first + self.size.height) // PAGE}:
             self._want(page)
 
-    def replace_value(self, row: Row) -> None:
-        """Show a row anew where it stands, found by its id."""
-        for rows in self._pages.values():
-            for n, old in enumerate(rows):
-                if old.id == row.id and old != row:
-                    rows[n] = row
-                    self.refresh()
-
     def redraw_rows(self, anew: Callable[[Row], Row]) -> None:
         """Make every row that is held anew, because something else about it is shown."""
         self._pages = {page: [anew(row) for row in rows] for page, rows in self._pages.items()}
