@@ -8,41 +8,35 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from core.errors import RunFileError, RunLostError, UsageError
+from core.errors import RunFileError, UsageError
 from core.model import Budget, EmailState, PendingEmail, Resumption, RunState, SourceEmail, Task, View
 from core.storage import commits, epochs, intake, obeyed, people, tasks
 from core.storage.commits import Answer
-from core.storage.connection import immediately, make_writer, open_writer
+from core.storage.connection import immediately, make_writer
 from core.storage.control import Wish
 from core.storage.deeds import Undone
 from core.storage.epochs import Beat
+from core.storage.held_file import HeldFile
 from core.storage.intake import NewRun
-from core.storage.lock import RunLock
 from core.storage.pending import answered_email, distinct_texts, estimated_texts, pending_emails
 from core.storage.recount import put_right
 from core.storage.rows import budget_of, budget_words, task_of, worked_s
 from core.storage.schema import migrate
 from core.storage.settling import add_event
 from core.storage.totals import all_totals, group, total
-from core.storage.upgrade import upgrade
 
 __all__ = ["Answer", "Beat", "Store"]
 
 
-class Store:
+class Store(HeldFile):
     """The writing end of one run file. Use it as a context manager, under a held :class:`RunLock`."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path, epoch: int) -> None:
-        self.path = path
-        self.epoch = epoch
-        self._db = connection
+        super().__init__(connection, path, epoch)
         row = connection.execute("SELECT task_version, dedupe, base_url FROM run").fetchone()
         if row is None:
             raise RunFileError(f"{path} holds no run: it was never finished. Delete it and make the run again.")
@@ -50,25 +44,7 @@ class Store:
         self.dedupe = bool(row[1])
         self.base_url: str | None = row[2]
 
-    # -- opening and making -------------------------------------------------------------------------------------------
-
-    @classmethod
-    def open(cls, path: Path, lock: RunLock) -> Store:
-        """Open an existing run file for writing; where it is older, it is migrated after a copy was made beside it.
-
-        Raises:
-            RunFileError: no run file, a damaged one, or one from a newer version.
-        """
-        if not lock.held:
-            raise RuntimeError("a store needs the run's lock")
-        connection = open_writer(path)
-        try:
-            upgrade(connection, path)
-            epoch = connection.execute("SELECT epoch FROM run").fetchone()
-            return cls(connection, path, epoch[0] if epoch else 0)
-        except BaseException:
-            connection.close()
-            raise
+    # -- making -------------------------------------------------------------------------------------------------------
 
     @classmethod
     def create(cls, path: Path, run: NewRun, task: Task) -> Store:
@@ -82,31 +58,6 @@ class Store:
         except BaseException:
             connection.close()
             raise
-
-    def close(self) -> None:
-        """Fold the log into the file and close it."""
-        with suppress(sqlite3.Error):  # a reader may be busy with it; the next writer folds it
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        self._db.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """One immediate transaction, begun by checking that this process still owns the run."""
-        with immediately(self._db):
-            epoch = self._db.execute("SELECT epoch FROM run").fetchone()[0]
-            if epoch != self.epoch:
-                raise RunLostError(
-                    f"Another worker took over the run {self.path.stem} (epoch {epoch}, this one has {self.epoch})."
-                )
-            yield self._db
 
     # -- import -------------------------------------------------------------------------------------------------------
 
