@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from time import monotonic
-from typing import TYPE_CHECKING
 
 from textual.containers import Container, VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Static
 
-from core.model import Task, TaskVersion
+from core.model import TaskVersion
 from core.text import one_line
 from tui.alive import alive
 from tui.backend import RunView
 from tui.context import Context, Scope, Selected
-from tui.outside import edited_outside
 from tui.present import plural
-from tui.screens.sheet import Look, Sheet
-from tui.tasking import Draft
+from tui.screens.drafting import DraftingSheet
+from tui.screens.sheet import Look
 from tui.widgets import task_panes as panes
 from tui.widgets.rows import Rows
-
-if TYPE_CHECKING:
-    from core.rehearsals import RehearsalCost
 
 REREAD_S = 2.0
 """Between two countings of what the versions labeled, while a worker labels on; at least."""
@@ -41,7 +36,7 @@ def _counted(view: RunView) -> Counted:
     return view.versions(), view.older_labels(), monotonic() - began
 
 
-class TaskScreen(Sheet):
+class TaskScreen(DraftingSheet):
     """Panes show the version under the cursor; the draft has a line of its own, and the rubric's pane to compare."""
 
     SCOPE = Scope.TASK
@@ -51,9 +46,6 @@ class TaskScreen(Sheet):
         self._rows = Rows(panes.COLUMNS, empty="\n reading the versions …", id="versions")
         self._versions: tuple[TaskVersion, ...] = ()
         self._older: dict[str, int] = {}
-        self._draft: Draft | None = None
-        self._on_its_way = ""
-        self._comparing = False
         self._seen: tuple[object, ...] = ()
         self._read_at = float("-inf")
         self._reading = False
@@ -79,18 +71,12 @@ class TaskScreen(Sheet):
         self.query_one("#task-rubric").border_title = "Rubric"
         self.set_focus(self._rows)
         self.changed()
-        self._read_draft()
+        self.read_draft()
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._draw)
 
     # -- reading ------------------------------------------------------------------------------------------------------
-
-    @property
-    def _in_force(self) -> Task | None:
-        """The task in force, by the newest snapshot."""
-        snapshot = self.look.picture.snapshot if self.look else None
-        return snapshot.run.task if snapshot is not None else None
 
     def show(self, look: Look) -> None:
         snapshot = look.picture.snapshot
@@ -101,7 +87,7 @@ class TaskScreen(Sheet):
         if seen != self._seen and due and not self._reading:
             self._seen = seen
             self.changed()
-        self._put_off()
+        self.put_off()
         self._draw_draft()
 
     def changed(self) -> None:
@@ -133,29 +119,6 @@ class TaskScreen(Sheet):
         self._reading = False
         self.console_app.say(why, severity="error")
 
-    def _read_draft(self) -> None:
-        app = self.console_app
-        if (path := app.run_path) is not None:
-            app.errands.send(lambda: app.backend.tasks.draft(path), self._drafted)
-
-    def _drafted(self, draft: Draft | None) -> None:
-        self._draft = draft
-        if alive(self):
-            self._put_off()
-            self._draw()
-            self.hint()
-
-    def _put_off(self) -> None:
-        """A draft that came in force is none any more, nor one that says nothing of its own."""
-        app, path = self.console_app, self.console_app.run_path
-        if self._draft is None or path is None or app.read_only or self._draft.task is None:
-            return
-        task = self._draft.task
-        as_written = self._draft.text == app.backend.tasks.text_of(task)
-        if task == self._in_force and (as_written or task.version == self._on_its_way):
-            self._draft, self._comparing = None, False
-            app.errands.send(lambda: app.backend.tasks.discard(path), lambda _: None)
-
     # -- drawing ------------------------------------------------------------------------------------------------------
 
     def _draw(self) -> None:
@@ -184,8 +147,8 @@ class TaskScreen(Sheet):
 
     def _draw_rubric(self, version: TaskVersion) -> None:
         pane, text = self.query_one("#task-rubric"), self.query_one("#task-rubric Static", Static)
-        draft, current = self._draft, self._in_force
-        if self._comparing and draft is not None and draft.task is not None and current is not None:
+        draft, current = self.draft, self.in_force
+        if self.comparing and draft is not None and draft.task is not None and current is not None:
             desk = self.console_app.backend.tasks
             content, differing = panes.comparison(desk.text_of(current), desk.text_of(draft.task))
             differ = "differs" if differing == 1 else "differ"
@@ -197,14 +160,12 @@ class TaskScreen(Sheet):
         text.update(panes.rubric_lines(version.task))
 
     def _draw_draft(self) -> None:
-        current = self._in_force
+        current = self.in_force
         if current is None:
             return
         requested = "task" in self.context().pending
         older = sum(self._older.values())
-        self.query_one("#draft", Static).update(
-            panes.draft_line(self._draft, current, requested=requested, older=older)
-        )
+        self.query_one("#draft", Static).update(panes.draft_line(self.draft, current, requested=requested, older=older))
 
     def _room(self, name: str) -> int:
         return max(12, self.query_one(f"#task-{name}").size.width - 2)  # padding and a scroll bar
@@ -222,151 +183,27 @@ class TaskScreen(Sheet):
         return self._shown
 
     def context(self) -> Context:
-        return replace(super().context(), draft=self._draft, older_labels=sum(self._older.values()))
+        return replace(super().context(), draft=self.draft, older_labels=sum(self._older.values()))
+
+    def draft_changed(self) -> None:
+        self._draw()
+        self.hint()
 
     def on_rows_moved(self) -> None:
         self._draw()
         self.hint()
 
-    def _text(self) -> str:
-        """What an editor begins with: the draft, or the version in force."""
-        if self._draft is not None:
-            return self._draft.text
-        return self.console_app.backend.tasks.text_of(self._in_force) if self._in_force is not None else ""
-
-    def _keep(self, text: str) -> None:
-        """Keep the text as the draft, whatever it is worth."""
-        app, path = self.console_app, self.console_app.run_path
-        if path is None or (self._draft is None and text == self._text()):
-            return
-
-        def kept(draft: Draft) -> None:
-            self._drafted(draft)
-            if draft.error:
-                app.say(f"{draft.error} The text is kept as the draft.", severity="error")
-
-        app.errands.send(lambda: app.backend.tasks.keep(path, text), kept)
-
-    def do_edit(self) -> None:
-        """Edit the draft here."""
-        from tui.screens.task_editing import EditTask  # noqa: PLC0415  (not before it is wanted)
-
-        def left(text: str | None) -> None:
-            if text is not None:
-                self._keep(text)
-
-        error = self._draft.error if self._draft is not None else ""
-        self.app.push_screen(EditTask(self._text(), error), left)
-
-    def do_editor(self) -> None:
-        """Edit the draft in the operator's own editor; the console waits meanwhile."""
-        app, path = self.console_app, self.console_app.run_path
-        if path is None:
-            return
-        begun = self._text()
-
-        def edit(_: Draft) -> None:
-            if not self.is_current:
-                return
-            trouble = edited_outside(app, app.backend.tasks.draft_path(path))
-            if trouble:
-                app.say(trouble, severity="error")
-            app.errands.send(lambda: app.backend.tasks.draft(path), came_back)
-
-        def came_back(draft: Draft | None) -> None:
-            self._drafted(draft)
-            if draft is not None and draft.error:
-                app.say(f"{draft.error} The text is kept as the draft.", severity="error")
-            elif draft is not None and draft.text == begun:
-                app.say("Nothing was changed in the editor.")
-
-        app.errands.send(lambda: app.backend.tasks.keep(path, begun), edit)
-
     def do_compare(self) -> None:
         """Show the draft beside the version in force, or the rubric again."""
-        self._comparing = not self._comparing
+        self.comparing = not self.comparing
         self._draw()
         self.query_one("#task-rubric").scroll_to(y=0, animate=False)
-
-    def do_enact(self) -> None:
-        """Put the draft in force, after saying what that means."""
-        from tui.screens.modals import Confirm  # noqa: PLC0415  (not before it is wanted)
-
-        app, look = self.console_app, self.look
-        draft = self._draft.task if self._draft is not None else None
-        snapshot = look.picture.snapshot if look is not None else None
-        if draft is None or snapshot is None:
-            return
-
-        def answered(yes: bool | None) -> None:  # noqa: FBT001 - Textual's
-            if yes:
-                self._on_its_way = draft.version
-                app.wishing.send("task", lambda path: app.backend.tasks.put_in_force(path, draft))
-
-        question = panes.effect(snapshot.run.task, draft, snapshot)
-        self.app.push_screen(Confirm(question, "Put it in force", "Leave it a draft"), answered)
-
-    def do_rehearse(self) -> None:
-        """Try the draft on a few emails, after saying what that costs."""
-        from tui.screens.trial import AskTrial, TrialScreen  # noqa: PLC0415  (not before it is wanted)
-
-        app, path, draft = self.console_app, self.console_app.run_path, self._draft
-        if path is None or draft is None or (task := draft.task) is None:
-            return
-
-        def chosen(count: int | None) -> None:
-            if count is not None:
-                app.push_screen(TrialScreen(draft, task, count))
-
-        def price(count: int, then: Callable[[RehearsalCost], None]) -> None:
-            app.errands.send(lambda: app.backend.tasks.price(path, task, count), then)
-
-        app.push_screen(AskTrial(price), chosen)
-
-    def do_discard(self) -> None:
-        """Throw the draft away."""
-        from tui.screens.modals import Confirm  # noqa: PLC0415  (not before it is wanted)
-
-        app, path = self.console_app, self.console_app.run_path
-
-        def gone(_: object) -> None:
-            self._comparing = False
-            self._drafted(None)
-
-        def answered(yes: bool | None) -> None:  # noqa: FBT001 - Textual's
-            if yes and path is not None:
-                app.errands.send(lambda: app.backend.tasks.discard(path), gone)
-
-        self.app.push_screen(
-            Confirm("Throw the draft away? Its text is gone then.", "Throw it away", "Keep it"), answered
-        )
-
-    def do_take_version(self) -> None:
-        """Begin a draft from the version under the cursor."""
-        from tui.screens.modals import Confirm  # noqa: PLC0415  (not before it is wanted)
-
-        version = self._shown
-        if version is None:
-            return
-        text = self.console_app.backend.tasks.text_of(version.task)
-        if self._draft is None:
-            self._keep(text)
-            return
-
-        def answered(yes: bool | None) -> None:  # noqa: FBT001 - Textual's
-            if yes:
-                self._keep(text)
-
-        question = (
-            f"Put version {panes.short(version.task.version)} in the place of the draft? The draft's text is gone then."
-        )
-        self.app.push_screen(Confirm(question, "Replace the draft", "Keep it"), answered)
 
     def do_ask_again(self) -> None:
         """Choose what is asked again with the version in force."""
         from tui.screens.task_editing import AskAgain  # noqa: PLC0415  (not before it is wanted)
 
-        app, current = self.console_app, self._in_force
+        app, current = self.console_app, self.in_force
         if current is None:
             return
 
