@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from core.errors import RunFileError
+from core.errors import RunFileError, RunNotFoundError
 from core.model import (
     CommandRecord,
     Deed,
@@ -42,12 +42,22 @@ from core.storage.totals import all_totals, group, total
 from core.storage.versions import names_by_version, older_labels, task_versions
 
 
+def _file_at(path: Path) -> tuple[int, int] | None:
+    """Which file lies there; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 class RunReader:
     """The reading end of one run file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._db = open_reader(path)
+        self._file = _file_at(path)
         self._version = -1
         self._last: Snapshot | None = None
         self._snapshots = SnapshotReader(self._db, path)
@@ -79,7 +89,10 @@ class RunReader:
 
         Raises:
             RunFileError: the file cannot be read, or holds no run.
+            RunNotFoundError: it was deleted, moved or replaced: an open file goes on to be read, and looks healthy.
         """
+        if self._file != _file_at(self.path):
+            raise RunNotFoundError(f"There is no run file at {self.path} any more: it was deleted or moved away.")
         try:
             version = self._db.execute("PRAGMA data_version").fetchone()[0]
             if self._last is None or version != self._version:

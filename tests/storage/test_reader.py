@@ -116,6 +116,23 @@ def test_a_missing_file_and_a_missing_email_are_named(make_run: MakeRun, tmp_pat
         reader.record(7)
 
 
+def test_a_file_that_was_deleted_or_replaced_is_not_shown_as_if_it_were_there(
+    make_run: MakeRun, tmp_path: Path
+) -> None:
+    """An open file can be read after it is deleted, but what it says is true of no run."""
+    path = make_run(["a"])
+    with RunReader(path) as reader:
+        reader.snapshot(NOW)
+        kept = path.rename(tmp_path / "kept.bak")
+        with pytest.raises(RunNotFoundError, match="any more"):
+            reader.snapshot(NOW + 1)
+        path.write_bytes(kept.read_bytes())
+        with pytest.raises(RunNotFoundError, match="any more"):
+            reader.snapshot(NOW + 2)
+    with RunReader(path) as reader:
+        assert reader.snapshot(NOW + 3).total == 1
+
+
 def test_reading_changes_nothing(make_run: MakeRun) -> None:
     """The run file is the same to the byte after a reader was there."""
     path = make_run(["a", "b"])
