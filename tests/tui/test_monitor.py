@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 from textual.command import CommandPalette
 
-from core.model import LabelMeaning, RunState
+from core.model import CommandRecord, LabelMeaning, RunState
 from tests.tui.conftest import Opens
-from tests.tui.fakes import KEYS, running, stopped
+from tests.tui.fakes import KEYS, NOW, running, stopped
 from tui.preferences import read_preferences
 from tui.screens.help import HelpScreen
 from tui.screens.monitor import MonitorScreen
@@ -81,6 +81,24 @@ async def test_where_there_is_room_a_key_that_is_out_says_why(desk: Opens) -> No
     async with desk(size=(160, 50)) as at:
         reason = next(key.reason for key in KEYS if key.reason and key.state.out)
         assert " ".join(reason.split()) in " ".join(" ".join(at.lines_of("KeysPane")).split())
+
+
+async def test_what_came_of_a_wish_is_whole_in_the_smallest_terminal(desk: Opens) -> None:
+    """Behind the wish where it fits, else below it; only a pane of one row cuts it."""
+    result = "paused when 2 calls had come home"
+    run = running()
+    run.commands = [CommandRecord(f"w{n}", "pause", "", NOW - n, NOW - n + 0.4, result) for n in (9, 5)]
+    async with desk(run, size=(80, 24)) as at:
+        await at.press("7")
+        assert result in " ".join(" ".join(at.lines_of("CommandsPane")).split())
+        await at.press("z")
+        assert [shown.split("s  ")[-1].strip() for shown in at.lines_of("CommandsPane")] == [result, result]
+        run.commands.append(CommandRecord("w", "task", "", NOW - 3, NOW - 2, long := f"{result} " * 4))
+        await at.read()
+        assert long.strip() in " ".join(" ".join(at.lines_of("CommandsPane")[:4]).split())
+    run.commands.pop()
+    async with desk(run, size=(160, 50)) as at:
+        assert " ".join(" ".join(at.lines_of("CommandsPane")).split()).count(result) == 2
 
 
 async def test_a_sentence_in_sight_is_not_told_twice(desk: Opens) -> None:

@@ -473,3 +473,20 @@ async def test_a_wish_made_elsewhere_is_shown_as_requested(desk: Opens) -> None:
         at.run.commands.append(CommandRecord("other", "pause", "", NOW - 1, None, ""))
         await at.read()
         assert "PAUSE REQUESTED" in at.line(0)
+
+
+@pytest.mark.asyncio
+async def test_why_a_key_is_out_is_whole_in_the_smallest_terminal(desk: Opens) -> None:
+    """Below the key where the column is too narrow for it, and the cursor passes it by; beside it where there is room."""
+    reason = "org_b refused this key with 401 invalid_api_key: it was revoked or mistyped; add another"
+
+    def refused(backend: FakeBackend) -> None:
+        backend.held = [replace(key, reason=reason) if key.state is KeyState.INVALID else key for key in backend.held]
+
+    for size, rows in (((80, 24), 3), ((160, 50), 2), ((200, 50), 1)):
+        async with desk(size=size, change=refused) as at:
+            await at.press("k", "end")
+            lines = at.screen().splitlines()
+            first = next(n for n, shown in enumerate(lines) if "…old1" in shown or "  old " in shown)
+            assert "▸" in lines[first]
+            assert reason in " ".join(" ".join(lines[first : first + rows]).split())

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterable
 from dataclasses import replace
 
+from rich.cells import cell_len
 from textual.widget import Widget
 
 from core.model import KeyStatus, ModelSettings, WindowStatus
@@ -18,6 +20,7 @@ from tui.screens.key_sheet import KeySheet
 from tui.screens.key_windows import ask_for_key
 from tui.screens.sheet import Look
 from tui.standing import Standing
+from tui.widgets.columns import widths_of
 from tui.widgets.keyring import Organization, organizations, state_words, tone_of, used_share
 from tui.widgets.rows import ListColumn, Row, Rows
 from tui.widgets.state_line import Headline
@@ -31,6 +34,9 @@ COLUMNS = (
     ListColumn("tokens", 7, right=True, from_width=96),
     ListColumn("why", 0),
 )
+
+BELOW = 6
+"""Cells that a reason below its key is set in."""
 
 ROOMY = 110
 """Columns from which on a window's dimension is also told in words."""
@@ -61,7 +67,7 @@ class KeysScreen(KeySheet):
         for group in organizations(keys, look.picture.windows):
             rows.append(_head(group))
             rows += [_window(window, roomy=self.size.width >= ROOMY) for window in group.windows]
-            rows += [_key(key) for key in group.keys]
+            rows += [row for key in group.keys for row in _key(key, self.size.width)]
         self._rows.set_rows(rows)
 
     def _empty(self, trouble: str) -> str:
@@ -143,9 +149,13 @@ def _window(window: WindowStatus, *, roomy: bool) -> Row:
     return Row(place, cells, None, selectable=False, indent=2, span_from=3)
 
 
-def _key(key: KeyStatus) -> Row:
-    text, tone = state_words(key, 24)
+def _key(key: KeyStatus, width: int) -> list[Row]:
+    """The key and, where its reason is longer than the column for it, rows below that tell it whole."""
+    text, tone = state_words(replace(key, reason=""), 24)  # the reason has a place of its own
     since = f"since {clock(key.since_at)} " if key.since_at is not None and key.reason else ""
+    why = one_line(since + key.reason, limit=400)
+    beside = cell_len(why) <= widths_of(COLUMNS, width)[-1]
+    below = [] if beside else textwrap.wrap(why, max(20, width - BELOW - 2))
     cells = (
         (key.alias, "bold $foreground"),
         (f"…{key.last4}", "$quiet"),
@@ -153,6 +163,12 @@ def _key(key: KeyStatus) -> Row:
         (number(key.requests), "$bright"),
         (number(key.errors_429), "$waiting" if key.errors_429 else "$quiet"),
         (compact(key.tokens), "$quiet"),
-        (since + key.reason, "$quiet"),
+        (why if beside else "", "$quiet"),
     )
-    return Row(("key", key.alias), cells, key, indent=2)
+    return [
+        Row(("key", key.alias), cells, key, indent=2),
+        *(
+            Row(("why", key.alias, n), ((" " * BELOW + part, "$quiet"),), None, selectable=False, span_from=0)
+            for n, part in enumerate(below)
+        ),
+    ]

@@ -98,7 +98,7 @@ class RunsScreen(Sheet):
         run = self.selected()
         said = about(run) if isinstance(run, RunSummary) else ""
         tone = "$failed" if isinstance(run, RunSummary) and run.error else "$quiet"
-        self._about.update(line(" ", (said, tone)))
+        self._about.update(line((said, tone)))
 
     def headline(self, look: Look) -> Headline:
         picture = look.picture
@@ -117,7 +117,8 @@ class RunsScreen(Sheet):
             sentence = self._copying
         elif self._named:
             held = number(len(shown(here, archived=self._archived, named=self._named)))
-            sentence = f"{held} named {one_line(self._named, limit=40)} · {keyed('{back} shows all')}"
+            named = one_line(self._named, limit=40)
+            sentence = f"{held} named {named} · by {self._order} · {keyed('{back} shows all')}"
         elif self._archived:
             sentence = keyed("archived · {archive} brings one back · {archived} or {back} shows the others")
         else:

@@ -67,7 +67,8 @@ def parts_of(
     parts: list[Part] = [("▸", "bold $accent") if pointed else (" ", "")]
     for n, (column, cells, (text, tone)) in enumerate(zip(columns, widths, row.cells, strict=False)):
         if n == row.span_from:
-            parts.append((foreign(text, width - 1 - sum(w + 1 for w in widths[:n] if w)), tone))
+            room = width - 2 - sum(w + 1 for w in widths[:n] if w)  # the last cell is left to a scroll bar
+            parts.append((foreign(text, room), tone))
             break
         if cells:
             space = " " * row.indent if n == 0 else ""

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from textual.content import Content
 
 from core.model import CommandRecord
+from core.text import one_line
 from tui.picture import Requested
 from tui.present import age, clock, fit, foreign
 from tui.widgets.pane import Pane, line
+
+BESIDE = 28
+"""Cells that stand before what came of a wish."""
+
+BELOW = 2
+"""Cells before it where it stands below: few, as a wish has two rows at 80 by 24."""
+
+RESULT = 300
+"""Characters of what came of a wish that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +52,13 @@ class CommandsPane(Pane):
         facts: CommandFacts = self.facts
         rows = [_waiting(wish.kind, wish.asked_at, facts.now) for wish in reversed(facts.requested)]
         newest = sorted(facts.commands, key=lambda command: -command.requested_at)
-        rows += [
-            _obeyed(command, width)
-            if command.acknowledged_at is not None
-            else _waiting(command.kind, command.requested_at, facts.now)
-            for command in newest
-        ]
+        for command in newest:
+            if command.acknowledged_at is None:
+                rows.append(_waiting(command.kind, command.requested_at, facts.now))
+            else:
+                rows += _obeyed(command, width, height - len(rows))
+            if len(rows) >= height:
+                break
         if not rows:
             return [line(("what you ask is logged here", "$quiet"))]
         return rows[:height]
@@ -59,13 +72,18 @@ def _waiting(kind: str, asked_at: float, now: float) -> Content:
     )
 
 
-def _obeyed(command: CommandRecord, width: int) -> Content:
+def _obeyed(command: CommandRecord, width: int, height: int) -> list[Content]:
+    """What was asked, how long it took, and what came of it: behind that where it fits, else below it."""
     assert command.acknowledged_at is not None
     took = f"+{max(0.0, command.acknowledged_at - command.requested_at):.1f} s"
-    return line(
+    result = one_line(command.result or "obeyed", limit=RESULT)
+    beside = height == 1 or cell_len(result) <= width - BESIDE
+    head = line(
         (f"{clock(command.requested_at)} ", "$quiet"),
         (foreign(command.kind, 7), "$foreground"),
         (" ✓ ", "$running"),
         (fit(took, 8), "$bright"),
-        (foreign(command.result or "obeyed", max(0, width - 28)), "$quiet"),
+        (foreign(result, max(0, width - BESIDE)) if beside else "", "$quiet"),
     )
+    below = [] if beside else textwrap.wrap(result, max(12, width - BELOW))
+    return [head, *(line(" " * BELOW, (part, "$quiet")) for part in below)]
