@@ -215,6 +215,36 @@ async def test_a_draft_is_compared_with_what_is_in_force(desk: Opens) -> None:
         assert "lines differ" not in at.screen()
 
 
+async def test_the_first_difference_is_in_sight_in_the_smallest_terminal(desk: Opens) -> None:
+    """However long the rubric before it is, and however few rows its pane has."""
+    lines = [
+        f"Line {n} of a long rubric, which goes on so far that a narrow terminal has to wrap it." for n in range(9)
+    ]
+    run = with_versions()
+    run.task = versioned(replace(REAL, rubric="\n".join(lines)))
+    after = versioned(replace(run.task, rubric="\n".join([*lines[:8], "A line of its own."])))
+    async with desk(run, size=(80, 24)) as at:
+        leave_draft(at, task_to_toml(after))
+        await at.press("j", "C")
+        await at.settle()
+        assert "- Line 8 of a long rubric" in at.screen()
+        await at.press("C")
+        await at.settle()
+        assert "Line 0 of a long rubric" in at.screen()
+
+
+async def test_the_editor_goes_to_the_line_that_is_wrong(desk: Opens) -> None:
+    """After checking, and when a flawed draft is opened again."""
+    async with desk(with_versions(), size=(80, 24)) as at:
+        await at.press("j", "E")
+        at.app.screen.query_one(TextArea).text = "# nothing\n" * 40 + "rubric = nothing\n"
+        await at.press("ctrl+s")
+        assert at.app.screen.query_one(TextArea).cursor_location[0] == 40
+        assert "rubric = nothing" in at.screen()
+        await at.press("escape", "E")
+        assert at.app.screen.query_one(TextArea).cursor_location[0] == 40
+
+
 async def test_without_a_draft_its_keys_say_how_to_begin_one(desk: Opens) -> None:
     """Dimmed, not silent."""
     async with desk(with_versions()) as at:

@@ -197,7 +197,13 @@ class TaskScreen(DraftingSheet):
         """Show the draft beside the version in force, or the rubric again."""
         self.comparing = not self.comparing
         self._draw()
-        self.query_one("#task-rubric").scroll_to(y=0, animate=False)
+        self.call_after_refresh(self._go_to_difference)
+
+    def _go_to_difference(self) -> None:
+        """The first line that differs is in sight, also in a pane of five rows."""
+        told = str(self.query_one("#task-rubric Static", Static).content)
+        before = panes.rows_before_difference(told, self._room("rubric")) if self._comparing else 0
+        self.query_one("#task-rubric").scroll_to(y=max(0, before - 1), animate=False)
 
     def do_ask_again(self) -> None:
         """Choose what is asked again with the version in force."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -17,6 +18,9 @@ from tui.widgets.key_line import KeyLine
 from tui.widgets.pane import line
 from tui.widgets.rows import ListColumn, Rows
 from tui.widgets.task_panes import choice_rows
+
+_PLACE = re.compile(r"\bline (?P<line>[\d,]*\d)(?:, column (?P<column>\d+))?")
+"""Where an error in a task is, as its sentence tells it."""
 
 
 class EditTask(ModalScreen[str | None]):
@@ -54,6 +58,9 @@ class EditTask(ModalScreen[str | None]):
 
     def _tell(self, error: str) -> None:
         self.query_one("#refusal", Static).update(line((one_line(error, limit=400), "$failed")))
+        if place := _PLACE.search(error):
+            row, column = int(place["line"].replace(",", "")) - 1, int(place["column"] or 1) - 1
+            self.query_one(TextArea).move_cursor((row, column), center=True)
 
     def action_check(self) -> None:
         text = self.query_one(TextArea).text

@@ -150,6 +150,16 @@ def comparison(before: str, after: str) -> tuple[Content, int]:
     return Content("\n").join(rows), differing
 
 
+def rows_before_difference(told: str, width: int) -> int:
+    """Rows that a comparison takes before its first line that differs, wrapped to that many cells."""
+    rows = 0
+    for text in told.splitlines():
+        if text.startswith(("+", "-")):
+            return rows
+        rows += max(1, len(textwrap.wrap(text, width)))
+    return 0
+
+
 def effect(current: Task, draft: Task, snapshot: Snapshot) -> str:
     """What putting a draft in force means, before it is done."""
     verb = "is" if snapshot.pending == 1 else "are"
