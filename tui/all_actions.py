@@ -245,7 +245,8 @@ ALL: tuple[Action, ...] = (
         KEY_SCOPES, possibility.bench_blocked, hint=1,
     ),
     Action(
-        "add", ("a",), "a", _word("add"), "Add a key; its secret is masked and tried at once.",
+        "add", ("a",), "a", lambda c: "add a key" if c.scope is Scope.NEW_RUN else "add",
+        "Add a key; its secret is masked and tried at once.",
         frozenset({Scope.NEW_RUN, Scope.KEYS}),
     ),
     Action(

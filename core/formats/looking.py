@@ -70,6 +70,8 @@ def look_into(path: Path) -> Folder:
                     others += 1
                 else:
                     (folders if entry.folder else files).append(entry)
+    except FileNotFoundError as error:
+        raise SourceError(f"There is no folder {path}. Check how it is spelled.") from error
     except OSError as error:
         raise SourceError(f"{path} cannot be looked into: {error.strerror}.") from error
     itself = (

@@ -172,6 +172,59 @@ async def test_a_flawed_task_file_says_its_line(desk: Opens, folder: Path) -> No
 
 
 @pytest.mark.asyncio
+async def test_a_flawed_task_file_is_read_again_when_it_is_chosen(desk: Opens, folder: Path) -> None:
+    """Mended in another terminal, it is taken; what was said of it goes when the cursor moves on."""
+    async with desk(listed=True, size=(80, 24)) as at:
+        await at.press("w", *"mail", "enter", "enter", "down", "enter")
+        assert "This file is no task yet" in at.screen()
+        await at.press("down")
+        assert "This file is no task yet" not in at.screen()
+        (folder / "flawed.toml").write_text((folder / "mood.toml").read_text("utf-8"), "utf-8")
+        await at.press("up", "enter")
+        assert "It was read again and is a task now: enter takes it." in at.screen()
+        await at.press("enter")
+        assert "STEP 4 OF 5" in at.screen()
+
+
+@pytest.mark.asyncio
+async def test_the_choice_that_has_the_focus_is_marked(desk: Opens, folder: Path) -> None:
+    """The mark and the arrows go with the focus at once, and stand beside one choice only."""
+    async with desk(listed=True, size=(80, 24)) as at:
+        await at.press("w", *"two", "enter")
+        for pressed, here in (((), "#text-column"), (("tab",), "#id-column"), (("shift+tab",), "#text-column")):
+            await at.press(*pressed)
+            marks = {name: at.lines_of(name)[0][0] for name in ("#text-column", "#id-column")}
+            assert marks == {name: "▸" if name == here else " " for name in marks}, pressed
+        await at.press("right")
+        assert "1 of 3 · ← → others" in at.lines_of("#text-column")[0]
+
+
+@pytest.mark.asyncio
+async def test_columns_that_nothing_is_taken_from_are_named(desk: Opens, folder: Path) -> None:
+    """Whoever expects a column of subjects to be sent is told that it is not, and ids by the keys of this screen."""
+    (folder / "wide.csv").write_text("id,message,subject,to\n1,Noon?,lunch,a\n1,At one?,lunch,b\n", "utf-8")
+    async with desk(listed=True, size=(80, 24)) as at:
+        await at.press("w", *"wide", "enter")
+        shown = " ".join(at.screen().split())
+        assert "1 email taken" in shown
+        assert "choose a column of unique ids above, with ← →" in shown
+        assert "not read: subject, to" in shown
+
+
+@pytest.mark.asyncio
+async def test_a_folder_that_is_not_there_is_told_on_enter_too(desk: Opens, folder: Path) -> None:
+    """Not that nothing in it begins so; and what the picker knows is told whole at 80 columns."""
+    async with desk(listed=True, size=(80, 24)) as at:
+        await at.press("w", *"nowhere/x.csv")
+        for pressed in ((), ("enter",)):
+            await at.press(*pressed)
+            shown = " ".join(at.screen().split())
+            assert "There is no folder " in shown
+            assert "Check how it is spelled." in shown
+        assert "folders of .eml or .txt files." in " ".join(at.screen().split())
+
+
+@pytest.mark.asyncio
 async def test_a_name_is_refused_while_it_is_typed(desk: Opens, folder: Path) -> None:
     """A name that is taken, and a server without a scheme, keep the step."""
     async with desk(listed=True, size=(80, 24)) as at:

@@ -17,7 +17,7 @@ from core.settings import Settings, load_settings
 from core.storage.reader import RunReader
 from core.text import one_line
 from tui.commands.printing import say_hung
-from tui.present import number
+from tui.present import number, plural
 
 
 def plan(given: argparse.Namespace) -> int:
@@ -73,6 +73,8 @@ def when(forecast: Forecast) -> str:
     """How long it takes, with its interval and what binds it."""
     if forecast.eta_s is None:
         return forecast.binding_limit
+    if forecast.eta_s < 1.0:
+        return f"less than a second, bound by {one_line(forecast.binding_limit)}"
     low, high = forecast.low_s, forecast.high_s
     interval = f" ({span(low or 0.0)} to {span(high)})" if high is not None and high > 1.0 else ""
     return f"{span(forecast.eta_s)}{interval}, bound by {one_line(forecast.binding_limit)}"
@@ -84,7 +86,9 @@ def plan_lines(planned: Planned, task: Task) -> Iterator[str]:
     if not texts.emails:
         yield "No email is left to ask about: nothing more is spent."
         return
-    yield f"{number(texts.emails)} emails, {number(texts.distinct)} texts of {texts.mean_chars:,.0f} characters each"
+    each = "" if texts.distinct == 1 else " each"
+    counts = f"{plural(texts.emails, 'email')}, {plural(texts.distinct, 'text')}"
+    yield f"{counts} of {texts.mean_chars:,.0f} characters{each}"
     basis = "as learnt from earlier calls" if planned.learnt else "by the length of the texts"
     cached = f"; {number(planned.cached_tokens)} of them cached, if the provider does" if planned.cached_tokens else ""
     yield f"  model     {one_line(task.model.model)}"

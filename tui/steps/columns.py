@@ -106,10 +106,11 @@ class ColumnsStep(Step):
             return
         skipped = [f"{number(count)} skipped: {reason}" for reason, count in counted.skipped]
         first = f" (first: {counted.places[0]})" if counted.places else ""
-        said = one_line(f"{'; '.join(skipped)}{first}" if skipped else "nothing is left out", limit=400)
+        said = one_line(_here(f"{'; '.join(skipped)}{first}") if skipped else "no row is left out", limit=400)
         self.tell(
             (f"{plural(counted.taken, 'email')} taken", "bold $bright"),
             (f" · {said}", "$waiting" if skipped else "$quiet"),
+            (_unread(self._looked), "$quiet"),
         )
 
     def _broke_off(self, serial: int, sentence: str) -> None:
@@ -125,6 +126,15 @@ class ColumnsStep(Step):
             self.refuse(_here(looked.trouble))
             return None
         return replace(wish, text_column=looked.text, id_column=looked.id)
+
+
+def _unread(looked: Looked | None) -> str:
+    """The columns that nothing is taken from: whoever expects a subject in one of them is to know."""
+    if looked is None:
+        return ""
+    names = [one_line(name, limit=40) for name in looked.names if name not in (looked.text, looked.id)]
+    more = f" and {len(names) - 5:,} more" if len(names) > 6 else ""
+    return f" · not read: {', '.join(names[: 5 if more else 6])}{more}" if names else ""
 
 
 def _here(sentence: str) -> str:

@@ -54,6 +54,7 @@ class SourceStep(Step):
         self._rows.can_focus = False
         self._asked: Path | None = None
         self._folder: Folder | None = None
+        self._sentence = ""
 
     def compose(self) -> ComposeResult:
         hint = "Type a path, or choose below: ↑↓ and enter; → completes what is typed"
@@ -85,6 +86,8 @@ class SourceStep(Step):
         self.tell("")
         if folder == self._asked:
             self._list()
+            if self._folder is None and self._sentence:
+                self.refuse(self._sentence)
             return
         self._asked = folder
         app = self.console_app
@@ -95,12 +98,14 @@ class SourceStep(Step):
     def _seen(self, folder: Path, found: Folder) -> None:
         if folder == self._asked and alive(self):
             self._folder = found
+            self._sentence = ""
             self._rows.cursor = 0
             self._list()
 
     def _unseen(self, folder: Path, sentence: str) -> None:
         if folder == self._asked and alive(self):
             self._folder = None
+            self._sentence = sentence
             self._rows.set_rows([])
             self.refuse(sentence)
 
@@ -139,7 +144,10 @@ class SourceStep(Step):
         if begun and typed.is_file():
             return _from(wish, typed)
         row = self._rows.selected
-        if row is None:
+        if self._folder is None:
+            if self._sentence:
+                self.refuse(self._sentence)
+        elif row is None:
             what = f" and begins with {begun}" if begun else ""
             self.refuse(f"Nothing here can be read as emails{what}: choose another path.")
         elif row.value == ".":

@@ -37,7 +37,6 @@ class TaskStep(Step):
         )
         self._choices: list[TaskChoice] = []
         self._named: list[TaskChoice] = []
-        self._source: str | None = None
 
     def compose(self) -> ComposeResult:
         yield self._rows
@@ -48,10 +47,8 @@ class TaskStep(Step):
 
     def begin(self, wish: NewRunWish) -> None:
         self._rows.focus()
-        if wish.source != self._source:
-            self._source = wish.source
-            app, source = self.console_app, wish.source
-            app.errands.send(lambda: app.backend.task_choices(source), self._found, self.refuse)
+        app = self.console_app  # looked for each time: a file may have been mended since
+        app.errands.send(lambda: app.backend.task_choices(wish.source), self._found, self.refuse)
 
     def _found(self, choices: tuple[TaskChoice, ...]) -> None:
         self._choices = list(choices)
@@ -74,6 +71,7 @@ class TaskStep(Step):
         self._show()
 
     def on_rows_moved(self) -> None:
+        self.tell("")
         self._show()
 
     def on_resize(self) -> None:
@@ -111,12 +109,27 @@ class TaskStep(Step):
         self._rows.cursor = self._rows.count - 1
         self._rows.focus()
 
+    def _read_again(self, choice: TaskChoice) -> None:
+        """A flawed file was chosen: it may have been mended in the meantime."""
+        self._choices, self._named = (
+            [choice if each.path == choice.path and not each.run else each for each in held]
+            for held in (self._choices, self._named)
+        )
+        self._list()
+        if choice.task is None:
+            self.refuse(
+                "This file is no task yet. Mend it as said above, then enter reads it again; or choose another."
+            )
+        else:
+            self.tell(("It was read again and is a task now: enter takes it.", "$running"))
+
     def take(self, wish: NewRunWish) -> NewRunWish | None:
         choice = self._chosen()
         if choice is None:
             return None
         if choice.task is None:
-            self.refuse("This file is no task yet. Mend it as said above, or choose another task.")
+            app = self.console_app
+            app.errands.send(lambda: app.backend.task_file(choice.path), self._read_again, self.refuse)
             return None
         self.tell("")
         return replace(wish, task=choice.path, task_of=choice.run)

@@ -52,11 +52,12 @@ class Choice(LinesWidget, can_focus=True):
         tone = "bold $bright" if self.value is not None else "bold $waiting"
         here = self.has_focus
         arrows = "bold $accent" if here else "$faint"
-        place = f"  {self._at + 1} of {len(self._options)}" if len(self._options) > 1 and self._at >= 0 else ""
+        told = here and len(self._options) > 1 and self._at >= 0
+        place = f"  {self._at + 1} of {len(self._options)} · ← → others" if told else ""
         return [
             line(
                 ("▸" if here else " ", "bold $accent"), (f"{self._label:<12}", "$quiet"), ("‹ ", arrows),
-                (one_line(name, limit=max(8, width - 30)), tone), (" ›", arrows), (place if here else "", "$faint"),
+                (one_line(name, limit=max(8, width - 17 - len(place))), tone), (" ›", arrows), (place, "$faint"),
             )
         ]  # fmt: skip
 
@@ -69,10 +70,9 @@ class Choice(LinesWidget, can_focus=True):
     def on_click(self) -> None:
         self.action_turn(1)
 
-    def on_focus(self) -> None:
-        self._draw()
-
-    def on_blur(self) -> None:
+    def watch_has_focus(self, has_focus: bool) -> None:  # noqa: FBT001  (Textual's)
+        # Not in on_focus: that is called before it is known here, and the mark would lag one step behind.
+        super().watch_has_focus(has_focus)
         self._draw()
 
     def _draw(self) -> None:

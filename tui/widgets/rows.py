@@ -6,6 +6,7 @@ acts on the row that is shown under it.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
@@ -280,7 +281,7 @@ class Rows(ScrollView, can_focus=True):
             return self._head(width, widths)
         index = y - 1 + int(self.scroll_offset.y)
         if not self._count:
-            said = self.empty.splitlines()
+            said = _whole(self.empty, max(20, width - 2))
             return self._strip([(" " + said[y - 1] if y <= len(said) else "", "$quiet")], width)
         if index >= self._count:
             return Strip.blank(width, self.visual_style.rich_style)
@@ -316,3 +317,12 @@ class Rows(ScrollView, can_focus=True):
         if self.get_component_styles(component).text_style.reverse:
             style += Style(reverse=True)  # which Textual leaves out of a visual style
         return style
+
+
+def _whole(sentences: str, width: int) -> list[str]:
+    """What an empty list says, its lines wrapped and not cut; what was indented stays so."""
+    rows: list[str] = []
+    for text in sentences.splitlines():
+        indent = " " * (len(text) - len(text.lstrip()))
+        rows += textwrap.wrap(text, width, subsequent_indent=indent) or [""]
+    return rows
