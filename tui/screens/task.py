@@ -202,7 +202,7 @@ class TaskScreen(DraftingSheet):
     def _go_to_difference(self) -> None:
         """The first line that differs is in sight, also in a pane of five rows."""
         told = str(self.query_one("#task-rubric Static", Static).content)
-        before = panes.rows_before_difference(told, self._room("rubric")) if self._comparing else 0
+        before = panes.rows_before_difference(told, self._room("rubric")) if self.comparing else 0
         self.query_one("#task-rubric").scroll_to(y=max(0, before - 1), animate=False)
 
     def do_ask_again(self) -> None:
