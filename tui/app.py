@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,6 +22,7 @@ from tui.alive import alive
 from tui.backend import Backend, Engine
 from tui.breathing import breathe_easily
 from tui.context import Context, Scope, Selected
+from tui.dispatch import Dispatch
 from tui.farewell import farewell
 from tui.forgetting import forget_closed_screens
 from tui.keymap import keyed
@@ -90,6 +90,7 @@ class LabeltuiApp(TailoredApp):
         self.picture = Picture(now=clock(), path=run)
         self.wishing = Wishing(self)
         self.views = Views(self)
+        self.dispatch = Dispatch(self)
         self.page = Page(self)
         self.notifying = Notifying(self, quiet=self.preferences.quiet)
         self.poller = Poller(self.backend, self.post_message, clock, threaded=threaded)
@@ -190,13 +191,7 @@ class LabeltuiApp(TailoredApp):
         )  # fmt: skip
 
     def action_key(self, key: str) -> None:
-        """A key was pressed that some action uses. Over a small window the shell alone is a key away."""
-        sheet = self.sheet()
-        if sheet is None:
-            return
-        action = actions.for_key(key, sheet.SCOPE)
-        if action is not None and (sheet is self.screen or action.id == "suspend"):
-            self.perform(action.id, key)
+        self.dispatch.pressed(key)
 
     def on_hint_chosen(self, message: HintChosen) -> None:
         if message.action_id == "palette":
@@ -204,37 +199,12 @@ class LabeltuiApp(TailoredApp):
         else:
             self.perform(message.action_id)
 
-    def perform(self, action_id: str, key: str = "") -> None:
+    def perform(self, action_id: str) -> None:
         """Do what is meant, or say why it cannot be done now."""
-        sheet = self.sheet()
-        if sheet is None:
-            return
-        action = actions.by_id(action_id)
-        reason = action.blocked(sheet.context())
-        if reason is not None:
-            self.say(reason, severity="warning")
-            return
-        doers = (sheet, self.wishing, self.views, self)
-        method = next(method for doer in doers if (method := getattr(doer, f"do_{action_id}", None)) is not None)
-        if action_id == "pane":
-            method(str(action.keys.index(key) + 1))
-        else:
-            method()
+        self.dispatch.perform(action_id)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:  # noqa: ARG002 - Textual's
-        sheet = self.sheet()
-        if sheet is None:
-            return
-        context = sheet.context()
-        for action in actions.possible(context):
-            if action.id != "pane":
-                word = action.label(context)
-                yield SystemCommand(
-                    word[:1].upper() + word[1:], f"{action.key} · {action.told}", partial(self.perform, action.id)
-                )
-                continue
-            for key, name in zip(action.keys, sheet.panes(), strict=False):
-                yield SystemCommand(f"Pane {name}", f"{key} · {action.told}", partial(self.perform, action.id, key))
+        return self.dispatch.commands()
 
     def say(self, sentence: str, *, severity: Any = "information") -> None:
         """A toast; the text may come from anywhere. One that is still in sight is told anew, not twice."""
