@@ -23,13 +23,14 @@ from tui.backend import Backend, Engine
 from tui.breathing import breathe_easily
 from tui.context import Context, Scope, Selected
 from tui.dispatch import Dispatch
+from tui.errands import Answered, Countings, Errands
 from tui.farewell import farewell
 from tui.forgetting import forget_closed_screens
 from tui.keymap import keyed
 from tui.mouse import clicked_key
 from tui.notifying import Notifying
 from tui.picture import Picture, pending_kinds
-from tui.poller import Answered, Countings, Errands, PictureTaken, Poller
+from tui.poller import PictureTaken, Poller
 from tui.preferences import remember
 from tui.refusing import ReadOnlyEngine
 from tui.screens.monitor import MonitorScreen

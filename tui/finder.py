@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tui.backend import Backend, SearchView
-from tui.poller import Answered, Post, sentence
+from tui.errands import Answered, Post, sentence
 
 if TYPE_CHECKING:
     from core.storage.filters import Filter

@@ -11,7 +11,8 @@ from textual.message import Message
 from core.errors import LabeltuiError
 from tests.tui.fake_backend import FakeBackend
 from tests.tui.fakes import NOW, FakeRun, running, settings_in
-from tui.poller import BUSY_S, HURRIED_S, IDLE_S, Answered, Errands, PictureTaken, Poller
+from tui.errands import Answered, Errands
+from tui.poller import BUSY_S, HURRIED_S, IDLE_S, PictureTaken, Poller
 
 PATIENCE_S = 10.0
 

@@ -19,7 +19,7 @@ from core.model import EmailRow, Rehearsed, Task
 from core.text import one_line
 from tui.alive import alive
 from tui.context import Context, Scope, Selected
-from tui.poller import Answered
+from tui.errands import Answered
 from tui.present import compact, join, number, percent, plural
 from tui.screens.sheet import Sheet
 from tui.tasking import MOST_TRIED, TRIED, Draft, Trial
