@@ -13,6 +13,7 @@ from dataclasses import replace
 from tui.action import Action
 from tui.all_actions import ALL, EVERYWHERE, RUN_SCOPES
 from tui.context import Context, Scope
+from tui.read_only import READ_ONLY
 
 WISHES = frozenset(
     (
@@ -24,8 +25,6 @@ WISHES = frozenset(
     )
 )
 """What asks the engine to change something: a console that only looks on refuses it."""
-
-READ_ONLY = "This console is read-only (--read-only, or served without --writable): it changes nothing."
 
 
 def _guarded(action: Action) -> Action:

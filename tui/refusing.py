@@ -8,16 +8,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from core.errors import UsageError
 from core.settings import Settings
-from tui.actions import READ_ONLY
 from tui.backend import Engine
 from tui.making import CopyWish, NewRunWish
+from tui.read_only import refuse
 from tui.tasking import LookingDesk
-
-
-def _refuse() -> NoReturn:
-    raise UsageError(READ_ONLY)
 
 
 class ReadOnlyEngine(Engine):
@@ -28,79 +23,79 @@ class ReadOnlyEngine(Engine):
         self.tasks = LookingDesk(settings)
 
     def make(self, wish: NewRunWish, progress: Callable[[int], None]) -> Path:
-        _refuse()
+        refuse()
 
     def make_demo(self) -> Path:
-        _refuse()
+        refuse()
 
     def copy_run(self, wish: CopyWish, progress: Callable[[int], None]) -> Path:
-        _refuse()
+        refuse()
 
     def archive(self, path: Path, *, back: bool) -> Path:
-        _refuse()
+        refuse()
 
     def delete_run(self, path: Path, typed: str) -> None:
-        _refuse()
+        refuse()
 
     def try_first(self, path: Path, emails: int) -> NoReturn:
-        _refuse()
+        refuse()
 
     def start(self, path: Path) -> NoReturn:
-        _refuse()
+        refuse()
 
     def pause(self, path: Path) -> NoReturn:
-        _refuse()
+        refuse()
 
     def resume(self, path: Path) -> NoReturn:
-        _refuse()
+        refuse()
 
     def stop(self, path: Path) -> NoReturn:
-        _refuse()
+        refuse()
 
     def kill(self, path: Path) -> NoReturn:
-        _refuse()
+        refuse()
 
     def retry(self, path: Path, email_id: int | None) -> NoReturn:
-        _refuse()
+        refuse()
 
     def retry_these(self, path: Path, email_ids: Sequence[int]) -> NoReturn:
-        _refuse()
+        refuse()
 
     def skip(self, path: Path, email_ids: Sequence[int], *, back: bool) -> NoReturn:
-        _refuse()
+        refuse()
 
     def label(self, path: Path, email_ids: Sequence[int], value: str, note: str) -> NoReturn:
-        _refuse()
+        refuse()
 
     def note(self, path: Path, email_ids: Sequence[int], text: str) -> NoReturn:
-        _refuse()
+        refuse()
 
     def undo(self, path: Path) -> NoReturn:
-        _refuse()
+        refuse()
 
     def set_enabled(self, run: Path | None, alias: str, *, enabled: bool) -> None:
-        _refuse()
+        refuse()
 
     def add_key(self, run: Path | None, secret: str, alias: str | None, organization: str | None) -> str:
-        _refuse()
+        refuse()
 
     def remove_key(self, run: Path | None, alias: str) -> None:
-        _refuse()
+        refuse()
 
     def pin_key(self, run: Path | None, alias: str | None) -> None:
-        _refuse()
+        refuse()
 
     def regroup_key(self, run: Path | None, alias: str, organization: str) -> None:
-        _refuse()
+        refuse()
 
     def clear_bench(self, run: Path | None, organization: str) -> tuple[str, ...]:
-        _refuse()
+        refuse()
 
     def try_secret(self, run: Path | None, secret: str, base_url: str = "") -> NoReturn:
-        _refuse()
+        refuse()
 
     def try_key(self, run: Path | None, alias: str) -> NoReturn:
-        _refuse()
+        refuse()
 
     def swap(self, path: Path) -> NoReturn:
-        _refuse()
+        refuse()

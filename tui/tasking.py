@@ -17,6 +17,7 @@ from core.errors import TaskError, UsageError
 from core.model import Rehearsed, Task
 from core.settings import Settings
 from core.text import inert
+from tui.read_only import refuse
 
 if TYPE_CHECKING:
     from core.rehearsals import RehearsalCost
@@ -131,25 +132,19 @@ class LookingDesk(EngineDesk):
     """The one of a read-only console: it reads, and refuses the rest."""
 
     def keep(self, path: Path, text: str) -> NoReturn:  # noqa: ARG002 - the arguments are those of what is refused
-        _refuse()
+        refuse()
 
     def discard(self, path: Path) -> NoReturn:  # noqa: ARG002
-        _refuse()
+        refuse()
 
     def put_in_force(self, path: Path, task: Task) -> NoReturn:  # noqa: ARG002
-        _refuse()
+        refuse()
 
     def ask_again(self, path: Path, label: str | None, email_ids: Sequence[int] | None) -> NoReturn:  # noqa: ARG002
-        _refuse()
+        refuse()
 
     def rehearse(self, path: Path, task: Task, count: int) -> NoReturn:  # noqa: ARG002
-        _refuse()
-
-
-def _refuse() -> NoReturn:
-    from tui.actions import READ_ONLY  # noqa: PLC0415 - the list of actions is not wanted for drafts
-
-    raise UsageError(READ_ONLY)
+        refuse()
 
 
 def read_draft(text: str) -> Draft:

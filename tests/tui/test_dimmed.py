@@ -15,9 +15,10 @@ from tests.tui.keyed import ROWS, on
 from tests.tui.monkey import CHANGES
 from tests.tui.test_task import with_versions
 from tui.action import Action
-from tui.actions import READ_ONLY, WISHES, in_scope
+from tui.actions import WISHES, in_scope
 from tui.all_actions import ALL
 from tui.context import Scope
+from tui.read_only import READ_ONLY
 from tui.screens.help import HelpScreen
 
 pytestmark = pytest.mark.usefixtures("furnished_folder")

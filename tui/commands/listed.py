@@ -11,9 +11,9 @@ from core import archive, copies, exits, removal, runs
 from core.errors import UsageError
 from core.settings import Settings, load_settings
 from core.text import one_line
-from tui.actions import READ_ONLY
 from tui.commands.printing import importing, say
 from tui.present import number, plural
+from tui.read_only import refuse
 
 
 def copy(given: argparse.Namespace) -> int:
@@ -68,7 +68,7 @@ def _typed(path: Path) -> str:
 
 def _for_changes(given: argparse.Namespace) -> Settings:
     if given.read_only:
-        raise UsageError(READ_ONLY)
+        refuse()
     return load_settings()
 
 
