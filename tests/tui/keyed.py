@@ -212,7 +212,7 @@ def did(at: Desk) -> None:
 
 def without_draft(at: Desk) -> None:
     at.backend.tasks.discard(at.run.path)
-    at.app.sheet()._read_draft()  # type: ignore[union-attr]
+    at.app.sheet().read_draft()  # type: ignore[union-attr]
 
 
 M, E, T, R = (frozenset({scope}) for scope in (Scope.MONITOR, Scope.EMAILS, Scope.TASK, Scope.RUNS))
