@@ -18,7 +18,8 @@ from core.storage.ordering import WORK_ORDER, Order
 from tui.backend import RunView
 from tui.finder import Finder, Finding
 from tui.keymap import keyed
-from tui.widgets.rows import PAGE, Row, Rows
+from tui.widgets.held_pages import PAGE
+from tui.widgets.rows import Row, Rows
 from tui.widgets.scope import KINDS, Kind
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
 from tui.theme import MEANINGS
-from tui.widgets.rows import KEPT_PAGES, PAGE, ListColumn, Row, Rows
+from tui.widgets.held_pages import KEPT_PAGES, PAGE
+from tui.widgets.rows import ListColumn, Row, Rows
 
 pytestmark = pytest.mark.asyncio
 

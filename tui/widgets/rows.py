@@ -21,19 +21,14 @@ from textual.style import Style
 
 from tui.present import fit
 from tui.widgets.columns import ListColumn, Row, parts_of, titled, widths_of
+from tui.widgets.held_pages import PAGE, HeldPages
 from tui.widgets.pane import Part, drawn, line
-
-PAGE = 200
-"""Rows that are fetched at once."""
 
 STRIPS = 256
 """Lines that are kept as they were drawn: when a list scrolls by one, all others are there already."""
 
-KEPT_PAGES = 12
-"""Pages kept in memory; older ones are fetched again."""
 
-
-__all__ = ["KEPT_PAGES", "PAGE", "STRIPS", "ListColumn", "Row", "Rows"]
+__all__ = ["STRIPS", "ListColumn", "Row", "Rows"]
 
 
 class Rows(ScrollView, can_focus=True):
@@ -77,8 +72,7 @@ class Rows(ScrollView, can_focus=True):
         super().__init__(id=id)
         self._columns = tuple(columns)
         self._count = 0
-        self._pages: dict[int, list[Row]] = {}
-        self._wanted: set[int] = set()
+        self._pages = HeldPages()
         self._strips: dict[int, tuple[Row, tuple[object, ...], Strip]] = {}
         self._to_end = False
         self.growing = False
@@ -94,7 +88,7 @@ class Rows(ScrollView, can_focus=True):
         same = self._count == len(rows) and all(self.row_at(n) == row for n, row in enumerate(rows))
         if same and self._count:
             return
-        self._pages = {n // PAGE: list(rows[n : n + PAGE]) for n in range(0, len(rows), PAGE)}
+        self._pages.fill(rows)
         self._resize(len(rows))
         place = next((n for n, row in enumerate(rows) if before is not None and row.id == before.id), self.cursor)
         self.cursor = self._settle(place)
@@ -117,8 +111,7 @@ class Rows(ScrollView, can_focus=True):
         While it is ``growing``, and when it comes, a list whose end was asked for is followed to its end.
         """
         if forget:
-            self._pages.clear()
-            self._wanted.clear()
+            self._pages.forget()
         self._resize(count)
         self.cursor = self._settle(count - 1 if self._to_end else self.cursor)
         self.growing = growing
@@ -137,16 +130,10 @@ class Rows(ScrollView, can_focus=True):
 
     def set_page(self, offset: int, rows: Sequence[Row]) -> None:
         """A page as asked for by :class:`PageWanted`."""
-        page = offset // PAGE
-        self._wanted.discard(page)
-        if self._pages.get(page) == list(rows):
+        if not self._pages.put(offset, rows):
             return
-        self._pages.pop(page, None)
-        self._pages[page] = list(rows)
-        while len(self._pages) > KEPT_PAGES:
-            del self._pages[next(iter(self._pages))]
         self.refresh()
-        if self.cursor // PAGE == page:
+        if self.cursor // PAGE == offset // PAGE:
             self.post_message(self.Moved())
 
     def reload_visible(self) -> None:
@@ -157,7 +144,7 @@ class Rows(ScrollView, can_focus=True):
 
     def redraw_rows(self, anew: Callable[[Row], Row]) -> None:
         """Make every row that is held anew, because something else about it is shown."""
-        self._pages = {page: [anew(row) for row in rows] for page, rows in self._pages.items()}
+        self._pages.remake(anew)
         self.refresh()
 
     # -- looking ------------------------------------------------------------------------------------------------------
@@ -169,13 +156,11 @@ class Rows(ScrollView, can_focus=True):
 
     def row_at(self, index: int) -> Row | None:
         """The row at that place, or None where its page is not there yet."""
-        rows = self._pages.get(index // PAGE)
-        place = index % PAGE
-        return rows[place] if rows is not None and 0 <= place < len(rows) else None
+        return self._pages.at(index)
 
     def rows_from(self, offset: int) -> Sequence[Row]:
         """The rows of the page that begins there, as far as they are held."""
-        return self._pages.get(offset // PAGE, ())
+        return self._pages.rows_from(offset)
 
     @property
     def selected(self) -> Row | None:
@@ -269,8 +254,7 @@ class Rows(ScrollView, can_focus=True):
         self.refresh()
 
     def _want(self, page: int) -> None:
-        if page not in self._wanted:
-            self._wanted.add(page)
+        if self._pages.want(page):
             # Not posted while drawing: there the screen counts as the sender, and a message never climbs to its sender.
             self.call_later(lambda: self.post_message(self.PageWanted(page * PAGE, PAGE)))
 
