@@ -476,6 +476,18 @@ async def test_a_wish_made_elsewhere_is_shown_as_requested(desk: Opens) -> None:
 
 
 @pytest.mark.asyncio
+async def test_an_organization_that_no_reply_named_says_so_whole_at_eighty_columns(desk: Opens) -> None:
+    """Beside the count of its keys, where there is room."""
+
+    def unnamed(backend: FakeBackend) -> None:
+        backend.held = [replace(key, organization_known=False) for key in backend.held]
+
+    async with desk(size=(80, 24), change=unnamed) as at:
+        await at.press("k")
+        assert "2 keys · not named by a reply yet" in at.screen()
+
+
+@pytest.mark.asyncio
 async def test_why_a_key_is_out_is_whole_in_the_smallest_terminal(desk: Opens) -> None:
     """Below the key where the column is too narrow for it, and the cursor passes it by; beside it where there is room."""
     reason = "org_b refused this key with 401 invalid_api_key: it was revoked or mistyped; add another"

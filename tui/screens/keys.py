@@ -35,9 +35,6 @@ COLUMNS = (
     ListColumn("why", 0),
 )
 
-BELOW = 6
-"""Cells that a reason below its key is set in."""
-
 ROOMY = 110
 """Columns from which on a window's dimension is also told in words."""
 
@@ -122,11 +119,12 @@ def _head(group: Organization) -> Row:
     cells = (
         (text, "bold $bright"),
         ("", ""),
-        (wait or plural(len(group.keys), "key"), "$cooling" if wait else "$quiet"),
-        *[("", "")] * 3,
-        ("" if known else "not named by a reply yet", "$quiet"),
+        (
+            join((wait or plural(len(group.keys), "key"), "" if known else "not named by a reply yet")),
+            "$cooling" if wait else "$quiet",
+        ),
     )
-    return Row(("organization", group.name), cells, None, selectable=False)
+    return Row(("organization", group.name), cells, None, selectable=False, span_from=2)
 
 
 def _window(window: WindowStatus, *, roomy: bool) -> Row:
@@ -155,7 +153,7 @@ def _key(key: KeyStatus, width: int) -> list[Row]:
     since = f"since {clock(key.since_at)} " if key.since_at is not None and key.reason else ""
     why = one_line(since + key.reason, limit=400)
     beside = cell_len(why) <= widths_of(COLUMNS, width)[-1]
-    below = [] if beside else textwrap.wrap(why, max(20, width - BELOW - 2))
+    below = [] if beside else textwrap.wrap(why, max(20, width - COLUMNS[0].width - 4))
     cells = (
         (key.alias, "bold $foreground"),
         (f"…{key.last4}", "$quiet"),
@@ -168,7 +166,7 @@ def _key(key: KeyStatus, width: int) -> list[Row]:
     return [
         Row(("key", key.alias), cells, key, indent=2),
         *(
-            Row(("why", key.alias, n), ((" " * BELOW + part, "$quiet"),), None, selectable=False, span_from=0)
+            Row(("why", key.alias, n), (("", ""), (part, "$quiet")), None, selectable=False, span_from=1)
             for n, part in enumerate(below)
         ),
     ]
