@@ -49,7 +49,7 @@ def as_row(row: EmailRow, task: Task | None, *, marked: bool, why: bool) -> Row:
         ),
     )
     asked = (asks, "$waiting" if row.reasks else "$quiet")
-    subject = row.subject or "(no subject)"
+    subject = row.named
     message = ((who(row.sender), "$quiet"), (f"⚑ {subject}" if row.flags else subject, "$foreground"))
     if why:
         return Row(row.id, (*state, asked, *message, (row.failure or "", "$failed")), row)

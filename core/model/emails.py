@@ -65,6 +65,7 @@ class EmailRow:
     """An email in a list: no body. ``flags`` names what a person should know of its text, separated by spaces.
 
     ``asked`` tells whether any call was made about it: none was about a copy, nor about what nobody takes at once.
+    ``opening`` is how its text begins where it has no subject.
     """
 
     id: int
@@ -80,6 +81,12 @@ class EmailRow:
     failure: str | None
     flags: str = ""
     asked: bool = True
+    opening: str = ""
+
+    @property
+    def named(self) -> str:
+        """What tells it from others in a list."""
+        return self.subject or self.opening or "(no subject)"
 
 
 @dataclass(frozen=True, slots=True)

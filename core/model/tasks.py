@@ -83,13 +83,17 @@ class TaskVersion:
 
 @dataclass(frozen=True, slots=True)
 class SampledEmail:
-    """An email that a version of the task is tried on, with the label that it has now, if any, and who gave that."""
+    """An email that a version of the task is tried on, with the label that it has now, if any, and who gave that.
+
+    ``opening`` is how its text begins where it has no subject.
+    """
 
     id: int
     source_id: str
     subject: str
     label: str | None
     label_source: str | None
+    opening: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from core.model import (
     SourceEmail,
 )
 from core.storage.full_record import full_record
+from core.storage.openings import beginning, opening
 from core.storage.schema_version import FORMAT_WITH_FLAGS, FORMAT_WITH_NOTES
 
 HUMAN = "human"
@@ -32,7 +33,7 @@ class EmailReader:
         self._columns = (
             "id, position, source_id, subject, sender, date, state, label, label_source, reasks, failure,"
             f" {'flags' if version >= FORMAT_WITH_FLAGS else 'NULL'},"
-            " EXISTS (SELECT 1 FROM attempt WHERE attempt.email_id = email.id)"
+            f" EXISTS (SELECT 1 FROM attempt WHERE attempt.email_id = email.id), {beginning('email')}"
         )
 
     def page(self, state: str | None, offset: int, limit: int) -> list[EmailRow]:
@@ -95,7 +96,8 @@ class EmailReader:
 
 
 def _email_row(row: tuple[Any, ...]) -> EmailRow:
-    number, position, source_id, subject, sender, date, state, label, source, reasks, failure, flags, asked = row
+    number, position, source_id, subject, sender, date, state, label, source, reasks, failure, *more = row
+    flags, asked, begun = more
     return EmailRow(
         number,
         position,
@@ -110,4 +112,5 @@ def _email_row(row: tuple[Any, ...]) -> EmailRow:
         failure,
         flags or "",
         bool(asked),
+        opening(begun),
     )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from core.model import SampledEmail
 from core.storage.connection import open_reader
+from core.storage.openings import beginning, opening
 from core.storage.schema_version import check_format
 
 _SPARE = 4
@@ -21,8 +23,9 @@ def sample(path: Path, count: int) -> list[tuple[SampledEmail, str]]:
     with closing(open_reader(path)) as db:
         check_format(db, path)
         rows = db.execute(
-            "SELECT e.id, e.source_id, e.subject, e.label, e.label_source, e.content_hash, b.raw FROM email AS e"
-            " JOIN body AS b ON b.email_id = e.id WHERE e.id IN (SELECT id FROM email WHERE state <> 'skipped'"
+            f"SELECT e.id, e.source_id, e.subject, e.label, e.label_source, e.content_hash, b.raw, {beginning('e')}"
+            " FROM email AS e JOIN body AS b ON b.email_id = e.id"
+            " WHERE e.id IN (SELECT id FROM email WHERE state <> 'skipped'"
             " ORDER BY state <> 'labeled', ((id + (SELECT seed FROM run)) * 2654435761) % 4294967291, id LIMIT ?)"
             " ORDER BY e.state <> 'labeled', ((e.id + (SELECT seed FROM run)) * 2654435761) % 4294967291, e.id",
             (count * _SPARE,),
@@ -36,12 +39,12 @@ def mean_chars(path: Path, count: int) -> tuple[int, float]:
     return len(drawn), sum(len(raw) for _, raw in drawn) / max(1, len(drawn))
 
 
-def _different(rows: list[tuple[int, str, str | None, str | None, str | None, str, str]], count: int) -> list[
-    tuple[SampledEmail, str]
-]:  # fmt: skip
+def _different(rows: list[Any], count: int) -> list[tuple[SampledEmail, str]]:
     found: dict[str, tuple[SampledEmail, str]] = {}
-    for number, source_id, subject, label, source, content_hash, raw in rows:
+    for number, source_id, subject, label, source, content_hash, raw, begun in rows:
         if len(found) == count:
             break
-        found.setdefault(content_hash, (SampledEmail(number, source_id, subject or "", label, source), raw))
+        found.setdefault(
+            content_hash, (SampledEmail(number, source_id, subject or "", label, source, opening(begun)), raw)
+        )
     return list(found.values())

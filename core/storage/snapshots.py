@@ -22,6 +22,7 @@ from core.model import (
     WorkerStatus,
 )
 from core.storage.obeyed import newest_answers
+from core.storage.openings import beginning, opening
 from core.storage.rows import PACE_SPAN_S, budget_of, definition_of, task_from_definition, worked_s
 from core.storage.totals import all_totals, group
 
@@ -145,23 +146,24 @@ class SnapshotReader:
     def _lately(self) -> tuple[Happening, ...]:
         labeled = self._db.execute(
             "SELECT l.at, l.value, e.subject, e.id, e.reasks, a.key_alias, a.latency_s,"
-            " a.prompt_tokens + a.completion_tokens FROM (SELECT * FROM label ORDER BY id DESC LIMIT ?) AS l"
+            f" a.prompt_tokens + a.completion_tokens, {beginning('e')}"
+            " FROM (SELECT * FROM label ORDER BY id DESC LIMIT ?) AS l"
             " JOIN email AS e ON e.id = l.email_id LEFT JOIN attempt AS a ON a.id = l.attempt_id"
             " WHERE l.source = 'model' ORDER BY l.id DESC LIMIT ?",
             (8 * LATELY, LATELY),
         ).fetchall()
         happenings = [
-            Happening(at, "labeled", subject or "", label, alias or "", latency, tokens, reasks, email_id)
-            for at, label, subject, email_id, reasks, alias, latency, tokens in labeled
+            Happening(at, "labeled", subject or opening(begun), label, alias or "", latency, tokens, reasks, email_id)
+            for at, label, subject, email_id, reasks, alias, latency, tokens, begun in labeled
         ]
         events = self._db.execute(
-            "SELECT v.at, v.kind, v.text, v.email_id, v.key_alias, e.subject FROM event AS v"
+            f"SELECT v.at, v.kind, v.text, v.email_id, v.key_alias, e.subject, {beginning('e')} FROM event AS v"
             " LEFT JOIN email AS e ON e.id = v.email_id ORDER BY v.id DESC LIMIT ?",
             (LATELY,),
         ).fetchall()
         happenings += [
-            Happening(at, kind, text, key_alias=alias or "", email_id=email_id, subject=subject or "")
-            for at, kind, text, email_id, alias, subject in events
+            Happening(at, kind, text, key_alias=alias or "", email_id=email_id, subject=subject or opening(begun))
+            for at, kind, text, email_id, alias, subject, begun in events
         ]
         happenings.sort(key=lambda happening: happening.at, reverse=True)
         return tuple(happenings[:LATELY])

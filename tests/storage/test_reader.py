@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from core.errors import RunFileError, RunNotFoundError
-from core.model import RunState, Wait
+from core.model import RunState, SourceEmail, Task, View, Wait
+from core.storage.intake import NewRun
 from core.storage.lock import RunLock
 from core.storage.reader import RunReader
+from core.storage.sampling import sample
 from core.storage.store import Beat, Store
 from core.storage.summaries import STALE_AFTER_S
 from tests.conftest import NOW, MakeRun
@@ -79,6 +81,28 @@ def test_lately_mixes_labels_and_events_the_newest_first(make_run: MakeRun, open
         lately = reader.snapshot(NOW).lately
     assert [one.kind for one in lately] == ["key", "failed", "labeled", "start"]
     assert lately[2].label == "1"
+
+
+def test_an_email_without_a_subject_is_told_by_how_its_text_begins(tmp_path: Path, task: Task, opened: Open) -> None:
+    """In lists, in what happened lately and in a sample: a column of plain texts has no subjects. Headers say nothing."""
+    texts = {"Shall we\n have lunch?": "Shall we have lunch?", "From: a@b.example\n\nNoon?": "Noon?", "": ""}
+    path = tmp_path / "plain.db"
+    with Store.create(
+        path, NewRun("plain", "x.csv", "digest", NOW, order="source", seed=3, dedupe=True), task
+    ) as store:
+        store.add_emails(
+            (SourceEmail(str(n), text, f"row {n}"), View("", "", "", text, f"hash {n}", truncated=False))
+            for n, text in enumerate(texts)
+        )
+        store.set_order("source", 3)
+    opened(path).commit([labeled(1), failed(2)], now=NOW + 1)
+    with RunReader(path) as reader:
+        assert [row.opening for row in reader.emails(limit=9)] == list(texts.values())
+        assert [row.named for row in reader.emails(limit=9)] == ["Shall we have lunch?", "Noon?", "(no subject)"]
+        assert reader.record(1).row.opening == "Shall we have lunch?"
+        lately = {one.kind: one for one in reader.snapshot(NOW).lately}
+        assert (lately["labeled"].text, lately["failed"].subject) == ("Shall we have lunch?", "Noon?")
+        assert {email.opening for email, _ in sample(path, 9)} == set(texts.values())
 
 
 def test_proof_of_resumption_counts_what_was_kept(make_run: MakeRun) -> None:

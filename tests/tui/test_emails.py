@@ -249,6 +249,19 @@ async def test_marks_and_changes_that_wait_move_nothing(desk: Opens) -> None:
         assert "pending  by a person" in at.line(2)
 
 
+async def test_an_email_without_a_subject_is_listed_by_how_its_text_begins(desk: Opens) -> None:
+    """Only one whose text holds nothing either is said to have no subject."""
+    run = running(total=2, settled=0)
+    run.emails = [
+        replace(run.emails[0], subject="", opening="Shall we have lunch?"),
+        replace(run.emails[1], subject=""),
+    ]
+    async with desk(run, size=(80, 24)) as at:
+        await at.press("e")
+        assert "Shall we have lunch?" in at.screen()
+        assert at.screen().count("(no subject)") == 1
+
+
 async def test_why_an_email_failed_is_whole_at_eighty_columns(desk: Opens) -> None:
     """The reason gets more of a narrow list than the subject."""
     async with desk(size=(80, 24)) as at:

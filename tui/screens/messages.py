@@ -90,7 +90,7 @@ class MessagesScreen(Sheet):
         pane.border_title = join((f"Messages · {which}", told))
         rows = [
             line((f"{number(record.row.position)} ", "$quiet"),
-                 (one_line(record.row.subject or "(no subject)", limit=120), "bold $bright")),
+                 (one_line(record.row.named, limit=120), "bold $bright")),
             line((f"{len(sent)} messages, {number(sum(len(each.content) for each in sent))} characters", "$quiet")),
         ]  # fmt: skip
         for message in sent:

@@ -84,7 +84,7 @@ class GiveLabel(ModalScreen[tuple[str, str] | None]):
                     markup=False,
                 )
             else:
-                yield Static(line((one_line(self._row.subject or "(no subject)", limit=60), "$quiet")), markup=False)
+                yield Static(line((one_line(self._row.named, limit=60), "$quiet")), markup=False)
             if self._row is not None and self._row.label is not None:
                 name = self._asked_task.name_of(self._row.label)
                 now = f"so far: {self._row.label} {name}, by {self._row.label_source}"

@@ -225,7 +225,7 @@ class TrialScreen(Sheet):
         compared = result.label is not None and email.label is not None
         equal = result.label == email.label
         by = {"human": "person", "copy": "copy", "model": "model"}.get(email.label_source or "", "")
-        subject = email.subject or "(no subject)"
+        subject = email.subject or email.opening or "(no subject)"
         return Row(
             email.id,
             (
