@@ -74,8 +74,10 @@ def standing(picture: Picture, requested: tuple[Requested, ...], now: float) -> 
     """What the state line says. It tells what is, and a wish only as a wish."""
     snapshot = picture.snapshot
     if picture.trouble:
-        behind = f" · what you see is {age(now - picture.read_at)} old" if picture.read_at is not None else ""
-        return Standing("CANNOT READ", "!", "failed", one_line(picture.trouble, limit=300) + behind)
+        why = one_line(picture.trouble, limit=300)
+        if picture.read_at is not None:
+            why = f"{why.removesuffix('.')} · what you see is {age(now - picture.read_at)} old"
+        return Standing("CANNOT READ", "!", "failed", why)
     if snapshot is None:
         return Standing("READING", "·", "quiet", "reading the run file")
     kinds = pending_kinds(snapshot, requested)

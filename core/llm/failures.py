@@ -61,7 +61,7 @@ _TOO_LARGE = {
     429: re.compile(r"request too large", re.IGNORECASE),
 }
 _ADVICE: dict[type[CallError], str] = {
-    KeyRefusedError: "Check the key with `labeltui keys test`, or add another.",
+    KeyRefusedError: "It was revoked or mistyped: add it again, or another.",
     OrganizationRestrictedError: "Every key of that organization is out until its owner settles it.",
     ModelGoneError: "Check the model's name, the account's access to it and the base URL.",
     TooLargeError: "This email is longer than the quota or the model allows.",

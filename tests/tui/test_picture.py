@@ -158,6 +158,8 @@ def test_trouble_in_reading_shows_what_age_the_picture_has() -> None:
     said = standing(seen, (), NOW)
     assert said.word == "CANNOT READ"
     assert said.sentence == "the file vanished · what you see is 12 s old"
+    ended = standing(replace(seen, trouble="There is no run file."), (), NOW)
+    assert ended.sentence == "There is no run file · what you see is 12 s old"
 
 
 def test_before_the_first_reading_nothing_is_claimed() -> None:
