@@ -18,6 +18,7 @@ from core.text import one_line
 from tui.alive import alive
 from tui.widgets.key_line import KeyLine, Named
 from tui.widgets.pane import line
+from tui.widgets.refusal import Refusal
 
 if TYPE_CHECKING:
     from core.llm.trial import Trial
@@ -79,6 +80,7 @@ class AddKey(ModalScreen[None]):
         super().__init__()
         self._try = try_it
         self._save = save
+        self._refusal = Refusal()
         self._trying = ""
         self._tried = ""
 
@@ -91,7 +93,7 @@ class AddKey(ModalScreen[None]):
             yield Input(id="alias")
             yield Static("Organization (optional; the first 429 tells it)", markup=False, classes="field")
             yield Input(id="organization")
-            yield Static("", markup=False, id="refusal")
+            yield self._refusal
             yield KeyLine(*_offering("try and keep"))
 
     def on_input_changed(self, message: Input.Changed) -> None:
@@ -100,7 +102,7 @@ class AddKey(ModalScreen[None]):
             self.refuse("That looks like a secret, and is masked: it belongs in the first field.")
         if message.input.id == "secret" and self._tried and message.value.strip() != self._tried:
             self._tried = ""
-            self._say("", "$quiet")
+            self._refusal.say("", "$quiet")
             self._offer("try and keep")
 
     def on_input_submitted(self) -> None:
@@ -119,7 +121,7 @@ class AddKey(ModalScreen[None]):
             self._save(new, self)
         else:
             self._trying = new.secret
-            self._say("asking one tiny question with it …", "$waiting")
+            self._refusal.say("asking one tiny question with it …", "$waiting")
             self._try(new, self)
 
     def told(self, new: NewKey, trial: Trial) -> None:
@@ -130,17 +132,13 @@ class AddKey(ModalScreen[None]):
         if trial.works:
             self._save(new, self)
             return
-        self._say(f"✕ {trial.sentence} It is not kept yet.", "$failed")
+        self._refusal.say(f"✕ {trial.sentence} It is not kept yet.")
         self._offer("keep it all the same")
 
     def refuse(self, sentence: str) -> None:
         """Say why the key was not taken."""
         self._trying = ""
-        self._say(sentence, "$failed")
-
-    def _say(self, sentence: str, tone: str) -> None:
-        if alive(self):
-            self.query_one("#refusal", Static).update(line((one_line(sentence, limit=400), tone)))
+        self._refusal.say(sentence)
 
     def _offer(self, word: str) -> None:
         self.query_one(KeyLine).name_keys(*_offering(word))

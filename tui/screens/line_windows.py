@@ -12,9 +12,9 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from core.text import one_line
 from tui.widgets.key_line import KeyLine
 from tui.widgets.pane import Part, line
+from tui.widgets.refusal import Refusal
 
 
 class AskLine(ModalScreen[str | None]):
@@ -26,13 +26,14 @@ class AskLine(ModalScreen[str | None]):
         super().__init__()
         self._heading = title
         self._remark = remark
+        self._refusal = Refusal()
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="modal"):
             yield Static(line((self._heading, "bold $bright")), markup=False)
             yield Static(line((self._remark, "$quiet")), markup=False, classes="field")
             yield Input(id="line")
-            yield Static("", markup=False, id="refusal")
+            yield self._refusal
             yield KeyLine(("enter", "keep"), ("esc", "leave"))
 
     def on_input_submitted(self) -> None:
@@ -40,7 +41,7 @@ class AskLine(ModalScreen[str | None]):
         if text:
             self.dismiss(text)
         else:
-            self.query_one("#refusal", Static).update(line(("Type something first, or leave with esc.", "$waiting")))
+            self._refusal.say("Type something first, or leave with esc.", "$waiting")
 
     def action_leave(self) -> None:
         self.dismiss(None)
@@ -61,6 +62,7 @@ class SaveAs(ModalScreen[tuple[str, int] | None]):
         self._choices = choices
         self._proposed = proposed
         self._chosen = 0
+        self._refusal = Refusal()
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="modal"):
@@ -68,7 +70,7 @@ class SaveAs(ModalScreen[tuple[str, int] | None]):
             yield Static("", markup=False, id="labels")
             yield Static(f"{self.PLACE}: .csv for a row each, .jsonl for whole records", markup=False, classes="field")
             yield Input(self._proposed, id="line")
-            yield Static("", markup=False, id="refusal")
+            yield self._refusal
             keys = [("enter", "save"), ("esc", "leave")]
             if len(self._choices) > 1:
                 keys.insert(0, ("tab", "which emails"))
@@ -92,7 +94,7 @@ class SaveAs(ModalScreen[tuple[str, int] | None]):
         path = self.query_one("#line", Input).value.strip()
         trouble = self.trouble(path)
         if trouble:
-            self.query_one("#refusal", Static).update(line((one_line(trouble, limit=300), "$failed")))
+            self._refusal.say(trouble)
         else:
             self.dismiss((path, self._chosen))
 

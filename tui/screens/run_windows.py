@@ -13,12 +13,12 @@ from textual.widgets import Input, Static
 
 from core.model import RunSummary
 from core.text import one_line
-from tui.alive import alive
 from tui.making import CopyWish
 from tui.present import plural
 from tui.widgets.key_line import KeyLine
 from tui.widgets.pane import line
 from tui.widgets.paths import PathSuggester
+from tui.widgets.refusal import Refusal
 from tui.widgets.run_rows import size
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class CopyRun(ModalScreen[None]):
         self._run = run
         self._proposed = name
         self._make = make
+        self._refusal = Refusal()
 
     def compose(self) -> ComposeResult:
         run = one_line(self._run.name, limit=48)
@@ -51,7 +52,7 @@ class CopyRun(ModalScreen[None]):
             yield Input(id="task", suggester=PathSuggester())
             yield Static("Model (empty: the task's)", markup=False, classes="field")
             yield Input(id="model")
-            yield Static("", markup=False, id="refusal")
+            yield self._refusal
             yield KeyLine(("enter", "make the copy"), ("tab", "next"), ("esc", "leave"))
 
     def on_input_submitted(self) -> None:
@@ -63,8 +64,7 @@ class CopyRun(ModalScreen[None]):
 
     def refuse(self, sentence: str) -> None:
         """Say why not; nothing typed is lost."""
-        if alive(self):
-            self.query_one("#refusal", Static).update(line((one_line(sentence, limit=400), "$failed")))
+        self._refusal.say(sentence)
 
     def action_leave(self) -> None:
         self.dismiss(None)
@@ -80,6 +80,7 @@ class DeleteRun(ModalScreen[str | None]):
         super().__init__()
         self._run = run
         self._going = going
+        self._refusal = Refusal()
 
     def compose(self) -> ComposeResult:
         going = self._going
@@ -99,7 +100,7 @@ class DeleteRun(ModalScreen[str | None]):
             )
             yield Static("Type its name to delete it", markup=False, classes="field")
             yield Input(id="name")
-            yield Static("", markup=False, id="refusal")
+            yield self._refusal
             yield KeyLine(("esc", "keep it"), ("enter", "delete it"))
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
@@ -107,8 +108,7 @@ class DeleteRun(ModalScreen[str | None]):
         if typed == self._run.name:
             self.dismiss(typed)
             return
-        said = f"That is not its name, which is {self._run.name}. Nothing was deleted."
-        self.query_one("#refusal", Static).update(line((one_line(said, limit=300), "$failed")))
+        self._refusal.say(f"That is not its name, which is {self._run.name}. Nothing was deleted.")
 
     def action_leave(self) -> None:
         self.dismiss(None)

@@ -12,10 +12,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Static, TextArea
 
 from core.model import Task
-from core.text import one_line
 from tui.tasking import escaped, read_draft
 from tui.widgets.key_line import KeyLine
 from tui.widgets.pane import line
+from tui.widgets.refusal import Refusal
 from tui.widgets.rows import ListColumn, Rows
 from tui.widgets.task_panes import choice_rows
 
@@ -39,6 +39,7 @@ class EditTask(ModalScreen[str | None]):
         super().__init__()
         self._text = escaped(text)
         self._error = error
+        self._refusal = Refusal()
 
     def compose(self) -> ComposeResult:
         with Vertical(id="edit-task"):
@@ -50,14 +51,14 @@ class EditTask(ModalScreen[str | None]):
                 markup=False,
             )
             yield TextArea(self._text, show_line_numbers=True, soft_wrap=True)
-            yield Static("", markup=False, id="refusal")
+            yield self._refusal
             yield KeyLine(("^s", "check and keep"), ("esc", "leave, keeping it as it is"), ("^z ^y", "undo, redo"))
 
     def on_mount(self) -> None:
         self._tell(self._error)
 
     def _tell(self, error: str) -> None:
-        self.query_one("#refusal", Static).update(line((one_line(error, limit=400), "$failed")))
+        self._refusal.say(error)
         if place := _PLACE.search(error):
             row, column = int(place["line"].replace(",", "")) - 1, int(place["column"] or 1) - 1
             self.query_one(TextArea).move_cursor((row, column), center=True)

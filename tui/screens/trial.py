@@ -16,7 +16,6 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from core.model import EmailRow, Rehearsed, Task
-from core.text import one_line
 from tui.alive import alive
 from tui.context import Context, Scope, Selected
 from tui.errands import Answered
@@ -25,6 +24,7 @@ from tui.screens.sheet import Sheet
 from tui.tasking import MOST_TRIED, TRIED, Draft, Trial
 from tui.widgets.key_line import KeyLine
 from tui.widgets.pane import line
+from tui.widgets.refusal import Refusal
 from tui.widgets.rows import ListColumn, Row, Rows
 from tui.widgets.task_panes import short
 
@@ -66,6 +66,7 @@ class AskTrial(ModalScreen[int | None]):
     def __init__(self, price: Callable[[int, Priced], None]) -> None:
         super().__init__()
         self._price = price
+        self._refusal = Refusal()
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="modal"):
@@ -76,7 +77,7 @@ class AskTrial(ModalScreen[int | None]):
                 classes="field",
             )
             yield Input(str(TRIED), type="integer", max_length=4)
-            yield Static("", markup=False, id="refusal")
+            yield self._refusal
             yield KeyLine(("enter", "tries it"), ("esc", "leave"))
 
     def _count(self) -> int | None:
@@ -86,22 +87,18 @@ class AskTrial(ModalScreen[int | None]):
                 return count
         return None
 
-    def _say(self, words: str, tone: str) -> None:
-        if alive(self):
-            self.query_one("#refusal", Static).update(line((one_line(words, limit=300), tone)))
-
     def on_mount(self) -> None:
         self.on_input_changed()
 
     def on_input_changed(self) -> None:
         count = self._count()
         if count is None:
-            self._say(f"A number from 1 to {MOST_TRIED}.", "$waiting")
+            self._refusal.say(f"A number from 1 to {MOST_TRIED}.", "$waiting")
             return
 
         def priced(cost: RehearsalCost) -> None:
             if self._count() == count:
-                self._say(cost_words(cost), "$foreground")
+                self._refusal.say(cost_words(cost), "$foreground")
 
         self._price(count, priced)
 
