@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import pytest
@@ -80,6 +80,23 @@ async def test_what_a_trial_costs_is_said_before_it_begins(desk: Opens) -> None:
         await at.press("escape")
         assert isinstance(at.app.screen, TaskScreen)
         assert at.backend.asked == []
+
+
+async def test_a_price_that_comes_after_its_window_was_left_is_not_shown(
+    desk: Opens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever left before the cost was counted is not bothered with it, and the console lives on."""
+    async with desk(with_versions()) as at:
+        with_trial(at, FakeTrial([]))
+        await at.press("j")
+        held: list[Callable[[], None]] = []
+        monkeypatch.setattr(at.app.errands, "send", lambda errand, then, _=None: held.append(lambda: then(errand())))
+        await at.press("W", "escape")
+        assert held
+        for each in held:
+            each()
+        await at.settle()
+        assert isinstance(at.app.screen, TaskScreen)
 
 
 async def test_results_stand_beside_the_present_labels(desk: Opens) -> None:

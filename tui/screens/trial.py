@@ -97,7 +97,7 @@ class AskTrial(ModalScreen[int | None]):
             return
 
         def priced(cost: RehearsalCost) -> None:
-            if self._count() == count:
+            if alive(self) and self._count() == count:
                 self._refusal.say(cost_words(cost), "$foreground")
 
         self._price(count, priced)
