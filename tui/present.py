@@ -1,4 +1,4 @@
-"""Numbers, ages, intervals, bars and graphs as text. Pure: no clock, no disk, no widget.
+"""Numbers, ages, intervals and bars as text. Pure: no clock, no disk, no widget.
 
 Widths are terminal cells; shares lie in 0..1; moments are seconds since the epoch, shown in ``zone`` (the machine's own
 where None).
@@ -7,18 +7,14 @@ where None).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import UTC, datetime, tzinfo
 
 from rich.cells import cell_len, set_cell_size
 
-from core.model import PacePoint
 from core.text import one_line
 
 EIGHTHS = " ▏▎▍▌▋▊▉█"
-LEVELS = " ▁▂▃▄▅▆▇█"
-WAITED = "·"
 FIVE_CELLS = 9_999.5
 """From here on a count with its separator is wider than five cells."""
 MIDDLE_CUT = 5
@@ -218,89 +214,3 @@ def trend(lately: int, lately_of: int, overall: int, overall_of: int) -> str:
     if low > whole:
         return "▲"
     return "▼" if high < whole else "="
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """Labels per minute: ``now`` over the last minute or so, ``mean`` and ``peak`` over what the graph covers."""
-
-    now: float
-    mean: float
-    peak: float
-    waited_s: float
-
-
-def rate(pace: Sequence[PacePoint], now: float, window_s: float = 60.0) -> Rate:
-    """The rate of labels, from slices of time, oldest first. A slice that is still going on counts as far as it got."""
-    lived = [(point, max(0.5, min(point.span_s, now - point.at))) for point in pace if point.at < now]
-    if not lived:
-        return Rate(0.0, 0.0, 0.0, 0.0)
-    late = [(point, span) for point, span in lived if point.at + point.span_s > now - window_s]
-    late_s = sum(span for _, span in late)
-    whole_s = sum(span for _, span in lived)
-    finished = [60 * point.labeled / point.span_s for point, span in lived if span >= point.span_s]
-    current = 60 * sum(point.labeled for point, _ in late) / late_s if late_s else 0.0
-    return Rate(
-        now=current,
-        mean=60 * sum(point.labeled for point, _ in lived) / whole_s,
-        peak=max([*finished, current]),
-        waited_s=sum(min(point.waited_s, span) for point, span in lived),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column of the graph: labels per minute, and whether the worker mostly waited in it."""
-
-    rate: float
-    waited: bool
-
-
-SCALES = (1, 2, 3, 4, 6, 8, 12, 16, 20, 24)
-"""How many slices one column may stand for."""
-
-
-def columns(pace: Sequence[PacePoint], now: float, width: int) -> tuple[tuple[Column, ...], float]:
-    """The graph's ``width`` columns, oldest first, and the seconds that each stands for.
-
-    A column covers as few slices as let the pace fit, begins at a multiple of its length (so the picture moves by whole
-    columns) and ends with ``now``. The axis is time: where no slice was written there is a gap, and a short run is
-    padded on the left. The newest column counts only the time that has passed.
-    """
-    if not pace or width <= 0:
-        return (Column(0.0, waited=False),) * max(0, width), 0.0
-    slice_s = pace[-1].span_s
-    needed = (now - pace[0].at) / slice_s / width
-    span_s = slice_s * next((scale for scale in SCALES if scale >= needed), SCALES[-1])
-    newest = math.floor(now / span_s)
-    labeled, waited = [0.0] * width, [0.0] * width
-    for point in pace:
-        place = width - 1 - (newest - math.floor(point.at / span_s))
-        if 0 <= place < width:
-            labeled[place] += point.labeled
-            waited[place] += point.waited_s
-    lived = [span_s] * (width - 1) + [max(now - newest * span_s, span_s / 4)]
-    return tuple(
-        Column(60 * count / lived_s, waited=count == 0 and wait_s >= lived_s / 2)
-        for count, wait_s, lived_s in zip(labeled, waited, lived, strict=True)
-    ), span_s
-
-
-def graph(cols: Sequence[Column], height: int) -> list[str]:
-    """Rows of blocks, top first, anchored at zero. A waiting column shows a dot on the floor, an idle one nothing."""
-    top = max((column.rate for column in cols), default=0.0) or 1.0
-    rows: list[str] = []
-    for row in range(height):
-        floor = height - 1 - row
-        cells = []
-        for column in cols:
-            level = column.rate / top * height * 8
-            rest = round(level) - floor * 8
-            if floor == 0 and column.waited:
-                cells.append(WAITED)
-            elif floor == 0 and 0 < level < 1:
-                cells.append(LEVELS[1])
-            else:
-                cells.append(LEVELS[min(8, max(0, rest))])
-        rows.append("".join(cells))
-    return rows

@@ -8,7 +8,8 @@ from core.model import CommandRecord, KeyState, RunState, Snapshot
 from core.text import one_line
 from tui.keymap import key, keyed
 from tui.picture import STALE_AFTER_S, Picture, Requested, pending_kinds
-from tui.present import age, clock, countdown, interval, join, moment, number, plural, rate, share
+from tui.present import age, clock, countdown, interval, join, moment, number, plural, share
+from tui.rates import rate
 from tui.telling import Clause, whole
 
 

@@ -12,7 +12,7 @@ from rich.cells import cell_len
 
 from core.model import EmailState, PacePoint
 from tests.tui.fakes import email
-from tui import present
+from tui import present, rates
 from tui.email_rows import as_row
 
 AT = 1_764_000_000.0  # Monday, 24 November 2025, 16:00:00 UTC
@@ -158,29 +158,29 @@ def test_a_trend_is_told_only_beyond_chance(lately: tuple[int, int], arrow: str)
 def test_the_rate_counts_a_slice_as_far_as_it_got() -> None:
     """Labels of a slice that began a second ago are not spread over its whole length."""
     pace = (point(AT - 10, 5), point(AT - 5, 5), point(AT - 1, 1))
-    rate = present.rate(pace, AT)
+    rate = rates.rate(pace, AT)
     assert rate.now == pytest.approx(60 * 11 / 11)
     assert rate.peak == 60
 
 
 def test_no_slice_no_rate() -> None:
     """Before anything happened every figure is zero."""
-    assert present.rate((), AT) == present.Rate(0.0, 0.0, 0.0, 0.0)
+    assert rates.rate((), AT) == rates.Rate(0.0, 0.0, 0.0, 0.0)
 
 
 def test_the_graph_is_padded_on_the_left_and_shows_gaps() -> None:
     """A short run stands at the right; time in which nothing was written is empty."""
     pace = (point(AT - 30, 5), point(AT - 5, 10))
-    columns, span_s = present.columns(pace, AT - 0.001, 10)
+    columns, span_s = rates.columns(pace, AT - 0.001, 10)
     assert span_s == 5
     assert [column.rate for column in columns] == pytest.approx([0, 0, 0, 0, 60, 0, 0, 0, 0, 120], rel=1e-3)
-    assert present.graph(columns, 1) == ["    ▄    █"]
+    assert rates.graph(columns, 1) == ["    ▄    █"]
 
 
 def test_a_long_run_is_drawn_in_longer_columns() -> None:
     """An hour fits in twenty columns, and the mean height is kept."""
     pace = tuple(point(AT - 3600 + 5 * n, 5) for n in range(720))
-    columns, span_s = present.columns(pace, AT - 0.001, 30)
+    columns, span_s = rates.columns(pace, AT - 0.001, 30)
     assert span_s >= 120
     assert columns[-2].rate == pytest.approx(60)
 
@@ -188,15 +188,15 @@ def test_a_long_run_is_drawn_in_longer_columns() -> None:
 def test_waiting_is_a_mark_on_the_floor() -> None:
     """Columns in which the worker waited differ from idle ones and from low ones."""
     pace = (point(AT - 15, 8), point(AT - 10, 0, waited_s=5.0), point(AT - 5, 8))
-    columns, _ = present.columns(pace, AT - 0.001, 4)
-    assert present.graph(columns, 2) == [" █ █", f" █{present.WAITED}█"]
+    columns, _ = rates.columns(pace, AT - 0.001, 4)
+    assert rates.graph(columns, 2) == [" █ █", f" █{rates.WAITED}█"]
 
 
 @given(st.lists(st.integers(min_value=0, max_value=10_000), min_size=1, max_size=40), st.integers(1, 9))
 def test_the_graph_is_anchored_at_zero(values: list[int], height: int) -> None:
     """The highest column touches the top, nothing is drawn for nothing, and all rows are equally long."""
-    columns = [present.Column(float(value), waited=False) for value in values]
-    rows = present.graph(columns, height)
+    columns = [rates.Column(float(value), waited=False) for value in values]
+    rows = rates.graph(columns, height)
     assert {len(row) for row in rows} == {len(values)}
     if max(values):
         assert rows[0][values.index(max(values))] == "█"
@@ -209,7 +209,7 @@ def test_the_peak_is_never_below_what_goes_on_now() -> None:
     """A run that began within a slice has not filled it: its first slice says less than is true of it."""
     begun_late = PacePoint(at=0.0, span_s=5.0, labeled=10, failed=0, calls=10, waited_s=0.0)
     going_on = PacePoint(at=5.0, span_s=5.0, labeled=40, failed=0, calls=40, waited_s=0.0)
-    found = present.rate([begun_late, going_on], now=7.0)
+    found = rates.rate([begun_late, going_on], now=7.0)
     assert found.now > 60 * 10 / 5
     assert found.peak >= found.now
 

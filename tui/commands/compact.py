@@ -8,7 +8,8 @@ from rich.cells import cell_len
 
 from core.model import KeyStatus, RunState, Snapshot
 from core.text import one_line
-from tui.present import both_ends, countdown, fit, foreign, interval, join, number, percent, rail, rate, share
+from tui.present import both_ends, countdown, fit, foreign, interval, join, number, percent, rail, share
+from tui.rates import rate
 from tui.standing import GLYPHS
 from tui.widgets.keyring import STATES, organizations
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from textual.content import Content
 
 from core.model import PacePoint
-from tui.present import WAITED, Column, Rate, age, columns, countdown, fit, five, graph, rate
+from tui.present import age, countdown, fit, five
+from tui.rates import WAITED, Column, Rate, columns, graph, rate
 from tui.widgets.pane import Pane, line
 
 LEGEND = 34
