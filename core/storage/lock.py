@@ -6,6 +6,7 @@ holder dies, however it dies. The lock file is never unlinked: that would let tw
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,12 +21,20 @@ def companion(run_path: Path, suffix: str) -> Path:
     return run_path.with_name(run_path.stem + suffix)
 
 
+_POLL_S = 0.02
+
+
 class RunLock:
-    """Held while writing. ``wait_s`` bounds how long :meth:`acquire` waits for another holder to let go."""
+    """Held while writing. ``wait_s`` bounds how long :meth:`acquire` waits for another holder to let go.
+
+    ``taken_at`` (seconds of the wall clock) is never later than the moment from which others see it held: what was
+    wished after it was wished of this holder.
+    """
 
     def __init__(self, run_path: Path, *, wait_s: float = 2.0) -> None:
         self.run_path = run_path
         self._wait_s = wait_s
+        self.taken_at = 0.0
         self._lock = FileLock(companion(run_path, ".lock"), mode=0o600, thread_local=False)
 
     @property
@@ -40,19 +49,29 @@ class RunLock:
             RunBusyError: another process kept it for all of ``wait_s``.
             RunFileError: the folder cannot be written, or its file system has no locks.
         """
+        patience_ends = time.monotonic() + self._wait_s
+        while not self._taken():
+            if time.monotonic() >= patience_ends:
+                raise RunBusyError(
+                    f"Another worker has the run {self.run_path.stem}. `labeltui status {self.run_path.stem}` shows it;"
+                    f" `labeltui stop {self.run_path.stem}` ends it."
+                )
+            time.sleep(_POLL_S)
+
+    def _taken(self) -> bool:
+        """Try once."""
+        self.taken_at = time.time()
         try:
-            self._lock.acquire(timeout=self._wait_s, poll_interval=0.02)
+            self._lock.acquire(timeout=0)
         except Timeout:
-            raise RunBusyError(
-                f"Another worker has the run {self.run_path.stem}. `labeltui status {self.run_path.stem}` shows it;"
-                f" `labeltui stop {self.run_path.stem}` ends it."
-            ) from None
+            return False
         except (OSError, NotImplementedError) as error:
             why = (error.strerror if isinstance(error, OSError) else "") or str(error)
             raise RunFileError(
                 f"The run {self.run_path.stem} cannot be locked for writing: {why}. Its folder, {self.run_path.parent},"
                 " must be writable for you and on a disk of this machine; reading and exporting work without."
             ) from error
+        return True
 
     def release(self) -> None:
         """Let go. Harmless when not held."""

@@ -54,7 +54,7 @@ def work(path: Path, settings: Settings, *, watch: Callable[[], None] | None = N
     allow_connections()
     try:
         with RunLock(path) as lock, Store.open(path, lock) as store:
-            return _work(path, store, settings, watch, only)
+            return _work(path, lock, store, settings, watch, only)
     except sqlite3.OperationalError as error:
         raise RunFileError(
             f"{path} cannot be written ({error}). Check the space on the disk and the folder's permissions, then start"
@@ -62,16 +62,24 @@ def work(path: Path, settings: Settings, *, watch: Callable[[], None] | None = N
         ) from error
 
 
-def _work(path: Path, store: Store, settings: Settings, watch: Callable[[], None] | None, only: int | None) -> int:
+def _work(
+    path: Path,
+    lock: RunLock,
+    store: Store,
+    settings: Settings,
+    watch: Callable[[], None] | None,
+    only: int | None,
+) -> int:
     if store.pending_count == 0:
         store.end_epoch(RunState.DONE, "every email is settled", now=time.time())
         return exits.EMAILS_FAILED if store.failed_count else exits.DONE
     with contextlib.ExitStack() as stack:
-        return _work_on(path, store, settings, watch, only, stack)
+        return _work_on(path, lock, store, settings, watch, only, stack)
 
 
 def _work_on(
     path: Path,
+    lock: RunLock,
     store: Store,
     settings: Settings,
     watch: Callable[[], None] | None,
@@ -84,9 +92,9 @@ def _work_on(
             broker = broker_for(book, store.task())
             if isinstance(none := broker.next(()), NoKeys):
                 raise NoUsableKeyError(none.reason)  # noqa: TRY301 - it is written down like any other end
-            begun = store.begin_epoch(now=time.time(), pid=os.getpid(), host=socket.gethostname())
+            store.begin_epoch(now=time.time(), pid=os.getpid(), host=socket.gethostname())
             inbox = WishInbox(path)
-            inbox.skip_stale(store.knows_wish, begun.at)
+            inbox.skip_stale(store.knows_wish, lock.taken_at)
             herald = stack.enter_context(heralded(path, store, settings))
             return asyncio.run(_run(inbox, settings, store, book, broker, watch, only, herald))
     except RunLostError:

@@ -25,7 +25,8 @@ from core.runs import RunOptions
 from core.settings import Settings
 from core.simulator.child import SimulatorChild, start_child
 from core.storage.reader import RunReader
-from core.worker import supervisor
+from core.storage.store import Store
+from core.worker import process, supervisor
 from tests.kills import kill_and_check
 
 PATIENCE_S = 40.0
@@ -121,6 +122,25 @@ def test_a_swap_is_obeyed_within_a_second_and_the_next_key_asks(
         assert states[into][1]
         wishes.stop(path)
         until(path, lambda snapshot: not snapshot.worker.alive)
+
+
+def test_a_wish_made_while_a_worker_opens_the_run_is_obeyed(
+    home: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the moment in which others see the lock taken, a wish is this worker's, though it has not begun yet."""
+    begin = Store.begin_epoch
+
+    def begin_later(self: Store, **given: Any) -> Any:
+        assert wishes.stop(path).id is not None
+        return begin(self, **given)
+
+    monkeypatch.setattr(Store, "begin_epoch", begin_later)
+    with simulator(monkeypatch, "--latency", "0.3", "--rpm", "30"):
+        path = make(settings, tmp_path, 200)
+        process.work(path, settings)
+    (stop,) = now(path).commands
+    assert (stop.kind, stop.acknowledged_at is None) == ("stop", False)
+    assert now(path).settled == 0
 
 
 def test_starting_twice_finds_the_first_worker(

@@ -7,7 +7,6 @@ import contextlib
 import html
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ from core.quota.keys import KeyBook
 from core.settings import Settings
 from core.simulator.child import start_child
 from core.storage.search import Search
-from tests.worker.test_process import PATIENCE_S, make, work
+from tests.worker.test_process import PATIENCE_S, acknowledged, make, until, work
 from tui.app import LabeltuiApp
 from tui.cli import main
 
@@ -64,7 +63,7 @@ def test_nothing_that_a_run_leaves_behind_holds_a_secret(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Run file, log, wishes, quotas, exports, copies, what status and keys print; with faults and a crash on the way."""
-    options = ("--keys", "4", "--organizations", "2", "--latency", "0", "--faults", "harsh", "--hang", "0.3")
+    options = ("--keys", "4", "--organizations", "2", "--latency", "0.3", "--faults", "harsh", "--hang", "0.3")
     with start_child([*options, "--revoke", "2:5", "--restrict", "org_sim_2:9"]) as child:
         monkeypatch.setenv("GROQ_API_KEYS", ",".join(child.keys[1:]))
         monkeypatch.setenv("GROQ_BASE_URL", child.base_url)
@@ -78,9 +77,9 @@ def test_nothing_that_a_run_leaves_behind_holds_a_secret(
         assert "ZeroDivisionError" in path.with_suffix(".log").read_text()
         worker = work(path)
         arguments = Path(f"/proc/{worker.pid}/cmdline").read_bytes()
-        wishes.pause(path)
+        until(path, lambda snapshot: snapshot.worker.alive)  # resuming would start another one before
+        acknowledged(path, wishes.pause(path))
         wishes.keys_changed(path)
-        time.sleep(0.5)
         wishes.resume(path, settings)
         assert worker.wait(PATIENCE_S) in (0, 3)
         assert main(["keys", "test"]) == 1
