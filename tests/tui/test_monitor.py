@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from textual.command import CommandPalette
+from textual.strip import Strip
 
 from core.model import CommandRecord, LabelMeaning, RunState
 from tests.tui.conftest import Opens
@@ -15,7 +16,7 @@ from tui.preferences import read_preferences
 from tui.screens.help import HelpScreen
 from tui.screens.monitor import MonitorScreen
 from tui.theme import DARK, LIGHT
-from tui.widgets.pane import Pane
+from tui.widgets.pane import LinesWidget, Pane
 
 pytestmark = pytest.mark.asyncio
 
@@ -270,6 +271,22 @@ async def test_equal_pictures_repaint_nothing_but_the_clock(desk: Opens) -> None
         for pane in at.app.screen.query(Pane):
             for old, new in zip(before[id(pane)], pane._lines, strict=True):
                 assert old.is_same(new)
+
+
+async def test_a_second_later_one_line_is_drawn(desk: Opens, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody pays for lines that say what they said: of a picture that differs by its time the clock's is drawn alone."""
+    async with desk(run=stopped()) as at:
+        await at.read(later_s=1.0)
+        drawn: list[tuple[str, int]] = []
+        render = LinesWidget.render_line
+
+        def note(self: LinesWidget, y: int) -> Strip:
+            drawn.append((type(self).__name__, y))
+            return render(self, y)
+
+        monkeypatch.setattr(LinesWidget, "render_line", note)
+        await at.read(later_s=1.0)
+        assert drawn == [("StateLine", 0)]
 
 
 async def test_q_leaves_and_says_that_the_worker_stays(desk: Opens) -> None:

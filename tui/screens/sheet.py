@@ -51,6 +51,10 @@ class Sheet(Screen[None]):
 
     look: Look | None = None
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._state_line, self._hints = StateLine(), Hints()
+
     @property
     def console_app(self) -> LabeltuiApp:
         """The application, by its own type."""
@@ -93,10 +97,10 @@ class Sheet(Screen[None]):
         )
 
     def compose(self) -> ComposeResult:
-        yield StateLine()
+        yield self._state_line
         yield TooSmall()
         yield from self.content()
-        yield Hints()
+        yield self._hints
 
     async def _on_resize(self, event: events.Resize) -> None:
         self.set_class(too_small(event.size.width, event.size.height), "-tiny")
@@ -111,10 +115,9 @@ class Sheet(Screen[None]):
     def receive(self, look: Look) -> None:
         """Show a newer look. Where the view is held, only the state line and the hints move on."""
         held, self.look = self.look is not None and self.console_app.held, look
-        for state_line in self.query(StateLine):
-            state_line.headline = replace(
-                self.headline(look), held=self.console_app.held, read_only=self.console_app.read_only
-            )
+        self._state_line.headline = replace(
+            self.headline(look), held=self.console_app.held, read_only=self.console_app.read_only
+        )
         if not held:
             self.show(look)
         self.hint()
@@ -127,13 +130,11 @@ class Sheet(Screen[None]):
         """Bring the footer up to date."""
         context = self.context()
         typing = isinstance(self.focused, Input | TextArea)
-        hints = tuple(
+        self._hints.hints = tuple(
             (action.id, action.key, action.label(context), action.blocked(context) is None, action.rank(self.SCOPE))
             for action in sorted(in_scope(self.SCOPE), key=self._weight)
             if action.hint and not (typing and self._kept_by_fields(action))
         )
-        for widget in self.query(Hints):
-            widget.hints = hints
 
     def _weight(self, action: Action) -> tuple[bool, int, bool]:
         """Its place in the footer: what is most wanted here comes first, what every screen has comes last."""

@@ -30,7 +30,7 @@ class Hints(LinesWidget):
     How many gave way stands beside the help, which tells them all.
     """
 
-    hints: reactive[tuple[Hint, ...]] = reactive(())
+    hints: reactive[tuple[Hint, ...]] = reactive((), repaint=False)
 
     def __init__(self) -> None:
         super().__init__()

@@ -79,7 +79,7 @@ class Pane(LinesWidget, can_focus=True):
     ALLOW_MAXIMIZE = True
     ALLOW_SELECT = False
 
-    facts: reactive[Any] = reactive(None)
+    facts: reactive[Any] = reactive(None, repaint=False)
 
     def __init__(self) -> None:
         super().__init__(classes=f"pane-{self.NUMBER}")

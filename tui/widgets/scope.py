@@ -183,7 +183,7 @@ class KindChosen(Message):
 class ScopeBar(LinesWidget):
     """The list's title with its count, the other kinds, and the reasons of failure."""
 
-    scoped: reactive[Scoped | None] = reactive(None)
+    scoped: reactive[Scoped | None] = reactive(None, repaint=False)
     _places: Sequence[tuple[int, int, Kind]] = ()
 
     def on_click(self, event: events.Click) -> None:

@@ -40,7 +40,7 @@ class Headline:
 class StateLine(LinesWidget):
     """Shown on every screen of a run."""
 
-    headline: reactive[Headline | None] = reactive(None)
+    headline: reactive[Headline | None] = reactive(None, repaint=False)
 
     def watch_headline(self) -> None:
         if alive(self):
