@@ -195,7 +195,7 @@ async def among_runs(world: World, camera: Camera) -> None:
         await camera.take(pilot, "runs-archived")
         await press(pilot, "escape", "down", "c")
         await camera.take(pilot, "run-copy")
-        await press(pilot, "escape", "delete")
+        await press(pilot, "escape", "down", "delete")
         await settle(pilot)
         await camera.take(pilot, "run-delete")
         await press(pilot, "escape", "w")

@@ -502,3 +502,6 @@ async def test_why_a_key_is_out_is_whole_in_the_smallest_terminal(desk: Opens) -
             first = next(n for n, shown in enumerate(lines) if "…old1" in shown or "  old " in shown)
             assert "▸" in lines[first]
             assert reason in " ".join(" ".join(lines[first : first + rows]).split())
+            await at.pilot.resize_terminal(80, 24)
+            await at.settle()
+            assert reason in " ".join(at.screen().split())

@@ -223,9 +223,10 @@ async def test_the_first_difference_is_in_sight_in_the_smallest_terminal(desk: O
     run = with_versions()
     run.task = versioned(replace(REAL, rubric="\n".join(lines)))
     after = versioned(replace(run.task, rubric="\n".join([*lines[:8], "A line of its own."])))
-    async with desk(run, size=(80, 24)) as at:
+    async with desk(run, size=(160, 50)) as at:
         leave_draft(at, task_to_toml(after))
         await at.press("j", "C")
+        await at.pilot.resize_terminal(80, 24)
         await at.settle()
         assert "- Line 8 of a long rubric" in at.screen()
         await at.press("C")

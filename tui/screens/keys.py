@@ -55,6 +55,11 @@ class KeysScreen(KeySheet):
         super().on_mount()
         self.set_focus(self._rows)
 
+    def on_resize(self) -> None:
+        """Reasons are wrapped to the width that there is."""
+        if self.look is not None and not self.console_app.held:
+            self.call_after_refresh(self.show, self.look)
+
     def show(self, look: Look) -> None:
         if look.picture.read_at is None and not look.picture.keys_trouble:
             return

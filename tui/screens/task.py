@@ -75,6 +75,8 @@ class TaskScreen(DraftingSheet):
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._draw)
+        if self.comparing:
+            self.call_after_refresh(self._go_to_difference)
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
