@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from core.llm.base_url import normalize_base_url
+from core.base_url import normalize_base_url
 from core.llm.task import fixed_chars
 from core.model import Forecast, KeyStatus, ModelSettings, Task, WindowStatus
 from core.quota.estimates import Estimator
@@ -144,7 +144,7 @@ def plan_run(
     """
     normalize_base_url(base_url)
     model = task.model.model
-    with KeyBook.from_settings(settings) as book:
+    with KeyBook.from_settings(settings, base_url) as book:
         keys, windows = book.statuses(model, now), book.windows(model, now)
         estimator = Estimator(task.model.max_completion_tokens)
         estimator.recall(learnt_estimate(book.book, model))

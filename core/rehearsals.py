@@ -42,7 +42,9 @@ class RehearsalCost:
 def cost(path: Path, settings: Settings, task: Task, count: int) -> RehearsalCost:
     """What trying the task on ``count`` emails would take."""
     emails, chars = mean_chars(path, count)
-    with KeyBook.from_settings(settings) as book:
+    with RunReader(path) as reader:
+        base_url = reader.base_url()
+    with KeyBook.from_settings(settings, base_url) as book:
         usable = sum(not key.state.out for key in book.statuses(task.model.model, time.time()))
         estimator = Estimator(task.model.max_completion_tokens)
         estimator.recall(learnt_estimate(book.book, task.model.model))

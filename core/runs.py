@@ -14,9 +14,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.base_url import normalize_base_url
 from core.building import build
 from core.errors import RunFileError, RunNotFoundError, UsageError
-from core.llm.base_url import normalize_base_url
 from core.model import Task
 from core.settings import Settings
 from core.storage.reader import RunReader

@@ -271,8 +271,8 @@ def swap(path: Path, settings: Settings) -> Wished:
     from core.quota.swapping import chosen_swap  # noqa: PLC0415
 
     with RunReader(path) as reader:
-        model = reader.task().model.model
-    with KeyBook.from_settings(settings) as book:
+        model, base_url = reader.task().model.model, reader.base_url()
+    with KeyBook.from_settings(settings, base_url) as book:
         chosen = chosen_swap(book.statuses(model, time.time()), {})
         book.swap(chosen)
     return Wished(None, f"{chosen.sentence}.", at_once=True)

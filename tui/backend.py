@@ -145,7 +145,9 @@ class Engine(KeyEngine, MakingEngine):
         return Search(path, stale)
 
     def keys(self, run: Path | None) -> KeyView:
-        return _LiveKeys(self._book(run))
+        if run is None:
+            return _LiveKeys(self._book(None), elsewhere=True)
+        return _LiveKeys(self._book(run, self._asked(run)[1]))
 
     def start(self, path: Path) -> WishAnswer:
         from core import wishes  # noqa: PLC0415
@@ -212,15 +214,19 @@ class Engine(KeyEngine, MakingEngine):
 
 
 class _LiveKeys:
-    """A key book that notices when keys are added or taken away elsewhere."""
+    """A key book that notices when keys are added or taken away elsewhere.
 
-    def __init__(self, book: KeyBook) -> None:
+    With ``elsewhere`` keys tell which servers beside the usual one refuse them.
+    """
+
+    def __init__(self, book: KeyBook, *, elsewhere: bool = False) -> None:
         self._book = book
+        self._elsewhere = elsewhere
 
     def statuses(self, model: str, now: float) -> tuple[KeyStatus, ...]:
         if self._book.changed():
             self._book.reload()
-        return self._book.statuses(model, now)
+        return self._book.statuses(model, now, elsewhere=self._elsewhere)
 
     def windows(self, model: str, now: float) -> tuple[WindowStatus, ...]:
         return self._book.windows(model, now)

@@ -189,6 +189,10 @@ def _add_results(commands: Commands) -> None:
     backup.add_argument("file", type=Path, metavar="FILE", help="a file that is not there yet")
 
 
+def _add_run(action: argparse.ArgumentParser) -> None:
+    action.add_argument("--run", metavar="RUN", help="as this run meets them: with its model, at its server")
+
+
 def _add_keys(commands: Commands) -> None:
     keys = commands.add_parser("keys", help="the API keys of this machine")
     actions = keys.add_subparsers(dest="action", metavar="ACTION", required=True)
@@ -204,7 +208,8 @@ def _add_keys(commands: Commands) -> None:
         help="keep the secret in the system's keyring, or in keys.toml",
     )
     listing = actions.add_parser("list", help="keys, their organizations, states and quotas")
-    listing.add_argument("--model", metavar="M", help="for the quotas of this model")
+    listing.add_argument("--model", metavar="M", help="for the quotas of this model; else of each that is in use")
+    _add_run(listing)
     listing.add_argument("--json", action="store_true")
     for name, help_text in (
         ("remove", "forget a key"),
@@ -219,9 +224,11 @@ def _add_keys(commands: Commands) -> None:
     unbench = actions.add_parser("unbench", help="let an organization that waits ask again at once")
     unbench.add_argument("organization", metavar="ORGANIZATION")
     unbench.add_argument("--model", metavar="M")
+    _add_run(unbench)
     limits = actions.add_parser("limits", help="state the limits of an organization, where replies do not tell them")
     limits.add_argument("organization", metavar="ORGANIZATION")
     limits.add_argument("--model", metavar="M")
+    _add_run(limits)
     limits.add_argument("--plan", metavar="P", help="the limits of a plan (free, developer)")
     for window in ("rpm", "rpd", "tpm", "tpd"):
         limits.add_argument(f"--{window}", type=quantities.limit, metavar="N", help="0 forgets it")

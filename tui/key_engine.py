@@ -64,10 +64,11 @@ class KeyEngine:
     def _settings(self, run: Path | None) -> Settings:
         return self.settings.for_run(run) if run is not None else self.settings
 
-    def _book(self, run: Path | None) -> KeyBook:
+    def _book(self, run: Path | None, base_url: str | None = None) -> KeyBook:
+        """``base_url`` matters where limits, benches or refused keys are looked at: they are of one server."""
         from core.quota.keys import KeyBook  # noqa: PLC0415
 
-        return KeyBook.from_settings(self._settings(run))
+        return KeyBook.from_settings(self._settings(run), base_url)
 
     def set_enabled(self, run: Path | None, alias: str, *, enabled: bool) -> None:
         with self._book(run) as book:
@@ -92,8 +93,9 @@ class KeyEngine:
             book.set_organization(alias, organization)
 
     def clear_bench(self, run: Path | None, organization: str) -> tuple[str, ...]:
-        with self._book(run) as book:
-            return book.clear_bench(organization, self._asked(run)[0])
+        model, base_url = self._asked(run)
+        with self._book(run, base_url) as book:
+            return book.clear_bench(organization, model)
 
     def try_secret(self, run: Path | None, secret: str, base_url: str = "") -> Trial:
         from core.llm.trial import tried  # noqa: PLC0415

@@ -165,6 +165,8 @@ class Poller:
         except Exception as failure:  # noqa: BLE001  (a file that vanished must not end the console)
             trouble = sentence(failure)
             self._close_view()
+        if snapshot and before.snapshot and snapshot.run.base_url != before.snapshot.run.base_url:
+            self._close_keys()  # the demo's simulator came back at another port, and with quotas of its own
         model = snapshot.run.task.model.model if snapshot else ModelSettings().model
         keys, windows, keys_trouble = before.keys, before.windows, ""
         try:

@@ -143,6 +143,9 @@ def bench_blocked(context: Context) -> Reason:
     key = context.selected
     if not isinstance(key, KeyStatus):
         return key_blocked(context)
+    if key.probed:
+        organization = one_line(key.organization, limit=40)
+        return f"{organization} is tried again by itself, one call at a time: there is no bench to clear."
     if key.state in (KeyState.COOLING, KeyState.BENCHED):
         return None
     return f"{one_line(key.organization, limit=40)} waits for nothing: there is no bench to clear."

@@ -17,6 +17,7 @@ import aiohttp
 import groq
 import httpx
 
+from core.base_url import BaseUrl, PathStyle, normalize_base_url
 from core.errors import (
     CallError,
     CallTimeoutError,
@@ -25,7 +26,6 @@ from core.errors import (
     RequestRefusedError,
     ServerFailedError,
 )
-from core.llm.base_url import BaseUrl, PathStyle, normalize_base_url
 from core.llm.failures import clean, failure_of, read_refusal
 from core.llm.replies import read_reply
 from core.model import ChatMessage, ModelSettings, Reply

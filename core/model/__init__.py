@@ -20,7 +20,16 @@ from core.model.emails import (
     Twin,
     View,
 )
-from core.model.keys import Dimension, KeyHistory, KeySpend, KeyState, KeyStatus, KeyTrouble, WindowStatus
+from core.model.keys import (
+    PROBED,
+    Dimension,
+    KeyHistory,
+    KeySpend,
+    KeyState,
+    KeyStatus,
+    KeyTrouble,
+    WindowStatus,
+)
 from core.model.runs import (
     MOST_IN_A_WISH,
     Budget,
@@ -39,7 +48,7 @@ from core.model.runs import (
 from core.model.tasks import LabelMeaning, ModelSettings, Rehearsed, SampledEmail, Task, TaskVersion
 
 __all__ = [
-    "MOST_IN_A_WISH", "AskKind", "Attempt", "Budget", "ChatMessage", "CommandRecord", "Deed", "Dimension",
+    "MOST_IN_A_WISH", "PROBED", "AskKind", "Attempt", "Budget", "ChatMessage", "CommandRecord", "Deed", "Dimension",
     "EmailRecord", "EmailRow", "EmailState", "ExportRow", "Forecast", "Happening", "KeyHistory", "KeySpend",
     "KeyState", "KeyStatus", "KeyTrouble", "LabelMeaning", "LabelRecord", "LabelSource", "ModelSettings",
     "NoteRecord", "Outcome", "PacePoint", "PendingEmail", "Rehearsed", "Reply", "Resumption", "RunInfo",

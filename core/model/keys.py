@@ -47,6 +47,10 @@ class Dimension(StrEnum):
         return f"{unit} per {'minute' if self.period_s < 3600 else 'day'}"
 
 
+PROBED = "tried again after errors"
+"""How the reason of a key begins whose organization is in an outage: one call at a time goes out."""
+
+
 @dataclass(frozen=True, slots=True)
 class KeyStatus:
     """A key as people may see it: never the secret. ``cooldown_s`` is 0 unless it cools or is benched.
@@ -68,6 +72,11 @@ class KeyStatus:
     since_at: float | None = None
     organization_known: bool = False
     pinned: bool = False
+
+    @property
+    def probed(self) -> bool:
+        """Whether its organization is in an outage."""
+        return self.reason.startswith(PROBED)
 
 
 @dataclass(frozen=True, slots=True)

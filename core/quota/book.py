@@ -2,6 +2,9 @@
 
 SQLite in rollback-journal mode, because several processes write it; short ``BEGIN IMMEDIATE`` transactions, so that a
 read never turns into a write half-way. It holds no secret: a key is a salted fingerprint and its last four characters.
+
+Limits, benches and refused keys are known of one server: a key that a mistyped address refuses is good on Groq, and the
+limits of a local server bind nobody else. Each connection is opened for one server.
 """
 
 from __future__ import annotations
@@ -9,27 +12,29 @@ from __future__ import annotations
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from core import mounts
+from core.base_url import GROQ_ROOT
 from core.errors import FolderError, QuotaFileError
 from core.quota import tables
 from core.settings import private_dir
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 BUSY_TIMEOUT_MS = 5_000
 
 
 class Book:
     """One connection to ``quota.db``. Every method raises QuotaFileError, with what to do, where the file fails."""
 
-    def __init__(self, path: Path, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
-        """Open the file, or make it with access for its owner alone."""
+    def __init__(self, path: Path, *, server: str = GROQ_ROOT, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
+        """Open the file, or make it with access for its owner alone. ``server`` is as ``server_of`` names it."""
         self.path = path
+        self.server = server
         if reason := mounts.why_not(path):
             raise QuotaFileError(reason)
         try:
@@ -88,7 +93,7 @@ class Book:
                 self._connection.rollback()
             raise
 
-    def execute(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    def execute(self, statement: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
         """Run one statement and fetch all of its rows."""
         try:
             return self._connection.execute(statement, values).fetchall()

@@ -293,7 +293,7 @@ class Broker:
             self._estimate_at = now
         try:
             with self._book.book.patience(_PATIENCE_MS):
-                self._sync.sync(now, self._roster.in_flight(), estimate=estimate, changed=changed)
+                self._sync.sync(now, self._roster.doing(), estimate=estimate, changed=changed)
             self._file_trouble = False
         except QuotaFileError as error:
             self._trouble(error)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Self
 
+from core.base_url import GROQ_ROOT, server_of
 from core.errors import KeysError
 from core.model import Dimension, KeyHistory, KeyStatus, WindowStatus
 from core.quota.book import Book
@@ -30,6 +31,7 @@ from core.quota.keyfile import (
     write_file,
 )
 from core.quota.levels import SOURCE_OPERATOR, window_status
+from core.quota.refusals import forgive, refuse
 from core.quota.shelf import (
     SOURCE_REPLY,
     KeyRecord,
@@ -38,6 +40,7 @@ from core.quota.shelf import (
     key_statuses,
     level_rows,
     merge_organizations,
+    models_known,
     state_limits,
 )
 from core.quota.swapping import Swap
@@ -59,10 +62,14 @@ class KeyBook:
         *,
         environment: Mapping[str, str] | None = None,
         clock: Callable[[], float] = time.time,
+        server: str = GROQ_ROOT,
     ) -> None:
-        """Find every key. Raises KeysError for an unusable one, QuotaFileError where ``quota.db`` fails."""
+        """Find every key. Raises KeysError for an unusable one, QuotaFileError where ``quota.db`` fails.
+
+        What is known of limits and refused keys is that of one ``server``, as ``server_of`` names it.
+        """
         self.keys_path = keys_path
-        self.book = Book(quota_path)
+        self.book = Book(quota_path, server=server)
         self._environment = os.environ if environment is None else environment
         self._clock = clock
         self._stamp: tuple[int, int, int, int] | None = None
@@ -76,9 +83,14 @@ class KeyBook:
             raise
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> Self:
-        """The book that the settings name, with the environment's keys unless they say otherwise."""
-        return cls(settings.quota_path, settings.keys_path, environment=None if settings.use_environment_keys else {})
+    def from_settings(cls, settings: Settings, base_url: str | None = None) -> Self:
+        """The book that the settings name, with the environment's keys unless they say otherwise.
+
+        ``base_url`` is the run's; without one the server is that of the settings.
+        """
+        environment: Mapping[str, str] | None = None if settings.use_environment_keys else {}
+        server = server_of(base_url or settings.base_url)
+        return cls(settings.quota_path, settings.keys_path, environment=environment, server=server)
 
     def __enter__(self) -> Self:
         """Use as a context that closes."""
@@ -106,9 +118,14 @@ class KeyBook:
         """What is remembered of every key ever seen, by fingerprint."""
         return key_records(self.book)
 
-    def statuses(self, model: str, now: float) -> tuple[KeyStatus, ...]:
-        """The keys for people: those of this process, and those that a worker on this machine uses now."""
-        statuses = key_statuses(self.book, {secret.fingerprint for secret in self._secrets}, model, now)
+    def statuses(self, model: str, now: float, *, elsewhere: bool = False) -> tuple[KeyStatus, ...]:
+        """The keys for people: those of this process, and those that a worker on this machine uses now.
+
+        With ``elsewhere`` they tell which other servers refuse them: where no run is looked at, nobody knows which
+        server is meant.
+        """
+        present = {secret.fingerprint for secret in self._secrets}
+        statuses = key_statuses(self.book, present, model, now, elsewhere=elsewhere)
         return self._vault.shown(statuses, self.records()) if self._vault.unreadable else statuses
 
     def unreadable(self) -> Mapping[str, str]:
@@ -121,6 +138,12 @@ class KeyBook:
             window_status(organization, its_model, dimension, level, now)
             for (organization, its_model, dimension), level in level_rows(self.book, model).items()
         )
+
+    def models(self, now: float) -> tuple[str, ...]:
+        """The models of which limits are known for the keys of this process, the newest first."""
+        records = self.records()
+        present = {secret.fingerprint for secret in self._secrets} & records.keys()
+        return models_known(self.book, {records[each].organization_or_self for each in present}, now)
 
     def changed(self) -> bool:
         """Whether ``quota.db`` or ``keys.toml`` changed since this was last asked, or since :meth:`reload`."""
@@ -186,12 +209,16 @@ class KeyBook:
             with self.book.writing():
                 self.book.execute("DELETE FROM key WHERE fingerprint = ?", (secret.fingerprint,))
                 forget_key(self.book, secret.fingerprint)
+                forgive(self.book, secret.fingerprint)
         self.reload()
 
     def set_enabled(self, alias: str, enabled: bool) -> None:  # noqa: FBT001 - set_enabled(alias, True) reads well
-        """Let a key be used, or not. Enabling also clears *invalid*: a person has looked after it."""
-        clear = ", invalid_reason = NULL, invalid_since = NULL" if enabled else ""
-        self._update(alias, f"enabled = ?{clear}", (int(enabled),))
+        """Let a key be used, or not. Enabling also clears *invalid*, for every server: a person has looked after it."""
+        fingerprint = self._record(alias).fingerprint
+        with self.book.writing():
+            self.book.execute("UPDATE key SET enabled = ? WHERE fingerprint = ?", (int(enabled), fingerprint))
+            if enabled:
+                forgive(self.book, fingerprint)
 
     def pin(self, alias: str | None) -> None:
         """Ask with this key first, and with the others where it cannot be asked; None pins none."""
@@ -232,8 +259,10 @@ class KeyBook:
         self.reload()
 
     def mark_invalid(self, alias: str, reason: str, now: float) -> None:
-        """A key is out until a person acts."""
-        self._update(alias, "invalid_reason = ?, invalid_since = ?", (reason, now))
+        """The server refuses a key: there it is out until a person acts."""
+        fingerprint = self._record(alias).fingerprint
+        with self.book.writing():
+            refuse(self.book, fingerprint, reason, now)
 
     def set_limits(self, organization: str, model: str, limits: Mapping[Dimension, float | None]) -> None:
         """State limits of an organization; None forgets one. Workers take them over within a second.
@@ -283,8 +312,3 @@ class KeyBook:
             if not fingerprints or record.fingerprint in fingerprints:
                 return record
         raise KeysError(f"No key is called {alias!r}: labeltui keys list shows the aliases")
-
-    def _update(self, alias: str, assignments: str, values: tuple[object, ...]) -> None:
-        fingerprint = self._record(alias).fingerprint
-        with self.book.writing():
-            self.book.execute(f"UPDATE key SET {assignments} WHERE fingerprint = ?", (*values, fingerprint))

@@ -15,7 +15,7 @@ from core.quota.replies import Reading
 from core.quota.scheduler import House, Seat
 from core.quota.shelf import SOURCE_REPLY, status_of
 from core.quota.swapping import chosen_swap
-from core.quota.sync import Counters
+from core.quota.sync import Counters, Doing
 from core.quota.width import Width
 
 
@@ -42,9 +42,9 @@ class Roster:
         """Whether there is a key that may be used, now or after a wait."""
         return bool(self.open_houses)
 
-    def in_flight(self) -> dict[str, int]:
-        """Calls in flight by key fingerprint, 0 included: it also says which keys this worker has."""
-        return {fingerprint: seat.in_flight for fingerprint, seat in self.seats.items()}
+    def doing(self) -> dict[str, Doing]:
+        """What this worker does with each of its keys, by fingerprint: idle ones included."""
+        return {fingerprint: Doing(seat.in_flight, *self._probed(seat)) for fingerprint, seat in self.seats.items()}
 
     def refresh(self, now: float) -> None:
         """Take over keys added, removed, enabled, disabled or regrouped by anyone."""
@@ -173,13 +173,17 @@ class Roster:
             )
             opening = house.account.opening(typical, 0.0, typical, 0.0, now)
             at, limit, reason = opening.at, opening.limit, opening.reason
-            for health in (house.health, seat.health):
-                if health.out and health.probe_at > at:
-                    at, limit, reason = health.probe_at, "", f"tried again after errors: {health.reason}"
-            found.append(status_of(record, seat.in_flight, max(0.0, at - now), limit, reason))
+            found.append(status_of(record, seat.in_flight, max(0.0, at - now), limit, reason, now, *self._probed(seat)))
         return tuple(found)
 
     # --- inside --------------------------------------------------------------------------------------------------
+
+    def _probed(self, seat: Seat) -> tuple[str, float]:
+        """Why a key is only probed, and when it is next; an empty text while all is well."""
+        house = self.houses.get(seat.organization)
+        out = [each for each in (seat.health, house.health if house else seat.health) if each.out]
+        last = max(out, key=lambda each: each.probe_at, default=None)
+        return (last.reason, last.probe_at) if last is not None else ("", 0.0)
 
     def _pin(self) -> None:
         """Ask the pinned key first."""

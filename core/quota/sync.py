@@ -24,12 +24,29 @@ from core.quota.claims import Bench
 from core.quota.history import MOST_AT_ONCE, day_of, forget_old_days, write_spend, write_troubles
 from core.quota.ledger import Ledger
 from core.quota.levels import SOURCE_OPERATOR, Level, at
-from core.quota.shelf import ALIVE_S, bench_rows, learnt_estimate, level_rows, write_levels
+from core.quota.shelf import (
+    ALIVE_S,
+    bench_rows,
+    forget_level,
+    learnt_estimate,
+    level_rows,
+    write_bench,
+    write_levels,
+)
 
 HEARTBEAT_S = 2.0
 _FORGET_WORKERS_S = 86_400.0
 _NOTICEABLE = 0.5
 _LevelKey = tuple[str, str, Dimension]
+
+
+@dataclass(frozen=True, slots=True)
+class Doing:
+    """What a worker does with a key: calls that are out and, while it is only probed, why, and when it is next."""
+
+    in_flight: int
+    trouble: str = ""
+    probe_at: float = 0.0
 
 
 @dataclass(slots=True)
@@ -62,7 +79,7 @@ class LedgerSync:
     _seen: dict[_LevelKey, Level] = field(default_factory=dict)
     _taken: list[tuple[Bucket, float, bool, bool]] = field(default_factory=list)
     _benches: dict[str, Bench] = field(default_factory=dict)
-    _in_flight: dict[str, int] = field(default_factory=dict)
+    _doing: dict[str, Doing] = field(default_factory=dict)
     _beat_at: float | None = None
     _started_at: float = 0.0
     _estimate: str = ""
@@ -76,20 +93,20 @@ class LedgerSync:
         self._troubles.append((fingerprint, trouble))
         del self._troubles[:-MOST_AT_ONCE]
 
-    def sync(self, now: float, in_flight: Mapping[str, int], *, estimate: str = "", changed: bool = True) -> bool:
+    def sync(self, now: float, doing: Mapping[str, Doing], *, estimate: str = "", changed: bool = True) -> bool:
         """Share and adopt, in one transaction. Whether there was anything to do.
 
-        ``in_flight`` counts calls by key fingerprint; ``changed`` says that another process has written meanwhile.
+        ``doing`` goes by key fingerprint; ``changed`` says that another process has written meanwhile.
         """
         beat_due = self._beat_at is None or not 0 <= now - self._beat_at < HEARTBEAT_S
-        if not (changed or beat_due or self._dirty(in_flight, estimate)):
+        if not (changed or beat_due or self._dirty(doing, estimate)):
             return False
         with self._writing():
             self._exchange(now)
-            self._note(now, in_flight, estimate, beat_due=beat_due)
+            self._note(now, doing, estimate, beat_due=beat_due)
         self.counters.clear()
         self._troubles.clear()
-        self._in_flight = dict(in_flight)
+        self._doing = dict(doing)
         self._estimate = estimate or self._estimate
         if beat_due:
             self._beat_at = now
@@ -137,13 +154,8 @@ class LedgerSync:
     def _accounts(self) -> list[Account]:
         return [account for account in self.ledger.accounts() if account.model == self.model]
 
-    def _dirty(self, in_flight: Mapping[str, int], estimate: str) -> bool:
-        if (
-            self.counters
-            or self._troubles
-            or dict(in_flight) != self._in_flight
-            or (estimate and estimate != self._estimate)
-        ):
+    def _dirty(self, doing: Mapping[str, Doing], estimate: str) -> bool:
+        if self.counters or self._troubles or dict(doing) != self._doing or (estimate and estimate != self._estimate):
             return True
         for account in self._accounts():
             if account.bench_changed:
@@ -165,10 +177,7 @@ class LedgerSync:
                 continue
             if key in self._seen and self.ledger.account(key[0], self.model).organization == key[0]:
                 # It was shared and is gone here: headers were caught lying about this limit.
-                self.book.execute(
-                    "DELETE FROM level WHERE organization = ? AND model = ? AND dimension = ?",
-                    (key[0], key[1], key[2].value),
-                )
+                forget_level(self.book, *key)
                 del self._seen[key]
             else:
                 account = self.ledger.account(key[0], self.model)
@@ -215,17 +224,14 @@ class LedgerSync:
                 theirs = None
             if account.bench_changed and mine is not None:
                 if theirs is None or theirs.since_at > now or mine.until_at > theirs.until_at:
-                    self.book.execute(
-                        "INSERT OR REPLACE INTO bench VALUES (?, ?, ?, ?, ?, ?)",
-                        (name, self.model, mine.until_at, mine.limit, mine.reason, mine.since_at),
-                    )
+                    write_bench(self.book, name, self.model, mine)
                 else:
                     account.bench = theirs
             else:
                 account.bench = theirs
             account.bench_changed = False
 
-    def _note(self, now: float, in_flight: Mapping[str, int], estimate: str, *, beat_due: bool) -> None:
+    def _note(self, now: float, doing: Mapping[str, Doing], estimate: str, *, beat_due: bool) -> None:
         if beat_due:
             self._beat(now)  # first, as it clears away what belongs to no worker
         if self.counters:
@@ -242,11 +248,14 @@ class LedgerSync:
             )
         if self._troubles:
             write_troubles(self.book, self._troubles)
-        if dict(in_flight) != self._in_flight:
+        if dict(doing) != self._doing:
             self.book.execute("DELETE FROM worker_key WHERE worker_id = ?", (self.worker_id,))
             self.book.execute_many(
-                "INSERT INTO worker_key VALUES (?, ?, ?)",
-                [(self.worker_id, fingerprint, count) for fingerprint, count in in_flight.items()],
+                "INSERT INTO worker_key VALUES (?, ?, ?, ?, ?)",
+                [
+                    (self.worker_id, fingerprint, each.in_flight, each.trouble, each.probe_at)
+                    for fingerprint, each in doing.items()
+                ],
             )
         if estimate and estimate != self._estimate:
             self.book.execute("INSERT OR REPLACE INTO estimate VALUES (?, ?)", (self.model, estimate))
@@ -263,12 +272,12 @@ class LedgerSync:
             self.book.execute("DELETE FROM worker WHERE heartbeat_at < ?", (now - _FORGET_WORKERS_S,))
             self.book.execute("DELETE FROM worker_key WHERE worker_id NOT IN (SELECT id FROM worker)")
         self.book.execute(
-            "INSERT OR REPLACE INTO worker VALUES (?, ?, ?, ?, ?)",
-            (self.worker_id, os.getpid(), self.model, self._started_at, now),
+            "INSERT OR REPLACE INTO worker VALUES (?, ?, ?, ?, ?, ?)",
+            (self.worker_id, os.getpid(), self.model, self._started_at, now, self.book.server),
         )
         rows = self.book.execute(
-            "SELECT count(*) FROM worker WHERE model = ? AND id <> ? AND heartbeat_at BETWEEN ? AND ?",
-            (self.model, self.worker_id, now - ALIVE_S, now + ALIVE_S),
+            "SELECT count(*) FROM worker WHERE server = ? AND model = ? AND id <> ? AND heartbeat_at BETWEEN ? AND ?",
+            (self.book.server, self.model, self.worker_id, now - ALIVE_S, now + ALIVE_S),
         )
         self.peers = int(rows[0][0])
 

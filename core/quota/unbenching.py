@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from core.quota.book import Book
 from core.quota.levels import at
-from core.quota.shelf import bench_rows, level_rows, typical_tokens, write_levels
+from core.quota.shelf import bench_rows, forget_bench, level_rows, typical_tokens, write_levels
 
 
 def clear_waits(book: Book, organization: str, model: str, now: float) -> tuple[str, ...]:
@@ -19,7 +19,7 @@ def clear_waits(book: Book, organization: str, model: str, now: float) -> tuple[
     bench = bench_rows(book, model).get(organization)
     if bench is not None and bench.until_at > now:
         cleared.append(f"a bench of {bench.until_at - now:,.0f} s" + (f" for {bench.limit}" if bench.limit else ""))
-    book.execute("DELETE FROM bench WHERE organization = ? AND model = ?", (organization, model))
+    forget_bench(book, organization, model)
     typical = typical_tokens(book, model)
     emptied = {}
     for key, stored in level_rows(book, model).items():

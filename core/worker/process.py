@@ -88,7 +88,7 @@ def _work_on(
 ) -> int:
     """``stack`` is closed when the run file says how it ended: the herald has the last word."""
     try:
-        with KeyBook.from_settings(settings) as book:
+        with KeyBook.from_settings(settings, store.base_url) as book:
             broker = broker_for(book, store.task())
             if isinstance(none := broker.next(()), NoKeys):
                 raise NoUsableKeyError(none.reason)  # noqa: TRY301 - it is written down like any other end

@@ -180,7 +180,7 @@ def rehearse(path: Path, settings: Settings, task: Task, count: int, ended: Call
             await clients.aclose()
 
     guard = build_guard(task)
-    with KeyBook.from_settings(settings) as book:
+    with KeyBook.from_settings(settings, base_url) as book:
         broker = broker_for(book, task)
         try:
             asyncio.run(ask())

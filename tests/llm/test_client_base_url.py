@@ -7,8 +7,8 @@ import json
 import httpx
 import pytest
 
+from core.base_url import BaseUrl, PathStyle, normalize_base_url
 from core.errors import UsageError
-from core.llm.base_url import BaseUrl, PathStyle, normalize_base_url
 from core.llm.client import ChatClient
 from core.model import ChatMessage, ModelSettings
 

@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from core.base_url import GROQ_ROOT
 from core.llm.task import task_to_toml, versioned
 from core.model import Forecast, LabelMeaning, ModelSettings, Resumption, SourceEmail, Task, View
 from core.quota.history import day_of
@@ -231,7 +232,7 @@ def _keys(settings: Settings, marks: Marks) -> None:
     model = ModelSettings().model
     KeyBook(settings.quota_path, settings.keys_path, environment={}).close()
     with closing(sqlite3.connect(settings.quota_path)) as db, db:
-        db.execute("INSERT INTO worker VALUES ('w', 4711, ?, ?, ?)", (model, NOW - 9, NOW))
+        db.execute("INSERT INTO worker VALUES ('w', 4711, ?, ?, ?, ?)", (model, NOW - 9, NOW, GROQ_ROOT))
         for n, (alias, organization, reason) in enumerate(
             (
                 ("alias", "organization", None),
@@ -240,20 +241,20 @@ def _keys(settings: Settings, marks: Marks) -> None:
             )
         ):
             db.execute(
-                "INSERT INTO key(fingerprint, alias, last4, source, organization, invalid_reason, invalid_since,"
-                " requests, errors_429, tokens, first_seen_at) VALUES (?, ?, ?, 'keys.toml', ?, ?, ?, 9, 2, 900, ?)",
-                (
-                    f"f{n}", evil(alias), "\x1b[2J", evil(organization), evil("invalid reason") if reason else None,
-                    NOW - 40 if reason else None, NOW - 99,
-                ),
-            )  # fmt: skip
-            db.execute("INSERT INTO worker_key VALUES ('w', ?, ?)", (f"f{n}", 1 if n == 0 else 0))
-        db.execute("INSERT INTO bench VALUES (?, ?, ?, ?, ?, ?)",
-                   (evil("cooling organization"), model, NOW + 90, evil("bench's limit"), evil("bench's reason"), NOW))  # fmt: skip
+                "INSERT INTO key(fingerprint, alias, last4, source, organization, requests, errors_429, tokens,"
+                " first_seen_at) VALUES (?, ?, ?, 'keys.toml', ?, 9, 2, 900, ?)",
+                (f"f{n}", evil(alias), "\x1b[2J", evil(organization), NOW - 99),
+            )
+            if reason:
+                db.execute("INSERT INTO refusal VALUES (?, '', ?, ?)", (f"f{n}", evil("invalid reason"), NOW - 40))
+            probed = ("", 0.0) if n else (evil("server's error"), NOW + 9)
+            db.execute("INSERT INTO worker_key VALUES ('w', ?, ?, ?, ?)", (f"f{n}", 1 if n == 0 else 0, *probed))
+        db.execute("INSERT INTO bench VALUES (?, ?, ?, ?, ?, ?, ?)",
+                   (evil("cooling organization"), model, NOW + 90, evil("bench's limit"), evil("bench's reason"), NOW, GROQ_ROOT))  # fmt: skip
         for organization in ("organization", "cooling organization"):
             for dimension in ("TPM", "TPD"):
-                db.execute("INSERT INTO level VALUES (?, ?, ?, 8000, 900, ?, ?, ?, 1, 0, 0)",
-                           (evil(organization), model, dimension, NOW, evil("window's source"), NOW))  # fmt: skip
+                db.execute("INSERT INTO level VALUES (?, ?, ?, 8000, 900, ?, ?, ?, 1, 0, 0, ?)",
+                           (evil(organization), model, dimension, NOW, evil("window's source"), NOW, GROQ_ROOT))  # fmt: skip
         for n, outcome in enumerate(("rate_limited", "server_error", "invalid_key")):
             db.execute(
                 "INSERT INTO trouble(fingerprint, at, organization, model, outcome, status, limit_name, wait_s, text)"

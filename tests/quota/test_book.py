@@ -17,6 +17,7 @@ from core.model import Dimension
 from core.quota.book import SCHEMA_VERSION, Book
 from core.quota.ledger import Ledger
 from core.quota.replies import Reading
+from core.quota.shelf import bench_rows, key_records, level_rows
 from core.quota.sync import LedgerSync
 
 NOW = 1_790_000_000.0
@@ -77,6 +78,7 @@ def test_an_older_file_is_brought_up(tmp_path: Path) -> None:
     """Keys are kept; levels are learnt anew."""
     path = tmp_path / "quota.db"
     with Book(path) as book, book.writing():
+        _make_older(book)
         book.execute("ALTER TABLE key DROP COLUMN organization_source")
         book.execute("ALTER TABLE key DROP COLUMN pinned")
         for table in ("trouble", "spend"):
@@ -88,6 +90,46 @@ def test_an_older_file_is_brought_up(tmp_path: Path) -> None:
     with Book(path) as book:
         assert book.execute("SELECT alias, organization_source, pinned FROM key") == [("a", "", 0)]
         assert book.execute("SELECT count(*) FROM trouble") == book.execute("SELECT count(*) FROM spend") == [(0,)]
+
+
+def test_what_an_older_file_knew_of_no_server_is_carried_over(tmp_path: Path) -> None:
+    """Limits count as Groq's alone; a refused key stays out on every server, since nobody knows which one it was."""
+    path, elsewhere = tmp_path / "quota.db", "http://localhost:11434/v1"
+    with Book(path) as book, book.writing():
+        _make_older(book)
+        book.execute(
+            "INSERT INTO key (fingerprint, alias, last4, source, first_seen_at, tokens, invalid_reason, invalid_since) "
+            "VALUES ('f', 'a', 'x', 's', 1, 77, 'refused', 5)"
+        )
+        book.execute("INSERT INTO level VALUES ('org_1', 'm', 'RPM', 30, 30, ?, 'operator', ?, 1, 0, 0)", (NOW, NOW))
+        book.execute("INSERT INTO bench VALUES ('org_1', 'm', ?, 'TPD', 'why', ?)", (NOW + 60, NOW))
+    with Book(path) as book, Book(path, server=elsewhere) as other:
+        assert [(*key[:2], key[2].value, level.limit) for key, level in level_rows(book, "m").items()] == [
+            ("org_1", "m", "RPM", 30.0)
+        ]
+        assert bench_rows(book, "m")["org_1"].until_at == NOW + 60
+        assert not level_rows(other, "m")
+        assert not bench_rows(other, "m")
+        for each in (book, other):
+            record = key_records(each)["f"]
+            assert (record.alias, record.tokens, record.invalid_reason, record.invalid_since) == ("a", 77, "refused", 5)
+
+
+def _make_older(book: Book) -> None:
+    """The tables as they were before format 5, as far as they differ."""
+    level = "organization, model, dimension, limit_units, available, as_of, source, learned_at, speed, drift, caution"
+    bench = "organization, model, until_at, limit_name, reason, since_at"
+    for statement in (
+        "ALTER TABLE key ADD COLUMN invalid_reason TEXT",
+        "ALTER TABLE key ADD COLUMN invalid_since REAL",
+        "DROP TABLE refusal",
+        "DROP TABLE level",
+        f"CREATE TABLE level ({level}, PRIMARY KEY (organization, model, dimension))",
+        "DROP TABLE bench",
+        f"CREATE TABLE bench ({bench}, PRIMARY KEY (organization, model))",
+        "PRAGMA user_version = 4",
+    ):
+        book.execute(statement)
 
 
 def test_a_failed_transaction_leaves_nothing(tmp_path: Path) -> None:

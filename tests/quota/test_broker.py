@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from core.base_url import GROQ_ROOT
 from core.errors import (
     CallError,
     CallTimeoutError,
@@ -45,13 +46,20 @@ class Desk:
         self._folder, self._stack = folder, stack
         self._emails = 0
 
-    def book(self, keys: str = KEYS) -> KeyBook:
+    def book(self, keys: str = KEYS, *, server: str = GROQ_ROOT) -> KeyBook:
         paths = self._folder / "quota.db", self._folder / "keys.toml"
-        return self._stack.enter_context(KeyBook(*paths, environment={"GROQ_API_KEYS": keys}, clock=lambda: self.now))
+        environment = {"GROQ_API_KEYS": keys}
+        return self._stack.enter_context(
+            KeyBook(*paths, environment=environment, clock=lambda: self.now, server=server)
+        )
 
-    def broker(self, keys: str = KEYS, *, seed: int = 1) -> Broker:
+    def broker(self, keys: str = KEYS, *, seed: int = 1, server: str = GROQ_ROOT) -> Broker:
         return Broker(
-            self.book(keys), MODEL, clock=lambda: self.now, rng=random.Random(seed), max_completion_tokens=100
+            self.book(keys, server=server),
+            MODEL,
+            clock=lambda: self.now,
+            rng=random.Random(seed),
+            max_completion_tokens=100,
         )
 
     def candidate(self, chars: int = 2_000) -> Candidate:
@@ -109,6 +117,30 @@ def test_without_a_key_the_reason_says_what_to_do(desk: Desk) -> None:
     out = broker.next([desk.candidate()])
     assert isinstance(out, NoKeys)
     assert "main …0001" in out.reason
+
+
+def test_a_server_that_refuses_the_keys_ends_no_run_on_another(desk: Desk) -> None:
+    """A worker at a mistyped address loses all of its keys; the one on Groq goes on, and is told nothing."""
+    wrong, groq = desk.broker(server="http://localhost:11434/v1"), desk.broker()
+    for _ in range(3):
+        wrong.failed(desk.grant(wrong), KeyRefusedError("401 invalid", status=401), 0.1)
+    assert isinstance(wrong.next([desk.candidate()]), NoKeys)
+    desk.now += 1
+    assert groq.tick() == []
+    assert desk.grant(groq)
+
+
+def test_limits_of_one_server_bind_no_worker_on_another(desk: Desk) -> None:
+    """Not in the ledger of a worker that lives, nor in that of one that starts; neither makes the other yield."""
+    local, groq = desk.broker(server="http://localhost:11434/v1", seed=2), desk.broker()
+    local.failed(desk.grant(local), desk.limited("org_1", Dimension.TPM, 1_000, 900, 700), 0.1)
+    for each in (local, groq):
+        desk.now += 3
+        each.tick()
+    assert [window.dimension for window in local.windows()] == [Dimension.TPM]
+    new = desk.broker(seed=3)
+    assert groq.windows() == new.windows() == ()
+    assert (groq._sync.peers, new._sync.peers) == (0, 1)
 
 
 def test_a_429_benches_the_organization_and_not_the_email(desk: Desk) -> None:
@@ -220,6 +252,8 @@ def test_errors_count_until_they_are_an_outage(desk: Desk, error: CallError) -> 
         counted.append(broker.failed(granted, error, 0.5).counts_against_email)
     assert counted == [True, True, False, False, False, False]
     assert any("fails again and again" in text for text in broker.tick())
+    for status in (broker.statuses()[0], desk.book("main@org_1=gsk_main_aaaa_0001").statuses(MODEL, desk.now)[0]):
+        assert (status.state, status.probed) == (KeyState.BENCHED, True), "the worker and the screens say the same"
     wait = broker.next([desk.candidate()])
     assert isinstance(wait, Wait)
     desk.now = wait.until_at or 0
@@ -228,6 +262,7 @@ def test_errors_count_until_they_are_an_outage(desk: Desk, error: CallError) -> 
     answer(broker, probe)
     desk.now += 0.2
     assert "org_1 answers again" in broker.tick()
+    assert desk.book("main@org_1=gsk_main_aaaa_0001").statuses(MODEL, desk.now)[0].state is KeyState.READY
     assert desk.grant(broker)
 
 

@@ -12,19 +12,24 @@ from pathlib import Path
 
 import pytest
 
+from core.base_url import GROQ_ROOT
 from core.errors import KeysError
 from core.model import Dimension, KeyState
+from core.quota.claims import Bench
 from core.quota.keyfile import checked_secret, keys_of_environment
 from core.quota.keys import KeyBook
+from core.quota.shelf import write_bench
 
 NOW = 1_790_000_000.0
 MODEL = "m"
+ELSEWHERE = "http://localhost:11434/v1"
 ONE, TWO, THREE = "gsk_first_secret_aaaa", "gsk_second_secret_bbbb", "gsk_third_secret_cccc"
 
 
 @contextmanager
-def opened(folder: Path, **environment: str) -> Iterator[KeyBook]:
-    with KeyBook(folder / "quota.db", folder / "keys.toml", environment=environment, clock=lambda: NOW) as book:
+def opened(folder: Path, *, server: str = GROQ_ROOT, **environment: str) -> Iterator[KeyBook]:
+    paths = folder / "quota.db", folder / "keys.toml"
+    with KeyBook(*paths, environment=environment, clock=lambda: NOW, server=server) as book:
         yield book
 
 
@@ -244,6 +249,41 @@ def test_disabling_and_enabling(tmp_path: Path) -> None:
         assert (status.state, status.reason, status.since_at) == (KeyState.INVALID, "refused", NOW)
 
 
+def test_a_key_that_one_server_refuses_is_good_on_the_others(tmp_path: Path) -> None:
+    """A wrong address takes nothing from another run; where no run is looked at, its host is told with the reason."""
+    given = {"GROQ_API_KEYS": f"main={ONE}"}
+    with opened(tmp_path, **given) as groq, opened(tmp_path, server=ELSEWHERE, **given) as wrong:
+        wrong.mark_invalid("main", "refused", NOW)
+        assert state_of(wrong, "main") is KeyState.INVALID
+        assert (groq.statuses(MODEL, NOW)[0].state, groq.statuses(MODEL, NOW)[0].reason) == (KeyState.READY, "")
+        told = groq.statuses(MODEL, NOW, elsewhere=True)[0]
+        assert (told.state, told.reason) == (KeyState.READY, "at localhost:11434: refused")
+        groq.mark_invalid("main", "revoked", NOW)
+        assert groq.statuses(MODEL, NOW, elsewhere=True)[0].reason == "revoked"
+        groq.set_enabled("main", True)
+        assert [state_of(each, "main") for each in (groq, wrong)] == [KeyState.READY] * 2
+        groq.set_enabled("main", False)
+        assert state_of(wrong, "main") is KeyState.DISABLED, "the operator means the key"
+
+
+def test_limits_and_benches_bind_on_their_server_alone(tmp_path: Path) -> None:
+    """What a local server allows says nothing of Groq, also when a reply names the organization."""
+    given = {"GROQ_API_KEYS": f"main={ONE}"}
+    with opened(tmp_path, **given) as groq, opened(tmp_path, server=ELSEWHERE, **given) as local:
+        groq.set_limits("(main)", MODEL, {Dimension.RPM: 30})
+        local.set_limits("(main)", MODEL, {Dimension.RPM: 2})
+        with local.book.writing():
+            write_bench(local.book, "(main)", MODEL, Bench(NOW + 40, "RPM", "waits", NOW))
+        groq.learn_organization("main", "org_1")
+        local.reload()
+        assert [(each.organization, each.limit) for each in groq.windows(MODEL, NOW)] == [("org_1", 30)]
+        assert [(each.organization, each.limit) for each in local.windows(MODEL, NOW)] == [("org_1", 2)]
+        assert [state_of(each, "main") for each in (groq, local)] == [KeyState.READY, KeyState.COOLING]
+        assert groq.clear_bench("org_1", MODEL) == ()
+        local.set_limits("org_1", MODEL, {Dimension.RPM: None})
+        assert [each.limit for each in groq.windows(MODEL, NOW)] == [30]
+
+
 def test_an_unknown_organization_is_the_keys_own(tmp_path: Path) -> None:
     """It is named after the alias in parentheses until it is known; then its levels go over."""
     with opened(tmp_path, GROQ_API_KEYS=f"main={ONE}") as book:
@@ -293,8 +333,8 @@ def test_a_bench_shows_and_can_be_cleared(tmp_path: Path) -> None:
     """A short one cools, a long one benches, with the limit and the seconds left."""
     with opened(tmp_path, GROQ_API_KEYS=f"main@org_1={ONE}") as book:
         for until, state in ((NOW + 40, KeyState.COOLING), (NOW + 4_000, KeyState.BENCHED)):
-            row = ("org_1", MODEL, until, "TPD", "waits for tokens per day", NOW)
-            book.book.execute("INSERT OR REPLACE INTO bench VALUES (?, ?, ?, ?, ?, ?)", row)
+            row = ("org_1", MODEL, until, "TPD", "waits for tokens per day", NOW, GROQ_ROOT)
+            book.book.execute("INSERT OR REPLACE INTO bench VALUES (?, ?, ?, ?, ?, ?, ?)", row)
             status = book.statuses(MODEL, NOW)[0]
             assert (status.state, status.limit, status.cooldown_s) == (state, "TPD", until - NOW)
         assert book.clear_bench("org_1", MODEL) == ("a bench of 4,000 s for TPD",)
@@ -321,12 +361,31 @@ def test_a_console_without_the_environment_sees_the_workers_keys(tmp_path: Path)
     """Keys that a living worker uses are listed, those that nobody has are not."""
     with opened(tmp_path, GROQ_API_KEYS=f"main={ONE},spare={TWO}") as worker:
         fingerprint = worker.secrets()[0].fingerprint
-        worker.book.execute("INSERT INTO worker VALUES ('w', ?, 'm', ?, ?)", (os.getpid(), NOW, NOW))
-        worker.book.execute("INSERT INTO worker_key VALUES ('w', ?, 2)", (fingerprint,))
+        worker.book.execute("INSERT INTO worker VALUES ('w', ?, 'm', ?, ?, 's')", (os.getpid(), NOW, NOW))
+        worker.book.execute("INSERT INTO worker_key VALUES ('w', ?, 2, '', 0)", (fingerprint,))
         with opened(tmp_path) as console:
             statuses = console.statuses(MODEL, NOW)
             assert [(each.alias, each.state) for each in statuses] == [("main", KeyState.IN_USE)]
             assert console.statuses(MODEL, NOW + 3_600) == ()
+
+
+def test_a_key_that_a_worker_can_only_probe_is_not_called_ready(tmp_path: Path) -> None:
+    """It is benched until the next probe and during it, with the server's words; other servers and models are not."""
+    given = {"GROQ_API_KEYS": f"main={ONE}"}
+    with opened(tmp_path, **given) as book, opened(tmp_path, server=ELSEWHERE, **given) as other:
+        fingerprint = book.secrets()[0].fingerprint
+        worker = ("w", os.getpid(), MODEL, NOW, NOW, GROQ_ROOT)
+        book.book.execute("INSERT INTO worker VALUES (?, ?, ?, ?, ?, ?)", worker)
+        book.book.execute("INSERT INTO worker_key VALUES ('w', ?, 0, 'answered 503', ?)", (fingerprint, NOW + 8))
+        waits, due = book.statuses(MODEL, NOW)[0], book.statuses(MODEL, NOW + 9)[0]
+        assert (waits.state, waits.cooldown_s, waits.limit) == (KeyState.BENCHED, 8, "")
+        assert waits.reason == "tried again after errors: answered 503"
+        assert (due.state, due.cooldown_s, due.reason) == (KeyState.BENCHED, 0, waits.reason)
+        assert book.statuses("another", NOW)[0].state is KeyState.READY
+        assert other.statuses(MODEL, NOW)[0].state is KeyState.READY
+        book.book.execute("UPDATE worker_key SET in_flight = 1")
+        probe = book.statuses(MODEL, NOW + 9)[0]
+        assert (probe.state, probe.reason) == (KeyState.IN_USE, waits.reason)
 
 
 def test_a_worker_that_was_killed_asks_with_no_key(tmp_path: Path) -> None:
@@ -334,6 +393,6 @@ def test_a_worker_that_was_killed_asks_with_no_key(tmp_path: Path) -> None:
     gone = subprocess.Popen(["/bin/true"])
     gone.wait()
     with opened(tmp_path, GROQ_API_KEYS=f"main={ONE}") as book:
-        book.book.execute("INSERT INTO worker VALUES ('w', ?, 'm', ?, ?)", (gone.pid, NOW, NOW))
-        book.book.execute("INSERT INTO worker_key VALUES ('w', ?, 2)", (book.secrets()[0].fingerprint,))
+        book.book.execute("INSERT INTO worker VALUES ('w', ?, 'm', ?, ?, 's')", (gone.pid, NOW, NOW))
+        book.book.execute("INSERT INTO worker_key VALUES ('w', ?, 2, '', 0)", (book.secrets()[0].fingerprint,))
         assert [each.state for each in book.statuses(MODEL, NOW)] == [KeyState.READY]

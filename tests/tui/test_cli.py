@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 
 from core.model import Dimension, KeyState, RunState, WindowStatus
+from core.quota.keys import KeyBook
 from core.runs import find_run
-from core.settings import Settings
+from core.settings import Settings, load_settings
 from core.simulator.child import start_child
 from tests.tui.fakes import key
 from tui.cli import main
@@ -443,6 +444,41 @@ def test_limits_are_stated_and_shown(say: Say, settings: Settings, monkeypatch: 
     assert say("keys", "limits", "acme", "--tpd", "0")[0] == 0
     assert len(json.loads(say("keys", "list", "--json")[1])["windows"]) == 3
     assert say("keys", "limits", "acme")[0] == 1
+
+
+def test_keys_are_listed_for_each_model_that_they_are_used_with(
+    say: Say, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a model each that limits are known of is named; ``--run`` means the model and the server of a run."""
+    monkeypatch.setenv("GROQ_API_KEYS", "main@acme=gsk_invented_for_this_test_0001")
+    say("keys", "limits", "acme", "--model", "qwen/qwen3.8-27b", "--rpm", "7")
+    assert say("keys", "list")[1].startswith("with qwen/qwen3.8-27b:\nacme\n  RPM  0 of 7 requests per minute used")
+    say("keys", "limits", "acme", "--rpm", "9")
+    listed = json.loads(say("keys", "list", "--json")[1])
+    both = [(each["model"], each["windows"][0]["limit"]) for each in (listed, *listed["others"])]
+    assert both == [("openai/gpt-oss-20b", 9), ("qwen/qwen3.8-27b", 7)]
+    assert "7" not in say("keys", "list", "--model", "openai/gpt-oss-20b")[1].split("…")[0]
+    say("new", source, "--model", "llama3", "--base-url", "http://localhost:11434/v1")
+    say("keys", "limits", "acme", "--run", "mail", "--rpm", "2")
+    out = say("keys", "list", "--run", "mail")[1]
+    assert out.startswith("with llama3:\nacme\n  RPM  0 of 2 requests per minute used")
+    assert "llama3" not in say("keys", "list")[1], "another server's limits"
+
+
+def test_a_key_that_another_server_refuses_says_so(say: Say, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is invalid in a run there, with the reason; without a run the host stands before it, and enable clears both."""
+    monkeypatch.setenv("GROQ_API_KEYS", "main@acme=gsk_invented_for_this_test_0001")
+    say("new", source, "--base-url", "http://localhost:11434")
+    with KeyBook.from_settings(load_settings(), "http://localhost:11434/") as book:
+        book.mark_invalid("main", "refused by the server (401)", 1.0)
+    there = json.loads(say("status", "mail", "--json")[1])["keys"][0]
+    assert (there["state"], there["reason"]) == ("invalid", "refused by the server (401)")
+    assert "invalid (refused by the server (401))" in say("status", "mail")[1]
+    assert "invalid (refused by the server (401))" in say("keys", "list", "--run", "mail")[1]
+    assert "ready (at localhost:11434: refused by the server (401))" in say("keys", "list")[1]
+    say("keys", "enable", "main")
+    assert "refused" not in say("keys", "list")[1]
+    assert json.loads(say("status", "mail", "--json")[1])["keys"][0]["state"] == "ready"
 
 
 def test_a_budget_is_set_shown_and_taken_away(say: Say, source: Path) -> None:

@@ -7,7 +7,9 @@ import getpass
 import json
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
 from core import exits, runs, wishes
 from core.errors import KeysError, UsageError
@@ -16,6 +18,7 @@ from core.quota.keyfile import checked_alias
 from core.quota.keys import KeyBook
 from core.quota.plans import plan
 from core.settings import Settings, load_settings
+from core.storage.reader import RunReader
 from core.text import one_line
 from tui.commands.printing import say, say_hung
 from tui.preferences import read_preferences
@@ -24,16 +27,28 @@ from tui.present import countdown, number, plural
 
 def answer(given: argparse.Namespace) -> int:
     """One ``keys`` command."""
-    settings = load_settings()
-    with KeyBook.from_settings(settings) as book:
-        longer = {
-            "add": _add, "list": _list, "test": _test, "limits": _limits, "history": _history, "unbench": _unbench,
-        }.get(given.action)  # fmt: skip
+    settings, model, base_url = _meant(given)
+    with KeyBook.from_settings(settings, base_url) as book:
+        if given.action == "list":
+            return _list(given, book, model, time.time())
+        if (quota := {"limits": _limits, "unbench": _unbench}.get(given.action)) is not None:
+            return quota(given, settings, book, model or ModelSettings().model)
+        longer = {"add": _add, "test": _test, "history": _history}.get(given.action)
         if longer is not None:
             return longer(given, settings, book)
         done = _change(given, book)
     say(done + _tell_workers(settings))
     return exits.DONE
+
+
+def _meant(given: argparse.Namespace) -> tuple[Settings, str | None, str | None]:
+    """Whose keys are meant, the model (None where nobody named one) and the server: with ``--run`` those of a run."""
+    settings, model = load_settings(), getattr(given, "model", None)
+    if getattr(given, "run", None) is None:
+        return settings, model, None
+    path = runs.find_run(settings, given.run)
+    with RunReader(path) as reader:
+        return settings.for_run(path), model or reader.task().model.model, reader.base_url()
 
 
 def _change(given: argparse.Namespace, book: KeyBook) -> str:
@@ -77,7 +92,7 @@ def _secret(given: argparse.Namespace) -> str:
     return getpass.getpass("secret (not shown): ").strip()
 
 
-def _limits(given: argparse.Namespace, settings: Settings, book: KeyBook) -> int:
+def _limits(given: argparse.Namespace, settings: Settings, book: KeyBook, model: str) -> int:
     """State limits: those of a plan, and single ones that differ from it."""
     stated: dict[Dimension, float | None] = dict(plan(given.plan).limits) if given.plan else {}
     for dimension in Dimension:
@@ -86,16 +101,14 @@ def _limits(given: argparse.Namespace, settings: Settings, book: KeyBook) -> int
             stated[dimension] = float(number_given) or None
     if not stated:
         raise UsageError("Name a limit (--rpm, --rpd, --tpm, --tpd) or a --plan; 0 forgets a limit.")
-    model = given.model or ModelSettings().model
     book.set_limits(given.organization, model, stated)
     words = ", ".join(f"{each.value} {'forgotten' if n is None else number(n)}" for each, n in stated.items())
     say(f"{given.organization}, {model}: {words}.{_tell_workers(settings)} What replies say wins over it.")
     return exits.DONE
 
 
-def _unbench(given: argparse.Namespace, settings: Settings, book: KeyBook) -> int:
+def _unbench(given: argparse.Namespace, settings: Settings, book: KeyBook, model: str) -> int:
     """Clear what an organization waits for."""
-    model = given.model or ModelSettings().model
     cleared = book.clear_bench(given.organization, model)
     if not cleared:
         say(f"{one_line(given.organization)} waits for nothing with {model}: nothing was cleared.")
@@ -133,15 +146,29 @@ def _tell_workers(settings: Settings) -> str:
     return f" {plural(told, 'worker')} told." if told else ""
 
 
-def _list(given: argparse.Namespace, _: Settings, book: KeyBook) -> int:
-    model = given.model or ModelSettings().model
-    now = time.time()
-    keys, windows = book.statuses(model, now), book.windows(model, now)
+def _list(given: argparse.Namespace, book: KeyBook, model: str | None, now: float) -> int:
+    """The keys, for the model that is meant; else for each that they are used with."""
+    models = (model,) if model else book.models(now) or (ModelSettings().model,)
+    found = [(each, book.statuses(each, now, elsewhere=given.run is None), book.windows(each, now)) for each in models]
     if given.json:
-        print(json.dumps({"model": model, "keys": [asdict(k) for k in keys], "windows": [asdict(w) for w in windows]}))  # noqa: T201
+        first, *others = [{"model": m, "keys": _plain(keys), "windows": _plain(windows)} for m, keys, windows in found]
+        print(json.dumps({**first, "others": others}))  # noqa: T201
         return exits.DONE
-    if not keys:
+    if not found[0][1]:
         say("There is no key. `labeltui keys add` takes one; or set GROQ_API_KEY, or GROQ_API_KEYS for several.")
+        return exits.DONE
+    for each, keys, windows in found:
+        if models != (ModelSettings().model,):
+            say(f"with {one_line(each)}:")
+        _say_keys(keys, windows)
+    return exits.DONE
+
+
+def _plain(values: Sequence[KeyStatus] | Sequence[WindowStatus]) -> list[dict[str, Any]]:
+    return [asdict(each) for each in values]
+
+
+def _say_keys(keys: Sequence[KeyStatus], windows: Sequence[WindowStatus]) -> None:
     for organization in dict.fromkeys(key.organization for key in keys):
         say(one_line(organization))
         for window in windows:
@@ -150,7 +177,6 @@ def _list(given: argparse.Namespace, _: Settings, book: KeyBook) -> int:
         for key in keys:
             if key.organization == organization:
                 say_hung(f"  {_key(key)}")
-    return exits.DONE
 
 
 def _key(key: KeyStatus) -> str:

@@ -152,7 +152,9 @@ def _labels(snapshot: Snapshot) -> Iterator[str]:
 
 
 def _key_line(key: KeyStatus, state: KeyState) -> str:
-    wait = f" for {countdown(key.cooldown_s)} ({key.limit or key.reason})" if key.cooldown_s > 0 else ""
+    why = one_line(key.limit or key.reason, limit=100)
+    wait = f" for {countdown(key.cooldown_s)}" if key.cooldown_s > 0 else ""
+    wait += f" ({why})" if why and (wait or key.probed or key.state is KeyState.INVALID) else ""
     return (
         f"  key       {one_line(key.alias)} …{key.last4} of {one_line(key.organization)}:"
         f" {state.value.replace('_', ' ')}{wait}, {number(key.requests)} calls, {number(key.errors_429)}×429"

@@ -58,7 +58,7 @@ def _live(reader: RunReader, settings: Settings, every_s: float) -> int:
     colors = not shows.no_color and shows.colors != NONE
     view = Inline(_to_stdout, colors=colors, ascii_only=bool(shows.ascii_because))
     with contextlib.ExitStack() as stack:
-        keys = _keys(stack, settings)
+        keys = _keys(stack, settings, reader.base_url())
         stack.callback(_to_stdout, "\r\n")
         wait = stack.enter_context(listening())
         while True:
@@ -77,13 +77,15 @@ def _live(reader: RunReader, settings: Settings, every_s: float) -> int:
                 return exits.DONE
 
 
-def _keys(stack: contextlib.ExitStack, settings: Settings) -> Callable[[str, float], Sequence[KeyStatus]]:
+def _keys(
+    stack: contextlib.ExitStack, settings: Settings, base_url: str | None
+) -> Callable[[str, float], Sequence[KeyStatus]]:
     """A function that reads the keys; none where they cannot be read, for the run is still worth a look."""
     from core.quota.keys import KeyBook  # noqa: PLC0415 - for a terminal only
 
     book: KeyBook | None = None
     with contextlib.suppress(LabeltuiError):
-        book = stack.enter_context(KeyBook.from_settings(settings))
+        book = stack.enter_context(KeyBook.from_settings(settings, base_url))
 
     def read(model: str, now: float) -> Sequence[KeyStatus]:
         with contextlib.suppress(LabeltuiError):

@@ -1,6 +1,7 @@
 """Which server is asked: turning the address that a person types into the one URL that calls go to.
 
-Apart from the client because ``labeltui new --base-url`` checks an address without paying for the SDK's import.
+Apart from the client because ``labeltui new --base-url`` checks an address without paying for the SDK's import, and
+because what is known of keys and quotas is known of one server.
 """
 
 from __future__ import annotations
@@ -72,6 +73,22 @@ def normalize_base_url(text: str | None) -> BaseUrl:
             return _base_url(parts, path.removesuffix(groq_path), PathStyle.GROQ)
     style = PathStyle.PLAIN if _VERSION_AT_END.search(path) else PathStyle.GROQ
     return _base_url(parts, path, style)
+
+
+def server_of(text: str | None) -> str:
+    """The name under which is kept what is known of a server: the root of its URL, however it was typed.
+
+    An address that nobody can ask is its own name: nothing will ever be known of it.
+    """
+    try:
+        return normalize_base_url(text).root
+    except UsageError:
+        return (text or "").strip()
+
+
+def host_of(server: str) -> str:
+    """Host and port of what :func:`server_of` named, for people."""
+    return urlsplit(server).netloc or server
 
 
 def _parts_of(wanted: str) -> SplitResult:
