@@ -69,7 +69,7 @@ PANES: dict[str, Explanation] = {
             ("whole in", "Until that window is unspent again, if nothing more is asked."),
             ("asking, ready", "A call is in flight with it; it may ask at once."),
             ("cooling", "It may not ask before its countdown ends; the limit is named."),
-            ("benched", "Set aside: its limit takes longer, or its server fails and is tried again when the countdown ends."),
+            ("benched", "Set aside for longer, or after errors: then it is tried again when its countdown ends."),
             ("disabled", "A person took it out, on the keys screen ({keys}, then {toggle})."),
             ("invalid", "This run's server refused it. It stays out of use there until a person acts."),
             ("412 ok  1×429", "Calls that were answered, and calls refused for a quota."),

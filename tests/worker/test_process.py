@@ -22,7 +22,7 @@ from core.model import RunState, Snapshot
 from core.posting import Wished, await_answer
 from core.quota.keys import KeyBook
 from core.runs import RunOptions
-from core.settings import Settings
+from core.settings import Settings, load_settings
 from core.simulator.child import SimulatorChild, start_child
 from core.storage.reader import RunReader
 from core.storage.store import Store
@@ -224,7 +224,7 @@ def test_when_every_key_is_refused_the_worker_ends_with_code_5(
         assert work(path).wait(PATIENCE_S) == 5
         snapshot = now(path)
         assert (snapshot.failed, snapshot.pending) == (0, 20)
-        with KeyBook.from_settings(settings) as book:
+        with KeyBook.from_settings(load_settings()) as book:
             assert [key.state.value for key in book.statuses("openai/gpt-oss-20b", time.time())] == ["invalid"]
 
 
