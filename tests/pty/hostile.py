@@ -247,8 +247,7 @@ def _keys(settings: Settings, marks: Marks) -> None:
             )
             if reason:
                 db.execute("INSERT INTO refusal VALUES (?, '', ?, ?)", (f"f{n}", evil("invalid reason"), NOW - 40))
-            probed = ("", 0.0) if n else (evil("server's error"), NOW + 9)
-            db.execute("INSERT INTO worker_key VALUES ('w', ?, ?, ?, ?)", (f"f{n}", 1 if n == 0 else 0, *probed))
+            db.execute("INSERT INTO worker_key VALUES ('w', ?, ?, '', 0.0)", (f"f{n}", 1 if n == 0 else 0))
         db.execute("INSERT INTO bench VALUES (?, ?, ?, ?, ?, ?, ?)",
                    (evil("cooling organization"), model, NOW + 90, evil("bench's limit"), evil("bench's reason"), NOW, GROQ_ROOT))  # fmt: skip
         for organization in ("organization", "cooling organization"):

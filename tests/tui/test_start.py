@@ -20,8 +20,7 @@ class Interrupts:
         if name == module:
             os.kill(os.getpid(), signal.SIGINT)
 
-if sys.argv[2] == "ignored":
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+signal.signal(signal.SIGINT, signal.SIG_IGN if sys.argv[2] == "ignored" else signal.default_int_handler)
 sys.meta_path.insert(0, Interrupts())
 module, sys.argv[1:] = sys.argv[1], ["info"]
 runpy.run_module("tui", run_name="__main__")

@@ -104,7 +104,7 @@ async def test_a_sentence_that_stands_is_told_whole_at_80_columns(desk: Opens) -
         assert "x stops it, and again ends it by force · its log lies beside the run file" in top
         run.trouble = "The run file is damaged: page 3 is not where it belongs. `labeltui check` looks closer at it."
         await at.read()
-        assert "`labeltui check` looks closer at it." in " ".join(at.screen().split())
+        assert "`labeltui check` looks closer at it" in " ".join(at.screen().split())
         run.trouble = ""
         run.state, run.beat_at = RunState.RUNNING, at.backend.now
         await at.read()
