@@ -235,6 +235,19 @@ async def test_digits_focus_panes_and_z_zooms(desk: Opens) -> None:
         assert "Progress" in at.screen()
 
 
+async def test_a_zoomed_pane_keeps_no_line_of_its_smaller_self(desk: Opens) -> None:
+    """Where there is room beside, fewer lines say the same: none of those that were more stays below them."""
+    run = running()
+    run.commands = [replace(each, result="a result that only a wide pane has room for") for each in run.commands[:2]]
+    async with desk(run, size=(120, 40)) as at:
+        before = at.screen().count("a result that")
+        await at.press("7", "z")
+        await at.settle()
+        pane = at.app.focused
+        assert isinstance(pane, LinesWidget)
+        assert before == at.screen().count("a result that") == len(pane._lines)
+
+
 async def test_zoom_without_a_pane_says_what_to_press(desk: Opens) -> None:
     """z alone tells that a digit comes first."""
     async with desk() as at:

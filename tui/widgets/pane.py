@@ -61,8 +61,8 @@ class LinesWidget(Widget):
                 self.refresh(Region(0, row, width, 1))
 
     def on_resize(self) -> None:
-        self._lines = []
         self.redraw()
+        self.refresh()  # it may have been drawn in its new size already, with the lines of the old one
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
