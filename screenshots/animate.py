@@ -23,7 +23,7 @@ from stage import World, world  # noqa: E402
 from textual.pilot import Pilot  # noqa: E402
 
 from tui.app import LabeltuiApp  # noqa: E402
-from tui.theme import DARK, PALETTES  # noqa: E402
+from tui.terminal.theme import DARK, PALETTES  # noqa: E402
 
 EMAILS = 1_500
 SIZE = (100, 30)

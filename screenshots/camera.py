@@ -15,7 +15,7 @@ from textual.widgets import Input, TextArea
 
 from core.model import Snapshot
 from tui.app import LabeltuiApp
-from tui.theme import DARK, LIGHT, PALETTES
+from tui.terminal.theme import DARK, LIGHT, PALETTES
 
 MIDDLE = (100, 30)
 PATIENCE_S = 180.0

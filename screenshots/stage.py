@@ -20,15 +20,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from core import archive, demo, wishes
-from core.formats.demo import demo_emails, write_demo_csv
+from core.commands import send as wishes
+from core.commands.post import await_answer
 from core.llm.task import builtin_task, chosen_task
 from core.model import RunState, Snapshot, Task
-from core.posting import await_answer
-from core.runs import RunOptions, create_run, run_files
+from core.runs.find import RunOptions, archive, create_run, demo, run_files
 from core.settings import Settings, load_settings
 from core.simulator.child import adopt, start_child
-from core.storage.reader import RunReader
+from core.sources.demo_emails import demo_emails, write_demo_csv
+from core.storage.reading.reader import RunReader
 from core.worker import supervisor
 
 HOME = Path("/tmp/labeltui-pictures")  # noqa: S108 - a name that may be seen; it is made for us alone or not at all

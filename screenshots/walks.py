@@ -18,7 +18,7 @@ from textual.widgets import TextArea
 from core.model import RunState, Snapshot
 from core.settings import load_settings
 from tui.app import LabeltuiApp
-from tui.theme import ANSI, DARK, LIGHT, PALETTES
+from tui.terminal.theme import ANSI, DARK, LIGHT, PALETTES
 
 NEW_RULE = "- Lost property and refunds to passengers are work, also when a friend writes about them.\n"
 

@@ -10,9 +10,9 @@ import pytest
 
 from core.model import LabelMeaning, SourceEmail, Task, View
 from core.settings import Settings, load_settings
-from core.storage.intake import NewRun
-from core.storage.lock import RunLock
-from core.storage.store import Store
+from core.storage.file.lock import RunLock
+from core.storage.writing.intake import NewRun
+from core.storage.writing.store import Store
 
 # looptime's plugin asks for the current event loop; unless told that there is none, it makes one that nobody closes.
 asyncio.set_event_loop(None)

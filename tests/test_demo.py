@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from core import demo
 from core.model import RunState
+from core.runs import demo
 from core.settings import Settings
 from core.simulator.child import adopt
-from core.storage.lock import RunLock
-from core.storage.reader import RunReader
-from core.storage.store import Store
+from core.storage.file.lock import RunLock
+from core.storage.reading.reader import RunReader
+from core.storage.writing.store import Store
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tui.actions import keys_table
+from tui.actions.active import keys_table
 from tui.cli import ANSWERS
 from tui.grammar import parser
 

@@ -7,17 +7,18 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from core import mounts, wishes
+from core import network_disk as mounts
+from core.commands import send as wishes
 from core.errors import QuotaFileError, RunFileError
-from core.formats.demo import write_demo_csv
 from core.llm.task import builtin_task
 from core.model import RunState
-from core.mounts import ALLOW, Mount, mount_of, mounts_of_linux, mounts_of_macos, why_not
-from core.quota.keys import KeyBook
-from core.runs import RunOptions, create_run, export_run
+from core.network_disk import ALLOW, Mount, mount_of, mounts_of_linux, mounts_of_macos, why_not
+from core.quota.keys.store import KeyBook
+from core.runs.find import RunOptions, create_run, export_run
 from core.settings import Settings
-from core.storage.check import check_run
-from core.storage.reader import RunReader
+from core.sources.demo_emails import write_demo_csv
+from core.storage.file.check import check_run
+from core.storage.reading.reader import RunReader
 from core.worker.process import work
 from tests.conftest import NOW, MakeRun
 from tui.cli import main

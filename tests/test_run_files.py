@@ -12,18 +12,21 @@ from pathlib import Path
 
 import pytest
 
-from core import archive, copies, removal, runs
 from core.errors import RunBusyError, RunNotFoundError, UsageError
-from core.listing import RunList, list_runs, summarize
 from core.llm.task import builtin_task
 from core.model import RunState, RunSummary
-from core.runs import RunOptions
+from core.runs import archive
+from core.runs import copy as copies
+from core.runs import delete as removal
+from core.runs import find as runs
+from core.runs.find import RunOptions
+from core.runs.listing import RunList, list_runs, summarize
 from core.settings import Settings
-from core.storage.check import check_run
-from core.storage.control import post
-from core.storage.lock import RunLock
-from core.storage.reader import RunReader
-from core.storage.store import Store
+from core.storage.file.check import check_run
+from core.storage.file.control import post
+from core.storage.file.lock import RunLock
+from core.storage.reading.reader import RunReader
+from core.storage.writing.store import Store
 from tests.conftest import NOW, MakeRun
 from tests.storage.test_store import labeled
 from tui.cli import main
@@ -243,7 +246,7 @@ def test_a_run_that_stands_still_is_read_once(mail: Path, settings: Settings, mo
         read.append(path.stem)
         return summarize(path, now)
 
-    monkeypatch.setattr("core.listing.summarize", counted)
+    monkeypatch.setattr("core.runs.listing.summarize", counted)
     listed = RunList(settings)
     copies.copy_emails(mail, "second", task=None, model=None, now=NOW)
     listed.read(NOW)

@@ -17,31 +17,31 @@ from textual.screen import Screen
 
 from core.settings import Settings
 from core.text import inert
-from tui import actions
-from tui.alive import alive
-from tui.backend import Backend, Engine
-from tui.breathing import breathe_easily
-from tui.context import Context, Scope, Selected
-from tui.dispatch import Dispatch
-from tui.errands import Answered, Countings, Errands
-from tui.farewell import farewell
-from tui.forgetting import forget_closed_screens
-from tui.keymap import keyed
-from tui.mouse import clicked_key
-from tui.notifying import Notifying
-from tui.picture import Picture, pending_kinds
-from tui.poller import PictureTaken, Poller
-from tui.preferences import remember
-from tui.refusing import ReadOnlyEngine
+from tui.actions import active as actions
+from tui.actions.clicks import clicked_key
+from tui.actions.context import Context, Scope, Selected
+from tui.actions.dispatch import Dispatch
+from tui.actions.keymap import keyed
+from tui.actions.navigation import Views
+from tui.engine.backend import Backend, Engine
+from tui.engine.read_only_engine import ReadOnlyEngine
+from tui.live.jobs import Answered, Countings, Errands
+from tui.live.notifying import Notifying
+from tui.live.pending_commands import Wishing
+from tui.live.poller import PictureTaken, Poller
+from tui.live.view_state import Picture, pending_kinds
+from tui.screens.base_screen import Look, Sheet
 from tui.screens.monitor import MonitorScreen
-from tui.screens.runs import RunsScreen
-from tui.screens.sheet import Look, Sheet
-from tui.tailored import TailoredApp
-from tui.terminal import CAPABLE, Terminal
-from tui.views import Views
-from tui.web.telling import Page
-from tui.widgets.hints import HintChosen
-from tui.wishing import Wishing
+from tui.screens.runs.list import RunsScreen
+from tui.terminal.alive import alive
+from tui.terminal.configured_app import TailoredApp
+from tui.terminal.gc_tuning import breathe_easily
+from tui.terminal.preferences import remember
+from tui.terminal.terminal import CAPABLE, Terminal
+from tui.terminal.textual_cache import forget_closed_screens
+from tui.text.leave_message import farewell
+from tui.web.browser_messages import Page
+from tui.widgets.footer import HintChosen
 
 TICK_S = 1.0
 """How often ages and countdowns move on where no picture comes."""

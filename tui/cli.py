@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from core import exits
 from core.errors import LabeltuiError, NoUsableKeyError, RunBusyError
-from tui import streams
 from tui.grammar import parser
+from tui.terminal import streams
 
 if TYPE_CHECKING:
     import argparse
@@ -20,7 +20,7 @@ ANSWERS = {
     "": "tui.commands.running:console_on_runs",
     "archive": "tui.commands.listed:archiving",
     "backup": "tui.commands.files:answer",
-    "budget": "tui.commands.wishing:budget",
+    "budget": "tui.commands.control:budget",
     "check": "tui.commands.files:answer",
     "copy": "tui.commands.listed:copy",
     "delete": "tui.commands.listed:delete",
@@ -28,24 +28,24 @@ ANSWERS = {
     "export": "tui.commands.results:export",
     "info": "tui.commands.info:info",
     "keys": "tui.commands.keys:answer",
-    "label": "tui.commands.wishing:label",
+    "label": "tui.commands.control:label",
     "new": "tui.commands.running:new",
-    "note": "tui.commands.wishing:note",
+    "note": "tui.commands.control:note",
     "notify": "tui.commands.notify:notify",
     "open": "tui.commands.running:open_run",
-    "pause": "tui.commands.wishing:pause",
+    "pause": "tui.commands.control:pause",
     "plan": "tui.commands.plan:plan",
-    "resume": "tui.commands.wishing:resume",
-    "retry": "tui.commands.wishing:retry",
+    "resume": "tui.commands.control:resume",
+    "retry": "tui.commands.control:retry",
     "serve": "tui.commands.serve:serve",
     "simulate": "core.simulator.options:run",
-    "swap": "tui.commands.wishing:swap",
-    "skip": "tui.commands.wishing:skip",
-    "start": "tui.commands.wishing:start",
+    "swap": "tui.commands.control:swap",
+    "skip": "tui.commands.control:skip",
+    "start": "tui.commands.control:start",
     "status": "tui.commands.results:status",
-    "stop": "tui.commands.wishing:stop",
+    "stop": "tui.commands.control:stop",
     "task": "tui.commands.task:task",
-    "undo": "tui.commands.wishing:undo",
+    "undo": "tui.commands.control:undo",
     "watch": "tui.commands.watch:watch",
     "work": "tui.commands.running:work",
 }
@@ -75,7 +75,7 @@ def _failed(error: Exception) -> int:
     if streams.is_full(error):
         print(f"labeltui: what was said cannot be written ({error}); nothing else was lost.", file=sys.stderr)
         return exits.FAILED
-    from tui.crash import quoted, report
+    from tui.terminal.crash import quoted, report
 
     if not isinstance(error, LabeltuiError):
         print(report(error), file=sys.stderr)

@@ -24,7 +24,7 @@ class _Parser(argparse.ArgumentParser):
     """Quotes what was typed inertly and without keys: what the shell filled in may hold anything."""
 
     def error(self, message: str) -> NoReturn:
-        from tui.crash import quoted  # noqa: PLC0415 - not before something is wrong
+        from tui.terminal.crash import quoted  # noqa: PLC0415 - not before something is wrong
 
         super().error(quoted(message))
 

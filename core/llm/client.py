@@ -17,7 +17,6 @@ import aiohttp
 import groq
 import httpx
 
-from core.base_url import BaseUrl, PathStyle, normalize_base_url
 from core.errors import (
     CallError,
     CallTimeoutError,
@@ -29,6 +28,7 @@ from core.errors import (
 from core.llm.failures import clean, failure_of, read_refusal
 from core.llm.replies import read_reply
 from core.model import ChatMessage, ModelSettings, Reply
+from core.server_address import BaseUrl, PathStyle, normalize_base_url
 
 KEEPALIVE_S = 60.0
 CONNECT_TIMEOUT_S = 10.0

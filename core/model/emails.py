@@ -48,7 +48,7 @@ class View:
 
     ``text`` is what the model sees, truncated; ``content_hash`` is the SHA-256 of ``text`` (hex), so that equal hashes
     mean equal questions. Header fields are decoded for display and hold no lone surrogates. ``flags`` names what a
-    person should know of the text (see ``core.quality.injection``), separated by spaces.
+    person should know of the text (see ``core.mail.injection``), separated by spaces.
     """
 
     subject: str

@@ -24,12 +24,12 @@ from core.model import (
     Task,
     Verdict,
 )
-from core.quota.broker import Broker, Grant
-from core.storage.store import Answer
-from core.worker.committer import Committer
-from core.worker.line import Line
-from core.worker.patience import Patience
+from core.quota.pacing.broker import Broker, Grant
+from core.storage.writing.store import Answer
+from core.worker.commit import Committer
+from core.worker.queue import Line
 from core.worker.reasons import refused, unusable, worn_out
+from core.worker.retries import Patience
 
 _PROBES_VARY = 20
 """A probe is made with one of so many emails in turn."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.model import Budget
-from core.quota.plans import Price
+from core.quota.forecast.plans import Price
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core.errors import RunBusyError
 from core.model import RunState, Snapshot
-from core.storage.reader import RunReader
+from core.storage.reading.reader import RunReader
 
 _ENDS_WITHIN_S = 15.0
 """The slowest call that is out may take longer."""

@@ -12,19 +12,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.model import Budget, Forecast, KeyState, RunState, Task, Wait
-from core.quota.broker import Broker, Candidate, Grant, Never, NoKeys
-from core.quota.plans import Price
-from core.storage.control import WishInbox
-from core.storage.store import Store
+from core.quota.forecast.plans import Price
+from core.quota.pacing.broker import Broker, Candidate, Grant, Never, NoKeys
+from core.storage.file.control import WishInbox
+from core.storage.writing.store import Store
 from core.worker.asking import Asker, Asks, Judges, Listener
-from core.worker.brake import Brake
-from core.worker.calls import Calls
-from core.worker.committer import Committer, missable
-from core.worker.line import Line
-from core.worker.obedience import obey
-from core.worker.pulse import Pulse, Tempo
+from core.worker.commands import obey
+from core.worker.commit import Committer, missable
+from core.worker.first_n import Trial
+from core.worker.heartbeat import Pulse, Tempo
+from core.worker.lanes.online import Calls
+from core.worker.pause import Brake
+from core.worker.queue import Line
 from core.worker.reasons import doing
-from core.worker.trial import Trial
 
 _LOADING = "loading the validation"
 _RENEWING = "the task changed; what is out ends under the old version"

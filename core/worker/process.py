@@ -21,18 +21,18 @@ from core import exits
 from core.errors import LabeltuiError, NoUsableKeyError, RunFileError, RunLostError
 from core.llm.task import fixed_chars
 from core.model import RunState, Task
-from core.quota.broker import Broker, Grant, NoKeys
-from core.quota.keys import KeyBook
-from core.quota.plans import price_of
+from core.quota.forecast.plans import price_of
+from core.quota.keys.store import KeyBook
+from core.quota.pacing.broker import Broker, Grant, NoKeys
 from core.settings import Settings
-from core.storage.control import WishInbox
-from core.storage.lock import RunLock
-from core.storage.store import Store
+from core.storage.file.control import WishInbox
+from core.storage.file.lock import RunLock
+from core.storage.writing.store import Store
 from core.worker.asking import Asks, Judges
-from core.worker.foresight import Foresight
-from core.worker.herald import Herald, heralded
+from core.worker.eta import Foresight
+from core.worker.first_n import Trial
 from core.worker.loop import Ending, Worker
-from core.worker.trial import Trial
+from core.worker.notifier import Herald, heralded
 
 if TYPE_CHECKING:
     from core.llm.client import ChatClient

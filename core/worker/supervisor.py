@@ -17,8 +17,8 @@ import core
 from core import exits
 from core.errors import LabeltuiError, NoUsableKeyError, RunFileError
 from core.settings import Settings
-from core.storage.lock import companion, is_locked
-from core.storage.reader import RunReader
+from core.storage.file.lock import companion, is_locked
+from core.storage.reading.reader import RunReader
 
 _POLL_S = 0.05
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from core.formats.demo import write_demo_csv
-from tests.crash.harness import Zygote, scratch
+from core.sources.demo_emails import write_demo_csv
+from tests.programs.crash.harness import Zygote, scratch
 
 
 @pytest.fixture(scope="module")

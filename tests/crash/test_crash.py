@@ -13,15 +13,15 @@ from pathlib import Path
 import pytest
 
 from core.llm.task import builtin_task
-from core.runs import RunOptions, create_run, export_run, run_files
+from core.runs.find import RunOptions, create_run, export_run, run_files
 from core.settings import load_settings
-from core.storage.check import check_run
-from core.storage.intake import NewRun
-from core.storage.lock import RunLock
-from core.storage.store import Store
+from core.storage.file.check import check_run
+from core.storage.file.lock import RunLock
+from core.storage.writing.intake import NewRun
+from core.storage.writing.store import Store
 from tests.conftest import emails
-from tests.crash.harness import ONCE, Rounds, Zygote, scratch
-from tests.crash.points import ARM, STATEMENT
+from tests.programs.crash.harness import ONCE, Rounds, Zygote, scratch
+from tests.programs.crash.points import ARM, STATEMENT
 from tests.storage.test_check import as_format_1, copies_before
 from tests.storage.test_store import labeled, recount
 
@@ -35,7 +35,7 @@ KILLS = 185
 
 
 def test_no_kill_anywhere_loses_or_doubles_anything() -> None:
-    """Kills at random moments, each followed by a look at every promise; ``python -m tests.crash`` makes a thousand."""
+    """Kills at random moments, each followed by a look at every promise; ``python -m tests.programs.crash`` makes a thousand."""
     with scratch() as folder:
         report = Rounds(Path(folder) / "home", seed=int(time.time()), emails=100).play(KILLS)
     assert report.broken == []

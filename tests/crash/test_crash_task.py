@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from core import wishes
+from core.commands import send as wishes
 from core.llm.task import builtin_task, load_task, task_to_toml, versioned
-from core.runs import RunOptions, create_run
+from core.runs.find import RunOptions, create_run
 from core.settings import load_settings
-from core.storage.check import check_run
-from core.storage.lock import RunLock
-from core.storage.reader import RunReader
-from core.storage.store import Store
-from tests.crash.harness import Zygote
-from tests.crash.points import STATEMENT
+from core.storage.file.check import check_run
+from core.storage.file.lock import RunLock
+from core.storage.reading.reader import RunReader
+from core.storage.writing.store import Store
+from tests.programs.crash.harness import Zygote
+from tests.programs.crash.points import STATEMENT
 from tests.storage.test_store import kept_totals, labeled, recount
 
 KILLED = -9

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from core.storage.check import check_run
-from core.storage.lock import RunLock
-from core.storage.store import Store
+from core.storage.file.check import check_run
+from core.storage.file.lock import RunLock
+from core.storage.writing.store import Store
 from tests.conftest import NOW, MakeRun
-from tests.crash.harness import scratch
-from tests.crash.writelog import images, traced
+from tests.programs.crash.harness import scratch
+from tests.programs.crash.writelog import images, traced
 from tests.storage.test_store import kept_totals, labeled, recount
 
 COUNT = 30
@@ -51,7 +51,7 @@ def test_what_was_acknowledged_outlasts_a_power_loss_at_any_moment(make_run: Mak
     """After each write and each sync of a worker's life, whatever the disk may have kept of what was not synced."""
     path = make_run([str(n) for n in range(COUNT + 5)], dedupe=False)
     first = {path.name: path.read_bytes()}
-    ops = traced(["-m", "tests.crash.writer", str(path), str(COUNT)], tmp_path / "strace.log", tmp_path)
+    ops = traced(["-m", "tests.programs.crash.writer", str(path), str(COUNT)], tmp_path / "strace.log", tmp_path)
     marks = [index for index, op in enumerate(ops) if op.file == "small.acknowledged"]
     disk = [op for op in ops if op.file in ("small.db", "small.db-wal")]
     assert len(marks) == COUNT

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from core.model import KeyState, Outcome, RunState
-from core.worker.patience import ERRORS_MOST
-from core.worker.pulse import Tempo
+from core.worker.heartbeat import Tempo
 from core.worker.reasons import FAILURES_IN_A_ROW
-from tests.faults.matrix import (
+from core.worker.retries import ERRORS_MOST
+from tests.programs.faults.matrix import (
     BAD_ANSWER,
     HARMLESS,
     KEY_OUT,
@@ -30,7 +30,7 @@ from tests.faults.matrix import (
     page,
     refuses,
 )
-from tests.faults.world import Call, Seen, play
+from tests.programs.faults.world import Call, Seen, play
 
 SLOW = Tempo(tick_s=5.0, beat_s=9.0)
 ONE_KEY = {"one": "org_1"}
@@ -68,7 +68,7 @@ def all_labeled(seen: Seen, but: Iterable[int] = ()) -> bool:
 
 
 def test_the_page_says_what_the_rows_say() -> None:
-    """``tests/faults/faults.md`` is the matrix; ``python -m tests.faults`` writes it anew."""
+    """``tests/programs/faults/faults.md`` is the matrix; ``python -m tests.programs.faults`` writes it anew."""
     assert PAGE.read_text("utf-8") == page()
 
 

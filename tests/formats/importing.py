@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from core.llm.task import builtin_task
-from core.runs import RunOptions, create_run
+from core.runs.find import RunOptions, create_run
 from core.settings import load_settings
 
 

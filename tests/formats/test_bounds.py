@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from core.formats.octets import text_of
 from core.llm.task import builtin_task
-from core.runs import RunOptions, create_run
+from core.mail.octets import text_of
+from core.runs.find import RunOptions, create_run
 from core.settings import Settings
-from core.storage.reader import RunReader
+from core.storage.reading.reader import RunReader
 from tests.conftest import DATA
 
 HEAD = b"From: a@b.example\nTo: c@d.example\nSubject: x\n"

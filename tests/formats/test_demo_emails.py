@@ -7,10 +7,10 @@ from collections import Counter
 from itertools import islice
 from pathlib import Path
 
-from core.formats.demo import demo_emails, write_demo_csv
-from core.formats.message import view_of
-from core.formats.sources import open_source
+from core.mail.message import view_of
 from core.model import View
+from core.sources.demo_emails import demo_emails, write_demo_csv
+from core.sources.registry import open_source
 
 FIELDS = ("from", "to", "subject", "date", "body")
 

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import ExportError
-from core.formats.export_csv import guarded, unguarded
-from core.formats.exports import COLUMNS, export_rows, known_suffixes
+from core.exports.csv_export import guarded, unguarded
+from core.exports.registry import COLUMNS, export_rows, known_suffixes
 from core.model import EmailState, ExportRow
 
 LABELED = ExportRow(

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from core.errors import SourceError
-from core.formats import octets
-from core.formats.sources import open_source
+from core.mail import octets
+from core.sources.registry import open_source
 
 DATA = Path(__file__).parents[2] / ".." / "shared" / "data"
 needs_data = pytest.mark.skipif(not DATA.exists(), reason="the shared mailboxes are not beside the project")

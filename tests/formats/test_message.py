@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.formats.message import view_of
-from core.formats.octets import text_of
-from core.formats.sources import open_source
+from core.mail.message import view_of
+from core.mail.octets import text_of
 from core.model import View
+from core.sources.registry import open_source
 
 DATA = Path(__file__).parents[2] / ".." / "shared" / "data"
 needs_data = pytest.mark.skipif(not DATA.exists(), reason="the shared messages are not beside the project")

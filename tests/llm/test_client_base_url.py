@@ -7,10 +7,10 @@ import json
 import httpx
 import pytest
 
-from core.base_url import BaseUrl, PathStyle, normalize_base_url
 from core.errors import UsageError
 from core.llm.client import ChatClient
 from core.model import ChatMessage, ModelSettings
+from core.server_address import BaseUrl, PathStyle, normalize_base_url
 
 GROQ = "https://api.groq.com/openai/v1/chat/completions"
 LOCAL = "http://127.0.0.1:8000/openai/v1/chat/completions"

@@ -18,10 +18,10 @@ from core.model import RunState, Snapshot, Wait
 from core.notify.occasions import Occasion, noticed
 from core.notify.services import INSTALL, Delivery, deliver
 from core.notify.setup import NotifySetup, read_setup
-from core.worker.herald import Herald
+from core.worker.notifier import Herald
 from tests.tui.fakes import NOW, running
 from tui.cli import main
-from tui.desktop import sequence
+from tui.terminal.desktop import sequence
 
 SECRET = "tk_do_not_show_0001"
 URL = f"json://someone:{SECRET}@127.0.0.1:9/"

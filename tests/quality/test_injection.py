@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from core.formats.message import view_of
-from core.formats.sources import open_source
 from core.llm.task import FENCE_CLOSE, builtin_task
+from core.mail.injection import PATTERNS, orders_in
+from core.mail.message import view_of
 from core.model import Task
-from core.quality.injection import PATTERNS, orders_in
-from core.runs import RunOptions, create_run, export_run
+from core.runs.find import RunOptions, create_run, export_run
 from core.settings import Settings
-from core.storage.reader import RunReader
+from core.sources.registry import open_source
+from core.storage.reading.reader import RunReader
 from tests.conftest import DATA
 from tui.commands.status import as_lines
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from core.errors import CallError, ConnectionFailedError, RateLimitedError, ServerFailedError, TooLargeError
 from core.model import Dimension, Usage
-from core.quota.broker import Broker, Candidate, Grant, Never, NoKeys
-from core.quota.keys import KeyBook
+from core.quota.keys.store import KeyBook
+from core.quota.pacing.broker import Broker, Candidate, Grant, Never, NoKeys
 from core.simulator.config import Limits
 from core.simulator.quota import Quota, Refusal
 from core.simulator.replies import go_duration

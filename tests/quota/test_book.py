@@ -14,11 +14,11 @@ import pytest
 
 from core.errors import QuotaFileError
 from core.model import Dimension
-from core.quota.book import SCHEMA_VERSION, Book
-from core.quota.ledger import Ledger
-from core.quota.replies import Reading
-from core.quota.shelf import bench_rows, key_records, level_rows
-from core.quota.sync import LedgerSync
+from core.quota.db.database import SCHEMA_VERSION, Book
+from core.quota.db.rows import bench_rows, key_records, level_rows
+from core.quota.db.sync import LedgerSync
+from core.quota.ledger.ledger import Ledger
+from core.quota.ledger.replies import Reading
 
 NOW = 1_790_000_000.0
 ORG, MODEL = "org_1", "m"
@@ -143,7 +143,7 @@ def test_a_failed_transaction_leaves_nothing(tmp_path: Path) -> None:
 
 def test_the_file_opens_fast_and_light() -> None:
     """What status needs brings neither sqlite-utils nor the SDK, the screen or the TOML writer."""
-    code = "import core.quota.keys, sys; print(' '.join(sys.modules))"
+    code = "import core.quota.keys.store, sys; print(' '.join(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"sqlite_utils", "groq", "textual", "tomli_w", "asyncio", "hypothesis"} & set(loaded)
 

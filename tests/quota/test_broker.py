@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from core.base_url import GROQ_ROOT
 from core.errors import (
     CallError,
     CallTimeoutError,
@@ -25,8 +24,9 @@ from core.errors import (
     TooLargeError,
 )
 from core.model import Dimension, KeyState, Usage, Wait
-from core.quota.broker import Broker, Candidate, Grant, Never, NoKeys
-from core.quota.keys import KeyBook
+from core.quota.keys.store import KeyBook
+from core.quota.pacing.broker import Broker, Candidate, Grant, Never, NoKeys
+from core.server_address import GROQ_ROOT
 
 MODEL = "m"
 KEYS = "main@org_1=gsk_main_aaaa_0001,spare@org_1=gsk_spare_bbbb_0002,lab@org_2=gsk_lab_cccc_0003"

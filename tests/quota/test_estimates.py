@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.model import Usage
-from core.quota.estimates import Estimator
+from core.quota.pacing.estimates import Estimator
 
 MAX_COMPLETION = 256
 

@@ -9,9 +9,9 @@ import pytest
 
 from core.errors import UsageError
 from core.model import Dimension, KeyState, KeyStatus, WindowStatus
-from core.quota.forecast import Lane, Load, Window, calls_in, forecast, seconds_for
-from core.quota.lanes import lanes
-from core.quota.plans import plan, price_of
+from core.quota.forecast.capacity import lanes
+from core.quota.forecast.forecast import Lane, Load, Window, calls_in, forecast, seconds_for
+from core.quota.forecast.plans import plan, price_of
 
 DAY = 86_400.0
 

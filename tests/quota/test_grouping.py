@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from core.model import Dimension
-from core.quota.grouping import Membership, contradicts, overdrawn
-from core.quota.ledger import Ledger
-from core.quota.replies import Reading
+from core.quota.ledger.ledger import Ledger
+from core.quota.ledger.replies import Reading
+from core.quota.pacing.membership import Membership, contradicts, overdrawn
 
 NOW = 1_790_000_000.0
 ORG, MODEL = "org_1", "m"

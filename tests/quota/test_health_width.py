@@ -7,8 +7,8 @@ import random
 
 import pytest
 
-from core.quota.health import LONGEST_PROBE_S, Health
-from core.quota.width import FIRST_WIDTH, Width
+from core.quota.pacing.concurrency import FIRST_WIDTH, Width
+from core.quota.pacing.outages import LONGEST_PROBE_S, Health
 
 NOW = 1_790_000_000.0
 

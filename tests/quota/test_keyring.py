@@ -15,15 +15,15 @@ import pytest
 
 from core.errors import KeysError
 from core.model import KeyState
-from core.quota.keys import KeyBook
-from core.quota.vault import Vault
+from core.quota.keys.keyring import Vault
+from core.quota.keys.store import KeyBook
 from core.settings import Settings
 from tests.conftest import NOW
 from tests.quota.test_keys import MODEL, ONE, TWO
 from tests.worker.test_process import PATIENCE_S, make, now, simulator, work
 from tests.worker.test_secrets import leaks
 from tui.cli import main
-from tui.key_engine import KeyEngine
+from tui.engine.key_engine import KeyEngine
 
 PACKAGE = """
 import json, os, pathlib, threading

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from core.base_url import GROQ_ROOT
 from core.errors import KeysError
 from core.model import Dimension, KeyState
-from core.quota.claims import Bench
-from core.quota.keyfile import checked_secret, keys_of_environment
-from core.quota.keys import KeyBook
-from core.quota.shelf import write_bench
+from core.quota.db.rows import write_bench
+from core.quota.keys.keyfile import checked_secret, keys_of_environment
+from core.quota.keys.store import KeyBook
+from core.quota.ledger.claims import Bench
+from core.server_address import GROQ_ROOT
 
 NOW = 1_790_000_000.0
 MODEL = "m"

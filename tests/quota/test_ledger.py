@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.model import Dimension
-from core.quota.claims import Reservation
-from core.quota.ledger import Ledger
-from core.quota.replies import RateLimitText, Reading, rate_limit_text
+from core.quota.ledger.claims import Reservation
+from core.quota.ledger.ledger import Ledger
+from core.quota.ledger.replies import RateLimitText, Reading, rate_limit_text
 
 NOW = 1_790_000_000.0
 ORG, MODEL = "org_1", "m"

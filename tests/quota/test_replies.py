@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.model import Dimension
-from core.quota.replies import (
+from core.quota.ledger.replies import (
     LONGEST_WAIT_S,
     RateLimitText,
     Reading,

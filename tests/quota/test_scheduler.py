@@ -8,11 +8,11 @@ import random
 import pytest
 
 from core.model import Dimension, Wait
-from core.quota.estimates import Estimate
-from core.quota.identity import Secret
-from core.quota.ledger import Ledger
-from core.quota.scheduler import House, Need, Passed, Seat, TooLargeForAll, Use, choose, decide, jittered, sooner
-from core.quota.width import Width
+from core.quota.keys.identity import Secret
+from core.quota.ledger.ledger import Ledger
+from core.quota.pacing.concurrency import Width
+from core.quota.pacing.estimates import Estimate
+from core.quota.pacing.scheduler import House, Need, Passed, Seat, TooLargeForAll, Use, choose, decide, jittered, sooner
 
 NOW = 1_790_000_000.0
 MODEL = "m"

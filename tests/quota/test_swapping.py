@@ -6,8 +6,8 @@ import pytest
 
 from core.errors import KeysError, RateLimitedError, ServerFailedError
 from core.model import Dimension, KeyState, KeyStatus
-from core.quota.history import DAYS, KEPT
-from core.quota.swapping import chosen_swap
+from core.quota.db.history import DAYS, KEPT
+from core.quota.keys.swap import chosen_swap
 from tests.quota.test_broker import MODEL, Desk, answer, desk, state
 
 __all__ = ["desk"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from core.model import Dimension
-from core.quota.bucket import Bucket
-from core.quota.levels import Level
-from core.quota.trust import DISTRUST_S
+from core.quota.ledger.bucket import Bucket
+from core.quota.ledger.header_trust import DISTRUST_S
+from core.quota.ledger.levels import Level
 
 NOW = 1_790_000_000.0
 

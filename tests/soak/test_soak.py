@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.soak.flat import Rule, judge, slope_per_h
-from tests.soak.virtual import RULES, soak
+from tests.programs.soak.flat import Rule, judge, slope_per_h
+from tests.programs.soak.virtual import RULES, soak
 
 MINUTE = [60.0 * number for number in range(120)]
 

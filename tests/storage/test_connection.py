@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from core.storage.connection import immediately
+from core.storage.file.connection import immediately
 
 
 class RefusesToCommit(sqlite3.Connection):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.errors import UsageError
-from core.storage.filters import Filter, Term, parse
+from core.storage.reading.filters import Filter, Term, parse
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ import pytest
 
 from core.errors import RunFileError, RunNotFoundError
 from core.model import RunState, SourceEmail, Task, View, Wait
-from core.storage.intake import NewRun
-from core.storage.lock import RunLock
-from core.storage.reader import RunReader
-from core.storage.sampling import sample
-from core.storage.store import Beat, Store
-from core.storage.summaries import STALE_AFTER_S
+from core.storage.file.lock import RunLock
+from core.storage.reading.reader import RunReader
+from core.storage.reading.sampling import sample
+from core.storage.reading.summaries import STALE_AFTER_S
+from core.storage.writing.intake import NewRun
+from core.storage.writing.store import Beat, Store
 from tests.conftest import NOW, MakeRun
 from tests.storage.test_store import failed, labeled
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from core.errors import RunFileError
-from core.storage import search as searching
-from core.storage.filters import parse
-from core.storage.ordering import KEYS, Order, order_sql
-from core.storage.reader import RunReader
-from core.storage.search import Search, index_path
-from core.storage.store import Store
+from core.storage.reading import search as searching
+from core.storage.reading.filters import parse
+from core.storage.reading.ordering import KEYS, Order, order_sql
+from core.storage.reading.reader import RunReader
+from core.storage.reading.search import Search, index_path
+from core.storage.writing.store import Store
 from tests.conftest import NOW, MakeRun
 from tests.storage.test_store import failed, labeled
 

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from core.errors import RunBusyError, RunFileError, RunLostError, UsageError
 from core.model import AskKind, Attempt, Outcome, Settled
-from core.storage.lock import RunLock, is_locked
-from core.storage.reader import RunReader
-from core.storage.store import Answer, Store
+from core.storage.file.lock import RunLock, is_locked
+from core.storage.reading.reader import RunReader
+from core.storage.writing.store import Answer, Store
 from tests.conftest import NOW, MakeRun
 
 Open = Callable[[Path], Store]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from core.storage.control import WishInbox, post
-from core.storage.reader import RunReader
-from core.storage.store import Store
+from core.storage.file.control import WishInbox, post
+from core.storage.reading.reader import RunReader
+from core.storage.writing.store import Store
 from tests.conftest import NOW, MakeRun
 
 

@@ -13,9 +13,9 @@ from textual.pilot import Pilot
 from tests.tui.fake_backend import FakeBackend
 from tests.tui.fakes import NOW, FakeRun, running, settings_in
 from tui.app import LabeltuiApp
-from tui.screens.emails import EmailsScreen
-from tui.terminal import CAPABLE, Terminal
-from tui.widgets.pane import LinesWidget
+from tui.screens.emails.list import EmailsScreen
+from tui.terminal.terminal import CAPABLE, Terminal
+from tui.widgets.panes.pane import LinesWidget
 
 HOPS = 100
 """Turns of the event loop in which every chain of messages comes to its end; no time passes in them."""

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
+from core.commands.dry_run import RehearsalCost
 from core.errors import LabeltuiError, RunFileError
-from core.formats.looking import Counted, Folder, Looked, count, look_at, look_into
-from core.llm.trial import Trial
+from core.llm.key_check import Trial
 from core.model import (
     AskKind,
     Attempt,
@@ -33,18 +33,18 @@ from core.model import (
     TaskVersion,
     WindowStatus,
 )
-from core.quota.swapping import chosen_swap
-from core.rehearsals import RehearsalCost
-from core.removal import Going
+from core.quota.keys.swap import chosen_swap
+from core.runs.delete import Going
 from core.settings import Settings
-from core.storage.filters import Filter, Term
-from core.storage.ordering import WORK_ORDER, Order
-from core.storage.search import Found
+from core.sources.preview import Counted, Folder, Looked, count, look_at, look_into
+from core.storage.reading.filters import Filter, Term
+from core.storage.reading.ordering import WORK_ORDER, Order
+from core.storage.reading.search import Found
 from tests.tui.fakes import KEYS, NOW, SPENT, TASK, TROUBLES, WINDOWS, FakeRun, key
-from tui.key_engine import KeyPast
-from tui.making import CopyWish, NewRunWish
-from tui.task_choices import TaskChoice, task_choices, task_file
-from tui.tasking import EngineDesk
+from tui.engine.key_engine import KeyPast
+from tui.engine.making import CopyWish, NewRunWish
+from tui.engine.task_choices import TaskChoice, task_choices, task_file
+from tui.engine.tasking import EngineDesk
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ from tests.tui.fake_backend import FakeBackend
 from tests.tui.fakes import KEYS, NOW, FakeRun, email, running
 from tests.tui.test_task import NEW, OLD, kept, with_versions
 from tests.tui.test_trial import FakeTrial, result, with_trial
-from tui.all_actions import EVERYWHERE, KEY_SCOPES, LIST_SCOPES, RUN_SCOPES
-from tui.context import Scope
-from tui.saving import beside
-from tui.theme import DARK
-from tui.widgets.pane import Pane
+from tui.actions.catalog import EVERYWHERE, KEY_SCOPES, LIST_SCOPES, RUN_SCOPES
+from tui.actions.context import Scope
+from tui.terminal.clipboard import beside
+from tui.terminal.theme import DARK
+from tui.widgets.panes.pane import Pane
 
 Probe = Callable[[Desk], object]
 

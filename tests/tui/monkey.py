@@ -17,12 +17,12 @@ from dataclasses import dataclass, replace
 from textual.pilot import OutOfBounds, Pilot
 from textual.widgets import Input, TextArea
 
-from tui.actions import WISHES, all_keys, for_key
+from tui.actions.active import WISHES, all_keys, for_key
+from tui.actions.context import Scope
 from tui.app import LabeltuiApp
-from tui.context import Scope
-from tui.refusing import ReadOnlyEngine
-from tui.screens.sheet import Sheet
-from tui.tasking import LookingDesk
+from tui.engine.read_only_engine import ReadOnlyEngine
+from tui.engine.tasking import LookingDesk
+from tui.screens.base_screen import Sheet
 
 CHANGES = frozenset(name for kind in (ReadOnlyEngine, LookingDesk) for name in vars(kind) if not name.startswith("_"))
 """The methods of a backend that change something: those that a read-only console refuses."""

@@ -9,8 +9,8 @@ import pytest
 
 from core.model import EmailState, KeyState, RunState
 from tests.tui.fakes import KEYS, NOW, FakeRun, email, running
-from tui.actions import ACTIONS, all_keys, for_key, in_scope, keys_table, possible
-from tui.context import Context, Scope
+from tui.actions.active import ACTIONS, all_keys, for_key, in_scope, keys_table, possible
+from tui.actions.context import Context, Scope
 
 
 def context(scope: Scope = Scope.MONITOR, run: FakeRun | None = None, **more: object) -> Context:

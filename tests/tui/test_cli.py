@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from core.model import Dimension, KeyState, RunState, WindowStatus
-from core.quota.keys import KeyBook
-from core.runs import find_run
+from core.quota.keys.store import KeyBook
+from core.runs.find import find_run
 from core.settings import Settings, load_settings
 from core.simulator.child import start_child
 from tests.tui.fakes import key
@@ -250,7 +250,7 @@ def test_starting_without_a_key_ends_with_code_5(say: Say, source: Path) -> None
 
 def test_working_on_a_busy_run_ends_with_code_4(say: Say, source: Path, settings: Settings) -> None:
     """The message says who can be asked and how it is ended."""
-    from core.storage.lock import RunLock
+    from core.storage.file.lock import RunLock
 
     say("new", source)
     with RunLock(find_run(settings, "mail")):
@@ -495,7 +495,7 @@ def test_a_budget_is_set_shown_and_taken_away(say: Say, source: Path) -> None:
 def test_read_only_refuses_whatever_would_change_something(say: Say, source: Path, settings: Settings) -> None:
     """Not only keys are dimmed: the engine behind a read-only console refuses by itself."""
     from core.errors import UsageError
-    from tui.refusing import ReadOnlyEngine
+    from tui.engine.read_only_engine import ReadOnlyEngine
 
     say("new", source)
     path = find_run(settings, "mail")

@@ -9,8 +9,8 @@ import pytest
 
 from core.text import UNSAFE
 from tests.tui.conftest import Desk, Opens
-from tui import crash
 from tui.cli import main
+from tui.terminal import crash
 
 SECRET = "gsk_QwErTy0123456789ZxCvBnM"
 OTHER = "my-provider:Zz9Yy8Xx7Ww6"

@@ -14,11 +14,11 @@ from tests.tui.fakes import FakeRun
 from tests.tui.keyed import ROWS, on
 from tests.tui.monkey import CHANGES
 from tests.tui.test_task import with_versions
-from tui.action import Action
-from tui.actions import WISHES, in_scope
-from tui.all_actions import ALL
-from tui.context import Scope
-from tui.read_only import READ_ONLY
+from tui.actions.action import Action
+from tui.actions.active import WISHES, in_scope
+from tui.actions.catalog import ALL
+from tui.actions.context import Scope
+from tui.actions.read_only import READ_ONLY
 from tui.screens.help import HelpScreen
 
 pytestmark = pytest.mark.usefixtures("furnished_folder")

@@ -9,11 +9,11 @@ import pytest
 from core.model import EmailState
 from tests.tui.conftest import Opens
 from tests.tui.fakes import email, running, stopped
-from tui.screens.causes import Causes
-from tui.screens.emails import EmailsScreen
+from tui.screens.emails.causes import Causes
+from tui.screens.emails.list import EmailsScreen
+from tui.screens.emails.record import RecordScreen
 from tui.screens.modals import Confirm, GiveLabel
-from tui.screens.record import RecordScreen
-from tui.widgets.rows import Rows
+from tui.widgets.lists.rows import Rows
 
 pytestmark = pytest.mark.asyncio
 

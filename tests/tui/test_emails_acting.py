@@ -16,7 +16,7 @@ from tests.tui.fakes import NOW, email, running, stopped
 from tui.app import LabeltuiApp
 from tui.screens.line_windows import AskLine, SaveAs
 from tui.screens.modals import Confirm, GiveLabel
-from tui.widgets.rows import Rows
+from tui.widgets.lists.rows import Rows
 
 pytestmark = pytest.mark.asyncio
 

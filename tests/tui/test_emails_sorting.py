@@ -9,10 +9,10 @@ import pytest
 from core.model import EmailState
 from tests.tui.conftest import Desk, Opens
 from tests.tui.fakes import email, running, stopped
-from tui.screens.emails import EmailsScreen
-from tui.screens.record import RecordScreen
-from tui.screens.sorting import SortBy
-from tui.widgets.rows import Rows
+from tui.screens.emails.list import EmailsScreen
+from tui.screens.emails.record import RecordScreen
+from tui.screens.emails.sorting import SortBy
+from tui.widgets.lists.rows import Rows
 
 pytestmark = pytest.mark.asyncio
 

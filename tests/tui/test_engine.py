@@ -12,8 +12,8 @@ from core.model import KeyState
 from core.settings import Settings
 from tests.conftest import MakeRun
 from tui.app import LabeltuiApp
-from tui.backend import Engine
-from tui.screens.emails import EmailsScreen
+from tui.engine.backend import Engine
+from tui.screens.emails.list import EmailsScreen
 from tui.screens.monitor import MonitorScreen
 
 

@@ -11,10 +11,10 @@ from textual.widgets import Input
 from tests.tui import keyed
 from tests.tui.conftest import Desk, Opens
 from tests.tui.keyed import OTHER, PLAIN, ROWS, Keyed, on
-from tui import actions
-from tui.actions import ACTIONS
-from tui.all_actions import ALL
-from tui.context import Scope
+from tui.actions import active as actions
+from tui.actions.active import ACTIONS
+from tui.actions.catalog import ALL
+from tui.actions.context import Scope
 
 pytestmark = pytest.mark.usefixtures("furnished_folder")
 

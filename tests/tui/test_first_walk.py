@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from core import wishes
-from core.posting import await_answer
+from core.commands import send as wishes
+from core.commands.post import await_answer
 from core.settings import Settings
 from core.simulator.child import adopt
-from core.storage.reader import RunReader
+from core.storage.reading.reader import RunReader
 from tui.app import LabeltuiApp
 from tui.screens.monitor import MonitorScreen
 

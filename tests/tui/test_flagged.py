@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from core.model import EmailState, SourceEmail, View
-from core.storage.intake import NewRun
-from core.storage.reader import RunReader
-from core.storage.store import Store
+from core.storage.reading.reader import RunReader
+from core.storage.writing.intake import NewRun
+from core.storage.writing.store import Store
 from tests.conftest import NOW
 from tests.tui.conftest import Opens
 from tests.tui.fakes import TASK, FakeRun, email

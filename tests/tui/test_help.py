@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from tests.tui.conftest import Opens
-from tui import actions
-from tui.actions import ACTIONS, in_scope
-from tui.context import Scope
-from tui.explained import PANES, SCREENS, STATE_LINE
-from tui.glyphs import ASCII
-from tui.keymap import keyed
+from tui.actions import active as actions
+from tui.actions.active import ACTIONS, in_scope
+from tui.actions.context import Scope
+from tui.actions.help_text import PANES, SCREENS, STATE_LINE
+from tui.actions.keymap import keyed
 from tui.screens.help import HelpScreen
 from tui.screens.monitor import MonitorScreen
-from tui.widgets.pane import Pane
+from tui.text.glyphs import ASCII
+from tui.widgets.panes.pane import Pane
 
 ROOT = Path(__file__).resolve().parents[2] / "tui"
 

@@ -12,8 +12,8 @@ from textual.widgets import Input
 from tests.tui.conftest import Desk, Opens
 from tests.tui.fakes import running, stopped
 from tests.tui.test_task import with_versions
-from tui.actions import in_scope
-from tui.widgets.hints import Hints
+from tui.actions.active import in_scope
+from tui.widgets.footer import Hints
 
 SHEETS = {
     "runs": (), "monitor": ("enter",), "emails": ("enter", "e"), "record": ("enter", "e", "enter"),

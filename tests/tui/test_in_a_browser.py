@@ -11,7 +11,7 @@ from core.model import RunState
 from tests.tui.conftest import Desk, Opens
 from tests.tui.fakes import stopped
 from tui.screens.line_windows import Download
-from tui.terminal import CAPABLE, terminal
+from tui.terminal.terminal import CAPABLE, terminal
 
 pytestmark = pytest.mark.asyncio
 

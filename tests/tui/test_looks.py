@@ -11,12 +11,12 @@ from textual.widgets import Static
 from core.model import EmailState, PacePoint
 from tests.tui.conftest import Opens
 from tests.tui.fakes import NOW, FakeRun, email, running
-from tui import present
-from tui.widgets.pane import Pane
-from tui.widgets.rate import RateFacts, RatePane
-from tui.widgets.reasks import FAILED_CALLS, ReasksPane, reask_facts
-from tui.widgets.rows import Rows
-from tui.widgets.worker import WorkerFacts, WorkerPane
+from tui.text import numbers as present
+from tui.widgets.lists.rows import Rows
+from tui.widgets.panes.follow_ups import FAILED_CALLS, ReasksPane, reask_facts
+from tui.widgets.panes.pane import Pane
+from tui.widgets.panes.rate import RateFacts, RatePane
+from tui.widgets.panes.worker import WorkerFacts, WorkerPane
 
 
 @pytest.mark.parametrize(

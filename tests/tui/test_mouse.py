@@ -15,15 +15,15 @@ from textual.widgets import Input
 import tui.screens
 from tests.tui.conftest import Desk, Opens
 from tests.tui.fakes import running, stopped
-from tui.mouse import key_at, place_of
-from tui.screens.emails import EmailsScreen
+from tui.actions.clicks import key_at, place_of
+from tui.screens.emails.list import EmailsScreen
+from tui.screens.emails.record import RecordScreen
 from tui.screens.help import HelpScreen
 from tui.screens.modals import Confirm, GiveLabel
 from tui.screens.monitor import MonitorScreen
-from tui.screens.record import RecordScreen
 from tui.widgets.key_line import keys_line
-from tui.widgets.pane import Pane, line
-from tui.widgets.rows import Rows
+from tui.widgets.lists.rows import Rows
+from tui.widgets.panes.pane import Pane, line
 from tui.widgets.too_small import NEEDED
 
 KEYS = keys_line(("enter", "keep"), ("^o", "order"), ("↑↓", "look"))

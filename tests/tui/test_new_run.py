@@ -8,14 +8,14 @@ import pytest
 
 from core.model import RunState
 from core.settings import load_settings
-from core.storage.reader import RunReader
+from core.storage.reading.reader import RunReader
 from tests.tui.conftest import Desk, Opens
 from tests.tui.fake_backend import FakeBackend
 from tui.cli import main
-from tui.making import NewRunWish, forecast, make, name_for, name_trouble
+from tui.engine.making import NewRunWish, forecast, make, name_for, name_trouble
+from tui.engine.task_choices import task_choices
 from tui.screens.monitor import MonitorScreen
-from tui.screens.runs import RunsScreen
-from tui.task_choices import task_choices
+from tui.screens.runs.list import RunsScreen
 from tui.widgets.paths import complete_path
 
 

@@ -9,10 +9,10 @@ import pytest
 
 from core.model import CommandRecord, EmailState, Forecast, KeyState, RunState, Snapshot, Wait
 from tests.tui.fakes import KEYS, NOW, FakeRun, email, running, settings_in
-from tui.farewell import farewell
-from tui.picture import Picture, Requested, data_age, outstanding
-from tui.standing import standing
-from tui.telling import on_one_row
+from tui.live.view_state import Picture, Requested, data_age, outstanding
+from tui.text.clauses import on_one_row
+from tui.text.leave_message import farewell
+from tui.text.state_sentence import standing
 
 
 def picture(run: FakeRun, **more: object) -> Picture:

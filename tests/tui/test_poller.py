@@ -11,8 +11,8 @@ from textual.message import Message
 from core.errors import LabeltuiError
 from tests.tui.fake_backend import FakeBackend
 from tests.tui.fakes import NOW, FakeRun, running, settings_in
-from tui.errands import Answered, Errands
-from tui.poller import BUSY_S, HURRIED_S, IDLE_S, PictureTaken, Poller
+from tui.live.jobs import Answered, Errands
+from tui.live.poller import BUSY_S, HURRIED_S, IDLE_S, PictureTaken, Poller
 
 PATIENCE_S = 10.0
 

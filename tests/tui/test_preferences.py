@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import LabeltuiError
-from tui.preferences import line_of, read_preferences, remember
+from tui.terminal.preferences import line_of, read_preferences, remember
 
 COMMENTED = """# mine
 theme = "nord"  # for the night

@@ -12,8 +12,9 @@ from rich.cells import cell_len
 
 from core.model import EmailState, PacePoint
 from tests.tui.fakes import email
-from tui import present, rates
-from tui.email_rows import as_row
+from tui.text import numbers as present
+from tui.text import rates
+from tui.text.email_rows import as_row
 
 AT = 1_764_000_000.0  # Monday, 24 November 2025, 16:00:00 UTC
 

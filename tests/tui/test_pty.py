@@ -12,11 +12,11 @@ import pytest
 from textual.widget import Widget
 
 import tui
-from core.storage.lock import RunLock
-from tests.pty.hostile import Marks, build, home_of, source_of
-from tests.pty.stream import Stream
-from tests.pty.terminal import Terminal
-from tests.pty.walk import Walk
+from core.storage.file.lock import RunLock
+from tests.programs.pty.hostile import Marks, build, home_of, source_of
+from tests.programs.pty.stream import Stream
+from tests.programs.pty.terminal import Terminal
+from tests.programs.pty.walk import Walk
 
 NOT_SHOWN = {
     *("source", "base url", "argument", "requester", "event kind", "event's alias"),
@@ -42,7 +42,7 @@ def walk(folder: Path, size: tuple[int, int], manner: str, state: str) -> Walked
     settings = home_of(folder, marks)
     path = build(settings, marks, state=state)
     stream = Stream()
-    arguments = ["-m", "tests.pty.console", str(settings.home), "-", manner, "{report}"]
+    arguments = ["-m", "tests.programs.pty.console", str(settings.home), "-", manner, "{report}"]
     with contextlib.ExitStack() as stack:
         if state == "waiting":
             stack.enter_context(RunLock(path))

@@ -19,13 +19,13 @@ from typing import Any, ClassVar
 import pytest
 
 from core.llm.task import builtin_task
-from core.runs import RunOptions, create_run
+from core.runs.find import RunOptions, create_run
 from core.settings import Settings
 from core.text import UNSAFE
-from tests.pty.hostile import Marks, build, home_of, source_of
-from tests.pty.stream import Stream
-from tests.pty.terminal import Terminal
-from tui.desktop import sequence
+from tests.programs.pty.hostile import Marks, build, home_of, source_of
+from tests.programs.pty.stream import Stream
+from tests.programs.pty.terminal import Terminal
+from tui.terminal.desktop import sequence
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def in_a_terminal(settings: Settings, commands: list[list[str]], tmp_path: Path)
     listed.write_text(json.dumps(commands), "utf-8")
     stream = Stream()
     environment = {"LABELTUI_HOME": str(settings.home), "GROQ_API_KEYS": "mine=gsk_only_for_a_test_0001"}
-    with Terminal(["-m", "tests.pty.commands", str(listed)], (100, 30), environment) as terminal:
+    with Terminal(["-m", "tests.programs.pty.commands", str(listed)], (100, 30), environment) as terminal:
         came, code = terminal.until_ended(90.0)
     stream.take(came, "commands", commands=True)
     assert code == 0, came[-2000:]

@@ -9,9 +9,9 @@ import pytest
 from tests.tui.conftest import Opens
 from tests.tui.fake_backend import FakeBackend
 from tests.tui.fakes import stopped
-from tui import actions
-from tui.actions import ACTIONS
-from tui.rekeying import parsed, readable, rekeyed
+from tui.actions import active as actions
+from tui.actions.active import ACTIONS
+from tui.actions.user_keys import parsed, readable, rekeyed
 from tui.screens.help import HelpScreen
 from tui.screens.monitor import MonitorScreen
 

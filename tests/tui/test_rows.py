@@ -9,9 +9,9 @@ import pytest
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
-from tui.theme import MEANINGS
-from tui.widgets.held_pages import KEPT_PAGES, PAGE
-from tui.widgets.rows import ListColumn, Row, Rows
+from tui.terminal.theme import MEANINGS
+from tui.widgets.lists.pages import KEPT_PAGES, PAGE
+from tui.widgets.lists.rows import ListColumn, Row, Rows
 
 pytestmark = pytest.mark.asyncio
 

@@ -6,19 +6,19 @@ from dataclasses import replace
 
 import pytest
 
-from core.llm.trial import Trial
+from core.llm.key_check import Trial
 from core.model import CommandRecord, KeyState, RunState, RunSummary
 from tests.tui.conftest import Desk, Opens
 from tests.tui.fake_backend import FakeBackend
 from tests.tui.fakes import NOW, WINDOWS
-from tui.making import CopyWish
-from tui.screens.key_record import KeyRecordScreen
-from tui.screens.key_windows import AddKey, Regroup
-from tui.screens.keys import KeysScreen
+from tui.engine.making import CopyWish
+from tui.screens.keys.list import KeysScreen
+from tui.screens.keys.record import KeyRecordScreen
+from tui.screens.keys.windows import AddKey, Regroup
 from tui.screens.modals import Confirm
 from tui.screens.monitor import MonitorScreen
-from tui.screens.runs import RunsScreen
-from tui.widgets.rows import Rows
+from tui.screens.runs.list import RunsScreen
+from tui.widgets.lists.rows import Rows
 
 pytestmark = pytest.mark.asyncio
 

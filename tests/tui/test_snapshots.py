@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.tui.scenes import HOME, SCENES, Scene, furnish, stage
-from tui.theme import DARK, LIGHT
+from tui.terminal.theme import DARK, LIGHT
 
 SIZES = ((80, 24), (120, 40), (160, 50))
 PICTURES = [

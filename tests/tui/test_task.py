@@ -18,12 +18,12 @@ from core.settings import Settings
 from tests.tui.conftest import Desk, Opens
 from tests.tui.fakes import NOW, TASK, FakeRun, email, running, stopped
 from tui.app import LabeltuiApp
-from tui.refusing import ReadOnlyEngine
-from tui.screens.messages import MessagesScreen
+from tui.engine.read_only_engine import ReadOnlyEngine
+from tui.engine.tasking import EngineDesk, differences, escaped, read_draft
 from tui.screens.modals import Confirm
-from tui.screens.task import TaskScreen
-from tui.screens.task_editing import AskAgain, EditTask
-from tui.tasking import EngineDesk, differences, escaped, read_draft
+from tui.screens.task.messages import MessagesScreen
+from tui.screens.task.task import TaskScreen
+from tui.screens.task.windows import AskAgain, EditTask
 
 pytestmark = pytest.mark.asyncio
 

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from core import runs
 from core.llm.task import builtin_task, load_task, task_to_toml, versioned
 from core.model import LabelMeaning
-from core.runs import RunOptions
+from core.runs import find as runs
+from core.runs.find import RunOptions
 from core.settings import Settings
-from core.storage.lock import RunLock
-from core.storage.reader import RunReader
-from core.storage.store import Store
+from core.storage.file.lock import RunLock
+from core.storage.reading.reader import RunReader
+from core.storage.writing.store import Store
 from tests.storage.test_store import labeled
 from tui.cli import main
 

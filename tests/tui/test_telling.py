@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tui.telling import Clause, hung, in_rows, on_one_row, whole
+from tui.text.clauses import Clause, hung, in_rows, on_one_row, whole
 
 SAID = (
     Clause("00:53 for RPM of org_b, until 16:00:53", ("00:53 for RPM of org_b",), rank=2),

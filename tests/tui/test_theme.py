@@ -6,10 +6,10 @@ import pytest
 from textual.color import Color
 
 from tests.tui.conftest import Desk, Opens
-from tui.preferences import read_preferences
 from tui.screens.monitor import MonitorScreen
-from tui.terminal import terminal
-from tui.theme import ANSI, CONTRAST, DARK, LIGHT, PALETTES, THEMES, Palette, following, named
+from tui.terminal.preferences import read_preferences
+from tui.terminal.terminal import terminal
+from tui.terminal.theme import ANSI, CONTRAST, DARK, LIGHT, PALETTES, THEMES, Palette, following, named
 
 TEXT = ("running", "waiting", "cooling", "failed", "person", "accent", "foreground", "bright", "quiet")
 DRAWN = ("faint", "rule", "graph", "share")

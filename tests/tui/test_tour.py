@@ -6,9 +6,9 @@ import pytest
 
 from tests.tui.conftest import Opens
 from tests.tui.fakes import stopped
-from tui.preferences import read_preferences
 from tui.screens.monitor import MonitorScreen
 from tui.screens.tour import PAGES, Tour
+from tui.terminal.preferences import read_preferences
 
 LATER_S = 5.0
 

@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from core.commands.dry_run import RehearsalCost
 from core.errors import LabeltuiError
 from core.llm.task import task_to_toml
 from core.model import EmailState, Rehearsed, SampledEmail, Task
-from core.rehearsals import RehearsalCost
 from tests.tui.conftest import Desk, Opens
 from tests.tui.fakes import email
 from tests.tui.test_task import HOSTILE, NEW, leave_draft, with_versions
-from tui.screens.messages import MessagesScreen
-from tui.screens.record import RecordScreen
-from tui.screens.task import TaskScreen
-from tui.screens.trial import AskTrial, TrialScreen
+from tui.screens.emails.record import RecordScreen
+from tui.screens.task.dry_run import AskTrial, TrialScreen
+from tui.screens.task.messages import MessagesScreen
+from tui.screens.task.task import TaskScreen
 
 pytestmark = pytest.mark.asyncio
 

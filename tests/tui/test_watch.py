@@ -13,9 +13,9 @@ from rich.cells import cell_len
 
 from core import exits
 from core.model import Happening, RunState, Snapshot, Wait
-from core.storage.store import Store
+from core.storage.writing.store import Store
 from tests.conftest import MakeRun
-from tests.pty.terminal import Terminal
+from tests.programs.pty.terminal import Terminal
 from tests.tui.fakes import KEYS, NOW, running
 from tui.commands.compact import LEAST, Line, compact_view
 from tui.commands.inline import Inline

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from core.simulator.config import Limits
-from tests.virtual.catalog import ROUGH
-from tests.virtual.harness import run_virtually, simulate_run
-from tests.virtual.ideal import Supply, least_time_s, most_labels
-from tests.virtual.scenario import FREE, Org, Scenario
+from tests.programs.virtual.catalog import ROUGH
+from tests.programs.virtual.harness import run_virtually, simulate_run
+from tests.programs.virtual.ideal import Supply, least_time_s, most_labels
+from tests.programs.virtual.scenario import FREE, Org, Scenario
 
 SMALL = Scenario("small", 90, (Org("org_1", FREE, keys=2), Org("org_2", FREE)), faults=ROUGH)
 
@@ -34,7 +34,7 @@ def test_a_seed_names_a_run_in_any_process() -> None:
     """Neither the order of hashes nor what ran before changes a run."""
     script = (
         "from tests.virtual.test_virtual_determinism import SMALL\n"
-        "from tests.virtual.harness import simulate_run\n"
+        "from tests.programs.virtual.harness import simulate_run\n"
         "print(simulate_run(SMALL).digest)"
     )
     digests = {

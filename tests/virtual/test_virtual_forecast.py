@@ -10,13 +10,13 @@ import pytest
 
 from core.llm.task import fixed_chars, pattern
 from core.model import Dimension
-from core.planning import cost_of_call
-from core.quota.estimates import Estimator
-from core.quota.forecast import Lane, Load, Window, seconds_for
-from core.quota.keys import KeyBook, assumed_organization
+from core.quota.forecast.forecast import Lane, Load, Window, seconds_for
+from core.quota.keys.store import KeyBook, assumed_organization
+from core.quota.pacing.estimates import Estimator
+from core.runs.plan import cost_of_call
 from core.simulator.config import FaultPlan, Limits
-from tests.virtual.harness import World, guard_for, run_virtually
-from tests.virtual.scenario import START_AT, Org, Scenario
+from tests.programs.virtual.harness import World, guard_for, run_virtually
+from tests.programs.virtual.scenario import START_AT, Org, Scenario
 
 FAULTS = FaultPlan(invalid=0.02)
 SCENARIOS = [

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from core.simulator.config import Limits
-from core.worker.pulse import Tempo
-from tests.virtual.catalog import POISONED
-from tests.virtual.harness import Outcome, simulate_run
-from tests.virtual.scenario import Lengths, Org, Scenario
+from core.worker.heartbeat import Tempo
+from tests.programs.virtual.catalog import POISONED
+from tests.programs.virtual.harness import Outcome, simulate_run
+from tests.programs.virtual.scenario import Lengths, Org, Scenario
 
 MINUTES = Limits(rpm=30, rpd=14_400, tpm=6_000)
 SHORT = Lengths(median=300, sigma=0.5)

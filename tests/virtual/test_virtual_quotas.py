@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.virtual.catalog import DIMENSIONS, Expected, binding, founding, unruly
-from tests.virtual.harness import Outcome, simulate_run
+from tests.programs.virtual.catalog import DIMENSIONS, Expected, binding, founding, unruly
+from tests.programs.virtual.harness import Outcome, simulate_run
 
 UNRULY = unruly()
 ELSEWHERE = ("large", "large-for-some", "outage", "outage-dropped")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.model import Budget
-from core.quota.plans import Price
+from core.quota.forecast.plans import Price
 from core.worker.budget import Spent, exceeded
 
 PRICE = Price(prompt=0.10, cached=0.05, completion=0.50)

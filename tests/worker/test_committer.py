@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from core.storage.store import Answer
-from core.worker.committer import Committer
+from core.storage.writing.store import Answer
+from core.worker.commit import Committer
 from tests.storage.test_store import labeled
 
 

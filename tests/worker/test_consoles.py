@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from core import wishes
+from core.commands import send as wishes
+from core.commands.post import await_answer
 from core.model import RunState
-from core.posting import await_answer
 from core.settings import Settings, load_settings
-from core.storage.check import check_run
-from tests.benchmarks.speed import Console
-from tests.crash.harness import scratch
+from core.storage.file.check import check_run
+from tests.programs.benchmarks.speed import Console
+from tests.programs.crash.harness import scratch
 from tests.worker.test_process import PATIENCE_S, make, now, simulator, until
 
 

@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from core import wishes
+from core.commands import send as wishes
+from core.commands.post import Wished, await_answer
 from core.errors import RunBusyError
 from core.model import RunState
-from core.posting import Wished, await_answer
 from core.settings import Settings
-from core.storage.check import check_run
-from core.storage.lock import RunLock
-from core.storage.reader import RunReader
-from core.storage.store import Store
+from core.storage.file.check import check_run
+from core.storage.file.lock import RunLock
+from core.storage.reading.reader import RunReader
+from core.storage.writing.store import Store
 from core.worker.ending import when_ended
 from tests.conftest import MakeRun
 from tests.worker.test_process import make, now, simulator, until
 from tui.cli import main
-from tui.commands import wishing
+from tui.commands import control as wishing
 
 
 def test_a_start_right_after_a_stop_waits_for_the_end_and_starts(

@@ -14,14 +14,14 @@ import pytest
 from core.llm.client import ChatClient
 from core.llm.task import builtin_task
 from core.model import Reply, Verdict
-from core.quota.broker import Broker
-from core.quota.keys import KeyBook
-from core.runs import RunOptions, create_run
+from core.quota.keys.store import KeyBook
+from core.quota.pacing.broker import Broker
+from core.runs.find import RunOptions, create_run
 from core.settings import Settings
-from core.storage.control import WishInbox
-from core.storage.lock import RunLock
-from core.storage.reader import RunReader
-from core.storage.store import Store
+from core.storage.file.control import WishInbox
+from core.storage.file.lock import RunLock
+from core.storage.reading.reader import RunReader
+from core.storage.writing.store import Store
 from core.text import inert, one_line
 from core.worker.loop import Worker
 

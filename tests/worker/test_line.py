@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from core.model import PendingEmail
-from core.worker.line import Line
+from core.worker.queue import Line
 
 
 def email(number: int, text: str = "") -> PendingEmail:

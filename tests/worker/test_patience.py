@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.worker.patience import ALONE_MOST_S, ERRORS_MOST, Patience
+from core.worker.retries import ALONE_MOST_S, ERRORS_MOST, Patience
 
 
 def test_errors_count_while_others_are_answered() -> None:

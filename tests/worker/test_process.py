@@ -15,19 +15,20 @@ from typing import Any
 
 import pytest
 
-from core import runs, wishes
-from core.formats.demo import write_demo_csv
+from core.commands import send as wishes
+from core.commands.post import Wished, await_answer
 from core.llm.task import builtin_task, with_model
 from core.model import RunState, Snapshot
-from core.posting import Wished, await_answer
-from core.quota.keys import KeyBook
-from core.runs import RunOptions
+from core.quota.keys.store import KeyBook
+from core.runs import find as runs
+from core.runs.find import RunOptions
 from core.settings import Settings, load_settings
 from core.simulator.child import SimulatorChild, start_child
-from core.storage.reader import RunReader
-from core.storage.store import Store
+from core.sources.demo_emails import write_demo_csv
+from core.storage.reading.reader import RunReader
+from core.storage.writing.store import Store
 from core.worker import process, supervisor
-from tests.kills import kill_and_check
+from tests.programs.kills import kill_and_check
 
 PATIENCE_S = 40.0
 

@@ -11,17 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from core import rehearsals, wishes
+from core.commands import dry_run as rehearsals
+from core.commands import send as wishes
 from core.errors import LabeltuiError, NoUsableKeyError
 from core.llm.task import builtin_task, versioned
 from core.model import Outcome, Reply, SampledEmail, Usage, Verdict
-from core.quota.broker import Never, Wait
-from core.quota.keys import KeyBook
+from core.quota.keys.store import KeyBook
+from core.quota.pacing.broker import Never, Wait
 from core.settings import Settings
-from core.storage.lock import RunLock
-from core.storage.sampling import sample
-from core.storage.store import Store
-from core.worker.rehearsal import Rehearsal
+from core.storage.file.lock import RunLock
+from core.storage.reading.sampling import sample
+from core.storage.writing.store import Store
+from core.worker.dry_run import Rehearsal
 from tests.conftest import NOW, MakeRun
 from tests.storage.test_store import labeled
 from tests.worker.test_process import make, simulator, until

@@ -11,18 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from core import wishes
-from core.quota.keys import KeyBook
+from core.commands import send as wishes
+from core.quota.keys.store import KeyBook
 from core.settings import Settings
 from core.simulator.child import start_child
-from core.storage.search import Search
+from core.storage.reading.search import Search
 from tests.worker.test_process import PATIENCE_S, acknowledged, make, until, work
 from tui.app import LabeltuiApp
 from tui.cli import main
 
 CRASHING = """
 import sys
-from core.quota.broker import Broker
+from core.quota.pacing.broker import Broker
 def crash(self, grant, *rest):
     raise ZeroDivisionError(f"in the middle of it: {grant!r} {rest!r}")
 Broker.answered = crash

@@ -17,21 +17,21 @@ from pathlib import Path
 
 import pytest
 
-from core import wishes
+from core.commands import send as wishes
+from core.commands.post import await_answer
 from core.errors import LabeltuiError, RunFileError
 from core.model import RunState
-from core.posting import await_answer
 from core.settings import Settings
-from core.storage.check import check_run
-from core.storage.lock import RunLock, companion, is_locked
-from core.storage.reader import RunReader
-from core.storage.store import Store
-from core.storage.summaries import STALE_AFTER_S
-from core.worker.holder import kill_holder
+from core.storage.file.check import check_run
+from core.storage.file.lock import RunLock, companion, is_locked
+from core.storage.reading.reader import RunReader
+from core.storage.reading.summaries import STALE_AFTER_S
+from core.storage.writing.store import Store
+from core.worker.kill import kill_holder
 from tests.conftest import NOW, MakeRun
-from tests.crash.harness import scratch
-from tests.faults.matrix import answers
-from tests.faults.world import play
+from tests.programs.crash.harness import scratch
+from tests.programs.faults.matrix import answers
+from tests.programs.faults.world import play
 from tests.worker.test_process import PATIENCE_S, make, now, simulator, until, work
 from tui.cli import main
 

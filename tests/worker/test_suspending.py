@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from core import wishes
+from core.commands import send as wishes
+from core.commands.post import await_answer
 from core.model import RunState
-from core.posting import await_answer
 from core.settings import Settings
-from tests.pty.terminal import Terminal
+from tests.programs.pty.terminal import Terminal
 from tests.worker.test_process import make, now, simulator, until
 
-JOBS = str(Path(__file__).parents[1] / "pty" / "jobs.py")
+JOBS = str(Path(__file__).parents[1] / "programs" / "pty" / "jobs.py")
 SUSPEND = "\x1a"
 LEFT = ("\x1b[?1049l", "\x1b[?25h", "\x1b[?7h", "\x1b[?2004l", "\x1b[?1000l", "\x1b[?1003l", "\x1b[?1004l")
 """What gives a terminal back: its own screen, a cursor, wrapped lines; nothing told of pastes, mouse and focus."""

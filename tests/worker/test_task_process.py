@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from core import wishes
+from core.commands import send as wishes
+from core.commands.post import Wished
 from core.llm.task import versioned
 from core.model import LabelMeaning, ModelSettings, RunState, Task
-from core.posting import Wished
 from core.settings import Settings
-from core.storage.check import check_run
-from core.storage.reader import RunReader
+from core.storage.file.check import check_run
+from core.storage.reading.reader import RunReader
 from tests.worker.test_process import acknowledged, make, simulator, until
 
 
@@ -101,7 +101,7 @@ def test_a_version_that_sends_other_texts_is_refused_by_a_worker(
 ) -> None:
     """Whoever sends the wish past the first refusal gets the sentence from the worker, and it goes on as it was."""
     from core.llm.task import task_to_json
-    from core.storage import control
+    from core.storage.file import control
 
     with simulator(monkeypatch, "--latency", "0.2", "--rpm", "60"):
         path = make(settings, tmp_path, 150)

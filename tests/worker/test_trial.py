@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from core import wishes
+from core.commands import send as wishes
 from core.model import RunState
 from core.settings import Settings
-from core.worker.trial import Trial
+from core.worker.first_n import Trial
 from tests.worker.test_line import email, ids, line_of
 from tests.worker.test_process import acknowledged, make, simulator, until
 

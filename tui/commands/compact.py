@@ -8,10 +8,10 @@ from rich.cells import cell_len
 
 from core.model import KeyStatus, RunState, Snapshot
 from core.text import one_line
-from tui.present import both_ends, countdown, fit, foreign, interval, join, number, percent, rail, share
-from tui.rates import rate
-from tui.standing import GLYPHS
-from tui.widgets.keyring import STATES, organizations
+from tui.text.numbers import both_ends, countdown, fit, foreign, interval, join, number, percent, rail, share
+from tui.text.rates import rate
+from tui.text.state_sentence import GLYPHS
+from tui.widgets.panes.keys import STATES, organizations
 
 Piece = tuple[str, str]
 """A text and its tone: a meaning such as ``running``, or "" for plain."""

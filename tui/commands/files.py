@@ -6,13 +6,14 @@ import argparse
 import time
 from pathlib import Path
 
-from core import exits, runs
+from core import exits
+from core.runs import find as runs
 from core.settings import load_settings
-from core.storage.check import Checked, check_run
-from core.storage.copying import copy_run
+from core.storage.file.backup import copy_run
+from core.storage.file.check import Checked, check_run
 from core.text import one_line
 from tui.commands.printing import say
-from tui.present import number, plural
+from tui.text.numbers import number, plural
 
 
 def answer(given: argparse.Namespace) -> int:
@@ -36,8 +37,8 @@ def _check(path: Path, *, repair: bool) -> int:
 
 
 def _repaired(path: Path) -> Checked:
-    from core.storage.lock import RunLock  # noqa: PLC0415
-    from core.storage.store import Store  # noqa: PLC0415 - brings sqlite-utils, which only writers need
+    from core.storage.file.lock import RunLock  # noqa: PLC0415
+    from core.storage.writing.store import Store  # noqa: PLC0415 - brings sqlite-utils, which only writers need
 
     with RunLock(path) as lock, Store.open(path, lock) as store:
         wrong = store.put_right(now=time.time())

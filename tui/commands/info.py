@@ -10,16 +10,16 @@ import time
 
 from core import exits
 from core.settings import load_settings
-from tui.actions import ACTIONS
+from tui.actions.active import ACTIONS
 from tui.commands.printing import say
-from tui.info import Console, gather
-from tui.preferences import read_preferences
-from tui.terminal import terminal
+from tui.terminal.preferences import read_preferences
+from tui.terminal.terminal import terminal
+from tui.text.installation import Console, gather
 
 
 def info(_: argparse.Namespace) -> int:
     """``labeltui info``."""
-    from tui.rekeying import rekeyed  # noqa: PLC0415 - knows keys by Textual
+    from tui.actions.user_keys import rekeyed  # noqa: PLC0415 - knows keys by Textual
 
     settings = load_settings()
     preferences = read_preferences(settings.config_path)

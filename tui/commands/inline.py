@@ -15,8 +15,8 @@ from types import FrameType
 from rich.cells import cell_len
 
 from tui.commands.compact import Line
-from tui.glyphs import plain
-from tui.size import size_of
+from tui.terminal.size import size_of
+from tui.text.glyphs import plain
 
 _TONES = {
     "bold": "1", "quiet": "2", "running": "32", "waiting": "33", "cooling": "36", "failed": "31", "accent": "36",

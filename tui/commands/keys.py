@@ -11,18 +11,20 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from core import exits, runs, wishes
+from core import exits
+from core.commands import send as wishes
 from core.errors import KeysError, UsageError
 from core.model import Dimension, KeySpend, KeyStatus, ModelSettings, WindowStatus
-from core.quota.keyfile import checked_alias
-from core.quota.keys import KeyBook
-from core.quota.plans import plan
+from core.quota.forecast.plans import plan
+from core.quota.keys.keyfile import checked_alias
+from core.quota.keys.store import KeyBook
+from core.runs import find as runs
 from core.settings import Settings, load_settings
-from core.storage.reader import RunReader
+from core.storage.reading.reader import RunReader
 from core.text import one_line
 from tui.commands.printing import say, say_hung
-from tui.preferences import read_preferences
-from tui.present import countdown, number, plural
+from tui.terminal.preferences import read_preferences
+from tui.text.numbers import countdown, number, plural
 
 
 def answer(given: argparse.Namespace) -> int:
@@ -206,7 +208,7 @@ def _test(given: argparse.Namespace, settings: Settings, book: KeyBook) -> int:
         raise KeysError(
             f"No key is called {given.alias!r}: `labeltui keys list` shows them." if given.alias else "There is no key."
         )
-    from core.llm.trial import tried  # noqa: PLC0415 - for trying keys only
+    from core.llm.key_check import tried  # noqa: PLC0415 - for trying keys only
 
     failed = 0
     for secret in chosen:

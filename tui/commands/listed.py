@@ -7,13 +7,17 @@ import sys
 import time
 from pathlib import Path
 
-from core import archive, copies, exits, removal, runs
+from core import exits
 from core.errors import UsageError
+from core.runs import archive
+from core.runs import copy as copies
+from core.runs import delete as removal
+from core.runs import find as runs
 from core.settings import Settings, load_settings
 from core.text import one_line
+from tui.actions.read_only import refuse
 from tui.commands.printing import importing, say
-from tui.present import number, plural
-from tui.read_only import refuse
+from tui.text.numbers import number, plural
 
 
 def copy(given: argparse.Namespace) -> int:

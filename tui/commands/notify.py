@@ -14,8 +14,8 @@ from core.notify.setup import read_setup
 from core.settings import load_settings
 from core.text import one_line
 from tui.commands.printing import say
-from tui.desktop import sequence, way
-from tui.present import plural
+from tui.terminal.desktop import sequence, way
+from tui.text.numbers import plural
 
 TEST = Occasion("a test", "If you can read this, labeltui can reach you here.")
 

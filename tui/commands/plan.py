@@ -9,15 +9,17 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from core import exits, planning, runs
+from core import exits
 from core.llm.task import chosen_task
 from core.model import Forecast, Task
-from core.planning import Planned, Texts
+from core.runs import find as runs
+from core.runs import plan as planning
+from core.runs.plan import Planned, Texts
 from core.settings import Settings, load_settings
-from core.storage.reader import RunReader
+from core.storage.reading.reader import RunReader
 from core.text import one_line
 from tui.commands.printing import say_hung
-from tui.present import number, plural
+from tui.text.numbers import number, plural
 
 
 def plan(given: argparse.Namespace) -> int:

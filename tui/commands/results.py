@@ -7,17 +7,18 @@ import json
 import time
 from pathlib import Path
 
-from core import exits, runs
+from core import exits
 from core.errors import FolderError, KeysError, QuotaFileError
-from core.listing import list_runs
 from core.model import KeyStatus, Snapshot
-from core.quota.keys import KeyBook
+from core.quota.keys.store import KeyBook
+from core.runs import find as runs
+from core.runs.listing import list_runs
 from core.settings import Settings, load_settings
-from core.storage.reader import RunReader
+from core.storage.reading.reader import RunReader
 from core.text import one_line
 from tui.commands import status as words
 from tui.commands.printing import say, say_hung
-from tui.present import number, percent
+from tui.text.numbers import number, percent
 
 
 def status(given: argparse.Namespace) -> int:

@@ -11,16 +11,18 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from core import exits, runs, wishes
+from core import exits
+from core.commands import send as wishes
 from core.errors import RunBusyError, UsageError
+from core.runs import find as runs
 from core.settings import Settings, load_settings
-from core.storage.reader import RunReader
+from core.storage.reading.reader import RunReader
 from core.text import one_line
 from tui.commands import status as words
 from tui.commands.printing import has_terminal, importing, redraw, say
 from tui.commands.results import say_status, snapshot_of
-from tui.present import number
-from tui.terminal import terminal
+from tui.terminal.terminal import terminal
+from tui.text.numbers import number
 
 _LINE_EVERY_S = 2.0
 
@@ -90,7 +92,7 @@ def new(given: argparse.Namespace) -> int:
 
 def demo(given: argparse.Namespace) -> int:
     """``labeltui demo``: in the console; without a terminal the same job with progress lines."""
-    from core import demo as stage  # noqa: PLC0415 - for the demo only
+    from core.runs import demo as stage  # noqa: PLC0415 - for the demo only
 
     if given.read_only:
         raise UsageError(
@@ -118,7 +120,7 @@ def work(given: argparse.Namespace) -> int:
     path = runs.find_run(settings, given.run)
     settings = settings.for_run(path)
     if snapshot_of(path).run.simulated:
-        from core.demo import ensure_simulator  # noqa: PLC0415 - for the demo only
+        from core.runs.demo import ensure_simulator  # noqa: PLC0415 - for the demo only
 
         ensure_simulator(path, settings)
     code = _work(path, settings)

@@ -9,8 +9,9 @@ import secrets
 import sys
 from urllib.parse import urlsplit
 
-from core import exits, runs
+from core import exits
 from core.errors import UsageError
+from core.runs import find as runs
 from core.settings import load_settings
 from tui.commands.printing import complain, say
 from tui.web.door import Door, is_loopback

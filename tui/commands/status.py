@@ -8,8 +8,8 @@ from typing import Any
 
 from core.model import KeyState, KeyStatus, RunState, Snapshot
 from core.text import one_line
-from tui.present import age, countdown, interval, number, percent, plural, share
-from tui.rates import rate
+from tui.text.numbers import age, countdown, interval, number, percent, plural, share
+from tui.text.rates import rate
 
 
 def in_use(keys: Sequence[KeyStatus], snapshot: Snapshot) -> Iterator[tuple[KeyStatus, KeyState]]:

@@ -9,17 +9,19 @@ import time
 from pathlib import Path
 from typing import Any
 
-from core import exits, runs, wishes
+from core import exits
+from core.commands import send as wishes
 from core.errors import UsageError
 from core.llm.task import load_task, task_to_json, task_to_toml
 from core.model import Task, TaskVersion
+from core.runs import find as runs
 from core.settings import load_settings
-from core.storage.reader import RunReader
+from core.storage.reading.reader import RunReader
 from core.text import inert, one_line
-from tui.asked import bad_answers, first_question, question_again
+from tui.commands.control import report
 from tui.commands.printing import say
-from tui.commands.wishing import report
-from tui.present import moment, number, percent, plural
+from tui.text.numbers import moment, number, percent, plural
+from tui.text.sent_messages import bad_answers, first_question, question_again
 
 
 def task(given: argparse.Namespace) -> int:
@@ -123,7 +125,7 @@ def _as_json(path: Path, versions: tuple[TaskVersion, ...], older: dict[str, int
 
 def _try(path: Path, draft: Task, count: int) -> int:
     """Ask about a sample with a task that is not in force; nothing is kept of the answers."""
-    from core import rehearsals  # noqa: PLC0415 - for trials only
+    from core.commands import dry_run as rehearsals  # noqa: PLC0415 - for trials only
 
     settings = load_settings().for_run(path)
     price = rehearsals.cost(path, settings, draft, count)

@@ -10,18 +10,19 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from core import exits, runs
+from core import exits
 from core.errors import LabeltuiError
 from core.model import KeyStatus, RunState, Snapshot
 from core.notify.occasions import NO_KEY
+from core.runs import find as runs
 from core.settings import Settings, load_settings
-from core.storage.reader import RunReader
+from core.storage.reading.reader import RunReader
 from tui.commands import status as words
 from tui.commands.compact import compact_view
 from tui.commands.inline import Inline, listening
 from tui.commands.printing import say
-from tui.size import size_of
-from tui.terminal import NONE, terminal
+from tui.terminal.size import size_of
+from tui.terminal.terminal import NONE, terminal
 
 EVERY_S = 1.0
 """Between two looks; without a terminal a line is printed only when something changed."""
@@ -81,7 +82,7 @@ def _keys(
     stack: contextlib.ExitStack, settings: Settings, base_url: str | None
 ) -> Callable[[str, float], Sequence[KeyStatus]]:
     """A function that reads the keys; none where they cannot be read, for the run is still worth a look."""
-    from core.quota.keys import KeyBook  # noqa: PLC0415 - for a terminal only
+    from core.quota.keys.store import KeyBook  # noqa: PLC0415 - for a terminal only
 
     book: KeyBook | None = None
     with contextlib.suppress(LabeltuiError):

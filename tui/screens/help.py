@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from textual.content import Content
 
 from core.text import one_line
-from tui.action import Action
-from tui.actions import in_scope
-from tui.all_actions import EVERYWHERE
-from tui.context import Context, Scope
-from tui.explained import PANES, SCREENS, STATE_LINE, Explanation
-from tui.keymap import keyed
-from tui.present import fit
+from tui.actions.action import Action
+from tui.actions.active import in_scope
+from tui.actions.catalog import EVERYWHERE
+from tui.actions.context import Context, Scope
+from tui.actions.help_text import PANES, SCREENS, STATE_LINE, Explanation
+from tui.actions.keymap import keyed
 from tui.screens.page import Page
-from tui.widgets.pane import line
+from tui.text.numbers import fit
+from tui.widgets.panes.pane import line
 
 INDENT = 31
 """Cells before an explanation."""

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from core.text import one_line
-from tui.alive import alive
-from tui.context import Scope
-from tui.info import Section
-from tui.present import fit
+from tui.actions.context import Scope
 from tui.screens.page import Page
-from tui.widgets.pane import line
+from tui.terminal.alive import alive
+from tui.text.installation import Section
+from tui.text.numbers import fit
+from tui.widgets.panes.pane import line
 
 if TYPE_CHECKING:
-    from tui.widgets.pane import Part
+    from tui.widgets.panes.pane import Part
 
 NAMES = 17
 """Cells before a value."""

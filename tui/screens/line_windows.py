@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from tui.widgets.key_line import KeyLine
-from tui.widgets.pane import Part, line
+from tui.widgets.panes.pane import Part, line
 from tui.widgets.refusal import Refusal
 
 
@@ -144,7 +144,7 @@ def _trouble(typed: str) -> str:
 
 def _format_trouble(typed: str) -> str:
     """Why the end of a name says no format; "" where it does."""
-    from core.formats.exports import known_suffixes  # noqa: PLC0415  (not before it is wanted)
+    from core.exports.registry import known_suffixes  # noqa: PLC0415  (not before it is wanted)
 
     if Path(typed).suffix.lower() in known_suffixes():
         return ""

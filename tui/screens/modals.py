@@ -15,10 +15,10 @@ from textual.widgets import Input, Static
 
 from core.model import EmailRow, Task
 from core.text import inert, one_line
-from tui.keymap import keyed
-from tui.present import foreign
+from tui.actions.keymap import keyed
+from tui.text.numbers import foreign
 from tui.widgets.key_line import KeyLine
-from tui.widgets.pane import line
+from tui.widgets.panes.pane import line
 
 MOST_BESIDE = 30
 """Characters of both answers together beside which there is room to name the other keys of the second."""

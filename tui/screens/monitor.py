@@ -11,18 +11,18 @@ from textual.containers import Vertical
 from textual.widget import Widget
 
 from core.model import RunState, Snapshot, Task
-from tui.context import Scope
-from tui.keymap import keyed
-from tui.screens.sheet import Look, Sheet
-from tui.widgets.commands import CommandsPane, command_facts
-from tui.widgets.keyring import KeyFacts, KeysPane
-from tui.widgets.labels import LabelCount, LabelFacts, LabelsPane
-from tui.widgets.lately import LatelyPane, lately_facts
-from tui.widgets.pane import Pane
-from tui.widgets.progress import ProgressPane, progress_facts
-from tui.widgets.rate import RateFacts, RatePane
-from tui.widgets.reasks import ReasksPane, reask_facts
-from tui.widgets.worker import WorkerPane, worker_facts
+from tui.actions.context import Scope
+from tui.actions.keymap import keyed
+from tui.screens.base_screen import Look, Sheet
+from tui.widgets.panes.commands import CommandsPane, command_facts
+from tui.widgets.panes.follow_ups import ReasksPane, reask_facts
+from tui.widgets.panes.keys import KeyFacts, KeysPane
+from tui.widgets.panes.labels import LabelCount, LabelFacts, LabelsPane
+from tui.widgets.panes.pane import Pane
+from tui.widgets.panes.progress import ProgressPane, progress_facts
+from tui.widgets.panes.rate import RateFacts, RatePane
+from tui.widgets.panes.recent import LatelyPane, lately_facts
+from tui.widgets.panes.worker import WorkerPane, worker_facts
 
 FRAMED = (100, 30)
 """Columns and rows from which on panes have frames."""

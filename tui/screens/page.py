@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from tui.screens.sheet import Sheet
+from tui.screens.base_screen import Sheet
 
 MARGIN = 6
 """Cells beside the text: padding and the scroll bar."""

@@ -10,10 +10,10 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tui.theme import ABOUT, PALETTES, PREFIX
+from tui.terminal.theme import ABOUT, PALETTES, PREFIX
 from tui.widgets.key_line import KeyLine
-from tui.widgets.pane import line
-from tui.widgets.rows import ListColumn, Row, Rows
+from tui.widgets.lists.rows import ListColumn, Row, Rows
+from tui.widgets.panes.pane import line
 
 
 class ChooseTheme(ModalScreen[str | None]):

@@ -12,9 +12,9 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tui.keymap import keyed
+from tui.actions.keymap import keyed
 from tui.widgets.key_line import KeyLine
-from tui.widgets.pane import line
+from tui.widgets.panes.pane import line
 
 WIDTH = 58
 """Cells of its text where there is room; 9 more are its frame and what is left beside it."""

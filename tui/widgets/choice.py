@@ -10,8 +10,8 @@ from textual.content import Content
 from textual.message import Message
 
 from core.text import one_line
-from tui.alive import alive
-from tui.widgets.pane import LinesWidget, line
+from tui.terminal.alive import alive
+from tui.widgets.panes.pane import LinesWidget, line
 
 
 class Choice(LinesWidget, can_focus=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.content import Content
 from textual.widgets import Static
 
-from tui.widgets.pane import line
+from tui.widgets.panes.pane import line
 
 GAP = "  "
 """Between a word and the next key, as in the footer."""
@@ -15,7 +15,7 @@ Named = tuple[str, str]
 
 
 def keys_line(*named: Named) -> Content:
-    """The keys in the order given, in bold and in the accent: what makes a button of each (see ``tui.mouse``)."""
+    """Return the keys in the order given, bold and in the accent color; ``tui.actions.clicks`` makes each a button."""
     return Content(GAP).join(line((key, "bold $accent"), f" {does}") for key, does in named)
 
 

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Input, Static
 
-from tui.widgets.pane import line
+from tui.widgets.panes.pane import line
 
 
 class NameLine(Vertical):

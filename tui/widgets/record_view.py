@@ -8,8 +8,8 @@ from textual.content import Content
 from textual.widgets import Static
 
 from core.model import EmailRecord, Task
-from tui import record_text
-from tui.alive import alive
+from tui.terminal.alive import alive
+from tui.text import record as record_text
 
 
 class RecordView(Container):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from textual.widgets import Static
 
 from core.text import one_line
-from tui.alive import alive
-from tui.widgets.pane import line
+from tui.terminal.alive import alive
+from tui.widgets.panes.pane import line
 
 LONGEST = 400
 """Characters of a sentence that are shown."""

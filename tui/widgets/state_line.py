@@ -9,12 +9,12 @@ from textual.content import Content
 from textual.reactive import reactive
 
 from core.text import one_line
-from tui.alive import alive
-from tui.picture import STALE_AFTER_S
-from tui.present import age, clock
-from tui.standing import Standing
-from tui.telling import in_rows
-from tui.widgets.pane import LinesWidget, line
+from tui.live.view_state import STALE_AFTER_S
+from tui.terminal.alive import alive
+from tui.text.clauses import in_rows
+from tui.text.numbers import age, clock
+from tui.text.state_sentence import Standing
+from tui.widgets.panes.pane import LinesWidget, line
 
 STEADY = frozenset({"CANNOT READ", "STALE", "DONE", "STOPPED", "PAUSED"})
 """States in which nothing moves, so that a long sentence may take rows of its own and no pane jumps."""

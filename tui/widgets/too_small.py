@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from tui.widgets.pane import LinesWidget, line
+from tui.widgets.panes.pane import LinesWidget, line
 
 NEEDED = (60, 16)
 """Columns and rows from which on the screens are whole."""

@@ -1,0 +1,1 @@
+"""Write labels to files: one module a format behind one registry."""

@@ -1,0 +1,85 @@
+"""The view of a message that is kept and sent: header lines that the task asks for, then the readable body.
+
+A message is RFC 822 text, but anything may come: whatever does not begin like an email is a plain text and is sent as
+it is. Nothing here raises for any text, and the work is bounded whatever its size and nesting: of a huge message only
+its beginning is looked at.
+
+What is done to the text, and nothing else: CRLF becomes LF, header values lose their folding and are decoded, half
+surrogate pairs become U+FFFD, parts that are encoded (quoted-printable, base64) are decoded, HTML becomes text, and the
+whole is cut to ``truncate_at`` characters with no mark put in. A plain body is otherwise sent byte for byte, unless it
+is an HTML page that was only declared to be plain.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+
+from core.mail import headers as header_block
+from core.mail.markup import is_page, text_of_html
+from core.mail.parts import PARSE_LIMIT_CHARS, readable_body
+from core.model import View
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_TITLES = {"from": "From", "to": "To", "cc": "Cc", "bcc": "Bcc", "subject": "Subject", "date": "Date"}
+_ADDRESS_LISTS = ("to", "cc", "bcc")
+
+
+def view_of(raw: str, *, fields: Sequence[str], truncate_at: int) -> View:
+    """What is kept and sent of one message.
+
+    ``fields`` are the task's, in the order in which header lines are sent; a header that is missing or empty gives no
+    line. ``truncate_at`` counts characters of the whole text. Text without headers of an email is sent as it is,
+    whatever the fields. Raises nothing.
+    """
+    headers, start = header_block.split(raw)
+    if headers is None:
+        text, cut = _beginning(raw, 0, truncate_at)
+        return _view("", "", "", text, cut)
+    lines = [f"{_TITLES[name]}: {value}\n" for name in fields if name in _TITLES if (value := _value(headers, name))]
+    text, cut = "".join(lines), False
+    if "body" in fields:
+        room = max(0, truncate_at - len(text) - 1)
+        body, cut = _body(raw, headers, start, room)
+        text = text + "\n" + body if text else body
+    if len(text) > truncate_at:
+        text, cut = text[:truncate_at], True
+    return _view(
+        header_block.text(headers, "subject"),
+        header_block.text(headers, "from"),
+        header_block.text(headers, "date"),
+        text,
+        cut,
+    )
+
+
+def _value(headers: header_block.Headers, name: str) -> str:
+    return header_block.recipients(headers, name) if name in _ADDRESS_LISTS else header_block.text(headers, name)
+
+
+def _body(raw: str, headers: header_block.Headers, start: int, room: int) -> tuple[str, bool]:
+    """The readable body, cut to ``room`` characters, and whether anything was cut."""
+    if header_block.is_plain(headers) and not is_page(raw, start):
+        return _beginning(raw, start, room)
+    body = raw[start : start + PARSE_LIMIT_CHARS]
+    body = text_of_html(body) if header_block.is_plain(headers) else readable_body(body, headers)
+    return body[:room], len(body) > room or len(raw) - start > PARSE_LIMIT_CHARS
+
+
+def _beginning(raw: str, start: int, room: int) -> tuple[str, bool]:
+    """``room`` characters of the raw text with LF line ends, and whether anything follows them."""
+    piece = raw[start : start + 2 * room + 2].replace("\r\n", "\n")
+    return piece[:room], len(piece) > room
+
+
+def _view(subject: str, sender: str, date: str, text: str, truncated: bool) -> View:  # noqa: FBT001 - private, positional
+    sent = _LONE_SURROGATE.sub("\ufffd", text)
+    return View(
+        subject=_LONE_SURROGATE.sub("\ufffd", subject),
+        sender=_LONE_SURROGATE.sub("\ufffd", sender),
+        date=_LONE_SURROGATE.sub("\ufffd", date),
+        text=sent,
+        content_hash=hashlib.sha256(sent.encode()).hexdigest(),
+        truncated=truncated,
+    )

@@ -1,0 +1,1 @@
+"""Read and write ``quota.db``, which all workers of this machine share."""

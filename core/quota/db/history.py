@@ -1,0 +1,90 @@
+"""What ``quota.db`` remembers of each key over time: its refusals and errors, newest first, and what it spent a day.
+
+Both are bounded: the newest :data:`KEPT` troubles of a key, and :data:`DAYS` days. Texts are inert and hold no secret
+when they come here; see ``core.llm.failures``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from core.model import KeySpend, KeyTrouble
+from core.quota.db.database import Book
+
+KEPT = 200
+"""Troubles that are remembered of one key."""
+
+DAYS = 31
+"""Days that the spending of a key is remembered for."""
+
+MOST_AT_ONCE = 100
+"""Troubles that one worker writes down in one go; in a storm the oldest of them are left out."""
+
+_TROUBLE = "at, organization, model, outcome, status, limit_name, wait_s, text"
+_SPEND = "requests, errors_429, prompt_tokens, completion_tokens"
+
+
+def day_of(at: float) -> str:
+    """The day of a moment, in UTC: ``2026-11-25``."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d")
+
+
+def write_troubles(book: Book, troubles: Sequence[tuple[str, KeyTrouble]]) -> None:
+    """Add (fingerprint, trouble) pairs and forget what is too old, inside a transaction of the caller's."""
+    newest = troubles[-MOST_AT_ONCE:]
+    book.execute_many(
+        f"INSERT INTO trouble (fingerprint, {_TROUBLE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (key, it.at, it.organization, it.model, it.outcome, it.status, it.limit, it.wait_s, it.text)
+            for key, it in newest
+        ],
+    )
+    for fingerprint in {key for key, _ in newest}:
+        book.execute(
+            "DELETE FROM trouble WHERE fingerprint = ? AND id <= (SELECT id FROM trouble WHERE fingerprint = ? "
+            "ORDER BY id DESC LIMIT 1 OFFSET ?)",
+            (fingerprint, fingerprint, KEPT),
+        )
+
+
+def write_spend(book: Book, spent: Sequence[tuple[str, KeySpend]]) -> None:
+    """Add to the days' sums, inside a transaction of the caller's."""
+    book.execute_many(
+        f"INSERT INTO spend (fingerprint, day, model, {_SPEND}) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+        "requests = requests + excluded.requests, errors_429 = errors_429 + excluded.errors_429, "
+        "prompt_tokens = prompt_tokens + excluded.prompt_tokens, "
+        "completion_tokens = completion_tokens + excluded.completion_tokens",
+        [
+            (key, it.day, it.model, it.requests, it.errors_429, it.prompt_tokens, it.completion_tokens)
+            for key, it in spent
+        ],
+    )
+
+
+def forget_old_days(book: Book, now: float) -> None:
+    """Days that are too long ago."""
+    first = (datetime.fromtimestamp(now, UTC) - timedelta(days=DAYS)).strftime("%Y-%m-%d")
+    book.execute("DELETE FROM spend WHERE day < ?", (first,))
+
+
+def troubles_of(book: Book, fingerprint: str) -> tuple[KeyTrouble, ...]:
+    """The refusals and errors of a key, newest first."""
+    rows = book.execute(
+        f"SELECT {_TROUBLE} FROM trouble WHERE fingerprint = ? ORDER BY id DESC LIMIT ?", (fingerprint, KEPT)
+    )
+    return tuple(KeyTrouble(*row) for row in rows)
+
+
+def spend_of(book: Book, fingerprint: str) -> tuple[KeySpend, ...]:
+    """What a key spent, a row for each day and model, the newest day first."""
+    rows = book.execute(
+        f"SELECT day, model, {_SPEND} FROM spend WHERE fingerprint = ? ORDER BY day DESC, model", (fingerprint,)
+    )
+    return tuple(KeySpend(*row) for row in rows)
+
+
+def forget_key(book: Book, fingerprint: str) -> None:
+    """A key is removed: its history goes with it, inside a transaction of the caller's."""
+    book.execute("DELETE FROM trouble WHERE fingerprint = ?", (fingerprint,))
+    book.execute("DELETE FROM spend WHERE fingerprint = ?", (fingerprint,))

@@ -1,0 +1,1 @@
+"""Forecast time, tokens and money from limits, plans and prices."""

@@ -1,0 +1,1 @@
+"""Find, store and identify API keys."""

@@ -1,0 +1,128 @@
+"""Which key is which: secrets that were found, joined with what ``quota.db`` remembers of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from core.errors import KeysError
+from core.quota.db.database import Book
+from core.quota.db.rows import SOURCE_REPLY, KeyRecord, contradicted, key_records
+from core.quota.keys.keyfile import FoundKey
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A key that can be used. Its ``repr`` shows no more than people may see."""
+
+    alias: str
+    value: str = field(repr=False)
+    last4: str
+    fingerprint: str
+    source: str
+    organization: str | None = None
+
+
+def assumed_organization(alias: str) -> str:
+    """The name of the organization that a key is by itself while the real one is unknown."""
+    return f"({alias})"
+
+
+def remember(book: Book, found: Mapping[str, FoundKey], now: float) -> tuple[Secret, ...]:
+    """Give every key its alias, the one it had before if nobody renamed it, and write down what is new."""
+    remembered = key_records(book)
+    explicit = {key.alias for key in found.values() if key.alias}
+    taken = explicit | {record.alias for record in remembered.values()}
+    secrets, rows = [], []
+    for fingerprint, key in found.items():
+        record = remembered.get(fingerprint)
+        alias = key.alias or (record.alias if record and record.alias not in explicit else "")
+        if not alias:
+            alias = free_alias(taken)
+            taken.add(alias)
+        organization, named_by = _organization(key, record)
+        last4 = key.secret[-4:] if len(key.secret) >= 12 else "…"
+        secrets.append(Secret(alias, key.secret, last4, fingerprint, key.source, organization or None))
+        row = (alias, last4, key.source, organization, named_by)
+        if record is None or row != (
+            record.alias,
+            record.last4,
+            record.source,
+            record.organization,
+            record.organization_source,
+        ):
+            rows.append((fingerprint, *row, now))
+    if rows:
+        present = {row[1]: row[0] for row in rows}
+        with book.writing():
+            for record in remembered.values():
+                if record.alias in present and present[record.alias] != record.fingerprint:
+                    book.execute("UPDATE key SET alias = '' WHERE fingerprint = ?", (record.fingerprint,))
+            book.execute_many(
+                "INSERT INTO key (fingerprint, alias, last4, source, organization, organization_source, "
+                "first_seen_at) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET alias = excluded.alias, "
+                "last4 = excluded.last4, source = excluded.source, organization = excluded.organization, "
+                "organization_source = excluded.organization_source",
+                rows,
+            )
+    return tuple(secrets)
+
+
+def _organization(key: FoundKey, record: KeyRecord | None) -> tuple[str, str]:
+    """A key's organization and who named it: a reply is the last word, then where the key was found, then memory.
+
+    What replies have contradicted is not believed again, until something else is declared.
+    """
+    if record is not None and record.organization_source == SOURCE_REPLY:
+        return record.organization, SOURCE_REPLY
+    if record is not None and key.organization and record.organization_source == contradicted(key.organization):
+        return "", record.organization_source
+    if key.organization:
+        return key.organization, key.source
+    return (record.organization, record.organization_source) if record is not None else ("", "")
+
+
+def by_fingerprint(found: Iterable[FoundKey], fingerprint: Callable[[str], str]) -> dict[str, FoundKey]:
+    """The keys that were found, each once: what one place leaves unsaid of a key is taken from the next.
+
+    Raises:
+        KeysError: two different keys have one alias.
+    """
+    merged: dict[str, FoundKey] = {}
+    for key in found:
+        known = merged.get(name := fingerprint(key.secret))
+        merged[name] = (
+            key
+            if known is None
+            else replace(known, alias=known.alias or key.alias, organization=known.organization or key.organization)
+        )
+    _refuse_shared_aliases(merged)
+    return merged
+
+
+def _refuse_shared_aliases(found: Mapping[str, FoundKey]) -> None:
+    seen: dict[str, FoundKey] = {}
+    for key in found.values():
+        if key.alias is None:
+            continue
+        if key.alias in seen:
+            raise KeysError(
+                f"Two different keys are called {key.alias}: one in {seen[key.alias].source}, one in {key.source}; "
+                "rename one of them"
+            )
+        seen[key.alias] = key
+
+
+def chosen_alias(fingerprint: str, records: Mapping[str, KeyRecord], taken: set[str]) -> str:
+    """The alias of a key that nobody named: the one it had before, or a free one."""
+    record = records.get(fingerprint)
+    if record is not None and record.alias and record.alias not in taken:
+        return record.alias
+    return free_alias({each.alias for each in records.values()} | taken)
+
+
+def free_alias(taken: set[str]) -> str:
+    number = 1
+    while f"key-{number}" in taken:
+        number += 1
+    return f"key-{number}"

@@ -1,0 +1,314 @@
+"""The operator's keys: secrets from environment and file, their state from ``quota.db``, joined by fingerprint.
+
+Outside this room a key is its alias and last four characters. A key whose organization is not known counts as an
+organization of its own, named ``(alias)``, until a reply names the real one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Self
+
+from core.errors import KeysError
+from core.model import Dimension, KeyHistory, KeyStatus, WindowStatus
+from core.quota.db.database import Book
+from core.quota.db.history import forget_key, spend_of, troubles_of
+from core.quota.db.refusals import forgive, refuse
+from core.quota.db.rows import (
+    SOURCE_REPLY,
+    KeyRecord,
+    contradicted,
+    key_records,
+    key_statuses,
+    level_rows,
+    merge_organizations,
+    models_known,
+    state_limits,
+)
+from core.quota.db.unbenching import clear_waits
+from core.quota.keys.identity import Secret, assumed_organization, by_fingerprint, chosen_alias, remember
+from core.quota.keys.keyfile import (
+    FILE_SOURCE,
+    checked_alias,
+    checked_organization,
+    keys_of_environment,
+    keys_of_file,
+    plausible_secret,
+    stamp,
+    tables_of_file,
+    write_file,
+)
+from core.quota.keys.keyring import SOURCE as KEYRING_SOURCE
+from core.quota.keys.keyring import Vault
+from core.quota.keys.swap import Swap
+from core.quota.ledger.levels import SOURCE_OPERATOR, window_status
+from core.server_address import GROQ_ROOT, server_of
+from core.settings import Settings
+
+__all__ = ["KeyBook", "KeyRecord", "Secret", "assumed_organization"]
+
+
+class KeyBook:
+    """Keys and what is remembered about them. Opens ``quota.db`` (making it if need be); close it after use."""
+
+    def __init__(
+        self,
+        quota_path: Path,
+        keys_path: Path,
+        *,
+        environment: Mapping[str, str] | None = None,
+        clock: Callable[[], float] = time.time,
+        server: str = GROQ_ROOT,
+    ) -> None:
+        """Find every key. Raises KeysError for an unusable one, QuotaFileError where ``quota.db`` fails.
+
+        What is known of limits and refused keys is that of one ``server``, as ``server_of`` names it.
+        """
+        self.keys_path = keys_path
+        self.book = Book(quota_path, server=server)
+        self._environment = os.environ if environment is None else environment
+        self._clock = clock
+        self._stamp: tuple[int, int, int, int] | None = None
+        self._secrets: tuple[Secret, ...] = ()
+        self._vault = Vault(keys_path, clock)
+        try:
+            self._salt = self.book.salt
+            self.reload()
+        except BaseException:
+            self.book.close()
+            raise
+
+    @classmethod
+    def from_settings(cls, settings: Settings, base_url: str | None = None) -> Self:
+        """The book that the settings name, with the environment's keys unless they say otherwise.
+
+        ``base_url`` is the run's; without one the server is that of the settings.
+        """
+        environment: Mapping[str, str] | None = None if settings.use_environment_keys else {}
+        server = server_of(base_url or settings.base_url)
+        return cls(settings.quota_path, settings.keys_path, environment=environment, server=server)
+
+    def __enter__(self) -> Self:
+        """Use as a context that closes."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close."""
+        self.close()
+
+    def close(self) -> None:
+        """Close ``quota.db``."""
+        self.book.close()
+
+    # --- looking -------------------------------------------------------------------------------------------------
+
+    def secrets(self) -> tuple[Secret, ...]:
+        """Every key that this process has, whatever its state, in the order in which they were found."""
+        return self._secrets
+
+    def secret(self, alias: str) -> Secret:
+        """The key of that alias. Raises KeysError where this process does not have it."""
+        return self._secret(alias)
+
+    def records(self) -> dict[str, KeyRecord]:
+        """What is remembered of every key ever seen, by fingerprint."""
+        return key_records(self.book)
+
+    def statuses(self, model: str, now: float, *, elsewhere: bool = False) -> tuple[KeyStatus, ...]:
+        """The keys for people: those of this process, and those that a worker on this machine uses now.
+
+        With ``elsewhere`` they tell which other servers refuse them: where no run is looked at, nobody knows which
+        server is meant.
+        """
+        present = {secret.fingerprint for secret in self._secrets}
+        statuses = key_statuses(self.book, present, model, now, elsewhere=elsewhere)
+        return self._vault.shown(statuses, self.records()) if self._vault.unreadable else statuses
+
+    def unreadable(self) -> Mapping[str, str]:
+        """Keys that the system's keyring did not give, by alias, each with the reason."""
+        return self._vault.unreadable
+
+    def windows(self, model: str | None, now: float) -> tuple[WindowStatus, ...]:
+        """The known quota windows of one model, or of all, as the workers last shared them."""
+        return tuple(
+            window_status(organization, its_model, dimension, level, now)
+            for (organization, its_model, dimension), level in level_rows(self.book, model).items()
+        )
+
+    def models(self, now: float) -> tuple[str, ...]:
+        """The models of which limits are known for the keys of this process, the newest first."""
+        records = self.records()
+        present = {secret.fingerprint for secret in self._secrets} & records.keys()
+        return models_known(self.book, {records[each].organization_or_self for each in present}, now)
+
+    def changed(self) -> bool:
+        """Whether ``quota.db`` or ``keys.toml`` changed since this was last asked, or since :meth:`reload`."""
+        in_book = self.book.poll_changes()
+        return stamp(self.keys_path) != self._stamp or in_book or self._vault.due
+
+    def reload(self) -> None:
+        """Read environment and file again and join them with what is remembered. Raises KeysError, changing nothing."""
+        before, self._stamp = self._stamp, stamp(self.keys_path)
+        if before != self._stamp:
+            self._vault.look_again()
+        in_keyring = self._vault.find(tables_of_file(self.keys_path))
+        found = (*keys_of_file(self.keys_path), *in_keyring, *keys_of_environment(self._environment))
+        self._secrets = remember(self.book, by_fingerprint(found, self.fingerprint), self._clock())
+
+    def fingerprint(self, secret: str) -> str:
+        """What a secret is known by in ``quota.db``; it cannot be turned back."""
+        return hashlib.sha256(self._salt + secret.encode()).hexdigest()[:32]
+
+    # --- changing ------------------------------------------------------------------------------------------------
+
+    def add(
+        self, secret: str, alias: str | None = None, organization: str | None = None, *, keyring: bool = False
+    ) -> str:
+        """Put a key into ``keys.toml`` and return its alias; with ``keyring`` the system's keyring takes its secret.
+
+        Raises:
+            KeysError: if it cannot be a key, is there already, the alias is taken, or the keyring would not keep it.
+
+        """
+        secret = plausible_secret(secret)
+        fingerprint = self.fingerprint(secret)
+        for known in self._secrets:
+            if known.fingerprint == fingerprint:
+                raise KeysError(f"This key is here already, as {known.alias} (from {known.source})")
+            if known.alias == alias:
+                raise KeysError(f"The alias {alias} is taken by the key …{known.last4}: choose another")
+        if alias in self._vault.unreadable:
+            raise KeysError(f"The alias {alias} is taken by a key that could not be read: remove it, or choose another")
+        if alias is None:
+            taken = {known.alias for known in self._secrets} | self._vault.unreadable.keys()
+            alias = chosen_alias(fingerprint, self.records(), taken)
+        checked_alias(alias, "given")
+        table: dict[str, object] = {"organization": checked_organization(organization, "given")} if organization else {}
+        place = {"keyring": self._vault.put(alias, secret)} if keyring else {"secret": secret}
+        write_file(self.keys_path, {**tables_of_file(self.keys_path), alias: {**place, **table}})
+        self.reload()
+        return alias
+
+    def remove(self, alias: str) -> None:
+        """Take a key out of ``keys.toml`` and the keyring and forget it. Raises KeysError for the environment's."""
+        tables = tables_of_file(self.keys_path)
+        secret = None if alias in self._vault.unreadable else self._secret(alias)
+        if secret is not None and secret.source not in (FILE_SOURCE, KEYRING_SOURCE):
+            raise KeysError(
+                f"{alias} comes from {secret.source}: take it out there and start anew, or disable it here "
+                f"with: labeltui keys disable {alias}"
+            )
+        if user := str(tables.pop(alias, {}).get("keyring", "")):
+            self._vault.delete(user)
+        write_file(self.keys_path, tables)
+        if secret is not None:
+            with self.book.writing():
+                self.book.execute("DELETE FROM key WHERE fingerprint = ?", (secret.fingerprint,))
+                forget_key(self.book, secret.fingerprint)
+                forgive(self.book, secret.fingerprint)
+        self.reload()
+
+    def set_enabled(self, alias: str, enabled: bool) -> None:  # noqa: FBT001 - set_enabled(alias, True) reads well
+        """Let a key be used, or not. Enabling also clears *invalid*, for every server: a person has looked after it."""
+        fingerprint = self._record(alias).fingerprint
+        with self.book.writing():
+            self.book.execute("UPDATE key SET enabled = ? WHERE fingerprint = ?", (int(enabled), fingerprint))
+            if enabled:
+                forgive(self.book, fingerprint)
+
+    def pin(self, alias: str | None) -> None:
+        """Ask with this key first, and with the others where it cannot be asked; None pins none."""
+        fingerprint = "" if alias is None else self._record(alias).fingerprint
+        with self.book.writing():
+            self.book.execute(
+                "UPDATE key SET pinned = fingerprint = ? WHERE pinned <> (fingerprint = ?)", (fingerprint,) * 2
+            )
+
+    def swap(self, swap: Swap) -> None:
+        """Take one key out of use and let the next be asked first; it comes back into use if it was out."""
+        out, into = self._record(swap.out).fingerprint, self._record(swap.into).fingerprint
+        with self.book.writing():
+            self.book.execute("UPDATE key SET enabled = fingerprint <> ? WHERE fingerprint IN (?, ?)", (out, out, into))
+            self.book.execute("UPDATE key SET pinned = fingerprint = ? WHERE pinned <> (fingerprint = ?)", (into, into))
+
+    def set_organization(self, alias: str, organization: str) -> None:
+        """State which organization a key belongs to; its quota levels go over. A reply that names another one wins."""
+        checked_organization(organization, f"for {alias}")
+        tables = tables_of_file(self.keys_path)
+        if alias in tables:
+            write_file(self.keys_path, {**tables, alias: {**tables[alias], "organization": organization}})
+        self._belongs(alias, organization, SOURCE_OPERATOR)
+
+    def learn_organization(self, alias: str, organization: str) -> None:
+        """A reply named the organization of a key: that is the last word, whatever environment and file say."""
+        checked_organization(organization, f"for {alias}")
+        self._belongs(alias, organization, SOURCE_REPLY)
+
+    def doubt_organization(self, alias: str) -> None:
+        """Replies contradict the organization that a key was declared for: it is forgotten until declared anew."""
+        record = self._record(alias)
+        with self.book.writing():
+            self.book.execute(
+                "UPDATE key SET organization = '', organization_source = ? WHERE fingerprint = ?",
+                (contradicted(record.organization), record.fingerprint),
+            )
+        self.reload()
+
+    def mark_invalid(self, alias: str, reason: str, now: float) -> None:
+        """The server refuses a key: there it is out until a person acts."""
+        fingerprint = self._record(alias).fingerprint
+        with self.book.writing():
+            refuse(self.book, fingerprint, reason, now)
+
+    def set_limits(self, organization: str, model: str, limits: Mapping[Dimension, float | None]) -> None:
+        """State limits of an organization; None forgets one. Workers take them over within a second.
+
+        What is used stays used; a window that was not known is taken for full. Replies that say otherwise win.
+        """
+        with self.book.writing():
+            state_limits(self.book, organization, model, limits, self._clock())
+
+    def clear_bench(self, organization: str, model: str) -> tuple[str, ...]:
+        """Let an organization ask again at once, at the operator's risk; returns what was cleared, in words.
+
+        Its bench goes, and windows that are too empty for a call are taken for full. If the limit still holds, the next
+        refusal benches it again.
+        """
+        with self.book.writing():
+            return clear_waits(self.book, organization, model, self._clock())
+
+    def history(self, alias: str) -> KeyHistory:
+        """A key's refusals, errors and spending. Raises KeysError for an unknown one."""
+        fingerprint = self._record(alias).fingerprint
+        return KeyHistory(troubles_of(self.book, fingerprint), spend_of(self.book, fingerprint))
+
+    # --- inside --------------------------------------------------------------------------------------------------
+
+    def _belongs(self, alias: str, organization: str, source: str) -> None:
+        record = self._record(alias)
+        with self.book.writing():
+            self.book.execute(
+                "UPDATE key SET organization = ?, organization_source = ? WHERE fingerprint = ?",
+                (organization, source, record.fingerprint),
+            )
+            if not record.organization:
+                merge_organizations(self.book, assumed_organization(alias), organization, self._clock())
+        self.reload()
+
+    def _secret(self, alias: str) -> Secret:
+        for secret in self._secrets:
+            if secret.alias == alias:
+                return secret
+        raise KeysError(f"No key is called {alias!r}: labeltui keys list shows the aliases")
+
+    def _record(self, alias: str) -> KeyRecord:
+        fingerprints = {secret.fingerprint for secret in self._secrets if secret.alias == alias}
+        records = [each for each in self.records().values() if each.alias == alias]
+        for record in records:
+            if not fingerprints or record.fingerprint in fingerprints:
+                return record
+        raise KeysError(f"No key is called {alias!r}: labeltui keys list shows the aliases")

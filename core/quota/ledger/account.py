@@ -1,0 +1,284 @@
+"""The quota of one (organization, model): its four windows, the calls in flight on it, and its bench."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from core.model import Dimension, WindowStatus
+from core.quota.ledger.bucket import Bucket
+from core.quota.ledger.claims import Bench, Opening, Promise, Reservation
+from core.quota.ledger.header_trust import DISTRUST_S
+from core.quota.ledger.levels import SOURCE_HEADERS, SOURCE_REFUSAL, Level, window_status
+from core.quota.ledger.replies import (
+    LONGEST_WAIT_S,
+    RateLimitText,
+    Reading,
+    infer_dimension,
+    told_level,
+    told_rate,
+)
+
+_LONGEST_CALL_S = 120.0
+_CALLS_FOR_ONE_MORE = 16.0
+_CALLS_OF_BEFORE = 128
+
+
+class Account:
+    """Windows, counters and bench. Time is passed in, in seconds."""
+
+    def __init__(self, organization: str, model: str, serial: int) -> None:
+        """Begin with nothing known, which limits nothing."""
+        self.organization = organization
+        self.model = model
+        self.serial = serial
+        self.buckets: dict[Dimension, Bucket] = {}
+        self.bench: Bench | None = None
+        self.bench_changed = False
+        self.yields = False
+        self.calls_in_flight = 0
+        self.tokens_in_flight = 0.0
+        self._unread_until: dict[Dimension, float] = {}
+        self._promises: dict[Dimension, Promise] = {}
+        self._calls_asked = 0
+        self._calls_let_through = 0
+        self._tokens_asked = 0.0
+        self._tokens_returned = 0.0
+
+    def refill(self, now: float) -> None:
+        """Let time pass in every window."""
+        for bucket in self.buckets.values():
+            if bucket.as_of != now:
+                bucket.refill(now)
+
+    # --- asking --------------------------------------------------------------------------------------------------
+
+    def opening(self, tokens: float, margin: float, least: float, latency_s: float, now: float) -> Opening:
+        """When a call of about ``tokens`` (± ``margin``, at ``least``) fits every window and no bench holds it.
+
+        ``latency_s`` is how far this reckoning and the server's clock may be apart: what refills in it is kept free.
+        While it ``yields``, room for a second such call has to be there too.
+        """
+        spare = 1.0 if self.yields else 0.0
+        at, limit, reason = now, "", ""
+        if self.bench is not None and self.bench.until_at > now:
+            at, limit, reason = self.bench.until_at, self.bench.limit, self.bench.reason
+        for dimension, bucket in self.buckets.items():
+            if bucket.as_of != now:
+                bucket.refill(now)
+            drifted = bucket.rate * latency_s
+            if dimension.counts_tokens:
+                wait_s = bucket.wait_s(tokens, margin + drifted + spare * tokens, least)
+            else:
+                wait_s = bucket.wait_s(1.0, min(drifted, 0.1 * bucket.limit) + spare, 1.0)
+            if wait_s <= 0:
+                continue
+            open_at = now + wait_s
+            promise = self._promises.get(dimension)
+            if promise is not None and promise.holds_for(tokens, margin) and not math.isinf(wait_s):
+                open_at = min(open_at, max(now, promise.at))
+            if open_at > at:
+                at, limit, reason = open_at, dimension.value, ""
+        return Opening(at, limit, reason)
+
+    def head_room(self, tokens: float) -> float:
+        """How many calls of ``tokens`` the scarcest window holds; infinity where nothing is known to limit."""
+        room = math.inf
+        for dimension, bucket in self.buckets.items():
+            need = max(tokens, 1.0) if dimension.counts_tokens else 1.0
+            room = min(room, bucket.level / need)
+        return room
+
+    def takes(self, least: float) -> bool:
+        """Whether no window is known to be too small for a call of ``least`` tokens."""
+        return not any(
+            dimension.counts_tokens and least > bucket.limit and bucket.source != SOURCE_HEADERS
+            for dimension, bucket in self.buckets.items()
+        )
+
+    def call_rate(self, tokens: float) -> float:
+        """Calls a second that the windows refill for calls that cost ``tokens``; infinity where unlimited.
+
+        A daily window counts only once it is nearly empty: until then the minute's is what paces.
+        """
+        rate = math.inf
+        for dimension, bucket in self.buckets.items():
+            need = max(tokens, 1.0) if dimension.counts_tokens else 1.0
+            if dimension.period_s < 3600 or max(bucket.level, bucket.own) < 20.0 * need:
+                rate = min(rate, bucket.rate / need)
+        return rate
+
+    def calls_at_once(self) -> float:
+        """Calls that may be in flight; infinity once the limit of requests a minute is known, or is none.
+
+        No header tells that limit: the calls that are out when it is met are all refused. So one goes out until the
+        first answer, and then one more for every 16 that were let through.
+        """
+        if Dimension.RPM in self.buckets:
+            return math.inf
+        return 1.0 + self._calls_let_through / _CALLS_FOR_ONE_MORE
+
+    def recalled(self) -> None:
+        """It was asked before, by another worker or in an earlier life: what it did not refuse then counts."""
+        self._calls_let_through = max(self._calls_let_through, _CALLS_OF_BEFORE)
+
+    def reserve(self, tokens: float, now: float) -> Reservation:
+        """Take room for a call that goes out now."""
+        self.refill(now)
+        for dimension, bucket in self.buckets.items():
+            bucket.reserve(tokens if dimension.counts_tokens else 1.0)
+        if self._promises:
+            self._promises = {each: promise for each, promise in self._promises.items() if promise.at > now}
+        self.calls_in_flight += 1
+        self.tokens_in_flight += tokens
+        self._calls_asked += 1
+        self._tokens_asked += tokens
+        return Reservation(
+            self.organization,
+            self.model,
+            tokens,
+            now,
+            self.serial,
+            self._tokens_asked,
+            self._tokens_returned,
+            self._calls_asked,
+        )
+
+    # --- answers -------------------------------------------------------------------------------------------------
+
+    def settle(
+        self, reservation: Reservation, cost: float, readings: Iterable[Reading], now: float, *, proven: bool
+    ) -> None:
+        """Replace what was reserved by what it cost; then hear what the headers say.
+
+        ``proven`` means that the server is known to have counted the call.
+        """
+        self._land(reservation, now)
+        self._calls_let_through += proven
+        surplus = reservation.tokens - cost
+        for dimension, bucket in self.buckets.items():
+            if dimension.counts_tokens:
+                bucket.take(-surplus)
+                if proven:
+                    bucket.admitted(reservation.tokens, cost, reservation.at)
+            elif proven:
+                bucket.admitted(1.0, 1.0, reservation.at)
+        if reservation.serial == self.serial:
+            for reading in readings:
+                self._read(reading, reservation, cost, now)
+        self._tokens_returned += max(0.0, surplus)
+        for dimension in [each for each, bucket in self.buckets.items() if bucket.trust.limit_disproved]:
+            self.buckets[dimension].trust.limit_disproved = False
+            if self.buckets[dimension].source == SOURCE_HEADERS:
+                del self.buckets[dimension]
+                self._unread_until[dimension] = now + DISTRUST_S
+
+    def release(self, reservation: Reservation, now: float) -> None:
+        """Give everything back: the call never reached the server, or it was refused."""
+        self._land(reservation, now)
+        for dimension, bucket in self.buckets.items():
+            bucket.take(-reservation.tokens if dimension.counts_tokens else -1.0)
+
+    def refused(self, reservation: Reservation, text: RateLimitText, now: float) -> Dimension | None:
+        """Learn from a refusal, after :meth:`release`. The dimension that refused, if it can be told.
+
+        The told wait is a promise: when it is over, a call that is surely no larger may go out. Of a day's quota that
+        call itself may, whatever margins say: a margin costs minutes there; of a minute's it would storm.
+        """
+        dimension = infer_dimension(text, {each: bucket.limit for each, bucket in self.buckets.items()})
+        if dimension is None or text.limit is None:
+            return dimension
+        if text.try_again_s is not None:
+            told = text.requested if dimension.counts_tokens and text.requested else reservation.tokens
+            itself = reservation.tokens if dimension.period_s > 60 else None
+            self._promises[dimension] = Promise(now + text.try_again_s, itself, float(told))
+        left = told_level(text, dimension)
+        others, returned = self._others(reservation, dimension)
+        rate = told_rate(text)
+        bucket = self.buckets.get(dimension)
+        if bucket is None:
+            known = float(text.limit) if left is None else left
+            self.learn(dimension, Level(float(text.limit), known - others, now, SOURCE_REFUSAL, now))
+            bucket, left = self.buckets[dimension], None
+        bucket.refill(now)
+        bucket.limit_stated(float(text.limit), SOURCE_REFUSAL)
+        if rate is not None:
+            bucket.rate_implied(rate)
+        if left is not None:
+            flown_s = min(max(0.0, now - reservation.at), _LONGEST_CALL_S)
+            bucket.refused(left - others, left + returned + bucket.rate * flown_s, left, reservation.at)
+        return dimension
+
+    def learn(self, dimension: Dimension, level: Level) -> None:
+        """A window becomes known, or its limit is stated anew."""
+        bucket = self.buckets.get(dimension)
+        if bucket is None:
+            self.buckets[dimension] = Bucket(dimension, level)
+        else:
+            bucket.limit_stated(level.limit, level.source)
+
+    def bench_until(self, until_at: float, limit: str, reason: str, now: float) -> None:
+        """Let nobody ask before ``until_at``, a day from now at most; a longer bench in force stays."""
+        until_at = min(until_at, now + LONGEST_WAIT_S)
+        if self.bench is None or until_at > self.bench.until_at or self.bench.until_at <= now:
+            self.bench = Bench(until_at, limit, reason, now)
+            self.bench_changed = True
+
+    def statuses(self, now: float) -> tuple[WindowStatus, ...]:
+        """The windows for people, in the order RPM, RPD, TPM, TPD."""
+        self.refill(now)
+        return tuple(
+            window_status(self.organization, self.model, dimension, self.buckets[dimension].kept(), now)
+            for dimension in Dimension
+            if dimension in self.buckets
+        )
+
+    def asked_later(self, reservation: Reservation, dimension: Dimension) -> float:
+        """Units of calls that were asked after this one, so that what its reply shows may not include them."""
+        return self._others(reservation, dimension)[0]
+
+    def part(self, share: float) -> None:
+        """A key that made ``share`` of the spending turns out to be of another organization: it is taken back."""
+        for bucket in self.buckets.values():
+            bucket.part(share)
+
+    # --- inside --------------------------------------------------------------------------------------------------
+
+    def _land(self, reservation: Reservation, now: float) -> None:
+        self.refill(now)
+        self.calls_in_flight = max(0, self.calls_in_flight - 1)
+        self.tokens_in_flight = max(0.0, self.tokens_in_flight - reservation.tokens)
+
+    def _others(self, reservation: Reservation, dimension: Dimension) -> tuple[float, float]:
+        """Units that a reading of this call may not include yet, and units given back while it flew.
+
+        Calls asked before this one were on the server before it, so they are included; later ones may not be.
+        """
+        if reservation.serial != self.serial:  # asked before accounts were merged: the marks are another's
+            return (self.tokens_in_flight if dimension.counts_tokens else float(self.calls_in_flight)), 0.0
+        if dimension.counts_tokens:
+            return self._tokens_asked - reservation.tokens_mark, self._tokens_returned - reservation.returned_mark
+        return float(self._calls_asked - reservation.calls_mark), 0.0
+
+    def _read(self, reading: Reading, reservation: Reservation, cost: float, now: float) -> None:
+        bucket = self.buckets.get(reading.dimension)
+        others, returned = self._others(reservation, reading.dimension)
+        if bucket is None:
+            if reading.limit is not None and not now < self._unread_until.get(reading.dimension, now):
+                left = reading.limit if reading.remaining is None else reading.remaining
+                level = Level(reading.limit, left - others, now, SOURCE_HEADERS, now)
+                self.learn(reading.dimension, level)
+                in_flight = self.tokens_in_flight if reading.dimension.counts_tokens else self.calls_in_flight
+                self.buckets[reading.dimension].own = reading.limit - in_flight
+            return
+        if reading.limit is not None and not bucket.limit_shown(reading.limit):
+            return
+        if reading.remaining is None or reading.remaining > bucket.limit:
+            return
+        flown_s = min(max(0.0, now - reservation.at), _LONGEST_CALL_S)
+        tokens = reading.dimension.counts_tokens
+        own = max(0.0, reservation.tokens - cost) if tokens else 0.0
+        refilled = bucket.rate * flown_s
+        bucket.trust.came_with(cost if tokens else 1.0, reading.remaining, refilled, bucket.limit)
+        most = reading.remaining + 1.0 + own + returned + refilled
+        bucket.shown(reading.remaining - others, most, most, empty=reading.remaining < 1.0)

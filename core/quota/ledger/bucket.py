@@ -1,0 +1,300 @@
+"""One window of one quota: a bucket that refills continuously, and what evidence does to its level.
+
+Two levels run side by side: ``level``, which decisions use, and ``own``, which this machine's own spending and the
+server's refusals alone would give. Headers pull ``level`` into the interval that they allow; where they are caught
+lying (see :mod:`core.quota.ledger.header_trust`), ``own`` takes its place. ``own`` is ``blurred`` since other workers
+spend as well: what they were given back is not in it, until the bucket is full.
+
+Spending by others shows as corrections: ``drift`` is how fast they spend. ``caution`` is kept free because of what came
+as a surprise: it grows with each refusal and fades with each call that is let through.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+
+from core.model import Dimension
+from core.quota.ledger.header_trust import HeaderTrust
+from core.quota.ledger.levels import SOURCE_HEADERS, SOURCE_REFUSAL, Level
+
+_REPEATS_TO_CHANGE = 3
+_REPEATS_AGAINST_REFUSAL = 50
+_MOST_DRIFT = 0.5
+_DRIFT_GAIN = 0.25
+_CAUTION_GROWTH = 1.5
+_CAUTION_FADE = 0.999
+_CAUTION_MOST_OF_MINUTE = 0.5
+_CAUTION_MOST_OF_DAY = 0.02
+_RATES_KEPT = 8
+_RATES_NEEDED = 3
+_FASTER = 1.5
+_SURELY_FASTER = 3.0
+_SPEED_STEP = 0.05
+_SPEED_FAILURES_MOST = 3
+
+
+class Bucket:
+    """A window with a known limit. Units are requests or tokens; ``now`` is in seconds and may jump either way."""
+
+    __slots__ = (
+        "_evidence_at",
+        "_rates",
+        "_refused_at",
+        "_repeats",
+        "_shown_limit",
+        "_speed_failures",
+        "_surplus",
+        "as_of",
+        "blurred",
+        "caution",
+        "corrected_down",
+        "corrected_up",
+        "dimension",
+        "drift",
+        "learned_at",
+        "level",
+        "limit",
+        "own",
+        "rate",
+        "shared_caution",
+        "shared_drift",
+        "source",
+        "speed",
+        "trust",
+        "unshared",
+    )
+
+    def __init__(self, dimension: Dimension, level: Level) -> None:
+        """Begin at a known or assumed level."""
+        self.dimension = dimension
+        self.limit = level.limit
+        self.speed = level.speed
+        self.rate = level.limit / dimension.period_s * level.speed
+        self.level = self.own = min(level.limit, level.available)
+        self.as_of = level.as_of
+        self.source = level.source
+        self.learned_at = level.learned_at
+        self.drift = self.shared_drift = level.drift
+        self.caution = self.shared_caution = level.caution
+        self.unshared = 0.0
+        self.blurred = False
+        self.corrected_down = self.corrected_up = False
+        self.trust = HeaderTrust(dimension, level.as_of)
+        self._evidence_at: float | None = None
+        self._refused_at = level.as_of if level.source == SOURCE_REFUSAL else -math.inf
+        self._surplus = 0.0
+        self._shown_limit = level.limit
+        self._repeats = 0
+        self._rates: deque[float] = deque(maxlen=_RATES_KEPT)
+        self._speed_failures = 0
+
+    # --- time and spending ---------------------------------------------------------------------------------------
+
+    def refill(self, now: float) -> None:
+        """Let time pass. A clock that went back keeps the level; one that leapt ahead fills to the limit at most."""
+        elapsed = now - self.as_of
+        self.as_of = now
+        if elapsed <= 0:
+            return
+        gained = elapsed * self.rate
+        self.own = min(self.limit, self.own + gained)
+        self.blurred = self.blurred and self.own < self.limit
+        self.trust.rise(gained, self.limit)
+        if self.drift:
+            gained -= elapsed * self.drift
+            fade = 0.5 ** (elapsed / self._half_life_s)
+            self.drift *= fade
+        self.level = min(self.limit, self.level + gained)
+
+    def reserve(self, amount: float) -> None:
+        """Spend ``amount`` units for a call that goes out now."""
+        if amount > self.level:
+            self.trust.audit(self.as_of)
+        self.take(amount)
+
+    def take(self, amount: float) -> None:
+        """Spend ``amount`` units, or give ``-amount`` back; never above the limit."""
+        self.level = min(self.limit, self.level - amount)
+        self.own = min(self.limit, self.own - amount)
+        self.unshared += amount
+
+    def wait_s(self, amount: float, margin: float, least: float) -> float:
+        """Seconds until ``amount`` fits with ``margin`` to spare: 0 if it does now, infinity if it never will.
+
+        ``least`` is the smallest that the amount can turn out to be. A limit known from headers alone never rules a
+        call out for good: only the server's refusal does.
+        """
+        if least > self.limit and self.source != SOURCE_HEADERS:
+            return math.inf
+        need = min(self.limit, amount + margin + self.caution)
+        short = need - self.level
+        if short <= 0:
+            return 0.0
+        if self.own >= need and self.trust.audit_open(self.own - self.level, amount, self.limit, self.rate, self.as_of):
+            return 0.0
+        return short / (self.rate - self.drift)
+
+    # --- evidence ------------------------------------------------------------------------------------------------
+
+    def admitted(self, reserved: float, cost: float, started_at: float) -> None:
+        """The server let a call through that had ``reserved`` and cost ``cost``."""
+        self.caution *= _CAUTION_FADE
+        if cost > 1.02 * self.limit + 1.0 and self.source == SOURCE_HEADERS:
+            self.trust.disprove(self.as_of)
+            self._fall_back()
+        elif not self.trust.admitted(reserved, cost, started_at, self.limit, self.rate, self.as_of):
+            self._fall_back()
+
+    def shown(self, least: float, most: float, ceiling: float, *, empty: bool = False) -> None:
+        """A header shows that ``least`` to ``most`` units are left, all calls in flight deducted.
+
+        ``ceiling`` is the most that can be left if none of those in flight has arrived yet. ``empty``: it says 0.
+        """
+        self.trust.shown(least, ceiling, self.limit, self.as_of, empty=empty)
+        if self.trust.believed(self.as_of):
+            if least > self.level:
+                self.trust.lifted(self.as_of)
+            self._pull(least, max(least, most))
+
+    def refused(self, least: float, most: float, left: float, asked_at: float = math.inf) -> None:
+        """A refusal states that ``left`` units are left: the strongest evidence, so it holds for ``own`` as well.
+
+        Calls that went out before the last refusal came (``asked_at``) met the same surprise: it counts once.
+        """
+        most = max(least, most)
+        surplus = self.level - most
+        fresh = asked_at >= self._refused_at
+        self._refused_at = self.as_of
+        if surplus > 0 and fresh:
+            share = _CAUTION_MOST_OF_MINUTE if self.dimension.period_s < 3600 else _CAUTION_MOST_OF_DAY
+            grown = max(_CAUTION_GROWTH * self.caution, 0.5 * surplus)
+            self.caution = min(grown, share * self.limit)
+        self._test_speed(surplus)
+        self._pull(least, most)
+        self.own = min(max(self.own, least), most)
+        if not self.trust.refused(surplus, left, self.limit, self.as_of):
+            self._fall_back()
+
+    def part(self, share: float) -> None:
+        """A share of what was spent was another quota's."""
+        for name in ("level", "own"):
+            used = self.limit - getattr(self, name)
+            setattr(self, name, self.limit - (1.0 - share) * max(0.0, used))
+        self.drift = self.caution = 0.0
+        self.trust.forget()
+        self.corrected_up = self.corrected_down = True
+
+    def adopt(self, shared: Level, now: float) -> None:
+        """Take over the level that all workers on this machine have agreed on."""
+        self.refill(now)
+        if shared.limit != self.limit or shared.speed != self.speed:
+            self.limit, self.speed = shared.limit, shared.speed
+            self.rate = shared.limit / self.dimension.period_s * shared.speed
+            self.trust.forget()
+        self.source, self.learned_at = shared.source, shared.learned_at
+        self.drift = self.shared_drift = shared.drift
+        self.caution = self.shared_caution = shared.caution
+        change = shared.available - self.level
+        self.level = min(self.limit, shared.available)
+        self.own = min(self.limit, self.own + min(0.0, change))
+        self.blurred = self.blurred or change < -1.0
+        self.unshared = 0.0
+        self.corrected_down = self.corrected_up = False
+
+    def kept(self) -> Level:
+        """The level as it is shared and persisted."""
+        return Level(
+            self.limit, self.level, self.as_of, self.source, self.learned_at, self.speed, self.drift, self.caution
+        )
+
+    # --- the limit -----------------------------------------------------------------------------------------------
+
+    def limit_stated(self, limit: float, source: str) -> None:
+        """Take over a limit that a refusal or the operator states. What is used stays used."""
+        if limit != self.limit:
+            gained = limit - self.limit
+            self.limit, self.rate = limit, limit / self.dimension.period_s * self.speed
+            self.level = min(limit, self.level + gained)
+            self.own = min(limit, self.own + gained)
+            self.drift = min(self.drift, _MOST_DRIFT * self.rate)
+            self.trust.forget()
+            self.corrected_up = self.corrected_down = True
+        self._repeats = 0
+        self.source, self.learned_at = source, self.as_of
+
+    def limit_shown(self, limit: float) -> bool:
+        """A header shows this limit. True if it agrees; another one is adopted only when it is shown repeatedly."""
+        if limit == self.limit:
+            self._repeats = 0
+            return True
+        self._repeats = self._repeats + 1 if limit == self._shown_limit else 1
+        self._shown_limit = limit
+        needed = _REPEATS_AGAINST_REFUSAL if self.source == SOURCE_REFUSAL else _REPEATS_TO_CHANGE
+        if self._repeats < needed or not self.trust.believed(self.as_of):
+            return False
+        self.limit_stated(limit, SOURCE_HEADERS)
+        return True
+
+    def rate_implied(self, rate: float) -> None:
+        """A refusal's told wait implies that the bucket refills ``rate`` units a second.
+
+        Buckets refill in their period; servers for training run faster. The slowest of the latest reports counts, the
+        first ones only where they are no matter of rounding. Nothing makes a bucket slower than its period.
+        """
+        if self._speed_failures >= _SPEED_FAILURES_MOST:
+            return
+        self._rates.append(rate * self.dimension.period_s / self.limit)
+        if len(self._rates) < _RATES_NEEDED and self._rates[-1] < _SURELY_FASTER:
+            return
+        slowest = min(self._rates)
+        speed = slowest if slowest > _FASTER else 1.0
+        if abs(speed - self.speed) > _SPEED_STEP * self.speed:
+            self._run_at(speed)
+
+    # --- inside --------------------------------------------------------------------------------------------------
+
+    def _pull(self, least: float, most: float) -> None:
+        before = self.level
+        self.level = min(max(before, least), most)
+        surplus = before - self.level
+        self.corrected_down = self.corrected_down or surplus > 0
+        self.corrected_up = self.corrected_up or surplus < 0
+        if self._evidence_at is None or self._evidence_at > self.as_of:
+            self._evidence_at, self._surplus = self.as_of, 0.0
+            return
+        if not self.trust.lifted_lately(self.as_of):
+            self._surplus += surplus
+        since_s = self.as_of - self._evidence_at
+        if since_s < self.dimension.period_s / 10.0 / self.speed:
+            return  # a crowd of replies is one piece of evidence
+        drift = self.drift + _DRIFT_GAIN * self._surplus / since_s
+        self.drift = min(max(0.0, drift), _MOST_DRIFT * self.rate)
+        self._evidence_at, self._surplus = self.as_of, 0.0
+
+    def _test_speed(self, surplus: float) -> None:
+        """A refusal came, ``surplus`` units early: told waits that are too short must not make it fast for good."""
+        if self.speed == 1.0 or self._evidence_at is None:
+            return
+        gained = min(self.limit, (self.as_of - self._evidence_at) * self.rate)
+        if surplus > 0.5 * gained > 0.02 * self.limit:
+            self._speed_failures += 1
+        if self._speed_failures >= _SPEED_FAILURES_MOST:
+            self._rates.clear()
+            self._run_at(1.0)
+
+    def _run_at(self, speed: float) -> None:
+        self.speed, self.learned_at = speed, self.as_of
+        self.rate = self.limit / self.dimension.period_s * speed
+        self.trust.forget()
+        self.corrected_up = self.corrected_down = True
+
+    def _fall_back(self) -> None:
+        self.level = self.own
+        self.corrected_up = self.corrected_down = True
+        self.drift = self.caution = 0.0
+
+    @property
+    def _half_life_s(self) -> float:
+        period_s = self.dimension.period_s
+        return (10.0 * period_s if period_s < 3600 else period_s / 8.0) / self.speed

@@ -1,0 +1,305 @@
+"""The worker's one door to quotas: who may ask now, and what every answer and failure teaches.
+
+Ties the ledger, the scheduler, the estimates, the keys and ``quota.db`` together for one worker and one model. It is
+called from one thread (the worker's event loop), never waits, and asks the clock once per call.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Mapping, Sequence
+
+from core.errors import CallError, QuotaFileError, RateLimitedError
+from core.model import KeyStatus, Usage, Wait, WindowStatus
+from core.quota.db.sync import LedgerSync
+from core.quota.keys.store import KeyBook
+from core.quota.ledger.ledger import Ledger
+from core.quota.ledger.replies import readings
+from core.quota.pacing.estimates import Estimator
+from core.quota.pacing.failures import Consequences
+from core.quota.pacing.grants import Candidate, Consequence, Grant, Never, NoKeys
+from core.quota.pacing.pool import Roster
+from core.quota.pacing.scheduler import Decision, Need, Passed, TooLargeForAll, Use, choose, jittered
+
+__all__ = ["Broker", "Candidate", "Consequence", "Grant", "Never", "NoKeys"]
+
+SYNC_S = 0.2
+ESTIMATE_S = 5.0
+LOOK_AHEAD = 32
+CONCURRENCY_CAP = 32
+_REMEMBERED_EMAILS = 4_096
+_PATIENCE_MS = 250
+_TIGHT_CALLS = 8
+
+
+class Broker:
+    """Grants calls. ``clock`` gives seconds since the epoch; ``concurrency_cap`` holds for each organization."""
+
+    def __init__(
+        self,
+        book: KeyBook,
+        model: str,
+        *,
+        clock: Callable[[], float],
+        rng: random.Random,
+        max_completion_tokens: int,
+        concurrency_cap: int = CONCURRENCY_CAP,
+    ) -> None:
+        """Join the other workers in ``quota.db``. Raises QuotaFileError where it cannot be used."""
+        self.model = model
+        self._book = book
+        self._clock = clock
+        self._rng = rng
+        self._ledger = Ledger()
+        self._estimator = Estimator(max_completion_tokens)
+        worker_id = f"{rng.getrandbits(64):016x}{clock():.6f}"
+        self._sync = LedgerSync(book.book, self._ledger, model, worker_id)
+        self._estimator.recall(self._sync.recalled_estimate())
+        self._notices: list[str] = []
+        self._roster = Roster(book, self._ledger, model, concurrency_cap, self._notices)
+        self._consequences = Consequences(self._roster, self._ledger, self._sync, self._notices, rng)
+        self._passed: dict[int, Passed] = {}
+        self._in_flight = 0
+        self._synced_at: float | None = None
+        self._estimate_at = float("-inf")
+        self._file_trouble = False
+        self._chars = 0.0
+        now = clock()
+        self._roster.refresh(now)
+        self._share(now, changed=True)
+
+    # --- asking --------------------------------------------------------------------------------------------------
+
+    def next(self, candidates: Sequence[Candidate]) -> Grant | Wait | Never | NoKeys:
+        """Which of the candidates (in their order of right) to ask about now, and with which key.
+
+        Looks at the first 32 at most. A Wait without ``until_at`` ends when a call in flight returns or an email comes
+        in line; after any Wait, ask again.
+        """
+        now = self._clock()
+        if not self._roster.any_usable:
+            return NoKeys(self._roster.why_none())
+        if not candidates:
+            return Wait(None, "", "", "no email is in line")
+        decision = self._decide(candidates[:1], now, alone=True)
+        if decision is None:
+            decision = self._decide(candidates[:LOOK_AHEAD], now, alone=False)
+        if decision is None:
+            until_at = self._consequences.earliest_retry(each.email_id for each in candidates[:LOOK_AHEAD])
+            return Wait(until_at, "", "", "every email in line rests after an error")
+        return self._carried_out(decision, candidates, now)
+
+    def answered(self, grant: Grant, usage: Usage, headers: Mapping[str, str], latency_s: float) -> None:
+        """The call came back with status 200. ``headers`` have names in lower case."""
+        now = self._clock()
+        self._land(grant)
+        reported = usage.prompt_tokens > 0
+        cost = float(usage.counted) if reported else grant.estimate.cost
+        account = self._ledger.account(grant.reservation.organization, self.model)
+        moved = account.organization != grant.seat.organization  # then its headers do not speak of this account
+        shown = () if moved else readings(headers)
+        self._ledger.settle(grant.reservation, cost, shown, now, proven=reported)
+        self._roster.heard(grant, shown, cost, now)
+        self._estimator.learn(grant.prompt_chars, usage)
+        self._chars += (grant.prompt_chars - self._chars) * (0.05 if self._chars else 1.0)
+        grant.house.width.answered(latency_s, in_demand=grant.in_demand)
+        self._consequences.recovered(grant)
+        self._consequences.too_large.pop(grant.email_id, None)
+        counter = self._sync.counter(grant.secret.fingerprint)
+        counter.requests += 1
+        counter.prompt_tokens += usage.prompt_tokens
+        counter.completion_tokens += usage.completion_tokens
+        counter.last_used_at = now
+
+    def failed(self, grant: Grant, error: CallError, latency_s: float) -> Consequence:
+        """The call failed. ``str(error)`` should hold the server's own text: quotas are learnt from it."""
+        now = self._clock()
+        self._land(grant)
+        counter = self._sync.counter(grant.secret.fingerprint)
+        counter.requests += 1
+        counter.last_used_at = now
+        consequence = self._consequences.of(grant, error, latency_s, now)
+        urgent = consequence.key_out or isinstance(error, RateLimitedError)
+        if urgent and (self._synced_at is None or not 0 <= now - self._synced_at < SYNC_S / 4):
+            self._share(now, changed=True)
+        return consequence
+
+    def cancelled(self, grant: Grant, *, sent: bool = True) -> None:
+        """The call was given up by the worker. Where it was sent the server may count it all the same."""
+        now = self._clock()
+        self._land(grant)
+        if sent:
+            self._ledger.settle(grant.reservation, grant.estimate.cost, (), now, proven=False)
+        else:
+            self._ledger.release(grant.reservation, now)
+        self._consequences.ended(grant)
+
+    # --- keeping up ----------------------------------------------------------------------------------------------
+
+    def tick(self) -> list[str]:
+        """Share with other workers and notice what people changed; due about five times a second.
+
+        Returns what has happened since the last tick, for the run's events. Cheap where there is nothing to do.
+        """
+        now = self._clock()
+        if self._synced_at is None or not 0 <= now - self._synced_at < 0.9 * SYNC_S:
+            changed = self._book.changed()
+            if changed:
+                self._roster.refresh(now)
+            self._share(now, changed=changed)
+        notices = self._notices.copy()
+        self._notices.clear()
+        return notices
+
+    def close(self) -> None:
+        """Share the last of it and leave. The KeyBook stays open: its opener closes it."""
+        self._share(self._clock(), changed=True)
+        try:
+            self._sync.leave()
+        except QuotaFileError:
+            return  # its heartbeat grows old instead
+
+    @property
+    def in_flight(self) -> int:
+        """Calls granted and not yet ended."""
+        return self._in_flight
+
+    @property
+    def estimator(self) -> Estimator:
+        """What has been learnt about token counts."""
+        return self._estimator
+
+    def statuses(self) -> tuple[KeyStatus, ...]:
+        """The keys of this worker, for people."""
+        typical = self._estimator.of(round(self._chars)).reserved
+        return self._roster.statuses(typical, self._sync.counters, self._clock())
+
+    def swap(self) -> str:
+        """Take the key in use out and the next one in; says so. Raises KeysError where there is no other."""
+        return self._roster.swap(self.statuses(), self._clock())
+
+    def windows(self) -> tuple[WindowStatus, ...]:
+        """The known quota windows of this worker's organizations."""
+        names = set(self._roster.houses)
+        return tuple(each for each in self._ledger.status(self._clock()) if each.organization in names)
+
+    def speeds(self) -> dict[str, float]:
+        """Calls a second that each organization's keys can make if no quota binds: concurrency over latency."""
+        return {
+            name: house.width.allowed(math.inf) / max(house.width.latency_s, 0.001)
+            for name, house in self._roster.houses.items()
+        }
+
+    # --- inside --------------------------------------------------------------------------------------------------
+
+    @property
+    def _tight_calls(self) -> float:
+        return float(_TIGHT_CALLS * (self._sync.peers + 1))
+
+    def _decide(self, candidates: Sequence[Candidate], now: float, *, alone: bool) -> Decision | None:
+        """A decision about these; None where all of them rest, or (``alone``) where others have to be looked at."""
+        needs = [
+            self._need(candidate) for candidate in candidates if self._consequences.may_ask(candidate.email_id, now)
+        ]
+        if not needs:
+            return None
+        decision, overtaken = choose(needs, self._roster.open_houses, self._passed, now)
+        if alone and isinstance(decision, Wait):
+            return None
+        if isinstance(decision, Use):
+            self._note_overtaken(overtaken, now)
+        return decision
+
+    def _carried_out(self, decision: Decision, candidates: Sequence[Candidate], now: float) -> Grant | Wait | Never:
+        if isinstance(decision, TooLargeForAll):
+            self._passed.pop(decision.need.email_id, None)
+            return Never(decision.need.email_id, decision.reason)
+        if isinstance(decision, Wait):
+            return jittered(decision, now, self._rng)
+        if not self._sync.peers or decision.house.account.head_room(decision.need.reserved) > self._tight_calls:
+            return self._grant(decision, now)
+        return self._grant_exclusively(candidates, decision, now)
+
+    def _need(self, candidate: Candidate) -> Need:
+        estimate = self._estimator.of(candidate.prompt_chars)
+        return Need(
+            candidate.email_id,
+            candidate.prompt_chars,
+            estimate,
+            self._consequences.too_large.get(candidate.email_id, ()),
+        )
+
+    def _note_overtaken(self, overtaken: Sequence[int], now: float) -> None:
+        for email_id in overtaken:
+            record = self._passed.setdefault(email_id, Passed())
+            record.times += 1
+            record.since_at = min(record.since_at, now)
+        if len(self._passed) > _REMEMBERED_EMAILS:
+            self._passed.pop(next(iter(self._passed)))
+
+    def _grant_exclusively(self, candidates: Sequence[Candidate], decision: Use, now: float) -> Grant | Wait:
+        """Little is left and others spend it too: decide again on the newest levels while nobody else can."""
+        try:
+            with self._book.book.patience(_PATIENCE_MS), self._sync.exclusive(now):
+                again = self._decide(candidates[:LOOK_AHEAD], now, alone=False)
+                if isinstance(again, Use):
+                    return self._grant(again, now)
+        except QuotaFileError as error:
+            self._trouble(error)
+            return self._grant(decision, now)
+        if isinstance(again, Wait):
+            return jittered(again, now, self._rng)
+        return Wait(now, "", decision.house.name, "another worker was quicker")
+
+    def _grant(self, use: Use, now: float) -> Grant:
+        need, seat, house = use.need, use.seat, use.house
+        reservation = self._ledger.reserve(house.name, self.model, need.estimate.reserved, now)
+        house.account.yields = self._sync.peers > 0
+        self._passed.pop(need.email_id, None)
+        self._in_flight += 1
+        seat.in_flight += 1
+        seat.last_used_at = now
+        if use.tries:
+            seat.membership.tried(now)
+        return Grant(
+            email_id=need.email_id,
+            alias=seat.alias,
+            organization=house.name,
+            secret=seat.secret,
+            reservation=reservation,
+            prompt_chars=need.prompt_chars,
+            asked_at=now,
+            estimate=need.estimate,
+            seat=seat,
+            house=house,
+            in_demand=house.account.calls_in_flight >= house.calls_at_once(need.estimate.cost),
+            probes_house=house.health.asked(),
+            probes_seat=not house.health.out and seat.health.asked(),
+            tries=use.tries,
+            overdrawn=use.overdrawn,
+        )
+
+    def _land(self, grant: Grant) -> None:
+        self._in_flight = max(0, self._in_flight - 1)
+        grant.seat.in_flight = max(0, grant.seat.in_flight - 1)
+        if grant.tries:
+            grant.seat.membership.ended()
+
+    def _share(self, now: float, *, changed: bool) -> None:
+        estimate = ""
+        if self._estimator.seen and not 0 <= now - self._estimate_at < ESTIMATE_S:
+            estimate = self._estimator.state(self._chars)
+            self._estimate_at = now
+        try:
+            with self._book.book.patience(_PATIENCE_MS):
+                self._sync.sync(now, self._roster.doing(), estimate=estimate, changed=changed)
+            self._file_trouble = False
+        except QuotaFileError as error:
+            self._trouble(error)
+        self._synced_at = now
+
+    def _trouble(self, error: QuotaFileError) -> None:
+        if not self._file_trouble:
+            self._file_trouble = True
+            self._notices.append(f"{error}. Work goes on; other workers do not see what it spends")

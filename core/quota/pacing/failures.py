@@ -1,0 +1,267 @@
+"""What each kind of failed call means for the quota, the key, the organization and the email."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from typing import Any
+
+from core.errors import (
+    CallError,
+    CallTimeoutError,
+    CapacityError,
+    ConnectionFailedError,
+    KeyRefusedError,
+    ModelGoneError,
+    OrganizationRestrictedError,
+    RateLimitedError,
+    RequestRefusedError,
+    TooLargeError,
+)
+from core.model import Dimension, KeyTrouble
+from core.quota.db.sync import LedgerSync
+from core.quota.ledger.ledger import Ledger
+from core.quota.ledger.replies import LONGEST_WAIT_S, RateLimitText, rate_limit_text, retry_after_s
+from core.quota.pacing.grants import Consequence, Grant
+from core.quota.pacing.pool import Roster
+from core.text import one_line
+
+_FIRST_REST_S = 0.5
+_LONGEST_REST_S = 60.0
+_LEAST_TOLD_S = 0.05
+"""A told wait below this is none."""
+
+_MOST_STRETCH = 8.0
+_NOTICED_BENCH_S = 5.0
+_REMEMBERED_EMAILS = 4_096
+_SHOWN = 200
+_REMEMBERED = 400
+
+
+class Consequences:
+    """Judges failures; remembers which emails rest and which are too large for whom."""
+
+    def __init__(
+        self, roster: Roster, ledger: Ledger, sync: LedgerSync, notices: list[str], rng: random.Random
+    ) -> None:
+        """Begin with a clean record."""
+        self.too_large: dict[int, set[str]] = {}
+        self._rests: dict[int, tuple[int, float]] = {}
+        self._refusals: dict[str, tuple[int, float]] = {}
+        self._roster = roster
+        self._ledger = ledger
+        self._sync = sync
+        self._notices = notices
+        self._rng = rng
+
+    def of(self, grant: Grant, error: CallError, latency_s: float, now: float) -> Consequence:
+        """The consequence of a failed call; settles or releases its reservation."""
+        match error:
+            case RateLimitedError():
+                found = self._rate_limited(grant, error, now)
+            case TooLargeError():
+                found = self._too_large(grant, error, now)
+            case KeyRefusedError():
+                found = self._refused(grant, error, now)
+            case OrganizationRestrictedError():
+                found = self._restricted(grant, error, now)
+            case ModelGoneError() | RequestRefusedError():
+                self._ledger.release(grant.reservation, now)
+                self.recovered(grant)
+                found = Consequence(str(error), counts_against_email=isinstance(error, RequestRefusedError))
+            case _:
+                found = self._transient(grant, error, latency_s, now)
+        self._sync.note_trouble(
+            grant.secret.fingerprint,
+            KeyTrouble(
+                now,
+                grant.seat.organization,
+                grant.reservation.model,
+                error.outcome.value,
+                error.status,
+                found.limit,
+                found.wait_s,
+                one_line(str(error), limit=_REMEMBERED),
+            ),
+        )
+        return found
+
+    def recovered(self, grant: Grant) -> None:
+        """The email was heard: nothing rests any more, and nothing is in an outage."""
+        self._reached(grant)
+        self._rests.pop(grant.email_id, None)
+        self._refusals.pop(grant.seat.organization, None)
+
+    def ended(self, grant: Grant) -> None:
+        """A call is over: where it was a probe, the next one may go out."""
+        grant.house.health.ended(probe=grant.probes_house)
+        grant.seat.health.ended(probe=grant.probes_seat)
+
+    def _reached(self, grant: Grant) -> None:
+        """The server answered, be it with a refusal, so neither the organization nor the key is in an outage."""
+        self.ended(grant)
+        grant.seat.health.answered()
+        if grant.house.health.answered():
+            grant.house.width.restart()
+            for seat in grant.house.seats:
+                seat.health.answered()
+            self._notices.append(f"{grant.seat.organization} answers again")
+
+    def may_ask(self, email_id: int, now: float) -> bool:
+        """Whether an email has rested enough after its last error."""
+        rest = self._rests.get(email_id)
+        return rest is None or not now < rest[1] <= now + 2.0 * _LONGEST_REST_S
+
+    def earliest_retry(self, email_ids: Iterable[int]) -> float | None:
+        """When the first of these emails has rested enough."""
+        return min((self._rests[each][1] for each in email_ids if each in self._rests), default=None)
+
+    # --- 429 and 413 ---------------------------------------------------------------------------------------------
+
+    def _rate_limited(self, grant: Grant, error: CallError, now: float) -> Consequence:
+        self._sync.counter(grant.secret.fingerprint).errors_429 += 1
+        text = rate_limit_text(str(error))
+        if text is not None and text.limit and text.requested and text.requested > text.limit:
+            return self._too_large(grant, error, now)  # no wait makes room for it
+        self._reached(grant)
+        dimension = self._heard(grant, text, now)
+        organization = grant.seat.organization
+        account = self._ledger.account(organization, grant.reservation.model)
+        house = self._roster.houses.get(organization, grant.house)
+        house.width.pushed_back(grant.asked_at, now)
+        was_benched = account.bench is not None and account.bench.until_at > now
+        wait_s = self._told_s(error, text, dimension, self._again(grant, organization, now), now)
+        words = dimension.words if dimension else "a limit that it did not name"
+        limit = dimension.value if dimension else ""
+        self._ledger.bench(organization, account.model, now + wait_s, limit, f"waits for {words}", now)
+        if wait_s >= _NOTICED_BENCH_S and not was_benched:
+            self._notices.append(f"{organization} waits {_span(wait_s)} for {words}")
+        return Consequence(
+            f"{organization} is out of {words}: it waits {_span(wait_s)}",
+            retry_elsewhere=True,
+            limit=limit,
+            wait_s=wait_s,
+        )
+
+    def _heard(self, grant: Grant, text: RateLimitText | None, now: float) -> Dimension | None:
+        """Learn from a refusal's text, and give the reservation back. The dimension, if it can be told."""
+        if text is not None and text.organization:
+            self._roster.learn_organization(grant.seat, text.organization, now)
+        elif grant.tries:
+            grant.seat.membership.refused(now)
+        if text is None:
+            self._ledger.release(grant.reservation, now)
+            return None
+        return self._ledger.refused(grant.reservation, text, now, organization=grant.seat.organization)
+
+    def _told_s(
+        self, error: CallError, text: RateLimitText | None, dimension: Dimension | None, again: int, now: float
+    ) -> float:
+        """Seconds to wait: what was told, bounded by what a bucket can take, else a second.
+
+        ``again`` counts refusals after waits that were obeyed, with no answer in between: each doubles the wait.
+        A wait of nothing is believed once; a server that goes on telling it is left alone like one that tells none.
+        """
+        told = [
+            each
+            for each in (retry_after_s(error.headers.get("retry-after"), now), text.try_again_s if text else None)
+            if each is not None and (each >= _LEAST_TOLD_S or not again)
+        ]
+        if told:
+            longest = LONGEST_WAIT_S if dimension is None else 1.05 * dimension.period_s
+            return min(max(told) * min(2.0**again, _MOST_STRETCH), longest)
+        return min(2.0**again, _LONGEST_REST_S) * (1.0 + self._rng.uniform(0.0, 0.2))
+
+    def _again(self, grant: Grant, organization: str, now: float) -> int:
+        """How often the organization refused although the told wait was over; calls of one crowd count once."""
+        times, since_at = self._refusals.get(organization, (-1, now))
+        if times < 0 or grant.asked_at >= since_at or since_at > now:
+            times, since_at = min(times + 1, 10), now
+        self._refusals[organization] = (times, since_at)
+        return times
+
+    def _too_large(self, grant: Grant, error: CallError, now: float) -> Consequence:
+        self.recovered(grant)
+        self._heard(grant, rate_limit_text(str(error)), now)
+        refused_by = self.too_large.setdefault(grant.email_id, set())
+        refused_by.add(grant.seat.organization)
+        _bound(self.too_large)
+        elsewhere = any(
+            house.name not in refused_by and house.account.takes(grant.estimate.least)
+            for house in self._roster.open_houses
+        )
+        message = f"this email is larger than {grant.seat.organization} takes at once ({_shown(error)})"
+        return Consequence(message, counts_against_email=not elsewhere, retry_elsewhere=elsewhere)
+
+    # --- keys ----------------------------------------------------------------------------------------------------
+
+    def _refused(self, grant: Grant, error: CallError, now: float) -> Consequence:
+        self._ledger.release(grant.reservation, now)
+        self.ended(grant)
+        self._roster.take_out(grant.seat, f"refused by the server ({_shown(error)})", now)
+        message = f"{grant.alias} is out: the server refuses it. It was revoked or mistyped; add another or mend it"
+        return Consequence(message, retry_elsewhere=self._roster.any_usable, key_out=True)
+
+    def _restricted(self, grant: Grant, error: CallError, now: float) -> Consequence:
+        self._ledger.release(grant.reservation, now)
+        self.ended(grant)
+        organization = grant.seat.organization
+        house = self._roster.houses.get(organization)
+        for seat in tuple(house.seats) if house is not None else (grant.seat,):
+            self._roster.take_out(seat, f"its organization is restricted ({_shown(error)})", now)
+        message = f"{organization} is restricted: every key of it is out. Write to the provider's support"
+        return Consequence(message, retry_elsewhere=self._roster.any_usable, key_out=True)
+
+    # --- errors that pass ----------------------------------------------------------------------------------------
+
+    def _transient(self, grant: Grant, error: CallError, latency_s: float, now: float) -> Consequence:
+        house, seat = grant.house, grant.seat
+        reason = _shown(error)
+        self._account_for(grant, error, latency_s, now)
+        self.ended(grant)
+        if isinstance(error, CapacityError):
+            house.width.pushed_back(grant.asked_at, now)
+        if not house.health.out:
+            seat.health.failed(grant.email_id, reason, now, self._rng, probe=grant.probes_seat)
+        house_began = house.health.failed(grant.email_id, reason, now, self._rng, probe=grant.probes_house)
+        if house_began:
+            text = f"{house.name} fails again and again ({reason}): it is tried again, one call at a time"
+            self._notices.append(text)
+        outage = house.health.out or seat.health.out
+        times, _ = self._rests.get(grant.email_id, (0, 0.0))
+        rest_s = min(_FIRST_REST_S * 2.0**times, _LONGEST_REST_S) * self._rng.uniform(1.0, 1.5)
+        if outage:
+            rest_s = 0.0  # the probing itself waits
+        self._rests[grant.email_id] = (min(times + 1, 10), now + rest_s)
+        _bound(self._rests)
+        return Consequence(reason, counts_against_email=not outage, retry_elsewhere=True)
+
+    def _account_for(self, grant: Grant, error: CallError, latency_s: float, now: float) -> None:
+        """What the server has probably counted.
+
+        A call that timed out was most likely worked on. One whose connection broke was, unless connections fail anyway
+        or it failed at once. A server that says it failed has counted the request. A refusal corrects what is too low.
+        """
+        if isinstance(error, CallTimeoutError):
+            self._ledger.settle(grant.reservation, grant.estimate.cost, (), now, proven=False)
+        elif not isinstance(error, ConnectionFailedError):
+            self._ledger.settle(grant.reservation, 0.0, (), now, proven=False)
+        elif grant.house.health.stumbling or latency_s < 0.5 * grant.house.width.latency_s:
+            self._ledger.release(grant.reservation, now)
+        else:
+            self._ledger.settle(grant.reservation, grant.estimate.cost, (), now, proven=False)
+
+
+def _bound(remembered: dict[int, Any]) -> None:
+    while len(remembered) > _REMEMBERED_EMAILS:
+        remembered.pop(next(iter(remembered)))
+
+
+def _shown(error: CallError) -> str:
+    return one_line(str(error), limit=_SHOWN)
+
+
+def _span(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes:02}:{rest:02}"

@@ -1,0 +1,75 @@
+"""What passes between the worker and the broker: who wants to ask, who may, and what follows from a failure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from core.quota.keys.store import Secret
+from core.quota.ledger.claims import Reservation
+from core.quota.pacing.estimates import Estimate
+from core.quota.pacing.scheduler import House, Seat
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An email in line since ``since_at``. ``prompt_chars`` is the length of what differs between its calls.
+
+    What every call has in common (the rubric) may be left out: it is learnt as a constant.
+    """
+
+    email_id: int
+    prompt_chars: int
+    since_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Leave to make one call now. Exactly one of ``answered``, ``failed`` and ``cancelled`` must follow."""
+
+    email_id: int
+    alias: str
+    organization: str
+    secret: Secret
+    reservation: Reservation
+    prompt_chars: int
+    asked_at: float
+    estimate: Estimate = field(repr=False)
+    seat: Seat = field(repr=False, compare=False)
+    house: House = field(repr=False, compare=False)
+    in_demand: bool = field(default=False, repr=False)
+    probes_house: bool = field(default=False, repr=False)
+    probes_seat: bool = field(default=False, repr=False)
+    tries: bool = field(default=False, repr=False)
+    overdrawn: bool = field(default=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Never:
+    """This email can never be asked about: every organization's quota is known to be too small for it."""
+
+    email_id: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoKeys:
+    """No key can be used, now or after any wait; ``reason`` says what is wrong with each, and what to do."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Consequence:
+    """What a failed call means.
+
+    ``counts_against_email``: it is one of the email's limited attempts. ``retry_elsewhere``: the same call may succeed
+    with another key or later. ``key_out``: that key is out until a person acts. ``message`` is a sentence for people.
+    ``limit`` is the window that was spent and ``wait_s`` how long its organization waits for it, where it does.
+    """
+
+    message: str
+    counts_against_email: bool = False
+    retry_elsewhere: bool = False
+    key_out: bool = False
+    limit: str = ""
+    wait_s: float | None = None

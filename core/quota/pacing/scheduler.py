@@ -1,0 +1,299 @@
+"""Which email goes out now, with which key, or what to wait for: decisions only, no clock, disk or network.
+
+The key that an operator pinned goes first, wherever it can. Else, within an organization the key goes out that is least
+in flight, then least recently used. Among organizations that one
+goes first whose scarcest window holds most calls like this one. An email that does not fit lets smaller ones pass, but
+not for ever: once it is held, its organization keeps what refills for it.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from core.model import Dimension, Wait
+from core.quota.keys.store import Secret
+from core.quota.ledger.account import Account
+from core.quota.pacing.concurrency import Width
+from core.quota.pacing.estimates import Estimate
+from core.quota.pacing.membership import Membership, overdrawn
+from core.quota.pacing.outages import Health
+
+PASSED_OVER_MOST = 8
+PASSED_OVER_S = 60.0
+_JITTER_SHARE = 0.02
+_JITTER_MOST_S = 0.25
+
+
+@dataclass(slots=True)
+class Seat:
+    """A key as the scheduler sees it; the roster keeps it up to date.
+
+    ``named`` says that a reply named its organization; else that is the operator's word, or a guess.
+    """
+
+    secret: Secret
+    organization: str
+    usable: bool = True
+    in_flight: int = 0
+    last_used_at: float = -math.inf
+    pinned: bool = False
+    named: bool = False
+    health: Health = field(default_factory=Health)
+    membership: Membership = field(default_factory=Membership)
+
+    @property
+    def alias(self) -> str:
+        """The key's name for people."""
+        return self.secret.alias
+
+
+@dataclass(slots=True)
+class House:
+    """An organization as the scheduler sees it: its account for the run's model, its keys, its concurrency."""
+
+    name: str
+    account: Account
+    width: Width
+    health: Health = field(default_factory=Health)
+    seats: list[Seat] = field(default_factory=list)
+
+    @property
+    def usable(self) -> bool:
+        """Whether any of its keys could be used, now or after a wait."""
+        return any(seat.usable for seat in self.seats)
+
+    @property
+    def pinned(self) -> bool:
+        """Whether it has the key that an operator wants to be asked first."""
+        return any(seat.pinned and seat.usable for seat in self.seats)
+
+    def calls_at_once(self, cost: float) -> float:
+        """Calls of ``cost`` tokens that may be in flight."""
+        return min(self.width.allowed(self.account.call_rate(cost)), self.account.calls_at_once())
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What one email's call takes, and the organizations that have refused it as too large."""
+
+    email_id: int
+    prompt_chars: int
+    estimate: Estimate
+    refused_by: Collection[str] = ()
+
+    @property
+    def reserved(self) -> float:
+        """Tokens that the server sets aside for it."""
+        return self.estimate.reserved
+
+
+@dataclass(slots=True)
+class Passed:
+    """How often and since when others went before an email."""
+
+    times: int = 0
+    since_at: float = math.inf
+
+    def overdue(self, now: float) -> bool:
+        """Whether it has been passed over long enough."""
+        return self.times >= PASSED_OVER_MOST or now - self.since_at >= PASSED_OVER_S
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Ask about this email with this key, now.
+
+    ``tries``: although its organization as declared is full, to see whether it is of that organization; ``overdrawn``:
+    if it is, the call must be refused.
+    """
+
+    need: Need
+    seat: Seat
+    house: House
+    tries: bool = False
+    overdrawn: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TooLargeForAll:
+    """No organization's quota will ever take this email: every limit is known, and smaller."""
+
+    need: Need
+    reason: str
+
+
+Decision = Use | Wait | TooLargeForAll
+
+
+def decide(need: Need, houses: Sequence[House], now: float) -> Decision:
+    """What to do with one email. ``houses`` holds at least one with a usable key."""
+    earliest: Wait | None = None
+    usable = [house for house in houses if house.usable]
+    too_large = 0
+    for house in sorted(usable, key=lambda house: _rank(house, need)):
+        found = None if house.name in need.refused_by else _in_house(need, house, now)
+        if isinstance(found, Use):
+            return found
+        if found is None:
+            too_large += 1
+        else:
+            earliest = sooner(earliest, found)
+    if usable and too_large == len(usable):
+        return TooLargeForAll(need, _too_large(need, usable))
+    return earliest or Wait(None, "", "", "no key may be used")
+
+
+def _rank(house: House, need: Need) -> tuple[bool, float, int]:
+    """First the one with the pinned key, then the one whose scarcest window holds most such calls for each in flight.
+
+    Levels may be as old as the last sync: to rank, that is new enough, and cheaper than refilling all of them.
+    """
+    account = house.account
+    room = account.head_room(need.reserved) / (1.0 + account.calls_in_flight)
+    return not house.pinned, -room, account.calls_in_flight
+
+
+def choose(
+    needs: Sequence[Need], houses: Sequence[House], passed: Mapping[int, Passed], now: float
+) -> tuple[Decision, tuple[int, ...]]:
+    """Which of the next emails to send, and the ids of those that it overtakes.
+
+    The first that fits goes. An overdue one is not overtaken where it would fit first: smaller ones may only use other
+    organizations until it is out.
+    """
+    overtaken: list[int] = []
+    earliest: Wait | None = None
+    open_houses = list(houses)
+    for need in needs:
+        decision = decide(need, open_houses, now)
+        if isinstance(decision, TooLargeForAll) and len(open_houses) < len(houses):
+            if isinstance(decide(need, houses, now), TooLargeForAll):
+                return decision, tuple(overtaken)
+            overtaken.append(need.email_id)  # those that would take it are kept for others: its turn comes
+            continue
+        if not isinstance(decision, Wait):
+            return decision, tuple(overtaken)
+        earliest = sooner(earliest, decision)
+        overtaken.append(need.email_id)
+        record = passed.get(need.email_id)
+        if record is not None and record.overdue(now):
+            kept = [house for house in open_houses if house.name != decision.organization]
+            if len(kept) == len(open_houses) or not any(house.usable for house in kept):
+                break
+            open_houses = kept
+        if decision.until_at is None and not need.refused_by:
+            break  # every slot is taken: no size of email changes that
+        if _nothing_can(open_houses, now):
+            break
+    return earliest or Wait(None, "", "", "no email is in line"), ()
+
+
+def jittered(wait: Wait, now: float, rng: random.Random) -> Wait:
+    """The same wait, a little longer: never shorter than told, and no two workers wake at once."""
+    if wait.until_at is None:
+        return wait
+    most = min(_JITTER_MOST_S, _JITTER_SHARE * max(0.0, wait.until_at - now))
+    return Wait(wait.until_at + rng.uniform(0.0, most), wait.limit, wait.organization, wait.reason)
+
+
+def sooner(one: Wait | None, other: Wait) -> Wait:
+    """The wait that ends first; one without an end (a call in flight must return) counts as the latest."""
+    if one is None:
+        return other
+    if other.until_at is None:
+        return one
+    return other if one.until_at is None or other.until_at < one.until_at else one
+
+
+def _in_house(need: Need, house: House, now: float) -> Use | Wait | None:
+    """A key to use now, or what this organization waits for, or None where the email is too large for it."""
+    account = house.account
+    size = need.estimate
+    opening = account.opening(size.reserved, size.margin, size.least, min(house.width.latency_s, 2.0), now)
+    if math.isinf(opening.at):
+        return None
+    open_at = house.health.open_at(now)
+    if open_at > now:
+        return _probing(house.name, house.health, max(open_at, opening.at))
+    if opening.at > now:
+        seat = _on_trial(house, now)
+        if seat is not None:
+            latency_s = house.width.latency_s
+            return Use(need, seat, house, tries=True, overdrawn=overdrawn(account, size.least, latency_s))
+        reason = opening.reason or f"waits for {_words(opening.limit)}"
+        return Wait(opening.at, opening.limit, house.name, f"{house.name} {reason}")
+    if account.calls_in_flight >= house.calls_at_once(size.cost):
+        out = account.calls_in_flight
+        return Wait(None, "", house.name, f"{out} call{'s' if out != 1 else ''} of {house.name} in flight")
+    found = _seat(house, now)
+    return Use(need, found, house) if isinstance(found, Seat) else found
+
+
+def _on_trial(house: House, now: float) -> Seat | None:
+    """A key that is of this organization by the operator's word alone, where that can be put to the test now."""
+    if house.health.out or len(house.seats) < 2:
+        return None
+    for seat in house.seats:
+        if seat.named or not seat.usable or seat.health.open_at(now) > now or not seat.membership.may_try(now):
+            continue
+        others = [each for each in house.seats if each is not seat]
+        if not any(each.membership.trials_out for each in others) and any(each.membership.tokens for each in others):
+            return seat
+    return None
+
+
+def _seat(house: House, now: float) -> Seat | Wait:
+    best: Seat | None = None
+    earliest: Wait | None = None
+    for seat in house.seats:
+        if not seat.usable:
+            continue
+        open_at = now if house.health.out else seat.health.open_at(now)  # one probing is enough
+        if open_at > now:
+            earliest = sooner(earliest, _probing(house.name, seat.health, open_at))
+        elif best is None or _turn(seat) < _turn(best):
+            best = seat
+    return best or earliest or Wait(None, "", house.name, "no key may be used")
+
+
+def _turn(seat: Seat) -> tuple[bool, int, float]:
+    """The pinned key goes first, else the one least in flight, then the one least recently used."""
+    return not seat.pinned, seat.in_flight, seat.last_used_at
+
+
+def _probing(organization: str, health: Health, open_at: float) -> Wait:
+    until_at = None if math.isinf(open_at) else open_at
+    return Wait(until_at, "", organization, f"{organization} is tried again after errors: {health.reason}")
+
+
+def _nothing_can(houses: Sequence[House], now: float) -> bool:
+    """Whether no size of email could go out now, so that looking further ahead is idle."""
+    for house in houses:
+        bench = house.account.bench
+        benched = bench is not None and bench.until_at > now
+        if house.usable and not benched and house.health.open_at(now) <= now and house.account.head_room(1.0) >= 1.0:
+            return False
+    return True
+
+
+def _too_large(need: Need, houses: Sequence[House]) -> str:
+    limits = [
+        (bucket.limit, dimension.words, house.name)
+        for house in houses
+        for dimension, bucket in house.account.buckets.items()
+        if dimension.counts_tokens and house.usable and need.estimate.least > bucket.limit
+    ]
+    if not limits:
+        return f"about {need.reserved:,.0f} tokens are more than any organization's quota takes at once"
+    limit, words, name = max(limits)
+    return (
+        f"about {need.reserved:,.0f} tokens are more than any organization's quota takes at once "
+        f"(the largest: {limit:,.0f} {words} of {name})"
+    )
+
+
+def _words(limit: str) -> str:
+    return Dimension(limit).words if limit in Dimension.__members__ else limit

@@ -1,0 +1,1 @@
+"""Find, build, copy, list, archive, delete and save runs."""

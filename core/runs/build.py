@@ -1,0 +1,95 @@
+"""Building a run file from emails, beside its place; it is moved there when it is whole.
+
+An import that dies leaves no half run, and two that build the same name do not meet.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.errors import UsageError
+from core.model import SourceEmail, Task
+from core.settings import private_dir
+
+if TYPE_CHECKING:
+    from core.storage.writing.intake import NewRun
+    from core.storage.writing.store import Store
+
+_BATCH = 500
+_ABANDONED_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """How many emails were taken, and how many different texts they hold."""
+
+    taken: int
+    distinct: int
+
+
+def build(
+    path: Path,
+    new: NewRun,
+    task: Task,
+    emails: Iterable[SourceEmail],
+    *,
+    progress: Callable[[int], None] | None = None,
+    tell: Callable[[Store, int], None],
+) -> Built:
+    """Write the run file at ``path``; ``progress`` hears how many emails were taken so far, ``tell`` notes events.
+
+    Whatever ``progress`` raises ends the building, and leaves nothing.
+
+    Raises:
+        UsageError: a run of that name was made meanwhile.
+    """
+    # Parsers, and sqlite-utils behind the store, take their time: nothing else needs them.
+    from core.runs.views import viewer  # noqa: PLC0415
+    from core.storage.writing.store import Store  # noqa: PLC0415
+
+    private_dir(path.parent)
+    _sweep(path.parent, new.created_at)
+    part = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.part")
+    try:
+        with Store.create(part, new, task) as store:
+            taken = 0
+            view_of = viewer(task)
+            views = ((email, view_of(email.raw)) for email in emails)
+            while count := store.add_emails(islice(views, _BATCH)):
+                taken += count
+                if progress is not None:
+                    progress(taken)
+            store.set_order(new.order, new.seed)
+            tell(store, taken)
+            distinct = store.distinct_texts()
+        _publish(part, path)
+    finally:
+        for leftover in (part, part.with_name(part.name + "-wal"), part.with_name(part.name + "-shm")):
+            leftover.unlink(missing_ok=True)
+    return Built(taken, distinct)
+
+
+def _sweep(folder: Path, now: float) -> None:
+    """Remove what imports left that were killed; an import that takes a day is none."""
+    for left in folder.glob(".*.part*"):
+        with contextlib.suppress(OSError):
+            if now - left.stat().st_mtime > _ABANDONED_S:
+                left.unlink()
+
+
+def _publish(part: Path, path: Path) -> None:
+    """Move the finished file to its place, unless somebody made a run of that name meanwhile."""
+    try:
+        path.hardlink_to(part)
+    except FileExistsError:
+        raise UsageError(
+            f"A run named {path.stem} was made by another process just now. Nothing was changed."
+        ) from None
+    except OSError:
+        part.replace(path)  # a file system without hard links

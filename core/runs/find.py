@@ -1,0 +1,247 @@
+"""The runs on this machine: where their files lie, how one is found by name or path, how one is made from a source.
+
+What the list says of each is the business of :mod:`core.runs.listing`, making the file that of :mod:`core.runs.build`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.errors import RunFileError, RunNotFoundError, UsageError
+from core.model import Task
+from core.runs.build import build
+from core.server_address import normalize_base_url
+from core.settings import Settings
+from core.storage.reading.reader import RunReader
+
+if TYPE_CHECKING:
+    from core.storage.writing.store import Store
+
+SUFFIX = ".db"
+
+ARCHIVE = "archive"
+"""The folder of archived runs, in the folder of runs."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_NO_RUN = re.compile(r"\.control$|\.search$|\.before-format-\d+(\.\d+)?$")
+"""Ends of the stems of files that lie beside run files and are none: wishes, and copies from before a migration."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How a run is made: ``seed`` None draws one; ``order`` is shuffled or source."""
+
+    name: str | None = None
+    text_column: str | None = None
+    id_column: str | None = None
+    base_url: str | None = None
+    order: str = "shuffled"
+    seed: int | None = None
+    dedupe: bool = True
+    simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """What :func:`create_run` did. ``existed`` says that the run was there already and nothing was changed.
+
+    ``skipped`` counts rows not taken by reason, ``skipped_places`` names some of them.
+    """
+
+    name: str
+    path: Path
+    taken: int
+    distinct: int
+    skipped: dict[str, int]
+    skipped_places: tuple[str, ...]
+    described: str
+    existed: bool
+
+
+def run_path(settings: Settings, name: str) -> Path:
+    """Where the run of that name lies or would lie."""
+    return settings.runs_dir / f"{name}{SUFFIX}"
+
+
+def check_name(name: str) -> str:
+    """The name itself.
+
+    Raises:
+        UsageError: it is not fit to be a file's name everywhere.
+    """
+    if not _NAME.fullmatch(name) or name.endswith(SUFFIX) or _NO_RUN.search(name):
+        raise UsageError(
+            f"{name!r} cannot be a run's name: use letters, digits, dot, dash and underscore, beginning with a letter"
+            " or digit, at most 64 of them."
+        )
+    return name
+
+
+def name_from_source(source: Path) -> str:
+    """A run's name made from its source's."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", source.stem).strip("-._")[:64]
+    return name or "run"
+
+
+def find_run(settings: Settings, name_or_path: str) -> Path:
+    """The run file that is meant: a run's name, or the path of its file.
+
+    Raises:
+        RunNotFoundError: there is none; says which names come near.
+    """
+    candidate = Path(name_or_path).expanduser()
+    looks_like_path = candidate.suffix == SUFFIX or len(candidate.parts) > 1
+    if looks_like_path and candidate.is_file():
+        return candidate.resolve()
+    files = run_files(settings)
+    if not looks_like_path:
+        for path in files:
+            if path.stem == name_or_path:
+                return path
+        if candidate.is_file():
+            return candidate.resolve()
+    names = [path.stem for path in files]
+    near = get_close_matches(name_or_path, names, n=1)
+    advice = f" Did you mean {near[0]}?" if near else ""
+    if not names:
+        advice = " There are no runs yet: `labeltui new FILE` makes one."
+    elif not near:
+        advice = f" Runs here: {', '.join(names[:8])}{', …' if len(names) > 8 else ''}."
+    if not looks_like_path and any(path.stem == name_or_path for path in archived_files(settings)):
+        advice = f" One of that name is archived: `labeltui archive {name_or_path} --back` brings it back."
+    raise RunNotFoundError(f"There is no run {name_or_path!r} in {settings.runs_dir}.{advice}")
+
+
+def run_files(settings: Settings) -> list[Path]:
+    """Every run file in its usual place, by name; the demo's, which lies apart, comes last."""
+    found: list[Path] = []
+    for folder in dict.fromkeys((settings.runs_dir, settings.demo_dir / "runs")):
+        found += _run_files_in(folder)
+    return found
+
+
+def _run_files_in(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix == SUFFIX and not path.name.startswith(".") and not _NO_RUN.search(path.stem)
+    )
+
+
+def archived_files(settings: Settings) -> list[Path]:
+    """Every archived run file, by name."""
+    found: list[Path] = []
+    for folder in (settings.runs_dir / ARCHIVE, settings.demo_dir / "runs" / ARCHIVE):
+        found += _run_files_in(folder)
+    return found
+
+
+def is_archived(path: Path) -> bool:
+    """Whether that run file lies in an archive."""
+    return path.parent.name == ARCHIVE
+
+
+def create_run(
+    settings: Settings,
+    source_path: Path,
+    task: Task,
+    options: RunOptions,
+    *,
+    now: float,
+    progress: Callable[[int], None] | None = None,
+) -> Created:
+    """Make a run from a file or folder of emails; ``progress`` hears how many were taken so far.
+
+    Asking again for the same source and name changes nothing.
+
+    Raises:
+        UsageError: the source, a column, the name or the base URL is unusable, or the name belongs to a run of another
+            source.
+    """
+    from core.sources.registry import open_source  # noqa: PLC0415 - parsers take their time
+    from core.storage.writing.intake import NewRun  # noqa: PLC0415
+
+    if options.order not in ("shuffled", "source"):
+        raise UsageError(f"--order is shuffled or source, not {options.order!r}.")
+    normalize_base_url(options.base_url)  # refuses what no worker could ask, and a secret in it
+    name = check_name(options.name) if options.name else name_from_source(source_path)
+    source = open_source(source_path, text_column=options.text_column, id_column=options.id_column)
+    digest = digest_of(source_path)
+    path = run_path(settings, name)
+    if path.exists():
+        return _existing(path, source_path, digest, now)
+    seed = secrets.randbelow(2**31) if options.seed is None else options.seed
+    new = NewRun(
+        name=name,
+        source=str(source_path.resolve()),
+        source_digest=digest,
+        created_at=now,
+        order=options.order,
+        seed=seed,
+        dedupe=options.dedupe,
+        base_url=options.base_url,
+        simulated=options.simulated,
+    )
+
+    def tell(store: Store, taken: int) -> None:
+        store.add_event("new", f"{taken:,} emails taken from {source_path.name} ({source.describe()})", now=now)
+        for reason, number in source.skipped.by_reason.items():
+            store.add_event("skipped", f"{number:,} rows not taken: {reason}", now=now)
+
+    built = build(path, new, task, source, progress=progress, tell=tell)
+    skipped = dict(source.skipped.by_reason)
+    places = tuple(f"{row.place}: {row.detail or row.reason}" for row in source.skipped.sample)
+    return Created(name, path, built.taken, built.distinct, skipped, places, source.describe(), existed=False)
+
+
+def _existing(path: Path, source_path: Path, digest: str, now: float) -> Created:
+    with RunReader(path) as reader:
+        snapshot = reader.snapshot(now)
+        same = reader.source_digest() == digest
+        distinct = reader.distinct_texts()
+    if not same:
+        raise UsageError(
+            f"The run {path.stem} exists and was made from other emails ({snapshot.run.source})."
+            f" Choose another name with --name, or delete {path} if it is no longer wanted. Nothing was changed."
+        )
+    return Created(path.stem, path, snapshot.total, distinct, {}, (), str(source_path), existed=True)
+
+
+def digest_of(source: Path) -> str:
+    """SHA-256 over a file's content, or over the names, sizes and times of a folder's files."""
+    digest = hashlib.sha256()
+    try:
+        if source.is_dir():
+            for path in sorted(path for path in source.rglob("*") if path.is_file()):
+                stat = path.stat()
+                digest.update(
+                    f"{path.relative_to(source)}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode("utf-8", "replace")
+                )
+        else:
+            with source.open("rb") as file:
+                while block := file.read(1 << 20):
+                    digest.update(block)
+    except OSError as error:
+        raise RunFileError(f"{source} cannot be read ({error.strerror}).") from error
+    return digest.hexdigest()
+
+
+def export_run(path: Path, target: Path, *, raw: bool = False) -> int:
+    """Write a run's labels to a file in the format of its suffix; returns the number of rows.
+
+    Raises:
+        ExportError: the format is unknown or the file cannot be written.
+    """
+    from core.exports.registry import export_rows  # noqa: PLC0415 - wanted by nobody else
+
+    with RunReader(path) as reader:
+        return export_rows(reader.export_rows(), target, raw=raw)

@@ -1,0 +1,210 @@
+"""What a run will take, before anything is sent: calls, tokens, time with an interval, money, and what binds it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from core.llm.task import fixed_chars
+from core.model import Forecast, KeyStatus, ModelSettings, Task, WindowStatus
+from core.quota.db.rows import learnt_estimate
+from core.quota.forecast.capacity import lanes
+from core.quota.forecast.forecast import Lane, Load, forecast, full_windows
+from core.quota.forecast.plans import Plan, plan, price_of
+from core.quota.keys.store import KeyBook
+from core.quota.pacing.estimates import Estimator
+from core.server_address import normalize_base_url
+from core.settings import Settings
+from core.storage.reading.reader import RunReader
+
+_CACHE_BLOCK = 128
+_CACHES_PROMPTS = ("openai/gpt-oss",)
+_COMPLETION = {None: 3.0, "none": 3.0, "low": 25.0, "medium": 70.0, "high": 250.0}
+"""Tokens of a completion by reasoning effort, until calls have reported what they take."""
+
+_CHARS_PER_TOKEN = 4.0
+_FRAMING = 12.0
+"""The usual measure of English text, and what a chat adds around its messages; used until calls taught better."""
+
+_REASKS = 0.03
+_DOUBT_LEARNT, _DOUBT_UNLEARNT = 0.06, 0.2
+_LEARNT_FROM = 50
+_CALLS_PER_S = 60.0
+"""Calls a second that one organization's keys reach where no quota binds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What there is to ask about: emails, different texts among them, and the mean length of those in characters."""
+
+    emails: int
+    distinct: int
+    mean_chars: float
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The answer of ``labeltui plan``. Tokens are totals; ``counted_tokens`` leaves out what the provider caches.
+
+    ``what_if`` pairs a sentence with the forecast under it; ``assumed`` says on which limits the times rest.
+    """
+
+    texts: Texts
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int
+    forecast: Forecast
+    organizations: int
+    money: float | None
+    assumed: str
+    what_if: tuple[tuple[str, Forecast], ...]
+    learnt: bool
+
+    @property
+    def tokens(self) -> int:
+        """Prompt and completion."""
+        return self.prompt_tokens + self.completion_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Mean tokens of one call, and whether they were learnt from calls or are a guess."""
+
+    prompt: float
+    cached: float
+    completion: float
+    learnt: bool
+
+    @property
+    def counted(self) -> float:
+        """Tokens that count against quotas."""
+        return self.prompt - self.cached + self.completion
+
+
+def texts_of_source(path: Path, task: Task, *, text_column: str | None, id_column: str | None, dedupe: bool) -> Texts:
+    """Read a source once, in constant memory but for a hash of each text."""
+    from core.mail.message import view_of  # noqa: PLC0415 - the parsers are wanted for sources only
+    from core.sources.registry import open_source  # noqa: PLC0415
+
+    emails = 0
+    lengths: dict[bytes, int] = {}
+    total = 0
+    for email in open_source(path, text_column=text_column, id_column=id_column):
+        view = view_of(email.raw, fields=task.fields, truncate_at=task.truncate_at)
+        emails += 1
+        total += len(view.text)
+        if dedupe:
+            lengths[bytes.fromhex(view.content_hash)[:16]] = len(view.text)
+    if not dedupe:
+        return Texts(emails, emails, total / emails)
+    return Texts(emails, len(lengths), sum(lengths.values()) / len(lengths))
+
+
+def texts_of_run(path: Path) -> Texts:
+    """What is left to ask about in a run."""
+    with RunReader(path) as reader:
+        emails = reader.count("pending")
+        distinct, mean_chars = reader.pending_texts()
+    return Texts(emails, distinct, mean_chars)
+
+
+def cost_of_call(estimator: Estimator, settings: ModelSettings, shared_chars: int, mean_chars: float) -> Cost:
+    """What one call takes: as learnt from earlier calls of the model, or by the length of its texts.
+
+    ``shared_chars`` are those that every question has in common.
+    """
+    estimate = estimator.of(round(shared_chars + mean_chars))
+    if estimator.seen >= _LEARNT_FROM:
+        cached = estimate.prompt + estimator.completion - estimate.cost
+        return Cost(estimate.prompt, cached, estimator.completion, learnt=True)
+    completion = _COMPLETION.get(settings.reasoning_effort, 70.0)
+    blocks = math.floor(shared_chars / _CHARS_PER_TOKEN / _CACHE_BLOCK)
+    cached = float(blocks * _CACHE_BLOCK) if settings.model.startswith(_CACHES_PROMPTS) else 0.0
+    prompt = (shared_chars + mean_chars) / _CHARS_PER_TOKEN + _FRAMING
+    return Cost(prompt, cached, completion, learnt=False)
+
+
+def plan_run(
+    settings: Settings,
+    task: Task,
+    texts: Texts,
+    *,
+    base_url: str | None,
+    plan_name: str | None,
+    organizations: int | None,
+    now: float,
+) -> Planned:
+    """Plan the asking of these texts with the keys that are here, or with ``organizations`` on a named plan.
+
+    Raises:
+        UsageError: there is no such plan, or no such server.
+    """
+    normalize_base_url(base_url)
+    model = task.model.model
+    with KeyBook.from_settings(settings, base_url) as book:
+        keys, windows = book.statuses(model, now), book.windows(model, now)
+        estimator = Estimator(task.model.max_completion_tokens)
+        estimator.recall(learnt_estimate(book.book, model))
+    cost = cost_of_call(estimator, task.model, fixed_chars(task), texts.mean_chars)
+    calls = texts.distinct * (1 + _REASKS)
+    load = Load(calls, cost.counted, _DOUBT_LEARNT if cost.learnt else _DOUBT_UNLEARNT)
+    assumed_plan = plan(plan_name or "free") if plan_name or not base_url else None
+    ways, assumed = _lanes(keys, windows, assumed_plan, organizations)
+    price = price_of(model, settings.prices_path)
+    totals = (calls * cost.prompt, calls * cost.cached, calls * cost.completion)
+    return Planned(
+        texts=texts,
+        calls=round(calls),
+        prompt_tokens=round(totals[0]),
+        completion_tokens=round(totals[2]),
+        cached_tokens=round(totals[1]),
+        forecast=forecast(load, ways),
+        organizations=len(ways),
+        money=price.of(*totals) if price is not None else None,
+        assumed=assumed,
+        what_if=_what_if(load, ways),
+        learnt=cost.learnt,
+    )
+
+
+def _lanes(
+    keys: Sequence[KeyStatus], windows: Sequence[WindowStatus], assumed: Plan | None, organizations: int | None
+) -> tuple[tuple[Lane, ...], str]:
+    """The ways forward, and a sentence on what is assumed of them."""
+    limits = dict(assumed.limits) if assumed is not None else {}
+    words = assumed.words if assumed is not None else "no limits, because none of this server are known"
+    if organizations is not None or not keys:
+        count = organizations or 1
+        full = full_windows(limits)
+        ways = tuple(Lane(f"organization {n}", full, 0.0, _CALLS_PER_S) for n in range(1, count + 1))
+        return ways, f"{count} organization{'s' if count != 1 else ''} on {words}"
+    names = {key.organization for key in keys}
+    speeds = dict.fromkeys(names, _CALLS_PER_S)
+    ways = lanes(keys, windows, speeds=speeds, assumed=limits)
+    unknown = names - {window.organization for window in windows}
+    if not unknown:
+        return ways, "the limits that replies or you have named"
+    known = ", the others as replies or you have named them" if len(unknown) < len(names) else ""
+    return ways, f"{words} for {', '.join(sorted(unknown))}{known}"
+
+
+def _what_if(load: Load, ways: Sequence[Lane]) -> tuple[tuple[str, Forecast], ...]:
+    if not ways:
+        return ()
+    widest = max(ways, key=lambda way: sum(window.limit for window in way.windows.values()))
+    fresh = replace(
+        widest,
+        organization="one more",
+        windows=full_windows({dimension: window.limit for dimension, window in widest.windows.items()}),
+        opens_in_s=0.0,
+    )
+    paid = plan("developer")
+    full = full_windows(paid.limits)
+    on_paid = [replace(way, windows=full, opens_in_s=0.0) for way in ways]
+    found = [("with one more organization like these", forecast(load, [*ways, fresh]))]
+    if any(way.windows for way in ways):
+        found.append((f"on {paid.words}", forecast(load, on_paid)))
+    return tuple(found)

@@ -1,0 +1,93 @@
+"""A consistent copy of a run file in one file of its own, also while a worker writes to the original.
+
+SQLite's backup copies one moment of the database. The copy is built beside its place, looked through, forced to the
+disk and only then given its name, so that whatever bears that name is whole. Nothing is ever overwritten.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from core.errors import RunFileError, UsageError
+from core.storage.file.connection import open_reader
+from core.storage.file.schema_version import check_format
+
+
+def copy_run(path: Path, target: Path) -> int:
+    """Copy the run file at ``path`` to ``target``, readable by its owner alone; returns the size in bytes.
+
+    Raises:
+        UsageError: something of that name is there already, or its folder is not.
+        RunFileError: the run cannot be read, or the copy cannot be written.
+    """
+    with closing(open_reader(path)) as source:
+        check_format(source, path)
+        return copy_database(source, target)
+
+
+def copy_database(source: sqlite3.Connection, target: Path) -> int:
+    """The same for an open database."""
+    if target.exists() or target.is_symlink():
+        raise UsageError(f"{target} is there already. Choose another name; nothing was written.")
+    if not target.parent.is_dir():
+        raise UsageError(f"{target.parent} does not exist. Make that folder first, or choose another.")
+    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    try:
+        with _as_copy_trouble(target):
+            os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            _fill(part, source)
+            _sync(part)
+            _publish(part, target)
+            _sync(target.parent)
+            return target.stat().st_size
+    finally:
+        for leftover in (part, part.with_name(part.name + "-journal")):
+            leftover.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _as_copy_trouble(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        raise RunFileError(
+            f"No copy could be written to {target} ({error}). Check the folder's permissions and the space on the disk;"
+            " the run itself was not touched."
+        ) from error
+
+
+def _fill(part: Path, source: sqlite3.Connection) -> None:
+    with closing(sqlite3.connect(part, isolation_level=None)) as copy:
+        source.backup(copy)
+        # The original's log stays with the original: the copy is one file, fit to be sent away.
+        copy.execute("PRAGMA journal_mode = DELETE")
+        found = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if found != "ok":
+        raise RunFileError(f"The run file is damaged ({found}), and so its copy would be. `labeltui check` says more.")
+
+
+def _publish(part: Path, target: Path) -> None:
+    """Give the copy its name, unless something bears it by now."""
+    try:
+        target.hardlink_to(part)
+    except FileExistsError:
+        raise UsageError(f"{target} was made by somebody else just now. Choose another name.") from None
+    except OSError:
+        if target.exists():
+            raise
+        part.replace(target)  # a file system without hard links
+
+
+def _sync(path: Path) -> None:
+    """Make a file, or the names in a folder, outlast a power loss."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

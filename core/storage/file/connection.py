@@ -1,0 +1,110 @@
+"""How a run file is opened: for its one writer, or read-only for everybody else."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from core import network_disk as mounts
+from core.errors import RunFileError, RunNotFoundError
+from core.storage.file.schema_version import check_format
+
+
+def sqlite_version() -> str:
+    """The version of the SQLite that reads and writes run files."""
+    return sqlite3.sqlite_version
+
+
+def open_writer(path: Path) -> sqlite3.Connection:
+    """A connection that writes to a run file: WAL, every commit on the disk before it returns.
+
+    Raises:
+        RunNotFoundError: there is no such file.
+        RunFileError: it is no run file, one from a newer version, lies on a network share, or cannot be written.
+            Nothing was changed.
+    """
+    if not path.exists():
+        raise RunNotFoundError(f"There is no run file at {path}.")
+    _refuse_shares(path)
+    connection = sqlite3.connect(path, isolation_level=None, timeout=10.0)
+    try:
+        check_format(connection, path)
+        _prepare(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def make_writer(path: Path) -> sqlite3.Connection:
+    """The same for a file that is not there yet; it is private to its owner."""
+    _refuse_shares(path)
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise RunFileError(f"{path} cannot be made: {error.strerror}. Check that its folder is writable.") from error
+    connection = sqlite3.connect(path, isolation_level=None, timeout=10.0)
+    try:
+        _prepare(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _refuse_shares(path: Path) -> None:
+    if reason := mounts.why_not(path):
+        raise RunFileError(f"{reason} Reading and exporting work there.")
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+    except sqlite3.Error as error:
+        raise RunFileError(
+            f"{path} cannot be opened for writing ({error}). Check that the folder is writable and the disk not full."
+        ) from error
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """A read-only connection.
+
+    Raises:
+        RunNotFoundError: there is no such file.
+        RunFileError: it cannot be read.
+    """
+    if not path.exists():
+        raise RunNotFoundError(f"There is no run file at {path}.")
+    uri = f"file:{quote(os.fsencode(path.resolve()))}?mode=ro"
+    if not path.with_name(path.name + "-wal").exists() and not os.access(path.parent, os.W_OK):
+        # A WAL database in a folder that cannot be written has nowhere for its index; without a log it cannot change.
+        uri += "&immutable=1"
+    try:
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=5.0, check_same_thread=False)
+        connection.execute("PRAGMA query_only = ON")
+    except sqlite3.Error as error:
+        raise RunFileError(f"{path} cannot be read ({error}).") from error
+    return connection
+
+
+@contextmanager
+def immediately(connection: sqlite3.Connection) -> Iterator[None]:
+    """One transaction that holds the file from its beginning: committed at its end, or taken back whole.
+
+    A deferred one that reads first and then writes fails at once where somebody else wrote in between. A commit that
+    fails is taken back too, so that the next transaction can begin.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise

@@ -1,0 +1,146 @@
+"""The control file: wishes on their way to a worker.
+
+It lies beside the run file, in rollback-journal mode. Whoever wishes appends a row; the worker only reads, and writes
+what it obeyed into the run file's ``command`` table. So a console never writes to the run file while a worker lives.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import uuid
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.storage.file.lock import companion
+
+KINDS = (
+    *("pause", "resume", "try", "stop", "keys", "swap", "budget", "task", "again"),
+    *("retry", "label", "note", "skip", "undo"),
+)
+"""What can be wished of a living worker."""
+
+
+WATCHED = 20
+"""Wishes that an onlooker sees: the newest ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One wish: ``serial`` orders them in this control file, ``id`` names it everywhere."""
+
+    serial: int
+    id: str
+    kind: str
+    argument: str
+    requested_at: float
+    requested_by: str
+
+
+def control_path(run_path: Path) -> Path:
+    """Where the run's wishes lie."""
+    return companion(run_path, ".control.db")
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    if not path.exists():
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    connection = sqlite3.connect(path, isolation_level=None, timeout=5.0)
+    connection.execute("PRAGMA journal_mode = DELETE")
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS wish (serial INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL,"
+        " kind TEXT NOT NULL, argument TEXT NOT NULL, requested_at REAL NOT NULL, requested_by TEXT NOT NULL)"
+    )
+    return connection
+
+
+def post(run_path: Path, kind: str, argument: str = "", *, now: float, by: str) -> str:
+    """Append a wish and return its id."""
+    if kind not in KINDS:
+        raise ValueError(f"unknown wish {kind!r}; known are {', '.join(KINDS)}")
+    wish_id = uuid.uuid4().hex
+    with closing(_connect(control_path(run_path))) as connection:
+        connection.execute(
+            "INSERT INTO wish(id, kind, argument, requested_at, requested_by) VALUES (?, ?, ?, ?, ?)",
+            (wish_id, kind, argument, now, by),
+        )
+    return wish_id
+
+
+class WishInbox:
+    """The worker's end. :meth:`take` costs next to nothing while nobody wishes anything."""
+
+    def __init__(self, run_path: Path) -> None:
+        self._connection = _connect(control_path(run_path))
+        self._version = -1
+        self._serial = 0
+
+    def take(self) -> list[Wish]:
+        """Wishes not taken before, oldest first."""
+        version = self._connection.execute("PRAGMA data_version").fetchone()[0]
+        if version == self._version:
+            return []
+        rows = self._connection.execute(
+            "SELECT serial, id, kind, argument, requested_at, requested_by FROM wish WHERE serial > ? ORDER BY serial",
+            (self._serial,),
+        ).fetchall()
+        self._version = version
+        wishes = [Wish(*row) for row in rows]
+        if wishes:
+            self._serial = wishes[-1].serial
+        return wishes
+
+    def skip_stale(self, is_known: Callable[[str], bool], before: float) -> list[Wish]:
+        """What was wished ``before`` this worker began and no worker answered: too late to obey. Later wishes stay."""
+        rows = self._connection.execute(
+            "SELECT serial, id, kind, argument, requested_at, requested_by FROM wish WHERE requested_at < ?"
+            " ORDER BY serial",
+            (before,),
+        ).fetchall()
+        wishes = [Wish(*row) for row in rows]
+        if wishes:
+            self._serial = wishes[-1].serial
+        return [wish for wish in wishes if not is_known(wish.id)]
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+
+class WishWatch:
+    """The onlooker's end: what anybody wished of the worker. A look costs next to nothing while nobody does."""
+
+    def __init__(self, run_path: Path) -> None:
+        self._path = control_path(run_path)
+        self._connection: sqlite3.Connection | None = None
+        self._version = -1
+        self._wishes: tuple[Wish, ...] = ()
+
+    def newest(self) -> tuple[Wish, ...]:
+        """The newest wishes, oldest first; those of the last look while the file is busy or cannot be read."""
+        try:
+            if self._connection is None:
+                if not self._path.exists():
+                    return ()
+                uri = f"{self._path.absolute().as_uri()}?mode=ro"
+                self._connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=0.05)
+            version = self._connection.execute("PRAGMA data_version").fetchone()[0]
+            if version != self._version:
+                rows = self._connection.execute(
+                    "SELECT serial, id, kind, argument, requested_at, requested_by FROM wish"
+                    " ORDER BY serial DESC LIMIT ?",
+                    (WATCHED,),
+                ).fetchall()
+                self._wishes, self._version = tuple(Wish(*row) for row in reversed(rows)), version
+        except (sqlite3.Error, OSError):
+            self.close()
+        return self._wishes
+
+    def close(self) -> None:
+        """Close the file; the next look opens it again."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+            self._version = -1

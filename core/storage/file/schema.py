@@ -1,0 +1,263 @@
+"""The tables of a run file and their numbered migrations. Other tools may read every table named here.
+
+Running totals are kept by triggers, so that no path of writing can forget them: whatever changes an email or adds an
+attempt changes the totals in the same transaction. Migrations only ever run under the run's lock.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+from core.mail.dates import sent_at
+from core.storage.file.schema_version import APPLICATION_ID, FORMAT_VERSION
+
+if TYPE_CHECKING:
+    from sqlite_utils.db import Table
+
+migrations = Migrations("labeltui-run")
+
+
+def _table(db: Database, name: str) -> Table:
+    return db.table(name)
+
+
+@migrations()
+def m001_tables(db: Database) -> None:
+    """The tables of the first format."""
+    _table(db, "run").create(
+        {
+            "id": int,
+            "name": str,
+            "source": str,
+            "source_digest": str,
+            "created_at": float,
+            "work_order": str,
+            "seed": int,
+            "dedupe": int,
+            "base_url": str,
+            "simulated": int,
+            "task_version": str,
+            "cursor": int,
+            "wanted": str,
+            "state": str,
+            "reason": str,
+            "wait_until_at": float,
+            "wait_limit": str,
+            "wait_organization": str,
+            "epoch": int,
+            "worker_pid": int,
+            "worker_host": str,
+            "worker_started_at": float,
+            "heartbeat_at": float,
+            "in_flight": int,
+            "in_flight_bound": int,
+            "asking": str,
+            "forecast": str,
+            "resumption": str,
+            "budget": str,
+            "started_at": float,
+            "finished_at": float,
+        },
+        pk="id",
+        defaults={"cursor": 0, "wanted": "stop", "state": "new", "reason": "", "epoch": 0, "in_flight": 0},
+    )
+    _table(db, "task").create({"version": str, "name": str, "definition": str, "added_at": float}, pk="version")
+    _table(db, "email").create(
+        {
+            "id": int,
+            "position": int,
+            "source_id": str,
+            "subject": str,
+            "sender": str,
+            "date": str,
+            "content_hash": str,
+            "state": str,
+            "label": str,
+            "label_source": str,
+            "reasks": int,
+            "failure": str,
+            "asked_from": int,
+        },
+        pk="id",
+        not_null={"source_id", "content_hash", "state", "reasks"},
+        defaults={"state": "pending", "reasks": 0, "asked_from": 0},
+    )
+    _table(db, "body").create({"email_id": int, "text": str, "raw": str}, pk="email_id")
+    _table(db, "attempt").create(
+        {
+            "id": int,
+            "email_id": int,
+            "n": int,
+            "kind": str,
+            "key_alias": str,
+            "organization": str,
+            "model": str,
+            "task_version": str,
+            "started_at": float,
+            "latency_s": float,
+            "outcome": str,
+            "raw_answer": str,
+            "error": str,
+            "prompt_tokens": int,
+            "completion_tokens": int,
+            "request_id": str,
+            "epoch": int,
+        },
+        pk="id",
+    )
+    _table(db, "label").create(
+        {
+            "id": int,
+            "email_id": int,
+            "value": str,
+            "source": str,
+            "annotator": str,
+            "attempt_id": int,
+            "task_version": str,
+            "blind": int,
+            "note": str,
+            "at": float,
+        },
+        pk="id",
+        not_null={"email_id", "value", "source", "at"},
+        defaults={"blind": 0, "note": ""},
+    )
+    _table(db, "total").create({"name": str, "value": int}, pk="name", not_null={"value"})
+    _table(db, "pace").create(
+        {"at": int, "labeled": int, "failed": int, "calls": int, "waited_s": float},
+        pk="at",
+        defaults={"labeled": 0, "failed": 0, "calls": 0, "waited_s": 0.0},
+    )
+    _table(db, "event").create(
+        {"id": int, "at": float, "kind": str, "text": str, "email_id": int, "key_alias": str}, pk="id"
+    )
+    _table(db, "command").create(
+        {
+            "id": str,
+            "kind": str,
+            "argument": str,
+            "requested_at": float,
+            "requested_by": str,
+            "acknowledged_at": float,
+            "result": str,
+        },
+        pk="id",
+    )
+
+
+@migrations()
+def m002_indexes(db: Database) -> None:
+    """Indexes for what the worker and the lists ask; a model may label an email once for each task version."""
+    for statement in (
+        "CREATE UNIQUE INDEX email_source_id ON email(source_id)",
+        "CREATE INDEX email_pending ON email(position) WHERE state = 'pending'",
+        "CREATE INDEX email_state ON email(state, position)",
+        "CREATE INDEX email_position ON email(position)",
+        "CREATE INDEX email_content ON email(content_hash)",
+        "CREATE INDEX attempt_email ON attempt(email_id, id)",
+        "CREATE INDEX label_email ON label(email_id, id)",
+        "CREATE UNIQUE INDEX label_once ON label(email_id, task_version) WHERE source IN ('model', 'copy')",
+    ):
+        db.execute(statement)
+
+
+_ADD = "INSERT INTO total(name, value) VALUES ({name}, {n}) ON CONFLICT(name) DO UPDATE SET value = value + {n};"
+
+
+def _add(name: str, n: str) -> str:
+    return _ADD.format(name=name, n=n)
+
+
+def _count_email(row: str, n: str) -> str:
+    """Statements that add ``n`` to each total that an email in the state of ``row`` (OLD or NEW) belongs to."""
+    settled = f"{row}.state IN ('labeled', 'failed')"
+    labeled = f"{row}.state = 'labeled'"
+    conditional = (
+        "INSERT INTO total(name, value) SELECT {name}, {n} WHERE {condition}"
+        " ON CONFLICT(name) DO UPDATE SET value = value + {n};"
+    )
+    return "\n".join(
+        (
+            _add(f"'state:' || {row}.state", n),
+            conditional.format(name=f"'label:' || {row}.label", n=n, condition=labeled),
+            conditional.format(name=f"'source:' || {row}.label_source", n=n, condition=labeled),
+            conditional.format(name=f"'reasks:' || {row}.reasks", n=n, condition=settled),
+        )
+    )
+
+
+@migrations()
+def m003_totals(db: Database) -> None:
+    """Triggers that keep ``total`` in step with ``email`` and ``attempt``."""
+    changed = " OR ".join(
+        f"OLD.{column} IS NOT NEW.{column}" for column in ("state", "label", "label_source", "reasks")
+    )
+    db.execute(f"CREATE TRIGGER email_added AFTER INSERT ON email BEGIN {_count_email('NEW', '1')} END")
+    db.execute(
+        "CREATE TRIGGER email_changed AFTER UPDATE OF state, label, label_source, reasks ON email"
+        f" WHEN {changed} BEGIN {_count_email('OLD', '-1')} {_count_email('NEW', '1')} END"
+    )
+    db.execute(
+        "CREATE TRIGGER attempt_added AFTER INSERT ON attempt BEGIN "
+        + _add("'attempts'", "1")
+        + _add("'outcome:' || NEW.outcome", "1")
+        + _add("'prompt_tokens'", "NEW.prompt_tokens")
+        + _add("'completion_tokens'", "NEW.completion_tokens")
+        + " END"
+    )
+
+
+@migrations()
+def m004_flags(db: Database) -> None:
+    """What a look at the text found that a person should know of, such as orders to a model; empty otherwise."""
+    db.execute("ALTER TABLE email ADD COLUMN flags TEXT")
+    db.execute(
+        "CREATE TRIGGER email_flagged AFTER INSERT ON email WHEN NEW.flags IS NOT NULL BEGIN "
+        + _add("'flagged'", "1")
+        + " END"
+    )
+
+
+@migrations()
+def m005_people(db: Database) -> None:
+    """Notes on emails, what people did (so that it can be undone), and when an email was sent and settled."""
+    for statement in (
+        (
+            "CREATE TABLE note(id INTEGER PRIMARY KEY, email_id INTEGER NOT NULL, text TEXT NOT NULL,"
+            " author TEXT NOT NULL, at REAL NOT NULL, undone_at REAL)"
+        ),
+        "CREATE INDEX note_email ON note(email_id, id)",
+        (
+            "CREATE TABLE deed(id INTEGER PRIMARY KEY, batch INTEGER NOT NULL, kind TEXT NOT NULL, what TEXT NOT NULL,"
+            " author TEXT NOT NULL, at REAL NOT NULL, email_id INTEGER NOT NULL, row_id INTEGER, state TEXT,"
+            " label TEXT, label_source TEXT, reasks INTEGER, failure TEXT, asked_from INTEGER, settled_at REAL,"
+            " undone TEXT)"
+        ),
+        "CREATE INDEX deed_batch ON deed(batch)",
+        "ALTER TABLE email ADD COLUMN sent_at REAL",
+        "ALTER TABLE email ADD COLUMN settled_at REAL",
+    ):
+        db.execute(statement)
+    db.conn.create_function("sent_at", 1, sent_at, deterministic=True)
+    db.execute("UPDATE email SET sent_at = sent_at(date)")
+    db.execute(
+        "UPDATE email SET settled_at = coalesce((SELECT max(at) FROM label WHERE email_id = email.id),"
+        " (SELECT max(started_at + latency_s) FROM attempt WHERE email_id = email.id)) WHERE state <> 'pending'"
+    )
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the tables up to this version's. Each migration is one transaction; call it under the run's lock."""
+    db = Database(connection)
+    migrations.apply(db)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+
+
+def needs_migration(connection: sqlite3.Connection) -> bool:
+    """Whether any migration is still to be applied."""
+    return bool(migrations.pending(Database(connection)))

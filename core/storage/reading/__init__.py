@@ -1,0 +1,1 @@
+"""Read a run file: snapshots, pages of emails, records, search, exports."""

@@ -1,0 +1,116 @@
+"""Reading emails from a run file: pages in work order, rows by their numbers, the full record of one."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from core.errors import RunFileError
+from core.model import (
+    EmailRecord,
+    EmailRow,
+    EmailState,
+    SourceEmail,
+)
+from core.storage.file.schema_version import FORMAT_WITH_FLAGS, FORMAT_WITH_NOTES
+from core.storage.reading.full_record import full_record
+from core.storage.reading.openings import beginning, opening
+
+HUMAN = "human"
+"""Beside the states: emails that a person labeled."""
+
+
+class EmailReader:
+    """Reads emails over one connection; every result is fetched whole."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, version: int) -> None:
+        """``version`` is the format of the file: older ones know neither flags nor notes."""
+        self._db = connection
+        self._path = path
+        self._has_notes = version >= FORMAT_WITH_NOTES
+        self._columns = (
+            "id, position, source_id, subject, sender, date, state, label, label_source, reasks, failure,"
+            f" {'flags' if version >= FORMAT_WITH_FLAGS else 'NULL'},"
+            f" EXISTS (SELECT 1 FROM attempt WHERE attempt.email_id = email.id), {beginning('email')}"
+        )
+
+    def page(self, state: str | None, offset: int, limit: int) -> list[EmailRow]:
+        """A page in work order: of all, of one state, or of :data:`HUMAN`.
+
+        Without ``state`` the offset is a place in that order, so that any page of any run costs the same.
+        """
+        values: tuple[str | int, ...] = (limit, offset)
+        if state is None:
+            where, values = "position >= ? AND position < ? ORDER BY position", (offset, offset + limit)
+        elif state == HUMAN:
+            where = "label_source = 'human' ORDER BY position LIMIT ? OFFSET ?"
+        else:
+            where = "state = ? ORDER BY position LIMIT ? OFFSET ?"
+            values = (EmailState(state).value, *values)
+        rows = self._db.execute(f"SELECT {self._columns} FROM email WHERE {where}", values).fetchall()
+        return [_email_row(row) for row in rows]
+
+    def these(self, ids: Sequence[int]) -> list[EmailRow]:
+        """The emails with these numbers (at most some hundreds), in the order that was given."""
+        marks = ",".join("?" * len(ids))
+        found = self._db.execute(f"SELECT {self._columns} FROM email WHERE id IN ({marks})", tuple(ids)).fetchall()
+        known = {row[0]: _email_row(row) for row in found}
+        return [known[number] for number in ids if number in known]
+
+    def failures(self) -> list[tuple[str, int]]:
+        """Reasons of failure and how many emails each has, the most frequent first."""
+        rows = self._db.execute(
+            "SELECT failure, count(*) FROM email WHERE state = 'failed' GROUP BY failure ORDER BY 2 DESC, 1"
+        ).fetchall()
+        return [(failure or "", count) for failure, count in rows]
+
+    def find(self, source_id: str) -> int | None:
+        """The number of the email with that id in its source, or None."""
+        row = self._db.execute("SELECT id FROM email WHERE source_id = ?", (source_id,)).fetchone()
+        return int(row[0]) if row else None
+
+    def record(self, email_id: int) -> EmailRecord:
+        """Everything about one email.
+
+        Raises:
+            RunFileError: no email has that number.
+        """
+        row = self._db.execute(f"SELECT {self._columns} FROM email WHERE id = ?", (email_id,)).fetchone()
+        if row is None:
+            raise RunFileError(f"There is no email number {email_id} in {self._path.stem}.")
+        return full_record(self._db, _email_row(row), noted=self._has_notes)
+
+    def messages(self, page: int) -> Iterator[SourceEmail]:
+        """Every email as it came, in source order; read a page at a time."""
+        after = 0
+        while rows := self._db.execute(
+            "SELECT e.id, e.source_id, b.raw FROM email AS e JOIN body AS b ON b.email_id = e.id"
+            " WHERE e.id > ? ORDER BY e.id LIMIT ?",
+            (after, page),
+        ).fetchall():
+            for number, source_id, raw in rows:
+                yield SourceEmail(source_id, raw, f"email {number:,}")
+            after = rows[-1][0]
+
+
+def _email_row(row: tuple[Any, ...]) -> EmailRow:
+    number, position, source_id, subject, sender, date, state, label, source, reasks, failure, *more = row
+    flags, asked, begun = more
+    return EmailRow(
+        number,
+        position,
+        source_id,
+        subject or "",
+        sender or "",
+        date or "",
+        EmailState(state),
+        label,
+        source,
+        reasks,
+        failure,
+        flags or "",
+        bool(asked),
+        opening(begun),
+    )

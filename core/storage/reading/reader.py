@@ -1,0 +1,237 @@
+"""Reading a run file: snapshots for the console and ``status``, pages of emails, full records. Read-only.
+
+A snapshot is read in one transaction, every result fetched whole before the next, so that a slow screen never pins the
+writer's log. While nothing was committed (``PRAGMA data_version``) the last snapshot is handed out again.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from core.errors import RunFileError, RunNotFoundError
+from core.model import (
+    CommandRecord,
+    Deed,
+    EmailRecord,
+    EmailRow,
+    EmailState,
+    ExportRow,
+    RunSummary,
+    Snapshot,
+    SourceEmail,
+    Task,
+    TaskVersion,
+)
+from core.storage.file.connection import open_reader
+from core.storage.file.control import WishWatch
+from core.storage.file.schema_version import FORMAT_WITH_NOTES, check_format
+from core.storage.reading.email_rows import HUMAN, EmailReader
+from core.storage.reading.export_rows import ExportReader
+from core.storage.reading.key_calls import outcomes_of_key
+from core.storage.reading.pending import distinct_texts, pending_texts
+from core.storage.reading.snapshots import SnapshotReader
+from core.storage.reading.summaries import alive_at, state_shown, summary_of
+from core.storage.reading.totals import all_totals, group, total
+from core.storage.reading.versions import names_by_version, older_labels, task_versions
+from core.storage.writing.commands import answer_to
+from core.storage.writing.undo import last_deed
+
+
+def _file_at(path: Path) -> tuple[int, int] | None:
+    """Which file lies there; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+class RunReader:
+    """The reading end of one run file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._db = open_reader(path)
+        self._file = _file_at(path)
+        self._version = -1
+        self._last: Snapshot | None = None
+        self._snapshots = SnapshotReader(self._db, path)
+        self._wishes = WishWatch(path)
+        try:
+            self._format = check_format(self._db, path)
+        except BaseException:
+            self._db.close()
+            raise
+        self._emails = EmailReader(self._db, path, self._format)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._wishes.close()
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # -- snapshots ----------------------------------------------------------------------------------------------------
+
+    def snapshot(self, now: float) -> Snapshot:
+        """The run at this moment.
+
+        Raises:
+            RunFileError: the file cannot be read, or holds no run.
+            RunNotFoundError: it was deleted, moved or replaced: an open file goes on to be read, and looks healthy.
+        """
+        if self._file != _file_at(self.path):
+            raise RunNotFoundError(f"There is no run file at {self.path} any more: it was deleted or moved away.")
+        try:
+            version = self._db.execute("PRAGMA data_version").fetchone()[0]
+            if self._last is None or version != self._version:
+                self._last = self._read(now)
+                self._version = version
+        except sqlite3.Error as error:
+            raise RunFileError(f"{self.path} cannot be read ({error}).") from error
+        return self._with_worker(self._last, now)
+
+    def _with_worker(self, snapshot: Snapshot, now: float) -> Snapshot:
+        """Add what no commit shows: whether the lock is held, and what that makes of the recorded state."""
+        beat = snapshot.worker.heartbeat_at
+        alive = alive_at(self.path, beat, now)
+        state, reason = state_shown(snapshot.state, snapshot.reason, alive=alive, beat=beat, now=now)
+        return replace(
+            snapshot,
+            state=state,
+            reason=reason,
+            taken_at=now,
+            worker=replace(snapshot.worker, alive=alive),
+            commands=(*self._unanswered(snapshot), *snapshot.commands) if alive else snapshot.commands,
+        )
+
+    def _unanswered(self, snapshot: Snapshot) -> tuple[CommandRecord, ...]:
+        """Wishes that the worker has not answered yet, whoever made them, newest first."""
+        since = snapshot.worker.started_at or 0.0
+        known = {command.id for command in snapshot.commands}
+        wishes = [wish for wish in self._wishes.newest() if wish.requested_at >= since]
+        return tuple(
+            CommandRecord(wish.id, wish.kind, wish.argument, wish.requested_at, None, "")
+            for wish in reversed(wishes)
+            if wish.id not in known and self.command(wish.id) is None
+        )
+
+    def _read(self, now: float) -> Snapshot:
+        self._db.execute("BEGIN")
+        try:
+            return self._snapshots.read(now)
+        finally:
+            self._db.execute("COMMIT")
+
+    def summary(self, now: float, *, changed_at: float, size_bytes: int) -> RunSummary:
+        """The run's line in a list; ``changed_at`` and ``size_bytes`` are those of its files."""
+        return summary_of(self._db, self.path, now, changed_at=changed_at, size_bytes=size_bytes)
+
+    def task(self) -> Task:
+        """The task in force."""
+        return self._snapshots.task(self._db.execute("SELECT task_version FROM run").fetchone()[0])
+
+    def versions(self, *, counted: bool = True) -> tuple[TaskVersion, ...]:
+        """Every version of the task with what it did, unless that is not wanted: the one in force, then the newest.
+
+        Counting takes some seconds for each million of emails.
+        """
+        return task_versions(self._db, counted=counted)
+
+    def older_labels(self) -> dict[str, int]:
+        """How many emails have which label by an older version of the task: those that could be asked again."""
+        return older_labels(self._db)
+
+    def source_digest(self) -> str:
+        """The digest of the source that the run was made from."""
+        return str(self._db.execute("SELECT source_digest FROM run").fetchone()[0])
+
+    def base_url(self) -> str | None:
+        """The server that the run asks, where it names one."""
+        row = self._db.execute("SELECT base_url FROM run").fetchone()
+        return row[0] if row else None
+
+    def pending_texts(self) -> tuple[int, float]:
+        """Texts that are left to ask about, and their mean length in characters."""
+        dedupe = self._db.execute("SELECT dedupe FROM run").fetchone()[0]
+        return pending_texts(self._db, dedupe=bool(dedupe))
+
+    def distinct_texts(self) -> int:
+        """How many different texts the run's emails hold."""
+        return distinct_texts(self._db)
+
+    def outcomes_of_key(self, alias: str) -> dict[str, int]:
+        """How the newest calls with that key ended."""
+        return outcomes_of_key(self._db, alias)
+
+    def command(self, wish_id: str) -> CommandRecord | None:
+        """What became of one wish, or None while no worker has answered it."""
+        return answer_to(self._db, wish_id)
+
+    # -- emails -------------------------------------------------------------------------------------------------------
+
+    def count(self, state: str | None = None) -> int:
+        """Emails in that state (``human`` counts those labeled by a person), or all."""
+        if state is None:
+            return sum(group(all_totals(self._db), "state").values())
+        return total(self._db, "source:human" if state == HUMAN else f"state:{EmailState(state).value}")
+
+    def emails(self, *, state: str | None = None, offset: int = 0, limit: int = 100) -> list[EmailRow]:
+        """A page of emails in work order.
+
+        Without ``state`` the offset is a place in that order, so that any page of any run costs the same.
+        """
+        return self._emails.page(state, offset, limit)
+
+    def rows(self, ids: Sequence[int]) -> list[EmailRow]:
+        """The emails with these numbers (at most some hundreds), in the order that was given."""
+        return self._emails.these(ids)
+
+    def failures(self) -> list[tuple[str, int]]:
+        """Reasons of failure and how many emails each has, the most frequent first."""
+        return self._emails.failures()
+
+    def find(self, source_id: str) -> int | None:
+        """The number of the email with that id in its source, or None."""
+        return self._emails.find(source_id)
+
+    def record(self, email_id: int) -> EmailRecord:
+        """Everything about one email.
+
+        Raises:
+            RunFileError: no email has that number.
+        """
+        return self._emails.record(email_id)
+
+    def messages(self, *, page: int = 500) -> Iterator[SourceEmail]:
+        """Every email as it came, in source order; read a page at a time."""
+        return self._emails.messages(page)
+
+    def last_deed(self, author: str) -> Deed | None:
+        """What this person did last to emails and can undo, or None."""
+        return last_deed(self._db, author) if self._format >= FORMAT_WITH_NOTES else None
+
+    def export_rows(self, *, page: int = 1000, email_ids: Sequence[int] | None = None) -> Iterator[ExportRow]:
+        """Every email in source order with the label in force, or those with these numbers in their order.
+
+        They are read a page at a time.
+        """
+        return (row for _, row in self.numbered_rows(page=page, email_ids=email_ids))
+
+    def numbered_rows(
+        self, *, page: int = 1000, email_ids: Sequence[int] | None = None
+    ) -> Iterator[tuple[int, ExportRow]]:
+        """The same, each with the number of its email."""
+        exported = ExportReader(self._db, self.task(), names_by_version(self._db), self._format)
+        return exported.all(page) if email_ids is None else exported.these(email_ids, page)

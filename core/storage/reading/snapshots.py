@@ -1,0 +1,175 @@
+"""One snapshot of a run, read from its tables. Every result is fetched whole before the next is asked for."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from core.errors import RunFileError
+from core.model import (
+    EmailState,
+    Forecast,
+    Happening,
+    PacePoint,
+    Resumption,
+    RunInfo,
+    RunState,
+    Snapshot,
+    Task,
+    Wait,
+    WorkerStatus,
+)
+from core.storage.file.rows import PACE_SPAN_S, budget_of, definition_of, task_from_definition, worked_s
+from core.storage.reading.openings import beginning, opening
+from core.storage.reading.totals import all_totals, group
+from core.storage.writing.commands import newest_answers
+
+LATELY = 40
+"""Lines of *Lately* in a snapshot."""
+
+RECENT_LABELS = 250
+"""How many of the newest model labels the recent distribution looks at."""
+
+PACE_POINTS = 720
+"""Slices of the rate in a snapshot: an hour."""
+
+
+class SnapshotReader:
+    """Reads snapshots over one connection, inside whatever transaction the caller has begun."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._db = connection
+        self._path = path
+        self._tasks: dict[str, tuple[str, Task]] = {}
+
+    def read(self, now: float) -> Snapshot:
+        """Everything, with the worker taken for dead: whether it lives is not in the file.
+
+        Raises:
+            RunFileError: the file holds no run.
+        """
+        cursor = self._db.execute("SELECT * FROM run")
+        rows = cursor.fetchall()
+        if not rows:
+            raise RunFileError(f"{self._path} holds no run: it was never finished. Make it again.")
+        run = dict(zip((column[0] for column in cursor.description), rows[0], strict=True))
+        totals = all_totals(self._db)
+        counts = {state: totals.get(f"state:{state.value}", 0) for state in EmailState}
+        task = self.task(run["task_version"])
+        labels = {label.value: 0 for label in task.labels} | group(totals, "label")
+        forecast = json.loads(run["forecast"]) if run["forecast"] else None
+        resumption = json.loads(run["resumption"]) if run["resumption"] else None
+        return Snapshot(
+            run=self._info(run, task),
+            state=RunState(run["state"]),
+            wanted=run["wanted"],
+            reason=run["reason"] or "",
+            worker=WorkerStatus(
+                pid=run["worker_pid"],
+                alive=False,
+                heartbeat_at=run["heartbeat_at"],
+                started_at=run["worker_started_at"],
+                epoch=run["epoch"],
+                in_flight=run["in_flight"] or 0,
+                host=run["worker_host"] or "",
+            ),
+            wait=_wait(run),
+            total=sum(counts.values()),
+            labeled=counts[EmailState.LABELED],
+            failed=counts[EmailState.FAILED],
+            skipped=counts[EmailState.SKIPPED],
+            pending=counts[EmailState.PENDING],
+            cursor=run["cursor"],
+            labels=labels,
+            labels_lately=self._labels_lately(),
+            sources=group(totals, "source"),
+            reasks={int(name): value for name, value in sorted(group(totals, "reasks").items())},
+            outcomes=group(totals, "outcome"),
+            attempts=totals.get("attempts", 0),
+            prompt_tokens=totals.get("prompt_tokens", 0),
+            completion_tokens=totals.get("completion_tokens", 0),
+            asking=json.loads(run["asking"] or "{}"),
+            pace=self._pace(),
+            lately=self._lately(),
+            commands=newest_answers(self._db),
+            resumption=Resumption(**resumption) if resumption else None,
+            forecast=Forecast(**forecast) if forecast else None,
+            started_at=run["started_at"],
+            finished_at=run["finished_at"],
+            budget=budget_of(run["budget"]),
+            worked_s=worked_s(self._db),
+            flagged=totals.get("flagged", 0),
+            taken_at=now,
+        )
+
+    def _info(self, run: dict[str, Any], task: Task) -> RunInfo:
+        return RunInfo(
+            name=run["name"],
+            path=str(self._path),
+            source=run["source"],
+            created_at=run["created_at"],
+            order=run["work_order"],
+            seed=run["seed"],
+            dedupe=bool(run["dedupe"]),
+            base_url=run["base_url"],
+            simulated=bool(run["simulated"]),
+            task=task,
+        )
+
+    def task(self, version: str) -> Task:
+        """One version of the task."""
+        definition = definition_of(self._db, version, self._path)
+        known = self._tasks.get(version)
+        if known is None or known[0] != definition:  # a name or a time limit may change without a new version
+            self._tasks[version] = known = (definition, task_from_definition(definition))
+        return known[1]
+
+    def _labels_lately(self) -> dict[str, int]:
+        rows = self._db.execute(
+            "SELECT value, count(*) FROM (SELECT value FROM label WHERE source = 'model' ORDER BY id DESC LIMIT ?)"
+            " GROUP BY value",
+            (RECENT_LABELS,),
+        ).fetchall()
+        return dict(rows)
+
+    def _pace(self) -> tuple[PacePoint, ...]:
+        rows = self._db.execute(
+            "SELECT at, labeled, failed, calls, waited_s FROM pace ORDER BY at DESC LIMIT ?", (PACE_POINTS,)
+        ).fetchall()
+        return tuple(
+            PacePoint(float(at), float(PACE_SPAN_S), labeled, failed, calls, waited)
+            for at, labeled, failed, calls, waited in reversed(rows)
+        )
+
+    def _lately(self) -> tuple[Happening, ...]:
+        labeled = self._db.execute(
+            "SELECT l.at, l.value, e.subject, e.id, e.reasks, a.key_alias, a.latency_s,"
+            f" a.prompt_tokens + a.completion_tokens, {beginning('e')}"
+            " FROM (SELECT * FROM label ORDER BY id DESC LIMIT ?) AS l"
+            " JOIN email AS e ON e.id = l.email_id LEFT JOIN attempt AS a ON a.id = l.attempt_id"
+            " WHERE l.source = 'model' ORDER BY l.id DESC LIMIT ?",
+            (8 * LATELY, LATELY),
+        ).fetchall()
+        happenings = [
+            Happening(at, "labeled", subject or opening(begun), label, alias or "", latency, tokens, reasks, email_id)
+            for at, label, subject, email_id, reasks, alias, latency, tokens, begun in labeled
+        ]
+        events = self._db.execute(
+            f"SELECT v.at, v.kind, v.text, v.email_id, v.key_alias, e.subject, {beginning('e')} FROM event AS v"
+            " LEFT JOIN email AS e ON e.id = v.email_id ORDER BY v.id DESC LIMIT ?",
+            (LATELY,),
+        ).fetchall()
+        happenings += [
+            Happening(at, kind, text, key_alias=alias or "", email_id=email_id, subject=subject or opening(begun))
+            for at, kind, text, email_id, alias, subject, begun in events
+        ]
+        happenings.sort(key=lambda happening: happening.at, reverse=True)
+        return tuple(happenings[:LATELY])
+
+
+def _wait(run: dict[str, Any]) -> Wait | None:
+    if run["state"] != RunState.WAITING.value:
+        return None
+    return Wait(run["wait_until_at"], run["wait_limit"] or "", run["wait_organization"] or "", run["reason"] or "")

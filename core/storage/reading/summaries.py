@@ -1,0 +1,74 @@
+"""One line about a run, read from its totals: cheap enough to be read of hundreds."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+from core.errors import RunFileError
+from core.model import Forecast, RunState, RunSummary
+from core.storage.file.lock import is_locked
+from core.storage.file.rows import record
+from core.storage.reading.totals import all_totals, group
+
+STALE_AFTER_S = 10.0
+"""A living worker whose heartbeat is older than this is shown as stale."""
+
+_RATE_OVER_S = 60.0
+
+
+def alive_at(path: Path, beat: float | None, now: float) -> bool:
+    """Whether the run has a worker: its lock is held or, where that cannot be looked at, its heartbeat is fresh."""
+    locked = is_locked(path)
+    return locked if locked is not None else beat is not None and now - beat <= STALE_AFTER_S
+
+
+def state_shown(state: RunState, reason: str, *, alive: bool, beat: float | None, now: float) -> tuple[RunState, str]:
+    """What the recorded state amounts to, now that it is known whether a worker lives; and the sentence beside it."""
+    if state not in (RunState.RUNNING, RunState.WAITING, RunState.PAUSED):
+        return state, reason
+    if not alive:
+        return RunState.STOPPED, "the worker ended without a word (killed, or the machine went down)"
+    if beat is not None and now - beat > STALE_AFTER_S:
+        return RunState.STALE, f"a worker holds the run, but has not been heard of for {now - beat:.0f} s"
+    return state, reason
+
+
+def summary_of(db: sqlite3.Connection, path: Path, now: float, *, changed_at: float, size_bytes: int) -> RunSummary:
+    """The run's line. ``changed_at`` and ``size_bytes`` are those of its files.
+
+    Raises:
+        RunFileError: the file holds no run.
+    """
+    cursor = db.execute(
+        "SELECT state, reason, heartbeat_at, created_at, simulated, forecast,"
+        " (SELECT sum(labeled) FROM pace WHERE at > ?) AS labeled FROM run",
+        (now - _RATE_OVER_S,),
+    )
+    try:
+        run = record(cursor)
+    except IndexError:
+        raise RunFileError(f"{path} holds no run: it was never finished. Make it again.") from None
+    counts = group(all_totals(db), "state")
+    beat = run["heartbeat_at"]
+    alive = alive_at(path, beat, now)
+    state, reason = state_shown(RunState(run["state"]), run["reason"] or "", alive=alive, beat=beat, now=now)
+    going_on = state in (RunState.RUNNING, RunState.WAITING)
+    forecast = Forecast(**json.loads(run["forecast"])) if run["forecast"] and going_on else None
+    total = sum(counts.values())
+    return RunSummary(
+        name=path.stem,
+        path=str(path),
+        state=state,
+        total=total,
+        settled=total - counts.get("pending", 0),
+        failed=counts.get("failed", 0),
+        created_at=run["created_at"],
+        changed_at=changed_at,
+        size_bytes=size_bytes,
+        simulated=bool(run["simulated"]),
+        reason=reason,
+        rate_per_min=float(run["labeled"] or 0) * 60.0 / _RATE_OVER_S if going_on else None,
+        eta_s=forecast.eta_s if forecast is not None else None,
+    )

@@ -1,0 +1,1 @@
+"""Write a run file inside its one writing connection."""

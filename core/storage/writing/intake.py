@@ -1,0 +1,91 @@
+"""Making a run: its row, its task, its emails and the order in which they are worked."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from core.mail.dates import sent_at
+from core.model import SourceEmail, Task, View
+from core.storage.file.rows import task_to_definition
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """What a run is made of, beside its emails and its task."""
+
+    name: str
+    source: str
+    source_digest: str
+    created_at: float
+    order: str = "shuffled"
+    seed: int = 0
+    dedupe: bool = True
+    base_url: str | None = None
+    simulated: bool = False
+
+
+def insert_run(db: sqlite3.Connection, run: NewRun, task: Task) -> None:
+    """The run's row and the first version of its task."""
+    db.execute(
+        "INSERT INTO run(id, name, source, source_digest, created_at, work_order, seed, dedupe, base_url, simulated,"
+        " task_version) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            run.name,
+            run.source,
+            run.source_digest,
+            run.created_at,
+            run.order,
+            run.seed,
+            run.dedupe,
+            run.base_url,
+            run.simulated,
+            task.version,
+        ),
+    )
+    db.execute(
+        "INSERT INTO task(version, name, definition, added_at) VALUES (?, ?, ?, ?)",
+        (task.version, task.name, task_to_definition(task), run.created_at),
+    )
+
+
+def insert_emails(db: sqlite3.Connection, emails: Iterable[tuple[SourceEmail, View]]) -> int:
+    """Append emails in source order; returns how many."""
+    count = 0
+    for email, view in emails:
+        cursor = db.execute(
+            "INSERT INTO email(source_id, subject, sender, date, sent_at, content_hash, flags)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                email.source_id,
+                view.subject,
+                view.sender,
+                view.date,
+                sent_at(view.date),
+                view.content_hash,
+                view.flags or None,
+            ),
+        )
+        db.execute("INSERT INTO body(email_id, text, raw) VALUES (?, ?, ?)", (cursor.lastrowid, view.text, email.raw))
+        count += 1
+    return count
+
+
+def place(db: sqlite3.Connection, order: str, seed: int) -> None:
+    """Give every email its position from 0: as in the source, or shuffled by a seed."""
+    db.create_function("shuffle_key", 1, lambda number: _shuffle_key(seed, number), deterministic=True)
+    key = "id" if order == "source" else "shuffle_key(id), id"
+    db.execute(
+        f"UPDATE email SET position = ranked.place FROM (SELECT id, row_number() OVER (ORDER BY {key}) - 1 AS place"
+        " FROM email) AS ranked WHERE ranked.id = email.id"
+    )
+
+
+def _shuffle_key(seed: int, number: int) -> int:
+    """A reproducible pseudo-random key of an email's number (the finalizer of SplitMix64), signed for SQLite."""
+    mask = (1 << 64) - 1
+    z = (number * 0x9E3779B97F4A7C15 + seed * 0xD1B54A32D192ED03) & mask
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & mask
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & mask
+    return (z ^ (z >> 31)) - (1 << 63)

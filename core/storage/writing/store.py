@@ -1,0 +1,278 @@
+"""The only writer of a run file. It needs the run's lock, and every write checks that its epoch is still the run's.
+
+Each answer is committed whole (attempt, label, totals, cursor) in one immediate transaction that is on the disk before
+:meth:`Store.commit` returns. Answers that arrive together share a transaction; none of them counts before it ends.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from core.errors import RunFileError, UsageError
+from core.model import Budget, EmailState, PendingEmail, Resumption, RunState, SourceEmail, Task, View
+from core.storage.file.connection import immediately, make_writer
+from core.storage.file.control import Wish
+from core.storage.file.rows import budget_of, budget_words, task_of, worked_s
+from core.storage.file.schema import migrate
+from core.storage.reading.pending import answered_email, distinct_texts, estimated_texts, pending_emails
+from core.storage.reading.totals import all_totals, group, total
+from core.storage.writing import answers as commits
+from core.storage.writing import commands as obeyed
+from core.storage.writing import epochs, intake, people, tasks
+from core.storage.writing.answers import Answer
+from core.storage.writing.epochs import Beat
+from core.storage.writing.held_file import HeldFile
+from core.storage.writing.intake import NewRun
+from core.storage.writing.recount import put_right
+from core.storage.writing.settling import add_event
+from core.storage.writing.undo import Undone
+
+__all__ = ["Answer", "Beat", "Store"]
+
+
+class Store(HeldFile):
+    """The writing end of one run file. Use it as a context manager, under a held :class:`RunLock`."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, epoch: int) -> None:
+        super().__init__(connection, path, epoch)
+        row = connection.execute("SELECT task_version, dedupe, base_url FROM run").fetchone()
+        if row is None:
+            raise RunFileError(f"{path} holds no run: it was never finished. Delete it and make the run again.")
+        self.task_version: str = row[0]
+        self.dedupe = bool(row[1])
+        self.base_url: str | None = row[2]
+
+    # -- making -------------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def create(cls, path: Path, run: NewRun, task: Task) -> Store:
+        """Make the tables and the run's row in a file that nobody else knows yet."""
+        connection = make_writer(path)
+        try:
+            migrate(connection)
+            with immediately(connection):
+                intake.insert_run(connection, run, task)
+            return cls(connection, path, 0)
+        except BaseException:
+            connection.close()
+            raise
+
+    # -- import -------------------------------------------------------------------------------------------------------
+
+    def add_emails(self, emails: Iterable[tuple[SourceEmail, View]]) -> int:
+        """Append emails in source order, all in one transaction; returns how many. Positions come later."""
+        with self._transaction() as db:
+            return intake.insert_emails(db, emails)
+
+    def set_order(self, order: str, seed: int) -> None:
+        """Give every email its position from 0: as in the source, or shuffled by a stored seed."""
+        with self._transaction() as db:
+            intake.place(db, order, seed)
+
+    # -- what is asked ------------------------------------------------------------------------------------------------
+
+    def distinct_texts(self) -> int:
+        """How many different texts the emails hold."""
+        return distinct_texts(self._db)
+
+    def task(self) -> Task:
+        """The task in force."""
+        return task_of(self._db, self.task_version, self.path)
+
+    def enact(
+        self, task: Task, *, by: str, now: float, view_of: tasks.ViewOf | None = None, wish_id: str | None = None
+    ) -> tasks.Enacted:
+        """Put a version of the task in force. Labels stay; what is in line is asked with it from now on.
+
+        ``view_of`` makes the texts anew where the version sends others; ``wish_id`` names the wish that is obeyed.
+        """
+        before = self.task()
+        with self._transaction() as db:
+            enacted = tasks.enact(db, task, before, by=by, now=now, view_of=view_of, wish_id=wish_id)
+        self.task_version = task.version
+        return enacted
+
+    def ask_again(
+        self, *, by: str, now: float, label: str | None = None, email_ids: Sequence[int] | None = None
+    ) -> int:
+        """Put emails back in line that an older version of the task labeled: all, those of a label, or of these.
+
+        Returns how many moved. Their labels stay on record.
+        """
+        with self._transaction() as db:
+            return tasks.ask_again(db, self.task_version, label=label, email_ids=email_ids, by=by, now=now)
+
+    def set_base_url(self, base_url: str) -> None:
+        """Ask another server from now on."""
+        with self._transaction() as db:
+            db.execute("UPDATE run SET base_url = ?", (base_url,))
+        self.base_url = base_url
+
+    # -- what it costs ------------------------------------------------------------------------------------------------
+
+    def budget(self) -> Budget:
+        """What the run may spend."""
+        return budget_of(self._db.execute("SELECT budget FROM run").fetchone()[0])
+
+    def set_budget(self, budget: Budget, *, now: float) -> None:
+        """Let the run spend so much from now on."""
+        with self._transaction() as db:
+            db.execute("UPDATE run SET budget = ?", (json.dumps(asdict(budget)),))
+            add_event(db, now, "budget", f"budget set: {budget_words(budget)}")
+
+    def outcomes(self) -> dict[str, int]:
+        """How many calls ended in which way."""
+        return group(all_totals(self._db), "outcome")
+
+    def pending_texts(self) -> tuple[int, float]:
+        """Texts that are left to ask about (each once, where copies share an answer), and their mean length.
+
+        Counted while they are few, estimated from a sample while they are many.
+        """
+        return estimated_texts(self._db, dedupe=self.dedupe)
+
+    def spent(self) -> tuple[int, int, float]:
+        """Prompt tokens, completion tokens and seconds at work so far."""
+        return total(self._db, "prompt_tokens"), total(self._db, "completion_tokens"), worked_s(self._db)
+
+    # -- the worker's life --------------------------------------------------------------------------------------------
+
+    def begin_epoch(self, *, now: float, pid: int, host: str) -> Resumption:
+        """Take the run over: a new epoch, proof of what was there, and how the last worker ended."""
+        with immediately(self._db):
+            resumption = epochs.begin(self._db, task_version=self.task_version, now=now, pid=pid, host=host)
+        self.epoch = resumption.epoch
+        return resumption
+
+    def beat(self, beat: Beat, *, now: float) -> None:
+        """Write the heartbeat and what the worker is doing."""
+        with self._transaction() as db:
+            epochs.beat(db, beat, now=now)
+
+    def end_epoch(self, state: RunState, reason: str, *, now: float, wanted: str | None = None) -> None:
+        """The worker's last word: how it ended. The epoch stays, so that nothing of it writes afterwards unseen."""
+        with self._transaction() as db:
+            epochs.end(db, state, reason, now=now, wanted=wanted)
+
+    # -- work ---------------------------------------------------------------------------------------------------------
+
+    def pending(self, *, after: int, limit: int) -> list[PendingEmail]:
+        """Emails in line behind position ``after``, in work order, with what interrupted conversations left."""
+        return pending_emails(self._db, after=after, limit=limit, task_version=self.task_version)
+
+    def answered_email(self, skip: int) -> PendingEmail | None:
+        """An email that the model labeled, the newest but ``skip``."""
+        return answered_email(self._db, task_version=self.task_version, skip=skip)
+
+    def copy_from_twin(self, email: PendingEmail, *, now: float) -> bool:
+        """Settle an email from the model's label of one with the same text, if there is one; no call is made."""
+        if not self.dedupe:
+            return False
+        twin = commits.label_of_text(self._db, email.content_hash, self.task_version)
+        if twin is None:
+            return False
+        with self._transaction() as db:
+            return commits.copy_to(db, email.id, twin, task_version=self.task_version, now=now)
+
+    def commit(self, answers: Sequence[Answer], *, now: float) -> int:
+        """Commit answers whole, and return how many emails they settled (copies included)."""
+        with self._transaction() as db:
+            return commits.commit(
+                db, answers, epoch=self.epoch, task_version=self.task_version, dedupe=self.dedupe, now=now
+            )
+
+    def fail(self, email_id: int, failure: str, *, reasks: int, now: float) -> int:
+        """Fail an email (and those with the same text) that no call can be made for; returns how many failed."""
+        with self._transaction() as db:
+            return commits.fail_unasked(db, email_id, failure, reasks=reasks, dedupe=self.dedupe, now=now)
+
+    # -- people -------------------------------------------------------------------------------------------------------
+
+    def label_by_person(
+        self, email_ids: int | Sequence[int], value: str, *, annotator: str, note: str, now: float, blind: bool = False
+    ) -> str:
+        """A person's label for one or more emails: it wins from now on. Returns a sentence on what happened."""
+        named = [email_ids] if isinstance(email_ids, int) else email_ids
+        with self._transaction() as db:
+            sentence = people.label(
+                db,
+                named,
+                value,
+                annotator=annotator,
+                note=note,
+                blind=blind,
+                task_version=self.task_version,
+                now=now,
+            )
+            if sentence is None:
+                raise self._unknown(named)
+        return sentence
+
+    def note_by_person(self, email_ids: Sequence[int], text: str, *, author: str, now: float) -> str:
+        """A person's note on emails, which changes nothing else. Returns a sentence on what happened."""
+        with self._transaction() as db:
+            sentence = people.note(db, email_ids, text, author=author, now=now)
+            if sentence is None:
+                raise self._unknown(email_ids)
+        return sentence
+
+    def _unknown(self, email_ids: Sequence[int]) -> UsageError:
+        numbers = ", ".join(str(number) for number in email_ids[:5])
+        return UsageError(f"There is no email number {numbers} in {self.path.stem}.")
+
+    def requeue(
+        self, *, now: float, by: str = "", email_id: int | None = None, email_ids: Sequence[int] | None = None
+    ) -> int:
+        """Put failed emails back in line (one, these, or all); their history stays, their conversation begins anew."""
+        with self._transaction() as db:
+            return people.requeue(db, [email_id] if email_id is not None else email_ids, by=by, now=now)
+
+    def skip(self, email_ids: Sequence[int], *, back: bool, by: str, now: float) -> int:
+        """Take emails out of the line, or put skipped ones ``back`` into it; returns how many moved."""
+        with self._transaction() as db:
+            return people.skip(db, email_ids, back=back, by=by, now=now)
+
+    def undo(self, *, by: str, now: float) -> Undone | None:
+        """Undo what this person did last, whole; None where there is nothing to undo."""
+        with self._transaction() as db:
+            return people.undo(db, by=by, task_version=self.task_version, now=now)
+
+    def put_right(self, *, now: float) -> int:
+        """Write totals and cursor as the rows give them; returns how many numbers were wrong."""
+        with self._transaction() as db:
+            wrong = put_right(db)
+            if wrong:
+                add_event(db, now, "repair", f"{wrong} totals put right from the rows")
+        return wrong
+
+    # -- events and wishes --------------------------------------------------------------------------------------------
+
+    def add_event(self, kind: str, text: str, *, now: float, email_id: int | None = None, key_alias: str = "") -> None:
+        """Something that people should see in *Lately*."""
+        with self._transaction():
+            add_event(self._db, now, kind, text, email_id, key_alias)
+
+    def acknowledge(self, wish: Wish, result: str, *, now: float, wanted: str | None = None) -> None:
+        """Record a wish as obeyed, with what came of it."""
+        with self._transaction() as db:
+            obeyed.note(db, wish, result, now=now)
+            if wanted is not None:
+                db.execute("UPDATE run SET wanted = ?", (wanted,))
+
+    def knows_wish(self, wish_id: str) -> bool:
+        """Whether a wish was answered before."""
+        return obeyed.answer_to(self._db, wish_id) is not None
+
+    @property
+    def pending_count(self) -> int:
+        """Emails in line."""
+        return total(self._db, f"state:{EmailState.PENDING}")
+
+    @property
+    def failed_count(self) -> int:
+        """Emails that failed."""
+        return total(self._db, f"state:{EmailState.FAILED}")

@@ -1,0 +1,180 @@
+"""Versions of the task: putting one in force, and asking again about emails that an older one labeled.
+
+Works inside the caller's transaction. Labels stay with the version that gave them, whatever is put in force later; an
+email never gets two labels of the model by one version. What a version asks is what is in line.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from core.model import Task, View
+from core.storage.file.rows import task_to_definition
+from core.storage.writing.settling import add_event, advance_cursor, not_done
+
+ViewOf = Callable[[str], View]
+"""What is sent of a message as it came."""
+
+BY_MODEL = "source IN ('model', 'copy')"
+"""Labels of a model, in the words of the index ``label_once``."""
+
+OLDER = (
+    "state = 'labeled' AND label_source IN ('model', 'copy') AND NOT EXISTS (SELECT 1 FROM label AS l"
+    f" WHERE l.email_id = email.id AND l.task_version = ? AND l.{BY_MODEL})"
+)
+"""Emails whose label a version of the task did not give, but an older one; a person's label is never asked about."""
+
+_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Enacted:
+    """What putting a version in force did.
+
+    ``pending`` emails are asked with it from now on; ``restored`` ones were in line to be asked again, but this version
+    had labeled them before, so they have a label as before; ``resent`` is how many texts were made anew.
+    """
+
+    version: str
+    pending: int
+    restored: int = 0
+    resent: int = 0
+
+    @property
+    def sentence(self) -> str:
+        """What happened, in words."""
+        parts = [f"version {self.version[:8]} of the task is in force"]
+        if self.resent:
+            parts.append(f"the text of {self.resent:,} emails was made anew")
+        if self.restored:
+            parts.append(f"{self.restored:,} in line were labeled by it before and are so again")
+        parts.append(f"{self.pending:,} in line are asked with it" if self.pending else "nothing is in line")
+        parts.append("labels given before stay")
+        return "; ".join(parts)
+
+
+def sends_otherwise(before: Task, after: Task) -> bool:
+    """Whether another text of each email is sent."""
+    return (before.fields, before.truncate_at) != (after.fields, after.truncate_at)
+
+
+def enact(
+    db: sqlite3.Connection,
+    task: Task,
+    before: Task,
+    *,
+    by: str,
+    now: float,
+    view_of: ViewOf | None,
+    wish_id: str | None,
+) -> Enacted:
+    """Put a version in force; ``view_of`` makes the texts anew where it sends others."""
+    resent = 0
+    if sends_otherwise(before, task):
+        if view_of is None:
+            raise ValueError("the version sends other texts, and nothing is there to make them")
+        resent = _send_otherwise(db, view_of)
+    known = db.execute("SELECT 1 FROM task WHERE version = ?", (task.version,)).fetchone() is not None
+    db.execute(
+        "INSERT INTO task(version, name, definition, added_at) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT(version) DO UPDATE SET name = excluded.name, definition = excluded.definition",
+        (task.version, task.name, task_to_definition(task), now),
+    )
+    db.execute("UPDATE run SET task_version = ?", (task.version,))
+    restored = _restore(db, task.version) if known and task.version != before.version else 0
+    if restored:
+        advance_cursor(db)
+    pending = db.execute("SELECT count(*) FROM email WHERE state = 'pending'").fetchone()[0]
+    enacted = Enacted(task.version, pending, restored, resent)
+    db.execute(
+        "INSERT INTO command(id, kind, argument, requested_at, requested_by, acknowledged_at, result)"
+        " VALUES (?, 'task', ?, ?, ?, ?, ?)",
+        (wish_id or uuid.uuid4().hex, task.version, now, by, now, enacted.sentence),
+    )
+    add_event(db, now, "task", f"{enacted.sentence}, says {by}")
+    return enacted
+
+
+def ask_again(
+    db: sqlite3.Connection,
+    version: str,
+    *,
+    label: str | None,
+    email_ids: Sequence[int] | None,
+    by: str,
+    now: float,
+) -> int:
+    """Put emails back in line that an older version labeled, and return how many: all, of a label, of these numbers.
+
+    Their labels stay on record. Those that ``version`` or a person labeled are left alone.
+    """
+    change = (
+        "UPDATE email SET state = 'pending', label = NULL, label_source = NULL, reasks = 0, settled_at = NULL,"
+        " asked_from ="
+        f" coalesce((SELECT max(id) FROM attempt WHERE email_id = email.id), 0) WHERE {OLDER}"
+    )
+    wanted: tuple[str, ...] = (version,)
+    if label is not None:
+        change += " AND label = ?"
+        wanted = (version, label)
+    if email_ids is None:
+        moved = db.execute(change, wanted).rowcount
+    else:
+        moved = sum(db.execute(change + " AND id = ?", (*wanted, number)).rowcount for number in email_ids)
+    if moved:
+        advance_cursor(db)
+        not_done(db, "emails are to be asked again with another version of the task")
+        add_event(db, now, "task", f"{moved:,} labeled emails in line again for version {version[:8]}, says {by}")
+    return moved
+
+
+def _restore(db: sqlite3.Connection, version: str) -> int:
+    """Emails in line that this version labeled before cannot be asked by it again: the label in force is so again."""
+    rows = db.execute(
+        "SELECT e.id, l.value, l.source, l.attempt_id, l.task_version, l.at FROM email AS e JOIN label AS l"
+        " ON l.id = (SELECT id FROM label WHERE email_id = e.id AND source <> 'undone'"
+        " ORDER BY source = 'human' DESC, id DESC LIMIT 1)"
+        " WHERE e.state = 'pending' AND EXISTS (SELECT 1 FROM label AS own WHERE own.email_id = e.id"
+        f" AND own.task_version = ? AND own.{BY_MODEL})",
+        (version,),
+    ).fetchall()
+    for email_id, value, source, attempt_id, given_by, at in rows:
+        reasks = 0
+        if source == "model":
+            reasks = db.execute(
+                "SELECT count(*) FROM attempt WHERE email_id = ? AND id <= ? AND kind = 'reask' AND task_version = ?",
+                (email_id, attempt_id, given_by),
+            ).fetchone()[0]
+        db.execute(
+            "UPDATE email SET state = 'labeled', label = ?, label_source = ?, reasks = ?, failure = NULL,"
+            " settled_at = ? WHERE id = ?",
+            (value, source, reasks, at, email_id),
+        )
+    return len(rows)
+
+
+def _send_otherwise(db: sqlite3.Connection, view_of: ViewOf) -> int:
+    """Make every text anew from the message as it came, with its hash and its flags; returns how many there are."""
+    after = count = 0
+    while True:
+        page = db.execute(
+            "SELECT email_id, raw FROM body WHERE email_id > ? ORDER BY email_id LIMIT ?", (after, _PAGE)
+        ).fetchall()
+        if not page:
+            break
+        views = [(email_id, view_of(raw)) for email_id, raw in page]
+        db.executemany("UPDATE body SET text = ? WHERE email_id = ?", [(view.text, number) for number, view in views])
+        db.executemany(
+            "UPDATE email SET content_hash = ?, flags = ? WHERE id = ?",
+            [(view.content_hash, view.flags or None, number) for number, view in views],
+        )
+        after = page[-1][0]
+        count += len(page)
+    db.execute(
+        "INSERT INTO total(name, value) SELECT 'flagged', count(*) FROM email WHERE flags IS NOT NULL"
+        " ON CONFLICT(name) DO UPDATE SET value = excluded.value"
+    )
+    return count

@@ -1,0 +1,84 @@
+"""Commits answers to the run file, those that arrive together in one transaction.
+
+An answer counts only once its transaction is on the disk. Where the disk refuses (full, gone), nothing that was
+answered is dropped: the answers stay here and are tried again until the disk takes them, and no new call goes out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+from core.storage.writing.store import Answer
+
+_log = logging.getLogger(__name__)
+
+RETRY_S = 1.0
+
+
+@contextlib.contextmanager
+def missable(what: str) -> Iterator[None]:
+    """What is not an answer may go unwritten while the disk refuses; ``what`` says in the log what that was."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        _log.warning("could not %s: %s", what, error)
+
+
+class CommitsAnswers(Protocol):
+    """What the committer needs of a store."""
+
+    def commit(self, answers: Sequence[Answer], *, now: float) -> int:
+        """Commit the answers in one transaction."""
+
+
+class Committer:
+    """Batches answers without delaying them: whatever is ready when a transaction begins goes with it."""
+
+    def __init__(self, store: CommitsAnswers, clock: Callable[[], float]) -> None:
+        self._store = store
+        self._clock = clock
+        self._queue: list[tuple[Answer, asyncio.Future[None]]] = []
+        self._ready = asyncio.Event()
+        self._failed: BaseException | None = None
+        self.blocked = ""
+
+    async def commit(self, answer: Answer) -> None:
+        """Return when the answer is on the disk."""
+        if self._failed is not None:
+            raise self._failed
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue.append((answer, done))
+        self._ready.set()
+        await done
+
+    async def run(self) -> None:
+        """Commit until cancelled. An error that no waiting can mend reaches everyone who waits for a commit."""
+        while True:
+            await self._ready.wait()
+            batch = self._queue
+            try:
+                self._store.commit([answer for answer, _ in batch], now=self._clock())
+            except sqlite3.OperationalError as error:
+                self.blocked = f"the run file cannot be written ({error}); answers are kept and tried again"
+                _log.error("%s", self.blocked)
+                await asyncio.sleep(RETRY_S)
+                continue
+            except Exception as error:
+                self._failed = error
+                for _, done in batch:
+                    if not done.done():
+                        done.set_exception(error)
+                raise
+            self._queue = self._queue[len(batch) :]
+            if not self._queue:
+                self._ready.clear()
+            self.blocked = ""
+            for _, done in batch:
+                if not done.done():
+                    done.set_result(None)
+            await asyncio.sleep(0)

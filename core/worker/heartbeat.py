@@ -1,0 +1,77 @@
+"""The worker's heartbeat: written once a second, and at once where what it does has changed."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from core.model import Forecast, RunState, Wait
+from core.storage.writing.store import Beat, Store
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Tempo:
+    """How often the worker looks up: for wishes and key changes (``tick_s``), to write its heartbeat (``beat_s``)."""
+
+    tick_s: float = 0.2
+    beat_s: float = 1.0
+
+
+class Pulse:
+    """Keeps the time since the last beat, and the seconds of it in which no key was allowed to ask."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Callable[[], float],
+        tempo: Tempo,
+        forecast: Callable[[], Forecast | None] | None,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._tempo = tempo
+        self._forecast = forecast
+        self._beaten_at = float("-inf")
+        self._shown: RunState | None = None
+        self._passed_at: float | None = None
+        self._waited_s = 0.0
+
+    def beat(
+        self,
+        state: RunState,
+        reason: str,
+        wait: Wait | None,
+        by_key: Callable[[], Mapping[str, int]],
+        bound: int,
+        *,
+        at_once: bool = False,
+    ) -> None:
+        """Say what the worker does, where it is time to; ``by_key`` counts the calls that are out, for when it is."""
+        now = self._clock()
+        if self._passed_at is not None and state is RunState.WAITING:
+            self._waited_s += max(0.0, min(now - self._passed_at, 10 * self._tempo.tick_s))
+        self._passed_at = now
+        if state is self._shown and not at_once and 0 <= now - self._beaten_at < self._tempo.beat_s:
+            return
+        asking = by_key()
+        beat = Beat(
+            state=state,
+            reason=reason,
+            wait=wait if state is RunState.WAITING else None,
+            in_flight=sum(asking.values()),
+            in_flight_bound=bound,
+            asking=asking,
+            waited_s=self._waited_s,
+            forecast=self._forecast() if self._forecast is not None else None,
+        )
+        try:
+            self._store.beat(beat, now=now)
+        except sqlite3.OperationalError as error:
+            _log.warning("could not write the heartbeat: %s", error)
+            return
+        self._waited_s = 0.0
+        self._beaten_at, self._shown = now, state

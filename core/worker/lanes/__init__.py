@@ -1,0 +1,1 @@
+"""Ways in which questions travel to a server, behind one protocol."""

@@ -1,9 +1,0 @@
-"""``python -m tests.faults`` writes the page of the fault matrix."""
-
-from __future__ import annotations
-
-from tests.faults.matrix import PAGE, page
-
-PAGE.parent.mkdir(exist_ok=True)
-PAGE.write_text(page(), "utf-8")
-print(f"{PAGE} written")

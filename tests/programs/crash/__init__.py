@@ -1,0 +1,1 @@
+"""Workers killed at chosen moments."""

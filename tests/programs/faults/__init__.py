@@ -1,0 +1,1 @@
+"""The matrix of faults, and the page made of it."""

@@ -1,0 +1,1 @@
+"""Runs in virtual time: real worker, SDK, validation and simulator."""

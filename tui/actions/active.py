@@ -1,0 +1,85 @@
+"""One list of what can be done. Bindings, footer, palette, help and the README's table of keys all come from it.
+
+An action that is not possible now stays in sight, dimmed, and says why when its key is pressed: ``blocked`` gives the
+reason, or None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextvars import ContextVar
+from dataclasses import replace
+
+from tui.actions.action import Action
+from tui.actions.catalog import ALL, EVERYWHERE, RUN_SCOPES
+from tui.actions.context import Context, Scope
+from tui.actions.read_only import READ_ONLY
+
+WISHES = frozenset(
+    (
+        *("new_run", "demo", "copy_run", "archive", "delete_run", "try_out"),
+        *("start", "pause", "stop", "retry", "retry_all"),
+        *("label", "note", "skip", "undo", "toggle", "add", "remove"),
+        *("swap", "pin", "try_key", "regroup", "clear_bench"),
+        *("edit", "editor", "enact", "discard", "take_version", "ask_again", "rehearse"),
+    )
+)
+"""What asks the engine to change something: a console that only looks on refuses it."""
+
+
+def _guarded(action: Action) -> Action:
+    """The same action, refused where the console only looks on."""
+    return replace(action, blocked=lambda context: READ_ONLY if context.read_only else action.blocked(context))
+
+
+ACTIONS = tuple(_guarded(action) if action.id in WISHES else action for action in ALL)
+"""Every action, with the keys that it has where nobody chose others."""
+
+_IN_FORCE: ContextVar[tuple[Action, ...]] = ContextVar("actions in force", default=ACTIONS)
+
+
+def use(actions: Sequence[Action]) -> None:
+    """Let these actions, with their keys, be in force in this console."""
+    _IN_FORCE.set(tuple(actions))
+
+
+def in_force() -> tuple[Action, ...]:
+    """Every action, with the keys of this console."""
+    return _IN_FORCE.get()
+
+
+def by_id(action_id: str) -> Action:
+    """The action of that name, with its keys in force."""
+    return next(action for action in in_force() if action.id == action_id)
+
+
+def for_key(key: str, scope: Scope) -> Action | None:
+    """The action that this key stands for on this screen."""
+    return next((action for action in in_force() if key in action.keys and scope in action.scopes), None)
+
+
+def in_scope(scope: Scope) -> list[Action]:
+    """The actions of one screen, in the order of the list."""
+    return [action for action in in_force() if scope in action.scopes]
+
+
+def possible(context: Context) -> list[Action]:
+    """The actions that can be done now, for the palette."""
+    return [action for action in in_scope(context.scope) if action.blocked(context) is None]
+
+
+def all_keys() -> list[str]:
+    """Every key that some action uses, each once."""
+    return sorted({key for action in in_force() for key in action.keys})
+
+
+def keys_table() -> str:
+    """The table of keys for the README, in Markdown."""
+    calm = {scope: Context(scope) for scope in Scope}
+    lines = ["| key | does | on |", "| --- | --- | --- |"]
+    for action in in_force():
+        where = ", ".join(scope.value for scope in Scope if scope in action.scopes)
+        where = {EVERYWHERE: "every screen", RUN_SCOPES: "every screen of a run"}.get(action.scopes, where)
+        word = action.label(calm[next(s for s in Scope if s in action.scopes)])
+        lines.append(f"| `{action.key}` | **{word}**: {action.told} | {where} |")
+    return "\n".join(lines) + "\n"

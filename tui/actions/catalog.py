@@ -1,0 +1,308 @@
+"""The list itself: every action there is, with the keys that it has where nobody chose others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tui.actions import enabled as possibility
+from tui.actions import enabled_task as task_possibility
+from tui.actions.action import Action
+from tui.actions.context import Context, Scope
+
+RUN_SCOPES = frozenset(
+    (
+        *(Scope.MONITOR, Scope.EMAILS, Scope.RECORD, Scope.KEYS, Scope.KEY),
+        *(Scope.TASK, Scope.MESSAGES, Scope.TRIAL),
+    )
+)
+KEY_SCOPES = frozenset({Scope.KEYS, Scope.KEY})
+EVERYWHERE = frozenset(Scope)
+TURNED_SCOPES = frozenset({Scope.RECORD, Scope.MESSAGES})
+LIST_SCOPES = frozenset({Scope.EMAILS, Scope.RECORD})
+AT_MONITOR = frozenset({Scope.MONITOR})
+AT_TASK = frozenset({Scope.TASK})
+
+
+def _word(text: str) -> Callable[[Context], str]:
+    return lambda _: text
+
+
+ALL: tuple[Action, ...] = (
+    Action(
+        "open", ("enter",), "enter", possibility.open_word,
+        "Open what the cursor is on: a run, or the record of an email or of a key. In a new run: the next step.",
+        frozenset({Scope.NEW_RUN, Scope.RUNS, Scope.EMAILS, Scope.KEYS, Scope.TRIAL}), possibility.open_blocked,
+    ),
+    Action(
+        "new_run", ("w",), "w", _word("new run"), "Make a run from a file or folder; shows rows and forecast first.",
+        frozenset({Scope.RUNS}),
+    ),
+    Action(
+        "demo", ("D",), "D", _word("demo"), "A simulated run on invented emails, started at once; nothing leaves here.",
+        frozenset({Scope.RUNS}),
+    ),
+    Action(
+        "copy_run", ("c",), "c", _word("copy"), "A new run from the emails of this one, with nothing labeled.",
+        frozenset({Scope.RUNS}), possibility.copy_run_blocked,
+    ),
+    Action(
+        "archive", ("A",), "A", possibility.archive_word,
+        "Take this run out of the list, or put it back from the archive.",
+        frozenset({Scope.RUNS}), possibility.moving_blocked, hint=1,
+    ),
+    Action(
+        "archived", ("H",), "H", _word("archived"), "Show the archived runs instead of the others, and back.",
+        frozenset({Scope.RUNS}), hint=1,
+    ),
+    Action(
+        "delete_run", ("delete", "backspace"), "del", _word("delete"),
+        "Delete this run for good, once its name was typed.",
+        frozenset({Scope.RUNS}), possibility.moving_blocked, hint=1,
+    ),
+    Action(
+        "start", ("s",), "s", _word("start"),
+        "Start a worker on this run. Starting again after a stop, a crash or a reboot is the same key.",
+        RUN_SCOPES, possibility.start_blocked, home=AT_MONITOR,
+    ),
+    Action(
+        "pause", ("p",), "p", lambda context: "resume" if possibility.is_paused(context) else "pause",
+        "Pause the worker: calls in flight are finished, then nothing is asked. The same key resumes.",
+        RUN_SCOPES, possibility.pause_blocked, home=AT_MONITOR,
+    ),
+    Action(
+        "stop", ("x",), "x", lambda context: "stop now" if "stop" in context.pending else "stop",
+        "Stop the worker after the calls in flight; a second time cuts them off, or ends a worker that hangs."
+        " What is labeled stays; {start} goes on.",
+        RUN_SCOPES, possibility.stop_blocked, home=AT_MONITOR,
+    ),
+    Action(
+        "swap", ("K",), "K", _word("swap key"),
+        "Go on to the next key: the one in use goes out of use, the next one is asked first. {toggle} brings it back.",
+        RUN_SCOPES, possibility.swap_blocked, hint=1, home=AT_MONITOR | KEY_SCOPES,
+    ),
+    Action(
+        "try_out", ("y",), "y", _word("try 10"), "Ask about ten emails only, then pause; {pause} goes on with all.",
+        frozenset({Scope.MONITOR}), possibility.try_blocked, hint=1,
+    ),
+    Action(
+        "emails", ("e",), "e", _word("emails"), "The emails of this run, by state, each with its full record.",
+        frozenset({Scope.MONITOR, Scope.KEYS, Scope.KEY, Scope.TASK}), possibility.run_read, home=AT_MONITOR,
+    ),
+    Action(
+        "keys", ("k",), "k", _word("keys"), "The API keys of this machine, by organization, with their quotas.",
+        frozenset({Scope.RUNS, Scope.MONITOR, Scope.EMAILS, Scope.RECORD, Scope.TASK}),
+        home=frozenset({Scope.RUNS, Scope.MONITOR}),
+    ),
+    Action(
+        "task", ("j",), "j", _word("task"), "The task: rubric, labels, settings, and what each version labeled.",
+        frozenset({Scope.MONITOR, Scope.EMAILS, Scope.RECORD, Scope.KEYS}), possibility.run_read, hint=1,
+        home=AT_MONITOR,
+    ),
+    Action(
+        "edit", ("E",), "E", _word("edit"), "Edit the draft of the task here; a new one begins as what is in force.",
+        frozenset({Scope.TASK}), possibility.run_read, hint=3,
+    ),
+    Action(
+        "editor", ("V",), "V", _word("editor"), "Edit the draft of the task in $VISUAL or $EDITOR.",
+        frozenset({Scope.TASK}), possibility.run_read, hint=1,
+    ),
+    Action(
+        "compare", ("C",), "C", _word("compare"), "Show how the draft differs from the version in force, and back.",
+        frozenset({Scope.TASK}), task_possibility.usable_draft_blocked, hint=1,
+    ),
+    Action(
+        "rehearse", ("W",), "W", _word("try"), "Try the draft on a few emails; says what it costs, keeps no label.",
+        frozenset({Scope.TASK}), task_possibility.usable_draft_blocked,
+    ),
+    Action(
+        "enact", ("L",), "L", _word("put in force"), "Put the draft in force, after asking; no label is touched.",
+        frozenset({Scope.TASK}), task_possibility.enact_blocked, hint=3,
+    ),
+    Action(
+        "discard", ("X",), "X", _word("discard"), "Throw the draft away, after asking.",
+        frozenset({Scope.TASK}), task_possibility.draft_blocked, hint=1,
+    ),
+    Action(
+        "take_version", ("J",), "J", _word("draft of it"), "Begin a draft from the older version under the cursor.",
+        frozenset({Scope.TASK}), task_possibility.version_blocked, hint=0,
+    ),
+    Action(
+        "ask_again", ("R",), "R", _word("ask again"),
+        "Ask again, with the version in force, about what an older one labeled: all, of a label, marked or this.",
+        frozenset({Scope.TASK, Scope.EMAILS, Scope.RECORD}), task_possibility.ask_again_blocked, home=AT_TASK,
+    ),
+    Action(
+        "messages", ("Y",), "Y", _word("messages"), "The exact messages that are sent about an email.",
+        frozenset({Scope.TASK, Scope.TRIAL, Scope.EMAILS, Scope.RECORD}), possibility.run_read, home=AT_TASK,
+    ),
+    Action(
+        "again_form", ("Q",), "Q", _word("re-ask"), "Show the messages of a re-ask, or of the first question again.",
+        frozenset({Scope.MESSAGES}),
+    ),
+    Action(
+        "filter", ("f",), "f", _word("filter"), "Show the next kind: all, failed, labeled, pending, by a person.",
+        frozenset({Scope.EMAILS}),
+    ),
+    Action(
+        "filter_back", ("F",), "F", _word("filter back"), "Show the previous kind of emails.",
+        frozenset({Scope.EMAILS}), hint=0,
+    ),
+    Action(
+        "update", ("u",), "u", _word("update"), "Read the list again. A filtered list holds still until asked.",
+        frozenset({Scope.RUNS, Scope.EMAILS}), hint=0,
+    ),
+    Action(
+        "find", ("slash",), "/", _word("find"),
+        "Narrow the list: words, !word, state:failed, label:0, reasks:>0, key:, from:, source:, flag:, cause:, note:."
+        " Runs: by name.",
+        frozenset({Scope.RUNS, Scope.EMAILS}), hint=2,
+    ),
+    Action(
+        "sort", ("o",), "o", _word("sort"),
+        "Sort by place, newest settled, id, subject, sender, date, label, asks or state. So does a column's head."
+        " Runs: by last change, name, state or size.",
+        frozenset({Scope.RUNS, Scope.EMAILS}), hint=1,
+    ),
+    Action("reverse", ("O",), "O", _word("reverse"), "Turn the order round.", frozenset({Scope.EMAILS}), hint=0),
+    Action(
+        "beside", ("b",), "b", lambda context: "list alone" if context.beside else "record beside",
+        "In a wide terminal: the record beside the list, or the list alone.",
+        frozenset({Scope.EMAILS}), possibility.beside_blocked, hint=0,
+    ),
+    Action(
+        "causes", ("g",), "g", _word("causes"), "Failures by cause, with counts; enter lists those of one cause.",
+        frozenset({Scope.EMAILS}), possibility.causes_blocked, hint=1,
+    ),
+    Action(
+        "mark", ("space",), "space", _word("mark"),
+        "Mark this email, or unmark it; {label}, {note}, {retry}, {skip}, {copy} and {save} act on all marked.",
+        frozenset({Scope.EMAILS}), possibility.mark_blocked, hint=1,
+    ),
+    Action(
+        "mark_all", ("M",), "M", _word("mark all"), "Mark every email of the filter; again takes the marks away.",
+        frozenset({Scope.EMAILS}), hint=0,
+    ),
+    Action(
+        "skip", ("i",), "i", possibility.skip_word, "Never ask about this email, or do ask again about a skipped one.",
+        LIST_SCOPES, possibility.skip_blocked, hint=1,
+    ),
+    Action(
+        "undo", ("U",), "U", _word("undo"),
+        "Take back your last label, note, skip or retry, whole; it stays on record.",
+        LIST_SCOPES, possibility.run_read, hint=1,
+    ),
+    Action(
+        "copy", ("c",), "c", _word("copy"), "Copy to the clipboard and, in a terminal, to a file beside the run.",
+        LIST_SCOPES, possibility.label_blocked, hint=1,
+    ),
+    Action(
+        "save", ("S",), "S", _word("save"),
+        "Write emails to a file (a browser downloads it): this one, the marked ones or the whole list.",
+        LIST_SCOPES, possibility.label_blocked, hint=1,
+    ),
+    Action("next", ("n",), "n", _word("next"), "The next email of the list.", TURNED_SCOPES),
+    Action("previous", ("N",), "N", _word("previous"), "The email before.", TURNED_SCOPES, hint=1),
+    Action(
+        "retry", ("t",), "t", _word("retry"), "Put this failed email back in line.", LIST_SCOPES,
+        possibility.retry_blocked,
+    ),
+    Action(
+        "retry_all", ("T",), "T", _word("retry all failed"), "Put every failed email back in line, after asking.",
+        frozenset({Scope.MONITOR, Scope.EMAILS}), possibility.retry_all_blocked, hint=1,
+    ),
+    Action(
+        "label", ("l",), "l", _word("label"), "Give this email a label by hand; a person's label wins.",
+        LIST_SCOPES, possibility.label_blocked,
+    ),
+    Action(
+        "note", ("m",), "m", _word("note"), "Put a note on this email, which changes nothing else; note: finds it.",
+        LIST_SCOPES, possibility.label_blocked, hint=1,
+    ),
+    Action(
+        "raw", ("v",), "v", _word("sent/raw"), "Show the message as it came instead of as it was sent, and back.",
+        LIST_SCOPES, possibility.raw_blocked,
+    ),
+    Action(
+        "toggle", ("d", "space"), "d", possibility.toggle_word,
+        "Take this key out of use, or back into it. Also the space bar.",
+        KEY_SCOPES, possibility.key_blocked,
+    ),
+    Action(
+        "pin", ("P",), "P", possibility.pin_word,
+        "Ask with this key first; the others take what it cannot. Again takes the pin away.",
+        KEY_SCOPES, possibility.key_blocked,
+    ),
+    Action(
+        "try_key", ("t",), "t", _word("test"), "Ask one tiny question with this key, and say what its answer means.",
+        KEY_SCOPES, possibility.key_blocked,
+    ),
+    Action(
+        "regroup", ("G",), "G", _word("regroup"), "Say which organization this key belongs to; it shares its quotas.",
+        KEY_SCOPES, possibility.key_blocked, hint=1,
+    ),
+    Action(
+        "clear_bench", ("B",), "B", _word("clear bench"),
+        "Let the organization of this key ask again at once, after asking; the limit may still hold.",
+        KEY_SCOPES, possibility.bench_blocked, hint=1,
+    ),
+    Action(
+        "add", ("a",), "a", lambda c: "add a key" if c.scope is Scope.NEW_RUN else "add",
+        "Add a key; its secret is masked and tried at once.",
+        frozenset({Scope.NEW_RUN, Scope.KEYS}),
+    ),
+    Action(
+        "remove", ("delete", "backspace"), "del", _word("remove"), "Forget this key, after asking.",
+        frozenset({Scope.KEYS}), possibility.key_blocked,
+    ),
+    Action(
+        "pane", tuple("12345678"), "1–8", _word("pane"), "Focus a pane by the number in its border.",
+        frozenset({Scope.MONITOR}), hint=0,
+    ),
+    Action(
+        "zoom", ("z",), "z", _word("zoom"), "Give the focused pane the whole screen, and back.",
+        frozenset({Scope.MONITOR}), hint=1,
+    ),
+    Action(
+        "hold", ("h",), "h", lambda context: "move on" if context.held else "hold view",
+        "Let this picture stand still while the worker goes on; again, and it moves. ({pause} pauses the work.)",
+        RUN_SCOPES | {Scope.RUNS}, hint=1, home=AT_MONITOR,
+    ),
+    Action(
+        "theme", ("ctrl+t",), "^t", _word("next theme"), "Go on to the next theme; the choice is remembered.",
+        EVERYWHERE, possibility.colors_blocked, hint=0,
+    ),
+    Action(
+        "themes", ("ctrl+y",), "^y", _word("choose a theme"),
+        "All themes in a list; each is shown while the cursor is on it.",
+        EVERYWHERE, possibility.colors_blocked, hint=0,
+    ),
+    Action(
+        "quiet", ("exclamation_mark",), "!", _word("quiet or not"),
+        "Ring no bell and send no desktop notification, or do so again; the choice is remembered.", EVERYWHERE, hint=0,
+    ),
+    Action(
+        "suspend", ("ctrl+z",), "^z", _word("suspend"), "Back to the shell for a moment; `fg` returns.",
+        EVERYWHERE, hint=0,
+    ),
+    Action(
+        "back", ("escape",), "esc", _word("back"),
+        "Leave this view; the list behind it stays where it was. In a new run: one step back.",
+        EVERYWHERE, hint=1,
+    ),
+    Action(
+        "info", ("I",), "I", _word("info"), "Versions, every path, settings in force, what the terminal can.",
+        EVERYWHERE, hint=0,
+    ),
+    Action(
+        "tour", ("f1",), "f1", _word("tour"), "Three small windows on what is here, as on the first start.",
+        EVERYWHERE, hint=0,
+    ),
+    Action(
+        "help", ("question_mark",), "?", _word("help"),
+        "What the focused pane and the screen show, and every key.", EVERYWHERE, hint=4,
+    ),
+    Action(
+        "quit", ("q",), "q", lambda context: "leave (worker stays)" if possibility.alive(context) else "leave",
+        "Leave the console. A worker goes on without it.", EVERYWHERE, hint=3,
+    ),
+)  # fmt: skip

@@ -1,0 +1,66 @@
+"""From a key, a hint in the footer or a command of the palette to who does it, or to why it cannot be done now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING
+
+from textual.app import SystemCommand
+
+from tui.actions import active as actions
+
+if TYPE_CHECKING:
+    from tui.app import LabeltuiApp
+
+
+class Dispatch:
+    """Acts on the topmost screen of ours: its ``do_`` method of the action's name does it, or one of the app's."""
+
+    def __init__(self, app: LabeltuiApp) -> None:
+        self._app = app
+
+    def pressed(self, key: str) -> None:
+        """A key was pressed that some action uses. Over a small window the shell alone is a key away."""
+        app = self._app
+        sheet = app.sheet()
+        if sheet is None:
+            return
+        action = actions.for_key(key, sheet.SCOPE)
+        if action is not None and (sheet is app.screen or action.id == "suspend"):
+            self.perform(action.id, key)
+
+    def perform(self, action_id: str, key: str = "") -> None:
+        """Do what is meant, or say why it cannot be done now."""
+        app = self._app
+        sheet = app.sheet()
+        if sheet is None:
+            return
+        action = actions.by_id(action_id)
+        reason = action.blocked(sheet.context())
+        if reason is not None:
+            app.say(reason, severity="warning")
+            return
+        doers = (sheet, app.wishing, app.views, app)
+        method = next(method for doer in doers if (method := getattr(doer, f"do_{action_id}", None)) is not None)
+        if action_id == "pane":
+            method(str(action.keys.index(key) + 1))
+        else:
+            method()
+
+    def commands(self) -> Iterator[SystemCommand]:
+        """What the palette offers: everything that is possible now."""
+        app = self._app
+        sheet = app.sheet()
+        if sheet is None:
+            return
+        context = sheet.context()
+        for action in actions.possible(context):
+            if action.id != "pane":
+                word = action.label(context)
+                yield SystemCommand(
+                    word[:1].upper() + word[1:], f"{action.key} · {action.told}", partial(self.perform, action.id)
+                )
+                continue
+            for key, name in zip(action.keys, sheet.panes(), strict=False):
+                yield SystemCommand(f"Pane {name}", f"{key} · {action.told}", partial(self.perform, action.id, key))

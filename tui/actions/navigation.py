@@ -1,0 +1,131 @@
+"""Going about in the console and changing how it looks: nothing here asks anything of a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from core.model import EmailRow
+from tui.actions import active as actions
+from tui.actions.keymap import keyed
+from tui.screens.base_screen import Sheet
+from tui.terminal.theme import PREFIX, following
+from tui.widgets.panes.pane import Pane
+
+if TYPE_CHECKING:
+    from tui.app import LabeltuiApp
+
+
+class Views:
+    """The doer of actions that open a screen or change the view. Screens are imported when they are wanted."""
+
+    def __init__(self, app: LabeltuiApp) -> None:
+        self._app = app
+
+    def _go_to(self, kind: type[Sheet]) -> None:
+        """Back to that screen where it lies open already, else a new one on top."""
+        app = self._app
+        for place, screen in enumerate(app.screen_stack):
+            if isinstance(screen, kind):
+                for _ in range(len(app.screen_stack) - 1 - place):
+                    app.pop_screen()
+                return
+        app.push_screen(kind())
+
+    def do_emails(self) -> None:
+        from tui.screens.emails.list import EmailsScreen  # noqa: PLC0415
+
+        self._go_to(EmailsScreen)
+
+    def do_keys(self) -> None:
+        from tui.screens.keys.list import KeysScreen  # noqa: PLC0415
+
+        self._go_to(KeysScreen)
+
+    def do_task(self) -> None:
+        from tui.screens.task.task import TaskScreen  # noqa: PLC0415
+
+        self._go_to(TaskScreen)
+
+    def do_messages(self) -> None:
+        """The messages about the email that the cursor is on, here or on a screen behind."""
+        from tui.screens.task.messages import MessagesScreen  # noqa: PLC0415
+
+        sheet = self._app.sheet()
+        behind = (screen.selected() for screen in reversed(self._app.screen_stack) if isinstance(screen, Sheet))
+        row = next((each for each in behind if isinstance(each, EmailRow)), None)
+        draft = sheet.context().draft if sheet is not None else None
+        self._app.push_screen(MessagesScreen(row, draft.task if draft is not None else None))
+
+    def do_help(self) -> None:
+        """The help for the pane and the screen in sight; on the help itself, back."""
+        from tui.screens.help import HelpScreen  # noqa: PLC0415
+
+        sheet = self._app.sheet()
+        if sheet is None or isinstance(sheet, HelpScreen):
+            self._app.do_back()
+        else:
+            pane = sheet.focused.NAME if isinstance(sheet.focused, Pane) else ""
+            self._app.push_screen(HelpScreen(sheet.context(), pane))
+
+    def do_info(self) -> None:
+        """The page of versions, paths and settings; on the page itself, back."""
+        from tui.screens.info import InfoScreen  # noqa: PLC0415
+
+        if isinstance(self._app.sheet(), InfoScreen):
+            self._app.do_back()
+        else:
+            self._go_to(InfoScreen)
+
+    def information(self) -> Callable[[], object]:
+        """A job that gathers what the info page tells, for the thread of errands."""
+        from tui.text.installation import Console, gather  # noqa: PLC0415
+
+        app = self._app
+        console = Console(
+            theme=app.theme.removeprefix(PREFIX),
+            ascii_because=app.only_ascii,
+            actions=actions.in_force(),
+            troubles=app.troubles,
+            size=(app.size.width, app.size.height),
+            read_only=app.read_only,
+        )
+        return lambda: gather(app.settings, app.preferences, app.terminal, console, app.clock())
+
+    def do_theme(self) -> None:
+        """The next theme."""
+        self._wear(following(self._app.theme))
+
+    def do_themes(self) -> None:
+        """A window of all themes."""
+        from tui.screens.themes import ChooseTheme  # noqa: PLC0415
+
+        self._app.push_screen(ChooseTheme(), self._wear)
+
+    def _wear(self, name: str | None) -> None:
+        if name is None:
+            return
+        self._app.theme = name
+        self._app.say(f"The theme is {name.removeprefix(PREFIX)}.")
+        self._app.remember("theme", name)
+
+    def do_tour(self) -> None:
+        """The tour, because somebody asked for it."""
+        self.show_tour(asked_for=True)
+
+    def show_tour(self, *, asked_for: bool = False) -> None:
+        """Three small windows; what was pressed for the console goes to the console."""
+        from tui.screens.tour import Tour  # noqa: PLC0415
+
+        def ended(key: str | None) -> None:
+            if key is not None:
+                self._app.call_later(self._app.simulate_key, key)
+
+        self._app.push_screen(Tour(self._app.clock, asked_for=asked_for), ended)
+
+    def do_hold(self) -> None:
+        """Let the picture stand still, or move on. The state line moves in any case."""
+        self._app.held = not self._app.held
+        if self._app.held:
+            self._app.say(keyed("The view is held; the work goes on. {hold} lets it move, {pause} pauses the work."))
+        self._app.hand_down()

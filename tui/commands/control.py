@@ -1,0 +1,126 @@
+"""The wishes that a console sends with a key, as commands: each waits until it is acknowledged."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from core import exits
+from core.commands import send as wishes
+from core.commands.post import Wished, await_answer
+from core.errors import UsageError
+from core.model import Budget
+from core.runs import find as runs
+from core.settings import Settings, load_settings
+from core.storage.file.lock import is_locked
+from core.storage.file.rows import budget_words
+from core.storage.reading.reader import RunReader
+from tui.commands.printing import complain, say
+from tui.commands.results import snapshot_of
+from tui.text.numbers import age, number
+
+_ACKNOWLEDGED_WITHIN_S = 10.0
+
+
+def start(given: argparse.Namespace) -> int:
+    """``labeltui start RUN``."""
+    return _wish(given, lambda path, settings: wishes.start(path, settings, only=given.only))
+
+
+def pause(given: argparse.Namespace) -> int:
+    """``labeltui pause RUN``."""
+    return _wish(given, lambda path, _: wishes.pause(path))
+
+
+def resume(given: argparse.Namespace) -> int:
+    """``labeltui resume RUN``."""
+    return _wish(given, wishes.resume)
+
+
+def swap(given: argparse.Namespace) -> int:
+    """``labeltui swap RUN``."""
+    return _wish(given, wishes.swap)
+
+
+def stop(given: argparse.Namespace) -> int:
+    """``labeltui stop RUN``."""
+    return _wish(given, lambda path, _: wishes.kill(path) if given.force else wishes.stop(path))
+
+
+def _wish(given: argparse.Namespace, do: Callable[[Path, Settings], Wished]) -> int:
+    settings = load_settings()
+    path = runs.find_run(settings, given.run)
+    return report(path, do(path, settings.for_run(path)), wait=not given.no_wait)
+
+
+def report(path: Path, wished: Wished, *, wait: bool = True) -> int:
+    """Say what was wished and what became of it; returns the exit code."""
+    say(wished.sentence)
+    if wished.at_once or not wait:
+        return exits.DONE
+    answer = await_answer(path, wished, timeout_s=_ACKNOWLEDGED_WITHIN_S)
+    if answer is None and wished.anew is not None and is_locked(path) is False:
+        return report(path, wished.anew())
+    if answer is None:
+        complain(
+            f"the worker did not answer within {_ACKNOWLEDGED_WITHIN_S:.0f} s; the wish stays with it."
+            f" `labeltui status {path.stem}` shows what it does. If it hangs: `labeltui stop {path.stem} --force`."
+        )
+        return exits.FAILED
+    took = (answer.acknowledged_at or answer.requested_at) - answer.requested_at
+    say(f"acknowledged after {age(took)}: {answer.result}")
+    return exits.FAILED if answer.result.startswith("not possible") else exits.DONE
+
+
+def budget(given: argparse.Namespace) -> int:
+    """``labeltui budget RUN``: show the caps, or change those that are named."""
+    path = runs.find_run(load_settings(), given.run)
+    snapshot = snapshot_of(path)
+    named = {name: getattr(given, name) for name in ("tokens", "money", "hours") if getattr(given, name) is not None}
+    if not named and not given.none:
+        spent = f"{number(snapshot.tokens)} tokens in {snapshot.worked_s / 3600:.1f} hours of work"
+        say(f"{path.stem} may spend: {budget_words(snapshot.budget)}; spent so far: {spent}")
+        return exits.DONE
+    before = Budget() if given.none else snapshot.budget
+    return report(path, wishes.set_budget(path, replace(before, **named)))
+
+
+def retry(given: argparse.Namespace) -> int:
+    """``labeltui retry RUN``."""
+    path = runs.find_run(load_settings(), given.run)
+    return report(path, wishes.retry(path, email_of(path, given.item) if given.item else None))
+
+
+def label(given: argparse.Namespace) -> int:
+    """``labeltui label RUN ID VALUE``."""
+    path = runs.find_run(load_settings(), given.run)
+    return report(path, wishes.label(path, email_of(path, given.id), given.value, note=given.note))
+
+
+def note(given: argparse.Namespace) -> int:
+    """``labeltui note RUN ID TEXT``."""
+    path = runs.find_run(load_settings(), given.run)
+    return report(path, wishes.note(path, [email_of(path, given.id)], given.text))
+
+
+def skip(given: argparse.Namespace) -> int:
+    """``labeltui skip RUN ID [--back]``."""
+    path = runs.find_run(load_settings(), given.run)
+    return report(path, wishes.skip(path, [email_of(path, given.id)], back=given.back))
+
+
+def undo(given: argparse.Namespace) -> int:
+    """``labeltui undo RUN``."""
+    path = runs.find_run(load_settings(), given.run)
+    return report(path, wishes.undo(path))
+
+
+def email_of(path: Path, source_id: str) -> int:
+    """The row of the email with that id in the source; raises UsageError where there is none."""
+    with RunReader(path) as reader:
+        email_id = reader.find(source_id)
+    if email_id is None:
+        raise UsageError(f"No email of {path.stem} has the id {source_id!r}. `labeltui export` lists them all.")
+    return email_id

@@ -1,0 +1,160 @@
+"""Runs made from the console: what a source would give and take, looked at before anything is kept or sent."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import UsageError
+from core.model import Task
+from core.settings import Settings
+
+TRIED = 10
+"""Emails on which a run is tried before it is let loose on all."""
+
+
+@dataclass(frozen=True, slots=True)
+class CopyWish:
+    """A copy of the run at ``path``, as it was typed in: empty texts mean what the run has."""
+
+    path: str
+    name: str
+    task: str = ""
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NewRunWish:
+    """What was typed in. Empty texts mean the default.
+
+    ``task`` is the path of a TOML file, ``task_of`` that of a run whose task is meant.
+    """
+
+    source: str
+    name: str = ""
+    task: str = ""
+    model: str = ""
+    order: str = "shuffled"
+    text_column: str = ""
+    id_column: str = ""
+    base_url: str = ""
+    dedupe: bool = True
+    task_of: str = ""
+
+
+def forecast(settings: Settings, wish: NewRunWish) -> tuple[str, ...]:
+    """Read the source once and say, in lines, what labeling it would take. Nothing is kept or sent.
+
+    Raises:
+        UsageError: the source, the task file or the model's name is unusable.
+    """
+    from core.runs import plan as planning  # noqa: PLC0415 - for making runs only, like all below
+    from tui.commands.plan import plan_lines  # noqa: PLC0415
+
+    task = _task(wish)
+    texts = planning.texts_of_source(
+        Path(wish.source).expanduser(),
+        task,
+        text_column=wish.text_column or None,
+        id_column=wish.id_column or None,
+        dedupe=wish.dedupe,
+    )
+    planned = planning.plan_run(
+        settings,
+        task,
+        texts,
+        base_url=wish.base_url or settings.base_url,
+        plan_name=None,
+        organizations=None,
+        now=time.time(),
+    )
+    return tuple(plan_lines(planned, task))
+
+
+def name_for(settings: Settings, source: str) -> str:
+    """A name for a run of that source which no run has yet."""
+    from core.runs import find as runs  # noqa: PLC0415
+
+    name = runs.name_from_source(Path(source))
+    tried = (name if n == 1 else f"{name[:58]}-{n}" for n in range(1, 10_000))
+    return next((free for free in tried if not runs.run_path(settings, free).exists()), name)
+
+
+def name_trouble(settings: Settings, name: str) -> str:
+    """Why no run can be made under that name, or an empty text."""
+    from core.runs import find as runs  # noqa: PLC0415
+
+    try:
+        path = runs.run_path(settings, runs.check_name(name))
+    except UsageError as error:
+        return str(error)
+    return f"There is a run {name} already: choose another name." if path.exists() else ""
+
+
+def make(settings: Settings, wish: NewRunWish, progress: Callable[[int], None] | None = None) -> Path:
+    """Make the run, or find the one that was made of the same source under that name before.
+
+    ``progress`` hears how many emails were taken so far.
+
+    Raises:
+        UsageError: as for ``labeltui new``.
+    """
+    from core.runs import find as runs  # noqa: PLC0415
+
+    options = runs.RunOptions(
+        name=wish.name or None,
+        text_column=wish.text_column or None,
+        id_column=wish.id_column or None,
+        base_url=wish.base_url or None,
+        order=wish.order,
+        dedupe=wish.dedupe,
+    )
+    source = Path(wish.source).expanduser()
+    return runs.create_run(settings, source, _task(wish), options, now=time.time(), progress=progress).path
+
+
+def check_copy(wish: CopyWish) -> None:
+    """Refuse at once what :func:`copy_run` would refuse.
+
+    Raises:
+        UsageError: the name is unusable or taken.
+        TaskError: the task file or the model's name is unusable.
+    """
+    from core.runs.copy import place_for  # noqa: PLC0415
+
+    place_for(Path(wish.path), wish.name)
+    _task(NewRunWish("", task=wish.task, model=wish.model))
+
+
+def copy_run(wish: CopyWish, progress: Callable[[int], None]) -> Path:
+    """Make the copy; ``progress`` hears how many emails it has so far. Raises as :func:`check_copy` does."""
+    from core.runs.copy import copy_emails  # noqa: PLC0415
+
+    task = _task(NewRunWish("", task=wish.task)) if wish.task else None
+    return copy_emails(
+        Path(wish.path), wish.name, task=task, model=wish.model or None, now=time.time(), progress=progress
+    ).path
+
+
+def make_demo(settings: Settings) -> Path:
+    """The demo's run, made where it is missing, with its worker started."""
+    from core.commands import send as wishes  # noqa: PLC0415
+    from core.runs import demo  # noqa: PLC0415
+
+    path, _ = demo.prepare(settings, demo.DEFAULT_EMAILS, now=time.time())
+    wishes.start(path, settings.for_run(path))
+    return path
+
+
+def _task(wish: NewRunWish) -> Task:
+    from core.llm.task import chosen_task, versioned, with_model  # noqa: PLC0415
+
+    if wish.task_of:
+        from core.storage.reading.reader import RunReader  # noqa: PLC0415
+
+        with RunReader(Path(wish.task_of)) as reader:
+            task = versioned(reader.task())
+        return with_model(task, wish.model) if wish.model else task
+    return chosen_task(Path(wish.task).expanduser() if wish.task else None, wish.model)

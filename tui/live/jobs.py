@@ -1,0 +1,117 @@
+"""The threads beside the screen that do what may take a while, and post how it went.
+
+Errands (wishes, changes of keys) have threads of their own, so that a lock somebody holds does not stop the clock of
+the picture. They are daemons: leaving the console waits for none.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from textual.message import Message
+
+from core.errors import LabeltuiError
+from tui.engine.backend import Backend, RunView
+
+
+class Answered(Message):
+    """The result of a question to the reader or of an errand; ``error`` is a sentence where it failed."""
+
+    def __init__(
+        self, then: Callable[[Any], None], result: Any, error: str, failed: Callable[[str], None] | None = None
+    ) -> None:
+        super().__init__()
+        self.then = then
+        self.result = result
+        self.error = error
+        self.failed = failed
+
+
+Post = Callable[[Message], bool]
+Failed = Callable[[str], None] | None
+
+
+def sentence(error: Exception) -> str:
+    """What to show of an error: ours are written to be shown, others are named with their kind."""
+    return str(error) if isinstance(error, LabeltuiError) else f"{type(error).__name__}: {error}"
+
+
+class Errands:
+    """Runs what may take a while, one after the other, and posts how it went."""
+
+    def __init__(self, post: Post, *, threaded: bool = True) -> None:
+        self._threaded = threaded
+        self._post = post
+        self._jobs: queue.Queue[tuple[Callable[[], Any], Callable[[Any], None], Failed] | None] = queue.Queue()
+        self._thread = threading.Thread(target=self._live, name="labeltui-errands", daemon=True)
+
+    @property
+    def idle(self) -> bool:
+        """Whether every errand that was sent has come to its end."""
+        return self._jobs.unfinished_tasks == 0
+
+    def start(self) -> None:
+        """Begin to serve."""
+        if self._threaded:
+            self._thread.start()
+
+    def close(self) -> None:
+        """Ask the thread to end once it is through; it is not waited for."""
+        self._jobs.put(None)
+
+    def send(self, errand: Callable[[], Any], then: Callable[[Any], None], failed: Failed = None) -> None:
+        """Do it; in the thread of the screen ``then`` gets the result, ``failed`` the sentence of an error.
+
+        Without ``failed`` an error becomes a toast.
+        """
+        if self._threaded:
+            self._jobs.put((errand, then, failed))
+        else:
+            self._run(errand, then, failed)
+
+    def tell(self, then: Callable[[Any], None], result: Any) -> None:
+        """Let ``then`` get the result in the thread of the screen; for news from the middle of an errand."""
+        self._post(Answered(then, result, ""))
+
+    def _live(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            self._run(*job)
+            self._jobs.task_done()
+
+    def _run(self, errand: Callable[[], Any], then: Callable[[Any], None], failed: Failed) -> None:
+        try:
+            result, error = errand(), ""
+        except Exception as failure:  # noqa: BLE001  (a failed errand is told, and the console lives on)
+            result, error = None, sentence(failure)
+        self._post(Answered(then, result, error, failed))
+
+
+class Countings(Errands):
+    """Questions that take long in a large run. Each has a reader of its own, so that no picture and no page waits."""
+
+    def __init__(
+        self, backend: Backend, watched: Callable[[], Path | None], post: Post, *, threaded: bool = True
+    ) -> None:
+        """``watched`` tells the run that is open."""
+        super().__init__(post, threaded=threaded)
+        self._backend = backend
+        self._watched = watched
+
+    def ask(self, question: Callable[[RunView], Any], then: Callable[[Any], None], failed: Failed = None) -> None:
+        """Ask a reader of the run that is open now; answered like an errand. Nothing, where none is."""
+        path = self._watched()
+        if path is None:
+            return
+
+        def errand() -> Any:
+            view = self._backend.view(path)
+            try:
+                return question(view)
+            finally:
+                view.close()
+
+        self.send(errand, then, failed)

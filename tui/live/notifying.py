@@ -1,0 +1,58 @@
+"""The console's part of telling a person: bell and desktop, when a picture shows what deserves it.
+
+In a browser the tab is marked instead.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from core.errors import LabeltuiError
+from core.model import Snapshot
+from core.notify.occasions import Occasion, noticed
+from core.notify.setup import NotifySetup, read_setup
+from tui.terminal.desktop import sequence
+
+if TYPE_CHECKING:
+    from tui.app import LabeltuiApp
+
+
+class Notifying:
+    """Compares each snapshot with the one before. ``quiet`` is the operator's wish, remembered for the next start."""
+
+    def __init__(self, app: LabeltuiApp, *, quiet: bool, environment: Mapping[str, str] | None = None) -> None:
+        self._app = app
+        self._environment = os.environ if environment is None else environment
+        self._before: Snapshot | None = None
+        self.quiet = quiet
+        self.trouble = ""
+        self._setup = NotifySetup()
+        try:
+            self._setup = read_setup(app.settings.notify_path)
+        except LabeltuiError as error:
+            self.trouble = str(error)
+
+    def see(self, snapshot: Snapshot | None) -> None:
+        """Take the next snapshot of the run that is open."""
+        before, self._before = self._before, snapshot
+        if snapshot is None or (before is not None and before.run.path != snapshot.run.path):
+            return
+        occasion = noticed(before, snapshot)
+        if occasion is not None:
+            self.tell(occasion)
+
+    def tell(self, occasion: Occasion) -> None:
+        """A toast in any case; bell and desktop unless it shall be quiet."""
+        self._app.say(f"{occasion.title}: {occasion.text}", severity="warning")
+        if self.quiet:
+            return
+        if self._app.page.there:
+            self._app.page.tell(occasion.title)
+            return
+        if self._setup.bell:
+            self._app.bell()
+        told = sequence(self._environment, self._setup.desktop, occasion.title, occasion.text)
+        if told:
+            self._app.to_terminal(told)

@@ -1,0 +1,158 @@
+"""Wishes on their way: sent by an errand, shown as requested, gone when the run file says what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.model import Snapshot
+from core.text import one_line
+from tui.actions import enabled as possibility
+from tui.actions.keymap import key
+from tui.engine.key_engine import WishAnswer
+from tui.engine.making import TRIED
+from tui.live.view_state import Requested, outstanding, pending_kinds
+from tui.text.numbers import number, plural
+from tui.text.state_sentence import is_silent
+
+if TYPE_CHECKING:
+    from tui.app import LabeltuiApp
+
+CHANGING = frozenset({"retry", "label", "note", "skip", "undo", "task", "again"})
+"""Kinds of wishes after which emails are not what they were."""
+
+UNDOABLE = CHANGING - {"undo", "task", "again"}
+
+
+class Wishing:
+    """The wishes of this console that nobody acknowledged yet."""
+
+    def __init__(self, app: LabeltuiApp) -> None:
+        self._app = app
+        self.requested: tuple[Requested, ...] = ()
+
+    def send(self, kind: str, ask: Callable[[Path], WishAnswer], what: str = "") -> None:
+        """Send a wish about the run that is open; from now on it is shown as requested, as ``what``."""
+        path = self._app.run_path
+        if path is None:
+            return
+        mark = Requested(kind, self._app.clock(), what=what)
+        self.requested = (*self.requested, mark)
+        self._app.hand_down()
+        self._app.errands.send(lambda: ask(path), partial(self._answered, mark), partial(self._refused, mark))
+
+    def settle(self, snapshot: Snapshot | None, now: float) -> bool:
+        """Forget what this snapshot acknowledges; tells whether emails may have changed by it."""
+        before = self.requested
+        self.requested = outstanding(before, snapshot, now)
+        self._tell_swaps(before, snapshot)
+        gone = [wish for wish in before if wish not in self.requested and wish.kind in CHANGING]
+        answers = {command.id: command.result for command in snapshot.commands} if snapshot else {}
+        for wish in gone:
+            if wish.what and answers.get(wish.id or ""):
+                self._app.say(self._told(wish.kind, answers[wish.id or ""]))
+        return bool(gone)
+
+    def _told(self, kind: str, sentence: str) -> str:
+        """What came of it, and that it can be undone where it can."""
+        if kind not in UNDOABLE or "nothing" in sentence or sentence.startswith("not possible"):
+            return sentence
+        return f"{sentence.rstrip('.')} · {key('undo')} undoes it"
+
+    def _tell_swaps(self, before: tuple[Requested, ...], snapshot: Snapshot | None) -> None:
+        """Which keys were swapped only the worker's answer says."""
+        swaps = {wish.id for wish in before if wish.kind == "swap"}
+        for command in snapshot.commands if snapshot is not None and swaps else ():
+            if command.id in swaps and command.acknowledged_at is not None:
+                refused = command.result.startswith("not possible")
+                self._app.say(f"{command.result}.", severity="warning" if refused else "information")
+
+    def forget(self) -> None:
+        """Another run is watched: what was wished of the last one is shown there no more."""
+        self.requested = ()
+
+    def _drop(self, mark: Requested) -> None:
+        self.requested = tuple(wish for wish in self.requested if wish is not mark)
+
+    def _refused(self, mark: Requested, sentence: str) -> None:
+        self._drop(mark)
+        self._app.say(sentence, severity="error")
+        self._app.hand_down()
+
+    def _answered(self, mark: Requested, answer: WishAnswer) -> None:
+        self._drop(mark)
+        if answer.at_once:
+            self._app.say(self._told(mark.kind, answer.sentence))
+            self._app.facts_changed()
+        else:
+            self.requested = (*self.requested, replace(mark, id=answer.id))
+        self._app.poller.hurry()
+        self._app.hand_down()
+
+    # -- what keys wish ------------------------------------------------------------------------------------------------
+
+    def do_start(self) -> None:
+        """Start a worker."""
+        self.send("start", self._app.backend.start)
+
+    def do_try_out(self) -> None:
+        """Ask about a few emails, then pause."""
+        self.send("try", lambda path: self._app.backend.try_first(path, TRIED))
+
+    def do_pause(self) -> None:
+        """Pause, or go on where it is paused."""
+        sheet = self._app.sheet()
+        if sheet is not None and possibility.is_paused(sheet.context()):
+            self.send("resume", self._app.backend.resume)
+        else:
+            self.send("pause", self._app.backend.pause)
+
+    def do_stop(self) -> None:
+        """Stop the worker; one that was asked to and stays silent can be ended by force."""
+        snapshot = self._app.picture.snapshot
+        now = self._app.clock()
+        if snapshot is not None and is_silent(snapshot, now) and "stop" in pending_kinds(snapshot, self.requested):
+            self._end_by_force(snapshot)
+        else:
+            self.send("stop", self._app.backend.stop)
+
+    def _end_by_force(self, snapshot: Snapshot) -> None:
+        from tui.screens.modals import Confirm  # noqa: PLC0415  (not before it is wanted)
+
+        def answered(yes: bool | None) -> None:  # noqa: FBT001 - Textual's
+            if yes:
+                self.send("kill", self._app.backend.kill)
+
+        out = plural(snapshot.worker.in_flight, "call")
+        question = (
+            f"End the worker of {one_line(snapshot.run.name, limit=40)} (pid {snapshot.worker.pid}) by force? It holds"
+            f" the run and is silent. All labels are kept. Up to {out} in flight will be asked again, and may be paid"
+            f" for twice; {key('start')} then goes on."
+        )
+        self._app.push_screen(Confirm(question, "End it", "Wait for it"), answered)
+
+    def do_swap(self) -> None:
+        """Go on to the next key."""
+        self.send("swap", self._app.backend.swap)
+
+    def do_retry_all(self) -> None:
+        """Put every failed email back in line, after asking."""
+        from tui.screens.modals import Confirm  # noqa: PLC0415  (not before it is wanted)
+
+        snapshot = self._app.picture.snapshot
+        if snapshot is None:
+            return
+
+        def answered(yes: bool | None) -> None:  # noqa: FBT001 - Textual's
+            if yes:
+                what = f"retry of all {number(snapshot.failed)} failed emails"
+                self.send("retry", lambda path: self._app.backend.retry(path, None), what)
+
+        question = (
+            f"Put all {number(snapshot.failed)} failed emails back in line? Each is asked anew, which costs calls;"
+            " their history stays."
+        )
+        self._app.push_screen(Confirm(question, "Put them back", "Leave them"), answered)

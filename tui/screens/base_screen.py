@@ -1,0 +1,153 @@
+"""What every screen has: the state line on top, the hints below, and the newest look at things handed to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import events
+from textual.app import ComposeResult
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Input, TextArea
+
+from core.model import Task
+from tui.actions.action import Action
+from tui.actions.active import in_scope
+from tui.actions.catalog import EVERYWHERE
+from tui.actions.context import Context, Scope, Selected
+from tui.live.view_state import Picture, Requested, data_age
+from tui.terminal.alive import alive
+from tui.text.state_sentence import Standing, standing
+from tui.widgets.footer import Hints
+from tui.widgets.state_line import Headline, StateLine
+from tui.widgets.too_small import TooSmall, too_small
+
+if TYPE_CHECKING:
+    from tui.app import LabeltuiApp
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The newest picture, the wishes that wait, and the moment it is looked at."""
+
+    picture: Picture
+    requested: tuple[Requested, ...]
+    now: float
+
+
+NO_RUN = Standing("NO RUN", "·", "quiet", "none is open")
+
+
+class Sheet(Screen[None]):
+    """A screen of the console. It is fed only while it can be seen."""
+
+    SCOPE: ClassVar[Scope]
+    FIELD_LEAVES: ClassVar[frozenset[str]] = frozenset({"escape"})
+    """Keys without a letter that a field of this screen does not keep to itself."""
+    AUTO_FOCUS = ""
+    ALLOW_IN_MAXIMIZED_VIEW = "StateLine, TooSmall, Hints"
+
+    look: Look | None = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._state_line, self._hints = StateLine(), Hints()
+
+    @property
+    def console_app(self) -> LabeltuiApp:
+        """The application, by its own type."""
+        return cast("LabeltuiApp", self.app)
+
+    def content(self) -> Iterable[Widget]:
+        """What stands between the state line and the hints."""
+        raise NotImplementedError
+
+    def show(self, look: Look) -> None:
+        """Take from the look what this screen shows."""
+
+    def changed(self) -> None:
+        """A wish of this console was obeyed that may have changed emails."""
+
+    def panes(self) -> list[str]:
+        """The panes that a digit focuses, as ``3: Keys``, in the order of their digits."""
+        return []
+
+    def asked_task(self) -> Task | None:
+        """The task of the run that is open, as far as it is read."""
+        snapshot = self.look.picture.snapshot if self.look else None
+        return snapshot.run.task if snapshot else None
+
+    def selected(self) -> Selected:
+        """What a key would act on."""
+        return None
+
+    def headline(self, look: Look) -> Headline:
+        """The state line of the run that is open, or that none is."""
+        picture = look.picture
+        snapshot = picture.snapshot
+        name = snapshot.run.name if snapshot else picture.path.stem if picture.path else "labeltui"
+        return Headline(
+            name,
+            standing(picture, look.requested, look.now) if picture.path or picture.trouble else NO_RUN,
+            simulated=snapshot is not None and snapshot.run.simulated,
+            age_s=data_age(picture, look.now),
+            now=look.now,
+        )
+
+    def compose(self) -> ComposeResult:
+        yield self._state_line
+        yield TooSmall()
+        yield from self.content()
+        yield self._hints
+
+    async def _on_resize(self, event: events.Resize) -> None:
+        self.set_class(too_small(event.size.width, event.size.height), "-tiny")
+
+    def on_mount(self) -> None:
+        self.receive(self.console_app.look())
+
+    def on_screen_resume(self) -> None:
+        if alive(self):
+            self.receive(self.console_app.look())
+
+    def receive(self, look: Look) -> None:
+        """Show a newer look. Where the view is held, only the state line and the hints move on."""
+        held, self.look = self.look is not None and self.console_app.held, look
+        self._state_line.headline = replace(
+            self.headline(look), held=self.console_app.held, read_only=self.console_app.read_only
+        )
+        if not held:
+            self.show(look)
+        self.hint()
+
+    def context(self) -> Context:
+        """What possibility depends on, here and now."""
+        return self.console_app.context(self.SCOPE, self.selected())
+
+    def hint(self) -> None:
+        """Bring the footer up to date."""
+        context = self.context()
+        typing = isinstance(self.focused, Input | TextArea)
+        self._hints.hints = tuple(
+            (action.id, action.key, action.label(context), action.blocked(context) is None, action.rank(self.SCOPE))
+            for action in sorted(in_scope(self.SCOPE), key=self._weight)
+            if action.hint and not (typing and self._kept_by_fields(action))
+        )
+
+    def _weight(self, action: Action) -> tuple[bool, int, bool]:
+        """Its place in the footer: what is most wanted here comes first, what every screen has comes last."""
+        if action.scopes == EVERYWHERE:
+            return True, 0, False
+        return False, -action.rank(self.SCOPE), action.guest(self.SCOPE)
+
+    def _kept_by_fields(self, action: Action) -> bool:
+        """Whether a field would take its key as text, or to edit it."""
+        return not any(key in self.FIELD_LEAVES or "+" in key for key in action.keys)
+
+    def on_descendant_focus(self) -> None:
+        self.hint()
+
+    def on_descendant_blur(self) -> None:
+        self.hint()

@@ -1,0 +1,203 @@
+"""What a person does to emails: one, or all that are marked. The list and the record share it.
+
+What cannot be undone asks first, with count and target; everything else is done, and says that U undoes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.model import Deed, EmailRow, EmailState
+from tui.engine.backend import RunView
+from tui.engine.key_engine import WishAnswer
+from tui.screens.base_screen import Sheet
+from tui.terminal.clipboard import copy, free_name, rows_as_text
+from tui.text.numbers import age, number, plural
+
+TAKES_A_WHILE = 5_000
+"""Emails from which on saving is announced: it takes seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """The emails that a key would act on; ``row`` is the one under the cursor where none are marked."""
+
+    ids: tuple[int, ...]
+    row: EmailRow | None = None
+
+    @property
+    def words(self) -> str:
+        """Count and target, for people."""
+        return "this email" if self.row is not None else plural(len(self.ids), "marked email")
+
+
+class ActingSheet(Sheet):
+    """A screen with emails to act on."""
+
+    def targets(self) -> Targets:
+        """What a key would act on: what is marked, or else the email under the cursor."""
+        row = self.selected()
+        return Targets((row.id,), row) if isinstance(row, EmailRow) else Targets(())
+
+    def acted(self) -> None:
+        """A wish about the targets was sent."""
+
+    def listed(self) -> tuple[str, Sequence[int] | None] | None:
+        """All emails of the list that is behind, with words for them (None for every email); or None without one."""
+        return None
+
+    def _wish(self, kind: str, what: str, ask: Callable[[Path], WishAnswer]) -> None:
+        self.acted()
+        self.console_app.wishing.send(kind, ask, what)
+
+    def _confirmed(self, question: str, yes: str, then: Callable[[], None]) -> None:
+        from tui.screens.modals import Confirm  # noqa: PLC0415  (not before it is wanted)
+
+        def answered(said: bool | None) -> None:  # noqa: FBT001 - Textual's
+            if said:
+                then()
+
+        self.app.push_screen(Confirm(question, yes, "Leave them"), answered)
+
+    # -- what keys do -------------------------------------------------------------------------------------------------
+
+    def do_retry(self) -> None:
+        """Put failed emails back in line; many only after asking, because calls cannot be taken back."""
+        targets, backend = self.targets(), self.console_app.backend
+        if targets.row is not None:
+            only = targets.row.id
+            self._wish("retry", "retry of this email", lambda path: backend.retry(path, only))
+            return
+        ids = targets.ids
+        self._confirmed(
+            f"Put those of {targets.words} back in line that have failed? Each is asked anew, which costs calls.",
+            "Put them back",
+            lambda: self._wish("retry", f"retry of {targets.words}", lambda path: backend.retry_these(path, ids)),
+        )
+
+    def do_ask_again(self) -> None:
+        """Ask again, with the version of the task in force, about emails that an older one labeled."""
+        targets, tasks = self.targets(), self.console_app.backend.tasks
+        what = f"asking again about {targets.words}"
+
+        def wish() -> None:
+            self._wish("again", what, lambda path: tasks.ask_again(path, None, targets.ids))
+
+        if targets.row is not None:
+            wish()
+            return
+        question = f"Ask again about those of {targets.words} that an older version of the task labeled?"
+        self._confirmed(f"{question} Each text costs a call; labels so far stay on record.", "Ask again", wish)
+
+    def do_skip(self) -> None:
+        """Skip emails; a skipped one comes back."""
+        targets, backend = self.targets(), self.console_app.backend
+        back = targets.row is not None and targets.row.state is EmailState.SKIPPED
+        what = f"{'taking back the skip' if back else 'skip'} of {targets.words}"
+        self._wish("skip", what, lambda path: backend.skip(path, targets.ids, back=back))
+
+    def do_label(self) -> None:
+        """Label emails by hand."""
+        from tui.screens.modals import GiveLabel  # noqa: PLC0415  (not before it is wanted)
+
+        targets, snapshot, backend = self.targets(), self.console_app.picture.snapshot, self.console_app.backend
+        if snapshot is None:
+            return
+
+        def answered(given: tuple[str, str] | None) -> None:
+            if given is not None:
+                what = f"label {given[0]} for {targets.words}"
+                self._wish("label", what, lambda path: backend.label(path, targets.ids, *given))
+
+        self.app.push_screen(GiveLabel(snapshot.run.task, targets.row, targets.words), answered)
+
+    def do_note(self) -> None:
+        """Put a note on emails, which changes nothing else."""
+        from tui.screens.line_windows import AskLine  # noqa: PLC0415  (not before it is wanted)
+
+        targets, backend = self.targets(), self.console_app.backend
+
+        def answered(text: str | None) -> None:
+            if text:
+                self._wish("note", f"note on {targets.words}", lambda path: backend.note(path, targets.ids, text))
+
+        self.app.push_screen(
+            AskLine(f"A note on {targets.words}", "It stays with the email; note: finds it."), answered
+        )
+
+    def do_undo(self) -> None:
+        """Undo what this person did last, whole."""
+        backend = self.console_app.backend
+
+        def wish(deed: Deed) -> None:
+            self.console_app.wishing.send("undo", backend.undo, f"undoing {deed.what}")
+
+        def known(deed: Deed | None) -> None:
+            if deed is None:
+                self.console_app.say("There is nothing to undo: you changed no email of this run.", severity="warning")
+            elif deed.count == 1:
+                wish(deed)
+            else:
+                ago = age(max(0.0, self.console_app.clock() - deed.at))
+                question = (
+                    f"Undo {deed.what} of {plural(deed.count, 'email')}, {ago} ago? Those that changed since stay."
+                )
+                if self.is_current:
+                    self._confirmed(question, "Undo it", lambda: wish(deed))
+
+        def question(view: RunView) -> Deed | None:
+            return view.last_deed(backend.operator())
+
+        self.console_app.poller.ask(question, known)
+
+    def do_copy(self) -> None:
+        """Copy emails, a line each."""
+        ids = self.targets().ids
+
+        def read(view: RunView) -> str:
+            return rows_as_text(row for n in range(0, len(ids), 500) for row in view.rows(ids[n : n + 500]))
+
+        def copied(text: str) -> None:
+            copy(self, plural(len(ids), "email"), text)
+
+        self.console_app.poller.ask(read, copied)
+
+    def do_save(self) -> None:
+        """Write emails to a file: where the operator says, or for the browser to keep."""
+        from tui.screens.line_windows import Download, SaveAs  # noqa: PLC0415  (not before it is wanted)
+
+        app, targets = self.console_app, self.targets()
+        folder = app.page.folder() if app.page.there else Path()
+        run = app.run_path
+        if run is None:
+            return
+        chosen: list[tuple[str, Sequence[int] | None]] = [(targets.words, targets.ids)] if targets.ids else []
+        if (listed := self.listed()) is not None:
+            chosen.append(listed)
+
+        def answered(given: tuple[str, int] | None) -> None:
+            if given is None:
+                return
+            typed, place = given
+            target = folder / typed if app.page.there else Path(typed).expanduser()
+            ids = chosen[place][1]
+
+            def saved(count: int) -> None:
+                if app.page.there:
+                    app.page.download(target)
+                    app.say(f"{plural(count, 'email')} handed to the browser as {target.name}")
+                else:
+                    app.say(f"{plural(count, 'email')} written to {target}")
+
+            app.chores.send(lambda: app.backend.save(run, ids, target), saved)
+            snapshot = app.picture.snapshot
+            count = len(ids) if ids is not None else snapshot.total if snapshot else 0
+            if count > TAKES_A_WHILE:
+                app.say(f"Writing {number(count)} emails to {target.name if app.page.there else target} …")
+
+        words = [words for words, _ in chosen]
+        proposed = free_name(run)
+        window = Download(words, folder / proposed.name) if app.page.there else SaveAs(words, str(proposed))
+        self.app.push_screen(window, answered)

@@ -1,0 +1,95 @@
+"""One email in full, over the list: what was sent, each attempt with its raw answer and verdict, labels and notes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from textual.widget import Widget
+
+from core.model import EmailRecord, EmailRow, EmailState
+from tui.actions.context import Scope, Selected
+from tui.engine.backend import RunView
+from tui.screens.base_screen import Look
+from tui.screens.emails.editing import ActingSheet
+from tui.terminal.alive import alive
+from tui.terminal.clipboard import copy, record_as_text
+from tui.widgets.record_view import RecordView
+
+
+class RecordScreen(ActingSheet):
+    """The record of the email that the list behind has its cursor on."""
+
+    SCOPE = Scope.RECORD
+
+    def __init__(self, row: EmailRow, neighbor: Callable[[int], EmailRow | None] = lambda _: None) -> None:
+        """``neighbor`` moves the list behind by that many rows and gives the row it is on then, or None at its ends."""
+        super().__init__()
+        self._row = row
+        self._neighbor = neighbor
+        self._record: EmailRecord | None = None
+        self._attempts_seen = -1
+        self._view = RecordView(id="record")
+
+    def content(self) -> Iterable[Widget]:
+        yield self._view
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.set_focus(self.query_one("#message"))
+        self.changed()
+
+    def show(self, look: Look) -> None:
+        self._view.requested(", ".join(wish.what for wish in look.requested if wish.what))
+        snapshot = look.picture.snapshot
+        if snapshot is None or self._record is None or snapshot.attempts == self._attempts_seen:
+            return
+        self._attempts_seen = snapshot.attempts
+        if self._record.row.state is EmailState.PENDING:
+            self.changed()
+
+    def changed(self) -> None:
+        email_id = self._row.id
+
+        def question(view: RunView) -> EmailRecord:
+            return view.record(email_id)
+
+        self.console_app.poller.ask(question, self._arrived)
+
+    def _arrived(self, record: EmailRecord) -> None:
+        if not alive(self) or record == self._record or record.row.id != self._row.id:
+            return
+        self._record, self._row = record, record.row
+        self._view.show(record, self.asked_task(), self.look.now if self.look else 0.0)
+        self.hint()
+
+    # -- acting -------------------------------------------------------------------------------------------------------
+
+    def selected(self) -> Selected:
+        return self._row
+
+    def _turn(self, step: int) -> None:
+        row = self._neighbor(step)
+        if row is None:
+            self.console_app.say(
+                "This is the last email of the list." if step > 0 else "This is the first of the list."
+            )
+            return
+        self._row = row
+        self.changed()
+
+    def do_next(self) -> None:
+        """The next email of the list behind."""
+        self._turn(1)
+
+    def do_previous(self) -> None:
+        """The email before."""
+        self._turn(-1)
+
+    def do_copy(self) -> None:
+        """Copy the message and every answer."""
+        if self._record is not None:
+            copy(self, f"Email {self._row.id}", record_as_text(self._record, raw=self._view.raw))
+
+    def do_raw(self) -> None:
+        """Show the message as it came instead of as it was sent, and back."""
+        self._view.turn()

@@ -1,0 +1,84 @@
+"""Choosing what the list of emails is sorted by."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from core.storage.reading.ordering import KEYS, Order, first_of
+from tui.widgets.key_line import KeyLine
+from tui.widgets.lists.rows import ListColumn, Row, Rows
+from tui.widgets.panes.pane import line
+
+MEANINGS = {
+    "place": "its place in the work order",
+    "settled": "when it was settled, newest first",
+    "id": "its id in the source",
+    "subject": "the subject",
+    "from": "who sent it",
+    "date": "when it was sent",
+    "label": "the label in force",
+    "asks": "how often it was asked, most first",
+    "state": "failed, labeled, pending, skipped",
+}
+
+
+class SortBy(ModalScreen[Order | None]):
+    """The orders; the cursor begins on the one in force, and choosing that one reverses it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "leave"),
+        Binding("enter", "choose", "choose"),
+        Binding("o", "next", "next"),
+    ]
+    AUTO_FOCUS = "Rows"
+
+    def __init__(self, order: Order) -> None:
+        super().__init__()
+        self._order = order
+        self._rows = Rows((ListColumn("sort by", 10), ListColumn("which is", 0)), empty="")
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="modal", id="sorting"):
+            yield Static(
+                line(("Sort the list", "bold $bright"), ("  the cursor stays on its email", "$quiet")), markup=False
+            )
+            yield self._rows
+            yield KeyLine(("o ↑↓", "choose"), ("enter", "sort"), ("esc", "leave"))
+
+    def on_mount(self) -> None:
+        arrow = "▼" if self._order.descending else "▲"
+        self._rows.set_rows(
+            [
+                Row(
+                    key,
+                    ((f"{key} {arrow}" if key == self._order.key else key, "$bright"), (MEANINGS[key], "$quiet")),
+                    key,
+                )
+                for key in KEYS
+            ]
+        )
+        self._rows.cursor = KEYS.index(self._order.key)
+
+    def on_rows_chosen(self) -> None:
+        self.action_choose()
+
+    def action_next(self) -> None:
+        self._rows.cursor = (self._rows.cursor + 1) % len(KEYS)
+
+    def action_choose(self) -> None:
+        row = self._rows.selected
+        if row is None:
+            self.dismiss(None)
+        elif row.value == self._order.key:
+            self.dismiss(self._order.reversed)
+        else:
+            self.dismiss(first_of(str(row.value)))
+
+    def action_leave(self) -> None:
+        self.dismiss(None)

@@ -1,0 +1,1 @@
+"""A new run in five steps, one module each."""

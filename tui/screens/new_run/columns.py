@@ -1,0 +1,144 @@
+"""Step two: the source as it will be read. Which column is message, which id; what is left out, and why."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+from textual.widgets import Static
+
+from core.text import one_line
+from tui.engine.making import NewRunWish
+from tui.screens.new_run.step import Step
+from tui.terminal.alive import alive
+from tui.text.numbers import number, plural, who
+from tui.widgets.choice import Choice
+from tui.widgets.lists.rows import ListColumn, Row, Rows
+from tui.widgets.panes.pane import line
+
+if TYPE_CHECKING:
+    from core.sources.preview import Counted, Looked
+
+COLUMNS = (ListColumn("id", 18), ListColumn("from", 22, from_width=64), ListColumn("subject, or how it begins", 0))
+NUMBERED = ""
+
+
+class ColumnsStep(Step):
+    """The guess is chosen already; the rows below are read by what is chosen."""
+
+    TITLE = "what is read of it"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._where = Static("", markup=False)
+        self._text = Choice("message in", id="text-column")
+        self._ids = Choice("ids from", id="id-column")
+        self._rows = Rows(COLUMNS, empty="\n reading …", id="sample")
+        self._source = ""
+        self._looked: Looked | None = None
+        self._serial = 0
+
+    def compose(self) -> ComposeResult:
+        yield self._where
+        yield self._text
+        yield self._ids
+        yield self._rows
+        yield self.said
+
+    def begin(self, wish: NewRunWish) -> None:
+        if wish.source != self._source:
+            self._source = wish.source
+            self._looked = None
+            self._where.update(line((one_line(wish.source, limit=300), "bold $bright")))
+            self._look("", "")
+        (self._text if self._text.display else self._rows).focus()
+
+    def on_choice_changed(self) -> None:
+        text, ids = self._text.value or "", self._ids.value or ""
+        self._look(text, "" if ids == text else ids)
+
+    def _look(self, text: str, ids: str) -> None:
+        self._serial += 1
+        app, serial, source = self.console_app, self._serial, self._source
+        self.tell(("reading …", "$quiet"))
+        app.errands.send(
+            lambda: app.backend.look_at(source, text, ids), partial(self._seen, serial), partial(self._failed, serial)
+        )
+
+    def _failed(self, serial: int, sentence: str) -> None:
+        if serial == self._serial and alive(self):
+            self._looked = None
+            self._text.display = self._ids.display = False
+            self._rows.empty = ""
+            self._rows.set_rows([])
+            self.refuse(sentence)
+
+    def _seen(self, serial: int, looked: Looked) -> None:
+        if serial != self._serial or not alive(self):
+            return
+        self._looked = looked
+        self._text.display = self._ids.display = bool(looked.names)
+        self._text.offer([(name, name) for name in looked.names], looked.text or None)
+        ids = [(name, name) for name in looked.names if name != looked.text]
+        self._ids.offer([(NUMBERED, "the rows' numbers"), *ids] if not looked.id else ids, looked.id)
+        self._rows.empty = ""
+        self._rows.set_rows(
+            [
+                Row(n, ((ids, "$quiet"), (who(sender), "$foreground"), (told, "$bright")), ids)
+                for n, (ids, sender, told) in enumerate(looked.rows)
+            ]
+        )
+        if looked.trouble:
+            self.refuse(_here(looked.trouble))
+            return
+        self.tell(("counting what is taken …", "$quiet"))
+        app, source = self.console_app, self._source
+        app.chores.send(
+            lambda: app.backend.count(source, looked.text, looked.id, lambda: serial == self._serial),
+            partial(self._counted, serial),
+            partial(self._broke_off, serial),
+        )
+
+    def _counted(self, serial: int, counted: Counted) -> None:
+        if serial != self._serial or not counted.whole:
+            return
+        skipped = [f"{number(count)} skipped: {reason}" for reason, count in counted.skipped]
+        first = f" (first: {counted.places[0]})" if counted.places else ""
+        said = one_line(_here(f"{'; '.join(skipped)}{first}") if skipped else "no row is left out", limit=400)
+        self.tell(
+            (f"{plural(counted.taken, 'email')} taken", "bold $bright"),
+            (f" · {said}", "$waiting" if skipped else "$quiet"),
+            (_unread(self._looked), "$quiet"),
+        )
+
+    def _broke_off(self, serial: int, sentence: str) -> None:
+        if serial == self._serial and alive(self) and self._looked is not None:
+            self._looked = replace(self._looked, trouble=sentence)
+            self.refuse(sentence)
+
+    def take(self, wish: NewRunWish) -> NewRunWish | None:
+        looked = self._looked
+        if looked is None:
+            return None
+        if looked.trouble:
+            self.refuse(_here(looked.trouble))
+            return None
+        return replace(wish, text_column=looked.text, id_column=looked.id)
+
+
+def _unread(looked: Looked | None) -> str:
+    """The columns that nothing is taken from: whoever expects a subject in one of them is to know."""
+    if looked is None:
+        return ""
+    names = [one_line(name, limit=40) for name in looked.names if name not in (looked.text, looked.id)]
+    more = f" and {len(names) - 5:,} more" if len(names) > 6 else ""
+    return f" · not read: {', '.join(names[: 5 if more else 6])}{more}" if names else ""
+
+
+def _here(sentence: str) -> str:
+    """A complaint in the words of the command line, in those of this screen."""
+    for option in ("--text-column", "--id-column"):
+        sentence = sentence.replace(f"with {option}", "above, with ← →")
+    return sentence

@@ -1,0 +1,117 @@
+"""Step five: what it will take, and the choice to try it, start it, or only make it. Nothing was sent so far."""
+
+from __future__ import annotations
+
+import textwrap
+from functools import partial
+
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.widgets import Static
+
+from core.model import KeyStatus
+from core.text import inert, one_line
+from tui.actions.keymap import keyed
+from tui.engine.making import TRIED, NewRunWish
+from tui.screens.new_run.step import Step
+from tui.terminal.alive import alive
+from tui.text.numbers import plural
+from tui.widgets.lists.rows import ListColumn, Row, Rows
+from tui.widgets.panes.pane import line
+
+TRY, START, MAKE = "try", "start", "make"
+COLUMNS = (ListColumn("", 28), ListColumn("", 0))
+WAYS = (
+    (TRY, f"try it on {TRIED} emails first", "asks about ten texts, then pauses"),
+    (START, "make it and start with all", "a worker begins in the background"),
+    (MAKE, "make it only", "nothing is sent until you start it"),
+)
+
+
+class ForecastStep(Step):
+    """The forecast is made anew for whatever was changed on the way here."""
+
+    TITLE = "what it will take"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._keys = Static("", markup=False)
+        self._told = Static("", markup=False, id="forecast")
+        self._rows = Rows(COLUMNS, empty="", id="ways")
+        self._planned: NewRunWish | None = None
+        self._lines: tuple[str, ...] = ()
+        self._held: tuple[KeyStatus, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        yield self._told
+        yield self._keys
+        yield self._rows
+        yield self.said
+
+    def begin(self, wish: NewRunWish) -> None:
+        self._rows.set_rows([Row(way, ((name, "bold $bright"), (about, "$quiet")), way) for way, name, about in WAYS])
+        self._rows.focus()
+        if wish != self._planned:
+            self._plan(wish)
+
+    def _plan(self, wish: NewRunWish) -> None:
+        self._planned, self._lines = wish, ()
+        self._told.update(line(("reckoning …", "$quiet")))
+        app = self.console_app
+        app.errands.send(lambda: app.backend.forecast(wish), partial(self._show, wish), partial(self._failed, wish))
+
+    def _show(self, wish: NewRunWish, lines: tuple[str, ...]) -> None:
+        if wish == self._planned and alive(self):
+            self.tell("")
+            self._lines = tuple(inert(text, limit=400).replace("\n", " ") for text in lines)
+            self._draw()
+
+    def _draw(self) -> None:
+        """Each line in as many rows as it takes, beside its name."""
+        width = max(24, self.size.width - 2)
+        rows = [
+            part
+            for text in self._lines
+            for part in textwrap.wrap(text, width, subsequent_indent=" " * 12 if text.startswith("  ") else "")
+        ]
+        self._told.update(Content("\n").join(line(part) for part in rows))
+
+    def on_resize(self) -> None:
+        if self._lines:
+            self._draw()
+
+    def _failed(self, wish: NewRunWish, sentence: str) -> None:
+        if wish == self._planned and alive(self):
+            self._planned = None
+            self._told.update(line(("no forecast", "$quiet")))
+            self.refuse(sentence)
+
+    def show_keys(self, keys: tuple[KeyStatus, ...]) -> None:
+        """The keys in force now; more of them make another forecast."""
+        usable = [key for key in keys if not key.state.out]
+        if usable:
+            names = ", ".join(f"{one_line(key.alias, limit=24)} …{key.last4}" for key in usable[:2])
+            more = f" and {len(usable) - 2} more" if len(usable) > 2 else ""
+            organizations = len({key.organization for key in usable})
+            said = line(
+                ("  keys      ", "$foreground"), (plural(len(usable), "key"), "bold $bright"),
+                (f" of {plural(organizations, 'organization')} · {names}{more}", "$quiet"),
+            )  # fmt: skip
+        else:
+            said = line(("  keys      ", "$foreground"), (keyed("no key yet: {add} adds one"), "bold $waiting"))
+        self._keys.update(said)
+        if len(usable) != len(self._held) and self._planned is not None:
+            self._plan(self._planned)
+        self._held = tuple(usable)
+
+    @property
+    def way(self) -> str:
+        """What to do with the run."""
+        row = self._rows.selected
+        return str(row.value) if row is not None else MAKE
+
+    def take(self, wish: NewRunWish) -> NewRunWish | None:
+        if self.way != MAKE and not self._held:
+            self.refuse(keyed("There is no key to ask with: {add} adds one. Or choose to make the run only."))
+            return None
+        return wish

@@ -1,0 +1,138 @@
+"""A new run in five steps: source, columns, task, settings, forecast. Nothing is kept or sent before the last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from textual.widget import Widget
+
+from core.text import one_line
+from tui.actions.context import Scope
+from tui.engine.making import NewRunWish
+from tui.live.view_state import data_age
+from tui.screens.base_screen import Look, Sheet
+from tui.screens.keys.windows import ask_for_key
+from tui.screens.new_run.columns import ColumnsStep
+from tui.screens.new_run.forecast import START, TRY, ForecastStep
+from tui.screens.new_run.settings import SettingsStep
+from tui.screens.new_run.source import SourceStep
+from tui.screens.new_run.step import Step
+from tui.screens.new_run.task import TaskStep
+from tui.terminal.alive import alive
+from tui.text.numbers import number
+from tui.text.state_sentence import Standing
+from tui.widgets.state_line import Headline
+
+
+class NewRunScreen(Sheet):
+    """``enter`` goes a step on, ``esc`` one back; each step keeps what it was told."""
+
+    SCOPE = Scope.NEW_RUN
+    FIELD_LEAVES = frozenset({"escape", "enter"})
+
+    def __init__(self, made: Callable[[Path], None]) -> None:
+        super().__init__()
+        self._made = made
+        self._forecast = ForecastStep()
+        self._steps: tuple[Step, ...] = (SourceStep(), ColumnsStep(), TaskStep(), SettingsStep(), self._forecast)
+        self._at = 0
+        self._wish = NewRunWish("")
+        self._making = ""
+
+    def content(self) -> Iterable[Widget]:
+        yield from self._steps
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        for step in self._steps:
+            step.display = False
+        self._show_step(0)
+
+    def _show_step(self, at: int) -> None:
+        self._steps[self._at].display = False
+        self._at = at
+        step = self._steps[at]
+        step.display = True
+        step.begin(self._wish)
+        self.receive(self.console_app.look())
+
+    def show(self, look: Look) -> None:
+        self._forecast.show_keys(look.picture.shown_keys)
+
+    def headline(self, look: Look) -> Headline:
+        ways = " › ".join(
+            f"[{name}]" if n == self._at else name
+            for n, name in enumerate(("source", "columns", "task", "settings", "forecast"))
+        )
+        standing = Standing(
+            f"STEP {self._at + 1} OF {len(self._steps)}",
+            "▪",
+            "accent",
+            self._making or f"{ways}   {self._steps[self._at].TITLE}",
+        )
+        return Headline("a new run", standing, simulated=False, age_s=data_age(look.picture, look.now), now=look.now)
+
+    # -- going on and back --------------------------------------------------------------------------------------------
+
+    def on_input_submitted(self) -> None:
+        self.do_open()
+
+    def on_rows_chosen(self) -> None:
+        self.do_open()
+
+    def do_open(self) -> None:
+        """A step on; from the last one the run is made."""
+        if self._making:
+            return
+        taken = self._steps[self._at].take(self._wish)
+        if taken is None:
+            return
+        self._wish = taken
+        if self._at + 1 < len(self._steps):
+            self._show_step(self._at + 1)
+        else:
+            self._make(taken, self._forecast.way)
+
+    def do_back(self) -> None:
+        """A step back; from the first one to the list of runs."""
+        if self._making:
+            self.console_app.say("The run is being made; it is shown when it is there.")
+        elif self._at:
+            self._show_step(self._at - 1)
+        else:
+            self.console_app.do_back()
+
+    def do_add(self) -> None:
+        """Add a key."""
+        ask_for_key(self.console_app, self._wish.base_url)
+
+    # -- making -------------------------------------------------------------------------------------------------------
+
+    def _make(self, wish: NewRunWish, way: str) -> None:
+        app = self.console_app
+        self._tell("making the run …")
+
+        def progress(taken: int) -> None:
+            app.errands.tell(lambda _: self._tell(f"making the run: {number(taken)} emails so far"), None)
+
+        def made(path: Path) -> None:
+            self._making = ""
+            if self.is_current:
+                app.pop_screen()
+            self._made(path)
+            if app.run_path == path and way == TRY:
+                app.wishing.do_try_out()
+            elif app.run_path == path and way == START:
+                app.wishing.do_start()
+
+        def failed(sentence: str) -> None:
+            self._tell("")
+            self._forecast.refuse(sentence)
+
+        app.chores.send(lambda: app.backend.make(wish, progress), made, failed)
+
+    def _tell(self, sentence: str) -> None:
+        self._making = one_line(sentence, limit=120)
+        if alive(self):
+            self.receive(self.console_app.look())

@@ -1,0 +1,95 @@
+"""Step four: the run's name and how it is worked. Everything is filled in; most people only look."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widgets import Input, Static
+
+from tui.engine.making import NewRunWish
+from tui.screens.new_run.step import Step
+from tui.terminal.alive import alive
+from tui.widgets.choice import Choice
+from tui.widgets.panes.pane import line
+
+
+class SettingsStep(Step):
+    """The name is looked at while it is typed."""
+
+    TITLE = "its name and how it is worked"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "app.focus_previous", "previous", show=False),
+        Binding("down", "app.focus_next", "next", show=False),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._run_name = Input(id="run-name", compact=True)
+        self._model = Input(placeholder="the task's", id="model", compact=True)
+        self._url = Input(placeholder="Groq's, or GROQ_BASE_URL", id="base-url", compact=True)
+        self._work_order = Choice(
+            "order",
+            (
+                ("shuffled", "shuffled: what is done so far is a fair sample"),
+                ("source", "as in the source"),
+            ),
+        )
+        self._dedupe = Choice(
+            "same texts", (("yes", "asked about once, the label copied"), ("no", "each asked about by itself"))
+        )
+        self._source = ""
+
+    def compose(self) -> ComposeResult:
+        for label, field in (("Name", self._run_name), ("Model", self._model), ("Server (base URL)", self._url)):
+            yield Static(line((label, "$quiet")), markup=False, classes="label")
+            yield field
+        yield Static("", markup=False, classes="label")
+        yield self._work_order
+        yield self._dedupe
+        yield self.said
+
+    def begin(self, wish: NewRunWish) -> None:
+        self._run_name.focus()
+        if wish.source == self._source:
+            return
+        self._source = wish.source
+        app = self.console_app
+        app.errands.send(lambda: app.backend.name_for(wish.source), self._propose, self.refuse)
+
+    def _propose(self, name: str) -> None:
+        if alive(self):
+            self._run_name.value = name
+            self._run_name.cursor_position = len(name)
+
+    def on_input_changed(self, message: Input.Changed) -> None:
+        message.stop()
+        trouble = self._trouble()
+        if trouble:
+            self.refuse(trouble)
+        else:
+            self.tell(("tab or ↑↓ the next field · ‹ › the arrows choose · enter goes on", "$quiet"))
+
+    def _trouble(self) -> str:
+        name = self._run_name.value.strip()
+        return self.console_app.backend.name_trouble(name) if name else "Give the run a name."
+
+    def take(self, wish: NewRunWish) -> NewRunWish | None:
+        if trouble := self._trouble():
+            self.refuse(trouble)
+            self._run_name.focus()
+            return None
+        if (url := self._url.value.strip()) and not url.startswith(("http://", "https://")):
+            self.refuse("A server's address begins with http:// or https://, such as http://localhost:11434/v1.")
+            self._url.focus()
+            return None
+        return replace(
+            wish,
+            name=self._run_name.value.strip(),
+            model=self._model.value.strip(),
+            base_url=url,
+            order=self._work_order.value or "shuffled",
+            dedupe=self._dedupe.value != "no",
+        )

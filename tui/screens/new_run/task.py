@@ -1,0 +1,155 @@
+"""Step three: the task. Its labels and rubric stand beside the choice; a file that is flawed says where."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import replace
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Input, Static
+
+from core.model import Task
+from core.text import inert, one_line
+from tui.engine.making import NewRunWish
+from tui.engine.task_choices import TaskChoice
+from tui.screens.new_run.step import Step
+from tui.terminal.alive import alive
+from tui.widgets.lists.rows import ListColumn, Row, Rows
+from tui.widgets.panes.pane import line
+from tui.widgets.paths import PathSuggester
+
+COLUMNS = (ListColumn("task", 26), ListColumn("labels", 16, from_width=60), ListColumn("where it is from", 0))
+
+
+class TaskStep(Step):
+    """Task files beside the source and in the folder of tasks are found; another is named by its path."""
+
+    TITLE = "what is asked of each email"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rows = Rows(COLUMNS, empty="\n looking for tasks …", id="tasks")
+        self._told = Static("", markup=False)
+        self._input = Input(
+            placeholder="another task file: its path, then enter", suggester=PathSuggester(), compact=True, id="task"
+        )
+        self._choices: list[TaskChoice] = []
+        self._named: list[TaskChoice] = []
+
+    def compose(self) -> ComposeResult:
+        yield self._rows
+        with VerticalScroll(id="rubric", can_focus=True):
+            yield self._told
+        yield self._input
+        yield self.said
+
+    def begin(self, wish: NewRunWish) -> None:
+        self._rows.focus()
+        app = self.console_app  # looked for each time: a file may have been mended since
+        app.errands.send(lambda: app.backend.task_choices(wish.source), self._found, self.refuse)
+
+    def _found(self, choices: tuple[TaskChoice, ...]) -> None:
+        self._choices = list(choices)
+        self._list()
+
+    def _list(self) -> None:
+        if not alive(self):
+            return
+        rows = []
+        for choice in [*self._choices, *self._named]:
+            labels = ", ".join(label.value for label in choice.task.labels) if choice.task is not None else ""
+            tone = "bold $bright" if choice.task is not None else "$failed"
+            cells = (
+                (choice.name, tone),
+                (labels or "! flawed", "$accent" if labels else "$failed"),
+                (choice.where, "$quiet"),
+            )
+            rows.append(Row((choice.path, choice.run), cells, choice))
+        self._rows.set_rows(rows)
+        self._show()
+
+    def on_rows_moved(self) -> None:
+        self.tell("")
+        self._show()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show)
+
+    def _chosen(self) -> TaskChoice | None:
+        row = self._rows.selected
+        return row.value if row is not None else None
+
+    def _show(self) -> None:
+        choice = self._chosen()
+        if choice is None:
+            return
+        if choice.task is None:
+            self._told.update(line((inert(choice.trouble, limit=600), "$failed")))
+        else:
+            self._told.update(_told(choice.task, max(24, self.query_one("#rubric").size.width - 1)))
+
+    def on_input_submitted(self, message: Input.Submitted) -> None:
+        path = message.value.strip()
+        if not path:
+            return
+        message.stop()
+        app = self.console_app
+        app.errands.send(lambda: app.backend.task_file(path), self._read, self.refuse)
+
+    def _read(self, choice: TaskChoice) -> None:
+        if choice.task is None:
+            self.refuse(choice.trouble)
+            return
+        self.tell("")
+        self._named = [*(each for each in self._named if each.path != choice.path), choice]
+        self._input.value = ""
+        self._list()
+        self._rows.cursor = self._rows.count - 1
+        self._rows.focus()
+
+    def _read_again(self, choice: TaskChoice) -> None:
+        """A flawed file was chosen: it may have been mended in the meantime."""
+        self._choices, self._named = (
+            [choice if each.path == choice.path and not each.run else each for each in held]
+            for held in (self._choices, self._named)
+        )
+        self._list()
+        if choice.task is None:
+            self.refuse(
+                "This file is no task yet. Mend it as said above, then enter reads it again; or choose another."
+            )
+        else:
+            self.tell(("It was read again and is a task now: enter takes it.", "$running"))
+
+    def take(self, wish: NewRunWish) -> NewRunWish | None:
+        choice = self._chosen()
+        if choice is None:
+            return None
+        if choice.task is None:
+            app = self.console_app
+            app.errands.send(lambda: app.backend.task_file(choice.path), self._read_again, self.refuse)
+            return None
+        self.tell("")
+        return replace(wish, task=choice.path, task_of=choice.run)
+
+
+def _told(task: Task, width: int) -> Content:
+    """The labels with their meanings, wrapped to that many cells, what is sent, and the rubric."""
+    rows = []
+    for label in task.labels:
+        head = line(
+            (f"{one_line(label.value, limit=16):>4} ", "bold $accent"), (one_line(label.name, limit=40), "bold $bright")
+        )
+        inset = head.cell_length + 2 if head.cell_length < width // 2 else 5
+        meaning = textwrap.wrap(one_line(label.meaning, limit=200), max(12, width - inset))
+        beside = meaning[:1] if inset > head.cell_length else []
+        rows.append(line(head, *((f"  {part}", "$quiet") for part in beside)))
+        rows += [line((" " * inset + part, "$quiet")) for part in meaning[len(beside) :]]
+    sent = f"asks {task.model.model} · sends {', '.join(task.fields)}, at most {task.truncate_at:,} characters"
+    rows += [
+        line((part, "$quiet")) for part in textwrap.wrap(one_line(sent, limit=300), width, subsequent_indent="     ")
+    ]
+    rows.append(line((inert(task.rubric.strip(), limit=20_000), "$foreground")))
+    return Content("\n").join(rows)

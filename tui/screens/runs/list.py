@@ -1,0 +1,285 @@
+"""The home of the console: the runs on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual.widget import Widget
+from textual.widgets import Static
+
+from core.model import RunSummary
+from core.text import one_line
+from tui.actions.context import Scope, Selected
+from tui.actions.keymap import keyed
+from tui.live.view_state import Picture, data_age
+from tui.screens.base_screen import Look, Sheet
+from tui.terminal.alive import alive
+from tui.text.numbers import number, plural
+from tui.text.state_sentence import Standing
+from tui.widgets.lists.rows import Rows
+from tui.widgets.lists.run_rows import COLUMNS, ORDERS, about, ordered, row_of, shown
+from tui.widgets.name_line import NameLine
+from tui.widgets.panes.pane import line
+from tui.widgets.state_line import Headline
+
+if TYPE_CHECKING:
+    from core.runs.delete import Going
+    from tui.engine.making import CopyWish
+    from tui.screens.runs.windows import CopyRun
+
+EMPTY = """
+There is no run here yet.
+
+  {demo}   labeltui demo       a sample run; nothing leaves this machine
+  {new_run}   labeltui new FILE   a run from .csv, .jsonl, .mbox or a folder
+  {keys}   labeltui keys add   keeps an API key; or set GROQ_API_KEY
+
+A worker labels in the background: {pause} pauses it, {quit} leaves it at work.
+{emails} shows the emails of a run and what failed; {label} gives one a label by hand.
+{help} tells every key. Runs appear here as soon as they exist."""
+
+NO_MATCH = "\n No run of that name. {back} shows all again."
+NONE_ARCHIVED = "\n No run is archived. {archived} goes back to the list, where {archive} puts a run in here."
+ALL_ARCHIVED = "\n Every run is archived: {archived} shows them, {new_run} makes a new one."
+
+
+class RunsScreen(Sheet):
+    """A list that is read anew every two seconds. While it is looked at no run changes its place."""
+
+    SCOPE = Scope.RUNS
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rows = Rows(COLUMNS, empty="\n reading the list of runs …", id="runs")
+        self._about = Static("", markup=False, id="about")
+        self._line = NameLine(self._narrow, self._narrowed)
+        self._order = next(iter(ORDERS))
+        self._held: list[str] = []
+        self._updated_from: Picture | None = None
+        self._named = ""
+        self._archived = False
+        self._copying = ""
+
+    def content(self) -> Iterable[Widget]:
+        yield self._line
+        yield self._rows
+        yield self._about
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.set_focus(self._rows)
+
+    # -- showing ------------------------------------------------------------------------------------------------------
+
+    def show(self, look: Look) -> None:
+        if look.picture.runs is None:
+            return
+        wanted = shown(look.picture.runs, archived=self._archived, named=self._named)
+        if self._updated_from is not None:
+            self._held = []
+            self._updated_from = self._updated_from if look.picture is self._updated_from else None
+        runs = ordered(wanted, self._order, self._held)
+        self._held = [run.path for run in runs]
+        self._rows.empty = keyed(self._when_empty(look.picture.runs))
+        self._rows.set_rows([row_of(run, look.now) for run in runs])
+        self._tell()
+
+    def _when_empty(self, runs: Iterable[RunSummary]) -> str:
+        if self._named:
+            return NO_MATCH
+        if self._archived:
+            return NONE_ARCHIVED
+        return ALL_ARCHIVED if any(run.archived for run in runs) else EMPTY
+
+    def _tell(self) -> None:
+        run = self.selected()
+        said = about(run) if isinstance(run, RunSummary) else ""
+        tone = "$failed" if isinstance(run, RunSummary) and run.error else "$quiet"
+        self._about.update(line((said, tone)))
+
+    def headline(self, look: Look) -> Headline:
+        picture = look.picture
+        if picture.trouble:
+            standing = Standing("CANNOT READ", "!", "failed", one_line(picture.trouble, limit=300))
+        elif picture.runs is None:
+            standing = Standing("READING", "·", "quiet", "looking for runs")
+        else:
+            standing = self._standing(picture.runs)
+        return Headline("labeltui", standing, simulated=False, age_s=data_age(picture, look.now), now=look.now)
+
+    def _standing(self, runs: tuple[RunSummary, ...]) -> Standing:
+        here = [run for run in runs if run.archived is self._archived]
+        going = sum(1 for run in here if run.state.value in ("running", "waiting", "paused"))
+        if self._copying:
+            sentence = self._copying
+        elif self._named:
+            held = number(len(shown(here, archived=self._archived, named=self._named)))
+            named = one_line(self._named, limit=40)
+            sentence = f"{held} named {named} · by {self._order} · {keyed('{back} shows all')}"
+        elif self._archived:
+            sentence = keyed("archived · {archive} brings one back · {archived} or {back} shows the others")
+        else:
+            word = f"{going} going on" if going else "none going on" if here else "no run yet"
+            sentence = f"{word} · by {self._order} · in {one_line(str(self.console_app.settings.runs_dir), limit=200)}"
+        return Standing(plural(len(here), "run"), "▪", "accent", sentence)
+
+    def selected(self) -> Selected:
+        row = self._rows.selected
+        return row.value if row is not None and isinstance(row.value, RunSummary) else None
+
+    def on_rows_moved(self) -> None:
+        self._tell()
+        self.hint()
+
+    def on_rows_chosen(self) -> None:
+        self.console_app.perform("open")
+
+    def _show_anew(self, *, sort: bool = False) -> None:
+        if sort:
+            self._held = []
+        self.receive(self.console_app.look())
+
+    # -- the list -----------------------------------------------------------------------------------------------------
+
+    def do_find(self) -> None:
+        """Narrow the list by name."""
+        self._line.open(self._named)
+
+    def _narrow(self, named: str) -> None:
+        self._named = named
+        self._show_anew(sort=True)
+
+    def _narrowed(self) -> None:
+        self.set_focus(self._rows)
+
+    def do_back(self) -> None:
+        """Take the filter away, then leave the archive."""
+        if self._named:
+            self._narrow("")
+        elif self._archived:
+            self.do_archived()
+
+    def do_sort(self) -> None:
+        """The next order."""
+        orders = list(ORDERS)
+        self._order = orders[(orders.index(self._order) + 1) % len(orders)]
+        self._show_anew(sort=True)
+
+    def do_update(self) -> None:
+        """Read the list and sort it anew, by what the next picture shows."""
+        self._updated_from = self.console_app.picture
+        self.console_app.poller.hurry()
+        self._show_anew(sort=True)
+
+    def do_archived(self) -> None:
+        """Show the archived runs instead of the others, and back."""
+        self._archived = not self._archived
+        self._rows.cursor = 0
+        self._show_anew(sort=True)
+
+    # -- one run ------------------------------------------------------------------------------------------------------
+
+    def do_open(self) -> None:
+        """Open the monitor of the selected run."""
+        run = self.selected()
+        if isinstance(run, RunSummary):
+            self._held = []
+            self.console_app.open_run(run.path)
+
+    def do_archive(self) -> None:
+        """Take the run out of the list, or put it back."""
+        run = self.selected()
+        if not isinstance(run, RunSummary):
+            return
+        backend = self.console_app.backend
+        said = (
+            f"{run.name} is back in the list."
+            if run.archived
+            else keyed(f"{run.name} is archived: {{archived}} shows it, {{archive}} there brings it back.")
+        )
+        self.console_app.errand(lambda: backend.archive(Path(run.path), back=run.archived), said)
+
+    def do_delete_run(self) -> None:
+        """Delete the run, once its name was typed."""
+        run = self.selected()
+        if isinstance(run, RunSummary):
+            backend = self.console_app.backend
+            self.console_app.errands.send(lambda: backend.what_goes(Path(run.path)), partial(self._ask_to_delete, run))
+
+    def _ask_to_delete(self, run: RunSummary, going: Going) -> None:
+        from tui.screens.runs.windows import DeleteRun  # noqa: PLC0415  (not before it is wanted)
+
+        app = self.console_app
+        if not self.is_current:
+            return
+
+        def answered(typed: str | None) -> None:
+            if typed is not None:
+                app.errand(lambda: app.backend.delete_run(Path(run.path), typed), f"{run.name} is deleted.")
+
+        app.push_screen(DeleteRun(run, going), answered)
+
+    def do_copy_run(self) -> None:
+        """A new run from the same emails."""
+        from tui.screens.runs.windows import CopyRun  # noqa: PLC0415  (not before it is wanted)
+
+        run = self.selected()
+        if isinstance(run, RunSummary):
+            known = {each.name for each in self.console_app.picture.runs or ()}
+            name = next(name for n in range(2, 10_000) if (name := f"{run.name[:58]}-{n}") not in known)
+            self.console_app.push_screen(CopyRun(run, name, self._copy))
+
+    def _copy(self, wish: CopyWish, window: CopyRun) -> None:
+        app = self.console_app
+
+        def progress(taken: int) -> None:
+            app.errands.tell(lambda _: self._copies(f"copying to {wish.name}: {number(taken)} emails so far"), None)
+
+        def made(path: Path) -> None:
+            self._copies("")
+            app.say(keyed(f"{path.stem} is there, with nothing labeled: {{open}} opens it, {{start}} there starts it."))
+            app.poller.hurry()
+
+        def failed(sentence: str) -> None:
+            self._copies("")
+            if window.is_current:
+                window.refuse(sentence)
+            else:
+                app.say(sentence, severity="error")
+
+        def checked(_: object) -> None:
+            if window.is_current:
+                window.dismiss(None)
+            self._copies(f"copying to {wish.name} …")
+            app.chores.send(lambda: app.backend.copy_run(wish, progress), made, failed)
+
+        app.errands.send(lambda: app.backend.check_copy(wish), checked, failed)
+
+    def _copies(self, sentence: str) -> None:
+        self._copying = one_line(sentence, limit=120)
+        if alive(self):
+            self._show_anew()
+
+    # -- new runs -----------------------------------------------------------------------------------------------------
+
+    def do_demo(self) -> None:
+        """Make and start the demo, and open it."""
+        app = self.console_app
+        app.say("The demo is being made: invented emails, a simulator on this machine.")
+        app.errands.send(app.backend.make_demo, self.made)
+
+    def do_new_run(self) -> None:
+        """The steps to a new run."""
+        from tui.screens.new_run.screen import NewRunScreen  # noqa: PLC0415  (not before it is wanted)
+
+        self._held = []
+        self.app.push_screen(NewRunScreen(self.made))
+
+    def made(self, path: Path) -> None:
+        """A run was made here: show it."""
+        self._held = []
+        if self.console_app.run_path is None:
+            self.console_app.open_run(str(path))

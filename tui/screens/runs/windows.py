@@ -1,0 +1,114 @@
+"""Small windows about a run in the list: a copy of it, and its deletion. ``esc`` leaves each without doing anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from core.model import RunSummary
+from core.text import one_line
+from tui.engine.making import CopyWish
+from tui.text.numbers import plural
+from tui.widgets.key_line import KeyLine
+from tui.widgets.lists.run_rows import size
+from tui.widgets.panes.pane import line
+from tui.widgets.paths import PathSuggester
+from tui.widgets.refusal import Refusal
+
+if TYPE_CHECKING:
+    from core.runs.delete import Going
+
+
+class CopyRun(ModalScreen[None]):
+    """Asks for the name of a copy, and for what is to be other. It stays open, with the reason, when it is refused."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave")]
+    AUTO_FOCUS = "#name"
+
+    def __init__(self, run: RunSummary, name: str, make: Callable[[CopyWish, CopyRun], None]) -> None:
+        super().__init__()
+        self._run = run
+        self._proposed = name
+        self._make = make
+        self._refusal = Refusal()
+
+    def compose(self) -> ComposeResult:
+        run = one_line(self._run.name, limit=48)
+        with Vertical(classes="modal"):
+            yield Static(line((f"A new run from the emails of {run}", "bold $bright")), markup=False)
+            yield Static(
+                line((f"{plural(self._run.total, 'email')} in the same order, nothing labeled.", "$quiet")),
+                markup=False,
+            )
+            yield Static("Name", markup=False, classes="field")
+            yield Input(self._proposed, id="name")
+            yield Static("Task as TOML (empty: the same task; → completes)", markup=False, classes="field")
+            yield Input(id="task", suggester=PathSuggester())
+            yield Static("Model (empty: the task's)", markup=False, classes="field")
+            yield Input(id="model")
+            yield self._refusal
+            yield KeyLine(("enter", "make the copy"), ("tab", "next"), ("esc", "leave"))
+
+    def on_input_submitted(self) -> None:
+        name, task, model = (self.query_one(f"#{field}", Input).value.strip() for field in ("name", "task", "model"))
+        if not name:
+            self.refuse("Give the copy a name.")
+            return
+        self._make(CopyWish(self._run.path, name, task, model), self)
+
+    def refuse(self, sentence: str) -> None:
+        """Say why not; nothing typed is lost."""
+        self._refusal.say(sentence)
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
+
+
+class DeleteRun(ModalScreen[str | None]):
+    """Deletes only what is named: the answer is what was typed, once it is the run's name."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave")]
+    AUTO_FOCUS = "#name"
+
+    def __init__(self, run: RunSummary, going: Going) -> None:
+        super().__init__()
+        self._run = run
+        self._going = going
+        self._refusal = Refusal()
+
+    def compose(self) -> ComposeResult:
+        going = self._going
+        labels = "" if self._run.error else f", with the labels of {plural(self._run.settled, 'email')}"
+        with Vertical(classes="modal"):
+            yield Static(line((f"Delete {one_line(self._run.name, limit=64)} for good?", "bold $failed")), markup=False)
+            yield Static(
+                line(
+                    f"{plural(len(going.names), 'file')}, {size(going.size_bytes)}{labels}: ",
+                    (one_line(", ".join(going.names), limit=400), "$quiet"),
+                ),
+                markup=False,
+                classes="field",
+            )
+            yield Static(
+                line(("Exports and backups elsewhere stay. Nothing brings the run back.", "$quiet")), markup=False
+            )
+            yield Static("Type its name to delete it", markup=False, classes="field")
+            yield Input(id="name")
+            yield self._refusal
+            yield KeyLine(("esc", "keep it"), ("enter", "delete it"))
+
+    def on_input_submitted(self, message: Input.Submitted) -> None:
+        typed = message.value.strip()
+        if typed == self._run.name:
+            self.dismiss(typed)
+            return
+        self._refusal.say(f"That is not its name, which is {self._run.name}. Nothing was deleted.")
+
+    def action_leave(self) -> None:
+        self.dismiss(None)

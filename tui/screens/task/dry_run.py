@@ -1,0 +1,265 @@
+"""Trying a draft of the task on a few emails: what it costs is said first, and nothing of it becomes a label."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+from core.model import EmailRow, Rehearsed, Task
+from tui.actions.context import Context, Scope, Selected
+from tui.engine.tasking import MOST_TRIED, TRIED, Draft, Trial
+from tui.live.jobs import Answered
+from tui.screens.base_screen import Sheet
+from tui.terminal.alive import alive
+from tui.text.numbers import compact, join, number, percent, plural
+from tui.widgets.key_line import KeyLine
+from tui.widgets.lists.rows import ListColumn, Row, Rows
+from tui.widgets.panes.pane import line
+from tui.widgets.panes.task import short
+from tui.widgets.refusal import Refusal
+
+if TYPE_CHECKING:
+    from core.commands.dry_run import RehearsalCost
+
+COLUMNS = (
+    ListColumn("label now", 14),
+    ListColumn("by", 7, from_width=90),
+    ListColumn("by the draft", 14),
+    ListColumn("same", 5),
+    ListColumn("tokens", 7, right=True),
+    ListColumn("subject", 0),
+)
+
+Priced = Callable[["RehearsalCost"], None]
+
+
+def cost_words(cost: RehearsalCost) -> str:
+    """What a trial takes, in a sentence."""
+    if not cost.emails:
+        return "This run has no email to try it on."
+    if not cost.keys:
+        return "No key can ask: add or enable one first."
+    money = f", ${cost.money:,.4f}" if cost.money is not None else ""
+    guess = "" if cost.learnt else ", by the length of the texts"
+    return (
+        f"About {compact(cost.tokens)} tokens{money} for {plural(cost.emails, 'email')}{guess}; a re-ask takes as much"
+        " again. They count against your quotas. No label is given or changed."
+    )
+
+
+class AskTrial(ModalScreen[int | None]):
+    """On how many emails, with what that costs. ``price`` answers the second argument when it knows."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave")]
+    AUTO_FOCUS = "Input"
+
+    def __init__(self, price: Callable[[int, Priced], None]) -> None:
+        super().__init__()
+        self._price = price
+        self._refusal = Refusal()
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="modal"):
+            yield Static(line(("Try the draft on a sample", "bold $bright")), markup=False)
+            yield Static(
+                f"Emails (1 to {MOST_TRIED}); labeled ones first, always the same",
+                markup=False,
+                classes="field",
+            )
+            yield Input(str(TRIED), type="integer", max_length=4)
+            yield self._refusal
+            yield KeyLine(("enter", "tries it"), ("esc", "leave"))
+
+    def _count(self) -> int | None:
+        with suppress(ValueError):
+            count = int(self.query_one(Input).value)
+            if 1 <= count <= MOST_TRIED:
+                return count
+        return None
+
+    def on_mount(self) -> None:
+        self.on_input_changed()
+
+    def on_input_changed(self) -> None:
+        count = self._count()
+        if count is None:
+            self._refusal.say(f"A number from 1 to {MOST_TRIED}.", "$waiting")
+            return
+
+        def priced(cost: RehearsalCost) -> None:
+            if alive(self) and self._count() == count:
+                self._refusal.say(cost_words(cost), "$foreground")
+
+        self._price(count, priced)
+
+    def on_input_submitted(self) -> None:
+        if (count := self._count()) is not None:
+            self.dismiss(count)
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
+
+
+class TrialScreen(Sheet):
+    """Results beside the present labels, as they come. Leaving it ends what is still going on."""
+
+    SCOPE = Scope.TRIAL
+
+    def __init__(self, draft: Draft, task: Task, count: int) -> None:
+        super().__init__()
+        self._draft = draft
+        self._of = task
+        self._count = count
+        self._rows = Rows(COLUMNS, empty="\n loading the validation, then asking …", id="trial")
+        self._results: list[Rehearsed] = []
+        self._known: dict[int, EmailRow] = {}
+        self._trial: Trial | None = None
+        self._ended = ""
+        self._left = False
+
+    def content(self) -> Iterable[Widget]:
+        yield Static("", markup=False, id="draft")
+        yield self._rows
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.set_focus(self._rows)
+        self._draw()
+        app, path = self.console_app, self.console_app.run_path
+        if path is None:
+            return
+        desk, task, count = app.backend.tasks, self._of, self._count
+
+        def follow() -> None:
+            trial = desk.rehearse(path, task, count)
+            self._trial = trial
+            if self._left:
+                trial.cancel()
+            for result in trial.results():
+                app.post_message(Answered(self._came, result, ""))
+
+        app.chores.send(follow, self._done, self._failed)
+
+    def on_unmount(self) -> None:
+        self._left = True
+        if self._trial is not None and not self._ended:
+            self._trial.cancel()
+
+    # -- what comes ---------------------------------------------------------------------------------------------------
+
+    def _came(self, result: Rehearsed) -> None:
+        if not alive(self):
+            return
+        self._results.append(result)
+
+        def known(rows: list[EmailRow]) -> None:
+            self._known.update({row.id: row for row in rows})
+            self._draw()
+
+        self._draw()
+        self.console_app.poller.ask(lambda view: view.rows([result.email.id]), known)
+
+    def _done(self, _: object) -> None:
+        self._end("done")
+
+    def _failed(self, error: str) -> None:
+        self._end("ended")
+        if not self._left:
+            self.console_app.say(f"{error} No label was given.", severity="error")
+
+    def _end(self, word: str) -> None:
+        self._ended = word
+        if alive(self):
+            self._rows.empty = "\n Nothing was answered."
+            self._draw()
+
+    # -- drawing ------------------------------------------------------------------------------------------------------
+
+    def _draw(self) -> None:
+        if not alive(self):
+            return
+        self._rows.set_rows([self._row(result) for result in self._results])
+        self.query_one("#draft", Static).update(self._head())
+        self.hint()
+
+    def _head(self) -> Content:
+        compared = [each for each in self._results if each.label is not None and each.email.label is not None]
+        same = sum(each.label == each.email.label for each in compared)
+        failed = sum(each.label is None for each in self._results)
+        told = join(
+            (
+                f"{self._ended or 'asking'}: {number(len(self._results))} of {number(self._count)}",
+                f"{number(same)} of {number(len(compared))} as labeled now ({percent(same, len(compared))})"
+                if compared
+                else "",
+                f"{number(failed)} without a label" if failed else "",
+                f"{number(sum(each.tokens for each in self._results))} tokens",
+            )
+        )
+        return Content("\n").join(
+            [
+                line((f"TRIAL of draft {short(self._of.version)} ", "bold $waiting"),
+                     ("nothing of it becomes a label or enters the run", "$quiet")),
+                line((told, "$bright")),
+            ]
+        )  # fmt: skip
+
+    def _row(self, result: Rehearsed) -> Row:
+        email = result.email
+        snapshot = self.look.picture.snapshot if self.look else None
+        now = "" if email.label is None else _named(email.label, snapshot.run.task if snapshot else self._of)
+        says = "✕ no label" if result.label is None else _named(result.label, self._of)
+        compared = result.label is not None and email.label is not None
+        equal = result.label == email.label
+        by = {"human": "person", "copy": "copy", "model": "model"}.get(email.label_source or "", "")
+        subject = email.subject or email.opening or "(no subject)"
+        return Row(
+            email.id,
+            (
+                (now or "in line", "$foreground" if now else "$quiet"),
+                (by, "$person" if by == "person" else "$quiet"),
+                (says, "bold $accent" if result.label is not None else "$failed"),
+                (("=" if equal else "≠") if compared else "", "$quiet" if equal else "bold $waiting"),
+                (number(result.tokens), "$quiet"),
+                (f"{result.why} · {subject}" if result.why else subject, "$failed" if result.why else "$foreground"),
+            ),
+            self._known.get(email.id),
+        )
+
+    # -- acting -------------------------------------------------------------------------------------------------------
+
+    def selected(self) -> Selected:
+        row = self._rows.selected
+        return row.value if row is not None and isinstance(row.value, EmailRow) else None
+
+    def context(self) -> Context:
+        return replace(super().context(), draft=self._draft)
+
+    def on_rows_moved(self) -> None:
+        self.hint()
+
+    def on_rows_chosen(self) -> None:
+        self.console_app.perform("open")
+
+    def do_open(self) -> None:
+        """The record of the email under the cursor."""
+        from tui.screens.emails.record import RecordScreen  # noqa: PLC0415  (not before it is wanted)
+
+        row = self.selected()
+        if isinstance(row, EmailRow):
+            self.app.push_screen(RecordScreen(row))
+
+
+def _named(value: str, task: Task) -> str:
+    name = task.name_of(value)
+    return value if name == value else f"{value} {name}"

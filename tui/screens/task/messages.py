@@ -1,0 +1,128 @@
+"""The exact messages about one email, by the version in force or by the draft: the first question, or a re-ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Static
+
+from core.model import ChatMessage, EmailRecord, EmailRow, Task
+from core.text import inert, one_line
+from tui.actions.context import Scope, Selected
+from tui.engine.backend import RunView
+from tui.screens.base_screen import Sheet
+from tui.terminal.alive import alive
+from tui.text.numbers import join, number
+from tui.text.sent_messages import first_question, question_again
+from tui.widgets.panes.pane import line
+from tui.widgets.panes.task import short
+
+MOST_SHOWN = 200_000
+"""Characters of a message that are shown; the rest is cut with a word about it."""
+
+
+class MessagesScreen(Sheet):
+    """Turns from email to email in work order; shows what a model sees, made harmless for a terminal."""
+
+    SCOPE = Scope.MESSAGES
+
+    def __init__(self, row: EmailRow | None, draft: Task | None) -> None:
+        super().__init__()
+        self._row = row
+        self._draft = draft
+        self._record: EmailRecord | None = None
+        self._again = False
+
+    def content(self) -> Iterable[Widget]:
+        yield VerticalScroll(Static("", markup=False), id="messages", classes="framed")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.set_focus(self.query_one("#messages"))
+        self._turn(0)
+
+    def selected(self) -> Selected:
+        return self._row
+
+    def changed(self) -> None:
+        self._turn(0)
+
+    def _turn(self, step: int) -> None:
+        row = self._row
+
+        def question(view: RunView) -> EmailRecord | None:
+            if row is not None and not step:
+                return view.record(row.id)
+            place = row.position + step if row is not None else 0
+            found = view.emails(state=None, offset=place, limit=1) if place >= 0 else []
+            return view.record(found[0].id) if found else None
+
+        def arrived(record: EmailRecord | None) -> None:
+            if not alive(self):
+                return
+            if record is None:
+                self.console_app.say("There is no email further on." if step >= 0 else "This is the first email.")
+                return
+            self._record, self._row = record, record.row
+            self._draw()
+            self.hint()
+
+        self.console_app.poller.ask(question, arrived)
+
+    def _draw(self) -> None:
+        record = self._record
+        snapshot = self.look.picture.snapshot if self.look else None
+        if record is None or snapshot is None:
+            return
+        current = snapshot.run.task
+        task = self._draft or current
+        told = "first question"
+        if self._again:
+            sent, own = question_again(task, current, record)
+            told = "re-ask to its own answers" if own else "re-ask to an example answer"
+        else:
+            sent = first_question(task, current, record)
+        which = f"draft {short(task.version)}" if self._draft is not None else f"version {short(task.version)} in force"
+        pane = self.query_one("#messages")
+        pane.border_title = join((f"Messages · {which}", told))
+        rows = [
+            line((f"{number(record.row.position)} ", "$quiet"),
+                 (one_line(record.row.named, limit=120), "bold $bright")),
+            line((f"{len(sent)} messages, {number(sum(len(each.content) for each in sent))} characters", "$quiet")),
+        ]  # fmt: skip
+        for message in sent:
+            rows += _message(message)
+        self.query_one("#messages Static", Static).update(Content("\n").join(rows))
+
+    def do_next(self) -> None:
+        """The next email in work order."""
+        self._go(1)
+
+    def do_previous(self) -> None:
+        """The email before."""
+        self._go(-1)
+
+    def _go(self, step: int) -> None:
+        self.query_one("#messages").scroll_to(y=0, animate=False)
+        self._turn(step)
+
+    def do_again_form(self) -> None:
+        """The messages of a re-ask, or of the first question again."""
+        self._again = not self._again
+        self._draw()
+        if self._again:
+            self.query_one("#messages", VerticalScroll).scroll_end(animate=False)
+
+
+def _message(message: ChatMessage) -> list[Content]:
+    text = message.content
+    shown = inert(text[:MOST_SHOWN])
+    if len(text) > MOST_SHOWN:
+        shown += f"\n… {number(len(text) - MOST_SHOWN)} more characters"
+    head = line(
+        (f"── {one_line(message.role, limit=20)} ", "bold $accent"), (f"{number(len(text))} characters", "$quiet")
+    )
+    return [Content.empty(), head, Content(shown)]

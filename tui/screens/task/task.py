@@ -1,0 +1,222 @@
+"""The task of a run: what is in force, what each version labeled, and a draft on its way to being one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from time import monotonic
+
+from textual.containers import Container, VerticalScroll
+from textual.widget import Widget
+from textual.widgets import Static
+
+from core.model import TaskVersion
+from core.text import one_line
+from tui.actions.context import Context, Scope, Selected
+from tui.engine.backend import RunView
+from tui.screens.base_screen import Look
+from tui.screens.task.drafting import DraftingSheet
+from tui.terminal.alive import alive
+from tui.text.numbers import plural
+from tui.widgets.lists.rows import Rows
+from tui.widgets.panes import task as panes
+
+REREAD_S = 2.0
+"""Between two countings of what the versions labeled, while a worker labels on; at least."""
+REST = 30
+"""So many times as long as a counting took is none made: in a large run it takes seconds of a core."""
+
+
+Counted = tuple[tuple[TaskVersion, ...], dict[str, int], float]
+"""Versions with what they did, labels of older ones, and the seconds that it took."""
+
+
+def _counted(view: RunView) -> Counted:
+    began = monotonic()
+    return view.versions(), view.older_labels(), monotonic() - began
+
+
+class TaskScreen(DraftingSheet):
+    """Panes show the version under the cursor; the draft has a line of its own, and the rubric's pane to compare."""
+
+    SCOPE = Scope.TASK
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rows = Rows(panes.COLUMNS, empty="\n reading the versions …", id="versions")
+        self._versions: tuple[TaskVersion, ...] = ()
+        self._older: dict[str, int] = {}
+        self._seen: tuple[object, ...] = ()
+        self._read_at = float("-inf")
+        self._reading = False
+        self._pause_s = REREAD_S
+
+    def content(self) -> Iterable[Widget]:
+        yield Static("", markup=False, id="draft")
+        yield Container(
+            Container(
+                VerticalScroll(Static("", markup=False), id="task-settings", classes="framed"),
+                VerticalScroll(Static("", markup=False), id="task-labels", classes="framed"),
+                id="task-side",
+            ),
+            VerticalScroll(Static("", markup=False), id="task-rubric", classes="framed"),
+            id="task-panes",
+        )
+        yield self._rows
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one("#task-settings").border_title = "Settings"
+        self.query_one("#task-labels").border_title = "Labels"
+        self.query_one("#task-rubric").border_title = "Rubric"
+        self.set_focus(self._rows)
+        self.changed()
+        self.read_draft()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._draw)
+        if self.comparing:
+            self.call_after_refresh(self._go_to_difference)
+
+    # -- reading ------------------------------------------------------------------------------------------------------
+
+    def show(self, look: Look) -> None:
+        snapshot = look.picture.snapshot
+        if snapshot is None or not alive(self):
+            return
+        seen = (snapshot.run.task, snapshot.attempts, snapshot.labeled)
+        due = not 0 <= look.now - self._read_at < self._pause_s or (self._seen and seen[0] != self._seen[0])
+        if seen != self._seen and due and not self._reading:
+            self._seen = seen
+            self.changed()
+        self.put_off()
+        self._draw_draft()
+
+    def changed(self) -> None:
+        """Read the versions at once; what each of them did is counted by another thread, and comes when it comes."""
+        self._reading = True
+        self._read_at = self.look.now if self.look else self._read_at
+
+        def count(view: RunView) -> Counted | None:
+            return _counted(view) if self.is_attached else None
+
+        self.console_app.poller.ask(lambda view: view.versions(counted=False), self._read)
+        self.console_app.countings.ask(count, self._counted, self._uncounted)
+
+    def _read(self, versions: tuple[TaskVersion, ...]) -> None:
+        """Take the versions as they are now; what was counted of the same ones is shown until they are counted anew."""
+        if alive(self) and [each.task for each in versions] != [each.task for each in self._versions]:
+            self._versions = versions
+            self._draw()
+
+    def _counted(self, answer: Counted | None) -> None:
+        self._reading = False
+        if answer is not None and alive(self):
+            self._versions, self._older, took_s = answer
+            self._pause_s = max(REREAD_S, REST * took_s)
+            self._draw()
+            self.hint()
+
+    def _uncounted(self, why: str) -> None:
+        self._reading = False
+        self.console_app.say(why, severity="error")
+
+    # -- drawing ------------------------------------------------------------------------------------------------------
+
+    def _draw(self) -> None:
+        look = self.look
+        if look is None or not alive(self):
+            return
+        before = self._shown
+        self._rows.set_rows([panes.version_row(version, look.now) for version in self._versions])
+        if before is not None and before.in_force and self._versions and before.task != self._versions[0].task:
+            self._rows.cursor = 0  # it was on what was in force, and another version is so now
+        self._rows.border_title = f"Versions [{len(self._versions)}]"
+        self._draw_draft()
+        version = self._shown
+        snapshot = look.picture.snapshot
+        if version is None or snapshot is None:
+            return
+        unknown = panes.unknown_labels(version.task, snapshot) if version.in_force else {}
+        for name, title, content in (
+            ("settings", "Settings", panes.settings_lines(version.task, self._room("settings"))),
+            ("labels", f"Labels [{len(version.task.labels)}]",
+             panes.labels_lines(version.task, unknown, self._room("labels"))),
+        ):  # fmt: skip
+            self.query_one(f"#task-{name}").border_title = title
+            self.query_one(f"#task-{name} Static", Static).update(content)
+        self._draw_rubric(version)
+
+    def _draw_rubric(self, version: TaskVersion) -> None:
+        pane, text = self.query_one("#task-rubric"), self.query_one("#task-rubric Static", Static)
+        draft, current = self.draft, self.in_force
+        if self.comparing and draft is not None and draft.task is not None and current is not None:
+            desk = self.console_app.backend.tasks
+            content, differing = panes.comparison(desk.text_of(current), desk.text_of(draft.task))
+            differ = "differs" if differing == 1 else "differ"
+            pane.border_title = f"Draft against the version in force · {plural(differing, 'line')} {differ}"
+            text.update(content)
+            return
+        name = one_line(version.task.name, limit=40)
+        pane.border_title = f"Rubric · {panes.version_title(version)} · {name}"
+        text.update(panes.rubric_lines(version.task))
+
+    def _draw_draft(self) -> None:
+        current = self.in_force
+        if current is None:
+            return
+        requested = "task" in self.context().pending
+        older = sum(self._older.values())
+        self.query_one("#draft", Static).update(panes.draft_line(self.draft, current, requested=requested, older=older))
+
+    def _room(self, name: str) -> int:
+        return max(12, self.query_one(f"#task-{name}").size.width - 2)  # padding and a scroll bar
+
+    @property
+    def _shown(self) -> TaskVersion | None:
+        row = self._rows.selected
+        if row is not None and isinstance(row.value, TaskVersion):
+            return row.value
+        return self._versions[0] if self._versions else None
+
+    # -- acting -------------------------------------------------------------------------------------------------------
+
+    def selected(self) -> Selected:
+        return self._shown
+
+    def context(self) -> Context:
+        return replace(super().context(), draft=self.draft, older_labels=sum(self._older.values()))
+
+    def draft_changed(self) -> None:
+        self._draw()
+        self.hint()
+
+    def on_rows_moved(self) -> None:
+        self._draw()
+        self.hint()
+
+    def do_compare(self) -> None:
+        """Show the draft beside the version in force, or the rubric again."""
+        self.comparing = not self.comparing
+        self._draw()
+        self.call_after_refresh(self._go_to_difference)
+
+    def _go_to_difference(self) -> None:
+        """The first line that differs is in sight, also in a pane of five rows."""
+        told = str(self.query_one("#task-rubric Static", Static).content)
+        before = panes.rows_before_difference(told, self._room("rubric")) if self.comparing else 0
+        self.query_one("#task-rubric").scroll_to(y=max(0, before - 1), animate=False)
+
+    def do_ask_again(self) -> None:
+        """Choose what is asked again with the version in force."""
+        from tui.screens.task.windows import AskAgain  # noqa: PLC0415  (not before it is wanted)
+
+        app, current = self.console_app, self.in_force
+        if current is None:
+            return
+
+        def chosen(answer: tuple[str | None] | None) -> None:
+            if answer is not None:
+                app.wishing.send("again", lambda path: app.backend.tasks.ask_again(path, answer[0], None))
+
+        self.app.push_screen(AskAgain(self._older, current), chosen)

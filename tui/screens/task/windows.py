@@ -1,0 +1,117 @@
+"""Windows of the Task screen: a text to edit, and what is to be asked again."""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Static, TextArea
+
+from core.model import Task
+from tui.engine.tasking import escaped, read_draft
+from tui.widgets.key_line import KeyLine
+from tui.widgets.lists.rows import ListColumn, Rows
+from tui.widgets.panes.pane import line
+from tui.widgets.panes.task import choice_rows
+from tui.widgets.refusal import Refusal
+
+_PLACE = re.compile(r"\bline (?P<line>[\d,]*\d)(?:, column (?P<column>\d+))?")
+"""Where an error in a task is, as its sentence tells it."""
+
+
+class EditTask(ModalScreen[str | None]):
+    """The draft's text. Leaving keeps it, whatever it is worth; ``^s`` leaves only when it is a task.
+
+    None of its keys has priority: what was typed before them must have arrived in the text.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "leave"),
+        Binding("ctrl+s", "check", "check and leave"),
+    ]
+    AUTO_FOCUS = "TextArea"
+
+    def __init__(self, text: str, error: str) -> None:
+        super().__init__()
+        self._text = escaped(text)
+        self._error = error
+        self._refusal = Refusal()
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="edit-task"):
+            yield Static(
+                line(
+                    ("The draft of the task", "bold $bright"),
+                    ("  TOML; nothing is in force before you say so", "$quiet"),
+                ),
+                markup=False,
+            )
+            yield TextArea(self._text, show_line_numbers=True, soft_wrap=True)
+            yield self._refusal
+            yield KeyLine(("^s", "check and keep"), ("esc", "leave, keeping it as it is"), ("^z ^y", "undo, redo"))
+
+    def on_mount(self) -> None:
+        self._tell(self._error)
+
+    def _tell(self, error: str) -> None:
+        self._refusal.say(error)
+        if place := _PLACE.search(error):
+            row, column = int(place["line"].replace(",", "")) - 1, int(place["column"] or 1) - 1
+            self.query_one(TextArea).move_cursor((row, column), center=True)
+
+    def action_check(self) -> None:
+        text = self.query_one(TextArea).text
+        error = read_draft(text).error
+        if error:
+            self._tell(error)
+        else:
+            self.dismiss(text)
+
+    def action_leave(self) -> None:
+        self.dismiss(self.query_one(TextArea).text)
+
+
+class AskAgain(ModalScreen[tuple[str | None] | None]):
+    """Which of the emails that an older version labeled: all (a tuple of None), or those of a label."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "leave"),
+        Binding("enter", "choose", "choose"),
+    ]
+    AUTO_FOCUS = "Rows"
+
+    def __init__(self, older: dict[str, int], task: Task) -> None:
+        super().__init__()
+        self._older = older
+        self._of = task
+        columns = (ListColumn("labeled by an older version", 40), ListColumn("emails", 9, right=True))
+        self._rows = Rows(columns, empty="Nothing was labeled by an older version.")
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="modal", id="ask-again"):
+            yield Static(line(("Ask again with the version in force", "bold $bright")), markup=False)
+            yield Static(
+                "They go back in line, and each text costs a call. Labels so far stay on record; what a person"
+                " labeled is left alone.",
+                markup=False,
+                classes="label",
+            )
+            yield self._rows
+            yield KeyLine(("enter", "asks again about these"), ("esc", "leave"))
+
+    def on_mount(self) -> None:
+        self._rows.set_rows(choice_rows(self._older, self._of))
+
+    def on_rows_chosen(self) -> None:
+        self.action_choose()
+
+    def action_choose(self) -> None:
+        row = self._rows.selected
+        self.dismiss((row.value,) if row is not None else None)
+
+    def action_leave(self) -> None:
+        self.dismiss(None)

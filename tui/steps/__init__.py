@@ -1,1 +1,0 @@
-"""The steps to a new run, one module each."""

@@ -1,0 +1,1 @@
+"""Text for screens, from values: numbers, rates, state sentences, records. Pure."""

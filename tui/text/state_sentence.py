@@ -1,0 +1,241 @@
+"""What the console says about a run: its state word, with the sentence beside it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.model import CommandRecord, KeyState, RunState, Snapshot
+from core.text import one_line
+from tui.actions.keymap import key, keyed
+from tui.live.view_state import STALE_AFTER_S, Picture, Requested, pending_kinds
+from tui.text.clauses import Clause, whole
+from tui.text.numbers import age, clock, countdown, interval, join, moment, number, plural, share
+from tui.text.rates import rate
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The state line: a word with its glyph and tone (a color by meaning), and the sentence beside it, in clauses."""
+
+    word: str
+    glyph: str
+    tone: str
+    said: str | tuple[Clause, ...]
+
+    @property
+    def clauses(self) -> tuple[Clause, ...]:
+        """The sentence in parts."""
+        return (Clause(self.said),) if isinstance(self.said, str) else self.said
+
+    @property
+    def sentence(self) -> str:
+        """All that it says."""
+        return whole(self.clauses)
+
+
+GLYPHS = {
+    RunState.NEW: ("○", "quiet"),
+    RunState.RUNNING: ("▶", "running"),
+    RunState.WAITING: ("◌", "waiting"),
+    RunState.PAUSED: ("‖", "cooling"),
+    RunState.STOPPED: ("■", "quiet"),
+    RunState.STALE: ("!", "failed"),
+    RunState.DONE: ("✓", "running"),
+}
+"""A glyph and a tone for each state, so that none is told by color alone."""
+
+
+def ends(snapshot: Snapshot, now: float) -> tuple[Clause, ...]:
+    """When the run ends and what binds it: ``ends 03:48 – 03:55 · TPM of org_b binds``."""
+    forecast = snapshot.forecast
+    if forecast is None:
+        return ()
+    limit = one_line(forecast.binding_limit, limit=60)
+    if forecast.eta_s is None and (forecast.low_s is None or forecast.high_s is None):
+        return (Clause(limit),)  # it says why there is no end
+    low = forecast.low_s if forecast.low_s is not None else forecast.eta_s
+    high = forecast.high_s if forecast.high_s is not None else forecast.eta_s
+    assert low is not None
+    assert high is not None
+    when = interval(snapshot.taken_at + low, snapshot.taken_at + high, now)
+    return (Clause(f"ends {when}", ("",), rank=1), *_binds(limit))
+
+
+def _binds(limit: str) -> tuple[Clause, ...]:
+    """The limit that binds, with less of its name where columns are short: ``TPM of 3 organizations bind``."""
+    if not limit:
+        return ()
+    named, _, _ = limit.partition(": ")
+    bare, _, _ = named.partition(" of ")
+    verb = "bind" if named.endswith(" organizations") else "binds"
+    return (Clause(f"{limit} {verb}", (f"{named} {verb}", f"{bare} binds", ""), rank=3),)
+
+
+def standing(picture: Picture, requested: tuple[Requested, ...], now: float) -> Standing:
+    """What the state line says. It tells what is, and a wish only as a wish."""
+    snapshot = picture.snapshot
+    if picture.trouble:
+        why = one_line(picture.trouble, limit=300)
+        if picture.read_at is not None:
+            why = f"{why.removesuffix('.')} · what you see is {age(now - picture.read_at)} old"
+        return Standing("CANNOT READ", "!", "failed", why)
+    if snapshot is None:
+        return Standing("READING", "·", "quiet", "reading the run file")
+    kinds = pending_kinds(snapshot, requested)
+    for kind in ("stop", "pause", "resume", "start", "swap"):
+        if kind in kinds:
+            return _asked(kind, kinds[kind], snapshot, now)
+    silent_s = _silent_s(snapshot, now)
+    if silent_s is not None:
+        return _stale(snapshot, silent_s)
+    return _plain(picture, snapshot, now)
+
+
+def _asked(kind: str, asked_at: float, snapshot: Snapshot, now: float) -> Standing:
+    said = [Clause(f"asked {age(now - asked_at)} ago")]
+    flight, silent_s = snapshot.worker.in_flight, _silent_s(snapshot, now)
+    if silent_s is not None:
+        said.append(Clause(f"the worker has been silent for {countdown(silent_s)}"))
+        force = f"{key('stop')} ends it by force" + ("" if kind == "stop" else f", when {key('stop')} did not help")
+        said.append(Clause(force))
+    elif kind == "start":
+        said.append(Clause("the worker is being started"))
+    elif kind == "swap":
+        said.append(Clause("the key in use goes out, the next one is asked first"))
+    elif kind in ("stop", "pause"):
+        calls = plural(flight, "call")
+        said.append(
+            Clause(f"{calls} in flight will be finished first", (f"{calls} will be finished first",), rank=1)
+            if flight
+            else Clause("nothing in flight")
+        )
+        if kind == "stop" and flight:
+            said.append(Clause(f"{key('stop')} again cuts them off"))
+    return Standing(f"{kind.upper()} REQUESTED", "◔", "waiting", tuple(said))
+
+
+def _silent_s(snapshot: Snapshot, now: float) -> float | None:
+    """Seconds since a worker that holds the run wrote anything, where that is too long; else None."""
+    beat = snapshot.worker.heartbeat_at
+    silent = snapshot.worker.alive and beat is not None and now - beat > STALE_AFTER_S
+    return now - beat if silent and beat is not None else None
+
+
+def is_silent(snapshot: Snapshot, now: float) -> bool:
+    """Whether a worker holds the run that has not written for too long."""
+    return _silent_s(snapshot, now) is not None
+
+
+def _stale(snapshot: Snapshot, silent_s: float) -> Standing:
+    pid = snapshot.worker.pid
+    who = f"the worker (pid {pid})" if pid else "a worker"
+    return Standing(
+        "STALE",
+        *GLYPHS[RunState.STALE],
+        (
+            Clause(f"{who} holds the run but has not written for {countdown(silent_s)}"),
+            Clause(f"{key('stop')} stops it, and again ends it by force"),
+            Clause("its log lies beside the run file"),
+        ),
+    )
+
+
+def _plain(picture: Picture, snapshot: Snapshot, now: float) -> Standing:
+    state = snapshot.state
+    glyph, tone = GLYPHS[state]
+    word = state.value.upper()
+    if state is RunState.PAUSED and snapshot.worker.alive and snapshot.worker.in_flight:
+        return Standing(
+            "PAUSING", "◑", "waiting", f"obeyed · {plural(snapshot.worker.in_flight, 'call')} still in flight"
+        )
+    say = {
+        RunState.NEW: _new,
+        RunState.RUNNING: _running,
+        RunState.WAITING: _waiting,
+        RunState.PAUSED: _paused,
+        RunState.STOPPED: _stopped,
+        RunState.DONE: _done,
+    }.get(state)
+    return Standing(word, glyph, tone, say(picture, snapshot, now) if say else one_line(snapshot.reason, limit=200))
+
+
+def _new(_: Picture, snapshot: Snapshot, now: float) -> tuple[Clause, ...]:
+    return (
+        Clause(f"{key('start')} starts it"),
+        Clause(f"{plural(snapshot.pending, 'email')} to ask"),
+        *ends(snapshot, now),
+    )
+
+
+def _running(picture: Picture, snapshot: Snapshot, now: float) -> tuple[Clause, ...]:
+    reason = one_line(snapshot.reason, limit=60)
+    if reason and not snapshot.worker.in_flight:  # it gets ready, and asks nothing yet
+        return (Clause(reason), *ends(snapshot, now))
+    keys = picture.shown_keys
+    asking = sum(1 for key in keys if key.state is KeyState.IN_USE)
+    cooling = sum(1 for key in keys if key.state in (KeyState.COOLING, KeyState.BENCHED))
+    pace = number(rate(snapshot.pace, now).now)
+    busy = f"{asking} asking" + (f", {cooling} cooling" if cooling else "") if asking or cooling else ""
+    return (
+        Clause(reason),
+        Clause(f"{pace} labels/min", (f"{pace}/min",), rank=2),
+        Clause(busy, ("",), rank=2),
+        *ends(snapshot, now),
+    )
+
+
+def _waiting(_: Picture, snapshot: Snapshot, now: float) -> tuple[Clause, ...]:
+    wait = snapshot.wait
+    if wait is None:
+        return (Clause(one_line(snapshot.reason, limit=120)), *ends(snapshot, now))
+    left = countdown(wait.until_at - now) if wait.until_at is not None else ""
+    at = f"until {clock(wait.until_at)}" if wait.until_at is not None else ""
+    if wait.limit:  # a quota; what else is waited for is told by its reason
+        what = join((one_line(wait.limit, limit=12), one_line(wait.organization, limit=24)), " of ")
+        waits = f"{left} for {what}".lstrip()
+        return (Clause(f"{waits}, {at}" if at else waits, (waits,), rank=2), *ends(snapshot, now))
+    why = one_line(wait.reason, limit=160) or one_line(wait.organization, limit=24)
+    return (Clause(f"{left}, {at}" if at else "", (left,), rank=2), Clause(why), *ends(snapshot, now))
+
+
+def last_command(snapshot: Snapshot, kind: str) -> CommandRecord | None:
+    """The newest obeyed wish of that kind."""
+    obeyed = [c for c in snapshot.commands if c.kind == kind and c.acknowledged_at is not None]
+    return max(obeyed, key=lambda c: c.acknowledged_at or 0.0, default=None)
+
+
+def _paused(_: Picture, snapshot: Snapshot, __: float) -> tuple[Clause, ...]:
+    by_itself = bool(snapshot.reason) and not snapshot.reason.startswith("paused by")
+    wish = None if by_itself else last_command(snapshot, "pause")
+    since = f"since {clock(wish.acknowledged_at)}" if wish and wish.acknowledged_at else ""
+    how = keyed("{pause} resumes" if snapshot.worker.alive else "no worker · {start} starts it again")
+    return (
+        Clause(since),
+        Clause(one_line(snapshot.reason, limit=160)),
+        Clause("nothing in flight", ("",), rank=1),
+        Clause(how),
+    )
+
+
+def _stopped(_: Picture, snapshot: Snapshot, now: float) -> tuple[Clause, ...]:
+    beat = snapshot.worker.heartbeat_at
+    return (
+        Clause(keyed("{start} starts it again"), (keyed("{start} starts it"),), rank=1),
+        Clause(f"{number(snapshot.settled)} kept, {number(snapshot.pending)} to ask"),
+        Clause(f"since {moment(beat, now)}" if beat is not None else ""),
+        Clause(one_line(snapshot.reason, limit=120)),
+    )
+
+
+def _done(_: Picture, snapshot: Snapshot, __: float) -> tuple[Clause, ...]:
+    failed = (
+        f"{number(snapshot.failed)} failed ({key('emails')} shows {'it' if snapshot.failed == 1 else 'them'})"
+        if snapshot.failed
+        else "none failed"
+    )
+    labels = [
+        Clause(f"{one_line(snapshot.run.task.name_of(value), limit=12)} {share(count, snapshot.labeled)} %")
+        for value, count in sorted(snapshot.labels.items(), key=lambda item: -item[1])[:1]
+    ]
+    export = f"labeltui export {one_line(snapshot.run.name, limit=24)} labels.csv"
+    return (Clause(f"{number(snapshot.labeled)} labeled"), Clause(failed), *labels, Clause(export))

@@ -1,0 +1,81 @@
+"""The footer: the keys of this screen from the list of actions. What is not possible now is dimmed, not hidden."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len
+from textual import events
+from textual.content import Content
+from textual.message import Message
+from textual.reactive import reactive
+
+from tui.terminal.alive import alive
+from tui.widgets.panes.pane import LinesWidget, line
+
+
+class HintChosen(Message):
+    """Somebody clicked on a hint."""
+
+    def __init__(self, action_id: str) -> None:
+        super().__init__()
+        self.action_id = action_id
+
+
+Hint = tuple[str, str, str, bool, int]
+"""Action, key, word, possible now, rank."""
+
+
+class Hints(LinesWidget):
+    """One line. Where room is short, words lose what stands in parentheses; then hints of a low rank give way.
+
+    How many gave way stands beside the help, which tells them all.
+    """
+
+    hints: reactive[tuple[Hint, ...]] = reactive((), repaint=False)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._places: list[tuple[int, int, str]] = []
+
+    def watch_hints(self) -> None:
+        if alive(self):
+            self.redraw()
+
+    def lines(self, width: int, height: int) -> list[Content]:  # noqa: ARG002 - its height is fixed
+        shown, palette = list(self.hints), "palette "
+        if _cells(shown, palette) > width:
+            palette = ""
+            shown = [(name, key, word.split(" (")[0], can, rank) for name, key, word, can, rank in shown]
+        kept = shown
+        while kept and _cells(shown := _counted(kept, len(self.hints) - len(kept)), palette) > width:
+            lowest = min(rank for *_, rank in kept)
+            last = max(place for place, (*_, rank) in enumerate(kept) if rank == lowest)
+            kept = kept[:last] + kept[last + 1 :]
+        parts: list[tuple[str, str]] = []
+        self._places, at = [], 1
+        for action_id, key, word, can, _ in shown:
+            end = at + cell_len(key) + 1 + cell_len(word)
+            self._places.append((at, end, action_id))
+            parts.append((key, "bold $accent" if can else "$faint"))
+            parts.append((f" {word}  ", "$foreground" if can else "$faint"))
+            at = end + 2
+        gap = max(0, width - at - 3 - len(palette))
+        self._places.append((at + gap, width, "palette"))
+        parts += [(" " * gap, ""), ("^p ", "bold $accent"), (palette, "$foreground")]
+        return [line(" ", *parts)]
+
+    def on_click(self, event: events.Click) -> None:
+        for start, end, action_id in self._places:
+            if start <= event.x < end:
+                self.post_message(HintChosen(action_id))
+                return
+
+
+def _counted(kept: list[Hint], gone: int) -> list[Hint]:
+    """The same, with how many are gone beside the help."""
+    more = f" +{gone}" if gone else ""
+    return [(name, key, word + more if name == "help" else word, can, rank) for name, key, word, can, rank in kept]
+
+
+def _cells(shown: list[Hint], palette: str) -> int:
+    """Cells that the line takes, the palette's key at its end."""
+    return 1 + sum(cell_len(key) + cell_len(word) + 3 for _, key, word, *_ in shown) + 3 + len(palette)

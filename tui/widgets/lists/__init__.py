@@ -1,0 +1,1 @@
+"""Lists that draw only the rows in sight."""

@@ -1,0 +1,249 @@
+"""What the list of emails shows: its kind, its filter as it is typed, and its title with counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.cells import cell_len
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widgets import Input, Static
+
+from core.errors import LabeltuiError
+from core.model import EmailState, LabelSource, Snapshot
+from core.storage.reading.filters import Filter, Term, parse
+from core.storage.reading.ordering import WORK_ORDER, Order
+from core.text import one_line
+from tui.actions.keymap import key, keyed
+from tui.terminal.alive import alive
+from tui.text.numbers import join, number
+from tui.widgets.panes.pane import LinesWidget, Part, line
+
+STATES = {
+    EmailState.PENDING: ("·", "quiet"),
+    EmailState.LABELED: ("✓", "running"),
+    EmailState.FAILED: ("✕", "failed"),
+    EmailState.SKIPPED: ("–", "quiet"),
+}
+"""A glyph and a tone for each state of an email."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A filter: ``state`` as the reader knows it, its name, and what an empty list says."""
+
+    state: str | None
+    name: str
+    empty: str
+
+    @property
+    def wanted(self) -> Filter:
+        """What its emails are."""
+        if self.state is None:
+            return Filter()
+        return Filter((Term("source", "human") if self.state == "human" else Term("state", self.state),))
+
+    def live(self, snapshot: Snapshot) -> int:
+        """How many emails it holds by the newest snapshot."""
+        counts = {
+            None: snapshot.total,
+            "failed": snapshot.failed,
+            "labeled": snapshot.labeled,
+            "pending": snapshot.pending,
+            "human": snapshot.sources.get(LabelSource.HUMAN.value, 0),
+        }
+        return counts[self.state]
+
+
+KINDS = (
+    Kind(None, "All", "This run holds no email."),
+    Kind("failed", "Failed", "No email has failed. Failed ones will be listed here, each with its history."),
+    Kind("labeled", "Labeled", "Nothing is labeled yet. {start} starts the run."),
+    Kind("pending", "Pending", "Nothing waits: every email is settled."),
+    Kind("human", "By a person", "No label was given by a person yet. {label} gives one to the selected email."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scoped:
+    """What the list shows: its kind, how many, of how many, and how many ``more`` there are by now (fewer below 0).
+
+    ``typed`` is the filter; ``looked`` the share of the run (0..1) that was looked through for it. ``order`` is that of
+    what is shown, ``sorting`` the one that is on its way. ``stirred`` counts emails that were settled since it was
+    read, ``requested`` are the wishes that nobody acknowledged yet. ``flagged`` counts the emails of the run that seem
+    to give orders to a model.
+    """
+
+    kind: Kind
+    held: int
+    total: int
+    more: int
+    failures: tuple[tuple[str, int], ...]
+    typed: str = ""
+    looked: float = 1.0
+    marked: int = 0
+    order: Order = WORK_ORDER
+    sorting: Order | None = None
+    stirred: int = 0
+    requested: tuple[str, ...] = ()
+    flagged: int = 0
+
+    @property
+    def title(self) -> str:
+        """Scope and count. While the search goes on, the count is a lower bound and says so."""
+        searching = self.looked < 1 and self.sorting is None
+        counted = f"[{'at least ' if searching else ''}{number(self.held)} of {number(self.total)}]"
+        by = f"by {self.order.key} {arrow(self.order)}" if self.order != WORK_ORDER else ""
+        return join((self.kind.name, f"/{one_line(self.typed, limit=40)}" if self.typed else "", counted, by), " ")
+
+    @property
+    def waiting(self) -> str:
+        """What goes on, or which changes wait until the list is read again."""
+        if self.sorting is not None:
+            return f"sorting by {self.sorting.key} {arrow(self.sorting)} …"
+        if self.looked < 1:
+            return f"looking … {self.looked * 100:.0f} %"
+        if self.more and not self.typed:
+            return f"{abs(self.more):,} {'more' if self.more > 0 else 'fewer'} by now · {key('update')} updates"
+        if self.stirred:
+            return f"{self.stirred:,} settled since · {key('update')} updates"
+        return ""
+
+
+def arrow(order: Order) -> str:
+    """Which way it goes."""
+    return "▼" if order.descending else "▲"
+
+
+class FilterLine(Vertical):
+    """The filter as it is typed, with the sentence on what is wrong with it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave", show=False)]
+
+    def __init__(self, done: Callable[[str | None], None]) -> None:
+        super().__init__(id="filter")
+        self._done = done
+        self._input = Input(
+            placeholder='words  !word  "a phrase"  state:failed  label:0  reasks:>0  from:…', compact=True
+        )
+        self._said = Static("", markup=False)
+
+    def compose(self) -> ComposeResult:
+        yield self._input
+        yield self._said
+
+    def on_mount(self) -> None:
+        self.display = False
+
+    def open(self, text: str) -> None:
+        """Show it, with the filter in force."""
+        self.display = True
+        self._input.value = text
+        self._input.focus()
+
+    def _trouble(self) -> str:
+        try:
+            parse(self._input.value)
+        except LabeltuiError as error:
+            return str(error)
+        return ""
+
+    def on_input_changed(self) -> None:
+        trouble = self._trouble()
+        self._said.update(
+            line((trouble or "enter finds · esc leaves it as it was", "$waiting" if trouble else "$quiet"))
+        )
+
+    def on_input_submitted(self, message: Input.Submitted) -> None:
+        message.stop()
+        if not self._trouble():
+            self.display = False
+            self._done(self._input.value)
+
+    def action_leave(self) -> None:
+        self.display = False
+        self._done(None)
+
+
+class KindChosen(Message):
+    """Somebody clicked on the tab of another kind."""
+
+    def __init__(self, kind: Kind) -> None:
+        super().__init__()
+        self.kind = kind
+
+
+class ScopeBar(LinesWidget):
+    """The list's title with its count, the other kinds, and the reasons of failure."""
+
+    scoped: reactive[Scoped | None] = reactive(None, repaint=False)
+    _places: Sequence[tuple[int, int, Kind]] = ()
+
+    def on_click(self, event: events.Click) -> None:
+        for start, end, kind in self._places:
+            if event.y == 0 and start <= event.x < end:
+                self.post_message(KindChosen(kind))
+                return
+
+    def watch_scoped(self) -> None:
+        if alive(self):
+            self.redraw()
+
+    def lines(self, width: int, height: int) -> list[Content]:  # noqa: ARG002 - its height is fixed
+        scoped = self.scoped
+        if scoped is None:
+            return []
+        first = line(" ", (scoped.title, "bold $bright"), "  ")
+        tabs: list[Part] = []
+        self._places, at = [], first.cell_length
+        for kind in KINDS if width >= 64 and not scoped.typed else ():
+            here = kind is scoped.kind
+            tab = f"{'▸' if here else ' '}{kind.name.lower()} "
+            tabs.append((tab, "bold $accent" if here else "$quiet"))
+            self._places.append((at, at + len(tab), kind))
+            at += len(tab)
+        return [line(first, *tabs), _beside(_about(scoped, width), scoped, width)]
+
+
+def _beside(told: Content, scoped: Scoped, width: int) -> Content:
+    """What the list is about, and at the right end what comes and goes: marks, and changes that wait.
+
+    Nothing moves when they come; where both have no room, what the list is about gives way.
+    """
+    marks = f"● {number(scoped.marked)} marked" if scoped.marked else ""
+    if not marks and not scoped.waiting:
+        return told
+    right = line((marks, "bold $accent"), "  " if marks and scoped.waiting else "", (scoped.waiting, "$waiting"), " ")
+    room = max(0, width - right.cell_length - 2)
+    if told.cell_length > room:
+        told = told.truncate(room, ellipsis=True)
+    return line(told, " " * max(0, width - told.cell_length - right.cell_length), right)
+
+
+def _about(scoped: Scoped, width: int) -> Content:
+    """The wishes that wait, the reasons of failures, or what can be done here."""
+    if scoped.requested:
+        told = join((one_line(what, limit=60) for what in scoped.requested), ", ")
+        return line((f" ◔ requested: {told}", "$waiting"))
+    if scoped.kind.state != "failed" or not scoped.failures:
+        hint = keyed(
+            " {back} takes the filter away · {update} looks again"
+            if scoped.typed
+            else " {find} finds · {filter} shows the next kind"
+        )
+        flagged = f"  ⚑ {number(scoped.flagged)} may give orders: {key('find')} flag:any" if scoped.flagged else ""
+        opens = f"{hint} · {key('open')} opens the record"
+        if cell_len(opens) + cell_len(flagged) > width:
+            opens = hint
+        return line((opens, "$quiet"), (flagged, "$waiting"))
+    reasons: list[Part] = []
+    for reason, count in scoped.failures[:6]:
+        reasons += [(f"{number(count)} ", "$failed"), (one_line(reason, limit=44), "$foreground"), ("  ", "")]
+    return line(" ", *reasons)

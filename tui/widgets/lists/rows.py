@@ -1,0 +1,312 @@
+"""A list that draws only what is seen: rows in memory, or pages fetched when they come into view.
+
+The cursor belongs to a row's id and not to its place: when rows come or go, it stays on what it was on, and a key
+acts on the row that is shown under it.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.style import Style
+
+from tui.text.numbers import fit
+from tui.widgets.lists.columns import ListColumn, Row, parts_of, titled, widths_of
+from tui.widgets.lists.pages import PAGE, HeldPages
+from tui.widgets.panes.pane import Part, drawn, line
+
+STRIPS = 256
+"""Lines that are kept as they were drawn: when a list scrolls by one, all others are there already."""
+
+
+__all__ = ["STRIPS", "ListColumn", "Row", "Rows"]
+
+
+class Rows(ScrollView, can_focus=True):
+    """The list. Feed it with :meth:`set_rows`, or with :meth:`set_count` and :meth:`set_page`."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "move(-1)", "up", show=False),
+        Binding("down", "move(1)", "down", show=False),
+        Binding("pageup", "page(-1)", "page up", show=False),
+        Binding("pagedown", "page(1)", "page down", show=False),
+        Binding("home", "jump(0)", "first", show=False),
+        Binding("end", "jump(1)", "last", show=False),
+    ]
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"rows--cursor", "rows--head"}
+    ALLOW_SELECT = False
+
+    cursor: reactive[int] = reactive(0, repaint=False)
+
+    class Moved(Message):
+        """The cursor is on another row."""
+
+    class Chosen(Message):
+        """A row was clicked twice."""
+
+    class HeadChosen(Message):
+        """The head of a column was clicked."""
+
+        def __init__(self, key: str) -> None:
+            super().__init__()
+            self.key = key
+
+    class PageWanted(Message):
+        """A page came into view that is not there: ``offset`` and ``limit`` in rows."""
+
+        def __init__(self, offset: int, limit: int) -> None:
+            super().__init__()
+            self.offset = offset
+            self.limit = limit
+
+    def __init__(self, columns: Sequence[ListColumn], *, empty: str, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._columns = tuple(columns)
+        self._count = 0
+        self._pages = HeldPages()
+        self._strips: dict[int, tuple[Row, tuple[object, ...], Strip]] = {}
+        self._to_end = False
+        self.growing = False
+        self._sorted_by: tuple[str, bool] = ("", False)
+        self.empty = empty
+        self.led = False
+
+    # -- feeding ------------------------------------------------------------------------------------------------------
+
+    def set_rows(self, rows: Sequence[Row]) -> None:
+        """All rows at once. The cursor follows the id that it was on."""
+        before = self.selected
+        same = self._count == len(rows) and all(self.row_at(n) == row for n, row in enumerate(rows))
+        if same and self._count:
+            return
+        self._pages.fill(rows)
+        self._resize(len(rows))
+        place = next((n for n, row in enumerate(rows) if before is not None and row.id == before.id), self.cursor)
+        self.cursor = self._settle(place)
+        self.refresh()
+
+    def set_columns(self, columns: Sequence[ListColumn]) -> None:
+        """Other columns, for rows that come after."""
+        self._columns = tuple(columns)
+        self.refresh()
+
+    def set_sorted(self, key: str, *, descending: bool) -> None:
+        """Show at the head of which column the rows are sorted."""
+        if self._sorted_by != (key, descending):
+            self._sorted_by = (key, descending)
+            self.refresh_lines(0)
+
+    def set_count(self, count: int, *, forget: bool = True, growing: bool = False) -> None:
+        """How many rows there are; what was fetched before is dropped when ``forget``.
+
+        While it is ``growing``, and when it comes, a list whose end was asked for is followed to its end.
+        """
+        if forget:
+            self._pages.forget()
+        self._resize(count)
+        self.cursor = self._settle(count - 1 if self._to_end else self.cursor)
+        self.growing = growing
+        self._to_end = self._to_end and (growing or not count)
+        self.refresh()
+
+    def begin_again(self, count: int, offset: int, rows: Sequence[Row]) -> None:
+        """A list read anew, by its length and the page where the cursor is; the cursor follows its id there."""
+        before, line_of_cursor = self.selected, self.cursor - int(self.scroll_offset.y)
+        self.set_count(count)
+        self.set_page(offset, rows)
+        place = next((offset + n for n, row in enumerate(rows) if before is not None and row.id == before.id), None)
+        if place is not None and place != self.cursor:
+            self.cursor = place
+            self.scroll_to(y=max(0, place - line_of_cursor), animate=False)
+
+    def set_page(self, offset: int, rows: Sequence[Row]) -> None:
+        """A page as asked for by :class:`PageWanted`."""
+        if not self._pages.put(offset, rows):
+            return
+        self.refresh()
+        if self.cursor // PAGE == offset // PAGE:
+            self.post_message(self.Moved())
+
+    def reload_visible(self) -> None:
+        """Ask again for the pages in view; what is shown stays until they come."""
+        first = int(self.scroll_offset.y)
+        for page in {first // PAGE, min(max(0, self._count - 1), first + self.size.height) // PAGE}:
+            self._want(page)
+
+    def redraw_rows(self, anew: Callable[[Row], Row]) -> None:
+        """Make every row that is held anew, because something else about it is shown."""
+        self._pages.remake(anew)
+        self.refresh()
+
+    # -- looking ------------------------------------------------------------------------------------------------------
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return self._count
+
+    def row_at(self, index: int) -> Row | None:
+        """The row at that place, or None where its page is not there yet."""
+        return self._pages.at(index)
+
+    def rows_from(self, offset: int) -> Sequence[Row]:
+        """The rows of the page that begins there, as far as they are held."""
+        return self._pages.rows_from(offset)
+
+    @property
+    def selected(self) -> Row | None:
+        """The row under the cursor."""
+        return self.row_at(self.cursor) if self._count else None
+
+    # -- moving -------------------------------------------------------------------------------------------------------
+
+    def action_move(self, step: int) -> None:
+        self._to_end = False
+        self._go(self.cursor + step, 1 if step > 0 else -1)
+
+    def action_page(self, pages: int) -> None:
+        self._to_end = False
+        step = max(1, self.size.height - 2) * pages
+        self._go(self.cursor + step, 1 if step > 0 else -1)
+
+    def action_jump(self, to_end: int) -> None:
+        self._to_end = bool(to_end) and (not self._count or self.growing)
+        self._go(self._count - 1 if to_end else 0, -1 if to_end else 1)
+
+    def on_click(self, event: events.Click) -> None:
+        if event.y == 0 and self._count:
+            self._choose_head(event.x)
+            return
+        index = event.y - 1 + int(self.scroll_offset.y)
+        row = self.row_at(index)
+        if event.y < 1 or row is None or not row.selectable:
+            return
+        self._go(index, 1)
+        if event.chain == 2:  # a double click
+            self.post_message(self.Chosen())
+
+    def _choose_head(self, x: int) -> None:
+        begin = 1
+        for column, cells in zip(self._columns, widths_of(self._columns, self.size.width), strict=True):
+            if cells and begin <= x <= begin + cells and column.key:
+                self.post_message(self.HeadChosen(column.key))
+                return
+            begin += cells + 1 if cells else 0
+
+    def _go(self, index: int, direction: int) -> None:
+        index = min(max(0, index), max(0, self._count - 1))
+        while 0 <= index < self._count and (row := self.row_at(index)) is not None and not row.selectable:
+            index += direction
+        if 0 <= index < self._count:
+            self.cursor = index
+        elif self.cursor <= 1:
+            self.scroll_to(y=0, animate=False)
+
+    def _settle(self, index: int) -> int:
+        index = min(max(0, index), max(0, self._count - 1))
+        for direction in (1, -1):
+            place = index
+            while 0 <= place < self._count:
+                row = self.row_at(place)
+                if row is None or row.selectable:
+                    return place
+                place += direction
+        return index
+
+    def watch_cursor(self, before: int, after: int) -> None:
+        if not self.is_mounted:
+            return
+        self.refresh_lines(before + 1)
+        self.refresh_lines(after + 1)
+        top, room = int(self.scroll_offset.y), max(1, self.size.height - 1)
+        if after < top:
+            self.scroll_to(y=after, animate=False)
+        elif after >= top + room:
+            self.scroll_to(y=after - room + 1, animate=False)
+        self.post_message(self.Moved())
+
+    # -- drawing ------------------------------------------------------------------------------------------------------
+
+    def _resize(self, count: int) -> None:
+        self._count = count
+        self.virtual_size = Size(0, count + 1)
+
+    def on_resize(self) -> None:
+        self.virtual_size = Size(0, self._count + 1)
+
+    def notify_style_update(self) -> None:
+        self._strips.clear()
+        super().notify_style_update()
+
+    def on_focus(self) -> None:
+        self.refresh()
+
+    def on_blur(self) -> None:
+        self.refresh()
+
+    def _want(self, page: int) -> None:
+        if self._pages.want(page):
+            # Not posted while drawing: there the screen counts as the sender, and a message never climbs to its sender.
+            self.call_later(lambda: self.post_message(self.PageWanted(page * PAGE, PAGE)))
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        widths = widths_of(self._columns, width)
+        if y == 0:
+            return self._head(width, widths)
+        index = y - 1 + int(self.scroll_offset.y)
+        if not self._count:
+            said = _whole(self.empty, max(20, width - 2))
+            return self._strip([(" " + said[y - 1] if y <= len(said) else "", "$quiet")], width)
+        if index >= self._count:
+            return Strip.blank(width, self.visual_style.rich_style)
+        row = self.row_at(index)
+        if row is None:
+            self._want(index // PAGE)
+            return self._strip([(" …", "$faint")], width)
+        here = index == self.cursor and row.selectable
+        style = self._style_of("rows--cursor" if here else "")
+        pointed = here and (self.has_focus or self.led)
+        held = self._strips.get(index % STRIPS)
+        if held is not None and held[0] is row and held[1] == (width, self._columns, pointed, style):
+            return held[2]
+        strip = drawn(line(*parts_of(row, self._columns, widths, width, pointed=pointed)), width, style)
+        self._strips[index % STRIPS] = (row, (width, self._columns, pointed, style), strip)
+        return strip
+
+    def _head(self, width: int, widths: Sequence[int]) -> Strip:
+        if not self._count:
+            return Strip.blank(width, self.visual_style.rich_style)
+        titles = [
+            fit(titled(c, self._sorted_by), w, right=c.right) for c, w in zip(self._columns, widths, strict=True) if w
+        ]
+        return self._strip([(" " + " ".join(titles), "")], width, "rows--head")
+
+    def _strip(self, parts: Sequence[Part], width: int, component: str = "") -> Strip:
+        return drawn(line(*parts), width, self._style_of(component))
+
+    def _style_of(self, component: str) -> Style:
+        if not component:
+            return self.visual_style
+        style = self.get_visual_style(component)
+        if self.get_component_styles(component).text_style.reverse:
+            style += Style(reverse=True)  # which Textual leaves out of a visual style
+        return style
+
+
+def _whole(sentences: str, width: int) -> list[str]:
+    """What an empty list says, its lines wrapped and not cut; what was indented stays so."""
+    rows: list[str] = []
+    for text in sentences.splitlines():
+        indent = " " * (len(text) - len(text.lstrip()))
+        rows += textwrap.wrap(text, width, subsequent_indent=indent) or [""]
+    return rows

@@ -1,0 +1,115 @@
+"""The funnel of re-asks: how many emails were answered at once, how many had to be asked again, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from textual.content import Content
+
+from core.model import Outcome
+from tui.text.numbers import bar, fit, number, percent
+from tui.widgets.panes.pane import Pane, Part, line
+
+WRONG = {
+    Outcome.INVALID.value: "no label",
+    Outcome.EMPTY.value: "empty",
+    Outcome.TRUNCATED.value: "cut off",
+}
+"""Answers that lead to a re-ask, in words."""
+
+FAILED_CALLS = {
+    Outcome.RATE_LIMITED.value: "429",
+    Outcome.TIMEOUT.value: "timeout",
+    Outcome.SERVER_ERROR.value: "server",
+    Outcome.CAPACITY.value: "capacity",
+    Outcome.CONNECTION.value: "network",
+    Outcome.UNAUTHORIZED.value: "refused",
+    Outcome.RESTRICTED.value: "restricted",
+    Outcome.TOO_LARGE.value: "too large",
+    Outcome.BAD_REQUEST.value: "bad request",
+    Outcome.MODEL_GONE.value: "model gone",
+}
+"""Calls without an answer, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReaskFacts:
+    """Settled emails by re-asks, ascending, and calls by outcome."""
+
+    reasks: tuple[tuple[int, int], ...]
+    outcomes: tuple[tuple[str, int], ...]
+
+
+def reask_facts(reasks: Mapping[int, int], outcomes: Mapping[str, int]) -> ReaskFacts:
+    """What the pane shows."""
+    return ReaskFacts(tuple(sorted(reasks.items())), tuple(sorted(outcomes.items())))
+
+
+class ReasksPane(Pane):
+    NAME = "Re-asks"
+    NUMBER = 5
+
+    def heading(self) -> str:
+        facts: ReaskFacts = self.facts
+        again = sum(count for times, count in facts.reasks if times)
+        return f"{percent(again, sum(count for _, count in facts.reasks))} asked again"
+
+    def body(self, width: int, height: int) -> list[Content]:
+        facts: ReaskFacts = self.facts
+        outcomes = dict(facts.outcomes)
+        wrong = [(word, outcomes[key]) for key, word in WRONG.items() if outcomes.get(key)]
+        failed = [(word, outcomes[key]) for key, word in FAILED_CALLS.items() if outcomes.get(key)]
+        failed.sort(key=lambda item: -item[1])
+        counts = _counts(facts)
+        whole = sum(counts) or 1
+        rows = [
+            _row(name, count, whole, width)
+            for name, count in zip(("first answer", "asked again", "twice or more"), counts, strict=True)
+        ]
+        tally = _tally(
+            "wrong", wrong, "every answer was a label so far" if sum(counts) else "nothing is answered yet", width
+        )
+        if height <= 2:
+            short = zip(("first", "again", "twice"), counts, strict=True)
+            parts = [
+                part for name, count in short for part in ((f"{name} ", "$quiet"), (f"{number(count)}  ", "$bright"))
+            ]
+            return [line(*parts), tally]
+        if height == 3:
+            return [*rows[:2], tally]
+        return [*rows, tally, _tally("calls lost", failed, "no call was lost", width)]
+
+
+def _counts(facts: ReaskFacts) -> tuple[int, int, int]:
+    by = dict(facts.reasks)
+    return by.get(0, 0), by.get(1, 0), sum(count for times, count in facts.reasks if times > 1)
+
+
+def _row(name: str, count: int, whole: int, width: int) -> Content:
+    room = max(0, width - 14 - 8 - 2)
+    return line(
+        (fit(name, 14), "$quiet"),
+        (fit(number(count), 8, right=True), "$bright"),
+        "  ",
+        (bar(count / whole, room), "$share"),
+    )
+
+
+def _tally(title: str, items: list[tuple[str, int]], nothing: str, width: int) -> Content:
+    """The counts with their words, as many as fit in whole; the last one then sums up the others."""
+    if not items:
+        return line((nothing, "$quiet"))
+    parts: list[Part] = [(fit(title, 12), "$quiet")]
+    room = width - 12
+    for n, (word, count) in enumerate(items):
+        rest = sum(more for _, more in items[n + 1 :])
+        pair = f"{word} {number(count)}"
+        if len(pair) + (len(f"  other {number(rest)}") if rest else 0) > room:
+            word, count, rest = "other", count + rest, 0  # noqa: PLW2901 - it stands for all that are left
+            pair = f"{word} {number(count)}"
+        parts += [(f"{word} ", "$quiet"), (number(count), "$waiting"), "  "]
+        room -= len(pair) + 2
+        if not rest:
+            break
+    return line(*parts)
