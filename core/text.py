@@ -1,6 +1,6 @@
 """The only door by which foreign text reaches a terminal: :func:`inert` makes it harmless.
 
-Emails, answers, API errors, file and run names come from outside. A terminal obeys control characters, and widgets
+Emails, answers, API errors, file and run names come from outside. A terminal handles control characters, and widgets
 pass them on, so every one of them becomes a glyph that can be seen and that does nothing.
 """
 
@@ -13,7 +13,7 @@ _INVISIBLE = "\u200b-\u200d\u2060-\u2064\ufeff\u00ad\U000e0000-\U000e007f"
 _LINE_BREAKS = "\u2028\u2029"
 _VARIATION = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 UNSAFE = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff{_BIDI}{_INVISIBLE}{_LINE_BREAKS}]")
-"""Every character that a terminal could obey or hide, but for tab and newline."""
+"""Every character that a terminal could handle or hide, but for tab and newline."""
 
 
 def _glyph(match: re.Match[str]) -> str:
@@ -30,7 +30,7 @@ def _glyph(match: re.Match[str]) -> str:
 
 
 def inert(text: str, *, limit: int | None = None) -> str:
-    """The same text with everything that a terminal could obey or hide made visible.
+    """The same text with everything that a terminal could handle or hide made visible.
 
     Tab and newline stay; C0, DEL, C1, bidirectional controls, invisible characters and lone surrogates become one
     visible glyph each. Variation selectors go: terminals disagree on the width that they give. ``limit`` cuts to that

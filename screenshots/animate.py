@@ -56,7 +56,7 @@ class Film:
 
 
 async def shoot(made: World) -> list[Frame]:
-    """Pause, swap, resume, each requested and then obeyed."""
+    """Pause, swap, resume, each requested and then handled."""
     app = LabeltuiApp(made.settings, run=made.run, demo=True)
     async with app.run_test(size=SIZE, notifications=True) as pilot:
         film = Film(app)

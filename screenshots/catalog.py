@@ -10,7 +10,7 @@ CHAPTERS: dict[str, dict[str, str]] = {
         "monitor": "Progress, rate, keys by organization, label shares, re-asks, and the latest answers.",
         "monitor-zoomed": "`z` gives the focused pane the whole screen: here every quota window of every key.",
         "monitor-held": "`h` holds the view while the work goes on.",
-        "monitor-pause-requested": "A wish is shown as requested until the worker has obeyed.",
+        "monitor-pause-requested": "A command is shown as requested until the worker has handled.",
         "monitor-paused": "Paused: nothing is in flight, and who asked for it.",
         "monitor-waiting": "Every key must wait: for which limit of which organization, and until when.",
         "monitor-stale": "A worker that has not been heard of is never shown as running.",

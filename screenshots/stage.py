@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.commands import send as wishes
+from core.commands import send as commands
 from core.commands.post import await_answer
 from core.llm.task import builtin_task, chosen_task
 from core.model import RunState, Snapshot, Task
@@ -55,7 +55,7 @@ truncate_at = 4_000
 
 rubric = """
 A message is a complaint if its writer wants something put right: a late ferry, a wrong bill, a lost umbrella.
-A question without any anger is none. Praise that ends in a wish is none.
+A question without any anger is none. Praise that ends in a command is none.
 """
 
 [[labels]]
@@ -185,7 +185,7 @@ def until_run(path: Path, seen: Callable[[Snapshot], bool], patience_s: float = 
 
 
 def _stop(path: Path) -> None:
-    await_answer(path, wishes.stop(path), timeout_s=20)
+    await_answer(path, commands.stop(path), timeout_s=20)
 
 
 def _end(settings: Settings) -> None:

@@ -24,7 +24,7 @@ NEW_RULE = "- Lost property and refunds to passengers are work, also when a frie
 
 
 async def at_work(world: World, camera: Camera) -> None:
-    """The worker in full swing; twice it is halted, so that silence and a wish before it is obeyed can be seen."""
+    """The worker in full swing; twice it is halted, so that silence and a command before it is handled can be seen."""
     app = LabeltuiApp(world.settings, run=world.run, demo=True)
     async with app.run_test(size=MIDDLE) as pilot:
         await until(app, lambda now: now.settled > 450)

@@ -1,4 +1,4 @@
-"""The README's animation moves by itself, brings nothing from elsewhere, and shows wishes as wishes."""
+"""The README's animation moves by itself, brings nothing from elsewhere, and shows commands as commands."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_the_animation_is_one_small_file_of_its_own() -> None:
     assert not re.search(r"<script|<foreignObject|@import|url\(", text)
 
 
-def test_each_wish_is_seen_requested_and_then_obeyed() -> None:
+def test_each_command_is_seen_requested_and_then_handled() -> None:
     """Pause, swap and resume stand as requested before the worker's answer, in this order; one frame shows at a time."""
     text = FILM.read_text("utf-8").replace("\u00a0", " ")
     places = [

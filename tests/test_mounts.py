@@ -8,12 +8,12 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from core import network_disk as mounts
-from core.commands import send as wishes
+from core.commands import send as commands
 from core.errors import QuotaFileError, RunFileError
 from core.llm.task import builtin_task
 from core.model import RunState
 from core.network_disk import ALLOW, Mount, mount_of, mounts_of_linux, mounts_of_macos, why_not
-from core.quota.keys.store import KeyBook
+from core.quota.keys.store import KeyStore
 from core.runs.find import RunOptions, create_run, export_run
 from core.settings import Settings
 from core.sources.demo_emails import write_demo_csv
@@ -121,7 +121,7 @@ def test_a_run_on_a_share_is_read_but_not_written(
     with pytest.raises(RunFileError, match=rf"network share \(nfs4, mounted at {tmp_path}\).*LABELTUI_HOME"):
         work(path, settings)
     with pytest.raises(RunFileError, match="network share"):
-        wishes.label(path, 1, "1")
+        commands.label(path, 1, "1")
     with RunReader(path) as reader:
         assert reader.snapshot(NOW).state is RunState.NEW
     assert check_run(path).sound
@@ -146,7 +146,7 @@ def test_the_quotas_do_not_lie_on_a_share(share: Path, settings: Settings, monke
     """Several workers write them, and locks over a network are promises."""
     on_share(share, monkeypatch)
     with pytest.raises(QuotaFileError, match="network share"):
-        KeyBook.from_settings(settings)
+        KeyStore.from_settings(settings)
     assert not settings.quota_path.exists()
 
 

@@ -180,7 +180,7 @@ def test_a_file_that_is_no_run_can_be_archived(settings: Settings) -> None:
 
 
 def test_deletion_wants_the_name_and_takes_all_that_belongs(mail: Path, settings: Settings) -> None:
-    """Run file, log, wishes, lock and older copies go; other runs, also of like names, stay."""
+    """Run file, log, commands, lock and older copies go; other runs, also of like names, stay."""
     post(mail, "pause", now=NOW, by="ada")
     for name in ("mail.log", "mail.log.1", "mail.search.db", "mail.before-format-2.db", "mail.copied.txt"):
         mail.with_name(name).write_text("x", "utf-8")

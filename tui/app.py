@@ -1,6 +1,6 @@
-"""The console's application: it holds the newest picture, hands it to the screen in sight, and sends wishes.
+"""The console's application: it keeps the newest view state, hands it to the screen in sight, and sends commands.
 
-It never sets a state of its own from a key: a wish is shown as requested until a later picture shows what became of it.
+It never sets a state of its own from a key: a command is shown as requested until a later view state has its result.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from tui.actions.keymap import keyed
 from tui.actions.navigation import Views
 from tui.engine.backend import Backend, Engine
 from tui.engine.read_only_engine import ReadOnlyEngine
-from tui.live.jobs import Answered, Countings, Errands
+from tui.live.jobs import Answered, BackgroundJobs, Countings
 from tui.live.notifying import Notifying
-from tui.live.pending_commands import Wishing
-from tui.live.poller import PictureTaken, Poller
-from tui.live.view_state import Picture, pending_kinds
-from tui.screens.base_screen import Look, Sheet
+from tui.live.pending_commands import PendingCommands
+from tui.live.poller import Poller, ViewStateTaken
+from tui.live.view_state import ViewState, pending_kinds
+from tui.screens.base_screen import BaseScreen, Look
 from tui.screens.monitor import MonitorScreen
 from tui.screens.runs.list import RunsScreen
 from tui.terminal.alive import alive
-from tui.terminal.configured_app import TailoredApp
+from tui.terminal.configured_app import ConfiguredApp
 from tui.terminal.gc_tuning import breathe_easily
 from tui.terminal.preferences import remember
 from tui.terminal.terminal import CAPABLE, Terminal
 from tui.terminal.textual_cache import forget_closed_screens
-from tui.text.leave_message import farewell
+from tui.text.leave_message import leave_message
 from tui.web.browser_messages import Page
 from tui.widgets.footer import HintChosen
 
@@ -47,10 +47,10 @@ TICK_S = 1.0
 """How often ages and countdowns move on where no picture comes."""
 
 
-class LabeltuiApp(TailoredApp):
+class LabeltuiApp(ConfiguredApp):
     """The console. ``run`` opens that run file at once; ``demo`` also starts its worker.
 
-    ``farewell`` is the sentence to print when the console is left.
+    ``leave_message`` is the sentence to print when the console is left.
     """
 
     TITLE = "labeltui"
@@ -81,22 +81,22 @@ class LabeltuiApp(TailoredApp):
         self.settings = settings
         self.backend: Backend = backend or (ReadOnlyEngine(settings) if read_only else Engine(settings))
         self.clock = clock
-        self.farewell = ""
+        self.leave_message = ""
         self.threaded = threaded
         self.run_path = run
         self.read_only = read_only
         self.held = False
         self._tour = tour and not read_only and self.preferences.first_start
         self._start_when_seen = demo and not read_only
-        self.picture = Picture(now=clock(), path=run)
-        self.wishing = Wishing(self)
+        self.view_state = ViewState(now=clock(), path=run)
+        self.sending = PendingCommands(self)
         self.views = Views(self)
         self.dispatch = Dispatch(self)
         self.page = Page(self)
         self.notifying = Notifying(self, quiet=self.preferences.quiet)
         self.poller = Poller(self.backend, self.post_message, clock, threaded=threaded)
-        self.errands = Errands(self.post_message, threaded=threaded)
-        self.chores = Errands(self.post_message, threaded=threaded)
+        self.jobs = BackgroundJobs(self.post_message, threaded=threaded)
+        self.chores = BackgroundJobs(self.post_message, threaded=threaded)
         self.countings = Countings(self.backend, lambda: self.run_path, self.post_message, threaded=threaded)
 
     def get_default_screen(self) -> Screen[Any]:
@@ -113,7 +113,7 @@ class LabeltuiApp(TailoredApp):
         self.call_after_refresh(self._begin)  # the first paint goes first; reading imports what it needs
 
     def _begin(self) -> None:
-        self.errands.start()
+        self.jobs.start()
         self.chores.start()
         self.countings.start()
         self.poller.start()
@@ -123,37 +123,37 @@ class LabeltuiApp(TailoredApp):
 
     def on_unmount(self) -> None:
         self.page.close()
-        self.errands.close()
+        self.jobs.close()
         self.chores.close()
         self.countings.close()
         self.poller.close()
 
-    # -- the picture --------------------------------------------------------------------------------------------------
+    # -- the picture -----------------------------------------------------------------------------------------------
 
     def look(self) -> Look:
         """The newest picture, looked at now."""
-        return Look(self.picture, self.wishing.requested, max(self.clock(), self.picture.now))
+        return Look(self.view_state, self.sending.requested, max(self.clock(), self.view_state.now))
 
-    def sheet(self) -> Sheet | None:
+    def sheet(self) -> BaseScreen | None:
         """The topmost screen of ours; a small window or the palette may lie over it."""
-        return next((screen for screen in reversed(self.screen_stack) if isinstance(screen, Sheet)), None)
+        return next((screen for screen in reversed(self.screen_stack) if isinstance(screen, BaseScreen)), None)
 
-    def on_picture_taken(self, message: PictureTaken) -> None:
-        picture = message.picture
-        if picture.path != self.run_path:
+    def on_view_state_taken(self, message: ViewStateTaken) -> None:
+        view_state = message.view_state
+        if view_state.path != self.run_path:
             return  # of the run that was left
-        if self.threaded and self.picture.snapshot is None and picture.snapshot is not None:
+        if self.threaded and self.view_state.snapshot is None and view_state.snapshot is not None:
             self.call_later(breathe_easily)
-        self.picture = picture
-        emails_changed = self.wishing.settle(picture.snapshot, picture.now)
-        self.notifying.see(picture.snapshot)
+        self.view_state = view_state
+        emails_changed = self.sending.settle(view_state.snapshot, view_state.now)
+        self.notifying.see(view_state.snapshot)
         self.hand_down()
         if emails_changed:
             self.facts_changed()
-        if self._start_when_seen and picture.snapshot is not None:
+        if self._start_when_seen and view_state.snapshot is not None:
             self._start_when_seen = False
-            if not picture.snapshot.worker.alive and picture.snapshot.pending:
-                self.wishing.do_start()
+            if not view_state.snapshot.worker.alive and view_state.snapshot.pending:
+                self.sending.do_start()
 
     def on_answered(self, message: Answered) -> None:
         if message.error and message.failed is not None:
@@ -164,7 +164,7 @@ class LabeltuiApp(TailoredApp):
             message.then(message.result)
 
     def _tick(self) -> None:
-        if self.clock() - self.picture.now >= TICK_S:
+        if self.clock() - self.view_state.now >= TICK_S:
             self.hand_down()
 
     def hand_down(self) -> None:
@@ -172,20 +172,20 @@ class LabeltuiApp(TailoredApp):
         look = self.look()
         if (sheet := self.sheet()) is not None and alive(sheet):
             sheet.receive(look)
-        self.page.see(look.picture, look.requested, look.now)
+        self.page.see(look.view_state, look.requested, look.now)
 
     def facts_changed(self) -> None:
         """Tell every screen that emails may be other than they were."""
         for screen in self.screen_stack:
-            if isinstance(screen, Sheet) and alive(screen):
+            if isinstance(screen, BaseScreen) and alive(screen):
                 screen.changed()
 
-    # -- keys and actions ---------------------------------------------------------------------------------------------
+    # -- keys and actions ------------------------------------------------------------------------------------------
 
     def context(self, scope: Scope, selected: Selected) -> Context:
         """What the possibility of an action depends on."""
-        snapshot = self.picture.snapshot
-        pending = frozenset(pending_kinds(snapshot, self.wishing.requested))
+        snapshot = self.view_state.snapshot
+        pending = frozenset(pending_kinds(snapshot, self.sending.requested))
         return Context(
             scope, snapshot, selected, pending,
             has_run=self.run_path is not None, read_only=self.read_only, no_color=self.no_color, held=self.held,
@@ -218,18 +218,18 @@ class LabeltuiApp(TailoredApp):
     def action_help_quit(self) -> None:
         self.say(keyed("{quit} leaves the console; the worker goes on without it."))
 
-    # -- wishes -------------------------------------------------------------------------------------------------------
+    # -- commands ----------------------------------------------------------------------------------------------------
 
-    def errand(self, job: Callable[[], object], done: str) -> None:
+    def job(self, job: Callable[[], object], done: str) -> None:
         """Something that is done at once, and a sentence for when it is."""
 
         def finished(_: object) -> None:
             self.say(done)
             self.poller.hurry()
 
-        self.errands.send(job, finished)
+        self.jobs.send(job, finished)
 
-    # -- going about --------------------------------------------------------------------------------------------------
+    # -- going about -----------------------------------------------------------------------------------------------
 
     def open_run(self, path: str) -> None:
         """Watch that run."""
@@ -243,8 +243,8 @@ class LabeltuiApp(TailoredApp):
 
     def _turn_to(self, path: Path | None) -> None:
         self.run_path, self.held = path, False
-        self.wishing.forget()
-        self.picture = Picture(now=self.clock(), path=path, keys=self.picture.keys)
+        self.sending.forget()
+        self.view_state = ViewState(now=self.clock(), path=path, keys=self.view_state.keys)
         self.poller.watch(path, runs=path is None)
 
     def do_back(self) -> None:
@@ -260,7 +260,7 @@ class LabeltuiApp(TailoredApp):
         """Keep a setting for the next start; a console that only looks on keeps none."""
         if self.read_only:
             return
-        self.errands.send(lambda: remember(self.settings.config_path, name, value), lambda _: None)
+        self.jobs.send(lambda: remember(self.settings.config_path, name, value), lambda _: None)
 
     def copy_to_clipboard(self, text: str) -> None:
         if self.page.there:
@@ -289,6 +289,6 @@ class LabeltuiApp(TailoredApp):
         self.do_quit()  # ctrl+q, which Textual has everywhere
 
     def do_quit(self) -> None:
-        self.farewell = farewell(self.picture, self.wishing.requested, self.settings)
-        self.page.leave(self.farewell)
+        self.leave_message = leave_message(self.view_state, self.sending.requested, self.settings)
+        self.page.leave(self.leave_message)
         self.exit()

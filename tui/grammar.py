@@ -122,15 +122,15 @@ def _add_working(commands: Commands) -> None:
         ("swap", "go on to the next key: the one in use goes out, the next one is asked first"),
         ("stop", "end the worker when its calls have come home; twice: at once"),
     ):
-        wish = commands.add_parser(name, help=help_text)
-        wish.add_argument("run", metavar="RUN")
-        wish.add_argument("--no-wait", action="store_true", help="do not wait until it is acknowledged")
+        command = commands.add_parser(name, help=help_text)
+        command.add_argument("run", metavar="RUN")
+        command.add_argument("--no-wait", action="store_true", help="do not wait until it is acknowledged")
         if name == "start":
-            wish.add_argument(
+            command.add_argument(
                 "--try", dest="only", type=quantities.count, metavar="N", help="ask about N texts, then pause"
             )
         if name == "stop":
-            wish.add_argument("--force", action="store_true", help="kill a worker that does not listen any more")
+            command.add_argument("--force", action="store_true", help="kill a worker that does not listen any more")
 
 
 def _add_results(commands: Commands) -> None:

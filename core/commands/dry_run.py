@@ -13,10 +13,10 @@ from pathlib import Path
 from core import exits
 from core.errors import LabeltuiError, NoUsableKeyError
 from core.llm.task import fixed_chars, task_to_json
-from core.model import Rehearsed, SampledEmail, Task
+from core.model import DryRunResult, SampledEmail, Task
 from core.quota.db.rows import learnt_estimate
 from core.quota.forecast.plans import price_of
-from core.quota.keys.store import KeyBook
+from core.quota.keys.store import KeyStore
 from core.quota.pacing.estimates import Estimator
 from core.runs.plan import cost_of_call
 from core.settings import Settings
@@ -26,7 +26,7 @@ from core.worker.supervisor import environment_of
 
 
 @dataclass(frozen=True, slots=True)
-class RehearsalCost:
+class DryRunCost:
     """What a trial takes at most if every first answer is usable: emails, tokens, US dollars where the price is known.
 
     ``learnt`` tells whether token counts rest on calls that were made, or on lengths alone.
@@ -39,12 +39,12 @@ class RehearsalCost:
     learnt: bool
 
 
-def cost(path: Path, settings: Settings, task: Task, count: int) -> RehearsalCost:
+def cost(path: Path, settings: Settings, task: Task, count: int) -> DryRunCost:
     """What trying the task on ``count`` emails would take."""
     emails, chars = mean_chars(path, count)
     with RunReader(path) as reader:
         base_url = reader.base_url()
-    with KeyBook.from_settings(settings, base_url) as book:
+    with KeyStore.from_settings(settings, base_url) as book:
         usable = sum(not key.state.out for key in book.statuses(task.model.model, time.time()))
         estimator = Estimator(task.model.max_completion_tokens)
         estimator.recall(learnt_estimate(book.book, task.model.model))
@@ -52,10 +52,10 @@ def cost(path: Path, settings: Settings, task: Task, count: int) -> RehearsalCos
     price = price_of(task.model.model, settings.prices_path)
     totals = (emails * call.prompt, emails * call.cached, emails * call.completion)
     money = price.of(*totals) if price is not None else None
-    return RehearsalCost(emails, round(totals[0] + totals[2]), money, usable, call.learnt)
+    return DryRunCost(emails, round(totals[0] + totals[2]), money, usable, call.learnt)
 
 
-class RunningRehearsal:
+class RunningDryRun:
     """A trial in its process. Iterate over :meth:`results`; :meth:`cancel` ends it from any thread."""
 
     def __init__(self, path: Path, settings: Settings, task: Task, count: int) -> None:
@@ -80,7 +80,7 @@ class RunningRehearsal:
         self._process.stdin.close()
         self._cancelled = False
 
-    def results(self) -> Iterator[Rehearsed]:
+    def results(self) -> Iterator[DryRunResult]:
         """Each email as it comes to its end.
 
         Raises:
@@ -94,7 +94,7 @@ class RunningRehearsal:
                 if "error" in told:
                     code = self._process.wait()
                     raise NoUsableKeyError(told["error"]) if code == exits.NO_KEY else LabeltuiError(told["error"])
-                yield Rehearsed(**{**told, "email": SampledEmail(**told["email"])})
+                yield DryRunResult(**{**told, "email": SampledEmail(**told["email"])})
         code = self._process.wait()
         if code and not self._cancelled:
             raise LabeltuiError(f"The trial ended without a word (code {code}). Nothing was labeled; try it again.")

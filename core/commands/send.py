@@ -1,6 +1,6 @@
 """What a person may ask of a run, the same way from the console and from the command line.
 
-How a wish gets there, and its answer back, is ``core.commands.post``.
+How a command gets there, and its answer back, is ``core.commands.post``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.commands.post import Wished, do_or_send, send
+from core.commands.post import SentCommand, do_or_send, send
 from core.errors import UsageError
 from core.llm.task import task_to_json
 from core.model import MOST_IN_A_WISH, Budget, RunState, Snapshot, Task
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from core.storage.writing.store import Store
 
 
-def start(path: Path, settings: Settings, *, only: int | None = None) -> Wished:
+def start(path: Path, settings: Settings, *, only: int | None = None) -> SentCommand:
     """Start a worker; one that is there and paused goes on. With ``only`` it pauses after so many different texts.
 
-    A worker that is ending is waited for: it would take the wish to go on for nothing.
+    A worker that is ending is waited for: it would take the command to go on for nothing.
 
     Raises:
         RunBusyError: it still has calls out after 15 seconds.
@@ -46,46 +46,46 @@ def start(path: Path, settings: Settings, *, only: int | None = None) -> Wished:
         sentence = f"A worker has {path.stem} already (pid {before.worker.pid})."
         if before.state is RunState.STALE:
             sentence += f" It is silent: {before.reason}. `labeltui stop {path.stem} --force` ends it."
-        return Wished(None, sentence, at_once=True)
+        return SentCommand(None, sentence, at_once=True)
     if before.run.simulated:
         from core.runs.demo import ensure_simulator  # noqa: PLC0415 - only simulated runs need one
 
         ensure_simulator(path, settings)
     started = supervisor.start(path, settings, only=only)
     if started.ended:
-        return Wished(None, f"Nothing is left to ask in {path.stem}.", at_once=True)
+        return SentCommand(None, f"Nothing is left to ask in {path.stem}.", at_once=True)
     then = f" It tries {only:,} and pauses." if only is not None else ""
-    return Wished(
+    return SentCommand(
         None, f"The worker of {path.stem} works (pid {started.pid}); it outlives this terminal.{then}", at_once=True
     )
 
 
-def pause(path: Path) -> Wished:
+def pause(path: Path) -> SentCommand:
     """Let no new call go out."""
     if not is_locked(path):
         _snapshot(path)  # refuses what is no run file
-        return Wished(
+        return SentCommand(
             None, f"{path.stem} has no worker: nothing is being asked, so nothing needs a pause.", at_once=True
         )
     return send(path, "pause", f"Pause of {path.stem} requested.", anew=lambda: pause(path))
 
 
-def resume(path: Path, settings: Settings) -> Wished:
+def resume(path: Path, settings: Settings) -> SentCommand:
     """Go on; a run without a worker gets one."""
     if not is_locked(path) or is_ending(_snapshot(path)):
         return start(path, settings)
     return send(path, "resume", f"{path.stem} is asked to go on.", anew=lambda: resume(path, settings))
 
 
-def stop(path: Path) -> Wished:
-    """End the worker when the calls that are out have come home; a second wish cuts them off."""
+def stop(path: Path) -> SentCommand:
+    """End the worker when the calls that are out have come home; a second command cuts them off."""
     if not is_locked(path):
         _snapshot(path)  # refuses what is no run file
-        return Wished(None, f"{path.stem} has no worker: there is nothing to stop.", at_once=True)
+        return SentCommand(None, f"{path.stem} has no worker: there is nothing to stop.", at_once=True)
     return send(path, "stop", f"Stop of {path.stem} requested.", anew=lambda: stop(path))
 
 
-def kill(path: Path) -> Wished:
+def kill(path: Path) -> SentCommand:
     """End a worker that does not listen any more, at once; the run goes on with the next start.
 
     Raises:
@@ -95,8 +95,8 @@ def kill(path: Path) -> Wished:
 
     pid = kill_holder(path)
     if pid is None:
-        return Wished(None, f"{path.stem} has no worker: there is nothing to kill.", at_once=True)
-    return Wished(
+        return SentCommand(None, f"{path.stem} has no worker: there is nothing to kill.", at_once=True)
+    return SentCommand(
         None,
         f"The worker of {path.stem} (pid {pid}) was killed. What was committed is kept; calls that were out are asked"
         f" again, and may be paid for twice. `labeltui start {path.stem}` goes on.",
@@ -104,7 +104,7 @@ def kill(path: Path) -> Wished:
     )
 
 
-def retry(path: Path, email_id: int | None = None, *, email_ids: Sequence[int] | None = None) -> Wished:
+def retry(path: Path, email_id: int | None = None, *, email_ids: Sequence[int] | None = None) -> SentCommand:
     """Put one failed email, these, or all of them, back in line.
 
     Raises:
@@ -122,7 +122,7 @@ def retry(path: Path, email_id: int | None = None, *, email_ids: Sequence[int] |
     return do_or_send(path, "retry", argument, do)
 
 
-def skip(path: Path, email_ids: Sequence[int], *, back: bool = False) -> Wished:
+def skip(path: Path, email_ids: Sequence[int], *, back: bool = False) -> SentCommand:
     """Take emails out of the line, so that nothing is asked about them, or put skipped ones ``back``.
 
     Raises:
@@ -141,13 +141,13 @@ def skip(path: Path, email_ids: Sequence[int], *, back: bool = False) -> Wished:
 
 def _bounded(email_ids: Sequence[int]) -> Sequence[int]:
     if len(email_ids) > MOST_IN_A_WISH:
-        raise UsageError(f"{len(email_ids):,} emails are too many for one wish: {MOST_IN_A_WISH:,} are the most.")
+        raise UsageError(f"{len(email_ids):,} emails are too many for one command: {MOST_IN_A_WISH:,} are the most.")
     return email_ids
 
 
 def label(
     path: Path, email_ids: int | Sequence[int], value: str, *, note: str = "", annotator: str | None = None
-) -> Wished:
+) -> SentCommand:
     """Give one or more emails a person's label.
 
     Raises:
@@ -167,7 +167,7 @@ def label(
     return do_or_send(path, "label", argument, do)
 
 
-def set_task(path: Path, task: Task) -> Wished:
+def set_task(path: Path, task: Task) -> SentCommand:
     """Put a version of the task in force: what is in line is asked with it from now on, and no label is touched.
 
     Raises:
@@ -195,7 +195,7 @@ def set_task(path: Path, task: Task) -> Wished:
     return do_or_send(path, "task", task_to_json(task), do)
 
 
-def ask_again(path: Path, *, label: str | None = None, email_ids: Sequence[int] | None = None) -> Wished:
+def ask_again(path: Path, *, label: str | None = None, email_ids: Sequence[int] | None = None) -> SentCommand:
     """Put emails back in line that an older version of the task labeled: all, those of a label, or of these.
 
     Their labels stay on record; emails that a person labeled are left alone.
@@ -214,7 +214,7 @@ def ask_again(path: Path, *, label: str | None = None, email_ids: Sequence[int] 
     return do_or_send(path, "again", json.dumps({"label": label, "email_ids": named}), do)
 
 
-def note(path: Path, email_ids: Sequence[int], text: str) -> Wished:
+def note(path: Path, email_ids: Sequence[int], text: str) -> SentCommand:
     """Put a person's note on emails; nothing else about them changes.
 
     Raises:
@@ -231,7 +231,7 @@ def note(path: Path, email_ids: Sequence[int], text: str) -> Wished:
     return do_or_send(path, "note", argument, do)
 
 
-def undo(path: Path) -> Wished:
+def undo(path: Path) -> SentCommand:
     """Undo what the person at the keyboard did last to emails of this run: a label, a note, a skip, a retry."""
     who = operator()
 
@@ -242,7 +242,7 @@ def undo(path: Path) -> Wished:
     return do_or_send(path, "undo", who, do)
 
 
-def set_budget(path: Path, budget: Budget) -> Wished:
+def set_budget(path: Path, budget: Budget) -> SentCommand:
     """Let the run spend so much before it pauses itself."""
 
     def do(store: Store, now: float) -> str:
@@ -252,14 +252,14 @@ def set_budget(path: Path, budget: Budget) -> Wished:
     return do_or_send(path, "budget", json.dumps(asdict(budget)), do)
 
 
-def keys_changed(path: Path) -> Wished | None:
+def keys_changed(path: Path) -> SentCommand | None:
     """Tell a living worker to look at the keys now; it would notice within a second anyway."""
     if not is_locked(path):
         return None
     return send(path, "keys", "The worker is told.")
 
 
-def swap(path: Path, settings: Settings) -> Wished:
+def swap(path: Path, settings: Settings) -> SentCommand:
     """Go on to the next key: the one in use goes out of use, the next one is asked first.
 
     Raises:
@@ -267,15 +267,15 @@ def swap(path: Path, settings: Settings) -> Wished:
     """
     if is_locked(path):
         return send(path, "swap", "A swap of keys is requested.", anew=lambda: swap(path, settings))
-    from core.quota.keys.store import KeyBook  # noqa: PLC0415 - only where no worker does it
+    from core.quota.keys.store import KeyStore  # noqa: PLC0415 - only where no worker does it
     from core.quota.keys.swap import chosen_swap  # noqa: PLC0415
 
     with RunReader(path) as reader:
         model, base_url = reader.task().model.model, reader.base_url()
-    with KeyBook.from_settings(settings, base_url) as book:
+    with KeyStore.from_settings(settings, base_url) as book:
         chosen = chosen_swap(book.statuses(model, time.time()), {})
         book.swap(chosen)
-    return Wished(None, f"{chosen.sentence}.", at_once=True)
+    return SentCommand(None, f"{chosen.sentence}.", at_once=True)
 
 
 def _snapshot(path: Path) -> Snapshot:

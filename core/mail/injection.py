@@ -1,8 +1,8 @@
 """Texts that seem to give orders to a model, so that a person can look at them. A pure search for telltale wordings.
 
 This protects nobody: what is found is asked about like any other email, and a clever order is not found. What keeps an
-order from being obeyed is the fence around the email and the rule that only an exact label is an answer; what tells
-whether it was obeyed is a person who reads the email. Ordinary mail is found too, where it happens to speak like this.
+order from being handled is the fence around the email and the rule that only an exact label is an answer; what tells
+whether it was handled is a person who reads the email. Ordinary mail is found too, where it happens to speak like this.
 """
 
 from __future__ import annotations

@@ -112,7 +112,7 @@ class NoteRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class UndoEntry:
     """Something that a person did to ``count`` emails at once and can undo: ``what`` names it, such as a retry."""
 
     batch: int

@@ -1,4 +1,4 @@
-"""A run: where it stands, what its worker does, what was wished of it, when it ends."""
+"""A run: where it stands, what its worker does, what was requested of it, when it ends."""
 
 from __future__ import annotations
 
@@ -66,12 +66,12 @@ class Happening:
 
 
 MOST_IN_A_WISH = 50_000
-"""Emails that one wish can name: what a worker can obey between two calls."""
+"""Emails that one command can name: what a worker can handle between two calls."""
 
 
 @dataclass(frozen=True, slots=True)
 class CommandRecord:
-    """A wish and what became of it; ``acknowledged_at`` is None while it waits."""
+    """A command and what became of it; ``acknowledged_at`` is None while it waits."""
 
     id: str
     kind: str

@@ -97,7 +97,7 @@ class SampledEmail:
 
 
 @dataclass(frozen=True, slots=True)
-class Rehearsed:
+class DryRunResult:
     """What trying a task on one email came to; never a label. ``why`` says what went wrong where ``label`` is None."""
 
     email: SampledEmail

@@ -31,7 +31,7 @@ ARCHIVE = "archive"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _NO_RUN = re.compile(r"\.control$|\.search$|\.before-format-\d+(\.\d+)?$")
-"""Ends of the stems of files that lie beside run files and are none: wishes, and copies from before a migration."""
+"""Ends of the stems of files that lie beside run files and are none: commands, and copies from before a migration."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from pathlib import Path
 from core.llm.task import fixed_chars
 from core.model import Forecast, KeyStatus, ModelSettings, Task, WindowStatus
 from core.quota.db.rows import learnt_estimate
-from core.quota.forecast.capacity import lanes
-from core.quota.forecast.forecast import Lane, Load, forecast, full_windows
+from core.quota.forecast.capacity import capacities
+from core.quota.forecast.forecast import Capacity, Load, forecast, full_windows
 from core.quota.forecast.plans import Plan, plan, price_of
-from core.quota.keys.store import KeyBook
+from core.quota.keys.store import KeyStore
 from core.quota.pacing.estimates import Estimator
 from core.server_address import normalize_base_url
 from core.settings import Settings
@@ -144,7 +144,7 @@ def plan_run(
     """
     normalize_base_url(base_url)
     model = task.model.model
-    with KeyBook.from_settings(settings, base_url) as book:
+    with KeyStore.from_settings(settings, base_url) as book:
         keys, windows = book.statuses(model, now), book.windows(model, now)
         estimator = Estimator(task.model.max_completion_tokens)
         estimator.recall(learnt_estimate(book.book, model))
@@ -172,18 +172,18 @@ def plan_run(
 
 def _lanes(
     keys: Sequence[KeyStatus], windows: Sequence[WindowStatus], assumed: Plan | None, organizations: int | None
-) -> tuple[tuple[Lane, ...], str]:
+) -> tuple[tuple[Capacity, ...], str]:
     """The ways forward, and a sentence on what is assumed of them."""
     limits = dict(assumed.limits) if assumed is not None else {}
     words = assumed.words if assumed is not None else "no limits, because none of this server are known"
     if organizations is not None or not keys:
         count = organizations or 1
         full = full_windows(limits)
-        ways = tuple(Lane(f"organization {n}", full, 0.0, _CALLS_PER_S) for n in range(1, count + 1))
+        ways = tuple(Capacity(f"organization {n}", full, 0.0, _CALLS_PER_S) for n in range(1, count + 1))
         return ways, f"{count} organization{'s' if count != 1 else ''} on {words}"
     names = {key.organization for key in keys}
     speeds = dict.fromkeys(names, _CALLS_PER_S)
-    ways = lanes(keys, windows, speeds=speeds, assumed=limits)
+    ways = capacities(keys, windows, speeds=speeds, assumed=limits)
     unknown = names - {window.organization for window in windows}
     if not unknown:
         return ways, "the limits that replies or you have named"
@@ -191,7 +191,7 @@ def _lanes(
     return ways, f"{words} for {', '.join(sorted(unknown))}{known}"
 
 
-def _what_if(load: Load, ways: Sequence[Lane]) -> tuple[tuple[str, Forecast], ...]:
+def _what_if(load: Load, ways: Sequence[Capacity]) -> tuple[tuple[str, Forecast], ...]:
     if not ways:
         return ()
     widest = max(ways, key=lambda way: sum(window.limit for window in way.windows.values()))

@@ -1,7 +1,7 @@
 """Quotas as Groq keeps them: four continuously refilling buckets per organization and model.
 
 Pure: the caller passes the time. A bucket holds `limit` and refills `limit / period` a second, so a told wait is
-(Used + Requested - Limit) / (Limit / period), the rule that every published 429 text obeys. Times are in real
+(Used + Requested - Limit) / (Limit / period), the rule that every published 429 text handles. Times are in real
 seconds; `scale` shortens the periods.
 """
 

@@ -10,8 +10,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from core.mail.octets import message_in, no_columns, printable_name
 from core.sources.format import Format
+from core.sources.octets import message_in, no_columns, printable_name
 from core.sources.reading import Found, SkippedRow, Source
 
 _SUFFIXES = (".eml", ".txt")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from core.mail.octets import message_in, no_columns, printable_name
 from core.sources.format import Format
+from core.sources.octets import message_in, no_columns, printable_name
 from core.sources.reading import Found, SkippedRow, Source
 
 _FOLDERS = ("cur", "new")

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from core.errors import SourceError
-from core.mail.octets import MESSAGE_LIMIT_BYTES, TOO_LARGE, no_columns, text_of
 from core.sources.format import Format
+from core.sources.octets import MESSAGE_LIMIT_BYTES, TOO_LARGE, no_columns, text_of
 from core.sources.reading import Found, SkippedRow, Source
 
 _STUFFED = re.compile(rb">+From ")

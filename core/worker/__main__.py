@@ -27,7 +27,7 @@ class _InertLines(logging.Formatter):
 
 def main() -> int:
     """Work on the run named by the first argument, with a log beside it; a second says how many texts to try."""
-    os.umask(0o077)  # whatever is made from here on (logs, wishes, quotas) is private to its owner
+    os.umask(0o077)  # whatever is made from here on (logs, commands, quotas) is private to its owner
     path = Path(sys.argv[1])
     handler = RotatingFileHandler(log_path(path), maxBytes=_LOG_BYTES, backupCount=2, encoding="utf-8")
     handler.setFormatter(_InertLines("%(asctime)s %(levelname)s %(name)s: %(message)s"))

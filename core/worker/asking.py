@@ -29,7 +29,7 @@ from core.storage.writing.store import Answer
 from core.worker.commit import Committer
 from core.worker.queue import Line
 from core.worker.reasons import refused, unusable, worn_out
-from core.worker.retries import Patience
+from core.worker.retries import RetryPolicy
 
 _PROBES_VARY = 20
 """A probe is made with one of so many emails in turn."""
@@ -89,7 +89,7 @@ class Asker:
         self._client_of = client_of
         self._clock = clock
         self._listener = listener
-        self._patience = Patience()
+        self._patience = RetryPolicy()
         self._answered_email = answered_email
         self._probe: PendingEmail | None = None
         self._probing = False

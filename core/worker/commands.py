@@ -1,4 +1,4 @@
-"""How wishes are obeyed: each is answered in the run file with what came of it, in a sentence."""
+"""How commands are handled: each is answered in the run file with what came of it, in a sentence."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any, Protocol
 from core.errors import LabeltuiError, UsageError
 from core.llm.task import task_from_json
 from core.model import Budget, Task
-from core.storage.file.control import Wish
+from core.storage.file.control import Command
 from core.storage.writing.store import Store
 from core.storage.writing.tasks import sends_otherwise
 from core.worker.queue import Line
 
 
-class Obeys(Protocol):
-    """What a wish can move."""
+class Handles(Protocol):
+    """What a command can move."""
 
     store: Store
     line: Line
@@ -44,7 +44,7 @@ class Obeys(Protocol):
     def allow(self, budget: Budget) -> None:
         """Let the run spend so much."""
 
-    def enact(self, task: Task, *, by: str, wish_id: str) -> str:
+    def enact(self, task: Task, *, by: str, command_id: str) -> str:
         """Put a version of the task in force, and say what that means."""
 
     def look_at_keys(self) -> list[str]:
@@ -54,46 +54,46 @@ class Obeys(Protocol):
         """Take the key in use out and the next one in; raises KeysError where there is no other."""
 
 
-def obey(worker: Obeys, wish: Wish, now: float) -> None:
-    """Obey one wish and answer it."""
+def handle(worker: Handles, command: Command, now: float) -> None:
+    """Obey one command and answer it."""
     wanted: str | None = None
     try:
-        if wish.kind == "pause":
-            worker.pause(f"paused by {wish.requested_by}")
+        if command.kind == "pause":
+            worker.pause(f"paused by {command.requested_by}")
             result, wanted = _after(worker.in_flight, "paused"), "pause"
-        elif wish.kind == "resume":
+        elif command.kind == "resume":
             worker.resume()
             result, wanted = "going on", "run"
-        elif wish.kind == "try":
-            worker.try_out(int(wish.argument))
-            result, wanted = f"trying {int(wish.argument):,}, then pausing", "run"
-        elif wish.kind == "stop":
+        elif command.kind == "try":
+            worker.try_out(int(command.argument))
+            result, wanted = f"trying {int(command.argument):,}, then pausing", "run"
+        elif command.kind == "stop":
             again = worker.stopping
             worker.stop()
             result = "cutting off what is out" if again else _after(worker.in_flight, "stopping")
             wanted = "stop"
-        elif wish.kind == "retry":
-            moved = worker.store.requeue(now=now, by=wish.requested_by, email_ids=_numbers(wish.argument))
+        elif command.kind == "retry":
+            moved = worker.store.requeue(now=now, by=command.requested_by, email_ids=_numbers(command.argument))
             worker.line.rescan()
             result = f"{moved} back in line"
-        elif wish.kind == "budget":
-            worker.allow(Budget(**json.loads(wish.argument)))
+        elif command.kind == "budget":
+            worker.allow(Budget(**json.loads(command.argument)))
             result = "the budget holds from now on"
-        elif wish.kind in ("task", "again"):
-            wish, result = _about_the_task(worker, wish, now)
-        elif wish.kind in _ABOUT_EMAILS:
-            result = _ABOUT_EMAILS[wish.kind](worker, wish, now)
-        elif wish.kind == "swap":
+        elif command.kind in ("task", "again"):
+            command, result = _about_the_task(worker, command, now)
+        elif command.kind in _ABOUT_EMAILS:
+            result = _ABOUT_EMAILS[command.kind](worker, command, now)
+        elif command.kind == "swap":
             result = worker.swap()
         else:
             result = "; ".join(worker.look_at_keys()) or "keys looked at, nothing changed"
     except (LabeltuiError, ValueError, KeyError, TypeError) as error:
         result = f"not possible: {error}"
-    worker.store.acknowledge(wish, result, now=now, wanted=wanted)
+    worker.store.acknowledge(command, result, now=now, wanted=wanted)
 
 
-def _label(worker: Obeys, wish: Wish, now: float) -> str:
-    wanted = json.loads(wish.argument)
+def _label(worker: Handles, command: Command, now: float) -> str:
+    wanted = json.loads(command.argument)
     email_ids = _named(wanted)
     sentence = worker.store.label_by_person(
         email_ids,
@@ -107,35 +107,35 @@ def _label(worker: Obeys, wish: Wish, now: float) -> str:
     return sentence
 
 
-def _about_the_task(worker: Obeys, wish: Wish, now: float) -> tuple[Wish, str]:
-    """Obey a wish about the task; the wish comes back without what would only fill the record."""
-    if wish.kind == "again":
-        wanted = json.loads(wish.argument)
+def _about_the_task(worker: Handles, command: Command, now: float) -> tuple[Command, str]:
+    """Obey a command about the task; the command comes back without what would only fill the record."""
+    if command.kind == "again":
+        wanted = json.loads(command.argument)
         named = wanted.get("email_ids")
         moved = worker.store.ask_again(
-            by=wish.requested_by,
+            by=command.requested_by,
             now=now,
             label=wanted.get("label"),
             email_ids=None if named is None else [int(number) for number in named],
         )
         worker.line.rescan()
-        return replace(wish, argument=""), f"{moved:,} in line again"
-    task = task_from_json(wish.argument)
+        return replace(command, argument=""), f"{moved:,} in line again"
+    task = task_from_json(command.argument)
     if sends_otherwise(worker.store.task(), task):
         raise UsageError(
             "it sends another text of each email (fields, truncate_at), and all texts are made anew for that: stop the"
             " worker, let the version take effect, then start again"
         )
-    return replace(wish, argument=task.version), worker.enact(task, by=wish.requested_by, wish_id=wish.id)
+    return replace(command, argument=task.version), worker.enact(task, by=command.requested_by, command_id=command.id)
 
 
-def _note(worker: Obeys, wish: Wish, now: float) -> str:
-    wanted = json.loads(wish.argument)
+def _note(worker: Handles, command: Command, now: float) -> str:
+    wanted = json.loads(command.argument)
     return worker.store.note_by_person(_named(wanted), str(wanted["text"]), author=str(wanted["author"]), now=now)
 
 
-def _undo(worker: Obeys, wish: Wish, now: float) -> str:
-    undone = worker.store.undo(by=wish.argument, now=now)
+def _undo(worker: Handles, command: Command, now: float) -> str:
+    undone = worker.store.undo(by=command.argument, now=now)
     if undone is None:
         return "there was nothing to undo"
     for email_id in undone.email_ids:
@@ -145,7 +145,7 @@ def _undo(worker: Obeys, wish: Wish, now: float) -> str:
 
 
 def _named(wanted: dict[str, Any]) -> list[int]:
-    """The emails that a wish names: one, or a list of them."""
+    """The emails that a command names: one, or a list of them."""
     numbers = wanted["email_ids"] if "email_ids" in wanted else [wanted["email_id"]]
     return [int(number) for number in numbers]
 
@@ -155,10 +155,10 @@ def _numbers(argument: str) -> list[int] | None:
     return [int(number) for number in argument.split()] if argument else None
 
 
-def _skip(worker: Obeys, wish: Wish, now: float) -> str:
-    wanted = json.loads(wish.argument)
+def _skip(worker: Handles, command: Command, now: float) -> str:
+    wanted = json.loads(command.argument)
     email_ids, back = _named(wanted), bool(wanted.get("back"))
-    moved = worker.store.skip(email_ids, back=back, by=wish.requested_by, now=now)
+    moved = worker.store.skip(email_ids, back=back, by=command.requested_by, now=now)
     if back:
         worker.line.rescan()
     else:
@@ -176,4 +176,4 @@ def _after(in_flight: int, word: str) -> str:
 
 
 _ABOUT_EMAILS = {"label": _label, "note": _note, "skip": _skip, "undo": _undo}
-"""How wishes about chosen emails are obeyed."""
+"""How commands about chosen emails are handled."""

@@ -21,7 +21,7 @@ RETRY_S = 1.0
 
 
 @contextlib.contextmanager
-def missable(what: str) -> Iterator[None]:
+def best_effort(what: str) -> Iterator[None]:
     """What is not an answer may go unwritten while the disk refuses; ``what`` says in the log what that was."""
     try:
         yield

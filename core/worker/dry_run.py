@@ -1,4 +1,4 @@
-"""A rehearsal: a version of the task that is not in force is asked about a few emails, and nothing of it is kept.
+"""A dry run: a version of the task that is not in force is asked about a few emails, and nothing of it is kept.
 
 It takes no lock and writes nothing into the run file. Its calls are real: they go out with the operator's keys, through
 the same ledger as a worker's, and count there. It is a process of its own, because the validation takes seconds and
@@ -20,8 +20,8 @@ from pathlib import Path
 from core import exits
 from core.errors import CallError, LabeltuiError, NoUsableKeyError, Remedy
 from core.llm.task import fixed_chars, messages, reask_messages, task_from_json
-from core.model import Rehearsed, SampledEmail, Task, Wait
-from core.quota.keys.store import KeyBook
+from core.model import DryRunResult, SampledEmail, Task, Wait
+from core.quota.keys.store import KeyStore
 from core.quota.pacing.broker import Broker, Candidate, Grant, Never, NoKeys
 from core.settings import Settings, load_settings
 from core.storage.reading.reader import RunReader
@@ -35,7 +35,7 @@ AT_ONCE = 8
 TRIES = 3
 """Errors of server or line after which an email is given up."""
 PATIENCE_S = 180.0
-"""How long a rehearsal waits for quotas and answers, all in all."""
+"""How long a dry run waits for quotas and answers, all in all."""
 _TICK_S = 0.2
 
 
@@ -49,7 +49,7 @@ class _Conversation:
     tokens: int = 0
 
 
-class Rehearsal:
+class DryRun:
     """Asks about the emails of a sample; ``ended`` hears of each as soon as it has come to its end."""
 
     def __init__(
@@ -59,7 +59,7 @@ class Rehearsal:
         guard: Judges,
         client_of: Callable[[Grant], Asks],
         clock: Callable[[], float],
-        ended: Callable[[Rehearsed], None],
+        ended: Callable[[DryRunResult], None],
     ) -> None:
         self._task = task
         self._broker = broker
@@ -154,11 +154,11 @@ class Rehearsal:
             self._waiting.append(talk)
 
     def _end(self, talk: _Conversation, *, label: str | None = None, answer: str = "", why: str = "") -> None:
-        self._ended(Rehearsed(talk.email, label, answer[:500], why, talk.calls, talk.tokens))
+        self._ended(DryRunResult(talk.email, label, answer[:500], why, talk.calls, talk.tokens))
 
 
-def rehearse(path: Path, settings: Settings, task: Task, count: int, ended: Callable[[Rehearsed], None]) -> None:
-    """Rehearse a task on a sample of a run's emails; blocks until all have come to their end.
+def dry_run(path: Path, settings: Settings, task: Task, count: int, ended: Callable[[DryRunResult], None]) -> None:
+    """StartDryRun a task on a sample of a run's emails; blocks until all have come to their end.
 
     Raises:
         LabeltuiError: nothing can be asked, or not any more.
@@ -175,12 +175,12 @@ def rehearse(path: Path, settings: Settings, task: Task, count: int, ended: Call
     async def ask() -> None:
         clients = ClientPool(base_url)
         try:
-            await Rehearsal(task, broker, guard, clients.of, time.time, ended).run(emails)
+            await DryRun(task, broker, guard, clients.of, time.time, ended).run(emails)
         finally:
             await clients.aclose()
 
     guard = build_guard(task)
-    with KeyBook.from_settings(settings, base_url) as book:
+    with KeyStore.from_settings(settings, base_url) as book:
         broker = broker_for(book, task)
         try:
             asyncio.run(ask())
@@ -197,7 +197,7 @@ def main() -> int:
     path, count = Path(sys.argv[1]), int(sys.argv[2])
     try:
         task = task_from_json(sys.stdin.read())
-        rehearse(path, load_settings().for_run(path), task, count, lambda result: tell(asdict(result)))
+        dry_run(path, load_settings().for_run(path), task, count, lambda result: tell(asdict(result)))
     except LabeltuiError as error:
         tell({"error": str(error)})
         return exits.NO_KEY if isinstance(error, NoUsableKeyError) else exits.FAILED

@@ -1,4 +1,4 @@
-"""Waiting for a worker that is ending: it still has the run, but goes on with nothing, whatever is wished of it."""
+"""Waiting for a worker that is ending: it still has the run, but goes on with nothing, whatever is requested of it."""
 
 from __future__ import annotations
 

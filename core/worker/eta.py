@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from core.model import Forecast, Outcome
-from core.quota.forecast.capacity import lanes
+from core.quota.forecast.capacity import capacities
 from core.quota.forecast.forecast import Load, forecast
 from core.quota.pacing.broker import Broker
 from core.storage.file.rows import BAD_ANSWERS
@@ -22,7 +22,7 @@ _EARLY_DOUBT = 0.15
 _EARLY_CALLS = 60
 
 
-class Foresight:
+class Eta:
     """Answers with a forecast whenever it is called. ``fixed_chars`` are the characters that every question shares."""
 
     def __init__(self, store: Store, broker: Broker, *, fixed_chars: int) -> None:
@@ -43,7 +43,7 @@ class Foresight:
             self._share, self._counted_at = texts / pending, pending
         outcomes = self._store.outcomes()
         load = self._load(pending * self._share, outcomes)
-        ways = lanes(self._broker.statuses(), self._broker.windows(), speeds=self._broker.speeds())
+        ways = capacities(self._broker.statuses(), self._broker.windows(), speeds=self._broker.speeds())
         return forecast(load, ways)
 
     def _load(self, texts: float, outcomes: dict[str, int]) -> Load:

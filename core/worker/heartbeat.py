@@ -15,13 +15,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Tempo:
-    """How often the worker looks up: for wishes and key changes (``tick_s``), to write its heartbeat (``beat_s``)."""
+    """How often the worker looks up: for commands and key changes (``tick_s``), to write its heartbeat (``beat_s``)."""
 
     tick_s: float = 0.2
     beat_s: float = 1.0
 
 
-class Pulse:
+class Heartbeat:
     """Keeps the time since the last beat, and the seconds of it in which no key was allowed to ask."""
 
     def __init__(

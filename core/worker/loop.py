@@ -1,7 +1,7 @@
-"""The worker's loop: obey, choose, send, beat. One per run, on one event loop.
+"""The worker's loop: handle, choose, send, beat. One per run, on one event loop.
 
 It decides nothing about quotas (the broker does) and nothing about answers (the asker does). It owns the order of
-things: a wish is looked at before a call goes out, and whatever ends the loop, the run file says how.
+things: a command is looked at before a call goes out, and whatever ends the loop, the run file says how.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from core.model import Budget, Forecast, KeyState, RunState, Task, Wait
 from core.quota.forecast.plans import Price
 from core.quota.pacing.broker import Broker, Candidate, Grant, Never, NoKeys
-from core.storage.file.control import WishInbox
+from core.storage.file.control import CommandInbox
 from core.storage.writing.store import Store
 from core.worker.asking import Asker, Asks, Judges, Listener
-from core.worker.commands import obey
-from core.worker.commit import Committer, missable
+from core.worker.commands import handle
+from core.worker.commit import Committer, best_effort
 from core.worker.first_n import Trial
-from core.worker.heartbeat import Pulse, Tempo
+from core.worker.heartbeat import Heartbeat, Tempo
 from core.worker.lanes.online import Calls
 from core.worker.pause import Brake
 from core.worker.queue import Line
@@ -57,7 +57,7 @@ class Worker:
         self,
         *,
         store: Store,
-        inbox: WishInbox,
+        inbox: CommandInbox,
         broker: Broker,
         task: Task,
         guard: Judges | Callable[[], Judges],
@@ -78,7 +78,7 @@ class Worker:
         self._clock = clock
         self._tempo = tempo or Tempo()
         self._committer = Committer(store, clock)
-        self._pulse = Pulse(store, clock, self._tempo, forecast)
+        self._pulse = Heartbeat(store, clock, self._tempo, forecast)
         self._asker: Asker | None = None
         self._wake = asyncio.Event()
         self._calls = Calls(
@@ -91,7 +91,7 @@ class Worker:
         self._wait: Wait | None = None
         self._looked_at = float("-inf")
 
-    # -- what wishes and signals do -----------------------------------------------------------------------------------
+    # -- what commands and signals do --------------------------------------------------------------------------------
 
     @property
     def in_flight(self) -> int:
@@ -133,9 +133,9 @@ class Worker:
         """Let the run spend so much from now on."""
         self._brake.allow(budget)
 
-    def enact(self, task: Task, *, by: str, wish_id: str) -> str:
+    def enact(self, task: Task, *, by: str, command_id: str) -> str:
         """Put a version of the task in force: calls that are out end under the old one, then all is built anew."""
-        sentence = self.store.enact(task, by=by, now=self._clock(), wish_id=wish_id).sentence
+        sentence = self.store.enact(task, by=by, now=self._clock(), command_id=command_id).sentence
         self._renewing = True
         self._wake.set()
         out = self.in_flight
@@ -155,7 +155,7 @@ class Worker:
         self._wake.set()
         return sentence
 
-    # -- the loop -----------------------------------------------------------------------------------------------------
+    # -- the loop --------------------------------------------------------------------------------------------------
 
     async def run(self) -> Ending:
         """Work until an end is reached, and write it into the run file.
@@ -170,7 +170,7 @@ class Worker:
             self._calls.cut_off()
             raise
         finally:
-            await self._calls.come_home()
+            await self._calls.drain()
             for helper in helpers:
                 helper.cancel()
             await asyncio.gather(*helpers, return_exceptions=True)
@@ -180,7 +180,7 @@ class Worker:
         return ending
 
     async def _load_guard(self) -> None:
-        """Build the guard beside the loop: its import takes seconds, and wishes are obeyed meanwhile."""
+        """Build the guard beside the loop: its import takes seconds, and commands are handled meanwhile."""
         try:
             guard = await asyncio.to_thread(self._guard) if callable(self._guard) else self._guard
         except Exception as error:  # noqa: BLE001 - whatever it is, the loop raises it
@@ -224,18 +224,18 @@ class Worker:
         self._wake.clear()
 
     def _look_up(self) -> None:
-        """Obey wishes and take in what happened to keys, a few times a second."""
+        """Obey commands and take in what happened to keys, a few times a second."""
         now = self._clock()
         if 0 <= now - self._looked_at < self._tempo.tick_s:
             return
         self._looked_at = now
-        with missable("obey a wish"):
-            for wish in self._inbox.take():
-                obey(self, wish, now)
-        with missable("note what happened to a key"):
+        with best_effort("handle a command"):
+            for command in self._inbox.take():
+                handle(self, command, now)
+        with best_effort("note what happened to a key"):
             self.look_at_keys()
 
-    # -- sending ------------------------------------------------------------------------------------------------------
+    # -- sending ---------------------------------------------------------------------------------------------------
 
     def _send_all_that_may(self, asker: Asker) -> float:
         """Let every call go out that may; returns the seconds until another may."""
@@ -282,7 +282,7 @@ class Worker:
         reason = f"every email is settled, {failed:,} of them failed" if failed else "every email is settled"
         self.stop(Ending(RunState.DONE, reason))
 
-    # -- what calls report --------------------------------------------------------------------------------------------
+    # -- what calls report -----------------------------------------------------------------------------------------
 
     def _landed(self, error: BaseException | None) -> None:
         self._broken = self._broken or error

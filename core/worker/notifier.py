@@ -1,4 +1,4 @@
-"""The worker's herald: tells a person who is elsewhere, since the console may be closed for the night.
+"""The worker's notifier: tells a person who is elsewhere, since the console may be closed for the night.
 
 It looks at the run as any onlooker does, so the loop knows nothing of it. Messages go out in threads of their own and
 are waited for at the end for some seconds only; what failed becomes an event of the run.
@@ -31,7 +31,7 @@ LAST_WAIT_S = 8.0
 """How long the end of a worker waits for messages that are on their way."""
 
 
-class Herald:
+class Notifier:
     """``look`` reads the run, ``note`` writes an event; both are called in the thread that made this object."""
 
     def __init__(
@@ -63,7 +63,7 @@ class Herald:
             before, self._before = self._before, self._look()
             occasion = noticed(before, self._before)
             if occasion is not None and not self._silent:
-                thread = threading.Thread(target=self._deliver, args=(occasion,), name="labeltui-herald", daemon=True)
+                thread = threading.Thread(target=self._deliver, args=(occasion,), name="labeltui-notifier", daemon=True)
                 self._threads.append(thread)
                 thread.start()
         self._note_what_failed()
@@ -89,8 +89,8 @@ class Herald:
 
 
 @contextlib.contextmanager
-def heralded(path: Path, store: Store, settings: Settings) -> Iterator[Herald | None]:
-    """A herald for this run while it is worked on, where the operator named services; its troubles are events."""
+def heralded(path: Path, store: Store, settings: Settings) -> Iterator[Notifier | None]:
+    """A notifier for this run while it is worked on, where the operator named services; its troubles are events."""
 
     def note(sentence: str) -> None:
         with contextlib.suppress(sqlite3.Error, LabeltuiError):
@@ -105,7 +105,7 @@ def heralded(path: Path, store: Store, settings: Settings) -> Iterator[Herald | 
         yield None
         return
     with RunReader(path) as reader:
-        herald = Herald(setup, lambda: reader.snapshot(time.time()), note)
+        herald = Notifier(setup, lambda: reader.snapshot(time.time()), note)
         try:
             yield herald
         finally:

@@ -11,7 +11,7 @@ from core.model import Budget
 from core.quota.forecast.plans import Price
 from core.storage.writing.store import Store
 from core.worker.budget import Spent, exceeded
-from core.worker.commit import missable
+from core.worker.commit import best_effort
 from core.worker.queue import Line
 from core.worker.reasons import FAILURES_IN_A_ROW, failures_in_a_row
 
@@ -88,5 +88,5 @@ class Brake:
 
     def _pull_itself(self, kind: str, reason: str) -> None:
         self.pull(reason)
-        with missable("note the pause"):
+        with best_effort("note the pause"):
             self._store.add_event(kind, reason, now=self._clock())

@@ -22,17 +22,17 @@ from core.errors import LabeltuiError, NoUsableKeyError, RunFileError, RunLostEr
 from core.llm.task import fixed_chars
 from core.model import RunState, Task
 from core.quota.forecast.plans import price_of
-from core.quota.keys.store import KeyBook
+from core.quota.keys.store import KeyStore
 from core.quota.pacing.broker import Broker, Grant, NoKeys
 from core.settings import Settings
-from core.storage.file.control import WishInbox
+from core.storage.file.control import CommandInbox
 from core.storage.file.lock import RunLock
 from core.storage.writing.store import Store
 from core.worker.asking import Asks, Judges
-from core.worker.eta import Foresight
+from core.worker.eta import Eta
 from core.worker.first_n import Trial
 from core.worker.loop import Ending, Worker
-from core.worker.notifier import Herald, heralded
+from core.worker.notifier import Notifier, heralded
 
 if TYPE_CHECKING:
     from core.llm.client import ChatClient
@@ -86,15 +86,15 @@ def _work_on(
     only: int | None,
     stack: contextlib.ExitStack,
 ) -> int:
-    """``stack`` is closed when the run file says how it ended: the herald has the last word."""
+    """``stack`` is closed when the run file says how it ended: the notifier has the last word."""
     try:
-        with KeyBook.from_settings(settings, store.base_url) as book:
+        with KeyStore.from_settings(settings, store.base_url) as book:
             broker = broker_for(book, store.task())
             if isinstance(none := broker.next(()), NoKeys):
                 raise NoUsableKeyError(none.reason)  # noqa: TRY301 - it is written down like any other end
             store.begin_epoch(now=time.time(), pid=os.getpid(), host=socket.gethostname())
-            inbox = WishInbox(path)
-            inbox.skip_stale(store.knows_wish, lock.taken_at)
+            inbox = CommandInbox(path)
+            inbox.skip_stale(store.knows_command, lock.taken_at)
             herald = stack.enter_context(heralded(path, store, settings))
             return asyncio.run(_run(inbox, settings, store, book, broker, watch, only, herald))
     except RunLostError:
@@ -106,7 +106,7 @@ def _work_on(
         raise
 
 
-def broker_for(book: KeyBook, task: Task) -> Broker:
+def broker_for(book: KeyStore, task: Task) -> Broker:
     """The door to quotas for the model of a task."""
     return Broker(
         book,
@@ -118,14 +118,14 @@ def broker_for(book: KeyBook, task: Task) -> Broker:
 
 
 async def _run(
-    inbox: WishInbox,
+    inbox: CommandInbox,
     settings: Settings,
     store: Store,
-    book: KeyBook,
+    book: KeyStore,
     broker: Broker,
     watch: Callable[[], None] | None,
     only: int | None,
-    herald: Herald | None,
+    herald: Notifier | None,
 ) -> int:
     clients = ClientPool(store.base_url or settings.base_url)
     interrupts: list[int] = []
@@ -151,7 +151,7 @@ async def _run(
 
 
 def _worker(
-    store: Store, inbox: WishInbox, broker: Broker, clients: ClientPool, settings: Settings, paused: str
+    store: Store, inbox: CommandInbox, broker: Broker, clients: ClientPool, settings: Settings, paused: str
 ) -> Worker:
     """A worker for the version of the task that is in force now."""
     task = store.task()
@@ -163,7 +163,7 @@ def _worker(
         guard=lambda: build_guard(task),
         client_of=clients.of,
         clock=time.time,
-        forecast=Foresight(store, broker, fixed_chars=fixed_chars(task)),
+        forecast=Eta(store, broker, fixed_chars=fixed_chars(task)),
         price=price_of(task.model.model, settings.prices_path),
         paused=paused,
     )
@@ -218,7 +218,7 @@ class ClientPool:
 
 
 def _obey_signals(worker: Worker, interrupts: list[int]) -> None:
-    """SIGINT, SIGTERM and SIGHUP stop the worker as a wish does, once to drain, twice to cut; INTs heard are noted."""
+    """Stop the worker on SIGINT, SIGTERM and SIGHUP: once to drain, twice to cut; note each SIGINT."""
 
     def hear(number: int) -> None:
         if number == signal.SIGINT:

@@ -33,7 +33,7 @@ class _Trouble:
     in_outage: bool = False
 
 
-class Patience:
+class RetryPolicy:
     """The errors that each email in line has met."""
 
     def __init__(self) -> None:

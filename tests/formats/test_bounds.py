@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from core.llm.task import builtin_task
-from core.mail.octets import text_of
 from core.runs.find import RunOptions, create_run
 from core.settings import Settings
+from core.sources.octets import text_of
 from core.storage.reading.reader import RunReader
 from tests.conftest import DATA
 

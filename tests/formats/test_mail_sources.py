@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import SourceError
-from core.mail import octets
+from core.sources import octets
 from core.sources.registry import open_source
 
 DATA = Path(__file__).parents[2] / ".." / "shared" / "data"

@@ -81,7 +81,7 @@ async def test_words_match_to_the_letter(words: AnswerGuard, text: str) -> None:
 
 @pytest.mark.asyncio
 async def test_reason_quotes_the_answer_briefly_and_inert(binary: AnswerGuard) -> None:
-    """The reason repeats at most 80 characters of the answer, on one line, with nothing that a terminal obeys."""
+    """The reason repeats at most 80 characters of the answer, on one line, with nothing that a terminal handles."""
     verdict = await binary.judge(reply("\x1b[31mlong\nanswer " + "x" * 500))
 
     quoted = re.findall(r'"(.*)"', verdict.reason)[0]

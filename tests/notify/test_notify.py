@@ -1,4 +1,4 @@
-"""Who is told what: the decision as a table, the file of addresses, services, desktop sequences, the worker's herald."""
+"""Who is told what: the decision as a table, the file of addresses, services, desktop sequences, the worker's notifier."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from core.model import RunState, Snapshot, Wait
 from core.notify.occasions import Occasion, noticed
 from core.notify.services import INSTALL, Delivery, deliver
 from core.notify.setup import NotifySetup, read_setup
-from core.worker.notifier import Herald
+from core.worker.notifier import Notifier
 from tests.tui.fakes import NOW, running
 from tui.cli import main
 from tui.terminal.desktop import sequence
@@ -199,11 +199,11 @@ def test_the_real_apprise_reaches_a_service_on_loopback() -> None:
 
 
 class Desk:
-    """A herald over snapshots that a test moves."""
+    """A notifier over snapshots that a test moves."""
 
     def __init__(self, send: Callable[[Sequence[str], Occasion], Delivery]) -> None:
         self.now, self.notes = BUSY, list[str]()
-        self.herald = Herald(NotifySetup(urls=(URL,)), lambda: self.now, self.notes.append, send=send)
+        self.herald = Notifier(NotifySetup(urls=(URL,)), lambda: self.now, self.notes.append, send=send)
 
 
 def test_the_worker_tells_services_once_and_notes_what_failed() -> None:
@@ -250,7 +250,7 @@ def test_nothing_of_a_simulated_run_leaves_the_machine() -> None:
         return Delivery(1)
 
     simulated = replace(BUSY, run=replace(BUSY.run, simulated=True))
-    herald = Herald(NotifySetup(urls=(URL,)), lambda: simulated, lambda _: None, send=send)
+    herald = Notifier(NotifySetup(urls=(URL,)), lambda: simulated, lambda _: None, send=send)
     simulated = replace(simulated, state=RunState.DONE)
     herald.close()
     assert told == []

@@ -22,7 +22,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from core.commands import send as wishes
+from core.commands import send as commands
 from core.commands.post import await_answer
 from core.runs import demo
 from core.settings import Settings, load_settings
@@ -77,8 +77,8 @@ async def _session(witness: Witness, run: Path, rng: random.Random, until: float
 
         async def settle() -> None:
             await pilot.pause()
-            for _ in range(100):  # until the errands are through, two seconds at most
-                if app.errands.idle:
+            for _ in range(100):  # until the background jobs are through, two seconds at most
+                if app.jobs.idle:
                     break
                 await asyncio.sleep(0.02)
             if rng.random() < 0.05:
@@ -89,9 +89,9 @@ async def _session(witness: Witness, run: Path, rng: random.Random, until: float
             press = await monkey.act()
             pressed.append(f"{press.what} on {press.scope}{f' in {press.window}' if press.window else ''}")
             del pressed[:-TOLD]
-            worker = app.picture.snapshot.worker if app.picture.snapshot else None
+            worker = app.view_state.snapshot.worker if app.view_state.snapshot else None
             if worker is not None and not worker.alive and rng.random() < 0.02:
-                await asyncio.to_thread(wishes.start, run, witness.settings.for_run(run))
+                await asyncio.to_thread(commands.start, run, witness.settings.for_run(run))
     return monkey
 
 
@@ -113,7 +113,7 @@ def main() -> int:
         run, _ = demo.prepare(settings, EMAILS, now=time.time())
         own = settings.for_run(run)
         witness = Witness(own)
-        wishes.start(run, own)
+        commands.start(run, own)
         until = time.monotonic() + given.minutes * 60
         pressed: list[str] = []
         try:
@@ -122,7 +122,7 @@ def main() -> int:
             print("the console broke; last presses:", *pressed, sep="\n  ")
             raise
         finally:
-            await_answer(run, wishes.stop(run), timeout_s=20)
+            await_answer(run, commands.stop(run), timeout_s=20)
             time.sleep(1.0)  # the worker closes its files before the folder goes
             if (simulator := adopt(settings.demo_dir / "simulator.json")) is not None:
                 simulator.stop()

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from core.errors import CallError, ConnectionFailedError, RateLimitedError, ServerFailedError, TooLargeError
 from core.model import Dimension, Usage
-from core.quota.keys.store import KeyBook
+from core.quota.keys.store import KeyStore
 from core.quota.pacing.broker import Broker, Candidate, Grant, Never, NoKeys
 from core.simulator.config import Limits
 from core.simulator.quota import Quota, Refusal
@@ -128,7 +128,7 @@ class Night:
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._ids = count(1)
         self._emails = count(1)
-        self.books: list[KeyBook] = []
+        self.books: list[KeyStore] = []
         self.brokers: list[Broker] = []
         self.lines: list[list[Candidate]] = []
         self.tallies = [Tally() for _ in range(workers)]
@@ -138,7 +138,7 @@ class Night:
             for alias, organization in keys.items()
         )
         for number in range(workers):
-            book = KeyBook(
+            book = KeyStore(
                 folder / "quota.db", folder / "keys.toml", environment={"GROQ_API_KEYS": items}, clock=lambda: self.now
             )
             book.book.execute("PRAGMA synchronous = OFF")

@@ -24,7 +24,7 @@ from core.errors import (
     TooLargeError,
 )
 from core.model import Dimension, KeyState, Usage, Wait
-from core.quota.keys.store import KeyBook
+from core.quota.keys.store import KeyStore
 from core.quota.pacing.broker import Broker, Candidate, Grant, Never, NoKeys
 from core.server_address import GROQ_ROOT
 
@@ -46,11 +46,11 @@ class Desk:
         self._folder, self._stack = folder, stack
         self._emails = 0
 
-    def book(self, keys: str = KEYS, *, server: str = GROQ_ROOT) -> KeyBook:
+    def book(self, keys: str = KEYS, *, server: str = GROQ_ROOT) -> KeyStore:
         paths = self._folder / "quota.db", self._folder / "keys.toml"
         environment = {"GROQ_API_KEYS": keys}
         return self._stack.enter_context(
-            KeyBook(*paths, environment=environment, clock=lambda: self.now, server=server)
+            KeyStore(*paths, environment=environment, clock=lambda: self.now, server=server)
         )
 
     def broker(self, keys: str = KEYS, *, seed: int = 1, server: str = GROQ_ROOT) -> Broker:
@@ -159,7 +159,7 @@ def test_a_429_benches_the_organization_and_not_the_email(desk: Desk) -> None:
 
 
 def test_retry_after_is_a_floor(desk: Desk) -> None:
-    """A header that asks for longer than the text is obeyed; with neither, waits double."""
+    """A header that asks for longer than the text is handled; with neither, waits double."""
     broker = desk.broker("main@org_1=gsk_main_aaaa_0001")
     error = desk.limited("org_1", Dimension.TPM, 8_000, 7_900, 700)
     error.headers = {"retry-after": "20"}

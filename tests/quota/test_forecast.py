@@ -9,16 +9,18 @@ import pytest
 
 from core.errors import UsageError
 from core.model import Dimension, KeyState, KeyStatus, WindowStatus
-from core.quota.forecast.capacity import lanes
-from core.quota.forecast.forecast import Lane, Load, Window, calls_in, forecast, seconds_for
+from core.quota.forecast.capacity import capacities
+from core.quota.forecast.forecast import Capacity, Load, Window, calls_in, forecast, seconds_for
 from core.quota.forecast.plans import plan, price_of
 
 DAY = 86_400.0
 
 
-def lane(name: str = "org_1", *, opens_in_s: float = 0.0, calls_per_s: float = math.inf, **windows: float) -> Lane:
+def capacity(
+    name: str = "org_1", *, opens_in_s: float = 0.0, calls_per_s: float = math.inf, **windows: float
+) -> Capacity:
     """A lane whose windows are full."""
-    return Lane(
+    return Capacity(
         name, {Dimension(each): Window(limit, limit) for each, limit in windows.items()}, opens_in_s, calls_per_s
     )
 
@@ -27,28 +29,28 @@ def lane(name: str = "org_1", *, opens_in_s: float = 0.0, calls_per_s: float = m
     ("load", "ways", "seconds", "binding"),
     [
         # 60 in the bucket, the other 60 refill in a minute.
-        (Load(120, 100), [lane(RPM=60)], 60.0, "RPM of org_1: 60 a minute"),
+        (Load(120, 100), [capacity(RPM=60)], 60.0, "RPM of org_1: 60 a minute"),
         # 200,000 tokens are there, 400,000 more take two days.
-        (Load(600, 1000), [lane(TPD=200_000, RPM=30)], 2 * DAY, "TPD of org_1: 200,000 a day"),
+        (Load(600, 1000), [capacity(TPD=200_000, RPM=30)], 2 * DAY, "TPD of org_1: 200,000 a day"),
         # two alike share the work
-        (Load(1200, 1000), [lane("a", TPD=200_000), lane("b", TPD=200_000)], 2 * DAY, "TPD of 2 organizations"),
+        (Load(1200, 1000), [capacity("a", TPD=200_000), capacity("b", TPD=200_000)], 2 * DAY, "TPD of 2 organizations"),
         # what is empty starts from nothing
-        (Load(60, 1), [Lane("org_1", {Dimension.RPM: Window(60, 0)})], 60.0, "RPM of org_1: 60 a minute"),
+        (Load(60, 1), [Capacity("org_1", {Dimension.RPM: Window(60, 0)})], 60.0, "RPM of org_1: 60 a minute"),
         # a bench holds up, while its window refills
         (
             Load(60, 1),
-            [Lane("org_1", {Dimension.RPM: Window(60, 0)}, opens_in_s=600)],
+            [Capacity("org_1", {Dimension.RPM: Window(60, 0)}, opens_in_s=600)],
             600.0,
             "RPM of org_1: 60 a minute",
         ),
         # no quota: the server's speed
-        (Load(1000, 1000), [lane(calls_per_s=10.0)], 100.0, "the server's speed"),
+        (Load(1000, 1000), [capacity(calls_per_s=10.0)], 100.0, "the server's speed"),
         # all that is in the buckets
-        (Load(10, 10), [lane(RPM=60, TPM=6000)], 0.0, "RPM of org_1: 60 a minute"),
+        (Load(10, 10), [capacity(RPM=60, TPM=6000)], 0.0, "RPM of org_1: 60 a minute"),
     ],
 )
 def test_the_end_is_when_the_lanes_have_made_all_calls(
-    load: Load, ways: list[Lane], seconds: float, binding: str
+    load: Load, ways: list[Capacity], seconds: float, binding: str
 ) -> None:
     """Each row by hand: what is in the bucket at once, the rest as it refills."""
     found = forecast(load, ways)
@@ -58,7 +60,7 @@ def test_the_end_is_when_the_lanes_have_made_all_calls(
 
 def test_the_interval_holds_the_end_and_grows_with_doubt() -> None:
     """More doubt, wider; never the wrong way round."""
-    ways = [lane(TPM=8000)]
+    ways = [capacity(TPM=8000)]
     narrow, wide = (forecast(Load(1000, 900, doubt), ways) for doubt in (0.02, 0.2))
     for found in (narrow, wide):
         assert found.low_s is not None
@@ -82,7 +84,9 @@ def test_nothing_left_takes_no_time() -> None:
 
 def test_calls_never_shrink_as_time_passes() -> None:
     """The bisection rests on it."""
-    way = Lane("o", {Dimension.TPM: Window(8000, 100), Dimension.RPD: Window(1000, 3)}, opens_in_s=30, calls_per_s=2)
+    way = Capacity(
+        "o", {Dimension.TPM: Window(8000, 100), Dimension.RPD: Window(1000, 3)}, opens_in_s=30, calls_per_s=2
+    )
     calls = [calls_in(way, seconds, 900)[0] for seconds in range(0, 20_000, 50)]
     assert calls == sorted(calls)
 
@@ -96,7 +100,7 @@ def key(
 def test_lanes_are_organizations_whose_keys_may_ask() -> None:
     """Keys that are out open no lane; a wait that a known window explains is not counted twice."""
     windows = [WindowStatus("a", "m", Dimension.TPD, 200_000, 0, DAY)]
-    found = lanes(
+    found = capacities(
         [
             key("a1", "a", KeyState.COOLING, 3_000, "TPD"),
             key("b1", "b", KeyState.INVALID),
@@ -135,5 +139,5 @@ def test_plans_and_prices_are_read_and_unknown_ones_named(tmp_path: Path) -> Non
 def test_a_server_in_fast_motion_is_forecast_at_its_speed() -> None:
     """A window that refills sixty times faster than its name says is counted so."""
     windows = [WindowStatus("a", "m", Dimension.TPM, 8_000, 0, 1.0, speed=60.0)]
-    [way] = lanes([key("a1", "a")], windows)
+    [way] = capacities([key("a1", "a")], windows)
     assert seconds_for(Load(800, 1_000), [way]) == pytest.approx(100, abs=1)

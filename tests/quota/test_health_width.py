@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from core.quota.pacing.concurrency import FIRST_WIDTH, Width
+from core.quota.pacing.concurrency import FIRST_WIDTH, Concurrency
 from core.quota.pacing.outages import LONGEST_PROBE_S, Health
 
 NOW = 1_790_000_000.0
@@ -83,7 +83,7 @@ def test_a_clock_that_goes_back_does_not_stop_the_probing(rng: random.Random) ->
 
 def test_width_doubles_in_a_round_trip_until_the_first_push_back() -> None:
     """Four become thirty-two with as many answers, if all slots are in demand; a 429 halves it."""
-    width = Width(32)
+    width = Concurrency(32)
     assert width.allowed(math.inf) == FIRST_WIDTH
     for _ in range(28):
         width.answered(0.3, in_demand=True)
@@ -97,7 +97,7 @@ def test_width_doubles_in_a_round_trip_until_the_first_push_back() -> None:
 
 def test_width_does_not_grow_without_demand() -> None:
     """Where slots stay free there is nothing to gain."""
-    width = Width(32)
+    width = Concurrency(32)
     for _ in range(100):
         width.answered(0.3, in_demand=False)
     assert width.allowed(math.inf) == FIRST_WIDTH
@@ -105,7 +105,7 @@ def test_width_does_not_grow_without_demand() -> None:
 
 def test_width_stops_growing_when_answers_only_get_slower() -> None:
     """A server that queues is not asked more at once."""
-    width = Width(64)
+    width = Concurrency(64)
     for _ in range(30):
         width.answered(0.3, in_demand=False)
     for _ in range(200):
@@ -115,7 +115,7 @@ def test_width_stops_growing_when_answers_only_get_slower() -> None:
 
 def test_push_backs_of_one_crowd_count_once() -> None:
     """Eight calls refused together halve the width once; the next crowd halves it again."""
-    width = Width(32)
+    width = Concurrency(32)
     for _ in range(28):
         width.answered(0.3, in_demand=True)
     for _ in range(8):
@@ -127,7 +127,7 @@ def test_push_backs_of_one_crowd_count_once() -> None:
 
 def test_quotas_bound_the_width() -> None:
     """Half a call a second at a second's latency needs few slots, and never less than one."""
-    width = Width(32)
+    width = Concurrency(32)
     for _ in range(50):
         width.answered(1.0, in_demand=True)
     assert width.allowed(0.5) == 3

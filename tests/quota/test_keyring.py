@@ -15,8 +15,8 @@ import pytest
 
 from core.errors import KeysError
 from core.model import KeyState
-from core.quota.keys.keyring import Vault
-from core.quota.keys.store import KeyBook
+from core.quota.keys.keyring import KeyringStore
+from core.quota.keys.store import KeyStore
 from core.settings import Settings
 from tests.conftest import NOW
 from tests.quota.test_keys import MODEL, ONE, TWO
@@ -96,14 +96,14 @@ def ring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
 
 
 @contextmanager
-def opened(folder: Path, at: list[float] | None = None, **environment: str) -> Iterator[KeyBook]:
+def opened(folder: Path, at: list[float] | None = None, **environment: str) -> Iterator[KeyStore]:
     folder.mkdir(exist_ok=True)
     clock = at or [NOW]
-    with KeyBook(folder / "quota.db", folder / "keys.toml", environment=environment, clock=lambda: clock[-1]) as book:
+    with KeyStore(folder / "quota.db", folder / "keys.toml", environment=environment, clock=lambda: clock[-1]) as book:
         yield book
 
 
-def shown(book: KeyBook) -> dict[str, tuple[KeyState, str]]:
+def shown(book: KeyStore) -> dict[str, tuple[KeyState, str]]:
     return {key.alias: (key.state, key.reason) for key in book.statuses(MODEL, NOW)}
 
 
@@ -145,7 +145,7 @@ def test_a_keyring_that_fails_makes_its_key_unusable_and_no_other(
     tmp_path: Path, ring: StandIn, mood: str, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The key is shown with the reason and what to do; nothing of what the keyring said is repeated."""
-    monkeypatch.setitem(Vault.__init__.__kwdefaults__, "patience_s", 0.2)  # type: ignore[arg-type]
+    monkeypatch.setitem(KeyringStore.__init__.__kwdefaults__, "patience_s", 0.2)  # type: ignore[arg-type]
     with opened(tmp_path / "home") as book:
         book.add(ONE, "main", keyring=True)
         book.add(TWO, "spare")
@@ -236,7 +236,7 @@ def test_nothing_is_imported_for_keys_elsewhere(tmp_path: Path, ring: StandIn) -
     """The package is slow on some systems: it comes with the first key that lies there."""
     with opened(tmp_path / "home", GROQ_API_KEY=ONE) as book:
         book.add(TWO, "spare")
-        assert Vault(tmp_path / "home" / "keys.toml", lambda: NOW).unreadable == {}
+        assert KeyringStore(tmp_path / "home" / "keys.toml", lambda: NOW).unreadable == {}
     assert "keyring" not in sys.modules
 
 

@@ -16,7 +16,7 @@ from core.errors import KeysError
 from core.model import Dimension, KeyState
 from core.quota.db.rows import write_bench
 from core.quota.keys.keyfile import checked_secret, keys_of_environment
-from core.quota.keys.store import KeyBook
+from core.quota.keys.store import KeyStore
 from core.quota.ledger.claims import Bench
 from core.server_address import GROQ_ROOT
 
@@ -27,13 +27,13 @@ ONE, TWO, THREE = "gsk_first_secret_aaaa", "gsk_second_secret_bbbb", "gsk_third_
 
 
 @contextmanager
-def opened(folder: Path, *, server: str = GROQ_ROOT, **environment: str) -> Iterator[KeyBook]:
+def opened(folder: Path, *, server: str = GROQ_ROOT, **environment: str) -> Iterator[KeyStore]:
     paths = folder / "quota.db", folder / "keys.toml"
-    with KeyBook(*paths, environment=environment, clock=lambda: NOW, server=server) as book:
+    with KeyStore(*paths, environment=environment, clock=lambda: NOW, server=server) as book:
         yield book
 
 
-def aliases(book: KeyBook) -> list[str]:
+def aliases(book: KeyStore) -> list[str]:
     return [secret.alias for secret in book.secrets()]
 
 
@@ -231,7 +231,7 @@ def test_removing_a_key(tmp_path: Path) -> None:
             book.remove("nobody")
 
 
-def state_of(book: KeyBook, alias: str) -> KeyState:
+def state_of(book: KeyStore, alias: str) -> KeyState:
     return next(each.state for each in book.statuses(MODEL, NOW) if each.alias == alias)
 
 

@@ -10,7 +10,7 @@ import pytest
 from core.model import Dimension, Wait
 from core.quota.keys.identity import Secret
 from core.quota.ledger.ledger import Ledger
-from core.quota.pacing.concurrency import Width
+from core.quota.pacing.concurrency import Concurrency
 from core.quota.pacing.estimates import Estimate
 from core.quota.pacing.scheduler import House, Need, Passed, Seat, TooLargeForAll, Use, choose, decide, jittered, sooner
 
@@ -32,7 +32,9 @@ def house(name: str = "org_1", *seats: Seat, ledger: Ledger | None = None, tpm: 
     if tpm is not None:
         limits[Dimension.TPM] = tpm
     ledger.state_limits(name, MODEL, limits, "operator", NOW)
-    return House(name, ledger.account(name, MODEL), Width(32), seats=list(seats) or [seat(f"key of {name}", name)])
+    return House(
+        name, ledger.account(name, MODEL), Concurrency(32), seats=list(seats) or [seat(f"key of {name}", name)]
+    )
 
 
 def need(email_id: int = 1, tokens: float = 900, *, margin: float = 0.0, refused_by: tuple[str, ...] = ()) -> Need:

@@ -1,4 +1,4 @@
-"""Going on to the next key by hand, as a table; pins that a worker obeys; what is remembered of each key."""
+"""Going on to the next key by hand, as a table; pins that a worker handles; what is remembered of each key."""
 
 from __future__ import annotations
 

@@ -236,7 +236,7 @@ def test_a_file_without_notes_gets_them_and_learns_when_emails_were_sent_and_set
     as_format_2(worked)
     with RunReader(worked) as reader:
         assert reader.record(1).notes == ()
-        assert reader.last_deed("ada") is None
+        assert reader.last_undo_entry("ada") is None
         assert len(list(reader.export_rows())) == 7
     with RunLock(worked) as lock, Store.open(worked, lock) as store:
         store.note_by_person([1], "a picnic", author="ada", now=NOW)

@@ -64,7 +64,7 @@ def test_a_label_on_many_is_undone_as_one(path: Path, store: Store) -> None:
 
 
 def test_undo_goes_back_one_step_at_a_time_and_then_says_that_nothing_is_left(path: Path, store: Store) -> None:
-    """The last deed first; what another person did is not touched."""
+    """The last undo entry first; what another person did is not touched."""
     store.label_by_person(1, "0", annotator="ada", note="", now=NOW)
     store.label_by_person(1, "1", annotator="ada", note="", now=NOW)
     store.skip([6], back=False, by="bo", now=NOW)

@@ -202,7 +202,7 @@ def test_matches_come_in_the_order_that_is_asked_for(
 
 
 def test_a_search_that_nobody_waits_for_ends_where_it_is(run: Path) -> None:
-    """A newer wish interrupts even one long step of SQLite, and the next search begins afresh."""
+    """A newer command interrupts even one long step of SQLite, and the next search begins afresh."""
     stale = False
     search = Search(run, lambda: stale)
     search._db.set_progress_handler(lambda: stale, 1)

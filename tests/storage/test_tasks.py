@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from core.commands import send as wishes
+from core.commands import send as commands
 from core.errors import UsageError
 from core.llm.task import builtin_task, versioned
 from core.mail.message import view_of
@@ -310,7 +310,7 @@ def in_force(path: Path) -> Task:
 def test_texts_and_hashes_follow_a_version_that_sends_others(real: Path, change: dict[str, object]) -> None:
     """Every text is made anew from the message as it came, so that what is stored is what is sent."""
     task = versioned(replace(in_force(real), **change))  # type: ignore[arg-type]
-    sentence = wishes.set_task(real, task).sentence
+    sentence = commands.set_task(real, task).sentence
     assert "the text of 3 emails was made anew" in sentence
     with closing(sqlite3.connect(real)) as db:
         raw = [row[0] for row in db.execute("SELECT raw FROM body ORDER BY email_id")]
@@ -323,7 +323,7 @@ def test_emails_that_were_copies_are_asked_apart_where_their_texts_differ(real: 
     """The recipient told them apart all the time; it is only sent now."""
     with RunReader(real) as reader:
         assert reader.distinct_texts() == 2
-    wishes.set_task(real, versioned(replace(in_force(real), fields=("from", "to", "subject", "body"))))
+    commands.set_task(real, versioned(replace(in_force(real), fields=("from", "to", "subject", "body"))))
     with RunReader(real) as reader:
         assert reader.distinct_texts() == 3
 
@@ -332,7 +332,7 @@ def test_flags_follow_the_text_that_is_sent(real: Path) -> None:
     """What is cut off gives no orders to the model, and is counted no more."""
     with RunReader(real) as reader:
         assert reader.snapshot(NOW).flagged == 1
-    wishes.set_task(real, versioned(replace(in_force(real), fields=("from", "subject"))))
+    commands.set_task(real, versioned(replace(in_force(real), fields=("from", "subject"))))
     with RunReader(real) as reader:
         assert reader.snapshot(NOW).flagged == 0
     sound(real)
@@ -353,7 +353,7 @@ def test_an_index_of_old_texts_is_not_searched(real: Path) -> None:
             search.close()
 
     assert found() == ([1, 2], True)
-    wishes.set_task(real, versioned(replace(in_force(real), fields=("from", "subject"))))
+    commands.set_task(real, versioned(replace(in_force(real), fields=("from", "subject"))))
     assert found() == ([], True)
 
 
@@ -361,7 +361,7 @@ def test_a_version_that_sends_others_is_refused_while_a_worker_has_the_run(real:
     """It says what to do, and nothing has changed."""
     before = in_force(real)
     with RunLock(real), pytest.raises(UsageError, match="Stop its worker first"):
-        wishes.set_task(real, versioned(replace(before, truncate_at=100)))
+        commands.set_task(real, versioned(replace(before, truncate_at=100)))
     assert in_force(real) == before
 
 
@@ -369,8 +369,8 @@ def test_the_task_in_force_is_not_put_in_force_again(real: Path) -> None:
     """No version without a change; a name alone changes without a new version."""
     before = in_force(real)
     with pytest.raises(UsageError, match="in force in real already"):
-        wishes.set_task(real, before)
-    wishes.set_task(real, replace(before, name="another name"))
+        commands.set_task(real, before)
+    commands.set_task(real, replace(before, name="another name"))
     assert in_force(real).name == "another name"
     with RunReader(real) as reader:
         assert len(reader.versions()) == 1
@@ -379,14 +379,14 @@ def test_the_task_in_force_is_not_put_in_force_again(real: Path) -> None:
 
 
 def test_too_many_emails_are_refused_with_the_number() -> None:
-    """A wish is bounded."""
-    with pytest.raises(UsageError, match="too many for one wish"):
-        wishes.ask_again(Path("nowhere.db"), email_ids=range(60_000))
+    """A command is bounded."""
+    with pytest.raises(UsageError, match="too many for one command"):
+        commands.ask_again(Path("nowhere.db"), email_ids=range(60_000))
 
 
 def test_the_messages_of_the_source_are_never_changed(real: Path) -> None:
     """Sending less and then more again brings every character back."""
     before, old = in_force(real), texts(real)
-    wishes.set_task(real, versioned(replace(before, truncate_at=100)))
-    wishes.set_task(real, before)
+    commands.set_task(real, versioned(replace(before, truncate_at=100)))
+    commands.set_task(real, before)
     assert texts(real) == old

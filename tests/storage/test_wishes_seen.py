@@ -1,46 +1,46 @@
-"""Wishes that nobody obeyed yet are seen by every onlooker, and a worker obeys what was wished since it began."""
+"""Commands that nobody handled yet are seen by every onlooker, and a worker handles what was requested since it began."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
-from core.storage.file.control import WishInbox, post
+from core.storage.file.control import CommandInbox, post
 from core.storage.reading.reader import RunReader
 from core.storage.writing.store import Store
 from tests.conftest import NOW, MakeRun
 
 
-def test_a_wish_of_anybody_shows_until_it_is_obeyed(make_run: MakeRun, opened: Callable[[Path], Store]) -> None:
-    """It stands unanswered in the next snapshot, and answered once the worker has obeyed it."""
+def test_a_command_of_anybody_shows_until_it_is_handled(make_run: MakeRun, opened: Callable[[Path], Store]) -> None:
+    """It stands unanswered in the next snapshot, and answered once the worker has handled it."""
     path = make_run(["one"])
     store = opened(path)
     with RunReader(path) as reader:
         assert reader.snapshot(NOW).commands == ()
-        wish_id = post(path, "pause", now=NOW + 1, by="somebody")
+        command_id = post(path, "pause", now=NOW + 1, by="somebody")
         (seen,) = reader.snapshot(NOW + 1).commands
-        assert (seen.id, seen.kind, seen.acknowledged_at) == (wish_id, "pause", None)
-        inbox = WishInbox(path)
-        (wish,) = inbox.take()
-        store.acknowledge(wish, "paused", now=NOW + 2)
+        assert (seen.id, seen.kind, seen.acknowledged_at) == (command_id, "pause", None)
+        inbox = CommandInbox(path)
+        (command,) = inbox.take()
+        store.acknowledge(command, "paused", now=NOW + 2)
         inbox.close()
         (answered,) = reader.snapshot(NOW + 2).commands
-        assert (answered.id, answered.acknowledged_at) == (wish_id, NOW + 2)
+        assert (answered.id, answered.acknowledged_at) == (command_id, NOW + 2)
 
 
-def test_wishes_of_another_life_are_neither_shown_nor_obeyed(
+def test_commands_of_another_life_are_neither_shown_nor_handled(
     make_run: MakeRun, opened: Callable[[Path], Store]
 ) -> None:
-    """What was wished before a worker began is too late; what was wished since then is obeyed, however early."""
+    """What was requested before a worker began is too late; what was requested since then is handled, however early."""
     path = make_run(["one"])
     early = post(path, "stop", now=NOW - 5, by="somebody")
     store = opened(path)
     since = post(path, "pause", now=NOW + 0.01, by="somebody")
-    inbox = WishInbox(path)
-    assert [wish.id for wish in inbox.skip_stale(store.knows_wish, NOW)] == [early]
+    inbox = CommandInbox(path)
+    assert [command.id for command in inbox.skip_stale(store.knows_command, NOW)] == [early]
     with RunReader(path) as reader:
         assert [command.id for command in reader.snapshot(NOW + 1).commands] == [since]
-    assert [wish.id for wish in inbox.take()] == [since]
+    assert [command.id for command in inbox.take()] == [since]
     inbox.close()
 
 

@@ -1,4 +1,4 @@
-"""A backend in memory: the same protocol as the engine. A living worker obeys when a test says so."""
+"""A backend in memory: the same protocol as the engine. A living worker handles when a test says so."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
-from core.commands.dry_run import RehearsalCost
+from core.commands.dry_run import DryRunCost
 from core.errors import LabeltuiError, RunFileError
 from core.llm.key_check import Trial
 from core.model import (
     AskKind,
     Attempt,
     CommandRecord,
-    Deed,
     EmailRecord,
     EmailRow,
     EmailState,
@@ -31,6 +30,7 @@ from core.model import (
     Snapshot,
     Task,
     TaskVersion,
+    UndoEntry,
     WindowStatus,
 )
 from core.quota.keys.swap import chosen_swap
@@ -42,14 +42,14 @@ from core.storage.reading.ordering import WORK_ORDER, Order
 from core.storage.reading.search import Found
 from tests.tui.fakes import KEYS, NOW, SPENT, TASK, TROUBLES, WINDOWS, FakeRun, key
 from tui.engine.key_engine import KeyPast
-from tui.engine.making import CopyWish, NewRunWish
+from tui.engine.making import CopyRequest, NewRunRequest
 from tui.engine.task_choices import TaskChoice, task_choices, task_file
 from tui.engine.tasking import EngineDesk
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a wish returns."""
+    """What a command returns."""
 
     id: str | None
     sentence: str
@@ -112,8 +112,8 @@ class FakeView:
         raw = "X-Raw: 1\n" + self._run.text
         return EmailRecord(row, self._run.text, raw, tuple(attempts), labels, copies=1, notes=notes)
 
-    def last_deed(self, author: str) -> Deed | None:
-        return self._run.deeds[-1][0] if self._run.deeds else None
+    def last_undo_entry(self, author: str) -> UndoEntry | None:
+        return self._run.undo_entries[-1][0] if self._run.undo_entries else None
 
     def versions(self, *, counted: bool = True) -> tuple[TaskVersion, ...]:
         labels = self._run.snapshot(NOW).labels
@@ -193,7 +193,7 @@ class FakeDesk(EngineDesk):
     def put_in_force(self, path: Path, task: Task) -> Answer:
         self._backend._note("put_in_force", path, task)
         if self._backend.run.alive:
-            return self._backend._wish("task", task.version)
+            return self._backend._command("task", task.version)
         self._backend.run.task = task
         return Answer(None, f"version {task.version[:8]} of the task is in force", at_once=True)
 
@@ -201,11 +201,11 @@ class FakeDesk(EngineDesk):
         self._backend._note("ask_again", path, label, None if email_ids is None else list(email_ids))
         return Answer(None, "so many in line again", at_once=True)
 
-    def price(self, path: Path, task: Task, count: int) -> RehearsalCost:
-        return RehearsalCost(count, count * 400, 0.0012, 3, learnt=True)
+    def price(self, path: Path, task: Task, count: int) -> DryRunCost:
+        return DryRunCost(count, count * 400, 0.0012, 3, learnt=True)
 
-    def rehearse(self, path: Path, task: Task, count: int) -> NoReturn:
-        self._backend._note("rehearse", task.version, count)
+    def dry_run(self, path: Path, task: Task, count: int) -> NoReturn:
+        self._backend._note("dry_run", task.version, count)
         raise LabeltuiError("Nothing is asked in memory.")
 
 
@@ -226,7 +226,7 @@ class FakeKeys:
 
 
 class FakeBackend:
-    """The engine in memory. Wishes to a living worker wait until :meth:`obey` is called."""
+    """The engine in memory. Commands to a living worker wait until :meth:`handle` is called."""
 
     def __init__(self, settings: Settings, run: FakeRun | None = None, *, clock: object = None) -> None:
         self.settings = settings
@@ -298,13 +298,13 @@ class FakeBackend:
     def name_trouble(self, name: str) -> str:
         return f"There is a run {name} already." if name == "taken" else ""
 
-    def forecast(self, wish: NewRunWish) -> tuple[str, ...]:
-        self._note("forecast", wish)
+    def forecast(self, command: NewRunRequest) -> tuple[str, ...]:
+        self._note("forecast", command)
         return ("2 emails, 2 texts", "calls     about 9", "time      3 min, bound by TPM of org_b")
 
-    def make(self, wish: NewRunWish, progress: Callable[[int], None]) -> Path:
+    def make(self, command: NewRunRequest, progress: Callable[[int], None]) -> Path:
         progress(500)
-        self._note("make", wish)
+        self._note("make", command)
         return self.run.path
 
     def make_demo(self) -> Path:
@@ -313,13 +313,13 @@ class FakeBackend:
 
     # -- the list --
 
-    def check_copy(self, wish: CopyWish) -> None:
-        self._note("check_copy", wish)
+    def check_copy(self, command: CopyRequest) -> None:
+        self._note("check_copy", command)
 
-    def copy_run(self, wish: CopyWish, progress: Callable[[int], None]) -> Path:
+    def copy_run(self, command: CopyRequest, progress: Callable[[int], None]) -> Path:
         progress(500)
-        self._note("copy_run", wish)
-        return Path(wish.path).with_name(f"{wish.name}.db")
+        self._note("copy_run", command)
+        return Path(command.path).with_name(f"{command.name}.db")
 
     def archive(self, path: Path, *, back: bool) -> Path:
         self._note("archive", path.stem, back)
@@ -335,7 +335,7 @@ class FakeBackend:
         self._note("delete_run", path.stem, typed)
         self.all_runs = [run for run in self.all_runs or () if run.path != str(path)]
 
-    # -- wishes --
+    # -- commands --
 
     def try_first(self, path: Path, emails: int) -> Answer:
         self._note("try_first", path, emails)
@@ -348,12 +348,12 @@ class FakeBackend:
         if self.refusal:
             raise LabeltuiError(self.refusal)
 
-    def _wish(self, kind: str, argument: str = "") -> Answer:
-        record = CommandRecord(f"wish-{len(self.asked)}", kind, argument, self.now, None, "")
+    def _command(self, kind: str, argument: str = "") -> Answer:
+        record = CommandRecord(f"command-{len(self.asked)}", kind, argument, self.now, None, "")
         self.waiting.append(record)
         return Answer(record.id, f"{kind} requested", at_once=False)
 
-    def obey(self, after_s: float = 0.4) -> None:
+    def handle(self, after_s: float = 0.4) -> None:
         """The worker acknowledges everything that waits, and does it."""
         words = {"pause": RunState.PAUSED, "resume": RunState.RUNNING, "stop": RunState.STOPPED}
         for record in self.waiting:
@@ -385,15 +385,15 @@ class FakeBackend:
 
     def pause(self, path: Path) -> Answer:
         self._note("pause", path)
-        return self._wish("pause")
+        return self._command("pause")
 
     def resume(self, path: Path) -> Answer:
         self._note("resume", path)
-        return self._wish("resume")
+        return self._command("resume")
 
     def stop(self, path: Path) -> Answer:
         self._note("stop", path)
-        return self._wish("stop")
+        return self._command("stop")
 
     def kill(self, path: Path) -> Answer:
         self._note("kill", path)
@@ -403,7 +403,7 @@ class FakeBackend:
     def swap(self, path: Path) -> Answer:
         self._note("swap", path)
         if self.run.alive:
-            return self._wish("swap")
+            return self._command("swap")
         return Answer(None, f"{self._swapped()}.", at_once=True)
 
     def _swapped(self) -> str:
@@ -422,7 +422,7 @@ class FakeBackend:
     def retry(self, path: Path, email_id: int | None) -> Answer:
         self._note("retry", path, email_id)
         if self.run.alive:
-            return self._wish("retry", "" if email_id is None else str(email_id))
+            return self._command("retry", "" if email_id is None else str(email_id))
         moved = self.run.count("failed") if email_id is None else 1
         self._requeue(email_id)
         return Answer(None, f"{moved} failed back in line.", at_once=True)
@@ -435,8 +435,8 @@ class FakeBackend:
 
     def _remember(self, kind: str, what: str, email_ids: Sequence[int]) -> None:
         before = [row for row in self.run.emails if row.id in email_ids]
-        deed = Deed(len(self.run.deeds) + 1, kind, what, self.now, len(before))
-        self.run.deeds.append((deed, before))
+        undo_entry = UndoEntry(len(self.run.undo_entries) + 1, kind, what, self.now, len(before))
+        self.run.undo_entries.append((undo_entry, before))
 
     def note(self, path: Path, email_ids: Sequence[int], text: str) -> Answer:
         self._note("note", path, list(email_ids), text)
@@ -447,12 +447,12 @@ class FakeBackend:
 
     def undo(self, path: Path) -> Answer:
         self._note("undo", path)
-        deed, before = self.run.deeds.pop()
-        if deed.kind == "note":
+        undo_entry, before = self.run.undo_entries.pop()
+        if undo_entry.kind == "note":
             self.run.notes.clear()
         known = {row.id: row for row in before}
         self.run.emails = [known.get(row.id, row) for row in self.run.emails]
-        return Answer(None, f"undone: {deed.what}", at_once=True)
+        return Answer(None, f"undone: {undo_entry.what}", at_once=True)
 
     def operator(self) -> str:
         return "ana"
@@ -473,7 +473,7 @@ class FakeBackend:
     def label(self, path: Path, email_ids: Sequence[int], value: str, note: str) -> Answer:
         self._note("label", path, list(email_ids), value, note)
         if self.run.alive:
-            return self._wish("label", " ".join(str(number) for number in email_ids))
+            return self._command("label", " ".join(str(number) for number in email_ids))
         self._remember("label", f"the label {value}", email_ids)
         self.run.emails = [
             replace(row, state=EmailState.LABELED, label=value, label_source="human", failure=None)

@@ -8,7 +8,6 @@ from pathlib import Path
 from core.errors import RunFileError
 from core.model import (
     CommandRecord,
-    Deed,
     Dimension,
     EmailRow,
     EmailState,
@@ -26,6 +25,7 @@ from core.model import (
     Snapshot,
     Task,
     TaskVersion,
+    UndoEntry,
     Wait,
     WindowStatus,
     WorkerStatus,
@@ -131,7 +131,7 @@ class FakeRun:
     reasks: dict[int, int] = field(default_factory=dict)
     outcomes: dict[str, int] = field(default_factory=dict)
     trouble: str = ""
-    deeds: list[tuple[Deed, list[EmailRow]]] = field(default_factory=list)
+    undo_entries: list[tuple[UndoEntry, list[EmailRow]]] = field(default_factory=list)
     notes: dict[int, list[str]] = field(default_factory=dict)
     unsortable: frozenset[str] = frozenset()
     task: Task = TASK

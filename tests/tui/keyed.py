@@ -111,7 +111,7 @@ def renew(at: Desk, *, at_work: bool) -> None:
     at.backend.waiting.clear()
     furnished(at.backend)
     at.app.held, at.app.theme, at.app.notifying.quiet = False, DARK, False
-    at.app.wishing.forget()
+    at.app.sending.forget()
     at.app.clear_notifications()
     at.app.poller.read()
     at.app.facts_changed()
@@ -246,7 +246,7 @@ ROWS: tuple[Keyed, ...] = (
     Keyed("edit", T, screen, "EditTask"),
     Keyed("editor", T, said("Nothing was changed in the editor."), True, alone=True),
     Keyed("compare", T, sees("Draft against the version in force"), True, alone=True),
-    Keyed("rehearse", T, kinds, ["rehearse"], then=("enter",)),
+    Keyed("dry_run", T, kinds, ["dry_run"], then=("enter",)),
     Keyed("enact", T, kinds, ["put_in_force"], then=("y",), alone=True),
     Keyed("discard", T, kept, None, then=("y",), alone=True),
     Keyed("take_version", T, lambda at: kept(at) == OLD_TEXT, True, before=("down",), then=("y",)),

@@ -22,13 +22,13 @@ from tui.actions.context import Scope
 from tui.app import LabeltuiApp
 from tui.engine.read_only_engine import ReadOnlyEngine
 from tui.engine.tasking import LookingDesk
-from tui.screens.base_screen import Sheet
+from tui.screens.base_screen import BaseScreen
 
 CHANGES = frozenset(name for kind in (ReadOnlyEngine, LookingDesk) for name in vars(kind) if not name.startswith("_"))
 """The methods of a backend that change something: those that a read-only console refuses."""
 
 ASKED_BEFORE = frozenset(
-    {"remove_key", "regroup_key", "clear_bench", "delete_run", "delete", "put_in_force", "rehearse"}
+    {"remove_key", "regroup_key", "clear_bench", "delete_run", "delete", "put_in_force", "dry_run"}
 )
 """Changes that only a window which asked may send. Putting every failed email back in line is one as well."""
 
@@ -132,7 +132,7 @@ class Monkey:
 
     def _here(self, what: str) -> Press:
         sheet, screen = self._app.sheet(), self._app.screen
-        window = "" if isinstance(screen, Sheet) else type(screen).__name__
+        window = "" if isinstance(screen, BaseScreen) else type(screen).__name__
         return Press(what, sheet.SCOPE.value if sheet else "", window)
 
     def wrong(self) -> Iterator[str]:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from core.model import Dimension, KeyState, RunState, WindowStatus
-from core.quota.keys.store import KeyBook
+from core.quota.keys.store import KeyStore
 from core.runs.find import find_run
 from core.settings import Settings, load_settings
 from core.simulator.child import start_child
@@ -231,11 +231,11 @@ def test_an_unknown_email_is_refused(say: Say, source: Path) -> None:
     assert "'zzz'" in err
 
 
-def test_wishes_without_a_worker_say_so(say: Say, source: Path) -> None:
+def test_commands_without_a_worker_say_so(say: Say, source: Path) -> None:
     """Nothing to pause or stop is not a failure."""
     say("new", source)
-    for wish in ("pause", "stop"):
-        code, out, _ = say(wish, "mail")
+    for command in ("pause", "stop"):
+        code, out, _ = say(command, "mail")
         assert code == 0
         assert "has no worker" in out
 
@@ -469,7 +469,7 @@ def test_a_key_that_another_server_refuses_says_so(say: Say, source: Path, monke
     """It is invalid in a run there, with the reason; without a run the host stands before it, and enable clears both."""
     monkeypatch.setenv("GROQ_API_KEYS", "main@acme=gsk_invented_for_this_test_0001")
     say("new", source, "--base-url", "http://localhost:11434")
-    with KeyBook.from_settings(load_settings(), "http://localhost:11434/") as book:
+    with KeyStore.from_settings(load_settings(), "http://localhost:11434/") as book:
         book.mark_invalid("main", "refused by the server (401)", 1.0)
     there = json.loads(say("status", "mail", "--json")[1])["keys"][0]
     assert (there["state"], there["reason"]) == ("invalid", "refused by the server (401)")
@@ -516,7 +516,7 @@ def test_read_only_refuses_whatever_would_change_something(say: Say, source: Pat
 
 
 def test_progress_lines_are_inert_and_name_the_run_once(say: Say, source: Path, settings: Settings) -> None:
-    """A run file from elsewhere may hold any name; a terminal must not obey it."""
+    """A run file from elsewhere may hold any name; a terminal must not handle it."""
     say("new", source)
     assert say("watch", "mail")[1].count("mail") == 1
     with closing(sqlite3.connect(find_run(settings, "mail"))) as db:

@@ -67,7 +67,7 @@ MEETS: dict[tuple[str, Scope], frozenset[str]] = {
     ("bare", Scope.KEYS): frozenset({"toggle", "pin", "try_key", "regroup", "clear_bench", "remove"}),
     ("bare", Scope.TASK): frozenset({"ask_again"}),
     ("unread", Scope.MONITOR): frozenset({"emails", "task", "swap"}),
-    ("plain", Scope.TASK): frozenset({"compare", "rehearse", "enact", "discard", "theme", "themes"}),
+    ("plain", Scope.TASK): frozenset({"compare", "dry_run", "enact", "discard", "theme", "themes"}),
 }  # fmt: skip
 """Where each action is surely met dimmed: in that world, on that screen."""
 
@@ -136,7 +136,7 @@ def test_every_reason_is_met_somewhere() -> None:
     assert can_be_dimmed == frozenset().union(READ_BEFORE, *MEETS.values())
 
 
-def test_whatever_changes_something_is_a_wish() -> None:
+def test_whatever_changes_something_is_a_command() -> None:
     """What asks the engine for a change, by its row, is what a console that looks on refuses."""
     asks = {row.action for row in ROWS if row.asks and CHANGES & {call[0] for call in row.becomes if call}}  # type: ignore[attr-defined]
     assert asks - WISHES == set()
@@ -146,7 +146,7 @@ def test_whatever_changes_something_is_a_wish() -> None:
 @pytest.mark.asyncio
 @pytest.mark.parametrize("scope", [scope for scope in SCOPES if scope not in BEHIND_A_WISH])
 async def test_a_console_that_looks_on_refuses_every_change(desk: Opens, scope: Scope) -> None:
-    """Each wish says that the console is read-only, from the palette it is not offered, and nothing changes."""
+    """Each command says that the console is read-only, from the palette it is not offered, and nothing changes."""
     async with on(desk, scope, read_only=True) as at:
         before = list(at.run.emails)
         offered = {command.title for command in at.app.get_system_commands(at.app.screen)}

@@ -76,13 +76,13 @@ async def test_a_record_shows_every_attempt_and_esc_keeps_the_place(desk: Opens)
         assert row.id == 827
 
 
-async def test_retrying_one_email_asks_the_worker_and_shows_when_it_obeyed(desk: Opens) -> None:
+async def test_retrying_one_email_asks_the_worker_and_shows_when_it_handled(desk: Opens) -> None:
     """t puts the failed email back in line; the list follows once the worker did it."""
     async with desk() as at:
         await at.press("e", "f", "t")
         assert at.backend.asked == [("retry", at.run.path, 7)]
         assert at.title() == "Failed [7 of 5,031]"
-        at.backend.obey()
+        at.backend.handle()
         await at.read()
         assert at.title() == "Failed [6 of 5,031]"
 

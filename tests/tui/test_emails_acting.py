@@ -82,22 +82,22 @@ async def test_a_note_needs_no_label(desk: Opens) -> None:
         assert at.backend.asked[-1] == ("undo", at.run.path)
 
 
-async def test_a_wish_for_many_is_shown_as_requested_until_it_is_acknowledged(desk: Opens) -> None:
+async def test_a_command_for_many_is_shown_as_requested_until_it_is_acknowledged(desk: Opens) -> None:
     """A living worker is asked; until it answers the list says what for, and then what came of it."""
     async with desk(running(40, 20)) as at:
         await at.press("e", "space", "space", "l", "0", "enter")
         assert "◔ requested: label 0 for 2 marked emails" in at.screen()
         await at.read(later_s=0.2)
         assert "◔ requested: label 0 for 2 marked emails" in at.screen()
-        [wish] = at.backend.waiting
+        [command] = at.backend.waiting
         at.backend.waiting.clear()
-        at.run.commands.append(CommandRecord(wish.id, "label", "", NOW, NOW + 0.4, "2 emails labeled 0 by ana"))
+        at.run.commands.append(CommandRecord(command.id, "label", "", NOW, NOW + 0.4, "2 emails labeled 0 by ana"))
         await at.read(later_s=0.2)
         assert "requested" not in at.screen()
         assert "2 emails labeled 0 by ana · U undoes it" in at.said()
 
 
-async def test_a_requested_wish_is_shown_on_the_record_too(desk: Opens) -> None:
+async def test_a_requested_command_is_shown_on_the_record_too(desk: Opens) -> None:
     """The border of the history says what waits."""
     async with desk(running(40, 20), size=(120, 40)) as at:
         await at.press("e", "enter", "l", "0", "enter")
@@ -156,7 +156,7 @@ async def test_a_label_is_kept_however_fast_it_is_typed(desk: Opens) -> None:
 
 
 async def test_a_label_on_many_reaches_the_run_file_and_is_undone_there(settings: Settings, make_run: MakeRun) -> None:
-    """Over the real engine: marked emails are labeled in one deed, saved as whole records, and in line again by U."""
+    """Over the real engine: marked emails are labeled in one undo entry, saved as whole records, and in line again by U."""
     path: Path = make_run(["one", "two", "three"])
     app = LabeltuiApp(settings, run=path, threaded=False)
     async with app.run_test(size=(100, 30), notifications=True) as pilot:
@@ -167,8 +167,8 @@ async def test_a_label_on_many_reaches_the_run_file_and_is_undone_there(settings
         await pilot.pause()
         app.poller.read()
         await pilot.pause()
-        assert app.picture.snapshot is not None
-        assert (app.picture.snapshot.labeled, app.picture.snapshot.pending) == (2, 1)
+        assert app.view_state.snapshot is not None
+        assert (app.view_state.snapshot.labeled, app.view_state.snapshot.pending) == (2, 1)
         await pilot.press("S", "tab")
         app.screen.query_one("Input").value = str(path.with_name("out.jsonl"))  # type: ignore[attr-defined]
         await pilot.press("enter")
@@ -180,7 +180,7 @@ async def test_a_label_on_many_reaches_the_run_file_and_is_undone_there(settings
         await pilot.pause()
         app.poller.read()
         await pilot.pause()
-        assert app.picture.snapshot.pending == 3
+        assert app.view_state.snapshot.pending == 3
 
 
 async def test_a_marked_email_that_cannot_be_labeled_alone_can_be_with_others(desk: Opens) -> None:

@@ -1,4 +1,4 @@
-"""The console over the real engine: a run file on the disk, a real key book, wishes that are done at once."""
+"""The console over the real engine: a run file on the disk, a real key book, commands that are done at once."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ async def test_a_label_by_hand_reaches_the_run_file(settings: Settings, make_run
     async with app.run_test(size=(100, 30), notifications=True) as pilot:
         await pilot.pause()
         assert isinstance(app.screen, MonitorScreen)
-        assert app.picture.snapshot is not None
-        assert app.picture.snapshot.state.value == "new"
+        assert app.view_state.snapshot is not None
+        assert app.view_state.snapshot.state.value == "new"
         await pilot.press("e")
         await pilot.pause()
         await pilot.press("l", "0", "enter")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from core.commands import send as wishes
+from core.commands import send as commands
 from core.commands.post import await_answer
 from core.settings import Settings
 from core.simulator.child import adopt
@@ -65,7 +65,9 @@ async def test_from_an_empty_home_to_a_failed_email_labeled_by_hand(home: Path, 
             await newcomer.press("D", "D   labeltui demo")
             await newcomer.until(lambda: isinstance(app.screen, MonitorScreen), "the monitor")
             await newcomer.see("SIMULATED")
-            await newcomer.until(lambda: bool(app.picture.snapshot and app.picture.snapshot.failed), "a failed email")
+            await newcomer.until(
+                lambda: bool(app.view_state.snapshot and app.view_state.snapshot.failed), "a failed email"
+            )
             await newcomer.press("e", "e emails")
             await newcomer.press("f", "f shows the next kind")
             await newcomer.see("Failed [", "no valid label after 3 a")
@@ -74,14 +76,15 @@ async def test_from_an_empty_home_to_a_failed_email_labeled_by_hand(home: Path, 
             await newcomer.press("1", "its value")
             await newcomer.press("enter", "enter keep")
             await newcomer.until(
-                lambda: bool(app.picture.snapshot and app.picture.snapshot.sources.get("human")), "a person's label"
+                lambda: bool(app.view_state.snapshot and app.view_state.snapshot.sources.get("human")),
+                "a person's label",
             )
             await newcomer.press("q", "q leave")
         with RunReader(demo) as reader:
             assert reader.count("human") == 1
-        assert app.farewell
+        assert app.leave_message
     finally:
         if demo.exists():
-            await_answer(demo, wishes.stop(demo))
+            await_answer(demo, commands.stop(demo))
         if (simulator := adopt(settings.demo_dir / "simulator.json")) is not None:
             simulator.stop()

@@ -53,7 +53,7 @@ def test_text_beyond_ascii_becomes_question_marks(text: str, shown: str) -> None
     ],
 )
 def test_ascii_is_drawn_where_nothing_else_can_be(environment: dict[str, str], encoding: str, because: str) -> None:
-    """The locale's encoding, a bare console or a wish of the operator."""
+    """The locale's encoding, a bare console or a command of the operator."""
     assert terminal(environment, encoding).ascii_because == because
 
 

@@ -39,8 +39,8 @@ class Post:
     def ask(self, question: Callable[[Any], Any], then: Callable[[Any], None]) -> None:
         self._held.append(lambda: then(question(self._at.backend.view(self._at.run.path))))
 
-    def send(self, errand: Callable[[], Any], then: Callable[[Any], None], _: object = None) -> None:
-        self._held.append(lambda: then(errand()))
+    def send(self, job: Callable[[], Any], then: Callable[[Any], None], _: object = None) -> None:
+        self._held.append(lambda: then(job()))
 
     def deliver(self) -> int:
         held, self._held = self._held, []
@@ -53,8 +53,8 @@ def slowed(at: Desk, monkeypatch: pytest.MonkeyPatch) -> Post:
     """Nothing is answered from now on."""
     post = Post(at)
     monkeypatch.setattr(at.app.poller, "ask", post.ask)
-    for errands in (at.app.errands, at.app.chores, at.app.countings):
-        monkeypatch.setattr(errands, "send", post.send)
+    for jobs in (at.app.jobs, at.app.chores, at.app.countings):
+        monkeypatch.setattr(jobs, "send", post.send)
     return post
 
 

@@ -1,4 +1,4 @@
-"""The monitor under real keys, over a run in memory: state, wishes, panes, leaving."""
+"""The monitor under real keys, over a run in memory: state, commands, panes, leaving."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ async def test_pause_is_requested_then_in_force_then_resumed(desk: Opens) -> Non
         await at.press("p")
         assert "PAUSE REQUESTED" in at.line(0)
         assert "resume" in at.footer()
-        at.backend.obey()
+        at.backend.handle()
         at.run.in_flight = 0
         await at.read(later_s=0.5)
         assert "‖ PAUSED" in at.line(0)
@@ -84,8 +84,8 @@ async def test_where_there_is_room_a_key_that_is_out_says_why(desk: Opens) -> No
         assert " ".join(reason.split()) in " ".join(" ".join(at.lines_of("KeysPane")).split())
 
 
-async def test_what_came_of_a_wish_is_whole_in_the_smallest_terminal(desk: Opens) -> None:
-    """Behind the wish where it fits, else below it; only a pane of one row cuts it."""
+async def test_what_came_of_a_command_is_whole_in_the_smallest_terminal(desk: Opens) -> None:
+    """Behind the command where it fits, else below it; only a pane of one row cuts it."""
     result = "paused when 2 calls had come home"
     run = running()
     run.commands = [CommandRecord(f"w{n}", "pause", "", NOW - n, NOW - n + 0.4, result) for n in (9, 5)]
@@ -153,7 +153,7 @@ async def test_stop_is_undone_by_start(desk: Opens) -> None:
         await at.press("x")
         assert "STOP REQUESTED" in at.line(0)
         assert "x stop now" in at.footer()
-        at.backend.obey()
+        at.backend.handle()
         await at.read()
         assert "■ STOPPED" in at.line(0)
         await at.press("s")
@@ -171,7 +171,7 @@ async def test_a_blocked_key_says_why(desk: Opens) -> None:
         assert "A worker goes on with it already (pid 4711)." in at.said()
 
 
-async def test_a_refused_wish_becomes_a_sentence(desk: Opens) -> None:
+async def test_a_refused_command_becomes_a_sentence(desk: Opens) -> None:
     """An error of the engine is shown as it is worded, and nothing stays requested."""
     async with desk(stopped()) as at:
         at.backend.refusal = "No usable key: add one with `labeltui keys add`."
@@ -307,7 +307,7 @@ async def test_q_leaves_and_says_that_the_worker_stays(desk: Opens) -> None:
     async with desk() as at:
         await at.press("q")
         assert at.backend.asked == []
-        assert "The worker of enron goes on (pid 4711)." in at.app.farewell
+        assert "The worker of enron goes on (pid 4711)." in at.app.leave_message
 
 
 async def test_the_theme_is_remembered(desk: Opens) -> None:

@@ -31,8 +31,8 @@ async def test_a_monkey_breaks_nothing_and_changes_nothing_by_accident(desk: Ope
 
         async def settle() -> None:
             await at.settle()
-            if rng.random() < 0.2:  # the worker obeys now and then, and the poller looks
-                at.backend.obey()
+            if rng.random() < 0.2:  # the worker handles now and then, and the poller looks
+                at.backend.handle()
                 await at.read(later_s=rng.random())
             if not at.run.alive and at.run.state is not RunState.DONE and rng.random() < 0.1:
                 at.backend.start(at.run.path)

@@ -12,7 +12,7 @@ from core.storage.reading.reader import RunReader
 from tests.tui.conftest import Desk, Opens
 from tests.tui.fake_backend import FakeBackend
 from tui.cli import main
-from tui.engine.making import NewRunWish, forecast, make, name_for, name_trouble
+from tui.engine.making import NewRunRequest, forecast, make, name_for, name_trouble
 from tui.engine.task_choices import task_choices
 from tui.screens.monitor import MonitorScreen
 from tui.screens.runs.list import RunsScreen
@@ -60,8 +60,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return here
 
 
-def made(at: Desk) -> NewRunWish:
-    """The wish that a run was made of."""
+def made(at: Desk) -> NewRunRequest:
+    """The command that a run was made of."""
     return next(what[1] for what in at.backend.asked if what[0] == "make")  # type: ignore[return-value]
 
 
@@ -84,7 +84,7 @@ async def test_five_enters_lead_from_a_file_to_a_run_that_is_tried(desk: Opens, 
         assert "make" not in {what[0] for what in at.backend.asked}
         at.run.alive, at.run.state = False, RunState.NEW
         await at.press("enter")
-        assert made(at) == NewRunWish(str(folder / "mail.csv"), name="mail", text_column="message", id_column="id")
+        assert made(at) == NewRunRequest(str(folder / "mail.csv"), name="mail", text_column="message", id_column="id")
         assert at.backend.asked[-1] == ("try_first", at.run.path, 10)
         assert isinstance(at.app.screen, MonitorScreen)
 
@@ -98,8 +98,8 @@ async def test_esc_goes_a_step_back_and_nothing_is_lost(desk: Opens, folder: Pat
         await at.press(*["escape"] * 4)
         assert "STEP 1 OF 5" in at.screen()
         await at.press(*["enter"] * 4, "down", "down", "enter")
-        wish = made(at)
-        assert (wish.name, wish.model, wish.task) == ("mail-a", "m-1", str(folder / "mood.toml"))
+        command = made(at)
+        assert (command.name, command.model, command.task) == ("mail-a", "m-1", str(folder / "mood.toml"))
         assert not [what for what in at.backend.asked if what[0] in ("start", "try_first")]
         assert isinstance(at.app.screen, MonitorScreen)
 
@@ -281,10 +281,10 @@ def test_a_real_source_is_forecast_and_made(tmp_path: Path) -> None:
     source = tmp_path / "mail.csv"
     source.write_text('id,message\n7,"Subject: lunch\n\nNoon?"\n8,"Subject: gas\n\nNominate."\n', "utf-8")
     settings = load_settings({"LABELTUI_HOME": str(tmp_path / "home")})
-    assert any("tokens" in text for text in forecast(settings, NewRunWish(str(source))))
+    assert any("tokens" in text for text in forecast(settings, NewRunRequest(str(source))))
     assert not settings.runs_dir.exists()
     assert name_for(settings, str(source)) == "mail"
-    path = make(settings, NewRunWish(str(source), name="mail"))
+    path = make(settings, NewRunRequest(str(source), name="mail"))
     assert path.name == "mail.db"
     assert name_for(settings, str(source)) == "mail-2"
     assert "There is a run mail already" in name_trouble(settings, "mail")
@@ -297,18 +297,18 @@ def test_tasks_of_files_and_of_other_runs_are_offered_once(folder: Path, tmp_pat
     tasks = tmp_path / "home" / "tasks"
     tasks.mkdir(parents=True)
     (tasks / "mine.toml").write_text((folder / "mood.toml").read_text().replace("Happy", "Glad"))
-    path = make(settings, NewRunWish(str(folder / "mail.csv"), name="one", model="another-model"))
+    path = make(settings, NewRunRequest(str(folder / "mail.csv"), name="one", model="another-model"))
     choices = task_choices(settings, str(folder / "mail.csv"))
     assert [choice.where for choice in choices] == [
         "built in", str(folder), str(folder / "mood.toml"), str(tasks / "mine.toml"), "of the run one"
     ]  # fmt: skip
-    again = make(settings, NewRunWish(str(folder / "two.csv"), name="two", text_column="text", task_of=str(path)))
+    again = make(settings, NewRunRequest(str(folder / "two.csv"), name="two", text_column="text", task_of=str(path)))
     with RunReader(again) as reader:
         assert reader.task().model.model == "another-model"
 
 
 @pytest.mark.asyncio
-async def test_a_read_only_console_refuses_every_wish(desk: Opens) -> None:
+async def test_a_read_only_console_refuses_every_command(desk: Opens) -> None:
     """Keys that would change something say why they do not, on every screen, and nothing is asked."""
     async with desk(read_only=True) as at:
         await at.press("p", "x", "T", "k", "d", "a", "delete", "escape", "escape", "w", "D")
@@ -324,7 +324,7 @@ def test_watching_a_run_without_a_worker_prints_one_line(
     monkeypatch.setenv("LABELTUI_HOME", str(tmp_path))
     source = tmp_path / "mail.csv"
     source.write_text('id,message\n7,"Subject: lunch"\n', "utf-8")
-    make(load_settings(), NewRunWish(str(source), name="mine"))
+    make(load_settings(), NewRunRequest(str(source), name="mine"))
     assert main(["watch", "mine"]) == 1
     said = capsys.readouterr().out
     assert said.startswith("mine ")
@@ -337,10 +337,10 @@ async def test_lately_holds_still_while_it_is_read(desk: Opens) -> None:
     """What happens meanwhile is shown when the focus leaves."""
     async with desk() as at:
         await at.press("6")
-        before = at.lines_of("LatelyPane")
+        before = at.lines_of("RecentPane")
         at.run.lately = at.run.lately[3:]
         await at.read(later_s=1)
-        assert at.lines_of("LatelyPane") == before
+        assert at.lines_of("RecentPane") == before
         await at.press("1")
         await at.read(later_s=1)
-        assert at.lines_of("LatelyPane") != before
+        assert at.lines_of("RecentPane") != before

@@ -1,4 +1,4 @@
-"""What the state line says: the truth about the run, wishes as wishes, and how old it all is."""
+"""What the state line says: the truth about the run, commands as commands, and how old it all is."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import pytest
 
 from core.model import CommandRecord, EmailState, Forecast, KeyState, RunState, Snapshot, Wait
 from tests.tui.fakes import KEYS, NOW, FakeRun, email, running, settings_in
-from tui.live.view_state import Picture, Requested, data_age, outstanding
+from tui.live.view_state import Requested, ViewState, data_age, outstanding
 from tui.text.clauses import on_one_row
-from tui.text.leave_message import farewell
-from tui.text.state_sentence import standing
+from tui.text.leave_message import leave_message
+from tui.text.state_sentence import state_sentence
 
 
-def picture(run: FakeRun, **more: object) -> Picture:
-    return Picture(now=NOW, path=run.path, snapshot=run.snapshot(NOW), keys=KEYS, read_at=NOW, **more)  # type: ignore[arg-type]
+def view_state(run: FakeRun, **more: object) -> ViewState:
+    return ViewState(now=NOW, path=run.path, snapshot=run.snapshot(NOW), keys=KEYS, read_at=NOW, **more)  # type: ignore[arg-type]
 
 
 def snapshot_of(**changes: object) -> Snapshot:
@@ -25,7 +25,7 @@ def snapshot_of(**changes: object) -> Snapshot:
 
 def test_a_running_run_tells_rate_keys_and_end() -> None:
     """RUNNING says how fast, with which keys, until when and what binds it."""
-    said = standing(picture(running()), (), NOW)
+    said = state_sentence(view_state(running()), (), NOW)
     assert said.word == "RUNNING"
     assert "labels/min" in said.sentence
     assert "2 asking, 1 cooling" in said.sentence
@@ -33,28 +33,28 @@ def test_a_running_run_tells_rate_keys_and_end() -> None:
 
 
 def test_a_pause_is_requested_until_it_is_acknowledged() -> None:
-    """Between wish and obedience the word says REQUESTED, with its age; never PAUSED."""
-    wish = Requested("pause", NOW - 0.4, "w1")
-    said = standing(picture(running()), (wish,), NOW)
+    """Between command and obedience the word says REQUESTED, with its age; never PAUSED."""
+    command = Requested("pause", NOW - 0.4, "w1")
+    said = state_sentence(view_state(running()), (command,), NOW)
     assert said.word == "PAUSE REQUESTED"
     assert said.sentence == "asked 0.4 s ago · 6 calls in flight will be finished first"
 
 
-def test_a_wish_of_another_console_counts_too() -> None:
-    """A recorded wish that nobody answered yet is shown as requested as well."""
+def test_a_command_of_another_console_counts_too() -> None:
+    """A recorded command that nobody answered yet is shown as requested as well."""
     run = running()
     run.commands.append(CommandRecord("x", "stop", "", NOW - 1, None, ""))
-    assert standing(picture(run), (), NOW).word == "STOP REQUESTED"
+    assert state_sentence(view_state(run), (), NOW).word == "STOP REQUESTED"
 
 
-def test_an_obeyed_pause_with_calls_out_is_not_yet_in_force() -> None:
-    """PAUSING is told apart from PAUSED: obeyed, but calls are still out."""
+def test_an_handled_pause_with_calls_out_is_not_yet_in_force() -> None:
+    """PAUSING is told apart from PAUSED: handled, but calls are still out."""
     run = running()
     run.state = RunState.PAUSED
-    assert standing(picture(run), (), NOW).word == "PAUSING"
+    assert state_sentence(view_state(run), (), NOW).word == "PAUSING"
     run.in_flight = 0
     run.commands.append(CommandRecord("c9", "pause", "", NOW - 60, NOW - 59, "paused"))
-    said = standing(picture(run), (), NOW)
+    said = state_sentence(view_state(run), (), NOW)
     assert said.word == "PAUSED"
     assert said.sentence.endswith("nothing in flight · p resumes")
 
@@ -64,7 +64,7 @@ def test_waiting_names_the_moment_the_limit_and_the_organization() -> None:
     run = running()
     run.state = RunState.WAITING
     run.wait = Wait(NOW + 53, "TPM", "org_b", "every key cools")
-    said = standing(picture(run), (), NOW)
+    said = state_sentence(view_state(run), (), NOW)
     assert said.word == "WAITING"
     assert said.sentence.startswith("00:53 for TPM of org_b, until ")
 
@@ -74,22 +74,22 @@ def test_a_wait_that_is_for_no_quota_says_why() -> None:
     run = running()
     run.state = RunState.WAITING
     run.wait = Wait(NOW + 15, "", "org_b", "org_b is tried again after errors: api.example answered 500: boom")
-    said = standing(picture(run), (), NOW)
+    said = state_sentence(view_state(run), (), NOW)
     assert said.sentence.startswith("00:15, until ")
     assert "org_b is tried again after errors: api.example answered 500: boom" in said.sentence
     run.wait = Wait(None, "", "org_b", "every email in line rests after an error")
-    assert standing(picture(run), (), NOW).sentence.startswith("every email in line rests after an error")
+    assert state_sentence(view_state(run), (), NOW).sentence.startswith("every email in line rests after an error")
 
 
 def test_the_line_of_what_goes_on_fits_into_eighty_columns() -> None:
     """Rate, keys, limit and end stay whole at 80 columns; the binding limit gives up its details, in its grammar."""
     run = running()
     run.forecast = Forecast(2400.0, 2100.0, 2700.0, "RPM of 3 organizations")
-    said = standing(picture(run), (), NOW)
+    said = state_sentence(view_state(run), (), NOW)
     assert said.sentence.endswith(" · RPM of 3 organizations bind")
     assert on_one_row(said.clauses, 78).endswith(" · RPM binds")
     run.state, run.wait = RunState.WAITING, Wait(NOW + 53, "RPM", "org_sim_2", "every key cools")
-    waits = on_one_row(standing(picture(run), (), NOW).clauses, 78)
+    waits = on_one_row(state_sentence(view_state(run), (), NOW).clauses, 78)
     assert waits.startswith("00:53 for RPM of org_sim_2, until ")
     assert waits.endswith(" · RPM binds")
 
@@ -98,7 +98,7 @@ def test_a_worker_that_gets_ready_claims_no_rate() -> None:
     """While the validation is loaded nothing is asked, so no rate and no key is told."""
     run = running()
     run.in_flight, run.reason = 0, "loading the validation"
-    said = standing(picture(run), (), NOW).sentence
+    said = state_sentence(view_state(run), (), NOW).sentence
     assert said.startswith("loading the validation · ends ")
     assert "labels/min" not in said
 
@@ -107,24 +107,24 @@ def test_why_there_is_no_end_is_not_called_a_limit() -> None:
     """Where the forecast sees no end, its reason stands alone."""
     run = running()
     run.forecast = Forecast(None, None, None, "no key can ask")
-    assert standing(picture(run), (), NOW).sentence.endswith(" · no key can ask")
+    assert state_sentence(view_state(run), (), NOW).sentence.endswith(" · no key can ask")
 
 
-def test_a_wish_to_a_silent_worker_says_so() -> None:
-    """A wish that a hanging worker cannot hear promises nothing of its calls, and names the way out."""
+def test_a_command_to_a_silent_worker_says_so() -> None:
+    """A command that a hanging worker cannot hear promises nothing of its calls, and names the way out."""
     run = running()
     run.beat_at = NOW - 17
-    said = standing(picture(run), (Requested("stop", NOW - 3, "w1"),), NOW)
+    said = state_sentence(view_state(run), (Requested("stop", NOW - 3, "w1"),), NOW)
     assert said.word == "STOP REQUESTED"
     assert said.sentence == "asked 3.0 s ago · the worker has been silent for 00:17 · x ends it by force"
-    assert "will be finished" not in standing(picture(run), (Requested("pause", NOW - 3, "w1"),), NOW).sentence
+    assert "will be finished" not in state_sentence(view_state(run), (Requested("pause", NOW - 3, "w1"),), NOW).sentence
 
 
 def test_silence_of_a_living_worker_is_stale() -> None:
     """A worker that holds the lock but does not write is never shown as running."""
     run = running()
     run.beat_at = NOW - 42
-    said = standing(picture(run), (), NOW)
+    said = state_sentence(view_state(run), (), NOW)
     assert said.word == "STALE"
     assert "00:42" in said.sentence
 
@@ -133,7 +133,7 @@ def test_a_stopped_run_begins_with_the_remedy() -> None:
     """STOPPED says first what to press, then what is kept and how the last worker ended."""
     run = running(20, 10)
     run.state, run.alive, run.reason = RunState.STOPPED, False, "the worker was killed"
-    said = standing(picture(run), (), NOW)
+    said = state_sentence(view_state(run), (), NOW)
     assert said.sentence.startswith("s starts it again · 10 kept, 10 to ask")
     assert "the worker was killed" in said.sentence
 
@@ -141,30 +141,30 @@ def test_a_stopped_run_begins_with_the_remedy() -> None:
 def test_a_new_run_tells_how_to_start() -> None:
     """NEW says which key starts it and how much there is to ask."""
     run = FakeRun(emails=[email(n) for n in range(3)])
-    assert standing(picture(run), (), NOW).sentence.startswith("s starts it · 3 emails to ask")
+    assert state_sentence(view_state(run), (), NOW).sentence.startswith("s starts it · 3 emails to ask")
 
 
 def test_done_points_to_failures_and_export() -> None:
     """DONE says what failed, the share with its interval, and how to take the labels out."""
     run = FakeRun(emails=[email(0, EmailState.LABELED), email(1, EmailState.FAILED)], state=RunState.DONE)
-    said = standing(picture(run), (), NOW)
+    said = state_sentence(view_state(run), (), NOW)
     assert said.sentence.startswith("1 labeled · 1 failed (e shows it) · work 100.0 ±")
     assert said.sentence.endswith("labeltui export enron labels.csv")
 
 
 def test_trouble_in_reading_shows_what_age_the_picture_has() -> None:
     """When the file cannot be read the last picture stays, and the line says how old it is."""
-    seen = replace(picture(running()), trouble="the file vanished", read_at=NOW - 12)
-    said = standing(seen, (), NOW)
+    seen = replace(view_state(running()), trouble="the file vanished", read_at=NOW - 12)
+    said = state_sentence(seen, (), NOW)
     assert said.word == "CANNOT READ"
     assert said.sentence == "the file vanished · what you see is 12 s old"
-    ended = standing(replace(seen, trouble="There is no run file."), (), NOW)
+    ended = state_sentence(replace(seen, trouble="There is no run file."), (), NOW)
     assert ended.sentence == "There is no run file · what you see is 12 s old"
 
 
 def test_before_the_first_reading_nothing_is_claimed() -> None:
     """An empty picture says that it is being read."""
-    assert standing(Picture(now=NOW), (), NOW).word == "READING"
+    assert state_sentence(ViewState(now=NOW), (), NOW).word == "READING"
 
 
 @pytest.mark.parametrize(
@@ -177,19 +177,19 @@ def test_data_is_as_old_as_the_older_of_reading_and_heartbeat(
     """A living worker's silence ages the data; a worker that is gone does not."""
     run = running(20, 10)
     run.beat_at, run.alive = NOW - beat_s, alive
-    assert data_age(replace(picture(run), read_at=NOW - read_s), NOW) == pytest.approx(age_s)
+    assert data_age(replace(view_state(run), read_at=NOW - read_s), NOW) == pytest.approx(age_s)
 
 
-def test_a_wish_is_outstanding_until_its_record_is_acknowledged() -> None:
-    """The wish leaves when the run file says that it was obeyed."""
-    wish = Requested("pause", NOW - 1, "w1")
+def test_a_command_is_outstanding_until_its_record_is_acknowledged() -> None:
+    """The command leaves when the run file says that it was handled."""
+    command = Requested("pause", NOW - 1, "w1")
     waiting = (CommandRecord("w1", "pause", "", NOW - 1, None, ""),)
-    obeyed = (CommandRecord("w1", "pause", "", NOW - 1, NOW - 0.5, "paused"),)
-    assert outstanding((wish,), snapshot_of(commands=waiting), NOW) == (wish,)
-    assert outstanding((wish,), snapshot_of(commands=obeyed), NOW) == ()
+    handled = (CommandRecord("w1", "pause", "", NOW - 1, NOW - 0.5, "paused"),)
+    assert outstanding((command,), snapshot_of(commands=waiting), NOW) == (command,)
+    assert outstanding((command,), snapshot_of(commands=handled), NOW) == ()
 
 
-def test_a_wish_to_a_worker_that_went_away_is_given_up() -> None:
+def test_a_command_to_a_worker_that_went_away_is_given_up() -> None:
     """Nobody will answer it any more, so the screen does not claim it for ever."""
     gone = snapshot_of(worker=replace(snapshot_of().worker, alive=False))
     assert outstanding((Requested("pause", NOW - 1, "w1"),), gone, NOW)
@@ -198,34 +198,36 @@ def test_a_wish_to_a_worker_that_went_away_is_given_up() -> None:
 
 def test_a_ready_key_with_calls_in_flight_is_shown_in_use() -> None:
     """What a key does now comes from the run's snapshot."""
-    states = {key.alias: key.state for key in picture(running()).shown_keys}
+    states = {key.alias: key.state for key in view_state(running()).shown_keys}
     assert states["main"] is KeyState.IN_USE
     assert states["lab"] is KeyState.COOLING
 
 
-def test_farewell_says_who_goes_on_and_how_to_come_back(tmp_path: Path) -> None:
+def test_leave_message_says_who_goes_on_and_how_to_come_back(tmp_path: Path) -> None:
     """The farewell names pid and commands; a run elsewhere is named by its path, the demo by its command."""
     settings = settings_in(tmp_path)
     run = running(20, 10)
     run.path = settings.runs_dir / "enron.db"
-    assert farewell(picture(run), (), settings) == (
+    assert leave_message(view_state(run), (), settings) == (
         "The worker of enron goes on (pid 4711). `labeltui open enron` shows it again; `labeltui stop enron` ends it."
     )
     run.path = tmp_path / "elsewhere.db"
-    assert f"`labeltui stop {tmp_path}/elsewhere.db` ends it" in farewell(picture(run), (), settings)
+    assert f"`labeltui stop {tmp_path}/elsewhere.db` ends it" in leave_message(view_state(run), (), settings)
     run.path = settings.demo_dir / "runs" / "demo.db"
-    assert "`labeltui demo` shows it again; `labeltui stop demo` ends it." in farewell(picture(run), (), settings)
+    assert "`labeltui demo` shows it again; `labeltui stop demo` ends it." in leave_message(
+        view_state(run), (), settings
+    )
     run.alive = False
-    assert farewell(picture(run), (), settings).startswith("No worker runs on demo; 10 emails are left.")
-    assert farewell(Picture(now=NOW), (), settings) == ""
+    assert leave_message(view_state(run), (), settings).startswith("No worker runs on demo; 10 emails are left.")
+    assert leave_message(ViewState(now=NOW), (), settings) == ""
 
 
-def test_a_run_that_paused_itself_does_not_claim_an_older_wish() -> None:
+def test_a_run_that_paused_itself_does_not_claim_an_older_command() -> None:
     """After a trial the line says what was tried, and no time of a pause that was asked for long before."""
     run = running(20, 10)
     run.state, run.in_flight = RunState.PAUSED, 0
     run.reason = "tried 10 emails, as asked"
-    said = standing(Picture(now=NOW, snapshot=run.snapshot(NOW), read_at=NOW), (), NOW)
+    said = state_sentence(ViewState(now=NOW, snapshot=run.snapshot(NOW), read_at=NOW), (), NOW)
     assert said.word == "PAUSED"
     assert "tried 10 emails, as asked" in said.sentence
     assert "since" not in said.sentence

@@ -1,4 +1,4 @@
-"""The threads beside the screen: they read and run errands, survive errors, and end when asked."""
+"""The threads beside the screen: they read and run background jobs, survive errors, and end when asked."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from textual.message import Message
 from core.errors import LabeltuiError
 from tests.tui.fake_backend import FakeBackend
 from tests.tui.fakes import NOW, FakeRun, running, settings_in
-from tui.live.jobs import Answered, Errands
-from tui.live.poller import BUSY_S, HURRIED_S, IDLE_S, PictureTaken, Poller
+from tui.live.jobs import Answered, BackgroundJobs
+from tui.live.poller import BUSY_S, HURRIED_S, IDLE_S, Poller, ViewStateTaken
 
 PATIENCE_S = 10.0
 
@@ -49,8 +49,8 @@ def test_a_thread_reads_answers_and_ends(tmp_path: Path) -> None:
     poller = Poller(its, box.post, lambda: its.now)
     poller.watch(its.run.path, runs=False)
     poller.start()
-    taken = box.next(PictureTaken)
-    assert isinstance(taken, PictureTaken)
+    taken = box.next(ViewStateTaken)
+    assert isinstance(taken, ViewStateTaken)
     got: list[int] = []
     poller.ask(lambda view: view.count("failed"), got.append)
     answer = box.next(Answered)
@@ -67,12 +67,12 @@ def test_a_question_is_no_reason_to_read(tmp_path: Path) -> None:
     poller = Poller(its, box.post, lambda: its.now)
     poller.watch(its.run.path, runs=False)
     poller.start()
-    box.next(PictureTaken)
+    box.next(ViewStateTaken)
     for _ in range(200):
         poller.ask(lambda view: view.count(None), lambda _: None)
     seen = [box.messages.get(timeout=PATIENCE_S) for _ in range(200)]
     poller.close()
-    assert sum(isinstance(message, PictureTaken) for message in seen) < 20
+    assert sum(isinstance(message, ViewStateTaken) for message in seen) < 20
 
 
 def test_a_newer_picture_replaces_an_unseen_one(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_a_newer_picture_replaces_an_unseen_one(tmp_path: Path) -> None:
     poller, box, _ = still(tmp_path)
     poller.start()
     poller.read()
-    first, second = box.next(PictureTaken), box.next(PictureTaken)
+    first, second = box.next(ViewStateTaken), box.next(ViewStateTaken)
     assert second.can_replace(first)
     assert not second.can_replace(Answered(print, None, ""))
 
@@ -89,22 +89,22 @@ def test_trouble_keeps_the_last_facts(tmp_path: Path) -> None:
     """A failed reading keeps the snapshot with the moment at which it was true, and the next one tries again."""
     poller, box, its = still(tmp_path)
     poller.watch(its.run.path, runs=False)
-    good = box.next(PictureTaken)
+    good = box.next(ViewStateTaken)
     its.run.trouble = "gone"
     its.now += 3
     poller.read()
-    bad = box.next(PictureTaken)
-    assert isinstance(good, PictureTaken)
-    assert isinstance(bad, PictureTaken)
-    assert bad.picture.trouble == "gone"
-    assert bad.picture.snapshot == good.picture.snapshot
-    assert bad.picture.read_at == NOW
+    bad = box.next(ViewStateTaken)
+    assert isinstance(good, ViewStateTaken)
+    assert isinstance(bad, ViewStateTaken)
+    assert bad.view_state.trouble == "gone"
+    assert bad.view_state.snapshot == good.view_state.snapshot
+    assert bad.view_state.read_at == NOW
     its.run.trouble = ""
     poller.read()
-    healed = box.next(PictureTaken)
-    assert isinstance(healed, PictureTaken)
-    assert healed.picture.trouble == ""
-    assert healed.picture.read_at == NOW + 3
+    healed = box.next(ViewStateTaken)
+    assert isinstance(healed, ViewStateTaken)
+    assert healed.view_state.trouble == ""
+    assert healed.view_state.read_at == NOW + 3
 
 
 def test_broken_keys_do_not_hide_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,10 +116,10 @@ def test_broken_keys_do_not_hide_the_run(tmp_path: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(its, "keys", broken)
     poller.watch(its.run.path, runs=False)
-    taken = box.next(PictureTaken)
-    assert isinstance(taken, PictureTaken)
-    assert taken.picture.keys_trouble == "keys.toml can be read by others."
-    assert taken.picture.snapshot is not None
+    taken = box.next(ViewStateTaken)
+    assert isinstance(taken, ViewStateTaken)
+    assert taken.view_state.keys_trouble == "keys.toml can be read by others."
+    assert taken.view_state.snapshot is not None
 
 
 def test_a_question_that_fails_is_answered_with_a_sentence(tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_a_question_that_fails_is_answered_with_a_sentence(tmp_path: Path) -> No
 
 
 def test_reading_is_quick_only_where_something_may_change(tmp_path: Path) -> None:
-    """A living worker is looked at twice a second, a wish on its way more often, a quiet run less."""
+    """A living worker is looked at twice a second, a command on its way more often, a quiet run less."""
     poller, _, its = still(tmp_path)
     poller.watch(its.run.path, runs=False)
     assert poller._pause_s() == BUSY_S
@@ -145,19 +145,19 @@ def test_reading_is_quick_only_where_something_may_change(tmp_path: Path) -> Non
     assert poller._pause_s() == IDLE_S
 
 
-def test_errands_run_in_order_and_tell_errors() -> None:
-    """Errands keep their order; a failed one is told and the next one runs."""
+def test_jobs_run_in_order_and_tell_errors() -> None:
+    """BackgroundJobs keep their order; a failed one is told and the next one runs."""
     box = Box()
-    errands = Errands(box.post)
-    errands.start()
+    jobs = BackgroundJobs(box.post)
+    jobs.start()
     done: list[object] = []
 
     def fails() -> None:
         raise LabeltuiError("no such run")
 
-    errands.send(lambda: 1, done.append)
-    errands.send(fails, done.append, done.append)
-    errands.send(lambda: 3, done.append)
+    jobs.send(lambda: 1, done.append)
+    jobs.send(fails, done.append, done.append)
+    jobs.send(lambda: 3, done.append)
     for _ in range(3):
         answer = box.next(Answered)
         assert isinstance(answer, Answered)
@@ -166,6 +166,6 @@ def test_errands_run_in_order_and_tell_errors() -> None:
         else:
             answer.then(answer.result)
     assert done == [1, "no such run", 3]
-    errands.close()
-    errands._thread.join(PATIENCE_S)
-    assert not errands._thread.is_alive()
+    jobs.close()
+    jobs._thread.join(PATIENCE_S)
+    assert not jobs._thread.is_alive()

@@ -62,7 +62,7 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Walked:
 
 
 def test_no_sequence_comes_from_data(walked: Walked) -> None:
-    """Every escape sequence is the driver's own, and no text between them holds what a terminal obeys or hides."""
+    """Every escape sequence is the driver's own, and no text between them holds what a terminal handles or hides."""
     assert walked.stream.wrong == []
     assert len(walked.stream.copied) >= 2
     assert all("zq-" in copied for copied in walked.stream.copied)

@@ -11,7 +11,7 @@ from core.model import CommandRecord, KeyState, RunState, RunSummary
 from tests.tui.conftest import Desk, Opens
 from tests.tui.fake_backend import FakeBackend
 from tests.tui.fakes import NOW, WINDOWS
-from tui.engine.making import CopyWish
+from tui.engine.making import CopyRequest
 from tui.screens.keys.list import KeysScreen
 from tui.screens.keys.record import KeyRecordScreen
 from tui.screens.keys.windows import AddKey, Regroup
@@ -205,7 +205,7 @@ async def test_a_copy_of_a_run_is_made_beside_the_screen(desk: Opens) -> None:
         assert "There is a run enron-2 already." in at.screen()
         at.backend.refusal = ""
         await at.press("tab", "tab", *"m1", "enter")
-        assert at.backend.asked[-1] == ("copy_run", CopyWish("/r/enron.db", "enron-2", "", "m1"))
+        assert at.backend.asked[-1] == ("copy_run", CopyRequest("/r/enron.db", "enron-2", "", "m1"))
         assert isinstance(at.app.screen, RunsScreen)
         assert "enron-2 is there, with nothing labeled" in at.said()
 
@@ -437,7 +437,7 @@ async def test_enter_opens_the_record_of_a_key(desk: Opens) -> None:
 async def test_start_pause_swap_and_stop_are_one_key_each_from_anywhere_in_a_run(
     desk: Opens, way: tuple[str, ...]
 ) -> None:
-    """p, K and x are sent from every screen of a run, and shown as requested until the worker has obeyed."""
+    """p, K and x are sent from every screen of a run, and shown as requested until the worker has handled."""
     async with desk() as at:
         await at.press(*way)
         at.backend.asked.clear()
@@ -445,7 +445,7 @@ async def test_start_pause_swap_and_stop_are_one_key_each_from_anywhere_in_a_run
             await at.press(key)
             assert [what[0] for what in at.backend.asked if what[0] in ("swap", "pause", "resume", "stop")][-1] == kind
             assert f"{kind.upper()} REQUESTED" in at.line(0)
-            at.backend.obey()
+            at.backend.handle()
             await at.read(later_s=1)
             assert "REQUESTED" not in at.line(0)
         assert "is out of use" in at.said()
@@ -462,13 +462,13 @@ async def test_a_swap_that_cannot_be_is_told(desk: Opens) -> None:
     async with desk(change=one) as at:
         await at.press("K", "K")
         assert "requested already" in at.said()
-        at.backend.obey()
+        at.backend.handle()
         await at.read(later_s=1)
         assert "There is no other key to swap to" in at.said()
 
 
-async def test_a_wish_made_elsewhere_is_shown_as_requested(desk: Opens) -> None:
-    """Another console's pause stands in the state line and in the log of commands until it is obeyed."""
+async def test_a_command_made_elsewhere_is_shown_as_requested(desk: Opens) -> None:
+    """Another console's pause stands in the state line and in the log of commands until it is handled."""
     async with desk() as at:
         at.run.commands.append(CommandRecord("other", "pause", "", NOW - 1, None, ""))
         await at.read()

@@ -74,13 +74,13 @@ async def test_the_versions_are_there_before_what_they_did_is_counted(
     """A run of a million emails takes seconds to count: its texts and keys do not wait for it, and no 0 is shown."""
     async with desk(with_versions()) as at:
         held: list[tuple[Callable[[], object], Callable[[object], None]]] = []
-        monkeypatch.setattr(at.app.countings, "send", lambda errand, then, failed: held.append((errand, then)))
+        monkeypatch.setattr(at.app.countings, "send", lambda job, then, failed: held.append((job, then)))
         await at.press("j")
         assert "Answer 1 or 0." in at.screen()
         assert "counting …" in at.screen()
         assert "work 75 %" not in at.screen()
-        errand, then = held.pop()
-        then(errand())
+        job, then = held.pop()
+        then(job())
         await at.press("down")
         assert "counting …" not in at.screen()
         assert "work 75 %, personal 25 %" in at.screen()
@@ -284,7 +284,7 @@ async def test_a_label_of_an_older_version_is_shown_as_such_on_the_monitor(desk:
         assert any(row.startswith("0 (older)") for row in at.lines_of("LabelsPane"))
 
 
-async def test_a_worker_is_asked_and_the_wish_is_shown_until_it_obeys(desk: Opens) -> None:
+async def test_a_worker_is_asked_and_the_command_is_shown_until_it_handles(desk: Opens) -> None:
     """The draft stays one until the run file says that it is in force."""
     async with desk(with_versions(running())) as at:
         leave_draft(at, task_to_toml(NEW))
@@ -295,7 +295,7 @@ async def test_a_worker_is_asked_and_the_wish_is_shown_until_it_obeys(desk: Open
         assert "on its way" in at.said()
         at.run.task = NEW
         at.run.older_versions = (old_version(), replace(old_version(), task=REAL))
-        at.backend.obey()
+        at.backend.handle()
         await at.read(later_s=3)
         assert "No draft." in at.screen()
         assert "A newer rubric: say 0." in at.screen()
@@ -414,7 +414,7 @@ HOSTILE = "a\x1b[2Jb\u202ec\u200bd\x9b"
 
 
 async def test_hostile_text_of_a_task_is_shown_as_glyphs(desk: Opens) -> None:
-    """Rubric, names, meanings, versions, comparison, messages and the editor obey nothing that stands in a task."""
+    """Rubric, names, meanings, versions, comparison, messages and the editor handle nothing that stands in a task."""
     run = with_versions()
     labels = (LabelMeaning("1", f"wo{HOSTILE}", HOSTILE), LabelMeaning("0", "personal"))
     run.task = versioned(replace(REAL, name=f"n{HOSTILE}", rubric=f"Say {HOSTILE}", labels=labels))

@@ -47,7 +47,7 @@ async def test_esc_ends_it_at_once(desk: Opens) -> None:
         assert at.app.run_path is not None
 
 
-async def test_a_key_of_the_console_ends_it_and_is_obeyed(desk: Opens) -> None:
+async def test_a_key_of_the_console_ends_it_and_is_handled(desk: Opens) -> None:
     """p pauses, as the README says, whether the tour lies over the run or not."""
     async with desk(tour=True) as at:
         at.backend.now += LATER_S

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from core.commands.dry_run import RehearsalCost
+from core.commands.dry_run import DryRunCost
 from core.errors import LabeltuiError
 from core.llm.task import task_to_toml
-from core.model import EmailState, Rehearsed, SampledEmail, Task
+from core.model import DryRunResult, EmailState, SampledEmail, Task
 from tests.tui.conftest import Desk, Opens
 from tests.tui.fakes import email
 from tests.tui.test_task import HOSTILE, NEW, leave_draft, with_versions
@@ -22,7 +22,7 @@ from tui.screens.task.task import TaskScreen
 pytestmark = pytest.mark.asyncio
 
 
-def result(number: int, now: str | None, told: str | None, **more: object) -> Rehearsed:
+def result(number: int, now: str | None, told: str | None, **more: object) -> DryRunResult:
     known: dict[str, object] = {
         "answer": told or "hm",
         "why": "" if told else "no valid label",
@@ -31,16 +31,16 @@ def result(number: int, now: str | None, told: str | None, **more: object) -> Re
     }
     source = "model" if now else None
     of = SampledEmail(number, f"m{number}", f"Subject of message {number}", now, source)
-    return Rehearsed(of, told, **{**known, **more})  # type: ignore[arg-type]
+    return DryRunResult(of, told, **{**known, **more})  # type: ignore[arg-type]
 
 
 @dataclass
 class FakeTrial:
-    told: list[Rehearsed]
+    told: list[DryRunResult]
     error: str = ""
     cancelled: bool = False
 
-    def results(self) -> Iterator[Rehearsed]:
+    def results(self) -> Iterator[DryRunResult]:
         yield from self.told
         if self.error:
             raise LabeltuiError(self.error)
@@ -49,19 +49,19 @@ class FakeTrial:
         self.cancelled = True
 
 
-def with_trial(at: Desk, trial: FakeTrial, price: RehearsalCost | None = None) -> None:
+def with_trial(at: Desk, trial: FakeTrial, price: DryRunCost | None = None) -> None:
     """A desk whose trials are that one."""
     desk = at.backend.tasks
 
-    def cost(path: object, task: Task, count: int) -> RehearsalCost:
-        return price or RehearsalCost(count, count * 400, 0.0012, 3, learnt=True)
+    def cost(path: object, task: Task, count: int) -> DryRunCost:
+        return price or DryRunCost(count, count * 400, 0.0012, 3, learnt=True)
 
-    def rehearse(path: object, task: Task, count: int) -> FakeTrial:
-        at.backend._note("rehearse", task.version, count)
+    def dry_run(path: object, task: Task, count: int) -> FakeTrial:
+        at.backend._note("dry_run", task.version, count)
         return trial
 
     desk.price = cost  # type: ignore[method-assign]
-    desk.rehearse = rehearse  # type: ignore[method-assign, assignment]
+    desk.dry_run = dry_run  # type: ignore[method-assign, assignment]
     leave_draft(at, task_to_toml(NEW))
 
 
@@ -90,7 +90,7 @@ async def test_a_price_that_comes_after_its_window_was_left_is_not_shown(
         with_trial(at, FakeTrial([]))
         await at.press("j")
         held: list[Callable[[], None]] = []
-        monkeypatch.setattr(at.app.errands, "send", lambda errand, then, _=None: held.append(lambda: then(errand())))
+        monkeypatch.setattr(at.app.jobs, "send", lambda job, then, _=None: held.append(lambda: then(job())))
         await at.press("W", "escape")
         assert held
         for each in held:
@@ -106,7 +106,7 @@ async def test_results_stand_beside_the_present_labels(desk: Opens) -> None:
         with_trial(at, FakeTrial(told))
         await at.press("j", "W", "enter")
         assert isinstance(at.app.screen, TrialScreen)
-        assert at.backend.asked == [("rehearse", NEW.version, 10)]
+        assert at.backend.asked == [("dry_run", NEW.version, 10)]
         shown = at.screen()
         for telling in (
             f"TRIAL of draft {NEW.version[:8]}", "done: 4 of 10", "1 of 2 as labeled now (50 %)", "1 without a label",
@@ -134,7 +134,7 @@ async def test_an_error_keeps_what_was_answered(desk: Opens) -> None:
 async def test_without_a_key_the_window_says_so(desk: Opens) -> None:
     """Before anything is begun."""
     async with desk(with_versions()) as at:
-        with_trial(at, FakeTrial([]), RehearsalCost(10, 4_000, None, 0, learnt=False))
+        with_trial(at, FakeTrial([]), DryRunCost(10, 4_000, None, 0, learnt=False))
         await at.press("j", "W")
         assert "No key can ask" in at.screen()
 

@@ -10,8 +10,8 @@ import pytest
 
 from core.llm.task import fixed_chars, pattern
 from core.model import Dimension
-from core.quota.forecast.forecast import Lane, Load, Window, seconds_for
-from core.quota.keys.store import KeyBook, assumed_organization
+from core.quota.forecast.forecast import Capacity, Load, Window, seconds_for
+from core.quota.keys.store import KeyStore, assumed_organization
 from core.quota.pacing.estimates import Estimator
 from core.runs.plan import cost_of_call
 from core.simulator.config import FaultPlan, Limits
@@ -32,20 +32,20 @@ SCENARIOS = [
 ]
 
 
-def lanes(scenario: Scenario) -> list[Lane]:
+def capacities(scenario: Scenario) -> list[Capacity]:
     """The organizations' true limits, their windows full."""
     found = []
     for org in scenario.organizations:
         limits = {each: getattr(org.limits, each.value.lower()) for each in Dimension}
         windows = {each: Window(float(limit), float(limit)) for each, limit in limits.items() if limit}
-        found.append(Lane(org.name, windows, calls_per_s=60.0))
+        found.append(Capacity(org.name, windows, calls_per_s=60.0))
     return found
 
 
 def state_limits(world: World) -> None:
     """What no header tells, an operator states before the start: limits of requests a minute and tokens a day."""
     scenario = world.scenario
-    with KeyBook(
+    with KeyStore(
         world.folder / "quota.db",
         world.folder / "keys.toml",
         environment=scenario.environment(),
@@ -78,7 +78,7 @@ def test_plan_and_live_forecast_come_true(scenario: Scenario) -> None:
     cost = cost_of_call(Estimator(task.model.max_completion_tokens), task.model, fixed_chars(task), mean_chars)
     calls = 1.03 * len(texts)
     assert calls * (cost.prompt + cost.completion) == pytest.approx(tokens, rel=0.10)
-    planned_s = seconds_for(Load(calls, cost.counted), lanes(scenario))
+    planned_s = seconds_for(Load(calls, cost.counted), capacities(scenario))
     assert planned_s == pytest.approx(outcome.virtual_s, rel=0.15)
     later = [(at_s, eta_s) for at_s, done, eta_s in world.forecasts if done >= 0.1]
     assert len(later) > 10

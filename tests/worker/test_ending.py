@@ -1,4 +1,4 @@
-"""A worker that is ending: what is wished meanwhile is not lost, and a start does not mistake it for one that works."""
+"""A worker that is ending: what is requested meanwhile is not lost, and a start does not mistake it for one that works."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from core.commands import send as wishes
-from core.commands.post import Wished, await_answer
+from core.commands import send as commands
+from core.commands.post import SentCommand, await_answer
 from core.errors import RunBusyError
 from core.model import RunState
 from core.settings import Settings
@@ -20,7 +20,7 @@ from core.worker.ending import when_ended
 from tests.conftest import MakeRun
 from tests.worker.test_process import make, now, simulator, until
 from tui.cli import main
-from tui.commands import control as wishing
+from tui.commands import control as sending
 
 
 def test_a_start_right_after_a_stop_waits_for_the_end_and_starts(
@@ -29,7 +29,7 @@ def test_a_start_right_after_a_stop_waits_for_the_end_and_starts(
     """The worker that drains its calls is no answer to a start: another one follows it, and the run gets done."""
     with simulator(monkeypatch, "--latency", "1.0", "--jitter", "0.1"):
         path = make(settings, tmp_path, 8)
-        wishes.start(path, settings)
+        commands.start(path, settings)
         until(path, lambda snapshot: snapshot.worker.in_flight > 0)
         assert main(["stop", "real"]) == 0
         stopping = now(path)
@@ -47,7 +47,7 @@ def test_to_go_on_right_after_a_stop_starts_anew_too(
     """`resume` does what `start` does, instead of asking a worker to go on that ends all the same."""
     with simulator(monkeypatch, "--latency", "1.0", "--jitter", "0.1"):
         path = make(settings, tmp_path, 8)
-        wishes.start(path, settings)
+        commands.start(path, settings)
         until(path, lambda snapshot: snapshot.worker.in_flight > 0)
         assert main(["stop", "real"]) == 0
         assert main(["resume", "real"]) == 0
@@ -68,18 +68,18 @@ def test_a_worker_that_does_not_end_is_not_waited_for_forever(make_run: MakeRun)
 def test_a_label_that_an_ending_worker_took_no_notice_of_is_given_all_the_same(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It was sent to the worker, which went before it looked: whoever wished it notices and does it."""
+    """It was sent to the worker, which went before it looked: whoever requested it notices and does it."""
     path = make_run(["a", "b"])
     lock = RunLock(path)
     lock.acquire()
     sent = await_answer
 
-    def ends_first(run: Path, wished: Wished, *, timeout_s: float) -> object:
-        assert not wished.at_once
+    def ends_first(run: Path, requested: SentCommand, *, timeout_s: float) -> object:
+        assert not requested.at_once
         lock.release()
-        return sent(run, wished, timeout_s=timeout_s)
+        return sent(run, requested, timeout_s=timeout_s)
 
-    monkeypatch.setattr(wishing, "await_answer", ends_first)
+    monkeypatch.setattr(sending, "await_answer", ends_first)
     began = time.monotonic()
     assert main(["label", str(path), "mail-1", "0", "--note", "seen"]) == 0
     assert time.monotonic() - began < 5.0
@@ -88,12 +88,12 @@ def test_a_label_that_an_ending_worker_took_no_notice_of_is_given_all_the_same(
         assert reader.snapshot(time.time()).labels == {"1": 0, "0": 1}
 
 
-@pytest.mark.parametrize("wish", ["pause", "stop"])
+@pytest.mark.parametrize("command", ["pause", "stop"])
 def test_a_file_that_is_no_run_is_not_said_to_have_no_worker(
-    wish: str, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    command: str, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A damaged file is named as one, whatever was wished of it."""
+    """A damaged file is named as one, whatever was requested of it."""
     broken = tmp_path / "broken.db"
     broken.write_bytes(b"hello")
-    assert main([wish, str(broken)]) == 1
+    assert main([command, str(broken)]) == 1
     assert "is not a run file" in capsys.readouterr().err

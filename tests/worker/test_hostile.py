@@ -14,11 +14,11 @@ import pytest
 from core.llm.client import ChatClient
 from core.llm.task import builtin_task
 from core.model import Reply, Verdict
-from core.quota.keys.store import KeyBook
+from core.quota.keys.store import KeyStore
 from core.quota.pacing.broker import Broker
 from core.runs.find import RunOptions, create_run
 from core.settings import Settings
-from core.storage.file.control import WishInbox
+from core.storage.file.control import CommandInbox
 from core.storage.file.lock import RunLock
 from core.storage.reading.reader import RunReader
 from core.storage.writing.store import Store
@@ -67,9 +67,9 @@ async def test_a_hostile_email_reaches_the_model_byte_for_byte(
     path = create_run(settings, source, task, RunOptions(name="hostile"), now=time.time()).path
     bodies: list[dict[str, object]] = []
     client = ChatClient("gsk_for_a_test_only_0001", transport=answer_one(bodies))
-    with RunLock(path) as lock, Store.open(path, lock) as store, KeyBook.from_settings(settings) as book:
+    with RunLock(path) as lock, Store.open(path, lock) as store, KeyStore.from_settings(settings) as book:
         store.begin_epoch(now=time.time(), pid=1, host="here")
-        inbox = WishInbox(path)
+        inbox = CommandInbox(path)
         worker = Worker(
             store=store,
             inbox=inbox,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from core.worker.retries import ALONE_MOST_S, ERRORS_MOST, Patience
+from core.worker.retries import ALONE_MOST_S, ERRORS_MOST, RetryPolicy
 
 
 def test_errors_count_while_others_are_answered() -> None:
     """The fifth is one too many, and its number is told."""
-    patience = Patience()
+    patience = RetryPolicy()
     told = []
     for n in range(ERRORS_MOST):
         told.append(patience.worn_out(1, float(n), counts=True))
@@ -17,14 +17,14 @@ def test_errors_count_while_others_are_answered() -> None:
 
 def test_errors_say_nothing_while_nobody_is_answered() -> None:
     """Any number of them within two hours leaves the email in line; then it is given up."""
-    patience = Patience()
+    patience = RetryPolicy()
     assert not any(patience.worn_out(1, float(at), counts=True) for at in range(0, int(ALONE_MOST_S), 60))
     assert patience.worn_out(1, ALONE_MOST_S, counts=True)
 
 
 def test_an_outage_never_counts() -> None:
     """However long it lasts, and whoever is answered elsewhere."""
-    patience = Patience()
+    patience = RetryPolicy()
     for at in range(0, 100_000, 1000):
         assert patience.worn_out(1, float(at), counts=False) == 0
         patience.answered(2)
@@ -32,7 +32,7 @@ def test_an_outage_never_counts() -> None:
 
 def test_an_answer_wipes_the_slate() -> None:
     """An email that was answered, however badly, begins to count anew."""
-    patience = Patience()
+    patience = RetryPolicy()
     for n in range(ERRORS_MOST - 1):
         patience.worn_out(1, float(n), counts=True)
         patience.answered(2)
@@ -42,7 +42,7 @@ def test_an_answer_wipes_the_slate() -> None:
 
 def test_an_email_is_stuck_until_somebody_is_answered() -> None:
     """After two errors, or one in an outage; an answer to anybody frees it."""
-    patience = Patience()
+    patience = RetryPolicy()
     patience.worn_out(1, 0.0, counts=True)
     assert not patience.stuck(1)
     patience.worn_out(1, 1.0, counts=True)
@@ -56,7 +56,7 @@ def test_an_email_is_stuck_until_somebody_is_answered() -> None:
 
 def test_a_refusal_settles_an_email_where_there_is_no_other_key() -> None:
     """With another key it is tried once more."""
-    patience = Patience()
+    patience = RetryPolicy()
     assert patience.refused(1, another_key=False)
     assert not patience.refused(2, another_key=True)
     assert patience.refused(2, another_key=True)
@@ -64,7 +64,7 @@ def test_a_refusal_settles_an_email_where_there_is_no_other_key() -> None:
 
 def test_keys_that_were_tried_in_vain_are_remembered_until_the_end() -> None:
     """For each email its own."""
-    patience = Patience()
+    patience = RetryPolicy()
     patience.in_vain(1, "main")
     assert patience.was_in_vain(1, "main")
     assert not patience.was_in_vain(1, "spare")

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from core.commands import send as wishes
-from core.commands.post import Wished, await_answer
+from core.commands import send as commands
+from core.commands.post import SentCommand, await_answer
 from core.llm.task import builtin_task, with_model
 from core.model import RunState, Snapshot
-from core.quota.keys.store import KeyBook
+from core.quota.keys.store import KeyStore
 from core.runs import find as runs
 from core.runs.find import RunOptions
 from core.settings import Settings, load_settings
@@ -70,9 +70,9 @@ def work(path: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-m", "core.worker", str(path)], env=dict(os.environ))
 
 
-def acknowledged(path: Path, wished: Wished) -> tuple[float, str]:
+def acknowledged(path: Path, requested: SentCommand) -> tuple[float, str]:
     """Seconds until the worker answered, and its answer."""
-    answer = await_answer(path, wished)
+    answer = await_answer(path, requested)
     assert answer is not None
     assert answer.acknowledged_at is not None
     return answer.acknowledged_at - answer.requested_at, answer.result
@@ -81,58 +81,58 @@ def acknowledged(path: Path, wished: Wished) -> tuple[float, str]:
 def test_a_detached_worker_is_paused_resumed_stopped_and_started_again(
     home: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each wish is acknowledged within a second and shows; starting again goes on from where it was."""
+    """Each command is acknowledged within a second and shows; starting again goes on from where it was."""
     with simulator(monkeypatch, "--keys", "2", "--latency", "0.2", "--rpm", "300"):
         path = make(settings, tmp_path, 300)
-        wishes.start(path, settings)
+        commands.start(path, settings)
         until(path, lambda snapshot: snapshot.labeled > 5)
-        took_s, _ = acknowledged(path, wishes.pause(path))
+        took_s, _ = acknowledged(path, commands.pause(path))
         assert took_s < 1.0
         paused = until(path, lambda snapshot: snapshot.state is RunState.PAUSED)
         attempts = paused.attempts
-        took_s, _ = acknowledged(path, wishes.resume(path, settings))
+        took_s, _ = acknowledged(path, commands.resume(path, settings))
         assert took_s < 1.0
         until(path, lambda snapshot: snapshot.attempts > attempts)
-        took_s, _ = acknowledged(path, wishes.stop(path))
+        took_s, _ = acknowledged(path, commands.stop(path))
         assert took_s < 1.0
         stopped = until(path, lambda snapshot: snapshot.state is RunState.STOPPED and not snapshot.worker.alive)
         assert stopped.reason == "stopped by the operator"
         assert stopped.worker.in_flight == 0
-        wishes.start(path, settings)
+        commands.start(path, settings)
         done = until(path, lambda snapshot: snapshot.state is RunState.DONE)
         assert done.settled == 300
         assert done.resumption is not None
         assert (done.resumption.kept, done.resumption.cursor) == (stopped.settled, stopped.cursor)
 
 
-def test_a_swap_is_obeyed_within_a_second_and_the_next_key_asks(
+def test_a_swap_is_handled_within_a_second_and_the_next_key_asks(
     home: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The key in use goes out, the other one works on alone, and the answer to the wish says which is which."""
+    """The key in use goes out, the other one works on alone, and the answer to the command says which is which."""
     with simulator(monkeypatch, "--keys", "2", "--latency", "0.2", "--rpm", "300"):
         path = make(settings, tmp_path, 300)
-        wishes.start(path, settings)
+        commands.start(path, settings)
         until(path, lambda snapshot: snapshot.labeled > 5)
-        took_s, said = acknowledged(path, wishes.swap(path, settings))
+        took_s, said = acknowledged(path, commands.swap(path, settings))
         assert took_s < 1.0
         out, into = said.removesuffix(" is asked first").split(" is out of use, ")
         until(path, lambda snapshot: set(snapshot.asking) == {into})
-        with KeyBook.from_settings(settings) as book:
+        with KeyStore.from_settings(settings) as book:
             states = {key.alias: (key.state.value, key.pinned) for key in book.statuses("m", time.time())}
         assert states[out] == ("disabled", False)
         assert states[into][1]
-        wishes.stop(path)
+        commands.stop(path)
         until(path, lambda snapshot: not snapshot.worker.alive)
 
 
-def test_a_wish_made_while_a_worker_opens_the_run_is_obeyed(
+def test_a_command_made_while_a_worker_opens_the_run_is_handled(
     home: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From the moment in which others see the lock taken, a wish is this worker's, though it has not begun yet."""
+    """From the moment in which others see the lock taken, a command is this worker's, though it has not begun yet."""
     begin = Store.begin_epoch
 
     def begin_later(self: Store, **given: Any) -> Any:
-        assert wishes.stop(path).id is not None
+        assert commands.stop(path).id is not None
         return begin(self, **given)
 
     monkeypatch.setattr(Store, "begin_epoch", begin_later)
@@ -155,25 +155,25 @@ def test_starting_twice_finds_the_first_worker(
         assert second.adopted
         assert second.pid == first.pid
         assert work(path).wait(PATIENCE_S) == 4
-        wishes.stop(path)
+        commands.stop(path)
         until(path, lambda snapshot: not snapshot.worker.alive)
 
 
-def test_a_wish_is_acknowledged_within_a_second_while_the_worker_waits_for_a_quota(
+def test_a_command_is_acknowledged_within_a_second_while_the_worker_waits_for_a_quota(
     home: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The wait is shown with its limit and its end, and does not hold up a pause."""
     with simulator(monkeypatch, "--latency", "0", "--rpm", "2"):
         path = make(settings, tmp_path, 50)
-        wishes.start(path, settings)
+        commands.start(path, settings)
         waiting = until(path, lambda snapshot: snapshot.state is RunState.WAITING)
         assert waiting.wait is not None
         assert waiting.wait.limit == "RPM"
         assert waiting.wait.until_at is not None
-        took_s, _ = acknowledged(path, wishes.pause(path))
+        took_s, _ = acknowledged(path, commands.pause(path))
         assert took_s < 1.0
         until(path, lambda snapshot: snapshot.state is RunState.PAUSED)
-        wishes.stop(path)
+        commands.stop(path)
         until(path, lambda snapshot: not snapshot.worker.alive)
 
 
@@ -184,12 +184,12 @@ def test_keys_are_disabled_enabled_and_added_while_the_worker_runs(
     with simulator(monkeypatch, "--keys", "3", "--organizations", "3", "--latency", "0.1", "--rpm", "240") as child:
         monkeypatch.setenv("GROQ_API_KEYS", f"one={child.keys[0]},two={child.keys[1]}")
         path = make(settings, tmp_path, 400)
-        wishes.start(path, settings)
+        commands.start(path, settings)
         until(path, lambda snapshot: snapshot.labeled > 5)
-        with KeyBook.from_settings(settings) as book:
+        with KeyStore.from_settings(settings) as book:
             book.set_enabled("one", False)
             book.add(child.keys[2], alias="three")
-        told = wishes.keys_changed(path)
+        told = commands.keys_changed(path)
         assert told is not None
         took_s, _ = acknowledged(path, told)
         assert took_s < 1.0
@@ -203,7 +203,7 @@ def test_keys_are_disabled_enabled_and_added_while_the_worker_runs(
             ]
         assert "three" in used
         served = child.stats()["by_key"]
-        wishes.stop(path)
+        commands.stop(path)
         until(path, lambda snapshot: not snapshot.worker.alive)
         assert child.stats()["by_key"][child.keys[0][-4:]] == served[child.keys[0][-4:]]
 
@@ -225,7 +225,7 @@ def test_when_every_key_is_refused_the_worker_ends_with_code_5(
         assert work(path).wait(PATIENCE_S) == 5
         snapshot = now(path)
         assert (snapshot.failed, snapshot.pending) == (0, 20)
-        with KeyBook.from_settings(load_settings()) as book:
+        with KeyStore.from_settings(load_settings()) as book:
             assert [key.state.value for key in book.statuses("openai/gpt-oss-20b", time.time())] == ["invalid"]
 
 

@@ -11,18 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from core.commands import dry_run as rehearsals
-from core.commands import send as wishes
+from core.commands import dry_run as dry_runs
+from core.commands import send as commands
 from core.errors import LabeltuiError, NoUsableKeyError
 from core.llm.task import builtin_task, versioned
 from core.model import Outcome, Reply, SampledEmail, Usage, Verdict
-from core.quota.keys.store import KeyBook
+from core.quota.keys.store import KeyStore
 from core.quota.pacing.broker import Never, Wait
 from core.settings import Settings
 from core.storage.file.lock import RunLock
 from core.storage.reading.sampling import sample
 from core.storage.writing.store import Store
-from core.worker.dry_run import Rehearsal
+from core.worker.dry_run import DryRun
 from tests.conftest import NOW, MakeRun
 from tests.storage.test_store import labeled
 from tests.worker.test_process import make, simulator, until
@@ -44,16 +44,16 @@ def test_a_trial_asks_for_real_and_leaves_the_run_as_it_was(
     with simulator(monkeypatch, "--keys", "1", "--latency", "0.05", "--rpm", "600") as server:
         path = make(settings, tmp_path, 30)
         before = content(path)
-        price = rehearsals.cost(path, settings, DRAFT, 6)
+        price = dry_runs.cost(path, settings, DRAFT, 6)
         assert (price.emails, price.keys, price.learnt) == (6, 1, False)
         assert price.tokens > 100
-        results = list(rehearsals.RunningRehearsal(path, settings, DRAFT, 6).results())
+        results = list(dry_runs.RunningDryRun(path, settings, DRAFT, 6).results())
         assert len({result.email.id for result in results}) == 6
         assert {result.label for result in results} <= {"1", "0"}
         assert content(path) == before
         calls = server.stats()["calls"]
         assert calls == sum(result.calls for result in results)
-        with KeyBook.from_settings(settings) as book:
+        with KeyStore.from_settings(settings) as book:
             (key,) = book.statuses(DRAFT.model.model, time.time())
         assert key.requests == calls
         assert key.tokens == sum(result.tokens for result in results)
@@ -71,13 +71,13 @@ def test_a_trial_goes_on_beside_a_worker(
     """It takes no lock: the worker labels on, and every label is of the version in force."""
     with simulator(monkeypatch, "--keys", "2", "--latency", "0.1", "--rpm", "600"):
         path = make(settings, tmp_path, 200)
-        wishes.start(path, settings)
+        commands.start(path, settings)
         begun = until(path, lambda snapshot: snapshot.labeled > 5).labeled
-        results = list(rehearsals.RunningRehearsal(path, settings, DRAFT, 4).results())
+        results = list(dry_runs.RunningDryRun(path, settings, DRAFT, 4).results())
         assert len(results) == 4
         after = until(path, lambda snapshot: snapshot.labeled > begun)
         assert after.worker.alive or after.pending == 0
-        wishes.stop(path)
+        commands.stop(path)
         until(path, lambda snapshot: not snapshot.worker.alive)
     with closing(sqlite3.connect(path)) as db:
         versions = db.execute("SELECT DISTINCT task_version FROM attempt").fetchall()
@@ -87,15 +87,15 @@ def test_a_trial_goes_on_beside_a_worker(
 def test_a_trial_without_a_key_says_so(home: Path, settings: Settings, tmp_path: Path) -> None:
     """The sentence comes back from the process."""
     path = make(settings, tmp_path, 5)
-    assert rehearsals.cost(path, settings, DRAFT, 5).keys == 0
+    assert dry_runs.cost(path, settings, DRAFT, 5).keys == 0
     with pytest.raises(NoUsableKeyError):
-        list(rehearsals.RunningRehearsal(path, settings, DRAFT, 2).results())
+        list(dry_runs.RunningDryRun(path, settings, DRAFT, 2).results())
 
 
 def test_a_trial_that_is_cancelled_ends_quietly(home: Path, settings: Settings, tmp_path: Path) -> None:
     """Its process is gone, and nobody is told of an error."""
     path = make(settings, tmp_path, 5)
-    trial = rehearsals.RunningRehearsal(path, settings, DRAFT, 2)
+    trial = dry_runs.RunningDryRun(path, settings, DRAFT, 2)
     trial.cancel()
     assert list(trial.results()) == []
 
@@ -174,7 +174,7 @@ class Judge:
 async def play(quota: Quota, model: Model, *, emails: int = 1, patience_s: float = 30.0) -> list[tuple[object, ...]]:
     ended: list[tuple[object, ...]] = []
     clock = iter(range(10_000))
-    trial = Rehearsal(
+    trial = DryRun(
         DRAFT, quota, Judge(), lambda _: model, lambda: float(next(clock)) / 10,  # type: ignore[arg-type]
         lambda result: ended.append((result.email.id, result.label, result.calls, result.tokens, result.why)),
     )  # fmt: skip

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from core.commands import send as wishes
-from core.quota.keys.store import KeyBook
+from core.commands import send as commands
+from core.quota.keys.store import KeyStore
 from core.settings import Settings
 from core.simulator.child import start_child
 from core.storage.reading.search import Search
@@ -62,12 +62,12 @@ def test_nothing_that_a_run_leaves_behind_holds_a_secret(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Run file, log, wishes, quotas, exports, copies, what status and keys print; with faults and a crash on the way."""
+    """Run file, log, commands, quotas, exports, copies, what status and keys print; with faults and a crash on the way."""
     options = ("--keys", "4", "--organizations", "2", "--latency", "0.3", "--faults", "harsh", "--hang", "0.3")
     with start_child([*options, "--revoke", "2:5", "--restrict", "org_sim_2:9"]) as child:
         monkeypatch.setenv("GROQ_API_KEYS", ",".join(child.keys[1:]))
         monkeypatch.setenv("GROQ_BASE_URL", child.base_url)
-        with KeyBook.from_settings(settings) as book:
+        with KeyStore.from_settings(settings) as book:
             book.add(child.keys[0], alias="main")
         path = make(settings, tmp_path, 60)
         crashed = subprocess.run(
@@ -78,9 +78,9 @@ def test_nothing_that_a_run_leaves_behind_holds_a_secret(
         worker = work(path)
         arguments = Path(f"/proc/{worker.pid}/cmdline").read_bytes()
         until(path, lambda snapshot: snapshot.worker.alive)  # resuming would start another one before
-        acknowledged(path, wishes.pause(path))
-        wishes.keys_changed(path)
-        wishes.resume(path, settings)
+        acknowledged(path, commands.pause(path))
+        commands.keys_changed(path)
+        commands.resume(path, settings)
         assert worker.wait(PATIENCE_S) in (0, 3)
         assert main(["keys", "test"]) == 1
     assert not any(key[:-8].encode() in arguments for key in child.keys)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from core.commands import send as wishes
+from core.commands import send as commands
 from core.commands.post import await_answer
 from core.errors import LabeltuiError, RunFileError
 from core.model import RunState
@@ -130,7 +130,7 @@ def test_a_worker_that_hangs_is_shown_as_stale_and_can_be_replaced(
         assert "has not been heard of" in stale.reason
         with monkeypatch.context() as patch:
             patch.setattr(time, "time", lambda: later)
-            assert "--force" in wishes.start(path, settings).sentence
+            assert "--force" in commands.start(path, settings).sentence
         assert main(["stop", "real", "--force"]) == 0
         assert f"pid {hanging.pid}" in capsys.readouterr().out
         assert hanging.wait(PATIENCE_S) == -signal.SIGKILL
@@ -145,7 +145,7 @@ def test_a_worker_that_hangs_is_shown_as_stale_and_can_be_replaced(
     assert check_run(path).sound
 
 
-# -- signals and second wishes ----------------------------------------------------------------------------------------
+# -- signals and second commands ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGHUP, 0)])
@@ -175,8 +175,8 @@ def test_a_second_stop_cuts_off_what_is_out(
         path = make(settings, tmp_path, 50)
         worker = work(path)
         until(path, lambda snapshot: snapshot.worker.in_flight > 0)
-        first = await_answer(path, wishes.stop(path))
-        second = await_answer(path, wishes.stop(path))
+        first = await_answer(path, commands.stop(path))
+        second = await_answer(path, commands.stop(path))
         assert first is not None
         assert second is not None
         assert "stopping when" in first.result
@@ -270,7 +270,7 @@ def test_a_disk_that_refuses_a_persons_label_says_so(make_run: MakeRun, monkeypa
 
     monkeypatch.setattr(Store, "label_by_person", refuse)
     with pytest.raises(RunFileError, match="disk is full"):
-        wishes.label(path, 1, "1")
+        commands.label(path, 1, "1")
     assert check_run(path).sound
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from core.commands import send as wishes
+from core.commands import send as commands
 from core.commands.post import await_answer
 from core.model import RunState
 from core.settings import Settings
@@ -80,7 +80,7 @@ def test_a_suspended_console_gives_the_terminal_back_and_takes_it_again(
             terminal.write("q")
             terminal.until_seen("[ended 0 echo lines signals]")
         assert now(path).worker.pid == working.worker.pid
-        assert await_answer(path, wishes.stop(path)) is not None
+        assert await_answer(path, commands.stop(path)) is not None
         until(path, lambda snapshot: not snapshot.worker.alive)
 
 

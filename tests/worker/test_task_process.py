@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from core.commands import send as wishes
-from core.commands.post import Wished
+from core.commands import send as commands
+from core.commands.post import SentCommand
 from core.llm.task import versioned
 from core.model import LabelMeaning, ModelSettings, RunState, Task
 from core.settings import Settings
@@ -45,14 +45,14 @@ def test_a_worker_changes_to_another_version_in_mid_run(
                 model=ModelSettings(model="openai/gpt-oss-120b"),
             )
         )
-        wishes.start(path, settings)
+        commands.start(path, settings)
         until(path, lambda snapshot: snapshot.labeled > 30)
-        took_s, sentence = acknowledged(path, wishes.set_task(path, new))
+        took_s, sentence = acknowledged(path, commands.set_task(path, new))
         assert took_s < 1.0
         assert f"version {new.version[:8]} of the task is in force" in sentence
         given = until(path, lambda snapshot: "2" in snapshot.labels).labeled
         until(path, lambda snapshot: snapshot.labeled > given + 20)
-        took_s, sentence = acknowledged(path, wishes.ask_again(path, label="1"))
+        took_s, sentence = acknowledged(path, commands.ask_again(path, label="1"))
         assert took_s < 1.0
         assert sentence.endswith("in line again")
         done = until(path, lambda snapshot: snapshot.state is RunState.DONE)
@@ -67,7 +67,7 @@ def test_a_worker_changes_to_another_version_in_mid_run(
     assert models == {old.version: "openai/gpt-oss-20b", new.version: "openai/gpt-oss-120b"}
     with RunReader(path) as reader:
         versions = {version.task.version: version for version in reader.versions()}
-    assert versions[new.version].by == wishes.operator()
+    assert versions[new.version].by == commands.operator()
     assert versions[old.version].both > 0
 
 
@@ -78,17 +78,17 @@ def test_a_paused_worker_stays_paused_under_the_new_version(
     with simulator(monkeypatch, "--latency", "0.2", "--rpm", "600"):
         path = make(settings, tmp_path, 150)
         new = versioned(replace(in_force(path), rubric="Say 1."))
-        wishes.start(path, settings)
+        commands.start(path, settings)
         until(path, lambda snapshot: snapshot.labeled > 3)
-        wishes.pause(path)
+        commands.pause(path)
         until(path, lambda snapshot: snapshot.state is RunState.PAUSED)
-        acknowledged(path, wishes.set_task(path, new))
+        acknowledged(path, commands.set_task(path, new))
         paused = until(path, lambda snapshot: snapshot.state is RunState.PAUSED)
         time.sleep(0.3)
         assert until(path, lambda _: True).attempts == paused.attempts
-        acknowledged(path, wishes.resume(path, settings))
+        acknowledged(path, commands.resume(path, settings))
         until(path, lambda snapshot: snapshot.attempts > paused.attempts + 3)
-        wishes.stop(path)
+        commands.stop(path)
         stopped = until(path, lambda snapshot: not snapshot.worker.alive)
     assert stopped.reason == "stopped by the operator"
     last = rows(path, "SELECT task_version FROM attempt ORDER BY id DESC LIMIT 1")
@@ -99,19 +99,19 @@ def test_a_paused_worker_stays_paused_under_the_new_version(
 def test_a_version_that_sends_other_texts_is_refused_by_a_worker(
     home: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever sends the wish past the first refusal gets the sentence from the worker, and it goes on as it was."""
+    """Whoever sends the command past the first refusal gets the sentence from the worker, and it goes on as it was."""
     from core.llm.task import task_to_json
     from core.storage.file import control
 
     with simulator(monkeypatch, "--latency", "0.2", "--rpm", "60"):
         path = make(settings, tmp_path, 150)
         old = in_force(path)
-        wishes.start(path, settings)
+        commands.start(path, settings)
         until(path, lambda snapshot: snapshot.labeled > 3)
         for argument in (task_to_json(replace(old, truncate_at=200)), "not a task", '{"rubric": ""}'):
-            wish = Wished(control.post(path, "task", argument, now=time.time(), by="ada"), "", at_once=False)
-            _, sentence = acknowledged(path, wish)
+            command = SentCommand(control.post(path, "task", argument, now=time.time(), by="ada"), "", at_once=False)
+            _, sentence = acknowledged(path, command)
             assert sentence.startswith("not possible: ")
         assert in_force(path) == old
-        wishes.stop(path)
+        commands.stop(path)
         until(path, lambda snapshot: not snapshot.worker.alive)

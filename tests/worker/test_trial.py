@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.commands import send as wishes
+from core.commands import send as commands
 from core.model import RunState
 from core.settings import Settings
 from core.worker.first_n import Trial
@@ -57,15 +57,15 @@ def test_a_real_worker_tries_ten_texts_pauses_and_goes_on_with_all(
     """Re-asks included, ten texts are settled and no eleventh is asked about; a paused worker can try more, or go on."""
     with simulator(monkeypatch, "--keys", "3", "--latency", "0.05", "--rpm", "3000", "--faults", "invalid=0.3"):
         path = make(settings, tmp_path, 120)
-        assert "tries 10" in wishes.start(path, settings, only=10).sentence
+        assert "tries 10" in commands.start(path, settings, only=10).sentence
         paused = until(path, lambda snapshot: snapshot.state is RunState.PAUSED)
         assert paused.reason == "tried 10 emails, as asked"
         assert texts_asked_about(path) == 10
         assert paused.settled >= 10
-        _, result = acknowledged(path, wishes.start(path, settings, only=5))
+        _, result = acknowledged(path, commands.start(path, settings, only=5))
         assert result.startswith("trying 5")
         until(path, lambda snapshot: snapshot.reason == "tried 5 emails, as asked")
         assert texts_asked_about(path) == 15
-        acknowledged(path, wishes.resume(path, settings))
+        acknowledged(path, commands.resume(path, settings))
         done = until(path, lambda snapshot: snapshot.state is RunState.DONE)
         assert done.settled == 120

@@ -21,7 +21,7 @@ WISHES = frozenset(
         *("start", "pause", "stop", "retry", "retry_all"),
         *("label", "note", "skip", "undo", "toggle", "add", "remove"),
         *("swap", "pin", "try_key", "regroup", "clear_bench"),
-        *("edit", "editor", "enact", "discard", "take_version", "ask_again", "rehearse"),
+        *("edit", "editor", "enact", "discard", "take_version", "ask_again", "dry_run"),
     )
 )
 """What asks the engine to change something: a console that only looks on refuses it."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tui.actions import enabled as possibility
-from tui.actions import enabled_task as task_possibility
+from tui.actions import enabled, enabled_task
 from tui.actions.action import Action
 from tui.actions.context import Context, Scope
 
@@ -29,9 +28,9 @@ def _word(text: str) -> Callable[[Context], str]:
 
 ALL: tuple[Action, ...] = (
     Action(
-        "open", ("enter",), "enter", possibility.open_word,
+        "open", ("enter",), "enter", enabled.open_word,
         "Open what the cursor is on: a run, or the record of an email or of a key. In a new run: the next step.",
-        frozenset({Scope.NEW_RUN, Scope.RUNS, Scope.EMAILS, Scope.KEYS, Scope.TRIAL}), possibility.open_blocked,
+        frozenset({Scope.NEW_RUN, Scope.RUNS, Scope.EMAILS, Scope.KEYS, Scope.TRIAL}), enabled.open_blocked,
     ),
     Action(
         "new_run", ("w",), "w", _word("new run"), "Make a run from a file or folder; shows rows and forecast first.",
@@ -43,12 +42,12 @@ ALL: tuple[Action, ...] = (
     ),
     Action(
         "copy_run", ("c",), "c", _word("copy"), "A new run from the emails of this one, with nothing labeled.",
-        frozenset({Scope.RUNS}), possibility.copy_run_blocked,
+        frozenset({Scope.RUNS}), enabled.copy_run_blocked,
     ),
     Action(
-        "archive", ("A",), "A", possibility.archive_word,
+        "archive", ("A",), "A", enabled.archive_word,
         "Take this run out of the list, or put it back from the archive.",
-        frozenset({Scope.RUNS}), possibility.moving_blocked, hint=1,
+        frozenset({Scope.RUNS}), enabled.moving_blocked, hint=1,
     ),
     Action(
         "archived", ("H",), "H", _word("archived"), "Show the archived runs instead of the others, and back.",
@@ -57,36 +56,36 @@ ALL: tuple[Action, ...] = (
     Action(
         "delete_run", ("delete", "backspace"), "del", _word("delete"),
         "Delete this run for good, once its name was typed.",
-        frozenset({Scope.RUNS}), possibility.moving_blocked, hint=1,
+        frozenset({Scope.RUNS}), enabled.moving_blocked, hint=1,
     ),
     Action(
         "start", ("s",), "s", _word("start"),
         "Start a worker on this run. Starting again after a stop, a crash or a reboot is the same key.",
-        RUN_SCOPES, possibility.start_blocked, home=AT_MONITOR,
+        RUN_SCOPES, enabled.start_blocked, home=AT_MONITOR,
     ),
     Action(
-        "pause", ("p",), "p", lambda context: "resume" if possibility.is_paused(context) else "pause",
+        "pause", ("p",), "p", lambda context: "resume" if enabled.is_paused(context) else "pause",
         "Pause the worker: calls in flight are finished, then nothing is asked. The same key resumes.",
-        RUN_SCOPES, possibility.pause_blocked, home=AT_MONITOR,
+        RUN_SCOPES, enabled.pause_blocked, home=AT_MONITOR,
     ),
     Action(
         "stop", ("x",), "x", lambda context: "stop now" if "stop" in context.pending else "stop",
         "Stop the worker after the calls in flight; a second time cuts them off, or ends a worker that hangs."
         " What is labeled stays; {start} goes on.",
-        RUN_SCOPES, possibility.stop_blocked, home=AT_MONITOR,
+        RUN_SCOPES, enabled.stop_blocked, home=AT_MONITOR,
     ),
     Action(
         "swap", ("K",), "K", _word("swap key"),
         "Go on to the next key: the one in use goes out of use, the next one is asked first. {toggle} brings it back.",
-        RUN_SCOPES, possibility.swap_blocked, hint=1, home=AT_MONITOR | KEY_SCOPES,
+        RUN_SCOPES, enabled.swap_blocked, hint=1, home=AT_MONITOR | KEY_SCOPES,
     ),
     Action(
         "try_out", ("y",), "y", _word("try 10"), "Ask about ten emails only, then pause; {pause} goes on with all.",
-        frozenset({Scope.MONITOR}), possibility.try_blocked, hint=1,
+        frozenset({Scope.MONITOR}), enabled.try_blocked, hint=1,
     ),
     Action(
         "emails", ("e",), "e", _word("emails"), "The emails of this run, by state, each with its full record.",
-        frozenset({Scope.MONITOR, Scope.KEYS, Scope.KEY, Scope.TASK}), possibility.run_read, home=AT_MONITOR,
+        frozenset({Scope.MONITOR, Scope.KEYS, Scope.KEY, Scope.TASK}), enabled.run_read, home=AT_MONITOR,
     ),
     Action(
         "keys", ("k",), "k", _word("keys"), "The API keys of this machine, by organization, with their quotas.",
@@ -95,45 +94,45 @@ ALL: tuple[Action, ...] = (
     ),
     Action(
         "task", ("j",), "j", _word("task"), "The task: rubric, labels, settings, and what each version labeled.",
-        frozenset({Scope.MONITOR, Scope.EMAILS, Scope.RECORD, Scope.KEYS}), possibility.run_read, hint=1,
+        frozenset({Scope.MONITOR, Scope.EMAILS, Scope.RECORD, Scope.KEYS}), enabled.run_read, hint=1,
         home=AT_MONITOR,
     ),
     Action(
         "edit", ("E",), "E", _word("edit"), "Edit the draft of the task here; a new one begins as what is in force.",
-        frozenset({Scope.TASK}), possibility.run_read, hint=3,
+        frozenset({Scope.TASK}), enabled.run_read, hint=3,
     ),
     Action(
         "editor", ("V",), "V", _word("editor"), "Edit the draft of the task in $VISUAL or $EDITOR.",
-        frozenset({Scope.TASK}), possibility.run_read, hint=1,
+        frozenset({Scope.TASK}), enabled.run_read, hint=1,
     ),
     Action(
         "compare", ("C",), "C", _word("compare"), "Show how the draft differs from the version in force, and back.",
-        frozenset({Scope.TASK}), task_possibility.usable_draft_blocked, hint=1,
+        frozenset({Scope.TASK}), enabled_task.usable_draft_blocked, hint=1,
     ),
     Action(
-        "rehearse", ("W",), "W", _word("try"), "Try the draft on a few emails; says what it costs, keeps no label.",
-        frozenset({Scope.TASK}), task_possibility.usable_draft_blocked,
+        "dry_run", ("W",), "W", _word("try"), "Try the draft on a few emails; says what it costs, keeps no label.",
+        frozenset({Scope.TASK}), enabled_task.usable_draft_blocked,
     ),
     Action(
         "enact", ("L",), "L", _word("put in force"), "Put the draft in force, after asking; no label is touched.",
-        frozenset({Scope.TASK}), task_possibility.enact_blocked, hint=3,
+        frozenset({Scope.TASK}), enabled_task.enact_blocked, hint=3,
     ),
     Action(
         "discard", ("X",), "X", _word("discard"), "Throw the draft away, after asking.",
-        frozenset({Scope.TASK}), task_possibility.draft_blocked, hint=1,
+        frozenset({Scope.TASK}), enabled_task.draft_blocked, hint=1,
     ),
     Action(
         "take_version", ("J",), "J", _word("draft of it"), "Begin a draft from the older version under the cursor.",
-        frozenset({Scope.TASK}), task_possibility.version_blocked, hint=0,
+        frozenset({Scope.TASK}), enabled_task.version_blocked, hint=0,
     ),
     Action(
         "ask_again", ("R",), "R", _word("ask again"),
         "Ask again, with the version in force, about what an older one labeled: all, of a label, marked or this.",
-        frozenset({Scope.TASK, Scope.EMAILS, Scope.RECORD}), task_possibility.ask_again_blocked, home=AT_TASK,
+        frozenset({Scope.TASK, Scope.EMAILS, Scope.RECORD}), enabled_task.ask_again_blocked, home=AT_TASK,
     ),
     Action(
         "messages", ("Y",), "Y", _word("messages"), "The exact messages that are sent about an email.",
-        frozenset({Scope.TASK, Scope.TRIAL, Scope.EMAILS, Scope.RECORD}), possibility.run_read, home=AT_TASK,
+        frozenset({Scope.TASK, Scope.TRIAL, Scope.EMAILS, Scope.RECORD}), enabled.run_read, home=AT_TASK,
     ),
     Action(
         "again_form", ("Q",), "Q", _word("re-ask"), "Show the messages of a re-ask, or of the first question again.",
@@ -167,83 +166,83 @@ ALL: tuple[Action, ...] = (
     Action(
         "beside", ("b",), "b", lambda context: "list alone" if context.beside else "record beside",
         "In a wide terminal: the record beside the list, or the list alone.",
-        frozenset({Scope.EMAILS}), possibility.beside_blocked, hint=0,
+        frozenset({Scope.EMAILS}), enabled.beside_blocked, hint=0,
     ),
     Action(
         "causes", ("g",), "g", _word("causes"), "Failures by cause, with counts; enter lists those of one cause.",
-        frozenset({Scope.EMAILS}), possibility.causes_blocked, hint=1,
+        frozenset({Scope.EMAILS}), enabled.causes_blocked, hint=1,
     ),
     Action(
         "mark", ("space",), "space", _word("mark"),
         "Mark this email, or unmark it; {label}, {note}, {retry}, {skip}, {copy} and {save} act on all marked.",
-        frozenset({Scope.EMAILS}), possibility.mark_blocked, hint=1,
+        frozenset({Scope.EMAILS}), enabled.mark_blocked, hint=1,
     ),
     Action(
         "mark_all", ("M",), "M", _word("mark all"), "Mark every email of the filter; again takes the marks away.",
         frozenset({Scope.EMAILS}), hint=0,
     ),
     Action(
-        "skip", ("i",), "i", possibility.skip_word, "Never ask about this email, or do ask again about a skipped one.",
-        LIST_SCOPES, possibility.skip_blocked, hint=1,
+        "skip", ("i",), "i", enabled.skip_word, "Never ask about this email, or do ask again about a skipped one.",
+        LIST_SCOPES, enabled.skip_blocked, hint=1,
     ),
     Action(
         "undo", ("U",), "U", _word("undo"),
         "Take back your last label, note, skip or retry, whole; it stays on record.",
-        LIST_SCOPES, possibility.run_read, hint=1,
+        LIST_SCOPES, enabled.run_read, hint=1,
     ),
     Action(
         "copy", ("c",), "c", _word("copy"), "Copy to the clipboard and, in a terminal, to a file beside the run.",
-        LIST_SCOPES, possibility.label_blocked, hint=1,
+        LIST_SCOPES, enabled.label_blocked, hint=1,
     ),
     Action(
         "save", ("S",), "S", _word("save"),
         "Write emails to a file (a browser downloads it): this one, the marked ones or the whole list.",
-        LIST_SCOPES, possibility.label_blocked, hint=1,
+        LIST_SCOPES, enabled.label_blocked, hint=1,
     ),
     Action("next", ("n",), "n", _word("next"), "The next email of the list.", TURNED_SCOPES),
     Action("previous", ("N",), "N", _word("previous"), "The email before.", TURNED_SCOPES, hint=1),
     Action(
         "retry", ("t",), "t", _word("retry"), "Put this failed email back in line.", LIST_SCOPES,
-        possibility.retry_blocked,
+        enabled.retry_blocked,
     ),
     Action(
         "retry_all", ("T",), "T", _word("retry all failed"), "Put every failed email back in line, after asking.",
-        frozenset({Scope.MONITOR, Scope.EMAILS}), possibility.retry_all_blocked, hint=1,
+        frozenset({Scope.MONITOR, Scope.EMAILS}), enabled.retry_all_blocked, hint=1,
     ),
     Action(
         "label", ("l",), "l", _word("label"), "Give this email a label by hand; a person's label wins.",
-        LIST_SCOPES, possibility.label_blocked,
+        LIST_SCOPES, enabled.label_blocked,
     ),
     Action(
         "note", ("m",), "m", _word("note"), "Put a note on this email, which changes nothing else; note: finds it.",
-        LIST_SCOPES, possibility.label_blocked, hint=1,
+        LIST_SCOPES, enabled.label_blocked, hint=1,
     ),
     Action(
         "raw", ("v",), "v", _word("sent/raw"), "Show the message as it came instead of as it was sent, and back.",
-        LIST_SCOPES, possibility.raw_blocked,
+        LIST_SCOPES, enabled.raw_blocked,
     ),
     Action(
-        "toggle", ("d", "space"), "d", possibility.toggle_word,
+        "toggle", ("d", "space"), "d", enabled.toggle_word,
         "Take this key out of use, or back into it. Also the space bar.",
-        KEY_SCOPES, possibility.key_blocked,
+        KEY_SCOPES, enabled.key_blocked,
     ),
     Action(
-        "pin", ("P",), "P", possibility.pin_word,
+        "pin", ("P",), "P", enabled.pin_word,
         "Ask with this key first; the others take what it cannot. Again takes the pin away.",
-        KEY_SCOPES, possibility.key_blocked,
+        KEY_SCOPES, enabled.key_blocked,
     ),
     Action(
         "try_key", ("t",), "t", _word("test"), "Ask one tiny question with this key, and say what its answer means.",
-        KEY_SCOPES, possibility.key_blocked,
+        KEY_SCOPES, enabled.key_blocked,
     ),
     Action(
         "regroup", ("G",), "G", _word("regroup"), "Say which organization this key belongs to; it shares its quotas.",
-        KEY_SCOPES, possibility.key_blocked, hint=1,
+        KEY_SCOPES, enabled.key_blocked, hint=1,
     ),
     Action(
         "clear_bench", ("B",), "B", _word("clear bench"),
         "Let the organization of this key ask again at once, after asking; the limit may still hold.",
-        KEY_SCOPES, possibility.bench_blocked, hint=1,
+        KEY_SCOPES, enabled.bench_blocked, hint=1,
     ),
     Action(
         "add", ("a",), "a", lambda c: "add a key" if c.scope is Scope.NEW_RUN else "add",
@@ -252,7 +251,7 @@ ALL: tuple[Action, ...] = (
     ),
     Action(
         "remove", ("delete", "backspace"), "del", _word("remove"), "Forget this key, after asking.",
-        frozenset({Scope.KEYS}), possibility.key_blocked,
+        frozenset({Scope.KEYS}), enabled.key_blocked,
     ),
     Action(
         "pane", tuple("12345678"), "1–8", _word("pane"), "Focus a pane by the number in its border.",
@@ -269,12 +268,12 @@ ALL: tuple[Action, ...] = (
     ),
     Action(
         "theme", ("ctrl+t",), "^t", _word("next theme"), "Go on to the next theme; the choice is remembered.",
-        EVERYWHERE, possibility.colors_blocked, hint=0,
+        EVERYWHERE, enabled.colors_blocked, hint=0,
     ),
     Action(
         "themes", ("ctrl+y",), "^y", _word("choose a theme"),
         "All themes in a list; each is shown while the cursor is on it.",
-        EVERYWHERE, possibility.colors_blocked, hint=0,
+        EVERYWHERE, enabled.colors_blocked, hint=0,
     ),
     Action(
         "quiet", ("exclamation_mark",), "!", _word("quiet or not"),
@@ -302,7 +301,7 @@ ALL: tuple[Action, ...] = (
         "What the focused pane and the screen show, and every key.", EVERYWHERE, hint=4,
     ),
     Action(
-        "quit", ("q",), "q", lambda context: "leave (worker stays)" if possibility.alive(context) else "leave",
+        "quit", ("q",), "q", lambda context: "leave (worker stays)" if enabled.alive(context) else "leave",
         "Leave the console. A worker goes on without it.", EVERYWHERE, hint=3,
     ),
 )  # fmt: skip

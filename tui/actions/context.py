@@ -31,7 +31,7 @@ Selected = RunSummary | EmailRow | KeyStatus | TaskVersion | None
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What possibility depends on. ``pending`` holds the kinds of wishes that wait for their acknowledgment.
+    """What possibility depends on. ``pending`` holds the kinds of commands that wait for their acknowledgment.
 
     ``beside`` says that a record is shown beside the list, ``width`` is the screen's, in cells.
     ``draft`` of the task is there or None; ``older_labels`` were given by another version than the one in force.

@@ -41,7 +41,7 @@ class Dispatch:
         if reason is not None:
             app.say(reason, severity="warning")
             return
-        doers = (sheet, app.wishing, app.views, app)
+        doers = (sheet, app.sending, app.views, app)
         method = next(method for doer in doers if (method := getattr(doer, f"do_{action_id}", None)) is not None)
         if action_id == "pane":
             method(str(action.keys.index(key) + 1))

@@ -24,7 +24,7 @@ STATE_LINE = Explanation(
         ("RUNNING", "A worker asks. Beside it: labels per minute, keys asking and cooling, the end and what binds it."),
         ("WAITING", "A worker lives, but no key may ask before the moment that is shown; the limit is named."),
         ("PAUSED", "Nothing is asked and nothing is in flight; since when, and what paused it. {pause} resumes."),
-        ("… REQUESTED", "A key was pressed and the worker has not obeyed yet; seconds since then."),
+        ("… REQUESTED", "A key was pressed and the worker has not handled yet; seconds since then."),
         ("STOPPED", "No worker, and work is left. {start} starts it again; nothing labeled is asked twice."),
         ("STALE", "A worker holds the run but has written nothing for 5 s or more."),
         ("DONE", "Everything is settled: labeled, failed or skipped."),
@@ -104,9 +104,9 @@ PANES: dict[str, Explanation] = {
         ),
     ),
     "Commands": Explanation(
-        "What was asked of the worker, by this console or another, and when it obeyed. Wishes lie in the control file.",
+        "Commands to the worker, from any console, and when each was handled. They wait in the control file.",
         (
-            ("asked … ago", "Nobody has obeyed yet. A worker looks several times a second."),
+            ("asked … ago", "Nobody has handled yet. A worker looks several times a second."),
             ("✓ +0.4 s", "Obeyed, so long after it was asked, and with what outcome."),
         ),
     ),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from core.model import EmailRow
 from tui.actions import active as actions
 from tui.actions.keymap import keyed
-from tui.screens.base_screen import Sheet
+from tui.screens.base_screen import BaseScreen
 from tui.terminal.theme import PREFIX, following
 from tui.widgets.panes.pane import Pane
 
@@ -22,7 +22,7 @@ class Views:
     def __init__(self, app: LabeltuiApp) -> None:
         self._app = app
 
-    def _go_to(self, kind: type[Sheet]) -> None:
+    def _go_to(self, kind: type[BaseScreen]) -> None:
         """Back to that screen where it lies open already, else a new one on top."""
         app = self._app
         for place, screen in enumerate(app.screen_stack):
@@ -52,7 +52,7 @@ class Views:
         from tui.screens.task.messages import MessagesScreen  # noqa: PLC0415
 
         sheet = self._app.sheet()
-        behind = (screen.selected() for screen in reversed(self._app.screen_stack) if isinstance(screen, Sheet))
+        behind = (screen.selected() for screen in reversed(self._app.screen_stack) if isinstance(screen, BaseScreen))
         row = next((each for each in behind if isinstance(each, EmailRow)), None)
         draft = sheet.context().draft if sheet is not None else None
         self._app.push_screen(MessagesScreen(row, draft.task if draft is not None else None))
@@ -78,7 +78,7 @@ class Views:
             self._go_to(InfoScreen)
 
     def information(self) -> Callable[[], object]:
-        """A job that gathers what the info page tells, for the thread of errands."""
+        """A job that gathers what the info page tells, for the thread of background jobs."""
         from tui.text.installation import Console, gather  # noqa: PLC0415
 
         app = self._app

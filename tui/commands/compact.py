@@ -28,7 +28,7 @@ NAMED = 12
 def compact_view(snapshot: Snapshot, keys: Sequence[KeyStatus], *, width: int, height: int, now: float) -> list[Line]:
     """At most ``height`` lines of exactly ``width`` cells; where rows are short, the less telling lines go first."""
     ranked: list[tuple[int, Line]] = [(0, _head(snapshot, width, now)), (1, _bar(snapshot, width))]
-    ranked += [(2, line) for line in _standing(snapshot, width, now)]
+    ranked += [(2, line) for line in _state_sentence(snapshot, width, now)]
     ranked += [(3 + n, line) for n, line in enumerate(_organizations(keys, snapshot, width))]
     ranked.append((4, _labels(snapshot, width)))
     ranked += [(2, line) for line in _failed(snapshot, width)]
@@ -54,7 +54,7 @@ def _bar(snapshot: Snapshot, width: int) -> Line:
     return (done, "running"), (left, "quiet"), (f" {whole}", "bold"), (f" {counted}", "")
 
 
-def _standing(snapshot: Snapshot, width: int, now: float) -> list[Line]:
+def _state_sentence(snapshot: Snapshot, width: int, now: float) -> list[Line]:
     """What it waits for, why it stands, and when it ends."""
     lines: list[Line] = []
     wait = snapshot.wait

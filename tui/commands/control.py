@@ -1,4 +1,4 @@
-"""The wishes that a console sends with a key, as commands: each waits until it is acknowledged."""
+"""The commands that a console sends with a key, as commands: each waits until it is acknowledged."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from core import exits
-from core.commands import send as wishes
-from core.commands.post import Wished, await_answer
+from core.commands import send as commands
+from core.commands.post import SentCommand, await_answer
 from core.errors import UsageError
 from core.model import Budget
 from core.runs import find as runs
@@ -26,46 +26,46 @@ _ACKNOWLEDGED_WITHIN_S = 10.0
 
 def start(given: argparse.Namespace) -> int:
     """``labeltui start RUN``."""
-    return _wish(given, lambda path, settings: wishes.start(path, settings, only=given.only))
+    return _command(given, lambda path, settings: commands.start(path, settings, only=given.only))
 
 
 def pause(given: argparse.Namespace) -> int:
     """``labeltui pause RUN``."""
-    return _wish(given, lambda path, _: wishes.pause(path))
+    return _command(given, lambda path, _: commands.pause(path))
 
 
 def resume(given: argparse.Namespace) -> int:
     """``labeltui resume RUN``."""
-    return _wish(given, wishes.resume)
+    return _command(given, commands.resume)
 
 
 def swap(given: argparse.Namespace) -> int:
     """``labeltui swap RUN``."""
-    return _wish(given, wishes.swap)
+    return _command(given, commands.swap)
 
 
 def stop(given: argparse.Namespace) -> int:
     """``labeltui stop RUN``."""
-    return _wish(given, lambda path, _: wishes.kill(path) if given.force else wishes.stop(path))
+    return _command(given, lambda path, _: commands.kill(path) if given.force else commands.stop(path))
 
 
-def _wish(given: argparse.Namespace, do: Callable[[Path, Settings], Wished]) -> int:
+def _command(given: argparse.Namespace, do: Callable[[Path, Settings], SentCommand]) -> int:
     settings = load_settings()
     path = runs.find_run(settings, given.run)
     return report(path, do(path, settings.for_run(path)), wait=not given.no_wait)
 
 
-def report(path: Path, wished: Wished, *, wait: bool = True) -> int:
-    """Say what was wished and what became of it; returns the exit code."""
-    say(wished.sentence)
-    if wished.at_once or not wait:
+def report(path: Path, requested: SentCommand, *, wait: bool = True) -> int:
+    """Say what was requested and what became of it; returns the exit code."""
+    say(requested.sentence)
+    if requested.at_once or not wait:
         return exits.DONE
-    answer = await_answer(path, wished, timeout_s=_ACKNOWLEDGED_WITHIN_S)
-    if answer is None and wished.anew is not None and is_locked(path) is False:
-        return report(path, wished.anew())
+    answer = await_answer(path, requested, timeout_s=_ACKNOWLEDGED_WITHIN_S)
+    if answer is None and requested.anew is not None and is_locked(path) is False:
+        return report(path, requested.anew())
     if answer is None:
         complain(
-            f"the worker did not answer within {_ACKNOWLEDGED_WITHIN_S:.0f} s; the wish stays with it."
+            f"the worker did not answer within {_ACKNOWLEDGED_WITHIN_S:.0f} s; the command stays with it."
             f" `labeltui status {path.stem}` shows what it does. If it hangs: `labeltui stop {path.stem} --force`."
         )
         return exits.FAILED
@@ -84,37 +84,37 @@ def budget(given: argparse.Namespace) -> int:
         say(f"{path.stem} may spend: {budget_words(snapshot.budget)}; spent so far: {spent}")
         return exits.DONE
     before = Budget() if given.none else snapshot.budget
-    return report(path, wishes.set_budget(path, replace(before, **named)))
+    return report(path, commands.set_budget(path, replace(before, **named)))
 
 
 def retry(given: argparse.Namespace) -> int:
     """``labeltui retry RUN``."""
     path = runs.find_run(load_settings(), given.run)
-    return report(path, wishes.retry(path, email_of(path, given.item) if given.item else None))
+    return report(path, commands.retry(path, email_of(path, given.item) if given.item else None))
 
 
 def label(given: argparse.Namespace) -> int:
     """``labeltui label RUN ID VALUE``."""
     path = runs.find_run(load_settings(), given.run)
-    return report(path, wishes.label(path, email_of(path, given.id), given.value, note=given.note))
+    return report(path, commands.label(path, email_of(path, given.id), given.value, note=given.note))
 
 
 def note(given: argparse.Namespace) -> int:
     """``labeltui note RUN ID TEXT``."""
     path = runs.find_run(load_settings(), given.run)
-    return report(path, wishes.note(path, [email_of(path, given.id)], given.text))
+    return report(path, commands.note(path, [email_of(path, given.id)], given.text))
 
 
 def skip(given: argparse.Namespace) -> int:
     """``labeltui skip RUN ID [--back]``."""
     path = runs.find_run(load_settings(), given.run)
-    return report(path, wishes.skip(path, [email_of(path, given.id)], back=given.back))
+    return report(path, commands.skip(path, [email_of(path, given.id)], back=given.back))
 
 
 def undo(given: argparse.Namespace) -> int:
     """``labeltui undo RUN``."""
     path = runs.find_run(load_settings(), given.run)
-    return report(path, wishes.undo(path))
+    return report(path, commands.undo(path))
 
 
 def email_of(path: Path, source_id: str) -> int:

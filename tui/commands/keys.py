@@ -12,12 +12,12 @@ from dataclasses import asdict
 from typing import Any
 
 from core import exits
-from core.commands import send as wishes
+from core.commands import send as commands
 from core.errors import KeysError, UsageError
 from core.model import Dimension, KeySpend, KeyStatus, ModelSettings, WindowStatus
 from core.quota.forecast.plans import plan
 from core.quota.keys.keyfile import checked_alias
-from core.quota.keys.store import KeyBook
+from core.quota.keys.store import KeyStore
 from core.runs import find as runs
 from core.settings import Settings, load_settings
 from core.storage.reading.reader import RunReader
@@ -30,7 +30,7 @@ from tui.text.numbers import countdown, number, plural
 def answer(given: argparse.Namespace) -> int:
     """One ``keys`` command."""
     settings, model, base_url = _meant(given)
-    with KeyBook.from_settings(settings, base_url) as book:
+    with KeyStore.from_settings(settings, base_url) as book:
         if given.action == "list":
             return _list(given, book, model, time.time())
         if (quota := {"limits": _limits, "unbench": _unbench}.get(given.action)) is not None:
@@ -53,7 +53,7 @@ def _meant(given: argparse.Namespace) -> tuple[Settings, str | None, str | None]
         return settings.for_run(path), model or reader.task().model.model, reader.base_url()
 
 
-def _change(given: argparse.Namespace, book: KeyBook) -> str:
+def _change(given: argparse.Namespace, book: KeyStore) -> str:
     """Change one thing about a key; says what."""
     if given.action == "remove":
         book.remove(given.alias)
@@ -71,7 +71,7 @@ def _change(given: argparse.Namespace, book: KeyBook) -> str:
     return f"{given.alias} is {given.action}d."
 
 
-def _add(given: argparse.Namespace, settings: Settings, book: KeyBook) -> int:
+def _add(given: argparse.Namespace, settings: Settings, book: KeyStore) -> int:
     if given.alias is not None:
         checked_alias(given.alias, "given")  # before anybody types a secret
     keyring = given.keyring
@@ -94,7 +94,7 @@ def _secret(given: argparse.Namespace) -> str:
     return getpass.getpass("secret (not shown): ").strip()
 
 
-def _limits(given: argparse.Namespace, settings: Settings, book: KeyBook, model: str) -> int:
+def _limits(given: argparse.Namespace, settings: Settings, book: KeyStore, model: str) -> int:
     """State limits: those of a plan, and single ones that differ from it."""
     stated: dict[Dimension, float | None] = dict(plan(given.plan).limits) if given.plan else {}
     for dimension in Dimension:
@@ -109,7 +109,7 @@ def _limits(given: argparse.Namespace, settings: Settings, book: KeyBook, model:
     return exits.DONE
 
 
-def _unbench(given: argparse.Namespace, settings: Settings, book: KeyBook, model: str) -> int:
+def _unbench(given: argparse.Namespace, settings: Settings, book: KeyStore, model: str) -> int:
     """Clear what an organization waits for."""
     cleared = book.clear_bench(given.organization, model)
     if not cleared:
@@ -122,7 +122,7 @@ def _unbench(given: argparse.Namespace, settings: Settings, book: KeyBook, model
     return exits.DONE
 
 
-def _history(given: argparse.Namespace, _: Settings, book: KeyBook) -> int:
+def _history(given: argparse.Namespace, _: Settings, book: KeyStore) -> int:
     """What happened to a key, the newest first."""
     history = book.history(given.alias)
     for spent in history.spent:
@@ -144,11 +144,11 @@ def _tokens(spent: KeySpend) -> str:
 
 def _tell_workers(settings: Settings) -> str:
     """Tell every living worker to look at the keys; says how many were told."""
-    told = sum(wishes.keys_changed(path) is not None for path in runs.run_files(settings))
+    told = sum(commands.keys_changed(path) is not None for path in runs.run_files(settings))
     return f" {plural(told, 'worker')} told." if told else ""
 
 
-def _list(given: argparse.Namespace, book: KeyBook, model: str | None, now: float) -> int:
+def _list(given: argparse.Namespace, book: KeyStore, model: str | None, now: float) -> int:
     """The keys, for the model that is meant; else for each that they are used with."""
     models = (model,) if model else book.models(now) or (ModelSettings().model,)
     found = [(each, book.statuses(each, now, elsewhere=given.run is None), book.windows(each, now)) for each in models]
@@ -202,7 +202,7 @@ def _window(window: WindowStatus) -> str:
     )
 
 
-def _test(given: argparse.Namespace, settings: Settings, book: KeyBook) -> int:
+def _test(given: argparse.Namespace, settings: Settings, book: KeyStore) -> int:
     chosen = [secret for secret in book.secrets() if given.alias in (None, secret.alias)]
     if not chosen:
         raise KeysError(

@@ -10,7 +10,7 @@ from pathlib import Path
 from core import exits
 from core.errors import FolderError, KeysError, QuotaFileError
 from core.model import KeyStatus, Snapshot
-from core.quota.keys.store import KeyBook
+from core.quota.keys.store import KeyStore
 from core.runs import find as runs
 from core.runs.listing import list_runs
 from core.settings import Settings, load_settings
@@ -46,7 +46,7 @@ def say_status(path: Path, settings: Settings) -> None:
 def _keys_of(snapshot: Snapshot, settings: Settings) -> tuple[tuple[KeyStatus, ...], str]:
     """The keys, and why there are none to show: where a run is does not depend on the operator's files."""
     try:
-        with KeyBook.from_settings(settings, snapshot.run.base_url) as book:
+        with KeyStore.from_settings(settings, snapshot.run.base_url) as book:
             return book.statuses(snapshot.run.task.model.model, time.time()), ""
     except (FolderError, KeysError, QuotaFileError) as error:
         return (), str(error)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from core import exits
-from core.commands import send as wishes
+from core.commands import send as commands
 from core.errors import RunBusyError, UsageError
 from core.runs import find as runs
 from core.settings import Settings, load_settings
@@ -50,8 +50,8 @@ def console(path: Path | None, *, settings: Settings | None = None, read_only: b
     if hasattr(signal, "SIGHUP") and not here.browser:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup leaves it ignored; without a terminal nobody is here
     app.run()
-    if app.farewell and not here.browser:
-        say(app.farewell)
+    if app.leave_message and not here.browser:
+        say(app.leave_message)
     return app.return_code or exits.DONE
 
 
@@ -102,7 +102,7 @@ def demo(given: argparse.Namespace) -> int:
     path, existed = stage.prepare(settings, given.emails or stage.DEFAULT_EMAILS, fresh=given.fresh, now=time.time())
     own = settings.for_run(path)
     if has_terminal():
-        wishes.start(path, own)
+        commands.start(path, own)
         return console(path, settings=own)
     say(f"A simulated run on invented emails{', going on with the last one' if existed else ''}; nothing leaves here.")
     stage.ensure_simulator(path, own)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core import exits
-from core.commands import send as wishes
+from core.commands import send as commands
 from core.errors import UsageError
 from core.llm.task import load_task, task_to_json, task_to_toml
 from core.model import Task, TaskVersion
@@ -28,9 +28,9 @@ def task(given: argparse.Namespace) -> int:
     """``labeltui task RUN``."""
     path = runs.find_run(load_settings(), given.run)
     if given.set is not None:
-        return report(path, wishes.set_task(path, load_task(given.set)))
+        return report(path, commands.set_task(path, load_task(given.set)))
     if given.ask_again is not None:
-        return report(path, wishes.ask_again(path, label=given.ask_again or None))
+        return report(path, commands.ask_again(path, label=given.ask_again or None))
     if given.trial is not None:
         return _try(path, load_task(given.trial), given.sample)
     if given.write is not None:
@@ -125,17 +125,17 @@ def _as_json(path: Path, versions: tuple[TaskVersion, ...], older: dict[str, int
 
 def _try(path: Path, draft: Task, count: int) -> int:
     """Ask about a sample with a task that is not in force; nothing is kept of the answers."""
-    from core.commands import dry_run as rehearsals  # noqa: PLC0415 - for trials only
+    from core.commands import dry_run as dry_runs  # noqa: PLC0415 - for trials only
 
     settings = load_settings().for_run(path)
-    price = rehearsals.cost(path, settings, draft, count)
+    price = dry_runs.cost(path, settings, draft, count)
     money = f", ${price.money:,.4f}" if price.money is not None else ""
     say(
         f"Trying {draft.version[:8]} on {plural(price.emails, 'email')}: about {number(price.tokens)} tokens{money},"
         " counted against your quotas. No label is given or changed."
     )
     same = compared = failed = 0
-    for result in rehearsals.RunningRehearsal(path, settings, draft, count).results():
+    for result in dry_runs.RunningDryRun(path, settings, draft, count).results():
         now, told = result.email.label, result.label
         failed += told is None
         if now is not None and told is not None:

@@ -82,11 +82,11 @@ def _keys(
     stack: contextlib.ExitStack, settings: Settings, base_url: str | None
 ) -> Callable[[str, float], Sequence[KeyStatus]]:
     """A function that reads the keys; none where they cannot be read, for the run is still worth a look."""
-    from core.quota.keys.store import KeyBook  # noqa: PLC0415 - for a terminal only
+    from core.quota.keys.store import KeyStore  # noqa: PLC0415 - for a terminal only
 
-    book: KeyBook | None = None
+    book: KeyStore | None = None
     with contextlib.suppress(LabeltuiError):
-        book = stack.enter_context(KeyBook.from_settings(settings, base_url))
+        book = stack.enter_context(KeyStore.from_settings(settings, base_url))
 
     def read(model: str, now: float) -> Sequence[KeyStatus]:
         with contextlib.suppress(LabeltuiError):

@@ -11,22 +11,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from core.model import (
-    Deed,
     EmailRecord,
     EmailRow,
     KeyStatus,
     RunSummary,
     Snapshot,
     TaskVersion,
+    UndoEntry,
     WindowStatus,
 )
 from core.settings import Settings, operator
-from tui.engine.key_engine import KeyBackend, KeyEngine, WishAnswer
+from tui.engine.key_engine import CommandResult, KeyBackend, KeyEngine
 from tui.engine.making_engine import MakingBackend, MakingEngine
 from tui.engine.tasking import EngineDesk, TaskDesk
 
 if TYPE_CHECKING:
-    from core.quota.keys.store import KeyBook
+    from core.quota.keys.store import KeyStore
     from core.runs.delete import Going
     from core.runs.listing import RunList
     from core.storage.reading.filters import Filter
@@ -43,7 +43,7 @@ class RunView(Protocol):
     def count(self, state: str | None = None) -> int: ...
     def failures(self) -> list[tuple[str, int]]: ...
     def record(self, email_id: int) -> EmailRecord: ...
-    def last_deed(self, author: str) -> Deed | None: ...
+    def last_undo_entry(self, author: str) -> UndoEntry | None: ...
     def outcomes_of_key(self, alias: str) -> dict[str, int]: ...
     def versions(self, *, counted: bool = True) -> tuple[TaskVersion, ...]: ...
     def older_labels(self) -> dict[str, int]: ...
@@ -83,18 +83,18 @@ class Backend(KeyBackend, MakingBackend, Protocol):
     def archive(self, path: Path, *, back: bool) -> Path: ...
     def what_goes(self, path: Path) -> Going: ...
     def delete_run(self, path: Path, typed: str) -> None: ...
-    def try_first(self, path: Path, emails: int) -> WishAnswer: ...
-    def start(self, path: Path) -> WishAnswer: ...
-    def pause(self, path: Path) -> WishAnswer: ...
-    def resume(self, path: Path) -> WishAnswer: ...
-    def stop(self, path: Path) -> WishAnswer: ...
-    def kill(self, path: Path) -> WishAnswer: ...
-    def retry(self, path: Path, email_id: int | None) -> WishAnswer: ...
-    def retry_these(self, path: Path, email_ids: Sequence[int]) -> WishAnswer: ...
-    def skip(self, path: Path, email_ids: Sequence[int], *, back: bool) -> WishAnswer: ...
-    def label(self, path: Path, email_ids: Sequence[int], value: str, note: str) -> WishAnswer: ...
-    def note(self, path: Path, email_ids: Sequence[int], text: str) -> WishAnswer: ...
-    def undo(self, path: Path) -> WishAnswer: ...
+    def try_first(self, path: Path, emails: int) -> CommandResult: ...
+    def start(self, path: Path) -> CommandResult: ...
+    def pause(self, path: Path) -> CommandResult: ...
+    def resume(self, path: Path) -> CommandResult: ...
+    def stop(self, path: Path) -> CommandResult: ...
+    def kill(self, path: Path) -> CommandResult: ...
+    def retry(self, path: Path, email_id: int | None) -> CommandResult: ...
+    def retry_these(self, path: Path, email_ids: Sequence[int]) -> CommandResult: ...
+    def skip(self, path: Path, email_ids: Sequence[int], *, back: bool) -> CommandResult: ...
+    def label(self, path: Path, email_ids: Sequence[int], value: str, note: str) -> CommandResult: ...
+    def note(self, path: Path, email_ids: Sequence[int], text: str) -> CommandResult: ...
+    def undo(self, path: Path) -> CommandResult: ...
     def operator(self) -> str: ...
     def save(self, path: Path, email_ids: Sequence[int] | None, target: Path) -> int: ...
 
@@ -129,10 +129,10 @@ class Engine(KeyEngine, MakingEngine):
 
         removal.delete(path, typed)
 
-    def try_first(self, path: Path, emails: int) -> WishAnswer:
-        from core.commands import send as wishes  # noqa: PLC0415
+    def try_first(self, path: Path, emails: int) -> CommandResult:
+        from core.commands import send as commands  # noqa: PLC0415
 
-        return wishes.start(path, self._settings(path), only=emails)
+        return commands.start(path, self._settings(path), only=emails)
 
     def view(self, path: Path) -> RunView:
         from core.storage.reading.reader import RunReader  # noqa: PLC0415
@@ -149,60 +149,60 @@ class Engine(KeyEngine, MakingEngine):
             return _LiveKeys(self._book(None), elsewhere=True)
         return _LiveKeys(self._book(run, self._asked(run)[1]))
 
-    def start(self, path: Path) -> WishAnswer:
-        from core.commands import send as wishes  # noqa: PLC0415
+    def start(self, path: Path) -> CommandResult:
+        from core.commands import send as commands  # noqa: PLC0415
 
-        return wishes.start(path, self._settings(path))
+        return commands.start(path, self._settings(path))
 
-    def pause(self, path: Path) -> WishAnswer:
-        from core.commands import send as wishes  # noqa: PLC0415
+    def pause(self, path: Path) -> CommandResult:
+        from core.commands import send as commands  # noqa: PLC0415
 
-        return wishes.pause(path)
+        return commands.pause(path)
 
-    def resume(self, path: Path) -> WishAnswer:
-        from core.commands import send as wishes  # noqa: PLC0415
+    def resume(self, path: Path) -> CommandResult:
+        from core.commands import send as commands  # noqa: PLC0415
 
-        return wishes.resume(path, self._settings(path))
+        return commands.resume(path, self._settings(path))
 
-    def stop(self, path: Path) -> WishAnswer:
-        from core.commands import send as wishes  # noqa: PLC0415
+    def stop(self, path: Path) -> CommandResult:
+        from core.commands import send as commands  # noqa: PLC0415
 
-        return wishes.stop(path)
+        return commands.stop(path)
 
-    def kill(self, path: Path) -> WishAnswer:
-        from core.commands import send as wishes  # noqa: PLC0415
+    def kill(self, path: Path) -> CommandResult:
+        from core.commands import send as commands  # noqa: PLC0415
 
-        return wishes.kill(path)
+        return commands.kill(path)
 
-    def retry(self, path: Path, email_id: int | None) -> WishAnswer:
-        from core.commands import send as wishes  # noqa: PLC0415
+    def retry(self, path: Path, email_id: int | None) -> CommandResult:
+        from core.commands import send as commands  # noqa: PLC0415
 
-        return wishes.retry(path, email_id)
+        return commands.retry(path, email_id)
 
-    def retry_these(self, path: Path, email_ids: Sequence[int]) -> WishAnswer:
-        from core.commands import send as wishes  # noqa: PLC0415
+    def retry_these(self, path: Path, email_ids: Sequence[int]) -> CommandResult:
+        from core.commands import send as commands  # noqa: PLC0415
 
-        return wishes.retry(path, email_ids=email_ids)
+        return commands.retry(path, email_ids=email_ids)
 
-    def skip(self, path: Path, email_ids: Sequence[int], *, back: bool) -> WishAnswer:
-        from core.commands import send as wishes  # noqa: PLC0415
+    def skip(self, path: Path, email_ids: Sequence[int], *, back: bool) -> CommandResult:
+        from core.commands import send as commands  # noqa: PLC0415
 
-        return wishes.skip(path, email_ids, back=back)
+        return commands.skip(path, email_ids, back=back)
 
-    def label(self, path: Path, email_ids: Sequence[int], value: str, note: str) -> WishAnswer:
-        from core.commands import send as wishes  # noqa: PLC0415
+    def label(self, path: Path, email_ids: Sequence[int], value: str, note: str) -> CommandResult:
+        from core.commands import send as commands  # noqa: PLC0415
 
-        return wishes.label(path, email_ids, value, note=note)
+        return commands.label(path, email_ids, value, note=note)
 
-    def note(self, path: Path, email_ids: Sequence[int], text: str) -> WishAnswer:
-        from core.commands import send as wishes  # noqa: PLC0415
+    def note(self, path: Path, email_ids: Sequence[int], text: str) -> CommandResult:
+        from core.commands import send as commands  # noqa: PLC0415
 
-        return wishes.note(path, email_ids, text)
+        return commands.note(path, email_ids, text)
 
-    def undo(self, path: Path) -> WishAnswer:
-        from core.commands import send as wishes  # noqa: PLC0415
+    def undo(self, path: Path) -> CommandResult:
+        from core.commands import send as commands  # noqa: PLC0415
 
-        return wishes.undo(path)
+        return commands.undo(path)
 
     def operator(self) -> str:
         return operator()
@@ -219,7 +219,7 @@ class _LiveKeys:
     With ``elsewhere`` keys tell which servers beside the usual one refuse them.
     """
 
-    def __init__(self, book: KeyBook, *, elsewhere: bool = False) -> None:
+    def __init__(self, book: KeyStore, *, elsewhere: bool = False) -> None:
         self._book = book
         self._elsewhere = elsewhere
 

@@ -13,11 +13,11 @@ from tui.terminal.preferences import read_preferences
 
 if TYPE_CHECKING:
     from core.llm.key_check import Trial
-    from core.quota.keys.store import KeyBook
+    from core.quota.keys.store import KeyStore
 
 
-class WishAnswer(Protocol):
-    """What became of a wish at once: ``id`` finds it in later snapshots, ``sentence`` is fit to be shown."""
+class CommandResult(Protocol):
+    """What became of a command at once: ``id`` finds it in later snapshots, ``sentence`` is fit to be shown."""
 
     @property
     def id(self) -> str | None: ...
@@ -52,7 +52,7 @@ class KeyBackend(Protocol):
     def try_secret(self, run: Path | None, secret: str, base_url: str = "") -> Trial: ...
     def try_key(self, run: Path | None, alias: str) -> Trial: ...
     def key_past(self, run: Path | None, alias: str) -> KeyPast: ...
-    def swap(self, path: Path) -> WishAnswer: ...
+    def swap(self, path: Path) -> CommandResult: ...
 
 
 class KeyEngine:
@@ -64,11 +64,11 @@ class KeyEngine:
     def _settings(self, run: Path | None) -> Settings:
         return self.settings.for_run(run) if run is not None else self.settings
 
-    def _book(self, run: Path | None, base_url: str | None = None) -> KeyBook:
+    def _book(self, run: Path | None, base_url: str | None = None) -> KeyStore:
         """``base_url`` matters where limits, benches or refused keys are looked at: they are of one server."""
-        from core.quota.keys.store import KeyBook  # noqa: PLC0415
+        from core.quota.keys.store import KeyStore  # noqa: PLC0415
 
-        return KeyBook.from_settings(self._settings(run), base_url)
+        return KeyStore.from_settings(self._settings(run), base_url)
 
     def set_enabled(self, run: Path | None, alias: str, *, enabled: bool) -> None:
         with self._book(run) as book:
@@ -121,10 +121,10 @@ class KeyEngine:
                 dollars += price.of(spent.prompt_tokens, 0, spent.completion_tokens)
         return KeyPast(history, today, dollars)
 
-    def swap(self, path: Path) -> WishAnswer:
-        from core.commands import send as wishes  # noqa: PLC0415
+    def swap(self, path: Path) -> CommandResult:
+        from core.commands import send as commands  # noqa: PLC0415
 
-        return wishes.swap(path, self._settings(path))
+        return commands.swap(path, self._settings(path))
 
     def _asked(self, run: Path | None) -> tuple[str, str | None]:
         """The model that is asked, and where: the run's, or what settings and defaults say."""

@@ -16,7 +16,7 @@ TRIED = 10
 
 
 @dataclass(frozen=True, slots=True)
-class CopyWish:
+class CopyRequest:
     """A copy of the run at ``path``, as it was typed in: empty texts mean what the run has."""
 
     path: str
@@ -26,7 +26,7 @@ class CopyWish:
 
 
 @dataclass(frozen=True, slots=True)
-class NewRunWish:
+class NewRunRequest:
     """What was typed in. Empty texts mean the default.
 
     ``task`` is the path of a TOML file, ``task_of`` that of a run whose task is meant.
@@ -44,7 +44,7 @@ class NewRunWish:
     task_of: str = ""
 
 
-def forecast(settings: Settings, wish: NewRunWish) -> tuple[str, ...]:
+def forecast(settings: Settings, command: NewRunRequest) -> tuple[str, ...]:
     """Read the source once and say, in lines, what labeling it would take. Nothing is kept or sent.
 
     Raises:
@@ -53,19 +53,19 @@ def forecast(settings: Settings, wish: NewRunWish) -> tuple[str, ...]:
     from core.runs import plan as planning  # noqa: PLC0415 - for making runs only, like all below
     from tui.commands.plan import plan_lines  # noqa: PLC0415
 
-    task = _task(wish)
+    task = _task(command)
     texts = planning.texts_of_source(
-        Path(wish.source).expanduser(),
+        Path(command.source).expanduser(),
         task,
-        text_column=wish.text_column or None,
-        id_column=wish.id_column or None,
-        dedupe=wish.dedupe,
+        text_column=command.text_column or None,
+        id_column=command.id_column or None,
+        dedupe=command.dedupe,
     )
     planned = planning.plan_run(
         settings,
         task,
         texts,
-        base_url=wish.base_url or settings.base_url,
+        base_url=command.base_url or settings.base_url,
         plan_name=None,
         organizations=None,
         now=time.time(),
@@ -93,7 +93,7 @@ def name_trouble(settings: Settings, name: str) -> str:
     return f"There is a run {name} already: choose another name." if path.exists() else ""
 
 
-def make(settings: Settings, wish: NewRunWish, progress: Callable[[int], None] | None = None) -> Path:
+def make(settings: Settings, command: NewRunRequest, progress: Callable[[int], None] | None = None) -> Path:
     """Make the run, or find the one that was made of the same source under that name before.
 
     ``progress`` hears how many emails were taken so far.
@@ -104,18 +104,18 @@ def make(settings: Settings, wish: NewRunWish, progress: Callable[[int], None] |
     from core.runs import find as runs  # noqa: PLC0415
 
     options = runs.RunOptions(
-        name=wish.name or None,
-        text_column=wish.text_column or None,
-        id_column=wish.id_column or None,
-        base_url=wish.base_url or None,
-        order=wish.order,
-        dedupe=wish.dedupe,
+        name=command.name or None,
+        text_column=command.text_column or None,
+        id_column=command.id_column or None,
+        base_url=command.base_url or None,
+        order=command.order,
+        dedupe=command.dedupe,
     )
-    source = Path(wish.source).expanduser()
-    return runs.create_run(settings, source, _task(wish), options, now=time.time(), progress=progress).path
+    source = Path(command.source).expanduser()
+    return runs.create_run(settings, source, _task(command), options, now=time.time(), progress=progress).path
 
 
-def check_copy(wish: CopyWish) -> None:
+def check_copy(command: CopyRequest) -> None:
     """Refuse at once what :func:`copy_run` would refuse.
 
     Raises:
@@ -124,37 +124,37 @@ def check_copy(wish: CopyWish) -> None:
     """
     from core.runs.copy import place_for  # noqa: PLC0415
 
-    place_for(Path(wish.path), wish.name)
-    _task(NewRunWish("", task=wish.task, model=wish.model))
+    place_for(Path(command.path), command.name)
+    _task(NewRunRequest("", task=command.task, model=command.model))
 
 
-def copy_run(wish: CopyWish, progress: Callable[[int], None]) -> Path:
+def copy_run(command: CopyRequest, progress: Callable[[int], None]) -> Path:
     """Make the copy; ``progress`` hears how many emails it has so far. Raises as :func:`check_copy` does."""
     from core.runs.copy import copy_emails  # noqa: PLC0415
 
-    task = _task(NewRunWish("", task=wish.task)) if wish.task else None
+    task = _task(NewRunRequest("", task=command.task)) if command.task else None
     return copy_emails(
-        Path(wish.path), wish.name, task=task, model=wish.model or None, now=time.time(), progress=progress
+        Path(command.path), command.name, task=task, model=command.model or None, now=time.time(), progress=progress
     ).path
 
 
 def make_demo(settings: Settings) -> Path:
     """The demo's run, made where it is missing, with its worker started."""
-    from core.commands import send as wishes  # noqa: PLC0415
+    from core.commands import send as commands  # noqa: PLC0415
     from core.runs import demo  # noqa: PLC0415
 
     path, _ = demo.prepare(settings, demo.DEFAULT_EMAILS, now=time.time())
-    wishes.start(path, settings.for_run(path))
+    commands.start(path, settings.for_run(path))
     return path
 
 
-def _task(wish: NewRunWish) -> Task:
+def _task(command: NewRunRequest) -> Task:
     from core.llm.task import chosen_task, versioned, with_model  # noqa: PLC0415
 
-    if wish.task_of:
+    if command.task_of:
         from core.storage.reading.reader import RunReader  # noqa: PLC0415
 
-        with RunReader(Path(wish.task_of)) as reader:
+        with RunReader(Path(command.task_of)) as reader:
             task = versioned(reader.task())
-        return with_model(task, wish.model) if wish.model else task
-    return chosen_task(Path(wish.task).expanduser() if wish.task else None, wish.model)
+        return with_model(task, command.model) if command.model else task
+    return chosen_task(Path(command.task).expanduser() if command.task else None, command.model)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from core.settings import Settings
 from tui.engine import making, task_choices
-from tui.engine.making import CopyWish, NewRunWish
+from tui.engine.making import CopyRequest, NewRunRequest
 from tui.engine.task_choices import TaskChoice
 
 if TYPE_CHECKING:
@@ -25,11 +25,11 @@ class MakingBackend(Protocol):
     def task_file(self, path: str) -> TaskChoice: ...
     def name_for(self, source: str) -> str: ...
     def name_trouble(self, name: str) -> str: ...
-    def forecast(self, wish: NewRunWish) -> tuple[str, ...]: ...
-    def make(self, wish: NewRunWish, progress: Callable[[int], None]) -> Path: ...
+    def forecast(self, command: NewRunRequest) -> tuple[str, ...]: ...
+    def make(self, command: NewRunRequest, progress: Callable[[int], None]) -> Path: ...
     def make_demo(self) -> Path: ...
-    def check_copy(self, wish: CopyWish) -> None: ...
-    def copy_run(self, wish: CopyWish, progress: Callable[[int], None]) -> Path: ...
+    def check_copy(self, command: CopyRequest) -> None: ...
+    def copy_run(self, command: CopyRequest, progress: Callable[[int], None]) -> Path: ...
 
 
 class MakingEngine:
@@ -64,17 +64,17 @@ class MakingEngine:
     def name_trouble(self, name: str) -> str:
         return making.name_trouble(self.settings, name)
 
-    def forecast(self, wish: NewRunWish) -> tuple[str, ...]:
-        return making.forecast(self.settings, wish)
+    def forecast(self, command: NewRunRequest) -> tuple[str, ...]:
+        return making.forecast(self.settings, command)
 
-    def make(self, wish: NewRunWish, progress: Callable[[int], None]) -> Path:
-        return making.make(self.settings, wish, progress)
+    def make(self, command: NewRunRequest, progress: Callable[[int], None]) -> Path:
+        return making.make(self.settings, command, progress)
 
     def make_demo(self) -> Path:
         return making.make_demo(self.settings)
 
-    def check_copy(self, wish: CopyWish) -> None:
-        making.check_copy(wish)
+    def check_copy(self, command: CopyRequest) -> None:
+        making.check_copy(command)
 
-    def copy_run(self, wish: CopyWish, progress: Callable[[int], None]) -> Path:
-        return making.copy_run(wish, progress)
+    def copy_run(self, command: CopyRequest, progress: Callable[[int], None]) -> Path:
+        return making.copy_run(command, progress)

@@ -11,7 +11,7 @@ from typing import NoReturn
 from core.settings import Settings
 from tui.actions.read_only import refuse
 from tui.engine.backend import Engine
-from tui.engine.making import CopyWish, NewRunWish
+from tui.engine.making import CopyRequest, NewRunRequest
 from tui.engine.tasking import LookingDesk
 
 
@@ -22,13 +22,13 @@ class ReadOnlyEngine(Engine):
         super().__init__(settings)
         self.tasks = LookingDesk(settings)
 
-    def make(self, wish: NewRunWish, progress: Callable[[int], None]) -> Path:
+    def make(self, command: NewRunRequest, progress: Callable[[int], None]) -> Path:
         refuse()
 
     def make_demo(self) -> Path:
         refuse()
 
-    def copy_run(self, wish: CopyWish, progress: Callable[[int], None]) -> Path:
+    def copy_run(self, command: CopyRequest, progress: Callable[[int], None]) -> Path:
         refuse()
 
     def archive(self, path: Path, *, back: bool) -> Path:

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from core.errors import TaskError, UsageError
-from core.model import Rehearsed, Task
+from core.model import DryRunResult, Task
 from core.settings import Settings
 from core.text import inert
 from tui.actions.read_only import refuse
 
 if TYPE_CHECKING:
-    from core.commands.dry_run import RehearsalCost
-    from tui.engine.key_engine import WishAnswer
+    from core.commands.dry_run import DryRunCost
+    from tui.engine.key_engine import CommandResult
 
 
 TRIED = 10
@@ -42,7 +42,7 @@ class Draft:
 class Trial(Protocol):
     """A trial that goes on: its results as they come, and its end."""
 
-    def results(self) -> Iterator[Rehearsed]: ...
+    def results(self) -> Iterator[DryRunResult]: ...
     def cancel(self) -> None: ...
 
 
@@ -54,10 +54,10 @@ class TaskDesk(Protocol):
     def discard(self, path: Path) -> None: ...
     def draft_path(self, path: Path) -> Path: ...
     def text_of(self, task: Task) -> str: ...
-    def put_in_force(self, path: Path, task: Task) -> WishAnswer: ...
-    def ask_again(self, path: Path, label: str | None, email_ids: Sequence[int] | None) -> WishAnswer: ...
-    def price(self, path: Path, task: Task, count: int) -> RehearsalCost: ...
-    def rehearse(self, path: Path, task: Task, count: int) -> Trial: ...
+    def put_in_force(self, path: Path, task: Task) -> CommandResult: ...
+    def ask_again(self, path: Path, label: str | None, email_ids: Sequence[int] | None) -> CommandResult: ...
+    def price(self, path: Path, task: Task, count: int) -> DryRunCost: ...
+    def dry_run(self, path: Path, task: Task, count: int) -> Trial: ...
 
 
 class EngineDesk:
@@ -98,34 +98,34 @@ class EngineDesk:
             self.draft_path(path).unlink()
 
     def text_of(self, task: Task) -> str:
-        """The task as a text to edit; what a terminal could obey or hide is written as an escape."""
+        """The task as a text to edit; what a terminal could handle or hide is written as an escape."""
         from core.llm.task import task_to_toml  # noqa: PLC0415 - not before somebody edits
 
         return escaped(task_to_toml(task))
 
-    def put_in_force(self, path: Path, task: Task) -> WishAnswer:
+    def put_in_force(self, path: Path, task: Task) -> CommandResult:
         """Let that version take effect."""
-        from core.commands import send as wishes  # noqa: PLC0415
+        from core.commands import send as commands  # noqa: PLC0415
 
-        return wishes.set_task(path, task)
+        return commands.set_task(path, task)
 
-    def ask_again(self, path: Path, label: str | None, email_ids: Sequence[int] | None) -> WishAnswer:
+    def ask_again(self, path: Path, label: str | None, email_ids: Sequence[int] | None) -> CommandResult:
         """Put emails back in line that an older version labeled."""
-        from core.commands import send as wishes  # noqa: PLC0415
+        from core.commands import send as commands  # noqa: PLC0415
 
-        return wishes.ask_again(path, label=label, email_ids=email_ids)
+        return commands.ask_again(path, label=label, email_ids=email_ids)
 
-    def price(self, path: Path, task: Task, count: int) -> RehearsalCost:
+    def price(self, path: Path, task: Task, count: int) -> DryRunCost:
         """What trying a task on so many emails takes."""
-        from core.commands import dry_run as rehearsals  # noqa: PLC0415
+        from core.commands import dry_run as dry_runs  # noqa: PLC0415
 
-        return rehearsals.cost(path, self.settings.for_run(path), task, count)
+        return dry_runs.cost(path, self.settings.for_run(path), task, count)
 
-    def rehearse(self, path: Path, task: Task, count: int) -> Trial:
+    def dry_run(self, path: Path, task: Task, count: int) -> Trial:
         """Begin to try a task on so many emails."""
-        from core.commands import dry_run as rehearsals  # noqa: PLC0415
+        from core.commands import dry_run as dry_runs  # noqa: PLC0415
 
-        return rehearsals.RunningRehearsal(path, self.settings.for_run(path), task, count)
+        return dry_runs.RunningDryRun(path, self.settings.for_run(path), task, count)
 
 
 class LookingDesk(EngineDesk):
@@ -143,7 +143,7 @@ class LookingDesk(EngineDesk):
     def ask_again(self, path: Path, label: str | None, email_ids: Sequence[int] | None) -> NoReturn:  # noqa: ARG002
         refuse()
 
-    def rehearse(self, path: Path, task: Task, count: int) -> NoReturn:  # noqa: ARG002
+    def dry_run(self, path: Path, task: Task, count: int) -> NoReturn:  # noqa: ARG002
         refuse()
 
 
@@ -158,7 +158,7 @@ def read_draft(text: str) -> Draft:
 
 
 def escaped(text: str) -> str:
-    """The same TOML with each character that a terminal could obey or hide written as its escape."""
+    """The same TOML with each character that a terminal could handle or hide written as its escape."""
     if text.isascii() and all(sign.isprintable() or sign in "\n\t" for sign in text):
         return text
     return "".join(sign if inert(sign) == sign else _escape(sign) for sign in text)

@@ -104,7 +104,7 @@ class Listing:
         serial = self._serial
         row = self._rows.selected
         selected = row.value if row is not None and isinstance(row.value, EmailRow) else None
-        snapshot = self._app.picture.snapshot
+        snapshot = self._app.view_state.snapshot
         self.read_at_settled = snapshot.settled if snapshot else 0
         if not self.wanted.terms and self.order == WORK_ORDER:
             self._read_by_place(serial, selected)

@@ -1,6 +1,6 @@
 """The thread that looks for emails: one search at a time, and the index of words while nothing is looked for.
 
-It has a reader of its own, so that a long search holds up neither the picture nor a wish.
+It has a reader of its own, so that a long search holds up neither the picture nor a command.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Finder:
         self._path = path
         self._post = post
         self._threaded = threaded
-        self._wishes: queue.Queue[tuple[Filter, Order, int | None, Then] | None] = queue.Queue()
+        self._commands: queue.Queue[tuple[Filter, Order, int | None, Then] | None] = queue.Queue()
         self._search: SearchView | None = None
         self._thread = threading.Thread(target=self._live, name="labeltui-finder", daemon=True)
         if threaded:
@@ -55,20 +55,20 @@ class Finder:
     def seek(self, wanted: Filter, order: Order, keep: int | None, then: Then) -> None:
         """Look for these, in that order, and for the place of the email ``keep``; an older search ends where it is."""
         if self._threaded:
-            self._wishes.put((wanted, order, keep, then))
+            self._commands.put((wanted, order, keep, then))
         else:
             self._hunt(wanted, order, keep, then)
 
     def close(self) -> None:
         """Ask the thread to end; it is not waited for."""
-        self._wishes.put(None)
+        self._commands.put(None)
         if not self._threaded and self._search is not None:
             self._search.close()
 
     def _live(self) -> None:
-        while (wish := self._wishes.get()) is not None:
-            if self._wishes.empty():
-                self._hunt(*wish)
+        while (command := self._commands.get()) is not None:
+            if self._commands.empty():
+                self._hunt(*command)
         if self._search is not None:
             self._search.close()
 
@@ -77,10 +77,10 @@ class Finder:
         before, place = 0, None
         try:
             if self._search is None:
-                self._search = self._backend.search(self._path, lambda: not self._wishes.empty())
+                self._search = self._backend.search(self._path, lambda: not self._commands.empty())
             self._search.begin(wanted, order)
             finished = False
-            while not finished and self._wishes.empty():
+            while not finished and self._commands.empty():
                 found = self._search.step()
                 finished, indexed = found.finished, found.indexed
                 if keep is not None and place is None:
@@ -96,7 +96,7 @@ class Finder:
     def _index(self) -> None:
         """Build the index until somebody looks for something. Without it everything is found too, more slowly."""
         try:
-            while self._search is not None and self._wishes.empty() and self._search.build() < 1.0:
+            while self._search is not None and self._commands.empty() and self._search.build() < 1.0:
                 pass
         except Exception:  # noqa: BLE001  (a folder that cannot be written, say: searching reads the texts then)
             return

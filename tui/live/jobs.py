@@ -1,7 +1,7 @@
 """The threads beside the screen that do what may take a while, and post how it went.
 
-Errands (wishes, changes of keys) have threads of their own, so that a lock somebody holds does not stop the clock of
-the picture. They are daemons: leaving the console waits for none.
+Background jobs (commands, changes of keys) have threads of their own, so that a held lock does not stop the clock of
+the screen. They are daemons: leaving the console waits for none.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tui.engine.backend import Backend, RunView
 
 
 class Answered(Message):
-    """The result of a question to the reader or of an errand; ``error`` is a sentence where it failed."""
+    """The result of a question to the reader or of a background job; ``error`` is a sentence where it failed."""
 
     def __init__(
         self, then: Callable[[Any], None], result: Any, error: str, failed: Callable[[str], None] | None = None
@@ -40,18 +40,18 @@ def sentence(error: Exception) -> str:
     return str(error) if isinstance(error, LabeltuiError) else f"{type(error).__name__}: {error}"
 
 
-class Errands:
+class BackgroundJobs:
     """Runs what may take a while, one after the other, and posts how it went."""
 
     def __init__(self, post: Post, *, threaded: bool = True) -> None:
         self._threaded = threaded
         self._post = post
         self._jobs: queue.Queue[tuple[Callable[[], Any], Callable[[Any], None], Failed] | None] = queue.Queue()
-        self._thread = threading.Thread(target=self._live, name="labeltui-errands", daemon=True)
+        self._thread = threading.Thread(target=self._live, name="labeltui-background jobs", daemon=True)
 
     @property
     def idle(self) -> bool:
-        """Whether every errand that was sent has come to its end."""
+        """Whether every background job that was sent has come to its end."""
         return self._jobs.unfinished_tasks == 0
 
     def start(self) -> None:
@@ -63,18 +63,18 @@ class Errands:
         """Ask the thread to end once it is through; it is not waited for."""
         self._jobs.put(None)
 
-    def send(self, errand: Callable[[], Any], then: Callable[[Any], None], failed: Failed = None) -> None:
+    def send(self, job: Callable[[], Any], then: Callable[[Any], None], failed: Failed = None) -> None:
         """Do it; in the thread of the screen ``then`` gets the result, ``failed`` the sentence of an error.
 
         Without ``failed`` an error becomes a toast.
         """
         if self._threaded:
-            self._jobs.put((errand, then, failed))
+            self._jobs.put((job, then, failed))
         else:
-            self._run(errand, then, failed)
+            self._run(job, then, failed)
 
     def tell(self, then: Callable[[Any], None], result: Any) -> None:
-        """Let ``then`` get the result in the thread of the screen; for news from the middle of an errand."""
+        """Let ``then`` get the result in the thread of the screen; for news from the middle of a background job."""
         self._post(Answered(then, result, ""))
 
     def _live(self) -> None:
@@ -82,15 +82,15 @@ class Errands:
             self._run(*job)
             self._jobs.task_done()
 
-    def _run(self, errand: Callable[[], Any], then: Callable[[Any], None], failed: Failed) -> None:
+    def _run(self, job: Callable[[], Any], then: Callable[[Any], None], failed: Failed) -> None:
         try:
-            result, error = errand(), ""
-        except Exception as failure:  # noqa: BLE001  (a failed errand is told, and the console lives on)
+            result, error = job(), ""
+        except Exception as failure:  # noqa: BLE001  (a failed background job is told, and the console lives on)
             result, error = None, sentence(failure)
         self._post(Answered(then, result, error, failed))
 
 
-class Countings(Errands):
+class Countings(BackgroundJobs):
     """Questions that take long in a large run. Each has a reader of its own, so that no picture and no page waits."""
 
     def __init__(
@@ -102,16 +102,16 @@ class Countings(Errands):
         self._watched = watched
 
     def ask(self, question: Callable[[RunView], Any], then: Callable[[Any], None], failed: Failed = None) -> None:
-        """Ask a reader of the run that is open now; answered like an errand. Nothing, where none is."""
+        """Ask a reader of the run that is open now; answered like a background job. Nothing, where none is."""
         path = self._watched()
         if path is None:
             return
 
-        def errand() -> Any:
+        def job() -> Any:
             view = self._backend.view(path)
             try:
                 return question(view)
             finally:
                 view.close()
 
-        self.send(errand, then, failed)
+        self.send(job, then, failed)

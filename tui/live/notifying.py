@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Notifying:
-    """Compares each snapshot with the one before. ``quiet`` is the operator's wish, remembered for the next start."""
+    """Compare each snapshot with the one before. ``quiet`` is the operator's choice, kept for the next start."""
 
     def __init__(self, app: LabeltuiApp, *, quiet: bool, environment: Mapping[str, str] | None = None) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""Wishes on their way: sent by an errand, shown as requested, gone when the run file says what became of them."""
+"""Send commands by a background job, and show them as requested until the run file has their results."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from core.model import Snapshot
 from core.text import one_line
-from tui.actions import enabled as possibility
+from tui.actions import enabled
 from tui.actions.keymap import key
-from tui.engine.key_engine import WishAnswer
+from tui.engine.key_engine import CommandResult
 from tui.engine.making import TRIED
 from tui.live.view_state import Requested, outstanding, pending_kinds
 from tui.text.numbers import number, plural
@@ -22,38 +22,38 @@ if TYPE_CHECKING:
     from tui.app import LabeltuiApp
 
 CHANGING = frozenset({"retry", "label", "note", "skip", "undo", "task", "again"})
-"""Kinds of wishes after which emails are not what they were."""
+"""Kinds of commands after which emails are not what they were."""
 
 UNDOABLE = CHANGING - {"undo", "task", "again"}
 
 
-class Wishing:
-    """The wishes of this console that nobody acknowledged yet."""
+class PendingCommands:
+    """The commands of this console that nobody acknowledged yet."""
 
     def __init__(self, app: LabeltuiApp) -> None:
         self._app = app
         self.requested: tuple[Requested, ...] = ()
 
-    def send(self, kind: str, ask: Callable[[Path], WishAnswer], what: str = "") -> None:
-        """Send a wish about the run that is open; from now on it is shown as requested, as ``what``."""
+    def send(self, kind: str, ask: Callable[[Path], CommandResult], what: str = "") -> None:
+        """Send a command about the run that is open; from now on it is shown as requested, as ``what``."""
         path = self._app.run_path
         if path is None:
             return
         mark = Requested(kind, self._app.clock(), what=what)
         self.requested = (*self.requested, mark)
         self._app.hand_down()
-        self._app.errands.send(lambda: ask(path), partial(self._answered, mark), partial(self._refused, mark))
+        self._app.jobs.send(lambda: ask(path), partial(self._answered, mark), partial(self._refused, mark))
 
     def settle(self, snapshot: Snapshot | None, now: float) -> bool:
         """Forget what this snapshot acknowledges; tells whether emails may have changed by it."""
         before = self.requested
         self.requested = outstanding(before, snapshot, now)
         self._tell_swaps(before, snapshot)
-        gone = [wish for wish in before if wish not in self.requested and wish.kind in CHANGING]
+        gone = [command for command in before if command not in self.requested and command.kind in CHANGING]
         answers = {command.id: command.result for command in snapshot.commands} if snapshot else {}
-        for wish in gone:
-            if wish.what and answers.get(wish.id or ""):
-                self._app.say(self._told(wish.kind, answers[wish.id or ""]))
+        for command in gone:
+            if command.what and answers.get(command.id or ""):
+                self._app.say(self._told(command.kind, answers[command.id or ""]))
         return bool(gone)
 
     def _told(self, kind: str, sentence: str) -> str:
@@ -64,25 +64,25 @@ class Wishing:
 
     def _tell_swaps(self, before: tuple[Requested, ...], snapshot: Snapshot | None) -> None:
         """Which keys were swapped only the worker's answer says."""
-        swaps = {wish.id for wish in before if wish.kind == "swap"}
+        swaps = {command.id for command in before if command.kind == "swap"}
         for command in snapshot.commands if snapshot is not None and swaps else ():
             if command.id in swaps and command.acknowledged_at is not None:
                 refused = command.result.startswith("not possible")
                 self._app.say(f"{command.result}.", severity="warning" if refused else "information")
 
     def forget(self) -> None:
-        """Another run is watched: what was wished of the last one is shown there no more."""
+        """Another run is watched: what was requested of the last one is shown there no more."""
         self.requested = ()
 
     def _drop(self, mark: Requested) -> None:
-        self.requested = tuple(wish for wish in self.requested if wish is not mark)
+        self.requested = tuple(command for command in self.requested if command is not mark)
 
     def _refused(self, mark: Requested, sentence: str) -> None:
         self._drop(mark)
         self._app.say(sentence, severity="error")
         self._app.hand_down()
 
-    def _answered(self, mark: Requested, answer: WishAnswer) -> None:
+    def _answered(self, mark: Requested, answer: CommandResult) -> None:
         self._drop(mark)
         if answer.at_once:
             self._app.say(self._told(mark.kind, answer.sentence))
@@ -92,7 +92,7 @@ class Wishing:
         self._app.poller.hurry()
         self._app.hand_down()
 
-    # -- what keys wish ------------------------------------------------------------------------------------------------
+    # -- what keys command ---------------------------------------------------------------------------------------------
 
     def do_start(self) -> None:
         """Start a worker."""
@@ -105,14 +105,14 @@ class Wishing:
     def do_pause(self) -> None:
         """Pause, or go on where it is paused."""
         sheet = self._app.sheet()
-        if sheet is not None and possibility.is_paused(sheet.context()):
+        if sheet is not None and enabled.is_paused(sheet.context()):
             self.send("resume", self._app.backend.resume)
         else:
             self.send("pause", self._app.backend.pause)
 
     def do_stop(self) -> None:
         """Stop the worker; one that was asked to and stays silent can be ended by force."""
-        snapshot = self._app.picture.snapshot
+        snapshot = self._app.view_state.snapshot
         now = self._app.clock()
         if snapshot is not None and is_silent(snapshot, now) and "stop" in pending_kinds(snapshot, self.requested):
             self._end_by_force(snapshot)
@@ -142,7 +142,7 @@ class Wishing:
         """Put every failed email back in line, after asking."""
         from tui.screens.modals import Confirm  # noqa: PLC0415  (not before it is wanted)
 
-        snapshot = self._app.picture.snapshot
+        snapshot = self._app.view_state.snapshot
         if snapshot is None:
             return
 

@@ -20,27 +20,27 @@ from core.errors import LabeltuiError
 from core.model import ModelSettings
 from tui.engine.backend import Backend, KeyView, RunView
 from tui.live.jobs import Answered, Post, sentence
-from tui.live.view_state import Picture
+from tui.live.view_state import ViewState
 
 BUSY_S = 0.5
 """Between two readings while a worker lives."""
 HURRIED_S = 0.15
-"""Between two readings while a wish waits for its acknowledgment."""
+"""Between two readings while a command waits for its acknowledgment."""
 IDLE_S = 1.0
 """Between two readings where nothing can be going on but what another process begins."""
 LIST_S = 2.0
 """Between two looks at the list of runs: each opens every file."""
 
 
-class PictureTaken(Message):
+class ViewStateTaken(Message):
     """A newer picture replaces one that nobody looked at yet."""
 
-    def __init__(self, picture: Picture) -> None:
+    def __init__(self, view_state: ViewState) -> None:
         super().__init__()
-        self.picture = picture
+        self.view_state = view_state
 
     def can_replace(self, message: Message) -> bool:
-        return isinstance(message, PictureTaken)
+        return isinstance(message, ViewStateTaken)
 
 
 class Poller:
@@ -58,7 +58,7 @@ class Poller:
         self._path: Path | None = None
         self._wants_runs = False
         self._runs_at = float("-inf")
-        self._picture = Picture(now=clock())
+        self._view_state = ViewState(now=clock())
         self._hurry_until = float("-inf")
         self._overdue = True
         self._thread = threading.Thread(target=self._live, name="labeltui-poller", daemon=True)
@@ -87,7 +87,7 @@ class Poller:
                 self._close_view()
                 self._close_keys()
                 self._path = path
-                self._picture = Picture(now=self._clock(), path=path, runs=self._picture.runs)
+                self._view_state = ViewState(now=self._clock(), path=path, runs=self._view_state.runs)
             self._wants_runs = runs
             self._runs_at = float("-inf")
             self._overdue = True
@@ -95,7 +95,7 @@ class Poller:
         self._submit(change)
 
     def hurry(self) -> None:
-        """Read more often for a moment: a wish is on its way."""
+        """Read more often for a moment: a command is on its way."""
         self._hurry_until = self._clock() + 3.0
 
         def at_once() -> None:
@@ -118,7 +118,7 @@ class Poller:
 
     def read(self) -> None:
         """Take a picture now and post it. Only for the thread that reads."""
-        self._post(PictureTaken(self._read()))
+        self._post(ViewStateTaken(self._read()))
 
     def _submit(self, job: Callable[[], None]) -> None:
         if self._threaded:
@@ -146,16 +146,16 @@ class Poller:
         self._close_keys()
 
     def _pause_s(self) -> float:
-        if self._picture.read_at is None and not self._picture.trouble:
+        if self._view_state.read_at is None and not self._view_state.trouble:
             return 0.001
         if self._clock() < self._hurry_until:
             return HURRIED_S
-        snapshot = self._picture.snapshot
+        snapshot = self._view_state.snapshot
         return BUSY_S if snapshot is not None and snapshot.worker.alive else IDLE_S
 
-    def _read(self) -> Picture:
+    def _read(self) -> ViewState:
         began = self._clock()
-        before = self._picture
+        before = self._view_state
         snapshot, runs, trouble = before.snapshot, before.runs, ""
         try:
             if self._path is not None:
@@ -176,7 +176,7 @@ class Poller:
         except Exception as failure:  # noqa: BLE001  (the run is still worth showing)
             keys_trouble = sentence(failure)
             self._close_keys()
-        self._picture = replace(
+        self._view_state = replace(
             before,
             now=began,
             snapshot=snapshot,
@@ -188,7 +188,7 @@ class Poller:
             read_at=before.read_at if trouble else began,
             took_s=self._clock() - began,
         )
-        return self._picture
+        return self._view_state
 
     def _open_view(self) -> RunView:
         if self._view is None:

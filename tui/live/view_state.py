@@ -1,4 +1,4 @@
-"""What the console knows at one moment: the newest reading, the wishes that wait, the age of the data. Pure."""
+"""What the console knows at one moment: the newest reading, the commands that wait, the age of the data. Pure."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ STALE_AFTER_S = 5.0
 """Data older than this no longer counts as what happens now."""
 
 GIVEN_UP_AFTER_S = 2.0
-"""How long a wish to a worker is shown as requested after that worker went away."""
+"""How long a command to a worker is shown as requested after that worker went away."""
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class ViewState:
     """One reading: the run's snapshot, the operator's keys and quota windows, and the list of runs where it is shown.
 
     ``read_at`` is when facts were last read without trouble; ``trouble`` is the sentence of the reading that failed
@@ -50,7 +50,7 @@ def _asking(key: KeyStatus) -> KeyStatus:
 
 @dataclass(frozen=True, slots=True)
 class Requested:
-    """A wish of this console that nobody acknowledged yet. ``id`` is None where the wish leaves no record.
+    """A command of this console that nobody acknowledged yet. ``id`` is None where the command leaves no record.
 
     ``what`` names it with its emails, for people; it is empty where the state line shows it.
     """
@@ -62,25 +62,25 @@ class Requested:
 
 
 def outstanding(requested: tuple[Requested, ...], snapshot: Snapshot | None, now: float) -> tuple[Requested, ...]:
-    """The wishes that still wait, after this snapshot."""
+    """The commands that still wait, after this snapshot."""
     if snapshot is None:
         return requested
-    obeyed = {command.id for command in snapshot.commands if command.acknowledged_at is not None}
+    handled = {command.id for command in snapshot.commands if command.acknowledged_at is not None}
     alive = snapshot.worker.alive
 
-    def waits(wish: Requested) -> bool:
-        if wish.id is None:  # it is still being sent
+    def waits(command: Requested) -> bool:
+        if command.id is None:  # it is still being sent
             return True
-        return wish.id not in obeyed and (alive or now - wish.asked_at < GIVEN_UP_AFTER_S)
+        return command.id not in handled and (alive or now - command.asked_at < GIVEN_UP_AFTER_S)
 
-    return tuple(wish for wish in requested if waits(wish))
+    return tuple(command for command in requested if waits(command))
 
 
 def pending_kinds(snapshot: Snapshot | None, requested: tuple[Requested, ...]) -> dict[str, float]:
-    """Kinds of wishes that wait for their acknowledgment, with the moment of the oldest one."""
+    """Kinds of commands that wait for their acknowledgment, with the moment of the oldest one."""
     kinds: dict[str, float] = {}
-    for wish in requested:
-        kinds[wish.kind] = min(wish.asked_at, kinds.get(wish.kind, wish.asked_at))
+    for sent in requested:
+        kinds[sent.kind] = min(sent.asked_at, kinds.get(sent.kind, sent.asked_at))
     if snapshot is not None and snapshot.worker.alive:
         for command in snapshot.commands:
             if command.acknowledged_at is None:
@@ -89,12 +89,12 @@ def pending_kinds(snapshot: Snapshot | None, requested: tuple[Requested, ...]) -
     return kinds
 
 
-def data_age(picture: Picture, now: float) -> float | None:
+def data_age(view_state: ViewState, now: float) -> float | None:
     """Seconds since the facts on the screen were true: since they were read, or since a living worker last wrote."""
-    if picture.read_at is None:
+    if view_state.read_at is None:
         return None
-    read_age = max(0.0, now - picture.read_at)
-    snapshot = picture.snapshot
+    read_age = max(0.0, now - view_state.read_at)
+    snapshot = view_state.snapshot
     if snapshot is None or not snapshot.worker.alive or snapshot.worker.heartbeat_at is None:
         return read_age
     return max(read_age, now - snapshot.worker.heartbeat_at)

@@ -17,9 +17,9 @@ from tui.actions.action import Action
 from tui.actions.active import in_scope
 from tui.actions.catalog import EVERYWHERE
 from tui.actions.context import Context, Scope, Selected
-from tui.live.view_state import Picture, Requested, data_age
+from tui.live.view_state import Requested, ViewState, data_age
 from tui.terminal.alive import alive
-from tui.text.state_sentence import Standing, standing
+from tui.text.state_sentence import StateSentence, state_sentence
 from tui.widgets.footer import Hints
 from tui.widgets.state_line import Headline, StateLine
 from tui.widgets.too_small import TooSmall, too_small
@@ -30,17 +30,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The newest picture, the wishes that wait, and the moment it is looked at."""
+    """The newest picture, the commands that wait, and the moment it is looked at."""
 
-    picture: Picture
+    view_state: ViewState
     requested: tuple[Requested, ...]
     now: float
 
 
-NO_RUN = Standing("NO RUN", "·", "quiet", "none is open")
+NO_RUN = StateSentence("NO RUN", "·", "quiet", "none is open")
 
 
-class Sheet(Screen[None]):
+class BaseScreen(Screen[None]):
     """A screen of the console. It is fed only while it can be seen."""
 
     SCOPE: ClassVar[Scope]
@@ -68,7 +68,7 @@ class Sheet(Screen[None]):
         """Take from the look what this screen shows."""
 
     def changed(self) -> None:
-        """A wish of this console was obeyed that may have changed emails."""
+        """A command of this console was handled that may have changed emails."""
 
     def panes(self) -> list[str]:
         """The panes that a digit focuses, as ``3: Keys``, in the order of their digits."""
@@ -76,7 +76,7 @@ class Sheet(Screen[None]):
 
     def asked_task(self) -> Task | None:
         """The task of the run that is open, as far as it is read."""
-        snapshot = self.look.picture.snapshot if self.look else None
+        snapshot = self.look.view_state.snapshot if self.look else None
         return snapshot.run.task if snapshot else None
 
     def selected(self) -> Selected:
@@ -85,14 +85,14 @@ class Sheet(Screen[None]):
 
     def headline(self, look: Look) -> Headline:
         """The state line of the run that is open, or that none is."""
-        picture = look.picture
-        snapshot = picture.snapshot
-        name = snapshot.run.name if snapshot else picture.path.stem if picture.path else "labeltui"
+        view_state = look.view_state
+        snapshot = view_state.snapshot
+        name = snapshot.run.name if snapshot else view_state.path.stem if view_state.path else "labeltui"
         return Headline(
             name,
-            standing(picture, look.requested, look.now) if picture.path or picture.trouble else NO_RUN,
+            state_sentence(view_state, look.requested, look.now) if view_state.path or view_state.trouble else NO_RUN,
             simulated=snapshot is not None and snapshot.run.simulated,
-            age_s=data_age(picture, look.now),
+            age_s=data_age(view_state, look.now),
             now=look.now,
         )
 

@@ -33,7 +33,7 @@ class InfoScreen(Page):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self.console_app.errands.send(self.console_app.views.information(), self._gathered)
+        self.console_app.jobs.send(self.console_app.views.information(), self._gathered)
 
     def _gathered(self, sections: tuple[Section, ...]) -> None:
         if alive(self):

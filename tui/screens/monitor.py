@@ -13,22 +13,22 @@ from textual.widget import Widget
 from core.model import RunState, Snapshot, Task
 from tui.actions.context import Scope
 from tui.actions.keymap import keyed
-from tui.screens.base_screen import Look, Sheet
+from tui.screens.base_screen import BaseScreen, Look
 from tui.widgets.panes.commands import CommandsPane, command_facts
-from tui.widgets.panes.follow_ups import ReasksPane, reask_facts
+from tui.widgets.panes.follow_ups import FollowUpsPane, reask_facts
 from tui.widgets.panes.keys import KeyFacts, KeysPane
 from tui.widgets.panes.labels import LabelCount, LabelFacts, LabelsPane
 from tui.widgets.panes.pane import Pane
 from tui.widgets.panes.progress import ProgressPane, progress_facts
 from tui.widgets.panes.rate import RateFacts, RatePane
-from tui.widgets.panes.recent import LatelyPane, lately_facts
+from tui.widgets.panes.recent import RecentPane, lately_facts
 from tui.widgets.panes.worker import WorkerPane, worker_facts
 
 FRAMED = (100, 30)
 """Columns and rows from which on panes have frames."""
 
 
-class MonitorScreen(Sheet):
+class MonitorScreen(BaseScreen):
     """Panes are focused by the digit in their border; the focused one can take the whole screen.
 
     The log of commands has two places, and the layout shows one of them.
@@ -44,8 +44,8 @@ class MonitorScreen(Sheet):
             "rate": RatePane(),
             "keys": KeysPane(),
             "labels": LabelsPane(),
-            "reasks": ReasksPane(),
-            "lately": LatelyPane(),
+            "reasks": FollowUpsPane(),
+            "lately": RecentPane(),
             "commands": CommandsPane(),
             "worker": WorkerPane(),
         }
@@ -66,11 +66,11 @@ class MonitorScreen(Sheet):
             pane.framed(framed)
 
     def show(self, look: Look) -> None:
-        picture, pane = look.picture, self._panes
-        keys = tuple(replace(key, cooldown_s=float(math.ceil(key.cooldown_s))) for key in picture.shown_keys)
-        if picture.read_at is not None:
-            pane["keys"].facts = KeyFacts(keys, picture.windows, picture.keys_trouble)
-        snapshot = picture.snapshot
+        view_state, pane = look.view_state, self._panes
+        keys = tuple(replace(key, cooldown_s=float(math.ceil(key.cooldown_s))) for key in view_state.shown_keys)
+        if view_state.read_at is not None:
+            pane["keys"].facts = KeyFacts(keys, view_state.windows, view_state.keys_trouble)
+        snapshot = view_state.snapshot
         if snapshot is None:
             return
         pane["progress"].facts = progress_facts(snapshot, look.now)

@@ -10,13 +10,13 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from tui.screens.base_screen import Sheet
+from tui.screens.base_screen import BaseScreen
 
 MARGIN = 6
 """Cells beside the text: padding and the scroll bar."""
 
 
-class Page(Sheet):
+class Page(BaseScreen):
     """Subclasses say what stands on it."""
 
     def text(self, width: int) -> Content:

@@ -25,15 +25,15 @@ PAGES = (
     (
         "What you see",
         """A run is a file of emails with the labels so far. A worker labels in the background; this console looks on
-and sends it wishes.
+and sends it commands.
 
 The line on top says what the worker does, what it waits for and when it ends. Below it, eight panes: a digit or a click
 focuses one, and {help} then explains every number in it.""",
     ),
     (
         "Pausing and leaving",
-        """{start} starts a worker, {pause} pauses it and lets it go on, {stop} stops it. A wish is shown as requested
-until the worker has obeyed.
+        """{start} starts a worker, {pause} pauses it and lets it go on, {stop} stops it. A command is shown as
+requested until the worker has handled it.
 
 {quit} leaves the console and the worker at work; `labeltui` comes back. {hold} holds only the picture.
 

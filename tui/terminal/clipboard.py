@@ -18,13 +18,13 @@ from core.model import EmailRecord, EmailRow
 from core.text import inert, one_line
 
 if TYPE_CHECKING:
-    from tui.screens.base_screen import Sheet
+    from tui.screens.base_screen import BaseScreen
 
 MOST_COPIED = 74_000
 """Bytes that terminals take from OSC 52 with certainty; more goes into the file alone."""
 
 
-def copy(sheet: Sheet, what: str, text: str) -> None:
+def copy(sheet: BaseScreen, what: str, text: str) -> None:
     """Copy it, write it beside the run, and say where it is."""
     app = sheet.console_app
     path = app.run_path
@@ -39,7 +39,7 @@ def copy(sheet: Sheet, what: str, text: str) -> None:
     if small:
         app.copy_to_clipboard(text)
     how = "copied, if the terminal lets it, and" if small else "too long for a terminal's clipboard, but"
-    app.errand(lambda: write_beside(path, text), f"{what}: {how} written to {beside(path)}")
+    app.job(lambda: write_beside(path, text), f"{what}: {how} written to {beside(path)}")
 
 
 def rows_as_text(rows: Iterable[EmailRow]) -> str:

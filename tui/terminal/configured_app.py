@@ -10,7 +10,7 @@ from textual.filter import LineFilter
 
 from tui.actions import active as actions
 from tui.actions.user_keys import rekeyed
-from tui.terminal.crash_safe_app import GuardedApp
+from tui.terminal.crash_safe_app import CrashSafeApp
 from tui.terminal.preferences import read_preferences
 from tui.terminal.terminal import CAPABLE, Terminal
 from tui.terminal.theme import ANSI, DARK, THEMES, meanings_for, named
@@ -20,7 +20,7 @@ CRASH_REPORT = "console-crash.txt"
 """The file beside the settings that tells of the last error that nobody expected."""
 
 
-class TailoredApp(GuardedApp):
+class ConfiguredApp(CrashSafeApp):
     """``troubles`` are the sentences on settings that could not be put in force.
 
     Without colors (``NO_COLOR``) the plain theme is worn, and what it tells by color is gone altogether. ``only_ascii``

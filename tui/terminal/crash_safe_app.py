@@ -14,7 +14,7 @@ from tui.terminal import crash
 from tui.terminal.output_filter import InertLines
 
 
-class GuardedApp(App[None]):
+class CrashSafeApp(App[None]):
     """``crash_path`` is where the report of an error goes that nobody expected."""
 
     def __init__(self, crash_path: Path, *, ansi_color: bool | None = None) -> None:

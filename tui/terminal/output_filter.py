@@ -1,4 +1,4 @@
-"""The last door before the terminal: whatever a widget draws, no line leaves with something that a terminal obeys.
+"""The last door before the terminal: whatever a widget draws, no line leaves with something that a terminal handles.
 
 Widgets make foreign text inert themselves, so that it can be read. This stands behind them for what they cannot know:
 a field shows what was pasted into it as it is, and a widget may be written that forgets.

@@ -6,13 +6,13 @@ from core.model import RunState
 from core.settings import Settings
 from core.text import one_line
 from tui.actions.keymap import key
-from tui.live.view_state import Picture, Requested
+from tui.live.view_state import Requested, ViewState
 from tui.text.numbers import number, plural
 
 
-def farewell(picture: Picture, requested: tuple[Requested, ...], settings: Settings) -> str:
+def leave_message(view_state: ViewState, requested: tuple[Requested, ...], settings: Settings) -> str:
     """What to print when the console is left: who goes on, and how to come back."""
-    snapshot, path = picture.snapshot, picture.path
+    snapshot, path = view_state.snapshot, view_state.path
     if snapshot is None or path is None:
         return ""
     demo = path.is_relative_to(settings.demo_dir)
@@ -24,7 +24,7 @@ def farewell(picture: Picture, requested: tuple[Requested, ...], settings: Setti
             f"The worker of {name} goes on (pid {snapshot.worker.pid}). `{again}` shows it again;"
             f" `labeltui stop {run}` ends it."
         )
-    if any(wish.kind == "start" for wish in requested):
+    if any(command.kind == "start" for command in requested):
         return f"A worker of {name} was being started. `{again}` shows it."
     if snapshot.state is RunState.DONE:
         return (

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from core.model import CommandRecord, KeyState, RunState, Snapshot
 from core.text import one_line
 from tui.actions.keymap import key, keyed
-from tui.live.view_state import STALE_AFTER_S, Picture, Requested, pending_kinds
+from tui.live.view_state import STALE_AFTER_S, Requested, ViewState, pending_kinds
 from tui.text.clauses import Clause, whole
 from tui.text.numbers import age, clock, countdown, interval, join, moment, number, plural, share
 from tui.text.rates import rate
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class StateSentence:
     """The state line: a word with its glyph and tone (a color by meaning), and the sentence beside it, in clauses."""
 
     word: str
@@ -71,16 +71,16 @@ def _binds(limit: str) -> tuple[Clause, ...]:
     return (Clause(f"{limit} {verb}", (f"{named} {verb}", f"{bare} binds", ""), rank=3),)
 
 
-def standing(picture: Picture, requested: tuple[Requested, ...], now: float) -> Standing:
-    """What the state line says. It tells what is, and a wish only as a wish."""
-    snapshot = picture.snapshot
-    if picture.trouble:
-        why = one_line(picture.trouble, limit=300)
-        if picture.read_at is not None:
-            why = f"{why.removesuffix('.')} · what you see is {age(now - picture.read_at)} old"
-        return Standing("CANNOT READ", "!", "failed", why)
+def state_sentence(view_state: ViewState, requested: tuple[Requested, ...], now: float) -> StateSentence:
+    """What the state line says. It tells what is, and a command only as a command."""
+    snapshot = view_state.snapshot
+    if view_state.trouble:
+        why = one_line(view_state.trouble, limit=300)
+        if view_state.read_at is not None:
+            why = f"{why.removesuffix('.')} · what you see is {age(now - view_state.read_at)} old"
+        return StateSentence("CANNOT READ", "!", "failed", why)
     if snapshot is None:
-        return Standing("READING", "·", "quiet", "reading the run file")
+        return StateSentence("READING", "·", "quiet", "reading the run file")
     kinds = pending_kinds(snapshot, requested)
     for kind in ("stop", "pause", "resume", "start", "swap"):
         if kind in kinds:
@@ -88,10 +88,10 @@ def standing(picture: Picture, requested: tuple[Requested, ...], now: float) -> 
     silent_s = _silent_s(snapshot, now)
     if silent_s is not None:
         return _stale(snapshot, silent_s)
-    return _plain(picture, snapshot, now)
+    return _plain(view_state, snapshot, now)
 
 
-def _asked(kind: str, asked_at: float, snapshot: Snapshot, now: float) -> Standing:
+def _asked(kind: str, asked_at: float, snapshot: Snapshot, now: float) -> StateSentence:
     said = [Clause(f"asked {age(now - asked_at)} ago")]
     flight, silent_s = snapshot.worker.in_flight, _silent_s(snapshot, now)
     if silent_s is not None:
@@ -111,7 +111,7 @@ def _asked(kind: str, asked_at: float, snapshot: Snapshot, now: float) -> Standi
         )
         if kind == "stop" and flight:
             said.append(Clause(f"{key('stop')} again cuts them off"))
-    return Standing(f"{kind.upper()} REQUESTED", "◔", "waiting", tuple(said))
+    return StateSentence(f"{kind.upper()} REQUESTED", "◔", "waiting", tuple(said))
 
 
 def _silent_s(snapshot: Snapshot, now: float) -> float | None:
@@ -126,10 +126,10 @@ def is_silent(snapshot: Snapshot, now: float) -> bool:
     return _silent_s(snapshot, now) is not None
 
 
-def _stale(snapshot: Snapshot, silent_s: float) -> Standing:
+def _stale(snapshot: Snapshot, silent_s: float) -> StateSentence:
     pid = snapshot.worker.pid
     who = f"the worker (pid {pid})" if pid else "a worker"
-    return Standing(
+    return StateSentence(
         "STALE",
         *GLYPHS[RunState.STALE],
         (
@@ -140,13 +140,13 @@ def _stale(snapshot: Snapshot, silent_s: float) -> Standing:
     )
 
 
-def _plain(picture: Picture, snapshot: Snapshot, now: float) -> Standing:
+def _plain(view_state: ViewState, snapshot: Snapshot, now: float) -> StateSentence:
     state = snapshot.state
     glyph, tone = GLYPHS[state]
     word = state.value.upper()
     if state is RunState.PAUSED and snapshot.worker.alive and snapshot.worker.in_flight:
-        return Standing(
-            "PAUSING", "◑", "waiting", f"obeyed · {plural(snapshot.worker.in_flight, 'call')} still in flight"
+        return StateSentence(
+            "PAUSING", "◑", "waiting", f"handled · {plural(snapshot.worker.in_flight, 'call')} still in flight"
         )
     say = {
         RunState.NEW: _new,
@@ -156,10 +156,12 @@ def _plain(picture: Picture, snapshot: Snapshot, now: float) -> Standing:
         RunState.STOPPED: _stopped,
         RunState.DONE: _done,
     }.get(state)
-    return Standing(word, glyph, tone, say(picture, snapshot, now) if say else one_line(snapshot.reason, limit=200))
+    return StateSentence(
+        word, glyph, tone, say(view_state, snapshot, now) if say else one_line(snapshot.reason, limit=200)
+    )
 
 
-def _new(_: Picture, snapshot: Snapshot, now: float) -> tuple[Clause, ...]:
+def _new(_: ViewState, snapshot: Snapshot, now: float) -> tuple[Clause, ...]:
     return (
         Clause(f"{key('start')} starts it"),
         Clause(f"{plural(snapshot.pending, 'email')} to ask"),
@@ -167,11 +169,11 @@ def _new(_: Picture, snapshot: Snapshot, now: float) -> tuple[Clause, ...]:
     )
 
 
-def _running(picture: Picture, snapshot: Snapshot, now: float) -> tuple[Clause, ...]:
+def _running(view_state: ViewState, snapshot: Snapshot, now: float) -> tuple[Clause, ...]:
     reason = one_line(snapshot.reason, limit=60)
     if reason and not snapshot.worker.in_flight:  # it gets ready, and asks nothing yet
         return (Clause(reason), *ends(snapshot, now))
-    keys = picture.shown_keys
+    keys = view_state.shown_keys
     asking = sum(1 for key in keys if key.state is KeyState.IN_USE)
     cooling = sum(1 for key in keys if key.state in (KeyState.COOLING, KeyState.BENCHED))
     pace = number(rate(snapshot.pace, now).now)
@@ -184,7 +186,7 @@ def _running(picture: Picture, snapshot: Snapshot, now: float) -> tuple[Clause, 
     )
 
 
-def _waiting(_: Picture, snapshot: Snapshot, now: float) -> tuple[Clause, ...]:
+def _waiting(_: ViewState, snapshot: Snapshot, now: float) -> tuple[Clause, ...]:
     wait = snapshot.wait
     if wait is None:
         return (Clause(one_line(snapshot.reason, limit=120)), *ends(snapshot, now))
@@ -199,15 +201,15 @@ def _waiting(_: Picture, snapshot: Snapshot, now: float) -> tuple[Clause, ...]:
 
 
 def last_command(snapshot: Snapshot, kind: str) -> CommandRecord | None:
-    """The newest obeyed wish of that kind."""
-    obeyed = [c for c in snapshot.commands if c.kind == kind and c.acknowledged_at is not None]
-    return max(obeyed, key=lambda c: c.acknowledged_at or 0.0, default=None)
+    """The newest handled command of that kind."""
+    handled = [c for c in snapshot.commands if c.kind == kind and c.acknowledged_at is not None]
+    return max(handled, key=lambda c: c.acknowledged_at or 0.0, default=None)
 
 
-def _paused(_: Picture, snapshot: Snapshot, __: float) -> tuple[Clause, ...]:
+def _paused(_: ViewState, snapshot: Snapshot, __: float) -> tuple[Clause, ...]:
     by_itself = bool(snapshot.reason) and not snapshot.reason.startswith("paused by")
-    wish = None if by_itself else last_command(snapshot, "pause")
-    since = f"since {clock(wish.acknowledged_at)}" if wish and wish.acknowledged_at else ""
+    command = None if by_itself else last_command(snapshot, "pause")
+    since = f"since {clock(command.acknowledged_at)}" if command and command.acknowledged_at else ""
     how = keyed("{pause} resumes" if snapshot.worker.alive else "no worker · {start} starts it again")
     return (
         Clause(since),
@@ -217,7 +219,7 @@ def _paused(_: Picture, snapshot: Snapshot, __: float) -> tuple[Clause, ...]:
     )
 
 
-def _stopped(_: Picture, snapshot: Snapshot, now: float) -> tuple[Clause, ...]:
+def _stopped(_: ViewState, snapshot: Snapshot, now: float) -> tuple[Clause, ...]:
     beat = snapshot.worker.heartbeat_at
     return (
         Clause(keyed("{start} starts it again"), (keyed("{start} starts it"),), rank=1),
@@ -227,7 +229,7 @@ def _stopped(_: Picture, snapshot: Snapshot, now: float) -> tuple[Clause, ...]:
     )
 
 
-def _done(_: Picture, snapshot: Snapshot, __: float) -> tuple[Clause, ...]:
+def _done(_: ViewState, snapshot: Snapshot, __: float) -> tuple[Clause, ...]:
     failed = (
         f"{number(snapshot.failed)} failed ({key('emails')} shows {'it' if snapshot.failed == 1 else 'them'})"
         if snapshot.failed

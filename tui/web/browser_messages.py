@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.text import one_line
-from tui.live.view_state import Picture, Requested
+from tui.live.view_state import Requested, ViewState
 from tui.text.numbers import percent
-from tui.text.state_sentence import standing
+from tui.text.state_sentence import state_sentence
 
 if TYPE_CHECKING:
     from tui.app import LabeltuiApp
@@ -39,7 +39,7 @@ class Page:
         if isinstance(driver, BrowserDriver):
             driver.tell_page(said)
 
-    def see(self, picture: Picture, requested: tuple[Requested, ...], now: float) -> None:
+    def see(self, picture: ViewState, requested: tuple[Requested, ...], now: float) -> None:
         """Let the tab be named after what it shows."""
         if self.there and (named := title(picture, requested, now)) != self._title:
             self._title = named
@@ -80,11 +80,11 @@ class Page:
         self._tell(download=path.name, folder=str(path.parent))
 
 
-def title(picture: Picture, requested: tuple[Requested, ...], now: float) -> str:
+def title(picture: ViewState, requested: tuple[Requested, ...], now: float) -> str:
     """The tab's name, which a narrow tab cuts at its end: ``76 % ▶ demo · RUNNING``."""
     snapshot = picture.snapshot
     if picture.path is None or snapshot is None:
         return "labeltui"
-    state = standing(picture, requested, now)
+    state = state_sentence(picture, requested, now)
     share = percent(snapshot.settled, snapshot.total)
     return f"{state.glyph} {share} {one_line(snapshot.run.name, limit=40)} · {state.word.lower()} · labeltui"

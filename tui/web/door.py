@@ -1,6 +1,6 @@
 """Who may look at a console that is served to browsers: the address, the guest's key, and the door that asks for it.
 
-A WebSocket obeys no same-origin rule, and a port on loopback is open to every account of the machine. So the address
+A WebSocket handles no same-origin rule, and a port on loopback is open to every account of the machine. So the address
 that is printed holds a key, which becomes a cookie; requests without it, from another site or by another name of the
 machine are refused. Pure, but for the key that is drawn.
 """

@@ -53,7 +53,7 @@ class RecordView(Container):
         self._draw()
 
     def requested(self, what: str) -> None:
-        """What was wished and is not acknowledged yet."""
+        """What was requested and is not acknowledged yet."""
         title = f"◔ requested: {what}" if what else "Attempts and labels"
         self.query_one("#history").border_title = Content(title)
 

@@ -13,7 +13,7 @@ from tui.live.view_state import STALE_AFTER_S
 from tui.terminal.alive import alive
 from tui.text.clauses import in_rows
 from tui.text.numbers import age, clock
-from tui.text.state_sentence import Standing
+from tui.text.state_sentence import StateSentence
 from tui.widgets.panes.pane import LinesWidget, line
 
 STEADY = frozenset({"CANNOT READ", "STALE", "DONE", "STOPPED", "PAUSED"})
@@ -29,7 +29,7 @@ class Headline:
     """
 
     name: str
-    standing: Standing
+    state_sentence: StateSentence
     simulated: bool
     age_s: float | None
     now: float
@@ -60,14 +60,14 @@ class StateLine(LinesWidget):
         """The sentence in rows. One that stands for a while is told whole; one that changes stays on its one row."""
         if self.headline is None:
             return [""]
-        standing = self.headline.standing
-        return in_rows(standing.clauses, max(20, width - 2), MOST_ROWS if standing.word in STEADY else 1)
+        state_sentence = self.headline.state_sentence
+        return in_rows(state_sentence.clauses, max(20, width - 2), MOST_ROWS if state_sentence.word in STEADY else 1)
 
     def lines(self, width: int, height: int) -> list[Content]:  # noqa: ARG002 - its height follows the sentence
         headline = self.headline
         if headline is None:
             return []
-        state = headline.standing
+        state = headline.state_sentence
         fresh = headline.age_s is not None and headline.age_s <= STALE_AFTER_S
         if headline.age_s is None:
             how_old = ""

@@ -6,16 +6,16 @@ import math
 from collections.abc import Mapping, Sequence
 
 from core.model import Dimension, KeyStatus, WindowStatus
-from core.quota.forecast.forecast import Lane, Window, full_windows
+from core.quota.forecast.forecast import Capacity, Window, full_windows
 
 
-def lanes(
+def capacities(
     keys: Sequence[KeyStatus],
     windows: Sequence[WindowStatus],
     *,
     speeds: Mapping[str, float] | None = None,
     assumed: Mapping[Dimension, float] | None = None,
-) -> tuple[Lane, ...]:
+) -> tuple[Capacity, ...]:
     """One lane for each organization that has a key which may ask, now or after a wait.
 
     ``speeds`` are calls a second that an organization reaches; ``assumed`` are limits for those
@@ -34,7 +34,7 @@ def _lane(
     windows: Sequence[WindowStatus],
     speeds: Mapping[str, float],
     assumed: Mapping[Dimension, float],
-) -> Lane:
+) -> Capacity:
     known = {
         each.dimension: Window(each.limit, each.available, each.speed) for each in windows if each.organization == name
     }
@@ -42,4 +42,4 @@ def _lane(
         known = full_windows(assumed)
     # A wait for a window that is known is in its level already; only other benches close the lane.
     benches = [0.0 if key.limit in {each.value for each in known} else key.cooldown_s for key in keys]
-    return Lane(name, known, min(benches, default=0.0), speeds.get(name, math.inf))
+    return Capacity(name, known, min(benches, default=0.0), speeds.get(name, math.inf))

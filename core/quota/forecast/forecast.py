@@ -36,7 +36,7 @@ def full_windows(limits: Mapping[Dimension, float]) -> dict[Dimension, Window]:
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
+class Capacity:
     """One organization's way forward: its windows, when it opens (a bench), and how many calls a second it can make."""
 
     organization: str
@@ -57,31 +57,31 @@ class Load:
     doubt: float = 0.0
 
 
-def calls_in(lane: Lane, seconds: float, tokens: float) -> tuple[float, str]:
+def calls_in(capacity: Capacity, seconds: float, tokens: float) -> tuple[float, str]:
     """Calls of so many tokens that the lane lets through in so many seconds, and what stops it there."""
-    open_s = seconds - lane.opens_in_s
+    open_s = seconds - capacity.opens_in_s
     if open_s <= 0:
         return 0.0, "bench"
-    most, binding = lane.calls_per_s * open_s, SPEED
-    for dimension, window in lane.windows.items():
+    most, binding = capacity.calls_per_s * open_s, SPEED
+    for dimension, window in capacity.windows.items():
         unit = max(tokens, 1e-9) if dimension.counts_tokens else 1.0
         rate = window.limit / dimension.period_s * window.speed
-        at_opening = min(window.limit, window.available + rate * lane.opens_in_s)
+        at_opening = min(window.limit, window.available + rate * capacity.opens_in_s)
         calls = max(0.0, at_opening + rate * open_s) / unit
         if calls < most:
             most, binding = calls, dimension.value
     return most, binding
 
 
-def seconds_for(load: Load, lanes: Sequence[Lane]) -> float:
+def seconds_for(load: Load, capacities: Sequence[Capacity]) -> float:
     """Seconds until the lanes have made all calls; infinity where they never do. Found by bisection."""
 
     def enough(seconds: float) -> bool:
-        return sum(calls_in(lane, seconds, load.tokens)[0] for lane in lanes) >= load.calls
+        return sum(calls_in(capacity, seconds, load.tokens)[0] for capacity in capacities) >= load.calls
 
     if load.calls <= 0:
         return 0.0
-    if not lanes or not enough(_HORIZON_S):
+    if not capacities or not enough(_HORIZON_S):
         return math.inf
     low, high = 0.0, _HORIZON_S
     for _ in range(_STEPS):
@@ -92,43 +92,43 @@ def seconds_for(load: Load, lanes: Sequence[Lane]) -> float:
     return high
 
 
-def forecast(load: Load, lanes: Sequence[Lane]) -> Forecast:
+def forecast(load: Load, capacities: Sequence[Capacity]) -> Forecast:
     """The end with its interval, and the binding limit by name. An end beyond any horizon has no seconds."""
-    middle = seconds_for(load, lanes)
+    middle = seconds_for(load, capacities)
     if math.isinf(middle):
-        return Forecast(None, None, None, _nothing(lanes))
-    low = seconds_for(_scaled(load, 1 - load.doubt), lanes)
-    high = seconds_for(_scaled(load, 1 + load.doubt), lanes)
-    return Forecast(middle, low, high if not math.isinf(high) else None, binding_limit(load, lanes, middle))
+        return Forecast(None, None, None, _nothing(capacities))
+    low = seconds_for(_scaled(load, 1 - load.doubt), capacities)
+    high = seconds_for(_scaled(load, 1 + load.doubt), capacities)
+    return Forecast(middle, low, high if not math.isinf(high) else None, binding_limit(load, capacities, middle))
 
 
-def binding_limit(load: Load, lanes: Sequence[Lane], seconds: float) -> str:
+def binding_limit(load: Load, capacities: Sequence[Capacity], seconds: float) -> str:
     """What is scarcest at the end: ``TPD of org_1: 200,000 a day``, or ``TPD of 3 organizations``."""
     weight: Counter[str] = Counter()
-    among: dict[str, list[Lane]] = {}
-    for lane in lanes:
-        calls, binding = calls_in(lane, seconds, load.tokens)
+    among: dict[str, list[Capacity]] = {}
+    for capacity in capacities:
+        calls, binding = calls_in(capacity, seconds, load.tokens)
         if calls > 0:
             weight[binding] += math.ceil(calls)
-            among.setdefault(binding, []).append(lane)
+            among.setdefault(binding, []).append(capacity)
     if not weight:
         return ""
     binding = weight.most_common(1)[0][0]
     return _name(binding, among[binding])
 
 
-def _name(binding: str, lanes: Sequence[Lane]) -> str:
+def _name(binding: str, capacities: Sequence[Capacity]) -> str:
     if binding == SPEED:
         return "the server's speed"
-    if len(lanes) > 1:
-        return f"{binding} of {len(lanes)} organizations"
+    if len(capacities) > 1:
+        return f"{binding} of {len(capacities)} organizations"
     dimension = Dimension(binding)
     span = "a minute" if dimension.period_s < 3600 else "a day"
-    return f"{binding} of {lanes[0].organization}: {lanes[0].windows[dimension].limit:,.0f} {span}"
+    return f"{binding} of {capacities[0].organization}: {capacities[0].windows[dimension].limit:,.0f} {span}"
 
 
-def _nothing(lanes: Sequence[Lane]) -> str:
-    return "no key can ask" if not lanes else "no end within a year"
+def _nothing(capacities: Sequence[Capacity]) -> str:
+    return "no key can ask" if not capacities else "no end within a year"
 
 
 def _scaled(load: Load, factor: float) -> Load:

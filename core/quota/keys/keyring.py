@@ -28,7 +28,7 @@ PATIENCE_S = 10.0
 _RETRY_S = 60.0
 
 
-class Vault:
+class KeyringStore:
     """The keys of one ``keys.toml`` that lie in the keyring. ``unreadable`` says of some why they cannot be read."""
 
     def __init__(self, keys_path: Path, clock: Callable[[], float], *, patience_s: float = PATIENCE_S) -> None:

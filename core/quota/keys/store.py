@@ -43,16 +43,16 @@ from core.quota.keys.keyfile import (
     write_file,
 )
 from core.quota.keys.keyring import SOURCE as KEYRING_SOURCE
-from core.quota.keys.keyring import Vault
+from core.quota.keys.keyring import KeyringStore
 from core.quota.keys.swap import Swap
 from core.quota.ledger.levels import SOURCE_OPERATOR, window_status
 from core.server_address import GROQ_ROOT, server_of
 from core.settings import Settings
 
-__all__ = ["KeyBook", "KeyRecord", "Secret", "assumed_organization"]
+__all__ = ["KeyRecord", "KeyStore", "Secret", "assumed_organization"]
 
 
-class KeyBook:
+class KeyStore:
     """Keys and what is remembered about them. Opens ``quota.db`` (making it if need be); close it after use."""
 
     def __init__(
@@ -74,7 +74,7 @@ class KeyBook:
         self._clock = clock
         self._stamp: tuple[int, int, int, int] | None = None
         self._secrets: tuple[Secret, ...] = ()
-        self._vault = Vault(keys_path, clock)
+        self._vault = KeyringStore(keys_path, clock)
         try:
             self._salt = self.book.salt
             self.reload()

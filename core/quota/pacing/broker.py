@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from core.errors import CallError, QuotaFileError, RateLimitedError
 from core.model import KeyStatus, Usage, Wait, WindowStatus
 from core.quota.db.sync import LedgerSync
-from core.quota.keys.store import KeyBook
+from core.quota.keys.store import KeyStore
 from core.quota.ledger.ledger import Ledger
 from core.quota.ledger.replies import readings
 from core.quota.pacing.estimates import Estimator
@@ -38,7 +38,7 @@ class Broker:
 
     def __init__(
         self,
-        book: KeyBook,
+        book: KeyStore,
         model: str,
         *,
         clock: Callable[[], float],
@@ -153,7 +153,7 @@ class Broker:
         return notices
 
     def close(self) -> None:
-        """Share the last of it and leave. The KeyBook stays open: its opener closes it."""
+        """Share the last of it and leave. The KeyStore stays open: its opener closes it."""
         self._share(self._clock(), changed=True)
         try:
             self._sync.leave()

@@ -20,7 +20,7 @@ _BASE_GAIN = 0.0005
 _ASSUMED_LATENCY_S = 1.0
 
 
-class Width:
+class Concurrency:
     """The concurrency of one organization, between 1 and ``cap``."""
 
     __slots__ = ("_answers", "_base_s", "_cap", "_grown_steeply", "_shrunk_at", "_width", "latency_s")

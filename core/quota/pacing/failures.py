@@ -159,7 +159,7 @@ class Consequences:
     ) -> float:
         """Seconds to wait: what was told, bounded by what a bucket can take, else a second.
 
-        ``again`` counts refusals after waits that were obeyed, with no answer in between: each doubles the wait.
+        ``again`` counts refusals after waits that were handled, with no answer in between: each doubles the wait.
         A wait of nothing is believed once; a server that goes on telling it is left alone like one that tells none.
         """
         told = [

@@ -9,11 +9,11 @@ from core.errors import KeysError, QuotaFileError
 from core.model import KeyStatus
 from core.quota.db.rows import SOURCE_REPLY, status_of
 from core.quota.db.sync import Counters, Doing
-from core.quota.keys.store import KeyBook, KeyRecord, Secret, assumed_organization
+from core.quota.keys.store import KeyRecord, KeyStore, Secret, assumed_organization
 from core.quota.keys.swap import chosen_swap
 from core.quota.ledger.ledger import Ledger
 from core.quota.ledger.replies import Reading
-from core.quota.pacing.concurrency import Width
+from core.quota.pacing.concurrency import Concurrency
 from core.quota.pacing.grants import Grant
 from core.quota.pacing.membership import Membership, contradicts
 from core.quota.pacing.scheduler import House, Seat
@@ -22,7 +22,7 @@ from core.quota.pacing.scheduler import House, Seat
 class Roster:
     """Seats and houses of one worker and model."""
 
-    def __init__(self, book: KeyBook, ledger: Ledger, model: str, cap: int, notices: list[str]) -> None:
+    def __init__(self, book: KeyStore, ledger: Ledger, model: str, cap: int, notices: list[str]) -> None:
         """Begin empty; :meth:`refresh` fills it."""
         self.houses: dict[str, House] = {}
         self.open_houses: list[House] = []
@@ -244,7 +244,7 @@ class Roster:
         house = self.houses.get(organization)
         if house is None:
             account = self._ledger.account(organization, self._model)
-            house = self.houses[organization] = House(organization, account, Width(self._cap))
+            house = self.houses[organization] = House(organization, account, Concurrency(self._cap))
         return house
 
     def _regroup(self) -> None:

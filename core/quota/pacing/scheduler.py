@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from core.model import Dimension, Wait
 from core.quota.keys.store import Secret
 from core.quota.ledger.account import Account
-from core.quota.pacing.concurrency import Width
+from core.quota.pacing.concurrency import Concurrency
 from core.quota.pacing.estimates import Estimate
 from core.quota.pacing.membership import Membership, overdrawn
 from core.quota.pacing.outages import Health
@@ -56,7 +56,7 @@ class House:
 
     name: str
     account: Account
-    width: Width
+    width: Concurrency
     health: Health = field(default_factory=Health)
     seats: list[Seat] = field(default_factory=list)
 

@@ -1,4 +1,4 @@
-"""Every file that belongs to a run: its own, SQLite's beside it, lock, wishes, log, index, task draft, older copies."""
+"""Name every file that belongs to a run: its own, SQLite's, lock, control file, log, index, draft, older copies."""
 
 from __future__ import annotations
 

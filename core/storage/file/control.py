@@ -1,7 +1,7 @@
-"""The control file: wishes on their way to a worker.
+"""The control file: commands on their way to a worker.
 
-It lies beside the run file, in rollback-journal mode. Whoever wishes appends a row; the worker only reads, and writes
-what it obeyed into the run file's ``command`` table. So a console never writes to the run file while a worker lives.
+It lies beside the run file, in rollback-journal mode. Whoever commands appends a row; the worker only reads, and writes
+what it handled into the run file's ``command`` table. So a console never writes to the run file while a worker lives.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ KINDS = (
     *("pause", "resume", "try", "stop", "keys", "swap", "budget", "task", "again"),
     *("retry", "label", "note", "skip", "undo"),
 )
-"""What can be wished of a living worker."""
+"""What can be requested of a living worker."""
 
 
 WATCHED = 20
-"""Wishes that an onlooker sees: the newest ones."""
+"""Commands that an onlooker sees: the newest ones."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """One wish: ``serial`` orders them in this control file, ``id`` names it everywhere."""
+class Command:
+    """One command: ``serial`` orders them in this control file, ``id`` names it everywhere."""
 
     serial: int
     id: str
@@ -40,7 +40,7 @@ class Wish:
 
 
 def control_path(run_path: Path) -> Path:
-    """Where the run's wishes lie."""
+    """Where the run's commands lie."""
     return companion(run_path, ".control.db")
 
 
@@ -50,76 +50,77 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, timeout=5.0)
     connection.execute("PRAGMA journal_mode = DELETE")
     connection.execute(
-        "CREATE TABLE IF NOT EXISTS wish (serial INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL,"
+        "CREATE TABLE IF NOT EXISTS command (serial INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL,"
         " kind TEXT NOT NULL, argument TEXT NOT NULL, requested_at REAL NOT NULL, requested_by TEXT NOT NULL)"
     )
     return connection
 
 
 def post(run_path: Path, kind: str, argument: str = "", *, now: float, by: str) -> str:
-    """Append a wish and return its id."""
+    """Append a command and return its id."""
     if kind not in KINDS:
-        raise ValueError(f"unknown wish {kind!r}; known are {', '.join(KINDS)}")
-    wish_id = uuid.uuid4().hex
+        raise ValueError(f"unknown command {kind!r}; known are {', '.join(KINDS)}")
+    command_id = uuid.uuid4().hex
     with closing(_connect(control_path(run_path))) as connection:
         connection.execute(
-            "INSERT INTO wish(id, kind, argument, requested_at, requested_by) VALUES (?, ?, ?, ?, ?)",
-            (wish_id, kind, argument, now, by),
+            "INSERT INTO command(id, kind, argument, requested_at, requested_by) VALUES (?, ?, ?, ?, ?)",
+            (command_id, kind, argument, now, by),
         )
-    return wish_id
+    return command_id
 
 
-class WishInbox:
-    """The worker's end. :meth:`take` costs next to nothing while nobody wishes anything."""
+class CommandInbox:
+    """The worker's end. :meth:`take` costs next to nothing while nobody commands anything."""
 
     def __init__(self, run_path: Path) -> None:
         self._connection = _connect(control_path(run_path))
         self._version = -1
         self._serial = 0
 
-    def take(self) -> list[Wish]:
-        """Wishes not taken before, oldest first."""
+    def take(self) -> list[Command]:
+        """Commands not taken before, oldest first."""
         version = self._connection.execute("PRAGMA data_version").fetchone()[0]
         if version == self._version:
             return []
         rows = self._connection.execute(
-            "SELECT serial, id, kind, argument, requested_at, requested_by FROM wish WHERE serial > ? ORDER BY serial",
+            "SELECT serial, id, kind, argument, requested_at, requested_by FROM command"
+            " WHERE serial > ? ORDER BY serial",
             (self._serial,),
         ).fetchall()
         self._version = version
-        wishes = [Wish(*row) for row in rows]
-        if wishes:
-            self._serial = wishes[-1].serial
-        return wishes
+        commands = [Command(*row) for row in rows]
+        if commands:
+            self._serial = commands[-1].serial
+        return commands
 
-    def skip_stale(self, is_known: Callable[[str], bool], before: float) -> list[Wish]:
-        """What was wished ``before`` this worker began and no worker answered: too late to obey. Later wishes stay."""
+    def skip_stale(self, is_known: Callable[[str], bool], before: float) -> list[Command]:
+        """Return the commands requested ``before`` this worker began that no worker answered; later commands stay."""
         rows = self._connection.execute(
-            "SELECT serial, id, kind, argument, requested_at, requested_by FROM wish WHERE requested_at < ?"
+            "SELECT serial, id, kind, argument, requested_at, requested_by FROM command WHERE requested_at < ?"
             " ORDER BY serial",
             (before,),
         ).fetchall()
-        wishes = [Wish(*row) for row in rows]
-        if wishes:
-            self._serial = wishes[-1].serial
-        return [wish for wish in wishes if not is_known(wish.id)]
+        commands = [Command(*row) for row in rows]
+        if commands:
+            self._serial = commands[-1].serial
+        return [command for command in commands if not is_known(command.id)]
 
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
 
 
-class WishWatch:
-    """The onlooker's end: what anybody wished of the worker. A look costs next to nothing while nobody does."""
+class CommandWatch:
+    """The onlooker's end: what anybody requested of the worker. A look costs next to nothing while nobody does."""
 
     def __init__(self, run_path: Path) -> None:
         self._path = control_path(run_path)
         self._connection: sqlite3.Connection | None = None
         self._version = -1
-        self._wishes: tuple[Wish, ...] = ()
+        self._commands: tuple[Command, ...] = ()
 
-    def newest(self) -> tuple[Wish, ...]:
-        """The newest wishes, oldest first; those of the last look while the file is busy or cannot be read."""
+    def newest(self) -> tuple[Command, ...]:
+        """The newest commands, oldest first; those of the last look while the file is busy or cannot be read."""
         try:
             if self._connection is None:
                 if not self._path.exists():
@@ -129,14 +130,14 @@ class WishWatch:
             version = self._connection.execute("PRAGMA data_version").fetchone()[0]
             if version != self._version:
                 rows = self._connection.execute(
-                    "SELECT serial, id, kind, argument, requested_at, requested_by FROM wish"
+                    "SELECT serial, id, kind, argument, requested_at, requested_by FROM command"
                     " ORDER BY serial DESC LIMIT ?",
                     (WATCHED,),
                 ).fetchall()
-                self._wishes, self._version = tuple(Wish(*row) for row in reversed(rows)), version
+                self._commands, self._version = tuple(Command(*row) for row in reversed(rows)), version
         except (sqlite3.Error, OSError):
             self.close()
-        return self._wishes
+        return self._commands
 
     def close(self) -> None:
         """Close the file; the next look opens it again."""

@@ -28,7 +28,7 @@ class RunLock:
     """Held while writing. ``wait_s`` bounds how long :meth:`acquire` waits for another holder to let go.
 
     ``taken_at`` (seconds of the wall clock) is never later than the moment from which others see it held: what was
-    wished after it was wished of this holder.
+    requested after it was requested of this holder.
     """
 
     def __init__(self, run_path: Path, *, wait_s: float = 2.0) -> None:

@@ -16,7 +16,6 @@ from typing import Self
 from core.errors import RunFileError, RunNotFoundError
 from core.model import (
     CommandRecord,
-    Deed,
     EmailRecord,
     EmailRow,
     EmailState,
@@ -26,9 +25,10 @@ from core.model import (
     SourceEmail,
     Task,
     TaskVersion,
+    UndoEntry,
 )
 from core.storage.file.connection import open_reader
-from core.storage.file.control import WishWatch
+from core.storage.file.control import CommandWatch
 from core.storage.file.schema_version import FORMAT_WITH_NOTES, check_format
 from core.storage.reading.email_rows import HUMAN, EmailReader
 from core.storage.reading.export_rows import ExportReader
@@ -39,7 +39,7 @@ from core.storage.reading.summaries import alive_at, state_shown, summary_of
 from core.storage.reading.totals import all_totals, group, total
 from core.storage.reading.versions import names_by_version, older_labels, task_versions
 from core.storage.writing.commands import answer_to
-from core.storage.writing.undo import last_deed
+from core.storage.writing.undo import last_undo_entry
 
 
 def _file_at(path: Path) -> tuple[int, int] | None:
@@ -61,7 +61,7 @@ class RunReader:
         self._version = -1
         self._last: Snapshot | None = None
         self._snapshots = SnapshotReader(self._db, path)
-        self._wishes = WishWatch(path)
+        self._commands = CommandWatch(path)
         try:
             self._format = check_format(self._db, path)
         except BaseException:
@@ -71,7 +71,7 @@ class RunReader:
 
     def close(self) -> None:
         """Close the file."""
-        self._wishes.close()
+        self._commands.close()
         self._db.close()
 
     def __enter__(self) -> Self:
@@ -117,14 +117,14 @@ class RunReader:
         )
 
     def _unanswered(self, snapshot: Snapshot) -> tuple[CommandRecord, ...]:
-        """Wishes that the worker has not answered yet, whoever made them, newest first."""
+        """Commands that the worker has not answered yet, whoever made them, newest first."""
         since = snapshot.worker.started_at or 0.0
         known = {command.id for command in snapshot.commands}
-        wishes = [wish for wish in self._wishes.newest() if wish.requested_at >= since]
+        commands = [command for command in self._commands.newest() if command.requested_at >= since]
         return tuple(
-            CommandRecord(wish.id, wish.kind, wish.argument, wish.requested_at, None, "")
-            for wish in reversed(wishes)
-            if wish.id not in known and self.command(wish.id) is None
+            CommandRecord(command.id, command.kind, command.argument, command.requested_at, None, "")
+            for command in reversed(commands)
+            if command.id not in known and self.command(command.id) is None
         )
 
     def _read(self, now: float) -> Snapshot:
@@ -175,9 +175,9 @@ class RunReader:
         """How the newest calls with that key ended."""
         return outcomes_of_key(self._db, alias)
 
-    def command(self, wish_id: str) -> CommandRecord | None:
-        """What became of one wish, or None while no worker has answered it."""
-        return answer_to(self._db, wish_id)
+    def command(self, command_id: str) -> CommandRecord | None:
+        """What became of one command, or None while no worker has answered it."""
+        return answer_to(self._db, command_id)
 
     # -- emails -------------------------------------------------------------------------------------------------------
 
@@ -218,9 +218,9 @@ class RunReader:
         """Every email as it came, in source order; read a page at a time."""
         return self._emails.messages(page)
 
-    def last_deed(self, author: str) -> Deed | None:
+    def last_undo_entry(self, author: str) -> UndoEntry | None:
         """What this person did last to emails and can undo, or None."""
-        return last_deed(self._db, author) if self._format >= FORMAT_WITH_NOTES else None
+        return last_undo_entry(self._db, author) if self._format >= FORMAT_WITH_NOTES else None
 
     def export_rows(self, *, page: int = 1000, email_ids: Sequence[int] | None = None) -> Iterator[ExportRow]:
         """Every email in source order with the label in force, or those with these numbers in their order.

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from core.storage.writing.settling import add_event, advance_cursor, book_pace, not_done, storable
 from core.storage.writing.undo import THESE, Undone, as_list, remember
-from core.storage.writing.undo import undo as undo_deed
+from core.storage.writing.undo import undo as undo_entry_of
 
 MOST_IN_A_NOTE = 2_000
 """Characters that a note keeps."""
@@ -117,7 +117,7 @@ def skip(db: sqlite3.Connection, email_ids: Sequence[int], *, back: bool, by: st
 
 def undo(db: sqlite3.Connection, *, by: str, task_version: str, now: float) -> Undone | None:
     """Undo what this person did last, whole; None where there is nothing to undo."""
-    undone = undo_deed(db, by, task_version=task_version, now=now)
+    undone = undo_entry_of(db, by, task_version=task_version, now=now)
     if undone is None:
         return None
     advance_cursor(db)

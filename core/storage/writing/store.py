@@ -15,13 +15,13 @@ from pathlib import Path
 from core.errors import RunFileError, UsageError
 from core.model import Budget, EmailState, PendingEmail, Resumption, RunState, SourceEmail, Task, View
 from core.storage.file.connection import immediately, make_writer
-from core.storage.file.control import Wish
+from core.storage.file.control import Command
 from core.storage.file.rows import budget_of, budget_words, task_of, worked_s
 from core.storage.file.schema import migrate
 from core.storage.reading.pending import answered_email, distinct_texts, estimated_texts, pending_emails
 from core.storage.reading.totals import all_totals, group, total
 from core.storage.writing import answers as commits
-from core.storage.writing import commands as obeyed
+from core.storage.writing import commands as handled
 from core.storage.writing import epochs, intake, people, tasks
 from core.storage.writing.answers import Answer
 from core.storage.writing.epochs import Beat
@@ -46,7 +46,7 @@ class Store(HeldFile):
         self.dedupe = bool(row[1])
         self.base_url: str | None = row[2]
 
-    # -- making -------------------------------------------------------------------------------------------------------
+    # -- making ----------------------------------------------------------------------------------------------------
 
     @classmethod
     def create(cls, path: Path, run: NewRun, task: Task) -> Store:
@@ -61,7 +61,7 @@ class Store(HeldFile):
             connection.close()
             raise
 
-    # -- import -------------------------------------------------------------------------------------------------------
+    # -- import ----------------------------------------------------------------------------------------------------
 
     def add_emails(self, emails: Iterable[tuple[SourceEmail, View]]) -> int:
         """Append emails in source order, all in one transaction; returns how many. Positions come later."""
@@ -73,7 +73,7 @@ class Store(HeldFile):
         with self._transaction() as db:
             intake.place(db, order, seed)
 
-    # -- what is asked ------------------------------------------------------------------------------------------------
+    # -- what is asked ---------------------------------------------------------------------------------------------
 
     def distinct_texts(self) -> int:
         """How many different texts the emails hold."""
@@ -84,15 +84,15 @@ class Store(HeldFile):
         return task_of(self._db, self.task_version, self.path)
 
     def enact(
-        self, task: Task, *, by: str, now: float, view_of: tasks.ViewOf | None = None, wish_id: str | None = None
+        self, task: Task, *, by: str, now: float, view_of: tasks.ViewOf | None = None, command_id: str | None = None
     ) -> tasks.Enacted:
         """Put a version of the task in force. Labels stay; what is in line is asked with it from now on.
 
-        ``view_of`` makes the texts anew where the version sends others; ``wish_id`` names the wish that is obeyed.
+        ``view_of`` makes the texts anew where the version sends others; ``command_id`` is that of the command.
         """
         before = self.task()
         with self._transaction() as db:
-            enacted = tasks.enact(db, task, before, by=by, now=now, view_of=view_of, wish_id=wish_id)
+            enacted = tasks.enact(db, task, before, by=by, now=now, view_of=view_of, command_id=command_id)
         self.task_version = task.version
         return enacted
 
@@ -112,7 +112,7 @@ class Store(HeldFile):
             db.execute("UPDATE run SET base_url = ?", (base_url,))
         self.base_url = base_url
 
-    # -- what it costs ------------------------------------------------------------------------------------------------
+    # -- what it costs ---------------------------------------------------------------------------------------------
 
     def budget(self) -> Budget:
         """What the run may spend."""
@@ -139,7 +139,7 @@ class Store(HeldFile):
         """Prompt tokens, completion tokens and seconds at work so far."""
         return total(self._db, "prompt_tokens"), total(self._db, "completion_tokens"), worked_s(self._db)
 
-    # -- the worker's life --------------------------------------------------------------------------------------------
+    # -- the worker's life -----------------------------------------------------------------------------------------
 
     def begin_epoch(self, *, now: float, pid: int, host: str) -> Resumption:
         """Take the run over: a new epoch, proof of what was there, and how the last worker ended."""
@@ -158,7 +158,7 @@ class Store(HeldFile):
         with self._transaction() as db:
             epochs.end(db, state, reason, now=now, wanted=wanted)
 
-    # -- work ---------------------------------------------------------------------------------------------------------
+    # -- work ------------------------------------------------------------------------------------------------------
 
     def pending(self, *, after: int, limit: int) -> list[PendingEmail]:
         """Emails in line behind position ``after``, in work order, with what interrupted conversations left."""
@@ -190,7 +190,7 @@ class Store(HeldFile):
         with self._transaction() as db:
             return commits.fail_unasked(db, email_id, failure, reasks=reasks, dedupe=self.dedupe, now=now)
 
-    # -- people -------------------------------------------------------------------------------------------------------
+    # -- people ----------------------------------------------------------------------------------------------------
 
     def label_by_person(
         self, email_ids: int | Sequence[int], value: str, *, annotator: str, note: str, now: float, blind: bool = False
@@ -249,23 +249,23 @@ class Store(HeldFile):
                 add_event(db, now, "repair", f"{wrong} totals put right from the rows")
         return wrong
 
-    # -- events and wishes --------------------------------------------------------------------------------------------
+    # -- events and commands -----------------------------------------------------------------------------------------
 
     def add_event(self, kind: str, text: str, *, now: float, email_id: int | None = None, key_alias: str = "") -> None:
         """Something that people should see in *Lately*."""
         with self._transaction():
             add_event(self._db, now, kind, text, email_id, key_alias)
 
-    def acknowledge(self, wish: Wish, result: str, *, now: float, wanted: str | None = None) -> None:
-        """Record a wish as obeyed, with what came of it."""
+    def acknowledge(self, command: Command, result: str, *, now: float, wanted: str | None = None) -> None:
+        """Record a command as handled, with what came of it."""
         with self._transaction() as db:
-            obeyed.note(db, wish, result, now=now)
+            handled.note(db, command, result, now=now)
             if wanted is not None:
                 db.execute("UPDATE run SET wanted = ?", (wanted,))
 
-    def knows_wish(self, wish_id: str) -> bool:
-        """Whether a wish was answered before."""
-        return obeyed.answer_to(self._db, wish_id) is not None
+    def knows_command(self, command_id: str) -> bool:
+        """Whether a command was answered before."""
+        return handled.answer_to(self._db, command_id) is not None
 
     @property
     def pending_count(self) -> int:

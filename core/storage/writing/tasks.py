@@ -69,7 +69,7 @@ def enact(
     by: str,
     now: float,
     view_of: ViewOf | None,
-    wish_id: str | None,
+    command_id: str | None,
 ) -> Enacted:
     """Put a version in force; ``view_of`` makes the texts anew where it sends others."""
     resent = 0
@@ -92,7 +92,7 @@ def enact(
     db.execute(
         "INSERT INTO command(id, kind, argument, requested_at, requested_by, acknowledged_at, result)"
         " VALUES (?, 'task', ?, ?, ?, ?, ?)",
-        (wish_id or uuid.uuid4().hex, task.version, now, by, now, enacted.sentence),
+        (command_id or uuid.uuid4().hex, task.version, now, by, now, enacted.sentence),
     )
     add_event(db, now, "task", f"{enacted.sentence}, says {by}")
     return enacted

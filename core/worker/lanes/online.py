@@ -64,7 +64,7 @@ class Calls:
         for call in self._out:
             call.cancel()
 
-    async def come_home(self) -> None:
+    async def drain(self) -> None:
         """Wait until none is out."""
         await asyncio.gather(*self._out, return_exceptions=True)
 

@@ -170,7 +170,7 @@ async def measure(home: Path, path: Path, emails: int) -> None:
     app = LabeltuiApp(load_settings({"LABELTUI_HOME": str(home)}), run=path)
     async with app.run_test(size=(120, 40)) as pilot:
         at = Timed(app)
-        told("first picture", f"{await at.until(lambda: app.picture.snapshot is not None):.0f} ms")
+        told("first picture", f"{await at.until(lambda: app.view_state.snapshot is not None):.0f} ms")
         await pilot.pause(1.0)
         told("emails screen with its first rows", f"{await at.press('e', at.there):.0f} ms", "150 ms")
         await asyncio.sleep(0.5)
@@ -203,10 +203,10 @@ async def measure(home: Path, path: Path, emails: int) -> None:
             sys.executable, "-m", "tests.programs.benchmarks.console_scale", "--labor", str(path),
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
-        await at.until(lambda: app.picture.snapshot is not None and app.picture.snapshot.worker.alive)
-        before = app.picture.snapshot.settled if app.picture.snapshot else 0
+        await at.until(lambda: app.view_state.snapshot is not None and app.view_state.snapshot.worker.alive)
+        before = app.view_state.snapshot.settled if app.view_state.snapshot else 0
         share = await share_of_cpu()
-        moved = (app.picture.snapshot.settled if app.picture.snapshot else 0) - before
+        moved = (app.view_state.snapshot.settled if app.view_state.snapshot else 0) - before
         told(f"CPU beside {moved / SPAN_S:.0f} labels a second", f"{100 * share:.2f} % of a core", "3 %")
         await worker.wait()
         await screens(at)

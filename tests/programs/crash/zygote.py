@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from core.commands import send as wishes
+from core.commands import send as commands
 from core.llm.client import ChatClient
 from core.llm.task import builtin_task, load_task
 from core.runs import find as runs
@@ -64,9 +64,9 @@ def act(order: dict[str, Any]) -> int:
         runs.export_run(path, Path(order["target"]))
     elif order["do"] == "task":
         if order.get("again"):
-            wishes.ask_again(path)
+            commands.ask_again(path)
         else:
-            wishes.set_task(path, load_task(Path(order["task"])))
+            commands.set_task(path, load_task(Path(order["task"])))
     elif order["do"] == "open":
         with RunLock(path) as lock, Store.open(path, lock):
             pass

@@ -17,9 +17,9 @@ import looptime
 from core.llm.client import ChatClient
 from core.llm.task import pattern
 from core.model import KeyState, LabelMeaning, Snapshot, SourceEmail, Task, View
-from core.quota.keys.store import KeyBook
+from core.quota.keys.store import KeyStore
 from core.quota.pacing.broker import Broker, Grant
-from core.storage.file.control import WishInbox
+from core.storage.file.control import CommandInbox
 from core.storage.file.lock import RunLock
 from core.storage.reading.reader import RunReader
 from core.storage.writing.intake import NewRun
@@ -27,8 +27,8 @@ from core.storage.writing.store import Store
 from core.worker.heartbeat import Tempo
 from core.worker.loop import Ending, Worker
 from tests.programs.virtual.harness import guard_for
-from tui.live.view_state import Picture
-from tui.text.state_sentence import standing
+from tui.live.view_state import ViewState
+from tui.text.state_sentence import state_sentence
 
 START_AT = 1_790_000_000.0
 TASK = Task(
@@ -177,7 +177,7 @@ async def _play(
             "GROQ_API_KEYS": ",".join(f"{alias}@{server.organizations[alias]}={secrets[alias]}" for alias in secrets)
         }
         book = stack.enter_context(
-            KeyBook(folder / "quota.db", folder / "keys.toml", environment=environment, clock=clock)
+            KeyStore(folder / "quota.db", folder / "keys.toml", environment=environment, clock=clock)
         )
         book.book.execute("PRAGMA synchronous = OFF")
         broker = Broker(book, TASK.model.model, clock=clock, rng=random.Random(4), max_completion_tokens=256)
@@ -186,7 +186,7 @@ async def _play(
         def client_of(grant: Grant) -> ChatClient:
             return clients[grant.alias]
 
-        inbox = WishInbox(path)
+        inbox = CommandInbox(path)
         stack.callback(inbox.close)
         worker = Worker(
             store=store,
@@ -249,7 +249,7 @@ async def _watch(
 
 def screen_of(snapshot: Snapshot, path: Path, now: float) -> str:
     """The console's state line for a snapshot."""
-    said = standing(Picture(now=now, path=path, snapshot=snapshot, read_at=now), (), now)
+    said = state_sentence(ViewState(now=now, path=path, snapshot=snapshot, read_at=now), (), now)
     return f"{said.word} {said.sentence}"
 
 

@@ -1,6 +1,6 @@
 """The console as a process of its own, which tells after each key what stands on its screen.
 
-``python -m tests.programs.pty.console RUNS_HOME RUN|- obliging|refusing REPORT_FD``. Reading is the real engine's; wishes are
+``python -m tests.programs.pty.console RUNS_HOME RUN|- obliging|refusing REPORT_FD``. Reading is the real engine's; commands are
 answered at once with hostile sentences, or refused with them, so that the run stays as it is.
 """
 
@@ -21,14 +21,14 @@ from textual.widgets import Input, TextArea
 
 import tui.app
 from core.errors import LabeltuiError
-from core.model import Rehearsed, SampledEmail
+from core.model import DryRunResult, SampledEmail
 from core.settings import Settings, load_settings
 from core.text import UNSAFE
 from tests.programs.pty.hostile import NOW, Marks
 from tui.actions import active as actions
 from tui.app import LabeltuiApp
 from tui.engine.backend import Backend, Engine
-from tui.screens.base_screen import Sheet
+from tui.screens.base_screen import BaseScreen
 
 READS = frozenset(
     {
@@ -45,7 +45,7 @@ HOPS = 60
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of a wish at once."""
+    """What became of a command at once."""
 
     id: str | None
     sentence: str
@@ -81,7 +81,7 @@ def backend_of(settings: Settings, manner: str) -> Engine:
         else:
             put(name, refuse)
     desk: Any = engine.tasks
-    desk.rehearse = refuse if manner == "refusing" else lambda *_, **__: Trial(evil)
+    desk.dry_run = refuse if manner == "refusing" else lambda *_, **__: Trial(evil)
     return engine
 
 
@@ -91,11 +91,11 @@ class Trial:
 
     evil: str
 
-    def results(self) -> Iterator[Rehearsed]:
+    def results(self) -> Iterator[DryRunResult]:
         """What came of two emails."""
         of = SampledEmail(1, self.evil, self.evil, self.evil, "model")
-        yield Rehearsed(of, self.evil, self.evil, "", 1, 400)
-        yield Rehearsed(of, None, self.evil, self.evil, 3, 900)
+        yield DryRunResult(of, self.evil, self.evil, "", 1, 400)
+        yield DryRunResult(of, None, self.evil, self.evil, 3, 900)
 
     def cancel(self) -> None:
         """There is nothing to end."""
@@ -161,7 +161,7 @@ class WatchedConsole(LabeltuiApp):
             for binding in getattr(kind, "BINDINGS", ())
             for key in (binding.key if hasattr(binding, "key") else binding[0]).split(",")
         }
-        on_sheet = isinstance(screen, Sheet)
+        on_sheet = isinstance(screen, BaseScreen)
         return {
             "done": done,
             "stack": [type(each).__name__ for each in self.screen_stack],
@@ -182,10 +182,10 @@ def main() -> int:
     settings = load_settings({"LABELTUI_HOME": home})
     app = WatchedConsole(settings, None if run == "-" else Path(run), manner, int(report))
     app.run()
-    if app.farewell:
+    if app.leave_message:
         from tui.commands import say
 
-        say(app.farewell)
+        say(app.leave_message)
     return app.return_code or 0
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from core.llm.task import task_to_toml, versioned
 from core.model import Forecast, LabelMeaning, ModelSettings, Resumption, SourceEmail, Task, View
 from core.quota.db.history import day_of
-from core.quota.keys.store import KeyBook
+from core.quota.keys.store import KeyStore
 from core.server_address import GROQ_ROOT
 from core.settings import Settings, load_settings, operator
 from core.storage.file.rows import task_to_definition
@@ -162,9 +162,9 @@ def _settle(db: sqlite3.Connection, marks: Marks, task: Task) -> None:
             (number, evil("person's note", late=number == 2), evil("note's author"), NOW - 50),
         )
         db.execute(
-            "INSERT INTO deed(batch, kind, what, author, at, email_id, row_id) VALUES (?, 'note', ?, ?, ?, ?,"
+            "INSERT INTO undo entry(batch, kind, what, author, at, email_id, row_id) VALUES (?, 'note', ?, ?, ?, ?,"
             " (SELECT max(id) FROM note))",
-            (1, evil("deed"), operator(), NOW - 50, number),
+            (1, evil("undo_entry"), operator(), NOW - 50, number),
         )
 
 
@@ -196,7 +196,7 @@ def draft_of(path: Path, marks: Marks) -> None:
 
 
 def _tell(db: sqlite3.Connection, marks: Marks, state: str) -> None:
-    """What the worker said of itself, what happened, and what was wished."""
+    """What the worker said of itself, what happened, and what was requested."""
     evil = marks.evil
     for n, kind in enumerate(("start", "failed", "key", "alarm", evil("event kind"))):
         db.execute("INSERT INTO event(at, kind, text, key_alias) VALUES (?, ?, ?, ?)",
@@ -230,7 +230,7 @@ def _keys(settings: Settings, marks: Marks) -> None:
     """Keys as a worker left them in ``quota.db``: names of organizations come from replies, reasons from servers."""
     evil = marks.evil
     model = ModelSettings().model
-    KeyBook(settings.quota_path, settings.keys_path, environment={}).close()
+    KeyStore(settings.quota_path, settings.keys_path, environment={}).close()
     with closing(sqlite3.connect(settings.quota_path)) as db, db:
         db.execute("INSERT INTO worker VALUES ('w', 4711, ?, ?, ?, ?)", (model, NOW - 9, NOW, GROQ_ROOT))
         for n, (alias, organization, reason) in enumerate(

@@ -9,7 +9,7 @@ import re
 UNSAFE = re.compile(
     "\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029\ufeff]"
 )
-"""Characters that a terminal obeys or hides; tab and newline are named where they may stand."""
+"""Characters that a terminal handles or hides; tab and newline are named where they may stand."""
 
 DRIVER = re.compile(
     r"""\x1b(?:

@@ -95,7 +95,7 @@ class Terminal:
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()]
 
     def until_told(self, done: int) -> tuple[str, dict[str, Any]]:
-        """Everything that came until the program told that it has obeyed so many keys, and what it told."""
+        """Everything that came until the program told that it has handled so many keys, and what it told."""
         came = ""
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:

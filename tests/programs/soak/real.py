@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from core.commands import send as wishes
+from core.commands import send as commands
 from core.llm.task import builtin_task
 from core.model import RunState, SourceEmail, View
 from core.settings import load_settings
@@ -218,7 +218,7 @@ def _until_at_work(reader: RunReader, console: Console) -> int:
 def _ended(path: Path, minutes: float, last: object, say: Callable[[str], None]) -> Iterator[str]:
     """End the worker, and look whether the run is as it should be."""
     with contextlib.suppress(OSError):
-        wishes.stop(path)
+        commands.stop(path)
     deadline = time.monotonic() + 30
     while is_locked(path) and time.monotonic() < deadline:
         time.sleep(0.1)

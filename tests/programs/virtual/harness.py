@@ -27,14 +27,14 @@ from core.llm.client import ChatClient
 from core.llm.task import fixed_chars, pattern
 from core.llm.validation import AnswerGuard
 from core.model import Forecast, RunState
-from core.quota.keys.store import KeyBook
+from core.quota.keys.store import KeyStore
 from core.quota.pacing.broker import Broker, Grant
 from core.simulator.app import Simulator, create_app
-from core.storage.file.control import WishInbox, post
+from core.storage.file.control import CommandInbox, post
 from core.storage.file.lock import RunLock
 from core.storage.writing.intake import NewRun
 from core.storage.writing.store import Store
-from core.worker.eta import Foresight
+from core.worker.eta import Eta
 from core.worker.loop import Ending, Worker
 from tests.programs.virtual.checks import Found, inspect
 from tests.programs.virtual.ideal import Supply, least_time_s, most_labels
@@ -220,9 +220,9 @@ class World:
             def client_of(grant: Grant) -> ChatClient:
                 return clients[grant.alias]
 
-            inbox = WishInbox(path)
+            inbox = CommandInbox(path)
             stack.callback(inbox.close)
-            inbox.skip_stale(store.knows_wish, self.clock())
+            inbox.skip_stale(store.knows_command, self.clock())
             worker = Worker(
                 store=store,
                 inbox=inbox,
@@ -232,7 +232,7 @@ class World:
                 client_of=client_of,
                 clock=self.clock,
                 tempo=scenario.tempo,
-                forecast=self._noted(Foresight(store, broker, fixed_chars=fixed_chars(task)), store),
+                forecast=self._noted(Eta(store, broker, fixed_chars=fixed_chars(task)), store),
             )
             self._workers[number] = worker
             self._tasks[number] = self._loop.create_task(worker.run())
@@ -255,7 +255,7 @@ class World:
             total += int(row[0] or 0)
         return total
 
-    def _noted(self, foresight: Foresight, store: Store) -> Callable[[], Forecast | None]:
+    def _noted(self, foresight: Eta, store: Store) -> Callable[[], Forecast | None]:
         """The worker's forecast, with a note of when it was made and how much was settled then."""
 
         def foresee() -> Forecast | None:
@@ -267,9 +267,9 @@ class World:
 
         return foresee
 
-    def open_book(self) -> KeyBook:
+    def open_book(self) -> KeyStore:
         """The operator's keys and quotas, as any process opens them."""
-        book = KeyBook(
+        book = KeyStore(
             self.folder / "quota.db",
             self.folder / "keys.toml",
             environment=self.scenario.environment(),

@@ -70,7 +70,7 @@ class Scenario:
     """One virtual run. Keys are called key-1, key-2 …, dealt to the organizations in their order.
 
     ``hours`` bounds the virtual time; the run may end earlier. ``declared`` states an organization for some keys as an
-    operator would, rightly or not. ``operator`` holds (seconds from the start, what is done then): a wish (``pause``,
+    operator would, rightly or not. ``operator`` holds (seconds from the start, what is done then): a command (``pause``,
     ``resume``, ``stop``), ``kill`` (the worker dies and another begins ``restart_s`` later), ``disable key-1`` or
     ``enable key-1``. ``workers`` runs share the keys and ``quota.db``; each has its share of the emails.
     ``latency_s`` is what the server takes, ``way_s`` what each way through the network takes at least and at most.

@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.model import Deed, EmailRow, EmailState
+from core.model import EmailRow, EmailState, UndoEntry
 from tui.engine.backend import RunView
-from tui.engine.key_engine import WishAnswer
-from tui.screens.base_screen import Sheet
+from tui.engine.key_engine import CommandResult
+from tui.screens.base_screen import BaseScreen
 from tui.terminal.clipboard import copy, free_name, rows_as_text
 from tui.text.numbers import age, number, plural
 
@@ -33,7 +33,7 @@ class Targets:
         return "this email" if self.row is not None else plural(len(self.ids), "marked email")
 
 
-class ActingSheet(Sheet):
+class ActingSheet(BaseScreen):
     """A screen with emails to act on."""
 
     def targets(self) -> Targets:
@@ -42,15 +42,15 @@ class ActingSheet(Sheet):
         return Targets((row.id,), row) if isinstance(row, EmailRow) else Targets(())
 
     def acted(self) -> None:
-        """A wish about the targets was sent."""
+        """A command about the targets was sent."""
 
     def listed(self) -> tuple[str, Sequence[int] | None] | None:
         """All emails of the list that is behind, with words for them (None for every email); or None without one."""
         return None
 
-    def _wish(self, kind: str, what: str, ask: Callable[[Path], WishAnswer]) -> None:
+    def _command(self, kind: str, what: str, ask: Callable[[Path], CommandResult]) -> None:
         self.acted()
-        self.console_app.wishing.send(kind, ask, what)
+        self.console_app.sending.send(kind, ask, what)
 
     def _confirmed(self, question: str, yes: str, then: Callable[[], None]) -> None:
         from tui.screens.modals import Confirm  # noqa: PLC0415  (not before it is wanted)
@@ -68,13 +68,13 @@ class ActingSheet(Sheet):
         targets, backend = self.targets(), self.console_app.backend
         if targets.row is not None:
             only = targets.row.id
-            self._wish("retry", "retry of this email", lambda path: backend.retry(path, only))
+            self._command("retry", "retry of this email", lambda path: backend.retry(path, only))
             return
         ids = targets.ids
         self._confirmed(
             f"Put those of {targets.words} back in line that have failed? Each is asked anew, which costs calls.",
             "Put them back",
-            lambda: self._wish("retry", f"retry of {targets.words}", lambda path: backend.retry_these(path, ids)),
+            lambda: self._command("retry", f"retry of {targets.words}", lambda path: backend.retry_these(path, ids)),
         )
 
     def do_ask_again(self) -> None:
@@ -82,34 +82,34 @@ class ActingSheet(Sheet):
         targets, tasks = self.targets(), self.console_app.backend.tasks
         what = f"asking again about {targets.words}"
 
-        def wish() -> None:
-            self._wish("again", what, lambda path: tasks.ask_again(path, None, targets.ids))
+        def command() -> None:
+            self._command("again", what, lambda path: tasks.ask_again(path, None, targets.ids))
 
         if targets.row is not None:
-            wish()
+            command()
             return
         question = f"Ask again about those of {targets.words} that an older version of the task labeled?"
-        self._confirmed(f"{question} Each text costs a call; labels so far stay on record.", "Ask again", wish)
+        self._confirmed(f"{question} Each text costs a call; labels so far stay on record.", "Ask again", command)
 
     def do_skip(self) -> None:
         """Skip emails; a skipped one comes back."""
         targets, backend = self.targets(), self.console_app.backend
         back = targets.row is not None and targets.row.state is EmailState.SKIPPED
         what = f"{'taking back the skip' if back else 'skip'} of {targets.words}"
-        self._wish("skip", what, lambda path: backend.skip(path, targets.ids, back=back))
+        self._command("skip", what, lambda path: backend.skip(path, targets.ids, back=back))
 
     def do_label(self) -> None:
         """Label emails by hand."""
         from tui.screens.modals import GiveLabel  # noqa: PLC0415  (not before it is wanted)
 
-        targets, snapshot, backend = self.targets(), self.console_app.picture.snapshot, self.console_app.backend
+        targets, snapshot, backend = self.targets(), self.console_app.view_state.snapshot, self.console_app.backend
         if snapshot is None:
             return
 
         def answered(given: tuple[str, str] | None) -> None:
             if given is not None:
                 what = f"label {given[0]} for {targets.words}"
-                self._wish("label", what, lambda path: backend.label(path, targets.ids, *given))
+                self._command("label", what, lambda path: backend.label(path, targets.ids, *given))
 
         self.app.push_screen(GiveLabel(snapshot.run.task, targets.row, targets.words), answered)
 
@@ -121,7 +121,7 @@ class ActingSheet(Sheet):
 
         def answered(text: str | None) -> None:
             if text:
-                self._wish("note", f"note on {targets.words}", lambda path: backend.note(path, targets.ids, text))
+                self._command("note", f"note on {targets.words}", lambda path: backend.note(path, targets.ids, text))
 
         self.app.push_screen(
             AskLine(f"A note on {targets.words}", "It stays with the email; note: finds it."), answered
@@ -131,24 +131,23 @@ class ActingSheet(Sheet):
         """Undo what this person did last, whole."""
         backend = self.console_app.backend
 
-        def wish(deed: Deed) -> None:
-            self.console_app.wishing.send("undo", backend.undo, f"undoing {deed.what}")
+        def command(undo_entry: UndoEntry) -> None:
+            self.console_app.sending.send("undo", backend.undo, f"undoing {undo_entry.what}")
 
-        def known(deed: Deed | None) -> None:
-            if deed is None:
+        def known(undo_entry: UndoEntry | None) -> None:
+            if undo_entry is None:
                 self.console_app.say("There is nothing to undo: you changed no email of this run.", severity="warning")
-            elif deed.count == 1:
-                wish(deed)
+            elif undo_entry.count == 1:
+                command(undo_entry)
             else:
-                ago = age(max(0.0, self.console_app.clock() - deed.at))
-                question = (
-                    f"Undo {deed.what} of {plural(deed.count, 'email')}, {ago} ago? Those that changed since stay."
-                )
+                ago = age(max(0.0, self.console_app.clock() - undo_entry.at))
+                emails = plural(undo_entry.count, "email")
+                question = f"Undo {undo_entry.what} of {emails}, {ago} ago? Those that changed since stay."
                 if self.is_current:
-                    self._confirmed(question, "Undo it", lambda: wish(deed))
+                    self._confirmed(question, "Undo it", lambda: command(undo_entry))
 
-        def question(view: RunView) -> Deed | None:
-            return view.last_deed(backend.operator())
+        def question(view: RunView) -> UndoEntry | None:
+            return view.last_undo_entry(backend.operator())
 
         self.console_app.poller.ask(question, known)
 
@@ -192,7 +191,7 @@ class ActingSheet(Sheet):
                     app.say(f"{plural(count, 'email')} written to {target}")
 
             app.chores.send(lambda: app.backend.save(run, ids, target), saved)
-            snapshot = app.picture.snapshot
+            snapshot = app.view_state.snapshot
             count = len(ids) if ids is not None else snapshot.total if snapshot else 0
             if count > TAKES_A_WHILE:
                 app.say(f"Writing {number(count)} emails to {target.name if app.page.there else target} …")

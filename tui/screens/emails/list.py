@@ -27,7 +27,7 @@ from tui.widgets.record_view import RecordView
 
 
 class EmailsScreen(ActingSheet):
-    """The whole list follows the run; any other is read when it is chosen, and again on ``u`` or after a wish."""
+    """The whole list follows the run; any other is read when it is chosen, and again on ``u`` or after a command."""
 
     SCOPE = Scope.EMAILS
 
@@ -67,7 +67,7 @@ class EmailsScreen(ActingSheet):
         self.listing.page(message.offset, message.limit)
 
     def show(self, look: Look) -> None:
-        snapshot = look.picture.snapshot
+        snapshot = look.view_state.snapshot
         if snapshot is None:
             return
         self.listing.follow(snapshot)
@@ -86,14 +86,14 @@ class EmailsScreen(ActingSheet):
 
     def _update_bar(self) -> None:
         look, listing = self.look, self.listing
-        snapshot = look.picture.snapshot if look else None
+        snapshot = look.view_state.snapshot if look else None
         if look is None or snapshot is None or (listing.loading and not listing.sorting and not listing.held):
             return
         self._bar.scoped = Scoped(
             listing.kind, listing.held, snapshot.total, listing.waiting(snapshot), listing.failures,
             typed=str(listing.typed), looked=listing.looked, marked=len(self._marks), order=listing.shown_order,
             sorting=listing.order if listing.sorting else None, stirred=listing.stirred(snapshot),
-            requested=tuple(wish.what for wish in look.requested if wish.what), flagged=snapshot.flagged,
+            requested=tuple(command.what for command in look.requested if command.what), flagged=snapshot.flagged,
         )  # fmt: skip
 
     def _row(self, row: EmailRow) -> Row:

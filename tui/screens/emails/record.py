@@ -39,8 +39,8 @@ class RecordScreen(ActingSheet):
         self.changed()
 
     def show(self, look: Look) -> None:
-        self._view.requested(", ".join(wish.what for wish in look.requested if wish.what))
-        snapshot = look.picture.snapshot
+        self._view.requested(", ".join(command.what for command in look.requested if command.what))
+        snapshot = look.view_state.snapshot
         if snapshot is None or self._record is None or snapshot.attempts == self._attempts_seen:
             return
         self._attempts_seen = snapshot.attempts

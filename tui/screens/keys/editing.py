@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from core.model import KeyStatus
 from core.text import one_line
-from tui.screens.base_screen import Sheet
+from tui.screens.base_screen import BaseScreen
 from tui.screens.keys.windows import Regroup
 from tui.screens.modals import Confirm
 from tui.text.numbers import countdown
@@ -19,7 +19,7 @@ def _named(key: KeyStatus) -> str:
     return one_line(key.alias, limit=40)
 
 
-class KeySheet(Sheet):
+class KeySheet(BaseScreen):
     """A screen on which a key can be selected. Facts change in ``quota.db``; the next picture shows them."""
 
     def selected_key(self) -> KeyStatus | None:
@@ -34,7 +34,7 @@ class KeySheet(Sheet):
             return
         enable = key.state.out
         backend = self.console_app.backend
-        self.console_app.errand(
+        self.console_app.job(
             lambda: backend.set_enabled(self.console_app.run_path, key.alias, enabled=enable),
             f"{_named(key)} is {'in' if enable else 'out of'} use.",
         )
@@ -45,7 +45,7 @@ class KeySheet(Sheet):
         if key is None:
             return
         backend, run = self.console_app.backend, self.console_app.run_path
-        self.console_app.errand(
+        self.console_app.job(
             lambda: backend.pin_key(run, None if key.pinned else key.alias),
             "No key is asked first."
             if key.pinned
@@ -65,7 +65,7 @@ class KeySheet(Sheet):
             app.poller.hurry()
 
         app.say(f"Asking one tiny question with {_named(key)} …")
-        app.errands.send(lambda: backend.try_key(run, key.alias), told)
+        app.jobs.send(lambda: backend.try_key(run, key.alias), told)
 
     def do_regroup(self) -> None:
         """Say which organization it belongs to."""
@@ -74,11 +74,11 @@ class KeySheet(Sheet):
             return
         app = self.console_app
         backend, run = app.backend, app.run_path
-        known = sorted({each.organization for each in app.picture.keys if each.organization_known})
+        known = sorted({each.organization for each in app.view_state.keys if each.organization_known})
 
         def answered(name: str | None) -> None:
             if name is not None:
-                app.errand(
+                app.job(
                     lambda: backend.regroup_key(run, key.alias, name),
                     f"{_named(key)} belongs to {one_line(name, limit=40)}, and shares its quotas.",
                 )
@@ -101,7 +101,7 @@ class KeySheet(Sheet):
 
         def answered(yes: bool | None) -> None:  # noqa: FBT001 - Textual's
             if yes:
-                app.errands.send(lambda: backend.clear_bench(run, key.organization), done)
+                app.jobs.send(lambda: backend.clear_bench(run, key.organization), done)
 
         waits = f"{countdown(key.cooldown_s)} more" + (f" for {one_line(key.limit, limit=12)}" if key.limit else "")
         question = (
@@ -119,7 +119,7 @@ class KeySheet(Sheet):
 
         def answered(yes: bool | None) -> None:  # noqa: FBT001 - Textual's
             if yes:
-                self.console_app.errand(
+                self.console_app.job(
                     lambda: backend.remove_key(self.console_app.run_path, key.alias), f"{_named(key)} is forgotten."
                 )
 

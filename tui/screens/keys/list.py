@@ -19,7 +19,7 @@ from tui.screens.base_screen import Look
 from tui.screens.keys.editing import KeySheet
 from tui.screens.keys.windows import ask_for_key
 from tui.text.numbers import bar, clock, compact, countdown, five, join, number, percent, plural
-from tui.text.state_sentence import Standing
+from tui.text.state_sentence import StateSentence
 from tui.widgets.lists.columns import widths_of
 from tui.widgets.lists.rows import ListColumn, Row, Rows
 from tui.widgets.panes.keys import Organization, organizations, state_words, tone_of, used_share
@@ -61,12 +61,12 @@ class KeysScreen(KeySheet):
             self.call_after_refresh(self.show, self.look)
 
     def show(self, look: Look) -> None:
-        if look.picture.read_at is None and not look.picture.keys_trouble:
+        if look.view_state.read_at is None and not look.view_state.keys_trouble:
             return
-        self._rows.empty = self._empty(look.picture.keys_trouble)
-        keys = [replace(key, cooldown_s=float(math.ceil(key.cooldown_s))) for key in look.picture.shown_keys]
+        self._rows.empty = self._empty(look.view_state.keys_trouble)
+        keys = [replace(key, cooldown_s=float(math.ceil(key.cooldown_s))) for key in look.view_state.shown_keys]
         rows: list[Row] = []
-        for group in organizations(keys, look.picture.windows):
+        for group in organizations(keys, look.view_state.windows):
             rows.append(_head(group))
             rows += [_window(window, roomy=self.size.width >= ROOMY) for window in group.windows]
             rows += [row for key in group.keys for row in _key(key, self.size.width)]
@@ -87,12 +87,14 @@ class KeysScreen(KeySheet):
         )
 
     def headline(self, look: Look) -> Headline:
-        if look.picture.path is not None:
+        if look.view_state.path is not None:
             return super().headline(look)
-        groups = {key.organization for key in look.picture.keys}
+        groups = {key.organization for key in look.view_state.keys}
         sentence = f"{plural(len(groups), 'organization')} · quotas of {ModelSettings().model}"
-        standing = Standing(plural(len(look.picture.keys), "key"), "◇", "accent", sentence)
-        return Headline("labeltui", standing, simulated=False, age_s=data_age(look.picture, look.now), now=look.now)
+        state_sentence = StateSentence(plural(len(look.view_state.keys), "key"), "◇", "accent", sentence)
+        return Headline(
+            "labeltui", state_sentence, simulated=False, age_s=data_age(look.view_state, look.now), now=look.now
+        )
 
     def selected(self) -> Selected:
         row = self._rows.selected

@@ -56,7 +56,7 @@ class KeyRecordScreen(KeySheet):
         self.call_after_refresh(self._draw)
 
     def selected(self) -> Selected:
-        keys = self.look.picture.shown_keys if self.look else ()
+        keys = self.look.view_state.shown_keys if self.look else ()
         return next((key for key in keys if key.alias == self._alias), None)
 
     def show(self, look: Look) -> None:
@@ -83,7 +83,7 @@ class KeyRecordScreen(KeySheet):
             self._outcomes = outcomes
             self._draw()
 
-        app.errands.send(lambda: backend.key_past(run, alias), arrived, refused)
+        app.jobs.send(lambda: backend.key_past(run, alias), arrived, refused)
         if run is not None:
             app.poller.ask(lambda view: view.outcomes_of_key(alias), counted)
 
@@ -92,7 +92,7 @@ class KeyRecordScreen(KeySheet):
         if key is None or look is None or not alive(self):
             return
         key = replace(key, cooldown_s=float(math.ceil(key.cooldown_s)))
-        windows = tuple(w for w in look.picture.windows if w.organization == key.organization)
+        windows = tuple(w for w in look.view_state.windows if w.organization == key.organization)
         shown = (key, self._past, self._outcomes, self._trouble, tuple((w.available // 1, w.limit) for w in windows))
         if shown == self._shown:
             return

@@ -225,7 +225,7 @@ def ask_for_key(app: LabeltuiApp, base_url: str = "") -> None:
     backend, run = app.backend, app.run_path
 
     def try_it(new: NewKey, window: AddKey) -> None:
-        app.errands.send(
+        app.jobs.send(
             lambda: backend.try_secret(run, new.secret, base_url), lambda trial: window.told(new, trial), window.refuse
         )
 
@@ -235,7 +235,7 @@ def ask_for_key(app: LabeltuiApp, base_url: str = "") -> None:
             app.say(f"{one_line(str(alias), limit=40)} is kept.")
             app.poller.hurry()
 
-        app.errands.send(
+        app.jobs.send(
             lambda: backend.add_key(run, new.secret, new.alias or None, new.organization or None), added, window.refuse
         )
 

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.widgets import Static
 
 from core.text import one_line
-from tui.engine.making import NewRunWish
+from tui.engine.making import NewRunRequest
 from tui.screens.new_run.step import Step
 from tui.terminal.alive import alive
 from tui.text.numbers import number, plural, who
@@ -47,11 +47,11 @@ class ColumnsStep(Step):
         yield self._rows
         yield self.said
 
-    def begin(self, wish: NewRunWish) -> None:
-        if wish.source != self._source:
-            self._source = wish.source
+    def begin(self, command: NewRunRequest) -> None:
+        if command.source != self._source:
+            self._source = command.source
             self._looked = None
-            self._where.update(line((one_line(wish.source, limit=300), "bold $bright")))
+            self._where.update(line((one_line(command.source, limit=300), "bold $bright")))
             self._look("", "")
         (self._text if self._text.display else self._rows).focus()
 
@@ -63,7 +63,7 @@ class ColumnsStep(Step):
         self._serial += 1
         app, serial, source = self.console_app, self._serial, self._source
         self.tell(("reading …", "$quiet"))
-        app.errands.send(
+        app.jobs.send(
             lambda: app.backend.look_at(source, text, ids), partial(self._seen, serial), partial(self._failed, serial)
         )
 
@@ -118,14 +118,14 @@ class ColumnsStep(Step):
             self._looked = replace(self._looked, trouble=sentence)
             self.refuse(sentence)
 
-    def take(self, wish: NewRunWish) -> NewRunWish | None:
+    def take(self, command: NewRunRequest) -> NewRunRequest | None:
         looked = self._looked
         if looked is None:
             return None
         if looked.trouble:
             self.refuse(_here(looked.trouble))
             return None
-        return replace(wish, text_column=looked.text, id_column=looked.id)
+        return replace(command, text_column=looked.text, id_column=looked.id)
 
 
 def _unread(looked: Looked | None) -> str:

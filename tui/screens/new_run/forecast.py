@@ -12,7 +12,7 @@ from textual.widgets import Static
 from core.model import KeyStatus
 from core.text import inert, one_line
 from tui.actions.keymap import keyed
-from tui.engine.making import TRIED, NewRunWish
+from tui.engine.making import TRIED, NewRunRequest
 from tui.screens.new_run.step import Step
 from tui.terminal.alive import alive
 from tui.text.numbers import plural
@@ -38,7 +38,7 @@ class ForecastStep(Step):
         self._keys = Static("", markup=False)
         self._told = Static("", markup=False, id="forecast")
         self._rows = Rows(COLUMNS, empty="", id="ways")
-        self._planned: NewRunWish | None = None
+        self._planned: NewRunRequest | None = None
         self._lines: tuple[str, ...] = ()
         self._held: tuple[KeyStatus, ...] = ()
 
@@ -48,20 +48,22 @@ class ForecastStep(Step):
         yield self._rows
         yield self.said
 
-    def begin(self, wish: NewRunWish) -> None:
+    def begin(self, command: NewRunRequest) -> None:
         self._rows.set_rows([Row(way, ((name, "bold $bright"), (about, "$quiet")), way) for way, name, about in WAYS])
         self._rows.focus()
-        if wish != self._planned:
-            self._plan(wish)
+        if command != self._planned:
+            self._plan(command)
 
-    def _plan(self, wish: NewRunWish) -> None:
-        self._planned, self._lines = wish, ()
+    def _plan(self, command: NewRunRequest) -> None:
+        self._planned, self._lines = command, ()
         self._told.update(line(("reckoning …", "$quiet")))
         app = self.console_app
-        app.errands.send(lambda: app.backend.forecast(wish), partial(self._show, wish), partial(self._failed, wish))
+        app.jobs.send(
+            lambda: app.backend.forecast(command), partial(self._show, command), partial(self._failed, command)
+        )
 
-    def _show(self, wish: NewRunWish, lines: tuple[str, ...]) -> None:
-        if wish == self._planned and alive(self):
+    def _show(self, command: NewRunRequest, lines: tuple[str, ...]) -> None:
+        if command == self._planned and alive(self):
             self.tell("")
             self._lines = tuple(inert(text, limit=400).replace("\n", " ") for text in lines)
             self._draw()
@@ -80,8 +82,8 @@ class ForecastStep(Step):
         if self._lines:
             self._draw()
 
-    def _failed(self, wish: NewRunWish, sentence: str) -> None:
-        if wish == self._planned and alive(self):
+    def _failed(self, command: NewRunRequest, sentence: str) -> None:
+        if command == self._planned and alive(self):
             self._planned = None
             self._told.update(line(("no forecast", "$quiet")))
             self.refuse(sentence)
@@ -110,8 +112,8 @@ class ForecastStep(Step):
         row = self._rows.selected
         return str(row.value) if row is not None else MAKE
 
-    def take(self, wish: NewRunWish) -> NewRunWish | None:
+    def take(self, command: NewRunRequest) -> NewRunRequest | None:
         if self.way != MAKE and not self._held:
             self.refuse(keyed("There is no key to ask with: {add} adds one. Or choose to make the run only."))
             return None
-        return wish
+        return command

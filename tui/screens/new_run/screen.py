@@ -9,9 +9,9 @@ from textual.widget import Widget
 
 from core.text import one_line
 from tui.actions.context import Scope
-from tui.engine.making import NewRunWish
+from tui.engine.making import NewRunRequest
 from tui.live.view_state import data_age
-from tui.screens.base_screen import Look, Sheet
+from tui.screens.base_screen import BaseScreen, Look
 from tui.screens.keys.windows import ask_for_key
 from tui.screens.new_run.columns import ColumnsStep
 from tui.screens.new_run.forecast import START, TRY, ForecastStep
@@ -21,11 +21,11 @@ from tui.screens.new_run.step import Step
 from tui.screens.new_run.task import TaskStep
 from tui.terminal.alive import alive
 from tui.text.numbers import number
-from tui.text.state_sentence import Standing
+from tui.text.state_sentence import StateSentence
 from tui.widgets.state_line import Headline
 
 
-class NewRunScreen(Sheet):
+class NewRunScreen(BaseScreen):
     """``enter`` goes a step on, ``esc`` one back; each step keeps what it was told."""
 
     SCOPE = Scope.NEW_RUN
@@ -37,7 +37,7 @@ class NewRunScreen(Sheet):
         self._forecast = ForecastStep()
         self._steps: tuple[Step, ...] = (SourceStep(), ColumnsStep(), TaskStep(), SettingsStep(), self._forecast)
         self._at = 0
-        self._wish = NewRunWish("")
+        self._command = NewRunRequest("")
         self._making = ""
 
     def content(self) -> Iterable[Widget]:
@@ -54,24 +54,26 @@ class NewRunScreen(Sheet):
         self._at = at
         step = self._steps[at]
         step.display = True
-        step.begin(self._wish)
+        step.begin(self._command)
         self.receive(self.console_app.look())
 
     def show(self, look: Look) -> None:
-        self._forecast.show_keys(look.picture.shown_keys)
+        self._forecast.show_keys(look.view_state.shown_keys)
 
     def headline(self, look: Look) -> Headline:
         ways = " › ".join(
             f"[{name}]" if n == self._at else name
             for n, name in enumerate(("source", "columns", "task", "settings", "forecast"))
         )
-        standing = Standing(
+        state_sentence = StateSentence(
             f"STEP {self._at + 1} OF {len(self._steps)}",
             "▪",
             "accent",
             self._making or f"{ways}   {self._steps[self._at].TITLE}",
         )
-        return Headline("a new run", standing, simulated=False, age_s=data_age(look.picture, look.now), now=look.now)
+        return Headline(
+            "a new run", state_sentence, simulated=False, age_s=data_age(look.view_state, look.now), now=look.now
+        )
 
     # -- going on and back --------------------------------------------------------------------------------------------
 
@@ -85,10 +87,10 @@ class NewRunScreen(Sheet):
         """A step on; from the last one the run is made."""
         if self._making:
             return
-        taken = self._steps[self._at].take(self._wish)
+        taken = self._steps[self._at].take(self._command)
         if taken is None:
             return
-        self._wish = taken
+        self._command = taken
         if self._at + 1 < len(self._steps):
             self._show_step(self._at + 1)
         else:
@@ -105,16 +107,16 @@ class NewRunScreen(Sheet):
 
     def do_add(self) -> None:
         """Add a key."""
-        ask_for_key(self.console_app, self._wish.base_url)
+        ask_for_key(self.console_app, self._command.base_url)
 
     # -- making -------------------------------------------------------------------------------------------------------
 
-    def _make(self, wish: NewRunWish, way: str) -> None:
+    def _make(self, command: NewRunRequest, way: str) -> None:
         app = self.console_app
         self._tell("making the run …")
 
         def progress(taken: int) -> None:
-            app.errands.tell(lambda _: self._tell(f"making the run: {number(taken)} emails so far"), None)
+            app.jobs.tell(lambda _: self._tell(f"making the run: {number(taken)} emails so far"), None)
 
         def made(path: Path) -> None:
             self._making = ""
@@ -122,15 +124,15 @@ class NewRunScreen(Sheet):
                 app.pop_screen()
             self._made(path)
             if app.run_path == path and way == TRY:
-                app.wishing.do_try_out()
+                app.sending.do_try_out()
             elif app.run_path == path and way == START:
-                app.wishing.do_start()
+                app.sending.do_start()
 
         def failed(sentence: str) -> None:
             self._tell("")
             self._forecast.refuse(sentence)
 
-        app.chores.send(lambda: app.backend.make(wish, progress), made, failed)
+        app.chores.send(lambda: app.backend.make(command, progress), made, failed)
 
     def _tell(self, sentence: str) -> None:
         self._making = one_line(sentence, limit=120)

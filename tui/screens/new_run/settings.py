@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Input, Static
 
-from tui.engine.making import NewRunWish
+from tui.engine.making import NewRunRequest
 from tui.screens.new_run.step import Step
 from tui.terminal.alive import alive
 from tui.widgets.choice import Choice
@@ -51,13 +51,13 @@ class SettingsStep(Step):
         yield self._dedupe
         yield self.said
 
-    def begin(self, wish: NewRunWish) -> None:
+    def begin(self, command: NewRunRequest) -> None:
         self._run_name.focus()
-        if wish.source == self._source:
+        if command.source == self._source:
             return
-        self._source = wish.source
+        self._source = command.source
         app = self.console_app
-        app.errands.send(lambda: app.backend.name_for(wish.source), self._propose, self.refuse)
+        app.jobs.send(lambda: app.backend.name_for(command.source), self._propose, self.refuse)
 
     def _propose(self, name: str) -> None:
         if alive(self):
@@ -76,7 +76,7 @@ class SettingsStep(Step):
         name = self._run_name.value.strip()
         return self.console_app.backend.name_trouble(name) if name else "Give the run a name."
 
-    def take(self, wish: NewRunWish) -> NewRunWish | None:
+    def take(self, command: NewRunRequest) -> NewRunRequest | None:
         if trouble := self._trouble():
             self.refuse(trouble)
             self._run_name.focus()
@@ -86,7 +86,7 @@ class SettingsStep(Step):
             self._url.focus()
             return None
         return replace(
-            wish,
+            command,
             name=self._run_name.value.strip(),
             model=self._model.value.strip(),
             base_url=url,

@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Input, Static
 
-from tui.engine.making import NewRunWish
+from tui.engine.making import NewRunRequest
 from tui.screens.new_run.step import Step
 from tui.terminal.alive import alive
 from tui.text.numbers import age, plural
@@ -63,7 +63,7 @@ class SourceStep(Step):
         yield self._rows
         yield self.said
 
-    def begin(self, wish: NewRunWish) -> None:  # noqa: ARG002 - what was chosen stands in the line
+    def begin(self, command: NewRunRequest) -> None:  # noqa: ARG002 - what was chosen stands in the line
         self._input.focus()
         if not self._input.value:
             self._go_to(Path.cwd())
@@ -91,9 +91,7 @@ class SourceStep(Step):
             return
         self._asked = folder
         app = self.console_app
-        app.errands.send(
-            lambda: app.backend.look_into(folder), partial(self._seen, folder), partial(self._unseen, folder)
-        )
+        app.jobs.send(lambda: app.backend.look_into(folder), partial(self._seen, folder), partial(self._unseen, folder))
 
     def _seen(self, folder: Path, found: Folder) -> None:
         if folder == self._asked and alive(self):
@@ -138,11 +136,11 @@ class SourceStep(Step):
     def action_list(self, what: str, step: int) -> None:
         (self._rows.action_page if what == "page" else self._rows.action_move)(step)
 
-    def take(self, wish: NewRunWish) -> NewRunWish | None:
+    def take(self, command: NewRunRequest) -> NewRunRequest | None:
         folder, begun = self._typed()
         typed = folder / begun
         if begun and typed.is_file():
-            return _from(wish, typed)
+            return _from(command, typed)
         row = self._rows.selected
         if self._folder is None:
             if self._sentence:
@@ -151,19 +149,19 @@ class SourceStep(Step):
             what = f" and begins with {begun}" if begun else ""
             self.refuse(f"Nothing here can be read as emails{what}: choose another path.")
         elif row.value == ".":
-            return _from(wish, folder)
+            return _from(command, folder)
         elif row.value == "..":
             self._go_to(folder.resolve().parent)
         elif row.value.kind:
             self._input.value = str(row.value.path)
-            return _from(wish, row.value.path)
+            return _from(command, row.value.path)
         else:
             self._go_to(row.value.path)
         return None
 
 
-def _from(wish: NewRunWish, source: Path) -> NewRunWish:
+def _from(command: NewRunRequest, source: Path) -> NewRunRequest:
     """Another source knows nothing of the columns of the one before."""
-    if str(source) == wish.source:
-        return wish
-    return replace(wish, source=str(source), text_column="", id_column="", name="")
+    if str(source) == command.source:
+        return command
+    return replace(command, source=str(source), text_column="", id_column="", name="")

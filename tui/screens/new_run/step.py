@@ -8,7 +8,7 @@ from textual.containers import Vertical
 from textual.widgets import Static
 
 from core.text import one_line
-from tui.engine.making import NewRunWish
+from tui.engine.making import NewRunRequest
 from tui.terminal.alive import alive
 from tui.widgets.panes.pane import Part, line
 
@@ -30,12 +30,12 @@ class Step(Vertical):
         """The application, by its own type."""
         return cast("LabeltuiApp", self.app)
 
-    def begin(self, wish: NewRunWish) -> None:
+    def begin(self, command: NewRunRequest) -> None:
         """It is seen from now on."""
         raise NotImplementedError
 
-    def take(self, wish: NewRunWish) -> NewRunWish | None:
-        """The wish with what was chosen here; None where more is to be said first, which the step then tells."""
+    def take(self, command: NewRunRequest) -> NewRunRequest | None:
+        """The command with what was chosen here; None where more is to be said first, which the step then tells."""
         raise NotImplementedError
 
     def refuse(self, sentence: str) -> None:

@@ -12,7 +12,7 @@ from textual.widgets import Input, Static
 
 from core.model import Task
 from core.text import inert, one_line
-from tui.engine.making import NewRunWish
+from tui.engine.making import NewRunRequest
 from tui.engine.task_choices import TaskChoice
 from tui.screens.new_run.step import Step
 from tui.terminal.alive import alive
@@ -45,10 +45,10 @@ class TaskStep(Step):
         yield self._input
         yield self.said
 
-    def begin(self, wish: NewRunWish) -> None:
+    def begin(self, command: NewRunRequest) -> None:
         self._rows.focus()
         app = self.console_app  # looked for each time: a file may have been mended since
-        app.errands.send(lambda: app.backend.task_choices(wish.source), self._found, self.refuse)
+        app.jobs.send(lambda: app.backend.task_choices(command.source), self._found, self.refuse)
 
     def _found(self, choices: tuple[TaskChoice, ...]) -> None:
         self._choices = list(choices)
@@ -96,7 +96,7 @@ class TaskStep(Step):
             return
         message.stop()
         app = self.console_app
-        app.errands.send(lambda: app.backend.task_file(path), self._read, self.refuse)
+        app.jobs.send(lambda: app.backend.task_file(path), self._read, self.refuse)
 
     def _read(self, choice: TaskChoice) -> None:
         if choice.task is None:
@@ -123,16 +123,16 @@ class TaskStep(Step):
         else:
             self.tell(("It was read again and is a task now: enter takes it.", "$running"))
 
-    def take(self, wish: NewRunWish) -> NewRunWish | None:
+    def take(self, command: NewRunRequest) -> NewRunRequest | None:
         choice = self._chosen()
         if choice is None:
             return None
         if choice.task is None:
             app = self.console_app
-            app.errands.send(lambda: app.backend.task_file(choice.path), self._read_again, self.refuse)
+            app.jobs.send(lambda: app.backend.task_file(choice.path), self._read_again, self.refuse)
             return None
         self.tell("")
-        return replace(wish, task=choice.path, task_of=choice.run)
+        return replace(command, task=choice.path, task_of=choice.run)
 
 
 def _told(task: Task, width: int) -> Content:

@@ -14,11 +14,11 @@ from core.model import RunSummary
 from core.text import one_line
 from tui.actions.context import Scope, Selected
 from tui.actions.keymap import keyed
-from tui.live.view_state import Picture, data_age
-from tui.screens.base_screen import Look, Sheet
+from tui.live.view_state import ViewState, data_age
+from tui.screens.base_screen import BaseScreen, Look
 from tui.terminal.alive import alive
 from tui.text.numbers import number, plural
-from tui.text.state_sentence import Standing
+from tui.text.state_sentence import StateSentence
 from tui.widgets.lists.rows import Rows
 from tui.widgets.lists.run_rows import COLUMNS, ORDERS, about, ordered, row_of, shown
 from tui.widgets.name_line import NameLine
@@ -27,7 +27,7 @@ from tui.widgets.state_line import Headline
 
 if TYPE_CHECKING:
     from core.runs.delete import Going
-    from tui.engine.making import CopyWish
+    from tui.engine.making import CopyRequest
     from tui.screens.runs.windows import CopyRun
 
 EMPTY = """
@@ -46,7 +46,7 @@ NONE_ARCHIVED = "\n No run is archived. {archived} goes back to the list, where 
 ALL_ARCHIVED = "\n Every run is archived: {archived} shows them, {new_run} makes a new one."
 
 
-class RunsScreen(Sheet):
+class RunsScreen(BaseScreen):
     """A list that is read anew every two seconds. While it is looked at no run changes its place."""
 
     SCOPE = Scope.RUNS
@@ -58,7 +58,7 @@ class RunsScreen(Sheet):
         self._line = NameLine(self._narrow, self._narrowed)
         self._order = next(iter(ORDERS))
         self._held: list[str] = []
-        self._updated_from: Picture | None = None
+        self._updated_from: ViewState | None = None
         self._named = ""
         self._archived = False
         self._copying = ""
@@ -75,15 +75,15 @@ class RunsScreen(Sheet):
     # -- showing ------------------------------------------------------------------------------------------------------
 
     def show(self, look: Look) -> None:
-        if look.picture.runs is None:
+        if look.view_state.runs is None:
             return
-        wanted = shown(look.picture.runs, archived=self._archived, named=self._named)
+        wanted = shown(look.view_state.runs, archived=self._archived, named=self._named)
         if self._updated_from is not None:
             self._held = []
-            self._updated_from = self._updated_from if look.picture is self._updated_from else None
+            self._updated_from = self._updated_from if look.view_state is self._updated_from else None
         runs = ordered(wanted, self._order, self._held)
         self._held = [run.path for run in runs]
-        self._rows.empty = keyed(self._when_empty(look.picture.runs))
+        self._rows.empty = keyed(self._when_empty(look.view_state.runs))
         self._rows.set_rows([row_of(run, look.now) for run in runs])
         self._tell()
 
@@ -101,16 +101,16 @@ class RunsScreen(Sheet):
         self._about.update(line((said, tone)))
 
     def headline(self, look: Look) -> Headline:
-        picture = look.picture
-        if picture.trouble:
-            standing = Standing("CANNOT READ", "!", "failed", one_line(picture.trouble, limit=300))
-        elif picture.runs is None:
-            standing = Standing("READING", "·", "quiet", "looking for runs")
+        view_state = look.view_state
+        if view_state.trouble:
+            state_sentence = StateSentence("CANNOT READ", "!", "failed", one_line(view_state.trouble, limit=300))
+        elif view_state.runs is None:
+            state_sentence = StateSentence("READING", "·", "quiet", "looking for runs")
         else:
-            standing = self._standing(picture.runs)
-        return Headline("labeltui", standing, simulated=False, age_s=data_age(picture, look.now), now=look.now)
+            state_sentence = self._state_sentence(view_state.runs)
+        return Headline("labeltui", state_sentence, simulated=False, age_s=data_age(view_state, look.now), now=look.now)
 
-    def _standing(self, runs: tuple[RunSummary, ...]) -> Standing:
+    def _state_sentence(self, runs: tuple[RunSummary, ...]) -> StateSentence:
         here = [run for run in runs if run.archived is self._archived]
         going = sum(1 for run in here if run.state.value in ("running", "waiting", "paused"))
         if self._copying:
@@ -124,7 +124,7 @@ class RunsScreen(Sheet):
         else:
             word = f"{going} going on" if going else "none going on" if here else "no run yet"
             sentence = f"{word} · by {self._order} · in {one_line(str(self.console_app.settings.runs_dir), limit=200)}"
-        return Standing(plural(len(here), "run"), "▪", "accent", sentence)
+        return StateSentence(plural(len(here), "run"), "▪", "accent", sentence)
 
     def selected(self) -> Selected:
         row = self._rows.selected
@@ -170,7 +170,7 @@ class RunsScreen(Sheet):
 
     def do_update(self) -> None:
         """Read the list and sort it anew, by what the next picture shows."""
-        self._updated_from = self.console_app.picture
+        self._updated_from = self.console_app.view_state
         self.console_app.poller.hurry()
         self._show_anew(sort=True)
 
@@ -200,14 +200,14 @@ class RunsScreen(Sheet):
             if run.archived
             else keyed(f"{run.name} is archived: {{archived}} shows it, {{archive}} there brings it back.")
         )
-        self.console_app.errand(lambda: backend.archive(Path(run.path), back=run.archived), said)
+        self.console_app.job(lambda: backend.archive(Path(run.path), back=run.archived), said)
 
     def do_delete_run(self) -> None:
         """Delete the run, once its name was typed."""
         run = self.selected()
         if isinstance(run, RunSummary):
             backend = self.console_app.backend
-            self.console_app.errands.send(lambda: backend.what_goes(Path(run.path)), partial(self._ask_to_delete, run))
+            self.console_app.jobs.send(lambda: backend.what_goes(Path(run.path)), partial(self._ask_to_delete, run))
 
     def _ask_to_delete(self, run: RunSummary, going: Going) -> None:
         from tui.screens.runs.windows import DeleteRun  # noqa: PLC0415  (not before it is wanted)
@@ -218,7 +218,7 @@ class RunsScreen(Sheet):
 
         def answered(typed: str | None) -> None:
             if typed is not None:
-                app.errand(lambda: app.backend.delete_run(Path(run.path), typed), f"{run.name} is deleted.")
+                app.job(lambda: app.backend.delete_run(Path(run.path), typed), f"{run.name} is deleted.")
 
         app.push_screen(DeleteRun(run, going), answered)
 
@@ -228,15 +228,15 @@ class RunsScreen(Sheet):
 
         run = self.selected()
         if isinstance(run, RunSummary):
-            known = {each.name for each in self.console_app.picture.runs or ()}
+            known = {each.name for each in self.console_app.view_state.runs or ()}
             name = next(name for n in range(2, 10_000) if (name := f"{run.name[:58]}-{n}") not in known)
             self.console_app.push_screen(CopyRun(run, name, self._copy))
 
-    def _copy(self, wish: CopyWish, window: CopyRun) -> None:
+    def _copy(self, command: CopyRequest, window: CopyRun) -> None:
         app = self.console_app
 
         def progress(taken: int) -> None:
-            app.errands.tell(lambda _: self._copies(f"copying to {wish.name}: {number(taken)} emails so far"), None)
+            app.jobs.tell(lambda _: self._copies(f"copying to {command.name}: {number(taken)} emails so far"), None)
 
         def made(path: Path) -> None:
             self._copies("")
@@ -253,10 +253,10 @@ class RunsScreen(Sheet):
         def checked(_: object) -> None:
             if window.is_current:
                 window.dismiss(None)
-            self._copies(f"copying to {wish.name} …")
-            app.chores.send(lambda: app.backend.copy_run(wish, progress), made, failed)
+            self._copies(f"copying to {command.name} …")
+            app.chores.send(lambda: app.backend.copy_run(command, progress), made, failed)
 
-        app.errands.send(lambda: app.backend.check_copy(wish), checked, failed)
+        app.jobs.send(lambda: app.backend.check_copy(command), checked, failed)
 
     def _copies(self, sentence: str) -> None:
         self._copying = one_line(sentence, limit=120)
@@ -269,7 +269,7 @@ class RunsScreen(Sheet):
         """Make and start the demo, and open it."""
         app = self.console_app
         app.say("The demo is being made: invented emails, a simulator on this machine.")
-        app.errands.send(app.backend.make_demo, self.made)
+        app.jobs.send(app.backend.make_demo, self.made)
 
     def do_new_run(self) -> None:
         """The steps to a new run."""

@@ -13,7 +13,7 @@ from textual.widgets import Input, Static
 
 from core.model import RunSummary
 from core.text import one_line
-from tui.engine.making import CopyWish
+from tui.engine.making import CopyRequest
 from tui.text.numbers import plural
 from tui.widgets.key_line import KeyLine
 from tui.widgets.lists.run_rows import size
@@ -31,7 +31,7 @@ class CopyRun(ModalScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave")]
     AUTO_FOCUS = "#name"
 
-    def __init__(self, run: RunSummary, name: str, make: Callable[[CopyWish, CopyRun], None]) -> None:
+    def __init__(self, run: RunSummary, name: str, make: Callable[[CopyRequest, CopyRun], None]) -> None:
         super().__init__()
         self._run = run
         self._proposed = name
@@ -60,7 +60,7 @@ class CopyRun(ModalScreen[None]):
         if not name:
             self.refuse("Give the copy a name.")
             return
-        self._make(CopyWish(self._run.path, name, task, model), self)
+        self._make(CopyRequest(self._run.path, name, task, model), self)
 
     def refuse(self, sentence: str) -> None:
         """Say why not; nothing typed is lost."""

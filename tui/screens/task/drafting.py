@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 from core.model import Task, TaskVersion
 from tui.engine.tasking import Draft
-from tui.screens.base_screen import Sheet
+from tui.screens.base_screen import BaseScreen
 from tui.terminal.alive import alive
 from tui.terminal.editor import edited_outside
 from tui.widgets.panes import task as panes
 
 if TYPE_CHECKING:
-    from core.commands.dry_run import RehearsalCost
+    from core.commands.dry_run import DryRunCost
 
 
-class DraftingSheet(Sheet):
+class DraftingSheet(BaseScreen):
     """A screen with a draft, and perhaps a version selected. ``comparing`` it with what is in force ends with it."""
 
     def __init__(self) -> None:
@@ -34,14 +34,14 @@ class DraftingSheet(Sheet):
     @property
     def in_force(self) -> Task | None:
         """The task in force, by the newest snapshot."""
-        snapshot = self.look.picture.snapshot if self.look else None
+        snapshot = self.look.view_state.snapshot if self.look else None
         return snapshot.run.task if snapshot is not None else None
 
     def read_draft(self) -> None:
         """Read the draft of the run, where there is one."""
         app = self.console_app
         if (path := app.run_path) is not None:
-            app.errands.send(lambda: app.backend.tasks.draft(path), self._drafted)
+            app.jobs.send(lambda: app.backend.tasks.draft(path), self._drafted)
 
     def _drafted(self, draft: Draft | None) -> None:
         self.draft = draft
@@ -58,7 +58,7 @@ class DraftingSheet(Sheet):
         as_written = self.draft.text == app.backend.tasks.text_of(task)
         if task == self.in_force and (as_written or task.version == self._on_its_way):
             self.draft, self.comparing = None, False
-            app.errands.send(lambda: app.backend.tasks.discard(path), lambda _: None)
+            app.jobs.send(lambda: app.backend.tasks.discard(path), lambda _: None)
 
     # -- what keys do -------------------------------------------------------------------------------------------------
 
@@ -79,7 +79,7 @@ class DraftingSheet(Sheet):
             if draft.error:
                 app.say(f"{draft.error} The text is kept as the draft.", severity="error")
 
-        app.errands.send(lambda: app.backend.tasks.keep(path, text), kept)
+        app.jobs.send(lambda: app.backend.tasks.keep(path, text), kept)
 
     def do_edit(self) -> None:
         """Edit the draft here."""
@@ -105,7 +105,7 @@ class DraftingSheet(Sheet):
             trouble = edited_outside(app, app.backend.tasks.draft_path(path))
             if trouble:
                 app.say(trouble, severity="error")
-            app.errands.send(lambda: app.backend.tasks.draft(path), came_back)
+            app.jobs.send(lambda: app.backend.tasks.draft(path), came_back)
 
         def came_back(draft: Draft | None) -> None:
             self._drafted(draft)
@@ -114,7 +114,7 @@ class DraftingSheet(Sheet):
             elif draft is not None and draft.text == begun:
                 app.say("Nothing was changed in the editor.")
 
-        app.errands.send(lambda: app.backend.tasks.keep(path, begun), edit)
+        app.jobs.send(lambda: app.backend.tasks.keep(path, begun), edit)
 
     def do_enact(self) -> None:
         """Put the draft in force, after saying what that means."""
@@ -122,19 +122,19 @@ class DraftingSheet(Sheet):
 
         app, look = self.console_app, self.look
         draft = self.draft.task if self.draft is not None else None
-        snapshot = look.picture.snapshot if look is not None else None
+        snapshot = look.view_state.snapshot if look is not None else None
         if draft is None or snapshot is None:
             return
 
         def answered(yes: bool | None) -> None:  # noqa: FBT001 - Textual's
             if yes:
                 self._on_its_way = draft.version
-                app.wishing.send("task", lambda path: app.backend.tasks.put_in_force(path, draft))
+                app.sending.send("task", lambda path: app.backend.tasks.put_in_force(path, draft))
 
         question = panes.effect(snapshot.run.task, draft, snapshot)
         self.app.push_screen(Confirm(question, "Put it in force", "Leave it a draft"), answered)
 
-    def do_rehearse(self) -> None:
+    def do_dry_run(self) -> None:
         """Try the draft on a few emails, after saying what that costs."""
         from tui.screens.task.dry_run import AskTrial, TrialScreen  # noqa: PLC0415  (not before it is wanted)
 
@@ -146,8 +146,8 @@ class DraftingSheet(Sheet):
             if count is not None:
                 app.push_screen(TrialScreen(draft, task, count))
 
-        def price(count: int, then: Callable[[RehearsalCost], None]) -> None:
-            app.errands.send(lambda: app.backend.tasks.price(path, task, count), then)
+        def price(count: int, then: Callable[[DryRunCost], None]) -> None:
+            app.jobs.send(lambda: app.backend.tasks.price(path, task, count), then)
 
         app.push_screen(AskTrial(price), chosen)
 
@@ -163,7 +163,7 @@ class DraftingSheet(Sheet):
 
         def answered(yes: bool | None) -> None:  # noqa: FBT001 - Textual's
             if yes and path is not None:
-                app.errands.send(lambda: app.backend.tasks.discard(path), gone)
+                app.jobs.send(lambda: app.backend.tasks.discard(path), gone)
 
         self.app.push_screen(
             Confirm("Throw the draft away? Its text is gone then.", "Throw it away", "Keep it"), answered

@@ -15,11 +15,11 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from core.model import EmailRow, Rehearsed, Task
+from core.model import DryRunResult, EmailRow, Task
 from tui.actions.context import Context, Scope, Selected
 from tui.engine.tasking import MOST_TRIED, TRIED, Draft, Trial
 from tui.live.jobs import Answered
-from tui.screens.base_screen import Sheet
+from tui.screens.base_screen import BaseScreen
 from tui.terminal.alive import alive
 from tui.text.numbers import compact, join, number, percent, plural
 from tui.widgets.key_line import KeyLine
@@ -29,7 +29,7 @@ from tui.widgets.panes.task import short
 from tui.widgets.refusal import Refusal
 
 if TYPE_CHECKING:
-    from core.commands.dry_run import RehearsalCost
+    from core.commands.dry_run import DryRunCost
 
 COLUMNS = (
     ListColumn("label now", 14),
@@ -40,10 +40,10 @@ COLUMNS = (
     ListColumn("subject", 0),
 )
 
-Priced = Callable[["RehearsalCost"], None]
+Priced = Callable[["DryRunCost"], None]
 
 
-def cost_words(cost: RehearsalCost) -> str:
+def cost_words(cost: DryRunCost) -> str:
     """What a trial takes, in a sentence."""
     if not cost.emails:
         return "This run has no email to try it on."
@@ -96,7 +96,7 @@ class AskTrial(ModalScreen[int | None]):
             self._refusal.say(f"A number from 1 to {MOST_TRIED}.", "$waiting")
             return
 
-        def priced(cost: RehearsalCost) -> None:
+        def priced(cost: DryRunCost) -> None:
             if alive(self) and self._count() == count:
                 self._refusal.say(cost_words(cost), "$foreground")
 
@@ -110,7 +110,7 @@ class AskTrial(ModalScreen[int | None]):
         self.dismiss(None)
 
 
-class TrialScreen(Sheet):
+class TrialScreen(BaseScreen):
     """Results beside the present labels, as they come. Leaving it ends what is still going on."""
 
     SCOPE = Scope.TRIAL
@@ -121,7 +121,7 @@ class TrialScreen(Sheet):
         self._of = task
         self._count = count
         self._rows = Rows(COLUMNS, empty="\n loading the validation, then asking …", id="trial")
-        self._results: list[Rehearsed] = []
+        self._results: list[DryRunResult] = []
         self._known: dict[int, EmailRow] = {}
         self._trial: Trial | None = None
         self._ended = ""
@@ -141,7 +141,7 @@ class TrialScreen(Sheet):
         desk, task, count = app.backend.tasks, self._of, self._count
 
         def follow() -> None:
-            trial = desk.rehearse(path, task, count)
+            trial = desk.dry_run(path, task, count)
             self._trial = trial
             if self._left:
                 trial.cancel()
@@ -157,7 +157,7 @@ class TrialScreen(Sheet):
 
     # -- what comes ---------------------------------------------------------------------------------------------------
 
-    def _came(self, result: Rehearsed) -> None:
+    def _came(self, result: DryRunResult) -> None:
         if not alive(self):
             return
         self._results.append(result)
@@ -214,9 +214,9 @@ class TrialScreen(Sheet):
             ]
         )  # fmt: skip
 
-    def _row(self, result: Rehearsed) -> Row:
+    def _row(self, result: DryRunResult) -> Row:
         email = result.email
-        snapshot = self.look.picture.snapshot if self.look else None
+        snapshot = self.look.view_state.snapshot if self.look else None
         now = "" if email.label is None else _named(email.label, snapshot.run.task if snapshot else self._of)
         says = "✕ no label" if result.label is None else _named(result.label, self._of)
         compared = result.label is not None and email.label is not None

@@ -13,7 +13,7 @@ from core.model import ChatMessage, EmailRecord, EmailRow, Task
 from core.text import inert, one_line
 from tui.actions.context import Scope, Selected
 from tui.engine.backend import RunView
-from tui.screens.base_screen import Sheet
+from tui.screens.base_screen import BaseScreen
 from tui.terminal.alive import alive
 from tui.text.numbers import join, number
 from tui.text.sent_messages import first_question, question_again
@@ -24,7 +24,7 @@ MOST_SHOWN = 200_000
 """Characters of a message that are shown; the rest is cut with a word about it."""
 
 
-class MessagesScreen(Sheet):
+class MessagesScreen(BaseScreen):
     """Turns from email to email in work order; shows what a model sees, made harmless for a terminal."""
 
     SCOPE = Scope.MESSAGES
@@ -74,7 +74,7 @@ class MessagesScreen(Sheet):
 
     def _draw(self) -> None:
         record = self._record
-        snapshot = self.look.picture.snapshot if self.look else None
+        snapshot = self.look.view_state.snapshot if self.look else None
         if record is None or snapshot is None:
             return
         current = snapshot.run.task

@@ -81,7 +81,7 @@ class TaskScreen(DraftingSheet):
     # -- reading ------------------------------------------------------------------------------------------------------
 
     def show(self, look: Look) -> None:
-        snapshot = look.picture.snapshot
+        snapshot = look.view_state.snapshot
         if snapshot is None or not alive(self):
             return
         seen = (snapshot.run.task, snapshot.attempts, snapshot.labeled)
@@ -134,7 +134,7 @@ class TaskScreen(DraftingSheet):
         self._rows.border_title = f"Versions [{len(self._versions)}]"
         self._draw_draft()
         version = self._shown
-        snapshot = look.picture.snapshot
+        snapshot = look.view_state.snapshot
         if version is None or snapshot is None:
             return
         unknown = panes.unknown_labels(version.task, snapshot) if version.in_force else {}
@@ -217,6 +217,6 @@ class TaskScreen(DraftingSheet):
 
         def chosen(answer: tuple[str | None] | None) -> None:
             if answer is not None:
-                app.wishing.send("again", lambda path: app.backend.tasks.ask_again(path, answer[0], None))
+                app.sending.send("again", lambda path: app.backend.tasks.ask_again(path, answer[0], None))
 
         self.app.push_screen(AskAgain(self._older, current), chosen)

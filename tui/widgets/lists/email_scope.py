@@ -77,7 +77,7 @@ class Scoped:
 
     ``typed`` is the filter; ``looked`` the share of the run (0..1) that was looked through for it. ``order`` is that of
     what is shown, ``sorting`` the one that is on its way. ``stirred`` counts emails that were settled since it was
-    read, ``requested`` are the wishes that nobody acknowledged yet. ``flagged`` counts the emails of the run that seem
+    read, ``requested`` are commands not acknowledged yet. ``flagged`` counts the emails of the run that seem
     to give orders to a model.
     """
 
@@ -228,7 +228,7 @@ def _beside(told: Content, scoped: Scoped, width: int) -> Content:
 
 
 def _about(scoped: Scoped, width: int) -> Content:
-    """The wishes that wait, the reasons of failures, or what can be done here."""
+    """The commands that wait, the reasons of failures, or what can be done here."""
     if scoped.requested:
         told = join((one_line(what, limit=60) for what in scoped.requested), ", ")
         return line((f" ◔ requested: {told}", "$waiting"))

@@ -1,4 +1,4 @@
-"""The log of wishes: what was asked for, when, and when it was obeyed."""
+"""The log of commands: what was asked for, when, and when it was handled."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from tui.text.numbers import age, clock, fit, foreign
 from tui.widgets.panes.pane import Pane, line
 
 BESIDE = 28
-"""Cells that stand before what came of a wish."""
+"""Cells that stand before what came of a command."""
 
 BELOW = 2
-"""Cells before it where it stands below: few, as a wish has two rows at 80 by 24."""
+"""Cells before it where it stands below: few, as a command has two rows at 80 by 24."""
 
 RESULT = 300
-"""Characters of what came of a wish that are shown."""
+"""Characters of what came of a command that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class CommandFacts:
-    """Wishes on record and wishes of this console that nobody answered yet; ``now`` only matters for the latter."""
+    """Commands on record and commands of this console that nobody answered yet; ``now`` only matters for the latter."""
 
     commands: tuple[CommandRecord, ...]
     requested: tuple[Requested, ...]
@@ -36,9 +36,9 @@ class CommandFacts:
 def command_facts(commands: tuple[CommandRecord, ...], requested: tuple[Requested, ...], now: float) -> CommandFacts:
     """What the pane shows; the clock counts only while something waits."""
     known = {command.id for command in commands}
-    waiting = tuple(wish for wish in requested if wish.id not in known)
-    open_wishes = waiting or any(command.acknowledged_at is None for command in commands)
-    return CommandFacts(commands, waiting, now if open_wishes else 0.0)
+    waiting = tuple(command for command in requested if command.id not in known)
+    open_commands = waiting or any(command.acknowledged_at is None for command in commands)
+    return CommandFacts(commands, waiting, now if open_commands else 0.0)
 
 
 class CommandsPane(Pane):
@@ -46,11 +46,11 @@ class CommandsPane(Pane):
     NUMBER = 7
 
     def heading(self) -> str:
-        return "asked → obeyed"
+        return "asked → handled"
 
     def body(self, width: int, height: int) -> list[Content]:
         facts: CommandFacts = self.facts
-        rows = [_waiting(wish.kind, wish.asked_at, facts.now) for wish in reversed(facts.requested)]
+        rows = [_waiting(command.kind, command.asked_at, facts.now) for command in reversed(facts.requested)]
         newest = sorted(facts.commands, key=lambda command: -command.requested_at)
         for command in newest:
             if command.acknowledged_at is None:
@@ -76,7 +76,7 @@ def _obeyed(command: CommandRecord, width: int, height: int) -> list[Content]:
     """What was asked, how long it took, and what came of it: behind that where it fits, else below it."""
     assert command.acknowledged_at is not None
     took = f"+{max(0.0, command.acknowledged_at - command.requested_at):.1f} s"
-    result = one_line(command.result or "obeyed", limit=RESULT)
+    result = one_line(command.result or "handled", limit=RESULT)
     beside = height == 1 or cell_len(result) <= width - BESIDE
     head = line(
         (f"{clock(command.requested_at)} ", "$quiet"),

@@ -34,29 +34,29 @@ FAILED_CALLS = {
 
 
 @dataclass(frozen=True, slots=True)
-class ReaskFacts:
+class FollowUpFacts:
     """Settled emails by re-asks, ascending, and calls by outcome."""
 
     reasks: tuple[tuple[int, int], ...]
     outcomes: tuple[tuple[str, int], ...]
 
 
-def reask_facts(reasks: Mapping[int, int], outcomes: Mapping[str, int]) -> ReaskFacts:
+def reask_facts(reasks: Mapping[int, int], outcomes: Mapping[str, int]) -> FollowUpFacts:
     """What the pane shows."""
-    return ReaskFacts(tuple(sorted(reasks.items())), tuple(sorted(outcomes.items())))
+    return FollowUpFacts(tuple(sorted(reasks.items())), tuple(sorted(outcomes.items())))
 
 
-class ReasksPane(Pane):
+class FollowUpsPane(Pane):
     NAME = "Re-asks"
     NUMBER = 5
 
     def heading(self) -> str:
-        facts: ReaskFacts = self.facts
+        facts: FollowUpFacts = self.facts
         again = sum(count for times, count in facts.reasks if times)
         return f"{percent(again, sum(count for _, count in facts.reasks))} asked again"
 
     def body(self, width: int, height: int) -> list[Content]:
-        facts: ReaskFacts = self.facts
+        facts: FollowUpFacts = self.facts
         outcomes = dict(facts.outcomes)
         wrong = [(word, outcomes[key]) for key, word in WRONG.items() if outcomes.get(key)]
         failed = [(word, outcomes[key]) for key, word in FAILED_CALLS.items() if outcomes.get(key)]
@@ -81,7 +81,7 @@ class ReasksPane(Pane):
         return [*rows, tally, _tally("calls lost", failed, "no call was lost", width)]
 
 
-def _counts(facts: ReaskFacts) -> tuple[int, int, int]:
+def _counts(facts: FollowUpFacts) -> tuple[int, int, int]:
     by = dict(facts.reasks)
     return by.get(0, 0), by.get(1, 0), sum(count for times, count in facts.reasks if times > 1)
 

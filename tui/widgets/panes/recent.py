@@ -32,7 +32,7 @@ EVENTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class LatelyFacts:
+class RecentFacts:
     """Newest first. ``label_width`` is what a label's value takes in cells."""
 
     lately: tuple[Happening, ...]
@@ -43,18 +43,18 @@ LABEL_MOST = 10
 """Cells that a label's value may take; longer ones are cut."""
 
 
-def lately_facts(snapshot: Snapshot) -> LatelyFacts:
+def lately_facts(snapshot: Snapshot) -> RecentFacts:
     """What the pane shows of a snapshot; the width follows from the task, so that nothing moves while labels come."""
     widest = max((cell_len(label.value) for label in snapshot.run.task.labels), default=1)
-    return LatelyFacts(snapshot.lately, min(LABEL_MOST, widest))
+    return RecentFacts(snapshot.lately, min(LABEL_MOST, widest))
 
 
-class LatelyPane(Pane):
+class RecentPane(Pane):
     NAME = "Lately"
     NUMBER = 6
 
     def body(self, width: int, height: int) -> list[Content]:
-        facts: LatelyFacts = self.facts
+        facts: RecentFacts = self.facts
         if not facts.lately:
             return [line((keyed("labels and events will be listed here · {start} starts the run"), "$quiet"))]
         return [_row(happening, width, facts.label_width) for happening in facts.lately[:height]]
