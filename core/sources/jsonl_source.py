@@ -14,9 +14,8 @@ from typing import Any
 
 from core.errors import SourceError
 from core.sources.columns import id_column, text_column
-from core.sources.format import Format
-from core.sources.lines import Lines
-from core.sources.reading import Columns, Found, SkippedRow, Source
+from core.sources.decoding import Lines
+from core.sources.source import Columns, Format, Found, SkippedRow, Source
 
 _SUFFIXES = (".jsonl", ".ndjson")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")

@@ -12,9 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from core.errors import SourceError
-from core.sources.format import Format
-from core.sources.octets import MESSAGE_LIMIT_BYTES, TOO_LARGE, no_columns, text_of
-from core.sources.reading import Found, SkippedRow, Source
+from core.mail.charsets import text_of
+from core.sources.source import MESSAGE_LIMIT_BYTES, TOO_LARGE, Format, Found, SkippedRow, Source, no_columns
 
 _STUFFED = re.compile(rb">+From ")
 

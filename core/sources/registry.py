@@ -1,6 +1,6 @@
 """Emails in: one registry of formats, and one door, :func:`open_source`.
 
-To add a format, write a module with a ``FORMAT`` (see :class:`Format`) and name it in ``FORMATS``.
+To add a format, write a module with a ``FORMAT`` (see :class:`core.sources.source.Format`) and name it in ``FORMATS``.
 """
 
 from __future__ import annotations
@@ -8,9 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from core.errors import SourceError
-from core.sources import csv_source, folder_source, jsonl_source, maildir_source, mbox_source
-from core.sources.format import Format
-from core.sources.reading import Columns, Skipped, SkippedRow, Source
+from core.sources import csv_source, folder_source, jsonl_source, mbox_source
+from core.sources.source import Columns, Format, Skipped, SkippedRow, Source
 
 __all__ = ["FORMATS", "Columns", "Skipped", "SkippedRow", "Source", "open_source"]
 
@@ -19,7 +18,7 @@ FORMATS: tuple[Format, ...] = (
     mbox_source.FORMAT,
     jsonl_source.FORMAT,
     csv_source.FORMAT,
-    maildir_source.FORMAT,
+    folder_source.MAILDIR,
     folder_source.FORMAT,
 )
 _PEEK_BYTES = 4_096

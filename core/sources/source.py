@@ -14,6 +14,8 @@ from pathlib import Path
 from core.errors import SourceError
 from core.model import SourceEmail
 
+MESSAGE_LIMIT_BYTES = 64 * 1024 * 1024
+TOO_LARGE = f"it is larger than {MESSAGE_LIMIT_BYTES // 1024 // 1024} MiB: no email is"
 SKIPPED_SAMPLE = 100
 MAX_ID_CHARS = 1_000
 
@@ -145,3 +147,24 @@ class Source:
             f"{self.path}: none of its {self.skipped.total:,} records could be taken. {count:,} of them: {reason} "
             f"(first at {first.place}). Correct the file or choose other columns."
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One format of emails.
+
+    ``words`` describes it to people, with the suffixes that it goes by. ``claims(path, beginning)`` returns whether a
+    path is of this format; ``beginning`` are a file's first bytes, or None for a folder. ``open(path, text_column,
+    id_column)`` returns its Source or raises SourceError.
+    """
+
+    words: str
+    claims: Callable[[Path, bytes | None], bool]
+    open: Callable[[Path, str | None, str | None], Source]
+
+
+def no_columns(path: Path, text_column: str | None, id_column: str | None) -> None:
+    """Refuse a column that is asked for where there are none. Raises SourceError."""
+    for option, column in (("--text-column", text_column), ("--id-column", id_column)):
+        if column is not None:
+            raise SourceError(f"{path} has no columns, so {option} {column!r} names nothing. Leave it out.")

@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import SourceError
-from core.sources.reading import ID_TAKEN, REPEATED, SKIPPED_SAMPLE
 from core.sources.registry import Source, open_source
+from core.sources.source import ID_TAKEN, REPEATED, SKIPPED_SAMPLE
 
 ENRON = Path(__file__).parents[2] / ".." / "shared" / "data" / "enron_5031.csv"
 

@@ -1,4 +1,4 @@
-"""``python -m tests.formats.importing SOURCE HOME`` makes a run and prints what that took, as JSON."""
+"""``python -m tests.sources.importing SOURCE HOME`` makes a run and prints what that took, as JSON."""
 
 from __future__ import annotations
 

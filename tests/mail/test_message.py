@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.mail.charsets import text_of
 from core.mail.message import view_of
 from core.model import View
-from core.sources.octets import text_of
 from core.sources.registry import open_source
 
 DATA = Path(__file__).parents[2] / ".." / "shared" / "data"

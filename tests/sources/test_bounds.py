@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from core.llm.task import builtin_task
+from core.mail.charsets import text_of
 from core.runs.find import RunOptions, create_run
 from core.settings import Settings
-from core.sources.octets import text_of
 from core.storage.reading.reader import RunReader
 from tests.conftest import DATA
 
@@ -85,7 +85,7 @@ def test_a_monster_is_imported_within_bounds(name: str, layout: Layout, tmp_path
     source = layout(tmp_path, [HEAD + b"\nbefore\n", monster, HEAD + b"\nafter\n"])
     home = tmp_path / "home"
     done = subprocess.run(
-        [sys.executable, "-m", "tests.formats.importing", str(source), str(home)],
+        [sys.executable, "-m", "tests.sources.importing", str(source), str(home)],
         cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, timeout=240, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr.decode()

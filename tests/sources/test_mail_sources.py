@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import SourceError
-from core.sources import octets
+from core.sources import folder_source
 from core.sources.registry import open_source
 
 DATA = Path(__file__).parents[2] / ".." / "shared" / "data"
@@ -92,7 +92,7 @@ def test_bytes_that_are_not_utf8_are_read_in_the_charset_that_the_message_names(
 
 def test_a_file_too_large_for_an_email_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bound keeps memory safe; the other emails are taken."""
-    monkeypatch.setattr(octets, "MESSAGE_LIMIT_BYTES", 10)
+    monkeypatch.setattr(folder_source, "MESSAGE_LIMIT_BYTES", 10)
     (tmp_path / "large.eml").write_bytes(b"x" * 11)
     (tmp_path / "small.eml").write_bytes(b"x" * 10)
     emails = open_source(tmp_path)
