@@ -103,7 +103,7 @@ async def press(pilot: Pilot[None], *keys: str) -> None:
 async def until(app: LabeltuiApp, seen: Callable[[Snapshot], bool], patience_s: float = PATIENCE_S) -> None:
     """Wait for the console to show it."""
     deadline = time.monotonic() + patience_s
-    while app.picture.snapshot is None or not seen(app.picture.snapshot):
+    while app.view_state.snapshot is None or not seen(app.view_state.snapshot):
         if time.monotonic() > deadline:
             raise TimeoutError("The run did not get there in time.")
         await asyncio.sleep(0.05)

@@ -62,7 +62,7 @@ async def at_work(world: World, camera: Camera) -> None:
 @contextmanager
 def halted(app: LabeltuiApp) -> Iterator[None]:
     """The worker stands still for a while, as on a machine that is out of memory."""
-    snapshot = app.picture.snapshot
+    snapshot = app.view_state.snapshot
     assert snapshot is not None
     pid = snapshot.worker.pid
     assert pid is not None

@@ -30,16 +30,14 @@ from tui.live.notifying import Notifying
 from tui.live.pending_commands import PendingCommands
 from tui.live.poller import Poller, ViewStateTaken
 from tui.live.view_state import ViewState, pending_kinds
-from tui.screens.base_screen import BaseScreen, Look
+from tui.screens.base_screen import BaseScreen, ScreenData
 from tui.screens.monitor import MonitorScreen
 from tui.screens.runs.list import RunsScreen
-from tui.terminal.alive import alive
 from tui.terminal.configured_app import ConfiguredApp
-from tui.terminal.gc_tuning import breathe_easily
 from tui.terminal.preferences import remember
 from tui.terminal.terminal import CAPABLE, Terminal
-from tui.terminal.textual_cache import forget_closed_screens
-from tui.text.leave_message import leave_message
+from tui.terminal.textual_fixes import alive, share_color_cache, tune_garbage_collection
+from tui.text.state_sentence import leave_message
 from tui.web.browser_messages import Page
 from tui.widgets.footer import HintChosen
 
@@ -76,7 +74,7 @@ class LabeltuiApp(ConfiguredApp):
         terminal: Terminal = CAPABLE,
         tour: bool = False,
     ) -> None:
-        forget_closed_screens()
+        share_color_cache()
         super().__init__(settings.config_path, terminal)
         self.settings = settings
         self.backend: Backend = backend or (ReadOnlyEngine(settings) if read_only else Engine(settings))
@@ -130,11 +128,11 @@ class LabeltuiApp(ConfiguredApp):
 
     # -- the picture -----------------------------------------------------------------------------------------------
 
-    def look(self) -> Look:
+    def screen_data(self) -> ScreenData:
         """The newest picture, looked at now."""
-        return Look(self.view_state, self.sending.requested, max(self.clock(), self.view_state.now))
+        return ScreenData(self.view_state, self.sending.requested, max(self.clock(), self.view_state.now))
 
-    def sheet(self) -> BaseScreen | None:
+    def front_screen(self) -> BaseScreen | None:
         """The topmost screen of ours; a small window or the palette may lie over it."""
         return next((screen for screen in reversed(self.screen_stack) if isinstance(screen, BaseScreen)), None)
 
@@ -143,7 +141,7 @@ class LabeltuiApp(ConfiguredApp):
         if view_state.path != self.run_path:
             return  # of the run that was left
         if self.threaded and self.view_state.snapshot is None and view_state.snapshot is not None:
-            self.call_later(breathe_easily)
+            self.call_later(tune_garbage_collection)
         self.view_state = view_state
         emails_changed = self.sending.settle(view_state.snapshot, view_state.now)
         self.notifying.see(view_state.snapshot)
@@ -169,10 +167,10 @@ class LabeltuiApp(ConfiguredApp):
 
     def hand_down(self) -> None:
         """Give the newest look to the screen in sight."""
-        look = self.look()
-        if (sheet := self.sheet()) is not None and alive(sheet):
-            sheet.receive(look)
-        self.page.see(look.view_state, look.requested, look.now)
+        data = self.screen_data()
+        if (front := self.front_screen()) is not None and alive(front):
+            front.receive(data)
+        self.page.see(data.view_state, data.requested, data.now)
 
     def facts_changed(self) -> None:
         """Tell every screen that emails may be other than they were."""

@@ -128,9 +128,9 @@ async def on(desk: Opens, scope: Scope, row: Keyed = PLAIN, **more: Any) -> Asyn
     async with desk(run, listed=scope in LISTED, size=row.size, **{"change": furnished, **more}) as at:
         prepare(at)
         await at.press(*(WAYS[scope] if row.way is None else row.way))
-        sheet = at.app.sheet()
-        assert sheet is at.app.screen
-        assert sheet.SCOPE is scope
+        front = at.app.front_screen()
+        assert front is at.app.screen
+        assert front.SCOPE is scope
         yield at
 
 
@@ -175,15 +175,15 @@ def first_run(at: Desk) -> object:
 
 
 def email_here(at: Desk) -> object:
-    return at.app.sheet().selected().id  # type: ignore[union-attr]
+    return at.app.front_screen().selected().id  # type: ignore[union-attr]
 
 
 def marked(at: Desk) -> object:
-    return at.app.sheet().context().marked  # type: ignore[union-attr]
+    return at.app.front_screen().context().marked  # type: ignore[union-attr]
 
 
 def order(at: Desk) -> object:
-    return at.app.sheet().listing.order.descending  # type: ignore[union-attr]
+    return at.app.front_screen().listing.order.descending  # type: ignore[union-attr]
 
 
 def copied(at: Desk) -> object:
@@ -212,7 +212,7 @@ def did(at: Desk) -> None:
 
 def without_draft(at: Desk) -> None:
     at.backend.tasks.discard(at.run.path)
-    at.app.sheet().read_draft()  # type: ignore[union-attr]
+    at.app.front_screen().read_draft()  # type: ignore[union-attr]
 
 
 M, E, T, R = (frozenset({scope}) for scope in (Scope.MONITOR, Scope.EMAILS, Scope.TASK, Scope.RUNS))
@@ -263,7 +263,7 @@ ROWS: tuple[Keyed, ...] = (
     Keyed("sort", R, sees("by name"), True, alone=True),
     Keyed("sort", E, screen, "SortBy"),
     Keyed("reverse", E, order, alone=True),
-    Keyed("beside", E, lambda at: at.app.sheet().context().beside, False, size=WIDE),  # type: ignore[union-attr]
+    Keyed("beside", E, lambda at: at.app.front_screen().context().beside, False, size=WIDE),  # type: ignore[union-attr]
     Keyed("causes", E, screen, "Causes"),
     Keyed("mark", E, marked, 1, alone=True),
     Keyed("mark_all", E, marked, 4, before=("f",)),
@@ -300,7 +300,7 @@ ROWS: tuple[Keyed, ...] = (
     Keyed("themes", EVERYWHERE, screen, "ChooseTheme"),
     Keyed("quiet", EVERYWHERE, said("Bell and desktop notifications are off."), True),
     Keyed("suspend", EVERYWHERE, kinds, ["suspend"]),
-    Keyed("back", EVERYWHERE - R, lambda at: (at.app.sheet(), at.line(0).split("data")[0]), alone=True),
+    Keyed("back", EVERYWHERE - R, lambda at: (at.app.front_screen(), at.line(0).split("data")[0]), alone=True),
     Keyed("back", R, sees("archived · A brings one back"), False, before=("H",)),
     Keyed("info", EVERYWHERE - {Scope.INFO}, screen, "InfoScreen"),
     Keyed("info", frozenset({Scope.INFO}), screen, "MonitorScreen", alone=True),

@@ -131,9 +131,9 @@ class Monkey:
         return self._rng.choice(self._keys)
 
     def _here(self, what: str) -> Press:
-        sheet, screen = self._app.sheet(), self._app.screen
+        front, screen = self._app.front_screen(), self._app.screen
         window = "" if isinstance(screen, BaseScreen) else type(screen).__name__
-        return Press(what, sheet.SCOPE.value if sheet else "", window)
+        return Press(what, front.SCOPE.value if front else "", window)
 
     def wrong(self) -> Iterator[str]:
         """A sentence for each change that nobody asked for."""

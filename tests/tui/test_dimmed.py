@@ -19,7 +19,7 @@ from tui.actions.active import WISHES, in_scope
 from tui.actions.catalog import ALL
 from tui.actions.context import Scope
 from tui.actions.read_only import READ_ONLY
-from tui.screens.help import HelpScreen
+from tui.screens.pages import HelpScreen
 
 pytestmark = pytest.mark.usefixtures("furnished_folder")
 
@@ -78,11 +78,11 @@ READ_BEFORE = frozenset({"edit", "editor", "messages", "undo"})
 async def press_dimmed(at: Desk, world: str, scope: Scope) -> None:
     """Press the key of everything that is not possible; each tells its reason, and nothing else happens."""
     met = set()
-    sheet = at.app.sheet()
-    assert sheet is not None
+    front = at.app.front_screen()
+    assert front is not None
     stack = len(at.app.screen_stack)
     for action in in_scope(scope):
-        reason = action.blocked(sheet.context())
+        reason = action.blocked(front.context())
         if reason is None:
             continue
         met.add(action.id)
@@ -150,7 +150,7 @@ async def test_a_console_that_looks_on_refuses_every_change(desk: Opens, scope: 
     async with on(desk, scope, read_only=True) as at:
         before = list(at.run.emails)
         offered = {command.title for command in at.app.get_system_commands(at.app.screen)}
-        context = at.app.sheet().context()  # type: ignore[union-attr]
+        context = at.app.front_screen().context()  # type: ignore[union-attr]
         for action in in_scope(scope):
             if action.id in WISHES:
                 for key in action.keys:

@@ -9,9 +9,9 @@ import pytest
 from core.model import EmailState
 from tests.tui.conftest import Opens
 from tests.tui.fakes import email, running, stopped
-from tui.screens.emails.causes import Causes
 from tui.screens.emails.list import EmailsScreen
 from tui.screens.emails.record import RecordScreen
+from tui.screens.emails.windows import Causes
 from tui.screens.modals import Confirm, GiveLabel
 from tui.widgets.lists.rows import Rows
 

@@ -11,7 +11,7 @@ from tests.tui.conftest import Desk, Opens
 from tests.tui.fakes import email, running, stopped
 from tui.screens.emails.list import EmailsScreen
 from tui.screens.emails.record import RecordScreen
-from tui.screens.emails.sorting import SortBy
+from tui.screens.emails.windows import SortBy
 from tui.widgets.lists.rows import Rows
 
 pytestmark = pytest.mark.asyncio

@@ -33,7 +33,7 @@ async def does(at: Desk, row: Keyed, how: str | None) -> None:
     if how is not None:
         await at.press(how)
     else:
-        word = actions.by_id(row.action).label(at.app.sheet().context())  # type: ignore[union-attr]
+        word = actions.by_id(row.action).label(at.app.front_screen().context())  # type: ignore[union-attr]
         await choose(at, "Pane 3: Keys" if row.action == "pane" else word)
     await at.press(*row.then)
     after = row.probe(at)
@@ -68,12 +68,12 @@ async def test_its_key_does_it(desk: Opens, row: Keyed, scope: Scope) -> None:
 async def test_what_leaves_the_screen_as_it_is_its_keys_do(desk: Opens, scope: Scope, at_work: bool) -> None:
     """One console, one key after the other, and once each by its name; back to the screen after each."""
     async with on(desk, scope, replace(PLAIN, at_work=at_work)) as at:
-        sheet = at.app.sheet()
+        front = at.app.front_screen()
         for row in (row for row, place in EVERY if row.shares and place is scope and row.at_work is at_work):
             by_name = (None,) if FIRST[row.action] == (row, scope) else ()
             for how in (*actions.by_id(row.action).keys, *by_name):
                 await does(at, row, how)
-                while at.app.screen is not sheet:
+                while at.app.screen is not front:
                     at.app.pop_screen()
                     await at.settle()
                 keyed.renew(at, at_work=at_work)

@@ -14,8 +14,8 @@ from tui.actions.active import ACTIONS, in_scope
 from tui.actions.context import Scope
 from tui.actions.help_text import PANES, SCREENS, STATE_LINE
 from tui.actions.keymap import keyed
-from tui.screens.help import HelpScreen
 from tui.screens.monitor import MonitorScreen
+from tui.screens.pages import HelpScreen
 from tui.text.glyphs import ASCII
 from tui.widgets.panes.pane import Pane
 
@@ -109,20 +109,20 @@ async def test_help_footer_and_palette_agree_with_the_list(desk: Opens, keys: tu
     """On every screen the palette offers exactly what is possible, the footer names no other, the help names all."""
     async with desk(size=(160, 50)) as at:
         await at.press(*keys)
-        sheet = at.app.sheet()
-        assert sheet is not None
-        context = sheet.context()
+        front = at.app.front_screen()
+        assert front is not None
+        context = front.context()
         offered = [command.title for command in at.app.get_system_commands(at.app.screen)]
-        wanted = [action for action in in_scope(sheet.SCOPE) if action.blocked(context) is None]
+        wanted = [action for action in in_scope(front.SCOPE) if action.blocked(context) is None]
         for action in wanted:
             assert any(action.label(context).lower() in title.lower() for title in offered), action.id
-        blocked = {action.label(context).capitalize() for action in in_scope(sheet.SCOPE)} - {
+        blocked = {action.label(context).capitalize() for action in in_scope(front.SCOPE)} - {
             action.label(context).capitalize() for action in wanted
         }
         assert not blocked & set(offered)
         hinted = {action_id for action_id, *_ in at.app.screen.query_one("Hints").hints}  # type: ignore[attr-defined]
-        assert hinted == {action.id for action in in_scope(sheet.SCOPE) if action.hint}
-        if not isinstance(sheet, HelpScreen):
+        assert hinted == {action.id for action in in_scope(front.SCOPE) if action.hint}
+        if not isinstance(front, HelpScreen):
             text = HelpScreen(context)
             at.app.push_screen(text)
             await at.settle()

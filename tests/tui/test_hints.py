@@ -91,15 +91,15 @@ async def test_while_a_field_has_the_focus_no_letter_is_promised(
         await at.press(*keys)
         field = at.app.focused
         assert isinstance(field, Input)
-        sheet = at.app.sheet()
-        assert sheet is not None
+        front = at.app.front_screen()
+        assert front is not None
         named = {action_id for action_id, *_ in hints_of(at).hints}
         assert named == ({"open", "back"} if keys == ("w",) else {"back"})
         before = field.value
-        for action in in_scope(sheet.SCOPE):
+        for action in in_scope(front.SCOPE):
             if action.id not in named and len(action.keys[0]) == 1:
                 await at.pilot.press(action.keys[0])
         assert len(field.value) > len(before)
-        assert at.app.screen is sheet
+        assert at.app.screen is front
         await at.press("escape")
         assert "help" in {action_id for action_id, *_ in hints_of(at).hints}

@@ -13,7 +13,7 @@ from tests.tui.conftest import Opens
 from tests.tui.fakes import NOW, FakeRun, email, running
 from tui.text import numbers as present
 from tui.widgets.lists.rows import Rows
-from tui.widgets.panes.follow_ups import FAILED_CALLS, FollowUpsPane, reask_facts
+from tui.widgets.panes.follow_ups import FAILED_CALLS, FollowUpsPane, follow_up_facts
 from tui.widgets.panes.pane import Pane
 from tui.widgets.panes.rate import RateFacts, RatePane
 from tui.widgets.panes.worker import WorkerFacts, WorkerPane
@@ -64,7 +64,7 @@ def test_the_worker_says_nothing_half() -> None:
 def test_what_went_wrong_is_told_in_whole_words(width: int) -> None:
     """As many as fit; what has no room is summed up, so that the counts add up to all."""
     outcomes = {"rate_limited": 3, "server_error": 3, "capacity": 1, "refused": 1_004, "timeout": 12, "connection": 5}
-    rows = lines_of(FollowUpsPane(), reask_facts({0: 400, 1: 20}, outcomes), width, 6)
+    rows = lines_of(FollowUpsPane(), follow_up_facts({0: 400, 1: 20}, outcomes), width, 6)
     lost = rows[-1]
     assert lost.startswith("calls lost")
     assert cell_len(lost.rstrip()) <= width

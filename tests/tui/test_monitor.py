@@ -12,8 +12,8 @@ from textual.strip import Strip
 from core.model import CommandRecord, LabelMeaning, RunState
 from tests.tui.conftest import Opens
 from tests.tui.fakes import KEYS, NOW, running, stopped
-from tui.screens.help import HelpScreen
 from tui.screens.monitor import MonitorScreen
+from tui.screens.pages import HelpScreen
 from tui.terminal.preferences import read_preferences
 from tui.terminal.theme import DARK, LIGHT
 from tui.widgets.panes.pane import LinesWidget, Pane

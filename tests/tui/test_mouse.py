@@ -18,13 +18,13 @@ from tests.tui.fakes import running, stopped
 from tui.actions.clicks import key_at, place_of
 from tui.screens.emails.list import EmailsScreen
 from tui.screens.emails.record import RecordScreen
-from tui.screens.help import HelpScreen
 from tui.screens.modals import Confirm, GiveLabel
 from tui.screens.monitor import MonitorScreen
-from tui.widgets.key_line import keys_line
+from tui.screens.pages import HelpScreen
 from tui.widgets.lists.rows import Rows
 from tui.widgets.panes.pane import Pane, line
-from tui.widgets.too_small import NEEDED
+from tui.widgets.state_line import NEEDED
+from tui.widgets.window_parts import keys_line
 
 KEYS = keys_line(("enter", "keep"), ("^o", "order"), ("↑↓", "look"))
 

@@ -16,7 +16,7 @@ from tui.engine.making import NewRunRequest, forecast, make, name_for, name_trou
 from tui.engine.task_choices import task_choices
 from tui.screens.monitor import MonitorScreen
 from tui.screens.runs.list import RunsScreen
-from tui.widgets.paths import complete_path
+from tui.widgets.fields import complete_path
 
 
 def nothing(backend: FakeBackend) -> None:

@@ -11,8 +11,7 @@ from core.model import CommandRecord, EmailState, Forecast, KeyState, RunState, 
 from tests.tui.fakes import KEYS, NOW, FakeRun, email, running, settings_in
 from tui.live.view_state import Requested, ViewState, data_age, outstanding
 from tui.text.clauses import on_one_row
-from tui.text.leave_message import leave_message
-from tui.text.state_sentence import state_sentence
+from tui.text.state_sentence import leave_message, state_sentence
 
 
 def view_state(run: FakeRun, **more: object) -> ViewState:

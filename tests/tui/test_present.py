@@ -14,7 +14,7 @@ from core.model import EmailState, PacePoint
 from tests.tui.fakes import email
 from tui.text import numbers as present
 from tui.text import rates
-from tui.text.email_rows import as_row
+from tui.widgets.lists.emails import as_row
 
 AT = 1_764_000_000.0  # Monday, 24 November 2025, 16:00:00 UTC
 

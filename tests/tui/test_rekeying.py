@@ -12,8 +12,8 @@ from tests.tui.fakes import stopped
 from tui.actions import active as actions
 from tui.actions.active import ACTIONS
 from tui.actions.user_keys import parsed, readable, rekeyed
-from tui.screens.help import HelpScreen
 from tui.screens.monitor import MonitorScreen
+from tui.screens.pages import HelpScreen
 
 
 def apply(table: dict[str, Any]) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]]:

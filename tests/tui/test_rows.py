@@ -10,8 +10,7 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
 from tui.terminal.theme import MEANINGS
-from tui.widgets.lists.pages import KEPT_PAGES, PAGE
-from tui.widgets.lists.rows import ListColumn, Row, Rows
+from tui.widgets.lists.rows import KEPT_PAGES, PAGE, ListColumn, Row, Rows
 
 pytestmark = pytest.mark.asyncio
 

@@ -10,7 +10,7 @@ import termios
 
 import pytest
 
-from tui.terminal.size import size_of
+from tui.terminal.terminal import size_of
 
 
 def test_the_terminal_itself_is_asked_before_what_was_exported(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tui.text.clauses import Clause, hung, in_rows, on_one_row, whole
+from tui.text.clauses import Clause, in_rows, indented, on_one_row, whole
 
 SAID = (
     Clause("00:53 for RPM of org_b, until 16:00:53", ("00:53 for RPM of org_b",), rank=2),
@@ -53,5 +53,5 @@ def test_a_clause_longer_than_a_row_is_wrapped_and_one_without_end_is_cut() -> N
 
 def test_figures_go_on_below_their_figure() -> None:
     """What of a line of figures does not fit hangs below what is told; another line hangs a little."""
-    assert hung("  money     about one dollar a day", 24) == ["  money     about one", " " * 12 + "dollar a day"]
-    assert hung("  with one more organization: 2 s", 26) == ["  with one more", "    organization: 2 s"]
+    assert indented("  money     about one dollar a day", 24) == ["  money     about one", " " * 12 + "dollar a day"]
+    assert indented("  with one more organization: 2 s", 26) == ["  with one more", "    organization: 2 s"]

@@ -15,7 +15,7 @@ from tests.tui.conftest import Desk, Opens
 from tests.tui.fakes import email
 from tests.tui.test_task import HOSTILE, NEW, leave_draft, with_versions
 from tui.screens.emails.record import RecordScreen
-from tui.screens.task.dry_run import AskTrial, TrialScreen
+from tui.screens.task.dry_run import AskDryRun, DryRunScreen
 from tui.screens.task.messages import MessagesScreen
 from tui.screens.task.task import TaskScreen
 
@@ -70,13 +70,13 @@ async def test_what_a_trial_costs_is_said_before_it_begins(desk: Opens) -> None:
     async with desk(with_versions()) as at:
         with_trial(at, FakeTrial([]))
         await at.press("j", "W")
-        assert isinstance(at.app.screen, AskTrial)
+        assert isinstance(at.app.screen, AskDryRun)
         shown = " ".join(" ".join(at.screen().split("│")[1::2]).split())
         assert "About 4,000 tokens, $0.0012 for 10 emails" in shown
         assert "No label is given or changed." in shown
         await at.press("backspace", "backspace", "9", "9", "9", "enter")
         assert "A number from 1 to 200." in at.screen()
-        assert isinstance(at.app.screen, AskTrial)
+        assert isinstance(at.app.screen, AskDryRun)
         await at.press("escape")
         assert isinstance(at.app.screen, TaskScreen)
         assert at.backend.asked == []
@@ -105,7 +105,7 @@ async def test_results_stand_beside_the_present_labels(desk: Opens) -> None:
     async with desk(with_versions()) as at:
         with_trial(at, FakeTrial(told))
         await at.press("j", "W", "enter")
-        assert isinstance(at.app.screen, TrialScreen)
+        assert isinstance(at.app.screen, DryRunScreen)
         assert at.backend.asked == [("dry_run", NEW.version, 10)]
         shown = at.screen()
         for telling in (

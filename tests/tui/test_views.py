@@ -7,8 +7,8 @@ import pytest
 from core.model import EmailState, RunState
 from tests.tui.conftest import Opens
 from tests.tui.fakes import NOW, email, running
-from tui.screens.info import InfoScreen
 from tui.screens.monitor import MonitorScreen
+from tui.screens.pages import InfoScreen
 
 
 @pytest.mark.asyncio

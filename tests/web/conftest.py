@@ -14,7 +14,7 @@ import pytest
 from aiohttp import ClientWebSocketResponse, WSMsgType
 from aiohttp.test_utils import TestClient, TestServer, unused_port
 
-from tui.web.door import Door
+from tui.web.access import Access
 from tui.web.server import ConsoleServer
 
 STAND_IN = """
@@ -69,14 +69,14 @@ class Served:
     """A server with its client. ``complaints`` are what it said in its own terminal."""
 
     client: TestClient
-    door: Door
+    access: Access
     server: ConsoleServer
     complaints: list[str]
 
     @asynccontextmanager
     async def tab(self, *, size: tuple[int, int] = (100, 30)) -> AsyncIterator[Tab]:
-        query = {"key": self.door.key, "width": str(size[0]), "height": str(size[1])}
-        async with self.client.ws_connect("/ws", params=query, headers={"Origin": self.door.url}) as socket:
+        query = {"key": self.access.key, "width": str(size[0]), "height": str(size[1])}
+        async with self.client.ws_connect("/ws", params=query, headers={"Origin": self.access.url}) as socket:
             yield Tab(socket)
 
 
@@ -94,10 +94,10 @@ def serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Serves:
     @asynccontextmanager
     async def serve(program: str = "", words: list[str] | None = None) -> AsyncIterator[Served]:
         port = unused_port()
-        door = Door(f"http://127.0.0.1:{port}", "secret-key")
+        access = Access(f"http://127.0.0.1:{port}", "secret-key")
         complaints: list[str] = []
-        server = ConsoleServer(door, words or [sys.executable, "-c", STAND_IN + program], static, complaints.append)
+        server = ConsoleServer(access, words or [sys.executable, "-c", STAND_IN + program], static, complaints.append)
         async with TestClient(TestServer(server.app(), host="127.0.0.1", port=port)) as client:
-            yield Served(client, door, server, complaints)
+            yield Served(client, access, server, complaints)
 
     return serve

@@ -29,7 +29,7 @@ def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Sequence[str
     words: list[Sequence[str]] = []
 
     class Server:
-        def __init__(self, door: Any, given: Sequence[str], static: Path, complain: Callable[[str], None]) -> None:
+        def __init__(self, access: Any, given: Sequence[str], static: Path, complain: Callable[[str], None]) -> None:
             words.append(given)
 
         async def run(self, host: str, port: int, ready: Callable[[], None]) -> None:

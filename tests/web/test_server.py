@@ -54,8 +54,8 @@ async def test_the_page_is_for_who_has_the_key(serves: Serves) -> None:
         assert (await at.client.get("/ws")).status == 403
         first = await at.client.get("/", params={"key": "secret-key"})
         assert '<main id="terminal"' in await first.text()
-        assert first.cookies[at.door.cookie]["httponly"]
-        assert first.cookies[at.door.cookie]["samesite"] == "Strict"
+        assert first.cookies[at.access.cookie]["httponly"]
+        assert first.cookies[at.access.cookie]["samesite"] == "Strict"
         assert "default-src 'none'" in first.headers["Content-Security-Policy"]
         assert first.headers["Cache-Control"] == "no-store"
         assert (await at.client.get("/")).status == 200

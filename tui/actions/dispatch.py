@@ -23,25 +23,25 @@ class Dispatch:
     def pressed(self, key: str) -> None:
         """A key was pressed that some action uses. Over a small window the shell alone is a key away."""
         app = self._app
-        sheet = app.sheet()
-        if sheet is None:
+        front = app.front_screen()
+        if front is None:
             return
-        action = actions.for_key(key, sheet.SCOPE)
-        if action is not None and (sheet is app.screen or action.id == "suspend"):
+        action = actions.for_key(key, front.SCOPE)
+        if action is not None and (front is app.screen or action.id == "suspend"):
             self.perform(action.id, key)
 
     def perform(self, action_id: str, key: str = "") -> None:
         """Do what is meant, or say why it cannot be done now."""
         app = self._app
-        sheet = app.sheet()
-        if sheet is None:
+        front = app.front_screen()
+        if front is None:
             return
         action = actions.by_id(action_id)
-        reason = action.blocked(sheet.context())
+        reason = action.blocked(front.context())
         if reason is not None:
             app.say(reason, severity="warning")
             return
-        doers = (sheet, app.sending, app.views, app)
+        doers = (front, app.sending, app.views, app)
         method = next(method for doer in doers if (method := getattr(doer, f"do_{action_id}", None)) is not None)
         if action_id == "pane":
             method(str(action.keys.index(key) + 1))
@@ -51,10 +51,10 @@ class Dispatch:
     def commands(self) -> Iterator[SystemCommand]:
         """What the palette offers: everything that is possible now."""
         app = self._app
-        sheet = app.sheet()
-        if sheet is None:
+        front = app.front_screen()
+        if front is None:
             return
-        context = sheet.context()
+        context = front.context()
         for action in actions.possible(context):
             if action.id != "pane":
                 word = action.label(context)
@@ -62,5 +62,5 @@ class Dispatch:
                     word[:1].upper() + word[1:], f"{action.key} · {action.told}", partial(self.perform, action.id)
                 )
                 continue
-            for key, name in zip(action.keys, sheet.panes(), strict=False):
+            for key, name in zip(action.keys, front.panes(), strict=False):
                 yield SystemCommand(f"Pane {name}", f"{key} · {action.told}", partial(self.perform, action.id, key))

@@ -51,28 +51,28 @@ class Views:
         """The messages about the email that the cursor is on, here or on a screen behind."""
         from tui.screens.task.messages import MessagesScreen  # noqa: PLC0415
 
-        sheet = self._app.sheet()
+        front = self._app.front_screen()
         behind = (screen.selected() for screen in reversed(self._app.screen_stack) if isinstance(screen, BaseScreen))
         row = next((each for each in behind if isinstance(each, EmailRow)), None)
-        draft = sheet.context().draft if sheet is not None else None
+        draft = front.context().draft if front is not None else None
         self._app.push_screen(MessagesScreen(row, draft.task if draft is not None else None))
 
     def do_help(self) -> None:
         """The help for the pane and the screen in sight; on the help itself, back."""
-        from tui.screens.help import HelpScreen  # noqa: PLC0415
+        from tui.screens.pages import HelpScreen  # noqa: PLC0415
 
-        sheet = self._app.sheet()
-        if sheet is None or isinstance(sheet, HelpScreen):
+        front = self._app.front_screen()
+        if front is None or isinstance(front, HelpScreen):
             self._app.do_back()
         else:
-            pane = sheet.focused.NAME if isinstance(sheet.focused, Pane) else ""
-            self._app.push_screen(HelpScreen(sheet.context(), pane))
+            pane = front.focused.NAME if isinstance(front.focused, Pane) else ""
+            self._app.push_screen(HelpScreen(front.context(), pane))
 
     def do_info(self) -> None:
         """The page of versions, paths and settings; on the page itself, back."""
-        from tui.screens.info import InfoScreen  # noqa: PLC0415
+        from tui.screens.pages import InfoScreen  # noqa: PLC0415
 
-        if isinstance(self._app.sheet(), InfoScreen):
+        if isinstance(self._app.front_screen(), InfoScreen):
             self._app.do_back()
         else:
             self._go_to(InfoScreen)

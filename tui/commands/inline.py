@@ -15,7 +15,7 @@ from types import FrameType
 from rich.cells import cell_len
 
 from tui.commands.compact import Line
-from tui.terminal.size import size_of
+from tui.terminal.terminal import size_of
 from tui.text.glyphs import plain
 
 _TONES = {

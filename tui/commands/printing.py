@@ -19,9 +19,9 @@ def say_hung(text: str) -> None:
     if not sys.stdout.isatty():
         say(text)
         return
-    from tui.text.clauses import hung  # noqa: PLC0415 - brings rich, which piped commands do without
+    from tui.text.clauses import indented  # noqa: PLC0415 - brings rich, which piped commands do without
 
-    for row in hung(inert(text), shutil.get_terminal_size().columns):
+    for row in indented(inert(text), shutil.get_terminal_size().columns):
         print(row)  # noqa: T201
 
 

@@ -14,7 +14,7 @@ from core.errors import UsageError
 from core.runs import find as runs
 from core.settings import load_settings
 from tui.commands.printing import complain, say
-from tui.web.door import Door, is_loopback
+from tui.web.access import Access, is_loopback
 from tui.web.session import words_for
 
 MISSING = "`labeltui serve` needs textual-serve, which is not installed: pip install 'labeltui[serve]' brings it."
@@ -38,14 +38,14 @@ def serve(given: argparse.Namespace) -> int:
         )
     writable = given.writable and not given.read_only
     run = runs.find_run(load_settings(), given.run) if given.run is not None else None
-    door = Door(_checked(given.url) if given.url else _url(given.host, given.port), secrets.token_urlsafe(18))
-    server = ConsoleServer(door, words_for(run, writable=writable), static, complain)
+    access = Access(_checked(given.url) if given.url else _url(given.host, given.port), secrets.token_urlsafe(18))
+    server = ConsoleServer(access, words_for(run, writable=writable), static, complain)
 
     def announce() -> None:
         may = "may change things, as in a terminal" if writable else "looks on and changes nothing (--writable lets it)"
         if not is_loopback(given.host):
             complain(f"{given.host} can be reached from other machines, and nothing is encrypted on the way there.")
-        say(f"The console is at {door.address}\nIt {may}. ctrl+c ends it; workers go on.")
+        say(f"The console is at {access.address}\nIt {may}. ctrl+c ends it; workers go on.")
         sys.stdout.flush()
 
     try:

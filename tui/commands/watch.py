@@ -21,8 +21,7 @@ from tui.commands import status as words
 from tui.commands.compact import compact_view
 from tui.commands.inline import Inline, listening
 from tui.commands.printing import say
-from tui.terminal.size import size_of
-from tui.terminal.terminal import NONE, terminal
+from tui.terminal.terminal import NONE, size_of, terminal
 
 EVERY_S = 1.0
 """Between two looks; without a terminal a line is printed only when something changed."""

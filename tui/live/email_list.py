@@ -18,9 +18,8 @@ from core.storage.reading.ordering import WORK_ORDER, Order
 from tui.actions.keymap import keyed
 from tui.engine.backend import RunView
 from tui.live.finder import Finder, Finding
-from tui.widgets.lists.email_scope import KINDS, Kind
-from tui.widgets.lists.pages import PAGE
-from tui.widgets.lists.rows import Row, Rows
+from tui.widgets.lists.emails import KINDS, Kind
+from tui.widgets.lists.rows import PAGE, Row, Rows
 
 if TYPE_CHECKING:
     from tui.app import LabeltuiApp

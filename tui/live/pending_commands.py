@@ -104,8 +104,8 @@ class PendingCommands:
 
     def do_pause(self) -> None:
         """Pause, or go on where it is paused."""
-        sheet = self._app.sheet()
-        if sheet is not None and enabled.is_paused(sheet.context()):
+        front = self._app.front_screen()
+        if front is not None and enabled.is_paused(front.context()):
             self.send("resume", self._app.backend.resume)
         else:
             self.send("pause", self._app.backend.pause)

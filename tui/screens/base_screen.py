@@ -18,18 +18,17 @@ from tui.actions.active import in_scope
 from tui.actions.catalog import EVERYWHERE
 from tui.actions.context import Context, Scope, Selected
 from tui.live.view_state import Requested, ViewState, data_age
-from tui.terminal.alive import alive
+from tui.terminal.textual_fixes import alive
 from tui.text.state_sentence import StateSentence, state_sentence
 from tui.widgets.footer import Hints
-from tui.widgets.state_line import Headline, StateLine
-from tui.widgets.too_small import TooSmall, too_small
+from tui.widgets.state_line import Headline, StateLine, TooSmall, too_small
 
 if TYPE_CHECKING:
     from tui.app import LabeltuiApp
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ScreenData:
     """The newest picture, the commands that wait, and the moment it is looked at."""
 
     view_state: ViewState
@@ -49,7 +48,7 @@ class BaseScreen(Screen[None]):
     AUTO_FOCUS = ""
     ALLOW_IN_MAXIMIZED_VIEW = "StateLine, TooSmall, Hints"
 
-    look: Look | None = None
+    data: ScreenData | None = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,7 +63,7 @@ class BaseScreen(Screen[None]):
         """What stands between the state line and the hints."""
         raise NotImplementedError
 
-    def show(self, look: Look) -> None:
+    def show(self, data: ScreenData) -> None:
         """Take from the look what this screen shows."""
 
     def changed(self) -> None:
@@ -76,24 +75,24 @@ class BaseScreen(Screen[None]):
 
     def asked_task(self) -> Task | None:
         """The task of the run that is open, as far as it is read."""
-        snapshot = self.look.view_state.snapshot if self.look else None
+        snapshot = self.data.view_state.snapshot if self.data else None
         return snapshot.run.task if snapshot else None
 
     def selected(self) -> Selected:
         """What a key would act on."""
         return None
 
-    def headline(self, look: Look) -> Headline:
+    def headline(self, data: ScreenData) -> Headline:
         """The state line of the run that is open, or that none is."""
-        view_state = look.view_state
+        view_state = data.view_state
         snapshot = view_state.snapshot
         name = snapshot.run.name if snapshot else view_state.path.stem if view_state.path else "labeltui"
         return Headline(
             name,
-            state_sentence(view_state, look.requested, look.now) if view_state.path or view_state.trouble else NO_RUN,
+            state_sentence(view_state, data.requested, data.now) if view_state.path or view_state.trouble else NO_RUN,
             simulated=snapshot is not None and snapshot.run.simulated,
-            age_s=data_age(view_state, look.now),
-            now=look.now,
+            age_s=data_age(view_state, data.now),
+            now=data.now,
         )
 
     def compose(self) -> ComposeResult:
@@ -106,20 +105,20 @@ class BaseScreen(Screen[None]):
         self.set_class(too_small(event.size.width, event.size.height), "-tiny")
 
     def on_mount(self) -> None:
-        self.receive(self.console_app.look())
+        self.receive(self.console_app.screen_data())
 
     def on_screen_resume(self) -> None:
         if alive(self):
-            self.receive(self.console_app.look())
+            self.receive(self.console_app.screen_data())
 
-    def receive(self, look: Look) -> None:
+    def receive(self, data: ScreenData) -> None:
         """Show a newer look. Where the view is held, only the state line and the hints move on."""
-        held, self.look = self.look is not None and self.console_app.held, look
+        held, self.data = self.data is not None and self.console_app.held, data
         self._state_line.headline = replace(
-            self.headline(look), held=self.console_app.held, read_only=self.console_app.read_only
+            self.headline(data), held=self.console_app.held, read_only=self.console_app.read_only
         )
         if not held:
-            self.show(look)
+            self.show(data)
         self.hint()
 
     def context(self) -> Context:

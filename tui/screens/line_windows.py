@@ -12,9 +12,8 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from tui.widgets.key_line import KeyLine
 from tui.widgets.panes.pane import Part, line
-from tui.widgets.refusal import Refusal
+from tui.widgets.window_parts import KeyLine, Refusal
 
 
 class AskLine(ModalScreen[str | None]):

@@ -17,8 +17,8 @@ from core.model import EmailRow, Task
 from core.text import inert, one_line
 from tui.actions.keymap import keyed
 from tui.text.numbers import foreign
-from tui.widgets.key_line import KeyLine
 from tui.widgets.panes.pane import line
+from tui.widgets.window_parts import KeyLine
 
 MOST_BESIDE = 30
 """Characters of both answers together beside which there is room to name the other keys of the second."""

@@ -13,15 +13,15 @@ from textual.widget import Widget
 from core.model import RunState, Snapshot, Task
 from tui.actions.context import Scope
 from tui.actions.keymap import keyed
-from tui.screens.base_screen import BaseScreen, Look
+from tui.screens.base_screen import BaseScreen, ScreenData
 from tui.widgets.panes.commands import CommandsPane, command_facts
-from tui.widgets.panes.follow_ups import FollowUpsPane, reask_facts
+from tui.widgets.panes.follow_ups import FollowUpsPane, follow_up_facts
 from tui.widgets.panes.keys import KeyFacts, KeysPane
 from tui.widgets.panes.labels import LabelCount, LabelFacts, LabelsPane
 from tui.widgets.panes.pane import Pane
 from tui.widgets.panes.progress import ProgressPane, progress_facts
 from tui.widgets.panes.rate import RateFacts, RatePane
-from tui.widgets.panes.recent import RecentPane, lately_facts
+from tui.widgets.panes.recent import RecentPane, recent_facts
 from tui.widgets.panes.worker import WorkerPane, worker_facts
 
 FRAMED = (100, 30)
@@ -65,23 +65,23 @@ class MonitorScreen(BaseScreen):
         for pane in (*self._panes.values(), self._commands_below):
             pane.framed(framed)
 
-    def show(self, look: Look) -> None:
-        view_state, pane = look.view_state, self._panes
+    def show(self, data: ScreenData) -> None:
+        view_state, pane = data.view_state, self._panes
         keys = tuple(replace(key, cooldown_s=float(math.ceil(key.cooldown_s))) for key in view_state.shown_keys)
         if view_state.read_at is not None:
             pane["keys"].facts = KeyFacts(keys, view_state.windows, view_state.keys_trouble)
         snapshot = view_state.snapshot
         if snapshot is None:
             return
-        pane["progress"].facts = progress_facts(snapshot, look.now)
-        pane["rate"].facts = _rate(snapshot, look.now)
+        pane["progress"].facts = progress_facts(snapshot, data.now)
+        pane["rate"].facts = _rate(snapshot, data.now)
         pane["labels"].facts = _labels(snapshot)
-        pane["reasks"].facts = reask_facts(snapshot.reasks, snapshot.outcomes)
+        pane["reasks"].facts = follow_up_facts(snapshot.reasks, snapshot.outcomes)
         if pane["lately"].facts is None or not pane["lately"].has_focus:  # whoever reads in it must not lose the line
-            pane["lately"].facts = lately_facts(snapshot)
-        pane["commands"].facts = command_facts(snapshot.commands, look.requested, look.now)
+            pane["lately"].facts = recent_facts(snapshot)
+        pane["commands"].facts = command_facts(snapshot.commands, data.requested, data.now)
         self._commands_below.facts = pane["commands"].facts
-        pane["worker"].facts = worker_facts(snapshot.worker, snapshot.resumption, look.now)
+        pane["worker"].facts = worker_facts(snapshot.worker, snapshot.resumption, data.now)
 
     def panes(self) -> list[str]:
         return sorted(f"{pane.NUMBER}: {pane.NAME}" for pane in self._panes.values())

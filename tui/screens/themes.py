@@ -11,9 +11,9 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.terminal.theme import ABOUT, PALETTES, PREFIX
-from tui.widgets.key_line import KeyLine
 from tui.widgets.lists.rows import ListColumn, Row, Rows
 from tui.widgets.panes.pane import line
+from tui.widgets.window_parts import KeyLine
 
 
 class ChooseTheme(ModalScreen[str | None]):

@@ -13,8 +13,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.actions.keymap import keyed
-from tui.widgets.key_line import KeyLine
 from tui.widgets.panes.pane import line
+from tui.widgets.window_parts import KeyLine
 
 WIDTH = 58
 """Cells of its text where there is room; 9 more are its frame and what is left beside it."""

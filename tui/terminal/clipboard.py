@@ -24,9 +24,9 @@ MOST_COPIED = 74_000
 """Bytes that terminals take from OSC 52 with certainty; more goes into the file alone."""
 
 
-def copy(sheet: BaseScreen, what: str, text: str) -> None:
+def copy(front: BaseScreen, what: str, text: str) -> None:
     """Copy it, write it beside the run, and say where it is."""
-    app = sheet.console_app
+    app = front.console_app
     path = app.run_path
     if path is None:
         return

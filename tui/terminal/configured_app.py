@@ -13,6 +13,7 @@ from tui.actions.user_keys import rekeyed
 from tui.terminal.crash_safe_app import CrashSafeApp
 from tui.terminal.preferences import read_preferences
 from tui.terminal.terminal import CAPABLE, Terminal
+from tui.terminal.textual_fixes import Palette, resuming_driver
 from tui.terminal.theme import ANSI, DARK, THEMES, meanings_for, named
 from tui.text.glyphs import AsciiOnly
 
@@ -41,13 +42,9 @@ class ConfiguredApp(CrashSafeApp):
         kind = super().get_driver_class()
         if kind.__name__ != "LinuxDriver":
             return kind  # of a browser, or of another system
-        from tui.terminal.suspend_driver import ResumingDriver  # noqa: PLC0415  (nothing of it elsewhere)
-
-        return ResumingDriver
+        return resuming_driver()
 
     def action_command_palette(self) -> None:
-        from tui.terminal.palette import Palette  # noqa: PLC0415  (not before it is wanted)
-
         if not isinstance(self.screen, Palette):
             self.push_screen(Palette(id="--command-palette"))
 

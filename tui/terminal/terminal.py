@@ -1,7 +1,9 @@
-"""What the terminal can show, as its environment tells it. Pure: the environment and the encoding are handed in."""
+"""What the terminal can show and how large it is; the environment and the encoding are passed in."""
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -74,3 +76,15 @@ def _ascii_because(environment: Mapping[str, str], name: str, encoding: str) -> 
     if encoding.lower().replace("-", "").replace("_", "") not in ("utf8", "utf8mb4", "cp65001"):
         return f"the locale's encoding is {encoding}"
     return f"TERM={name}" if name in ("linux", "dumb", "vt100", "vt102", "vt220") else ""
+
+
+def size_of(descriptor: int) -> tuple[int, int]:
+    """Return columns and rows of the terminal behind a descriptor, else those of COLUMNS and LINES, else 80 by 24.
+
+    The variables come second because they keep their values when the terminal is resized.
+    """
+    try:
+        columns, rows = os.get_terminal_size(descriptor)
+    except OSError:
+        columns = rows = 0
+    return (columns, rows) if columns and rows else shutil.get_terminal_size()

@@ -40,7 +40,7 @@ def on_one_row(clauses: Sequence[Clause], width: int) -> str:
     return join(shown)
 
 
-def hung(text: str, width: int) -> list[str]:
+def indented(text: str, width: int) -> list[str]:
     """A line of figures in rows: what goes on stands below what is told, not below its name.
 
     ``"  money     about $0.05"`` has its name in the first twelve cells; another line hangs by four.

@@ -10,7 +10,7 @@ from core.model import AskKind, Attempt, EmailRecord, EmailState, LabelRecord, L
 from core.text import inert, one_line
 from tui.actions.keymap import keyed
 from tui.text.numbers import clock, fit, moment, number, plural
-from tui.widgets.lists.email_scope import STATES
+from tui.widgets.lists.emails import STATES
 from tui.widgets.panes.pane import Part, line
 
 MOST_SHOWN = 60_000

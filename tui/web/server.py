@@ -20,7 +20,7 @@ from typing import Any
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from tui.web.door import Door, guarded
+from tui.web.access import Access, access_middleware
 from tui.web.session import Ended, Session, Size
 
 LEFT, BROKEN, TOO_MANY = 4000, 4001, 4002
@@ -41,8 +41,8 @@ def assets() -> Path | None:
 class ConsoleServer:
     """``words`` is the command line of one console, ``static`` the folder that :func:`assets` names."""
 
-    def __init__(self, door: Door, words: Sequence[str], static: Path, complain: Callable[[str], None]) -> None:
-        self._door = door
+    def __init__(self, access: Access, words: Sequence[str], static: Path, complain: Callable[[str], None]) -> None:
+        self._access = access
         self._words = words
         self._static = static
         self._complain = complain
@@ -51,7 +51,7 @@ class ConsoleServer:
 
     def app(self) -> web.Application:
         """The application of aiohttp."""
-        app = web.Application(middlewares=[guarded(self._door, refusal)])  # type: ignore[list-item]
+        app = web.Application(middlewares=[access_middleware(self._access, refusal)])  # type: ignore[list-item]
         app.router.add_get("/", self._page)
         app.router.add_get("/ws", self._socket)
         app.router.add_get("/download/{token}", self._download)
@@ -119,7 +119,7 @@ class ConsoleServer:
             ending = asyncio.create_task(self._until_it_ends(session, socket, tell))
             async for message in socket:
                 if message.type is WSMsgType.TEXT:
-                    await _obey(session, message.data)
+                    await _handle_message(session, message.data)
         except OSError as error:
             self._complain(f"a console could not be started: {error.strerror}")
             await tell({"left": f"The console could not be started: {error.strerror}."})
@@ -155,7 +155,7 @@ def broke(ended: Ended) -> bool:
     return ended.code != 0
 
 
-async def _obey(session: Session, message: str) -> None:
+async def _handle_message(session: Session, message: str) -> None:
     """What the browser's terminal says. What is none of its sentences is passed over: it may be anybody's."""
     try:
         kind, *rest = json.loads(message)

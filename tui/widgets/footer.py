@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
 
-from tui.terminal.alive import alive
+from tui.terminal.textual_fixes import alive
 from tui.widgets.panes.pane import LinesWidget, line
 
 

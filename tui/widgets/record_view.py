@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from core.model import EmailRecord, Task
-from tui.terminal.alive import alive
+from tui.terminal.textual_fixes import alive
 from tui.text import record as record_text
 
 

@@ -1,4 +1,4 @@
-"""The lines on top, two as a rule: does it run, what does it wait for, when does it end; and how old all of it is."""
+"""The lines on top of a screen: state, wait, end, age of the data; and what replaces a screen in a tiny terminal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from textual.reactive import reactive
 
 from core.text import one_line
 from tui.live.view_state import STALE_AFTER_S
-from tui.terminal.alive import alive
+from tui.terminal.textual_fixes import alive
 from tui.text.clauses import in_rows
 from tui.text.numbers import age, clock
 from tui.text.state_sentence import StateSentence
@@ -98,3 +98,25 @@ class StateLine(LinesWidget):
             (right, "$quiet" if fresh or headline.age_s is None else "bold $waiting"),
         )
         return [first, *(line(" ", (row, "$foreground")) for row in self._sentence(width))]
+
+
+NEEDED = (60, 16)
+"""Columns and rows from which on the screens are whole."""
+
+
+def too_small(width: int, height: int) -> bool:
+    """Whether nothing but the state fits."""
+    return width < NEEDED[0] or height < NEEDED[1]
+
+
+class TooSmall(LinesWidget):
+    """Says which size is needed. The state line above it stays."""
+
+    def lines(self, width: int, height: int) -> list[Content]:  # noqa: ARG002 - what is too long is cut off
+        size = self.screen.size
+        said = (
+            f"This window is {size.width} by {size.height}.",
+            f"{NEEDED[0]} by {NEEDED[1]} are needed to show more.",
+            "The worker does not mind.",
+        )
+        return [line((f" {text}", "$quiet")) for text in said]

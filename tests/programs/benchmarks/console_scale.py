@@ -34,15 +34,13 @@ from core.storage.writing.intake import NewRun
 from core.storage.writing.store import Answer, Store
 from tests.programs.benchmarks.speed import cpu_s, memory_mb
 from tui.app import LabeltuiApp
-from tui.screens.emails.causes import Causes
 from tui.screens.emails.list import EmailsScreen
 from tui.screens.emails.record import RecordScreen
-from tui.screens.emails.sorting import SortBy
-from tui.screens.help import HelpScreen
-from tui.screens.info import InfoScreen
+from tui.screens.emails.windows import Causes, SortBy
 from tui.screens.keys.list import KeysScreen
 from tui.screens.monitor import MonitorScreen
 from tui.screens.new_run.screen import NewRunScreen
+from tui.screens.pages import HelpScreen, InfoScreen
 from tui.screens.runs.list import RunsScreen
 from tui.screens.runs.windows import CopyRun, DeleteRun
 from tui.screens.task.messages import MessagesScreen

@@ -171,7 +171,7 @@ class WatchedConsole(LabeltuiApp):
             "inputs": len(screen.query(Input)) + len(screen.query(TextArea)) if not on_sheet else 0,
             "typing": isinstance(self.focused, Input | TextArea),
             "shown": sorted(kinds),
-            "caught": self.last_door.caught,
+            "caught": self.inert_lines.caught,
             "soiled": any(UNSAFE.search(text) for text in self._typed()),
         }
 

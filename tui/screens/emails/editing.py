@@ -33,7 +33,7 @@ class Targets:
         return "this email" if self.row is not None else plural(len(self.ids), "marked email")
 
 
-class ActingSheet(BaseScreen):
+class EmailEditing(BaseScreen):
     """A screen with emails to act on."""
 
     def targets(self) -> Targets:

@@ -16,17 +16,26 @@ from tui.actions.enabled import BESIDE_FROM
 from tui.actions.keymap import keyed
 from tui.engine.backend import RunView
 from tui.live.email_list import READING, Listing
-from tui.screens.base_screen import Look
-from tui.screens.emails.editing import ActingSheet, Targets
-from tui.terminal.alive import alive
-from tui.text.email_rows import COLUMNS, FAILED_COLUMNS, as_row
+from tui.screens.base_screen import ScreenData
+from tui.screens.emails.editing import EmailEditing, Targets
+from tui.terminal.textual_fixes import alive
 from tui.text.numbers import number, plural
-from tui.widgets.lists.email_scope import KINDS, FilterLine, Kind, KindChosen, ScopeBar, Scoped
+from tui.widgets.lists.emails import (
+    COLUMNS,
+    FAILED_COLUMNS,
+    KINDS,
+    FilterLine,
+    Kind,
+    KindChosen,
+    ScopeBar,
+    Scoped,
+    as_row,
+)
 from tui.widgets.lists.rows import Row, Rows
 from tui.widgets.record_view import RecordView
 
 
-class EmailsScreen(ActingSheet):
+class EmailsScreen(EmailEditing):
     """The whole list follows the run; any other is read when it is chosen, and again on ``u`` or after a command."""
 
     SCOPE = Scope.EMAILS
@@ -66,8 +75,8 @@ class EmailsScreen(ActingSheet):
     def on_rows_page_wanted(self, message: Rows.PageWanted) -> None:
         self.listing.page(message.offset, message.limit)
 
-    def show(self, look: Look) -> None:
-        snapshot = look.view_state.snapshot
+    def show(self, data: ScreenData) -> None:
+        snapshot = data.view_state.snapshot
         if snapshot is None:
             return
         self.listing.follow(snapshot)
@@ -85,15 +94,15 @@ class EmailsScreen(ActingSheet):
         self.hint()
 
     def _update_bar(self) -> None:
-        look, listing = self.look, self.listing
-        snapshot = look.view_state.snapshot if look else None
-        if look is None or snapshot is None or (listing.loading and not listing.sorting and not listing.held):
+        data, listing = self.data, self.listing
+        snapshot = data.view_state.snapshot if data else None
+        if data is None or snapshot is None or (listing.loading and not listing.sorting and not listing.held):
             return
         self._bar.scoped = Scoped(
             listing.kind, listing.held, snapshot.total, listing.waiting(snapshot), listing.failures,
             typed=str(listing.typed), looked=listing.looked, marked=len(self._marks), order=listing.shown_order,
             sorting=listing.order if listing.sorting else None, stirred=listing.stirred(snapshot),
-            requested=tuple(command.what for command in look.requested if command.what), flagged=snapshot.flagged,
+            requested=tuple(command.what for command in data.requested if command.what), flagged=snapshot.flagged,
         )  # fmt: skip
 
     def _row(self, row: EmailRow) -> Row:
@@ -135,7 +144,7 @@ class EmailsScreen(ActingSheet):
             self._record_asked = None
             now_on = self.selected()
             if alive(self) and isinstance(now_on, EmailRow):
-                self._beside.show(record, self.asked_task(), self.look.now if self.look else 0.0)
+                self._beside.show(record, self.asked_task(), self.data.now if self.data else 0.0)
                 if now_on.id != email_id:
                     self._show_beside()
 
@@ -211,7 +220,7 @@ class EmailsScreen(ActingSheet):
 
     def do_sort(self) -> None:
         """Choose what the list is sorted by."""
-        from tui.screens.emails.sorting import SortBy  # noqa: PLC0415  (not before it is wanted)
+        from tui.screens.emails.windows import SortBy  # noqa: PLC0415  (not before it is wanted)
 
         def chosen(order: Order | None) -> None:
             if order is not None:
@@ -236,7 +245,7 @@ class EmailsScreen(ActingSheet):
 
     def do_causes(self) -> None:
         """Failures by cause."""
-        from tui.screens.emails.causes import Causes  # noqa: PLC0415  (not before it is wanted)
+        from tui.screens.emails.windows import Causes  # noqa: PLC0415  (not before it is wanted)
 
         def chosen(cause: str | None) -> None:
             if cause is not None:

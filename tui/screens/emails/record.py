@@ -9,14 +9,14 @@ from textual.widget import Widget
 from core.model import EmailRecord, EmailRow, EmailState
 from tui.actions.context import Scope, Selected
 from tui.engine.backend import RunView
-from tui.screens.base_screen import Look
-from tui.screens.emails.editing import ActingSheet
-from tui.terminal.alive import alive
+from tui.screens.base_screen import ScreenData
+from tui.screens.emails.editing import EmailEditing
 from tui.terminal.clipboard import copy, record_as_text
+from tui.terminal.textual_fixes import alive
 from tui.widgets.record_view import RecordView
 
 
-class RecordScreen(ActingSheet):
+class RecordScreen(EmailEditing):
     """The record of the email that the list behind has its cursor on."""
 
     SCOPE = Scope.RECORD
@@ -38,9 +38,9 @@ class RecordScreen(ActingSheet):
         self.set_focus(self.query_one("#message"))
         self.changed()
 
-    def show(self, look: Look) -> None:
-        self._view.requested(", ".join(command.what for command in look.requested if command.what))
-        snapshot = look.view_state.snapshot
+    def show(self, data: ScreenData) -> None:
+        self._view.requested(", ".join(command.what for command in data.requested if command.what))
+        snapshot = data.view_state.snapshot
         if snapshot is None or self._record is None or snapshot.attempts == self._attempts_seen:
             return
         self._attempts_seen = snapshot.attempts
@@ -59,7 +59,7 @@ class RecordScreen(ActingSheet):
         if not alive(self) or record == self._record or record.row.id != self._row.id:
             return
         self._record, self._row = record, record.row
-        self._view.show(record, self.asked_task(), self.look.now if self.look else 0.0)
+        self._view.show(record, self.asked_task(), self.data.now if self.data else 0.0)
         self.hint()
 
     # -- acting -------------------------------------------------------------------------------------------------------

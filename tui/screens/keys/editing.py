@@ -19,7 +19,7 @@ def _named(key: KeyStatus) -> str:
     return one_line(key.alias, limit=40)
 
 
-class KeySheet(BaseScreen):
+class KeyEditing(BaseScreen):
     """A screen on which a key can be selected. Facts change in ``quota.db``; the next picture shows them."""
 
     def selected_key(self) -> KeyStatus | None:

@@ -15,13 +15,12 @@ from core.text import one_line
 from tui.actions.context import Scope, Selected
 from tui.actions.keymap import key
 from tui.live.view_state import data_age
-from tui.screens.base_screen import Look
-from tui.screens.keys.editing import KeySheet
+from tui.screens.base_screen import ScreenData
+from tui.screens.keys.editing import KeyEditing
 from tui.screens.keys.windows import ask_for_key
 from tui.text.numbers import bar, clock, compact, countdown, five, join, number, percent, plural
 from tui.text.state_sentence import StateSentence
-from tui.widgets.lists.columns import widths_of
-from tui.widgets.lists.rows import ListColumn, Row, Rows
+from tui.widgets.lists.rows import ListColumn, Row, Rows, widths_of
 from tui.widgets.panes.keys import Organization, organizations, state_words, tone_of, used_share
 from tui.widgets.state_line import Headline
 
@@ -39,7 +38,7 @@ ROOMY = 110
 """Columns from which on a window's dimension is also told in words."""
 
 
-class KeysScreen(KeySheet):
+class KeysScreen(KeyEditing):
     """Keys and, above the keys of each organization, its quota windows for the model in use."""
 
     SCOPE = Scope.KEYS
@@ -57,16 +56,16 @@ class KeysScreen(KeySheet):
 
     def on_resize(self) -> None:
         """Reasons are wrapped to the width that there is."""
-        if self.look is not None and not self.console_app.held:
-            self.call_after_refresh(self.show, self.look)
+        if self.data is not None and not self.console_app.held:
+            self.call_after_refresh(self.show, self.data)
 
-    def show(self, look: Look) -> None:
-        if look.view_state.read_at is None and not look.view_state.keys_trouble:
+    def show(self, data: ScreenData) -> None:
+        if data.view_state.read_at is None and not data.view_state.keys_trouble:
             return
-        self._rows.empty = self._empty(look.view_state.keys_trouble)
-        keys = [replace(key, cooldown_s=float(math.ceil(key.cooldown_s))) for key in look.view_state.shown_keys]
+        self._rows.empty = self._empty(data.view_state.keys_trouble)
+        keys = [replace(key, cooldown_s=float(math.ceil(key.cooldown_s))) for key in data.view_state.shown_keys]
         rows: list[Row] = []
-        for group in organizations(keys, look.view_state.windows):
+        for group in organizations(keys, data.view_state.windows):
             rows.append(_head(group))
             rows += [_window(window, roomy=self.size.width >= ROOMY) for window in group.windows]
             rows += [row for key in group.keys for row in _key(key, self.size.width)]
@@ -86,14 +85,14 @@ class KeysScreen(KeySheet):
             "Quotas belong to an organization: two keys of one organization share them."
         )
 
-    def headline(self, look: Look) -> Headline:
-        if look.view_state.path is not None:
-            return super().headline(look)
-        groups = {key.organization for key in look.view_state.keys}
+    def headline(self, data: ScreenData) -> Headline:
+        if data.view_state.path is not None:
+            return super().headline(data)
+        groups = {key.organization for key in data.view_state.keys}
         sentence = f"{plural(len(groups), 'organization')} · quotas of {ModelSettings().model}"
-        state_sentence = StateSentence(plural(len(look.view_state.keys), "key"), "◇", "accent", sentence)
+        state_sentence = StateSentence(plural(len(data.view_state.keys), "key"), "◇", "accent", sentence)
         return Headline(
-            "labeltui", state_sentence, simulated=False, age_s=data_age(look.view_state, look.now), now=look.now
+            "labeltui", state_sentence, simulated=False, age_s=data_age(data.view_state, data.now), now=data.now
         )
 
     def selected(self) -> Selected:

@@ -16,9 +16,9 @@ from core.model import KeySpend, KeyStatus, KeyTrouble, Outcome
 from core.text import one_line
 from tui.actions.context import Scope, Selected
 from tui.engine.key_engine import KeyPast
-from tui.screens.base_screen import Look
-from tui.screens.keys.editing import KeySheet
-from tui.terminal.alive import alive
+from tui.screens.base_screen import ScreenData
+from tui.screens.keys.editing import KeyEditing
+from tui.terminal.textual_fixes import alive
 from tui.text.numbers import clock, compact, countdown, fit, join, moment, number, percent, plural
 from tui.widgets.panes.keys import state_words, tone_of, used_share
 from tui.widgets.panes.pane import line
@@ -29,7 +29,7 @@ READ_EVERY_S = 3.0
 DAYS_SHOWN = 7
 
 
-class KeyRecordScreen(KeySheet):
+class KeyRecordScreen(KeyEditing):
     """Follows one alias; a key that is removed meanwhile leaves its last picture."""
 
     SCOPE = Scope.KEY
@@ -56,14 +56,14 @@ class KeyRecordScreen(KeySheet):
         self.call_after_refresh(self._draw)
 
     def selected(self) -> Selected:
-        keys = self.look.view_state.shown_keys if self.look else ()
+        keys = self.data.view_state.shown_keys if self.data else ()
         return next((key for key in keys if key.alias == self._alias), None)
 
-    def show(self, look: Look) -> None:
+    def show(self, data: ScreenData) -> None:
         key = self.selected_key()
         grown = key is not None and key.requests != self._requests
-        if grown and not 0 <= look.now - self._read_at < READ_EVERY_S:
-            self._read_at, self._requests = look.now, key.requests if key else -1
+        if grown and not 0 <= data.now - self._read_at < READ_EVERY_S:
+            self._read_at, self._requests = data.now, key.requests if key else -1
             self._read()
         self._draw()
 
@@ -88,11 +88,11 @@ class KeyRecordScreen(KeySheet):
             app.poller.ask(lambda view: view.outcomes_of_key(alias), counted)
 
     def _draw(self) -> None:
-        key, look = self.selected_key(), self.look
-        if key is None or look is None or not alive(self):
+        key, data = self.selected_key(), self.data
+        if key is None or data is None or not alive(self):
             return
         key = replace(key, cooldown_s=float(math.ceil(key.cooldown_s)))
-        windows = tuple(w for w in look.view_state.windows if w.organization == key.organization)
+        windows = tuple(w for w in data.view_state.windows if w.organization == key.organization)
         shown = (key, self._past, self._outcomes, self._trouble, tuple((w.available // 1, w.limit) for w in windows))
         if shown == self._shown:
             return
@@ -128,7 +128,7 @@ class KeyRecordScreen(KeySheet):
         if not windows:
             rows.append(line(("  no reply has told a limit yet", "$quiet")))
         rows += self._spent(key)
-        rows += self._troubles(width, look.now)
+        rows += self._troubles(width, data.now)
         self.query_one("#past Static", Static).update(Content("\n").join(rows))
 
     def _spent(self, key: KeyStatus) -> list[Content]:

@@ -15,10 +15,9 @@ from textual.widgets import Input, Static
 
 from core.errors import LabeltuiError
 from core.text import one_line
-from tui.terminal.alive import alive
-from tui.widgets.key_line import KeyLine, Named
+from tui.terminal.textual_fixes import alive
 from tui.widgets.panes.pane import line
-from tui.widgets.refusal import Refusal
+from tui.widgets.window_parts import KeyLine, Named, Refusal
 
 if TYPE_CHECKING:
     from core.llm.key_check import Trial

@@ -12,9 +12,9 @@ from textual.widgets import Static
 from core.text import one_line
 from tui.engine.making import NewRunRequest
 from tui.screens.new_run.step import Step
-from tui.terminal.alive import alive
+from tui.terminal.textual_fixes import alive
 from tui.text.numbers import number, plural, who
-from tui.widgets.choice import Choice
+from tui.widgets.fields import Choice
 from tui.widgets.lists.rows import ListColumn, Row, Rows
 from tui.widgets.panes.pane import line
 

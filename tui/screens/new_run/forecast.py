@@ -14,7 +14,7 @@ from core.text import inert, one_line
 from tui.actions.keymap import keyed
 from tui.engine.making import TRIED, NewRunRequest
 from tui.screens.new_run.step import Step
-from tui.terminal.alive import alive
+from tui.terminal.textual_fixes import alive
 from tui.text.numbers import plural
 from tui.widgets.lists.rows import ListColumn, Row, Rows
 from tui.widgets.panes.pane import line

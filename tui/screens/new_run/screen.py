@@ -11,7 +11,7 @@ from core.text import one_line
 from tui.actions.context import Scope
 from tui.engine.making import NewRunRequest
 from tui.live.view_state import data_age
-from tui.screens.base_screen import BaseScreen, Look
+from tui.screens.base_screen import BaseScreen, ScreenData
 from tui.screens.keys.windows import ask_for_key
 from tui.screens.new_run.columns import ColumnsStep
 from tui.screens.new_run.forecast import START, TRY, ForecastStep
@@ -19,7 +19,7 @@ from tui.screens.new_run.settings import SettingsStep
 from tui.screens.new_run.source import SourceStep
 from tui.screens.new_run.step import Step
 from tui.screens.new_run.task import TaskStep
-from tui.terminal.alive import alive
+from tui.terminal.textual_fixes import alive
 from tui.text.numbers import number
 from tui.text.state_sentence import StateSentence
 from tui.widgets.state_line import Headline
@@ -55,12 +55,12 @@ class NewRunScreen(BaseScreen):
         step = self._steps[at]
         step.display = True
         step.begin(self._command)
-        self.receive(self.console_app.look())
+        self.receive(self.console_app.screen_data())
 
-    def show(self, look: Look) -> None:
-        self._forecast.show_keys(look.view_state.shown_keys)
+    def show(self, data: ScreenData) -> None:
+        self._forecast.show_keys(data.view_state.shown_keys)
 
-    def headline(self, look: Look) -> Headline:
+    def headline(self, data: ScreenData) -> Headline:
         ways = " › ".join(
             f"[{name}]" if n == self._at else name
             for n, name in enumerate(("source", "columns", "task", "settings", "forecast"))
@@ -72,7 +72,7 @@ class NewRunScreen(BaseScreen):
             self._making or f"{ways}   {self._steps[self._at].TITLE}",
         )
         return Headline(
-            "a new run", state_sentence, simulated=False, age_s=data_age(look.view_state, look.now), now=look.now
+            "a new run", state_sentence, simulated=False, age_s=data_age(data.view_state, data.now), now=data.now
         )
 
     # -- going on and back --------------------------------------------------------------------------------------------
@@ -137,4 +137,4 @@ class NewRunScreen(BaseScreen):
     def _tell(self, sentence: str) -> None:
         self._making = one_line(sentence, limit=120)
         if alive(self):
-            self.receive(self.console_app.look())
+            self.receive(self.console_app.screen_data())

@@ -11,8 +11,8 @@ from textual.widgets import Input, Static
 
 from tui.engine.making import NewRunRequest
 from tui.screens.new_run.step import Step
-from tui.terminal.alive import alive
-from tui.widgets.choice import Choice
+from tui.terminal.textual_fixes import alive
+from tui.widgets.fields import Choice
 from tui.widgets.panes.pane import line
 
 

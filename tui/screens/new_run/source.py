@@ -13,12 +13,12 @@ from textual.widgets import Input, Static
 
 from tui.engine.making import NewRunRequest
 from tui.screens.new_run.step import Step
-from tui.terminal.alive import alive
+from tui.terminal.textual_fixes import alive
 from tui.text.numbers import age, plural
+from tui.widgets.fields import PathSuggester
 from tui.widgets.lists.rows import ListColumn, Row, Rows
-from tui.widgets.lists.run_rows import size
+from tui.widgets.lists.runs import size
 from tui.widgets.panes.pane import line
-from tui.widgets.paths import PathSuggester
 
 if TYPE_CHECKING:
     from core.sources.preview import Folder

@@ -9,7 +9,7 @@ from textual.widgets import Static
 
 from core.text import one_line
 from tui.engine.making import NewRunRequest
-from tui.terminal.alive import alive
+from tui.terminal.textual_fixes import alive
 from tui.widgets.panes.pane import Part, line
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from core.text import inert, one_line
 from tui.engine.making import NewRunRequest
 from tui.engine.task_choices import TaskChoice
 from tui.screens.new_run.step import Step
-from tui.terminal.alive import alive
+from tui.terminal.textual_fixes import alive
+from tui.widgets.fields import PathSuggester
 from tui.widgets.lists.rows import ListColumn, Row, Rows
 from tui.widgets.panes.pane import line
-from tui.widgets.paths import PathSuggester
 
 COLUMNS = (ListColumn("task", 26), ListColumn("labels", 16, from_width=60), ListColumn("where it is from", 0))
 

@@ -15,13 +15,13 @@ from core.text import one_line
 from tui.actions.context import Scope, Selected
 from tui.actions.keymap import keyed
 from tui.live.view_state import ViewState, data_age
-from tui.screens.base_screen import BaseScreen, Look
-from tui.terminal.alive import alive
+from tui.screens.base_screen import BaseScreen, ScreenData
+from tui.terminal.textual_fixes import alive
 from tui.text.numbers import number, plural
 from tui.text.state_sentence import StateSentence
+from tui.widgets.fields import NameLine
 from tui.widgets.lists.rows import Rows
-from tui.widgets.lists.run_rows import COLUMNS, ORDERS, about, ordered, row_of, shown
-from tui.widgets.name_line import NameLine
+from tui.widgets.lists.runs import COLUMNS, ORDERS, about, ordered, row_of, shown
 from tui.widgets.panes.pane import line
 from tui.widgets.state_line import Headline
 
@@ -74,17 +74,17 @@ class RunsScreen(BaseScreen):
 
     # -- showing ------------------------------------------------------------------------------------------------------
 
-    def show(self, look: Look) -> None:
-        if look.view_state.runs is None:
+    def show(self, data: ScreenData) -> None:
+        if data.view_state.runs is None:
             return
-        wanted = shown(look.view_state.runs, archived=self._archived, named=self._named)
+        wanted = shown(data.view_state.runs, archived=self._archived, named=self._named)
         if self._updated_from is not None:
             self._held = []
-            self._updated_from = self._updated_from if look.view_state is self._updated_from else None
+            self._updated_from = self._updated_from if data.view_state is self._updated_from else None
         runs = ordered(wanted, self._order, self._held)
         self._held = [run.path for run in runs]
-        self._rows.empty = keyed(self._when_empty(look.view_state.runs))
-        self._rows.set_rows([row_of(run, look.now) for run in runs])
+        self._rows.empty = keyed(self._when_empty(data.view_state.runs))
+        self._rows.set_rows([row_of(run, data.now) for run in runs])
         self._tell()
 
     def _when_empty(self, runs: Iterable[RunSummary]) -> str:
@@ -100,15 +100,15 @@ class RunsScreen(BaseScreen):
         tone = "$failed" if isinstance(run, RunSummary) and run.error else "$quiet"
         self._about.update(line((said, tone)))
 
-    def headline(self, look: Look) -> Headline:
-        view_state = look.view_state
+    def headline(self, data: ScreenData) -> Headline:
+        view_state = data.view_state
         if view_state.trouble:
             state_sentence = StateSentence("CANNOT READ", "!", "failed", one_line(view_state.trouble, limit=300))
         elif view_state.runs is None:
             state_sentence = StateSentence("READING", "·", "quiet", "looking for runs")
         else:
             state_sentence = self._state_sentence(view_state.runs)
-        return Headline("labeltui", state_sentence, simulated=False, age_s=data_age(view_state, look.now), now=look.now)
+        return Headline("labeltui", state_sentence, simulated=False, age_s=data_age(view_state, data.now), now=data.now)
 
     def _state_sentence(self, runs: tuple[RunSummary, ...]) -> StateSentence:
         here = [run for run in runs if run.archived is self._archived]
@@ -140,7 +140,7 @@ class RunsScreen(BaseScreen):
     def _show_anew(self, *, sort: bool = False) -> None:
         if sort:
             self._held = []
-        self.receive(self.console_app.look())
+        self.receive(self.console_app.screen_data())
 
     # -- the list -----------------------------------------------------------------------------------------------------
 

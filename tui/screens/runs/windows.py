@@ -15,11 +15,10 @@ from core.model import RunSummary
 from core.text import one_line
 from tui.engine.making import CopyRequest
 from tui.text.numbers import plural
-from tui.widgets.key_line import KeyLine
-from tui.widgets.lists.run_rows import size
+from tui.widgets.fields import PathSuggester
+from tui.widgets.lists.runs import size
 from tui.widgets.panes.pane import line
-from tui.widgets.paths import PathSuggester
-from tui.widgets.refusal import Refusal
+from tui.widgets.window_parts import KeyLine, Refusal
 
 if TYPE_CHECKING:
     from core.runs.delete import Going

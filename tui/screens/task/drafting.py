@@ -1,22 +1,28 @@
-"""What a person does to the draft of a task: write it, try it, put it in force, throw it away."""
+"""What an operator does to the draft of a task: edit it, try it, activate it, discard it."""
 
 from __future__ import annotations
 
+import os
+import shlex
+import subprocess
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from textual.app import App, SuspendNotSupported
 
 from core.model import Task, TaskVersion
+from tui.actions.keymap import keyed
 from tui.engine.tasking import Draft
 from tui.screens.base_screen import BaseScreen
-from tui.terminal.alive import alive
-from tui.terminal.editor import edited_outside
+from tui.terminal.textual_fixes import alive
 from tui.widgets.panes import task as panes
 
 if TYPE_CHECKING:
     from core.commands.dry_run import DryRunCost
 
 
-class DraftingSheet(BaseScreen):
+class DraftEditing(BaseScreen):
     """A screen with a draft, and perhaps a version selected. ``comparing`` it with what is in force ends with it."""
 
     def __init__(self) -> None:
@@ -34,7 +40,7 @@ class DraftingSheet(BaseScreen):
     @property
     def in_force(self) -> Task | None:
         """The task in force, by the newest snapshot."""
-        snapshot = self.look.view_state.snapshot if self.look else None
+        snapshot = self.data.view_state.snapshot if self.data else None
         return snapshot.run.task if snapshot is not None else None
 
     def read_draft(self) -> None:
@@ -102,7 +108,7 @@ class DraftingSheet(BaseScreen):
         def edit(_: Draft) -> None:
             if not self.is_current:
                 return
-            trouble = edited_outside(app, app.backend.tasks.draft_path(path))
+            trouble = run_editor(app, app.backend.tasks.draft_path(path))
             if trouble:
                 app.say(trouble, severity="error")
             app.jobs.send(lambda: app.backend.tasks.draft(path), came_back)
@@ -120,9 +126,9 @@ class DraftingSheet(BaseScreen):
         """Put the draft in force, after saying what that means."""
         from tui.screens.modals import Confirm  # noqa: PLC0415  (not before it is wanted)
 
-        app, look = self.console_app, self.look
+        app, data = self.console_app, self.data
         draft = self.draft.task if self.draft is not None else None
-        snapshot = look.view_state.snapshot if look is not None else None
+        snapshot = data.view_state.snapshot if data is not None else None
         if draft is None or snapshot is None:
             return
 
@@ -136,7 +142,7 @@ class DraftingSheet(BaseScreen):
 
     def do_dry_run(self) -> None:
         """Try the draft on a few emails, after saying what that costs."""
-        from tui.screens.task.dry_run import AskTrial, TrialScreen  # noqa: PLC0415  (not before it is wanted)
+        from tui.screens.task.dry_run import AskDryRun, DryRunScreen  # noqa: PLC0415  (not before it is wanted)
 
         app, path, draft = self.console_app, self.console_app.run_path, self.draft
         if path is None or draft is None or (task := draft.task) is None:
@@ -144,12 +150,12 @@ class DraftingSheet(BaseScreen):
 
         def chosen(count: int | None) -> None:
             if count is not None:
-                app.push_screen(TrialScreen(draft, task, count))
+                app.push_screen(DryRunScreen(draft, task, count))
 
         def price(count: int, then: Callable[[DryRunCost], None]) -> None:
             app.jobs.send(lambda: app.backend.tasks.price(path, task, count), then)
 
-        app.push_screen(AskTrial(price), chosen)
+        app.push_screen(AskDryRun(price), chosen)
 
     def do_discard(self) -> None:
         """Throw the draft away."""
@@ -189,3 +195,19 @@ class DraftingSheet(BaseScreen):
             f"Put version {panes.short(version.task.version)} in the place of the draft? The draft's text is gone then."
         )
         self.app.push_screen(Confirm(question, "Replace the draft", "Keep it"), answered)
+
+
+def run_editor(app: App[Any], path: Path) -> str:
+    """Let the editor have the file until it ends; returns what went wrong in a sentence, or nothing."""
+    command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+    try:
+        words = [*shlex.split(command), str(path)]
+        with app.suspend():
+            done = subprocess.run(words, check=False)  # noqa: S603 - the operator's own editor
+    except SuspendNotSupported:
+        return keyed("This terminal cannot be handed to an editor. {edit} edits here.")
+    except (OSError, ValueError) as error:
+        return f"{command} cannot be started: {error}. Set $EDITOR to another. The draft is as it was."
+    if done.returncode:
+        return f"{command} ended with code {done.returncode}. The draft is as it left it."
+    return ""

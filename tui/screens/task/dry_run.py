@@ -20,13 +20,12 @@ from tui.actions.context import Context, Scope, Selected
 from tui.engine.tasking import MOST_TRIED, TRIED, Draft, Trial
 from tui.live.jobs import Answered
 from tui.screens.base_screen import BaseScreen
-from tui.terminal.alive import alive
+from tui.terminal.textual_fixes import alive
 from tui.text.numbers import compact, join, number, percent, plural
-from tui.widgets.key_line import KeyLine
 from tui.widgets.lists.rows import ListColumn, Row, Rows
 from tui.widgets.panes.pane import line
 from tui.widgets.panes.task import short
-from tui.widgets.refusal import Refusal
+from tui.widgets.window_parts import KeyLine, Refusal
 
 if TYPE_CHECKING:
     from core.commands.dry_run import DryRunCost
@@ -57,7 +56,7 @@ def cost_words(cost: DryRunCost) -> str:
     )
 
 
-class AskTrial(ModalScreen[int | None]):
+class AskDryRun(ModalScreen[int | None]):
     """On how many emails, with what that costs. ``price`` answers the second argument when it knows."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave")]
@@ -110,7 +109,7 @@ class AskTrial(ModalScreen[int | None]):
         self.dismiss(None)
 
 
-class TrialScreen(BaseScreen):
+class DryRunScreen(BaseScreen):
     """Results beside the present labels, as they come. Leaving it ends what is still going on."""
 
     SCOPE = Scope.TRIAL
@@ -216,7 +215,7 @@ class TrialScreen(BaseScreen):
 
     def _row(self, result: DryRunResult) -> Row:
         email = result.email
-        snapshot = self.look.view_state.snapshot if self.look else None
+        snapshot = self.data.view_state.snapshot if self.data else None
         now = "" if email.label is None else _named(email.label, snapshot.run.task if snapshot else self._of)
         says = "✕ no label" if result.label is None else _named(result.label, self._of)
         compared = result.label is not None and email.label is not None

@@ -14,7 +14,7 @@ from core.text import inert, one_line
 from tui.actions.context import Scope, Selected
 from tui.engine.backend import RunView
 from tui.screens.base_screen import BaseScreen
-from tui.terminal.alive import alive
+from tui.terminal.textual_fixes import alive
 from tui.text.numbers import join, number
 from tui.text.sent_messages import first_question, question_again
 from tui.widgets.panes.pane import line
@@ -74,7 +74,7 @@ class MessagesScreen(BaseScreen):
 
     def _draw(self) -> None:
         record = self._record
-        snapshot = self.look.view_state.snapshot if self.look else None
+        snapshot = self.data.view_state.snapshot if self.data else None
         if record is None or snapshot is None:
             return
         current = snapshot.run.task

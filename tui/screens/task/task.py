@@ -14,9 +14,9 @@ from core.model import TaskVersion
 from core.text import one_line
 from tui.actions.context import Context, Scope, Selected
 from tui.engine.backend import RunView
-from tui.screens.base_screen import Look
-from tui.screens.task.drafting import DraftingSheet
-from tui.terminal.alive import alive
+from tui.screens.base_screen import ScreenData
+from tui.screens.task.drafting import DraftEditing
+from tui.terminal.textual_fixes import alive
 from tui.text.numbers import plural
 from tui.widgets.lists.rows import Rows
 from tui.widgets.panes import task as panes
@@ -36,7 +36,7 @@ def _counted(view: RunView) -> Counted:
     return view.versions(), view.older_labels(), monotonic() - began
 
 
-class TaskScreen(DraftingSheet):
+class TaskScreen(DraftEditing):
     """Panes show the version under the cursor; the draft has a line of its own, and the rubric's pane to compare."""
 
     SCOPE = Scope.TASK
@@ -80,12 +80,12 @@ class TaskScreen(DraftingSheet):
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
-    def show(self, look: Look) -> None:
-        snapshot = look.view_state.snapshot
+    def show(self, data: ScreenData) -> None:
+        snapshot = data.view_state.snapshot
         if snapshot is None or not alive(self):
             return
         seen = (snapshot.run.task, snapshot.attempts, snapshot.labeled)
-        due = not 0 <= look.now - self._read_at < self._pause_s or (self._seen and seen[0] != self._seen[0])
+        due = not 0 <= data.now - self._read_at < self._pause_s or (self._seen and seen[0] != self._seen[0])
         if seen != self._seen and due and not self._reading:
             self._seen = seen
             self.changed()
@@ -95,7 +95,7 @@ class TaskScreen(DraftingSheet):
     def changed(self) -> None:
         """Read the versions at once; what each of them did is counted by another thread, and comes when it comes."""
         self._reading = True
-        self._read_at = self.look.now if self.look else self._read_at
+        self._read_at = self.data.now if self.data else self._read_at
 
         def count(view: RunView) -> Counted | None:
             return _counted(view) if self.is_attached else None
@@ -124,17 +124,17 @@ class TaskScreen(DraftingSheet):
     # -- drawing ------------------------------------------------------------------------------------------------------
 
     def _draw(self) -> None:
-        look = self.look
-        if look is None or not alive(self):
+        data = self.data
+        if data is None or not alive(self):
             return
         before = self._shown
-        self._rows.set_rows([panes.version_row(version, look.now) for version in self._versions])
+        self._rows.set_rows([panes.version_row(version, data.now) for version in self._versions])
         if before is not None and before.in_force and self._versions and before.task != self._versions[0].task:
             self._rows.cursor = 0  # it was on what was in force, and another version is so now
         self._rows.border_title = f"Versions [{len(self._versions)}]"
         self._draw_draft()
         version = self._shown
-        snapshot = look.view_state.snapshot
+        snapshot = data.view_state.snapshot
         if version is None or snapshot is None:
             return
         unknown = panes.unknown_labels(version.task, snapshot) if version.in_force else {}

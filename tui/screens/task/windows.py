@@ -13,11 +13,10 @@ from textual.widgets import Static, TextArea
 
 from core.model import Task
 from tui.engine.tasking import escaped, read_draft
-from tui.widgets.key_line import KeyLine
 from tui.widgets.lists.rows import ListColumn, Rows
 from tui.widgets.panes.pane import line
 from tui.widgets.panes.task import choice_rows
-from tui.widgets.refusal import Refusal
+from tui.widgets.window_parts import KeyLine, Refusal
 
 _PLACE = re.compile(r"\bline (?P<line>[\d,]*\d)(?:, column (?P<column>\d+))?")
 """Where an error in a task is, as its sentence tells it."""

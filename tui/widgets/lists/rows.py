@@ -1,14 +1,15 @@
-"""A list that draws only what is seen: rows in memory, or pages fetched when they come into view.
+"""A list that draws only rows in view, from rows in memory or from pages fetched when they come into view.
 
-The cursor belongs to a row's id and not to its place: when rows come or go, it stays on what it was on, and a key
-acts on the row that is shown under it.
+The cursor follows a row's id, not its place: when rows are added or removed, it stays on the same row, and a key acts
+on the row that is shown under it.
 """
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
@@ -19,9 +20,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.style import Style
 
-from tui.text.numbers import fit
-from tui.widgets.lists.columns import ListColumn, Row, parts_of, titled, widths_of
-from tui.widgets.lists.pages import PAGE, HeldPages
+from tui.text.numbers import fit, foreign
 from tui.widgets.panes.pane import Part, drawn, line
 
 STRIPS = 256
@@ -310,3 +309,131 @@ def _whole(sentences: str, width: int) -> list[str]:
         indent = " " * (len(text) - len(text.lstrip()))
         rows += textwrap.wrap(text, width, subsequent_indent=indent) or [""]
     return rows
+
+
+@dataclass(frozen=True, slots=True)
+class ListColumn:
+    """A column's head and its width in cells; 0 takes what is left, shared by ``weight``.
+
+    ``from_width`` hides it in narrower lists.
+
+    A click on the head of a column with a ``key`` asks to sort by it.
+    """
+
+    title: str
+    width: int
+    right: bool = False
+    from_width: int = 0
+    key: str = ""
+    weight: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row: its id, one (text, tone) for each column, and the value that it stands for. Texts need not be inert.
+
+    The cell at ``span_from`` takes the rest of the line.
+    """
+
+    id: object
+    cells: tuple[tuple[str, str], ...]
+    value: Any
+    selectable: bool = True
+    indent: int = 0
+    span_from: int | None = None
+
+
+def widths_of(columns: Sequence[ListColumn], width: int) -> list[int]:
+    """Cells for each column in a list of that width; 0 hides it."""
+    widths = [c.width if width >= c.from_width else -1 for c in columns]
+    fixed = sum(w + 1 for w in widths if w > 0)
+    flexible = [c.weight for c, w in zip(columns, widths, strict=True) if w == 0]
+    room = max(4, width - 2 - fixed - len(flexible))
+    return [
+        0 if w < 0 else max(1, room * c.weight // sum(flexible)) if w == 0 else w
+        for c, w in zip(columns, widths, strict=True)
+    ]
+
+
+def titled(column: ListColumn, sorted_by: tuple[str, bool]) -> str:
+    """A column's head, with an arrow where the list is sorted by it: ``sorted_by`` is (key, descending)."""
+    key, descending = sorted_by
+    return f"{column.title}{'▼' if descending else '▲'}" if key and column.key == key else column.title
+
+
+def parts_of(
+    row: Row, columns: Sequence[ListColumn], widths: Sequence[int], width: int, *, pointed: bool
+) -> list[Part]:
+    """A row's line; ``pointed`` at where the cursor is on it and the list has the focus."""
+    parts: list[Part] = [("▸", "bold $accent") if pointed else (" ", "")]
+    for n, (column, cells, (text, tone)) in enumerate(zip(columns, widths, row.cells, strict=False)):
+        if n == row.span_from:
+            room = width - 2 - sum(w + 1 for w in widths[:n] if w)  # the last cell is left to a scroll bar
+            parts.append((foreign(text, room), tone))
+            break
+        if cells:
+            space = " " * row.indent if n == 0 else ""
+            inert = foreign(text, cells - len(space))
+            parts += [space, (fit(inert.rstrip(), cells, right=True) if column.right else inert, tone), " "]
+    return parts
+
+
+PAGE = 200
+"""Rows that are fetched at once."""
+
+KEPT_PAGES = 12
+"""Pages kept in memory; older ones are fetched again."""
+
+
+class HeldPages:
+    """Rows by their place in the list, from 0. A page is :data:`PAGE` rows; those that came last are kept."""
+
+    def __init__(self) -> None:
+        self._pages: dict[int, list[Row]] = {}
+        self._wanted: set[int] = set()
+
+    def __len__(self) -> int:
+        """How many pages are held."""
+        return len(self._pages)
+
+    def at(self, index: int) -> Row | None:
+        """The row at that place, or None where its page is not held."""
+        rows = self._pages.get(index // PAGE)
+        place = index % PAGE
+        return rows[place] if rows is not None and 0 <= place < len(rows) else None
+
+    def rows_from(self, offset: int) -> Sequence[Row]:
+        """The rows of the page that begins there, as far as they are held."""
+        return self._pages.get(offset // PAGE, ())
+
+    def fill(self, rows: Sequence[Row]) -> None:
+        """Hold all rows of a list, however many."""
+        self._pages = {n // PAGE: list(rows[n : n + PAGE]) for n in range(0, len(rows), PAGE)}
+
+    def put(self, offset: int, rows: Sequence[Row]) -> bool:
+        """Hold the page that begins there, and drop the oldest beyond :data:`KEPT_PAGES`; False where it is there."""
+        page = offset // PAGE
+        self._wanted.discard(page)
+        if self._pages.get(page) == list(rows):
+            return False
+        self._pages.pop(page, None)
+        self._pages[page] = list(rows)
+        while len(self._pages) > KEPT_PAGES:
+            del self._pages[next(iter(self._pages))]
+        return True
+
+    def want(self, page: int) -> bool:
+        """Note that a page is asked for; False where it is on its way already."""
+        if page in self._wanted:
+            return False
+        self._wanted.add(page)
+        return True
+
+    def remake(self, anew: Callable[[Row], Row]) -> None:
+        """Make every row that is held anew."""
+        self._pages = {page: [anew(row) for row in rows] for page, rows in self._pages.items()}
+
+    def forget(self) -> None:
+        """Hold nothing, and await nothing."""
+        self._pages.clear()
+        self._wanted.clear()

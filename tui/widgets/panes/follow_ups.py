@@ -41,7 +41,7 @@ class FollowUpFacts:
     outcomes: tuple[tuple[str, int], ...]
 
 
-def reask_facts(reasks: Mapping[int, int], outcomes: Mapping[str, int]) -> FollowUpFacts:
+def follow_up_facts(reasks: Mapping[int, int], outcomes: Mapping[str, int]) -> FollowUpFacts:
     """What the pane shows."""
     return FollowUpFacts(tuple(sorted(reasks.items())), tuple(sorted(outcomes.items())))
 

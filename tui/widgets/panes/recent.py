@@ -43,7 +43,7 @@ LABEL_MOST = 10
 """Cells that a label's value may take; longer ones are cut."""
 
 
-def lately_facts(snapshot: Snapshot) -> RecentFacts:
+def recent_facts(snapshot: Snapshot) -> RecentFacts:
     """What the pane shows of a snapshot; the width follows from the task, so that nothing moves while labels come."""
     widest = max((cell_len(label.value) for label in snapshot.run.task.labels), default=1)
     return RecentFacts(snapshot.lately, min(LABEL_MOST, widest))

@@ -33,7 +33,7 @@ def is_loopback(host: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestFacts:
     """What a browser sent: the names that it called us by, where the page that asks came from, and its key."""
 
     path: str
@@ -44,7 +44,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class Access:
     """``url`` is how browsers reach the console, without a path; ``key`` is what the address holds."""
 
     url: str
@@ -75,7 +75,7 @@ class Door:
             "Cross-Origin-Opener-Policy": "same-origin",
         }
 
-    def refusal(self, asked: Asked) -> str:
+    def refusal(self, asked: RequestFacts) -> str:
         """Why this request is not answered, as a sentence; "" where it may come in."""
         if asked.path.startswith(OPEN_PATHS):
             return ""
@@ -98,27 +98,29 @@ def _place(url: str) -> str:
     return re.sub(r":(80|443)$", "", urlsplit(url).netloc.lower())
 
 
-def guest(request: Request, door: Door) -> Asked:
+def request_facts(request: Request, access: Access) -> RequestFacts:
     """What this request says of whoever sent it."""
     headers = request.headers
-    return Asked(
+    return RequestFacts(
         path=request.path,
         host=headers.get("Host", ""),
         origin=headers.get("Origin", ""),
         in_address=request.query.get("key", ""),
-        in_cookie=request.cookies.get(door.cookie, ""),
+        in_cookie=request.cookies.get(access.cookie, ""),
     )
 
 
 Handler = Callable[["Request"], Awaitable["StreamResponse"]]
 
 
-def guarded(door: Door, refuse: Callable[[str], Response]) -> Callable[[Request, Handler], Awaitable[StreamResponse]]:
+def access_middleware(
+    access: Access, refuse: Callable[[str], Response]
+) -> Callable[[Request, Handler], Awaitable[StreamResponse]]:
     """The door as a middleware of aiohttp. ``refuse`` makes the answer that says why."""
     from aiohttp import web  # noqa: PLC0415  (only who serves needs it)
 
     async def let_in(request: web.Request, handler: Handler) -> web.StreamResponse:
-        refused = door.refusal(guest(request, door))
+        refused = access.refusal(request_facts(request, access))
         if refused:
             return refuse(refused)
         try:
@@ -130,11 +132,13 @@ def guarded(door: Door, refuse: Callable[[str], Response]) -> Callable[[Request,
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await let_in(request, handler)
         if not response.prepared:
-            response.headers.update(door.rules)
+            response.headers.update(access.rules)
             response.headers.setdefault("Cache-Control", "no-store")
             if request.path == "/" and response.status == 200:
-                secure = door.url.startswith("https:")
-                response.set_cookie(door.cookie, door.key, httponly=True, samesite="Strict", path="/", secure=secure)
+                secure = access.url.startswith("https:")
+                response.set_cookie(
+                    access.cookie, access.key, httponly=True, samesite="Strict", path="/", secure=secure
+                )
         return response
 
     return guard

@@ -1,10 +1,12 @@
-"""The line at the foot of a small window: its keys, and what each does there."""
+"""Parts of small windows: the line of keys at the foot, and the sentence that says why input was refused."""
 
 from __future__ import annotations
 
 from textual.content import Content
 from textual.widgets import Static
 
+from core.text import one_line
+from tui.terminal.textual_fixes import alive
 from tui.widgets.panes.pane import line
 
 GAP = "  "
@@ -28,3 +30,19 @@ class KeyLine(Static):
     def name_keys(self, *named: Named) -> None:
         """Name these instead."""
         self.update(keys_line(*named))
+
+
+LONGEST = 400
+"""Characters of a sentence that are shown."""
+
+
+class Refusal(Static):
+    """Empty until something is to be said; the words may come from anywhere, and late."""
+
+    def __init__(self) -> None:
+        super().__init__("", markup=False, id="refusal")
+
+    def say(self, sentence: str, tone: str = "$failed") -> None:
+        """Show the sentence instead of the one before; nothing, where the window was left meanwhile."""
+        if alive(self):
+            self.update(line((one_line(sentence, limit=LONGEST), tone)))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from tui.web.door import Asked, Door, is_loopback
+from tui.web.access import Access, RequestFacts, is_loopback
 
-DOOR = Door("http://127.0.0.1:8000", "secret-key")
+DOOR = Access("http://127.0.0.1:8000", "secret-key")
 
 
-def asked(**more: str) -> Asked:
+def asked(**more: str) -> RequestFacts:
     given = {"path": "/ws", "host": "127.0.0.1:8000", "origin": DOOR.url, "in_address": "", "in_cookie": "secret-key"}
-    return Asked(**{**given, **more})
+    return RequestFacts(**{**given, **more})
 
 
 @pytest.mark.parametrize(
@@ -63,15 +63,15 @@ def test_others_are_refused_with_the_reason(more: dict[str, str], why: str) -> N
 
 def test_a_port_that_goes_without_saying_may_be_said() -> None:
     """Browsers leave out 80 and 443; whoever gave the address may have written them."""
-    door = Door("http://box:80", "secret-key")
-    assert door.refusal(asked(host="box", origin="")) == ""
-    assert door.refusal(asked(host="box:8000", origin="")) != ""
+    access = Access("http://box:80", "secret-key")
+    assert access.refusal(asked(host="box", origin="")) == ""
+    assert access.refusal(asked(host="box:8000", origin="")) != ""
 
 
 def test_two_consoles_of_one_machine_do_not_take_each_others_cookie() -> None:
     """A browser keeps one jar for all ports, so the name tells the port."""
-    assert Door("http://127.0.0.1:8000", "a").cookie != Door("http://127.0.0.1:8001", "b").cookie
-    assert all(letter.isalnum() or letter == "-" for letter in Door("http://[::1]:8000", "a").cookie)
+    assert Access("http://127.0.0.1:8000", "a").cookie != Access("http://127.0.0.1:8001", "b").cookie
+    assert all(letter.isalnum() or letter == "-" for letter in Access("http://[::1]:8000", "a").cookie)
 
 
 def test_the_page_is_kept_to_itself() -> None:

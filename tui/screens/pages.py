@@ -1,11 +1,15 @@
-"""The help: what the focused pane and the screen show, then every key, with why some do nothing at this moment."""
+"""Pages of scrolled text: the help, and the information about this installation."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from textual import events
+from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Static
 
 from core.text import one_line
 from tui.actions.action import Action
@@ -14,9 +18,37 @@ from tui.actions.catalog import EVERYWHERE
 from tui.actions.context import Context, Scope
 from tui.actions.help_text import PANES, SCREENS, STATE_LINE, Explanation
 from tui.actions.keymap import keyed
-from tui.screens.page import Page
+from tui.screens.base_screen import BaseScreen
+from tui.terminal.textual_fixes import alive
+from tui.text.installation import Section
 from tui.text.numbers import fit
-from tui.widgets.panes.pane import line
+from tui.widgets.panes.pane import Part, line
+
+MARGIN = 6
+"""Cells beside the text: padding and the scroll bar."""
+
+
+class Page(BaseScreen):
+    """Subclasses say what stands on it."""
+
+    def text(self, width: int) -> Content:
+        """The whole text in lines of that many cells."""
+        raise NotImplementedError
+
+    def content(self) -> Iterable[Widget]:
+        yield VerticalScroll(Static("", markup=False), id="page")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.set_focus(self.query_one("#page"))
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.draw(event.size.width)
+
+    def draw(self, width: int = 0) -> None:
+        """Make the text anew."""
+        self.query_one("#page Static", Static).update(self.text((width or self.app.size.width) - MARGIN))
+
 
 INDENT = 31
 """Cells before an explanation."""
@@ -96,3 +128,39 @@ def _lines(action: Action, context: Context, width: int, *, reason: str | None) 
     word = (fit(action.label(context), INDENT - 9), "$foreground" if reason is None else "$quiet")
     first = line(key, word, texts[0])
     return [first, *(line(" " * INDENT, text) for text in texts[1:])]
+
+
+NAMES = 17
+"""Cells before a value."""
+
+
+class InfoScreen(Page):
+    """Read once, when it is opened."""
+
+    SCOPE = Scope.INFO
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sections: tuple[Section, ...] | None = None
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.console_app.jobs.send(self.console_app.views.information(), self._gathered)
+
+    def _gathered(self, sections: tuple[Section, ...]) -> None:
+        if alive(self):
+            self._sections = sections
+            self.draw()
+
+    def text(self, width: int) -> Content:
+        if self._sections is None:
+            return line(("reading …", "$quiet"))
+        rows: list[Content] = []
+        for section in self._sections:
+            rows += [Content.empty(), line((section.title, "bold $accent"))]
+            for name, value in section.facts:
+                head: Part = ("  " + fit(one_line(name, limit=40), NAMES - 3) + " ", "$quiet")
+                parts = textwrap.wrap(one_line(value, limit=1000), max(20, width - NAMES)) or [""]
+                rows.append(line(head, (parts[0], "$foreground")))
+                rows += [line((" " * NAMES + more, "$foreground")) for more in parts[1:]]
+        return Content("\n").join(rows)

@@ -1,16 +1,21 @@
-"""One of a few: the arrow keys go through them, and the one in force is shown."""
+"""Input fields: one of a few values, a path that completes itself, a name that narrows a list."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import ClassVar
 
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
+from textual.suggester import Suggester
+from textual.widgets import Input, Static
 
 from core.text import one_line
-from tui.terminal.alive import alive
+from tui.terminal.textual_fixes import alive
 from tui.widgets.panes.pane import LinesWidget, line
 
 
@@ -78,3 +83,71 @@ class Choice(LinesWidget, can_focus=True):
     def _draw(self) -> None:
         if alive(self):
             self.redraw()
+
+
+LOOKED_AT = 500
+"""Entries of a folder that completion looks at."""
+
+
+class PathSuggester(Suggester):
+    """Completes the path of a file or folder; the right arrow takes what is suggested."""
+
+    def __init__(self) -> None:
+        super().__init__(use_cache=False, case_sensitive=True)
+
+    async def get_suggestion(self, value: str) -> str | None:
+        return complete_path(value)
+
+
+def complete_path(typed: str) -> str | None:
+    """The typed path with the name of the first entry that it begins, folders with a slash; None where none fits."""
+    head, slash, begun = typed.rpartition("/")
+    try:
+        folder = Path(head + slash or ".").expanduser()
+        names = sorted(name for _, name in zip(range(LOOKED_AT), (e.name for e in folder.iterdir()), strict=False))
+        found = next((n for n in names if begun and n.startswith(begun) and n.isprintable()), None)
+        if found is None:
+            return None
+        return head + slash + found + ("/" if (folder / found).is_dir() else "")
+    except (OSError, ValueError, RuntimeError):
+        return None
+
+
+class NameLine(Vertical):
+    """``narrow`` hears what was typed, ``done`` that the line was left; ``esc`` takes the filter away."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave", show=False)]
+
+    def __init__(self, narrow: Callable[[str], None], done: Callable[[], None]) -> None:
+        super().__init__(id="filter")
+        self._narrow = narrow
+        self._done = done
+        self._input = Input(placeholder="part of a name", compact=True)
+
+    def compose(self) -> ComposeResult:
+        yield self._input
+        yield Static(line(("enter keeps it · esc shows all again", "$quiet")), markup=False)
+
+    def on_mount(self) -> None:
+        self.display = False
+
+    def open(self, text: str) -> None:
+        """Show it, with the filter in force."""
+        self.display = True
+        self._input.value = text
+        self._input.focus()
+
+    def on_input_changed(self, message: Input.Changed) -> None:
+        message.stop()
+        if self.display:
+            self._narrow(message.value.strip())
+
+    def on_input_submitted(self, message: Input.Submitted) -> None:
+        message.stop()
+        self.display = False
+        self._done()
+
+    def action_leave(self) -> None:
+        self.display = False
+        self._narrow("")
+        self._done()
