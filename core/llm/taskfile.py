@@ -1,8 +1,9 @@
 """Task files: TOML or JSON into a :class:`~core.model.Task`, and back. Every complaint says where and what to do.
 
-A file's keys are those of ``Task``: ``name``, ``rubric``, ``fields``, ``truncate_at``, ``max_reasks``, ``[[labels]]``
-with ``value``, ``name`` and ``meaning``, and ``[model]`` with the fields of ``ModelSettings``. ``rubric`` and at least
-two labels must be there. TOML knows no null: there the word ``"omit"`` says that a model setting is not to be sent.
+A file's keys are those of ``Task``: ``name``, ``item``, ``rubric``, ``fields``, ``truncate_at``, ``max_reasks``,
+``[[labels]]`` with ``value``, ``name`` and ``meaning``, and ``[model]`` with the fields of ``ModelSettings``.
+``rubric`` and at least two labels are required. TOML knows no null: there the word ``"omit"`` says that a model
+setting is not to be sent.
 """
 
 from __future__ import annotations
@@ -28,12 +29,13 @@ OMIT = "omit"
 FIELDS = ("from", "to", "cc", "bcc", "subject", "date", "body")
 MAX_LABELS = 100
 MAX_LABEL_CHARS = 64
+MAX_ITEM_CHARS = 20
 MAX_RUBRIC_CHARS = 100_000
 MAX_TASK_BYTES = 1_000_000
 
 _EFFORTS = ("none", "default", "minimal", "low", "medium", "high")
 _BUILTIN = Path(__file__).with_name("work_personal.toml")
-_TASK_KEYS = ("name", "rubric", "fields", "truncate_at", "max_reasks", "labels", "model")
+_TASK_KEYS = ("name", "item", "rubric", "fields", "truncate_at", "max_reasks", "labels", "model")
 _MODEL_KEYS = (
     "model",
     "temperature",
@@ -107,10 +109,10 @@ def task_to_toml(task: Task) -> str:
 def versioned(task: Task) -> Task:
     """The same task under the version that its content gives: 12 hex digits over all that can change an answer.
 
-    The task's name and the call's timeout are not among that. Call it after every ``dataclasses.replace``.
+    The task's name, its item and the call's timeout are not among that. Call it after every ``dataclasses.replace``.
     """
     table = _as_table(task)
-    del table["name"]
+    del table["name"], table["item"]
     del table["model"]["timeout_s"]
     table["prompt_edition"] = PROMPT_EDITION
     canonical = json.dumps(table, sort_keys=True, separators=(",", ":"))
@@ -143,6 +145,7 @@ def _reasoning_defaults(model: str) -> tuple[str | None, bool | None]:
 def _as_table(task: Task) -> dict[str, Any]:
     return {
         "name": task.name,
+        "item": task.item,
         "rubric": task.rubric,
         "fields": list(task.fields),
         "truncate_at": task.truncate_at,
@@ -176,8 +179,17 @@ def _build(data: Mapping[str, Any], where: str, *, default_name: str, text: str 
         truncate_at=table.whole("truncate_at", 6_000, 100, 1_000_000),
         max_reasks=table.whole("max_reasks", 2, 0, 10),
         model=_model(table.table("model")),
+        item=_item(table),
     )
     return versioned(task)
+
+
+def _item(table: Table) -> str:
+    """Return the noun for what is labeled, in the singular; *text* where the file gives none."""
+    item = table.line("item", "text")
+    if len(item) > MAX_ITEM_CHARS or not item.replace(" ", "").replace("-", "").isalpha():
+        raise table.wrong("item", f"is {item!r}", 'Name what is labeled by a noun in the singular, such as "review".')
+    return item
 
 
 def _labels(table: Table) -> tuple[LabelMeaning, ...]:

@@ -31,7 +31,8 @@ class ModelSettings:
 class Task:
     """A version of what is asked: labels, rubric, what of an email is sent, and the model's settings.
 
-    ``version`` is a hash over everything that can change an answer; it names the task in attempts and labels.
+    ``version`` is a hash over everything that can change an answer; it names the task in attempts and labels. ``item``
+    is the noun for what is labeled (*email*, *review*), for people; it is in no message and not in the hash.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Task:
     max_reasks: int = 2
     model: ModelSettings = field(default_factory=ModelSettings)
     version: str = ""
+    item: str = "email"
 
     def name_of(self, value: str) -> str:
         """The short name of a label's value, or the value itself where the task does not know it."""

@@ -57,6 +57,18 @@ def test_a_minimal_file_gets_sensible_settings(load: Loader) -> None:
     assert task.labels == (LabelMeaning("yes", "yes"), LabelMeaning("no", "not urgent", "can wait"))
     assert task.model == ModelSettings()
     assert (task.truncate_at, task.max_reasks) == (6_000, 2)
+    assert task.item == "text"
+
+
+def test_a_task_names_what_it_labels(load: Loader) -> None:
+    """The item is a noun: it survives every form, is *email* in the built-in task, and changes no version."""
+    task = load('item = "review"\n' + MINIMAL)
+    assert task.item == "review"
+    assert task_from_json(task_to_json(task)) == task == load(task_to_toml(task))
+    assert task.version == load(MINIMAL).version
+    assert builtin_task().item == "email"
+    with pytest.raises(TaskError, match="a noun in the singular"):
+        load('item = "a/b"\n' + MINIMAL)
 
 
 def test_a_task_survives_json_and_toml(load: Loader) -> None:
@@ -133,7 +145,7 @@ def test_a_file_with_a_byte_order_mark_is_read(load: Loader) -> None:
     [
         ("rubric = ", "is not valid TOML"),
         ("rubrik = 'x'\n" + MINIMAL, "rubrik is not a key of a task. Did you mean rubric?"),
-        ("color = 'x'\n" + MINIMAL, "Known here: name, rubric"),
+        ("color = 'x'\n" + MINIMAL, "Known here: name, item, rubric"),
         (MINIMAL.replace('rubric = "Is it urgent?"', ""), "rubric is missing or empty"),
         (MINIMAL.replace("Is it urgent?", "  "), "rubric is missing or empty"),
         (MINIMAL.replace('"Is it urgent?"', "5"), "rubric must be a text, not a number"),

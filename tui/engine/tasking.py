@@ -177,7 +177,7 @@ def differences(before: Task, after: Task) -> tuple[str, ...]:
         ("model", before.model.model != after.model.model),
         ("what is sent", (before.fields, before.truncate_at) != (after.fields, after.truncate_at)),
         ("settings", _settings(before) != _settings(after)),
-        ("name", before.name != after.name),
+        ("name", (before.name, before.item) != (after.name, after.item)),
     )
     return tuple(name for name, other in parts if other)
 

@@ -43,8 +43,15 @@ def five(value: float) -> str:
 
 
 def plural(count: int, one: str, many: str = "") -> str:
-    """A count with its noun: ``1 key``, ``3 keys``."""
-    return f"{number(count)} {one if count == 1 else many or one + 's'}"
+    """Return a count with its noun: ``1 key``, ``3 keys``."""
+    return f"{number(count)} {one if count == 1 else many or plural_of(one)}"
+
+
+def plural_of(noun: str) -> str:
+    """Return the plural of a noun by the rules of English spelling: ``reviews``, ``queries``, ``addresses``."""
+    if noun.endswith("y") and noun[-2:-1] not in tuple("aeiou"):
+        return noun[:-1] + "ies"
+    return noun + ("es" if noun.endswith(("s", "x", "z", "ch", "sh")) else "s")
 
 
 def percent(part: float, whole: float) -> str:

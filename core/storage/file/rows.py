@@ -87,4 +87,5 @@ def task_from_definition(text: str) -> Task:
         max_reasks=data["max_reasks"],
         model=ModelSettings(**data["model"]),
         version=data["version"],
+        item=data.get("item", "email"),  # as in files written before tasks had one
     )
