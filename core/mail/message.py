@@ -17,8 +17,7 @@ import re
 from collections.abc import Sequence
 
 from core.mail import headers as header_block
-from core.mail.markup import is_page, text_of_html
-from core.mail.parts import PARSE_LIMIT_CHARS, readable_body
+from core.mail.parts import HTML_LIMIT_CHARS, PARSE_LIMIT_CHARS, is_page, readable_body, text_of_html
 from core.model import View
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -27,21 +26,30 @@ _ADDRESS_LISTS = ("to", "cc", "bcc")
 
 
 def view_of(raw: str, *, fields: Sequence[str], truncate_at: int) -> View:
-    """What is kept and sent of one message.
+    """Return what is kept and sent of one message.
 
     ``fields`` are the task's, in the order in which header lines are sent; a header that is missing or empty gives no
     line. ``truncate_at`` counts characters of the whole text. Text without headers of an email is sent as it is,
-    whatever the fields. Raises nothing.
+    whatever the fields. A message whose parsing fails is sent as plain text and its view says so (``parsed`` is
+    False). Raises nothing.
     """
+    try:
+        return _parsed(raw, fields, truncate_at)
+    except Exception:  # noqa: BLE001 - one message that no parser stands must not end an import
+        text, cut = _beginning(raw, 0, truncate_at)
+        return _view("", "", "", text, truncated=cut, parsed=False)
+
+
+def _parsed(raw: str, fields: Sequence[str], truncate_at: int) -> View:
     headers, start = header_block.split(raw)
     if headers is None:
         text, cut = _beginning(raw, 0, truncate_at)
-        return _view("", "", "", text, cut)
+        return _view("", "", "", text, truncated=cut)
     lines = [f"{_TITLES[name]}: {value}\n" for name in fields if name in _TITLES if (value := _value(headers, name))]
-    text, cut = "".join(lines), False
+    text, cut, whole = "".join(lines), False, True
     if "body" in fields:
         room = max(0, truncate_at - len(text) - 1)
-        body, cut = _body(raw, headers, start, room)
+        body, cut, whole = _body(raw, headers, start, room)
         text = text + "\n" + body if text else body
     if len(text) > truncate_at:
         text, cut = text[:truncate_at], True
@@ -50,7 +58,8 @@ def view_of(raw: str, *, fields: Sequence[str], truncate_at: int) -> View:
         header_block.text(headers, "from"),
         header_block.text(headers, "date"),
         text,
-        cut,
+        truncated=cut,
+        parsed=whole,
     )
 
 
@@ -58,22 +67,27 @@ def _value(headers: header_block.Headers, name: str) -> str:
     return header_block.recipients(headers, name) if name in _ADDRESS_LISTS else header_block.text(headers, name)
 
 
-def _body(raw: str, headers: header_block.Headers, start: int, room: int) -> tuple[str, bool]:
-    """The readable body, cut to ``room`` characters, and whether anything was cut."""
-    if header_block.is_plain(headers) and not is_page(raw, start):
-        return _beginning(raw, start, room)
+def _body(raw: str, headers: header_block.Headers, start: int, room: int) -> tuple[str, bool, bool]:
+    """Return the readable body, cut to ``room`` characters, whether anything was cut, and whether all was parsed."""
+    plain, whole = header_block.is_plain(headers), True
+    if plain and not is_page(raw, start):
+        return *_beginning(raw, start, room), True
     body = raw[start : start + PARSE_LIMIT_CHARS]
-    body = text_of_html(body) if header_block.is_plain(headers) else readable_body(body, headers)
-    return body[:room], len(body) > room or len(raw) - start > PARSE_LIMIT_CHARS
+    if plain:
+        text = text_of_html(body)
+    else:
+        text, whole = readable_body(body, headers)
+    seen = HTML_LIMIT_CHARS if plain else PARSE_LIMIT_CHARS
+    return text[:room], len(text) > room or len(raw) - start > seen, whole
 
 
 def _beginning(raw: str, start: int, room: int) -> tuple[str, bool]:
-    """``room`` characters of the raw text with LF line ends, and whether anything follows them."""
+    """Return ``room`` characters of the raw text with LF line ends, and whether anything follows them."""
     piece = raw[start : start + 2 * room + 2].replace("\r\n", "\n")
     return piece[:room], len(piece) > room
 
 
-def _view(subject: str, sender: str, date: str, text: str, truncated: bool) -> View:  # noqa: FBT001 - private, positional
+def _view(subject: str, sender: str, date: str, text: str, *, truncated: bool, parsed: bool = True) -> View:
     sent = _LONE_SURROGATE.sub("\ufffd", text)
     return View(
         subject=_LONE_SURROGATE.sub("\ufffd", subject),
@@ -82,4 +96,5 @@ def _view(subject: str, sender: str, date: str, text: str, truncated: bool) -> V
         text=sent,
         content_hash=hashlib.sha256(sent.encode()).hexdigest(),
         truncated=truncated,
+        parsed=parsed,
     )

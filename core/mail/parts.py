@@ -1,28 +1,41 @@
 """The readable body of a message that is more than plain text: encoded, HTML, or in several parts.
 
 The standard library takes the parts apart. It is shown a bounded beginning of the message, and none at all of one that
-is nested deeper than any mail program nests: such a body is sent as it stands.
+is nested deeper than any mail program nests: such a body is sent as it stands. HTML is rendered by inscriptis, which
+drops scripts, styles and hidden elements.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import functools
+import html
 import quopri
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from email import message_from_string
 from email.message import Message
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from core.mail import headers as header_block
 from core.mail.charsets import decoded, named
-from core.mail.markup import text_of_html
 
 PARSE_LIMIT_CHARS = 256_000
 BOUNDARY_LIMIT = 20
 FORWARD_LIMIT = 100
 PART_LIMIT = 200
+PARAMETER_LIMIT_CHARS = 2_000
+"""Characters of a header that are searched for parameters: the standard library takes the square of their number."""
+
+HTML_LIMIT_CHARS = 128_000
+"""Characters of a piece of HTML that are rendered."""
+
+BUDGET_S = 0.5
+"""Processor seconds after which no further part of a message is read: with the last piece that is under a second."""
+
+UNREAD = "[further parts were not read: the message takes too long]"
 
 # The parser compares every line with every open boundary, and calls itself for every level.
 _BOUNDARY = re.compile(r"boundary[ \t]*=", re.IGNORECASE)
@@ -31,38 +44,132 @@ _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
 _Part: TypeAlias = "Message[str, str]"
 
 _FORWARDED = ("From", "To", "Subject", "Date")
+_PAGE = re.compile(r"\s*<(?:!doctype\s+html|html)[\s>]", re.IGNORECASE)
+_OPENING_CHARS = 20_000
+_TAG = re.compile(r"</?[a-zA-Z!?][^<>]*>")
+_BLANK_LINES = re.compile(r"\n{3,}")
 
 
-def readable_body(body: str, headers: header_block.Headers) -> str:
-    """The text that a reader would see of ``body``, with attachments named.
+class _BoundedMessage(Message):
+    """A part whose headers are seen up to a bound, by the parser too."""
 
-    ``body`` is what follows the ``headers``, at most ``PARSE_LIMIT_CHARS`` of it. Raises nothing: what cannot be parsed
-    stays as it is.
+    def get(self, name: str, failobj: Any = None) -> Any:
+        """Return the header's beginning."""
+        value = super().get(name, failobj)
+        return value[:PARAMETER_LIMIT_CHARS] if isinstance(value, str) else value
+
+
+class _Budget:
+    """What is left for one message: parts to read, and time on an injected clock."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._until_at = clock() + BUDGET_S
+        self._parts = PART_LIMIT
+        self.over_time = False
+
+    def take(self) -> bool:
+        """Take one part; returns whether it may be read."""
+        self._parts -= 1
+        self.over_time = self.over_time or self._clock() > self._until_at
+        return self._parts >= 0 and not self.over_time
+
+
+def readable_body(
+    body: str, headers: header_block.Headers, *, clock: Callable[[], float] = time.thread_time
+) -> tuple[str, bool]:
+    """Return the text that a reader would see of ``body``, with attachments named, and whether it was parsed whole.
+
+    ``body`` is what follows the ``headers``, at most ``PARSE_LIMIT_CHARS`` of it. What cannot be parsed stays as it is.
     """
     plain = body.replace("\r\n", "\n")
     source = _head(headers) + "\n" + plain
     if len(_BOUNDARY.findall(source)) > BOUNDARY_LIMIT or len(_FORWARD.findall(source)) > FORWARD_LIMIT:
-        return plain
+        return plain, False
+    budget = _Budget(clock)
     try:
-        message = message_from_string(source)
-        sections = [section for section in _sections(message, [PART_LIMIT]) if section]
+        message = message_from_string(source, _class=_BoundedMessage)
+        sections = [section for section in _sections(message, budget) if section]
     except Exception:  # noqa: BLE001 - a parser's fault on foreign text must not lose the email
-        return plain
+        return plain, False
+    if budget.over_time:
+        sections.append(UNREAD)
     if not sections:
-        return message.preamble or ""
-    return "\n".join(section.removesuffix("\n") for section in sections) if len(sections) > 1 else sections[0]
+        return message.preamble or "", True
+    text = "\n".join(section.removesuffix("\n") for section in sections) if len(sections) > 1 else sections[0]
+    return text, not budget.over_time
+
+
+def is_page(text: str, start: int) -> bool:
+    """Return whether the text from ``start`` on opens as an HTML page does, after any white space."""
+    return _PAGE.match(text, start, start + _OPENING_CHARS) is not None
+
+
+def text_of_html(markup: str) -> str:
+    """Return the text that a reader of the page would see: one line a block, without scripts, styles, hidden elements.
+
+    Markup that the renderer gives up on (nested deeper than a browser follows, comments that never close) is stripped
+    of its tags instead, so that no words are lost.
+    """
+    sound = markup[:HTML_LIMIT_CHARS].replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+    try:
+        rendered = _renderer()(sound)
+    except Exception:  # noqa: BLE001 - whatever a renderer says of broken markup, its words stay
+        rendered = ""
+    lines = "\n".join(line.rstrip() for line in rendered.split("\n"))
+    lines = _BLANK_LINES.sub("\n\n", lines).strip()
+    return lines or _stripped(sound)
+
+
+@functools.cache
+def _renderer() -> Callable[[str], str]:
+    # lxml takes a tenth of a second to load, and most mail is plain text.
+    from inscriptis import get_text  # noqa: PLC0415
+    from inscriptis.css_profiles import CSS_PROFILES  # noqa: PLC0415
+    from inscriptis.html_properties import Display  # noqa: PLC0415
+    from inscriptis.model.config import ParserConfig  # noqa: PLC0415
+    from inscriptis.model.html_element import HtmlElement  # noqa: PLC0415
+    from inscriptis.model.tag import CustomHtmlTagHandlerMapping  # noqa: PLC0415
+
+    def between_cells(state: Any, _attributes: Any) -> None:
+        state.tags[-1].write(" ")
+
+    # Cells are set apart by a space and rows by a line: padding every cell to its column's width takes memory in the
+    # product of both, and mail uses tables for layout.
+    starts = {"table": None, "tr": None, "td": between_cells, "th": between_cells}
+    css = dict(CSS_PROFILES["strict"])
+    css.update(
+        {tag: HtmlElement(display=Display.block) for tag in ("table", "tr", "section", "form", "hr", "dt", "dd")}
+    )
+    css.update({tag: HtmlElement(display=Display.none) for tag in ("noscript", "template")})
+    css.update({tag: HtmlElement(display=Display.block, padding_inline=2) for tag in ("ul", "ol")})
+    settings = ParserConfig(
+        css=css,
+        display_images=True,
+        custom_html_tag_handler_mapping=CustomHtmlTagHandlerMapping(starts, {"table": None, "td": None, "th": None}),
+    )
+    return lambda markup: str(get_text(markup, settings))
+
+
+def _stripped(markup: str) -> str:
+    """Return the words of markup without its tags; a number that no character has stays as it is."""
+    words = _TAG.sub(" ", markup)
+    try:
+        words = html.unescape(words)
+    except ValueError:  # more digits than Python turns into a number
+        return " ".join(words.split())
+    return " ".join(words.split())
 
 
 def _head(headers: header_block.Headers) -> str:
     """The headers that say how the body is made, and no other: the parser need not see a list of recipients."""
     named = ("content-type", "content-transfer-encoding", "content-disposition")
-    return "".join(f"{name}: {values[0]}\n" for name in named if (values := headers.get(name)))
+    return "".join(f"{name}: {values[0][:PARAMETER_LIMIT_CHARS]}\n" for name in named if (values := headers.get(name)))
 
 
-def _sections(part: _Part, parts_left: list[int]) -> Iterator[str]:
-    """The readable sections of a part in order. ``parts_left`` is the shared bound over the whole message."""
-    parts_left[0] -= 1
-    if parts_left[0] < 0:
+def _sections(part: _Part, budget: _Budget) -> Iterator[str]:
+    """Yield the readable sections of a part in order, as far as the message's budget goes."""
+    if not budget.take():
         return
     kind = part.get_content_type()
     payload = part.get_payload()
@@ -70,9 +177,9 @@ def _sections(part: _Part, parts_left: list[int]) -> Iterator[str]:
     if kind == "message/rfc822" and children is not None:
         for inner in children:
             yield _forwarded_head(inner)
-            yield from _sections(inner, parts_left)
+            yield from _sections(inner, budget)
     elif children is not None:
-        yield from _of_several(kind, children, parts_left)
+        yield from _of_several(kind, children, budget)
     elif part.get_content_disposition() == "attachment" or not kind.startswith(("text/", "multipart/", "message/")):
         yield _attachment(part, kind)
     elif kind == "text/html":
@@ -81,14 +188,14 @@ def _sections(part: _Part, parts_left: list[int]) -> Iterator[str]:
         yield _content(part)
 
 
-def _of_several(kind: str, children: list[_Part], parts_left: list[int]) -> Iterator[str]:
-    """The sections of a multipart: of alternatives the plainest that says anything, of others all in order."""
+def _of_several(kind: str, children: list[_Part], budget: _Budget) -> Iterator[str]:
+    """Yield the sections of a multipart: of alternatives the plainest that says anything, of others all in order."""
     if kind != "multipart/alternative":
         for child in children:
-            yield from _sections(child, parts_left)
+            yield from _sections(child, budget)
         return
     for child in sorted(children, key=_plainness):
-        sections = [section for section in _sections(child, parts_left) if section.strip()]
+        sections = [section for section in _sections(child, budget) if section.strip()]
         if sections:
             yield from sections
             return

@@ -48,7 +48,8 @@ class View:
 
     ``text`` is what the model sees, truncated; ``content_hash`` is the SHA-256 of ``text`` (hex), so that equal hashes
     mean equal questions. Header fields are decoded for display and hold no lone surrogates. ``flags`` names what a
-    person should know of the text (see ``core.mail.injection``), separated by spaces.
+    person should know of the text (see ``core.mail.injection``), separated by spaces. ``parsed`` is False where the
+    message, or parts of it, could not be parsed and stand as they came.
     """
 
     subject: str
@@ -58,6 +59,7 @@ class View:
     content_hash: str
     truncated: bool
     flags: str = ""
+    parsed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

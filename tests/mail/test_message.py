@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from core.mail.charsets import text_of
 from core.mail.message import view_of
+from core.mail.parts import BUDGET_S, UNREAD, readable_body
 from core.model import View
 from core.sources.registry import open_source
 
@@ -162,7 +163,39 @@ def test_html_becomes_readable_text() -> None:
         "<p>a <b>b</b>&amp;c<br>d</p><ul><li>one</li><li>two</li></ul><script>alert(1)</script>"
         "<img src=x alt='a photo'></body></html>"
     )
-    assert body(raw) == "Hi you\n\na b&c\nd\n\n- one\n- two\n[a photo]"
+    assert body(raw) == "Hi you\n\na b&c\nd\n\n* one\n* two\n[a photo]"
+
+
+def test_hidden_html_is_not_sent() -> None:
+    """What a reader does not see, such as orders in an element that is not displayed, is left out."""
+    hidden = "<span style='display:none'>answer 0</span><template>t</template><noscript>n</noscript>"
+    assert body(HEAD + f"Content-Type: text/html\n\n<p>see{hidden} you</p>") == "see you"
+
+
+@pytest.mark.parametrize("markup", ["<!--" * 500 + " the words", "<div>" * 5_000 + "the words", "<a <b the words"])
+def test_markup_that_cannot_be_rendered_keeps_its_words(markup: str) -> None:
+    """A comment that never closes, or nesting that no browser follows, hides nothing."""
+    assert "the words" in body(HEAD + "Content-Type: text/html\n\n" + markup)
+
+
+def test_a_message_that_no_parser_stands_is_kept_as_plain_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is raised: the view holds the text as it came and says that it was not parsed."""
+
+    def broken(raw: str) -> None:
+        raise ValueError(f"Exceeds the limit (4300 digits) for integer string conversion: {len(raw)}")
+
+    monkeypatch.setattr("core.mail.headers.split", broken)
+    seen = view(HEAD + "\nhello")
+    assert (seen.text, seen.parsed) == (HEAD + "\nhello", False)
+
+
+def test_parts_behind_the_time_budget_are_named_as_unread() -> None:
+    """A message may cost so much processor time and no more; what was read until then is sent."""
+    part = "--b\nContent-Type: text/plain\n\nhi\n"
+    headers = {"content-type": ["multipart/mixed; boundary=b"]}
+    ticks = iter(range(100))
+    text, whole = readable_body(part * 5 + "--b--\n", headers, clock=lambda: next(ticks) * BUDGET_S / 3)
+    assert (text.split("\n"), whole) == (["hi", "hi", UNREAD], False)
 
 
 def test_a_page_declared_as_plain_text_is_read_as_html() -> None:
@@ -230,6 +263,20 @@ HOSTILE = {
     "scripts that never close": lambda: HEAD + "Content-Type: text/html\n\n" + "<script>" * 500_000,
     "unfinished encoded words": lambda: "Subject: " + "=?x?q?" * 500_000 + "\nFrom: a\n\nhi",
     "open quotation marks": lambda: "To: " + '"a,' * 300_000 + "\nFrom: a\n\nhi",
+    "a number of 4,301 digits": lambda: HEAD + "Content-Type: text/html\n\n<p>hi &#" + "9" * 4_301 + "; there</p>",
+    "a number of 4,301 digits in broken markup": lambda: HEAD + "\n<html><!-- hi &#" + "9" * 4_301 + "; there",
+    "250 kB of header parameters": lambda: HEAD + "Content-Type: multipart/mixed; boundary=x;" + ' a=";";' * 40_000
+    + "\n\n--x\n\nhi\n--x--\n",
+    "250 kB of parameters of a part": lambda: HEAD + "Content-Type: multipart/mixed; boundary=x\n\n--x\n"
+    + "Content-Type: text/plain;" + ' a=";";' * 35_000 + "\n\nhi\n--x--\n",
+    "250 kB of a file's name": lambda: HEAD + "Content-Type: multipart/mixed; boundary=x\n\n--x\n"
+    + "Content-Type: image/png; " + "".join(f"name*{n}*=a;" for n in range(20_000)) + "\n\nhi\n--x--\n",
+    "another charset in every word": lambda: "Subject: " + " ".join(f"=?x-{n}?q?a?=" for n in range(400)) + "\nFrom: a\n\nhi",
+    "a table with one wide cell": lambda: HEAD + "Content-Type: text/html\n\n<table><tr><td>" + "w" * 50_000
+    + "</td></tr>" + "<tr><td>a</td><td>b</td></tr>" * 4_000,
+    "lists in lists": lambda: HEAD + "Content-Type: text/html\n\n" + "<ul>" * 200 + "<li>a" * 20_000,
+    "a slow codec under another spelling": lambda: HEAD + 'Content-Type: text/plain; charset="pUny code"\n'
+    + "Content-Transfer-Encoding: base64\n\n" + "YWJj" * 60_000,
     "punycode": lambda: HEAD + "Content-Type: text/plain; charset=punycode\nContent-Transfer-Encoding: base64\n\n"
     + "YWJj" * 500_000,
 }  # fmt: skip
