@@ -1,0 +1,179 @@
+"""Measure agreement between labelers beyond chance: Cohen's kappa and Krippendorff's alpha, with bootstrap intervals.
+
+Both are 1 for full agreement and 0 for what chance gives. They are not defined where only one label was ever given, and
+misleading at rare classes, so raw agreement stands beside them on every screen.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+
+RESAMPLES = 1_000
+FEWEST_RESAMPLES = 200
+"""Bootstrap samples per interval; fewer, but at least the latter, where there are thousands of emails."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two labels of one email (such as the person's and the model's); ``weight`` emails it stands for.
+
+    ``stratum`` names the cell that it was drawn from: resampling stays inside it.
+    """
+
+    first: str
+    second: str
+    weight: float = 1.0
+    stratum: Hashable = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """A coefficient with its interval and the raw agreement; ``value`` is None where it is not defined."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    raw: float
+    emails: int
+
+    @property
+    def triple(self) -> list[float] | None:
+        """Return value and interval as machines read them, None where there is none."""
+        if self.value is None or self.low is None or self.high is None:
+            return None
+        return [round(self.value, 6), round(self.low, 6), round(self.high, 6)]
+
+
+def kappa_of(pairs: Sequence[Pair]) -> float | None:
+    """Return Cohen's kappa (1960), weighted by emails; None where it is not defined (only one label)."""
+    return _weighted_kappa(_cells(pairs))
+
+
+def kappa(pairs: Sequence[Pair]) -> Agreement:
+    """Return kappa with a bootstrap interval over emails, resampled inside each stratum."""
+    total = sum(pair.weight for pair in pairs)
+    raw = sum(pair.weight for pair in pairs if pair.first == pair.second) / total if total else 0.0
+    value = kappa_of(pairs)
+    if value is None:
+        return Agreement(None, None, None, raw, len(pairs))
+    kinds = sorted(set(pairs), key=repr)
+    index = {pair: number for number, pair in enumerate(kinds)}
+    groups: dict[Hashable, list[int]] = {}
+    for pair in pairs:
+        groups.setdefault(pair.stratum, []).append(index[pair])
+
+    def again(counts: Mapping[int, int]) -> float | None:
+        cells: dict[tuple[str, str], float] = {}
+        for number, times in counts.items():
+            pair = kinds[number]
+            cell = pair.first, pair.second
+            cells[cell] = cells.get(cell, 0.0) + times * pair.weight
+        return _weighted_kappa(cells)
+
+    low, high = _bootstrap(list(groups.values()), again, value)
+    return Agreement(value, low, high, raw, len(pairs))
+
+
+def alpha_of(units: Sequence[Mapping[str, str]]) -> float | None:
+    """Return Krippendorff's alpha for nominal labels; ``units`` map annotators to labels, one mapping an email.
+
+    1 − observed over expected disagreement from the coincidence matrix (Krippendorff, "Content Analysis", 2004,
+    chapter 11); emails with fewer than two labels do not count. None where it is not defined.
+    """
+    return _nominal_alpha(Counter(tuple(sorted(unit.values())) for unit in units))
+
+
+def alpha(units: Sequence[Mapping[str, str]]) -> Agreement:
+    """Return Krippendorff's alpha with a bootstrap interval over emails, beside the raw agreement of pairs."""
+    shared = sorted(tuple(sorted(unit.values())) for unit in units if len(unit) >= 2)
+    pairs = same = 0
+    for values in shared:
+        pairs += len(values) * (len(values) - 1)
+        same += sum(count * (count - 1) for count in Counter(values).values())
+    raw = same / pairs if pairs else 0.0
+    value = _nominal_alpha(Counter(shared))
+    if value is None:
+        return Agreement(None, None, None, raw, len(shared))
+    kinds = sorted(set(shared))
+    index = {values: number for number, values in enumerate(kinds)}
+    low, high = _bootstrap(
+        [[index[values] for values in shared]],
+        lambda counts: _nominal_alpha({kinds[number]: times for number, times in counts.items()}),
+        value,
+    )
+    return Agreement(value, low, high, raw, len(shared))
+
+
+def majority(labels: Mapping[str, str]) -> str | None:
+    """Return the label of more than half of at least three annotators, or of all where there are fewer; else None."""
+    if not labels:
+        return None
+    (label, count), *_ = Counter(labels.values()).most_common(1)
+    if len(labels) < 3:
+        return label if count == len(labels) else None
+    return label if 2 * count > len(labels) else None
+
+
+def _cells(pairs: Sequence[Pair]) -> dict[tuple[str, str], float]:
+    cells: dict[tuple[str, str], float] = {}
+    for pair in pairs:
+        cell = pair.first, pair.second
+        cells[cell] = cells.get(cell, 0.0) + pair.weight
+    return cells
+
+
+def _weighted_kappa(cells: Mapping[tuple[str, str], float]) -> float | None:
+    total = sum(cells.values())
+    first: dict[str, float] = {}
+    second: dict[str, float] = {}
+    for (one, other), weight in cells.items():
+        first[one] = first.get(one, 0.0) + weight
+        second[other] = second.get(other, 0.0) + weight
+    chance = sum(weight * second.get(label, 0.0) for label, weight in first.items())
+    if total**2 - chance <= 1e-12 * total**2:
+        return None
+    same = sum(weight for (one, other), weight in cells.items() if one == other)
+    return (same * total - chance) / (total**2 - chance)
+
+
+def _nominal_alpha(units: Mapping[tuple[str, ...], int]) -> float | None:
+    total = observed = 0.0
+    margins: dict[str, float] = {}
+    for values, times in units.items():
+        if len(values) < 2:
+            continue
+        counts = Counter(values)
+        total += times * len(values)
+        apart = len(values) ** 2 - sum(count * count for count in counts.values())
+        observed += times * apart / (len(values) - 1)
+        for label, count in counts.items():
+            margins[label] = margins.get(label, 0.0) + times * count
+    expected = total * total - sum(count * count for count in margins.values())
+    if total < 2 or expected <= 0:
+        return None
+    return 1.0 - (total - 1.0) * observed / expected
+
+
+def _bootstrap(
+    groups: list[list[int]], coefficient: Callable[[Mapping[int, int]], float | None], value: float
+) -> tuple[float, float]:
+    """Return the interval of a coefficient over resampled kinds of emails; the seed is a hash of the kinds drawn."""
+    rng = random.Random(int.from_bytes(blake2b(repr(groups).encode(), digest_size=8).digest()))
+    size = max(1, sum(len(group) for group in groups))
+    found = []
+    for _ in range(max(FEWEST_RESAMPLES, min(RESAMPLES, 1_000_000 // size))):
+        counts: Counter[int] = Counter()
+        for group in groups:
+            counts.update(rng.choices(group, k=len(group)))
+        again = coefficient(counts)
+        if again is not None:
+            found.append(again)
+    if not found:
+        return value, value
+    found.sort()
+    cut = round(0.025 * len(found))
+    return min(value, found[cut]), max(value, found[len(found) - 1 - cut])

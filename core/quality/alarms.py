@@ -1,0 +1,455 @@
+"""Watch a run's answers for collapse, drift and trouble; each watch has a stated rate of false alarms.
+
+The streams are settled asks (distinct texts), not emails: copies settle in bursts. A watch is a pure state machine: it
+takes one observation at a time and gives a :class:`Reading`. Simulated on healthy runs of 5,000 asks, an alarm is false
+in at most 0.93 of 100 runs over all watches (``tests/programs/truth.py`` measures it).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from core.quality.intervals import log_hypergeometric_tail
+
+RUN_ALPHA = 0.003
+"""False alarms of the run rule over all labels of a run: 0.0015 for each of two."""
+WINDOWS = (60, 90, 135, 200, 300, 450, 700, 1_000, 1_500)
+WINDOW_LIMIT = -13.5
+SLOW_LIMIT = -14.0
+"""Limits of ln P: chosen by simulation so that windows, looked at every five asks, alarm in under 0.5 % of runs."""
+WINDOW_EVERY = 5
+ARMED_AFTER = 100
+SLOW_ARMED_AFTER = 200
+CUSUM_LIMIT = 7.0
+CANARY_LIMIT = 6.5
+CANARY_LIMIT_NOISY = 8.0
+CANARY_SAME, CANARY_CHANGED = 0.02, 0.2
+"""Rates of changed canaries under health and under trouble, of which the log-likelihood ratio is summed."""
+ROUND_LIMIT = 5
+"""Changed answers of 60 canaries asked at once that show another model."""
+
+
+class Watch(StrEnum):
+    """The watches, by the letter of the design's list."""
+
+    RUN = "run of one label"
+    SHARES = "shares"
+    CANARIES = "canaries"
+    REASKED = "re-asked"
+    FAILED = "empty or failed"
+    IDENTITY = "model"
+    SLOW = "slowness"
+
+
+PAUSING = frozenset({Watch.RUN, Watch.CANARIES, Watch.FAILED})
+"""Watches that pause a run by themselves; the others only tell."""
+
+FALSE_ALARMS_PER_100_RUNS = {
+    Watch.RUN: 0.2,
+    Watch.SHARES: 0.45,
+    Watch.CANARIES: 0.32,
+    Watch.REASKED: 0.02,
+    Watch.FAILED: 0.02,
+    Watch.IDENTITY: 0.04,
+    Watch.SLOW: 0.13,
+}
+"""At worst, for healthy runs of 5,000 asks."""
+
+
+class WatchState(StrEnum):
+    """What a watch says now."""
+
+    ARMING = "arming"
+    STEADY = "steady"
+    ALARM = "alarm"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one watch says: ``statistic`` against ``limit``, and the asks of an alarm (from 1, inclusive)."""
+
+    watch: Watch
+    state: WatchState
+    statistic: float
+    limit: float
+    sentence: str
+    from_ask: int = 0
+    to_ask: int = 0
+
+
+class LabelRun:
+    """Watch for a run of answers without one label: the minority has vanished, or the majority.
+
+    With k of the n answers before the run carrying the label and p ~ Beta(k + 1/2, n − k + 1/2), a run of length L
+    alarms if the expected number of such runs among N asks is below the limit:
+
+        ln(N a / (a + b)) + ln E[(1 − p)^L] ≤ ln(α / K),    E[(1 − p)^L] = B(a, b + L) / B(a, b)
+    """
+
+    def __init__(self, label: str, *, labels: int, expected: int) -> None:
+        self.label = label
+        self._limit = math.log(RUN_ALPHA / max(2, labels))
+        self._expected = max(1, expected)
+        self._asks = 0
+        self._seen = 0
+        self._length = 0
+        self._statistic = 0.0
+
+    def observe(self, label: str) -> bool:
+        """Take the next answer; tell whether it alarms."""
+        self._asks += 1
+        if label == self.label:
+            self._seen += 1
+            self._length, self._statistic = 0, 0.0
+            return False
+        self._length += 1
+        before = self._asks - self._length
+        if before < ARMED_AFTER:
+            return False
+        a, b = self._seen + 0.5, before - self._seen + 0.5
+        runs = math.log(self._expected * a / (a + b))
+        self._statistic = runs + _log_beta_ratio(a, b, self._length)
+        return self._statistic <= self._limit
+
+    def restart(self) -> None:
+        """Begin anew after a dismissal: all answers up to now become the reference."""
+        self._length, self._statistic = 0, 0.0
+
+    def skip(self, hits: int, asks: int) -> None:
+        """Count answers of before, without their order."""
+        self._asks += asks
+        self._seen += hits
+
+    def reading(self) -> Reading:
+        """Return what the watch says now."""
+        first = self._asks - self._length + 1
+        if self._statistic <= self._limit:
+            rate = self._seen / max(1, first - 1)
+            text = f"no {self.label} among the last {self._length:,} answers ({rate:.1%} before)"
+            return Reading(Watch.RUN, WatchState.ALARM, self._statistic, self._limit, text, first, self._asks)
+        armed = first - 1 >= ARMED_AFTER
+        state = WatchState.STEADY if armed else WatchState.ARMING
+        text = f"{self._length:,} answers since the last {self.label}" if armed else f"begins after {ARMED_AFTER} asks"
+        return Reading(Watch.RUN, state, self._statistic, self._limit, text)
+
+
+class WindowScan:
+    """Watch the rate of hits in the last w answers against all before, for windows of 60 to 1,500.
+
+    The tail of the hypergeometric distribution needs no assumption on the rate. ``upwards`` looks for more hits only.
+    """
+
+    def __init__(
+        self, watch: Watch, name: str, *, limit: float = WINDOW_LIMIT, armed_after: int = ARMED_AFTER,
+        upwards: bool = False,
+    ) -> None:  # fmt: skip
+        self._watch, self._name, self._limit, self._armed_after = watch, name, limit, armed_after
+        self._upwards = upwards
+        self._asks = 0
+        self._hits = 0
+        self._sums: deque[int] = deque([0], maxlen=WINDOWS[-1] + 1)
+        self._reference = 0
+        self._worst = (0.0, 0, 0)
+
+    def observe(self, hit: int) -> bool:
+        """Take the next observation; tell whether it alarms (looked at every five)."""
+        self._asks += 1
+        self._hits += hit
+        self._sums.append(self._hits)
+        if self._asks % WINDOW_EVERY:
+            return False
+        self._worst = self._scan()
+        return self._worst[0] <= self._limit
+
+    def restart(self) -> None:
+        """Begin anew after a dismissal: windows begin after the answers seen up to now."""
+        self._reference = self._asks
+        self._worst = (0.0, 0, 0)
+
+    def skip(self, hits: int, asks: int) -> None:
+        """Count observations of before, without their order."""
+        self._asks += asks
+        self._hits += hits
+        self._sums.clear()
+        self._sums.append(self._hits)
+
+    def reading(self) -> Reading:
+        """Return what the watch says now."""
+        statistic, window, hits = self._worst
+        if statistic <= self._limit:
+            before = (self._hits - hits) / max(1, self._asks - window)
+            text = f"{self._name}: {hits:,} of the last {window:,} asks ({before:.1%} before)"
+            first = self._asks - window + 1
+            return Reading(self._watch, WatchState.ALARM, statistic, self._limit, text, first, self._asks)
+        if self._asks < self._armed_after + WINDOWS[0]:
+            text = f"begins after {self._armed_after + WINDOWS[0]} asks"
+            return Reading(self._watch, WatchState.ARMING, statistic, self._limit, text)
+        return Reading(self._watch, WatchState.STEADY, statistic, self._limit, f"steady over {self._asks:,} asks")
+
+    def _scan(self) -> tuple[float, int, int]:
+        worst = (0.0, 0, 0)
+        since = self._asks - self._reference
+        for window in WINDOWS:
+            if window >= len(self._sums) or window > since or self._asks < max(self._armed_after + window, 2 * window):
+                break
+            hits = self._hits - self._sums[-1 - window]
+            mean = window * self._hits / self._asks
+            upper = hits > mean
+            if self._upwards and not upper:
+                continue
+            # A tail of e^-13.5 is at least 3.5 standard deviations away for every rate and window looked at.
+            variance = mean * (1 - self._hits / self._asks) * (self._asks - window) / self._asks
+            if (hits - mean) ** 2 < 12.0 * variance:
+                continue
+            tail = log_hypergeometric_tail(hits, self._asks, self._hits, window, upper=upper)
+            if tail < worst[0]:
+                worst = (tail, window, hits)
+        return worst
+
+
+class RateCounter:
+    """Watch a rate against a fixed tolerance: a CUSUM of log-likelihood ratios (Page 1954), healthy p0, trouble p1."""
+
+    def __init__(self, watch: Watch, *, healthy: float, trouble: float, limit: float = CUSUM_LIMIT) -> None:
+        self._watch, self._healthy, self._limit = watch, healthy, limit
+        self._up = math.log(trouble / healthy)
+        self._down = math.log((1 - trouble) / (1 - healthy))
+        self._sum = 0.0
+        self._asks = self._since = self._hits = 0
+
+    def observe(self, hit: int) -> bool:
+        """Take the next observation; tell whether it alarms."""
+        self._asks += 1
+        self._sum += self._up if hit else self._down
+        if self._sum <= 0.0:
+            self._sum, self._since, self._hits = 0.0, self._asks, 0
+        else:
+            self._hits += hit
+        return self._sum >= self._limit
+
+    def restart(self) -> None:
+        """Begin anew after a dismissal."""
+        self._sum, self._since, self._hits = 0.0, self._asks, 0
+
+    def skip(self, asks: int) -> None:
+        """Count observations of before, which were healthy."""
+        self._asks += asks
+        self._since = self._asks
+
+    def reading(self) -> Reading:
+        """Return what the watch says now."""
+        last = self._asks - self._since
+        tolerated = f"{self._healthy:.0%} tolerated"
+        if self._sum >= self._limit:
+            text = f"{self._hits:,} of the last {last:,} asks ({tolerated})"
+            return Reading(self._watch, WatchState.ALARM, self._sum, self._limit, text, self._since + 1, self._asks)
+        return Reading(self._watch, WatchState.STEADY, self._sum, self._limit, f"{self._asks:,} asks, {tolerated}")
+
+
+class Canaries:
+    """Watch emails that are asked again and again: their answers should not change.
+
+    S grows by ln(.2/.02) for a changed answer and shrinks by ln(.8/.98) for an equal one, never below 0; the limit is
+    6.5, or 8 where the calibration showed more than 1 % of changes. The interval between canaries is 15 asks, 3 while S
+    is above 0.
+    """
+
+    def __init__(self, *, noise: float = 0.0) -> None:
+        self._limit = CANARY_LIMIT if noise <= 0.01 else CANARY_LIMIT_NOISY
+        self._sum = 0.0
+        self._asked = self._changed = 0
+
+    def observe(self, changed: int) -> bool:
+        """Take the next canary's answer; tell whether it alarms."""
+        self._asked += 1
+        self._changed += changed
+        ratio = CANARY_CHANGED / CANARY_SAME if changed else (1 - CANARY_CHANGED) / (1 - CANARY_SAME)
+        self._sum = max(0.0, self._sum + math.log(ratio))
+        return self._sum >= self._limit
+
+    @property
+    def every(self) -> int:
+        """Return how many asks may pass until the next canary."""
+        return 3 if self._sum > 0.0 else 15
+
+    def restart(self) -> None:
+        """Begin anew after a dismissal."""
+        self._sum = 0.0
+
+    def reading(self) -> Reading:
+        """Return what the watch says now."""
+        text = f"{self._asked:,} asked again, {self._changed:,} changed"
+        state = WatchState.ALARM if self._sum >= self._limit else WatchState.STEADY
+        return Reading(Watch.CANARIES, state, self._sum, self._limit, text, to_ask=self._asked)
+
+
+class Identity:
+    """Watch the model's name and fingerprint in each reply: a new one tells that another model may answer."""
+
+    def __init__(self, known: Sequence[tuple[str, str]] = ()) -> None:
+        self._known = set(known)
+        self._asks = 0
+        self._new: tuple[str, str] | None = None
+        self._at = 0
+
+    def observe(self, model: str, fingerprint: str) -> bool:
+        """Take the identity of the next reply; tell whether it is new. An empty identity says nothing."""
+        self._asks += 1
+        identity = (model, fingerprint)
+        if not model and not fingerprint:
+            return False
+        if not self._known:
+            self._known.add(identity)
+            return False
+        if identity in self._known:
+            return False
+        if any(model == name for name, _ in self._known) and self._asks <= ARMED_AFTER:
+            # A server behind a load balancer has several fingerprints of one model: they are learned at first.
+            self._known.add(identity)
+            return False
+        self._known.add(identity)
+        self._new, self._at = identity, self._asks
+        return True
+
+    def restart(self) -> None:
+        """Begin anew after a dismissal: the new identity is known."""
+        self._new = None
+
+    def skip(self, asks: int) -> None:
+        """Count replies of before."""
+        self._asks += asks
+
+    def reading(self) -> Reading:
+        """Return what the watch says now."""
+        if self._new is not None:
+            model, fingerprint = self._new
+            text = f"answers come from {model or 'an unnamed model'}" + (f" ({fingerprint})" if fingerprint else "")
+            return Reading(Watch.IDENTITY, WatchState.ALARM, 1.0, 1.0, text, self._at, self._asks)
+        models = sorted({model for model, _ in self._known if model})
+        prints = len({fingerprint for _, fingerprint in self._known if fingerprint})
+        named = ", ".join(models) or "not named by the server"
+        counted = f", {prints} fingerprint{'' if prints == 1 else 's'}" if prints else ""
+        text = f"{named}{counted}, none new"
+        return Reading(Watch.IDENTITY, WatchState.STEADY, 0.0, 1.0, text)
+
+
+def round_changed(changed: int, asked: int) -> bool:
+    """Tell whether a round of canaries shows another model: at least 5 of 60, or as large a share of fewer."""
+    return asked > 0 and changed >= math.ceil(ROUND_LIMIT * asked / 60) and changed >= 2
+
+
+def _log_beta_ratio(a: float, b: float, length: int) -> float:
+    return math.lgamma(b + length) - math.lgamma(b) + math.lgamma(a + b) - math.lgamma(a + b + length)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One settled ask as the watches see it: ``label`` is None where it failed; an identity may be empty."""
+
+    label: str | None
+    reasked: bool
+    failed: bool
+    latency_s: float | None = None
+    model: str = ""
+    fingerprint: str = ""
+
+
+class WatchSet:
+    """All watches of one run on its stream of settled asks.
+
+    An alarm is kept until it is dismissed. ``expected`` asks the run is going to have; ``shuffled`` tells whether the
+    work order is random: in the source's order the scan of shares is off, because topics change along a mailbox.
+    """
+
+    def __init__(self, labels: Sequence[str], *, expected: int, shuffled: bool) -> None:
+        self._labels = tuple(labels)
+        self._shuffled = shuffled
+        self._runs = [LabelRun(label, labels=len(labels), expected=expected) for label in labels]
+        # With two labels the second stream is the first one's mirror image.
+        streams = self._labels[1:] if len(labels) == 2 else self._labels
+        limit = WINDOW_LIMIT - math.log(max(1, len(streams)))
+        self._scans = {label: WindowScan(Watch.SHARES, label, limit=limit) for label in streams}
+        self._reasked = RateCounter(Watch.REASKED, healthy=0.05, trouble=0.15)
+        self._failed = RateCounter(Watch.FAILED, healthy=0.01, trouble=0.05)
+        self._slow = WindowScan(
+            Watch.SLOW, "slow answers", limit=SLOW_LIMIT, armed_after=SLOW_ARMED_AFTER, upwards=True
+        )
+        self._first_latencies: list[float] = []
+        self._slow_above = math.inf
+        self._identity = Identity()
+        self._raised: dict[Watch, Reading] = {}
+        self._asks = 0
+
+    @property
+    def raised(self) -> tuple[Reading, ...]:
+        """Return the alarms that nobody dismissed yet."""
+        return tuple(self._raised.values())
+
+    def observe(self, ask: Ask) -> tuple[Reading, ...]:
+        """Take the next settled ask; return the alarms that it raises, each only once."""
+        self._asks += 1
+        found: list[Reading] = []
+        if ask.label is not None:
+            found += [run.reading() for run in self._runs if run.observe(ask.label)]
+            if self._shuffled:
+                found += [scan.reading() for label, scan in self._scans.items() if scan.observe(ask.label == label)]
+        for counter, hit in ((self._reasked, ask.reasked), (self._failed, ask.failed)):
+            if counter.observe(hit):
+                found.append(counter.reading())
+        if self._observe_latency(ask.latency_s):
+            found.append(self._slow.reading())
+        if self._identity.observe(ask.model, ask.fingerprint):
+            found.append(self._identity.reading())
+        new = [reading for reading in found if reading.watch not in self._raised]
+        for reading in new:
+            self._raised.setdefault(reading.watch, reading)
+        return tuple({reading.watch: reading for reading in reversed(new)}.values())
+
+    def restart(self, watch: Watch) -> None:
+        """Begin a watch anew after its alarm was dismissed: all asks up to now become its reference.
+
+        The two watches of labels begin anew together, for what one saw the other is about to see.
+        """
+        if watch in {Watch.RUN, Watch.SHARES}:
+            for machine in (*self._runs, *self._scans.values()):
+                machine.restart()
+        self._raised.pop(watch, None)
+        by_watch: dict[Watch, RateCounter | WindowScan | Identity] = {
+            Watch.REASKED: self._reasked,
+            Watch.FAILED: self._failed,
+            Watch.SLOW: self._slow,
+            Watch.IDENTITY: self._identity,
+        }
+        if watch in by_watch:
+            by_watch[watch].restart()
+
+    def readings(self) -> tuple[Reading, ...]:
+        """Return what each watch says now; a raised alarm stays as it was when it was raised."""
+        runs = max(self._runs, key=lambda run: -run.reading().statistic).reading() if self._runs else None
+        scans = [scan.reading() for scan in self._scans.values()]
+        shares = min(scans, key=lambda reading: reading.statistic, default=None)
+        if not self._shuffled:
+            text = "off: emails are asked in the source's order"
+            shares = Reading(Watch.SHARES, WatchState.OFF, 0.0, WINDOW_LIMIT, text)
+        found = [
+            runs, shares, self._reasked.reading(), self._failed.reading(), self._identity.reading(),
+            self._slow.reading(),
+        ]  # fmt: skip
+        return tuple(self._raised.get(reading.watch, reading) for reading in found if reading is not None)
+
+    def _observe_latency(self, latency_s: float | None) -> bool:
+        if latency_s is None:
+            return False
+        if len(self._first_latencies) < SLOW_ARMED_AFTER:
+            self._first_latencies.append(latency_s)
+            if len(self._first_latencies) == SLOW_ARMED_AFTER:
+                self._slow_above = sorted(self._first_latencies)[int(0.9 * SLOW_ARMED_AFTER)]
+                for value in self._first_latencies:
+                    self._slow.observe(value > self._slow_above)
+            return False
+        return self._slow.observe(latency_s > self._slow_above)

@@ -1,0 +1,158 @@
+"""Watches alarm where something happens, keep still where nothing does, and begin anew after a dismissal."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from core.quality.alarms import (
+    PAUSING,
+    Ask,
+    Canaries,
+    Identity,
+    LabelRun,
+    RateCounter,
+    Reading,
+    Watch,
+    WatchSet,
+    WatchState,
+    WindowScan,
+    round_changed,
+)
+
+
+def first_alarm(watches: WatchSet, asks: list[Ask]) -> tuple[int, Reading] | None:
+    for number, ask in enumerate(asks, 1):
+        raised = watches.observe(ask)
+        if raised:
+            return number, raised[0]
+    return None
+
+
+def stream(seed: int, count: int, share: float) -> list[Ask]:
+    rng = random.Random(seed)
+    return [
+        Ask("0" if rng.random() < share else "1", rng.random() < 0.02, rng.random() < 0.003, rng.lognormvariate(0, 0.4))
+        for _ in range(count)
+    ]
+
+
+def watches(*, shuffled: bool = True, labels: tuple[str, ...] = ("1", "0")) -> WatchSet:
+    return WatchSet(labels, expected=5_000, shuffled=shuffled)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.18, 0.5])
+def test_healthy_runs_are_silent(share: float) -> None:
+    """A healthy stream of 3,000 asks raises no alarm, and every watch is armed at its end."""
+    quiet = watches()
+    assert first_alarm(quiet, stream(4, 3_000, share)) is None
+    assert {reading.state for reading in quiet.readings()} == {WatchState.STEADY}
+    assert quiet.raised == ()
+
+
+def test_a_vanished_minority_alarms() -> None:
+    """After 1,000 asks at 18 % the minority label stops: noticed within 80 asks, with the asks it is about."""
+    alarm = first_alarm(watches(), stream(1, 1_000, 0.18) + stream(2, 200, 0.0))
+    assert alarm is not None
+    number, reading = alarm
+    assert 1_040 <= number <= 1_080
+    assert reading.watch is Watch.RUN
+    assert reading.watch in PAUSING
+    assert "no 0 among the last" in reading.sentence
+    assert reading.to_ask == number
+    assert reading.from_ask <= 1_001
+
+
+def test_a_vanished_majority_alarms_at_once() -> None:
+    """Answers that all turn to the minority are noticed within fifteen asks."""
+    alarm = first_alarm(watches(), stream(1, 1_000, 0.18) + stream(2, 200, 1.0))
+    assert alarm is not None
+    assert alarm[0] <= 1_015
+
+
+def test_a_doubled_share_alarms_in_the_scan() -> None:
+    """A minority that triples is found by the scan of windows, but not where emails come in the source's order."""
+    asks = stream(1, 1_000, 0.1) + stream(2, 400, 0.35)
+    alarm = first_alarm(watches(), asks)
+    assert alarm is not None
+    assert alarm[1].watch is Watch.SHARES
+    assert first_alarm(watches(shuffled=False), asks) is None
+    assert WatchState.OFF in {reading.state for reading in watches(shuffled=False).readings()}
+
+
+def test_failures_and_re_asks_alarm_by_tolerance() -> None:
+    """A tenth of asks failing alarms soon; so does a third of them re-asked."""
+    bad = [Ask(None if i % 10 == 0 else "1", reasked=False, failed=i % 10 == 0) for i in range(200)]
+    alarm = first_alarm(watches(), bad)
+    assert alarm is not None
+    assert alarm[1].watch is Watch.FAILED
+    asked = [Ask("1" if i % 2 else "0", reasked=i % 3 == 0, failed=False) for i in range(200)]
+    alarm = first_alarm(watches(), asked)
+    assert alarm is not None
+    assert alarm[1].watch is Watch.REASKED
+    assert alarm[1].watch not in PAUSING
+
+
+def test_slower_answers_alarm() -> None:
+    """Latencies of which three in ten lie over the first ninetieth percentile are told."""
+    rng = random.Random(3)
+    asks = stream(1, 600, 0.18)
+    slow = [Ask("0" if rng.random() < 0.18 else "1", False, False, rng.lognormvariate(0.5, 0.4)) for _ in range(300)]
+    alarm = first_alarm(watches(), asks + slow)
+    assert alarm is not None
+    assert alarm[1].watch is Watch.SLOW
+
+
+def test_another_model_is_told_once() -> None:
+    """A reply that names another model alarms; known fingerprints and silent servers do not."""
+    identity = Identity()
+    assert not identity.observe("gpt-oss-20b", "fp_1")
+    assert not identity.observe("gpt-oss-20b", "fp_2")
+    assert not identity.observe("", "")
+    assert identity.observe("gpt-oss-120b", "fp_3")
+    assert "gpt-oss-120b" in identity.reading().sentence
+    identity.restart()
+    assert not identity.observe("gpt-oss-120b", "fp_3")
+    assert identity.reading().state is WatchState.STEADY
+    assert "3 fingerprints" in identity.reading().sentence
+
+
+def test_canaries_count_changes() -> None:
+    """Three changed canaries in a row alarm; a noisy model needs more, and calm ones are asked more rarely."""
+    calm, noisy = Canaries(), Canaries(noise=0.015)
+    assert calm.every == 15
+    assert [calm.observe(1) for _ in range(3)] == [False, False, True]
+    assert calm.every == 3
+    assert [noisy.observe(1) for _ in range(4)] == [False, False, False, True]
+    steady = Canaries()
+    assert not any(steady.observe(number % 60 == 0) for number in range(1, 400))
+    assert round_changed(5, 60)
+    assert not round_changed(4, 60)
+    assert not round_changed(1, 10)
+
+
+def test_a_dismissed_alarm_begins_anew() -> None:
+    """After a dismissal the watch takes all asks up to now as its reference and does not raise the same alarm again."""
+    these = watches()
+    asks = stream(1, 1_000, 0.18) + stream(2, 120, 0.0)
+    assert first_alarm(these, asks) is not None
+    raised = these.raised[0]
+    assert raised in these.readings()
+    these.restart(raised.watch)
+    assert these.raised == ()
+    assert first_alarm(these, stream(3, 20, 0.0)) is None
+
+
+def test_counts_of_before_arm_a_watch() -> None:
+    """A watch that skips the asks of an earlier worker goes on with their counts."""
+    run = LabelRun("0", labels=2, expected=5_000)
+    run.skip(hits=180, asks=1_000)
+    assert any(run.observe("1") for _ in range(80))
+    scan = WindowScan(Watch.SHARES, "0")
+    scan.skip(hits=180, asks=1_000)
+    assert any(scan.observe(number % 2) for number in range(200))
+    counter = RateCounter(Watch.FAILED, healthy=0.01, trouble=0.05)
+    counter.skip(1_000)
+    assert not counter.observe(0)
+    assert "1,001" in counter.reading().sentence

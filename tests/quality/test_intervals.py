@@ -1,0 +1,214 @@
+"""Quantiles, intervals and tails equal scipy and statsmodels; the estimator equals an independent one."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+
+from core.quality.estimates import (
+    Cell,
+    Stratum,
+    accuracy,
+    difference,
+    figures,
+    goal_for,
+    label_figures,
+    least_for_recall,
+    needed,
+)
+from core.quality.intervals import (
+    beta_cdf,
+    beta_quantile,
+    binomial_two_sided_half,
+    clopper_pearson,
+    jeffreys,
+    log_hypergeometric_tail,
+    wilson,
+)
+
+SHAPES = [
+    (0.5, 0.5),
+    (0.5, 50.5),
+    (1.5, 199.5),
+    (12.5, 38.5),
+    (187.5, 13.5),
+    (0.5, 5000.5),
+    (3.0, 1.0),
+    (900.0, 4000.0),
+]
+
+
+@pytest.mark.parametrize(("a", "b"), SHAPES)
+def test_beta_functions_equal_scipy(a: float, b: float) -> None:
+    """The beta distribution function and its inverse agree with scipy over shapes that audits give."""
+    beta = pytest.importorskip("scipy.stats").beta
+    for q in (1e-6, 0.001, 0.025, 0.3, 0.5, 0.9, 0.975, 0.9999):
+        x = beta_quantile(q, a, b)
+        assert x == pytest.approx(float(beta.ppf(q, a, b)), rel=1e-9)
+        assert beta_cdf(x, a, b) == pytest.approx(q, rel=1e-9)
+
+
+@pytest.mark.parametrize("of", [1, 7, 50, 200, 5_000])
+def test_binomial_intervals_equal_statsmodels(of: int) -> None:
+    """Wilson, Jeffreys and Clopper–Pearson agree with statsmodels, but for the ends that are 0 and 1 by definition."""
+    confint = pytest.importorskip("statsmodels.stats.proportion").proportion_confint
+    for hits in {0, 1, of // 14, of // 2, of - 1, of}:
+        for ours, method in ((wilson, "wilson"), (jeffreys, "jeffreys"), (clopper_pearson, "beta")):
+            low, high = confint(hits, of, method=method)
+            mine = ours(hits, of)
+            assert mine[0] == (pytest.approx(float(low), rel=1e-9, abs=1e-12) if hits else 0.0)
+            assert mine[1] == (pytest.approx(float(high), rel=1e-9, abs=1e-12) if hits < of else 1.0)
+
+
+def test_nothing_counted_says_nothing() -> None:
+    """Intervals of no observation are the whole of [0, 1]."""
+    assert wilson(0, 0) == jeffreys(0, 0) == clopper_pearson(0, 0) == (0.0, 1.0)
+
+
+def test_hypergeometric_tails_equal_scipy() -> None:
+    """Log tails agree with scipy in both directions, also far out."""
+    hypergeom = pytest.importorskip("scipy.stats").hypergeom
+    rng = random.Random(3)
+    for _ in range(300):
+        population = rng.randint(20, 5_000)
+        hits, drawn = rng.randint(1, population - 1), rng.randint(1, min(population - 1, 1_500))
+        least, most = max(0, drawn + hits - population), min(hits, drawn)
+        x = rng.randint(least, most)
+        lower = log_hypergeometric_tail(x, population, hits, drawn, upper=False)
+        upper = log_hypergeometric_tail(x, population, hits, drawn, upper=True)
+        if lower > -600:
+            assert lower == pytest.approx(float(hypergeom.logcdf(x, population, hits, drawn)), rel=1e-6, abs=1e-8)
+        if upper > -600:
+            assert upper == pytest.approx(float(hypergeom.logsf(x - 1, population, hits, drawn)), rel=1e-6, abs=1e-8)
+
+
+def test_mcnemar_equals_statsmodels() -> None:
+    """The exact two-sided p of discordant pairs agrees with statsmodels."""
+    mcnemar = pytest.importorskip("statsmodels.stats.contingency_tables").mcnemar
+    for fewer, more in [(0, 0), (0, 5), (3, 9), (10, 10), (2, 40), (60, 90)]:
+        theirs = 1.0 if fewer == more == 0 else float(mcnemar([[5, fewer], [more, 5]], exact=True).pvalue)
+        assert binomial_two_sided_half(fewer, more) == pytest.approx(theirs, rel=1e-9)
+
+
+STRATA = [
+    Stratum("1", 4_650, {"1": 148, "0": 2}, 0.04),
+    Stratum("0", 381, {"1": 12, "0": 38}, 0.13),
+]
+
+
+def test_cells_equal_numpy_draws() -> None:
+    """Share, recall, precision and accuracy agree with 200,000 beta and binomial draws of numpy within 0.004."""
+    numpy = pytest.importorskip("numpy")
+    rng = numpy.random.default_rng(1)
+    size = 200_000
+
+    def counts(cell: Cell) -> object:
+        p = rng.beta(cell.hits + 0.5, cell.audited - cell.hits + 0.5, size)
+        return cell.hits + rng.binomial(cell.size - cell.audited, p)
+
+    own, rest = counts(Cell(381, 50, 38)), counts(Cell(4_650, 150, 2))
+    right = counts(Cell(4_650, 150, 148)) + counts(Cell(381, 50, 38))  # type: ignore[operator]
+    mine = label_figures(STRATA, "0")
+    assert mine.share is not None
+    assert mine.recall is not None
+    assert mine.precision is not None
+    agree = accuracy(STRATA)
+    assert agree is not None
+    for estimate, theirs in (
+        (mine.share, (own + rest) / 5_031),  # type: ignore[operator]
+        (mine.recall, own / (own + rest)),  # type: ignore[operator]
+        (mine.precision, own / 381),  # type: ignore[operator]
+        (agree, right / 5_031),
+    ):
+        low, high = numpy.quantile(theirs, [0.025, 0.975])
+        wide = 0.02 if estimate is mine.recall else 0.004
+        assert estimate.low == pytest.approx(float(low), abs=wide)
+        assert estimate.high == pytest.approx(float(high), abs=wide)
+
+
+def test_share_is_prediction_powered() -> None:
+    """The corrected share equals the prediction-powered point estimate with the post-stratifying lambda.
+
+    Formula of ppi_py's ppi_mean_pointestimate: mean(Y) − lam (mean(f) − mean(fU)), lam = (p1 − p0)(N − n)/N, where fU
+    are the emails that nobody labeled.
+    """
+    total, audited = 5_031, 200
+    predicted, hits_own, own, hits_rest = 381, 12, 15, 2
+    strata = [Stratum("1", total - predicted, {"1": audited - own - hits_rest, "0": hits_rest}), Stratum(
+        "0", predicted, {"0": hits_own, "1": own - hits_own})]  # fmt: skip
+    share = label_figures(strata, "0").share
+    assert share is not None
+    p1, p0 = hits_own / own, hits_rest / (audited - own)
+    lam = (p1 - p0) * (total - audited) / total
+    unlabeled = (predicted - own) / (total - audited)
+    ppi = (hits_own + hits_rest) / audited - lam * (own / audited - unlabeled)
+    assert share.value == pytest.approx(ppi, abs=1e-8)
+
+
+def test_ends_that_nothing_contradicts() -> None:
+    """Recall reaches 1 where no miss was found, precision 0 and 1 where all answers agree, a full census has no width."""
+    none_missed = label_figures([Stratum("1", 900, {"1": 90}), Stratum("0", 100, {"0": 10})], "0")
+    assert none_missed.recall is not None
+    assert none_missed.precision is not None
+    assert none_missed.recall.high == none_missed.precision.high == 1.0
+    wrong = label_figures([Stratum("1", 900, {"1": 90}), Stratum("0", 100, {"1": 10})], "0")
+    assert wrong.precision is not None
+    assert wrong.precision.low == 0.0
+    census = accuracy([Stratum("1", 90, {"1": 80, "0": 10}), Stratum("0", 30, {"0": 30})])
+    assert census is not None
+    assert census.low == census.high == pytest.approx(110 / 120)
+
+
+def test_figures_that_cannot_be_given_are_none() -> None:
+    """Nothing audited gives no figure, and a label without an audited email of its own no precision."""
+    nothing = figures([Stratum("1", 90, {}), Stratum("0", 10, {})], ["1", "0"])
+    assert nothing.accuracy is None
+    assert [label.share for label in nothing.labels] == [None, None]
+    assert [label.raw_share for label in nothing.labels] == [0.9, 0.1]
+    some = label_figures([Stratum("1", 90, {"1": 40}), Stratum("0", 10, {})], "0")
+    assert some.precision is None
+    assert some.share is None
+
+
+def test_same_counts_print_the_same_interval() -> None:
+    """The seed is a hash of the counts: asking again, in another order of people's labels, changes no digit."""
+    turned = [Stratum(s.label, s.size, dict(reversed(list(s.people.items()))), s.rate) for s in STRATA]
+    assert figures(STRATA, ["1", "0"]) == figures(turned, ["1", "0"])
+
+
+def test_few_emails_are_marked_with_how_many_more() -> None:
+    """Below ten audited emails or with more than ±15 points a figure is marked, with the size that gives ±10."""
+    few = label_figures([Stratum("1", 900, {"1": 45}), Stratum("0", 100, {"0": 4, "1": 1})], "0")
+    assert few.precision is not None
+    assert few.precision.few
+    assert few.precision.more > 0
+    assert few.recall is not None
+    assert few.recall.at_least
+    assert needed(50, 0.2) == 150
+    assert needed(50, 0.1) == 0
+
+
+def test_difference_needs_only_emails_that_differ() -> None:
+    """The difference of two versions is D(2p − 1)/N, its interval straddles 0 only where McNemar's p is large."""
+    better = difference(5_000, 200, 70, 20, 0)
+    assert better.estimate is not None
+    assert better.estimate.value == pytest.approx(200 * 50 / 90 / 5_000)
+    assert better.estimate.low > 0
+    assert better.p_value < 0.001
+    even = difference(5_000, 200, 21, 19, 10)
+    assert even.estimate is not None
+    assert even.estimate.low < 0 < even.estimate.high
+    assert difference(5_000, 200, 0, 0, 0).estimate is None
+
+
+def test_goals_follow_the_table_of_the_design() -> None:
+    """The size of a sample for a recall of ±10 points grows as the class gets rare, near the simulated sizes."""
+    goals = {share: goal_for(5_000, share)["recall"] for share in (0.02, 0.07, 0.2)}
+    assert goals[0.02] == pytest.approx(1_070, rel=0.25)
+    assert goals[0.07] == pytest.approx(352, rel=0.25)
+    assert goals[0.2] == pytest.approx(129, rel=0.25)
+    assert least_for_recall(0.07) == 143
+    assert least_for_recall(0.0) is None
+    assert math.isfinite(goal_for(300, 0.4)["precision"])

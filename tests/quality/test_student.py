@@ -1,0 +1,72 @@
+"""A student finds planted slips, repeats planted rules, and scores each text without having seen its label."""
+
+from __future__ import annotations
+
+import random
+
+from core.quality.student import FOLDS, features, next_generation, out_of_fold, suspicious
+
+WORK = ["contract", "gas", "meeting", "forecast", "invoice", "pipeline", "desk", "curve", "deal", "schedule"]
+HOME = ["dinner", "kids", "weekend", "love", "football", "tickets", "birthday", "beach", "movie", "friends"]
+
+
+def texts(count: int, seed: int = 1) -> tuple[list[str], list[str]]:
+    rng = random.Random(seed)
+    found, labels = [], []
+    for _ in range(count):
+        label = "0" if rng.random() < 0.15 else "1"
+        own, other = (HOME, WORK) if label == "0" else (WORK, HOME)
+        words = [rng.choice(own if rng.random() < 0.8 else other) for _ in range(12)]
+        words += [f"w{rng.randrange(400)}" for _ in range(20)]
+        rng.shuffle(words)
+        found.append(" ".join(words))
+        labels.append(label)
+    return found, labels
+
+
+def test_planted_slips_come_first() -> None:
+    """Of forty flipped labels among a thousand most stand in the first hundred of the order."""
+    written, true = texts(1_000)
+    given = list(true)
+    flipped = random.Random(2).sample(range(1_000), 40)
+    for at in flipped:
+        given[at] = "0" if given[at] == "1" else "1"
+    scores = out_of_fold([features(text) for text in written], given, ["1", "0"])
+    order = suspicious(range(1_000), given, scores, ["1", "0"])
+    first = {suspicion.email_id for suspicion in order[:100]}
+    assert len(first & set(flipped)) >= 28
+    assert order[0].margin >= order[-1].margin
+    assert order[0].suggested != order[0].label
+
+
+def test_a_systematic_misreading_is_repeated_and_slips_are_not() -> None:
+    """A student repeats mistakes that follow a word, and few of those that follow nothing."""
+    written, true = texts(1_000)
+    people: list[str | None] = list(true)
+    ruled = ["1" if "tickets" in text else label for text, label in zip(written, true, strict=True)]
+    scored = [features(text) for text in written]
+    rule = next_generation(ruled, out_of_fold(scored, ruled, ["1", "0"]), ["1", "0"], people)
+    slips = list(true)
+    for at in random.Random(2).sample(range(1_000), 40):
+        slips[at] = "0" if slips[at] == "1" else "1"
+    slip = next_generation(slips, out_of_fold(scored, slips, ["1", "0"]), ["1", "0"], people)
+    assert rule.mistakes > 20
+    assert rule.repeated / rule.mistakes > 0.5 > slip.repeated / slip.mistakes
+    assert sum(rule.shares.values()) == rule.total == 1_000
+
+
+def test_a_text_is_scored_by_a_student_that_has_not_seen_it() -> None:
+    """Texts of random labels cannot be recalled: out-of-fold scores find about half of them."""
+    rng = random.Random(4)
+    written = [f"only{i} word{i} here{i}" for i in range(300)]
+    given = [rng.choice("10") for _ in written]
+    scores = out_of_fold([features(text) for text in written], given, ["1", "0"])
+    right = sum((row[0] > row[1]) == (label == "1") for row, label in zip(scores, given, strict=True))
+    assert right < 200
+    assert FOLDS >= 2
+
+
+def test_a_text_without_words_has_a_score() -> None:
+    """An empty text and a text of signs only are scored from the shares of the labels."""
+    scores = out_of_fold([features(text) for text in ("", "?!", "…") * 20], ["1"] * 60, ["1", "0"])
+    assert all(row[0] > row[1] for row in scores)
