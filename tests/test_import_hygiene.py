@@ -15,7 +15,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-HEAVY = ("groq", "guardrails", "litellm", "textual", "sqlite_utils", "starlette", "uvicorn", "pyarrow", "numpy", "scipy", "tui")
+HEAVY = (
+    "groq",
+    "guardrails",
+    "litellm",
+    "textual",
+    "sqlite_utils",
+    "starlette",
+    "uvicorn",
+    "pyarrow",
+    "numpy",
+    "scipy",
+    "tui",
+)
 MAY_HAVE_THE_CLIENT = ("core.llm.client", "core.worker")
 
 PROGRAM = """

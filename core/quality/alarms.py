@@ -416,8 +416,10 @@ class WatchSet:
         The two watches of labels begin anew together, for what one saw the other is about to see.
         """
         if watch in {Watch.RUN, Watch.SHARES}:
-            for machine in (*self._runs, *self._scans.values()):
-                machine.restart()
+            for run in self._runs:
+                run.restart()
+            for scan in self._scans.values():
+                scan.restart()
         self._raised.pop(watch, None)
         by_watch: dict[Watch, RateCounter | WindowScan | Identity] = {
             Watch.REASKED: self._reasked,
