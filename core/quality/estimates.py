@@ -23,8 +23,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 
-from core.quality.intervals import binomial_two_sided_half
+from core.quality.intervals import beta_quantile, binomial_two_sided_half
 
+GATE_SIZES = (100, 200, 400)
+"""Sizes of the sample at which a gate may be passed."""
 DRAWS = 4_000
 """Draws per interval: the 2.5 % quantile then has a standard error below a fortieth of the interval's width."""
 FEWEST_IN_A_CELL = 10
@@ -149,7 +151,7 @@ def _figures(frozen: tuple[_FrozenStratum, ...], labels: tuple[str, ...]) -> Fig
     return Figures(total, audited, accuracy(strata), tuple(label_figures(strata, label) for label in labels))
 
 
-def label_figures(strata: Sequence[Stratum], label: str) -> LabelFigures:
+def label_figures(strata: Sequence[Stratum], label: str, *, draws: int = DRAWS) -> LabelFigures:
     """Return share, precision and recall of one label against the rest.
 
     The rest is pooled where it was audited at one rate: a joint Dirichlet over many labels covers far too little.
@@ -163,7 +165,7 @@ def label_figures(strata: Sequence[Stratum], label: str) -> LabelFigures:
     if not audited:
         return LabelFigures(label, raw, None, None, None, None, 0, 0)
     cells = [own, *rest]
-    drawn = _draws(cells)
+    drawn = _draws(cells, draws)
     known = all(cell.audited or not cell.size for cell in cells)
     share = recall = over = None
     means = [cell.size * cell.hits / cell.audited if cell.audited else 0.0 for cell in cells]
@@ -178,7 +180,7 @@ def label_figures(strata: Sequence[Stratum], label: str) -> LabelFigures:
     return LabelFigures(label, raw, share, precision, recall, over, own.audited, positives)
 
 
-def accuracy(strata: Sequence[Stratum]) -> Estimate | None:
+def accuracy(strata: Sequence[Stratum], *, draws: int = DRAWS) -> Estimate | None:
     """Return the share of emails on which model and people agree; strata with few audited emails are pooled."""
     agree = [Cell(s.size, s.audited, s.people.get(s.label, 0)) for s in strata if s.size]
     large = [cell for cell in agree if cell.audited >= POOLED_BELOW]
@@ -196,7 +198,7 @@ def accuracy(strata: Sequence[Stratum]) -> Estimate | None:
     if not audited or not total:
         return None
     means = sum(cell.size * cell.hits / cell.audited for cell in large if cell.audited)
-    return _estimate(means / total, [sum(row) / total for row in _draws(large)], audited)
+    return _estimate(means / total, [sum(row) / total for row in _draws(large, draws)], audited)
 
 
 def difference(total: int, differing: int, a_right: int, b_right: int, neither: int) -> Difference:
@@ -267,6 +269,22 @@ def goal_for(
 
     aims = {"recall": aim, "precision": aim, "share": 0.025}
     return {name: _smallest(lambda n, name=name: half(n, name) <= aims[name], total) for name in aims}  # type: ignore[misc]
+
+
+def passed_gate(right: Sequence[bool], above: float) -> int | None:
+    """Return the announced size at which accuracy was shown to be above a limit, or None where it was not (yet).
+
+    ``right`` says of each random email, in the order of review, whether model and person agree. Looks are taken at 100,
+    200 and 400 emails only, each at 2.5 %/3 one-sided (Bonferroni), so that at most 2.5 % of models that are exactly at
+    the limit pass; looking after every answer would pass a sixth of them.
+    """
+    for size in GATE_SIZES:
+        if len(right) < size:
+            return None
+        hits = sum(right[:size])
+        if beta_quantile(0.025 / len(GATE_SIZES), hits, size - hits + 1) > above:
+            return size
+    return None
 
 
 def _smallest(enough: Callable[[int], bool], most: int) -> int:

@@ -1,0 +1,271 @@
+"""Simulate audits, alarms and gates, and print how often the intervals hold and the alarms are false or late.
+
+``python -m tests.programs.truth`` prints the table in some minutes; ``--runs 1500`` repeats the published sizes,
+``--only coverage|alarms|gates`` a part. A tenth of it runs as ordinary tests (``tests/quality/test_truth.py``).
+
+A population is a run of 5,000 emails: each has a label of the model and a true one, in a confusion that follows from the
+share of the rare label, the model's recall and its precision. An audit draws emails at random without replacement.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from statistics import fmean, median
+
+from core.quality.alarms import Ask, Canaries, Watch, WatchSet
+from core.quality.estimates import GATE_SIZES, Estimate, Stratum, accuracy, label_figures, passed_gate
+
+TOTAL = 5_000
+SIZES = (50, 100, 200, 500)
+DRAWS = 1_000
+
+
+@dataclass(frozen=True)
+class Population:
+    """Counts of emails by (the model's label, the true label)."""
+
+    name: str
+    cells: tuple[tuple[str, str, int], ...]
+    rare: str = "0"
+
+    def count(self, *, model: str | None = None, true: str | None = None) -> int:
+        """Return how many emails have these labels."""
+        return sum(n for m, t, n in self.cells if model in (None, m) and true in (None, t))
+
+    def audit(self, rng: random.Random, size: int) -> list[Stratum]:
+        """Return the strata of a random audit."""
+        ends = list(accumulate(n for _, _, n in self.cells))
+        found: dict[str, dict[str, int]] = {model: {} for model, _, _ in self.cells}
+        for at in rng.sample(range(ends[-1]), size):
+            model, true, _ = self.cells[bisect_right(ends, at)]
+            found[model][true] = found[model].get(true, 0) + 1
+        return [Stratum(model, self.count(model=model), people) for model, people in found.items()]
+
+    def truths(self) -> dict[str, float]:
+        """Return the true figures of the rare label, and the accuracy."""
+        hits = next(n for m, t, n in self.cells if m == t == self.rare)
+        total = self.count()
+        return {
+            "share": self.count(true=self.rare) / total,
+            "recall": hits / self.count(true=self.rare),
+            "precision": hits / self.count(model=self.rare),
+            "accuracy": sum(n for m, t, n in self.cells if m == t) / total,
+        }
+
+
+def binary(share: float, recall: float, precision: float) -> Population:
+    """Return a population of two labels."""
+    true = round(TOTAL * share)
+    hits = round(true * recall)
+    wrong = round(hits * (1 - precision) / precision)
+    cells = (("0", "0", hits), ("0", "1", wrong), ("1", "0", true - hits), ("1", "1", TOTAL - true - wrong))
+    return Population(f"{share:.0%}, recall {recall:.2f}, precision {precision:.2f}", cells)
+
+
+def five() -> Population:
+    """Return a population of five labels, the rarest at 4 %, of which a tenth is called another one at random."""
+    shares = {"a": 0.46, "b": 0.25, "c": 0.15, "d": 0.10, "e": 0.04}
+    cells = []
+    for true, share in shares.items():
+        count = round(TOTAL * share)
+        away = round(count * 0.025)
+        cells += [(model, true, count - 4 * away if model == true else away) for model in shares]
+    return Population("five labels, 10 % wrong", tuple(cells), rare="e")
+
+
+POPULATIONS = (
+    binary(0.02, 0.90, 0.63),
+    binary(0.02, 0.73, 0.10),
+    binary(0.07, 0.88, 0.76),
+    binary(0.07, 0.97, 0.94),
+    binary(0.07, 0.56, 0.17),
+    binary(0.18, 0.98, 0.88),
+    binary(0.40, 0.92, 0.90),
+    five(),
+)
+
+
+def coverage(runs: int, sizes: Sequence[int] = SIZES, seed: int = 1) -> dict[tuple[str, int], dict[str, float]]:
+    """Return, by figure and size, the coverage of each population (1 = always) under its name."""
+    found: dict[tuple[str, int], dict[str, float]] = {}
+    for population in POPULATIONS:
+        truths = population.truths()
+        rng = random.Random(f"{seed} {population.name}")
+        for size in sizes:
+            held: dict[str, list[bool]] = {name: [] for name in truths}
+            for _ in range(runs):
+                strata = population.audit(rng, size)
+                label = label_figures(strata, population.rare, draws=DRAWS)
+                figures: dict[str, Estimate | None] = {
+                    "share": label.share,
+                    "recall": label.recall,
+                    "precision": label.precision,
+                    "accuracy": accuracy(strata, draws=DRAWS),
+                }
+                for name, estimate in figures.items():
+                    if estimate is not None:
+                        held[name].append(estimate.low - 1e-9 <= truths[name] <= estimate.high + 1e-9)
+            for name, ones in held.items():
+                if ones:
+                    found.setdefault((name, size), {})[population.name] = fmean(ones)
+    return found
+
+
+def healthy(rng: random.Random, share: float, count: int) -> Iterable[Ask]:
+    """Yield the asks of a healthy run: 2.5 % re-asked, 0.5 % failed, latencies of a lognormal distribution."""
+    for _ in range(count):
+        yield Ask(
+            "0" if rng.random() < share else "1",
+            reasked=rng.random() < 0.025,
+            failed=rng.random() < 0.005,
+            latency_s=rng.lognormvariate(0, 0.4),
+            model="m",
+        )
+
+
+def false_alarms(runs: int, share: float, seed: int = 1, asks: int = TOTAL) -> dict[Watch, int]:
+    """Return in how many of ``runs`` healthy runs each watch raised an alarm."""
+    found: dict[Watch, int] = {}
+    for run in range(runs):
+        rng = random.Random(f"{seed} {share} {run}")
+        watches = WatchSet(("1", "0"), expected=asks, shuffled=True)
+        for ask in healthy(rng, share, asks):
+            watches.observe(ask)
+        for reading in watches.raised:
+            found[reading.watch] = found.get(reading.watch, 0) + 1
+    return found
+
+
+def false_canaries(runs: int, noise: float, seed: int = 1, asks: int = TOTAL) -> int:
+    """Return in how many of ``runs`` healthy runs the canaries alarmed, with ``noise`` changes per repetition."""
+    return sum(
+        canary_delay(random.Random(f"{seed} {noise} {run}"), noise, noise, asks) is not None for run in range(runs)
+    )
+
+
+def canary_delay(
+    rng: random.Random, noise: float, changing: float, asks: int, before: int = 0, *, collapsed: bool = False
+) -> int | None:
+    """Return after how many asks the canaries alarm where ``changing`` of them differ, or None.
+
+    With ``collapsed`` every answer is one label: of the canaries, whose labels alternate, each second one changes.
+    """
+    canaries = Canaries(noise=noise)
+    due = rng.randint(1, canaries.every)
+    turn = rng.randrange(2)
+    for ask in range(1, before + asks + 1):
+        due = min(due, canaries.every) - 1
+        if due > 0:
+            continue
+        turn = 1 - turn
+        changed = rng.random() < (noise if ask <= before else changing)
+        alarm = canaries.observe(bool(turn) if collapsed and ask > before else changed)
+        due = canaries.every
+        if alarm:
+            return ask - before
+    return None
+
+
+def share_delays(runs: int, before: float, after: float, asks: int = 2_500, seed: int = 1) -> list[int | None]:
+    """Return after how many asks a change of the share at ask 1,000 was noticed, for each run."""
+    found: list[int | None] = []
+    for run in range(runs):
+        rng = random.Random(f"{seed} {before} {after} {run}")
+        watches = WatchSet(("1", "0"), expected=TOTAL, shuffled=True)
+        for ask in healthy(rng, before, 1_000):
+            watches.observe(ask)
+        for reading in watches.raised:
+            watches.restart(reading.watch)
+        delay = None
+        for number, ask in enumerate(healthy(rng, after, asks), 1):
+            if any(reading.watch in {Watch.RUN, Watch.SHARES} for reading in watches.observe(ask)):
+                delay = number
+                break
+        found.append(delay)
+    return found
+
+
+def wrong_passes(runs: int, true: float, above: float, seed: int = 1) -> float:
+    """Return how many models of accuracy ``true`` pass a gate that asks for more than ``above``."""
+    rng = random.Random(seed)
+    passed = [passed_gate([rng.random() < true for _ in range(GATE_SIZES[-1])], above) for _ in range(runs)]
+    return fmean(size is not None for size in passed)
+
+
+def within(delays: Sequence[int | None], limit: int) -> float:
+    """Return how many delays are at most ``limit``."""
+    return fmean(delay is not None and delay <= limit for delay in delays)
+
+
+def _described(delays: Sequence[int | None]) -> str:
+    noticed = sorted(delay for delay in delays if delay is not None)
+    if not noticed:
+        return f"noticed in 0 of {len(delays)}"
+    late = noticed[min(len(noticed) - 1, int(0.95 * len(noticed)))]
+    return f"noticed in {len(noticed)} of {len(delays)}, median {median(noticed):,.0f}, 95 % {late:,}"
+
+
+def _print_coverage(runs: int) -> None:
+    print(f"coverage of 95 % intervals, {len(POPULATIONS)} populations × {runs} runs: least / mean")
+    found = coverage(runs)
+    print(f"{'':12}" + "".join(f"{f'n={size}':>16}" for size in SIZES))
+    for name in ("share", "accuracy", "recall", "precision"):
+        cells = [found.get((name, size), {}) for size in SIZES]
+        print(f"{name:12}" + "".join(f"{min(c.values()):>8.1%} / {fmean(c.values()):.1%}" for c in cells))
+    low = min(((value, key, name) for key, c in found.items() for name, value in c.items()), key=lambda item: item[0])
+    print(f"lowest: {low[0]:.1%} for {low[1][0]} at n={low[1][1]}, {low[2]}\n", flush=True)
+
+
+def _print_alarms(runs: int) -> None:
+    print(f"healthy runs of {TOTAL:,} asks with an alarm, of {runs}")
+    for share in (0.02, 0.07, 0.18, 0.5):
+        found = false_alarms(runs, share)
+        print(
+            f"  share {share:.0%}: {sum(found.values())}  {({w.value: n for w, n in found.items()}) or ''}", flush=True
+        )
+    for noise in (0.005, 0.01):
+        print(f"  canaries, {noise:.1%} noise: {false_canaries(5 * runs, noise)} of {5 * runs}", flush=True)
+    print("changes at ask 1,000, noticed after so many asks")
+    few = max(20, runs // 4)
+    for text, before, after in (
+        ("all majority, 18 %", 0.18, 0.0), ("all majority, 7 %", 0.07, 0.0), ("all minority, 18 %", 0.18, 1.0),
+        ("20 % flips, 18 %", 0.18, 0.308), ("20 % flips, 7 %", 0.07, 0.242), ("minority doubled, 18 %", 0.18, 0.36),
+    ):  # fmt: skip
+        print(f"  shares, {text}: {_described(share_delays(few, before, after))}", flush=True)
+    for text, changing in (("collapse", 0.5), ("20 % flips", 0.2)):
+        delays = [
+            canary_delay(random.Random(f"{text} {run}"), 0.005, changing, 2_000, 500, collapsed=changing == 0.5)
+            for run in range(4 * runs)
+        ]
+        limit = 60 if changing == 0.5 else 300
+        print(f"  canaries, {text}: {_described(delays)}; {within(delays, limit):.1%} within {limit}", flush=True)
+    print()
+
+
+def _print_gates(runs: int) -> None:
+    print(f"gates: models that pass 'accuracy above 90 %', of {10 * runs}")
+    for true in (0.85, 0.88, 0.90, 0.93, 0.95, 0.97):
+        print(f"  true {true:.2f}: {wrong_passes(10 * runs, true, 0.9):.1%}", flush=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=400)
+    parser.add_argument("--only", choices=("coverage", "alarms", "gates"))
+    options = parser.parse_args(arguments)
+    if options.only in (None, "coverage"):
+        _print_coverage(options.runs)
+    if options.only in (None, "alarms"):
+        _print_alarms(options.runs)
+    if options.only in (None, "gates"):
+        _print_gates(options.runs)
+
+
+if __name__ == "__main__":
+    main()
