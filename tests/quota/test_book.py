@@ -15,9 +15,11 @@ import pytest
 from core.errors import QuotaFileError
 from core.model import Dimension
 from core.quota.db.database import SCHEMA_VERSION, Book
-from core.quota.db.rows import bench_rows, key_records, level_rows
+from core.quota.db.rows import bench_rows, key_records, level_rows, write_levels
+from core.quota.db.schema import _KEY_OF_FORMAT_5
 from core.quota.db.sync import LedgerSync
 from core.quota.ledger.ledger import Ledger
+from core.quota.ledger.levels import Level
 from core.quota.ledger.replies import Reading
 
 NOW = 1_790_000_000.0
@@ -88,7 +90,7 @@ def test_an_older_file_is_brought_up(tmp_path: Path) -> None:
         )
         book.execute("PRAGMA user_version = 1")
     with Book(path) as book:
-        assert book.execute("SELECT alias, organization_source, pinned FROM key") == [("a", "", 0)]
+        assert book.execute("SELECT alias, stated, pinned FROM key") == [("a", "", 0)]
         assert book.execute("SELECT count(*) FROM trouble") == book.execute("SELECT count(*) FROM spend") == [(0,)]
 
 
@@ -115,11 +117,42 @@ def test_what_an_older_file_knew_of_no_server_is_carried_over(tmp_path: Path) ->
             assert (record.alias, record.tokens, record.invalid_reason, record.invalid_since) == ("a", 77, "refused", 5)
 
 
+def test_what_replies_named_becomes_the_word_of_their_server(tmp_path: Path) -> None:
+    """A reply's organization stays Groq's alone; the operator's becomes a name, and its limits go over to each key."""
+    path = tmp_path / "quota.db"
+    with Book(path) as book, book.writing():
+        for statement in ("DROP TABLE key", "DROP TABLE named", _KEY_OF_FORMAT_5, "PRAGMA user_version = 5"):
+            book.execute(statement)
+        for alias, organization, source in (("a", "org_1", "reply"), ("b", "ours", "operator"), ("c", "ours", "s")):
+            book.execute(
+                "INSERT INTO key (fingerprint, alias, last4, source, first_seen_at, organization, organization_source) "
+                "VALUES (?, ?, 'x', 's', 1, ?, ?)",
+                (alias, alias, organization, source),
+            )
+        write_levels(book, {("ours", "m", Dimension.RPM): Level(30, 30, NOW, "operator", NOW)})
+    with Book(path) as book, Book(path, server="http://localhost:11434/v1") as other:
+        assert {each.alias: each.label for each in key_records(book).values()} == {
+            "a": "org_1",
+            "b": "ours",
+            "c": "ours",
+        }
+        assert {each.alias: each.account for each in key_records(book).values()} == {
+            "a": "org_1",
+            "b": "(b)",
+            "c": "(c)",
+        }
+        assert key_records(other)["a"].label == "(a)"
+        assert {key[0] for key in level_rows(book, "m")} >= {"(b)", "(c)"}
+
+
 def _make_older(book: Book) -> None:
     """The tables as they were before format 5, as far as they differ."""
     level = "organization, model, dimension, limit_units, available, as_of, source, learned_at, speed, drift, caution"
     bench = "organization, model, until_at, limit_name, reason, since_at"
     for statement in (
+        "DROP TABLE key",
+        "DROP TABLE named",
+        _KEY_OF_FORMAT_5,
         "ALTER TABLE key ADD COLUMN invalid_reason TEXT",
         "ALTER TABLE key ADD COLUMN invalid_since REAL",
         "DROP TABLE refusal",

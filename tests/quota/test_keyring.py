@@ -114,7 +114,7 @@ def test_the_keyring_alone_keeps_the_secret(tmp_path: Path, ring: StandIn) -> No
     assert ONE not in (tmp_path / "home" / "keys.toml").read_text()
     assert list(ring.kept.values()) == [ONE]
     with opened(tmp_path / "home") as book:
-        assert [(key.alias, key.value, key.organization) for key in book.secrets()] == [("main", ONE, "org_1")]
+        assert [(key.alias, key.value) for key in book.secrets()] == [("main", ONE)]
         book.set_organization("main", "org_2")
         assert shown(book) == {"main": (KeyState.READY, "")}
         book.remove("main")

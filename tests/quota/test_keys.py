@@ -98,10 +98,8 @@ def test_keys_toml_is_read(tmp_path: Path) -> None:
     """Each table is a key, named by its alias."""
     write_keys(tmp_path, f'[keys.main]\nsecret = "{ONE}"\norganization = "org_1"\n[keys.spare]\nsecret = "{TWO}"\n')
     with opened(tmp_path) as book:
-        assert [(each.alias, each.value, each.organization) for each in book.secrets()] == [
-            ("main", ONE, "org_1"),
-            ("spare", TWO, None),
-        ]
+        assert [(each.alias, each.value) for each in book.secrets()] == [("main", ONE), ("spare", TWO)]
+        assert [each.stated for each in book.records().values()] == ["org_1", ""]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes are a matter of POSIX")
@@ -141,7 +139,7 @@ def test_a_key_found_twice_is_one(tmp_path: Path) -> None:
     """The same secret in the file and in the environment is merged, with the alias it has somewhere."""
     write_keys(tmp_path, f'[keys.main]\nsecret = "{ONE}"\n')
     with opened(tmp_path, GROQ_API_KEY=ONE, GROQ_API_KEYS=f"{TWO},spare@org_2={TWO}") as book:
-        assert [(each.alias, each.organization) for each in book.secrets()] == [("main", None), ("spare", "org_2")]
+        assert [(each.alias, each.stated) for each in book.records().values()] == [("main", ""), ("spare", "org_2")]
 
 
 def test_two_keys_of_one_name_are_refused(tmp_path: Path) -> None:
@@ -267,7 +265,7 @@ def test_a_key_that_one_server_refuses_is_good_on_the_others(tmp_path: Path) -> 
 
 
 def test_limits_and_benches_bind_on_their_server_alone(tmp_path: Path) -> None:
-    """What a local server allows says nothing of Groq, also when a reply names the organization."""
+    """What a local server allows says nothing of Groq, and what Groq names says nothing there."""
     given = {"GROQ_API_KEYS": f"main={ONE}"}
     with opened(tmp_path, **given) as groq, opened(tmp_path, server=ELSEWHERE, **given) as local:
         groq.set_limits("(main)", MODEL, {Dimension.RPM: 30})
@@ -277,10 +275,10 @@ def test_limits_and_benches_bind_on_their_server_alone(tmp_path: Path) -> None:
         groq.learn_organization("main", "org_1")
         local.reload()
         assert [(each.organization, each.limit) for each in groq.windows(MODEL, NOW)] == [("org_1", 30)]
-        assert [(each.organization, each.limit) for each in local.windows(MODEL, NOW)] == [("org_1", 2)]
+        assert [(each.organization, each.limit) for each in local.windows(MODEL, NOW)] == [("(main)", 2)]
         assert [state_of(each, "main") for each in (groq, local)] == [KeyState.READY, KeyState.COOLING]
         assert groq.clear_bench("org_1", MODEL) == ()
-        local.set_limits("org_1", MODEL, {Dimension.RPM: None})
+        local.set_limits("(main)", MODEL, {Dimension.RPM: None})
         assert [each.limit for each in groq.windows(MODEL, NOW)] == [30]
 
 
@@ -301,9 +299,11 @@ def test_a_reply_has_the_last_word_on_the_organization(tmp_path: Path) -> None:
     for _ in range(2):
         with opened(tmp_path, GROQ_API_KEYS=f"main@org_wrong={ONE}") as book:
             book.learn_organization("main", "org_right")
-            assert book.secrets()[0].organization == "org_right"
-    with opened(tmp_path, GROQ_API_KEYS=f"main@org_wrong={ONE}") as book:
-        assert book.secrets()[0].organization == "org_right"
+            [status] = book.statuses(MODEL, NOW)
+            assert (status.organization, status.reason) == (
+                "org_right",
+                "you stated org_wrong, its server names org_right",
+            )
 
 
 def test_stating_an_organization_writes_it_into_the_file(tmp_path: Path) -> None:
@@ -311,7 +311,7 @@ def test_stating_an_organization_writes_it_into_the_file(tmp_path: Path) -> None
     with opened(tmp_path) as book:
         book.add(ONE, "main")
         book.set_organization("main", "org_7")
-        assert book.secrets()[0].organization == "org_7"
+        assert book.statuses(MODEL, NOW)[0].organization == "org_7"
     assert tomllib.loads((tmp_path / "keys.toml").read_text())["keys"]["main"]["organization"] == "org_7"
 
 
@@ -333,7 +333,7 @@ def test_a_bench_shows_and_can_be_cleared(tmp_path: Path) -> None:
     """A short one cools, a long one benches, with the limit and the seconds left."""
     with opened(tmp_path, GROQ_API_KEYS=f"main@org_1={ONE}") as book:
         for until, state in ((NOW + 40, KeyState.COOLING), (NOW + 4_000, KeyState.BENCHED)):
-            row = ("org_1", MODEL, until, "TPD", "waits for tokens per day", NOW, GROQ_ROOT)
+            row = ("(main)", MODEL, until, "TPD", "waits for tokens per day", NOW, GROQ_ROOT)
             book.book.execute("INSERT OR REPLACE INTO bench VALUES (?, ?, ?, ?, ?, ?, ?)", row)
             status = book.statuses(MODEL, NOW)[0]
             assert (status.state, status.limit, status.cooldown_s) == (state, "TPD", until - NOW)

@@ -242,14 +242,6 @@ def test_while_the_limit_of_requests_is_unknown_few_calls_are_out() -> None:
     assert math.isinf(account.calls_at_once())
 
 
-def test_a_key_that_leaves_takes_its_share_of_the_spending_along() -> None:
-    """What another organization's key spent was not this one's."""
-    ledger = ledger_with({Dimension.TPM: 6_000})
-    ledger.reserve(ORG, MODEL, 3_000, NOW)
-    ledger.account(ORG, MODEL).part(2 / 3)
-    assert available(ledger, Dimension.TPM, NOW) == pytest.approx(5_000)
-
-
 def test_accounts_that_turn_out_to_be_one_forget_what_others_spent() -> None:
     """Each had taken the other for another program: merged, that is nobody's spending any more."""
     ledger = ledger_with({Dimension.TPM: 6_000})

@@ -236,7 +236,7 @@ ALL: tuple[Action, ...] = (
         KEY_SCOPES, enabled.key_blocked,
     ),
     Action(
-        "regroup", ("G",), "G", _word("regroup"), "Say which organization this key belongs to; it shares its quotas.",
+        "regroup", ("G",), "G", _word("regroup"), "Say whose key this is: a name until a reply names its organization.",
         KEY_SCOPES, enabled.key_blocked, hint=1,
     ),
     Action(

@@ -60,7 +60,9 @@ def _change(given: argparse.Namespace, book: KeyStore) -> str:
         return f"{given.alias} is forgotten."
     if given.action == "group":
         book.set_organization(given.alias, given.organization)
-        return f"{given.alias} belongs to {given.organization}: it shares the quotas of that organization."
+        return (
+            f"{given.alias} is shown under {given.organization}. It shares quotas with other keys once a reply says so."
+        )
     if given.action == "unpin":
         book.pin(None)
         return "No key is asked first."

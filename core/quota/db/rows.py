@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 
 from core.errors import KeysError
-from core.model import PROBED, Dimension, KeyState, KeyStatus
+from core.model import PROBED, Dimension, KeyState, KeyStatus, WindowStatus
 from core.quota.db.database import Book
 from core.quota.db.refusals import refused_elsewhere, refused_here
 from core.quota.ledger.claims import Bench
@@ -19,83 +19,83 @@ ALIVE_S = 10.0
 BENCHED_S = 600.0
 """A key that waits longer than this is *benched*; less is *cooling*."""
 
-SOURCE_REPLY = "reply"
-
-_CONTRADICTED = "not "
 _NOTICEABLE_S = 1.0
 _A_DAY_S = 86_400.0
 
 
-def contradicted(organization: str) -> str:
-    """The source of an organization that was declared and that replies contradict."""
-    return f"{_CONTRADICTED}{organization}"
-
-
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """What is remembered of a key; ``organization`` is empty while unknown, ``invalid_reason`` None while valid.
+    """Hold what is remembered of a key; ``invalid_reason`` is None while it is valid.
 
-    ``organization_source`` says who named it: a reply, the operator, or where the key was found. Invalid is a key on
-    the server that the book was opened for.
+    ``stated`` is the organization that the operator named, ``named`` the one that replies of the database's server
+    named; each is empty while unknown. Whether a key is invalid is told of that server as well.
     """
 
     fingerprint: str
     alias: str
     last4: str
     source: str
-    organization: str
-    organization_source: str
+    stated: str
     enabled: bool
     requests: int
     errors_429: int
     tokens: int
     last_used_at: float | None
     pinned: bool
+    named: str = ""
     invalid_reason: str | None = None
     invalid_since: float | None = None
 
     @property
-    def organization_or_self(self) -> str:
-        """The organization, or the name that the key has as one of its own."""
-        return self.organization or f"({self.alias})"
+    def account(self) -> str:
+        """The organization whose quota its calls are charged to: the one that replies named, else itself alone."""
+        return self.named or f"({self.alias})"
 
     @property
-    def contradicted(self) -> str:
-        """The organization that it was declared for and that replies contradict, or an empty text."""
-        return self.organization_source.removeprefix(_CONTRADICTED) if not self.organization else ""
+    def label(self) -> str:
+        """Its organization for people: as replies named it, else as the operator did, else itself."""
+        return self.named or self.stated or f"({self.alias})"
 
 
 def key_records(book: Book) -> dict[str, KeyRecord]:
     """Every key ever seen, by fingerprint."""
-    names = [each.name for each in fields(KeyRecord) if not each.name.startswith("invalid_")]
+    kept = [each.name for each in fields(KeyRecord) if each.name != "named" and not each.name.startswith("invalid_")]
     refused = refused_here(book)
+    named = dict(book.execute("SELECT fingerprint, organization FROM named WHERE server = ?", (book.server,)))
     found = {}
-    for row in book.execute(f"SELECT {', '.join(names)} FROM key ORDER BY first_seen_at, alias"):
-        values = dict(zip(names, row, strict=True))
+    for row in book.execute(f"SELECT {', '.join(kept)} FROM key ORDER BY first_seen_at, alias"):
+        values = dict(zip(kept, row, strict=True))
         values |= {"enabled": bool(values["enabled"]), "pinned": bool(values["pinned"])}
         reason, since_at = refused.get(row[0], (None, None))
-        found[row[0]] = KeyRecord(**values, invalid_reason=reason, invalid_since=since_at)
+        found[row[0]] = KeyRecord(**values, named=named.get(row[0], ""), invalid_reason=reason, invalid_since=since_at)
     return found
 
 
-def level_rows(book: Book, model: str | None, server: str | None = None) -> dict[tuple[str, str, Dimension], Level]:
-    """Shared levels of one model or of all, by (organization, model, dimension); by default of the book's server."""
+def name_organization(book: Book, fingerprint: str, organization: str, now: float) -> None:
+    """Write that a reply named a key's organization, inside a transaction of the caller's."""
+    record = key_records(book)[fingerprint]
+    book.execute("INSERT OR REPLACE INTO named VALUES (?, ?, ?)", (fingerprint, book.server, organization))
+    if not record.named:
+        merge_organizations(book, record.account, organization, now)
+
+
+def level_rows(book: Book, model: str | None) -> dict[tuple[str, str, Dimension], Level]:
+    """Shared levels of one model or of all, by (organization, model, dimension); of the book's server."""
     rows = book.execute(
         "SELECT organization, model, dimension, limit_units, available, as_of, source, learned_at, speed, drift, "
         "caution FROM level WHERE server = ? AND (? IS NULL OR model = ?) ORDER BY organization, model, "
         "CASE dimension WHEN 'RPM' THEN 0 WHEN 'RPD' THEN 1 WHEN 'TPM' THEN 2 ELSE 3 END",
-        (book.server if server is None else server, model, model),
+        (book.server, model, model),
     )
     return {(row[0], row[1], Dimension(row[2])): Level(*row[3:]) for row in rows if row[2] in Dimension.__members__}
 
 
-def write_levels(book: Book, levels: dict[tuple[str, str, Dimension], Level], server: str | None = None) -> None:
-    """Write levels, of the book's server by default, inside a transaction of the caller's."""
-    of = book.server if server is None else server
+def write_levels(book: Book, levels: dict[tuple[str, str, Dimension], Level]) -> None:
+    """Write levels of the book's server, inside a transaction of the caller's."""
     book.execute_many(
         "INSERT OR REPLACE INTO level VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
-            (*key[:2], key[2].value, *(getattr(each, field.name) for field in fields(Level)), of)
+            (*key[:2], key[2].value, *(getattr(each, field.name) for field in fields(Level)), book.server)
             for key, each in levels.items()
         ],
     )
@@ -174,25 +174,38 @@ def forget_bench(book: Book, organization: str, model: str) -> None:
 
 
 def merge_organizations(book: Book, old: str, new: str, now: float) -> None:
-    """Move levels and benches of ``old`` to ``new`` on every server, inside a transaction of the caller's."""
-    for (server,) in book.execute("SELECT DISTINCT server FROM level WHERE organization = ?", (old,)):
-        levels = level_rows(book, None, server)
-        for model in {key[1] for key in levels if key[0] == old}:
-            ours, theirs = (
-                {key[2]: at(level, key[2], now) for key, level in levels.items() if key[:2] == (name, model)}
-                for name in (new, old)
-            )
-            both = merged(ours, theirs)
-            write_levels(book, {(new, model, dimension): level for dimension, level in both.items()}, server)
-    book.execute("DELETE FROM level WHERE organization = ?", (old,))
+    """Move levels and benches of ``old`` to ``new`` on the book's server, inside a transaction of the caller's."""
+    levels = level_rows(book, None)
+    for model in {key[1] for key in levels if key[0] == old}:
+        ours, theirs = (
+            {key[2]: at(level, key[2], now) for key, level in levels.items() if key[:2] == (name, model)}
+            for name in (new, old)
+        )
+        write_levels(book, {(new, model, dimension): level for dimension, level in merged(ours, theirs).items()})
+    book.execute("DELETE FROM level WHERE organization = ? AND server = ?", (old, book.server))
     book.execute(
         "INSERT INTO bench SELECT ?, model, until_at, limit_name, reason, since_at, server FROM bench "
-        "WHERE organization = ? "
+        "WHERE organization = ? AND server = ? "
         "ON CONFLICT DO UPDATE SET limit_name = CASE WHEN excluded.until_at > until_at THEN excluded.limit_name "
         "ELSE limit_name END, until_at = max(until_at, excluded.until_at)",
-        (new, old),
+        (new, old, book.server),
     )
-    book.execute("DELETE FROM bench WHERE organization = ?", (old,))
+    book.execute("DELETE FROM bench WHERE organization = ? AND server = ?", (old, book.server))
+
+
+def labeled_windows(windows: Iterable[WindowStatus], labels: Mapping[str, str]) -> tuple[WindowStatus, ...]:
+    """Return windows under their organizations' names for people; of several under one name the emptiest.
+
+    ``labels`` holds the name of each account. Keys that the operator named alike have an account each until a reply
+    names their organization.
+    """
+    found: dict[tuple[str, str, Dimension], WindowStatus] = {}
+    for each in windows:
+        label = labels.get(each.organization, each.organization)
+        known = found.get((label, each.model, each.dimension))
+        if known is None or each.available / each.limit < known.available / known.limit:
+            found[label, each.model, each.dimension] = replace(each, organization=label)
+    return tuple(found.values())
 
 
 def key_statuses(
@@ -211,7 +224,7 @@ def key_statuses(
     for record in key_records(book).values():
         if record.fingerprint not in present and record.fingerprint not in in_flight:
             continue
-        organization = record.organization_or_self
+        organization = record.account
         windows = {key[2]: at(level, key[2], now) for key, level in levels.items() if key[0] == organization}
         wait_s, limit, reason = _cooldown(windows, benches.get(organization), typical, now)
         calls, trouble = in_flight.get(record.fingerprint, 0), probed.get(record.fingerprint, ("", 0.0))
@@ -297,12 +310,12 @@ def status_of(
         state = KeyState.BENCHED if wait_s > BENCHED_S else KeyState.COOLING
     else:
         state, reason, wait_s, limit = KeyState.READY, "", 0.0, ""
-    if not reason and record.contradicted:
-        reason = f"its replies contradict that it is of {record.contradicted}"
+    if not reason and record.named and record.stated not in ("", record.named):
+        reason = f"you stated {record.stated}, its server names {record.named}"
     return KeyStatus(
         alias=record.alias,
         last4=record.last4,
-        organization=record.organization_or_self,
+        organization=record.label,
         state=state,
         reason=reason,
         cooldown_s=wait_s,
@@ -311,7 +324,7 @@ def status_of(
         errors_429=record.errors_429,
         tokens=record.tokens,
         since_at=since_at,
-        organization_known=bool(record.organization),
+        organization_known=bool(record.named or record.stated),
         pinned=record.pinned,
     )
 

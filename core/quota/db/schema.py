@@ -9,6 +9,21 @@ KEY = """CREATE TABLE key (
     alias TEXT NOT NULL,
     last4 TEXT NOT NULL,
     source TEXT NOT NULL,
+    stated TEXT NOT NULL DEFAULT '',
+    enabled INTEGER NOT NULL DEFAULT 1,
+    requests INTEGER NOT NULL DEFAULT 0,
+    errors_429 INTEGER NOT NULL DEFAULT 0,
+    tokens INTEGER NOT NULL DEFAULT 0,
+    last_used_at REAL,
+    first_seen_at REAL NOT NULL,
+    pinned INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID"""
+
+_KEY_OF_FORMAT_5 = """CREATE TABLE key (
+    fingerprint TEXT PRIMARY KEY,
+    alias TEXT NOT NULL,
+    last4 TEXT NOT NULL,
+    source TEXT NOT NULL,
     organization TEXT NOT NULL DEFAULT '',
     organization_source TEXT NOT NULL DEFAULT '',
     enabled INTEGER NOT NULL DEFAULT 1,
@@ -19,6 +34,14 @@ KEY = """CREATE TABLE key (
     first_seen_at REAL NOT NULL,
     pinned INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID"""
+
+NAMED = """CREATE TABLE named (
+    fingerprint TEXT NOT NULL,
+    server TEXT NOT NULL,
+    organization TEXT NOT NULL,
+    PRIMARY KEY (fingerprint, server)
+) WITHOUT ROWID"""
+"""Organizations of keys as replies of a server named them."""
 
 REFUSAL = """CREATE TABLE refusal (
     fingerprint TEXT NOT NULL,
@@ -119,6 +142,7 @@ SPEND = """CREATE TABLE spend (
 ALL = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     KEY,
+    NAMED,
     REFUSAL,
     BENCH,
     LEVEL,
@@ -142,7 +166,7 @@ _OF_EACH_SERVER = (
     REFUSAL,
     "INSERT INTO refusal SELECT fingerprint, '', invalid_reason, invalid_since FROM key WHERE invalid_reason NOT NULL",
     "ALTER TABLE key RENAME TO key_before",
-    KEY,
+    _KEY_OF_FORMAT_5,
     f"INSERT INTO key ({_KEY_COLUMNS}) SELECT {_KEY_COLUMNS} FROM key_before",
     "DROP TABLE key_before",
     "ALTER TABLE level RENAME TO level_before",
@@ -157,6 +181,29 @@ _OF_EACH_SERVER = (
     WORKER,
     "DROP TABLE worker_key",
     WORKER_KEY,
+)
+
+_KEPT_COLUMNS = (
+    "fingerprint, alias, last4, source, enabled, requests, errors_429, tokens, last_used_at, first_seen_at, pinned"
+)
+
+# What a reply named counts on its server alone, which was Groq; what the operator stated is a name.
+_NAMED_BY_SERVERS = (
+    NAMED,
+    f"INSERT INTO named SELECT fingerprint, '{GROQ_ROOT}', organization FROM key WHERE organization_source = 'reply'",
+    # Limits of keys that shared an account by the operator's word alone go over to each of them.
+    (
+        "INSERT OR IGNORE INTO level SELECT '(' || alias || ')', model, dimension, limit_units, available, as_of, "
+        "level.source, learned_at, speed, drift, caution, server FROM level JOIN key USING (organization) "
+        "WHERE organization_source <> 'reply' AND organization <> ''"
+    ),
+    "ALTER TABLE key RENAME TO key_before",
+    KEY,
+    (
+        f"INSERT INTO key ({_KEPT_COLUMNS}, stated) SELECT {_KEPT_COLUMNS}, "
+        "CASE organization_source WHEN 'reply' THEN '' ELSE organization END FROM key_before"
+    ),
+    "DROP TABLE key_before",
 )
 
 UPGRADES = (
@@ -174,5 +221,6 @@ UPGRADES = (
         ("ALTER TABLE key ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0", TROUBLE, TROUBLE_INDEX, SPEND),
     ),
     (5, _OF_EACH_SERVER),
+    (6, _NAMED_BY_SERVERS),
 )
 """(format, statements that make it of the one before), oldest first."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from core.errors import KeysError
 from core.quota.db.database import Book
-from core.quota.db.rows import SOURCE_REPLY, KeyRecord, contradicted, key_records
+from core.quota.db.rows import KeyRecord, key_records
 from core.quota.keys.keyfile import FoundKey
 
 
@@ -20,7 +20,6 @@ class Secret:
     last4: str
     fingerprint: str
     source: str
-    organization: str | None = None
 
 
 def assumed_organization(alias: str) -> str:
@@ -40,17 +39,11 @@ def remember(book: Book, found: Mapping[str, FoundKey], now: float) -> tuple[Sec
         if not alias:
             alias = free_alias(taken)
             taken.add(alias)
-        organization, named_by = _organization(key, record)
+        stated = key.organization or (record.stated if record else "")
         last4 = key.secret[-4:] if len(key.secret) >= 12 else "…"
-        secrets.append(Secret(alias, key.secret, last4, fingerprint, key.source, organization or None))
-        row = (alias, last4, key.source, organization, named_by)
-        if record is None or row != (
-            record.alias,
-            record.last4,
-            record.source,
-            record.organization,
-            record.organization_source,
-        ):
+        secrets.append(Secret(alias, key.secret, last4, fingerprint, key.source))
+        row = (alias, last4, key.source, stated)
+        if record is None or row != (record.alias, record.last4, record.source, record.stated):
             rows.append((fingerprint, *row, now))
     if rows:
         present = {row[1]: row[0] for row in rows}
@@ -59,27 +52,12 @@ def remember(book: Book, found: Mapping[str, FoundKey], now: float) -> tuple[Sec
                 if record.alias in present and present[record.alias] != record.fingerprint:
                     book.execute("UPDATE key SET alias = '' WHERE fingerprint = ?", (record.fingerprint,))
             book.execute_many(
-                "INSERT INTO key (fingerprint, alias, last4, source, organization, organization_source, "
-                "first_seen_at) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET alias = excluded.alias, "
-                "last4 = excluded.last4, source = excluded.source, organization = excluded.organization, "
-                "organization_source = excluded.organization_source",
+                "INSERT INTO key (fingerprint, alias, last4, source, stated, first_seen_at) VALUES (?, ?, ?, ?, ?, ?) "
+                "ON CONFLICT DO UPDATE SET alias = excluded.alias, last4 = excluded.last4, source = excluded.source, "
+                "stated = excluded.stated",
                 rows,
             )
     return tuple(secrets)
-
-
-def _organization(key: FoundKey, record: KeyRecord | None) -> tuple[str, str]:
-    """A key's organization and who named it: a reply is the last word, then where the key was found, then memory.
-
-    What replies have contradicted is not believed again, until something else is declared.
-    """
-    if record is not None and record.organization_source == SOURCE_REPLY:
-        return record.organization, SOURCE_REPLY
-    if record is not None and key.organization and record.organization_source == contradicted(key.organization):
-        return "", record.organization_source
-    if key.organization:
-        return key.organization, key.source
-    return (record.organization, record.organization_source) if record is not None else ("", "")
 
 
 def by_fingerprint(found: Iterable[FoundKey], fingerprint: Callable[[str], str]) -> dict[str, FoundKey]:

@@ -165,7 +165,7 @@ def _unusable(alias: str, reason: str, record: KeyRecord | None) -> KeyStatus:
     status = KeyStatus(
         alias=alias,
         last4=record.last4 if record else "…",
-        organization=record.organization_or_self if record else assumed_organization(alias),
+        organization=record.label if record else assumed_organization(alias),
         state=KeyState.INVALID,
         reason=reason,
     )

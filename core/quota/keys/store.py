@@ -19,14 +19,13 @@ from core.quota.db.database import Book
 from core.quota.db.history import forget_key, spend_of, troubles_of
 from core.quota.db.refusals import forgive, refuse
 from core.quota.db.rows import (
-    SOURCE_REPLY,
     KeyRecord,
-    contradicted,
     key_records,
     key_statuses,
+    labeled_windows,
     level_rows,
-    merge_organizations,
     models_known,
+    name_organization,
     state_limits,
 )
 from core.quota.db.unbenching import clear_waits
@@ -45,7 +44,7 @@ from core.quota.keys.keyfile import (
 from core.quota.keys.keyring import SOURCE as KEYRING_SOURCE
 from core.quota.keys.keyring import KeyringStore
 from core.quota.keys.swap import Swap
-from core.quota.ledger.levels import SOURCE_OPERATOR, window_status
+from core.quota.ledger.levels import window_status
 from core.server_address import GROQ_ROOT, server_of
 from core.settings import Settings
 
@@ -134,16 +133,17 @@ class KeyStore:
 
     def windows(self, model: str | None, now: float) -> tuple[WindowStatus, ...]:
         """The known quota windows of one model, or of all, as the workers last shared them."""
-        return tuple(
+        windows = (
             window_status(organization, its_model, dimension, level, now)
             for (organization, its_model, dimension), level in level_rows(self.book, model).items()
         )
+        return labeled_windows(windows, {each.account: each.label for each in self.records().values()})
 
     def models(self, now: float) -> tuple[str, ...]:
         """The models of which limits are known for the keys of this process, the newest first."""
         records = self.records()
         present = {secret.fingerprint for secret in self._secrets} & records.keys()
-        return models_known(self.book, {records[each].organization_or_self for each in present}, now)
+        return models_known(self.book, {records[each].account for each in present}, now)
 
     def changed(self) -> bool:
         """Whether ``quota.db`` or ``keys.toml`` changed since this was last asked, or since :meth:`reload`."""
@@ -236,27 +236,25 @@ class KeyStore:
             self.book.execute("UPDATE key SET pinned = fingerprint = ? WHERE pinned <> (fingerprint = ?)", (into, into))
 
     def set_organization(self, alias: str, organization: str) -> None:
-        """State which organization a key belongs to; its quota levels go over. A reply that names another one wins."""
+        """State which organization a key belongs to: its name for people until a reply names it.
+
+        Quotas are kept for each key until then, as nothing but a reply can tell whether keys share one.
+        """
         checked_organization(organization, f"for {alias}")
         tables = tables_of_file(self.keys_path)
         if alias in tables:
             write_file(self.keys_path, {**tables, alias: {**tables[alias], "organization": organization}})
-        self._belongs(alias, organization, SOURCE_OPERATOR)
+        fingerprint = self._record(alias).fingerprint
+        with self.book.writing():
+            self.book.execute("UPDATE key SET stated = ? WHERE fingerprint = ?", (organization, fingerprint))
+        self.reload()
 
     def learn_organization(self, alias: str, organization: str) -> None:
-        """A reply named the organization of a key: that is the last word, whatever environment and file say."""
+        """Write that a reply named the organization of a key: on that server it is the last word."""
         checked_organization(organization, f"for {alias}")
-        self._belongs(alias, organization, SOURCE_REPLY)
-
-    def doubt_organization(self, alias: str) -> None:
-        """Replies contradict the organization that a key was declared for: it is forgotten until declared anew."""
-        record = self._record(alias)
+        fingerprint = self._record(alias).fingerprint
         with self.book.writing():
-            self.book.execute(
-                "UPDATE key SET organization = '', organization_source = ? WHERE fingerprint = ?",
-                (contradicted(record.organization), record.fingerprint),
-            )
-        self.reload()
+            name_organization(self.book, fingerprint, organization, self._clock())
 
     def mark_invalid(self, alias: str, reason: str, now: float) -> None:
         """The server refuses a key: there it is out until a person acts."""
@@ -270,7 +268,8 @@ class KeyStore:
         What is used stays used; a window that was not known is taken for full. Replies that say otherwise win.
         """
         with self.book.writing():
-            state_limits(self.book, organization, model, limits, self._clock())
+            for account in self._accounts(organization):
+                state_limits(self.book, account, model, limits, self._clock())
 
     def clear_bench(self, organization: str, model: str) -> tuple[str, ...]:
         """Let an organization ask again at once, at the operator's risk; returns what was cleared, in words.
@@ -279,7 +278,8 @@ class KeyStore:
         refusal benches it again.
         """
         with self.book.writing():
-            return clear_waits(self.book, organization, model, self._clock())
+            found = [clear_waits(self.book, each, model, self._clock()) for each in self._accounts(organization)]
+            return tuple(dict.fromkeys(word for words in found for word in words))
 
     def history(self, alias: str) -> KeyHistory:
         """A key's refusals, errors and spending. Raises KeysError for an unknown one."""
@@ -288,16 +288,9 @@ class KeyStore:
 
     # --- inside --------------------------------------------------------------------------------------------------
 
-    def _belongs(self, alias: str, organization: str, source: str) -> None:
-        record = self._record(alias)
-        with self.book.writing():
-            self.book.execute(
-                "UPDATE key SET organization = ?, organization_source = ? WHERE fingerprint = ?",
-                (organization, source, record.fingerprint),
-            )
-            if not record.organization:
-                merge_organizations(self.book, assumed_organization(alias), organization, self._clock())
-        self.reload()
+    def _accounts(self, organization: str) -> set[str]:
+        """The accounts of an organization by its name for people; the name itself where no key has it."""
+        return {each.account for each in self.records().values() if each.label == organization} or {organization}
 
     def _secret(self, alias: str) -> Secret:
         for secret in self._secrets:

@@ -6,9 +6,8 @@ import math
 from collections.abc import Iterable
 
 from core.model import Dimension, WindowStatus
-from core.quota.ledger.bucket import Bucket
+from core.quota.ledger.bucket import DISBELIEF_S, Bucket
 from core.quota.ledger.claims import Bench, Opening, Promise, Reservation
-from core.quota.ledger.header_trust import DISTRUST_S
 from core.quota.ledger.levels import SOURCE_HEADERS, SOURCE_REFUSAL, Level, window_status
 from core.quota.ledger.replies import (
     LONGEST_WAIT_S,
@@ -126,7 +125,7 @@ class Account:
         """Take room for a call that goes out now."""
         self.refill(now)
         for dimension, bucket in self.buckets.items():
-            bucket.reserve(tokens if dimension.counts_tokens else 1.0)
+            bucket.take(tokens if dimension.counts_tokens else 1.0)
         if self._promises:
             self._promises = {each: promise for each, promise in self._promises.items() if promise.at > now}
         self.calls_in_flight += 1
@@ -156,22 +155,19 @@ class Account:
         self._land(reservation, now)
         self._calls_let_through += proven
         surplus = reservation.tokens - cost
-        for dimension, bucket in self.buckets.items():
+        for dimension, bucket in list(self.buckets.items()):
             if dimension.counts_tokens:
                 bucket.take(-surplus)
-                if proven:
-                    bucket.admitted(reservation.tokens, cost, reservation.at)
-            elif proven:
-                bucket.admitted(1.0, 1.0, reservation.at)
+            if not proven:
+                continue
+            bucket.admitted()
+            if dimension.counts_tokens and cost > 1.02 * bucket.limit + 1.0 and bucket.source == SOURCE_HEADERS:
+                del self.buckets[dimension]  # the server let a call through that is larger than its headers' limit
+                self._unread_until[dimension] = now + DISBELIEF_S
         if reservation.serial == self.serial:
             for reading in readings:
                 self._read(reading, reservation, cost, now)
         self._tokens_returned += max(0.0, surplus)
-        for dimension in [each for each, bucket in self.buckets.items() if bucket.trust.limit_disproved]:
-            self.buckets[dimension].trust.limit_disproved = False
-            if self.buckets[dimension].source == SOURCE_HEADERS:
-                del self.buckets[dimension]
-                self._unread_until[dimension] = now + DISTRUST_S
 
     def release(self, reservation: Reservation, now: float) -> None:
         """Give everything back: the call never reached the server, or it was refused."""
@@ -206,7 +202,7 @@ class Account:
             bucket.rate_implied(rate)
         if left is not None:
             flown_s = min(max(0.0, now - reservation.at), _LONGEST_CALL_S)
-            bucket.refused(left - others, left + returned + bucket.rate * flown_s, left, reservation.at)
+            bucket.refused(left - others, left + returned + bucket.rate * flown_s, reservation.at)
         return dimension
 
     def learn(self, dimension: Dimension, level: Level) -> None:
@@ -232,15 +228,6 @@ class Account:
             for dimension in Dimension
             if dimension in self.buckets
         )
-
-    def asked_later(self, reservation: Reservation, dimension: Dimension) -> float:
-        """Units of calls that were asked after this one, so that what its reply shows may not include them."""
-        return self._others(reservation, dimension)[0]
-
-    def part(self, share: float) -> None:
-        """A key that made ``share`` of the spending turns out to be of another organization: it is taken back."""
-        for bucket in self.buckets.values():
-            bucket.part(share)
 
     # --- inside --------------------------------------------------------------------------------------------------
 
@@ -279,6 +266,6 @@ class Account:
         tokens = reading.dimension.counts_tokens
         own = max(0.0, reservation.tokens - cost) if tokens else 0.0
         refilled = bucket.rate * flown_s
-        bucket.trust.came_with(cost if tokens else 1.0, reading.remaining, refilled, bucket.limit)
+        possible = bucket.limit - (cost if tokens else 1.0) + refilled + 0.02 * bucket.limit + 2.0
         most = reading.remaining + 1.0 + own + returned + refilled
-        bucket.shown(reading.remaining - others, most, most, empty=reading.remaining < 1.0)
+        bucket.shown(reading.remaining, reading.remaining - others, most, possible)

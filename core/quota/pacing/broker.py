@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from core.errors import CallError, QuotaFileError, RateLimitedError
 from core.model import KeyStatus, Usage, Wait, WindowStatus
+from core.quota.db.rows import labeled_windows
 from core.quota.db.sync import LedgerSync
 from core.quota.keys.store import KeyStore
 from core.quota.ledger.ledger import Ledger
@@ -19,7 +20,7 @@ from core.quota.ledger.replies import readings
 from core.quota.pacing.estimates import Estimator
 from core.quota.pacing.failures import Consequences
 from core.quota.pacing.grants import Candidate, Consequence, Grant, Never, NoKeys
-from core.quota.pacing.pool import Roster
+from core.quota.pacing.pool import PATIENCE_MS, Roster
 from core.quota.pacing.scheduler import Decision, Need, Passed, TooLargeForAll, Use, choose, jittered
 
 __all__ = ["Broker", "Candidate", "Consequence", "Grant", "Never", "NoKeys"]
@@ -29,7 +30,6 @@ ESTIMATE_S = 5.0
 LOOK_AHEAD = 32
 CONCURRENCY_CAP = 32
 _REMEMBERED_EMAILS = 4_096
-_PATIENCE_MS = 250
 _TIGHT_CALLS = 8
 
 
@@ -100,7 +100,6 @@ class Broker:
         moved = account.organization != grant.seat.organization  # then its headers do not speak of this account
         shown = () if moved else readings(headers)
         self._ledger.settle(grant.reservation, cost, shown, now, proven=reported)
-        self._roster.heard(grant, shown, cost, now)
         self._estimator.learn(grant.prompt_chars, usage)
         self._chars += (grant.prompt_chars - self._chars) * (0.05 if self._chars else 1.0)
         grant.house.width.answered(latency_s, in_demand=grant.in_demand)
@@ -181,15 +180,17 @@ class Broker:
 
     def windows(self) -> tuple[WindowStatus, ...]:
         """The known quota windows of this worker's organizations."""
-        names = set(self._roster.houses)
-        return tuple(each for each in self._ledger.status(self._clock()) if each.organization in names)
+        labels = {name: house.label for name, house in self._roster.houses.items()}
+        windows = (each for each in self._ledger.status(self._clock()) if each.organization in labels)
+        return labeled_windows(windows, labels)
 
     def speeds(self) -> dict[str, float]:
         """Calls a second that each organization's keys can make if no quota binds: concurrency over latency."""
-        return {
-            name: house.width.allowed(math.inf) / max(house.width.latency_s, 0.001)
-            for name, house in self._roster.houses.items()
-        }
+        speeds: dict[str, float] = {}
+        for house in self._roster.houses.values():
+            speed = house.width.allowed(math.inf) / max(house.width.latency_s, 0.001)
+            speeds[house.label] = speeds.get(house.label, 0.0) + speed
+        return speeds
 
     # --- inside --------------------------------------------------------------------------------------------------
 
@@ -241,7 +242,7 @@ class Broker:
     def _grant_exclusively(self, candidates: Sequence[Candidate], decision: Use, now: float) -> Grant | Wait:
         """Little is left and others spend it too: decide again on the newest levels while nobody else can."""
         try:
-            with self._book.book.patience(_PATIENCE_MS), self._sync.exclusive(now):
+            with self._book.book.patience(PATIENCE_MS), self._sync.exclusive(now):
                 again = self._decide(candidates[:LOOK_AHEAD], now, alone=False)
                 if isinstance(again, Use):
                     return self._grant(again, now)
@@ -250,7 +251,7 @@ class Broker:
             return self._grant(decision, now)
         if isinstance(again, Wait):
             return jittered(again, now, self._rng)
-        return Wait(now, "", decision.house.name, "another worker was quicker")
+        return Wait(now, "", decision.house.label, "another worker was quicker")
 
     def _grant(self, use: Use, now: float) -> Grant:
         need, seat, house = use.need, use.seat, use.house
@@ -260,12 +261,10 @@ class Broker:
         self._in_flight += 1
         seat.in_flight += 1
         seat.last_used_at = now
-        if use.tries:
-            seat.membership.tried(now)
         return Grant(
             email_id=need.email_id,
             alias=seat.alias,
-            organization=house.name,
+            organization=house.label,
             secret=seat.secret,
             reservation=reservation,
             prompt_chars=need.prompt_chars,
@@ -276,15 +275,11 @@ class Broker:
             in_demand=house.account.calls_in_flight >= house.calls_at_once(need.estimate.cost),
             probes_house=house.health.asked(),
             probes_seat=not house.health.out and seat.health.asked(),
-            tries=use.tries,
-            overdrawn=use.overdrawn,
         )
 
     def _land(self, grant: Grant) -> None:
         self._in_flight = max(0, self._in_flight - 1)
         grant.seat.in_flight = max(0, grant.seat.in_flight - 1)
-        if grant.tries:
-            grant.seat.membership.ended()
 
     def _share(self, now: float, *, changed: bool) -> None:
         estimate = ""
@@ -292,7 +287,7 @@ class Broker:
             estimate = self._estimator.state(self._chars)
             self._estimate_at = now
         try:
-            with self._book.book.patience(_PATIENCE_MS):
+            with self._book.book.patience(PATIENCE_MS):
                 self._sync.sync(now, self._roster.doing(), estimate=estimate, changed=changed)
             self._file_trouble = False
         except QuotaFileError as error:

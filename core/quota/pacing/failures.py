@@ -75,7 +75,7 @@ class Consequences:
             grant.secret.fingerprint,
             KeyTrouble(
                 now,
-                grant.seat.organization,
+                grant.seat.label,
                 grant.reservation.model,
                 error.outcome.value,
                 error.status,
@@ -105,7 +105,7 @@ class Consequences:
             grant.house.width.restart()
             for seat in grant.house.seats:
                 seat.health.answered()
-            self._notices.append(f"{grant.seat.organization} answers again")
+            self._notices.append(f"{grant.seat.label} answers again")
 
     def may_ask(self, email_id: int, now: float) -> bool:
         """Whether an email has rested enough after its last error."""
@@ -135,9 +135,9 @@ class Consequences:
         limit = dimension.value if dimension else ""
         self._ledger.bench(organization, account.model, now + wait_s, limit, f"waits for {words}", now)
         if wait_s >= _NOTICED_BENCH_S and not was_benched:
-            self._notices.append(f"{organization} waits {_span(wait_s)} for {words}")
+            self._notices.append(f"{grant.seat.label} waits {_span(wait_s)} for {words}")
         return Consequence(
-            f"{organization} is out of {words}: it waits {_span(wait_s)}",
+            f"{grant.seat.label} is out of {words}: it waits {_span(wait_s)}",
             retry_elsewhere=True,
             limit=limit,
             wait_s=wait_s,
@@ -147,8 +147,6 @@ class Consequences:
         """Learn from a refusal's text, and give the reservation back. The dimension, if it can be told."""
         if text is not None and text.organization:
             self._roster.learn_organization(grant.seat, text.organization, now)
-        elif grant.tries:
-            grant.seat.membership.refused(now)
         if text is None:
             self._ledger.release(grant.reservation, now)
             return None
@@ -190,7 +188,7 @@ class Consequences:
             house.name not in refused_by and house.account.takes(grant.estimate.least)
             for house in self._roster.open_houses
         )
-        message = f"this email is larger than {grant.seat.organization} takes at once ({_shown(error)})"
+        message = f"this email is larger than {grant.seat.label} takes at once ({_shown(error)})"
         return Consequence(message, counts_against_email=not elsewhere, retry_elsewhere=elsewhere)
 
     # --- keys ----------------------------------------------------------------------------------------------------
@@ -209,7 +207,7 @@ class Consequences:
         house = self._roster.houses.get(organization)
         for seat in tuple(house.seats) if house is not None else (grant.seat,):
             self._roster.take_out(seat, f"its organization is restricted ({_shown(error)})", now)
-        message = f"{organization} is restricted: every key of it is out. Write to the provider's support"
+        message = f"{grant.seat.label} is restricted: every key of it is out. Write to the provider's support"
         return Consequence(message, retry_elsewhere=self._roster.any_usable, key_out=True)
 
     # --- errors that pass ----------------------------------------------------------------------------------------
@@ -225,7 +223,7 @@ class Consequences:
             seat.health.failed(grant.email_id, reason, now, self._rng, probe=grant.probes_seat)
         house_began = house.health.failed(grant.email_id, reason, now, self._rng, probe=grant.probes_house)
         if house_began:
-            text = f"{house.name} fails again and again ({reason}): it is tried again, one call at a time"
+            text = f"{house.label} fails again and again ({reason}): it is tried again, one call at a time"
             self._notices.append(text)
         outage = house.health.out or seat.health.out
         times, _ = self._rests.get(grant.email_id, (0, 0.0))

@@ -39,8 +39,6 @@ class Grant:
     in_demand: bool = field(default=False, repr=False)
     probes_house: bool = field(default=False, repr=False)
     probes_seat: bool = field(default=False, repr=False)
-    tries: bool = field(default=False, repr=False)
-    overdrawn: bool = field(default=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,16 @@ from dataclasses import replace
 
 from core.errors import KeysError, QuotaFileError
 from core.model import KeyStatus
-from core.quota.db.rows import SOURCE_REPLY, status_of
+from core.quota.db.rows import status_of
 from core.quota.db.sync import Counters, Doing
 from core.quota.keys.store import KeyRecord, KeyStore, Secret, assumed_organization
 from core.quota.keys.swap import chosen_swap
 from core.quota.ledger.ledger import Ledger
-from core.quota.ledger.replies import Reading
 from core.quota.pacing.concurrency import Concurrency
-from core.quota.pacing.grants import Grant
-from core.quota.pacing.membership import Membership, contradicts
 from core.quota.pacing.scheduler import House, Seat
+
+PATIENCE_MS = 250
+"""How long an event loop may stand still for another process that holds ``quota.db``."""
 
 
 class Roster:
@@ -74,51 +74,28 @@ class Roster:
         self._regroup()
 
     def learn_organization(self, seat: Seat, organization: str, now: float) -> None:
-        """A reply named the organization of a key."""
-        if seat.organization == organization and seat.named:
+        """Take in that a reply named the organization of a key: keys of one organization share an account from now on.
+
+        It is the word of this server alone. Where the operator stated another organization, the notice says so.
+        """
+        if seat.organization == organization:
             return
-        as_declared, seat.named = seat.organization == organization, True
+        stated = seat.label if seat.label not in (seat.organization, organization) else ""
         try:
-            self._book.learn_organization(seat.alias, organization)
-            self._records = self._book.records()
-        except (KeysError, QuotaFileError) as error:
-            if not as_declared:
-                self._notices.append(f"{seat.alias} belongs to {organization}; not written down: {error}")
-        if as_declared:
-            return
+            with self._book.book.patience(PATIENCE_MS):
+                self._book.learn_organization(seat.alias, organization)
+                self._records = self._book.records()
+        except KeysError as error:
+            self._notices.append(f"{seat.alias} belongs to {organization}; not written down: {error}")
+        except QuotaFileError:
+            pass  # the next exchange with the file says so once; the next refusal writes it
+        seat.label = organization
         self._move(seat, organization, now)
         self._regroup()
         together = [each.alias for each in self.houses[organization].seats if each is not seat]
         with_whom = f", with {', '.join(together)}: they share one quota" if together else ""
-        self._notices.append(f"{seat.alias} belongs to {organization}{with_whom}")
-
-    def heard(self, grant: Grant, readings: Sequence[Reading], cost: float, now: float) -> None:
-        """Hold what the operator declared against an answer, while no reply has named the key's organization."""
-        seat, house = grant.seat, self.houses.get(grant.seat.organization)
-        seat.membership.answered(cost, now)
-        if house is None or seat.named or len(house.seats) < 2:
-            return
-        others = [each.membership for each in house.seats if each is not seat]
-        apart = contradicts(seat.membership, others, house.account, grant.reservation, readings, cost, now)
-        apart = (grant.tries and seat.membership.passed(overdrawn=grant.overdrawn)) or apart
-        if apart:
-            self.part(seat, now)
-
-    def part(self, seat: Seat, now: float) -> None:
-        """Replies contradict what the operator declared: the key is taken for an organization of its own again."""
-        declared, alone = seat.organization, assumed_organization(seat.alias)
-        try:
-            self._book.doubt_organization(seat.alias)
-            self._records = self._book.records()
-            written = ""
-        except (KeysError, QuotaFileError) as error:
-            written = f" This could not be written down: {error}"
-        self._move(seat, alone, now)
-        self._regroup()
-        self._notices.append(
-            f"{seat.alias} was declared as {declared}, but its replies show a quota of its own. "
-            f"It is used as an organization of its own until a reply names it.{written}"
-        )
+        against = f". You stated {stated}: on this server its own word counts" if stated else ""
+        self._notices.append(f"{seat.alias} belongs to {organization}{with_whom}{against}")
 
     def take_out(self, seat: Seat, reason: str, now: float) -> None:
         """A key is refused: it is out until a person acts."""
@@ -196,18 +173,18 @@ class Roster:
                     self._notices.append(f"{seat.alias} is {'asked first' if pinned else 'no longer asked first'}")
 
     def _seat(self, secret: Secret, record: KeyRecord | None, now: float) -> None:
-        organization = secret.organization or assumed_organization(secret.alias)
+        organization = record.account if record is not None else assumed_organization(secret.alias)
+        label = record.label if record is not None else organization
         usable = record is None or (record.enabled and record.invalid_reason is None)
-        named = record is not None and record.organization_source == SOURCE_REPLY
         seat = self.seats.get(secret.fingerprint)
         if seat is None:
-            seat = Seat(secret, organization, usable, named=named)
+            seat = Seat(secret, organization, label, usable)
             self.seats[secret.fingerprint] = seat
             if self._filled:
                 self._notices.append(f"{secret.alias} was added")
             self._house(organization).seats.append(seat)
             return
-        seat.secret, seat.named = secret, named
+        seat.secret, seat.label = secret, label
         if seat.usable != usable:
             if usable:
                 word = "was enabled"
@@ -223,19 +200,12 @@ class Roster:
     def _move(self, seat: Seat, organization: str, now: float) -> None:
         old = seat.organization
         left = self.houses.get(old)
-        others = [each for each in left.seats if each is not seat] if left is not None else []
-        was_alone = not others or old.startswith("(")
-        if left is not None and not was_alone:
-            spent = seat.membership.tokens
-            everything = spent + sum(each.membership.tokens for each in others)
-            left.account.refill(now)
-            left.account.part(spent / everything if everything else 0.0)
-        seat.organization, seat.membership = organization, Membership(tokens=seat.membership.tokens)
-        if was_alone:
+        alone = left is None or all(each is seat for each in left.seats)
+        seat.organization = organization
+        if alone:
             self._ledger.rename(old, organization, now)
             source = self.houses.pop(old, None)
-            target = self.houses.get(organization)
-            if source is not None and target is None:
+            if source is not None and organization not in self.houses:
                 source.name, source.account = organization, self._ledger.account(organization, self._model)
                 self.houses[organization] = source
         self._house(organization)

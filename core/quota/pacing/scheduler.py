@@ -18,7 +18,6 @@ from core.quota.keys.store import Secret
 from core.quota.ledger.account import Account
 from core.quota.pacing.concurrency import Concurrency
 from core.quota.pacing.estimates import Estimate
-from core.quota.pacing.membership import Membership, overdrawn
 from core.quota.pacing.outages import Health
 
 PASSED_OVER_MOST = 8
@@ -29,20 +28,20 @@ _JITTER_MOST_S = 0.25
 
 @dataclass(slots=True)
 class Seat:
-    """A key as the scheduler sees it; the roster keeps it up to date.
+    """Hold a key as the scheduler sees it; the pool keeps it up to date.
 
-    ``named`` says that a reply named its organization; else that is the operator's word, or a guess.
+    ``organization`` is whose quota it spends: the one that a reply of this server named, else the key by itself.
+    ``label`` is that organization's name for people, which may be the operator's.
     """
 
     secret: Secret
     organization: str
+    label: str = ""
     usable: bool = True
     in_flight: int = 0
     last_used_at: float = -math.inf
     pinned: bool = False
-    named: bool = False
     health: Health = field(default_factory=Health)
-    membership: Membership = field(default_factory=Membership)
 
     @property
     def alias(self) -> str:
@@ -59,6 +58,11 @@ class House:
     width: Concurrency
     health: Health = field(default_factory=Health)
     seats: list[Seat] = field(default_factory=list)
+
+    @property
+    def label(self) -> str:
+        """Its name for people."""
+        return self.seats[0].label or self.name if self.seats else self.name
 
     @property
     def usable(self) -> bool:
@@ -104,17 +108,11 @@ class Passed:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """Ask about this email with this key, now.
-
-    ``tries``: although its organization as declared is full, to see whether it is of that organization; ``overdrawn``:
-    if it is, the call must be refused.
-    """
+    """Ask about this email with this key, now."""
 
     need: Need
     seat: Seat
     house: House
-    tries: bool = False
-    overdrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +178,7 @@ def choose(
         overtaken.append(need.email_id)
         record = passed.get(need.email_id)
         if record is not None and record.overdue(now):
-            kept = [house for house in open_houses if house.name != decision.organization]
+            kept = [house for house in open_houses if house.label != decision.organization]
             if len(kept) == len(open_houses) or not any(house.usable for house in kept):
                 break
             open_houses = kept
@@ -217,32 +215,15 @@ def _in_house(need: Need, house: House, now: float) -> Use | Wait | None:
         return None
     open_at = house.health.open_at(now)
     if open_at > now:
-        return _probing(house.name, house.health, max(open_at, opening.at))
+        return _probing(house.label, house.health, max(open_at, opening.at))
     if opening.at > now:
-        seat = _on_trial(house, now)
-        if seat is not None:
-            latency_s = house.width.latency_s
-            return Use(need, seat, house, tries=True, overdrawn=overdrawn(account, size.least, latency_s))
         reason = opening.reason or f"waits for {_words(opening.limit)}"
-        return Wait(opening.at, opening.limit, house.name, f"{house.name} {reason}")
+        return Wait(opening.at, opening.limit, house.label, f"{house.label} {reason}")
     if account.calls_in_flight >= house.calls_at_once(size.cost):
         out = account.calls_in_flight
-        return Wait(None, "", house.name, f"{out} call{'s' if out != 1 else ''} of {house.name} in flight")
+        return Wait(None, "", house.label, f"{out} call{'s' if out != 1 else ''} of {house.label} in flight")
     found = _seat(house, now)
     return Use(need, found, house) if isinstance(found, Seat) else found
-
-
-def _on_trial(house: House, now: float) -> Seat | None:
-    """A key that is of this organization by the operator's word alone, where that can be put to the test now."""
-    if house.health.out or len(house.seats) < 2:
-        return None
-    for seat in house.seats:
-        if seat.named or not seat.usable or seat.health.open_at(now) > now or not seat.membership.may_try(now):
-            continue
-        others = [each for each in house.seats if each is not seat]
-        if not any(each.membership.trials_out for each in others) and any(each.membership.tokens for each in others):
-            return seat
-    return None
 
 
 def _seat(house: House, now: float) -> Seat | Wait:
@@ -253,10 +234,10 @@ def _seat(house: House, now: float) -> Seat | Wait:
             continue
         open_at = now if house.health.out else seat.health.open_at(now)  # one probing is enough
         if open_at > now:
-            earliest = sooner(earliest, _probing(house.name, seat.health, open_at))
+            earliest = sooner(earliest, _probing(house.label, seat.health, open_at))
         elif best is None or _turn(seat) < _turn(best):
             best = seat
-    return best or earliest or Wait(None, "", house.name, "no key may be used")
+    return best or earliest or Wait(None, "", house.label, "no key may be used")
 
 
 def _turn(seat: Seat) -> tuple[bool, int, float]:
@@ -281,7 +262,7 @@ def _nothing_can(houses: Sequence[House], now: float) -> bool:
 
 def _too_large(need: Need, houses: Sequence[House]) -> str:
     limits = [
-        (bucket.limit, dimension.words, house.name)
+        (bucket.limit, dimension.words, house.label)
         for house in houses
         for dimension, bucket in house.account.buckets.items()
         if dimension.counts_tokens and house.usable and need.estimate.least > bucket.limit

@@ -80,7 +80,7 @@ class KeyEditing(BaseScreen):
             if name is not None:
                 app.job(
                     lambda: backend.regroup_key(run, key.alias, name),
-                    f"{_named(key)} belongs to {one_line(name, limit=40)}, and shares its quotas.",
+                    f"{_named(key)} is shown under {one_line(name, limit=40)}.",
                 )
 
         app.push_screen(Regroup(key.alias, key.organization, known), answered)
