@@ -15,6 +15,7 @@ from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
+from core.engine import Engine
 from core.settings import Settings
 from core.text import inert
 from tui.actions import active as actions
@@ -23,8 +24,6 @@ from tui.actions.context import Context, Scope, Selected
 from tui.actions.dispatch import Dispatch
 from tui.actions.keymap import keyed
 from tui.actions.navigation import Views
-from tui.engine.backend import Backend, Engine
-from tui.engine.read_only_engine import ReadOnlyEngine
 from tui.live.jobs import Answered, BackgroundJobs, Countings
 from tui.live.notifying import Notifying
 from tui.live.pending_commands import PendingCommands
@@ -68,7 +67,7 @@ class LabeltuiApp(ConfiguredApp):
         run: Path | None = None,
         demo: bool = False,
         read_only: bool = False,
-        backend: Backend | None = None,
+        engine: Engine | None = None,
         clock: Callable[[], float] = time.time,
         threaded: bool = True,
         terminal: Terminal = CAPABLE,
@@ -77,7 +76,7 @@ class LabeltuiApp(ConfiguredApp):
         share_color_cache()
         super().__init__(settings.config_path, terminal)
         self.settings = settings
-        self.backend: Backend = backend or (ReadOnlyEngine(settings) if read_only else Engine(settings))
+        self.engine: Engine = engine or Engine(settings, read_only=read_only)
         self.clock = clock
         self.leave_message = ""
         self.threaded = threaded
@@ -92,10 +91,10 @@ class LabeltuiApp(ConfiguredApp):
         self.dispatch = Dispatch(self)
         self.page = Page(self)
         self.notifying = Notifying(self, quiet=self.preferences.quiet)
-        self.poller = Poller(self.backend, self.post_message, clock, threaded=threaded)
+        self.poller = Poller(self.engine, self.post_message, clock, threaded=threaded)
         self.jobs = BackgroundJobs(self.post_message, threaded=threaded)
         self.chores = BackgroundJobs(self.post_message, threaded=threaded)
-        self.countings = Countings(self.backend, lambda: self.run_path, self.post_message, threaded=threaded)
+        self.countings = Countings(self.engine, lambda: self.run_path, self.post_message, threaded=threaded)
 
     def get_default_screen(self) -> Screen[Any]:
         return RunsScreen()

@@ -24,13 +24,13 @@ from typing import Any
 
 from core.commands import send as commands
 from core.commands.post import await_answer
+from core.engine import Engine
 from core.runs import demo
 from core.settings import Settings, load_settings
 from core.simulator.child import adopt
 from core.storage.file.check import check_run
 from tests.tui.monkey import CHANGES, Monkey
 from tui.app import LabeltuiApp
-from tui.engine.backend import Engine
 
 EMAILS = 400
 HASTE = 0.15
@@ -72,7 +72,7 @@ for _name in CHANGES:
 
 
 async def _session(witness: Witness, run: Path, rng: random.Random, until: float, pressed: list[str]) -> Monkey:
-    app = LabeltuiApp(witness.settings, run=run, backend=witness)
+    app = LabeltuiApp(witness.settings, run=run, engine=witness)
     async with app.run_test(size=(120, 40), notifications=True, tooltips=True) as pilot:
 
         async def settle() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from core.engine import Engine
 from core.errors import KeysError
 from core.model import KeyState
 from core.quota.keys.keyring import KeyringStore
@@ -23,7 +24,6 @@ from tests.quota.test_keys import MODEL, ONE, TWO
 from tests.worker.test_process import PATIENCE_S, make, now, simulator, work
 from tests.worker.test_secrets import leaks
 from tui.cli import main
-from tui.engine.key_engine import KeyEngine
 
 PACKAGE = """
 import json, os, pathlib, threading
@@ -38,7 +38,7 @@ def _state():
     if state["mood"] == "locked":
         raise KeyringLocked("Failed to unlock the collection! " + json.dumps(state["kept"]))
     if state["mood"] == "none":
-        raise NoKeyringError("No recommended backend was available.")
+        raise NoKeyringError("No recommended engine was available.")
     if state["mood"] == "silent":
         threading.Event().wait()
     return state
@@ -274,9 +274,9 @@ def test_a_setting_sends_keys_into_the_keyring(home: Path, settings: Settings, t
     settings.config_path.write_text("keyring = true\n")
     (tmp_path / "secret").write_text(ONE)
     assert main(["keys", "add", "main", "--file", str(tmp_path / "secret")]) == 0
-    KeyEngine(settings).add_key(None, TWO, "spare", None)
+    Engine(settings).add_key(None, TWO, "spare", None, keyring=True)
     assert sorted(ring.kept.values()) == [ONE, TWO]
     (tmp_path / "secret").write_text("gsk_in_the_file_dddd")
     assert main(["keys", "add", "plain", "--file", str(tmp_path / "secret"), "--no-keyring"]) == 0
-    KeyEngine(settings).add_key(settings.demo_dir / "runs" / "demo.db", "gsk_of_the_demo_eeee", "demo", None)
+    Engine(settings).add_key(settings.demo_dir / "runs" / "demo.db", "gsk_of_the_demo_eeee", "demo", None, keyring=True)
     assert len(ring.kept) == 2

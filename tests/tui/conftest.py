@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from tests.tui.fake_backend import FakeBackend
+from tests.tui.fake_engine import FakeEngine
 from tests.tui.fakes import NOW, FakeRun, running, settings_in
 from tui.app import LabeltuiApp
 from tui.screens.emails.list import EmailsScreen
@@ -24,10 +24,10 @@ HOPS = 100
 class Desk:
     """A person at the console: presses keys, reads the screen."""
 
-    def __init__(self, app: LabeltuiApp, backend: FakeBackend, pilot: Pilot[None]) -> None:
+    def __init__(self, app: LabeltuiApp, engine: FakeEngine, pilot: Pilot[None]) -> None:
         self.app = app
-        self.backend = backend
-        self.run = backend.run
+        self.engine = engine
+        self.run = engine.run
         self.pilot = pilot
 
     async def press(self, *keys: str) -> None:
@@ -38,7 +38,7 @@ class Desk:
 
     async def read(self, *, later_s: float = 0.0) -> None:
         """Let the poller take a picture, so many seconds later."""
-        self.backend.now += later_s
+        self.engine.now += later_s
         self.app.poller.read()
         await self.settle()
 
@@ -100,30 +100,30 @@ def desk(tmp_path: Path) -> Opens:
         listed: bool = False,
         demo: bool = False,
         read_only: bool = False,
-        change: Callable[[FakeBackend], None] | None = None,
+        change: Callable[[FakeEngine], None] | None = None,
         terminal: Terminal = CAPABLE,
         tour: bool = False,
     ) -> AsyncIterator[Desk]:
         settings = settings_in(tmp_path)
         run = run or running()
         run.path = settings.runs_dir / f"{run.name}.db"
-        backend = FakeBackend(settings, run)
-        backend.now = NOW
+        engine = FakeEngine(settings, run)
+        engine.now = NOW
         if change is not None:
-            change(backend)
+            change(engine)
         app = LabeltuiApp(
             settings,
             run=None if listed else run.path,
             demo=demo,
             read_only=read_only,
-            backend=backend,
-            clock=lambda: backend.now,
+            engine=engine,
+            clock=lambda: engine.now,
             threaded=False,
             terminal=terminal,
             tour=tour,
         )
         async with app.run_test(size=size, notifications=True, tooltips=True) as pilot:
-            at = Desk(app, backend, pilot)
+            at = Desk(app, engine, pilot)
             await at.settle()
             yield at
 

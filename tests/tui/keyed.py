@@ -10,7 +10,7 @@ from typing import Any
 from core.llm.task import task_to_toml
 from core.model import EmailState, RunState, RunSummary
 from tests.tui.conftest import Desk, Opens
-from tests.tui.fake_backend import FakeBackend
+from tests.tui.fake_engine import FakeEngine
 from tests.tui.fakes import KEYS, NOW, FakeRun, email, running
 from tests.tui.test_task import NEW, OLD, kept, with_versions
 from tests.tui.test_trial import FakeTrial, result, with_trial
@@ -84,11 +84,11 @@ def world(*, at_work: bool) -> FakeRun:
     return run
 
 
-def furnished(backend: FakeBackend) -> None:
+def furnished(engine: FakeEngine) -> None:
     """Two runs that nobody works on, in a folder that is there."""
-    folder = backend.settings.runs_dir
+    folder = engine.settings.runs_dir
     folder.mkdir(parents=True, exist_ok=True)
-    backend.all_runs = [
+    engine.all_runs = [
         RunSummary(name, str(folder / f"{name}.db"), RunState.STOPPED, 40, 20, 3, NOW, NOW - age_s, 4_000)
         for name, age_s in (("enron", 2), ("other", 9))
     ]
@@ -97,9 +97,9 @@ def furnished(backend: FakeBackend) -> None:
 def prepare(at: Desk) -> None:
     """A draft of the task, and trials that answer; what would leave the console is only noted."""
     with_trial(at, FakeTrial([result(0, "1", "1"), result(1, "0", "1")]))
-    at.app.backend.tasks.keep(at.run.path, task_to_toml(NEW))
-    at.app.action_suspend_process = lambda: at.backend.asked.append(("suspend",))  # type: ignore[method-assign]
-    at.app.exit = lambda *_, **__: at.backend.asked.append(("exit",))  # type: ignore[method-assign]
+    at.app.engine.save_draft(at.run.path, task_to_toml(NEW))
+    at.app.action_suspend_process = lambda: at.engine.asked.append(("suspend",))  # type: ignore[method-assign]
+    at.app.exit = lambda *_, **__: at.engine.asked.append(("exit",))  # type: ignore[method-assign]
 
 
 def renew(at: Desk, *, at_work: bool) -> None:
@@ -107,9 +107,9 @@ def renew(at: Desk, *, at_work: bool) -> None:
     fresh = world(at_work=at_work)
     fresh.path = at.run.path
     vars(at.run).update(vars(fresh))
-    at.backend.held = list(KEYS)
-    at.backend.waiting.clear()
-    furnished(at.backend)
+    at.engine.held = list(KEYS)
+    at.engine.waiting.clear()
+    furnished(at.engine)
     at.app.held, at.app.theme, at.app.notifying.quiet = False, DARK, False
     at.app.sending.forget()
     at.app.clear_notifications()
@@ -142,14 +142,14 @@ LOOKS = frozenset({"look_at", "forecast", "key_past", "check_copy"})
 def asked(at: Desk) -> object:
     """What the engine was asked to do, without paths and versions."""
     return [
-        tuple(part for part in call if isinstance(part, str | int | list | None)) for call in at.backend.asked
+        tuple(part for part in call if isinstance(part, str | int | list | None)) for call in at.engine.asked
         if call[0] not in LOOKS
     ]  # fmt: skip
 
 
 def kinds(at: Desk) -> object:
     """The names alone of what the engine was asked to do."""
-    return [call[0] for call in at.backend.asked if call[0] not in LOOKS]
+    return [call[0] for call in at.engine.asked if call[0] not in LOOKS]
 
 
 def screen(at: Desk) -> object:
@@ -195,9 +195,7 @@ def copied(at: Desk) -> object:
 
 def turned(at: Desk) -> None:
     """The other run was changed last, which the list has not read yet."""
-    at.backend.all_runs = [
-        replace(run, changed_at=NOW - 2 * (run.name == "enron")) for run in at.backend.all_runs or ()
-    ]
+    at.engine.all_runs = [replace(run, changed_at=NOW - 2 * (run.name == "enron")) for run in at.engine.all_runs or ()]
 
 
 def one_less(at: Desk) -> None:
@@ -207,11 +205,11 @@ def one_less(at: Desk) -> None:
 
 def did(at: Desk) -> None:
     """This person skipped an email."""
-    at.backend._remember("skip", "a skip", [0])
+    at.engine._remember("skip", "a skip", [0])
 
 
 def without_draft(at: Desk) -> None:
-    at.backend.tasks.discard(at.run.path)
+    at.engine.discard_draft(at.run.path)
     at.app.front_screen().read_draft()  # type: ignore[union-attr]
 
 
@@ -247,12 +245,12 @@ ROWS: tuple[Keyed, ...] = (
     Keyed("editor", T, said("Nothing was changed in the editor."), True, alone=True),
     Keyed("compare", T, sees("Draft against the version in force"), True, alone=True),
     Keyed("dry_run", T, kinds, ["dry_run"], then=("enter",)),
-    Keyed("enact", T, kinds, ["put_in_force"], then=("y",), alone=True),
+    Keyed("enact", T, kinds, ["activate"], then=("y",), alone=True),
     Keyed("discard", T, kept, None, then=("y",), alone=True),
     Keyed("take_version", T, lambda at: kept(at) == OLD_TEXT, True, before=("down",), then=("y",)),
-    Keyed("ask_again", T, asked, [("ask_again", None, None)], then=("enter",)),
-    Keyed("ask_again", E, asked, [("ask_again", None, [0])]),
-    Keyed("ask_again", RECORD, asked, [("ask_again", None, [0])], way=("e", "enter")),
+    Keyed("ask_again", T, asked, [("relabel", None, None)], then=("enter",)),
+    Keyed("ask_again", E, asked, [("relabel", None, [0])]),
+    Keyed("ask_again", RECORD, asked, [("relabel", None, [0])], way=("e", "enter")),
     Keyed("messages", T | TRIAL | LIST_SCOPES, screen, "MessagesScreen"),
     Keyed("again_form", MESSAGES, sees("re-ask to "), True, alone=True),
     Keyed("filter", E, Desk.title, alone=True),

@@ -17,19 +17,16 @@ from dataclasses import dataclass, replace
 from textual.pilot import OutOfBounds, Pilot
 from textual.widgets import Input, TextArea
 
+from core.engine import Engine
 from tui.actions.active import WISHES, all_keys, for_key
 from tui.actions.context import Scope
 from tui.app import LabeltuiApp
-from tui.engine.read_only_engine import ReadOnlyEngine
-from tui.engine.tasking import LookingDesk
 from tui.screens.base_screen import BaseScreen
 
-CHANGES = frozenset(name for kind in (ReadOnlyEngine, LookingDesk) for name in vars(kind) if not name.startswith("_"))
-"""The methods of a backend that change something: those that a read-only console refuses."""
+CHANGES = frozenset(name for name, method in vars(Engine).items() if hasattr(method, "__wrapped__"))
+"""The methods of the engine that change something: those that a read-only engine refuses."""
 
-ASKED_BEFORE = frozenset(
-    {"remove_key", "regroup_key", "clear_bench", "delete_run", "delete", "put_in_force", "dry_run"}
-)
+ASKED_BEFORE = frozenset({"remove_key", "regroup_key", "clear_bench", "delete_run", "delete", "activate", "dry_run"})
 """Changes that only a window which asked may send. Putting every failed email back in line is one as well."""
 
 MOVES = (

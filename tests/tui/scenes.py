@@ -13,7 +13,7 @@ from textual.widgets import Input, TextArea
 
 from core.model import RunState, Wait
 from tests.tui.conftest import CAPABLE, HOPS
-from tests.tui.fake_backend import FakeBackend
+from tests.tui.fake_engine import FakeEngine
 from tests.tui.fakes import NOW, FakeRun, email, running, settings_in, stopped
 from tests.tui.test_task import with_versions
 from tui.app import LabeltuiApp
@@ -67,18 +67,18 @@ class Scene:
     keys: tuple[str, ...] = ()
     run: Callable[[], FakeRun] = running
     listed: bool = False
-    change: Callable[[FakeBackend], None] | None = None
+    change: Callable[[FakeEngine], None] | None = None
     read_only: bool = False
     tour: bool = False
     screen: bool = False
 
 
-def _no_runs(backend: FakeBackend) -> None:
-    backend.all_runs = []
+def _no_runs(engine: FakeEngine) -> None:
+    engine.all_runs = []
 
 
-def _no_keys(backend: FakeBackend) -> None:
-    backend.held, backend.quota = [], ()
+def _no_keys(engine: FakeEngine) -> None:
+    engine.held, engine.quota = [], ()
 
 
 SCENES = (
@@ -146,15 +146,15 @@ def stage(scene: Scene, theme: str) -> tuple[LabeltuiApp, Callable[[Pilot[None]]
     settings = settings_in(HOME)
     run = scene.run()
     run.path = settings.runs_dir / f"{run.name}.db"
-    backend = FakeBackend(settings, run)
+    engine = FakeEngine(settings, run)
     if scene.change is not None:
-        scene.change(backend)
+        scene.change(engine)
     app = LabeltuiApp(
         settings,
         run=None if scene.listed else run.path,
         read_only=scene.read_only,
-        backend=backend,
-        clock=lambda: backend.now,
+        engine=engine,
+        clock=lambda: engine.now,
         threaded=False,
         terminal=CAPABLE,
         tour=scene.tour,

@@ -494,13 +494,13 @@ def test_a_budget_is_set_shown_and_taken_away(say: Say, source: Path) -> None:
 
 def test_read_only_refuses_whatever_would_change_something(say: Say, source: Path, settings: Settings) -> None:
     """Not only keys are dimmed: the engine behind a read-only console refuses by itself."""
+    from core.engine import Engine
     from core.errors import UsageError
-    from tui.engine.read_only_engine import ReadOnlyEngine
 
     say("new", source)
     path = find_run(settings, "mail")
     before = path.read_bytes()
-    engine = ReadOnlyEngine(settings)
+    engine = Engine(settings, read_only=True)
     for change in (
         lambda: engine.start(path),
         lambda: engine.retry(path, None),

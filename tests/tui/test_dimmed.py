@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
+from core.engine import READ_ONLY
 from core.text import inert
 from tests.tui import keyed
 from tests.tui.conftest import Desk, Opens
-from tests.tui.fake_backend import FakeBackend
+from tests.tui.fake_engine import FakeEngine
 from tests.tui.fakes import FakeRun
 from tests.tui.keyed import ROWS, on
 from tests.tui.monkey import CHANGES
@@ -18,7 +19,6 @@ from tui.actions.action import Action
 from tui.actions.active import WISHES, in_scope
 from tui.actions.catalog import ALL
 from tui.actions.context import Scope
-from tui.actions.read_only import READ_ONLY
 from tui.screens.pages import HelpScreen
 
 pytestmark = pytest.mark.usefixtures("furnished_folder")
@@ -43,12 +43,12 @@ def bare() -> FakeRun:
     return run
 
 
-def nothing_here(backend: FakeBackend) -> None:
+def nothing_here(engine: FakeEngine) -> None:
     """No run in the list, no key."""
-    backend.all_runs, backend.held, backend.quota = [], [], ()
+    engine.all_runs, engine.held, engine.quota = [], [], ()
 
 
-WORLDS: dict[str, tuple[Callable[[], FakeRun], Callable[[FakeBackend], None]]] = {
+WORLDS: dict[str, tuple[Callable[[], FakeRun], Callable[[FakeEngine], None]]] = {
     "at work": (at_work, keyed.furnished), "idle": (idle, keyed.furnished), "bare": (bare, nothing_here),
 }  # fmt: skip
 
@@ -88,10 +88,10 @@ async def press_dimmed(at: Desk, world: str, scope: Scope) -> None:
         met.add(action.id)
         for key in action.keys:
             at.app.clear_notifications()
-            at.backend.asked.clear()
+            at.engine.asked.clear()
             await at.press(key)
             assert at.said() == inert(reason, limit=400), (action.id, key)
-            assert [call for call in at.backend.asked if call[0] in CHANGES] == [], action.id
+            assert [call for call in at.engine.asked if call[0] in CHANGES] == [], action.id
             assert len(at.app.screen_stack) == stack, action.id
     assert MEETS.get((world, scope), frozenset()) <= met
 
@@ -158,7 +158,7 @@ async def test_a_console_that_looks_on_refuses_every_change(desk: Opens, scope: 
                     await at.press(key)
                     assert at.said() == READ_ONLY, action.id
                 assert action.label(context).capitalize() not in offered
-        assert [call for call in at.backend.asked if call[0] in CHANGES] == []
+        assert [call for call in at.engine.asked if call[0] in CHANGES] == []
         assert at.run.emails == before
 
 

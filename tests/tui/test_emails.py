@@ -80,9 +80,9 @@ async def test_retrying_one_email_asks_the_worker_and_shows_when_it_handled(desk
     """t puts the failed email back in line; the list follows once the worker did it."""
     async with desk() as at:
         await at.press("e", "f", "t")
-        assert at.backend.asked == [("retry", at.run.path, 7)]
+        assert at.engine.asked == [("retry", at.run.path, 7)]
         assert at.title() == "Failed [7 of 5,031]"
-        at.backend.handle()
+        at.engine.handle()
         await at.read()
         assert at.title() == "Failed [6 of 5,031]"
 
@@ -103,9 +103,9 @@ async def test_retrying_all_asks_with_the_count(desk: Opens) -> None:
         assert isinstance(at.app.screen, Confirm)
         assert "Put all 7 failed emails back in line?" in at.screen()
         await at.press("enter")
-        assert at.backend.asked == []
+        assert at.engine.asked == []
         await at.press("T", "y")
-        assert at.backend.asked == [("retry", at.run.path, None)]
+        assert at.engine.asked == [("retry", at.run.path, None)]
 
 
 async def test_retry_on_a_labeled_email_says_why_not(desk: Opens) -> None:
@@ -122,7 +122,7 @@ async def test_a_label_by_hand_is_given_with_its_own_value(desk: Opens) -> None:
         assert isinstance(at.app.screen, GiveLabel)
         assert "given by a person" in at.screen()
         await at.press("0", "tab", *"sure", "enter")
-        assert at.backend.asked == [("label", at.run.path, [1], "0", "sure")]
+        assert at.engine.asked == [("label", at.run.path, [1], "0", "sure")]
         assert "◆ person" in at.screen()
 
 
@@ -132,9 +132,9 @@ async def test_a_label_needs_a_choice(desk: Opens) -> None:
         await at.press("e", "f", "l", "enter")
         assert "Choose a label first." in at.said()
         await at.press("down", "enter")
-        assert at.backend.asked == [("label", at.run.path, [7], "1", "")]
+        assert at.engine.asked == [("label", at.run.path, [7], "1", "")]
         await at.press("l", "escape")
-        assert len(at.backend.asked) == 1
+        assert len(at.engine.asked) == 1
 
 
 async def test_a_filtered_list_holds_still_until_asked(desk: Opens) -> None:
@@ -227,9 +227,9 @@ async def test_marked_emails_are_retried_after_asking(desk: Opens) -> None:
         await at.press("t")
         assert "Put those of 2 marked emails" in at.screen()
         await at.press("enter")
-        assert at.backend.asked == []
+        assert at.engine.asked == []
         await at.press("t", "y")
-        assert at.backend.asked == [("retry_these", at.run.path, [7, 9])]
+        assert at.engine.asked == [("retry_these", at.run.path, [7, 9])]
         assert "marked" not in at.screen()
         assert at.title() == "Failed [0 of 40]"
 
@@ -289,10 +289,10 @@ async def test_an_email_is_skipped_and_comes_back(desk: Opens) -> None:
         await at.press("e", "i")
         assert "has been asked about already" in at.said()
         await at.press("end", "i")
-        assert at.backend.asked == [("skip", at.run.path, [39], False)]
+        assert at.engine.asked == [("skip", at.run.path, [39], False)]
         assert "skipped" in at.screen()
         await at.press("i")
-        assert at.backend.asked[-1] == ("skip", at.run.path, [39], True)
+        assert at.engine.asked[-1] == ("skip", at.run.path, [39], True)
 
 
 async def test_the_next_record_is_one_key_away(desk: Opens) -> None:

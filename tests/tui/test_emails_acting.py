@@ -29,7 +29,7 @@ async def test_marked_emails_are_labeled_at_once_and_undone_as_one(desk: Opens) 
         assert isinstance(at.app.screen, GiveLabel)
         assert "for 3 marked emails  U undoes it as one" in at.screen()
         await at.press("0", "enter")
-        assert at.backend.asked == [("label", at.run.path, [0, 1, 2], "0", "")]
+        assert at.engine.asked == [("label", at.run.path, [0, 1, 2], "0", "")]
         assert at.screen().count("◆ person") == 3
         assert "marked" not in at.screen()
         await at.press("U")
@@ -49,7 +49,7 @@ async def test_what_was_done_to_one_email_is_undone_without_asking(desk: Opens) 
         await at.press("e", "end", "i")
         assert "1 skipped · U undoes it" in at.said()
         await at.press("U")
-        assert at.backend.asked[-1] == ("undo", at.run.path)
+        assert at.engine.asked[-1] == ("undo", at.run.path)
         assert at.run.emails[39].state is EmailState.PENDING
         await at.press("U")
         assert "There is nothing to undo" in at.said()
@@ -59,7 +59,7 @@ async def test_marked_emails_are_skipped_and_come_back_as_one(desk: Opens) -> No
     """Skipping can be undone, so it does not ask."""
     async with desk(stopped()) as at:
         await at.press("e", "end", "space", "up", "space", "i")
-        assert at.backend.asked == [("skip", at.run.path, [38, 39], False)]
+        assert at.engine.asked == [("skip", at.run.path, [38, 39], False)]
         await at.press("U", "y")
         assert at.run.count("skipped") == 0
 
@@ -72,14 +72,14 @@ async def test_a_note_needs_no_label(desk: Opens) -> None:
         await at.press("enter")
         assert "Type something first" in at.screen()
         await at.press(*"ask bo", "enter")
-        assert at.backend.asked == [("note", at.run.path, [39], "ask bo")]
+        assert at.engine.asked == [("note", at.run.path, [39], "ask bo")]
         await at.press("enter")
         shown = at.screen()
         assert "1 note" in shown
         assert "◆ ana" in shown
         assert "ask bo" in shown
         await at.press("m", *"more", "enter", "U")
-        assert at.backend.asked[-1] == ("undo", at.run.path)
+        assert at.engine.asked[-1] == ("undo", at.run.path)
 
 
 async def test_a_command_for_many_is_shown_as_requested_until_it_is_acknowledged(desk: Opens) -> None:
@@ -89,8 +89,8 @@ async def test_a_command_for_many_is_shown_as_requested_until_it_is_acknowledged
         assert "◔ requested: label 0 for 2 marked emails" in at.screen()
         await at.read(later_s=0.2)
         assert "◔ requested: label 0 for 2 marked emails" in at.screen()
-        [command] = at.backend.waiting
-        at.backend.waiting.clear()
+        [command] = at.engine.waiting
+        at.engine.waiting.clear()
         at.run.commands.append(CommandRecord(command.id, "label", "", NOW, NOW + 0.4, "2 emails labeled 0 by ana"))
         await at.read(later_s=0.2)
         assert "requested" not in at.screen()
@@ -114,10 +114,10 @@ async def test_emails_are_saved_to_the_file_that_is_asked_for(desk: Opens, tmp_p
         assert "▸ this email     all 7 emails of the list" in at.screen()
         proposed = at.run.path.with_name("enron-emails-2.csv")
         await at.press("enter")
-        assert at.backend.asked == [("save", at.run.path, [7], proposed)]
+        assert at.engine.asked == [("save", at.run.path, [7], proposed)]
         assert f"1 email written to {proposed}" in at.said()
         await at.press("S", "tab", "enter")
-        assert at.backend.asked[-1] == ("save", at.run.path, [7, 417, 827, 1237, 1647, 2057, 2467], proposed)
+        assert at.engine.asked[-1] == ("save", at.run.path, [7, 417, 827, 1237, 1647, 2057, 2467], proposed)
         await at.press("space", "space", "S")
         assert "▸ 2 marked emails" in at.screen()
         for typed, said in (
@@ -131,7 +131,7 @@ async def test_emails_are_saved_to_the_file_that_is_asked_for(desk: Opens, tmp_p
             assert isinstance(at.app.screen, SaveAs)
             assert said in " ".join(at.screen().split()), said
         await at.press("escape")
-        assert len(at.backend.asked) == 2
+        assert len(at.engine.asked) == 2
 
 
 async def test_a_read_only_console_changes_nothing_but_saves(desk: Opens) -> None:
@@ -139,10 +139,10 @@ async def test_a_read_only_console_changes_nothing_but_saves(desk: Opens) -> Non
     async with desk(stopped(), read_only=True) as at:
         at.run.path.parent.mkdir(parents=True, exist_ok=True)
         await at.press("e", "m", "l", "U", "end", "i")
-        assert at.backend.asked == []
+        assert at.engine.asked == []
         assert "read-only" in at.said()
         await at.press("S", "enter")
-        assert at.backend.asked[0][0] == "save"
+        assert at.engine.asked[0][0] == "save"
 
 
 async def test_a_label_is_kept_however_fast_it_is_typed(desk: Opens) -> None:
@@ -152,7 +152,7 @@ async def test_a_label_is_kept_however_fast_it_is_typed(desk: Opens) -> None:
         at.app.simulate_key("0")
         at.app.simulate_key("enter")
         await at.settle()
-        assert at.backend.asked == [("label", at.run.path, [0], "0", "")]
+        assert at.engine.asked == [("label", at.run.path, [0], "0", "")]
 
 
 async def test_a_label_on_many_reaches_the_run_file_and_is_undone_there(settings: Settings, make_run: MakeRun) -> None:
@@ -189,5 +189,5 @@ async def test_a_marked_email_that_cannot_be_labeled_alone_can_be_with_others(de
     run.emails = [replace(email(n, EmailState.FAILED), id=n) for n in range(3)]
     async with desk(run) as at:
         await at.press("e", "f", "M", "t", "y")
-        assert at.backend.asked == [("retry_these", at.run.path, [0, 1, 2])]
+        assert at.engine.asked == [("retry_these", at.run.path, [0, 1, 2])]
         assert at.app.screen.query_one(Rows).count == 0

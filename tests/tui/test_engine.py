@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from core.engine import Engine
 from core.errors import LabeltuiError
 from core.model import KeyState
 from core.settings import Settings
 from tests.conftest import MakeRun
 from tui.app import LabeltuiApp
-from tui.engine.backend import Engine
 from tui.screens.emails.list import EmailsScreen
 from tui.screens.monitor import MonitorScreen
 

@@ -27,7 +27,7 @@ async def does(at: Desk, row: Keyed, how: str | None) -> None:
     if row.given is not None:
         row.given(at)
         await at.settle()
-    at.backend.asked.clear()
+    at.engine.asked.clear()
     at.app.clear_notifications()
     before = row.probe(at)
     if how is not None:

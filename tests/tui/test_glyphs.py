@@ -9,7 +9,7 @@ import pytest
 from rich.cells import cell_len
 
 from tests.tui.conftest import Desk, Opens
-from tests.tui.fake_backend import FakeBackend
+from tests.tui.fake_engine import FakeEngine
 from tests.tui.fakes import FakeRun, running, stopped
 from tui.terminal.terminal import CAPABLE, FEW, MANY, NONE, SOME, Terminal, terminal
 from tui.text.glyphs import ASCII, plain
@@ -108,9 +108,9 @@ async def test_other_states_are_ascii_too(desk: Opens, listed: bool) -> None:
             assert beyond(at) == []
 
 
-def write(text: str) -> Callable[[FakeBackend], None]:
-    def change(backend: FakeBackend) -> None:
-        backend.settings.config_path.write_text(text)
+def write(text: str) -> Callable[[FakeEngine], None]:
+    def change(engine: FakeEngine) -> None:
+        engine.settings.config_path.write_text(text)
 
     return change
 

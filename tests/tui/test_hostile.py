@@ -20,7 +20,7 @@ from core.model import (
     Wait,
 )
 from tests.tui.conftest import Desk, Opens
-from tests.tui.fake_backend import FakeBackend
+from tests.tui.fake_engine import FakeEngine
 from tests.tui.fakes import NOW, TASK, FakeRun, email, key, window
 from tui.screens.modals import Confirm
 
@@ -61,12 +61,12 @@ def hostile_run() -> FakeRun:
     )
 
 
-def hostile(backend: FakeBackend) -> None:
-    backend.held = [
+def hostile(engine: FakeEngine) -> None:
+    engine.held = [
         key(f"a{EVIL}", f"org{EVIL}", KeyState.COOLING, reason=EVIL, limit=EVIL, cooldown_s=9.0),
         key(f"b{EVIL}", f"org{EVIL}", KeyState.INVALID, reason=EVIL, last4="\x1b[2J"),
     ]
-    backend.quota = (replace(window(f"org{EVIL}", Dimension.TPM, 8000, 100), source=EVIL),)
+    engine.quota = (replace(window(f"org{EVIL}", Dimension.TPM, 8000, 100), source=EVIL),)
 
 
 def assert_inert(at: Desk, *, shows: str = "[red]x[/red]") -> None:
@@ -117,8 +117,8 @@ async def test_keys_show_hostile_text_as_text(desk: Opens) -> None:
 async def test_the_list_of_runs_shows_hostile_names_as_text(desk: Opens) -> None:
     """A run's name and its error are foreign text too."""
 
-    def listed(backend: FakeBackend) -> None:
-        backend.all_runs = [
+    def listed(engine: FakeEngine) -> None:
+        engine.all_runs = [
             RunSummary(EVIL, "/r/a.db", RunState.NEW, 1, 0, 0, NOW, NOW, 1),
             RunSummary("b", "/r/b.db", RunState.STOPPED, 0, 0, 0, NOW, NOW, 1, error=EVIL),
         ]
@@ -132,7 +132,7 @@ async def test_the_list_of_runs_shows_hostile_names_as_text(desk: Opens) -> None
 async def test_errors_in_toasts_and_state_line_are_text(desk: Opens) -> None:
     """A refusal of the engine and the trouble of a reader may quote anything."""
     async with desk(hostile_run(), change=hostile) as at:
-        at.backend.refusal = EVIL
+        at.engine.refusal = EVIL
         await at.press("x")
         assert_inert(at)
         at.run.trouble = EVIL

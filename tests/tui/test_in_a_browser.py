@@ -98,7 +98,7 @@ async def test_a_saved_file_is_downloaded(desk: Opens, monkeypatch: pytest.Monke
             assert why in at.screen(), name
         at.app.screen.query_one("#line").value = "~mine.csv"  # type: ignore[attr-defined]
         await at.press("enter")
-        kind, _, _, target = at.backend.asked[0]
+        kind, _, _, target = at.engine.asked[0]
         assert (kind, Path(str(target)).name) == ("save", "~mine.csv")
         folder = Path(str(target)).parent
         assert folder.stat().st_mode & 0o077 == 0

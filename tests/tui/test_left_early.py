@@ -37,7 +37,7 @@ class Post:
         self._held: list[Callable[[], None]] = []
 
     def ask(self, question: Callable[[Any], Any], then: Callable[[Any], None]) -> None:
-        self._held.append(lambda: then(question(self._at.backend.view(self._at.run.path))))
+        self._held.append(lambda: then(question(self._at.engine.view(self._at.run.path))))
 
     def send(self, job: Callable[[], Any], then: Callable[[Any], None], _: object = None) -> None:
         self._held.append(lambda: then(job()))

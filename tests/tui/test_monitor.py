@@ -52,13 +52,13 @@ async def test_pause_is_requested_then_in_force_then_resumed(desk: Opens) -> Non
         await at.press("p")
         assert "PAUSE REQUESTED" in at.line(0)
         assert "resume" in at.footer()
-        at.backend.handle()
+        at.engine.handle()
         at.run.in_flight = 0
         await at.read(later_s=0.5)
         assert "‖ PAUSED" in at.line(0)
         assert "pause   ✓ +0.4 s" in at.screen()
         await at.press("p")
-        assert [kind for kind, *_ in at.backend.asked] == ["pause", "resume"]
+        assert [kind for kind, *_ in at.engine.asked] == ["pause", "resume"]
         assert "RESUME REQUESTED" in at.line(0)
 
 
@@ -66,7 +66,7 @@ async def test_a_second_pause_key_takes_the_first_back(desk: Opens) -> None:
     """While the pause is only requested, the same key asks to go on."""
     async with desk() as at:
         await at.press("p", "p")
-        assert [kind for kind, *_ in at.backend.asked] == ["pause", "resume"]
+        assert [kind for kind, *_ in at.engine.asked] == ["pause", "resume"]
 
 
 async def test_from_120_by_40_what_was_spent_and_when_it_ends_stand_with_the_progress(desk: Opens) -> None:
@@ -131,7 +131,7 @@ async def test_labels_of_several_letters_are_whole_lately(desk: Opens) -> None:
 async def test_a_silent_worker_is_ended_by_force_after_asking(desk: Opens) -> None:
     """The second stop of a worker that hangs asks first, with no as the default; yes kills it."""
     async with desk() as at:
-        at.run.beat_at = at.backend.now - 17
+        at.run.beat_at = at.engine.now - 17
         await at.read()
         assert "! STALE" in at.line(0)
         await at.press("x")
@@ -139,9 +139,9 @@ async def test_a_silent_worker_is_ended_by_force_after_asking(desk: Opens) -> No
         await at.press("x")
         assert "may be paid for twice" in " ".join(at.screen().split())
         await at.press("enter")
-        assert [kind for kind, *_ in at.backend.asked] == ["stop"]
+        assert [kind for kind, *_ in at.engine.asked] == ["stop"]
         await at.press("x", "y")
-        assert [kind for kind, *_ in at.backend.asked] == ["stop", "kill"]
+        assert [kind for kind, *_ in at.engine.asked] == ["stop", "kill"]
         assert "was killed" in at.said()
         await at.read(later_s=3.0)
         assert "■ STOPPED" in at.line(0)
@@ -153,11 +153,11 @@ async def test_stop_is_undone_by_start(desk: Opens) -> None:
         await at.press("x")
         assert "STOP REQUESTED" in at.line(0)
         assert "x stop now" in at.footer()
-        at.backend.handle()
+        at.engine.handle()
         await at.read()
         assert "■ STOPPED" in at.line(0)
         await at.press("s")
-        assert at.backend.asked[-1][0] == "start"
+        assert at.engine.asked[-1][0] == "start"
         assert "outlives this terminal" in at.said()
         await at.read()
         assert "▶ RUNNING" in at.line(0)
@@ -167,14 +167,14 @@ async def test_a_blocked_key_says_why(desk: Opens) -> None:
     """A key that is not possible now is dimmed in the footer and answers with its reason."""
     async with desk() as at:
         await at.press("s")
-        assert at.backend.asked == []
+        assert at.engine.asked == []
         assert "A worker goes on with it already (pid 4711)." in at.said()
 
 
 async def test_a_refused_command_becomes_a_sentence(desk: Opens) -> None:
     """An error of the engine is shown as it is worded, and nothing stays requested."""
     async with desk(stopped()) as at:
-        at.backend.refusal = "No usable key: add one with `labeltui keys add`."
+        at.engine.refusal = "No usable key: add one with `labeltui keys add`."
         await at.press("s")
         assert "No usable key" in at.said()
         assert "STOPPED" in at.line(0)
@@ -190,7 +190,7 @@ async def test_a_vanished_file_keeps_the_console_alive(desk: Opens) -> None:
         assert "STALE" in at.line(0)
         assert "2,871" in at.screen()
         at.run.trouble = ""
-        at.run.beat_at = at.backend.now
+        at.run.beat_at = at.engine.now
         await at.read()
         assert "RUNNING" in at.line(0)
 
@@ -207,7 +207,7 @@ async def test_frozen_data_does_not_look_healthy(desk: Opens) -> None:
 async def test_ages_move_on_even_when_nothing_is_read(desk: Opens) -> None:
     """The clock of the screen does not hang on the poller."""
     async with desk() as at:
-        at.backend.now += 30
+        at.engine.now += 30
         at.app._tick()
         await at.pilot.pause()
         assert "STALE" in at.line(0)
@@ -270,10 +270,10 @@ async def test_the_demo_starts_its_worker_once(desk: Opens) -> None:
     """Opened as a demo, the console asks for the start by itself, and only if nobody works."""
     async with desk(stopped(), demo=True) as at:
         await at.read()
-        assert [kind for kind, *_ in at.backend.asked] == ["start"]
+        assert [kind for kind, *_ in at.engine.asked] == ["start"]
     async with desk(running(), demo=True) as at:
         await at.read()
-        assert at.backend.asked == []
+        assert at.engine.asked == []
 
 
 async def test_equal_pictures_repaint_nothing_but_the_clock(desk: Opens) -> None:
@@ -306,7 +306,7 @@ async def test_q_leaves_and_says_that_the_worker_stays(desk: Opens) -> None:
     """Leaving the console does not touch the worker, and the farewell says how to come back."""
     async with desk() as at:
         await at.press("q")
-        assert at.backend.asked == []
+        assert at.engine.asked == []
         assert "The worker of enron goes on (pid 4711)." in at.app.leave_message
 
 
@@ -375,7 +375,7 @@ async def test_a_hint_can_be_clicked(desk: Opens) -> None:
         column = at.footer().index("pause")
         await at.pilot.click("Hints", offset=(column, 0))
         await at.pilot.pause()
-        assert at.backend.asked[0][0] == "pause"
+        assert at.engine.asked[0][0] == "pause"
 
 
 async def test_a_run_that_stands_still_has_no_end_in_sight(desk: Opens) -> None:

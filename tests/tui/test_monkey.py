@@ -25,17 +25,17 @@ async def test_a_monkey_breaks_nothing_and_changes_nothing_by_accident(desk: Ope
 
         def calls() -> list[tuple[str, tuple[object, ...]]]:
             nonlocal told
-            fresh = at.backend.asked[told:]
-            told = len(at.backend.asked)
+            fresh = at.engine.asked[told:]
+            told = len(at.engine.asked)
             return [(str(name), tuple(rest)) for name, *rest in fresh if name in CHANGES]
 
         async def settle() -> None:
             await at.settle()
             if rng.random() < 0.2:  # the worker handles now and then, and the poller looks
-                at.backend.handle()
+                at.engine.handle()
                 await at.read(later_s=rng.random())
             if not at.run.alive and at.run.state is not RunState.DONE and rng.random() < 0.1:
-                at.backend.start(at.run.path)
+                at.engine.start(at.run.path)
                 calls()
 
         monkey = Monkey(at.app, at.pilot, rng, settle, calls, haste=0.1)

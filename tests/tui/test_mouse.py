@@ -122,10 +122,10 @@ async def test_a_question_is_answered_by_a_click(desk: Opens) -> None:
         assert isinstance(at.app.screen, Confirm)
         await click_key(at, "enter")
         assert isinstance(at.app.screen, MonitorScreen)
-        assert at.backend.asked == []
+        assert at.engine.asked == []
         await at.press("T")
         await click_key(at, "y ")
-        assert [kind for kind, *_ in at.backend.asked] == ["retry"]
+        assert [kind for kind, *_ in at.engine.asked] == ["retry"]
 
 
 @pytest.mark.asyncio
@@ -139,7 +139,7 @@ async def test_a_label_is_given_by_clicks_alone(desk: Opens) -> None:
             await at.settle()
             assert f"▸ {value}" in at.screen()
         await click_key(at, "keep")
-        assert at.backend.asked[-1][0] == "label"
+        assert at.engine.asked[-1][0] == "label"
 
 
 @pytest.mark.asyncio
@@ -165,7 +165,7 @@ async def test_a_tiny_terminal_keeps_the_state_and_says_what_it_needs(
         assert f"{size[0]} by {size[1]}" in at.screen() or size[1] < 5
         if keys == ():
             await at.press("p")
-            assert [kind for kind, *_ in at.backend.asked] == ["pause"]
+            assert [kind for kind, *_ in at.engine.asked] == ["pause"]
         await at.pilot.resize_terminal(*NEEDED)
         await at.settle()
         assert "are needed" not in at.screen()

@@ -6,21 +6,22 @@ from pathlib import Path
 
 import pytest
 
+from core.engine import NewRunRequest
 from core.model import RunState
+from core.runs.requests import forecast, make, name_for, name_trouble, task_choices
 from core.settings import load_settings
 from core.storage.reading.reader import RunReader
 from tests.tui.conftest import Desk, Opens
-from tests.tui.fake_backend import FakeBackend
+from tests.tui.fake_engine import FakeEngine
 from tui.cli import main
-from tui.engine.making import NewRunRequest, forecast, make, name_for, name_trouble
-from tui.engine.task_choices import task_choices
 from tui.screens.monitor import MonitorScreen
 from tui.screens.runs.list import RunsScreen
+from tui.text.plan import plan_lines
 from tui.widgets.fields import complete_path
 
 
-def nothing(backend: FakeBackend) -> None:
-    backend.all_runs = []
+def nothing(engine: FakeEngine) -> None:
+    engine.all_runs = []
 
 
 @pytest.mark.asyncio
@@ -29,7 +30,7 @@ async def test_the_demo_is_one_key_from_an_empty_list(desk: Opens) -> None:
     async with desk(listed=True, change=nothing, size=(80, 24)) as at:
         assert "D   labeltui demo" in at.screen()
         await at.press("D")
-        assert at.backend.asked == [("make_demo",)]
+        assert at.engine.asked == [("make_demo",)]
         assert isinstance(at.app.screen, MonitorScreen)
 
 
@@ -62,7 +63,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def made(at: Desk) -> NewRunRequest:
     """The command that a run was made of."""
-    return next(what[1] for what in at.backend.asked if what[0] == "make")  # type: ignore[return-value]
+    return next(what[1] for what in at.engine.asked if what[0] == "make")  # type: ignore[return-value]
 
 
 @pytest.mark.asyncio
@@ -81,11 +82,11 @@ async def test_five_enters_lead_from_a_file_to_a_run_that_is_tried(desk: Opens, 
         assert "time      3 min, bound by TPM of org_b" in shown
         assert "main …" in shown
         assert "try it on 10 emails first" in shown
-        assert "make" not in {what[0] for what in at.backend.asked}
+        assert "make" not in {what[0] for what in at.engine.asked}
         at.run.alive, at.run.state = False, RunState.NEW
         await at.press("enter")
         assert made(at) == NewRunRequest(str(folder / "mail.csv"), name="mail", text_column="message", id_column="id")
-        assert at.backend.asked[-1] == ("try_first", at.run.path, 10)
+        assert at.engine.asked[-1] == ("try_first", at.run.path, 10)
         assert isinstance(at.app.screen, MonitorScreen)
 
 
@@ -100,7 +101,7 @@ async def test_esc_goes_a_step_back_and_nothing_is_lost(desk: Opens, folder: Pat
         await at.press(*["enter"] * 4, "down", "down", "enter")
         command = made(at)
         assert (command.name, command.model, command.task) == ("mail-a", "m-1", str(folder / "mood.toml"))
-        assert not [what for what in at.backend.asked if what[0] in ("start", "try_first")]
+        assert not [what for what in at.engine.asked if what[0] in ("start", "try_first")]
         assert isinstance(at.app.screen, MonitorScreen)
 
 
@@ -110,7 +111,7 @@ async def test_esc_on_the_first_step_leaves_everything_as_it_was(desk: Opens, fo
     async with desk(listed=True) as at:
         await at.press("w", "escape")
         assert isinstance(at.app.screen, RunsScreen)
-        assert at.backend.asked == []
+        assert at.engine.asked == []
 
 
 @pytest.mark.asyncio
@@ -240,8 +241,8 @@ async def test_a_name_is_refused_while_it_is_typed(desk: Opens, folder: Path) ->
 async def test_without_a_key_one_is_added_on_the_way(desk: Opens, folder: Path) -> None:
     """The last step says that there is no key, a adds one, and the way goes on."""
 
-    def keyless(backend: FakeBackend) -> None:
-        backend.held = []
+    def keyless(engine: FakeEngine) -> None:
+        engine.held = []
 
     async with desk(listed=True, size=(80, 24), change=keyless) as at:
         await at.press("w", *"mail", *["enter"] * 4)
@@ -260,7 +261,7 @@ async def test_a_run_that_cannot_be_made_says_why(desk: Opens, folder: Path) -> 
     """The reason stands on the last step, and what was chosen stays."""
     async with desk(listed=True, size=(80, 24)) as at:
         await at.press("w", *"mail", *["enter"] * 4)
-        at.backend.refusal = "The disk is full."
+        at.engine.refusal = "The disk is full."
         await at.press("enter")
         assert "The disk is full." in at.screen()
         assert "STEP 5 OF 5" in at.screen()
@@ -281,7 +282,7 @@ def test_a_real_source_is_forecast_and_made(tmp_path: Path) -> None:
     source = tmp_path / "mail.csv"
     source.write_text('id,message\n7,"Subject: lunch\n\nNoon?"\n8,"Subject: gas\n\nNominate."\n', "utf-8")
     settings = load_settings({"LABELTUI_HOME": str(tmp_path / "home")})
-    assert any("tokens" in text for text in forecast(settings, NewRunRequest(str(source))))
+    assert any("tokens" in text for text in plan_lines(*forecast(settings, NewRunRequest(str(source)))))
     assert not settings.runs_dir.exists()
     assert name_for(settings, str(source)) == "mail"
     path = make(settings, NewRunRequest(str(source), name="mail"))
@@ -312,7 +313,7 @@ async def test_a_read_only_console_refuses_every_command(desk: Opens) -> None:
     """Keys that would change something say why they do not, on every screen, and nothing is asked."""
     async with desk(read_only=True) as at:
         await at.press("p", "x", "T", "k", "d", "a", "delete", "escape", "escape", "w", "D")
-        assert at.backend.asked == []
+        assert at.engine.asked == []
         assert "read-only" in at.said()
         assert isinstance(at.app.screen, RunsScreen)
 

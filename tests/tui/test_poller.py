@@ -9,7 +9,7 @@ import pytest
 from textual.message import Message
 
 from core.errors import LabeltuiError
-from tests.tui.fake_backend import FakeBackend
+from tests.tui.fake_engine import FakeEngine
 from tests.tui.fakes import NOW, FakeRun, running, settings_in
 from tui.live.jobs import Answered, BackgroundJobs
 from tui.live.poller import BUSY_S, HURRIED_S, IDLE_S, Poller, ViewStateTaken
@@ -33,19 +33,19 @@ class Box:
         return message
 
 
-def backend(tmp_path: Path, run: FakeRun | None = None) -> FakeBackend:
-    return FakeBackend(settings_in(tmp_path), run or running(40, 20))
+def engine(tmp_path: Path, run: FakeRun | None = None) -> FakeEngine:
+    return FakeEngine(settings_in(tmp_path), run or running(40, 20))
 
 
-def still(tmp_path: Path, run: FakeRun | None = None) -> tuple[Poller, Box, FakeBackend]:
+def still(tmp_path: Path, run: FakeRun | None = None) -> tuple[Poller, Box, FakeEngine]:
     """A poller without a thread."""
-    box, its = Box(), backend(tmp_path, run)
+    box, its = Box(), engine(tmp_path, run)
     return Poller(its, box.post, lambda: its.now, threaded=False), box, its
 
 
 def test_a_thread_reads_answers_and_ends(tmp_path: Path) -> None:
     """The poller's thread posts pictures, answers questions with the same reader, and ends when it is closed."""
-    box, its = Box(), backend(tmp_path)
+    box, its = Box(), engine(tmp_path)
     poller = Poller(its, box.post, lambda: its.now)
     poller.watch(its.run.path, runs=False)
     poller.start()
@@ -63,7 +63,7 @@ def test_a_thread_reads_answers_and_ends(tmp_path: Path) -> None:
 
 def test_a_question_is_no_reason_to_read(tmp_path: Path) -> None:
     """A list that asks for a page after each picture does not bring the next picture about by that."""
-    box, its = Box(), backend(tmp_path)
+    box, its = Box(), engine(tmp_path)
     poller = Poller(its, box.post, lambda: its.now)
     poller.watch(its.run.path, runs=False)
     poller.start()

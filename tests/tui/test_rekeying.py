@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.tui.conftest import Opens
-from tests.tui.fake_backend import FakeBackend
+from tests.tui.fake_engine import FakeEngine
 from tests.tui.fakes import stopped
 from tui.actions import active as actions
 from tui.actions.active import ACTIONS
@@ -91,8 +91,8 @@ def test_two_entries_that_claim_one_key_both_stay_as_they_were() -> None:
 
 
 def settings(text: str) -> Any:
-    def write(backend: FakeBackend) -> None:
-        backend.settings.config_path.write_text(text)
+    def write(engine: FakeEngine) -> None:
+        engine.settings.config_path.write_text(text)
 
     return write
 
@@ -109,7 +109,7 @@ async def test_the_key_in_force_works_and_is_shown_everywhere(desk: Opens) -> No
         assert "f5 start" in at.footer()
         assert "f5 starts it again" in at.line(1)
         await at.press("s")
-        assert at.backend.asked == []
+        assert at.engine.asked == []
         await at.press("f9")
         assert "No worker runs: f5 starts one." in at.said()
         await at.press("f11")
@@ -118,7 +118,7 @@ async def test_the_key_in_force_works_and_is_shown_everywhere(desk: Opens) -> No
         assert isinstance(at.app.screen, HelpScreen)
         assert "f5" in at.screen()
         await at.press("escape", "f5")
-        assert [kind for kind, *_ in at.backend.asked] == ["start"]
+        assert [kind for kind, *_ in at.engine.asked] == ["start"]
 
 
 @pytest.mark.asyncio
@@ -127,7 +127,7 @@ async def test_the_footer_keeps_the_mouse_after_keys_changed(desk: Opens) -> Non
     async with desk(change=settings('[keys]\npause = "f8"\n')) as at:
         await at.pilot.click("Hints", offset=(at.footer().index("pause"), 0))
         await at.settle()
-        assert at.backend.asked[0][0] == "pause"
+        assert at.engine.asked[0][0] == "pause"
 
 
 @pytest.mark.asyncio
@@ -139,7 +139,7 @@ async def test_wrong_entries_are_told_at_the_start(desk: Opens) -> None:
         assert "console.toml, line 4 (keys.pause): x is the key of stop" in at.said()
         assert "console.toml, line 5 (keys.fly): there is no such action." in at.said()
         await at.press("p")
-        assert at.backend.asked[0][0] == "pause"
+        assert at.engine.asked[0][0] == "pause"
         assert isinstance(at.app.screen, MonitorScreen)
 
 

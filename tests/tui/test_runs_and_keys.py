@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from core.engine import CopyRequest
 from core.llm.key_check import Trial
 from core.model import CommandRecord, KeyState, RunState, RunSummary
 from tests.tui.conftest import Desk, Opens
-from tests.tui.fake_backend import FakeBackend
+from tests.tui.fake_engine import FakeEngine
 from tests.tui.fakes import NOW, WINDOWS
-from tui.engine.making import CopyRequest
 from tui.screens.keys.list import KeysScreen
 from tui.screens.keys.record import KeyRecordScreen
 from tui.screens.keys.windows import AddKey, Regroup
@@ -45,8 +45,8 @@ def summaries() -> list[RunSummary]:
 async def test_the_list_of_runs_opens_a_run_and_comes_back_to_its_place(desk: Opens) -> None:
     """enter opens the run under the cursor, esc returns to the list with the cursor where it was."""
 
-    def listed(backend: FakeBackend) -> None:
-        backend.all_runs = summaries()
+    def listed(engine: FakeEngine) -> None:
+        engine.all_runs = summaries()
 
     async with desk(listed=True, change=listed) as at:
         shown = at.screen()
@@ -64,12 +64,12 @@ async def test_the_list_of_runs_opens_a_run_and_comes_back_to_its_place(desk: Op
 async def test_the_cursor_follows_its_run_when_the_list_is_sorted_anew(desk: Opens) -> None:
     """A key never hits another row because the list moved under the cursor."""
 
-    def listed(backend: FakeBackend) -> None:
-        backend.all_runs = summaries()
+    def listed(engine: FakeEngine) -> None:
+        engine.all_runs = summaries()
 
     async with desk(listed=True, change=listed) as at:
         await at.press("down")
-        at.backend.all_runs = list(reversed(summaries()))[1:]
+        at.engine.all_runs = list(reversed(summaries()))[1:]
         await at.read(later_s=3)
         row = at.app.screen.query_one(Rows).selected
         assert row is not None
@@ -79,8 +79,8 @@ async def test_the_cursor_follows_its_run_when_the_list_is_sorted_anew(desk: Ope
 async def test_an_unreadable_run_says_why_it_cannot_be_opened(desk: Opens) -> None:
     """A broken file is a line in the list, and enter tells what is wrong with it."""
 
-    def listed(backend: FakeBackend) -> None:
-        backend.all_runs = summaries()
+    def listed(engine: FakeEngine) -> None:
+        engine.all_runs = summaries()
 
     async with desk(listed=True, change=listed) as at:
         await at.press("end", "enter")
@@ -91,8 +91,8 @@ async def test_an_unreadable_run_says_why_it_cannot_be_opened(desk: Opens) -> No
 async def test_an_empty_list_says_what_to_do_first(desk: Opens) -> None:
     """Without any run the screen names the commands that make one."""
 
-    def nothing(backend: FakeBackend) -> None:
-        backend.all_runs = []
+    def nothing(engine: FakeEngine) -> None:
+        engine.all_runs = []
 
     async with desk(listed=True, change=nothing, size=(80, 24)) as at:
         assert "labeltui demo" in at.screen()
@@ -114,8 +114,8 @@ def names(at: Desk) -> list[str]:
     return [row.value.name for n in range(rows.count) if (row := rows.row_at(n)) is not None]
 
 
-def listed(backend: FakeBackend) -> None:
-    backend.all_runs = summaries()
+def listed(engine: FakeEngine) -> None:
+    engine.all_runs = summaries()
 
 
 async def test_no_run_changes_its_place_while_it_is_looked_at(desk: Opens) -> None:
@@ -124,7 +124,7 @@ async def test_no_run_changes_its_place_while_it_is_looked_at(desk: Opens) -> No
         await at.press("down")
         old = replace(summaries()[1], changed_at=NOW + 1)
         new = replace(summaries()[1], name="new", path="/r/new.db", changed_at=NOW + 2)
-        at.backend.all_runs = [new, old, *summaries()[::2]]
+        at.engine.all_runs = [new, old, *summaries()[::2]]
         await at.read(later_s=3)
         assert names(at) == ["enron", "old", "broken", "new"]
         await at.press("u")
@@ -167,14 +167,14 @@ async def test_a_run_goes_to_the_archive_and_comes_back(desk: Opens) -> None:
         await at.press("A")
         assert "A worker has this run" in at.said()
         await at.press("down", "A")
-        assert at.backend.asked == [("archive", "old", False)]
+        assert at.engine.asked == [("archive", "old", False)]
         await at.read(later_s=3)
         assert names(at) == ["enron", "broken"]
         await at.press("H")
         assert names(at) == ["old"]
         assert "A bring back" in at.footer()
         await at.press("A")
-        assert at.backend.asked[-1] == ("archive", "old", True)
+        assert at.engine.asked[-1] == ("archive", "old", True)
         await at.read(later_s=3)
         assert "No run is archived." in at.screen()
         await at.press("escape")
@@ -188,9 +188,9 @@ async def test_a_run_is_deleted_only_with_its_name_typed(desk: Opens) -> None:
         assert "Nothing was deleted." in at.screen()
         assert "old.lock" in at.screen()
         await at.press("escape")
-        assert at.backend.asked == []
+        assert at.engine.asked == []
         await at.press("delete", *"old", "enter")
-        assert at.backend.asked == [("delete_run", "old", "old")]
+        assert at.engine.asked == [("delete_run", "old", "old")]
         await at.read(later_s=3)
         assert names(at) == ["enron", "broken"]
 
@@ -200,12 +200,12 @@ async def test_a_copy_of_a_run_is_made_beside_the_screen(desk: Opens) -> None:
     async with desk(listed=True, change=listed, size=(80, 24)) as at:
         await at.press("c")
         assert "A new run from the emails of enron" in at.screen()
-        at.backend.refusal = "There is a run enron-2 already."
+        at.engine.refusal = "There is a run enron-2 already."
         await at.press("enter")
         assert "There is a run enron-2 already." in at.screen()
-        at.backend.refusal = ""
+        at.engine.refusal = ""
         await at.press("tab", "tab", *"m1", "enter")
-        assert at.backend.asked[-1] == ("copy_run", CopyRequest("/r/enron.db", "enron-2", "", "m1"))
+        assert at.engine.asked[-1] == ("copy_run", CopyRequest("/r/enron.db", "enron-2", "", "m1"))
         assert isinstance(at.app.screen, RunsScreen)
         assert "enron-2 is there, with nothing labeled" in at.said()
 
@@ -218,14 +218,14 @@ async def test_a_run_can_be_tried_from_its_monitor(desk: Opens) -> None:
         at.run.alive, at.run.state = False, RunState.STOPPED
         await at.read()
         await at.press("y")
-        assert at.backend.asked == [("try_first", at.run.path, 10)]
+        assert at.engine.asked == [("try_first", at.run.path, 10)]
 
 
 async def test_a_read_only_list_changes_nothing(desk: Opens) -> None:
     """Copy, archive, delete and new runs are refused, each with the same sentence."""
     async with desk(listed=True, change=listed, read_only=True) as at:
         await at.press("down", "c", "A", "delete", "w")
-        assert at.backend.asked == []
+        assert at.engine.asked == []
         assert isinstance(at.app.screen, RunsScreen)
         assert "read-only" in at.said()
 
@@ -247,7 +247,7 @@ async def test_a_key_is_taken_out_of_use_and_back(desk: Opens) -> None:
     """d and the space bar do the same, on the key under the cursor."""
     async with desk() as at:
         await at.press("k", "d")
-        assert at.backend.asked == [("set_enabled", "main", False)]
+        assert at.engine.asked == [("set_enabled", "main", False)]
         await at.read()
         row = at.app.screen.query_one(Rows).selected
         assert row is not None
@@ -255,7 +255,7 @@ async def test_a_key_is_taken_out_of_use_and_back(desk: Opens) -> None:
         assert row.value.state is KeyState.DISABLED
         assert "d enable" in at.footer()
         await at.press("space")
-        assert at.backend.asked[-1] == ("set_enabled", "main", True)
+        assert at.engine.asked[-1] == ("set_enabled", "main", True)
 
 
 async def test_a_key_is_added_without_being_shown(desk: Opens) -> None:
@@ -266,7 +266,7 @@ async def test_a_key_is_added_without_being_shown(desk: Opens) -> None:
         await at.press(*"gsk_secret", "tab", *"night", "tab", *"org_c")
         assert "gsk_secret" not in at.screen()
         await at.press("enter")
-        assert at.backend.asked == [("try_secret", "gsk_secret"), ("add_key", "gsk_secret", "night", "org_c")]
+        assert at.engine.asked == [("try_secret", "gsk_secret"), ("add_key", "gsk_secret", "night", "org_c")]
         assert isinstance(at.app.screen, KeysScreen)
         assert "night is kept." in at.said()
 
@@ -274,7 +274,7 @@ async def test_a_key_is_added_without_being_shown(desk: Opens) -> None:
 async def test_a_refused_key_keeps_the_window_open(desk: Opens) -> None:
     """The reason appears where the key was typed, and nothing has to be typed again."""
     async with desk() as at:
-        at.backend.refusal = "That is no key: it was never given out."
+        at.engine.refusal = "That is no key: it was never given out."
         await at.press("k", "a", "enter")
         assert "Paste the secret first" in at.screen()
         await at.press(*"gsk_nine9", "enter")
@@ -290,7 +290,7 @@ async def test_what_cannot_be_a_key_is_refused_before_it_is_sent_anywhere(desk: 
         assert "3 long" in at.screen()
         await at.press(*"defghijk", "tab", *"two words", "enter")
         assert "is not usable" in at.screen()
-        assert at.backend.asked == []
+        assert at.engine.asked == []
 
 
 async def test_a_secret_in_the_wrong_field_is_masked_and_refused(desk: Opens) -> None:
@@ -300,7 +300,7 @@ async def test_a_secret_in_the_wrong_field_is_masked_and_refused(desk: Opens) ->
         assert "gsk_wrong" not in at.screen()
         assert "first field" in at.screen()
         await at.press("enter")
-        assert at.backend.asked == []
+        assert at.engine.asked == []
 
 
 async def test_windows_keep_their_places_while_they_fill(desk: Opens) -> None:
@@ -308,7 +308,7 @@ async def test_windows_keep_their_places_while_they_fill(desk: Opens) -> None:
     async with desk(size=(120, 40)) as at:
         await at.press("k")
         before = [row.split()[0] for row in at.screen().splitlines() if row.strip().startswith(("TPM", "TPD", "RPD"))]
-        at.backend.quota = tuple(replace(window, available=window.limit * 0.01) for window in reversed(WINDOWS))
+        at.engine.quota = tuple(replace(window, available=window.limit * 0.01) for window in reversed(WINDOWS))
         await at.read(later_s=1.0)
         after = [row.split()[0] for row in at.screen().splitlines() if row.strip().startswith(("TPM", "TPD", "RPD"))]
         assert before == after
@@ -320,17 +320,17 @@ async def test_removing_a_key_asks_and_enter_keeps_it(desk: Opens) -> None:
         await at.press("k", "delete")
         assert isinstance(at.app.screen, Confirm)
         await at.press("enter")
-        assert at.backend.asked == []
+        assert at.engine.asked == []
         await at.press("delete", "y")
-        assert at.backend.asked == [("remove_key", "main")]
+        assert at.engine.asked == [("remove_key", "main")]
         assert "main is forgotten." in at.said()
 
 
 async def test_without_keys_the_ways_to_bring_one_are_told(desk: Opens) -> None:
     """An empty screen of keys names the variables, the file and the key that adds one."""
 
-    def none(backend: FakeBackend) -> None:
-        backend.held = []
+    def none(engine: FakeEngine) -> None:
+        engine.held = []
 
     async with desk(change=none) as at:
         assert "no key yet" in at.screen()
@@ -354,14 +354,14 @@ async def test_keys_can_be_seen_without_a_run(desk: Opens) -> None:
 async def test_a_key_that_does_not_answer_is_kept_only_when_asked_again(desk: Opens) -> None:
     """The trial's result stands in the window; enter again keeps the key all the same, another secret is tried anew."""
     async with desk() as at:
-        at.backend.trial = Trial(works=False, word="invalid", sentence="invalid: 401, it was revoked")
+        at.engine.trial = Trial(works=False, word="invalid", sentence="invalid: 401, it was revoked")
         await at.press("k", "a", *"gsk_four", "enter")
         assert "invalid: 401, it was revoked" in at.screen()
         assert "keep it all the same" in at.screen()
         await at.press(*"x", "enter")
-        assert at.backend.asked == [("try_secret", "gsk_four"), ("try_secret", "gsk_fourx")]
+        assert at.engine.asked == [("try_secret", "gsk_four"), ("try_secret", "gsk_fourx")]
         await at.press("enter")
-        assert at.backend.asked[-1] == ("add_key", "gsk_fourx", None, None)
+        assert at.engine.asked[-1] == ("add_key", "gsk_fourx", None, None)
         assert isinstance(at.app.screen, KeysScreen)
 
 
@@ -369,12 +369,12 @@ async def test_a_pinned_key_shows_by_sign_and_word(desk: Opens) -> None:
     """P asks with it first, and again takes the pin away."""
     async with desk(size=(120, 30)) as at:
         await at.press("k", "P")
-        assert at.backend.asked == [("pin_key", "main")]
+        assert at.engine.asked == [("pin_key", "main")]
         await at.read()
         assert "▶ asking ↑ first" in at.screen()
         assert "P unpin" in at.footer()
         await at.press("P")
-        assert at.backend.asked[-1] == ("pin_key", None)
+        assert at.engine.asked[-1] == ("pin_key", None)
         await at.press("escape")
         assert "↑main" not in at.screen()
 
@@ -383,7 +383,7 @@ async def test_a_key_is_tested_on_demand(desk: Opens) -> None:
     """t asks one question and says what its answer means."""
     async with desk() as at:
         await at.press("k", "t")
-        assert at.backend.asked == [("try_key", "main")]
+        assert at.engine.asked == [("try_key", "main")]
         assert "main: answers, in 0.31 s" in at.said()
 
 
@@ -396,9 +396,9 @@ async def test_a_key_is_regrouped_to_a_known_or_a_new_organization(desk: Opens) 
         await at.press("enter")
         assert "Name an organization" in at.said()
         await at.press("down", "enter")
-        assert at.backend.asked == [("regroup_key", "main", "org_b")]
+        assert at.engine.asked == [("regroup_key", "main", "org_b")]
         await at.press("G", *"org_new", "enter")
-        assert at.backend.asked[-1] == ("regroup_key", "main", "org_new")
+        assert at.engine.asked[-1] == ("regroup_key", "main", "org_new")
 
 
 async def test_clearing_a_bench_asks_and_says_what_it_clears(desk: Opens) -> None:
@@ -409,9 +409,9 @@ async def test_clearing_a_bench_asks_and_says_what_it_clears(desk: Opens) -> Non
         await at.press("down", "down", "B")
         assert "still holds" in at.screen()
         await at.press("enter")
-        assert at.backend.asked == []
+        assert at.engine.asked == []
         await at.press("B", "y")
-        assert at.backend.asked == [("clear_bench", "org_b")]
+        assert at.engine.asked == [("clear_bench", "org_b")]
         assert "org_b may ask again: cleared a bench of 41 s for TPM." in at.said()
 
 
@@ -428,7 +428,7 @@ async def test_enter_opens_the_record_of_a_key(desk: Opens) -> None:
             assert telling in shown, telling
         assert "\x1b" not in shown
         await at.press("d")
-        assert at.backend.asked[-1] == ("set_enabled", "main", False)
+        assert at.engine.asked[-1] == ("set_enabled", "main", False)
         await at.press("escape")
         assert isinstance(at.app.screen, KeysScreen)
 
@@ -440,29 +440,29 @@ async def test_start_pause_swap_and_stop_are_one_key_each_from_anywhere_in_a_run
     """p, K and x are sent from every screen of a run, and shown as requested until the worker has handled."""
     async with desk() as at:
         await at.press(*way)
-        at.backend.asked.clear()
+        at.engine.asked.clear()
         for key, kind in (("K", "swap"), ("p", "pause"), ("p", "resume"), ("x", "stop")):
             await at.press(key)
-            assert [what[0] for what in at.backend.asked if what[0] in ("swap", "pause", "resume", "stop")][-1] == kind
+            assert [what[0] for what in at.engine.asked if what[0] in ("swap", "pause", "resume", "stop")][-1] == kind
             assert f"{kind.upper()} REQUESTED" in at.line(0)
-            at.backend.handle()
+            at.engine.handle()
             await at.read(later_s=1)
             assert "REQUESTED" not in at.line(0)
         assert "is out of use" in at.said()
         await at.press("s")
-        assert at.backend.asked[-1][0] == "start" or ("start", at.app.run_path) in at.backend.asked
+        assert at.engine.asked[-1][0] == "start" or ("start", at.app.run_path) in at.engine.asked
 
 
 async def test_a_swap_that_cannot_be_is_told(desk: Opens) -> None:
     """With a single key left nothing is taken out, and the worker's answer says why."""
 
-    def one(backend: FakeBackend) -> None:
-        backend.held = backend.held[:1]
+    def one(engine: FakeEngine) -> None:
+        engine.held = engine.held[:1]
 
     async with desk(change=one) as at:
         await at.press("K", "K")
         assert "requested already" in at.said()
-        at.backend.handle()
+        at.engine.handle()
         await at.read(later_s=1)
         assert "There is no other key to swap to" in at.said()
 
@@ -479,8 +479,8 @@ async def test_a_command_made_elsewhere_is_shown_as_requested(desk: Opens) -> No
 async def test_an_organization_that_no_reply_named_says_so_whole_at_eighty_columns(desk: Opens) -> None:
     """Beside the count of its keys, where there is room."""
 
-    def unnamed(backend: FakeBackend) -> None:
-        backend.held = [replace(key, organization_known=False) for key in backend.held]
+    def unnamed(engine: FakeEngine) -> None:
+        engine.held = [replace(key, organization_known=False) for key in engine.held]
 
     async with desk(size=(80, 24), change=unnamed) as at:
         await at.press("k")
@@ -492,8 +492,8 @@ async def test_why_a_key_is_out_is_whole_in_the_smallest_terminal(desk: Opens) -
     """Below the key where the column is too narrow for it, and the cursor passes it by; beside it where there is room."""
     reason = "org_b refused this key with 401 invalid_api_key: it was revoked or mistyped; add another"
 
-    def refused(backend: FakeBackend) -> None:
-        backend.held = [replace(key, reason=reason) if key.state is KeyState.INVALID else key for key in backend.held]
+    def refused(engine: FakeEngine) -> None:
+        engine.held = [replace(key, reason=reason) if key.state is KeyState.INVALID else key for key in engine.held]
 
     for size, rows in (((80, 24), 3), ((160, 50), 2), ((200, 50), 1)):
         async with desk(size=size, change=refused) as at:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import TextArea
 
+from core.engine import Engine, differences, escaped, read_draft
 from core.errors import UsageError
 from core.llm.task import task_to_toml, versioned
 from core.model import EmailState, LabelMeaning, TaskVersion
@@ -18,8 +19,6 @@ from core.settings import Settings
 from tests.tui.conftest import Desk, Opens
 from tests.tui.fakes import NOW, TASK, FakeRun, email, running, stopped
 from tui.app import LabeltuiApp
-from tui.engine.read_only_engine import ReadOnlyEngine
-from tui.engine.tasking import EngineDesk, differences, escaped, read_draft
 from tui.screens.modals import Confirm
 from tui.screens.task.messages import MessagesScreen
 from tui.screens.task.task import TaskScreen
@@ -47,12 +46,12 @@ def with_versions(run: FakeRun | None = None) -> FakeRun:
 
 
 def kept(at: Desk) -> str | None:
-    path = at.backend.tasks.draft_path(at.run.path)
+    path = at.engine.draft_path(at.run.path)
     return path.read_text("utf-8") if path.exists() else None
 
 
 def leave_draft(at: Desk, text: str) -> None:
-    at.backend.tasks.keep(at.run.path, text)
+    at.engine.save_draft(at.run.path, text)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (160, 50)])
@@ -119,7 +118,7 @@ async def test_a_draft_is_edited_here_and_outlives_the_console(desk: Opens) -> N
         assert isinstance(at.app.screen, TaskScreen)
         assert f"DRAFT {NEW.version[:8]}" in at.screen()
         assert "differs in rubric" in at.screen()
-        path = at.backend.tasks.draft_path(at.run.path)
+        path = at.engine.draft_path(at.run.path)
         assert path.stat().st_mode & 0o777 == 0o600
     async with desk(with_versions()) as at:
         await at.press("j")
@@ -154,7 +153,7 @@ async def test_a_draft_that_is_no_task_is_kept_and_told(desk: Opens) -> None:
         assert kept(at) == "rubric = "
         assert "DRAFT, no task yet" in at.screen()
         await each_is_told(at, "The draft is no task yet", "L", "C")
-        assert at.backend.asked == []
+        assert at.engine.asked == []
         await at.press("E")
         assert at.app.screen.query_one(TextArea).text == "rubric = "
 
@@ -267,9 +266,9 @@ async def test_putting_a_draft_in_force_says_what_it_means_first(desk: Opens) ->
         ):  # fmt: skip
             assert telling in shown, telling
         await at.press("enter")
-        assert at.backend.asked == []
+        assert at.engine.asked == []
         await at.press("L", "y")
-        assert at.backend.asked == [("put_in_force", at.run.path, draft)]
+        assert at.engine.asked == [("activate", at.run.path, draft)]
         await at.read()
         assert "No draft." in at.screen()
         assert kept(at) is None
@@ -295,7 +294,7 @@ async def test_a_worker_is_asked_and_the_command_is_shown_until_it_handles(desk:
         assert "on its way" in at.said()
         at.run.task = NEW
         at.run.older_versions = (old_version(), replace(old_version(), task=REAL))
-        at.backend.handle()
+        at.engine.handle()
         await at.read(later_s=3)
         assert "No draft." in at.screen()
         assert "A newer rubric: say 0." in at.screen()
@@ -308,14 +307,14 @@ async def test_other_texts_are_not_sent_while_a_worker_runs(desk: Opens) -> None
         leave_draft(at, task_to_toml(versioned(replace(REAL, truncate_at=900))))
         await at.press("j", "L")
         assert "x stops the worker first" in at.said()
-        assert at.backend.asked == []
+        assert at.engine.asked == []
 
 
 async def test_a_refusal_keeps_the_draft(desk: Opens) -> None:
     """What the engine will not do is told, and nothing is lost."""
     async with desk(with_versions()) as at:
         leave_draft(at, task_to_toml(NEW))
-        at.backend.refusal = "The disk is full."
+        at.engine.refusal = "The disk is full."
         await at.press("j", "L", "y")
         assert "The disk is full." in at.said()
         assert kept(at) is not None
@@ -355,10 +354,10 @@ async def test_asking_again_is_a_choice_of_its_own(desk: Opens) -> None:
         assert isinstance(at.app.screen, AskAgain)
         assert "every label" in at.screen()
         await at.press("escape")
-        assert at.backend.asked == []
+        assert at.engine.asked == []
         await at.press("R", "enter")
         await at.press("R", "down", "enter")
-        assert at.backend.asked == [("ask_again", at.run.path, None, None), ("ask_again", at.run.path, "1", None)]
+        assert at.engine.asked == [("relabel", at.run.path, None, None), ("relabel", at.run.path, "1", None)]
     async with desk(stopped()) as at:
         await at.press("j", "R")
         assert "No label in force was given by an older version" in at.said()
@@ -370,13 +369,13 @@ async def test_emails_are_asked_again_from_their_list(desk: Opens) -> None:
     run.emails[2] = email(2, EmailState.LABELED, label_source="human")
     async with desk(run) as at:
         await at.press("e", "R")
-        assert at.backend.asked == [("ask_again", at.run.path, None, [0])]
+        assert at.engine.asked == [("relabel", at.run.path, None, [0])]
         await at.press("down", "down", "R")
         assert "a person's label wins" in at.said()
         await at.press("end", "R")
         assert "Only a labeled email is asked again" in at.said()
         await at.press("home", "space", "space", "R", "y")
-        assert at.backend.asked[1:] == [("ask_again", at.run.path, None, [0, 1])]
+        assert at.engine.asked[1:] == [("relabel", at.run.path, None, [0, 1])]
 
 
 async def test_the_exact_messages_of_the_email_under_the_cursor(desk: Opens) -> None:
@@ -440,16 +439,16 @@ async def test_a_read_only_console_refuses_every_change(desk: Opens, settings: S
         leave_draft(at, task_to_toml(NEW))
         await at.press("j")
         await each_is_told(at, "This console is read-only", "E", "V", "L", "X", "J", "R")
-        assert at.backend.asked == []
+        assert at.engine.asked == []
         assert kept(at) == task_to_toml(NEW)
         await at.press("C", "Y")
         assert isinstance(at.app.screen, MessagesScreen)
-    engine, path = ReadOnlyEngine(settings), settings.runs_dir / "x.db"
+    engine, path = Engine(settings, read_only=True), settings.runs_dir / "x.db"
     for refused in (
-        lambda: engine.tasks.keep(path, ""),
-        lambda: engine.tasks.discard(path),
-        lambda: engine.tasks.put_in_force(path, REAL),
-        lambda: engine.tasks.ask_again(path, None, None),
+        lambda: engine.save_draft(path, ""),
+        lambda: engine.discard_draft(path),
+        lambda: engine.activate(path, REAL),
+        lambda: engine.relabel(path, None, None),
     ):
         with pytest.raises(UsageError, match="read-only"):
             refused()
@@ -457,9 +456,9 @@ async def test_a_read_only_console_refuses_every_change(desk: Opens, settings: S
 
 async def test_a_draft_that_cannot_be_written_is_told(tmp_path: Path, settings: Settings) -> None:
     """With the path, and without losing the one before."""
-    desk = EngineDesk(settings)
+    desk = Engine(settings)
     with pytest.raises(UsageError, match="cannot be written"):
-        desk.keep(tmp_path / "nowhere" / "x.db", "text")
+        desk.save_draft(tmp_path / "nowhere" / "x.db", "text")
     assert desk.draft(tmp_path / "nowhere" / "x.db") is None
 
 

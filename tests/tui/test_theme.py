@@ -165,7 +165,7 @@ async def test_without_colors_cursor_and_focus_are_seen(desk: Opens, monkeypatch
 async def test_no_color_says_why_a_theme_cannot_be_chosen(desk: Opens, monkeypatch: pytest.MonkeyPatch) -> None:
     """The key tells the reason, and the remembered theme stays what it was."""
     monkeypatch.setenv("NO_COLOR", "1")
-    change = lambda backend: backend.settings.config_path.write_text('theme = "nord"\n')  # noqa: E731
+    change = lambda engine: engine.settings.config_path.write_text('theme = "nord"\n')  # noqa: E731
     async with desk(terminal=terminal({"NO_COLOR": "1"}, "UTF-8"), change=change) as at:
         await at.press("ctrl+t")
         assert "NO_COLOR is set" in at.said()
@@ -185,8 +185,8 @@ async def test_the_plain_theme_draws_in_sixteen_colors(desk: Opens) -> None:
 @pytest.mark.asyncio
 async def test_a_short_name_in_the_settings_is_enough(desk: Opens) -> None:
     """``theme = "light"`` is ours; an unknown one is told with those that there are."""
-    async with desk(change=lambda backend: backend.settings.config_path.write_text('theme = "light"')) as at:
+    async with desk(change=lambda engine: engine.settings.config_path.write_text('theme = "light"')) as at:
         assert at.app.theme == LIGHT
-    async with desk(change=lambda backend: backend.settings.config_path.write_text('theme = "pink"')) as at:
+    async with desk(change=lambda engine: engine.settings.config_path.write_text('theme = "pink"')) as at:
         assert at.app.theme == DARK
         assert "console.toml, line 1 (theme): there is no theme pink. There are labeltui-dark" in at.said()

@@ -28,7 +28,7 @@ async def test_three_screens_at_most_and_each_fits_the_smallest_terminal(desk: O
     """enter goes through them and ends, left goes back; each is whole at 60 by 16."""
     assert len(PAGES) <= 3
     async with desk(tour=True, size=(60, 16)) as at:
-        at.backend.now += LATER_S
+        at.engine.now += LATER_S
         for n, (title, _) in enumerate(PAGES, 1):
             assert f"{title}   {n} of {len(PAGES)}" in at.screen()
             assert "esc ends the tour" in at.screen()
@@ -41,7 +41,7 @@ async def test_three_screens_at_most_and_each_fits_the_smallest_terminal(desk: O
 async def test_esc_ends_it_at_once(desk: Opens) -> None:
     """The console behind it stays where it is."""
     async with desk(tour=True) as at:
-        at.backend.now += LATER_S
+        at.engine.now += LATER_S
         await at.press("escape")
         assert isinstance(at.app.screen, MonitorScreen)
         assert at.app.run_path is not None
@@ -50,10 +50,10 @@ async def test_esc_ends_it_at_once(desk: Opens) -> None:
 async def test_a_key_of_the_console_ends_it_and_is_handled(desk: Opens) -> None:
     """p pauses, as the README says, whether the tour lies over the run or not."""
     async with desk(tour=True) as at:
-        at.backend.now += LATER_S
+        at.engine.now += LATER_S
         await at.press("p")
         assert isinstance(at.app.screen, MonitorScreen)
-        assert [kind for kind, *_ in at.backend.asked] == ["pause"]
+        assert [kind for kind, *_ in at.engine.asked] == ["pause"]
 
 
 async def test_a_key_that_was_on_its_way_goes_to_the_console(desk: Opens) -> None:
@@ -93,5 +93,5 @@ async def test_it_can_be_asked_for(desk: Opens) -> None:
         assert isinstance(at.app.screen, MonitorScreen)
 
 
-def _forget(backend: object) -> None:
-    backend.settings.config_path.unlink(missing_ok=True)  # type: ignore[attr-defined]
+def _forget(engine: object) -> None:
+    engine.settings.config_path.unlink(missing_ok=True)  # type: ignore[attr-defined]

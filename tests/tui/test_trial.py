@@ -51,17 +51,15 @@ class FakeTrial:
 
 def with_trial(at: Desk, trial: FakeTrial, price: DryRunCost | None = None) -> None:
     """A desk whose trials are that one."""
-    desk = at.backend.tasks
-
     def cost(path: object, task: Task, count: int) -> DryRunCost:
         return price or DryRunCost(count, count * 400, 0.0012, 3, learnt=True)
 
     def dry_run(path: object, task: Task, count: int) -> FakeTrial:
-        at.backend._note("dry_run", task.version, count)
+        at.engine._note("dry_run", task.version, count)
         return trial
 
-    desk.price = cost  # type: ignore[method-assign]
-    desk.dry_run = dry_run  # type: ignore[method-assign, assignment]
+    at.engine.dry_run_cost = cost  # type: ignore[method-assign]
+    at.engine.dry_run = dry_run  # type: ignore[method-assign, assignment]
     leave_draft(at, task_to_toml(NEW))
 
 
@@ -79,7 +77,7 @@ async def test_what_a_trial_costs_is_said_before_it_begins(desk: Opens) -> None:
         assert isinstance(at.app.screen, AskDryRun)
         await at.press("escape")
         assert isinstance(at.app.screen, TaskScreen)
-        assert at.backend.asked == []
+        assert at.engine.asked == []
 
 
 async def test_a_price_that_comes_after_its_window_was_left_is_not_shown(
@@ -106,7 +104,7 @@ async def test_results_stand_beside_the_present_labels(desk: Opens) -> None:
         with_trial(at, FakeTrial(told))
         await at.press("j", "W", "enter")
         assert isinstance(at.app.screen, DryRunScreen)
-        assert at.backend.asked == [("dry_run", NEW.version, 10)]
+        assert at.engine.asked == [("dry_run", NEW.version, 10)]
         shown = at.screen()
         for telling in (
             f"TRIAL of draft {NEW.version[:8]}", "done: 4 of 10", "1 of 2 as labeled now (50 %)", "1 without a label",

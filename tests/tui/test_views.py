@@ -19,7 +19,7 @@ async def test_holding_the_view_is_not_pausing_the_work(desk: Opens) -> None:
         await at.read()
         before = at.lines_of("ProgressPane")
         await at.press("h")
-        assert at.backend.asked == []
+        assert at.engine.asked == []
         assert "VIEW HELD" in at.line(0)
         assert "RUNNING" in at.line(0)
         run.emails[150] = email(150, EmailState.LABELED)
@@ -70,7 +70,7 @@ async def test_leaving_the_run_lets_the_view_go(desk: Opens) -> None:
 @pytest.mark.asyncio
 async def test_the_info_page_tells_paths_settings_and_terminal(desk: Opens) -> None:
     """I shows what `labeltui info` prints, and I or esc leads back."""
-    change = lambda backend: backend.settings.config_path.write_text('theme = "paper"\n[keys]\npause = "f9"\n')  # noqa: E731
+    change = lambda engine: engine.settings.config_path.write_text('theme = "paper"\n[keys]\npause = "f9"\n')  # noqa: E731
     async with desk(size=(120, 70), change=change) as at:
         await at.press("I")
         assert isinstance(at.app.screen, InfoScreen)
@@ -84,7 +84,7 @@ async def test_the_info_page_tells_paths_settings_and_terminal(desk: Opens) -> N
 @pytest.mark.asyncio
 async def test_what_could_not_be_taken_stays_on_the_info_page(desk: Opens) -> None:
     """A toast goes; the page keeps the sentence."""
-    change = lambda backend: backend.settings.config_path.write_text("color = 1\n")  # noqa: E731
+    change = lambda engine: engine.settings.config_path.write_text("color = 1\n")  # noqa: E731
     async with desk(size=(120, 70), change=change) as at:
         await at.press("I")
         assert "not taken" in at.screen()
@@ -106,7 +106,7 @@ async def test_a_sentence_that_stands_is_told_whole_at_80_columns(desk: Opens) -
         await at.read()
         assert "`labeltui check` looks closer at it" in " ".join(at.screen().split())
         run.trouble = ""
-        run.state, run.beat_at = RunState.RUNNING, at.backend.now
+        run.state, run.beat_at = RunState.RUNNING, at.engine.now
         await at.read()
         assert "Progress" in at.line(2)
 

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import replace
 
+from core.engine import READ_ONLY
 from tui.actions.action import Action
 from tui.actions.catalog import ALL, EVERYWHERE, RUN_SCOPES
 from tui.actions.context import Context, Scope
-from tui.actions.read_only import READ_ONLY
 
 WISHES = frozenset(
     (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from core.engine import Draft
 from core.model import EmailRow, KeyStatus, RunSummary, Snapshot, TaskVersion
-from tui.engine.tasking import Draft
 
 
 class Scope(StrEnum):

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from core import exits
+from core.engine import READ_ONLY
 from core.errors import UsageError
 from core.runs import archive
 from core.runs import copy as copies
@@ -15,7 +16,6 @@ from core.runs import delete as removal
 from core.runs import find as runs
 from core.settings import Settings, load_settings
 from core.text import one_line
-from tui.actions.read_only import refuse
 from tui.commands.printing import importing, say
 from tui.text.numbers import number, plural
 
@@ -72,7 +72,7 @@ def _typed(path: Path) -> str:
 
 def _for_changes(given: argparse.Namespace) -> Settings:
     if given.read_only:
-        refuse()
+        raise UsageError(READ_ONLY)
     return load_settings()
 
 

@@ -12,16 +12,15 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from core.engine import WORK_ORDER, Filter, Order
 from core.model import EmailRow, Snapshot
-from core.storage.reading.filters import Filter
-from core.storage.reading.ordering import WORK_ORDER, Order
 from tui.actions.keymap import keyed
-from tui.engine.backend import RunView
 from tui.live.finder import Finder, Finding
 from tui.widgets.lists.emails import KINDS, Kind
 from tui.widgets.lists.rows import PAGE, Row, Rows
 
 if TYPE_CHECKING:
+    from core.engine import RunReader
     from tui.app import LabeltuiApp
 
 READING = "\n reading …"
@@ -112,7 +111,7 @@ class Listing:
             if self._app.run_path is None:
                 return
             app = self._app
-            self._finder = Finder(app.backend, self._app.run_path, app.post_message, threaded=app.threaded)
+            self._finder = Finder(app.engine, self._app.run_path, app.post_message, threaded=app.threaded)
         self._coming, self.looked = array("I"), 0.0
         self._finder.seek(self.wanted, self.order, selected.id if selected else None, partial(self._found, serial))
         self._changed()
@@ -123,7 +122,7 @@ class Listing:
         place = selected.position if selected is not None and moved else self._rows.cursor
         offset = place // PAGE * PAGE
 
-        def question(view: RunView) -> tuple[int, list[EmailRow]]:
+        def question(view: RunReader) -> tuple[int, list[EmailRow]]:
             return view.count(None), view.emails(state=None, offset=offset, limit=PAGE)
 
         def loaded(answer: tuple[int, list[EmailRow]]) -> None:
@@ -193,7 +192,7 @@ class Listing:
         """Bring the rows of a page that came into view."""
         serial, ids = self._serial, self.ids
 
-        def question(view: RunView) -> list[EmailRow]:
+        def question(view: RunReader) -> list[EmailRow]:
             if ids is None:
                 return view.emails(state=None, offset=offset, limit=limit)
             return view.rows(ids[offset : offset + limit])

@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tui.engine.backend import Backend, SearchView
+from core.engine import Engine, Filter, Order
 from tui.live.jobs import Answered, Post, sentence
 
 if TYPE_CHECKING:
-    from core.storage.reading.filters import Filter
-    from core.storage.reading.ordering import Order
+    from core.engine import Search
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +40,13 @@ Then = Callable[[Finding], None]
 class Finder:
     """Ask with :meth:`seek`; ``then`` gets each finding in the thread of the screen."""
 
-    def __init__(self, backend: Backend, path: Path, post: Post, *, threaded: bool = True) -> None:
-        self._backend = backend
+    def __init__(self, engine: Engine, path: Path, post: Post, *, threaded: bool = True) -> None:
+        self._engine = engine
         self._path = path
         self._post = post
         self._threaded = threaded
         self._commands: queue.Queue[tuple[Filter, Order, int | None, Then] | None] = queue.Queue()
-        self._search: SearchView | None = None
+        self._search: Search | None = None
         self._thread = threading.Thread(target=self._live, name="labeltui-finder", daemon=True)
         if threaded:
             self._thread.start()
@@ -77,7 +76,7 @@ class Finder:
         before, place = 0, None
         try:
             if self._search is None:
-                self._search = self._backend.search(self._path, lambda: not self._commands.empty())
+                self._search = self._engine.search(self._path, lambda: not self._commands.empty())
             self._search.begin(wanted, order)
             finished = False
             while not finished and self._commands.empty():

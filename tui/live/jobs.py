@@ -10,12 +10,15 @@ import queue
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
 
+from core.engine import Engine
 from core.errors import LabeltuiError
-from tui.engine.backend import Backend, RunView
+
+if TYPE_CHECKING:
+    from core.engine import RunReader
 
 
 class Answered(Message):
@@ -94,21 +97,21 @@ class Countings(BackgroundJobs):
     """Questions that take long in a large run. Each has a reader of its own, so that no picture and no page waits."""
 
     def __init__(
-        self, backend: Backend, watched: Callable[[], Path | None], post: Post, *, threaded: bool = True
+        self, engine: Engine, watched: Callable[[], Path | None], post: Post, *, threaded: bool = True
     ) -> None:
         """``watched`` tells the run that is open."""
         super().__init__(post, threaded=threaded)
-        self._backend = backend
+        self._engine = engine
         self._watched = watched
 
-    def ask(self, question: Callable[[RunView], Any], then: Callable[[Any], None], failed: Failed = None) -> None:
+    def ask(self, question: Callable[[RunReader], Any], then: Callable[[Any], None], failed: Failed = None) -> None:
         """Ask a reader of the run that is open now; answered like a background job. Nothing, where none is."""
         path = self._watched()
         if path is None:
             return
 
         def job() -> Any:
-            view = self._backend.view(path)
+            view = self._engine.view(path)
             try:
                 return question(view)
             finally:

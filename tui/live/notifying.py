@@ -9,10 +9,9 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from core.engine import NotifySetup, Occasion, noticed
 from core.errors import LabeltuiError
 from core.model import Snapshot
-from core.notify.occasions import Occasion, noticed
-from core.notify.setup import NotifySetup, read_setup
 from tui.terminal.desktop import sequence
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ class Notifying:
         self.trouble = ""
         self._setup = NotifySetup()
         try:
-            self._setup = read_setup(app.settings.notify_path)
+            self._setup = app.engine.notify_setup()
         except LabeltuiError as error:
             self.trouble = str(error)
 

@@ -8,17 +8,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.engine import FIRST_N
 from core.model import Snapshot
 from core.text import one_line
 from tui.actions import enabled
 from tui.actions.keymap import key
-from tui.engine.key_engine import CommandResult
-from tui.engine.making import TRIED
 from tui.live.view_state import Requested, outstanding, pending_kinds
 from tui.text.numbers import number, plural
 from tui.text.state_sentence import is_silent
 
 if TYPE_CHECKING:
+    from core.engine import SentCommand
     from tui.app import LabeltuiApp
 
 CHANGING = frozenset({"retry", "label", "note", "skip", "undo", "task", "again"})
@@ -34,7 +34,7 @@ class PendingCommands:
         self._app = app
         self.requested: tuple[Requested, ...] = ()
 
-    def send(self, kind: str, ask: Callable[[Path], CommandResult], what: str = "") -> None:
+    def send(self, kind: str, ask: Callable[[Path], SentCommand], what: str = "") -> None:
         """Send a command about the run that is open; from now on it is shown as requested, as ``what``."""
         path = self._app.run_path
         if path is None:
@@ -82,7 +82,7 @@ class PendingCommands:
         self._app.say(sentence, severity="error")
         self._app.hand_down()
 
-    def _answered(self, mark: Requested, answer: CommandResult) -> None:
+    def _answered(self, mark: Requested, answer: SentCommand) -> None:
         self._drop(mark)
         if answer.at_once:
             self._app.say(self._told(mark.kind, answer.sentence))
@@ -96,19 +96,19 @@ class PendingCommands:
 
     def do_start(self) -> None:
         """Start a worker."""
-        self.send("start", self._app.backend.start)
+        self.send("start", self._app.engine.start)
 
     def do_try_out(self) -> None:
         """Ask about a few emails, then pause."""
-        self.send("try", lambda path: self._app.backend.try_first(path, TRIED))
+        self.send("try", lambda path: self._app.engine.try_first(path, FIRST_N))
 
     def do_pause(self) -> None:
         """Pause, or go on where it is paused."""
         front = self._app.front_screen()
         if front is not None and enabled.is_paused(front.context()):
-            self.send("resume", self._app.backend.resume)
+            self.send("resume", self._app.engine.resume)
         else:
-            self.send("pause", self._app.backend.pause)
+            self.send("pause", self._app.engine.pause)
 
     def do_stop(self) -> None:
         """Stop the worker; one that was asked to and stays silent can be ended by force."""
@@ -117,14 +117,14 @@ class PendingCommands:
         if snapshot is not None and is_silent(snapshot, now) and "stop" in pending_kinds(snapshot, self.requested):
             self._end_by_force(snapshot)
         else:
-            self.send("stop", self._app.backend.stop)
+            self.send("stop", self._app.engine.stop)
 
     def _end_by_force(self, snapshot: Snapshot) -> None:
         from tui.screens.modals import Confirm  # noqa: PLC0415  (not before it is wanted)
 
         def answered(yes: bool | None) -> None:  # noqa: FBT001 - Textual's
             if yes:
-                self.send("kill", self._app.backend.kill)
+                self.send("kill", self._app.engine.kill)
 
         out = plural(snapshot.worker.in_flight, "call")
         question = (
@@ -136,7 +136,7 @@ class PendingCommands:
 
     def do_swap(self) -> None:
         """Go on to the next key."""
-        self.send("swap", self._app.backend.swap)
+        self.send("swap", self._app.engine.swap)
 
     def do_retry_all(self) -> None:
         """Put every failed email back in line, after asking."""
@@ -149,7 +149,7 @@ class PendingCommands:
         def answered(yes: bool | None) -> None:  # noqa: FBT001 - Textual's
             if yes:
                 what = f"retry of all {number(snapshot.failed)} failed emails"
-                self.send("retry", lambda path: self._app.backend.retry(path, None), what)
+                self.send("retry", lambda path: self._app.engine.retry(path, None), what)
 
         question = (
             f"Put all {number(snapshot.failed)} failed emails back in line? Each is asked anew, which costs calls;"

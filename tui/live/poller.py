@@ -12,15 +12,18 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
 
+from core.engine import Engine, KeyView
 from core.errors import LabeltuiError
 from core.model import ModelSettings
-from tui.engine.backend import Backend, KeyView, RunView
 from tui.live.jobs import Answered, Post, sentence
 from tui.live.view_state import ViewState
+
+if TYPE_CHECKING:
+    from core.engine import RunReader
 
 BUSY_S = 0.5
 """Between two readings while a worker lives."""
@@ -46,14 +49,14 @@ class ViewStateTaken(Message):
 class Poller:
     """Reads the run that is watched, the keys and the list of runs, and posts what it saw."""
 
-    def __init__(self, backend: Backend, post: Post, clock: Callable[[], float], *, threaded: bool = True) -> None:
+    def __init__(self, engine: Engine, post: Post, clock: Callable[[], float], *, threaded: bool = True) -> None:
         """Without ``threaded`` every question is answered at once where it is asked, and only :meth:`read` reads on."""
         self._threaded = threaded
-        self._backend = backend
+        self._engine = engine
         self._post = post
         self._clock = clock
         self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue()
-        self._view: RunView | None = None
+        self._view: RunReader | None = None
         self._keys: KeyView | None = None
         self._path: Path | None = None
         self._wants_runs = False
@@ -104,7 +107,7 @@ class Poller:
 
         self._submit(at_once)
 
-    def ask(self, question: Callable[[RunView], Any], then: Callable[[Any], None]) -> None:
+    def ask(self, question: Callable[[RunReader], Any], then: Callable[[Any], None]) -> None:
         """Ask the reader something; ``then`` gets the answer in the thread of the screen."""
 
         def job() -> None:
@@ -161,7 +164,7 @@ class Poller:
             if self._path is not None:
                 snapshot = self._open_view().snapshot(began)
             if self._wants_runs and began - self._runs_at >= LIST_S:
-                runs, self._runs_at = tuple(self._backend.runs(began)), began
+                runs, self._runs_at = tuple(self._engine.runs(began)), began
         except Exception as failure:  # noqa: BLE001  (a file that vanished must not end the console)
             trouble = sentence(failure)
             self._close_view()
@@ -171,7 +174,7 @@ class Poller:
         keys, windows, keys_trouble = before.keys, before.windows, ""
         try:
             if self._keys is None:
-                self._keys = self._backend.keys(self._path)
+                self._keys = self._engine.keys(self._path)
             keys, windows = self._keys.statuses(model, began), self._keys.windows(model, began)
         except Exception as failure:  # noqa: BLE001  (the run is still worth showing)
             keys_trouble = sentence(failure)
@@ -190,11 +193,11 @@ class Poller:
         )
         return self._view_state
 
-    def _open_view(self) -> RunView:
+    def _open_view(self) -> RunReader:
         if self._view is None:
             if self._path is None:
                 raise LabeltuiError("No run is open. Choose one in the list of runs.")
-            self._view = self._backend.view(self._path)
+            self._view = self._engine.view(self._path)
         return self._view
 
     def _close_keys(self) -> None:

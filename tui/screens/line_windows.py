@@ -143,7 +143,7 @@ def _trouble(typed: str) -> str:
 
 def _format_trouble(typed: str) -> str:
     """Why the end of a name says no format; "" where it does."""
-    from core.exports.registry import known_suffixes  # noqa: PLC0415  (not before it is wanted)
+    from core.engine import known_suffixes  # noqa: PLC0415  (not before it is wanted)
 
     if Path(typed).suffix.lower() in known_suffixes():
         return ""

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from core.runs.listing import list_runs
+from core.engine import Engine, sqlite_version
 from core.settings import Settings
-from core.storage.file.connection import sqlite_version
 from tui.actions.action import Action
 from tui.actions.active import ACTIONS
 from tui.terminal.preferences import Preferences
@@ -59,7 +58,7 @@ def gather(
 
 
 def _runs(settings: Settings, now: float) -> tuple[tuple[str, str], ...]:
-    paths = [(run.name, Path(run.path)) for run in list_runs(settings, now)]
+    paths = [(run.name, Path(run.path)) for run in Engine(settings).runs(now)]
     found = tuple((name, f"{path}, log {path.with_suffix('.log')}") for name, path in paths)
     return found or (("none", "labeltui new SOURCE makes one"),)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.llm.task import allowed_answers, messages, reask_messages
+from core.engine import allowed_answers, messages, reask_messages
 from core.model import ChatMessage, EmailRecord, Outcome, Task
 
 BAD = (Outcome.INVALID, Outcome.EMPTY, Outcome.TRUNCATED)
@@ -14,7 +14,7 @@ def sent_text(task: Task, in_force: Task, record: EmailRecord) -> str:
     """What the task sends of an email: what is stored where the version in force sends the same."""
     if (task.fields, task.truncate_at) == (in_force.fields, in_force.truncate_at):
         return record.text
-    from core.mail.message import view_of  # noqa: PLC0415 - the parsers are wanted for drafts only
+    from core.engine import view_of  # noqa: PLC0415 - the parsers are wanted for drafts only
 
     return view_of(record.raw, fields=task.fields, truncate_at=task.truncate_at).text
 

@@ -20,6 +20,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
 import tui.app
+from core.engine import Engine
 from core.errors import LabeltuiError
 from core.model import DryRunResult, SampledEmail
 from core.settings import Settings, load_settings
@@ -27,18 +28,21 @@ from core.text import UNSAFE
 from tests.programs.pty.hostile import NOW, Marks
 from tui.actions import active as actions
 from tui.app import LabeltuiApp
-from tui.engine.backend import Backend, Engine
 from tui.screens.base_screen import BaseScreen
 
 READS = frozenset(
     {
         *("runs", "view", "search", "keys", "key_past", "count", "operator", "task_choices", "task_file", "what_goes"),
         *("preview", "look_at", "look_into", "check_copy", "forecast", "name_for", "name_trouble"),
+        *("draft_path", "draft", "save_draft", "discard_draft", "text_of", "dry_run_cost", "notify_setup"),
+        "check_writable",
     }
 )
 """What reads only, and is done by the real engine. Whatever is not named here or below is refused."""
 
-ANSWERED = frozenset({"start", "pause", "resume", "stop", "retry", "retry_these", "skip", "label", "swap"})
+ANSWERED = frozenset(
+    {"start", "pause", "resume", "stop", "retry", "retry_these", "skip", "label", "swap", "activate", "relabel"}
+)
 DONE = frozenset({"set_enabled", "remove_key", "pin_key", "regroup_key"})
 HOPS = 60
 
@@ -52,7 +56,7 @@ class Answer:
     at_once: bool
 
 
-def backend_of(settings: Settings, manner: str) -> Engine:
+def engine_of(settings: Settings, manner: str) -> Engine:
     """An engine that changes nothing, and answers in texts that cannot be trusted."""
     evil = Marks().evil("sentence")
     engine = Engine(settings)
@@ -66,7 +70,7 @@ def backend_of(settings: Settings, manner: str) -> Engine:
     def put(name: str, method: Callable[..., Any]) -> None:
         object.__setattr__(engine, name, method)
 
-    asked = {name for kind in Backend.__mro__ for name in vars(kind) if not name.startswith("_")}
+    asked = {name for kind in Engine.__mro__ for name in vars(kind) if not name.startswith("_")}
     for name in sorted(asked - READS):
         if not callable(getattr(Engine, name, None)):
             continue
@@ -80,8 +84,7 @@ def backend_of(settings: Settings, manner: str) -> Engine:
             put(name, lambda *_, **__: evil)
         else:
             put(name, refuse)
-    desk: Any = engine.tasks
-    desk.dry_run = refuse if manner == "refusing" else lambda *_, **__: Trial(evil)
+    put("dry_run", refuse if manner == "refusing" else lambda *_, **__: Trial(evil))
     return engine
 
 
@@ -107,7 +110,7 @@ class WatchedConsole(LabeltuiApp):
     CSS_PATH = Path(tui.app.__file__).with_name("labeltui.tcss")
 
     def __init__(self, settings: Settings, run: Path | None, manner: str, report: int) -> None:
-        super().__init__(settings, run=run, backend=backend_of(settings, manner), clock=lambda: NOW, threaded=False)
+        super().__init__(settings, run=run, engine=engine_of(settings, manner), clock=lambda: NOW, threaded=False)
         self._report = report
         self._done = 0
         self._pilot = Pilot(self)

@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.model import EmailRow, EmailState, UndoEntry
-from tui.engine.backend import RunView
-from tui.engine.key_engine import CommandResult
 from tui.screens.base_screen import BaseScreen
 from tui.terminal.clipboard import copy, free_name, rows_as_text
 from tui.text.numbers import age, number, plural
+
+if TYPE_CHECKING:
+    from core.engine import RunReader, SentCommand
 
 TAKES_A_WHILE = 5_000
 """Emails from which on saving is announced: it takes seconds."""
@@ -48,7 +50,7 @@ class EmailEditing(BaseScreen):
         """All emails of the list that is behind, with words for them (None for every email); or None without one."""
         return None
 
-    def _command(self, kind: str, what: str, ask: Callable[[Path], CommandResult]) -> None:
+    def _command(self, kind: str, what: str, ask: Callable[[Path], SentCommand]) -> None:
         self.acted()
         self.console_app.sending.send(kind, ask, what)
 
@@ -65,25 +67,25 @@ class EmailEditing(BaseScreen):
 
     def do_retry(self) -> None:
         """Put failed emails back in line; many only after asking, because calls cannot be taken back."""
-        targets, backend = self.targets(), self.console_app.backend
+        targets, engine = self.targets(), self.console_app.engine
         if targets.row is not None:
             only = targets.row.id
-            self._command("retry", "retry of this email", lambda path: backend.retry(path, only))
+            self._command("retry", "retry of this email", lambda path: engine.retry(path, only))
             return
         ids = targets.ids
         self._confirmed(
             f"Put those of {targets.words} back in line that have failed? Each is asked anew, which costs calls.",
             "Put them back",
-            lambda: self._command("retry", f"retry of {targets.words}", lambda path: backend.retry_these(path, ids)),
+            lambda: self._command("retry", f"retry of {targets.words}", lambda path: engine.retry_these(path, ids)),
         )
 
     def do_ask_again(self) -> None:
         """Ask again, with the version of the task in force, about emails that an older one labeled."""
-        targets, tasks = self.targets(), self.console_app.backend.tasks
+        targets, engine = self.targets(), self.console_app.engine
         what = f"asking again about {targets.words}"
 
         def command() -> None:
-            self._command("again", what, lambda path: tasks.ask_again(path, None, targets.ids))
+            self._command("again", what, lambda path: engine.relabel(path, None, targets.ids))
 
         if targets.row is not None:
             command()
@@ -93,23 +95,23 @@ class EmailEditing(BaseScreen):
 
     def do_skip(self) -> None:
         """Skip emails; a skipped one comes back."""
-        targets, backend = self.targets(), self.console_app.backend
+        targets, engine = self.targets(), self.console_app.engine
         back = targets.row is not None and targets.row.state is EmailState.SKIPPED
         what = f"{'taking back the skip' if back else 'skip'} of {targets.words}"
-        self._command("skip", what, lambda path: backend.skip(path, targets.ids, back=back))
+        self._command("skip", what, lambda path: engine.skip(path, targets.ids, back=back))
 
     def do_label(self) -> None:
         """Label emails by hand."""
         from tui.screens.modals import GiveLabel  # noqa: PLC0415  (not before it is wanted)
 
-        targets, snapshot, backend = self.targets(), self.console_app.view_state.snapshot, self.console_app.backend
+        targets, snapshot, engine = self.targets(), self.console_app.view_state.snapshot, self.console_app.engine
         if snapshot is None:
             return
 
         def answered(given: tuple[str, str] | None) -> None:
             if given is not None:
                 what = f"label {given[0]} for {targets.words}"
-                self._command("label", what, lambda path: backend.label(path, targets.ids, *given))
+                self._command("label", what, lambda path: engine.label(path, targets.ids, *given))
 
         self.app.push_screen(GiveLabel(snapshot.run.task, targets.row, targets.words), answered)
 
@@ -117,11 +119,11 @@ class EmailEditing(BaseScreen):
         """Put a note on emails, which changes nothing else."""
         from tui.screens.line_windows import AskLine  # noqa: PLC0415  (not before it is wanted)
 
-        targets, backend = self.targets(), self.console_app.backend
+        targets, engine = self.targets(), self.console_app.engine
 
         def answered(text: str | None) -> None:
             if text:
-                self._command("note", f"note on {targets.words}", lambda path: backend.note(path, targets.ids, text))
+                self._command("note", f"note on {targets.words}", lambda path: engine.note(path, targets.ids, text))
 
         self.app.push_screen(
             AskLine(f"A note on {targets.words}", "It stays with the email; note: finds it."), answered
@@ -129,10 +131,10 @@ class EmailEditing(BaseScreen):
 
     def do_undo(self) -> None:
         """Undo what this person did last, whole."""
-        backend = self.console_app.backend
+        engine = self.console_app.engine
 
         def command(undo_entry: UndoEntry) -> None:
-            self.console_app.sending.send("undo", backend.undo, f"undoing {undo_entry.what}")
+            self.console_app.sending.send("undo", engine.undo, f"undoing {undo_entry.what}")
 
         def known(undo_entry: UndoEntry | None) -> None:
             if undo_entry is None:
@@ -146,8 +148,8 @@ class EmailEditing(BaseScreen):
                 if self.is_current:
                     self._confirmed(question, "Undo it", lambda: command(undo_entry))
 
-        def question(view: RunView) -> UndoEntry | None:
-            return view.last_undo_entry(backend.operator())
+        def question(view: RunReader) -> UndoEntry | None:
+            return view.last_undo_entry(engine.operator())
 
         self.console_app.poller.ask(question, known)
 
@@ -155,7 +157,7 @@ class EmailEditing(BaseScreen):
         """Copy emails, a line each."""
         ids = self.targets().ids
 
-        def read(view: RunView) -> str:
+        def read(view: RunReader) -> str:
             return rows_as_text(row for n in range(0, len(ids), 500) for row in view.rows(ids[n : n + 500]))
 
         def copied(text: str) -> None:
@@ -190,7 +192,7 @@ class EmailEditing(BaseScreen):
                 else:
                     app.say(f"{plural(count, 'email')} written to {target}")
 
-            app.chores.send(lambda: app.backend.save(run, ids, target), saved)
+            app.chores.send(lambda: app.engine.save(run, ids, target), saved)
             snapshot = app.view_state.snapshot
             count = len(ids) if ids is not None else snapshot.total if snapshot else 0
             if count > TAKES_A_WHILE:

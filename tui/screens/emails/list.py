@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from textual.containers import Horizontal
 from textual.widget import Widget
 
+from core.engine import WORK_ORDER, Filter, Order, Term, first_of, parse
 from core.model import MOST_IN_A_WISH, EmailRecord, EmailRow
-from core.storage.reading.filters import Filter, Term, parse
-from core.storage.reading.ordering import WORK_ORDER, Order, first_of
 from tui.actions.context import Context, Scope, Selected
 from tui.actions.enabled import BESIDE_FROM
 from tui.actions.keymap import keyed
-from tui.engine.backend import RunView
 from tui.live.email_list import READING, Listing
 from tui.screens.base_screen import ScreenData
 from tui.screens.emails.editing import EmailEditing, Targets
@@ -33,6 +32,9 @@ from tui.widgets.lists.emails import (
 )
 from tui.widgets.lists.rows import Row, Rows
 from tui.widgets.record_view import RecordView
+
+if TYPE_CHECKING:
+    from core.engine import RunReader
 
 
 class EmailsScreen(EmailEditing):
@@ -137,7 +139,7 @@ class EmailsScreen(EmailEditing):
             return
         self._record_asked = email_id = row.id
 
-        def question(view: RunView) -> EmailRecord:
+        def question(view: RunReader) -> EmailRecord:
             return view.record(email_id)
 
         def arrived(record: EmailRecord) -> None:

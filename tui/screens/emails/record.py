@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from textual.widget import Widget
 
 from core.model import EmailRecord, EmailRow, EmailState
 from tui.actions.context import Scope, Selected
-from tui.engine.backend import RunView
 from tui.screens.base_screen import ScreenData
 from tui.screens.emails.editing import EmailEditing
 from tui.terminal.clipboard import copy, record_as_text
 from tui.terminal.textual_fixes import alive
 from tui.widgets.record_view import RecordView
+
+if TYPE_CHECKING:
+    from core.engine import RunReader
 
 
 class RecordScreen(EmailEditing):
@@ -50,7 +53,7 @@ class RecordScreen(EmailEditing):
     def changed(self) -> None:
         email_id = self._row.id
 
-        def question(view: RunView) -> EmailRecord:
+        def question(view: RunReader) -> EmailRecord:
             return view.record(email_id)
 
         self.console_app.poller.ask(question, self._arrived)

@@ -11,7 +11,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from core.storage.reading.ordering import KEYS, Order, first_of
+from core.engine import KEYS, Order, first_of
 from tui.text.numbers import number, plural
 from tui.widgets.lists.rows import ListColumn, Row, Rows
 from tui.widgets.panes.pane import line

@@ -12,7 +12,7 @@ from tui.screens.modals import Confirm
 from tui.text.numbers import countdown
 
 if TYPE_CHECKING:
-    from core.llm.key_check import Trial
+    from core.engine import Trial
 
 
 def _named(key: KeyStatus) -> str:
@@ -33,9 +33,9 @@ class KeyEditing(BaseScreen):
         if key is None:
             return
         enable = key.state.out
-        backend = self.console_app.backend
+        engine = self.console_app.engine
         self.console_app.job(
-            lambda: backend.set_enabled(self.console_app.run_path, key.alias, enabled=enable),
+            lambda: engine.set_enabled(self.console_app.run_path, key.alias, enabled=enable),
             f"{_named(key)} is {'in' if enable else 'out of'} use.",
         )
 
@@ -44,9 +44,9 @@ class KeyEditing(BaseScreen):
         key = self.selected_key()
         if key is None:
             return
-        backend, run = self.console_app.backend, self.console_app.run_path
+        engine, run = self.console_app.engine, self.console_app.run_path
         self.console_app.job(
-            lambda: backend.pin_key(run, None if key.pinned else key.alias),
+            lambda: engine.pin_key(run, None if key.pinned else key.alias),
             "No key is asked first."
             if key.pinned
             else f"{_named(key)} is asked first; the others take what it cannot.",
@@ -58,14 +58,14 @@ class KeyEditing(BaseScreen):
         if key is None:
             return
         app = self.console_app
-        backend, run = app.backend, app.run_path
+        engine, run = app.engine, app.run_path
 
         def told(trial: Trial) -> None:
             app.say(f"{_named(key)}: {trial.sentence}", severity="information" if trial.works else "error")
             app.poller.hurry()
 
         app.say(f"Asking one tiny question with {_named(key)} …")
-        app.jobs.send(lambda: backend.try_key(run, key.alias), told)
+        app.jobs.send(lambda: engine.try_key(run, key.alias), told)
 
     def do_regroup(self) -> None:
         """Say which organization it belongs to."""
@@ -73,13 +73,13 @@ class KeyEditing(BaseScreen):
         if key is None:
             return
         app = self.console_app
-        backend, run = app.backend, app.run_path
+        engine, run = app.engine, app.run_path
         known = sorted({each.organization for each in app.view_state.keys if each.organization_known})
 
         def answered(name: str | None) -> None:
             if name is not None:
                 app.job(
-                    lambda: backend.regroup_key(run, key.alias, name),
+                    lambda: engine.regroup_key(run, key.alias, name),
                     f"{_named(key)} is shown under {one_line(name, limit=40)}.",
                 )
 
@@ -91,7 +91,7 @@ class KeyEditing(BaseScreen):
         if key is None:
             return
         app = self.console_app
-        backend, run = app.backend, app.run_path
+        engine, run = app.engine, app.run_path
         organization = one_line(key.organization, limit=40)
 
         def done(cleared: tuple[str, ...]) -> None:
@@ -101,7 +101,7 @@ class KeyEditing(BaseScreen):
 
         def answered(yes: bool | None) -> None:  # noqa: FBT001 - Textual's
             if yes:
-                app.jobs.send(lambda: backend.clear_bench(run, key.organization), done)
+                app.jobs.send(lambda: engine.clear_bench(run, key.organization), done)
 
         waits = f"{countdown(key.cooldown_s)} more" + (f" for {one_line(key.limit, limit=12)}" if key.limit else "")
         question = (
@@ -115,12 +115,12 @@ class KeyEditing(BaseScreen):
         key = self.selected_key()
         if key is None:
             return
-        backend = self.console_app.backend
+        engine = self.console_app.engine
 
         def answered(yes: bool | None) -> None:  # noqa: FBT001 - Textual's
             if yes:
                 self.console_app.job(
-                    lambda: backend.remove_key(self.console_app.run_path, key.alias), f"{_named(key)} is forgotten."
+                    lambda: engine.remove_key(self.console_app.run_path, key.alias), f"{_named(key)} is forgotten."
                 )
 
         question = (

@@ -12,10 +12,10 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
+from core.engine import KeyPast
 from core.model import KeySpend, KeyStatus, KeyTrouble, Outcome
 from core.text import one_line
 from tui.actions.context import Scope, Selected
-from tui.engine.key_engine import KeyPast
 from tui.screens.base_screen import ScreenData
 from tui.screens.keys.editing import KeyEditing
 from tui.terminal.textual_fixes import alive
@@ -69,7 +69,7 @@ class KeyRecordScreen(KeyEditing):
 
     def _read(self) -> None:
         app = self.console_app
-        backend, run, alias = app.backend, app.run_path, self._alias
+        engine, run, alias = app.engine, app.run_path, self._alias
 
         def arrived(past: KeyPast) -> None:
             self._past, self._trouble = past, ""
@@ -83,7 +83,7 @@ class KeyRecordScreen(KeyEditing):
             self._outcomes = outcomes
             self._draw()
 
-        app.jobs.send(lambda: backend.key_past(run, alias), arrived, refused)
+        app.jobs.send(lambda: engine.key_past(run, alias), arrived, refused)
         if run is not None:
             app.poller.ask(lambda view: view.outcomes_of_key(alias), counted)
 

@@ -20,7 +20,7 @@ from tui.widgets.panes.pane import line
 from tui.widgets.window_parts import KeyLine, Named, Refusal
 
 if TYPE_CHECKING:
-    from core.llm.key_check import Trial
+    from core.engine import Trial
     from tui.app import LabeltuiApp
 
 
@@ -46,7 +46,7 @@ def _seems_secret(typed: str) -> bool:
 
 def _trouble(new: NewKey) -> str:
     """Why this cannot be kept, before anything of it is sent anywhere; empty where it can."""
-    from core.quota.keys.keyfile import checked_alias, checked_organization, plausible_secret  # noqa: PLC0415  (only here)
+    from core.engine import checked_alias, checked_organization, plausible_secret  # noqa: PLC0415  (only here)
 
     if _seems_secret(new.alias) or _seems_secret(new.organization):
         return "A secret belongs in the first field, not into a name: take it out there."
@@ -221,11 +221,11 @@ def ask_for_key(app: LabeltuiApp, base_url: str = "") -> None:
 
     ``base_url`` is the server that it is meant for, where that is not the usual one: no other gets to see it.
     """
-    backend, run = app.backend, app.run_path
+    engine, run = app.engine, app.run_path
 
     def try_it(new: NewKey, window: AddKey) -> None:
         app.jobs.send(
-            lambda: backend.try_secret(run, new.secret, base_url), lambda trial: window.told(new, trial), window.refuse
+            lambda: engine.try_secret(run, new.secret, base_url), lambda trial: window.told(new, trial), window.refuse
         )
 
     def save(new: NewKey, window: AddKey) -> None:
@@ -234,8 +234,10 @@ def ask_for_key(app: LabeltuiApp, base_url: str = "") -> None:
             app.say(f"{one_line(str(alias), limit=40)} is kept.")
             app.poller.hurry()
 
+        alias, organization = new.alias or None, new.organization or None
+        keyring = app.preferences.keyring
         app.jobs.send(
-            lambda: backend.add_key(run, new.secret, new.alias or None, new.organization or None), added, window.refuse
+            lambda: engine.add_key(run, new.secret, alias, organization, keyring=keyring), added, window.refuse
         )
 
     app.push_screen(AddKey(try_it, save))

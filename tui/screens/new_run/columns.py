@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from textual.app import ComposeResult
 from textual.widgets import Static
 
+from core.engine import NewRunRequest
 from core.text import one_line
-from tui.engine.making import NewRunRequest
 from tui.screens.new_run.step import Step
 from tui.terminal.textual_fixes import alive
 from tui.text.numbers import number, plural, who
@@ -19,7 +19,7 @@ from tui.widgets.lists.rows import ListColumn, Row, Rows
 from tui.widgets.panes.pane import line
 
 if TYPE_CHECKING:
-    from core.sources.preview import Counted, Looked
+    from core.engine import Counted, Looked
 
 COLUMNS = (ListColumn("id", 18), ListColumn("from", 22, from_width=64), ListColumn("subject, or how it begins", 0))
 NUMBERED = ""
@@ -64,7 +64,7 @@ class ColumnsStep(Step):
         app, serial, source = self.console_app, self._serial, self._source
         self.tell(("reading …", "$quiet"))
         app.jobs.send(
-            lambda: app.backend.look_at(source, text, ids), partial(self._seen, serial), partial(self._failed, serial)
+            lambda: app.engine.look_at(source, text, ids), partial(self._seen, serial), partial(self._failed, serial)
         )
 
     def _failed(self, serial: int, sentence: str) -> None:
@@ -96,7 +96,7 @@ class ColumnsStep(Step):
         self.tell(("counting what is taken …", "$quiet"))
         app, source = self.console_app, self._source
         app.chores.send(
-            lambda: app.backend.count(source, looked.text, looked.id, lambda: serial == self._serial),
+            lambda: app.engine.count(source, looked.text, looked.id, lambda: serial == self._serial),
             partial(self._counted, serial),
             partial(self._broke_off, serial),
         )

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import textwrap
 from functools import partial
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
 
-from core.model import KeyStatus
+from core.engine import FIRST_N, NewRunRequest
+from core.model import KeyStatus, Task
 from core.text import inert, one_line
 from tui.actions.keymap import keyed
-from tui.engine.making import TRIED, NewRunRequest
 from tui.screens.new_run.step import Step
 from tui.terminal.textual_fixes import alive
 from tui.text.numbers import plural
+from tui.text.plan import plan_lines
 from tui.widgets.lists.rows import ListColumn, Row, Rows
 from tui.widgets.panes.pane import line
+
+if TYPE_CHECKING:
+    from core.engine import Planned
 
 TRY, START, MAKE = "try", "start", "make"
 COLUMNS = (ListColumn("", 28), ListColumn("", 0))
 WAYS = (
-    (TRY, f"try it on {TRIED} emails first", "asks about ten texts, then pauses"),
+    (TRY, f"try it on {FIRST_N} emails first", "asks about ten texts, then pauses"),
     (START, "make it and start with all", "a worker begins in the background"),
     (MAKE, "make it only", "nothing is sent until you start it"),
 )
@@ -59,13 +64,13 @@ class ForecastStep(Step):
         self._told.update(line(("reckoning …", "$quiet")))
         app = self.console_app
         app.jobs.send(
-            lambda: app.backend.forecast(command), partial(self._show, command), partial(self._failed, command)
+            lambda: app.engine.forecast(command), partial(self._show, command), partial(self._failed, command)
         )
 
-    def _show(self, command: NewRunRequest, lines: tuple[str, ...]) -> None:
+    def _show(self, command: NewRunRequest, forecast: tuple[Planned, Task]) -> None:
         if command == self._planned and alive(self):
             self.tell("")
-            self._lines = tuple(inert(text, limit=400).replace("\n", " ") for text in lines)
+            self._lines = tuple(inert(text, limit=400).replace("\n", " ") for text in plan_lines(*forecast))
             self._draw()
 
     def _draw(self) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from textual.widget import Widget
 
+from core.engine import NewRunRequest
 from core.text import one_line
 from tui.actions.context import Scope
-from tui.engine.making import NewRunRequest
 from tui.live.view_state import data_age
 from tui.screens.base_screen import BaseScreen, ScreenData
 from tui.screens.keys.windows import ask_for_key
@@ -132,7 +132,7 @@ class NewRunScreen(BaseScreen):
             self._tell("")
             self._forecast.refuse(sentence)
 
-        app.chores.send(lambda: app.backend.make(command, progress), made, failed)
+        app.chores.send(lambda: app.engine.make(command, progress), made, failed)
 
     def _tell(self, sentence: str) -> None:
         self._making = one_line(sentence, limit=120)

@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Input, Static
 
-from tui.engine.making import NewRunRequest
+from core.engine import NewRunRequest
 from tui.screens.new_run.step import Step
 from tui.terminal.textual_fixes import alive
 from tui.widgets.fields import Choice
@@ -57,7 +57,7 @@ class SettingsStep(Step):
             return
         self._source = command.source
         app = self.console_app
-        app.jobs.send(lambda: app.backend.name_for(command.source), self._propose, self.refuse)
+        app.jobs.send(lambda: app.engine.name_for(command.source), self._propose, self.refuse)
 
     def _propose(self, name: str) -> None:
         if alive(self):
@@ -74,7 +74,7 @@ class SettingsStep(Step):
 
     def _trouble(self) -> str:
         name = self._run_name.value.strip()
-        return self.console_app.backend.name_trouble(name) if name else "Give the run a name."
+        return self.console_app.engine.name_trouble(name) if name else "Give the run a name."
 
     def take(self, command: NewRunRequest) -> NewRunRequest | None:
         if trouble := self._trouble():

@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Input, Static
 
-from tui.engine.making import NewRunRequest
+from core.engine import NewRunRequest
 from tui.screens.new_run.step import Step
 from tui.terminal.textual_fixes import alive
 from tui.text.numbers import age, plural
@@ -21,7 +21,7 @@ from tui.widgets.lists.runs import size
 from tui.widgets.panes.pane import line
 
 if TYPE_CHECKING:
-    from core.sources.preview import Folder
+    from core.engine import Folder
 
 COLUMNS = (
     ListColumn("name", 0),
@@ -91,7 +91,7 @@ class SourceStep(Step):
             return
         self._asked = folder
         app = self.console_app
-        app.jobs.send(lambda: app.backend.look_into(folder), partial(self._seen, folder), partial(self._unseen, folder))
+        app.jobs.send(lambda: app.engine.look_into(folder), partial(self._seen, folder), partial(self._unseen, folder))
 
     def _seen(self, folder: Path, found: Folder) -> None:
         if folder == self._asked and alive(self):

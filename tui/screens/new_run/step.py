@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual.containers import Vertical
 from textual.widgets import Static
 
+from core.engine import NewRunRequest
 from core.text import one_line
-from tui.engine.making import NewRunRequest
 from tui.terminal.textual_fixes import alive
 from tui.widgets.panes.pane import Part, line
 

@@ -10,10 +10,9 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Input, Static
 
+from core.engine import NewRunRequest, TaskChoice
 from core.model import Task
 from core.text import inert, one_line
-from tui.engine.making import NewRunRequest
-from tui.engine.task_choices import TaskChoice
 from tui.screens.new_run.step import Step
 from tui.terminal.textual_fixes import alive
 from tui.widgets.fields import PathSuggester
@@ -48,7 +47,7 @@ class TaskStep(Step):
     def begin(self, command: NewRunRequest) -> None:
         self._rows.focus()
         app = self.console_app  # looked for each time: a file may have been mended since
-        app.jobs.send(lambda: app.backend.task_choices(command.source), self._found, self.refuse)
+        app.jobs.send(lambda: app.engine.task_choices(command.source), self._found, self.refuse)
 
     def _found(self, choices: tuple[TaskChoice, ...]) -> None:
         self._choices = list(choices)
@@ -96,7 +95,7 @@ class TaskStep(Step):
             return
         message.stop()
         app = self.console_app
-        app.jobs.send(lambda: app.backend.task_file(path), self._read, self.refuse)
+        app.jobs.send(lambda: app.engine.task_file(path), self._read, self.refuse)
 
     def _read(self, choice: TaskChoice) -> None:
         if choice.task is None:
@@ -129,7 +128,7 @@ class TaskStep(Step):
             return None
         if choice.task is None:
             app = self.console_app
-            app.jobs.send(lambda: app.backend.task_file(choice.path), self._read_again, self.refuse)
+            app.jobs.send(lambda: app.engine.task_file(choice.path), self._read_again, self.refuse)
             return None
         self.tell("")
         return replace(command, task=choice.path, task_of=choice.run)

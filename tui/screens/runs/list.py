@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from textual.widget import Widget
 from textual.widgets import Static
 
+from core.engine import CopyRequest
 from core.model import RunSummary
 from core.text import one_line
 from tui.actions.context import Scope, Selected
@@ -26,8 +27,7 @@ from tui.widgets.panes.pane import line
 from tui.widgets.state_line import Headline
 
 if TYPE_CHECKING:
-    from core.runs.delete import Going
-    from tui.engine.making import CopyRequest
+    from core.engine import Going
     from tui.screens.runs.windows import CopyRun
 
 EMPTY = """
@@ -194,20 +194,20 @@ class RunsScreen(BaseScreen):
         run = self.selected()
         if not isinstance(run, RunSummary):
             return
-        backend = self.console_app.backend
+        engine = self.console_app.engine
         said = (
             f"{run.name} is back in the list."
             if run.archived
             else keyed(f"{run.name} is archived: {{archived}} shows it, {{archive}} there brings it back.")
         )
-        self.console_app.job(lambda: backend.archive(Path(run.path), back=run.archived), said)
+        self.console_app.job(lambda: engine.archive(Path(run.path), back=run.archived), said)
 
     def do_delete_run(self) -> None:
         """Delete the run, once its name was typed."""
         run = self.selected()
         if isinstance(run, RunSummary):
-            backend = self.console_app.backend
-            self.console_app.jobs.send(lambda: backend.what_goes(Path(run.path)), partial(self._ask_to_delete, run))
+            engine = self.console_app.engine
+            self.console_app.jobs.send(lambda: engine.what_goes(Path(run.path)), partial(self._ask_to_delete, run))
 
     def _ask_to_delete(self, run: RunSummary, going: Going) -> None:
         from tui.screens.runs.windows import DeleteRun  # noqa: PLC0415  (not before it is wanted)
@@ -218,7 +218,7 @@ class RunsScreen(BaseScreen):
 
         def answered(typed: str | None) -> None:
             if typed is not None:
-                app.job(lambda: app.backend.delete_run(Path(run.path), typed), f"{run.name} is deleted.")
+                app.job(lambda: app.engine.delete_run(Path(run.path), typed), f"{run.name} is deleted.")
 
         app.push_screen(DeleteRun(run, going), answered)
 
@@ -254,9 +254,9 @@ class RunsScreen(BaseScreen):
             if window.is_current:
                 window.dismiss(None)
             self._copies(f"copying to {command.name} …")
-            app.chores.send(lambda: app.backend.copy_run(command, progress), made, failed)
+            app.chores.send(lambda: app.engine.copy_run(command, progress), made, failed)
 
-        app.jobs.send(lambda: app.backend.check_copy(command), checked, failed)
+        app.jobs.send(lambda: app.engine.check_copy(command), checked, failed)
 
     def _copies(self, sentence: str) -> None:
         self._copying = one_line(sentence, limit=120)
@@ -269,7 +269,7 @@ class RunsScreen(BaseScreen):
         """Make and start the demo, and open it."""
         app = self.console_app
         app.say("The demo is being made: invented emails, a simulator on this machine.")
-        app.jobs.send(app.backend.make_demo, self.made)
+        app.jobs.send(app.engine.make_demo, self.made)
 
     def do_new_run(self) -> None:
         """The steps to a new run."""

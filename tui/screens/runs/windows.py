@@ -11,9 +11,9 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from core.engine import CopyRequest
 from core.model import RunSummary
 from core.text import one_line
-from tui.engine.making import CopyRequest
 from tui.text.numbers import plural
 from tui.widgets.fields import PathSuggester
 from tui.widgets.lists.runs import size
@@ -21,7 +21,7 @@ from tui.widgets.panes.pane import line
 from tui.widgets.window_parts import KeyLine, Refusal
 
 if TYPE_CHECKING:
-    from core.runs.delete import Going
+    from core.engine import Going
 
 
 class CopyRun(ModalScreen[None]):

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from textual.app import App, SuspendNotSupported
 
+from core.engine import Draft
 from core.model import Task, TaskVersion
 from tui.actions.keymap import keyed
-from tui.engine.tasking import Draft
 from tui.screens.base_screen import BaseScreen
 from tui.terminal.textual_fixes import alive
 from tui.widgets.panes import task as panes
 
 if TYPE_CHECKING:
-    from core.commands.dry_run import DryRunCost
+    from core.engine import DryRunCost
 
 
 class DraftEditing(BaseScreen):
@@ -47,7 +47,7 @@ class DraftEditing(BaseScreen):
         """Read the draft of the run, where there is one."""
         app = self.console_app
         if (path := app.run_path) is not None:
-            app.jobs.send(lambda: app.backend.tasks.draft(path), self._drafted)
+            app.jobs.send(lambda: app.engine.draft(path), self._drafted)
 
     def _drafted(self, draft: Draft | None) -> None:
         self.draft = draft
@@ -61,10 +61,10 @@ class DraftEditing(BaseScreen):
         if self.draft is None or path is None or app.read_only or self.draft.task is None:
             return
         task = self.draft.task
-        as_written = self.draft.text == app.backend.tasks.text_of(task)
+        as_written = self.draft.text == app.engine.text_of(task)
         if task == self.in_force and (as_written or task.version == self._on_its_way):
             self.draft, self.comparing = None, False
-            app.jobs.send(lambda: app.backend.tasks.discard(path), lambda _: None)
+            app.jobs.send(lambda: app.engine.discard_draft(path), lambda _: None)
 
     # -- what keys do -------------------------------------------------------------------------------------------------
 
@@ -72,7 +72,7 @@ class DraftEditing(BaseScreen):
         """What an editor begins with: the draft, or the version in force."""
         if self.draft is not None:
             return self.draft.text
-        return self.console_app.backend.tasks.text_of(self.in_force) if self.in_force is not None else ""
+        return self.console_app.engine.text_of(self.in_force) if self.in_force is not None else ""
 
     def _keep(self, text: str) -> None:
         """Keep the text as the draft, whatever it is worth."""
@@ -85,7 +85,7 @@ class DraftEditing(BaseScreen):
             if draft.error:
                 app.say(f"{draft.error} The text is kept as the draft.", severity="error")
 
-        app.jobs.send(lambda: app.backend.tasks.keep(path, text), kept)
+        app.jobs.send(lambda: app.engine.save_draft(path, text), kept)
 
     def do_edit(self) -> None:
         """Edit the draft here."""
@@ -108,10 +108,10 @@ class DraftEditing(BaseScreen):
         def edit(_: Draft) -> None:
             if not self.is_current:
                 return
-            trouble = run_editor(app, app.backend.tasks.draft_path(path))
+            trouble = run_editor(app, app.engine.draft_path(path))
             if trouble:
                 app.say(trouble, severity="error")
-            app.jobs.send(lambda: app.backend.tasks.draft(path), came_back)
+            app.jobs.send(lambda: app.engine.draft(path), came_back)
 
         def came_back(draft: Draft | None) -> None:
             self._drafted(draft)
@@ -120,7 +120,7 @@ class DraftEditing(BaseScreen):
             elif draft is not None and draft.text == begun:
                 app.say("Nothing was changed in the editor.")
 
-        app.jobs.send(lambda: app.backend.tasks.keep(path, begun), edit)
+        app.jobs.send(lambda: app.engine.save_draft(path, begun), edit)
 
     def do_enact(self) -> None:
         """Put the draft in force, after saying what that means."""
@@ -135,7 +135,7 @@ class DraftEditing(BaseScreen):
         def answered(yes: bool | None) -> None:  # noqa: FBT001 - Textual's
             if yes:
                 self._on_its_way = draft.version
-                app.sending.send("task", lambda path: app.backend.tasks.put_in_force(path, draft))
+                app.sending.send("task", lambda path: app.engine.activate(path, draft))
 
         question = panes.effect(snapshot.run.task, draft, snapshot)
         self.app.push_screen(Confirm(question, "Put it in force", "Leave it a draft"), answered)
@@ -153,7 +153,7 @@ class DraftEditing(BaseScreen):
                 app.push_screen(DryRunScreen(draft, task, count))
 
         def price(count: int, then: Callable[[DryRunCost], None]) -> None:
-            app.jobs.send(lambda: app.backend.tasks.price(path, task, count), then)
+            app.jobs.send(lambda: app.engine.dry_run_cost(path, task, count), then)
 
         app.push_screen(AskDryRun(price), chosen)
 
@@ -169,7 +169,7 @@ class DraftEditing(BaseScreen):
 
         def answered(yes: bool | None) -> None:  # noqa: FBT001 - Textual's
             if yes and path is not None:
-                app.jobs.send(lambda: app.backend.tasks.discard(path), gone)
+                app.jobs.send(lambda: app.engine.discard_draft(path), gone)
 
         self.app.push_screen(
             Confirm("Throw the draft away? Its text is gone then.", "Throw it away", "Keep it"), answered
@@ -182,7 +182,7 @@ class DraftEditing(BaseScreen):
         version = self.selected()
         if not isinstance(version, TaskVersion):
             return
-        text = self.console_app.backend.tasks.text_of(version.task)
+        text = self.console_app.engine.text_of(version.task)
         if self.draft is None:
             self._keep(text)
             return

@@ -15,9 +15,9 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
+from core.engine import MOST_SAMPLED, SAMPLED, Draft
 from core.model import DryRunResult, EmailRow, Task
 from tui.actions.context import Context, Scope, Selected
-from tui.engine.tasking import MOST_TRIED, TRIED, Draft, Trial
 from tui.live.jobs import Answered
 from tui.screens.base_screen import BaseScreen
 from tui.terminal.textual_fixes import alive
@@ -28,7 +28,7 @@ from tui.widgets.panes.task import short
 from tui.widgets.window_parts import KeyLine, Refusal
 
 if TYPE_CHECKING:
-    from core.commands.dry_run import DryRunCost
+    from core.engine import DryRunCost, RunningDryRun
 
 COLUMNS = (
     ListColumn("label now", 14),
@@ -71,18 +71,18 @@ class AskDryRun(ModalScreen[int | None]):
         with Vertical(classes="modal"):
             yield Static(line(("Try the draft on a sample", "bold $bright")), markup=False)
             yield Static(
-                f"Emails (1 to {MOST_TRIED}); labeled ones first, always the same",
+                f"Emails (1 to {MOST_SAMPLED}); labeled ones first, always the same",
                 markup=False,
                 classes="field",
             )
-            yield Input(str(TRIED), type="integer", max_length=4)
+            yield Input(str(SAMPLED), type="integer", max_length=4)
             yield self._refusal
             yield KeyLine(("enter", "tries it"), ("esc", "leave"))
 
     def _count(self) -> int | None:
         with suppress(ValueError):
             count = int(self.query_one(Input).value)
-            if 1 <= count <= MOST_TRIED:
+            if 1 <= count <= MOST_SAMPLED:
                 return count
         return None
 
@@ -92,7 +92,7 @@ class AskDryRun(ModalScreen[int | None]):
     def on_input_changed(self) -> None:
         count = self._count()
         if count is None:
-            self._refusal.say(f"A number from 1 to {MOST_TRIED}.", "$waiting")
+            self._refusal.say(f"A number from 1 to {MOST_SAMPLED}.", "$waiting")
             return
 
         def priced(cost: DryRunCost) -> None:
@@ -122,7 +122,7 @@ class DryRunScreen(BaseScreen):
         self._rows = Rows(COLUMNS, empty="\n loading the validation, then asking …", id="trial")
         self._results: list[DryRunResult] = []
         self._known: dict[int, EmailRow] = {}
-        self._trial: Trial | None = None
+        self._trial: RunningDryRun | None = None
         self._ended = ""
         self._left = False
 
@@ -137,7 +137,7 @@ class DryRunScreen(BaseScreen):
         app, path = self.console_app, self.console_app.run_path
         if path is None:
             return
-        desk, task, count = app.backend.tasks, self._of, self._count
+        desk, task, count = app.engine, self._of, self._count
 
         def follow() -> None:
             trial = desk.dry_run(path, task, count)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from textual.containers import VerticalScroll
 from textual.content import Content
@@ -12,13 +13,15 @@ from textual.widgets import Static
 from core.model import ChatMessage, EmailRecord, EmailRow, Task
 from core.text import inert, one_line
 from tui.actions.context import Scope, Selected
-from tui.engine.backend import RunView
 from tui.screens.base_screen import BaseScreen
 from tui.terminal.textual_fixes import alive
 from tui.text.numbers import join, number
 from tui.text.sent_messages import first_question, question_again
 from tui.widgets.panes.pane import line
 from tui.widgets.panes.task import short
+
+if TYPE_CHECKING:
+    from core.engine import RunReader
 
 MOST_SHOWN = 200_000
 """Characters of a message that are shown; the rest is cut with a word about it."""
@@ -53,7 +56,7 @@ class MessagesScreen(BaseScreen):
     def _turn(self, step: int) -> None:
         row = self._row
 
-        def question(view: RunView) -> EmailRecord | None:
+        def question(view: RunReader) -> EmailRecord | None:
             if row is not None and not step:
                 return view.record(row.id)
             place = row.position + step if row is not None else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from textual.containers import Container, VerticalScroll
 from textual.widget import Widget
@@ -13,13 +14,15 @@ from textual.widgets import Static
 from core.model import TaskVersion
 from core.text import one_line
 from tui.actions.context import Context, Scope, Selected
-from tui.engine.backend import RunView
 from tui.screens.base_screen import ScreenData
 from tui.screens.task.drafting import DraftEditing
 from tui.terminal.textual_fixes import alive
 from tui.text.numbers import plural
 from tui.widgets.lists.rows import Rows
 from tui.widgets.panes import task as panes
+
+if TYPE_CHECKING:
+    from core.engine import RunReader
 
 REREAD_S = 2.0
 """Between two countings of what the versions labeled, while a worker labels on; at least."""
@@ -31,7 +34,7 @@ Counted = tuple[tuple[TaskVersion, ...], dict[str, int], float]
 """Versions with what they did, labels of older ones, and the seconds that it took."""
 
 
-def _counted(view: RunView) -> Counted:
+def _counted(view: RunReader) -> Counted:
     began = monotonic()
     return view.versions(), view.older_labels(), monotonic() - began
 
@@ -97,7 +100,7 @@ class TaskScreen(DraftEditing):
         self._reading = True
         self._read_at = self.data.now if self.data else self._read_at
 
-        def count(view: RunView) -> Counted | None:
+        def count(view: RunReader) -> Counted | None:
             return _counted(view) if self.is_attached else None
 
         self.console_app.poller.ask(lambda view: view.versions(counted=False), self._read)
@@ -151,7 +154,7 @@ class TaskScreen(DraftEditing):
         pane, text = self.query_one("#task-rubric"), self.query_one("#task-rubric Static", Static)
         draft, current = self.draft, self.in_force
         if self.comparing and draft is not None and draft.task is not None and current is not None:
-            desk = self.console_app.backend.tasks
+            desk = self.console_app.engine
             content, differing = panes.comparison(desk.text_of(current), desk.text_of(draft.task))
             differ = "differs" if differing == 1 else "differ"
             pane.border_title = f"Draft against the version in force · {plural(differing, 'line')} {differ}"
@@ -217,6 +220,6 @@ class TaskScreen(DraftEditing):
 
         def chosen(answer: tuple[str | None] | None) -> None:
             if answer is not None:
-                app.sending.send("again", lambda path: app.backend.tasks.ask_again(path, answer[0], None))
+                app.sending.send("again", lambda path: app.engine.relabel(path, answer[0], None))
 
         self.app.push_screen(AskAgain(self._older, current), chosen)

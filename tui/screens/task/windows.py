@@ -11,8 +11,8 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static, TextArea
 
+from core.engine import escaped, read_draft
 from core.model import Task
-from tui.engine.tasking import escaped, read_draft
 from tui.widgets.lists.rows import ListColumn, Rows
 from tui.widgets.panes.pane import line
 from tui.widgets.panes.task import choice_rows

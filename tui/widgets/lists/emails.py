@@ -16,10 +16,9 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import Input, Static
 
+from core.engine import WORK_ORDER, Filter, Order, Term, parse
 from core.errors import LabeltuiError
 from core.model import EmailRow, EmailState, LabelSource, Snapshot, Task
-from core.storage.reading.filters import Filter, Term, parse
-from core.storage.reading.ordering import WORK_ORDER, Order
 from core.text import one_line
 from tui.actions.keymap import key, keyed
 from tui.terminal.textual_fixes import alive

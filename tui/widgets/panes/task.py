@@ -7,10 +7,10 @@ import textwrap
 
 from textual.content import Content
 
+from core.engine import Draft, differences
 from core.model import Snapshot, Task, TaskVersion
 from core.text import inert, one_line
 from tui.actions.keymap import keyed
-from tui.engine.tasking import Draft, differences
 from tui.text.numbers import fit, foreign, join, moment, number, percent, plural
 from tui.widgets.lists.rows import ListColumn, Row
 from tui.widgets.panes.pane import line

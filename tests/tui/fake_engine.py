@@ -1,4 +1,4 @@
-"""A backend in memory: the same protocol as the engine. A living worker handles when a test says so."""
+"""A engine in memory: the same protocol as the engine. A living worker handles when a test says so."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from core.commands.dry_run import DryRunCost
+from core.engine import CopyRequest, Draft, KeyPast, NewRunRequest, NotifySetup, TaskChoice
 from core.errors import LabeltuiError, RunFileError
 from core.llm.key_check import Trial
 from core.model import (
@@ -19,6 +20,7 @@ from core.model import (
     EmailRecord,
     EmailRow,
     EmailState,
+    Forecast,
     KeyHistory,
     KeyState,
     KeyStatus,
@@ -33,18 +35,17 @@ from core.model import (
     UndoEntry,
     WindowStatus,
 )
+from core.notify.setup import read_setup
 from core.quota.keys.swap import chosen_swap
+from core.runs import draft, requests
 from core.runs.delete import Going
+from core.runs.plan import Planned, Texts
 from core.settings import Settings
 from core.sources.preview import Counted, Folder, Looked, count, look_at, look_into
 from core.storage.reading.filters import Filter, Term
 from core.storage.reading.ordering import WORK_ORDER, Order
 from core.storage.reading.search import Found
 from tests.tui.fakes import KEYS, NOW, SPENT, TASK, TROUBLES, WINDOWS, FakeRun, key
-from tui.engine.key_engine import KeyPast
-from tui.engine.making import CopyRequest, NewRunRequest
-from tui.engine.task_choices import TaskChoice, task_choices, task_file
-from tui.engine.tasking import EngineDesk
 
 
 @dataclass(frozen=True)
@@ -179,58 +180,27 @@ def _holds(term: Term, row: EmailRow) -> bool:
     return (held == term.value if exact else term.value.lower() in held.lower()) is not term.negated
 
 
-class FakeDesk(EngineDesk):
-    """The desk of a backend in memory: drafts are real files, the rest is noted."""
-
-    def __init__(self, backend: FakeBackend) -> None:
-        super().__init__(backend.settings)
-        self._backend = backend
-
-    def draft_path(self, path: Path) -> Path:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return super().draft_path(path)
-
-    def put_in_force(self, path: Path, task: Task) -> Answer:
-        self._backend._note("put_in_force", path, task)
-        if self._backend.run.alive:
-            return self._backend._command("task", task.version)
-        self._backend.run.task = task
-        return Answer(None, f"version {task.version[:8]} of the task is in force", at_once=True)
-
-    def ask_again(self, path: Path, label: str | None, email_ids: Sequence[int] | None) -> Answer:
-        self._backend._note("ask_again", path, label, None if email_ids is None else list(email_ids))
-        return Answer(None, "so many in line again", at_once=True)
-
-    def price(self, path: Path, task: Task, count: int) -> DryRunCost:
-        return DryRunCost(count, count * 400, 0.0012, 3, learnt=True)
-
-    def dry_run(self, path: Path, task: Task, count: int) -> NoReturn:
-        self._backend._note("dry_run", task.version, count)
-        raise LabeltuiError("Nothing is asked in memory.")
-
-
 class FakeKeys:
-    """The keys of a backend in memory."""
+    """The keys of a engine in memory."""
 
-    def __init__(self, backend: FakeBackend) -> None:
-        self._backend = backend
+    def __init__(self, engine: FakeEngine) -> None:
+        self._engine = engine
 
     def statuses(self, model: str, now: float) -> tuple[KeyStatus, ...]:
-        return tuple(self._backend.held)
+        return tuple(self._engine.held)
 
     def windows(self, model: str, now: float) -> tuple[WindowStatus, ...]:
-        return self._backend.quota if self._backend.held else ()
+        return self._engine.quota if self._engine.held else ()
 
     def close(self) -> None:
         pass
 
 
-class FakeBackend:
+class FakeEngine:
     """The engine in memory. Commands to a living worker wait until :meth:`handle` is called."""
 
     def __init__(self, settings: Settings, run: FakeRun | None = None, *, clock: object = None) -> None:
         self.settings = settings
-        self.tasks = FakeDesk(self)
         self.run = run or FakeRun()
         self.all_runs: list[RunSummary] | None = None
         self.held: list[KeyStatus] = list(KEYS)
@@ -287,10 +257,10 @@ class FakeBackend:
         return count(Path(source), text_column or None, id_column or None, wanted=wanted)
 
     def task_choices(self, source: str) -> tuple[TaskChoice, ...]:
-        return task_choices(self.settings, source)
+        return requests.task_choices(self.settings, source)
 
     def task_file(self, path: str) -> TaskChoice:
-        return task_file(Path(path))
+        return requests.task_file(Path(path))
 
     def name_for(self, source: str) -> str:
         return Path(source).stem
@@ -298,9 +268,11 @@ class FakeBackend:
     def name_trouble(self, name: str) -> str:
         return f"There is a run {name} already." if name == "taken" else ""
 
-    def forecast(self, command: NewRunRequest) -> tuple[str, ...]:
+    def forecast(self, command: NewRunRequest) -> tuple[Planned, Task]:
         self._note("forecast", command)
-        return ("2 emails, 2 texts", "calls     about 9", "time      3 min, bound by TPM of org_b")
+        ends = Forecast(180.0, None, None, "TPM of org_b")
+        texts = Texts(2, 2, 40.0)
+        return Planned(texts, 9, 800, 200, 0, ends, 1, None, "the free plan", (), learnt=False), TASK
 
     def make(self, command: NewRunRequest, progress: Callable[[int], None]) -> Path:
         progress(500)
@@ -337,10 +309,10 @@ class FakeBackend:
 
     # -- commands --
 
-    def try_first(self, path: Path, emails: int) -> Answer:
-        self._note("try_first", path, emails)
+    def try_first(self, path: Path, count: int) -> Answer:
+        self._note("try_first", path, count)
         self.run.alive, self.run.state, self.run.epoch = True, RunState.RUNNING, self.run.epoch + 1
-        return Answer(None, f"It tries {emails} and pauses.", at_once=True)
+        return Answer(None, f"It tries {count} and pauses.", at_once=True)
 
     def _note(self, *what: object) -> None:
         with self.lock:
@@ -483,6 +455,46 @@ class FakeBackend:
         ]
         return Answer(None, f"Labeled {value} by a person.", at_once=True)
 
+    # -- the task: drafts are real files --
+
+    def draft_path(self, path: Path) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return draft.draft_path(path)
+
+    def draft(self, path: Path) -> Draft | None:
+        return draft.load_draft(path)
+
+    def save_draft(self, path: Path, text: str) -> Draft:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return draft.save_draft(path, text)
+
+    def discard_draft(self, path: Path) -> None:
+        draft.discard_draft(path)
+
+    def text_of(self, task: Task) -> str:
+        return draft.text_of(task)
+
+    def activate(self, path: Path, task: Task) -> Answer:
+        self._note("activate", path, task)
+        if self.run.alive:
+            return self._command("task", task.version)
+        self.run.task = task
+        return Answer(None, f"version {task.version[:8]} of the task is active", at_once=True)
+
+    def relabel(self, path: Path, label: str | None, email_ids: Sequence[int] | None) -> Answer:
+        self._note("relabel", path, label, None if email_ids is None else list(email_ids))
+        return Answer(None, "so many in line again", at_once=True)
+
+    def dry_run_cost(self, path: Path, task: Task, count: int) -> DryRunCost:
+        return DryRunCost(count, count * 400, 0.0012, 3, learnt=True)
+
+    def dry_run(self, path: Path, task: Task, count: int) -> NoReturn:
+        self._note("dry_run", task.version, count)
+        raise LabeltuiError("Nothing is asked in memory.")
+
+    def notify_setup(self) -> NotifySetup:
+        return read_setup(self.settings.notify_path)
+
     # -- keys --
 
     def set_enabled(self, run: Path | None, alias: str, *, enabled: bool) -> None:
@@ -490,7 +502,9 @@ class FakeBackend:
         state = KeyState.READY if enabled else KeyState.DISABLED
         self.held = [replace(key, state=state) if key.alias == alias else key for key in self.held]
 
-    def add_key(self, run: Path | None, secret: str, alias: str | None, organization: str | None) -> str:
+    def add_key(
+        self, run: Path | None, secret: str, alias: str | None, organization: str | None, *, keyring: bool = False
+    ) -> str:
         self._note("add_key", secret, alias, organization)
         self.held.append(key(alias or "key-1", organization or "", requests=0, errors_429=0, tokens=0))
         return alias or "key-1"

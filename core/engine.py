@@ -1,0 +1,533 @@
+"""The engine: everything that console, command line, notebooks and tests ask for, behind one class.
+
+:class:`Engine` only delegates. Rooms that take long to import are imported by the method that needs them, so that the
+first paint and ``--help`` wait for none of them. Names that callers need beside it (filters, requests, types of what is
+returned) can be imported from here as well: screens and commands import nothing deeper of ``core``.
+
+A method that changes something carries :func:`changes`; on an engine made with ``read_only=True`` it raises.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, Self, TypeVar
+
+from core.errors import UsageError
+from core.model import KeyHistory, KeyStatus, ModelSettings, RunSummary, Task, WindowStatus
+from core.runs import draft, requests
+from core.runs.draft import Draft, differences, escaped, read_draft
+from core.runs.requests import CopyRequest, NewRunRequest, TaskChoice
+from core.settings import Settings, operator
+from core.storage.reading.filters import Filter, Term, parse
+from core.storage.reading.ordering import KEYS, WORK_ORDER, Order, first_of
+
+if TYPE_CHECKING:
+    from core.commands.dry_run import DryRunCost, RunningDryRun
+    from core.commands.post import SentCommand
+    from core.exports.registry import known_suffixes
+    from core.llm.key_check import Trial
+    from core.llm.task import allowed_answers, chosen_task, load_task, messages, reask_messages, task_to_json
+    from core.mail.message import view_of
+    from core.notify.occasions import NO_KEY, Occasion, noticed
+    from core.notify.services import Delivery
+    from core.notify.setup import NotifySetup
+    from core.quota.keys.keyfile import checked_alias, checked_organization, plausible_secret
+    from core.quota.keys.store import KeyStore
+    from core.runs.delete import Going
+    from core.runs.find import Created, RunOptions
+    from core.runs.listing import RunList
+    from core.runs.plan import Planned
+    from core.sources.preview import Counted, Folder, Looked
+    from core.storage.file.check import Checked
+    from core.storage.file.connection import sqlite_version
+    from core.storage.file.rows import budget_words
+    from core.storage.reading.reader import RunReader
+    from core.storage.reading.search import Found, Search
+
+__all__ = [
+    "FIRST_N", "KEYS", "MOST_SAMPLED", "NO_KEY", "READ_ONLY", "SAMPLED", "WORK_ORDER", "Checked", "CopyRequest",
+    "Counted", "Created", "Delivery", "Draft", "DryRunCost", "Engine", "Filter", "Folder", "Found", "Going", "KeyPast",
+    "KeyView", "Looked", "NewRunRequest", "NotifySetup", "Occasion", "Order", "Planned", "RunOptions", "RunReader",
+    "RunningDryRun", "Search", "SentCommand", "TaskChoice", "Term", "Trial", "allowed_answers", "budget_words",
+    "changes", "checked_alias", "checked_organization", "chosen_task", "differences", "escaped", "first_of",
+    "known_suffixes", "load_task", "messages", "noticed", "parse", "plausible_secret", "read_draft", "reask_messages",
+    "sqlite_version", "task_to_json", "view_of",
+]  # fmt: skip
+
+_LATE = {
+    "core.commands.post": ("SentCommand",),
+    "core.exports.registry": ("known_suffixes",),
+    "core.llm.task": ("allowed_answers", "chosen_task", "load_task", "messages", "reask_messages", "task_to_json"),
+    "core.mail.message": ("view_of",),
+    "core.notify.occasions": ("NO_KEY", "Occasion", "noticed"),
+    "core.notify.setup": ("NotifySetup",),
+    "core.quota.keys.keyfile": ("checked_alias", "checked_organization", "plausible_secret"),
+    "core.runs.find": ("RunOptions",),
+    "core.storage.file.connection": ("sqlite_version",),
+    "core.storage.file.rows": ("budget_words",),
+}
+"""Modules whose names can be imported from here, and are imported when that happens."""
+
+FIRST_N = 10
+"""Items that a run is tried on before it is started on all."""
+SAMPLED = 10
+"""Items that a draft is tried on where nobody says how many."""
+MOST_SAMPLED = 200
+"""The most; more is what an active version is for."""
+
+READ_ONLY = "This console is read-only (--read-only, or served without --writable): it changes nothing."
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """Import a name of :data:`_LATE` when it is first asked for."""
+        for module, names in _LATE.items():
+            if name in names:
+                return getattr(importlib.import_module(module), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def changes(method: Callable[Concatenate[Engine, P], R]) -> Callable[Concatenate[Engine, P], R]:
+    """Mark a method that changes something, or spends quota: a read-only engine raises UsageError instead."""
+
+    @functools.wraps(method)
+    def guarded(self: Engine, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        self.check_writable()
+        return method(self, *args, **kwargs)
+
+    return guarded
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPast:
+    """A key's history, the day by its count (UTC), and today's spending in US dollars, where prices are known."""
+
+    history: KeyHistory
+    today: str
+    dollars: float
+
+
+class KeyView:
+    """The operator's keys and quotas, to look at. Belongs to the thread that opened it.
+
+    It notices keys that are added or removed elsewhere. With ``elsewhere`` keys tell which servers beside the usual
+    one refuse them.
+    """
+
+    def __init__(self, store: KeyStore, *, elsewhere: bool = False) -> None:
+        self._store = store
+        self._elsewhere = elsewhere
+
+    def statuses(self, model: str, now: float) -> tuple[KeyStatus, ...]:
+        """Return each key with its state and counts for that model."""
+        if self._store.changed():
+            self._store.reload()
+        return self._store.statuses(model, now, elsewhere=self._elsewhere)
+
+    def windows(self, model: str, now: float) -> tuple[WindowStatus, ...]:
+        """Return the windows of each organization's quota for that model."""
+        return self._store.windows(model, now)
+
+    def models(self, now: float) -> tuple[str, ...]:
+        """Return the models that the keys were used with."""
+        return self._store.models(now)
+
+    def close(self) -> None:
+        """Close quota.db."""
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Engine:
+    """The engine over the files that ``settings`` name. Every method may raise LabeltuiError with a sentence to show.
+
+    Where keys are meant, ``run`` is the run that is open or None: the demo has keys of its own. What changes a key
+    takes effect in every worker of the machine within a second.
+    """
+
+    def __init__(self, settings: Settings, *, read_only: bool = False) -> None:
+        self.settings = settings
+        self.read_only = read_only
+        self._runs: RunList | None = None
+
+    def check_writable(self) -> None:
+        """Raise UsageError on a read-only engine."""
+        if self.read_only:
+            raise UsageError(READ_ONLY)
+
+    def operator(self) -> str:
+        """Return the name of the person at the keyboard, for the record."""
+        return operator()
+
+    def _for(self, run: Path | None) -> Settings:
+        return self.settings.for_run(run) if run is not None else self.settings
+
+    # -- runs: list, read, search -------------------------------------------------------------------------------------
+
+    def runs(self, now: float) -> Sequence[RunSummary]:
+        """Return every run, archived ones too, read again where its file changed."""
+        if self._runs is None:
+            from core.runs.listing import RunList  # noqa: PLC0415 - like all imports below: when it is needed
+
+            self._runs = RunList(self.settings)
+        return self._runs.read(now)
+
+    def view(self, path: Path) -> RunReader:
+        """Open a run file for reading; the reader belongs to the thread that opened it."""
+        from core.storage.reading.reader import RunReader  # noqa: PLC0415
+
+        return RunReader(path)
+
+    def search(self, path: Path, stale: Callable[[], bool]) -> Search:
+        """Open a search for emails; ``stale`` says that its answer is no longer wanted."""
+        from core.storage.reading.search import Search  # noqa: PLC0415
+
+        return Search(path, stale)
+
+    # -- runs: make, copy, archive, delete ----------------------------------------------------------------------------
+
+    def look_into(self, folder: Path) -> Folder:
+        """Return what a folder holds that could be a source."""
+        from core.sources.preview import look_into  # noqa: PLC0415
+
+        return look_into(folder)
+
+    def look_at(self, source: str, text_column: str, id_column: str) -> Looked:
+        """Return a source's columns and first rows."""
+        from core.sources.preview import look_at  # noqa: PLC0415
+
+        return look_at(Path(source).expanduser(), text_column or None, id_column or None)
+
+    def count(self, source: str, text_column: str, id_column: str, wanted: Callable[[], bool]) -> Counted:
+        """Count a source's items, as long as that is ``wanted``."""
+        from core.sources.preview import count  # noqa: PLC0415
+
+        return count(Path(source).expanduser(), text_column or None, id_column or None, wanted=wanted)
+
+    def task_choices(self, source: str) -> tuple[TaskChoice, ...]:
+        """Return the tasks to choose from for a run of that source."""
+        return requests.task_choices(self.settings, source)
+
+    def task_file(self, path: str) -> TaskChoice:
+        """Return the task in one file, or why there is none."""
+        return requests.task_file(Path(path))
+
+    def name_for(self, source: str) -> str:
+        """Return a free name for a run of that source."""
+        return requests.name_for(self.settings, source)
+
+    def name_trouble(self, name: str) -> str:
+        """Return why no run can be made under that name, or an empty text."""
+        return requests.name_trouble(self.settings, name)
+
+    def forecast(self, request: NewRunRequest) -> tuple[Planned, Task]:
+        """Return what labeling the source takes, and the task; nothing is kept or sent."""
+        return requests.forecast(self.settings, request)
+
+    @changes
+    def make(self, request: NewRunRequest, progress: Callable[[int], None]) -> Path:
+        """Make the run; ``progress`` is called with the number of items imported so far."""
+        return requests.make(self.settings, request, progress)
+
+    @changes
+    def make_demo(self) -> Path:
+        """Make the demo's run where it is missing, start its worker and return the run file."""
+        from core.commands import send  # noqa: PLC0415
+        from core.runs import demo  # noqa: PLC0415
+
+        path, _ = demo.prepare(self.settings, demo.DEFAULT_EMAILS, now=time.time())
+        send.start(path, self._for(path))
+        return path
+
+    def check_copy(self, request: CopyRequest) -> None:
+        """Refuse at once what :meth:`copy_run` would refuse."""
+        requests.check_copy(request)
+
+    @changes
+    def copy_run(self, request: CopyRequest, progress: Callable[[int], None]) -> Path:
+        """Make a run from the emails of another, with nothing labeled."""
+        return requests.make_copy(request, progress)
+
+    @changes
+    def archive(self, path: Path, *, back: bool) -> Path:
+        """Move a run into the archive, or ``back``; returns where its file lies then."""
+        from core.runs import archive  # noqa: PLC0415
+
+        return archive.bring_back(path) if back else archive.archive(path)
+
+    def what_goes(self, path: Path) -> Going:
+        """Return the files that deleting the run would remove."""
+        from core.runs import delete  # noqa: PLC0415
+
+        return delete.what_goes(path)
+
+    @changes
+    def delete_run(self, path: Path, typed: str) -> None:
+        """Delete a run for good; ``typed`` must be its name."""
+        from core.runs import delete  # noqa: PLC0415
+
+        delete.delete(path, typed)
+
+    # -- commands to a run and its worker -----------------------------------------------------------------------------
+
+    @changes
+    def start(self, path: Path) -> SentCommand:
+        """Start a worker; one that is paused goes on."""
+        from core.commands import send  # noqa: PLC0415
+
+        return send.start(path, self._for(path))
+
+    @changes
+    def try_first(self, path: Path, count: int) -> SentCommand:
+        """Start a worker that pauses after so many different texts."""
+        from core.commands import send  # noqa: PLC0415
+
+        return send.start(path, self._for(path), only=count)
+
+    @changes
+    def pause(self, path: Path) -> SentCommand:
+        """Let no new call go out."""
+        from core.commands import send  # noqa: PLC0415
+
+        return send.pause(path)
+
+    @changes
+    def resume(self, path: Path) -> SentCommand:
+        """Go on; a run without a worker gets one."""
+        from core.commands import send  # noqa: PLC0415
+
+        return send.resume(path, self._for(path))
+
+    @changes
+    def stop(self, path: Path) -> SentCommand:
+        """End the worker after the calls in flight have finished; a second command cuts them off."""
+        from core.commands import send  # noqa: PLC0415
+
+        return send.stop(path)
+
+    @changes
+    def kill(self, path: Path) -> SentCommand:
+        """Kill a worker that does not react any more."""
+        from core.commands import send  # noqa: PLC0415
+
+        return send.kill(path)
+
+    @changes
+    def swap(self, path: Path) -> SentCommand:
+        """Disable the key in use and ask with the next one first."""
+        from core.commands import send  # noqa: PLC0415
+
+        return send.swap(path, self._for(path))
+
+    @changes
+    def retry(self, path: Path, email_id: int | None) -> SentCommand:
+        """Requeue one failed email, or all of them."""
+        from core.commands import send  # noqa: PLC0415
+
+        return send.retry(path, email_id)
+
+    @changes
+    def retry_these(self, path: Path, email_ids: Sequence[int]) -> SentCommand:
+        """Requeue these failed emails."""
+        from core.commands import send  # noqa: PLC0415
+
+        return send.retry(path, email_ids=email_ids)
+
+    @changes
+    def skip(self, path: Path, email_ids: Sequence[int], *, back: bool) -> SentCommand:
+        """Take emails out of the model's work, or put skipped ones ``back``."""
+        from core.commands import send  # noqa: PLC0415
+
+        return send.skip(path, email_ids, back=back)
+
+    @changes
+    def label(self, path: Path, email_ids: Sequence[int], value: str, note: str) -> SentCommand:
+        """Give emails a person's label."""
+        from core.commands import send  # noqa: PLC0415
+
+        return send.label(path, email_ids, value, note=note)
+
+    @changes
+    def note(self, path: Path, email_ids: Sequence[int], text: str) -> SentCommand:
+        """Put a person's note on emails."""
+        from core.commands import send  # noqa: PLC0415
+
+        return send.note(path, email_ids, text)
+
+    @changes
+    def undo(self, path: Path) -> SentCommand:
+        """Undo what the person at the keyboard did last to emails of this run."""
+        from core.commands import send  # noqa: PLC0415
+
+        return send.undo(path)
+
+    # -- the task of a run --------------------------------------------------------------------------------------------
+
+    def draft_path(self, path: Path) -> Path:
+        """Return where the draft of the run's task lies."""
+        return draft.draft_path(path)
+
+    def draft(self, path: Path) -> Draft | None:
+        """Return the draft beside the run, or None."""
+        return draft.load_draft(path)
+
+    @changes
+    def save_draft(self, path: Path, text: str) -> Draft:
+        """Write the draft and return what it says."""
+        return draft.save_draft(path, text)
+
+    @changes
+    def discard_draft(self, path: Path) -> None:
+        """Remove the draft."""
+        draft.discard_draft(path)
+
+    def text_of(self, task: Task) -> str:
+        """Return the task as a text to edit."""
+        return draft.text_of(task)
+
+    @changes
+    def activate(self, path: Path, task: Task) -> SentCommand:
+        """Make that version the active task: pending emails are asked about with it, and no label is touched."""
+        from core.commands import send  # noqa: PLC0415
+
+        return send.set_task(path, task)
+
+    @changes
+    def relabel(self, path: Path, label: str | None, email_ids: Sequence[int] | None) -> SentCommand:
+        """Requeue emails that an older version labeled: all, those with that label, or these."""
+        from core.commands import send  # noqa: PLC0415
+
+        return send.ask_again(path, label=label, email_ids=email_ids)
+
+    def dry_run_cost(self, path: Path, task: Task, count: int) -> DryRunCost:
+        """Return what trying a task on so many emails takes."""
+        from core.commands import dry_run  # noqa: PLC0415
+
+        return dry_run.cost(path, self._for(path), task, count)
+
+    @changes
+    def dry_run(self, path: Path, task: Task, count: int) -> RunningDryRun:
+        """Begin to try a task on so many emails; no label is given or changed, but calls are made."""
+        from core.commands import dry_run  # noqa: PLC0415
+
+        return dry_run.RunningDryRun(path, self._for(path), task, count)
+
+    # -- keys ---------------------------------------------------------------------------------------------------------
+
+    def keys(self, run: Path | None) -> KeyView:
+        """Open the keys for reading: as the run meets them, or as they are at the usual server."""
+        if run is None:
+            return KeyView(self._store(None), elsewhere=True)
+        return KeyView(self._store(run, self._model_and_server(run)[1]))
+
+    def key_past(self, run: Path | None, alias: str) -> KeyPast:
+        """Return a key's history with today's spending."""
+        from core.quota.db.history import day_of  # noqa: PLC0415
+        from core.quota.forecast.plans import price_of  # noqa: PLC0415
+
+        with self._store(run) as store:
+            history = store.history(alias)
+        today, dollars = day_of(time.time()), 0.0
+        for spent in history.spent:
+            price = price_of(spent.model, self.settings.prices_path) if spent.day == today else None
+            if price is not None:
+                dollars += price.of(spent.prompt_tokens, 0, spent.completion_tokens)
+        return KeyPast(history, today, dollars)
+
+    @changes
+    def add_key(
+        self, run: Path | None, secret: str, alias: str | None, organization: str | None, *, keyring: bool = False
+    ) -> str:
+        """Add a key and return its alias; with ``keyring`` its secret goes there, except the demo's."""
+        settings = self._for(run)
+        with self._store(run) as store:
+            return store.add(
+                secret, alias=alias, organization=organization, keyring=keyring and settings.use_environment_keys
+            )
+
+    @changes
+    def remove_key(self, run: Path | None, alias: str) -> None:
+        """Forget a key."""
+        with self._store(run) as store:
+            store.remove(alias)
+
+    @changes
+    def set_enabled(self, run: Path | None, alias: str, *, enabled: bool) -> None:
+        """Enable or disable a key."""
+        with self._store(run) as store:
+            store.set_enabled(alias, enabled=enabled)
+
+    @changes
+    def pin_key(self, run: Path | None, alias: str | None) -> None:
+        """Ask with that key first; None for no key."""
+        with self._store(run) as store:
+            store.pin(alias)
+
+    @changes
+    def regroup_key(self, run: Path | None, alias: str, organization: str) -> None:
+        """State which organization a key belongs to."""
+        with self._store(run) as store:
+            store.set_organization(alias, organization)
+
+    @changes
+    def clear_bench(self, run: Path | None, organization: str) -> tuple[str, ...]:
+        """Let an organization that waits ask again at once; returns what was cleared."""
+        model, base_url = self._model_and_server(run)
+        with self._store(run, base_url) as store:
+            return store.clear_bench(organization, model)
+
+    @changes
+    def try_secret(self, run: Path | None, secret: str, base_url: str = "") -> Trial:
+        """Ask one tiny question with a secret."""
+        from core.llm.key_check import tried  # noqa: PLC0415
+
+        model, usual = self._model_and_server(run)
+        return tried(secret, model, base_url or usual)
+
+    @changes
+    def try_key(self, run: Path | None, alias: str) -> Trial:
+        """Ask one tiny question with a key."""
+        with self._store(run) as store:
+            secret = store.secret(alias)
+        return self.try_secret(run, secret.value)
+
+    def _store(self, run: Path | None, base_url: str | None = None) -> KeyStore:
+        """Open the key store; ``base_url`` matters where limits, benches or refused keys of one server are meant."""
+        from core.quota.keys.store import KeyStore  # noqa: PLC0415
+
+        return KeyStore.from_settings(self._for(run), base_url)
+
+    def _model_and_server(self, run: Path | None) -> tuple[str, str | None]:
+        """Return the model that is asked, and where: the run's, or what settings and defaults say."""
+        settings = self._for(run)
+        if run is None:
+            return ModelSettings().model, settings.base_url
+        with self.view(run) as reader:
+            return reader.task().model.model, reader.base_url() or settings.base_url
+
+    # -- files and notifications --------------------------------------------------------------------------------------
+
+    def save(self, path: Path, email_ids: Sequence[int] | None, target: Path) -> int:
+        """Write these emails, or all, to a new file; returns how many."""
+        from core.runs.save import save_emails  # noqa: PLC0415
+
+        return save_emails(path, email_ids, target)
+
+    def notify_setup(self) -> NotifySetup:
+        """Return how the operator is told of a run's end."""
+        from core.notify.setup import read_setup  # noqa: PLC0415
+
+        return read_setup(self.settings.notify_path)

@@ -1,1 +1,0 @@
-"""What the console asks of the engine."""
