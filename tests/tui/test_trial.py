@@ -51,6 +51,7 @@ class FakeTrial:
 
 def with_trial(at: Desk, trial: FakeTrial, price: DryRunCost | None = None) -> None:
     """A desk whose trials are that one."""
+
     def cost(path: object, task: Task, count: int) -> DryRunCost:
         return price or DryRunCost(count, count * 400, 0.0012, 3, learnt=True)
 
