@@ -101,7 +101,8 @@ class CallError(LabeltuiError):
     """One call failed.
 
     ``status`` is the HTTP status or None where there was no response; ``code`` the API's own word for it; ``headers``
-    have names in lower case; ``request_id`` is empty where unknown.
+    have names in lower case; ``request_id`` is empty where unknown. ``conclusive``: the server
+    said in a word of its own whose fault it is, so that no other call is needed to tell.
     """
 
     remedy: ClassVar[Remedy]
@@ -115,12 +116,14 @@ class CallError(LabeltuiError):
         code: str = "",
         headers: Mapping[str, str] | None = None,
         request_id: str = "",
+        conclusive: bool = False,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.headers: Mapping[str, str] = headers or {}
         self.request_id = request_id
+        self.conclusive = conclusive
 
 
 class RateLimitedError(CallError):

@@ -22,7 +22,7 @@ from core.storage.file.rows import budget_words
 from core.storage.reading.reader import RunReader
 from core.storage.writing.tasks import sends_otherwise
 from core.worker import supervisor
-from core.worker.ending import is_ending, when_ended
+from core.worker.supervisor import is_ending, when_ended
 
 if TYPE_CHECKING:
     from core.storage.writing.store import Store

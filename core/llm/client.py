@@ -142,7 +142,7 @@ def _refuse_unsendable(messages: Sequence[ChatMessage]) -> None:
     else:
         return
     raise RequestRefusedError(
-        "The email holds characters that no request can carry (lone surrogates); nothing was sent."
+        "The email holds characters that no request can carry (lone surrogates); nothing was sent.", conclusive=True
     )
 
 

@@ -38,6 +38,8 @@ _BY_CODE: dict[str, type[CallError]] = {
     "context_length_exceeded": TooLargeError,
     "request_too_large": TooLargeError,
 }
+# Gateways give this one for a single call now and then, so it is weighed like a status.
+_OPEN_CODES = frozenset({"invalid_api_key"})
 _BY_STATUS: dict[int, type[CallError]] = {
     401: KeyRefusedError,
     402: KeyRefusedError,
@@ -112,7 +114,8 @@ def failure_of(
     named = f"{status} {code}".strip()
     advice = _ADVICE.get(kind, "")
     message = f"{host} answered {named}: {said}" + (f" — {advice}" if advice else "")
-    return kind(message, status=status, code=code, headers=headers, request_id=request_id)
+    conclusive = refusal.code in _BY_CODE.keys() - _OPEN_CODES or status == 402
+    return kind(message, status=status, code=code, headers=headers, request_id=request_id, conclusive=conclusive)
 
 
 def clean(text: str, secret: str) -> str:

@@ -12,14 +12,14 @@ from core.model import Budget, Task
 from core.storage.file.control import Command
 from core.storage.writing.store import Store
 from core.storage.writing.tasks import sends_otherwise
-from core.worker.queue import Line
+from core.worker.queue import Queue
 
 
 class Handles(Protocol):
     """What a command can move."""
 
     store: Store
-    line: Line
+    queue: Queue
 
     @property
     def in_flight(self) -> int:
@@ -74,7 +74,7 @@ def handle(worker: Handles, command: Command, now: float) -> None:
             wanted = "stop"
         elif command.kind == "retry":
             moved = worker.store.requeue(now=now, by=command.requested_by, email_ids=_numbers(command.argument))
-            worker.line.rescan()
+            worker.queue.rescan()
             result = f"{moved} back in line"
         elif command.kind == "budget":
             worker.allow(Budget(**json.loads(command.argument)))
@@ -103,7 +103,7 @@ def _label(worker: Handles, command: Command, now: float) -> str:
         now=now,
     )
     for email_id in email_ids:
-        worker.line.forget(email_id)
+        worker.queue.forget(email_id)
     return sentence
 
 
@@ -118,7 +118,7 @@ def _about_the_task(worker: Handles, command: Command, now: float) -> tuple[Comm
             label=wanted.get("label"),
             email_ids=None if named is None else [int(number) for number in named],
         )
-        worker.line.rescan()
+        worker.queue.rescan()
         return replace(command, argument=""), f"{moved:,} in line again"
     task = task_from_json(command.argument)
     if sends_otherwise(worker.store.task(), task):
@@ -139,8 +139,8 @@ def _undo(worker: Handles, command: Command, now: float) -> str:
     if undone is None:
         return "there was nothing to undo"
     for email_id in undone.email_ids:
-        worker.line.forget(email_id)
-    worker.line.rescan()
+        worker.queue.forget(email_id)
+    worker.queue.rescan()
     return undone.sentence
 
 
@@ -160,10 +160,10 @@ def _skip(worker: Handles, command: Command, now: float) -> str:
     email_ids, back = _named(wanted), bool(wanted.get("back"))
     moved = worker.store.skip(email_ids, back=back, by=command.requested_by, now=now)
     if back:
-        worker.line.rescan()
+        worker.queue.rescan()
     else:
         for email_id in email_ids:
-            worker.line.forget(email_id)
+            worker.queue.forget(email_id)
     return f"{moved} {'back in line' if back else 'skipped'}"
 
 

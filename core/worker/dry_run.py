@@ -1,4 +1,4 @@
-"""A dry run: a version of the task that is not in force is asked about a few emails, and nothing of it is kept.
+"""Ask a version of the task that is not active about a few emails, and keep nothing of it: a dry run.
 
 It takes no lock and writes nothing into the run file. Its calls are real: they go out with the operator's keys, through
 the same ledger as a worker's, and count there. It is a process of its own, because the validation takes seconds and
@@ -14,26 +14,28 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from core import exits
-from core.errors import CallError, LabeltuiError, NoUsableKeyError, Remedy
-from core.llm.task import fixed_chars, messages, reask_messages, task_from_json
-from core.model import DryRunResult, SampledEmail, Task, Wait
+from core.errors import LabeltuiError, NoUsableKeyError
+from core.llm.task import fixed_chars, task_from_json
+from core.model import DryRunResult, PendingEmail, SampledEmail, Task, Wait
 from core.quota.keys.store import KeyStore
-from core.quota.pacing.broker import Broker, Candidate, Grant, Never, NoKeys
+from core.quota.pacing.grants import Candidate, Never, NoKeys
 from core.settings import Settings, load_settings
 from core.storage.reading.reader import RunReader
 from core.storage.reading.sampling import sample
-from core.worker.asking import Asks, Judges
+from core.worker.pacer import AnyPacer, Permit
 from core.worker.process import ClientPool, broker_for, build_guard
-from core.worker.reasons import refused, unusable
+from core.worker.retries import RetryPolicy
+from core.worker.settle import FAILURE_CHARS, Asks, Exchange, Judges, Settlement
 
 AT_ONCE = 8
-"""Calls that are out at the same time, at most."""
+"""Calls in flight at the same time, at most."""
 TRIES = 3
-"""Errors of server or line after which an email is given up."""
+"""Errors of server or network after which an email is given up."""
 PATIENCE_S = 180.0
 """How long a dry run waits for quotas and answers, all in all."""
 _TICK_S = 0.2
@@ -41,11 +43,9 @@ _TICK_S = 0.2
 
 @dataclass(slots=True)
 class _Conversation:
-    email: SampledEmail
-    text: str
-    bad_answers: list[tuple[str, str]] = field(default_factory=list)
+    sampled: SampledEmail
+    email: PendingEmail
     calls: int = 0
-    tries: int = 0
     tokens: int = 0
 
 
@@ -55,33 +55,38 @@ class DryRun:
     def __init__(
         self,
         task: Task,
-        broker: Broker,
+        broker: AnyPacer,
         guard: Judges,
-        client_of: Callable[[Grant], Asks],
+        client_of: Callable[[Any], Asks],
         clock: Callable[[], float],
         ended: Callable[[DryRunResult], None],
     ) -> None:
         self._task = task
         self._broker = broker
-        self._guard = guard
-        self._client_of = client_of
         self._clock = clock
         self._ended = ended
+        self._retries = RetryPolicy(tries_most=TRIES)
+        self._exchange = Exchange(
+            task=task, guard=guard, pacer=broker, client_of=client_of, clock=clock, retries=self._retries
+        )
         self._waiting: deque[_Conversation] = deque()
-        self._over: CallError | None = None
+        self._over = ""
 
     async def run(self, emails: Sequence[tuple[SampledEmail, str]], *, patience_s: float = PATIENCE_S) -> None:
         """Ask about each email, given with the text that the task sends of it.
 
         Raises:
             NoUsableKeyError: there is no key to ask with.
-            CallError: the server will never answer questions like these.
+            LabeltuiError: the server will never answer questions like these.
         """
-        self._waiting = deque(_Conversation(email, text) for email, text in emails)
+        self._waiting = deque(
+            _Conversation(email, PendingEmail(email.id, place, email.source_id, email.subject, text, ""))
+            for place, (email, text) in enumerate(emails)
+        )
         out: set[asyncio.Task[None]] = set()
         until = self._clock() + patience_s
         try:
-            while (self._waiting or out) and self._over is None and self._clock() < until:
+            while (self._waiting or out) and not self._over and self._clock() < until:
                 self._send(out)
                 if out:
                     done, out = await asyncio.wait(out, timeout=_TICK_S, return_when=asyncio.FIRST_COMPLETED)
@@ -94,14 +99,15 @@ class DryRun:
             for call in out:
                 call.cancel()
             await asyncio.gather(*out, return_exceptions=True)
-        if self._over is not None:
-            raise self._over
+        if self._over:
+            raise LabeltuiError(self._over)
         for left in self._waiting:
             self._end(left, why="no key was free for it in time")
 
     def _send(self, out: set[asyncio.Task[None]]) -> None:
-        while self._waiting and len(out) < AT_ONCE:
-            decision = self._broker.next([self._candidate(each) for each in self._waiting])
+        while self._waiting and len(out) < AT_ONCE and not self._retries.refusals.holds:
+            in_order = sorted(self._waiting, key=lambda each: self._retries.stuck(each.email.id))
+            decision = self._broker.next([self._candidate(each.email) for each in in_order])
             if isinstance(decision, NoKeys):
                 raise NoUsableKeyError(decision.reason)
             if isinstance(decision, Wait):
@@ -113,52 +119,39 @@ class DryRun:
             else:
                 out.add(asyncio.create_task(self._call(decision, chosen)))
 
-    def _candidate(self, talk: _Conversation) -> Candidate:
-        return Candidate(talk.email.id, fixed_chars(self._task) + len(talk.text) + 200 * len(talk.bad_answers))
+    def _candidate(self, email: PendingEmail) -> Candidate:
+        return Candidate(email.id, fixed_chars(self._task) + len(email.text) + 200 * len(email.bad_answers))
 
-    async def _call(self, grant: Grant, talk: _Conversation) -> None:
-        asked = reask_messages(self._task, talk.text, talk.bad_answers) if talk.bad_answers else messages(
-            self._task, talk.text
-        )  # fmt: skip
-        began = self._clock()
-        try:
-            reply = await self._client_of(grant).ask(asked, self._task.model)
-        except CallError as error:
-            self._failed(talk, error, retry=self._broker.failed(grant, error, self._clock() - began).retry_elsewhere)
-            return
-        except BaseException:
-            self._broker.cancelled(grant)
-            raise
-        self._broker.answered(grant, reply.usage, reply.headers, self._clock() - began)
-        talk.calls += 1
-        talk.tokens += reply.usage.prompt_tokens + reply.usage.completion_tokens
-        verdict = await self._guard.judge(reply)
-        if verdict.label is not None:
-            self._end(talk, label=verdict.label, answer=reply.text)
-            return
-        talk.bad_answers.append((reply.text, verdict.reason))
-        if len(talk.bad_answers) > self._task.max_reasks:
-            self._end(talk, answer=reply.text, why=unusable(verdict.outcome, len(talk.bad_answers)))
-        else:
+    async def _call(self, permit: Permit, talk: _Conversation) -> None:
+        settlement = await self._exchange.ask(permit, talk.email)
+        talk.email = replace(settlement.email, attempts=talk.email.attempts + 1)
+        answered = settlement.attempt.raw_answer is not None
+        talk.calls += answered
+        talk.tokens += settlement.attempt.prompt_tokens + settlement.attempt.completion_tokens
+        if settlement.run_over:
+            self._over = settlement.run_over
+        elif settlement.label is not None:
+            self._end(talk, label=settlement.label, answer=settlement.attempt.raw_answer or "")
+        elif settlement.failure is not None:
+            self._end(talk, answer=settlement.attempt.raw_answer or "", why=_why(settlement))
+        elif answered:
             self._waiting.appendleft(talk)
-
-    def _failed(self, talk: _Conversation, error: CallError, *, retry: bool) -> None:
-        if error.remedy is Remedy.STOP_RUN:
-            self._over = error
-            return
-        talk.tries += error.remedy is not Remedy.WAIT
-        if talk.tries >= TRIES or (error.remedy is Remedy.GIVE_UP and not retry):
-            why = refused(error) if error.remedy is Remedy.GIVE_UP else str(error)
-            self._end(talk, why=why[:300])
         else:
             self._waiting.append(talk)
 
     def _end(self, talk: _Conversation, *, label: str | None = None, answer: str = "", why: str = "") -> None:
-        self._ended(DryRunResult(talk.email, label, answer[:500], why, talk.calls, talk.tokens))
+        self._ended(DryRunResult(talk.sampled, label, answer[:500], why, talk.calls, talk.tokens))
+
+
+def _why(settlement: Settlement) -> str:
+    """Return the failure of an email, or the last error where there was no answer: a draft is tried to see it."""
+    error = settlement.attempt.error
+    unanswered = settlement.attempt.raw_answer is None
+    return (error if unanswered and error else settlement.failure or "")[:FAILURE_CHARS]
 
 
 def dry_run(path: Path, settings: Settings, task: Task, count: int, ended: Callable[[DryRunResult], None]) -> None:
-    """StartDryRun a task on a sample of a run's emails; blocks until all have come to their end.
+    """Ask a task about a sample of a run's emails; blocks until all have come to their end.
 
     Raises:
         LabeltuiError: nothing can be asked, or not any more.
@@ -189,7 +182,7 @@ def dry_run(path: Path, settings: Settings, task: Task, count: int, ended: Calla
 
 
 def main() -> int:
-    """The process: results as JSON lines; an error is the last line, as ``{"error": "…"}``."""
+    """Run as a process: results as JSON lines; an error is the last line, as ``{"error": "…"}``."""
 
     def tell(told: object) -> None:
         print(json.dumps(told), flush=True)  # noqa: T201 - a pipe to whoever began it

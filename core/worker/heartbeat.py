@@ -50,7 +50,7 @@ class Heartbeat:
         *,
         at_once: bool = False,
     ) -> None:
-        """Say what the worker does, where it is time to; ``by_key`` counts the calls that are out, for when it is."""
+        """Write what the worker does, where it is time to; ``by_key`` counts the calls in flight, for when it is."""
         now = self._clock()
         if self._passed_at is not None and state is RunState.WAITING:
             self._waited_s += max(0.0, min(now - self._passed_at, 10 * self._tempo.tick_s))
@@ -75,3 +75,24 @@ class Heartbeat:
             return
         self._waited_s = 0.0
         self._beaten_at, self._shown = now, state
+
+
+def doing(
+    *, blocked: str, stopping: bool, paused: str, loading: str, wait: Wait | None, out: int, trying: str = ""
+) -> tuple[RunState, str]:
+    """Return the state to show and the sentence beside it.
+
+    ``out`` calls are in flight, ``loading`` is what is made ready, ``trying`` tells of a first N.
+    """
+    calls = f"{out} call{'' if out == 1 else 's'} out"
+    if blocked:
+        return RunState.WAITING, blocked
+    if stopping:
+        return RunState.RUNNING, f"stopping, {calls}"
+    if paused:
+        return (RunState.RUNNING, f"pausing, {calls}") if out else (RunState.PAUSED, paused)
+    if loading:
+        return RunState.RUNNING, loading
+    if wait is not None and not out:
+        return RunState.WAITING, wait.reason
+    return RunState.RUNNING, trying

@@ -1,7 +1,7 @@
-"""The worker's loop: handle, choose, send, beat. One per run, on one event loop.
+"""The worker's loop: handle commands, send, beat. One per run, on one event loop.
 
-It decides nothing about quotas (the broker does) and nothing about answers (the asker does). It owns the order of
-things: a command is looked at before a call goes out, and whatever ends the loop, the run file says how.
+It decides nothing about quotas (the pacer does) and nothing about answers (:mod:`core.worker.settle` does). It owns the
+order of things: a command is looked at before a call goes out, and whatever ends the loop, the run file says how.
 """
 
 from __future__ import annotations
@@ -10,33 +10,31 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from core.model import Budget, Forecast, KeyState, RunState, Task, Wait
 from core.quota.forecast.plans import Price
-from core.quota.pacing.broker import Broker, Candidate, Grant, Never, NoKeys
 from core.storage.file.control import CommandInbox
 from core.storage.writing.store import Store
-from core.worker.asking import Asker, Asks, Judges, Listener
 from core.worker.commands import handle
 from core.worker.commit import Committer, best_effort
-from core.worker.first_n import Trial
-from core.worker.heartbeat import Heartbeat, Tempo
-from core.worker.lanes.online import Calls
-from core.worker.pause import Brake
-from core.worker.queue import Line
-from core.worker.reasons import doing
+from core.worker.heartbeat import Heartbeat, Tempo, doing
+from core.worker.lanes.lane import Lane, Listener
+from core.worker.lanes.online import OnlineLane
+from core.worker.pacer import AnyPacer
+from core.worker.pause import Pause
+from core.worker.queue import FirstN, Queue
+from core.worker.settle import Asks, Judges
 
-_LOADING = "loading the validation"
-_RENEWING = "the task changed; what is out ends under the old version"
-LOOK_AHEAD = 24
-"""Emails that the broker may choose from."""
+_LOADING = "loading the validator"
+_RENEWING = "the task changed; calls in flight end under the old version"
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
     """How the loop ended: the state it leaves the run in and why. ``no_key`` and ``broken`` choose the exit code.
 
-    ``renews``: another version of the task is in force, and a worker for that one goes on in the same epoch.
+    ``renews``: another version of the task is active, and a worker for that one goes on in the same epoch.
     """
 
     state: RunState
@@ -58,10 +56,10 @@ class Worker:
         *,
         store: Store,
         inbox: CommandInbox,
-        broker: Broker,
+        broker: AnyPacer,
         task: Task,
         guard: Judges | Callable[[], Judges],
-        client_of: Callable[[Grant], Asks],
+        client_of: Callable[[Any], Asks],
         clock: Callable[[], float],
         tempo: Tempo | None = None,
         forecast: Callable[[], Forecast | None] | None = None,
@@ -70,21 +68,36 @@ class Worker:
     ) -> None:
         self.store = store
         self.broker = broker
-        self.line = Line(lambda after, limit: store.pending(after=after, limit=limit), dedupe=store.dedupe)
+        self.queue = Queue(
+            lambda after, limit: store.pending(after=after, limit=limit),
+            dedupe=store.dedupe,
+            is_pending=store.is_pending,
+        )
         self._inbox = inbox
-        self._task = task
         self._guard = guard
-        self._client_of = client_of
         self._clock = clock
         self._tempo = tempo or Tempo()
         self._committer = Committer(store, clock)
-        self._pulse = Heartbeat(store, clock, self._tempo, forecast)
-        self._asker: Asker | None = None
+        self._heartbeat = Heartbeat(store, clock, self._tempo, forecast)
         self._wake = asyncio.Event()
-        self._calls = Calls(
-            store, broker, self.line, clock, landed=self._landed, grown=lambda: self._beat(at_once=True)
+        self._pause = Pause(store, self.queue, clock, price=price, reason=paused, began=self._wake.set)
+        self._lane: Lane = OnlineLane(
+            task=task,
+            store=store,
+            pacer=broker,
+            queue=self.queue,
+            committer=self._committer,
+            client_of=client_of,
+            clock=clock,
+            listener=Listener(
+                labeled=self._pause.labeled,
+                failed=self._pause.failed,
+                run_over=self._run_over,
+                noted=self._noted,
+                landed=self._landed,
+                grown=lambda: self._beat(at_once=True),
+            ),
         )
-        self._brake = Brake(store, self.line, clock, price=price, reason=paused, pulled=self._wake.set)
         self._renewing = False
         self._ending: Ending | None = None
         self._broken: BaseException | None = None
@@ -95,8 +108,8 @@ class Worker:
 
     @property
     def in_flight(self) -> int:
-        """Calls that are out."""
-        return len(self._calls)
+        """Calls in flight."""
+        return len(self._lane)
 
     @property
     def stopping(self) -> bool:
@@ -106,35 +119,35 @@ class Worker:
     @property
     def paused(self) -> str:
         """Why no new call goes out, or nothing."""
-        return self._brake.reason
+        return self._pause.reason
 
     def pause(self, reason: str) -> None:
-        """Let no new call go out; those that are out come home."""
-        self._brake.pull(reason)
+        """Let no new call go out; those in flight are finished."""
+        self._pause.begin(reason)
 
     def resume(self) -> None:
         """Go on."""
-        self._brake.release()
+        self._pause.end()
         self._wake.set()
 
     def try_out(self, emails: int) -> None:
         """Go on with so many different texts, then pause."""
-        self.line.trial = Trial(emails, dedupe=self.store.dedupe)
+        self.queue.first_n = FirstN(emails, dedupe=self.store.dedupe)
         self.resume()
 
     def stop(self, ending: Ending | None = None) -> None:
-        """End when the calls that are out have come home; asked by a person again, cut them off."""
+        """End after the calls in flight have finished; requested by a person again, cancel them."""
         if self._ending is not None and ending is None:
-            self._calls.cut_off()
+            self._lane.cut_off()
         self._ending = self._ending or ending or Ending(RunState.STOPPED, "stopped by the operator")
         self._wake.set()
 
     def allow(self, budget: Budget) -> None:
         """Let the run spend so much from now on."""
-        self._brake.allow(budget)
+        self._pause.allow(budget)
 
     def enact(self, task: Task, *, by: str, command_id: str) -> str:
-        """Put a version of the task in force: calls that are out end under the old one, then all is built anew."""
+        """Activate a version of the task: calls in flight end under the old one, then all is built anew."""
         sentence = self.store.enact(task, by=by, now=self._clock(), command_id=command_id).sentence
         self._renewing = True
         self._wake.set()
@@ -149,7 +162,7 @@ class Worker:
         return sentences
 
     def swap(self) -> str:
-        """Take the key in use out and the next one in; calls that are out come home with the key they have."""
+        """Disable the key in use and switch to the next; calls in flight keep the key they have."""
         sentence = self.broker.swap()
         self.look_at_keys()
         self._wake.set()
@@ -167,10 +180,10 @@ class Worker:
         try:
             ending = await self._work()
         except BaseException:
-            self._calls.cut_off()
+            self._lane.cut_off()
             raise
         finally:
-            await self._calls.drain()
+            await self._lane.drain()
             for helper in helpers:
                 helper.cancel()
             await asyncio.gather(*helpers, return_exceptions=True)
@@ -186,17 +199,7 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - whatever it is, the loop raises it
             self._broken = error
         else:
-            self._asker = Asker(
-                task=self._task,
-                guard=guard,
-                broker=self.broker,
-                committer=self._committer,
-                line=self.line,
-                client_of=self._client_of,
-                clock=self._clock,
-                listener=Listener(self._brake.labeled, self._brake.failed, self._run_over),
-                answered_email=self.store.answered_email,
-            )
+            self._lane.begin(guard)
         self._wake.set()
 
     async def _work(self) -> Ending:
@@ -204,15 +207,14 @@ class Worker:
             self._look_up()
             if self._broken is not None:
                 raise self._broken
-            if self._ending is not None and not self._calls:
+            if self._ending is not None and not self._lane:
                 return self._ending
-            if self._renewing and self._ending is None and not self._calls:
+            if self._renewing and self._ending is None and not self._lane:
                 return Ending(RunState.RUNNING, "the task changed", renews=True)
             self._wait = None
             pause_s = self._tempo.tick_s
-            held = self._ending or self._renewing or self._brake.reason or self._committer.blocked
-            if self._asker is not None and not held:
-                pause_s = self._send_all_that_may(self._asker)
+            if self._lane.ready and not self._held():
+                pause_s = self._send()
             self._beat()
             await self._sleep(min(pause_s, self._tempo.tick_s))
 
@@ -224,7 +226,7 @@ class Worker:
         self._wake.clear()
 
     def _look_up(self) -> None:
-        """Obey commands and take in what happened to keys, a few times a second."""
+        """Handle commands and take in what happened to keys, a few times a second."""
         now = self._clock()
         if 0 <= now - self._looked_at < self._tempo.tick_s:
             return
@@ -237,52 +239,43 @@ class Worker:
 
     # -- sending ---------------------------------------------------------------------------------------------------
 
-    def _send_all_that_may(self, asker: Asker) -> float:
-        """Let every call go out that may; returns the seconds until another may."""
-        while self._ending is None and not self._brake.over_budget(self._calls.cost):
-            now = self._clock()
-            front = [Candidate(email.id, asker.prompt_chars(email)) for email in asker.front(LOOK_AHEAD)]
-            if not front:
-                if not self._brake.trial_is_over(self.in_flight):
-                    self._finish_if_done()
-                break
-            decision = self.broker.next(front)
-            if isinstance(decision, Grant):
-                if not self._calls.send(asker, decision, front):
-                    break
-            elif isinstance(decision, Never):
-                if not self._calls.fail_unsent(asker, decision):
-                    break
-                self._brake.failed(decision.reason)
-            elif isinstance(decision, NoKeys):
-                if not self._await_a_key(decision):
-                    self.stop(Ending(RunState.STOPPED, decision.reason, no_key=True))
-                break
-            else:
-                self._wait = decision
-                return self._tempo.tick_s if decision.until_at is None else decision.until_at - now
+    def _held(self) -> bool:
+        """Return whether no call may go out now, whatever the quotas allow."""
+        held = self._ending or self._renewing or self._pause.reason or self._committer.blocked
+        return bool(held) or self._pause.over_budget(self._lane.cost)
+
+    def _send(self) -> float:
+        """Let every call go out that may; return the seconds until another may."""
+        sent = self._lane.send(self._held)
+        self._wait = sent.wait
+        if sent.idle and not self._pause.first_n_is_over(self.in_flight):
+            self._finish_if_done()
+        if sent.no_keys and not self._await_a_key(sent.no_keys):
+            self.stop(Ending(RunState.STOPPED, sent.no_keys, no_key=True))
+        if sent.wait is not None and sent.wait.until_at is not None:
+            return sent.wait.until_at - self._clock()
         return self._tempo.tick_s
 
-    def _await_a_key(self, none: NoKeys) -> bool:
-        """Whether to stay for a key: an operator who disabled the last one in mid-run is about to bring another."""
+    def _await_a_key(self, reason: str) -> bool:
+        """Return whether to stay for a key: an operator who disabled the last one will bring another."""
         disabled = any(key.state is KeyState.DISABLED for key in self.broker.statuses())
-        if self._calls.bound and disabled:
-            self._wait = Wait(None, "", "", none.reason)
+        if self._lane.bound and disabled:
+            self._wait = Wait(None, "", "", reason)
             return True
         return False
 
     def _finish_if_done(self) -> None:
-        if self._calls or not self.line.exhausted:
+        if self._lane or not self.queue.exhausted:
             return
         if self.store.pending_count:
-            self.line.rescan()
+            self.queue.rescan()
             self._wake.set()
             return
         failed = self.store.failed_count
         reason = f"every email is settled, {failed:,} of them failed" if failed else "every email is settled"
         self.stop(Ending(RunState.DONE, reason))
 
-    # -- what calls report -----------------------------------------------------------------------------------------
+    # -- what the lane reports -----------------------------------------------------------------------------------------
 
     def _landed(self, error: BaseException | None) -> None:
         self._broken = self._broken or error
@@ -291,14 +284,18 @@ class Worker:
     def _run_over(self, reason: str) -> None:
         self.stop(Ending(RunState.STOPPED, reason, broken=True))
 
+    def _noted(self, sentence: str) -> None:
+        with best_effort("note what a call came to"):
+            self.store.add_event("key", sentence, now=self._clock())
+
     def _beat(self, *, at_once: bool = False) -> None:
         state, reason = doing(
             blocked=self._committer.blocked,
             stopping=self.stopping,
-            paused=self._brake.reason,
-            loading=_RENEWING if self._renewing else _LOADING if self._asker is None else "",
+            paused=self._pause.reason,
+            loading=_RENEWING if self._renewing else _LOADING if not self._lane.ready else "",
             wait=self._wait,
             out=self.in_flight,
-            trying=self.line.trial.going_on if self.line.trial is not None else "",
+            trying=self.queue.first_n.going_on if self.queue.first_n is not None else "",
         )
-        self._pulse.beat(state, reason, self._wait, self._calls.by_key, self._calls.bound, at_once=at_once)
+        self._heartbeat.beat(state, reason, self._wait, self._lane.by_key, self._lane.bound, at_once=at_once)

@@ -89,7 +89,7 @@ class Notifier:
 
 
 @contextlib.contextmanager
-def heralded(path: Path, store: Store, settings: Settings) -> Iterator[Notifier | None]:
+def notifying(path: Path, store: Store, settings: Settings) -> Iterator[Notifier | None]:
     """A notifier for this run while it is worked on, where the operator named services; its troubles are events."""
 
     def note(sentence: str) -> None:
@@ -105,8 +105,8 @@ def heralded(path: Path, store: Store, settings: Settings) -> Iterator[Notifier 
         yield None
         return
     with RunReader(path) as reader:
-        herald = Notifier(setup, lambda: reader.snapshot(time.time()), note)
+        notifier = Notifier(setup, lambda: reader.snapshot(time.time()), note)
         try:
-            yield herald
+            yield notifier
         finally:
-            herald.close()
+            notifier.close()

@@ -1,49 +1,92 @@
-"""What holds new calls back: a person's pause, the budget, a trial that is through, too many failures in a row.
+"""Hold new calls back: a person's pause, the budget, a first N that is through, too many failures in a row.
 
-The calls that are out come home all the same. Each reason is a sentence, shown until somebody resumes.
+The calls that are out are finished all the same. Each reason is a sentence, shown until somebody resumes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from core.model import Budget
 from core.quota.forecast.plans import Price
 from core.storage.writing.store import Store
-from core.worker.budget import Spent, exceeded
 from core.worker.commit import best_effort
-from core.worker.queue import Line
-from core.worker.reasons import FAILURES_IN_A_ROW, failures_in_a_row
+from core.worker.queue import Queue
+
+FAILURES_IN_A_ROW = 25
+"""So many different emails failing one after another, for a reason that is not quota, pause the run (a promise)."""
 
 
-class Brake:
-    """``reason`` is why no new call goes out, or nothing; ``pulled`` is called whenever it was set."""
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a run has spent: tokens of all calls, seconds at work, and what the calls that are out may take."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    worked_s: float
+    reserved_tokens: float = 0.0
+
+
+def exceeded(budget: Budget, spent: Spent, price: Price | None) -> str:
+    """Return why the run must pause before another call goes out, or an empty string.
+
+    Calls that are out count with what they may take, so that a cap on tokens or money is not overrun by what was
+    already sent. No prompt token is taken for cached, to be on the safe side. A cap on money without a known price
+    pauses too: a cap that cannot be checked is no cap.
+    """
+    tokens = spent.prompt_tokens + spent.completion_tokens
+    if budget.tokens is not None and tokens + spent.reserved_tokens >= budget.tokens:
+        return f"the budget of {budget.tokens:,} tokens is used up ({tokens:,} spent)"
+    if budget.money is not None:
+        if price is None:
+            return f"a budget of ${budget.money:,.2f} is set, but the price table does not know this model"
+        money = price.of(spent.prompt_tokens, 0, spent.completion_tokens)
+        if money + price.of(spent.reserved_tokens, 0, 0) >= budget.money:
+            return f"the budget of ${budget.money:,.2f} is used up (${money:,.2f} spent, by the price table)"
+    if budget.hours is not None and spent.worked_s >= budget.hours * 3600:
+        return f"the budget of {budget.hours:g} hours of work is used up"
+    return ""
+
+
+def failures_in_a_row(failures: Sequence[str]) -> str:
+    """Return why a run pauses itself after too many failures in a row, naming the most frequent reason."""
+    reason, count = Counter(failures).most_common(1)[0]
+    return (
+        f"{len(failures)} emails in a row failed, {count} of them with: {reason}."
+        " Look into the failed emails, mend what is wrong, then resume."
+    )
+
+
+class Pause:
+    """``reason`` is why no new call goes out, or nothing; ``began`` is called whenever it was set."""
 
     def __init__(
         self,
         store: Store,
-        line: Line,
+        queue: Queue,
         clock: Callable[[], float],
         *,
         price: Price | None,
         reason: str,
-        pulled: Callable[[], None],
+        began: Callable[[], None],
     ) -> None:
         self.reason = reason
         self._store = store
-        self._line = line
+        self._queue = queue
         self._clock = clock
         self._price = price
-        self._pulled = pulled
+        self._began = began
         self._budget = store.budget()
         self._failures: list[str] = []
 
-    def pull(self, reason: str) -> None:
+    def begin(self, reason: str) -> None:
         """Hold new calls back."""
         self.reason = reason
-        self._pulled()
+        self._began()
 
-    def release(self) -> None:
+    def end(self) -> None:
         """Hold them back no longer."""
         self.reason = ""
         self._failures.clear()
@@ -54,39 +97,39 @@ class Brake:
         self._budget = budget
 
     def over_budget(self, out_cost: float) -> bool:
-        """Whether the run has spent what it may, with ``out_cost`` tokens that calls may still take; if so, pause it.
+        """Return whether the run has spent what it may, with ``out_cost`` tokens that calls may still take.
 
-        While calls are out it only waits: they may take less.
+        If so, it is paused; while calls are out it only waits, since they may take less.
         """
-        if self._budget == Budget():
+        if self._budget == Budget() or not self._store.pending_count:
             return False
         prompt, completion, worked_s = self._store.spent()
         reason = exceeded(self._budget, Spent(prompt, completion, worked_s, out_cost), self._price)
         if reason and not out_cost:
-            self._pull_itself("budget", f"{reason}; raise it, then resume")
+            self._begin_itself("budget", f"{reason}; raise it, then resume")
         return bool(reason)
 
-    def trial_is_over(self, out: int) -> bool:
-        """Whether nothing goes out because enough was tried; when the last of it is settled, the run pauses."""
-        trial = self._line.trial
-        if trial is None or not trial.full or (not out and not self._store.pending_count):
+    def first_n_is_over(self, out: int) -> bool:
+        """Return whether nothing goes out because enough was tried; when the last of it is settled, pause the run."""
+        first_n = self._queue.first_n
+        if first_n is None or not first_n.full or (not out and not self._store.pending_count):
             return False
         if not out:
-            self._line.trial = None
-            self._pull_itself("try", trial.over)
+            self._queue.first_n = None
+            self._begin_itself("try", first_n.over)
         return True
 
     def labeled(self) -> None:
-        """An email was labeled: whatever failed before it, not everything fails."""
+        """Note that an email was labeled: whatever failed before it, not everything fails."""
         self._failures.clear()
 
     def failed(self, failure: str) -> None:
-        """An email failed, for a reason that is not quota."""
+        """Note that an email failed, asked or unasked, for a reason that is not quota."""
         self._failures.append(failure)
         if len(self._failures) >= FAILURES_IN_A_ROW and not self.reason:
-            self._pull_itself("alarm", failures_in_a_row(self._failures))
+            self._begin_itself("alarm", failures_in_a_row(self._failures))
 
-    def _pull_itself(self, kind: str, reason: str) -> None:
-        self.pull(reason)
+    def _begin_itself(self, kind: str, reason: str) -> None:
+        self.begin(reason)
         with best_effort("note the pause"):
             self._store.add_event(kind, reason, now=self._clock())

@@ -28,11 +28,11 @@ from core.settings import Settings
 from core.storage.file.control import CommandInbox
 from core.storage.file.lock import RunLock
 from core.storage.writing.store import Store
-from core.worker.asking import Asks, Judges
 from core.worker.eta import Eta
-from core.worker.first_n import Trial
 from core.worker.loop import Ending, Worker
-from core.worker.notifier import Notifier, heralded
+from core.worker.notifier import Notifier, notifying
+from core.worker.queue import FirstN
+from core.worker.settle import Asks, Judges
 
 if TYPE_CHECKING:
     from core.llm.client import ChatClient
@@ -95,8 +95,8 @@ def _work_on(
             store.begin_epoch(now=time.time(), pid=os.getpid(), host=socket.gethostname())
             inbox = CommandInbox(path)
             inbox.skip_stale(store.knows_command, lock.taken_at)
-            herald = stack.enter_context(heralded(path, store, settings))
-            return asyncio.run(_run(inbox, settings, store, book, broker, watch, only, herald))
+            notifier = stack.enter_context(notifying(path, store, settings))
+            return asyncio.run(_run(inbox, settings, store, book, broker, watch, only, notifier))
     except RunLostError:
         raise
     except BaseException as error:
@@ -125,23 +125,23 @@ async def _run(
     broker: Broker,
     watch: Callable[[], None] | None,
     only: int | None,
-    herald: Notifier | None,
+    notifier: Notifier | None,
 ) -> int:
     clients = ClientPool(store.base_url or settings.base_url)
     interrupts: list[int] = []
     watching = [asyncio.create_task(_watch(watch))] if watch is not None else []
-    watching += [asyncio.create_task(herald.watch())] if herald is not None else []
+    watching += [asyncio.create_task(notifier.watch())] if notifier is not None else []
     paused = ""
-    trial = Trial(only, dedupe=store.dedupe) if only is not None else None
+    first_n = FirstN(only, dedupe=store.dedupe) if only is not None else None
     try:
         while True:
             worker = _worker(store, inbox, broker, clients, settings, paused)
-            worker.line.trial = trial
-            _obey_signals(worker, interrupts)
+            worker.queue.first_n = first_n
+            _handle_signals(worker, interrupts)
             ending = await worker.run()
             if not ending.renews:
                 break
-            paused, trial, broker = worker.paused, worker.line.trial, broker_for(book, store.task())
+            paused, first_n, broker = worker.paused, worker.queue.first_n, broker_for(book, store.task())
     finally:
         for task in watching:
             task.cancel()
@@ -217,7 +217,7 @@ class ClientPool:
                 await client.aclose()
 
 
-def _obey_signals(worker: Worker, interrupts: list[int]) -> None:
+def _handle_signals(worker: Worker, interrupts: list[int]) -> None:
     """Stop the worker on SIGINT, SIGTERM and SIGHUP: once to drain, twice to cut; note each SIGINT."""
 
     def hear(number: int) -> None:

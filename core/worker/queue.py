@@ -1,8 +1,8 @@
-"""The line of emails to ask about: a window on what the run file says is pending.
+"""Offer the emails to ask about next: a window on what the run file says is pending.
 
 Nothing is ever popped for good. The window is derived from the run file and can be thrown away at any moment; what is
 in flight is remembered here only so that it is not asked twice at once. With de-duplication, one email of each text
-goes out and its twins stay behind until it is settled, which settles them too.
+goes out and its copies stay behind until it is settled, which settles them too.
 """
 
 from __future__ import annotations
@@ -11,26 +11,79 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from core.model import PendingEmail
-from core.worker.first_n import Trial
 
 Fetch = Callable[[int, int], list[PendingEmail]]
-"""Emails in line behind a position: ``fetch(after, limit)``."""
+"""Return pending emails behind a position: ``fetch(after, limit)``."""
 
 
-class Line:
-    """A bounded window on the pending emails. ``window`` is how many are held, ``dedupe`` asks once for each text."""
+class FirstN:
+    """Lets ``wanted`` different texts be asked about, each for as long as it takes, and then no other.
 
-    def __init__(self, fetch: Fetch, *, dedupe: bool, window: int = 256) -> None:
+    Without de-duplication each email counts, also where texts are the same.
+    """
+
+    def __init__(self, wanted: int, *, dedupe: bool) -> None:
+        self.wanted = wanted
+        self._dedupe = dedupe
+        self._begun: set[str | int] = set()
+
+    def allows(self, email: PendingEmail) -> bool:
+        """Return whether a call about this email is within what was requested."""
+        return not self.full or self._key(email) in self._begun
+
+    def began(self, email: PendingEmail) -> None:
+        """Note that a call about this email goes out."""
+        self._begun.add(self._key(email))
+
+    @property
+    def full(self) -> bool:
+        """Whether no other text may be asked about."""
+        return len(self._begun) >= self.wanted
+
+    @property
+    def going_on(self) -> str:
+        """What to say while it goes on."""
+        return f"trying {self._emails}, then pausing"
+
+    @property
+    def over(self) -> str:
+        """Why the run pauses when it is through."""
+        return f"tried {self._emails}, as requested"
+
+    @property
+    def _emails(self) -> str:
+        return f"{self.wanted:,} email{'' if self.wanted == 1 else 's'}"
+
+    def _key(self, email: PendingEmail) -> str | int:
+        return email.content_hash if self._dedupe else email.id
+
+
+class Queue:
+    """A bounded window on the pending emails. ``window`` is how many are held, ``dedupe`` asks once for each text.
+
+    ``is_pending`` says whether an email still is, by the run file: one that was skipped while its call was out does not
+    come back.
+    """
+
+    def __init__(
+        self,
+        fetch: Fetch,
+        *,
+        dedupe: bool,
+        window: int = 256,
+        is_pending: Callable[[int], bool] = lambda _: True,
+    ) -> None:
         self._fetch = fetch
         self._dedupe = dedupe
         self._window = window
+        self._is_pending = is_pending
         self._waiting: dict[int, PendingEmail] = {}
         self._returned: dict[int, PendingEmail] = {}
         self._in_flight: dict[int, PendingEmail] = {}
         self._busy_texts: dict[str, int] = {}
         self._after = -1
         self._exhausted = False
-        self.trial: Trial | None = None
+        self.first_n: FirstN | None = None
 
     @property
     def in_flight(self) -> int:
@@ -43,9 +96,9 @@ class Line:
         return self._exhausted and not self._waiting and not self._returned
 
     def front(self, count: int, *, last: Callable[[int], bool] = lambda _: False) -> list[PendingEmail]:
-        """Up to ``count`` emails that may be asked about now, the longest in line first; re-asks before new ones.
+        """Return up to ``count`` emails that may be asked about now, in work order; follow-up questions come first.
 
-        Those whose number ``last`` picks come behind all the others that are held here. A ``trial`` lets only
+        Those whose number ``last`` picks come behind all the others that are held here. A ``first_n`` lets only
         some be offered.
         """
         self._refill()
@@ -57,7 +110,7 @@ class Line:
                     return first
                 if self._dedupe and email.content_hash in self._busy_texts:
                     continue
-                if self.trial is not None and not self.trial.allows(email):
+                if self.first_n is not None and not self.first_n.allows(email):
                     continue
                 (behind if last(email.id) else first).append(email)
         return (first + behind)[:count]
@@ -74,29 +127,30 @@ class Line:
                     self._waiting[email.id] = email
 
     def take(self, email_id: int) -> PendingEmail:
-        """A call goes out for this email."""
+        """Take an email out of the window for a call."""
         email = self._returned.pop(email_id, None) or self._waiting.pop(email_id)
         self._in_flight[email_id] = email
         self._busy_texts[email.content_hash] = email_id
         return email
 
     def asked(self, email: PendingEmail) -> None:
-        """The call about this email is really made."""
-        if self.trial is not None:
-            self.trial.began(email)
+        """Note that the call about this email is really made."""
+        if self.first_n is not None:
+            self.first_n.began(email)
 
     def give_back(self, email: PendingEmail) -> None:
-        """The call ended without settling the email: it comes before those that were never asked about."""
+        """Put an email that its call did not settle before those never asked about, if it still is pending."""
         self._land(email)
-        self._returned[email.id] = replace(email, attempts=email.attempts + 1)
+        if self._is_pending(email.id):
+            self._returned[email.id] = replace(email, attempts=email.attempts + 1)
 
     def put_back(self, email: PendingEmail) -> None:
-        """No call was made after all: the email stands where it stood, before all others."""
+        """Put an email that no call was made about after all back to where it was, before all others."""
         self._land(email)
         self._returned = {email.id: email, **self._returned}
 
     def settle(self, email: PendingEmail) -> None:
-        """The email is settled, and with de-duplication all of its twins are."""
+        """Drop an email that was settled and, with de-duplication, all of its copies."""
         self._land(email)
         self.forget(email.id)
         if self._dedupe:
@@ -105,12 +159,12 @@ class Line:
                     del pool[twin]
 
     def forget(self, email_id: int) -> None:
-        """Somebody else settled this email."""
+        """Drop an email that somebody else settled."""
         self._waiting.pop(email_id, None)
         self._returned.pop(email_id, None)
 
     def rescan(self) -> None:
-        """Emails were put back in line: look at the run file from its beginning again."""
+        """Read the run file from its beginning again, since emails were requeued."""
         self._waiting.clear()
         self._after = -1
         self._exhausted = False

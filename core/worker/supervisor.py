@@ -1,4 +1,4 @@
-"""Starting the one worker of a run as a process of its own, which outlives console and terminal.
+"""Start the one worker of a run as a process of its own, which outlives console and terminal, and wait for its end.
 
 The lock decides who is the worker; a pid or a heartbeat is only ever shown.
 """
@@ -15,12 +15,16 @@ from pathlib import Path
 
 import core
 from core import exits
-from core.errors import LabeltuiError, NoUsableKeyError, RunFileError
+from core.errors import LabeltuiError, NoUsableKeyError, RunBusyError, RunFileError
+from core.model import RunState, Snapshot
 from core.settings import Settings
 from core.storage.file.lock import companion, is_locked
 from core.storage.reading.reader import RunReader
 
 _POLL_S = 0.05
+
+_ENDS_WITHIN_S = 15.0
+"""The slowest call in flight may take longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,3 +128,32 @@ def _last_line(path: Path) -> str:
         return "its log cannot be read."
     last = lines[-1] if lines else ""
     return last.partition(": ")[2] or last
+
+
+def is_ending(snapshot: Snapshot) -> bool:
+    """Return whether a worker has the run, but is told to end or has written its last word.
+
+    One that has only just taken the run looks the same, until it writes its first word a moment later.
+    """
+    if not snapshot.worker.alive or snapshot.state is RunState.STALE:
+        return False
+    return snapshot.wanted == "stop" or snapshot.state in (RunState.DONE, RunState.STOPPED)
+
+
+def when_ended(run_path: Path, *, wait_s: float = _ENDS_WITHIN_S) -> Snapshot:
+    """Return how the run is, once a worker that is ending has ended.
+
+    Raises:
+        RunBusyError: it still has calls out after ``wait_s`` seconds.
+    """
+    deadline = time.monotonic() + wait_s
+    with RunReader(run_path) as reader:
+        while is_ending(found := reader.snapshot(time.time())):
+            if time.monotonic() > deadline:
+                raise RunBusyError(
+                    f"The worker of {run_path.stem} is still ending, calls out: {found.worker.in_flight}."
+                    " Start it again when it has ended, or cut its calls off with another"
+                    f" `labeltui stop {run_path.stem}`."
+                )
+            time.sleep(_POLL_S)
+    return found

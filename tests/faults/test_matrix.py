@@ -10,7 +10,7 @@ import pytest
 
 from core.model import KeyState, Outcome, RunState
 from core.worker.heartbeat import Tempo
-from core.worker.reasons import FAILURES_IN_A_ROW
+from core.worker.pause import FAILURES_IN_A_ROW
 from core.worker.retries import ERRORS_MOST
 from tests.programs.faults.matrix import (
     BAD_ANSWER,
@@ -236,13 +236,56 @@ def test_an_email_that_is_too_large_is_refused_once_by_each_organization(row: Ro
 
 @rows(REFUSED)
 def test_a_request_that_is_refused_is_tried_twice(row: Row, tmp_path: Path) -> None:
-    """Where there is another key; then the email is failed with the server's words."""
+    """With others answered in between, and another key where there is one; then it fails with the server's words."""
     seen = play(tmp_path, row.misbehave, always)
     assert all_labeled(seen, but=[1])
-    assert seen.failures[1].startswith("refused by the server")
+    assert seen.failures[1].startswith("refused by the server: api.groq.com answered")
     assert seen.outcomes[1] == [Outcome.BAD_REQUEST] * 2
+    assert len(seen.server.keys(1)) == 2
     alone = play(tmp_path / "alone", row.misbehave, always, keys=ONE_KEY)
-    assert alone.outcomes[1] == [Outcome.BAD_REQUEST]
+    assert alone.outcomes[1] == [Outcome.BAD_REQUEST] * 2
+    assert all_labeled(alone, but=[1])
+
+
+@rows(REFUSED, RUN_STOPS)
+def test_what_is_refused_for_every_email_stops_the_run(row: Row, tmp_path: Path) -> None:
+    """After a few calls, with the server's words, and with nothing failed."""
+    seen = play(tmp_path, row.misbehave, lambda _, __: True, emails=200, keys=ONE_KEY)
+    assert seen.ending.broken
+    assert "api.groq.com answered" in seen.ending.reason
+    assert set(seen.states.values()) == {"pending"}
+    assert len(seen.server.calls) <= 40
+
+
+@named("400", "403", "404-status", "405")
+def test_an_email_that_alone_is_refused_is_failed_at_the_end_of_a_run_too(row: Row, tmp_path: Path) -> None:
+    """Where it is the last one left, an email that was answered before tells whose fault it is."""
+    seen = play(tmp_path, row.misbehave, lambda call, _: call.email == 6, keys=ONE_KEY)
+    assert seen.ending.state is RunState.DONE
+    assert all_labeled(seen, but=[6])
+    assert "answered" in seen.failures[6]
+    assert seen.outcomes[6] == [row.outcome] * 2
+    assert set(seen.keys.values()) == {KeyState.READY}
+
+
+@named("401", "403")
+@pytest.mark.parametrize("keys", [ONE_KEY, TWO_KEYS_OF_ONE], ids=["one key", "two keys"])
+def test_an_email_that_alone_is_refused_takes_no_key_out(row: Row, keys: dict[str, str], tmp_path: Path) -> None:
+    """Moderation answers 403 for one email: it fails with the server's words, and the run goes on to its end."""
+    seen = play(tmp_path, row.misbehave, lambda call, _: call.email in (1, 17, 18), emails=40, keys=keys)
+    assert seen.ending.state is RunState.DONE
+    assert all_labeled(seen, but=[1, 17, 18])
+    assert all("api.groq.com answered" in seen.failures[email] for email in (1, 17, 18))
+    assert set(seen.keys.values()) == {KeyState.READY}
+
+
+@named("401", "403")
+def test_a_stray_refusal_costs_seconds(row: Row, tmp_path: Path) -> None:
+    """One call among many is refused by mistake: its email is asked again, and the key stays."""
+    seen = play(tmp_path, row.misbehave, once, keys=ONE_KEY)
+    assert all_labeled(seen)
+    assert seen.took_s < 10
+    assert set(seen.keys.values()) == {KeyState.READY}
 
 
 @rows(BAD_ANSWER)
@@ -258,7 +301,7 @@ def test_bad_answers_are_asked_again_twice(row: Row, tmp_path: Path) -> None:
     assert "after 3 answers" in seen.failures[1]
 
 
-@named("400", "invalid", "413")
+@named("invalid", "413")
 def test_twenty_five_failures_in_a_row_pause_the_run(row: Row, tmp_path: Path) -> None:
     """Something is wrong with all of them: the run pauses itself, says why, and asks no more."""
     seen = play(tmp_path, row.misbehave, lambda _, __: True, emails=80, closes_at_s=600.0)
@@ -301,7 +344,7 @@ def test_a_restricted_organization_is_out_with_all_its_keys(row: Row, tmp_path: 
 
 @rows(RUN_STOPS)
 def test_where_nobody_will_ever_answer_the_run_stops(row: Row, tmp_path: Path) -> None:
-    """At once, with the server's words; every email stays in line."""
+    """At once, with the server's words; every email stays pending."""
     seen = play(tmp_path, row.misbehave, lambda _, __: True, emails=200)
     assert seen.ending.state is RunState.STOPPED
     assert seen.ending.broken

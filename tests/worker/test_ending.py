@@ -16,7 +16,7 @@ from core.storage.file.check import check_run
 from core.storage.file.lock import RunLock
 from core.storage.reading.reader import RunReader
 from core.storage.writing.store import Store
-from core.worker.ending import when_ended
+from core.worker.supervisor import when_ended
 from tests.conftest import MakeRun
 from tests.worker.test_process import make, now, simulator, until
 from tui.cli import main

@@ -111,14 +111,17 @@ class Broker:
         counter.completion_tokens += usage.completion_tokens
         counter.last_used_at = now
 
-    def failed(self, grant: Grant, error: CallError, latency_s: float) -> Consequence:
-        """The call failed. ``str(error)`` should hold the server's own text: quotas are learnt from it."""
+    def failed(self, grant: Grant, error: CallError, latency_s: float, *, spare_key: bool = False) -> Consequence:
+        """The call failed. ``str(error)`` should hold the server's own text: quotas are learnt from it.
+
+        With ``spare_key`` a refused key stays in use: the refusal may be for the email.
+        """
         now = self._clock()
         self._land(grant)
         counter = self._sync.counter(grant.secret.fingerprint)
         counter.requests += 1
         counter.last_used_at = now
-        consequence = self._consequences.of(grant, error, latency_s, now)
+        consequence = self._consequences.of(grant, error, latency_s, now, spare_key=spare_key)
         urgent = consequence.key_out or isinstance(error, RateLimitedError)
         if urgent and (self._synced_at is None or not 0 <= now - self._synced_at < SYNC_S / 4):
             self._share(now, changed=True)

@@ -54,13 +54,19 @@ class Consequences:
         self._notices = notices
         self._rng = rng
 
-    def of(self, grant: Grant, error: CallError, latency_s: float, now: float) -> Consequence:
-        """The consequence of a failed call; settles or releases its reservation."""
+    def of(
+        self, grant: Grant, error: CallError, latency_s: float, now: float, *, spare_key: bool = False
+    ) -> Consequence:
+        """The consequence of a failed call; settles or releases its reservation. ``spare_key``: no key is taken out."""
         match error:
             case RateLimitedError():
                 found = self._rate_limited(grant, error, now)
             case TooLargeError():
                 found = self._too_large(grant, error, now)
+            case KeyRefusedError() if spare_key:
+                self._ledger.release(grant.reservation, now)
+                self._reached(grant)
+                found = Consequence(str(error), counts_against_email=True, retry_elsewhere=True)
             case KeyRefusedError():
                 found = self._refused(grant, error, now)
             case OrganizationRestrictedError():

@@ -40,6 +40,11 @@ class Grant:
     probes_house: bool = field(default=False, repr=False)
     probes_seat: bool = field(default=False, repr=False)
 
+    @property
+    def cost(self) -> float:
+        """Tokens that the call may take."""
+        return self.estimate.cost
+
 
 @dataclass(frozen=True, slots=True)
 class Never:

@@ -164,6 +164,11 @@ class Store(HeldFile):
         """Emails in line behind position ``after``, in work order, with what interrupted conversations left."""
         return pending_emails(self._db, after=after, limit=limit, task_version=self.task_version)
 
+    def is_pending(self, email_id: int) -> bool:
+        """Return whether an email is pending."""
+        row = self._db.execute("SELECT state = 'pending' FROM email WHERE id = ?", (email_id,)).fetchone()
+        return bool(row and row[0])
+
     def answered_email(self, skip: int) -> PendingEmail | None:
         """An email that the model labeled, the newest but ``skip``."""
         return answered_email(self._db, task_version=self.task_version, skip=skip)

@@ -1,4 +1,4 @@
-"""The calls that are out: let out with a key, or settled without one; counted, cut off, waited for."""
+"""The online lane: one call for each email, many at once, each with a key that the pacer grants."""
 
 from __future__ import annotations
 
@@ -7,129 +7,256 @@ import logging
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
-from core.model import PendingEmail
-from core.quota.pacing.broker import Broker, Candidate, Grant, Never
-from core.storage.writing.store import Store
-from core.worker.asking import Asker
-from core.worker.queue import Line
+from core.llm.task import fixed_chars
+from core.model import PendingEmail, Task, Wait
+from core.quota.pacing.grants import Candidate, Never, NoKeys
+from core.storage.writing.store import Answer, Store
+from core.worker.commit import Committer
+from core.worker.lanes.lane import Listener, Sent
+from core.worker.pacer import AnyPacer, Permit
+from core.worker.queue import Queue
+from core.worker.retries import RetryPolicy
+from core.worker.settle import Asks, Exchange, Judges
 
 _log = logging.getLogger(__name__)
 
 LEAST_BOUND = 8
 """The first bound on calls at once that a worker notes."""
 
+LOOK_AHEAD = 24
+"""Emails that the pacer may choose from."""
 
-class Calls:
-    """Owns the calls in flight. ``landed`` hears of each that ended, with the error that ended it, if any did.
+_PROBES_VARY = 20
+"""A probe is made with one of so many emails in turn."""
 
-    ``bound`` is how many were ever out at once, rounded up; ``grown`` is called before it is reached, so that the run
-    file says how much may be asked again if this process is killed.
-    """
+_REASK_CHARS = 120
+"""About so many characters a follow-up question adds beside the bad answer and the reason."""
+
+
+class OnlineLane:
+    """Owns the calls in flight. ``client_of`` gives the client for a permit's key."""
 
     def __init__(
         self,
-        store: Store,
-        broker: Broker,
-        line: Line,
-        clock: Callable[[], float],
         *,
-        landed: Callable[[BaseException | None], None],
-        grown: Callable[[], None],
+        task: Task,
+        store: Store,
+        pacer: AnyPacer,
+        queue: Queue,
+        committer: Committer,
+        client_of: Callable[[Any], Asks],
+        clock: Callable[[], float],
+        listener: Listener,
     ) -> None:
+        self._task = task
         self._store = store
-        self._broker = broker
-        self._line = line
+        self._pacer = pacer
+        self._queue = queue
+        self._committer = committer
+        self._client_of = client_of
         self._clock = clock
-        self._landed = landed
-        self._grown = grown
-        self._out: dict[asyncio.Task[None], Grant] = {}
+        self._listener = listener
+        self._retries = RetryPolicy()
+        self._exchange: Exchange | None = None
+        self._fixed_chars = fixed_chars(task)
+        self._probe: PendingEmail | None = None
+        self._probing = False
+        self._probes = 0
+        self._probes_end = False
+        self._out: dict[asyncio.Task[None], Permit] = {}
         self.bound = 0
 
+    # -- the calls in flight -------------------------------------------------------------------------------------------
+
     def __len__(self) -> int:
-        """How many are out."""
+        """Return how many calls are in flight."""
         return len(self._out)
 
     @property
+    def ready(self) -> bool:
+        """Whether the validation was loaded."""
+        return self._exchange is not None
+
+    @property
     def cost(self) -> float:
-        """Tokens that they may take."""
-        return sum(grant.estimate.cost for grant in self._out.values())
+        """Tokens that the calls in flight may take."""
+        return sum(permit.cost for permit in self._out.values())
 
     def by_key(self) -> Counter[str]:
-        """How many are out with each key."""
-        return Counter(grant.alias for grant in self._out.values())
+        """Return how many are in flight with each key."""
+        return Counter(permit.alias for permit in self._out.values())
+
+    def begin(self, guard: Judges) -> None:
+        """Take the validation; from now on questions may go out."""
+        self._exchange = Exchange(
+            task=self._task,
+            guard=guard,
+            pacer=self._pacer,
+            client_of=self._client_of,
+            clock=self._clock,
+            retries=self._retries,
+        )
 
     def cut_off(self) -> None:
-        """End them all at once; nothing of them is recorded."""
+        """Cancel the calls in flight; nothing of them is recorded."""
         for call in self._out:
             call.cancel()
 
     async def drain(self) -> None:
-        """Wait until none is out."""
+        """Wait until no call is in flight."""
         await asyncio.gather(*self._out, return_exceptions=True)
 
-    def send(self, asker: Asker, grant: Grant, front: Sequence[Candidate]) -> bool:
-        """Let the call out, or settle its email without one; False where the disk refused."""
-        grant = self._other_key(asker, grant, front)
-        if (probe := asker.take_probe(grant.email_id)) is not None:
-            self._let_out(asker.probe(grant, probe), grant)
+    # -- sending -------------------------------------------------------------------------------------------------------
+
+    def send(self, held: Callable[[], bool]) -> Sent:
+        """Let every call go out that may, asking ``held`` before each whether to stop, and return why no more."""
+        while self._exchange is not None and not held() and not self._retries.refusals.holds:
+            front = [Candidate(email.id, self._prompt_chars(email)) for email in self._front(LOOK_AHEAD)]
+            if not front:
+                return Sent(idle=True)
+            decision = self._pacer.next(front)
+            if isinstance(decision, Wait):
+                return Sent(wait=decision)
+            if isinstance(decision, NoKeys):
+                return Sent(no_keys=decision.reason)
+            if isinstance(decision, Never):
+                if not self._fail_unasked(decision):
+                    break
+            elif not self._ask(self._exchange, decision, front):
+                break
+        return Sent()
+
+    def _prompt_chars(self, email: PendingEmail) -> int:
+        """Characters of all messages of the email's next call."""
+        repeated = sum(min(len(answer), 500) + len(reason) + _REASK_CHARS for answer, reason in email.bad_answers)
+        return self._fixed_chars + len(email.text) + repeated
+
+    def _front(self, count: int) -> list[PendingEmail]:
+        """Return emails to choose from: those that are stuck last and, where all are, one before them to probe with.
+
+        While a probe is out, those that are stuck are not to choose from.
+        """
+        stuck = self._retries.stuck
+        emails = self._queue.front(count, last=stuck)
+        if self._probing:
+            return [email for email in emails if not stuck(email.id)]
+        if not emails or not stuck(emails[0].id):
+            self._probe = None
+        elif self._probe is None and not self._probes_end:
+            answered = self._store.answered_email
+            self._probe = answered(self._probes % _PROBES_VARY) or answered(0)
+        return emails if self._probe is None else [self._probe, *emails]
+
+    def _ask(self, exchange: Exchange, permit: Permit, front: Sequence[Candidate]) -> bool:
+        """Let a call go out, or settle its email without one; return False where the disk refused."""
+        permit = self._other_key(permit, front)
+        if self._probe is not None and self._probe.id == permit.email_id:
+            self._probing = True
+            self._let_out(self._make_probe(exchange, permit, self._probe), permit)
             return True
-        email = self._line.take(grant.email_id)
+        email = self._queue.take(permit.email_id)
         try:
             copied = not email.bad_answers and self._store.copy_from_twin(email, now=self._clock())
         except sqlite3.OperationalError as error:
-            self._broker.cancelled(grant, sent=False)
+            self._pacer.cancelled(permit, sent=False)
             return self._refused_by_disk(email, error)
         if copied:
-            self._broker.cancelled(grant, sent=False)
-            self._line.settle(email)
+            self._pacer.cancelled(permit, sent=False)
+            self._queue.settle(email)
             return True
-        self._line.asked(email)
-        self._let_out(asker.call(grant, email), grant)
+        self._queue.asked(email)
+        self._let_out(self._make_call(exchange, permit, email), permit)
         return True
 
-    def fail_unsent(self, asker: Asker, never: Never) -> bool:
-        """No key's organization will ever take an email of this size: it fails without a call.
+    def _fail_unasked(self, never: Never) -> bool:
+        """Fail an email of a size that no key's organization will ever take.
 
         False where nothing has failed: the disk refused, or the email was only to probe with.
         """
-        if asker.probe_no_more(never.email_id):
+        if self._probe is not None and self._probe.id == never.email_id:
+            self._probe, self._probes_end = None, True  # even what was answered before is too large by now
             return False
-        email = self._line.take(never.email_id)
+        email = self._queue.take(never.email_id)
         try:
             self._store.fail(email.id, never.reason, reasks=len(email.bad_answers), now=self._clock())
         except sqlite3.OperationalError as error:
             return self._refused_by_disk(email, error)
-        self._line.settle(email)
+        self._queue.settle(email)
+        self._listener.failed(never.reason)
         return True
 
-    def _other_key(self, asker: Asker, grant: Grant, front: Sequence[Candidate]) -> Grant:
-        """The same call with another key, where this one was tried in vain: no email fails for what one key is.
+    def _other_key(self, permit: Permit, front: Sequence[Candidate]) -> Permit:
+        """Return the same call with another key, where this one was tried in vain: no email fails for what a key is.
 
-        While the first grant is held, its key is busy, so that the broker sees the other one first.
+        While the first permit is held, its key is busy, so that the pacer sees the other one first.
         """
-        if not asker.was_in_vain(grant):
-            return grant
-        other = self._broker.next([each for each in front if each.email_id == grant.email_id])
-        if not isinstance(other, Grant):
-            return grant
-        kept, left = (grant, other) if asker.was_in_vain(other) else (other, grant)
-        self._broker.cancelled(left, sent=False)
+        if not self._retries.was_in_vain(permit.email_id, permit.alias):
+            return permit
+        other = self._pacer.next([each for each in front if each.email_id == permit.email_id])
+        if isinstance(other, (Wait, Never, NoKeys)):
+            return permit
+        again = self._retries.was_in_vain(permit.email_id, other.alias)
+        kept, left = (permit, other) if again else (other, permit)
+        self._pacer.cancelled(left, sent=False)
         return kept
 
     def _refused_by_disk(self, email: PendingEmail, error: sqlite3.OperationalError) -> bool:
         _log.warning("could not settle an email: %s", error)
-        self._line.put_back(email)
+        self._queue.put_back(email)
         return False
 
-    def _let_out(self, coroutine: Coroutine[None, None, None], grant: Grant) -> None:
+    def _let_out(self, coroutine: Coroutine[None, None, None], permit: Permit) -> None:
         if len(self._out) >= self.bound:
             self.bound = max(LEAST_BOUND, 2 * self.bound)
-            self._grown()
+            self._listener.grown()
         call = asyncio.create_task(coroutine)
-        self._out[call] = grant
+        self._out[call] = permit
         call.add_done_callback(self._on_landed)
 
     def _on_landed(self, call: asyncio.Task[None]) -> None:
         self._out.pop(call, None)
-        self._landed(None if call.cancelled() else call.exception())
+        self._listener.landed(None if call.cancelled() else call.exception())
+
+    # -- one call ------------------------------------------------------------------------------------------------------
+
+    async def _make_call(self, exchange: Exchange, permit: Permit, email: PendingEmail) -> None:
+        """Ask about an email taken from the queue, commit what came of it, and settle it or give it back."""
+        try:
+            settlement = await exchange.ask(permit, email)
+        except BaseException:
+            self._queue.give_back(email)
+            raise
+        self._report(settlement.run_over, settlement.notice)
+        await self._committer.commit(settlement.answer)
+        if not settlement.settled:
+            if settlement.in_vain:
+                self._retries.in_vain(email.id, permit.alias)
+            self._queue.give_back(settlement.email)
+            return
+        self._retries.settled(email.id)
+        self._queue.settle(email)
+        if settlement.failure is None:
+            self._listener.labeled()
+        else:
+            self._listener.failed(settlement.failure)
+
+    async def _make_probe(self, exchange: Exchange, permit: Permit, email: PendingEmail) -> None:
+        """Ask about an email that was answered before, to tell whether the server is at fault or those that are stuck.
+
+        The call is recorded like any other; the email keeps its label, whatever the answer is.
+        """
+        try:
+            settlement = await exchange.ask(permit, email, probe=True)
+            self._report(settlement.run_over, settlement.notice)
+            await self._committer.commit(Answer(settlement.attempt))
+        finally:
+            self._probing, self._probe = False, None
+            self._probes += 1
+
+    def _report(self, run_over: str, notice: str) -> None:
+        if notice:
+            self._listener.noted(notice)
+        if run_over:
+            self._listener.run_over(run_over)

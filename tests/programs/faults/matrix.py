@@ -67,17 +67,24 @@ TOO_LARGE = Kind(
 )
 REFUSED = Kind(
     "This request is refused",
-    "Asks once more where there is another key, then fails the email.",
+    "Asks about other emails first, then about this one again, with another key where there is one. Refused again while"
+    " others are answered, the email is failed. Where only such emails are left, one that was answered before is asked"
+    " about. Three refusals in a row with no answer in between are the fault of the run (a wrong model, a setting that"
+    " the server does not take): the run stops with exit code 1, and no email has failed for it.",
     "Nothing.",
-    "Failed: “refused by the server: …” with its words.",
-    r"^PAUSED .*25 emails in a row failed, .*refused by the server: api.groq.com answered",
+    "Failed: “refused by the server: …” with its words; or STOPPED with them.",
+    r"^STOPPED .*api.groq.com answered \d+",
 )
 KEY_OUT = Kind(
     "This key is refused",
-    "Takes the key out until a person acts, and asks again with another. Without any key left the worker ends with"
-    " exit code 5; no email has failed for it.",
+    "Asks about other emails with the same key, since moderation and firewalls refuse single emails with the same"
+    " status. Three refusals in a row, or one of an email that was answered before, take the key out until a person acts;"
+    " the email is asked again with another key. Without any key left the worker ends with exit code 5, and no email has"
+    " failed for it. An email that is refused again while others are answered is failed with the server's words (after"
+    " two refusals, after three of 401). A 402 takes the key out at once.",
     "Nothing.",
-    "The key is INVALID, with the server's words. Without a key: STOPPED, and what is wrong with each.",
+    "The key is INVALID, with the server's words. Without a key: STOPPED, and what is wrong with each. One email alone:"
+    " failed, “refused by the server: …”.",
     r"^STOPPED .*no key can be used \(one …_one: refused by the server",
 )
 ORGANIZATION_OUT = Kind(
@@ -89,7 +96,8 @@ ORGANIZATION_OUT = Kind(
 )
 RUN_STOPS = Kind(
     "Nobody will ever answer there",
-    "Stops the run with exit code 1. No email has failed for it.",
+    "Stops the run with exit code 1. No email has failed for it. Where the server does not name the model, it does so after"
+    " three refusals in a row, as above.",
     "Nothing.",
     "STOPPED with the server's words and what to check: the model's name, access to it, the base URL.",
     r"^STOPPED .*api.groq.com answered \d+",
@@ -278,7 +286,8 @@ ROWS = (
     Row("gone", "400 `model_decommissioned`", RUN_STOPS, Outcome.MODEL_GONE, says(400, "gone", "model_decommissioned")),
     Row("302", "a redirect (never followed: it could carry an email elsewhere)", RUN_STOPS, Outcome.MODEL_GONE,
         sends(302, b"", {"location": "https://elsewhere.example"})),
-    Row("405", "404, 405, 410 of a wrong address", RUN_STOPS, Outcome.MODEL_GONE, sends(405, b"")),
+    Row("404-status", "404 that names nothing", RUN_STOPS, Outcome.MODEL_GONE, sends(404, b"<html>404</html>")),
+    Row("405", "405, 410 of a wrong address", RUN_STOPS, Outcome.MODEL_GONE, sends(405, b"")),
     Row("invalid", "200, but no label", BAD_ANSWER, Outcome.INVALID, answers("It is work, I think.")),
     Row("empty", "200 with an empty answer", BAD_ANSWER, Outcome.EMPTY, answers("")),
     Row("length", "200, empty because the reasoning ate the tokens", BAD_ANSWER, Outcome.TRUNCATED,

@@ -11,35 +11,35 @@ import pytest
 from core.commands import send as commands
 from core.model import RunState
 from core.settings import Settings
-from core.worker.first_n import Trial
-from tests.worker.test_line import email, ids, line_of
+from core.worker.queue import FirstN
 from tests.worker.test_process import acknowledged, make, simulator, until
+from tests.worker.test_queue import email, ids, queue_of
 
 
 def test_only_so_many_texts_are_offered() -> None:
     """What was begun stays allowed until it is settled, and nothing else is; copies are no other text."""
-    line, _ = line_of([email(1, "a"), email(2, "b"), email(3, "a"), email(4, "c")])
-    line.trial = Trial(2, dedupe=True)
+    queue, _ = queue_of([email(1, "a"), email(2, "b"), email(3, "a"), email(4, "c")])
+    queue.first_n = FirstN(2, dedupe=True)
     for number in (1, 2):
-        line.asked(line.take(number))
-    assert ids(line) == []
+        queue.asked(queue.take(number))
+    assert ids(queue) == []
     again = email(1, "a")
-    line.give_back(again)
-    assert ids(line) == [1, 3]
-    line.settle(line.take(1))
-    assert ids(line) == []
-    line.trial = None
-    assert ids(line) == [4]
+    queue.give_back(again)
+    assert ids(queue) == [1, 3]
+    queue.settle(queue.take(1))
+    assert ids(queue) == []
+    queue.first_n = None
+    assert ids(queue) == [4]
 
 
 def test_without_deduplication_each_email_counts() -> None:
     """Two emails with one text are two calls, and count as two."""
-    trial = Trial(2, dedupe=False)
-    trial.began(email(1, "a"))
-    assert not trial.full
-    trial.began(email(2, "a"))
-    assert trial.full
-    assert not trial.allows(email(3, "a"))
+    first_n = FirstN(2, dedupe=False)
+    first_n.began(email(1, "a"))
+    assert not first_n.full
+    first_n.began(email(2, "a"))
+    assert first_n.full
+    assert not first_n.allows(email(3, "a"))
 
 
 def texts_asked_about(path: Path) -> int:
@@ -59,12 +59,12 @@ def test_a_real_worker_tries_ten_texts_pauses_and_goes_on_with_all(
         path = make(settings, tmp_path, 120)
         assert "tries 10" in commands.start(path, settings, only=10).sentence
         paused = until(path, lambda snapshot: snapshot.state is RunState.PAUSED)
-        assert paused.reason == "tried 10 emails, as asked"
+        assert paused.reason == "tried 10 emails, as requested"
         assert texts_asked_about(path) == 10
         assert paused.settled >= 10
         _, result = acknowledged(path, commands.start(path, settings, only=5))
         assert result.startswith("trying 5")
-        until(path, lambda snapshot: snapshot.reason == "tried 5 emails, as asked")
+        until(path, lambda snapshot: snapshot.reason == "tried 5 emails, as requested")
         assert texts_asked_about(path) == 15
         acknowledged(path, commands.resume(path, settings))
         done = until(path, lambda snapshot: snapshot.state is RunState.DONE)

@@ -6,7 +6,7 @@ import pytest
 
 from core.model import Budget
 from core.quota.forecast.plans import Price
-from core.worker.budget import Spent, exceeded
+from core.worker.pause import Spent, exceeded
 
 PRICE = Price(prompt=0.10, cached=0.05, completion=0.50)
 

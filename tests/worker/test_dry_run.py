@@ -17,7 +17,7 @@ from core.errors import LabeltuiError, NoUsableKeyError
 from core.llm.task import builtin_task, versioned
 from core.model import Outcome, Reply, SampledEmail, Usage, Verdict
 from core.quota.keys.store import KeyStore
-from core.quota.pacing.broker import Never, Wait
+from core.quota.pacing.broker import Consequence, Never, Wait
 from core.settings import Settings
 from core.storage.file.lock import RunLock
 from core.storage.reading.sampling import sample
@@ -130,15 +130,15 @@ class Quota:
     def next(self, candidates: list[object]) -> object:
         decision = self.decisions.pop(0) if self.decisions else "grant"
         if decision == "grant":
-            return type("Grant", (), {"email_id": candidates[0].email_id, "alias": "main"})()  # type: ignore[attr-defined]
+            return type("Grant", (), {"email_id": candidates[0].email_id, "alias": "main", "organization": "org"})()  # type: ignore[attr-defined]
         return decision
 
     def answered(self, *_: object) -> None:
         self.seen.append("answered")
 
-    def failed(self, *_: object) -> object:
+    def failed(self, *_: object, **__: object) -> object:
         self.seen.append("failed")
-        return type("Consequence", (), {"retry_elsewhere": False})()
+        return Consequence("", counts_against_email=True)
 
     def cancelled(self, *_: object, **__: object) -> None:
         self.seen.append("cancelled")

@@ -1,0 +1,155 @@
+"""Errors of emails are counted while others are answered, and a refusal's fault is found by what else was answered."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.worker.retries import ALONE_MOST_S, ERRORS_MOST, Fault, Refusals, RetryPolicy
+
+
+def test_errors_count_while_others_are_answered() -> None:
+    """The fifth is one too many, and its number is told."""
+    retries = RetryPolicy()
+    told = []
+    for n in range(ERRORS_MOST):
+        told.append(retries.worn_out(1, float(n), counts=True))
+        retries.answered(2, "main", 0.0)
+    assert told == [0] * (ERRORS_MOST - 1) + [ERRORS_MOST]
+
+
+def test_errors_say_nothing_while_nobody_is_answered() -> None:
+    """Any number of them within two hours leaves the email in line; then it is given up."""
+    retries = RetryPolicy()
+    assert not any(retries.worn_out(1, float(at), counts=True) for at in range(0, int(ALONE_MOST_S), 60))
+    assert retries.worn_out(1, ALONE_MOST_S, counts=True)
+
+
+def test_an_outage_never_counts() -> None:
+    """However long it lasts, and whoever is answered elsewhere."""
+    retries = RetryPolicy()
+    for at in range(0, 100_000, 1000):
+        assert retries.worn_out(1, float(at), counts=False) == 0
+        retries.answered(2, "main", 0.0)
+
+
+def test_an_answer_wipes_the_slate() -> None:
+    """An email that was answered, however badly, begins to count anew."""
+    retries = RetryPolicy()
+    for n in range(ERRORS_MOST - 1):
+        retries.worn_out(1, float(n), counts=True)
+        retries.answered(2, "main", 0.0)
+    retries.answered(1, "main", 0.0)
+    assert retries.worn_out(1, 9.0, counts=True) == 0
+
+
+def test_an_email_is_stuck_until_somebody_is_answered() -> None:
+    """After two errors, or one in an outage; an answer to anybody frees it."""
+    retries = RetryPolicy()
+    retries.worn_out(1, 0.0, counts=True)
+    assert not retries.stuck(1)
+    retries.worn_out(1, 1.0, counts=True)
+    retries.worn_out(2, 1.0, counts=False)
+    assert retries.stuck(1)
+    assert retries.stuck(2)
+    retries.answered(3, "main", 0.0)
+    assert not retries.stuck(1)
+    assert not retries.stuck(2)
+
+
+def test_keys_that_were_tried_in_vain_are_remembered_until_the_end() -> None:
+    """For each email its own."""
+    retries = RetryPolicy()
+    retries.in_vain(1, "main")
+    assert retries.was_in_vain(1, "main")
+    assert not retries.was_in_vain(1, "spare")
+    assert not retries.was_in_vain(2, "main")
+    retries.settled(1)
+    assert not retries.was_in_vain(1, "main")
+
+
+class Play:
+    """Calls that follow one another a second apart, each asked after the last one ended."""
+
+    def __init__(self) -> None:
+        self.refusals = Refusals()
+        self.now = 0.0
+
+    def answered(self, email: int, alias: str = "main") -> None:
+        self.refusals.asked(email, alias, self.now)
+        self.refusals.answered(email, alias, self.now)
+        self.now += 1
+
+    def refused(
+        self, email: int, alias: str = "main", *, by_key: bool = True, status: int = 403, probe: bool = False
+    ) -> Fault:
+        self.refusals.asked(email, alias, self.now)
+        fault = self.refusals.refused(email, alias, self.now + 0.5, by_key=by_key, status=status, probe=probe)
+        self.now += 1
+        return fault
+
+
+@pytest.mark.parametrize("by_key", [True, False])
+def test_an_email_that_alone_is_refused_is_at_fault(by_key: bool) -> None:
+    """Refused, another answered, refused again: neither key nor run is at fault."""
+    play = Play()
+    assert play.refused(7, by_key=by_key) is Fault.OPEN
+    assert play.refusals.undecided(7)
+    play.answered(8)
+    assert not play.refusals.undecided(7)
+    assert play.refused(7, by_key=by_key) is Fault.EMAIL
+
+
+def test_three_refusals_in_a_row_are_the_key_or_the_run() -> None:
+    """Of different emails, or of one where there is no other."""
+    play = Play()
+    assert [play.refused(n) for n in (1, 2, 3)] == [Fault.OPEN, Fault.OPEN, Fault.KEY]
+    play = Play()
+    assert [play.refused(n, by_key=False) for n in (1, 1, 1)] == [Fault.OPEN, Fault.OPEN, Fault.RUN]
+
+
+def test_one_key_that_is_refused_says_nothing_about_emails_asked_with_another() -> None:
+    """An email refused by a key that went out is not stuck for ever, and not failed at its next refusal."""
+    play = Play()
+    assert [play.refused(n, "old") for n in (1, 2, 3)][-1] is Fault.KEY
+    assert not play.refusals.undecided(1)
+    play.answered(4, "new")
+    assert play.refused(1, "new") is Fault.OPEN
+
+
+def test_a_stray_401_is_no_evidence() -> None:
+    """Two of one email, with answers in between, are still taken for the server's slips; the third is not."""
+    play = Play()
+    for expected in (Fault.OPEN, Fault.OPEN, Fault.EMAIL):
+        assert play.refused(7, status=401) is expected
+        play.answered(8)
+
+
+def test_an_answer_to_a_call_asked_before_the_refusal_is_no_evidence() -> None:
+    """A key that is revoked while calls are in flight fails no email: they were let in before."""
+    refusals = Refusals()
+    refusals.asked(1, "main", 0.0)
+    refusals.asked(2, "main", 0.0)
+    assert refusals.refused(1, "main", 1.0, by_key=True, status=403, probe=False) is Fault.OPEN
+    refusals.answered(2, "main", 0.0)
+    refusals.asked(1, "main", 2.0)
+    assert refusals.refused(1, "main", 3.0, by_key=True, status=403, probe=False) is Fault.OPEN
+
+
+def test_no_verdict_while_calls_of_before_are_out() -> None:
+    """Refusals come faster than answers: three of them wait for the calls that were in flight, and hold new ones."""
+    refusals = Refusals()
+    for email in (1, 2, 3, 4):
+        refusals.asked(email, "main", 0.0)
+    faults = [refusals.refused(n, "main", 0.1, by_key=False, status=400, probe=False) for n in (1, 2, 3)]
+    assert faults == [Fault.OPEN] * 3
+    assert refusals.holds
+    refusals.answered(4, "main", 0.0)
+    assert not refusals.holds
+
+
+def test_a_probe_that_is_refused_speaks_against_the_key() -> None:
+    """An email that was answered before is refused now: together with one refusal that is enough."""
+    play = Play()
+    play.answered(9)
+    assert play.refused(7) is Fault.OPEN
+    assert play.refused(9, probe=True) is Fault.KEY
