@@ -250,6 +250,44 @@ def m005_people(db: Database) -> None:
     )
 
 
+@migrations()
+def m006_quality(db: Database) -> None:
+    """Samples that people review, their answers, alarms, and which model a reply says it came from."""
+    for statement in (
+        (
+            "CREATE TABLE sample(id INTEGER PRIMARY KEY, name TEXT NOT NULL, kind TEXT NOT NULL, seed TEXT NOT NULL,"
+            " goal INTEGER NOT NULL, rates TEXT NOT NULL, created_at REAL NOT NULL)"
+        ),
+        (
+            "CREATE TABLE review(id INTEGER PRIMARY KEY, email_id INTEGER NOT NULL, annotator TEXT NOT NULL,"
+            " sample_id INTEGER NOT NULL, kind TEXT NOT NULL, label_id INTEGER, value TEXT, seconds REAL NOT NULL,"
+            " shown TEXT NOT NULL, batch INTEGER NOT NULL, at REAL NOT NULL, undone_at REAL)"
+        ),
+        "CREATE INDEX review_email ON review(email_id, id)",
+        "CREATE INDEX review_annotator ON review(annotator, id)",
+        (
+            "CREATE TABLE review_batch(annotator TEXT NOT NULL, batch INTEGER NOT NULL, second TEXT NOT NULL,"
+            " PRIMARY KEY (annotator, batch))"
+        ),
+        (
+            "CREATE TABLE alarm(id INTEGER PRIMARY KEY, watch TEXT NOT NULL, at REAL NOT NULL, from_ask INTEGER,"
+            " to_ask INTEGER, statistic REAL, limit_ REAL, state TEXT NOT NULL, sentence TEXT NOT NULL,"
+            " dismissed_at REAL, by TEXT, note TEXT)"
+        ),
+        (
+            "CREATE TABLE gold(name TEXT NOT NULL, email_id INTEGER NOT NULL, value TEXT NOT NULL, at REAL NOT NULL,"
+            " PRIMARY KEY (name, email_id))"
+        ),
+        "ALTER TABLE attempt ADD COLUMN reply_model TEXT",
+        "ALTER TABLE attempt ADD COLUMN system_fingerprint TEXT",
+        (
+            "CREATE VIEW audited AS SELECT e.id AS email_id, e.source_id, r.annotator, r.kind, r.value, r.batch,"
+            " r.seconds, r.at FROM review AS r JOIN email AS e ON e.id = r.email_id WHERE r.undone_at IS NULL"
+        ),
+    ):
+        db.execute(statement)
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the tables up to this version's. Each migration is one transaction; call it under the run's lock."""
     db = Database(connection)

@@ -15,7 +15,10 @@ FORMAT_WITH_FLAGS = 2
 FORMAT_WITH_NOTES = 3
 """The first format with people's notes, with what can be undone, and with when emails were sent and settled."""
 
-FORMAT_VERSION = 3
+FORMAT_WITH_REVIEWS = 4
+"""The first format with samples, reviews and alarms."""
+
+FORMAT_VERSION = 4
 """Kept in ``user_version``. A file with a larger number is from a newer labeltui and is refused."""
 
 

@@ -6,6 +6,7 @@ each with a row of its own, and a failure fails them too, since the same questio
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Sequence
 
@@ -62,6 +63,7 @@ def label_by_model(
         " VALUES (?, ?, 'model', ?, ?, ?, ?)",
         (settled.email_id, settled.label, attempt.model, attempt_id, attempt.task_version, now),
     )
+    show_label_in_force(db, [settled.email_id])
     return moved + copy_label(db, others, settled.label or "", attempt_id, attempt.task_version, now)
 
 
@@ -86,7 +88,20 @@ def copy_label(
             " VALUES (?, ?, 'copy', NULL, ?, ?, ?)",
             (email_id, value, attempt_id, version, now),
         )
+    show_label_in_force(db, email_ids)
     return moved
+
+
+def show_label_in_force(db: sqlite3.Connection, email_ids: Sequence[int]) -> None:
+    """Give labeled emails the label in force: the newest one of a person, else the newest of the model."""
+    db.execute(
+        "UPDATE email SET label = l.value, label_source = l.source FROM label AS l"
+        " WHERE email.id IN (SELECT value FROM json_each(?)) AND email.state = 'labeled' AND l.id ="
+        " (SELECT id FROM label WHERE email_id = email.id AND source IN ('human', 'model', 'copy')"
+        " ORDER BY source = 'human' DESC, id DESC LIMIT 1)"
+        " AND (email.label IS NOT l.value OR email.label_source IS NOT l.source)",
+        (json.dumps(list(email_ids)),),
+    )
 
 
 def fail(db: sqlite3.Connection, settled: Settled, key_alias: str, *, now: float, dedupe: bool) -> int:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from core.errors import RunFileError, UsageError
 from core.model import Budget, EmailState, PendingEmail, Resumption, RunState, SourceEmail, Task, View
+from core.quality.alarms import Reading
+from core.quality.sampling import Sample
 from core.storage.file.connection import immediately, make_writer
 from core.storage.file.control import Command
 from core.storage.file.rows import budget_of, budget_words, task_of, worked_s
@@ -22,7 +24,7 @@ from core.storage.reading.pending import answered_email, distinct_texts, estimat
 from core.storage.reading.totals import all_totals, group, total
 from core.storage.writing import answers as commits
 from core.storage.writing import commands as handled
-from core.storage.writing import epochs, intake, people, tasks
+from core.storage.writing import epochs, intake, people, reviews, tasks
 from core.storage.writing.answers import Answer
 from core.storage.writing.epochs import Beat
 from core.storage.writing.held_file import HeldFile
@@ -253,6 +255,46 @@ class Store(HeldFile):
             if wrong:
                 add_event(db, now, "repair", f"{wrong} totals put right from the rows")
         return wrong
+
+    # -- quality ---------------------------------------------------------------------------------------------------
+
+    def review(self, sample: Sample, answers: Sequence[reviews.ReviewAnswer], *, now: float) -> int:
+        """Record people's blind answers, and the sample that they belong to; returns how many are new."""
+        with self._transaction() as db:
+            return reviews.add_answers(db, sample, answers, task_version=self.task_version, now=now)
+
+    def undo_review(self, annotator: str, *, now: float) -> int | None:
+        """Take this annotator's newest answer back; returns its email, or None where there is none."""
+        with self._transaction() as db:
+            return reviews.undo_answer(db, annotator, now=now)
+
+    def plan_second_looks(self, annotator: str, batch: int, email_ids: Sequence[int]) -> None:
+        """Keep which emails of a batch come back."""
+        with self._transaction() as db:
+            reviews.plan_second_looks(db, annotator, batch, email_ids)
+
+    def keep_sample(self, sample: Sample, *, now: float) -> None:
+        """Write the sample's goal and rates."""
+        with self._transaction() as db:
+            reviews.keep_sample(db, sample, now=now)
+
+    def add_gold(self, name: str, labels: Sequence[tuple[int, str]], *, now: float) -> int:
+        """Keep labels from elsewhere under a name; returns how many are new or changed."""
+        with self._transaction() as db:
+            return reviews.add_gold(db, name, labels, now=now)
+
+    def raise_alarm(self, reading: Reading, *, now: float) -> None:
+        """Record an alarm, unless one of its watch stands."""
+        with self._transaction() as db:
+            reviews.raise_alarm(
+                db, reading.watch.value, reading.sentence, asks=(reading.from_ask, reading.to_ask),
+                statistic=reading.statistic, limit=reading.limit, now=now,
+            )  # fmt: skip
+
+    def dismiss_alarm(self, watch: str, *, by: str, note: str, now: float) -> bool:
+        """Mark the standing alarm of a watch as dismissed; False where there is none."""
+        with self._transaction() as db:
+            return reviews.dismiss_alarm(db, watch, by=by, note=note, now=now)
 
     # -- events and commands -----------------------------------------------------------------------------------------
 

@@ -1,0 +1,342 @@
+"""Bring what people said of a sample together: which answer counts, confusion, agreement, and all figures of a run.
+
+:class:`Audit` is what was read of a run file; :func:`judge` makes the :class:`Quality` of it that screens, the command
+line and the report show. Pure.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from core.quality.agreement import Agreement, Pair, alpha, kappa, majority
+from core.quality.alarms import FALSE_ALARMS_PER_100_RUNS
+from core.quality.estimates import Figures, Stratum, figures, passed_gate
+from core.quality.sampling import Candidate, Sample, is_member, is_shared
+
+GATE = 0.9
+"""Accuracy that the gate asks for, looked at after 100, 200 and 400 audited emails."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a person said of an email, blind; ``value`` is None where the person could not tell.
+
+    ``kind`` is first, second (a second look) or adjudicated. ``email_id`` is the email that was shown; emails with the
+    same text share the answer.
+    """
+
+    id: int
+    email_id: int
+    annotator: str
+    kind: str
+    value: str | None
+    seconds: float
+    batch: int
+    at: float
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An email of the sample: its permanent number, the model's label (None: not yet), and people's answers."""
+
+    email_id: int
+    u: float
+    model_label: str | None
+    answers: tuple[Answer, ...] = ()
+    position: int = 0
+    reasked: bool = False
+
+    def by_annotator(self) -> dict[str, Answer]:
+        """Return each person's newest answer."""
+        return {answer.annotator: answer for answer in self.answers if answer.kind != "adjudicated"}
+
+    @property
+    def label(self) -> str | None:
+        """Return what people say: an adjudicated label, the one that they share, or the first person's; None without.
+
+        A split that nobody adjudicated counts with the first answer, so that hard emails are not left out.
+        """
+        settled = [answer for answer in self.answers if answer.kind == "adjudicated"]
+        if settled:
+            return settled[-1].value
+        given = {who: answer.value for who, answer in self.by_annotator().items() if answer.value is not None}
+        return majority(given) or next(iter(given.values()), None)
+
+    @property
+    def split(self) -> bool:
+        """Tell whether people differ and nobody settled it."""
+        given = {answer.value for answer in self.by_annotator().values() if answer.value is not None}
+        return len(given) > 1 and not any(answer.kind == "adjudicated" for answer in self.answers)
+
+    @property
+    def unsure(self) -> bool:
+        """Tell whether people answered, but none of them could tell."""
+        return bool(self.answers) and self.label is None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch of one annotator; ``second`` are the emails that come back, None while it was not planned."""
+
+    annotator: str
+    number: int
+    second: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GoldSet:
+    """Labels from elsewhere: ``pairs`` are (gold label, model's label or None) of the emails that have one."""
+
+    name: str
+    pairs: tuple[tuple[str, str | None], ...]
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What a run file says of labels and people. ``by_model`` counts emails by the model's label in ``version``."""
+
+    run: str
+    version: str
+    model: str
+    labels: tuple[str, ...]
+    names: Mapping[str, str]
+    total: int
+    by_model: Mapping[str, int]
+    sample: Sample
+    started: bool
+    members: tuple[Member, ...]
+    batches: tuple[Batch, ...] = ()
+    gold: tuple[GoldSet, ...] = ()
+    watches: tuple[Mapping[str, Any], ...] = ()
+    simulated: bool = False
+    versions: tuple[tuple[str, str, int], ...] = field(default=())
+
+    @cached_property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """Return the sample's emails as sampling sees them."""
+        return tuple(Candidate(m.email_id, m.u, m.model_label, frozenset(m.by_annotator())) for m in self.members)
+
+    @cached_property
+    def drawn(self) -> tuple[Member, ...]:
+        """Return the members whose number is under the rate of their label."""
+        return tuple(m for m, c in zip(self.members, self.candidates, strict=True) if is_member(self.sample, c))
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What one annotator did."""
+
+    name: str
+    answers: int
+    cannot_tell: int
+    median_s: float
+    second_looks: int
+    changed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """All that is known of a run's labels."""
+
+    audit: Audit
+    figures: Figures
+    kappa: Agreement
+    people: Agreement
+    confusion: Mapping[str, Mapping[str, int]]
+    persons: tuple[Person, ...]
+    labeled: int
+    audited: int
+    due: int
+    cannot_tell: int
+    splits: int
+    breakdowns: tuple[tuple[str, int, int], ...]
+    gate: int | None
+
+    @property
+    def provisional(self) -> bool:
+        """Tell whether emails of the sample that the model has labeled still wait for a person."""
+        return self.due > 0
+
+    @property
+    def line(self) -> str:
+        """Return the sentence for the monitor."""
+        accuracy = self.figures.accuracy
+        if accuracy is None:
+            return "checked by nobody: r"
+        return (
+            f"checked {self.audited:,} of {self.labeled:,}: {accuracy.value:.0%}"
+            f" ({accuracy.low * 100:.0f}–{accuracy.high * 100:.0f}) agree"
+        )
+
+    def disagreements(self) -> tuple[Member, ...]:
+        """Return the audited emails on which model and people differ, in the order of the sample."""
+        return tuple(
+            m for m in self.audit.drawn
+            if m.model_label is not None and m.label is not None and m.label != m.model_label
+        )  # fmt: skip
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what ``labeltui quality --json`` prints."""
+        return {
+            "run": self.audit.run,
+            "task_version": self.audit.version,
+            "labeled": self.labeled,
+            "audited": self.audited,
+            "due": self.due,
+            "provisional": self.provisional,
+            "accuracy": _triple(self.figures.accuracy),
+            "kappa": self.kappa.triple,
+            "labels": {
+                label.label: {
+                    "raw_share": round(label.raw_share, 6),
+                    "share": _triple(label.share),
+                    "recall": _triple(label.recall),
+                    "precision": _triple(label.precision),
+                    "over_reporting": _triple(label.over_reporting),
+                    "audited": label.audited,
+                }
+                for label in self.figures.labels
+            },
+            "confusion": {model: dict(people) for model, people in self.confusion.items()},
+            "annotators": {
+                person.name: {
+                    "answers": person.answers,
+                    "cannot_tell": person.cannot_tell,
+                    "median_s": round(person.median_s, 1),
+                    "second_looks": person.second_looks,
+                    "changed": person.changed,
+                }
+                for person in self.persons
+            },
+            "agreement": {
+                "alpha": self.people.triple,
+                "raw": round(self.people.raw, 6) if self.people.emails else None,
+                "emails": self.people.emails,
+                "split": self.splits,
+                "cannot_tell": self.cannot_tell,
+            },
+            "gold": {gold.name: gold_figures(gold) for gold in self.audit.gold},
+            "sample": {
+                "goal": self.audit.sample.goal,
+                "seed": self.audit.sample.seed,
+                "base_rate": self.audit.sample.base_rate,
+                "rates": dict(self.audit.sample.rates),
+            },
+            "gate": {"above": GATE, "passed_at": self.gate},
+            "watches": [dict(watch) for watch in self.audit.watches],
+        }
+
+
+def judge(audit: Audit) -> Quality:
+    """Return the figures of an audit."""
+    labeled = sum(audit.by_model.values())
+    people: dict[str, Counter[str]] = {label: Counter() for label in audit.by_model}
+    pairs: list[tuple[str, str]] = []
+    right: list[bool] = []
+    for member in sorted(audit.drawn, key=lambda m: m.answers[0].id if m.answers else 0):
+        if member.model_label is None or member.label is None or member.model_label not in people:
+            continue
+        people[member.model_label][member.label] += 1
+        pairs.append((member.label, member.model_label))
+        if member.u < audit.sample.base_rate:
+            right.append(member.label == member.model_label)
+    strata = [Stratum(label, count, people[label], audit.sample.rate(label)) for label, count in audit.by_model.items()]
+    weights = {s.label: s.size / s.audited if s.audited else 0.0 for s in strata}
+    units = [
+        {who: a.value for who, a in m.by_annotator().items() if a.value is not None}
+        for m in audit.drawn
+        if is_shared(audit.sample, Candidate(m.email_id, m.u, None)) or len(m.by_annotator()) > 1
+    ]
+    answered = [m for m in audit.drawn if m.answers]
+    return Quality(
+        audit=audit,
+        figures=figures(strata, audit.labels),
+        kappa=kappa([Pair(person, model, weights[model], model) for person, model in pairs]),
+        people=alpha(units),
+        confusion={
+            model: {label: people[model][label] for label in _all_labels(audit.labels, people)} for model in people
+        },
+        persons=_persons(audit.members),
+        labeled=labeled,
+        audited=len(pairs),
+        due=sum(m.model_label is not None and not m.answers for m in audit.drawn),
+        cannot_tell=sum(m.unsure for m in answered),
+        splits=sum(m.split for m in answered),
+        breakdowns=_breakdowns(audit.drawn),
+        gate=passed_gate(right, GATE),
+    )
+
+
+def gold_figures(gold: GoldSet) -> dict[str, Any]:
+    """Return agreement of the model with labels from elsewhere: never pooled with audits, never with an interval."""
+    known = [(label, model) for label, model in gold.pairs if model is not None]
+    agreed = sum(label == model for label, model in known)
+    value = kappa([Pair(label, model) for label, model in known]).value if known else None
+    return {
+        "emails": len(gold.pairs),
+        "compared": len(known),
+        "agree": round(agreed / len(known), 6) if known else None,
+        "kappa": None if value is None else round(value, 6),
+    }
+
+
+def _all_labels(labels: Sequence[str], people: Mapping[str, Counter[str]]) -> list[str]:
+    other = {label for counts in people.values() for label in counts} - set(labels)
+    return [*labels, *sorted(other)]
+
+
+def _triple(estimate: Any) -> list[float] | None:
+    return None if estimate is None else estimate.triple
+
+
+def _persons(members: Sequence[Member]) -> tuple[Person, ...]:
+    by: dict[str, list[Answer]] = {}
+    seen: set[int] = set()
+    for member in members:
+        for answer in member.answers:
+            if answer.id not in seen:
+                seen.add(answer.id)
+                by.setdefault(answer.annotator, []).append(answer)
+    found = []
+    for name, answers in sorted(by.items()):
+        firsts = {answer.email_id: answer for answer in answers if answer.kind == "first"}
+        seconds = [answer for answer in answers if answer.kind == "second"]
+        times = sorted(answer.seconds for answer in answers)
+        changed = sum(a.email_id in firsts and firsts[a.email_id].value != a.value for a in seconds)
+        found.append(
+            Person(
+                name, len(firsts), sum(a.value is None for a in firsts.values()),
+                times[len(times) // 2] if times else 0.0, len(seconds), changed,
+            )
+        )  # fmt: skip
+    return tuple(found)
+
+
+def _breakdowns(drawn: Sequence[Member]) -> tuple[tuple[str, int, int], ...]:
+    """Return parts of the audited emails as (name, audited, agreeing)."""
+    audited = [m for m in drawn if m.model_label is not None and m.label is not None]
+    half = sorted(m.position for m in audited)[len(audited) // 2] if audited else 0
+    parts = (
+        ("re-asked", [m for m in audited if m.reasked]),
+        ("first half of the run", [m for m in audited if m.position < half]),
+        ("second half of the run", [m for m in audited if m.position >= half]),
+    )
+    return tuple((name, len(ms), sum(m.label == m.model_label for m in ms)) for name, ms in parts if audited)
+
+
+def watch_json(name: str, state: str, statistic: float, limit: float, sentence: str) -> dict[str, Any]:
+    """Return one watch as ``quality --json`` lists it."""
+    rate = next((rate for watch, rate in FALSE_ALARMS_PER_100_RUNS.items() if watch.value == name), None)
+    return {
+        "name": name,
+        "state": state,
+        "statistic": round(statistic, 4),
+        "limit": round(limit, 4),
+        "false_alarms_per_100_runs": rate,
+        "sentence": sentence,
+    }

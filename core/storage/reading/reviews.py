@@ -1,0 +1,248 @@
+"""Read what quality is judged by: the sample, people's blind answers, gold labels, alarms and due emails."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
+from pathlib import Path
+
+from core.quality.audit import Answer, Audit, Batch, GoldSet, Member, watch_json
+from core.quality.sampling import DEFAULT_GOAL, Sample, base_rate, permanent_number
+from core.storage.file.connection import open_reader
+from core.storage.file.rows import task_of
+from core.storage.file.schema_version import FORMAT_WITH_REVIEWS, check_format
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewEmail:
+    """An email as a review shows it: what the model was sent, and nothing that betrays its label."""
+
+    id: int
+    source_id: str
+    subject: str
+    sender: str
+    date: str
+    text: str
+    raw: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmRow:
+    """A recorded alarm; ``state`` is raised or dismissed."""
+
+    watch: str
+    at: float
+    from_ask: int
+    to_ask: int
+    statistic: float
+    limit: float
+    state: str
+    sentence: str
+    by: str
+    note: str
+
+
+def read_audit(path: Path, *, version: str | None = None) -> Audit:
+    """Return all that a run file says of labels and people; ``version`` of the task, or the one that is active.
+
+    Where the active version has labeled nothing yet, the newest one that has is read.
+    """
+    with closing(open_reader(path)) as db:
+        file_format = check_format(db, path)
+        db.execute("BEGIN")
+        return _audit(db, path, file_format, version)
+
+
+def review_emails(path: Path, email_ids: Sequence[int]) -> tuple[ReviewEmail, ...]:
+    """Return these emails to show, in the order given."""
+    with closing(open_reader(path)) as db:
+        rows = db.execute(
+            "SELECT e.id, e.source_id, e.subject, e.sender, e.date, b.text, b.raw FROM email AS e"
+            " JOIN body AS b ON b.email_id = e.id WHERE e.id IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(email_ids)),),
+        ).fetchall()
+    known = {
+        row[0]: ReviewEmail(row[0], row[1], row[2] or "", row[3] or "", row[4] or "", row[5], row[6]) for row in rows
+    }
+    return tuple(known[number] for number in email_ids if number in known)
+
+
+def alarms_of(db: sqlite3.Connection) -> tuple[AlarmRow, ...]:
+    """Return recorded alarms, the newest first; none in a file of an older format."""
+    try:
+        rows = db.execute(
+            "SELECT watch, at, coalesce(from_ask, 0), coalesce(to_ask, 0), coalesce(statistic, 0), coalesce(limit_, 0),"
+            " state, sentence, coalesce(by, ''), coalesce(note, '') FROM alarm ORDER BY id DESC LIMIT 100"
+        ).fetchall()
+    except sqlite3.OperationalError:
+        return ()
+    return tuple(AlarmRow(*row) for row in rows)
+
+
+def texts_with_labels(path: Path, version: str, *, limit: int) -> Iterator[tuple[int, str, str]]:
+    """Yield (email, text, the model's label) of distinct texts that the model labeled, up to ``limit``."""
+    with closing(open_reader(path)) as db:
+        yield from db.execute(
+            "SELECT e.id, b.text, l.value FROM label AS l JOIN email AS e ON e.id = l.email_id"
+            " JOIN body AS b ON b.email_id = e.id WHERE l.source = 'model' AND l.task_version = ?"
+            " ORDER BY e.position LIMIT ?",
+            (version, limit),
+        )
+
+
+def numbers_of(path: Path, source_ids: Sequence[str]) -> dict[str, int]:
+    """Return the numbers of the emails with these ids in the source."""
+    with closing(open_reader(path)) as db:
+        rows = db.execute(
+            "SELECT source_id, id FROM email WHERE source_id IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(source_ids)),),
+        ).fetchall()
+    return dict(rows)
+
+
+def numbers_by_content(path: Path, hashes: Sequence[str]) -> dict[str, list[int]]:
+    """Return the numbers of the emails with texts of these hashes."""
+    found: dict[str, list[int]] = {}
+    with closing(open_reader(path)) as db:
+        for content, number in db.execute(
+            "SELECT content_hash, id FROM email WHERE content_hash IN (SELECT value FROM json_each(?)) ORDER BY id",
+            (json.dumps(list(hashes)),),
+        ):
+            found.setdefault(content, []).append(number)
+    return found
+
+
+def model_labels(path: Path, version: str) -> dict[int, str]:
+    """Return the model's label of every email under a version of the task."""
+    with closing(open_reader(path)) as db:
+        return dict(
+            db.execute(
+                "SELECT email_id, value FROM label WHERE source IN ('model', 'copy') AND task_version = ?", (version,)
+            ).fetchall()
+        )
+
+
+def _audit(db: sqlite3.Connection, path: Path, file_format: int, version: str | None) -> Audit:
+    has_reviews = file_format >= FORMAT_WITH_REVIEWS
+    name, active, seed, created_at, simulated = db.execute(
+        "SELECT name, task_version, seed, created_at, simulated FROM run"
+    ).fetchone()
+    versions = tuple(
+        (row[0], row[1] or "", row[2])
+        for row in db.execute(
+            "SELECT l.task_version, t.name, count(*) FROM label AS l LEFT JOIN task AS t ON t.version = l.task_version"
+            " WHERE l.source IN ('model', 'copy') GROUP BY l.task_version ORDER BY max(l.id) DESC"
+        )
+    )
+    if version is None:
+        version = active if not versions or any(row[0] == active for row in versions) else versions[0][0]
+    task = task_of(db, version, path)
+    total = db.execute("SELECT count(*) FROM email WHERE state <> 'skipped'").fetchone()[0]
+    by_model = dict(
+        db.execute(
+            "SELECT value, count(*) FROM label WHERE source IN ('model', 'copy') AND task_version = ? GROUP BY value",
+            (version,),
+        ).fetchall()
+    )
+    sample, started = _sample(db, has_reviews=has_reviews, total=total, seed=_seed_of(seed, created_at))
+    last = db.execute("SELECT coalesce(max(id), 0) FROM email").fetchone()[0]
+    drawn = _lowest(sample.seed, last, max([sample.base_rate, *sample.rates.values()]))
+    batches: tuple[Batch, ...] = ()
+    gold: tuple[GoldSet, ...] = ()
+    answers: dict[str, list[Answer]] = {}
+    if has_reviews:
+        answers = _answers(db)
+        batches = tuple(
+            Batch(row[0], row[1], tuple(json.loads(row[2])))
+            for row in db.execute("SELECT annotator, batch, second FROM review_batch ORDER BY batch")
+        )
+        gold = _gold(db, version)
+    return Audit(
+        run=name or path.stem,
+        version=version,
+        model=task.model.model,
+        labels=tuple(meaning.value for meaning in task.labels),
+        names={meaning.value: meaning.name for meaning in task.labels},
+        total=total,
+        by_model=by_model,
+        sample=sample,
+        started=started,
+        members=_members(db, drawn, version, answers),
+        batches=batches,
+        gold=gold,
+        watches=tuple(
+            watch_json(row.watch, "alarm", row.statistic, row.limit, row.sentence)
+            for row in alarms_of(db)
+            if row.state == "raised"
+        ),
+        simulated=bool(simulated),
+        versions=versions,
+    )
+
+
+def _sample(db: sqlite3.Connection, *, has_reviews: bool, total: int, seed: int) -> tuple[Sample, bool]:
+    """Return the sample, and whether it was begun: before that, it is the one that a first answer will begin."""
+    if has_reviews:
+        row = db.execute("SELECT id, name, seed, goal, rates FROM sample ORDER BY id DESC LIMIT 1").fetchone()
+        if row is not None:
+            rates = json.loads(row[4])
+            base = float(rates.pop("", 0.0))
+            return Sample(row[0], row[1], int(row[2]), row[3], base, rates), True
+    return Sample(0, "random", seed, DEFAULT_GOAL, base_rate(DEFAULT_GOAL, total)), False
+
+
+def _seed_of(order_seed: int | None, created_at: float) -> int:
+    """Return the sample's seed: apart from that of the work order, and the same whenever it is asked for."""
+    text = f"sample {order_seed} {created_at!r}"
+    return int.from_bytes(blake2b(text.encode(), digest_size=6).digest())
+
+
+@lru_cache(maxsize=8)
+def _lowest(seed: int, last: int, rate: float) -> tuple[tuple[int, float], ...]:
+    """Return the emails with a permanent number under a rate, with their numbers; a second for each million."""
+    found = ((number, permanent_number(seed, number)) for number in range(1, last + 1))
+    return tuple((number, u) for number, u in found if u < rate)
+
+
+def _answers(db: sqlite3.Connection) -> dict[str, list[Answer]]:
+    """Return what people said by the hash of the text, in the order in which they said it."""
+    found: dict[str, list[Answer]] = {}
+    for content, *row in db.execute(
+        "SELECT e.content_hash, r.id, r.email_id, r.annotator, r.kind, r.value, r.seconds, r.batch, r.at,"
+        " coalesce(l.note, '') FROM review AS r JOIN email AS e ON e.id = r.email_id"
+        " LEFT JOIN label AS l ON l.id = r.label_id WHERE r.undone_at IS NULL ORDER BY r.id"
+    ):
+        found.setdefault(content, []).append(Answer(*row))
+    return found
+
+
+def _members(
+    db: sqlite3.Connection, drawn: Sequence[tuple[int, float]], version: str, answers: dict[str, list[Answer]]
+) -> tuple[Member, ...]:
+    numbers = dict(drawn)
+    rows = db.execute(
+        "SELECT e.id, e.content_hash, e.position, e.reasks, l.value FROM email AS e LEFT JOIN label AS l"
+        " ON l.email_id = e.id AND l.source IN ('model', 'copy') AND l.task_version = ?"
+        " WHERE e.id IN (SELECT value FROM json_each(?)) AND e.state <> 'skipped' ORDER BY e.id",
+        (version, json.dumps(list(numbers))),
+    ).fetchall()
+    return tuple(
+        Member(number, numbers[number], label, tuple(answers.get(content, ())), position or 0, bool(reasks))
+        for number, content, position, reasks, label in rows
+    )
+
+
+def _gold(db: sqlite3.Connection, version: str) -> tuple[GoldSet, ...]:
+    found: dict[str, list[tuple[str, str | None]]] = {}
+    for name, value, model in db.execute(
+        "SELECT g.name, g.value, l.value FROM gold AS g LEFT JOIN label AS l ON l.email_id = g.email_id"
+        " AND l.source IN ('model', 'copy') AND l.task_version = ? ORDER BY g.name, g.email_id",
+        (version,),
+    ):
+        found.setdefault(name, []).append((value, model))
+    return tuple(GoldSet(name, tuple(pairs)) for name, pairs in found.items())

@@ -1,0 +1,185 @@
+"""Blind answers are kept beside the model's labels, shared by copies, taken back, and never stop the model's work."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from core.model import AskKind, Attempt, Outcome, Settled
+from core.quality.audit import Audit, judge
+from core.quality.sampling import Sample, grown
+from core.storage.file.check import check_run
+from core.storage.file.lock import RunLock
+from core.storage.reading.reviews import model_labels, numbers_by_content, numbers_of, read_audit, review_emails
+from core.storage.writing.answers import Answer
+from core.storage.writing.reviews import ReviewAnswer
+from core.storage.writing.store import Store
+from tests.conftest import NOW, MakeRun
+
+TEXTS = ["a", "b", "c", "a", "d", "e", "f", "g"]
+
+
+def everyone(path: Path) -> Sample:
+    """A sample to which every email belongs."""
+    return grown(read_audit(path).sample, 200, len(TEXTS))
+
+
+def by_model(store: Store, labels: dict[int, str]) -> None:
+    for email_id, label in labels.items():
+        attempt = Attempt(
+            email_id, 1, AskKind.ASK, "key", "org", "m", store.task_version, NOW, 0.1, Outcome.ANSWERED, label
+        )
+        store.commit([Answer(attempt, Settled(email_id, 0, label))], now=NOW)
+
+
+def shown(path: Path) -> list[tuple[str, str | None, str | None]]:
+    with closing(sqlite3.connect(path)) as db:
+        return db.execute("SELECT state, label, label_source FROM email ORDER BY id").fetchall()
+
+
+@pytest.fixture
+def run(make_run: MakeRun) -> Path:
+    """A run of eight emails, the fourth with the text of the first, of which three texts are labeled."""
+    path = make_run(TEXTS)
+    with RunLock(path) as lock, Store.open(path, lock) as store:
+        by_model(store, {1: "1", 2: "1", 3: "0"})
+    return path
+
+
+def answer(path: Path, *answers: ReviewAnswer) -> int:
+    sample = everyone(path)
+    with RunLock(path) as lock, Store.open(path, lock) as store:
+        return store.review(sample, answers, now=NOW)
+
+
+def audit(path: Path) -> Audit:
+    found = read_audit(path)
+    assert check_run(path).findings == ()
+    return found
+
+
+def test_an_answer_wins_and_the_model_keeps_its_label(run: Path) -> None:
+    """A blind answer is in force for the email and its copy, and the model's label stays what figures compare with."""
+    assert answer(run, ReviewAnswer(1, "anna", "0")) == 1
+    assert shown(run)[0] == shown(run)[3] == ("labeled", "0", "human")
+    assert model_labels(run, "v1") == {1: "1", 2: "1", 3: "0", 4: "1"}
+    found = judge(audit(run))
+    assert found.audited == 2
+    assert found.confusion["1"] == {"1": 0, "0": 2}
+    assert found.due == 2
+
+
+def test_a_pending_email_stays_in_the_models_work(run: Path) -> None:
+    """An answer to an email that the model has not labeled waits; when the model answers, the person's label shows."""
+    answer(run, ReviewAnswer(5, "anna", "0"))
+    assert shown(run)[4] == ("pending", None, None)
+    with RunLock(run) as lock, Store.open(run, lock) as store:
+        assert 5 in {email.id for email in store.pending(after=-1, limit=20)}
+        by_model(store, {5: "1"})
+    assert shown(run)[4] == ("labeled", "0", "human")
+    assert model_labels(run, "v1")[5] == "1"
+    assert judge(audit(run)).confusion["1"]["0"] == 1
+
+
+def test_a_copy_of_a_reviewed_pending_email_shows_the_persons_label(run: Path, make_run: MakeRun) -> None:
+    """Copies share the person's label also where the person came before the model."""
+    path = make_run(["x", "x", "y"], name="pairs")
+    sample = read_audit(path).sample
+    with RunLock(path) as lock, Store.open(path, lock) as store:
+        store.review(sample, [ReviewAnswer(1, "anna", "0")], now=NOW)
+        by_model(store, {1: "1"})
+    assert shown(path)[:2] == [("labeled", "0", "human")] * 2
+    assert check_run(path).findings == ()
+
+
+def test_the_second_answer_counts_and_both_are_kept(run: Path) -> None:
+    """A second look replaces the first answer in figures; both stay on record."""
+    answer(run, ReviewAnswer(2, "anna", "0"), ReviewAnswer(2, "anna", "1", kind="second"))
+    found = audit(run)
+    member = next(m for m in found.members if m.email_id == 2)
+    assert [a.kind for a in member.answers] == ["first", "second"]
+    assert member.label == "1"
+    [person] = judge(found).persons
+    assert (person.answers, person.second_looks, person.changed) == (1, 1, 1)
+
+
+def test_undo_gives_the_models_label_back(run: Path) -> None:
+    """Taking an answer back brings back the label that was in force before, for copies too, and the email is due again."""
+    answer(run, ReviewAnswer(1, "anna", "0"))
+    with RunLock(run) as lock, Store.open(run, lock) as store:
+        assert store.undo_review("anna", now=NOW) == 1
+        assert store.undo_review("anna", now=NOW) is None
+    assert shown(run)[0] == ("labeled", "1", "model")
+    assert shown(run)[3] == ("labeled", "1", "copy")
+    assert judge(audit(run)).audited == 0
+
+
+def test_the_same_answer_sent_twice_is_recorded_once(run: Path) -> None:
+    """A command that is applied again after a kill adds nothing, and neither does an email that is not there."""
+    assert answer(run, ReviewAnswer(2, "anna", "0")) == 1
+    assert answer(run, ReviewAnswer(2, "anna", "0"), ReviewAnswer(99, "anna", "0")) == 0
+
+
+def test_cannot_tell_is_counted_and_is_no_label(run: Path) -> None:
+    """An answer without a label leaves the label in force and is left out of figures."""
+    answer(run, ReviewAnswer(2, "anna", None), ReviewAnswer(3, "anna", "0"))
+    assert shown(run)[1] == ("labeled", "1", "model")
+    found = judge(audit(run))
+    assert (found.audited, found.cannot_tell) == (1, 1)
+    assert found.persons[0].cannot_tell == 1
+
+
+def test_people_who_differ_are_split_until_somebody_settles_it(run: Path) -> None:
+    """Two different labels are a split that counts with the first one; an adjudicated label ends it."""
+    answer(run, ReviewAnswer(2, "anna", "1"), ReviewAnswer(2, "ben", "0"))
+    found = judge(audit(run))
+    assert (found.splits, found.confusion["1"]["1"]) == (1, 1)
+    answer(run, ReviewAnswer(2, "carl", "0", kind="adjudicated"))
+    found = judge(audit(run))
+    assert (found.splits, found.confusion["1"]["0"]) == (0, 1)
+
+
+def test_gold_is_kept_apart(run: Path) -> None:
+    """Labels from elsewhere change no email and no figure; their agreement stands on its own."""
+    before = shown(run)
+    with RunLock(run) as lock, Store.open(run, lock) as store:
+        assert store.add_gold("old.csv", [(1, "1"), (2, "0"), (7, "1"), (99, "1")], now=NOW) == 3
+        assert store.add_gold("old.csv", [(1, "1"), (2, "1")], now=NOW) == 1
+    assert shown(run) == before
+    found = judge(audit(run)).as_json()
+    assert found["gold"]["old.csv"]["compared"] == 2
+    assert found["gold"]["old.csv"]["agree"] == 1.0
+    assert found["audited"] == 0
+
+
+def test_second_looks_are_planned_once(run: Path) -> None:
+    """The first plan of a batch stays: after a restart the same emails come back."""
+    with RunLock(run) as lock, Store.open(run, lock) as store:
+        store.plan_second_looks("anna", 1, [3, 1])
+        store.plan_second_looks("anna", 1, [2])
+    assert audit(run).batches[0].second == (3, 1)
+
+
+def test_a_review_shows_no_label(run: Path) -> None:
+    """What a review shows of an email is its header lines and the text as sent, in the order asked for."""
+    shown_emails = review_emails(run, [3, 1])
+    assert [email.id for email in shown_emails] == [3, 1]
+    assert shown_emails[0].text == "c"
+    assert not any("label" in name for name in type(shown_emails[0]).__slots__)
+    assert numbers_of(run, ["mail-2", "nowhere"]) == {"mail-2": 2}
+    assert numbers_by_content(run, ["hash of a"]) == {"hash of a": [1, 4]}
+
+
+def test_the_sample_is_the_same_before_and_after_it_begins(run: Path) -> None:
+    """The seed and rates that a reader predicts are those that the first answer writes."""
+    before = audit(run)
+    assert not before.started
+    with RunLock(run) as lock, Store.open(run, lock) as store:
+        store.review(before.sample, [ReviewAnswer(1, "anna", "1")], now=NOW)
+    after = audit(run)
+    assert after.started
+    assert (after.sample.seed, after.sample.base_rate) == (before.sample.seed, before.sample.base_rate)
+    assert {m.email_id for m in after.members} == {m.email_id for m in before.members}
