@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import tomllib
 from importlib import import_module
 from pathlib import Path
 
@@ -46,14 +47,37 @@ def test_every_picture_and_file_that_the_documents_name_exists() -> None:
         assert missing == [], document
 
 
-def test_the_lock_pins_with_hashes_and_names_no_index() -> None:
-    """Anyone can check what is installed, from wherever it comes."""
-    lock = (ROOT / ".requirements.lock").read_text("utf-8")
+@pytest.mark.parametrize("name", [".requirements.lock", "tests/requirements.lock"])
+def test_a_lock_pins_with_hashes_and_names_no_index(name: str) -> None:
+    """Each lock begins with its recipe, and holds pins with hashes that can be checked wherever the files come from."""
+    lock = (ROOT / name).read_text("utf-8")
+    assert "uv pip compile" in lock.partition("\naiohappyeyeballs")[0]
+    assert "--exclude-newer" in lock.partition("\naiohappyeyeballs")[0]
     assert "://" not in lock
-    assert "--index-url" not in lock
+    assert "--index-url" not in lock.replace("--no-emit-index-url", "")
     pins = [line for line in lock.splitlines() if line and not line.startswith((" ", "#", "-"))]
     assert len(pins) > 50
     assert all("==" in line and line.endswith("\\") for line in pins)
+    assert any(line.startswith("setuptools==") for line in pins)
+
+
+def test_the_locks_agree_and_hold_every_dependency() -> None:
+    """The lock of the tests pins what the other one pins, and the packages of all extras beside."""
+
+    def pins(name: str) -> dict[str, str]:
+        found = re.findall(r"^([\w.-]+)==(\S+)", (ROOT / name).read_text("utf-8"), re.MULTILINE)
+        return {package.lower(): version for package, version in found}
+
+    run, everything = pins(".requirements.lock"), pins("tests/requirements.lock")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = [line for lines in project["optional-dependencies"].values() for line in lines]
+
+    def names(lines: list[str]) -> set[str]:
+        return {re.match(r"[\w.-]+", line).group().lower() for line in lines}
+
+    assert run.items() <= everything.items()
+    assert names(project["dependencies"]) <= run.keys()
+    assert names(extras) <= everything.keys()
 
 
 def test_every_command_is_answered() -> None:
