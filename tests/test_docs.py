@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import argparse
 import re
+import shlex
 import tomllib
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from tui.actions.active import keys_table
+from core.llm.taskfile import task_from_toml
+from tests.programs import guide as generated
+from tui import guide
 from tui.cli import ANSWERS
 from tui.grammar import parser
+from tui.guide import TOPICS
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -25,25 +30,80 @@ def commands() -> dict[str, argparse.ArgumentParser]:
     raise AssertionError("no commands")
 
 
-@pytest.mark.parametrize("name", sorted(commands()))
-def test_every_command_is_in_the_readme(name: str) -> None:
-    """A command that nobody can read about does not exist for its users."""
-    assert re.search(rf"`labeltui [a-z|\\]*\b{name}\b", README)
+def told(text: str) -> Iterator[str]:
+    """Yield every command line of labeltui in a document: those in shell blocks and those between backticks."""
+    for block in re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        for line in block.splitlines():
+            for part in re.split(r"\s&&\s|\s#", line):
+                if re.match(r"(\S*/)?labeltui\b", part.strip()):
+                    yield part.strip()
+    outside = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    yield from (" ".join(found.split()) for found in re.findall(r"`(labeltui(?:\s[^`]*)?)`", outside))
 
 
-def test_the_table_of_keys_is_the_consoles_own() -> None:
-    """The README shows the table that the action list gives."""
-    shown = README.partition("<!-- keys table -->")[2].partition("<!-- end of keys table -->")[0]
-    assert shown.strip() == keys_table().strip()
+DOCUMENTS = ("README.md", *(f"tui/guide/{topic}.md" for topic in TOPICS))
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_command_that_the_documents_name_parses(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What README and guide tell people to type is accepted by the command line."""
+    refused = []
+    named = {f"labeltui {words}" for words in commands()} | {words for words, _, _ in generated.leaves(parser())}
+    for line in told((ROOT / name).read_text("utf-8")):
+        words = shlex.split(line)[1:]
+        if words == ["COMMAND", "--help"] or " ".join(["labeltui", *words]) in named:
+            continue
+        try:
+            parser().parse_args(words)
+        except SystemExit as ended:
+            if ended.code:
+                refused.append(f"{line}: {capsys.readouterr().err.splitlines()[-1]}")
+    assert refused == []
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_generated_parts_of_the_guide_are_the_programs_own(topic: str) -> None:
+    """The tables of commands and keys are those of the grammar and of the actions: python -m tests.programs.guide."""
+    page = guide.page(topic)
+    assert generated.with_generated(topic, page) == page
+
+
+def test_every_command_and_option_has_a_line_of_help() -> None:
+    """The page of commands says something on each of them."""
+    for words, command, help_line in generated.leaves(parser()):
+        assert help_line, words
+        bare = [action.option_strings for action in command._actions if action.option_strings and not action.help]
+        assert bare == [], words
+
+
+def test_the_guide_has_a_page_for_each_topic_and_no_other() -> None:
+    """Pages are found by their name, each begins with its heading."""
+    assert sorted(TOPICS) == sorted(path.stem for path in (ROOT / "tui" / "guide").glob("*.md"))
+    assert all(guide.page(topic).startswith(f"# {guide.title(topic)}\n") for topic in TOPICS)
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_task_and_settings_files_of_the_guide_are_toml(topic: str) -> None:
+    """Every TOML block can be read; a task is accepted as one."""
+    for block in re.findall(r"^```toml\n(.*?)^```", guide.page(topic), re.MULTILINE | re.DOTALL):
+        data = tomllib.loads(block)
+        if "rubric" in data:
+            assert task_from_toml(block, topic).labels
+
+
+def test_the_readme_is_short() -> None:
+    """The README leads in; the guide has the rest."""
+    assert len(README.splitlines()) <= 150
 
 
 def test_every_picture_and_file_that_the_documents_name_exists() -> None:
     """No broken links inside the project."""
-    for document in ("README.md", "CONTRIBUTING.md"):
+    for document in ("CONTRIBUTING.md", *DOCUMENTS):
         text = (ROOT / document).read_text("utf-8")
-        named = re.findall(r"\]\(((?!http)[^)#]+)\)", text) + re.findall(r"`((?:tests|core|tui)/[\w./]+)`", text)
-        named += re.findall(r'src(?:set)?="([^"]+)"', text)
-        missing = [name for name in named if not (ROOT / name).exists()]
+        here = (ROOT / document).parent
+        linked = re.findall(r"\]\(((?!http)[^)#]+)\)", text) + re.findall(r'src(?:set)?="([^"]+)"', text)
+        missing = [name for name in linked if not (here / name).exists()]
+        missing += [name for name in re.findall(r"`((?:tests|core|tui)/[\w./]+)`", text) if not (ROOT / name).exists()]
         assert missing == [], document
 
 

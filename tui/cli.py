@@ -26,6 +26,7 @@ ANSWERS = {
     "delete": "tui.commands.listed:delete",
     "demo": "tui.commands.running:demo",
     "export": "tui.commands.results:export",
+    "guide": "tui.commands.guide:guide",
     "info": "tui.commands.info:info",
     "keys": "tui.commands.keys:answer",
     "label": "tui.commands.control:label",

@@ -67,15 +67,15 @@ def _add_making(commands: Commands) -> None:
     plan.add_argument("what", type=quantities.named, metavar="SOURCE|RUN")
     plan.add_argument("--task", type=Path, metavar="FILE", help="for a source: the task as TOML")
     plan.add_argument("--model", metavar="M", help="for a source: the model to ask, instead of the task's")
-    plan.add_argument("--text-column", metavar="C")
-    plan.add_argument("--id-column", metavar="C")
+    plan.add_argument("--text-column", metavar="C", help="for a source: the column that holds the message")
+    plan.add_argument("--id-column", metavar="C", help="for a source: the column that holds a unique id")
     plan.add_argument("--no-dedupe", action="store_true", help="for a source: ask about each email")
     plan.add_argument("--base-url", metavar="URL", help="for a source: another server than Groq's")
     plan.add_argument("--plan", metavar="P", help="limits to assume where none are known (free, developer)")
     plan.add_argument(
         "--organizations", type=quantities.count, metavar="N", help="so many on it, instead of the keys here"
     )
-    plan.add_argument("--json", action="store_true")
+    plan.add_argument("--json", action="store_true", help="one JSON object, nothing else")
     new = commands.add_parser("new", help="make a run from a file or folder of emails")
     new.add_argument("source", type=quantities.path, metavar="SOURCE")
     new.add_argument("--name", help="the run's name (default: from the source)")
@@ -210,7 +210,7 @@ def _add_keys(commands: Commands) -> None:
     listing = actions.add_parser("list", help="keys, their organizations, states and quotas")
     listing.add_argument("--model", metavar="M", help="for the quotas of this model; else of each that is in use")
     _add_run(listing)
-    listing.add_argument("--json", action="store_true")
+    listing.add_argument("--json", action="store_true", help="one JSON object, nothing else")
     for name, help_text in (
         ("remove", "forget a key"),
         ("enable", "let a key be asked with again"),
@@ -223,11 +223,11 @@ def _add_keys(commands: Commands) -> None:
     actions.add_parser("unpin", help="ask with no key first")
     unbench = actions.add_parser("unbench", help="let an organization that waits ask again at once")
     unbench.add_argument("organization", metavar="ORGANIZATION")
-    unbench.add_argument("--model", metavar="M")
+    unbench.add_argument("--model", metavar="M", help="for this model; else for the built-in task's")
     _add_run(unbench)
     limits = actions.add_parser("limits", help="state the limits of an organization, where replies do not tell them")
     limits.add_argument("organization", metavar="ORGANIZATION")
-    limits.add_argument("--model", metavar="M")
+    limits.add_argument("--model", metavar="M", help="for this model; else for the built-in task's")
     _add_run(limits)
     limits.add_argument("--plan", metavar="P", help="the limits of a plan (free, developer)")
     for window in ("rpm", "rpd", "tpm", "tpd"):
@@ -237,8 +237,8 @@ def _add_keys(commands: Commands) -> None:
     group.add_argument("organization", metavar="ORGANIZATION")
     test = actions.add_parser("test", help="ask one tiny question with a key, or with each")
     test.add_argument("alias", metavar="ALIAS", nargs="?")
-    test.add_argument("--model", metavar="M")
-    test.add_argument("--base-url", metavar="URL")
+    test.add_argument("--model", metavar="M", help="ask this model; else the built-in task's")
+    test.add_argument("--base-url", metavar="URL", help="ask at this server, instead of Groq's")
 
 
 def _add_around(commands: Commands) -> None:
@@ -253,4 +253,6 @@ def _add_around(commands: Commands) -> None:
     served.add_argument("--writable", action="store_true", help="let the browser change things, as a terminal may")
     notify = commands.add_parser("notify", help="how you are told that a run ended or needs you")
     notify.add_argument("--test", action="store_true", help="ring, and tell the desktop and every service")
+    guide = commands.add_parser("guide", help="the guide: its pages, or one of them")
+    guide.add_argument("topic", metavar="TOPIC", nargs="?", help="a page; without it: the list of all")
     commands.add_parser("info", help="versions, every path, settings in force")

@@ -25,7 +25,7 @@ Probe = Callable[[Desk], object]
 WAYS: dict[Scope, tuple[str, ...]] = {
     Scope.RUNS: (), Scope.MONITOR: (), Scope.EMAILS: ("e",), Scope.RECORD: ("e", "f", "down", "enter"),
     Scope.KEYS: ("k",), Scope.KEY: ("k", "enter"), Scope.TASK: ("j",), Scope.MESSAGES: ("e", "down", "Y"),
-    Scope.TRIAL: ("j", "W", "enter"), Scope.HELP: ("question_mark",), Scope.INFO: ("I",),
+    Scope.TRIAL: ("j", "W", "enter"), Scope.HELP: ("question_mark",), Scope.INFO: ("I",), Scope.GUIDE: ("f2",),
     Scope.NEW_RUN: ("w", *"mail", "enter", "enter", "enter", "enter"),
 }  # fmt: skip
 """The keys that lead to each screen, from the monitor or from the list of runs."""
@@ -302,6 +302,10 @@ ROWS: tuple[Keyed, ...] = (
     Keyed("back", R, sees("archived · A brings one back"), False, before=("H",)),
     Keyed("info", EVERYWHERE - {Scope.INFO}, screen, "InfoScreen"),
     Keyed("info", frozenset({Scope.INFO}), screen, "MonitorScreen", alone=True),
+    Keyed("guide", EVERYWHERE - {Scope.GUIDE}, screen, "GuideScreen"),
+    Keyed("guide", frozenset({Scope.GUIDE}), screen, "MonitorScreen", alone=True),
+    Keyed("next", frozenset({Scope.GUIDE}), sees("RUN is a run's name"), True, alone=True),
+    Keyed("previous", frozenset({Scope.GUIDE}), sees("A label is as good as"), True, alone=True),
     Keyed("tour", EVERYWHERE, screen, "Tour"),
     Keyed("help", EVERYWHERE - {Scope.HELP}, screen, "HelpScreen"),
     Keyed("help", frozenset({Scope.HELP}), screen, "MonitorScreen", alone=True),

@@ -9,7 +9,7 @@ import pytest
 
 from core.model import EmailState, KeyState, RunState
 from tests.tui.fakes import KEYS, NOW, FakeRun, email, running
-from tui.actions.active import ACTIONS, all_keys, for_key, in_scope, keys_table, possible
+from tui.actions.active import ACTIONS, all_keys, for_key, in_scope, possible
 from tui.actions.context import Context, Scope
 
 
@@ -114,11 +114,3 @@ def test_without_a_run_there_is_nothing_to_pause() -> None:
     """On the keys screen of no run, the run's keys say so."""
     bare = Context(Scope.KEYS)
     assert reason("pause", bare) == "No run is open: choose one in the list of runs."
-
-
-def test_the_table_for_the_readme_has_every_action() -> None:
-    """The README's table is made from the list and leaves none out."""
-    table = keys_table()
-    assert table.count("\n") == len(ACTIONS) + 2
-    for action in ACTIONS:
-        assert f"| `{action.key}` |" in table

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from core.engine import READ_ONLY
 from tui.actions.action import Action
-from tui.actions.catalog import ALL, EVERYWHERE, RUN_SCOPES
+from tui.actions.catalog import ALL
 from tui.actions.context import Context, Scope
 
 WISHES = frozenset(
@@ -71,15 +71,3 @@ def possible(context: Context) -> list[Action]:
 def all_keys() -> list[str]:
     """Every key that some action uses, each once."""
     return sorted({key for action in in_force() for key in action.keys})
-
-
-def keys_table() -> str:
-    """The table of keys for the README, in Markdown."""
-    calm = {scope: Context(scope) for scope in Scope}
-    lines = ["| key | does | on |", "| --- | --- | --- |"]
-    for action in in_force():
-        where = ", ".join(scope.value for scope in Scope if scope in action.scopes)
-        where = {EVERYWHERE: "every screen", RUN_SCOPES: "every screen of a run"}.get(action.scopes, where)
-        word = action.label(calm[next(s for s in Scope if s in action.scopes)])
-        lines.append(f"| `{action.key}` | **{word}**: {action.told} | {where} |")
-    return "\n".join(lines) + "\n"

@@ -16,7 +16,7 @@ RUN_SCOPES = frozenset(
 )
 KEY_SCOPES = frozenset({Scope.KEYS, Scope.KEY})
 EVERYWHERE = frozenset(Scope)
-TURNED_SCOPES = frozenset({Scope.RECORD, Scope.MESSAGES})
+TURNED_SCOPES = frozenset({Scope.RECORD, Scope.MESSAGES, Scope.GUIDE})
 LIST_SCOPES = frozenset({Scope.EMAILS, Scope.RECORD})
 AT_MONITOR = frozenset({Scope.MONITOR})
 AT_TASK = frozenset({Scope.TASK})
@@ -199,8 +199,8 @@ ALL: tuple[Action, ...] = (
         "Write emails to a file (a browser downloads it): this one, the marked ones or the whole list.",
         LIST_SCOPES, enabled.label_blocked, hint=1,
     ),
-    Action("next", ("n",), "n", _word("next"), "The next email of the list.", TURNED_SCOPES),
-    Action("previous", ("N",), "N", _word("previous"), "The email before.", TURNED_SCOPES, hint=1),
+    Action("next", ("n",), "n", _word("next"), "The next email of the list, or page of the guide.", TURNED_SCOPES),
+    Action("previous", ("N",), "N", _word("previous"), "The email or page before.", TURNED_SCOPES, hint=1),
     Action(
         "retry", ("t",), "t", _word("retry"), "Put this failed email back in line.", LIST_SCOPES,
         enabled.retry_blocked,
@@ -294,6 +294,10 @@ ALL: tuple[Action, ...] = (
     ),
     Action(
         "tour", ("f1",), "f1", _word("tour"), "Three small windows on what is here, as on the first start.",
+        EVERYWHERE, hint=0,
+    ),
+    Action(
+        "guide", ("f2",), "f2", _word("guide"), "The guide: a page on each subject, open at that of this screen.",
         EVERYWHERE, hint=0,
     ),
     Action(

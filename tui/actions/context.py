@@ -23,6 +23,7 @@ class Scope(StrEnum):
     TRIAL = "Trial"
     HELP = "Help"
     INFO = "Info"
+    GUIDE = "Guide"
     NEW_RUN = "New run"
 
 

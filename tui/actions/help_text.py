@@ -216,7 +216,11 @@ SCREENS: dict[Scope, Explanation] = {
             ("try it first", "Ten different texts are asked about, then the run pauses; {pause} goes on with all."),
         ),
     ),
-    Scope.HELP: Explanation("Every key of every screen; those that do nothing now are dimmed and say why.", ()),
+    Scope.HELP: Explanation("Every key of every screen, dimmed where it does nothing now. {guide}: the guide.", ()),
     Scope.INFO: Explanation("What `labeltui info` prints: versions, every path, settings in force, the terminal.", ()),
+    Scope.GUIDE: Explanation(
+        "The guide that comes with labeltui, a page on each subject; `labeltui guide` prints the same.",
+        (("the list", "The pages. {next} and {previous} turn them; tab moves between list and page."),),
+    ),
 }  # fmt: skip
 """By the screen."""

@@ -68,6 +68,18 @@ class Views:
             pane = front.focused.NAME if isinstance(front.focused, Pane) else ""
             self._app.push_screen(HelpScreen(front.context(), pane))
 
+    def do_guide(self) -> None:
+        """Open the guide at the page about the screen in sight, or about the one that the help explains."""
+        from tui.screens.guide import GuideScreen, topic_of  # noqa: PLC0415
+        from tui.screens.pages import HelpScreen  # noqa: PLC0415
+
+        front = self._app.front_screen()
+        if isinstance(front, GuideScreen):
+            self._app.do_back()
+        elif front is not None:
+            scope = front.asked_from if isinstance(front, HelpScreen) else front.SCOPE
+            self._app.push_screen(GuideScreen(topic_of(scope)))
+
     def do_info(self) -> None:
         """The page of versions, paths and settings; on the page itself, back."""
         from tui.screens.pages import InfoScreen  # noqa: PLC0415

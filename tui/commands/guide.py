@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 
 from core import exits
 from tui import guide as pages
 from tui.commands.printing import has_terminal, say
+from tui.guide.layout import Kind, Line, lay_out
 
 _WIDEST = 100
 """Columns of a printed page at most: longer lines are hard to read."""
+
+_STYLES = {Kind.TEXT: "", Kind.HEADING: "\x1b[1;4m", Kind.CODE: "\x1b[36m", Kind.STRONG: "\x1b[1m"}
+_PLAIN = _STYLES | {Kind.CODE: "\x1b[1m"}
+"""Without colors, where ``NO_COLOR`` asks for it."""
 
 
 def guide(given: argparse.Namespace) -> int:
     """Print one page, or the list of all; laid out for a terminal, as plain Markdown for a file or a pipe."""
     if not given.topic:
-        say("The guide's pages; `labeltui guide TOPIC` prints one, and `?` then `G` shows them in the console.")
+        say("The pages of the guide; `labeltui guide TOPIC` prints one, and f2 shows them in the console.")
         for topic in pages.TOPICS:
             say(f"  {topic:<16} {pages.title(topic)}")
         return exits.DONE
@@ -25,10 +31,11 @@ def guide(given: argparse.Namespace) -> int:
     if not has_terminal():
         sys.stdout.write(text)
         return exits.DONE
-    from rich.console import Console  # noqa: PLC0415 - for a terminal only
-    from rich.markdown import Markdown  # noqa: PLC0415 - likewise
-
-    console = Console(no_color="NO_COLOR" in os.environ or None)
-    console.width = min(console.width, _WIDEST)
-    console.print(Markdown(text, hyperlinks=False))
+    styles = _PLAIN if os.environ.get("NO_COLOR") else _STYLES
+    width = min(shutil.get_terminal_size().columns, _WIDEST)
+    sys.stdout.write("".join(_drawn(line, styles) + "\n" for line in lay_out(text, width)))
     return exits.DONE
+
+
+def _drawn(line: Line, styles: dict[Kind, str]) -> str:
+    return "".join(f"{styles[span.kind]}{span.text}\x1b[m" if styles[span.kind] else span.text for span in line)

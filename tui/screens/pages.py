@@ -68,6 +68,11 @@ class HelpScreen(Page):
         self._from = asked_from
         self._pane = pane
 
+    @property
+    def asked_from(self) -> Scope:
+        """The screen that is explained."""
+        return self._from.scope
+
     def text(self, width: int) -> Content:
         here = self._from.scope
         rows: list[Content] = []
@@ -78,7 +83,8 @@ class HelpScreen(Page):
                 if action.id in ("zoom", "pane", "back"):
                     rows += _lines(action, self._from, width, reason=None)
             rows.append(Content.empty())
-        rows += [*_explained(f"{here.value} · this screen", SCREENS[here], width), Content.empty()]
+        rows += [*_explained(f"{here.value} · this screen", SCREENS[here], width)]
+        rows += [line((keyed("{guide} opens the guide at the page about this."), "$quiet")), Content.empty()]
         for action in in_scope(here):
             rows += _lines(action, self._from, width, reason=action.blocked(self._from))
         if here in OF_A_RUN:
@@ -89,7 +95,7 @@ class HelpScreen(Page):
                     rows += [Content.empty(), *_explained(f"Pane {name}", PANES[name], width)]
         for scope in Scope:
             others = [action for action in in_scope(scope) if action.scopes != EVERYWHERE]
-            if scope in (here, Scope.HELP, Scope.INFO):
+            if scope in (here, Scope.HELP, Scope.INFO, Scope.GUIDE):
                 continue
             rows += [Content.empty(), line((scope.value, "bold $accent"))]
             for action in others:
