@@ -44,10 +44,10 @@ def cost(path: Path, settings: Settings, task: Task, count: int) -> DryRunCost:
     emails, chars = mean_chars(path, count)
     with RunReader(path) as reader:
         base_url = reader.base_url()
-    with KeyStore.from_settings(settings, base_url) as book:
-        usable = sum(not key.state.out for key in book.statuses(task.model.model, time.time()))
+    with KeyStore.from_settings(settings, base_url) as keys:
+        usable = sum(not key.state.out for key in keys.statuses(task.model.model, time.time()))
         estimator = Estimator(task.model.max_completion_tokens)
-        estimator.recall(learnt_estimate(book.book, task.model.model))
+        estimator.recall(learnt_estimate(keys.database, task.model.model))
     call = cost_of_call(estimator, task.model, fixed_chars(task), min(chars, task.truncate_at))
     price = price_of(task.model.model, settings.prices_path)
     totals = (emails * call.prompt, emails * call.cached, emails * call.completion)

@@ -272,9 +272,9 @@ def swap(path: Path, settings: Settings) -> SentCommand:
 
     with RunReader(path) as reader:
         model, base_url = reader.task().model.model, reader.base_url()
-    with KeyStore.from_settings(settings, base_url) as book:
-        chosen = chosen_swap(book.statuses(model, time.time()), {})
-        book.swap(chosen)
+    with KeyStore.from_settings(settings, base_url) as keys:
+        chosen = chosen_swap(keys.statuses(model, time.time()), {})
+        keys.swap(chosen)
     return SentCommand(None, f"{chosen.sentence}.", at_once=True)
 
 

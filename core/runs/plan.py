@@ -10,8 +10,7 @@ from pathlib import Path
 from core.llm.task import fixed_chars
 from core.model import Forecast, KeyStatus, ModelSettings, Task, WindowStatus
 from core.quota.db.rows import learnt_estimate
-from core.quota.forecast.capacity import capacities
-from core.quota.forecast.forecast import Capacity, Load, forecast, full_windows
+from core.quota.forecast.forecast import Capacity, Load, capacities, forecast, full_windows
 from core.quota.forecast.plans import Plan, plan, price_of
 from core.quota.keys.store import KeyStore
 from core.quota.pacing.estimates import Estimator
@@ -144,10 +143,10 @@ def plan_run(
     """
     normalize_base_url(base_url)
     model = task.model.model
-    with KeyStore.from_settings(settings, base_url) as book:
-        keys, windows = book.statuses(model, now), book.windows(model, now)
+    with KeyStore.from_settings(settings, base_url) as store:
+        keys, windows = store.statuses(model, now), store.windows(model, now)
         estimator = Estimator(task.model.max_completion_tokens)
-        estimator.recall(learnt_estimate(book.book, model))
+        estimator.recall(learnt_estimate(store.database, model))
     cost = cost_of_call(estimator, task.model, fixed_chars(task), texts.mean_chars)
     calls = texts.distinct * (1 + _REASKS)
     load = Load(calls, cost.counted, _DOUBT_LEARNT if cost.learnt else _DOUBT_UNLEARNT)

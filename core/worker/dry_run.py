@@ -173,8 +173,8 @@ def dry_run(path: Path, settings: Settings, task: Task, count: int, ended: Calla
             await clients.aclose()
 
     guard = build_guard(task)
-    with KeyStore.from_settings(settings, base_url) as book:
-        broker = broker_for(book, task)
+    with KeyStore.from_settings(settings, base_url) as keys:
+        broker = broker_for(keys, task)
         try:
             asyncio.run(ask())
         finally:

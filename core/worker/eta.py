@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 
 from core.model import Forecast, Outcome
-from core.quota.forecast.capacity import capacities
-from core.quota.forecast.forecast import Load, forecast
+from core.quota.forecast.forecast import Load, capacities, forecast
 from core.quota.pacing.broker import Broker
 from core.storage.file.rows import BAD_ANSWERS
 from core.storage.writing.store import Store

@@ -88,15 +88,15 @@ def _work_on(
 ) -> int:
     """``stack`` is closed when the run file says how it ended: the notifier has the last word."""
     try:
-        with KeyStore.from_settings(settings, store.base_url) as book:
-            broker = broker_for(book, store.task())
+        with KeyStore.from_settings(settings, store.base_url) as keys:
+            broker = broker_for(keys, store.task())
             if isinstance(none := broker.next(()), NoKeys):
                 raise NoUsableKeyError(none.reason)  # noqa: TRY301 - it is written down like any other end
             store.begin_epoch(now=time.time(), pid=os.getpid(), host=socket.gethostname())
             inbox = CommandInbox(path)
             inbox.skip_stale(store.knows_command, lock.taken_at)
             notifier = stack.enter_context(notifying(path, store, settings))
-            return asyncio.run(_run(inbox, settings, store, book, broker, watch, only, notifier))
+            return asyncio.run(_run(inbox, settings, store, keys, broker, watch, only, notifier))
     except RunLostError:
         raise
     except BaseException as error:
@@ -106,10 +106,10 @@ def _work_on(
         raise
 
 
-def broker_for(book: KeyStore, task: Task) -> Broker:
+def broker_for(keys: KeyStore, task: Task) -> Broker:
     """The door to quotas for the model of a task."""
     return Broker(
-        book,
+        keys,
         task.model.model,
         clock=time.time,
         rng=random.Random(),
@@ -121,7 +121,7 @@ async def _run(
     inbox: CommandInbox,
     settings: Settings,
     store: Store,
-    book: KeyStore,
+    keys: KeyStore,
     broker: Broker,
     watch: Callable[[], None] | None,
     only: int | None,
@@ -141,7 +141,7 @@ async def _run(
             ending = await worker.run()
             if not ending.renews:
                 break
-            paused, first_n, broker = worker.paused, worker.queue.first_n, broker_for(book, store.task())
+            paused, first_n, broker = worker.paused, worker.queue.first_n, broker_for(keys, store.task())
     finally:
         for task in watching:
             task.cancel()

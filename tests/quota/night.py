@@ -128,7 +128,7 @@ class Night:
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._ids = count(1)
         self._emails = count(1)
-        self.books: list[KeyStore] = []
+        self.stores: list[KeyStore] = []
         self.brokers: list[Broker] = []
         self.lines: list[list[Candidate]] = []
         self.tallies = [Tally() for _ in range(workers)]
@@ -138,14 +138,14 @@ class Night:
             for alias, organization in keys.items()
         )
         for number in range(workers):
-            book = KeyStore(
+            store = KeyStore(
                 folder / "quota.db", folder / "keys.toml", environment={"GROQ_API_KEYS": items}, clock=lambda: self.now
             )
-            book.book.execute("PRAGMA synchronous = OFF")
-            self.books.append(book)
+            store.database.execute("PRAGMA synchronous = OFF")
+            self.stores.append(store)
             self.brokers.append(
                 Broker(
-                    book,
+                    store,
                     MODEL,
                     clock=lambda: self.now,
                     rng=random.Random(seed * 100 + number),
@@ -157,9 +157,9 @@ class Night:
             self._wakes.append(float("inf"))
 
     def close(self) -> None:
-        for broker, book in zip(self.brokers, self.books, strict=True):
+        for broker, store in zip(self.brokers, self.stores, strict=True):
             broker.close()
-            book.close()
+            store.close()
 
     def run(self, hours: float) -> Tally:
         """Play so many hours and return the first worker's tally."""

@@ -46,7 +46,7 @@ class Desk:
         self._folder, self._stack = folder, stack
         self._emails = 0
 
-    def book(self, keys: str = KEYS, *, server: str = GROQ_ROOT) -> KeyStore:
+    def store(self, keys: str = KEYS, *, server: str = GROQ_ROOT) -> KeyStore:
         paths = self._folder / "quota.db", self._folder / "keys.toml"
         environment = {"GROQ_API_KEYS": keys}
         return self._stack.enter_context(
@@ -55,7 +55,7 @@ class Desk:
 
     def broker(self, keys: str = KEYS, *, seed: int = 1, server: str = GROQ_ROOT) -> Broker:
         return Broker(
-            self.book(keys, server=server),
+            self.store(keys, server=server),
             MODEL,
             clock=lambda: self.now,
             rng=random.Random(seed),
@@ -203,7 +203,7 @@ def test_a_refusal_no_wait_can_cure_is_a_matter_of_size(desk: Desk) -> None:
 
 def test_a_refused_key_is_out_and_the_others_go_on(desk: Desk) -> None:
     """Everybody on this machine sees it, with the reason; enabling it brings it back."""
-    broker, console = desk.broker(), desk.book()
+    broker, console = desk.broker(), desk.store()
     granted = desk.grant(broker)
     consequence = broker.failed(granted, KeyRefusedError("401: invalid key", status=401), 0.1)
     assert (consequence.counts_against_email, consequence.retry_elsewhere, consequence.key_out) == (False, True, True)
@@ -222,7 +222,7 @@ def test_a_refused_key_is_out_and_the_others_go_on(desk: Desk) -> None:
 def test_a_restricted_organization_takes_all_of_its_keys_out(desk: Desk) -> None:
     """Two keys go that replies named as its own, the third stays."""
     for alias in ("main", "spare"):
-        desk.book().learn_organization(alias, "org_1")
+        desk.store().learn_organization(alias, "org_1")
     broker = desk.broker()
     granted = desk.grant(broker)
     while granted.organization != "org_1":
@@ -257,7 +257,7 @@ def test_errors_count_until_they_are_an_outage(desk: Desk, error: CallError) -> 
         counted.append(broker.failed(granted, error, 0.5).counts_against_email)
     assert counted == [True, True, False, False, False, False]
     assert any("fails again and again" in text for text in broker.tick())
-    for status in (broker.statuses()[0], desk.book("main@org_1=gsk_main_aaaa_0001").statuses(MODEL, desk.now)[0]):
+    for status in (broker.statuses()[0], desk.store("main@org_1=gsk_main_aaaa_0001").statuses(MODEL, desk.now)[0]):
         assert (status.state, status.probed) == (KeyState.BENCHED, True), "the worker and the screens say the same"
     wait = broker.next([desk.candidate()])
     assert isinstance(wait, Wait)
@@ -267,7 +267,7 @@ def test_errors_count_until_they_are_an_outage(desk: Desk, error: CallError) -> 
     answer(broker, probe)
     desk.now += 0.2
     assert "org_1 answers again" in broker.tick()
-    assert desk.book("main@org_1=gsk_main_aaaa_0001").statuses(MODEL, desk.now)[0].state is KeyState.READY
+    assert desk.store("main@org_1=gsk_main_aaaa_0001").statuses(MODEL, desk.now)[0].state is KeyState.READY
     assert desk.grant(broker)
 
 
@@ -288,7 +288,7 @@ def test_an_email_rests_after_its_own_error(desk: Desk) -> None:
 
 def test_a_429_names_the_organization_and_keys_are_grouped(desk: Desk) -> None:
     """Keys that were taken for strangers share one quota from then on, in every process."""
-    broker, other = desk.broker("a=gsk_main_aaaa_0001,b=gsk_spare_bbbb_0002"), desk.book("")
+    broker, other = desk.broker("a=gsk_main_aaaa_0001,b=gsk_spare_bbbb_0002"), desk.store("")
     for _ in range(2):
         granted = desk.grant(broker)
         broker.failed(granted, desk.limited("org_9", Dimension.TPM, 8_000, 7_990, 650), 0.2)
@@ -318,7 +318,7 @@ def test_keys_that_the_operator_named_alike_have_a_quota_each_until_a_reply_name
     """People see the name that was stated; a refusal that names the organization joins the keys, also after a restart."""
     keys = "a@ours=gsk_main_aaaa_0001,b@ours=gsk_spare_bbbb_0002"
     broker = desk.broker(keys)
-    desk.book(keys).set_limits("ours", MODEL, {Dimension.TPM: 3_000.0, Dimension.RPM: 1_000.0})
+    desk.store(keys).set_limits("ours", MODEL, {Dimension.TPM: 3_000.0, Dimension.RPM: 1_000.0})
     desk.now += 0.25
     broker.tick()
     assert {each.organization for each in broker.statuses()} == {"ours"}
@@ -382,7 +382,7 @@ def test_limits_learnt_by_one_worker_hold_for_the_next(desk: Desk) -> None:
 
 def test_keys_that_come_and_go_are_noticed_within_a_tick(desk: Desk) -> None:
     """Added, disabled, removed: told once, in the words of the run's events."""
-    broker, console = desk.broker(), desk.book("")
+    broker, console = desk.broker(), desk.store("")
     broker.tick()
 
     def told() -> list[str]:
@@ -415,7 +415,7 @@ def test_a_damaged_quota_file_does_not_stop_the_work(desk: Desk, tmp_path: Path)
     """It is told once, and calls go on."""
     broker = desk.broker()
     broker.tick()
-    with desk.book("").book.writing():
+    with desk.store("").database.writing():
         for _ in range(3):
             granted = desk.grant(broker)
             broker.failed(granted, desk.limited(granted.organization, Dimension.RPM, 30, 30, 1), 0.1)
@@ -428,7 +428,7 @@ def test_a_damaged_quota_file_does_not_stop_the_work(desk: Desk, tmp_path: Path)
 def test_cancelled_calls_count_only_if_they_were_sent(desk: Desk) -> None:
     """A grant that was not used gives everything back."""
     broker = desk.broker("main@org_1=gsk_main_aaaa_0001")
-    desk.book().set_limits("org_1", MODEL, {Dimension.TPM: 8_000, Dimension.RPM: 30})
+    desk.store().set_limits("org_1", MODEL, {Dimension.TPM: 8_000, Dimension.RPM: 30})
     desk.now += 0.2
     broker.tick()
     broker.cancelled(desk.grant(broker), sent=False)

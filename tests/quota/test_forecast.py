@@ -9,8 +9,7 @@ import pytest
 
 from core.errors import UsageError
 from core.model import Dimension, KeyState, KeyStatus, WindowStatus
-from core.quota.forecast.capacity import capacities
-from core.quota.forecast.forecast import Capacity, Load, Window, calls_in, forecast, seconds_for
+from core.quota.forecast.forecast import Capacity, Load, Window, calls_in, capacities, forecast, seconds_for
 from core.quota.forecast.plans import plan, price_of
 
 DAY = 86_400.0
@@ -19,7 +18,7 @@ DAY = 86_400.0
 def capacity(
     name: str = "org_1", *, opens_in_s: float = 0.0, calls_per_s: float = math.inf, **windows: float
 ) -> Capacity:
-    """A lane whose windows are full."""
+    """A capacity whose windows are full."""
     return Capacity(
         name, {Dimension(each): Window(limit, limit) for each, limit in windows.items()}, opens_in_s, calls_per_s
     )
@@ -78,7 +77,7 @@ def test_without_a_key_there_is_no_end() -> None:
 
 
 def test_nothing_left_takes_no_time() -> None:
-    """Whatever the lanes."""
+    """Whatever the capacities."""
     assert seconds_for(Load(0, 900), []) == 0.0
 
 
@@ -98,7 +97,7 @@ def key(
 
 
 def test_lanes_are_organizations_whose_keys_may_ask() -> None:
-    """Keys that are out open no lane; a wait that a known window explains is not counted twice."""
+    """Keys that are out open no capacity; a wait that a known window explains is not counted twice."""
     windows = [WindowStatus("a", "m", Dimension.TPD, 200_000, 0, DAY)]
     found = capacities(
         [

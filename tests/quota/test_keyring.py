@@ -99,26 +99,26 @@ def ring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
 def opened(folder: Path, at: list[float] | None = None, **environment: str) -> Iterator[KeyStore]:
     folder.mkdir(exist_ok=True)
     clock = at or [NOW]
-    with KeyStore(folder / "quota.db", folder / "keys.toml", environment=environment, clock=lambda: clock[-1]) as book:
-        yield book
+    with KeyStore(folder / "quota.db", folder / "keys.toml", environment=environment, clock=lambda: clock[-1]) as store:
+        yield store
 
 
-def shown(book: KeyStore) -> dict[str, tuple[KeyState, str]]:
-    return {key.alias: (key.state, key.reason) for key in book.statuses(MODEL, NOW)}
+def shown(store: KeyStore) -> dict[str, tuple[KeyState, str]]:
+    return {key.alias: (key.state, key.reason) for key in store.statuses(MODEL, NOW)}
 
 
 def test_the_keyring_alone_keeps_the_secret(tmp_path: Path, ring: StandIn) -> None:
     """keys.toml names the entry, another process reads it, and removing the key takes it out of both."""
-    with opened(tmp_path / "home") as book:
-        assert book.add(ONE, "main", "org_1", keyring=True) == "main"
+    with opened(tmp_path / "home") as store:
+        assert store.add(ONE, "main", "org_1", keyring=True) == "main"
     assert ONE not in (tmp_path / "home" / "keys.toml").read_text()
     assert list(ring.kept.values()) == [ONE]
-    with opened(tmp_path / "home") as book:
-        assert [(key.alias, key.value) for key in book.secrets()] == [("main", ONE)]
-        book.set_organization("main", "org_2")
-        assert shown(book) == {"main": (KeyState.READY, "")}
-        book.remove("main")
-        assert book.secrets() == ()
+    with opened(tmp_path / "home") as store:
+        assert [(key.alias, key.value) for key in store.secrets()] == [("main", ONE)]
+        store.set_organization("main", "org_2")
+        assert shown(store) == {"main": (KeyState.READY, "")}
+        store.remove("main")
+        assert store.secrets() == ()
     assert ring.kept == {}
     assert "main" not in (tmp_path / "home" / "keys.toml").read_text()
 
@@ -126,11 +126,11 @@ def test_the_keyring_alone_keeps_the_secret(tmp_path: Path, ring: StandIn) -> No
 def test_two_homes_do_not_share_an_entry(tmp_path: Path, ring: StandIn) -> None:
     """The same alias in each is another key."""
     for name, secret in (("a", ONE), ("b", TWO)):
-        with opened(tmp_path / name) as book:
-            book.add(secret, "main", keyring=True)
+        with opened(tmp_path / name) as store:
+            store.add(secret, "main", keyring=True)
     assert sorted(ring.kept.values()) == [ONE, TWO]
-    with opened(tmp_path / "a") as book:
-        assert [key.value for key in book.secrets()] == [ONE]
+    with opened(tmp_path / "a") as store:
+        assert [key.value for key in store.secrets()] == [ONE]
 
 
 @pytest.mark.parametrize(
@@ -146,29 +146,29 @@ def test_a_keyring_that_fails_makes_its_key_unusable_and_no_other(
 ) -> None:
     """The key is shown with the reason and what to do; nothing of what the keyring said is repeated."""
     monkeypatch.setitem(KeyringStore.__init__.__kwdefaults__, "patience_s", 0.2)  # type: ignore[arg-type]
-    with opened(tmp_path / "home") as book:
-        book.add(ONE, "main", keyring=True)
-        book.add(TWO, "spare")
+    with opened(tmp_path / "home") as store:
+        store.add(ONE, "main", keyring=True)
+        store.add(TWO, "spare")
     ring.turn(mood)
     at = [NOW]
-    with opened(tmp_path / "home", at) as book:
-        assert [key.alias for key in book.secrets()] == ["spare"]
-        state, why = shown(book)["main"]
+    with opened(tmp_path / "home", at) as store:
+        assert [key.alias for key in store.secrets()] == ["spare"]
+        state, why = shown(store)["main"]
         assert state is KeyState.INVALID
         assert re.search(reason, why)
         assert ONE not in why
-        assert shown(book)["spare"] == (KeyState.READY, "")
+        assert shown(store)["spare"] == (KeyState.READY, "")
         with pytest.raises(KeysError, match="could not be read"):
-            book.add("gsk_another_secret_dddd", "main")
+            store.add("gsk_another_secret_dddd", "main")
         if mood != "silent":
             with pytest.raises(KeysError, match="would not forget"):
-                book.remove("main")
+                store.remove("main")
         ring.turn("open")
-        assert not book.changed()
+        assert not store.changed()
         at.append(NOW + 61)
-        assert book.changed()
-        book.reload()
-        assert shown(book)["main"] == (KeyState.READY, "")
+        assert store.changed()
+        store.reload()
+        assert shown(store)["main"] == (KeyState.READY, "")
 
 
 def test_a_keyring_that_is_not_installed_is_named_with_the_way_to_get_it(
@@ -176,28 +176,28 @@ def test_a_keyring_that_is_not_installed_is_named_with_the_way_to_get_it(
 ) -> None:
     """Nothing is written."""
     monkeypatch.setitem(sys.modules, "keyring", None)
-    with opened(tmp_path / "home") as book, pytest.raises(KeysError, match=r"pip install 'labeltui\[keyring\]'"):
-        book.add(ONE, "main", keyring=True)
+    with opened(tmp_path / "home") as store, pytest.raises(KeysError, match=r"pip install 'labeltui\[keyring\]'"):
+        store.add(ONE, "main", keyring=True)
     assert not (tmp_path / "home" / "keys.toml").exists()
 
 
 def test_a_keyring_that_keeps_nothing_is_found_out(tmp_path: Path, ring: StandIn) -> None:
     """What it says is not believed: the secret is asked back before keys.toml relies on it."""
     ring.turn("forgetful")
-    with opened(tmp_path / "home") as book, pytest.raises(KeysError, match="did not keep"):
-        book.add(ONE, "main", keyring=True)
+    with opened(tmp_path / "home") as store, pytest.raises(KeysError, match="did not keep"):
+        store.add(ONE, "main", keyring=True)
     assert not (tmp_path / "home" / "keys.toml").exists()
 
 
 def test_an_entry_that_is_gone_says_so_and_can_be_removed(tmp_path: Path, ring: StandIn) -> None:
     """Somebody took it out of the keyring by other means."""
-    with opened(tmp_path / "home") as book:
-        book.add(ONE, "main", keyring=True)
+    with opened(tmp_path / "home") as store:
+        store.add(ONE, "main", keyring=True)
     ring.empty()
-    with opened(tmp_path / "home") as book:
-        assert "has no entry main@" in shown(book)["main"][1]
-        book.remove("main")
-        assert shown(book) == {}
+    with opened(tmp_path / "home") as store:
+        assert "has no entry main@" in shown(store)["main"][1]
+        store.remove("main")
+        assert shown(store) == {}
 
 
 def test_a_key_in_use_outlasts_a_keyring_that_is_locked_meanwhile(tmp_path: Path, ring: StandIn) -> None:
@@ -234,8 +234,8 @@ def test_a_table_with_both_is_refused(tmp_path: Path, ring: StandIn) -> None:
 
 def test_nothing_is_imported_for_keys_elsewhere(tmp_path: Path, ring: StandIn) -> None:
     """The package is slow on some systems: it comes with the first key that lies there."""
-    with opened(tmp_path / "home", GROQ_API_KEY=ONE) as book:
-        book.add(TWO, "spare")
+    with opened(tmp_path / "home", GROQ_API_KEY=ONE) as store:
+        store.add(TWO, "spare")
         assert KeyringStore(tmp_path / "home" / "keys.toml", lambda: NOW).unreadable == {}
     assert "keyring" not in sys.modules
 

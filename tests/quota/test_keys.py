@@ -17,7 +17,7 @@ from core.model import Dimension, KeyState
 from core.quota.db.rows import write_bench
 from core.quota.keys.keyfile import checked_secret, keys_of_environment
 from core.quota.keys.store import KeyStore
-from core.quota.ledger.claims import Bench
+from core.quota.ledger.account import Bench
 from core.server_address import GROQ_ROOT
 
 NOW = 1_790_000_000.0
@@ -29,12 +29,12 @@ ONE, TWO, THREE = "gsk_first_secret_aaaa", "gsk_second_secret_bbbb", "gsk_third_
 @contextmanager
 def opened(folder: Path, *, server: str = GROQ_ROOT, **environment: str) -> Iterator[KeyStore]:
     paths = folder / "quota.db", folder / "keys.toml"
-    with KeyStore(*paths, environment=environment, clock=lambda: NOW, server=server) as book:
-        yield book
+    with KeyStore(*paths, environment=environment, clock=lambda: NOW, server=server) as store:
+        yield store
 
 
-def aliases(book: KeyStore) -> list[str]:
-    return [secret.alias for secret in book.secrets()]
+def aliases(store: KeyStore) -> list[str]:
+    return [secret.alias for secret in store.secrets()]
 
 
 def write_keys(folder: Path, text: str, mode: int = 0o600) -> Path:
@@ -97,9 +97,9 @@ def test_white_space_around_a_secret_is_dropped() -> None:
 def test_keys_toml_is_read(tmp_path: Path) -> None:
     """Each table is a key, named by its alias."""
     write_keys(tmp_path, f'[keys.main]\nsecret = "{ONE}"\norganization = "org_1"\n[keys.spare]\nsecret = "{TWO}"\n')
-    with opened(tmp_path) as book:
-        assert [(each.alias, each.value) for each in book.secrets()] == [("main", ONE), ("spare", TWO)]
-        assert [each.stated for each in book.records().values()] == ["org_1", ""]
+    with opened(tmp_path) as store:
+        assert [(each.alias, each.value) for each in store.secrets()] == [("main", ONE), ("spare", TWO)]
+        assert [each.stated for each in store.records().values()] == ["org_1", ""]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes are a matter of POSIX")
@@ -138,8 +138,8 @@ def test_a_malformed_keys_toml_is_refused_without_quoting_it(tmp_path: Path, tex
 def test_a_key_found_twice_is_one(tmp_path: Path) -> None:
     """The same secret in the file and in the environment is merged, with the alias it has somewhere."""
     write_keys(tmp_path, f'[keys.main]\nsecret = "{ONE}"\n')
-    with opened(tmp_path, GROQ_API_KEY=ONE, GROQ_API_KEYS=f"{TWO},spare@org_2={TWO}") as book:
-        assert [(each.alias, each.stated) for each in book.records().values()] == [("main", ""), ("spare", "org_2")]
+    with opened(tmp_path, GROQ_API_KEY=ONE, GROQ_API_KEYS=f"{TWO},spare@org_2={TWO}") as store:
+        assert [(each.alias, each.stated) for each in store.records().values()] == [("main", ""), ("spare", "org_2")]
 
 
 def test_two_keys_of_one_name_are_refused(tmp_path: Path) -> None:
@@ -150,22 +150,22 @@ def test_two_keys_of_one_name_are_refused(tmp_path: Path) -> None:
 
 def test_aliases_stay_with_their_keys(tmp_path: Path) -> None:
     """A key without a name gets one, and keeps it whatever comes, goes or is reordered."""
-    with opened(tmp_path, GROQ_API_KEYS=f"{ONE},{TWO}") as book:
-        assert aliases(book) == ["key-1", "key-2"]
-    with opened(tmp_path, GROQ_API_KEYS=f"{THREE},{TWO}") as book:
-        assert aliases(book) == ["key-3", "key-2"]
-    with opened(tmp_path, GROQ_API_KEYS=f"{TWO},{ONE},main={THREE}") as book:
-        assert aliases(book) == ["key-2", "key-1", "main"]
-    with opened(tmp_path, GROQ_API_KEYS=f"{ONE},key-1={TWO}") as book:
-        assert aliases(book)[1] == "key-1"
-        assert aliases(book)[0] != "key-1"
+    with opened(tmp_path, GROQ_API_KEYS=f"{ONE},{TWO}") as store:
+        assert aliases(store) == ["key-1", "key-2"]
+    with opened(tmp_path, GROQ_API_KEYS=f"{THREE},{TWO}") as store:
+        assert aliases(store) == ["key-3", "key-2"]
+    with opened(tmp_path, GROQ_API_KEYS=f"{TWO},{ONE},main={THREE}") as store:
+        assert aliases(store) == ["key-2", "key-1", "main"]
+    with opened(tmp_path, GROQ_API_KEYS=f"{ONE},key-1={TWO}") as store:
+        assert aliases(store)[1] == "key-1"
+        assert aliases(store)[0] != "key-1"
 
 
 def test_a_secret_shows_nowhere(tmp_path: Path) -> None:
     """Neither repr nor status nor quota.db holds it; the last four characters of a short one stay hidden too."""
-    with opened(tmp_path, GROQ_API_KEYS=f"main={ONE},tiny=abcdef") as book:
-        shown = repr(book.secrets()) + repr(book.statuses(MODEL, NOW)) + repr(book.records())
-        assert [each.last4 for each in book.secrets()] == [ONE[-4:], "…"]
+    with opened(tmp_path, GROQ_API_KEYS=f"main={ONE},tiny=abcdef") as store:
+        shown = repr(store.secrets()) + repr(store.statuses(MODEL, NOW)) + repr(store.records())
+        assert [each.last4 for each in store.secrets()] == [ONE[-4:], "…"]
     assert ONE not in shown
     assert "cdef" not in shown
     assert ONE.encode() not in (tmp_path / "quota.db").read_bytes()
@@ -175,8 +175,8 @@ def test_a_secret_shows_nowhere(tmp_path: Path) -> None:
 def test_files_are_for_their_owner_alone(tmp_path: Path) -> None:
     """Both files are made with mode 0600, their folder with 0700."""
     home = tmp_path / "home"
-    with opened(home) as book:
-        book.add(ONE, "main", "org_1")
+    with opened(home) as store:
+        store.add(ONE, "main", "org_1")
     for name in ("quota.db", "keys.toml"):
         assert stat.S_IMODE((home / name).stat().st_mode) == 0o600
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
@@ -186,14 +186,14 @@ def test_files_are_for_their_owner_alone(tmp_path: Path) -> None:
 def test_adding_a_key_writes_the_file(tmp_path: Path) -> None:
     """The key is there at once and after opening again, beside those that were there."""
     write_keys(tmp_path, f'[keys.main]\nsecret = "{ONE}"\n')
-    with opened(tmp_path) as book:
-        assert book.add(f" {TWO}\n") == "key-1"
-        assert book.add(THREE, "lab", "org_9") == "lab"
-        assert aliases(book) == ["main", "key-1", "lab"]
+    with opened(tmp_path) as store:
+        assert store.add(f" {TWO}\n") == "key-1"
+        assert store.add(THREE, "lab", "org_9") == "lab"
+        assert aliases(store) == ["main", "key-1", "lab"]
     written = tomllib.loads((tmp_path / "keys.toml").read_text())
     assert written["keys"]["lab"] == {"secret": THREE, "organization": "org_9"}
-    with opened(tmp_path) as book:
-        assert aliases(book) == ["main", "key-1", "lab"]
+    with opened(tmp_path) as store:
+        assert aliases(store) == ["main", "key-1", "lab"]
 
 
 @pytest.mark.parametrize(
@@ -209,41 +209,41 @@ def test_adding_a_key_writes_the_file(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_added_is_refused(tmp_path: Path, secret: str, alias: str | None, message: str) -> None:
     """Nothing is written, and the message says why."""
-    with opened(tmp_path, GROQ_API_KEYS=f"main={ONE}") as book:
+    with opened(tmp_path, GROQ_API_KEYS=f"main={ONE}") as store:
         with pytest.raises(KeysError, match=message):
-            book.add(secret, alias)
-        assert aliases(book) == ["main"]
+            store.add(secret, alias)
+        assert aliases(store) == ["main"]
     assert not (tmp_path / "keys.toml").exists()
 
 
 def test_removing_a_key(tmp_path: Path) -> None:
     """A key of the file is forgotten; one of the environment can only be disabled, and the message says so."""
-    with opened(tmp_path, GROQ_API_KEYS=f"outside={TWO}") as book:
-        book.add(ONE, "main")
-        book.remove("main")
-        assert aliases(book) == ["outside"]
+    with opened(tmp_path, GROQ_API_KEYS=f"outside={TWO}") as store:
+        store.add(ONE, "main")
+        store.remove("main")
+        assert aliases(store) == ["outside"]
         assert ONE not in (tmp_path / "keys.toml").read_text()
         with pytest.raises(KeysError, match="GROQ_API_KEYS"):
-            book.remove("outside")
+            store.remove("outside")
         with pytest.raises(KeysError, match="nobody"):
-            book.remove("nobody")
+            store.remove("nobody")
 
 
-def state_of(book: KeyStore, alias: str) -> KeyState:
-    return next(each.state for each in book.statuses(MODEL, NOW) if each.alias == alias)
+def state_of(store: KeyStore, alias: str) -> KeyState:
+    return next(each.state for each in store.statuses(MODEL, NOW) if each.alias == alias)
 
 
 def test_disabling_and_enabling(tmp_path: Path) -> None:
     """The state survives; enabling also clears what made a key invalid."""
-    with opened(tmp_path, GROQ_API_KEYS=f"main={ONE}") as book:
-        book.set_enabled("main", False)
-        book.mark_invalid("main", "refused", NOW)
-    with opened(tmp_path, GROQ_API_KEYS=f"main={ONE}") as book:
-        assert state_of(book, "main") is KeyState.DISABLED
-        book.set_enabled("main", True)
-        assert state_of(book, "main") is KeyState.READY
-        book.mark_invalid("main", "refused", NOW)
-        status = book.statuses(MODEL, NOW)[0]
+    with opened(tmp_path, GROQ_API_KEYS=f"main={ONE}") as store:
+        store.set_enabled("main", False)
+        store.mark_invalid("main", "refused", NOW)
+    with opened(tmp_path, GROQ_API_KEYS=f"main={ONE}") as store:
+        assert state_of(store, "main") is KeyState.DISABLED
+        store.set_enabled("main", True)
+        assert state_of(store, "main") is KeyState.READY
+        store.mark_invalid("main", "refused", NOW)
+        status = store.statuses(MODEL, NOW)[0]
         assert (status.state, status.reason, status.since_at) == (KeyState.INVALID, "refused", NOW)
 
 
@@ -270,8 +270,8 @@ def test_limits_and_benches_bind_on_their_server_alone(tmp_path: Path) -> None:
     with opened(tmp_path, **given) as groq, opened(tmp_path, server=ELSEWHERE, **given) as local:
         groq.set_limits("(main)", MODEL, {Dimension.RPM: 30})
         local.set_limits("(main)", MODEL, {Dimension.RPM: 2})
-        with local.book.writing():
-            write_bench(local.book, "(main)", MODEL, Bench(NOW + 40, "RPM", "waits", NOW))
+        with local.database.writing():
+            write_bench(local.database, "(main)", MODEL, Bench(NOW + 40, "RPM", "waits", NOW))
         groq.learn_organization("main", "org_1")
         local.reload()
         assert [(each.organization, each.limit) for each in groq.windows(MODEL, NOW)] == [("org_1", 30)]
@@ -284,22 +284,22 @@ def test_limits_and_benches_bind_on_their_server_alone(tmp_path: Path) -> None:
 
 def test_an_unknown_organization_is_the_keys_own(tmp_path: Path) -> None:
     """It is named after the alias in parentheses until it is known; then its levels go over."""
-    with opened(tmp_path, GROQ_API_KEYS=f"main={ONE}") as book:
-        book.set_limits("(main)", MODEL, {Dimension.TPM: 8_000})
-        before = book.statuses(MODEL, NOW)[0]
+    with opened(tmp_path, GROQ_API_KEYS=f"main={ONE}") as store:
+        store.set_limits("(main)", MODEL, {Dimension.TPM: 8_000})
+        before = store.statuses(MODEL, NOW)[0]
         assert (before.organization, before.organization_known) == ("(main)", False)
-        book.learn_organization("main", "org_1")
-        after = book.statuses(MODEL, NOW)[0]
+        store.learn_organization("main", "org_1")
+        after = store.statuses(MODEL, NOW)[0]
         assert (after.organization, after.organization_known) == ("org_1", True)
-        assert [(each.organization, each.limit) for each in book.windows(MODEL, NOW)] == [("org_1", 8_000)]
+        assert [(each.organization, each.limit) for each in store.windows(MODEL, NOW)] == [("org_1", 8_000)]
 
 
 def test_a_reply_has_the_last_word_on_the_organization(tmp_path: Path) -> None:
     """What the environment says is corrected by the server, and stays corrected."""
     for _ in range(2):
-        with opened(tmp_path, GROQ_API_KEYS=f"main@org_wrong={ONE}") as book:
-            book.learn_organization("main", "org_right")
-            [status] = book.statuses(MODEL, NOW)
+        with opened(tmp_path, GROQ_API_KEYS=f"main@org_wrong={ONE}") as store:
+            store.learn_organization("main", "org_right")
+            [status] = store.statuses(MODEL, NOW)
             assert (status.organization, status.reason) == (
                 "org_right",
                 "you stated org_wrong, its server names org_right",
@@ -308,38 +308,38 @@ def test_a_reply_has_the_last_word_on_the_organization(tmp_path: Path) -> None:
 
 def test_stating_an_organization_writes_it_into_the_file(tmp_path: Path) -> None:
     """Where the key lies in keys.toml, so does its organization."""
-    with opened(tmp_path) as book:
-        book.add(ONE, "main")
-        book.set_organization("main", "org_7")
-        assert book.statuses(MODEL, NOW)[0].organization == "org_7"
+    with opened(tmp_path) as store:
+        store.add(ONE, "main")
+        store.set_organization("main", "org_7")
+        assert store.statuses(MODEL, NOW)[0].organization == "org_7"
     assert tomllib.loads((tmp_path / "keys.toml").read_text())["keys"]["main"]["organization"] == "org_7"
 
 
 def test_stated_limits_keep_what_is_used(tmp_path: Path) -> None:
     """A larger limit adds room, a smaller one takes it away, None forgets the window, and 0 is refused."""
-    with opened(tmp_path) as book:
-        book.set_limits("org_1", MODEL, {Dimension.TPD: 1_000, Dimension.RPM: 30})
-        book.book.execute("UPDATE level SET available = 400 WHERE dimension = 'TPD'")
-        book.set_limits("org_1", MODEL, {Dimension.TPD: 1_500})
-        window = book.windows(MODEL, NOW)[1]
+    with opened(tmp_path) as store:
+        store.set_limits("org_1", MODEL, {Dimension.TPD: 1_000, Dimension.RPM: 30})
+        store.database.execute("UPDATE level SET available = 400 WHERE dimension = 'TPD'")
+        store.set_limits("org_1", MODEL, {Dimension.TPD: 1_500})
+        window = store.windows(MODEL, NOW)[1]
         assert (window.dimension, window.limit, window.available) == (Dimension.TPD, 1_500, 900)
-        book.set_limits("org_1", MODEL, {Dimension.TPD: None})
-        assert [each.dimension for each in book.windows(None, NOW)] == [Dimension.RPM]
+        store.set_limits("org_1", MODEL, {Dimension.TPD: None})
+        assert [each.dimension for each in store.windows(None, NOW)] == [Dimension.RPM]
         with pytest.raises(KeysError, match="lets nothing through"):
-            book.set_limits("org_1", MODEL, {Dimension.RPM: 0})
+            store.set_limits("org_1", MODEL, {Dimension.RPM: 0})
 
 
 def test_a_bench_shows_and_can_be_cleared(tmp_path: Path) -> None:
     """A short one cools, a long one benches, with the limit and the seconds left."""
-    with opened(tmp_path, GROQ_API_KEYS=f"main@org_1={ONE}") as book:
+    with opened(tmp_path, GROQ_API_KEYS=f"main@org_1={ONE}") as store:
         for until, state in ((NOW + 40, KeyState.COOLING), (NOW + 4_000, KeyState.BENCHED)):
             row = ("(main)", MODEL, until, "TPD", "waits for tokens per day", NOW, GROQ_ROOT)
-            book.book.execute("INSERT OR REPLACE INTO bench VALUES (?, ?, ?, ?, ?, ?, ?)", row)
-            status = book.statuses(MODEL, NOW)[0]
+            store.database.execute("INSERT OR REPLACE INTO bench VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+            status = store.statuses(MODEL, NOW)[0]
             assert (status.state, status.limit, status.cooldown_s) == (state, "TPD", until - NOW)
-        assert book.clear_bench("org_1", MODEL) == ("a bench of 4,000 s for TPD",)
-        assert book.statuses(MODEL, NOW)[0].state is KeyState.READY
-        assert book.clear_bench("org_1", MODEL) == ()
+        assert store.clear_bench("org_1", MODEL) == ("a bench of 4,000 s for TPD",)
+        assert store.statuses(MODEL, NOW)[0].state is KeyState.READY
+        assert store.clear_bench("org_1", MODEL) == ()
 
 
 def test_changes_by_others_are_noticed(tmp_path: Path) -> None:
@@ -361,8 +361,8 @@ def test_a_console_without_the_environment_sees_the_workers_keys(tmp_path: Path)
     """Keys that a living worker uses are listed, those that nobody has are not."""
     with opened(tmp_path, GROQ_API_KEYS=f"main={ONE},spare={TWO}") as worker:
         fingerprint = worker.secrets()[0].fingerprint
-        worker.book.execute("INSERT INTO worker VALUES ('w', ?, 'm', ?, ?, 's')", (os.getpid(), NOW, NOW))
-        worker.book.execute("INSERT INTO worker_key VALUES ('w', ?, 2, '', 0)", (fingerprint,))
+        worker.database.execute("INSERT INTO worker VALUES ('w', ?, 'm', ?, ?, 's')", (os.getpid(), NOW, NOW))
+        worker.database.execute("INSERT INTO worker_key VALUES ('w', ?, 2, '', 0)", (fingerprint,))
         with opened(tmp_path) as console:
             statuses = console.statuses(MODEL, NOW)
             assert [(each.alias, each.state) for each in statuses] == [("main", KeyState.IN_USE)]
@@ -372,19 +372,19 @@ def test_a_console_without_the_environment_sees_the_workers_keys(tmp_path: Path)
 def test_a_key_that_a_worker_can_only_probe_is_not_called_ready(tmp_path: Path) -> None:
     """It is benched until the next probe and during it, with the server's words; other servers and models are not."""
     given = {"GROQ_API_KEYS": f"main={ONE}"}
-    with opened(tmp_path, **given) as book, opened(tmp_path, server=ELSEWHERE, **given) as other:
-        fingerprint = book.secrets()[0].fingerprint
+    with opened(tmp_path, **given) as store, opened(tmp_path, server=ELSEWHERE, **given) as other:
+        fingerprint = store.secrets()[0].fingerprint
         worker = ("w", os.getpid(), MODEL, NOW, NOW, GROQ_ROOT)
-        book.book.execute("INSERT INTO worker VALUES (?, ?, ?, ?, ?, ?)", worker)
-        book.book.execute("INSERT INTO worker_key VALUES ('w', ?, 0, 'answered 503', ?)", (fingerprint, NOW + 8))
-        waits, due = book.statuses(MODEL, NOW)[0], book.statuses(MODEL, NOW + 9)[0]
+        store.database.execute("INSERT INTO worker VALUES (?, ?, ?, ?, ?, ?)", worker)
+        store.database.execute("INSERT INTO worker_key VALUES ('w', ?, 0, 'answered 503', ?)", (fingerprint, NOW + 8))
+        waits, due = store.statuses(MODEL, NOW)[0], store.statuses(MODEL, NOW + 9)[0]
         assert (waits.state, waits.cooldown_s, waits.limit) == (KeyState.BENCHED, 8, "")
         assert waits.reason == "tried again after errors: answered 503"
         assert (due.state, due.cooldown_s, due.reason) == (KeyState.BENCHED, 0, waits.reason)
-        assert book.statuses("another", NOW)[0].state is KeyState.READY
+        assert store.statuses("another", NOW)[0].state is KeyState.READY
         assert other.statuses(MODEL, NOW)[0].state is KeyState.READY
-        book.book.execute("UPDATE worker_key SET in_flight = 1")
-        probe = book.statuses(MODEL, NOW + 9)[0]
+        store.database.execute("UPDATE worker_key SET in_flight = 1")
+        probe = store.statuses(MODEL, NOW + 9)[0]
         assert (probe.state, probe.reason) == (KeyState.IN_USE, waits.reason)
 
 
@@ -392,7 +392,7 @@ def test_a_worker_that_was_killed_asks_with_no_key(tmp_path: Path) -> None:
     """Calls that were noted by a process that is gone are out no more, however fresh its heartbeat is."""
     gone = subprocess.Popen(["/bin/true"])
     gone.wait()
-    with opened(tmp_path, GROQ_API_KEYS=f"main={ONE}") as book:
-        book.book.execute("INSERT INTO worker VALUES ('w', ?, 'm', ?, ?, 's')", (gone.pid, NOW, NOW))
-        book.book.execute("INSERT INTO worker_key VALUES ('w', ?, 2, '', 0)", (book.secrets()[0].fingerprint,))
-        assert [each.state for each in book.statuses(MODEL, NOW)] == [KeyState.READY]
+    with opened(tmp_path, GROQ_API_KEYS=f"main={ONE}") as store:
+        store.database.execute("INSERT INTO worker VALUES ('w', ?, 'm', ?, ?, 's')", (gone.pid, NOW, NOW))
+        store.database.execute("INSERT INTO worker_key VALUES ('w', ?, 2, '', 0)", (store.secrets()[0].fingerprint,))
+        assert [each.state for each in store.statuses(MODEL, NOW)] == [KeyState.READY]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.model import Dimension
-from core.quota.ledger.claims import Reservation
+from core.quota.ledger.account import Reservation
 from core.quota.ledger.ledger import Ledger
 from core.quota.ledger.replies import RateLimitText, Reading, rate_limit_text
 
@@ -149,7 +149,7 @@ def test_headers_teach_requests_of_the_day_and_tokens_of_the_minute() -> None:
 
 
 def test_another_program_spending_is_noticed_at_once() -> None:
-    """A header that shows less than was reckoned pulls the level down."""
+    """A header that shows less than was estimated pulls the level down."""
     ledger = ledger_with({Dimension.TPM: 8_000})
     reservation = ledger.reserve(ORG, MODEL, 1_156, NOW)
     ledger.settle(reservation, 900, [Reading(Dimension.TPM, 8_000, 2_000, 45.0)], NOW + 1)

@@ -12,28 +12,39 @@ from core.quota.keys.identity import Secret
 from core.quota.ledger.ledger import Ledger
 from core.quota.pacing.concurrency import Concurrency
 from core.quota.pacing.estimates import Estimate
-from core.quota.pacing.scheduler import House, Need, Passed, Seat, TooLargeForAll, Use, choose, decide, jittered, sooner
+from core.quota.pacing.scheduler import (
+    KeySlot,
+    Need,
+    Organization,
+    Passed,
+    TooLargeForAll,
+    Use,
+    choose,
+    decide,
+    jittered,
+    sooner,
+)
 
 NOW = 1_790_000_000.0
 MODEL = "m"
 
 
-def seat(alias: str, organization: str = "org_1", **changes: object) -> Seat:
+def slot(alias: str, organization: str = "org_1", **changes: object) -> KeySlot:
     secret = Secret(alias, f"gsk_{alias}", "…", alias, "test")
-    made = Seat(secret, organization)
+    made = KeySlot(secret, organization)
     for name, value in changes.items():
         setattr(made, name, value)
     return made
 
 
-def house(name: str = "org_1", *seats: Seat, ledger: Ledger | None = None, tpm: float | None = None) -> House:
+def org(name: str = "org_1", *slots: KeySlot, ledger: Ledger | None = None, tpm: float | None = None) -> Organization:
     ledger = ledger or Ledger()
     limits: dict[Dimension, float | None] = {Dimension.RPM: 10_000.0}  # an unknown one lets one call out at first
     if tpm is not None:
         limits[Dimension.TPM] = tpm
     ledger.state_limits(name, MODEL, limits, "operator", NOW)
-    return House(
-        name, ledger.account(name, MODEL), Concurrency(32), seats=list(seats) or [seat(f"key of {name}", name)]
+    return Organization(
+        name, ledger.account(name, MODEL), Concurrency(32), slots=list(slots) or [slot(f"key of {name}", name)]
     )
 
 
@@ -52,30 +63,30 @@ def waited(decision: object) -> Wait:
 
 
 @pytest.mark.parametrize(
-    ("seats", "expected"),
+    ("slots", "expected"),
     [
-        ([seat("a", last_used_at=5.0), seat("b", last_used_at=3.0)], "b"),
-        ([seat("a", last_used_at=5.0), seat("b", last_used_at=3.0, in_flight=1)], "a"),
-        ([seat("a", usable=False), seat("b", last_used_at=9.0, in_flight=7)], "b"),
+        ([slot("a", last_used_at=5.0), slot("b", last_used_at=3.0)], "b"),
+        ([slot("a", last_used_at=5.0), slot("b", last_used_at=3.0, in_flight=1)], "a"),
+        ([slot("a", usable=False), slot("b", last_used_at=9.0, in_flight=7)], "b"),
     ],
 )
-def test_within_an_organization_the_idlest_key_goes(seats: list[Seat], expected: str) -> None:
+def test_within_an_organization_the_idlest_key_goes(slots: list[KeySlot], expected: str) -> None:
     """Least in flight first, then least recently used; keys that are out do not count."""
-    assert used(decide(need(), [house("org_1", *seats)], NOW)).seat.alias == expected
+    assert used(decide(need(), [org("org_1", *slots)], NOW)).slot.alias == expected
 
 
 def test_among_organizations_the_one_with_most_room_goes() -> None:
     """Room counts in calls of this size, for each that is in flight already."""
-    small, large = house("small", tpm=6_000), house("large", tpm=30_000)
-    assert used(decide(need(), [small, large], NOW)).house is large
+    small, large = org("small", tpm=6_000), org("large", tpm=30_000)
+    assert used(decide(need(), [small, large], NOW)).org is large
     for _ in range(31):
         large.account.reserve(900, NOW)
-    assert used(decide(need(), [small, large], NOW)).house is small
+    assert used(decide(need(), [small, large], NOW)).org is small
 
 
 def test_the_earliest_opening_is_waited_for() -> None:
     """Where nothing fits now, the wait names the organization and the limit that open first."""
-    slow, fast = house("slow", tpm=1_000), house("fast", tpm=6_000)
+    slow, fast = org("slow", tpm=1_000), org("fast", tpm=6_000)
     slow.account.reserve(1_000, NOW)
     fast.account.reserve(6_000, NOW)
     wait = waited(decide(need(tokens=600), [slow, fast], NOW))
@@ -86,7 +97,7 @@ def test_the_earliest_opening_is_waited_for() -> None:
 
 def test_a_full_organization_waits_for_a_call_to_return() -> None:
     """With every slot taken there is no moment to wait for."""
-    full = house()
+    full = org()
     for _ in range(4):
         full.account.reserve(1, NOW)
     wait = waited(decide(need(), [full], NOW))
@@ -97,7 +108,7 @@ def test_a_full_organization_waits_for_a_call_to_return() -> None:
 def test_a_probed_organization_is_asked_one_call_at_a_time() -> None:
     """In an outage the wait ends at the next probe; while it is out, with its return."""
     rng = random.Random(1)
-    probed = house()
+    probed = org()
     for email in (1, 2, 3):
         probed.health.failed(email, "503", NOW, rng, probe=False)
     assert NOW < (waited(decide(need(), [probed], NOW)).until_at or 0) < NOW + 1.3
@@ -108,18 +119,18 @@ def test_a_probed_organization_is_asked_one_call_at_a_time() -> None:
 
 def test_an_email_too_large_for_all_is_told_so() -> None:
     """Only if every organization's limit is known to be smaller; the reason names the largest."""
-    houses = [house("a", tpm=2_000), house("b", tpm=3_000)]
-    decision = decide(need(tokens=5_000), houses, NOW)
+    orgs = [org("a", tpm=2_000), org("b", tpm=3_000)]
+    decision = decide(need(tokens=5_000), orgs, NOW)
     assert isinstance(decision, TooLargeForAll)
     assert "3,000 tokens per minute of b" in decision.reason
-    assert isinstance(decide(need(tokens=5_000), [*houses, house("c")], NOW), Use)
-    assert isinstance(decide(need(tokens=5_000, refused_by=("c",)), [*houses, house("c")], NOW), TooLargeForAll)
-    assert isinstance(decide(need(tokens=3_100, margin=300), houses, NOW), Use)
+    assert isinstance(decide(need(tokens=5_000), [*orgs, org("c")], NOW), Use)
+    assert isinstance(decide(need(tokens=5_000, refused_by=("c",)), [*orgs, org("c")], NOW), TooLargeForAll)
+    assert isinstance(decide(need(tokens=3_100, margin=300), orgs, NOW), Use)
 
 
 def test_a_small_email_passes_a_large_one() -> None:
     """The first that fits goes, and it is told whom it overtook."""
-    only = house(tpm=6_000)
+    only = org(tpm=6_000)
     only.account.reserve(4_000, NOW)
     decision, overtaken = choose([need(1, 5_000), need(2, 3_000), need(3, 500), need(4, 400)], [only], {}, NOW)
     assert used(decision).need.email_id == 3
@@ -130,14 +141,14 @@ def test_a_small_email_passes_a_large_one() -> None:
 def test_an_overdue_email_is_not_overtaken_where_it_would_fit_first(record: Passed) -> None:
     """Passed over eight times, or for a minute, it keeps what refills; others may only use other organizations."""
     ledger = Ledger()
-    first, second = house("first", ledger=ledger, tpm=6_000), house("second", ledger=ledger, tpm=6_000)
+    first, second = org("first", ledger=ledger, tpm=6_000), org("second", ledger=ledger, tpm=6_000)
     first.account.reserve(3_000, NOW)
     second.account.reserve(5_000, NOW)
     needs = [need(1, 4_500), need(2, 500)]
     decision, _ = choose(needs, [first, second], {}, NOW)
-    assert used(decision).house is first
+    assert used(decision).org is first
     decision, _ = choose(needs, [first, second], {1: record}, NOW)
-    assert used(decision).house is second
+    assert used(decision).org is second
     decision, overtaken = choose(needs, [first], {1: record}, NOW)
     assert waited(decision).organization == "first"
     assert overtaken == ()
@@ -146,7 +157,7 @@ def test_an_overdue_email_is_not_overtaken_where_it_would_fit_first(record: Pass
 def test_a_large_email_is_never_starved() -> None:
     """Against an endless stream of small ones it goes out within a minute of its turn and a bucket's refill."""
     rng = random.Random(3)
-    only = house(tpm=6_000)
+    only = org(tpm=6_000)
     only.account.reserve(6_000, NOW)
     passed: dict[int, Passed] = {}
     now, number, line = NOW, 1, [need(1, 5_000)]

@@ -67,7 +67,7 @@ def test_swapping_again_and_again_goes_round(desk: Desk) -> None:
 
 def test_a_pinned_key_is_asked_first_and_the_others_where_it_cannot_be(desk: Desk) -> None:
     """A pin made in another process holds at the next tick, survives a restart, and gives way while its quota is out."""
-    broker, console = desk.broker(), desk.book()
+    broker, console = desk.broker(), desk.store()
     console.pin("lab")
     desk.now += 1
     assert broker.tick() == ["lab is asked first"]
@@ -88,7 +88,7 @@ def test_a_pinned_key_is_asked_first_and_the_others_where_it_cannot_be(desk: Des
 
 def test_a_pin_of_a_key_that_is_out_changes_nothing(desk: Desk) -> None:
     """The others are asked as if there were none."""
-    broker, console = desk.broker(), desk.book()
+    broker, console = desk.broker(), desk.store()
     console.pin("lab")
     console.set_enabled("lab", enabled=False)
     desk.now += 1
@@ -98,7 +98,7 @@ def test_a_pin_of_a_key_that_is_out_changes_nothing(desk: Desk) -> None:
 
 def test_a_cleared_bench_lets_a_worker_ask_again(desk: Desk) -> None:
     """What a refusal emptied is taken for full within a tick, and the next refusal counts again."""
-    broker, console = desk.broker("lab@org_2=gsk_lab_cccc_0003"), desk.book("")
+    broker, console = desk.broker("lab@org_2=gsk_lab_cccc_0003"), desk.store("")
     limited = desk.limited("org_2", Dimension.TPD, 200_000, 200_000, 600)
     broker.failed(desk.grant(broker), limited, 0.1)
     desk.now += 1
@@ -115,7 +115,7 @@ def test_a_cleared_bench_lets_a_worker_ask_again(desk: Desk) -> None:
 
 def test_the_history_of_a_key_tells_each_refusal_with_window_and_wait(desk: Desk) -> None:
     """Time, status, window, told wait and the server's words are there for another process, newest first."""
-    broker, console = desk.broker("lab@org_2=gsk_lab_cccc_0003"), desk.book("")
+    broker, console = desk.broker("lab@org_2=gsk_lab_cccc_0003"), desk.store("")
     broker.failed(desk.grant(broker), ServerFailedError("503 \x1b[31mdown", status=503), 0.1)
     desk.now += 5
     broker.failed(desk.grant(broker), desk.limited("org_2", Dimension.TPM, 6_000, 6_000, 600), 0.1)
@@ -136,7 +136,7 @@ def test_the_history_of_a_key_tells_each_refusal_with_window_and_wait(desk: Desk
 
 def test_what_is_remembered_of_a_key_is_bounded(desk: Desk) -> None:
     """A storm of refusals leaves the newest ones, an old day goes, and so does everything of a key that is removed."""
-    broker, console = desk.broker("main@org_1=gsk_main_aaaa_0001"), desk.book("")
+    broker, console = desk.broker("main@org_1=gsk_main_aaaa_0001"), desk.store("")
     for number in range(KEPT + 150):
         granted = desk.grant(broker)
         broker.failed(granted, RateLimitedError(f"429 number {number}", status=429), 0.1)

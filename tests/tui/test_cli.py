@@ -469,8 +469,8 @@ def test_a_key_that_another_server_refuses_says_so(say: Say, source: Path, monke
     """It is invalid in a run there, with the reason; without a run the host stands before it, and enable clears both."""
     monkeypatch.setenv("GROQ_API_KEYS", "main@acme=gsk_invented_for_this_test_0001")
     say("new", source, "--base-url", "http://localhost:11434")
-    with KeyStore.from_settings(load_settings(), "http://localhost:11434/") as book:
-        book.mark_invalid("main", "refused by the server (401)", 1.0)
+    with KeyStore.from_settings(load_settings(), "http://localhost:11434/") as store:
+        store.mark_invalid("main", "refused by the server (401)", 1.0)
     there = json.loads(say("status", "mail", "--json")[1])["keys"][0]
     assert (there["state"], there["reason"]) == ("invalid", "refused by the server (401)")
     assert "invalid (refused by the server (401))" in say("status", "mail")[1]

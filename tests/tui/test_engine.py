@@ -1,4 +1,4 @@
-"""The console over the real engine: a run file on the disk, a real key book, commands that are done at once."""
+"""The console over the real engine: a run file on the disk, a real key store, commands that are done at once."""
 
 from __future__ import annotations
 

@@ -50,12 +50,12 @@ def state_limits(world: World) -> None:
         world.folder / "keys.toml",
         environment=scenario.environment(),
         clock=lambda: START_AT,
-    ) as book:
+    ) as store:
         for alias, (_, organization) in scenario.keys().items():
             [limits] = [org.limits for org in scenario.organizations if org.name == organization]
             stated = {each: getattr(limits, each.value.lower()) for each in Dimension}
             known = {each: float(limit) for each, limit in stated.items() if limit}
-            book.set_limits(assumed_organization(alias), scenario.task().model.model, known)
+            store.set_limits(assumed_organization(alias), scenario.task().model.model, known)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name.replace(" ", "-"))

@@ -53,8 +53,8 @@ def test_a_trial_asks_for_real_and_leaves_the_run_as_it_was(
         assert content(path) == before
         calls = server.stats()["calls"]
         assert calls == sum(result.calls for result in results)
-        with KeyStore.from_settings(settings) as book:
-            (key,) = book.statuses(DRAFT.model.model, time.time())
+        with KeyStore.from_settings(settings) as store:
+            (key,) = store.statuses(DRAFT.model.model, time.time())
         assert key.requests == calls
         assert key.tokens == sum(result.tokens for result in results)
         (tmp_path / "draft.toml").write_text('rubric = "Say 1."\n[[labels]]\nvalue = "1"\n[[labels]]\nvalue = "0"\n')

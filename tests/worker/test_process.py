@@ -117,8 +117,8 @@ def test_a_swap_is_handled_within_a_second_and_the_next_key_asks(
         assert took_s < 1.0
         out, into = said.removesuffix(" is asked first").split(" is out of use, ")
         until(path, lambda snapshot: set(snapshot.asking) == {into})
-        with KeyStore.from_settings(settings) as book:
-            states = {key.alias: (key.state.value, key.pinned) for key in book.statuses("m", time.time())}
+        with KeyStore.from_settings(settings) as store:
+            states = {key.alias: (key.state.value, key.pinned) for key in store.statuses("m", time.time())}
         assert states[out] == ("disabled", False)
         assert states[into][1]
         commands.stop(path)
@@ -186,9 +186,9 @@ def test_keys_are_disabled_enabled_and_added_while_the_worker_runs(
         path = make(settings, tmp_path, 400)
         commands.start(path, settings)
         until(path, lambda snapshot: snapshot.labeled > 5)
-        with KeyStore.from_settings(settings) as book:
-            book.set_enabled("one", False)
-            book.add(child.keys[2], alias="three")
+        with KeyStore.from_settings(settings) as store:
+            store.set_enabled("one", False)
+            store.add(child.keys[2], alias="three")
         told = commands.keys_changed(path)
         assert told is not None
         took_s, _ = acknowledged(path, told)
@@ -225,8 +225,8 @@ def test_when_every_key_is_refused_the_worker_ends_with_code_5(
         assert work(path).wait(PATIENCE_S) == 5
         snapshot = now(path)
         assert (snapshot.failed, snapshot.pending) == (0, 20)
-        with KeyStore.from_settings(load_settings()) as book:
-            assert [key.state.value for key in book.statuses("openai/gpt-oss-20b", time.time())] == ["invalid"]
+        with KeyStore.from_settings(load_settings()) as store:
+            assert [key.state.value for key in store.statuses("openai/gpt-oss-20b", time.time())] == ["invalid"]
 
 
 def test_a_model_that_is_gone_stops_the_run_with_its_name(

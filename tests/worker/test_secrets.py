@@ -67,8 +67,8 @@ def test_nothing_that_a_run_leaves_behind_holds_a_secret(
     with start_child([*options, "--revoke", "2:5", "--restrict", "org_sim_2:9"]) as child:
         monkeypatch.setenv("GROQ_API_KEYS", ",".join(child.keys[1:]))
         monkeypatch.setenv("GROQ_BASE_URL", child.base_url)
-        with KeyStore.from_settings(settings) as book:
-            book.add(child.keys[0], alias="main")
+        with KeyStore.from_settings(settings) as store:
+            store.add(child.keys[0], alias="main")
         path = make(settings, tmp_path, 60)
         crashed = subprocess.run(
             [sys.executable, "-c", CRASHING, str(path)], capture_output=True, timeout=PATIENCE_S, check=False

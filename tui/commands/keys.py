@@ -30,15 +30,15 @@ from tui.text.numbers import countdown, number, plural
 def answer(given: argparse.Namespace) -> int:
     """One ``keys`` command."""
     settings, model, base_url = _meant(given)
-    with KeyStore.from_settings(settings, base_url) as book:
+    with KeyStore.from_settings(settings, base_url) as store:
         if given.action == "list":
-            return _list(given, book, model, time.time())
+            return _list(given, store, model, time.time())
         if (quota := {"limits": _limits, "unbench": _unbench}.get(given.action)) is not None:
-            return quota(given, settings, book, model or ModelSettings().model)
+            return quota(given, settings, store, model or ModelSettings().model)
         longer = {"add": _add, "test": _test, "history": _history}.get(given.action)
         if longer is not None:
-            return longer(given, settings, book)
-        done = _change(given, book)
+            return longer(given, settings, store)
+        done = _change(given, store)
     say(done + _tell_workers(settings))
     return exits.DONE
 
@@ -53,33 +53,33 @@ def _meant(given: argparse.Namespace) -> tuple[Settings, str | None, str | None]
         return settings.for_run(path), model or reader.task().model.model, reader.base_url()
 
 
-def _change(given: argparse.Namespace, book: KeyStore) -> str:
+def _change(given: argparse.Namespace, store: KeyStore) -> str:
     """Change one thing about a key; says what."""
     if given.action == "remove":
-        book.remove(given.alias)
+        store.remove(given.alias)
         return f"{given.alias} is forgotten."
     if given.action == "group":
-        book.set_organization(given.alias, given.organization)
+        store.set_organization(given.alias, given.organization)
         return (
             f"{given.alias} is shown under {given.organization}. It shares quotas with other keys once a reply says so."
         )
     if given.action == "unpin":
-        book.pin(None)
+        store.pin(None)
         return "No key is asked first."
     if given.action == "pin":
-        book.pin(given.alias)
+        store.pin(given.alias)
         return f"{given.alias} is asked first, the others take what it cannot."
-    book.set_enabled(given.alias, enabled=given.action == "enable")
+    store.set_enabled(given.alias, enabled=given.action == "enable")
     return f"{given.alias} is {given.action}d."
 
 
-def _add(given: argparse.Namespace, settings: Settings, book: KeyStore) -> int:
+def _add(given: argparse.Namespace, settings: Settings, store: KeyStore) -> int:
     if given.alias is not None:
         checked_alias(given.alias, "given")  # before anybody types a secret
     keyring = given.keyring
     if keyring is None:
         keyring = read_preferences(settings.config_path).keyring
-    alias = book.add(_secret(given), alias=given.alias, organization=given.organization, keyring=keyring)
+    alias = store.add(_secret(given), alias=given.alias, organization=given.organization, keyring=keyring)
     where = "the system's keyring" if keyring else settings.keys_path
     say(f"{alias} added to {where}.{_tell_workers(settings)}")
     return exits.DONE
@@ -96,7 +96,7 @@ def _secret(given: argparse.Namespace) -> str:
     return getpass.getpass("secret (not shown): ").strip()
 
 
-def _limits(given: argparse.Namespace, settings: Settings, book: KeyStore, model: str) -> int:
+def _limits(given: argparse.Namespace, settings: Settings, store: KeyStore, model: str) -> int:
     """State limits: those of a plan, and single ones that differ from it."""
     stated: dict[Dimension, float | None] = dict(plan(given.plan).limits) if given.plan else {}
     for dimension in Dimension:
@@ -105,15 +105,15 @@ def _limits(given: argparse.Namespace, settings: Settings, book: KeyStore, model
             stated[dimension] = float(number_given) or None
     if not stated:
         raise UsageError("Name a limit (--rpm, --rpd, --tpm, --tpd) or a --plan; 0 forgets a limit.")
-    book.set_limits(given.organization, model, stated)
+    store.set_limits(given.organization, model, stated)
     words = ", ".join(f"{each.value} {'forgotten' if n is None else number(n)}" for each, n in stated.items())
     say(f"{given.organization}, {model}: {words}.{_tell_workers(settings)} What replies say wins over it.")
     return exits.DONE
 
 
-def _unbench(given: argparse.Namespace, settings: Settings, book: KeyStore, model: str) -> int:
+def _unbench(given: argparse.Namespace, settings: Settings, store: KeyStore, model: str) -> int:
     """Clear what an organization waits for."""
-    cleared = book.clear_bench(given.organization, model)
+    cleared = store.clear_bench(given.organization, model)
     if not cleared:
         say(f"{one_line(given.organization)} waits for nothing with {model}: nothing was cleared.")
         return exits.DONE
@@ -124,9 +124,9 @@ def _unbench(given: argparse.Namespace, settings: Settings, book: KeyStore, mode
     return exits.DONE
 
 
-def _history(given: argparse.Namespace, _: Settings, book: KeyStore) -> int:
+def _history(given: argparse.Namespace, _: Settings, store: KeyStore) -> int:
     """What happened to a key, the newest first."""
-    history = book.history(given.alias)
+    history = store.history(given.alias)
     for spent in history.spent:
         say(f"{spent.day}  {number(spent.requests)} calls, {number(spent.errors_429)}×429, {_tokens(spent)}")
     for trouble in history.troubles:
@@ -150,10 +150,12 @@ def _tell_workers(settings: Settings) -> str:
     return f" {plural(told, 'worker')} told." if told else ""
 
 
-def _list(given: argparse.Namespace, book: KeyStore, model: str | None, now: float) -> int:
+def _list(given: argparse.Namespace, store: KeyStore, model: str | None, now: float) -> int:
     """The keys, for the model that is meant; else for each that they are used with."""
-    models = (model,) if model else book.models(now) or (ModelSettings().model,)
-    found = [(each, book.statuses(each, now, elsewhere=given.run is None), book.windows(each, now)) for each in models]
+    models = (model,) if model else store.models(now) or (ModelSettings().model,)
+    found = [
+        (each, store.statuses(each, now, elsewhere=given.run is None), store.windows(each, now)) for each in models
+    ]
     if given.json:
         first, *others = [{"model": m, "keys": _plain(keys), "windows": _plain(windows)} for m, keys, windows in found]
         print(json.dumps({**first, "others": others}))  # noqa: T201
@@ -204,8 +206,8 @@ def _window(window: WindowStatus) -> str:
     )
 
 
-def _test(given: argparse.Namespace, settings: Settings, book: KeyStore) -> int:
-    chosen = [secret for secret in book.secrets() if given.alias in (None, secret.alias)]
+def _test(given: argparse.Namespace, settings: Settings, store: KeyStore) -> int:
+    chosen = [secret for secret in store.secrets() if given.alias in (None, secret.alias)]
     if not chosen:
         raise KeysError(
             f"No key is called {given.alias!r}: `labeltui keys list` shows them." if given.alias else "There is no key."

@@ -46,8 +46,8 @@ def say_status(path: Path, settings: Settings) -> None:
 def _keys_of(snapshot: Snapshot, settings: Settings) -> tuple[tuple[KeyStatus, ...], str]:
     """The keys, and why there are none to show: where a run is does not depend on the operator's files."""
     try:
-        with KeyStore.from_settings(settings, snapshot.run.base_url) as book:
-            return book.statuses(snapshot.run.task.model.model, time.time()), ""
+        with KeyStore.from_settings(settings, snapshot.run.base_url) as store:
+            return store.statuses(snapshot.run.task.model.model, time.time()), ""
     except (FolderError, KeysError, QuotaFileError) as error:
         return (), str(error)
 

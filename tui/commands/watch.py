@@ -83,13 +83,13 @@ def _keys(
     """A function that reads the keys; none where they cannot be read, for the run is still worth a look."""
     from core.quota.keys.store import KeyStore  # noqa: PLC0415 - for a terminal only
 
-    book: KeyStore | None = None
+    store: KeyStore | None = None
     with contextlib.suppress(LabeltuiError):
-        book = stack.enter_context(KeyStore.from_settings(settings, base_url))
+        store = stack.enter_context(KeyStore.from_settings(settings, base_url))
 
     def read(model: str, now: float) -> Sequence[KeyStatus]:
         with contextlib.suppress(LabeltuiError):
-            return book.statuses(model, now) if book is not None else ()
+            return store.statuses(model, now) if store is not None else ()
         return ()
 
     return read

@@ -28,7 +28,7 @@ SCHEMA_VERSION = 6
 BUSY_TIMEOUT_MS = 5_000
 
 
-class Book:
+class QuotaDatabase:
     """One connection to ``quota.db``. Every method raises QuotaFileError, with what to do, where the file fails."""
 
     def __init__(self, path: Path, *, server: str = GROQ_ROOT, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from core.model import KeySpend, KeyTrouble
-from core.quota.db.database import Book
+from core.quota.db.database import QuotaDatabase
 
 KEPT = 200
 """Troubles that are remembered of one key."""
@@ -30,10 +30,10 @@ def day_of(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d")
 
 
-def write_troubles(book: Book, troubles: Sequence[tuple[str, KeyTrouble]]) -> None:
+def write_troubles(database: QuotaDatabase, troubles: Sequence[tuple[str, KeyTrouble]]) -> None:
     """Add (fingerprint, trouble) pairs and forget what is too old, inside a transaction of the caller's."""
     newest = troubles[-MOST_AT_ONCE:]
-    book.execute_many(
+    database.execute_many(
         f"INSERT INTO trouble (fingerprint, {_TROUBLE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (key, it.at, it.organization, it.model, it.outcome, it.status, it.limit, it.wait_s, it.text)
@@ -41,16 +41,16 @@ def write_troubles(book: Book, troubles: Sequence[tuple[str, KeyTrouble]]) -> No
         ],
     )
     for fingerprint in {key for key, _ in newest}:
-        book.execute(
+        database.execute(
             "DELETE FROM trouble WHERE fingerprint = ? AND id <= (SELECT id FROM trouble WHERE fingerprint = ? "
             "ORDER BY id DESC LIMIT 1 OFFSET ?)",
             (fingerprint, fingerprint, KEPT),
         )
 
 
-def write_spend(book: Book, spent: Sequence[tuple[str, KeySpend]]) -> None:
+def write_spend(database: QuotaDatabase, spent: Sequence[tuple[str, KeySpend]]) -> None:
     """Add to the days' sums, inside a transaction of the caller's."""
-    book.execute_many(
+    database.execute_many(
         f"INSERT INTO spend (fingerprint, day, model, {_SPEND}) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
         "requests = requests + excluded.requests, errors_429 = errors_429 + excluded.errors_429, "
         "prompt_tokens = prompt_tokens + excluded.prompt_tokens, "
@@ -62,29 +62,29 @@ def write_spend(book: Book, spent: Sequence[tuple[str, KeySpend]]) -> None:
     )
 
 
-def forget_old_days(book: Book, now: float) -> None:
+def forget_old_days(database: QuotaDatabase, now: float) -> None:
     """Days that are too long ago."""
     first = (datetime.fromtimestamp(now, UTC) - timedelta(days=DAYS)).strftime("%Y-%m-%d")
-    book.execute("DELETE FROM spend WHERE day < ?", (first,))
+    database.execute("DELETE FROM spend WHERE day < ?", (first,))
 
 
-def troubles_of(book: Book, fingerprint: str) -> tuple[KeyTrouble, ...]:
+def troubles_of(database: QuotaDatabase, fingerprint: str) -> tuple[KeyTrouble, ...]:
     """The refusals and errors of a key, newest first."""
-    rows = book.execute(
+    rows = database.execute(
         f"SELECT {_TROUBLE} FROM trouble WHERE fingerprint = ? ORDER BY id DESC LIMIT ?", (fingerprint, KEPT)
     )
     return tuple(KeyTrouble(*row) for row in rows)
 
 
-def spend_of(book: Book, fingerprint: str) -> tuple[KeySpend, ...]:
+def spend_of(database: QuotaDatabase, fingerprint: str) -> tuple[KeySpend, ...]:
     """What a key spent, a row for each day and model, the newest day first."""
-    rows = book.execute(
+    rows = database.execute(
         f"SELECT day, model, {_SPEND} FROM spend WHERE fingerprint = ? ORDER BY day DESC, model", (fingerprint,)
     )
     return tuple(KeySpend(*row) for row in rows)
 
 
-def forget_key(book: Book, fingerprint: str) -> None:
+def forget_key(database: QuotaDatabase, fingerprint: str) -> None:
     """A key is removed: its history goes with it, inside a transaction of the caller's."""
-    book.execute("DELETE FROM trouble WHERE fingerprint = ?", (fingerprint,))
-    book.execute("DELETE FROM spend WHERE fingerprint = ?", (fingerprint,))
+    database.execute("DELETE FROM trouble WHERE fingerprint = ?", (fingerprint,))
+    database.execute("DELETE FROM spend WHERE fingerprint = ?", (fingerprint,))

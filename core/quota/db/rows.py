@@ -8,10 +8,10 @@ from dataclasses import dataclass, fields, replace
 
 from core.errors import KeysError
 from core.model import PROBED, Dimension, KeyState, KeyStatus, WindowStatus
-from core.quota.db.database import Book
-from core.quota.db.refusals import refused_elsewhere, refused_here
-from core.quota.ledger.claims import Bench
+from core.quota.db.database import QuotaDatabase
+from core.quota.ledger.account import Bench
 from core.quota.ledger.levels import SOURCE_OPERATOR, Level, at, merged
+from core.server_address import host_of
 
 ALIVE_S = 10.0
 """A worker whose heartbeat is older than this is taken to be gone."""
@@ -57,13 +57,13 @@ class KeyRecord:
         return self.named or self.stated or f"({self.alias})"
 
 
-def key_records(book: Book) -> dict[str, KeyRecord]:
+def key_records(database: QuotaDatabase) -> dict[str, KeyRecord]:
     """Every key ever seen, by fingerprint."""
     kept = [each.name for each in fields(KeyRecord) if each.name != "named" and not each.name.startswith("invalid_")]
-    refused = refused_here(book)
-    named = dict(book.execute("SELECT fingerprint, organization FROM named WHERE server = ?", (book.server,)))
+    refused = refused_here(database)
+    named = dict(database.execute("SELECT fingerprint, organization FROM named WHERE server = ?", (database.server,)))
     found = {}
-    for row in book.execute(f"SELECT {', '.join(kept)} FROM key ORDER BY first_seen_at, alias"):
+    for row in database.execute(f"SELECT {', '.join(kept)} FROM key ORDER BY first_seen_at, alias"):
         values = dict(zip(kept, row, strict=True))
         values |= {"enabled": bool(values["enabled"]), "pinned": bool(values["pinned"])}
         reason, since_at = refused.get(row[0], (None, None))
@@ -71,46 +71,81 @@ def key_records(book: Book) -> dict[str, KeyRecord]:
     return found
 
 
-def name_organization(book: Book, fingerprint: str, organization: str, now: float) -> None:
+def name_organization(database: QuotaDatabase, fingerprint: str, organization: str, now: float) -> None:
     """Write that a reply named a key's organization, inside a transaction of the caller's."""
-    record = key_records(book)[fingerprint]
-    book.execute("INSERT OR REPLACE INTO named VALUES (?, ?, ?)", (fingerprint, book.server, organization))
+    record = key_records(database)[fingerprint]
+    database.execute("INSERT OR REPLACE INTO named VALUES (?, ?, ?)", (fingerprint, database.server, organization))
     if not record.named:
-        merge_organizations(book, record.account, organization, now)
+        merge_organizations(database, record.account, organization, now)
 
 
-def level_rows(book: Book, model: str | None) -> dict[tuple[str, str, Dimension], Level]:
-    """Shared levels of one model or of all, by (organization, model, dimension); of the book's server."""
-    rows = book.execute(
+def refused_here(database: QuotaDatabase) -> dict[str, tuple[str, float | None]]:
+    """Why the database's server refuses keys, and since when, by fingerprint.
+
+    An older file did not say which server it was: such a refusal counts for each.
+    """
+    rows = database.execute(
+        "SELECT fingerprint, reason, since_at FROM refusal WHERE server IN ('', ?)", (database.server,)
+    )
+    return {fingerprint: (reason, since_at) for fingerprint, reason, since_at in rows}
+
+
+def refused_elsewhere(database: QuotaDatabase) -> dict[str, str]:
+    """Of keys that other servers refuse, by fingerprint, which ones and why."""
+    found: dict[str, list[str]] = {}
+    for fingerprint, server, reason in database.execute(
+        "SELECT fingerprint, server, reason FROM refusal WHERE server NOT IN ('', ?) ORDER BY server",
+        (database.server,),
+    ):
+        found.setdefault(fingerprint, []).append(f"at {host_of(server)}: {reason}")
+    return {fingerprint: "; ".join(reasons) for fingerprint, reasons in found.items()}
+
+
+def refuse(database: QuotaDatabase, fingerprint: str, reason: str, now: float) -> None:
+    """The server refuses a key, inside a transaction of the caller's."""
+    database.execute(
+        "INSERT OR REPLACE INTO refusal (fingerprint, server, reason, since_at) VALUES (?, ?, ?, ?)",
+        (fingerprint, database.server, reason, now),
+    )
+
+
+def forgive(database: QuotaDatabase, fingerprint: str) -> None:
+    """A person has looked after a key: no server is taken to refuse it, inside a transaction of the caller's."""
+    database.execute("DELETE FROM refusal WHERE fingerprint = ?", (fingerprint,))
+
+
+def level_rows(database: QuotaDatabase, model: str | None) -> dict[tuple[str, str, Dimension], Level]:
+    """Shared levels of one model or of all, by (organization, model, dimension); of the database's server."""
+    rows = database.execute(
         "SELECT organization, model, dimension, limit_units, available, as_of, source, learned_at, speed, drift, "
         "caution FROM level WHERE server = ? AND (? IS NULL OR model = ?) ORDER BY organization, model, "
         "CASE dimension WHEN 'RPM' THEN 0 WHEN 'RPD' THEN 1 WHEN 'TPM' THEN 2 ELSE 3 END",
-        (book.server, model, model),
+        (database.server, model, model),
     )
     return {(row[0], row[1], Dimension(row[2])): Level(*row[3:]) for row in rows if row[2] in Dimension.__members__}
 
 
-def write_levels(book: Book, levels: dict[tuple[str, str, Dimension], Level]) -> None:
-    """Write levels of the book's server, inside a transaction of the caller's."""
-    book.execute_many(
+def write_levels(database: QuotaDatabase, levels: dict[tuple[str, str, Dimension], Level]) -> None:
+    """Write levels of the database's server, inside a transaction of the caller's."""
+    database.execute_many(
         "INSERT OR REPLACE INTO level VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
-            (*key[:2], key[2].value, *(getattr(each, field.name) for field in fields(Level)), book.server)
+            (*key[:2], key[2].value, *(getattr(each, field.name) for field in fields(Level)), database.server)
             for key, each in levels.items()
         ],
     )
 
 
-def forget_level(book: Book, organization: str, model: str, dimension: Dimension) -> None:
+def forget_level(database: QuotaDatabase, organization: str, model: str, dimension: Dimension) -> None:
     """A limit is not known any more, inside a transaction of the caller's."""
-    book.execute(
+    database.execute(
         "DELETE FROM level WHERE server = ? AND organization = ? AND model = ? AND dimension = ?",
-        (book.server, organization, model, dimension.value),
+        (database.server, organization, model, dimension.value),
     )
 
 
 def state_limits(
-    book: Book, organization: str, model: str, limits: Mapping[Dimension, float | None], now: float
+    database: QuotaDatabase, organization: str, model: str, limits: Mapping[Dimension, float | None], now: float
 ) -> None:
     """Write what the operator states of limits (None forgets one), inside a transaction of the caller's.
 
@@ -119,29 +154,29 @@ def state_limits(
     """
     for dimension, limit in limits.items():
         if limit is None:
-            forget_level(book, organization, model, dimension)
+            forget_level(database, organization, model, dimension)
         elif limit <= 0:
             raise KeysError(f"A limit of {limit:g} {dimension.words} lets nothing through: state 1 or more")
         else:
-            book.execute(
+            database.execute(
                 "INSERT INTO level VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, 0, 0, ?) ON CONFLICT DO UPDATE SET "
                 "available = min(excluded.limit_units, available + excluded.limit_units - limit_units), "
                 "limit_units = excluded.limit_units, source = excluded.source, "
                 "learned_at = excluded.learned_at",
-                (organization, model, dimension.value, limit, limit, now, SOURCE_OPERATOR, now, book.server),
+                (organization, model, dimension.value, limit, limit, now, SOURCE_OPERATOR, now, database.server),
             )
 
 
-def models_known(book: Book, organizations: set[str], now: float) -> tuple[str, ...]:
+def models_known(database: QuotaDatabase, organizations: set[str], now: float) -> tuple[str, ...]:
     """The models of which limits or benches of these organizations are known: those of the last day, newest first.
 
     Where none is as young as that, the newest alone: every window of it is whole again, but its limits stand.
     """
     newest: dict[str, float] = {}
-    for organization, model, at_s in book.execute(
+    for organization, model, at_s in database.execute(
         "SELECT organization, model, as_of FROM level WHERE server = :server UNION ALL "
         "SELECT organization, model, max(since_at, min(until_at, :now)) FROM bench WHERE server = :server",
-        {"server": book.server, "now": now},
+        {"server": database.server, "now": now},
     ):
         if organization in organizations:
             newest[model] = max(at_s, newest.get(model, at_s))
@@ -149,48 +184,72 @@ def models_known(book: Book, organizations: set[str], now: float) -> tuple[str, 
     return tuple(model for n, model in enumerate(in_order) if n == 0 or newest[model] > now - _A_DAY_S)
 
 
-def bench_rows(book: Book, model: str) -> dict[str, Bench]:
+def bench_rows(database: QuotaDatabase, model: str) -> dict[str, Bench]:
     """The benches of a model, by organization."""
-    rows = book.execute(
+    rows = database.execute(
         "SELECT organization, until_at, limit_name, reason, since_at FROM bench WHERE server = ? AND model = ?",
-        (book.server, model),
+        (database.server, model),
     )
     return {row[0]: Bench(*row[1:]) for row in rows}
 
 
-def write_bench(book: Book, organization: str, model: str, bench: Bench) -> None:
+def write_bench(database: QuotaDatabase, organization: str, model: str, bench: Bench) -> None:
     """Let an organization wait, inside a transaction of the caller's."""
-    book.execute(
+    database.execute(
         "INSERT OR REPLACE INTO bench VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (organization, model, bench.until_at, bench.limit, bench.reason, bench.since_at, book.server),
+        (organization, model, bench.until_at, bench.limit, bench.reason, bench.since_at, database.server),
     )
 
 
-def forget_bench(book: Book, organization: str, model: str) -> None:
+def forget_bench(database: QuotaDatabase, organization: str, model: str) -> None:
     """Let an organization wait no more, inside a transaction of the caller's."""
-    book.execute(
-        "DELETE FROM bench WHERE server = ? AND organization = ? AND model = ?", (book.server, organization, model)
+    database.execute(
+        "DELETE FROM bench WHERE server = ? AND organization = ? AND model = ?", (database.server, organization, model)
     )
 
 
-def merge_organizations(book: Book, old: str, new: str, now: float) -> None:
-    """Move levels and benches of ``old`` to ``new`` on the book's server, inside a transaction of the caller's."""
-    levels = level_rows(book, None)
+def clear_waits(database: QuotaDatabase, organization: str, model: str, now: float) -> tuple[str, ...]:
+    """Take the bench away, and take its window and those that hold less than a call for full.
+
+    Belongs into a transaction of the caller's.
+    Returns what was cleared, in words; empty where nothing waits. Workers take it over within a second.
+    """
+    cleared = []
+    bench = bench_rows(database, model).get(organization)
+    if bench is not None and bench.until_at > now:
+        cleared.append(f"a bench of {bench.until_at - now:,.0f} s" + (f" for {bench.limit}" if bench.limit else ""))
+    forget_bench(database, organization, model)
+    typical = typical_tokens(database, model)
+    emptied = {}
+    for key, stored in level_rows(database, model).items():
+        level = at(stored, key[2], now)
+        need = min(level.limit, typical if key[2].counts_tokens else 1.0)
+        named = bench is not None and bench.until_at > now and bench.limit == key[2].value
+        if key[0] == organization and (named or level.available < need):
+            emptied[key] = replace(level, available=level.limit, as_of=now, caution=0.0)
+            cleared.append(f"{key[2].value}, of which {max(0.0, level.available):,.0f} of {level.limit:,.0f} was left")
+    write_levels(database, emptied)
+    return tuple(cleared)
+
+
+def merge_organizations(database: QuotaDatabase, old: str, new: str, now: float) -> None:
+    """Move levels and benches of ``old`` to ``new`` on the database's server, inside a transaction of the caller's."""
+    levels = level_rows(database, None)
     for model in {key[1] for key in levels if key[0] == old}:
         ours, theirs = (
             {key[2]: at(level, key[2], now) for key, level in levels.items() if key[:2] == (name, model)}
             for name in (new, old)
         )
-        write_levels(book, {(new, model, dimension): level for dimension, level in merged(ours, theirs).items()})
-    book.execute("DELETE FROM level WHERE organization = ? AND server = ?", (old, book.server))
-    book.execute(
+        write_levels(database, {(new, model, dimension): level for dimension, level in merged(ours, theirs).items()})
+    database.execute("DELETE FROM level WHERE organization = ? AND server = ?", (old, database.server))
+    database.execute(
         "INSERT INTO bench SELECT ?, model, until_at, limit_name, reason, since_at, server FROM bench "
         "WHERE organization = ? AND server = ? "
         "ON CONFLICT DO UPDATE SET limit_name = CASE WHEN excluded.until_at > until_at THEN excluded.limit_name "
         "ELSE limit_name END, until_at = max(until_at, excluded.until_at)",
-        (new, old, book.server),
+        (new, old, database.server),
     )
-    book.execute("DELETE FROM bench WHERE organization = ? AND server = ?", (old, book.server))
+    database.execute("DELETE FROM bench WHERE organization = ? AND server = ?", (old, database.server))
 
 
 def labeled_windows(windows: Iterable[WindowStatus], labels: Mapping[str, str]) -> tuple[WindowStatus, ...]:
@@ -209,19 +268,19 @@ def labeled_windows(windows: Iterable[WindowStatus], labels: Mapping[str, str]) 
 
 
 def key_statuses(
-    book: Book, present: set[str], model: str, now: float, *, elsewhere: bool = False
+    database: QuotaDatabase, present: set[str], model: str, now: float, *, elsewhere: bool = False
 ) -> tuple[KeyStatus, ...]:
     """The keys in ``present`` (fingerprints), and those that a worker uses, for people.
 
     With ``elsewhere`` a key that may be used tells as its reason which other servers refuse it.
     """
-    others = refused_elsewhere(book) if elsewhere else {}
-    in_flight, probed = _in_flight(book, now), _probed(book, model, now)
-    levels = level_rows(book, model)
-    benches = bench_rows(book, model)
-    typical = typical_tokens(book, model)
+    others = refused_elsewhere(database) if elsewhere else {}
+    in_flight, probed = _in_flight(database, now), _probed(database, model, now)
+    levels = level_rows(database, model)
+    benches = bench_rows(database, model)
+    typical = typical_tokens(database, model)
     statuses = []
-    for record in key_records(book).values():
+    for record in key_records(database).values():
         if record.fingerprint not in present and record.fingerprint not in in_flight:
             continue
         organization = record.account
@@ -233,9 +292,9 @@ def key_statuses(
     return tuple(statuses)
 
 
-def _in_flight(book: Book, now: float) -> dict[str, int]:
+def _in_flight(database: QuotaDatabase, now: float) -> dict[str, int]:
     """Calls that are out by key, as workers noted them lately; those of a process that is gone are out no more."""
-    rows = book.execute(
+    rows = database.execute(
         "SELECT fingerprint, pid, sum(in_flight) FROM worker_key JOIN worker ON worker.id = worker_id "
         "WHERE heartbeat_at BETWEEN ? AND ? GROUP BY fingerprint, pid",
         (now - ALIVE_S, now + ALIVE_S),
@@ -246,12 +305,12 @@ def _in_flight(book: Book, now: float) -> dict[str, int]:
     return calls
 
 
-def _probed(book: Book, model: str, now: float) -> dict[str, tuple[str, float]]:
+def _probed(database: QuotaDatabase, model: str, now: float) -> dict[str, tuple[str, float]]:
     """Of keys that a worker can only probe, why and when next: it asks the same model of the same server."""
-    rows = book.execute(
+    rows = database.execute(
         "SELECT fingerprint, pid, trouble, probe_at FROM worker_key JOIN worker ON worker.id = worker_id "
         "WHERE server = ? AND model = ? AND trouble <> '' AND heartbeat_at BETWEEN ? AND ? ORDER BY probe_at",
-        (book.server, model, now - ALIVE_S, now + ALIVE_S),
+        (database.server, model, now - ALIVE_S, now + ALIVE_S),
     )
     return {fingerprint: (trouble, probe_at) for fingerprint, pid, trouble, probe_at in rows if _is_there(pid)}
 
@@ -267,15 +326,15 @@ def _is_there(pid: int) -> bool:
     return True
 
 
-def learnt_estimate(book: Book, model: str) -> str:
+def learnt_estimate(database: QuotaDatabase, model: str) -> str:
     """What was learnt of a model's token counts, as :meth:`Estimator.state` put it; empty where nothing was."""
-    rows = book.execute("SELECT state FROM estimate WHERE model = ?", (model,))
+    rows = database.execute("SELECT state FROM estimate WHERE model = ?", (model,))
     return str(rows[0][0]) if rows else ""
 
 
-def typical_tokens(book: Book, model: str) -> float:
+def typical_tokens(database: QuotaDatabase, model: str) -> float:
     """Tokens that a call of this model usually reserves, as workers noted it; 1 where none has."""
-    rows = book.execute("SELECT json_extract(state, '$.typical') FROM estimate WHERE model = ?", (model,))
+    rows = database.execute("SELECT json_extract(state, '$.typical') FROM estimate WHERE model = ?", (model,))
     return float(rows[0][0] or 1.0) if rows else 1.0
 
 

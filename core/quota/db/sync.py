@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from core.model import Dimension, KeySpend, KeyTrouble
-from core.quota.db.database import Book
+from core.quota.db.database import QuotaDatabase
 from core.quota.db.history import MOST_AT_ONCE, day_of, forget_old_days, write_spend, write_troubles
 from core.quota.db.rows import (
     ALIVE_S,
@@ -28,9 +28,8 @@ from core.quota.db.rows import (
     write_bench,
     write_levels,
 )
-from core.quota.ledger.account import Account
+from core.quota.ledger.account import Account, Bench
 from core.quota.ledger.bucket import Bucket
-from core.quota.ledger.claims import Bench
 from core.quota.ledger.ledger import Ledger
 from core.quota.ledger.levels import SOURCE_OPERATOR, Level, at
 
@@ -69,7 +68,7 @@ class Counters:
 class LedgerSync:
     """The bridge of one worker. ``worker_id`` is unique among all workers there ever were."""
 
-    book: Book
+    database: QuotaDatabase
     ledger: Ledger
     model: str
     worker_id: str
@@ -122,13 +121,13 @@ class LedgerSync:
 
     def recalled_estimate(self) -> str:
         """What was learnt about the model's token counts, or an empty text."""
-        return learnt_estimate(self.book, self.model)
+        return learnt_estimate(self.database, self.model)
 
     def leave(self) -> None:
-        """This worker ends: others need not reckon with it any more."""
-        with self.book.writing():
-            self.book.execute("DELETE FROM worker WHERE id = ?", (self.worker_id,))
-            self.book.execute("DELETE FROM worker_key WHERE worker_id = ?", (self.worker_id,))
+        """This worker ends: others need not count on it any more."""
+        with self.database.writing():
+            self.database.execute("DELETE FROM worker WHERE id = ?", (self.worker_id,))
+            self.database.execute("DELETE FROM worker_key WHERE worker_id = ?", (self.worker_id,))
 
     # --- inside --------------------------------------------------------------------------------------------------
 
@@ -139,7 +138,7 @@ class LedgerSync:
         self._taken.clear()
         benches = [account for account in self._accounts() if account.bench_changed]
         try:
-            with self.book.writing():
+            with self.database.writing():
                 yield
         except BaseException:
             for bucket, unshared, down, up in self._taken:
@@ -166,7 +165,7 @@ class LedgerSync:
         return False
 
     def _exchange(self, now: float) -> None:
-        shared = level_rows(self.book, self.model)
+        shared = level_rows(self.database, self.model)
         written: dict[_LevelKey, Level] = {}
         for account in self._accounts():
             for dimension in list(account.buckets):
@@ -177,7 +176,7 @@ class LedgerSync:
                 continue
             if key in self._seen and self.ledger.account(key[0], self.model).organization == key[0]:
                 # It was shared and is gone here: headers were caught lying about this limit.
-                forget_level(self.book, *key)
+                forget_level(self.database, *key)
                 del self._seen[key]
             else:
                 account = self.ledger.account(key[0], self.model)
@@ -186,7 +185,7 @@ class LedgerSync:
                     account.recalled()
                 self._seen[key] = level
         if written:
-            write_levels(self.book, written)
+            write_levels(self.database, written)
         self._exchange_benches(now)
 
     def _exchange_bucket(
@@ -205,7 +204,7 @@ class LedgerSync:
             del account.buckets[dimension]  # the operator made it unknown, or another worker disproved it
             del self._seen[key]
             return
-        alone = theirs is None or theirs == seen  # nobody else has written: what is reckoned here is the level
+        alone = theirs is None or theirs == seen  # nobody else has written: what is counted here is the level
         level = bucket.kept() if alone or theirs is None else _agreed(at(theirs, dimension, now), bucket)
         if theirs is None or _unshared(bucket) or level.learned_at != theirs.learned_at:
             written[key] = level
@@ -216,7 +215,7 @@ class LedgerSync:
         self._seen[key] = written.get(key) or theirs or level
 
     def _exchange_benches(self, now: float) -> None:
-        shared = bench_rows(self.book, self.model)
+        shared = bench_rows(self.database, self.model)
         for account in self._accounts():
             name, mine = account.organization, account.bench
             theirs = shared.get(name)
@@ -224,7 +223,7 @@ class LedgerSync:
                 theirs = None
             if account.bench_changed and mine is not None:
                 if theirs is None or theirs.since_at > now or mine.until_at > theirs.until_at:
-                    write_bench(self.book, name, self.model, mine)
+                    write_bench(self.database, name, self.model, mine)
                 else:
                     account.bench = theirs
             else:
@@ -235,7 +234,7 @@ class LedgerSync:
         if beat_due:
             self._beat(now)  # first, as it clears away what belongs to no worker
         if self.counters:
-            self.book.execute_many(
+            self.database.execute_many(
                 "UPDATE key SET requests = requests + ?, errors_429 = errors_429 + ?, tokens = tokens + ?, "
                 "last_used_at = max(coalesce(last_used_at, 0), ?) WHERE fingerprint = ?",
                 [
@@ -244,13 +243,13 @@ class LedgerSync:
                 ],
             )
             write_spend(
-                self.book, [(fingerprint, self._spent(each, now)) for fingerprint, each in self.counters.items()]
+                self.database, [(fingerprint, self._spent(each, now)) for fingerprint, each in self.counters.items()]
             )
         if self._troubles:
-            write_troubles(self.book, self._troubles)
+            write_troubles(self.database, self._troubles)
         if dict(doing) != self._doing:
-            self.book.execute("DELETE FROM worker_key WHERE worker_id = ?", (self.worker_id,))
-            self.book.execute_many(
+            self.database.execute("DELETE FROM worker_key WHERE worker_id = ?", (self.worker_id,))
+            self.database.execute_many(
                 "INSERT INTO worker_key VALUES (?, ?, ?, ?, ?)",
                 [
                     (self.worker_id, fingerprint, each.in_flight, each.trouble, each.probe_at)
@@ -258,7 +257,7 @@ class LedgerSync:
                 ],
             )
         if estimate and estimate != self._estimate:
-            self.book.execute("INSERT OR REPLACE INTO estimate VALUES (?, ?)", (self.model, estimate))
+            self.database.execute("INSERT OR REPLACE INTO estimate VALUES (?, ?)", (self.model, estimate))
 
     def _spent(self, each: Counters, now: float) -> KeySpend:
         return KeySpend(
@@ -268,16 +267,16 @@ class LedgerSync:
     def _beat(self, now: float) -> None:
         if self._beat_at is None:
             self._started_at = now
-            forget_old_days(self.book, now)
-            self.book.execute("DELETE FROM worker WHERE heartbeat_at < ?", (now - _FORGET_WORKERS_S,))
-            self.book.execute("DELETE FROM worker_key WHERE worker_id NOT IN (SELECT id FROM worker)")
-        self.book.execute(
+            forget_old_days(self.database, now)
+            self.database.execute("DELETE FROM worker WHERE heartbeat_at < ?", (now - _FORGET_WORKERS_S,))
+            self.database.execute("DELETE FROM worker_key WHERE worker_id NOT IN (SELECT id FROM worker)")
+        self.database.execute(
             "INSERT OR REPLACE INTO worker VALUES (?, ?, ?, ?, ?, ?)",
-            (self.worker_id, os.getpid(), self.model, self._started_at, now, self.book.server),
+            (self.worker_id, os.getpid(), self.model, self._started_at, now, self.database.server),
         )
-        rows = self.book.execute(
+        rows = self.database.execute(
             "SELECT count(*) FROM worker WHERE server = ? AND model = ? AND id <> ? AND heartbeat_at BETWEEN ? AND ?",
-            (self.book.server, self.model, self.worker_id, now - ALIVE_S, now + ALIVE_S),
+            (self.database.server, self.model, self.worker_id, now - ALIVE_S, now + ALIVE_S),
         )
         self.peers = int(rows[0][0])
 

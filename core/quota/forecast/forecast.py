@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from core.model import Dimension, Forecast
+from core.model import Dimension, Forecast, KeyStatus, WindowStatus
 
 SPEED = "speed"
 """What binds where no quota does: how fast the server answers."""
@@ -57,8 +57,44 @@ class Load:
     doubt: float = 0.0
 
 
+def capacities(
+    keys: Sequence[KeyStatus],
+    windows: Sequence[WindowStatus],
+    *,
+    speeds: Mapping[str, float] | None = None,
+    assumed: Mapping[Dimension, float] | None = None,
+) -> tuple[Capacity, ...]:
+    """Return the capacity of each organization that has a key which may ask, now or after a wait.
+
+    ``speeds`` are calls a second that an organization reaches; ``assumed`` are limits for those
+    of which nobody knows any, their windows taken for full.
+    """
+    found: dict[str, list[KeyStatus]] = {}
+    for key in keys:
+        if not key.state.out:
+            found.setdefault(key.organization, []).append(key)
+    return tuple(_capacity(name, members, windows, speeds or {}, assumed or {}) for name, members in found.items())
+
+
+def _capacity(
+    name: str,
+    keys: Sequence[KeyStatus],
+    windows: Sequence[WindowStatus],
+    speeds: Mapping[str, float],
+    assumed: Mapping[Dimension, float],
+) -> Capacity:
+    known = {
+        each.dimension: Window(each.limit, each.available, each.speed) for each in windows if each.organization == name
+    }
+    if not known:
+        known = full_windows(assumed)
+    # A wait for a window that is known is in its level already; only other benches close it.
+    benches = [0.0 if key.limit in {each.value for each in known} else key.cooldown_s for key in keys]
+    return Capacity(name, known, min(benches, default=0.0), speeds.get(name, math.inf))
+
+
 def calls_in(capacity: Capacity, seconds: float, tokens: float) -> tuple[float, str]:
-    """Calls of so many tokens that the lane lets through in so many seconds, and what stops it there."""
+    """Calls of so many tokens that the organization lets through in so many seconds, and what stops it there."""
     open_s = seconds - capacity.opens_in_s
     if open_s <= 0:
         return 0.0, "bench"
@@ -74,7 +110,7 @@ def calls_in(capacity: Capacity, seconds: float, tokens: float) -> tuple[float, 
 
 
 def seconds_for(load: Load, capacities: Sequence[Capacity]) -> float:
-    """Seconds until the lanes have made all calls; infinity where they never do. Found by bisection."""
+    """Seconds until the organizations have made all calls; infinity where they never do. Found by bisection."""
 
     def enough(seconds: float) -> bool:
         return sum(calls_in(capacity, seconds, load.tokens)[0] for capacity in capacities) >= load.calls

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from core.errors import KeysError
-from core.quota.db.database import Book
+from core.quota.db.database import QuotaDatabase
 from core.quota.db.rows import KeyRecord, key_records
 from core.quota.keys.keyfile import FoundKey
 
@@ -27,9 +27,9 @@ def assumed_organization(alias: str) -> str:
     return f"({alias})"
 
 
-def remember(book: Book, found: Mapping[str, FoundKey], now: float) -> tuple[Secret, ...]:
+def remember(database: QuotaDatabase, found: Mapping[str, FoundKey], now: float) -> tuple[Secret, ...]:
     """Give every key its alias, the one it had before if nobody renamed it, and write down what is new."""
-    remembered = key_records(book)
+    remembered = key_records(database)
     explicit = {key.alias for key in found.values() if key.alias}
     taken = explicit | {record.alias for record in remembered.values()}
     secrets, rows = [], []
@@ -47,11 +47,11 @@ def remember(book: Book, found: Mapping[str, FoundKey], now: float) -> tuple[Sec
             rows.append((fingerprint, *row, now))
     if rows:
         present = {row[1]: row[0] for row in rows}
-        with book.writing():
+        with database.writing():
             for record in remembered.values():
                 if record.alias in present and present[record.alias] != record.fingerprint:
-                    book.execute("UPDATE key SET alias = '' WHERE fingerprint = ?", (record.fingerprint,))
-            book.execute_many(
+                    database.execute("UPDATE key SET alias = '' WHERE fingerprint = ?", (record.fingerprint,))
+            database.execute_many(
                 "INSERT INTO key (fingerprint, alias, last4, source, stated, first_seen_at) VALUES (?, ?, ?, ?, ?, ?) "
                 "ON CONFLICT DO UPDATE SET alias = excluded.alias, last4 = excluded.last4, source = excluded.source, "
                 "stated = excluded.stated",

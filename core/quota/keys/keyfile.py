@@ -1,7 +1,7 @@
 """Where secrets come from: ``GROQ_API_KEY``, ``GROQ_API_KEYS`` and ``keys.toml``. The only module that reads these.
 
 ``keys.toml`` has a table ``[keys.<alias>]`` with ``secret`` and, where it is known, ``organization`` for each key; in
-place of the secret ``keyring`` may name the entry of the system's keyring that has it (see ``vault``). The file is
+place of the secret ``keyring`` may name the entry of the system's keyring that has it (see ``keyring``). The file is
 refused while others than its owner can read it.
 """
 

@@ -15,20 +15,21 @@ from typing import Self
 
 from core.errors import KeysError
 from core.model import Dimension, KeyHistory, KeyStatus, WindowStatus
-from core.quota.db.database import Book
+from core.quota.db.database import QuotaDatabase
 from core.quota.db.history import forget_key, spend_of, troubles_of
-from core.quota.db.refusals import forgive, refuse
 from core.quota.db.rows import (
     KeyRecord,
+    clear_waits,
+    forgive,
     key_records,
     key_statuses,
     labeled_windows,
     level_rows,
     models_known,
     name_organization,
+    refuse,
     state_limits,
 )
-from core.quota.db.unbenching import clear_waits
 from core.quota.keys.identity import Secret, assumed_organization, by_fingerprint, chosen_alias, remember
 from core.quota.keys.keyfile import (
     FILE_SOURCE,
@@ -68,22 +69,22 @@ class KeyStore:
         What is known of limits and refused keys is that of one ``server``, as ``server_of`` names it.
         """
         self.keys_path = keys_path
-        self.book = Book(quota_path, server=server)
+        self.database = QuotaDatabase(quota_path, server=server)
         self._environment = os.environ if environment is None else environment
         self._clock = clock
         self._stamp: tuple[int, int, int, int] | None = None
         self._secrets: tuple[Secret, ...] = ()
-        self._vault = KeyringStore(keys_path, clock)
+        self._keyring = KeyringStore(keys_path, clock)
         try:
-            self._salt = self.book.salt
+            self._salt = self.database.salt
             self.reload()
         except BaseException:
-            self.book.close()
+            self.database.close()
             raise
 
     @classmethod
     def from_settings(cls, settings: Settings, base_url: str | None = None) -> Self:
-        """The book that the settings name, with the environment's keys unless they say otherwise.
+        """Return the key store that the settings name, with the environment's keys unless they say otherwise.
 
         ``base_url`` is the run's; without one the server is that of the settings.
         """
@@ -101,7 +102,7 @@ class KeyStore:
 
     def close(self) -> None:
         """Close ``quota.db``."""
-        self.book.close()
+        self.database.close()
 
     # --- looking -------------------------------------------------------------------------------------------------
 
@@ -115,7 +116,7 @@ class KeyStore:
 
     def records(self) -> dict[str, KeyRecord]:
         """What is remembered of every key ever seen, by fingerprint."""
-        return key_records(self.book)
+        return key_records(self.database)
 
     def statuses(self, model: str, now: float, *, elsewhere: bool = False) -> tuple[KeyStatus, ...]:
         """The keys for people: those of this process, and those that a worker on this machine uses now.
@@ -124,18 +125,18 @@ class KeyStore:
         server is meant.
         """
         present = {secret.fingerprint for secret in self._secrets}
-        statuses = key_statuses(self.book, present, model, now, elsewhere=elsewhere)
-        return self._vault.shown(statuses, self.records()) if self._vault.unreadable else statuses
+        statuses = key_statuses(self.database, present, model, now, elsewhere=elsewhere)
+        return self._keyring.shown(statuses, self.records()) if self._keyring.unreadable else statuses
 
     def unreadable(self) -> Mapping[str, str]:
         """Keys that the system's keyring did not give, by alias, each with the reason."""
-        return self._vault.unreadable
+        return self._keyring.unreadable
 
     def windows(self, model: str | None, now: float) -> tuple[WindowStatus, ...]:
         """The known quota windows of one model, or of all, as the workers last shared them."""
         windows = (
             window_status(organization, its_model, dimension, level, now)
-            for (organization, its_model, dimension), level in level_rows(self.book, model).items()
+            for (organization, its_model, dimension), level in level_rows(self.database, model).items()
         )
         return labeled_windows(windows, {each.account: each.label for each in self.records().values()})
 
@@ -143,21 +144,21 @@ class KeyStore:
         """The models of which limits are known for the keys of this process, the newest first."""
         records = self.records()
         present = {secret.fingerprint for secret in self._secrets} & records.keys()
-        return models_known(self.book, {records[each].account for each in present}, now)
+        return models_known(self.database, {records[each].account for each in present}, now)
 
     def changed(self) -> bool:
         """Whether ``quota.db`` or ``keys.toml`` changed since this was last asked, or since :meth:`reload`."""
-        in_book = self.book.poll_changes()
-        return stamp(self.keys_path) != self._stamp or in_book or self._vault.due
+        in_database = self.database.poll_changes()
+        return stamp(self.keys_path) != self._stamp or in_database or self._keyring.due
 
     def reload(self) -> None:
         """Read environment and file again and join them with what is remembered. Raises KeysError, changing nothing."""
         before, self._stamp = self._stamp, stamp(self.keys_path)
         if before != self._stamp:
-            self._vault.look_again()
-        in_keyring = self._vault.find(tables_of_file(self.keys_path))
+            self._keyring.look_again()
+        in_keyring = self._keyring.find(tables_of_file(self.keys_path))
         found = (*keys_of_file(self.keys_path), *in_keyring, *keys_of_environment(self._environment))
-        self._secrets = remember(self.book, by_fingerprint(found, self.fingerprint), self._clock())
+        self._secrets = remember(self.database, by_fingerprint(found, self.fingerprint), self._clock())
 
     def fingerprint(self, secret: str) -> str:
         """What a secret is known by in ``quota.db``; it cannot be turned back."""
@@ -181,14 +182,14 @@ class KeyStore:
                 raise KeysError(f"This key is here already, as {known.alias} (from {known.source})")
             if known.alias == alias:
                 raise KeysError(f"The alias {alias} is taken by the key …{known.last4}: choose another")
-        if alias in self._vault.unreadable:
+        if alias in self._keyring.unreadable:
             raise KeysError(f"The alias {alias} is taken by a key that could not be read: remove it, or choose another")
         if alias is None:
-            taken = {known.alias for known in self._secrets} | self._vault.unreadable.keys()
+            taken = {known.alias for known in self._secrets} | self._keyring.unreadable.keys()
             alias = chosen_alias(fingerprint, self.records(), taken)
         checked_alias(alias, "given")
         table: dict[str, object] = {"organization": checked_organization(organization, "given")} if organization else {}
-        place = {"keyring": self._vault.put(alias, secret)} if keyring else {"secret": secret}
+        place = {"keyring": self._keyring.put(alias, secret)} if keyring else {"secret": secret}
         write_file(self.keys_path, {**tables_of_file(self.keys_path), alias: {**place, **table}})
         self.reload()
         return alias
@@ -196,44 +197,48 @@ class KeyStore:
     def remove(self, alias: str) -> None:
         """Take a key out of ``keys.toml`` and the keyring and forget it. Raises KeysError for the environment's."""
         tables = tables_of_file(self.keys_path)
-        secret = None if alias in self._vault.unreadable else self._secret(alias)
+        secret = None if alias in self._keyring.unreadable else self._secret(alias)
         if secret is not None and secret.source not in (FILE_SOURCE, KEYRING_SOURCE):
             raise KeysError(
                 f"{alias} comes from {secret.source}: take it out there and start anew, or disable it here "
                 f"with: labeltui keys disable {alias}"
             )
         if user := str(tables.pop(alias, {}).get("keyring", "")):
-            self._vault.delete(user)
+            self._keyring.delete(user)
         write_file(self.keys_path, tables)
         if secret is not None:
-            with self.book.writing():
-                self.book.execute("DELETE FROM key WHERE fingerprint = ?", (secret.fingerprint,))
-                forget_key(self.book, secret.fingerprint)
-                forgive(self.book, secret.fingerprint)
+            with self.database.writing():
+                self.database.execute("DELETE FROM key WHERE fingerprint = ?", (secret.fingerprint,))
+                forget_key(self.database, secret.fingerprint)
+                forgive(self.database, secret.fingerprint)
         self.reload()
 
     def set_enabled(self, alias: str, enabled: bool) -> None:  # noqa: FBT001 - set_enabled(alias, True) reads well
         """Let a key be used, or not. Enabling also clears *invalid*, for every server: a person has looked after it."""
         fingerprint = self._record(alias).fingerprint
-        with self.book.writing():
-            self.book.execute("UPDATE key SET enabled = ? WHERE fingerprint = ?", (int(enabled), fingerprint))
+        with self.database.writing():
+            self.database.execute("UPDATE key SET enabled = ? WHERE fingerprint = ?", (int(enabled), fingerprint))
             if enabled:
-                forgive(self.book, fingerprint)
+                forgive(self.database, fingerprint)
 
     def pin(self, alias: str | None) -> None:
         """Ask with this key first, and with the others where it cannot be asked; None pins none."""
         fingerprint = "" if alias is None else self._record(alias).fingerprint
-        with self.book.writing():
-            self.book.execute(
+        with self.database.writing():
+            self.database.execute(
                 "UPDATE key SET pinned = fingerprint = ? WHERE pinned <> (fingerprint = ?)", (fingerprint,) * 2
             )
 
     def swap(self, swap: Swap) -> None:
         """Take one key out of use and let the next be asked first; it comes back into use if it was out."""
         out, into = self._record(swap.out).fingerprint, self._record(swap.into).fingerprint
-        with self.book.writing():
-            self.book.execute("UPDATE key SET enabled = fingerprint <> ? WHERE fingerprint IN (?, ?)", (out, out, into))
-            self.book.execute("UPDATE key SET pinned = fingerprint = ? WHERE pinned <> (fingerprint = ?)", (into, into))
+        with self.database.writing():
+            self.database.execute(
+                "UPDATE key SET enabled = fingerprint <> ? WHERE fingerprint IN (?, ?)", (out, out, into)
+            )
+            self.database.execute(
+                "UPDATE key SET pinned = fingerprint = ? WHERE pinned <> (fingerprint = ?)", (into, into)
+            )
 
     def set_organization(self, alias: str, organization: str) -> None:
         """State which organization a key belongs to: its name for people until a reply names it.
@@ -245,31 +250,31 @@ class KeyStore:
         if alias in tables:
             write_file(self.keys_path, {**tables, alias: {**tables[alias], "organization": organization}})
         fingerprint = self._record(alias).fingerprint
-        with self.book.writing():
-            self.book.execute("UPDATE key SET stated = ? WHERE fingerprint = ?", (organization, fingerprint))
+        with self.database.writing():
+            self.database.execute("UPDATE key SET stated = ? WHERE fingerprint = ?", (organization, fingerprint))
         self.reload()
 
     def learn_organization(self, alias: str, organization: str) -> None:
         """Write that a reply named the organization of a key: on that server it is the last word."""
         checked_organization(organization, f"for {alias}")
         fingerprint = self._record(alias).fingerprint
-        with self.book.writing():
-            name_organization(self.book, fingerprint, organization, self._clock())
+        with self.database.writing():
+            name_organization(self.database, fingerprint, organization, self._clock())
 
     def mark_invalid(self, alias: str, reason: str, now: float) -> None:
         """The server refuses a key: there it is out until a person acts."""
         fingerprint = self._record(alias).fingerprint
-        with self.book.writing():
-            refuse(self.book, fingerprint, reason, now)
+        with self.database.writing():
+            refuse(self.database, fingerprint, reason, now)
 
     def set_limits(self, organization: str, model: str, limits: Mapping[Dimension, float | None]) -> None:
         """State limits of an organization; None forgets one. Workers take them over within a second.
 
         What is used stays used; a window that was not known is taken for full. Replies that say otherwise win.
         """
-        with self.book.writing():
+        with self.database.writing():
             for account in self._accounts(organization):
-                state_limits(self.book, account, model, limits, self._clock())
+                state_limits(self.database, account, model, limits, self._clock())
 
     def clear_bench(self, organization: str, model: str) -> tuple[str, ...]:
         """Let an organization ask again at once, at the operator's risk; returns what was cleared, in words.
@@ -277,14 +282,14 @@ class KeyStore:
         Its bench goes, and windows that are too empty for a call are taken for full. If the limit still holds, the next
         refusal benches it again.
         """
-        with self.book.writing():
-            found = [clear_waits(self.book, each, model, self._clock()) for each in self._accounts(organization)]
+        with self.database.writing():
+            found = [clear_waits(self.database, each, model, self._clock()) for each in self._accounts(organization)]
             return tuple(dict.fromkeys(word for words in found for word in words))
 
     def history(self, alias: str) -> KeyHistory:
         """A key's refusals, errors and spending. Raises KeysError for an unknown one."""
         fingerprint = self._record(alias).fingerprint
-        return KeyHistory(troubles_of(self.book, fingerprint), spend_of(self.book, fingerprint))
+        return KeyHistory(troubles_of(self.database, fingerprint), spend_of(self.database, fingerprint))
 
     # --- inside --------------------------------------------------------------------------------------------------
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from core.model import Dimension, WindowStatus
 from core.quota.ledger.bucket import DISBELIEF_S, Bucket
-from core.quota.ledger.claims import Bench, Opening, Promise, Reservation
 from core.quota.ledger.levels import SOURCE_HEADERS, SOURCE_REFUSAL, Level, window_status
 from core.quota.ledger.replies import (
     LONGEST_WAIT_S,
@@ -21,6 +21,55 @@ from core.quota.ledger.replies import (
 _LONGEST_CALL_S = 120.0
 _CALLS_FOR_ONE_MORE = 16.0
 _CALLS_OF_BEFORE = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Nobody of an organization asks before ``until_at``; ``limit`` names the dimension, if it is known."""
+
+    until_at: float
+    limit: str
+    reason: str
+    since_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """When a call fits: ``at`` (``inf`` for never) and the dimension it waits for, empty where it fits now."""
+
+    at: float
+    limit: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """Room taken for one call, with the account's counters at that time."""
+
+    organization: str
+    model: str
+    tokens: float
+    at: float
+    serial: int
+    tokens_mark: float
+    returned_mark: float
+    calls_mark: int
+
+
+@dataclass(frozen=True, slots=True)
+class ToldWait:
+    """After ``at`` a call of ``told`` tokens fits, the server says.
+
+    ``reserved`` is what was estimated for it here, where that call itself may go out; None where it may not.
+    """
+
+    at: float
+    reserved: float | None
+    told: float
+
+    def holds_for(self, tokens: float, margin: float) -> bool:
+        """Whether that is the call that was refused, or one that is surely no larger."""
+        return tokens == self.reserved or tokens + margin <= self.told
 
 
 class Account:
@@ -38,7 +87,7 @@ class Account:
         self.calls_in_flight = 0
         self.tokens_in_flight = 0.0
         self._unread_until: dict[Dimension, float] = {}
-        self._promises: dict[Dimension, Promise] = {}
+        self._told_waits: dict[Dimension, ToldWait] = {}
         self._calls_asked = 0
         self._calls_let_through = 0
         self._tokens_asked = 0.0
@@ -55,7 +104,7 @@ class Account:
     def opening(self, tokens: float, margin: float, least: float, latency_s: float, now: float) -> Opening:
         """When a call of about ``tokens`` (± ``margin``, at ``least``) fits every window and no bench holds it.
 
-        ``latency_s`` is how far this reckoning and the server's clock may be apart: what refills in it is kept free.
+        ``latency_s`` is how far this estimate and the server's clock may be apart: what refills in it is kept free.
         While it ``yields``, room for a second such call has to be there too.
         """
         spare = 1.0 if self.yields else 0.0
@@ -73,9 +122,9 @@ class Account:
             if wait_s <= 0:
                 continue
             open_at = now + wait_s
-            promise = self._promises.get(dimension)
-            if promise is not None and promise.holds_for(tokens, margin) and not math.isinf(wait_s):
-                open_at = min(open_at, max(now, promise.at))
+            told_wait = self._told_waits.get(dimension)
+            if told_wait is not None and told_wait.holds_for(tokens, margin) and not math.isinf(wait_s):
+                open_at = min(open_at, max(now, told_wait.at))
             if open_at > at:
                 at, limit, reason = open_at, dimension.value, ""
         return Opening(at, limit, reason)
@@ -126,8 +175,8 @@ class Account:
         self.refill(now)
         for dimension, bucket in self.buckets.items():
             bucket.take(tokens if dimension.counts_tokens else 1.0)
-        if self._promises:
-            self._promises = {each: promise for each, promise in self._promises.items() if promise.at > now}
+        if self._told_waits:
+            self._told_waits = {each: told_wait for each, told_wait in self._told_waits.items() if told_wait.at > now}
         self.calls_in_flight += 1
         self.tokens_in_flight += tokens
         self._calls_asked += 1
@@ -148,7 +197,7 @@ class Account:
     def settle(
         self, reservation: Reservation, cost: float, readings: Iterable[Reading], now: float, *, proven: bool
     ) -> None:
-        """Replace what was reserved by what it cost; then hear what the headers say.
+        """Replace what was reserved by what it cost; then take in what the headers say.
 
         ``proven`` means that the server is known to have counted the call.
         """
@@ -187,7 +236,7 @@ class Account:
         if text.try_again_s is not None:
             told = text.requested if dimension.counts_tokens and text.requested else reservation.tokens
             itself = reservation.tokens if dimension.period_s > 60 else None
-            self._promises[dimension] = Promise(now + text.try_again_s, itself, float(told))
+            self._told_waits[dimension] = ToldWait(now + text.try_again_s, itself, float(told))
         left = told_level(text, dimension)
         others, returned = self._others(reservation, dimension)
         rate = told_rate(text)

@@ -29,7 +29,7 @@ _REFUSALS_AGAINST = 3
 
 _EMPTY_REPLIES = 5
 """Headers in a row that show nothing left beside a call that was let through. True ones may, where each unit is spent
-as it refills: then own reckoning agrees with them, and nothing is lost by going by it."""
+as it refills: then own counting agrees with them, and nothing is lost by going by it."""
 
 _REPEATS_TO_CHANGE = 3
 """Replies in a row that must show a new limit: one or two can come from a stale or mixed-up server."""

@@ -10,9 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from core.model import Dimension, WindowStatus
-from core.quota.ledger.account import Account
+from core.quota.ledger.account import Account, Bench, Opening, Reservation
 from core.quota.ledger.bucket import Bucket
-from core.quota.ledger.claims import Bench, Opening, Reservation
 from core.quota.ledger.levels import Level, merged
 from core.quota.ledger.replies import RateLimitText, Reading
 

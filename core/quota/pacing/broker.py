@@ -20,7 +20,7 @@ from core.quota.ledger.replies import readings
 from core.quota.pacing.estimates import Estimator
 from core.quota.pacing.failures import Consequences
 from core.quota.pacing.grants import Candidate, Consequence, Grant, Never, NoKeys
-from core.quota.pacing.pool import PATIENCE_MS, Roster
+from core.quota.pacing.pool import PATIENCE_MS, KeyPool
 from core.quota.pacing.scheduler import Decision, Need, Passed, TooLargeForAll, Use, choose, jittered
 
 __all__ = ["Broker", "Candidate", "Consequence", "Grant", "Never", "NoKeys"]
@@ -38,7 +38,7 @@ class Broker:
 
     def __init__(
         self,
-        book: KeyStore,
+        store: KeyStore,
         model: str,
         *,
         clock: Callable[[], float],
@@ -48,17 +48,17 @@ class Broker:
     ) -> None:
         """Join the other workers in ``quota.db``. Raises QuotaFileError where it cannot be used."""
         self.model = model
-        self._book = book
+        self._store = store
         self._clock = clock
         self._rng = rng
         self._ledger = Ledger()
         self._estimator = Estimator(max_completion_tokens)
         worker_id = f"{rng.getrandbits(64):016x}{clock():.6f}"
-        self._sync = LedgerSync(book.book, self._ledger, model, worker_id)
+        self._sync = LedgerSync(store.database, self._ledger, model, worker_id)
         self._estimator.recall(self._sync.recalled_estimate())
         self._notices: list[str] = []
-        self._roster = Roster(book, self._ledger, model, concurrency_cap, self._notices)
-        self._consequences = Consequences(self._roster, self._ledger, self._sync, self._notices, rng)
+        self._pool = KeyPool(store, self._ledger, model, concurrency_cap, self._notices)
+        self._consequences = Consequences(self._pool, self._ledger, self._sync, self._notices, rng)
         self._passed: dict[int, Passed] = {}
         self._in_flight = 0
         self._synced_at: float | None = None
@@ -66,7 +66,7 @@ class Broker:
         self._file_trouble = False
         self._chars = 0.0
         now = clock()
-        self._roster.refresh(now)
+        self._pool.refresh(now)
         self._share(now, changed=True)
 
     # --- asking --------------------------------------------------------------------------------------------------
@@ -75,19 +75,19 @@ class Broker:
         """Which of the candidates (in their order of right) to ask about now, and with which key.
 
         Looks at the first 32 at most. A Wait without ``until_at`` ends when a call in flight returns or an email comes
-        in line; after any Wait, ask again.
+        into the queue; after any Wait, ask again.
         """
         now = self._clock()
-        if not self._roster.any_usable:
-            return NoKeys(self._roster.why_none())
+        if not self._pool.any_usable:
+            return NoKeys(self._pool.why_none())
         if not candidates:
-            return Wait(None, "", "", "no email is in line")
+            return Wait(None, "", "", "no email is in the queue")
         decision = self._decide(candidates[:1], now, alone=True)
         if decision is None:
             decision = self._decide(candidates[:LOOK_AHEAD], now, alone=False)
         if decision is None:
             until_at = self._consequences.earliest_retry(each.email_id for each in candidates[:LOOK_AHEAD])
-            return Wait(until_at, "", "", "every email in line rests after an error")
+            return Wait(until_at, "", "", "every email in the queue rests after an error")
         return self._carried_out(decision, candidates, now)
 
     def answered(self, grant: Grant, usage: Usage, headers: Mapping[str, str], latency_s: float) -> None:
@@ -97,12 +97,12 @@ class Broker:
         reported = usage.prompt_tokens > 0
         cost = float(usage.counted) if reported else grant.estimate.cost
         account = self._ledger.account(grant.reservation.organization, self.model)
-        moved = account.organization != grant.seat.organization  # then its headers do not speak of this account
+        moved = account.organization != grant.slot.organization  # then its headers do not speak of this account
         shown = () if moved else readings(headers)
         self._ledger.settle(grant.reservation, cost, shown, now, proven=reported)
         self._estimator.learn(grant.prompt_chars, usage)
         self._chars += (grant.prompt_chars - self._chars) * (0.05 if self._chars else 1.0)
-        grant.house.width.answered(latency_s, in_demand=grant.in_demand)
+        grant.org.concurrency.answered(latency_s, in_demand=grant.in_demand)
         self._consequences.recovered(grant)
         self._consequences.too_large.pop(grant.email_id, None)
         counter = self._sync.counter(grant.secret.fingerprint)
@@ -146,9 +146,9 @@ class Broker:
         """
         now = self._clock()
         if self._synced_at is None or not 0 <= now - self._synced_at < 0.9 * SYNC_S:
-            changed = self._book.changed()
+            changed = self._store.changed()
             if changed:
-                self._roster.refresh(now)
+                self._pool.refresh(now)
             self._share(now, changed=changed)
         notices = self._notices.copy()
         self._notices.clear()
@@ -175,24 +175,24 @@ class Broker:
     def statuses(self) -> tuple[KeyStatus, ...]:
         """The keys of this worker, for people."""
         typical = self._estimator.of(round(self._chars)).reserved
-        return self._roster.statuses(typical, self._sync.counters, self._clock())
+        return self._pool.statuses(typical, self._sync.counters, self._clock())
 
     def swap(self) -> str:
         """Take the key in use out and the next one in; says so. Raises KeysError where there is no other."""
-        return self._roster.swap(self.statuses(), self._clock())
+        return self._pool.swap(self.statuses(), self._clock())
 
     def windows(self) -> tuple[WindowStatus, ...]:
         """The known quota windows of this worker's organizations."""
-        labels = {name: house.label for name, house in self._roster.houses.items()}
+        labels = {name: org.label for name, org in self._pool.orgs.items()}
         windows = (each for each in self._ledger.status(self._clock()) if each.organization in labels)
         return labeled_windows(windows, labels)
 
     def speeds(self) -> dict[str, float]:
         """Calls a second that each organization's keys can make if no quota binds: concurrency over latency."""
         speeds: dict[str, float] = {}
-        for house in self._roster.houses.values():
-            speed = house.width.allowed(math.inf) / max(house.width.latency_s, 0.001)
-            speeds[house.label] = speeds.get(house.label, 0.0) + speed
+        for org in self._pool.orgs.values():
+            speed = org.concurrency.allowed(math.inf) / max(org.concurrency.latency_s, 0.001)
+            speeds[org.label] = speeds.get(org.label, 0.0) + speed
         return speeds
 
     # --- inside --------------------------------------------------------------------------------------------------
@@ -208,7 +208,7 @@ class Broker:
         ]
         if not needs:
             return None
-        decision, overtaken = choose(needs, self._roster.open_houses, self._passed, now)
+        decision, overtaken = choose(needs, self._pool.open_orgs, self._passed, now)
         if alone and isinstance(decision, Wait):
             return None
         if isinstance(decision, Use):
@@ -221,7 +221,7 @@ class Broker:
             return Never(decision.need.email_id, decision.reason)
         if isinstance(decision, Wait):
             return jittered(decision, now, self._rng)
-        if not self._sync.peers or decision.house.account.head_room(decision.need.reserved) > self._tight_calls:
+        if not self._sync.peers or decision.org.account.head_room(decision.need.reserved) > self._tight_calls:
             return self._grant(decision, now)
         return self._grant_exclusively(candidates, decision, now)
 
@@ -245,7 +245,7 @@ class Broker:
     def _grant_exclusively(self, candidates: Sequence[Candidate], decision: Use, now: float) -> Grant | Wait:
         """Little is left and others spend it too: decide again on the newest levels while nobody else can."""
         try:
-            with self._book.book.patience(PATIENCE_MS), self._sync.exclusive(now):
+            with self._store.database.patience(PATIENCE_MS), self._sync.exclusive(now):
                 again = self._decide(candidates[:LOOK_AHEAD], now, alone=False)
                 if isinstance(again, Use):
                     return self._grant(again, now)
@@ -254,35 +254,35 @@ class Broker:
             return self._grant(decision, now)
         if isinstance(again, Wait):
             return jittered(again, now, self._rng)
-        return Wait(now, "", decision.house.label, "another worker was quicker")
+        return Wait(now, "", decision.org.label, "another worker was quicker")
 
     def _grant(self, use: Use, now: float) -> Grant:
-        need, seat, house = use.need, use.seat, use.house
-        reservation = self._ledger.reserve(house.name, self.model, need.estimate.reserved, now)
-        house.account.yields = self._sync.peers > 0
+        need, slot, org = use.need, use.slot, use.org
+        reservation = self._ledger.reserve(org.name, self.model, need.estimate.reserved, now)
+        org.account.yields = self._sync.peers > 0
         self._passed.pop(need.email_id, None)
         self._in_flight += 1
-        seat.in_flight += 1
-        seat.last_used_at = now
+        slot.in_flight += 1
+        slot.last_used_at = now
         return Grant(
             email_id=need.email_id,
-            alias=seat.alias,
-            organization=house.label,
-            secret=seat.secret,
+            alias=slot.alias,
+            organization=org.label,
+            secret=slot.secret,
             reservation=reservation,
             prompt_chars=need.prompt_chars,
             asked_at=now,
             estimate=need.estimate,
-            seat=seat,
-            house=house,
-            in_demand=house.account.calls_in_flight >= house.calls_at_once(need.estimate.cost),
-            probes_house=house.health.asked(),
-            probes_seat=not house.health.out and seat.health.asked(),
+            slot=slot,
+            org=org,
+            in_demand=org.account.calls_in_flight >= org.calls_at_once(need.estimate.cost),
+            probes_org=org.health.asked(),
+            probes_slot=not org.health.out and slot.health.asked(),
         )
 
     def _land(self, grant: Grant) -> None:
         self._in_flight = max(0, self._in_flight - 1)
-        grant.seat.in_flight = max(0, grant.seat.in_flight - 1)
+        grant.slot.in_flight = max(0, grant.slot.in_flight - 1)
 
     def _share(self, now: float, *, changed: bool) -> None:
         estimate = ""
@@ -290,8 +290,8 @@ class Broker:
             estimate = self._estimator.state(self._chars)
             self._estimate_at = now
         try:
-            with self._book.book.patience(PATIENCE_MS):
-                self._sync.sync(now, self._roster.doing(), estimate=estimate, changed=changed)
+            with self._store.database.patience(PATIENCE_MS):
+                self._sync.sync(now, self._pool.doing(), estimate=estimate, changed=changed)
             self._file_trouble = False
         except QuotaFileError as error:
             self._trouble(error)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-FIRST_WIDTH = 4.0
+FIRST_CONCURRENCY = 4.0
 _HEAD_ROOM = 1.5
 _SPARE_CALLS = 2
 _SLOWER = 2.5
@@ -28,7 +28,7 @@ class Concurrency:
     def __init__(self, cap: int) -> None:
         """Begin with a few."""
         self._cap = float(cap)
-        self._width = min(FIRST_WIDTH, self._cap)
+        self._width = min(FIRST_CONCURRENCY, self._cap)
         self._grown_steeply = True
         self._shrunk_at = -math.inf
         self._answers = 0
@@ -61,5 +61,5 @@ class Concurrency:
 
     def restart(self) -> None:
         """An outage is over: begin with a few again."""
-        self._width = min(FIRST_WIDTH, self._width)
+        self._width = min(FIRST_CONCURRENCY, self._width)
         self._grown_steeply = True

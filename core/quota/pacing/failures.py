@@ -23,7 +23,7 @@ from core.quota.db.sync import LedgerSync
 from core.quota.ledger.ledger import Ledger
 from core.quota.ledger.replies import LONGEST_WAIT_S, RateLimitText, rate_limit_text, retry_after_s
 from core.quota.pacing.grants import Consequence, Grant
-from core.quota.pacing.pool import Roster
+from core.quota.pacing.pool import KeyPool
 from core.text import one_line
 
 _FIRST_REST_S = 0.5
@@ -41,14 +41,12 @@ _REMEMBERED = 400
 class Consequences:
     """Judges failures; remembers which emails rest and which are too large for whom."""
 
-    def __init__(
-        self, roster: Roster, ledger: Ledger, sync: LedgerSync, notices: list[str], rng: random.Random
-    ) -> None:
+    def __init__(self, pool: KeyPool, ledger: Ledger, sync: LedgerSync, notices: list[str], rng: random.Random) -> None:
         """Begin with a clean record."""
         self.too_large: dict[int, set[str]] = {}
         self._rests: dict[int, tuple[int, float]] = {}
         self._refusals: dict[str, tuple[int, float]] = {}
-        self._roster = roster
+        self._pool = pool
         self._ledger = ledger
         self._sync = sync
         self._notices = notices
@@ -81,7 +79,7 @@ class Consequences:
             grant.secret.fingerprint,
             KeyTrouble(
                 now,
-                grant.seat.label,
+                grant.slot.label,
                 grant.reservation.model,
                 error.outcome.value,
                 error.status,
@@ -96,22 +94,22 @@ class Consequences:
         """The email was heard: nothing rests any more, and nothing is in an outage."""
         self._reached(grant)
         self._rests.pop(grant.email_id, None)
-        self._refusals.pop(grant.seat.organization, None)
+        self._refusals.pop(grant.slot.organization, None)
 
     def ended(self, grant: Grant) -> None:
         """A call is over: where it was a probe, the next one may go out."""
-        grant.house.health.ended(probe=grant.probes_house)
-        grant.seat.health.ended(probe=grant.probes_seat)
+        grant.org.health.ended(probe=grant.probes_org)
+        grant.slot.health.ended(probe=grant.probes_slot)
 
     def _reached(self, grant: Grant) -> None:
         """The server answered, be it with a refusal, so neither the organization nor the key is in an outage."""
         self.ended(grant)
-        grant.seat.health.answered()
-        if grant.house.health.answered():
-            grant.house.width.restart()
-            for seat in grant.house.seats:
-                seat.health.answered()
-            self._notices.append(f"{grant.seat.label} answers again")
+        grant.slot.health.answered()
+        if grant.org.health.answered():
+            grant.org.concurrency.restart()
+            for slot in grant.org.slots:
+                slot.health.answered()
+            self._notices.append(f"{grant.slot.label} answers again")
 
     def may_ask(self, email_id: int, now: float) -> bool:
         """Whether an email has rested enough after its last error."""
@@ -131,19 +129,19 @@ class Consequences:
             return self._too_large(grant, error, now)  # no wait makes room for it
         self._reached(grant)
         dimension = self._heard(grant, text, now)
-        organization = grant.seat.organization
+        organization = grant.slot.organization
         account = self._ledger.account(organization, grant.reservation.model)
-        house = self._roster.houses.get(organization, grant.house)
-        house.width.pushed_back(grant.asked_at, now)
+        org = self._pool.orgs.get(organization, grant.org)
+        org.concurrency.pushed_back(grant.asked_at, now)
         was_benched = account.bench is not None and account.bench.until_at > now
         wait_s = self._told_s(error, text, dimension, self._again(grant, organization, now), now)
         words = dimension.words if dimension else "a limit that it did not name"
         limit = dimension.value if dimension else ""
         self._ledger.bench(organization, account.model, now + wait_s, limit, f"waits for {words}", now)
         if wait_s >= _NOTICED_BENCH_S and not was_benched:
-            self._notices.append(f"{grant.seat.label} waits {_span(wait_s)} for {words}")
+            self._notices.append(f"{grant.slot.label} waits {_span(wait_s)} for {words}")
         return Consequence(
-            f"{grant.seat.label} is out of {words}: it waits {_span(wait_s)}",
+            f"{grant.slot.label} is out of {words}: it waits {_span(wait_s)}",
             retry_elsewhere=True,
             limit=limit,
             wait_s=wait_s,
@@ -152,11 +150,11 @@ class Consequences:
     def _heard(self, grant: Grant, text: RateLimitText | None, now: float) -> Dimension | None:
         """Learn from a refusal's text, and give the reservation back. The dimension, if it can be told."""
         if text is not None and text.organization:
-            self._roster.learn_organization(grant.seat, text.organization, now)
+            self._pool.learn_organization(grant.slot, text.organization, now)
         if text is None:
             self._ledger.release(grant.reservation, now)
             return None
-        return self._ledger.refused(grant.reservation, text, now, organization=grant.seat.organization)
+        return self._ledger.refused(grant.reservation, text, now, organization=grant.slot.organization)
 
     def _told_s(
         self, error: CallError, text: RateLimitText | None, dimension: Dimension | None, again: int, now: float
@@ -188,13 +186,12 @@ class Consequences:
         self.recovered(grant)
         self._heard(grant, rate_limit_text(str(error)), now)
         refused_by = self.too_large.setdefault(grant.email_id, set())
-        refused_by.add(grant.seat.organization)
+        refused_by.add(grant.slot.organization)
         _bound(self.too_large)
         elsewhere = any(
-            house.name not in refused_by and house.account.takes(grant.estimate.least)
-            for house in self._roster.open_houses
+            org.name not in refused_by and org.account.takes(grant.estimate.least) for org in self._pool.open_orgs
         )
-        message = f"this email is larger than {grant.seat.label} takes at once ({_shown(error)})"
+        message = f"this email is larger than {grant.slot.label} takes at once ({_shown(error)})"
         return Consequence(message, counts_against_email=not elsewhere, retry_elsewhere=elsewhere)
 
     # --- keys ----------------------------------------------------------------------------------------------------
@@ -202,36 +199,36 @@ class Consequences:
     def _refused(self, grant: Grant, error: CallError, now: float) -> Consequence:
         self._ledger.release(grant.reservation, now)
         self.ended(grant)
-        self._roster.take_out(grant.seat, f"refused by the server ({_shown(error)})", now)
+        self._pool.take_out(grant.slot, f"refused by the server ({_shown(error)})", now)
         message = f"{grant.alias} is out: the server refuses it. It was revoked or mistyped; add another or mend it"
-        return Consequence(message, retry_elsewhere=self._roster.any_usable, key_out=True)
+        return Consequence(message, retry_elsewhere=self._pool.any_usable, key_out=True)
 
     def _restricted(self, grant: Grant, error: CallError, now: float) -> Consequence:
         self._ledger.release(grant.reservation, now)
         self.ended(grant)
-        organization = grant.seat.organization
-        house = self._roster.houses.get(organization)
-        for seat in tuple(house.seats) if house is not None else (grant.seat,):
-            self._roster.take_out(seat, f"its organization is restricted ({_shown(error)})", now)
-        message = f"{grant.seat.label} is restricted: every key of it is out. Write to the provider's support"
-        return Consequence(message, retry_elsewhere=self._roster.any_usable, key_out=True)
+        organization = grant.slot.organization
+        org = self._pool.orgs.get(organization)
+        for slot in tuple(org.slots) if org is not None else (grant.slot,):
+            self._pool.take_out(slot, f"its organization is restricted ({_shown(error)})", now)
+        message = f"{grant.slot.label} is restricted: every key of it is out. Write to the provider's support"
+        return Consequence(message, retry_elsewhere=self._pool.any_usable, key_out=True)
 
     # --- errors that pass ----------------------------------------------------------------------------------------
 
     def _transient(self, grant: Grant, error: CallError, latency_s: float, now: float) -> Consequence:
-        house, seat = grant.house, grant.seat
+        org, slot = grant.org, grant.slot
         reason = _shown(error)
         self._account_for(grant, error, latency_s, now)
         self.ended(grant)
         if isinstance(error, CapacityError):
-            house.width.pushed_back(grant.asked_at, now)
-        if not house.health.out:
-            seat.health.failed(grant.email_id, reason, now, self._rng, probe=grant.probes_seat)
-        house_began = house.health.failed(grant.email_id, reason, now, self._rng, probe=grant.probes_house)
-        if house_began:
-            text = f"{house.label} fails again and again ({reason}): it is tried again, one call at a time"
+            org.concurrency.pushed_back(grant.asked_at, now)
+        if not org.health.out:
+            slot.health.failed(grant.email_id, reason, now, self._rng, probe=grant.probes_slot)
+        org_began = org.health.failed(grant.email_id, reason, now, self._rng, probe=grant.probes_org)
+        if org_began:
+            text = f"{org.label} fails again and again ({reason}): it is tried again, one call at a time"
             self._notices.append(text)
-        outage = house.health.out or seat.health.out
+        outage = org.health.out or slot.health.out
         times, _ = self._rests.get(grant.email_id, (0, 0.0))
         rest_s = min(_FIRST_REST_S * 2.0**times, _LONGEST_REST_S) * self._rng.uniform(1.0, 1.5)
         if outage:
@@ -250,7 +247,7 @@ class Consequences:
             self._ledger.settle(grant.reservation, grant.estimate.cost, (), now, proven=False)
         elif not isinstance(error, ConnectionFailedError):
             self._ledger.settle(grant.reservation, 0.0, (), now, proven=False)
-        elif grant.house.health.stumbling or latency_s < 0.5 * grant.house.width.latency_s:
+        elif grant.org.health.stumbling or latency_s < 0.5 * grant.org.concurrency.latency_s:
             self._ledger.release(grant.reservation, now)
         else:
             self._ledger.settle(grant.reservation, grant.estimate.cost, (), now, proven=False)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from core.quota.keys.store import Secret
-from core.quota.ledger.claims import Reservation
+from core.quota.ledger.account import Reservation
 from core.quota.pacing.estimates import Estimate
-from core.quota.pacing.scheduler import House, Seat
+from core.quota.pacing.scheduler import KeySlot, Organization
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An email in line since ``since_at``. ``prompt_chars`` is the length of what differs between its calls.
+    """An email in the queue since ``since_at``. ``prompt_chars`` is the length of what differs between its calls.
 
     What every call has in common (the rubric) may be left out: it is learnt as a constant.
     """
@@ -34,11 +34,11 @@ class Grant:
     prompt_chars: int
     asked_at: float
     estimate: Estimate = field(repr=False)
-    seat: Seat = field(repr=False, compare=False)
-    house: House = field(repr=False, compare=False)
+    slot: KeySlot = field(repr=False, compare=False)
+    org: Organization = field(repr=False, compare=False)
     in_demand: bool = field(default=False, repr=False)
-    probes_house: bool = field(default=False, repr=False)
-    probes_seat: bool = field(default=False, repr=False)
+    probes_org: bool = field(default=False, repr=False)
+    probes_slot: bool = field(default=False, repr=False)
 
     @property
     def cost(self) -> float:

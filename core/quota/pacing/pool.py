@@ -13,22 +13,22 @@ from core.quota.keys.store import KeyRecord, KeyStore, Secret, assumed_organizat
 from core.quota.keys.swap import chosen_swap
 from core.quota.ledger.ledger import Ledger
 from core.quota.pacing.concurrency import Concurrency
-from core.quota.pacing.scheduler import House, Seat
+from core.quota.pacing.scheduler import KeySlot, Organization
 
 PATIENCE_MS = 250
 """How long an event loop may stand still for another process that holds ``quota.db``."""
 
 
-class Roster:
-    """Seats and houses of one worker and model."""
+class KeyPool:
+    """Hold the key slots and organizations of one worker and model."""
 
-    def __init__(self, book: KeyStore, ledger: Ledger, model: str, cap: int, notices: list[str]) -> None:
+    def __init__(self, store: KeyStore, ledger: Ledger, model: str, cap: int, notices: list[str]) -> None:
         """Begin empty; :meth:`refresh` fills it."""
-        self.houses: dict[str, House] = {}
-        self.open_houses: list[House] = []
-        self.seats: dict[str, Seat] = {}
+        self.orgs: dict[str, Organization] = {}
+        self.open_orgs: list[Organization] = []
+        self.slots: dict[str, KeySlot] = {}
         self._records: dict[str, KeyRecord] = {}
-        self._book = book
+        self._store = store
         self._ledger = ledger
         self._model = model
         self._cap = cap
@@ -40,106 +40,106 @@ class Roster:
     @property
     def any_usable(self) -> bool:
         """Whether there is a key that may be used, now or after a wait."""
-        return bool(self.open_houses)
+        return bool(self.open_orgs)
 
     def doing(self) -> dict[str, Doing]:
         """What this worker does with each of its keys, by fingerprint: idle ones included."""
-        return {fingerprint: Doing(seat.in_flight, *self._probed(seat)) for fingerprint, seat in self.seats.items()}
+        return {fingerprint: Doing(slot.in_flight, *self._probed(slot)) for fingerprint, slot in self.slots.items()}
 
     def refresh(self, now: float) -> None:
         """Take over keys added, removed, enabled, disabled or regrouped by anyone."""
         try:
-            self._book.reload()
-            self._records = self._book.records()
+            self._store.reload()
+            self._records = self._store.records()
             self._complaint = ""
         except (KeysError, QuotaFileError) as error:
             if str(error) != self._complaint:
                 self._complaint = str(error)
                 self._notices.append(f"{error}. The keys known before stay in use")
             return
-        unreadable = self._book.unreadable()
+        unreadable = self._store.unreadable()
         self._notices += [
             f"{alias} cannot be used: {unreadable[alias]}" for alias in unreadable.keys() - self._unreadable
         ]
         self._unreadable = set(unreadable)
-        secrets = {secret.fingerprint: secret for secret in self._book.secrets()}
-        for fingerprint in self.seats.keys() - secrets.keys():
-            seat = self.seats.pop(fingerprint)
-            seat.usable = False
-            self._notices.append(f"{seat.alias} was removed")
+        secrets = {secret.fingerprint: secret for secret in self._store.secrets()}
+        for fingerprint in self.slots.keys() - secrets.keys():
+            slot = self.slots.pop(fingerprint)
+            slot.usable = False
+            self._notices.append(f"{slot.alias} was removed")
         for fingerprint, secret in secrets.items():
-            self._seat(secret, self._records.get(fingerprint), now)
+            self._slot(secret, self._records.get(fingerprint), now)
         self._pin()
         self._filled = True
         self._regroup()
 
-    def learn_organization(self, seat: Seat, organization: str, now: float) -> None:
+    def learn_organization(self, slot: KeySlot, organization: str, now: float) -> None:
         """Take in that a reply named the organization of a key: keys of one organization share an account from now on.
 
         It is the word of this server alone. Where the operator stated another organization, the notice says so.
         """
-        if seat.organization == organization:
+        if slot.organization == organization:
             return
-        stated = seat.label if seat.label not in (seat.organization, organization) else ""
+        stated = slot.label if slot.label not in (slot.organization, organization) else ""
         try:
-            with self._book.book.patience(PATIENCE_MS):
-                self._book.learn_organization(seat.alias, organization)
-                self._records = self._book.records()
+            with self._store.database.patience(PATIENCE_MS):
+                self._store.learn_organization(slot.alias, organization)
+                self._records = self._store.records()
         except KeysError as error:
-            self._notices.append(f"{seat.alias} belongs to {organization}; not written down: {error}")
+            self._notices.append(f"{slot.alias} belongs to {organization}; not written down: {error}")
         except QuotaFileError:
             pass  # the next exchange with the file says so once; the next refusal writes it
-        seat.label = organization
-        self._move(seat, organization, now)
+        slot.label = organization
+        self._move(slot, organization, now)
         self._regroup()
-        together = [each.alias for each in self.houses[organization].seats if each is not seat]
+        together = [each.alias for each in self.orgs[organization].slots if each is not slot]
         with_whom = f", with {', '.join(together)}: they share one quota" if together else ""
         against = f". You stated {stated}: on this server its own word counts" if stated else ""
-        self._notices.append(f"{seat.alias} belongs to {organization}{with_whom}{against}")
+        self._notices.append(f"{slot.alias} belongs to {organization}{with_whom}{against}")
 
-    def take_out(self, seat: Seat, reason: str, now: float) -> None:
+    def take_out(self, slot: KeySlot, reason: str, now: float) -> None:
         """A key is refused: it is out until a person acts."""
-        if not seat.usable:
+        if not slot.usable:
             return
-        seat.usable = False
+        slot.usable = False
         try:
-            self._book.mark_invalid(seat.alias, reason, now)
-            self._records = self._book.records()
+            self._store.mark_invalid(slot.alias, reason, now)
+            self._records = self._store.records()
         except (KeysError, QuotaFileError) as error:
-            self._notices.append(f"{seat.alias} is out, which could not be written down: {error}")
-        self._notices.append(f"{seat.alias} is out: {reason}")
+            self._notices.append(f"{slot.alias} is out, which could not be written down: {error}")
+        self._notices.append(f"{slot.alias} is out: {reason}")
         self._regroup()
 
     def swap(self, statuses: Sequence[KeyStatus], now: float) -> str:
         """Take the key in use out and the next one in; says so. Raises KeysError where there is no other."""
-        swap = chosen_swap(statuses, {seat.alias: seat.in_flight for seat in self.seats.values()})
-        self._book.swap(swap)
+        swap = chosen_swap(statuses, {slot.alias: slot.in_flight for slot in self.slots.values()})
+        self._store.swap(swap)
         self.refresh(now)
         return swap.sentence
 
     def why_none(self) -> str:
         """Why no key may be used, with what to do."""
-        if not self.seats:
-            unreadable = [f"{alias}: {reason}" for alias, reason in self._book.unreadable().items()]
+        if not self.slots:
+            unreadable = [f"{alias}: {reason}" for alias, reason in self._store.unreadable().items()]
             if unreadable:
                 return f"no key can be used ({'; '.join(unreadable)})"
             return self._complaint or "there is no key: add one with labeltui keys add, or set GROQ_API_KEY"
         words = []
-        for fingerprint, seat in self.seats.items():
+        for fingerprint, slot in self.slots.items():
             record = self._records.get(fingerprint)
             why = "disabled"
             if record is not None and record.enabled:
                 why = record.invalid_reason or "out"
-            words.append(f"{seat.alias} …{seat.secret.last4}: {why}")
+            words.append(f"{slot.alias} …{slot.secret.last4}: {why}")
         return f"no key can be used ({'; '.join(words)}): enable one, or add another"
 
     def statuses(self, typical: float, pending: Mapping[str, Counters], now: float) -> tuple[KeyStatus, ...]:
         """The keys for people; ``pending`` are counts that are not in the records yet."""
         found = []
-        for fingerprint, seat in self.seats.items():
+        for fingerprint, slot in self.slots.items():
             record = self._records.get(fingerprint)
-            house = self.houses.get(seat.organization)
-            if record is None or house is None:
+            org = self.orgs.get(slot.organization)
+            if record is None or org is None:
                 continue
             more = pending.get(fingerprint, Counters())
             record = replace(
@@ -148,44 +148,44 @@ class Roster:
                 errors_429=record.errors_429 + more.errors_429,
                 tokens=record.tokens + more.tokens,
             )
-            opening = house.account.opening(typical, 0.0, typical, 0.0, now)
+            opening = org.account.opening(typical, 0.0, typical, 0.0, now)
             at, limit, reason = opening.at, opening.limit, opening.reason
-            found.append(status_of(record, seat.in_flight, max(0.0, at - now), limit, reason, now, *self._probed(seat)))
+            found.append(status_of(record, slot.in_flight, max(0.0, at - now), limit, reason, now, *self._probed(slot)))
         return tuple(found)
 
     # --- inside --------------------------------------------------------------------------------------------------
 
-    def _probed(self, seat: Seat) -> tuple[str, float]:
+    def _probed(self, slot: KeySlot) -> tuple[str, float]:
         """Why a key is only probed, and when it is next; an empty text while all is well."""
-        house = self.houses.get(seat.organization)
-        out = [each for each in (seat.health, house.health if house else seat.health) if each.out]
+        org = self.orgs.get(slot.organization)
+        out = [each for each in (slot.health, org.health if org else slot.health) if each.out]
         last = max(out, key=lambda each: each.probe_at, default=None)
         return (last.reason, last.probe_at) if last is not None else ("", 0.0)
 
     def _pin(self) -> None:
         """Ask the pinned key first."""
-        for fingerprint, seat in self.seats.items():
+        for fingerprint, slot in self.slots.items():
             record = self._records.get(fingerprint)
             pinned = record is not None and record.pinned
-            if pinned != seat.pinned:
-                seat.pinned = pinned
+            if pinned != slot.pinned:
+                slot.pinned = pinned
                 if self._filled:
-                    self._notices.append(f"{seat.alias} is {'asked first' if pinned else 'no longer asked first'}")
+                    self._notices.append(f"{slot.alias} is {'asked first' if pinned else 'no longer asked first'}")
 
-    def _seat(self, secret: Secret, record: KeyRecord | None, now: float) -> None:
+    def _slot(self, secret: Secret, record: KeyRecord | None, now: float) -> None:
         organization = record.account if record is not None else assumed_organization(secret.alias)
         label = record.label if record is not None else organization
         usable = record is None or (record.enabled and record.invalid_reason is None)
-        seat = self.seats.get(secret.fingerprint)
-        if seat is None:
-            seat = Seat(secret, organization, label, usable)
-            self.seats[secret.fingerprint] = seat
+        slot = self.slots.get(secret.fingerprint)
+        if slot is None:
+            slot = KeySlot(secret, organization, label, usable)
+            self.slots[secret.fingerprint] = slot
             if self._filled:
                 self._notices.append(f"{secret.alias} was added")
-            self._house(organization).seats.append(seat)
+            self._org(organization).slots.append(slot)
             return
-        seat.secret, seat.label = secret, label
-        if seat.usable != usable:
+        slot.secret, slot.label = secret, label
+        if slot.usable != usable:
             if usable:
                 word = "was enabled"
             elif record is not None and record.enabled:
@@ -193,34 +193,34 @@ class Roster:
             else:
                 word = "was disabled"
             self._notices.append(f"{secret.alias} {word}")
-            seat.usable = usable
-        if seat.organization != organization:
-            self._move(seat, organization, now)
+            slot.usable = usable
+        if slot.organization != organization:
+            self._move(slot, organization, now)
 
-    def _move(self, seat: Seat, organization: str, now: float) -> None:
-        old = seat.organization
-        left = self.houses.get(old)
-        alone = left is None or all(each is seat for each in left.seats)
-        seat.organization = organization
+    def _move(self, slot: KeySlot, organization: str, now: float) -> None:
+        old = slot.organization
+        left = self.orgs.get(old)
+        alone = left is None or all(each is slot for each in left.slots)
+        slot.organization = organization
         if alone:
             self._ledger.rename(old, organization, now)
-            source = self.houses.pop(old, None)
-            if source is not None and organization not in self.houses:
+            source = self.orgs.pop(old, None)
+            if source is not None and organization not in self.orgs:
                 source.name, source.account = organization, self._ledger.account(organization, self._model)
-                self.houses[organization] = source
-        self._house(organization)
+                self.orgs[organization] = source
+        self._org(organization)
 
-    def _house(self, organization: str) -> House:
-        house = self.houses.get(organization)
-        if house is None:
+    def _org(self, organization: str) -> Organization:
+        org = self.orgs.get(organization)
+        if org is None:
             account = self._ledger.account(organization, self._model)
-            house = self.houses[organization] = House(organization, account, Concurrency(self._cap))
-        return house
+            org = self.orgs[organization] = Organization(organization, account, Concurrency(self._cap))
+        return org
 
     def _regroup(self) -> None:
-        for house in self.houses.values():
-            house.seats.clear()
-        for seat in self.seats.values():
-            self._house(seat.organization).seats.append(seat)
-        self.houses = {name: house for name, house in self.houses.items() if house.seats}
-        self.open_houses = [house for house in self.houses.values() if house.usable]
+        for org in self.orgs.values():
+            org.slots.clear()
+        for slot in self.slots.values():
+            self._org(slot.organization).slots.append(slot)
+        self.orgs = {name: org for name, org in self.orgs.items() if org.slots}
+        self.open_orgs = [org for org in self.orgs.values() if org.usable]

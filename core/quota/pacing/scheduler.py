@@ -27,7 +27,7 @@ _JITTER_MOST_S = 0.25
 
 
 @dataclass(slots=True)
-class Seat:
+class KeySlot:
     """Hold a key as the scheduler sees it; the pool keeps it up to date.
 
     ``organization`` is whose quota it spends: the one that a reply of this server named, else the key by itself.
@@ -50,33 +50,33 @@ class Seat:
 
 
 @dataclass(slots=True)
-class House:
+class Organization:
     """An organization as the scheduler sees it: its account for the run's model, its keys, its concurrency."""
 
     name: str
     account: Account
-    width: Concurrency
+    concurrency: Concurrency
     health: Health = field(default_factory=Health)
-    seats: list[Seat] = field(default_factory=list)
+    slots: list[KeySlot] = field(default_factory=list)
 
     @property
     def label(self) -> str:
         """Its name for people."""
-        return self.seats[0].label or self.name if self.seats else self.name
+        return self.slots[0].label or self.name if self.slots else self.name
 
     @property
     def usable(self) -> bool:
         """Whether any of its keys could be used, now or after a wait."""
-        return any(seat.usable for seat in self.seats)
+        return any(slot.usable for slot in self.slots)
 
     @property
     def pinned(self) -> bool:
         """Whether it has the key that an operator wants to be asked first."""
-        return any(seat.pinned and seat.usable for seat in self.seats)
+        return any(slot.pinned and slot.usable for slot in self.slots)
 
     def calls_at_once(self, cost: float) -> float:
         """Calls of ``cost`` tokens that may be in flight."""
-        return min(self.width.allowed(self.account.call_rate(cost)), self.account.calls_at_once())
+        return min(self.concurrency.allowed(self.account.call_rate(cost)), self.account.calls_at_once())
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +111,8 @@ class Use:
     """Ask about this email with this key, now."""
 
     need: Need
-    seat: Seat
-    house: House
+    slot: KeySlot
+    org: Organization
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +126,13 @@ class TooLargeForAll:
 Decision = Use | Wait | TooLargeForAll
 
 
-def decide(need: Need, houses: Sequence[House], now: float) -> Decision:
-    """What to do with one email. ``houses`` holds at least one with a usable key."""
+def decide(need: Need, orgs: Sequence[Organization], now: float) -> Decision:
+    """What to do with one email. ``orgs`` holds at least one with a usable key."""
     earliest: Wait | None = None
-    usable = [house for house in houses if house.usable]
+    usable = [org for org in orgs if org.usable]
     too_large = 0
-    for house in sorted(usable, key=lambda house: _rank(house, need)):
-        found = None if house.name in need.refused_by else _in_house(need, house, now)
+    for org in sorted(usable, key=lambda org: _rank(org, need)):
+        found = None if org.name in need.refused_by else _in_org(need, org, now)
         if isinstance(found, Use):
             return found
         if found is None:
@@ -144,18 +144,18 @@ def decide(need: Need, houses: Sequence[House], now: float) -> Decision:
     return earliest or Wait(None, "", "", "no key may be used")
 
 
-def _rank(house: House, need: Need) -> tuple[bool, float, int]:
+def _rank(org: Organization, need: Need) -> tuple[bool, float, int]:
     """First the one with the pinned key, then the one whose scarcest window holds most such calls for each in flight.
 
     Levels may be as old as the last sync: to rank, that is new enough, and cheaper than refilling all of them.
     """
-    account = house.account
+    account = org.account
     room = account.head_room(need.reserved) / (1.0 + account.calls_in_flight)
-    return not house.pinned, -room, account.calls_in_flight
+    return not org.pinned, -room, account.calls_in_flight
 
 
 def choose(
-    needs: Sequence[Need], houses: Sequence[House], passed: Mapping[int, Passed], now: float
+    needs: Sequence[Need], orgs: Sequence[Organization], passed: Mapping[int, Passed], now: float
 ) -> tuple[Decision, tuple[int, ...]]:
     """Which of the next emails to send, and the ids of those that it overtakes.
 
@@ -164,11 +164,11 @@ def choose(
     """
     overtaken: list[int] = []
     earliest: Wait | None = None
-    open_houses = list(houses)
+    open_orgs = list(orgs)
     for need in needs:
-        decision = decide(need, open_houses, now)
-        if isinstance(decision, TooLargeForAll) and len(open_houses) < len(houses):
-            if isinstance(decide(need, houses, now), TooLargeForAll):
+        decision = decide(need, open_orgs, now)
+        if isinstance(decision, TooLargeForAll) and len(open_orgs) < len(orgs):
+            if isinstance(decide(need, orgs, now), TooLargeForAll):
                 return decision, tuple(overtaken)
             overtaken.append(need.email_id)  # those that would take it are kept for others: its turn comes
             continue
@@ -178,15 +178,15 @@ def choose(
         overtaken.append(need.email_id)
         record = passed.get(need.email_id)
         if record is not None and record.overdue(now):
-            kept = [house for house in open_houses if house.label != decision.organization]
-            if len(kept) == len(open_houses) or not any(house.usable for house in kept):
+            kept = [org for org in open_orgs if org.label != decision.organization]
+            if len(kept) == len(open_orgs) or not any(org.usable for org in kept):
                 break
-            open_houses = kept
+            open_orgs = kept
         if decision.until_at is None and not need.refused_by:
             break  # every slot is taken: no size of email changes that
-        if _nothing_can(open_houses, now):
+        if _nothing_can(open_orgs, now):
             break
-    return earliest or Wait(None, "", "", "no email is in line"), ()
+    return earliest or Wait(None, "", "", "no email is in the queue"), ()
 
 
 def jittered(wait: Wait, now: float, rng: random.Random) -> Wait:
@@ -206,43 +206,43 @@ def sooner(one: Wait | None, other: Wait) -> Wait:
     return other if one.until_at is None or other.until_at < one.until_at else one
 
 
-def _in_house(need: Need, house: House, now: float) -> Use | Wait | None:
+def _in_org(need: Need, org: Organization, now: float) -> Use | Wait | None:
     """A key to use now, or what this organization waits for, or None where the email is too large for it."""
-    account = house.account
+    account = org.account
     size = need.estimate
-    opening = account.opening(size.reserved, size.margin, size.least, min(house.width.latency_s, 2.0), now)
+    opening = account.opening(size.reserved, size.margin, size.least, min(org.concurrency.latency_s, 2.0), now)
     if math.isinf(opening.at):
         return None
-    open_at = house.health.open_at(now)
+    open_at = org.health.open_at(now)
     if open_at > now:
-        return _probing(house.label, house.health, max(open_at, opening.at))
+        return _probing(org.label, org.health, max(open_at, opening.at))
     if opening.at > now:
         reason = opening.reason or f"waits for {_words(opening.limit)}"
-        return Wait(opening.at, opening.limit, house.label, f"{house.label} {reason}")
-    if account.calls_in_flight >= house.calls_at_once(size.cost):
+        return Wait(opening.at, opening.limit, org.label, f"{org.label} {reason}")
+    if account.calls_in_flight >= org.calls_at_once(size.cost):
         out = account.calls_in_flight
-        return Wait(None, "", house.label, f"{out} call{'s' if out != 1 else ''} of {house.label} in flight")
-    found = _seat(house, now)
-    return Use(need, found, house) if isinstance(found, Seat) else found
+        return Wait(None, "", org.label, f"{out} call{'s' if out != 1 else ''} of {org.label} in flight")
+    found = _slot(org, now)
+    return Use(need, found, org) if isinstance(found, KeySlot) else found
 
 
-def _seat(house: House, now: float) -> Seat | Wait:
-    best: Seat | None = None
+def _slot(org: Organization, now: float) -> KeySlot | Wait:
+    best: KeySlot | None = None
     earliest: Wait | None = None
-    for seat in house.seats:
-        if not seat.usable:
+    for slot in org.slots:
+        if not slot.usable:
             continue
-        open_at = now if house.health.out else seat.health.open_at(now)  # one probing is enough
+        open_at = now if org.health.out else slot.health.open_at(now)  # one probing is enough
         if open_at > now:
-            earliest = sooner(earliest, _probing(house.label, seat.health, open_at))
-        elif best is None or _turn(seat) < _turn(best):
-            best = seat
-    return best or earliest or Wait(None, "", house.label, "no key may be used")
+            earliest = sooner(earliest, _probing(org.label, slot.health, open_at))
+        elif best is None or _turn(slot) < _turn(best):
+            best = slot
+    return best or earliest or Wait(None, "", org.label, "no key may be used")
 
 
-def _turn(seat: Seat) -> tuple[bool, int, float]:
+def _turn(slot: KeySlot) -> tuple[bool, int, float]:
     """The pinned key goes first, else the one least in flight, then the one least recently used."""
-    return not seat.pinned, seat.in_flight, seat.last_used_at
+    return not slot.pinned, slot.in_flight, slot.last_used_at
 
 
 def _probing(organization: str, health: Health, open_at: float) -> Wait:
@@ -250,22 +250,22 @@ def _probing(organization: str, health: Health, open_at: float) -> Wait:
     return Wait(until_at, "", organization, f"{organization} is tried again after errors: {health.reason}")
 
 
-def _nothing_can(houses: Sequence[House], now: float) -> bool:
+def _nothing_can(orgs: Sequence[Organization], now: float) -> bool:
     """Whether no size of email could go out now, so that looking further ahead is idle."""
-    for house in houses:
-        bench = house.account.bench
+    for org in orgs:
+        bench = org.account.bench
         benched = bench is not None and bench.until_at > now
-        if house.usable and not benched and house.health.open_at(now) <= now and house.account.head_room(1.0) >= 1.0:
+        if org.usable and not benched and org.health.open_at(now) <= now and org.account.head_room(1.0) >= 1.0:
             return False
     return True
 
 
-def _too_large(need: Need, houses: Sequence[House]) -> str:
+def _too_large(need: Need, orgs: Sequence[Organization]) -> str:
     limits = [
-        (bucket.limit, dimension.words, house.label)
-        for house in houses
-        for dimension, bucket in house.account.buckets.items()
-        if dimension.counts_tokens and house.usable and need.estimate.least > bucket.limit
+        (bucket.limit, dimension.words, org.label)
+        for org in orgs
+        for dimension, bucket in org.account.buckets.items()
+        if dimension.counts_tokens and org.usable and need.estimate.least > bucket.limit
     ]
     if not limits:
         return f"about {need.reserved:,.0f} tokens are more than any organization's quota takes at once"

@@ -44,9 +44,9 @@ PASSING = Kind(
     "Half a second to three quarters before the email's next try, then twice as long each time, up to 60 to 90 s."
     " An organization that is down is probed after 1, 2, 4 … 60 s. A call is cut off after 60 s (the task's"
     " `timeout_s`), a connection attempt after 10 s.",
-    "WAITING, “org_1 is tried again after errors: …” with the server's own words, or “every email in line rests after an"
+    "WAITING, “org_1 is tried again after errors: …” with the server's own words, or “every email in the queue rests after an"
     " error”. A failed email says which error it met and how often.",
-    r"^WAITING .*(is tried again after errors: .|every email in line rests after an error)",
+    r"^WAITING .*(is tried again after errors: .|every email in the queue rests after an error)",
 )
 QUOTA = Kind(
     "A quota is spent",

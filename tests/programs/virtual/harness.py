@@ -203,11 +203,11 @@ class World:
             stack.callback(store._db.close)  # and no checkpoint, as after a kill
             store._db.execute("PRAGMA synchronous = OFF")
             store.begin_epoch(now=self.clock(), pid=number + 1, host="virtual")
-            book = stack.enter_context(self.open_book())
+            store = stack.enter_context(self.open_keys())
             task = store.task()
             rng = random.Random(f"{scenario.seed}:{number}:{life}")
             broker = Broker(
-                book,
+                store,
                 task.model.model,
                 clock=self.clock,
                 rng=rng,
@@ -267,17 +267,17 @@ class World:
 
         return foresee
 
-    def open_book(self) -> KeyStore:
+    def open_keys(self) -> KeyStore:
         """The operator's keys and quotas, as any process opens them."""
-        book = KeyStore(
+        store = KeyStore(
             self.folder / "quota.db",
             self.folder / "keys.toml",
             environment=self.scenario.environment(),
             clock=self.clock,
         )
-        book.book.execute("PRAGMA synchronous = OFF")
-        book.book.execute("PRAGMA journal_mode = MEMORY")
-        return book
+        store.database.execute("PRAGMA synchronous = OFF")
+        store.database.execute("PRAGMA journal_mode = MEMORY")
+        return store
 
     # -- what happens from outside ------------------------------------------------------------------------------------
 
@@ -299,8 +299,8 @@ class World:
             if kind == "kill":
                 self._kill()
             elif kind in ("disable", "enable"):
-                with self.open_book() as book:
-                    book.set_enabled(argument, kind == "enable")
+                with self.open_keys() as store:
+                    store.set_enabled(argument, kind == "enable")
             else:
                 for path in self.paths:
                     post(path, kind, argument, now=self.clock(), by="operator")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """What was typed in; ``secret`` never leaves this object but into the key book."""
+    """What was typed in; ``secret`` never leaves this object but into the key store."""
 
     alias: str
     organization: str

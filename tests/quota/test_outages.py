@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from core.quota.pacing.concurrency import FIRST_WIDTH, Concurrency
+from core.quota.pacing.concurrency import FIRST_CONCURRENCY, Concurrency
 from core.quota.pacing.outages import LONGEST_PROBE_S, Health
 
 NOW = 1_790_000_000.0
@@ -83,56 +83,56 @@ def test_a_clock_that_goes_back_does_not_stop_the_probing(rng: random.Random) ->
 
 def test_width_doubles_in_a_round_trip_until_the_first_push_back() -> None:
     """Four become thirty-two with as many answers, if all slots are in demand; a 429 halves it."""
-    width = Concurrency(32)
-    assert width.allowed(math.inf) == FIRST_WIDTH
+    concurrency = Concurrency(32)
+    assert concurrency.allowed(math.inf) == FIRST_CONCURRENCY
     for _ in range(28):
-        width.answered(0.3, in_demand=True)
-    assert width.allowed(math.inf) == 32
-    width.pushed_back(NOW, NOW + 1)
-    assert width.allowed(math.inf) == 16
+        concurrency.answered(0.3, in_demand=True)
+    assert concurrency.allowed(math.inf) == 32
+    concurrency.pushed_back(NOW, NOW + 1)
+    assert concurrency.allowed(math.inf) == 16
     for _ in range(16):
-        width.answered(0.3, in_demand=True)
-    assert width.allowed(math.inf) == 16 or width.allowed(math.inf) == 17
+        concurrency.answered(0.3, in_demand=True)
+    assert concurrency.allowed(math.inf) == 16 or concurrency.allowed(math.inf) == 17
 
 
 def test_width_does_not_grow_without_demand() -> None:
     """Where slots stay free there is nothing to gain."""
-    width = Concurrency(32)
+    concurrency = Concurrency(32)
     for _ in range(100):
-        width.answered(0.3, in_demand=False)
-    assert width.allowed(math.inf) == FIRST_WIDTH
+        concurrency.answered(0.3, in_demand=False)
+    assert concurrency.allowed(math.inf) == FIRST_CONCURRENCY
 
 
 def test_width_stops_growing_when_answers_only_get_slower() -> None:
     """A server that queues is not asked more at once."""
-    width = Concurrency(64)
+    concurrency = Concurrency(64)
     for _ in range(30):
-        width.answered(0.3, in_demand=False)
+        concurrency.answered(0.3, in_demand=False)
     for _ in range(200):
-        width.answered(3.0, in_demand=True)
-    assert width.allowed(math.inf) < 64
+        concurrency.answered(3.0, in_demand=True)
+    assert concurrency.allowed(math.inf) < 64
 
 
 def test_push_backs_of_one_crowd_count_once() -> None:
     """Eight calls refused together halve the width once; the next crowd halves it again."""
-    width = Concurrency(32)
+    concurrency = Concurrency(32)
     for _ in range(28):
-        width.answered(0.3, in_demand=True)
+        concurrency.answered(0.3, in_demand=True)
     for _ in range(8):
-        width.pushed_back(NOW, NOW + 1)
-    assert width.allowed(math.inf) == 16
-    width.pushed_back(NOW + 2, NOW + 3)
-    assert width.allowed(math.inf) == 8
+        concurrency.pushed_back(NOW, NOW + 1)
+    assert concurrency.allowed(math.inf) == 16
+    concurrency.pushed_back(NOW + 2, NOW + 3)
+    assert concurrency.allowed(math.inf) == 8
 
 
 def test_quotas_bound_the_width() -> None:
     """Half a call a second at a second's latency needs few slots, and never less than one."""
-    width = Concurrency(32)
+    concurrency = Concurrency(32)
     for _ in range(50):
-        width.answered(1.0, in_demand=True)
-    assert width.allowed(0.5) == 3
-    assert width.allowed(10.0) == 17
-    assert width.allowed(0.0) >= 1
+        concurrency.answered(1.0, in_demand=True)
+    assert concurrency.allowed(0.5) == 3
+    assert concurrency.allowed(10.0) == 17
+    assert concurrency.allowed(0.0) >= 1
     for number in range(20):
-        width.pushed_back(NOW + 2 * number, NOW + 2 * number + 1)
-    assert width.allowed(math.inf) == 1
+        concurrency.pushed_back(NOW + 2 * number, NOW + 2 * number + 1)
+    assert concurrency.allowed(math.inf) == 1

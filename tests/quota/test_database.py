@@ -14,7 +14,7 @@ import pytest
 
 from core.errors import QuotaFileError
 from core.model import Dimension
-from core.quota.db.database import SCHEMA_VERSION, Book
+from core.quota.db.database import SCHEMA_VERSION, QuotaDatabase
 from core.quota.db.rows import bench_rows, key_records, level_rows, write_levels
 from core.quota.db.schema import _KEY_OF_FORMAT_5
 from core.quota.db.sync import LedgerSync
@@ -31,23 +31,23 @@ def test_a_damaged_file_is_named_with_a_remedy(tmp_path: Path) -> None:
     path = tmp_path / "quota.db"
     path.write_bytes(b"this is no database, whatever its name says" * 100)
     with pytest.raises(QuotaFileError, match="damaged: move it away") as caught:
-        Book(path)
+        QuotaDatabase(path)
     assert str(path) in str(caught.value)
 
 
 def test_a_file_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     """An older labeltui does not write into what it does not know."""
-    Book(tmp_path / "quota.db").close()
+    QuotaDatabase(tmp_path / "quota.db").close()
     connection = sqlite3.connect(tmp_path / "quota.db")
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     connection.close()
     with pytest.raises(QuotaFileError, match="newer labeltui"):
-        Book(tmp_path / "quota.db")
+        QuotaDatabase(tmp_path / "quota.db")
 
 
 def test_a_locked_file_is_told_from_a_damaged_one(tmp_path: Path) -> None:
     """While another process writes, the message says to try again."""
-    with Book(tmp_path / "quota.db") as one, Book(tmp_path / "quota.db") as other:
+    with QuotaDatabase(tmp_path / "quota.db") as one, QuotaDatabase(tmp_path / "quota.db") as other:
         with one.writing(), other.patience(1), pytest.raises(QuotaFileError, match="another process holds it"):
             other.execute("BEGIN IMMEDIATE")
         with other.writing():
@@ -58,61 +58,65 @@ def test_a_place_that_cannot_hold_a_file_is_named(tmp_path: Path) -> None:
     """A folder in the way, or a file where the folder should be."""
     (tmp_path / "quota.db").mkdir()
     with pytest.raises(QuotaFileError, match="check that"):
-        Book(tmp_path / "quota.db")
+        QuotaDatabase(tmp_path / "quota.db")
     (tmp_path / "file").write_text("")
     with pytest.raises(QuotaFileError, match="cannot be made"):
-        Book(tmp_path / "file" / "quota.db")
+        QuotaDatabase(tmp_path / "file" / "quota.db")
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="the superuser may write everything")
 def test_a_read_only_file_can_be_read_but_says_so_when_written(tmp_path: Path) -> None:
     """Status works; a write names owner and permissions."""
     path = tmp_path / "quota.db"
-    Book(path).close()
+    QuotaDatabase(path).close()
     path.chmod(0o400)
-    with Book(path) as book:
-        assert book.salt
-        with pytest.raises(QuotaFileError, match="may not write"), book.writing():
-            book.execute("DELETE FROM level")
+    with QuotaDatabase(path) as database:
+        assert database.salt
+        with pytest.raises(QuotaFileError, match="may not write"), database.writing():
+            database.execute("DELETE FROM level")
 
 
 def test_an_older_file_is_brought_up(tmp_path: Path) -> None:
     """Keys are kept; levels are learnt anew."""
     path = tmp_path / "quota.db"
-    with Book(path) as book, book.writing():
-        _make_older(book)
-        book.execute("ALTER TABLE key DROP COLUMN organization_source")
-        book.execute("ALTER TABLE key DROP COLUMN pinned")
+    with QuotaDatabase(path) as database, database.writing():
+        _make_older(database)
+        database.execute("ALTER TABLE key DROP COLUMN organization_source")
+        database.execute("ALTER TABLE key DROP COLUMN pinned")
         for table in ("trouble", "spend"):
-            book.execute(f"DROP TABLE {table}")
-        book.execute(
+            database.execute(f"DROP TABLE {table}")
+        database.execute(
             "INSERT INTO key (fingerprint, alias, last4, source, first_seen_at) VALUES ('f', 'a', 'x', 's', 1)"
         )
-        book.execute("PRAGMA user_version = 1")
-    with Book(path) as book:
-        assert book.execute("SELECT alias, stated, pinned FROM key") == [("a", "", 0)]
-        assert book.execute("SELECT count(*) FROM trouble") == book.execute("SELECT count(*) FROM spend") == [(0,)]
+        database.execute("PRAGMA user_version = 1")
+    with QuotaDatabase(path) as database:
+        assert database.execute("SELECT alias, stated, pinned FROM key") == [("a", "", 0)]
+        assert (
+            database.execute("SELECT count(*) FROM trouble") == database.execute("SELECT count(*) FROM spend") == [(0,)]
+        )
 
 
 def test_what_an_older_file_knew_of_no_server_is_carried_over(tmp_path: Path) -> None:
     """Limits count as Groq's alone; a refused key stays out on every server, since nobody knows which one it was."""
     path, elsewhere = tmp_path / "quota.db", "http://localhost:11434/v1"
-    with Book(path) as book, book.writing():
-        _make_older(book)
-        book.execute(
+    with QuotaDatabase(path) as database, database.writing():
+        _make_older(database)
+        database.execute(
             "INSERT INTO key (fingerprint, alias, last4, source, first_seen_at, tokens, invalid_reason, invalid_since) "
             "VALUES ('f', 'a', 'x', 's', 1, 77, 'refused', 5)"
         )
-        book.execute("INSERT INTO level VALUES ('org_1', 'm', 'RPM', 30, 30, ?, 'operator', ?, 1, 0, 0)", (NOW, NOW))
-        book.execute("INSERT INTO bench VALUES ('org_1', 'm', ?, 'TPD', 'why', ?)", (NOW + 60, NOW))
-    with Book(path) as book, Book(path, server=elsewhere) as other:
-        assert [(*key[:2], key[2].value, level.limit) for key, level in level_rows(book, "m").items()] == [
+        database.execute(
+            "INSERT INTO level VALUES ('org_1', 'm', 'RPM', 30, 30, ?, 'operator', ?, 1, 0, 0)", (NOW, NOW)
+        )
+        database.execute("INSERT INTO bench VALUES ('org_1', 'm', ?, 'TPD', 'why', ?)", (NOW + 60, NOW))
+    with QuotaDatabase(path) as database, QuotaDatabase(path, server=elsewhere) as other:
+        assert [(*key[:2], key[2].value, level.limit) for key, level in level_rows(database, "m").items()] == [
             ("org_1", "m", "RPM", 30.0)
         ]
-        assert bench_rows(book, "m")["org_1"].until_at == NOW + 60
+        assert bench_rows(database, "m")["org_1"].until_at == NOW + 60
         assert not level_rows(other, "m")
         assert not bench_rows(other, "m")
-        for each in (book, other):
+        for each in (database, other):
             record = key_records(each)["f"]
             assert (record.alias, record.tokens, record.invalid_reason, record.invalid_since) == ("a", 77, "refused", 5)
 
@@ -120,32 +124,32 @@ def test_what_an_older_file_knew_of_no_server_is_carried_over(tmp_path: Path) ->
 def test_what_replies_named_becomes_the_word_of_their_server(tmp_path: Path) -> None:
     """A reply's organization stays Groq's alone; the operator's becomes a name, and its limits go over to each key."""
     path = tmp_path / "quota.db"
-    with Book(path) as book, book.writing():
+    with QuotaDatabase(path) as database, database.writing():
         for statement in ("DROP TABLE key", "DROP TABLE named", _KEY_OF_FORMAT_5, "PRAGMA user_version = 5"):
-            book.execute(statement)
+            database.execute(statement)
         for alias, organization, source in (("a", "org_1", "reply"), ("b", "ours", "operator"), ("c", "ours", "s")):
-            book.execute(
+            database.execute(
                 "INSERT INTO key (fingerprint, alias, last4, source, first_seen_at, organization, organization_source) "
                 "VALUES (?, ?, 'x', 's', 1, ?, ?)",
                 (alias, alias, organization, source),
             )
-        write_levels(book, {("ours", "m", Dimension.RPM): Level(30, 30, NOW, "operator", NOW)})
-    with Book(path) as book, Book(path, server="http://localhost:11434/v1") as other:
-        assert {each.alias: each.label for each in key_records(book).values()} == {
+        write_levels(database, {("ours", "m", Dimension.RPM): Level(30, 30, NOW, "operator", NOW)})
+    with QuotaDatabase(path) as database, QuotaDatabase(path, server="http://localhost:11434/v1") as other:
+        assert {each.alias: each.label for each in key_records(database).values()} == {
             "a": "org_1",
             "b": "ours",
             "c": "ours",
         }
-        assert {each.alias: each.account for each in key_records(book).values()} == {
+        assert {each.alias: each.account for each in key_records(database).values()} == {
             "a": "org_1",
             "b": "(b)",
             "c": "(c)",
         }
         assert key_records(other)["a"].label == "(a)"
-        assert {key[0] for key in level_rows(book, "m")} >= {"(b)", "(c)"}
+        assert {key[0] for key in level_rows(database, "m")} >= {"(b)", "(c)"}
 
 
-def _make_older(book: Book) -> None:
+def _make_older(database: QuotaDatabase) -> None:
     """The tables as they were before format 5, as far as they differ."""
     level = "organization, model, dimension, limit_units, available, as_of, source, learned_at, speed, drift, caution"
     bench = "organization, model, until_at, limit_name, reason, since_at"
@@ -162,16 +166,16 @@ def _make_older(book: Book) -> None:
         f"CREATE TABLE bench ({bench}, PRIMARY KEY (organization, model))",
         "PRAGMA user_version = 4",
     ):
-        book.execute(statement)
+        database.execute(statement)
 
 
 def test_a_failed_transaction_leaves_nothing(tmp_path: Path) -> None:
     """What was written before the failure is taken back."""
-    with Book(tmp_path / "quota.db") as book:
+    with QuotaDatabase(tmp_path / "quota.db") as database:
         twice = ("INSERT INTO estimate VALUES ('m', '{}')",) * 2
-        with pytest.raises(QuotaFileError), book.writing():
-            any(book.execute(statement) for statement in twice)
-        assert book.execute("SELECT count(*) FROM estimate") == [(0,)]
+        with pytest.raises(QuotaFileError), database.writing():
+            any(database.execute(statement) for statement in twice)
+        assert database.execute("SELECT count(*) FROM estimate") == [(0,)]
 
 
 def test_the_file_opens_fast_and_light() -> None:
@@ -185,12 +189,12 @@ class Worker:
     """A worker's ledger and its bridge to the file."""
 
     def __init__(self, path: Path, name: str) -> None:
-        self.book = Book(path)
+        self.database = QuotaDatabase(path)
         self.ledger = Ledger()
-        self.sync = LedgerSync(self.book, self.ledger, MODEL, name)
+        self.sync = LedgerSync(self.database, self.ledger, MODEL, name)
 
     def share(self, now: float) -> bool:
-        return self.sync.sync(now, {}, changed=self.book.poll_changes())
+        return self.sync.sync(now, {}, changed=self.database.poll_changes())
 
     def available(self, dimension: Dimension, now: float) -> float:
         return next(each.available for each in self.ledger.status(now) if each.dimension is dimension)
@@ -202,7 +206,7 @@ def workers(tmp_path: Path) -> Iterator[tuple[Worker, Worker]]:
     with ExitStack() as stack:
         pair = Worker(tmp_path / "quota.db", "one"), Worker(tmp_path / "quota.db", "two")
         for worker in pair:
-            stack.callback(worker.book.close)
+            stack.callback(worker.database.close)
         pair[0].ledger.state_limits(ORG, MODEL, {Dimension.TPM: 8_000}, "operator", NOW)
         for worker in pair:
             worker.share(NOW)
@@ -262,7 +266,7 @@ def test_a_bench_reaches_the_other_worker(workers: tuple[Worker, Worker]) -> Non
     for worker in workers:
         worker.share(NOW)
     assert two.ledger.wait_until(ORG, MODEL, 1, NOW).at == NOW + 300
-    two.book.execute("DELETE FROM bench")
+    two.database.execute("DELETE FROM bench")
     for worker in workers:
         worker.sync.sync(NOW, {}, changed=True)
         assert worker.ledger.wait_until(ORG, MODEL, 1, NOW).at == NOW
@@ -271,10 +275,10 @@ def test_a_bench_reaches_the_other_worker(workers: tuple[Worker, Worker]) -> Non
 def test_an_operators_limit_reaches_running_workers(workers: tuple[Worker, Worker]) -> None:
     """A stated limit is taken over, a forgotten one forgotten."""
     one, two = workers
-    one.book.execute("UPDATE level SET limit_units = 6000, learned_at = ?, source = 'operator'", (NOW + 1,))
+    one.database.execute("UPDATE level SET limit_units = 6000, learned_at = ?, source = 'operator'", (NOW + 1,))
     two.sync.sync(NOW + 1, {}, changed=True)
     assert two.ledger.status(NOW + 1)[0].limit == 6_000
-    one.book.execute("DELETE FROM level")
+    one.database.execute("DELETE FROM level")
     two.sync.sync(NOW + 2, {}, changed=True)
     assert two.ledger.status(NOW + 2) == ()
 
@@ -286,7 +290,7 @@ def test_levels_survive_a_restart(workers: tuple[Worker, Worker], tmp_path: Path
     later = Worker(tmp_path / "quota.db", "later")
     later.share(NOW + 15)
     assert later.available(Dimension.TPM, NOW + 15) == pytest.approx(2_000)
-    later.book.close()
+    later.database.close()
 
 
 def test_nothing_is_written_where_nothing_changed(workers: tuple[Worker, Worker]) -> None:
@@ -311,7 +315,7 @@ def test_what_could_not_be_shared_is_shared_later(workers: tuple[Worker, Worker]
     """A file that is locked at the wrong moment loses no spending."""
     one, two = workers
     one.ledger.reserve(ORG, MODEL, 3_000, NOW)
-    with two.book.writing(), one.book.patience(1), pytest.raises(QuotaFileError):
+    with two.database.writing(), one.database.patience(1), pytest.raises(QuotaFileError):
         one.share(NOW)
     for worker in (one, two):
         worker.sync.sync(NOW, {}, changed=True)

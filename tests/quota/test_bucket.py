@@ -25,7 +25,7 @@ def call(target: Bucket, now: float, *, cost: float = 900, remaining: float) -> 
 
 
 def test_headers_that_always_show_nothing_are_not_believed_after_five_calls() -> None:
-    """Own reckoning takes over for an hour; then they are heard again."""
+    """Own counting takes over for an hour; then they are heard again."""
     target = bucket()
     for number in range(5):
         assert target.believes_headers(NOW + number)
