@@ -27,8 +27,9 @@ from core.storage.reading.filters import Filter, Term, parse
 from core.storage.reading.ordering import KEYS, WORK_ORDER, Order, first_of
 
 if TYPE_CHECKING:
+    from core.commands.command import Command
     from core.commands.dry_run import DryRunCost, RunningDryRun
-    from core.commands.post import SentCommand
+    from core.commands.send import SentCommand
     from core.exports.registry import known_suffixes
     from core.llm.key_check import Trial
     from core.llm.task import allowed_answers, chosen_task, load_task, messages, reask_messages, task_to_json
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from core.sources.preview import Counted, Folder, Looked
     from core.storage.file.check import Checked
     from core.storage.file.connection import sqlite_version
-    from core.storage.file.rows import budget_words
     from core.storage.reading.reader import RunReader
     from core.storage.reading.search import Found, Search
 
@@ -53,14 +53,14 @@ __all__ = [
     "FIRST_N", "KEYS", "MOST_SAMPLED", "NO_KEY", "READ_ONLY", "SAMPLED", "WORK_ORDER", "Checked", "CopyRequest",
     "Counted", "Created", "Delivery", "Draft", "DryRunCost", "Engine", "Filter", "Folder", "Found", "Going", "KeyPast",
     "KeyView", "Looked", "NewRunRequest", "NotifySetup", "Occasion", "Order", "Planned", "RunOptions", "RunReader",
-    "RunningDryRun", "Search", "SentCommand", "TaskChoice", "Term", "Trial", "allowed_answers", "budget_words",
+    "RunningDryRun", "Search", "SentCommand", "TaskChoice", "Term", "Trial", "allowed_answers",
     "changes", "checked_alias", "checked_organization", "chosen_task", "differences", "escaped", "first_of",
     "known_suffixes", "load_task", "messages", "noticed", "parse", "plausible_secret", "read_draft", "reask_messages",
     "sqlite_version", "task_to_json", "view_of",
 ]  # fmt: skip
 
 _LATE = {
-    "core.commands.post": ("SentCommand",),
+    "core.commands.send": ("SentCommand",),
     "core.exports.registry": ("known_suffixes",),
     "core.llm.task": ("allowed_answers", "chosen_task", "load_task", "messages", "reask_messages", "task_to_json"),
     "core.mail.message": ("view_of",),
@@ -69,7 +69,6 @@ _LATE = {
     "core.quota.keys.keyfile": ("checked_alias", "checked_organization", "plausible_secret"),
     "core.runs.find": ("RunOptions",),
     "core.storage.file.connection": ("sqlite_version",),
-    "core.storage.file.rows": ("budget_words",),
 }
 """Modules whose names can be imported from here, and are imported when that happens."""
 
@@ -284,39 +283,18 @@ class Engine:
     # -- commands to a run and its worker -----------------------------------------------------------------------------
 
     @changes
-    def start(self, path: Path) -> SentCommand:
-        """Start a worker; one that is paused goes on."""
+    def send(self, path: Path, command: Command) -> SentCommand:
+        """Send a command to the run's worker, or apply it at once where the run has none."""
         from core.commands import send  # noqa: PLC0415
 
-        return send.start(path, self._for(path))
+        return send.send(path, command, self._for(path))
 
     @changes
-    def try_first(self, path: Path, count: int) -> SentCommand:
-        """Start a worker that pauses after so many different texts."""
+    def start(self, path: Path, only: int | None = None) -> SentCommand:
+        """Start a worker; one that is paused goes on. With ``only`` it pauses after so many different texts."""
         from core.commands import send  # noqa: PLC0415
 
-        return send.start(path, self._for(path), only=count)
-
-    @changes
-    def pause(self, path: Path) -> SentCommand:
-        """Let no new call go out."""
-        from core.commands import send  # noqa: PLC0415
-
-        return send.pause(path)
-
-    @changes
-    def resume(self, path: Path) -> SentCommand:
-        """Go on; a run without a worker gets one."""
-        from core.commands import send  # noqa: PLC0415
-
-        return send.resume(path, self._for(path))
-
-    @changes
-    def stop(self, path: Path) -> SentCommand:
-        """End the worker after the calls in flight have finished; a second command cuts them off."""
-        from core.commands import send  # noqa: PLC0415
-
-        return send.stop(path)
+        return send.start(path, self._for(path), only=only)
 
     @changes
     def kill(self, path: Path) -> SentCommand:
@@ -324,55 +302,6 @@ class Engine:
         from core.commands import send  # noqa: PLC0415
 
         return send.kill(path)
-
-    @changes
-    def swap(self, path: Path) -> SentCommand:
-        """Disable the key in use and ask with the next one first."""
-        from core.commands import send  # noqa: PLC0415
-
-        return send.swap(path, self._for(path))
-
-    @changes
-    def retry(self, path: Path, email_id: int | None) -> SentCommand:
-        """Requeue one failed email, or all of them."""
-        from core.commands import send  # noqa: PLC0415
-
-        return send.retry(path, email_id)
-
-    @changes
-    def retry_these(self, path: Path, email_ids: Sequence[int]) -> SentCommand:
-        """Requeue these failed emails."""
-        from core.commands import send  # noqa: PLC0415
-
-        return send.retry(path, email_ids=email_ids)
-
-    @changes
-    def skip(self, path: Path, email_ids: Sequence[int], *, back: bool) -> SentCommand:
-        """Take emails out of the model's work, or put skipped ones ``back``."""
-        from core.commands import send  # noqa: PLC0415
-
-        return send.skip(path, email_ids, back=back)
-
-    @changes
-    def label(self, path: Path, email_ids: Sequence[int], value: str, note: str) -> SentCommand:
-        """Give emails a person's label."""
-        from core.commands import send  # noqa: PLC0415
-
-        return send.label(path, email_ids, value, note=note)
-
-    @changes
-    def note(self, path: Path, email_ids: Sequence[int], text: str) -> SentCommand:
-        """Put a person's note on emails."""
-        from core.commands import send  # noqa: PLC0415
-
-        return send.note(path, email_ids, text)
-
-    @changes
-    def undo(self, path: Path) -> SentCommand:
-        """Undo what the person at the keyboard did last to emails of this run."""
-        from core.commands import send  # noqa: PLC0415
-
-        return send.undo(path)
 
     # -- the task of a run --------------------------------------------------------------------------------------------
 
@@ -397,20 +326,6 @@ class Engine:
     def text_of(self, task: Task) -> str:
         """Return the task as a text to edit."""
         return draft.text_of(task)
-
-    @changes
-    def activate(self, path: Path, task: Task) -> SentCommand:
-        """Make that version the active task: pending emails are asked about with it, and no label is touched."""
-        from core.commands import send  # noqa: PLC0415
-
-        return send.set_task(path, task)
-
-    @changes
-    def relabel(self, path: Path, label: str | None, email_ids: Sequence[int] | None) -> SentCommand:
-        """Requeue emails that an older version labeled: all, those with that label, or these."""
-        from core.commands import send  # noqa: PLC0415
-
-        return send.ask_again(path, label=label, email_ids=email_ids)
 
     def dry_run_cost(self, path: Path, task: Task, count: int) -> DryRunCost:
         """Return what trying a task on so many emails takes."""

@@ -20,8 +20,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.commands import send as commands
 from core.commands.post import await_answer
+
+from core.commands import send as commands
 from core.llm.task import builtin_task, chosen_task
 from core.model import RunState, Snapshot, Task
 from core.runs.find import RunOptions, archive, create_run, demo, run_files

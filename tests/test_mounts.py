@@ -9,6 +9,7 @@ import pytest
 
 from core import network_disk as mounts
 from core.commands import send as commands
+from core.commands.catalog import Label
 from core.errors import QuotaFileError, RunFileError
 from core.llm.task import builtin_task
 from core.model import RunState
@@ -121,7 +122,7 @@ def test_a_run_on_a_share_is_read_but_not_written(
     with pytest.raises(RunFileError, match=rf"network share \(nfs4, mounted at {tmp_path}\).*LABELTUI_HOME"):
         work(path, settings)
     with pytest.raises(RunFileError, match="network share"):
-        commands.label(path, 1, "1")
+        commands.send(path, Label((1,), "1"))
     with RunReader(path) as reader:
         assert reader.snapshot(NOW).state is RunState.NEW
     assert check_run(path).sound

@@ -164,7 +164,7 @@ def _add_results(commands: Commands) -> None:
     )
     act.add_argument("--messages", metavar="ID", help="the exact messages about the email with this id")
     act.add_argument(
-        "--ask-again", nargs="?", const="", metavar="LABEL", help="ask again what an older version labeled (so)"
+        "--ask-again", nargs="?", const=True, metavar="LABEL", help="ask again what an older version labeled (so)"
     )
     note = commands.add_parser("note", help="put a note on an email")
     note.add_argument("run", metavar="RUN")

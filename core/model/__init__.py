@@ -31,7 +31,9 @@ from core.model.keys import (
     WindowStatus,
 )
 from core.model.runs import (
-    MOST_IN_A_WISH,
+    MOST_IN_A_COMMAND,
+    REFUSED,
+    UNCHANGED,
     Budget,
     CommandRecord,
     Forecast,
@@ -48,8 +50,10 @@ from core.model.runs import (
 from core.model.tasks import DryRunResult, LabelMeaning, ModelSettings, SampledEmail, Task, TaskVersion
 
 __all__ = [
-    "MOST_IN_A_WISH",
+    "MOST_IN_A_COMMAND",
     "PROBED",
+    "REFUSED",
+    "UNCHANGED",
     "AskKind",
     "Attempt",
     "Budget",

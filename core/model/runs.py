@@ -33,6 +33,18 @@ class Budget:
     money: float | None = None
     hours: float | None = None
 
+    @property
+    def words(self) -> str:
+        """The caps in words: ``1,000,000 tokens, $2.50``, or ``no cap``."""
+        caps = []
+        if self.tokens is not None:
+            caps.append(f"{self.tokens:,} tokens")
+        if self.money is not None:
+            caps.append(f"${self.money:,.2f}")
+        if self.hours is not None:
+            caps.append(f"{self.hours:g} hours of work")
+        return ", ".join(caps) or "no cap"
+
 
 @dataclass(frozen=True, slots=True)
 class PacePoint:
@@ -65,8 +77,14 @@ class Happening:
     subject: str = ""
 
 
-MOST_IN_A_WISH = 50_000
+MOST_IN_A_COMMAND = 50_000
 """Emails that one command can name: what a worker can handle between two calls."""
+
+REFUSED = "not possible: "
+"""How the result of a command begins that was refused."""
+
+UNCHANGED = "nothing was changed"
+"""How the result of a command ends that had nothing to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +97,11 @@ class CommandRecord:
     requested_at: float
     acknowledged_at: float | None
     result: str
+
+    @property
+    def refused(self) -> bool:
+        """Whether the worker could not do it."""
+        return self.result.startswith(REFUSED)
 
 
 @dataclass(frozen=True, slots=True)

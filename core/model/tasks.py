@@ -53,6 +53,10 @@ class Task:
         """Whether it is one of the labels; an older version may have had others."""
         return any(label.value == value for label in self.labels)
 
+    def sends_otherwise(self, other: Task) -> bool:
+        """Return whether it sends another text of each email than the other task does."""
+        return (self.fields, self.truncate_at) != (other.fields, other.truncate_at)
+
 
 @dataclass(frozen=True, slots=True)
 class TaskVersion:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -146,13 +146,23 @@ class Worker:
         """Let the run spend so much from now on."""
         self._pause.allow(budget)
 
-    def enact(self, task: Task, *, by: str, command_id: str) -> str:
+    def activate(self, task: Task, *, by: str, command_id: str) -> str:
         """Activate a version of the task: calls in flight end under the old one, then all is built anew."""
-        sentence = self.store.enact(task, by=by, now=self._clock(), command_id=command_id).sentence
+        sentence = self.store.activate(task, by=by, now=self._clock(), command_id=command_id).sentence
         self._renewing = True
         self._wake.set()
         out = self.in_flight
         return f"{sentence}; {out} call{'' if out == 1 else 's'} out end under the old one" if out else sentence
+
+    def forget(self, email_ids: Sequence[int]) -> None:
+        """Take emails out of the queue."""
+        for email_id in email_ids:
+            self.queue.forget(email_id)
+
+    def rescan(self) -> None:
+        """Read the queue anew: emails were requeued."""
+        self.queue.rescan()
+        self._wake.set()
 
     def look_at_keys(self) -> list[str]:
         """Take in what happened to keys, here or by an operator's hand, and note it in the run."""
@@ -233,7 +243,7 @@ class Worker:
         self._looked_at = now
         with best_effort("handle a command"):
             for command in self._inbox.take():
-                handle(self, command, now)
+                handle(self, self.store, command, now)
         with best_effort("note what happened to a key"):
             self.look_at_keys()
 

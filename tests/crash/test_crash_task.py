@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.commands import send as commands
+from core.commands.catalog import ActivateTask
 from core.llm.task import builtin_task, load_task, task_to_toml, versioned
 from core.runs.find import RunOptions, create_run
 from core.settings import load_settings
@@ -58,7 +59,7 @@ def test_a_kill_while_a_version_comes_in_force_leaves_the_old_or_the_new(zygote:
         killed += code == KILLED
         if facts(path) == before:
             assert code == KILLED
-            commands.set_task(path, task)
+            commands.send(path, ActivateTask(task))
         else:
             survived += 1
         after = after or facts(path)
@@ -73,7 +74,7 @@ def test_a_kill_while_a_version_comes_in_force_leaves_the_old_or_the_new(zygote:
 def test_a_kill_while_emails_go_back_in_line_moves_all_or_none(zygote: Zygote, home: Path) -> None:
     """Whichever statement it died at."""
     path = labeled_run(home, "again")
-    commands.set_task(path, versioned(replace(builtin_task(), rubric="Say 1.")))
+    commands.send(path, ActivateTask(versioned(replace(builtin_task(), rubric="Say 1."))))
     before, pristine = facts(path), path.read_bytes()
     seen, killed = set(), 0
     for nth in range(1, 30):

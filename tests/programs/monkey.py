@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from core.commands import send as commands
-from core.commands.post import await_answer
+from core.commands.catalog import Stop
+from core.commands.send import await_answer
 from core.engine import Engine
 from core.runs import demo
 from core.settings import Settings, load_settings
@@ -122,7 +123,7 @@ def main() -> int:
             print("the console broke; last presses:", *pressed, sep="\n  ")
             raise
         finally:
-            await_answer(run, commands.stop(run), timeout_s=20)
+            await_answer(run, commands.send(run, Stop()), timeout_s=20)
             time.sleep(1.0)  # the worker closes its files before the folder goes
             if (simulator := adopt(settings.demo_dir / "simulator.json")) is not None:
                 simulator.stop()

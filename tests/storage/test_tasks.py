@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from core.commands import send as commands
+from core.commands.catalog import ActivateTask, Relabel
 from core.errors import UsageError
 from core.llm.task import builtin_task, versioned
 from core.mail.message import view_of
@@ -43,7 +44,7 @@ def by(version: str, answer: Answer) -> Answer:
 
 
 def enact(store: Store, task: Task = TWO) -> str:
-    return store.enact(task, by="ada", now=NOW).sentence
+    return store.activate(task, by="ada", now=NOW).sentence
 
 
 def sound(path: Path) -> None:
@@ -161,11 +162,11 @@ def test_asking_again_puts_back_what_an_older_version_labeled(
     store.commit([labeled(1), labeled(2, "0")], now=NOW)
     store.label_by_person(4, "0", annotator="ada", note="", now=NOW)
     before = labels(path)
-    assert store.ask_again(by="ada", now=NOW) == 0  # nothing is older yet
+    assert store.relabel(by="ada", now=NOW) == 0  # nothing is older yet
     enact(store)
     with RunReader(path) as reader:
         assert reader.older_labels() == {"1": 1, "0": 2}
-    assert store.ask_again(by="ada", now=NOW, **which) == len(moved)  # type: ignore[arg-type]
+    assert store.relabel(by="ada", now=NOW, **which) == len(moved)  # type: ignore[arg-type]
     pending = {number for number, (state, _, _) in enumerate(states(path), 1) if state == "pending"}
     assert pending == moved | {5}
     assert labels(path) == before
@@ -178,10 +179,10 @@ def test_an_email_that_is_asked_again_gets_one_label_more_and_no_third(make_run:
     store = opened(path)
     store.commit([labeled(1), labeled(2)], now=NOW)
     enact(store)
-    store.ask_again(by="ada", now=NOW, email_ids=[1])
+    store.relabel(by="ada", now=NOW, email_ids=[1])
     store.commit([by("v2", labeled(1, "y"))], now=NOW)
     assert labels(path)[-1] == (1, "y", "model", "v2")
-    assert store.ask_again(by="ada", now=NOW, email_ids=[1]) == 0
+    assert store.relabel(by="ada", now=NOW, email_ids=[1]) == 0
     told = version(path, "v1")
     assert (told.both, told.agreed, told.labels) == (1, 0, {"1": 2})
     sound(path)
@@ -194,10 +195,10 @@ def test_going_back_to_a_version_restores_what_it_labeled(make_run: MakeRun, ope
     old = store.task()
     store.commit([labeled(1, reasks=0), labeled(2, "0")], now=NOW)
     enact(store)
-    store.ask_again(by="ada", now=NOW)
+    store.relabel(by="ada", now=NOW)
     store.commit([by("v2", labeled(1, "y"))], now=NOW)
     enact(store, replace(TWO, version="v3"))
-    store.ask_again(by="ada", now=NOW)
+    store.relabel(by="ada", now=NOW)
     assert [state for state, _, _ in states(path)] == ["pending"] * 4
     assert "3 in line were labeled by it before" in enact(store, old)
     assert states(path)[:3] == [("labeled", "y", "model"), ("labeled", "0", "model"), ("labeled", "0", "copy")]
@@ -211,9 +212,9 @@ def test_a_twin_that_the_version_labeled_is_copied_without_a_call(make_run: Make
     store = opened(path)
     store.commit([labeled(1)], now=NOW)
     enact(store)
-    store.ask_again(by="ada", now=NOW, email_ids=[1])
+    store.relabel(by="ada", now=NOW, email_ids=[1])
     store.commit([by("v2", labeled(1, "y"))], now=NOW)
-    store.ask_again(by="ada", now=NOW)
+    store.relabel(by="ada", now=NOW)
     assert store.copy_from_twin(store.pending(after=-1, limit=1)[0], now=NOW)
     assert labels(path)[-1] == (2, "y", "copy", "v2")
     sound(path)
@@ -228,7 +229,7 @@ def test_a_done_run_is_done_no_more_when_it_is_asked_again(make_run: MakeRun, op
     store.commit([labeled(1)], now=NOW)
     store.end_epoch(RunState.DONE, "every email is settled", now=NOW)
     enact(store)
-    store.ask_again(by="ada", now=NOW)
+    store.relabel(by="ada", now=NOW)
     with RunReader(path) as reader:
         snapshot = reader.snapshot(NOW)
     assert (snapshot.state, snapshot.finished_at, snapshot.cursor) == (RunState.STOPPED, None, 0)
@@ -267,7 +268,7 @@ def test_an_export_names_a_label_as_the_version_did_that_gave_it(make_run: MakeR
     store.commit([labeled(1), labeled(3)], now=NOW)
     enact(store)
     store.commit([by("v2", labeled(2, "1"))], now=NOW)
-    store.ask_again(by="ada", now=NOW, email_ids=[3])
+    store.relabel(by="ada", now=NOW, email_ids=[3])
     with RunReader(path) as reader:
         rows = list(reader.export_rows())
     assert [(row.label, row.label_name, row.task_version) for row in rows] == [
@@ -310,7 +311,7 @@ def in_force(path: Path) -> Task:
 def test_texts_and_hashes_follow_a_version_that_sends_others(real: Path, change: dict[str, object]) -> None:
     """Every text is made anew from the message as it came, so that what is stored is what is sent."""
     task = versioned(replace(in_force(real), **change))  # type: ignore[arg-type]
-    sentence = commands.set_task(real, task).sentence
+    sentence = commands.send(real, ActivateTask(task)).sentence
     assert "the text of 3 emails was made anew" in sentence
     with closing(sqlite3.connect(real)) as db:
         raw = [row[0] for row in db.execute("SELECT raw FROM body ORDER BY email_id")]
@@ -323,7 +324,7 @@ def test_emails_that_were_copies_are_asked_apart_where_their_texts_differ(real: 
     """The recipient told them apart all the time; it is only sent now."""
     with RunReader(real) as reader:
         assert reader.distinct_texts() == 2
-    commands.set_task(real, versioned(replace(in_force(real), fields=("from", "to", "subject", "body"))))
+    commands.send(real, ActivateTask(versioned(replace(in_force(real), fields=("from", "to", "subject", "body")))))
     with RunReader(real) as reader:
         assert reader.distinct_texts() == 3
 
@@ -332,7 +333,7 @@ def test_flags_follow_the_text_that_is_sent(real: Path) -> None:
     """What is cut off gives no orders to the model, and is counted no more."""
     with RunReader(real) as reader:
         assert reader.snapshot(NOW).flagged == 1
-    commands.set_task(real, versioned(replace(in_force(real), fields=("from", "subject"))))
+    commands.send(real, ActivateTask(versioned(replace(in_force(real), fields=("from", "subject")))))
     with RunReader(real) as reader:
         assert reader.snapshot(NOW).flagged == 0
     sound(real)
@@ -353,7 +354,7 @@ def test_an_index_of_old_texts_is_not_searched(real: Path) -> None:
             search.close()
 
     assert found() == ([1, 2], True)
-    commands.set_task(real, versioned(replace(in_force(real), fields=("from", "subject"))))
+    commands.send(real, ActivateTask(versioned(replace(in_force(real), fields=("from", "subject")))))
     assert found() == ([], True)
 
 
@@ -361,7 +362,7 @@ def test_a_version_that_sends_others_is_refused_while_a_worker_has_the_run(real:
     """It says what to do, and nothing has changed."""
     before = in_force(real)
     with RunLock(real), pytest.raises(UsageError, match="Stop its worker first"):
-        commands.set_task(real, versioned(replace(before, truncate_at=100)))
+        commands.send(real, ActivateTask(versioned(replace(before, truncate_at=100))))
     assert in_force(real) == before
 
 
@@ -369,8 +370,8 @@ def test_the_task_in_force_is_not_put_in_force_again(real: Path) -> None:
     """No version without a change; a name alone changes without a new version."""
     before = in_force(real)
     with pytest.raises(UsageError, match="in force in real already"):
-        commands.set_task(real, before)
-    commands.set_task(real, replace(before, name="another name"))
+        commands.send(real, ActivateTask(before))
+    commands.send(real, ActivateTask(replace(before, name="another name")))
     assert in_force(real).name == "another name"
     with RunReader(real) as reader:
         assert len(reader.versions()) == 1
@@ -381,12 +382,12 @@ def test_the_task_in_force_is_not_put_in_force_again(real: Path) -> None:
 def test_too_many_emails_are_refused_with_the_number() -> None:
     """A command is bounded."""
     with pytest.raises(UsageError, match="too many for one command"):
-        commands.ask_again(Path("nowhere.db"), email_ids=range(60_000))
+        commands.send(Path("nowhere.db"), Relabel(email_ids=range(60_000)))
 
 
 def test_the_messages_of_the_source_are_never_changed(real: Path) -> None:
     """Sending less and then more again brings every character back."""
     before, old = in_force(real), texts(real)
-    commands.set_task(real, versioned(replace(before, truncate_at=100)))
-    commands.set_task(real, before)
+    commands.send(real, ActivateTask(versioned(replace(before, truncate_at=100))))
+    commands.send(real, ActivateTask(before))
     assert texts(real) == old

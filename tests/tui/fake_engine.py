@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from array import array
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
+from core.commands.catalog import ActivateTask, Label, Note, Retry, Skip
+from core.commands.command import Command
 from core.commands.dry_run import DryRunCost
+from core.commands.send import SentCommand
 from core.engine import CopyRequest, Draft, KeyPast, NewRunRequest, NotifySetup, TaskChoice
 from core.errors import LabeltuiError, RunFileError
 from core.llm.key_check import Trial
@@ -48,13 +52,10 @@ from core.storage.reading.search import Found
 from tests.tui.fakes import KEYS, NOW, SPENT, TASK, TROUBLES, WINDOWS, FakeRun, key
 
 
-@dataclass(frozen=True)
-class Answer:
+def Answer(id: str | None, sentence: str, *, at_once: bool) -> SentCommand:  # noqa: N802, A002 - reads like a value
     """What a command returns."""
-
-    id: str | None
-    sentence: str
-    at_once: bool
+    assert at_once is (id is None)
+    return SentCommand(id, sentence)
 
 
 class FakeView:
@@ -309,10 +310,13 @@ class FakeEngine:
 
     # -- commands --
 
-    def try_first(self, path: Path, count: int) -> Answer:
-        self._note("try_first", path, count)
-        self.run.alive, self.run.state, self.run.epoch = True, RunState.RUNNING, self.run.epoch + 1
-        return Answer(None, f"It tries {count} and pauses.", at_once=True)
+    def send(self, path: Path, command: Command) -> SentCommand:
+        fields = [getattr(command, field.name) for field in dataclasses.fields(command)]  # type: ignore[arg-type]
+        self._note(command.kind, path, *(list(each) if isinstance(each, tuple) else each for each in fields))
+        does = getattr(self, f"_do_{command.kind}", None)
+        if does is None or (self.run.alive and command.kind in ("swap", "retry", "label", "task")):
+            return self._command(command)
+        return Answer(None, does(command), at_once=True)
 
     def _note(self, *what: object) -> None:
         with self.lock:
@@ -320,10 +324,10 @@ class FakeEngine:
         if self.refusal:
             raise LabeltuiError(self.refusal)
 
-    def _command(self, kind: str, argument: str = "") -> Answer:
-        record = CommandRecord(f"command-{len(self.asked)}", kind, argument, self.now, None, "")
+    def _command(self, command: Command) -> SentCommand:
+        record = CommandRecord(f"command-{len(self.asked)}", command.kind, command.encode(), self.now, None, "")
         self.waiting.append(record)
-        return Answer(record.id, f"{kind} requested", at_once=False)
+        return Answer(record.id, f"{command.kind} requested", at_once=False)
 
     def handle(self, after_s: float = 0.4) -> None:
         """The worker acknowledges everything that waits, and does it."""
@@ -338,45 +342,41 @@ class FakeEngine:
             if record.kind == "stop":
                 self.run.alive = False
             if record.kind == "retry":
-                self._requeue(int(record.argument) if record.argument else None)
+                self._requeue(Retry.decode(record.argument).email_ids)
         self.waiting.clear()
 
-    def _requeue(self, email_id: int | None) -> None:
+    def _requeue(self, email_ids: Sequence[int] | None) -> None:
         self.run.emails = [
             replace(row, state=EmailState.PENDING, failure=None)
-            if row.state is EmailState.FAILED and email_id in (None, row.id)
+            if row.state is EmailState.FAILED and (email_ids is None or row.id in email_ids)
             else row
             for row in self.run.emails
         ]
 
-    def start(self, path: Path) -> Answer:
+    def start(self, path: Path, only: int | None = None) -> SentCommand:
+        if only is not None:
+            self._note("try_first", path, only)
+            self.run.alive, self.run.state, self.run.epoch = True, RunState.RUNNING, self.run.epoch + 1
+            return Answer(None, f"It tries {only} and pauses.", at_once=True)
         self._note("start", path)
         if not self.run.emails or self.run.count("pending"):
             self.run.alive, self.run.state, self.run.epoch = True, RunState.RUNNING, self.run.epoch + 1
         return Answer(None, "The worker of enron works (pid 4711); it outlives this terminal.", at_once=True)
 
-    def pause(self, path: Path) -> Answer:
-        self._note("pause", path)
-        return self._command("pause")
-
-    def resume(self, path: Path) -> Answer:
-        self._note("resume", path)
-        return self._command("resume")
-
-    def stop(self, path: Path) -> Answer:
-        self._note("stop", path)
-        return self._command("stop")
-
-    def kill(self, path: Path) -> Answer:
+    def kill(self, path: Path) -> SentCommand:
         self._note("kill", path)
         self.run.alive, self.run.state = False, RunState.STOPPED
         return Answer(None, "The worker was killed.", at_once=True)
 
-    def swap(self, path: Path) -> Answer:
-        self._note("swap", path)
-        if self.run.alive:
-            return self._command("swap")
-        return Answer(None, f"{self._swapped()}.", at_once=True)
+    def _do_swap(self, _: Command) -> str:
+        return f"{self._swapped()}."
+
+    def _do_task(self, command: ActivateTask) -> str:
+        self.run.task = command.task
+        return f"version {command.task.version[:8]} of the task is in force"
+
+    def _do_relabel(self, _: Command) -> str:
+        return "so many in line again"
 
     def _swapped(self) -> str:
         try:
@@ -391,40 +391,29 @@ class FakeEngine:
         ]
         return swap.sentence
 
-    def retry(self, path: Path, email_id: int | None) -> Answer:
-        self._note("retry", path, email_id)
-        if self.run.alive:
-            return self._command("retry", "" if email_id is None else str(email_id))
-        moved = self.run.count("failed") if email_id is None else 1
-        self._requeue(email_id)
-        return Answer(None, f"{moved} failed back in line.", at_once=True)
-
-    def retry_these(self, path: Path, email_ids: Sequence[int]) -> Answer:
-        self._note("retry_these", path, list(email_ids))
-        for email_id in email_ids:
-            self._requeue(email_id)
-        return Answer(None, f"{len(email_ids)} failed back in line.", at_once=True)
+    def _do_retry(self, command: Retry) -> str:
+        moved = self.run.count("failed") if command.email_ids is None else len(command.email_ids)
+        self._requeue(command.email_ids)
+        return f"{moved} failed back in line."
 
     def _remember(self, kind: str, what: str, email_ids: Sequence[int]) -> None:
         before = [row for row in self.run.emails if row.id in email_ids]
         undo_entry = UndoEntry(len(self.run.undo_entries) + 1, kind, what, self.now, len(before))
         self.run.undo_entries.append((undo_entry, before))
 
-    def note(self, path: Path, email_ids: Sequence[int], text: str) -> Answer:
-        self._note("note", path, list(email_ids), text)
-        self._remember("note", "a note", email_ids)
-        for email_id in email_ids:
-            self.run.notes.setdefault(email_id, []).append(text)
-        return Answer(None, f"Note on {len(email_ids)} emails.", at_once=True)
+    def _do_note(self, command: Note) -> str:
+        self._remember("note", "a note", command.email_ids)
+        for email_id in command.email_ids:
+            self.run.notes.setdefault(email_id, []).append(command.text)
+        return f"Note on {len(command.email_ids)} emails."
 
-    def undo(self, path: Path) -> Answer:
-        self._note("undo", path)
+    def _do_undo(self, _: Command) -> str:
         undo_entry, before = self.run.undo_entries.pop()
         if undo_entry.kind == "note":
             self.run.notes.clear()
         known = {row.id: row for row in before}
         self.run.emails = [known.get(row.id, row) for row in self.run.emails]
-        return Answer(None, f"undone: {undo_entry.what}", at_once=True)
+        return f"undone: {undo_entry.what}"
 
     def operator(self) -> str:
         return "ana"
@@ -433,27 +422,23 @@ class FakeEngine:
         self._note("save", path, None if email_ids is None else list(email_ids), target)
         return len(self.run.emails if email_ids is None else email_ids)
 
-    def skip(self, path: Path, email_ids: Sequence[int], *, back: bool) -> Answer:
-        self._note("skip", path, list(email_ids), back)
-        self._remember("skip", "a skip", email_ids)
-        state = EmailState.PENDING if back else EmailState.SKIPPED
+    def _do_skip(self, command: Skip) -> str:
+        self._remember("skip", "a skip", command.email_ids)
+        state = EmailState.PENDING if command.back else EmailState.SKIPPED
         self.run.emails = [
-            replace(row, state=state, failure=None) if row.id in email_ids else row for row in self.run.emails
+            replace(row, state=state, failure=None) if row.id in command.email_ids else row for row in self.run.emails
         ]
-        return Answer(None, f"{len(email_ids)} skipped.", at_once=True)
+        return f"{len(command.email_ids)} skipped."
 
-    def label(self, path: Path, email_ids: Sequence[int], value: str, note: str) -> Answer:
-        self._note("label", path, list(email_ids), value, note)
-        if self.run.alive:
-            return self._command("label", " ".join(str(number) for number in email_ids))
-        self._remember("label", f"the label {value}", email_ids)
+    def _do_label(self, command: Label) -> str:
+        self._remember("label", f"the label {command.value}", command.email_ids)
         self.run.emails = [
-            replace(row, state=EmailState.LABELED, label=value, label_source="human", failure=None)
-            if row.id in email_ids
+            replace(row, state=EmailState.LABELED, label=command.value, label_source="human", failure=None)
+            if row.id in command.email_ids
             else row
             for row in self.run.emails
         ]
-        return Answer(None, f"Labeled {value} by a person.", at_once=True)
+        return f"Labeled {command.value} by a person."
 
     # -- the task: drafts are real files --
 
@@ -473,17 +458,6 @@ class FakeEngine:
 
     def text_of(self, task: Task) -> str:
         return draft.text_of(task)
-
-    def activate(self, path: Path, task: Task) -> Answer:
-        self._note("activate", path, task)
-        if self.run.alive:
-            return self._command("task", task.version)
-        self.run.task = task
-        return Answer(None, f"version {task.version[:8]} of the task is active", at_once=True)
-
-    def relabel(self, path: Path, label: str | None, email_ids: Sequence[int] | None) -> Answer:
-        self._note("relabel", path, label, None if email_ids is None else list(email_ids))
-        return Answer(None, "so many in line again", at_once=True)
 
     def dry_run_cost(self, path: Path, task: Task, count: int) -> DryRunCost:
         return DryRunCost(count, count * 400, 0.0012, 3, learnt=True)

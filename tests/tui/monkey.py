@@ -26,7 +26,7 @@ from tui.screens.base_screen import BaseScreen
 CHANGES = frozenset(name for name, method in vars(Engine).items() if hasattr(method, "__wrapped__"))
 """The methods of the engine that change something: those that a read-only engine refuses."""
 
-ASKED_BEFORE = frozenset({"remove_key", "regroup_key", "clear_bench", "delete_run", "delete", "activate", "dry_run"})
+ASKED_BEFORE = frozenset({"remove_key", "regroup_key", "clear_bench", "delete_run", "delete", "task", "dry_run"})
 """Changes that only a window which asked may send. Putting every failed email back in line is one as well."""
 
 MOVES = (

@@ -494,6 +494,7 @@ def test_a_budget_is_set_shown_and_taken_away(say: Say, source: Path) -> None:
 
 def test_read_only_refuses_whatever_would_change_something(say: Say, source: Path, settings: Settings) -> None:
     """Not only keys are dimmed: the engine behind a read-only console refuses by itself."""
+    from core.commands.catalog import Label, Retry, Skip
     from core.engine import Engine
     from core.errors import UsageError
 
@@ -503,9 +504,9 @@ def test_read_only_refuses_whatever_would_change_something(say: Say, source: Pat
     engine = Engine(settings, read_only=True)
     for change in (
         lambda: engine.start(path),
-        lambda: engine.retry(path, None),
-        lambda: engine.label(path, 1, "1", ""),
-        lambda: engine.skip(path, [1], back=False),
+        lambda: engine.send(path, Retry()),
+        lambda: engine.send(path, Label((1,), "1")),
+        lambda: engine.send(path, Skip((1,))),
         lambda: engine.add_key(None, "gsk_invented_for_this_test_0001", None, None),
     ):
         with pytest.raises(UsageError, match="read-only"):

@@ -80,7 +80,7 @@ async def test_retrying_one_email_asks_the_worker_and_shows_when_it_handled(desk
     """t puts the failed email back in line; the list follows once the worker did it."""
     async with desk() as at:
         await at.press("e", "f", "t")
-        assert at.engine.asked == [("retry", at.run.path, 7)]
+        assert at.engine.asked == [("retry", at.run.path, [7])]
         assert at.title() == "Failed [7 of 5,031]"
         at.engine.handle()
         await at.read()
@@ -92,7 +92,7 @@ async def test_retrying_without_a_worker_is_done_at_once(desk: Opens) -> None:
     run = stopped(40, 20)
     async with desk(run) as at:
         await at.press("e", "f", "t")
-        assert "1 failed back in line · U undoes it" in at.said()
+        assert "1 failed back in line · U takes it back" in at.said()
         assert at.title() == "Failed [0 of 40]"
 
 
@@ -122,7 +122,7 @@ async def test_a_label_by_hand_is_given_with_its_own_value(desk: Opens) -> None:
         assert isinstance(at.app.screen, GiveLabel)
         assert "given by a person" in at.screen()
         await at.press("0", "tab", *"sure", "enter")
-        assert at.engine.asked == [("label", at.run.path, [1], "0", "sure")]
+        assert at.engine.asked == [("label", at.run.path, [1], "0", "sure", "")]
         assert "◆ person" in at.screen()
 
 
@@ -132,7 +132,7 @@ async def test_a_label_needs_a_choice(desk: Opens) -> None:
         await at.press("e", "f", "l", "enter")
         assert "Choose a label first." in at.said()
         await at.press("down", "enter")
-        assert at.engine.asked == [("label", at.run.path, [7], "1", "")]
+        assert at.engine.asked == [("label", at.run.path, [7], "1", "", "")]
         await at.press("l", "escape")
         assert len(at.engine.asked) == 1
 
@@ -229,7 +229,7 @@ async def test_marked_emails_are_retried_after_asking(desk: Opens) -> None:
         await at.press("enter")
         assert at.engine.asked == []
         await at.press("t", "y")
-        assert at.engine.asked == [("retry_these", at.run.path, [7, 9])]
+        assert at.engine.asked == [("retry", at.run.path, [7, 9])]
         assert "marked" not in at.screen()
         assert at.title() == "Failed [0 of 40]"
 

@@ -27,9 +27,9 @@ async def test_marked_emails_are_labeled_at_once_and_undone_as_one(desk: Opens) 
         before = list(at.run.emails)
         await at.press("e", "space", "space", "space", "l")
         assert isinstance(at.app.screen, GiveLabel)
-        assert "for 3 marked emails  U undoes it as one" in at.screen()
+        assert "for 3 marked emails  U takes it back as one" in at.screen()
         await at.press("0", "enter")
-        assert at.engine.asked == [("label", at.run.path, [0, 1, 2], "0", "")]
+        assert at.engine.asked == [("label", at.run.path, [0, 1, 2], "0", "", "")]
         assert at.screen().count("◆ person") == 3
         assert "marked" not in at.screen()
         await at.press("U")
@@ -47,7 +47,7 @@ async def test_what_was_done_to_one_email_is_undone_without_asking(desk: Opens) 
     """A skip comes back by U; where nothing is left to undo, it says so."""
     async with desk(stopped()) as at:
         await at.press("e", "end", "i")
-        assert "1 skipped · U undoes it" in at.said()
+        assert "1 skipped · U takes it back" in at.said()
         await at.press("U")
         assert at.engine.asked[-1] == ("undo", at.run.path)
         assert at.run.emails[39].state is EmailState.PENDING
@@ -94,7 +94,7 @@ async def test_a_command_for_many_is_shown_as_requested_until_it_is_acknowledged
         at.run.commands.append(CommandRecord(command.id, "label", "", NOW, NOW + 0.4, "2 emails labeled 0 by ana"))
         await at.read(later_s=0.2)
         assert "requested" not in at.screen()
-        assert "2 emails labeled 0 by ana · U undoes it" in at.said()
+        assert "2 emails labeled 0 by ana · U takes it back" in at.said()
 
 
 async def test_a_requested_command_is_shown_on_the_record_too(desk: Opens) -> None:
@@ -152,7 +152,7 @@ async def test_a_label_is_kept_however_fast_it_is_typed(desk: Opens) -> None:
         at.app.simulate_key("0")
         at.app.simulate_key("enter")
         await at.settle()
-        assert at.engine.asked == [("label", at.run.path, [0], "0", "")]
+        assert at.engine.asked == [("label", at.run.path, [0], "0", "", "")]
 
 
 async def test_a_label_on_many_reaches_the_run_file_and_is_undone_there(settings: Settings, make_run: MakeRun) -> None:
@@ -189,5 +189,5 @@ async def test_a_marked_email_that_cannot_be_labeled_alone_can_be_with_others(de
     run.emails = [replace(email(n, EmailState.FAILED), id=n) for n in range(3)]
     async with desk(run) as at:
         await at.press("e", "f", "M", "t", "y")
-        assert at.engine.asked == [("retry_these", at.run.path, [0, 1, 2])]
+        assert at.engine.asked == [("retry", at.run.path, [0, 1, 2])]
         assert at.app.screen.query_one(Rows).count == 0

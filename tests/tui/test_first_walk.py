@@ -13,7 +13,8 @@ import pytest
 from textual.pilot import Pilot
 
 from core.commands import send as commands
-from core.commands.post import await_answer
+from core.commands.catalog import Stop
+from core.commands.send import await_answer
 from core.settings import Settings
 from core.simulator.child import adopt
 from core.storage.reading.reader import RunReader
@@ -85,6 +86,6 @@ async def test_from_an_empty_home_to_a_failed_email_labeled_by_hand(home: Path, 
         assert app.leave_message
     finally:
         if demo.exists():
-            await_answer(demo, commands.stop(demo))
+            await_answer(demo, commands.send(demo, Stop()))
         if (simulator := adopt(settings.demo_dir / "simulator.json")) is not None:
             simulator.stop()

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import TextArea
 
+from core.commands.catalog import ActivateTask
 from core.engine import Engine, differences, escaped, read_draft
 from core.errors import UsageError
 from core.llm.task import task_to_toml, versioned
@@ -268,7 +269,7 @@ async def test_putting_a_draft_in_force_says_what_it_means_first(desk: Opens) ->
         await at.press("enter")
         assert at.engine.asked == []
         await at.press("L", "y")
-        assert at.engine.asked == [("activate", at.run.path, draft)]
+        assert at.engine.asked == [("task", at.run.path, draft)]
         await at.read()
         assert "No draft." in at.screen()
         assert kept(at) is None
@@ -447,8 +448,7 @@ async def test_a_read_only_console_refuses_every_change(desk: Opens, settings: S
     for refused in (
         lambda: engine.save_draft(path, ""),
         lambda: engine.discard_draft(path),
-        lambda: engine.activate(path, REAL),
-        lambda: engine.relabel(path, None, None),
+        lambda: engine.send(path, ActivateTask(REAL)),
     ):
         with pytest.raises(UsageError, match="read-only"):
             refused()

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from core.commands import send as commands
-from core.commands.post import await_answer
+from core.commands.catalog import Stop
+from core.commands.send import await_answer
 from core.model import RunState
 from core.settings import Settings, load_settings
 from core.storage.file.check import check_run
@@ -90,7 +91,7 @@ def test_a_console_that_is_gone_leaves_its_worker_at_work(
         assert (later.worker.pid, later.worker.epoch) == (pid, 1)
         with console("real") as again:
             again.until(b"RUNNING", PATIENCE_S)
-        assert await_answer(path, commands.stop(path)) is not None
+        assert await_answer(path, commands.send(path, Stop())) is not None
         until(path, lambda snapshot: not snapshot.worker.alive)
     assert check_run(path).sound
 

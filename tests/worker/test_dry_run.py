@@ -13,6 +13,7 @@ import pytest
 
 from core.commands import dry_run as dry_runs
 from core.commands import send as commands
+from core.commands.catalog import Stop
 from core.errors import LabeltuiError, NoUsableKeyError
 from core.llm.task import builtin_task, versioned
 from core.model import Outcome, Reply, SampledEmail, Usage, Verdict
@@ -77,7 +78,7 @@ def test_a_trial_goes_on_beside_a_worker(
         assert len(results) == 4
         after = until(path, lambda snapshot: snapshot.labeled > begun)
         assert after.worker.alive or after.pending == 0
-        commands.stop(path)
+        commands.send(path, Stop())
         until(path, lambda snapshot: not snapshot.worker.alive)
     with closing(sqlite3.connect(path)) as db:
         versions = db.execute("SELECT DISTINCT task_version FROM attempt").fetchall()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.commands import send as commands
-from core.commands.post import SentCommand, await_answer
+from core.commands.send import SentCommand, await_answer
 from core.errors import RunBusyError
 from core.model import RunState
 from core.settings import Settings

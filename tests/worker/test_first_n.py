@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.commands import send as commands
+from core.commands.catalog import Resume
 from core.model import RunState
 from core.settings import Settings
 from core.worker.queue import FirstN
@@ -66,6 +67,6 @@ def test_a_real_worker_tries_ten_texts_pauses_and_goes_on_with_all(
         assert result.startswith("trying 5")
         until(path, lambda snapshot: snapshot.reason == "tried 5 emails, as requested")
         assert texts_asked_about(path) == 15
-        acknowledged(path, commands.resume(path, settings))
+        acknowledged(path, commands.send(path, Resume(), settings))
         done = until(path, lambda snapshot: snapshot.state is RunState.DONE)
         assert done.settled == 120

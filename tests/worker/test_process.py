@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from core.commands import send as commands
-from core.commands.post import SentCommand, await_answer
+from core.commands.catalog import LookAtKeys, Pause, Resume, Stop, SwapKey
+from core.commands.send import SentCommand, await_answer
 from core.llm.task import builtin_task, with_model
 from core.model import RunState, Snapshot
 from core.quota.keys.store import KeyStore
@@ -86,14 +87,14 @@ def test_a_detached_worker_is_paused_resumed_stopped_and_started_again(
         path = make(settings, tmp_path, 300)
         commands.start(path, settings)
         until(path, lambda snapshot: snapshot.labeled > 5)
-        took_s, _ = acknowledged(path, commands.pause(path))
+        took_s, _ = acknowledged(path, commands.send(path, Pause()))
         assert took_s < 1.0
         paused = until(path, lambda snapshot: snapshot.state is RunState.PAUSED)
         attempts = paused.attempts
-        took_s, _ = acknowledged(path, commands.resume(path, settings))
+        took_s, _ = acknowledged(path, commands.send(path, Resume(), settings))
         assert took_s < 1.0
         until(path, lambda snapshot: snapshot.attempts > attempts)
-        took_s, _ = acknowledged(path, commands.stop(path))
+        took_s, _ = acknowledged(path, commands.send(path, Stop()))
         assert took_s < 1.0
         stopped = until(path, lambda snapshot: snapshot.state is RunState.STOPPED and not snapshot.worker.alive)
         assert stopped.reason == "stopped by the operator"
@@ -113,7 +114,7 @@ def test_a_swap_is_handled_within_a_second_and_the_next_key_asks(
         path = make(settings, tmp_path, 300)
         commands.start(path, settings)
         until(path, lambda snapshot: snapshot.labeled > 5)
-        took_s, said = acknowledged(path, commands.swap(path, settings))
+        took_s, said = acknowledged(path, commands.send(path, SwapKey(), settings))
         assert took_s < 1.0
         out, into = said.removesuffix(" is asked first").split(" is out of use, ")
         until(path, lambda snapshot: set(snapshot.asking) == {into})
@@ -121,7 +122,7 @@ def test_a_swap_is_handled_within_a_second_and_the_next_key_asks(
             states = {key.alias: (key.state.value, key.pinned) for key in store.statuses("m", time.time())}
         assert states[out] == ("disabled", False)
         assert states[into][1]
-        commands.stop(path)
+        commands.send(path, Stop())
         until(path, lambda snapshot: not snapshot.worker.alive)
 
 
@@ -132,7 +133,7 @@ def test_a_command_made_while_a_worker_opens_the_run_is_handled(
     begin = Store.begin_epoch
 
     def begin_later(self: Store, **given: Any) -> Any:
-        assert commands.stop(path).id is not None
+        assert commands.send(path, Stop()).id is not None
         return begin(self, **given)
 
     monkeypatch.setattr(Store, "begin_epoch", begin_later)
@@ -155,7 +156,7 @@ def test_starting_twice_finds_the_first_worker(
         assert second.adopted
         assert second.pid == first.pid
         assert work(path).wait(PATIENCE_S) == 4
-        commands.stop(path)
+        commands.send(path, Stop())
         until(path, lambda snapshot: not snapshot.worker.alive)
 
 
@@ -170,10 +171,10 @@ def test_a_command_is_acknowledged_within_a_second_while_the_worker_waits_for_a_
         assert waiting.wait is not None
         assert waiting.wait.limit == "RPM"
         assert waiting.wait.until_at is not None
-        took_s, _ = acknowledged(path, commands.pause(path))
+        took_s, _ = acknowledged(path, commands.send(path, Pause()))
         assert took_s < 1.0
         until(path, lambda snapshot: snapshot.state is RunState.PAUSED)
-        commands.stop(path)
+        commands.send(path, Stop())
         until(path, lambda snapshot: not snapshot.worker.alive)
 
 
@@ -189,7 +190,7 @@ def test_keys_are_disabled_enabled_and_added_while_the_worker_runs(
         with KeyStore.from_settings(settings) as store:
             store.set_enabled("one", False)
             store.add(child.keys[2], alias="three")
-        told = commands.keys_changed(path)
+        told = commands.send(path, LookAtKeys())
         assert told is not None
         took_s, _ = acknowledged(path, told)
         assert took_s < 1.0
@@ -203,7 +204,7 @@ def test_keys_are_disabled_enabled_and_added_while_the_worker_runs(
             ]
         assert "three" in used
         served = child.stats()["by_key"]
-        commands.stop(path)
+        commands.send(path, Stop())
         until(path, lambda snapshot: not snapshot.worker.alive)
         assert child.stats()["by_key"][child.keys[0][-4:]] == served[child.keys[0][-4:]]
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from core.commands import send as commands
+from core.commands.catalog import LookAtKeys, Pause, Resume
 from core.quota.keys.store import KeyStore
 from core.settings import Settings
 from core.simulator.child import start_child
@@ -78,9 +79,9 @@ def test_nothing_that_a_run_leaves_behind_holds_a_secret(
         worker = work(path)
         arguments = Path(f"/proc/{worker.pid}/cmdline").read_bytes()
         until(path, lambda snapshot: snapshot.worker.alive)  # resuming would start another one before
-        acknowledged(path, commands.pause(path))
-        commands.keys_changed(path)
-        commands.resume(path, settings)
+        acknowledged(path, commands.send(path, Pause()))
+        commands.send(path, LookAtKeys())
+        commands.send(path, Resume(), settings)
         assert worker.wait(PATIENCE_S) in (0, 3)
         assert main(["keys", "test"]) == 1
     assert not any(key[:-8].encode() in arguments for key in child.keys)

@@ -18,7 +18,8 @@ from pathlib import Path
 import pytest
 
 from core.commands import send as commands
-from core.commands.post import await_answer
+from core.commands.catalog import Label, Stop
+from core.commands.send import await_answer
 from core.errors import LabeltuiError, RunFileError
 from core.model import RunState
 from core.settings import Settings
@@ -175,8 +176,8 @@ def test_a_second_stop_cuts_off_what_is_out(
         path = make(settings, tmp_path, 50)
         worker = work(path)
         until(path, lambda snapshot: snapshot.worker.in_flight > 0)
-        first = await_answer(path, commands.stop(path))
-        second = await_answer(path, commands.stop(path))
+        first = await_answer(path, commands.send(path, Stop()))
+        second = await_answer(path, commands.send(path, Stop()))
         assert first is not None
         assert second is not None
         assert "stopping when" in first.result
@@ -270,7 +271,7 @@ def test_a_disk_that_refuses_a_persons_label_says_so(make_run: MakeRun, monkeypa
 
     monkeypatch.setattr(Store, "label_by_person", refuse)
     with pytest.raises(RunFileError, match="disk is full"):
-        commands.label(path, 1, "1")
+        commands.send(path, Label((1,), "1"))
     assert check_run(path).sound
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from core.commands import send as commands
-from core.commands.post import await_answer
+from core.commands.catalog import Stop
+from core.commands.send import await_answer
 from core.model import RunState
 from core.settings import Settings
 from tests.programs.pty.terminal import Terminal
@@ -80,7 +81,7 @@ def test_a_suspended_console_gives_the_terminal_back_and_takes_it_again(
             terminal.write("q")
             terminal.until_seen("[ended 0 echo lines signals]")
         assert now(path).worker.pid == working.worker.pid
-        assert await_answer(path, commands.stop(path)) is not None
+        assert await_answer(path, commands.send(path, Stop())) is not None
         until(path, lambda snapshot: not snapshot.worker.alive)
 
 

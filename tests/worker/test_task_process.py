@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from core.commands import send as commands
-from core.commands.post import SentCommand
+from core.commands.catalog import ActivateTask, Pause, Relabel, Resume, Stop
+from core.commands.send import SentCommand
 from core.llm.task import versioned
 from core.model import LabelMeaning, ModelSettings, RunState, Task
 from core.settings import Settings
@@ -47,12 +48,12 @@ def test_a_worker_changes_to_another_version_in_mid_run(
         )
         commands.start(path, settings)
         until(path, lambda snapshot: snapshot.labeled > 30)
-        took_s, sentence = acknowledged(path, commands.set_task(path, new))
+        took_s, sentence = acknowledged(path, commands.send(path, ActivateTask(new)))
         assert took_s < 1.0
         assert f"version {new.version[:8]} of the task is in force" in sentence
         given = until(path, lambda snapshot: "2" in snapshot.labels).labeled
         until(path, lambda snapshot: snapshot.labeled > given + 20)
-        took_s, sentence = acknowledged(path, commands.ask_again(path, label="1"))
+        took_s, sentence = acknowledged(path, commands.send(path, Relabel(label="1")))
         assert took_s < 1.0
         assert sentence.endswith("in line again")
         done = until(path, lambda snapshot: snapshot.state is RunState.DONE)
@@ -80,15 +81,15 @@ def test_a_paused_worker_stays_paused_under_the_new_version(
         new = versioned(replace(in_force(path), rubric="Say 1."))
         commands.start(path, settings)
         until(path, lambda snapshot: snapshot.labeled > 3)
-        commands.pause(path)
+        commands.send(path, Pause())
         until(path, lambda snapshot: snapshot.state is RunState.PAUSED)
-        acknowledged(path, commands.set_task(path, new))
+        acknowledged(path, commands.send(path, ActivateTask(new)))
         paused = until(path, lambda snapshot: snapshot.state is RunState.PAUSED)
         time.sleep(0.3)
         assert until(path, lambda _: True).attempts == paused.attempts
-        acknowledged(path, commands.resume(path, settings))
+        acknowledged(path, commands.send(path, Resume(), settings))
         until(path, lambda snapshot: snapshot.attempts > paused.attempts + 3)
-        commands.stop(path)
+        commands.send(path, Stop())
         stopped = until(path, lambda snapshot: not snapshot.worker.alive)
     assert stopped.reason == "stopped by the operator"
     last = rows(path, "SELECT task_version FROM attempt ORDER BY id DESC LIMIT 1")
@@ -113,5 +114,5 @@ def test_a_version_that_sends_other_texts_is_refused_by_a_worker(
             _, sentence = acknowledged(path, command)
             assert sentence.startswith("not possible: ")
         assert in_force(path) == old
-        commands.stop(path)
+        commands.send(path, Stop())
         until(path, lambda snapshot: not snapshot.worker.alive)

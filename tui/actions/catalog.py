@@ -21,6 +21,9 @@ LIST_SCOPES = frozenset({Scope.EMAILS, Scope.RECORD})
 AT_MONITOR = frozenset({Scope.MONITOR})
 AT_TASK = frozenset({Scope.TASK})
 
+TAKE_BACK = "undo"
+"""The action that takes back what the person did last."""
+
 
 def _word(text: str) -> Callable[[Context], str]:
     return lambda _: text
@@ -186,7 +189,7 @@ ALL: tuple[Action, ...] = (
         LIST_SCOPES, enabled.skip_blocked, hint=1,
     ),
     Action(
-        "undo", ("U",), "U", _word("undo"),
+        TAKE_BACK, ("U",), "U", _word("undo"),
         "Take back your last label, note, skip or retry, whole; it stays on record.",
         LIST_SCOPES, enabled.run_read, hint=1,
     ),

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from core import exits
 from core.commands import send as commands
-from core.commands.post import SentCommand, await_answer
+from core.commands.catalog import Label, Note, Pause, Resume, Retry, SetBudget, Skip, Stop, SwapKey, Undo
+from core.commands.command import Command
+from core.commands.send import SentCommand, await_answer
 from core.errors import UsageError
 from core.model import Budget
 from core.runs import find as runs
 from core.settings import Settings, load_settings
 from core.storage.file.lock import is_locked
-from core.storage.file.rows import budget_words
 from core.storage.reading.reader import RunReader
 from tui.commands.printing import complain, say
 from tui.commands.results import snapshot_of
@@ -26,33 +27,41 @@ _ACKNOWLEDGED_WITHIN_S = 10.0
 
 def start(given: argparse.Namespace) -> int:
     """``labeltui start RUN``."""
-    return _command(given, lambda path, settings: commands.start(path, settings, only=given.only))
+    return _worker_command(given, lambda path, settings: commands.start(path, settings, only=given.only))
 
 
 def pause(given: argparse.Namespace) -> int:
     """``labeltui pause RUN``."""
-    return _command(given, lambda path, _: commands.pause(path))
+    return _worker_command(given, Pause())
 
 
 def resume(given: argparse.Namespace) -> int:
     """``labeltui resume RUN``."""
-    return _command(given, commands.resume)
+    return _worker_command(given, Resume())
 
 
 def swap(given: argparse.Namespace) -> int:
     """``labeltui swap RUN``."""
-    return _command(given, commands.swap)
+    return _worker_command(given, SwapKey())
 
 
 def stop(given: argparse.Namespace) -> int:
     """``labeltui stop RUN``."""
-    return _command(given, lambda path, _: commands.kill(path) if given.force else commands.stop(path))
+    return _worker_command(given, (lambda path, _: commands.kill(path)) if given.force else Stop())
 
 
-def _command(given: argparse.Namespace, do: Callable[[Path, Settings], SentCommand]) -> int:
+def _worker_command(given: argparse.Namespace, what: Command | Callable[[Path, Settings], SentCommand]) -> int:
     settings = load_settings()
     path = runs.find_run(settings, given.run)
-    return report(path, do(path, settings.for_run(path)), wait=not given.no_wait)
+    own = settings.for_run(path)
+    sent = commands.send(path, what, own) if isinstance(what, Command) else what(path, own)
+    return report(path, sent, wait=not given.no_wait)
+
+
+def command_on_run(given: argparse.Namespace, make: Callable[[Path], Command]) -> int:
+    """Send the command that ``make`` returns for the run file's path, and report what came of it."""
+    path = runs.find_run(load_settings(), given.run)
+    return report(path, commands.send(path, make(path)))
 
 
 def report(path: Path, requested: SentCommand, *, wait: bool = True) -> int:
@@ -61,8 +70,8 @@ def report(path: Path, requested: SentCommand, *, wait: bool = True) -> int:
     if requested.at_once or not wait:
         return exits.DONE
     answer = await_answer(path, requested, timeout_s=_ACKNOWLEDGED_WITHIN_S)
-    if answer is None and requested.anew is not None and is_locked(path) is False:
-        return report(path, requested.anew())
+    if answer is None and requested.command is not None and is_locked(path) is False:
+        return report(path, commands.send(path, requested.command))  # the worker ended before it read it
     if answer is None:
         complain(
             f"the worker did not answer within {_ACKNOWLEDGED_WITHIN_S:.0f} s; the command stays with it."
@@ -71,7 +80,7 @@ def report(path: Path, requested: SentCommand, *, wait: bool = True) -> int:
         return exits.FAILED
     took = (answer.acknowledged_at or answer.requested_at) - answer.requested_at
     say(f"acknowledged after {age(took)}: {answer.result}")
-    return exits.FAILED if answer.result.startswith("not possible") else exits.DONE
+    return exits.FAILED if answer.refused else exits.DONE
 
 
 def budget(given: argparse.Namespace) -> int:
@@ -81,40 +90,35 @@ def budget(given: argparse.Namespace) -> int:
     named = {name: getattr(given, name) for name in ("tokens", "money", "hours") if getattr(given, name) is not None}
     if not named and not given.none:
         spent = f"{number(snapshot.tokens)} tokens in {snapshot.worked_s / 3600:.1f} hours of work"
-        say(f"{path.stem} may spend: {budget_words(snapshot.budget)}; spent so far: {spent}")
+        say(f"{path.stem} may spend: {snapshot.budget.words}; spent so far: {spent}")
         return exits.DONE
     before = Budget() if given.none else snapshot.budget
-    return report(path, commands.set_budget(path, replace(before, **named)))
+    return report(path, commands.send(path, SetBudget(replace(before, **named))))
 
 
 def retry(given: argparse.Namespace) -> int:
     """``labeltui retry RUN``."""
-    path = runs.find_run(load_settings(), given.run)
-    return report(path, commands.retry(path, email_of(path, given.item) if given.item else None))
+    return command_on_run(given, lambda path: Retry(None if given.item is None else (email_of(path, given.item),)))
 
 
 def label(given: argparse.Namespace) -> int:
     """``labeltui label RUN ID VALUE``."""
-    path = runs.find_run(load_settings(), given.run)
-    return report(path, commands.label(path, email_of(path, given.id), given.value, note=given.note))
+    return command_on_run(given, lambda path: Label((email_of(path, given.id),), given.value, given.note))
 
 
 def note(given: argparse.Namespace) -> int:
     """``labeltui note RUN ID TEXT``."""
-    path = runs.find_run(load_settings(), given.run)
-    return report(path, commands.note(path, [email_of(path, given.id)], given.text))
+    return command_on_run(given, lambda path: Note((email_of(path, given.id),), given.text))
 
 
 def skip(given: argparse.Namespace) -> int:
     """``labeltui skip RUN ID [--back]``."""
-    path = runs.find_run(load_settings(), given.run)
-    return report(path, commands.skip(path, [email_of(path, given.id)], back=given.back))
+    return command_on_run(given, lambda path: Skip((email_of(path, given.id),), back=given.back))
 
 
 def undo(given: argparse.Namespace) -> int:
     """``labeltui undo RUN``."""
-    path = runs.find_run(load_settings(), given.run)
-    return report(path, commands.undo(path))
+    return command_on_run(given, lambda _: Undo())
 
 
 def email_of(path: Path, source_id: str) -> int:

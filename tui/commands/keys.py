@@ -12,7 +12,8 @@ from dataclasses import asdict
 from typing import Any
 
 from core import exits
-from core.commands import send as commands
+from core.commands.catalog import LookAtKeys
+from core.commands.send import send
 from core.errors import KeysError, UsageError
 from core.model import Dimension, KeySpend, KeyStatus, ModelSettings, WindowStatus
 from core.quota.forecast.plans import plan
@@ -20,6 +21,7 @@ from core.quota.keys.keyfile import checked_alias
 from core.quota.keys.store import KeyStore
 from core.runs import find as runs
 from core.settings import Settings, load_settings
+from core.storage.file.lock import is_locked
 from core.storage.reading.reader import RunReader
 from core.text import one_line
 from tui.commands.printing import say, say_hung
@@ -146,7 +148,7 @@ def _tokens(spent: KeySpend) -> str:
 
 def _tell_workers(settings: Settings) -> str:
     """Tell every living worker to look at the keys; says how many were told."""
-    told = sum(commands.keys_changed(path) is not None for path in runs.run_files(settings))
+    told = sum(not send(path, LookAtKeys()).at_once for path in runs.run_files(settings) if is_locked(path))
     return f" {plural(told, 'worker')} told." if told else ""
 
 

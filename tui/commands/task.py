@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from core import exits
-from core.commands import send as commands
+from core.commands.catalog import ActivateTask, Relabel
+from core.commands.send import send
 from core.errors import UsageError
 from core.llm.task import load_task, task_to_json, task_to_toml
 from core.model import Task, TaskVersion
@@ -28,9 +29,9 @@ def task(given: argparse.Namespace) -> int:
     """``labeltui task RUN``."""
     path = runs.find_run(load_settings(), given.run)
     if given.set is not None:
-        return report(path, commands.set_task(path, load_task(given.set)))
+        return report(path, send(path, ActivateTask(load_task(given.set))))
     if given.ask_again is not None:
-        return report(path, commands.ask_again(path, label=given.ask_again or None))
+        return report(path, send(path, Relabel(None if given.ask_again is True else given.ask_again)))
     if given.trial is not None:
         return _try(path, load_task(given.trial), given.sample)
     if given.write is not None:

@@ -8,10 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.commands.catalog import Pause, Resume, Retry, Stop, SwapKey
+from core.commands.command import Command
 from core.engine import FIRST_N
-from core.model import Snapshot
+from core.model import UNCHANGED, Snapshot
 from core.text import one_line
 from tui.actions import enabled
+from tui.actions.catalog import TAKE_BACK
 from tui.actions.keymap import key
 from tui.live.view_state import Requested, outstanding, pending_kinds
 from tui.text.numbers import number, plural
@@ -21,11 +24,6 @@ if TYPE_CHECKING:
     from core.engine import SentCommand
     from tui.app import LabeltuiApp
 
-CHANGING = frozenset({"retry", "label", "note", "skip", "undo", "task", "again"})
-"""Kinds of commands after which emails are not what they were."""
-
-UNDOABLE = CHANGING - {"undo", "task", "again"}
-
 
 class PendingCommands:
     """The commands of this console that nobody acknowledged yet."""
@@ -34,12 +32,15 @@ class PendingCommands:
         self._app = app
         self.requested: tuple[Requested, ...] = ()
 
-    def send(self, kind: str, ask: Callable[[Path], SentCommand], what: str = "") -> None:
-        """Send a command about the run that is open; from now on it is shown as requested, as ``what``."""
+    def send(self, command: Command, what: str = "") -> None:
+        """Send a command to the run that is open; from now on it is shown as requested, as ``what``."""
+        engine = self._app.engine
+        self._request(Requested(command.kind, self._app.clock(), what=what), lambda path: engine.send(path, command))
+
+    def _request(self, mark: Requested, ask: Callable[[Path], SentCommand]) -> None:
         path = self._app.run_path
         if path is None:
             return
-        mark = Requested(kind, self._app.clock(), what=what)
         self.requested = (*self.requested, mark)
         self._app.hand_down()
         self._app.jobs.send(lambda: ask(path), partial(self._answered, mark), partial(self._refused, mark))
@@ -49,26 +50,20 @@ class PendingCommands:
         before = self.requested
         self.requested = outstanding(before, snapshot, now)
         self._tell_swaps(before, snapshot)
-        gone = [command for command in before if command not in self.requested and command.kind in CHANGING]
-        answers = {command.id: command.result for command in snapshot.commands} if snapshot else {}
-        for command in gone:
-            if command.what and answers.get(command.id or ""):
-                self._app.say(self._told(command.kind, answers[command.id or ""]))
+        gone = [request for request in before if request not in self.requested and _changes_emails(request.kind)]
+        answers = {answer.id: answer for answer in snapshot.commands} if snapshot else {}
+        for request in gone:
+            answer = answers.get(request.id or "")
+            if request.what and answer is not None and answer.result:
+                self._app.say(answer.result if answer.refused else _reversible(request.kind, answer.result))
         return bool(gone)
-
-    def _told(self, kind: str, sentence: str) -> str:
-        """What came of it, and that it can be undone where it can."""
-        if kind not in UNDOABLE or "nothing" in sentence or sentence.startswith("not possible"):
-            return sentence
-        return f"{sentence.rstrip('.')} · {key('undo')} undoes it"
 
     def _tell_swaps(self, before: tuple[Requested, ...], snapshot: Snapshot | None) -> None:
         """Which keys were swapped only the worker's answer says."""
         swaps = {command.id for command in before if command.kind == "swap"}
         for command in snapshot.commands if snapshot is not None and swaps else ():
             if command.id in swaps and command.acknowledged_at is not None:
-                refused = command.result.startswith("not possible")
-                self._app.say(f"{command.result}.", severity="warning" if refused else "information")
+                self._app.say(f"{command.result}.", severity="warning" if command.refused else "information")
 
     def forget(self) -> None:
         """Another run is watched: what was requested of the last one is shown there no more."""
@@ -85,7 +80,7 @@ class PendingCommands:
     def _answered(self, mark: Requested, answer: SentCommand) -> None:
         self._drop(mark)
         if answer.at_once:
-            self._app.say(self._told(mark.kind, answer.sentence))
+            self._app.say(_reversible(mark.kind, answer.sentence))
             self._app.facts_changed()
         else:
             self.requested = (*self.requested, replace(mark, id=answer.id))
@@ -96,19 +91,20 @@ class PendingCommands:
 
     def do_start(self) -> None:
         """Start a worker."""
-        self.send("start", self._app.engine.start)
+        self._request(Requested("start", self._app.clock()), self._app.engine.start)
 
     def do_try_out(self) -> None:
         """Ask about a few emails, then pause."""
-        self.send("try", lambda path: self._app.engine.try_first(path, FIRST_N))
+        engine = self._app.engine
+        self._request(Requested("try", self._app.clock()), lambda path: engine.start(path, FIRST_N))
 
     def do_pause(self) -> None:
         """Pause, or go on where it is paused."""
         front = self._app.front_screen()
         if front is not None and enabled.is_paused(front.context()):
-            self.send("resume", self._app.engine.resume)
+            self.send(Resume())
         else:
-            self.send("pause", self._app.engine.pause)
+            self.send(Pause())
 
     def do_stop(self) -> None:
         """Stop the worker; one that was asked to and stays silent can be ended by force."""
@@ -117,14 +113,14 @@ class PendingCommands:
         if snapshot is not None and is_silent(snapshot, now) and "stop" in pending_kinds(snapshot, self.requested):
             self._end_by_force(snapshot)
         else:
-            self.send("stop", self._app.engine.stop)
+            self.send(Stop())
 
     def _end_by_force(self, snapshot: Snapshot) -> None:
         from tui.screens.modals import Confirm  # noqa: PLC0415  (not before it is wanted)
 
         def answered(yes: bool | None) -> None:  # noqa: FBT001 - Textual's
             if yes:
-                self.send("kill", self._app.engine.kill)
+                self._request(Requested("kill", self._app.clock()), self._app.engine.kill)
 
         out = plural(snapshot.worker.in_flight, "call")
         question = (
@@ -136,7 +132,7 @@ class PendingCommands:
 
     def do_swap(self) -> None:
         """Go on to the next key."""
-        self.send("swap", self._app.engine.swap)
+        self.send(SwapKey())
 
     def do_retry_all(self) -> None:
         """Put every failed email back in line, after asking."""
@@ -148,11 +144,21 @@ class PendingCommands:
 
         def answered(yes: bool | None) -> None:  # noqa: FBT001 - Textual's
             if yes:
-                what = f"retry of all {number(snapshot.failed)} failed emails"
-                self.send("retry", lambda path: self._app.engine.retry(path, None), what)
+                self.send(Retry(), f"retry of all {number(snapshot.failed)} failed emails")
 
         question = (
             f"Put all {number(snapshot.failed)} failed emails back in line? Each is asked anew, which costs calls;"
             " their history stays."
         )
         self._app.push_screen(Confirm(question, "Put them back", "Leave them"), answered)
+
+
+def _changes_emails(kind: str) -> bool:
+    return kind in Command.known and Command.known[kind].changes_emails
+
+
+def _reversible(kind: str, sentence: str) -> str:
+    """What came of a command, and which key takes it back where one does."""
+    if kind not in Command.known or not Command.known[kind].reversible or UNCHANGED in sentence:
+        return sentence
+    return f"{sentence.rstrip('.')} · {key(TAKE_BACK)} takes it back"

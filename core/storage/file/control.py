@@ -16,20 +16,13 @@ from pathlib import Path
 
 from core.storage.file.lock import companion
 
-KINDS = (
-    *("pause", "resume", "try", "stop", "keys", "swap", "budget", "task", "again"),
-    *("retry", "label", "note", "skip", "undo"),
-)
-"""What can be requested of a living worker."""
-
-
 WATCHED = 20
 """Commands that an onlooker sees: the newest ones."""
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
-    """One command: ``serial`` orders them in this control file, ``id`` names it everywhere."""
+class CommandRow:
+    """One command as it was posted: ``serial`` orders them in this control file, ``id`` names it everywhere."""
 
     serial: int
     id: str
@@ -58,8 +51,6 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 def post(run_path: Path, kind: str, argument: str = "", *, now: float, by: str) -> str:
     """Append a command and return its id."""
-    if kind not in KINDS:
-        raise ValueError(f"unknown command {kind!r}; known are {', '.join(KINDS)}")
     command_id = uuid.uuid4().hex
     with closing(_connect(control_path(run_path))) as connection:
         connection.execute(
@@ -77,7 +68,7 @@ class CommandInbox:
         self._version = -1
         self._serial = 0
 
-    def take(self) -> list[Command]:
+    def take(self) -> list[CommandRow]:
         """Commands not taken before, oldest first."""
         version = self._connection.execute("PRAGMA data_version").fetchone()[0]
         if version == self._version:
@@ -88,19 +79,19 @@ class CommandInbox:
             (self._serial,),
         ).fetchall()
         self._version = version
-        commands = [Command(*row) for row in rows]
+        commands = [CommandRow(*row) for row in rows]
         if commands:
             self._serial = commands[-1].serial
         return commands
 
-    def skip_stale(self, is_known: Callable[[str], bool], before: float) -> list[Command]:
+    def skip_stale(self, is_known: Callable[[str], bool], before: float) -> list[CommandRow]:
         """Return the commands requested ``before`` this worker began that no worker answered; later commands stay."""
         rows = self._connection.execute(
             "SELECT serial, id, kind, argument, requested_at, requested_by FROM command WHERE requested_at < ?"
             " ORDER BY serial",
             (before,),
         ).fetchall()
-        commands = [Command(*row) for row in rows]
+        commands = [CommandRow(*row) for row in rows]
         if commands:
             self._serial = commands[-1].serial
         return [command for command in commands if not is_known(command.id)]
@@ -117,9 +108,9 @@ class CommandWatch:
         self._path = control_path(run_path)
         self._connection: sqlite3.Connection | None = None
         self._version = -1
-        self._commands: tuple[Command, ...] = ()
+        self._commands: tuple[CommandRow, ...] = ()
 
-    def newest(self) -> tuple[Command, ...]:
+    def newest(self) -> tuple[CommandRow, ...]:
         """The newest commands, oldest first; those of the last look while the file is busy or cannot be read."""
         try:
             if self._connection is None:
@@ -134,7 +125,7 @@ class CommandWatch:
                     " ORDER BY serial DESC LIMIT ?",
                     (WATCHED,),
                 ).fetchall()
-                self._commands, self._version = tuple(Command(*row) for row in reversed(rows)), version
+                self._commands, self._version = tuple(CommandRow(*row) for row in reversed(rows)), version
         except (sqlite3.Error, OSError):
             self.close()
         return self._commands

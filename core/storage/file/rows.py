@@ -34,18 +34,6 @@ def budget_of(text: str | None) -> Budget:
     return Budget(**json.loads(text)) if text else Budget()
 
 
-def budget_words(budget: Budget) -> str:
-    """The caps in words: ``1,000,000 tokens, $2.50``, or ``no cap``."""
-    caps = []
-    if budget.tokens is not None:
-        caps.append(f"{budget.tokens:,} tokens")
-    if budget.money is not None:
-        caps.append(f"${budget.money:,.2f}")
-    if budget.hours is not None:
-        caps.append(f"{budget.hours:g} hours of work")
-    return ", ".join(caps) or "no cap"
-
-
 def record(cursor: sqlite3.Cursor) -> dict[str, Any]:
     """The single row that the cursor yields, by column name."""
     names = [column[0] for column in cursor.description]

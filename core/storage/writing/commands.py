@@ -5,18 +5,18 @@ from __future__ import annotations
 import sqlite3
 
 from core.model import CommandRecord
-from core.storage.file.control import Command
+from core.storage.file.control import CommandRow
 
 _COLUMNS = "id, kind, argument, requested_at, acknowledged_at, result"
 _NEWEST = 20
 
 
-def note(db: sqlite3.Connection, command: Command, result: str, *, now: float) -> None:
-    """Record a command as handled. Works inside the caller's transaction."""
+def note(db: sqlite3.Connection, command: CommandRow, argument: str, result: str, *, now: float) -> None:
+    """Record a command as handled, with that argument. Works inside the caller's transaction."""
     db.execute(
         "INSERT OR REPLACE INTO command(id, kind, argument, requested_at, requested_by, acknowledged_at, result)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (command.id, command.kind, command.argument, command.requested_at, command.requested_by, now, result),
+        (command.id, command.kind, argument, command.requested_at, command.requested_by, now, result),
     )
 
 

@@ -17,8 +17,8 @@ from core.model import Budget, EmailState, PendingEmail, Resumption, RunState, S
 from core.quality.alarms import Reading
 from core.quality.sampling import Sample
 from core.storage.file.connection import immediately, make_writer
-from core.storage.file.control import Command
-from core.storage.file.rows import budget_of, budget_words, task_of, worked_s
+from core.storage.file.control import CommandRow
+from core.storage.file.rows import budget_of, task_of, worked_s
 from core.storage.file.schema import migrate
 from core.storage.reading.pending import answered_email, distinct_texts, estimated_texts, pending_emails
 from core.storage.reading.totals import all_totals, group, total
@@ -85,28 +85,26 @@ class Store(HeldFile):
         """The task in force."""
         return task_of(self._db, self.task_version, self.path)
 
-    def enact(
+    def activate(
         self, task: Task, *, by: str, now: float, view_of: tasks.ViewOf | None = None, command_id: str | None = None
-    ) -> tasks.Enacted:
-        """Put a version of the task in force. Labels stay; what is in line is asked with it from now on.
+    ) -> tasks.Activated:
+        """Activate a version of the task. Labels stay; pending emails are asked with it from now on.
 
         ``view_of`` makes the texts anew where the version sends others; ``command_id`` is that of the command.
         """
         before = self.task()
         with self._transaction() as db:
-            enacted = tasks.enact(db, task, before, by=by, now=now, view_of=view_of, command_id=command_id)
+            activated = tasks.activate(db, task, before, by=by, now=now, view_of=view_of, command_id=command_id)
         self.task_version = task.version
-        return enacted
+        return activated
 
-    def ask_again(
-        self, *, by: str, now: float, label: str | None = None, email_ids: Sequence[int] | None = None
-    ) -> int:
-        """Put emails back in line that an older version of the task labeled: all, those of a label, or of these.
+    def relabel(self, *, by: str, now: float, label: str | None = None, email_ids: Sequence[int] | None = None) -> int:
+        """Requeue emails that an older version of the task labeled: all, those of a label, or those with these numbers.
 
         Returns how many moved. Their labels stay on record.
         """
         with self._transaction() as db:
-            return tasks.ask_again(db, self.task_version, label=label, email_ids=email_ids, by=by, now=now)
+            return tasks.relabel(db, self.task_version, label=label, email_ids=email_ids, by=by, now=now)
 
     def set_base_url(self, base_url: str) -> None:
         """Ask another server from now on."""
@@ -124,7 +122,7 @@ class Store(HeldFile):
         """Let the run spend so much from now on."""
         with self._transaction() as db:
             db.execute("UPDATE run SET budget = ?", (json.dumps(asdict(budget)),))
-            add_event(db, now, "budget", f"budget set: {budget_words(budget)}")
+            add_event(db, now, "budget", f"budget set: {budget.words}")
 
     def outcomes(self) -> dict[str, int]:
         """How many calls ended in which way."""
@@ -303,10 +301,12 @@ class Store(HeldFile):
         with self._transaction():
             add_event(self._db, now, kind, text, email_id, key_alias)
 
-    def acknowledge(self, command: Command, result: str, *, now: float, wanted: str | None = None) -> None:
-        """Record a command as handled, with what came of it."""
+    def acknowledge(
+        self, command: CommandRow, argument: str, result: str, *, now: float, wanted: str | None = None
+    ) -> None:
+        """Record a command as handled, with the argument to keep and with what came of it."""
         with self._transaction() as db:
-            handled.note(db, command, result, now=now)
+            handled.note(db, command, argument, result, now=now)
             if wanted is not None:
                 db.execute("UPDATE run SET wanted = ?", (wanted,))
 

@@ -31,7 +31,7 @@ _PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Enacted:
+class Activated:
     """What putting a version in force did.
 
     ``pending`` emails are asked with it from now on; ``restored`` ones were in line to be asked again, but this version
@@ -56,12 +56,7 @@ class Enacted:
         return "; ".join(parts)
 
 
-def sends_otherwise(before: Task, after: Task) -> bool:
-    """Whether another text of each email is sent."""
-    return (before.fields, before.truncate_at) != (after.fields, after.truncate_at)
-
-
-def enact(
+def activate(
     db: sqlite3.Connection,
     task: Task,
     before: Task,
@@ -70,10 +65,10 @@ def enact(
     now: float,
     view_of: ViewOf | None,
     command_id: str | None,
-) -> Enacted:
+) -> Activated:
     """Put a version in force; ``view_of`` makes the texts anew where it sends others."""
     resent = 0
-    if sends_otherwise(before, task):
+    if task.sends_otherwise(before):
         if view_of is None:
             raise ValueError("the version sends other texts, and nothing is there to make them")
         resent = _send_otherwise(db, view_of)
@@ -88,17 +83,17 @@ def enact(
     if restored:
         advance_cursor(db)
     pending = db.execute("SELECT count(*) FROM email WHERE state = 'pending'").fetchone()[0]
-    enacted = Enacted(task.version, pending, restored, resent)
+    activated = Activated(task.version, pending, restored, resent)
     db.execute(
         "INSERT INTO command(id, kind, argument, requested_at, requested_by, acknowledged_at, result)"
         " VALUES (?, 'task', ?, ?, ?, ?, ?)",
-        (command_id or uuid.uuid4().hex, task.version, now, by, now, enacted.sentence),
+        (command_id or uuid.uuid4().hex, task.version, now, by, now, activated.sentence),
     )
-    add_event(db, now, "task", f"{enacted.sentence}, says {by}")
-    return enacted
+    add_event(db, now, "task", f"{activated.sentence}, says {by}")
+    return activated
 
 
-def ask_again(
+def relabel(
     db: sqlite3.Connection,
     version: str,
     *,

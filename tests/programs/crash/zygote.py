@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from core.commands import send as commands
+from core.commands.catalog import ActivateTask, Relabel
 from core.llm.client import ChatClient
 from core.llm.task import builtin_task, load_task
 from core.runs import find as runs
@@ -64,9 +65,9 @@ def act(order: dict[str, Any]) -> int:
         runs.export_run(path, Path(order["target"]))
     elif order["do"] == "task":
         if order.get("again"):
-            commands.ask_again(path)
+            commands.send(path, Relabel())
         else:
-            commands.set_task(path, load_task(Path(order["task"])))
+            commands.send(path, ActivateTask(load_task(Path(order["task"]))))
     elif order["do"] == "open":
         with RunLock(path) as lock, Store.open(path, lock):
             pass

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from core.commands import send as commands
+from core.commands.catalog import Stop
 from core.llm.task import builtin_task
 from core.model import RunState, SourceEmail, View
 from core.settings import load_settings
@@ -218,7 +219,7 @@ def _until_at_work(reader: RunReader, console: Console) -> int:
 def _ended(path: Path, minutes: float, last: object, say: Callable[[str], None]) -> Iterator[str]:
     """End the worker, and look whether the run is as it should be."""
     with contextlib.suppress(OSError):
-        commands.stop(path)
+        commands.send(path, Stop())
     deadline = time.monotonic() + 30
     while is_locked(path) and time.monotonic() < deadline:
         time.sleep(0.1)

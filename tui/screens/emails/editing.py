@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.commands.catalog import Label, Note, Relabel, Retry, Skip, Undo
+from core.commands.command import Command
 from core.model import EmailRow, EmailState, UndoEntry
 from tui.screens.base_screen import BaseScreen
 from tui.terminal.clipboard import copy, free_name, rows_as_text
 from tui.text.numbers import age, number, plural
 
 if TYPE_CHECKING:
-    from core.engine import RunReader, SentCommand
+    from core.engine import RunReader
 
 TAKES_A_WHILE = 5_000
 """Emails from which on saving is announced: it takes seconds."""
@@ -50,9 +52,9 @@ class EmailEditing(BaseScreen):
         """All emails of the list that is behind, with words for them (None for every email); or None without one."""
         return None
 
-    def _command(self, kind: str, what: str, ask: Callable[[Path], SentCommand]) -> None:
+    def _command(self, command: Command, what: str) -> None:
         self.acted()
-        self.console_app.sending.send(kind, ask, what)
+        self.console_app.sending.send(command, what)
 
     def _confirmed(self, question: str, yes: str, then: Callable[[], None]) -> None:
         from tui.screens.modals import Confirm  # noqa: PLC0415  (not before it is wanted)
@@ -67,25 +69,23 @@ class EmailEditing(BaseScreen):
 
     def do_retry(self) -> None:
         """Put failed emails back in line; many only after asking, because calls cannot be taken back."""
-        targets, engine = self.targets(), self.console_app.engine
+        targets = self.targets()
         if targets.row is not None:
-            only = targets.row.id
-            self._command("retry", "retry of this email", lambda path: engine.retry(path, only))
+            self._command(Retry(targets.ids), "retry of this email")
             return
-        ids = targets.ids
         self._confirmed(
             f"Put those of {targets.words} back in line that have failed? Each is asked anew, which costs calls.",
             "Put them back",
-            lambda: self._command("retry", f"retry of {targets.words}", lambda path: engine.retry_these(path, ids)),
+            lambda: self._command(Retry(targets.ids), f"retry of {targets.words}"),
         )
 
     def do_ask_again(self) -> None:
         """Ask again, with the version of the task in force, about emails that an older one labeled."""
-        targets, engine = self.targets(), self.console_app.engine
+        targets = self.targets()
         what = f"asking again about {targets.words}"
 
         def command() -> None:
-            self._command("again", what, lambda path: engine.relabel(path, None, targets.ids))
+            self._command(Relabel(email_ids=targets.ids), what)
 
         if targets.row is not None:
             command()
@@ -95,23 +95,22 @@ class EmailEditing(BaseScreen):
 
     def do_skip(self) -> None:
         """Skip emails; a skipped one comes back."""
-        targets, engine = self.targets(), self.console_app.engine
+        targets = self.targets()
         back = targets.row is not None and targets.row.state is EmailState.SKIPPED
         what = f"{'taking back the skip' if back else 'skip'} of {targets.words}"
-        self._command("skip", what, lambda path: engine.skip(path, targets.ids, back=back))
+        self._command(Skip(targets.ids, back=back), what)
 
     def do_label(self) -> None:
         """Label emails by hand."""
         from tui.screens.modals import GiveLabel  # noqa: PLC0415  (not before it is wanted)
 
-        targets, snapshot, engine = self.targets(), self.console_app.view_state.snapshot, self.console_app.engine
+        targets, snapshot = self.targets(), self.console_app.view_state.snapshot
         if snapshot is None:
             return
 
         def answered(given: tuple[str, str] | None) -> None:
             if given is not None:
-                what = f"label {given[0]} for {targets.words}"
-                self._command("label", what, lambda path: engine.label(path, targets.ids, *given))
+                self._command(Label(targets.ids, *given), f"label {given[0]} for {targets.words}")
 
         self.app.push_screen(GiveLabel(snapshot.run.task, targets.row, targets.words), answered)
 
@@ -119,11 +118,11 @@ class EmailEditing(BaseScreen):
         """Put a note on emails, which changes nothing else."""
         from tui.screens.line_windows import AskLine  # noqa: PLC0415  (not before it is wanted)
 
-        targets, engine = self.targets(), self.console_app.engine
+        targets = self.targets()
 
         def answered(text: str | None) -> None:
             if text:
-                self._command("note", f"note on {targets.words}", lambda path: engine.note(path, targets.ids, text))
+                self._command(Note(targets.ids, text), f"note on {targets.words}")
 
         self.app.push_screen(
             AskLine(f"A note on {targets.words}", "It stays with the email; note: finds it."), answered
@@ -134,7 +133,7 @@ class EmailEditing(BaseScreen):
         engine = self.console_app.engine
 
         def command(undo_entry: UndoEntry) -> None:
-            self.console_app.sending.send("undo", engine.undo, f"undoing {undo_entry.what}")
+            self.console_app.sending.send(Undo(), f"undoing {undo_entry.what}")
 
         def known(undo_entry: UndoEntry | None) -> None:
             if undo_entry is None:

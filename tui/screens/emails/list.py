@@ -10,7 +10,7 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 
 from core.engine import WORK_ORDER, Filter, Order, Term, first_of, parse
-from core.model import MOST_IN_A_WISH, EmailRecord, EmailRow
+from core.model import MOST_IN_A_COMMAND, EmailRecord, EmailRow
 from tui.actions.context import Context, Scope, Selected
 from tui.actions.enabled import BESIDE_FROM
 from tui.actions.keymap import keyed
@@ -306,9 +306,9 @@ class EmailsScreen(EmailEditing):
         elif ids is None or self.listing.looked < 1:
             text = "Choose a kind with {filter}, or a filter with {find}, and let it end; then {mark_all} marks it."
             self.console_app.say(keyed(text))
-        elif len(ids) > MOST_IN_A_WISH:
+        elif len(ids) > MOST_IN_A_COMMAND:
             self.console_app.say(
-                f"{number(len(ids))} are too many to mark: {number(MOST_IN_A_WISH)} are the most. Narrow the filter.",
+                f"{number(len(ids))} are too many to mark: {number(MOST_IN_A_COMMAND)} are the most. Filter more.",
                 severity="warning",
             )
         else:

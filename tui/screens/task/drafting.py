@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from textual.app import App, SuspendNotSupported
 
+from core.commands.catalog import ActivateTask
 from core.engine import Draft
 from core.model import Task, TaskVersion
 from tui.actions.keymap import keyed
@@ -135,7 +136,7 @@ class DraftEditing(BaseScreen):
         def answered(yes: bool | None) -> None:  # noqa: FBT001 - Textual's
             if yes:
                 self._on_its_way = draft.version
-                app.sending.send("task", lambda path: app.engine.activate(path, draft))
+                app.sending.send(ActivateTask(draft))
 
         question = panes.effect(snapshot.run.task, draft, snapshot)
         self.app.push_screen(Confirm(question, "Put it in force", "Leave it a draft"), answered)

@@ -11,6 +11,7 @@ from textual.containers import Container, VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Static
 
+from core.commands.catalog import Relabel
 from core.model import TaskVersion
 from core.text import one_line
 from tui.actions.context import Context, Scope, Selected
@@ -220,6 +221,6 @@ class TaskScreen(DraftEditing):
 
         def chosen(answer: tuple[str | None] | None) -> None:
             if answer is not None:
-                app.sending.send("again", lambda path: app.engine.relabel(path, answer[0], None))
+                app.sending.send(Relabel(answer[0]))
 
         self.app.push_screen(AskAgain(self._older, current), chosen)

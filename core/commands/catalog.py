@@ -1,0 +1,401 @@
+"""Every command: what a person can ask of a run, with what it does where a worker lives and where none does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from core.commands.command import Command, Outcome, Run, emails, numbers
+from core.errors import UsageError
+from core.model import UNCHANGED, Budget, Task
+from core.text import one_line
+
+if TYPE_CHECKING:
+    from core.storage.reading.reader import RunReader
+
+# -- the worker ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Pause(Command):
+    """Let no new call go out; calls in flight finish."""
+
+    kind = "pause"
+
+    def apply(self, run: Run) -> Outcome:
+        """Pause the worker."""
+        if run.worker is None:
+            return Outcome(f"{run.name} has no worker: nothing is being asked, so nothing needs a pause")
+        run.worker.pause(f"paused by {run.by}")
+        return Outcome(_after(run.worker.in_flight, "paused"), wanted="pause")
+
+
+@dataclass(frozen=True, slots=True)
+class Resume(Command):
+    """Go on; a run without a worker gets one."""
+
+    kind = "resume"
+
+    def apply(self, run: Run) -> Outcome:
+        """Resume the worker, or start one."""
+        if run.worker is None:
+            return Outcome(run.start(None))
+        run.worker.resume()
+        return Outcome("going on", wanted="run")
+
+
+@dataclass(frozen=True, slots=True)
+class FirstN(Command):
+    """Ask about the next ``count`` different texts, then pause."""
+
+    kind = "try"
+    count: int
+
+    def __post_init__(self) -> None:
+        if type(self.count) is not int or self.count < 1:
+            raise ValueError(f"{self.count!r} is no number of emails to try")
+
+    @property
+    def what(self) -> str:
+        """The command in a few words."""
+        return f"first {self.count:,}, then a pause"
+
+    def apply(self, run: Run) -> Outcome:
+        """Let the worker go on for so long, or start one."""
+        if run.worker is None:
+            return Outcome(run.start(self.count))
+        run.worker.try_out(self.count)
+        return Outcome(f"trying {self.count:,}, then pausing", wanted="run")
+
+
+@dataclass(frozen=True, slots=True)
+class Stop(Command):
+    """End the worker after the calls in flight have finished; asked again, cancel them."""
+
+    kind = "stop"
+
+    def apply(self, run: Run) -> Outcome:
+        """Stop the worker."""
+        if run.worker is None:
+            return Outcome(f"{run.name} has no worker: there is nothing to stop")
+        again = run.worker.stopping
+        run.worker.stop()
+        return Outcome("canceling the calls in flight" if again else _after(run.worker.in_flight, "stopping"), "stop")
+
+
+@dataclass(frozen=True, slots=True)
+class SetBudget(Command):
+    """Let the run spend so much before it pauses itself."""
+
+    kind = "budget"
+    budget: Budget
+
+    def __post_init__(self) -> None:
+        for cap in (self.budget.tokens, self.budget.money, self.budget.hours):
+            if cap is not None and not (type(cap) in (int, float) and 0 <= cap < 1e18):
+                raise ValueError(f"{cap!r} is no cap of a budget")
+
+    @classmethod
+    def decode(cls, text: str) -> Self:
+        """Return the command that :meth:`encode` wrote."""
+        return cls(Budget(**json.loads(text)["budget"]))
+
+    def apply(self, run: Run) -> Outcome:
+        """Set it."""
+        if run.worker is None:
+            run.store.set_budget(self.budget, now=run.now)
+        else:
+            run.worker.allow(self.budget)
+        return Outcome(f"{run.name} may spend: {self.budget.words}")
+
+
+@dataclass(frozen=True, slots=True)
+class SwapKey(Command):
+    """Disable the key in use and prefer the next one."""
+
+    kind = "swap"
+
+    @property
+    def what(self) -> str:
+        """The command in a few words."""
+        return "swap of keys"
+
+    def apply(self, run: Run) -> Outcome:
+        """Swap; calls in flight keep the key that they have."""
+        return Outcome(run.swap_keys() if run.worker is None else run.worker.swap())
+
+
+@dataclass(frozen=True, slots=True)
+class LookAtKeys(Command):
+    """Read at once what was done to keys; a worker would notice within a second anyway."""
+
+    kind = "keys"
+
+    def apply(self, run: Run) -> Outcome:
+        """Look."""
+        seen = run.worker.look_at_keys() if run.worker is not None else []
+        return Outcome("; ".join(seen) or f"keys looked at; {UNCHANGED}")
+
+
+# -- the task --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ActivateTask(Command):
+    """Activate a version of the task: pending emails are asked with it from now on, and no label is touched."""
+
+    kind = "task"
+    changes_emails = True
+    task: Task
+
+    @property
+    def what(self) -> str:
+        """The command in a few words."""
+        return f"version {self.task.version[:8]} of the task"
+
+    def encode(self) -> str:
+        """Return the task as JSON."""
+        from core.llm.task import task_to_json  # noqa: PLC0415 - for a new version only
+
+        return task_to_json(self.task)
+
+    @classmethod
+    def decode(cls, text: str) -> Self:
+        """Return the command that :meth:`encode` wrote."""
+        from core.llm.task import task_from_json  # noqa: PLC0415
+
+        return cls(task_from_json(text))
+
+    def recorded(self) -> str:
+        """Return the version: the run file has the task in a table of its own."""
+        return self.task.version
+
+    def check(self, reader: RunReader, *, worked: bool) -> None:
+        """Refuse the active version, and one that sends other texts while a worker lives."""
+        before = reader.task()
+        if self.task == before:
+            raise UsageError(
+                f"This is the active task of {reader.path.stem} already ({self.task.version[:8]}). Nothing was changed."
+            )
+        if worked and self.task.sends_otherwise(before):
+            raise UsageError(self._resends(reader.path.stem))
+
+    def apply(self, run: Run) -> Outcome:
+        """Activate it."""
+        resent = self.task.sends_otherwise(run.store.task())
+        if run.worker is not None:
+            if resent:
+                raise UsageError(self._resends(run.name))
+            return Outcome(run.worker.activate(self.task, by=run.by, command_id=run.command_id or ""))
+        view_of = run.views_of(self.task) if resent else None
+        return Outcome(run.store.activate(self.task, by=run.by, now=run.now, view_of=view_of).sentence)
+
+    def _resends(self, name: str) -> str:
+        return (
+            f"this version sends another text of each email (fields, truncate_at), and all texts of {name} are made"
+            f" again for that. Stop its worker first (`labeltui stop {name}`), activate it, then start again."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Relabel(Command):
+    """Requeue emails that an older version of the task labeled: all, those of ``label``, or those with these numbers.
+
+    Their labels stay on record; emails that a person labeled are left alone.
+    """
+
+    kind = "relabel"
+    changes_emails = True
+    label: str | None = None
+    email_ids: Sequence[int] | None = None
+
+    def __post_init__(self) -> None:
+        _set_numbers(self, self.email_ids)
+
+    @property
+    def what(self) -> str:
+        """The command in a few words."""
+        if self.email_ids is not None:
+            return f"re-labeling of {emails(len(self.email_ids))}"
+        return "re-labeling" if self.label is None else f"re-labeling of {one_line(self.label, limit=20)}"
+
+    def check(self, reader: RunReader, *, worked: bool) -> None:  # noqa: ARG002 - the same with a worker
+        """Refuse a label that no version of the task knows: a mistyped one would look like an empty one."""
+        if self.label is not None and not any(each.task.knows(self.label) for each in reader.versions(counted=False)):
+            raise UsageError(f"{self.label!r} is no label of any version of the task of {reader.path.stem}.")
+
+    def recorded(self) -> str:
+        """Return nothing: thousands of numbers would only fill the record."""
+        return ""
+
+    def apply(self, run: Run) -> Outcome:
+        """Requeue them."""
+        moved = run.store.relabel(by=run.by, now=run.now, label=self.label, email_ids=self.email_ids)
+        if run.worker is not None:
+            run.worker.rescan()
+        if not moved:
+            return Outcome(f"no label by an older version of the task was found there; {UNCHANGED}")
+        return Outcome(f"{emails(moved)} requeued; earlier labels stay on record")
+
+
+# -- emails ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Retry(Command):
+    """Requeue failed emails: those with these numbers, or all."""
+
+    kind = "retry"
+    changes_emails = True
+    reversible = True
+    email_ids: Sequence[int] | None = None
+
+    def __post_init__(self) -> None:
+        _set_numbers(self, self.email_ids)
+
+    @property
+    def what(self) -> str:
+        """The command in a few words."""
+        return "retry of all failed emails" if self.email_ids is None else f"retry of {emails(len(self.email_ids))}"
+
+    def apply(self, run: Run) -> Outcome:
+        """Requeue them."""
+        moved = run.store.requeue(now=run.now, by=run.by, email_ids=self.email_ids)
+        if run.worker is not None:
+            run.worker.rescan()
+        return Outcome(f"{emails(moved, 'failed ')} requeued" if moved else f"no failed email was found; {UNCHANGED}")
+
+
+@dataclass(frozen=True, slots=True)
+class Skip(Command):
+    """Take emails out of the model's work, those in flight too, or requeue skipped ones (``back``)."""
+
+    kind = "skip"
+    changes_emails = True
+    reversible = True
+    email_ids: Sequence[int]
+    back: bool = False
+
+    def __post_init__(self) -> None:
+        _set_numbers(self, self.email_ids)
+
+    @property
+    def what(self) -> str:
+        """The command in a few words."""
+        return f"{'return' if self.back else 'skip'} of {emails(len(self.email_ids))}"
+
+    def apply(self, run: Run) -> Outcome:
+        """Skip or requeue them."""
+        moved = run.store.skip(self.email_ids, back=self.back, by=run.by, now=run.now)
+        if run.worker is not None:
+            if self.back:
+                run.worker.rescan()
+            else:
+                run.worker.forget(self.email_ids)
+        if not moved:
+            return Outcome(f"nothing to {'requeue' if self.back else 'skip'} was found; {UNCHANGED}")
+        return Outcome(f"{emails(moved)} {'requeued' if self.back else 'skipped'}")
+
+
+@dataclass(frozen=True, slots=True)
+class Label(Command):
+    """Give emails a person's label. ``annotator`` names the person where it is not who asks."""
+
+    kind = "label"
+    changes_emails = True
+    reversible = True
+    email_ids: Sequence[int]
+    value: str
+    note: str = ""
+    annotator: str = ""
+
+    def __post_init__(self) -> None:
+        _set_numbers(self, self.email_ids)
+        if not all(isinstance(text, str) for text in (self.value, self.note, self.annotator)):
+            raise TypeError("a label, a note and a name are texts")
+
+    @property
+    def what(self) -> str:
+        """The command in a few words."""
+        return f"label {one_line(self.value, limit=20)} for {emails(len(self.email_ids))}"
+
+    def check(self, reader: RunReader, *, worked: bool) -> None:  # noqa: ARG002 - the same with a worker
+        """Refuse a label that the task does not know."""
+        self._check_value(reader.task())
+
+    def apply(self, run: Run) -> Outcome:
+        """Label them; the model's label stays on record, and pending emails stay pending."""
+        self._check_value(run.store.task())
+        return Outcome(
+            run.store.label_by_person(
+                self.email_ids, self.value, annotator=self.annotator or run.by, note=self.note, now=run.now
+            )
+        )
+
+    def _check_value(self, task: Task) -> None:
+        if not task.knows(self.value):
+            allowed = [meaning.value for meaning in task.labels]
+            raise UsageError(f"{self.value!r} is no label of this task. Choose {' or '.join(allowed)}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Note(Command):
+    """Put a person's note on emails; nothing else about them changes."""
+
+    kind = "note"
+    changes_emails = True
+    reversible = True
+    email_ids: Sequence[int]
+    text: str
+
+    def __post_init__(self) -> None:
+        _set_numbers(self, self.email_ids)
+        if not isinstance(self.text, str):
+            raise TypeError("a note is a text")
+        if not self.text.strip():
+            raise UsageError("The note is empty. Say what should stand there.")
+
+    @property
+    def what(self) -> str:
+        """The command in a few words."""
+        return f"note on {emails(len(self.email_ids))}"
+
+    def apply(self, run: Run) -> Outcome:
+        """Write it."""
+        return Outcome(run.store.note_by_person(self.email_ids, self.text, author=run.by, now=run.now))
+
+
+@dataclass(frozen=True, slots=True)
+class Undo(Command):
+    """Take back what the person who asks did last to emails of this run: a label, a note, a skip, a retry."""
+
+    kind = "undo"
+    changes_emails = True
+
+    def apply(self, run: Run) -> Outcome:
+        """Undo it, whole."""
+        undone = run.store.undo(by=run.by, now=run.now)
+        if undone is None:
+            return Outcome(f"you have done nothing to emails of {run.name} that could be undone; {UNCHANGED}")
+        if run.worker is not None:
+            run.worker.forget(undone.email_ids)
+            run.worker.rescan()
+        return Outcome(undone.sentence)
+
+
+def _set_numbers(command: Command, email_ids: Sequence[int] | None) -> None:
+    """Keep the numbers as a tuple, checked; a frozen dataclass allows it this way only."""
+    if email_ids is not None:
+        object.__setattr__(command, "email_ids", numbers(email_ids))
+
+
+def _after(in_flight: int, word: str) -> str:
+    if not in_flight:
+        return word
+    return (
+        f"{word} when the call in flight has finished"
+        if in_flight == 1
+        else (f"{word} when {in_flight} calls in flight have finished")
+    )
