@@ -37,6 +37,7 @@ class Resume(Command):
     """Go on; a run without a worker gets one."""
 
     kind = "resume"
+    starts_work = True
 
     def apply(self, run: Run) -> Outcome:
         """Resume the worker, or start one."""
@@ -51,6 +52,7 @@ class FirstN(Command):
     """Ask about the next ``count`` different texts, then pause."""
 
     kind = "try"
+    starts_work = True
     count: int
 
     def __post_init__(self) -> None:

@@ -105,12 +105,13 @@ class Command:
     """The base of all commands. Subclasses are frozen dataclasses whose fields JSON can hold.
 
     ``what`` names the command for people. ``changes_emails`` tells that lists of emails are to be read anew,
-    ``reversible`` that the person can take it back.
+    ``reversible`` that the person can take it back, ``starts_work`` that a worker that is ending would take it in vain.
     """
 
     kind: ClassVar[str] = ""
     changes_emails: ClassVar[bool] = False
     reversible: ClassVar[bool] = False
+    starts_work: ClassVar[bool] = False
     known: ClassVar[dict[str, type[Command]]] = {}
 
     def __init_subclass__(cls) -> None:

@@ -70,6 +70,9 @@ def send(path: Path, command: Command, settings: Settings | None = None) -> Sent
         worked = _has_worker(path)
         with RunReader(path) as reader:
             command.check(reader, worked=worked)
+            if command.starts_work and is_ending(reader.snapshot(time.time())):
+                when_ended(path)
+                continue
         try:
             return _post(path, command) if worked else _apply(path, command, settings)
         except RunBusyError:
