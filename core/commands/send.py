@@ -22,7 +22,7 @@ from core.storage.file import control
 from core.storage.file.lock import RunLock, is_locked
 from core.storage.reading.reader import RunReader
 from core.worker import supervisor
-from core.worker.supervisor import when_ended
+from core.worker.supervisor import is_ending, when_ended
 
 if TYPE_CHECKING:
     from core.storage.writing.store import Store

@@ -369,7 +369,7 @@ def test_a_version_that_sends_others_is_refused_while_a_worker_has_the_run(real:
 def test_the_task_in_force_is_not_put_in_force_again(real: Path) -> None:
     """No version without a change; a name alone changes without a new version."""
     before = in_force(real)
-    with pytest.raises(UsageError, match="in force in real already"):
+    with pytest.raises(UsageError, match="is the active task of real already"):
         commands.send(real, ActivateTask(before))
     commands.send(real, ActivateTask(replace(before, name="another name")))
     assert in_force(real).name == "another name"

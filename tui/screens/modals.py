@@ -80,7 +80,7 @@ class GiveLabel(ModalScreen[tuple[str, str] | None]):
             )
             if self._row is None:
                 yield Static(
-                    line((f"for {self._many}", "bold $waiting"), (keyed("  {undo} undoes it as one"), "$quiet")),
+                    line((f"for {self._many}", "bold $waiting"), (keyed("  {undo} takes it back as one"), "$quiet")),
                     markup=False,
                 )
             else:
