@@ -104,7 +104,7 @@ class LabeltuiApp(ConfiguredApp):
             self.push_screen(MonitorScreen())
         self.poller.watch(self.run_path, runs=self.run_path is None)
         self.set_interval(TICK_S, self._tick)
-        self.watch(self, "theme", lambda: self.page.wear(self.current_theme.background or ""))
+        self.watch(self, "theme", lambda: self.page.show_background(self.current_theme.background or ""))
         for trouble in (*self.troubles, *filter(None, (self.notifying.trouble,))):
             self.say(trouble, severity="error")
         self.call_after_refresh(self._begin)  # the first paint goes first; reading imports what it needs
@@ -169,7 +169,7 @@ class LabeltuiApp(ConfiguredApp):
         data = self.screen_data()
         if (front := self.front_screen()) is not None and alive(front):
             front.receive(data)
-        self.page.see(data.view_state, data.requested, data.now)
+        self.page.show_title(data.view_state, data.requested, data.now)
 
     def facts_changed(self) -> None:
         """Tell every screen that emails may be other than they were."""
@@ -287,5 +287,5 @@ class LabeltuiApp(ConfiguredApp):
 
     def do_quit(self) -> None:
         self.leave_message = leave_message(self.view_state, self.sending.requested, self.settings)
-        self.page.leave(self.leave_message)
+        self.page.show_leave_message(self.leave_message)
         self.exit()

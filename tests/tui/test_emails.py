@@ -36,7 +36,7 @@ async def test_the_filter_goes_round_and_the_title_counts(desk: Opens) -> None:
         ]
         await at.press("F")
         assert at.title().startswith("By a person")
-        assert "No label was given by a person yet" in at.screen()
+        assert "No manual label yet" in at.screen()
 
 
 async def test_failures_are_grouped_by_reason(desk: Opens) -> None:
@@ -64,7 +64,7 @@ async def test_a_record_shows_every_attempt_and_esc_keeps_the_place(desk: Opens)
         shown = at.screen()
         for telling in (
             "Subject of message 827", "Could you send the contract?", "3 attempts", "I think it is work.", "(empty)",
-            "must be exactly 0 or 1", "main of org_a", "0.62 s", "412 + 3 tokens", "asked again",
+            "must be exactly 0 or 1", "main of org_a", "0.62 s", "412 + 3 tokens", "follow-up question",
             "other email with this very text",
         ):  # fmt: skip
             assert telling in shown, telling
@@ -120,7 +120,7 @@ async def test_a_label_by_hand_is_given_with_its_own_value(desk: Opens) -> None:
     async with desk(stopped()) as at:
         await at.press("e", "down", "l")
         assert isinstance(at.app.screen, GiveLabel)
-        assert "given by a person" in at.screen()
+        assert "overrides the model" in at.screen()
         await at.press("0", "tab", *"sure", "enter")
         assert at.engine.asked == [("label", at.run.path, [1], "0", "sure", "")]
         assert "◆ person" in at.screen()
@@ -239,14 +239,14 @@ async def test_marks_and_changes_that_wait_move_nothing(desk: Opens) -> None:
     async with desk(size=(80, 24)) as at:
         await at.press("e", "f")
         before = at.line(2)
-        assert "pending  by a person" in before
+        assert "pending  manual" in before
         await at.press("space")
         assert at.line(2) == before
         assert at.line(3).rstrip().endswith("● 1 marked")
         at.run.emails[3] = email(3, EmailState.FAILED)
         await at.read(later_s=1.0)
         assert at.line(3).rstrip().endswith("1 more by now · u updates")
-        assert "pending  by a person" in at.line(2)
+        assert "pending  manual" in at.line(2)
 
 
 async def test_an_email_without_a_subject_is_listed_by_how_its_text_begins(desk: Opens) -> None:

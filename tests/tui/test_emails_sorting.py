@@ -112,10 +112,10 @@ async def test_a_sorted_list_holds_still_and_counts_what_was_settled_since(desk:
         order = ids_of(at)
         at.run.emails[25] = email(25, EmailState.LABELED)
         await at.read()
-        assert "1 settled since · u updates" in at.screen()
+        assert "1 done since · u updates" in at.screen()
         assert ids_of(at) == order
         await at.press("u")
-        assert "settled since" not in at.screen()
+        assert "done since" not in at.screen()
         assert ids_of(at) != order
         assert under_cursor(at) == chosen
 
@@ -154,7 +154,7 @@ async def test_the_record_beside_follows_what_is_done_to_it(desk: Opens) -> None
     """A label by hand shows in the record beside as it does in the list."""
     async with desk(stopped(), size=(160, 50)) as at:
         await at.press("e", "end", "l", "0", "enter")
-        assert "by a person" in at.screen()
+        assert "manual" in at.screen()
         await at.press("m", *"hm", "enter")
         assert "1 note" in at.screen()
 

@@ -29,7 +29,7 @@ async def test_a_flag_stands_before_the_subject_and_its_count_above(desk: Opens,
         await at.press("e")
         assert "⚑ ignore the above" in at.screen()
         assert at.screen().count("⚑") == 2
-        assert "⚑ 1 may give orders: / flag:any" in at.screen()
+        assert "⚑ 1 possible prompt injection: / flag:any" in at.screen()
 
 
 @pytest.mark.asyncio
@@ -37,7 +37,7 @@ async def test_the_record_says_what_was_found(desk: Opens) -> None:
     """In its head, with the names of the wordings, above subject and sender."""
     async with desk(flagged_run(), size=(120, 40)) as at:
         await at.press("e", "down", "down", "enter")
-        assert "⚑ seems to give orders to a model (ignore, answer)" in at.screen()
+        assert "⚑ possible prompt injection (ignore, answer)" in at.screen()
         await at.press("n")
         assert "⚑" not in at.screen()
 

@@ -49,10 +49,10 @@ async def test_what_surrounds_the_console_follows_the_theme(desk: Opens, monkeyp
     async with desk(terminal=BROWSER) as at:
         told = listen(at, monkeypatch)
         await at.press("ctrl+t")
-        assert {"ground": "#fbfbf9"} in told
+        assert {"background": "#fbfbf9"} in told
         at.app.theme = "labeltui-ansi"
         await at.settle()
-        assert told[-1] == {"ground": "#000000"}
+        assert told[-1] == {"background": "#000000"}
 
 
 async def test_a_browser_is_told_by_its_tab_and_gets_no_sequence(desk: Opens, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,8 +29,8 @@ async def test_the_telling_lines_are_there_at_every_size(desk: Opens, size: tupl
     async with desk(size=size) as at:
         shown = at.screen()
         for telling in (
-            "RUNNING", "labels/min", "settled", "2,871", "2,160", "now", "org_b", "cooling 00:41", "work", "±",
-            "2,756", "Re: storage contract draft", "resume", "pid 4711", "resumed at cursor 2,858", "2,401 kept",
+            "RUNNING", "labels/min", "done", "2,871", "2,160", "now", "org_b", "cooling 00:41", "work", "–",
+            "2,756", "Re: storage contract draft", "resume", "pid 4711", "resumed at position 2,858", "2,401 kept",
         ):  # fmt: skip
             assert telling in shown, telling
         for word in ("s start", "p pause", "x stop", "e emails", "k keys", "? help", "q leave"):
@@ -198,10 +198,10 @@ async def test_a_vanished_file_keeps_the_console_alive(desk: Opens) -> None:
 async def test_frozen_data_does_not_look_healthy(desk: Opens) -> None:
     """Without news of a living worker for five seconds, the age turns into a warning with a word."""
     async with desk() as at:
-        assert "data 0.2 s old" in at.line(0)
+        assert "updated 0.2 s ago" in at.line(0)
         await at.read(later_s=6)
         assert "! STALE" in at.line(0)
-        assert "! data 6.2 s old" in at.line(0)
+        assert "! updated 6.2 s ago" in at.line(0)
 
 
 async def test_ages_move_on_even_when_nothing_is_read(desk: Opens) -> None:
@@ -226,7 +226,7 @@ async def test_digits_focus_panes_and_z_zooms(desk: Opens) -> None:
         assert "RUNNING" in at.line(0)
         assert "? help" in at.footer()
         await at.press("3")
-        assert "Lately" not in at.screen()
+        assert "Recent" not in at.screen()
         assert "org_a" in at.screen()
         await at.press("escape")
         assert "Progress" in at.screen()

@@ -27,8 +27,8 @@ def test_a_running_run_tells_rate_keys_and_end() -> None:
     said = state_sentence(view_state(running()), (), NOW)
     assert said.word == "RUNNING"
     assert "labels/min" in said.sentence
-    assert "2 asking, 1 cooling" in said.sentence
-    assert "TPM of org_b binds" in said.sentence
+    assert "2 keys in use, 1 cooling" in said.sentence
+    assert "limited by TPM of org_b" in said.sentence
 
 
 def test_a_pause_is_requested_until_it_is_acknowledged() -> None:
@@ -36,7 +36,7 @@ def test_a_pause_is_requested_until_it_is_acknowledged() -> None:
     command = Requested("pause", NOW - 0.4, "w1")
     said = state_sentence(view_state(running()), (command,), NOW)
     assert said.word == "PAUSE REQUESTED"
-    assert said.sentence == "asked 0.4 s ago · 6 calls in flight will be finished first"
+    assert said.sentence == "requested 0.4 s ago · 6 calls in flight will finish first"
 
 
 def test_a_command_of_another_console_counts_too() -> None:
@@ -86,19 +86,19 @@ def test_the_line_of_what_goes_on_fits_into_eighty_columns() -> None:
     run.forecast = Forecast(2400.0, 2100.0, 2700.0, "RPM of 3 organizations")
     said = state_sentence(view_state(run), (), NOW)
     assert said.sentence.endswith(" · RPM of 3 organizations bind")
-    assert on_one_row(said.clauses, 78).endswith(" · RPM binds")
+    assert on_one_row(said.clauses, 78).endswith(" · limited by RPM")
     run.state, run.wait = RunState.WAITING, Wait(NOW + 53, "RPM", "org_sim_2", "every key cools")
     waits = on_one_row(state_sentence(view_state(run), (), NOW).clauses, 78)
     assert waits.startswith("00:53 for RPM of org_sim_2, until ")
-    assert waits.endswith(" · RPM binds")
+    assert waits.endswith(" · limited by RPM")
 
 
 def test_a_worker_that_gets_ready_claims_no_rate() -> None:
     """While the validation is loaded nothing is asked, so no rate and no key is told."""
     run = running()
-    run.in_flight, run.reason = 0, "loading the validation"
+    run.in_flight, run.reason = 0, "loading the validator"
     said = state_sentence(view_state(run), (), NOW).sentence
-    assert said.startswith("loading the validation · ends ")
+    assert said.startswith("loading the validator · ends ")
     assert "labels/min" not in said
 
 
@@ -115,7 +115,7 @@ def test_a_command_to_a_silent_worker_says_so() -> None:
     run.beat_at = NOW - 17
     said = state_sentence(view_state(run), (Requested("stop", NOW - 3, "w1"),), NOW)
     assert said.word == "STOP REQUESTED"
-    assert said.sentence == "asked 3.0 s ago · the worker has been silent for 00:17 · x ends it by force"
+    assert said.sentence == "requested 3.0 s ago · the last heartbeat was 00:17 ago · x kills it"
     assert "will be finished" not in state_sentence(view_state(run), (Requested("pause", NOW - 3, "w1"),), NOW).sentence
 
 
@@ -133,21 +133,21 @@ def test_a_stopped_run_begins_with_the_remedy() -> None:
     run = running(20, 10)
     run.state, run.alive, run.reason = RunState.STOPPED, False, "the worker was killed"
     said = state_sentence(view_state(run), (), NOW)
-    assert said.sentence.startswith("s starts it again · 10 kept, 10 to ask")
+    assert said.sentence.startswith("s starts it again · 10 kept, 10 pending")
     assert "the worker was killed" in said.sentence
 
 
 def test_a_new_run_tells_how_to_start() -> None:
     """NEW says which key starts it and how much there is to ask."""
     run = FakeRun(emails=[email(n) for n in range(3)])
-    assert state_sentence(view_state(run), (), NOW).sentence.startswith("s starts it · 3 emails to ask")
+    assert state_sentence(view_state(run), (), NOW).sentence.startswith("s starts it · 3 emails pending")
 
 
 def test_done_points_to_failures_and_export() -> None:
     """DONE says what failed, the share with its interval, and how to take the labels out."""
     run = FakeRun(emails=[email(0, EmailState.LABELED), email(1, EmailState.FAILED)], state=RunState.DONE)
     said = state_sentence(view_state(run), (), NOW)
-    assert said.sentence.startswith("1 labeled · 1 failed (e shows it) · work 100.0 ±")
+    assert said.sentence.startswith("1 labeled · 1 failed (e shows it) · work ")
     assert said.sentence.endswith("labeltui export enron labels.csv")
 
 

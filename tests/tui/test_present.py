@@ -144,7 +144,7 @@ def test_an_interval_holds_its_share(counts: tuple[int, int]) -> None:
 def test_a_share_without_emails_is_a_dash() -> None:
     """Nothing counted says nothing."""
     assert present.share(0, 0) == "–"
-    assert present.share(824, 1000) == "82.4 ±2.4"
+    assert present.share(824, 1000) == "80–85 %"
 
 
 @pytest.mark.parametrize(

@@ -238,7 +238,7 @@ async def test_keys_are_shown_by_organization_with_their_windows(desk: Opens) ->
     async with desk(size=(120, 30)) as at:
         await at.press("k")
         shown = at.screen()
-        for telling in ("org_a", "▶ asking", "◌ cooling 00:41 TPM", "✕ invalid", "no key may ask for 00:41"):
+        for telling in ("org_a", "▶ in use", "◌ cooling 00:41 TPM", "✕ invalid", "no key may ask for 00:41"):
             assert telling in shown, telling
         assert "7,950 of 8,000 tokens per minute" in shown
 
@@ -371,7 +371,7 @@ async def test_a_pinned_key_shows_by_sign_and_word(desk: Opens) -> None:
         await at.press("k", "P")
         assert at.engine.asked == [("pin_key", "main")]
         await at.read()
-        assert "▶ asking ↑ first" in at.screen()
+        assert "▶ in use ↑ first" in at.screen()
         assert "P unpin" in at.footer()
         await at.press("P")
         assert at.engine.asked[-1] == ("pin_key", None)

@@ -10,7 +10,7 @@ SAID = (
     Clause("00:53 for RPM of org_b, until 16:00:53", ("00:53 for RPM of org_b",), rank=2),
     Clause(""),
     Clause("ends 16:35 – 16:45", ("",), rank=1),
-    Clause("RPM of 3 organizations bind", ("RPM binds", ""), rank=3),
+    Clause("limited by RPM (3 organizations)", ("limited by RPM", ""), rank=3),
 )
 
 
@@ -18,7 +18,7 @@ SAID = (
     ("width", "left"),
     [
         (120, "00:53 for RPM of org_b, until 16:00:53 · ends 16:35 – 16:45 · RPM of 3 organizations bind"),
-        (78, "00:53 for RPM of org_b, until 16:00:53 · ends 16:35 – 16:45 · RPM binds"),
+        (78, "00:53 for RPM of org_b, until 16:00:53 · ends 16:35 – 16:45 · limited by RPM"),
         (62, "00:53 for RPM of org_b, until 16:00:53 · ends 16:35 – 16:45"),
         (50, "00:53 for RPM of org_b · ends 16:35 – 16:45"),
         (30, "00:53 for RPM of org_b"),
@@ -39,8 +39,8 @@ def test_rows_are_parted_between_clauses() -> None:
 
 def test_a_shorter_form_that_fits_saves_the_second_row() -> None:
     """Panes below do not move for a word that can be spared."""
-    said = (Clause("s starts it again", ("s starts it",), rank=1), Clause("10 kept, 10 to ask"))
-    assert in_rows(said, 33, 3) == ["s starts it · 10 kept, 10 to ask"]
+    said = (Clause("s starts it again", ("s starts it",), rank=1), Clause("10 kept, 10 pending"))
+    assert in_rows(said, 33, 3) == ["s starts it · 10 kept, 10 pending"]
 
 
 def test_a_clause_longer_than_a_row_is_wrapped_and_one_without_end_is_cut() -> None:

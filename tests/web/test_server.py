@@ -183,7 +183,7 @@ async def test_the_real_console_is_shown_and_left(serves: Serves) -> None:
     """The list of runs is drawn, a key that changes something says why not, and q ends it with its last words."""
     async with serves(words=words_for(None, writable=False)) as at, at.tab(size=(110, 32)) as tab:
         await tab.until(lambda tab: "READ-ONLY" in tab.drawn)
-        assert {"ground": "#12161c"} in tab.told
+        assert {"background": "#12161c"} in tab.told
         await tab.type("D")
         await tab.until(lambda tab: "This console is read-only" in tab.drawn)
         await tab.type("q")

@@ -66,6 +66,10 @@ class Listing:
         """Whether another order than the one in sight is on its way."""
         return self.order != self.shown_order
 
+    def _empty(self) -> str:
+        """Return what an empty list of this kind says."""
+        return self.kind.empty.replace("{item}", self._app.view_state.item)
+
     def close(self) -> None:
         """No more answers are wanted."""
         self._open = False
@@ -156,7 +160,7 @@ class Listing:
         if finding.finished and self.kind.state == "failed":
             self._app.countings.ask(lambda view: view.failures(), partial(self._reasons, self.kind))
         if finding.finished:
-            nothing = self.kind.empty if not self.typed.terms else "Nothing matches. {back} takes the filter away."
+            nothing = self._empty() if not self.typed.terms else "Nothing matches. {back} clears the filter."
             self._rows.empty = "\n " + keyed(nothing)
         self._changed()
 
@@ -165,7 +169,7 @@ class Listing:
         self._app.say(trouble, severity="error")
         self.loading, self.looked, self.order = False, 1.0, self.shown_order
         self._coming = self.ids
-        self._rows.empty = keyed("\n The search ended early; {update} looks again.\n ") + trouble
+        self._rows.empty = keyed("\n The search ended early; {update} searches again.\n ") + trouble
         self._rows.refresh()
         self._changed()
 
@@ -184,7 +188,7 @@ class Listing:
     def _place(self, count: int, offset: int, rows: Sequence[EmailRow]) -> None:
         self.loading = False
         self.shown_order = self.order
-        self._rows.empty = "\n " + keyed(self.kind.empty)
+        self._rows.empty = "\n " + keyed(self._empty())
         self._rows.begin_again(count, offset, [self._as_row(row) for row in rows])
         self._changed()
 

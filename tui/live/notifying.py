@@ -48,7 +48,7 @@ class Notifying:
         if self.quiet:
             return
         if self._app.page.there:
-            self._app.page.tell(occasion.title)
+            self._app.page.notify(occasion.title)
             return
         if self._setup.bell:
             self._app.bell()

@@ -34,6 +34,11 @@ class ViewState:
     took_s: float = 0.0
 
     @property
+    def item(self) -> str:
+        """Return the noun for what the run labels, *email* before it was read."""
+        return self.snapshot.run.task.item if self.snapshot else "email"
+
+    @property
     def shown_keys(self) -> tuple[KeyStatus, ...]:
         """The keys as this run uses them: a ready key with a call in flight is in use."""
         asking = self.snapshot.asking if self.snapshot else {}

@@ -1,1 +1,1 @@
-"""One screen a module; each is handed the newest picture and shows it."""
+"""Screens, one a module or folder; each is given the newest data and shows it."""

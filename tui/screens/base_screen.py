@@ -1,4 +1,4 @@
-"""What every screen has: the state line on top, the hints below, and the newest look at things handed to it."""
+"""Base of all screens: the state line on top, the key hints below, and the data that it is given."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ScreenData:
-    """The newest picture, the commands that wait, and the moment it is looked at."""
+    """Hold the newest view state, the commands without a result yet, and the time."""
 
     view_state: ViewState
     requested: tuple[Requested, ...]
@@ -40,11 +40,11 @@ NO_RUN = StateSentence("NO RUN", "·", "quiet", "none is open")
 
 
 class BaseScreen(Screen[None]):
-    """A screen of the console. It is fed only while it can be seen."""
+    """A screen of the console. It receives data only while it is visible."""
 
     SCOPE: ClassVar[Scope]
     FIELD_LEAVES: ClassVar[frozenset[str]] = frozenset({"escape"})
-    """Keys without a letter that a field of this screen does not keep to itself."""
+    """Keys that do not type anything and that a focused field leaves to the screen."""
     AUTO_FOCUS = ""
     ALLOW_IN_MAXIMIZED_VIEW = "StateLine, TooSmall, Hints"
 
@@ -56,34 +56,34 @@ class BaseScreen(Screen[None]):
 
     @property
     def console_app(self) -> LabeltuiApp:
-        """The application, by its own type."""
+        """Return the application with its own type."""
         return cast("LabeltuiApp", self.app)
 
     def content(self) -> Iterable[Widget]:
-        """What stands between the state line and the hints."""
+        """Yield the widgets between the state line and the hints."""
         raise NotImplementedError
 
     def show(self, data: ScreenData) -> None:
-        """Take from the look what this screen shows."""
+        """Show what is new in the data."""
 
     def changed(self) -> None:
-        """A command of this console was handled that may have changed emails."""
+        """Handle that a command of this console may have changed emails."""
 
     def panes(self) -> list[str]:
-        """The panes that a digit focuses, as ``3: Keys``, in the order of their digits."""
+        """Return the panes that a digit focuses, as ``3: Keys``, in the order of their digits."""
         return []
 
     def asked_task(self) -> Task | None:
-        """The task of the run that is open, as far as it is read."""
+        """Return the task of the open run, or None before it was read."""
         snapshot = self.data.view_state.snapshot if self.data else None
         return snapshot.run.task if snapshot else None
 
     def selected(self) -> Selected:
-        """What a key would act on."""
+        """Return what a key would act on."""
         return None
 
     def headline(self, data: ScreenData) -> Headline:
-        """The state line of the run that is open, or that none is."""
+        """Return the state line of the open run, or that none is open."""
         view_state = data.view_state
         snapshot = view_state.snapshot
         name = snapshot.run.name if snapshot else view_state.path.stem if view_state.path else "labeltui"
@@ -112,7 +112,7 @@ class BaseScreen(Screen[None]):
             self.receive(self.console_app.screen_data())
 
     def receive(self, data: ScreenData) -> None:
-        """Show a newer look. Where the view is held, only the state line and the hints move on."""
+        """Show newer data. While the view is held, only the state line and the hints change."""
         held, self.data = self.data is not None and self.console_app.held, data
         self._state_line.headline = replace(
             self.headline(data), held=self.console_app.held, read_only=self.console_app.read_only
@@ -122,11 +122,11 @@ class BaseScreen(Screen[None]):
         self.hint()
 
     def context(self) -> Context:
-        """What possibility depends on, here and now."""
+        """Return what decides which actions are enabled."""
         return self.console_app.context(self.SCOPE, self.selected())
 
     def hint(self) -> None:
-        """Bring the footer up to date."""
+        """Update the footer."""
         context = self.context()
         typing = isinstance(self.focused, Input | TextArea)
         self._hints.hints = tuple(
@@ -136,13 +136,13 @@ class BaseScreen(Screen[None]):
         )
 
     def _weight(self, action: Action) -> tuple[bool, int, bool]:
-        """Its place in the footer: what is most wanted here comes first, what every screen has comes last."""
+        """Return the sort key of an action in the footer: by rank, actions of every screen last."""
         if action.scopes == EVERYWHERE:
             return True, 0, False
         return False, -action.rank(self.SCOPE), action.guest(self.SCOPE)
 
     def _kept_by_fields(self, action: Action) -> bool:
-        """Whether a field would take its key as text, or to edit it."""
+        """Return whether a focused field would use its key for typing or editing."""
         return not any(key in self.FIELD_LEAVES or "+" in key for key in action.keys)
 
     def on_descendant_focus(self) -> None:

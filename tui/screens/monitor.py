@@ -1,4 +1,4 @@
-"""The monitor: one run at a glance, in eight panes."""
+"""The monitor: one run in eight panes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FRAMED = (100, 30)
 
 
 class MonitorScreen(BaseScreen):
-    """Panes are focused by the digit in their border; the focused one can take the whole screen.
+    """Show panes, focused by the digit in their border; the focused one can fill the screen.
 
     The log of commands has two places, and the layout shows one of them.
     """
@@ -44,8 +44,8 @@ class MonitorScreen(BaseScreen):
             "rate": RatePane(),
             "keys": KeysPane(),
             "labels": LabelsPane(),
-            "reasks": FollowUpsPane(),
-            "lately": RecentPane(),
+            "follow-ups": FollowUpsPane(),
+            "recent": RecentPane(),
             "commands": CommandsPane(),
             "worker": WorkerPane(),
         }
@@ -53,13 +53,13 @@ class MonitorScreen(BaseScreen):
     def content(self) -> Iterable[Widget]:
         pane = self._panes
         left = Vertical(pane["progress"], pane["keys"], id="left")
-        right = Vertical(pane["rate"], pane["labels"], pane["reasks"], pane["commands"], id="right")
+        right = Vertical(pane["rate"], pane["labels"], pane["follow-ups"], pane["commands"], id="right")
         foot = Vertical(pane["worker"], self._commands_below, id="foot")
-        side = Vertical(pane["lately"], foot, id="side")
+        side = Vertical(pane["recent"], foot, id="side")
         yield Vertical(Vertical(left, right, id="top"), side, id="panes")
 
     def on_resize(self, event: events.Resize) -> None:
-        """Frames cost two rows and two columns a pane, so they come where there is room for them."""
+        """Draw frames, which cost two rows and two columns a pane, where there is room for them."""
         framed = event.size.width >= FRAMED[0] and event.size.height >= FRAMED[1]
         self.set_class(framed, "-framed")
         for pane in (*self._panes.values(), self._commands_below):
@@ -76,18 +76,19 @@ class MonitorScreen(BaseScreen):
         pane["progress"].facts = progress_facts(snapshot, data.now)
         pane["rate"].facts = _rate(snapshot, data.now)
         pane["labels"].facts = _labels(snapshot)
-        pane["reasks"].facts = follow_up_facts(snapshot.reasks, snapshot.outcomes)
-        if pane["lately"].facts is None or not pane["lately"].has_focus:  # whoever reads in it must not lose the line
-            pane["lately"].facts = recent_facts(snapshot)
+        pane["follow-ups"].facts = follow_up_facts(snapshot.reasks, snapshot.outcomes)
+        if pane["recent"].facts is None or not pane["recent"].has_focus:  # a reader must not lose the line
+            pane["recent"].facts = recent_facts(snapshot)
         pane["commands"].facts = command_facts(snapshot.commands, data.requested, data.now)
         self._commands_below.facts = pane["commands"].facts
+        self.set_class(not snapshot.worker.alive, "-idle")
         pane["worker"].facts = worker_facts(snapshot.worker, snapshot.resumption, data.now)
 
     def panes(self) -> list[str]:
         return sorted(f"{pane.NUMBER}: {pane.NAME}" for pane in self._panes.values())
 
     def do_pane(self, key: str) -> None:
-        """Focus the pane with that number; in a zoomed view the other pane takes its place."""
+        """Focus the pane with that number; in a zoomed view it replaces the zoomed one."""
         panes = self.query(f".pane-{key}").results(Pane)
         pane = next((pane for pane in panes if pane.styles.display != "none"), None)
         if pane is None:
@@ -97,16 +98,14 @@ class MonitorScreen(BaseScreen):
         self.set_focus(pane)
 
     def do_zoom(self) -> None:
-        """Give the focused pane the screen, or give it back."""
+        """Let the focused pane fill the screen, or restore the panes."""
         if self.maximized is not None:
             self.minimize()
             return
         if isinstance(self.focused, Pane):
             self.maximize(self.focused, container=False)
         else:
-            self.console_app.say(
-                keyed("Press a digit first: it focuses the pane with that number, {zoom} then zooms it.")
-            )
+            self.console_app.say(keyed("Focus a pane by its digit first; {zoom} then zooms it."))
 
     def do_back(self) -> None:
         """Leave the zoom, then the focus, then the run."""
@@ -134,7 +133,7 @@ def _labels(snapshot: Snapshot) -> LabelFacts:
 
 
 def _name(task: Task, value: str) -> str:
-    """What stands beside a label's value: its name; of an older version's label that it is one."""
+    """Return the name beside a label's value, or that an older version of the task had it."""
     if not task.knows(value):
         return "(older)"
     name = task.name_of(value)

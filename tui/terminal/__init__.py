@@ -1,1 +1,1 @@
-"""What the terminal can show, and the fixes around it: themes, streams, suspend, clipboard, output filter."""
+"""The terminal: abilities, themes, preferences, clipboard, streams, crash reports, fixes of Textual."""

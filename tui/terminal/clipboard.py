@@ -1,9 +1,7 @@
-"""Copying: the clipboard of the terminal (OSC 52, which may fail without a word), and a file that is always there.
+"""Copy to the terminal's clipboard (OSC 52, which gives no confirmation) and to a file beside the run.
 
-A browser says when it does not copy, and may be at another machine than the run: there is no file then.
-
-What is copied is inert like what is shown: it may be pasted into a shell, and the file may be shown in a terminal. The
-text as it came is what an export and the run file hold.
+A browser reports when it does not copy, and may run on another machine: no file is written then. Copied text is inert,
+because it may be pasted into a shell or shown in a terminal; exports and the run file hold the text as it came.
 """
 
 from __future__ import annotations
@@ -21,11 +19,11 @@ if TYPE_CHECKING:
     from tui.screens.base_screen import BaseScreen
 
 MOST_COPIED = 74_000
-"""Bytes that terminals take from OSC 52 with certainty; more goes into the file alone."""
+"""Bytes that terminals accept from OSC 52 (xterm: 100,000 of base64); more is written to the file only."""
 
 
 def copy(front: BaseScreen, what: str, text: str) -> None:
-    """Copy it, write it beside the run, and say where it is."""
+    """Copy a text, write it beside the run, and show where it is."""
     app = front.console_app
     path = app.run_path
     if path is None:
@@ -33,17 +31,17 @@ def copy(front: BaseScreen, what: str, text: str) -> None:
     text = inert(text)
     if app.page.there:
         app.copy_to_clipboard(text)
-        app.say(f"{what}: handed to the browser to copy.")
+        app.say(f"{what}: sent to the browser's clipboard.")
         return
     small = len(text.encode("utf-8", "replace")) <= MOST_COPIED
     if small:
         app.copy_to_clipboard(text)
-    how = "copied, if the terminal lets it, and" if small else "too long for a terminal's clipboard, but"
+    how = "sent to the terminal's clipboard and" if small else "too long for the clipboard, but"
     app.job(lambda: write_beside(path, text), f"{what}: {how} written to {beside(path)}")
 
 
 def rows_as_text(rows: Iterable[EmailRow]) -> str:
-    """One line for each email, with tabs between the fields and no other control character left in them."""
+    """Return one line for each row, with tabs between the fields and no other control character in them."""
     head = ("source_id", "state", "label", "by", "failure", "from", "subject")
     lines = [head] + [
         (
@@ -61,7 +59,7 @@ def rows_as_text(rows: Iterable[EmailRow]) -> str:
 
 
 def record_as_text(record: EmailRecord, *, raw: bool) -> str:
-    """The email, and every answer as it came."""
+    """Return the message, and every answer as it came."""
     parts = [record.raw if raw else record.text]
     parts += [
         f"-- attempt {attempt.n}, {attempt.key_alias}, {attempt.outcome.value}\n"
@@ -72,7 +70,7 @@ def record_as_text(record: EmailRecord, *, raw: bool) -> str:
 
 
 def free_name(run: Path) -> Path:
-    """A name beside the run for emails that are saved, which no file has yet."""
+    """Return the path of a CSV file beside the run that does not exist yet."""
     for n in count(1):
         path = run.with_name(f"{run.stem}-emails{'' if n == 1 else f'-{n}'}.csv")
         if not path.exists():
@@ -81,12 +79,12 @@ def free_name(run: Path) -> Path:
 
 
 def beside(run: Path) -> Path:
-    """The file for what was copied last."""
+    """Return the path of the file for what was copied last."""
     return run.with_name(run.stem + ".copied.txt")
 
 
 def write_beside(run: Path, text: str) -> Path:
-    """Write it to ``NAME.copied.txt``, private to its owner, and return the path. Raises OSError."""
+    """Write a text to ``NAME.copied.txt``, readable by its owner only, and return the path. Raises OSError."""
     path = beside(run)
     flags = os.O_CREAT | os.O_WRONLY | os.O_TRUNC
     with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8", errors="replace") as file:

@@ -1,4 +1,4 @@
-"""An application cut to its operator's settings and terminal: the theme, the keys, the characters."""
+"""An application configured by its operator's settings and terminal: theme, keys, characters."""
 
 from __future__ import annotations
 
@@ -18,14 +18,13 @@ from tui.terminal.theme import ANSI, DARK, THEMES, meanings_for, named
 from tui.text.glyphs import AsciiOnly
 
 CRASH_REPORT = "console-crash.txt"
-"""The file beside the settings that tells of the last error that nobody expected."""
+"""The file beside the settings with the traceback of the last unexpected error."""
 
 
 class ConfiguredApp(CrashSafeApp):
-    """``troubles`` are the sentences on settings that could not be put in force.
+    """Apply theme, keys and character set; ``troubles`` are the sentences on settings that could not be applied.
 
-    Without colors (``NO_COLOR``) the plain theme is worn, and what it tells by color is gone altogether. ``only_ascii``
-    is why nothing but ASCII is drawn, or "".
+    ``NO_COLOR`` selects the plain theme without its colors. ``only_ascii`` is why only ASCII is drawn, or "".
     """
 
     def __init__(self, config_path: Path, terminal: Terminal = CAPABLE) -> None:
@@ -41,7 +40,7 @@ class ConfiguredApp(CrashSafeApp):
     def get_driver_class(self) -> type[Driver]:
         kind = super().get_driver_class()
         if kind.__name__ != "LinuxDriver":
-            return kind  # of a browser, or of another system
+            return kind  # for a browser, or for another system
         return resuming_driver()
 
     def action_command_palette(self) -> None:
@@ -52,7 +51,7 @@ class ConfiguredApp(CrashSafeApp):
         return [*super().get_line_filters(), *self._ascii]
 
     def _take_theme(self) -> list[str]:
-        """Wear the theme of the settings, or the one that suits the terminal."""
+        """Set the theme of the settings, or the one that fits the terminal; return what is wrong with the setting."""
         chosen = self.preferences.wanted_theme(self.terminal)
         name = named(chosen, set(self.available_themes))
         self.theme = ANSI if self.no_color else name or DARK
@@ -62,7 +61,7 @@ class ConfiguredApp(CrashSafeApp):
         return [f"{self.preferences.where('theme')}: there is no theme {chosen}. There are {names}."]
 
     def _take_keys(self) -> tuple[str, ...]:
-        """Bind the keys in force; those that nobody uses any more stay bound and mean nothing."""
+        """Bind the active keys and return refusals; keys that no action uses any more stay bound and do nothing."""
         preferences = self.preferences
         keyed_anew, refused = rekeyed(actions.ACTIONS, preferences.keys, lambda name: preferences.where(name, "keys"))
         actions.use(keyed_anew)

@@ -1,6 +1,6 @@
-"""Desktop notifications by escape sequence, for terminals that are known to take them. Pure: the environment goes in.
+"""Desktop notifications by escape sequence, for terminals that are known to support them. Pure.
 
-What is sent is made of inert text only: no byte of a run's name or reason can end the sequence or begin another.
+Only inert text is sent: no byte of a run's name or reason can end the sequence or begin another.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ LONGEST = 200
 
 
 def way(environment: Mapping[str, str], wanted: str) -> str:
-    """By which sequence this terminal is told: ``9``, ``777``, or "" where it is not known to take any."""
+    """Return the sequence that this terminal supports: ``9``, ``777``, or "" where it is not known to support any."""
     if wanted in ("9", "777"):
         return wanted
     if wanted == "off":
@@ -32,9 +32,9 @@ def way(environment: Mapping[str, str], wanted: str) -> str:
 
 
 def sequence(environment: Mapping[str, str], wanted: str, title: str, text: str) -> str:
-    """What to write to the terminal, or "" where there is no way.
+    """Return what to write to the terminal, or "" where it supports no notification.
 
-    In tmux it is wrapped to be passed on, which tmux does where ``allow-passthrough`` is on; in screen likewise.
+    In tmux the sequence is wrapped so that tmux passes it on where ``allow-passthrough`` is on; in screen likewise.
     """
     by = way(environment, wanted)
     if not by:

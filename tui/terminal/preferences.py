@@ -1,7 +1,7 @@
-"""The console's settings file: what it says, what is wrong with it, and single settings remembered in it.
+"""The console's settings file: read it, report what is wrong with it, and change single settings in it.
 
-The file belongs to its operator. Remembering a setting changes one line of it; comments, order and whatever else it
-holds stay, and a file that cannot be read as TOML is left alone.
+Changing a setting changes one line; comments, order and everything else stay, and a file that is not TOML is left
+unchanged.
 """
 
 from __future__ import annotations
@@ -24,11 +24,10 @@ KNOWN = ("theme", "ascii", "toured", "quiet", "keyring", "keys")
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """What the file says. ``theme`` is "" and ``ascii`` None where it says nothing; ``keys`` is the table of keys.
+    """Hold the settings. ``theme`` is "" and ``ascii`` None where the file has none; ``keys`` is the table of keys.
 
-    ``keyring`` sends the secrets of added keys into the system's keyring.
-
-    ``troubles`` are sentences on what could not be taken, each with file and line; the defaults stand in for it.
+    ``keyring`` stores the secrets of added keys in the system's keyring. ``troubles`` are sentences on entries that
+    could not be used, each with file and line; the defaults apply instead.
     """
 
     path: Path
@@ -43,38 +42,38 @@ class Preferences:
 
     @property
     def first_start(self) -> bool:
-        """Whether no console ever kept anything here."""
+        """Return whether no console ever stored a setting here."""
         return not (self.text or self.troubles)
 
     def wanted_theme(self, terminal: Terminal) -> str:
-        """The theme by its name or short name; a terminal of few colors gets its own where the file says nothing."""
+        """Return the theme's name or short name: the file's, else one that fits the terminal's colors."""
         return self.theme or ("ansi" if terminal.colors in (FEW, NONE) else "dark")
 
     def characters(self, terminal: Terminal) -> str:
-        """Why nothing but ASCII is drawn, or "": the environment outweighs the file, the file what was found out."""
+        """Return why only ASCII is drawn, or "": the environment overrides the file, the file what was detected."""
         if self.ascii is None or terminal.ascii_decided:
             return terminal.ascii_because
         return self.where("ascii") if self.ascii else ""
 
     def where(self, name: str, table: str = "") -> str:
-        """The place of an entry for a sentence: ``console.toml, line 4 (keys.pause)``."""
+        """Return the place of an entry for a sentence: ``console.toml, line 4 (keys.pause)``."""
         number = line_of(self.text, name, table)
         entry = f"{table}.{name}" if table else name
         return f"{self.path.name}, line {number} ({entry})" if number else f"{self.path.name} ({entry})"
 
 
 def read_preferences(path: Path) -> Preferences:
-    """Read the file. One that is missing is empty; one that is wrong is told in ``troubles`` and costs no start."""
+    """Read the file. A missing one is empty; errors are listed in ``troubles`` and prevent no start."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return Preferences(path)
     except (OSError, UnicodeDecodeError) as error:
-        return Preferences(path, troubles=(f"{path} cannot be read ({error}): the defaults are in force.",))
+        return Preferences(path, troubles=(f"{path} cannot be read ({error}): the defaults are used.",))
     try:
         said = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        return Preferences(path, troubles=(f"{path} is not TOML ({error}): the defaults are in force.",), text=text)
+        return Preferences(path, troubles=(f"{path} is not TOML ({error}): the defaults are used.",), text=text)
     bare, troubles = Preferences(path, text=text), []
     taken: dict[str, Any] = {}
     for name, kind, wanted in (
@@ -88,7 +87,7 @@ def read_preferences(path: Path) -> Preferences:
         if name in said and isinstance(said[name], kind):
             taken[name] = said[name]
         elif name in said:
-            troubles.append(f"{bare.where(name)}: it must be {wanted}. The default is in force.")
+            troubles.append(f"{bare.where(name)}: it must be {wanted}. The default is used.")
     troubles += [
         f"{bare.where(name)}: there is no such setting. There are {', '.join(KNOWN)}."
         for name in said
@@ -98,7 +97,7 @@ def read_preferences(path: Path) -> Preferences:
 
 
 def line_of(text: str, name: str, table: str = "") -> int:
-    """The number of the line, from 1, that sets ``name`` in ``table`` ("" is the top); 0 where none plainly does."""
+    """Return the number of the line, from 1, that sets ``name`` in ``table`` ("" is the top); 0 where none does."""
     entry = re.compile(rf"""\s*(?:{re.escape(name)}|"{re.escape(name)}"|'{re.escape(name)}')\s*(?:=|\.)""")
     head = re.compile(r"\s*\[+\s*([^\]]+?)\s*\]+")
     here = ""
@@ -120,9 +119,9 @@ def _says(text: str, wanted: dict[str, Any]) -> bool:
 
 
 def remember(path: Path, name: str, value: str | bool) -> None:  # noqa: FBT001  (a setting's value)
-    """Keep one setting at the top of the file for the next start, and change nothing else in it.
+    """Store one setting at the top of the file, and change nothing else in it.
 
-    Raises OSError where the file cannot be written, and LabeltuiError where it is not TOML and therefore left alone.
+    Raises OSError where the file cannot be written, and LabeltuiError where it is not TOML and stays unchanged.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -130,7 +129,7 @@ def remember(path: Path, name: str, value: str | bool) -> None:  # noqa: FBT001 
     except FileNotFoundError:
         text, said = "", {}
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise LabeltuiError(f"{path} is not TOML ({error}): it stays as it was, {name} is not remembered.") from None
+        raise LabeltuiError(f"{path} is not TOML ({error}): it is unchanged, {name} is not stored.") from None
     if said.get(name) == value and name in said:
         return
     lines = text.splitlines(keepends=True)
@@ -138,7 +137,7 @@ def remember(path: Path, name: str, value: str | bool) -> None:  # noqa: FBT001 
     number = line_of(text, name)
     changed = "".join([*lines[: number - 1], setting, *lines[number:]] if number else [setting, *lines])
     if not _says(changed, {**said, name: value}):
-        raise LabeltuiError(f"{path} is written in a way that {name} cannot be changed in; it is left as it was.")
+        raise LabeltuiError(f"{path} has a form in which {name} cannot be changed; it is unchanged.")
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = path.with_suffix(".new")
     fresh.write_text(changed, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The three standard streams as this process was given them: closed ones, full disks, locales that lack characters."""
+"""The three standard streams of this process: closed ones, full disks, locales that lack characters."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
 
 
 def prepare() -> None:
-    """Let every stream be there, and take every character.
+    """Open every stream, and let it accept every character.
 
-    One that the shell closed (``<&-``) becomes the null device, so that no file is opened in its place, and a character
-    that the locale lacks becomes a question mark instead of an error.
+    A stream that the shell closed (``<&-``) becomes the null device, so that no file is opened in its place. A
+    character that the locale lacks becomes a question mark instead of an error.
     """
     sys.stdin = sys.stdin or _nothing(os.O_RDONLY)
     sys.stdout = sys.stdout or _nothing(os.O_WRONLY)
@@ -26,17 +26,17 @@ def prepare() -> None:
 
 
 def flush() -> None:
-    """Write out what was said: a full disk or a reader that went away shows here, not when Python ends."""
+    """Flush stdout: a full disk or a closed pipe raises here, not when Python ends."""
     sys.stdout.flush()
 
 
 def is_full(error: BaseException) -> bool:
-    """Whether it says that the place where stdout goes takes no more; errors about files name their file."""
+    """Return whether an error says that the target of stdout is full; errors about files name their file."""
     return isinstance(error, OSError) and error.filename is None and error.errno in _FULL
 
 
 def abandon() -> None:
-    """Say nothing more on stdout: what is left of it would only fail again when Python ends."""
+    """Redirect stdout to the null device: what is buffered would fail again when Python ends."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -12,10 +12,9 @@ MANY, SOME, FEW, NONE = "16 million", "256", "16", "none"
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """``colors`` is how many it shows; ``ascii_because`` why nothing but ASCII should be drawn, "" where all may be.
+    """Hold what the terminal supports: ``ascii_because`` is why only ASCII should be drawn, "" where all may be.
 
-    ``ascii_decided`` says that the operator said so, one way or the other, for this start. ``browser`` says that the
-    console is shown in one, which draws everything.
+    ``ascii_decided`` tells that the operator chose for this start. ``browser`` tells that a browser shows the console.
     """
 
     name: str
@@ -29,14 +28,14 @@ class Terminal:
 
     @property
     def clipboard(self) -> str:
-        """Whether OSC 52 may be expected to reach the operator's clipboard; no terminal tells."""
+        """Return whether OSC 52 may be expected to reach the operator's clipboard; no terminal confirms it."""
         if self.browser:
-            return "the browser copies, and says so where it does not"
+            return "by the browser, which reports failure"
         if self.name in ("linux", "dumb"):
-            return "none: this terminal has no clipboard; the file beside the run has the text"
+            return "none: this terminal has no clipboard; the text is in the file beside the run"
         if self.multiplexer:
-            return f"OSC 52 is sent; {self.multiplexer} passes it on only if it is set up so (set-clipboard on)"
-        return "OSC 52 is sent; whether the terminal takes it, it does not tell"
+            return f"by OSC 52; {self.multiplexer} forwards it only with set-clipboard on"
+        return "by OSC 52, which terminals do not confirm"
 
 
 CAPABLE = Terminal("", MANY, no_color=False, encoding="utf-8", ascii_because="", multiplexer="")
@@ -44,7 +43,7 @@ CAPABLE = Terminal("", MANY, no_color=False, encoding="utf-8", ascii_because="",
 
 
 def terminal(environment: Mapping[str, str], encoding: str) -> Terminal:
-    """What can be known of the terminal. ``encoding`` is that of the locale."""
+    """Return what the environment tells about the terminal. ``encoding`` is that of the locale."""
     if environment.get("TEXTUAL_DRIVER", "").endswith((":WebDriver", ":BrowserDriver")):
         return replace(CAPABLE, name="a browser", browser=True)
     name = environment.get("TERM", "")
@@ -61,7 +60,7 @@ def terminal(environment: Mapping[str, str], encoding: str) -> Terminal:
 
 
 def _colors(name: str, colorterm: str) -> str:
-    """As Rich decides it, which reduces every color to what it finds."""
+    """Return the number of colors as Rich decides it, which reduces every color to what it detects."""
     if colorterm in ("truecolor", "24bit"):
         return MANY
     if name in ("dumb", "unknown"):

@@ -1,4 +1,4 @@
-"""Themes of our own, and the meanings of colors in them. A meaning is never told by its color alone."""
+"""Themes, with colors by meaning. A meaning is never shown by color alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PREFIX = "labeltui-"
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """Colors by meaning, and the grounds on which they stand: ``panel`` is also the ground of a list's cursor."""
+    """Hold colors by meaning, and background colors: ``panel`` is also the background of a list's cursor."""
 
     running: str
     waiting: str
@@ -32,7 +32,7 @@ class Palette:
 
     @property
     def meanings(self) -> dict[str, str]:
-        """Those that Textual's own themes do not know."""
+        """Return the colors that Textual's own themes do not have."""
         known = ("accent", "foreground", "background", "surface", "panel")
         return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in known}
 
@@ -73,7 +73,7 @@ _ANSI = Palette(
     faint="ansi_bright_black", rule="ansi_bright_black", graph="ansi_green", share="ansi_blue",
     background="ansi_default", surface="ansi_default", panel="ansi_default",
 )  # fmt: skip
-"""The terminal's own sixteen colors, on its own ground, which may be dark or light."""
+"""The terminal's own sixteen colors on its own background, which may be dark or light."""
 
 PALETTES = {
     f"{PREFIX}dark": _DARK,
@@ -83,7 +83,7 @@ PALETTES = {
     f"{PREFIX}paper": _PAPER,
     f"{PREFIX}ansi": _ANSI,
 }
-"""By the theme's name, in the order in which the theme key goes around."""
+"""By the theme's name, in the order of the key for the next theme."""
 
 DARK, LIGHT, CONTRAST, ANSI = (f"{PREFIX}{name}" for name in ("dark", "light", "contrast", "ansi"))
 MEANINGS, LIGHT_MEANINGS, ANSI_MEANINGS = _DARK.meanings, _LIGHT.meanings, _ANSI.meanings
@@ -112,11 +112,11 @@ _PLAIN = {
     "scrollbar-background-hover": "ansi_default",
     "scrollbar-background-active": "ansi_default",
 }
-"""What Textual's own parts need to know, where nothing is known of the ground."""
+"""Variables of Textual's own widgets for an unknown background."""
 
 
 def _scrollbar(colors: Palette) -> dict[str, str]:
-    """Quiet until it is taken hold of: where one is in a text has no meaning that a color stands for."""
+    """Return the colors of scrollbars, faint until dragged."""
     grounds = ("scrollbar-background", "scrollbar-background-hover", "scrollbar-background-active")
     return {
         "scrollbar": colors.faint,
@@ -151,16 +151,16 @@ THEMES = tuple(_theme(name, colors) for name, colors in PALETTES.items())
 
 
 def named(chosen: str, known: set[str]) -> str | None:
-    """The theme that a person means: ``ansi`` is ``labeltui-ansi``; None where there is none of that name."""
+    """Return the theme of that name or short name: ``ansi`` is ``labeltui-ansi``; None where there is none."""
     return next((name for name in (chosen, PREFIX + chosen) if name in known), None)
 
 
 def meanings_for(theme: Theme) -> dict[str, str]:
-    """Colors by meaning for a theme that knows nothing of labeltui."""
+    """Return colors by meaning for a theme that is not labeltui's."""
     return ANSI_MEANINGS if theme.ansi else MEANINGS if theme.dark else LIGHT_MEANINGS
 
 
 def following(name: str) -> str:
-    """The next of our themes; after one that is not ours comes the first."""
+    """Return the next of labeltui's themes; after another theme, the first."""
     names = list(PALETTES)
     return names[(names.index(name) + 1) % len(names)] if name in names else names[0]

@@ -1,1 +1,1 @@
-"""Text for screens, from values: numbers, rates, state sentences, records. Pure."""
+"""Format values as text for screens: numbers, rates, state sentences, records. Pure."""

@@ -1,4 +1,4 @@
-"""A sentence made of clauses that give way one by one where columns are short. Pure; widths are terminal cells."""
+"""Sentences made of clauses that are shortened one by one where columns are few. Pure; widths are terminal cells."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tui.text.numbers import join
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """A part of a sentence, with its shorter forms; "" leaves it out.
+    """Hold a part of a sentence with its shorter forms; "" leaves it out.
 
-    The higher ``rank``, the sooner it gives way; of rank 0 it never does.
+    The higher ``rank``, the sooner it is shortened; of rank 0 it never is.
     """
 
     text: str
@@ -24,12 +24,12 @@ class Clause:
 
 
 def whole(clauses: Sequence[Clause]) -> str:
-    """All that the sentence says."""
+    """Return the sentence in full."""
     return join(clause.text for clause in clauses)
 
 
 def on_one_row(clauses: Sequence[Clause], width: int) -> str:
-    """The fullest form that fits into ``width`` cells; where none does, the shortest one."""
+    """Return the longest form that fits into ``width`` cells; where none does, the shortest one."""
     shown = [clause.text for clause in clauses]
     ranked = sorted((n for n, clause in enumerate(clauses) if clause.rank), key=lambda n: -clauses[n].rank)
     for n in ranked:
@@ -41,16 +41,16 @@ def on_one_row(clauses: Sequence[Clause], width: int) -> str:
 
 
 def indented(text: str, width: int) -> list[str]:
-    """A line of figures in rows: what goes on stands below what is told, not below its name.
+    """Wrap a line of figures, continuation rows indented below the value, not below its name.
 
-    ``"  money     about $0.05"`` has its name in the first twelve cells; another line hangs by four.
+    ``"  money     about $0.05"`` has its name in the first twelve cells; other lines are indented by four.
     """
     named = text.startswith("  ") and text[11:12] == " " and text[12:13] not in ("", " ")
     return textwrap.wrap(text, max(24, width), subsequent_indent=" " * (12 if named else 4)) or [""]
 
 
 def in_rows(clauses: Sequence[Clause], width: int, most: int) -> list[str]:
-    """The sentence on one row if some form of it fits, else whole on up to ``most`` rows, parted between clauses."""
+    """Return the sentence on one row if some form of it fits, else in full on up to ``most`` rows, split at clauses."""
     short = on_one_row(clauses, width)
     if most <= 1 or cell_len(short) <= width:
         return [short]

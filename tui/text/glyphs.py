@@ -1,7 +1,8 @@
-"""The ASCII set: one table from glyphs to characters that every terminal has, at the one door where cells are drawn."""
+"""The ASCII set: a table from glyphs to characters that every terminal has, applied where cells are drawn."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from rich.cells import get_character_cell_size
@@ -18,29 +19,42 @@ _GROUPS = {
     "▶▸❯›»": ">", "●•▪": "*", "○◇": "o", "◌◔◑": "%", "◍": "0", "‖": "=", "■": "#", "✕✗✘": "x", "✓✔": "v", "◆": "@",
     "↻": "r", "≡": "=",
     # arrows and signs
-    "→": ">", "←«‹": "<", "↑▲": "^", "↓▼": "v", "↵⏎": "<", "⌫": "<", "±≈": "~", "×": "x", "≥": ">", "≠": "!", "≤": "<",
+    "→": ">", "←«‹": "<", "↑▲": "^", "↓▼": "v", "↵⏎": "<", "⌫": "<", "≈": "~", "×": "x", "≥": ">", "≠": "!", "≤": "<",
     # text
-    "·": ".", "…": "~", "–—−‐‑": "-", "“”„": '"', "‘’‚": "'", "\u00a0\u2009\u202f": " ", "⚠⚑": "!",
+    "·": ".", "–—−‐‑": "-", "“”„": '"', "‘’‚": "'", "\u00a0\u2009\u202f": " ", "⚠⚑": "!",
 }  # fmt: skip
 
 ASCII = {glyph: plain for glyphs, plain in _GROUPS.items() for glyph in glyphs} | {"🔎": "/ "}
-"""What stands for a glyph, in as many cells. Whatever else is beyond ASCII becomes question marks, one a cell."""
+"""What replaces a glyph, in as many cells. Whatever else is not ASCII becomes question marks, one a cell."""
+
+_WIDER = {"…": "..", "±": "+-"}
+"""Glyphs of one cell whose replacement takes two: the second is a space beside it, else the character before it."""
+_WIDER_PLACE = re.compile(r" ([…±])|([…±]) |([^\s…±])(…)")
 
 
 def plain(text: str) -> str:
-    """The text in ASCII, in exactly as many cells."""
+    """Return the text in ASCII, in exactly as many cells."""
     if text.isascii():
         return text
+    if "…" in text or "±" in text:
+        text = _WIDER_PLACE.sub(_two_cells, text)
     return "".join(char if char.isascii() else _one(char) for char in text)
 
 
+def _two_cells(match: re.Match[str]) -> str:
+    before, after, cut, _ = match.groups()
+    if cut is not None and get_character_cell_size(cut) != 1:
+        return cut + "."
+    return _WIDER[before or after or "…"]
+
+
 def _one(char: str) -> str:
-    known = ASCII.get(char)
-    return known if known is not None else "?" * get_character_cell_size(char)
+    known = ASCII.get(char) or _WIDER.get(char, "")[:1]
+    return known or "?" * get_character_cell_size(char)
 
 
 class AsciiOnly(LineFilter):
-    """Draws every cell in ASCII."""
+    """Draw every cell in ASCII."""
 
     def apply(self, segments: Iterable[Segment], background: Color) -> list[Segment]:  # noqa: ARG002 - Textual's
         return [

@@ -1,6 +1,6 @@
-"""What there is to know about this installation: versions, every path, settings in force, what the terminal can.
+"""Facts about this installation for ``labeltui info`` and the console's page: versions, paths, settings, terminal.
 
-One source for ``labeltui info`` and for the console's page. Looks at files, so the console asks for it in a thread.
+Reads files, so the console calls it in a thread.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from tui.terminal.terminal import Terminal
 
 PACKAGES = ("textual", "rich", "groq", "guardrails-ai", "sqlite-utils", "platformdirs")
 EXTRAS = (("pyarrow", "parquet"), ("textual-serve", "serve"), ("keyring", "keyring"))
-"""Packages that are there only if an extra was asked for, with its name."""
+"""Packages that are installed with an extra, with its name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading, and names with values under it. Values may hold names from outside and are not inert."""
+    """Hold a heading with names and values. Values may hold names from outside and are not inert."""
 
     title: str
     facts: tuple[tuple[str, str], ...]
@@ -33,7 +33,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """What is in force in a console; ``size`` in cells. ``ascii_because`` is "" where every glyph is drawn."""
+    """Hold the settings of a console; ``size`` in cells. ``ascii_because`` is "" where every glyph is drawn."""
 
     theme: str
     ascii_because: str
@@ -46,11 +46,11 @@ class Console:
 def gather(
     settings: Settings, preferences: Preferences, terminal: Terminal, console: Console, now: float
 ) -> tuple[Section, ...]:
-    """Everything, section by section. Raises what reading the list of runs raises."""
+    """Return all facts by section. Raises what reading the list of runs raises."""
     return (
         Section("Versions", _versions()),
         Section("Paths", _paths(settings)),
-        Section("Settings in force", _in_force(settings, preferences, console)),
+        Section("Active settings", _in_force(settings, preferences, console)),
         Section("Terminal", _abilities(terminal, console)),
         Section("Runs", _runs(settings, now)),
         Section("Actions, as [keys] names them", tuple((action.id, action.key) for action in console.actions)),
@@ -60,15 +60,15 @@ def gather(
 def _runs(settings: Settings, now: float) -> tuple[tuple[str, str], ...]:
     paths = [(run.name, Path(run.path)) for run in Engine(settings).runs(now)]
     found = tuple((name, f"{path}, log {path.with_suffix('.log')}") for name, path in paths)
-    return found or (("none", "labeltui new SOURCE makes one"),)
+    return found or (("none", "labeltui new SOURCE creates one"),)
 
 
 def _versions() -> tuple[tuple[str, str], ...]:
-    extras = [(name, _version(name) or f"not there: pip install 'labeltui[{extra}]'") for name, extra in EXTRAS]
+    extras = [(name, _version(name) or f"not installed: pip install 'labeltui[{extra}]'") for name, extra in EXTRAS]
     return (
         ("labeltui", version("labeltui")),
         ("Python", f"{platform.python_version()} on {platform.platform()}"),
-        *((name, _version(name) or "not there") for name in PACKAGES),
+        *((name, _version(name) or "not installed") for name in PACKAGES),
         ("SQLite", sqlite_version()),
         *extras,
     )
@@ -83,16 +83,16 @@ def _version(package: str) -> str:
 
 def _paths(settings: Settings) -> tuple[tuple[str, str], ...]:
     def there(path: Path) -> str:
-        return str(path) if path.exists() else f"{path} (not there yet)"
+        return str(path) if path.exists() else f"{path} (does not exist yet)"
 
     return (
-        ("home", str(settings.home or "the platform's folders (LABELTUI_HOME puts all under one)")),
+        ("home", str(settings.home or "the platform's folders (LABELTUI_HOME sets one for all)")),
         ("runs", there(settings.runs_dir)),
         ("demo", there(settings.demo_dir)),
         ("keys", there(settings.keys_path)),
         ("quotas", there(settings.quota_path)),
         ("console", there(settings.config_path)),
-        ("prices", f"{settings.prices_path} (yours, if you make it; the built-in table otherwise)"),
+        ("prices", f"{settings.prices_path} (optional; the built-in table otherwise)"),
     )
 
 
@@ -105,7 +105,7 @@ def _in_force(settings: Settings, preferences: Preferences, console: Console) ->
         ("ascii", f"yes: {console.ascii_because}" if console.ascii_because else "no"),
         ("keys", ", ".join(changed) or "the defaults"),
         ("read-only", "yes" if console.read_only else "no"),
-        *(("not taken", trouble) for trouble in console.troubles),
+        *(("ignored", trouble) for trouble in console.troubles),
     )
 
 

@@ -1,4 +1,4 @@
-"""Numbers, ages, intervals and bars as text. Pure: no clock, no disk, no widget.
+"""Format numbers, ages, intervals and bars as text. Pure: no clock, no disk, no widget.
 
 Widths are terminal cells; shares lie in 0..1; moments are seconds since the epoch, shown in ``zone`` (the machine's own
 where None).
@@ -24,12 +24,12 @@ Z_95 = 1.959964
 
 
 def number(value: float) -> str:
-    """A count with thousands separators: ``5,031``."""
+    """Return a count with thousands separators: ``5,031``."""
     return f"{value:,.0f}"
 
 
 def compact(value: float) -> str:
-    """A large count in at most six cells: ``950``, ``12.3k``, ``4.1M``."""
+    """Return a large count in at most six cells: ``950``, ``12.3k``, ``4.1M``."""
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
         if value >= size:
             scaled = value / (1e3 if unit == "k" else size)
@@ -38,7 +38,7 @@ def compact(value: float) -> str:
 
 
 def five(value: float) -> str:
-    """A count in at most five cells: ``9,999``, ``10.2k``."""
+    """Return a count in at most five cells: ``9,999``, ``10.2k``."""
     return number(value) if value < FIVE_CELLS else compact(value)
 
 
@@ -55,7 +55,7 @@ def plural_of(noun: str) -> str:
 
 
 def percent(part: float, whole: float) -> str:
-    """A share in whole percent that never rounds up to 100 nor down to 0."""
+    """Return a share in whole percent that never rounds up to 100 nor down to 0."""
     if whole <= 0:
         return "0 %"
     share = 100 * part / whole
@@ -65,7 +65,7 @@ def percent(part: float, whole: float) -> str:
 
 
 def countdown(seconds: float) -> str:
-    """Time that is left, as ``mm:ss``; ``h:mm:ss`` from an hour on; days before that from a day on."""
+    """Return time that is left, as ``mm:ss``; ``h:mm:ss`` from an hour on; days before that from a day on."""
     left = max(0, math.ceil(seconds))
     days, left = divmod(left, 86_400)
     hours, left = divmod(left, 3_600)
@@ -78,7 +78,7 @@ def countdown(seconds: float) -> str:
 
 
 def coarsely(seconds: float) -> str:
-    """Time that is left where seconds have no room: ``42 s``, ``12 min``, ``6 h 28``, ``2 d 03``."""
+    """Return time that is left where seconds have no room: ``42 s``, ``12 min``, ``6 h 28``, ``2 d 03``."""
     minutes = math.ceil(max(0.0, seconds) / 60)
     if seconds < 60:
         return f"{math.ceil(max(0.0, seconds))} s"
@@ -89,7 +89,7 @@ def coarsely(seconds: float) -> str:
 
 
 def age(seconds: float) -> str:
-    """How long ago, coarsely: ``0.2 s``, ``42 s``, ``3 min``, ``5 h``, ``2 d``."""
+    """Return an age, rounded: ``0.2 s``, ``42 s``, ``3 min``, ``5 h``, ``2 d``."""
     if seconds < 10:
         return f"{max(0.0, seconds):.1f} s"
     if seconds < 120:
@@ -107,12 +107,12 @@ def _local(at: float, zone: tzinfo | None) -> datetime:
 
 
 def clock(at: float, zone: tzinfo | None = None) -> str:
-    """The time of day with seconds: ``03:12:44``."""
+    """Return the time of day with seconds: ``03:12:44``."""
     return _local(at, zone).strftime("%H:%M:%S")
 
 
 def moment(at: float, now: float, zone: tzinfo | None = None) -> str:
-    """A time of day to the minute, with the day where it is another: ``03:48``, ``Tue 03:48``, ``03 Dec 03:48``."""
+    """Return a time to the minute, with the day where it is not today: ``03:48``, ``Tue 03:48``, ``03 Dec 03:48``."""
     then, today = _local(at, zone), _local(now, zone)
     if then.date() == today.date():
         return then.strftime("%H:%M")
@@ -122,13 +122,13 @@ def moment(at: float, now: float, zone: tzinfo | None = None) -> str:
 
 
 def interval(low_at: float, high_at: float, now: float, zone: tzinfo | None = None) -> str:
-    """When something ends, as an interval: ``03:48 – 03:55``; one moment where both ends read the same."""
+    """Return two moments as an interval: ``03:48 – 03:55``; one moment where both ends read the same."""
     low, high = moment(low_at, now, zone), moment(high_at, now, zone)
     return low if low == high else f"{low} – {high}"
 
 
 def fit(text: str, width: int, *, right: bool = False) -> str:
-    """The text in exactly ``width`` cells: padded, or cut with an ellipsis."""
+    """Return the text in exactly ``width`` cells: padded, or cut with an ellipsis."""
     if width <= 0:
         return ""
     length = cell_len(text)
@@ -139,12 +139,12 @@ def fit(text: str, width: int, *, right: bool = False) -> str:
 
 
 def foreign(text: str, width: int) -> str:
-    """Text from outside on one line of exactly ``width`` cells, inert."""
+    """Return text from outside on one line of exactly ``width`` cells, inert."""
     return fit(one_line(text, limit=max(width, 1) * 2), width)
 
 
 def both_ends(text: str, width: int) -> str:
-    """A name from outside in exactly ``width`` cells; a long one loses its middle, for names share beginnings."""
+    """Return a name from outside in exactly ``width`` cells; a long one loses its middle."""
     name = one_line(text, limit=200)
     if cell_len(name) <= width or width < MIDDLE_CUT:
         return foreign(name, width)
@@ -153,18 +153,18 @@ def both_ends(text: str, width: int) -> str:
 
 
 def who(sender: str) -> str:
-    """The name of a sender who has one, else the address: for lists; a record shows both."""
+    """Return the name of a sender, or the address where there is none."""
     name, bracket, _ = sender.partition("<")
     return name.strip().strip('"') or sender if bracket else sender
 
 
 def join(parts: Iterable[str], separator: str = " · ") -> str:
-    """The parts that say something, with a dot between them."""
+    """Join the parts that are not empty with a dot."""
     return separator.join(part for part in parts if part)
 
 
 def bar(share: float, width: int) -> str:
-    """A horizontal bar in eighths of a cell, padded to ``width``; what is not zero shows at least one eighth."""
+    """Return a bar in eighths of a cell, padded to ``width``; a share above zero has at least one eighth."""
     share = min(1.0, max(0.0, share))
     eighths = round(share * width * 8)
     if share > 0 and eighths == 0:
@@ -174,7 +174,7 @@ def bar(share: float, width: int) -> str:
 
 
 def rail(share: float, width: int) -> tuple[str, str]:
-    """A thin progress bar as (done, left); full only when all is done."""
+    """Return a thin progress bar as (done, left); full only when all is done."""
     share = min(1.0, max(0.0, share))
     halves = math.floor(share * width * 2)
     whole, half = divmod(halves, 2)
@@ -183,17 +183,15 @@ def rail(share: float, width: int) -> tuple[str, str]:
 
 
 def meter(share: float, width: int) -> tuple[str, str]:
-    """A quota's meter as (used, free)."""
+    """Return a quota's bar as (used, free), rounded to whole cells: a share below half a cell has none."""
     used = min(width, max(0, round(min(1.0, max(0.0, share)) * width)))
-    if share > 0 and used == 0 and width:
-        used = 1
     return "▇" * used, "▁" * (width - used)
 
 
 def wilson(part: int, whole: int, z: float = Z_95) -> tuple[float, float]:
-    """Wilson's score interval of a share (E. B. Wilson, 1927): honest also for few emails and near 0 or 1.
+    """Return Wilson's score interval of a share (E. B. Wilson, 1927), which holds for small counts.
 
-    ``whole`` of 0 says nothing, so the interval is (0, 1).
+    The interval of a ``whole`` of 0 is (0, 1).
     """
     if whole <= 0:
         return 0.0, 1.0
@@ -205,19 +203,20 @@ def wilson(part: int, whole: int, z: float = Z_95) -> tuple[float, float]:
 
 
 def share(part: int, whole: int) -> str:
-    """A share in percent with half the width of its 95 % interval: ``82.4 ±1.4``."""
+    """Return the 95 % interval of a share in whole percent: ``81–84 %``; one number where both ends read the same."""
     if whole <= 0:
         return "–"
-    low, high = wilson(part, whole)
-    return f"{100 * part / whole:.1f} ±{50 * (high - low):.1f}"
+    low, high = (round(100 * end) for end in wilson(part, whole))
+    return f"{low} %" if low == high else f"{low}–{high} %"
 
 
 def trend(lately: int, lately_of: int, overall: int, overall_of: int) -> str:
-    """``▲`` or ``▼`` where the late share lies apart from the overall one by more than chance would do, else ``=``."""
-    if lately_of <= 0 or overall_of <= lately_of:
+    """Return ``▲`` or ``▼`` where the recent share differs from the overall one by more than chance, else a space.
+
+    Differs by more than chance: the overall share lies outside the 95 % interval of the recent one.
+    """
+    if lately_of <= 0 or overall_of <= lately_of or lately * overall_of == overall * lately_of:
         return " "
     low, high = wilson(lately, lately_of)
     whole = overall / overall_of
-    if low > whole:
-        return "▲"
-    return "▼" if high < whole else "="
+    return "▲" if low > whole else "▼" if high < whole else " "

@@ -1,4 +1,4 @@
-"""How fast labels come: the rate of a run, and its graph over time. Pure: slices of time in, numbers and blocks out."""
+"""The rate of a run and its graph over time. Pure: slices of time in, numbers and block characters out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WAITED = "·"
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """Labels per minute: ``now`` over the last minute or so, ``mean`` and ``peak`` over what the graph covers."""
+    """Hold labels per minute: ``now`` over the last minute or so, ``mean`` and ``peak`` over what the graph covers."""
 
     now: float
     mean: float
@@ -23,7 +23,7 @@ class Rate:
 
 
 def rate(pace: Sequence[PacePoint], now: float, window_s: float = 60.0) -> Rate:
-    """The rate of labels, from slices of time, oldest first. A slice that is still going on counts as far as it got."""
+    """Return the rate of labels from slices of time, oldest first; of a slice that has not ended, its past part."""
     lived = [(point, max(0.5, min(point.span_s, now - point.at))) for point in pace if point.at < now]
     if not lived:
         return Rate(0.0, 0.0, 0.0, 0.0)
@@ -42,7 +42,7 @@ def rate(pace: Sequence[PacePoint], now: float, window_s: float = 60.0) -> Rate:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of the graph: labels per minute, and whether the worker mostly waited in it."""
+    """Hold one column of the graph: labels per minute, and whether the worker mostly waited in it."""
 
     rate: float
     waited: bool
@@ -53,9 +53,9 @@ SCALES = (1, 2, 3, 4, 6, 8, 12, 16, 20, 24)
 
 
 def columns(pace: Sequence[PacePoint], now: float, width: int) -> tuple[tuple[Column, ...], float]:
-    """The graph's ``width`` columns, oldest first, and the seconds that each stands for.
+    """Return the graph's ``width`` columns, oldest first, and the seconds that each stands for.
 
-    A column covers as few slices as let the pace fit, begins at a multiple of its length (so the picture moves by whole
+    A column covers as few slices as let the pace fit, begins at a multiple of its length (so the graph moves by whole
     columns) and ends with ``now``. The axis is time: where no slice was written there is a gap, and a short run is
     padded on the left. The newest column counts only the time that has passed.
     """
@@ -79,7 +79,7 @@ def columns(pace: Sequence[PacePoint], now: float, width: int) -> tuple[tuple[Co
 
 
 def graph(cols: Sequence[Column], height: int) -> list[str]:
-    """Rows of blocks, top first, anchored at zero. A waiting column shows a dot on the floor, an idle one nothing."""
+    """Return rows of blocks, top first, from zero up; a waiting column has a dot in the lowest row."""
     top = max((column.rate for column in cols), default=0.0) or 1.0
     rows: list[str] = []
     for row in range(height):

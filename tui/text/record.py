@@ -1,7 +1,8 @@
-"""One email in full as lines: what it says, each attempt with its raw answer and verdict, each label and note. Pure."""
+"""Lines of one record: the message, each attempt with its raw answer and verdict, each label and note. Pure."""
 
 from __future__ import annotations
 
+import re
 import textwrap
 
 from textual.content import Content
@@ -9,24 +10,39 @@ from textual.content import Content
 from core.model import AskKind, Attempt, EmailRecord, EmailState, LabelRecord, LabelSource, NoteRecord, Outcome, Task
 from core.text import inert, one_line
 from tui.actions.keymap import keyed
-from tui.text.numbers import clock, fit, moment, number, plural
+from tui.text.numbers import clock, fit, join, moment, number, plural
 from tui.widgets.lists.emails import STATES
 from tui.widgets.panes.pane import Part, line
 
+_HEADER = re.compile(r"(From|To|Cc|Bcc|Subject|Date): ")
 MOST_SHOWN = 60_000
-"""Characters of a message that are shown, so that wrapping them holds up no key; of the rest only its size is told."""
+"""Characters of a message that are shown, so that wrapping them delays no key."""
 
 
 def message(record: EmailRecord, task: Task | None, width: int, *, raw: bool) -> Content:
-    """The head, wrapped to that many cells, and the text, as it was sent or as it came."""
+    """Return the message wrapped to that many cells: verdict, subject, sender; the body; then what else was sent.
+
+    As sent, header lines of the text stand below the body, because subject, sender and date are on top already.
+    """
     text = record.raw if raw else record.text
-    more = keyed(f"\n… {number(len(text) - MOST_SHOWN)} more characters · {{copy}} in its record copies all")
-    cut = more if len(text) > MOST_SHOWN else ""
-    return Content("\n").join([*_head(record, task, width), Content(""), Content(inert(text[:MOST_SHOWN]) + cut)])
+    headers, body = ("", text) if raw else _split(text)
+    more = keyed(f"\n… {number(len(body) - MOST_SHOWN)} more characters · {{copy}} in its record copies all")
+    cut = more if len(body) > MOST_SHOWN else ""
+    rows = [*_head(record, task, width), Content(""), Content(inert(body[:MOST_SHOWN]) + cut), Content("")]
+    if headers:
+        rows += [line(("sent before the text:", "$quiet")), line((inert(headers, limit=4_000), "$quiet")), Content("")]
+    return Content("\n").join([*rows, *_identity(record, width)])
+
+
+def _split(text: str) -> tuple[str, str]:
+    """Split a text as sent into its header lines and the body; no header lines where it does not begin with any."""
+    headers, blank, body = text.partition("\n\n")
+    lines = headers.splitlines()
+    return (headers, body) if blank and lines and all(_HEADER.match(each) for each in lines) else ("", text)
 
 
 def title(record: EmailRecord, *, raw: bool) -> str:
-    """What the border of the message says."""
+    """Return the border title of the message."""
     size = number(len(record.raw if raw else record.text))
     return f"Message as it came · {size} characters" if raw else f"Message as sent · {size} characters"
 
@@ -45,31 +61,42 @@ def _head(record: EmailRecord, task: Task | None, width: int) -> list[Content]:
         verdict += [
             ("  ", ""),
             (_named(row.label, task), "bold $person" if human else "bold $accent"),
-            (f"  {'◆ ' if human else ''}by {_giver(row.label_source)}", "$person" if human else "$quiet"),
+            (f"  {'◆ ' if human else ''}{_source(row.label_source)}", "$person" if human else "$quiet"),
         ]
     if row.failure:
         verdict.append((f"  {one_line(row.failure, limit=200)}", "$failed"))
-    copies = f" · {plural(record.copies, 'other email')} with this very text" if record.copies else ""
+    sender = join((one_line(row.sender, limit=200), one_line(row.date, limit=60)))
     return [
         line(*verdict),
         *_flagged(row.flags),
-        *_field("subject", row.subject or "(no subject)", "bold $bright", width),
-        *_field("from", row.sender, "$foreground", width),
-        *_field("date", row.date, "$foreground", width),
-        *_field("id", f"{row.source_id} · number {row.id} · place {number(row.position)}{copies}", "$quiet", width),
+        *([line((part, "bold $bright")) for part in _wrapped(row.subject, width)] if row.subject else ()),
+        *([line((part, "$quiet")) for part in _wrapped(sender, width)] if sender else ()),
     ]
 
 
+def _wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(one_line(text, limit=400), max(12, width)) or [""]
+
+
+def _identity(record: EmailRecord, width: int) -> list[Content]:
+    """Return the line that says which text of the run it is, and how many others have the very same text."""
+    row = record.row
+    copies = f"{plural(record.copies, 'duplicate')} of it" if record.copies else ""
+    source_id = one_line(row.source_id, limit=200)
+    told = join((f"id {source_id}", f"number {row.id}", f"place {number(row.position)}", copies))
+    return [line((part, "$quiet")) for part in _wrapped(told, width)]
+
+
 def _flagged(flags: str) -> list[Content]:
-    """A line where the text seems to give orders to a model; the wordings go by their names in the search for them."""
+    """Return a line where the text may be a prompt injection, with the names of the patterns that matched."""
     if not flags:
         return []
     named = ", ".join(one_line(flags, limit=60).split())
-    return [line(("⚑ seems to give orders to a model", "bold $waiting"), (f" ({named}): check its label", "$waiting"))]
+    return [line(("⚑ possible prompt injection", "bold $waiting"), (f" ({named}): check its label", "$waiting"))]
 
 
 def history(record: EmailRecord, task: Task | None, now: float, width: int) -> Content:
-    """Every attempt, every label and every note, wrapped to that many cells."""
+    """Return every attempt, label and note, wrapped to that many cells."""
     rows: list[Content] = [line((plural(len(record.attempts), "attempt"), "bold $bright"))]
     if not record.attempts:
         rows += [line((part, "$quiet")) for part in textwrap.wrap(_unasked(record), max(20, width))]
@@ -77,7 +104,7 @@ def history(record: EmailRecord, task: Task | None, now: float, width: int) -> C
         rows += _attempt(attempt, now, width)
     rows += [Content(""), line((plural(len(record.labels), "label"), "bold $bright"))]
     if not record.labels:
-        rows.append(line((keyed("none yet · {label} gives one by hand"), "$quiet")))
+        rows.append(line((keyed("none yet · {label} adds a manual one"), "$quiet")))
     rows += [_label(label, task, now) for label in record.labels]
     if record.notes:
         rows += [Content(""), line((plural(len(record.notes), "note"), "bold $bright"))]
@@ -87,24 +114,24 @@ def history(record: EmailRecord, task: Task | None, now: float, width: int) -> C
 
 
 def _as_twin(record: EmailRecord) -> bool:
-    """Whether what became of the email was decided by the answers to its twin."""
+    """Return whether the answers to its duplicate decided what became of it."""
     return record.row.state is EmailState.FAILED or record.row.label_source == LabelSource.COPY.value
 
 
 def _unasked(record: EmailRecord) -> str:
-    """Why an email has no attempts of its own."""
+    """Return why a text has no attempts of its own."""
     copied = record.row.label_source == LabelSource.COPY.value
     twin = record.twin if _as_twin(record) else None
     if twin is None:
-        return "its label is a copy of another email's" if copied else "no call was made for it yet"
-    shared = "it has the label of" if copied else "it failed with"
+        return "a duplicate: its label is a copy" if copied else "no call yet"
+    shared = "it has the label of" if copied else "it failed as did"
     whose = f"{one_line(twin.source_id, limit=60)}, place {number(twin.position)}"
-    return f"no call of its own: {shared} {whose}, which has the very same text; that was asked:"
+    return f"no call of its own: {shared} {whose}, which has the same text and these attempts:"
 
 
 def _label(label: LabelRecord, task: Task | None, now: float) -> Content:
     human, undone = label.source == LabelSource.HUMAN.value, label.source == LabelSource.UNDONE.value
-    who = f"◆ by a person, {one_line(label.annotator, limit=30)}" if human else f"by {_giver(label.source)}"
+    who = f"◆ manual, by {one_line(label.annotator, limit=30)}" if human else _source(label.source)
     if undone:
         who = f"undone by {one_line(label.annotator, limit=30)}"
     blind = " · blind" if label.blind else ""
@@ -124,15 +151,9 @@ def _note(note: NoteRecord, now: float, width: int) -> list[Content]:
     return [who, *(line(("  " + part, "$foreground")) for part in said)]
 
 
-def _giver(source: str | None) -> str:
-    return {"model": "the model", "copy": "copy of an equal email", "human": "a person"}.get(source or "", "nobody")
-
-
-def _field(name: str, value: str, tone: str, width: int) -> list[Content]:
-    """A fact beside its name, in as many rows as it takes."""
-    wrapped = textwrap.wrap(one_line(value, limit=400), max(12, width - 9)) or [""]
-    rows = [line((fit(name, 9), "$quiet"), (wrapped[0], tone))]
-    return [*rows, *(line(" " * 9, (part, tone)) for part in wrapped[1:])]
+def _source(source: str | None) -> str:
+    words = {"model": "by the model", "copy": "copied from a duplicate", "human": "manual, overrides the model"}
+    return words.get(source or "", "by nobody")
 
 
 def _attempt(attempt: Attempt, now: float, width: int) -> list[Content]:
@@ -144,7 +165,7 @@ def _attempt(attempt: Attempt, now: float, width: int) -> list[Content]:
         Content(""),
         line(
             (f"{attempt.n} ", "bold $bright"),
-            ("asked  " if attempt.kind is AskKind.ASK else "asked again  ", "$foreground"),
+            ("question  " if attempt.kind is AskKind.ASK else "follow-up question  ", "$foreground"),
             (f"{'✓' if good else '✕'} {word}", f"bold ${tone}"),
             (f"  {when}", "$quiet"),
             (f"  {attempt.latency_s:.2f} s", "$bright"),
@@ -155,18 +176,18 @@ def _attempt(attempt: Attempt, now: float, width: int) -> list[Content]:
         ),
     ]
     if attempt.raw_answer is not None:
-        rows += _told(
+        rows += _wrapped_beside(
             "answer", inert(attempt.raw_answer, limit=2_000) or "(empty)", "bright" if good else "waiting", width
         )
     if attempt.error:
-        rows += _told("error", inert(attempt.error, limit=2_000), tone, width)
+        rows += _wrapped_beside("error", inert(attempt.error, limit=2_000), tone, width)
     for detail in (attempt.model, attempt.request_id or ""):
         rows += [line(("  " + one_line(detail, limit=width), "$faint"))] if detail else []
     return rows
 
 
-def _told(name: str, text: str, tone: str, width: int) -> list[Content]:
-    """What was said, wrapped so that it stands beside its name."""
+def _wrapped_beside(name: str, text: str, tone: str, width: int) -> list[Content]:
+    """Return a text wrapped beside its name."""
     wrapped = [part for each in text.splitlines() or [""] for part in textwrap.wrap(each, max(12, width - 10)) or [""]]
     rows = [line((fit(f"  {name}", 10), "$quiet"), (wrapped[0], f"${tone}"))]
     return [*rows, *(line(" " * 10, (part, f"${tone}")) for part in wrapped[1:])]

@@ -1,4 +1,4 @@
-"""The exact messages that a version of the task, or a draft of one, sends about an email. Pure but for parsing it."""
+"""The exact messages that a version of the task, or a draft, sends about a text. Pure but for parsing it."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from core.model import ChatMessage, EmailRecord, Outcome, Task
 
 BAD = (Outcome.INVALID, Outcome.EMPTY, Outcome.TRUNCATED)
 EXAMPLE = "I am not sure."
-"""An answer that no task takes (a label holds no white space), to show a re-ask where none was ever needed."""
+"""An answer that is no label of any task (labels hold no white space), to show a follow-up question by example."""
 
 
-def sent_text(task: Task, in_force: Task, record: EmailRecord) -> str:
-    """What the task sends of an email: what is stored where the version in force sends the same."""
-    if (task.fields, task.truncate_at) == (in_force.fields, in_force.truncate_at):
+def sent_text(task: Task, active: Task, record: EmailRecord) -> str:
+    """Return what the task sends of a text: the stored form where the active version sends the same."""
+    if (task.fields, task.truncate_at) == (active.fields, active.truncate_at):
         return record.text
-    from core.engine import view_of  # noqa: PLC0415 - the parsers are wanted for drafts only
+    from core.engine import view_of  # noqa: PLC0415 - needed for drafts only
 
     return view_of(record.raw, fields=task.fields, truncate_at=task.truncate_at).text
 
 
 def bad_answers(task: Task, record: EmailRecord) -> tuple[tuple[str, str], ...]:
-    """The email's own unusable answers to this version, as (answer, what was wrong with it)."""
+    """Return the unusable answers to this version, as (answer, what was wrong with it)."""
     return tuple(
         (attempt.raw_answer or "", attempt.error or "")
         for attempt in record.attempts
@@ -28,13 +28,13 @@ def bad_answers(task: Task, record: EmailRecord) -> tuple[tuple[str, str], ...]:
     )
 
 
-def first_question(task: Task, in_force: Task, record: EmailRecord) -> tuple[ChatMessage, ...]:
-    """What is sent at first."""
-    return messages(task, sent_text(task, in_force, record))
+def first_question(task: Task, active: Task, record: EmailRecord) -> tuple[ChatMessage, ...]:
+    """Return the messages of the first question."""
+    return messages(task, sent_text(task, active, record))
 
 
-def question_again(task: Task, in_force: Task, record: EmailRecord) -> tuple[tuple[ChatMessage, ...], bool]:
-    """What is sent after unusable answers: the email's own ones, or an example; and whether they are its own."""
+def question_again(task: Task, active: Task, record: EmailRecord) -> tuple[tuple[ChatMessage, ...], bool]:
+    """Return the messages of a follow-up question, and whether they quote the text's own answers or an example."""
     own = bad_answers(task, record)[: max(1, task.max_reasks)]
     example = (EXAMPLE, f'The answer "{EXAMPLE}" is not one of the allowed answers ({allowed_answers(task)}).')
-    return reask_messages(task, sent_text(task, in_force, record), own or (example,)), bool(own)
+    return reask_messages(task, sent_text(task, active, record), own or (example,)), bool(own)

@@ -16,7 +16,7 @@ from tui.text.rates import rate
 
 @dataclass(frozen=True, slots=True)
 class StateSentence:
-    """The state line: a word with its glyph and tone (a color by meaning), and the sentence beside it, in clauses."""
+    """Hold a state word with its glyph and tone (a color by meaning), and the sentence beside it, in clauses."""
 
     word: str
     glyph: str
@@ -25,12 +25,12 @@ class StateSentence:
 
     @property
     def clauses(self) -> tuple[Clause, ...]:
-        """The sentence in parts."""
+        """Return the sentence in parts."""
         return (Clause(self.said),) if isinstance(self.said, str) else self.said
 
     @property
     def sentence(self) -> str:
-        """All that it says."""
+        """Return the whole sentence."""
         return whole(self.clauses)
 
 
@@ -43,87 +43,91 @@ GLYPHS = {
     RunState.STALE: ("!", "failed"),
     RunState.DONE: ("✓", "running"),
 }
-"""A glyph and a tone for each state, so that none is told by color alone."""
+"""A glyph and a tone for each state, so that no state is shown by color alone."""
 
 
 def ends(snapshot: Snapshot, now: float) -> tuple[Clause, ...]:
-    """When the run ends and what binds it: ``ends 03:48 – 03:55 · TPM of org_b binds``."""
+    """Return when the run ends and what limits it: ``ends 03:48 – 03:55 · limited by TPM of org_b``."""
     forecast = snapshot.forecast
     if forecast is None:
         return ()
     limit = one_line(forecast.binding_limit, limit=60)
     if forecast.eta_s is None and (forecast.low_s is None or forecast.high_s is None):
-        return (Clause(limit),)  # it says why there is no end
+        return (Clause(limit),)  # the reason why there is no forecast
     low = forecast.low_s if forecast.low_s is not None else forecast.eta_s
     high = forecast.high_s if forecast.high_s is not None else forecast.eta_s
     assert low is not None
     assert high is not None
     when = interval(snapshot.taken_at + low, snapshot.taken_at + high, now)
-    return (Clause(f"ends {when}", ("",), rank=1), *_binds(limit))
+    return (Clause(f"ends {when}", ("",), rank=1), *_limited_by(limit))
 
 
-def _binds(limit: str) -> tuple[Clause, ...]:
-    """The limit that binds, with less of its name where columns are short: ``TPM of 3 organizations bind``."""
+def _limited_by(limit: str) -> tuple[Clause, ...]:
+    """Return the limit that decides the end, shorter where columns are few: ``limited by RPM (3 organizations)``."""
     if not limit:
         return ()
-    named, _, _ = limit.partition(": ")
-    bare, _, _ = named.partition(" of ")
-    verb = "bind" if named.endswith(" organizations") else "binds"
-    return (Clause(f"{limit} {verb}", (f"{named} {verb}", f"{bare} binds", ""), rank=3),)
+    if limit == "the server's speed":
+        return (Clause("limited by server latency", ("server latency", ""), rank=3),)
+    named, _, more = limit.partition(": ")
+    bare, _, whose = named.partition(" of ")
+    if whose.endswith(" organizations"):
+        named = f"{bare} ({whose})"
+    full = f"{named}: {more}" if more else named
+    return (Clause(f"limited by {full}", (f"limited by {named}", f"limited by {bare}", bare, ""), rank=3),)
 
 
 def state_sentence(view_state: ViewState, requested: tuple[Requested, ...], now: float) -> StateSentence:
-    """What the state line says. It tells what is, and a command only as a command."""
+    """Return the state line. A command that is not handled yet is shown as requested, never as done."""
     snapshot = view_state.snapshot
     if view_state.trouble:
         why = one_line(view_state.trouble, limit=300)
         if view_state.read_at is not None:
-            why = f"{why.removesuffix('.')} · what you see is {age(now - view_state.read_at)} old"
+            why = f"{why.removesuffix('.')} · the data shown is {age(now - view_state.read_at)} old"
         return StateSentence("CANNOT READ", "!", "failed", why)
     if snapshot is None:
         return StateSentence("READING", "·", "quiet", "reading the run file")
     kinds = pending_kinds(snapshot, requested)
     for kind in ("stop", "pause", "resume", "start", "swap"):
         if kind in kinds:
-            return _asked(kind, kinds[kind], snapshot, now)
+            return _requested(kind, kinds[kind], snapshot, now)
     silent_s = _silent_s(snapshot, now)
     if silent_s is not None:
         return _stale(snapshot, silent_s)
     return _plain(view_state, snapshot, now)
 
 
-def _asked(kind: str, asked_at: float, snapshot: Snapshot, now: float) -> StateSentence:
-    said = [Clause(f"asked {age(now - asked_at)} ago")]
+def _requested(kind: str, requested_at: float, snapshot: Snapshot, now: float) -> StateSentence:
+    said = [Clause(f"requested {age(now - requested_at)} ago")]
     flight, silent_s = snapshot.worker.in_flight, _silent_s(snapshot, now)
     if silent_s is not None:
-        said.append(Clause(f"the worker has been silent for {countdown(silent_s)}"))
-        force = f"{key('stop')} ends it by force" + ("" if kind == "stop" else f", when {key('stop')} did not help")
+        said.append(Clause(f"the last heartbeat was {countdown(silent_s)} ago"))
+        force = f"{key('stop')} kills it" + ("" if kind == "stop" else f" after a {key('stop')} that did not help")
         said.append(Clause(force))
     elif kind == "start":
         said.append(Clause("the worker is being started"))
     elif kind == "swap":
-        said.append(Clause("the key in use goes out, the next one is asked first"))
+        said.append(Clause("the worker is switching to the next key"))
     elif kind in ("stop", "pause"):
         calls = plural(flight, "call")
         said.append(
-            Clause(f"{calls} in flight will be finished first", (f"{calls} will be finished first",), rank=1)
+            Clause(f"{calls} in flight will finish first", (f"{calls} will finish first",), rank=1)
             if flight
             else Clause("nothing in flight")
         )
         if kind == "stop" and flight:
-            said.append(Clause(f"{key('stop')} again cuts them off"))
+            said.append(Clause(f"{key('stop')} again cancels them"))
     return StateSentence(f"{kind.upper()} REQUESTED", "◔", "waiting", tuple(said))
 
 
 def _silent_s(snapshot: Snapshot, now: float) -> float | None:
-    """Seconds since a worker that holds the run wrote anything, where that is too long; else None."""
+    """Return seconds since the last heartbeat of a living worker where that is too long; else None."""
     beat = snapshot.worker.heartbeat_at
     silent = snapshot.worker.alive and beat is not None and now - beat > STALE_AFTER_S
     return now - beat if silent and beat is not None else None
 
 
 def is_silent(snapshot: Snapshot, now: float) -> bool:
-    """Whether a worker holds the run that has not written for too long."""
+    """Return whether a worker holds the run whose last heartbeat is too old."""
     return _silent_s(snapshot, now) is not None
 
 
@@ -134,9 +138,9 @@ def _stale(snapshot: Snapshot, silent_s: float) -> StateSentence:
         "STALE",
         *GLYPHS[RunState.STALE],
         (
-            Clause(f"{who} holds the run but has not written for {countdown(silent_s)}"),
-            Clause(f"{key('stop')} stops it, and again ends it by force"),
-            Clause("its log lies beside the run file"),
+            Clause(f"{who} holds the run; last heartbeat {countdown(silent_s)} ago"),
+            Clause(f"{key('stop')} stops it, a second {key('stop')} kills it"),
+            Clause("its log is beside the run file"),
         ),
     )
 
@@ -165,24 +169,24 @@ def _plain(view_state: ViewState, snapshot: Snapshot, now: float) -> StateSenten
 def _new(_: ViewState, snapshot: Snapshot, now: float) -> tuple[Clause, ...]:
     return (
         Clause(f"{key('start')} starts it"),
-        Clause(f"{plural(snapshot.pending, 'email')} to ask"),
+        Clause(f"{plural(snapshot.pending, snapshot.run.task.item)} pending"),
         *ends(snapshot, now),
     )
 
 
 def _running(view_state: ViewState, snapshot: Snapshot, now: float) -> tuple[Clause, ...]:
     reason = one_line(snapshot.reason, limit=60)
-    if reason and not snapshot.worker.in_flight:  # it gets ready, and asks nothing yet
+    if reason and not snapshot.worker.in_flight:  # it prepares, and makes no call yet
         return (Clause(reason), *ends(snapshot, now))
     keys = view_state.shown_keys
-    asking = sum(1 for key in keys if key.state is KeyState.IN_USE)
+    in_use = sum(1 for key in keys if key.state is KeyState.IN_USE)
     cooling = sum(1 for key in keys if key.state in (KeyState.COOLING, KeyState.BENCHED))
     pace = number(rate(snapshot.pace, now).now)
-    busy = f"{asking} asking" + (f", {cooling} cooling" if cooling else "") if asking or cooling else ""
+    busy = f"{plural(in_use, 'key')} in use" + (f", {cooling} cooling" if cooling else "") if in_use or cooling else ""
     return (
         Clause(reason),
         Clause(f"{pace} labels/min", (f"{pace}/min",), rank=2),
-        Clause(busy, ("",), rank=2),
+        Clause(busy, (busy.replace(" keys", "").replace(" key", ""), ""), rank=2),
         *ends(snapshot, now),
     )
 
@@ -193,7 +197,7 @@ def _waiting(_: ViewState, snapshot: Snapshot, now: float) -> tuple[Clause, ...]
         return (Clause(one_line(snapshot.reason, limit=120)), *ends(snapshot, now))
     left = countdown(wait.until_at - now) if wait.until_at is not None else ""
     at = f"until {clock(wait.until_at)}" if wait.until_at is not None else ""
-    if wait.limit:  # a quota; what else is waited for is told by its reason
+    if wait.limit:  # a quota; anything else has its reason
         what = join((one_line(wait.limit, limit=12), one_line(wait.organization, limit=24)), " of ")
         waits = f"{left} for {what}".lstrip()
         return (Clause(f"{waits}, {at}" if at else waits, (waits,), rank=2), *ends(snapshot, now))
@@ -202,7 +206,7 @@ def _waiting(_: ViewState, snapshot: Snapshot, now: float) -> tuple[Clause, ...]
 
 
 def last_command(snapshot: Snapshot, kind: str) -> CommandRecord | None:
-    """The newest handled command of that kind."""
+    """Return the newest handled command of that kind."""
     handled = [c for c in snapshot.commands if c.kind == kind and c.acknowledged_at is not None]
     return max(handled, key=lambda c: c.acknowledged_at or 0.0, default=None)
 
@@ -224,7 +228,7 @@ def _stopped(_: ViewState, snapshot: Snapshot, now: float) -> tuple[Clause, ...]
     beat = snapshot.worker.heartbeat_at
     return (
         Clause(keyed("{start} starts it again"), (keyed("{start} starts it"),), rank=1),
-        Clause(f"{number(snapshot.settled)} kept, {number(snapshot.pending)} to ask"),
+        Clause(f"{number(snapshot.settled)} kept, {number(snapshot.pending)} pending"),
         Clause(f"since {moment(beat, now)}" if beat is not None else ""),
         Clause(one_line(snapshot.reason, limit=120)),
     )
@@ -245,7 +249,7 @@ def _done(_: ViewState, snapshot: Snapshot, __: float) -> tuple[Clause, ...]:
 
 
 def leave_message(view_state: ViewState, requested: tuple[Requested, ...], settings: Settings) -> str:
-    """What to print when the console is left: who goes on, and how to come back."""
+    """Return what to print when the console is left: whether a worker runs, and how to come back."""
     snapshot, path = view_state.snapshot, view_state.path
     if snapshot is None or path is None:
         return ""
@@ -255,15 +259,15 @@ def leave_message(view_state: ViewState, requested: tuple[Requested, ...], setti
     again = "labeltui demo" if demo else f"labeltui open {run}"
     if snapshot.worker.alive:
         return (
-            f"The worker of {name} goes on (pid {snapshot.worker.pid}). `{again}` shows it again;"
-            f" `labeltui stop {run}` ends it."
+            f"The worker of {name} keeps running (pid {snapshot.worker.pid}). `{again}` shows it again;"
+            f" `labeltui stop {run}` stops it."
         )
     if any(command.kind == "start" for command in requested):
         return f"A worker of {name} was being started. `{again}` shows it."
     if snapshot.state is RunState.DONE:
         return (
             f"{name} is done: {number(snapshot.labeled)} labeled, {number(snapshot.failed)} failed."
-            f" `labeltui export {run} labels.csv` takes the labels out."
+            f" `labeltui export {run} labels.csv` exports the labels."
         )
-    left = f"{plural(snapshot.pending, 'email is', 'emails are')} left"
-    return f"No worker runs on {name}; {left}. `{again}`, then {key('start')}, goes on with it."
+    left = f"{plural(snapshot.pending, snapshot.run.task.item)} pending"
+    return f"No worker runs on {name}; {left}. `{again}`, then {key('start')}, continues."

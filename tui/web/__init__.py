@@ -1,1 +1,1 @@
-"""The console in a browser: the door, the server, one console process for each tab, and the page that shows it."""
+"""The console in a browser: access control, server, one console process for each tab, and the page that shows it."""

@@ -1,8 +1,8 @@
-"""Who may look at a console that is served to browsers: the address, the guest's key, and the door that asks for it.
+"""Access control of a console that is served to browsers: the address with its key, and the middleware that checks it.
 
-A WebSocket handles no same-origin rule, and a port on loopback is open to every account of the machine. So the address
-that is printed holds a key, which becomes a cookie; requests without it, from another site or by another name of the
-machine are refused. Pure, but for the key that is drawn.
+WebSockets have no same-origin rule, and a port on loopback is open to every account of the machine. So the printed
+address holds a key, which becomes a cookie; requests without it, from another site or by another host name are refused.
+Pure.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from aiohttp.web import Request, Response, StreamResponse
 
 OPEN_PATHS = ("/static/", "/page/")
-"""Scripts, styles and fonts: they hold nothing of anybody's, and a browser asks for some without a cookie."""
+"""Scripts, styles and fonts: they hold no data, and a browser requests some without a cookie."""
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches that address."""
+    """Return whether only this machine reaches that address."""
     if host.lower() == "localhost":
         return True
     try:
@@ -34,7 +34,7 @@ def is_loopback(host: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class RequestFacts:
-    """What a browser sent: the names that it called us by, where the page that asks came from, and its key."""
+    """Hold what a request says: host names, the origin of its page, and its key."""
 
     path: str
     host: str
@@ -45,24 +45,24 @@ class RequestFacts:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """``url`` is how browsers reach the console, without a path; ``key`` is what the address holds."""
+    """Check requests: ``url`` is how browsers reach the console, without a path; ``key`` is part of the address."""
 
     url: str
     key: str
 
     @property
     def address(self) -> str:
-        """What to open in a browser."""
+        """Return the address to open in a browser."""
         return f"{self.url}/?key={self.key}"
 
     @property
     def cookie(self) -> str:
-        """The name of the cookie. A browser keeps one jar for all ports of a machine, so the port is part of it."""
+        """Return the cookie's name. Browsers share cookies among all ports of a host, so the port is part of it."""
         return "labeltui-" + re.sub(r"[^a-z0-9]+", "-", _place(self.url).rpartition(":")[2])
 
     @property
     def rules(self) -> dict[str, str]:
-        """Headers that keep the page to itself: nothing is fetched from elsewhere, nobody frames it."""
+        """Return headers that forbid fetching from elsewhere and framing the page."""
         socket = self.url.replace("http", "ws", 1)
         return {
             "Content-Security-Policy": (
@@ -76,11 +76,11 @@ class Access:
         }
 
     def refusal(self, asked: RequestFacts) -> str:
-        """Why this request is not answered, as a sentence; "" where it may come in."""
+        """Return why this request is refused, as a sentence; "" where it is allowed."""
         if asked.path.startswith(OPEN_PATHS):
             return ""
         if _place(f"//{asked.host}") != _place(self.url):
-            return f"This console answers to {self.url} only: open the address that `labeltui serve` printed."
+            return f"This console is served at {self.url} only: open the address that `labeltui serve` printed."
         if asked.origin and asked.origin.lower() != self.url.lower():
             return "This request comes from another site."
         if any(hmac.compare_digest(one.encode(), self.key.encode()) for one in (asked.in_cookie, asked.in_address)):
@@ -94,12 +94,12 @@ class Access:
 
 
 def _place(url: str) -> str:
-    """Host and port, without a port that goes without saying."""
+    """Return host and port, without the default port of the scheme."""
     return re.sub(r":(80|443)$", "", urlsplit(url).netloc.lower())
 
 
 def request_facts(request: Request, access: Access) -> RequestFacts:
-    """What this request says of whoever sent it."""
+    """Return what this request says about its sender."""
     headers = request.headers
     return RequestFacts(
         path=request.path,
@@ -116,10 +116,10 @@ Handler = Callable[["Request"], Awaitable["StreamResponse"]]
 def access_middleware(
     access: Access, refuse: Callable[[str], Response]
 ) -> Callable[[Request, Handler], Awaitable[StreamResponse]]:
-    """The door as a middleware of aiohttp. ``refuse`` makes the answer that says why."""
-    from aiohttp import web  # noqa: PLC0415  (only who serves needs it)
+    """Return the check as a middleware of aiohttp. ``refuse`` makes the response that says why."""
+    from aiohttp import web  # noqa: PLC0415  (needed for serving only)
 
-    async def let_in(request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def allowed(request: web.Request, handler: Handler) -> web.StreamResponse:
         refused = access.refusal(request_facts(request, access))
         if refused:
             return refuse(refused)
@@ -130,7 +130,7 @@ def access_middleware(
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        response = await let_in(request, handler)
+        response = await allowed(request, handler)
         if not response.prepared:
             response.headers.update(access.rules)
             response.headers.setdefault("Cache-Control", "no-store")

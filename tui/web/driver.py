@@ -1,6 +1,6 @@
-"""The driver of a console that is shown in a browser: Textual's own, which ends with whoever serves it.
+"""The driver of a console in a browser: Textual's, but it exits with the process that serves it.
 
-Textual's goes on when nobody reads it any more, until a write fails as an error that nobody expected.
+Textual's own continues without a reader until a write raises an unexpected error.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from textual.drivers.web_driver import WebDriver
 
 
 class BrowserDriver(WebDriver):
-    """Speaks to the server through pipes. Without a reader, or at the end of its input, the console is left."""
+    """Talk to the server through pipes; exit the console without a reader, or at the end of its input."""
 
     def __init__(self, *given: Any, **more: Any) -> None:
         super().__init__(*given, **more)
-        self._alone = False
+        self._unread = False
         self._write = self._write_whole  # type: ignore[assignment]  # partial(os.write, …) there, which may write a part
 
     def _write_whole(self, packet: bytes) -> int:
         rest = memoryview(packet)
-        while rest and not self._alone:
+        while rest and not self._unread:
             try:
                 rest = rest[os.write(self.fileno, rest) :]
             except OSError:
@@ -35,9 +35,9 @@ class BrowserDriver(WebDriver):
             self._leave()
 
     def _leave(self) -> None:
-        self._alone = True
+        self._unread = True
         self._app.post_message(messages.ExitApp())
 
     def tell_page(self, said: dict[str, object]) -> None:
-        """Hand the page something that is no picture."""
+        """Send the page a message that is not screen output."""
         self.write_meta({"type": "page", **said})

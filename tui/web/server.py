@@ -1,8 +1,7 @@
-"""The server of ``labeltui serve``: the page, what it is made of, and a console for each tab that opens a socket.
+"""The server of ``labeltui serve``: the page, its files, and a console process for each tab that opens a socket.
 
-textual-serve gives the terminal that runs in the browser (its scripts, styles and fonts, a folder of files). The rest
-is here, for its own server lets a page wait for the network, names it after a command line, and ends a minute after
-ctrl+c.
+textual-serve provides the terminal that runs in the browser (scripts, styles, fonts). Its own server is not used: it
+lets a page wait for the network, names it after a command line, and ends a minute after ctrl+c.
 """
 
 from __future__ import annotations
@@ -24,22 +23,22 @@ from tui.web.access import Access, access_middleware
 from tui.web.session import Ended, Session, Size
 
 LEFT, BROKEN, TOO_MANY = 4000, 4001, 4002
-"""Codes with which a socket is closed, beside those of the standard; the page knows them."""
+"""Codes with which a socket is closed, beside those of the standard; the page handles them."""
 MOST_CONSOLES = 16
-"""Tabs at a time. Each has a process of its own."""
+"""Tabs at a time, each with its own process."""
 HEARTBEAT_S = 15.0
 LARGEST_MESSAGE = 1 << 20
 PAGE = Path(__file__).with_name("page")
 
 
 def assets() -> Path | None:
-    """The folder with the browser's terminal; None where textual-serve is not installed."""
+    """Return the folder with the browser's terminal; None where textual-serve is not installed."""
     found = find_spec("textual_serve")
     return Path(found.origin).with_name("static") if found is not None and found.origin else None
 
 
 class ConsoleServer:
-    """``words`` is the command line of one console, ``static`` the folder that :func:`assets` names."""
+    """Serve consoles: ``words`` is the command line of one, ``static`` the folder that :func:`assets` returns."""
 
     def __init__(self, access: Access, words: Sequence[str], static: Path, complain: Callable[[str], None]) -> None:
         self._access = access
@@ -50,7 +49,7 @@ class ConsoleServer:
         self._files: dict[str, Path] = {}
 
     def app(self) -> web.Application:
-        """The application of aiohttp."""
+        """Return the application of aiohttp."""
         app = web.Application(middlewares=[access_middleware(self._access, refusal)])  # type: ignore[list-item]
         app.router.add_get("/", self._page)
         app.router.add_get("/ws", self._socket)
@@ -62,7 +61,7 @@ class ConsoleServer:
         return app
 
     async def run(self, host: str, port: int, ready: Callable[[], None]) -> None:
-        """Serve until SIGINT, SIGTERM or SIGHUP. Raises OSError where the address cannot be had."""
+        """Serve until SIGINT, SIGTERM or SIGHUP. Raises OSError where the address cannot be bound."""
         ended = asyncio.Event()
         loop = asyncio.get_running_loop()
         for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -85,7 +84,7 @@ class ConsoleServer:
     async def _download(self, request: web.Request) -> web.StreamResponse:
         path = self._files.pop(request.match_info["token"], None)
         if path is None or not path.is_file():
-            return refusal("This file was fetched before, or its console has ended.", status=404)
+            return refusal("This file was downloaded before, or its console has ended.", status=404)
         return web.FileResponse(path, headers={"Content-Disposition": "attachment"})
 
     async def _socket(self, request: web.Request) -> web.StreamResponse:
@@ -132,7 +131,7 @@ class ConsoleServer:
                 del self._files[token]
 
     def _offer(self, session: Session, said: dict[str, object]) -> dict[str, object]:
-        """Let the browser fetch a file of the console once, under a name that nobody guesses."""
+        """Offer a file of the console for one download, under an unguessable name."""
         name, folder, token = str(said["download"]), Path(str(said["folder"])), secrets.token_urlsafe(12)
         session.folders.add(folder)
         self._files[token] = folder / name
@@ -151,12 +150,12 @@ class ConsoleServer:
 
 
 def broke(ended: Ended) -> bool:
-    """Whether a console ended otherwise than by being left."""
+    """Return whether a console ended by an error."""
     return ended.code != 0
 
 
 async def _handle_message(session: Session, message: str) -> None:
-    """What the browser's terminal says. What is none of its sentences is passed over: it may be anybody's."""
+    """Handle one message of the browser's terminal; ignore anything else, which may come from anybody."""
     try:
         kind, *rest = json.loads(message)
     except (ValueError, TypeError):
@@ -171,12 +170,12 @@ async def _handle_message(session: Session, message: str) -> None:
 
 
 async def _fresh(request: web.Request, response: web.StreamResponse) -> None:
-    """Files of the page are asked about again each time, and sent only where they are others."""
+    """Let browsers revalidate the files of the page each time."""
     if request.path.startswith(("/page/", "/static/")):
         response.headers["Cache-Control"] = "no-cache"
 
 
 def refusal(why: str, status: int = 403) -> web.Response:
-    """A page that says why there is none."""
+    """Return a page that says why the request was refused."""
     text = (PAGE / "refused.html").read_text("utf-8").replace("WHY", html.escape(why))
     return web.Response(status=status, text=text, content_type="text/html")

@@ -1,7 +1,7 @@
-"""One console process for one tab: started, fed with what is typed, read until it ends, and ended with its tab.
+"""One console process for one tab: start it, pass input, read its output until it ends, end it with its tab.
 
-The packets are those of Textual's web driver: a letter, four bytes of length, and that many bytes. ``D`` is what a
-terminal would get, ``M`` is JSON.
+Packets are those of Textual's web driver: a letter, four bytes of length, and that many bytes. ``D`` is terminal
+output, ``M`` is JSON.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from pathlib import Path
 from core.text import inert
 
 BEGINS = b"__GANGLION__\n"
-"""The line with which Textual's web driver begins."""
-PATIENCE_S = 5.0
-"""How long a console that was told to end may take before it is made to."""
+"""The first line of Textual's web driver."""
+END_TIMEOUT_S = 5.0
+"""Seconds a console may take to end before it is terminated, then killed."""
 LONGEST_TROUBLE = 2_000
-"""Characters of what a console said when it ended by an error."""
+"""Characters of a console's stderr that are shown when it ended by an error."""
 LARGEST_PACKET = 1 << 26
 _ROOT = str(Path(__file__).resolve().parents[2])
 _OF_TERMINALS = (
@@ -34,14 +34,14 @@ _OF_TERMINALS = (
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Of a terminal, in cells."""
+    """Hold the size of a terminal in cells."""
 
     width: int
     height: int
 
     @classmethod
     def of(cls, width: object, height: object) -> Size:
-        """What a browser says, within reason; 80 by 24 where it says nothing usable."""
+        """Return the size that a browser sent, clamped; 80 by 24 where it is unusable."""
         try:
             wide, high = int(str(width)), int(str(height))
         except ValueError:
@@ -51,16 +51,16 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a console ended: ``code`` is its exit code, ``trouble`` what it said on stderr, inert."""
+    """Hold how a console ended: ``code`` is its exit code, ``trouble`` its stderr, inert."""
 
     code: int
     trouble: str
 
 
 class Session:
-    """``draw`` gets what a terminal would; ``tell`` gets what the console tells its page.
+    """Run one console: ``draw`` gets terminal output, ``tell`` the messages to the page.
 
-    ``folders`` are those with files for the browser; they go away with the session, also where the console cannot.
+    ``folders`` hold files for download; they are deleted with the session, also after a crash of the console.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Session:
         )
 
     async def run(self) -> Ended:
-        """Pass on what the console says until it ends."""
+        """Forward what the console sends until it ends, and return how it ended."""
         process = self._process
         assert process is not None
         assert process.stdout is not None
@@ -119,19 +119,19 @@ class Session:
                     await self._tell(told)
 
     async def type(self, text: str) -> None:
-        """Hand over what was typed, clicked or pasted."""
+        """Send what was typed, clicked or pasted."""
         await self._send(b"D", text.encode("utf-8", "replace"))
 
     async def resize(self, size: Size) -> None:
-        """The terminal has another size."""
+        """Send a new size of the terminal."""
         await self._meta(type="resize", width=size.width, height=size.height)
 
     async def focus(self, *, there: bool) -> None:
-        """The page got the focus, or lost it."""
+        """Send whether the page has the focus."""
         await self._meta(type="focus" if there else "blur")
 
     async def end(self) -> None:
-        """Let the console leave, and see to it that it does. Workers go on."""
+        """End the console, by force if it does not exit. Workers are not affected."""
         process = self._process
         if process is not None and process.returncode is None:
             await self._meta(type="quit")
@@ -139,7 +139,7 @@ class Session:
             process.stdin.close()
             for insist in (process.terminate, process.kill):
                 try:
-                    await asyncio.wait_for(process.wait(), PATIENCE_S)
+                    await asyncio.wait_for(process.wait(), END_TIMEOUT_S)
                     break
                 except TimeoutError:
                     with contextlib.suppress(ProcessLookupError):
@@ -155,14 +155,14 @@ class Session:
         assert self._process is not None
         stdin = self._process.stdin
         assert stdin is not None
-        # It may have just ended, which is told by what is read from it; or hang, which must not hold up the rest.
+        # It may have just ended, which its output tells; or hang, which must not block the rest.
         with contextlib.suppress(OSError, RuntimeError, TimeoutError):
             stdin.write(kind + len(packet).to_bytes(4, "big") + packet)
-            await asyncio.wait_for(stdin.drain(), PATIENCE_S)
+            await asyncio.wait_for(stdin.drain(), END_TIMEOUT_S)
 
 
 def environment(inherited: Mapping[str, str], size: Size) -> dict[str, str]:
-    """The environment of a console for a browser: nothing in it speaks of the server's own terminal."""
+    """Return the environment of a console for a browser, without variables of the server's own terminal."""
     return {name: value for name, value in inherited.items() if name not in _OF_TERMINALS} | {
         "TEXTUAL_DRIVER": "tui.web.driver:BrowserDriver",
         "TEXTUAL_COLOR_SYSTEM": "truecolor",
@@ -174,7 +174,7 @@ def environment(inherited: Mapping[str, str], size: Size) -> dict[str, str]:
 
 
 def words_for(run: Path | None, *, writable: bool) -> list[str]:
-    """The command line of one console."""
+    """Return the command line of one console."""
     words = [sys.executable, "-P", "-m", "tui"]
     if run is not None:
         words += ["open", str(run)]
@@ -182,7 +182,7 @@ def words_for(run: Path | None, *, writable: bool) -> list[str]:
 
 
 async def _tail(stream: asyncio.StreamReader) -> str:
-    """The end of what was said, so that a console which complains without end fills no memory."""
+    """Return the end of a stream, bounded, so that endless output fills no memory."""
     kept = b""
     while chunk := await stream.read(4_096):
         kept = (kept + chunk)[-4 * LONGEST_TROUBLE :]

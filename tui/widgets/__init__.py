@@ -1,1 +1,1 @@
-"""Panes and lists: each is fed by one reactive and draws lines of text that are already inert."""
+"""Widgets: each has one reactive with its facts and draws lines of text that are already inert."""

@@ -20,7 +20,7 @@ from tui.widgets.panes.pane import LinesWidget, line
 
 
 class Choice(LinesWidget, can_focus=True):
-    """Values with their names; ``value`` is None while none is chosen."""
+    """Choose one of a few values with the arrow keys; ``value`` is None while none is chosen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "turn(-1)", "previous", show=False),
@@ -29,7 +29,7 @@ class Choice(LinesWidget, can_focus=True):
     ALLOW_SELECT = False
 
     class Changed(Message):
-        """Another value is chosen."""
+        """Another value was chosen."""
 
         def __init__(self, choice: Choice) -> None:
             super().__init__()
@@ -43,11 +43,11 @@ class Choice(LinesWidget, can_focus=True):
 
     @property
     def value(self) -> str | None:
-        """What is chosen."""
+        """Return the chosen value."""
         return self._options[self._at][0] if 0 <= self._at < len(self._options) else None
 
     def offer(self, options: Sequence[tuple[str, str]], value: str | None) -> None:
-        """Other values to choose from, and the one in force; nobody is told."""
+        """Replace the values and the chosen one, without a message."""
         self._options = tuple(options)
         self._at = next((n for n, (each, _) in enumerate(self._options) if each == value), -1)
         self._draw()
@@ -86,11 +86,11 @@ class Choice(LinesWidget, can_focus=True):
 
 
 LOOKED_AT = 500
-"""Entries of a folder that completion looks at."""
+"""Entries of a folder that completion considers."""
 
 
 class PathSuggester(Suggester):
-    """Completes the path of a file or folder; the right arrow takes what is suggested."""
+    """Complete the path of a file or folder; the right arrow accepts the suggestion."""
 
     def __init__(self) -> None:
         super().__init__(use_cache=False, case_sensitive=True)
@@ -100,7 +100,7 @@ class PathSuggester(Suggester):
 
 
 def complete_path(typed: str) -> str | None:
-    """The typed path with the name of the first entry that it begins, folders with a slash; None where none fits."""
+    """Return the path completed by the first entry that matches, folders with a slash; None where none matches."""
     head, slash, begun = typed.rpartition("/")
     try:
         folder = Path(head + slash or ".").expanduser()
@@ -114,7 +114,7 @@ def complete_path(typed: str) -> str | None:
 
 
 class NameLine(Vertical):
-    """``narrow`` hears what was typed, ``done`` that the line was left; ``esc`` takes the filter away."""
+    """Filter a list by name: ``narrow`` gets what was typed, ``done`` is called at the end."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave", show=False)]
 
@@ -126,13 +126,13 @@ class NameLine(Vertical):
 
     def compose(self) -> ComposeResult:
         yield self._input
-        yield Static(line(("enter keeps it · esc shows all again", "$quiet")), markup=False)
+        yield Static(line(("enter save · esc clear", "$quiet")), markup=False)
 
     def on_mount(self) -> None:
         self.display = False
 
     def open(self, text: str) -> None:
-        """Show it, with the filter in force."""
+        """Show it with the active filter."""
         self.display = True
         self._input.value = text
         self._input.focus()

@@ -1,4 +1,4 @@
-"""The footer: the keys of this screen from the list of actions. What is not possible now is dimmed, not hidden."""
+"""The footer: the keys of this screen from the list of actions. Disabled ones are dimmed, not hidden."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tui.widgets.panes.pane import LinesWidget, line
 
 
 class HintChosen(Message):
-    """Somebody clicked on a hint."""
+    """A hint was clicked."""
 
     def __init__(self, action_id: str) -> None:
         super().__init__()
@@ -21,13 +21,13 @@ class HintChosen(Message):
 
 
 Hint = tuple[str, str, str, bool, int]
-"""Action, key, word, possible now, rank."""
+"""Action, key, word, enabled, rank."""
 
 
 class Hints(LinesWidget):
-    """One line. Where room is short, words lose what stands in parentheses; then hints of a low rank give way.
+    """Show one line. Where cells are few, words lose their parentheses, then hints of a low rank are dropped.
 
-    How many gave way stands beside the help, which tells them all.
+    The number of dropped ones is shown beside the help, which lists them all.
     """
 
     hints: reactive[tuple[Hint, ...]] = reactive((), repaint=False)
@@ -71,11 +71,11 @@ class Hints(LinesWidget):
 
 
 def _counted(kept: list[Hint], gone: int) -> list[Hint]:
-    """The same, with how many are gone beside the help."""
+    """Return the hints with the number of dropped ones beside the help."""
     more = f" +{gone}" if gone else ""
     return [(name, key, word + more if name == "help" else word, can, rank) for name, key, word, can, rank in kept]
 
 
 def _cells(shown: list[Hint], palette: str) -> int:
-    """Cells that the line takes, the palette's key at its end."""
+    """Return the cells that the line takes, with the palette's key at its end."""
     return 1 + sum(cell_len(key) + cell_len(word) + 3 for _, key, word, *_ in shown) + 3 + len(palette)

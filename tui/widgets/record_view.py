@@ -1,4 +1,4 @@
-"""The record of one email: message on one side, history on the other; under each other where it is narrow."""
+"""The record of one email: message and history beside each other, or the history below in a narrow terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tui.text import record as record_text
 
 
 class RecordView(Container):
-    """Shows what it is given with :meth:`show`; ``raw`` turns the message to how it came, and back."""
+    """Show a record; ``raw`` tells whether the message is shown as it came instead of as sent."""
 
     def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's word
         super().__init__(id=id, classes="record")
@@ -35,11 +35,11 @@ class RecordView(Container):
 
     @property
     def record(self) -> EmailRecord | None:
-        """What is shown."""
+        """Return the record that is shown."""
         return self._record
 
     def show(self, record: EmailRecord | None, task: Task | None, now: float) -> None:
-        """Another record, or the same one as it is by now; None empties it."""
+        """Show another record, or a newer state of the same one; None clears it."""
         other = record is None or self._record is None or record.row.id != self._record.row.id
         self._record, self._task_shown, self._now = record, task, now
         if other:
@@ -48,12 +48,12 @@ class RecordView(Container):
         self._draw()
 
     def turn(self) -> None:
-        """Show the message as it came instead of as it was sent, and back."""
+        """Switch between the message as sent and as it came."""
         self.raw = not self.raw
         self._draw()
 
     def requested(self, what: str) -> None:
-        """What was requested and is not acknowledged yet."""
+        """Show commands that are not done yet in the border."""
         title = f"◔ requested: {what}" if what else "Attempts and labels"
         self.query_one("#history").border_title = Content(title)
 

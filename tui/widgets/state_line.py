@@ -17,15 +17,15 @@ from tui.text.state_sentence import StateSentence
 from tui.widgets.panes.pane import LinesWidget, line
 
 STEADY = frozenset({"CANNOT READ", "STALE", "DONE", "STOPPED", "PAUSED"})
-"""States in which nothing moves, so that a long sentence may take rows of its own and no pane jumps."""
+"""States in which nothing changes, so that a long sentence may take more rows without moving a pane."""
 MOST_ROWS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """``name`` is the run's; ``age_s`` is None before the first reading.
+    """Hold the state line of a run; ``age_s`` is None before the first reading.
 
-    ``held`` says that the view is, ``read_only`` that the console only looks on.
+    ``held`` tells that the view is held, ``read_only`` that the console changes nothing.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Headline:
 
 
 class StateLine(LinesWidget):
-    """Shown on every screen of a run."""
+    """Show state, sentence and data age on every screen of a run."""
 
     headline: reactive[Headline | None] = reactive(None, repaint=False)
 
@@ -51,13 +51,13 @@ class StateLine(LinesWidget):
         self._fit()
 
     def _fit(self) -> None:
-        """Take as many rows as the sentence needs."""
+        """Set the height that the sentence needs."""
         rows = 1 + len(self._sentence(self.size.width))
         if self.size.width and (self.styles.height is None or self.styles.height.value != rows):
             self.styles.height = rows
 
     def _sentence(self, width: int) -> list[str]:
-        """The sentence in rows. One that stands for a while is told whole; one that changes stays on its one row."""
+        """Return the sentence in rows: up to three in a steady state, one where it changes all the time."""
         if self.headline is None:
             return [""]
         state_sentence = self.headline.state_sentence
@@ -72,10 +72,10 @@ class StateLine(LinesWidget):
         if headline.age_s is None:
             how_old = ""
         elif fresh:
-            how_old = f"data {age(headline.age_s)} old"
+            how_old = f"updated {age(headline.age_s)} ago"
         else:
-            said = "" if state.word == "STALE" else "STALE "  # the word stands there already
-            how_old = f"! {said}data {age(headline.age_s)} old"
+            said = "" if state.word == "STALE" else "STALE, "  # the word is shown already
+            how_old = f"! {said}updated {age(headline.age_s)} ago"
         right = f"{how_old}   {clock(headline.now)} "
         name = one_line(headline.name, limit=max(8, width // 4))
         simulated = " SIMULATED labels " if headline.simulated else ""
@@ -83,7 +83,7 @@ class StateLine(LinesWidget):
         read_only = " READ-ONLY " if headline.read_only else ""
         left = cell_len(name) + cell_len(state.word) + cell_len(simulated) + cell_len(held) + cell_len(read_only) + 8
         if left + cell_len(right) > width:
-            right = f"{how_old} "  # the time of day gives way first
+            right = f"{how_old} "  # the time of day is dropped first
         gap = max(1, width - left - cell_len(right))
         first = line(
             " ",
@@ -101,22 +101,22 @@ class StateLine(LinesWidget):
 
 
 NEEDED = (60, 16)
-"""Columns and rows from which on the screens are whole."""
+"""Columns and rows that a screen needs at least."""
 
 
 def too_small(width: int, height: int) -> bool:
-    """Whether nothing but the state fits."""
+    """Return whether nothing but the state fits."""
     return width < NEEDED[0] or height < NEEDED[1]
 
 
 class TooSmall(LinesWidget):
-    """Says which size is needed. The state line above it stays."""
+    """Say which size is needed. The state line above stays."""
 
     def lines(self, width: int, height: int) -> list[Content]:  # noqa: ARG002 - what is too long is cut off
         size = self.screen.size
         said = (
             f"This window is {size.width} by {size.height}.",
             f"{NEEDED[0]} by {NEEDED[1]} are needed to show more.",
-            "The worker does not mind.",
+            "The worker is not affected.",
         )
         return [line((f" {text}", "$quiet")) for text in said]

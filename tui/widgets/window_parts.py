@@ -13,7 +13,7 @@ GAP = "  "
 """Between a word and the next key, as in the footer."""
 
 Named = tuple[str, str]
-"""A key as a person reads it, and what it does in a word or some."""
+"""A key as people read it, and what it does in a word or some."""
 
 
 def keys_line(*named: Named) -> Content:
@@ -22,13 +22,13 @@ def keys_line(*named: Named) -> Content:
 
 
 class KeyLine(Static):
-    """Shows :func:`keys_line`; the keys must be bindings of the screen that it stands on."""
+    """Show :func:`keys_line`; the keys must be bindings of its screen."""
 
     def __init__(self, *named: Named) -> None:
         super().__init__(keys_line(*named), markup=False, classes="choices")
 
     def name_keys(self, *named: Named) -> None:
-        """Name these instead."""
+        """Show these keys instead."""
         self.update(keys_line(*named))
 
 
@@ -37,12 +37,12 @@ LONGEST = 400
 
 
 class Refusal(Static):
-    """Empty until something is to be said; the words may come from anywhere, and late."""
+    """Show why input was refused; the words may come from anywhere, and late."""
 
     def __init__(self) -> None:
         super().__init__("", markup=False, id="refusal")
 
     def say(self, sentence: str, tone: str = "$failed") -> None:
-        """Show the sentence instead of the one before; nothing, where the window was left meanwhile."""
+        """Replace the sentence; do nothing where the window was closed meanwhile."""
         if alive(self):
             self.update(line((one_line(sentence, limit=LONGEST), tone)))

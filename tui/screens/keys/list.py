@@ -143,7 +143,7 @@ def _window(window: WindowStatus, *, roomy: bool) -> Row:
     cells = (
         (window.dimension.value, "$quiet"),
         (percent(used, window.limit), "$foreground"),
-        (bar(share, 24), tone_of(share)),
+        (bar(share, 24), tone_of(window)),
         (
             join((told, full, window.source if roomy else "")),
             "$foreground",

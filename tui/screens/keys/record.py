@@ -20,7 +20,7 @@ from tui.screens.base_screen import ScreenData
 from tui.screens.keys.editing import KeyEditing
 from tui.terminal.textual_fixes import alive
 from tui.text.numbers import clock, compact, countdown, fit, join, moment, number, percent, plural
-from tui.widgets.panes.keys import state_words, tone_of, used_share
+from tui.widgets.panes.keys import state_words, tone_of
 from tui.widgets.panes.pane import line
 
 READ_EVERY_S = 3.0
@@ -114,14 +114,13 @@ class KeyRecordScreen(KeyEditing):
             rows.append(line((one_line(key.reason, limit=width), "$quiet")))
         rows += [Content(""), line(("Quotas of its organization", "bold $accent"))]
         for window in windows:
-            share = used_share(window)
             used = max(0.0, window.limit - window.available)
             whole = f"whole in {countdown(window.full_in_s)}" if window.full_in_s >= 1 else "untouched"
             said = f"{number(used)} of {number(window.limit)} {window.dimension.words}"
             rows.append(
                 line(
                     (f"  {window.dimension.value}  ", "$quiet"),
-                    (fit(percent(used, window.limit), 5, right=True), tone_of(share)),
+                    (fit(percent(used, window.limit), 5, right=True), tone_of(window)),
                     (f"  {join((said, whole, one_line(window.source, limit=40)))}", "$foreground"),
                 )
             )

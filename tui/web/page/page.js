@@ -45,7 +45,7 @@
     configurable: true,
     set(addon) {
       client = this;
-      wear("#12161c");
+      setBackground("#12161c");
       Object.defineProperty(this, "fitAddon", { value: addon, writable: true, configurable: true, enumerable: true });
     },
   });
@@ -117,7 +117,7 @@
 
   const hear = {
     title: (words) => ((title = words), showTitle()),
-    ground: (color) => wear(color),
+    background: (color) => setBackground(color),
     told: () => ((unseen = document.hidden), showTitle()),
     left: (words) => (lastWords = words),
     copy: (text) => copy(text),
@@ -129,10 +129,10 @@
     },
   };
 
-  function wear(color) {
-    document.documentElement.style.setProperty("--ground", color);
+  function setBackground(color) {
+    document.documentElement.style.setProperty("--background", color);
     document.querySelector("meta[name=theme-color]").content = color;
-    client.terminal.options.theme = { background: color }; // also before the first picture, which would begin in black
+    client.terminal.options.theme = { background: color }; // also before the first frame, which would be black
   }
 
   function showTitle() {

@@ -1,1 +1,1 @@
-"""Lists that draw only the rows in sight."""
+"""Lists that draw only the rows in view."""

@@ -22,7 +22,7 @@ from core.model import EmailRow, EmailState, LabelSource, Snapshot, Task
 from core.text import one_line
 from tui.actions.keymap import key, keyed
 from tui.terminal.textual_fixes import alive
-from tui.text.numbers import join, number, who
+from tui.text.numbers import join, number, plural, who
 from tui.widgets.lists.rows import ListColumn, Row
 from tui.widgets.panes.pane import LinesWidget, Part, line
 
@@ -32,12 +32,12 @@ STATES = {
     EmailState.FAILED: ("✕", "failed"),
     EmailState.SKIPPED: ("–", "quiet"),
 }
-"""A glyph and a tone for each state of an email."""
+"""A glyph and a tone for each state of a text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A filter: ``state`` as the reader knows it, its name, and what an empty list says."""
+    """A filter by state: ``state`` as the reader knows it, its name, and what an empty list says."""
 
     state: str | None
     name: str
@@ -45,13 +45,13 @@ class Kind:
 
     @property
     def wanted(self) -> Filter:
-        """What its emails are."""
+        """Return the filter for the reader."""
         if self.state is None:
             return Filter()
         return Filter((Term("source", "human") if self.state == "human" else Term("state", self.state),))
 
     def live(self, snapshot: Snapshot) -> int:
-        """How many emails it holds by the newest snapshot."""
+        """Return how many texts it has by the newest snapshot."""
         counts = {
             None: snapshot.total,
             "failed": snapshot.failed,
@@ -63,22 +63,21 @@ class Kind:
 
 
 KINDS = (
-    Kind(None, "All", "This run holds no email."),
-    Kind("failed", "Failed", "No email has failed. Failed ones will be listed here, each with its history."),
+    Kind(None, "All", "This run has no {item}."),
+    Kind("failed", "Failed", "No {item} has failed. Failed ones appear here, each with its history."),
     Kind("labeled", "Labeled", "Nothing is labeled yet. {start} starts the run."),
-    Kind("pending", "Pending", "Nothing waits: every email is settled."),
-    Kind("human", "By a person", "No label was given by a person yet. {label} gives one to the selected email."),
+    Kind("pending", "Pending", "Nothing is pending: every {item} is done."),
+    Kind("human", "Manual", "No manual label yet. {label} gives one to the selected {item}."),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Scoped:
-    """What the list shows: its kind, how many, of how many, and how many ``more`` there are by now (fewer below 0).
+    """Hold what the list shows: its kind, how many, of how many, and how many ``more`` there are now (fewer below 0).
 
-    ``typed`` is the filter; ``looked`` the share of the run (0..1) that was looked through for it. ``order`` is that of
-    what is shown, ``sorting`` the one that is on its way. ``stirred`` counts emails that were settled since it was
-    read, ``requested`` are commands not acknowledged yet. ``flagged`` counts the emails of the run that seem
-    to give orders to a model.
+    ``typed`` is the filter; ``looked`` the share of the run (0..1) that was searched for it. ``order`` is that of the
+    shown rows, ``sorting`` the one being prepared. ``stirred`` counts texts that were done since the list was read,
+    ``requested`` are commands not done yet. ``flagged`` counts the run's possible prompt injections.
     """
 
     kind: Kind
@@ -97,7 +96,7 @@ class Scoped:
 
     @property
     def title(self) -> str:
-        """Scope and count. While the search goes on, the count is a lower bound and says so."""
+        """Return scope and count; during a search the count is a lower bound and says so."""
         searching = self.looked < 1 and self.sorting is None
         counted = f"[{'at least ' if searching else ''}{number(self.held)} of {number(self.total)}]"
         by = f"by {self.order.key} {arrow(self.order)}" if self.order != WORK_ORDER else ""
@@ -105,25 +104,25 @@ class Scoped:
 
     @property
     def waiting(self) -> str:
-        """What goes on, or which changes wait until the list is read again."""
+        """Return what is in progress, or which changes appear when the list is read again."""
         if self.sorting is not None:
             return f"sorting by {self.sorting.key} {arrow(self.sorting)} …"
         if self.looked < 1:
-            return f"looking … {self.looked * 100:.0f} %"
+            return f"searching … {self.looked * 100:.0f} %"
         if self.more and not self.typed:
-            return f"{abs(self.more):,} {'more' if self.more > 0 else 'fewer'} by now · {key('update')} updates"
+            return f"{abs(self.more):,} {'more' if self.more > 0 else 'fewer'} now · {key('update')} updates"
         if self.stirred:
-            return f"{self.stirred:,} settled since · {key('update')} updates"
+            return f"{self.stirred:,} done since · {key('update')} updates"
         return ""
 
 
 def arrow(order: Order) -> str:
-    """Which way it goes."""
+    """Return the arrow of an order."""
     return "▼" if order.descending else "▲"
 
 
 class FilterLine(Vertical):
-    """The filter as it is typed, with the sentence on what is wrong with it."""
+    """The filter as it is typed, with a sentence on what is wrong with it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave", show=False)]
 
@@ -143,7 +142,7 @@ class FilterLine(Vertical):
         self.display = False
 
     def open(self, text: str) -> None:
-        """Show it, with the filter in force."""
+        """Show it with the active filter."""
         self.display = True
         self._input.value = text
         self._input.focus()
@@ -157,9 +156,7 @@ class FilterLine(Vertical):
 
     def on_input_changed(self) -> None:
         trouble = self._trouble()
-        self._said.update(
-            line((trouble or "enter finds · esc leaves it as it was", "$waiting" if trouble else "$quiet"))
-        )
+        self._said.update(line((trouble or "enter find · esc cancel", "$waiting" if trouble else "$quiet")))
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
         message.stop()
@@ -173,7 +170,7 @@ class FilterLine(Vertical):
 
 
 class KindChosen(Message):
-    """Somebody clicked on the tab of another kind."""
+    """The tab of another kind was clicked."""
 
     def __init__(self, kind: Kind) -> None:
         super().__init__()
@@ -181,7 +178,7 @@ class KindChosen(Message):
 
 
 class ScopeBar(LinesWidget):
-    """The list's title with its count, the other kinds, and the reasons of failure."""
+    """Show the list's title with its count, the other kinds, and the reasons of failure."""
 
     scoped: reactive[Scoped | None] = reactive(None, repaint=False)
     _places: Sequence[tuple[int, int, Kind]] = ()
@@ -213,9 +210,9 @@ class ScopeBar(LinesWidget):
 
 
 def _beside(told: Content, scoped: Scoped, width: int) -> Content:
-    """What the list is about, and at the right end what comes and goes: marks, and changes that wait.
+    """Return the second line: hints, and at the right end marks and changes, which take precedence.
 
-    Nothing moves when they come; where both have no room, what the list is about gives way.
+    Nothing else moves when they appear.
     """
     marks = f"● {number(scoped.marked)} marked" if scoped.marked else ""
     if not marks and not scoped.waiting:
@@ -228,17 +225,21 @@ def _beside(told: Content, scoped: Scoped, width: int) -> Content:
 
 
 def _about(scoped: Scoped, width: int) -> Content:
-    """The commands that wait, the reasons of failures, or what can be done here."""
+    """Return the requested commands, the reasons of failures, or what can be done here."""
     if scoped.requested:
         told = join((one_line(what, limit=60) for what in scoped.requested), ", ")
         return line((f" ◔ requested: {told}", "$waiting"))
     if scoped.kind.state != "failed" or not scoped.failures:
         hint = keyed(
-            " {back} takes the filter away · {update} looks again"
+            " {back} clears the filter · {update} searches again"
             if scoped.typed
             else " {find} finds · {filter} shows the next kind"
         )
-        flagged = f"  ⚑ {number(scoped.flagged)} may give orders: {key('find')} flag:any" if scoped.flagged else ""
+        flagged = (
+            f"  ⚑ {plural(scoped.flagged, 'possible prompt injection')}: {key('find')} flag:any"
+            if scoped.flagged
+            else ""
+        )
         opens = f"{hint} · {key('open')} opens the record"
         if cell_len(opens) + cell_len(flagged) > width:
             opens = hint
@@ -253,7 +254,7 @@ COLUMNS = (
     ListColumn("place", 8, right=True, key="place"),
     ListColumn("state", 9, key="state"),
     ListColumn("label", 11, key="label"),
-    ListColumn("asks", 5, right=True, key="asks"),
+    ListColumn("calls", 5, right=True, key="asks"),
     ListColumn("from", 22, from_width=90, key="from"),
     ListColumn("subject", 0, key="subject"),
     ListColumn("date", 25, from_width=140, key="date"),
@@ -267,13 +268,13 @@ FAILED_COLUMNS = (
     ListColumn("subject", 0, key="subject", weight=2),
     ListColumn("why it failed", 0, weight=3),
 )
-"""The columns where only failures are listed."""
+"""The columns of the list of failures."""
 
 
 def as_row(row: EmailRow, task: Task | None, *, marked: bool, why: bool) -> Row:
-    """The cells of one email; ``why`` it failed stands in the place of label and date.
+    """Return the cells of one text; ``why`` replaces label and date by the reason of failure.
 
-    A flag before the subject marks a text that seems to give orders to a model.
+    A flag before the subject marks a possible prompt injection.
     """
     glyph, tone = STATES[row.state]
     label = ""
@@ -286,7 +287,7 @@ def as_row(row: EmailRow, task: Task | None, *, marked: bool, why: bool) -> Row:
     state = (
         (f"●{number(row.position)}" if marked else number(row.position), "bold $accent" if marked else "$quiet"),
         (
-            "◆ person" if human else "≡ copy" if copy else f"{glyph} {row.state.value}",
+            "◆ manual" if human else "≡ dup" if copy else f"{glyph} {row.state.value}",
             "$person" if human else f"${tone}",
         ),
     )

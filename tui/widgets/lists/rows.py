@@ -24,14 +24,14 @@ from tui.text.numbers import fit, foreign
 from tui.widgets.panes.pane import Part, drawn, line
 
 STRIPS = 256
-"""Lines that are kept as they were drawn: when a list scrolls by one, all others are there already."""
+"""Drawn lines that are cached: when a list scrolls by one, all others are reused."""
 
 
 __all__ = ["STRIPS", "ListColumn", "Row", "Rows"]
 
 
 class Rows(ScrollView, can_focus=True):
-    """The list. Feed it with :meth:`set_rows`, or with :meth:`set_count` and :meth:`set_page`."""
+    """A list, filled with :meth:`set_rows`, or with :meth:`set_count` and :meth:`set_page`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)", "up", show=False),
@@ -47,10 +47,10 @@ class Rows(ScrollView, can_focus=True):
     cursor: reactive[int] = reactive(0, repaint=False)
 
     class Moved(Message):
-        """The cursor is on another row."""
+        """The cursor moved to another row."""
 
     class Chosen(Message):
-        """A row was clicked twice."""
+        """A row was double-clicked."""
 
     class HeadChosen(Message):
         """The head of a column was clicked."""
@@ -60,7 +60,7 @@ class Rows(ScrollView, can_focus=True):
             self.key = key
 
     class PageWanted(Message):
-        """A page came into view that is not there: ``offset`` and ``limit`` in rows."""
+        """A page came into view that is not in memory: ``offset`` and ``limit`` in rows."""
 
         def __init__(self, offset: int, limit: int) -> None:
             super().__init__()
@@ -82,7 +82,7 @@ class Rows(ScrollView, can_focus=True):
     # -- feeding ------------------------------------------------------------------------------------------------------
 
     def set_rows(self, rows: Sequence[Row]) -> None:
-        """All rows at once. The cursor follows the id that it was on."""
+        """Set all rows at once. The cursor follows the id that it was on."""
         before = self.selected
         same = self._count == len(rows) and all(self.row_at(n) == row for n, row in enumerate(rows))
         if same and self._count:
@@ -94,20 +94,20 @@ class Rows(ScrollView, can_focus=True):
         self.refresh()
 
     def set_columns(self, columns: Sequence[ListColumn]) -> None:
-        """Other columns, for rows that come after."""
+        """Set other columns, for rows that are set afterwards."""
         self._columns = tuple(columns)
         self.refresh()
 
     def set_sorted(self, key: str, *, descending: bool) -> None:
-        """Show at the head of which column the rows are sorted."""
+        """Mark the column by which the rows are sorted."""
         if self._sorted_by != (key, descending):
             self._sorted_by = (key, descending)
             self.refresh_lines(0)
 
     def set_count(self, count: int, *, forget: bool = True, growing: bool = False) -> None:
-        """How many rows there are; what was fetched before is dropped when ``forget``.
+        """Set how many rows there are; drop fetched pages when ``forget``.
 
-        While it is ``growing``, and when it comes, a list whose end was asked for is followed to its end.
+        While the list is ``growing``, a cursor that was sent to the end stays at the end.
         """
         if forget:
             self._pages.forget()
@@ -118,7 +118,7 @@ class Rows(ScrollView, can_focus=True):
         self.refresh()
 
     def begin_again(self, count: int, offset: int, rows: Sequence[Row]) -> None:
-        """A list read anew, by its length and the page where the cursor is; the cursor follows its id there."""
+        """Replace the list by its length and the page at the cursor; the cursor follows its id there."""
         before, line_of_cursor = self.selected, self.cursor - int(self.scroll_offset.y)
         self.set_count(count)
         self.set_page(offset, rows)
@@ -128,7 +128,7 @@ class Rows(ScrollView, can_focus=True):
             self.scroll_to(y=max(0, place - line_of_cursor), animate=False)
 
     def set_page(self, offset: int, rows: Sequence[Row]) -> None:
-        """A page as asked for by :class:`PageWanted`."""
+        """Add a page that :class:`PageWanted` asked for."""
         if not self._pages.put(offset, rows):
             return
         self.refresh()
@@ -136,13 +136,13 @@ class Rows(ScrollView, can_focus=True):
             self.post_message(self.Moved())
 
     def reload_visible(self) -> None:
-        """Ask again for the pages in view; what is shown stays until they come."""
+        """Request the pages in view again; the rows stay until they arrive."""
         first = int(self.scroll_offset.y)
         for page in {first // PAGE, min(max(0, self._count - 1), first + self.size.height) // PAGE}:
             self._want(page)
 
     def redraw_rows(self, anew: Callable[[Row], Row]) -> None:
-        """Make every row that is held anew, because something else about it is shown."""
+        """Format every row in memory again."""
         self._pages.remake(anew)
         self.refresh()
 
@@ -150,20 +150,20 @@ class Rows(ScrollView, can_focus=True):
 
     @property
     def count(self) -> int:
-        """How many rows there are."""
+        """Return how many rows there are."""
         return self._count
 
     def row_at(self, index: int) -> Row | None:
-        """The row at that place, or None where its page is not there yet."""
+        """Return the row at that place, or None where its page is not in memory."""
         return self._pages.at(index)
 
     def rows_from(self, offset: int) -> Sequence[Row]:
-        """The rows of the page that begins there, as far as they are held."""
+        """Return the rows of the page at that offset, or none where it is not in memory."""
         return self._pages.rows_from(offset)
 
     @property
     def selected(self) -> Row | None:
-        """The row under the cursor."""
+        """Return the row under the cursor."""
         return self.row_at(self.cursor) if self._count else None
 
     # -- moving -------------------------------------------------------------------------------------------------------
@@ -303,7 +303,7 @@ class Rows(ScrollView, can_focus=True):
 
 
 def _whole(sentences: str, width: int) -> list[str]:
-    """What an empty list says, its lines wrapped and not cut; what was indented stays so."""
+    """Wrap the text of an empty list, keeping indentation."""
     rows: list[str] = []
     for text in sentences.splitlines():
         indent = " " * (len(text) - len(text.lstrip()))
@@ -313,7 +313,7 @@ def _whole(sentences: str, width: int) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class ListColumn:
-    """A column's head and its width in cells; 0 takes what is left, shared by ``weight``.
+    """A column's head and its width in cells; 0 takes the rest, divided by ``weight``.
 
     ``from_width`` hides it in narrower lists.
 
@@ -330,7 +330,7 @@ class ListColumn:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row: its id, one (text, tone) for each column, and the value that it stands for. Texts need not be inert.
+    """A row: its id, one (text, tone) for each column, and its value. Texts need not be inert.
 
     The cell at ``span_from`` takes the rest of the line.
     """
@@ -344,7 +344,7 @@ class Row:
 
 
 def widths_of(columns: Sequence[ListColumn], width: int) -> list[int]:
-    """Cells for each column in a list of that width; 0 hides it."""
+    """Return the cells for each column in a list of that width; 0 hides it."""
     widths = [c.width if width >= c.from_width else -1 for c in columns]
     fixed = sum(w + 1 for w in widths if w > 0)
     flexible = [c.weight for c, w in zip(columns, widths, strict=True) if w == 0]
@@ -356,7 +356,7 @@ def widths_of(columns: Sequence[ListColumn], width: int) -> list[int]:
 
 
 def titled(column: ListColumn, sorted_by: tuple[str, bool]) -> str:
-    """A column's head, with an arrow where the list is sorted by it: ``sorted_by`` is (key, descending)."""
+    """Return a column's head, with an arrow where the list is sorted by it: ``sorted_by`` is (key, descending)."""
     key, descending = sorted_by
     return f"{column.title}{'▼' if descending else '▲'}" if key and column.key == key else column.title
 
@@ -364,7 +364,7 @@ def titled(column: ListColumn, sorted_by: tuple[str, bool]) -> str:
 def parts_of(
     row: Row, columns: Sequence[ListColumn], widths: Sequence[int], width: int, *, pointed: bool
 ) -> list[Part]:
-    """A row's line; ``pointed`` at where the cursor is on it and the list has the focus."""
+    """Return a row's line; ``pointed`` at where the cursor is on it and the list has the focus."""
     parts: list[Part] = [("▸", "bold $accent") if pointed else (" ", "")]
     for n, (column, cells, (text, tone)) in enumerate(zip(columns, widths, row.cells, strict=False)):
         if n == row.span_from:
@@ -386,32 +386,32 @@ KEPT_PAGES = 12
 
 
 class HeldPages:
-    """Rows by their place in the list, from 0. A page is :data:`PAGE` rows; those that came last are kept."""
+    """Hold pages of :data:`PAGE` rows by their place in the list, from 0; the newest ones are kept."""
 
     def __init__(self) -> None:
         self._pages: dict[int, list[Row]] = {}
         self._wanted: set[int] = set()
 
     def __len__(self) -> int:
-        """How many pages are held."""
+        """Return how many pages are in memory."""
         return len(self._pages)
 
     def at(self, index: int) -> Row | None:
-        """The row at that place, or None where its page is not held."""
+        """Return the row at that place, or None where its page is not in memory."""
         rows = self._pages.get(index // PAGE)
         place = index % PAGE
         return rows[place] if rows is not None and 0 <= place < len(rows) else None
 
     def rows_from(self, offset: int) -> Sequence[Row]:
-        """The rows of the page that begins there, as far as they are held."""
+        """Return the rows of the page at that offset, or none where it is not in memory."""
         return self._pages.get(offset // PAGE, ())
 
     def fill(self, rows: Sequence[Row]) -> None:
-        """Hold all rows of a list, however many."""
+        """Hold all rows of a list."""
         self._pages = {n // PAGE: list(rows[n : n + PAGE]) for n in range(0, len(rows), PAGE)}
 
     def put(self, offset: int, rows: Sequence[Row]) -> bool:
-        """Hold the page that begins there, and drop the oldest beyond :data:`KEPT_PAGES`; False where it is there."""
+        """Hold a page and drop the oldest beyond :data:`KEPT_PAGES`; return False where it is unchanged."""
         page = offset // PAGE
         self._wanted.discard(page)
         if self._pages.get(page) == list(rows):
@@ -423,17 +423,17 @@ class HeldPages:
         return True
 
     def want(self, page: int) -> bool:
-        """Note that a page is asked for; False where it is on its way already."""
+        """Note that a page is requested; return False where it was requested before."""
         if page in self._wanted:
             return False
         self._wanted.add(page)
         return True
 
     def remake(self, anew: Callable[[Row], Row]) -> None:
-        """Make every row that is held anew."""
+        """Replace every row in memory by ``anew`` of it."""
         self._pages = {page: [anew(row) for row in rows] for page, rows in self._pages.items()}
 
     def forget(self) -> None:
-        """Hold nothing, and await nothing."""
+        """Drop all pages and requests."""
         self._pages.clear()
         self._wanted.clear()

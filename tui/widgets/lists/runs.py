@@ -1,4 +1,4 @@
-"""The list of runs as rows: which are shown, in what order, and how each is written. Pure."""
+"""The list of runs as rows: filter, order and cells. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COLUMNS = (
     ListColumn("state", 9),
     ListColumn("progress", 12, from_width=96),
     ListColumn("%", 5, right=True),
-    ListColumn("settled", 9, right=True),
+    ListColumn("done", 9, right=True),
     ListColumn("of", 9, right=True, from_width=72),
     ListColumn("failed", 6, right=True),
     ListColumn("per min", 7, right=True, from_width=104),
@@ -42,24 +42,24 @@ ORDERS: dict[str, Callable[[RunSummary], Any]] = {
     "state": lambda run: (_URGENCY[run.state], -run.changed_at),
     "size": lambda run: -run.size_bytes,
 }
-"""The orders of the list by what they go by, the usual one first."""
+"""The orders of the list by name, the default first."""
 
 
 def shown(runs: Iterable[RunSummary], *, archived: bool, named: str) -> list[RunSummary]:
-    """Those of the archive, or the others, whose name holds every word of ``named``."""
+    """Return archived runs, or the others, whose name contains every word of ``named``."""
     words = named.casefold().split()
     return [run for run in runs if run.archived is archived and all(word in run.name.casefold() for word in words)]
 
 
 def ordered(runs: Sequence[RunSummary], order: str, held: Sequence[str]) -> list[RunSummary]:
-    """The runs as they stood in ``held`` (paths), so that none moves under the cursor; new ones behind them."""
+    """Return the runs in the order of ``held`` (paths), so that none moves under the cursor; new ones at the end."""
     places = {path: place for place, path in enumerate(held)}
     by_order = sorted(runs, key=ORDERS[order])
     return sorted(by_order, key=lambda run: places.get(run.path, len(places)))
 
 
 def row_of(run: RunSummary, now: float) -> Row:
-    """A run as a row."""
+    """Return a run as a row."""
     if run.error:
         cells = [(run.name, "bold $failed"), ("! BROKEN", "$failed"), (run.error, "$failed")]
         return Row(run.path, tuple(cells), run, span_from=2)
@@ -86,7 +86,7 @@ def row_of(run: RunSummary, now: float) -> Row:
 
 
 def size(size_bytes: int) -> str:
-    """A size in the unit that fits it: ``120 kB``, ``4.2 MB``, ``1.3 GB``."""
+    """Return a size with its unit: ``120 kB``, ``4.2 MB``, ``1.3 GB``."""
     if size_bytes < 1e3:
         return f"{size_bytes} B"
     if size_bytes < 1e6:
@@ -95,7 +95,7 @@ def size(size_bytes: int) -> str:
 
 
 def about(run: RunSummary) -> str:
-    """What the row has no room for: why it stands as it stands."""
+    """Return what the row has no room for: the reason of the state."""
     if run.error:
         return one_line(run.error, limit=400)
     return join((one_line(run.name, limit=64), "simulated" if run.simulated else "", one_line(run.reason, limit=200)))

@@ -1,4 +1,4 @@
-"""The log of commands: what was asked for, when, and when it was handled."""
+"""The log of commands: which were requested, when, and when each was done."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from tui.text.numbers import age, clock, fit, foreign
 from tui.widgets.panes.pane import Pane, line
 
 BESIDE = 28
-"""Cells that stand before what came of a command."""
+"""Cells before the result of a command."""
 
 BELOW = 2
-"""Cells before it where it stands below: few, as a command has two rows at 80 by 24."""
+"""Cells before a result on a row of its own."""
 
 RESULT = 300
-"""Characters of what came of a command that are shown."""
+"""Characters of a result that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class CommandFacts:
-    """Commands on record and commands of this console that nobody answered yet; ``now`` only matters for the latter."""
+    """Hold recorded commands, and those of this console without a result yet; ``now`` only matters for the latter."""
 
     commands: tuple[CommandRecord, ...]
     requested: tuple[Requested, ...]
@@ -34,7 +34,7 @@ class CommandFacts:
 
 
 def command_facts(commands: tuple[CommandRecord, ...], requested: tuple[Requested, ...], now: float) -> CommandFacts:
-    """What the pane shows; the clock counts only while something waits."""
+    """Return what the pane shows; the clock counts only while a command is not done."""
     known = {command.id for command in commands}
     waiting = tuple(command for command in requested if command.id not in known)
     open_commands = waiting or any(command.acknowledged_at is None for command in commands)
@@ -46,7 +46,7 @@ class CommandsPane(Pane):
     NUMBER = 7
 
     def heading(self) -> str:
-        return "asked → handled"
+        return "requested → done"
 
     def body(self, width: int, height: int) -> list[Content]:
         facts: CommandFacts = self.facts
@@ -56,11 +56,11 @@ class CommandsPane(Pane):
             if command.acknowledged_at is None:
                 rows.append(_waiting(command.kind, command.requested_at, facts.now))
             else:
-                rows += _obeyed(command, width, height - len(rows))
+                rows += _done(command, width, height - len(rows))
             if len(rows) >= height:
                 break
         if not rows:
-            return [line(("what you ask is logged here", "$quiet"))]
+            return [line(("your commands appear here", "$quiet"))]
         return rows[:height]
 
 
@@ -68,15 +68,15 @@ def _waiting(kind: str, asked_at: float, now: float) -> Content:
     return line(
         (f"{clock(asked_at)} ", "$quiet"),
         (foreign(kind, 7), "$foreground"),
-        (f" ◔ asked {age(now - asked_at)} ago", "$waiting"),
+        (f" ◔ requested {age(now - asked_at)} ago", "$waiting"),
     )
 
 
-def _obeyed(command: CommandRecord, width: int, height: int) -> list[Content]:
-    """What was asked, how long it took, and what came of it: behind that where it fits, else below it."""
+def _done(command: CommandRecord, width: int, height: int) -> list[Content]:
+    """Return the rows of a command that is done: kind, seconds it took, result beside it where it fits, else below."""
     assert command.acknowledged_at is not None
     took = f"+{max(0.0, command.acknowledged_at - command.requested_at):.1f} s"
-    result = one_line(command.result or "handled", limit=RESULT)
+    result = one_line(command.result or "done", limit=RESULT)
     beside = height == 1 or cell_len(result) <= width - BESIDE
     head = line(
         (f"{clock(command.requested_at)} ", "$quiet"),

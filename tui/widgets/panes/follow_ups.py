@@ -1,4 +1,4 @@
-"""The funnel of re-asks: how many emails were answered at once, how many had to be asked again, and why."""
+"""Follow-up questions: how many texts had a usable first answer, how many needed more, and why."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WRONG = {
     Outcome.EMPTY.value: "empty",
     Outcome.TRUNCATED.value: "cut off",
 }
-"""Answers that lead to a re-ask, in words."""
+"""Outcomes that lead to a follow-up question, in words."""
 
 FAILED_CALLS = {
     Outcome.RATE_LIMITED.value: "429",
@@ -30,30 +30,30 @@ FAILED_CALLS = {
     Outcome.BAD_REQUEST.value: "bad request",
     Outcome.MODEL_GONE.value: "model gone",
 }
-"""Calls without an answer, in words."""
+"""Outcomes of calls without an answer, in words."""
 
 
 @dataclass(frozen=True, slots=True)
 class FollowUpFacts:
-    """Settled emails by re-asks, ascending, and calls by outcome."""
+    """Hold texts that are done by their number of follow-up questions, ascending, and calls by outcome."""
 
     reasks: tuple[tuple[int, int], ...]
     outcomes: tuple[tuple[str, int], ...]
 
 
 def follow_up_facts(reasks: Mapping[int, int], outcomes: Mapping[str, int]) -> FollowUpFacts:
-    """What the pane shows."""
+    """Return what the pane shows."""
     return FollowUpFacts(tuple(sorted(reasks.items())), tuple(sorted(outcomes.items())))
 
 
 class FollowUpsPane(Pane):
-    NAME = "Re-asks"
+    NAME = "Follow-ups"
     NUMBER = 5
 
     def heading(self) -> str:
         facts: FollowUpFacts = self.facts
         again = sum(count for times, count in facts.reasks if times)
-        return f"{percent(again, sum(count for _, count in facts.reasks))} asked again"
+        return f"{percent(again, sum(count for _, count in facts.reasks))} needed one"
 
     def body(self, width: int, height: int) -> list[Content]:
         facts: FollowUpFacts = self.facts
@@ -65,20 +65,18 @@ class FollowUpsPane(Pane):
         whole = sum(counts) or 1
         rows = [
             _row(name, count, whole, width)
-            for name, count in zip(("first answer", "asked again", "twice or more"), counts, strict=True)
+            for name, count in zip(("first answer", "1 follow-up", "2 or more"), counts, strict=True)
         ]
-        tally = _tally(
-            "wrong", wrong, "every answer was a label so far" if sum(counts) else "nothing is answered yet", width
-        )
+        tally = _tally("wrong", wrong, "every answer was a label so far" if sum(counts) else "no answer yet", width)
         if height <= 2:
-            short = zip(("first", "again", "twice"), counts, strict=True)
+            short = zip(("first", "1 more", "2 or more"), counts, strict=True)
             parts = [
                 part for name, count in short for part in ((f"{name} ", "$quiet"), (f"{number(count)}  ", "$bright"))
             ]
             return [line(*parts), tally]
         if height == 3:
             return [*rows[:2], tally]
-        return [*rows, tally, _tally("calls lost", failed, "no call was lost", width)]
+        return [*rows, tally, _tally("lost calls", failed, "no lost call", width)]
 
 
 def _counts(facts: FollowUpFacts) -> tuple[int, int, int]:
@@ -97,7 +95,7 @@ def _row(name: str, count: int, whole: int, width: int) -> Content:
 
 
 def _tally(title: str, items: list[tuple[str, int]], nothing: str, width: int) -> Content:
-    """The counts with their words, as many as fit in whole; the last one then sums up the others."""
+    """Return as many counts with their words as fit; the last one sums up the others."""
     if not items:
         return line((nothing, "$quiet"))
     parts: list[Part] = [(fit(title, 12), "$quiet")]

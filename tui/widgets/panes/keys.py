@@ -1,4 +1,4 @@
-"""The keys, by organization: whose quota is how full, which key asks, which one cools and until when."""
+"""The keys by organization: how much of each quota is used, which key is in use, which one cools and until when."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tui.text.numbers import both_ends, coarsely, compact, countdown, fit, five,
 from tui.widgets.panes.pane import Pane, Part, line
 
 STATES = {
-    KeyState.IN_USE: ("▶", "asking", "running"),
+    KeyState.IN_USE: ("▶", "in use", "running"),
     KeyState.READY: ("●", "ready", "running"),
     KeyState.COOLING: ("◌", "cooling", "cooling"),
     KeyState.BENCHED: ("◍", "benched", "waiting"),
@@ -26,20 +26,21 @@ STATES = {
 """Glyph, word and tone of a key's state."""
 
 FIRST = " ↑ first"
-"""What a pinned key says behind its state; where room is short, the arrow before its alias says it alone."""
+"""Behind the state of a pinned key; where cells are few, only the arrow before its alias is shown."""
 
 DIMENSIONS = (Dimension.TPM, Dimension.TPD, Dimension.RPD, Dimension.RPM)
-NEARLY_SPENT = 0.8
-SPENT = 0.98
-"""Shares of a window from which on its meter changes its tone."""
+NEARLY_USED = 0.8
+"""Share of a window from which on it is shown before others, and a day's window in the color of waiting."""
 
-WHOLE_IN = 31
-"""Cells that the longest account of a window takes: ``99.9k of 99.9k · whole in 00:00``."""
+DAYS = (Dimension.TPD, Dimension.RPD)
+
+REFILLS_IN = 33
+"""Cells of the longest account of a window: ``99.9k of 99.9k · refills in 00:00``."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyFacts:
-    """Cooldowns are in whole seconds, so that the pane changes once a second and not more often."""
+    """Hold keys and windows; cooldowns are in whole seconds, so that the pane changes at most once a second."""
 
     keys: tuple[KeyStatus, ...]
     windows: tuple[WindowStatus, ...]
@@ -48,7 +49,7 @@ class KeyFacts:
 
 @dataclass(frozen=True, slots=True)
 class Organization:
-    """The keys that share a quota, and its windows."""
+    """Hold the keys that share a quota, and its windows."""
 
     name: str
     keys: tuple[KeyStatus, ...]
@@ -56,14 +57,14 @@ class Organization:
 
     @property
     def wait_s(self) -> float:
-        """Until the first of its keys may ask, where all of them cool."""
+        """Return seconds until the first of its keys may be used, where all of them cool."""
         cooling = [key.cooldown_s for key in self.keys if key.state in (KeyState.COOLING, KeyState.BENCHED)]
         free = any(key.state in (KeyState.READY, KeyState.IN_USE) for key in self.keys)
         return min(cooling) if cooling and not free else 0.0
 
 
 def organizations(keys: Sequence[KeyStatus], windows: Sequence[WindowStatus]) -> list[Organization]:
-    """Keys grouped by the organization whose quota they share, in the order of their names."""
+    """Return keys grouped by the organization whose quota they share, in the order of names."""
     names = sorted({key.organization for key in keys})
     return [
         Organization(
@@ -76,22 +77,22 @@ def organizations(keys: Sequence[KeyStatus], windows: Sequence[WindowStatus]) ->
 
 
 def _place(window: WindowStatus) -> int:
-    """Windows keep their places, however full they are."""
+    """Return the fixed place of a window."""
     return DIMENSIONS.index(window.dimension)
 
 
 def _telling(windows: Sequence[WindowStatus], most: int) -> list[WindowStatus]:
-    """At most so many of the windows, nearly spent ones before others, each in its place."""
-    return sorted(sorted(windows, key=lambda window: used_share(window) <= NEARLY_SPENT)[:most], key=_place)
+    """Return at most so many of the windows, nearly used-up ones before others, each in its place."""
+    return sorted(sorted(windows, key=lambda window: used_share(window) <= NEARLY_USED)[:most], key=_place)
 
 
 def used_share(window: WindowStatus) -> float:
-    """How much of a window is spent, in 0..1."""
+    """Return how much of a window is used, in 0..1."""
     return min(1.0, max(0.0, 1 - window.available / window.limit)) if window.limit > 0 else 0.0
 
 
 def state_words(key: KeyStatus, width: int) -> tuple[str, str]:
-    """A key's state in ``width`` cells, with its countdown or reason, and the tone."""
+    """Return a key's state in ``width`` cells, with its countdown or reason, and the tone."""
     glyph, word, tone = STATES[key.state]
     if key.state in (KeyState.COOLING, KeyState.BENCHED):
         until = countdown(key.cooldown_s) if key.cooldown_s else ""
@@ -121,7 +122,7 @@ class KeysPane(Pane):
             return [line((text, "$failed" if facts.trouble else "$waiting"))]
         groups = organizations(facts.keys, facts.windows)
         shown = [[_summary(group, width)] for group in groups]
-        for fuller in (_by_key, _by_window, _by_reason):  # whoever still fits is shown in ever more rows
+        for fuller in (_by_key, _by_window, _by_reason):  # more rows for each organization as long as they fit
             for n, group in enumerate(groups):
                 rows = fuller(group, width)
                 if sum(map(len, shown)) - len(shown[n]) + len(rows) <= height:
@@ -133,26 +134,26 @@ class KeysPane(Pane):
         return rows
 
 
-def tone_of(share: float) -> str:
-    """The tone of a window that is so far spent."""
-    return "$failed" if share > SPENT else "$waiting" if share > NEARLY_SPENT else "$running"
+def tone_of(window: WindowStatus) -> str:
+    """Return the tone of a window: a minute's is healthy when used up, a day's stops its keys until it refills."""
+    return "$waiting" if window.dimension in DAYS and used_share(window) > NEARLY_USED else "$running"
 
 
 def meters(windows: Sequence[WindowStatus], width: int) -> list[Part]:
-    """As many of the windows as fit, nearly spent ones at any rate: name, bar, percent used."""
+    """Return as many of the windows as fit, nearly used-up ones first: name, bar, percent used."""
     size = 6
     each = 4 + size + 5
     parts: list[Part] = []
     for window in _telling(windows, max(0, width // each)):
         share = used_share(window)
         used, free = meter(share, size)
-        parts += [(f"{window.dimension.value} ", "$quiet"), (used, tone_of(share)), (free, "$faint")]
+        parts += [(f"{window.dimension.value} ", "$quiet"), (used, tone_of(window)), (free, "$faint")]
         parts.append((fit(_percent(share), 4, right=True) + " ", "$foreground"))
     return parts
 
 
 def header(group: Organization, width: int) -> Content:
-    """An organization with its windows."""
+    """Return the row of an organization with its windows."""
     name_width = min(14, max(6, width - 1 - 2 * 15))
     return line(
         (both_ends(group.name or "unknown", name_width), "bold"), " ", *meters(group.windows, width - name_width - 1)
@@ -170,7 +171,7 @@ def _by_window(group: Organization, width: int) -> list[Content]:
 
 
 def _by_reason(group: Organization, width: int) -> list[Content]:
-    """Window by window, with the reason below each key that needs a person."""
+    """Return rows window by window, with the reason below each key that is out of use."""
     rows = _by_window(group, width)[: -len(group.keys)]
     for key in group.keys:
         row, why = _key(key, width), one_line(key.reason, limit=200)
@@ -185,17 +186,17 @@ def _window(window: WindowStatus, width: int) -> Content:
     used, free = meter(share, 6)
     spent = f"{five(share * window.limit)} of {five(window.limit)}"
     room = max(0, width - 18)
-    whole = f"whole in {countdown(window.full_in_s)}" if window.full_in_s >= 1 else "whole"
-    if room < WHOLE_IN:  # by the room and not by the text, so that all windows of a pane speak alike
-        whole = whole.replace(" in", "")
-    if len(spent) + 3 + len(whole) > room and window.full_in_s >= 1:
-        whole = f"whole {coarsely(window.full_in_s)}"
+    refill = f"refills in {countdown(window.full_in_s)}" if window.full_in_s >= 1 else "full"
+    if room < REFILLS_IN:  # by the room and not by the text, so that all windows of a pane have one form
+        refill = refill.replace("refills in", "refills")
+    if len(spent) + 3 + len(refill) > room and window.full_in_s >= 1:
+        refill = f"refills {coarsely(window.full_in_s)}"
     return line(
         (f" {window.dimension.value} ", "$quiet"),
-        (used, tone_of(share)),
+        (used, tone_of(window)),
         (free, "$faint"),
         (fit(_percent(share), 5, right=True), "$foreground"),
-        ("  " + foreign(f"{spent} · {whole}", room), "$quiet"),
+        ("  " + foreign(f"{spent} · {refill}", room), "$quiet"),
     )
 
 

@@ -1,4 +1,4 @@
-"""How the labels are distributed, over all and lately, with how sure that is."""
+"""Shares of the labels with their intervals, over the whole run and among the newest."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from textual.content import Content
 
 from tui.actions.keymap import key
 from tui.text.numbers import bar, fit, foreign, number, share, trend
-from tui.widgets.panes.pane import Pane, line
+from tui.widgets.panes.pane import Pane, Part, line
 
 WIDE = 44
-"""Cells from which on there is room for long names."""
+"""Cells from which on names have 14 cells instead of 11."""
+
+SHARE = 9
+"""Cells of a share: ``99–100 %`` with a space before it."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelCount:
-    """A label with its counts: over the whole run, and among the newest."""
+    """Hold a label with its counts: over the whole run, and among the newest."""
 
     value: str
     name: str
@@ -26,7 +29,7 @@ class LabelCount:
 
 @dataclass(frozen=True, slots=True)
 class LabelFacts:
-    """``simulated`` labels mean nothing, and the pane says so. ``sample`` tells whether the order is random."""
+    """Hold the counts; ``simulated`` labels are invented, and ``sample`` tells whether the work order is random."""
 
     labels: tuple[LabelCount, ...]
     simulated: bool
@@ -34,7 +37,7 @@ class LabelFacts:
 
 
 class LabelsPane(Pane):
-    NAME = "Labels %"
+    NAME = "Labels"
     NUMBER = 4
 
     def heading(self) -> str:
@@ -44,7 +47,8 @@ class LabelsPane(Pane):
         return f"{kind}all {number(whole)} · last {number(lately)}"
 
     def rows_wanted(self) -> int:
-        return min(6, max(2, len(self.facts.labels))) if self.facts is not None else 2
+        """Return two rows a label, of which the layout grants as many as there is room for."""
+        return 2 * max(1, len(self.facts.labels)) if self.facts is not None else 2
 
     def body(self, width: int, height: int) -> list[Content]:
         facts: LabelFacts = self.facts
@@ -53,7 +57,10 @@ class LabelsPane(Pane):
             names = " · ".join(f"{label.value} {label.name}" for label in facts.labels)
             return [line((foreign(f"no label yet: {names}", width), "$quiet"))]
         labels = sorted(facts.labels, key=lambda label: -label.count)
-        rows = [_row(label, whole, lately, width) for label in labels]
+        if height >= 2 * len(labels):
+            rows = [row for label in labels for row in _two_rows(label, whole, lately, width)]
+        else:
+            rows = [_row(label, whole, lately, width) for label in labels]
         if len(rows) > height:
             hidden = len(rows) - height + 1
             rows = [*rows[: height - 1], line((f"{hidden} more · {key('zoom')} shows them", "$quiet"))]
@@ -66,16 +73,39 @@ def _sums(facts: LabelFacts) -> tuple[int, int]:
     return sum(label.count for label in facts.labels), sum(label.lately for label in facts.labels)
 
 
+def _arrow(label: LabelCount, whole: int, lately: int) -> Part:
+    return f" {trend(label.lately, lately, label.count, whole)}", "$waiting"
+
+
 def _row(label: LabelCount, whole: int, lately: int, width: int) -> Content:
+    """Return a label on one row: its share of all and, behind it, of the newest."""
     name_width = 11 if width < WIDE else 14
-    arrow = trend(label.lately, lately, label.count, whole)
-    shares = fit(share(label.count, whole), 10, right=True)
-    late = fit(share(label.lately, lately), 10, right=True)
-    room = max(0, width - name_width - 10 - 12 - 1)
+    room = max(0, width - name_width - 2 * SHARE - 3)
     return line(
         (foreign(f"{label.value} {label.name}", name_width - 1) + " ", "$foreground"),
         (bar(label.count / whole, room), "$share"),
-        (shares, "$bright"),
-        (f" {arrow}", "$waiting" if arrow in "▲▼" else "$quiet"),
-        (late, "$quiet"),
+        (fit(share(label.count, whole), SHARE, right=True), "$bright"),
+        _arrow(label, whole, lately),
+        (fit(share(label.lately, lately), SHARE, right=True), "$quiet"),
     )
+
+
+def _two_rows(label: LabelCount, whole: int, lately: int, width: int) -> list[Content]:
+    """Return a label on two rows, with counts: its share of all labels, and of the newest below it."""
+    name_width, count_width = (11, 8) if width < WIDE else (14, 10)
+    room = max(0, width - name_width - count_width - SHARE - 2)
+    return [
+        line(
+            (foreign(f"{label.value} {label.name}", name_width - 1) + " ", "bold $foreground"),
+            (bar(label.count / whole, room), "$share"),
+            (fit(number(label.count), count_width, right=True), "$bright"),
+            (fit(share(label.count, whole), SHARE, right=True), "bold $bright"),
+        ),
+        line(
+            (foreign(f"  last {number(lately)}", name_width - 1) + " ", "$quiet"),
+            (bar(label.lately / lately if lately else 0.0, room), "$faint"),
+            (fit(number(label.lately), count_width, right=True), "$quiet"),
+            (fit(share(label.lately, lately), SHARE, right=True), "$quiet"),
+            _arrow(label, whole, lately),
+        ),
+    ]

@@ -1,4 +1,4 @@
-"""The pane: a bordered widget that turns one reactive into lines, and redraws only the lines that changed."""
+"""The pane: a bordered widget that formats one reactive as lines, and redraws only lines that changed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Part = str | Content | tuple[str, str]
 
 
 def line(*parts: Part) -> Content:
-    """One line of content from texts and (text, style) pairs; nothing in it is read as markup."""
+    """Return one line of content from texts and (text, style) pairs; nothing in it is parsed as markup."""
     return Content.assemble(*parts)
 
 
@@ -25,9 +25,9 @@ def _parsed(style: Style | str) -> Style:
 
 
 def drawn(content: Content, width: int, style: Style) -> Strip:
-    """One line as a strip of exactly ``width`` cells on top of ``style``.
+    """Return one line as a strip of exactly ``width`` cells on top of ``style``.
 
-    Goes past Textual's wrapping and link search, which a single line does not need: half the cost of a refresh.
+    Skips Textual's wrapping and link search, which a single line does not need: half the cost of a refresh.
     """
     fitted = content.truncate(width, ellipsis=True, pad=True)
     parts = fitted.render(style, end="", parse_style=_parsed)
@@ -35,16 +35,16 @@ def drawn(content: Content, width: int, style: Style) -> Strip:
 
 
 class LinesWidget(Widget):
-    """Draws :meth:`lines` one by one. Nothing is drawn again that did not change, which an ssh line thanks."""
+    """Draw :meth:`lines` one by one, and redraw only those that changed: little traffic over ssh."""
 
-    auto_links = False  # nothing here is a link, and looking for them costs a tenth of drawing
+    auto_links = False  # there are none, and searching them is a tenth of drawing
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._lines: list[Content] = []
 
     def lines(self, width: int, height: int) -> list[Content]:
-        """What to show in that many cells and rows; more than ``height`` lines are cut off."""
+        """Return what to show in that many cells and rows; more than ``height`` lines are cut off."""
         raise NotImplementedError
 
     def redraw(self) -> None:
@@ -72,7 +72,7 @@ class LinesWidget(Widget):
 
 
 class Pane(LinesWidget, can_focus=True):
-    """A numbered pane. Subclasses say what their facts look like; equal facts cost nothing."""
+    """A numbered pane. Subclasses format their facts; equal facts cost nothing."""
 
     NAME: ClassVar[str]
     NUMBER: ClassVar[int]
@@ -88,20 +88,20 @@ class Pane(LinesWidget, can_focus=True):
         self._retitle()
 
     def framed(self, whole: bool) -> None:  # noqa: FBT001  (a frame, or a rule on top)
-        """Leave room around the title where the border itself leaves none."""
+        """Put spaces around the title where the border itself has none."""
         self._space = "" if whole else " "
         self._retitle()
 
     def heading(self) -> str:
-        """What the border says beside the name: counts, scope, units. Must be inert."""
+        """Return what the border shows beside the name: counts, scope, units. Must be inert."""
         return ""
 
     def body(self, width: int, height: int) -> list[Content]:
-        """The lines, where there are facts."""
+        """Return the lines where there are facts."""
         raise NotImplementedError
 
     def rows_wanted(self) -> int | None:
-        """Rows that the facts need, for panes whose height is automatic."""
+        """Return the rows that the facts need, for panes whose height is automatic."""
         return None
 
     def lines(self, width: int, height: int) -> list[Content]:

@@ -1,4 +1,4 @@
-"""How far the run is: settled of total, and what settled it."""
+"""Progress of the run: how many texts are done of all, and by what."""
 
 from __future__ import annotations
 
@@ -8,21 +8,20 @@ from textual.content import Content
 
 from core.model import RunState, Snapshot
 from tui.text.clauses import Clause, on_one_row
-from tui.text.numbers import compact, fit, number, percent, rail
+from tui.text.numbers import compact, fit, number, percent, plural, rail
 from tui.text.state_sentence import ends
 from tui.widgets.panes.pane import Pane, line
 
 UNDER_WAY = (RunState.RUNNING, RunState.WAITING)
-"""States in which the last forecast still holds: a run that is paused, say, comes nearer to no end."""
+"""States in which the last forecast holds; a paused run, say, has no end."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProgressFacts:
-    """``asked`` counts emails labeled from a call of their own, ``copies`` those that share another's answer."""
+    """Hold counts of texts: ``copies`` share the answer to a duplicate. ``calls`` counts all attempts."""
 
     settled: int
     total: int
-    asked: int
     copies: int
     human: int
     failed: int
@@ -32,14 +31,14 @@ class ProgressFacts:
     ends: tuple[Clause, ...]
     calls: int = 0
     tokens: int = 0
+    item: str = "email"
 
 
 def progress_facts(snapshot: Snapshot, now: float) -> ProgressFacts:
-    """What the pane shows of a snapshot."""
+    """Return what the pane shows of a snapshot."""
     return ProgressFacts(
         settled=snapshot.settled,
         total=snapshot.total,
-        asked=snapshot.sources.get("model", 0),
         copies=snapshot.sources.get("copy", 0),
         human=snapshot.sources.get("human", 0),
         failed=snapshot.failed,
@@ -49,11 +48,12 @@ def progress_facts(snapshot: Snapshot, now: float) -> ProgressFacts:
         ends=ends(snapshot, now) if snapshot.pending and snapshot.state in UNDER_WAY else (),
         calls=snapshot.attempts,
         tokens=snapshot.tokens,
+        item=snapshot.run.task.item,
     )
 
 
 TOO_WIDE = 1_000_000
-"""From here on a count is wider than its column."""
+"""Counts from here on are wider than their column."""
 
 
 class ProgressPane(Pane):
@@ -62,28 +62,27 @@ class ProgressPane(Pane):
 
     def heading(self) -> str:
         facts: ProgressFacts = self.facts
-        return f"{number(facts.total)} emails"
+        return plural(facts.total, facts.item)
 
     def body(self, width: int, height: int) -> list[Content]:
         facts: ProgressFacts = self.facts
         whole = percent(facts.settled, facts.total)
         done, left = rail(facts.settled / facts.total if facts.total else 0.0, width - 7)
         pairs = [
-            (("settled", facts.settled, "$bright"), ("to ask", facts.pending, "$bright")),
-            (("asked", facts.asked, "$bright"), ("copies", facts.copies, "$bright")),
+            (("done", facts.settled, "$bright"), ("pending", facts.pending, "$bright")),
+            (("calls", facts.calls, "$bright"), ("duplicates", facts.copies, "$bright")),
             (
                 ("✕ failed", facts.failed, "$failed" if facts.failed else "$quiet"),
-                ("◆ person", facts.human, "$person" if facts.human else "$quiet"),
+                ("◆ manual", facts.human, "$person" if facts.human else "$quiet"),
             ),
-            (("cursor", facts.cursor, "$quiet"), ("skipped", facts.skipped, "$quiet")),
+            (("position", facts.cursor, "$quiet"), ("skipped", facts.skipped, "$quiet")),
         ]
         half = min(width // 2, 30)
         rows = [line((done, "$running"), (left, "$faint"), (fit(whole, 7, right=True), "bold $bright"))]
         for first, second in pairs:
             rows.append(line(*_pair(first, half - 2), "  ", *_pair(second, half - 1)))
         if height > len(rows) + 1:
-            spent = (("calls", facts.calls, "$bright"), ("tokens", facts.tokens, "$bright"))
-            rows.append(line(*_pair(spent[0], half - 2), "  ", *_pair(spent[1], half - 1)))
+            rows.append(line(*_pair(("tokens", facts.tokens, "$bright"), half - 2)))
         if height > len(rows) and facts.ends:
             rows.append(line((on_one_row(facts.ends, width), "$foreground")))
         return rows

@@ -1,4 +1,4 @@
-"""Labels per minute over time."""
+"""Labels per minute over time: a chart with its scale and a time axis, and the figures now, mean and peak."""
 
 from __future__ import annotations
 
@@ -7,20 +7,26 @@ from dataclasses import dataclass, replace
 from textual.content import Content
 
 from core.model import PacePoint
-from tui.text.numbers import age, countdown, fit, five
+from tui.text.numbers import age, clock, countdown, fit, five
 from tui.text.rates import WAITED, Column, Rate, columns, graph, rate
 from tui.widgets.panes.pane import Pane, line
 
 LEGEND = 34
 """Cells that now, mean and peak take, with a space behind them."""
 
+SCALE = 6
+"""Cells of the scale left of the chart: a rate in five cells and a space."""
+
+AXIS_FROM = 5
+"""Rows from which on the last but one is the time axis; below that only the title tells the time covered."""
+
 
 @dataclass(frozen=True, slots=True)
 class RateFacts:
-    """The pace of the run until ``now``, in whole seconds so that equal pictures stay equal.
+    """Hold the pace of the run until ``now``, in whole seconds so that equal charts stay equal.
 
-    Where no worker lives, ``now`` is when the last slice ended; where none works (``asking``), the rate of this moment
-    is none.
+    Without a living worker ``now`` is the end of the last slice; where none labels (``asking`` is false), the current
+    rate is 0.
     """
 
     pace: tuple[PacePoint, ...]
@@ -34,24 +40,43 @@ class RatePane(Pane):
 
     def heading(self) -> str:
         facts: RateFacts = self.facts
-        width = max(1, self.size.width)
+        width = max(1, self.size.width - SCALE)
         _, span_s = columns(facts.pace, facts.now, width)
-        return f"labels/min over {age(span_s * width)}" if span_s else "labels/min"
+        return f"labels/min, {'last ' if facts.asking else ''}{age(span_s * width)}" if span_s else "labels/min"
 
     def body(self, width: int, height: int) -> list[Content]:
         facts: RateFacts = self.facts
         if not facts.pace:
-            return [line(("labels per minute will be drawn here", "$quiet"))]
+            return [line(("labels per minute appear here", "$quiet"))]
         figures = rate(facts.pace, facts.now)
-        cols, _ = columns(facts.pace, facts.now, width)
-        rows = [_colored(row, cols, bottom) for row, bottom in _with_floor(graph(cols, max(1, height - 1)))]
         if not facts.asking:
             figures = replace(figures, now=0.0)
+        if height == 1:
+            return [_legend(figures, width)]
+        cols, span_s = columns(facts.pace, facts.now, width - SCALE)
+        axis = height >= AXIS_FROM
+        blocks = graph(cols, height - 2 if axis else height - 1)
+        top = max((column.rate for column in cols), default=0.0)
+        rows: list[Content] = []
+        for n, blocks_of_row in enumerate(blocks):
+            bottom = n == len(blocks) - 1
+            marked = five(top) if n == 0 else "0" if bottom else ""
+            rows.append(
+                line((fit(marked, SCALE - 1, right=True) + " ", "$quiet"), _colored(blocks_of_row, cols, bottom))
+            )
+        if axis:
+            rows.append(line((" " * SCALE + _axis(facts, span_s, width - SCALE), "$quiet")))
         return [*rows, _legend(figures, width)]
 
 
-def _with_floor(rows: list[str]) -> list[tuple[str, bool]]:
-    return [(row, index == len(rows) - 1) for index, row in enumerate(rows)]
+def _axis(facts: RateFacts, span_s: float, width: int) -> str:
+    """Return the time axis: the times of day at the left edge, in the middle where it fits, and at the right edge."""
+    end = "now" if facts.asking else clock(facts.now)[:5]
+    start = clock(facts.now - span_s * width)[:5]
+    middle = clock(facts.now - span_s * width / 2)[:5] if width >= 30 else ""
+    space = width - len(start) - len(middle) - len(end)
+    left = max(1, width // 2 - len(start) - len(middle) // 2) if middle else space
+    return start + " " * left + middle + " " * max(0, space - left) + end
 
 
 def _colored(row: str, cols: tuple[Column, ...], bottom: bool) -> Content:  # noqa: FBT001

@@ -1,4 +1,4 @@
-"""What happened last: labels as they come, and events."""
+"""The newest labels and events."""
 
 from __future__ import annotations
 
@@ -28,44 +28,44 @@ EVENTS = {
     "new": ("○", "quiet"),
     "skipped": ("–", "quiet"),
 }
-"""A glyph and a tone for each kind of event; others get a dot."""
+"""A glyph and a tone for each kind of event; others have a dot."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecentFacts:
-    """Newest first. ``label_width`` is what a label's value takes in cells."""
+    """Hold labels and events, newest first. ``label_width`` is what a label's value takes in cells."""
 
     lately: tuple[Happening, ...]
     label_width: int = 1
 
 
 LABEL_MOST = 10
-"""Cells that a label's value may take; longer ones are cut."""
+"""Cells of a label's value; longer ones are cut."""
 
 
 def recent_facts(snapshot: Snapshot) -> RecentFacts:
-    """What the pane shows of a snapshot; the width follows from the task, so that nothing moves while labels come."""
+    """Return what the pane shows; the width follows from the task, so that no column moves while labels come."""
     widest = max((cell_len(label.value) for label in snapshot.run.task.labels), default=1)
     return RecentFacts(snapshot.lately, min(LABEL_MOST, widest))
 
 
 class RecentPane(Pane):
-    NAME = "Lately"
+    NAME = "Recent"
     NUMBER = 6
 
     def body(self, width: int, height: int) -> list[Content]:
         facts: RecentFacts = self.facts
         if not facts.lately:
-            return [line((keyed("labels and events will be listed here · {start} starts the run"), "$quiet"))]
+            return [line((keyed("labels and events appear here · {start} starts the run"), "$quiet"))]
         return [_row(happening, width, facts.label_width) for happening in facts.lately[:height]]
 
 
 WITH_LATENCY = 60
 WITH_TOKENS = 72
-"""Widths from which on a label's line has room for these."""
+"""Widths from which on a label's row has these columns."""
 
 SUBJECT_LEAST = 14
-"""Cells of the subject that a failed email's line keeps, however long the reason is."""
+"""Cells of the subject that the row of a failure keeps, however long the reason is."""
 
 
 def _subject_width(width: int, label: int) -> int:
@@ -84,7 +84,7 @@ def _row(happening: Happening, width: int, label: int) -> Content:
         if not happening.key_alias or cell_len(text) > room:
             return line(at, (f"{sign}{text}", f"${tone}"))
         return line(at, (f"{sign}{fit(text, room)} ", f"${tone}"), (foreign(happening.key_alias, 9), "$quiet"))
-    again = "" if not happening.reasks else "again" if happening.reasks == 1 else f"×{happening.reasks + 1}"
+    again = f"+{happening.reasks}" if happening.reasks else ""
     columns = [(foreign(happening.key_alias or "copy", 9), "$quiet")]
     if width >= WITH_LATENCY:
         latency = "" if happening.latency_s is None else f"{happening.latency_s:.1f} s"
@@ -102,7 +102,7 @@ def _row(happening: Happening, width: int, label: int) -> Content:
 
 
 def _failed(happening: Happening, why: str, room: int, width: int, before: tuple[Part, ...]) -> Content:
-    """An email that failed: which one it is, and why; its key only where there is room for all three."""
+    """Return the row of a failure: subject and reason; its key only where all three fit."""
     subject = one_line(happening.subject, limit=width) or "(no subject)" if happening.email_id is not None else ""
     whole = cell_len(join((subject, why)))
     if whole > room or not happening.key_alias:

@@ -1,10 +1,11 @@
-"""The process behind it all, and the proof of where it went on from."""
+"""The worker process, and where it resumed."""
 
 from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from textual.content import Content
 
 from core.model import Resumption, WorkerStatus
@@ -16,7 +17,7 @@ from tui.widgets.panes.pane import Pane, line
 
 @dataclass(frozen=True, slots=True)
 class WorkerFacts:
-    """``beat_s`` is the age of the last heartbeat, ``up_s`` how long this worker lives; both None where unknown."""
+    """Hold the age of the last heartbeat and the seconds since the start; both None where unknown."""
 
     worker: WorkerStatus
     beat_s: float | None
@@ -25,7 +26,7 @@ class WorkerFacts:
 
 
 def worker_facts(worker: WorkerStatus, resumption: Resumption | None, now: float) -> WorkerFacts:
-    """What the pane shows, with ages rounded to what can be read."""
+    """Return what the pane shows, with ages rounded to what is displayed."""
     from dataclasses import replace  # noqa: PLC0415  (only here)
 
     alive = worker.alive
@@ -40,28 +41,20 @@ def worker_facts(worker: WorkerStatus, resumption: Resumption | None, now: float
 
 
 def resumed(proof: Resumption, *, short: bool) -> str:
-    """The proof of resumption as a sentence."""
+    """Return where the worker resumed, as a sentence."""
     ended = one_line(proof.ended, limit=60)
     if proof.kept == 0 and proof.cursor == 0:
-        return f"began at {clock(proof.at)} with nothing settled before"
+        return f"first start at {clock(proof.at)}"
     if short:
-        return join(
-            (
-                f"resumed at cursor {number(proof.cursor)}",
-                f"{number(proof.kept)} kept",
-                f"{number(proof.continued)} continued",
-                f"≤\u00a0{number(proof.asked_again)}\u00a0again",
-                ended,
-            )
+        continued, repeated = (
+            f"{number(proof.continued)} continued",
+            f"≤\u00a0{number(proof.asked_again)}\u00a0repeated",
         )
+    else:
+        continued = f"{plural(proof.continued, 'conversation')} continued"
+        repeated = f"at most {plural(proof.asked_again, 'call')} repeated"
     return join(
-        (
-            f"resumed at cursor {number(proof.cursor)}",
-            f"{number(proof.kept)} kept",
-            f"{plural(proof.continued, 'conversation')} continued",
-            f"at most {plural(proof.asked_again, 'call')} asked again",
-            ended,
-        )
+        (f"resumed at position {number(proof.cursor)}", f"{number(proof.kept)} kept", continued, repeated, ended)
     )
 
 
@@ -70,42 +63,34 @@ class WorkerPane(Pane):
     NUMBER = 8
 
     def heading(self) -> str:
-        facts: WorkerFacts = self.facts
-        return f"epoch {number(facts.worker.epoch)}"
+        worker = self.facts.worker
+        if not worker.alive:
+            return "none"
+        return join((f"pid {worker.pid}" + (f" on {one_line(worker.host, limit=16)}" if worker.host else ""),))
 
     def body(self, width: int, height: int) -> list[Content]:
         facts: WorkerFacts = self.facts
-        rows = [_now(facts, width)]
-        if facts.resumption is not None:
-            full = resumed(facts.resumption, short=False)
-            room = max(1, height - 1)
-            text = full if len(full) <= (width - 2) * room else resumed(facts.resumption, short=True)
-            wrapped = textwrap.wrap(text, width - 2, max_lines=room, placeholder="…") or [""]
-            rows += [line((("↻ " if n == 0 else "  ") + part, "$running")) for n, part in enumerate(wrapped)]
-        return rows
+        now = _now(facts)
+        if facts.resumption is None:
+            return [now]
+        full, short = resumed(facts.resumption, short=False), resumed(facts.resumption, short=True)
+        if height == 1:
+            told = next((text for text in (full, short) if now.cell_length + 3 + cell_len(text) <= width), short)
+            return [line(now, (" · ", "$quiet"), (told, "$running"))]
+        text = full if len(full) <= (width - 2) * (height - 1) else short
+        wrapped = textwrap.wrap(text, width - 2, max_lines=height - 1, placeholder="…") or [""]
+        return [now, *(line((("↻ " if n == 0 else "  ") + part, "$running")) for n, part in enumerate(wrapped))]
 
 
-def _now(facts: WorkerFacts, width: int) -> Content:
+def _now(facts: WorkerFacts) -> Content:
     worker = facts.worker
     if not worker.alive:
-        last = f" · the last one wrote at {clock(worker.heartbeat_at)}" if worker.heartbeat_at else ""
+        last = f" · last heartbeat {clock(worker.heartbeat_at)}" if worker.heartbeat_at else ""
         return line((f"no worker{last}", "$quiet"))
     stale = facts.beat_s is not None and facts.beat_s > STALE_AFTER_S
-    where = f" on {one_line(worker.host, limit=16)}" if worker.host else ""
     beat = "no heartbeat yet" if facts.beat_s is None else f"heartbeat {age(facts.beat_s)} ago"
-    up = "" if facts.up_s is None else f" · up {age(facts.up_s)}"
-    flight = f"{number(worker.in_flight)} in flight"
-    room = width - len(f"pid {worker.pid} · {beat} · {flight}") - (2 if stale else 0)
-    if len(where) + len(up) > room:
-        where = ""  # first the host gives way, then for how long it has been up
-    if len(up) > room:
-        up = ""
     return line(
-        (f"pid {worker.pid}", "$bright"),
-        (where, "$quiet"),
-        (" · ", "$quiet"),
         (("! " if stale else "") + beat, "bold $waiting" if stale else "$foreground"),
-        (" · ", "$quiet"),
-        (flight, "$foreground"),
-        (up, "$quiet"),
+        (f" · {number(worker.in_flight)} in flight", "$foreground"),
+        ("" if facts.up_s is None else f" · up {age(facts.up_s)}", "$quiet"),
     )
