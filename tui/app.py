@@ -205,12 +205,16 @@ class LabeltuiApp(ConfiguredApp):
         return self.dispatch.commands()
 
     def say(self, sentence: str, *, severity: Any = "information") -> None:
-        """A toast; the text may come from anywhere. One that is still in sight is told anew, not twice."""
-        timeout = 8.0 if severity == "error" else 5.0
+        """Show a toast instead of the one before; the text may come from anywhere. It disappears with the next key.
+
+        An error that nobody could read yet stays: then the newer sentence is added to it.
+        """
         text = inert(sentence, limit=400)
-        for told in [told for told in self._notifications if told.message == text]:
-            self._unnotify(told, refresh=False)
-        self.notify(text, severity=severity, timeout=timeout, markup=False)
+        shown = [told for told in self._notifications if told.severity == "error" and text not in told.message]
+        if shown:
+            text, severity = f"{shown[-1].message}\n{text}", "error"
+        self.clear_notifications()
+        self.notify(text, severity=severity, timeout=8.0 if severity == "error" else 5.0, markup=False)
 
     def action_help_quit(self) -> None:
         self.say(keyed("{quit} leaves the console; the worker goes on without it."))

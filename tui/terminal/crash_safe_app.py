@@ -9,13 +9,13 @@ from pathlib import Path
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.text import Text
-from textual.app import App
 from textual.color import Color
 from textual.filter import LineFilter
 from textual.widgets import Input
 
 from core.text import UNSAFE
 from tui.terminal import crash
+from tui.terminal.textual_fixes import OrderedKeysApp
 
 
 class InertLines(LineFilter):
@@ -48,7 +48,7 @@ def _dots(match: re.Match[str]) -> str:
     return "·" * cell_len(match.group())
 
 
-class CrashSafeApp(App[None]):
+class CrashSafeApp(OrderedKeysApp):
     """Filter what is drawn, and write a crash report without values to ``crash_path``.
 
     Textual would print every local variable, and a key that was being typed in or an email may be among them.

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import gc
-from functools import lru_cache
+from collections import deque
+from functools import lru_cache, partial
 from typing import Any
 
+from textual import events
 from textual._styles_cache import StylesCache
+from textual.app import App
 from textual.command import CommandList, CommandPalette
 from textual.driver import Driver
+from textual.message_pump import MessagePump
+from textual.timer import Timer
 from textual.widget import Widget
 
 from tui.terminal.terminal import size_of
 
 YOUNG_OBJECTS = 5_000
 """New objects after which the youngest generation is collected; Python's default is 700."""
+
+
+KEY_TIMEOUT_S = 0.5
+"""Seconds after which the next key is delivered even if the one before was not reported as processed."""
 
 
 def alive(widget: Widget) -> bool:
@@ -83,3 +92,56 @@ def resuming_driver() -> type[Driver]:
             return size_of(self.fileno)
 
     return ResumingDriver
+
+
+class OrderedKeysApp(App[None]):
+    """Deliver keys and pasted text one at a time, each after the one before was processed everywhere.
+
+    Textual forwards a key to the queue of the focused widget, but runs priority bindings at once, and a window that a
+    key opens has no focus yet when the next key arrives. Keys that arrive in a burst (a slow connection, a paste, a
+    script) would be reordered or lost. A toast disappears with the next key.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._waiting_keys: deque[events.Key | events.Paste] = deque()
+        self._processing = 0
+        self._key_timer: Timer | None = None
+
+    async def on_event(self, event: events.Event) -> None:
+        if not isinstance(event, events.Key | events.Paste) or event.is_forwarded:
+            await super().on_event(event)
+        elif self._key_timer is not None:
+            self._waiting_keys.append(event)
+        else:
+            await self._deliver(event)
+
+    async def _deliver(self, event: events.Key | events.Paste) -> None:
+        if self._notifications:
+            self.clear_notifications()
+        screen = self.screen
+        path: list[MessagePump] = [*(self.focused or screen).ancestors_with_self]
+        self._processing += 1
+        done = partial(self._processed, self._processing)
+        self._key_timer = self.set_timer(KEY_TIMEOUT_S, done)
+        await super().on_event(event)
+        self._follow(path, screen, done)
+
+    def _follow(self, path: list[MessagePump], screen: MessagePump, done: partial[Any]) -> None:
+        """Send a callback through the queues that the key bubbles through, and through a screen that it opened."""
+        while path:
+            pump = path.pop(0)
+            if pump.call_later(self._follow, path, screen, done):
+                return
+        if self.screen is not screen:
+            self._follow([self.screen, self], self.screen, done)
+        else:
+            self.call_later(done)
+
+    async def _processed(self, number: int) -> None:
+        if number != self._processing or self._key_timer is None:
+            return
+        self._key_timer.stop()
+        self._key_timer = None
+        if self._waiting_keys:
+            await self._deliver(self._waiting_keys.popleft())
