@@ -73,6 +73,11 @@ class BaseScreen(Screen[None]):
         """Return the panes that a digit focuses, as ``3: Keys``, in the order of their digits."""
         return []
 
+    @property
+    def item(self) -> str:
+        """Return the noun for what the open run labels."""
+        return self.console_app.view_state.item
+
     def asked_task(self) -> Task | None:
         """Return the task of the open run, or None before it was read."""
         snapshot = self.data.view_state.snapshot if self.data else None

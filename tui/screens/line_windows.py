@@ -1,4 +1,4 @@
-"""Small windows with one line to type into: a note, and the file that emails are saved to."""
+"""Windows with one input line: a note, and the file to save to."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tui.widgets.window_parts import KeyLine, Refusal
 
 
 class AskLine(ModalScreen[str | None]):
-    """Asks for a line of text; ``enter`` keeps it, ``esc`` leaves without."""
+    """Ask for a line of text; ``enter`` saves it, ``esc`` cancels."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave")]
 
@@ -33,21 +33,21 @@ class AskLine(ModalScreen[str | None]):
             yield Static(line((self._remark, "$quiet")), markup=False, classes="field")
             yield Input(id="line")
             yield self._refusal
-            yield KeyLine(("enter", "keep"), ("esc", "leave"))
+            yield KeyLine(("enter", "save"), ("esc", "cancel"))
 
     def on_input_submitted(self) -> None:
         text = self.query_one("#line", Input).value.strip()
         if text:
             self.dismiss(text)
         else:
-            self._refusal.say("Type something first, or leave with esc.", "$waiting")
+            self._refusal.say("Type something first; esc cancels.", "$waiting")
 
     def action_leave(self) -> None:
         self.dismiss(None)
 
 
 class SaveAs(ModalScreen[tuple[str, int] | None]):
-    """Asks which emails go to which file. Gives the path and the place of the choice among those offered."""
+    """Ask what to save to which file; return the path and the index of the choice."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "leave"),
@@ -70,9 +70,9 @@ class SaveAs(ModalScreen[tuple[str, int] | None]):
             yield Static(f"{self.PLACE}: .csv for a row each, .jsonl for whole records", markup=False, classes="field")
             yield Input(self._proposed, id="line")
             yield self._refusal
-            keys = [("enter", "save"), ("esc", "leave")]
+            keys = [("enter", "save"), ("esc", "cancel")]
             if len(self._choices) > 1:
-                keys.insert(0, ("tab", "which emails"))
+                keys.insert(0, ("tab", "what"))
             yield KeyLine(*keys)
 
     def on_mount(self) -> None:
@@ -101,14 +101,14 @@ class SaveAs(ModalScreen[tuple[str, int] | None]):
         self.dismiss(None)
 
     def trouble(self, typed: str) -> str:
-        """Why this cannot be the file, as far as that can be told at once; "" where it can."""
+        """Return why this cannot be the file, as far as that is known at once; "" where it can."""
         return _trouble(typed)
 
 
 class Download(SaveAs):
-    """The same for a browser, which keeps the file where it keeps what it fetches: a name is enough.
+    """The same for a browser, which decides on the folder: a name is enough.
 
-    ``proposed`` lies in the folder from which it is fetched.
+    ``proposed`` is a path in the folder of downloads.
     """
 
     PLACE = "Download"
@@ -119,32 +119,32 @@ class Download(SaveAs):
 
     def trouble(self, typed: str) -> str:
         if Path(typed).name != typed:
-            return "A name is enough: the browser decides on the folder."
+            return "A name is enough: the browser chooses the folder."
         if trouble := _format_trouble(typed):
             return trouble
-        (self._folder / typed).unlink(missing_ok=True)  # it was fetched before
+        (self._folder / typed).unlink(missing_ok=True)  # downloaded before
         return ""
 
 
 def _trouble(typed: str) -> str:
-    """Why emails cannot be written there, as far as that can be told at once."""
+    """Return why nothing can be written there, as far as that is known at once."""
     if trouble := _format_trouble(typed):
         return trouble
     try:
         path = Path(typed).expanduser()
     except RuntimeError:
-        return f"{typed.partition('/')[0]} is nobody's home folder here. Write the folder out."
+        return f"{typed.partition('/')[0]} is no user of this machine. Write the folder out."
     if path.exists():
-        return "A file of that name is there already. Choose another name: nothing is overwritten."
+        return "A file of that name exists already. Choose another name: nothing is overwritten."
     if not path.parent.is_dir():
-        return f"The folder {path.parent} does not exist. Make it first, or choose another."
+        return f"The folder {path.parent} does not exist. Create it first, or choose another."
     return ""
 
 
 def _format_trouble(typed: str) -> str:
-    """Why the end of a name says no format; "" where it does."""
-    from core.engine import known_suffixes  # noqa: PLC0415  (not before it is wanted)
+    """Return why the suffix of a name is no known format; "" where it is."""
+    from core.engine import known_suffixes  # noqa: PLC0415  (loaded on first use)
 
     if Path(typed).suffix.lower() in known_suffixes():
         return ""
-    return f"The end of the name says the format: {', '.join(known_suffixes())}."
+    return f"The suffix decides the format: {', '.join(known_suffixes())}."

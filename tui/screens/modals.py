@@ -1,4 +1,4 @@
-"""Small windows that ask for one thing: a yes, a label. ``esc`` leaves each of them without doing anything."""
+"""Windows that ask for a confirmation or a label. ``esc`` cancels each of them."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from tui.widgets.panes.pane import line
 from tui.widgets.window_parts import KeyLine
 
 MOST_BESIDE = 30
-"""Characters of both answers together beside which there is room to name the other keys of the second."""
+"""Characters of both answers beside which the other keys of the second one fit."""
 
 
 class Confirm(ModalScreen[bool]):
-    """Asks before what cannot be undone, or what concerns many. The safe answer is the default."""
+    """Ask before an action that cannot be undone or concerns many. The safe answer is the default."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "answer(True)", "yes"),
@@ -53,19 +53,19 @@ class Confirm(ModalScreen[bool]):
 
 
 class GiveLabel(ModalScreen[tuple[str, str] | None]):
-    """Asks for a person's label: the value itself chooses it, ``enter`` keeps it with the note."""
+    """Ask for a manual label: its value chooses it, ``enter`` saves it with the note."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "leave"),
         Binding("up", "move(-1)", "up", priority=True),
         Binding("down", "move(1)", "down", priority=True),
-        Binding("enter", "keep", "keep", priority=True),
+        Binding("enter", "save", "save", priority=True),
         Binding("tab", "note", "note", priority=True),
     ]
     AUTO_FOCUS = ""
 
     def __init__(self, task: Task, row: EmailRow | None, many: str = "") -> None:
-        """For one email, or (where ``row`` is None) for ``many``: a count with its noun."""
+        """Label one text, or (where ``row`` is None) ``many``: a count with its noun."""
         super().__init__()
         self._asked_task = task
         self._row = row
@@ -75,9 +75,7 @@ class GiveLabel(ModalScreen[tuple[str, str] | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="modal"):
-            yield Static(
-                line(("A label by hand", "bold $bright"), ("  ◆ given by a person, it wins", "$person")), markup=False
-            )
+            yield Static(line(("Manual label", "bold $bright"), ("  ◆ overrides the model", "$person")), markup=False)
             if self._row is None:
                 yield Static(
                     line((f"for {self._many}", "bold $waiting"), (keyed("  {undo} takes it back as one"), "$quiet")),
@@ -87,12 +85,12 @@ class GiveLabel(ModalScreen[tuple[str, str] | None]):
                 yield Static(line((one_line(self._row.named, limit=60), "$quiet")), markup=False)
             if self._row is not None and self._row.label is not None:
                 name = self._asked_task.name_of(self._row.label)
-                now = f"so far: {self._row.label} {name}, by {self._row.label_source}"
+                now = f"now: {self._row.label} {name}, by {self._row.label_source}"
                 yield Static(line((one_line(now, limit=60), "$waiting")), markup=False)
             yield Static("", markup=False, id="labels")
             yield Static("Note (optional)", markup=False, classes="field")
             yield Input(id="note")
-            yield KeyLine(("its value ↑↓", "choose"), ("tab", "note"), ("enter", "keep"), ("esc", "leave"))
+            yield KeyLine(("its value ↑↓", "choose"), ("tab", "note"), ("enter", "save"), ("esc", "cancel"))
 
     def on_mount(self) -> None:
         self._draw()
@@ -138,10 +136,7 @@ class GiveLabel(ModalScreen[tuple[str, str] | None]):
         note = self.query_one("#note", Input)
         self.set_focus(None if self.focused is note else note)
 
-    def action_keep(self) -> None:
-        self.call_later(self._keep)  # behind a value that was typed just before and is still on its way here
-
-    def _keep(self) -> None:
+    def action_save(self) -> None:
         if self._chosen < 0:
             self.app.notify("Choose a label first.", severity="warning", markup=False)
             return

@@ -1,4 +1,4 @@
-"""The window that chooses a theme: the whole console wears the one under the cursor until it is kept or left."""
+"""The window to choose a theme: the console previews the one under the cursor."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from tui.widgets.window_parts import KeyLine
 
 
 class ChooseTheme(ModalScreen[str | None]):
-    """Answers with the theme's name; ``esc`` puts back the one that was there."""
+    """Return the theme's name; ``esc`` restores the former one."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "keep", "keep"),
+        Binding("enter", "save", "save"),
         Binding("escape", "leave", "leave"),
     ]
     AUTO_FOCUS = "Rows"
@@ -32,9 +32,9 @@ class ChooseTheme(ModalScreen[str | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="modal", id="themes"):
-            yield Static(line(("A theme", "bold $bright")), markup=False)
+            yield Static(line(("Theme", "bold $bright")), markup=False)
             yield self._rows
-            yield KeyLine(("↑↓", "look"), ("enter", "keep"), ("esc", "leave"))
+            yield KeyLine(("↑↓", "preview"), ("enter", "save"), ("esc", "cancel"))
 
     def on_mount(self) -> None:
         self._before = self.app.theme
@@ -48,9 +48,9 @@ class ChooseTheme(ModalScreen[str | None]):
             self.app.theme = str(self._rows.selected.value)
 
     def on_rows_chosen(self) -> None:
-        self.action_keep()
+        self.action_save()
 
-    def action_keep(self) -> None:
+    def action_save(self) -> None:
         self.dismiss(self.app.theme)
 
     def action_leave(self) -> None:

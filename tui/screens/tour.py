@@ -1,4 +1,4 @@
-"""The tour of a first start: three small windows, shown once. Whoever presses a key of the console has ended it."""
+"""The tour of a first start: three windows, shown once. Any key of the console ends it."""
 
 from __future__ import annotations
 
@@ -17,45 +17,45 @@ from tui.widgets.panes.pane import line
 from tui.widgets.window_parts import KeyLine
 
 WIDTH = 58
-"""Cells of its text where there is room; 9 more are its frame and what is left beside it."""
+"""Cells of its text; 9 more are its frame and margin."""
 HASTE_S = 0.5
-"""A key that comes sooner was on its way to the console before the tour could be seen."""
+"""A key that comes sooner was pressed before the tour could be seen."""
 
 PAGES = (
     (
         "What you see",
-        """A run is a file of emails with the labels so far. A worker labels in the background; this console looks on
-and sends it commands.
+        """A run is a file of texts with their labels. A worker labels in the background; this console shows its
+progress and sends it commands.
 
-The line on top says what the worker does, what it waits for and when it ends. Below it, eight panes: a digit or a click
-focuses one, and {help} then explains every number in it.""",
+The line on top says what the worker does, what it waits for and when it ends. Below are eight panes: a digit or a
+click focuses one, and {help} then explains every number in it.""",
     ),
     (
         "Pausing and leaving",
-        """{start} starts a worker, {pause} pauses it and lets it go on, {stop} stops it. A command is shown as
-requested until the worker has handled it.
+        """{start} starts a worker, {pause} pauses and resumes it, {stop} stops it. A command is shown as requested
+until it is done.
 
-{quit} leaves the console and the worker at work; `labeltui` comes back. {hold} holds only the picture.
+{quit} leaves the console, and the worker keeps running; `labeltui` comes back. {hold} freezes only the view.
 
-A key that is dimmed says why when it is pressed. ^p lists all that can be done.""",
+A dimmed key says why when it is pressed. ^p lists everything that can be done.""",
     ),
     (
-        "Failures, and labels by hand",
-        """{emails} shows the emails, {filter} those that failed, {open} one of them with every question and answer.
+        "Failures and manual labels",
+        """{emails} shows the texts, {filter} those that failed, {open} one of them with every question and answer.
 
-{retry} puts a failed one back in line; {label} gives a label by hand, which outweighs the model's.
+{retry} requeues a failed one; {label} gives a manual label, which overrides the model's.
 
-The model's labels are only as good as its reading of your rubric: label some by hand, and compare.""",
+The model's labels are only as good as its reading of your rubric: label some yourself, and compare.""",
     ),
 )
 """Titles, and paragraphs with an empty line between them."""
 
 
 class Tour(ModalScreen[str | None]):
-    """Answers with a key that was meant for the console, or None. ``clock`` tells the time in seconds."""
+    """Return a key that was meant for the console, or None. ``clock`` returns the time in seconds."""
 
     def __init__(self, clock: Callable[[], float], *, asked_for: bool = False) -> None:
-        """``asked_for`` says that a person opened it, so that no key can have been on its way to elsewhere."""
+        """Begin at the first page; ``asked_for`` tells that a key opened it, so that no earlier key can arrive."""
         super().__init__()
         self._clock = clock
         self._opened_at = float("-inf") if asked_for else clock()
@@ -75,20 +75,20 @@ class Tour(ModalScreen[str | None]):
         self.query_one("#tour-text", Static).update(Content("\n").join(rows))
         last = self._page == len(PAGES) - 1
         back = [("left", "back")] if self._page else []
-        self.query_one(KeyLine).name_keys(("enter", "begin" if last else "next"), *back, ("esc", "ends the tour"))
+        self.query_one(KeyLine).name_keys(("enter", "begin" if last else "next"), *back, ("esc", "end the tour"))
 
     def on_resize(self) -> None:
         self._draw()
 
     def on_key(self, event: events.Key) -> None:
-        """Turn the page, or end; a key of the console is handed on to it."""
+        """Turn the page, or end; a key of the console is passed on to it."""
         event.stop()
         event.prevent_default()
         hasty = self._clock() - self._opened_at < HASTE_S
-        if hasty or event.key not in ("enter", "space", "right", "left", "escape"):
+        if event.key == "escape":
+            self.dismiss(None)  # also in the first moment: it would leave the run that was just opened
+        elif hasty or event.key not in ("enter", "space", "right", "left"):
             self.dismiss(event.key)
-        elif event.key == "escape":
-            self.dismiss(None)
         else:
             self._turn(-1 if event.key == "left" else 1)
 

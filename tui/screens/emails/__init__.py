@@ -1,1 +1,1 @@
-"""The emails of a run: the list, one record, causes, sorting, and what a person does to them."""
+"""The texts of a run: the list, one record, windows for causes and order, and actions on them."""

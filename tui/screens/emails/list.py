@@ -1,4 +1,4 @@
-"""The emails of a run: the list, what narrows and sorts it, what is marked in it, and the record beside it."""
+"""The list of a run's texts with its filter, order and marks, and the record beside it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class EmailsScreen(EmailEditing):
-    """The whole list follows the run; any other is read when it is chosen, and again on ``u`` or after a command."""
+    """Show the whole list, which follows the run, or a filtered one, which is read again on request."""
 
     SCOPE = Scope.EMAILS
 
@@ -59,7 +59,7 @@ class EmailsScreen(EmailEditing):
 
     @property
     def listing(self) -> Listing:
-        """What the list holds."""
+        """Return the reader of the list."""
         if self._listing is None:
             self._listing = Listing(self.console_app, self._rows, self._row, self._list_changed)
         return self._listing
@@ -114,11 +114,11 @@ class EmailsScreen(EmailEditing):
 
     @property
     def beside(self) -> bool:
-        """Whether the record is shown beside the list."""
+        """Return whether the record is shown beside the list."""
         return self.size.width >= BESIDE_FROM and not self.has_class("-alone")
 
     def do_beside(self) -> None:
-        """Show the record beside the list, or give the list the whole width."""
+        """Show the record beside the list, or the list at full width."""
         self.toggle_class("-alone")
         if self.has_class("-alone"):
             self.set_focus(self._rows)
@@ -128,7 +128,7 @@ class EmailsScreen(EmailEditing):
         self._show_beside()
 
     def _show_beside(self) -> None:
-        """Ask for the record under the cursor, unless one is being asked for: then it is asked for after that one."""
+        """Read the record under the cursor; while one is being read, read it afterwards."""
         row = self.selected()
         if not self.beside or not alive(self):
             return
@@ -153,7 +153,7 @@ class EmailsScreen(EmailEditing):
         self.console_app.poller.ask(question, arrived)
 
     def do_raw(self) -> None:
-        """Show the message beside as it came instead of as it was sent, and back."""
+        """Switch the message between as sent and as it came."""
         self._beside.turn()
 
     # -- choosing what is listed --------------------------------------------------------------------------------------
@@ -170,15 +170,15 @@ class EmailsScreen(EmailEditing):
         self.listing.sort(order.reversed if message.key == order.key else first_of(message.key))
 
     def do_open(self) -> None:
-        """Open the record of the selected email."""
-        from tui.screens.emails.record import RecordScreen  # noqa: PLC0415  (not before it is wanted)
+        """Open the record of the selected text."""
+        from tui.screens.emails.record import RecordScreen  # noqa: PLC0415  (loaded on first use)
 
         row = self.selected()
         if isinstance(row, EmailRow):
             self.app.push_screen(RecordScreen(row, self.neighbor))
 
     def neighbor(self, step: int) -> EmailRow | None:
-        """Move the cursor, and return the row that it is on then, if it is there already."""
+        """Move the cursor, and return the row that it is on then, if it is in memory."""
         before = self._rows.cursor
         self._rows.action_move(step)
         row = self.selected()
@@ -202,7 +202,7 @@ class EmailsScreen(EmailEditing):
         self._show_anew(message.kind, self.listing.typed)
 
     def _show_anew(self, kind: Kind, typed: Filter) -> None:
-        """Another list: from its beginning, without marks."""
+        """Show another list from its beginning, without marks."""
         self._marks.clear()
         self._rows.set_columns(FAILED_COLUMNS if kind.state == "failed" else COLUMNS)
         self.listing.show(kind, typed)
@@ -212,7 +212,7 @@ class EmailsScreen(EmailEditing):
         self._line.open(str(self.listing.typed))
 
     def _typed(self, text: str | None) -> None:
-        """The filter line was left: with a filter, or (None) as it was before."""
+        """Apply the typed filter; None keeps the former one."""
         self.set_focus(self._rows)
         if text is None:
             return
@@ -222,7 +222,7 @@ class EmailsScreen(EmailEditing):
 
     def do_sort(self) -> None:
         """Choose what the list is sorted by."""
-        from tui.screens.emails.windows import SortBy  # noqa: PLC0415  (not before it is wanted)
+        from tui.screens.emails.windows import SortBy  # noqa: PLC0415  (loaded on first use)
 
         def chosen(order: Order | None) -> None:
             if order is not None:
@@ -231,11 +231,11 @@ class EmailsScreen(EmailEditing):
         self.app.push_screen(SortBy(self.listing.order), chosen)
 
     def do_reverse(self) -> None:
-        """Turn the order round."""
+        """Reverse the order."""
         self.listing.sort(self.listing.order.reversed)
 
     def do_back(self) -> None:
-        """From the record beside to the list; then take marks away, then the filter, then leave."""
+        """Go from the record to the list; then clear the marks, then the filter, then leave."""
         if self.focused is not self._rows:
             self.set_focus(self._rows)
         elif self._marks:
@@ -246,8 +246,8 @@ class EmailsScreen(EmailEditing):
             self.console_app.do_back()
 
     def do_causes(self) -> None:
-        """Failures by cause."""
-        from tui.screens.emails.windows import Causes  # noqa: PLC0415  (not before it is wanted)
+        """Show failures by cause."""
+        from tui.screens.emails.windows import Causes  # noqa: PLC0415  (loaded on first use)
 
         def chosen(cause: str | None) -> None:
             if cause is not None:
@@ -273,7 +273,7 @@ class EmailsScreen(EmailEditing):
         return replace(super().context(), marked=len(self._marks), beside=self.beside, width=self.size.width)
 
     def targets(self) -> Targets:
-        return Targets(tuple(sorted(self._marks))) if self._marks else super().targets()
+        return Targets(tuple(sorted(self._marks)), item=self.item) if self._marks else super().targets()
 
     def acted(self) -> None:
         if self._marks:
@@ -282,8 +282,8 @@ class EmailsScreen(EmailEditing):
     def listed(self) -> tuple[str, Sequence[int] | None] | None:
         ids = self.listing.ids
         if ids is None:
-            return f"all {plural(self._rows.count, 'email')} of the run", None
-        return (f"all {plural(len(ids), 'email')} of the list", ids) if self.listing.looked == 1 else None
+            return f"all {plural(self._rows.count, self.item)} of the run", None
+        return (f"all {plural(len(ids), self.item)} of the list", ids) if self.listing.looked == 1 else None
 
     def _mark(self, ids: Iterable[int], *, on: bool) -> None:
         self._marks = self._marks | set(ids) if on else self._marks - set(ids)
@@ -292,19 +292,19 @@ class EmailsScreen(EmailEditing):
         self.hint()
 
     def do_mark(self) -> None:
-        """Mark the email under the cursor, or take its mark away, and go on to the next."""
+        """Mark or unmark the text under the cursor, and go to the next."""
         row = self.selected()
         if isinstance(row, EmailRow):
             self._mark((row.id,), on=row.id not in self._marks)
             self._rows.action_move(1)
 
     def do_mark_all(self) -> None:
-        """Mark every email that the filter holds, or take all marks away."""
+        """Mark everything that the filter finds, or clear all marks."""
         ids = self.listing.ids
         if self._marks:
             self._mark(self._marks, on=False)
         elif ids is None or self.listing.looked < 1:
-            text = "Choose a kind with {filter}, or a filter with {find}, and let it end; then {mark_all} marks it."
+            text = "Choose a kind with {filter} or a filter with {find} first; {mark_all} then marks what it finds."
             self.console_app.say(keyed(text))
         elif len(ids) > MOST_IN_A_COMMAND:
             self.console_app.say(
@@ -315,6 +315,6 @@ class EmailsScreen(EmailEditing):
             self._mark(ids, on=True)
 
     def summary(self) -> str:
-        """The title as text, for tests and titles."""
+        """Return the title as text, for tests."""
         scoped = self._bar.scoped
         return scoped.title if scoped else ""

@@ -1,4 +1,4 @@
-"""One email in full, over the list: what was sent, each attempt with its raw answer and verdict, labels and notes."""
+"""One record: the message, each attempt with its raw answer and verdict, labels and notes."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 class RecordScreen(EmailEditing):
-    """The record of the email that the list behind has its cursor on."""
+    """The record of the text under the cursor of the list behind."""
 
     SCOPE = Scope.RECORD
 
     def __init__(self, row: EmailRow, neighbor: Callable[[int], EmailRow | None] = lambda _: None) -> None:
-        """``neighbor`` moves the list behind by that many rows and gives the row it is on then, or None at its ends."""
+        """Show a row's record; ``neighbor`` moves the list behind and returns its row, or None at its ends."""
         super().__init__()
         self._row = row
         self._neighbor = neighbor
@@ -74,25 +74,25 @@ class RecordScreen(EmailEditing):
         row = self._neighbor(step)
         if row is None:
             self.console_app.say(
-                "This is the last email of the list." if step > 0 else "This is the first of the list."
+                "This is the last row of the list." if step > 0 else "This is the first row of the list."
             )
             return
         self._row = row
         self.changed()
 
     def do_next(self) -> None:
-        """The next email of the list behind."""
+        """Show the next record of the list behind."""
         self._turn(1)
 
     def do_previous(self) -> None:
-        """The email before."""
+        """Show the previous record."""
         self._turn(-1)
 
     def do_copy(self) -> None:
         """Copy the message and every answer."""
         if self._record is not None:
-            copy(self, f"Email {self._row.id}", record_as_text(self._record, raw=self._view.raw))
+            copy(self, f"{self.item.capitalize()} {self._row.id}", record_as_text(self._record, raw=self._view.raw))
 
     def do_raw(self) -> None:
-        """Show the message as it came instead of as it was sent, and back."""
+        """Switch the message between as sent and as it came."""
         self._view.turn()

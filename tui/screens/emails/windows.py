@@ -19,7 +19,7 @@ from tui.widgets.window_parts import KeyLine
 
 
 class Causes(ModalScreen[str | None]):
-    """The causes, the most frequent first."""
+    """Show the causes of failures, the most frequent first; one can be chosen to list its texts."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,g", "leave", "leave"),
@@ -30,16 +30,16 @@ class Causes(ModalScreen[str | None]):
     def __init__(self, causes: Sequence[tuple[str, int]]) -> None:
         super().__init__()
         self._causes = causes
-        columns = (ListColumn("emails", 9, right=True), ListColumn("why they failed", 0))
-        self._rows = Rows(columns, empty="No email has failed.")
+        columns = (ListColumn("count", 9, right=True), ListColumn("why they failed", 0))
+        self._rows = Rows(columns, empty="Nothing has failed.")
 
     def compose(self) -> ComposeResult:
         total = sum(count for _, count in self._causes)
-        title = f"{plural(total, 'failed email')}, {plural(len(self._causes), 'cause')}"
+        title = f"{number(total)} failed, {plural(len(self._causes), 'cause')}"
         with Vertical(classes="modal", id="causes"):
             yield Static(line((title, "bold $bright")), markup=False)
             yield self._rows
-            yield KeyLine(("enter", "lists them"), ("esc", "leave"))
+            yield KeyLine(("enter", "list them"), ("esc", "cancel"))
 
     def on_mount(self) -> None:
         self._rows.set_rows(
@@ -59,19 +59,19 @@ class Causes(ModalScreen[str | None]):
 
 MEANINGS = {
     "place": "its place in the work order",
-    "settled": "when it was settled, newest first",
+    "settled": "when it was done, newest first",
     "id": "its id in the source",
     "subject": "the subject",
     "from": "who sent it",
     "date": "when it was sent",
-    "label": "the label in force",
-    "asks": "how often it was asked, most first",
+    "label": "the present label",
+    "asks": "calls that it took, most first",
     "state": "failed, labeled, pending, skipped",
 }
 
 
 class SortBy(ModalScreen[Order | None]):
-    """The orders; the cursor begins on the one in force, and choosing that one reverses it."""
+    """Choose an order; the cursor begins on the active one, and choosing that one reverses it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "leave"),
@@ -88,10 +88,10 @@ class SortBy(ModalScreen[Order | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="modal", id="sorting"):
             yield Static(
-                line(("Sort the list", "bold $bright"), ("  the cursor stays on its email", "$quiet")), markup=False
+                line(("Sort the list", "bold $bright"), ("  the cursor stays on its row", "$quiet")), markup=False
             )
             yield self._rows
-            yield KeyLine(("o ↑↓", "choose"), ("enter", "sort"), ("esc", "leave"))
+            yield KeyLine(("o ↑↓", "choose"), ("enter", "sort"), ("esc", "cancel"))
 
     def on_mount(self) -> None:
         arrow = "▼" if self._order.descending else "▲"

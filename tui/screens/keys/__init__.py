@@ -1,1 +1,1 @@
-"""The keys of this machine: the list, one key, and what a person does to them."""
+"""The keys of this machine: the list, one key, and actions on them."""

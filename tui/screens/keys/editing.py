@@ -1,4 +1,4 @@
-"""What can be done to the key under the cursor, on the list of keys and on the record of one."""
+"""Actions on the key under the cursor, shared by the list of keys and the record of one."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def _named(key: KeyStatus) -> str:
 
 
 class KeyEditing(BaseScreen):
-    """A screen on which a key can be selected. Facts change in ``quota.db``; the next picture shows them."""
+    """A screen on which a key can be selected. Actions change ``quota.db``; the next reading shows the result."""
 
     def selected_key(self) -> KeyStatus | None:
-        """The key that is meant, as the newest picture shows it."""
+        """Return the selected key by the newest reading."""
         selected = self.selected()
         return selected if isinstance(selected, KeyStatus) else None
 
     def do_toggle(self) -> None:
-        """Take the key out of use, or back into it."""
+        """Disable the key, or enable it."""
         key = self.selected_key()
         if key is None:
             return
@@ -36,24 +36,22 @@ class KeyEditing(BaseScreen):
         engine = self.console_app.engine
         self.console_app.job(
             lambda: engine.set_enabled(self.console_app.run_path, key.alias, enabled=enable),
-            f"{_named(key)} is {'in' if enable else 'out of'} use.",
+            f"{_named(key)} is {'enabled' if enable else 'disabled'}.",
         )
 
     def do_pin(self) -> None:
-        """Ask with this key first, or with none."""
+        """Pin the key, so that it is used first, or unpin it."""
         key = self.selected_key()
         if key is None:
             return
         engine, run = self.console_app.engine, self.console_app.run_path
         self.console_app.job(
             lambda: engine.pin_key(run, None if key.pinned else key.alias),
-            "No key is asked first."
-            if key.pinned
-            else f"{_named(key)} is asked first; the others take what it cannot.",
+            "No key is pinned." if key.pinned else f"{_named(key)} is used first; the others take the rest.",
         )
 
     def do_try_key(self) -> None:
-        """Ask one tiny question with it."""
+        """Check the key with one short question."""
         key = self.selected_key()
         if key is None:
             return
@@ -64,11 +62,11 @@ class KeyEditing(BaseScreen):
             app.say(f"{_named(key)}: {trial.sentence}", severity="information" if trial.works else "error")
             app.poller.hurry()
 
-        app.say(f"Asking one tiny question with {_named(key)} …")
+        app.say(f"Checking {_named(key)} with one short question …")
         app.jobs.send(lambda: engine.try_key(run, key.alias), told)
 
     def do_regroup(self) -> None:
-        """Say which organization it belongs to."""
+        """Set the organization of the key."""
         key = self.selected_key()
         if key is None:
             return
@@ -86,7 +84,7 @@ class KeyEditing(BaseScreen):
         app.push_screen(Regroup(key.alias, key.organization, known), answered)
 
     def do_clear_bench(self) -> None:
-        """Let its organization ask again at once, after asking."""
+        """Clear the wait of its organization, after a confirmation."""
         key = self.selected_key()
         if key is None:
             return
@@ -96,7 +94,7 @@ class KeyEditing(BaseScreen):
 
         def done(cleared: tuple[str, ...]) -> None:
             what = f"cleared {'; '.join(cleared)}" if cleared else "nothing was left to clear"
-            app.say(f"{organization} may ask again: {what}.")
+            app.say(f"{organization} may be used again: {what}.")
             app.poller.hurry()
 
         def answered(yes: bool | None) -> None:  # noqa: FBT001 - Textual's
@@ -105,13 +103,13 @@ class KeyEditing(BaseScreen):
 
         waits = f"{countdown(key.cooldown_s)} more" + (f" for {one_line(key.limit, limit=12)}" if key.limit else "")
         question = (
-            f"Let {organization} ask again at once? It waits {waits}. Its bench goes, and what is short of a call is"
-            " taken for full, for every key of it. If the limit still holds, the next call is refused."
+            f"Use {organization} again at once? It waits {waits}. Its wait is cleared, and limits too low for a call"
+            " are taken as full, for all of its keys. If the limit still applies, the next call is refused."
         )
-        app.push_screen(Confirm(question, "Clear it", "Let it wait"), answered)
+        app.push_screen(Confirm(question, "Clear it", "Cancel"), answered)
 
     def do_remove(self) -> None:
-        """Forget the key, after asking."""
+        """Remove the key, after a confirmation."""
         key = self.selected_key()
         if key is None:
             return
@@ -120,11 +118,8 @@ class KeyEditing(BaseScreen):
         def answered(yes: bool | None) -> None:  # noqa: FBT001 - Textual's
             if yes:
                 self.console_app.job(
-                    lambda: engine.remove_key(self.console_app.run_path, key.alias), f"{_named(key)} is forgotten."
+                    lambda: engine.remove_key(self.console_app.run_path, key.alias), f"{_named(key)} is removed."
                 )
 
-        question = (
-            f"Forget the key {_named(key)} (…{one_line(key.last4, limit=4)})? Its secret cannot be brought back from"
-            " here."
-        )
-        self.app.push_screen(Confirm(question, "Forget it", "Keep it"), answered)
+        question = f"Remove the key {_named(key)} (…{one_line(key.last4, limit=4)})? Its secret cannot be restored."
+        self.app.push_screen(Confirm(question, "Remove it", "Cancel"), answered)

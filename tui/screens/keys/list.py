@@ -1,4 +1,4 @@
-"""The keys of this machine, by organization, with everything that is known about their quotas."""
+"""The keys of this machine by organization, with their quotas."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ COLUMNS = (
 )
 
 ROOMY = 110
-"""Columns from which on a window's dimension is also told in words."""
+"""Columns from which on a limit is also named in words."""
 
 
 class KeysScreen(KeyEditing):
-    """Keys and, above the keys of each organization, its quota windows for the model in use."""
+    """Keys below the quota windows of their organization, for the model in use."""
 
     SCOPE = Scope.KEYS
 
@@ -55,7 +55,7 @@ class KeysScreen(KeyEditing):
         self.set_focus(self._rows)
 
     def on_resize(self) -> None:
-        """Reasons are wrapped to the width that there is."""
+        """Wrap the reasons again."""
         if self.data is not None and not self.console_app.held:
             self.call_after_refresh(self.show, self.data)
 
@@ -75,10 +75,10 @@ class KeysScreen(KeyEditing):
         if trouble:
             return "\n " + one_line(trouble, limit=400)
         path = one_line(str(self.console_app.settings.keys_path))
-        kept = "the system's keyring" if self.console_app.preferences.keyring else "keys.toml, for your eyes only"
+        kept = "the system's keyring" if self.console_app.preferences.keyring else "keys.toml, readable by you only"
         return (
-            "\nThere is no key yet. Three ways to bring one:\n\n"
-            f"  {key('add'):<21}adds one here, kept in {kept}\n"
+            "\nThere is no key yet. Three ways to add one:\n\n"
+            f"  {key('add'):<21}adds one here, saved in {kept}\n"
             "  GROQ_API_KEY         one key, from the environment of the worker\n"
             "  GROQ_API_KEYS        several, separated by commas\n\n"
             f"keys.toml is {path}\n\n"
@@ -106,27 +106,27 @@ class KeysScreen(KeyEditing):
         self.console_app.perform("open")
 
     def do_open(self) -> None:
-        """The record of the key under the cursor."""
-        from tui.screens.keys.record import KeyRecordScreen  # noqa: PLC0415  (not before it is wanted)
+        """Open the record of the key under the cursor."""
+        from tui.screens.keys.record import KeyRecordScreen  # noqa: PLC0415  (loaded on first use)
 
         key = self.selected_key()
         if key is not None:
             self.app.push_screen(KeyRecordScreen(key.alias))
 
     def do_add(self) -> None:
-        """Ask for a key in a small window, and try it."""
+        """Ask for a key in a window, and check it."""
         ask_for_key(self.console_app)
 
 
 def _head(group: Organization) -> Row:
     known = all(key.organization_known for key in group.keys)
     text = group.name or "unknown organization"
-    wait = f"no key may ask for {countdown(group.wait_s)}" if group.wait_s else ""
+    wait = f"no key usable for {countdown(group.wait_s)}" if group.wait_s else ""
     cells = (
         (text, "bold $bright"),
         ("", ""),
         (
-            join((wait or plural(len(group.keys), "key"), "" if known else "not named by a reply yet")),
+            join((wait or plural(len(group.keys), "key"), "" if known else "not confirmed by a reply yet")),
             "$cooling" if wait else "$quiet",
         ),
     )
@@ -136,10 +136,10 @@ def _head(group: Organization) -> Row:
 def _window(window: WindowStatus, *, roomy: bool) -> Row:
     share = used_share(window)
     used = max(0.0, window.limit - window.available)
-    full = f"whole in {countdown(window.full_in_s)}" if window.full_in_s > 0 else "untouched"
+    full = f"refills in {countdown(window.full_in_s)}" if window.full_in_s > 0 else "full"
     told = f"{number(used)} of {number(window.limit)} {window.dimension.words}"
     if not roomy:
-        full, told = full.replace(" in", ""), f"{five(used)} of {five(window.limit)}"
+        full, told = full.replace("refills in", "refills"), f"{five(used)} of {five(window.limit)}"
     cells = (
         (window.dimension.value, "$quiet"),
         (percent(used, window.limit), "$foreground"),
@@ -154,8 +154,8 @@ def _window(window: WindowStatus, *, roomy: bool) -> Row:
 
 
 def _key(key: KeyStatus, width: int) -> list[Row]:
-    """The key and, where its reason is longer than the column for it, rows below that tell it whole."""
-    text, tone = state_words(replace(key, reason=""), 24)  # the reason has a place of its own
+    """Return the row of a key and, where its reason is longer than its column, rows below with it in full."""
+    text, tone = state_words(replace(key, reason=""), 24)  # the reason has its own column
     since = f"since {clock(key.since_at)} " if key.since_at is not None and key.reason else ""
     why = one_line(since + key.reason, limit=400)
     beside = cell_len(why) <= widths_of(COLUMNS, width)[-1]

@@ -1,4 +1,4 @@
-"""One key in full: its state, the windows of its organization, what it spent, and each refusal and error."""
+"""One key: its state, the quotas of its organization, its use, and each refusal and error."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from tui.widgets.panes.keys import state_words, tone_of
 from tui.widgets.panes.pane import line
 
 READ_EVERY_S = 3.0
-"""Between two looks at a history that grows."""
+"""Seconds between two readings of a history that grows."""
 
 DAYS_SHOWN = 7
 
 
 class KeyRecordScreen(KeyEditing):
-    """Follows one alias; a key that is removed meanwhile leaves its last picture."""
+    """Show one alias; of a key that is removed meanwhile the last facts stay."""
 
     SCOPE = Scope.KEY
 
@@ -107,7 +107,7 @@ class KeyRecordScreen(KeyEditing):
             ),
             line(
                 (state.rstrip(), f"bold {tone}"),
-                ("  asked first, others take what it cannot" if key.pinned else "", "$quiet"),
+                ("  used first, the others take the rest" if key.pinned else "", "$quiet"),
             ),
         ]
         if key.reason and not key.state.out:
@@ -115,23 +115,23 @@ class KeyRecordScreen(KeyEditing):
         rows += [Content(""), line(("Quotas of its organization", "bold $accent"))]
         for window in windows:
             used = max(0.0, window.limit - window.available)
-            whole = f"whole in {countdown(window.full_in_s)}" if window.full_in_s >= 1 else "untouched"
+            refill = f"refills in {countdown(window.full_in_s)}" if window.full_in_s >= 1 else "full"
             said = f"{number(used)} of {number(window.limit)} {window.dimension.words}"
             rows.append(
                 line(
                     (f"  {window.dimension.value}  ", "$quiet"),
                     (fit(percent(used, window.limit), 5, right=True), tone_of(window)),
-                    (f"  {join((said, whole, one_line(window.source, limit=40)))}", "$foreground"),
+                    (f"  {join((said, refill, one_line(window.source, limit=40)))}", "$foreground"),
                 )
             )
         if not windows:
-            rows.append(line(("  no reply has told a limit yet", "$quiet")))
+            rows.append(line(("  no reply has stated a limit yet", "$quiet")))
         rows += self._spent(key)
         rows += self._troubles(width, data.now)
         self.query_one("#past Static", Static).update(Content("\n").join(rows))
 
     def _spent(self, key: KeyStatus) -> list[Content]:
-        rows = [Content(""), line(("Spent", "bold $accent"))]
+        rows = [Content(""), line(("Used", "bold $accent"))]
         past = self._past
         if past is not None:
             today = [each for each in past.history.spent if each.day == past.today]
@@ -155,7 +155,7 @@ class KeyRecordScreen(KeyEditing):
         elif self._past is None:
             rows.append(line(("  reading …", "$quiet")))
         elif not troubles:
-            rows.append(line(("  none: every call of it was answered", "$running")))
+            rows.append(line(("  none: every call with it was answered", "$running")))
         for trouble in troubles:
             rows += _trouble(trouble, width, now)
         return rows

@@ -1,4 +1,4 @@
-"""Small windows for keys: one takes a key and tries it, one asks for its organization. ``esc`` leaves both."""
+"""Windows for keys: add one and check it, set its organization. ``esc`` cancels both."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class NewKey:
 
 
 SECRET_FROM = 33
-"""Characters from which on what is typed as a name is taken for a secret: no alias is so long."""
+"""Characters from which on a name is taken for a secret: no alias is so long."""
 
 
 def _seems_secret(typed: str) -> bool:
@@ -45,11 +45,11 @@ def _seems_secret(typed: str) -> bool:
 
 
 def _trouble(new: NewKey) -> str:
-    """Why this cannot be kept, before anything of it is sent anywhere; empty where it can."""
+    """Return why this cannot be saved, before anything of it is sent; empty where it can."""
     from core.engine import checked_alias, checked_organization, plausible_secret  # noqa: PLC0415  (only here)
 
     if _seems_secret(new.alias) or _seems_secret(new.organization):
-        return "A secret belongs in the first field, not into a name: take it out there."
+        return "A secret belongs in the first field, not in a name: remove it there."
     try:
         plausible_secret(new.secret)
         if new.alias:
@@ -62,12 +62,12 @@ def _trouble(new: NewKey) -> str:
 
 
 def _offering(word: str) -> tuple[Named, ...]:
-    """The keys of the window that takes a key, where ``enter`` does that."""
-    return (("enter", word), ("tab", "next"), ("esc", "leave"))
+    """Return the key hints of the window, where ``enter`` does ``word``."""
+    return (("enter", word), ("tab", "next"), ("esc", "cancel"))
 
 
 class AddKey(ModalScreen[None]):
-    """Asks for a key, tries it, and keeps it where it works, or where a person wants it all the same.
+    """Ask for a key, check it, and save it where it works, or where the operator insists.
 
     ``try_it`` and ``save`` answer by :meth:`told`, :meth:`refuse` or by dismissing the window.
     """
@@ -90,10 +90,10 @@ class AddKey(ModalScreen[None]):
             yield Input(password=True, id="secret")
             yield Static("Alias (optional)", markup=False, classes="field")
             yield Input(id="alias")
-            yield Static("Organization (optional; the first 429 tells it)", markup=False, classes="field")
+            yield Static("Organization (optional; the first 429 names it)", markup=False, classes="field")
             yield Input(id="organization")
             yield self._refusal
-            yield KeyLine(*_offering("try and keep"))
+            yield KeyLine(*_offering("check and save"))
 
     def on_input_changed(self, message: Input.Changed) -> None:
         if message.input.id != "secret" and not message.input.password and _seems_secret(message.value):
@@ -102,7 +102,7 @@ class AddKey(ModalScreen[None]):
         if message.input.id == "secret" and self._tried and message.value.strip() != self._tried:
             self._tried = ""
             self._refusal.say("", "$quiet")
-            self._offer("try and keep")
+            self._offer("check and save")
 
     def on_input_submitted(self) -> None:
         def typed(name: str) -> str:
@@ -120,22 +120,22 @@ class AddKey(ModalScreen[None]):
             self._save(new, self)
         else:
             self._trying = new.secret
-            self._refusal.say("asking one tiny question with it …", "$waiting")
+            self._refusal.say("checking it with one short question …", "$waiting")
             self._try(new, self)
 
     def told(self, new: NewKey, trial: Trial) -> None:
-        """What the trial of the key came to: one that works is kept at once."""
+        """Take the result of the key check: a key that works is saved at once."""
         if not alive(self):
             return
         self._trying, self._tried = "", new.secret
         if trial.works:
             self._save(new, self)
             return
-        self._refusal.say(f"✕ {trial.sentence} It is not kept yet.")
-        self._offer("keep it all the same")
+        self._refusal.say(f"✕ {trial.sentence} It is not saved yet.")
+        self._offer("save it anyway")
 
     def refuse(self, sentence: str) -> None:
-        """Say why the key was not taken."""
+        """Show why the key was not accepted."""
         self._trying = ""
         self._refusal.say(sentence)
 
@@ -147,13 +147,13 @@ class AddKey(ModalScreen[None]):
 
 
 class Regroup(ModalScreen[str | None]):
-    """Asks which organization a key belongs to; the known ones are offered by number."""
+    """Ask which organization a key belongs to; known ones can be chosen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "leave"),
         Binding("up", "move(-1)", "up", priority=True),
         Binding("down", "move(1)", "down", priority=True),
-        Binding("enter", "keep", "keep", priority=True),
+        Binding("enter", "save", "save", priority=True),
     ]
     AUTO_FOCUS = "#organization"
 
@@ -176,7 +176,7 @@ class Regroup(ModalScreen[str | None]):
             yield Static(
                 line(("A reply that names its organization wins over it.", "$quiet")), markup=False, classes="field"
             )
-            yield KeyLine(("↑↓", "choose a known one"), ("enter", "keep"), ("esc", "leave"))
+            yield KeyLine(("↑↓", "choose a known one"), ("enter", "save"), ("esc", "cancel"))
 
     def on_mount(self) -> None:
         self._draw()
@@ -204,7 +204,7 @@ class Regroup(ModalScreen[str | None]):
             self._chosen %= len(self._known)
             self._draw()
 
-    def action_keep(self) -> None:
+    def action_save(self) -> None:
         typed = self.query_one("#organization", Input).value.strip()
         name = self._known[self._chosen] if self._chosen >= 0 else typed
         if name:
@@ -217,9 +217,9 @@ class Regroup(ModalScreen[str | None]):
 
 
 def ask_for_key(app: LabeltuiApp, base_url: str = "") -> None:
-    """Ask for a key of the run that is open, or of this machine, in a small window, and try it.
+    """Ask for a key of the open run, or of this machine, in a window, and check it.
 
-    ``base_url`` is the server that it is meant for, where that is not the usual one: no other gets to see it.
+    ``base_url`` is its server where that is not the default one: it is sent to no other.
     """
     engine, run = app.engine, app.run_path
 
@@ -231,7 +231,7 @@ def ask_for_key(app: LabeltuiApp, base_url: str = "") -> None:
     def save(new: NewKey, window: AddKey) -> None:
         def added(alias: object) -> None:
             window.dismiss(None)
-            app.say(f"{one_line(str(alias), limit=40)} is kept.")
+            app.say(f"{one_line(str(alias), limit=40)} is saved.")
             app.poller.hurry()
 
         alias, organization = new.alias or None, new.organization or None

@@ -1,4 +1,4 @@
-"""The home of the console: the runs on this machine."""
+"""The first screen of the console: the runs on this machine."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from core.engine import CopyRequest
-from core.model import RunSummary
+from core.model import RunState, RunSummary
 from core.text import one_line
 from tui.actions.context import Scope, Selected
 from tui.actions.keymap import keyed
 from tui.live.view_state import ViewState, data_age
 from tui.screens.base_screen import BaseScreen, ScreenData
 from tui.terminal.textual_fixes import alive
-from tui.text.numbers import number, plural
+from tui.text.numbers import join, number, plural
 from tui.text.state_sentence import StateSentence
 from tui.widgets.fields import NameLine
 from tui.widgets.lists.rows import Rows
@@ -33,21 +33,21 @@ if TYPE_CHECKING:
 EMPTY = """
 There is no run here yet.
 
-  {demo}   labeltui demo       a sample run; nothing leaves this machine
+  {demo}   labeltui demo       a simulated run; nothing leaves this machine
   {new_run}   labeltui new FILE   a run from .csv, .jsonl, .mbox or a folder
-  {keys}   labeltui keys add   keeps an API key; or set GROQ_API_KEY
+  {keys}   labeltui keys add   saves an API key; or set GROQ_API_KEY
 
-A worker labels in the background: {pause} pauses it, {quit} leaves it at work.
-{emails} shows the emails of a run and what failed; {label} gives one a label by hand.
-{help} tells every key. Runs appear here as soon as they exist."""
+A worker labels in the background: {pause} pauses it; after {quit} it keeps running.
+{emails} shows the texts of a run and what failed; {label} gives one a manual label.
+{help} lists every key. Runs appear here as soon as they exist."""
 
 NO_MATCH = "\n No run of that name. {back} shows all again."
-NONE_ARCHIVED = "\n No run is archived. {archived} goes back to the list, where {archive} puts a run in here."
-ALL_ARCHIVED = "\n Every run is archived: {archived} shows them, {new_run} makes a new one."
+NONE_ARCHIVED = "\n No run is archived. {archived} goes back to the list, where {archive} archives a run."
+ALL_ARCHIVED = "\n Every run is archived: {archived} shows them, {new_run} creates a new one."
 
 
 class RunsScreen(BaseScreen):
-    """A list that is read anew every two seconds. While it is looked at no run changes its place."""
+    """Show the runs, read every two seconds. No run changes its place while the list is shown."""
 
     SCOPE = Scope.RUNS
 
@@ -112,7 +112,8 @@ class RunsScreen(BaseScreen):
 
     def _state_sentence(self, runs: tuple[RunSummary, ...]) -> StateSentence:
         here = [run for run in runs if run.archived is self._archived]
-        going = sum(1 for run in here if run.state.value in ("running", "waiting", "paused"))
+        working = sum(1 for run in here if run.state in (RunState.RUNNING, RunState.WAITING))
+        paused = sum(1 for run in here if run.state is RunState.PAUSED)
         if self._copying:
             sentence = self._copying
         elif self._named:
@@ -120,9 +121,11 @@ class RunsScreen(BaseScreen):
             named = one_line(self._named, limit=40)
             sentence = f"{held} named {named} · by {self._order} · {keyed('{back} shows all')}"
         elif self._archived:
-            sentence = keyed("archived · {archive} brings one back · {archived} or {back} shows the others")
+            sentence = keyed("archived · {archive} restores one · {archived} or {back} shows the others")
         else:
-            word = f"{going} going on" if going else "none going on" if here else "no run yet"
+            word = join((f"{working} running" if working else "", f"{paused} paused" if paused else "")) or (
+                "none running" if here else "no run yet"
+            )
             sentence = f"{word} · by {self._order} · in {one_line(str(self.console_app.settings.runs_dir), limit=200)}"
         return StateSentence(plural(len(here), "run"), "▪", "accent", sentence)
 
@@ -156,26 +159,26 @@ class RunsScreen(BaseScreen):
         self.set_focus(self._rows)
 
     def do_back(self) -> None:
-        """Take the filter away, then leave the archive."""
+        """Clear the filter, then leave the archive."""
         if self._named:
             self._narrow("")
         elif self._archived:
             self.do_archived()
 
     def do_sort(self) -> None:
-        """The next order."""
+        """Sort by the next order."""
         orders = list(ORDERS)
         self._order = orders[(orders.index(self._order) + 1) % len(orders)]
         self._show_anew(sort=True)
 
     def do_update(self) -> None:
-        """Read the list and sort it anew, by what the next picture shows."""
+        """Read and sort the list again."""
         self._updated_from = self.console_app.view_state
         self.console_app.poller.hurry()
         self._show_anew(sort=True)
 
     def do_archived(self) -> None:
-        """Show the archived runs instead of the others, and back."""
+        """Switch between archived runs and the others."""
         self._archived = not self._archived
         self._rows.cursor = 0
         self._show_anew(sort=True)
@@ -190,27 +193,27 @@ class RunsScreen(BaseScreen):
             self.console_app.open_run(run.path)
 
     def do_archive(self) -> None:
-        """Take the run out of the list, or put it back."""
+        """Archive the run, or restore it."""
         run = self.selected()
         if not isinstance(run, RunSummary):
             return
         engine = self.console_app.engine
         said = (
-            f"{run.name} is back in the list."
+            f"{run.name} is restored."
             if run.archived
-            else keyed(f"{run.name} is archived: {{archived}} shows it, {{archive}} there brings it back.")
+            else keyed(f"{run.name} is archived: {{archived}} shows it, {{archive}} there restores it.")
         )
         self.console_app.job(lambda: engine.archive(Path(run.path), back=run.archived), said)
 
     def do_delete_run(self) -> None:
-        """Delete the run, once its name was typed."""
+        """Delete the run after its name was typed."""
         run = self.selected()
         if isinstance(run, RunSummary):
             engine = self.console_app.engine
             self.console_app.jobs.send(lambda: engine.what_goes(Path(run.path)), partial(self._ask_to_delete, run))
 
     def _ask_to_delete(self, run: RunSummary, going: Going) -> None:
-        from tui.screens.runs.windows import DeleteRun  # noqa: PLC0415  (not before it is wanted)
+        from tui.screens.runs.windows import DeleteRun  # noqa: PLC0415  (loaded on first use)
 
         app = self.console_app
         if not self.is_current:
@@ -223,8 +226,8 @@ class RunsScreen(BaseScreen):
         app.push_screen(DeleteRun(run, going), answered)
 
     def do_copy_run(self) -> None:
-        """A new run from the same emails."""
-        from tui.screens.runs.windows import CopyRun  # noqa: PLC0415  (not before it is wanted)
+        """Create a run from the same texts."""
+        from tui.screens.runs.windows import CopyRun  # noqa: PLC0415  (loaded on first use)
 
         run = self.selected()
         if isinstance(run, RunSummary):
@@ -236,11 +239,13 @@ class RunsScreen(BaseScreen):
         app = self.console_app
 
         def progress(taken: int) -> None:
-            app.jobs.tell(lambda _: self._copies(f"copying to {command.name}: {number(taken)} emails so far"), None)
+            app.jobs.tell(lambda _: self._copies(f"copying to {command.name}: {number(taken)} so far"), None)
 
         def made(path: Path) -> None:
             self._copies("")
-            app.say(keyed(f"{path.stem} is there, with nothing labeled: {{open}} opens it, {{start}} there starts it."))
+            app.say(
+                keyed(f"{path.stem} is created, with nothing labeled: {{open}} opens it, {{start}} there starts it.")
+            )
             app.poller.hurry()
 
         def failed(sentence: str) -> None:
@@ -266,20 +271,20 @@ class RunsScreen(BaseScreen):
     # -- new runs -----------------------------------------------------------------------------------------------------
 
     def do_demo(self) -> None:
-        """Make and start the demo, and open it."""
+        """Create, start and open the demo."""
         app = self.console_app
-        app.say("The demo is being made: invented emails, a simulator on this machine.")
+        app.say("Creating the demo: invented emails, a simulator on this machine.")
         app.jobs.send(app.engine.make_demo, self.made)
 
     def do_new_run(self) -> None:
-        """The steps to a new run."""
-        from tui.screens.new_run.screen import NewRunScreen  # noqa: PLC0415  (not before it is wanted)
+        """Open the steps to a new run."""
+        from tui.screens.new_run.screen import NewRunScreen  # noqa: PLC0415  (loaded on first use)
 
         self._held = []
         self.app.push_screen(NewRunScreen(self.made))
 
     def made(self, path: Path) -> None:
-        """A run was made here: show it."""
+        """Show a run that was created here."""
         self._held = []
         if self.console_app.run_path is None:
             self.console_app.open_run(str(path))

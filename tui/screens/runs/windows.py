@@ -1,4 +1,4 @@
-"""Small windows about a run in the list: a copy of it, and its deletion. ``esc`` leaves each without doing anything."""
+"""Windows about a run in the list: copy it, delete it. ``esc`` cancels both."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class CopyRun(ModalScreen[None]):
-    """Asks for the name of a copy, and for what is to be other. It stays open, with the reason, when it is refused."""
+    """Ask for the name of a copy and for changes. Stays open, with the reason, when it is refused."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave")]
     AUTO_FOCUS = "#name"
@@ -40,9 +40,9 @@ class CopyRun(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         run = one_line(self._run.name, limit=48)
         with Vertical(classes="modal"):
-            yield Static(line((f"A new run from the emails of {run}", "bold $bright")), markup=False)
+            yield Static(line((f"A new run from the texts of {run}", "bold $bright")), markup=False)
             yield Static(
-                line((f"{plural(self._run.total, 'email')} in the same order, nothing labeled.", "$quiet")),
+                line((f"{plural(self._run.total, 'text')} in the same order, nothing labeled.", "$quiet")),
                 markup=False,
             )
             yield Static("Name", markup=False, classes="field")
@@ -52,7 +52,7 @@ class CopyRun(ModalScreen[None]):
             yield Static("Model (empty: the task's)", markup=False, classes="field")
             yield Input(id="model")
             yield self._refusal
-            yield KeyLine(("enter", "make the copy"), ("tab", "next"), ("esc", "leave"))
+            yield KeyLine(("enter", "copy"), ("tab", "next"), ("esc", "cancel"))
 
     def on_input_submitted(self) -> None:
         name, task, model = (self.query_one(f"#{field}", Input).value.strip() for field in ("name", "task", "model"))
@@ -62,7 +62,7 @@ class CopyRun(ModalScreen[None]):
         self._make(CopyRequest(self._run.path, name, task, model), self)
 
     def refuse(self, sentence: str) -> None:
-        """Say why not; nothing typed is lost."""
+        """Show why not; nothing typed is lost."""
         self._refusal.say(sentence)
 
     def action_leave(self) -> None:
@@ -70,7 +70,7 @@ class CopyRun(ModalScreen[None]):
 
 
 class DeleteRun(ModalScreen[str | None]):
-    """Deletes only what is named: the answer is what was typed, once it is the run's name."""
+    """Ask for the run's name before deleting it; return what was typed once it is the name."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave")]
     AUTO_FOCUS = "#name"
@@ -83,7 +83,7 @@ class DeleteRun(ModalScreen[str | None]):
 
     def compose(self) -> ComposeResult:
         going = self._going
-        labels = "" if self._run.error else f", with the labels of {plural(self._run.settled, 'email')}"
+        labels = "" if self._run.error else f", with the labels of {plural(self._run.settled, 'text')}"
         with Vertical(classes="modal"):
             yield Static(line((f"Delete {one_line(self._run.name, limit=64)} for good?", "bold $failed")), markup=False)
             yield Static(
@@ -95,12 +95,12 @@ class DeleteRun(ModalScreen[str | None]):
                 classes="field",
             )
             yield Static(
-                line(("Exports and backups elsewhere stay. Nothing brings the run back.", "$quiet")), markup=False
+                line(("Exports and backups elsewhere stay. The run cannot be restored.", "$quiet")), markup=False
             )
             yield Static("Type its name to delete it", markup=False, classes="field")
             yield Input(id="name")
             yield self._refusal
-            yield KeyLine(("esc", "keep it"), ("enter", "delete it"))
+            yield KeyLine(("esc", "cancel"), ("enter", "delete it"))
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
         typed = message.value.strip()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class DraftEditing(BaseScreen):
-    """A screen with a draft, and perhaps a version selected. ``comparing`` it with what is in force ends with it."""
+    """A screen with a draft and perhaps a selected version; ``comparing`` shows how it differs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,19 +33,19 @@ class DraftEditing(BaseScreen):
         self.comparing = False
 
     def draft_changed(self) -> None:
-        """It was read, written or thrown away: show it as it is now."""
+        """Show the draft after it was read, written or discarded."""
         raise NotImplementedError
 
     # -- having one ---------------------------------------------------------------------------------------------------
 
     @property
-    def in_force(self) -> Task | None:
-        """The task in force, by the newest snapshot."""
+    def active_task(self) -> Task | None:
+        """Return the active task by the newest snapshot."""
         snapshot = self.data.view_state.snapshot if self.data else None
         return snapshot.run.task if snapshot is not None else None
 
     def read_draft(self) -> None:
-        """Read the draft of the run, where there is one."""
+        """Read the draft of the run, if there is one."""
         app = self.console_app
         if (path := app.run_path) is not None:
             app.jobs.send(lambda: app.engine.draft(path), self._drafted)
@@ -53,30 +53,30 @@ class DraftEditing(BaseScreen):
     def _drafted(self, draft: Draft | None) -> None:
         self.draft = draft
         if alive(self):
-            self.put_off()
+            self.discard_activated()
             self.draft_changed()
 
-    def put_off(self) -> None:
-        """A draft that came in force is none any more, nor one that says nothing of its own."""
+    def discard_activated(self) -> None:
+        """Discard a draft that was activated, or that equals the active version."""
         app, path = self.console_app, self.console_app.run_path
         if self.draft is None or path is None or app.read_only or self.draft.task is None:
             return
         task = self.draft.task
         as_written = self.draft.text == app.engine.text_of(task)
-        if task == self.in_force and (as_written or task.version == self._on_its_way):
+        if task == self.active_task and (as_written or task.version == self._on_its_way):
             self.draft, self.comparing = None, False
             app.jobs.send(lambda: app.engine.discard_draft(path), lambda _: None)
 
     # -- what keys do -------------------------------------------------------------------------------------------------
 
     def _text(self) -> str:
-        """What an editor begins with: the draft, or the version in force."""
+        """Return the text for an editor: the draft, or the active version."""
         if self.draft is not None:
             return self.draft.text
-        return self.console_app.engine.text_of(self.in_force) if self.in_force is not None else ""
+        return self.console_app.engine.text_of(self.active_task) if self.active_task is not None else ""
 
     def _keep(self, text: str) -> None:
-        """Keep the text as the draft, whatever it is worth."""
+        """Save the text as the draft, valid or not."""
         app, path = self.console_app, self.console_app.run_path
         if path is None or (self.draft is None and text == self._text()):
             return
@@ -84,13 +84,13 @@ class DraftEditing(BaseScreen):
         def kept(draft: Draft) -> None:
             self._drafted(draft)
             if draft.error:
-                app.say(f"{draft.error} The text is kept as the draft.", severity="error")
+                app.say(f"{draft.error} The text is saved as the draft.", severity="error")
 
         app.jobs.send(lambda: app.engine.save_draft(path, text), kept)
 
     def do_edit(self) -> None:
-        """Edit the draft here."""
-        from tui.screens.task.windows import EditTask  # noqa: PLC0415  (not before it is wanted)
+        """Edit the draft in a window."""
+        from tui.screens.task.windows import EditTask  # noqa: PLC0415  (loaded on first use)
 
         def left(text: str | None) -> None:
             if text is not None:
@@ -100,7 +100,7 @@ class DraftEditing(BaseScreen):
         self.app.push_screen(EditTask(self._text(), error), left)
 
     def do_editor(self) -> None:
-        """Edit the draft in the operator's own editor; the console waits meanwhile."""
+        """Edit the draft in the operator's editor; the console waits meanwhile."""
         app, path = self.console_app, self.console_app.run_path
         if path is None:
             return
@@ -117,15 +117,15 @@ class DraftEditing(BaseScreen):
         def came_back(draft: Draft | None) -> None:
             self._drafted(draft)
             if draft is not None and draft.error:
-                app.say(f"{draft.error} The text is kept as the draft.", severity="error")
+                app.say(f"{draft.error} The text is saved as the draft.", severity="error")
             elif draft is not None and draft.text == begun:
                 app.say("Nothing was changed in the editor.")
 
         app.jobs.send(lambda: app.engine.save_draft(path, begun), edit)
 
     def do_enact(self) -> None:
-        """Put the draft in force, after saying what that means."""
-        from tui.screens.modals import Confirm  # noqa: PLC0415  (not before it is wanted)
+        """Activate the draft after a confirmation that names the effects."""
+        from tui.screens.modals import Confirm  # noqa: PLC0415  (loaded on first use)
 
         app, data = self.console_app, self.data
         draft = self.draft.task if self.draft is not None else None
@@ -139,11 +139,11 @@ class DraftEditing(BaseScreen):
                 app.sending.send(ActivateTask(draft))
 
         question = panes.effect(snapshot.run.task, draft, snapshot)
-        self.app.push_screen(Confirm(question, "Put it in force", "Leave it a draft"), answered)
+        self.app.push_screen(Confirm(question, "Activate", "Cancel"), answered)
 
     def do_dry_run(self) -> None:
-        """Try the draft on a few emails, after saying what that costs."""
-        from tui.screens.task.dry_run import AskDryRun, DryRunScreen  # noqa: PLC0415  (not before it is wanted)
+        """Try the draft on a few texts after showing the cost."""
+        from tui.screens.task.dry_run import AskDryRun, DryRunScreen  # noqa: PLC0415  (loaded on first use)
 
         app, path, draft = self.console_app, self.console_app.run_path, self.draft
         if path is None or draft is None or (task := draft.task) is None:
@@ -156,11 +156,11 @@ class DraftEditing(BaseScreen):
         def price(count: int, then: Callable[[DryRunCost], None]) -> None:
             app.jobs.send(lambda: app.engine.dry_run_cost(path, task, count), then)
 
-        app.push_screen(AskDryRun(price), chosen)
+        app.push_screen(AskDryRun(price, task.item), chosen)
 
     def do_discard(self) -> None:
-        """Throw the draft away."""
-        from tui.screens.modals import Confirm  # noqa: PLC0415  (not before it is wanted)
+        """Discard the draft after a confirmation."""
+        from tui.screens.modals import Confirm  # noqa: PLC0415  (loaded on first use)
 
         app, path = self.console_app, self.console_app.run_path
 
@@ -172,13 +172,11 @@ class DraftEditing(BaseScreen):
             if yes and path is not None:
                 app.jobs.send(lambda: app.engine.discard_draft(path), gone)
 
-        self.app.push_screen(
-            Confirm("Throw the draft away? Its text is gone then.", "Throw it away", "Keep it"), answered
-        )
+        self.app.push_screen(Confirm("Discard the draft? Its text is deleted.", "Discard", "Cancel"), answered)
 
     def do_take_version(self) -> None:
-        """Begin a draft from the version under the cursor."""
-        from tui.screens.modals import Confirm  # noqa: PLC0415  (not before it is wanted)
+        """Start a draft from the version under the cursor."""
+        from tui.screens.modals import Confirm  # noqa: PLC0415  (loaded on first use)
 
         version = self.selected()
         if not isinstance(version, TaskVersion):
@@ -193,22 +191,22 @@ class DraftEditing(BaseScreen):
                 self._keep(text)
 
         question = (
-            f"Put version {panes.short(version.task.version)} in the place of the draft? The draft's text is gone then."
+            f"Take version {panes.short(version.task.version)} in place of the draft? The draft's text is deleted."
         )
-        self.app.push_screen(Confirm(question, "Replace the draft", "Keep it"), answered)
+        self.app.push_screen(Confirm(question, "Replace", "Cancel"), answered)
 
 
 def run_editor(app: App[Any], path: Path) -> str:
-    """Let the editor have the file until it ends; returns what went wrong in a sentence, or nothing."""
+    """Run the operator's editor on a file until it exits; return what went wrong in a sentence, or ""."""
     command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
     try:
         words = [*shlex.split(command), str(path)]
         with app.suspend():
             done = subprocess.run(words, check=False)  # noqa: S603 - the operator's own editor
     except SuspendNotSupported:
-        return keyed("This terminal cannot be handed to an editor. {edit} edits here.")
+        return keyed("This terminal cannot run an editor. {edit} edits here.")
     except (OSError, ValueError) as error:
-        return f"{command} cannot be started: {error}. Set $EDITOR to another. The draft is as it was."
+        return f"{command} cannot be started: {error}. Set $EDITOR to another. The draft is unchanged."
     if done.returncode:
-        return f"{command} ended with code {done.returncode}. The draft is as it left it."
+        return f"{command} ended with code {done.returncode}. The draft is as it was saved."
     return ""

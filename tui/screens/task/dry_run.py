@@ -1,4 +1,4 @@
-"""Trying a draft of the task on a few emails: what it costs is said first, and nothing of it becomes a label."""
+"""Try a draft of the task on a few texts: the cost is shown first, and no label is saved."""
 
 from __future__ import annotations
 
@@ -42,29 +42,30 @@ COLUMNS = (
 Priced = Callable[["DryRunCost"], None]
 
 
-def cost_words(cost: DryRunCost) -> str:
-    """What a trial takes, in a sentence."""
+def cost_words(cost: DryRunCost, item: str = "email") -> str:
+    """Return the cost of a dry run in a sentence."""
     if not cost.emails:
-        return "This run has no email to try it on."
+        return f"This run has no {item} to try it on."
     if not cost.keys:
-        return "No key can ask: add or enable one first."
+        return "No usable key: add or enable one first."
     money = f", ${cost.money:,.4f}" if cost.money is not None else ""
     guess = "" if cost.learnt else ", by the length of the texts"
     return (
-        f"About {compact(cost.tokens)} tokens{money} for {plural(cost.emails, 'email')}{guess}; a re-ask takes as much"
-        " again. They count against your quotas. No label is given or changed."
+        f"About {compact(cost.tokens)} tokens{money} for {plural(cost.emails, item)}{guess}; a follow-up question costs as"
+        " much again. They count against your quotas. No label is saved or changed."
     )
 
 
 class AskDryRun(ModalScreen[int | None]):
-    """On how many emails, with what that costs. ``price`` answers the second argument when it knows."""
+    """Ask on how many texts to try it, with the cost, which ``price`` passes to its second argument."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave")]
     AUTO_FOCUS = "Input"
 
-    def __init__(self, price: Callable[[int, Priced], None]) -> None:
+    def __init__(self, price: Callable[[int, Priced], None], item: str = "email") -> None:
         super().__init__()
         self._price = price
+        self._item = item
         self._refusal = Refusal()
 
     def compose(self) -> ComposeResult:
@@ -77,7 +78,7 @@ class AskDryRun(ModalScreen[int | None]):
             )
             yield Input(str(SAMPLED), type="integer", max_length=4)
             yield self._refusal
-            yield KeyLine(("enter", "tries it"), ("esc", "leave"))
+            yield KeyLine(("enter", "try"), ("esc", "cancel"))
 
     def _count(self) -> int | None:
         with suppress(ValueError):
@@ -97,7 +98,7 @@ class AskDryRun(ModalScreen[int | None]):
 
         def priced(cost: DryRunCost) -> None:
             if alive(self) and self._count() == count:
-                self._refusal.say(cost_words(cost), "$foreground")
+                self._refusal.say(cost_words(cost, self._item), "$foreground")
 
         self._price(count, priced)
 
@@ -110,7 +111,7 @@ class AskDryRun(ModalScreen[int | None]):
 
 
 class DryRunScreen(BaseScreen):
-    """Results beside the present labels, as they come. Leaving it ends what is still going on."""
+    """Show results beside the present labels as they arrive. Leaving the screen cancels the rest."""
 
     SCOPE = Scope.TRIAL
 
@@ -119,7 +120,7 @@ class DryRunScreen(BaseScreen):
         self._draft = draft
         self._of = task
         self._count = count
-        self._rows = Rows(COLUMNS, empty="\n loading the validation, then asking …", id="trial")
+        self._rows = Rows(COLUMNS, empty="\n loading the validator …", id="trial")
         self._results: list[DryRunResult] = []
         self._known: dict[int, EmailRow] = {}
         self._trial: RunningDryRun | None = None
@@ -174,12 +175,12 @@ class DryRunScreen(BaseScreen):
     def _failed(self, error: str) -> None:
         self._end("ended")
         if not self._left:
-            self.console_app.say(f"{error} No label was given.", severity="error")
+            self.console_app.say(f"{error} No label was saved.", severity="error")
 
     def _end(self, word: str) -> None:
         self._ended = word
         if alive(self):
-            self._rows.empty = "\n Nothing was answered."
+            self._rows.empty = "\n No answer."
             self._draw()
 
     # -- drawing ------------------------------------------------------------------------------------------------------
@@ -197,7 +198,7 @@ class DryRunScreen(BaseScreen):
         failed = sum(each.label is None for each in self._results)
         told = join(
             (
-                f"{self._ended or 'asking'}: {number(len(self._results))} of {number(self._count)}",
+                f"{self._ended or 'running'}: {number(len(self._results))} of {number(self._count)}",
                 f"{number(same)} of {number(len(compared))} as labeled now ({percent(same, len(compared))})"
                 if compared
                 else "",
@@ -207,8 +208,8 @@ class DryRunScreen(BaseScreen):
         )
         return Content("\n").join(
             [
-                line((f"TRIAL of draft {short(self._of.version)} ", "bold $waiting"),
-                     ("nothing of it becomes a label or enters the run", "$quiet")),
+                line((f"DRY RUN of draft {short(self._of.version)} ", "bold $waiting"),
+                     ("no label is saved, the run is not changed", "$quiet")),
                 line((told, "$bright")),
             ]
         )  # fmt: skip
@@ -220,13 +221,13 @@ class DryRunScreen(BaseScreen):
         says = "✕ no label" if result.label is None else _named(result.label, self._of)
         compared = result.label is not None and email.label is not None
         equal = result.label == email.label
-        by = {"human": "person", "copy": "copy", "model": "model"}.get(email.label_source or "", "")
+        by = {"human": "manual", "copy": "dup", "model": "model"}.get(email.label_source or "", "")
         subject = email.subject or email.opening or "(no subject)"
         return Row(
             email.id,
             (
-                (now or "in line", "$foreground" if now else "$quiet"),
-                (by, "$person" if by == "person" else "$quiet"),
+                (now or "pending", "$foreground" if now else "$quiet"),
+                (by, "$person" if by == "manual" else "$quiet"),
                 (says, "bold $accent" if result.label is not None else "$failed"),
                 (("=" if equal else "≠") if compared else "", "$quiet" if equal else "bold $waiting"),
                 (number(result.tokens), "$quiet"),
@@ -251,8 +252,8 @@ class DryRunScreen(BaseScreen):
         self.console_app.perform("open")
 
     def do_open(self) -> None:
-        """The record of the email under the cursor."""
-        from tui.screens.emails.record import RecordScreen  # noqa: PLC0415  (not before it is wanted)
+        """Open the record of the text under the cursor."""
+        from tui.screens.emails.record import RecordScreen  # noqa: PLC0415  (loaded on first use)
 
         row = self.selected()
         if isinstance(row, EmailRow):

@@ -1,4 +1,4 @@
-"""The exact messages about one email, by the version in force or by the draft: the first question, or a re-ask."""
+"""The exact messages about one text, by the active version or by the draft: first or follow-up question."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from core.engine import RunReader
 
 MOST_SHOWN = 200_000
-"""Characters of a message that are shown; the rest is cut with a word about it."""
+"""Characters of a message that are shown; the number of the others is named."""
 
 
 class MessagesScreen(BaseScreen):
-    """Turns from email to email in work order; shows what a model sees, made harmless for a terminal."""
+    """Show what the model gets, made inert for a terminal; page through the texts in work order."""
 
     SCOPE = Scope.MESSAGES
 
@@ -67,7 +67,7 @@ class MessagesScreen(BaseScreen):
             if not alive(self):
                 return
             if record is None:
-                self.console_app.say("There is no email further on." if step >= 0 else "This is the first email.")
+                self.console_app.say("This is the last one." if step >= 0 else "This is the first one.")
                 return
             self._record, self._row = record, record.row
             self._draw()
@@ -85,10 +85,10 @@ class MessagesScreen(BaseScreen):
         told = "first question"
         if self._again:
             sent, own = question_again(task, current, record)
-            told = "re-ask to its own answers" if own else "re-ask to an example answer"
+            told = "follow-up question to its own answers" if own else "follow-up question to an example answer"
         else:
             sent = first_question(task, current, record)
-        which = f"draft {short(task.version)}" if self._draft is not None else f"version {short(task.version)} in force"
+        which = f"draft {short(task.version)}" if self._draft is not None else f"active version {short(task.version)}"
         pane = self.query_one("#messages")
         pane.border_title = join((f"Messages · {which}", told))
         rows = [
@@ -101,11 +101,11 @@ class MessagesScreen(BaseScreen):
         self.query_one("#messages Static", Static).update(Content("\n").join(rows))
 
     def do_next(self) -> None:
-        """The next email in work order."""
+        """Show the next text in work order."""
         self._go(1)
 
     def do_previous(self) -> None:
-        """The email before."""
+        """Show the previous text."""
         self._go(-1)
 
     def _go(self, step: int) -> None:
@@ -113,7 +113,7 @@ class MessagesScreen(BaseScreen):
         self._turn(step)
 
     def do_again_form(self) -> None:
-        """The messages of a re-ask, or of the first question again."""
+        """Switch between follow-up question and first question."""
         self._again = not self._again
         self._draw()
         if self._again:

@@ -1,4 +1,4 @@
-"""The task of a run: what is in force, what each version labeled, and a draft on its way to being one."""
+"""The task of a run: the active version, what each version labeled, and the draft."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from core.engine import RunReader
 
 REREAD_S = 2.0
-"""Between two countings of what the versions labeled, while a worker labels on; at least."""
+"""Least seconds between two counts of what the versions labeled while a worker runs."""
 REST = 30
-"""So many times as long as a counting took is none made: in a large run it takes seconds of a core."""
+"""Multiple of a count's duration until the next one: in a large run a count takes seconds of a core."""
 
 
 Counted = tuple[tuple[TaskVersion, ...], dict[str, int], float]
-"""Versions with what they did, labels of older ones, and the seconds that it took."""
+"""Versions with their counts, labels of older ones, and the seconds that counting took."""
 
 
 def _counted(view: RunReader) -> Counted:
@@ -41,7 +41,7 @@ def _counted(view: RunReader) -> Counted:
 
 
 class TaskScreen(DraftEditing):
-    """Panes show the version under the cursor; the draft has a line of its own, and the rubric's pane to compare."""
+    """Show the version under the cursor; the draft has its own line, and is compared in the rubric's pane."""
 
     SCOPE = Scope.TASK
 
@@ -93,11 +93,11 @@ class TaskScreen(DraftEditing):
         if seen != self._seen and due and not self._reading:
             self._seen = seen
             self.changed()
-        self.put_off()
+        self.discard_activated()
         self._draw_draft()
 
     def changed(self) -> None:
-        """Read the versions at once; what each of them did is counted by another thread, and comes when it comes."""
+        """Read the versions at once, and count what each of them did in another thread."""
         self._reading = True
         self._read_at = self.data.now if self.data else self._read_at
 
@@ -108,7 +108,7 @@ class TaskScreen(DraftEditing):
         self.console_app.countings.ask(count, self._counted, self._uncounted)
 
     def _read(self, versions: tuple[TaskVersion, ...]) -> None:
-        """Take the versions as they are now; what was counted of the same ones is shown until they are counted anew."""
+        """Show the versions; counts of the same versions stay until they are counted again."""
         if alive(self) and [each.task for each in versions] != [each.task for each in self._versions]:
             self._versions = versions
             self._draw()
@@ -134,7 +134,7 @@ class TaskScreen(DraftEditing):
         before = self._shown
         self._rows.set_rows([panes.version_row(version, data.now) for version in self._versions])
         if before is not None and before.in_force and self._versions and before.task != self._versions[0].task:
-            self._rows.cursor = 0  # it was on what was in force, and another version is so now
+            self._rows.cursor = 0  # it was on the active version, and another is active now
         self._rows.border_title = f"Versions [{len(self._versions)}]"
         self._draw_draft()
         version = self._shown
@@ -153,12 +153,12 @@ class TaskScreen(DraftEditing):
 
     def _draw_rubric(self, version: TaskVersion) -> None:
         pane, text = self.query_one("#task-rubric"), self.query_one("#task-rubric Static", Static)
-        draft, current = self.draft, self.in_force
+        draft, current = self.draft, self.active_task
         if self.comparing and draft is not None and draft.task is not None and current is not None:
             desk = self.console_app.engine
             content, differing = panes.comparison(desk.text_of(current), desk.text_of(draft.task))
             differ = "differs" if differing == 1 else "differ"
-            pane.border_title = f"Draft against the version in force · {plural(differing, 'line')} {differ}"
+            pane.border_title = f"Draft against the active version · {plural(differing, 'line')} {differ}"
             text.update(content)
             return
         name = one_line(version.task.name, limit=40)
@@ -166,7 +166,7 @@ class TaskScreen(DraftEditing):
         text.update(panes.rubric_lines(version.task))
 
     def _draw_draft(self) -> None:
-        current = self.in_force
+        current = self.active_task
         if current is None:
             return
         requested = "task" in self.context().pending
@@ -200,22 +200,22 @@ class TaskScreen(DraftEditing):
         self.hint()
 
     def do_compare(self) -> None:
-        """Show the draft beside the version in force, or the rubric again."""
+        """Switch between the comparison and the rubric."""
         self.comparing = not self.comparing
         self._draw()
         self.call_after_refresh(self._go_to_difference)
 
     def _go_to_difference(self) -> None:
-        """The first line that differs is in sight, also in a pane of five rows."""
+        """Scroll to the first line that differs, also in a pane of five rows."""
         told = str(self.query_one("#task-rubric Static", Static).content)
         before = panes.rows_before_difference(told, self._room("rubric")) if self.comparing else 0
         self.query_one("#task-rubric").scroll_to(y=max(0, before - 1), animate=False)
 
     def do_ask_again(self) -> None:
-        """Choose what is asked again with the version in force."""
-        from tui.screens.task.windows import AskAgain  # noqa: PLC0415  (not before it is wanted)
+        """Choose what to re-label with the active version."""
+        from tui.screens.task.windows import AskAgain  # noqa: PLC0415  (loaded on first use)
 
-        app, current = self.console_app, self.in_force
+        app, current = self.console_app, self.active_task
         if current is None:
             return
 

@@ -1,4 +1,4 @@
-"""Windows of the Task screen: a text to edit, and what is to be asked again."""
+"""Windows of the task screen: the editor of the draft, and the choice of what to re-label."""
 
 from __future__ import annotations
 
@@ -19,14 +19,11 @@ from tui.widgets.panes.task import choice_rows
 from tui.widgets.window_parts import KeyLine, Refusal
 
 _PLACE = re.compile(r"\bline (?P<line>[\d,]*\d)(?:, column (?P<column>\d+))?")
-"""Where an error in a task is, as its sentence tells it."""
+"""The place of an error in a task, in its sentence."""
 
 
 class EditTask(ModalScreen[str | None]):
-    """The draft's text. Leaving keeps it, whatever it is worth; ``^s`` leaves only when it is a task.
-
-    None of its keys has priority: what was typed before them must have arrived in the text.
-    """
+    """Edit the draft's text. Leaving saves it, valid or not; ``^s`` leaves only when it is a valid task."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "leave"),
@@ -45,13 +42,13 @@ class EditTask(ModalScreen[str | None]):
             yield Static(
                 line(
                     ("The draft of the task", "bold $bright"),
-                    ("  TOML; nothing is in force before you say so", "$quiet"),
+                    ("  TOML; not active before you activate it", "$quiet"),
                 ),
                 markup=False,
             )
             yield TextArea(self._text, show_line_numbers=True, soft_wrap=True)
             yield self._refusal
-            yield KeyLine(("^s", "check and keep"), ("esc", "leave, keeping it as it is"), ("^z ^y", "undo, redo"))
+            yield KeyLine(("^s", "check and save"), ("esc", "save as it is"), ("^z ^y", "undo, redo"))
 
     def on_mount(self) -> None:
         self._tell(self._error)
@@ -75,7 +72,7 @@ class EditTask(ModalScreen[str | None]):
 
 
 class AskAgain(ModalScreen[tuple[str | None] | None]):
-    """Which of the emails that an older version labeled: all (a tuple of None), or those of a label."""
+    """Choose which texts of older versions to re-label: all (a tuple of None), or those of a label."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "leave"),
@@ -87,20 +84,20 @@ class AskAgain(ModalScreen[tuple[str | None] | None]):
         super().__init__()
         self._older = older
         self._of = task
-        columns = (ListColumn("labeled by an older version", 40), ListColumn("emails", 9, right=True))
+        columns = (ListColumn("labeled by an older version", 40), ListColumn("count", 9, right=True))
         self._rows = Rows(columns, empty="Nothing was labeled by an older version.")
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="modal", id="ask-again"):
-            yield Static(line(("Ask again with the version in force", "bold $bright")), markup=False)
+            yield Static(line(("Re-label with the active version", "bold $bright")), markup=False)
             yield Static(
-                "They go back in line, and each text costs a call. Labels so far stay on record; what a person"
-                " labeled is left alone.",
+                "They are requeued, and each costs a call. Earlier labels stay in the history; manual labels are"
+                " not changed.",
                 markup=False,
                 classes="label",
             )
             yield self._rows
-            yield KeyLine(("enter", "asks again about these"), ("esc", "leave"))
+            yield KeyLine(("enter", "re-label these"), ("esc", "cancel"))
 
     def on_mount(self) -> None:
         self._rows.set_rows(choice_rows(self._older, self._of))

@@ -1,8 +1,9 @@
-"""What the panes of the Task screen say: settings, labels, versions, the draft, a comparison. Pure."""
+"""Format the panes of the task screen: settings, labels, versions, draft, comparison. Pure."""
 
 from __future__ import annotations
 
 import difflib
+import re
 import textwrap
 
 from textual.content import Content
@@ -13,7 +14,7 @@ from core.text import inert, one_line
 from tui.actions.keymap import keyed
 from tui.text.numbers import fit, foreign, join, moment, number, percent, plural
 from tui.widgets.lists.rows import ListColumn, Row
-from tui.widgets.panes.pane import line
+from tui.widgets.panes.pane import Part, line
 
 COLUMNS = (
     ListColumn("version", 10),
@@ -28,14 +29,17 @@ COLUMNS = (
 MOST_COMPARED = 2_000
 """Lines of a comparison that are shown."""
 
+MOST_EQUAL = 60
+"""Characters of an equal stretch that are shown before and after a changed word."""
+
 
 def short(version: str) -> str:
-    """A version's hash as people read it."""
+    """Return a version's hash, shortened for display."""
     return one_line(version[:8])
 
 
 def settings_lines(task: Task, width: int) -> Content:
-    """The settings, a line each."""
+    """Return the settings, a line each."""
     model = task.model
     effort = "not sent" if model.reasoning_effort is None else one_line(model.reasoning_effort, limit=20)
     temperature = "not sent" if model.temperature is None else f"{model.temperature:g}"
@@ -44,7 +48,7 @@ def settings_lines(task: Task, width: int) -> Content:
         ("reasoning", effort),
         ("temperature", temperature),
         ("answer", f"at most {number(model.max_completion_tokens)} tokens, {model.timeout_s:g} s"),
-        ("asked", "once" if not task.max_reasks else f"again up to {plural(task.max_reasks, 'time')}"),
+        ("follow-ups", "none" if not task.max_reasks else f"at most {number(task.max_reasks)} a {task.item}"),
         ("cut at", f"{number(task.truncate_at)} characters"),
         ("sent", ", ".join(task.fields)),
     )
@@ -57,7 +61,7 @@ def settings_lines(task: Task, width: int) -> Content:
 
 
 def labels_lines(task: Task, unknown: dict[str, int], width: int) -> Content:
-    """The labels with their meanings; then those in force that this version does not know."""
+    """Return the labels with their meanings; then present labels that this version does not have."""
     lines: list[Content] = []
     for label in task.labels:
         name = "" if label.name == label.value else f" {one_line(label.name, limit=60)}"
@@ -65,19 +69,19 @@ def labels_lines(task: Task, unknown: dict[str, int], width: int) -> Content:
         meaning = textwrap.wrap(one_line(label.meaning, limit=2_000), max(10, width - 2))
         lines += [line(("  " + part, "$foreground")) for part in meaning]
     for value, count in unknown.items():
-        told = f" no label of this version · {plural(count, 'email')}"
+        told = f" no label of this version · {plural(count, task.item)}"
         lines.append(line((one_line(value, limit=64), "bold $waiting"), (told, "$waiting")))
     return Content("\n").join(lines)
 
 
 def unknown_labels(task: Task, snapshot: Snapshot) -> dict[str, int]:
-    """Labels that emails have and that a version does not know, with their counts."""
+    """Return present labels that a version does not have, with their counts."""
     known = {label.value for label in task.labels}
     return {value: count for value, count in snapshot.labels.items() if count and value not in known}
 
 
 def version_row(version: TaskVersion, now: float) -> Row:
-    """A line of the versions: what it did, and how far it agrees with the one in force."""
+    """Return the row of a version: what it did, and how far it agrees with the active one."""
     mark, tone = ("▶ ", "bold $accent") if version.in_force else ("  ", "$foreground")
     agreed = f"{percent(version.agreed, version.both)} of {number(version.both)}" if version.both else ""
     labels = number(version.labeled) if version.counted else "…"
@@ -89,7 +93,7 @@ def version_row(version: TaskVersion, now: float) -> Row:
             (version.by or "new run", "$quiet"),
             (labels, "$bright"),
             (number(version.failed) if version.failed else "", "$failed"),
-            ("in force" if version.in_force else agreed, "$running" if version.in_force else "$foreground"),
+            ("active" if version.in_force else agreed, "$running" if version.in_force else "$foreground"),
             (shares(version) if version.counted else "counting …", "$foreground"),
         ),
         version,
@@ -97,52 +101,57 @@ def version_row(version: TaskVersion, now: float) -> Row:
 
 
 def shares(version: TaskVersion) -> str:
-    """How its labels are distributed: ``work 82 %, personal 18 %``."""
+    """Return the shares of its labels: ``work 82 %, personal 18 %``."""
     counts = sorted(version.labels.items(), key=lambda item: -item[1])
     return ", ".join(f"{version.task.name_of(value)} {percent(count, version.labeled)}" for value, count in counts)
 
 
 def draft_line(draft: Draft | None, current: Task, *, requested: bool, older: int) -> Content:
-    """What there is of a draft, and which keys go on from here."""
+    """Return the line about the draft, with the keys for it."""
     if requested:
-        told = "the worker is asked to put the new version in force"
+        told = "the worker is activating the new version"
         return line(("◔ requested ", "bold $waiting"), (told, "$quiet"))
     if draft is None:
-        calm = keyed("No draft. {edit} begins one, {editor} in an editor; nothing changes before {enact}")
-        on = "{ask_again}\u00a0asks\u00a0again"
+        calm = keyed("No draft. {edit} starts one, {editor} in an editor; nothing changes before {enact}")
+        on = "{ask_again}\u00a0re-labels"
         again = f" · {plural(older, 'label')} by older versions, {keyed(on)}" if older else ""
         return line((calm, "$quiet"), (again, "$waiting"))
     if draft.task is None:
         why = one_line(draft.error.removeprefix("the draft").removeprefix(" is").lstrip(": "), limit=400)
-        on = keyed(" {edit} edits on")
+        on = keyed(" {edit} continues")
         return line(("✕ DRAFT, no task yet: ", "bold $failed"), (why, "$failed"), (on, "$quiet"))
     others = differences(current, draft.task)
-    what = f"differs in {', '.join(others)}" if others else "the same as the version in force"
+    what = f"differs in {', '.join(others)}" if others else "the same as the active version"
     return line(
         (f"◆ DRAFT {short(draft.task.version)} ", "bold $person"), (what, "$foreground"),
-        (keyed(" · {compare}\u00a0compares, {rehearse}\u00a0tries, {enact}\u00a0puts it in force"), "$quiet"),
+        (keyed(" · {compare}\u00a0compares, {dry_run}\u00a0tries, {enact}\u00a0activates"), "$quiet"),
     )  # fmt: skip
 
 
 def rubric_lines(task: Task) -> Content:
-    """The rubric as it is."""
+    """Return the rubric, inert."""
     return Content(inert(task.rubric.strip()))
 
 
 def comparison(before: str, after: str) -> tuple[Content, int]:
-    """The lines of two tasks that differ, with some around them; and how many lines differ."""
+    """Return the lines of two tasks that differ, with two around them, and how many differ.
+
+    A changed line is one line with its words marked: ``[-removed-]`` and ``{+added+}``.
+    """
+    old, new = before.splitlines(), after.splitlines()
     rows: list[Content] = []
     differing = 0
-    for text in difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=2):
-        if text.startswith(("---", "+++")):
-            continue
-        mark = text[:1]
-        differing += mark in "+-"
-        if mark == "@":
-            rows.append(line(("…", "$quiet")))
-            continue
-        tone = {"+": "$running", "-": "$failed"}.get(mark, "$quiet")
-        rows.append(line((mark or " ", f"bold {tone}"), (" " + inert(text[1:]), tone)))
+    for group in difflib.SequenceMatcher(None, old, new, autojunk=False).get_grouped_opcodes(2):
+        rows.append(line(("…", "$quiet")))
+        for kind, i, i_end, j, j_end in group:
+            if kind == "equal":
+                rows += [line("  ", (inert(text), "$quiet")) for text in old[i:i_end]]
+                continue
+            pairs = min(i_end - i, j_end - j)
+            rows += [_changed(old[i + n], new[j + n]) for n in range(pairs)]
+            rows += [line(("- ", "bold $failed"), (inert(text), "$failed")) for text in old[i + pairs : i_end]]
+            rows += [line(("+ ", "bold $running"), (inert(text), "$running")) for text in new[j + pairs : j_end]]
+            differing += max(i_end - i, j_end - j)
     if not rows:
         return line(("Nothing differs.", "$quiet")), 0
     if len(rows) > MOST_COMPARED:
@@ -150,46 +159,67 @@ def comparison(before: str, after: str) -> tuple[Content, int]:
     return Content("\n").join(rows), differing
 
 
+def _changed(old: str, new: str) -> Content:
+    """Return a changed line with its removed and added words marked; long equal stretches are shortened."""
+    words, others = re.split(r"(\s+)", inert(old)), re.split(r"(\s+)", inert(new))
+    parts: list[Part] = [("~ ", "bold $waiting")]
+    opcodes = difflib.SequenceMatcher(None, words, others, autojunk=False).get_opcodes()
+    for n, (kind, i, i_end, j, j_end) in enumerate(opcodes):
+        removed, added = "".join(words[i:i_end]), "".join(others[j:j_end])
+        if kind == "equal":
+            parts.append((_shortened(removed, first=n == 0, last=n == len(opcodes) - 1), "$foreground"))
+            continue
+        parts.append((f"[-{removed}-]" if removed else "", "bold $failed"))
+        parts.append((f"{{+{added}+}}" if added else "", "bold $running"))
+    return line(*parts)
+
+
+def _shortened(text: str, *, first: bool, last: bool) -> str:
+    """Return an equal stretch of a changed line without its middle, where that is far from any change."""
+    before, after = (0 if first else MOST_EQUAL), (0 if last else MOST_EQUAL)
+    if len(text) <= before + after + 3:
+        return text
+    return f"{text[:before]} … {text[len(text) - after :] if after else ''}".strip(" " if first else "")
+
+
 def rows_before_difference(told: str, width: int) -> int:
-    """Rows that a comparison takes before its first line that differs, wrapped to that many cells."""
+    """Return the rows of a comparison before its first line that differs, wrapped to that many cells."""
     rows = 0
     for text in told.splitlines():
-        if text.startswith(("+", "-")):
+        if text.startswith(("+", "-", "~")):
             return rows
         rows += max(1, len(textwrap.wrap(text, width)))
     return 0
 
 
 def effect(current: Task, draft: Task, snapshot: Snapshot) -> str:
-    """What putting a draft in force means, before it is done."""
+    """Return the effects of activating a draft, for its confirmation."""
     verb = "is" if snapshot.pending == 1 else "are"
-    asked = f"{plural(snapshot.pending, 'email')} in line {verb} asked with it from now on"
+    pending = f"{plural(snapshot.pending, draft.item)} pending {verb} labeled with it from now on"
     if not snapshot.pending:
-        asked = "No email is in line for it now"
+        pending = "Nothing is pending for it now"
     parts = [
-        f"Put draft {short(draft.version)} in force? {asked}.",
-        f"The {plural(snapshot.labeled, 'label')} given so far stay as they are, each with its version."
-        if snapshot.labeled
-        else "",
+        f"Activate draft {short(draft.version)}? {pending}.",
+        f"The {plural(snapshot.labeled, 'label')} so far stay, each with its version." if snapshot.labeled else "",
     ]
     if (current.fields, current.truncate_at) != (draft.fields, draft.truncate_at):
-        parts.append(f"The text of all {plural(snapshot.total, 'email')} is made anew from the message as it came.")
+        parts.append(f"The text of all {plural(snapshot.total, draft.item)} is made again from the message as it came.")
     unknown = unknown_labels(draft, snapshot)
     if unknown:
         values = ", ".join(f"{one_line(value, limit=20)} ({number(count)})" for value, count in unknown.items())
-        parts.append(f"No label any more, though emails have it: {values}.")
+        parts.append(f"No longer a label, but present: {values}.")
     if snapshot.worker.alive and snapshot.worker.in_flight:
-        parts.append("Calls that are out end under the old version.")
+        parts.append("Calls in flight finish under the old version.")
     return " ".join(part for part in parts if part)
 
 
 def version_title(version: TaskVersion) -> str:
-    """Which version the panes show."""
-    return join((short(version.task.version), "in force" if version.in_force else "an older version"))
+    """Return which version the panes show."""
+    return join((short(version.task.version), "active" if version.in_force else "an older version"))
 
 
 def choice_rows(older: dict[str, int], task: Task) -> list[Row]:
-    """What can be asked again: everything that an older version labeled, or one of its labels."""
+    """Return what can be re-labeled: everything that an older version labeled, or one of its labels."""
     rows = [Row("", (("every label", "bold $bright"), (number(sum(older.values())), "$bright")), None)]
     for value, count in sorted(older.items(), key=lambda item: -item[1]):
         name = task.name_of(value)
