@@ -16,7 +16,7 @@ async def burst(at: Desk, text: str) -> None:
     """Put all keys into the queue of the console before it handles the first of them."""
     for char in text:
         key = NAMES.get(char, char)
-        at.app.post_message(events.Key(key, char if key == char or char == " " else None))
+        at.app.post_message(events.Key(key, char if char.isprintable() else None))
     for _ in range(8):
         await at.settle()
 

@@ -168,13 +168,13 @@ class Regroup(ModalScreen[str | None]):
         with Vertical(classes="modal"):
             title = f"Which organization does {one_line(self._alias, limit=32)} belong to?"
             yield Static(line((title, "bold $bright")), markup=False)
-            said = f"so far {one_line(self._organization, limit=40)} · its name here until a reply tells"
+            said = f"now {one_line(self._organization, limit=40)} · its name here until a reply states it"
             yield Static(line((said, "$quiet")), markup=False)
             yield Static("", markup=False, id="labels")
             yield Static("Another one", markup=False, classes="field")
             yield Input(id="organization", placeholder="org_01abc…")
             yield Static(
-                line(("A reply that names its organization wins over it.", "$quiet")), markup=False, classes="field"
+                line(("A reply that names its organization overrides it.", "$quiet")), markup=False, classes="field"
             )
             yield KeyLine(("↑↓", "choose a known one"), ("enter", "save"), ("esc", "cancel"))
 

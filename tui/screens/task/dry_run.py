@@ -72,7 +72,7 @@ class AskDryRun(ModalScreen[int | None]):
         with Vertical(classes="modal"):
             yield Static(line(("Try the draft on a sample", "bold $bright")), markup=False)
             yield Static(
-                f"Emails (1 to {MOST_SAMPLED}); labeled ones first, always the same",
+                f"How many (1 to {MOST_SAMPLED}); labeled ones first, always the same",
                 markup=False,
                 classes="field",
             )
