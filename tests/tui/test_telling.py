@@ -17,7 +17,7 @@ SAID = (
 @pytest.mark.parametrize(
     ("width", "left"),
     [
-        (120, "00:53 for RPM of org_b, until 16:00:53 · ends 16:35 – 16:45 · RPM of 3 organizations bind"),
+        (120, "00:53 for RPM of org_b, until 16:00:53 · ends 16:35 – 16:45 · limited by RPM (3 organizations)"),
         (78, "00:53 for RPM of org_b, until 16:00:53 · ends 16:35 – 16:45 · limited by RPM"),
         (62, "00:53 for RPM of org_b, until 16:00:53 · ends 16:35 – 16:45"),
         (50, "00:53 for RPM of org_b · ends 16:35 – 16:45"),

@@ -31,7 +31,7 @@ async def test_three_screens_at_most_and_each_fits_the_smallest_terminal(desk: O
         at.engine.now += LATER_S
         for n, (title, _) in enumerate(PAGES, 1):
             assert f"{title}   {n} of {len(PAGES)}" in at.screen()
-            assert "esc ends the tour" in at.screen()
+            assert "esc end the tour" in at.screen()
             await at.press("enter")
         assert isinstance(at.app.screen, MonitorScreen)
         await at.press("f1", "enter", "left")
@@ -88,7 +88,7 @@ async def test_it_can_be_asked_for(desk: Opens) -> None:
         await at.pilot.click(".choices", offset=(2, 0))
         await at.settle()
         assert PAGES[2][0] in at.screen()
-        await at.pilot.click(".choices", offset=(at.app.screen.query_one(".choices").content.plain.index("ends"), 0))
+        await at.pilot.click(".choices", offset=(at.app.screen.query_one(".choices").content.plain.index("end the"), 0))
         await at.settle()
         assert isinstance(at.app.screen, MonitorScreen)
 

@@ -35,9 +35,9 @@ click focuses one, and {help} then explains every number in it.""",
         """{start} starts a worker, {pause} pauses and resumes it, {stop} stops it. A command is shown as requested
 until it is done.
 
-{quit} leaves the console, and the worker keeps running; `labeltui` comes back. {hold} freezes only the view.
+After {quit} the worker keeps running; `labeltui` comes back. {hold} freezes only the view.
 
-A dimmed key says why when it is pressed. ^p lists everything that can be done.""",
+A dimmed key says why when pressed. ^p lists all that can be done.""",
     ),
     (
         "Failures and manual labels",

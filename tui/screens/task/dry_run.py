@@ -51,8 +51,8 @@ def cost_words(cost: DryRunCost, item: str = "email") -> str:
     money = f", ${cost.money:,.4f}" if cost.money is not None else ""
     guess = "" if cost.learnt else ", by the length of the texts"
     return (
-        f"About {compact(cost.tokens)} tokens{money} for {plural(cost.emails, item)}{guess}; a follow-up question costs as"
-        " much again. They count against your quotas. No label is saved or changed."
+        f"About {compact(cost.tokens)} tokens{money} for {plural(cost.emails, item)}{guess}; a follow-up question costs"
+        " as much again. They count against your quotas. No label is saved or changed."
     )
 
 
