@@ -72,7 +72,7 @@ class EmailEditing(BaseScreen):
         """Requeue failed texts; marked ones after a confirmation, because calls cannot be undone."""
         targets = self.targets()
         if targets.row is not None:
-            self._command(Retry(targets.ids), "retry of this email")
+            self._command(Retry(targets.ids), f"retry of {targets.words}")
             return
         self._confirmed(
             f"Requeue the failed ones of {targets.words}? Each costs calls.",
