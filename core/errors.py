@@ -23,6 +23,7 @@ LabeltuiError                      a sentence: what, where, what to do
     ├── OrganizationRestrictedError CHANGE_KEY every key of it is out
     ├── TooLargeError              GIVE_UP     this email is too long for this quota
     ├── RequestRefusedError        GIVE_UP     the server refuses this request as it is
+    │   └── ContentRefusedError    GIVE_UP     a content filter refuses this email
     └── ModelGoneError             STOP_RUN
 """
 
@@ -187,6 +188,12 @@ class RequestRefusedError(CallError):
 
     remedy = Remedy.GIVE_UP
     outcome = Outcome.BAD_REQUEST
+
+
+class ContentRefusedError(RequestRefusedError):
+    """A content filter of the server refuses this email, in a code of its own."""
+
+    outcome = Outcome.REFUSED
 
 
 class ModelGoneError(CallError):

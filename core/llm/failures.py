@@ -1,4 +1,4 @@
-"""What a server's refusal means for the run: (status, body) in, one leaf of the error tree out.
+"""Decide what a server's refusal means for the run: (status, body) in, one leaf of the error tree out.
 
 Pure, so that it is tested as a table; the client adds what only the SDK can know (timeouts, broken connections).
 The order of the rules is the order of trust: the API's own code word first, the status second, the wording last.
@@ -15,6 +15,7 @@ from core.errors import (
     CallError,
     CallTimeoutError,
     CapacityError,
+    ContentRefusedError,
     KeyRefusedError,
     ModelGoneError,
     OrganizationRestrictedError,
@@ -37,7 +38,25 @@ _BY_CODE: dict[str, type[CallError]] = {
     "capacity_exceeded": CapacityError,
     "context_length_exceeded": TooLargeError,
     "request_too_large": TooLargeError,
+    "string_above_max_length": TooLargeError,
+    # OpenAI's words for an account without credit; no wait helps.
+    "insufficient_quota": KeyRefusedError,
+    "billing_hard_limit_reached": KeyRefusedError,
+    "billing_not_active": KeyRefusedError,
+    "insufficient_balance": KeyRefusedError,
+    # Azure, OpenAI, Alibaba and Zhipu: a filter judged the email before any model saw it.
+    "content_filter": ContentRefusedError,
+    "content_policy_violation": ContentRefusedError,
+    "data_inspection_failed": ContentRefusedError,
+    "moderation_blocked": ContentRefusedError,
+    "responsibleaipolicyviolation": ContentRefusedError,
 }
+_NO_CREDIT = frozenset(
+    {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "insufficient_balance"}
+)
+_RATE_CODES = frozenset(
+    {"rate_limit_exceeded", "rate_limit_error", "rate_limited", "resource_exhausted", "too_many_requests"}
+)
 # Gateways give this one for a single call now and then, so it is weighed like a status.
 _OPEN_CODES = frozenset({"invalid_api_key"})
 _BY_STATUS: dict[int, type[CallError]] = {
@@ -70,17 +89,30 @@ _ADVICE: dict[type[CallError], str] = {
 }
 
 
+_NO_CREDIT_ADVICE = (
+    "The account has no credit for this. Add some at the provider, then enable the key again, or add another."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What a server says when it refuses: a ``message``, its own ``code`` word and a ``type``, each maybe empty."""
+    """What a server says when it refuses: a ``message``, its own ``code`` word and a ``type``, each maybe empty.
+
+    ``param`` names the field of the request that it is about, ``answer`` what a model said that the server would not
+    pass on (Groq's ``failed_generation``).
+    """
 
     message: str = ""
     code: str = ""
     type: str = ""
+    param: str = ""
+    answer: str | None = None
 
 
 def read_refusal(body: object) -> Refusal:
-    """The refusal in a decoded body, in Groq's form (``{"error": {…}}``) or in the forms that other servers use."""
+    """Return the refusal in a decoded body, in Groq's form (``{"error": {…}}``) or in those that other servers use."""
+    if isinstance(body, list) and body and isinstance(body[0], dict):
+        body = body[0]  # Google's
     if isinstance(body, str):
         return Refusal(body)
     if not isinstance(body, dict):
@@ -90,8 +122,29 @@ def read_refusal(body: object) -> Refusal:
         return Refusal(error)
     if not isinstance(error, dict):
         return Refusal()
-    message = error.get("message") or error.get("detail") or ""
-    return Refusal(_word(message), _word(error.get("code")), _word(error.get("type")))
+    message = _word(error.get("message") or error.get("detail"))
+    wait = _told_wait(error.get("details"))
+    if wait and "retry in" not in message and "try again in" not in message:
+        message = f"{message} Please try again in {wait}.".strip()
+    inner = error.get("innererror")
+    code = _word(error.get("code")) or (_word(inner.get("code")) if isinstance(inner, dict) else "")
+    answer = error.get("failed_generation")
+    return Refusal(
+        message,
+        code,
+        _word(error.get("type") or error.get("status")),
+        _word(error.get("param")),
+        answer if isinstance(answer, str) else None,
+    )
+
+
+def _told_wait(details: object) -> str:
+    """Return the wait in Google's ``RetryInfo`` (``45s``), or nothing."""
+    for detail in details if isinstance(details, list) else ():
+        delay = detail.get("retryDelay") if isinstance(detail, dict) else None
+        if isinstance(delay, str) and re.fullmatch(r"\d{1,6}(?:\.\d{1,9})?s", delay):
+            return delay
+    return ""
 
 
 def failure_of(
@@ -103,33 +156,38 @@ def failure_of(
     request_id: str = "",
     secret: str = "",
 ) -> CallError:
-    """The error that the worker decides by.
+    """Return the error that the worker decides by.
 
-    Its text holds the server's own message (foreign text made inert, at most 500 characters), without ``secret``
+    ``host`` names the server, or the URL that was asked. The error's text holds the server's own message (foreign text
+    made inert, at most 500 characters), without ``secret``
     even where the server repeats it.
     """
-    kind = _kind(status, refusal)
+    kind = _kind(status, refusal, waits="retry-after" in headers)
     said = clean(refusal.message, secret) or "no explanation was given"
     code = clean(refusal.code, secret)
-    named = f"{status} {code}".strip()
+    named = f"{status} {code}".strip() if code != str(status) else code
     advice = _ADVICE.get(kind, "")
+    if kind is KeyRefusedError and (refusal.code in _NO_CREDIT or status == 402):
+        advice = _NO_CREDIT_ADVICE
     message = f"{host} answered {named}: {said}" + (f" — {advice}" if advice else "")
-    conclusive = refusal.code in _BY_CODE.keys() - _OPEN_CODES or status == 402
+    conclusive = refusal.code.lower() in _BY_CODE.keys() - _OPEN_CODES or status == 402
     return kind(message, status=status, code=code, headers=headers, request_id=request_id, conclusive=conclusive)
 
 
 def clean(text: str, secret: str) -> str:
-    """Foreign text fit for an error message: on one line, inert, bounded, and without the secret."""
+    """Return foreign text fit for an error message: on one line, inert, bounded, and without the secret."""
     # Replaced before it is cut: a cut could leave half of a secret that is then no longer found.
     return one_line(text.replace(secret, "(the key)") if secret else text, limit=MESSAGE_LIMIT)
 
 
-def _kind(status: int, refusal: Refusal) -> type[CallError]:
-    by_code = _BY_CODE.get(refusal.code)
+def _kind(status: int, refusal: Refusal, *, waits: bool) -> type[CallError]:
+    by_code = _BY_CODE.get(refusal.code.lower())
     if by_code is not None:
         return by_code
     if status < 400:
-        return _kind_of_odd_success(status, refusal)
+        return _kind_of_odd_success(status, refusal, waits=waits)
+    if status == 402 and waits:
+        return RateLimitedError
     if status >= 500:
         return ServerFailedError
     too_large = _TOO_LARGE.get(status)
@@ -138,15 +196,17 @@ def _kind(status: int, refusal: Refusal) -> type[CallError]:
     return _BY_STATUS.get(status, RequestRefusedError)
 
 
-def _kind_of_odd_success(status: int, refusal: Refusal) -> type[CallError]:
-    if refusal.code == "rate_limit_exceeded":
+def _kind_of_odd_success(status: int, refusal: Refusal, *, waits: bool) -> type[CallError]:
+    if {refusal.code.lower(), refusal.type.lower()} & _RATE_CODES:
         return RateLimitedError
+    if re.fullmatch("[45][0-9][0-9]", refusal.code):  # an HTTP status told inside a 200
+        return _kind(int(refusal.code), refusal, waits=waits)
     # A redirect is never followed, as it could carry an email elsewhere: the base URL is not the endpoint's.
     return ModelGoneError if 300 <= status < 400 else ServerFailedError
 
 
 def _word(value: object) -> str:
-    """Text out of a field that should hold text; servers also send numbers, lists or nothing."""
+    """Return text out of a field that should hold text; servers also send numbers, lists or nothing."""
     if value is None:
         return ""
     return value if isinstance(value, str) else str(value)

@@ -1,32 +1,48 @@
-"""Reading a body that came with status 200: a Reply out of JSON that a server promised, and may have broken.
+"""Read a body that came with status 200: a Reply out of JSON that a server promised, and may have broken.
 
 Read by hand instead of by the SDK's models: those are built without validation, so a body that is not a completion
-would surface as an attribute error somewhere later.
+would surface as an attribute error somewhere later. Every number and text of a reply is bounded here, and the key is
+taken out where the server repeats it, so that nothing behind this module has to.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.errors import CallError, ServerFailedError
 from core.llm.failures import clean, failure_of, read_refusal
-from core.model import Reply, Usage
+from core.model import ChatMessage, Reply, Usage
 
+MOST_TOKENS = 10_000_000
+"""No call takes so many tokens (ten times the longest context on offer); a larger count is taken for none."""
+
+MOST_ANSWER_CHARS = 65_536
+"""Longer answers are cut in the middle before they are kept: a label stands at an end."""
+
+_CHARS_A_TOKEN = 4.0
+"""English text has about four characters a token; used only where a server reports no usage."""
+_TOKENS_A_MESSAGE = 4
+_ID_CHARS = 200
 _LONE_SURROGATES = re.compile("[\ud800-\udfff]")
+_FILTERED = frozenset({"content_filter", "content-filter", "safety", "prohibited_content", "blocklist", "refusal"})
 
 
-def read_reply(content: bytes, headers: Mapping[str, str], *, host: str, secret: str = "") -> Reply:
-    """The reply in a response's body.
+def read_reply(
+    content: bytes, headers: Mapping[str, str], *, host: str, secret: str = "", asked: Sequence[ChatMessage] = ()
+) -> Reply:
+    """Return the reply in a response's body.
 
     An answer that is null becomes the empty text, a lone surrogate (which neither a database nor a terminal takes) the
-    replacement character. Raises ServerFailedError where the body is no completion, and the error that an error object
-    inside it stands for.
+    replacement character; of an answer in parts the text parts count. Tokens that are not reported, or absurd, are
+    estimated from the messages ``asked`` and the answer. Raises ServerFailedError where the body is no completion, and
+    the error that an error object inside it stands for.
     """
     body = _decoded(content)
-    request_id = headers.get("x-request-id") or _request_id(body)
+    request_id = _known_id(headers.get("x-request-id") or _request_id(body), secret)
 
     def broken(what: str) -> CallError:
         return ServerFailedError(
@@ -36,24 +52,51 @@ def read_reply(content: bytes, headers: Mapping[str, str], *, host: str, secret:
             request_id=request_id,
         )
 
+    def refused(error: object) -> CallError:
+        return failure_of(200, read_refusal(error), host=host, headers=headers, request_id=request_id, secret=secret)
+
+    if isinstance(body, list) and body and isinstance(body[0], dict) and body[0].get("error"):
+        raise refused(body)
     if not isinstance(body, dict):
         raise broken(f"{len(content)} bytes that are no JSON object")
     if body.get("error"):
-        raise failure_of(200, read_refusal(body), host=host, headers=headers, request_id=request_id, secret=secret)
+        raise refused(body)
     choice = _first_choice(body)
+    if choice is not None and choice.get("error"):
+        raise refused(choice)
     message = choice.get("message") if choice is not None else None
     if choice is None or not isinstance(message, dict):
         raise broken(f"a JSON object without a message (it has {clean(', '.join(body), secret) or 'nothing'})")
-    answer = message.get("content")
-    if answer is not None and not isinstance(answer, str):
-        raise broken(f"a message whose content is of type {type(answer).__name__}")
+    answer = _spoken(message.get("content"))
+    if answer is None:
+        raise broken(f"a message whose content is of type {type(message.get('content')).__name__}")
+    finish_reason = _text(choice.get("finish_reason"))[:_ID_CHARS]
+    if finish_reason == "error":
+        raise broken("finish_reason “error”")
+    text = bounded_answer(_LONE_SURROGATES.sub("\ufffd", answer), secret)
     return Reply(
-        text=_LONE_SURROGATES.sub("\ufffd", answer or ""),
-        finish_reason=_text(choice.get("finish_reason")),
-        usage=_usage(body.get("usage")),
+        text=text,
+        finish_reason=finish_reason,
+        usage=_usage(body.get("usage")) or estimated_usage(asked, text),
         request_id=request_id,
         headers=headers,
+        refusal=_refusal(message, finish_reason, secret),
     )
+
+
+def bounded_answer(text: str, secret: str) -> str:
+    """Return an answer without the key, and cut in its middle where it is too long to be kept."""
+    text = text.replace(secret, "(the key)") if secret else text
+    if len(text) <= MOST_ANSWER_CHARS:
+        return text
+    half = MOST_ANSWER_CHARS // 2 - 40
+    return f"{text[:half]}\n… {len(text) - 2 * half:,} characters were left out …\n{text[-half:]}"
+
+
+def estimated_usage(asked: Sequence[ChatMessage], answer: str) -> Usage:
+    """Return about how many tokens a call took, for a server that does not say."""
+    prompt = sum(math.ceil(len(message.content) / _CHARS_A_TOKEN) + _TOKENS_A_MESSAGE for message in asked)
+    return Usage(prompt, math.ceil(len(answer) / _CHARS_A_TOKEN) + 1, estimated=True) if asked else Usage()
 
 
 def _decoded(content: bytes) -> object:
@@ -70,20 +113,46 @@ def _first_choice(body: dict[str, Any]) -> dict[str, Any] | None:
     return choices[0]
 
 
-def _usage(usage: object) -> Usage:
-    """Token counts; what a server leaves out or misspells counts as 0, since an answer is worth more than its bill."""
-    if not isinstance(usage, dict):
-        return Usage()
+def _spoken(content: object) -> str | None:
+    """Return the text of a message's content: of parts those that are text, and none of the reasoning."""
+    if content is None:
+        return ""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, dict):
+        content = [content]
+    if not isinstance(content, list):
+        return None
+    texts = []
+    for part in content:
+        if isinstance(part, str):
+            texts.append(part)
+        elif isinstance(part, dict) and part.get("type", "text") in ("text", "output_text"):
+            texts.append(_text(part.get("text")))
+    return "".join(texts)
+
+
+def _refusal(message: dict[str, Any], finish_reason: str, secret: str) -> str:
+    """Return with which words the model or a filter declined, or nothing."""
+    words = clean(_text(message.get("refusal")), secret)
+    if words or finish_reason.lower() not in _FILTERED:
+        return words
+    return f"finish_reason {finish_reason}"
+
+
+def _usage(usage: object) -> Usage | None:
+    """Return the reported tokens, or None where the prompt's are missing or cannot be true."""
+    if not isinstance(usage, dict) or not (prompt := _count(usage.get("prompt_tokens"))):
+        return None
     details = usage.get("prompt_tokens_details")
-    return Usage(
-        prompt_tokens=_count(usage.get("prompt_tokens")),
-        completion_tokens=_count(usage.get("completion_tokens")),
-        cached_tokens=_count(details.get("cached_tokens")) if isinstance(details, dict) else 0,
-    )
+    cached = _count(details.get("cached_tokens")) if isinstance(details, dict) else 0
+    return Usage(prompt, _count(usage.get("completion_tokens")), min(cached, prompt))
 
 
 def _count(value: object) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= MOST_TOKENS:
+        return 0
+    return int(value)
 
 
 def _text(value: object) -> str:
@@ -93,3 +162,7 @@ def _text(value: object) -> str:
 def _request_id(body: object) -> str:
     extra = body.get("x_groq") if isinstance(body, dict) else None
     return _text(extra.get("id")) if isinstance(extra, dict) else ""
+
+
+def _known_id(request_id: str, secret: str) -> str:
+    return clean(request_id, secret)[:_ID_CHARS]

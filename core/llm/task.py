@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from core.llm.answers import without_reasoning
 from core.llm.taskfile import (
     builtin_task,
     load_task,
@@ -45,6 +46,8 @@ FENCE_OPEN = "<email>"
 FENCE_CLOSE = "</email>"
 BAD_ANSWER_LIMIT = 500
 NO_ANSWER = "(no answer)"
+LISTED_MOST = 100
+"""More labels than these are not listed a second time where a question says what to answer."""
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -63,6 +66,10 @@ def pattern(task: Task) -> str:
 def allowed_answers(task: Task) -> str:
     """The allowed answers in words, in the task's order: ``1 or 0``, ``a, b or c``."""
     values = [label.value for label in task.labels]
+    if len(values) > LISTED_MOST:
+        return (
+            f"one of the {len(values):,} labels above, exactly as it is written there before its equals sign or colon"
+        )
     return " or ".join([", ".join(values[:-1]), values[-1]]) if len(values) > 1 else values[0]
 
 
@@ -106,7 +113,7 @@ def reask_messages(task: Task, email_text: str, bad_answers: Sequence[tuple[str,
 
 
 def _quotable(answer: str) -> str:
-    clean = _LONE_SURROGATE.sub("\ufffd", answer).strip()
+    clean = _LONE_SURROGATE.sub("\ufffd", without_reasoning(answer)).strip()
     return clean if len(clean) <= BAD_ANSWER_LIMIT else clean[: BAD_ANSWER_LIMIT - 1] + "…"
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -27,15 +28,17 @@ from core.model import LabelMeaning, ModelSettings, Task
 PROMPT_EDITION = 1
 OMIT = "omit"
 FIELDS = ("from", "to", "cc", "bcc", "subject", "date", "body")
-MAX_LABELS = 100
-MAX_LABEL_CHARS = 64
+MAX_LABELS = 2_000
+MAX_LABEL_CHARS = 200
+MAX_EXTRA_CHARS = 4_000
+JUDGES = ("exact", "tolerant")
 MAX_ITEM_CHARS = 20
 MAX_RUBRIC_CHARS = 100_000
 MAX_TASK_BYTES = 1_000_000
 
 _EFFORTS = ("none", "default", "minimal", "low", "medium", "high")
 _BUILTIN = Path(__file__).with_name("work_personal.toml")
-_TASK_KEYS = ("name", "item", "rubric", "fields", "truncate_at", "max_reasks", "labels", "model")
+_TASK_KEYS = ("name", "item", "rubric", "fields", "truncate_at", "max_reasks", "judge", "labels", "model")
 _MODEL_KEYS = (
     "model",
     "temperature",
@@ -43,7 +46,22 @@ _MODEL_KEYS = (
     "reasoning_effort",
     "include_reasoning",
     "timeout_s",
+    "seed",
+    "stop",
+    "schema",
+    "extra_body",
 )
+_OWN_FIELDS = (
+    "model",
+    "messages",
+    "stream",
+    "n",
+    "max_tokens",
+    "max_completion_tokens",
+    "temperature",
+    "response_format",
+)
+"""Fields of a request that are not the task's to set by ``extra_body``."""
 
 
 def builtin_task() -> Task:
@@ -85,7 +103,7 @@ def _from_toml(text: str, where: str, *, default_name: str) -> Task:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise TaskError(f"{where} is not valid TOML: {error}. Correct it there.") from None
-    return _build(table, where, default_name=default_name, text=text)
+    return _build(table, where, default_name=default_name, text=text, schema=True)
 
 
 def task_from_json(text: str) -> Task:
@@ -103,16 +121,19 @@ def task_to_toml(task: Task) -> str:
     table = _as_table(task)
     model = table.pop("model")
     table["model"] = {key: OMIT if value is None else value for key, value in model.items()}
+    table["model"].setdefault("schema", False)
     return tomli_w.dumps(table, multiline_strings=True)
 
 
 def versioned(task: Task) -> Task:
     """The same task under the version that its content gives: 12 hex digits over all that can change an answer.
 
-    The task's name, its item and the call's timeout are not among that. Call it after every ``dataclasses.replace``.
+    The task's name, its item, its judge and the call's timeout are not among that. Call it after every
+    ``dataclasses.replace``.
     """
     table = _as_table(task)
     del table["name"], table["item"]
+    table.pop("judge", None)
     del table["model"]["timeout_s"]
     table["prompt_edition"] = PROMPT_EDITION
     canonical = json.dumps(table, sort_keys=True, separators=(",", ":"))
@@ -143,6 +164,16 @@ def _reasoning_defaults(model: str) -> tuple[str | None, bool | None]:
 
 
 def _as_table(task: Task) -> dict[str, Any]:
+    """Return a task as plain values. Settings that came later are left out where they say nothing: versions stay."""
+    model = asdict(task.model)
+    for name, nothing in (("seed", None), ("stop", ()), ("schema", False), ("extra_body", "")):
+        if model[name] == nothing:
+            del model[name]
+    if "stop" in model:
+        model["stop"] = list(task.model.stop)
+    if "extra_body" in model:
+        model["extra_body"] = json.loads(task.model.extra_body)
+    judge = {} if task.judge == JUDGES[0] else {"judge": task.judge}
     return {
         "name": task.name,
         "item": task.item,
@@ -151,7 +182,8 @@ def _as_table(task: Task) -> dict[str, Any]:
         "truncate_at": task.truncate_at,
         "max_reasks": task.max_reasks,
         "labels": [asdict(label) for label in task.labels],
-        "model": asdict(task.model),
+        "model": model,
+        **judge,
     }
 
 
@@ -165,7 +197,8 @@ def _from_json(text: str, where: str) -> Task:
     return _build(table, where, default_name="task")
 
 
-def _build(data: Mapping[str, Any], where: str, *, default_name: str, text: str = "") -> Task:
+def _build(data: Mapping[str, Any], where: str, *, default_name: str, text: str = "", schema: bool = False) -> Task:
+    """Return the task in a table; ``schema`` is the setting of that name where the table has none."""
     table = Table(data, where, text=text)
     table.only(_TASK_KEYS)
     rubric = table.text("rubric", limit=MAX_RUBRIC_CHARS)
@@ -178,8 +211,9 @@ def _build(data: Mapping[str, Any], where: str, *, default_name: str, text: str 
         fields=_fields(table),
         truncate_at=table.whole("truncate_at", 6_000, 100, 1_000_000),
         max_reasks=table.whole("max_reasks", 2, 0, 10),
-        model=_model(table.table("model")),
+        model=_model(table.table("model"), schema=schema),
         item=_item(table),
+        judge=_judge(table),
     )
     return versioned(task)
 
@@ -192,21 +226,30 @@ def _item(table: Table) -> str:
     return item
 
 
+def _judge(table: Table) -> str:
+    judge = table.line("judge", JUDGES[0])
+    if judge not in JUDGES:
+        raise table.wrong("judge", f"is {judge!r}", f"Choose from {' and '.join(JUDGES)}.")
+    return judge
+
+
 def _labels(table: Table) -> tuple[LabelMeaning, ...]:
     entries = table.tables("labels")
     if not 2 <= len(entries) <= MAX_LABELS:
         raise table.wrong("labels", f"has {len(entries)} entries", f"List 2 to {MAX_LABELS} under [[labels]].")
     labels: list[LabelMeaning] = []
     seen: dict[str, str] = {}
+    values: set[str] = set()
     for entry in entries:
         label = _label(entry)
-        twin = seen.setdefault(label.value.casefold(), label.value)
-        if any(other.value == label.value for other in labels):
+        twin = seen.setdefault(unicodedata.normalize("NFKC", label.value).casefold(), label.value)
+        if label.value in values:
             raise entry.wrong("value", f"{label.value!r} is there twice", "Give each label a value of its own.")
         if twin != label.value:
             raise entry.wrong(
                 "value", f"{label.value!r} differs from {twin!r} by case alone", "Choose values that differ by more."
             )
+        values.add(label.value)
         labels.append(label)
     return tuple(labels)
 
@@ -216,13 +259,18 @@ def _label(entry: Table) -> LabelMeaning:
     value = entry.text("value", limit=MAX_LABEL_CHARS)
     if not value:
         raise entry.wrong("value", "is missing or empty", 'Write what the model is to answer, such as "1".')
-    if any(sign.isspace() or not sign.isprintable() for sign in value):
+    if value != value.strip() or any(not _may_stand_in_a_label(sign) for sign in value):
         raise entry.wrong(
             "value",
-            f"{value!r} holds white space or a control character",
-            "Use one word or number; the label's name may have several words.",
+            f"{value!r} holds a line break or a control character, or has white space around it",
+            "Write it on one line, with plain spaces between words.",
         )
     return LabelMeaning(value, entry.line("name", value), (entry.text("meaning", limit=2_000) or "").strip())
+
+
+def _may_stand_in_a_label(sign: str) -> bool:
+    """Return whether a character may: visible ones, plain spaces, and the joiners that some scripts need."""
+    return sign.isprintable() or sign in "\u200c\u200d"
 
 
 def _fields(table: Table) -> tuple[str, ...]:
@@ -240,7 +288,7 @@ def _fields(table: Table) -> tuple[str, ...]:
     return tuple(given)
 
 
-def _model(table: Table) -> ModelSettings:
+def _model(table: Table, *, schema: bool) -> ModelSettings:
     table.only(_MODEL_KEYS)
     usual = ModelSettings()
     name = table.line("model", usual.model)
@@ -264,4 +312,33 @@ def _model(table: Table) -> ModelSettings:
         reasoning_effort=effort,
         include_reasoning=include,
         timeout_s=table.number("timeout_s", usual.timeout_s, 1.0, 3_600.0),
+        seed=table.whole("seed", 0, 0, 2**31 - 1) if table.has("seed") else None,
+        stop=_stop(table),
+        schema=table.flag("schema", default=schema),
+        extra_body=_extra_body(table),
     )
+
+
+def _stop(table: Table) -> tuple[str, ...]:
+    """Return texts at which an answer is to end; four at most, as the API has it."""
+    stop = table.texts("stop") or []
+    if len(stop) > 4 or not all(stop):
+        raise table.wrong("stop", f"has {len(stop)} entries, or an empty one", "List one to four texts.")
+    return tuple(stop)
+
+
+def _extra_body(table: Table) -> str:
+    """Return further fields of the request as canonical JSON; checked to be plain data, and none that labeltui sets."""
+    extra = table.plain("extra_body")
+    if not extra:
+        return ""
+    for name in extra:
+        if name in _OWN_FIELDS:
+            raise table.wrong("extra_body", f"holds {name!r}", "labeltui sets that field itself: leave it out here.")
+    try:
+        text = json.dumps(extra, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        raise table.wrong("extra_body", "holds what JSON cannot", "Use texts, numbers, lists and tables.") from None
+    if len(text) > MAX_EXTRA_CHARS:
+        raise table.wrong("extra_body", f"has {len(text):,} characters", f"At most {MAX_EXTRA_CHARS:,} are allowed.")
+    return text

@@ -108,6 +108,13 @@ class Table:
         """Whether the key is there and says that the setting is not to be sent: ``word``, or JSON's null."""
         return key in self._data and (self._data[key] is None or self._data[key] == word)
 
+    def plain(self, key: str) -> dict[str, Any]:
+        """Return the table under the key as it is; an empty one where it is missing."""
+        value = self._data.get(key) or {}
+        if not isinstance(value, dict):
+            raise self.wrong(key, f"must be a table, not {kind(value)}", f"Write it under [model.{key}].")
+        return value
+
     def table(self, key: str) -> Table:
         """The table under the key; an empty one where it is missing."""
         value = self._data.get(key, {})

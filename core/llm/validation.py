@@ -1,4 +1,4 @@
-"""What an answer is worth: a label of the task, or a sentence about what is wrong with it.
+"""Judge an answer: it is a label of the task, or a sentence says what is wrong with it.
 
 The only place that knows guardrails. Its own re-ask is not used: that sends neither the rubric nor the email, so the
 second answer would be a guess. Here it judges one raw answer at a time, and the worker leads the conversation.
@@ -11,21 +11,25 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from core.errors import TaskError
-from core.model import Outcome, Reply, Verdict
+from core.llm.answers import ASCII_SPACE, TolerantLabels, exact_answer
+from core.model import LabelMeaning, Outcome, Reply, Verdict
 from core.text import one_line
 
 if TYPE_CHECKING:
     from guardrails import AsyncGuard
 
 QUOTE_LIMIT = 80
+LISTED_MOST = 100
+"""A complaint lists so many allowed answers at most; the question has them all."""
 
-_ASCII_SPACE = " \t\r\n\f\v"
 _LONE_SURROGATES = re.compile("[\ud800-\udfff]")
 _QUIET = {
     "OTEL_SDK_DISABLED": "true",
@@ -40,23 +44,31 @@ _REASONING_ATE_IT = (
 class AnswerGuard:
     """Judges raw answers against a task's ``labels``; ``pattern`` is the regular expression that they all match.
 
-    ASCII white space around an answer is dropped, since models like to end with a line break; beyond that an answer
-    counts only if it is a label, character for character: ``1.``, ``Work`` for ``work`` and fullwidth digits do not.
-    Build one for the life of the process (the first costs seconds). Raises TaskError for labels that no answer could
-    ever equal.
+    ASCII white space around an answer is dropped, since models like to end with a line break, and so is reasoning in
+    front of it; beyond that an answer counts only if it is a label, character for character: ``1.``, ``Work`` for
+    ``work`` and fullwidth digits do not. With ``schema`` a JSON object with the label counts too. ``tolerant`` lists
+    the labels with their names where the task accepts other forms of them. Build one for the life of the process (the
+    first costs seconds). Raises TaskError for labels that no answer could ever equal.
     """
 
-    def __init__(self, labels: Sequence[str], pattern: str) -> None:
+    def __init__(
+        self, labels: Sequence[str], pattern: str, *, schema: bool = False, tolerant: Sequence[LabelMeaning] = ()
+    ) -> None:
         self._labels = _checked_labels(labels, pattern)
+        self._known = frozenset(self._labels)
+        self._schema = schema
+        self._tolerant = TolerantLabels(tolerant) if tolerant else None
         self._guard = _build_guard(self._labels, pattern)
 
     async def judge(self, reply: Reply) -> Verdict:
-        """The verdict on one reply. ``label`` is exactly one of the task's values, or None with a ``reason``.
+        """Return the verdict on one reply. ``label`` is exactly one of the task's values, or None with a ``reason``.
 
         ``reason`` is worded for the next question as well as for people. Calls may overlap.
         """
         cut_off = reply.finish_reason == "length"
-        answer = reply.text.strip(_ASCII_SPACE)
+        answer = exact_answer(reply.text, schema=self._schema)
+        if reply.refusal and answer not in self._known:
+            return Verdict(Outcome.REFUSED, None, f"The model did not answer: {one_line(reply.refusal, limit=200)}")
         if not answer:
             if cut_off:
                 return Verdict(Outcome.TRUNCATED, None, _REASONING_ATE_IT)
@@ -67,9 +79,11 @@ class AnswerGuard:
                 f"allowed answers ({_listed(self._labels)})."
             )
             return Verdict(Outcome.TRUNCATED, None, reason)
+        if self._tolerant is not None and answer not in self._known and not cut_off:
+            answer = self._tolerant.find(reply.text) or answer
         # guardrails keeps answers in models that refuse text which is not valid Unicode.
         judged = await self._guard.validate(_LONE_SURROGATES.sub("\ufffd", answer), num_reasks=0)
-        if judged.validation_passed and judged.validated_output in self._labels:
+        if judged.validation_passed and judged.validated_output in self._known:
             return Verdict(Outcome.ANSWERED, judged.validated_output)
         return Verdict(Outcome.INVALID, None, _reason(judged) or _complaint(answer, self._labels))
 
@@ -85,7 +99,7 @@ def _checked_labels(labels: Sequence[str], pattern: str) -> tuple[str, ...]:
     except re.error as error:
         raise TaskError(f"The pattern of the labels, {pattern!r}, is no regular expression: {error}.") from None
     for label in labels:
-        if not label or label != label.strip(_ASCII_SPACE) or not compiled.fullmatch(label):
+        if not label or label != label.strip(ASCII_SPACE) or not compiled.fullmatch(label):
             raise TaskError(
                 f"No answer can ever equal the label {label!r}: it must match {pattern!r}, not be empty and have no "
                 "white space around it."
@@ -95,7 +109,7 @@ def _checked_labels(labels: Sequence[str], pattern: str) -> tuple[str, ...]:
 
 def _build_guard(labels: tuple[str, ...], pattern: str) -> AsyncGuard[str]:
     os.environ.update(_QUIET)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _without_grammar():
         # What its dependencies deprecate among themselves is nothing that whoever runs this could act on.
         warnings.simplefilter("ignore", DeprecationWarning)
         from guardrails import AsyncGuard, OnFailAction, settings  # noqa: PLC0415  (two seconds, worker only)
@@ -108,6 +122,24 @@ def _build_guard(labels: tuple[str, ...], pattern: str) -> AsyncGuard[str]:
     settings.rc.enable_metrics = False
     validator = _validator_class()(labels=labels, pattern=pattern, on_fail=OnFailAction.REASK)
     return guard.use(validator)
+
+
+@contextmanager
+def _without_grammar() -> Iterator[None]:
+    """Keep jsonschema from importing ``rfc3987_syntax``, which compiles a grammar for 2.3 s of CPU.
+
+    guardrails imports jsonschema, which takes that package for checking formats of addresses where it is installed; no
+    schema of ours has such a format.
+    """
+    name = "rfc3987_syntax"
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        sys.modules.pop(name, None)
 
 
 def _start_no_telemetry_thread() -> None:
@@ -139,10 +171,11 @@ def _validator_class() -> Any:
         def __init__(self, labels: tuple[str, ...], pattern: str, on_fail: Any = None) -> None:
             super().__init__(on_fail=on_fail, labels=labels, pattern=pattern)
             self._labels = labels
+            self._known = frozenset(labels)
             self._pattern = re.compile(pattern)
 
         def _validate(self, value: Any, metadata: dict[str, Any]) -> ValidationResult:  # noqa: ARG002
-            if isinstance(value, str) and self._pattern.fullmatch(value) and value in self._labels:
+            if isinstance(value, str) and self._pattern.fullmatch(value) and value in self._known:
                 return PassResult()
             return FailResult(error_message=_complaint(str(value), self._labels))
 
@@ -163,7 +196,9 @@ def _complaint(answer: str, labels: tuple[str, ...]) -> str:
 
 
 def _listed(labels: tuple[str, ...]) -> str:
-    """The allowed answers as a model should write them, without quotation marks that it might copy."""
+    """Return the allowed answers as a model should write them, without quotation marks that it might copy."""
+    if len(labels) > LISTED_MOST:
+        return f"one of the {len(labels):,} labels above, such as {labels[0]}"
     return labels[0] if len(labels) == 1 else f"{', '.join(labels[:-1])} or {labels[-1]}"
 
 

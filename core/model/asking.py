@@ -15,7 +15,10 @@ class AskKind(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How one call ended. Only ``ANSWERED`` yields a label."""
+    """How one call ended. Only ``ANSWERED`` yields a label.
+
+    ``REFUSED``: the model or a content filter declined to answer, so that the same question is not asked again.
+    """
 
     ANSWERED = "answered"
     INVALID = "invalid"
@@ -31,6 +34,7 @@ class Outcome(StrEnum):
     CONNECTION = "connection"
     BAD_REQUEST = "bad_request"
     MODEL_GONE = "model_gone"
+    REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +47,15 @@ class ChatMessage:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens that a call reported. ``cached_tokens`` of the prompt do not count against limits."""
+    """Tokens that a call reported. ``cached_tokens`` of the prompt do not count against limits.
+
+    ``estimated``: the server reported none, and these were estimated from the length of the texts.
+    """
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
+    estimated: bool = False
 
     @property
     def counted(self) -> int:
@@ -57,13 +65,17 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back with status 200: text, usage and the headers (names in lower case)."""
+    """What came back with status 200: text, usage and the headers (names in lower case).
+
+    ``refusal`` holds the words with which the model, or a content filter, declined to answer, or nothing.
+    """
 
     text: str
     finish_reason: str
     usage: Usage
     request_id: str
     headers: Mapping[str, str]
+    refusal: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,11 @@ class LabelMeaning:
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
-    """How a question is put to the model."""
+    """How a question is put to the model.
+
+    ``schema``: the server is asked to answer with one of the labels and nothing else, by ``response_format``.
+    ``extra_body`` is a JSON object of further fields of the request, as canonical text, or empty.
+    """
 
     model: str = "openai/gpt-oss-20b"
     temperature: float | None = 0.0
@@ -25,6 +29,10 @@ class ModelSettings:
     reasoning_effort: str | None = "low"
     include_reasoning: bool | None = False
     timeout_s: float = 60.0
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    schema: bool = False
+    extra_body: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +40,8 @@ class Task:
     """A version of what is asked: labels, rubric, what of an email is sent, and the model's settings.
 
     ``version`` is a hash over everything that can change an answer; it names the task in attempts and labels. ``item``
-    is the noun for what is labeled (*email*, *review*), for people; it is in no message and not in the hash.
+    is the noun for what is labeled (*email*, *review*), for people; it is in no message and not in the hash. Nor is
+    ``judge``, which says what counts as a label: ``exact`` or ``tolerant``; stored answers can be judged by either.
     """
 
     name: str
@@ -44,6 +53,7 @@ class Task:
     model: ModelSettings = field(default_factory=ModelSettings)
     version: str = ""
     item: str = "email"
+    judge: str = "exact"
 
     def name_of(self, value: str) -> str:
         """The short name of a label's value, or the value itself where the task does not know it."""

@@ -166,7 +166,7 @@ def dry_run(path: Path, settings: Settings, task: Task, count: int, ended: Calla
     ]
 
     async def ask() -> None:
-        clients = ClientPool(base_url)
+        clients = ClientPool(base_url, task)
         try:
             await DryRun(task, broker, guard, clients.of, time.time, ended).run(emails)
         finally:

@@ -19,15 +19,19 @@ from typing import TYPE_CHECKING
 
 from core import exits
 from core.errors import LabeltuiError, NoUsableKeyError, RunFileError, RunLostError
+from core.llm.answers import schema_of
+from core.llm.dialect import Dialect
 from core.llm.task import fixed_chars
 from core.model import RunState, Task
 from core.quota.forecast.plans import price_of
 from core.quota.keys.store import KeyStore
 from core.quota.pacing.broker import Broker, Grant, NoKeys
+from core.server_address import PathStyle, normalize_base_url
 from core.settings import Settings
 from core.storage.file.control import CommandInbox
 from core.storage.file.lock import RunLock
 from core.storage.writing.store import Store
+from core.worker.commit import best_effort
 from core.worker.eta import Eta
 from core.worker.loop import Ending, Worker
 from core.worker.notifier import Notifier, notifying
@@ -127,7 +131,12 @@ async def _run(
     only: int | None,
     notifier: Notifier | None,
 ) -> int:
-    clients = ClientPool(store.base_url or settings.base_url)
+
+    def noted(sentence: str) -> None:
+        with best_effort("note what the server does not take"):
+            store.add_event("server", sentence, now=time.time())
+
+    clients = ClientPool(store.base_url or settings.base_url, store.task(), noted)
     interrupts: list[int] = []
     watching = [asyncio.create_task(_watch(watch))] if watch is not None else []
     watching += [asyncio.create_task(notifier.watch())] if notifier is not None else []
@@ -142,6 +151,8 @@ async def _run(
             if not ending.renews:
                 break
             paused, first_n, broker = worker.paused, worker.queue.first_n, broker_for(keys, store.task())
+            await clients.aclose()
+            clients.renew(store.task())
     finally:
         for task in watching:
             task.cancel()
@@ -190,15 +201,26 @@ def build_guard(task: Task) -> Judges:
     from core.llm.task import pattern  # noqa: PLC0415
     from core.llm.validation import AnswerGuard  # noqa: PLC0415
 
-    return AnswerGuard([label.value for label in task.labels], pattern(task))
+    return AnswerGuard(
+        [label.value for label in task.labels],
+        pattern(task),
+        schema=task.model.schema,
+        tolerant=task.labels if task.judge == "tolerant" else (),
+    )
 
 
 class ClientPool:
-    """One client for each key, kept for the worker's life."""
+    """One client for each key, kept for the worker's life; ``noted`` hears what the server does not take.
 
-    def __init__(self, base_url: str | None) -> None:
+    What was learnt of the server holds for one model: another version of the task may have another.
+    """
+
+    def __init__(self, base_url: str | None, task: Task, noted: Callable[[str], None] = lambda _: None) -> None:
         self._base_url = base_url
+        self._noted = noted
         self._clients: dict[str, tuple[str, ChatClient]] = {}
+        self._dialects: dict[str, Dialect] = {}
+        self.task = task
 
     def of(self, grant: Grant) -> Asks:
         """The client of the granted key; a new one where the key's secret changed."""
@@ -207,8 +229,23 @@ class ClientPool:
         secret = grant.secret.value
         known = self._clients.get(grant.alias)
         if known is None or known[0] != secret:
-            self._clients[grant.alias] = known = (secret, ChatClient(secret, base_url=self._base_url))
+            client = ChatClient(
+                secret,
+                base_url=self._base_url,
+                dialect=self._dialect(),
+                response_format=schema_of(self.task.labels),
+            )
+            self._clients[grant.alias] = known = (secret, client)
         return known[1]
+
+    def renew(self, task: Task) -> None:
+        """Ask by another version of the task from now on; clients are made anew, calls in flight have ended."""
+        self.task = task
+        self._clients.clear()
+
+    def _dialect(self) -> Dialect:
+        plain = normalize_base_url(self._base_url).path_style is PathStyle.PLAIN
+        return self._dialects.setdefault(self.task.model.model, Dialect(plain=plain, noted=self._noted))
 
     async def aclose(self) -> None:
         """Close every pool."""

@@ -128,6 +128,8 @@ def settle_reply(task: Task, question: Question, reply: Reply, verdict: Verdict)
     reasks = len(email.bad_answers)
     if verdict.label is not None:
         return Settlement(attempt, email, reasks, label=verdict.label)
+    if verdict.outcome is Outcome.REFUSED:  # the same question would meet the same end
+        return Settlement(attempt, email, reasks, failure=f"refused by the model: {verdict.reason}"[:FAILURE_CHARS])
     email = replace(email, bad_answers=(*email.bad_answers, (reply.text, verdict.reason)))
     if len(email.bad_answers) > task.max_reasks:
         return Settlement(attempt, email, reasks, failure=unusable(verdict.outcome, len(email.bad_answers)))

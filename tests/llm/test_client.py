@@ -97,14 +97,23 @@ async def test_null_content_is_the_empty_text() -> None:
 
 @pytest.mark.parametrize(
     "usage",
-    [None, [], "many", {}, {"prompt_tokens": "900"}, {"prompt_tokens": -1, "completion_tokens": True}],
+    [
+        None,
+        [],
+        "many",
+        {},
+        {"prompt_tokens": "900"},
+        {"prompt_tokens": -1, "completion_tokens": True},
+        {"prompt_tokens": 2**63},
+        {"prompt_tokens": 1e300},
+    ],
 )
 @pytest.mark.asyncio
-async def test_odd_usage_counts_as_zero(usage: Any) -> None:
-    """An answer is kept although its server counts no tokens, or counts them strangely."""
+async def test_odd_usage_is_estimated_and_marked(usage: Any) -> None:
+    """An answer is kept although its server counts no tokens, or counts them absurdly; about four characters are one."""
     reply = await reply_to(completion(usage=usage))
 
-    assert (reply.text, reply.usage) == ("1\n", Usage())
+    assert (reply.text, reply.usage) == ("1\n", Usage(21, 2, estimated=True))
 
 
 @pytest.mark.asyncio
@@ -344,7 +353,7 @@ def test_a_log_level_that_was_set_before_is_kept() -> None:
         b'{"choices": [{}]}',
         b'{"choices": [{"message": null}]}',
         b'{"choices": [{"message": {"content": 1}}]}',
-        b'{"choices": [{"message": {"content": [{"text": "1"}]}}]}',
+        b'{"choices": [{"message": {"content": "1"}, "finish_reason": "error"}]}',
         b"\xff\xfe\xfa",
         b"[" * 100_000,
     ],

@@ -19,6 +19,7 @@ from core.errors import (
     CallTimeoutError,
     CapacityError,
     ConnectionFailedError,
+    ContentRefusedError,
     KeyRefusedError,
     ModelGoneError,
     OrganizationRestrictedError,
@@ -51,7 +52,11 @@ REFUSALS: list[tuple[int, str, str, type[CallError]]] = [
     (413, "", "", TooLargeError),
     (401, "invalid_api_key", "Invalid API Key", KeyRefusedError),
     (400, "invalid_api_key", "Invalid API Key", KeyRefusedError),
-    (402, "", "Insufficient balance", KeyRefusedError),
+    (402, "", "Insufficient balance", RateLimitedError),
+    (429, "insufficient_quota", "You exceeded your current quota", KeyRefusedError),
+    (400, "content_filter", "The response was filtered", ContentRefusedError),
+    (200, "429", "Rate limit exceeded: free-models-per-min.", RateLimitedError),
+    (200, "502", "Upstream error", ServerFailedError),
     (403, "permissions_error", "not allowed", KeyRefusedError),
     (400, "organization_restricted", "Organization has been restricted.", OrganizationRestrictedError),
     (403, "organization_restricted", "Organization has been restricted.", OrganizationRestrictedError),
@@ -260,6 +265,13 @@ async def test_the_unexpected_is_a_decision_too(error: Exception, monkeypatch: p
         ("plain words", "plain words", ""),
         (None, "", ""),
         ([1], "", ""),
+        ([{"error": {"message": "m", "code": 429}}], "m", "429"),
+        ({"error": {"message": "m", "innererror": {"code": "Filtered"}}}, "m", "Filtered"),
+        (
+            {"error": {"message": "Spent.", "details": [{"retryDelay": "45s"}, {"retryDelay": 7}]}},
+            "Spent. Please try again in 45s.",
+            "",
+        ),
     ],
 )
 def test_refusals_of_other_servers_are_read(body: object, message: str, code: str) -> None:
@@ -305,6 +317,26 @@ async def test_the_secret_is_in_no_error() -> None:
         assert SECRET not in repr(client)
         # The SDK's own exception holds the request with its Authorization header, so it must not hang on ours.
         assert (error.__cause__, error.__context__) == (None, None)
+
+
+@pytest.mark.asyncio
+async def test_no_credit_takes_the_key_out_with_its_own_advice() -> None:
+    """402 and `insufficient_quota` are settled by one call; a 402 that says when to come back is a wait."""
+    for status, code in ((402, None), (429, "insufficient_quota")):
+        error = await failure(client_answering(status, json={"error": {"message": "no money", "code": code}}))
+        assert type(error) is KeyRefusedError
+        assert error.conclusive
+        assert "no money" in str(error)
+        assert "no credit" in str(error)
+    waits = await failure(client_answering(402, json={"error": {"message": "later"}}, headers={"retry-after": "9"}))
+    assert type(waits) is RateLimitedError
+
+
+@pytest.mark.asyncio
+async def test_an_error_that_may_be_the_address_names_the_url() -> None:
+    """Whoever mistyped the base URL sees where the call went."""
+    error = await failure(client_answering(404, text="<html>404</html>"))
+    assert "https://api.groq.com/openai/v1/chat/completions" in str(error)
 
 
 def test_failure_says_what_to_do_about_it() -> None:

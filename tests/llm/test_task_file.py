@@ -45,7 +45,9 @@ def test_the_built_in_task_tells_work_from_personal() -> None:
     assert [(label.value, label.name) for label in task.labels] == [("1", "work"), ("0", "personal")]
     assert task.fields == ("from", "to", "subject", "date", "body")
     assert (task.truncate_at, task.max_reasks) == (6_000, 2)
-    assert task.model == ModelSettings("openai/gpt-oss-20b", 0.0, 256, "low", include_reasoning=False, timeout_s=60.0)
+    assert task.model == ModelSettings(
+        "openai/gpt-oss-20b", 0.0, 256, "low", include_reasoning=False, timeout_s=60.0, schema=True
+    )
     for word in ("birth", "promotion", "picnic", "charity", "short", "thread", "spam", "empty"):
         assert word in task.rubric.lower()
 
@@ -55,7 +57,7 @@ def test_a_minimal_file_gets_sensible_settings(load: Loader) -> None:
     task = load(MINIMAL)
     assert task.name == "urgent"
     assert task.labels == (LabelMeaning("yes", "yes"), LabelMeaning("no", "not urgent", "can wait"))
-    assert task.model == ModelSettings()
+    assert task.model == ModelSettings(schema=True)
     assert (task.truncate_at, task.max_reasks) == (6_000, 2)
     assert task.item == "text"
 
@@ -78,6 +80,26 @@ def test_a_task_survives_json_and_toml(load: Loader) -> None:
     assert task_from_json(task_to_json(task)) == task
     assert load(task_to_toml(task)) == task
     assert load(task_to_toml(builtin_task())) == builtin_task()
+    more = replace(settings, seed=7, stop=("\n", "."), schema=True, extra_body='{"top_k":1,"x":{"y":[1,null]}}')
+    task = versioned(replace(task, model=more, judge="tolerant"))
+    assert task_from_json(task_to_json(task)) == task
+
+
+def test_settings_of_later_editions_leave_the_version_of_older_tasks() -> None:
+    """A task that says nothing of them has the text and the version that it had before they were known."""
+    task = versioned(replace(builtin_task(), model=ModelSettings()))
+    assert not {"seed", "stop", "schema", "extra_body"} & json.loads(task_to_json(task))["model"].keys()
+    assert task.version != builtin_task().version
+    assert versioned(replace(task, judge="tolerant")).version == task.version
+
+
+def test_labels_may_be_many_of_several_words_and_in_any_script(load: Loader) -> None:
+    """Two thousand of them, with joiners and right-to-left text; two that differ by their Unicode form are refused."""
+    values = [f"very good no. {n}" for n in range(1_996)] + ["عمل شخصي", "می\u200cخواهم", "नौकरी", "仕事"]
+    task = load('rubric = "x"\n' + "".join(f'[[labels]]\nvalue = "{value}"\n' for value in values))
+    assert [label.value for label in task.labels] == values
+    with pytest.raises(TaskError, match="by case alone"):
+        load('rubric = "x"\n[[labels]]\nvalue = "\u00e9t"\n[[labels]]\nvalue = "e\u0301t"\n')
 
 
 def test_json_is_canonical() -> None:
@@ -153,8 +175,15 @@ def test_a_file_with_a_byte_order_mark_is_read(load: Loader) -> None:
         (MINIMAL.replace('"yes"', '"no"'), "'no' is there twice"),
         (MINIMAL.replace('"yes"', '"NO"'), "by case alone"),
         (MINIMAL.replace('"yes"', '""'), "value is missing or empty"),
-        (MINIMAL.replace('"yes"', '"very urgent"'), "holds white space"),
-        (MINIMAL.replace('"yes"', '"yes\\n"'), "holds white space"),
+        (MINIMAL.replace('"yes"', '" very urgent"'), "has white space around it"),
+        (MINIMAL.replace('"yes"', '"yes\\n"'), "holds a line break"),
+        (MINIMAL.replace('"yes"', '"very\\turgent"'), "holds a line break or a control character"),
+        ('judge = "kind"\n' + MINIMAL, "judge is 'kind'. Choose from exact and tolerant"),
+        (MINIMAL + "[model]\nseed = -1\n", "model.seed is -1"),
+        (MINIMAL + "[model]\nstop = ['']\n", "model.stop has 1 entries, or an empty one"),
+        (MINIMAL + "[model.extra_body]\nmessages = []\n", "labeltui sets that field itself"),
+        (MINIMAL + "[model.extra_body]\nuntil = 2026-01-01\n", "holds what JSON cannot"),
+        (MINIMAL + "[model]\nextra_body = 'x'\n", "must be a table, not a text"),
         (MINIMAL.replace('"yes"', '"y\\u200bes"'), "control character"),
         (MINIMAL.replace("meaning", "meening"), "Did you mean meaning?"),
         ('rubric = "x"\n[[labels]]\nvalue = "a"\n', "labels has 1 entries"),
@@ -222,7 +251,7 @@ truncate_at = 5
 value = "1"
 
 [[labels]]
-value = "a b"
+value = "a\\tb"
 
 [model]
 timeout_s = 0
@@ -233,10 +262,10 @@ timeout_s = 0
     ("mended", "line"),
     [
         ({}, 9),
-        ({"a b": "0"}, 3),
-        ({"truncate_at = 5": "", "a b": "0"}, 12),
-        ({"truncate_at = 5": "", "a b": "0", "timeout_s = 0": "timeout = 1"}, 12),
-        ({"truncate_at = 5": "", "a b": "0", 'value = "1"': "name = 'n'"}, 5),
+        ({"a\\tb": "0"}, 3),
+        ({"truncate_at = 5": "", "a\\tb": "0"}, 12),
+        ({"truncate_at = 5": "", "a\\tb": "0", "timeout_s = 0": "timeout = 1"}, 12),
+        ({"truncate_at = 5": "", "a\\tb": "0", 'value = "1"': "name = 'n'"}, 5),
     ],
 )
 def test_a_complaint_names_the_line(tmp_path: Path, mended: dict[str, str], line: int) -> None:

@@ -53,7 +53,7 @@ async def test_label_is_accepted_with_white_space_around_it(binary: AnswerGuard,
 @pytest.mark.parametrize(
     "text",
     [
-        "1.", "1 0", "1\n0", "11", "01", "2", "-1", "one", "Label: 1", "**1**", '"1"', "1 (work)", "<think></think>1",
+        "1.", "1 0", "1\n0", "11", "01", "2", "-1", "one", "Label: 1", "**1**", '"1"', "1 (work)", "1 <think>",
         "\uff11", "\u0661", "\u00b9", "1\u00a0", "\u20031", "\ufeff1", "1\u200b", "1\x00", "1\x1c", "$1", "\ud800",
         "1" * 100_000, "{}", "null", "[1]",
     ],

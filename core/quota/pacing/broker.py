@@ -94,13 +94,14 @@ class Broker:
         """The call came back with status 200. ``headers`` have names in lower case."""
         now = self._clock()
         self._land(grant)
-        reported = usage.prompt_tokens > 0
+        reported = usage.prompt_tokens > 0 and not usage.estimated
         cost = float(usage.counted) if reported else grant.estimate.cost
         account = self._ledger.account(grant.reservation.organization, self.model)
         moved = account.organization != grant.slot.organization  # then its headers do not speak of this account
         shown = () if moved else readings(headers)
         self._ledger.settle(grant.reservation, cost, shown, now, proven=reported)
-        self._estimator.learn(grant.prompt_chars, usage)
+        if not usage.estimated:
+            self._estimator.learn(grant.prompt_chars, usage)
         self._chars += (grant.prompt_chars - self._chars) * (0.05 if self._chars else 1.0)
         grant.org.concurrency.answered(latency_s, in_demand=grant.in_demand)
         self._consequences.recovered(grant)

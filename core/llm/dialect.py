@@ -1,0 +1,91 @@
+"""Remember what a server refuses of a request, for one server and model, so that it is asked for once and no more.
+
+Servers that speak the same API take different settings: OpenAI's reasoning models know ``max_completion_tokens`` only,
+older servers ``max_tokens`` only, some no temperature, no reasoning effort or no schema. A setting that a server names
+in a refusal is left out from then on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from core.errors import CallError, ModelGoneError, RequestRefusedError, ServerFailedError
+
+_TOKEN_LIMITS = ("max_tokens", "max_completion_tokens")
+_WORDS: Mapping[str, str] = {
+    "response_format": r"response[_ ]format|json[_ ]schema|structured[_ ]outputs?|guided|grammar|strict|schema",
+    "reasoning_effort": r"reasoning[_ .]effort|reasoning|thinking",
+    "include_reasoning": r"include[_ ]reasoning|reasoning|thinking",
+    "temperature": r"temperature",
+    "seed": r"seed",
+    "stop": r"stop",
+}
+"""How refusals name a setting, beside its own name. Seen at OpenAI, Groq, Mistral, vLLM, DeepSeek and llama.cpp."""
+
+_COMPLAINT = re.compile(
+    r"support|recogni|unknown|unexpected|invalid|permitted|allowed|extra|deprecated|default|failed to|must be"
+    r"|unavailable|not accept|forbidden|incompatible",
+    re.IGNORECASE,
+)
+"""A refusal that quotes an email is none of a setting: it has to complain in one of these words."""
+
+
+class Dialect:
+    """What one server is known to refuse for one model; shared by the clients of all keys.
+
+    ``noted`` hears a sentence whenever something is left out from now on.
+    """
+
+    def __init__(self, *, plain: bool, noted: Callable[[str], None] = lambda _: None) -> None:
+        # Ollama and LM Studio know only the older name, and would take an unknown one for "no limit".
+        self._token_limits = list(_TOKEN_LIMITS if plain else reversed(_TOKEN_LIMITS))
+        self._left_out: set[str] = set()
+        self._noted = noted
+        self._said: set[str] = set()
+
+    def fields(self, optional: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the fields to send: those that are not None and not refused, the token limit by its known name."""
+        sent = {name: value for name, value in optional.items() if value is not None and name not in self._left_out}
+        limit = sent.pop("max_tokens", None)
+        if limit is not None and self._token_limits:
+            sent[self._token_limits[0]] = limit
+        return sent
+
+    def learn(self, error: CallError, message: str, param: str, sent: Mapping[str, Any], host: str) -> bool:
+        """Leave out what a refusal names of the fields that were ``sent``; return whether asking again may help."""
+        if error.conclusive or not isinstance(error, (RequestRefusedError, ModelGoneError, ServerFailedError)):
+            return False
+        named = [name for name in sent if self._names(name, message, param)]
+        if isinstance(error, ServerFailedError):
+            named = [name for name in named if name == "response_format"]  # llama.cpp: 500 for a grammar
+        elif param.split(".", maxsplit=1)[0] in named:
+            named = [param.split(".", maxsplit=1)[0]]
+        exact = [name for name in named if re.search(rf"\b{re.escape(name)}\b", message)]
+        for name in exact or named:
+            self._leave_out(name, message, host)
+        return bool(named)
+
+    def say_once(self, sentence: str) -> None:
+        """Note a sentence, once."""
+        if sentence not in self._said:
+            self._said.add(sentence)
+            self._noted(sentence)
+
+    def _names(self, name: str, message: str, param: str) -> bool:
+        if param and param.split(".", maxsplit=1)[0] == name:
+            return True
+        if not _COMPLAINT.search(message):
+            return False
+        words = rf"{re.escape(name)}|{_WORDS.get(name, re.escape(name))}"
+        return re.search(rf"(?<![a-z])(?:{words})(?![a-z])", message, re.IGNORECASE) is not None
+
+    def _leave_out(self, name: str, message: str, host: str) -> None:
+        if name not in _TOKEN_LIMITS:
+            self._left_out.add(name)
+            self.say_once(f"{host} does not take {name}: it is left out from now on ({message[:160]})")
+        elif name in self._token_limits:
+            self._token_limits.remove(name)
+            instead = f"{self._token_limits[0]} is sent instead" if self._token_limits else "no limit is sent"
+            self.say_once(f"{host} does not take {name}: {instead} from now on ({message[:160]})")

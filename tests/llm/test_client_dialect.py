@@ -1,0 +1,221 @@
+"""What a server refuses is left out after one refusal, and what it answers in other ways is read; bodies are bounded."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+
+from core.errors import ContentRefusedError, RequestRefusedError, ServerFailedError
+from core.llm.answers import schema_of
+from core.llm.client import MOST_BODY_BYTES, ChatClient
+from core.llm.dialect import Dialect
+from core.llm.replies import MOST_ANSWER_CHARS
+from core.model import ChatMessage, LabelMeaning, ModelSettings, Reply
+from tests.llm.test_client import COMPLETION, SECRET, completion
+
+ASKED = (ChatMessage("system", "the rubric"), ChatMessage("user", "the email"))
+LABELS = (LabelMeaning("1", "work"), LabelMeaning("0", "personal"))
+FULL = ModelSettings(seed=7, stop=("\n",), schema=True, extra_body='{"top_k":1}')
+
+
+def refusing(*rules: tuple[str, int, str]) -> tuple[ChatClient, list[dict[str, Any]], list[str]]:
+    """A client of a server that refuses requests with certain fields, what it was sent, and what was noted."""
+    sent: list[dict[str, Any]] = []
+    noted: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        body = json.loads(request.content)
+        sent.append(body)
+        for name, status, message in rules:
+            if name in body:
+                return httpx.Response(status, json={"error": {"message": message}})
+        return httpx.Response(200, json=COMPLETION)
+
+    client = ChatClient(
+        SECRET,
+        transport=httpx.MockTransport(answer),
+        dialect=Dialect(plain=True, noted=noted.append),
+        response_format=schema_of(LABELS),
+    )
+    return client, sent, noted
+
+
+@pytest.mark.asyncio
+async def test_every_setting_of_the_task_is_sent() -> None:
+    """Seed, stop, schema and further fields beside the usual ones."""
+    client, sent, _ = refusing()
+    await client.ask(ASKED, FULL)
+    (body,) = sent
+    assert (body["seed"], body["stop"], body["top_k"], body["max_tokens"]) == (7, ["\n"], 1, 256)
+    assert body["response_format"]["type"] == "json_schema"
+    await client.ask(ASKED, ModelSettings())
+    assert not {"seed", "stop", "top_k", "response_format"} & sent[1].keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "message", "instead"),
+    [
+        (
+            "max_tokens",
+            400,
+            "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
+            "max_completion_tokens",
+        ),
+        ("temperature", 400, "Unsupported value: 'temperature' does not support 0.0. Only the default is supported.", ""),
+        ("reasoning_effort", 400, "Unrecognized request argument supplied: reasoning_effort", ""),
+        ("include_reasoning", 422, '[{"loc": ["body", "include_reasoning"], "msg": "Extra inputs are not permitted"}]', ""),
+        ("response_format", 400, "This response_format type is unavailable now", ""),
+        ("response_format", 400, "This model does not support structured outputs.", ""),
+        ("response_format", 500, "failed to parse grammar", ""),
+        ("seed", 400, 'Unknown name "seed": Cannot find field.', ""),
+        ("top_k", 400, "Unrecognized request argument supplied: top_k", ""),
+    ],
+)  # fmt: skip
+@pytest.mark.asyncio
+async def test_a_refused_setting_is_left_out_after_one_refusal(
+    name: str, status: int, message: str, instead: str
+) -> None:
+    """The same call is made without it at once, all later ones too, and it is said once with the server's words."""
+    client, sent, noted = refusing((name, status, message))
+    for _ in range(3):
+        assert (await client.ask(ASKED, FULL)).text == "1\n"
+    assert [name in body for body in sent] == [True, False, False, False]
+    assert all(name == instead or instead in body for body in sent[1:] if instead)
+    (note,) = noted
+    assert name in note
+    assert message[:20] in note
+
+
+@pytest.mark.asyncio
+async def test_what_one_client_learns_holds_for_all_keys() -> None:
+    """The dialect is the server's, not the key's; several refused settings are left out one after another."""
+    client, sent, noted = refusing(
+        ("temperature", 400, "temperature is not supported"), ("seed", 400, "seed is not supported")
+    )
+    await client.ask(ASKED, FULL)
+    other = ChatClient(SECRET + "2", transport=client._http._transport, dialect=client._dialect)
+    await other.ask(ASKED, FULL)
+    assert len(sent) == 4
+    assert len(noted) == 2
+    assert not {"temperature", "seed"} & sent[-1].keys()
+
+
+@pytest.mark.parametrize("message", ["not like this", "The prompt 'stop at any temperature' was flagged"])
+@pytest.mark.asyncio
+async def test_a_refusal_that_names_no_setting_is_none_of_a_setting(message: str) -> None:
+    """It is the worker's to find whose fault it is, after one request."""
+    client, sent, noted = refusing(("messages", 400, message))
+    with pytest.raises(RequestRefusedError):
+        await client.ask(ASKED, FULL)
+    assert (len(sent), noted) == (1, [])
+
+
+def answering(body: Any, **response: Any) -> ChatClient:
+    return ChatClient(SECRET, transport=httpx.MockTransport(lambda _: httpx.Response(200, json=body, **response)))
+
+
+def message(content: Any, finish_reason: str = "stop", **more: Any) -> dict[str, Any]:
+    choice = {"message": {"content": content, **more}, "finish_reason": finish_reason}
+    return completion(choices=[choice])
+
+
+@pytest.mark.asyncio
+async def test_of_content_in_parts_the_text_counts() -> None:
+    """Reasoning parts do not."""
+    parts = [{"type": "thinking", "thinking": [{"type": "text", "text": "0"}]}, {"type": "text", "text": "1"}]
+    assert (await answering(message(parts)).ask(ASKED, FULL)).text == "1"
+    reply = await answering(message(None, reasoning_content="so it is 0")).ask(ASKED, FULL)
+    assert reply.text == ""
+
+
+@pytest.mark.asyncio
+async def test_an_error_inside_a_choice_is_the_server_s() -> None:
+    """With its words, to be waited out."""
+    body = message("", "error")
+    body["choices"][0]["error"] = {"code": 502, "message": "Upstream error from Provider"}
+    with pytest.raises(ServerFailedError, match="Upstream error from Provider"):
+        await answering(body).ask(ASKED, FULL)
+
+
+@pytest.mark.asyncio
+async def test_a_refusal_of_the_model_is_told_as_such() -> None:
+    """In words of its own, or by the reason why it ended; a filter of the server is an error with its own outcome."""
+    assert (await answering(message(None, refusal="I cannot help")).ask(ASKED, FULL)).refusal == "I cannot help"
+    assert (await answering(message("", "content_filter")).ask(ASKED, FULL)).refusal == "finish_reason content_filter"
+    filtered = {"error": {"message": "filtered", "code": "content_filter"}}
+    client = ChatClient(SECRET, transport=httpx.MockTransport(lambda _: httpx.Response(400, json=filtered)))
+    with pytest.raises(ContentRefusedError) as caught:
+        await client.ask(ASKED, FULL)
+    assert caught.value.conclusive
+
+
+@pytest.mark.asyncio
+async def test_an_answer_that_broke_the_schema_is_an_answer() -> None:
+    """Groq refuses to pass it on with 400, but quotes it: it is judged like any other."""
+    body = {"error": {"message": "bad", "code": "json_validate_failed", "failed_generation": "It is work."}}
+    client = ChatClient(SECRET, transport=httpx.MockTransport(lambda _: httpx.Response(400, json=body)))
+    reply = await client.ask(ASKED, FULL)
+    assert isinstance(reply, Reply)
+    assert (reply.text, reply.usage.estimated) == ("It is work.", True)
+
+
+# -- bounds -----------------------------------------------------------------------------------------------------------
+
+
+def bomb() -> httpx.Response:
+    """A body that decodes to a thousand times its size."""
+    return httpx.Response(200, content=gzip.compress(b" " * 300_000_000), headers={"content-encoding": "gzip"})
+
+
+BODIES: dict[str, Callable[[], httpx.Response]] = {
+    "bomb": bomb,
+    "long": lambda: httpx.Response(200, content=b" " * (MOST_BODY_BYTES + 1)),
+    "long error": lambda: httpx.Response(500, content=b"x" * (MOST_BODY_BYTES + 1)),
+    "not gzip": lambda: httpx.Response(200, stream=httpx.ByteStream(b"plain"), headers={"content-encoding": "gzip"}),
+    "not asked for": lambda: httpx.Response(200, stream=httpx.ByteStream(b"?"), headers={"content-encoding": "br"}),
+}
+
+
+@pytest.mark.parametrize("name", BODIES)
+@pytest.mark.asyncio
+async def test_a_body_without_bound_is_the_server_s_failure(name: str) -> None:
+    """It is neither read nor decoded to its end."""
+    client = ChatClient(SECRET, transport=httpx.MockTransport(lambda _: BODIES[name]()))
+    with pytest.raises(ServerFailedError):
+        await client.ask(ASKED, ModelSettings())
+
+
+@pytest.mark.asyncio
+async def test_a_compressed_body_is_read() -> None:
+    """As servers send it where they are told that they may."""
+    body = gzip.compress(json.dumps(COMPLETION).encode())
+    transport = httpx.MockTransport(
+        lambda _: httpx.Response(200, content=body, headers={"content-encoding": "gzip", "x-request-id": "r"})
+    )
+    reply = await ChatClient(SECRET, transport=transport).ask(ASKED, ModelSettings())
+    assert (reply.text, reply.request_id) == ("1\n", "r")
+
+
+@pytest.mark.asyncio
+async def test_a_long_answer_is_kept_in_part() -> None:
+    """Its beginning and its end, with a note between."""
+    reply = await answering(message("a" * 1_000_000 + "1")).ask(ASKED, ModelSettings())
+    assert len(reply.text) <= MOST_ANSWER_CHARS
+    assert reply.text.endswith("a1")
+    assert "characters were left out" in reply.text
+
+
+@pytest.mark.asyncio
+async def test_a_key_in_an_answer_is_not_kept() -> None:
+    """A server that repeats it, in whatever field, has it taken out at the door."""
+    body = message(f"the key is {SECRET}", f"stop {SECRET}"[:4], refusal=f"no {SECRET}")
+    reply = await answering(body, headers={"x-request-id": SECRET, "x-echo": f"Bearer {SECRET}"}).ask(ASKED, FULL)
+    assert SECRET not in repr(reply)
+    assert reply.text == "the key is (the key)"
+    assert replace(reply, text="").request_id == "(the key)"
