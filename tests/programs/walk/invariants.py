@@ -1,0 +1,111 @@
+"""Read run files by SQL of our own, and say what is broken in them. Uses nothing of the product's code."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+COMPANIONS = re.compile(r"\.(control|search)\.db|before-format")
+STATES = ("pending", "labeled", "failed", "skipped")
+
+
+@dataclass
+class Seen:
+    """What a run file held when it was last looked at: its label rows and calls by id, and how many emails."""
+
+    labels: dict[int, tuple[object, ...]] = field(default_factory=dict)
+    attempts: dict[int, tuple[object, ...]] = field(default_factory=dict)
+    emails: int = 0
+
+
+def run_files(home: Path) -> list[Path]:
+    """Return the run files below a folder."""
+    return [path for path in sorted(home.rglob("*.db")) if not COMPANIONS.search(path.name) and path.name != "quota.db"]
+
+
+QUERIES = {
+    "damage": "SELECT * FROM pragma_quick_check(1)",
+    "states": "SELECT state, count(*) FROM email GROUP BY state",
+    "totals": "SELECT name, value FROM total",
+    "labels": "SELECT id, email_id, value, task_version, at FROM label",
+    "attempts": "SELECT id, email_id, started_at, raw_answer FROM attempt",
+    "shown": "SELECT label, count(*) FROM email WHERE state = 'labeled' GROUP BY label",
+    "doubled": "SELECT email_id FROM label WHERE source IN ('model', 'copy') GROUP BY email_id, task_version"
+    " HAVING count(*) > 1",
+    "groundless": "SELECT source_id FROM email AS e WHERE state = 'labeled' AND NOT EXISTS (SELECT 1 FROM label AS l"
+    " WHERE l.email_id = e.id AND l.value = e.label AND l.source <> 'undone')",
+    "overruled": "SELECT source_id FROM email AS e WHERE state = 'labeled' AND label_source = 'human' AND label <>"
+    " (SELECT value FROM label WHERE email_id = e.id AND source = 'human' ORDER BY id DESC LIMIT 1)",
+    "cursor": "SELECT cursor FROM run",
+    "pending": "SELECT min(position) FROM email WHERE state = 'pending'",
+}
+"""What is read of a run file, in one transaction."""
+
+
+def check(path: Path, seen: Seen) -> list[str]:
+    """Return a sentence for each invariant that the file breaks; take note of its rows in ``seen``."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)) as db:
+        db.execute("BEGIN")
+        if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'run'").fetchone():
+            return []
+        found = {name: db.execute(query).fetchall() for name, query in QUERIES.items()}
+    if found["damage"] != [("ok",)]:
+        return [f"the file is damaged: {found['damage'][0]}"]
+    return [*_counted(found), *_labels(found), *_appended(found, seen)]
+
+
+def _counted(found: dict[str, list[tuple[Any, ...]]]) -> Iterator[str]:
+    """Yield each total that its rows do not give, and a cursor that is not at the first pending email."""
+    totals, states = dict(found["totals"]), dict(found["states"])
+    rows = {f"state:{state}": states.get(state, 0) for state in STATES}
+    rows |= {"attempts": len(found["attempts"])} | {f"label:{label}": count for label, count in found["shown"]}
+    for name, count in rows.items():
+        if totals.get(name, 0) != count:
+            yield f"the total {name} is {totals.get(name, 0)}, its rows are {count}"
+    emails = sum(states.values())
+    pending = found["pending"][0][0]
+    wanted = emails if pending is None else pending
+    if found["cursor"][0][0] != wanted:
+        yield f"the cursor is {found['cursor'][0][0]}, the first pending email of {emails} is at {wanted}"
+
+
+def _labels(found: dict[str, list[tuple[Any, ...]]]) -> Iterator[str]:
+    """Yield each email that is labeled twice, or otherwise than its rows say."""
+    for (email,) in found["doubled"][:1]:
+        yield f"email {email} has two labels of the model for one version"
+    for (name,) in found["groundless"][:1]:
+        yield f"{name} is labeled without a row that says so"
+    for (name,) in found["overruled"][:1]:
+        yield f"{name} shows another label than the newest of a person"
+
+
+def _appended(found: dict[str, list[tuple[Any, ...]]], seen: Seen) -> Iterator[str]:
+    """Yield rows that were there at the last look and are not, or not the same, any more."""
+    emails = sum(count for _, count in found["states"])
+    if emails < seen.emails:
+        yield f"emails were lost: {seen.emails}, now {emails}"
+    labels = {row[0]: row[1:] for row in found["labels"]}
+    attempts = {row[0]: row[1:] for row in found["attempts"]}
+    for name, before, now in (("label", seen.labels, labels), ("call", seen.attempts, attempts)):
+        for row in [row for row in before if before[row] != now.get(row)][:1]:
+            yield f"{name} row {row} was {before[row]}, now {now.get(row)}"
+    seen.labels, seen.attempts, seen.emails = labels, attempts, emails
+
+
+def secrets_in(folder: Path, secrets: tuple[str, ...], allowed: str = "keys.toml") -> Iterator[str]:
+    """Yield each file below a folder that holds one of the secrets, but for that of the keys."""
+    needles = [secret.encode() for secret in secrets]
+    for path in folder.rglob("*"):
+        if not path.is_file() or path.name.startswith(allowed):
+            continue
+        try:
+            content = path.read_bytes()
+        except OSError:
+            continue
+        if any(needle in content for needle in needles):
+            yield f"{path.name} holds a secret"

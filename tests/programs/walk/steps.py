@@ -1,0 +1,116 @@
+"""The steps of a walk, as plain data drawn from a seed: they name runs and emails that may or may not be there."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+RUNS = ("a", "b", "c")
+SOURCES = ("mails.csv", "mails.jsonl", "more.csv")
+EMAILS = 24
+"""Rows of a source; the last one repeats the text of the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is done: ``lines`` are command lines given at once, ``argument`` belongs to any other kind."""
+
+    kind: str
+    lines: tuple[tuple[str, ...], ...] = ()
+    argument: str = ""
+
+    def __str__(self) -> str:
+        told = " & ".join(" ".join(line) for line in self.lines)
+        return f"{self.kind} {told or self.argument}".strip()
+
+
+Drawing = Callable[[random.Random], tuple[str, ...]]
+
+
+def _run(rng: random.Random) -> str:
+    return rng.choice(RUNS)
+
+
+def _id(rng: random.Random) -> str:
+    return f"mail-{rng.randint(1, EMAILS + 1)}"  # the last one is not there
+
+
+def _wait(rng: random.Random) -> tuple[str, ...]:
+    return ("--no-wait",) if rng.random() < 0.5 else ()
+
+
+COMMANDS: tuple[tuple[int, Drawing], ...] = (
+    (6, lambda rng: ("new", rng.choice(SOURCES), "--name", _run(rng), "--seed", "7")),
+    (12, lambda rng: ("start", _run(rng), *_wait(rng))),
+    (2, lambda rng: ("start", _run(rng), "--try", str(rng.randint(1, 5)))),
+    (4, lambda rng: ("pause", _run(rng), *_wait(rng))),
+    (4, lambda rng: ("resume", _run(rng), *_wait(rng))),
+    (4, lambda rng: ("stop", _run(rng), *_wait(rng))),
+    (1, lambda rng: ("stop", _run(rng), "--force")),
+    (1, lambda rng: ("swap", _run(rng), *_wait(rng))),
+    (2, lambda rng: ("budget", _run(rng), *rng.choice((("--none",), ("--tokens", "3000"), ("--hours", "1"))))),
+    (3, lambda rng: ("status", _run(rng), *rng.choice(((), ("--json",))))),
+    (4, lambda rng: ("retry", _run(rng), *rng.choice((("--failed",), ("--item", _id(rng)))))),
+    (8, lambda rng: ("label", _run(rng), _id(rng), rng.choice("01"))),
+    (1, lambda rng: ("label", _run(rng), _id(rng), "maybe")),
+    (3, lambda rng: ("note", _run(rng), _id(rng), "a note")),
+    (5, lambda rng: ("skip", _run(rng), _id(rng), *rng.choice(((), ("--back",))))),
+    (6, lambda rng: ("undo", _run(rng))),
+    (4, lambda rng: ("task", _run(rng), "--set", rng.choice(("one.toml", "two.toml")))),
+    (3, lambda rng: ("task", _run(rng), "--ask-again", *rng.choice(((), ("1",), ("0",))))),
+    (2, lambda rng: ("task", _run(rng), *rng.choice(((), ("--json",), ("--messages", _id(rng)))))),
+    (4, lambda rng: ("export", _run(rng), f"out.{rng.choice(('csv', 'jsonl'))}")),
+    (2, lambda rng: ("check", _run(rng), *rng.choice(((), ("--repair",))))),
+    (1, lambda rng: ("backup", _run(rng), f"backup-{rng.randint(1, 9)}.db")),
+    (1, lambda rng: ("copy", _run(rng), _run(rng))),
+    (1, lambda rng: ("archive", _run(rng), *rng.choice(((), ("--back",))))),
+    (1, lambda rng: ("delete", (name := _run(rng)), "--yes", name)),
+    (1, lambda rng: ("plan", rng.choice((*SOURCES, *RUNS)))),
+    (3, lambda rng: ("keys", "add", f"key{rng.randint(1, 4)}", "--stdin")),
+    (1, lambda rng: ("keys", "list")),
+    (2, lambda rng: ("keys", rng.choice(("enable", "disable", "remove", "pin", "history")), f"key{rng.randint(1, 4)}")),
+    (1, lambda rng: ("info",)),
+)
+"""How often, and what."""
+
+KINDS: tuple[tuple[int, str], ...] = (
+    (56, "command"),
+    (10, "two at once"),
+    (6, "killed command"),
+    (7, "kill worker"),
+    (3, "end worker"),
+    (3, "stop worker"),
+    (5, "continue worker"),
+    (3, "fill disk"),
+    (5, "free disk"),
+    (3, "lose file"),
+    (8, "time"),
+)
+LOST = ("control", "log", "search", "quota.db", "keys.toml", "keys.toml back", "keys.toml open")
+"""Files that vanish: the companions of a run, the quota database, the keys for a while, or their privacy."""
+
+
+def _command(rng: random.Random) -> tuple[str, ...]:
+    weights = [weight for weight, _ in COMMANDS]
+    return rng.choices(COMMANDS, weights)[0][1](rng)
+
+
+def drawn(seed: int, count: int, *, without: Collection[str] = ()) -> list[Step]:
+    """Return so many steps, the same ones for a seed, none of the kinds in ``without``."""
+    rng = random.Random(seed)
+    kinds = [(weight, kind) for weight, kind in KINDS if kind not in without]
+    steps = [Step("command", (("new", "mails.csv", "--name", "a", "--seed", "7"),)), Step("command", (("start", "a"),))]
+    while len(steps) < count:
+        kind = rng.choices([kind for _, kind in kinds], [weight for weight, _ in kinds])[0]
+        if kind == "two at once":
+            steps.append(Step(kind, (_command(rng), _command(rng))))
+        elif kind in ("command", "killed command"):
+            steps.append(Step(kind, (_command(rng),), f"{rng.uniform(0, 0.3):.3f}"))
+        elif kind == "lose file":
+            steps.append(Step(kind, argument=rng.choice(LOST)))
+        elif kind == "time":
+            steps.append(Step(kind, argument=f"{rng.uniform(0.05, 0.6):.2f}"))
+        else:
+            steps.append(Step(kind, argument=_run(rng)))
+    return steps[:count]

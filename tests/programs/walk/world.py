@@ -1,0 +1,356 @@
+"""The world of a walk: a home on a small disk, a simulator with faults, and the processes of commands and workers."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import selectors
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from core.simulator.child import start_child
+from tests.programs.walk.invariants import Seen, check, run_files, secrets_in
+from tests.programs.walk.steps import EMAILS, Step
+
+ROOT = Path(__file__).resolve().parents[3]
+DISK_BYTES = 24 << 20
+ENDS_WITHIN_S = 40.0
+"""A command that is not over by then, while no worker is stopped and the disk has room, counts as hanging."""
+CODES = frozenset({0, 1, 2, 3, 4, 5, 6, 130})
+SIMULATOR = (
+    *("--keys", "5", "--organizations", "3", "--plan", "developer", "--scale", "60", "--latency", "0.03"),
+    *("--faults", "mild,invalid=0.1", "--hang", "3"),
+)
+TASK = """rubric = "Work is 1. {words}"
+max_reasks = 1
+[[labels]]
+value = "1"
+name = "work"
+[[labels]]
+value = "0"
+name = "personal"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """What broke, after how many steps."""
+
+    step: int
+    sentence: str
+
+    @property
+    def kind(self) -> str:
+        """The sentence without its numbers and names: what a shorter walk must break as well."""
+        return "".join(char for char in self.sentence.partition(": ")[2] or self.sentence if not char.isdigit())[:40]
+
+    def __str__(self) -> str:
+        return f"BROKEN after step {self.step}: {self.sentence}"
+
+
+class World:
+    """Made in an empty folder; everything is ended and unmounted when it is left."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.disk = folder / "disk"
+        self.work = folder / "work"
+        self.home = self.disk / "home"
+        self._seen: dict[tuple[str, int], Seen] = {}
+        self._codes: dict[int, int] = {}
+        self._pids: dict[int, int] = {}
+        self._given: dict[int, tuple[str, ...]] = {}
+        self._stopped: set[int] = set()
+        self._rest = b""
+        self._filler: Path | None = None
+        self._trouble = ""
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        self.disk.mkdir()
+        self.work.mkdir()
+        mounted = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "none", str(self.disk)],
+            capture_output=True,
+            check=False,
+        )
+        self.small = mounted.returncode == 0
+        if self.small:
+            self._stack.callback(subprocess.run, ["umount", "-l", str(self.disk)], check=False)
+        self._write_sources()
+        self.simulator = self._stack.enter_context(start_child([*SIMULATOR, "--seed", "1"]))
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("GROQ", "LABELTUI"))},
+            "LABELTUI_HOME": str(self.home),
+            "GROQ_BASE_URL": self.simulator.base_url,
+            "GROQ_API_KEYS": ",".join(self.simulator.keys[:2]),
+            "PYTHONPATH": str(ROOT),
+        }
+        self._zygote = subprocess.Popen(
+            [sys.executable, "-m", "tests.programs.walk.zygote"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, env=self._environment,
+        )  # fmt: skip
+        self._stack.callback(self._end_all)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def _write_sources(self) -> None:
+        texts = [f"Please send the contract number {number} to the customer." for number in range(1, EMAILS)]
+        texts.append(texts[0])
+        rows = [(f"mail-{number}", text) for number, text in enumerate(texts, 1)]
+        csv = "id,text\n" + "".join(f'{name},"{text}"\n' for name, text in rows)
+        (self.work / "mails.csv").write_text(csv, "utf-8")
+        (self.work / "more.csv").write_text(csv + "mail-99,another\n", "utf-8")
+        jsonl = "".join(json.dumps({"id": name, "text": text}) + "\n" for name, text in rows)
+        (self.work / "mails.jsonl").write_text(jsonl, "utf-8")
+        for name, words in (("one", "Else 0."), ("two", "All else is 0.")):
+            (self.work / f"{name}.toml").write_text(TASK.format(words=words), "utf-8")
+
+    # -- processes ------------------------------------------------------------------------------------------------------
+
+    def _begin(self, line: tuple[str, ...]) -> int:
+        number = len(self._given) + 1
+        self._given[number] = line
+        order = {
+            "id": number,
+            "argv": line,
+            "out": str(self.folder / "out.txt"),
+            "folder": str(self.work),
+            "env": self._environment,
+        }
+        if "--stdin" in line:
+            secret = self.folder / f"secret-{line[2]}"
+            secret.write_text(self.simulator.keys[int(line[2][-1]) % 5], "utf-8")
+            order["stdin"] = str(secret)
+        assert self._zygote.stdin is not None
+        self._zygote.stdin.write(json.dumps(order).encode() + b"\n")
+        self._zygote.stdin.flush()
+        return number
+
+    def _hear(self, timeout_s: float) -> None:
+        assert self._zygote.stdout is not None
+        with selectors.DefaultSelector() as watched:
+            watched.register(self._zygote.stdout, selectors.EVENT_READ)
+            if not watched.select(timeout_s):
+                return
+        *lines, self._rest = (self._rest + os.read(self._zygote.stdout.fileno(), 1 << 16)).split(b"\n")
+        for line in lines:
+            told = json.loads(line)
+            if "pid" in told:
+                self._pids[told["id"]] = told["pid"]
+            else:
+                self._codes[told["id"]] = told["code"]
+
+    def _wait_for(self, number: int, within_s: float) -> int | None:
+        deadline = time.monotonic() + within_s
+        while number not in self._codes and time.monotonic() < deadline:
+            self._hear(0.05)
+        return self._codes.get(number)
+
+    def _workers(self) -> dict[str, int]:
+        """The process of each run's worker that is alive, by the run's name."""
+        found = {}
+        for path in run_files(self.home):
+            with contextlib.suppress(sqlite3.Error), closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+                row = db.execute("SELECT worker_pid FROM run").fetchone()
+                if row and row[0] and _is_worker(row[0]):
+                    found[path.stem] = row[0]
+        return found
+
+    def _signal(self, run: str, number: int) -> None:
+        workers = self._workers()
+        pid = workers.get(run) or next(iter(workers.values()), None)
+        if pid is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+            if number == signal.SIGSTOP:
+                self._stopped.add(pid)
+            elif number == signal.SIGCONT:
+                self._stopped.discard(pid)
+
+    # -- steps ----------------------------------------------------------------------------------------------------------
+
+    def take(self, step: Step) -> None:
+        """Do one step, and wait until its commands are over."""
+        match step.kind:
+            case "command" | "two at once":
+                self._command(step)
+            case "killed command":
+                number = self._begin(step.lines[0])
+                self._wait_for(number, float(step.argument))
+                if number not in self._codes and number in self._pids:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(self._pids[number], signal.SIGKILL)
+                self._wait_for(number, 5)
+            case "kill worker":
+                self._signal(step.argument, signal.SIGKILL)
+            case "end worker":
+                self._signal(step.argument, signal.SIGTERM)
+            case "stop worker":
+                self._signal(step.argument, signal.SIGSTOP)
+            case "continue worker":
+                self._continue_all()
+            case "fill disk":
+                self._fill()
+            case "free disk":
+                self._free()
+            case "lose file":
+                self._lose(step.argument)
+            case "time":
+                time.sleep(float(step.argument))
+
+    def _command(self, step: Step) -> None:
+        numbers = [self._begin(line) for line in step.lines]
+        for number in numbers:
+            code = self._wait_for(number, ENDS_WITHIN_S)
+            if code is None:
+                free = not self._stopped and self._filler is None
+                if free:
+                    self._trouble = f"hangs: {' '.join(self._given[number])}"
+                with contextlib.suppress(ProcessLookupError, KeyError):
+                    os.kill(self._pids[number], signal.SIGKILL)
+                self._wait_for(number, 5)
+            elif code not in CODES:
+                self._trouble = f"exit code: {code} of {' '.join(self._given[number])}"
+
+    def _continue_all(self) -> None:
+        for pid in self._stopped:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+        self._stopped.clear()
+
+    def _fill(self) -> None:
+        if not self.small or self._filler is not None:
+            return
+        self._filler = self.disk / "filler"
+        with contextlib.suppress(OSError), self._filler.open("wb", buffering=0) as file:
+            for size in (1 << 16, 1 << 12):
+                with contextlib.suppress(OSError):
+                    while file.write(b"x" * size):
+                        pass
+
+    def _free(self) -> None:
+        if self._filler is not None:
+            self._filler.unlink(missing_ok=True)
+            self._filler = None
+
+    def _lose(self, what: str) -> None:
+        keys = self.home / "keys.toml"
+        away = self.folder / "keys.away"
+        with contextlib.suppress(FileNotFoundError):
+            if what == "keys.toml":
+                away.write_bytes(keys.read_bytes())
+                keys.unlink()
+            elif what == "keys.toml back" and away.exists():
+                keys.write_bytes(away.read_bytes())
+                keys.chmod(0o600)
+            elif what == "keys.toml open":
+                keys.chmod(0o600 if keys.stat().st_mode & 0o077 else 0o644)
+            elif what == "quota.db":
+                (self.home / "quota.db").unlink()
+            elif what in ("control", "log", "search"):
+                for path in sorted(self.home.rglob(f"*{what}*"))[:1]:
+                    if path.is_file():
+                        path.unlink()
+
+    # -- looking --------------------------------------------------------------------------------------------------------
+
+    def broken(self) -> str:
+        """Return a sentence on the first thing that is broken, or ""."""
+        return self._trouble or next(iter(self._all_broken()), "")
+
+    def _all_broken(self) -> list[str]:
+        found = []
+        for path in run_files(self.home):
+            with contextlib.suppress(FileNotFoundError):
+                seen = self._seen.setdefault((str(path), path.stat().st_ino), Seen())
+                found += [f"{path.stem}: {sentence}" for sentence in self._checked(path, seen)]
+        found += [f"secret: {sentence}" for sentence in secrets_in(self.home, self.simulator.keys)]
+        texts = [(path.name, path.read_text("utf-8", "replace")) for path in self.home.rglob("*.log") if path.is_file()]
+        with contextlib.suppress(FileNotFoundError):
+            texts.append(("output", (self.folder / "out.txt").read_text("utf-8", "replace")))
+        for name, text in texts:
+            _, traced, rest = text.partition("Traceback (most recent call last)")
+            if traced:
+                found.append(f"traceback in {name}: {_told(rest)}")
+            if any(secret in text for secret in self.simulator.keys):
+                found.append(f"secret: {name} holds one")
+        return found
+
+    def _checked(self, path: Path, seen: Seen) -> list[str]:
+        """Return what is broken in one run file; one that cannot be read now is looked at again a moment later."""
+        for _ in range(20):
+            try:
+                return check(path, seen)
+            except sqlite3.OperationalError as error:
+                told = str(error)
+                if self._filler is not None or not path.exists():
+                    return []
+                time.sleep(0.1)
+        free = os.statvfs(self.disk)
+        return [f"cannot be read: {told} ({free.f_bavail * free.f_bsize:,} bytes free)"]
+
+    def finish(self) -> str:
+        """Mend everything, work every run to its end and look again; return what is broken, or ""."""
+        self._free()
+        self._continue_all()
+        for pid in self._workers().values():
+            os.kill(pid, signal.SIGKILL)
+        self._lose("keys.toml back")
+        keys = self.home / "keys.toml"
+        if keys.exists():
+            keys.chmod(0o600)
+        for path in run_files(self.home / "runs"):
+            if path.parent.name == "archive":
+                continue
+            for line in (("budget", str(path), "--none"), ("work", str(path)), ("check", str(path))):
+                number = self._begin(line)
+                code = self._wait_for(number, 120)
+                if code is None:
+                    with contextlib.suppress(ProcessLookupError, KeyError):
+                        os.kill(self._pids[number], signal.SIGKILL)
+                    return f"at the end: {line[0]} of {path.stem} hangs"
+                if code not in ((0, 3) if line[0] == "work" else (0,)):
+                    tail = (self.folder / "out.txt").read_text("utf-8", "replace").strip().splitlines()[-1:]
+                    return f"at the end: {line[0]} of {path.stem} gives {code}: {tail}"
+        return self.broken()
+
+    def _end_all(self) -> None:
+        for pid in (*self._workers().values(), *self._stopped, self._zygote.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        for pipe in (self._zygote.stdin, self._zygote.stdout):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+        self._zygote.wait()
+        self._free()
+
+
+def _told(traceback: str) -> str:
+    """Return the error of a traceback, and the places that lead to it."""
+    places = re.findall(r'File "[^"]*?((?:core|tui|tests)/[^"]+)", line (\d+)', traceback)
+    error = next((line for line in traceback.splitlines()[1:] if line and not line.startswith(" ")), "")
+    return f"{error[:300]} [{' > '.join(f'{place}:{line}' for place, line in places[-4:])}]"
+
+
+def _is_worker(pid: int) -> bool:
+    """Whether that process lives and is a fork of the zygote: a pid may be another's by now."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes()
+        state = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return b"walk.zygote" in words and state not in ("Z", "X")

@@ -1,0 +1,167 @@
+"""Import all that commands and workers need once, then fork a process for each order: ``python -m …walk.zygote``.
+
+A command costs milliseconds and a worker no seconds this way, and each is still a process of its own that can be killed.
+Orders come as a JSON object a line ({"id", "argv", "out", "env"}); ``{"id", "pid"}`` answers when the process was begun,
+``{"id", "code"}`` when it has ended. A worker that a command starts is forked as well, with the log that it would have.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import random
+import selectors
+import subprocess
+import sys
+import threading
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from core.llm.client import ChatClient
+from core.llm.task import builtin_task
+from core.worker import __main__ as worker_main
+from core.worker import supervisor
+from core.worker.process import build_guard
+from tui import cli
+
+_CHILD_SUBREAPER = 36
+"""prctl(2): workers whose command has ended become children of this process, which takes note of their end."""
+
+
+class ForkedWorker:
+    """What the supervisor gets instead of a Popen: the same methods, for a fork.
+
+    A process between waits for the worker and tells its code, for as long as somebody listens.
+    """
+
+    def __init__(self, arguments: Sequence[str], log: int, environment: dict[str, str]) -> None:
+        self._told, tell = os.pipe()
+        if os.fork() == 0:
+            worker = os.fork()
+            if worker:
+                os.closerange(3, tell)
+                os.write(tell, f"{worker}\n".encode())
+                code = os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1])
+                with contextlib.suppress(BrokenPipeError):  # the command that started it is over
+                    os.write(tell, f"{code}\n".encode())
+                os._exit(0)
+            _become(environment, log, new_session=True)
+            sys.argv = ["core.worker", *arguments]
+            _leave(worker_main.main)
+        os.close(tell)
+        self._read = b""
+        while b"\n" not in self._read:
+            self._read += os.read(self._told, 32)
+        self.pid = int(self._read.split(b"\n")[0])
+        os.set_blocking(self._told, False)
+
+    def poll(self) -> int | None:
+        """Return its exit code, or None while it lives."""
+        with contextlib.suppress(BlockingIOError):
+            self._read += os.read(self._told, 32)
+        lines = self._read.split(b"\n")
+        return int(lines[1]) if len(lines) > 2 else None
+
+    def wait(self) -> int:
+        """Return at once: its end is taken note of by the process between."""
+        return 0
+
+
+def _popen(arguments: Sequence[str], **options: Any) -> Any:
+    if "core.worker" in arguments:
+        place = list(arguments).index("core.worker")
+        return ForkedWorker(list(arguments)[place + 1 :], options["stdout"], options["env"])
+    return subprocess.Popen(arguments, **options)
+
+
+class _Subprocess:
+    """The module ``subprocess`` as the supervisor sees it."""
+
+    def __getattr__(self, name: str) -> Any:
+        return _popen if name == "Popen" else getattr(subprocess, name)
+
+
+def _become(environment: dict[str, str], out: int, *, new_session: bool = False) -> None:
+    """Let this fork look like a process that was started: its environment, its streams, its session."""
+    if new_session:
+        os.setsid()
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(out, 1)
+    os.dup2(out, 2)
+    os.closerange(3, 64)
+    os.environ.clear()
+    os.environ.update(environment)
+    random.seed()
+
+
+def _leave(main: Any) -> None:
+    code: object = 70
+    try:
+        code = main()
+    except SystemExit as ended:
+        code = ended.code
+    except BaseException:  # noqa: BLE001 - whatever it is, it is told as a process would tell it
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code if isinstance(code, int) else 1)
+
+
+def begin(order: dict[str, Any]) -> int:
+    """Fork a process for one command line; return its pid."""
+    pid = os.fork()
+    if pid == 0:
+        out = os.open(order["out"], os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+        _become(order["env"], out, new_session=True)
+        sys.argv = ["labeltui", *order["argv"]]
+        sys.stdin = Path(order.get("stdin") or os.devnull).open(encoding="utf-8")  # noqa: SIM115
+        os.chdir(order["folder"])
+        _leave(lambda: cli.main(order["argv"]))
+    return pid
+
+
+def main() -> None:
+    """Serve orders until standard input ends."""
+    build_guard(builtin_task())
+    ChatClient("gsk_never_asked_with_0123456789")
+    for place in cli.ANSWERS.values():
+        import_module(place.partition(":")[0])
+    supervisor.subprocess = _Subprocess()  # type: ignore[assignment]
+    ctypes.CDLL(None).prctl(_CHILD_SUBREAPER, 1, 0, 0, 0)
+    others = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
+    assert not others, f"a fork would lose {others}"
+    begun: dict[int, int] = {}
+    with selectors.DefaultSelector() as watched:
+        watched.register(0, selectors.EVENT_READ)
+        rest = b""
+        while True:
+            if watched.select(timeout=0.005):
+                read = os.read(0, 1 << 16)
+                if not read:
+                    return
+                *lines, rest = (rest + read).split(b"\n")
+                for line in lines:
+                    order = json.loads(line)
+                    pid = begin(order)
+                    begun[pid] = order["id"]
+                    print(json.dumps({"id": order["id"], "pid": pid}), flush=True)
+            while True:
+                try:
+                    pid, status = os.waitpid(-1, os.WNOHANG)
+                except ChildProcessError:
+                    break
+                if not pid:
+                    break
+                if pid in begun:
+                    print(json.dumps({"id": begun.pop(pid), "code": os.waitstatus_to_exitcode(status)}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
