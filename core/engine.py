@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, Self, TypeVar
 
 from core.errors import UsageError
-from core.model import KeyHistory, KeyStatus, ModelSettings, RunSummary, Task, WindowStatus
+from core.model import KeyHistory, KeyStatus, ModelSettings, RunSummary, Snapshot, Task, WindowStatus
 from core.runs import draft, requests
 from core.runs.draft import Draft, differences, escaped, read_draft
 from core.runs.requests import CopyRequest, NewRunRequest, TaskChoice
@@ -184,6 +184,32 @@ class Engine:
             self._runs = RunList(self.settings)
         return self._runs.read(now)
 
+    def find(self, name: str, *, archived: bool = False) -> Path:
+        """Return the run file that is meant by a name or a path; with ``archived`` the archive is looked through too.
+
+        Raises:
+            RunNotFoundError: there is none; says which names come near.
+        """
+        from core.runs import find  # noqa: PLC0415
+
+        if archived and not any(path.stem == name for path in find.run_files(self.settings)):
+            away = next((path for path in find.archived_files(self.settings) if path.stem == name), None)
+            if away is not None:
+                return away
+        return find.find_run(self.settings, name)
+
+    def find_archived(self, name: str) -> Path:
+        """Return the archived run of that name; one in the list only where none is archived."""
+        from core.runs import find  # noqa: PLC0415
+
+        away = next((path for path in find.archived_files(self.settings) if path.stem == name), None)
+        return away if away is not None else find.find_run(self.settings, name)
+
+    def snapshot(self, path: Path) -> Snapshot:
+        """Return the run as it is now."""
+        with self.view(path) as reader:
+            return reader.snapshot(time.time())
+
     def view(self, path: Path) -> RunReader:
         """Open a run file for reading; the reader belongs to the thread that opened it."""
         from core.storage.reading.reader import RunReader  # noqa: PLC0415
@@ -236,10 +262,70 @@ class Engine:
         """Return what labeling the source takes, and the task; nothing is kept or sent."""
         return requests.forecast(self.settings, request)
 
+    def names_run(self, text: str) -> bool:
+        """Say whether a text that may be a run or a source means a run."""
+        from core.runs import find  # noqa: PLC0415
+
+        source = Path(text)
+        return source.suffix == find.SUFFIX or not source.exists() or find.run_path(self.settings, text).is_file()
+
+    def plan_run(self, path: Path, *, plan_name: str | None, organizations: int | None) -> tuple[Planned, Task]:
+        """Return what labeling the pending rest of a run takes, and its task."""
+        from core.runs import plan  # noqa: PLC0415
+
+        settings = self._for(path)
+        with self.view(path) as reader:
+            task, base_url = reader.task(), reader.base_url() or settings.base_url
+        texts = plan.texts_of_run(path)
+        planned = plan.plan_run(
+            settings,
+            task,
+            texts,
+            base_url=base_url,
+            plan_name=plan_name,
+            organizations=organizations,
+            now=time.time(),
+        )
+        return planned, task
+
+    def plan_source(
+        self,
+        source: Path,
+        task: Task,
+        *,
+        text_column: str | None,
+        id_column: str | None,
+        dedupe: bool,
+        base_url: str | None,
+        plan_name: str | None,
+        organizations: int | None,
+    ) -> Planned:
+        """Return what labeling a source with that task takes; nothing is kept or sent."""
+        from core.runs import plan  # noqa: PLC0415
+
+        return plan.plan_run(
+            self.settings,
+            task,
+            plan.texts_of_source(source, task, text_column=text_column, id_column=id_column, dedupe=dedupe),
+            base_url=base_url or self.settings.base_url,
+            plan_name=plan_name,
+            organizations=organizations,
+            now=time.time(),
+        )
+
     @changes
     def make(self, request: NewRunRequest, progress: Callable[[int], None]) -> Path:
         """Make the run; ``progress`` is called with the number of items imported so far."""
         return requests.make(self.settings, request, progress)
+
+    @changes
+    def create(
+        self, source: Path, task: Task, options: RunOptions, progress: Callable[[int], None] | None = None
+    ) -> Created:
+        """Make a run from a source and return what was made; ``progress`` gets the number of items so far."""
+        from core.runs.find import create_run  # noqa: PLC0415
+
+        return create_run(self.settings, source, task, options, now=time.time(), progress=progress)
 
     @changes
     def make_demo(self) -> Path:
@@ -250,6 +336,13 @@ class Engine:
         path, _ = demo.prepare(self.settings, demo.DEFAULT_EMAILS, now=time.time())
         send.start(path, self._for(path))
         return path
+
+    @changes
+    def prepare_demo(self, emails: int | None, *, fresh: bool) -> tuple[Path, bool]:
+        """Make the demo's run, or find the last one (True); ``emails`` None is the usual number."""
+        from core.runs import demo  # noqa: PLC0415
+
+        return demo.prepare(self.settings, emails or demo.DEFAULT_EMAILS, fresh=fresh, now=time.time())
 
     def check_copy(self, request: CopyRequest) -> None:
         """Refuse at once what :meth:`copy_run` would refuse."""
@@ -280,7 +373,28 @@ class Engine:
 
         delete.delete(path, typed)
 
+    @changes
+    def copy_emails(
+        self, path: Path, name: str, *, task: Task | None, model: str | None, progress: Callable[[int], None] | None
+    ) -> Created:
+        """Make a run from the emails of another and return what was made; ``progress`` gets the number so far."""
+        from core.runs.copy import copy_emails  # noqa: PLC0415
+
+        return copy_emails(path, name, task=task, model=model, now=time.time(), progress=progress)
+
     # -- commands to a run and its worker -----------------------------------------------------------------------------
+
+    @changes
+    def work(self, path: Path, watch: Callable[[], None]) -> int:
+        """Work on the run in this process until it ends; returns the exit code. ``watch`` is called twice a second."""
+        from core.worker.process import work  # noqa: PLC0415
+
+        settings = self._for(path)
+        if self.snapshot(path).run.simulated:
+            from core.runs.demo import ensure_simulator  # noqa: PLC0415
+
+            ensure_simulator(path, settings)
+        return work(path, settings, watch=watch)
 
     @changes
     def send(self, path: Path, command: Command) -> SentCommand:
@@ -440,6 +554,39 @@ class Engine:
         from core.runs.save import save_emails  # noqa: PLC0415
 
         return save_emails(path, email_ids, target)
+
+    def export(self, path: Path, target: Path, *, raw: bool) -> int:
+        """Write a run's labels in the format of the file's suffix; returns the number of rows."""
+        from core.runs.find import export_run  # noqa: PLC0415
+
+        return export_run(path, target, raw=raw)
+
+    def check(self, path: Path) -> Checked:
+        """Recount a run file and look for damage."""
+        from core.storage.file.check import check_run  # noqa: PLC0415
+
+        return check_run(path)
+
+    @changes
+    def repair(self, path: Path) -> int:
+        """Write totals and cursor as the rows give them; returns how many numbers were wrong."""
+        from core.storage.file.lock import RunLock  # noqa: PLC0415
+        from core.storage.writing.store import Store  # noqa: PLC0415
+
+        with RunLock(path) as lock, Store.open(path, lock) as store:
+            return store.put_right(now=time.time())
+
+    def backup(self, path: Path, target: Path) -> int:
+        """Write a consistent copy of a run, also while its worker writes; returns its size in bytes."""
+        from core.storage.file.backup import copy_run  # noqa: PLC0415
+
+        return copy_run(path, target)
+
+    def deliver(self, occasion: Occasion) -> Delivery:
+        """Send a notification through every service that is set up."""
+        from core.notify.services import deliver  # noqa: PLC0415
+
+        return deliver(self.notify_setup().urls, occasion)
 
     def notify_setup(self) -> NotifySetup:
         """Return how the operator is told of a run's end."""

@@ -12,6 +12,7 @@ from core.commands import send as commands
 from core.commands.catalog import Label, Note, Pause, Resume, Retry, SetBudget, Skip, Stop, SwapKey, Undo
 from core.commands.command import Command
 from core.commands.send import SentCommand, await_answer
+from core.engine import Engine
 from core.errors import UsageError
 from core.model import Budget
 from core.runs import find as runs
@@ -19,7 +20,6 @@ from core.settings import Settings, load_settings
 from core.storage.file.lock import is_locked
 from core.storage.reading.reader import RunReader
 from tui.commands.printing import complain, say
-from tui.commands.results import snapshot_of
 from tui.text.numbers import age, number
 
 _ACKNOWLEDGED_WITHIN_S = 10.0
@@ -86,7 +86,7 @@ def report(path: Path, requested: SentCommand, *, wait: bool = True) -> int:
 def budget(given: argparse.Namespace) -> int:
     """``labeltui budget RUN``: show the caps, or change those that are named."""
     path = runs.find_run(load_settings(), given.run)
-    snapshot = snapshot_of(path)
+    snapshot = Engine(load_settings()).snapshot(path)
     named = {name: getattr(given, name) for name in ("tokens", "money", "hours") if getattr(given, name) is not None}
     if not named and not given.none:
         spent = f"{number(snapshot.tokens)} tokens in {snapshot.worked_s / 3600:.1f} hours of work"

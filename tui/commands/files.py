@@ -3,47 +3,40 @@
 from __future__ import annotations
 
 import argparse
-import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core import exits
-from core.runs import find as runs
+from core.engine import Engine
 from core.settings import load_settings
-from core.storage.file.backup import copy_run
-from core.storage.file.check import Checked, check_run
 from core.text import one_line
 from tui.commands.printing import say
 from tui.text.numbers import number, plural
 
+if TYPE_CHECKING:
+    from core.engine import Checked
+
 
 def answer(given: argparse.Namespace) -> int:
     """One of the two commands."""
-    path = runs.find_run(load_settings(), given.run)
-    return _backup(path, given.file) if given.command == "backup" else _check(path, repair=given.repair)
+    engine = Engine(load_settings(), read_only=given.read_only)
+    path = engine.find(given.run)
+    return _backup(engine, path, given.file) if given.command == "backup" else _check(engine, path, given.repair)
 
 
-def _check(path: Path, *, repair: bool) -> int:
-    found = check_run(path)
+def _check(engine: Engine, path: Path, repair: bool) -> int:  # noqa: FBT001 - as it was typed
+    found = engine.check(path)
     _tell(path, found)
     wrong = sum(finding.repairable for finding in found.findings)
     if wrong and repair:
-        found = _repaired(path)
+        say(f"{plural(engine.repair(path), 'number')} put right.")
+        found = engine.check(path)
         _tell(path, found)
     elif wrong:
         say(f"`labeltui check {path.stem} --repair` writes {plural(wrong, 'number')} as the rows give them.")
     if any(not finding.repairable for finding in found.findings):
         say("What is not a number cannot be put right from the rows: go back to a copy of the run, if there is one.")
     return exits.DONE if found.sound else exits.FAILED
-
-
-def _repaired(path: Path) -> Checked:
-    from core.storage.file.lock import RunLock  # noqa: PLC0415
-    from core.storage.writing.store import Store  # noqa: PLC0415 - brings sqlite-utils, which only writers need
-
-    with RunLock(path) as lock, Store.open(path, lock) as store:
-        wrong = store.put_right(now=time.time())
-    say(f"{plural(wrong, 'number')} put right.")
-    return check_run(path)
 
 
 def _tell(path: Path, found: Checked) -> None:
@@ -56,10 +49,10 @@ def _tell(path: Path, found: Checked) -> None:
         say("  all is as promised: the file is whole, totals and cursor agree with the rows, no row is without its own")
 
 
-def _backup(path: Path, target: Path) -> int:
+def _backup(engine: Engine, path: Path, target: Path) -> int:
     target = target.expanduser()
-    size = copy_run(path, target)
-    copied = check_run(target)
+    size = engine.backup(path, target)
+    copied = engine.check(target)
     say(f"{path.stem} copied to {target}: {number(copied.emails)} emails, {number(copied.labels)} labels,"
         f" {size / 1e6:.1f} MB")  # fmt: skip
     return exits.DONE

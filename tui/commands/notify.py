@@ -6,16 +6,18 @@ import argparse
 import os
 import sys
 from collections import Counter
+from typing import TYPE_CHECKING
 
 from core import exits
-from core.notify.occasions import Occasion
-from core.notify.services import deliver
-from core.notify.setup import read_setup
+from core.engine import Engine, Occasion
 from core.settings import load_settings
 from core.text import one_line
 from tui.commands.printing import say
 from tui.terminal.desktop import sequence, way
 from tui.text.numbers import plural
+
+if TYPE_CHECKING:
+    from core.engine import NotifySetup
 
 TEST = Occasion("a test", "If you can read this, labeltui can reach you here.")
 
@@ -23,7 +25,8 @@ TEST = Occasion("a test", "If you can read this, labeltui can reach you here.")
 def notify(given: argparse.Namespace) -> int:
     """Say what is set up; with ``--test`` use all of it."""
     settings = load_settings()
-    setup = read_setup(settings.notify_path)
+    engine = Engine(settings)
+    setup = engine.notify_setup()
     by = way(os.environ, setup.desktop)
     say(f"bell      {'on' if setup.bell else 'off'}")
     if by:
@@ -38,17 +41,18 @@ def notify(given: argparse.Namespace) -> int:
     kinds = ", ".join(f"{count} × {kind}" for kind, count in sorted(Counter(setup.services).items()))
     say(f"services  {kinds or 'none'}{' (told by the worker, also while no console is open)' if kinds else ''}")
     say(f"file      {one_line(str(settings.notify_path))}")
-    return _test(setup.bell, setup.desktop, setup.urls) if given.test else exits.DONE
+    return _test(engine, setup) if given.test else exits.DONE
 
 
-def _test(bell: bool, desktop: str, urls: tuple[str, ...]) -> int:  # noqa: FBT001 - as the file says it
+def _test(engine: Engine, setup: NotifySetup) -> int:
     if sys.stdout.isatty():
-        print(("\a" if bell else "") + sequence(os.environ, desktop, TEST.title, TEST.text), end="", flush=True)  # noqa: T201
+        told = sequence(os.environ, setup.desktop, TEST.title, TEST.text)
+        print(("\a" if setup.bell else "") + told, end="", flush=True)  # noqa: T201
     else:
         say("Neither bell nor desktop was tried: stdout is no terminal.")
-    if not urls:
+    if not setup.urls:
         return exits.DONE
-    say(f"Telling {plural(len(urls), 'service')} …")
-    delivery = deliver(urls, TEST)
+    say(f"Telling {plural(len(setup.urls), 'service')} …")
+    delivery = engine.deliver(TEST)
     say(f"{delivery.sentence}.")
     return exits.FAILED if delivery.failed else exits.DONE

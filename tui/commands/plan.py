@@ -4,60 +4,46 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core import exits
-from core.llm.task import chosen_task
+from core.engine import Engine, chosen_task
 from core.model import Task
-from core.runs import find as runs
-from core.runs import plan as planning
-from core.runs.plan import Planned, Texts
-from core.settings import Settings, load_settings
-from core.storage.reading.reader import RunReader
+from core.settings import load_settings
 from tui.commands.printing import say_hung
 from tui.text.plan import plan_lines
 
+if TYPE_CHECKING:
+    from core.engine import Planned
+
 
 def plan(given: argparse.Namespace) -> int:
-    """``labeltui plan SOURCE|RUN``."""
-    settings = load_settings()
-    task, texts, base_url, own = _what(given, settings)
-    planned = planning.plan_run(
-        own,
-        task,
-        texts,
-        base_url=base_url or own.base_url,
-        plan_name=given.plan,
-        organizations=given.organizations,
-        now=time.time(),
-    )
+    """``labeltui plan SOURCE|RUN``: of a run where there is one of that name, else of a source."""
+    engine = Engine(load_settings())
+    if engine.names_run(given.what):
+        planned, task = engine.plan_run(
+            engine.find(given.what), plan_name=given.plan, organizations=given.organizations
+        )
+    else:
+        task = chosen_task(given.task, given.model)
+        planned = engine.plan_source(
+            Path(given.what),
+            task,
+            text_column=given.text_column,
+            id_column=given.id_column,
+            dedupe=not given.no_dedupe,
+            base_url=given.base_url,
+            plan_name=given.plan,
+            organizations=given.organizations,
+        )
     if given.json:
         print(json.dumps(_as_json(planned, task)))  # noqa: T201 - one object and nothing else
         return exits.DONE
     for line in plan_lines(planned, task):
         say_hung(line)
     return exits.DONE
-
-
-def _what(given: argparse.Namespace, settings: Settings) -> tuple[Task, Texts, str | None, Settings]:
-    """A run where there is one of that name, else a source."""
-    here = Path(given.what)
-    if here.suffix == runs.SUFFIX or not here.exists() or runs.run_path(settings, given.what).is_file():
-        path = runs.find_run(settings, given.what)
-        with RunReader(path) as reader:
-            task, base_url = reader.task(), reader.base_url()
-        return task, planning.texts_of_run(path), base_url, settings.for_run(path)
-    task = chosen_task(given.task, given.model)
-    texts = planning.texts_of_source(
-        here,
-        task,
-        text_column=given.text_column,
-        id_column=given.id_column,
-        dedupe=not given.no_dedupe,
-    )
-    return task, texts, given.base_url, settings
 
 
 def _as_json(planned: Planned, task: Task) -> dict[str, object]:

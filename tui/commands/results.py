@@ -8,13 +8,10 @@ import time
 from pathlib import Path
 
 from core import exits
+from core.engine import Engine
 from core.errors import FolderError, KeysError, QuotaFileError
 from core.model import KeyStatus, Snapshot
-from core.quota.keys.store import KeyStore
-from core.runs import find as runs
-from core.runs.listing import list_runs
-from core.settings import Settings, load_settings
-from core.storage.reading.reader import RunReader
+from core.settings import load_settings
 from core.text import one_line
 from tui.commands import status as words
 from tui.commands.printing import say, say_hung
@@ -23,37 +20,36 @@ from tui.text.numbers import number, percent
 
 def status(given: argparse.Namespace) -> int:
     """``labeltui status [RUN] [--json]``."""
-    settings = load_settings()
+    engine = Engine(load_settings())
     if given.run is None:
-        return _status_of_all(settings, as_json=given.json)
-    path = runs.find_run(settings, given.run)
-    settings = settings.for_run(path)
+        return _status_of_all(engine, as_json=given.json)
+    path = engine.find(given.run)
     if not given.json:
-        say_status(path, settings)
+        say_status(engine, path)
         return exits.DONE
-    snapshot = snapshot_of(path)
-    print(json.dumps(words.as_json(snapshot, *_keys_of(snapshot, settings))))  # noqa: T201
+    snapshot = engine.snapshot(path)
+    print(json.dumps(words.as_json(snapshot, *_keys_of(engine, path, snapshot))))  # noqa: T201
     return exits.DONE
 
 
-def say_status(path: Path, settings: Settings) -> None:
-    """Where the run is, for people."""
-    snapshot = snapshot_of(path)
-    for line in words.as_lines(snapshot, *_keys_of(snapshot, settings)):
+def say_status(engine: Engine, path: Path) -> None:
+    """Print where the run is, for people."""
+    snapshot = engine.snapshot(path)
+    for line in words.as_lines(snapshot, *_keys_of(engine, path, snapshot)):
         say_hung(line)
 
 
-def _keys_of(snapshot: Snapshot, settings: Settings) -> tuple[tuple[KeyStatus, ...], str]:
-    """The keys, and why there are none to show: where a run is does not depend on the operator's files."""
+def _keys_of(engine: Engine, path: Path, snapshot: Snapshot) -> tuple[tuple[KeyStatus, ...], str]:
+    """Return the keys, and why there are none to show: where a run is does not depend on the operator's files."""
     try:
-        with KeyStore.from_settings(settings, snapshot.run.base_url) as store:
-            return store.statuses(snapshot.run.task.model.model, time.time()), ""
+        with engine.keys(path) as keys:
+            return keys.statuses(snapshot.run.task.model.model, time.time()), ""
     except (FolderError, KeysError, QuotaFileError) as error:
         return (), str(error)
 
 
-def _status_of_all(settings: Settings, *, as_json: bool) -> int:
-    found = list_runs(settings, time.time())
+def _status_of_all(engine: Engine, *, as_json: bool) -> int:
+    found = [run for run in engine.runs(time.time()) if not run.archived]
     if as_json:
         listed = [
             {
@@ -83,16 +79,11 @@ def _status_of_all(settings: Settings, *, as_json: bool) -> int:
 
 def export(given: argparse.Namespace) -> int:
     """``labeltui export RUN FILE``."""
-    path = runs.find_run(load_settings(), given.run)
-    count = runs.export_run(path, given.file, raw=given.raw)
-    snapshot = snapshot_of(path)
+    engine = Engine(load_settings())
+    path = engine.find(given.run)
+    count = engine.export(path, given.file, raw=given.raw)
+    snapshot = engine.snapshot(path)
     say(f"{number(count)} rows written to {given.file}, {number(snapshot.labeled)} of them with a label.")
     if snapshot.run.simulated:
         say("The labels of this run are simulated.")
     return exits.DONE
-
-
-def snapshot_of(path: Path) -> Snapshot:
-    """The run as it stands now."""
-    with RunReader(path) as reader:
-        return reader.snapshot(time.time())

@@ -10,19 +10,21 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core import exits
-from core.commands import send as commands
+from core.engine import Engine, RunOptions, chosen_task
 from core.errors import RunBusyError, UsageError
-from core.runs import find as runs
 from core.settings import Settings, load_settings
-from core.storage.reading.reader import RunReader
 from core.text import one_line
 from tui.commands import status as words
 from tui.commands.printing import has_terminal, importing, redraw, say
-from tui.commands.results import say_status, snapshot_of
+from tui.commands.results import say_status
 from tui.terminal.terminal import terminal
 from tui.text.numbers import number
+
+if TYPE_CHECKING:
+    from core.engine import RunReader
 
 _LINE_EVERY_S = 2.0
 
@@ -58,16 +60,14 @@ def console(path: Path | None, *, settings: Settings | None = None, read_only: b
 def open_run(given: argparse.Namespace) -> int:
     """``labeltui open RUN``."""
     settings = load_settings()
-    path = runs.find_run(settings, given.run)
+    path = Engine(settings).find(given.run)
     return console(path, settings=settings.for_run(path), read_only=given.read_only)
 
 
 def new(given: argparse.Namespace) -> int:
     """``labeltui new SOURCE``."""
-    from core.llm.task import chosen_task  # noqa: PLC0415 - for making runs only
-
     task = chosen_task(given.task, given.model)
-    options = runs.RunOptions(
+    options = RunOptions(
         name=given.name,
         text_column=given.text_column,
         id_column=given.id_column,
@@ -76,7 +76,8 @@ def new(given: argparse.Namespace) -> int:
         seed=given.seed,
         dedupe=not given.no_dedupe,
     )
-    made = runs.create_run(load_settings(), given.source, task, options, now=time.time(), progress=importing())
+    engine = Engine(load_settings(), read_only=given.read_only)
+    made = engine.create(given.source, task, options, importing())
     if made.existed:
         say(f"The run {made.name} was made from this source before: {number(made.taken)} emails. Nothing was changed.")
         return exits.DONE
@@ -92,54 +93,44 @@ def new(given: argparse.Namespace) -> int:
 
 def demo(given: argparse.Namespace) -> int:
     """``labeltui demo``: in the console; without a terminal the same job with progress lines."""
-    from core.runs import demo as stage  # noqa: PLC0415 - for the demo only
-
     if given.read_only:
         raise UsageError(
             "A demo starts a worker, which --read-only rules out. `labeltui --read-only open demo` looks on."
         )
     settings = load_settings()
-    path, existed = stage.prepare(settings, given.emails or stage.DEFAULT_EMAILS, fresh=given.fresh, now=time.time())
-    own = settings.for_run(path)
+    engine = Engine(settings)
+    path, existed = engine.prepare_demo(given.emails, fresh=given.fresh)
     if has_terminal():
-        commands.start(path, own)
-        return console(path, settings=own)
+        engine.start(path)
+        return console(path, settings=settings.for_run(path))
     say(f"A simulated run on invented emails{', going on with the last one' if existed else ''}; nothing leaves here.")
-    stage.ensure_simulator(path, own)
     try:
-        code = _work(path, own)
+        code = _work(engine, path)
     except RunBusyError:
-        code = _follow(path)
-    say_status(path, own)
+        code = _follow(engine, path)
+    say_status(engine, path)
     return code
 
 
 def work(given: argparse.Namespace) -> int:
     """``labeltui work RUN``."""
-    settings = load_settings()
-    path = runs.find_run(settings, given.run)
-    settings = settings.for_run(path)
-    if snapshot_of(path).run.simulated:
-        from core.runs.demo import ensure_simulator  # noqa: PLC0415 - for the demo only
-
-        ensure_simulator(path, settings)
-    code = _work(path, settings)
-    say_status(path, settings)
+    engine = Engine(load_settings(), read_only=given.read_only)
+    path = engine.find(given.run)
+    code = _work(engine, path)
+    say_status(engine, path)
     return code
 
 
-def _work(path: Path, settings: Settings) -> int:
-    from core.worker.process import work as work_on  # noqa: PLC0415 - brings all that asking needs
-
-    with RunReader(path) as reader:
-        return work_on(path, settings, watch=_progress(reader))
+def _work(engine: Engine, path: Path) -> int:
+    with engine.view(path) as reader:
+        return engine.work(path, _progress(reader))
 
 
-def _follow(path: Path) -> int:
+def _follow(engine: Engine, path: Path) -> int:
     """Print the progress of a worker that is another process; returns the exit code for how it left the run."""
     from tui.commands.watch import code_of  # noqa: PLC0415 - only here
 
-    with RunReader(path) as reader:
+    with engine.view(path) as reader:
         show = _progress(reader)
         while (snapshot := reader.snapshot(time.time())).worker.alive:
             show()

@@ -10,8 +10,8 @@ import sys
 from urllib.parse import urlsplit
 
 from core import exits
+from core.engine import Engine
 from core.errors import UsageError
-from core.runs import find as runs
 from core.settings import load_settings
 from tui.commands.printing import complain, say
 from tui.web.access import Access, is_loopback
@@ -37,7 +37,7 @@ def serve(given: argparse.Namespace) -> int:
             f" ssh -L {given.port}:127.0.0.1:{given.port}, and --host left alone."
         )
     writable = given.writable and not given.read_only
-    run = runs.find_run(load_settings(), given.run) if given.run is not None else None
+    run = Engine(load_settings()).find(given.run) if given.run is not None else None
     access = Access(_checked(given.url) if given.url else _url(given.host, given.port), secrets.token_urlsafe(18))
     server = ConsoleServer(access, words_for(run, writable=writable), static, complain)
 

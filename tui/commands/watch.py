@@ -9,19 +9,22 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core import exits
+from core.engine import NO_KEY, Engine, KeyView
 from core.errors import LabeltuiError
 from core.model import KeyStatus, RunState, Snapshot
-from core.notify.occasions import NO_KEY
-from core.runs import find as runs
-from core.settings import Settings, load_settings
-from core.storage.reading.reader import RunReader
+from core.settings import load_settings
 from tui.commands import status as words
 from tui.commands.compact import compact_view
 from tui.commands.inline import Inline, listening
 from tui.commands.printing import say
 from tui.terminal.terminal import NONE, size_of, terminal
+
+if TYPE_CHECKING:
+    from core.engine import RunReader
 
 EVERY_S = 1.0
 """Between two looks; without a terminal a line is printed only when something changed."""
@@ -29,12 +32,12 @@ EVERY_S = 1.0
 
 def watch(given: argparse.Namespace) -> int:
     """Look on until no worker has the run; the exit code says how it stands then."""
-    settings = load_settings()
-    path = runs.find_run(settings, given.run)
+    engine = Engine(load_settings())
+    path = engine.find(given.run)
     every_s = given.every or EVERY_S
-    with RunReader(path) as reader:
+    with engine.view(path) as reader:
         if sys.stdout.isatty():
-            return _live(reader, settings.for_run(path), every_s)
+            return _live(engine, path, reader, every_s)
         return _plain(reader, every_s)
 
 
@@ -52,13 +55,13 @@ def _plain(reader: RunReader, every_s: float) -> int:
         time.sleep(every_s)
 
 
-def _live(reader: RunReader, settings: Settings, every_s: float) -> int:
+def _live(engine: Engine, path: Path, reader: RunReader, every_s: float) -> int:
     """In place, until no worker has the run or ``q`` is pressed."""
     shows = terminal(os.environ, locale.getpreferredencoding(do_setlocale=False))
     colors = not shows.no_color and shows.colors != NONE
     view = Inline(_to_stdout, colors=colors, ascii_only=bool(shows.ascii_because))
     with contextlib.ExitStack() as stack:
-        keys = _keys(stack, settings, reader.base_url())
+        keys = _keys(stack, engine, path)
         stack.callback(_to_stdout, "\r\n")
         wait = stack.enter_context(listening())
         while True:
@@ -77,19 +80,15 @@ def _live(reader: RunReader, settings: Settings, every_s: float) -> int:
                 return exits.DONE
 
 
-def _keys(
-    stack: contextlib.ExitStack, settings: Settings, base_url: str | None
-) -> Callable[[str, float], Sequence[KeyStatus]]:
-    """A function that reads the keys; none where they cannot be read, for the run is still worth a look."""
-    from core.quota.keys.store import KeyStore  # noqa: PLC0415 - for a terminal only
-
-    store: KeyStore | None = None
+def _keys(stack: contextlib.ExitStack, engine: Engine, path: Path) -> Callable[[str, float], Sequence[KeyStatus]]:
+    """Return a function that reads the keys; none where they cannot be read, for the run is still worth a look."""
+    keys: KeyView | None = None
     with contextlib.suppress(LabeltuiError):
-        store = stack.enter_context(KeyStore.from_settings(settings, base_url))
+        keys = stack.enter_context(engine.keys(path))
 
     def read(model: str, now: float) -> Sequence[KeyStatus]:
         with contextlib.suppress(LabeltuiError):
-            return store.statuses(model, now) if store is not None else ()
+            return keys.statuses(model, now) if keys is not None else ()
         return ()
 
     return read
