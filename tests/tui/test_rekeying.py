@@ -101,7 +101,7 @@ def settings(text: str) -> Any:
 async def test_the_key_in_force_works_and_is_shown_everywhere(desk: Opens) -> None:
     """Footer, state line, palette, help and the sentences that name a key all follow the settings."""
     change = settings(
-        '[keys]\npause = "f9"\nstart = "f5"\nhelp = "f2"\npane = ["f11", "2", "3", "4", "5", "6", "7", "8"]\n'
+        '[keys]\npause = "f9"\nstart = "f5"\nhelp = "f3"\npane = ["f11", "2", "3", "4", "5", "6", "7", "8"]\n'
     )
     async with desk(stopped(), change=change) as at:
         await at.read()
@@ -114,7 +114,7 @@ async def test_the_key_in_force_works_and_is_shown_everywhere(desk: Opens) -> No
         assert "No worker runs: f5 starts one." in at.said()
         await at.press("f11")
         assert at.app.focused is at.app.screen.query_one("ProgressPane")
-        await at.press("f2")
+        await at.press("f3")
         assert isinstance(at.app.screen, HelpScreen)
         assert "f5" in at.screen()
         await at.press("escape", "f5")
@@ -133,7 +133,7 @@ async def test_the_footer_keeps_the_mouse_after_keys_changed(desk: Opens) -> Non
 @pytest.mark.asyncio
 async def test_wrong_entries_are_told_at_the_start(desk: Opens) -> None:
     """The console starts with the defaults and says which line is wrong."""
-    change = settings('theme = "nord"\n\n[keys]\npause = "x"\nfly = "f2"\n')
+    change = settings('theme = "nord"\n\n[keys]\npause = "x"\nfly = "f3"\n')
     async with desk(change=change) as at:
         assert at.app.theme == "nord"
         assert "console.toml, line 4 (keys.pause): x is the key of stop" in at.said()

@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from dataclasses import replace
 
 from core.engine import READ_ONLY
+from tui.actions import keymap
 from tui.actions.action import Action
 from tui.actions.catalog import ALL
 from tui.actions.context import Context, Scope
@@ -35,12 +36,15 @@ def _guarded(action: Action) -> Action:
 ACTIONS = tuple(_guarded(action) if action.id in WISHES else action for action in ALL)
 """Every action, with the keys that it has where nobody chose others."""
 
+keymap.DEFAULTS.update((action.id, action.key) for action in ACTIONS)
+
 _IN_FORCE: ContextVar[tuple[Action, ...]] = ContextVar("actions in force", default=ACTIONS)
 
 
 def use(actions: Sequence[Action]) -> None:
     """Let these actions, with their keys, be in force in this console."""
     _IN_FORCE.set(tuple(actions))
+    keymap.use_names({action.id: action.key for action in actions})
 
 
 def in_force() -> tuple[Action, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tui.actions import enabled, enabled_task
+from tui.actions import enabled
 from tui.actions.action import Action
 from tui.actions.context import Context, Scope
 
@@ -110,28 +110,28 @@ ALL: tuple[Action, ...] = (
     ),
     Action(
         "compare", ("C",), "C", _word("compare"), "Show how the draft differs from the version in force, and back.",
-        frozenset({Scope.TASK}), enabled_task.usable_draft_blocked, hint=1,
+        frozenset({Scope.TASK}), enabled.usable_draft_blocked, hint=1,
     ),
     Action(
         "dry_run", ("W",), "W", _word("try"), "Try the draft on a few emails; says what it costs, keeps no label.",
-        frozenset({Scope.TASK}), enabled_task.usable_draft_blocked,
+        frozenset({Scope.TASK}), enabled.usable_draft_blocked,
     ),
     Action(
         "enact", ("L",), "L", _word("put in force"), "Put the draft in force, after asking; no label is touched.",
-        frozenset({Scope.TASK}), enabled_task.enact_blocked, hint=3,
+        frozenset({Scope.TASK}), enabled.enact_blocked, hint=3,
     ),
     Action(
         "discard", ("X",), "X", _word("discard"), "Throw the draft away, after asking.",
-        frozenset({Scope.TASK}), enabled_task.draft_blocked, hint=1,
+        frozenset({Scope.TASK}), enabled.draft_blocked, hint=1,
     ),
     Action(
         "take_version", ("J",), "J", _word("draft of it"), "Begin a draft from the older version under the cursor.",
-        frozenset({Scope.TASK}), enabled_task.version_blocked, hint=0,
+        frozenset({Scope.TASK}), enabled.version_blocked, hint=0,
     ),
     Action(
         "ask_again", ("R",), "R", _word("ask again"),
         "Ask again, with the version in force, about what an older one labeled: all, of a label, marked or this.",
-        frozenset({Scope.TASK, Scope.EMAILS, Scope.RECORD}), enabled_task.ask_again_blocked, home=AT_TASK,
+        frozenset({Scope.TASK, Scope.EMAILS, Scope.RECORD}), enabled.ask_again_blocked, home=AT_TASK,
     ),
     Action(
         "messages", ("Y",), "Y", _word("messages"), "The exact messages that are sent about an email.",

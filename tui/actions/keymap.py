@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from contextvars import ContextVar
 
 _PLACE = re.compile(r"\{(\w+)\}")
 
+DEFAULTS: dict[str, str] = {}
+"""The key of each action by its id, where nobody chose others; :mod:`tui.actions.active` fills it."""
+
+_IN_FORCE: ContextVar[Mapping[str, str]] = ContextVar("keys in force", default=DEFAULTS)
+
+
+def use_names(names: Mapping[str, str]) -> None:
+    """Let these keys, by the ids of their actions, be named in this console."""
+    _IN_FORCE.set(names)
+
 
 def key(action_id: str) -> str:
-    """The key in force of that action, as a person reads it."""
-    return _names()[action_id]
+    """Return the key in force of that action, as a person reads it."""
+    return _IN_FORCE.get()[action_id]
 
 
 def keyed(text: str) -> str:
-    """The text with each ``{action}`` replaced by its key in force; other braces stay."""
+    """Return the text with each ``{action}`` replaced by its key in force; other braces stay."""
     if "{" not in text:
         return text
-    names = _names()
+    names = _IN_FORCE.get()
     return _PLACE.sub(lambda place: names.get(place.group(1), place.group()), text)
-
-
-def _names() -> dict[str, str]:
-    from tui.actions.active import in_force  # noqa: PLC0415  (its own sentences come through here)
-
-    return {action.id: action.key for action in in_force()}
