@@ -34,9 +34,11 @@ if TYPE_CHECKING:
     from core.llm.key_check import Trial
     from core.llm.task import allowed_answers, chosen_task, load_task, messages, reask_messages, task_to_json
     from core.mail.message import view_of
+    from core.model import CommandRecord
     from core.notify.occasions import NO_KEY, Occasion, noticed
     from core.notify.services import Delivery
     from core.notify.setup import NotifySetup
+    from core.quota.forecast.plans import plan
     from core.quota.keys.keyfile import checked_alias, checked_organization, plausible_secret
     from core.quota.keys.store import KeyStore
     from core.runs.delete import Going
@@ -51,12 +53,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FIRST_N", "KEYS", "MOST_SAMPLED", "NO_KEY", "READ_ONLY", "SAMPLED", "WORK_ORDER", "Checked", "CopyRequest",
-    "Counted", "Created", "Delivery", "Draft", "DryRunCost", "Engine", "Filter", "Folder", "Found", "Going", "KeyPast",
-    "KeyView", "Looked", "NewRunRequest", "NotifySetup", "Occasion", "Order", "Planned", "RunOptions", "RunReader",
-    "RunningDryRun", "Search", "SentCommand", "TaskChoice", "Term", "Trial", "allowed_answers",
-    "changes", "checked_alias", "checked_organization", "chosen_task", "differences", "escaped", "first_of",
-    "known_suffixes", "load_task", "messages", "noticed", "parse", "plausible_secret", "read_draft", "reask_messages",
-    "sqlite_version", "task_to_json", "view_of",
+    "Counted", "Created", "Delivery", "Draft", "DryRunCost", "Engine", "Filter", "Folder", "Found", "Going",
+    "KeyPast", "KeyStore", "KeyView", "Looked", "NewRunRequest", "NotifySetup", "Occasion", "Order", "Planned",
+    "RunOptions", "RunReader", "RunningDryRun", "Search", "SentCommand", "TaskChoice", "Term", "Trial",
+    "allowed_answers", "changes", "checked_alias", "checked_organization", "chosen_task", "differences", "escaped",
+    "first_of", "known_suffixes", "load_task", "messages", "noticed", "parse", "plan", "plausible_secret",
+    "read_draft", "reask_messages", "sqlite_version", "task_to_json", "view_of",
 ]  # fmt: skip
 
 _LATE = {
@@ -66,6 +68,7 @@ _LATE = {
     "core.mail.message": ("view_of",),
     "core.notify.occasions": ("NO_KEY", "Occasion", "noticed"),
     "core.notify.setup": ("NotifySetup",),
+    "core.quota.forecast.plans": ("plan",),
     "core.quota.keys.keyfile": ("checked_alias", "checked_organization", "plausible_secret"),
     "core.runs.find": ("RunOptions",),
     "core.storage.file.connection": ("sqlite_version",),
@@ -410,6 +413,18 @@ class Engine:
 
         return send.start(path, self._for(path), only=only)
 
+    def await_answer(self, path: Path, sent: SentCommand, *, timeout_s: float) -> CommandRecord | None:
+        """Wait until the worker has answered a command; None where nobody did in time."""
+        from core.commands import send  # noqa: PLC0415
+
+        return send.await_answer(path, sent, timeout_s=timeout_s)
+
+    def has_worker(self, path: Path) -> bool:
+        """Say whether a process holds the run's lock; True where that cannot be known."""
+        from core.storage.file.lock import is_locked  # noqa: PLC0415
+
+        return is_locked(path) is not False
+
     @changes
     def kill(self, path: Path) -> SentCommand:
         """Kill a worker that does not react any more."""
@@ -441,6 +456,12 @@ class Engine:
         """Return the task as a text to edit."""
         return draft.text_of(task)
 
+    def toml_of(self, task: Task) -> str:
+        """Return the task as a task file."""
+        from core.llm.task import task_to_toml  # noqa: PLC0415
+
+        return task_to_toml(task)
+
     def dry_run_cost(self, path: Path, task: Task, count: int) -> DryRunCost:
         """Return what trying a task on so many emails takes."""
         from core.commands import dry_run  # noqa: PLC0415
@@ -461,6 +482,18 @@ class Engine:
         if run is None:
             return KeyView(self._store(None), elsewhere=True)
         return KeyView(self._store(run, self._model_and_server(run)[1]))
+
+    def key_store(self, run: Path | None) -> KeyStore:
+        """Open the keys for reading and changing, as the run meets them or as they are at the usual server."""
+        return self._store(None) if run is None else self._store(run, self._model_and_server(run)[1])
+
+    def tell_workers_of_keys(self) -> int:
+        """Tell every living worker to look at the keys now; returns how many were told."""
+        from core.commands.catalog import LookAtKeys  # noqa: PLC0415
+        from core.runs.find import run_files  # noqa: PLC0415
+        from core.storage.file.lock import is_locked  # noqa: PLC0415
+
+        return sum(not self.send(path, LookAtKeys()).at_once for path in run_files(self.settings) if is_locked(path))
 
     def key_past(self, run: Path | None, alias: str) -> KeyPast:
         """Return a key's history with today's spending."""
@@ -519,12 +552,12 @@ class Engine:
             return store.clear_bench(organization, model)
 
     @changes
-    def try_secret(self, run: Path | None, secret: str, base_url: str = "") -> Trial:
-        """Ask one tiny question with a secret."""
+    def try_secret(self, run: Path | None, secret: str, base_url: str = "", *, model: str | None = None) -> Trial:
+        """Ask one tiny question with a secret, of the run's model and server where no others are named."""
         from core.llm.key_check import tried  # noqa: PLC0415
 
-        model, usual = self._model_and_server(run)
-        return tried(secret, model, base_url or usual)
+        usual_model, usual_server = self._model_and_server(run)
+        return tried(secret, model or usual_model, base_url or usual_server)
 
     @changes
     def try_key(self, run: Path | None, alias: str) -> Trial:

@@ -9,50 +9,52 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from core import exits
-from core.commands.catalog import LookAtKeys
-from core.commands.send import send
+from core.engine import Engine, checked_alias, plan
 from core.errors import KeysError, UsageError
 from core.model import Dimension, KeySpend, KeyStatus, ModelSettings, WindowStatus
-from core.quota.forecast.plans import plan
-from core.quota.keys.keyfile import checked_alias
-from core.quota.keys.store import KeyStore
-from core.runs import find as runs
-from core.settings import Settings, load_settings
-from core.storage.file.lock import is_locked
-from core.storage.reading.reader import RunReader
 from core.text import one_line
+from tui.commands.control import engine_of
 from tui.commands.printing import say, say_hung
 from tui.terminal.preferences import read_preferences
 from tui.text.numbers import countdown, number, plural
 
+if TYPE_CHECKING:
+    from core.engine import KeyStore
+
+_READING = frozenset({"list", "history"})
+
 
 def answer(given: argparse.Namespace) -> int:
     """One ``keys`` command."""
-    settings, model, base_url = _meant(given)
-    with KeyStore.from_settings(settings, base_url) as store:
+    engine = engine_of(given)
+    if given.action not in _READING:
+        engine.check_writable()
+    run, model = _meant(engine, given)
+    with engine.key_store(run) as store:
         if given.action == "list":
             return _list(given, store, model, time.time())
         if (quota := {"limits": _limits, "unbench": _unbench}.get(given.action)) is not None:
-            return quota(given, settings, store, model or ModelSettings().model)
+            return quota(given, engine, store, model or ModelSettings().model)
         longer = {"add": _add, "test": _test, "history": _history}.get(given.action)
         if longer is not None:
-            return longer(given, settings, store)
+            return longer(given, engine, store)
         done = _change(given, store)
-    say(done + _tell_workers(settings))
+    say(done + _tell_workers(engine))
     return exits.DONE
 
 
-def _meant(given: argparse.Namespace) -> tuple[Settings, str | None, str | None]:
-    """Whose keys are meant, the model (None where nobody named one) and the server: with ``--run`` those of a run."""
-    settings, model = load_settings(), getattr(given, "model", None)
+def _meant(engine: Engine, given: argparse.Namespace) -> tuple[Path | None, str | None]:
+    """Return the run as which the keys are meant, and the model; None where nobody named one."""
+    model = getattr(given, "model", None)
     if getattr(given, "run", None) is None:
-        return settings, model, None
-    path = runs.find_run(settings, given.run)
-    with RunReader(path) as reader:
-        return settings.for_run(path), model or reader.task().model.model, reader.base_url()
+        return None, model
+    path = engine.find(given.run)
+    with engine.view(path) as reader:
+        return path, model or reader.task().model.model
 
 
 def _change(given: argparse.Namespace, store: KeyStore) -> str:
@@ -75,15 +77,15 @@ def _change(given: argparse.Namespace, store: KeyStore) -> str:
     return f"{given.alias} is {given.action}d."
 
 
-def _add(given: argparse.Namespace, settings: Settings, store: KeyStore) -> int:
+def _add(given: argparse.Namespace, engine: Engine, store: KeyStore) -> int:
     if given.alias is not None:
         checked_alias(given.alias, "given")  # before anybody types a secret
     keyring = given.keyring
     if keyring is None:
-        keyring = read_preferences(settings.config_path).keyring
+        keyring = read_preferences(engine.settings.config_path).keyring
     alias = store.add(_secret(given), alias=given.alias, organization=given.organization, keyring=keyring)
-    where = "the system's keyring" if keyring else settings.keys_path
-    say(f"{alias} added to {where}.{_tell_workers(settings)}")
+    where = "the system's keyring" if keyring else engine.settings.keys_path
+    say(f"{alias} added to {where}.{_tell_workers(engine)}")
     return exits.DONE
 
 
@@ -98,7 +100,7 @@ def _secret(given: argparse.Namespace) -> str:
     return getpass.getpass("secret (not shown): ").strip()
 
 
-def _limits(given: argparse.Namespace, settings: Settings, store: KeyStore, model: str) -> int:
+def _limits(given: argparse.Namespace, engine: Engine, store: KeyStore, model: str) -> int:
     """State limits: those of a plan, and single ones that differ from it."""
     stated: dict[Dimension, float | None] = dict(plan(given.plan).limits) if given.plan else {}
     for dimension in Dimension:
@@ -109,11 +111,11 @@ def _limits(given: argparse.Namespace, settings: Settings, store: KeyStore, mode
         raise UsageError("Name a limit (--rpm, --rpd, --tpm, --tpd) or a --plan; 0 forgets a limit.")
     store.set_limits(given.organization, model, stated)
     words = ", ".join(f"{each.value} {'forgotten' if n is None else number(n)}" for each, n in stated.items())
-    say(f"{given.organization}, {model}: {words}.{_tell_workers(settings)} What replies say wins over it.")
+    say(f"{given.organization}, {model}: {words}.{_tell_workers(engine)} What replies say wins over it.")
     return exits.DONE
 
 
-def _unbench(given: argparse.Namespace, settings: Settings, store: KeyStore, model: str) -> int:
+def _unbench(given: argparse.Namespace, engine: Engine, store: KeyStore, model: str) -> int:
     """Clear what an organization waits for."""
     cleared = store.clear_bench(given.organization, model)
     if not cleared:
@@ -121,12 +123,12 @@ def _unbench(given: argparse.Namespace, settings: Settings, store: KeyStore, mod
         return exits.DONE
     say(
         f"{one_line(given.organization)} may ask {model} again at once: cleared {'; '.join(cleared)}."
-        f"{_tell_workers(settings)} If the limit still holds, the next refusal benches it again."
+        f"{_tell_workers(engine)} If the limit still holds, the next refusal benches it again."
     )
     return exits.DONE
 
 
-def _history(given: argparse.Namespace, _: Settings, store: KeyStore) -> int:
+def _history(given: argparse.Namespace, _: Engine, store: KeyStore) -> int:
     """What happened to a key, the newest first."""
     history = store.history(given.alias)
     for spent in history.spent:
@@ -146,9 +148,9 @@ def _tokens(spent: KeySpend) -> str:
     return f"{tokens} with {one_line(spent.model, limit=40)}"
 
 
-def _tell_workers(settings: Settings) -> str:
+def _tell_workers(engine: Engine) -> str:
     """Tell every living worker to look at the keys; says how many were told."""
-    told = sum(not send(path, LookAtKeys()).at_once for path in runs.run_files(settings) if is_locked(path))
+    told = engine.tell_workers_of_keys()
     return f" {plural(told, 'worker')} told." if told else ""
 
 
@@ -208,17 +210,15 @@ def _window(window: WindowStatus) -> str:
     )
 
 
-def _test(given: argparse.Namespace, settings: Settings, store: KeyStore) -> int:
+def _test(given: argparse.Namespace, engine: Engine, store: KeyStore) -> int:
     chosen = [secret for secret in store.secrets() if given.alias in (None, secret.alias)]
     if not chosen:
         raise KeysError(
             f"No key is called {given.alias!r}: `labeltui keys list` shows them." if given.alias else "There is no key."
         )
-    from core.llm.key_check import tried  # noqa: PLC0415 - for trying keys only
-
     failed = 0
     for secret in chosen:
-        trial = tried(secret.value, given.model or ModelSettings().model, given.base_url or settings.base_url)
+        trial = engine.try_secret(None, secret.value, given.base_url or "", model=given.model)
         failed += not trial.works
         say(f"{one_line(secret.alias):<12} …{secret.last4}  {trial.sentence}")
     return exits.FAILED if failed else exits.DONE

@@ -11,15 +11,11 @@ from typing import Any
 
 from core import exits
 from core.commands.catalog import ActivateTask, Relabel
-from core.commands.send import send
+from core.engine import Engine, load_task, task_to_json
 from core.errors import UsageError
-from core.llm.task import load_task, task_to_json, task_to_toml
 from core.model import Task, TaskVersion
-from core.runs import find as runs
-from core.settings import load_settings
-from core.storage.reading.reader import RunReader
 from core.text import inert, one_line
-from tui.commands.control import report
+from tui.commands.control import email_of, engine_of, report
 from tui.commands.printing import say
 from tui.text.numbers import moment, number, percent, plural
 from tui.text.sent_messages import bad_answers, first_question, question_again
@@ -27,18 +23,19 @@ from tui.text.sent_messages import bad_answers, first_question, question_again
 
 def task(given: argparse.Namespace) -> int:
     """``labeltui task RUN``."""
-    path = runs.find_run(load_settings(), given.run)
+    engine = engine_of(given)
+    path = engine.find(given.run)
     if given.set is not None:
-        return report(path, send(path, ActivateTask(load_task(given.set))))
+        return report(engine, path, engine.send(path, ActivateTask(load_task(given.set))))
     if given.ask_again is not None:
-        return report(path, send(path, Relabel(None if given.ask_again is True else given.ask_again)))
+        return report(engine, path, engine.send(path, Relabel(None if given.ask_again is True else given.ask_again)))
     if given.trial is not None:
-        return _try(path, load_task(given.trial), given.sample)
+        return _try(engine, path, load_task(given.trial), given.sample)
     if given.write is not None:
-        return _write(path, given.write)
+        return _write(engine, path, given.write)
     if given.messages is not None:
-        return _messages(path, given.messages, as_json=given.json)
-    with RunReader(path) as reader:
+        return _messages(engine, path, given.messages, as_json=given.json)
+    with engine.view(path) as reader:
         versions, older = reader.versions(), reader.older_labels()
     if given.json:
         print(json.dumps(_as_json(path, versions, older), ensure_ascii=True))  # noqa: T201
@@ -124,19 +121,16 @@ def _as_json(path: Path, versions: tuple[TaskVersion, ...], older: dict[str, int
     }
 
 
-def _try(path: Path, draft: Task, count: int) -> int:
+def _try(engine: Engine, path: Path, draft: Task, count: int) -> int:
     """Ask about a sample with a task that is not in force; nothing is kept of the answers."""
-    from core.commands import dry_run as dry_runs  # noqa: PLC0415 - for trials only
-
-    settings = load_settings().for_run(path)
-    price = dry_runs.cost(path, settings, draft, count)
+    price = engine.dry_run_cost(path, draft, count)
     money = f", ${price.money:,.4f}" if price.money is not None else ""
     say(
         f"Trying {draft.version[:8]} on {plural(price.emails, 'email')}: about {number(price.tokens)} tokens{money},"
         " counted against your quotas. No label is given or changed."
     )
     same = compared = failed = 0
-    for result in dry_runs.RunningDryRun(path, settings, draft, count).results():
+    for result in engine.dry_run(path, draft, count).results():
         now, told = result.email.label, result.label
         failed += told is None
         if now is not None and told is not None:
@@ -152,12 +146,12 @@ def _try(path: Path, draft: Task, count: int) -> int:
     return exits.DONE
 
 
-def _write(path: Path, target: Path) -> int:
-    with RunReader(path) as reader:
+def _write(engine: Engine, path: Path, target: Path) -> int:
+    with engine.view(path) as reader:
         current = reader.task()
     try:
         with os.fdopen(os.open(target, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write(task_to_toml(current))
+            file.write(engine.toml_of(current))
     except FileExistsError:
         raise UsageError(f"{target} is there already. Name another file; nothing is overwritten.") from None
     except OSError as error:
@@ -167,11 +161,9 @@ def _write(path: Path, target: Path) -> int:
     return exits.DONE
 
 
-def _messages(path: Path, source_id: str, *, as_json: bool) -> int:
-    with RunReader(path) as reader:
-        email_id = reader.find(source_id)
-        if email_id is None:
-            raise UsageError(f"No email of {path.stem} has the id {source_id!r}. `labeltui export` lists them all.")
+def _messages(engine: Engine, path: Path, source_id: str, *, as_json: bool) -> int:
+    email_id = email_of(engine, path, source_id)
+    with engine.view(path) as reader:
         current, record = reader.task(), reader.record(email_id)
     sent = first_question(current, current, record)
     if bad_answers(current, record):
