@@ -201,7 +201,7 @@ def test_a_person_notes_skips_and_undoes_without_a_worker(
     assert "note by" in say("note", "mail", "b", "ask Bo about it")[1]
     assert "1 email skipped" in say("skip", "mail", "b")[1]
     assert json.loads(say("status", "mail", "--json")[1])["skipped"] == 1
-    assert "1 email back in line" in say("skip", "mail", "b", "--back")[1]
+    assert "1 email requeued" in say("skip", "mail", "b", "--back")[1]
     say("skip", "mail", "b")
     assert "undone: a skip (1 email as before)" in say("undo", "mail")[1]
     assert json.loads(say("status", "mail", "--json")[1])["skipped"] == 0
@@ -210,7 +210,7 @@ def test_a_person_notes_skips_and_undoes_without_a_worker(
     assert [row["note"] for row in rows] == ["", "ask Bo about it", ""]
     for what in ("taking back a skip", "a skip", "a note"):
         assert f"undone: {what}" in say("undo", "mail")[1]
-    assert "nothing to undo" in say("undo", "mail")[1]
+    assert "nothing was changed" in say("undo", "mail")[1]
     assert say("note", "mail", "b", "  ")[0] == 1
     assert say("skip", "mail", "zzz")[0] == 1
 

@@ -71,7 +71,7 @@ def test_a_new_version_takes_effect_and_what_it_did_not_label_can_be_asked_again
     assert main(["task", "mail", "--ask-again", "0"]) == 0
     assert "nothing was changed" in capsys.readouterr().out
     assert main(["task", "mail", "--ask-again"]) == 0
-    assert "1 email in line again" in capsys.readouterr().out
+    assert "1 email requeued" in capsys.readouterr().out
     with RunReader(run) as reader:
         assert reader.count("pending") == 3
         assert [label.value for label in reader.record(1).labels] == ["1"]
@@ -86,7 +86,7 @@ def test_what_is_written_can_be_edited_and_set(run: Path, tmp_path: Path, capsys
     assert main(["task", "mail", "--write", str(target)]) == 1
     assert "nothing is overwritten" in capsys.readouterr().err
     assert main(["task", "mail", "--set", str(target)]) == 1
-    assert "in force in mail already" in capsys.readouterr().err
+    assert "the active task of mail already" in capsys.readouterr().err
 
 
 def test_the_exact_messages_of_an_email(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -73,7 +73,7 @@ def task_from_definition(text: str) -> Task:
         fields=tuple(data["fields"]),
         truncate_at=data["truncate_at"],
         max_reasks=data["max_reasks"],
-        model=ModelSettings(**data["model"]),
+        model=ModelSettings(**{**data["model"], "stop": tuple(data["model"].get("stop", ()))}),
         version=data["version"],
         item=data.get("item", "email"),  # as in files written before tasks had one
     )
