@@ -54,6 +54,7 @@ def parser() -> argparse.ArgumentParser:
     _add_making(commands)
     _add_working(commands)
     _add_results(commands)
+    _add_quality(commands)
     _add_keys(commands)
     _add_around(commands)
     return top
@@ -191,6 +192,35 @@ def _add_results(commands: Commands) -> None:
 
 def _add_run(action: argparse.ArgumentParser) -> None:
     action.add_argument("--run", metavar="RUN", help="as this run meets them: with its model, at its server")
+
+
+def _add_quality(commands: Commands) -> None:
+    review = commands.add_parser("review", help="label a random sample blind, to know what the labels are worth")
+    review.add_argument("run", metavar="RUN")
+    review.add_argument("--annotator", metavar="A", help="who answers (default: you)")
+    review.add_argument("--size", type=quantities.count, metavar="N", help="of a batch (default 25)")
+    how = review.add_mutually_exclusive_group()
+    how.add_argument("--export", type=Path, metavar="FILE.csv", help="write the next due ones, for a colleague")
+    how.add_argument("--import", dest="import_file", type=Path, metavar="FILE.csv", help="take such a file back")
+    quality = commands.add_parser("quality", help="labels against people: shares, recall, precision, watches")
+    quality.add_argument("run", metavar="RUN")
+    quality.add_argument("--json", action="store_true", help="one JSON object, nothing else")
+    grow = quality.add_mutually_exclusive_group()
+    grow.add_argument("--goal", type=quantities.count, metavar="N", help="let the random sample grow to N")
+    grow.add_argument("--top-up", action="store_true", help="sample more of rare labels: makes their precision sure")
+    gold = commands.add_parser("gold", help="labels from elsewhere, compared with the model's")
+    gold.add_argument("run", metavar="RUN")
+    gold.add_argument("file", type=quantities.path, metavar="FILE")
+    gold.add_argument("--column", metavar="C", help="the column with the label")
+    compare = commands.add_parser("compare", help="two runs, or two versions of a task, on the same items")
+    compare.add_argument("run", metavar="RUN_A")
+    compare.add_argument("other", metavar="RUN_B", nargs="?")
+    compare.add_argument("--versions", action="store_true", help="the two versions of RUN_A's task that labeled last")
+    compare.add_argument("--json", action="store_true", help="one JSON object, nothing else")
+    report = commands.add_parser("report", help="the quality report as one page, or as JSON")
+    report.add_argument("run", metavar="RUN")
+    report.add_argument("file", type=Path, metavar="FILE.html|FILE.json")
+    report.add_argument("--examples", action="store_true", help="with the texts on which model and people differ")
 
 
 def _add_keys(commands: Commands) -> None:

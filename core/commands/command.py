@@ -68,6 +68,9 @@ class WorkerControl(Protocol):
     def swap(self) -> str:
         """Disable the key in use and prefer the next one; raises KeysError where there is no other."""
 
+    def restart_watch(self, watch: str) -> None:
+        """Begin a watch anew after its alarm was dismissed."""
+
     def forget(self, email_ids: Sequence[int]) -> None:
         """Take emails out of the queue."""
 

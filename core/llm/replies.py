@@ -81,6 +81,8 @@ def read_reply(
         request_id=request_id,
         headers=headers,
         refusal=_refusal(message, finish_reason, secret),
+        model=_known_id(_text(body.get("model")), secret),
+        system_fingerprint=_known_id(_text(body.get("system_fingerprint")), secret),
     )
 
 

@@ -76,6 +76,8 @@ class Reply:
     request_id: str
     headers: Mapping[str, str]
     refusal: str = ""
+    model: str = ""
+    system_fingerprint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,8 @@ class Attempt:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     request_id: str | None = None
+    reply_model: str | None = None
+    system_fingerprint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

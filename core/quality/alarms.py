@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -410,6 +410,18 @@ class WatchSet:
             self._raised.setdefault(reading.watch, reading)
         return tuple({reading.watch: reading for reading in reversed(new)}.values())
 
+    def skip(self, labels: Mapping[str, int]) -> None:
+        """Count the answers of before, whose order is not known: how many had which label."""
+        asks = sum(labels.values())
+        self._asks += asks
+        for run in self._runs:
+            run.skip(labels.get(run.label, 0), asks)
+        for label, scan in self._scans.items():
+            scan.skip(labels.get(label, 0), asks)
+        for counter in (self._reasked, self._failed):
+            counter.skip(asks)
+        self._identity.skip(asks)
+
     def restart(self, watch: Watch) -> None:
         """Begin a watch anew after its alarm was dismissed: all asks up to now become its reference.
 
@@ -455,3 +467,29 @@ class WatchSet:
                     self._slow.observe(value > self._slow_above)
             return False
         return self._slow.observe(latency_s > self._slow_above)
+
+
+REPLAYED = 3_000
+"""Asks that are replayed to take the watches up again: twice the longest window."""
+
+
+def replayed(
+    watches: WatchSet,
+    before: Mapping[str, int],
+    asks: Iterable[tuple[float, Ask]],
+    dismissed: Iterable[tuple[float, str]],
+) -> WatchSet:
+    """Return watches that have seen a run's asks: ``before`` by label only, then the newest ones in their order.
+
+    ``asks`` and ``dismissed`` alarms (by the watch's name) come with their time: a dismissal restarts its watch there.
+    """
+    watches.skip(before)
+    known = {watch.value: watch for watch in Watch}
+    ends = sorted((at, known[name]) for at, name in dismissed if name in known)
+    for at, ask in asks:
+        while ends and ends[0][0] <= at:
+            watches.restart(ends.pop(0)[1])
+        watches.observe(ask)
+    for _, watch in ends:
+        watches.restart(watch)
+    return watches

@@ -50,6 +50,7 @@ class Member:
     answers: tuple[Answer, ...] = ()
     position: int = 0
     reasked: bool = False
+    content: str = ""
 
     def by_annotator(self) -> dict[str, Answer]:
         """Return each person's newest answer."""

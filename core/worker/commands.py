@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NoReturn
 
-from core.commands import catalog  # noqa: F401 - registers every command
+from core.commands import catalog, review  # noqa: F401 - these register every command
 from core.commands.command import Command, Outcome, WorkerControl, decode
 from core.errors import LabeltuiError
 from core.model import REFUSED, Task, View

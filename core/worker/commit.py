@@ -39,7 +39,14 @@ class CommitsAnswers(Protocol):
 class Committer:
     """Batches answers without delaying them: whatever is ready when a transaction begins goes with it."""
 
-    def __init__(self, store: CommitsAnswers, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        store: CommitsAnswers,
+        clock: Callable[[], float],
+        committed: Callable[[Sequence[Answer]], None] | None = None,
+    ) -> None:
+        """``committed`` is told of answers when they are on the disk."""
+        self._committed = committed
         self._store = store
         self._clock = clock
         self._queue: list[tuple[Answer, asyncio.Future[None]]] = []
@@ -78,6 +85,8 @@ class Committer:
             if not self._queue:
                 self._ready.clear()
             self.blocked = ""
+            if self._committed is not None:
+                self._committed([answer for answer, _ in batch])
             for _, done in batch:
                 if not done.done():
                     done.set_result(None)

@@ -15,7 +15,7 @@ from typing import Any
 from core.model import Budget, Forecast, KeyState, RunState, Task, Wait
 from core.quota.forecast.plans import Price
 from core.storage.file.control import CommandInbox
-from core.storage.writing.store import Store
+from core.storage.writing.store import Answer, Store
 from core.worker.commands import handle
 from core.worker.commit import Committer, best_effort
 from core.worker.heartbeat import Heartbeat, Tempo, doing
@@ -25,6 +25,7 @@ from core.worker.pacer import AnyPacer
 from core.worker.pause import Pause
 from core.worker.queue import FirstN, Queue
 from core.worker.settle import Asks, Judges
+from core.worker.watches import RunWatches
 
 _LOADING = "loading the validator"
 _RENEWING = "the task changed; calls in flight end under the old version"
@@ -77,7 +78,7 @@ class Worker:
         self._guard = guard
         self._clock = clock
         self._tempo = tempo or Tempo()
-        self._committer = Committer(store, clock)
+        self._committer = Committer(store, clock, self._observe)
         self._heartbeat = Heartbeat(store, clock, self._tempo, forecast)
         self._wake = asyncio.Event()
         self._pause = Pause(store, self.queue, clock, price=price, reason=paused, began=self._wake.set)
@@ -98,6 +99,7 @@ class Worker:
                 grown=lambda: self._beat(at_once=True),
             ),
         )
+        self._watches: RunWatches | None = None
         self._renewing = False
         self._ending: Ending | None = None
         self._broken: BaseException | None = None
@@ -163,6 +165,11 @@ class Worker:
         """Read the queue anew: emails were requeued."""
         self.queue.rescan()
         self._wake.set()
+
+    def restart_watch(self, watch: str) -> None:
+        """Begin a watch anew after its alarm was dismissed."""
+        if self._watches is not None:
+            self._watches.restart(watch)
 
     def look_at_keys(self) -> list[str]:
         """Take in what happened to keys, here or by an operator's hand, and note it in the run."""
@@ -297,6 +304,13 @@ class Worker:
     def _noted(self, sentence: str) -> None:
         with best_effort("note what a call came to"):
             self.store.add_event("key", sentence, now=self._clock())
+
+    def _observe(self, answers: Sequence[Answer]) -> None:
+        """Let the watches see committed answers; the first of them takes the watches up from the run file."""
+        if self._watches is None:
+            self._watches = RunWatches(self.store, self._clock, self.pause)
+        else:
+            self._watches.observe(answers)
 
     def _beat(self, *, at_once: bool = False) -> None:
         state, reason = doing(

@@ -124,6 +124,8 @@ def settle_reply(task: Task, question: Question, reply: Reply, verdict: Verdict)
         prompt_tokens=reply.usage.prompt_tokens,
         completion_tokens=reply.usage.completion_tokens,
         request_id=reply.request_id or None,
+        reply_model=reply.model or None,
+        system_fingerprint=reply.system_fingerprint or None,
     )
     reasks = len(email.bad_answers)
     if verdict.label is not None:

@@ -10,7 +10,6 @@ import pytest
 
 from core.model import AskKind, Attempt, Outcome, Settled
 from core.quality.audit import Audit, judge
-from core.quality.sampling import Sample, grown
 from core.storage.file.check import check_run
 from core.storage.file.lock import RunLock
 from core.storage.reading.reviews import model_labels, numbers_by_content, numbers_of, read_audit, review_emails
@@ -20,11 +19,6 @@ from core.storage.writing.store import Store
 from tests.conftest import NOW, MakeRun
 
 TEXTS = ["a", "b", "c", "a", "d", "e", "f", "g"]
-
-
-def everyone(path: Path) -> Sample:
-    """A sample to which every email belongs."""
-    return grown(read_audit(path).sample, 200, len(TEXTS))
 
 
 def by_model(store: Store, labels: dict[int, str]) -> None:
@@ -50,9 +44,8 @@ def run(make_run: MakeRun) -> Path:
 
 
 def answer(path: Path, *answers: ReviewAnswer) -> int:
-    sample = everyone(path)
     with RunLock(path) as lock, Store.open(path, lock) as store:
-        return store.review(sample, answers, now=NOW)
+        return store.review(answers, now=NOW)
 
 
 def audit(path: Path) -> Audit:
@@ -87,9 +80,8 @@ def test_a_pending_email_stays_in_the_models_work(run: Path) -> None:
 def test_a_copy_of_a_reviewed_pending_email_shows_the_persons_label(run: Path, make_run: MakeRun) -> None:
     """Copies share the person's label also where the person came before the model."""
     path = make_run(["x", "x", "y"], name="pairs")
-    sample = read_audit(path).sample
     with RunLock(path) as lock, Store.open(path, lock) as store:
-        store.review(sample, [ReviewAnswer(1, "anna", "0")], now=NOW)
+        store.review([ReviewAnswer(1, "anna", "0")], now=NOW)
         by_model(store, {1: "1"})
     assert shown(path)[:2] == [("labeled", "0", "human")] * 2
     assert check_run(path).findings == ()
@@ -178,8 +170,23 @@ def test_the_sample_is_the_same_before_and_after_it_begins(run: Path) -> None:
     before = audit(run)
     assert not before.started
     with RunLock(run) as lock, Store.open(run, lock) as store:
-        store.review(before.sample, [ReviewAnswer(1, "anna", "1")], now=NOW)
+        store.review([ReviewAnswer(1, "anna", "1")], now=NOW)
     after = audit(run)
     assert after.started
     assert (after.sample.seed, after.sample.base_rate) == (before.sample.seed, before.sample.base_rate)
     assert {m.email_id for m in after.members} == {m.email_id for m in before.members}
+
+
+def test_a_sample_grows_by_command_and_never_shrinks(make_run: MakeRun) -> None:
+    """A goal raises the rate of all, a top-up that of rare labels; a smaller goal changes nothing."""
+    path = make_run([f"text {number}" for number in range(600)])
+    with RunLock(path) as lock, Store.open(path, lock) as store:
+        by_model(store, {number: "0" if number % 12 == 0 else "1" for number in range(1, 601)})
+        first = store.grow_sample(goal=300, top_up=False, now=NOW)
+        assert first.base_rate == 0.5
+        assert store.grow_sample(goal=100, top_up=False, now=NOW).base_rate == 0.5
+        topped = store.grow_sample(goal=None, top_up=True, now=NOW)
+    assert topped.rates == {"0": 1.0}
+    drawn = audit(path).drawn
+    assert sum(m.model_label == "0" for m in drawn) == 50
+    assert 230 < sum(m.model_label == "1" for m in drawn) < 320

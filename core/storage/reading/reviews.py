@@ -11,11 +11,67 @@ from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 
+from core.quality.alarms import REPLAYED, Ask, Reading, WatchSet, WatchState, replayed
 from core.quality.audit import Answer, Audit, Batch, GoldSet, Member, watch_json
 from core.quality.sampling import DEFAULT_GOAL, Sample, base_rate, permanent_number
 from core.storage.file.connection import open_reader
 from core.storage.file.rows import task_of
 from core.storage.file.schema_version import FORMAT_WITH_REVIEWS, check_format
+
+
+def watches_of(db: sqlite3.Connection, path: Path) -> WatchSet:
+    """Return the watches of a run as its asks under the active version leave them."""
+    version, order = db.execute("SELECT task_version, work_order FROM run").fetchone()
+    labels = [meaning.value for meaning in task_of(db, version, path).labels]
+    total = db.execute("SELECT count(*) FROM email").fetchone()[0]
+    watches = WatchSet(labels, expected=max(1_000, total), shuffled=order == "shuffled")
+    identity = "a.reply_model, a.system_fingerprint" if check_format(db, path) >= FORMAT_WITH_REVIEWS else "NULL, NULL"
+    newest = db.execute(
+        "SELECT l.id, l.at, l.value, (SELECT count(*) FROM attempt AS r WHERE r.email_id = l.email_id"
+        f" AND r.kind = 'reask' AND r.id <= l.attempt_id), a.latency_s, {identity} FROM label AS l"
+        " LEFT JOIN attempt AS a ON a.id = l.attempt_id WHERE l.source = 'model' AND l.task_version = ?"
+        " ORDER BY l.id DESC LIMIT ?",
+        (version, REPLAYED),
+    ).fetchall()
+    first = newest[-1][0] if newest else 0
+    before = dict(
+        db.execute(
+            "SELECT value, count(*) FROM label WHERE source = 'model' AND task_version = ? AND id < ? GROUP BY value",
+            (version, first),
+        ).fetchall()
+    )
+    asks = [
+        (
+            at,
+            Ask(
+                value,
+                reasked=bool(reasks),
+                failed=False,
+                latency_s=latency,
+                model=model or "",
+                fingerprint=prints or "",
+            ),
+        )
+        for _, at, value, reasks, latency, model, prints in reversed(newest)
+    ]
+    failed = db.execute(
+        "SELECT e.settled_at FROM email AS e WHERE e.state = 'failed' AND e.settled_at >= ? AND EXISTS"
+        " (SELECT 1 FROM attempt AS a WHERE a.email_id = e.id AND a.task_version = ?)",
+        (asks[0][0] if asks else 0.0, version),
+    ).fetchall()
+    asks += [(at, Ask(None, reasked=False, failed=True)) for (at,) in failed]
+    asks.sort(key=lambda each: each[0])
+    dismissed = [(row.dismissed_at, row.watch) for row in alarms_of(db) if row.state == "dismissed"]
+    return replayed(watches, before, asks, dismissed)
+
+
+def raised_watches(db: sqlite3.Connection) -> frozenset[str]:
+    """Return the watches whose alarm stands."""
+    return frozenset(row.watch for row in alarms_of(db) if row.state == "raised")
+
+
+CANNOT_TELL = "?"
+"""How an answer without a label is written in files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +101,7 @@ class AlarmRow:
     sentence: str
     by: str
     note: str
+    dismissed_at: float
 
 
 def read_audit(path: Path, *, version: str | None = None) -> Audit:
@@ -77,7 +134,8 @@ def alarms_of(db: sqlite3.Connection) -> tuple[AlarmRow, ...]:
     try:
         rows = db.execute(
             "SELECT watch, at, coalesce(from_ask, 0), coalesce(to_ask, 0), coalesce(statistic, 0), coalesce(limit_, 0),"
-            " state, sentence, coalesce(by, ''), coalesce(note, '') FROM alarm ORDER BY id DESC LIMIT 100"
+            " state, sentence, coalesce(by, ''), coalesce(note, ''), coalesce(dismissed_at, 0)"
+            " FROM alarm ORDER BY id DESC LIMIT 100"
         ).fetchall()
     except sqlite3.OperationalError:
         return ()
@@ -117,6 +175,37 @@ def numbers_by_content(path: Path, hashes: Sequence[str]) -> dict[str, list[int]
     return found
 
 
+def label_slices(path: Path, version: str, *, slices: int = 20) -> list[dict[str, int]]:
+    """Return how many emails of each slice of the work order have which label of the model."""
+    found: list[dict[str, int]] = [{} for _ in range(slices)]
+    with closing(open_reader(path)) as db:
+        for place, value, count in db.execute(
+            "SELECT e.position * ? / (SELECT max(1, count(*)) FROM email), l.value, count(*) FROM label AS l"
+            " JOIN email AS e ON e.id = l.email_id WHERE l.source IN ('model', 'copy') AND l.task_version = ?"
+            " GROUP BY 1, 2",
+            (slices, version),
+        ):
+            found[min(slices - 1, max(0, place or 0))][value] = count
+    return found
+
+
+def read_alarms(path: Path) -> tuple[AlarmRow, ...]:
+    """Return a run's recorded alarms, the newest first."""
+    with closing(open_reader(path)) as db:
+        return alarms_of(db)
+
+
+def labels_of_versions(path: Path, version: str) -> list[tuple[tuple[str, str], int, str]]:
+    """Return ((id in the source, hash of the text), number, the model's label) of all emails that a version labeled."""
+    with closing(open_reader(path)) as db:
+        rows = db.execute(
+            "SELECT e.source_id, e.content_hash, e.id, l.value FROM label AS l JOIN email AS e ON e.id = l.email_id"
+            " WHERE l.source IN ('model', 'copy') AND l.task_version = ? ORDER BY e.id",
+            (version,),
+        ).fetchall()
+    return [((source_id, content), number, value) for source_id, content, number, value in rows]
+
+
 def model_labels(path: Path, version: str) -> dict[int, str]:
     """Return the model's label of every email under a version of the task."""
     with closing(open_reader(path)) as db:
@@ -129,9 +218,7 @@ def model_labels(path: Path, version: str) -> dict[int, str]:
 
 def _audit(db: sqlite3.Connection, path: Path, file_format: int, version: str | None) -> Audit:
     has_reviews = file_format >= FORMAT_WITH_REVIEWS
-    name, active, seed, created_at, simulated = db.execute(
-        "SELECT name, task_version, seed, created_at, simulated FROM run"
-    ).fetchone()
+    name, active, simulated = db.execute("SELECT name, task_version, simulated FROM run").fetchone()
     versions = tuple(
         (row[0], row[1] or "", row[2])
         for row in db.execute(
@@ -149,7 +236,7 @@ def _audit(db: sqlite3.Connection, path: Path, file_format: int, version: str | 
             (version,),
         ).fetchall()
     )
-    sample, started = _sample(db, has_reviews=has_reviews, total=total, seed=_seed_of(seed, created_at))
+    sample, started = sample_of(db, has_reviews=has_reviews)
     last = db.execute("SELECT coalesce(max(id), 0) FROM email").fetchone()[0]
     drawn = _lowest(sample.seed, last, max([sample.base_rate, *sample.rates.values()]))
     batches: tuple[Batch, ...] = ()
@@ -176,16 +263,15 @@ def _audit(db: sqlite3.Connection, path: Path, file_format: int, version: str | 
         batches=batches,
         gold=gold,
         watches=tuple(
-            watch_json(row.watch, "alarm", row.statistic, row.limit, row.sentence)
-            for row in alarms_of(db)
-            if row.state == "raised"
+            watch_json(each.watch.value, each.state.value, each.statistic, each.limit, each.sentence)
+            for each in _readings(db, path)
         ),
         simulated=bool(simulated),
         versions=versions,
     )
 
 
-def _sample(db: sqlite3.Connection, *, has_reviews: bool, total: int, seed: int) -> tuple[Sample, bool]:
+def sample_of(db: sqlite3.Connection, *, has_reviews: bool = True) -> tuple[Sample, bool]:
     """Return the sample, and whether it was begun: before that, it is the one that a first answer will begin."""
     if has_reviews:
         row = db.execute("SELECT id, name, seed, goal, rates FROM sample ORDER BY id DESC LIMIT 1").fetchone()
@@ -193,13 +279,28 @@ def _sample(db: sqlite3.Connection, *, has_reviews: bool, total: int, seed: int)
             rates = json.loads(row[4])
             base = float(rates.pop("", 0.0))
             return Sample(row[0], row[1], int(row[2]), row[3], base, rates), True
-    return Sample(0, "random", seed, DEFAULT_GOAL, base_rate(DEFAULT_GOAL, total)), False
+    # The seed is apart from that of the work order, and the same whenever it is asked for.
+    seed, created_at = db.execute("SELECT seed, created_at FROM run").fetchone()
+    hashed = blake2b(f"sample {seed} {created_at!r}".encode(), digest_size=6).digest()
+    total = db.execute("SELECT count(*) FROM email WHERE state <> 'skipped'").fetchone()[0]
+    return Sample(0, "random", int.from_bytes(hashed), DEFAULT_GOAL, base_rate(DEFAULT_GOAL, total)), False
 
 
-def _seed_of(order_seed: int | None, created_at: float) -> int:
-    """Return the sample's seed: apart from that of the work order, and the same whenever it is asked for."""
-    text = f"sample {order_seed} {created_at!r}"
-    return int.from_bytes(blake2b(text.encode(), digest_size=6).digest())
+def _readings(db: sqlite3.Connection, path: Path) -> list[Reading]:
+    """Return what each watch says; an alarm that stands is as it was recorded."""
+    raised = {row.watch: row for row in alarms_of(db) if row.state == "raised"}
+    found = []
+    for reading in watches_of(db, path).readings():
+        row = raised.get(reading.watch.value)
+        if row is not None:
+            found.append(
+                Reading(
+                    reading.watch, WatchState.ALARM, row.statistic, row.limit, row.sentence, row.from_ask, row.to_ask
+                )
+            )
+        else:
+            found.append(reading)
+    return found
 
 
 @lru_cache(maxsize=8)
@@ -232,7 +333,7 @@ def _members(
         (version, json.dumps(list(numbers))),
     ).fetchall()
     return tuple(
-        Member(number, numbers[number], label, tuple(answers.get(content, ())), position or 0, bool(reasks))
+        Member(number, numbers[number], label, tuple(answers.get(content, ())), position or 0, bool(reasks), content)
         for number, content, position, reasks, label in rows
     )
 

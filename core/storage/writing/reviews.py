@@ -11,7 +11,8 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.quality.sampling import Sample
+from core.quality.sampling import Sample, grown, topped_up
+from core.storage.reading.reviews import sample_of
 from core.storage.writing.settling import add_event, show_label_in_force, storable
 
 MOST_IN_A_NOTE = 2_000
@@ -49,14 +50,28 @@ def keep_sample(db: sqlite3.Connection, sample: Sample, *, now: float) -> int:
     return int(row[0])
 
 
-def add_answers(
-    db: sqlite3.Connection, sample: Sample, answers: Sequence[ReviewAnswer], *, task_version: str, now: float
-) -> int:
+def grow_sample(db: sqlite3.Connection, *, goal: int | None, top_up: bool, task_version: str, now: float) -> Sample:
+    """Raise the sample's goal, or the rates of rare labels (``top_up``); rates never shrink. Returns the sample."""
+    sample = sample_of(db)[0]
+    if goal is not None:
+        total = db.execute("SELECT count(*) FROM email WHERE state <> 'skipped'").fetchone()[0]
+        sample = grown(sample, goal, total)
+    if top_up:
+        shares = db.execute(
+            "SELECT value, count(*) FROM label WHERE source IN ('model', 'copy') AND task_version = ? GROUP BY value",
+            (task_version,),
+        ).fetchall()
+        sample = topped_up(sample, dict(shares))
+    keep_sample(db, sample, now=now)
+    return sample
+
+
+def add_answers(db: sqlite3.Connection, answers: Sequence[ReviewAnswer], *, task_version: str, now: float) -> int:
     """Record blind answers; returns how many. An email that is not there, or was answered so already, is left out.
 
     The same answer sent twice (a command that is applied again after a kill) is recorded once.
     """
-    sample_id = keep_sample(db, sample, now=now)
+    sample_id = keep_sample(db, sample_of(db)[0], now=now)
     added = 0
     for answer in answers:
         twins = [

@@ -18,8 +18,9 @@ def add_attempt(db: sqlite3.Connection, attempt: Attempt, epoch: int) -> int:
     """Record one call; returns the row's id."""
     cursor = db.execute(
         "INSERT INTO attempt(email_id, n, kind, key_alias, organization, model, task_version, started_at, latency_s,"
-        " outcome, raw_answer, error, prompt_tokens, completion_tokens, request_id, epoch)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " outcome, raw_answer, error, prompt_tokens, completion_tokens, request_id, reply_model,"
+        " system_fingerprint, epoch)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             attempt.email_id,
             attempt.n,
@@ -36,6 +37,8 @@ def add_attempt(db: sqlite3.Connection, attempt: Attempt, epoch: int) -> int:
             attempt.prompt_tokens,
             attempt.completion_tokens,
             attempt.request_id,
+            storable(attempt.reply_model),
+            storable(attempt.system_fingerprint),
             epoch,
         ),
     )

@@ -14,13 +14,14 @@ from pathlib import Path
 
 from core.errors import RunFileError, UsageError
 from core.model import Budget, EmailState, PendingEmail, Resumption, RunState, SourceEmail, Task, View
-from core.quality.alarms import Reading
+from core.quality.alarms import Reading, WatchSet
 from core.quality.sampling import Sample
 from core.storage.file.connection import immediately, make_writer
 from core.storage.file.control import CommandRow
 from core.storage.file.rows import budget_of, task_of, worked_s
 from core.storage.file.schema import migrate
 from core.storage.reading.pending import answered_email, distinct_texts, estimated_texts, pending_emails
+from core.storage.reading.reviews import raised_watches, watches_of
 from core.storage.reading.totals import all_totals, group, total
 from core.storage.writing import answers as commits
 from core.storage.writing import commands as handled
@@ -256,10 +257,10 @@ class Store(HeldFile):
 
     # -- quality ---------------------------------------------------------------------------------------------------
 
-    def review(self, sample: Sample, answers: Sequence[reviews.ReviewAnswer], *, now: float) -> int:
+    def review(self, answers: Sequence[reviews.ReviewAnswer], *, now: float) -> int:
         """Record people's blind answers, and the sample that they belong to; returns how many are new."""
         with self._transaction() as db:
-            return reviews.add_answers(db, sample, answers, task_version=self.task_version, now=now)
+            return reviews.add_answers(db, answers, task_version=self.task_version, now=now)
 
     def undo_review(self, annotator: str, *, now: float) -> int | None:
         """Take this annotator's newest answer back; returns its email, or None where there is none."""
@@ -271,15 +272,23 @@ class Store(HeldFile):
         with self._transaction() as db:
             reviews.plan_second_looks(db, annotator, batch, email_ids)
 
-    def keep_sample(self, sample: Sample, *, now: float) -> None:
-        """Write the sample's goal and rates."""
+    def grow_sample(self, *, goal: int | None, top_up: bool, now: float) -> Sample:
+        """Raise the sample's goal, or the rates of rare labels; returns the sample."""
         with self._transaction() as db:
-            reviews.keep_sample(db, sample, now=now)
+            return reviews.grow_sample(db, goal=goal, top_up=top_up, task_version=self.task_version, now=now)
 
     def add_gold(self, name: str, labels: Sequence[tuple[int, str]], *, now: float) -> int:
         """Keep labels from elsewhere under a name; returns how many are new or changed."""
         with self._transaction() as db:
             return reviews.add_gold(db, name, labels, now=now)
+
+    def watches(self) -> WatchSet:
+        """Return the watches as the run file's asks leave them."""
+        return watches_of(self._db, self.path)
+
+    def raised_watches(self) -> frozenset[str]:
+        """Return the watches whose alarm stands."""
+        return raised_watches(self._db)
 
     def raise_alarm(self, reading: Reading, *, now: float) -> None:
         """Record an alarm, unless one of its watch stands."""

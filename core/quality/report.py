@@ -1,0 +1,350 @@
+"""Write the quality report of a run as one self-contained HTML page: figures, plots, how they came about, limits.
+
+No script, no font and nothing from the network; plots are inline SVG that follows the reader's light or dark theme.
+Every text from outside is escaped. Texts of items are part of it only where they are handed in as examples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from core.quality.agreement import Agreement
+from core.quality.audit import GATE, Quality, gold_figures
+from core.quality.estimates import Estimate
+from core.quality.intervals import wilson
+from core.quality.student import NextGeneration
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """An item on which model and people differ, for a report that may show texts."""
+
+    id: str
+    text: str
+    model: str
+    person: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFacts:
+    """What a report says beside the figures. ``slices`` counts labels by twentieth of the work order."""
+
+    source: str
+    digest: str
+    file_sha256: str
+    created: str
+    written: str
+    labeltui: str
+    item: str
+    total: int
+    distinct: int
+    skipped: int
+    failed: Sequence[tuple[str, int]]
+    order: str
+    rubric: str
+    settings: Mapping[str, str]
+    slices: Sequence[Mapping[str, int]]
+    alarms: Sequence[tuple[str, str, str]]
+    next_generation: NextGeneration | None = None
+    examples: Sequence[Example] = ()
+
+
+_STYLE = """
+:root{--ink:#1c2430;--soft:#5b6675;--line:#d5dbe3;--paper:#fff;--mark:#1f6feb;--warn:#9a5b00}
+@media(prefers-color-scheme:dark){:root{--ink:#e6e9ee;--soft:#9aa5b4;--line:#38424f;--paper:#14181e;--mark:#6cb0ff;
+--warn:#e0a95a}}
+*{box-sizing:border-box}body{margin:0 auto;max-width:60rem;padding:2rem 1.2rem;background:var(--paper);
+color:var(--ink);font:16px/1.5 system-ui,sans-serif}h1{font-size:1.6rem;margin:0}h2{font-size:1.15rem;
+margin:2.2rem 0 .6rem;border-bottom:1px solid var(--line)}p{margin:.5rem 0}.soft{color:var(--soft)}
+.warn{color:var(--warn)}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
+.wide{overflow-x:auto}th,td{padding:.25rem .6rem;text-align:right;border-bottom:1px solid var(--line)}
+th:first-child,td:first-child{text-align:left}th{font-weight:600;color:var(--soft)}pre{white-space:pre-wrap;
+overflow-wrap:anywhere;border:1px solid var(--line);padding:.7rem;border-radius:4px;font-size:.85rem}
+svg{max-width:100%;height:auto;display:block;margin:.6rem 0}svg text{fill:var(--ink);font:12px system-ui,sans-serif}
+.axis{stroke:var(--line)}.bar{stroke:var(--mark);stroke-width:2}.dot{fill:var(--mark)}
+.band{fill:var(--mark);opacity:.25}code{overflow-wrap:anywhere}
+"""
+
+
+def page(quality: Quality, facts: ReportFacts) -> str:
+    """Return the report as HTML."""
+    audit = quality.audit
+    sections = (
+        _section("What was labeled", _labeled(quality, facts)),
+        _section("The task", _task(quality, facts)),
+        _section("Figures", _figures(quality)),
+        _section("Confusion, as counted", _confusion(quality)),
+        _section("Plots", _plots(quality, facts)),
+        _section("How the sample was drawn and labeled", _sampling(quality)),
+        _section("Watches and alarms", _watches(quality, facts)),
+        _section("Limits", _limits(quality, facts)),
+        _section("What a model trained on these labels would do", _next(facts)),
+        _section("Use in an analysis", _use()),
+        _section("Examples", _examples(facts)) if facts.examples else "",
+        _section("Citation", _citation(quality, facts)),
+    )
+    simulated = "<p class=warn>The labels of this run are simulated.</p>" if audit.simulated else ""
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>Quality of {escape(audit.run)}</title><style>{_STYLE}</style></head><body>"
+        f"<h1>Quality of {escape(audit.run)}</h1><p class=soft>{escape(quality.line)} · {escape(facts.written)}</p>"
+        f"{simulated}{''.join(sections)}</body></html>\n"
+    )
+
+
+def shown(estimate: Estimate | None, *, points: bool = True) -> str:
+    """Return ``96.9 % (94.1–98.2)``; ``at least`` where only the lower end means something, a dash without a figure."""
+    if estimate is None:
+        return "—"
+    if not points:
+        return f"{estimate.value:.2f} ({estimate.low:.2f}–{estimate.high:.2f})"
+    if estimate.at_least:
+        return f"at least {estimate.low:.1%}".replace("%", " %")
+    return f"{estimate.value * 100:.1f} % ({estimate.low * 100:.1f}–{estimate.high * 100:.1f})"
+
+
+def _section(title: str, body: str) -> str:
+    return f"<section><h2>{escape(title)}</h2>{body}</section>"
+
+
+def _paragraphs(lines: Iterable[str]) -> str:
+    return "".join(f"<p>{escape(line)}</p>" for line in lines)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    top = "".join(f"<th>{escape(name)}</th>" for name in head)
+    body = "".join("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<div class=wide><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
+
+
+def _labeled(quality: Quality, facts: ReportFacts) -> str:
+    failed = sum(count for _, count in facts.failed)
+    rows = [
+        ("source", facts.source), ("digest of the source", facts.digest), ("made", facts.created),
+        (f"{facts.item}s", f"{facts.total:,}, {facts.distinct:,} distinct texts"),
+        ("labeled by this version of the task", f"{quality.labeled:,}"),
+        ("skipped", f"{facts.skipped:,}"), ("failed", f"{failed:,}"),
+        *((f"failed: {cause}", f"{count:,}") for cause, count in facts.failed),
+    ]  # fmt: skip
+    return _table(("", ""), rows)
+
+
+def _task(quality: Quality, facts: ReportFacts) -> str:
+    audit = quality.audit
+    rows = [("model", audit.model), ("version", audit.version), *facts.settings.items()]
+    versions = [(version[:12], name, f"{count:,}") for version, name, count in audit.versions]
+    labels = [(value, audit.names.get(value, "")) for value in audit.labels]
+    return (
+        _table(("", ""), rows)
+        + _table(("label", "meaning"), labels)
+        + f"<pre>{escape(facts.rubric)}</pre>"
+        + (_table(("version", "task", "labels"), versions) if len(versions) > 1 else "")
+    )
+
+
+def _figures(quality: Quality) -> str:
+    head = ("label", "model says", "corrected share", "recall", "precision", "over-reported", "audited")
+    rows = [
+        (
+            f"{label.label} {quality.audit.names.get(label.label, '')}", f"{label.raw_share * 100:.1f} %",
+            shown(label.share), shown(label.recall), shown(label.precision), shown(label.over_reporting, points=False),
+            label.audited,
+        )
+        for label in quality.figures.labels
+    ]  # fmt: skip
+    lines = [
+        f"Accuracy: {shown(quality.figures.accuracy)} over {quality.audited:,} audited of {quality.labeled:,}.",
+        f"Cohen's kappa, model against people: {_coefficient(quality.kappa)}.",
+        f"Krippendorff's alpha among people: {_coefficient(quality.people)}, {quality.people.emails:,} shared.",
+        f"Accuracy above {GATE:.0%}: " + (f"shown at {quality.gate} audited." if quality.gate else "not shown yet."),
+        (
+            "Intervals hold 95 % and are in brackets; a dash is a figure that cannot be given. The model's own shares"
+            " have none: no number of model labels makes their error smaller."
+        ),
+    ]
+    parts = [
+        (name, audited, f"{agree / audited:.1%}", "–".join(f"{end * 100:.0f}" for end in wilson(agree, audited)))
+        for name, audited, agree in quality.breakdowns
+        if audited
+    ]
+    return _table(head, rows) + _paragraphs(lines) + _table(("part", "audited", "agree", "interval, %"), parts)
+
+
+def _coefficient(found: Agreement) -> str:
+    if found.value is None or found.low is None or found.high is None:
+        return "not defined"
+    return f"{found.value:.2f} ({found.low:.2f}–{found.high:.2f}), raw agreement {found.raw:.1%}"
+
+
+def _confusion(quality: Quality) -> str:
+    labels = list(next(iter(quality.confusion.values()), {}))
+    rows = [(f"model {model}", *(people[label] for label in labels)) for model, people in quality.confusion.items()]
+    return _table(("", *(f"person {label}" for label in labels)), rows)
+
+
+def _plots(quality: Quality, facts: ReportFacts) -> str:
+    found = []
+    for label in quality.figures.labels:
+        for name, estimate in (("share", label.share), ("recall", label.recall), ("precision", label.precision)):
+            if estimate is not None:
+                found.append((f"{name} of {label.label}", estimate))
+    return (
+        "<p class=soft>Intervals</p>" + _interval_plot(found)
+        + "".join(_share_plot(label, facts.slices) for label in quality.audit.labels[1:] or quality.audit.labels)
+        + "<p class=soft>Where in the run the audited items lie</p>" + _spread_plot(quality, facts)
+    )  # fmt: skip
+
+
+def _interval_plot(rows: Sequence[tuple[str, Estimate]]) -> str:
+    if not rows:
+        return "<p>Nothing is audited yet.</p>"
+    height, parts = 26 * len(rows) + 30, []
+    for tick in range(0, 101, 20):
+        x = 200 + 5 * tick
+        parts.append(f'<line class=axis x1="{x}" x2="{x}" y1="5" y2="{height - 22}"/>')
+        parts.append(f'<text x="{x - 10}" y="{height - 6}">{tick} %</text>')
+    for place, (name, estimate) in enumerate(rows):
+        y = 20 + 26 * place
+        low, high, at = (200 + 500 * value for value in (estimate.low, estimate.high, estimate.value))
+        parts.append(f'<text x="0" y="{y + 4}">{escape(name)}</text>')
+        parts.append(f'<line class=bar x1="{low:.1f}" x2="{high:.1f}" y1="{y}" y2="{y}"/>')
+        parts.append(f'<circle class=dot cx="{at:.1f}" cy="{y}" r="4"/>')
+    return _svg(730, height, "Figures with their intervals", parts)
+
+
+def _share_plot(label: str, slices: Sequence[Mapping[str, int]]) -> str:
+    points = [(counts.get(label, 0), sum(counts.values())) for counts in slices if sum(counts.values())]
+    if len(points) < 2:
+        return ""
+    bands = [(hits / of, *wilson(hits, of)) for hits, of in points]
+    top = max(0.02, *(high for _, _, high in bands))
+    step = 640 / (len(bands) - 1)
+
+    def at(place: int, value: float) -> str:
+        return f"{60 + step * place:.1f},{150 - 130 * value / top:.1f}"
+
+    upper = [at(place, high) for place, (_, _, high) in enumerate(bands)]
+    lower = [at(place, low) for place, (_, low, _) in enumerate(bands)]
+    line = [at(place, value) for place, (value, _, _) in enumerate(bands)]
+    parts = [
+        '<line class=axis x1="60" x2="700" y1="150" y2="150"/>',
+        f'<text x="0" y="24">{top:.0%}</text><text x="20" y="154">0</text>',
+        f'<polygon class=band points="{" ".join([*upper, *reversed(lower)])}"/>',
+        f'<polyline class=bar fill="none" points="{" ".join(line)}"/>',
+        '<text x="60" y="172">begin of the run</text><text x="650" y="172">end</text>',
+    ]
+    caption = f"The model's share of {escape(label)} over the run, with the band of chance"
+    return f"<p class=soft>{caption}</p>" + _svg(730, 180, f"Share of {label} over the run", parts)
+
+
+def _spread_plot(quality: Quality, facts: ReportFacts) -> str:
+    audited = [m for m in quality.audit.drawn if m.model_label is not None and m.label is not None]
+    parts = ['<line class=axis x1="60" x2="700" y1="30" y2="30"/>']
+    for member in audited:
+        x = 60 + 640 * member.position / max(1, facts.total)
+        parts.append(f'<line class=bar x1="{x:.1f}" x2="{x:.1f}" y1="14" y2="30" opacity=".6"/>')
+    parts.append('<text x="60" y="48">begin of the run</text><text x="650" y="48">end</text>')
+    return _svg(730, 54, "Places of audited items", parts)
+
+
+def _svg(width: int, height: int, title: str, parts: Iterable[str]) -> str:
+    return f'<svg viewBox="0 0 {width} {height}" role="img"><title>{escape(title)}</title>{"".join(parts)}</svg>'
+
+
+def _sampling(quality: Quality) -> str:
+    sample = quality.audit.sample
+    rates = "".join(f", {rate:.2%} of the label {label}" for label, rate in sorted(sample.rates.items()))
+    lines = [
+        (
+            f"A random sample with the goal of {sample.goal:,}: each item has a permanent random number (seed"
+            f" {sample.seed}) and belongs to the sample if it lies under {sample.base_rate:.4%}{rates}."
+        ),
+        (
+            "People saw what the model was sent and no label of the model. After each batch the items on which person"
+            " and model differed came back among agreeing ones, in random order; the second answer counts."
+        ),
+        (
+            f"{quality.due:,} of the sample wait for a person; {quality.cannot_tell:,} could not be told;"
+            f" {quality.splits:,} are split among people."
+        ),
+    ]
+    people = [
+        (p.name, p.answers, p.cannot_tell, f"{p.median_s:.0f} s", p.second_looks, p.changed) for p in quality.persons
+    ]
+    gold = [
+        (each.name, found["emails"], found["compared"], "—" if found["agree"] is None else f"{found['agree']:.1%}")
+        for each in quality.audit.gold
+        for found in (gold_figures(each),)
+    ]
+    head = ("annotator", "answers", "cannot tell", "median", "second looks", "changed by them")
+    return (
+        _paragraphs(lines)
+        + (_table(head, people) if people else "")
+        + (_table(("labels from elsewhere", "items", "compared", "agree"), gold) if gold else "")
+    )
+
+
+def _watches(quality: Quality, facts: ReportFacts) -> str:
+    rows = [(w["name"], w["state"], w["sentence"], w["false_alarms_per_100_runs"]) for w in quality.audit.watches]
+    return _table(("watch", "state", "", "false alarms in 100 runs"), rows) + (
+        _table(("when", "alarm", "what was done"), facts.alarms) if facts.alarms else "<p>There was no alarm.</p>"
+    )
+
+
+def _limits(quality: Quality, facts: ReportFacts) -> str:
+    lines = ["Intervals speak of this run's items, not of a future corpus."]
+    if quality.provisional:
+        lines.append(f"Figures are provisional: {quality.due:,} items of the sample wait for a person.")
+    if quality.audited and quality.cannot_tell > 0.02 * (quality.audited + quality.cannot_tell):
+        lines.append(f"{quality.cannot_tell:,} items that nobody could tell are left out of the figures.")
+    if facts.order != "shuffled":
+        lines.append("Items were worked in the source's order: what was labeled so far is no random part of it.")
+    if quality.audit.simulated:
+        lines.append("The model was simulated.")
+    if len(quality.persons) == 1:
+        lines.append("One person labeled the sample: nothing is known of how far people agree.")
+    return _paragraphs(lines)
+
+
+def _next(facts: ReportFacts) -> str:
+    found = facts.next_generation
+    if found is None:
+        return "<p>Too few labels to train on.</p>"
+    shares = ", ".join(f"{label}: {count / found.total:.1%}" for label, count in sorted(found.shares.items()))
+    repeated = (
+        f"Of {found.mistakes} known mistakes it repeats {found.repeated}: those are rules that it learned, not slips."
+        if found.mistakes
+        else "No mistake of the model is known yet."
+    )
+    student = (
+        "A small student (logistic regression on words), trained on these labels and judged out of fold, calls:"
+        f" {shares}."
+    )
+    return _paragraphs((student, repeated))
+
+
+def _use() -> str:
+    text = (
+        "The export carries label, model_label, human_label, in_audit, audit_rate and stratum, so that estimates that"
+        " use both kinds of labels can go on from it: dsl(…, sample_prob = audit_rate) in R, or ppi_py with the rows"
+        " of in_audit as the labeled part."
+    )
+    return _paragraphs((text,))
+
+
+def _examples(facts: ReportFacts) -> str:
+    return "".join(
+        f"<p><b>{escape(e.id)}</b> model {escape(e.model)}, person {escape(e.person)}</p><pre>{escape(e.text)}</pre>"
+        for e in facts.examples
+    )
+
+
+def _citation(quality: Quality, facts: ReportFacts) -> str:
+    return (
+        f"<p>Made by labeltui {escape(facts.labeltui)} from the run {escape(quality.audit.run)}, task"
+        f" <code>{escape(quality.audit.version)}</code>.</p>"
+        f"<p>SHA-256 of the run file when this was written: <code>{escape(facts.file_sha256)}</code></p>"
+    )

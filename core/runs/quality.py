@@ -1,0 +1,439 @@
+"""Judge the labels of runs: figures, batches in files, labels from elsewhere, and comparisons of runs and versions."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Any
+
+from core.commands.command import Command
+from core.commands.review import MOST_GOLD, AddGold, Review
+from core.errors import UsageError
+from core.quality.audit import Audit, Quality, judge
+from core.quality.estimates import Difference, Figures, Stratum, difference, figures
+from core.quality.report import Example, ReportFacts, page
+from core.quality.sampling import due
+from core.quality.student import NextGeneration, Suspicion, features, next_generation, out_of_fold, suspicious
+from core.storage.reading.reader import RunReader
+from core.storage.reading.reviews import (
+    CANNOT_TELL,
+    label_slices,
+    labels_of_versions,
+    numbers_of,
+    read_alarms,
+    read_audit,
+    review_emails,
+    texts_with_labels,
+)
+
+COLUMNS = ("id", "subject", "text", "label", "note")
+"""Columns of a batch in a file."""
+MOST_BYTES = 200_000_000
+"""Larger files of labels are refused."""
+
+Send = Callable[[Path, Command], object]
+
+
+def quality_of(path: Path, *, version: str | None = None) -> Quality:
+    """Return the figures of a run."""
+    return judge(read_audit(path, version=version))
+
+
+# -- batches in files ------------------------------------------------------------------------------------------------
+
+
+def export_batch(path: Path, file: Path, *, annotator: str, size: int) -> int:
+    """Write the next due emails of an annotator for somebody without labeltui; returns how many.
+
+    Columns are ``id, subject, text, label, note``; the label is empty, and nothing betrays the model's.
+    """
+    audit = read_audit(path)
+    contents = {m.email_id: m.content for m in audit.members}
+    chosen: dict[str, int] = {}
+    for candidate in due(audit.sample, audit.candidates, annotator):
+        chosen.setdefault(contents[candidate.email_id], candidate.email_id)
+    shown = review_emails(path, list(chosen.values())[:size])
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    writer.writerow(COLUMNS)
+    writer.writerows((email.source_id, email.subject, email.text, "", "") for email in shown)
+    file.write_text(out.getvalue(), encoding="utf-8", newline="")
+    return len(shown)
+
+
+def read_batch(path: Path, file: Path, *, annotator: str) -> tuple[Review | None, int]:
+    """Return the command that records a batch's answers, None where it has none, and how many rows have no label.
+
+    ``?`` stands for "cannot tell".
+
+    Raises:
+        UsageError: a label or an id is unknown; nothing is recorded then.
+    """
+    rows = _rows(file)
+    if rows and not {"id", "label"} <= rows[0].keys():
+        raise UsageError(f"{file} has no columns id and label. `labeltui review RUN --export FILE` writes such a file.")
+    audit = read_audit(path)
+    known = numbers_of(path, [row["id"] for row in rows])
+    answered = [row for row in rows if (row.get("label") or "").strip()]
+    unknown = [row["id"] for row in answered if row["id"] not in known]
+    if unknown:
+        raise UsageError(f"{path.stem} has no item {_some(unknown)}. Nothing was recorded.")
+    allowed = {*audit.labels, CANNOT_TELL}
+    wrong = [row["label"].strip() for row in answered if row["label"].strip() not in allowed]
+    if wrong:
+        raise UsageError(
+            f"{_some(wrong)} {'is' if len(wrong) == 1 else 'are'} no label of this task. Choose"
+            f" {' or '.join(audit.labels)}, or {CANNOT_TELL} for cannot tell. Nothing was recorded."
+        )
+    own = [a.batch for m in audit.members for a in m.answers if a.annotator == annotator]
+    answers = [
+        {
+            "email_id": known[row["id"]],
+            "annotator": annotator,
+            "value": None if row["label"].strip() == CANNOT_TELL else row["label"].strip(),
+            "batch": max(own, default=0) + 1,
+            "note": row.get("note") or "",
+        }
+        for row in answered
+    ]
+    return (Review(answers) if answers else None), len(rows) - len(answered)
+
+
+# -- labels from elsewhere -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class GoldFile:
+    """What a file of labels from elsewhere holds for a run: ``labels`` by the email's number, and what did not fit."""
+
+    name: str
+    labels: Mapping[int, str]
+    rows: int
+    empty: int
+    unknown_ids: tuple[str, ...]
+    unknown_labels: Mapping[str, int]
+    conflicts: tuple[str, ...]
+
+    def commands(self) -> Iterable[AddGold]:
+        """Yield the commands that keep the labels."""
+        pairs = list(self.labels.items())
+        for begin in range(0, len(pairs), MOST_GOLD):
+            yield AddGold(self.name, pairs[begin : begin + MOST_GOLD])
+
+
+def read_gold(path: Path, file: Path, *, column: str | None) -> GoldFile:
+    """Return a file's labels for a run: by the column ``id``, else by the text (column ``text``).
+
+    The label's column is ``column``, or the first of label, gold, gold_label and annotation that the file has. An id
+    that stands in two rows with different labels is a conflict, and neither counts.
+
+    Raises:
+        UsageError: the file has no such column, or neither ids nor texts.
+    """
+    rows = _rows(file)
+    names = list(rows[0]) if rows else []
+    chosen = column or next((name for name in ("label", "gold", "gold_label", "annotation") if name in names), None)
+    if rows and (chosen is None or chosen not in names):
+        raise UsageError(f"{file} has no column {column or 'label'!r}; it has {', '.join(names)}. Name it by --column.")
+    key = next((name for name in ("id", "source_id", "text") if name in names), None)
+    if rows and key is None:
+        raise UsageError(f"{file} has neither a column id nor a column text to find the items by.")
+    with RunReader(path) as reader:
+        allowed = {meaning.value for meaning in reader.task().labels}
+    wanted = [row[key or ""] for row in rows]
+    numbers = _by_text(path, wanted) if key == "text" else {k: [n] for k, n in numbers_of(path, wanted).items()}
+    labels: dict[int, str] = {}
+    conflicts: dict[str, None] = {}
+    unknown: Counter[str] = Counter()
+    missing: list[str] = []
+    empty = 0
+    for row in rows:
+        value, place = (row[chosen or ""] or "").strip(), row[key or ""]
+        if not value:
+            empty += 1
+        elif place not in numbers:
+            missing.append(place)
+        elif value not in allowed:
+            unknown[value] += 1
+        else:
+            for number in numbers[place]:
+                if labels.setdefault(number, value) != value:
+                    conflicts[place] = None
+    for place in conflicts:
+        for number in numbers[place]:
+            labels.pop(number, None)
+    return GoldFile(file.name, labels, len(rows), empty, tuple(missing), unknown, tuple(conflicts))
+
+
+def _by_text(path: Path, texts: Sequence[str]) -> dict[str, list[int]]:
+    from core.mail.message import view_of  # noqa: PLC0415 - brings the parsers, for files without ids only
+    from core.storage.reading.reviews import numbers_by_content  # noqa: PLC0415
+
+    with RunReader(path) as reader:
+        task = reader.task()
+    hashes = {text: view_of(text, fields=task.fields, truncate_at=task.truncate_at).content_hash for text in set(texts)}
+    found = numbers_by_content(path, list(hashes.values()))
+    return {text: found[content] for text, content in hashes.items() if content in found}
+
+
+# -- comparisons -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of a comparison: a run and a version of its task."""
+
+    run: str
+    version: str
+    model: str
+    figures: Figures
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two labelings of the same emails. ``flips`` counts (label of A, label of B) where they differ.
+
+    ``differing`` holds (email's number in A, its id, label of A, label of B, the person's label or None).
+    """
+
+    a: Side
+    b: Side
+    shared: int
+    flips: Mapping[tuple[str, str], int]
+    difference: Difference
+    differing: tuple[tuple[int, str, str, str, str | None], ...] = field(default=())
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what ``labeltui compare --json`` prints."""
+        found = self.difference
+        return {
+            "a": _side_json(self.a),
+            "b": _side_json(self.b),
+            "shared": self.shared,
+            "differing": found.differing,
+            "flips": [{"a": a, "b": b, "count": count} for (a, b), count in sorted(self.flips.items())],
+            "audited_differing": found.audited,
+            "a_right": found.a_right,
+            "b_right": found.b_right,
+            "accuracy_difference": None if found.estimate is None else found.estimate.triple,
+            "mcnemar_p": found.p_value,
+        }
+
+
+def compare_runs(path_a: Path, path_b: Path) -> Comparison:
+    """Compare two runs over the emails that both have, by the id in the source and the text.
+
+    Raises:
+        UsageError: they share no labeled email.
+    """
+    a, b = read_audit(path_a), read_audit(path_b)
+    by_key = {key: label for key, _, label in labels_of_versions(path_b, b.version)}
+    rows = [(n, key, label, by_key[key]) for key, n, label in labels_of_versions(path_a, a.version) if key in by_key]
+    people: dict[str, str | None] = {}
+    for audit in (b, a):
+        people.update({m.content: m.label for m in audit.drawn if m.answers})
+    return _compared(a, b, rows, people)
+
+
+def compare_versions(path: Path, version_a: str | None = None, version_b: str | None = None) -> Comparison:
+    """Compare two versions of a run's task: the two that labeled last, unless named.
+
+    Raises:
+        UsageError: only one version labeled anything, or the two share no email.
+    """
+    active = read_audit(path)
+    labeled = [version for version, _, _ in active.versions]
+    if len(labeled) < 2:
+        raise UsageError(
+            f"Only one version of the task labeled emails of {path.stem}: there is nothing to compare. Activate another"
+            " version and re-label some of them, or compare two runs."
+        )
+    a = read_audit(path, version=version_a or labeled[1])
+    b = read_audit(path, version=version_b or labeled[0])
+    by_key = {key: label for key, _, label in labels_of_versions(path, b.version)}
+    rows = [(n, key, label, by_key[key]) for key, n, label in labels_of_versions(path, a.version) if key in by_key]
+    return _compared(a, b, rows, {m.content: m.label for m in active.drawn if m.answers})
+
+
+def _compared(
+    a: Audit, b: Audit, rows: Sequence[tuple[int, tuple[str, str], str, str]], people: Mapping[str, str | None]
+) -> Comparison:
+    if not rows:
+        raise UsageError(f"{a.run} and {b.run} share no labeled email, by id and text.")
+    flips: Counter[tuple[str, str]] = Counter()
+    right: Counter[str] = Counter()
+    differing = []
+    strata: tuple[dict[str, Counter[str]], dict[str, Counter[str]]] = ({}, {})
+    sizes: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
+    for number, (source_id, content), one, other in rows:
+        person = people.get(content)
+        for at, label in enumerate((one, other)):
+            sizes[at][label] += 1
+            if person is not None:
+                strata[at].setdefault(label, Counter())[person] += 1
+        if one == other:
+            continue
+        flips[one, other] += 1
+        if person is not None:
+            right["a" if person == one else "b" if person == other else "neither"] += 1
+        differing.append((number, source_id, one, other, person))
+    sides = tuple(
+        Side(
+            audit.run, audit.version, audit.model,
+            figures([Stratum(label, n, strata[at].get(label, {})) for label, n in sizes[at].items()], audit.labels),
+        )
+        for at, audit in enumerate((a, b))
+    )  # fmt: skip
+    found = difference(len(rows), len(differing), right["a"], right["b"], right["neither"])
+    return Comparison(sides[0], sides[1], len(rows), flips, found, tuple(differing))
+
+
+def _side_json(side: Side) -> dict[str, Any]:
+    accuracy = side.figures.accuracy
+    return {
+        "run": side.run,
+        "task_version": side.version,
+        "model": side.model,
+        "accuracy": None if accuracy is None else accuracy.triple,
+        "labels": {
+            label.label: {
+                "raw_share": round(label.raw_share, 6),
+                "share": None if label.share is None else label.share.triple,
+            }
+            for label in side.figures.labels
+        },
+    }
+
+
+def _rows(file: Path) -> list[dict[str, str]]:
+    try:
+        if file.stat().st_size > MOST_BYTES:
+            raise UsageError(f"{file} is larger than {MOST_BYTES // 1_000_000} MB, which is no file of labels.")
+        text = file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file} cannot be read ({error}).") from error
+    if file.suffix.lower() == ".jsonl":
+        try:
+            found = [json.loads(line) for line in text.splitlines() if line.strip()]
+        except ValueError as error:
+            raise UsageError(f"{file} is not JSON lines ({error}).") from error
+        if not all(isinstance(row, dict) for row in found):
+            raise UsageError(f"{file} holds lines that are no JSON objects.")
+        return [{str(name): "" if value is None else str(value) for name, value in row.items()} for row in found]
+    limit = csv.field_size_limit(MOST_BYTES)
+    try:
+        return [{name: value or "" for name, value in row.items() if name} for row in csv.DictReader(io.StringIO(text))]
+    except csv.Error as error:
+        raise UsageError(f"{file} is no CSV ({error}).") from error
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _some(values: Sequence[str]) -> str:
+    distinct = list(dict.fromkeys(values))
+    shown = ", ".join(repr(value) for value in distinct[:5])
+    return f"{shown} and {len(distinct) - 5} more" if len(distinct) > 5 else shown
+
+
+# -- the report ------------------------------------------------------------------------------------------------------
+
+FEWEST_TO_TRAIN = 60
+"""Labels below which no student is trained."""
+MOST_TO_TRAIN = 20_000
+MOST_EXAMPLES = 50
+
+
+def next_generation_of(quality: Quality, path: Path) -> tuple[NextGeneration, tuple[Suspicion, ...]] | None:
+    """Return what a student of the run's labels would do, and the labels that surprise it most; None with too few.
+
+    Takes about a second for each thousand texts; deterministic.
+    """
+    audit = quality.audit
+    rows = list(texts_with_labels(path, audit.version, limit=MOST_TO_TRAIN))
+    if len(rows) < FEWEST_TO_TRAIN or len({label for _, _, label in rows}) < 2:
+        return None
+    people = {m.email_id: m.label for m in audit.drawn if m.answers}
+    labels = sorted({label for _, _, label in rows})
+    given = [label for _, _, label in rows]
+    scores = out_of_fold([features(text) for _, text, _ in rows], given, labels)
+    numbers = [number for number, _, _ in rows]
+    found = next_generation(given, scores, labels, [people.get(number) for number in numbers])
+    return found, suspicious(numbers, given, scores, labels)
+
+
+def write_report(path: Path, file: Path, *, examples: bool) -> None:
+    """Write the report as ``.html`` or ``.json``.
+
+    Raises:
+        UsageError: the file has another suffix, or cannot be written.
+    """
+    suffix = file.suffix.lower()
+    if suffix not in {".html", ".htm", ".json"}:
+        raise UsageError(f"A report is written as .html or .json, not as {file.name!r}.")
+    quality = quality_of(path)
+    facts = _report_facts(quality, path, examples=examples)
+    if suffix == ".json":
+        text = json.dumps({"quality": quality.as_json(), "facts": asdict(facts)}, ensure_ascii=False, indent=2) + "\n"
+    else:
+        text = page(quality, facts)
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written ({error}).") from error
+
+
+def _report_facts(quality: Quality, path: Path, *, examples: bool) -> ReportFacts:
+    with RunReader(path) as reader:
+        snapshot = reader.snapshot(time.time())
+        digest, distinct, failures = reader.source_digest(), reader.distinct_texts(), reader.failures()
+        task = reader.task()
+    student = next_generation_of(quality, path)
+    return ReportFacts(
+        source=snapshot.run.source,
+        digest=digest,
+        file_sha256=_sha256(path),
+        created=_moment(snapshot.run.created_at),
+        written=_moment(time.time()),
+        labeltui=installed_version("labeltui"),
+        item=task.item,
+        total=snapshot.total,
+        distinct=distinct,
+        skipped=snapshot.skipped,
+        failed=failures,
+        order=snapshot.run.order,
+        rubric=task.rubric,
+        settings={name: str(value) for name, value in asdict(task.model).items() if value is not None},
+        slices=label_slices(path, quality.audit.version),
+        alarms=[
+            (_moment(row.at), f"{row.watch}: {row.sentence}", row.state + (f" by {row.by}" if row.by else ""))
+            for row in read_alarms(path)
+        ],
+        next_generation=None if student is None else student[0],
+        examples=_examples(quality, path) if examples else (),
+    )
+
+
+def _examples(quality: Quality, path: Path) -> tuple[Example, ...]:
+    differing = {m.email_id: m for m in quality.disagreements()[:MOST_EXAMPLES]}
+    return tuple(
+        Example(email.source_id, email.text, differing[email.id].model_label or "", differing[email.id].label or "")
+        for email in review_emails(path, list(differing))
+    )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _moment(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -1,0 +1,65 @@
+"""Run the watches of a run beside its worker: fed by committed answers, taken up again after a restart.
+
+The state of the watches is not kept: it follows from the run file, whose newest asks are replayed when a worker begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from core.quality.alarms import PAUSING, Ask, Reading, Watch, WatchSet
+from core.storage.writing.answers import Answer
+from core.worker.commit import best_effort
+
+
+class KeepsAlarms(Protocol):
+    """What the watches need of a store."""
+
+    def watches(self) -> WatchSet:
+        """Return the watches as the run file's asks leave them."""
+
+    def raised_watches(self) -> frozenset[str]:
+        """Return the watches whose alarm is recorded and stands."""
+
+    def raise_alarm(self, reading: Reading, *, now: float) -> None:
+        """Record an alarm."""
+
+
+class RunWatches:
+    """Watches of one run; ``pause`` holds new calls back, with a reason."""
+
+    def __init__(self, store: KeepsAlarms, clock: Callable[[], float], pause: Callable[[str], None]) -> None:
+        self._store, self._clock, self._pause = store, clock, pause
+        self._watches = store.watches()
+        known = store.raised_watches()
+        for reading in self._watches.raised:
+            if reading.watch.value not in known:  # a worker was killed between an answer and its alarm
+                self._raise(reading)
+
+    def observe(self, answers: Sequence[Answer]) -> None:
+        """Take answers that were committed; record the alarms that they raise, and pause where one says so."""
+        for answer in answers:
+            if answer.settled is None:
+                continue
+            attempt = answer.attempt
+            ask = Ask(
+                answer.settled.label,
+                reasked=answer.settled.reasks > 0,
+                failed=answer.settled.failure is not None,
+                latency_s=attempt.latency_s,
+                model=attempt.reply_model or "",
+                fingerprint=attempt.system_fingerprint or "",
+            )
+            for reading in self._watches.observe(ask):
+                self._raise(reading)
+
+    def restart(self, watch: str) -> None:
+        """Begin a watch anew after its alarm was dismissed."""
+        self._watches.restart(Watch(watch))
+
+    def _raise(self, reading: Reading) -> None:
+        with best_effort("record an alarm"):
+            self._store.raise_alarm(reading, now=self._clock())
+        if reading.watch in PAUSING:
+            self._pause(f"alarm: {reading.sentence}. Look into the labels, then dismiss the alarm and resume.")

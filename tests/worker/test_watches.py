@@ -1,0 +1,144 @@
+"""Watches in the worker: fed by what is committed, taken up again after a restart, and ended by a dismissal."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from core.commands.command import UsageError, decode
+from core.commands.review import DismissAlarm
+from core.commands.send import send
+from core.model import AskKind, Attempt, Outcome, Settled
+from core.storage.file.lock import RunLock
+from core.storage.reading.reader import RunReader
+from core.storage.reading.reviews import read_alarms, read_audit
+from core.storage.writing.answers import Answer
+from core.storage.writing.store import Store
+from core.worker.watches import RunWatches
+from tests.conftest import NOW, MakeRun
+
+ASKS = 700
+
+
+def answer(store: Store, number: int, label: str | None) -> Answer:
+    attempt = Attempt(
+        number, 1, AskKind.ASK, "key", "org", "m", store.task_version, NOW + number, 1.0, Outcome.ANSWERED, label,
+        reply_model="m", system_fingerprint="fp",
+    )  # fmt: skip
+    failure = None if label is not None else "no valid label"
+    return Answer(attempt, Settled(number, 0, label, failure))
+
+
+def ask(store: Store, watches: RunWatches, numbers: range, label_of: dict[int, str | None]) -> None:
+    for number in numbers:
+        committed = [answer(store, number, label_of.get(number, "1"))]
+        store.commit(committed, now=NOW + number)
+        watches.observe(committed)
+
+
+@pytest.fixture
+def run(make_run: MakeRun) -> Path:
+    """A run of 700 texts in shuffled order."""
+    return make_run([f"text {number}" for number in range(ASKS)], order="shuffled")
+
+
+def healthy(count: int) -> dict[int, str | None]:
+    rng = random.Random(3)
+    return {number: "0" if rng.random() < 0.2 else "1" for number in range(1, count + 1)}
+
+
+def test_a_vanished_label_pauses_the_run_and_is_recorded(run: Path) -> None:
+    """No label 0 after ask 400: an alarm is recorded with its sentence and the run pauses with the reason."""
+    reasons: list[str] = []
+    with RunLock(run) as lock, Store.open(run, lock) as store:
+        watches = RunWatches(store, lambda: NOW, reasons.append)
+        ask(store, watches, range(1, 401), healthy(400))
+        assert reasons == []
+        ask(store, watches, range(401, 481), {})
+    assert len(reasons) == 1
+    assert "no 0 among the last" in reasons[0]
+    [alarm] = [row for row in read_alarms(run) if row.watch == "run of one label"]
+    assert (alarm.state, alarm.to_ask) == ("raised", alarm.to_ask)
+    states = {watch["name"]: watch["state"] for watch in read_audit(run).watches}
+    assert states["run of one label"] == "alarm"
+    assert states["empty or failed"] == "steady"
+
+
+def test_a_restart_in_the_middle_changes_nothing(run: Path) -> None:
+    """Watches that are taken up from the run file in each of ten places raise what one uninterrupted worker raises."""
+    labels = healthy(400)
+    reasons: list[str] = []
+    with RunLock(run) as lock, Store.open(run, lock) as store:
+        for begin in range(1, 481, 48):
+            ask(store, RunWatches(store, lambda: NOW, reasons.append), range(begin, begin + 48), labels)
+    assert len(reasons) == 1
+    assert len([row for row in read_alarms(run) if row.watch == "run of one label"]) == 1
+
+
+def test_an_alarm_that_was_lost_by_a_kill_is_raised_at_the_next_start(run: Path) -> None:
+    """Answers were committed and the worker died before their alarm: the next worker records it."""
+    labels = healthy(400)
+    with RunLock(run) as lock, Store.open(run, lock) as store:
+        store.commit([answer(store, number, labels.get(number, "1")) for number in range(1, 481)], now=NOW)
+    assert read_alarms(run) == ()
+    reasons: list[str] = []
+    with RunLock(run) as lock, Store.open(run, lock) as store:
+        RunWatches(store, lambda: NOW, reasons.append)
+        RunWatches(store, lambda: NOW, reasons.append)
+    assert len(reasons) == 1
+    assert {row.state for row in read_alarms(run)} == {"raised"}
+
+
+def test_a_dismissed_alarm_does_not_come_back_for_the_same_asks(run: Path) -> None:
+    """Dismissed with a note, the watch begins anew, also in a worker that starts later."""
+    reasons: list[str] = []
+    with RunLock(run) as lock, Store.open(run, lock) as store:
+        watches = RunWatches(store, lambda: NOW, reasons.append)
+        ask(store, watches, range(1, 481), healthy(400))
+    sent = send(run, DismissAlarm("run of one label", "the source turned"))
+    assert "dismissed" in sent.sentence
+    assert [row.note for row in read_alarms(run) if row.watch == "run of one label"] == ["the source turned"]
+    again: list[str] = []
+    with RunLock(run) as lock, Store.open(run, lock) as store:
+        watches = RunWatches(store, lambda: NOW, again.append)
+        ask(store, watches, range(481, 500), {})
+    assert again == []
+    assert "nothing was changed" in send(run, DismissAlarm("run of one label")).sentence
+
+
+def test_failures_pause_and_follow_up_questions_only_tell(run: Path) -> None:
+    """Every eighth answer failing is an alarm that pauses."""
+    reasons: list[str] = []
+    with RunLock(run) as lock, Store.open(run, lock) as store:
+        watches = RunWatches(store, lambda: NOW, reasons.append)
+        ask(store, watches, range(1, 121), {n: None if n % 8 == 0 else "1" for n in range(1, 121)})
+    assert len(reasons) == 1
+    assert "tolerated" in reasons[0]
+
+
+def test_a_reply_keeps_the_model_that_it_names(run: Path) -> None:
+    """The model and fingerprint of a reply are kept with its attempt."""
+    with RunLock(run) as lock, Store.open(run, lock) as store:
+        store.commit([answer(store, 1, "1")], now=NOW)
+    with RunReader(run) as reader:
+        [attempt] = reader.record(1).attempts
+    assert (attempt.reply_model, attempt.system_fingerprint) == ("m", "fp")
+
+
+def test_commands_about_quality_survive_their_own_text() -> None:
+    """What is encoded is decoded to an equal command; what is no such command is refused."""
+    command = DismissAlarm("shares", "x")
+    assert decode("dismiss", command.encode()) == command
+    with pytest.raises(UsageError):
+        DismissAlarm("no such watch")
+    for kind, text in (
+        ("review", '{"answers": [{"email_id": 1, "annotator": ""}]}'),
+        ("review", '{"answers": [{"email_id": "x", "annotator": "a"}]}'),
+        ("review", '{"answers": [{"email_id": 1, "annotator": "a", "value": 3}]}'),
+        ("sample", '{"goal": 0}'),
+        ("gold", '{"name": "g", "labels": [[1, 2]]}'),
+    ):
+        with pytest.raises(UsageError):
+            decode(kind, text)

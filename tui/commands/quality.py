@@ -1,0 +1,172 @@
+"""What labels are worth, from the command line: ``quality``, ``review``, ``gold``, ``compare`` and ``report``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from core import exits
+from core.commands import send as commands
+from core.commands.review import GrowSample
+from core.errors import UsageError
+from core.quality.audit import Quality
+from core.quality.report import shown
+from core.quality.sampling import BATCH
+from core.runs import find as runs
+from core.runs import quality as judged
+from core.settings import load_settings, operator
+from tui.commands.control import report as report_command
+from tui.commands.printing import say, say_hung
+from tui.text.numbers import number, plural
+
+
+def quality(given: argparse.Namespace) -> int:
+    """``labeltui quality RUN [--json] [--goal N] [--top-up]``."""
+    path = runs.find_run(load_settings(), given.run)
+    if given.goal is not None or given.top_up:
+        return report_command(path, commands.send(path, GrowSample(given.goal, given.top_up)))
+    found = judged.quality_of(path)
+    if given.json:
+        print(json.dumps(found.as_json()))  # noqa: T201
+        return exits.DONE
+    for line in lines(found):
+        say_hung(line)
+    return exits.DONE
+
+
+def lines(found: Quality) -> Iterator[str]:
+    """Yield what ``quality`` says for people."""
+    audit = found.audit
+    if audit.simulated:
+        yield "The labels of this run are simulated."
+    yield f"{audit.run}: {number(found.labeled)} labeled by {audit.model}; {found.line}"
+    if found.due:
+        waiting = plural(found.due, "of the sample waits", "of the sample wait")
+        yield f"waiting: {waiting} for a person; figures are provisional"
+    for label in found.figures.labels:
+        name = f"{label.label} {audit.names.get(label.label, '')}".strip()
+        yield (
+            f"{name}: model says {label.raw_share * 100:.1f} %, corrected {shown(label.share)},"
+            f" recall {shown(label.recall)}, precision {shown(label.precision)}"
+        )
+    accuracy = found.figures.accuracy
+    if accuracy is not None:
+        more = f"; {number(accuracy.more)} more random ones bring it to ± 10" if accuracy.few and accuracy.more else ""
+        yield f"accuracy: {shown(accuracy)} over {number(found.audited)} audited{more}"
+        kappa = found.kappa
+        if kappa.value is not None and kappa.low is not None and kappa.high is not None:
+            yield f"kappa: {kappa.value:.2f} ({kappa.low:.2f}–{kappa.high:.2f})"
+    for label in found.figures.labels:
+        if label.recall is not None and label.recall.few and label.recall.more:
+            more = number(label.recall.more)
+            yield f"recall of {label.label} is wide: about {more} more random ones bring it to ± 10"
+    for person in found.persons:
+        yield (
+            f"{person.name}: {number(person.answers)} answers, {number(person.cannot_tell)} cannot tell,"
+            f" {number(person.changed)} of {number(person.second_looks)} second looks changed"
+        )
+    if found.splits:
+        yield f"split: people differ on {number(found.splits)}"
+    for name, value in found.as_json()["gold"].items():
+        agree = (
+            "none compared" if value["agree"] is None else f"{value['agree']:.1%} of {number(value['compared'])} agree"
+        )
+        yield f"labels of {name}: {agree}"
+    for watch in audit.watches:
+        mark = {"alarm": "!", "steady": "✓"}.get(watch["state"], "·")
+        yield f"{mark} {watch['name']}: {watch['sentence']}"
+
+
+def review(given: argparse.Namespace) -> int:
+    """``labeltui review RUN``: the review screen, or a batch in a CSV file."""
+    path = runs.find_run(load_settings(), given.run)
+    who = given.annotator or operator()
+    if given.export is not None:
+        count = judged.export_batch(path, given.export, annotator=who, size=given.size or BATCH)
+        say(
+            f"{plural(count, 'item', 'items')} due for {who} written to {given.export}. Fill in the column label"
+            f" (? for cannot tell), then: labeltui review {path.stem} --annotator {who} --import {given.export}"
+        )
+        return exits.DONE
+    if given.import_file is not None:
+        command, without = judged.read_batch(path, given.import_file, annotator=who)
+        if command is None:
+            say(f"No row of {given.import_file} has a label: nothing was recorded.")
+            return exits.DONE
+        if without:
+            say(f"{plural(without, 'row has', 'rows have')} no label yet and wait.")
+        return report_command(path, commands.send(path, command))
+    raise UsageError("Name a file: --export FILE.csv writes a batch, --import FILE.csv takes it back.")
+
+
+def gold(given: argparse.Namespace) -> int:
+    """``labeltui gold RUN FILE [--column C]``."""
+    path = runs.find_run(load_settings(), given.run)
+    found = judged.read_gold(path, given.file, column=given.column)
+    say(f"{number(found.rows)} rows, {number(len(found.labels))} labels fit items of {path.stem}.")
+    if found.empty:
+        say(f"{plural(found.empty, 'row has', 'rows have')} no label.")
+    for what, values in (("unknown ids", found.unknown_ids), ("conflicts, none of which counts", found.conflicts)):
+        if values:
+            shown_ids = ", ".join(values[:5])
+            say(f"{number(len(values))} {what}: {shown_ids}{', …' if len(values) > 5 else ''}")
+    for value, count in found.unknown_labels.items():
+        say(f"{number(count)} with the label {value!r}, which this task does not have")
+    code = exits.DONE
+    for command in found.commands():
+        code = max(code, report_command(path, commands.send(path, command)))
+    if not found.labels:
+        raise UsageError(f"No label of {given.file} fits {path.stem}: nothing was added.")
+    return code
+
+
+def compare(given: argparse.Namespace) -> int:
+    """``labeltui compare RUN_A RUN_B|--versions [--json]``."""
+    settings = load_settings()
+    path = runs.find_run(settings, given.run)
+    if given.versions == (given.other is not None):
+        raise UsageError("Name a second run, or say --versions for two versions of the task of one.")
+    if given.versions:
+        found = judged.compare_versions(path)
+    else:
+        found = judged.compare_runs(path, runs.find_run(settings, given.other))
+    if given.json:
+        print(json.dumps(found.as_json()))  # noqa: T201
+        return exits.DONE
+    for line in compared_lines(found):
+        say_hung(line)
+    return exits.DONE
+
+
+def compared_lines(found: judged.Comparison) -> Iterator[str]:
+    """Yield what ``compare`` says for people."""
+    one, other = (f"{side.run} ({side.model}, {side.version[:8]})" for side in (found.a, found.b))
+    counted = found.difference
+    yield f"A: {one}"
+    yield f"B: {other}"
+    yield f"shared: {number(found.shared)}; they differ on {number(counted.differing)}"
+    for (a, b), count in sorted(found.flips.items(), key=lambda each: -each[1]):
+        yield f"A says {a}, B says {b}: {number(count)}"
+    for name, side in (("A", found.a), ("B", found.b)):
+        yield f"accuracy of {name}: {shown(side.figures.accuracy)}"
+    if counted.estimate is None:
+        yield "people: nobody has labeled any of those that differ; only these tell which is better"
+        return
+    points = [f"{value * 100:+.1f}" for value in (counted.estimate.value, counted.estimate.low, counted.estimate.high)]
+    yield (
+        f"people: of {number(counted.audited)} that differ, A is right on {number(counted.a_right)}, B on"
+        f" {number(counted.b_right)} (McNemar p = {counted.p_value:.3g})"
+    )
+    yield f"A is more accurate than B by {points[0]} points ({points[1]} to {points[2]})"
+
+
+def report(given: argparse.Namespace) -> int:
+    """``labeltui report RUN FILE.html|FILE.json [--examples]``."""
+    path = runs.find_run(load_settings(), given.run)
+    file: Path = given.file
+    judged.write_report(path, file, examples=given.examples)
+    texts = " Texts of items are part of it." if given.examples else " It holds no text of an item."
+    say(f"The report of {path.stem} was written to {file}.{texts}")
+    return exits.DONE
