@@ -29,6 +29,7 @@ from core.storage.reading.ordering import KEYS, WORK_ORDER, Order, first_of
 if TYPE_CHECKING:
     from core.commands.command import Command
     from core.commands.dry_run import DryRunCost, RunningDryRun
+    from core.commands.review import Review
     from core.commands.send import SentCommand
     from core.exports.registry import known_suffixes
     from core.llm.key_check import Trial
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from core.notify.occasions import NO_KEY, Occasion, noticed
     from core.notify.services import Delivery
     from core.notify.setup import NotifySetup
+    from core.quality.audit import Audit, Quality
+    from core.quality.student import NextGeneration, Suspicion
     from core.quota.forecast.plans import plan
     from core.quota.keys.keyfile import checked_alias, checked_organization, plausible_secret
     from core.quota.keys.store import KeyStore
@@ -45,20 +48,22 @@ if TYPE_CHECKING:
     from core.runs.find import Created, RunOptions
     from core.runs.listing import RunList
     from core.runs.plan import Planned
+    from core.runs.quality import Comparison, GoldFile
     from core.sources.preview import Counted, Folder, Looked
     from core.storage.file.check import Checked
     from core.storage.file.connection import sqlite_version
     from core.storage.reading.reader import RunReader
+    from core.storage.reading.reviews import ReviewEmail
     from core.storage.reading.search import Found, Search
 
 __all__ = [
-    "FIRST_N", "KEYS", "MOST_SAMPLED", "NO_KEY", "READ_ONLY", "SAMPLED", "WORK_ORDER", "Checked", "CopyRequest",
-    "Counted", "Created", "Delivery", "Draft", "DryRunCost", "Engine", "Filter", "Folder", "Found", "Going",
-    "KeyPast", "KeyStore", "KeyView", "Looked", "NewRunRequest", "NotifySetup", "Occasion", "Order", "Planned",
-    "RunOptions", "RunReader", "RunningDryRun", "Search", "SentCommand", "TaskChoice", "Term", "Trial",
-    "allowed_answers", "changes", "checked_alias", "checked_organization", "chosen_task", "differences", "escaped",
-    "first_of", "known_suffixes", "load_task", "messages", "noticed", "parse", "plan", "plausible_secret",
-    "read_draft", "reask_messages", "sqlite_version", "task_to_json", "view_of",
+    "FIRST_N", "KEYS", "MOST_SAMPLED", "NO_KEY", "READ_ONLY", "SAMPLED", "WORK_ORDER", "Checked", "Comparison",
+    "CopyRequest", "Counted", "Created", "Delivery", "Draft", "DryRunCost", "Engine", "Filter", "Folder", "Found",
+    "Going", "KeyPast", "KeyStore", "KeyView", "Looked", "NewRunRequest", "NotifySetup", "Occasion", "Order",
+    "Planned", "ReviewEmail", "RunOptions", "RunReader", "RunningDryRun", "Search", "SentCommand", "TaskChoice",
+    "Term", "Trial", "allowed_answers", "changes", "checked_alias", "checked_organization", "chosen_task",
+    "differences", "escaped", "first_of", "known_suffixes", "load_task", "messages", "noticed", "parse", "plan",
+    "plausible_secret", "read_draft", "reask_messages", "sqlite_version", "task_to_json", "view_of",
 ]  # fmt: skip
 
 _LATE = {
@@ -431,6 +436,62 @@ class Engine:
         from core.commands import send  # noqa: PLC0415
 
         return send.kill(path)
+
+    # -- quality: labels against people -------------------------------------------------------------------------------
+
+    def audit(self, path: Path) -> Audit:
+        """Return all that a run file says of labels and people."""
+        from core.storage.reading.reviews import read_audit  # noqa: PLC0415
+
+        return read_audit(path)
+
+    def quality(self, path: Path) -> Quality:
+        """Return the figures of a run: takes a tenth of a second for each label where counts changed."""
+        from core.runs import quality  # noqa: PLC0415
+
+        return quality.quality_of(path)
+
+    def review_emails(self, path: Path, email_ids: Sequence[int]) -> tuple[ReviewEmail, ...]:
+        """Return items as a review shows them."""
+        from core.storage.reading.reviews import review_emails  # noqa: PLC0415
+
+        return review_emails(path, email_ids)
+
+    def export_batch(self, path: Path, file: Path, *, annotator: str, size: int) -> int:
+        """Write the next due items of an annotator to a CSV file; returns how many."""
+        from core.runs import quality  # noqa: PLC0415
+
+        return quality.export_batch(path, file, annotator=annotator, size=size)
+
+    def read_batch(self, path: Path, file: Path, *, annotator: str) -> tuple[Review | None, int]:
+        """Return the command that records a batch's answers, and how many rows have none."""
+        from core.runs import quality  # noqa: PLC0415
+
+        return quality.read_batch(path, file, annotator=annotator)
+
+    def read_gold(self, path: Path, file: Path, column: str | None) -> GoldFile:
+        """Return what a file of labels from elsewhere holds for a run."""
+        from core.runs import quality  # noqa: PLC0415
+
+        return quality.read_gold(path, file, column=column)
+
+    def compare(self, path: Path, other: Path | None) -> Comparison:
+        """Compare two runs, or without another one the two versions of the task that labeled last."""
+        from core.runs import quality  # noqa: PLC0415
+
+        return quality.compare_versions(path) if other is None else quality.compare_runs(path, other)
+
+    def next_generation(self, path: Path, quality: Quality) -> tuple[NextGeneration, tuple[Suspicion, ...]] | None:
+        """Return what a student of the labels would do, and the labels that surprise it; None where there are few."""
+        from core.runs.quality import next_generation_of  # noqa: PLC0415
+
+        return next_generation_of(quality, path)
+
+    def write_report(self, path: Path, file: Path, *, examples: bool) -> None:
+        """Write the quality report as HTML or JSON."""
+        from core.runs import quality  # noqa: PLC0415
+
+        quality.write_report(path, file, examples=examples)
 
     # -- the task of a run --------------------------------------------------------------------------------------------
 

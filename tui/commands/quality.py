@@ -6,28 +6,30 @@ import argparse
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core import exits
-from core.commands import send as commands
 from core.commands.review import GrowSample
 from core.errors import UsageError
 from core.quality.audit import Quality
 from core.quality.report import shown
 from core.quality.sampling import BATCH
-from core.runs import find as runs
-from core.runs import quality as judged
-from core.settings import load_settings, operator
+from tui.commands.control import engine_of
 from tui.commands.control import report as report_command
 from tui.commands.printing import say, say_hung
 from tui.text.numbers import number, plural
 
+if TYPE_CHECKING:
+    from core.engine import Comparison
+
 
 def quality(given: argparse.Namespace) -> int:
     """``labeltui quality RUN [--json] [--goal N] [--top-up]``."""
-    path = runs.find_run(load_settings(), given.run)
+    engine = engine_of(given)
+    path = engine.find(given.run)
     if given.goal is not None or given.top_up:
-        return report_command(path, commands.send(path, GrowSample(given.goal, given.top_up)))
-    found = judged.quality_of(path)
+        return report_command(engine, path, engine.send(path, GrowSample(given.goal, given.top_up)))
+    found = engine.quality(path)
     if given.json:
         print(json.dumps(found.as_json()))  # noqa: T201
         return exits.DONE
@@ -81,30 +83,32 @@ def lines(found: Quality) -> Iterator[str]:
 
 def review(given: argparse.Namespace) -> int:
     """``labeltui review RUN``: the review screen, or a batch in a CSV file."""
-    path = runs.find_run(load_settings(), given.run)
-    who = given.annotator or operator()
+    engine = engine_of(given)
+    path = engine.find(given.run)
+    who = given.annotator or engine.operator()
     if given.export is not None:
-        count = judged.export_batch(path, given.export, annotator=who, size=given.size or BATCH)
+        count = engine.export_batch(path, given.export, annotator=who, size=given.size or BATCH)
         say(
             f"{plural(count, 'item', 'items')} due for {who} written to {given.export}. Fill in the column label"
             f" (? for cannot tell), then: labeltui review {path.stem} --annotator {who} --import {given.export}"
         )
         return exits.DONE
     if given.import_file is not None:
-        command, without = judged.read_batch(path, given.import_file, annotator=who)
+        command, without = engine.read_batch(path, given.import_file, annotator=who)
         if command is None:
             say(f"No row of {given.import_file} has a label: nothing was recorded.")
             return exits.DONE
         if without:
             say(f"{plural(without, 'row has', 'rows have')} no label yet and wait.")
-        return report_command(path, commands.send(path, command))
+        return report_command(engine, path, engine.send(path, command))
     raise UsageError("Name a file: --export FILE.csv writes a batch, --import FILE.csv takes it back.")
 
 
 def gold(given: argparse.Namespace) -> int:
     """``labeltui gold RUN FILE [--column C]``."""
-    path = runs.find_run(load_settings(), given.run)
-    found = judged.read_gold(path, given.file, column=given.column)
+    engine = engine_of(given)
+    path = engine.find(given.run)
+    found = engine.read_gold(path, given.file, given.column)
     say(f"{number(found.rows)} rows, {number(len(found.labels))} labels fit items of {path.stem}.")
     if found.empty:
         say(f"{plural(found.empty, 'row has', 'rows have')} no label.")
@@ -116,7 +120,7 @@ def gold(given: argparse.Namespace) -> int:
         say(f"{number(count)} with the label {value!r}, which this task does not have")
     code = exits.DONE
     for command in found.commands():
-        code = max(code, report_command(path, commands.send(path, command)))
+        code = max(code, report_command(engine, path, engine.send(path, command)))
     if not found.labels:
         raise UsageError(f"No label of {given.file} fits {path.stem}: nothing was added.")
     return code
@@ -124,14 +128,11 @@ def gold(given: argparse.Namespace) -> int:
 
 def compare(given: argparse.Namespace) -> int:
     """``labeltui compare RUN_A RUN_B|--versions [--json]``."""
-    settings = load_settings()
-    path = runs.find_run(settings, given.run)
+    engine = engine_of(given)
+    path = engine.find(given.run)
     if given.versions == (given.other is not None):
         raise UsageError("Name a second run, or say --versions for two versions of the task of one.")
-    if given.versions:
-        found = judged.compare_versions(path)
-    else:
-        found = judged.compare_runs(path, runs.find_run(settings, given.other))
+    found = engine.compare(path, None if given.versions else engine.find(given.other))
     if given.json:
         print(json.dumps(found.as_json()))  # noqa: T201
         return exits.DONE
@@ -140,7 +141,7 @@ def compare(given: argparse.Namespace) -> int:
     return exits.DONE
 
 
-def compared_lines(found: judged.Comparison) -> Iterator[str]:
+def compared_lines(found: Comparison) -> Iterator[str]:
     """Yield what ``compare`` says for people."""
     one, other = (f"{side.run} ({side.model}, {side.version[:8]})" for side in (found.a, found.b))
     counted = found.difference
@@ -164,9 +165,10 @@ def compared_lines(found: judged.Comparison) -> Iterator[str]:
 
 def report(given: argparse.Namespace) -> int:
     """``labeltui report RUN FILE.html|FILE.json [--examples]``."""
-    path = runs.find_run(load_settings(), given.run)
+    engine = engine_of(given)
+    path = engine.find(given.run)
     file: Path = given.file
-    judged.write_report(path, file, examples=given.examples)
+    engine.write_report(path, file, examples=given.examples)
     texts = " Texts of items are part of it." if given.examples else " It holds no text of an item."
     say(f"The report of {path.stem} was written to {file}.{texts}")
     return exits.DONE
