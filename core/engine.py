@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from core.llm.task import allowed_answers, chosen_task, load_task, messages, reask_messages, task_to_json
     from core.mail.message import view_of
     from core.model import CommandRecord
-    from core.notify.occasions import NO_KEY, Occasion, noticed
+    from core.notify.occasions import NO_KEY, STOPPED_BY, Occasion, noticed
     from core.notify.services import Delivery
     from core.notify.setup import NotifySetup
     from core.quality.audit import Audit, Quality
@@ -57,9 +57,9 @@ if TYPE_CHECKING:
     from core.storage.reading.search import Found, Search
 
 __all__ = [
-    "FIRST_N", "KEYS", "MOST_SAMPLED", "NO_KEY", "READ_ONLY", "SAMPLED", "WORK_ORDER", "Checked", "Comparison",
-    "CopyRequest", "Counted", "Created", "Delivery", "Draft", "DryRunCost", "Engine", "Filter", "Folder", "Found",
-    "Going", "KeyPast", "KeyStore", "KeyView", "Looked", "NewRunRequest", "NotifySetup", "Occasion", "Order",
+    "FIRST_N", "KEYS", "MOST_SAMPLED", "NO_KEY", "READ_ONLY", "SAMPLED", "STOPPED_BY", "WORK_ORDER", "Checked",
+    "Comparison", "CopyRequest", "Counted", "Created", "Delivery", "Draft", "DryRunCost", "Engine", "Filter", "Folder",
+    "Found", "Going", "KeyPast", "KeyStore", "KeyView", "Looked", "NewRunRequest", "NotifySetup", "Occasion", "Order",
     "Planned", "ReviewEmail", "RunOptions", "RunReader", "RunningDryRun", "Search", "SentCommand", "TaskChoice",
     "Term", "Trial", "allowed_answers", "changes", "checked_alias", "checked_organization", "chosen_task",
     "differences", "escaped", "first_of", "known_suffixes", "load_task", "messages", "noticed", "parse", "plan",
@@ -71,7 +71,7 @@ _LATE = {
     "core.exports.registry": ("known_suffixes",),
     "core.llm.task": ("allowed_answers", "chosen_task", "load_task", "messages", "reask_messages", "task_to_json"),
     "core.mail.message": ("view_of",),
-    "core.notify.occasions": ("NO_KEY", "Occasion", "noticed"),
+    "core.notify.occasions": ("NO_KEY", "STOPPED_BY", "Occasion", "noticed"),
     "core.notify.setup": ("NotifySetup",),
     "core.quota.forecast.plans": ("plan",),
     "core.quota.keys.keyfile": ("checked_alias", "checked_organization", "plausible_secret"),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _EXIT_CODES = (
     "exit codes: 0 done, 1 failed, 2 wrong usage, 3 the run ended with failed emails, 4 another worker has the run,"
-    " 5 no usable key, 130 interrupted"
+    " 5 no usable key, 6 stopped with work left, 130 interrupted"
 )
 
 

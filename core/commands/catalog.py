@@ -23,6 +23,7 @@ class Pause(Command):
     """Let no new call go out; calls in flight finish."""
 
     kind = "pause"
+    by_signal = "SIGUSR1"
 
     def apply(self, run: Run) -> Outcome:
         """Pause the worker."""
@@ -38,6 +39,7 @@ class Resume(Command):
 
     kind = "resume"
     starts_work = True
+    by_signal = "SIGUSR2"
 
     def apply(self, run: Run) -> Outcome:
         """Resume the worker, or start one."""
@@ -77,6 +79,7 @@ class Stop(Command):
     """End the worker after the calls in flight have finished; asked again, cancel them."""
 
     kind = "stop"
+    by_signal = "SIGTERM"
 
     def apply(self, run: Run) -> Outcome:
         """Stop the worker."""

@@ -109,12 +109,14 @@ class Command:
 
     ``what`` names the command for people. ``changes_emails`` tells that lists of emails are to be read anew,
     ``reversible`` that the person can take it back, ``starts_work`` that a worker that is ending would take it in vain.
+    ``by_signal`` is the signal that says the same to a worker where the control file cannot be written, or nothing.
     """
 
     kind: ClassVar[str] = ""
     changes_emails: ClassVar[bool] = False
     reversible: ClassVar[bool] = False
     starts_work: ClassVar[bool] = False
+    by_signal: ClassVar[str] = ""
     known: ClassVar[dict[str, type[Command]]] = {}
 
     def __init_subclass__(cls) -> None:

@@ -6,6 +6,7 @@ Starting and killing a worker stand here too: they act on processes, and no work
 from __future__ import annotations
 
 import contextlib
+import signal
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -86,8 +87,31 @@ def _has_worker(path: Path) -> bool:
 
 
 def _post(path: Path, command: Command) -> SentCommand:
-    command_id = control.post(path, command.kind, command.encode(), now=time.time(), by=operator())
+    try:
+        command_id = control.post(path, command.kind, command.encode(), now=time.time(), by=operator())
+    except (sqlite3.Error, OSError) as error:
+        return _by_signal(path, command, error)
     return SentCommand(command_id, f"{path.stem}: {command.what} requested.", command)
+
+
+def _by_signal(path: Path, command: Command, error: Exception) -> SentCommand:
+    """Send a command as a signal: a full disk must not keep a living worker from being paused or stopped."""
+    if not command.by_signal or not hasattr(signal, command.by_signal):
+        raise RunFileError(
+            f"{command.what} could not be sent to the worker of {path.stem}: {control.control_path(path)} cannot be"
+            f" written ({error}). Make room on the disk, or stop the worker first (`labeltui stop {path.stem}`)."
+        ) from error
+    from core.worker.kill import signal_holder  # noqa: PLC0415 - hardly ever needed
+
+    pid = signal_holder(path, signal.Signals[command.by_signal])
+    if pid is None:
+        raise RunBusyError(f"The worker of {path.stem} has just ended. Ask again.")
+    return SentCommand(
+        None,
+        f"{path.stem}: {command.what} was told to its worker (pid {pid}) by {command.by_signal}, since the control file"
+        f" cannot be written ({error}).",
+        command,
+    )
 
 
 def _apply(path: Path, command: Command, settings: Settings | None) -> SentCommand:

@@ -1,10 +1,11 @@
-"""Which change of a run deserves that a person is told. Pure: two snapshots in, an occasion out.
+"""Decide which change of a run a person is told of. Pure: two snapshots in, an occasion out.
 
 What a person did is no news to them: a pause or a stop by hand tells nobody.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from core.model import RunState, Snapshot
@@ -12,6 +13,9 @@ from core.text import one_line
 
 BY_HAND = ("paused by ", "stopped by the operator")
 """How the reasons begin of what a person asked for."""
+
+STOPPED_BY = "stopped by "
+"""How the reason of a run begins whose worker was told to stop, by a person or by a signal."""
 
 NO_KEY = "no key can be used"
 
@@ -25,10 +29,10 @@ class Occasion:
 
 
 def noticed(before: Snapshot | None, after: Snapshot) -> Occasion | None:
-    """The occasion that the change from one snapshot of a run to the next is; None for all that can wait."""
+    """Return the occasion that the change from one snapshot of a run to the next is; None for all that can wait."""
     if before is None:
         return None
-    name, reason = one_line(after.run.name, limit=40), one_line(after.reason, limit=240)
+    name, reason = for_chat(after.run.name, limit=40), for_chat(after.reason, limit=240)
     stopped = after.state is RunState.STOPPED and after.wanted == "stop"
     by_hand = stopped or not reason or reason.startswith(BY_HAND)
     told = {
@@ -42,6 +46,17 @@ def noticed(before: Snapshot | None, after: Snapshot) -> Occasion | None:
     if _wants_a_key(after) and not _wants_a_key(before):
         return Occasion(f"{name} needs a key", f"{reason}. {_left(after)}")
     return None
+
+
+def for_chat(text: str, *, limit: int) -> str:
+    """Return foreign text on one line in which no chat service sees a mention, a link or a preview.
+
+    Discord, Slack, Telegram, Matrix and Teams act on ``@everyone``, ``<!channel>``, ``<@id>``, ``[text](address)`` and
+    bare addresses, whoever wrote them.
+    """
+    shown = one_line(text, limit=limit).replace("@", "\uff20")
+    shown = re.sub(r"<(?=[!#&:a-zA-Z/\uff20])", "\u2039", shown)
+    return re.sub(r"(?i)\b([a-z][a-z0-9+.-]*):(?=//|/)|\](?=\()", lambda match: f"{match.group()} ", shown)
 
 
 def _done(name: str, after: Snapshot) -> Occasion:

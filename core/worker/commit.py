@@ -1,4 +1,4 @@
-"""Commits answers to the run file, those that arrive together in one transaction.
+"""Commit answers to the run file, those that arrive together in one transaction.
 
 An answer counts only once its transaction is on the disk. Where the disk refuses (full, gone), nothing that was
 answered is dropped: the answers stay here and are tried again until the disk takes them, and no new call goes out.
@@ -22,7 +22,7 @@ RETRY_S = 1.0
 
 @contextlib.contextmanager
 def best_effort(what: str) -> Iterator[None]:
-    """What is not an answer may go unwritten while the disk refuses; ``what`` says in the log what that was."""
+    """Let what is not an answer go unwritten while the disk refuses; ``what`` says in the log what that was."""
     try:
         yield
     except sqlite3.OperationalError as error:
@@ -37,7 +37,10 @@ class CommitsAnswers(Protocol):
 
 
 class Committer:
-    """Batches answers without delaying them: whatever is ready when a transaction begins goes with it."""
+    """Batches answers without delaying them: whatever is ready when a transaction begins goes with it.
+
+    ``blocked`` is why the disk refuses them now, or nothing.
+    """
 
     def __init__(
         self,
@@ -53,6 +56,11 @@ class Committer:
         self._ready = asyncio.Event()
         self._failed: BaseException | None = None
         self.blocked = ""
+
+    @property
+    def kept(self) -> int:
+        """Answers that are not on the disk yet."""
+        return len(self._queue)
 
     async def commit(self, answer: Answer) -> None:
         """Return when the answer is on the disk."""
@@ -71,8 +79,8 @@ class Committer:
             try:
                 self._store.commit([answer for answer, _ in batch], now=self._clock())
             except sqlite3.OperationalError as error:
-                self.blocked = f"the run file cannot be written ({error}); answers are kept and tried again"
-                _log.error("%s", self.blocked)
+                self.blocked = str(error)
+                _log.error("the run file cannot be written (%s); answers are kept and tried again", error)
                 await asyncio.sleep(RETRY_S)
                 continue
             except Exception as error:

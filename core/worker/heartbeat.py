@@ -86,7 +86,7 @@ def doing(
     """
     calls = f"{out} call{'' if out == 1 else 's'} out"
     if blocked:
-        return RunState.WAITING, blocked
+        return RunState.WAITING, f"the run file cannot be written ({blocked}); answers are kept and tried again"
     if stopping:
         return RunState.RUNNING, f"stopping, {calls}"
     if paused:

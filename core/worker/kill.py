@@ -1,8 +1,9 @@
-"""Ending a worker that no longer listens: only ever the process that holds this run's lock, and only when asked to.
+"""Send a signal to the worker of a run: only ever to the process that holds this run's lock.
 
-A pid in a run file may be stale, of another machine, or by now belong to a program of somebody else. So the process is
-pinned first, then proven to hold the lock, then killed: the pid cannot change its owner in between where the system has
-process handles (Linux), and hardly where it has not.
+It ends a worker that answers no command, and pauses, resumes or stops one where the control file cannot be written. A
+pid in a run file may be stale, of another machine, or by now belong to a program of somebody else. So the process is
+pinned first, then proven to hold the lock, then signaled: the pid cannot change its owner in between where the system
+has process handles (Linux), and hardly where it has not.
 """
 
 from __future__ import annotations
@@ -37,6 +38,23 @@ def kill_holder(run_path: Path) -> int | None:
     Raises:
         LabeltuiError: the worker is on another machine or belongs to somebody else, or its pid cannot be proven.
     """
+    pid = signal_holder(run_path, signal.SIGKILL)
+    if pid is None:
+        return None
+    deadline = time.monotonic() + _GONE_WITHIN_S
+    while is_locked(run_path):
+        if time.monotonic() > deadline:
+            raise LabeltuiError(f"Process {pid} was killed, but the lock of {run_path.stem} is still held.")
+        time.sleep(_POLL_S)
+    return pid
+
+
+def signal_holder(run_path: Path, number: signal.Signals) -> int | None:
+    """Send a signal to the worker of a run; return its pid, or None where no process holds the run.
+
+    Raises:
+        LabeltuiError: the worker is on another machine or belongs to somebody else, or its pid cannot be proven.
+    """
     if not is_locked(run_path):
         return None
     with RunReader(run_path) as reader:
@@ -46,49 +64,44 @@ def kill_holder(run_path: Path) -> int | None:
         raise LabeltuiError(
             f"The worker of {run_path.stem} runs on {worker.host or 'an unknown machine'}, not on {here}. End it there."
         )
-    with _pinned(worker.pid) as kill:
+    with _pinned(worker.pid, number) as send:
         if not _holds(worker.pid, run_path):
             raise LabeltuiError(
-                f"The lock of {run_path.stem} is held, but not provably by process {worker.pid}, so nothing was killed."
-                f" See who holds {companion(run_path, '.lock')} (`lsof` or `fuser` tell) and end it by hand."
+                f"The lock of {run_path.stem} is held, but not provably by process {worker.pid}, so nothing was done to"
+                f" it. See who holds {companion(run_path, '.lock')} (`lsof` or `fuser` tell) and end it by hand."
             )
-        kill()
-    deadline = time.monotonic() + _GONE_WITHIN_S
-    while is_locked(run_path):
-        if time.monotonic() > deadline:
-            raise LabeltuiError(f"Process {worker.pid} was killed, but the lock of {run_path.stem} is still held.")
-        time.sleep(_POLL_S)
+        send()
     return worker.pid
 
 
 @contextmanager
-def _pinned(pid: int) -> Iterator[Callable[[], None]]:
-    """A function that kills the process that has the pid now, and no later one where the system can tell."""
+def _pinned(pid: int, number: signal.Signals) -> Iterator[Callable[[], None]]:
+    """Yield a function that signals the process that has the pid now, and no later one where the system can tell."""
     try:
         handle = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
     except OSError:  # no such process, or an older kernel
         handle = None
     try:
-        yield lambda: _kill(pid, handle)
+        yield lambda: _signal(pid, handle, number)
     finally:
         if handle is not None:
             os.close(handle)
 
 
-def _kill(pid: int, handle: int | None) -> None:
+def _signal(pid: int, handle: int | None, number: signal.Signals) -> None:
     try:
         if handle is not None:
-            signal.pidfd_send_signal(handle, signal.SIGKILL)
+            signal.pidfd_send_signal(handle, number)
         else:
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, number)
     except ProcessLookupError:
         return
     except PermissionError:
-        raise LabeltuiError(f"Process {pid} belongs to somebody else; it was not killed.") from None
+        raise LabeltuiError(f"Process {pid} belongs to somebody else; nothing was done to it.") from None
 
 
 def _holds(pid: int, run_path: Path) -> bool:
-    """Whether the process has the run's lock file open, or, where that cannot be seen, runs a worker of this run."""
+    """Return whether the process has the run's lock file open, or runs a worker of this run where that is unseen."""
     lock = companion(run_path, ".lock")
     if _PROC.joinpath("self", "fd").is_dir():
         with suppress(OSError):

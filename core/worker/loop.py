@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from core.errors import RunFileError
 from core.model import Budget, Forecast, KeyState, RunState, Task, Wait
 from core.quota.forecast.plans import Price
 from core.storage.file.control import CommandInbox
@@ -29,6 +30,10 @@ from core.worker.watches import RunWatches
 
 _LOADING = "loading the validator"
 _RENEWING = "the task changed; calls in flight end under the old version"
+
+
+BLOCKED_MOST_S = 5.0
+"""A worker that was told to stop waits so long for a disk that refuses its answers, and then gives them up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,7 @@ class Worker:
         self._watches: RunWatches | None = None
         self._renewing = False
         self._ending: Ending | None = None
+        self._stopped_at = 0.0
         self._broken: BaseException | None = None
         self._wait: Wait | None = None
         self._looked_at = float("-inf")
@@ -141,7 +147,11 @@ class Worker:
         """End after the calls in flight have finished; requested by a person again, cancel them."""
         if self._ending is not None and ending is None:
             self._lane.cut_off()
-        self._ending = self._ending or ending or Ending(RunState.STOPPED, "stopped by the operator")
+        if self._ending is None:
+            self._ending, self._stopped_at = (
+                ending or Ending(RunState.STOPPED, "stopped by the operator"),
+                self._clock(),
+            )
         self._wake.set()
 
     def allow(self, budget: Budget) -> None:
@@ -226,6 +236,7 @@ class Worker:
                 raise self._broken
             if self._ending is not None and not self._lane:
                 return self._ending
+            self._give_up_where_blocked()
             if self._renewing and self._ending is None and not self._lane:
                 return Ending(RunState.RUNNING, "the task changed", renews=True)
             self._wait = None
@@ -234,6 +245,18 @@ class Worker:
                 pause_s = self._send()
             self._beat()
             await self._sleep(min(pause_s, self._tempo.tick_s))
+
+    def _give_up_where_blocked(self) -> None:
+        """End a worker that was told to stop although the disk takes none of its answers."""
+        blocked = self._committer.blocked
+        if self._ending is None or not blocked or self._clock() - self._stopped_at < BLOCKED_MOST_S:
+            return
+        kept = self._committer.kept
+        raise RunFileError(
+            f"{self._ending.reason}, while {self.store.path} cannot be written ({blocked}). {kept} answer"
+            f"{'' if kept == 1 else 's'} could not be saved: make room on the disk, then start again. These emails are"
+            " asked about again, and may be paid for twice."
+        )
 
     async def _sleep(self, span_s: float) -> None:
         if not self._wake.is_set():

@@ -56,6 +56,7 @@ def work(path: Path, settings: Settings, *, watch: Callable[[], None] | None = N
         LabeltuiError: the run file cannot be used.
     """
     allow_connections()
+    ignore_early_signals()
     try:
         with RunLock(path) as lock, Store.open(path, lock) as store:
             return _work(path, lock, store, settings, watch, only)
@@ -193,7 +194,7 @@ def exit_code(ending: Ending, *, failed: int, interrupted: bool) -> int:
         raise LabeltuiError(ending.reason)
     if ending.state is RunState.DONE:
         return exits.EMAILS_FAILED if failed else exits.DONE
-    return exits.INTERRUPTED if interrupted else exits.DONE
+    return exits.INTERRUPTED if interrupted else exits.STOPPED
 
 
 def build_guard(task: Task) -> Judges:
@@ -255,7 +256,10 @@ class ClientPool:
 
 
 def _handle_signals(worker: Worker, interrupts: list[int]) -> None:
-    """Stop the worker on SIGINT, SIGTERM and SIGHUP: once to drain, twice to cut; note each SIGINT."""
+    """Stop the worker on SIGINT, SIGTERM and SIGHUP: once to drain, twice to cancel calls; note each SIGINT.
+
+    SIGUSR1 pauses it and SIGUSR2 resumes it: the road for commands where the control file cannot be written.
+    """
 
     def hear(number: int) -> None:
         if number == signal.SIGINT:
@@ -270,6 +274,17 @@ def _handle_signals(worker: Worker, interrupts: list[int]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         with contextlib.suppress(NotImplementedError):  # no such thing on Windows
             loop.add_signal_handler(number, hear, number)
+    if hasattr(signal, "SIGUSR1"):
+        loop.add_signal_handler(signal.SIGUSR1, worker.pause, "paused by SIGUSR1")
+        loop.add_signal_handler(signal.SIGUSR2, worker.resume)
+
+
+def ignore_early_signals() -> None:
+    """Ignore the signals that pause and resume until there is a worker to do so: they would end the process."""
+    if hasattr(signal, "SIGUSR1"):
+        with contextlib.suppress(ValueError):  # not the main thread, which alone may
+            signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+            signal.signal(signal.SIGUSR2, signal.SIG_IGN)
 
 
 def allow_connections() -> None:

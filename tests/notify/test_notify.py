@@ -77,6 +77,23 @@ def test_foreign_text_in_a_notification_is_inert() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("hey @everyone and @here", "hey ＠everyone and ＠here"),
+        ("<!channel> <@123> <#4> <b>", "‹!channel> ‹＠123> ‹#4> ‹b>"),
+        ("see [this](http://evil.example/x)", "see [this] (http: //evil.example/x)"),
+        ("HTTPS://evil.example tg://join", "HTTPS: //evil.example tg: //join"),
+        ("a < b, 3 <4 and 12:30", "a < b, 3 <4 and 12:30"),
+    ],
+)
+def test_no_chat_service_acts_on_foreign_text(text: str, shown: str) -> None:
+    """A run's name or a server's words mention nobody and link nowhere."""
+    occasion = noticed(BUSY, shot(RunState.STOPPED, text))
+    assert occasion is not None
+    assert shown in occasion.text
+
+
+@pytest.mark.parametrize(
     ("environment", "wanted", "told"),
     [
         ({"TERM_PROGRAM": "iTerm.app"}, "auto", "\x1b]9;labeltui: t. x\x07"),

@@ -113,7 +113,9 @@ def test_colors_are_used_where_the_terminal_has_them() -> None:
     [
         (RunState.DONE, 0, "", exits.DONE),
         (RunState.DONE, 2, "", exits.EMAILS_FAILED),
-        (RunState.STOPPED, 0, "stopped by the operator", exits.FAILED),
+        (RunState.STOPPED, 0, "stopped by the operator", exits.STOPPED),
+        (RunState.STOPPED, 0, "stopped by SIGTERM", exits.STOPPED),
+        (RunState.STOPPED, 0, "api.example answered 400: no", exits.FAILED),
         (RunState.STOPPED, 0, "no key can be used (main …0001: disabled): enable one", exits.NO_KEY),
     ],
 )

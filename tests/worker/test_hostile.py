@@ -67,13 +67,13 @@ async def test_a_hostile_email_reaches_the_model_byte_for_byte(
     path = create_run(settings, source, task, RunOptions(name="hostile"), now=time.time()).path
     bodies: list[dict[str, object]] = []
     client = ChatClient("gsk_for_a_test_only_0001", transport=answer_one(bodies))
-    with RunLock(path) as lock, Store.open(path, lock) as store, KeyStore.from_settings(settings) as store:
+    with RunLock(path) as lock, Store.open(path, lock) as store, KeyStore.from_settings(settings) as keys:
         store.begin_epoch(now=time.time(), pid=1, host="here")
         inbox = CommandInbox(path)
         worker = Worker(
             store=store,
             inbox=inbox,
-            broker=Broker(store, task.model.model, clock=time.time, rng=random.Random(1), max_completion_tokens=256),
+            broker=Broker(keys, task.model.model, clock=time.time, rng=random.Random(1), max_completion_tokens=256),
             task=task,
             guard=TakesOnes(),
             client_of=lambda _: client,

@@ -17,8 +17,9 @@ from pathlib import Path
 
 import pytest
 
+from core import exits
 from core.commands import send as commands
-from core.commands.catalog import Label, Stop
+from core.commands.catalog import Label, Pause, Resume, Stop
 from core.commands.send import await_answer
 from core.errors import LabeltuiError, RunFileError
 from core.model import RunState
@@ -149,7 +150,7 @@ def test_a_worker_that_hangs_is_shown_as_stale_and_can_be_replaced(
 # -- signals and second commands ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGHUP, 0)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGHUP, exits.STOPPED)])
 def test_a_signal_drains_and_a_second_one_cuts(
     number: signal.Signals, code: int, home: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,7 +183,7 @@ def test_a_second_stop_cuts_off_what_is_out(
         assert second is not None
         assert "stopping when" in first.result
         assert "cutting off" in second.result
-        assert worker.wait(5) == 0
+        assert worker.wait(5) == exits.STOPPED
     assert now(path).reason == "stopped by the operator"
 
 
@@ -197,11 +198,7 @@ def test_a_full_disk_is_waited_out(
         path = make(settings, tmp_path, 300)
         worker = work(path)
         until(path, lambda snapshot: snapshot.labeled > 5)
-        log = path.with_name(path.name + "-wal")
-        resource.prlimit(worker.pid, resource.RLIMIT_FSIZE, (log.stat().st_size + 8192, resource.RLIM_INFINITY))
-        deadline = time.monotonic() + PATIENCE_S
-        while "cannot be written" not in path.with_suffix(".log").read_text() and time.monotonic() < deadline:
-            time.sleep(0.02)
+        full_disk(worker, path)
         assert "answers are kept and tried again" in path.with_suffix(".log").read_text()
         stuck_at = child.stats()["calls"]
         assert worker.poll() is None
@@ -212,6 +209,60 @@ def test_a_full_disk_is_waited_out(
     assert (done.state, done.labeled) == (RunState.DONE, 300)
     assert done.attempts == served > stuck_at
     assert check_run(path).sound
+
+
+def full_disk(worker: subprocess.Popen[bytes], path: Path) -> None:
+    """Let the run file grow no more, and return when its worker has noticed."""
+    log = path.with_name(path.name + "-wal")
+    resource.prlimit(worker.pid, resource.RLIMIT_FSIZE, (log.stat().st_size + 8192, resource.RLIM_INFINITY))
+    deadline = time.monotonic() + PATIENCE_S
+    while "cannot be written" not in path.with_suffix(".log").read_text() and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def test_one_stop_ends_a_worker_that_a_full_disk_blocks(
+    home: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits some seconds for room, then gives the answers up that it could not save, and says so."""
+    with simulator(monkeypatch, "--latency", "0.05", "--keys", "2"):
+        path = make(settings, tmp_path, 300)
+        worker = work(path)
+        until(path, lambda snapshot: snapshot.labeled > 5)
+        full_disk(worker, path)
+        worker.terminate()
+        assert worker.wait(PATIENCE_S) == 1
+    last = path.with_suffix(".log").read_text().strip().splitlines()[-1]
+    assert "stopped by SIGTERM, while" in last
+    assert "could not be saved" in last
+    assert check_run(path).sound
+    assert now(path).pending > 0
+
+
+def test_a_worker_is_paused_resumed_and_stopped_by_signals_where_nothing_can_be_posted(
+    home: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control file cannot be written: pause, resume and stop still reach the worker, other commands say why not."""
+
+    def refuse(*_: object, **__: object) -> str:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr("core.storage.file.control.post", refuse)
+    with simulator(monkeypatch, "--latency", "0.2", "--keys", "1"):
+        path = make(settings, tmp_path, 200)
+        worker = work(path)
+        until(path, lambda snapshot: snapshot.labeled > 0)
+        assert f"(pid {worker.pid}) by SIGUSR1" in commands.send(path, Pause()).sentence
+        until(path, lambda snapshot: snapshot.state is RunState.PAUSED)
+        assert now(path).reason == "paused by SIGUSR1"
+        with pytest.raises(RunFileError, match="could not be sent"):
+            commands.send(path, Label((1,), "1"))
+        commands.send(path, Resume())
+        until(path, lambda snapshot: snapshot.state is RunState.RUNNING)
+        commands.send(path, Stop())
+        assert worker.wait(PATIENCE_S) == exits.STOPPED
+    stopped = now(path)
+    assert (stopped.state, stopped.reason) == (RunState.STOPPED, "stopped by SIGTERM")
+    assert stopped.pending > 0
 
 
 def as_nobody(act: Callable[[], None]) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core import exits
-from core.engine import NO_KEY, Engine, KeyView
+from core.engine import NO_KEY, STOPPED_BY, Engine, KeyView
 from core.errors import LabeltuiError
 from core.model import KeyStatus, RunState, Snapshot
 from core.settings import load_settings
@@ -104,7 +104,9 @@ def code_of(snapshot: Snapshot) -> int:
     """The exit code for a run that no worker has."""
     if snapshot.state is RunState.DONE:
         return exits.EMAILS_FAILED if snapshot.failed else exits.DONE
-    return exits.NO_KEY if NO_KEY in snapshot.reason or "there is no key" in snapshot.reason else exits.FAILED
+    if NO_KEY in snapshot.reason or "there is no key" in snapshot.reason:
+        return exits.NO_KEY
+    return exits.STOPPED if snapshot.reason.startswith(STOPPED_BY) else exits.FAILED
 
 
 def _to_stdout(text: str) -> None:

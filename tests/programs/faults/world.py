@@ -176,11 +176,11 @@ async def _play(
         environment = {
             "GROQ_API_KEYS": ",".join(f"{alias}@{server.organizations[alias]}={secrets[alias]}" for alias in secrets)
         }
-        store = stack.enter_context(
+        keys = stack.enter_context(
             KeyStore(folder / "quota.db", folder / "keys.toml", environment=environment, clock=clock)
         )
-        store.database.execute("PRAGMA synchronous = OFF")
-        broker = Broker(store, TASK.model.model, clock=clock, rng=random.Random(4), max_completion_tokens=256)
+        keys.database.execute("PRAGMA synchronous = OFF")
+        broker = Broker(keys, TASK.model.model, clock=clock, rng=random.Random(4), max_completion_tokens=256)
         clients = {alias: _client(secret, server) for alias, secret in secrets.items()}
 
         def client_of(grant: Grant) -> ChatClient:

@@ -203,11 +203,11 @@ class World:
             stack.callback(store._db.close)  # and no checkpoint, as after a kill
             store._db.execute("PRAGMA synchronous = OFF")
             store.begin_epoch(now=self.clock(), pid=number + 1, host="virtual")
-            store = stack.enter_context(self.open_keys())
+            keys = stack.enter_context(self.open_keys())
             task = store.task()
             rng = random.Random(f"{scenario.seed}:{number}:{life}")
             broker = Broker(
-                store,
+                keys,
                 task.model.model,
                 clock=self.clock,
                 rng=rng,
