@@ -182,7 +182,7 @@ def test_a_second_stop_cuts_off_what_is_out(
         assert first is not None
         assert second is not None
         assert "stopping when" in first.result
-        assert "cutting off" in second.result
+        assert "canceling the calls" in second.result
         assert worker.wait(5) == exits.STOPPED
     assert now(path).reason == "stopped by the operator"
 
