@@ -40,6 +40,7 @@ ANSWERS = {
     "plan": "tui.commands.plan:plan",
     "quality": "tui.commands.quality:quality",
     "report": "tui.commands.quality:report",
+    "rejudge": "tui.commands.control:rejudge",
     "resume": "tui.commands.control:resume",
     "retry": "tui.commands.control:retry",
     "review": "tui.commands.quality:review",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 from core.commands.command import Command, Outcome, Run, emails, numbers
@@ -243,6 +243,46 @@ class Relabel(Command):
         if not moved:
             return Outcome(f"no label by an older version of the task was found there; {UNCHANGED}")
         return Outcome(f"{emails(moved)} requeued; earlier labels stay on record")
+
+
+@dataclass(frozen=True, slots=True)
+class Rejudge(Command):
+    """Judge stored answers of failed emails again, without a call; ``tolerant`` becomes the rule of the task first."""
+
+    kind = "rejudge"
+    changes_emails = True
+    tolerant: bool = False
+
+    @property
+    def what(self) -> str:
+        """The command in a few words."""
+        return "judging stored answers again"
+
+    def apply(self, run: Run) -> Outcome:
+        """Judge them by the task's rule, and say how many more the tolerant rule would accept."""
+        from core.llm.answers import judge_of  # noqa: PLC0415 - for this command only
+
+        task = run.store.task()
+        accepting = replace(task, judge="tolerant")
+        if self.tolerant and task != accepting:
+            task = accepting
+            if run.worker is not None:
+                run.worker.activate(task, by=run.by, command_id="")
+            else:
+                run.store.activate(task, by=run.by, now=run.now)
+        moved, failed = run.store.rejudge(judge_of(task), by=run.by, now=run.now)
+        more = run.store.rejudgeable(judge_of(accepting)) if task != accepting else 0
+        hint = (
+            f"; {more:,} hold a label in another form, which `labeltui rejudge {run.name} --tolerant` accepts"
+            if more
+            else ""
+        )
+        if not moved:
+            return Outcome(
+                f"no answer of {emails(failed, 'failed ')} is a label by the {task.judge} rule"
+                + (hint or f"; {UNCHANGED}")
+            )
+        return Outcome(f"{moved:,} of {emails(failed, 'failed ')} labeled from stored answers, without a call{hint}")
 
 
 # -- emails ----------------------------------------------------------------------------------------------------------

@@ -11,10 +11,10 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from core.model import LabelMeaning
+from core.model import LabelMeaning, Task
 
 ASCII_SPACE = " \t\r\n\f\v"
 SCHEMA_KEY = "label"
@@ -77,6 +77,20 @@ def schema_of(labels: Sequence[LabelMeaning]) -> dict[str, Any]:
         "additionalProperties": False,
     }
     return {"type": "json_schema", "json_schema": {"name": "label", "strict": True, "schema": schema}}
+
+
+def judge_of(task: Task) -> Callable[[str], str | None]:
+    """Return the rule of a task: what label a raw answer holds, or None."""
+    known = frozenset(label.value for label in task.labels)
+    tolerant = TolerantLabels(task.labels) if task.judge == "tolerant" else None
+
+    def judge(text: str) -> str | None:
+        answer = exact_answer(text, schema=task.model.schema)
+        if answer in known:
+            return answer
+        return tolerant.find(text) if tolerant is not None else None
+
+    return judge
 
 
 class TolerantLabels:

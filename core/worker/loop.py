@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from core.errors import RunFileError
+from core.llm.answers import judge_of
 from core.model import Budget, Forecast, KeyState, RunState, Task, Wait
 from core.quota.forecast.plans import Price
 from core.storage.file.control import CommandInbox
@@ -86,7 +87,9 @@ class Worker:
         self._committer = Committer(store, clock, self._observe)
         self._heartbeat = Heartbeat(store, clock, self._tempo, forecast)
         self._wake = asyncio.Event()
-        self._pause = Pause(store, self.queue, clock, price=price, reason=paused, began=self._wake.set)
+        self._pause = Pause(
+            store, self.queue, clock, price=price, reason=paused, began=self._wake.set, hint=self._form_hint
+        )
         self._lane: Lane = OnlineLane(
             task=task,
             store=store,
@@ -313,6 +316,8 @@ class Worker:
             return
         failed = self.store.failed_count
         reason = f"every email is settled, {failed:,} of them failed" if failed else "every email is settled"
+        if failed and (hint := self._form_hint()):
+            self._noted(hint.strip())
         self.stop(Ending(RunState.DONE, reason))
 
     # -- what the lane reports -----------------------------------------------------------------------------------------
@@ -334,6 +339,17 @@ class Worker:
             self._watches = RunWatches(self.store, self._clock, self.pause)
         else:
             self._watches.observe(answers)
+
+    def _form_hint(self) -> str:
+        """Return how many failed emails hold a label in another form, and how to accept it; nothing where none does."""
+        task = self.store.task()
+        with best_effort("look for labels in other forms"):
+            if task.judge != "tolerant" and (held := self.store.rejudgeable(judge_of(replace(task, judge="tolerant")))):
+                name = self.store.path.stem
+                return (
+                    f" {held:,} of them hold a label in another form: `labeltui rejudge {name} --tolerant` accepts it."
+                )
+        return ""
 
     def _beat(self, *, at_once: bool = False) -> None:
         state, reason = doing(

@@ -60,7 +60,10 @@ def failures_in_a_row(failures: Sequence[str]) -> str:
 
 
 class Pause:
-    """``reason`` is why no new call goes out, or nothing; ``began`` is called whenever it was set."""
+    """``reason`` is why no new call goes out, or nothing; ``began`` is called whenever it was set.
+
+    ``hint`` gives what may help against failures in a row: a sentence that begins with a space, or nothing.
+    """
 
     def __init__(
         self,
@@ -71,6 +74,7 @@ class Pause:
         price: Price | None,
         reason: str,
         began: Callable[[], None],
+        hint: Callable[[], str] = lambda: "",
     ) -> None:
         self.reason = reason
         self._store = store
@@ -78,6 +82,7 @@ class Pause:
         self._clock = clock
         self._price = price
         self._began = began
+        self._hint = hint
         self._budget = store.budget()
         self._failures: list[str] = []
 
@@ -127,7 +132,7 @@ class Pause:
         """Note that an email failed, asked or unasked, for a reason that is not quota."""
         self._failures.append(failure)
         if len(self._failures) >= FAILURES_IN_A_ROW and not self.reason:
-            self._begin_itself("alarm", failures_in_a_row(self._failures))
+            self._begin_itself("alarm", failures_in_a_row(self._failures) + self._hint())
 
     def _begin_itself(self, kind: str, reason: str) -> None:
         self.begin(reason)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core import exits
-from core.commands.catalog import Label, Note, Pause, Resume, Retry, SetBudget, Skip, Stop, SwapKey, Undo
+from core.commands.catalog import Label, Note, Pause, Rejudge, Resume, Retry, SetBudget, Skip, Stop, SwapKey, Undo
 from core.engine import Engine
 from core.errors import UsageError
 from core.model import Budget
@@ -104,6 +104,11 @@ def budget(given: argparse.Namespace) -> int:
 def retry(given: argparse.Namespace) -> int:
     """``labeltui retry RUN``."""
     return command_on_run(given, lambda row: Retry(None if given.item is None else (row(given.item),)))
+
+
+def rejudge(given: argparse.Namespace) -> int:
+    """``labeltui rejudge RUN``."""
+    return command_on_run(given, lambda _: Rejudge(given.tolerant))
 
 
 def label(given: argparse.Namespace) -> int:

@@ -76,4 +76,5 @@ def task_from_definition(text: str) -> Task:
         model=ModelSettings(**{**data["model"], "stop": tuple(data["model"].get("stop", ()))}),
         version=data["version"],
         item=data.get("item", "email"),  # as in files written before tasks had one
+        judge=data.get("judge", "exact"),
     )

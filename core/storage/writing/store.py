@@ -25,7 +25,7 @@ from core.storage.reading.reviews import raised_watches, watches_of
 from core.storage.reading.totals import all_totals, group, total
 from core.storage.writing import answers as commits
 from core.storage.writing import commands as handled
-from core.storage.writing import epochs, intake, people, reviews, tasks
+from core.storage.writing import epochs, intake, people, rejudging, reviews, tasks
 from core.storage.writing.answers import Answer
 from core.storage.writing.epochs import Beat
 from core.storage.writing.held_file import HeldFile
@@ -236,6 +236,15 @@ class Store(HeldFile):
         """Put failed emails back in line (one, these, or all); their history stays, their conversation begins anew."""
         with self._transaction() as db:
             return people.requeue(db, [email_id] if email_id is not None else email_ids, by=by, now=now)
+
+    def rejudge(self, judge: rejudging.JudgeOf, *, by: str, now: float) -> tuple[int, int]:
+        """Label failed emails by their stored answers; return how many were labeled, and how many had failed."""
+        with self._transaction() as db:
+            return rejudging.rejudge(db, self.task_version, judge, dedupe=self.dedupe, by=by, now=now)
+
+    def rejudgeable(self, judge: rejudging.JudgeOf) -> int:
+        """Return how many failed emails have stored answers that hold a label by this rule."""
+        return sum(1 for _ in rejudging.rejudged(self._db, self.task_version, judge))
 
     def skip(self, email_ids: Sequence[int], *, back: bool, by: str, now: float) -> int:
         """Take emails out of the line, or put skipped ones ``back`` into it; returns how many moved."""
