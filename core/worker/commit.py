@@ -58,6 +58,11 @@ class Committer:
         self.blocked = ""
 
     @property
+    def broken(self) -> bool:
+        """Whether an error that no waiting can mend ended committing."""
+        return self._failed is not None
+
+    @property
     def kept(self) -> int:
         """Answers that are not on the disk yet."""
         return len(self._queue)

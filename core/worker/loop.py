@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from core.errors import RunFileError
+from core.errors import RunFileError, RunLostError
 from core.llm.answers import judge_of
 from core.model import Budget, Forecast, KeyState, RunState, Task, Wait
 from core.quota.forecast.plans import Price
@@ -209,6 +209,12 @@ class Worker:
         helpers = [asyncio.create_task(self._committer.run()), asyncio.create_task(self._load_guard())]
         try:
             ending = await self._work()
+        except Exception as error:
+            # What the calls in flight cost is paid: their answers are kept, unless nothing can be written any more.
+            self._ending = self._ending or Ending(RunState.STOPPED, str(error))
+            if isinstance(error, RunLostError) or self._committer.blocked or self._committer.broken:
+                self._lane.cut_off()
+            raise
         except BaseException:
             self._lane.cut_off()
             raise
@@ -336,7 +342,7 @@ class Worker:
     def _observe(self, answers: Sequence[Answer]) -> None:
         """Let the watches see committed answers; the first of them takes the watches up from the run file."""
         if self._watches is None:
-            self._watches = RunWatches(self.store, self._clock, self.pause)
+            self._watches = RunWatches(self.store, self._clock, lambda reason: self.pause(reason + self._form_hint()))
         else:
             self._watches.observe(answers)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import gzip
 import json
+import resource
 import socket
 import warnings
 from collections.abc import AsyncIterator
@@ -12,7 +14,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from core.errors import CallError, CallTimeoutError, ConnectionFailedError, ServerFailedError
+from core.errors import CallError, CallTimeoutError, ConnectionFailedError, ModelGoneError, ServerFailedError
 from core.llm.client import ChatClient
 from core.model import ChatMessage, ModelSettings
 
@@ -74,6 +76,32 @@ async def failure(base_url: str, timeout_s: float = 20.0) -> CallError:
         with pytest.raises(CallError) as caught:
             await client.ask(MESSAGES, ModelSettings(timeout_s=timeout_s))
     return caught.value
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.asyncio
+async def test_a_redirect_carries_neither_text_nor_key_elsewhere(status: int) -> None:
+    """The server that a redirect names is never spoken to: it could be anybody's."""
+    async with serving(None) as (elsewhere, connections):
+        redirect = f"HTTP/1.1 {status} Moved\r\nlocation: {elsewhere}/v1/chat/completions\r\ncontent-length: 0\r\n\r\n"
+        async with serving(redirect.encode()) as (base_url, _):
+            error = await failure(base_url)
+    assert isinstance(error, ModelGoneError)
+    assert connections == []
+
+
+@pytest.mark.asyncio
+async def test_a_body_that_decodes_to_far_more_is_not_read_to_its_end() -> None:
+    """On the real transport too: 300 kB that decode to 300 MB end the call, and memory stays."""
+    body = gzip.compress(b" " * 300_000_000, 9)
+    head = HEAD.replace(b"\r\n\r\n", b"\r\ncontent-encoding: gzip\r\n\r\n")
+    async with serving(head % len(body) + body) as (base_url, _):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        error = await failure(base_url)
+        grown_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert isinstance(error, ServerFailedError)
+    assert "more than 2,000,000 bytes" in str(error)
+    assert grown_kb < 50_000
 
 
 @pytest.mark.asyncio

@@ -81,7 +81,7 @@ def beat(db: sqlite3.Connection, beat: Beat, *, now: float) -> None:
             json.dumps(asdict(beat.forecast)) if beat.forecast else None,
         ),
     )
-    if beat.waited_s:
+    if beat.waited_s or beat.in_flight:  # slow calls are work too, also where none of them ends in this slice
         book_pace(db, now, waited_s=beat.waited_s)
 
 

@@ -16,7 +16,8 @@ import looptime
 
 from core.llm.client import ChatClient
 from core.llm.task import pattern
-from core.model import KeyState, LabelMeaning, Snapshot, SourceEmail, Task, View
+from core.model import Budget, KeyState, LabelMeaning, Snapshot, SourceEmail, Task, View
+from core.quota.forecast.plans import Price
 from core.quota.keys.store import KeyStore
 from core.quota.pacing.broker import Broker, Grant
 from core.storage.file.control import CommandInbox
@@ -143,22 +144,40 @@ def play(
     closes_at_s: float = 2 * 3600.0,
     tempo: Tempo | None = None,
     clock: Callable[[float], float] = lambda at_s: at_s,
+    latency_s: float = 0.05,
+    budget: Budget | None = None,
+    price: Price | None = None,
+    acts: Mapping[float, Callable[[Worker], None]] | None = None,
 ) -> Seen:
-    """Play one run to its end, or to ``closes_at_s``. ``keys`` maps aliases to organizations: two of each."""
+    """Play one run to its end, or to ``closes_at_s``. ``keys`` maps aliases to organizations: two of each.
+
+    ``acts`` happen at these seconds from the start.
+    """
     organizations = keys or {"one": "org_1", "two": "org_2"}
-    server = Server(misbehave, faulty, organizations, headers or {})
+    server = Server(misbehave, faulty, organizations, headers or {}, latency_s)
+    with_budget = (budget, price, acts or {})
     guard_for(("1", "0"), pattern(TASK))
     folder.mkdir(exist_ok=True)
     loop = looptime.new_event_loop(start=0, noop_cycles=0)
     try:
-        return loop.run_until_complete(_play(folder, server, emails, closes_at_s, tempo or Tempo(), clock))
+        return loop.run_until_complete(
+            _play(folder, server, emails, closes_at_s, tempo or Tempo(), clock, *with_budget)
+        )
     finally:
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
 
 
 async def _play(
-    folder: Path, server: Server, emails: int, closes_at_s: float, tempo: Tempo, wall: Callable[[float], float]
+    folder: Path,
+    server: Server,
+    emails: int,
+    closes_at_s: float,
+    tempo: Tempo,
+    wall: Callable[[float], float],
+    budget: Budget | None,
+    price: Price | None,
+    acts: Mapping[float, Callable[[Worker], None]],
 ) -> Seen:
     path = folder / "run.db"
     loop = asyncio.get_running_loop()
@@ -173,6 +192,8 @@ async def _play(
         store = stack.enter_context(Store.open(path, lock))
         store._db.execute("PRAGMA synchronous = OFF")
         store.begin_epoch(now=clock(), pid=1, host="virtual")
+        if budget is not None:
+            store.set_budget(budget, now=clock())
         environment = {
             "GROQ_API_KEYS": ",".join(f"{alias}@{server.organizations[alias]}={secrets[alias]}" for alias in secrets)
         }
@@ -197,7 +218,9 @@ async def _play(
             client_of=client_of,
             clock=clock,
             tempo=tempo,
+            price=price,
         )
+        timers = [loop.call_later(at_s, act, worker) for at_s, act in acts.items()]
         shown: dict[tuple[str, str], None] = {}
         screens: dict[str, None] = {}
         watching = loop.create_task(_watch(path, clock, shown, screens, tempo))
@@ -207,6 +230,8 @@ async def _play(
         finally:
             watching.cancel()
             closing.cancel()
+            for timer in timers:
+                timer.cancel()
             for client in clients.values():
                 await client.aclose()
         took_s = loop.time()
