@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from core.commands.review import Review
     from core.commands.send import SentCommand
     from core.exports.registry import known_suffixes
-    from core.llm.key_check import Trial
+    from core.llm.key_check import KeyCheck
     from core.llm.task import allowed_answers, chosen_task, load_task, messages, reask_messages, task_to_json
     from core.mail.message import view_of
     from core.model import CommandRecord
@@ -59,9 +59,9 @@ if TYPE_CHECKING:
 __all__ = [
     "FIRST_N", "KEYS", "MOST_SAMPLED", "NO_KEY", "READ_ONLY", "SAMPLED", "STOPPED_BY", "WORK_ORDER", "Checked",
     "Comparison", "CopyRequest", "Counted", "Created", "Delivery", "Draft", "DryRunCost", "Engine", "Filter", "Folder",
-    "Found", "Going", "KeyPast", "KeyStore", "KeyView", "Looked", "NewRunRequest", "NotifySetup", "Occasion", "Order",
-    "Planned", "ReviewEmail", "RunOptions", "RunReader", "RunningDryRun", "Search", "SentCommand", "TaskChoice",
-    "Term", "Trial", "allowed_answers", "changes", "checked_alias", "checked_organization", "chosen_task",
+    "Found", "Going", "KeyCheck", "KeyPast", "KeyStore", "KeyView", "Looked", "NewRunRequest", "NotifySetup",
+    "Occasion", "Order", "Planned", "ReviewEmail", "RunOptions", "RunReader", "RunningDryRun", "Search", "SentCommand",
+    "TaskChoice", "Term", "allowed_answers", "changes", "checked_alias", "checked_organization", "chosen_task",
     "differences", "escaped", "first_of", "known_suffixes", "load_task", "messages", "noticed", "parse", "plan",
     "plausible_secret", "read_draft", "reask_messages", "sqlite_version", "task_to_json", "view_of",
 ]  # fmt: skip
@@ -613,15 +613,15 @@ class Engine:
             return store.clear_bench(organization, model)
 
     @changes
-    def try_secret(self, run: Path | None, secret: str, base_url: str = "", *, model: str | None = None) -> Trial:
+    def try_secret(self, run: Path | None, secret: str, base_url: str = "", *, model: str | None = None) -> KeyCheck:
         """Ask one tiny question with a secret, of the run's model and server where no others are named."""
-        from core.llm.key_check import tried  # noqa: PLC0415
+        from core.llm.key_check import check_key  # noqa: PLC0415
 
         usual_model, usual_server = self._model_and_server(run)
-        return tried(secret, model or usual_model, base_url or usual_server)
+        return check_key(secret, model or usual_model, base_url or usual_server)
 
     @changes
-    def try_key(self, run: Path | None, alias: str) -> Trial:
+    def try_key(self, run: Path | None, alias: str) -> KeyCheck:
         """Ask one tiny question with a key."""
         with self._store(run) as store:
             secret = store.secret(alias)

@@ -185,7 +185,8 @@ class ChatClient:
         return failure_of(
             status,
             refusal,
-            host=f"{self._base_url.host} ({self._base_url.chat_url})" if wrong_address else self._base_url.host,
+            host=self._base_url.host,
+            url=self._base_url.chat_url if wrong_address else "",
             headers=headers,
             request_id=headers.get("x-request-id", ""),
             secret=self._secret,

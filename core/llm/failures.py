@@ -155,12 +155,12 @@ def failure_of(
     headers: Mapping[str, str],
     request_id: str = "",
     secret: str = "",
+    url: str = "",
 ) -> CallError:
     """Return the error that the worker decides by.
 
-    ``host`` names the server, or the URL that was asked. The error's text holds the server's own message (foreign text
-    made inert, at most 500 characters), without ``secret``
-    even where the server repeats it.
+    ``url`` is the address that was asked, where that may be wrong. The error's text holds the server's own message
+    (foreign text made inert, at most 500 characters), without ``secret`` even where the server repeats it.
     """
     kind = _kind(status, refusal, waits="retry-after" in headers)
     said = clean(refusal.message, secret) or "no explanation was given"
@@ -170,6 +170,8 @@ def failure_of(
     if kind is KeyRefusedError and (refusal.code in _NO_CREDIT or status == 402):
         advice = _NO_CREDIT_ADVICE
     message = f"{host} answered {named}: {said}" + (f" — {advice}" if advice else "")
+    if url:
+        message += f" Asked: {url}"
     conclusive = refusal.code.lower() in _BY_CODE.keys() - _OPEN_CODES or status == 402
     return kind(message, status=status, code=code, headers=headers, request_id=request_id, conclusive=conclusive)
 

@@ -1,4 +1,4 @@
-"""Trying a key: one tiny question, and what its answer says about the key. The only call that no email pays for."""
+"""Check a key by one tiny question: what its answer says about the key. The only call that is about no email."""
 
 from __future__ import annotations
 
@@ -35,10 +35,11 @@ _WORDS: dict[type[CallError], str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """What came of a trial. ``word`` is works, invalid, restricted, no quota, unreachable or another failure's name.
+class KeyCheck:
+    """What came of checking a key.
 
-    ``sentence`` is inert and holds no secret.
+    ``word`` is works, invalid, restricted, no quota, unreachable or the name of another failure; ``sentence`` is inert
+    and holds no secret.
     """
 
     works: bool
@@ -46,19 +47,19 @@ class Trial:
     sentence: str
 
 
-def tried(secret: str, model: str, base_url: str | None) -> Trial:
+def check_key(secret: str, model: str, base_url: str | None) -> KeyCheck:
     """Ask one tiny question with a key; it costs some tokens of its quota and takes 20 seconds at most."""
     settings = replace(ModelSettings(), model=model, max_completion_tokens=1, timeout_s=TIMEOUT_S)
-    return asyncio.run(_tried(secret, settings, base_url))
+    return asyncio.run(_checked(secret, settings, base_url))
 
 
-async def _tried(secret: str, settings: ModelSettings, base_url: str | None) -> Trial:
+async def _checked(secret: str, settings: ModelSettings, base_url: str | None) -> KeyCheck:
     from core.llm.client import ChatClient  # noqa: PLC0415 - brings the SDK, which only a trial needs
 
     try:
         client = ChatClient(secret, base_url=base_url)
     except LabeltuiError as error:
-        return Trial(works=False, word="not usable", sentence=str(error))
+        return KeyCheck(works=False, word="not usable", sentence=str(error))
     started = time.monotonic()
     try:
         await client.ask((ChatMessage("user", "1"),), settings)
@@ -66,7 +67,7 @@ async def _tried(secret: str, settings: ModelSettings, base_url: str | None) -> 
         word = _WORDS.get(type(error), error.outcome.value.replace("_", " "))
         outcome = error.outcome.value.replace("_", " ")
         named = word if outcome in word or word == "unreachable" else f"{word}, {outcome}"
-        return Trial(works=False, word=word, sentence=f"{named}: {one_line(str(error), limit=_SHOWN)}")
+        return KeyCheck(works=False, word=word, sentence=f"{named}: {one_line(str(error), limit=_SHOWN)}")
     finally:
         await client.aclose()
-    return Trial(works=True, word="works", sentence=f"answers, in {time.monotonic() - started:.2f} s")
+    return KeyCheck(works=True, word="works", sentence=f"answers, in {time.monotonic() - started:.2f} s")

@@ -11,11 +11,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.errors import TaskError
-from core.llm.taskplaces import line_of
 
 MAX_LINE_CHARS = 200
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+_KEY = re.compile(r"(?:(?P<table>\w+)(?:\[(?P<n>\d+)\])?\.)?(?P<key>\w+)")
+_HEAD = re.compile(r"\s*\[\[?\s*([\w.]+)\s*\]\]?\s*(?:#.*)?")
 
 
 class Table:
@@ -33,7 +35,7 @@ class Table:
 
     def wrong(self, key: str, what: str, remedy: str) -> TaskError:
         """The complaint about one key: to be raised by the caller."""
-        line = line_of(self._text, f"{self._at}{key}")
+        line = _line_of(self._text, f"{self._at}{key}")
         where = self._where if line is None else f"{self._where}, line {line:,}"
         return TaskError(f"{where}: {self._prefix}{key} {what}. {remedy}")
 
@@ -137,3 +139,30 @@ def kind(value: object) -> str:
     """What a value is, in a task author's words."""
     words = {str: "a text", bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "a table"}
     return words.get(type(value), "nothing" if value is None else f"a {type(value).__name__}")
+
+
+def _line_of(text: str, named: str) -> int | None:
+    """Return the line, from 1, of a key as complaints name it (``rubric``, ``model.timeout_s``, ``labels[2].value``).
+
+    Where the key is not in the file its table is meant; None where that is not there either.
+    """
+    wanted = _KEY.fullmatch(named)
+    if wanted is None:
+        return None
+    table, key = wanted["table"] or "", wanted["key"]
+    number = int(wanted["n"] or 1)
+    here, seen, head_at = "", 0, None
+    for at, line in enumerate(text.splitlines(), 1):
+        if head := _HEAD.fullmatch(line):
+            here = head[1]
+            if here == table:
+                seen += 1
+                if seen == number:
+                    head_at = at
+            if not table and here == key:
+                return at
+        elif (
+            here == table and (not table or seen == number) and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", line)
+        ):
+            return at
+    return head_at

@@ -342,7 +342,7 @@ class Worker:
     def _observe(self, answers: Sequence[Answer]) -> None:
         """Let the watches see committed answers; the first of them takes the watches up from the run file."""
         if self._watches is None:
-            self._watches = RunWatches(self.store, self._clock, lambda reason: self.pause(reason + self._form_hint()))
+            self._watches = RunWatches(self.store, self._clock, self._pause.alarm)
         else:
             self._watches.observe(answers)
 

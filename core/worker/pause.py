@@ -91,6 +91,13 @@ class Pause:
         self.reason = reason
         self._began()
 
+    def alarm(self, reason: str) -> None:
+        """Hold new calls back for an alarm of a watch, with what failed last."""
+        if self._failures:
+            why, count = Counter(self._failures).most_common(1)[0]
+            reason += f" {count} of the last {len(self._failures)} failures: {why}.{self._hint()}"
+        self.begin(reason)
+
     def end(self) -> None:
         """Hold them back no longer."""
         self.reason = ""

@@ -16,7 +16,7 @@ from core.commands.dry_run import DryRunCost
 from core.commands.send import SentCommand
 from core.engine import CopyRequest, Draft, KeyPast, NewRunRequest, NotifySetup, TaskChoice
 from core.errors import LabeltuiError, RunFileError
-from core.llm.key_check import Trial
+from core.llm.key_check import KeyCheck
 from core.model import (
     AskKind,
     Attempt,
@@ -208,7 +208,7 @@ class FakeEngine:
         self.quota: tuple[WindowStatus, ...] = WINDOWS
         self.asked: list[tuple[object, ...]] = []
         self.refusal = ""
-        self.trial = Trial(works=True, word="works", sentence="answers, in 0.31 s")
+        self.trial = KeyCheck(works=True, word="works", sentence="answers, in 0.31 s")
         self.past = KeyPast(KeyHistory(TROUBLES, SPENT), "2025-11-24", 0.0417)
         self.waiting: list[CommandRecord] = []
         self.lock = threading.Lock()
@@ -503,11 +503,11 @@ class FakeEngine:
         ]
         return ("a bench of 41 s for TPM",)
 
-    def try_secret(self, run: Path | None, secret: str, base_url: str = "") -> Trial:
+    def try_secret(self, run: Path | None, secret: str, base_url: str = "") -> KeyCheck:
         self._note("try_secret", secret)
         return self.trial
 
-    def try_key(self, run: Path | None, alias: str) -> Trial:
+    def try_key(self, run: Path | None, alias: str) -> KeyCheck:
         self._note("try_key", alias)
         return self.trial
 

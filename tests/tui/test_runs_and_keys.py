@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from core.engine import CopyRequest
-from core.llm.key_check import Trial
+from core.llm.key_check import KeyCheck
 from core.model import CommandRecord, KeyState, RunState, RunSummary
 from tests.tui.conftest import Desk, Opens
 from tests.tui.fake_engine import FakeEngine
@@ -354,7 +354,7 @@ async def test_keys_can_be_seen_without_a_run(desk: Opens) -> None:
 async def test_a_key_that_does_not_answer_is_kept_only_when_asked_again(desk: Opens) -> None:
     """The trial's result stands in the window; enter again keeps the key all the same, another secret is tried anew."""
     async with desk() as at:
-        at.engine.trial = Trial(works=False, word="invalid", sentence="invalid: 401, it was revoked")
+        at.engine.trial = KeyCheck(works=False, word="invalid", sentence="invalid: 401, it was revoked")
         await at.press("k", "a", *"gsk_four", "enter")
         assert "invalid: 401, it was revoked" in at.screen()
         assert "keep it all the same" in at.screen()

@@ -63,7 +63,7 @@ TOO_LARGE = Kind(
     " as it is.",
     "Nothing.",
     "Failed: “too long for the quota: no key's organization takes a request of this size”.",
-    r"^PAUSED .*25 emails in a row failed, .*too long for the quota",
+    r"^PAUSED .*alarm: ",
 )
 REFUSED = Kind(
     "This request is refused",
@@ -108,7 +108,7 @@ BAD_ANSWER = Kind(
     " `max_reasks`) the email is failed.",
     "Nothing.",
     "The funnel of re-asks; a failed email says “no valid label after 3 answers” and keeps them all.",
-    r"^PAUSED .*25 emails in a row failed, .*after 3 answers",
+    r"^PAUSED .*alarm: ",
 )
 HARMLESS = Kind(
     "An answer with odd headers",

@@ -28,6 +28,7 @@ from core.storage.writing.store import Store
 from core.worker.heartbeat import Tempo
 from core.worker.loop import Ending, Worker
 from tests.programs.virtual.harness import guard_for
+from tui.actions import active  # noqa: F401 - fills the keys that the state line names
 from tui.live.view_state import ViewState
 from tui.text.state_sentence import state_sentence
 

@@ -12,7 +12,7 @@ from tui.screens.modals import Confirm
 from tui.text.numbers import countdown
 
 if TYPE_CHECKING:
-    from core.engine import Trial
+    from core.engine import KeyCheck
 
 
 def _named(key: KeyStatus) -> str:
@@ -58,7 +58,7 @@ class KeyEditing(BaseScreen):
         app = self.console_app
         engine, run = app.engine, app.run_path
 
-        def told(trial: Trial) -> None:
+        def told(trial: KeyCheck) -> None:
             app.say(f"{_named(key)}: {trial.sentence}", severity="information" if trial.works else "error")
             app.poller.hurry()
 

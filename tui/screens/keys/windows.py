@@ -20,7 +20,7 @@ from tui.widgets.panes.pane import line
 from tui.widgets.window_parts import KeyLine, Named, Refusal
 
 if TYPE_CHECKING:
-    from core.engine import Trial
+    from core.engine import KeyCheck
     from tui.app import LabeltuiApp
 
 
@@ -123,7 +123,7 @@ class AddKey(ModalScreen[None]):
             self._refusal.say("checking it with one short question …", "$waiting")
             self._try(new, self)
 
-    def told(self, new: NewKey, trial: Trial) -> None:
+    def told(self, new: NewKey, trial: KeyCheck) -> None:
         """Take the result of the key check: a key that works is saved at once."""
         if not alive(self):
             return
