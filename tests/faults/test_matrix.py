@@ -15,6 +15,7 @@ from core.worker.pause import FAILURES_IN_A_ROW
 from core.worker.retries import ERRORS_MOST
 from tests.programs.faults.matrix import (
     BAD_ANSWER,
+    DECLINED,
     HARMLESS,
     KEY_OUT,
     ORGANIZATION_OUT,
@@ -24,6 +25,7 @@ from tests.programs.faults.matrix import (
     REFUSED,
     ROWS,
     RUN_STOPS,
+    SETTING,
     TOO_LARGE,
     Kind,
     Row,
@@ -60,7 +62,7 @@ def always(call: Call, before: int) -> bool:
     return call.email == 1
 
 
-@rows(PASSING, QUOTA, TOO_LARGE, REFUSED, KEY_OUT, ORGANIZATION_OUT, RUN_STOPS, BAD_ANSWER, HARMLESS)
+@rows(PASSING, QUOTA, TOO_LARGE, REFUSED, KEY_OUT, ORGANIZATION_OUT, RUN_STOPS, BAD_ANSWER, HARMLESS, DECLINED, SETTING)
 def test_the_console_says_what_happens(row: Row, tmp_path: Path) -> None:
     """Where every call meets the fault, the state line names what is waited for, or why the run paused or ended."""
     closes_at_s = 900 if row.id in ("hang", "drip") else 100
@@ -176,6 +178,8 @@ WAITS = {
     "429-text": (129.6, 131),
     "200-429": (129.6, 131),
     "429-bare": (1.0, 1.5),
+    "402-wait": (7.0, 7.5),
+    "429-list": (7.0, 7.5),
 }
 
 
@@ -293,6 +297,24 @@ def test_a_stray_refusal_costs_seconds(row: Row, tmp_path: Path) -> None:
     assert set(seen.keys.values()) == {KeyState.READY}
 
 
+@rows(DECLINED)
+def test_what_is_declined_is_not_asked_again(row: Row, tmp_path: Path) -> None:
+    """One call, and the email is failed with the words that were given."""
+    seen = play(tmp_path, row.misbehave, always)
+    assert all_labeled(seen, but=[1])
+    assert seen.outcomes[1] == [Outcome.REFUSED]
+    assert seen.failures[1].startswith("refused by the")
+    assert set(seen.keys.values()) == {KeyState.READY}
+
+
+@rows(SETTING)
+def test_a_refused_setting_costs_a_few_refusals_and_fails_nothing(row: Row, tmp_path: Path) -> None:
+    """It is left out of all later calls; only those that were out with it are made twice."""
+    seen = play(tmp_path, row.misbehave, lambda _, __: True, emails=40)
+    assert all_labeled(seen)
+    assert 40 < len(seen.server.calls) <= 40 + 16
+
+
 @rows(BAD_ANSWER)
 def test_bad_answers_are_asked_again_twice(row: Row, tmp_path: Path) -> None:
     """Once is mended by a re-ask; for ever is a failed email with three answers kept."""
@@ -369,4 +391,5 @@ def test_absurd_headers_hold_nothing_up(row: Row, tmp_path: Path) -> None:
 def test_every_row_is_played_by_a_test() -> None:
     """No kind stands in the page that no test of this file takes up."""
     played = {PASSING, QUOTA, TOO_LARGE, REFUSED, BAD_ANSWER, KEY_OUT, ORGANIZATION_OUT, RUN_STOPS, HARMLESS}
+    played |= {DECLINED, SETTING}
     assert {row.kind for row in ROWS} == played

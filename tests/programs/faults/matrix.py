@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,9 +112,25 @@ BAD_ANSWER = Kind(
     "The funnel of re-asks; a failed email says “no valid label after 3 answers” and keeps them all.",
     r"^PAUSED .*alarm: ",
 )
+DECLINED = Kind(
+    "The model or a filter declines to answer",
+    "Fails the email with the words that were given; the same question is not asked again. Others go on.",
+    "Nothing.",
+    "Failed: “refused by the model: …” or “refused by the server: …” with the words.",
+    r"^PAUSED .*alarm: ",
+)
+SETTING = Kind(
+    "A setting is refused",
+    "Asks again at once without it (`max_tokens` and `max_completion_tokens` stand in for each other), for all keys, until"
+    " the worker ends; *Recent* says so once, with the server's words. Nothing fails.",
+    "Nothing.",
+    "Nothing.",
+    r"^RUNNING ",
+)
 HARMLESS = Kind(
-    "An answer with odd headers",
-    "Takes the answer. What cannot be true of a quota is not believed.",
+    "An answer with odd headers, in another form or without usage",
+    "Takes the answer: of parts the text, of reasoning and a label the label. What cannot be true of a quota is not"
+    " believed. Tokens that are not reported, or absurd, are estimated from the texts' length, which *Recent* says.",
     "Nothing.",
     "Nothing.",
     r"^RUNNING ",
@@ -167,6 +185,27 @@ def answers(text: str, *, finish_reason: str = "stop", headers: Headers | None =
 
     async def misbehave(_: httpx.Request) -> httpx.Response:
         return completion(text, headers, finish_reason)
+
+    return misbehave
+
+
+def chooses(message: Mapping[str, Any], *, usage: object = None, **choice: object) -> Misbehave:
+    """Return what answers with this message, with further fields of its choice, and with this usage."""
+
+    async def misbehave(_: httpx.Request) -> httpx.Response:
+        body = {"choices": [{"index": 0, "finish_reason": "stop", "message": message, **choice}], "usage": usage}
+        return httpx.Response(200, json=body)
+
+    return misbehave
+
+
+def refuses_setting(name: str, message: str) -> Misbehave:
+    """Return what refuses a request with this field, and answers any other."""
+
+    async def misbehave(request: httpx.Request) -> httpx.Response:
+        if name in json.loads(request.content):
+            return httpx.Response(400, json={"error": {"message": message}})
+        return completion("1")
 
     return misbehave
 
@@ -251,6 +290,12 @@ ROWS = (
     Row("200-bytes", "200 with bytes that are no text", PASSING, Outcome.SERVER_ERROR, sends(200, bytes(range(256)))),
     Row("200-reason", "200 with a status line that is no text", PASSING, Outcome.SERVER_ERROR, breaks_the_reason),
     Row("200-error", "200 with an error inside", PASSING, Outcome.SERVER_ERROR, says(200, "upstream went away")),
+    Row("200-choice", "200 with an error inside its choice", PASSING, Outcome.SERVER_ERROR,
+        chooses({"content": ""}, finish_reason="error", error={"code": 502, "message": "Upstream error from Provider"})),
+    Row("200-502", "200 with the code 502 inside", PASSING, Outcome.SERVER_ERROR, says(200, "upstream", "502")),
+    Row("200-long", "200 with a body of 3 MB", PASSING, Outcome.SERVER_ERROR, sends(200, b" " * 3_000_000)),
+    Row("200-bomb", "200 with a body that decodes to 30 MB", PASSING, Outcome.SERVER_ERROR,
+        sends(200, gzip.compress(b" " * 30_000_000), {"content-encoding": "gzip"})),
     Row("429-header", "429 with `retry-after`", QUOTA, Outcome.RATE_LIMITED,
         says(429, "slow down", "rate_limit_exceeded", {"retry-after": "7"})),
     Row("429-text", "429 with the wait in its text", QUOTA, Outcome.RATE_LIMITED,
@@ -269,6 +314,11 @@ ROWS = (
     Row("429-absurd", "429 with absurd headers", QUOTA, Outcome.RATE_LIMITED, says(429, "no", "", ABSURD)),
     Row("200-429", "200 with `rate_limit_exceeded` inside", QUOTA, Outcome.RATE_LIMITED,
         says(200, TPD, "rate_limit_exceeded")),
+    Row("200-429-number", "200 with the code 429 inside", QUOTA, Outcome.RATE_LIMITED,
+        says(200, "Rate limit exceeded: free-models-per-min.", "429")),
+    Row("402-wait", "402 with `retry-after`", QUOTA, Outcome.RATE_LIMITED, says(402, "later", "", {"retry-after": "7"})),
+    Row("429-list", "429 whose body is a list with Google's `RetryInfo`", QUOTA, Outcome.RATE_LIMITED,
+        sends(429, b'[{"error": {"code": 429, "message": "Spent.", "details": [{"retryDelay": "7s"}]}}]')),
     Row("413", "413", TOO_LARGE, Outcome.TOO_LARGE, says(413, TOO_LARGE_TEXT, "rate_limit_exceeded")),
     Row("429-large", "429 “Request too large”", TOO_LARGE, Outcome.TOO_LARGE,
         says(429, TOO_LARGE_TEXT, "rate_limit_exceeded")),
@@ -279,6 +329,8 @@ ROWS = (
     Row("418", "any other 4xx", REFUSED, Outcome.BAD_REQUEST, says(418, "teapot")),
     Row("401", "401 `invalid_api_key`", KEY_OUT, Outcome.UNAUTHORIZED, says(401, "Invalid API Key", "invalid_api_key")),
     Row("402", "402", KEY_OUT, Outcome.UNAUTHORIZED, says(402, "Insufficient balance")),
+    Row("no-credit", "429 `insufficient_quota`", KEY_OUT, Outcome.UNAUTHORIZED,
+        says(429, "You exceeded your current quota", "insufficient_quota")),
     Row("403", "403", KEY_OUT, Outcome.UNAUTHORIZED, says(403, "not allowed")),
     Row("restricted", "400 `organization_restricted`", ORGANIZATION_OUT, Outcome.RESTRICTED,
         says(400, "Organization has been restricted.", "organization_restricted")),
@@ -292,6 +344,23 @@ ROWS = (
     Row("empty", "200 with an empty answer", BAD_ANSWER, Outcome.EMPTY, answers("")),
     Row("length", "200, empty because the reasoning ate the tokens", BAD_ANSWER, Outcome.TRUNCATED,
         answers("", finish_reason="length")),
+    Row("refusal", "200 with a refusal", DECLINED, Outcome.REFUSED, chooses({"content": None, "refusal": "I cannot."})),
+    Row("filtered", "200 ended by a content filter", DECLINED, Outcome.REFUSED,
+        chooses({"content": ""}, finish_reason="content_filter")),
+    Row("filter", "400 `content_filter`", DECLINED, Outcome.REFUSED, says(400, "filtered", "content_filter")),
+    Row("max-tokens", "400 for `max_completion_tokens`", SETTING, Outcome.ANSWERED,
+        refuses_setting("max_completion_tokens", "Unsupported parameter: 'max_completion_tokens'")),
+    Row("temperature", "400 for `temperature`", SETTING, Outcome.ANSWERED,
+        refuses_setting("temperature", "temperature does not support 0.0 with this model")),
+    Row("effort", "400 for `reasoning_effort`", SETTING, Outcome.ANSWERED,
+        refuses_setting("reasoning_effort", "Unrecognized request argument supplied: reasoning_effort")),
+    Row("parts", "200 with content in parts", HARMLESS, Outcome.ANSWERED,
+        chooses({"content": [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "1"}]})),
+    Row("think", "200 with reasoning in front of the label", HARMLESS, Outcome.ANSWERED,
+        answers("<think>\nIs it 0?\n</think>\n\n1")),
+    Row("no-usage", "200 without usage", HARMLESS, Outcome.ANSWERED, chooses({"content": "1"})),
+    Row("absurd-usage", "200 with 2^63 tokens", HARMLESS, Outcome.ANSWERED,
+        chooses({"content": "1"}, usage={"prompt_tokens": 2**63, "completion_tokens": -1})),
     Row("headers-twice", "200 with each quota header twice, in contradiction", HARMLESS, Outcome.ANSWERED,
         answers("1", headers=[(name, value) for name in QUOTA_HEADERS for value in ("3", "5000")])),
     Row("headers-megabyte", "200 with quota headers of a megabyte", HARMLESS, Outcome.ANSWERED,
