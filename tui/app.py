@@ -47,7 +47,8 @@ TICK_S = 1.0
 class LabeltuiApp(ConfiguredApp):
     """The console. ``run`` opens that run file at once; ``demo`` also starts its worker.
 
-    ``leave_message`` is the sentence to print when the console is left.
+    ``review`` opens the review of an annotator, with batches of a size. ``leave_message`` is the sentence to print when
+    the console is left.
     """
 
     TITLE = "labeltui"
@@ -72,6 +73,7 @@ class LabeltuiApp(ConfiguredApp):
         threaded: bool = True,
         terminal: Terminal = CAPABLE,
         tour: bool = False,
+        review: tuple[str, int] | None = None,
     ) -> None:
         share_color_cache()
         super().__init__(settings.config_path, terminal)
@@ -84,6 +86,7 @@ class LabeltuiApp(ConfiguredApp):
         self.read_only = read_only
         self.held = False
         self._tour = tour and not read_only and self.preferences.first_start
+        self._review = review
         self._start_when_seen = demo and not read_only
         self.view_state = ViewState(now=clock(), path=run)
         self.sending = PendingCommands(self)
@@ -102,6 +105,8 @@ class LabeltuiApp(ConfiguredApp):
     def on_mount(self) -> None:
         if self.run_path is not None:
             self.push_screen(MonitorScreen())
+            if self._review is not None:
+                self.views.show_review(*self._review)
         self.poller.watch(self.run_path, runs=self.run_path is None)
         self.set_interval(TICK_S, self._tick)
         self.watch(self, "theme", lambda: self.page.show_background(self.current_theme.background or ""))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import threading
 from array import array
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
@@ -40,6 +41,10 @@ from core.model import (
     WindowStatus,
 )
 from core.notify.setup import read_setup
+from core.quality.audit import Answer as Answered
+from core.quality.audit import Audit, Member, Quality, judge
+from core.quality.sampling import Sample
+from core.quality.student import NextGeneration, Suspicion
 from core.quota.keys.swap import chosen_swap
 from core.runs import draft, requests
 from core.runs.delete import Going
@@ -48,6 +53,7 @@ from core.settings import Settings
 from core.sources.preview import Counted, Folder, Looked, count, look_at, look_into
 from core.storage.reading.filters import Filter, Term
 from core.storage.reading.ordering import WORK_ORDER, Order
+from core.storage.reading.reviews import ReviewEmail
 from core.storage.reading.search import Found
 from tests.tui.fakes import KEYS, NOW, SPENT, TASK, TROUBLES, WINDOWS, FakeRun, key
 
@@ -208,6 +214,7 @@ class FakeEngine:
         self.quota: tuple[WindowStatus, ...] = WINDOWS
         self.asked: list[tuple[object, ...]] = []
         self.refusal = ""
+        self.watches: list[Mapping[str, object]] = []
         self.trial = KeyCheck(works=True, word="works", sentence="answers, in 0.31 s")
         self.past = KeyPast(KeyHistory(TROUBLES, SPENT), "2025-11-24", 0.0417)
         self.waiting: list[CommandRecord] = []
@@ -309,6 +316,40 @@ class FakeEngine:
         self.all_runs = [run for run in self.all_runs or () if run.path != str(path)]
 
     # -- commands --
+
+    # -- quality ------------------------------------------------------------------------------------------------------
+
+    def audit(self, path: Path) -> Audit:
+        """The run's first thirty emails are its sample; one was checked, and the model was wrong on it."""
+        labels = Counter(row.label for row in self.run.emails if row.label is not None)
+        told = Answered(1, 0, "ben", "first", "1" if self.run.emails[0].label == "0" else "0", 9.0, 1, NOW)
+        members = tuple(
+            Member(row.id, row.id / 1000, row.label, (told,) if row.id == 0 else (), row.position, content=str(row.id))
+            for row in self.run.emails[:30]
+        )
+        return Audit(
+            self.run.name, self.run.task.version, "model", ("1", "0"), {"1": "work", "0": "personal"}, 40, labels,
+            Sample(1, "random", 7, 30, 0.9), started=True, members=members, watches=tuple(self.watches),
+        )  # fmt: skip
+
+    def quality(self, path: Path) -> Quality:
+        return judge(self.audit(path))
+
+    def review_emails(self, path: Path, email_ids: Sequence[int]) -> tuple[ReviewEmail, ...]:
+        raw = f"X-Raw: 1\n{self.run.text}"
+        return tuple(
+            ReviewEmail(number, f"id-{number}", f"s{number}", "", "", f"{self.run.text}\n\n> old news", raw)
+            for number in email_ids
+        )
+
+    def next_generation(self, path: Path, quality: Quality) -> tuple[NextGeneration, tuple[Suspicion, ...]]:
+        return NextGeneration({"1": 19, "0": 1}, 20, 1, 1), (Suspicion(2, "1", "0", 1.5),)
+
+    def write_report(self, path: Path, file: Path, *, examples: bool) -> None:
+        self._note("write_report", file.name)
+
+    def await_answer(self, path: Path, sent: SentCommand, *, timeout_s: float) -> None:
+        return None
 
     def send(self, path: Path, command: Command) -> SentCommand:
         fields = [getattr(command, field.name) for field in dataclasses.fields(command)]  # type: ignore[arg-type]

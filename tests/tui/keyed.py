@@ -9,6 +9,7 @@ from typing import Any
 
 from core.llm.task import task_to_toml
 from core.model import EmailState, RunState, RunSummary
+from core.quality.session import Phase
 from tests.tui.conftest import Desk, Opens
 from tests.tui.fake_engine import FakeEngine
 from tests.tui.fakes import KEYS, NOW, FakeRun, email, running
@@ -26,6 +27,7 @@ WAYS: dict[Scope, tuple[str, ...]] = {
     Scope.RUNS: (), Scope.MONITOR: (), Scope.EMAILS: ("e",), Scope.RECORD: ("e", "f", "down", "enter"),
     Scope.KEYS: ("k",), Scope.KEY: ("k", "enter"), Scope.TASK: ("j",), Scope.MESSAGES: ("e", "down", "Y"),
     Scope.TRIAL: ("j", "W", "enter"), Scope.HELP: ("question_mark",), Scope.INFO: ("I",), Scope.GUIDE: ("f2",),
+    Scope.REVIEW: ("r",), Scope.QUALITY: ("Q",),
     Scope.NEW_RUN: ("w", *"mail", "enter", "enter", "enter", "enter"),
 }  # fmt: skip
 """The keys that lead to each screen, from the monitor or from the list of runs."""
@@ -213,10 +215,23 @@ def without_draft(at: Desk) -> None:
     at.app.front_screen().read_draft()  # type: ignore[union-attr]
 
 
+def batch_over(at: Desk) -> None:
+    """The batch was answered and compared."""
+    at.app.front_screen()._session.phase = Phase.REVEALED  # type: ignore[union-attr]
+
+
+def alarmed(at: Desk) -> None:
+    """An alarm of a watch stands."""
+    watch = {"name": "shares", "state": "alarm", "sentence": "0: 40 of the last 60", "statistic": -15, "limit": -13.5}
+    at.engine.watches = [watch]
+    at.app.front_screen().changed()  # type: ignore[union-attr]
+
+
 M, E, T, R = (frozenset({scope}) for scope in (Scope.MONITOR, Scope.EMAILS, Scope.TASK, Scope.RUNS))
 RECORD, KEYS_, MESSAGES, TRIAL, NEW_RUN = (
     frozenset({scope}) for scope in (Scope.RECORD, Scope.KEYS, Scope.MESSAGES, Scope.TRIAL, Scope.NEW_RUN)
 )
+REVIEW, QUALITY = (frozenset({scope}) for scope in (Scope.REVIEW, Scope.QUALITY))
 WIDE = (160, 50)
 OLD_TEXT = task_to_toml(OLD)
 
@@ -241,6 +256,20 @@ ROWS: tuple[Keyed, ...] = (
     Keyed("emails", M | T | KEY_SCOPES, screen, "EmailsScreen", alone=True),
     Keyed("keys", R | M | E | RECORD | T, screen, "KeysScreen"),
     Keyed("task", M | E | RECORD | KEYS_, screen, "TaskScreen"),
+    Keyed("review", M | E | RECORD | QUALITY, screen, "ReviewScreen"),
+    Keyed("quality", M | E | REVIEW, screen, "QualityScreen"),
+    Keyed("cannot_tell", REVIEW, kinds, ["review"], alone=True),
+    Keyed("unfold", REVIEW, sees("> old news"), True, alone=True),
+    Keyed("next_batch", REVIEW, lambda at: at.app.front_screen().phase, Phase.FIRST, given=batch_over),  # type: ignore[union-attr]
+    Keyed("undo", REVIEW, kinds, ["undo_review"], before=("1",)),
+    Keyed("note", REVIEW, sees("note: hi"), True, then=(*"hi", "enter"), alone=True),
+    Keyed("raw", REVIEW, sees("X-Raw"), True, alone=True),
+    Keyed("disagreements", QUALITY, screen, "RecordScreen"),
+    Keyed("suspicious", QUALITY, screen, "RecordScreen"),
+    Keyed("grow", QUALITY, asked, [("sample", 230, False)]),
+    Keyed("top_up", QUALITY, asked, [("sample", None, True)]),
+    Keyed("write_report", QUALITY, asked, [("write_report", "enron.quality.html")]),
+    Keyed("dismiss", QUALITY, asked, [("dismiss", "shares", "why")], given=alarmed, then=(*"why", "enter")),
     Keyed("edit", T, screen, "EditTask"),
     Keyed("editor", T, said("Nothing was changed in the editor."), True, alone=True),
     Keyed("compare", T, sees("Draft against the version in force"), True, alone=True),

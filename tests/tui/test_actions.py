@@ -36,8 +36,15 @@ def test_a_key_means_the_same_on_every_screen() -> None:
         for key in action.keys:
             meanings.setdefault(key, set()).add(action.id)
     assert {key: ids for key, ids in meanings.items() if len(ids) > 1} == {
-        "space": {"toggle", "mark"},
-        "t": {"retry", "try_key"},
+        "space": {"toggle", "mark", "unfold"},
+        "enter": {"open", "next_batch"},
+        "t": {"retry", "try_key", "top_up"},
+        "e": {"emails", "disagreements"},
+        "E": {"edit", "suspicious"},
+        "g": {"causes", "grow"},
+        "w": {"new_run", "write_report"},
+        "d": {"toggle", "dismiss"},
+        "Q": {"quality", "again_form"},
         "c": {"copy", "copy_run"},
         "delete": {"remove", "delete_run"},
         "backspace": {"remove", "delete_run"},

@@ -22,6 +22,7 @@ WISHES = frozenset(
         *("start", "pause", "stop", "retry", "retry_all"),
         *("label", "note", "skip", "undo", "toggle", "add", "remove"),
         *("swap", "pin", "try_key", "regroup", "clear_bench"),
+        *("cannot_tell", "grow", "top_up", "dismiss"),
         *("edit", "editor", "enact", "discard", "take_version", "ask_again", "dry_run"),
     )
 )

@@ -20,6 +20,8 @@ TURNED_SCOPES = frozenset({Scope.RECORD, Scope.MESSAGES, Scope.GUIDE})
 LIST_SCOPES = frozenset({Scope.EMAILS, Scope.RECORD})
 AT_MONITOR = frozenset({Scope.MONITOR})
 AT_TASK = frozenset({Scope.TASK})
+AT_REVIEW = frozenset({Scope.REVIEW})
+AT_QUALITY = frozenset({Scope.QUALITY})
 
 TAKE_BACK = "undo"
 """The action that takes back what the person did last."""
@@ -99,6 +101,50 @@ ALL: tuple[Action, ...] = (
         "task", ("j",), "j", _word("task"), "The task: rubric, labels, settings, and what each version labeled.",
         frozenset({Scope.MONITOR, Scope.EMAILS, Scope.RECORD, Scope.KEYS}), enabled.run_read, hint=1,
         home=AT_MONITOR,
+    ),
+    Action(
+        "review", ("r",), "r", _word("review"),
+        "Label a random sample blind, one key a label, to know what the model's labels are worth.",
+        frozenset({Scope.MONITOR, Scope.EMAILS, Scope.RECORD, Scope.QUALITY}), enabled.run_read, hint=1,
+        home=AT_MONITOR | AT_QUALITY,
+    ),
+    Action(
+        "quality", ("Q",), "Q", _word("quality"), "What the labels are worth: figures against people, and watches.",
+        frozenset({Scope.MONITOR, Scope.EMAILS, Scope.REVIEW}), enabled.run_read, hint=1, home=AT_MONITOR | AT_REVIEW,
+    ),
+    Action(
+        "cannot_tell", ("full_stop",), ".", _word("cannot tell"), "Answer that no label can be told.",
+        AT_REVIEW, hint=1,
+    ),
+    Action(
+        "unfold", ("space",), "space", _word("unfold"), "Show the quoted history, then page through the text.",
+        AT_REVIEW,
+    ),
+    Action(
+        "next_batch", ("enter",), "enter", _word("next batch"), "After a batch: go on with the next one.", AT_REVIEW,
+    ),
+    Action(
+        "disagreements", ("e",), "e", _word("differing"), "Read the items on which model and people differ.",
+        AT_QUALITY,
+    ),
+    Action(
+        "suspicious", ("E",), "E", _word("suspicious"), "Read the items whose labels a student of all labels doubts.",
+        AT_QUALITY, hint=1,
+    ),
+    Action(
+        "grow", ("g",), "g", _word("200 more"), "Let the random sample grow by 200 items.", AT_QUALITY, hint=1,
+    ),
+    Action(
+        "top_up", ("t",), "t", _word("top up"), "Sample more of rare labels: makes their precision sure.",
+        AT_QUALITY, hint=1,
+    ),
+    Action(
+        "write_report", ("w",), "w", _word("report"), "Write the report, one page without texts, beside the run file.",
+        AT_QUALITY, hint=1,
+    ),
+    Action(
+        "dismiss", ("d",), "d", _word("dismiss alarm"), "Dismiss an alarm with a note; its watch begins anew.",
+        AT_QUALITY, hint=1,
     ),
     Action(
         "edit", ("E",), "E", _word("edit"), "Edit the draft of the task here; a new one begins as what is in force.",
@@ -191,7 +237,7 @@ ALL: tuple[Action, ...] = (
     Action(
         TAKE_BACK, ("U",), "U", _word("undo"),
         "Take back your last label, note, skip or retry, whole; it stays on record.",
-        LIST_SCOPES, enabled.run_read, hint=1,
+        LIST_SCOPES | AT_REVIEW, enabled.run_read, hint=1,
     ),
     Action(
         "copy", ("c",), "c", _word("copy"), "Copy to the clipboard and, in a terminal, to a file beside the run.",
@@ -218,11 +264,11 @@ ALL: tuple[Action, ...] = (
     ),
     Action(
         "note", ("m",), "m", _word("note"), "Put a note on this email, which changes nothing else; note: finds it.",
-        LIST_SCOPES, enabled.label_blocked, hint=1,
+        LIST_SCOPES | AT_REVIEW, enabled.label_blocked, hint=1,
     ),
     Action(
         "raw", ("v",), "v", _word("sent/raw"), "Show the message as it came instead of as it was sent, and back.",
-        LIST_SCOPES, enabled.raw_blocked,
+        LIST_SCOPES | AT_REVIEW, enabled.raw_blocked,
     ),
     Action(
         "toggle", ("d", "space"), "d", enabled.toggle_word,

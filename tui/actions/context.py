@@ -24,6 +24,8 @@ class Scope(StrEnum):
     HELP = "Help"
     INFO = "Info"
     GUIDE = "Guide"
+    REVIEW = "Review"
+    QUALITY = "Quality"
     NEW_RUN = "New run"
 
 

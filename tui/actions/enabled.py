@@ -94,6 +94,8 @@ def retry_all_blocked(context: Context) -> Reason:
 
 
 def label_blocked(context: Context) -> Reason:
+    if context.scope is Scope.REVIEW:
+        return None
     return None if context.marked or isinstance(context.selected, EmailRow) else "No email is selected."
 
 

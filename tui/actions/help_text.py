@@ -218,6 +218,26 @@ SCREENS: dict[Scope, Explanation] = {
             ("try it first", "Ten different texts are labeled, then the run pauses; {pause} continues with all."),
         ),
     ),
+    Scope.REVIEW: Explanation(
+        "Label a random sample blind: one key a label. What you and the model said is compared after each batch.",
+        (
+            ("batch", "25 items. The sample is drawn over the whole run, also over what is still pending."),
+            ("second look", "Where you and the model differ comes back among others; the second answer counts."),
+            ("wait for you", "Items of the sample that nobody, or of the shared fifth you, answered yet."),
+            ("▸ quoted", "Folded history of a mail. Exactly what the model was sent is shown."),
+        ),
+    ),
+    Scope.QUALITY: Explanation(
+        "What the labels are worth against people: values in percent with intervals that hold 95 %.",
+        (
+            ("model", "The model's own share of a label. More labels do not make its error smaller."),
+            ("corrected", "How many items really have it, from the checked ones."),
+            ("recall", "Of the items that have it, how many the model found. Only more random items narrow it."),
+            ("precision", "Of those that the model called so, how many are."),
+            ("dimmed", "Fewer than ten checked, or wider than ± 15 points. ≥: only a lower end can be given."),
+            ("watches", "Tests on the answers while a run goes on, each with a stated rate of false alarms."),
+        ),
+    ),
     Scope.HELP: Explanation("Every key; disabled ones are dimmed, with the reason. {guide}: the guide.", ()),
     Scope.INFO: Explanation("What `labeltui info` prints: versions, every path, active settings, the terminal.", ()),
     Scope.GUIDE: Explanation(

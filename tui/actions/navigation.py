@@ -42,6 +42,24 @@ class Views:
 
         self._go_to(KeysScreen)
 
+    def do_review(self) -> None:
+        """Open the review of the operator."""
+        from tui.screens.quality.review import ReviewScreen  # noqa: PLC0415
+
+        self._go_to(ReviewScreen)
+
+    def show_review(self, annotator: str, size: int) -> None:
+        """Open the review of somebody, with batches of that size."""
+        from tui.screens.quality.review import ReviewScreen  # noqa: PLC0415
+
+        self._app.push_screen(ReviewScreen(annotator, size))
+
+    def do_quality(self) -> None:
+        """Open the figures, or go back to them."""
+        from tui.screens.quality.quality import QualityScreen  # noqa: PLC0415
+
+        self._go_to(QualityScreen)
+
     def do_task(self) -> None:
         from tui.screens.task.task import TaskScreen  # noqa: PLC0415
 

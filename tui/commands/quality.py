@@ -101,7 +101,10 @@ def review(given: argparse.Namespace) -> int:
         if without:
             say(f"{plural(without, 'row has', 'rows have')} no label yet and wait.")
         return report_command(engine, path, engine.send(path, command))
-    raise UsageError("Name a file: --export FILE.csv writes a batch, --import FILE.csv takes it back.")
+    from tui.commands.running import console  # noqa: PLC0415 - brings what only the console needs
+
+    settings = engine.settings.for_run(path)
+    return console(path, settings=settings, read_only=given.read_only, review=(who, given.size or BATCH))
 
 
 def gold(given: argparse.Namespace) -> int:

@@ -34,8 +34,14 @@ def console_on_runs(given: argparse.Namespace) -> int:
     return console(None, read_only=given.read_only)
 
 
-def console(path: Path | None, *, settings: Settings | None = None, read_only: bool = False) -> int:
-    """Open the console, on one run or on the list of runs."""
+def console(
+    path: Path | None,
+    *,
+    settings: Settings | None = None,
+    read_only: bool = False,
+    review: tuple[str, int] | None = None,
+) -> int:
+    """Open the console, on one run or on the list of runs; with ``review`` (annotator, batch size) on its review."""
     here = terminal(os.environ, locale.getencoding())
     if not has_terminal() and not here.browser:
         print("labeltui: the console needs a terminal; `labeltui status` prints where runs are.", file=sys.stderr)  # noqa: T201
@@ -47,7 +53,8 @@ def console(path: Path | None, *, settings: Settings | None = None, read_only: b
         run=path,
         read_only=read_only,
         terminal=here,
-        tour=os.environ.get("LABELTUI_TOUR", "1") != "0",
+        tour=os.environ.get("LABELTUI_TOUR", "1") != "0" and review is None,
+        review=review,
     )
     if hasattr(signal, "SIGHUP") and not here.browser:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup leaves it ignored; without a terminal nobody is here

@@ -38,6 +38,8 @@ _TOPIC_OF = {
     Scope.MESSAGES: "tasks",
     Scope.TRIAL: "tasks",
     Scope.HELP: "console",
+    Scope.REVIEW: "quality",
+    Scope.QUALITY: "quality",
 }
 """The page that each screen leads to; the first page from any other."""
 

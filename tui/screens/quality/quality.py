@@ -1,0 +1,200 @@
+"""What the labels are worth: figures against people, watches, and what a model trained on them would do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Static
+
+from core.commands.review import DismissAlarm, GrowSample
+from core.model import EmailRow
+from core.quality.audit import Quality
+from tui.actions.context import Scope
+from tui.screens.base_screen import BaseScreen, ScreenData
+from tui.screens.line_windows import AskLine
+from tui.terminal.textual_fixes import alive
+from tui.text import quality as words
+
+if TYPE_CHECKING:
+    from core.engine import RunReader
+    from core.quality.student import NextGeneration, Suspicion
+
+GROWS_BY = 200
+"""Random items by which one key lets the sample grow."""
+TRAINED_ANEW = 500
+"""Labels after which the student is trained anew while the screen is open."""
+
+
+class QualityScreen(BaseScreen):
+    """Figures are computed beside the screen, when labels or reviews changed."""
+
+    SCOPE = Scope.QUALITY
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._quality: Quality | None = None
+        self._student: tuple[NextGeneration, Sequence[Suspicion]] | None = None
+        self._trained_at = -TRAINED_ANEW
+        self._training = False
+        self._seen: object = None
+        self._reading = False
+
+    def content(self) -> Iterable[Widget]:
+        yield VerticalScroll(Static("", markup=False), id="quality", classes="framed")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.set_focus(self.query_one("#quality"))
+
+    @property
+    def quality(self) -> Quality | None:
+        """Return the figures that are shown."""
+        return self._quality
+
+    def show(self, data: ScreenData) -> None:
+        snapshot = data.view_state.snapshot
+        if snapshot is None:
+            return
+        now = (snapshot.labeled, snapshot.attempts, snapshot.sources.get("human", 0), len(snapshot.commands))
+        newest = snapshot.commands[0].id if snapshot.commands else ""
+        if (now, newest) != self._seen and not self._reading:
+            self._seen = (now, newest)
+            self.changed()
+
+    def changed(self) -> None:
+        path, engine = self.console_app.run_path, self.console_app.engine
+        if path is None or self._reading:
+            return
+        self._reading = True
+        self.console_app.countings.send(lambda: engine.quality(path), self._judged, self._failed)
+
+    def on_screen_resume(self) -> None:
+        super().on_screen_resume()
+        self.changed()
+
+    def _failed(self, sentence: str) -> None:
+        self._reading = False
+        self.console_app.say(sentence, severity="error")
+
+    def _judged(self, quality: Quality) -> None:
+        self._reading = False
+        if not alive(self):
+            return
+        self._quality = quality
+        path, engine = self.console_app.run_path, self.console_app.engine
+        if path is not None and not self._training and quality.labeled - self._trained_at >= TRAINED_ANEW:
+            self._training, self._trained_at = True, quality.labeled
+            self.console_app.countings.send(
+                lambda: engine.next_generation(path, quality), self._trained, self._untrained
+            )
+        self._draw()
+        self.hint()
+
+    def _trained(self, found: tuple[NextGeneration, Sequence[Suspicion]] | None) -> None:
+        self._training, self._student = False, found
+        if alive(self):
+            self._draw()
+
+    def _untrained(self, sentence: str) -> None:
+        self._training = False
+        self.console_app.say(sentence, severity="error")
+
+    def _draw(self) -> None:
+        if self._quality is None:
+            return
+        pane = self.query_one("#quality")
+        width = max(40, pane.size.width - 3)
+        rows = words.lines(self._quality, width, self._student, training=self._training)
+        pane.query_one(Static).update(Content("\n").join(rows))
+        pane.border_title = f"Quality · {self._quality.line}"
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._draw)
+
+    # -- acting -------------------------------------------------------------------------------------------------------
+
+    def do_grow(self) -> None:
+        """Let the random sample grow."""
+        if self._quality is not None:
+            goal = self._quality.audit.sample.goal + GROWS_BY
+            self._send(GrowSample(goal=goal), f"The sample's goal is {goal:,} now.")
+
+    def do_top_up(self) -> None:
+        """Sample more of rare labels."""
+        self._send(GrowSample(top_up=True), "More of the rare labels belong to the sample now.")
+
+    def do_dismiss(self) -> None:
+        """Ask for a note and dismiss the first alarm that stands."""
+        found = self._quality.audit.watches if self._quality is not None else ()
+        watch = next((each["name"] for each in found if each["state"] == "alarm"), None)
+        if watch is None:
+            self.console_app.say("No alarm stands.", severity="warning")
+            return
+
+        def typed(note: str | None) -> None:
+            if note is not None:
+                self._send(DismissAlarm(watch, note), f"The alarm of {watch} is dismissed.")
+
+        self.app.push_screen(AskLine(f"Dismiss the alarm: {watch}", "why; the watch begins anew"), typed)
+
+    def do_write_report(self) -> None:
+        """Write the report beside the run file."""
+        path, engine = self.console_app.run_path, self.console_app.engine
+        if path is None:
+            return
+        file = path.with_suffix(".quality.html")
+        self.console_app.countings.send(
+            lambda: engine.write_report(path, file, examples=False),
+            lambda _: self.console_app.say(f"The report was written to {file}. It holds no text."),
+        )
+
+    def do_disagreements(self) -> None:
+        """Read the items on which model and people differ."""
+        found = self._quality.disagreements() if self._quality is not None else ()
+        self._read_these([member.email_id for member in found], "Model and people agree on everything checked.")
+
+    def do_suspicious(self) -> None:
+        """Read the items whose labels the student doubts most."""
+        found = self._student[1] if self._student is not None else ()
+        self._read_these([each.email_id for each in found if each.margin > 0][:200], "The student doubts no label yet.")
+
+    def _read_these(self, email_ids: Sequence[int], none: str) -> None:
+        if not email_ids:
+            self.console_app.say(none, severity="warning")
+            return
+
+        def question(view: RunReader) -> list[EmailRow]:
+            return view.rows(list(email_ids))
+
+        self.console_app.countings.ask(question, self._read)
+
+    def _read(self, rows: list[EmailRow]) -> None:
+        from tui.screens.emails.record import RecordScreen  # noqa: PLC0415 - when it is wanted
+
+        place = [0]
+
+        def neighbor(step: int) -> EmailRow | None:
+            at = place[0] + step
+            if not 0 <= at < len(rows):
+                return None
+            place[0] = at
+            return rows[at]
+
+        if rows and alive(self):
+            self.app.push_screen(RecordScreen(rows[0], neighbor))
+
+    def _send(self, command: GrowSample | DismissAlarm, done: str) -> None:
+        path, engine = self.console_app.run_path, self.console_app.engine
+        if path is None:
+            return
+
+        def finished(_: object) -> None:
+            self.console_app.say(done)
+            self.console_app.poller.hurry()
+            self.changed()
+
+        self.console_app.jobs.send(lambda: engine.send(path, command), finished)

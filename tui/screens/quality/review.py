@@ -1,0 +1,330 @@
+"""The review: items of the random sample, blind, one key a label, in batches with second looks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from textual import events
+from textual.containers import Horizontal, VerticalScroll
+from textual.widget import Widget
+from textual.widgets import Static
+
+from core.commands.review import PlanSecondLooks, Review, UndoReview
+from core.quality.audit import Audit
+from core.quality.session import Phase, Revealed, Session, begin, plan, reveal
+from core.text import inert, one_line
+from tui.actions.context import Scope
+from tui.actions.keymap import key
+from tui.screens.base_screen import BaseScreen, ScreenData
+from tui.screens.line_windows import AskLine
+from tui.terminal.textual_fixes import alive
+from tui.text import review as words
+from tui.text.numbers import number
+from tui.widgets.panes.pane import line
+
+if TYPE_CHECKING:
+    from core.engine import ReviewEmail, SentCommand
+
+
+class ReviewScreen(BaseScreen):
+    """One annotator's batch. Answers are sent as they are given; a batch goes on where it was left, also after a kill.
+
+    Nothing here shows or betrays the model's label before the batch is over.
+    """
+
+    SCOPE = Scope.REVIEW
+
+    def __init__(self, annotator: str = "", size: int = 25) -> None:
+        super().__init__()
+        self._annotator = annotator
+        self._batch_size = size
+        self._session: Session | None = None
+        self._audit: Audit | None = None
+        self._emails: dict[int, ReviewEmail] = {}
+        self._note = ""
+        self._raw = self._unfolded = False
+        self._shown_at = 0.0
+        self._last = ""
+        self._sent: SentCommand | None = None
+        self._revealed: tuple[Revealed, tuple[str, ...]] | None = None
+        self._trouble = ""
+
+    def content(self) -> Iterable[Widget]:
+        yield Static("", markup=False, id="about")
+        yield Horizontal(
+            VerticalScroll(Static("", markup=False), id="reviewed"),
+            VerticalScroll(Static("", markup=False), id="beside-rubric"),
+            id="review",
+        )
+        yield Static("", markup=False, id="answered")
+        yield Static("", markup=False, id="answers")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.set_focus(self.query_one("#reviewed"))
+        self._annotator = self._annotator or self.console_app.engine.operator()
+        self._load()
+
+    def show(self, data: ScreenData) -> None:  # noqa: ARG002 - what is shown does not depend on it
+        self._draw_frame()
+
+    @property
+    def phase(self) -> Phase | None:
+        """Return where the review stands, None while it is read."""
+        return self._session.phase if self._session else None
+
+    @property
+    def place_left(self) -> int:
+        """Return how many items of this phase are left."""
+        return len(self._session.queue) if self._session else 0
+
+    @property
+    def current(self) -> ReviewEmail | None:
+        """Return the item that is shown."""
+        number_ = self._session.current if self._session else None
+        return self._emails.get(number_) if number_ is not None else None
+
+    # -- reading ----
+
+    def _load(self) -> None:
+        """Read where this annotator's review stands, and the texts of the batch."""
+        path = self.console_app.run_path
+        if path is None:
+            return
+        engine, who, size = self.console_app.engine, self._annotator, self._batch_size
+
+        def read() -> tuple[Audit, Session, tuple[ReviewEmail, ...]]:
+            audit = engine.audit(path)
+            session = begin(audit, who, size=size)
+            answered = [email_id for email_id, _ in session.given]
+            return audit, session, engine.review_emails(path, [*session.queue, *answered])
+
+        self.console_app.jobs.send(read, self._begun, self._failed)
+
+    def _begun(self, found: tuple[Audit, Session, tuple[ReviewEmail, ...]]) -> None:
+        if not alive(self):
+            return
+        self._audit, self._session, emails = found
+        self._emails = {email.id: email for email in emails}
+        self._revealed, self._trouble = None, ""
+        if self._session.phase is Phase.PLAN:
+            self._plan()
+        self._turn()
+
+    def _failed(self, sentence: str) -> None:
+        """Say what could not be done, and go back to what the run file has."""
+        self._trouble = sentence
+        self.console_app.say(sentence, severity="error")
+        if alive(self):
+            self._draw()
+
+    def _lost(self, sentence: str) -> None:
+        """An answer could not be kept: say it and read anew, so that the item comes again."""
+        self._failed(sentence)
+        if alive(self):
+            self._load()
+
+    # -- answering ----
+
+    def on_key(self, event: events.Key) -> None:
+        task = self.asked_task()
+        value = words.keys_of(task).get(event.character or "") if task is not None else None
+        if value is not None:
+            event.stop()
+            self._answer(value)
+
+    def do_cannot_tell(self) -> None:
+        """Answer that no label can be told."""
+        self._answer(None)
+
+    def _answer(self, value: str | None) -> None:
+        session, path = self._session, self.console_app.run_path
+        if session is None or session.current is None or path is None:
+            return
+        if self.console_app.read_only:
+            self.console_app.say("This console is read-only: it keeps no answer.", severity="warning")
+            return
+        kind = "second" if session.phase is Phase.SECOND else "first"
+        seconds = max(0.0, self.console_app.clock() - self._shown_at)
+        email_id = session.answer(value)
+        answer = {
+            "email_id": email_id, "annotator": self._annotator, "value": value, "kind": kind, "seconds": seconds,
+            "batch": session.batch, "note": self._note,
+        }  # fmt: skip
+        self._note = ""
+        task = self.asked_task()
+        self._last = "cannot tell" if value is None or task is None else f"{value} {task.name_of(value)}"
+        command, engine = Review([answer]), self.console_app.engine
+        self.console_app.jobs.send(lambda: engine.send(path, command), self._kept, self._lost)
+        if session.phase is Phase.PLAN:
+            self._plan()
+        elif session.phase is Phase.REVEALED:
+            self._reveal()
+        self._turn()
+
+    def _kept(self, sent: SentCommand) -> None:
+        self._sent = sent
+
+    def do_undo(self) -> None:
+        """Take the newest answer of this phase back and show its item again."""
+        session, path = self._session, self.console_app.run_path
+        if session is None or path is None or session.undo() is None:
+            self.console_app.say("This is the beginning of the batch: nothing to take back.", severity="warning")
+            return
+        engine, command = self.console_app.engine, UndoReview(self._annotator)
+        self.console_app.jobs.send(lambda: engine.send(path, command), self._kept, self._lost)
+        self._last = ""
+        self._turn()
+
+    def _plan(self) -> None:
+        """Draw the second looks from what the model has said by now, once the answers are in the run file."""
+        session, path, engine = self._session, self.console_app.run_path, self.console_app.engine
+        if session is None or path is None:
+            return
+        who, batch = self._annotator, session.batch
+
+        def draw() -> tuple[Audit, tuple[int, ...]]:
+            if self._sent is not None:
+                engine.await_answer(path, self._sent, timeout_s=10.0)
+            audit = engine.audit(path)
+            known = next((b.second for b in audit.batches if (b.annotator, b.number) == (who, batch)), None)
+            looks = plan(audit, who, batch) if known is None else known
+            if known is None:
+                engine.send(path, PlanSecondLooks(who, batch, looks))
+            return audit, looks
+
+        self.console_app.jobs.send(draw, self._planned, self._failed)
+
+    def _planned(self, found: tuple[Audit, tuple[int, ...]]) -> None:
+        session = self._session
+        if session is None or session.phase is not Phase.PLAN:
+            return
+        self._audit, looks = found
+        session.look_again(looks)
+        if not looks:
+            self._reveal()
+        self._last = ""
+        self._turn()
+
+    def _reveal(self) -> None:
+        session, path, engine = self._session, self.console_app.run_path, self.console_app.engine
+        if session is None or path is None:
+            return
+        who, batch = self._annotator, session.batch
+
+        def compare() -> tuple[Revealed, tuple[str, ...]]:
+            if self._sent is not None:
+                engine.await_answer(path, self._sent, timeout_s=10.0)
+            found = reveal(engine.audit(path), who, batch)
+            emails = {e.id: e for e in engine.review_emails(path, [number_ for number_, _, _ in found.differing])}
+            return found, tuple(_title(emails[number_]) for number_, _, _ in found.differing if number_ in emails)
+
+        self.console_app.jobs.send(compare, self._compared, self._failed)
+
+    def _compared(self, found: tuple[Revealed, tuple[str, ...]]) -> None:
+        self._revealed = found
+        if alive(self):
+            self._turn()
+
+    def do_next_batch(self) -> None:
+        """Go on with the next batch."""
+        self._last = ""
+        self._load()
+
+    def do_note(self) -> None:
+        """Ask for a note that is kept with the answer to this item."""
+
+        def typed(text: str | None) -> None:
+            if text:
+                self._note = text
+                self._draw()
+
+        if self.current is not None:
+            self.app.push_screen(AskLine("Note", "kept with your answer to this item"), typed)
+
+    def do_unfold(self) -> None:
+        """Show the quoted history, then page through the text."""
+        shown = self.query_one("#reviewed")
+        if not self._unfolded:
+            self._unfolded = True
+            self._draw()
+        elif shown.max_scroll_y:
+            shown.scroll_page_down(animate=False)
+
+    def do_raw(self) -> None:
+        """Switch between the text as sent and the message as it came, without the line that names its folder."""
+        self._raw = not self._raw
+        self._draw()
+
+    # -- drawing ----
+
+    def _turn(self) -> None:
+        """Show the next item from its beginning."""
+        self._raw = self._unfolded = False
+        self._shown_at = self.console_app.clock()
+        if alive(self):
+            self.query_one("#reviewed").scroll_to(y=0, animate=False)
+            self._draw()
+            self.hint()
+
+    def _draw(self) -> None:
+        self._draw_frame()
+        task, session, email = self.asked_task(), self._session, self.current
+        pane = self.query_one("#reviewed")
+        text = pane.query_one(Static)
+        if session is None or task is None:
+            pane.border_title = ""
+            text.update(self._trouble or "reading …")
+        elif email is not None:
+            pane.border_title = one_line(_title(email), limit=60)
+            shown = email.raw if self._raw else email.text
+            if self._raw:
+                text.update(inert(_without_folder(shown)[: words.MOST_SHOWN]))
+            else:
+                text.update(words.text_shown(shown, unfolded=self._unfolded, unfold=key("unfold")))
+        elif session.phase is Phase.REVEALED and self._revealed is not None:
+            pane.border_title = ""
+            found, subjects = self._revealed
+            more, go_on = session.waiting, key("next_batch")
+            text.update(words.revealed(found, session.batch, subjects, task, more=more, go_on=go_on))
+        elif session.phase is Phase.DONE:
+            pane.border_title = ""
+            text.update(
+                f"Nothing of the sample waits for {inert(self._annotator)}. {key('quality')} shows the figures."
+            )
+        else:
+            pane.border_title = ""
+            text.update("comparing …")
+
+    def _draw_frame(self) -> None:
+        task, session = self.asked_task(), self._session
+        if task is None or not alive(self):
+            return
+        self.query_one("#beside-rubric Static", Static).update(words.rubric(task))
+        self.query_one("#answers", Static).update(words.key_line(task, key("cannot_tell")))
+        if session is None or self._audit is None:
+            return
+        done, of = session.place
+        which = "second look" if session.phase is Phase.SECOND else "batch"
+        sample = self._audit.sample
+        self.query_one("#about", Static).update(
+            line(
+                (one_line(self._annotator, limit=20), "bold $bright"),
+                (f" · {number(sample.goal)} random · batch {session.batch} · {which} ", "$quiet"),
+                (f"{done}/{of}", "$foreground"),
+                (f" · {number(session.waiting)} of the sample wait for you", "$quiet"),
+            )
+        )
+        note = f" · note: {one_line(self._note, limit=40)}" if self._note else ""
+        last = f" last: you said {one_line(self._last, limit=30)}" if self._last else ""
+        self.query_one("#answered", Static).update(line((last + note, "$quiet")))
+
+
+def _title(email: ReviewEmail) -> str:
+    return email.subject or email.source_id
+
+
+def _without_folder(raw: str) -> str:
+    """Leave out the header line that names the folder: it tells what its owner took the message for."""
+    return "\n".join(each for each in raw.split("\n") if not each.lower().startswith(("x-folder:", "x-filename:")))

@@ -1,0 +1,202 @@
+"""Lines of the quality screen: figures with their intervals, confusion, people, watches, next generation. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.content import Content
+
+from core.quality.audit import GATE, Quality, gold_figures
+from core.quality.estimates import Estimate, least_for_recall
+from core.quality.intervals import wilson
+from core.quality.student import NextGeneration, Suspicion
+from core.text import one_line
+from tui.actions.keymap import keyed
+from tui.text.numbers import fit, number, plural
+from tui.widgets.panes.pane import Part, line
+
+_MARKS = {"alarm": ("!", "bold $failed"), "steady": ("✓", "$done"), "arming": ("·", "$quiet"), "off": ("·", "$quiet")}
+
+
+def figure(estimate: Estimate | None) -> Part:
+    """Return ``93.0  90.4–94.3`` in percent, dimmed where it rests on too few; a dash without a figure."""
+    if estimate is None:
+        return fit("—", 17), "$quiet"
+    if estimate.at_least:
+        return fit(f"≥ {estimate.low * 100:.0f}", 17), "$quiet"
+    text = f"{estimate.value * 100:.1f}  {estimate.low * 100:.1f}–{estimate.high * 100:.1f}"
+    return fit(text, 17), "$quiet" if estimate.few else "bold $bright"
+
+
+def lines(
+    quality: Quality, width: int, student: tuple[NextGeneration, Sequence[Suspicion]] | None, *, training: bool
+) -> list[Content]:
+    """Return the whole screen; ``student`` is what a model trained on these labels does, None while not known."""
+    rows = [*_figures(quality), *_advice(quality, width)]
+    if quality.audited:
+        rows += [*_confusion(quality), *_people(quality), *_parts(quality), *_differing(quality)]
+    rows += [*_gold(quality), *_watches(quality, width), *_next(student, training=training)]
+    return rows
+
+
+def _heading(text: str) -> list[Content]:
+    return [Content.empty(), line((text, "bold $accent"))]
+
+
+def _figures(quality: Quality) -> list[Content]:
+    audit = quality.audit
+    rows = []
+    if audit.simulated:
+        rows.append(line(("The labels of this run are simulated.", "$waiting")))
+    head = fit("", 15) + fit("model", 8) + fit("corrected", 17) + fit("recall", 17) + "precision"
+    rows.append(line((head, "$quiet")))
+    for label in quality.figures.labels:
+        name = one_line(f"{label.label} {audit.names.get(label.label, '')}", limit=14)
+        rows.append(
+            line(
+                (fit(name, 15), "$foreground"), (fit(f"{label.raw_share * 100:.1f} %", 8), "$foreground"),
+                figure(label.share), figure(label.recall), figure(label.precision),
+            )
+        )  # fmt: skip
+    kappa = quality.kappa
+    agreed = "not defined" if kappa.value is None else f"{kappa.value:.2f}  {kappa.low:.2f}–{kappa.high:.2f}"
+    parts: list[Part] = [
+        (fit("accuracy", 15), "$foreground"),
+        figure(quality.figures.accuracy),
+        (" κ ", "$quiet"),
+        agreed,
+    ]
+    for label in quality.figures.labels:
+        over = label.over_reporting
+        if over is not None and label.share is not None and label.share.value < 0.2:
+            parts.append((f"   {one_line(label.label, limit=12)} over-reported × {over.value:.2f}", "$quiet"))
+    rows.append(line(*parts))
+    return rows
+
+
+def _advice(quality: Quality, width: int) -> list[Content]:
+    sample = quality.audit.sample
+    said = [
+        f"{number(quality.audited)} of {number(quality.labeled)} checked; the sample's goal is {number(sample.goal)}."
+    ]
+    if quality.due:
+        said.append(f"{plural(quality.due, 'item waits', 'items wait')} for a person: figures are provisional.")
+    if not quality.audited:
+        said.append(keyed("{review} begins: blind, one key a label, 25 at a time."))
+        for label in quality.figures.labels:
+            least = least_for_recall(label.raw_share)
+            if least is not None and label.raw_share < 0.2:
+                name = one_line(label.label, limit=12)
+                said.append(f"{name} is rare: its recall needs {number(least)} random items or more.")
+    for label in quality.figures.labels:
+        if label.recall is not None and label.recall.few and label.recall.more and label.share is not None:
+            name, more = one_line(label.label, limit=12), number(label.recall.more)
+            said.append(f"Recall of {name} is wide: about {more} more random items bring it to ± 10 points.")
+        elif label.precision is not None and label.precision.few and label.raw_share < 0.2:
+            said.append(
+                keyed(f"Precision of {one_line(label.label, limit=12)} is wide: {{top_up}} samples more of it.")
+            )
+    if quality.audited:
+        shown = f"was shown at {quality.gate} checked" if quality.gate else "is not shown yet (looks at 100, 200, 400)"
+        said.append(f"Accuracy above {GATE:.0%} {shown}.")
+    return [line((one_line(each, limit=max(40, width)), "$waiting")) for each in said]
+
+
+def _confusion(quality: Quality) -> list[Content]:
+    labels = list(next(iter(quality.confusion.values()), {}))[:6]
+    rows = [*_heading("Checked: model against people")]
+    rows.append(line((fit("", 15) + "".join(fit(f"person {one_line(v, limit=8)}", 16) for v in labels), "$quiet")))
+    for model, people in quality.confusion.items():
+        parts: list[Part] = [(fit(f"model {one_line(model, limit=8)}", 15), "$foreground")]
+        for label in labels:
+            tone = "$foreground" if label == model else "bold $waiting" if people[label] else "$quiet"
+            parts.append((fit(number(people[label]), 16), tone))
+        rows.append(line(*parts))
+    return rows
+
+
+def _people(quality: Quality) -> list[Content]:
+    rows = _heading("People")
+    for person in quality.persons:
+        rows.append(
+            line(
+                (fit(one_line(person.name, limit=14), 15), "$foreground"),
+                f"{plural(person.answers, 'answer', 'answers')}, median {person.median_s:.0f} s,"
+                f" {number(person.changed)} of {number(person.second_looks)} second looks changed",
+                (f", {number(person.cannot_tell)} cannot tell" if person.cannot_tell else "", "$quiet"),
+            )
+        )
+    found = quality.people
+    if found.emails:
+        value = "not defined" if found.value is None else f"{found.value:.2f} ({found.low:.2f}–{found.high:.2f})"
+        rows.append(line(f"{number(found.emails)} shared: agree {found.raw:.0%}, α {value}"))
+    if quality.splits:
+        rows.append(line((f"{plural(quality.splits, 'item is', 'items are')} split among people.", "$waiting")))
+    return rows
+
+
+def _parts(quality: Quality) -> list[Content]:
+    rows = []
+    for name, audited, agree in quality.breakdowns:
+        low, high = wilson(agree, audited)
+        few = audited < 10
+        text = "too few to tell" if few else f"{agree / audited:.0%} ({low * 100:.0f}–{high * 100:.0f}) agree"
+        rows.append(
+            line((fit(name, 24), "$quiet"), (f"{number(audited)} checked: {text}", "$quiet" if few else "$foreground"))
+        )
+    return rows
+
+
+def _differing(quality: Quality) -> list[Content]:
+    found = quality.disagreements()
+    if not found:
+        return []
+    rows = _heading(keyed("Where model and people differ ({disagreements} reads them)"))
+    told = ", ".join(f"#{m.position + 1} {m.model_label}→{m.label}" for m in found[:12])
+    more = f" and {number(len(found) - 12)} more" if len(found) > 12 else ""
+    rows.append(line((one_line(told + more, limit=400), "$foreground")))
+    return rows
+
+
+def _gold(quality: Quality) -> list[Content]:
+    rows: list[Content] = []
+    for gold in quality.audit.gold:
+        found = gold_figures(gold)
+        agree = (
+            "none compared" if found["agree"] is None else f"{found['agree']:.1%} of {number(found['compared'])} agree"
+        )
+        rows.append(line((fit(one_line(gold.name, limit=23), 24), "$quiet"), f"labels from elsewhere: {agree}"))
+    return [*_heading("Labels from elsewhere, never mixed with the sample"), *rows] if rows else []
+
+
+def _watches(quality: Quality, width: int) -> list[Content]:
+    rows = _heading("Watches · 1 false alarm in 100 runs")
+    for watch in quality.audit.watches:
+        mark, tone = _MARKS.get(watch["state"], ("·", "$quiet"))
+        rows.append(
+            line(
+                (f"{mark} ", tone), (fit(watch["name"], 18), tone if watch["state"] == "alarm" else "$foreground"),
+                (one_line(watch["sentence"], limit=max(20, width - 22)), "$foreground"),
+            )
+        )  # fmt: skip
+    if any(watch["state"] == "alarm" for watch in quality.audit.watches):
+        rows.append(line((keyed("{dismiss} dismisses an alarm, with a note; its watch begins anew."), "$waiting")))
+    return rows
+
+
+def _next(student: tuple[NextGeneration, Sequence[Suspicion]] | None, *, training: bool) -> list[Content]:
+    rows = _heading("Next generation: a student trained on these labels, judged out of fold")
+    if student is None:
+        return [*rows, line(("training …" if training else "too few labels to train on", "$quiet"))]
+    found, suspicions = student
+    shares = ", ".join(
+        f"{count / found.total:.1%} {one_line(label, limit=12)}" for label, count in sorted(found.shares.items())
+    )
+    repeated = f"; it repeats {found.repeated} of {found.mistakes} known mistakes" if found.mistakes else ""
+    rows.append(line(f"It would call {shares}{repeated}."))
+    doubted = [s for s in suspicions if s.margin > 0]
+    if doubted:
+        rows.append(
+            line((keyed(f"It doubts {number(len(doubted))} labels: {{suspicious}} reads the most doubtful."), "$quiet"))
+        )
+    return rows

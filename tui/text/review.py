@@ -1,0 +1,112 @@
+"""What a review shows, pure: a text with its quoted history folded, keys of labels, and what a batch came to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from textual.content import Content
+
+from core.model import Task
+from core.quality.session import Revealed
+from core.text import inert, one_line
+from tui.text.numbers import fit, number, plural
+from tui.widgets.panes.pane import Part, line
+
+MOST_SHOWN = 60_000
+"""Characters of a text that are shown, so that wrapping them delays no key."""
+
+_QUOTED = re.compile(
+    r"^\s*(?:-{2,}\s*(?:Original Message|Forwarded by|Forwarded message)\b|_{10,}\s*$|On .{4,120} wrote:\s*$"
+    r"|From:\s.+@|>)",
+    re.IGNORECASE,
+)
+"""How quoted history begins: a mark of a mail program, or a quoted line."""
+_HEADER = re.compile(r"(From|To|Cc|Bcc|Subject|Date): ")
+
+
+def fold(text: str) -> tuple[str, str]:
+    """Split a text as sent into what was written and the quoted history behind it, either of which may be empty.
+
+    Header lines that the text begins with are no history; history is folded only behind something written.
+    """
+    lines = text.splitlines()
+    begin = next((place for place, each in enumerate(lines) if not _HEADER.match(each)), len(lines))
+    for place in range(begin, len(lines)):
+        if _QUOTED.match(lines[place]) and any(each.strip() for each in lines[begin:place]):
+            return "\n".join(lines[:place]).rstrip(), "\n".join(lines[place:])
+    return text, ""
+
+
+def keys_of(task: Task) -> dict[str, str]:
+    """Return the label that each key gives: its own character where every label is one digit, else 1 to 9 in order."""
+    values = [label.value for label in task.labels]
+    if all(len(value) == 1 and value.isdigit() for value in values):
+        return {value: value for value in values}
+    return {str(place): value for place, value in enumerate(values[:9], 1)}
+
+
+def key_line(task: Task, cannot_tell: str) -> Content:
+    """Return the keys that answer."""
+    parts: list[Part] = [" "]
+    for pressed, value in keys_of(task).items():
+        name = task.name_of(value)
+        words = name if value in (name, pressed) else f"{value} {name}"
+        parts += [(f"{pressed} ", "bold $accent"), (f"{one_line(words, limit=20)}   ", "$foreground")]
+    return line(*parts, (f"{cannot_tell} ", "bold $accent"), ("cannot tell", "$foreground"))
+
+
+def rubric(task: Task) -> Content:
+    """Return the labels with their meaning, and the rubric."""
+    rows: list[Content] = []
+    for label in task.labels:
+        rows.append(line((one_line(f"{label.value} {label.name}", limit=60), "bold $bright")))
+        if label.meaning:
+            rows.append(line((one_line(label.meaning, limit=400), "$foreground")))
+    return Content("\n").join([*rows, Content.empty(), line((inert(task.rubric, limit=8_000), "$quiet"))])
+
+
+def text_shown(text: str, *, unfolded: bool, unfold: str) -> Content:
+    """Return a text to read, with its quoted history folded or not; header lines are dimmed."""
+    written, quoted = fold(text)
+    headers: list[str] = []
+    lines = written[:MOST_SHOWN].splitlines()
+    while lines and _HEADER.match(lines[0]):
+        headers.append(lines.pop(0))
+    rows = [line((inert(each, limit=300), "$quiet")) for each in headers]
+    rows.append(Content(inert("\n".join(lines))))
+    if quoted and unfolded:
+        rows.append(line((inert(quoted[:MOST_SHOWN]), "$quiet")))
+    elif quoted:
+        words = plural(len(quoted.split()), "quoted word", "quoted words")
+        rows.append(line((f"\n▸ {words} · ", "$waiting"), (unfold, "bold $accent"), (" unfolds", "$waiting")))
+    return Content("\n").join(rows)
+
+
+def revealed(found: Revealed, batch: int, subjects: Sequence[str], task: Task, *, more: int, go_on: str) -> Content:
+    """Return what a finished batch came to; ``subjects`` name the differing items, ``more`` wait for another batch."""
+    rows: list[Content] = [line((f"Batch {batch} is answered.", "bold $bright")), Content.empty()]
+    if found.compared:
+        rows.append(line(f"You and the model agree on {number(found.agree)} of {number(found.compared)}."))
+    if found.waiting_for_model:
+        rows.append(line((f"{number(found.waiting_for_model)} wait for the model's label.", "$quiet")))
+    if found.cannot_tell:
+        rows.append(line((f"You could not tell {number(found.cannot_tell)}.", "$quiet")))
+    if found.differing:
+        rows += [Content.empty(), line(("Where you differ, also after the second look:", "$waiting"))]
+        for (_, person, model), subject in zip(found.differing, subjects, strict=False):
+            said = f"you {_named(person, task)} · model {_named(model, task)}  "
+            rows.append(
+                line((fit(one_line(said, limit=40), 40), "$foreground"), (one_line(subject, limit=60), "$quiet"))
+            )
+    rows.append(Content.empty())
+    if more:
+        rows.append(line((go_on, "bold $accent"), f" the next batch: {number(more)} of the sample wait for you."))
+    else:
+        rows.append(line(("Nothing more of the sample waits for you.", "$bright")))
+    return Content("\n").join(rows)
+
+
+def _named(value: str, task: Task) -> str:
+    name = task.name_of(value)
+    return value if name == value else f"{value} {name}"
