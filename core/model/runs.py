@@ -206,6 +206,7 @@ class Snapshot:
     budget: Budget = Budget()
     worked_s: float = 0.0
     flagged: int = 0
+    alarms: tuple[str, ...] = ()
 
     @property
     def settled(self) -> int:

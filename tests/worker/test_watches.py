@@ -18,6 +18,7 @@ from core.storage.writing.answers import Answer
 from core.storage.writing.store import Store
 from core.worker.watches import RunWatches
 from tests.conftest import NOW, MakeRun
+from tui.commands.status import as_json, as_lines
 
 ASKS = 700
 
@@ -64,6 +65,10 @@ def test_a_vanished_label_pauses_the_run_and_is_recorded(run: Path) -> None:
     states = {watch["name"]: watch["state"] for watch in read_audit(run).watches}
     assert states["run of one label"] == "alarm"
     assert states["empty or failed"] == "steady"
+    with RunReader(run) as reader:
+        snapshot = reader.snapshot(NOW)
+    assert any("no 0 among the last" in alarm for alarm in as_json(snapshot, ())["alarms"])
+    assert any("alarm" in told and "no 0 among" in told for told in as_lines(snapshot, ()))
 
 
 def test_a_restart_in_the_middle_changes_nothing(run: Path) -> None:

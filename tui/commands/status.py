@@ -72,7 +72,7 @@ def alarms(snapshot: Snapshot) -> list[str]:
         found.append(snapshot.reason)
     if snapshot.state is RunState.PAUSED and "in a row failed" in snapshot.reason:
         found.append(snapshot.reason)
-    return found
+    return [*found, *snapshot.alarms]
 
 
 def as_lines(snapshot: Snapshot, keys: Sequence[KeyStatus], no_keys: str = "") -> list[str]:
@@ -103,6 +103,7 @@ def as_lines(snapshot: Snapshot, keys: Sequence[KeyStatus], no_keys: str = "") -
     lines += [_key_line(key, state) for key, state in in_use(keys, snapshot)]
     if no_keys:
         lines.append(f"  keys      cannot be shown: {one_line(no_keys, limit=200)}")
+    lines += [f"  alarm     {one_line(alarm, limit=200)}" for alarm in snapshot.alarms]
     if snapshot.flagged:
         verb = "seems" if snapshot.flagged == 1 else "seem"
         lines.append(

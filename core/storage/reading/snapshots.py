@@ -23,6 +23,7 @@ from core.model import (
 )
 from core.storage.file.rows import PACE_SPAN_S, budget_of, definition_of, task_from_definition, worked_s
 from core.storage.reading.openings import beginning, opening
+from core.storage.reading.reviews import alarms_of
 from core.storage.reading.totals import all_totals, group
 from core.storage.writing.commands import newest_answers
 
@@ -101,6 +102,7 @@ class SnapshotReader:
             budget=budget_of(run["budget"]),
             worked_s=worked_s(self._db),
             flagged=totals.get("flagged", 0),
+            alarms=tuple(f"{row.watch}: {row.sentence}" for row in alarms_of(self._db) if row.state == "raised"),
             taken_at=now,
         )
 
