@@ -27,6 +27,7 @@ _CHARS_PER_TOKEN = 4.0
 _FRAMING = 12.0
 """The usual measure of English text, and what a chat adds around its messages; used until calls taught better."""
 
+NO_LIMITS = "no limits, because none of this server are known"
 _REASKS = 0.03
 _DOUBT_LEARNT, _DOUBT_UNLEARNT = 0.06, 0.2
 _LEARNT_FROM = 50
@@ -61,6 +62,11 @@ class Planned:
     assumed: str
     what_if: tuple[tuple[str, Forecast], ...]
     learnt: bool
+
+    @property
+    def limits_known(self) -> bool:
+        """Return whether the time rests on limits; before the first reply of a server none may be known."""
+        return NO_LIMITS not in self.assumed
 
     @property
     def tokens(self) -> int:
@@ -174,7 +180,7 @@ def _lanes(
 ) -> tuple[tuple[Capacity, ...], str]:
     """The ways forward, and a sentence on what is assumed of them."""
     limits = dict(assumed.limits) if assumed is not None else {}
-    words = assumed.words if assumed is not None else "no limits, because none of this server are known"
+    words = assumed.words if assumed is not None else NO_LIMITS
     if organizations is not None or not keys:
         count = organizations or 1
         full = full_windows(limits)

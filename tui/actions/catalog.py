@@ -38,58 +38,58 @@ ALL: tuple[Action, ...] = (
         frozenset({Scope.NEW_RUN, Scope.RUNS, Scope.EMAILS, Scope.KEYS, Scope.TRIAL}), enabled.open_blocked,
     ),
     Action(
-        "new_run", ("w",), "w", _word("new run"), "Make a run from a file or folder; shows rows and forecast first.",
+        "new_run", ("w",), "w", _word("new run"), "Create a run from a file or folder; rows and forecast first.",
         frozenset({Scope.RUNS}),
     ),
     Action(
-        "demo", ("D",), "D", _word("demo"), "A simulated run on invented emails, started at once; nothing leaves here.",
+        "demo", ("D",), "D", _word("demo"), "A simulated run on invented emails; nothing leaves this machine.",
         frozenset({Scope.RUNS}),
     ),
     Action(
-        "copy_run", ("c",), "c", _word("copy"), "A new run from the emails of this one, with nothing labeled.",
+        "copy_run", ("c",), "c", _word("copy"), "A new run from the texts of this one, with nothing labeled.",
         frozenset({Scope.RUNS}), enabled.copy_run_blocked,
     ),
     Action(
         "archive", ("A",), "A", enabled.archive_word,
-        "Take this run out of the list, or put it back from the archive.",
+        "Archive this run, or restore it from the archive.",
         frozenset({Scope.RUNS}), enabled.moving_blocked, hint=1,
     ),
     Action(
-        "archived", ("H",), "H", _word("archived"), "Show the archived runs instead of the others, and back.",
+        "archived", ("H",), "H", _word("archived"), "Switch between archived runs and the others.",
         frozenset({Scope.RUNS}), hint=1,
     ),
     Action(
         "delete_run", ("delete", "backspace"), "del", _word("delete"),
-        "Delete this run for good, once its name was typed.",
+        "Delete this run after its name was typed.",
         frozenset({Scope.RUNS}), enabled.moving_blocked, hint=1,
     ),
     Action(
         "start", ("s",), "s", _word("start"),
-        "Start a worker on this run. Starting again after a stop, a crash or a reboot is the same key.",
-        RUN_SCOPES, enabled.start_blocked, home=AT_MONITOR,
+        "Start a worker on this run; the same key continues after a stop, a crash or a reboot.",
+        RUN_SCOPES | {Scope.RUNS}, enabled.start_blocked, home=AT_MONITOR,
     ),
     Action(
         "pause", ("p",), "p", lambda context: "resume" if enabled.is_paused(context) else "pause",
-        "Pause the worker: calls in flight are finished, then nothing is asked. The same key resumes.",
-        RUN_SCOPES, enabled.pause_blocked, home=AT_MONITOR,
+        "Pause the worker: calls in flight finish, then no call is made. The same key resumes.",
+        RUN_SCOPES | {Scope.RUNS}, enabled.pause_blocked, home=AT_MONITOR,
     ),
     Action(
         "stop", ("x",), "x", lambda context: "stop now" if "stop" in context.pending else "stop",
-        "Stop the worker after the calls in flight; a second time cuts them off, or ends a worker that hangs."
-        " What is labeled stays; {start} goes on.",
-        RUN_SCOPES, enabled.stop_blocked, home=AT_MONITOR,
+        "Stop the worker after the calls in flight; a second time cancels them, or kills a worker that hangs."
+        " Labels stay; {start} continues.",
+        RUN_SCOPES | {Scope.RUNS}, enabled.stop_blocked, home=AT_MONITOR,
     ),
     Action(
         "swap", ("K",), "K", _word("swap key"),
-        "Go on to the next key: the one in use goes out of use, the next one is asked first. {toggle} brings it back.",
+        "Switch to the next key: the one in use is disabled, the next one is used first. {toggle} enables it again.",
         RUN_SCOPES, enabled.swap_blocked, hint=1, home=AT_MONITOR | KEY_SCOPES,
     ),
     Action(
-        "try_out", ("y",), "y", _word("try 10"), "Ask about ten emails only, then pause; {pause} goes on with all.",
+        "try_out", ("y",), "y", _word("try 10"), "Label ten texts only, then pause; {pause} continues with all.",
         frozenset({Scope.MONITOR}), enabled.try_blocked, hint=1,
     ),
     Action(
-        "emails", ("e",), "e", _word("emails"), "The emails of this run, by state, each with its full record.",
+        "emails", ("e",), "e", _word("emails"), "The texts of this run, by state, each with its full record.",
         frozenset({Scope.MONITOR, Scope.KEYS, Scope.KEY, Scope.TASK}), enabled.run_read, home=AT_MONITOR,
     ),
     Action(
@@ -147,7 +147,7 @@ ALL: tuple[Action, ...] = (
         AT_QUALITY, hint=1,
     ),
     Action(
-        "edit", ("E",), "E", _word("edit"), "Edit the draft of the task here; a new one begins as what is in force.",
+        "edit", ("E",), "E", _word("edit"), "Edit the draft of the task here; a new one starts as the active version.",
         frozenset({Scope.TASK}), enabled.run_read, hint=3,
     ),
     Action(
@@ -155,48 +155,48 @@ ALL: tuple[Action, ...] = (
         frozenset({Scope.TASK}), enabled.run_read, hint=1,
     ),
     Action(
-        "compare", ("C",), "C", _word("compare"), "Show how the draft differs from the version in force, and back.",
+        "compare", ("C",), "C", _word("compare"), "Show how the draft differs from the active version, and back.",
         frozenset({Scope.TASK}), enabled.usable_draft_blocked, hint=1,
     ),
     Action(
-        "dry_run", ("W",), "W", _word("try"), "Try the draft on a few emails; says what it costs, keeps no label.",
+        "dry_run", ("W",), "W", _word("try"), "Try the draft on a few texts; shows the cost first, saves no label.",
         frozenset({Scope.TASK}), enabled.usable_draft_blocked,
     ),
     Action(
-        "enact", ("L",), "L", _word("put in force"), "Put the draft in force, after asking; no label is touched.",
+        "enact", ("L",), "L", _word("activate"), "Activate the draft, after a confirmation; no label is changed.",
         frozenset({Scope.TASK}), enabled.enact_blocked, hint=3,
     ),
     Action(
-        "discard", ("X",), "X", _word("discard"), "Throw the draft away, after asking.",
+        "discard", ("X",), "X", _word("discard"), "Discard the draft, after a confirmation.",
         frozenset({Scope.TASK}), enabled.draft_blocked, hint=1,
     ),
     Action(
-        "take_version", ("J",), "J", _word("draft of it"), "Begin a draft from the older version under the cursor.",
+        "take_version", ("J",), "J", _word("draft of it"), "Start a draft from the older version under the cursor.",
         frozenset({Scope.TASK}), enabled.version_blocked, hint=0,
     ),
     Action(
-        "ask_again", ("R",), "R", _word("ask again"),
-        "Ask again, with the version in force, about what an older one labeled: all, of a label, marked or this.",
+        "ask_again", ("R",), "R", _word("re-label"),
+        "Re-label with the active version what an older one labeled: all, of a label, marked or this.",
         frozenset({Scope.TASK, Scope.EMAILS, Scope.RECORD}), enabled.ask_again_blocked, home=AT_TASK,
     ),
     Action(
-        "messages", ("Y",), "Y", _word("messages"), "The exact messages that are sent about an email.",
+        "messages", ("Y",), "Y", _word("messages"), "The exact messages that are sent about a text.",
         frozenset({Scope.TASK, Scope.TRIAL, Scope.EMAILS, Scope.RECORD}), enabled.run_read, home=AT_TASK,
     ),
     Action(
-        "again_form", ("Q",), "Q", _word("re-ask"), "Show the messages of a re-ask, or of the first question again.",
+        "again_form", ("Q",), "Q", _word("follow-up"), "Switch between follow-up question and first question.",
         frozenset({Scope.MESSAGES}),
     ),
     Action(
-        "filter", ("f",), "f", _word("filter"), "Show the next kind: all, failed, labeled, pending, by a person.",
+        "filter", ("f",), "f", _word("filter"), "Show the next kind: all, failed, labeled, pending, manual.",
         frozenset({Scope.EMAILS}),
     ),
     Action(
-        "filter_back", ("F",), "F", _word("filter back"), "Show the previous kind of emails.",
+        "filter_back", ("F",), "F", _word("filter back"), "Show the previous kind.",
         frozenset({Scope.EMAILS}), hint=0,
     ),
     Action(
-        "update", ("u",), "u", _word("update"), "Read the list again. A filtered list holds still until asked.",
+        "update", ("u",), "u", _word("update"), "Read the list again. A filtered list does not change by itself.",
         frozenset({Scope.RUNS, Scope.EMAILS}), hint=0,
     ),
     Action(
@@ -207,11 +207,11 @@ ALL: tuple[Action, ...] = (
     ),
     Action(
         "sort", ("o",), "o", _word("sort"),
-        "Sort by place, newest settled, id, subject, sender, date, label, asks or state. So does a column's head."
+        "Sort by place, newest done, id, subject, sender, date, label, calls or state. So does a column's head."
         " Runs: by last change, name, state or size.",
         frozenset({Scope.RUNS, Scope.EMAILS}), hint=1,
     ),
-    Action("reverse", ("O",), "O", _word("reverse"), "Turn the order round.", frozenset({Scope.EMAILS}), hint=0),
+    Action("reverse", ("O",), "O", _word("reverse"), "Reverse the order.", frozenset({Scope.EMAILS}), hint=0),
     Action(
         "beside", ("b",), "b", lambda context: "list alone" if context.beside else "record beside",
         "In a wide terminal: the record beside the list, or the list alone.",
@@ -223,20 +223,20 @@ ALL: tuple[Action, ...] = (
     ),
     Action(
         "mark", ("space",), "space", _word("mark"),
-        "Mark this email, or unmark it; {label}, {note}, {retry}, {skip}, {copy} and {save} act on all marked.",
+        "Mark or unmark; {label}, {note}, {retry}, {skip}, {copy} and {save} act on all marked.",
         frozenset({Scope.EMAILS}), enabled.mark_blocked, hint=1,
     ),
     Action(
-        "mark_all", ("M",), "M", _word("mark all"), "Mark every email of the filter; again takes the marks away.",
+        "mark_all", ("M",), "M", _word("mark all"), "Mark everything that the filter finds; again clears the marks.",
         frozenset({Scope.EMAILS}), hint=0,
     ),
     Action(
-        "skip", ("i",), "i", enabled.skip_word, "Never ask about this email, or do ask again about a skipped one.",
+        "skip", ("i",), "i", enabled.skip_word, "Skip this text: no call is made about it; or unskip it.",
         LIST_SCOPES, enabled.skip_blocked, hint=1,
     ),
     Action(
         TAKE_BACK, ("U",), "U", _word("undo"),
-        "Take back your last label, note, skip or retry, whole; it stays on record.",
+        "Undo your last label, note, skip or retry as a whole; it stays in the history.",
         LIST_SCOPES | AT_REVIEW, enabled.run_read, hint=1,
     ),
     Action(
@@ -245,43 +245,43 @@ ALL: tuple[Action, ...] = (
     ),
     Action(
         "save", ("S",), "S", _word("save"),
-        "Write emails to a file (a browser downloads it): this one, the marked ones or the whole list.",
+        "Write to a file (a browser downloads it): this one, the marked ones or the whole list.",
         LIST_SCOPES, enabled.label_blocked, hint=1,
     ),
     Action("next", ("n",), "n", _word("next"), "The next email of the list, or page of the guide.", TURNED_SCOPES),
     Action("previous", ("N",), "N", _word("previous"), "The email or page before.", TURNED_SCOPES, hint=1),
     Action(
-        "retry", ("t",), "t", _word("retry"), "Put this failed email back in line.", LIST_SCOPES,
+        "retry", ("t",), "t", _word("retry"), "Requeue this failed text.", LIST_SCOPES,
         enabled.retry_blocked,
     ),
     Action(
-        "retry_all", ("T",), "T", _word("retry all failed"), "Put every failed email back in line, after asking.",
+        "retry_all", ("T",), "T", _word("retry all failed"), "Requeue everything that failed, after a confirmation.",
         frozenset({Scope.MONITOR, Scope.EMAILS}), enabled.retry_all_blocked, hint=1,
     ),
     Action(
-        "label", ("l",), "l", _word("label"), "Give this email a label by hand; a person's label wins.",
+        "label", ("l",), "l", _word("label"), "Give a manual label, which overrides the model's.",
         LIST_SCOPES, enabled.label_blocked,
     ),
     Action(
-        "note", ("m",), "m", _word("note"), "Put a note on this email, which changes nothing else; note: finds it.",
+        "note", ("m",), "m", _word("note"), "Add a note, which changes nothing else; note: finds it.",
         LIST_SCOPES | AT_REVIEW, enabled.label_blocked, hint=1,
     ),
     Action(
-        "raw", ("v",), "v", _word("sent/raw"), "Show the message as it came instead of as it was sent, and back.",
+        "raw", ("v",), "v", _word("sent/raw"), "Switch the message between as sent and as it came.",
         LIST_SCOPES | AT_REVIEW, enabled.raw_blocked,
     ),
     Action(
         "toggle", ("d", "space"), "d", enabled.toggle_word,
-        "Take this key out of use, or back into it. Also the space bar.",
+        "Disable this key, or enable it. Also the space bar.",
         KEY_SCOPES, enabled.key_blocked,
     ),
     Action(
         "pin", ("P",), "P", enabled.pin_word,
-        "Ask with this key first; the others take what it cannot. Again takes the pin away.",
+        "Use this key first; the others take the rest. Again unpins it.",
         KEY_SCOPES, enabled.key_blocked,
     ),
     Action(
-        "try_key", ("t",), "t", _word("test"), "Ask one tiny question with this key, and say what its answer means.",
+        "try_key", ("t",), "t", _word("test"), "Check this key with one short question.",
         KEY_SCOPES, enabled.key_blocked,
     ),
     Action(
@@ -290,16 +290,16 @@ ALL: tuple[Action, ...] = (
     ),
     Action(
         "clear_bench", ("B",), "B", _word("clear bench"),
-        "Let the organization of this key ask again at once, after asking; the limit may still hold.",
+        "Use the organization of this key again at once, after a confirmation; the limit may still apply.",
         KEY_SCOPES, enabled.bench_blocked, hint=1,
     ),
     Action(
         "add", ("a",), "a", lambda c: "add a key" if c.scope is Scope.NEW_RUN else "add",
-        "Add a key; its secret is masked and tried at once.",
+        "Add a key; its secret is masked and checked at once.",
         frozenset({Scope.NEW_RUN, Scope.KEYS}),
     ),
     Action(
-        "remove", ("delete", "backspace"), "del", _word("remove"), "Forget this key, after asking.",
+        "remove", ("delete", "backspace"), "del", _word("remove"), "Remove this key, after a confirmation.",
         frozenset({Scope.KEYS}), enabled.key_blocked,
     ),
     Action(
@@ -307,42 +307,42 @@ ALL: tuple[Action, ...] = (
         frozenset({Scope.MONITOR}), hint=0,
     ),
     Action(
-        "zoom", ("z",), "z", _word("zoom"), "Give the focused pane the whole screen, and back.",
+        "zoom", ("z",), "z", _word("zoom"), "Let the focused pane fill the screen, and back.",
         frozenset({Scope.MONITOR}), hint=1,
     ),
     Action(
-        "hold", ("h",), "h", lambda context: "move on" if context.held else "hold view",
-        "Let this picture stand still while the worker goes on; again, and it moves. ({pause} pauses the work.)",
+        "hold", ("h",), "h", lambda context: "release view" if context.held else "hold view",
+        "Freeze the view while the worker continues, or release it. ({pause} pauses the work.)",
         RUN_SCOPES | {Scope.RUNS}, hint=1, home=AT_MONITOR,
     ),
     Action(
-        "theme", ("ctrl+t",), "^t", _word("next theme"), "Go on to the next theme; the choice is remembered.",
+        "theme", ("ctrl+t",), "^t", _word("next theme"), "Use the next theme; the choice is saved.",
         EVERYWHERE, enabled.colors_blocked, hint=0,
     ),
     Action(
         "themes", ("ctrl+y",), "^y", _word("choose a theme"),
-        "All themes in a list; each is shown while the cursor is on it.",
+        "All themes in a list, with a preview.",
         EVERYWHERE, enabled.colors_blocked, hint=0,
     ),
     Action(
         "quiet", ("exclamation_mark",), "!", _word("quiet or not"),
-        "Ring no bell and send no desktop notification, or do so again; the choice is remembered.", EVERYWHERE, hint=0,
+        "Switch bell and desktop notifications off or on; the choice is saved.", EVERYWHERE, hint=0,
     ),
     Action(
-        "suspend", ("ctrl+z",), "^z", _word("suspend"), "Back to the shell for a moment; `fg` returns.",
+        "suspend", ("ctrl+z",), "^z", _word("suspend"), "Suspend to the shell; `fg` returns.",
         EVERYWHERE, hint=0,
     ),
     Action(
         "back", ("escape",), "esc", _word("back"),
-        "Leave this view; the list behind it stays where it was. In a new run: one step back.",
+        "Leave this view. In a new run: one step back.",
         EVERYWHERE, hint=1,
     ),
     Action(
-        "info", ("I",), "I", _word("info"), "Versions, every path, settings in force, what the terminal can.",
+        "info", ("I",), "I", _word("info"), "Versions, every path, active settings, the terminal.",
         EVERYWHERE, hint=0,
     ),
     Action(
-        "tour", ("f1",), "f1", _word("tour"), "Three small windows on what is here, as on the first start.",
+        "tour", ("f1",), "f1", _word("tour"), "Three windows that introduce the console, as on the first start.",
         EVERYWHERE, hint=0,
     ),
     Action(
@@ -355,6 +355,6 @@ ALL: tuple[Action, ...] = (
     ),
     Action(
         "quit", ("q",), "q", lambda context: "leave (worker stays)" if enabled.alive(context) else "leave",
-        "Leave the console. A worker goes on without it.", EVERYWHERE, hint=3,
+        "Leave the console. A worker keeps running.", EVERYWHERE, hint=3,
     ),
 )  # fmt: skip

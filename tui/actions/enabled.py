@@ -7,6 +7,8 @@ from core.text import one_line
 from tui.actions.context import Context, Reason, Scope
 from tui.actions.keymap import key, keyed
 
+WITH_WORKER = frozenset({RunState.RUNNING, RunState.WAITING, RunState.PAUSED, RunState.STALE})
+WITHOUT_WORKER = frozenset(RunState) - WITH_WORKER
 BESIDE_FROM = 150
 """Columns from which the record of an email has room beside the list."""
 
@@ -17,7 +19,24 @@ def run_read(context: Context) -> Reason:
     return "The run is not read yet." if context.snapshot is None else None
 
 
+def _listed_blocked(context: Context, blocked: frozenset[RunState], why: str) -> Reason:
+    """Return why a command cannot be sent to the run under the cursor of the list of runs, or None."""
+    run = context.selected
+    if not isinstance(run, RunSummary):
+        return "There is no run here."
+    if run.error:
+        return run.error
+    return f"{one_line(run.name, limit=40)} {why}" if run.state in blocked else None
+
+
 def start_blocked(context: Context) -> Reason:
+    if context.scope is not Scope.RUNS:
+        return _start_blocked(context)
+    reason = _listed_blocked(context, WITH_WORKER, "has a worker already.")
+    return reason or _listed_blocked(context, frozenset({RunState.DONE}), "is done: nothing is pending.")
+
+
+def _start_blocked(context: Context) -> Reason:
     snapshot = context.snapshot
     if snapshot is None:
         return run_read(context)
@@ -25,19 +44,23 @@ def start_blocked(context: Context) -> Reason:
         return "The start is requested already."
     if snapshot.worker.alive:
         held = {
-            RunState.PAUSED: keyed("A worker holds the run, paused: {pause} resumes it."),
-            RunState.STALE: keyed("A silent worker holds the run: {stop} stops it, and again ends it by force."),
+            RunState.PAUSED: keyed("A paused worker holds the run: {pause} resumes it."),
+            RunState.STALE: keyed(
+                "A worker without heartbeat holds the run: {stop} stops it, a second {stop} kills it."
+            ),
         }
-        return held.get(snapshot.state, f"A worker goes on with it already (pid {snapshot.worker.pid}).")
+        return held.get(snapshot.state, f"A worker is running already (pid {snapshot.worker.pid}).")
     if snapshot.pending == 0 and snapshot.total:
-        return "Every email is settled: nothing is left to ask." + (
-            keyed(" {emails} shows the failed ones, {retry_all} puts them back in line.") if snapshot.failed else ""
+        return "Everything is done: nothing is pending." + (
+            keyed(" {emails} shows the failed ones, {retry_all} requeues them.") if snapshot.failed else ""
         )
     return None
 
 
 def is_paused(context: Context) -> bool:
     """Whether the key that pauses would resume now."""
+    if isinstance(context.selected, RunSummary):
+        return context.selected.state is RunState.PAUSED
     if "pause" in context.pending:
         return True
     snapshot = context.snapshot
@@ -45,17 +68,21 @@ def is_paused(context: Context) -> bool:
 
 
 def pause_blocked(context: Context) -> Reason:
+    if context.scope is Scope.RUNS:
+        return _listed_blocked(context, WITHOUT_WORKER, keyed("has no worker: {start} starts one."))
     snapshot = context.snapshot
     if snapshot is None:
         return run_read(context)
     if not snapshot.worker.alive:
         return keyed(
-            "No worker runs: {start} starts one." if snapshot.pending else "No worker runs, and everything is settled."
+            "No worker runs: {start} starts one." if snapshot.pending else "No worker runs, and everything is done."
         )
     return None
 
 
 def stop_blocked(context: Context) -> Reason:
+    if context.scope is Scope.RUNS:
+        return _listed_blocked(context, WITHOUT_WORKER, "has no worker: there is nothing to stop.")
     snapshot = context.snapshot
     if snapshot is None:
         return run_read(context)
@@ -63,7 +90,7 @@ def stop_blocked(context: Context) -> Reason:
 
 
 def open_word(context: Context) -> str:
-    return "go on" if context.scope is Scope.NEW_RUN else "open"
+    return "next step" if context.scope is Scope.NEW_RUN else "open"
 
 
 def open_blocked(context: Context) -> Reason:
@@ -83,37 +110,35 @@ def retry_blocked(context: Context) -> Reason:
     if context.marked:
         return None
     if not isinstance(row, EmailRow):
-        return "No email is selected."
-    return None if row.state is EmailState.FAILED else "Only a failed email can be put back in line."
+        return "Nothing is selected."
+    return None if row.state is EmailState.FAILED else "Only a failed text can be requeued."
 
 
 def retry_all_blocked(context: Context) -> Reason:
     if context.snapshot is None:
         return run_read(context)
-    return None if context.snapshot.failed else "No email has failed."
+    return None if context.snapshot.failed else "Nothing has failed."
 
 
 def label_blocked(context: Context) -> Reason:
     if context.scope is Scope.REVIEW:
         return None
-    return None if context.marked or isinstance(context.selected, EmailRow) else "No email is selected."
+    return None if context.marked or isinstance(context.selected, EmailRow) else "Nothing is selected."
 
 
 def mark_blocked(context: Context) -> Reason:
-    return None if isinstance(context.selected, EmailRow) else "No email is selected."
+    return None if isinstance(context.selected, EmailRow) else "Nothing is selected."
 
 
 def beside_blocked(context: Context) -> Reason:
     if context.width < BESIDE_FROM:
-        return (
-            f"The record has room beside the list from {BESIDE_FROM} columns on: {key('open')} opens it over the list."
-        )
+        return f"The record is shown beside the list from {BESIDE_FROM} columns on; {key('open')} opens it."
     return None
 
 
 def raw_blocked(context: Context) -> Reason:
     if context.scope is Scope.EMAILS and not context.beside:
-        return keyed("No record is in sight: {open} opens one.")
+        return keyed("No record is shown: {open} opens one.")
     return None
 
 
@@ -122,8 +147,8 @@ def skip_blocked(context: Context) -> Reason:
     if context.marked:
         return None
     if not isinstance(row, EmailRow):
-        return "No email is selected."
-    return "A labeled email has been asked about already." if row.state is EmailState.LABELED else None
+        return "Nothing is selected."
+    return "It is labeled already." if row.state is EmailState.LABELED else None
 
 
 def skip_word(context: Context) -> str:
@@ -134,7 +159,7 @@ def skip_word(context: Context) -> str:
 def causes_blocked(context: Context) -> Reason:
     if context.snapshot is None:
         return run_read(context)
-    return None if context.snapshot.failed else "No email has failed."
+    return None if context.snapshot.failed else "Nothing has failed."
 
 
 def key_blocked(context: Context) -> Reason:
@@ -147,10 +172,10 @@ def bench_blocked(context: Context) -> Reason:
         return key_blocked(context)
     if key.probed:
         organization = one_line(key.organization, limit=40)
-        return f"{organization} is tried again by itself, one call at a time: there is no bench to clear."
+        return f"{organization} is tried again automatically, one call at a time: there is no wait to clear."
     if key.state in (KeyState.COOLING, KeyState.BENCHED):
         return None
-    return f"{one_line(key.organization, limit=40)} waits for nothing: there is no bench to clear."
+    return f"{one_line(key.organization, limit=40)} is not waiting: there is nothing to clear."
 
 
 def pin_word(context: Context) -> str:
@@ -189,14 +214,14 @@ def moving_blocked(context: Context) -> Reason:
     run = context.selected
     if not isinstance(run, RunSummary):
         return "There is no run here."
-    if run.state in (RunState.RUNNING, RunState.WAITING, RunState.PAUSED, RunState.STALE):
+    if run.state in WITH_WORKER:
         return keyed("A worker has this run: {open} opens it, {stop} there stops it.")
     return None
 
 
 def archive_word(context: Context) -> str:
     run = context.selected
-    return "bring back" if isinstance(run, RunSummary) and run.archived else "archive"
+    return "restore" if isinstance(run, RunSummary) and run.archived else "archive"
 
 
 def try_blocked(context: Context) -> Reason:
@@ -204,27 +229,27 @@ def try_blocked(context: Context) -> Reason:
     if snapshot is None:
         return run_read(context)
     if not snapshot.pending:
-        return "Every email is settled: nothing is left to try."
+        return "Everything is done: nothing is left to try."
     if snapshot.worker.alive and not is_paused(context):
-        return keyed("A worker goes on with all emails: {pause} pauses it first.")
+        return keyed("A worker is running: {pause} pauses it first.")
     return "The start is requested already." if "start" in context.pending else None
 
 
 def draft_blocked(context: Context) -> Reason:
     if context.draft is None:
-        return keyed("There is no draft: {edit} begins one here, {editor} in an editor of yours.")
+        return keyed("There is no draft: {edit} starts one here, {editor} in your editor.")
     return None
 
 
 def usable_draft_blocked(context: Context) -> Reason:
     if context.draft is None or context.draft.task is not None:
         return draft_blocked(context)
-    return keyed("The draft is no task yet, as said above the panes: {edit} goes on with it.")
+    return keyed("The draft is not valid yet, as shown above the panes: {edit} continues it.")
 
 
 def enact_blocked(context: Context) -> Reason:
     if "task" in context.pending:
-        return "A version is on its way to the worker already."
+        return "Activating a version is requested already."
     reason = usable_draft_blocked(context)
     if reason or context.draft is None or context.snapshot is None:
         return reason or run_read(context)
@@ -234,22 +259,22 @@ def enact_blocked(context: Context) -> Reason:
     if (before.fields, before.truncate_at) == (after.fields, after.truncate_at):
         return None
     return keyed(
-        "It sends another text of each email (fields, truncate_at), and all are made anew for that: {stop} stops the"
-        " worker first, then this key, then {start} starts it again."
+        "It changes what is sent of each text (fields, truncate_at), so all are made again: {stop} stops the worker"
+        " first, then this key, then {start} starts it again."
     )
 
 
 def ask_again_blocked(context: Context) -> Reason:
     if context.scope is Scope.TASK:
-        return None if context.older_labels else "No label in force was given by an older version of the task."
+        return None if context.older_labels else "No present label was given by an older version of the task."
     if context.marked:
         return None
     row = context.selected
     if not isinstance(row, EmailRow):
-        return "No email is selected."
+        return "Nothing is selected."
     if row.state is not EmailState.LABELED:
-        return keyed("Only a labeled email is asked again; {retry} puts a failed one back in line.")
-    return "A person labeled it, and a person's label wins: it is not asked again." if _by_person(row) else None
+        return keyed("Only a labeled text is re-labeled; {retry} requeues a failed one.")
+    return "It has a manual label, which overrides the model: it is not re-labeled." if _by_person(row) else None
 
 
 def _by_person(row: EmailRow) -> bool:
@@ -260,5 +285,5 @@ def version_blocked(context: Context) -> Reason:
     if not isinstance(context.selected, TaskVersion):
         return "The versions are not read yet."
     if context.selected.in_force:
-        return keyed("That is the version in force; {edit} begins a draft from it.")
+        return keyed("That is the active version; {edit} starts a draft from it.")
     return None

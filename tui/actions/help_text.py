@@ -32,7 +32,7 @@ STATE_LINE = Explanation(
         ("STALE", "A worker holds the run, but its last heartbeat is 5 s old or more."),
         ("DONE", "Everything is labeled, failed or skipped."),
         ("VIEW HELD", "The view below is frozen by {hold}. The worker is not."),
-        ("updated 0.2 s ago", "Age of the data shown. From 5 s on it is called STALE."),
+        ("updated … ago", "Age of the data shown. From 5 s on it is called STALE."),
         ("READ-ONLY", "This console changes nothing: keys that would are disabled."),
         ("SIMULATED", "The answers come from the built-in simulator; the labels are invented."),
     ),

@@ -17,7 +17,7 @@ from tui.actions import enabled
 from tui.actions.catalog import TAKE_BACK
 from tui.actions.keymap import key
 from tui.live.view_state import Requested, outstanding, pending_kinds
-from tui.text.numbers import number, plural
+from tui.text.numbers import plural
 from tui.text.state_sentence import is_silent
 
 if TYPE_CHECKING:
@@ -124,11 +124,11 @@ class PendingCommands:
 
         out = plural(snapshot.worker.in_flight, "call")
         question = (
-            f"End the worker of {one_line(snapshot.run.name, limit=40)} (pid {snapshot.worker.pid}) by force? It holds"
-            f" the run and is silent. All labels are kept. Up to {out} in flight will be asked again, and may be paid"
-            f" for twice; {key('start')} then goes on."
+            f"Kill the worker of {one_line(snapshot.run.name, limit=40)} (pid {snapshot.worker.pid})? It holds the run"
+            f" and has no heartbeat. All labels are kept. Up to {out} in flight will be repeated, and may be paid for"
+            f" twice; {key('start')} then continues."
         )
-        self._app.push_screen(Confirm(question, "End it", "Wait for it"), answered)
+        self._app.push_screen(Confirm(question, "Kill it", "Cancel"), answered)
 
     def do_swap(self) -> None:
         """Go on to the next key."""
@@ -142,15 +142,14 @@ class PendingCommands:
         if snapshot is None:
             return
 
+        failed = plural(snapshot.failed, f"failed {snapshot.run.task.item}")
+
         def answered(yes: bool | None) -> None:  # noqa: FBT001 - Textual's
             if yes:
-                self.send(Retry(), f"retry of all {number(snapshot.failed)} failed emails")
+                self.send(Retry(), f"retry of all {failed}")
 
-        question = (
-            f"Put all {number(snapshot.failed)} failed emails back in line? Each is asked anew, which costs calls;"
-            " their history stays."
-        )
-        self._app.push_screen(Confirm(question, "Put them back", "Leave them"), answered)
+        question = f"Requeue all {failed}? Each costs calls; the history stays."
+        self._app.push_screen(Confirm(question, "Requeue", "Cancel"), answered)
 
 
 def _changes_emails(kind: str) -> bool:
@@ -161,4 +160,4 @@ def _reversible(kind: str, sentence: str) -> str:
     """What came of a command, and which key takes it back where one does."""
     if kind not in Command.known or not Command.known[kind].reversible or UNCHANGED in sentence:
         return sentence
-    return f"{sentence.rstrip('.')} · {key(TAKE_BACK)} takes it back"
+    return f"{sentence.rstrip('.')} · {key(TAKE_BACK)} undoes it"

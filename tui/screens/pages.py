@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from textual import events
 from textual.containers import VerticalScroll
@@ -29,10 +29,10 @@ MARGIN = 6
 
 
 class Page(BaseScreen):
-    """Subclasses say what stands on it."""
+    """A page of text that is wrapped to its width and scrolls."""
 
     def text(self, width: int) -> Content:
-        """The whole text in lines of that many cells."""
+        """Return the text in lines of that many cells."""
         raise NotImplementedError
 
     def content(self) -> Iterable[Widget]:
@@ -46,10 +46,25 @@ class Page(BaseScreen):
         self.draw(event.size.width)
 
     def draw(self, width: int = 0) -> None:
-        """Make the text anew."""
+        """Update the text."""
         self.query_one("#page Static", Static).update(self.text((width or self.app.size.width) - MARGIN))
 
 
+COLUMN = 36
+"""Cells of a column of keys at least; 80 columns have two, 120 have three."""
+GROUPS = (
+    ("The run", ("start", "pause", "stop", "try_out", "swap", "retry_all", "hold")),
+    ("Here", (
+        "open", "next", "previous", "label", "note", "retry", "skip", "undo", "mark", "mark_all", "raw", "copy", "save",
+        "new_run", "demo", "copy_run", "archive", "delete_run", "toggle", "pin", "try_key", "add", "remove", "regroup",
+        "clear_bench", "edit", "editor", "compare", "dry_run", "enact", "discard", "take_version", "ask_again",
+        "again_form", "pane", "zoom", "beside",
+    )),
+    ("Find and sort", ("find", "filter", "filter_back", "causes", "sort", "reverse", "update", "archived")),
+    ("Go to", ("emails", "keys", "task", "messages", "back", "help", "guide", "quit")),
+    ("The console", ("theme", "themes", "quiet", "info", "tour", "suspend")),
+)  # fmt: skip
+"""Headings of the help with their actions, the most used ones first; others come last."""
 INDENT = 31
 """Cells before an explanation."""
 TERM = 18
@@ -58,19 +73,19 @@ OF_A_RUN = (Scope.MONITOR, Scope.EMAILS, Scope.RECORD)
 
 
 class HelpScreen(Page):
-    """Made from the list of actions and the explanations; the pane and the screen that asked for it come first."""
+    """Explain the focused pane and the screen, then list the keys in groups, then in full."""
 
     SCOPE = Scope.HELP
 
     def __init__(self, asked_from: Context, pane: str = "") -> None:
-        """``pane`` is the name of the pane that had the focus, "" where none had."""
+        """Explain the screen of a context; ``pane`` is the name of the focused pane, "" where none had the focus."""
         super().__init__()
         self._from = asked_from
         self._pane = pane
 
     @property
     def asked_from(self) -> Scope:
-        """The screen that is explained."""
+        """Return the screen that is explained."""
         return self._from.scope
 
     def text(self, width: int) -> Content:
@@ -78,34 +93,32 @@ class HelpScreen(Page):
         rows: list[Content] = []
         if self._pane in PANES:
             rows += [*_explained(f"{self._pane} · this pane", PANES[self._pane], width), Content.empty()]
-            rows += [line(("  its keys", "$quiet"))]
-            for action in in_scope(here):
-                if action.id in ("zoom", "pane", "back"):
-                    rows += _lines(action, self._from, width, reason=None)
-            rows.append(Content.empty())
-        rows += [*_explained(f"{here.value} · this screen", SCREENS[here], width)]
-        rows += [line((keyed("{guide} opens the guide at the page about this."), "$quiet")), Content.empty()]
-        for action in in_scope(here):
-            rows += _lines(action, self._from, width, reason=action.blocked(self._from))
+        explanation = SCREENS[here]
+        rows += [*_explained(f"{here.value} · this screen", Explanation(explanation.about, ()), width)]
+        rows += [line((keyed("{guide} opens the guide at the page about this."), "$quiet"))]
+        rows += _groups(in_scope(here), self._from, width)
+        if explanation.terms:
+            rows += [Content.empty(), *_explained("What it shows", Explanation("", explanation.terms), width)]
         if here in OF_A_RUN:
             rows += [Content.empty(), *_explained("The lines on top", STATE_LINE, width)]
         if here is Scope.MONITOR:
             for name in PANES:
                 if name != self._pane:
                     rows += [Content.empty(), *_explained(f"Pane {name}", PANES[name], width)]
+        rows += [Content.empty(), line(("Each key in full", "bold $accent"))]
+        for action in in_scope(here):
+            rows += _lines(action, self._from, width, reason=action.blocked(self._from))
         for scope in Scope:
             others = [action for action in in_scope(scope) if action.scopes != EVERYWHERE]
-            if scope in (here, Scope.HELP, Scope.INFO, Scope.GUIDE):
-                continue
-            rows += [Content.empty(), line((scope.value, "bold $accent"))]
-            for action in others:
-                rows += _lines(action, Context(scope), width, reason=None)
+            if others and scope not in (here, Scope.HELP, Scope.INFO, Scope.GUIDE):
+                rows += [Content.empty(), line((f"Keys of {scope.value}", "bold $accent"))]
+                rows += _columns(others, Context(scope), width)
         rows += [Content.empty(), *self._paths()]
         return Content("\n").join(rows)
 
     def _paths(self) -> Iterator[Content]:
         paths = self.console_app.settings
-        yield line(("Where things are", "bold $accent"))
+        yield line(("Files", "bold $accent"))
         for name, path in (
             ("runs", paths.runs_dir),
             ("keys", paths.keys_path),
@@ -113,6 +126,33 @@ class HelpScreen(Page):
             ("settings", paths.config_path),
         ):
             yield line((fit("", 2) + fit(name, TERM - 2), "$foreground"), (one_line(str(path)), "$quiet"))
+
+
+def _groups(found: Sequence[Action], context: Context, width: int) -> list[Content]:
+    """Return the keys of a screen under their headings, the most used ones first, in two columns."""
+    rows: list[Content] = []
+    left = list(found)
+    for heading, ids in GROUPS:
+        group = sorted((action for action in left if action.id in ids), key=lambda action: ids.index(action.id))
+        left = [action for action in left if action.id not in ids]
+        if group:
+            rows += [Content.empty(), line((heading, "bold $accent")), *_columns(group, context, width)]
+    return [*rows, *_columns(left, context, width)]
+
+
+def _columns(found: Sequence[Action], context: Context, width: int) -> list[Content]:
+    """Return key and word of each action in columns, read downwards; disabled ones are dimmed."""
+    count = max(1, min(3, width // COLUMN))
+    height = -(-len(found) // count)
+    rows: list[Content] = []
+    for n in range(height):
+        parts: list[Part] = []
+        for action in found[n::height]:
+            here = action.blocked(context) is None
+            parts.append(("  " + fit(action.key, 6), "bold $bright" if here else "$faint"))
+            parts.append((fit(action.label(context), width // count - 8), "$foreground" if here else "$faint"))
+        rows.append(line(*parts))
+    return rows
 
 
 def _explained(title: str, explanation: Explanation, width: int) -> list[Content]:
@@ -128,7 +168,7 @@ def _explained(title: str, explanation: Explanation, width: int) -> list[Content
 def _lines(action: Action, context: Context, width: int, *, reason: str | None) -> list[Content]:
     texts = [(part, "$quiet") for part in textwrap.wrap(action.told, max(20, width - INDENT))]
     if reason:
-        not_now = f"Not now: {one_line(reason, limit=200)}"
+        not_now = f"Disabled: {one_line(reason, limit=200)}"
         texts += [(part, "$waiting") for part in textwrap.wrap(not_now, max(20, width - INDENT))]
     key = ("  " + fit(action.key, 7), "bold $bright" if reason is None else "$faint")
     word = (fit(action.label(context), INDENT - 9), "$foreground" if reason is None else "$quiet")
@@ -141,7 +181,7 @@ NAMES = 17
 
 
 class InfoScreen(Page):
-    """Read once, when it is opened."""
+    """Show the facts about this installation, read when it is opened."""
 
     SCOPE = Scope.INFO
 

@@ -25,7 +25,7 @@ _GROUPS = {
     "·": ".", "–—−‐‑": "-", "“”„": '"', "‘’‚": "'", "\u00a0\u2009\u202f": " ", "⚠⚑": "!",
 }  # fmt: skip
 
-ASCII = {glyph: plain for glyphs, plain in _GROUPS.items() for glyph in glyphs} | {"🔎": "/ "}
+ASCII = {glyph: plain for glyphs, plain in _GROUPS.items() for glyph in glyphs} | {"🔎": "/ ", "…": ".", "±": "+"}
 """What replaces a glyph, in as many cells. Whatever else is not ASCII becomes question marks, one a cell."""
 
 _WIDER = {"…": "..", "±": "+-"}
@@ -50,8 +50,8 @@ def _two_cells(match: re.Match[str]) -> str:
 
 
 def _one(char: str) -> str:
-    known = ASCII.get(char) or _WIDER.get(char, "")[:1]
-    return known or "?" * get_character_cell_size(char)
+    known = ASCII.get(char)
+    return known if known is not None else "?" * get_character_cell_size(char)
 
 
 class AsciiOnly(LineFilter):

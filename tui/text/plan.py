@@ -1,4 +1,4 @@
-"""What a run will take, in lines for people. Pure."""
+"""The forecast of a run in lines. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def span(seconds: float) -> str:
-    """A length of time in the unit that fits it: ``45 s``, ``12 min``, ``3.4 h``, ``22 days``."""
+    """Return a length of time with its unit: ``45 s``, ``12 min``, ``3.4 h``, ``22 days``."""
     for size, unit, digits in ((2 * 86_400, "days", 1), (2 * 3600, "h", 1), (120, "min", 0)):
         if seconds >= size:
             value = seconds / {"days": 86_400, "h": 3600, "min": 60}[unit]
@@ -23,36 +23,43 @@ def span(seconds: float) -> str:
 
 
 def when(forecast: Forecast) -> str:
-    """How long it takes, with its interval and what binds it."""
+    """Return how long it takes, with its interval and what limits it."""
     if forecast.eta_s is None:
         return forecast.binding_limit
     if forecast.eta_s < 1.0:
-        return f"less than a second, bound by {one_line(forecast.binding_limit)}"
+        return f"less than a second, limited by {_limit(forecast)}"
     low, high = forecast.low_s, forecast.high_s
     interval = f" ({span(low or 0.0)} to {span(high)})" if high is not None and high > 1.0 else ""
-    return f"{span(forecast.eta_s)}{interval}, bound by {one_line(forecast.binding_limit)}"
+    return f"{span(forecast.eta_s)}{interval}, limited by {_limit(forecast)}"
+
+
+def _limit(forecast: Forecast) -> str:
+    return one_line(forecast.binding_limit).replace("the server's speed", "server latency")
 
 
 def plan_lines(planned: Planned, task: Task) -> Iterator[str]:
-    """The forecast in lines for people."""
+    """Yield the forecast in lines."""
     texts = planned.texts
     if not texts.emails:
-        yield "No email is left to ask about: nothing more is spent."
+        yield f"No {task.item} is pending: nothing more is spent."
         return
     each = "" if texts.distinct == 1 else " each"
-    counts = f"{plural(texts.emails, 'email')}, {plural(texts.distinct, 'text')}"
-    yield f"{counts} of {texts.mean_chars:,.0f} characters{each}"
-    basis = "as learnt from earlier calls" if planned.learnt else "by the length of the texts"
+    counts = f"{plural(texts.emails, task.item)}, {number(texts.distinct)} different"
+    yield f"{counts}, of {texts.mean_chars:,.0f} characters{each}"
+    basis = "as learned from earlier calls" if planned.learnt else "by the length of the texts"
     cached = f"; {number(planned.cached_tokens)} of them cached, if the provider does" if planned.cached_tokens else ""
     yield f"  model     {one_line(task.model.model)}"
-    yield f"  calls     about {number(planned.calls)}, re-asks included"
+    yield f"  calls     about {number(planned.calls)}, follow-up questions included"
     yield f"  tokens    about {number(planned.tokens)} ({basis}{cached})"
     if planned.money is not None:
         money = "less than $0.01" if planned.money < 0.005 else f"about ${planned.money:,.2f}"
         yield f"  money     {money} on a paid plan, by the price table"
     else:
-        yield "  money     unknown: the price table does not know this model (`labeltui info` says where yours goes)"
-    yield f"  time      {when(planned.forecast)}"
+        yield "  money     unknown: this model is not in the price table (`labeltui info` names yours)"
+    if planned.limits_known:
+        yield f"  time      {when(planned.forecast)}"
+    else:
+        yield f"  time      unknown until the first reply names the limits; without limits {when(planned.forecast)}"
     yield f"  assumed   {one_line(planned.assumed, limit=200)}"
-    for sentence, forecast in planned.what_if:
+    for sentence, forecast in planned.what_if if planned.limits_known else ():
         yield f"  {sentence}: {when(forecast)}"

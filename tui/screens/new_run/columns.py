@@ -1,4 +1,4 @@
-"""Step two: the source as it will be read. Which column is message, which id; what is left out, and why."""
+"""Step two: the source as it is read, with its columns for text and id; what is skipped, and why."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ NUMBERED = ""
 
 
 class ColumnsStep(Step):
-    """The guess is chosen already; the rows below are read by what is chosen."""
+    """Choose the columns, guessed at first; the rows below are read by them."""
 
-    TITLE = "what is read of it"
+    TITLE = "what is read"
 
     def __init__(self) -> None:
         super().__init__()
         self._where = Static("", markup=False)
-        self._text = Choice("message in", id="text-column")
+        self._text = Choice("text in", id="text-column")
         self._ids = Choice("ids from", id="id-column")
         self._rows = Rows(COLUMNS, empty="\n reading …", id="sample")
         self._source = ""
@@ -93,7 +93,7 @@ class ColumnsStep(Step):
         if looked.trouble:
             self.refuse(_here(looked.trouble))
             return
-        self.tell(("counting what is taken …", "$quiet"))
+        self.tell(("counting …", "$quiet"))
         app, source = self.console_app, self._source
         app.chores.send(
             lambda: app.engine.count(source, looked.text, looked.id, lambda: serial == self._serial),
@@ -106,9 +106,9 @@ class ColumnsStep(Step):
             return
         skipped = [f"{number(count)} skipped: {reason}" for reason, count in counted.skipped]
         first = f" (first: {counted.places[0]})" if counted.places else ""
-        said = one_line(_here(f"{'; '.join(skipped)}{first}") if skipped else "no row is left out", limit=400)
+        said = one_line(_here(f"{'; '.join(skipped)}{first}") if skipped else "nothing skipped", limit=400)
         self.tell(
-            (f"{plural(counted.taken, 'email')} taken", "bold $bright"),
+            (f"{plural(counted.taken, 'text')} to import", "bold $bright"),
             (f" · {said}", "$waiting" if skipped else "$quiet"),
             (_unread(self._looked), "$quiet"),
         )
@@ -129,7 +129,7 @@ class ColumnsStep(Step):
 
 
 def _unread(looked: Looked | None) -> str:
-    """The columns that nothing is taken from: whoever expects a subject in one of them is to know."""
+    """Return the columns that are not read, which somebody may expect to be."""
     if looked is None:
         return ""
     names = [one_line(name, limit=40) for name in looked.names if name not in (looked.text, looked.id)]
@@ -138,7 +138,7 @@ def _unread(looked: Looked | None) -> str:
 
 
 def _here(sentence: str) -> str:
-    """A complaint in the words of the command line, in those of this screen."""
+    """Return an error of the command line in the words of this screen."""
     for option in ("--text-column", "--id-column"):
         sentence = sentence.replace(f"with {option}", "above, with ← →")
     return sentence

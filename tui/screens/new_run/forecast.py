@@ -1,4 +1,4 @@
-"""Step five: what it will take, and the choice to try it, start it, or only make it. Nothing was sent so far."""
+"""Step five: the server that gets the texts, the forecast, and the choice to try, start or only create the run."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from textual.widgets import Static
 
 from core.engine import FIRST_N, NewRunRequest
 from core.model import KeyStatus, Task
+from core.server_address import GROQ_ROOT
 from core.text import inert, one_line
 from tui.actions.keymap import keyed
 from tui.screens.new_run.step import Step
@@ -27,14 +28,14 @@ if TYPE_CHECKING:
 TRY, START, MAKE = "try", "start", "make"
 COLUMNS = (ListColumn("", 28), ListColumn("", 0))
 WAYS = (
-    (TRY, f"try it on {FIRST_N} emails first", "asks about ten texts, then pauses"),
-    (START, "make it and start with all", "a worker begins in the background"),
-    (MAKE, "make it only", "nothing is sent until you start it"),
+    (TRY, f"try it on {FIRST_N} first", "labels ten different texts, then pauses"),
+    (START, "create it and start", "a worker begins in the background"),
+    (MAKE, "create it only", "nothing is sent until you start it"),
 )
 
 
 class ForecastStep(Step):
-    """The forecast is made anew for whatever was changed on the way here."""
+    """Show the forecast, made again for every change of an earlier step."""
 
     TITLE = "what it will take"
 
@@ -61,7 +62,7 @@ class ForecastStep(Step):
 
     def _plan(self, command: NewRunRequest) -> None:
         self._planned, self._lines = command, ()
-        self._told.update(line(("reckoning …", "$quiet")))
+        self._told.update(line(("calculating …", "$quiet")))
         app = self.console_app
         app.jobs.send(
             lambda: app.engine.forecast(command), partial(self._show, command), partial(self._failed, command)
@@ -70,11 +71,16 @@ class ForecastStep(Step):
     def _show(self, command: NewRunRequest, forecast: tuple[Planned, Task]) -> None:
         if command == self._planned and alive(self):
             self.tell("")
-            self._lines = tuple(inert(text, limit=400).replace("\n", " ") for text in plan_lines(*forecast))
+            first, *others = (inert(text, limit=400).replace("\n", " ") for text in plan_lines(*forecast))
+            self._lines = (first, f"  server    {self._server(command)} gets the texts", *others)
             self._draw()
 
+    def _server(self, command: NewRunRequest) -> str:
+        """Return the server to which this run sends its texts."""
+        return one_line(command.base_url or self.console_app.settings.base_url or GROQ_ROOT, limit=120)
+
     def _draw(self) -> None:
-        """Each line in as many rows as it takes, beside its name."""
+        """Draw each line in as many rows as it needs, beside its name."""
         width = max(24, self.size.width - 2)
         rows = [
             part
@@ -94,7 +100,7 @@ class ForecastStep(Step):
             self.refuse(sentence)
 
     def show_keys(self, keys: tuple[KeyStatus, ...]) -> None:
-        """The keys in force now; more of them make another forecast."""
+        """Show the present keys; other keys make another forecast."""
         usable = [key for key in keys if not key.state.out]
         if usable:
             names = ", ".join(f"{one_line(key.alias, limit=24)} …{key.last4}" for key in usable[:2])
@@ -113,12 +119,12 @@ class ForecastStep(Step):
 
     @property
     def way(self) -> str:
-        """What to do with the run."""
+        """Return what to do with the run."""
         row = self._rows.selected
         return str(row.value) if row is not None else MAKE
 
     def take(self, command: NewRunRequest) -> NewRunRequest | None:
         if self.way != MAKE and not self._held:
-            self.refuse(keyed("There is no key to ask with: {add} adds one. Or choose to make the run only."))
+            self.refuse(keyed("There is no usable key: {add} adds one. Or create the run only."))
             return None
         return command

@@ -1,4 +1,4 @@
-"""A new run in five steps: source, columns, task, settings, forecast. Nothing is kept or sent before the last."""
+"""A new run in five steps: source, columns, task, settings, forecast. Nothing is saved or sent before the last."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tui.widgets.state_line import Headline
 
 
 class NewRunScreen(BaseScreen):
-    """``enter`` goes a step on, ``esc`` one back; each step keeps what it was told."""
+    """Go a step on with ``enter``, back with ``esc``; each step keeps its input."""
 
     SCOPE = Scope.NEW_RUN
     FIELD_LEAVES = frozenset({"escape", "enter"})
@@ -84,7 +84,7 @@ class NewRunScreen(BaseScreen):
         self.do_open()
 
     def do_open(self) -> None:
-        """A step on; from the last one the run is made."""
+        """Go a step on; create the run after the last one."""
         if self._making:
             return
         taken = self._steps[self._at].take(self._command)
@@ -97,9 +97,9 @@ class NewRunScreen(BaseScreen):
             self._make(taken, self._forecast.way)
 
     def do_back(self) -> None:
-        """A step back; from the first one to the list of runs."""
+        """Go a step back; from the first one to the list of runs."""
         if self._making:
-            self.console_app.say("The run is being made; it is shown when it is there.")
+            self.console_app.say("The run is being created; it opens when it is ready.")
         elif self._at:
             self._show_step(self._at - 1)
         else:
@@ -113,10 +113,10 @@ class NewRunScreen(BaseScreen):
 
     def _make(self, command: NewRunRequest, way: str) -> None:
         app = self.console_app
-        self._tell("making the run …")
+        self._tell("creating the run …")
 
         def progress(taken: int) -> None:
-            app.jobs.tell(lambda _: self._tell(f"making the run: {number(taken)} emails so far"), None)
+            app.jobs.tell(lambda _: self._tell(f"creating the run: {number(taken)} imported"), None)
 
         def made(path: Path) -> None:
             self._making = ""

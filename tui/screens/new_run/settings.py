@@ -1,4 +1,4 @@
-"""Step four: the run's name and how it is worked. Everything is filled in; most people only look."""
+"""Step four: name, model, server, order and duplicates. Everything has a default."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from tui.widgets.panes.pane import line
 
 
 class SettingsStep(Step):
-    """The name is looked at while it is typed."""
+    """Edit the settings; the name is checked while it is typed."""
 
-    TITLE = "its name and how it is worked"
+    TITLE = "name, model, server, order"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "app.focus_previous", "previous", show=False),
         Binding("down", "app.focus_next", "next", show=False),
@@ -33,13 +33,11 @@ class SettingsStep(Step):
         self._work_order = Choice(
             "order",
             (
-                ("shuffled", "shuffled: what is done so far is a fair sample"),
+                ("shuffled", "shuffled: every part done is a random sample"),
                 ("source", "as in the source"),
             ),
         )
-        self._dedupe = Choice(
-            "same texts", (("yes", "asked about once, the label copied"), ("no", "each asked about by itself"))
-        )
+        self._dedupe = Choice("duplicates", (("yes", "one call, the label copied"), ("no", "a call each")))
         self._source = ""
 
     def compose(self) -> ComposeResult:
@@ -70,7 +68,7 @@ class SettingsStep(Step):
         if trouble:
             self.refuse(trouble)
         else:
-            self.tell(("tab or ↑↓ the next field · ‹ › the arrows choose · enter goes on", "$quiet"))
+            self.tell(("tab ↑↓ next field · ← → choose · enter next step", "$quiet"))
 
     def _trouble(self) -> str:
         name = self._run_name.value.strip()

@@ -1,4 +1,4 @@
-"""Step one: the file or folder of emails. What is typed narrows the list below it; the arrows choose in it."""
+"""Step one: the source. What is typed narrows the list below; the arrows choose in it."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ COLUMNS = (
     ListColumn("changed", 8, right=True, from_width=72),
 )
 NOTHING = (
-    "\n Nothing here that can be a source of emails.\n\n"
-    " Known are .csv, .tsv, .jsonl, .mbox and .eml files, Maildirs, and folders of .eml or .txt files."
+    "\n Nothing here that can be read.\n\n"
+    " Formats: .csv, .tsv, .jsonl, .mbox and .eml files, Maildirs, and folders of .eml or .txt files."
 )
 
 
 class SourceStep(Step):
-    """The list shows what can be a source and the folders; other files are counted, hidden ones are not."""
+    """List folders and possible sources; other files are counted, hidden ones are not."""
 
-    TITLE = "where the emails are"
+    TITLE = "where the texts are"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "list('move', -1)", "up", show=False),
         Binding("down", "list('move', 1)", "down", show=False),
@@ -73,7 +73,7 @@ class SourceStep(Step):
         self._input.cursor_position = len(self._input.value)
 
     def _typed(self) -> tuple[Path, str]:
-        """The folder that is meant, and the beginning of a name in it."""
+        """Return the typed folder, and the beginning of a name in it."""
         head, slash, begun = self._input.value.rpartition("/")
         try:
             return Path(head + slash or ".").expanduser(), begun
@@ -131,7 +131,7 @@ class SourceStep(Step):
             rows.append(Row("..", (("../", "$foreground"), ("the folder above", "$quiet"), ("", ""), ("", "")), ".."))
         self._rows.set_rows(rows)
         if folder.others:
-            self.tell((f"{plural(folder.others, 'other file')} here: in no form that labeltui reads", "$quiet"))
+            self.tell((f"{plural(folder.others, 'other file')} here in unknown formats", "$quiet"))
 
     def action_list(self, what: str, step: int) -> None:
         (self._rows.action_page if what == "page" else self._rows.action_move)(step)
@@ -147,7 +147,7 @@ class SourceStep(Step):
                 self.refuse(self._sentence)
         elif row is None:
             what = f" and begins with {begun}" if begun else ""
-            self.refuse(f"Nothing here can be read as emails{what}: choose another path.")
+            self.refuse(f"Nothing here can be read{what}: choose another path.")
         elif row.value == ".":
             return _from(command, folder)
         elif row.value == "..":
@@ -161,7 +161,7 @@ class SourceStep(Step):
 
 
 def _from(command: NewRunRequest, source: Path) -> NewRunRequest:
-    """Another source knows nothing of the columns of the one before."""
+    """Return the request with this source; another source drops the chosen columns and name."""
     if str(source) == command.source:
         return command
     return replace(command, source=str(source), text_column="", id_column="", name="")

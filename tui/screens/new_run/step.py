@@ -1,4 +1,4 @@
-"""What every step to a new run has: what was chosen so far goes in, and comes out with what this step adds."""
+"""Base of the steps to a new run: each takes the request so far and returns it with its own input."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Step(Vertical):
-    """A step keeps what it was given when it is left, whichever way."""
+    """A step, which keeps its input when it is left."""
 
     TITLE: ClassVar[str]
 
@@ -27,22 +27,22 @@ class Step(Vertical):
 
     @property
     def console_app(self) -> LabeltuiApp:
-        """The application, by its own type."""
+        """Return the application with its own type."""
         return cast("LabeltuiApp", self.app)
 
     def begin(self, command: NewRunRequest) -> None:
-        """It is seen from now on."""
+        """Prepare the step when it becomes visible."""
         raise NotImplementedError
 
     def take(self, command: NewRunRequest) -> NewRunRequest | None:
-        """The command with what was chosen here; None where more is to be said first, which the step then tells."""
+        """Return the request with the input of this step; None where it is incomplete, after showing why."""
         raise NotImplementedError
 
     def refuse(self, sentence: str) -> None:
-        """Say why it does not go on."""
+        """Show why the next step is not possible."""
         self.tell((one_line(sentence, limit=400), "$failed"))
 
     def tell(self, *parts: Part) -> None:
-        """Say something below."""
+        """Show a line below."""
         if alive(self):
             self.said.update(line(*parts))

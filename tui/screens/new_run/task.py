@@ -1,4 +1,4 @@
-"""Step three: the task. Its labels and rubric stand beside the choice; a file that is flawed says where."""
+"""Step three: the task, with its labels and rubric; an invalid file shows where its error is."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ COLUMNS = (ListColumn("task", 26), ListColumn("labels", 16, from_width=60), List
 
 
 class TaskStep(Step):
-    """Task files beside the source and in the folder of tasks are found; another is named by its path."""
+    """Choose a task: the built-in one, files beside the source and in the folder of tasks, or a path."""
 
-    TITLE = "what is asked of each email"
+    TITLE = "labels and rubric"
 
     def __init__(self) -> None:
         super().__init__()
-        self._rows = Rows(COLUMNS, empty="\n looking for tasks …", id="tasks")
+        self._rows = Rows(COLUMNS, empty="\n searching tasks …", id="tasks")
         self._told = Static("", markup=False)
         self._input = Input(
             placeholder="another task file: its path, then enter", suggester=PathSuggester(), compact=True, id="task"
@@ -46,7 +46,7 @@ class TaskStep(Step):
 
     def begin(self, command: NewRunRequest) -> None:
         self._rows.focus()
-        app = self.console_app  # looked for each time: a file may have been mended since
+        app = self.console_app  # searched each time: a file may have been corrected since
         app.jobs.send(lambda: app.engine.task_choices(command.source), self._found, self.refuse)
 
     def _found(self, choices: tuple[TaskChoice, ...]) -> None:
@@ -62,7 +62,7 @@ class TaskStep(Step):
             tone = "bold $bright" if choice.task is not None else "$failed"
             cells = (
                 (choice.name, tone),
-                (labels or "! flawed", "$accent" if labels else "$failed"),
+                (labels or "! invalid", "$accent" if labels else "$failed"),
                 (choice.where, "$quiet"),
             )
             rows.append(Row((choice.path, choice.run), cells, choice))
@@ -109,7 +109,7 @@ class TaskStep(Step):
         self._rows.focus()
 
     def _read_again(self, choice: TaskChoice) -> None:
-        """A flawed file was chosen: it may have been mended in the meantime."""
+        """Show a chosen invalid file after it was read again: it may have been corrected."""
         self._choices, self._named = (
             [choice if each.path == choice.path and not each.run else each for each in held]
             for held in (self._choices, self._named)
@@ -117,10 +117,10 @@ class TaskStep(Step):
         self._list()
         if choice.task is None:
             self.refuse(
-                "This file is no task yet. Mend it as said above, then enter reads it again; or choose another."
+                "This file is no valid task. Correct it as said above, then enter reads it again; or choose another."
             )
         else:
-            self.tell(("It was read again and is a task now: enter takes it.", "$running"))
+            self.tell(("It was read again and is valid now: enter selects it.", "$running"))
 
     def take(self, command: NewRunRequest) -> NewRunRequest | None:
         choice = self._chosen()
@@ -135,7 +135,7 @@ class TaskStep(Step):
 
 
 def _told(task: Task, width: int) -> Content:
-    """The labels with their meanings, wrapped to that many cells, what is sent, and the rubric."""
+    """Return the labels with their meanings, wrapped to that many cells, what is sent, and the rubric."""
     rows = []
     for label in task.labels:
         head = line(
@@ -146,7 +146,7 @@ def _told(task: Task, width: int) -> Content:
         beside = meaning[:1] if inset > head.cell_length else []
         rows.append(line(head, *((f"  {part}", "$quiet") for part in beside)))
         rows += [line((" " * inset + part, "$quiet")) for part in meaning[len(beside) :]]
-    sent = f"asks {task.model.model} · sends {', '.join(task.fields)}, at most {task.truncate_at:,} characters"
+    sent = f"model {task.model.model} · sends {', '.join(task.fields)}, at most {task.truncate_at:,} characters"
     rows += [
         line((part, "$quiet")) for part in textwrap.wrap(one_line(sent, limit=300), width, subsequent_indent="     ")
     ]

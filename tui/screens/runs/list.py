@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from textual.widget import Widget
 from textual.widgets import Static
 
+from core.commands.catalog import Pause, Resume, Stop
 from core.engine import CopyRequest
 from core.model import RunState, RunSummary
 from core.text import one_line
 from tui.actions.context import Scope, Selected
+from tui.actions.enabled import is_paused
 from tui.actions.keymap import keyed
 from tui.live.view_state import ViewState, data_age
 from tui.screens.base_screen import BaseScreen, ScreenData
@@ -27,7 +29,7 @@ from tui.widgets.panes.pane import line
 from tui.widgets.state_line import Headline
 
 if TYPE_CHECKING:
-    from core.engine import Going
+    from core.engine import Going, SentCommand
     from tui.screens.runs.windows import CopyRun
 
 EMPTY = """
@@ -191,6 +193,35 @@ class RunsScreen(BaseScreen):
         if isinstance(run, RunSummary):
             self._held = []
             self.console_app.open_run(run.path)
+
+    def do_start(self) -> None:
+        """Start a worker on the selected run."""
+        self._command("start", self.console_app.engine.start)
+
+    def do_pause(self) -> None:
+        """Pause the selected run, or resume it."""
+        engine = self.console_app.engine
+        if is_paused(self.context()):
+            self._command("resume", lambda path: engine.send(path, Resume()))
+        else:
+            self._command("pause", lambda path: engine.send(path, Pause()))
+
+    def do_stop(self) -> None:
+        """Stop the worker of the selected run."""
+        engine = self.console_app.engine
+        self._command("stop", lambda path: engine.send(path, Stop()))
+
+    def _command(self, word: str, ask: Callable[[Path], SentCommand]) -> None:
+        """Send a command to the selected run; the list shows what comes of it."""
+        app, run = self.console_app, self.selected()
+        if not isinstance(run, RunSummary):
+            return
+
+        def sent(answer: SentCommand) -> None:
+            app.say(f"{run.name}: {answer.sentence if answer.at_once else f'{word} requested'}")
+            app.poller.hurry()
+
+        app.jobs.send(lambda: ask(Path(run.path)), sent)
 
     def do_archive(self) -> None:
         """Archive the run, or restore it."""
