@@ -1,5 +1,5 @@
 # ruff: noqa: INP001 - a script, not a package
-"""Makes the README's animation of pause, swap and resume: the real console, over the demo's real worker and simulator.
+"""Make the README's animation of pause, swap and resume: the real console, over the demo's real worker and simulator.
 
 Run it from the project's root: ``python screenshots/animate.py``. It takes about a minute and writes one SVG that moves
 by CSS alone, without scripts or anything from elsewhere. Emails are the demo's invented ones.
@@ -22,6 +22,7 @@ from camera import press, until  # noqa: E402
 from stage import World, world  # noqa: E402
 from textual.pilot import Pilot  # noqa: E402
 
+from tui.actions.keymap import key as key_of  # noqa: E402
 from tui.app import LabeltuiApp  # noqa: E402
 from tui.terminal.theme import DARK, PALETTES  # noqa: E402
 
@@ -34,7 +35,7 @@ TARGET = Path(__file__).with_name("pause-swap-resume.svg")
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What the screen shows, how long it stands, and what is said below it."""
+    """Hold what the screen shows, for how long, and the caption."""
 
     drawn: drawing.Drawing
     seconds: float
@@ -43,52 +44,53 @@ class Frame:
 
 
 class Film:
-    """Takes frames of a console."""
+    """Take frames of a console."""
 
     def __init__(self, app: LabeltuiApp) -> None:
-        self._app = app
+        self.app = app
         self.frames: list[Frame] = []
 
     def take(self, seconds: float, caption: str, key: str = "") -> None:
-        """One frame."""
-        drawn = drawing.read(self._app.export_screenshot(simplify=True), SIZE, COLORS.background)
+        """Take one frame."""
+        drawn = drawing.read(self.app.export_screenshot(simplify=True), SIZE, COLORS.background)
         self.frames.append(Frame(drawn, seconds, key, caption))
 
 
 async def shoot(made: World) -> list[Frame]:
-    """Pause, swap, resume, each requested and then handled."""
+    """Film pause, swap and resume, each requested and then done."""
     app = LabeltuiApp(made.settings, run=made.run, demo=True)
     async with app.run_test(size=SIZE, notifications=True) as pilot:
         film = Film(app)
         await until(app, lambda snapshot: snapshot.settled > EMAILS // 6)
         for _ in range(3):
-            film.take(0.8, "The worker labels; this console only looks on.")
+            film.take(0.8, "The worker labels; this console shows it.")
             await press(pilot)
-        await ask(pilot, film, "p", "Pause is asked for: shown as requested, never as done.")
+        await ask(pilot, film, "pause", "Pause: shown as requested until it is done.")
         await until(app, lambda snapshot: snapshot.state.value == "paused" and not snapshot.worker.in_flight)
         await press(pilot)
-        film.take(2.2, "Obeyed: calls that were out came home, nothing is asked now.")
-        await ask(pilot, film, "K", "Swap: the key in use shall go, the next one come.")
+        film.take(2.2, "Done: the calls in flight have finished, no call is made now.")
+        await ask(pilot, film, "swap", "Swap: switch to the next key.")
         await until(app, lambda snapshot: any(c.kind == "swap" and c.acknowledged_at for c in snapshot.commands))
         await press(pilot)
-        film.take(2.8, "Obeyed: one key is out of use, another is asked first.")
-        await ask(pilot, film, "p", "Resume is asked for, by the same key.")
+        film.take(2.8, "Done: one key is disabled, the next one is used first.")
+        await ask(pilot, film, "pause", "Resume: the same key again.")
         await until(app, lambda snapshot: snapshot.state.value == "running" and snapshot.worker.in_flight > 0)
         for _ in range(4):
             await press(pilot)
-            film.take(0.8, "At work again, with the next key.")
+            film.take(0.8, "Running again, with the next key.")
         return film.frames
 
 
-async def ask(pilot: Pilot[None], film: Film, key: str, caption: str) -> None:
-    """Press a key and take the frame before the worker can have answered."""
-    await pilot.press(key)
+async def ask(pilot: Pilot[None], film: Film, action: str, caption: str) -> None:
+    """Perform an action and take the frame before the worker can have answered."""
+    key = key_of(action)
+    film.app.perform(action)
     await pilot.pause()
     film.take(1.4, caption, key)
 
 
 def animated(frames: Sequence[Frame]) -> str:
-    """One SVG: what all frames share is drawn once, the rest in a group for each frame that is visible in its time."""
+    """Return one SVG: what all frames share is drawn once, the rest in a group for each frame."""
     width, height = drawing.extent(frames[0].drawn)
     styles = drawing.Styles()
     drawn = [drawing.elements(frame.drawn, styles) for frame in frames]
@@ -125,7 +127,7 @@ def animated(frames: Sequence[Frame]) -> str:
 
 
 def _rows_of_own(frame: Frame, elements: Sequence[str], shared: set[str]) -> set[int]:
-    """The rows on which this frame has a ground that not all frames share."""
+    """Return the rows on which this frame has a background that not all frames share."""
     grounds = zip(frame.drawn.grounds, elements, strict=False)
     return {
         row

@@ -1,5 +1,5 @@
 # ruff: noqa: INP001 - a module of scripts, not a package
-"""What each picture shows, in the order in which a person meets it; and the page that holds them all."""
+"""The list of pictures with what each shows, and the page that shows them all."""
 
 from __future__ import annotations
 
@@ -7,110 +7,104 @@ from pathlib import Path
 
 CHAPTERS: dict[str, dict[str, str]] = {
     "The monitor of a run": {
-        "monitor": "Progress, rate, keys by organization, label shares, re-asks, and the latest answers.",
-        "monitor-zoomed": "`z` gives the focused pane the whole screen: here every quota window of every key.",
-        "monitor-held": "`h` holds the view while the work goes on.",
-        "monitor-pause-requested": "A command is shown as requested until the worker has handled.",
-        "monitor-paused": "Paused: nothing is in flight, and who asked for it.",
+        "monitor": "Progress, rate, keys by organization, label shares, follow-up questions, and the newest labels.",
+        "monitor-zoomed": "The focused pane fills the screen: every quota window of every key.",
+        "monitor-pause-requested": "A command is shown as requested until the worker has done it.",
+        "monitor-paused": "Paused: since when and by whom; nothing is in flight.",
         "monitor-waiting": "Every key must wait: for which limit of which organization, and until when.",
-        "monitor-stale": "A worker that has not been heard of is never shown as running.",
-        "monitor-stopped": "Stopped: what is kept, what is left, and the key that goes on.",
-        "monitor-resumed": "Started again: the proof of what was kept and what is asked again.",
-        "monitor-done": "Done: what failed, the share with its interval, and how to take the labels out.",
-        "monitor-new": "A new run, before anything was asked.",
-        "monitor-read-only": "A console that only looks on.",
+        "monitor-stale": "A worker without heartbeat is never shown as running.",
+        "monitor-stopped": "Stopped: what is kept, what is pending, and the key that continues.",
+        "monitor-resumed": "Started again: what was kept and what is repeated.",
+        "monitor-done": "Done: what failed, the interval of the share, and how to export the labels.",
+        "monitor-new": "A new run, before the first call.",
+        "monitor-read-only": "A console that changes nothing.",
     },
     "Emails": {
         "emails": "All emails of a run; in a wide terminal with the record beside them.",
-        "emails-sort": "Sorting, by a key or by a click on the head of a column.",
-        "emails-find": "Finding by words and fields.",
-        "emails-found": "What was found.",
+        "emails-found": "Found by words and fields.",
         "emails-marked": "Marked emails are labeled, retried, skipped, copied or saved together.",
-        "emails-save": "Saving emails to a file.",
-        "emails-failed": "Those that failed, and why.",
+        "emails-failed": "Failures, with the reason of each.",
         "causes": "Failures by cause.",
-        "retry-all": "What concerns many is asked about first; the safe answer is the default.",
+        "retry-all": "Actions on many ask first; the safe answer is the default.",
         "email": "One email: the message as sent, every attempt with its raw answer and verdict.",
         "email-raw": "The same message as it came.",
-        "label": "A label by hand.",
-        "note": "A note on an email.",
-        "email-by-a-person": "The record afterwards.",
+        "label": "A manual label.",
         "messages": "The exact messages that are sent about an email.",
-        "messages-of-a-re-ask": "A re-ask: the bad answers, and what was wrong with them.",
+        "messages-follow-up": "A follow-up question: the bad answers, and what was wrong with them.",
     },
     "Keys": {
         "keys": "Keys by organization, with every quota window that is known.",
-        "key": "One key: quotas, what it spent, what it was refused.",
-        "key-add": "Another key; its secret is never shown.",
-        "key-regroup": "Saying which organization a key belongs to.",
+        "key": "One key: quotas, use, refusals.",
+        "key-add": "Adding a key; its secret is never shown.",
+        "key-regroup": "Setting the organization of a key.",
     },
     "The task": {
         "task": "Rubric, labels, settings, and what each version labeled.",
         "task-edit": "Editing a draft.",
-        "task-compare": "The draft against the version in force.",
-        "trial-ask": "Trying the draft: what it costs is said first.",
-        "trial": "The draft's labels beside those in force; none of it enters the run.",
-        "task-in-force": "Putting it in force, after saying what that means.",
+        "task-compare": "The draft against the active version, word by word.",
+        "dry-run-ask": "Trying the draft: the cost is shown first.",
+        "dry-run": "The draft's answers beside the present labels; no label is saved.",
+        "task-activate": "Activating it, after a confirmation that names the effects.",
         "task-versions": "Two versions, and which labels are of the older one.",
-        "task-ask-again": "Asking again about what an older version labeled.",
+        "task-relabel": "Re-labeling what an older version labeled.",
     },
     "Runs": {
         "runs": "The runs on this machine.",
-        "runs-archived": "The archive.",
         "runs-empty": "Before there is any run.",
         "keys-empty": "Before there is any key.",
-        "run-copy": "A new run from the same emails.",
-        "run-delete": "Deleting asks for the name.",
-        "new-run-1-source": "A new run: where the emails are,",
-        "new-run-2-columns": "what is read of them,",
-        "new-run-3-task": "what is asked,",
-        "new-run-4-settings": "how it is worked,",
-        "new-run-5-forecast": "and what it will take; nothing is sent before this.",
+        "run-delete": "Deleting a run asks for its name.",
+        "new-run-1-source": "A new run: the source,",
+        "new-run-2-columns": "its columns,",
+        "new-run-3-task": "the task,",
+        "new-run-4-settings": "the settings,",
+        "new-run-5-forecast": "and the forecast; nothing is sent before this.",
     },
     "The console itself": {
-        "help": "Every key, and why some do nothing at this moment.",
+        "help": "Every key in groups; disabled ones are dimmed.",
         "help-of-a-pane": "Every number and word of the focused pane.",
-        "palette": "The palette has what is possible now.",
-        "palette-found": "It finds by a few letters.",
-        "info": "Versions, every path, settings in force, what the terminal can.",
+        "guide": "The guide, which ships with the package.",
+        "palette": "The palette offers what is possible now.",
+        "info": "Versions, every path, active settings, the terminal.",
         "tour": "The tour of a first start.",
-        "themes": "Each theme is worn while the cursor is on it.",
+        "themes": "Each theme is previewed while the cursor is on it.",
     },
 }
 
-THEMES = {
-    "contrast": "High contrast, 7 to 1 and more.",
-    "dusk": "Amber on brown, for the night.",
-    "paper": "Ink on cream.",
-}
+IN_EVERY_FORM = ("monitor", "emails")
+"""The screens that are taken in every size and theme."""
+
+OTHER_FOLDERS = ("light", "80x24", "160x50")
+THEMES = ("contrast", "dusk", "paper")
 
 _HEAD = """\
 # Every screen
 
 Taken by `python screenshots/make.py`: the real console, over real workers and the built-in simulator, with the demo's
-invented emails. Below each picture are links to the same screen in the light theme, in a terminal of 80 by 24 and in
-one of 160 by 50. `python screenshots/animate.py` films [pause, swap, resume](pause-swap-resume.svg).
+invented emails. Below two of the pictures are links to the same screen in other themes, in a terminal of 80 by 24 and
+in one of 160 by 50. `python screenshots/animate.py` films [pause, swap, resume](pause-swap-resume.svg).
 """
 
 
 def names() -> list[str]:
-    """Every picture that is taken in each form."""
+    """Return the name of every picture."""
     return [name for chapter in CHAPTERS.values() for name in chapter]
 
 
 def page() -> str:
-    """The gallery as Markdown."""
+    """Return the gallery as Markdown."""
     parts = [_HEAD]
     for title, chapter in CHAPTERS.items():
         parts.append(f"## {title}\n")
         for name, told in chapter.items():
-            others = " · ".join(f"[{form}]({form}/{name}.svg)" for form in ("light", "80x24", "160x50"))
-            parts.append(f"![{told.replace('`', '')}](dark/{name}.svg)\n\n{told} {others}\n")
-    parts.append("## Other themes\n")
-    parts += [f"![{told}](themes/{name}.svg)\n\n{told}\n" for name, told in THEMES.items()]
+            others = ""
+            if name in IN_EVERY_FORM:
+                links = [f"[{folder}]({folder}/{name}.svg)" for folder in OTHER_FOLDERS]
+                links += [f"[{theme}](themes/{name}-{theme}.svg)" for theme in THEMES]
+                others = f" {' · '.join(links)}"
+            parts.append(f"![{told}](dark/{name}.svg)\n\n{told}{others}\n")
     return "\n".join(parts)
 
 
 def write_page(folder: Path) -> None:
-    """Write it where folders of pictures are shown."""
+    """Write the gallery."""
     (folder / "README.md").write_text(page(), encoding="utf-8")

@@ -1,9 +1,9 @@
 # ruff: noqa: INP001 - a script, not a package
-"""Makes the pictures of every screen: the real console, over the demo's real worker and simulator.
+"""Take the pictures of every screen: the real console, over the demo's real worker and simulator.
 
 Run it from the project's root: ``python screenshots/make.py``, or with the names of some pictures to take these alone.
-It takes some six minutes and leaves nothing else behind. Seeds fix the emails, their order and the answers; times and
-rates are those of the machine.
+It takes some three minutes and leaves nothing else behind. Seeds fix the emails, their order and the answers; times
+and rates are those of the machine.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ EMAILS = 1_500
 
 
 def main() -> None:
-    """Make the pictures asked for."""
+    """Take the pictures that are asked for."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("names", nargs="*", help="only these pictures; all where none is named")
     parser.add_argument("--into", type=Path, default=Path(__file__).resolve().parent)

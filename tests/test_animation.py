@@ -22,8 +22,7 @@ def test_each_command_is_seen_requested_and_then_handled() -> None:
     """Pause, swap and resume stand as requested before the worker's answer, in this order; one frame shows at a time."""
     text = FILM.read_text("utf-8").replace("\u00a0", " ")
     places = [
-        text.index(word)
-        for word in ("PAUSE REQUESTED", "PAUSED", "SWAP REQUESTED", "is asked first", "RESUME REQUESTED")
+        text.index(word) for word in ("PAUSE REQUESTED", "PAUSED", "SWAP REQUESTED", "used first", "RESUME REQUESTED")
     ]
     assert places == sorted(places)
     frames = re.findall(r'<g id="(f\d+)">', text)

@@ -1,12 +1,14 @@
-"""What the console looks like at moments worth a picture: each a run in memory and the keys that lead there."""
+"""Scenes of the console for snapshots: each a run in memory and the steps that lead there."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
@@ -14,19 +16,15 @@ from textual.widgets import Input, TextArea
 from core.model import RunState, Wait
 from tests.tui.conftest import CAPABLE, HOPS
 from tests.tui.fake_engine import FakeEngine
-from tests.tui.fakes import NOW, FakeRun, email, running, settings_in, stopped
+from tests.tui.fakes import NOW, FakeRun, running, settings_in
 from tests.tui.test_task import with_versions
 from tui.app import LabeltuiApp
+from tui.terminal.theme import DARK, LIGHT
 
-HOME = Path("/tmp/labeltui-scenes")
-"""Where the run of the scenes would lie: paths stand on some screens, so they must not differ."""
-
-
-def _paused() -> FakeRun:
-    run = running()
-    run.state, run.in_flight, run.asking = RunState.PAUSED, 0, {}
-    run.reason = "paused by a person"
-    return run
+HOME = Path(f"/tmp/labeltui-scenes-{os.getpid():08d}")
+"""Where the run of the scenes is. Each process has its own, so that tests can run side by side."""
+SHOWN_HOME = "/tmp/labeltui-scenes-00000000"
+"""What stands for it in pictures, in as many cells."""
 
 
 def _waiting() -> FakeRun:
@@ -42,86 +40,38 @@ def _done() -> FakeRun:
     return run
 
 
-def _stopped() -> FakeRun:
-    return stopped(5031, 2871)
-
-
-def _stale() -> FakeRun:
-    run = running()
-    run.state, run.beat_at = RunState.STALE, NOW - 47
-    return run
-
-
-def _new() -> FakeRun:
-    return FakeRun(emails=[email(n) for n in range(5031)])
-
-
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A name, the run, and the keys pressed one after the other; ``listed`` begins on the list of runs.
+    """A name, the run, and what leads to the moment: keys, and actions by name behind a colon.
 
-    A ``screen`` is worth a picture at every size and in both themes, a state of one only once.
+    ``listed`` begins on the list of runs. ``forms`` are the sizes and themes in which it is compared.
     """
 
     name: str
-    keys: tuple[str, ...] = ()
+    forms: tuple[tuple[int, int, str], ...]
+    steps: tuple[str, ...] = ()
     run: Callable[[], FakeRun] = running
     listed: bool = False
-    change: Callable[[FakeEngine], None] | None = None
-    read_only: bool = False
-    tour: bool = False
-    screen: bool = False
 
 
-def _no_runs(engine: FakeEngine) -> None:
-    engine.all_runs = []
-
-
-def _no_keys(engine: FakeEngine) -> None:
-    engine.held, engine.quota = [], ()
-
+SMALL, MIDDLE, LARGE = (80, 24, DARK), (120, 40, DARK), (160, 50, DARK)
+LEAST, SMALL_LIGHT = (60, 20, DARK), (80, 24, LIGHT)
 
 SCENES = (
-    Scene("runs", listed=True, screen=True),
-    Scene("runs-empty", listed=True, change=_no_runs),
-    Scene("monitor", screen=True),
-    Scene("monitor-new", run=_new),
-    Scene("monitor-paused", run=_paused),
-    Scene("monitor-waiting", run=_waiting),
-    Scene("monitor-stale", run=_stale),
-    Scene("monitor-stopped", run=_stopped),
-    Scene("monitor-done", run=_done),
-    Scene("monitor-read-only", read_only=True),
-    Scene("pause-requested", ("p",)),
-    Scene("zoomed-keys", ("3", "z")),
-    Scene("emails", ("e",), screen=True),
-    Scene("emails-failed", ("e", "f")),
-    Scene("emails-found", ("e", "slash", *"state:failed", "enter")),
-    Scene("emails-nothing-found", ("e", "slash", *"unicorn", "enter")),
-    Scene("causes", ("e", "g")),
-    Scene("record", ("e", "f", "enter"), screen=True),
-    Scene("label", ("e", "f", "l")),
-    Scene("retry-all", ("T",)),
-    Scene("keys", ("k",), screen=True),
-    Scene("keys-empty", ("k",), change=_no_keys),
-    Scene("add-key", ("k", "a")),
-    Scene("help", ("question_mark",), screen=True),
-    Scene("help-of-a-pane", ("3", "question_mark")),
-    Scene("key-record", ("k", "enter"), screen=True),
-    Scene("swap-requested", ("K",)),
-    Scene("sort", ("e", "o")),
-    Scene("save", ("e", "S")),
-    Scene("note", ("e", "m")),
-    Scene("task", ("j",), run=with_versions, screen=True),
-    Scene("task-edit", ("j", "E"), run=with_versions),
-    Scene("messages", ("e", "Y"), screen=True),
-    Scene("themes", ("ctrl+y",)),
-    Scene("new-run", ("w",), listed=True, screen=True),
-    Scene("copy-run", ("c",), listed=True),
-    Scene("delete-run", ("delete",), run=_stopped, listed=True),
-    Scene("tour", tour=True),
-    Scene("view-held", ("h",)),
+    Scene("monitor", (LEAST, SMALL, SMALL_LIGHT, MIDDLE, LARGE)),
+    Scene("monitor-waiting", (SMALL,), run=_waiting),
+    Scene("monitor-done", (LARGE,), run=_done),
+    Scene("emails", (SMALL, LARGE), (":emails",)),
+    Scene("emails-failed", (SMALL,), (":emails", ":filter")),
+    Scene("record", (LEAST, SMALL), (":emails", ":filter", "enter")),
+    Scene("label", (SMALL,), (":emails", ":filter", ":label")),
+    Scene("keys", (SMALL,), (":keys",)),
+    Scene("task", (SMALL, MIDDLE), (":task",), run=with_versions),
+    Scene("help", (SMALL,), (":help",)),
+    Scene("runs", (SMALL,), listed=True),
+    Scene("new-run", (SMALL,), (":new_run",), listed=True),
 )
+"""Screens whose layout no other test looks at as a whole."""
 
 
 def furnish() -> None:
@@ -147,24 +97,24 @@ def stage(scene: Scene, theme: str) -> tuple[LabeltuiApp, Callable[[Pilot[None]]
     run = scene.run()
     run.path = settings.runs_dir / f"{run.name}.db"
     engine = FakeEngine(settings, run)
-    if scene.change is not None:
-        scene.change(engine)
     app = LabeltuiApp(
         settings,
         run=None if scene.listed else run.path,
-        read_only=scene.read_only,
         engine=engine,
         clock=lambda: engine.now,
         threaded=False,
         terminal=CAPABLE,
-        tour=scene.tour,
     )
     app.theme = theme
+    _make_comparable(app)
 
     async def play(pilot: Pilot[None]) -> None:
         await settle(pilot)
-        for key in scene.keys:
-            await pilot.press(key)
+        for step in scene.steps:
+            if step.startswith(":"):
+                app.perform(step[1:])
+            else:
+                await pilot.press(step)
             await settle(pilot)
         for kind in (Input, TextArea):
             for widget in app.screen.query(kind):
@@ -172,3 +122,16 @@ def stage(scene: Scene, theme: str) -> tuple[LabeltuiApp, Callable[[Pilot[None]]
         await settle(pilot)
 
     return app, play
+
+
+def _make_comparable(app: LabeltuiApp) -> None:
+    """Let pictures of this console show the same paths and class names in every process."""
+    export = app.export_screenshot
+
+    def exported(**options: Any) -> str:
+        svg = export(**options)
+        for own, shown in ((str(HOME), SHOWN_HOME), (HOME.name, SHOWN_HOME.rpartition("/")[2])):
+            svg = svg.replace(own, shown)
+        return re.sub(r"terminal-\d+", "terminal", svg)
+
+    app.export_screenshot = exported  # type: ignore[method-assign]

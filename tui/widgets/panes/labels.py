@@ -102,7 +102,7 @@ def _two_rows(label: LabelCount, whole: int, lately: int, width: int) -> list[Co
             (fit(share(label.count, whole), SHARE, right=True), "bold $bright"),
         ),
         line(
-            (foreign(f"  last {number(lately)}", name_width - 1) + " ", "$quiet"),
+            (fit(f"  last {number(lately)}", name_width), "$quiet"),
             (bar(label.lately / lately if lately else 0.0, room), "$faint"),
             (fit(number(label.lately), count_width, right=True), "$quiet"),
             (fit(share(label.lately, lately), SHARE, right=True), "$quiet"),

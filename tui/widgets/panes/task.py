@@ -48,7 +48,7 @@ def settings_lines(task: Task, width: int) -> Content:
         ("reasoning", effort),
         ("temperature", temperature),
         ("answer", f"at most {number(model.max_completion_tokens)} tokens, {model.timeout_s:g} s"),
-        ("follow-ups", "none" if not task.max_reasks else f"at most {number(task.max_reasks)} a {task.item}"),
+        ("follow-ups", "none" if not task.max_reasks else f"at most {number(task.max_reasks)} each"),
         ("cut at", f"{number(task.truncate_at)} characters"),
         ("sent", ", ".join(task.fields)),
     )
