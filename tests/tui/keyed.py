@@ -272,7 +272,7 @@ ROWS: tuple[Keyed, ...] = (
     Keyed("dismiss", QUALITY, asked, [("dismiss", "shares", "why")], given=alarmed, then=(*"why", "enter")),
     Keyed("edit", T, screen, "EditTask"),
     Keyed("editor", T, said("Nothing was changed in the editor."), True, alone=True),
-    Keyed("compare", T, sees("Draft against the version in force"), True, alone=True),
+    Keyed("compare", T, sees("Draft against the active version"), True, alone=True),
     Keyed("dry_run", T, kinds, ["dry_run"], then=("enter",)),
     Keyed("enact", T, kinds, ["task"], then=("y",), alone=True),
     Keyed("discard", T, kept, None, then=("y",), alone=True),

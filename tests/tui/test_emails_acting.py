@@ -30,17 +30,17 @@ async def test_marked_emails_are_labeled_at_once_and_undone_as_one(desk: Opens) 
         assert "for 3 marked emails  U takes it back as one" in at.screen()
         await at.press("0", "enter")
         assert at.engine.asked == [("label", at.run.path, [0, 1, 2], "0", "", "")]
-        assert at.screen().count("◆ person") == 3
+        assert at.screen().count("◆ manual") == 3
         assert "marked" not in at.screen()
         await at.press("U")
         assert isinstance(at.app.screen, Confirm)
         assert "Undo the label 0 of 3 emails, 0.0 s ago?" in at.screen()
         await at.press("enter")
-        assert at.screen().count("◆ person") == 3
+        assert at.screen().count("◆ manual") == 3
         await at.press("U", "y")
         assert "undone: the label 0" in at.said()
         assert at.run.emails == before
-        assert "◆ person" not in at.screen()
+        assert "◆ manual" not in at.screen()
 
 
 async def test_what_was_done_to_one_email_is_undone_without_asking(desk: Opens) -> None:
@@ -52,7 +52,7 @@ async def test_what_was_done_to_one_email_is_undone_without_asking(desk: Opens) 
         assert at.engine.asked[-1] == ("undo", at.run.path)
         assert at.run.emails[39].state is EmailState.PENDING
         await at.press("U")
-        assert "There is nothing to undo" in at.said()
+        assert "Nothing to undo" in at.said()
 
 
 async def test_marked_emails_are_skipped_and_come_back_as_one(desk: Opens) -> None:
@@ -121,7 +121,7 @@ async def test_emails_are_saved_to_the_file_that_is_asked_for(desk: Opens, tmp_p
         await at.press("space", "space", "S")
         assert "▸ 2 marked emails" in at.screen()
         for typed, said in (
-            ("enron-emails.csv", "A file of that name is there already"),
+            ("enron-emails.csv", "A file of that name exists already"),
             ("enron.xls", ".csv, .jsonl"),
             ("nowhere/x.csv", "does not exist"),
         ):

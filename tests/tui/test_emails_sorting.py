@@ -182,7 +182,7 @@ async def test_a_search_that_fails_says_so_in_the_list(desk: Opens) -> None:
     async with desk(run) as at:
         await at.press("e", "f")
         assert isinstance(at.app.screen, EmailsScreen)
-        assert "The search ended early; u looks again." in at.screen()
+        assert "The search ended early; u searches again." in at.screen()
         at.run.unsortable = frozenset()
         await at.press("u")
         assert at.title() == "Failed [7 of 5,031]"
@@ -196,4 +196,4 @@ async def test_rows_of_a_filtered_list_show_what_they_are_by_now(desk: Opens) ->
         await at.read()
         assert at.title() == "Failed [7 of 5,031]"
         assert "✓ labeled" in at.screen()
-        assert "1 fewer by now · u updates" in at.screen()
+        assert "1 fewer now · u updates" in at.screen()

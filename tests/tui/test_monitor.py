@@ -135,7 +135,7 @@ async def test_a_silent_worker_is_ended_by_force_after_asking(desk: Opens) -> No
         await at.read()
         assert "! STALE" in at.line(0)
         await at.press("x")
-        assert "x ends it by force" in at.line(1)
+        assert "x kills it" in at.line(1)
         await at.press("x")
         assert "may be paid for twice" in " ".join(at.screen().split())
         await at.press("enter")
@@ -186,7 +186,7 @@ async def test_a_vanished_file_keeps_the_console_alive(desk: Opens) -> None:
         at.run.trouble = "enron.db cannot be read (no such file)."
         await at.read(later_s=12)
         assert "CANNOT READ" in at.line(0)
-        assert "what you see is 12 s old" in at.line(1)
+        assert "the data shown is 12 s old" in at.line(1)
         assert "STALE" in at.line(0)
         assert "2,871" in at.screen()
         at.run.trouble = ""
@@ -252,7 +252,7 @@ async def test_zoom_without_a_pane_says_what_to_press(desk: Opens) -> None:
     """z alone tells that a digit comes first."""
     async with desk() as at:
         await at.press("z")
-        assert "Press a digit first" in at.said()
+        assert "Focus a pane by its digit first" in at.said()
 
 
 async def test_simulated_labels_are_called_so(desk: Opens) -> None:
@@ -307,7 +307,7 @@ async def test_q_leaves_and_says_that_the_worker_stays(desk: Opens) -> None:
     async with desk() as at:
         await at.press("q")
         assert at.engine.asked == []
-        assert "The worker of enron goes on (pid 4711)." in at.app.leave_message
+        assert "The worker of enron keeps running (pid 4711)." in at.app.leave_message
 
 
 async def test_the_theme_is_remembered(desk: Opens) -> None:

@@ -85,7 +85,7 @@ def test_the_line_of_what_goes_on_fits_into_eighty_columns() -> None:
     run = running()
     run.forecast = Forecast(2400.0, 2100.0, 2700.0, "RPM of 3 organizations")
     said = state_sentence(view_state(run), (), NOW)
-    assert said.sentence.endswith(" · RPM of 3 organizations bind")
+    assert said.sentence.endswith(" · limited by RPM (3 organizations)")
     assert on_one_row(said.clauses, 78).endswith(" · limited by RPM")
     run.state, run.wait = RunState.WAITING, Wait(NOW + 53, "RPM", "org_sim_2", "every key cools")
     waits = on_one_row(state_sentence(view_state(run), (), NOW).clauses, 78)
@@ -156,9 +156,9 @@ def test_trouble_in_reading_shows_what_age_the_picture_has() -> None:
     seen = replace(view_state(running()), trouble="the file vanished", read_at=NOW - 12)
     said = state_sentence(seen, (), NOW)
     assert said.word == "CANNOT READ"
-    assert said.sentence == "the file vanished · what you see is 12 s old"
+    assert said.sentence == "the file vanished · the data shown is 12 s old"
     ended = state_sentence(replace(seen, trouble="There is no run file."), (), NOW)
-    assert ended.sentence == "There is no run file · what you see is 12 s old"
+    assert ended.sentence == "There is no run file · the data shown is 12 s old"
 
 
 def test_before_the_first_reading_nothing_is_claimed() -> None:
@@ -208,12 +208,13 @@ def test_leave_message_says_who_goes_on_and_how_to_come_back(tmp_path: Path) -> 
     run = running(20, 10)
     run.path = settings.runs_dir / "enron.db"
     assert leave_message(view_state(run), (), settings) == (
-        "The worker of enron goes on (pid 4711). `labeltui open enron` shows it again; `labeltui stop enron` ends it."
+        "The worker of enron keeps running (pid 4711). `labeltui open enron` shows it again; `labeltui stop enron`"
+        " stops it."
     )
     run.path = tmp_path / "elsewhere.db"
-    assert f"`labeltui stop {tmp_path}/elsewhere.db` ends it" in leave_message(view_state(run), (), settings)
+    assert f"`labeltui stop {tmp_path}/elsewhere.db` stops it" in leave_message(view_state(run), (), settings)
     run.path = settings.demo_dir / "runs" / "demo.db"
-    assert "`labeltui demo` shows it again; `labeltui stop demo` ends it." in leave_message(
+    assert "`labeltui demo` shows it again; `labeltui stop demo` stops it." in leave_message(
         view_state(run), (), settings
     )
     run.alive = False

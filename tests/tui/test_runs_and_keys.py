@@ -199,7 +199,7 @@ async def test_a_copy_of_a_run_is_made_beside_the_screen(desk: Opens) -> None:
     """c asks for a name; what is refused keeps the window and what was typed."""
     async with desk(listed=True, change=listed, size=(80, 24)) as at:
         await at.press("c")
-        assert "A new run from the emails of enron" in at.screen()
+        assert "A new run from the texts of enron" in at.screen()
         at.engine.refusal = "There is a run enron-2 already."
         await at.press("enter")
         assert "There is a run enron-2 already." in at.screen()
@@ -238,7 +238,7 @@ async def test_keys_are_shown_by_organization_with_their_windows(desk: Opens) ->
     async with desk(size=(120, 30)) as at:
         await at.press("k")
         shown = at.screen()
-        for telling in ("org_a", "▶ in use", "◌ cooling 00:41 TPM", "✕ invalid", "no key may ask for 00:41"):
+        for telling in ("org_a", "▶ in use", "◌ cooling 00:41 TPM", "✕ invalid", "no key usable for 00:41"):
             assert telling in shown, telling
         assert "7,950 of 8,000 tokens per minute" in shown
 
@@ -268,7 +268,7 @@ async def test_a_key_is_added_without_being_shown(desk: Opens) -> None:
         await at.press("enter")
         assert at.engine.asked == [("try_secret", "gsk_secret"), ("add_key", "gsk_secret", "night", "org_c")]
         assert isinstance(at.app.screen, KeysScreen)
-        assert "night is kept." in at.said()
+        assert "night is saved." in at.said()
 
 
 async def test_a_refused_key_keeps_the_window_open(desk: Opens) -> None:
@@ -323,7 +323,7 @@ async def test_removing_a_key_asks_and_enter_keeps_it(desk: Opens) -> None:
         assert at.engine.asked == []
         await at.press("delete", "y")
         assert at.engine.asked == [("remove_key", "main")]
-        assert "main is forgotten." in at.said()
+        assert "main is removed." in at.said()
 
 
 async def test_without_keys_the_ways_to_bring_one_are_told(desk: Opens) -> None:
@@ -357,7 +357,7 @@ async def test_a_key_that_does_not_answer_is_kept_only_when_asked_again(desk: Op
         at.engine.trial = KeyCheck(works=False, word="invalid", sentence="invalid: 401, it was revoked")
         await at.press("k", "a", *"gsk_four", "enter")
         assert "invalid: 401, it was revoked" in at.screen()
-        assert "keep it all the same" in at.screen()
+        assert "save it anyway" in at.screen()
         await at.press(*"x", "enter")
         assert at.engine.asked == [("try_secret", "gsk_four"), ("try_secret", "gsk_fourx")]
         await at.press("enter")
@@ -407,7 +407,7 @@ async def test_clearing_a_bench_asks_and_says_what_it_clears(desk: Opens) -> Non
         await at.press("k", "B")
         assert "waits for nothing" in at.said()
         await at.press("down", "down", "B")
-        assert "still holds" in at.screen()
+        assert "still applies" in at.screen()
         await at.press("enter")
         assert at.engine.asked == []
         await at.press("B", "y")
@@ -448,7 +448,7 @@ async def test_start_pause_swap_and_stop_are_one_key_each_from_anywhere_in_a_run
             at.engine.handle()
             await at.read(later_s=1)
             assert "REQUESTED" not in at.line(0)
-        assert "is out of use" in at.said()
+            assert ("is out of use" in at.said()) == (kind == "swap")
         await at.press("s")
         assert at.engine.asked[-1][0] == "start" or ("start", at.app.run_path) in at.engine.asked
 
@@ -484,7 +484,7 @@ async def test_an_organization_that_no_reply_named_says_so_whole_at_eighty_colum
 
     async with desk(size=(80, 24), change=unnamed) as at:
         await at.press("k")
-        assert "2 keys · not named by a reply yet" in at.screen()
+        assert "2 keys · not confirmed by a reply yet" in at.screen()
 
 
 @pytest.mark.asyncio

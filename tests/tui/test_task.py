@@ -200,7 +200,7 @@ async def test_an_editor_that_is_not_there_is_told(desk: Opens, monkeypatch: pyt
     monkeypatch.undo()
     async with desk(with_versions()) as at:
         await at.press("j", "V")
-        assert "cannot be handed to an editor" in at.said()
+        assert "cannot run an editor" in at.said()
 
 
 async def test_a_draft_is_compared_with_what_is_in_force(desk: Opens) -> None:
@@ -262,7 +262,7 @@ async def test_putting_a_draft_in_force_says_what_it_means_first(desk: Opens) ->
         assert isinstance(at.app.screen, Confirm)
         shown = " ".join(" ".join(at.screen().split("│")[1::2]).split())
         for telling in (
-            "20 emails in line are asked with it from now on", "19 labels given so far stay",
+            "20 emails pending are labeled with it from now on", "19 labels so far stay",
             "text of all 40 emails is made anew", "No label any more, though emails have it: 0",
         ):  # fmt: skip
             assert telling in shown, telling
@@ -336,7 +336,7 @@ async def test_an_older_version_becomes_a_draft(desk: Opens) -> None:
     """J takes the one under the cursor; over another draft it asks first."""
     async with desk(with_versions()) as at:
         await at.press("j", "J")
-        assert "That is the version in force" in at.said()
+        assert "That is the active version" in at.said()
         await at.press("down", "J")
         assert f"DRAFT {OLD.version[:8]}" in at.screen()
         leave_draft(at, task_to_toml(NEW))
@@ -361,7 +361,7 @@ async def test_asking_again_is_a_choice_of_its_own(desk: Opens) -> None:
         assert at.engine.asked == [("relabel", at.run.path, None, None), ("relabel", at.run.path, "1", None)]
     async with desk(stopped()) as at:
         await at.press("j", "R")
-        assert "No label in force was given by an older version" in at.said()
+        assert "No present label was given by an older version" in at.said()
 
 
 async def test_emails_are_asked_again_from_their_list(desk: Opens) -> None:
@@ -374,7 +374,7 @@ async def test_emails_are_asked_again_from_their_list(desk: Opens) -> None:
         await at.press("down", "down", "R")
         assert "a person's label wins" in at.said()
         await at.press("end", "R")
-        assert "Only a labeled email is asked again" in at.said()
+        assert "Only a labeled text is re-labeled" in at.said()
         await at.press("home", "space", "space", "R", "y")
         assert at.engine.asked[1:] == [("relabel", at.run.path, None, [0, 1])]
 
@@ -385,10 +385,17 @@ async def test_the_exact_messages_of_the_email_under_the_cursor(desk: Opens) -> 
         await at.press("e", "down", "j", "Y")
         assert isinstance(at.app.screen, MessagesScreen)
         shown = at.screen()
-        for telling in ("Subject of message 1", "── system", "Answer 1 or 0.", "<email>", "first question", "in force"):
+        for telling in (
+            "Subject of message 1",
+            "── system",
+            "Answer 1 or 0.",
+            "<email>",
+            "first question",
+            "active version",
+        ):
             assert telling in shown, telling
         await at.press("Q")
-        assert "re-ask to an example answer" in at.screen()
+        assert "follow-up question to an example answer" in at.screen()
         assert "That answer cannot be used" in at.screen()
         await at.press("Q", "n")
         assert "Subject of message 2" in at.screen()
@@ -406,7 +413,7 @@ async def test_a_re_ask_shows_the_emails_own_bad_answers(desk: Opens) -> None:
     run = stopped()
     async with desk(run, size=(120, 40)) as at:
         await at.press("e", "f", "Y", "Q")
-        assert "re-ask to its own answers" in at.screen()
+        assert "follow-up question to its own answers" in at.screen()
         assert "I think it is work." in at.screen()
 
 

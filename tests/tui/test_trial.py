@@ -72,7 +72,7 @@ async def test_what_a_trial_costs_is_said_before_it_begins(desk: Opens) -> None:
         assert isinstance(at.app.screen, AskDryRun)
         shown = " ".join(" ".join(at.screen().split("│")[1::2]).split())
         assert "About 4,000 tokens, $0.0012 for 10 emails" in shown
-        assert "No label is given or changed." in shown
+        assert "No label is saved or changed." in shown
         await at.press("backspace", "backspace", "9", "9", "9", "enter")
         assert "A number from 1 to 200." in at.screen()
         assert isinstance(at.app.screen, AskDryRun)
@@ -108,8 +108,8 @@ async def test_results_stand_beside_the_present_labels(desk: Opens) -> None:
         assert at.engine.asked == [("dry_run", NEW.version, 10)]
         shown = at.screen()
         for telling in (
-            f"TRIAL of draft {NEW.version[:8]}", "done: 4 of 10", "1 of 2 as labeled now (50 %)", "1 without a label",
-            "1,600 tokens", "≠", "in line", "no valid label · Subject of message 8",
+            f"DRY RUN of draft {NEW.version[:8]}", "done: 4 of 10", "1 of 2 as labeled now (50 %)", "1 without a label",
+            "1,600 tokens", "≠", "pending", "no valid label · Subject of message 8",
         ):  # fmt: skip
             assert telling in shown, telling
         await at.press("down", "enter")
@@ -126,7 +126,7 @@ async def test_an_error_keeps_what_was_answered(desk: Opens) -> None:
     async with desk(with_versions()) as at:
         with_trial(at, FakeTrial([result(0, "1", "1")], error="Every key was refused."))
         await at.press("j", "W", "enter")
-        assert "Every key was refused. No label was given." in at.said()
+        assert "Every key was refused. No label was saved." in at.said()
         assert "ended: 1 of 10" in at.screen()
 
 
@@ -135,7 +135,7 @@ async def test_without_a_key_the_window_says_so(desk: Opens) -> None:
     async with desk(with_versions()) as at:
         with_trial(at, FakeTrial([]), DryRunCost(10, 4_000, None, 0, learnt=False))
         await at.press("j", "W")
-        assert "No key can ask" in at.screen()
+        assert "No usable key" in at.screen()
 
 
 async def test_a_trial_is_refused_read_only_and_without_a_draft(desk: Opens) -> None:

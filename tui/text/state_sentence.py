@@ -67,13 +67,13 @@ def _limited_by(limit: str) -> tuple[Clause, ...]:
     if not limit:
         return ()
     if limit == "the server's speed":
-        return (Clause("limited by server latency", ("server latency", ""), rank=3),)
+        return (Clause("limited by server latency", ("",), rank=3),)
     named, _, more = limit.partition(": ")
     bare, _, whose = named.partition(" of ")
     if whose.endswith(" organizations"):
         named = f"{bare} ({whose})"
     full = f"{named}: {more}" if more else named
-    return (Clause(f"limited by {full}", (f"limited by {named}", f"limited by {bare}", bare, ""), rank=3),)
+    return (Clause(f"limited by {full}", (f"limited by {named}", f"limited by {bare}", ""), rank=3),)
 
 
 def state_sentence(view_state: ViewState, requested: tuple[Requested, ...], now: float) -> StateSentence:
@@ -186,7 +186,7 @@ def _running(view_state: ViewState, snapshot: Snapshot, now: float) -> tuple[Cla
     return (
         Clause(reason),
         Clause(f"{pace} labels/min", (f"{pace}/min",), rank=2),
-        Clause(busy, (busy.replace(" keys", "").replace(" key", ""), ""), rank=2),
+        Clause(busy, (busy.replace(" keys", "").replace(" key", ""),), rank=4),
         *ends(snapshot, now),
     )
 

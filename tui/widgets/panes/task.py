@@ -32,6 +32,9 @@ MOST_COMPARED = 2_000
 MOST_EQUAL = 60
 """Characters of an equal stretch that are shown before and after a changed word."""
 
+LEAST_COMMON = 0.7
+"""Share of words and spaces (0..1) that two lines have in common at least to be shown as one changed line."""
+
 
 def short(version: str) -> str:
     """Return a version's hash, shortened for display."""
@@ -148,10 +151,13 @@ def comparison(before: str, after: str) -> tuple[Content, int]:
                 rows += [line("  ", (inert(text), "$quiet")) for text in old[i:i_end]]
                 continue
             pairs = min(i_end - i, j_end - j)
-            rows += [_changed(old[i + n], new[j + n]) for n in range(pairs)]
+            for n in range(pairs):
+                found = _changed(old[i + n], new[j + n])
+                rows += found
+                differing += len(found)
             rows += [line(("- ", "bold $failed"), (inert(text), "$failed")) for text in old[i + pairs : i_end]]
             rows += [line(("+ ", "bold $running"), (inert(text), "$running")) for text in new[j + pairs : j_end]]
-            differing += max(i_end - i, j_end - j)
+            differing += (i_end - i) + (j_end - j) - 2 * pairs
     if not rows:
         return line(("Nothing differs.", "$quiet")), 0
     if len(rows) > MOST_COMPARED:
@@ -159,11 +165,20 @@ def comparison(before: str, after: str) -> tuple[Content, int]:
     return Content("\n").join(rows), differing
 
 
-def _changed(old: str, new: str) -> Content:
-    """Return a changed line with its removed and added words marked; long equal stretches are shortened."""
+def _changed(old: str, new: str) -> list[Content]:
+    """Return a changed line with its removed and added words marked, or both lines where they have little in common.
+
+    Long equal stretches are shortened.
+    """
     words, others = re.split(r"(\s+)", inert(old)), re.split(r"(\s+)", inert(new))
     parts: list[Part] = [("~ ", "bold $waiting")]
-    opcodes = difflib.SequenceMatcher(None, words, others, autojunk=False).get_opcodes()
+    matcher = difflib.SequenceMatcher(None, words, others, autojunk=False)
+    if matcher.ratio() < LEAST_COMMON:
+        return [
+            line(("- ", "bold $failed"), (inert(old), "$failed")),
+            line(("+ ", "bold $running"), (inert(new), "$running")),
+        ]
+    opcodes = matcher.get_opcodes()
     for n, (kind, i, i_end, j, j_end) in enumerate(opcodes):
         removed, added = "".join(words[i:i_end]), "".join(others[j:j_end])
         if kind == "equal":
@@ -171,7 +186,7 @@ def _changed(old: str, new: str) -> Content:
             continue
         parts.append((f"[-{removed}-]" if removed else "", "bold $failed"))
         parts.append((f"{{+{added}+}}" if added else "", "bold $running"))
-    return line(*parts)
+    return [line(*parts)]
 
 
 def _shortened(text: str, *, first: bool, last: bool) -> str:

@@ -70,7 +70,7 @@ class WorkerPane(Pane):
 
     def body(self, width: int, height: int) -> list[Content]:
         facts: WorkerFacts = self.facts
-        now = _now(facts)
+        now = _now(facts, brief=height == 1 and facts.resumption is not None)
         if facts.resumption is None:
             return [now]
         full, short = resumed(facts.resumption, short=False), resumed(facts.resumption, short=True)
@@ -82,7 +82,7 @@ class WorkerPane(Pane):
         return [now, *(line((("↻ " if n == 0 else "  ") + part, "$running")) for n, part in enumerate(wrapped))]
 
 
-def _now(facts: WorkerFacts) -> Content:
+def _now(facts: WorkerFacts, *, brief: bool) -> Content:
     worker = facts.worker
     if not worker.alive:
         last = f" · last heartbeat {clock(worker.heartbeat_at)}" if worker.heartbeat_at else ""
@@ -92,5 +92,5 @@ def _now(facts: WorkerFacts) -> Content:
     return line(
         (("! " if stale else "") + beat, "bold $waiting" if stale else "$foreground"),
         (f" · {number(worker.in_flight)} in flight", "$foreground"),
-        ("" if facts.up_s is None else f" · up {age(facts.up_s)}", "$quiet"),
+        ("" if facts.up_s is None or brief else f" · up {age(facts.up_s)}", "$quiet"),
     )
