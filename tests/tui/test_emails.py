@@ -35,7 +35,7 @@ async def test_the_filter_goes_round_and_the_title_counts(desk: Opens) -> None:
             "All [5,031 of 5,031]",
         ]
         await at.press("F")
-        assert at.title().startswith("By a person")
+        assert at.title().startswith("Manual")
         assert "No manual label yet" in at.screen()
 
 

@@ -47,7 +47,7 @@ async def test_what_was_done_to_one_email_is_undone_without_asking(desk: Opens) 
     """A skip comes back by U; where nothing is left to undo, it says so."""
     async with desk(stopped()) as at:
         await at.press("e", "end", "i")
-        assert "1 skipped · U takes it back" in at.said()
+        assert "1 skipped · U undoes it" in at.said()
         await at.press("U")
         assert at.engine.asked[-1] == ("undo", at.run.path)
         assert at.run.emails[39].state is EmailState.PENDING

@@ -90,7 +90,6 @@ def test_the_line_of_what_goes_on_fits_into_eighty_columns() -> None:
     run.state, run.wait = RunState.WAITING, Wait(NOW + 53, "RPM", "org_sim_2", "every key cools")
     waits = on_one_row(state_sentence(view_state(run), (), NOW).clauses, 78)
     assert waits.startswith("00:53 for RPM of org_sim_2, until ")
-    assert waits.endswith(" · limited by RPM")
 
 
 def test_a_worker_that_gets_ready_claims_no_rate() -> None:
@@ -218,7 +217,7 @@ def test_leave_message_says_who_goes_on_and_how_to_come_back(tmp_path: Path) -> 
         view_state(run), (), settings
     )
     run.alive = False
-    assert leave_message(view_state(run), (), settings).startswith("No worker runs on demo; 10 emails are left.")
+    assert leave_message(view_state(run), (), settings).startswith("No worker runs on demo; 10 emails pending.")
     assert leave_message(ViewState(now=NOW), (), settings) == ""
 
 

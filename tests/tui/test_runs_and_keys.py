@@ -207,7 +207,7 @@ async def test_a_copy_of_a_run_is_made_beside_the_screen(desk: Opens) -> None:
         await at.press("tab", "tab", *"m1", "enter")
         assert at.engine.asked[-1] == ("copy_run", CopyRequest("/r/enron.db", "enron-2", "", "m1"))
         assert isinstance(at.app.screen, RunsScreen)
-        assert "enron-2 is there, with nothing labeled" in at.said()
+        assert "enron-2 is created, with nothing labeled" in at.said()
 
 
 async def test_a_run_can_be_tried_from_its_monitor(desk: Opens) -> None:
@@ -405,14 +405,14 @@ async def test_clearing_a_bench_asks_and_says_what_it_clears(desk: Opens) -> Non
     """Only a key that waits has one; the question says that the limit may still hold."""
     async with desk() as at:
         await at.press("k", "B")
-        assert "waits for nothing" in at.said()
+        assert "is not waiting" in at.said()
         await at.press("down", "down", "B")
         assert "still applies" in at.screen()
         await at.press("enter")
         assert at.engine.asked == []
         await at.press("B", "y")
         assert at.engine.asked == [("clear_bench", "org_b")]
-        assert "org_b may ask again: cleared a bench of 41 s for TPM." in at.said()
+        assert "org_b may be used again: cleared a bench of 41 s for TPM." in at.said()
 
 
 async def test_enter_opens_the_record_of_a_key(desk: Opens) -> None:

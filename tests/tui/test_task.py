@@ -263,7 +263,7 @@ async def test_putting_a_draft_in_force_says_what_it_means_first(desk: Opens) ->
         shown = " ".join(" ".join(at.screen().split("│")[1::2]).split())
         for telling in (
             "20 emails pending are labeled with it from now on", "19 labels so far stay",
-            "text of all 40 emails is made anew", "No label any more, though emails have it: 0",
+            "text of all 40 emails is made again", "No longer a label, but present: 0",
         ):  # fmt: skip
             assert telling in shown, telling
         await at.press("enter")
@@ -400,7 +400,7 @@ async def test_the_exact_messages_of_the_email_under_the_cursor(desk: Opens) -> 
         await at.press("Q", "n")
         assert "Subject of message 2" in at.screen()
         await at.press("N", "N", "N")
-        assert "This is the first email." in at.said()
+        assert "This is the first one." in at.said()
         await at.press("escape")
         leave_draft(at, task_to_toml(NEW))
         await at.press("escape", "j", "Y")
