@@ -48,7 +48,8 @@ class Texts:
 class Planned:
     """The answer of ``labeltui plan``. Tokens are totals; ``counted_tokens`` leaves out what the provider caches.
 
-    ``what_if`` pairs a sentence with the forecast under it; ``assumed`` says on which limits the times rest.
+    ``what_if`` pairs a sentence with the forecast under it; ``assumed`` says on which limits the times rest; ``server``
+    is the one that gets the texts.
     """
 
     texts: Texts
@@ -62,6 +63,7 @@ class Planned:
     assumed: str
     what_if: tuple[tuple[str, Forecast], ...]
     learnt: bool
+    server: str = ""
 
     @property
     def limits_known(self) -> bool:
@@ -147,7 +149,7 @@ def plan_run(
     Raises:
         UsageError: there is no such plan, or no such server.
     """
-    normalize_base_url(base_url)
+    server = normalize_base_url(base_url)
     model = task.model.model
     with KeyStore.from_settings(settings, base_url) as store:
         keys, windows = store.statuses(model, now), store.windows(model, now)
@@ -172,6 +174,7 @@ def plan_run(
         assumed=assumed,
         what_if=_what_if(load, ways),
         learnt=cost.learnt,
+        server=server.root,
     )
 
 

@@ -280,7 +280,9 @@ class FakeEngine:
         self._note("forecast", command)
         ends = Forecast(180.0, None, None, "TPM of org_b")
         texts = Texts(2, 2, 40.0)
-        return Planned(texts, 9, 800, 200, 0, ends, 1, None, "the free plan", (), learnt=False), TASK
+        return Planned(
+            texts, 9, 800, 200, 0, ends, 1, None, "the free plan", (), learnt=False, server="https://api.groq.com"
+        ), TASK
 
     def make(self, command: NewRunRequest, progress: Callable[[int], None]) -> Path:
         progress(500)

@@ -74,14 +74,15 @@ async def test_five_enters_lead_from_a_file_to_a_run_that_is_tried(desk: Opens, 
         shown = at.screen()
         assert "STEP 2 OF 5" in shown
         assert "lunch" in shown
-        assert "2 emails taken · 1 skipped: it has fewer fields than the header" in " ".join(shown.split())
+        assert "2 texts to import · 1 skipped: it has fewer fields than the header" in " ".join(shown.split())
         await at.press("enter")
         assert "Decide whether an email belongs to the working life" in at.screen()
         await at.press("enter", "enter")
         shown = at.screen()
-        assert "time      3 min, bound by TPM of org_b" in shown
+        assert "time      3 min, limited by TPM of org_b" in shown
+        assert "server    https://api.groq.com gets the texts" in shown
         assert "main …" in shown
-        assert "try it on 10 emails first" in shown
+        assert "try it on 10 first" in shown
         assert "make" not in {what[0] for what in at.engine.asked}
         at.run.alive, at.run.state = False, RunState.NEW
         await at.press("enter")
@@ -177,12 +178,12 @@ async def test_a_flawed_task_file_is_read_again_when_it_is_chosen(desk: Opens, f
     """Mended in another terminal, it is taken; what was said of it goes when the cursor moves on."""
     async with desk(listed=True, size=(80, 24)) as at:
         await at.press("w", *"mail", "enter", "enter", "down", "enter")
-        assert "This file is no task yet" in at.screen()
+        assert "This file is no valid task" in at.screen()
         await at.press("down")
-        assert "This file is no task yet" not in at.screen()
+        assert "This file is no valid task" not in at.screen()
         (folder / "flawed.toml").write_text((folder / "mood.toml").read_text("utf-8"), "utf-8")
         await at.press("up", "enter")
-        assert "It was read again and is a task now: enter takes it." in at.screen()
+        assert "It was read again and is valid now: enter selects it." in at.screen()
         await at.press("enter")
         assert "STEP 4 OF 5" in at.screen()
 
@@ -207,7 +208,7 @@ async def test_columns_that_nothing_is_taken_from_are_named(desk: Opens, folder:
     async with desk(listed=True, size=(80, 24)) as at:
         await at.press("w", *"wide", "enter")
         shown = " ".join(at.screen().split())
-        assert "1 email taken" in shown
+        assert "1 text to import" in shown
         assert "choose a column of unique ids above, with ← →" in shown
         assert "not read: subject, to" in shown
 
@@ -248,7 +249,7 @@ async def test_without_a_key_one_is_added_on_the_way(desk: Opens, folder: Path) 
         await at.press("w", *"mail", *["enter"] * 4)
         assert "no key yet: a adds one" in at.screen()
         await at.press("enter")
-        assert "There is no key to ask with" in at.screen()
+        assert "There is no usable key" in at.screen()
         await at.press("a", *"gsk_secret", "enter")
         await at.read()
         assert "key-1" in at.screen()
@@ -290,6 +291,19 @@ def test_a_real_source_is_forecast_and_made(tmp_path: Path) -> None:
     assert name_for(settings, str(source)) == "mail-2"
     assert "There is a run mail already" in name_trouble(settings, "mail")
     assert "cannot be a run's name" in name_trouble(settings, "../x")
+
+
+def test_a_time_without_known_limits_is_unknown(tmp_path: Path) -> None:
+    """No limit of a server of one's own is known before its first reply, and the forecast says so."""
+    source = tmp_path / "mail.csv"
+    source.write_text('id,message\n7,"Subject: lunch\n\nNoon?"\n', "utf-8")
+    settings = load_settings({"LABELTUI_HOME": str(tmp_path / "home")})
+    own = NewRunRequest(str(source), base_url="http://localhost:11434/v1")
+    lines = list(plan_lines(*forecast(settings, own)))
+    assert "  server    http://localhost:11434/v1 gets the texts" in lines
+    assert any(text.startswith("  time      unknown until the first reply names the limits") for text in lines)
+    known = plan_lines(*forecast(settings, NewRunRequest(str(source))))
+    assert not any("unknown until" in text for text in known)
 
 
 def test_tasks_of_files_and_of_other_runs_are_offered_once(folder: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -59,6 +60,36 @@ async def test_the_list_of_runs_opens_a_run_and_comes_back_to_its_place(desk: Op
         await at.press("escape")
         assert isinstance(at.app.screen, RunsScreen)
         assert at.app.screen.query_one(Rows).cursor == 1
+
+
+async def test_a_run_is_paused_started_and_stopped_from_the_list(desk: Opens) -> None:
+    """p, s and x act on the run under the cursor; what cannot be done there says why."""
+
+    def listed(engine: FakeEngine) -> None:
+        engine.all_runs = summaries()
+
+    async with desk(listed=True, change=listed) as at:
+        assert "1 running" in at.line(1)
+        for action in ("pause", "stop"):
+            at.app.perform(action)
+            await at.settle()
+            assert at.engine.asked[-1] == (action, Path("/r/enron.db"))
+        at.app.perform("start")
+        await at.settle()
+        assert "enron has a worker already" in at.said()
+        await at.press("down")
+        at.app.perform("pause")
+        await at.settle()
+        assert "old has no worker" in at.said()
+        at.app.perform("start")
+        await at.settle()
+        assert "old is done" in at.said()
+        at.engine.all_runs = [replace(summaries()[0], state=RunState.PAUSED)]
+        await at.read(later_s=3)
+        assert "1 paused" in at.line(1)
+        at.app.perform("pause")
+        await at.settle()
+        assert at.engine.asked[-1] == ("resume", Path("/r/enron.db"))
 
 
 async def test_the_cursor_follows_its_run_when_the_list_is_sorted_anew(desk: Opens) -> None:

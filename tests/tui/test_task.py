@@ -24,6 +24,7 @@ from tui.screens.modals import Confirm
 from tui.screens.task.messages import MessagesScreen
 from tui.screens.task.task import TaskScreen
 from tui.screens.task.windows import AskAgain, EditTask
+from tui.widgets.panes.task import comparison
 
 pytestmark = pytest.mark.asyncio
 
@@ -213,6 +214,21 @@ async def test_a_draft_is_compared_with_what_is_in_force(desk: Opens) -> None:
         assert '+ rubric = "A newer rubric: say 0."' in at.screen()
         await at.press("C")
         assert "lines differ" not in at.screen()
+
+
+async def test_a_changed_word_is_marked_in_its_line() -> None:
+    """Long equal stretches of the line are shortened; lines with little in common stay two."""
+    before = "A charity that employees are asked to join is personal, whoever asks for it and whenever that may be."
+    content, differing = comparison(before, before.replace("personal", "work"))
+    assert (content.plain.splitlines()[1:], differing) == (
+        ["~ A charity that employees are asked to join is [-personal,-]{+work,+} whoever asks for it and whenever that may be."], 1,
+    )  # fmt: skip
+    long = "word " * 40
+    content, _ = comparison(f"{long}old {long}", f"{long}new {long}")
+    assert " … " in content.plain
+    assert "[-old-]{+new+}" in content.plain
+    content, differing = comparison("a b c d", "w x y z")
+    assert (content.plain.splitlines()[1:], differing) == (["- a b c d", "+ w x y z"], 2)
 
 
 async def test_the_first_difference_is_in_sight_in_the_smallest_terminal(desk: Opens) -> None:

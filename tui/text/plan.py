@@ -48,6 +48,8 @@ def plan_lines(planned: Planned, task: Task) -> Iterator[str]:
     yield f"{counts}, of {texts.mean_chars:,.0f} characters{each}"
     basis = "as learned from earlier calls" if planned.learnt else "by the length of the texts"
     cached = f"; {number(planned.cached_tokens)} of them cached, if the provider does" if planned.cached_tokens else ""
+    if planned.server:
+        yield f"  server    {one_line(planned.server, limit=200)} gets the texts"
     yield f"  model     {one_line(task.model.model)}"
     yield f"  calls     about {number(planned.calls)}, follow-up questions included"
     yield f"  tokens    about {number(planned.tokens)} ({basis}{cached})"

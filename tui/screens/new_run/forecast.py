@@ -12,7 +12,6 @@ from textual.widgets import Static
 
 from core.engine import FIRST_N, NewRunRequest
 from core.model import KeyStatus, Task
-from core.server_address import GROQ_ROOT
 from core.text import inert, one_line
 from tui.actions.keymap import keyed
 from tui.screens.new_run.step import Step
@@ -71,13 +70,8 @@ class ForecastStep(Step):
     def _show(self, command: NewRunRequest, forecast: tuple[Planned, Task]) -> None:
         if command == self._planned and alive(self):
             self.tell("")
-            first, *others = (inert(text, limit=400).replace("\n", " ") for text in plan_lines(*forecast))
-            self._lines = (first, f"  server    {self._server(command)} gets the texts", *others)
+            self._lines = tuple(inert(text, limit=400).replace("\n", " ") for text in plan_lines(*forecast))
             self._draw()
-
-    def _server(self, command: NewRunRequest) -> str:
-        """Return the server to which this run sends its texts."""
-        return one_line(command.base_url or self.console_app.settings.base_url or GROQ_ROOT, limit=120)
 
     def _draw(self) -> None:
         """Draw each line in as many rows as it needs, beside its name."""
