@@ -60,6 +60,10 @@ GROUPS = (
         "clear_bench", "edit", "editor", "compare", "dry_run", "enact", "discard", "take_version", "ask_again",
         "again_form", "pane", "zoom", "beside",
     )),
+    ("Review and quality", (
+        "review", "quality", "unfold", "cannot_tell", "next_batch", "disagreements", "suspicious", "grow", "top_up",
+        "write_report", "dismiss",
+    )),
     ("Find and sort", ("find", "filter", "filter_back", "causes", "sort", "reverse", "update", "archived")),
     ("Go to", ("emails", "keys", "task", "messages", "back", "help", "guide", "quit")),
     ("The console", ("theme", "themes", "quiet", "info", "tour", "suspend")),
