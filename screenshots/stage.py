@@ -20,12 +20,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.commands.post import await_answer
-
-from core.commands import send as commands
+from core.commands.catalog import Stop
+from core.commands.send import await_answer, send
 from core.llm.task import builtin_task, chosen_task
 from core.model import RunState, Snapshot, Task
-from core.runs.find import RunOptions, archive, create_run, demo, run_files
+from core.runs import archive, demo
+from core.runs.find import RunOptions, create_run, run_files
 from core.settings import Settings, load_settings
 from core.simulator.child import adopt, start_child
 from core.sources.demo_emails import demo_emails, write_demo_csv
@@ -186,7 +186,7 @@ def until_run(path: Path, seen: Callable[[Snapshot], bool], patience_s: float = 
 
 
 def _stop(path: Path) -> None:
-    await_answer(path, commands.stop(path), timeout_s=20)
+    await_answer(path, send(path, Stop()), timeout_s=20)
 
 
 def _end(settings: Settings) -> None:
@@ -196,7 +196,10 @@ def _end(settings: Settings) -> None:
         return not now.worker.alive
 
     for path in run_files(settings):
-        _stop(path)
+        with RunReader(path) as reader:
+            alive = reader.snapshot(time.time()).worker.alive
+        if alive:
+            _stop(path)
         until_run(path, gone)
     simulator = adopt(settings.demo_dir / "simulator.json")
     if simulator is not None:
