@@ -138,7 +138,7 @@ async def test_a_label_is_given_by_clicks_alone(desk: Opens) -> None:
             await at.pilot.click("#labels", offset=(4, row))
             await at.settle()
             assert f"▸ {value}" in at.screen()
-        await click_key(at, "keep")
+        await click_key(at, "save")
         assert at.engine.asked[-1][0] == "label"
 
 
@@ -148,7 +148,7 @@ async def test_windows_with_fields_can_be_left_by_a_click(desk: Opens) -> None:
     async with desk() as at:
         await at.press("k", "a")
         assert isinstance(at.app.focused, Input)
-        await click_key(at, "leave")
+        await click_key(at, "cancel")
         assert not isinstance(at.app.focused, Input)
 
 

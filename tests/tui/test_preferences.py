@@ -52,17 +52,17 @@ def test_a_broken_file_is_told_and_left_alone(tmp_path: Path) -> None:
     path.write_text("theme = = broken\n[keys]\n")
     assert "is not TOML" in read_preferences(path).troubles[0]
     assert "line 1" in read_preferences(path).troubles[0]
-    with pytest.raises(LabeltuiError, match="stays as it was"):
+    with pytest.raises(LabeltuiError, match="it is unchanged"):
         remember(path, "theme", "nord")
     assert path.read_text() == "theme = = broken\n[keys]\n"
 
 
 def test_a_setting_written_over_lines_is_not_torn(tmp_path: Path) -> None:
-    """Where one line does not hold the setting, the file is left as it was, with a sentence."""
+    """Where one line does not hold the setting, the file is it is unchanged, with a sentence."""
     path = tmp_path / "console.toml"
     text = 'theme = """\nnord"""\n'
     path.write_text(text)
-    with pytest.raises(LabeltuiError, match="left as it was"):
+    with pytest.raises(LabeltuiError, match="it is unchanged"):
         remember(path, "theme", "gruvbox")
     assert path.read_text() == text
 

@@ -203,7 +203,7 @@ async def test_a_run_goes_to_the_archive_and_comes_back(desk: Opens) -> None:
         assert names(at) == ["enron", "broken"]
         await at.press("H")
         assert names(at) == ["old"]
-        assert "A bring back" in at.footer()
+        assert "A restore" in at.footer()
         await at.press("A")
         assert at.engine.asked[-1] == ("archive", "old", True)
         await at.read(later_s=3)

@@ -154,7 +154,7 @@ async def test_a_draft_that_is_no_task_is_kept_and_told(desk: Opens) -> None:
         await at.press("escape")
         assert kept(at) == "rubric = "
         assert "DRAFT, no task yet" in at.screen()
-        await each_is_told(at, "The draft is no task yet", "L", "C")
+        await each_is_told(at, "The draft is not valid yet", "L", "C")
         assert at.engine.asked == []
         await at.press("E")
         assert at.app.screen.query_one(TextArea).text == "rubric = "
@@ -266,7 +266,7 @@ async def test_without_a_draft_its_keys_say_how_to_begin_one(desk: Opens) -> Non
     """Dimmed, not silent."""
     async with desk(with_versions()) as at:
         await at.press("j")
-        await each_is_told(at, "There is no draft: E begins one here", "L", "C", "X")
+        await each_is_told(at, "There is no draft: E starts one here", "L", "C", "X")
 
 
 async def test_putting_a_draft_in_force_says_what_it_means_first(desk: Opens) -> None:
@@ -308,7 +308,7 @@ async def test_a_worker_is_asked_and_the_command_is_shown_until_it_handles(desk:
         assert "requested" in at.line(2)
         assert kept(at) is not None
         await at.press("L")
-        assert "on its way" in at.said()
+        assert "requested already" in at.said()
         at.run.task = NEW
         at.run.older_versions = (old_version(), replace(old_version(), task=REAL))
         at.engine.handle()
@@ -388,7 +388,7 @@ async def test_emails_are_asked_again_from_their_list(desk: Opens) -> None:
         await at.press("e", "R")
         assert at.engine.asked == [("relabel", at.run.path, None, [0])]
         await at.press("down", "down", "R")
-        assert "a person's label wins" in at.said()
+        assert "overrides the model" in at.said()
         await at.press("end", "R")
         assert "Only a labeled text is re-labeled" in at.said()
         await at.press("home", "space", "space", "R", "y")

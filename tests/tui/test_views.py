@@ -87,7 +87,7 @@ async def test_what_could_not_be_taken_stays_on_the_info_page(desk: Opens) -> No
     change = lambda engine: engine.settings.config_path.write_text("color = 1\n")  # noqa: E731
     async with desk(size=(120, 70), change=change) as at:
         await at.press("I")
-        assert "not taken" in at.screen()
+        assert "ignored" in at.screen()
         assert "console.toml, line 1 (color)" in at.screen()
 
 
@@ -101,7 +101,7 @@ async def test_a_sentence_that_stands_is_told_whole_at_80_columns(desk: Opens) -
         await at.read(later_s=90.0)
         top = " ".join(at.screen().split())
         assert "STALE" in at.line(0)
-        assert "x stops it, and again ends it by force · its log lies beside the run file" in top
+        assert "x stops it, a second x kills it · its log is beside the run file" in top
         run.trouble = "The run file is damaged: page 3 is not where it belongs. `labeltui check` looks closer at it."
         await at.read()
         assert "`labeltui check` looks closer at it" in " ".join(at.screen().split())
@@ -121,7 +121,7 @@ async def test_how_old_the_data_is_never_gives_way(desk: Opens, size: tuple[int,
         await at.press("h")
         await at.read(later_s=90.0)
         assert "VIEW HELD" in at.line(0)
-        assert "! data 9" in at.line(0) or size[0] < 80
+        assert "! updated 9" in at.line(0) or size[0] < 80
 
 
 @pytest.mark.asyncio
