@@ -64,7 +64,7 @@ async def test_a_record_shows_every_attempt_and_esc_keeps_the_place(desk: Opens)
         shown = at.screen()
         for telling in (
             "Subject of message 827", "Could you send the contract?", "3 attempts", "I think it is work.", "(empty)",
-            "must be exactly 0 or 1", "main of org_a", "0.62 s", "412 + 3 tokens", "follow-up question",
+            "must be exactly 0 or 1", "main of org_a", "0.62 s", "412 + 3 tokens", "follow-up",
             "duplicate of it",
         ):  # fmt: skip
             assert telling in shown, telling

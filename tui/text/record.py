@@ -165,7 +165,7 @@ def _attempt(attempt: Attempt, now: float, width: int) -> list[Content]:
         Content(""),
         line(
             (f"{attempt.n} ", "bold $bright"),
-            ("question  " if attempt.kind is AskKind.ASK else "follow-up question  ", "$foreground"),
+            ("question  " if attempt.kind is AskKind.ASK else "follow-up  ", "$foreground"),
             (f"{'✓' if good else '✕'} {word}", f"bold ${tone}"),
             (f"  {when}", "$quiet"),
             (f"  {attempt.latency_s:.2f} s", "$bright"),
