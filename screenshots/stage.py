@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.commands.catalog import Stop
+from core.commands.catalog import Resume, Stop
 from core.commands.send import await_answer, send
 from core.llm.task import builtin_task, chosen_task
 from core.model import RunState, Snapshot, Task
@@ -161,7 +161,9 @@ def _other_runs(made: World, strict: str) -> None:
         for path, only in ((pilot, None), (done, None), (tried, 40)):
             supervisor.start(path, own, only=only)
             until_run(path, lambda now: now.state in (RunState.DONE, RunState.PAUSED) and not now.worker.in_flight)
-            if only is not None:
+            if only is None:
+                _until_done(path)
+            else:
                 _stop(path)
             until_run(path, lambda now: not now.worker.alive)
     _made(own, mail / "letters", builtin_task(), "letters", "https://api.groq.com")
@@ -183,6 +185,17 @@ def until_run(path: Path, seen: Callable[[Snapshot], bool], patience_s: float = 
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{path.stem} did not get there in {patience_s:.0f} s.")
             time.sleep(0.1)
+
+
+def _until_done(path: Path) -> None:
+    """Resume the run as often as a watch pauses it, until it is done."""
+    state = RunState.PAUSED
+    while state is not RunState.DONE:
+        if state is RunState.PAUSED:
+            await_answer(path, send(path, Resume()), timeout_s=20)
+        until_run(path, lambda now: now.state in (RunState.DONE, RunState.PAUSED) and not now.worker.in_flight)
+        with RunReader(path) as reader:
+            state = reader.snapshot(time.time()).state
 
 
 def _stop(path: Path) -> None:

@@ -200,6 +200,13 @@ def turned(at: Desk) -> None:
     at.engine.all_runs = [replace(run, changed_at=NOW - 2 * (run.name == "enron")) for run in at.engine.all_runs or ()]
 
 
+def working(at: Desk) -> None:
+    """Both runs are worked on."""
+    at.engine.all_runs = [replace(run, state=RunState.RUNNING) for run in at.engine.all_runs or ()]
+    at.engine.now += 3
+    at.app.poller.read()
+
+
 def one_less(at: Desk) -> None:
     """One failed email is labeled meanwhile."""
     at.run.emails[3] = email(3, EmailState.LABELED)
@@ -246,9 +253,11 @@ ROWS: tuple[Keyed, ...] = (
     Keyed("demo", R, kinds, ["make_demo"], alone=True),
     Keyed("copy_run", R, kinds, ["copy_run"], then=("enter",)),
     Keyed("archive", R, asked, [("archive", "enron", False)], alone=True),
-    Keyed("archived", R, sees("archived · A brings one back"), True, alone=True),
+    Keyed("archived", R, sees("archived · A restores one"), True, alone=True),
     Keyed("delete_run", R, asked, [("delete_run", "enron", "enron")], then=(*"enron", "enter"), alone=True),
-    Keyed("start", RUN_SCOPES, asked, [("start",)]),
+    Keyed("start", RUN_SCOPES | R, asked, [("start",)]),
+    Keyed("pause", R, asked, [("pause",)], given=working, suffix="-listed"),
+    Keyed("stop", R, asked, [("stop",)], given=working, suffix="-listed"),
     Keyed("pause", RUN_SCOPES, asked, [("pause",)], at_work=True),
     Keyed("stop", RUN_SCOPES, asked, [("stop",)], at_work=True),
     Keyed("swap", RUN_SCOPES, asked, [("swap",)], at_work=True),
@@ -281,7 +290,7 @@ ROWS: tuple[Keyed, ...] = (
     Keyed("ask_again", E, asked, [("relabel", None, [0])]),
     Keyed("ask_again", RECORD, asked, [("relabel", None, [0])], way=("e", "enter")),
     Keyed("messages", T | TRIAL | LIST_SCOPES, screen, "MessagesScreen"),
-    Keyed("again_form", MESSAGES, sees("re-ask to "), True, alone=True),
+    Keyed("again_form", MESSAGES, sees("follow-up question to "), True, alone=True),
     Keyed("filter", E, Desk.title, alone=True),
     Keyed("filter_back", E, Desk.title, alone=True),
     Keyed("update", R, first_run, "other", given=turned),
@@ -327,8 +336,8 @@ ROWS: tuple[Keyed, ...] = (
     Keyed("themes", EVERYWHERE, screen, "ChooseTheme"),
     Keyed("quiet", EVERYWHERE, said("Bell and desktop notifications are off."), True),
     Keyed("suspend", EVERYWHERE, kinds, ["suspend"]),
-    Keyed("back", EVERYWHERE - R, lambda at: (at.app.front_screen(), at.line(0).split("data")[0]), alone=True),
-    Keyed("back", R, sees("archived · A brings one back"), False, before=("H",)),
+    Keyed("back", EVERYWHERE - R, lambda at: (at.app.front_screen(), at.line(0).split("updated")[0]), alone=True),
+    Keyed("back", R, sees("archived · A restores one"), False, before=("H",)),
     Keyed("info", EVERYWHERE - {Scope.INFO}, screen, "InfoScreen"),
     Keyed("info", frozenset({Scope.INFO}), screen, "MonitorScreen", alone=True),
     Keyed("guide", EVERYWHERE - {Scope.GUIDE}, screen, "GuideScreen"),

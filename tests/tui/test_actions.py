@@ -60,7 +60,7 @@ def test_every_key_finds_its_action() -> None:
 def test_starting_says_who_works_already() -> None:
     """Start is blocked by a living worker, with another remedy by a paused one, and else only where no work is left."""
     run = running(20, 10)
-    assert reason("start", context(run=run)) == "A worker goes on with it already (pid 4711)."
+    assert reason("start", context(run=run)) == "A worker is running already (pid 4711)."
     run.state = RunState.PAUSED
     assert "p resumes" in (reason("start", context(run=run)) or "")
     run.alive, run.state = False, RunState.STOPPED
@@ -71,7 +71,7 @@ def test_starting_says_who_works_already() -> None:
 def test_a_settled_run_has_nothing_to_start() -> None:
     """Start says that nothing is left, and where the failed emails are."""
     run = FakeRun(emails=[email(0, EmailState.FAILED)], state=RunState.DONE)
-    assert "T puts them back in line" in (reason("start", context(run=run)) or "")
+    assert "T requeues them" in (reason("start", context(run=run)) or "")
 
 
 def test_pause_needs_a_worker_and_becomes_resume() -> None:
@@ -96,8 +96,8 @@ def test_stop_escalates_in_so_many_words() -> None:
 def test_only_a_failed_email_can_be_retried() -> None:
     """Retry says why it does nothing for an email that did not fail."""
     assert reason("retry", context(Scope.EMAILS, selected=email(1, EmailState.FAILED))) is None
-    assert reason("retry", context(Scope.EMAILS, selected=email(1))) == "Only a failed email can be put back in line."
-    assert reason("retry", context(Scope.EMAILS)) == "No email is selected."
+    assert reason("retry", context(Scope.EMAILS, selected=email(1))) == "Only a failed text can be requeued."
+    assert reason("retry", context(Scope.EMAILS)) == "Nothing is selected."
 
 
 @pytest.mark.parametrize(

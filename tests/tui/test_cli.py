@@ -408,7 +408,7 @@ def test_a_plan_names_tokens_time_and_the_binding_limit(say: Say, source: Path) 
     """Before anything is sent, from a source or a run, for people and for programs."""
     code, out, _ = say("plan", source, "--organizations", "2")
     assert code == 0
-    assert "3 emails, 2 texts" in out
+    assert "3 emails, 2 different" in out
     assert "2 organizations on Groq's free plan" in out
     say("new", source)
     planned = json.loads(say("plan", "mail", "--json")[1])
@@ -425,7 +425,7 @@ def test_the_plan_of_a_run_that_is_done_says_that_nothing_is_left(say: Say, sour
     for email in ("a", "b", "c"):
         say("label", "mail", email, "1")
     code, out, _ = say("plan", "mail")
-    assert (code, out) == (0, "No email is left to ask about: nothing more is spent.\n")
+    assert (code, out) == (0, "No email is pending: nothing more is spent.\n")
 
 
 def test_limits_are_stated_and_shown(say: Say, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

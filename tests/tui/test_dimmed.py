@@ -71,7 +71,7 @@ MEETS: dict[tuple[str, Scope], frozenset[str]] = {
 }  # fmt: skip
 """Where each action is surely met dimmed: in that world, on that screen."""
 
-READ_BEFORE = frozenset({"edit", "editor", "messages", "undo"})
+READ_BEFORE = frozenset({"edit", "editor", "messages", "quality", "review", "undo"})
 """Dimmed while the run is not read only, and their screens come after that."""
 
 
@@ -176,6 +176,6 @@ async def test_the_help_tells_every_key_of_every_screen(desk: Opens) -> None:
                 row = next(row for row in rows if row[2:].startswith(f"{action.key:<7}{action.label(context)}"))
                 assert row.endswith(action.told), action.id
                 if reason := action.blocked(context):
-                    assert any(f"Not now: {reason[:60]}" in row for row in rows), action.id
+                    assert any(f"Disabled: {reason[:60]}" in row for row in rows), action.id
             at.app.pop_screen()
             await at.settle()

@@ -27,7 +27,7 @@ async def test_marked_emails_are_labeled_at_once_and_undone_as_one(desk: Opens) 
         before = list(at.run.emails)
         await at.press("e", "space", "space", "space", "l")
         assert isinstance(at.app.screen, GiveLabel)
-        assert "for 3 marked emails  U takes it back as one" in at.screen()
+        assert "for 3 marked emails  U undoes it as one" in at.screen()
         await at.press("0", "enter")
         assert at.engine.asked == [("label", at.run.path, [0, 1, 2], "0", "", "")]
         assert at.screen().count("◆ manual") == 3
@@ -94,7 +94,7 @@ async def test_a_command_for_many_is_shown_as_requested_until_it_is_acknowledged
         at.run.commands.append(CommandRecord(command.id, "label", "", NOW, NOW + 0.4, "2 emails labeled 0 by ana"))
         await at.read(later_s=0.2)
         assert "requested" not in at.screen()
-        assert "2 emails labeled 0 by ana · U takes it back" in at.said()
+        assert "2 emails labeled 0 by ana · U undoes it" in at.said()
 
 
 async def test_a_requested_command_is_shown_on_the_record_too(desk: Opens) -> None:

@@ -73,9 +73,9 @@ async def test_from_an_empty_home_to_a_failed_email_labeled_by_hand(home: Path, 
             await newcomer.press("f", "f shows the next kind")
             await newcomer.see("Failed [", "no valid label after 3 a")
             await newcomer.press("l", "l label")
-            await newcomer.see("A label by hand", "1     work", "0     personal")
+            await newcomer.see("Manual label", "1     work", "0     personal")
             await newcomer.press("1", "its value")
-            await newcomer.press("enter", "enter keep")
+            await newcomer.press("enter", "enter save")
             await newcomer.until(
                 lambda: bool(app.view_state.snapshot and app.view_state.snapshot.sources.get("human")),
                 "a person's label",

@@ -91,7 +91,7 @@ async def test_help_begins_with_the_focused_pane(desk: Opens, digit: str) -> Non
         shown = at.screen()
         assert shown.splitlines()[2].strip() == f"{pane.NAME} · this pane"
         assert PANES[pane.NAME].terms[0][0] in shown
-        assert "z      zoom" in shown
+        assert "z     zoom" in shown
         assert "Monitor · this screen" in shown
         await at.press("escape")
         assert at.app.focused is pane

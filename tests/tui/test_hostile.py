@@ -111,7 +111,7 @@ async def test_keys_show_hostile_text_as_text(desk: Opens) -> None:
         assert isinstance(at.app.screen, Confirm)
         assert_inert(at, shows="a␛]52")
         await at.press("y")
-        assert_inert(at, shows="is forgotten.")
+        assert_inert(at, shows="is removed.")
 
 
 async def test_the_list_of_runs_shows_hostile_names_as_text(desk: Opens) -> None:

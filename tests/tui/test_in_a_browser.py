@@ -81,7 +81,7 @@ async def test_copying_is_the_browsers(desk: Opens, monkeypatch: pytest.MonkeyPa
         told = listen(at, monkeypatch)
         await at.press("e", "c")
         assert "source_id" in str(next(said["copy"] for said in told if "copy" in said))
-        assert "handed to the browser" in at.said()
+        assert "sent to the browser" in at.said()
         assert list(at.run.path.parent.iterdir()) == []
 
 
@@ -103,7 +103,7 @@ async def test_a_saved_file_is_downloaded(desk: Opens, monkeypatch: pytest.Monke
         folder = Path(str(target)).parent
         assert folder.stat().st_mode & 0o077 == 0
         assert {"download": "~mine.csv", "folder": str(folder)} in told
-        assert "handed to the browser as ~mine.csv" in at.said()
+        assert "downloaded as ~mine.csv" in at.said()
     assert not folder.exists()
 
 
@@ -113,7 +113,7 @@ async def test_the_last_words_are_on_the_page(desk: Opens, monkeypatch: pytest.M
     async with desk(terminal=BROWSER) as at:
         told = listen(at, monkeypatch)
         await at.press(key)
-        assert "The worker of enron goes on" in str(told[-1]["left"])
+        assert "The worker of enron keeps running" in str(told[-1]["left"])
 
 
 async def test_a_browser_has_no_shell(desk: Opens) -> None:

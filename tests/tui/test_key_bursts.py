@@ -27,7 +27,7 @@ async def test_a_label_with_a_note_typed_in_one_burst_arrives_whole(desk: Opens)
     async with desk() as at:
         await at.press("e")
         await burst(at, "l1\tthe roster is work\n")
-        assert at.engine.asked[-1][-2:] == ("1", "the roster is work")
+        assert {"1", "the roster is work"} <= {part for part in at.engine.asked[-1] if isinstance(part, str)}
 
 
 @pytest.mark.asyncio

@@ -106,7 +106,7 @@ async def test_a_sentence_in_sight_is_not_told_twice(desk: Opens) -> None:
     """Whoever presses a dimmed key again and again is told once, not buried under the same words."""
     async with desk() as at:
         await at.press("s", "s", "s")
-        assert at.said().count("A worker goes on with it already") == 1
+        assert at.said().count("A worker is running already") == 1
 
 
 async def test_a_failure_lately_names_the_email_and_the_reason(desk: Opens) -> None:
@@ -168,7 +168,7 @@ async def test_a_blocked_key_says_why(desk: Opens) -> None:
     async with desk() as at:
         await at.press("s")
         assert at.engine.asked == []
-        assert "A worker goes on with it already (pid 4711)." in at.said()
+        assert "A worker is running already (pid 4711)." in at.said()
 
 
 async def test_a_refused_command_becomes_a_sentence(desk: Opens) -> None:
@@ -328,7 +328,8 @@ async def test_help_begins_with_the_screen_that_asked(desk: Opens) -> None:
         assert isinstance(at.app.screen, HelpScreen)
         shown = at.screen()
         assert "Monitor · this screen" in shown
-        assert "Not now: A worker goes on with it already (pid 4711)." in shown
+        assert "The run" in shown
+        assert "Disabled: A worker is running already (pid 4711)." in at.app.screen.text(200).plain
         await at.press("end")
         assert "keys.toml" in at.screen()
         await at.press("escape")

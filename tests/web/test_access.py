@@ -52,7 +52,7 @@ def test_whoever_has_the_key_comes_in() -> None:
         ({"origin": "http://evil.example"}, "another site"),
         ({"origin": "http://127.0.0.1:9000"}, "another site"),
         ({"origin": "null"}, "another site"),
-        ({"host": "evil.example:8000"}, "answers to http://127.0.0.1:8000 only"),
+        ({"host": "evil.example:8000"}, "served at http://127.0.0.1:8000 only"),
         ({"path": "/download/x", "in_cookie": ""}, "The key is missing"),
     ],
 )

@@ -124,7 +124,7 @@ async def test_a_closed_tab_ends_its_console_alone(serves: Serves) -> None:
 
 async def test_a_console_that_does_not_leave_is_made_to(serves: Serves, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is told to leave, then terminated, then killed."""
-    monkeypatch.setattr("tui.web.session.PATIENCE_S", 0.05)
+    monkeypatch.setattr("tui.web.session.END_TIMEOUT_S", 0.05)
     stubborn = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\npage(pid=os.getpid())\n"
     async with serves(stubborn + "while True: time.sleep(60)\n") as at:
         async with at.tab() as tab:

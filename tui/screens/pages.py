@@ -96,7 +96,9 @@ class HelpScreen(Page):
         here = self._from.scope
         rows: list[Content] = []
         if self._pane in PANES:
-            rows += [*_explained(f"{self._pane} · this pane", PANES[self._pane], width), Content.empty()]
+            rows += [*_explained(f"{self._pane} · this pane", PANES[self._pane], width)]
+            keys = [action for action in in_scope(here) if action.id in ("zoom", "pane", "back")]
+            rows += [*_columns(keys, self._from, width), Content.empty()]
         explanation = SCREENS[here]
         rows += [*_explained(f"{here.value} · this screen", Explanation(explanation.about, ()), width)]
         rows += [line((keyed("{guide} opens the guide at the page about this."), "$quiet"))]
