@@ -1,0 +1,36 @@
+"""Every file that labeltui makes is private to its owner, whatever the umask and whoever makes it."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from core.commands import send as commands
+from core.commands.catalog import Pause, Retry
+from core.quota.keys.store import KeyStore
+from core.settings import Settings
+from core.storage.file import control
+from core.storage.file.lock import RunLock
+from core.storage.reading.reader import RunReader
+from tests.worker.test_process import make
+
+
+def test_every_file_is_private_whatever_the_umask(home: Path, settings: Settings, tmp_path: Path) -> None:
+    """The run file with its lock and companions, the control file made by a command, the keys and the quotas."""
+    before = os.umask(0)
+    try:
+        path = make(settings, tmp_path, 3)
+        commands.send(path, Retry())
+        with RunLock(path):
+            commands.send(path, Pause())
+        control.post(path, "pause", now=time.time(), by="ana")
+        with KeyStore.from_settings(settings) as keys:
+            keys.add("gsk_for_a_test_only_0001", alias="one")
+        with RunReader(path) as reader:
+            assert reader.snapshot(time.time()).total == 3
+    finally:
+        os.umask(before)
+    made = [each for each in home.rglob("*") if each.is_file()]
+    assert {"quota.db", "keys.toml", control.control_path(path).name} <= {each.name for each in made}
+    assert [f"{each.name} {each.stat().st_mode:o}" for each in made if each.stat().st_mode & 0o077] == []
