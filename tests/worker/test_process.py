@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from core import exits
 from core.commands import send as commands
 from core.commands.catalog import LookAtKeys, Pause, Resume, Stop, SwapKey
 from core.commands.send import SentCommand, await_answer
@@ -251,7 +252,7 @@ def test_sigterm_drains_and_sigkill_is_noticed(
         worker = work(path)
         until(path, lambda snapshot: snapshot.labeled > 3)
         worker.send_signal(signal.SIGTERM)
-        assert worker.wait(PATIENCE_S) == 0
+        assert worker.wait(PATIENCE_S) == exits.STOPPED
         assert now(path).reason == "stopped by SIGTERM"
         worker = work(path)
         until(path, lambda snapshot: snapshot.worker.in_flight > 0)

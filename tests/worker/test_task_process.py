@@ -14,7 +14,7 @@ from core.commands import send as commands
 from core.commands.catalog import ActivateTask, Pause, Relabel, Resume, Stop
 from core.commands.send import SentCommand
 from core.llm.task import versioned
-from core.model import LabelMeaning, ModelSettings, RunState, Task
+from core.model import REFUSED, LabelMeaning, ModelSettings, RunState, Task
 from core.settings import Settings
 from core.storage.file.check import check_run
 from core.storage.reading.reader import RunReader
@@ -55,7 +55,7 @@ def test_a_worker_changes_to_another_version_in_mid_run(
         until(path, lambda snapshot: snapshot.labeled > given + 20)
         took_s, sentence = acknowledged(path, commands.send(path, Relabel(label="1")))
         assert took_s < 1.0
-        assert sentence.endswith("in line again")
+        assert sentence.endswith("requeued; earlier labels stay on record")
         done = until(path, lambda snapshot: snapshot.state is RunState.DONE)
     assert done.worker.epoch == 1
     assert done.settled == 200
@@ -110,9 +110,9 @@ def test_a_version_that_sends_other_texts_is_refused_by_a_worker(
         commands.start(path, settings)
         until(path, lambda snapshot: snapshot.labeled > 3)
         for argument in (task_to_json(replace(old, truncate_at=200)), "not a task", '{"rubric": ""}'):
-            command = SentCommand(control.post(path, "task", argument, now=time.time(), by="ada"), "", at_once=False)
+            command = SentCommand(control.post(path, "task", argument, now=time.time(), by="ada"), "")
             _, sentence = acknowledged(path, command)
-            assert sentence.startswith("not possible: ")
+            assert sentence.startswith(REFUSED)
         assert in_force(path) == old
         commands.send(path, Stop())
         until(path, lambda snapshot: not snapshot.worker.alive)
