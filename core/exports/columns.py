@@ -24,6 +24,11 @@ COLUMNS = (
     "labeled_at",
     "subject",
     "flags",
+    "model_label",
+    "human_label",
+    "in_audit",
+    "audit_rate",
+    "stratum",
 )
 
 
@@ -44,6 +49,11 @@ def record_of(row: ExportRow) -> dict[str, Cell]:
         "labeled_at": "" if row.labeled_at is None else _moment(row.labeled_at),
         "subject": row.subject,
         "flags": row.flags,
+        "model_label": row.model_label,
+        "human_label": row.human_label,
+        "in_audit": int(row.in_audit),
+        "audit_rate": "" if row.audit_rate is None else f"{row.audit_rate:.6g}",
+        "stratum": row.stratum,
     }
 
 

@@ -17,7 +17,9 @@ GROUP_ROWS = 10_000
 def write(rows: Iterable[ExportRow], descriptor: int, _raw: bool) -> int:  # noqa: FBT001 - the registry's signature
     """Write the rows and return how many. Raises ExportError where pyarrow is missing."""
     arrow, parquet = _pyarrow()
-    schema = arrow.schema([(name, arrow.int64() if name == "reasks" else arrow.string()) for name in COLUMNS])
+    schema = arrow.schema(
+        [(name, arrow.int64() if name in {"reasks", "in_audit"} else arrow.string()) for name in COLUMNS]
+    )
     count = 0
     with (
         open(descriptor, "wb", closefd=False) as file,

@@ -172,3 +172,8 @@ class ExportRow:
     labeled_at: float | None = None
     subject: str = ""
     flags: str = ""
+    model_label: str = ""
+    human_label: str = ""
+    in_audit: bool = False
+    audit_rate: float | None = None
+    stratum: str = ""

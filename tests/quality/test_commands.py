@@ -219,3 +219,23 @@ def test_equal_audits_print_equal_figures(run: Path, tmp_path: Path, lines: Line
     rng = random.Random(2)
     review_all(run, tmp_path, lines, lambda number: truth(number) if rng.random() < 0.9 else "1")
     assert lines("quality", run, "--json") == lines("quality", run, "--json")
+
+
+def test_the_export_says_what_was_audited_and_at_which_rate(run: Path, tmp_path: Path, lines: Lines) -> None:
+    """Both labels stand beside each other, with what an estimate needs: audited or not, the rate, the stratum."""
+    file = tmp_path / "batch.csv"
+    lines("review", run, "--annotator", "anna", "--size", 30, "--export", file)
+    fill_in(file, truth)
+    lines("review", run, "--annotator", "anna", "--import", file)
+    out = tmp_path / "labels.csv"
+    lines("export", run, out)
+    with out.open(encoding="utf-8", newline="") as opened:
+        rows = list(csv.DictReader(opened))
+    audited = [row for row in rows if row["in_audit"] == "1"]
+    assert len(audited) == 30
+    for row in rows:
+        number = int(row["id"].removeprefix("mail-"))
+        assert row["model_label"] == row["stratum"] == by_model(number)
+        assert row["human_label"] == (truth(number) if row in audited else "")
+        assert row["label"] == (row["human_label"] or row["model_label"])
+        assert float(row["audit_rate"]) == pytest.approx(200 / TOTAL, rel=1e-4)

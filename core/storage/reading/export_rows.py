@@ -8,7 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from core.model import EmailState, ExportRow, Task
-from core.storage.file.schema_version import FORMAT_WITH_FLAGS, FORMAT_WITH_NOTES
+from core.quality.sampling import permanent_number
+from core.storage.file.schema_version import FORMAT_WITH_FLAGS, FORMAT_WITH_NOTES, FORMAT_WITH_REVIEWS
+from core.storage.reading.reviews import sample_of
 
 
 class ExportReader:
@@ -28,9 +30,14 @@ class ExportReader:
                 "(SELECT group_concat(text, char(10)) FROM (SELECT text FROM note WHERE email_id = e.id"
                 " AND undone_at IS NULL ORDER BY id))"
             )
+        self._sample = sample_of(connection)[0] if version >= FORMAT_WITH_REVIEWS else None
+        newest = "SELECT value FROM label WHERE email_id = e.id AND source"
+        audited = "EXISTS (SELECT 1 FROM label WHERE email_id = e.id AND source = 'human' AND blind = 1)"
         self._select = (
             f"SELECT e.id, e.source_id, e.label, e.label_source, e.reasks, e.state, e.failure, e.subject, {flags},"
-            f" l.task_version, l.annotator, l.note, l.at, a.model, {notes}"
+            f" l.task_version, l.annotator, l.note, l.at, a.model, {notes},"
+            f" ({newest} IN ('model', 'copy') ORDER BY id DESC LIMIT 1), ({newest} = 'human' ORDER BY id DESC LIMIT 1),"
+            f" {audited}"
             " FROM email AS e LEFT JOIN label AS l ON e.label IS NOT NULL AND l.id = (SELECT id FROM label"
             " WHERE email_id = e.id AND source <> 'undone' ORDER BY source = 'human' DESC, id DESC LIMIT 1)"
             " LEFT JOIN attempt AS a ON a.id = l.attempt_id"
@@ -74,7 +81,12 @@ class ExportReader:
             at,
             model,
             noted,
+            model_label,
+            human_label,
+            audited,
         ) = row
+        sample = self._sample
+        member = sample is not None and permanent_number(sample.seed, row[0]) < sample.rate(model_label)
         return ExportRow(
             source_id=source_id,
             label=label or "",
@@ -90,4 +102,9 @@ class ExportReader:
             labeled_at=at,
             subject=subject or "",
             flags=flags or "",
+            model_label=model_label or "",
+            human_label=human_label or "",
+            in_audit=bool(member and audited),
+            audit_rate=sample.rate(model_label) if sample is not None else None,
+            stratum=model_label or "",
         )
