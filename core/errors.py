@@ -6,7 +6,8 @@ LabeltuiError                      a sentence: what, where, what to do
 │   ├── TaskError                  the task file is wrong
 │   ├── ExportError                the labels cannot be written there
 │   ├── KeysError                  keys.toml or a secret is unusable
-│   └── RunNotFoundError
+│   └── UnknownNameError           no run, item or label is called so
+│       └── RunNotFoundError
 ├── RunBusyError                   another worker holds the run
 ├── RunLostError                   this worker no longer owns the run: write nothing more
 ├── RunFileError                   the run file is damaged, or from a newer version
@@ -60,7 +61,11 @@ class KeysError(UsageError):
     """A key, an alias or ``keys.toml`` is unusable."""
 
 
-class RunNotFoundError(UsageError):
+class UnknownNameError(UsageError):
+    """A run, an item or a label is named that is not there: wrong usage, as a mistyped option is."""
+
+
+class RunNotFoundError(UnknownNameError):
     """No run of that name, and no run file at that path."""
 
 

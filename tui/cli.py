@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from core import exits
-from core.errors import LabeltuiError, NoUsableKeyError, RunBusyError
-from tui.grammar import parser
+from core.errors import LabeltuiError, NoUsableKeyError, RunBusyError, UnknownNameError
+from tui.grammar import envelope, parser
 from tui.terminal import streams
 
 if TYPE_CHECKING:
@@ -59,22 +61,44 @@ ANSWERS = {
 """Where each command is answered; "" is none. The module is imported when its command is given."""
 
 
+OWN_JSON = frozenset({"keys list", "plan", "quality", "skipped", "status", "task"})
+"""Commands that print a JSON object of their own; the others print the lines for people in one."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Answer one command line; returns the exit code."""
     streams.prepare()
-    given = parser().parse_args(arguments)
+    as_json = "--json" in (sys.argv[1:] if arguments is None else arguments)
     try:
+        given = parser(as_json=as_json).parse_args(arguments)
         code = _answer(given)
         streams.flush()
     except KeyboardInterrupt:
         return exits.INTERRUPTED
     except Exception as error:  # noqa: BLE001 - whatever it is, it is told, inert and without keys
-        return _failed(error)
+        return _failed(error, as_json=as_json)
     return code
 
 
-def _failed(error: Exception) -> int:
-    """Say what happened; returns the exit code."""
+def _answer(given: argparse.Namespace) -> int:
+    module, _, function = ANSWERS[given.command or ""].partition(":")
+    answer: Callable[[argparse.Namespace], int] = getattr(import_module(module), function)
+    name = " ".join(filter(None, (given.command, getattr(given, "action", None))))
+    if not getattr(given, "json", False) or name in OWN_JSON:
+        return answer(given)
+    from tui.commands.printing import collect, release
+
+    lines = collect()
+    try:
+        code = answer(given)
+    finally:
+        release()
+    print(json.dumps({"command": name, "code": code, "lines": lines}))
+    return code
+
+
+def _failed(error: Exception, *, as_json: bool) -> int:
+    """Say what happened, on stderr or as one JSON object; returns the exit code."""
     if isinstance(error, BrokenPipeError) or streams.is_full(error):
         streams.abandon()
     if isinstance(error, BrokenPipeError):
@@ -84,19 +108,30 @@ def _failed(error: Exception) -> int:
         return exits.FAILED
     from tui.terminal.crash import quoted, report
 
-    if not isinstance(error, LabeltuiError):
+    known = isinstance(error, LabeltuiError)
+    if as_json:
+        print(envelope(kind_of(error), quoted(str(error) or type(error).__name__)))
+    if not known:
         print(report(error), file=sys.stderr)
-        return exits.FAILED
-    print(f"labeltui: {quoted(str(error))}", file=sys.stderr)
-    if isinstance(error, RunBusyError):
-        return exits.BUSY
-    return exits.NO_KEY if isinstance(error, NoUsableKeyError) else exits.FAILED
+    elif not as_json:
+        print(f"labeltui: {quoted(str(error))}", file=sys.stderr)
+    return code_of(error)
 
 
-def _answer(given: argparse.Namespace) -> int:
-    module, _, function = ANSWERS[given.command or ""].partition(":")
-    answer: int = getattr(import_module(module), function)(given)
-    return answer
+def code_of(error: Exception) -> int:
+    """Return the exit code of a command that ended with that error."""
+    for kind, code in ((UnknownNameError, exits.USAGE), (RunBusyError, exits.BUSY), (NoUsableKeyError, exits.NO_KEY)):
+        if isinstance(error, kind):
+            return code
+    return exits.FAILED
+
+
+def kind_of(error: Exception) -> str:
+    """Return the kind of an error for programs: ``run_not_found`` for RunNotFoundError, ``internal`` for any other."""
+    if not isinstance(error, LabeltuiError):
+        return "internal"
+    words = re.findall("[A-Z][a-z0-9]*", type(error).__name__.removesuffix("Error"))
+    return "_".join(word.lower() for word in words)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import re
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
+from core import exits
 from core.simulator.options import add_arguments
 from tui.commands import quantities
 
@@ -20,12 +22,28 @@ _EXIT_CODES = (
 )
 
 
+def envelope(kind: str, text: str) -> str:
+    """Return the JSON object that a command with ``--json`` prints for an error.
+
+    ``text`` is a sentence on what happened and, behind it, what to do.
+    """
+    import json  # noqa: PLC0415 - not before something is wrong
+
+    message, *rest = re.split(r"(?<=[.!?]) (?=[A-Z`])", text, maxsplit=1)
+    return json.dumps({"error": {"kind": kind, "message": message, "remedy": rest[0] if rest else ""}})
+
+
 class _Parser(argparse.ArgumentParser):
     """Quotes what was typed inertly and without keys: what the shell filled in may hold anything."""
+
+    as_json = False
 
     def error(self, message: str) -> NoReturn:
         from tui.terminal.crash import quoted  # noqa: PLC0415 - not before something is wrong
 
+        if self.as_json:
+            print(envelope("usage", f"{quoted(message)}. `{self.prog} --help` says how it is used."))  # noqa: T201
+            self.exit(exits.USAGE)
         super().error(quoted(message))
 
     def _check_value(self, action: argparse.Action, value: object) -> None:
@@ -41,9 +59,14 @@ class _Parser(argparse.ArgumentParser):
         super()._check_value(action, value)
 
 
-def parser() -> argparse.ArgumentParser:
-    """Every command and option."""
-    top: argparse.ArgumentParser = _Parser(
+_WITHOUT_JSON = frozenset({"open", "serve", "simulate", "watch", "work", "demo", "guide", "completions", "skill"})
+"""Commands that end when a person or a signal says so, or that print a text."""
+
+
+def parser(*, as_json: bool = False) -> argparse.ArgumentParser:
+    """Return the parser of every command and option; with ``as_json`` it prints wrong usage as a JSON object."""
+    kind = type("Parser", (_Parser,), {"as_json": as_json})
+    top: argparse.ArgumentParser = kind(
         prog="labeltui",
         description="A console for long LLM labeling runs. Without a command it opens on the list of runs.",
         epilog=_EXIT_CODES,
@@ -57,7 +80,20 @@ def parser() -> argparse.ArgumentParser:
     _add_quality(commands)
     _add_keys(commands)
     _add_around(commands)
+    for name, command in commands.choices.items():
+        if name not in _WITHOUT_JSON:
+            _add_json(command)
     return top
+
+
+def _add_json(command: argparse.ArgumentParser) -> None:
+    """Add ``--json`` to a command, or to each of its actions, where it is not there."""
+    groups = [action for action in command._actions if isinstance(action, argparse._SubParsersAction)]  # noqa: SLF001
+    for group in groups:
+        for action in group.choices.values():
+            _add_json(action)
+    if not groups and "--json" not in command._option_string_actions:  # noqa: SLF001 - it has no public way to ask
+        command.add_argument("--json", action="store_true", help="one JSON object, nothing else on stdout")
 
 
 def _add_making(commands: Commands) -> None:

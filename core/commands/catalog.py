@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 from core.commands.command import Command, Outcome, Run, emails, numbers
-from core.errors import UsageError
+from core.errors import UnknownNameError, UsageError
 from core.model import UNCHANGED, Budget, Task
 from core.text import one_line
 
@@ -229,7 +229,7 @@ class Relabel(Command):
     def check(self, reader: RunReader, *, worked: bool) -> None:  # noqa: ARG002 - the same with a worker
         """Refuse a label that no version of the task knows: a mistyped one would look like an empty one."""
         if self.label is not None and not any(each.task.knows(self.label) for each in reader.versions(counted=False)):
-            raise UsageError(f"{self.label!r} is no label of any version of the task of {reader.path.stem}.")
+            raise UnknownNameError(f"{self.label!r} is no label of any version of the task of {reader.path.stem}.")
 
     def recorded(self) -> str:
         """Return nothing: thousands of numbers would only fill the record."""
@@ -382,7 +382,7 @@ class Label(Command):
     def _check_value(self, task: Task) -> None:
         if not task.knows(self.value):
             allowed = [meaning.value for meaning in task.labels]
-            raise UsageError(f"{self.value!r} is no label of this task. Choose {' or '.join(allowed)}.")
+            raise UnknownNameError(f"{self.value!r} is no label of this task. Choose {' or '.join(allowed)}.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from core import exits
 from core.commands.catalog import Label, Note, Pause, Rejudge, Resume, Retry, SetBudget, Skip, Stop, SwapKey, Undo
 from core.engine import Engine
-from core.errors import UsageError
+from core.errors import UnknownNameError
 from core.model import Budget
 from core.settings import load_settings
 from tui.commands.printing import complain, say
@@ -132,9 +132,9 @@ def undo(given: argparse.Namespace) -> int:
 
 
 def email_of(engine: Engine, path: Path, source_id: str) -> int:
-    """The row of the email with that id in the source; raises UsageError where there is none."""
+    """The row of the email with that id in the source; raises UnknownNameError where there is none."""
     with engine.view(path) as reader:
         email_id = reader.find(source_id)
     if email_id is None:
-        raise UsageError(f"No email of {path.stem} has the id {source_id!r}. `labeltui export` lists them all.")
+        raise UnknownNameError(f"No email of {path.stem} has the id {source_id!r}. `labeltui export` lists them all.")
     return email_id

@@ -8,15 +8,34 @@ from collections.abc import Callable
 
 from core.text import inert, one_line
 
+_collected: list[str] | None = None
+"""Lines for people that are kept for one JSON object instead of being printed."""
+
+
+def collect() -> list[str]:
+    """Keep what :func:`say` is given from now on in the list that is returned, instead of printing it."""
+    global _collected  # noqa: PLW0603 - stdout is one for the process as well
+    _collected = []
+    return _collected
+
+
+def release() -> None:
+    """Print again what :func:`say` is given."""
+    global _collected  # noqa: PLW0603
+    _collected = None
+
 
 def say(text: str) -> None:
-    """A line on stdout, inert."""
-    print(inert(text))  # noqa: T201 - this is the command line
+    """Print a line on stdout, inert."""
+    if _collected is not None:
+        _collected.append(inert(text))
+    else:
+        print(inert(text))  # noqa: T201 - this is the command line
 
 
 def say_hung(text: str) -> None:
     """A line with its name in front on stdout, inert; in a terminal it is wrapped so that the name stands alone."""
-    if not sys.stdout.isatty():
+    if _collected is not None or not sys.stdout.isatty():
         say(text)
         return
     from tui.text.clauses import indented  # noqa: PLC0415 - brings rich, which piped commands do without
