@@ -30,6 +30,7 @@ LabeltuiError                      a sentence: what, where, what to do
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from enum import Enum, auto
 from typing import ClassVar
@@ -206,3 +207,36 @@ class ModelGoneError(CallError):
 
     remedy = Remedy.STOP_RUN
     outcome = Outcome.MODEL_GONE
+
+
+_OF_THE_DISK = {
+    errno.ENOSPC: "The disk is full. Free some space, then do it again.",
+    errno.EDQUOT: "Your quota on that disk is spent. Free some space, then do it again.",
+    errno.EROFS: "That disk can only be read. Put the files where they can be written (LABELTUI_HOME names a folder).",
+    errno.EACCES: "You may not write or read there. Change the permissions, or name another place.",
+    errno.EPERM: "You may not write or read there. Change the permissions, or name another place.",
+    errno.EIO: "The disk reports an error. Look after the disk; `labeltui check RUN` looks after a run file.",
+    errno.ENOENT: "It was removed meanwhile. Do it again.",
+    errno.EMFILE: "Too many files are open. Close other programs, or raise the limit (ulimit -n).",
+}
+_OF_SQLITE = {
+    "database or disk is full": _OF_THE_DISK[errno.ENOSPC],
+    "attempt to write a readonly database": _OF_THE_DISK[errno.EROFS],
+    "unable to open database file": _OF_THE_DISK[errno.EACCES],
+    "disk I/O error": _OF_THE_DISK[errno.EIO],
+    "database is locked": "Another process holds the file for too long. Do it again, or look for a process that hangs.",
+    "database disk image is malformed": "The file is damaged. `labeltui check RUN` says where; go back to a backup.",
+    "file is not a database": "The file is damaged or something else. `labeltui check RUN` looks closer.",
+}
+"""By what SQLite says; the beginnings of its messages."""
+
+
+def disk_sentence(error: BaseException) -> str:
+    """Return what an error of the system or of SQLite means and what to do about it; "" for any other error."""
+    if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror}. {_OF_THE_DISK[error.errno]}"
+    if type(error).__module__ == "sqlite3":
+        said = str(error)
+        return next((f"{said}. {remedy}" for begin, remedy in _OF_SQLITE.items() if said.startswith(begin)), "")
+    return ""

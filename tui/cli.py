@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from core import exits
-from core.errors import LabeltuiError, NoUsableKeyError, RunBusyError, UnknownNameError
+from core.errors import LabeltuiError, NoUsableKeyError, RunBusyError, UnknownNameError, disk_sentence
 from tui.grammar import envelope, parser
 from tui.terminal import streams
 
@@ -108,13 +108,14 @@ def _failed(error: Exception, *, as_json: bool) -> int:
         return exits.FAILED
     from tui.terminal.crash import quoted, report
 
-    known = isinstance(error, LabeltuiError)
+    sentence = disk_sentence(error)
+    said = quoted(sentence or str(error) or type(error).__name__)
     if as_json:
-        print(envelope(kind_of(error), quoted(str(error) or type(error).__name__)))
-    if not known:
+        print(envelope(kind_of(error), said))
+    if not sentence and not isinstance(error, LabeltuiError):
         print(report(error), file=sys.stderr)
     elif not as_json:
-        print(f"labeltui: {quoted(str(error))}", file=sys.stderr)
+        print(f"labeltui: {said}", file=sys.stderr)
     return code_of(error)
 
 
@@ -128,6 +129,8 @@ def code_of(error: Exception) -> int:
 
 def kind_of(error: Exception) -> str:
     """Return the kind of an error for programs: ``run_not_found`` for RunNotFoundError, ``internal`` for any other."""
+    if disk_sentence(error):
+        return "disk"
     if not isinstance(error, LabeltuiError):
         return "internal"
     words = re.findall("[A-Z][a-z0-9]*", type(error).__name__.removesuffix("Error"))

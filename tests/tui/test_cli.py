@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import errno
 import io
 import json
 import sqlite3
@@ -570,3 +571,44 @@ def test_a_key_that_waits_for_nothing_is_listed_in_few_words() -> None:
     held = key("main", "org_a", KeyState.DISABLED, reason="disabled by the operator")
     assert "disabled by the operator  " in _key(held)
     assert "(disabled" not in _key(held)
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (sqlite3.OperationalError("database or disk is full"), "database or disk is full. The disk is full. Free some"),
+        (sqlite3.OperationalError("attempt to write a readonly database"), "That disk can only be read."),
+        (sqlite3.DatabaseError("database disk image is malformed"), "The file is damaged."),
+        (OSError(errno.ENOSPC, "No space left on device", "/somewhere/a.db"), "/somewhere/a.db: No space left on device. T"),
+        (OSError(errno.EROFS, "Read-only file system", "/somewhere"), "LABELTUI_HOME names a folder"),
+        (PermissionError(errno.EACCES, "Permission denied", "/somewhere"), "Change the permissions"),
+    ],
+)  # fmt: skip
+def test_an_error_of_the_disk_is_a_sentence(
+    error: Exception, sentence: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A full, broken or read-only disk is told in one line with what to do, not in a traceback."""
+
+    def fail(_: object) -> int:
+        raise error
+
+    monkeypatch.setattr("tui.commands.info.info", fail)
+
+    assert main(["info"]) == 1
+    told = capsys.readouterr().err
+    assert sentence in told
+    assert told.count("\n") == 1
+
+
+def test_an_error_of_the_program_keeps_its_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What only a mistake in the program can cause is not passed off as the disk's."""
+
+    def fail(_: object) -> int:
+        raise sqlite3.OperationalError("no such column: nonsense")
+
+    monkeypatch.setattr("tui.commands.info.info", fail)
+
+    assert main(["info"]) == 1
+    assert "Traceback" in capsys.readouterr().err
