@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.errors import UsageError
+from core.errors import RunFileError, UsageError
 from core.model import SourceEmail, Task
 from core.settings import private_dir
 
@@ -68,6 +68,7 @@ def build(
             store.set_order(new.order, new.seed)
             tell(store, taken)
             distinct = store.distinct_texts()
+        _check_closed(part)
         _publish(part, path)
     finally:
         for leftover in (part, part.with_name(part.name + "-wal"), part.with_name(part.name + "-shm")):
@@ -81,6 +82,16 @@ def _sweep(folder: Path, now: float) -> None:
         with contextlib.suppress(OSError):
             if now - left.stat().st_mtime > _ABANDONED_S:
                 left.unlink()
+
+
+def _check_closed(part: Path) -> None:
+    """Raise RunFileError where closing could not fold the log into the file: what lies in the log alone would be lost."""
+    log = part.with_name(part.name + "-wal")
+    if log.exists() and log.stat().st_size:
+        raise RunFileError(
+            f"The run could not be written whole to {part.parent}: its disk is full or reports errors."
+            " Free some space, then make the run again; nothing of it was kept."
+        )
 
 
 def _publish(part: Path, path: Path) -> None:

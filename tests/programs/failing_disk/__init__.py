@@ -1,0 +1,1 @@
+"""Fail one call to the disk after the other, and look whether anything acknowledged is lost."""

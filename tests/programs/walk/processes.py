@@ -1,0 +1,80 @@
+"""Give orders to a zygote: processes of command lines that are begun, waited for and killed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+class Processes:
+    """Each command line gets a number; what it says is appended to the file ``out``. Ends its zygote when it is left."""
+
+    def __init__(self, environment: Mapping[str, str], out: Path, folder: Path) -> None:
+        self._environment, self.out, self._folder = dict(environment), out, folder
+        self._codes: dict[int, int] = {}
+        self._pids: dict[int, int] = {}
+        self._given = 0
+        self._rest = b""
+        self._zygote = subprocess.Popen(
+            [sys.executable, "-m", "tests.programs.walk.zygote"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, env=self._environment,
+        )  # fmt: skip
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._zygote.kill()
+        for pipe in (self._zygote.stdin, self._zygote.stdout):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+        self._zygote.wait()
+
+    def begin(self, line: tuple[str, ...], **more: Any) -> int:
+        """Begin a process for a command line; ``more`` is what the zygote's orders know besides."""
+        self._given += 1
+        order = {"id": self._given, "argv": line, "out": str(self.out), "folder": str(self._folder)}
+        assert self._zygote.stdin is not None
+        self._zygote.stdin.write(json.dumps({**order, "env": self._environment, **more}).encode() + b"\n")
+        self._zygote.stdin.flush()
+        return self._given
+
+    def wait(self, number: int, within_s: float) -> int | None:
+        """Return its exit code, negative for a signal; None if it is not over within that time."""
+        deadline = time.monotonic() + within_s
+        while number not in self._codes and time.monotonic() < deadline:
+            self._hear(0.05)
+        return self._codes.get(number)
+
+    def kill(self, number: int) -> None:
+        """Kill it where it is not over, and wait for its end."""
+        if self.wait(number, 0) is None and number in self._pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._pids[number], signal.SIGKILL)
+        self.wait(number, 5)
+
+    def _hear(self, timeout_s: float) -> None:
+        assert self._zygote.stdout is not None
+        with selectors.DefaultSelector() as watched:
+            watched.register(self._zygote.stdout, selectors.EVENT_READ)
+            if not watched.select(timeout_s):
+                return
+        *lines, self._rest = (self._rest + os.read(self._zygote.stdout.fileno(), 1 << 16)).split(b"\n")
+        for line in lines:
+            told = json.loads(line)
+            (self._pids if "pid" in told else self._codes)[told["id"]] = told.get("pid", told.get("code"))
