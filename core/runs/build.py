@@ -85,7 +85,7 @@ def _sweep(folder: Path, now: float) -> None:
 
 
 def _check_closed(part: Path) -> None:
-    """Raise RunFileError where closing could not fold the log into the file: what lies in the log alone would be lost."""
+    """Raise RunFileError where closing could not fold the log into the file: what only the log holds would be lost."""
     log = part.with_name(part.name + "-wal")
     if log.exists() and log.stat().st_size:
         raise RunFileError(

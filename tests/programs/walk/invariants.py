@@ -50,13 +50,25 @@ QUERIES = {
 def check(path: Path, seen: Seen) -> list[str]:
     """Return a sentence for each invariant that the file breaks; take note of its rows in ``seen``."""
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)) as db:
-        db.execute("BEGIN")
-        if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'run'").fetchone():
-            return []
-        found = {name: db.execute(query).fetchall() for name, query in QUERIES.items()}
+        try:
+            db.execute("BEGIN")
+            found = _read(db)
+        except sqlite3.OperationalError:
+            raise  # busy, or no disk: whoever asks knows whether that is to be expected
+        except sqlite3.DatabaseError as error:
+            return [f"the file is damaged: {error}"]
+    if not found:
+        return []
     if found["damage"] != [("ok",)]:
         return [f"the file is damaged: {found['damage'][0]}"]
     return [*_counted(found), *_labels(found), *_appended(found, seen)]
+
+
+def _read(db: sqlite3.Connection) -> dict[str, list[tuple[Any, ...]]]:
+    """Return what the queries find; nothing where the tables are not there yet."""
+    if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'run'").fetchone():
+        return {}
+    return {name: db.execute(query).fetchall() for name, query in QUERIES.items()}
 
 
 def _counted(found: dict[str, list[tuple[Any, ...]]]) -> Iterator[str]:

@@ -6,11 +6,9 @@ import contextlib
 import json
 import os
 import re
-import selectors
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 from contextlib import closing
 from dataclasses import dataclass
@@ -19,9 +17,9 @@ from typing import Self
 
 from core.simulator.child import start_child
 from tests.programs.walk.invariants import Seen, check, run_files, secrets_in
+from tests.programs.walk.processes import ROOT, Processes
 from tests.programs.walk.steps import EMAILS, Step
 
-ROOT = Path(__file__).resolve().parents[3]
 DISK_BYTES = 24 << 20
 ENDS_WITHIN_S = 40.0
 """A command that is not over by then, while no worker is stopped and the disk has room, counts as hanging."""
@@ -66,11 +64,7 @@ class World:
         self.work = folder / "work"
         self.home = self.disk / "home"
         self._seen: dict[tuple[str, int], Seen] = {}
-        self._codes: dict[int, int] = {}
-        self._pids: dict[int, int] = {}
-        self._given: dict[int, tuple[str, ...]] = {}
         self._stopped: set[int] = set()
-        self._rest = b""
         self._filler: Path | None = None
         self._trouble = ""
         self._stack = contextlib.ExitStack()
@@ -88,17 +82,14 @@ class World:
             self._stack.callback(subprocess.run, ["umount", "-l", str(self.disk)], check=False)
         self._write_sources()
         self.simulator = self._stack.enter_context(start_child([*SIMULATOR, "--seed", "1"]))
-        self._environment = {
+        environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("GROQ", "LABELTUI"))},
             "LABELTUI_HOME": str(self.home),
             "GROQ_BASE_URL": self.simulator.base_url,
             "GROQ_API_KEYS": ",".join(self.simulator.keys[:2]),
             "PYTHONPATH": str(ROOT),
         }
-        self._zygote = subprocess.Popen(
-            [sys.executable, "-m", "tests.programs.walk.zygote"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, env=self._environment,
-        )  # fmt: skip
+        self._processes = self._stack.enter_context(Processes(environment, self.folder / "out.txt", self.work))
         self._stack.callback(self._end_all)
         return self
 
@@ -120,43 +111,12 @@ class World:
     # -- processes ------------------------------------------------------------------------------------------------------
 
     def _begin(self, line: tuple[str, ...]) -> int:
-        number = len(self._given) + 1
-        self._given[number] = line
-        order = {
-            "id": number,
-            "argv": line,
-            "out": str(self.folder / "out.txt"),
-            "folder": str(self.work),
-            "env": self._environment,
-        }
+        more = {}
         if "--stdin" in line:
             secret = self.folder / f"secret-{line[2]}"
             secret.write_text(self.simulator.keys[int(line[2][-1]) % 5], "utf-8")
-            order["stdin"] = str(secret)
-        assert self._zygote.stdin is not None
-        self._zygote.stdin.write(json.dumps(order).encode() + b"\n")
-        self._zygote.stdin.flush()
-        return number
-
-    def _hear(self, timeout_s: float) -> None:
-        assert self._zygote.stdout is not None
-        with selectors.DefaultSelector() as watched:
-            watched.register(self._zygote.stdout, selectors.EVENT_READ)
-            if not watched.select(timeout_s):
-                return
-        *lines, self._rest = (self._rest + os.read(self._zygote.stdout.fileno(), 1 << 16)).split(b"\n")
-        for line in lines:
-            told = json.loads(line)
-            if "pid" in told:
-                self._pids[told["id"]] = told["pid"]
-            else:
-                self._codes[told["id"]] = told["code"]
-
-    def _wait_for(self, number: int, within_s: float) -> int | None:
-        deadline = time.monotonic() + within_s
-        while number not in self._codes and time.monotonic() < deadline:
-            self._hear(0.05)
-        return self._codes.get(number)
+            more["stdin"] = str(secret)
+        return self._processes.begin(line, **more)
 
     def _workers(self) -> dict[str, int]:
         """The process of each run's worker that is alive, by the run's name."""
@@ -189,11 +149,8 @@ class World:
                 self._command(step)
             case "killed command":
                 number = self._begin(step.lines[0])
-                self._wait_for(number, float(step.argument))
-                if number not in self._codes and number in self._pids:
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(self._pids[number], signal.SIGKILL)
-                self._wait_for(number, 5)
+                self._processes.wait(number, float(step.argument))
+                self._processes.kill(number)
             case "kill worker":
                 self._signal(step.argument, signal.SIGKILL)
             case "end worker":
@@ -212,18 +169,14 @@ class World:
                 time.sleep(float(step.argument))
 
     def _command(self, step: Step) -> None:
-        numbers = [self._begin(line) for line in step.lines]
-        for number in numbers:
-            code = self._wait_for(number, ENDS_WITHIN_S)
+        for number, line in [(self._begin(line), line) for line in step.lines]:
+            code = self._processes.wait(number, ENDS_WITHIN_S)
             if code is None:
-                free = not self._stopped and self._filler is None
-                if free:
-                    self._trouble = f"hangs: {' '.join(self._given[number])}"
-                with contextlib.suppress(ProcessLookupError, KeyError):
-                    os.kill(self._pids[number], signal.SIGKILL)
-                self._wait_for(number, 5)
+                if not self._stopped and self._filler is None:
+                    self._trouble = f"hangs: {' '.join(line)}"
+                self._processes.kill(number)
             elif code not in CODES:
-                self._trouble = f"exit code: {code} of {' '.join(self._given[number])}"
+                self._trouble = f"exit code: {code} of {' '.join(line)}"
 
     def _continue_all(self) -> None:
         for pid in self._stopped:
@@ -317,10 +270,9 @@ class World:
                 continue
             for line in (("budget", str(path), "--none"), ("work", str(path)), ("check", str(path))):
                 number = self._begin(line)
-                code = self._wait_for(number, 120)
+                code = self._processes.wait(number, 120)
                 if code is None:
-                    with contextlib.suppress(ProcessLookupError, KeyError):
-                        os.kill(self._pids[number], signal.SIGKILL)
+                    self._processes.kill(number)
                     return f"at the end: {line[0]} of {path.stem} hangs"
                 if code not in ((0, 3) if line[0] == "work" else (0,)):
                     tail = (self.folder / "out.txt").read_text("utf-8", "replace").strip().splitlines()[-1:]
@@ -328,14 +280,9 @@ class World:
         return self.broken()
 
     def _end_all(self) -> None:
-        for pid in (*self._workers().values(), *self._stopped, self._zygote.pid):
+        for pid in (*self._workers().values(), *self._stopped):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        for pipe in (self._zygote.stdin, self._zygote.stdout):
-            if pipe is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    pipe.close()
-        self._zygote.wait()
         self._free()
 
 

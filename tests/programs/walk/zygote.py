@@ -1,7 +1,8 @@
 """Import all that commands and workers need once, then fork a process for each order: ``python -m …walk.zygote``.
 
 A command costs milliseconds and a worker no seconds this way, and each is still a process of its own that can be killed.
-Orders come as a JSON object a line ({"id", "argv", "out", "env"}); ``{"id", "pid"}`` answers when the process was begun,
+Orders come as a JSON object a line ({"id", "argv", "out", "env", "folder"}, and where wanted "stdin", "fail", "counts"
+and "acknowledged"); ``{"id", "pid"}`` answers when the process was begun,
 ``{"id", "code"}`` when it has ended. A worker that a command starts is forked as well, with the log that it would have.
 """
 
@@ -27,6 +28,7 @@ from core.llm.task import builtin_task
 from core.worker import __main__ as worker_main
 from core.worker import supervisor
 from core.worker.process import build_guard
+from tests.programs.crash.zygote import acknowledge_commits
 from tui import cli
 
 _CHILD_SUBREAPER = 36
@@ -100,7 +102,12 @@ def _become(environment: dict[str, str], out: int, *, new_session: bool = False)
     random.seed()
 
 
-def _leave(main: Any) -> None:
+def _arm(folder: str, kind: int, nth: int, error: int, rest: int) -> None:
+    """Let the preloaded shim count the calls of this process, and fail one."""
+    ctypes.CDLL(None).labeltui_arm(folder.encode(), kind, ctypes.c_long(nth), error, rest)
+
+
+def _leave(main: Any, counts: str | None = None) -> None:
     code: object = 70
     try:
         code = main()
@@ -111,6 +118,10 @@ def _leave(main: Any) -> None:
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
+        if counts:
+            shim = ctypes.CDLL(None)
+            shim.labeltui_count.restype = ctypes.c_long
+            Path(counts).write_text(json.dumps([shim.labeltui_count(kind) for kind in range(5)]), "utf-8")
         os._exit(code if isinstance(code, int) else 1)
 
 
@@ -123,7 +134,11 @@ def begin(order: dict[str, Any]) -> int:
         sys.argv = ["labeltui", *order["argv"]]
         sys.stdin = Path(order.get("stdin") or os.devnull).open(encoding="utf-8")  # noqa: SIM115
         os.chdir(order["folder"])
-        _leave(lambda: cli.main(order["argv"]))
+        if "acknowledged" in order:
+            acknowledge_commits(Path(order["acknowledged"]))
+        if "fail" in order:
+            _arm(**order["fail"])
+        _leave(lambda: cli.main(order["argv"]), order.get("counts"))
     return pid
 
 
