@@ -14,10 +14,10 @@ from core.model.emails import (
     ExportRow,
     LabelRecord,
     LabelSource,
+    LastChange,
     NoteRecord,
     SourceEmail,
     Twin,
-    UndoEntry,
     View,
 )
 from core.model.keys import (
@@ -75,6 +75,7 @@ __all__ = [
     "LabelMeaning",
     "LabelRecord",
     "LabelSource",
+    "LastChange",
     "ModelSettings",
     "NoteRecord",
     "Outcome",
@@ -92,7 +93,6 @@ __all__ = [
     "Task",
     "TaskVersion",
     "Twin",
-    "UndoEntry",
     "Usage",
     "Verdict",
     "View",

@@ -20,13 +20,13 @@ class EmailState(StrEnum):
 class LabelSource(StrEnum):
     """Who gave a label: the model, another email with the same text, or a person.
 
-    A label that its giver took back stays on record as undone; no email has such a one in force.
+    A label that its giver took back stays on record as withdrawn; it is never the one in force.
     """
 
     MODEL = "model"
     COPY = "copy"
     HUMAN = "human"
-    UNDONE = "undone"
+    WITHDRAWN = "undone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +114,8 @@ class NoteRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class UndoEntry:
-    """Something that a person did to ``count`` emails at once and can undo: ``what`` names it, such as a retry."""
+class LastChange:
+    """What a person did last, to ``count`` emails at once, and can take back: ``what`` names it, such as a retry."""
 
     batch: int
     kind: str
@@ -155,6 +155,7 @@ class ExportRow:
     """One email's result as it is exported. ``label`` is empty while there is none, ``source`` says who gave it.
 
     ``note`` joins what people noted: with the label in force, then on the email.
+    ``model_label`` and ``human_label`` are the newest of each, whichever is in force.
     ``labeled_at`` is when the label in force was given, in seconds since the epoch, or None without one.
     """
 

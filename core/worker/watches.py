@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from core.quality.alarms import PAUSING, Ask, Reading, Watch, WatchSet
-from core.storage.writing.answers import Answer
+from core.storage.writing.settle import Answer
 from core.worker.commit import best_effort
 
 

@@ -13,8 +13,8 @@ from core.quality.audit import Audit, judge
 from core.storage.file.check import check_run
 from core.storage.file.lock import RunLock
 from core.storage.reading.reviews import model_labels, numbers_by_content, numbers_of, read_audit, review_emails
-from core.storage.writing.answers import Answer
 from core.storage.writing.reviews import ReviewAnswer
+from core.storage.writing.settle import Answer
 from core.storage.writing.store import Store
 from tests.conftest import NOW, MakeRun
 
@@ -68,7 +68,7 @@ def test_an_answer_wins_and_the_model_keeps_its_label(run: Path) -> None:
 def test_a_pending_email_stays_in_the_models_work(run: Path) -> None:
     """An answer to an email that the model has not labeled waits; when the model answers, the person's label shows."""
     answer(run, ReviewAnswer(5, "anna", "0"))
-    assert shown(run)[4] == ("pending", None, None)
+    assert shown(run)[4] == ("pending", "0", "human")
     with RunLock(run) as lock, Store.open(run, lock) as store:
         assert 5 in {email.id for email in store.pending(after=-1, limit=20)}
         by_model(store, {5: "1"})

@@ -30,6 +30,7 @@ from core.model import (
     KeyState,
     KeyStatus,
     LabelRecord,
+    LastChange,
     NoteRecord,
     Outcome,
     RunState,
@@ -37,7 +38,6 @@ from core.model import (
     Snapshot,
     Task,
     TaskVersion,
-    UndoEntry,
     WindowStatus,
 )
 from core.notify.setup import read_setup
@@ -120,8 +120,8 @@ class FakeView:
         raw = "X-Raw: 1\n" + self._run.text
         return EmailRecord(row, self._run.text, raw, tuple(attempts), labels, copies=1, notes=notes)
 
-    def last_undo_entry(self, author: str) -> UndoEntry | None:
-        return self._run.undo_entries[-1][0] if self._run.undo_entries else None
+    def last_change(self, author: str) -> LastChange | None:
+        return self._run.changes_made[-1][0] if self._run.changes_made else None
 
     def versions(self, *, counted: bool = True) -> tuple[TaskVersion, ...]:
         labels = self._run.snapshot(NOW).labels
@@ -441,8 +441,8 @@ class FakeEngine:
 
     def _remember(self, kind: str, what: str, email_ids: Sequence[int]) -> None:
         before = [row for row in self.run.emails if row.id in email_ids]
-        undo_entry = UndoEntry(len(self.run.undo_entries) + 1, kind, what, self.now, len(before))
-        self.run.undo_entries.append((undo_entry, before))
+        change = LastChange(len(self.run.changes_made) + 1, kind, what, self.now, len(before))
+        self.run.changes_made.append((change, before))
 
     def _do_note(self, command: Note) -> str:
         self._remember("note", "a note", command.email_ids)
@@ -451,12 +451,12 @@ class FakeEngine:
         return f"Note on {len(command.email_ids)} emails."
 
     def _do_undo(self, _: Command) -> str:
-        undo_entry, before = self.run.undo_entries.pop()
-        if undo_entry.kind == "note":
+        change, before = self.run.changes_made.pop()
+        if change.kind == "note":
             self.run.notes.clear()
         known = {row.id: row for row in before}
         self.run.emails = [known.get(row.id, row) for row in self.run.emails]
-        return f"undone: {undo_entry.what}"
+        return f"undone: {change.what}"
 
     def operator(self) -> str:
         return "ana"

@@ -18,6 +18,7 @@ from core.model import (
     KeyStatus,
     KeyTrouble,
     LabelMeaning,
+    LastChange,
     PacePoint,
     Resumption,
     RunInfo,
@@ -25,7 +26,6 @@ from core.model import (
     Snapshot,
     Task,
     TaskVersion,
-    UndoEntry,
     Wait,
     WindowStatus,
     WorkerStatus,
@@ -131,7 +131,7 @@ class FakeRun:
     reasks: dict[int, int] = field(default_factory=dict)
     outcomes: dict[str, int] = field(default_factory=dict)
     trouble: str = ""
-    undo_entries: list[tuple[UndoEntry, list[EmailRow]]] = field(default_factory=list)
+    changes_made: list[tuple[LastChange, list[EmailRow]]] = field(default_factory=list)
     notes: dict[int, list[str]] = field(default_factory=dict)
     unsortable: frozenset[str] = frozenset()
     task: Task = TASK

@@ -16,7 +16,7 @@ from core.settings import Settings
 from core.storage.file.check import check_run
 from core.storage.file.lock import RunLock
 from core.storage.reading.reviews import read_alarms, read_audit
-from core.storage.writing.answers import Answer
+from core.storage.writing.settle import Answer
 from core.storage.writing.store import Store
 from tests.conftest import MakeRun
 from tests.tui.conftest import Desk

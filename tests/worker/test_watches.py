@@ -14,7 +14,7 @@ from core.model import AskKind, Attempt, Outcome, Settled
 from core.storage.file.lock import RunLock
 from core.storage.reading.reader import RunReader
 from core.storage.reading.reviews import read_alarms, read_audit
-from core.storage.writing.answers import Answer
+from core.storage.writing.settle import Answer
 from core.storage.writing.store import Store
 from core.worker.watches import RunWatches
 from tests.conftest import NOW, MakeRun

@@ -130,7 +130,7 @@ def _unasked(record: EmailRecord) -> str:
 
 
 def _label(label: LabelRecord, task: Task | None, now: float) -> Content:
-    human, undone = label.source == LabelSource.HUMAN.value, label.source == LabelSource.UNDONE.value
+    human, undone = label.source == LabelSource.HUMAN.value, label.source == LabelSource.WITHDRAWN.value
     who = f"◆ manual, by {one_line(label.annotator, limit=30)}" if human else _source(label.source)
     if undone:
         who = f"undone by {one_line(label.annotator, limit=30)}"

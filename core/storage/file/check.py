@@ -15,8 +15,9 @@ from pathlib import Path
 from core.errors import RunFileError
 from core.model import EmailState
 from core.storage.file.connection import open_reader
+from core.storage.file.rows import BY_MODEL, label_in_force
 from core.storage.file.schema_version import FORMAT_VERSION, check_format
-from core.storage.writing.recount import recounted, true_cursor
+from core.storage.writing.settle import advance_cursor, restore, show_label_in_force
 
 _SHOWN = 20
 _TABLES = ("run", "task", "email", "body", "attempt", "label", "total", "pace", "event", "command")
@@ -40,11 +41,9 @@ _CONTRADICTIONS = {
         "SELECT email_id FROM label WHERE source IN ('model', 'copy') GROUP BY email_id, task_version"
         " HAVING count(*) > 1"
     ),
-    "labeled emails whose label is not the one in force": (
-        "SELECT e.id FROM email AS e WHERE e.state = 'labeled' AND e.label IS NOT (SELECT l.value FROM label AS l"
-        " WHERE l.email_id = e.id AND l.source <> 'undone' ORDER BY l.source = 'human' DESC, l.id DESC LIMIT 1)"
+    "labeled emails without a label on record": (
+        f"SELECT id FROM email WHERE state = 'labeled' AND {label_in_force('email')} IS NULL"
     ),
-    "emails with a label that are not labeled": ("SELECT id FROM email WHERE state <> 'labeled' AND label IS NOT NULL"),
     "failed emails without a reason": "SELECT id FROM email WHERE state = 'failed' AND coalesce(failure, '') = ''",
     "emails in a state that does not exist": (
         "SELECT id FROM email WHERE state NOT IN (" + ", ".join(f"'{state.value}'" for state in EmailState) + ")"
@@ -55,6 +54,18 @@ _CONTRADICTIONS = {
         " OR position >= (SELECT count(*) FROM email)"
     ),
 }
+_REPAIRABLE = {
+    "emails whose label is not the one in force": (
+        "SELECT e.id FROM email AS e WHERE (SELECT label IS NOT e.label OR source IS NOT e.label_source FROM"
+        f" (SELECT max(value) AS label, max(source) AS source FROM label WHERE id = {label_in_force('e')}))"
+        f" AND NOT (e.state = 'labeled' AND {label_in_force('e')} IS NULL)"
+    ),
+    "pending or failed emails that the active version of the task has labeled": (
+        "SELECT id FROM email WHERE state IN ('pending', 'failed') AND EXISTS (SELECT 1 FROM label WHERE"
+        f" email_id = email.id AND {BY_MODEL} AND task_version = (SELECT task_version FROM run))"
+    ),
+}
+"""What follows from the rows, beside totals and cursor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +141,15 @@ def _findings(db: sqlite3.Connection) -> Iterator[Finding]:
         yield Finding(f"the task in force ({rows[0][0]}) is missing")
     for what, query in (_ORPHANS | _CONTRADICTIONS).items():
         yield from _listed(what, [row[0] for row in db.execute(query).fetchall()])
+    for what, query in _REPAIRABLE.items():
+        yield from _listed(what, [row[0] for row in db.execute(query).fetchall()], repairable=True)
     yield from _miscounted(db)
 
 
-def _listed(what: str, ids: list[int | None]) -> Iterator[Finding]:
+def _listed(what: str, ids: list[int | None], *, repairable: bool = False) -> Iterator[Finding]:
     if ids:
         shown = ", ".join(str(each) for each in ids[:_SHOWN])
-        yield Finding(f"{len(ids):,} {what}: {shown}{', …' if len(ids) > _SHOWN else ''}")
+        yield Finding(f"{len(ids):,} {what}: {shown}{', …' if len(ids) > _SHOWN else ''}", repairable)
 
 
 def _miscounted(db: sqlite3.Connection) -> Iterator[Finding]:
@@ -155,3 +168,56 @@ def _count(db: sqlite3.Connection, table: str) -> int:
     if not db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchall():
         return 0
     return int(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+
+
+# -- totals and cursor from the rows, and repair ----------------------------------------------------------------------
+
+_COUNTS = (
+    "SELECT 'state:' || state, count(*) FROM email GROUP BY state",
+    "SELECT 'label:' || label, count(*) FROM email WHERE state = 'labeled' GROUP BY label",
+    "SELECT 'source:' || label_source, count(*) FROM email WHERE state = 'labeled' GROUP BY label_source",
+    "SELECT 'reasks:' || reasks, count(*) FROM email WHERE state IN ('labeled', 'failed') GROUP BY reasks",
+    "SELECT 'outcome:' || outcome, count(*) FROM attempt GROUP BY outcome",
+    "SELECT 'attempts', count(*) FROM attempt",
+    "SELECT 'prompt_tokens', coalesce(sum(prompt_tokens), 0) FROM attempt",
+    "SELECT 'completion_tokens', coalesce(sum(completion_tokens), 0) FROM attempt",
+)
+_FLAGGED = "SELECT 'flagged', count(*) FROM email WHERE flags IS NOT NULL"
+
+
+def recounted(db: sqlite3.Connection) -> dict[str, int]:
+    """Every total by name, counted from the rows; those that are 0 are left out."""
+    queries = [*_COUNTS, _FLAGGED] if _has_flags(db) else [*_COUNTS]
+    totals = [row for query in queries for row in db.execute(query).fetchall()]
+    return {name: int(value) for name, value in totals if value}
+
+
+def true_cursor(db: sqlite3.Connection) -> int:
+    """The position of the first email in line, or the number of emails."""
+    first = db.execute("SELECT min(position) FROM email WHERE state = 'pending'").fetchone()[0]
+    return int(db.execute("SELECT count(*) FROM email").fetchone()[0] if first is None else first)
+
+
+def put_right(db: sqlite3.Connection) -> int:
+    """Write labels in force, totals and cursor as the rows give them; returns how many values were wrong.
+
+    Works inside the caller's transaction.
+    """
+    shown, unsettled = ([row[0] for row in db.execute(query).fetchall()] for query in _REPAIRABLE.values())
+    restore(db, unsettled, db.execute("SELECT task_version FROM run").fetchone()[0])
+    show_label_in_force(db, shown)
+    kept = {name: value for name, value in db.execute("SELECT name, value FROM total").fetchall() if value}
+    true = recounted(db)
+    wrong: int = len({*shown, *unsettled})
+    wrong += sum(kept.get(name, 0) != true.get(name, 0) for name in kept.keys() | true.keys())
+    cursor = int(db.execute("SELECT cursor FROM run").fetchone()[0])
+    wrong += int(cursor != true_cursor(db))
+    if wrong:
+        db.execute("DELETE FROM total")
+        db.executemany("INSERT INTO total(name, value) VALUES (?, ?)", sorted(true.items()))
+        advance_cursor(db)
+    return wrong
+
+
+def _has_flags(db: sqlite3.Connection) -> bool:
+    return any(row[1] == "flags" for row in db.execute("PRAGMA table_info(email)").fetchall())

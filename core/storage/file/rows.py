@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,55 @@ PACE_SPAN_S = 5
 
 BAD_ANSWERS = (Outcome.INVALID.value, Outcome.EMPTY.value, Outcome.TRUNCATED.value)
 """Outcomes of calls that were answered, but not usably: each leads to a re-ask."""
+
+
+BY_MODEL = "source IN ('model', 'copy')"
+"""Labels of a model, in the words of the index ``label_once``."""
+
+BY_PERSON = "source = 'human'"
+"""Labels of people."""
+
+GIVEN = "source <> 'undone'"
+"""Labels that nobody took back."""
+
+NOTE_STANDS = "undone_at IS NULL"
+"""Notes that nobody took back."""
+
+
+def label_in_force(email: str) -> str:
+    """Return SQL for the number of the label in force of an email; ``email`` is the name of its row in the query.
+
+    It is the newest label of a person, else the newest of the model. A pending, failed or skipped email shows a
+    person's label alone: what the model said before is on record, and does not count while the model is asked again.
+    """
+    return _newest(email, f"({BY_PERSON} OR {BY_MODEL} AND {email}.state = 'labeled')")
+
+
+def _newest(email: str, which: str) -> str:
+    return f"(SELECT id FROM label WHERE email_id = {email}.id AND {which} ORDER BY {BY_PERSON} DESC, id DESC LIMIT 1)"
+
+
+BECOMES_LABELED = (
+    "state = 'labeled', (label, label_source) = (SELECT value, source FROM label WHERE id = "
+    f"{_newest('email', f'({BY_PERSON} OR {BY_MODEL})')})"
+)
+"""SQL to set with UPDATE email, once its label is on record. State and label change at once: totals count them so."""
+
+
+def growing(rows: Sequence[tuple[Any, ...]], after: int) -> int:
+    """Return the last number of a page that was read by number; its rows must grow from ``after`` on.
+
+    Raises:
+        RunFileError: they do not. A damaged page would be read over and over, and what is written would never end.
+    """
+    for row in rows:
+        if not isinstance(row[0], int) or row[0] <= after:
+            raise RunFileError(
+                f"The run file is damaged: row {row[0]} was read behind row {after}. `labeltui check` says more; go"
+                " back to a copy of it."
+            )
+        after = row[0]
+    return after
 
 
 def slice_of(now: float) -> int:

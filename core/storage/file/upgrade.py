@@ -12,7 +12,7 @@ from core.storage.file.backup import copy_database
 from core.storage.file.connection import immediately
 from core.storage.file.schema import migrate, needs_migration
 from core.storage.file.schema_version import FORMAT_VERSION, check_format
-from core.storage.writing.settling import add_event
+from core.storage.writing.settle import add_event
 
 
 def upgrade(connection: sqlite3.Connection, path: Path) -> Path | None:

@@ -14,6 +14,7 @@ from core.model import (
     EmailState,
     SourceEmail,
 )
+from core.storage.file.rows import growing
 from core.storage.file.schema_version import FORMAT_WITH_FLAGS, FORMAT_WITH_NOTES
 from core.storage.reading.full_record import full_record
 from core.storage.reading.openings import beginning, opening
@@ -90,9 +91,9 @@ class EmailReader:
             " WHERE e.id > ? ORDER BY e.id LIMIT ?",
             (after, page),
         ).fetchall():
+            after = growing(rows, after)
             for number, source_id, raw in rows:
                 yield SourceEmail(source_id, raw, f"email {number:,}")
-            after = rows[-1][0]
 
 
 def _email_row(row: tuple[Any, ...]) -> EmailRow:

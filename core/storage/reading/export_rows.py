@@ -9,6 +9,7 @@ from typing import Any
 
 from core.model import EmailState, ExportRow, Task
 from core.quality.sampling import permanent_number
+from core.storage.file.rows import BY_MODEL, BY_PERSON, NOTE_STANDS, growing, label_in_force
 from core.storage.file.schema_version import FORMAT_WITH_FLAGS, FORMAT_WITH_NOTES, FORMAT_WITH_REVIEWS
 from core.storage.reading.reviews import sample_of
 
@@ -28,18 +29,15 @@ class ExportReader:
         if version >= FORMAT_WITH_NOTES:
             notes = (
                 "(SELECT group_concat(text, char(10)) FROM (SELECT text FROM note WHERE email_id = e.id"
-                " AND undone_at IS NULL ORDER BY id))"
+                f" AND {NOTE_STANDS} ORDER BY id))"
             )
         self._sample = sample_of(connection)[0] if version >= FORMAT_WITH_REVIEWS else None
-        newest = "SELECT value FROM label WHERE email_id = e.id AND source"
         audited = "EXISTS (SELECT 1 FROM label WHERE email_id = e.id AND source = 'human' AND blind = 1)"
         self._select = (
             f"SELECT e.id, e.source_id, e.label, e.label_source, e.reasks, e.state, e.failure, e.subject, {flags},"
             f" l.task_version, l.annotator, l.note, l.at, a.model, {notes},"
-            f" ({newest} IN ('model', 'copy') ORDER BY id DESC LIMIT 1), ({newest} = 'human' ORDER BY id DESC LIMIT 1),"
-            f" {audited}"
-            " FROM email AS e LEFT JOIN label AS l ON e.label IS NOT NULL AND l.id = (SELECT id FROM label"
-            " WHERE email_id = e.id AND source <> 'undone' ORDER BY source = 'human' DESC, id DESC LIMIT 1)"
+            f" {_newest(BY_MODEL)}, {_newest(BY_PERSON)}, {audited}"
+            f" FROM email AS e LEFT JOIN label AS l ON e.label IS NOT NULL AND l.id = {label_in_force('e')}"
             " LEFT JOIN attempt AS a ON a.id = l.attempt_id"
         )
 
@@ -50,9 +48,9 @@ class ExportReader:
             rows = self._db.execute(f"{self._select} WHERE e.id > ? ORDER BY e.id LIMIT ?", (after, page)).fetchall()
             if not rows:
                 return
+            after = growing(rows, after)
             for row in rows:
                 yield row[0], self._row(row)
-            after = rows[-1][0]
 
     def these(self, email_ids: Sequence[int], page: int) -> Iterator[tuple[int, ExportRow]]:
         """The same for those with these numbers, in their order."""
@@ -108,3 +106,8 @@ class ExportReader:
             audit_rate=sample.rate(model_label) if sample is not None else None,
             stratum=model_label or "",
         )
+
+
+def _newest(which: str) -> str:
+    """SQL for the value of the newest label of an email that is of that source."""
+    return f"(SELECT value FROM label WHERE email_id = e.id AND {which} ORDER BY id DESC LIMIT 1)"

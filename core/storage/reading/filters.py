@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from core.errors import UsageError
 from core.model import EmailState, LabelSource
+from core.storage.file.rows import NOTE_STANDS
 from core.text import inert
 
 FIELDS = ("label", "state", "reasks", "key", "from", "subject", "source", "flag", "cause", "note")
@@ -103,7 +104,7 @@ def _checked(field: str, value: str) -> str:
         return _one_of("state", value.lower(), [state.value for state in EmailState])
     if field == "source":
         named = "human" if value.lower() == "person" else value.lower()
-        return _one_of("source", named, [each.value for each in LabelSource if each is not LabelSource.UNDONE])
+        return _one_of("source", named, [each.value for each in LabelSource if each is not LabelSource.WITHDRAWN])
     if field == "reasks" and not _NUMBER.fullmatch(value):
         raise UsageError(f"reasks: takes a number, such as 0, >0 or <=2, not {_shown(value)}.")
     return value
@@ -203,7 +204,7 @@ _NOTED = {
         " AND l.note LIKE ? ESCAPE '\\')"
     ),
     "note": (
-        "EXISTS (SELECT 1 FROM note AS n WHERE n.email_id = e.id AND n.undone_at IS NULL AND n.text LIKE ? ESCAPE '\\')"
+        f"EXISTS (SELECT 1 FROM note AS n WHERE n.email_id = e.id AND n.{NOTE_STANDS} AND n.text LIKE ? ESCAPE '\\')"
     ),
 }
 

@@ -16,6 +16,7 @@ from core.model import (
     Outcome,
     Twin,
 )
+from core.storage.file.rows import NOTE_STANDS
 
 
 def full_record(db: sqlite3.Connection, row: EmailRow, *, noted: bool) -> EmailRecord:
@@ -29,7 +30,7 @@ def full_record(db: sqlite3.Connection, row: EmailRow, *, noted: bool) -> EmailR
     notes: list[tuple[str, str, float]] = []
     if noted:
         notes = db.execute(
-            "SELECT text, author, at FROM note WHERE email_id = ? AND undone_at IS NULL ORDER BY id", (row.id,)
+            f"SELECT text, author, at FROM note WHERE email_id = ? AND {NOTE_STANDS} ORDER BY id", (row.id,)
         ).fetchall()
     copies = db.execute(
         "SELECT count(*) - 1 FROM email WHERE content_hash = (SELECT content_hash FROM email WHERE id = ?)", (row.id,)

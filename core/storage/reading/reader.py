@@ -20,12 +20,12 @@ from core.model import (
     EmailRow,
     EmailState,
     ExportRow,
+    LastChange,
     RunSummary,
     Snapshot,
     SourceEmail,
     Task,
     TaskVersion,
-    UndoEntry,
 )
 from core.storage.file.connection import open_reader
 from core.storage.file.control import CommandWatch
@@ -39,7 +39,7 @@ from core.storage.reading.summaries import alive_at, state_shown, summary_of
 from core.storage.reading.totals import all_totals, group, total
 from core.storage.reading.versions import names_by_version, older_labels, task_versions
 from core.storage.writing.commands import answer_to
-from core.storage.writing.undo import last_undo_entry
+from core.storage.writing.people import last_change
 
 
 def _file_at(path: Path) -> tuple[int, int] | None:
@@ -218,9 +218,9 @@ class RunReader:
         """Every email as it came, in source order; read a page at a time."""
         return self._emails.messages(page)
 
-    def last_undo_entry(self, author: str) -> UndoEntry | None:
-        """What this person did last to emails and can undo, or None."""
-        return last_undo_entry(self._db, author) if self._format >= FORMAT_WITH_NOTES else None
+    def last_change(self, author: str) -> LastChange | None:
+        """Return what this person did last to emails and can take back, or None."""
+        return last_change(self._db, author) if self._format >= FORMAT_WITH_NOTES else None
 
     def export_rows(self, *, page: int = 1000, email_ids: Sequence[int] | None = None) -> Iterator[ExportRow]:
         """Every email in source order with the label in force, or those with these numbers in their order.

@@ -7,9 +7,9 @@ from collections import Counter, defaultdict
 from dataclasses import replace
 
 from core.model import TaskVersion
-from core.storage.file.rows import BAD_ANSWERS, task_from_definition
+from core.storage.file.rows import BAD_ANSWERS, BY_MODEL, GIVEN, task_from_definition
 from core.storage.reading.totals import all_totals, group
-from core.storage.writing.tasks import BY_MODEL, OLDER
+from core.storage.writing.tasks import OLDER
 
 _UNUSABLE = ", ".join(f"'{outcome}'" for outcome in BAD_ANSWERS)
 
@@ -48,8 +48,7 @@ class _Counts:
         self._labels: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._people: Counter[str] = Counter()
         for version, value, by_person, count in db.execute(
-            "SELECT task_version, value, source = 'human', count(*) FROM label WHERE source <> 'undone'"
-            " GROUP BY 1, 2, 3"
+            f"SELECT task_version, value, source = 'human', count(*) FROM label WHERE {GIVEN} GROUP BY 1, 2, 3"
         ).fetchall():
             if by_person:
                 self._people[version] += count

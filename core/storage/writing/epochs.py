@@ -14,7 +14,7 @@ from core.model import Forecast, Resumption, RunState, Wait
 from core.storage.file.rows import record
 from core.storage.reading.pending import continued_emails
 from core.storage.reading.totals import total
-from core.storage.writing.settling import add_event, book_pace
+from core.storage.writing.settle import add_event, book_pace
 
 
 @dataclass(frozen=True, slots=True)

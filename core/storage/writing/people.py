@@ -1,19 +1,55 @@
-"""What people do to emails: label, note, put back in line, skip, undo. Works inside the caller's transaction.
+"""What people do to emails: label, note, requeue, skip, and undo of each. Works inside the caller's transaction.
 
-Each of these keeps how the emails stood before (see :mod:`core.storage.writing.undo`), so that it can be undone.
+Each command keeps how its emails stood before (table ``deed``), so that it can be undone as one. An email that changed
+since stays as it is. A person's label never takes a pending email out of the model's work.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from core.storage.writing.settling import add_event, advance_cursor, book_pace, not_done, storable
-from core.storage.writing.undo import THESE, Undone, as_list, remember
-from core.storage.writing.undo import undo as undo_entry_of
+from core.model import LastChange
+from core.storage.file.rows import BY_MODEL
+from core.storage.writing.settle import add_event, advance_cursor, not_done, restore, show_label_in_force, storable
 
 MOST_IN_A_NOTE = 2_000
-"""Characters that a note keeps."""
+"""Characters that a note keeps: more would make a row of a list unreadable, and the record slow to draw."""
+
+_THESE = "id IN (SELECT value FROM json_each(?))"
+
+_KEPT = "state, label, label_source, reasks, failure, asked_from, settled_at"
+"""What is kept of an email's row before a command."""
+
+_STANDS = {
+    "label": (
+        "e.label_source = 'human' AND deed.row_id = (SELECT max(id) FROM label"
+        " WHERE email_id = e.id AND source = 'human')"
+    ),
+    "skip": "e.state = 'skipped'",
+    "retry": (
+        "e.state = 'pending' AND e.asked_from = (SELECT coalesce(max(id), 0) FROM attempt WHERE email_id = e.id)"
+    ),
+    "note": "1",
+}
+"""For each kind: whether an email still is what the command made of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What was undone: the emails that are as they were, and how many changed since and were left."""
+
+    change: LastChange
+    email_ids: tuple[int, ...]
+    left: int
+
+    @property
+    def sentence(self) -> str:
+        """For people."""
+        left = f"; {self.left:,} changed since and stay as they are" if self.left else ""
+        return f"undone: {self.change.what} ({_emails(len(self.email_ids))} as before{left})"
 
 
 def label(
@@ -25,55 +61,69 @@ def label(
     note: str,
     blind: bool,
     task_version: str,
+    dedupe: bool,
     now: float,
 ) -> str | None:
-    """Give emails a person's label; returns a sentence on what happened, or None where there are no such emails."""
-    these = as_list(email_ids)
-    first = db.execute(f"SELECT source_id, label FROM email WHERE {THESE} LIMIT 2", (these,)).fetchall()
+    """Give emails a person's label; returns a sentence on what happened, or None where there are no such emails.
+
+    With ``dedupe`` emails of the same text share it, each with a row of its own. Pending emails stay pending.
+    """
+    first = db.execute(f"SELECT source_id, label FROM email WHERE {_THESE} LIMIT 2", (_list(email_ids),)).fetchall()
     if not first:
         return None
-    note = note[:MOST_IN_A_NOTE]
-    pending = db.execute(f"SELECT count(*) FROM email WHERE state = 'pending' AND {THESE}", (these,)).fetchone()[0]
-    batch = remember(db, "label", f"the label {value}", annotator, now, THESE, (these,))
+    named = len(db.execute(f"SELECT id FROM email WHERE {_THESE}", (_list(email_ids),)).fetchall())
+    ids = _with_copies(db, email_ids) if dedupe else list(email_ids)
+    these = _list(ids)
+    batch = _remember(db, "label", f"the label {value}", annotator, now, _THESE, (these,))
     moved = db.execute(
-        "UPDATE email SET state = 'labeled', label = ?, label_source = 'human', failure = NULL, settled_at = ?,"
-        " reasks = CASE WHEN state = 'pending' THEN (SELECT count(*) FROM attempt AS a WHERE a.email_id = email.id"
-        f" AND a.id > email.asked_from AND a.kind = 'reask' AND a.task_version = ?) ELSE reasks END WHERE {THESE}",
-        (value, now, task_version, these),
+        "UPDATE email SET label = ?, label_source = 'human', state = CASE state WHEN 'pending' THEN state"
+        " ELSE 'labeled' END,"
+        " failure = CASE state WHEN 'pending' THEN failure END,"
+        f" settled_at = CASE state WHEN 'pending' THEN settled_at ELSE ? END WHERE {_THESE}",
+        (value, now, these),
     ).rowcount
     db.execute(
         "INSERT INTO label(email_id, value, source, annotator, task_version, blind, note, at)"
-        f" SELECT id, ?, 'human', ?, ?, ?, ?, ? FROM email WHERE {THESE} ORDER BY id",
-        (value, annotator, task_version, blind, storable(note), now, these),
+        f" SELECT id, ?, 'human', ?, ?, ?, ?, ? FROM email WHERE {_THESE} ORDER BY id",
+        (value, annotator, task_version, blind, storable(note[:MOST_IN_A_NOTE]), now, these),
     )
     db.execute(
         "UPDATE deed SET row_id = (SELECT max(id) FROM label WHERE email_id = deed.email_id AND source = 'human')"
         " WHERE batch = ?",
         (batch,),
     )
-    if pending:
-        book_pace(db, now, labeled=pending)
     advance_cursor(db)
     source_id, before = first[0]
     was = f", was {before}" if before is not None else ""
-    sentence = f"{source_id} labeled {value} by {annotator}{was}"
-    if moved > 1:
-        sentence = f"{moved:,} emails labeled {value} by {annotator}"
+    copies = f" (and {moved - named:,} with the same text)" if moved > named else ""
+    sentence = f"{source_id} labeled {value} by {annotator}{was}{copies}"
+    if named > 1:
+        sentence = f"{named:,} emails labeled {value} by {annotator}{copies}"
     add_event(db, now, "human", sentence, _only(email_ids))
     return sentence
 
 
+def _with_copies(db: sqlite3.Connection, email_ids: Sequence[int]) -> list[int]:
+    """Return these emails and those of the same text."""
+    rows = db.execute(
+        f"SELECT id FROM email WHERE content_hash IN (SELECT content_hash FROM email WHERE {_THESE}) ORDER BY id",
+        (_list(email_ids),),
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
 def note(db: sqlite3.Connection, email_ids: Sequence[int], text: str, *, author: str, now: float) -> str | None:
     """Put a person's note on emails, which changes nothing else; None where there are no such emails."""
-    these = as_list(email_ids)
+    these = _list(email_ids)
     kept = storable(text.strip()[:MOST_IN_A_NOTE]) or ""
-    batch = remember(db, "note", "a note", author, now, THESE, (these,))
+    batch = _remember(db, "note", "a note", author, now, _THESE, (these,))
     written = db.execute(
-        f"INSERT INTO note(email_id, text, author, at) SELECT id, ?, ?, ? FROM email WHERE {THESE} ORDER BY id",
+        f"INSERT INTO note(email_id, text, author, at) SELECT id, ?, ?, ? FROM email WHERE {_THESE} ORDER BY id",
         (kept, author, now, these),
     ).rowcount
-    db.execute("UPDATE deed SET row_id = (SELECT max(id) FROM note WHERE email_id = deed.email_id) WHERE batch = ?",
-               (batch,))  # fmt: skip
+    db.execute(
+        "UPDATE deed SET row_id = (SELECT max(id) FROM note WHERE email_id = deed.email_id) WHERE batch = ?", (batch,)
+    )
     if not written:
         return None
     sentence = f"note by {author} on {_emails(written)}"
@@ -81,64 +131,143 @@ def note(db: sqlite3.Connection, email_ids: Sequence[int], text: str, *, author:
     return sentence
 
 
-def requeue(db: sqlite3.Connection, email_ids: Sequence[int] | None, *, by: str, now: float) -> int:
-    """Put failed emails back in line (these, or all); their history stays, their conversation begins anew."""
+def requeue(db: sqlite3.Connection, email_ids: Sequence[int] | None, *, task_version: str, by: str, now: float) -> int:
+    """Requeue failed emails (these, or all); their history stays, their conversation begins anew."""
     which, values = "state = 'failed'", tuple[str, ...]()
     if email_ids is not None:
-        which, values = f"state = 'failed' AND {THESE}", (as_list(email_ids),)
-    moved = _back_in_line(db, "retry", "a retry", which, values, by, now)
+        which, values = f"state = 'failed' AND {_THESE}", (_list(email_ids),)
+    moved = _requeue(db, "a retry", which, values, task_version, by, now)
     if moved:
-        not_done(db, "failed emails were put back in line")
-        add_event(db, now, "retry", f"{_emails(moved, 'failed ')} back in line", _only(email_ids))
+        not_done(db, "failed emails were requeued")
+        add_event(db, now, "retry", f"{_emails(moved, 'failed ')} requeued", _only(email_ids))
     return moved
 
 
-def skip(db: sqlite3.Connection, email_ids: Sequence[int], *, back: bool, by: str, now: float) -> int:
-    """Take emails out of the line, or put them ``back`` into it; returns how many moved.
+def skip(
+    db: sqlite3.Connection, email_ids: Sequence[int], *, back: bool, task_version: str, by: str, now: float
+) -> int:
+    """Take emails out of the model's work, or requeue skipped ones (``back``); returns how many moved.
 
-    Only emails in line and failed ones can be skipped. An answer that is out for one is kept as an attempt.
+    Only pending and failed emails can be skipped. The answer of a call in flight is kept, and counts once the email is
+    requeued.
     """
-    these = (as_list(email_ids),)
+    these = (_list(email_ids),)
     if back:
-        moved = _back_in_line(db, "retry", "taking back a skip", f"state = 'skipped' AND {THESE}", these, by, now)
+        moved = _requeue(db, "the return of a skip", f"state = 'skipped' AND {_THESE}", these, task_version, by, now)
     else:
-        which = f"state IN ('pending', 'failed') AND {THESE}"
-        remember(db, "skip", "a skip", by, now, which, these)
+        which = f"state IN ('pending', 'failed') AND {_THESE}"
+        _remember(db, "skip", "a skip", by, now, which, these)
         change = f"UPDATE email SET state = 'skipped', failure = NULL, settled_at = ? WHERE {which}"
         moved = db.execute(change, (now, *these)).rowcount
         advance_cursor(db)
     if moved:
         if back:
-            not_done(db, "skipped emails were put back in line")
-        what = f"{_emails(moved)} {'back in line' if back else 'skipped'} by {by}"
+            not_done(db, "skipped emails were requeued")
+        what = f"{_emails(moved)} {'requeued' if back else 'skipped'} by {by}"
         add_event(db, now, "skip", what, _only(email_ids))
     return moved
 
 
-def undo(db: sqlite3.Connection, *, by: str, task_version: str, now: float) -> Undone | None:
-    """Undo what this person did last, whole; None where there is nothing to undo."""
-    undone = undo_entry_of(db, by, task_version=task_version, now=now)
-    if undone is None:
-        return None
-    advance_cursor(db)
-    if db.execute("SELECT 1 FROM email WHERE state = 'pending' LIMIT 1").fetchone():
-        not_done(db, "emails are in line again")
-    add_event(db, now, "undo", f"{undone.sentence}, by {by}", _only(undone.email_ids))
-    return undone
-
-
-def _back_in_line(
-    db: sqlite3.Connection, kind: str, what: str, which: str, values: tuple[str, ...], by: str, now: float
+def _requeue(
+    db: sqlite3.Connection, what: str, which: str, values: tuple[str, ...], task_version: str, by: str, now: float
 ) -> int:
-    remember(db, kind, what, by, now, which, values)
+    """Requeue the emails that ``which`` picks; those that this version of the task has labeled are labeled at once."""
+    batch = _remember(db, "retry", what, by, now, which, values)
     moved = db.execute(
         "UPDATE email SET state = 'pending', failure = NULL, reasks = 0, settled_at = NULL, asked_from ="
         f" coalesce((SELECT max(id) FROM attempt WHERE email_id = email.id), 0) WHERE {which}",
         values,
     ).rowcount
     if moved:
+        restore(db, _emails_of(db, batch), task_version)
         advance_cursor(db)
     return moved
+
+
+# -- undo ------------------------------------------------------------------------------------------------------------
+
+
+def _remember(
+    db: sqlite3.Connection, kind: str, what: str, author: str, now: float, which: str, values: Sequence[object]
+) -> int:
+    """Keep how the emails that ``which`` picks stand now; returns the batch."""
+    batch = int(db.execute("SELECT coalesce(max(batch), 0) + 1 FROM deed").fetchone()[0])
+    db.execute(
+        f"INSERT INTO deed(batch, kind, what, author, at, email_id, {_KEPT})"
+        f" SELECT ?, ?, ?, ?, ?, id, {_KEPT} FROM email WHERE {which}",
+        (batch, kind, storable(what), author, now, *values),
+    )
+    return batch
+
+
+def _emails_of(db: sqlite3.Connection, batch: int) -> list[int]:
+    return [row[0] for row in db.execute("SELECT email_id FROM deed WHERE batch = ?", (batch,)).fetchall()]
+
+
+def last_change(db: sqlite3.Connection, author: str) -> LastChange | None:
+    """Return what this person did last and has not undone, or None."""
+    row = db.execute(
+        "SELECT batch, kind, what, at FROM deed WHERE author = ? AND undone IS NULL ORDER BY batch DESC LIMIT 1",
+        (author,),
+    ).fetchone()
+    if row is None:
+        return None
+    count = db.execute("SELECT count(*) FROM deed WHERE batch = ?", (row[0],)).fetchone()[0]
+    return LastChange(row[0], row[1], row[2], row[3], count)
+
+
+def undo(db: sqlite3.Connection, *, by: str, task_version: str, now: float) -> Undone | None:
+    """Undo what this person did last, whole; None where there is nothing to undo."""
+    change = last_change(db, by)
+    if change is None:
+        return None
+    undone = _take_back(db, change, task_version, now)
+    advance_cursor(db)
+    if db.execute("SELECT 1 FROM email WHERE state = 'pending' LIMIT 1").fetchone():
+        not_done(db, "emails are pending again")
+    add_event(db, now, "undo", f"{undone.sentence}, by {by}", _only(undone.email_ids))
+    return undone
+
+
+def _take_back(db: sqlite3.Connection, change: LastChange, task_version: str, now: float) -> Undone:
+    batch = change.batch
+    db.execute(
+        "UPDATE deed SET undone = CASE WHEN EXISTS (SELECT 1 FROM email AS e WHERE e.id = deed.email_id AND "
+        f"{_STANDS[change.kind]}) THEN 'undone' ELSE 'left' END WHERE batch = ?",
+        (batch,),
+    )
+    rows = db.execute("SELECT email_id, undone FROM deed WHERE batch = ? ORDER BY id", (batch,)).fetchall()
+    ids = tuple(email_id for email_id, how in rows if how == "undone")
+    undone = Undone(change, ids, len(rows) - len(ids))
+    which = "id IN (SELECT row_id FROM deed WHERE batch = ? AND undone = 'undone')"
+    if change.kind == "note":
+        db.execute(f"UPDATE note SET undone_at = ? WHERE {which}", (now, batch))
+        return undone
+    standing = ""
+    if change.kind == "label":
+        db.execute(f"UPDATE label SET source = 'undone' WHERE {which}", (batch,))
+        standing = " AND d.state <> 'pending'"
+    kept = ", ".join(f"{name} = d.{name}" for name in _KEPT.split(", ") if not name.startswith("label"))
+    db.execute(
+        f"UPDATE email SET {kept} FROM deed AS d WHERE d.batch = ? AND d.undone = 'undone' AND d.email_id = email.id"
+        + standing,
+        (batch,),
+    )
+    # A pending email that a person labeled stayed in the model's work: what came of that stands, label or failure.
+    db.execute(
+        f"UPDATE email SET state = CASE WHEN failure IS NULL THEN 'pending' ELSE 'failed' END WHERE {_THESE}"
+        " AND state = 'labeled' AND NOT EXISTS (SELECT 1 FROM label WHERE email_id = email.id"
+        f" AND (source = 'human' OR {BY_MODEL}))",
+        (_list(ids),),
+    )
+    restore(db, ids, task_version)
+    show_label_in_force(db, ids)
+    return undone
+
+
+def _list(email_ids: Sequence[int]) -> str:
+    """Numbers of emails as one value for :data:`_THESE`."""
+    return json.dumps(list(email_ids))
 
 
 def _emails(count: int, kind: str = "") -> str:

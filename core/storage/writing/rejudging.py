@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from itertools import groupby
 
 from core.model import AskKind, Attempt, Outcome, Settled
-from core.storage.writing.settling import add_event, advance_cursor, book_pace, label_by_model
+from core.storage.writing.settle import add_event, advance_cursor, book_pace, label_by_model
 
 JudgeOf = Callable[[str], str | None]
 """Return the label that a raw answer holds, or None."""

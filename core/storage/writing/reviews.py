@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from core.quality.sampling import Sample, grown, topped_up
 from core.storage.reading.reviews import sample_of
-from core.storage.writing.settling import add_event, show_label_in_force, storable
+from core.storage.writing.settle import add_event, show_label_in_force, storable
 
 MOST_IN_A_NOTE = 2_000
 """Characters that a note keeps."""

@@ -16,6 +16,7 @@ from core.errors import RunFileError, UsageError
 from core.model import Budget, EmailState, PendingEmail, Resumption, RunState, SourceEmail, Task, View
 from core.quality.alarms import Reading, WatchSet
 from core.quality.sampling import Sample
+from core.storage.file.check import put_right
 from core.storage.file.connection import immediately, make_writer
 from core.storage.file.control import CommandRow
 from core.storage.file.rows import budget_of, task_of, worked_s
@@ -23,16 +24,13 @@ from core.storage.file.schema import migrate
 from core.storage.reading.pending import answered_email, distinct_texts, estimated_texts, pending_emails
 from core.storage.reading.reviews import raised_watches, watches_of
 from core.storage.reading.totals import all_totals, group, total
-from core.storage.writing import answers as commits
 from core.storage.writing import commands as handled
-from core.storage.writing import epochs, intake, people, rejudging, reviews, tasks
-from core.storage.writing.answers import Answer
+from core.storage.writing import epochs, intake, people, rejudging, reviews, settle, tasks
 from core.storage.writing.epochs import Beat
 from core.storage.writing.held_file import HeldFile
 from core.storage.writing.intake import NewRun
-from core.storage.writing.recount import put_right
-from core.storage.writing.settling import add_event
-from core.storage.writing.undo import Undone
+from core.storage.writing.people import Undone
+from core.storage.writing.settle import Answer, add_event
 
 __all__ = ["Answer", "Beat", "Store"]
 
@@ -178,30 +176,30 @@ class Store(HeldFile):
         """Settle an email from the model's label of one with the same text, if there is one; no call is made."""
         if not self.dedupe:
             return False
-        twin = commits.label_of_text(self._db, email.content_hash, self.task_version)
+        twin = settle.label_of_text(self._db, email.content_hash, self.task_version)
         if twin is None:
             return False
         with self._transaction() as db:
-            return commits.copy_to(db, email.id, twin, task_version=self.task_version, now=now)
+            return settle.copy_to(db, email.id, twin, task_version=self.task_version, now=now)
 
     def commit(self, answers: Sequence[Answer], *, now: float) -> int:
         """Commit answers whole, and return how many emails they settled (copies included)."""
         with self._transaction() as db:
-            return commits.commit(
+            return settle.commit(
                 db, answers, epoch=self.epoch, task_version=self.task_version, dedupe=self.dedupe, now=now
             )
 
     def fail(self, email_id: int, failure: str, *, reasks: int, now: float) -> int:
         """Fail an email (and those with the same text) that no call can be made for; returns how many failed."""
         with self._transaction() as db:
-            return commits.fail_unasked(db, email_id, failure, reasks=reasks, dedupe=self.dedupe, now=now)
+            return settle.fail_unasked(db, email_id, failure, reasks=reasks, dedupe=self.dedupe, now=now)
 
     # -- people ----------------------------------------------------------------------------------------------------
 
     def label_by_person(
         self, email_ids: int | Sequence[int], value: str, *, annotator: str, note: str, now: float, blind: bool = False
     ) -> str:
-        """A person's label for one or more emails: it wins from now on. Returns a sentence on what happened."""
+        """A person's label for one or more emails: it overrides the model's. Returns a sentence on what happened."""
         named = [email_ids] if isinstance(email_ids, int) else email_ids
         with self._transaction() as db:
             sentence = people.label(
@@ -212,6 +210,7 @@ class Store(HeldFile):
                 note=note,
                 blind=blind,
                 task_version=self.task_version,
+                dedupe=self.dedupe,
                 now=now,
             )
             if sentence is None:
@@ -235,7 +234,9 @@ class Store(HeldFile):
     ) -> int:
         """Put failed emails back in line (one, these, or all); their history stays, their conversation begins anew."""
         with self._transaction() as db:
-            return people.requeue(db, [email_id] if email_id is not None else email_ids, by=by, now=now)
+            return people.requeue(
+                db, [email_id] if email_id is not None else email_ids, task_version=self.task_version, by=by, now=now
+            )
 
     def rejudge(self, judge: rejudging.JudgeOf, *, by: str, now: float) -> tuple[int, int]:
         """Label failed emails by their stored answers; return how many were labeled, and how many had failed."""
@@ -249,7 +250,7 @@ class Store(HeldFile):
     def skip(self, email_ids: Sequence[int], *, back: bool, by: str, now: float) -> int:
         """Take emails out of the line, or put skipped ones ``back`` into it; returns how many moved."""
         with self._transaction() as db:
-            return people.skip(db, email_ids, back=back, by=by, now=now)
+            return people.skip(db, email_ids, back=back, task_version=self.task_version, by=by, now=now)
 
     def undo(self, *, by: str, now: float) -> Undone | None:
         """Undo what this person did last, whole; None where there is nothing to undo."""

@@ -12,14 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from core.model import Task, View
-from core.storage.file.rows import task_to_definition
-from core.storage.writing.settling import add_event, advance_cursor, not_done
+from core.storage.file.rows import BY_MODEL, growing, task_to_definition
+from core.storage.writing.settle import add_event, advance_cursor, not_done, restore
 
 ViewOf = Callable[[str], View]
 """What is sent of a message as it came."""
-
-BY_MODEL = "source IN ('model', 'copy')"
-"""Labels of a model, in the words of the index ``label_once``."""
 
 OLDER = (
     "state = 'labeled' AND label_source IN ('model', 'copy') AND NOT EXISTS (SELECT 1 FROM label AS l"
@@ -79,7 +76,7 @@ def activate(
         (task.version, task.name, task_to_definition(task), now),
     )
     db.execute("UPDATE run SET task_version = ?", (task.version,))
-    restored = _restore(db, task.version) if known and task.version != before.version else 0
+    restored = restore(db, _pending(db), task.version) if known and task.version != before.version else 0
     if restored:
         advance_cursor(db)
     pending = db.execute("SELECT count(*) FROM email WHERE state = 'pending'").fetchone()[0]
@@ -126,29 +123,8 @@ def relabel(
     return moved
 
 
-def _restore(db: sqlite3.Connection, version: str) -> int:
-    """Emails in line that this version labeled before cannot be asked by it again: the label in force is so again."""
-    rows = db.execute(
-        "SELECT e.id, l.value, l.source, l.attempt_id, l.task_version, l.at FROM email AS e JOIN label AS l"
-        " ON l.id = (SELECT id FROM label WHERE email_id = e.id AND source <> 'undone'"
-        " ORDER BY source = 'human' DESC, id DESC LIMIT 1)"
-        " WHERE e.state = 'pending' AND EXISTS (SELECT 1 FROM label AS own WHERE own.email_id = e.id"
-        f" AND own.task_version = ? AND own.{BY_MODEL})",
-        (version,),
-    ).fetchall()
-    for email_id, value, source, attempt_id, given_by, at in rows:
-        reasks = 0
-        if source == "model":
-            reasks = db.execute(
-                "SELECT count(*) FROM attempt WHERE email_id = ? AND id <= ? AND kind = 'reask' AND task_version = ?",
-                (email_id, attempt_id, given_by),
-            ).fetchone()[0]
-        db.execute(
-            "UPDATE email SET state = 'labeled', label = ?, label_source = ?, reasks = ?, failure = NULL,"
-            " settled_at = ? WHERE id = ?",
-            (value, source, reasks, at, email_id),
-        )
-    return len(rows)
+def _pending(db: sqlite3.Connection) -> list[int]:
+    return [row[0] for row in db.execute("SELECT id FROM email WHERE state = 'pending'").fetchall()]
 
 
 def _send_otherwise(db: sqlite3.Connection, view_of: ViewOf) -> int:
@@ -166,7 +142,7 @@ def _send_otherwise(db: sqlite3.Connection, view_of: ViewOf) -> int:
             "UPDATE email SET content_hash = ?, flags = ? WHERE id = ?",
             [(view.content_hash, view.flags or None, number) for number, view in views],
         )
-        after = page[-1][0]
+        after = growing(page, after)
         count += len(page)
     db.execute(
         "INSERT INTO total(name, value) SELECT 'flagged', count(*) FROM email WHERE flags IS NOT NULL"

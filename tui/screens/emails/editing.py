@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from core.commands.catalog import Label, Note, Relabel, Retry, Skip, Undo
 from core.commands.command import Command
-from core.model import EmailRow, EmailState, UndoEntry
+from core.model import EmailRow, EmailState, LastChange
 from tui.screens.base_screen import BaseScreen
 from tui.terminal.clipboard import copy, free_name, rows_as_text
 from tui.text.numbers import age, plural
@@ -133,23 +133,23 @@ class EmailEditing(BaseScreen):
         """Undo this annotator's last action as a whole."""
         engine = self.console_app.engine
 
-        def command(undo_entry: UndoEntry) -> None:
-            self.console_app.sending.send(Undo(), f"undoing {undo_entry.what}")
+        def command(change: LastChange) -> None:
+            self.console_app.sending.send(Undo(), f"undoing {change.what}")
 
-        def known(undo_entry: UndoEntry | None) -> None:
-            if undo_entry is None:
+        def known(change: LastChange | None) -> None:
+            if change is None:
                 self.console_app.say("Nothing to undo: you changed nothing in this run.", severity="warning")
-            elif undo_entry.count == 1:
-                command(undo_entry)
+            elif change.count == 1:
+                command(change)
             else:
-                ago = age(max(0.0, self.console_app.clock() - undo_entry.at))
-                texts = plural(undo_entry.count, self.item)
-                question = f"Undo {undo_entry.what} of {texts}, {ago} ago? Those that changed since stay."
+                ago = age(max(0.0, self.console_app.clock() - change.at))
+                texts = plural(change.count, self.item)
+                question = f"Undo {change.what} of {texts}, {ago} ago? Those that changed since stay."
                 if self.is_current:
-                    self._confirmed(question, "Undo", lambda: command(undo_entry))
+                    self._confirmed(question, "Undo", lambda: command(change))
 
-        def question(view: RunReader) -> UndoEntry | None:
-            return view.last_undo_entry(engine.operator())
+        def question(view: RunReader) -> LastChange | None:
+            return view.last_change(engine.operator())
 
         self.console_app.poller.ask(question, known)
 

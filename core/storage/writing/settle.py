@@ -1,0 +1,284 @@
+"""Settle emails: record answers with their labels or failures, keep totals and cursor, and show the label in force.
+
+Each function works inside the caller's transaction, so that an answer is in the run file whole or not at all. With
+de-duplication, whatever settles an email settles the pending ones with the same text: a label is copied to them, each
+with a row of its own, and a failure fails them too, since the same question would meet the same end.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.model import Attempt, Settled
+from core.storage.file.rows import BECOMES_LABELED, BY_MODEL, label_in_force, slice_of
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One call and, where it ends the email's wait, what settles it."""
+
+    attempt: Attempt
+    settled: Settled | None = None
+
+
+def commit(
+    db: sqlite3.Connection, answers: Sequence[Answer], *, epoch: int, task_version: str, dedupe: bool, now: float
+) -> int:
+    """Record answers, and return how many emails they settled (copies included).
+
+    An email that is settled already (a person was quicker) keeps its state; the attempt is recorded all the same.
+    Of a call that was out when another version of the task came in force, a label counts, for this email alone;
+    where there is none, the email is asked anew.
+    """
+    settled = failed = 0
+    for answer in answers:
+        attempt_id = add_attempt(db, answer.attempt, epoch)
+        if answer.settled is None:
+            continue
+        in_force = answer.attempt.task_version == task_version
+        if answer.settled.label is not None:
+            settled += label_by_model(
+                db, answer.settled, answer.attempt, attempt_id, now=now, dedupe=dedupe and in_force
+            )
+        elif in_force:
+            failed += fail(db, answer.settled, answer.attempt.key_alias, now=now, dedupe=dedupe)
+    book_pace(db, now, labeled=settled, failed=failed, calls=len(answers))
+    if settled or failed:
+        advance_cursor(db)
+    db.execute("UPDATE run SET heartbeat_at = max(coalesce(heartbeat_at, 0), ?)", (now,))
+    return settled + failed
+
+
+def fail_unasked(db: sqlite3.Connection, email_id: int, failure: str, *, reasks: int, dedupe: bool, now: float) -> int:
+    """Fail an email (and those with the same text) that no call can be made for; returns how many failed."""
+    moved = fail(db, Settled(email_id, reasks, failure=failure), "", now=now, dedupe=dedupe)
+    book_pace(db, now, failed=moved)
+    advance_cursor(db)
+    return moved
+
+
+@dataclass(frozen=True, slots=True)
+class TextLabel:
+    """The label that the model gave to a text, and the attempt that it came from."""
+
+    value: str
+    attempt_id: int | None
+
+
+def label_of_text(db: sqlite3.Connection, content_hash: str, task_version: str) -> TextLabel | None:
+    """What the model said of a text in this version of the task, or None; needs no transaction."""
+    row = db.execute(
+        "SELECT l.value, l.attempt_id FROM label AS l JOIN email AS e ON e.id = l.email_id"
+        " WHERE e.content_hash = ? AND l.source = 'model' AND l.task_version = ? LIMIT 1",
+        (content_hash, task_version),
+    ).fetchone()
+    return TextLabel(*row) if row else None
+
+
+def copy_to(db: sqlite3.Connection, email_id: int, known: TextLabel, *, task_version: str, now: float) -> bool:
+    """Settle an email with the label of its text, without a call; False where it was settled meanwhile."""
+    moved = copy_label(db, [email_id], known.value, known.attempt_id, task_version, now)
+    book_pace(db, now, labeled=moved)
+    advance_cursor(db)
+    return moved == 1
+
+
+def add_attempt(db: sqlite3.Connection, attempt: Attempt, epoch: int) -> int:
+    """Record one call; returns the row's id."""
+    cursor = db.execute(
+        "INSERT INTO attempt(email_id, n, kind, key_alias, organization, model, task_version, started_at, latency_s,"
+        " outcome, raw_answer, error, prompt_tokens, completion_tokens, request_id, reply_model,"
+        " system_fingerprint, epoch)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            attempt.email_id,
+            attempt.n,
+            attempt.kind.value,
+            attempt.key_alias,
+            attempt.organization,
+            attempt.model,
+            attempt.task_version,
+            attempt.started_at,
+            attempt.latency_s,
+            attempt.outcome.value,
+            storable(attempt.raw_answer),
+            storable(attempt.error),
+            attempt.prompt_tokens,
+            attempt.completion_tokens,
+            attempt.request_id,
+            storable(attempt.reply_model),
+            storable(attempt.system_fingerprint),
+            epoch,
+        ),
+    )
+    return int(cursor.lastrowid or 0)
+
+
+def label_by_model(
+    db: sqlite3.Connection, settled: Settled, attempt: Attempt, attempt_id: int, *, now: float, dedupe: bool
+) -> int:
+    """Record the model's label of an email, and copies for its twins; returns how many emails were settled.
+
+    A pending or failed email becomes labeled: an answer that comes late is kept and counted. A skipped one stays
+    skipped, and has the label once it is requeued. The label is not recorded beside another one of the model that the
+    email has: it would be the newer of both.
+    """
+    others = twins(db, settled.email_id) if dedupe else []
+    if _has_label_of_model(db, settled.email_id):
+        return 0
+    db.execute(
+        "INSERT OR IGNORE INTO label(email_id, value, source, annotator, attempt_id, task_version, at)"
+        " VALUES (?, ?, 'model', ?, ?, ?, ?)",
+        (settled.email_id, settled.label, attempt.model, attempt_id, attempt.task_version, now),
+    )
+    moved = db.execute(
+        f"UPDATE email SET {BECOMES_LABELED}, reasks = ?, failure = NULL, settled_at = ?"
+        " WHERE id = ? AND state IN ('pending', 'failed')",
+        (settled.reasks, now, settled.email_id),
+    ).rowcount
+    if not moved:
+        show_label_in_force(db, [settled.email_id])
+    return moved + copy_label(db, others, settled.label or "", attempt_id, attempt.task_version, now)
+
+
+def _has_label_of_model(db: sqlite3.Connection, email_id: int) -> bool:
+    query = (
+        "SELECT 1 FROM email WHERE id = ? AND state = 'labeled' AND EXISTS (SELECT 1 FROM label"
+        f" WHERE email_id = email.id AND {BY_MODEL})"
+    )
+    return db.execute(query, (email_id,)).fetchone() is not None
+
+
+def copy_label(
+    db: sqlite3.Connection, email_ids: Sequence[int], value: str, attempt_id: int | None, version: str, now: float
+) -> int:
+    """Give pending emails the label that the model gave to the same text; returns how many were settled."""
+    moved = 0
+    for email_id in email_ids:
+        db.execute(
+            "INSERT OR IGNORE INTO label(email_id, value, source, annotator, attempt_id, task_version, at)"
+            " VALUES (?, ?, 'copy', NULL, ?, ?, ?)",
+            (email_id, value, attempt_id, version, now),
+        )
+        moved += db.execute(
+            f"UPDATE email SET {BECOMES_LABELED}, reasks = 0, failure = NULL, settled_at = ?"
+            " WHERE id = ? AND state = 'pending'",
+            (now, email_id),
+        ).rowcount
+    return moved
+
+
+def show_label_in_force(db: sqlite3.Connection, email_ids: Sequence[int]) -> None:
+    """Write the label in force, as the rows give it (:func:`core.storage.file.rows.label_in_force`), to the emails."""
+    db.execute(
+        "UPDATE email SET (label, label_source) = (SELECT value, source FROM label"
+        f" WHERE id = {label_in_force('email')}) WHERE id IN (SELECT value FROM json_each(?))"
+        f" AND (state <> 'labeled' OR {label_in_force('email')} IS NOT NULL)",
+        (json.dumps(list(email_ids)),),
+    )
+
+
+def restore(db: sqlite3.Connection, email_ids: Sequence[int], task_version: str) -> int:
+    """Settle those pending or failed emails that this version of the task has labeled; returns how many.
+
+    Their answers were paid for and are on record, so they are never asked about again. Re-asks are counted as they
+    were: those of the version that gave the label, up to its attempt.
+    """
+    ids = json.dumps(list(email_ids))
+    rows = db.execute(
+        "SELECT id FROM email WHERE id IN (SELECT value FROM json_each(?)) AND state IN ('pending', 'failed') AND"
+        f" EXISTS (SELECT 1 FROM label WHERE email_id = email.id AND task_version = ? AND {BY_MODEL})",
+        (ids, task_version),
+    ).fetchall()
+    known = [row[0] for row in rows]
+    db.execute(
+        f"UPDATE email SET {BECOMES_LABELED}, failure = NULL, (settled_at, reasks) = (SELECT l.at,"
+        " (SELECT count(*) FROM attempt AS a WHERE a.email_id = l.email_id AND a.id <= l.attempt_id"
+        " AND l.source = 'model' AND a.kind = 'reask' AND a.task_version = l.task_version) FROM label AS l"
+        f" WHERE l.email_id = email.id AND l.{BY_MODEL} ORDER BY l.id DESC LIMIT 1)"
+        " WHERE id IN (SELECT value FROM json_each(?))",
+        (json.dumps(known),),
+    )
+    return len(known)
+
+
+def fail(db: sqlite3.Connection, settled: Settled, key_alias: str, *, now: float, dedupe: bool) -> int:
+    """Fail a pending email and its twins; returns how many were settled. One that a person labeled is labeled."""
+    others = twins(db, settled.email_id) if dedupe else []
+    change = (
+        "UPDATE email SET state = CASE label_source WHEN 'human' THEN 'labeled' ELSE 'failed' END, reasks = ?,"
+        " failure = ?, settled_at = ? WHERE id = ? AND state = 'pending'"
+    )
+    moved = db.execute(change, (settled.reasks, settled.failure, now, settled.email_id)).rowcount
+    if not moved:
+        return 0
+    for twin in others:
+        moved += db.execute(change, (0, settled.failure, now, twin)).rowcount
+    copies = f" (and {len(others)} with the same text)" if others else ""
+    add_event(db, now, "failed", f"{settled.failure}{copies}", settled.email_id, key_alias)
+    return moved
+
+
+def twins(db: sqlite3.Connection, email_id: int) -> list[int]:
+    """Other emails in line with the same text."""
+    rows = db.execute(
+        "SELECT id FROM email WHERE state = 'pending' AND id <> ?"
+        " AND content_hash = (SELECT content_hash FROM email WHERE id = ?)",
+        (email_id, email_id),
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def advance_cursor(db: sqlite3.Connection) -> None:
+    """Move the cursor to the first email that is not settled, or behind the last."""
+    db.execute(
+        "UPDATE run SET cursor = coalesce((SELECT min(position) FROM email WHERE state = 'pending'),"
+        " (SELECT count(*) FROM email))"
+    )
+
+
+def not_done(db: sqlite3.Connection, reason: str) -> None:
+    """A run that was done is so no more: something is in line again, for that reason."""
+    db.execute(
+        "UPDATE run SET finished_at = NULL, reason = CASE state WHEN 'done' THEN ? ELSE reason END,"
+        " state = CASE state WHEN 'done' THEN 'stopped' ELSE state END",
+        (reason,),
+    )
+
+
+def book_pace(
+    db: sqlite3.Connection,
+    now: float,
+    *,
+    labeled: int = 0,
+    failed: int = 0,
+    calls: int = 0,
+    waited_s: float = 0.0,
+) -> None:
+    """Add to the slice of time that ``now`` lies in."""
+    db.execute(
+        "INSERT INTO pace(at, labeled, failed, calls, waited_s) VALUES (?, ?, ?, ?, ?) ON CONFLICT(at) DO UPDATE SET"
+        " labeled = labeled + excluded.labeled, failed = failed + excluded.failed, calls = calls + excluded.calls,"
+        " waited_s = waited_s + excluded.waited_s",
+        (slice_of(now), labeled, failed, calls, waited_s),
+    )
+
+
+def add_event(
+    db: sqlite3.Connection, now: float, kind: str, text: str, email_id: int | None = None, key_alias: str = ""
+) -> None:
+    """Note something for people."""
+    db.execute(
+        "INSERT INTO event(at, kind, text, email_id, key_alias) VALUES (?, ?, ?, ?, ?)",
+        (now, kind, storable(text), email_id, key_alias),
+    )
+
+
+def storable(text: str | None) -> str | None:
+    """Text that UTF-8 can hold: a lone surrogate in an answer must not stop the answer from being kept."""
+    if text is None or text.isascii():
+        return text
+    return text.encode("utf-8", "replace").decode("utf-8")
