@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ from core.storage.file.check import check_run
 from core.storage.file.control import post
 from core.storage.file.lock import RunLock
 from core.storage.reading.reader import RunReader
-from core.storage.writing.store import Store
+from core.storage.writing.store import Answer, Store
 from tests.conftest import NOW, MakeRun
 from tests.storage.test_store import labeled
 from tui.cli import main
@@ -45,9 +46,14 @@ def mail(settings: Settings, tmp_path: Path) -> Path:
     return path
 
 
+def _answered(store: Store) -> Answer:
+    answer = labeled(1)
+    return replace(answer, attempt=replace(answer.attempt, task_version=store.task_version))
+
+
 def label_one(path: Path) -> None:
     with RunLock(path) as lock, Store.open(path, lock) as store:
-        store.label_by_person(1, "1", annotator="ada", note="", now=NOW)
+        store.commit([_answered(store)], now=NOW)
 
 
 def names(settings: Settings) -> list[str]:
@@ -136,13 +142,13 @@ def test_labels_that_are_only_in_the_log_go_along(mail: Path) -> None:
     killed.join(20)
     assert mail.with_name("mail.db-wal").stat().st_size > 0
     with RunReader(archive.archive(mail)) as reader:
-        assert reader.snapshot(NOW).labeled == 1
+        assert reader.snapshot(NOW).labeled == 2
 
 
 def _label_and_die(path: Path) -> None:
 
     with RunLock(path) as lock, Store.open(path, lock) as store:
-        store.label_by_person(1, "1", annotator="ada", note="", now=NOW)
+        store.commit([_answered(store)], now=NOW)
         os._exit(9)
 
 
@@ -253,7 +259,7 @@ def test_a_run_that_stands_still_is_read_once(mail: Path, settings: Settings, mo
     listed.read(NOW + 2)
     assert sorted(read) == ["mail", "second"]
     label_one(mail)
-    assert next(run for run in listed.read(NOW + 4) if run.name == "mail").settled == 1
+    assert next(run for run in listed.read(NOW + 4) if run.name == "mail").settled == 2
     assert sorted(read) == ["mail", "mail", "second"]
 
 

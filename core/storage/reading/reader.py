@@ -182,10 +182,13 @@ class RunReader:
     # -- emails -------------------------------------------------------------------------------------------------------
 
     def count(self, state: str | None = None) -> int:
-        """Emails in that state (``human`` counts those labeled by a person), or all."""
+        """Return how many emails are in that state, or all; ``human``: those labeled by a person, pending or not."""
         if state is None:
             return sum(group(all_totals(self._db), "state").values())
-        return total(self._db, "source:human" if state == HUMAN else f"state:{EmailState(state).value}")
+        if state != HUMAN:
+            return total(self._db, f"state:{EmailState(state).value}")
+        waiting = "SELECT count(*) FROM email WHERE state = 'pending' AND label_source = 'human'"
+        return total(self._db, "source:human") + int(self._db.execute(waiting).fetchone()[0])
 
     def emails(self, *, state: str | None = None, offset: int = 0, limit: int = 100) -> list[EmailRow]:
         """A page of emails in work order.

@@ -22,7 +22,7 @@ def test_a_command_of_anybody_shows_until_it_is_handled(make_run: MakeRun, opene
         assert (seen.id, seen.kind, seen.acknowledged_at) == (command_id, "pause", None)
         inbox = CommandInbox(path)
         (command,) = inbox.take()
-        store.acknowledge(command, "paused", now=NOW + 2)
+        store.acknowledge(command, "", "paused", now=NOW + 2)
         inbox.close()
         (answered,) = reader.snapshot(NOW + 2).commands
         assert (answered.id, answered.acknowledged_at) == (command_id, NOW + 2)
