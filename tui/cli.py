@@ -61,7 +61,7 @@ ANSWERS = {
 """Where each command is answered; "" is none. The module is imported when its command is given."""
 
 
-OWN_JSON = frozenset({"keys list", "plan", "quality", "skipped", "status", "task"})
+OWN_JSON = frozenset({"compare", "keys list", "plan", "quality", "skipped", "status", "task"})
 """Commands that print a JSON object of their own; the others print the lines for people in one."""
 
 

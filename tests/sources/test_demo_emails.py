@@ -63,7 +63,7 @@ def test_the_trying_ones_are_among_the_first_forty() -> None:
     """Placeholders, escapes, emoji, orders, an empty message, a very long one, HTML, a two-letter reply."""
     first = views(40)
     texts = [view.text for view in first]
-    for part in ("${gr.nope} $$ {x}", "\x1b]52;c;", "🎂", "Ignore all previous", "\n</email>\n", "- Live music"):
+    for part in ("${gr.nope} $$ {x}", "\x1b]52;c;", "🎂", "Ignore all previous", "\n</email>\n", "* Live music"):
         assert any(part in text for text in texts), part
     assert any(view.subject == "" and view.text.endswith("\n\n") for view in first)
     assert any(view.truncated for view in first)

@@ -17,14 +17,17 @@ from dataclasses import dataclass, replace
 from textual.pilot import OutOfBounds, Pilot
 from textual.widgets import Input, TextArea
 
+from core.commands.command import Command
 from core.engine import Engine
 from tui.actions.active import WISHES, all_keys, for_key
 from tui.actions.context import Scope
 from tui.app import LabeltuiApp
 from tui.screens.base_screen import BaseScreen
 
-CHANGES = frozenset(name for name, method in vars(Engine).items() if hasattr(method, "__wrapped__"))
-"""The methods of the engine that change something: those that a read-only engine refuses."""
+CHANGES = frozenset(name for name, method in vars(Engine).items() if hasattr(method, "__wrapped__")) | set(
+    Command.known
+)
+"""The methods of the engine that change something, which a read-only engine refuses, and every kind of command."""
 
 ASKED_BEFORE = frozenset({"remove_key", "regroup_key", "clear_bench", "delete_run", "delete", "task", "dry_run"})
 """Changes that only a window which asked may send. Putting every failed email back in line is one as well."""

@@ -27,7 +27,7 @@ async def test_marked_emails_are_labeled_at_once_and_undone_as_one(desk: Opens) 
         before = list(at.run.emails)
         await at.press("e", "space", "space", "space", "l")
         assert isinstance(at.app.screen, GiveLabel)
-        assert "for 3 marked emails  U undoes it as one" in at.screen()
+        assert "for 3 marked emails  U takes it back as one" in at.screen()
         await at.press("0", "enter")
         assert at.engine.asked == [("label", at.run.path, [0, 1, 2], "0", "", "")]
         assert at.screen().count("◆ manual") == 3
@@ -156,7 +156,7 @@ async def test_a_label_is_kept_however_fast_it_is_typed(desk: Opens) -> None:
 
 
 async def test_a_label_on_many_reaches_the_run_file_and_is_undone_there(settings: Settings, make_run: MakeRun) -> None:
-    """Over the real engine: marked emails are labeled in one undo entry, saved as whole records, and in line again by U."""
+    """Over the real engine: marked pending emails get labels that one undo takes back, stay pending, and are saved whole."""
     path: Path = make_run(["one", "two", "three"])
     app = LabeltuiApp(settings, run=path, threaded=False)
     async with app.run_test(size=(100, 30), notifications=True) as pilot:
@@ -168,7 +168,7 @@ async def test_a_label_on_many_reaches_the_run_file_and_is_undone_there(settings
         app.poller.read()
         await pilot.pause()
         assert app.view_state.snapshot is not None
-        assert (app.view_state.snapshot.labeled, app.view_state.snapshot.pending) == (2, 1)
+        assert (app.view_state.snapshot.labeled, app.view_state.snapshot.pending) == (0, 3)
         await pilot.press("S", "tab")
         app.screen.query_one("Input").value = str(path.with_name("out.jsonl"))  # type: ignore[attr-defined]
         await pilot.press("enter")

@@ -32,7 +32,7 @@ def shell(line: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
         ("labeltui keys add main <&-", 1, b"The key given is empty"),
         ("labeltui status --json >&-", 0, b""),
         ("labeltui status --json >&- 2>&-", 0, b""),
-        ("labeltui status nowhere 2>&-", 1, b""),
+        ("labeltui status nowhere 2>&-", 2, b""),
     ],
 )
 def test_a_closed_stream_is_the_null_device(home: Path, line: str, code: int, says: bytes) -> None:

@@ -98,7 +98,7 @@ def test_the_exact_messages_of_an_email(run: Path, capsys: pytest.CaptureFixture
     assert messages[1]["content"] == "<email>\nSubject: s1\n\nbody 1\n</email>"
     assert main(["task", "mail", "--messages", "m1"]) == 0
     assert "body 1" in capsys.readouterr().out
-    assert main(["task", "mail", "--messages", "gone"]) == 1
+    assert main(["task", "mail", "--messages", "gone"]) == 2
 
 
 def test_an_invalid_file_changes_nothing_and_says_where(

@@ -162,7 +162,7 @@ def _settle(db: sqlite3.Connection, marks: Marks, task: Task) -> None:
             (number, evil("person's note", late=number == 2), evil("note's author"), NOW - 50),
         )
         db.execute(
-            "INSERT INTO undo entry(batch, kind, what, author, at, email_id, row_id) VALUES (?, 'note', ?, ?, ?, ?,"
+            "INSERT INTO deed(batch, kind, what, author, at, email_id, row_id) VALUES (?, 'note', ?, ?, ?, ?,"
             " (SELECT max(id) FROM note))",
             (1, evil("undo_entry"), operator(), NOW - 50, number),
         )
