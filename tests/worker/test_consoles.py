@@ -27,7 +27,7 @@ def console(run: str, *, ignored: Collection[signal.Signals] = ()) -> Iterator[C
     """A console that shows the run, ended in any case; it was begun where these signals are ignored."""
     there = Console(run, dict(os.environ), ignored=ignored)
     try:
-        there.until(b"settled", PATIENCE_S)
+        there.until(b"pending", PATIENCE_S)
         yield there
     finally:
         with contextlib.suppress(OSError, ChildProcessError):
@@ -124,7 +124,7 @@ def test_a_worker_that_could_not_start_is_told_with_its_log(
             there.until(b"there is no key", PATIENCE_S)
             there.shown = b""
             os.write(there.terminal, b"I")
-            there.until(b"Settings in force", PATIENCE_S)
+            there.until(b"Active settings", PATIENCE_S)
             os.write(there.terminal, b"\x1b[F")
             there.until(b"real.log", PATIENCE_S)
         assert "there is no key" in path.with_suffix(".log").read_text()

@@ -32,7 +32,7 @@ def console_in_a_shell(home: Path) -> Iterator[Terminal]:
     """A console that was started from a shell, on the run, with its first picture."""
     environment = {**os.environ, "LABELTUI_HOME": str(home), "LABELTUI_TOUR": "0", "TEXTUAL_ANIMATIONS": "none"}
     with Terminal([JOBS, sys.executable, "-m", "tui", "open", "real"], SIZE, environment) as terminal:
-        terminal.until_seen("settled")
+        terminal.until_seen("pending")
         yield terminal
 
 
@@ -72,7 +72,7 @@ def test_a_suspended_console_gives_the_terminal_back_and_takes_it_again(
                     working.worker.pid, 1, RunState.RUNNING,
                 )  # fmt: skip
                 drawn = plain(resume(terminal))
-                for words in ("real", "Progress", "Keys", "Rate", "Labels", "Re-asks", "Lately", "Worker"):
+                for words in ("real", "Progress", "Keys", "Rate", "Labels", "Follow-ups", "Recent", "Worker"):
                     assert words in drawn, words
             terminal.write("e")
             terminal.until_seen("subject")

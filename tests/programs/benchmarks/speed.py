@@ -132,7 +132,7 @@ def figures(emails: int, source: Path | None, scratch: Path) -> Iterator[tuple[s
         for _ in range(5):
             console = Console("speed", environment)
             paints.append(console.until(b"speed"))
-            console.until(b"settled")
+            console.until(b"pending")
             console.close()
         yield "console, first paint", f"{statistics.median(paints):.2f} s", "0.6 s"
         yield from _at_work(made.path, made.taken, environment)

@@ -241,10 +241,11 @@ def _keys(settings: Settings, marks: Marks) -> None:
             )
         ):
             db.execute(
-                "INSERT INTO key(fingerprint, alias, last4, source, organization, requests, errors_429, tokens,"
+                "INSERT INTO key(fingerprint, alias, last4, source, stated, requests, errors_429, tokens,"
                 " first_seen_at) VALUES (?, ?, ?, 'keys.toml', ?, 9, 2, 900, ?)",
                 (f"f{n}", evil(alias), "\x1b[2J", evil(organization), NOW - 99),
             )
+            db.execute("INSERT INTO named VALUES (?, ?, ?)", (f"f{n}", GROQ_ROOT, evil(organization)))
             if reason:
                 db.execute("INSERT INTO refusal VALUES (?, '', ?, ?)", (f"f{n}", evil("invalid reason"), NOW - 40))
             db.execute("INSERT INTO worker_key VALUES ('w', ?, ?, '', 0.0)", (f"f{n}", 1 if n == 0 else 0))

@@ -170,7 +170,7 @@ def _watched(
     samples = Samples()
     console = Console(path.stem, environment)
     try:
-        console.until(b"settled", 30.0)
+        console.until(b"pending", 30.0)
         console.read(0.5)
         os.write(console.terminal, b"s")
         stroller = Stroller(console, 0.7)
