@@ -25,7 +25,7 @@ PATIENCE_S = 60.0
 """How long the program may take for one key: far more than it ever does."""
 
 BYTES = {
-    "f1": "\x1bOP",
+    "f1": "\x1bOP", "f2": "\x1bOQ",
     "enter": "\r", "escape": "\x1b", "tab": "\t", "space": " ", "delete": "\x1b[3~", "backspace": "\x7f",
     "slash": "/", "question_mark": "?", "up": "\x1b[A", "down": "\x1b[B", "right": "\x1b[C", "left": "\x1b[D",
     "home": "\x1b[H", "end": "\x1b[F", "pageup": "\x1b[5~", "pagedown": "\x1b[6~", "shift+tab": "\x1b[Z",

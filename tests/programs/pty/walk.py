@@ -170,7 +170,7 @@ class Walk:
         """
         self._go(("enter", "e", *("down",) * 8, "enter"))
         self._go(())
-        for key in ("f1", "enter", "enter", "escape"):
+        for key in ("f1", "enter", "enter", "escape", "f2", "escape"):
             self.press(key)
         for rows in range(5):
             self._go(("down",) * rows + ("enter", "1", "z"))

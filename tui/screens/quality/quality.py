@@ -13,6 +13,7 @@ from textual.widgets import Static
 from core.commands.review import DismissAlarm, GrowSample
 from core.model import EmailRow
 from core.quality.audit import Quality
+from core.text import one_line
 from tui.actions.context import Scope
 from tui.screens.base_screen import BaseScreen, ScreenData
 from tui.screens.line_windows import AskLine
@@ -110,7 +111,7 @@ class QualityScreen(BaseScreen):
         width = max(40, pane.size.width - 3)
         rows = words.lines(self._quality, width, self._student, training=self._training)
         pane.query_one(Static).update(Content("\n").join(rows))
-        pane.border_title = f"Quality · {self._quality.line}"
+        pane.border_title = Content(one_line(f"Quality · {self._quality.line}", limit=200))
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._draw)

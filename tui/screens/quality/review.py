@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from textual import events
 from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -275,9 +276,9 @@ class ReviewScreen(BaseScreen):
         text = pane.query_one(Static)
         if session is None or task is None:
             pane.border_title = ""
-            text.update(self._trouble or "reading …")
+            text.update(inert(self._trouble) or "reading …")
         elif email is not None:
-            pane.border_title = one_line(_title(email), limit=60)
+            pane.border_title = Content(one_line(_title(email), limit=60))
             shown = email.raw if self._raw else email.text
             if self._raw:
                 text.update(inert(_without_folder(shown)[: words.MOST_SHOWN]))
