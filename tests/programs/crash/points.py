@@ -91,10 +91,9 @@ def on_statement(pattern: str, passed: Callable[[], None], *, after: bool = Fals
 
 
 def _stores() -> tuple[Any, Any]:
-    from core.storage.writing import answers as commits
-    from core.storage.writing import store
+    from core.storage.writing import settle, store
 
-    return commits, store.Store
+    return settle, store.Store
 
 
 ARM: dict[str, Callable[[Callable[[], None]], None]] = {
