@@ -23,6 +23,7 @@ from core.runs import draft, requests
 from core.runs.draft import Draft, differences, escaped, read_draft
 from core.runs.requests import CopyRequest, NewRunRequest, TaskChoice
 from core.settings import Settings, operator
+from core.sources.source import SourceOptions
 from core.storage.reading.filters import Filter, Term, parse
 from core.storage.reading.ordering import KEYS, WORK_ORDER, Order, first_of
 
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from core.runs.delete import Going
     from core.runs.find import Created, RunOptions
     from core.runs.listing import RunList
-    from core.runs.plan import Planned
+    from core.runs.plan import Planned, SourcePreview
     from core.runs.quality import Comparison, GoldFile
     from core.sources.preview import Counted, Folder, Looked
     from core.storage.file.check import Checked
@@ -61,6 +62,7 @@ __all__ = [
     "Comparison", "CopyRequest", "Counted", "Created", "Delivery", "Draft", "DryRunCost", "Engine", "Filter", "Folder",
     "Found", "Going", "KeyCheck", "KeyPast", "KeyStore", "KeyView", "Looked", "NewRunRequest", "NotifySetup",
     "Occasion", "Order", "Planned", "ReviewEmail", "RunOptions", "RunReader", "RunningDryRun", "Search", "SentCommand",
+    "SourceOptions", "SourcePreview",
     "TaskChoice", "Term", "allowed_answers", "changes", "checked_alias", "checked_organization", "chosen_task",
     "differences", "escaped", "first_of", "known_suffixes", "load_task", "messages", "noticed", "parse", "plan",
     "plausible_secret", "read_draft", "reask_messages", "sqlite_version", "task_to_json", "view_of",
@@ -242,13 +244,13 @@ class Engine:
         """Return a source's columns and first rows."""
         from core.sources.preview import look_at  # noqa: PLC0415
 
-        return look_at(Path(source).expanduser(), text_column or None, id_column or None)
+        return look_at(Path(source).expanduser(), SourceOptions(text_column or None, id_column or None))
 
     def count(self, source: str, text_column: str, id_column: str, wanted: Callable[[], bool]) -> Counted:
         """Count a source's items, as long as that is ``wanted``."""
         from core.sources.preview import count  # noqa: PLC0415
 
-        return count(Path(source).expanduser(), text_column or None, id_column or None, wanted=wanted)
+        return count(Path(source).expanduser(), SourceOptions(text_column or None, id_column or None), wanted=wanted)
 
     def task_choices(self, source: str) -> tuple[TaskChoice, ...]:
         """Return the tasks to choose from for a run of that source."""
@@ -300,9 +302,8 @@ class Engine:
         self,
         source: Path,
         task: Task,
+        reading: SourceOptions,
         *,
-        text_column: str | None,
-        id_column: str | None,
         dedupe: bool,
         base_url: str | None,
         plan_name: str | None,
@@ -314,12 +315,20 @@ class Engine:
         return plan.plan_run(
             self.settings,
             task,
-            plan.texts_of_source(source, task, text_column=text_column, id_column=id_column, dedupe=dedupe),
+            plan.texts_of_source(source, task, reading, dedupe=dedupe),
             base_url=base_url or self.settings.base_url,
             plan_name=plan_name,
             organizations=organizations,
             now=time.time(),
         )
+
+    def preview_source(
+        self, source: Path | Sequence[Path], task: Task, reading: SourceOptions, *, show: int
+    ) -> SourcePreview:
+        """Return what a source would give a run, after reading it whole; nothing is kept or sent."""
+        from core.runs import plan  # noqa: PLC0415
+
+        return plan.preview_source(source, task, reading, show=show)
 
     @changes
     def make(self, request: NewRunRequest, progress: Callable[[int], None]) -> Path:
@@ -328,7 +337,11 @@ class Engine:
 
     @changes
     def create(
-        self, source: Path, task: Task, options: RunOptions, progress: Callable[[int], None] | None = None
+        self,
+        source: Path | Sequence[Path],
+        task: Task,
+        options: RunOptions,
+        progress: Callable[[int], None] | None = None,
     ) -> Created:
         """Make a run from a source and return what was made; ``progress`` gets the number of items so far."""
         from core.runs.find import create_run  # noqa: PLC0415

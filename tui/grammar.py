@@ -104,8 +104,7 @@ def _add_making(commands: Commands) -> None:
     plan.add_argument("what", type=quantities.named, metavar="SOURCE|RUN")
     plan.add_argument("--task", type=Path, metavar="FILE", help="for a source: the task as TOML")
     plan.add_argument("--model", metavar="M", help="for a source: the model to ask, instead of the task's")
-    plan.add_argument("--text-column", metavar="C", help="for a source: the column that holds the message")
-    plan.add_argument("--id-column", metavar="C", help="for a source: the column that holds a unique id")
+    _add_reading(plan)
     plan.add_argument("--no-dedupe", action="store_true", help="for a source: ask about each email")
     plan.add_argument("--base-url", metavar="URL", help="for a source: another server than Groq's")
     plan.add_argument("--plan", metavar="P", help="limits to assume where none are known (free, developer)")
@@ -113,11 +112,17 @@ def _add_making(commands: Commands) -> None:
         "--organizations", type=quantities.count, metavar="N", help="so many on it, instead of the keys here"
     )
     plan.add_argument("--json", action="store_true", help="one JSON object, nothing else")
-    new = commands.add_parser("new", help="make a run from a file or folder of emails")
-    new.add_argument("source", type=quantities.path, metavar="SOURCE")
+    new = commands.add_parser("new", help="make a run from files or folders of emails or other texts")
+    new.add_argument(
+        "source",
+        type=quantities.path,
+        nargs="+",
+        metavar="SOURCE",
+        help="a file, folder, pattern, or - for standard input",
+    )
     new.add_argument("--name", help="the run's name (default: from the source)")
-    new.add_argument("--text-column", metavar="C", help="the column that holds the message")
-    new.add_argument("--id-column", metavar="C", help="the column that holds a unique id")
+    _add_reading(new)
+    new.add_argument("--dry-run", action="store_true", help="say what would be taken and skipped, and make nothing")
     new.add_argument("--task", type=Path, metavar="FILE", help="labels, rubric and model settings as TOML")
     new.add_argument("--model", metavar="M", help="the model to ask, instead of the task's")
     new.add_argument("--base-url", metavar="URL", help="another server than Groq's, for this run")
@@ -136,6 +141,20 @@ def _add_making(commands: Commands) -> None:
     delete = commands.add_parser("delete", help="delete a run for good, after asking for its name")
     delete.add_argument("run", metavar="RUN")
     delete.add_argument("--yes", metavar="NAME", help="its name once more, instead of being asked")
+
+
+def _add_reading(command: argparse.ArgumentParser) -> None:
+    """Add how a source is read; what is not said is found out by its content."""
+    command.add_argument("--text-column", metavar="C", help="the column that holds the message")
+    command.add_argument("--id-column", metavar="C", help="the column that holds a unique id")
+    command.add_argument("--fields", metavar="C,C", help="columns that are sent beside the text, as in title,text")
+    command.add_argument("--gold-column", metavar="C", help="a column of labels to compare with; it is not sent")
+    command.add_argument(
+        "--format", metavar="F", help="csv, json, mbox, email, text, lines, sqlite, xlsx, parquet, msg"
+    )
+    command.add_argument("--encoding", metavar="E", help="as in cp1252, where a file is not UTF-8")
+    command.add_argument("--delimiter", metavar="D", help="of CSV: one sign, or tab")
+    command.add_argument("--table", metavar="T", help="of SQLite: a table or a SELECT; of Excel: a sheet")
 
 
 def _add_working(commands: Commands) -> None:
@@ -206,6 +225,10 @@ def _add_results(commands: Commands) -> None:
     act.add_argument(
         "--ask-again", nargs="?", const=True, metavar="LABEL", help="ask again what an older version labeled (so)"
     )
+    _add_annotations(commands)
+
+
+def _add_annotations(commands: Commands) -> None:
     note = commands.add_parser("note", help="put a note on an email")
     note.add_argument("run", metavar="RUN")
     note.add_argument("id", metavar="ID", help="the email's id in the source")
@@ -214,6 +237,9 @@ def _add_results(commands: Commands) -> None:
     skip.add_argument("run", metavar="RUN")
     skip.add_argument("id", metavar="ID", help="the email's id in the source")
     skip.add_argument("--back", action="store_true", help="do ask about it, after it was skipped")
+    left_out = commands.add_parser("skipped", help="what a source held that was not taken, and why")
+    left_out.add_argument("run", metavar="RUN")
+    left_out.add_argument("--json", action="store_true", help="one JSON object, nothing else")
     undo = commands.add_parser("undo", help="take back your last label, note, skip or retry")
     undo.add_argument("run", metavar="RUN")
     export = commands.add_parser("export", help="write the labels to a .csv, .jsonl or .parquet file")

@@ -24,7 +24,7 @@ _ENCODED_LIMIT_CHARS = 4 * VALUE_LIMIT_CHARS
 _HEADER = re.compile(r"([!-9;-~]{1,100})[ \t]*:(.*)", re.DOTALL)
 _BLANK_LINE = re.compile(r"\n\r?\n")
 _FIRST_LINES = re.compile(r"\ufeff?(?:[ \t]*\r?\n){0,100}(?:>?From [^\n]*\n)?")
-_NAMES_OF_EMAIL = frozenset(
+NAMES_OF_EMAIL = frozenset(
     (
         *("bcc", "cc", "date", "from", "reply-to", "sender", "subject", "to"),
         *("content-transfer-encoding", "content-type", "mime-version"),
@@ -46,7 +46,7 @@ def split(raw: str) -> tuple[Headers | None, int]:
     blank = _BLANK_LINE.search(raw, first, first + BLOCK_LIMIT_CHARS)
     end = blank.start() + 1 if blank else min(len(raw), first + BLOCK_LIMIT_CHARS)
     headers, stopped_at = _parse(raw, first, end)
-    known = sum(name in _NAMES_OF_EMAIL for name in headers)
+    known = sum(name in NAMES_OF_EMAIL for name in headers)
     if blank and stopped_at == end:
         return (headers, blank.end()) if known else (None, 0)
     return (headers, stopped_at) if known > 1 else (None, 0)

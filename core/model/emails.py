@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from core.model.asking import Attempt
 
@@ -34,12 +36,15 @@ class SourceEmail:
     """One message as a source yields it.
 
     ``source_id`` is unique in its source; ``raw`` is the message as it came (RFC 822 text, or any plain text);
-    ``place`` says where it was found, for error messages (``row 17``).
+    ``place`` says where it was found, for error messages (``row 17``). ``columns`` are the source's other columns by
+    name, with values that JSON can hold; ``gold`` is a label that the source has for it, or empty.
     """
 
     source_id: str
     raw: str
     place: str
+    columns: Mapping[str, Any] | None = None
+    gold: str = ""
 
 
 @dataclass(frozen=True, slots=True)

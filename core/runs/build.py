@@ -7,30 +7,32 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import RunFileError, UsageError
-from core.model import SourceEmail, Task
+from core.model import SourceEmail, Task, View
 from core.settings import private_dir
 
 if TYPE_CHECKING:
     from core.storage.writing.intake import NewRun
     from core.storage.writing.store import Store
 
+UNPARSED = "could not be parsed whole: their text is kept as it came"
 _BATCH = 500
 _ABANDONED_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """How many emails were taken, and how many different texts they hold."""
+    """How many emails were taken, how many different texts they hold, and how many could not be parsed whole."""
 
     taken: int
     distinct: int
+    unparsed: int = 0
 
 
 def build(
@@ -41,8 +43,11 @@ def build(
     *,
     progress: Callable[[int], None] | None = None,
     tell: Callable[[Store, int], None],
+    left_out: Callable[[], Iterable[tuple[str, str, str]]] = tuple,
 ) -> Built:
     """Write the run file at ``path``; ``progress`` hears how many emails were taken so far, ``tell`` notes events.
+
+    ``left_out`` returns what of the source was not taken since it was last called: place, reason and detail of each.
 
     Whatever ``progress`` raises ends the building, and leaves nothing.
 
@@ -60,11 +65,24 @@ def build(
         with Store.create(part, new, task) as store:
             taken = 0
             view_of = viewer(task)
-            views = ((email, view_of(email.raw)) for email in emails)
-            while count := store.add_emails(islice(views, _BATCH)):
+            unparsed = 0
+
+            def views() -> Iterator[tuple[SourceEmail, View]]:
+                nonlocal unparsed
+                for email in emails:
+                    view = view_of(email.raw)
+                    unparsed += not view.parsed
+                    yield email, view
+
+            made = views()
+            while count := store.add_emails(islice(made, _BATCH)):
                 taken += count
+                store.add_skipped(left_out())
                 if progress is not None:
                     progress(taken)
+            store.add_skipped(left_out())
+            if unparsed:
+                store.add_event("unparsed", f"{unparsed:,} emails {UNPARSED}", now=new.created_at)
             store.set_order(new.order, new.seed)
             tell(store, taken)
             distinct = store.distinct_texts()
@@ -73,7 +91,7 @@ def build(
     finally:
         for leftover in (part, part.with_name(part.name + "-wal"), part.with_name(part.name + "-shm")):
             leftover.unlink(missing_ok=True)
-    return Built(taken, distinct)
+    return Built(taken, distinct, unparsed)
 
 
 def _sweep(folder: Path, now: float) -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from core.model import Task
 from core.runs.build import build
 from core.server_address import normalize_base_url
 from core.settings import Settings
+from core.sources.source import SourceOptions
 from core.storage.reading.reader import RunReader
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ SUFFIX = ".db"
 ARCHIVE = "archive"
 """The folder of archived runs, in the folder of runs."""
 
+_INNER_SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".tar", ".mbox", ".txt", ".parquet")
+"""What may stand before the suffix of a packed file."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _NO_RUN = re.compile(r"\.control$|\.search$|\.before-format-\d+(\.\d+)?$")
 """Ends of the stems of files that lie beside run files and are none: commands, and copies from before a migration."""
@@ -36,11 +40,10 @@ _NO_RUN = re.compile(r"\.control$|\.search$|\.before-format-\d+(\.\d+)?$")
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How a run is made: ``seed`` None draws one; ``order`` is shuffled or source."""
+    """How a run is made: ``seed`` None draws one; ``order`` is shuffled or source; ``source`` says how that is read."""
 
     name: str | None = None
-    text_column: str | None = None
-    id_column: str | None = None
+    source: SourceOptions = field(default_factory=SourceOptions)
     base_url: str | None = None
     order: str = "shuffled"
     seed: int | None = None
@@ -52,7 +55,8 @@ class RunOptions:
 class Created:
     """What :func:`create_run` did. ``existed`` says that the run was there already and nothing was changed.
 
-    ``skipped`` counts rows not taken by reason, ``skipped_places`` names some of them.
+    ``skipped`` counts rows not taken by reason, ``skipped_places`` names some of them; ``unparsed`` emails could not be
+    parsed whole.
     """
 
     name: str
@@ -63,6 +67,7 @@ class Created:
     skipped_places: tuple[str, ...]
     described: str
     existed: bool
+    unparsed: int = 0
 
 
 def run_path(settings: Settings, name: str) -> Path:
@@ -86,7 +91,10 @@ def check_name(name: str) -> str:
 
 def name_from_source(source: Path) -> str:
     """A run's name made from its source's."""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", source.stem).strip("-._")[:64]
+    stem = source.stem
+    while Path(stem).suffix.lower() in _INNER_SUFFIXES:
+        stem = Path(stem).stem
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:64]
     return name or "run"
 
 
@@ -152,14 +160,14 @@ def is_archived(path: Path) -> bool:
 
 def create_run(
     settings: Settings,
-    source_path: Path,
+    source_path: Path | Sequence[Path],
     task: Task,
     options: RunOptions,
     *,
     now: float,
     progress: Callable[[int], None] | None = None,
 ) -> Created:
-    """Make a run from a file or folder of emails; ``progress`` hears how many were taken so far.
+    """Make a run from files or folders of emails; ``progress`` hears how many were taken so far.
 
     Asking again for the same source and name changes nothing.
 
@@ -167,22 +175,23 @@ def create_run(
         UsageError: the source, a column, the name or the base URL is unusable, or the name belongs to a run of another
             source.
     """
-    from core.sources.registry import open_source  # noqa: PLC0415 - parsers take their time
+    from core.sources.registry import STANDARD_INPUT, open_source  # noqa: PLC0415 - parsers take their time
     from core.storage.writing.intake import NewRun  # noqa: PLC0415
 
     if options.order not in ("shuffled", "source"):
         raise UsageError(f"--order is shuffled or source, not {options.order!r}.")
     normalize_base_url(options.base_url)  # refuses what no worker could ask, and a secret in it
-    name = check_name(options.name) if options.name else name_from_source(source_path)
-    source = open_source(source_path, text_column=options.text_column, id_column=options.id_column)
-    digest = digest_of(source_path)
+    paths = [source_path] if isinstance(source_path, Path) else list(source_path)
+    name = check_name(options.name) if options.name else name_from_source(paths[0])
+    source = open_source(paths, options.source)
+    digest = digest_of(*source.files)
     path = run_path(settings, name)
     if path.exists():
-        return _existing(path, source_path, digest, now)
+        return _existing(path, paths[0], digest, now)
     seed = secrets.randbelow(2**31) if options.seed is None else options.seed
     new = NewRun(
         name=name,
-        source=str(source_path.resolve()),
+        source=", ".join("-" if one == STANDARD_INPUT else str(one.expanduser().resolve()) for one in paths[:20]),
         source_digest=digest,
         created_at=now,
         order=options.order,
@@ -193,14 +202,27 @@ def create_run(
     )
 
     def tell(store: Store, taken: int) -> None:
-        store.add_event("new", f"{taken:,} emails taken from {source_path.name} ({source.describe()})", now=now)
+        store.add_event("new", f"{taken:,} emails taken from {paths[0].name} ({source.describe()})", now=now)
         for reason, number in source.skipped.by_reason.items():
             store.add_event("skipped", f"{number:,} rows not taken: {reason}", now=now)
 
-    built = build(path, new, task, source, progress=progress, tell=tell)
+    def left_out() -> list[tuple[str, str, str]]:
+        return [(row.place, row.reason, row.detail) for row in source.skipped.drain()]
+
+    built = build(path, new, task, source, progress=progress, tell=tell, left_out=left_out)
     skipped = dict(source.skipped.by_reason)
     places = tuple(f"{row.place}: {row.detail or row.reason}" for row in source.skipped.sample)
-    return Created(name, path, built.taken, built.distinct, skipped, places, source.describe(), existed=False)
+    return Created(
+        name,
+        path,
+        built.taken,
+        built.distinct,
+        skipped,
+        places,
+        source.describe(),
+        existed=False,
+        unparsed=built.unparsed,
+    )
 
 
 def _existing(path: Path, source_path: Path, digest: str, now: float) -> Created:
@@ -216,22 +238,23 @@ def _existing(path: Path, source_path: Path, digest: str, now: float) -> Created
     return Created(path.stem, path, snapshot.total, distinct, {}, (), str(source_path), existed=True)
 
 
-def digest_of(source: Path) -> str:
-    """SHA-256 over a file's content, or over the names, sizes and times of a folder's files."""
+def digest_of(*sources: Path) -> str:
+    """Return SHA-256 over the content of files, and over the names, sizes and times of a folder's files."""
     digest = hashlib.sha256()
-    try:
-        if source.is_dir():
-            for path in sorted(path for path in source.rglob("*") if path.is_file()):
-                stat = path.stat()
-                digest.update(
-                    f"{path.relative_to(source)}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode("utf-8", "replace")
-                )
-        else:
-            with source.open("rb") as file:
-                while block := file.read(1 << 20):
-                    digest.update(block)
-    except OSError as error:
-        raise RunFileError(f"{source} cannot be read ({error.strerror}).") from error
+    for source in sources:
+        try:
+            if source.is_dir():
+                for path in sorted(path for path in source.rglob("*") if not path.is_symlink() and path.is_file()):
+                    stat = path.stat()
+                    digest.update(
+                        f"{path.relative_to(source)}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode("utf-8", "replace")
+                    )
+            else:
+                with source.open("rb") as file:
+                    while block := file.read(1 << 20):
+                        digest.update(block)
+        except OSError as error:
+            raise RunFileError(f"{source} cannot be read ({error.strerror}).") from error
     return digest.hexdigest()
 
 

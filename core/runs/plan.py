@@ -16,6 +16,7 @@ from core.quota.keys.store import KeyStore
 from core.quota.pacing.estimates import Estimator
 from core.server_address import normalize_base_url
 from core.settings import Settings
+from core.sources.source import SourceOptions
 from core.storage.reading.reader import RunReader
 
 _CACHE_BLOCK = 128
@@ -91,7 +92,7 @@ class Cost:
         return self.prompt - self.cached + self.completion
 
 
-def texts_of_source(path: Path, task: Task, *, text_column: str | None, id_column: str | None, dedupe: bool) -> Texts:
+def texts_of_source(path: Path | Sequence[Path], task: Task, options: SourceOptions, *, dedupe: bool) -> Texts:
     """Read a source once, in constant memory but for a hash of each text."""
     from core.mail.message import view_of  # noqa: PLC0415 - the parsers are wanted for sources only
     from core.sources.registry import open_source  # noqa: PLC0415
@@ -99,7 +100,7 @@ def texts_of_source(path: Path, task: Task, *, text_column: str | None, id_colum
     emails = 0
     lengths: dict[bytes, int] = {}
     total = 0
-    for email in open_source(path, text_column=text_column, id_column=id_column):
+    for email in open_source(path, options):
         view = view_of(email.raw, fields=task.fields, truncate_at=task.truncate_at)
         emails += 1
         total += len(view.text)
@@ -216,3 +217,51 @@ def _what_if(load: Load, ways: Sequence[Capacity]) -> tuple[tuple[str, Forecast]
     if any(way.windows for way in ways):
         found.append((f"on {paid.words}", forecast(load, on_paid)))
     return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePreview:
+    """What a source would give a run, read whole without writing anything.
+
+    ``shown`` holds id and beginning of the first items, ``characters`` are those that would be sent, ``cut`` items are
+    longer than the task allows, ``unparsed`` ones are kept as plain text, ``flagged`` ones look like prompt injection.
+    ``skipped`` counts what is not taken by reason, ``places`` names some of it.
+    """
+
+    described: str
+    columns: tuple[str, ...]
+    shown: tuple[tuple[str, str], ...]
+    taken: int
+    distinct: int
+    characters: int
+    cut: int
+    unparsed: int
+    flagged: int
+    skipped: dict[str, int]
+    places: tuple[str, ...]
+
+
+def preview_source(path: Path | Sequence[Path], task: Task, options: SourceOptions, *, show: int) -> SourcePreview:
+    """Read a source once and return what it would give; nothing is kept or sent."""
+    from core.runs.views import viewer  # noqa: PLC0415 - the parsers are wanted for sources only
+    from core.sources.registry import open_source  # noqa: PLC0415
+
+    source = open_source(path, options)
+    view_of = viewer(task)
+    texts: set[str] = set()
+    shown: list[tuple[str, str]] = []
+    characters = cut = unparsed = flagged = 0
+    for email in source:
+        view = view_of(email.raw)
+        texts.add(view.content_hash)
+        characters += len(view.text)
+        cut += view.truncated
+        unparsed += not view.parsed
+        flagged += bool(view.flags)
+        if len(shown) < show:
+            shown.append((email.source_id, view.subject or " ".join(view.text.split())))
+    return SourcePreview(
+        source.describe(), tuple(source.columns.names), tuple(shown), source.taken, len(texts), characters, cut,
+        unparsed, flagged, dict(source.skipped.by_reason),
+        tuple(f"{row.place}: {row.detail or row.reason}" for row in source.skipped.sample),
+    )  # fmt: skip

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from core.errors import LabeltuiError, UsageError
 from core.model import Task
 from core.settings import Settings
+from core.sources.source import SourceOptions
 
 if TYPE_CHECKING:
     from core.runs.plan import Planned
@@ -81,8 +82,7 @@ def forecast(settings: Settings, request: NewRunRequest) -> tuple[Planned, Task]
     texts = plan.texts_of_source(
         Path(request.source).expanduser(),
         task,
-        text_column=request.text_column or None,
-        id_column=request.id_column or None,
+        SourceOptions(request.text_column or None, request.id_column or None),
         dedupe=request.dedupe,
     )
     planned = plan.plan_run(
@@ -129,8 +129,7 @@ def make(settings: Settings, request: NewRunRequest, progress: Callable[[int], N
 
     options = find.RunOptions(
         name=request.name or None,
-        text_column=request.text_column or None,
-        id_column=request.id_column or None,
+        source=SourceOptions(request.text_column or None, request.id_column or None),
         base_url=request.base_url or None,
         order=request.order,
         dedupe=request.dedupe,

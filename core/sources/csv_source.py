@@ -1,90 +1,102 @@
-"""Emails in a CSV file: a header line, then one message a row, in quotes if it spans lines.
+"""Texts in a CSV file: a header line, then one text a row, in quotes if it spans lines.
 
-UTF-8 with or without a byte order mark; separated by comma, semicolon, tab or bar, told from the header. The file is
-read as a stream. Rows are counted from 1 below the header, as ``row-1`` is the id of the first where there are none.
-A byte that is not UTF-8 or a quotation mark that does not close ends the reading with an error, for what follows
-cannot be trusted; a row with more or fewer fields than the header is left out and counted.
+Separated by comma, semicolon, tab or bar: told, or named by a first line ``sep=;``, or found from the header and the
+rows below it. The file is read as a stream. Rows are counted from 1 below the header, as ``row-1`` is the id of the
+first where there are none. A byte that does not fit the encoding or a quotation mark that does not close ends the
+reading with an error, for what follows cannot be trusted; a row with more or fewer fields than the header is left out
+and counted.
 """
 
 from __future__ import annotations
 
+import contextlib
 import csv
-import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import SourceError
-from core.sources.columns import id_column, text_column
-from core.sources.decoding import BOM, Lines
-from core.sources.source import Columns, Format, Found, SkippedRow, Source
-
-_SUFFIXES = (".csv", ".tsv", ".tab", "")
-_TOO_MANY = "it has more fields than the header: quote fields that hold the separator"
-_TOO_FEW = "it has fewer fields than the header: quote fields that hold line breaks"
+from core.sources.columns import COLUMN_OPTIONS, Chosen, choose
+from core.sources.decoding import Encoding, Lines, encoding_of
+from core.sources.source import Format, Found, SkippedRow, Source, SourceOptions
 
 # Only a mark that never closes makes a field this long; without a bound it would swallow the file into memory.
 FIELD_LIMIT_CHARS = 256 * 1024 * 1024
 DELIMITERS = (",", ";", "\t", "|")
-_SAMPLE_BYTES = 65_536
+
+_SUFFIXES = (".csv", ".tsv", ".tab")
+_TOO_MANY = "it has more fields than the header: quote fields that hold the separator"
+_TOO_FEW = "it has fewer fields than the header: quote fields that hold line breaks"
+_NAMED_DELIMITERS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "bar": "|"}
+_SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n?")
+_SAMPLE_CHARS = 262_144
 _SAMPLE_ROWS = 20
 
 
-def _claims(path: Path, beginning: bytes | None) -> bool:
-    """A file that is called CSV, or one without a suffix: formats with a mark of their own are asked before."""
-    return beginning is not None and path.suffix.lower() in _SUFFIXES
-
-
-def _open(path: Path, text: str | None, ids: str | None) -> Source:
-    delimiter = delimiter_of(path)
-    rows = rows_of(path, delimiter)
-    header = next(rows, None)
-    if header is None:
-        raise SourceError(f"{path} holds blank lines only. Check that it was written to its end.")
-    names = [name.strip() for name in header.fields]
-    text_at = text_column(path, names, text)
-    id_at = id_column(path, names, ids, text_at)
-    if next(rows, None) is None:
-        raise SourceError(f"{path} holds a header ({', '.join(names)[:200]}) and no row below it: there are no emails.")
-    columns = Columns(names[text_at], None if id_at is None else names[id_at])
-    return Source(path, "CSV file", lambda: _found(path, delimiter, len(names), text_at, id_at), columns)
-
-
-FORMAT = Format("CSV with a header line (.csv, .tsv)", _claims, _open)
-
-
-def names(path: Path) -> tuple[str, ...]:
-    """The columns that the header names."""
-    header = next(rows_of(path, delimiter_of(path)), None)
-    return () if header is None else tuple(name.strip() for name in header.fields)
-
-
-def _found(path: Path, delimiter: str, width: int, text_at: int, id_at: int | None) -> Iterator[Found | SkippedRow]:
-    rows = rows_of(path, delimiter)
-    next(rows)
-    for number, row in enumerate(rows, 1):
-        place = f"row {number:,}, line {row.line:,}"
-        if len(row.fields) != width:
-            reason = _TOO_MANY if len(row.fields) > width else _TOO_FEW
-            yield SkippedRow(place, reason, f"{len(row.fields):,} fields, not {width:,}")
-        else:
-            source_id = "" if id_at is None else row.fields[id_at].strip()
-            yield Found(number, source_id, row.fields[text_at], place)
-
-
 @dataclass(frozen=True, slots=True)
-class Row:
+class _Row:
     """The fields of one row, and the line (from 1) on which it begins."""
 
     line: int
     fields: list[str]
 
 
-def rows_of(path: Path, delimiter: str) -> Iterator[Row]:
-    """The file's rows but the blank lines. Raises SourceError where the file is not UTF-8, or not CSV."""
+@dataclass(frozen=True, slots=True)
+class _Dialect:
+    """How a file is written; ``named`` says that its first line names the separator."""
+
+    encoding: Encoding
+    delimiter: str
+    named: bool = False
+
+
+def _claims(path: Path, _beginning: bytes) -> bool:
+    return path.suffix.lower() in _SUFFIXES
+
+
+def _open(path: Path, options: SourceOptions) -> Source:
+    dialect = _dialect_of(path, options)
+    rows = _rows_of(path, dialect)
+    header = next(rows, None)
+    if header is None:
+        raise SourceError(f"{path} holds blank lines only. Check that it was written to its end.")
+    names = [name.strip() for name in header.fields]
+    chosen = choose(path, names, options)
+    if next(rows, None) is None:
+        raise SourceError(f"{path} holds a header ({', '.join(names)[:200]}) and no row below it: there are no emails.")
+    notes = list(dialect.encoding.notes)
+    if dialect.delimiter != ",":
+        notes.append(f"separated by {'tab' if dialect.delimiter == chr(9) else repr(dialect.delimiter)}")
+    return Source(path, "CSV file", lambda: _found(path, dialect, chosen), chosen.columns(), notes=tuple(notes))
+
+
+FORMAT = Format(
+    "csv", "CSV with a header line (.csv, .tsv)", _claims, _open, (*COLUMN_OPTIONS, "encoding", "delimiter")
+)
+
+
+def _found(path: Path, dialect: _Dialect, chosen: Chosen) -> Iterator[Found | SkippedRow]:
+    rows = _rows_of(path, dialect)
+    next(rows)
+    width = len(chosen.names)
+    for number, row in enumerate(rows, 1):
+        place = f"row {number:,}, line {row.line:,}"
+        if len(row.fields) != width:
+            reason = _TOO_MANY if len(row.fields) > width else _TOO_FEW
+            yield SkippedRow(place, reason, f"{len(row.fields):,} fields, not {width:,}")
+        else:
+            yield chosen.found(number, place, row.fields)
+
+
+def _rows_of(path: Path, dialect: _Dialect) -> Iterator[_Row]:
+    """Yield the file's rows but the blank lines. Raises SourceError where the bytes do not fit, or it is not CSV."""
     csv.field_size_limit(FIELD_LIMIT_CHARS)
-    lines = Lines(path)
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    lines = Lines(path, dialect.encoding)
+    texts = iter(lines)
+    if dialect.named:
+        next(texts, None)
+    reader = csv.reader(texts, delimiter=dialect.delimiter, strict=True)
     number = -1
     while True:
         line = lines.number + 1
@@ -99,7 +111,7 @@ def rows_of(path: Path, delimiter: str) -> Iterator[Row]:
             return
         if fields:
             number += 1
-            yield Row(line, fields)
+            yield _Row(line, fields)
 
 
 def _malformed(path: Path, lines: Lines, line: int, error: str) -> str:
@@ -125,29 +137,53 @@ def _malformed(path: Path, lines: Lines, line: int, error: str) -> str:
     return f"{where} is not valid CSV: {error}. Correct it there."
 
 
-def delimiter_of(path: Path) -> str:
-    """The separator: a comma, unless a comma leaves the header whole and another sign splits it and the rows alike."""
-    with path.open("rb") as file:
-        sample = file.read(_SAMPLE_BYTES)
-    text = sample.removeprefix(BOM).decode("utf-8", "replace")
-    complete = len(sample) < _SAMPLE_BYTES
-    widths = {delimiter: _widths(text, delimiter, complete=complete) for delimiter in DELIMITERS}
-    if widths[","][:1] != [1]:
-        return ","
-    fitting = [sign for sign in DELIMITERS if widths[sign][:1] > [1] and len(set(widths[sign])) == 1]
-    return max(fitting, key=lambda sign: widths[sign][0], default=",")
+def _dialect_of(path: Path, options: SourceOptions) -> _Dialect:
+    encoding = encoding_of(path, options.encoding)
+    sample: list[str] = []
+    size = 0
+    with contextlib.suppress(SourceError):  # told with its row when the rows are read
+        for line in Lines(path, encoding):
+            sample.append(line)
+            size += len(line)
+            if size > _SAMPLE_CHARS:
+                break
+    separator = _SEPARATOR_LINE.fullmatch(sample[0]) if sample else None
+    if options.delimiter is not None:
+        delimiter = _NAMED_DELIMITERS.get(options.delimiter.lower(), options.delimiter)
+        if len(delimiter) != 1 or delimiter in '"\r\n':
+            raise SourceError(f"{path}: --delimiter {options.delimiter!r} is no separator: give one sign, or tab.")
+        return _Dialect(encoding, delimiter, named=separator is not None)
+    if separator is not None:
+        return _Dialect(encoding, separator[1], named=True)
+    if path.suffix.lower() in (".tsv", ".tab") and sample and "\t" in sample[0]:
+        return _Dialect(encoding, "\t")
+    return _Dialect(encoding, _delimiter_of(sample, whole=size <= _SAMPLE_CHARS))
 
 
-def _widths(text: str, delimiter: str, *, complete: bool) -> list[int]:
-    """How many fields each row of the sample has; the last row is left out where the sample may cut it."""
+def _delimiter_of(sample: list[str], *, whole: bool) -> str:
+    """Return the separator that splits the header and the largest share of the rows below it alike.
+
+    Of equals the one with more columns wins, then the comma.
+    """
+    scores: dict[str, tuple[float, int]] = {}
+    for delimiter in DELIMITERS:
+        widths = _widths(sample, delimiter, whole=whole)
+        if widths and widths[0] > 1:
+            alike = sum(width == widths[0] for width in widths) / len(widths)
+            scores[delimiter] = (alike, widths[0])
+    return max(scores, key=lambda sign: scores[sign], default=",")
+
+
+def _widths(sample: list[str], delimiter: str, *, whole: bool) -> list[int]:
+    """Return how many fields each row of the sample has; the last row is left out where the sample may cut it."""
     csv.field_size_limit(FIELD_LIMIT_CHARS)
     widths: list[int] = []
     try:
-        for fields in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
+        for fields in csv.reader(iter(sample), delimiter=delimiter):
             if fields:
                 widths.append(len(fields))
             if len(widths) > _SAMPLE_ROWS:
                 break
     except csv.Error:
         return widths
-    return widths if complete or len(widths) <= 1 or len(widths) > _SAMPLE_ROWS else widths[:-1]
+    return widths if whole or len(widths) <= 1 or len(widths) > _SAMPLE_ROWS else widths[:-1]

@@ -1,8 +1,9 @@
-"""Looking at what could be a source of emails before it is one: folders, columns, first rows, what would be skipped."""
+"""Show what could be a source of emails before it is one: folders, columns, first rows, what would be skipped."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
@@ -10,17 +11,23 @@ from pathlib import Path
 
 from core.errors import SourceError
 from core.mail.message import view_of
-from core.sources import csv_source, jsonl_source
+from core.sources.columns import ColumnsError
+from core.sources.folder_source import is_maildir
 from core.sources.registry import open_source
+from core.sources.source import SourceOptions
 
 MOST_ENTRIES = 5_000
 """Entries of a folder that are looked at."""
 
 _KINDS = {
     ".csv": "CSV", ".tsv": "CSV (tabs)", ".tab": "CSV (tabs)", ".jsonl": "JSON Lines", ".ndjson": "JSON Lines",
-    ".mbox": "mbox", ".mbx": "mbox", ".eml": "one email",
+    ".json": "JSON",
+    ".mbox": "mbox", ".mbx": "mbox", ".eml": "one email", ".emlx": "one email", ".msg": "Outlook email",
+    ".txt": "lines of text", ".xlsx": "Excel", ".xlsm": "Excel", ".parquet": "Parquet", ".db": "SQLite",
+    ".sqlite": "SQLite", ".sqlite3": "SQLite", ".gz": "packed", ".bz2": "packed", ".xz": "packed", ".zst": "packed",
+    ".zip": "packed", ".tar": "packed", ".tgz": "packed",
 }  # fmt: skip
-_MESSAGES = (".eml", ".txt")
+_MESSAGES = re.compile(r".*\.(?:eml|emlx|txt|html?|md)|\d+\.?", re.IGNORECASE)
 _SAMPLE = 8
 _SHOWN_CHARS = 200
 
@@ -64,7 +71,7 @@ def look_into(path: Path) -> Folder:
             for item in islice(found, MOST_ENTRIES):
                 if item.name.startswith("."):
                     continue
-                messages += item.name.lower().endswith(_MESSAGES)
+                messages += _MESSAGES.fullmatch(item.name) is not None
                 entry = _entry(Path(item.path), item) if item.name.isprintable() else None
                 if entry is None:
                     others += 1
@@ -101,11 +108,6 @@ def _entry(path: Path, item: os.DirEntry[str]) -> Entry | None:
     return Entry(item.name, path, kind, folder=False, size_bytes=stat.st_size, changed_at=stat.st_mtime)
 
 
-def is_maildir(path: Path) -> bool:
-    """Whether a folder is a Maildir."""
-    return (path / "cur").is_dir() and (path / "new").is_dir()
-
-
 def _begins_as_mbox(path: Path) -> bool:
     with path.open("rb") as file:
         return file.read(5) == b"From "
@@ -115,7 +117,8 @@ def _begins_as_mbox(path: Path) -> bool:
 class Looked:
     """A source as it would be read: its columns (none where the format has none), those chosen, its first emails.
 
-    ``rows`` are (id, sender, subject or beginning); ``trouble`` says why none can be read as chosen.
+    ``rows`` are (id, sender, subject or beginning); ``trouble`` says why none can be read as chosen; ``sent`` are
+    columns that are sent beside the text.
     """
 
     names: tuple[str, ...]
@@ -124,41 +127,32 @@ class Looked:
     described: str
     rows: tuple[tuple[str, str, str], ...]
     trouble: str = ""
+    sent: tuple[str, ...] = ()
 
 
-def look_at(path: Path, text_column: str | None, id_column: str | None) -> Looked:
-    """The first emails of a source, read by these columns or by those that look right.
+def look_at(path: Path, options: SourceOptions) -> Looked:
+    """Return the first emails of a source, read by these columns or by those that look right.
 
     Raises:
         SourceError: there is no such source, or it is in no known form.
     """
-    names: tuple[str, ...] = ()
+    source = None
     try:
-        source = open_source(path, text_column=text_column, id_column=id_column)
-        names = column_names(path) if source.columns.text is not None else ()
+        source = open_source(path, options)
         rows = []
         for email in islice(source, _SAMPLE):
             view = view_of(email.raw, fields=("from", "subject", "body"), truncate_at=2_000)
             told = view.subject or " ".join(view.text.split())
             rows.append((email.source_id, view.sender, told[:_SHOWN_CHARS]))
     except SourceError as error:
-        names = names or column_names(path)
+        names = error.names if isinstance(error, ColumnsError) else source.columns.names if source else ()
         if not names:
             raise
-        return Looked(names, text_column or "", id_column or "", "", (), str(error))
+        return Looked(names, options.text_column or "", options.id_column or "", "", (), str(error))
     columns = source.columns
-    return Looked(names, columns.text or "", columns.id or "", source.describe(), tuple(rows))
-
-
-def column_names(path: Path) -> tuple[str, ...]:
-    """The columns of a file that has any."""
-    for format_, names in ((jsonl_source.FORMAT, jsonl_source.names), (csv_source.FORMAT, csv_source.names)):
-        if path.is_file():
-            with path.open("rb") as file:
-                beginning = file.read(4_096)
-            if beginning and format_.claims(path, beginning):
-                return names(path)
-    return ()
+    return Looked(
+        columns.names, columns.text or "", columns.id or "", source.describe(), tuple(rows), sent=columns.sent
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,15 +165,13 @@ class Counted:
     whole: bool = True
 
 
-def count(
-    path: Path, text_column: str | None, id_column: str | None, *, wanted: Callable[[], bool] = lambda: True
-) -> Counted:
+def count(path: Path, options: SourceOptions, *, wanted: Callable[[], bool] = lambda: True) -> Counted:
     """Read a source to its end, for as long as that is ``wanted``.
 
     Raises:
         SourceError: it breaks off, or not one email can be taken.
     """
-    source = open_source(path, text_column=text_column, id_column=id_column)
+    source = open_source(path, options)
     whole = True
     for _ in source:
         if source.taken % 500 == 0 and not wanted():

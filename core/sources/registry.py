@@ -1,46 +1,172 @@
-"""Emails in: one registry of formats, and one door, :func:`open_source`.
+"""Texts in: one registry of formats, and one function, :func:`open_source`, that opens files, folders and archives.
 
-To add a format, write a module with a ``FORMAT`` (see :class:`core.sources.source.Format`) and name it in ``FORMATS``.
+To add a format, write a module with a ``Format`` (see :class:`core.sources.source.Format`) and name it in ``FORMATS``.
 """
 
 from __future__ import annotations
 
+import glob
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from core.errors import SourceError
-from core.sources import csv_source, folder_source, jsonl_source, mbox_source
-from core.sources.source import Columns, Format, Skipped, SkippedRow, Source
-
-__all__ = ["FORMATS", "Columns", "Skipped", "SkippedRow", "Source", "open_source"]
-
-# In the order in which they are asked: those that look for a mark of their own come first.
-FORMATS: tuple[Format, ...] = (
-    mbox_source.FORMAT,
-    jsonl_source.FORMAT,
-    csv_source.FORMAT,
-    folder_source.MAILDIR,
-    folder_source.FORMAT,
+from core.sources import csv_source, folder_source, json_source, mbox_source, table_source, text_source
+from core.sources.archives import ScratchFolder, packing_of, unpacked
+from core.sources.source import (
+    Columns,
+    Format,
+    Found,
+    Skipped,
+    SkippedRow,
+    Source,
+    SourceOptions,
+    refuse_unused,
 )
+
+__all__ = ["FORMATS", "Columns", "Skipped", "SkippedRow", "Source", "SourceOptions", "open_source"]
+
+# In the order in which they are asked: those with a mark of their own come first, the loosest last.
+FORMATS: tuple[Format, ...] = (
+    table_source.SQLITE,
+    table_source.PARQUET,
+    table_source.EXCEL,
+    text_source.OUTLOOK,
+    mbox_source.FORMAT,
+    json_source.FORMAT,
+    csv_source.FORMAT,
+    text_source.EMAIL,
+    text_source.TEXT,
+    text_source.LINES,
+)
+STANDARD_INPUT = Path("-")
+
+_FOLDER_WORDS = "a folder of these or a Maildir; gzip, bzip2, xz, zstd, zip or tar of these; - for standard input"
 _PEEK_BYTES = 4_096
+_PACKED_DEPTH = 3
 
 
-def open_source(path: Path, *, text_column: str | None = None, id_column: str | None = None) -> Source:
-    """The emails at ``path``: a file or folder of any known format.
+def open_source(path: Path | Sequence[Path], options: SourceOptions | None = None) -> Source:
+    """Return the emails at ``path``: a file or folder of any known format, several of them, a pattern, or ``-``.
 
-    ``text_column`` and ``id_column`` name columns where the format has any and the usual names do not fit. Raises
-    SourceError where there is nothing, where it cannot be read, or where no column fits; a pass over the source may
-    raise it later, where the file breaks off.
+    Raises SourceError where there is nothing, where it cannot be read, or where no column fits; a pass over the source
+    may raise it later, where the file breaks off.
     """
-    path = path.expanduser()
+    options = options or SourceOptions()
+    paths = [path] if isinstance(path, Path) else list(path)
+    found = [file for one in paths for file in _matching(one.expanduser())]
+    if len(found) == 1:
+        return _open_one(found[0], options)
+    return _several(found, options)
+
+
+def _matching(path: Path) -> list[Path]:
+    """Return the path, or what a pattern stands for, by name."""
+    try:
+        if path.exists() or not glob.has_magic(str(path)):
+            return [path]
+    except (OSError, ValueError):
+        return [path]
+    found = sorted(Path(name) for name in glob.glob(str(path), recursive=True))  # noqa: PTH207 - may be absolute
+    if not found:
+        raise SourceError(f"{path} matches no file. Check the pattern; it is relative to {Path.cwd()}.")
+    return found
+
+
+def _several(paths: Sequence[Path], options: SourceOptions) -> Source:
+    """Return one source of several: ids begin with the file's name, or are it where a file holds one text."""
+    sources = [_open_one(path, options) for path in paths]
+    names = _short_names(paths)
+
+    def read() -> Iterator[Found | SkippedRow]:
+        number = 0
+        for name, source in zip(names, sources, strict=True):
+            for record in source.records():
+                placed = folder_source.below(record, source, name)
+                if isinstance(placed, Found):
+                    number += 1
+                    placed = replace(placed, number=number)
+                yield placed
+
+    first = sources[0].columns
+    every = tuple(dict.fromkeys(name for source in sources for name in source.columns.names))
+    columns = replace(first, id=first.id or ("its file" if first.text else None), names=every)
+    whole = Source(paths[0], f"{len(paths):,} sources, the first", read, columns, notes=sources[0].notes)
+    whole.files = tuple(file for source in sources for file in source.files)
+    whole.keeps = sources
+    return whole
+
+
+def _short_names(paths: Sequence[Path]) -> list[str]:
+    """Return the names of the files where they differ, else their whole paths."""
+    names = [text_source.printable_name(path.name) for path in paths]
+    return names if len(set(names)) == len(names) else [text_source.printable_name(str(path)) for path in paths]
+
+
+def _open_one(path: Path, options: SourceOptions) -> Source:
+    if path == STANDARD_INPUT:
+        return _standard_input(options)
+    if _peek(path) is None:
+        return folder_source.open_folder(path, options, _open_file)
+    return _open_file(path, options)
+
+
+def _standard_input(options: SourceOptions) -> Source:
+    """Return what standard input holds, kept in a file of its own: a source is read more than once."""
+    if sys.stdin is None or sys.stdin.isatty():
+        raise SourceError("Standard input is a terminal: pipe the texts in, as in `… | labeltui new - --name N`.")
+    folder = ScratchFolder()
+    path = folder.path / "stdin"
+    with path.open("wb") as file:
+        shutil.copyfileobj(sys.stdin.buffer, file)
+    source = _open_file(path, options)
+    source.keeps = (folder, source.keeps)
+    source.path = Path("standard input")
+    return source
+
+
+def _open_file(path: Path, options: SourceOptions, depth: int = 0) -> Source:
     beginning = _peek(path)
-    for candidate in FORMATS:
-        if candidate.claims(path, beginning):
-            return candidate.open(path, text_column, id_column)
-    raise SourceError(_unknown(path))
+    if beginning is None:
+        return folder_source.open_folder(path, options, _open_file)
+    packing = packing_of(path, beginning)
+    if packing:
+        if depth >= _PACKED_DEPTH:
+            raise SourceError(f"{path} is packed in packed files more than {_PACKED_DEPTH} deep. Unpack it by hand.")
+        return _packed(path, packing, options, depth)
+    candidates = FORMATS
+    if options.format is not None:
+        candidates = tuple(one for one in FORMATS if one.name == options.format)
+        if not candidates:
+            known = ", ".join(one.name for one in FORMATS)
+            raise SourceError(f"--format {options.format!r} is not known. Choose one of {known}.")
+    for candidate in candidates:
+        if options.format is not None or candidate.claims(path, beginning):
+            refuse_unused(path, options, candidate.options)
+            return candidate.open(path, options)
+    if not path.suffix and b"\x00" not in beginning:  # a table is the likeliest of what has neither mark nor suffix
+        return csv_source.FORMAT.open(path, options)
+    raise SourceError(f"{path} is in no known form. Known are: {_known()}.")
+
+
+def _packed(path: Path, packing: str, options: SourceOptions, depth: int) -> Source:
+    out = unpacked(path, packing)
+    inner = _open_file(out.path, options, depth + 1)
+
+    def read() -> Iterator[Found | SkippedRow]:
+        yield from out.skipped
+        yield from inner.records()
+
+    kind = f"{packing} of a {inner.kind}"
+    source = Source(path, kind, read, inner.columns, inner.numbered, notes=inner.notes, single=inner.single)
+    source.keeps = (out.keeps, inner)
+    return source
 
 
 def _peek(path: Path) -> bytes | None:
-    """The first bytes of a file, or None for a folder. Raises SourceError for anything that cannot be read."""
+    """Return the first bytes of a file, or None for a folder. Raises SourceError for anything that cannot be read."""
     try:
         if path.is_dir():
             next(path.iterdir(), None)
@@ -60,8 +186,5 @@ def _peek(path: Path) -> bytes | None:
     return beginning
 
 
-def _unknown(path: Path) -> str:
-    known = "; ".join(candidate.words for candidate in FORMATS)
-    if path.is_dir():
-        return f"{path} is a folder that holds no emails in a known form. Known are: {known}."
-    return f"{path} is in no known form. Known are: {known}."
+def _known() -> str:
+    return "; ".join([*(candidate.words for candidate in FORMATS), _FOLDER_WORDS])

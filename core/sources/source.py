@@ -1,4 +1,4 @@
-"""What every format of emails shares: the words for what was found and what was not taken, and one rule for ids.
+"""What every format of texts shares: the words for what was found and what was not taken, and one rule for ids.
 
 A format yields what it finds (:class:`Found`, or a :class:`SkippedRow` where a record makes no sense). :class:`Source`
 makes emails of that: it numbers those without an id, takes each id once, and counts what it leaves out.
@@ -7,9 +7,10 @@ makes emails of that: it numbers those without an id, takes each id once, and co
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from core.errors import SourceError
 from core.model import SourceEmail
@@ -17,6 +18,9 @@ from core.model import SourceEmail
 MESSAGE_LIMIT_BYTES = 64 * 1024 * 1024
 TOO_LARGE = f"it is larger than {MESSAGE_LIMIT_BYTES // 1024 // 1024} MiB: no email is"
 SKIPPED_SAMPLE = 100
+LISTED_LIMIT = 50_000
+"""Skipped records that are kept one by one for a listing; the others are counted by reason."""
+
 MAX_ID_CHARS = 1_000
 
 REPEATED = "the same email again: id and message are both taken already"
@@ -25,13 +29,35 @@ ID_TOO_LONG = f"its id has more than {MAX_ID_CHARS:,} characters: choose another
 
 
 @dataclass(frozen=True, slots=True)
+class SourceOptions:
+    """What a person says of a source; None and empty mean that it is found out.
+
+    ``fields`` are columns that are sent beside the text, ``table`` is a table, a query or a sheet.
+    """
+
+    text_column: str | None = None
+    id_column: str | None = None
+    gold_column: str | None = None
+    fields: tuple[str, ...] = ()
+    format: str | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+    table: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
-    """A message as a format found it. ``number`` counts the records from 1; ``source_id`` may be empty."""
+    """A message as a format found it. ``number`` counts the records from 1; ``source_id`` may be empty.
+
+    ``columns`` are the record's other columns by name, ``gold`` a label that the source has for it.
+    """
 
     number: int
     source_id: str
     raw: str
     place: str
+    columns: Mapping[str, Any] | None = None
+    gold: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +74,16 @@ class SkippedRow:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Where text and id come from. ``id`` is None where the records are numbered; both are None without columns."""
+    """Where text and id come from. ``id`` is None where the records are numbered; both are None without columns.
+
+    ``sent`` are columns that are sent beside the text, ``gold`` is that of labels, ``names`` are all.
+    """
 
     text: str | None = None
     id: str | None = None
+    sent: tuple[str, ...] = ()
+    gold: str | None = None
+    names: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -60,6 +92,8 @@ class Skipped:
 
     by_reason: dict[str, int] = field(default_factory=dict)
     sample: list[SkippedRow] = field(default_factory=list)
+    _fresh: list[SkippedRow] = field(default_factory=list)
+    _listed: int = 0
 
     @property
     def total(self) -> int:
@@ -71,6 +105,14 @@ class Skipped:
         self.by_reason[row.reason] = self.by_reason.get(row.reason, 0) + 1
         if len(self.sample) < SKIPPED_SAMPLE:
             self.sample.append(row)
+        if self._listed < LISTED_LIMIT:
+            self._listed += 1
+            self._fresh.append(row)
+
+    def drain(self) -> list[SkippedRow]:
+        """Return the rows that were added since the last call, of the first 50,000."""
+        fresh, self._fresh = self._fresh, []
+        return fresh
 
 
 class Source:
@@ -78,7 +120,8 @@ class Source:
 
     ``taken`` and ``skipped`` tell of the latest pass. A pass raises SourceError where the source breaks off (broken
     encoding, an unclosed quotation mark), or at its end if not one email was taken. Some 250 bytes are kept for each
-    email that has an id of its own: the id, eight bytes of the message's hash and its number.
+    email that has an id of its own: the id, eight bytes of the message's hash and its number. ``notes`` say what was
+    guessed, ``files`` are the files or folders that are read, ``keeps`` is whatever must live as long as the source.
     """
 
     def __init__(
@@ -88,23 +131,44 @@ class Source:
         read: Callable[[], Iterator[Found | SkippedRow]],
         columns: Columns | None = None,
         numbered: str = "row",
+        *,
+        notes: tuple[str, ...] = (),
+        single: bool = False,
     ) -> None:
         self.path = path
         self.kind = kind
         self.columns = columns or Columns()
         self.taken = 0
         self.skipped = Skipped()
+        self.notes = notes
+        self.single = single
+        self.files: tuple[Path, ...] = (path,)
+        self.keeps: object = None
         self._read = read
-        self._numbered = numbered
+        self.numbered = numbered
 
     def describe(self) -> str:
-        """The source in a sentence: format, path, and which columns were chosen."""
+        """Return the source in a sentence: format, path, which columns were chosen, what was guessed."""
         parts = [f"{self.kind} {self.path}"]
-        if self.columns.text is not None:
-            parts.append(f"text from column {self.columns.text!r}")
-            ids = self.columns.id
-            parts.append(f"ids from column {ids!r}" if ids is not None else f"ids {self._numbered}-1, -2, …")
-        return ", ".join(parts)
+        columns = self.columns
+        if columns.text is not None:
+            parts.append(f"text from column {columns.text!r}")
+            parts.append(
+                f"ids from column {columns.id!r}" if columns.id is not None else f"ids {self.numbered}-1, -2, …"
+            )
+            if columns.sent:
+                parts.append(f"sent with it: {', '.join(columns.sent)}")
+            if columns.gold is not None:
+                parts.append(f"labels to compare with from column {columns.gold!r}")
+        return ", ".join([*parts, *self.notes])
+
+    def records(self) -> Iterator[Found | SkippedRow]:
+        """Yield what the format finds, before ids are looked at."""
+        return self._read()
+
+    def id_of(self, found: Found) -> str:
+        """Return the record's id, or its number where it has none."""
+        return found.source_id or f"{self.numbered}-{found.number}"
 
     def __iter__(self) -> Iterator[SourceEmail]:
         self.taken = 0
@@ -114,20 +178,17 @@ class Source:
             row = record if isinstance(record, SkippedRow) else self._refusal(record, seen)
             if isinstance(record, Found) and row is None:
                 self.taken += 1
-                yield SourceEmail(self._id_of(record), record.raw, record.place)
+                yield SourceEmail(self.id_of(record), record.raw, record.place, record.columns, record.gold)
             elif row is not None:
                 self.skipped.add(row)
         if not self.taken:
             raise SourceError(self._nothing())
 
-    def _id_of(self, found: Found) -> str:
-        return found.source_id or f"{self._numbered}-{found.number}"
-
     def _refusal(self, found: Found, seen: dict[str, bytes]) -> SkippedRow | None:
-        """Why this email is not taken, or None; its id is remembered."""
+        """Return why this email is not taken, or None; its id is remembered."""
         if not found.source_id and self.columns.id is None:
             return None  # numbers are unique by themselves
-        source_id = self._id_of(found)
+        source_id = self.id_of(found)
         if len(source_id) > MAX_ID_CHARS:
             return SkippedRow(found.place, ID_TOO_LONG)
         digest = hashlib.blake2b(found.raw.encode("utf-8", "surrogatepass"), digest_size=8).digest()
@@ -136,35 +197,42 @@ class Source:
         if number == found.number:
             return None
         reason = REPEATED if first[:8] == digest else ID_TAKEN
-        return SkippedRow(found.place, reason, f"id {source_id!r} was first seen in {self._numbered} {number:,}")
+        return SkippedRow(found.place, reason, f"id {source_id!r} was first seen in {self.numbered} {number:,}")
 
     def _nothing(self) -> str:
         if not self.skipped.total:
             return f"{self.path} holds no emails. Check that it is the {self.kind} that was meant."
         reason, count = max(self.skipped.by_reason.items(), key=lambda item: item[1])
-        first = next(row for row in self.skipped.sample if row.reason == reason)
+        first = next((row for row in self.skipped.sample if row.reason == reason), SkippedRow("an unlisted place", ""))
+        detail = f": {first.detail}" if first.detail else ""
         return (
             f"{self.path}: none of its {self.skipped.total:,} records could be taken. {count:,} of them: {reason} "
-            f"(first at {first.place}). Correct the file or choose other columns."
+            f"(first at {first.place}{detail}). Correct the file or choose other columns."
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One format of emails.
+    """One format of a file of texts.
 
-    ``words`` describes it to people, with the suffixes that it goes by. ``claims(path, beginning)`` returns whether a
-    path is of this format; ``beginning`` are a file's first bytes, or None for a folder. ``open(path, text_column,
-    id_column)`` returns its Source or raises SourceError.
+    ``name`` is what ``--format`` calls it; ``words`` describe it to people, with the suffixes that it goes by.
+    ``claims(path, beginning)`` returns whether a file that begins so is of this format; ``open(path, options)`` returns
+    its Source or raises SourceError. ``options`` are those that mean something to it.
     """
 
+    name: str
     words: str
-    claims: Callable[[Path, bytes | None], bool]
-    open: Callable[[Path, str | None, str | None], Source]
+    claims: Callable[[Path, bytes], bool]
+    open: Callable[[Path, SourceOptions], Source]
+    options: tuple[str, ...] = ()
 
 
-def no_columns(path: Path, text_column: str | None, id_column: str | None) -> None:
-    """Refuse a column that is asked for where there are none. Raises SourceError."""
-    for option, column in (("--text-column", text_column), ("--id-column", id_column)):
-        if column is not None:
-            raise SourceError(f"{path} has no columns, so {option} {column!r} names nothing. Leave it out.")
+def refuse_unused(path: Path, options: SourceOptions, known: tuple[str, ...]) -> None:
+    """Refuse an option that means nothing to a format. Raises SourceError."""
+    for name in ("text_column", "id_column", "gold_column", "fields", "encoding", "delimiter", "table"):
+        value = getattr(options, name)
+        if value and name not in known:
+            what = "has no columns" if "column" in name or name == "fields" else f"has no use for --{name}"
+            shown = ",".join(value) if isinstance(value, tuple) else value
+            option = "--" + name.replace("_", "-")
+            raise SourceError(f"{path} {what}, so {option} {shown!r} means nothing there. Leave it out.")

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from core.errors import SourceError
-from core.sources import folder_source
-from core.sources.registry import open_source
+from core.sources import text_source
+from core.sources.folder_source import HIDDEN, UNKNOWN
+from core.sources.registry import SourceOptions, open_source
 
 DATA = Path(__file__).parents[2] / ".." / "shared" / "data"
 needs_data = pytest.mark.skipif(not DATA.exists(), reason="the shared mailboxes are not beside the project")
@@ -28,7 +29,7 @@ def test_json_lines_give_emails_by_key(tmp_path: Path) -> None:
 def test_json_lines_that_make_no_sense_are_left_out_and_counted(tmp_path: Path) -> None:
     """A broken line costs one email, not the run."""
     path = tmp_path / "emails.jsonl"
-    lines = ['{"id": "a", "text": "x"}', "{broken", '["list"]', '{"id": "b", "text": 5}', '{"id": [1], "text": "y"}']
+    lines = ['{"id": "a", "text": "x"}', "{broken", '["list"]', '{"id": "b", "text": true}', '{"id": [1], "text": "y"}']
     path.write_text("\n".join(lines))
     emails = open_source(path)
     assert [e.source_id for e in emails] == ["a"]
@@ -45,9 +46,13 @@ def test_half_surrogates_in_json_become_replacement_characters(tmp_path: Path) -
 
 @pytest.mark.parametrize(
     ("data", "words"),
-    [(b"[1]\n", "not a JSON object"), (b"\n \n", "blank lines only"), (b'{"text": "\xe9"}\n', "in row 1, line 1")],
+    [
+        (b"[1]\n", "not a JSON object"),
+        (b"\n \n", "holds no JSON object"),
+        (b'{"text": "\xc3\xa9\xc3\xa9\xe9"}\n', "in row 1, line 1"),
+    ],
 )
-def test_json_lines_without_a_sound_first_line_are_refused(tmp_path: Path, data: bytes, words: str) -> None:
+def test_json_lines_without_a_sound_record_are_refused(tmp_path: Path, data: bytes, words: str) -> None:
     """There would be no telling the columns."""
     path = tmp_path / "emails.ndjson"
     path.write_bytes(data)
@@ -56,13 +61,15 @@ def test_json_lines_without_a_sound_first_line_are_refused(tmp_path: Path, data:
 
 
 def test_a_folder_gives_its_mail_files_in_order_of_name(tmp_path: Path) -> None:
-    """Subfolders too; ids are paths below the folder; hidden and other files are no emails."""
+    """Subfolders too; ids are paths below the folder; hidden and other files are counted."""
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "1.eml").write_text("Subject: one\n\nx")
     (tmp_path / "a.txt").write_text("two")
     (tmp_path / ".c.txt").write_text("hidden")
     (tmp_path / "d.pdf").write_text("no email")
-    assert [(e.source_id, e.raw) for e in open_source(tmp_path)] == [("a.txt", "two"), ("b/1.eml", "Subject: one\n\nx")]
+    emails = open_source(tmp_path)
+    assert [(e.source_id, e.raw) for e in emails] == [("a.txt", "two"), ("b/1.eml", "Subject: one\n\nx")]
+    assert {row.place: row.reason for row in emails.skipped.sample} == {"file .c.txt": HIDDEN, "file d.pdf": UNKNOWN}
 
 
 def test_one_mail_file_is_a_source_of_one(tmp_path: Path) -> None:
@@ -76,7 +83,7 @@ def test_columns_cannot_be_chosen_where_there_are_none(tmp_path: Path) -> None:
     """The option is refused rather than ignored."""
     (tmp_path / "a.txt").write_text("x")
     with pytest.raises(SourceError, match="has no columns"):
-        open_source(tmp_path, text_column="body")
+        open_source(tmp_path, SourceOptions(text_column="body"))
 
 
 def test_bytes_that_are_not_utf8_are_read_in_the_charset_that_the_message_names(tmp_path: Path) -> None:
@@ -92,7 +99,7 @@ def test_bytes_that_are_not_utf8_are_read_in_the_charset_that_the_message_names(
 
 def test_a_file_too_large_for_an_email_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bound keeps memory safe; the other emails are taken."""
-    monkeypatch.setattr(folder_source, "MESSAGE_LIMIT_BYTES", 10)
+    monkeypatch.setattr(text_source, "MESSAGE_LIMIT_BYTES", 10)
     (tmp_path / "large.eml").write_bytes(b"x" * 11)
     (tmp_path / "small.eml").write_bytes(b"x" * 10)
     emails = open_source(tmp_path)

@@ -57,7 +57,7 @@ SPOILED = [
     ("INSERT INTO total VALUES ('label:9', 2)", "label:9 says 2, the rows say 0", True),
     ("UPDATE run SET cursor = 6", "cursor stands at 6, the first email in line is at 4", True),
     ("DELETE FROM body WHERE email_id = 4", "1 emails without a text: 4", False),
-    ("INSERT INTO body VALUES (99, 't', 'r')", "1 texts without an email: 99", False),
+    ("INSERT INTO body(email_id, text, raw) VALUES (99, 't', 'r')", "1 texts without an email: 99", False),
     ("INSERT INTO label(email_id, value, source, at) VALUES (99, '1', 'human', 0)", "labels without an email", False),
     ("UPDATE label SET attempt_id = 77 WHERE email_id = 1", "without the answer that they came from", False),
     ("UPDATE attempt SET outcome = 'invalid' WHERE email_id = 1", "without the answer that they came from", False),
@@ -256,7 +256,7 @@ def test_a_file_without_notes_gets_them_and_learns_when_emails_were_sent_and_set
         assert len(list(reader.export_rows())) == 7
     with RunLock(worked) as lock, Store.open(worked, lock) as store:
         store.note_by_person([1], "a picnic", author="ada", now=NOW)
-    assert copies_before(worked)[0].name == "small.before-format-4.db"
+    assert copies_before(worked)[0].name == f"small.before-format-{FORMAT_VERSION}.db"
     with RunReader(worked) as reader:
         assert [note.text for note in reader.record(1).notes] == ["a picnic"]
     with closing(sqlite3.connect(worked)) as db:

@@ -51,6 +51,7 @@ from core.runs.delete import Going
 from core.runs.plan import Planned, Texts
 from core.settings import Settings
 from core.sources.preview import Counted, Folder, Looked, count, look_at, look_into
+from core.sources.source import SourceOptions
 from core.storage.reading.filters import Filter, Term
 from core.storage.reading.ordering import WORK_ORDER, Order
 from core.storage.reading.reviews import ReviewEmail
@@ -259,10 +260,10 @@ class FakeEngine:
 
     def look_at(self, source: str, text_column: str, id_column: str) -> Looked:
         self._note("look_at", source, text_column, id_column)
-        return look_at(Path(source), text_column or None, id_column or None)
+        return look_at(Path(source), SourceOptions(text_column or None, id_column or None))
 
     def count(self, source: str, text_column: str, id_column: str, wanted: Callable[[], bool]) -> Counted:
-        return count(Path(source), text_column or None, id_column or None, wanted=wanted)
+        return count(Path(source), SourceOptions(text_column or None, id_column or None), wanted=wanted)
 
     def task_choices(self, source: str) -> tuple[TaskChoice, ...]:
         return requests.task_choices(self.settings, source)

@@ -202,15 +202,15 @@ async def test_the_choice_that_has_the_focus_is_marked(desk: Opens, folder: Path
 
 
 @pytest.mark.asyncio
-async def test_columns_that_nothing_is_taken_from_are_named(desk: Opens, folder: Path) -> None:
-    """Whoever expects a column of subjects to be sent is told that it is not, and ids by the keys of this screen."""
-    (folder / "wide.csv").write_text("id,message,subject,to\n1,Noon?,lunch,a\n1,At one?,lunch,b\n", "utf-8")
+async def test_columns_that_are_not_sent_are_named(desk: Opens, folder: Path) -> None:
+    """Whoever expects a column to be sent is told that it is not, and ids by the keys of this screen."""
+    (folder / "wide.csv").write_text("id,message,subject,team\n1,Noon?,lunch,a\n1,At one?,lunch,b\n", "utf-8")
     async with desk(listed=True, size=(80, 24)) as at:
         await at.press("w", *"wide", "enter")
         shown = " ".join(at.screen().split())
         assert "1 text to import" in shown
         assert "choose a column of unique ids above, with ← →" in shown
-        assert "not read: subject, to" in shown
+        assert "kept, not sent: team" in shown
 
 
 @pytest.mark.asyncio

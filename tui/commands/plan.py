@@ -13,6 +13,7 @@ from core.engine import Engine, chosen_task
 from core.model import Task
 from core.settings import load_settings
 from tui.commands.printing import say_hung
+from tui.commands.sources import source_options
 from tui.text.plan import plan_lines
 
 if TYPE_CHECKING:
@@ -31,8 +32,7 @@ def plan(given: argparse.Namespace) -> int:
         planned = engine.plan_source(
             Path(given.what),
             task,
-            text_column=given.text_column,
-            id_column=given.id_column,
+            source_options(given),
             dedupe=not given.no_dedupe,
             base_url=given.base_url,
             plan_name=given.plan,

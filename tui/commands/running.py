@@ -13,15 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core import exits
-from core.engine import Engine, RunOptions, chosen_task
+from core.engine import Engine
 from core.errors import RunBusyError, UsageError
 from core.settings import Settings, load_settings
-from core.text import one_line
 from tui.commands import status as words
-from tui.commands.printing import has_terminal, importing, redraw, say
+from tui.commands.printing import has_terminal, redraw, say
 from tui.commands.results import say_status
 from tui.terminal.terminal import terminal
-from tui.text.numbers import number
 
 if TYPE_CHECKING:
     from core.engine import RunReader
@@ -69,33 +67,6 @@ def open_run(given: argparse.Namespace) -> int:
     settings = load_settings()
     path = Engine(settings).find(given.run)
     return console(path, settings=settings.for_run(path), read_only=given.read_only)
-
-
-def new(given: argparse.Namespace) -> int:
-    """``labeltui new SOURCE``."""
-    task = chosen_task(given.task, given.model)
-    options = RunOptions(
-        name=given.name,
-        text_column=given.text_column,
-        id_column=given.id_column,
-        base_url=given.base_url,
-        order=given.order,
-        seed=given.seed,
-        dedupe=not given.no_dedupe,
-    )
-    engine = Engine(load_settings(), read_only=given.read_only)
-    made = engine.create(given.source, task, options, importing())
-    if made.existed:
-        say(f"The run {made.name} was made from this source before: {number(made.taken)} emails. Nothing was changed.")
-        return exits.DONE
-    say(f"{made.name}: {number(made.taken)} emails taken, {number(made.distinct)} distinct texts, {made.described}")
-    for reason, count in made.skipped.items():
-        say(f"  skipped {number(count)}: {reason}")
-    for place in made.skipped_places[:5]:
-        say(f"    {one_line(place, limit=160)}")
-    say(f"  {made.path}")
-    say(f"`labeltui open {made.name}` shows it, `labeltui start {made.name}` starts it.")
-    return exits.DONE
 
 
 def demo(given: argparse.Namespace) -> int:

@@ -288,6 +288,20 @@ def m006_quality(db: Database) -> None:
         db.execute(statement)
 
 
+@migrations()
+def m007_source(db: Database) -> None:
+    """The source's other columns (JSON), and what of it was not taken."""
+    for statement in (
+        "ALTER TABLE body ADD COLUMN columns TEXT",
+        "CREATE TABLE source_column(position INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
+        (
+            "CREATE TABLE skipped(id INTEGER PRIMARY KEY, place TEXT NOT NULL, reason TEXT NOT NULL,"
+            " detail TEXT NOT NULL DEFAULT '')"
+        ),
+    ):
+        db.execute(statement)
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the tables up to this version's. Each migration is one transaction; call it under the run's lock."""
     db = Database(connection)

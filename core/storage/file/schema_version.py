@@ -17,8 +17,10 @@ FORMAT_WITH_NOTES = 3
 
 FORMAT_WITH_REVIEWS = 4
 """The first format with samples, reviews and alarms."""
+FORMAT_WITH_COLUMNS = 5
+"""The first format that keeps the source's other columns and labels, and lists what of the source was not taken."""
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 """Kept in ``user_version``. A file with a larger number is from a newer labeltui and is refused."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,12 +16,20 @@ from core.model import (
     SourceEmail,
 )
 from core.storage.file.rows import growing
-from core.storage.file.schema_version import FORMAT_WITH_FLAGS, FORMAT_WITH_NOTES
+from core.storage.file.schema_version import FORMAT_WITH_COLUMNS, FORMAT_WITH_FLAGS, FORMAT_WITH_NOTES
 from core.storage.reading.full_record import full_record
 from core.storage.reading.openings import beginning, opening
 
 HUMAN = "human"
 """Beside the states: emails that a person labeled."""
+
+
+def damaged(path: object, after: int) -> str:
+    """Return the sentence on a file whose rows come in an order that no sound file has."""
+    return (
+        f"{path} is damaged: behind email number {after:,} its rows come out of order. Nothing was written. Run"
+        " `labeltui check` on it, and go back to a backup or to `labeltui copy` of what can be read."
+    )
 
 
 class EmailReader:
@@ -31,6 +40,7 @@ class EmailReader:
         self._db = connection
         self._path = path
         self._has_notes = version >= FORMAT_WITH_NOTES
+        self._has_columns = version >= FORMAT_WITH_COLUMNS
         self._columns = (
             "id, position, source_id, subject, sender, date, state, label, label_source, reasks, failure,"
             f" {'flags' if version >= FORMAT_WITH_FLAGS else 'NULL'},"
@@ -84,16 +94,23 @@ class EmailReader:
         return full_record(self._db, _email_row(row), noted=self._has_notes)
 
     def messages(self, page: int) -> Iterator[SourceEmail]:
-        """Every email as it came, in source order; read a page at a time."""
+        """Yield every email as it came, in source order; read a page at a time.
+
+        Raises:
+            RunFileError: the numbers of emails do not grow, as in a damaged file.
+        """
         after = 0
+        gold = "(SELECT value FROM gold WHERE name = 'source' AND email_id = e.id)"
+        more = f"b.columns, {gold}" if self._has_columns else "NULL, NULL"
         while rows := self._db.execute(
-            "SELECT e.id, e.source_id, b.raw FROM email AS e JOIN body AS b ON b.email_id = e.id"
+            f"SELECT e.id, e.source_id, b.raw, {more} FROM email AS e JOIN body AS b ON b.email_id = e.id"
             " WHERE e.id > ? ORDER BY e.id LIMIT ?",
             (after, page),
         ).fetchall():
             after = growing(rows, after)
-            for number, source_id, raw in rows:
-                yield SourceEmail(source_id, raw, f"email {number:,}")
+            for number, source_id, raw, columns, gold in rows:
+                kept = json.loads(columns) if columns else None
+                yield SourceEmail(source_id, raw, f"email {number:,}", kept, gold or "")
 
 
 def _email_row(row: tuple[Any, ...]) -> EmailRow:

@@ -29,7 +29,7 @@ from core.model import (
 )
 from core.storage.file.connection import open_reader
 from core.storage.file.control import CommandWatch
-from core.storage.file.schema_version import FORMAT_WITH_NOTES, check_format
+from core.storage.file.schema_version import FORMAT_WITH_COLUMNS, FORMAT_WITH_NOTES, check_format
 from core.storage.reading.email_rows import HUMAN, EmailReader
 from core.storage.reading.export_rows import ExportReader
 from core.storage.reading.key_calls import outcomes_of_key
@@ -156,6 +156,27 @@ class RunReader:
     def source_digest(self) -> str:
         """The digest of the source that the run was made from."""
         return str(self._db.execute("SELECT source_digest FROM run").fetchone()[0])
+
+    def source_columns(self) -> tuple[str, ...]:
+        """Return the columns that the source had beside text and id, in the order in which they were met."""
+        if self._format < FORMAT_WITH_COLUMNS:
+            return ()
+        return tuple(row[0] for row in self._db.execute("SELECT name FROM source_column ORDER BY position"))
+
+    def skipped_by_reason(self) -> dict[str, int]:
+        """Return why how much of the source was not taken, as far as it is listed, the most frequent reason first."""
+        if self._format < FORMAT_WITH_COLUMNS:
+            return {}
+        rows = self._db.execute("SELECT reason, count(*) FROM skipped GROUP BY reason ORDER BY 2 DESC, 1")
+        return dict(rows.fetchall())
+
+    def skipped_rows(self, *, after: int = 0, limit: int = 1000) -> list[tuple[int, str, str, str]]:
+        """Return a page of what was not taken: number, place, reason and detail, in source order."""
+        if self._format < FORMAT_WITH_COLUMNS:
+            return []
+        return self._db.execute(
+            "SELECT id, place, reason, detail FROM skipped WHERE id > ? ORDER BY id LIMIT ?", (after, limit)
+        ).fetchall()
 
     def base_url(self) -> str | None:
         """The server that the run asks, where it names one."""

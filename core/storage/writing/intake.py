@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,6 +10,9 @@ from dataclasses import dataclass
 from core.mail.dates import sent_at
 from core.model import SourceEmail, Task, View
 from core.storage.file.rows import task_to_definition
+
+SOURCE_GOLD = "source"
+"""The name of the gold labels that come with a source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +55,9 @@ def insert_run(db: sqlite3.Connection, run: NewRun, task: Task) -> None:
 
 
 def insert_emails(db: sqlite3.Connection, emails: Iterable[tuple[SourceEmail, View]]) -> int:
-    """Append emails in source order; returns how many."""
+    """Append emails in source order, with their columns; returns how many."""
     count = 0
+    known = {row[0] for row in db.execute("SELECT name FROM source_column")}
     for email, view in emails:
         cursor = db.execute(
             "INSERT INTO email(source_id, subject, sender, date, sent_at, content_hash, flags)"
@@ -67,9 +72,35 @@ def insert_emails(db: sqlite3.Connection, emails: Iterable[tuple[SourceEmail, Vi
                 view.flags or None,
             ),
         )
-        db.execute("INSERT INTO body(email_id, text, raw) VALUES (?, ?, ?)", (cursor.lastrowid, view.text, email.raw))
+        if email.gold:
+            db.execute(
+                "INSERT INTO gold(name, email_id, value, at) SELECT ?, ?, ?, created_at FROM run",
+                (SOURCE_GOLD, cursor.lastrowid, email.gold),
+            )
+        columns = None
+        if email.columns:
+            columns = json.dumps(email.columns, ensure_ascii=False, default=str)
+            for name in email.columns:
+                if name not in known:
+                    known.add(name)
+                    db.execute("INSERT INTO source_column(name) VALUES (?)", (_sound(name),))
+        db.execute(
+            "INSERT INTO body(email_id, text, raw, columns) VALUES (?, ?, ?, ?)",
+            (cursor.lastrowid, view.text, email.raw, columns and _sound(columns)),
+        )
         count += 1
     return count
+
+
+def _sound(text: str) -> str:
+    """Return the text as UTF-8 can hold it: JSON can write half surrogate pairs."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def insert_skipped(db: sqlite3.Connection, rows: Iterable[tuple[str, str, str]]) -> None:
+    """Note what of the source was not taken: place, reason and detail of each."""
+    values = ((_sound(place), reason, _sound(detail)) for place, reason, detail in rows)
+    db.executemany("INSERT INTO skipped(place, reason, detail) VALUES (?, ?, ?)", values)
 
 
 def place(db: sqlite3.Connection, order: str, seed: int) -> None:

@@ -129,12 +129,12 @@ class ColumnsStep(Step):
 
 
 def _unread(looked: Looked | None) -> str:
-    """Return the columns that are not read, which somebody may expect to be."""
+    """Return the columns that are kept with the row but not sent, for whoever expects one of them to be."""
     if looked is None:
         return ""
-    names = [one_line(name, limit=40) for name in looked.names if name not in (looked.text, looked.id)]
+    names = [one_line(name, limit=40) for name in looked.names if name not in (looked.text, looked.id, *looked.sent)]
     more = f" and {len(names) - 5:,} more" if len(names) > 6 else ""
-    return f" · not read: {', '.join(names[: 5 if more else 6])}{more}" if names else ""
+    return f" · kept, not sent: {', '.join(names[: 5 if more else 6])}{more}" if names else ""
 
 
 def _here(sentence: str) -> str:

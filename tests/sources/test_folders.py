@@ -1,0 +1,166 @@
+"""Folders of files: mixed, nested, Maildirs, the Enron layout: every file is taken, or counted with its reason."""
+
+from __future__ import annotations
+
+import json
+import mailbox
+import os
+from email import message_from_bytes
+from pathlib import Path
+
+import pytest
+
+from core.sources.folder_source import BROKEN, HIDDEN, INDEX, LINK, NO_FILE, UNFINISHED, UNKNOWN
+from core.sources.registry import open_source
+from tests.conftest import DATA
+
+needs_data = pytest.mark.skipif(not DATA.exists(), reason="the shared mailboxes are not beside the project")
+MAIL = "From: a@b.example\nSubject: s\n\nhello\n"
+
+
+def write(root: Path, files: dict[str, str | bytes]) -> Path:
+    """Write files below a folder."""
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return root
+
+
+def test_a_mixed_folder_loses_no_file(tmp_path: Path) -> None:
+    """Emails, texts, tables, a mailbox and what is none of these: taken and skipped together are all that is there."""
+    write(
+        tmp_path,
+        {
+            "a.eml": MAIL,
+            "note.txt": "just a note",
+            "page.html": "<p>hi</p>",
+            "mail-without-suffix": MAIL,
+            "12": "a numbered text",
+            "13.": MAIL,
+            "table.csv": "id,text\n1,x\n2,y\n",
+            "lines.jsonl": '{"text": "z"}\n',
+            "box.mbox": f"From a@b Mon Jan  1 00:00:00 2024\n{MAIL}\nFrom a@b Mon Jan  1 00:00:01 2024\n{MAIL}",
+            "deep/er/b.eml": MAIL,
+            "photo.jpg": b"\xff\xd8\xff\xe0\x00",
+            "labels.csv": "a,b\n1,2\n",
+            ".hidden.eml": MAIL,
+            ".git/config": "x",
+            "dovecot-uidlist": "3",
+        },
+    )
+    source = open_source(tmp_path)
+    ids = [email.source_id for email in source]
+    assert ids == [
+        *("12", "13.", "a.eml", "box.mbox#message-1", "box.mbox#message-2", "lines.jsonl#row-1", "mail-without-suffix"),
+        *("note.txt", "page.html", "table.csv#1", "table.csv#2", "deep/er/b.eml"),
+    ]
+    reasons = {row.place: row.reason for row in source.skipped.sample}
+    assert reasons == {
+        "file .hidden.eml": HIDDEN,
+        "file .git/config": HIDDEN,
+        "file dovecot-uidlist": INDEX,
+        "file photo.jpg": UNKNOWN,
+        "file labels.csv": BROKEN,
+    }
+
+
+def test_links_pipes_and_devices_are_counted_and_never_opened(tmp_path: Path) -> None:
+    """A link may lead out of the folder, a pipe would be waited for without end."""
+    outside = tmp_path / "secret.eml"
+    outside.write_text(MAIL)
+    root = write(tmp_path / "mail", {"a.eml": MAIL, "sub/b.eml": MAIL})
+    (root / "link.eml").symlink_to(outside)
+    (root / "loop").symlink_to(root, target_is_directory=True)
+    os.mkfifo(root / "pipe.eml")
+    source = open_source(root)
+    assert [email.source_id for email in source] == ["a.eml", "sub/b.eml"]
+    assert {row.place: row.reason for row in source.skipped.sample} == {
+        "file link.eml": LINK,
+        "file loop": LINK,
+        "file pipe.eml": NO_FILE,
+    }
+
+
+def test_a_maildir_is_read_with_its_subfolders(tmp_path: Path) -> None:
+    """Maildir++ keeps folders beside ``cur`` under names that begin with a dot; what is in ``tmp`` is not delivered."""
+    root = write(
+        tmp_path / "Maildir",
+        {
+            "cur/1.host:2,S": MAIL,
+            "new/2.host": MAIL,
+            "tmp/3.host": MAIL,
+            ".Sent/cur/4.host:2,S": MAIL,
+            ".Sent/new/.keep": "",
+            ".Sent/maildirfolder": "",
+            ".Archive.2024/new/5.host": MAIL,
+            ".Archive.2024/cur/.keep": "",
+            "subscriptions": "Sent",
+        },
+    )
+    source = open_source(root)
+    assert sorted(email.source_id for email in source) == [".Archive.2024/5.host", ".Sent/4.host", "1.host", "2.host"]
+    by_reason = source.skipped.by_reason
+    assert (by_reason[UNFINISHED], by_reason[INDEX], by_reason[HIDDEN]) == (1, 2, 2)
+
+
+def test_the_enron_layout_without_suffixes_is_read(tmp_path: Path) -> None:
+    """``user/folder/N.``: the ids are the paths that Kaggle's file gives."""
+    root = write(tmp_path / "maildir", {f"allen-p/inbox/{n}.": MAIL for n in range(1, 4)} | {"allen-p/sent/1.": MAIL})
+    source = open_source(root)
+    assert [email.source_id for email in source] == [
+        *(f"allen-p/inbox/{n}." for n in range(1, 4)),
+        "allen-p/sent/1.",
+    ]
+    assert source.skipped.total == 0
+
+
+def test_a_broken_table_costs_its_file_and_not_the_folder(tmp_path: Path) -> None:
+    """The rows before the fault are taken, the rest is counted with what is wrong."""
+    write(tmp_path, {"a.csv": 'id,text\n1,x\n2,"open\n', "b.eml": MAIL})
+    source = open_source(tmp_path)
+    assert [email.source_id for email in source] == ["a.csv#1", "b.eml"]
+    (row,) = source.skipped.sample
+    assert row.reason == BROKEN
+    assert "never closes" in row.detail
+
+
+def test_an_apple_mail_file_is_read_without_its_frame(tmp_path: Path) -> None:
+    """An .emlx file has a line with the length before the message, and a property list behind it."""
+    data = MAIL.encode()
+    write(tmp_path, {"1.emlx": b"%d\n" % len(data) + data + b"<?xml version='1.0'?><plist/>"})
+    (email,) = open_source(tmp_path)
+    assert email.raw == MAIL
+
+
+def test_columns_of_tables_in_a_folder_are_kept(tmp_path: Path) -> None:
+    """Under their own names, whatever file they come from."""
+    write(tmp_path, {"a.csv": "id,text,team\n1,x,red\n", "b.jsonl": json.dumps({"text": "y", "stars": 5})})
+    assert [email.columns for email in open_source(tmp_path)] == [{"team": "red"}, {"stars": 5}]
+
+
+@needs_data
+def test_the_real_maildir_and_mailbox_hold_what_the_standard_library_counts() -> None:
+    """And each body is there, byte for byte."""
+    box = DATA / "maildir"
+    theirs = mailbox.Maildir(str(box), create=False, factory=None)
+    ours = list(open_source(box))
+    assert len(ours) == len(theirs) == 400
+    raw = {email.source_id: email.raw for email in ours}
+    for file in [*(box / "cur").iterdir(), *(box / "new").iterdir()]:
+        assert raw[file.name.partition(":")[0]].encode() == file.read_bytes()
+
+
+@needs_data
+def test_every_nasty_file_is_an_email_or_counted() -> None:
+    """None is lost; what the standard library reads as text is in the raw text."""
+    files = [path for path in (DATA / "nasty").rglob("*") if path.is_file()]
+    source = open_source(DATA / "nasty")
+    emails = {email.source_id: email.raw for email in source}
+    assert source.skipped.total == 0
+    for path in files:
+        data = path.read_bytes()
+        subject = message_from_bytes(data).get("subject")
+        if subject and str(subject).isascii() and "\n" not in str(subject):
+            name = path.relative_to(DATA / "nasty").as_posix()
+            assert str(subject) in emails.get(name, "") + emails.get(f"{name}#message-1", ""), name

@@ -1,0 +1,124 @@
+"""What is read of sources: ``new``, its dry run, and ``skipped``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import TYPE_CHECKING
+
+from core import exits
+from core.engine import Engine, RunOptions, SourceOptions, chosen_task
+from core.model import Task
+from core.settings import load_settings
+from core.text import one_line
+from tui.commands.printing import importing, say
+from tui.text.numbers import number, plural
+
+if TYPE_CHECKING:
+    from core.engine import RunReader
+
+_SHOWN_ROWS = 5
+_SHOWN_PLACES = 5
+
+
+def source_options(given: argparse.Namespace) -> SourceOptions:
+    """Return how the source is to be read, as the command line says."""
+    fields = tuple(name.strip() for name in (given.fields or "").split(",") if name.strip())
+    return SourceOptions(
+        given.text_column or None,
+        given.id_column or None,
+        given.gold_column or None,
+        fields,
+        given.format,
+        given.encoding,
+        given.delimiter,
+        given.table,
+    )
+
+
+def new(given: argparse.Namespace) -> int:
+    """``labeltui new SOURCE …``."""
+    task = chosen_task(given.task, given.model)
+    reading = source_options(given)
+    if given.dry_run:
+        return _dry_run(given, task, reading)
+    options = RunOptions(
+        name=given.name,
+        source=reading,
+        base_url=given.base_url,
+        order=given.order,
+        seed=given.seed,
+        dedupe=not given.no_dedupe,
+    )
+    engine = Engine(load_settings(), read_only=given.read_only)
+    made = engine.create(given.source, task, options, importing())
+    if made.existed:
+        say(f"The run {made.name} was made from this source before: {number(made.taken)} emails. Nothing was changed.")
+        return exits.DONE
+    say(f"{made.name}: {number(made.taken)} emails taken, {number(made.distinct)} distinct texts, {made.described}")
+    _say_skipped(made.skipped, made.skipped_places)
+    if made.skipped:
+        say(f"  `labeltui skipped {made.name}` lists them")
+    if made.unparsed:
+        say(f"  {plural(made.unparsed, 'email')} could not be parsed whole: their text is kept as it came")
+    say(f"  {made.path}")
+    say(f"`labeltui open {made.name}` shows it, `labeltui start {made.name}` starts it.")
+    return exits.DONE
+
+
+def _say_skipped(skipped: dict[str, int], places: tuple[str, ...]) -> None:
+    for reason, count in skipped.items():
+        say(f"  skipped {number(count)}: {reason}")
+    for place in places[:_SHOWN_PLACES]:
+        say(f"    {one_line(place, limit=160)}")
+
+
+def _dry_run(given: argparse.Namespace, task: Task, reading: SourceOptions) -> int:
+    """Say what would be taken and skipped; nothing is written."""
+    found = Engine(load_settings()).preview_source(given.source, task, reading, show=_SHOWN_ROWS)
+    say(found.described)
+    if found.columns:
+        say(f"  columns   {', '.join(one_line(name, limit=40) for name in found.columns[:40])}")
+    for source_id, beginning in found.shown:
+        say(f"    {one_line(source_id, limit=40)}  {one_line(beginning, limit=90)}")
+    say(f"  taken     {plural(found.taken, 'email')}, {plural(found.distinct, 'distinct text')}")
+    each = round(found.characters / max(1, found.taken))
+    say(f"  sent      {number(found.characters)} characters, {number(each)} each")
+    for count, what in (
+        (found.cut, f"longer than {number(task.truncate_at)} characters: their end is not sent"),
+        (found.unparsed, "could not be parsed whole: their text is kept as it came"),
+        (found.flagged, "marked as possible prompt injection"),
+    ):
+        if count:
+            say(f"  {number(count)} {what}")
+    _say_skipped(found.skipped, found.places)
+    say("Nothing was made: this was a dry run.")
+    return exits.DONE
+
+
+def skipped(given: argparse.Namespace) -> int:
+    """``labeltui skipped RUN``: what its source held that was not taken, and why."""
+    engine = Engine(load_settings())
+    path = engine.find(given.run)
+    with engine.view(path) as reader:
+        reasons = reader.skipped_by_reason()
+        if given.json:
+            listed = [
+                {"place": place, "reason": reason, "detail": detail} for _, place, reason, detail in _rows(reader)
+            ]
+            print(json.dumps({"run": path.stem, "skipped": sum(reasons.values()), "reasons": reasons, "rows": listed}))  # noqa: T201
+            return exits.DONE
+        if not reasons:
+            say(f"{path.stem}: everything that its source held was taken.")
+        for reason, count in reasons.items():
+            say(f"{number(count)}: {one_line(reason, limit=200)}")
+        for _, place, reason, detail in _rows(reader):
+            say(f"  {one_line(place, limit=120)}: {one_line(detail or reason, limit=200)}")
+    return exits.DONE
+
+
+def _rows(reader: RunReader) -> list[tuple[int, str, str, str]]:
+    found: list[tuple[int, str, str, str]] = []
+    while page := reader.skipped_rows(after=found[-1][0] if found else 0):
+        found += page
+    return found
