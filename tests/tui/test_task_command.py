@@ -26,7 +26,7 @@ def run(settings: Settings, tmp_path: Path) -> Path:
     """A run of three emails, the first of which the built-in task labeled 1."""
     source = tmp_path / "mail.csv"
     source.write_text("id,message\n" + "".join(f'm{n},"Subject: s{n}\n\nbody {n}"\n' for n in range(3)))
-    options = RunOptions(name="mail", order="source", text_column="message", id_column="id")
+    options = RunOptions(name="mail", order="source")
     path = runs.create_run(settings, source, builtin_task(), options, now=time.time()).path
     with RunLock(path) as lock, Store.open(path, lock) as store:
         answer = labeled(1)
