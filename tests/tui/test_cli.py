@@ -121,7 +121,6 @@ def test_another_source_under_the_same_name_is_refused(say: Say, source: Path, t
         (b"", "empty"),
         (b"id,message\n", "no emails|no rows|holds no"),
         (b"number,colour\n1,red\n", "column"),
-        (b"id,message\n1,caf\xe9\n", "UTF-8|encoding"),
         (b'id,message\n1,"never closed\n', "quot"),
     ],
 )
