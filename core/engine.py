@@ -557,9 +557,9 @@ class Engine:
             return KeyView(self._store(None), elsewhere=True)
         return KeyView(self._store(run, self._model_and_server(run)[1]))
 
-    def key_store(self, run: Path | None) -> KeyStore:
-        """Open the keys for reading and changing, as the run meets them or as they are at the usual server."""
-        return self._store(None) if run is None else self._store(run, self._model_and_server(run)[1])
+    def key_store(self, run: Path | None, base_url: str | None = None) -> KeyStore:
+        """Open the keys for reading and changing: as the run meets them, or those of one server, or the usual one's."""
+        return self._store(None, base_url) if run is None else self._store(run, self._model_and_server(run)[1])
 
     def tell_workers_of_keys(self) -> int:
         """Tell every living worker to look at the keys now; returns how many were told."""
@@ -585,14 +585,23 @@ class Engine:
 
     @changes
     def add_key(
-        self, run: Path | None, secret: str, alias: str | None, organization: str | None, *, keyring: bool = False
+        self,
+        run: Path | None,
+        secret: str,
+        alias: str | None,
+        organization: str | None,
+        *,
+        keyring: bool = False,
+        server: str = "",
     ) -> str:
-        """Add a key and return its alias; with ``keyring`` its secret goes there, except the demo's."""
-        settings = self._for(run)
-        with self._store(run) as store:
-            return store.add(
-                secret, alias=alias, organization=organization, keyring=keyring and settings.use_environment_keys
-            )
+        """Add a key of a server (by default the run's) and return its alias.
+
+        With ``keyring`` its secret goes there, except the demo's.
+        """
+        settings, server = self._for(run), server or self._model_and_server(run)[1] or ""
+        keyring = keyring and settings.use_environment_keys
+        with self._store(run, server) as store:
+            return store.add(secret, alias=alias, organization=organization, keyring=keyring, server=server)
 
     @changes
     def remove_key(self, run: Path | None, alias: str) -> None:
@@ -636,9 +645,10 @@ class Engine:
     @changes
     def try_key(self, run: Path | None, alias: str) -> KeyCheck:
         """Ask one tiny question with a key."""
-        with self._store(run) as store:
-            secret = store.secret(alias)
-        return self.try_secret(run, secret.value)
+        server = self._model_and_server(run)[1]
+        with self._store(run, server) as store:
+            secret, here = store.secret(alias), store.server
+        return self.try_secret(run, secret.value, (server or "") if secret.belongs_to(here) else secret.server)
 
     def _store(self, run: Path | None, base_url: str | None = None) -> KeyStore:
         """Open the key store; ``base_url`` matters where limits, benches or refused keys of one server are meant."""

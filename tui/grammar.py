@@ -126,6 +126,7 @@ def _add_making(commands: Commands) -> None:
     new.add_argument("--task", type=Path, metavar="FILE", help="labels, rubric and model settings as TOML")
     new.add_argument("--model", metavar="M", help="the model to ask, instead of the task's")
     new.add_argument("--base-url", metavar="URL", help="another server than Groq's, for this run")
+    new.add_argument("--server", metavar="NAME", help="a known server by name: openai, openrouter, ollama …")
     new.add_argument("--order", choices=("shuffled", "source"), default="shuffled", help="work order")
     new.add_argument("--seed", type=quantities.whole, metavar="N", help="of the shuffled order (default: drawn)")
     new.add_argument("--no-dedupe", action="store_true", help="ask about each email, also where texts are identical")
@@ -293,6 +294,9 @@ def _add_keys(commands: Commands) -> None:
     actions = keys.add_subparsers(dest="action", metavar="ACTION", required=True)
     add = actions.add_parser("add", help="add a key; its secret is asked for, or read from --stdin or --file")
     add.add_argument("alias", metavar="ALIAS", nargs="?")
+    add.add_argument(
+        "--server", metavar="NAME|URL", help="the one server that it is sent to: openai, openrouter …, or an address"
+    )
     add.add_argument("--organization", metavar="O", help="where keys share a quota, name what they share")
     given = add.add_mutually_exclusive_group()
     given.add_argument("--stdin", action="store_true", help="read the secret from standard input")

@@ -240,6 +240,8 @@ def _http_client(base_url: BaseUrl, transport: httpx.AsyncBaseTransport | None) 
         async def readdress(request: httpx.Request) -> None:
             # The SDK writes Groq's path on its own; this client makes one kind of call, so there is one right URL.
             request.url = chat_url
+            if request.url.host.endswith(".openai.azure.com"):  # its keys are no bearer tokens
+                request.headers["api-key"] = request.headers.get("authorization", "").removeprefix("Bearer ")
 
         hooks["request"] = [readdress]
     headers = {"accept-encoding": "gzip"}

@@ -72,6 +72,7 @@ class KeyStatus:
     since_at: float | None = None
     organization_known: bool = False
     pinned: bool = False
+    server: str = ""
 
     @property
     def probed(self) -> bool:

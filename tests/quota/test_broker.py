@@ -48,7 +48,7 @@ class Desk:
 
     def store(self, keys: str = KEYS, *, server: str = GROQ_ROOT) -> KeyStore:
         paths = self._folder / "quota.db", self._folder / "keys.toml"
-        environment = {"GROQ_API_KEYS": keys}
+        environment = {"GROQ_API_KEYS": keys, "GROQ_BASE_URL": server}
         return self._stack.enter_context(
             KeyStore(*paths, environment=environment, clock=lambda: self.now, server=server)
         )

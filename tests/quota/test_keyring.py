@@ -278,5 +278,6 @@ def test_a_setting_sends_keys_into_the_keyring(home: Path, settings: Settings, t
     assert sorted(ring.kept.values()) == [ONE, TWO]
     (tmp_path / "secret").write_text("gsk_in_the_file_dddd")
     assert main(["keys", "add", "plain", "--file", str(tmp_path / "secret"), "--no-keyring"]) == 0
-    Engine(settings).add_key(settings.demo_dir / "runs" / "demo.db", "gsk_of_the_demo_eeee", "demo", None, keyring=True)
+    demo = settings.demo_dir / "runs" / "demo.db"
+    Engine(settings).add_key(demo, "gsk_of_the_demo_eeee", "demo", None, keyring=True, server="http://127.0.0.1:1")
     assert len(ring.kept) == 2

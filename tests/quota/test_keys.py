@@ -29,6 +29,7 @@ ONE, TWO, THREE = "gsk_first_secret_aaaa", "gsk_second_secret_bbbb", "gsk_third_
 @contextmanager
 def opened(folder: Path, *, server: str = GROQ_ROOT, **environment: str) -> Iterator[KeyStore]:
     paths = folder / "quota.db", folder / "keys.toml"
+    environment.setdefault("GROQ_BASE_URL", server)
     with KeyStore(*paths, environment=environment, clock=lambda: NOW, server=server) as store:
         yield store
 
@@ -191,7 +192,7 @@ def test_adding_a_key_writes_the_file(tmp_path: Path) -> None:
         assert store.add(THREE, "lab", "org_9") == "lab"
         assert aliases(store) == ["main", "key-1", "lab"]
     written = tomllib.loads((tmp_path / "keys.toml").read_text())
-    assert written["keys"]["lab"] == {"secret": THREE, "organization": "org_9"}
+    assert written["keys"]["lab"] == {"secret": THREE, "server": GROQ_ROOT, "organization": "org_9"}
     with opened(tmp_path) as store:
         assert aliases(store) == ["main", "key-1", "lab"]
 
@@ -361,7 +362,7 @@ def test_a_console_without_the_environment_sees_the_workers_keys(tmp_path: Path)
     """Keys that a living worker uses are listed, those that nobody has are not."""
     with opened(tmp_path, GROQ_API_KEYS=f"main={ONE},spare={TWO}") as worker:
         fingerprint = worker.secrets()[0].fingerprint
-        worker.database.execute("INSERT INTO worker VALUES ('w', ?, 'm', ?, ?, 's')", (os.getpid(), NOW, NOW))
+        worker.database.execute("INSERT INTO worker VALUES ('w', ?, 'm', ?, ?, ?)", (os.getpid(), NOW, NOW, GROQ_ROOT))
         worker.database.execute("INSERT INTO worker_key VALUES ('w', ?, 2, '', 0)", (fingerprint,))
         with opened(tmp_path) as console:
             statuses = console.statuses(MODEL, NOW)
@@ -393,6 +394,6 @@ def test_a_worker_that_was_killed_asks_with_no_key(tmp_path: Path) -> None:
     gone = subprocess.Popen(["/bin/true"])
     gone.wait()
     with opened(tmp_path, GROQ_API_KEYS=f"main={ONE}") as store:
-        store.database.execute("INSERT INTO worker VALUES ('w', ?, 'm', ?, ?, 's')", (gone.pid, NOW, NOW))
+        store.database.execute("INSERT INTO worker VALUES ('w', ?, 'm', ?, ?, ?)", (gone.pid, NOW, NOW, GROQ_ROOT))
         store.database.execute("INSERT INTO worker_key VALUES ('w', ?, 2, '', 0)", (store.secrets()[0].fingerprint,))
         assert [each.state for each in store.statuses(MODEL, NOW)] == [KeyState.READY]

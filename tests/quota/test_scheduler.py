@@ -24,13 +24,14 @@ from core.quota.pacing.scheduler import (
     jittered,
     sooner,
 )
+from core.server_address import GROQ_ROOT
 
 NOW = 1_790_000_000.0
 MODEL = "m"
 
 
 def slot(alias: str, organization: str = "org_1", **changes: object) -> KeySlot:
-    secret = Secret(alias, f"gsk_{alias}", "…", alias, "test")
+    secret = Secret(alias, f"gsk_{alias}", "…", alias, "test", GROQ_ROOT)
     made = KeySlot(secret, organization)
     for name, value in changes.items():
         setattr(made, name, value)

@@ -521,7 +521,14 @@ class FakeEngine:
         self.held = [replace(key, state=state) if key.alias == alias else key for key in self.held]
 
     def add_key(
-        self, run: Path | None, secret: str, alias: str | None, organization: str | None, *, keyring: bool = False
+        self,
+        run: Path | None,
+        secret: str,
+        alias: str | None,
+        organization: str | None,
+        *,
+        keyring: bool = False,
+        server: str = "",
     ) -> str:
         self._note("add_key", secret, alias, organization)
         self.held.append(key(alias or "key-1", organization or "", requests=0, errors_429=0, tokens=0))

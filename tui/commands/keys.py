@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core import exits
-from core.engine import Engine, checked_alias, plan
+from core.engine import GROQ_ROOT, Engine, address_of, checked_alias, host_of, is_exposed, plan, server_of
 from core.errors import KeysError, UsageError
 from core.model import Dimension, KeySpend, KeyStatus, ModelSettings, WindowStatus
 from core.text import one_line
@@ -34,7 +34,7 @@ def answer(given: argparse.Namespace) -> int:
     if given.action not in _READING:
         engine.check_writable()
     run, model = _meant(engine, given)
-    with engine.key_store(run) as store:
+    with engine.key_store(run, getattr(given, "base_url", None)) as store:
         if given.action == "list":
             return _list(given, store, model, time.time())
         if (quota := {"limits": _limits, "unbench": _unbench}.get(given.action)) is not None:
@@ -83,20 +83,26 @@ def _add(given: argparse.Namespace, engine: Engine, store: KeyStore) -> int:
     keyring = given.keyring
     if keyring is None:
         keyring = read_preferences(engine.settings.config_path).keyring
-    alias = store.add(_secret(given), alias=given.alias, organization=given.organization, keyring=keyring)
+    server = address_of(given.server) if given.server else store.server
+    alias = store.add(
+        _secret(given), alias=given.alias, organization=given.organization, keyring=keyring, server=server
+    )
     where = "the system's keyring" if keyring else engine.settings.keys_path
-    say(f"{alias} added to {where}.{_tell_workers(engine)}")
+    host = host_of(server_of(server))
+    say(f"{alias} added to {where}. It is sent to {host} alone.{_tell_workers(engine)}")
+    if is_exposed(server):
+        say(f"Mind that {host} is asked by plain http: the key and every text can be read on the way.")
     return exits.DONE
 
 
 def _secret(given: argparse.Namespace) -> str:
     if given.file is not None:
         try:
-            return str(given.file.read_text("utf-8").strip())
+            return str(given.file.read_text("utf-8"))
         except (OSError, UnicodeDecodeError) as error:
             raise KeysError(f"{given.file} cannot be read as text: {error}") from error
     if given.stdin or not sys.stdin.isatty():
-        return sys.stdin.readline().strip()
+        return sys.stdin.read(10_000)
     return getpass.getpass("secret (not shown): ").strip()
 
 
@@ -196,8 +202,9 @@ def _key(key: KeyStatus) -> str:
         state, why = why, ""
     reason = f" ({why})" if why else ""
     first = "asked first, " if key.pinned else ""
+    place = f"{one_line(key.server, limit=40)}  " if key.server not in ("", host_of(GROQ_ROOT)) else ""
     return (
-        f"{one_line(key.alias):<12} …{key.last4}  {first}{state}{wait}{reason}"
+        f"{one_line(key.alias):<12} …{key.last4}  {place}{first}{state}{wait}{reason}"
         f"  {number(key.requests)} calls, {number(key.errors_429)}×429, {number(key.tokens)} tokens"
     )
 
@@ -211,14 +218,17 @@ def _window(window: WindowStatus) -> str:
 
 
 def _test(given: argparse.Namespace, engine: Engine, store: KeyStore) -> int:
-    chosen = [secret for secret in store.secrets() if given.alias in (None, secret.alias)]
+    here = store.secrets() if given.base_url else store.all_secrets()
+    chosen = [secret for secret in here if given.alias in (None, secret.alias)]
     if not chosen:
         raise KeysError(
-            f"No key is called {given.alias!r}: `labeltui keys list` shows them." if given.alias else "There is no key."
+            f"No key of {host_of(store.server)} is called {given.alias!r}: `labeltui keys list` shows them."
+            if given.alias
+            else f"{store.why_none()[:1].upper()}{store.why_none()[1:]}"
         )
     failed = 0
     for secret in chosen:
-        trial = engine.try_secret(None, secret.value, given.base_url or "", model=given.model)
+        trial = engine.try_secret(None, secret.value, given.base_url or secret.server, model=given.model)
         failed += not trial.works
         say(f"{one_line(secret.alias):<12} …{secret.last4}  {trial.sentence}")
     return exits.FAILED if failed else exits.DONE

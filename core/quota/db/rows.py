@@ -11,7 +11,7 @@ from core.model import PROBED, Dimension, KeyState, KeyStatus, WindowStatus
 from core.quota.db.database import QuotaDatabase
 from core.quota.ledger.account import Bench
 from core.quota.ledger.levels import SOURCE_OPERATOR, Level, at, merged
-from core.server_address import host_of
+from core.server_address import host_of, server_of
 
 ALIVE_S = 10.0
 """A worker whose heartbeat is older than this is taken to be gone."""
@@ -268,36 +268,41 @@ def labeled_windows(windows: Iterable[WindowStatus], labels: Mapping[str, str]) 
 
 
 def key_statuses(
-    database: QuotaDatabase, present: set[str], model: str, now: float, *, elsewhere: bool = False
+    database: QuotaDatabase, servers: Mapping[str, str], model: str, now: float, *, elsewhere: bool = False
 ) -> tuple[KeyStatus, ...]:
-    """The keys in ``present`` (fingerprints), and those that a worker uses, for people.
+    """Return the keys in ``servers`` (by fingerprint, with their servers), and those that a worker uses, for people.
 
     With ``elsewhere`` a key that may be used tells as its reason which other servers refuse it.
     """
     others = refused_elsewhere(database) if elsewhere else {}
-    in_flight, probed = _in_flight(database, now), _probed(database, model, now)
+    in_flight, probed = _in_flight(database, now, elsewhere=elsewhere), _probed(database, model, now)
     levels = level_rows(database, model)
     benches = bench_rows(database, model)
     typical = typical_tokens(database, model)
     statuses = []
     for record in key_records(database).values():
-        if record.fingerprint not in present and record.fingerprint not in in_flight:
+        if record.fingerprint not in servers and record.fingerprint not in in_flight:
             continue
         organization = record.account
         windows = {key[2]: at(level, key[2], now) for key, level in levels.items() if key[0] == organization}
         wait_s, limit, reason = _cooldown(windows, benches.get(organization), typical, now)
         calls, trouble = in_flight.get(record.fingerprint, 0), probed.get(record.fingerprint, ("", 0.0))
         status = status_of(record, calls, wait_s, limit, reason, now, *trouble)
-        statuses.append(replace(status, reason=status.reason or others.get(record.fingerprint, "")))
+        server = host_of(server_of(servers.get(record.fingerprint, database.server)))
+        reason = status.reason or others.get(record.fingerprint, "")
+        statuses.append(replace(status, reason=reason, server=server))
     return tuple(statuses)
 
 
-def _in_flight(database: QuotaDatabase, now: float) -> dict[str, int]:
-    """Calls that are out by key, as workers noted them lately; those of a process that is gone are out no more."""
+def _in_flight(database: QuotaDatabase, now: float, *, elsewhere: bool) -> dict[str, int]:
+    """Return the calls that are out by key, as workers noted them lately, of this server's or (``elsewhere``) of all.
+
+    Those of a process that is gone are out no more.
+    """
     rows = database.execute(
         "SELECT fingerprint, pid, sum(in_flight) FROM worker_key JOIN worker ON worker.id = worker_id "
-        "WHERE heartbeat_at BETWEEN ? AND ? GROUP BY fingerprint, pid",
-        (now - ALIVE_S, now + ALIVE_S),
+        "WHERE heartbeat_at BETWEEN ? AND ? AND (? OR server = ?) GROUP BY fingerprint, pid",
+        (now - ALIVE_S, now + ALIVE_S, elsewhere, database.server),
     )
     calls: dict[str, int] = {}
     for fingerprint, pid, count in rows:

@@ -9,6 +9,10 @@ from core.errors import KeysError
 from core.quota.db.database import QuotaDatabase
 from core.quota.db.rows import KeyRecord, key_records
 from core.quota.keys.keyfile import FoundKey
+from core.server_address import is_local, origin_of
+
+SIMULATED = "gsk_sim_"
+"""How the invented keys of the built-in simulator begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,13 @@ class Secret:
     last4: str
     fingerprint: str
     source: str
+    server: str
+
+    def belongs_to(self, server: str) -> bool:
+        """Return whether it may be sent to a server: its own, and a simulator's key to any server of this machine."""
+        if self.value.startswith(SIMULATED) and is_local(server):
+            return True
+        return origin_of(self.server) == origin_of(server)
 
 
 def assumed_organization(alias: str) -> str:
@@ -41,7 +52,7 @@ def remember(database: QuotaDatabase, found: Mapping[str, FoundKey], now: float)
             taken.add(alias)
         stated = key.organization or (record.stated if record else "")
         last4 = key.secret[-4:] if len(key.secret) >= 12 else "…"
-        secrets.append(Secret(alias, key.secret, last4, fingerprint, key.source))
+        secrets.append(Secret(alias, key.secret, last4, fingerprint, key.source, key.server))
         row = (alias, last4, key.source, stated)
         if record is None or row != (record.alias, record.last4, record.source, record.stated):
             rows.append((fingerprint, *row, now))

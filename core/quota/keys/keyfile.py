@@ -1,7 +1,9 @@
-"""Where secrets come from: ``GROQ_API_KEY``, ``GROQ_API_KEYS`` and ``keys.toml``. The only module that reads these.
+"""Read secrets from the environment (``GROQ_API_KEY``, ``GROQ_API_KEYS``, ``OPENAI_API_KEY`` …) and ``keys.toml``.
 
-``keys.toml`` has a table ``[keys.<alias>]`` with ``secret`` and, where it is known, ``organization`` for each key; in
-place of the secret ``keyring`` may name the entry of the system's keyring that has it (see ``keyring``). The file is
+The only module that reads these. Each key belongs to one server: that of its variable, or the one that ``keys.toml``
+names. ``keys.toml`` has a table ``[keys.<alias>]`` with ``secret`` and, where they are known, ``server`` (an address)
+and ``organization`` for each key; a key without a server is Groq's, or that of ``GROQ_BASE_URL``. In place of the
+secret ``keyring`` may name the entry of the system's keyring that has it (see ``keyring``). The file is
 refused while others than its owner can read it.
 """
 
@@ -16,7 +18,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.errors import KeysError
+from core.errors import KeysError, UsageError
+from core.server_address import GROQ_ROOT, address_of, presets
 from core.settings import private_dir
 from core.text import one_line
 
@@ -25,16 +28,21 @@ FILE_SOURCE = "keys.toml"
 _ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 _ORGANIZATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
 _SECRET_LIKE = re.compile(r"(gsk_|sk-)[A-Za-z0-9_-]{12,}")
+_ASSIGNMENT = re.compile(r"^(?:export\s+|set\s+|\$env:)?[A-Za-z_][A-Za-z0-9_]*\s*=\s*(?=\S)|^[A-Za-z_]+:\s+(?=\S)")
 _LONGEST_SECRET = 512
 _SHORTEST_SECRET = 8
 
 
 @dataclass(frozen=True, slots=True)
 class FoundKey:
-    """A secret and where it was found; ``alias`` and ``organization`` are None where nobody named them."""
+    """Hold a secret, where it was found, and the address of its server.
+
+    ``alias`` and ``organization`` are None where nobody named them.
+    """
 
     secret: str = field(repr=False)
     source: str
+    server: str
     alias: str | None = None
     organization: str | None = None
 
@@ -45,12 +53,31 @@ class KeyringEntry:
 
     alias: str
     user: str
+    server: str
     organization: str | None = None
 
 
 def plausible_secret(secret: str) -> str:
-    """The secret that a person gives, as :func:`checked_secret`; one that is too short to be one is refused as well."""
+    """Return the one secret that a person pasted, freed of what came along: quotation marks, ``export``, ``NAME=``.
+
+    Raises KeysError where it cannot be one, where there are several, or where it is too short; never quotes it.
+    """
+    lines = [line for line in secret.replace("\r", "\n").split("\n") if line.strip()]
+    if len(lines) > 1:
+        raise KeysError(f"{len(lines)} lines were given: give one key, on one line. Several are added one by one")
+    secret = lines[0].strip() if lines else ""
+    secret = _ASSIGNMENT.sub("", secret)
+    for quote in ("\"'", "'\"", '"', "'", "`", "\u201c\u201d", "\u2018\u2019", "<>"):
+        if len(secret) > 2 and secret[0] == quote[0] and secret[-1] == quote[-1]:
+            secret = secret[1:-1].strip()
+            break
+    secret = secret.removeprefix("Bearer ").strip()
+    words = secret.split()
+    if re.search(r"[,;]", secret) or (len(words) > 1 and all(len(each) >= _SHORTEST_SECRET for each in words)):
+        raise KeysError("More than one key was given: give one. Several are added one by one")
     secret = checked_secret(secret, "given")
+    if any(each in secret for each in "\"'`<>"):
+        raise KeysError("The key given has quotation marks inside: copy it again from the provider's console")
     if len(secret) < _SHORTEST_SECRET:
         raise KeysError(
             f"The key given is {len(secret)} long, and no provider's is shorter than {_SHORTEST_SECRET} characters:"
@@ -60,7 +87,7 @@ def plausible_secret(secret: str) -> str:
 
 
 def checked_secret(secret: str, where: str) -> str:
-    """The secret without white space around it. Raises KeysError where it cannot be one; never quotes it."""
+    """Return the secret without white space around it. Raises KeysError where it cannot be one; never quotes it."""
     secret = secret.strip()
     if not secret:
         problem = "is empty"
@@ -101,64 +128,91 @@ def checked_organization(organization: str, where: str) -> str:
     return organization
 
 
+def home_server(environment: Mapping[str, str]) -> str:
+    """Return the address of the server that keys without a named one belong to: ``GROQ_BASE_URL``, else Groq's."""
+    return environment.get("GROQ_BASE_URL", "").strip() or GROQ_ROOT
+
+
 def keys_of_environment(environment: Mapping[str, str]) -> tuple[FoundKey, ...]:
-    """The keys of ``GROQ_API_KEY`` (one secret) and ``GROQ_API_KEYS``.
+    """Return the keys of each known server's variables, such as ``GROQ_API_KEY`` (one secret) and ``GROQ_API_KEYS``.
 
     The latter is comma-separated; an item is ``secret``, ``alias=secret`` or ``alias@organization=secret``. Raises
     KeysError, which names the variable and the place in it.
     """
     found = []
-    single = environment.get("GROQ_API_KEY", "")
-    if single.strip():
-        found.append(FoundKey(checked_secret(single, "in GROQ_API_KEY"), "GROQ_API_KEY"))
-    for number, item in enumerate(environment.get("GROQ_API_KEYS", "").split(","), 1):
-        if item.strip():
-            found.append(_item(item.strip(), f"number {number} in GROQ_API_KEYS"))
+    for known in presets().values():
+        if not known.variables:
+            continue
+        server = home_server(environment) if known.name == "groq" else known.base_url
+        if not server:  # such as Azure's, of which each customer has one
+            server = environment.get("AZURE_OPENAI_ENDPOINT", "").strip()
+        several, single = known.variables
+        if not server:
+            continue
+        if environment.get(single, "").strip():
+            found.append(FoundKey(checked_secret(environment[single], f"in {single}"), single, server))
+        for number, item in enumerate(environment.get(several, "").split(","), 1):
+            if item.strip():
+                found.append(_item(item.strip(), several, server, f"number {number} in {several}"))
     return tuple(found)
 
 
-def _item(item: str, where: str) -> FoundKey:
+def _item(item: str, variable: str, server: str, where: str) -> FoundKey:
     name, equals, secret = item.partition("=")
     if not equals or not secret.strip("= \t"):  # a secret may itself end in =
-        return FoundKey(checked_secret(item, where), "GROQ_API_KEYS")
+        return FoundKey(checked_secret(item, where), variable, server)
     alias, at, organization = name.strip().partition("@")
     return FoundKey(
         checked_secret(secret, where),
-        "GROQ_API_KEYS",
+        variable,
+        server,
         checked_alias(alias.strip(), where),
         checked_organization(organization.strip(), where) if at else None,
     )
 
 
-def keys_of_file(path: Path) -> tuple[FoundKey, ...]:
-    """The keys of ``keys.toml``; none where there is no such file.
+def keys_of_tables(tables: Mapping[str, Mapping[str, object]], path: Path, home: str) -> tuple[FoundKey, ...]:
+    """Return the keys of ``keys.toml`` whose secrets lie in it; ``home`` is the server of those that name none.
 
     Raises:
-        KeysError: if others can read the file, or if it is not what it should be.
-
+        KeysError: a table is not what it should be.
     """
     return tuple(
         FoundKey(
             checked_secret(_text(table, "secret", path, alias), f"{alias} in {path}"),
             FILE_SOURCE,
+            _server(table, path, alias, home),
             checked_alias(alias, f"in {path}"),
             _organization(table, path, alias),
         )
-        for alias, table in tables_of_file(path).items()
+        for alias, table in tables.items()
         if "keyring" not in table
     )
 
 
-def keyring_entries(tables: Mapping[str, Mapping[str, object]], path: Path) -> tuple[KeyringEntry, ...]:
-    """The keys of these tables whose secrets lie in the keyring. Raises KeysError for one that cannot be understood."""
+def keyring_entries(tables: Mapping[str, Mapping[str, object]], path: Path, home: str) -> tuple[KeyringEntry, ...]:
+    """Return the keys of these tables whose secrets lie in the keyring. Raises KeysError as :func:`keys_of_tables`."""
     found = []
     for alias, table in tables.items():
         user = _text(table, "keyring", path, alias)
         if user and "secret" in table:
             raise KeysError(f"{alias} in {path} has a secret and names the keyring as well: take one of the lines out")
         if user:
-            found.append(KeyringEntry(checked_alias(alias, f"in {path}"), user, _organization(table, path, alias)))
+            server = _server(table, path, alias, home)
+            found.append(
+                KeyringEntry(checked_alias(alias, f"in {path}"), user, server, _organization(table, path, alias))
+            )
     return tuple(found)
+
+
+def _server(table: Mapping[str, object], path: Path, alias: str, home: str) -> str:
+    name = _text(table, "server", path, alias)
+    if not name:
+        return home
+    try:
+        return address_of(name)
+    except UsageError as error:
+        raise KeysError(f"The server of {alias} in {path} is not usable. {error}") from error
 
 
 def _organization(table: Mapping[str, object], path: Path, alias: str) -> str | None:
@@ -167,7 +221,11 @@ def _organization(table: Mapping[str, object], path: Path, alias: str) -> str | 
 
 
 def tables_of_file(path: Path) -> dict[str, dict[str, object]]:
-    """The tables of ``keys.toml`` by alias. Raises KeysError as :func:`keys_of_file` does."""
+    """Return the tables of ``keys.toml`` by alias, none where there is no file.
+
+    Raises:
+        KeysError: others can read the file, or it is no table of tables.
+    """
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode

@@ -40,12 +40,12 @@ class KeyringStore:
         self._before: dict[str, str] = {}
         self._tried: dict[str, tuple[float, str]] = {}
 
-    def find(self, tables: Mapping[str, Mapping[str, object]]) -> list[FoundKey]:
+    def find(self, tables: Mapping[str, Mapping[str, object]], home: str) -> list[FoundKey]:
         """The keys of these tables that could be read; the others are in ``unreadable`` afterwards."""
         found, self.unreadable = [], {}
-        for entry in keyring_entries(tables, self._keys_path):
+        for entry in keyring_entries(tables, self._keys_path, home):
             try:
-                found.append(FoundKey(self._secret(entry.user), SOURCE, entry.alias, entry.organization))
+                found.append(FoundKey(self._secret(entry.user), SOURCE, entry.server, entry.alias, entry.organization))
             except KeysError as error:
                 self.unreadable[entry.alias] = str(error)
         return found

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -30,13 +31,15 @@ from core.quota.db.rows import (
     refuse,
     state_limits,
 )
-from core.quota.keys.identity import Secret, assumed_organization, by_fingerprint, chosen_alias, remember
+from core.quota.keys.identity import SIMULATED, Secret, assumed_organization, by_fingerprint, chosen_alias, remember
 from core.quota.keys.keyfile import (
     FILE_SOURCE,
+    FoundKey,
     checked_alias,
     checked_organization,
+    home_server,
     keys_of_environment,
-    keys_of_file,
+    keys_of_tables,
     plausible_secret,
     stamp,
     tables_of_file,
@@ -46,8 +49,14 @@ from core.quota.keys.keyring import SOURCE as KEYRING_SOURCE
 from core.quota.keys.keyring import KeyringStore
 from core.quota.keys.swap import Swap
 from core.quota.ledger.levels import window_status
-from core.server_address import GROQ_ROOT, server_of
+from core.server_address import GROQ_ROOT, address_of, host_of, is_local, origin_of, preset_of, server_of
 from core.settings import Settings
+
+NO_KEY = "no-key"
+"""What a server of this machine gets in the place of a key, and the alias of that."""
+
+_GONE_S = 10.0
+"""A ``keys.toml`` that is missing for longer was removed."""
 
 __all__ = ["KeyRecord", "KeyStore", "Secret", "assumed_organization"]
 
@@ -63,10 +72,12 @@ class KeyStore:
         environment: Mapping[str, str] | None = None,
         clock: Callable[[], float] = time.time,
         server: str = GROQ_ROOT,
+        home: str | None = None,
     ) -> None:
         """Find every key. Raises KeysError for an unusable one, QuotaFileError where ``quota.db`` fails.
 
-        What is known of limits and refused keys is that of one ``server``, as ``server_of`` names it.
+        Only keys of one ``server`` are given out, and what is known of limits and refused keys is that of it, as
+        ``server_of`` names it. ``home`` is the server of keys that name none: ``GROQ_BASE_URL``, else Groq.
         """
         self.keys_path = keys_path
         self.database = QuotaDatabase(quota_path, server=server)
@@ -74,6 +85,9 @@ class KeyStore:
         self._clock = clock
         self._stamp: tuple[int, int, int, int] | None = None
         self._secrets: tuple[Secret, ...] = ()
+        self._home = home or home_server(self._environment)
+        self._tables: dict[str, dict[str, object]] = {}
+        self._missing_since: float | None = None
         self._keyring = KeyringStore(keys_path, clock)
         try:
             self._salt = self.database.salt
@@ -90,7 +104,9 @@ class KeyStore:
         """
         environment: Mapping[str, str] | None = None if settings.use_environment_keys else {}
         server = server_of(base_url or settings.base_url)
-        return cls(settings.quota_path, settings.keys_path, environment=environment, server=server)
+        return cls(
+            settings.quota_path, settings.keys_path, environment=environment, server=server, home=settings.base_url
+        )
 
     def __enter__(self) -> Self:
         """Use as a context that closes."""
@@ -106,13 +122,33 @@ class KeyStore:
 
     # --- looking -------------------------------------------------------------------------------------------------
 
+    @property
+    def server(self) -> str:
+        """The server whose keys are given out, as ``server_of`` names it."""
+        return self.database.server
+
     def secrets(self) -> tuple[Secret, ...]:
-        """Every key that this process has, whatever its state, in the order in which they were found."""
+        """Return the keys that may be sent to this server, whatever their state, in the order of being found."""
+        return tuple(each for each in self._secrets if each.belongs_to(self.server))
+
+    def all_secrets(self) -> tuple[Secret, ...]:
+        """Return every key that this process has, of any server."""
         return self._secrets
 
     def secret(self, alias: str) -> Secret:
-        """The key of that alias. Raises KeysError where this process does not have it."""
+        """Return the key of that alias. Raises KeysError where this process does not have it."""
         return self._secret(alias)
+
+    def why_none(self) -> str:
+        """Return why there is no key for this server, with what to do."""
+        server, known = self.server, preset_of(self.server)
+        if origin_of(server) == origin_of(self._home) and known is not None and not self._secrets:
+            return f"there is no key: add one with labeltui keys add, or set {known.variables[-1]}"
+        variable = f", or set {known.variables[-1]}" if known is not None else ""
+        others = f" Your keys of other servers are not sent to {host_of(server)}." if self._secrets else ""
+        return (
+            f"no key belongs to {host_of(server)}: add one with labeltui keys add --server {server}{variable}.{others}"
+        )
 
     def records(self) -> dict[str, KeyRecord]:
         """What is remembered of every key ever seen, by fingerprint."""
@@ -124,8 +160,8 @@ class KeyStore:
         With ``elsewhere`` they tell which other servers refuse them: where no run is looked at, nobody knows which
         server is meant.
         """
-        present = {secret.fingerprint for secret in self._secrets}
-        statuses = key_statuses(self.database, present, model, now, elsewhere=elsewhere)
+        servers = {each.fingerprint: each.server for each in (self._secrets if elsewhere else self.secrets())}
+        statuses = key_statuses(self.database, servers, model, now, elsewhere=elsewhere)
         return self._keyring.shown(statuses, self.records()) if self._keyring.unreadable else statuses
 
     def unreadable(self) -> Mapping[str, str]:
@@ -143,22 +179,45 @@ class KeyStore:
     def models(self, now: float) -> tuple[str, ...]:
         """The models of which limits are known for the keys of this process, the newest first."""
         records = self.records()
-        present = {secret.fingerprint for secret in self._secrets} & records.keys()
+        present = {secret.fingerprint for secret in self.secrets()} & records.keys()
         return models_known(self.database, {records[each].account for each in present}, now)
 
     def changed(self) -> bool:
-        """Whether ``quota.db`` or ``keys.toml`` changed since this was last asked, or since :meth:`reload`."""
+        """Return whether ``quota.db`` or ``keys.toml`` changed since this was last asked, or since :meth:`reload`."""
         in_database = self.database.poll_changes()
-        return stamp(self.keys_path) != self._stamp or in_database or self._keyring.due
+        return stamp(self.keys_path) != self._stamp or in_database or self._keyring.due or self._missing
 
     def reload(self) -> None:
-        """Read environment and file again and join them with what is remembered. Raises KeysError, changing nothing."""
+        """Read environment and file again and join them with what is remembered. Raises KeysError, changing nothing.
+
+        A ``keys.toml`` that has just gone is taken to come back: editors and backups replace files by moving them.
+        """
         before, self._stamp = self._stamp, stamp(self.keys_path)
         if before != self._stamp:
             self._keyring.look_again()
-        in_keyring = self._keyring.find(tables_of_file(self.keys_path))
-        found = (*keys_of_file(self.keys_path), *in_keyring, *keys_of_environment(self._environment))
-        self._secrets = remember(self.database, by_fingerprint(found, self.fingerprint), self._clock())
+        tables = tables_of_file(self.keys_path)
+        if self._stamp is not None or not self._tables:
+            self._missing_since = None
+        elif self._missing_since is None:
+            self._missing_since = self._clock()
+        self._tables = self._tables if self._missing else tables
+        in_keyring = self._keyring.find(self._tables, self._home)
+        in_file = keys_of_tables(self._tables, self.keys_path, self._home)
+        found = (*in_file, *in_keyring, *keys_of_environment({**self._environment, "GROQ_BASE_URL": self._home}))
+        merged = by_fingerprint(found, self.fingerprint)
+        if (
+            is_local(self.server)
+            and not self._keyring.unreadable
+            and not any(_is_of(each, self.server) for each in merged.values())
+        ):
+            # A server of this machine needs no key: it gets a word that is no secret in the place of one.
+            merged[self.fingerprint(NO_KEY)] = FoundKey(NO_KEY, "needs none", self.server, NO_KEY)
+        self._secrets = remember(self.database, merged, self._clock())
+
+    @property
+    def _missing(self) -> bool:
+        """Whether ``keys.toml`` is gone since too short a time to be taken as removed."""
+        return self._missing_since is not None and 0 <= self._clock() - self._missing_since < _GONE_S
 
     def fingerprint(self, secret: str) -> str:
         """What a secret is known by in ``quota.db``; it cannot be turned back."""
@@ -167,48 +226,66 @@ class KeyStore:
     # --- changing ------------------------------------------------------------------------------------------------
 
     def add(
-        self, secret: str, alias: str | None = None, organization: str | None = None, *, keyring: bool = False
+        self,
+        secret: str,
+        alias: str | None = None,
+        organization: str | None = None,
+        *,
+        keyring: bool = False,
+        server: str | None = None,
     ) -> str:
         """Put a key into ``keys.toml`` and return its alias; with ``keyring`` the system's keyring takes its secret.
 
+        ``server`` is the only one that it will be sent to, by name or address; by default the one of this store.
+
         Raises:
             KeysError: if it cannot be a key, is there already, the alias is taken, or the keyring would not keep it.
-
+            UsageError: the server is unknown.
         """
         secret = plausible_secret(secret)
+        address = address_of(server) if server else self.server
         fingerprint = self.fingerprint(secret)
-        for known in self._secrets:
-            if known.fingerprint == fingerprint:
-                raise KeysError(f"This key is here already, as {known.alias} (from {known.source})")
-            if known.alias == alias:
-                raise KeysError(f"The alias {alias} is taken by the key …{known.last4}: choose another")
-        if alias in self._keyring.unreadable:
-            raise KeysError(f"The alias {alias} is taken by a key that could not be read: remove it, or choose another")
-        if alias is None:
-            taken = {known.alias for known in self._secrets} | self._keyring.unreadable.keys()
-            alias = chosen_alias(fingerprint, self.records(), taken)
-        checked_alias(alias, "given")
+        if alias is not None:
+            checked_alias(alias, "given")
         table: dict[str, object] = {"organization": checked_organization(organization, "given")} if organization else {}
-        place = {"keyring": self._keyring.put(alias, secret)} if keyring else {"secret": secret}
-        write_file(self.keys_path, {**tables_of_file(self.keys_path), alias: {**place, **table}})
+        self.reload()
+        with self._changing_file() as tables:
+            for known in self._secrets:
+                if known.fingerprint == fingerprint:
+                    raise KeysError(f"This key is here already, as {known.alias} (from {known.source})")
+                if known.alias == alias:
+                    raise KeysError(f"The alias {alias} is taken by the key …{known.last4}: choose another")
+            for name, other in tables.items():  # what another process has added since
+                if other.get("secret") == secret:
+                    raise KeysError(f"This key is here already, as {name} (from {FILE_SOURCE})")
+            if alias in self._keyring.unreadable:
+                raise KeysError(
+                    f"The alias {alias} is taken by a key that could not be read: remove it, or choose another"
+                )
+            if alias in tables:
+                raise KeysError(f"The alias {alias} is taken by a key of {FILE_SOURCE}: choose another")
+            if alias is None:
+                taken = {known.alias for known in self._secrets} | self._keyring.unreadable.keys() | tables.keys()
+                alias = chosen_alias(fingerprint, self.records(), taken)
+            place = {"keyring": self._keyring.put(alias, secret)} if keyring else {"secret": secret}
+            tables[alias] = {**place, "server": address, **table}
         self.reload()
         return alias
 
     def remove(self, alias: str) -> None:
         """Take a key out of ``keys.toml`` and the keyring and forget it. Raises KeysError for the environment's."""
-        tables = tables_of_file(self.keys_path)
         secret = None if alias in self._keyring.unreadable else self._secret(alias)
         if secret is not None and secret.source not in (FILE_SOURCE, KEYRING_SOURCE):
             raise KeysError(
                 f"{alias} comes from {secret.source}: take it out there and start anew, or disable it here "
                 f"with: labeltui keys disable {alias}"
             )
-        if user := str(tables.pop(alias, {}).get("keyring", "")):
-            self._keyring.delete(user)
-        write_file(self.keys_path, tables)
-        if secret is not None:
-            with self.database.writing():
+        with self._changing_file() as tables:
+            if user := str(tables.pop(alias, {}).get("keyring", "")):
+                self._keyring.delete(user)
+            if secret is not None:
                 self.database.execute("DELETE FROM key WHERE fingerprint = ?", (secret.fingerprint,))
+                self.database.execute("DELETE FROM named WHERE fingerprint = ?", (secret.fingerprint,))
                 forget_key(self.database, secret.fingerprint)
                 forgive(self.database, secret.fingerprint)
         self.reload()
@@ -246,11 +323,10 @@ class KeyStore:
         Quotas are kept for each key until then, as nothing but a reply can tell whether keys share one.
         """
         checked_organization(organization, f"for {alias}")
-        tables = tables_of_file(self.keys_path)
-        if alias in tables:
-            write_file(self.keys_path, {**tables, alias: {**tables[alias], "organization": organization}})
         fingerprint = self._record(alias).fingerprint
-        with self.database.writing():
+        with self._changing_file() as tables:
+            if alias in tables:
+                tables[alias]["organization"] = organization
             self.database.execute("UPDATE key SET stated = ? WHERE fingerprint = ?", (organization, fingerprint))
         self.reload()
 
@@ -293,6 +369,19 @@ class KeyStore:
 
     # --- inside --------------------------------------------------------------------------------------------------
 
+    @contextmanager
+    def _changing_file(self) -> Iterator[dict[str, dict[str, object]]]:
+        """Read ``keys.toml``, let the tables be changed in here, and write them, while no other process can.
+
+        The lock is a transaction of ``quota.db``: whoever changes keys writes there as well.
+        """
+        with self.database.writing():
+            before = tables_of_file(self.keys_path)
+            tables = {alias: dict(table) for alias, table in before.items()}
+            yield tables
+            if tables != before:
+                write_file(self.keys_path, tables)
+
     def _accounts(self, organization: str) -> set[str]:
         """The accounts of an organization by its name for people; the name itself where no key has it."""
         return {each.account for each in self.records().values() if each.label == organization} or {organization}
@@ -310,3 +399,8 @@ class KeyStore:
             if not fingerprints or record.fingerprint in fingerprints:
                 return record
         raise KeysError(f"No key is called {alias!r}: labeltui keys list shows the aliases")
+
+
+def _is_of(found: FoundKey, server: str) -> bool:
+    simulated = found.secret.startswith(SIMULATED) and is_local(server)
+    return simulated or origin_of(found.server) == origin_of(server)

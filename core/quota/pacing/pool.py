@@ -123,7 +123,7 @@ class KeyPool:
             unreadable = [f"{alias}: {reason}" for alias, reason in self._store.unreadable().items()]
             if unreadable:
                 return f"no key can be used ({'; '.join(unreadable)})"
-            return self._complaint or "there is no key: add one with labeltui keys add, or set GROQ_API_KEY"
+            return self._complaint or self._store.why_none()
         words = []
         for fingerprint, slot in self.slots.items():
             record = self._records.get(fingerprint)

@@ -237,7 +237,9 @@ def ask_for_key(app: LabeltuiApp, base_url: str = "") -> None:
         alias, organization = new.alias or None, new.organization or None
         keyring = app.preferences.keyring
         app.jobs.send(
-            lambda: engine.add_key(run, new.secret, alias, organization, keyring=keyring), added, window.refuse
+            lambda: engine.add_key(run, new.secret, alias, organization, keyring=keyring, server=base_url),
+            added,
+            window.refuse,
         )
 
     app.push_screen(AddKey(try_it, save))
