@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from core.runs.listing import RunList
     from core.runs.plan import Planned, SourcePreview
     from core.runs.quality import Comparison, GoldFile
+    from core.server_address import GROQ_ROOT, address_of, host_of, is_exposed, server_of
     from core.sources.preview import Counted, Folder, Looked
     from core.storage.file.check import Checked
     from core.storage.file.connection import sqlite_version
@@ -58,14 +59,14 @@ if TYPE_CHECKING:
     from core.storage.reading.search import Found, Search
 
 __all__ = [
-    "FIRST_N", "KEYS", "MOST_SAMPLED", "NO_KEY", "READ_ONLY", "SAMPLED", "STOPPED_BY", "WORK_ORDER", "Checked",
+    "FIRST_N", "GROQ_ROOT", "KEYS", "MOST_SAMPLED", "NO_KEY", "READ_ONLY", "SAMPLED", "STOPPED_BY", "WORK_ORDER", "Checked",
     "Comparison", "CopyRequest", "Counted", "Created", "Delivery", "Draft", "DryRunCost", "Engine", "Filter", "Folder",
     "Found", "Going", "KeyCheck", "KeyPast", "KeyStore", "KeyView", "Looked", "NewRunRequest", "NotifySetup",
     "Occasion", "Order", "Planned", "ReviewEmail", "RunOptions", "RunReader", "RunningDryRun", "Search", "SentCommand",
-    "SourceOptions", "SourcePreview",
-    "TaskChoice", "Term", "allowed_answers", "changes", "checked_alias", "checked_organization", "chosen_task",
-    "differences", "escaped", "first_of", "known_suffixes", "load_task", "messages", "noticed", "parse", "plan",
-    "plausible_secret", "read_draft", "reask_messages", "sqlite_version", "task_to_json", "view_of",
+    "SourceOptions", "SourcePreview", "TaskChoice", "Term", "address_of", "allowed_answers", "changes", "checked_alias",
+    "checked_organization", "chosen_task", "differences", "escaped", "first_of", "host_of", "is_exposed",
+    "known_suffixes", "load_task", "messages", "noticed", "parse", "plan", "plausible_secret", "read_draft",
+    "reask_messages", "server_of", "sqlite_version", "task_to_json", "view_of",
 ]  # fmt: skip
 
 _LATE = {
@@ -78,6 +79,7 @@ _LATE = {
     "core.quota.forecast.plans": ("plan",),
     "core.quota.keys.keyfile": ("checked_alias", "checked_organization", "plausible_secret"),
     "core.runs.find": ("RunOptions",),
+    "core.server_address": ("GROQ_ROOT", "address_of", "host_of", "is_exposed", "server_of"),
     "core.storage.file.connection": ("sqlite_version",),
 }
 """Modules whose names can be imported from here, and are imported when that happens."""
