@@ -59,14 +59,14 @@ if TYPE_CHECKING:
     from core.storage.reading.search import Found, Search
 
 __all__ = [
-    "FIRST_N", "GROQ_ROOT", "KEYS", "MOST_SAMPLED", "NO_KEY", "READ_ONLY", "SAMPLED", "STOPPED_BY", "WORK_ORDER", "Checked",
-    "Comparison", "CopyRequest", "Counted", "Created", "Delivery", "Draft", "DryRunCost", "Engine", "Filter", "Folder",
-    "Found", "Going", "KeyCheck", "KeyPast", "KeyStore", "KeyView", "Looked", "NewRunRequest", "NotifySetup",
-    "Occasion", "Order", "Planned", "ReviewEmail", "RunOptions", "RunReader", "RunningDryRun", "Search", "SentCommand",
-    "SourceOptions", "SourcePreview", "TaskChoice", "Term", "address_of", "allowed_answers", "changes", "checked_alias",
-    "checked_organization", "chosen_task", "differences", "escaped", "first_of", "host_of", "is_exposed",
-    "known_suffixes", "load_task", "messages", "noticed", "parse", "plan", "plausible_secret", "read_draft",
-    "reask_messages", "server_of", "sqlite_version", "task_to_json", "view_of",
+    "FIRST_N", "GROQ_ROOT", "KEYS", "MOST_SAMPLED", "NO_KEY", "READ_ONLY", "SAMPLED", "STOPPED_BY", "WORK_ORDER",
+    "Checked", "Comparison", "CopyRequest", "Counted", "Created", "Delivery", "Draft", "DryRunCost", "Engine",
+    "Filter", "Folder", "Found", "Going", "KeyCheck", "KeyPast", "KeyStore", "KeyView", "Looked", "NewRunRequest",
+    "NotifySetup", "Occasion", "Order", "Planned", "ReviewEmail", "RunOptions", "RunReader", "RunningDryRun",
+    "Search", "SentCommand", "SourceOptions", "SourcePreview", "TaskChoice", "Term", "address_of", "allowed_answers",
+    "changes", "checked_alias", "checked_organization", "chosen_task", "differences", "escaped", "first_of",
+    "host_of", "is_exposed", "known_suffixes", "load_task", "messages", "noticed", "parse", "plan",
+    "plausible_secret", "read_draft", "reask_messages", "server_of", "sqlite_version", "task_to_json", "view_of",
 ]  # fmt: skip
 
 _LATE = {

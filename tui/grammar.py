@@ -96,6 +96,18 @@ def _add_json(command: argparse.ArgumentParser) -> None:
         command.add_argument("--json", action="store_true", help="one JSON object, nothing else on stdout")
 
 
+def _add_server(command: argparse.ArgumentParser, where: str = "") -> None:
+    given = command.add_mutually_exclusive_group()
+    given.add_argument("--base-url", metavar="URL", help=f"{where}the address of another server than Groq's")
+    given.add_argument(
+        "--server",
+        dest="base_url",
+        type=quantities.server,
+        metavar="NAME",
+        help=f"{where}a known server by name: openai, openrouter, gemini, ollama …",
+    )
+
+
 def _add_making(commands: Commands) -> None:
     demo = commands.add_parser("demo", help="a sample run on invented emails against the built-in simulator")
     demo.add_argument("--emails", type=quantities.count, default=None, metavar="N", help="how many (default 400)")
@@ -106,7 +118,7 @@ def _add_making(commands: Commands) -> None:
     plan.add_argument("--model", metavar="M", help="for a source: the model to ask, instead of the task's")
     _add_reading(plan)
     plan.add_argument("--no-dedupe", action="store_true", help="for a source: ask about each email")
-    plan.add_argument("--base-url", metavar="URL", help="for a source: another server than Groq's")
+    _add_server(plan, "for a source: ")
     plan.add_argument("--plan", metavar="P", help="limits to assume where none are known (free, developer)")
     plan.add_argument(
         "--organizations", type=quantities.count, metavar="N", help="so many on it, instead of the keys here"
@@ -125,8 +137,7 @@ def _add_making(commands: Commands) -> None:
     new.add_argument("--dry-run", action="store_true", help="say what would be taken and skipped, and make nothing")
     new.add_argument("--task", type=Path, metavar="FILE", help="labels, rubric and model settings as TOML")
     new.add_argument("--model", metavar="M", help="the model to ask, instead of the task's")
-    new.add_argument("--base-url", metavar="URL", help="another server than Groq's, for this run")
-    new.add_argument("--server", metavar="NAME", help="a known server by name: openai, openrouter, ollama …")
+    _add_server(new)
     new.add_argument("--order", choices=("shuffled", "source"), default="shuffled", help="work order")
     new.add_argument("--seed", type=quantities.whole, metavar="N", help="of the shuffled order (default: drawn)")
     new.add_argument("--no-dedupe", action="store_true", help="ask about each email, also where texts are identical")
@@ -295,7 +306,10 @@ def _add_keys(commands: Commands) -> None:
     add = actions.add_parser("add", help="add a key; its secret is asked for, or read from --stdin or --file")
     add.add_argument("alias", metavar="ALIAS", nargs="?")
     add.add_argument(
-        "--server", metavar="NAME|URL", help="the one server that it is sent to: openai, openrouter …, or an address"
+        "--server",
+        type=quantities.server,
+        metavar="NAME|URL",
+        help="the one server that it is sent to: openai, openrouter …, or an address",
     )
     add.add_argument("--organization", metavar="O", help="where keys share a quota, name what they share")
     given = add.add_mutually_exclusive_group()
@@ -337,7 +351,7 @@ def _add_keys(commands: Commands) -> None:
     test = actions.add_parser("test", help="ask one tiny question with a key, or with each")
     test.add_argument("alias", metavar="ALIAS", nargs="?")
     test.add_argument("--model", metavar="M", help="ask this model; else the built-in task's")
-    test.add_argument("--base-url", metavar="URL", help="ask at this server, instead of Groq's")
+    _add_server(test)
 
 
 def _add_around(commands: Commands) -> None:

@@ -15,7 +15,7 @@ import pytest
 from core.errors import KeysError
 from core.model import Dimension, KeyState
 from core.quota.db.rows import write_bench
-from core.quota.keys.keyfile import checked_secret, keys_of_environment
+from core.quota.keys.keyfile import checked_secret, keys_of_environment, plausible_secret
 from core.quota.keys.store import KeyStore
 from core.quota.ledger.account import Bench
 from core.server_address import GROQ_ROOT
@@ -397,3 +397,42 @@ def test_a_worker_that_was_killed_asks_with_no_key(tmp_path: Path) -> None:
         store.database.execute("INSERT INTO worker VALUES ('w', ?, 'm', ?, ?, ?)", (gone.pid, NOW, NOW, GROQ_ROOT))
         store.database.execute("INSERT INTO worker_key VALUES ('w', ?, 2, '', 0)", (store.secrets()[0].fingerprint,))
         assert [each.state for each in store.statuses(MODEL, NOW)] == [KeyState.READY]
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        "gsk_pasted_secret_0001\n",
+        "export GROQ_API_KEY=gsk_pasted_secret_0001",
+        "GROQ_API_KEY='gsk_pasted_secret_0001'",
+        '$env:GROQ_API_KEY="gsk_pasted_secret_0001"',
+        "Bearer gsk_pasted_secret_0001",
+        "api_key: gsk_pasted_secret_0001",
+        "\u201cgsk_pasted_secret_0001\u201d",
+        "<gsk_pasted_secret_0001>\r\n\r\n",
+    ],
+)
+def test_what_came_along_with_a_pasted_key_is_taken_off(pasted: str) -> None:
+    """Quotation marks, the name of a variable, ``export`` and the word Bearer are no part of a key."""
+    assert plausible_secret(pasted) == "gsk_pasted_secret_0001"
+
+
+@pytest.mark.parametrize("pasted", [f"{ONE}\n{TWO}", f"{ONE}, {TWO}", f"{ONE} {TWO}", f"{ONE};{TWO}", "", "short", "'"])
+def test_several_keys_at_once_or_none_are_refused(pasted: str) -> None:
+    """The message quotes nothing of what was given."""
+    with pytest.raises(KeysError) as caught:
+        plausible_secret(pasted)
+    assert not any(word in str(caught.value) for word in (ONE, TWO, "short'"))
+
+
+def test_each_variable_of_the_environment_means_its_own_server(tmp_path: Path) -> None:
+    """Groq's keys go to ``GROQ_BASE_URL`` where that is set, those of other providers to their own address."""
+    environment = {"GROQ_API_KEY": ONE, "OPENAI_API_KEYS": f"paid={TWO}", "AZURE_OPENAI_API_KEY": THREE}
+    servers = {found.secret: found.server for found in keys_of_environment(environment)}
+    assert servers == {ONE: GROQ_ROOT, TWO: "https://api.openai.com/v1"}, "Azure's address is each customer's own"
+    azure = "https://me.openai.azure.com/openai/v1"
+    environment |= {"GROQ_BASE_URL": "http://localhost:9/v1", "AZURE_OPENAI_ENDPOINT": azure}
+    servers = {found.secret: found.server for found in keys_of_environment(environment)}
+    assert (servers[ONE], servers[THREE]) == ("http://localhost:9/v1", azure)
+    with opened(tmp_path, server="https://api.openai.com/v1", GROQ_BASE_URL="", OPENAI_API_KEY=TWO) as store:
+        assert [each.value for each in store.secrets()] == [TWO]

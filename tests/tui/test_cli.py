@@ -70,7 +70,13 @@ def test_a_new_run_says_what_was_taken(say: Say, source: Path) -> None:
 
 @pytest.mark.parametrize("command", ["new", "plan"])
 @pytest.mark.parametrize(
-    "url", ["localhost:11434/v1", "ftp://example.org/v1", "https://me:hunter2hunter2@example.org/v1"]
+    "url",
+    [
+        "http://",
+        "https://example.org/v1?api-key=hunter2hunter2",
+        "ftp://example.org/v1",
+        "https://me:hunter2hunter2@example.org/v1",
+    ],
 )
 def test_a_server_that_cannot_be_asked_is_refused_before_anything_is_made(
     say: Say, source: Path, settings: Settings, command: str, url: str
@@ -446,6 +452,37 @@ def test_limits_are_stated_and_shown(say: Say, settings: Settings, monkeypatch: 
     assert say("keys", "limits", "acme")[0] == 1
 
 
+def add_key(say: Say, folder: Path, alias: str, server: str, *options: str) -> str:
+    secret = folder / f"{alias}.txt"
+    secret.write_text(f"export SOME_KEY='invented_secret_of_{alias}_0001'\n")
+    code, out, err = say("keys", "add", alias, "--server", server, "--file", secret, *options)
+    assert code == 0, err
+    return out
+
+
+def test_a_key_is_sent_to_the_server_that_it_was_added_for_alone(
+    say: Say, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run of another server shows none of Groq's keys, ``keys list`` shows each with its server, plain http warns."""
+    monkeypatch.setenv("GROQ_API_KEY", "gsk_invented_for_this_test_0001")
+    assert "api.openai.com alone" in add_key(say, source.parent, "paid", "openai")
+    assert "plain http" in add_key(say, source.parent, "lab", "http://labserver.example:8000/v1")
+    with pytest.raises(SystemExit):
+        say("keys", "add", "other", "--server", "nowhere", "--stdin")
+    say("new", source, "--name", "a", "--server", "openai")
+    say("new", source, "--name", "b", "--base-url", "https://elsewhere.example/v1")
+    say("new", source, "--name", "c", "--server", "lmstudio")
+    aliases = {
+        name: [key["alias"] for key in json.loads(say("keys", "list", "--run", name, "--json")[1])["keys"]]
+        for name in "abc"
+    }
+    assert aliases == {"a": ["paid"], "b": [], "c": ["no-key"]}
+    assert "0001  api.openai.com" in say("keys", "list")[1].replace("…0001", "0001")
+    code, _, err = say("start", "b")
+    assert code == 5
+    assert "labeltui keys add --server https://elsewhere.example/v1" in err
+
+
 def test_keys_are_listed_for_each_model_that_they_are_used_with(
     say: Say, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -458,7 +495,8 @@ def test_keys_are_listed_for_each_model_that_they_are_used_with(
     both = [(each["model"], each["windows"][0]["limit"]) for each in (listed, *listed["others"])]
     assert both == [("openai/gpt-oss-20b", 9), ("qwen/qwen3.8-27b", 7)]
     assert "7" not in say("keys", "list", "--model", "openai/gpt-oss-20b")[1].split("…")[0]
-    say("new", source, "--model", "llama3", "--base-url", "http://localhost:11434/v1")
+    say("new", source, "--model", "llama3", "--server", "ollama")
+    add_key(say, source.parent, "here", "http://localhost:11434/v1", "--organization", "acme")
     say("keys", "limits", "acme", "--run", "mail", "--rpm", "2")
     out = say("keys", "list", "--run", "mail")[1]
     assert out.startswith("with llama3:\nacme\n  RPM  0 of 2 requests per minute used")
@@ -468,7 +506,8 @@ def test_keys_are_listed_for_each_model_that_they_are_used_with(
 def test_a_key_that_another_server_refuses_says_so(say: Say, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is invalid in a run there, with the reason; without a run the host stands before it, and enable clears both."""
     monkeypatch.setenv("GROQ_API_KEYS", "main@acme=gsk_invented_for_this_test_0001")
-    say("new", source, "--base-url", "http://localhost:11434")
+    monkeypatch.setenv("GROQ_BASE_URL", "http://localhost:11434/v1")
+    say("new", source, "--base-url", "localhost:11434")
     with KeyStore.from_settings(load_settings(), "http://localhost:11434/") as store:
         store.mark_invalid("main", "refused by the server (401)", 1.0)
     there = json.loads(say("status", "mail", "--json")[1])["keys"][0]

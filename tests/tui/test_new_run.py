@@ -228,14 +228,14 @@ async def test_a_folder_that_is_not_there_is_told_on_enter_too(desk: Opens, fold
 
 @pytest.mark.asyncio
 async def test_a_name_is_refused_while_it_is_typed(desk: Opens, folder: Path) -> None:
-    """A name that is taken, and a server without a scheme, keep the step."""
+    """A name that is taken, and an unknown server, keep the step."""
     async with desk(listed=True, size=(80, 24)) as at:
         await at.press("w", *"mail", "enter", "enter", "enter", "ctrl+u", *"taken")
         assert "There is a run taken already." in at.screen()
         await at.press("enter")
         assert "STEP 4 OF 5" in at.screen()
-        await at.press("x", "down", "down", *"localhost", "enter")
-        assert "begins with http" in at.screen()
+        await at.press("x", "down", "down", *"nowhere", "enter")
+        assert "No server is called 'nowhere'" in " ".join(at.screen().split())
 
 
 @pytest.mark.asyncio

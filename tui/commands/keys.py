@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core import exits
-from core.engine import GROQ_ROOT, Engine, address_of, checked_alias, host_of, is_exposed, plan, server_of
+from core.engine import GROQ_ROOT, Engine, checked_alias, host_of, is_exposed, plan, server_of
 from core.errors import KeysError, UsageError
 from core.model import Dimension, KeySpend, KeyStatus, ModelSettings, WindowStatus
 from core.text import one_line
@@ -83,7 +83,7 @@ def _add(given: argparse.Namespace, engine: Engine, store: KeyStore) -> int:
     keyring = given.keyring
     if keyring is None:
         keyring = read_preferences(engine.settings.config_path).keyring
-    server = address_of(given.server) if given.server else store.server
+    server = given.server or store.server
     alias = store.add(
         _secret(given), alias=given.alias, organization=given.organization, keyring=keyring, server=server
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from core.errors import UsageError
+
 
 def whole(text: str) -> int:
     """A whole number."""
@@ -32,6 +34,16 @@ def named(text: str) -> str:
 def path(text: str) -> Path:
     """A file or a folder."""
     return Path(named(text))
+
+
+def server(text: str) -> str:
+    """Read a server's name, such as openai, or its address, and return the address."""
+    from core.engine import address_of  # noqa: PLC0415 - the grammar is built at every start
+
+    try:
+        return address_of(named(text))
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def count(text: str) -> int:

@@ -9,7 +9,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Input, Static
 
-from core.engine import NewRunRequest
+from core.engine import NewRunRequest, address_of
+from core.errors import UsageError
 from tui.screens.new_run.step import Step
 from tui.terminal.textual_fixes import alive
 from tui.widgets.fields import Choice
@@ -41,7 +42,7 @@ class SettingsStep(Step):
         self._source = ""
 
     def compose(self) -> ComposeResult:
-        for label, field in (("Name", self._run_name), ("Model", self._model), ("Server (base URL)", self._url)):
+        for label, field in (("Name", self._run_name), ("Model", self._model), ("Server (name or address)", self._url)):
             yield Static(line((label, "$quiet")), markup=False, classes="label")
             yield field
         yield Static("", markup=False, classes="label")
@@ -79,8 +80,11 @@ class SettingsStep(Step):
             self.refuse(trouble)
             self._run_name.focus()
             return None
-        if (url := self._url.value.strip()) and not url.startswith(("http://", "https://")):
-            self.refuse("A server's address begins with http:// or https://, such as http://localhost:11434/v1.")
+        url = self._url.value.strip()
+        try:
+            url = address_of(url) if url else ""
+        except UsageError as error:
+            self.refuse(str(error))
             self._url.focus()
             return None
         return replace(
