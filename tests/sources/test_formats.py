@@ -341,6 +341,7 @@ CSV = "id,text\n1,a\n2,b\n"
         ("a.csv.xz", lzma.compress(CSV.encode())),
         ("a.zip", packed_zip({"a.csv": CSV})),
     ],
+    ids=["gz", "bz2", "xz", "zip"],
 )
 def test_packed_files_are_read_as_what_they_hold(tmp_path: Path, name: str, data: bytes) -> None:
     """gzip, bzip2, xz and a zip of one file."""
