@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from core.quota.forecast.plans import plan
     from core.quota.keys.keyfile import checked_alias, checked_organization, plausible_secret
     from core.quota.keys.store import KeyStore
-    from core.runs.delete import Going
+    from core.runs.archive import Going
     from core.runs.find import Created, RunOptions
     from core.runs.listing import RunList
     from core.runs.plan import Planned, SourcePreview
@@ -385,16 +385,16 @@ class Engine:
 
     def what_goes(self, path: Path) -> Going:
         """Return the files that deleting the run would remove."""
-        from core.runs import delete  # noqa: PLC0415
+        from core.runs import archive  # noqa: PLC0415
 
-        return delete.what_goes(path)
+        return archive.what_goes(path)
 
     @changes
     def delete_run(self, path: Path, typed: str) -> None:
         """Delete a run for good; ``typed`` must be its name."""
-        from core.runs import delete  # noqa: PLC0415
+        from core.runs import archive  # noqa: PLC0415
 
-        delete.delete(path, typed)
+        archive.delete(path, typed)
 
     @changes
     def copy_emails(

@@ -17,8 +17,8 @@ from core.errors import RunBusyError, RunNotFoundError, UsageError
 from core.llm.task import builtin_task
 from core.model import RunState, RunSummary
 from core.runs import archive
+from core.runs import archive as removal
 from core.runs import copy as copies
-from core.runs import delete as removal
 from core.runs import find as runs
 from core.runs.find import RunOptions
 from core.runs.listing import RunList, list_runs, summarize

@@ -1,20 +1,22 @@
-"""Taking runs out of the list without losing them: their files go to a folder beside the others, and come back.
+"""Archive, restore and delete runs, with every file that belongs to one.
 
 A run is moved only while this process holds its lock, here and there, and only when all of it stands in the run file:
-SQLite's log is folded in first, so that the one rename of the run file moves the run as a whole.
+SQLite's log is folded in first, so that the one rename of the run file moves the run as a whole. A run is deleted only
+when its name was given as well, and only while no worker has it.
 """
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import time
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import RunFileError, UsageError
 from core.runs.find import ARCHIVE, is_archived
 from core.settings import private_dir
-from core.storage.file.companions import belongings, logs_of
 from core.storage.file.connection import open_writer
 from core.storage.file.lock import RunLock, companion
 
@@ -93,3 +95,64 @@ def _folded(path: Path) -> bool:
             if time.monotonic() > deadline:
                 return False
             time.sleep(_POLL_S)
+
+
+@dataclass(frozen=True, slots=True)
+class Going:
+    """What deleting a run takes away: the names of its files, and their bytes together."""
+
+    names: tuple[str, ...]
+    size_bytes: int
+
+
+def what_goes(path: Path) -> Going:
+    """The files that :func:`delete` would remove."""
+    found = belongings(path)
+    return Going(tuple(file.name for file in found), sum(file.stat().st_size for file in found if file.exists()))
+
+
+def delete(path: Path, typed: str) -> Going:
+    """Delete the run and everything that belongs to it; returns what went. Exports and backups stay.
+
+    Raises:
+        UsageError: ``typed`` is not the run's name.
+        RunBusyError: a worker has it.
+        RunFileError: there is no such run, or a file cannot be deleted.
+    """
+    if typed != path.stem:
+        raise UsageError(f"{typed!r} is not the name of the run, which is {path.stem!r}. Nothing was deleted.")
+    if not path.is_file():
+        raise RunFileError(f"There is no run file at {path}.")
+    lock = companion(path, ".lock")
+    with RunLock(path, wait_s=0.5):
+        going = what_goes(path)
+        try:
+            # SQLite's log first: left behind, it would be taken for the log of the next run of that name.
+            for file in (*logs_of(path), path, *belongings(path)):
+                if file != lock:
+                    file.unlink(missing_ok=True)
+            # Whoever waits for this lock notices that its file is gone, and takes another.
+            lock.unlink(missing_ok=True)
+        except OSError as error:
+            raise RunFileError(
+                f"{path.stem} could not be deleted whole ({error}). Check the permissions of {path.parent}."
+            ) from error
+    return going
+
+
+_SQLITE = r"(-wal|-shm|-journal)?"
+
+
+def belongings(run_path: Path) -> tuple[Path, ...]:
+    """The files of that run which are there, by name."""
+    stem, name = re.escape(run_path.stem), re.escape(run_path.name)
+    belongs = re.compile(
+        rf"{name}{_SQLITE}|{stem}(\.lock|\.log(\.\d+)?|\.copied\.txt|\.task-draft\.toml"
+        rf"|\.(control|search|before-format-\d+(\.\d+)?)\.db{_SQLITE})"
+    )
+    return tuple(sorted(path for path in run_path.parent.iterdir() if belongs.fullmatch(path.name) and path.is_file()))
+
+
+def logs_of(run_path: Path) -> tuple[Path, ...]:
+    """What SQLite keeps beside the run file itself."""
+    return tuple(run_path.with_name(run_path.name + ending) for ending in ("-wal", "-shm", "-journal"))

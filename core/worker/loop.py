@@ -10,15 +10,16 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NoReturn
 
-from core.errors import RunFileError, RunLostError
+from core.commands import catalog, review  # noqa: F401 - these register every command
+from core.commands.command import Command, Outcome, WorkerControl, decode
+from core.errors import LabeltuiError, RunFileError, RunLostError
 from core.llm.answers import judge_of
-from core.model import Budget, Forecast, KeyState, RunState, Task, Wait
+from core.model import REFUSED, Budget, Forecast, KeyState, RunState, Task, View, Wait
 from core.quota.forecast.plans import Price
-from core.storage.file.control import CommandInbox
+from core.storage.file.control import CommandInbox, CommandRow
 from core.storage.writing.store import Answer, Store
-from core.worker.commands import handle
 from core.worker.commit import Committer, best_effort
 from core.worker.heartbeat import Heartbeat, Tempo, doing
 from core.worker.lanes.lane import Lane, Listener
@@ -368,3 +369,39 @@ class Worker:
             trying=self.queue.first_n.going_on if self.queue.first_n is not None else "",
         )
         self._heartbeat.beat(state, reason, self._wait, self._lane.by_key, self._lane.bound, at_once=at_once)
+
+
+class WorkedRun:
+    """A run whose worker this is, as commands see it."""
+
+    def __init__(self, worker: WorkerControl, store: Store, row: CommandRow, now: float) -> None:
+        self.name = store.path.stem
+        self.by = row.requested_by
+        self.now = now
+        self.command_id: str | None = row.id
+        self.worker = worker
+        self.store = store
+
+    def start(self, only: int | None) -> NoReturn:
+        """A worker is there already."""
+        raise RuntimeError(f"start({only}) in a worker")
+
+    def swap_keys(self) -> NoReturn:
+        """The worker swaps keys itself."""
+        raise RuntimeError("keys swapped behind a worker")
+
+    def views_of(self, task: Task) -> Callable[[str], View]:
+        """No worker makes texts anew."""
+        raise RuntimeError(f"texts of {task.version} made in a worker")
+
+
+def handle(worker: WorkerControl, store: Store, row: CommandRow, now: float) -> None:
+    """Apply one command and record what came of it."""
+    argument = row.argument
+    try:
+        command: Command = decode(row.kind, row.argument)
+        outcome = command.apply(WorkedRun(worker, store, row, now))
+        argument = command.recorded()
+    except (LabeltuiError, ValueError, KeyError, TypeError, OverflowError) as error:
+        outcome = Outcome(f"{REFUSED}{error}")
+    store.acknowledge(row, argument, outcome.sentence, now=now, wanted=outcome.wanted)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 import random
 import signal
@@ -22,7 +23,8 @@ from core.errors import LabeltuiError, NoUsableKeyError, RunFileError, RunLostEr
 from core.llm.answers import schema_of
 from core.llm.dialect import Dialect
 from core.llm.task import fixed_chars
-from core.model import RunState, Task
+from core.model import Forecast, Outcome, RunState, Task
+from core.quota.forecast.forecast import Load, capacities, forecast
 from core.quota.forecast.plans import price_of
 from core.quota.keys.store import KeyStore
 from core.quota.pacing.broker import Broker, Grant, NoKeys
@@ -30,9 +32,9 @@ from core.server_address import PathStyle, normalize_base_url
 from core.settings import Settings
 from core.storage.file.control import CommandInbox
 from core.storage.file.lock import RunLock
+from core.storage.file.rows import BAD_ANSWERS
 from core.storage.writing.store import Store
 from core.worker.commit import best_effort
-from core.worker.eta import Eta
 from core.worker.loop import Ending, Worker
 from core.worker.notifier import Notifier, notifying
 from core.worker.queue import FirstN
@@ -302,3 +304,51 @@ async def _watch(watch: Callable[[], None]) -> None:
     while True:
         await asyncio.sleep(0.5)
         watch()
+
+
+RECOUNT_EVERY = 200
+"""Settled emails after which the texts that are left are counted anew; in between their share is taken to stay."""
+
+_PRIOR_CALLS = 30.0
+_PRIOR_FACTOR = 1.03
+_SPREAD_OF_TEXTS = 0.8
+_UNMODELED = 0.02
+_EARLY_DOUBT = 0.15
+_EARLY_CALLS = 60
+
+
+class Eta:
+    """Answers with a forecast whenever it is called. ``fixed_chars`` are the characters that every question shares."""
+
+    def __init__(self, store: Store, broker: Broker, *, fixed_chars: int) -> None:
+        self._store = store
+        self._broker = broker
+        self._fixed_chars = fixed_chars
+        self._counted_at = -1
+        self._share = 1.0
+        self._mean_chars = 0.0
+
+    def __call__(self) -> Forecast | None:
+        """The forecast at this moment, or None where nothing is left."""
+        pending = self._store.pending_count
+        if pending == 0:
+            return None
+        if self._counted_at < 0 or self._counted_at - pending >= RECOUNT_EVERY or pending > self._counted_at:
+            texts, self._mean_chars = self._store.pending_texts()
+            self._share, self._counted_at = texts / pending, pending
+        outcomes = self._store.outcomes()
+        load = self._load(pending * self._share, outcomes)
+        ways = capacities(self._broker.statuses(), self._broker.windows(), speeds=self._broker.speeds())
+        return forecast(load, ways)
+
+    def _load(self, texts: float, outcomes: dict[str, int]) -> Load:
+        answered = outcomes.get(Outcome.ANSWERED.value, 0)
+        unusable = sum(outcomes.get(name, 0) for name in BAD_ANSWERS)
+        seen = answered + unusable
+        factor = (seen + _PRIOR_CALLS * _PRIOR_FACTOR) / (answered + _PRIOR_CALLS)
+        calls = texts * factor
+        tokens = self._broker.estimator.of(round(self._fixed_chars + self._mean_chars)).cost
+        chance = 1.96 * _SPREAD_OF_TEXTS / math.sqrt(max(calls, 1.0))
+        again = 1.96 * math.sqrt(max(factor - 1.0, 0.01) / (seen + _PRIOR_CALLS))
+        early = _EARLY_DOUBT if seen < _EARLY_CALLS else 0.0
+        return Load(calls, tokens, min(0.5, chance + again + early + _UNMODELED))

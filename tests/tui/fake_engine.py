@@ -47,7 +47,7 @@ from core.quality.sampling import Sample
 from core.quality.student import NextGeneration, Suspicion
 from core.quota.keys.swap import chosen_swap
 from core.runs import draft, requests
-from core.runs.delete import Going
+from core.runs.archive import Going
 from core.runs.plan import Planned, Texts
 from core.settings import Settings
 from core.sources.preview import Counted, Folder, Looked, count, look_at, look_into

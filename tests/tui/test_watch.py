@@ -17,8 +17,7 @@ from core.storage.writing.store import Store
 from tests.conftest import MakeRun
 from tests.programs.pty.terminal import Terminal
 from tests.tui.fakes import KEYS, NOW, running
-from tui.commands.compact import LEAST, Line, compact_view
-from tui.commands.inline import Inline
+from tui.commands.compact import LEAST, Inline, Line, compact_view
 from tui.commands.watch import code_of
 
 BUSY = running(5031, 2871).snapshot(NOW)

@@ -18,7 +18,7 @@ from core.errors import RunBusyError, UsageError
 from core.settings import Settings, load_settings
 from tui.commands import status as words
 from tui.commands.printing import has_terminal, redraw, say
-from tui.commands.results import say_status
+from tui.commands.status import say_status
 from tui.terminal.terminal import terminal
 
 if TYPE_CHECKING:

@@ -1,9 +1,11 @@
-"""What is read of sources: ``new``, its dry run, and ``skipped``."""
+"""Answer the commands on sources: new with its dry run, plan, and skipped."""
 
 from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core import exits
@@ -11,11 +13,13 @@ from core.engine import Engine, RunOptions, SourceOptions, chosen_task
 from core.model import Task
 from core.settings import load_settings
 from core.text import one_line
-from tui.commands.printing import importing, say
+from tui.commands.printing import importing, say, say_hung
 from tui.text.numbers import number, plural
+from tui.text.plan import plan_lines
 
 if TYPE_CHECKING:
-    from core.engine import RunReader
+    from core.engine import Planned, RunReader
+
 
 _SHOWN_ROWS = 5
 _SHOWN_PLACES = 5
@@ -122,3 +126,47 @@ def _rows(reader: RunReader) -> list[tuple[int, str, str, str]]:
     while page := reader.skipped_rows(after=found[-1][0] if found else 0):
         found += page
     return found
+
+
+def plan(given: argparse.Namespace) -> int:
+    """``labeltui plan SOURCE|RUN``: of a run where there is one of that name, else of a source."""
+    engine = Engine(load_settings())
+    if engine.names_run(given.what):
+        planned, task = engine.plan_run(
+            engine.find(given.what), plan_name=given.plan, organizations=given.organizations
+        )
+    else:
+        task = chosen_task(given.task, given.model)
+        planned = engine.plan_source(
+            Path(given.what),
+            task,
+            source_options(given),
+            dedupe=not given.no_dedupe,
+            base_url=given.base_url,
+            plan_name=given.plan,
+            organizations=given.organizations,
+        )
+    if given.json:
+        print(json.dumps(_as_json(planned, task)))  # noqa: T201 - one object and nothing else
+        return exits.DONE
+    for line in plan_lines(planned, task):
+        say_hung(line)
+    return exits.DONE
+
+
+def _as_json(planned: Planned, task: Task) -> dict[str, object]:
+    return {
+        "emails": planned.texts.emails,
+        "distinct_texts": planned.texts.distinct,
+        "model": task.model.model,
+        "calls": planned.calls,
+        "tokens": planned.tokens,
+        "prompt_tokens": planned.prompt_tokens,
+        "completion_tokens": planned.completion_tokens,
+        "cached_tokens": planned.cached_tokens,
+        "money_usd": None if planned.money is None else round(planned.money, 4),
+        "organizations": planned.organizations,
+        **asdict(planned.forecast),
+        "assumed": planned.assumed,
+        "what_if": [{"if": sentence, **asdict(forecast)} for sentence, forecast in planned.what_if],
+    }

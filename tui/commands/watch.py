@@ -18,8 +18,7 @@ from core.errors import LabeltuiError
 from core.model import KeyStatus, RunState, Snapshot
 from core.settings import load_settings
 from tui.commands import status as words
-from tui.commands.compact import compact_view
-from tui.commands.inline import Inline, listening
+from tui.commands.compact import Inline, compact_view, listening
 from tui.commands.printing import say
 from tui.terminal.terminal import NONE, size_of, terminal
 

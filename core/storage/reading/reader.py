@@ -32,11 +32,9 @@ from core.storage.file.control import CommandWatch
 from core.storage.file.schema_version import FORMAT_WITH_COLUMNS, FORMAT_WITH_NOTES, check_format
 from core.storage.reading.email_rows import HUMAN, EmailReader
 from core.storage.reading.export_rows import ExportReader
-from core.storage.reading.key_calls import outcomes_of_key
 from core.storage.reading.pending import distinct_texts, pending_texts
 from core.storage.reading.snapshots import SnapshotReader
-from core.storage.reading.summaries import alive_at, state_shown, summary_of
-from core.storage.reading.totals import all_totals, group, total
+from core.storage.reading.summaries import alive_at, all_totals, group, outcomes_of_key, state_shown, summary_of, total
 from core.storage.reading.versions import names_by_version, older_labels, task_versions
 from core.storage.writing.commands import answer_to
 from core.storage.writing.people import last_change

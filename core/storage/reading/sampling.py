@@ -8,8 +8,8 @@ from typing import Any
 
 from core.model import SampledEmail
 from core.storage.file.connection import open_reader
+from core.storage.file.rows import beginning, opening
 from core.storage.file.schema_version import check_format
-from core.storage.reading.openings import beginning, opening
 
 _SPARE = 4
 """So many times as many are drawn as are wanted, because some have the same text."""

@@ -21,10 +21,17 @@ from core.model import (
     Wait,
     WorkerStatus,
 )
-from core.storage.file.rows import PACE_SPAN_S, budget_of, definition_of, task_from_definition, worked_s
-from core.storage.reading.openings import beginning, opening
+from core.storage.file.rows import (
+    PACE_SPAN_S,
+    beginning,
+    budget_of,
+    definition_of,
+    opening,
+    task_from_definition,
+    worked_s,
+)
 from core.storage.reading.reviews import alarms_of
-from core.storage.reading.totals import all_totals, group
+from core.storage.reading.summaries import all_totals, group
 from core.storage.writing.commands import newest_answers
 
 LATELY = 40

@@ -1,4 +1,8 @@
-"""One line about a run, read from its totals: cheap enough to be read of hundreds."""
+"""Read what a run's totals say: the line of a run in the list, single totals, and the calls of one key.
+
+Triggers of the run file keep the totals (``state:labeled``, ``outcome:invalid``, ``prompt_tokens`` …) in the
+transaction that changes what they count, so that hundreds of runs can be listed cheaply.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,6 @@ from core.errors import RunFileError
 from core.model import Forecast, RunState, RunSummary
 from core.storage.file.lock import is_locked
 from core.storage.file.rows import record
-from core.storage.reading.totals import all_totals, group
 
 STALE_AFTER_S = 10.0
 """A living worker whose heartbeat is older than this is shown as stale."""
@@ -72,3 +75,34 @@ def summary_of(db: sqlite3.Connection, path: Path, now: float, *, changed_at: fl
         rate_per_min=float(run["labeled"] or 0) * 60.0 / _RATE_OVER_S if going_on else None,
         eta_s=forecast.eta_s if forecast is not None else None,
     )
+
+
+def total(db: sqlite3.Connection, name: str) -> int:
+    """One total; 0 where nothing was counted yet."""
+    row = db.execute("SELECT value FROM total WHERE name = ?", (name,)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def all_totals(db: sqlite3.Connection) -> dict[str, int]:
+    """Every total that is not 0, by name."""
+    return dict(db.execute("SELECT name, value FROM total WHERE value <> 0").fetchall())
+
+
+def group(totals: dict[str, int], kind: str) -> dict[str, int]:
+    """The totals of one kind (``state``, ``label``, ``source``, ``reasks``, ``outcome``) by what comes behind it."""
+    prefix = f"{kind}:"
+    return {name.removeprefix(prefix): value for name, value in totals.items() if name.startswith(prefix)}
+
+
+LOOKED_AT = 50_000
+"""The newest calls of a run that are looked at: an old run is not read through for it."""
+
+
+def outcomes_of_key(db: sqlite3.Connection, alias: str) -> dict[str, int]:
+    """How many of the newest calls with that key ended in which way, the most frequent first."""
+    rows = db.execute(
+        "SELECT outcome, count(*) FROM attempt WHERE id > (SELECT coalesce(max(id), 0) FROM attempt) - ?"
+        " AND key_alias = ? GROUP BY outcome ORDER BY 2 DESC, 1",
+        (LOOKED_AT, alias),
+    ).fetchall()
+    return dict(rows)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from core.model import TaskVersion
 from core.storage.file.rows import BAD_ANSWERS, BY_MODEL, GIVEN, task_from_definition
-from core.storage.reading.totals import all_totals, group
+from core.storage.reading.summaries import all_totals, group
 from core.storage.writing.tasks import OLDER
 
 _UNUSABLE = ", ".join(f"'{outcome}'" for outcome in BAD_ANSWERS)

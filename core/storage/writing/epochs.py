@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from core.model import Forecast, Resumption, RunState, Wait
 from core.storage.file.rows import record
 from core.storage.reading.pending import continued_emails
-from core.storage.reading.totals import total
+from core.storage.reading.summaries import total
 from core.storage.writing.settle import add_event, book_pace
 
 

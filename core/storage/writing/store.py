@@ -23,7 +23,7 @@ from core.storage.file.rows import budget_of, task_of, worked_s
 from core.storage.file.schema import migrate
 from core.storage.reading.pending import answered_email, distinct_texts, estimated_texts, pending_emails
 from core.storage.reading.reviews import raised_watches, watches_of
-from core.storage.reading.totals import all_totals, group, total
+from core.storage.reading.summaries import all_totals, group, total
 from core.storage.writing import commands as handled
 from core.storage.writing import epochs, intake, people, rejudging, reviews, settle, tasks
 from core.storage.writing.epochs import Beat

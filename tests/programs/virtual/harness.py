@@ -34,8 +34,8 @@ from core.storage.file.control import CommandInbox, post
 from core.storage.file.lock import RunLock
 from core.storage.writing.intake import NewRun
 from core.storage.writing.store import Store
-from core.worker.eta import Eta
 from core.worker.loop import Ending, Worker
+from core.worker.process import Eta
 from tests.programs.virtual.checks import Found, inspect
 from tests.programs.virtual.ideal import Supply, least_time_s, most_labels
 from tests.programs.virtual.others import OtherPrograms
