@@ -141,6 +141,13 @@ def test_an_interval_holds_its_share(counts: tuple[int, int]) -> None:
     assert part / whole - 1e-12 <= high <= 1
 
 
+def test_a_share_of_a_whole_run_is_exact() -> None:
+    """The interval is of the emails that are not labeled yet: none left, none; few left, narrow; many, as a sample."""
+    assert present.share(135, 197, 197) == "69 %"
+    assert present.share(135, 197, 210) == "67–70 %"
+    assert present.share(135, 197, 10_000_000) == present.share(135, 197) == "62–75 %"
+
+
 def test_a_share_without_emails_is_a_dash() -> None:
     """Nothing counted says nothing."""
     assert present.share(0, 0) == "–"

@@ -129,7 +129,7 @@ def _labels(snapshot: Snapshot) -> LabelFacts:
     known = [label.value for label in task.labels]
     values = [*known, *sorted(value for value, count in snapshot.labels.items() if count and not task.knows(value))]
     counts = tuple(LabelCount(value, _name(task, value), *_both(snapshot, value)) for value in values)
-    return LabelFacts(counts, snapshot.run.simulated, sample=snapshot.run.order == "shuffled")
+    return LabelFacts(counts, snapshot.run.simulated, sample=snapshot.run.order == "shuffled", pending=snapshot.pending)
 
 
 def _name(task: Task, value: str) -> str:

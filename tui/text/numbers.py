@@ -188,7 +188,7 @@ def meter(share: float, width: int) -> tuple[str, str]:
     return "▇" * used, "▁" * (width - used)
 
 
-def wilson(part: int, whole: int, z: float = Z_95) -> tuple[float, float]:
+def wilson(part: float, whole: float, z: float = Z_95) -> tuple[float, float]:
     """Return Wilson's score interval of a share (E. B. Wilson, 1927), which holds for small counts.
 
     The interval of a ``whole`` of 0 is (0, 1).
@@ -202,11 +202,18 @@ def wilson(part: int, whole: int, z: float = Z_95) -> tuple[float, float]:
     return max(0.0, center - half), min(1.0, center + half)
 
 
-def share(part: int, whole: int) -> str:
-    """Return the 95 % interval of a share in whole percent: ``81–84 %``; one number where both ends read the same."""
+def share(part: int, whole: int, population: int | None = None) -> str:
+    """Return the 95 % interval of a share in whole percent: ``81–84 %``; one number where both ends read the same.
+
+    Of a finite ``population``, of which ``whole`` is a random sample, the interval narrows with what is left of it,
+    to the exact share where nothing is.
+    """
     if whole <= 0:
         return "–"
-    low, high = (round(100 * end) for end in wilson(part, whole))
+    if population is not None and population <= whole:
+        return percent(part, whole)
+    scale = (population - 1) / (population - whole) if population is not None else 1.0
+    low, high = (round(100 * end) for end in wilson(part * scale, whole * scale))
     return f"{low} %" if low == high else f"{low}–{high} %"
 
 

@@ -10,7 +10,7 @@ from core.text import one_line
 from tui.actions.keymap import key, keyed
 from tui.live.view_state import STALE_AFTER_S, Requested, ViewState, pending_kinds
 from tui.text.clauses import Clause, whole
-from tui.text.numbers import age, clock, countdown, interval, join, moment, number, plural, share
+from tui.text.numbers import age, clock, countdown, interval, join, moment, number, percent, plural
 from tui.text.rates import rate
 
 
@@ -241,7 +241,7 @@ def _done(_: ViewState, snapshot: Snapshot, __: float) -> tuple[Clause, ...]:
         else "none failed"
     )
     labels = [
-        Clause(f"{one_line(snapshot.run.task.name_of(value), limit=12)} {share(count, snapshot.labeled)} %")
+        Clause(f"{one_line(snapshot.run.task.name_of(value), limit=12)} {percent(count, snapshot.labeled)}")
         for value, count in sorted(snapshot.labels.items(), key=lambda item: -item[1])[:1]
     ]
     export = f"labeltui export {one_line(snapshot.run.name, limit=24)} labels.csv"

@@ -29,11 +29,15 @@ class LabelCount:
 
 @dataclass(frozen=True, slots=True)
 class LabelFacts:
-    """Hold the counts; ``simulated`` labels are invented, and ``sample`` tells whether the work order is random."""
+    """Hold the counts; ``simulated`` labels are invented, and ``sample`` tells whether the work order is random.
+
+    ``pending`` emails will get a label yet: the shares shown are those of all, with what is not known of them.
+    """
 
     labels: tuple[LabelCount, ...]
     simulated: bool
     sample: bool
+    pending: int = 0
 
 
 class LabelsPane(Pane):
@@ -57,10 +61,11 @@ class LabelsPane(Pane):
             names = " · ".join(f"{label.value} {label.name}" for label in facts.labels)
             return [line((foreign(f"no label yet: {names}", width), "$quiet"))]
         labels = sorted(facts.labels, key=lambda label: -label.count)
+        population = whole + facts.pending
         if height >= 2 * len(labels):
-            rows = [row for label in labels for row in _two_rows(label, whole, lately, width)]
+            rows = [row for label in labels for row in _two_rows(label, whole, lately, population, width)]
         else:
-            rows = [_row(label, whole, lately, width) for label in labels]
+            rows = [_row(label, whole, lately, population, width) for label in labels]
         if len(rows) > height:
             hidden = len(rows) - height + 1
             rows = [*rows[: height - 1], line((f"{hidden} more · {key('zoom')} shows them", "$quiet"))]
@@ -77,20 +82,20 @@ def _arrow(label: LabelCount, whole: int, lately: int) -> Part:
     return f" {trend(label.lately, lately, label.count, whole)}", "$waiting"
 
 
-def _row(label: LabelCount, whole: int, lately: int, width: int) -> Content:
+def _row(label: LabelCount, whole: int, lately: int, population: int, width: int) -> Content:
     """Return a label on one row: its share of all and, behind it, of the newest."""
     name_width = 11 if width < WIDE else 14
     room = max(0, width - name_width - 2 * SHARE - 3)
     return line(
         (foreign(f"{label.value} {label.name}", name_width - 1) + " ", "$foreground"),
         (bar(label.count / whole, room), "$share"),
-        (fit(share(label.count, whole), SHARE, right=True), "$bright"),
+        (fit(share(label.count, whole, population), SHARE, right=True), "$bright"),
         _arrow(label, whole, lately),
         (fit(share(label.lately, lately), SHARE, right=True), "$quiet"),
     )
 
 
-def _two_rows(label: LabelCount, whole: int, lately: int, width: int) -> list[Content]:
+def _two_rows(label: LabelCount, whole: int, lately: int, population: int, width: int) -> list[Content]:
     """Return a label on two rows, with counts: its share of all labels, and of the newest below it."""
     name_width, count_width = (11, 8) if width < WIDE else (14, 10)
     room = max(0, width - name_width - count_width - SHARE - 2)
@@ -99,7 +104,7 @@ def _two_rows(label: LabelCount, whole: int, lately: int, width: int) -> list[Co
             (foreign(f"{label.value} {label.name}", name_width - 1) + " ", "bold $foreground"),
             (bar(label.count / whole, room), "$share"),
             (fit(number(label.count), count_width, right=True), "$bright"),
-            (fit(share(label.count, whole), SHARE, right=True), "bold $bright"),
+            (fit(share(label.count, whole, population), SHARE, right=True), "bold $bright"),
         ),
         line(
             (fit(f"  last {number(lately)}", name_width), "$quiet"),
