@@ -88,8 +88,10 @@ class ChatClient:
         _refuse_unsendable(messages)
         try:
             async with asyncio.timeout(settings.timeout_s):
+                optional = self._optional(settings)
+                self._dialect.say_known(optional, self._base_url.host)
                 for _ in range(MOST_TRIES):
-                    fields = self._dialect.fields(self._optional(settings))
+                    fields = self._dialect.fields(optional)
                     outcome = await self._ask_once(messages, settings, fields)
                     if isinstance(outcome, Reply):
                         return outcome

@@ -32,22 +32,49 @@ _COMPLAINT = re.compile(
 """A refusal that quotes an email is none of a setting: it has to complain in one of these words."""
 
 
+STREAM = "stream"
+"""The name under which is remembered that a model answers as a stream alone."""
+
+_STREAM_ONLY = re.compile(
+    r"(?:only|must|requires?|enable|set|need)\b[^.]{0,60}\bstream|\bstream(?:ing)?\b[^.]{0,60}\b(?:required|must|only|true"
+    r"|enabled?)\b|non-?stream",
+    re.IGNORECASE,
+)
+"""How a refusal asks for a stream. Seen at DashScope (*only support stream mode*) and at gateways before it."""
+
+
 class Dialect:
     """What one server is known to refuse for one model; shared by the clients of all keys.
 
-    ``noted`` hears a sentence whenever something is left out from now on.
+    ``noted`` hears a sentence whenever something is left out from now on. ``known`` are settings that were refused
+    before, with the server's words; ``learned`` hears of each new one, with its words.
     """
 
-    def __init__(self, *, plain: bool, noted: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        *,
+        plain: bool,
+        noted: Callable[[str], None] = lambda _: None,
+        known: Mapping[str, str] | None = None,
+        learned: Callable[[str, str], None] = lambda _name, _words: None,
+    ) -> None:
         # Ollama and LM Studio know only the older name, and would take an unknown one for "no limit".
         self._token_limits = list(_TOKEN_LIMITS if plain else reversed(_TOKEN_LIMITS))
         self._left_out: set[str] = set()
         self._noted = noted
         self._said: set[str] = set()
+        self._learned = learned
+        self._streams = False
+        self._known = dict(known or {})
+        for name in self._known:
+            self._leave_out(name)
 
     def fields(self, optional: Mapping[str, Any]) -> dict[str, Any]:
         """Return the fields to send: those that are not None and not refused, the token limit by its known name."""
         sent = {name: value for name, value in optional.items() if value is not None and name not in self._left_out}
+        if self._streams:
+            options = {} if "stream_options" in self._left_out else {"stream_options": {"include_usage": True}}
+            sent |= {STREAM: True, **options}
         limit = sent.pop("max_tokens", None)
         if limit is not None and self._token_limits:
             sent[self._token_limits[0]] = limit
@@ -57,15 +84,29 @@ class Dialect:
         """Leave out what a refusal names of the fields that were ``sent``; return whether asking again may help."""
         if error.conclusive or not isinstance(error, (RequestRefusedError, ModelGoneError, ServerFailedError)):
             return False
-        named = [name for name in sent if self._names(name, message, param)]
+        if self._asks_for_a_stream(error, message, sent):
+            self._refuse(STREAM, message, host)
+            return True
+        named = [name for name in sent if name != STREAM and self._names(name, message, param)]
         if isinstance(error, ServerFailedError):
             named = [name for name in named if name == "response_format"]  # llama.cpp: 500 for a grammar
         elif param.split(".", maxsplit=1)[0] in named:
             named = [param.split(".", maxsplit=1)[0]]
         exact = [name for name in named if re.search(rf"\b{re.escape(name)}\b", message)]
         for name in exact or named:
-            self._leave_out(name, message, host)
+            self._refuse(name, message, host)
         return bool(named)
+
+    def say_known(self, optional: Mapping[str, Any], host: str) -> None:
+        """Note, once, what is left out of these fields because it was refused before this worker began."""
+        for name, words in self._known.items():
+            if name in (STREAM, *_TOKEN_LIMITS) or optional.get(name) is not None:
+                self.say_once(f"{self._sentence(name, host)} ({words[:160]})")
+        self._known.clear()
+
+    def _asks_for_a_stream(self, error: CallError, message: str, sent: Mapping[str, Any]) -> bool:
+        wrong = isinstance(error, RequestRefusedError) or error.status in (400, 422)
+        return wrong and STREAM not in sent and _STREAM_ONLY.search(message) is not None
 
     def say_once(self, sentence: str) -> None:
         """Note a sentence, once."""
@@ -81,11 +122,30 @@ class Dialect:
         words = rf"{re.escape(name)}|{_WORDS.get(name, re.escape(name))}"
         return re.search(rf"(?<![a-z])(?:{words})(?![a-z])", message, re.IGNORECASE) is not None
 
-    def _leave_out(self, name: str, message: str, host: str) -> None:
-        if name not in _TOKEN_LIMITS:
-            self._left_out.add(name)
-            self.say_once(f"{host} does not take {name}: it is left out from now on ({message[:160]})")
-        elif name in self._token_limits:
+    def _refuse(self, name: str, message: str, host: str) -> None:
+        """Leave a setting out from now on, say so, and have it remembered."""
+        if self._leave_out(name):
+            self.say_once(f"{self._sentence(name, host)} ({message[:160]})")
+            self._learned(name, message[:160])
+
+    def _leave_out(self, name: str) -> bool:
+        """Leave a setting out; return False where it already was."""
+        if name == STREAM:
+            before, self._streams = self._streams, True
+            return not before
+        if name in _TOKEN_LIMITS:
+            if name not in self._token_limits:
+                return False
             self._token_limits.remove(name)
-            instead = f"{self._token_limits[0]} is sent instead" if self._token_limits else "no limit is sent"
-            self.say_once(f"{host} does not take {name}: {instead} from now on ({message[:160]})")
+            return True
+        before = name in self._left_out
+        self._left_out.add(name)
+        return not before
+
+    def _sentence(self, name: str, host: str) -> str:
+        if name == STREAM:
+            return f"{host} answers as a stream alone: it is asked for one from now on"
+        if name not in _TOKEN_LIMITS:
+            return f"{host} does not take {name}: it is left out from now on"
+        instead = f"{self._token_limits[0]} is sent instead" if self._token_limits else "no limit is sent"
+        return f"{host} does not take {name}: {instead} from now on"

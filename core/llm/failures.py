@@ -37,6 +37,7 @@ _BY_CODE: dict[str, type[CallError]] = {
     "invalid_api_key": KeyRefusedError,
     "capacity_exceeded": CapacityError,
     "context_length_exceeded": TooLargeError,
+    "exceed_context_size_error": TooLargeError,  # llama.cpp, as the type
     "request_too_large": TooLargeError,
     "string_above_max_length": TooLargeError,
     # OpenAI's words for an account without credit; no wait helps.
@@ -75,11 +76,14 @@ _BY_STATUS: dict[int, type[CallError]] = {
     498: CapacityError,
     499: ServerFailedError,
 }
-_TOO_LARGE = {
-    400: re.compile(r"context length|context window|reduce (?:the|your) (?:message|prompt|length)", re.IGNORECASE),
-    422: re.compile(r"context length|context window", re.IGNORECASE),
+_BAD_KEY = re.compile(r"\bAPI key (?:not valid|not found|expired|is invalid)|\bincorrect API key\b", re.IGNORECASE)
+"""Gemini and xAI answer 400 for a wrong key."""
+_TOO_LARGE = re.compile(r"context (?:length|window|size)|reduce (?:the|your) (?:message|prompt|length)", re.IGNORECASE)
+_BY_WORDS: dict[int, tuple[tuple[re.Pattern[str], type[CallError]], ...]] = {
+    400: ((_BAD_KEY, KeyRefusedError), (_TOO_LARGE, TooLargeError)),
+    422: ((_TOO_LARGE, TooLargeError),),
     # No wait helps here, whatever the status says.
-    429: re.compile(r"request too large", re.IGNORECASE),
+    429: ((re.compile(r"request too large", re.IGNORECASE), TooLargeError),),
 }
 _ADVICE: dict[type[CallError], str] = {
     KeyRefusedError: "It was revoked or mistyped: add it again, or another.",
@@ -162,7 +166,7 @@ def failure_of(
     ``url`` is the address that was asked, where that may be wrong. The error's text holds the server's own message
     (foreign text made inert, at most 500 characters), without ``secret`` even where the server repeats it.
     """
-    kind = _kind(status, refusal, waits="retry-after" in headers)
+    kind = _kind(status, refusal, waits=not headers.keys().isdisjoint(("retry-after", "retry-after-ms")))
     said = clean(refusal.message, secret) or "no explanation was given"
     code = clean(refusal.code, secret)
     named = f"{status} {code}".strip() if code != str(status) else code
@@ -183,7 +187,7 @@ def clean(text: str, secret: str) -> str:
 
 
 def _kind(status: int, refusal: Refusal, *, waits: bool) -> type[CallError]:
-    by_code = _BY_CODE.get(refusal.code.lower())
+    by_code = _BY_CODE.get(refusal.code.lower()) or _BY_CODE.get(refusal.type.lower())
     if by_code is not None:
         return by_code
     if status < 400:
@@ -192,9 +196,9 @@ def _kind(status: int, refusal: Refusal, *, waits: bool) -> type[CallError]:
         return RateLimitedError
     if status >= 500:
         return ServerFailedError
-    too_large = _TOO_LARGE.get(status)
-    if too_large is not None and too_large.search(refusal.message):
-        return TooLargeError
+    for words, kind in _BY_WORDS.get(status, ()):
+        if words.search(refusal.message):
+            return kind
     return _BY_STATUS.get(status, RequestRefusedError)
 
 

@@ -41,7 +41,7 @@ def read_reply(
     estimated from the messages ``asked`` and the answer. Raises ServerFailedError where the body is no completion, and
     the error that an error object inside it stands for.
     """
-    body = _decoded(content)
+    body = _streamed(content) if content.lstrip().startswith((b"data:", b"event:", b":")) else _decoded(content)
     request_id = _known_id(headers.get("x-request-id") or _request_id(body), secret)
 
     def broken(what: str) -> CallError:
@@ -106,6 +106,41 @@ def _decoded(content: bytes) -> object:
         return json.loads(content)
     except (ValueError, RecursionError):
         return None
+
+
+def _streamed(content: bytes) -> object:
+    """Return the completion that a stream of server-sent events adds up to, or None where it holds no chunk of one.
+
+    An error in the stream is the answer: what was said before it is no whole answer. A stream that ends without a
+    ``finish_reason`` and without ``[DONE]`` was cut off, and is no answer either.
+    """
+    whole: dict[str, Any] = {}
+    texts: list[str] = []
+    refusals: list[str] = []
+    choice: dict[str, Any] = {"finish_reason": ""}
+    ended = False
+    for line in content.splitlines():
+        data = line.removeprefix(b"data:").strip() if line.startswith(b"data:") else b""
+        ended = ended or data == b"[DONE]"
+        chunk = _decoded(data) if data.startswith((b"{", b"[")) else None
+        if isinstance(chunk, list) or (isinstance(chunk, dict) and chunk.get("error")):
+            return chunk
+        if not isinstance(chunk, dict):
+            continue
+        whole |= {name: value for name, value in chunk.items() if value and name != "choices"}
+        piece = _first_choice(chunk)
+        if piece is None:
+            continue
+        delta = piece.get("delta") or piece.get("message")
+        if piece.get("error"):
+            choice["error"] = piece["error"]
+        if isinstance(delta, dict):
+            texts.append(_spoken(delta.get("content")) or "")
+            refusals.append(_text(delta.get("refusal")))
+        choice["finish_reason"] = piece.get("finish_reason") or choice["finish_reason"]
+    if not whole or not (ended or choice["finish_reason"]):
+        return None
+    return {**whole, "choices": [{**choice, "message": {"content": "".join(texts), "refusal": "".join(refusals)}}]}
 
 
 def _first_choice(body: dict[str, Any]) -> dict[str, Any] | None:

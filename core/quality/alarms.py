@@ -25,6 +25,8 @@ WINDOW_EVERY = 5
 ARMED_AFTER = 100
 SLOW_ARMED_AFTER = 200
 CUSUM_LIMIT = 7.0
+FAILURES_IN_A_ROW = 25
+"""So many different emails failing one after another, for a reason that is not quota, pause the run (a promise)."""
 CANARY_LIMIT = 6.5
 CANARY_LIMIT_NOISY = 8.0
 CANARY_SAME, CANARY_CHANGED = 0.02, 0.2
@@ -213,10 +215,18 @@ class WindowScan:
 
 
 class RateCounter:
-    """Watch a rate against a fixed tolerance: a CUSUM of log-likelihood ratios (Page 1954), healthy p0, trouble p1."""
+    """Watch a rate against a fixed tolerance: a CUSUM of log-likelihood ratios (Page 1954), healthy p0, trouble p1.
 
-    def __init__(self, watch: Watch, *, healthy: float, trouble: float, limit: float = CUSUM_LIMIT) -> None:
+    With ``streak`` a rule of its own looks after hits in a row: while they go on nothing alarms here, and after so many
+    of them the sum begins anew, because that rule has paused the run.
+    """
+
+    def __init__(
+        self, watch: Watch, *, healthy: float, trouble: float, limit: float = CUSUM_LIMIT, streak: int = 0
+    ) -> None:
         self._watch, self._healthy, self._limit = watch, healthy, limit
+        self._streak = streak
+        self._in_a_row = 0
         self._up = math.log(trouble / healthy)
         self._down = math.log((1 - trouble) / (1 - healthy))
         self._sum = 0.0
@@ -226,11 +236,14 @@ class RateCounter:
         """Take the next observation; tell whether it alarms."""
         self._asks += 1
         self._sum += self._up if hit else self._down
+        self._in_a_row = self._in_a_row + 1 if hit and self._streak else 0
+        if self._in_a_row and self._in_a_row == self._streak:
+            self._sum, self._in_a_row = 0.0, 0
         if self._sum <= 0.0:
             self._sum, self._since, self._hits = 0.0, self._asks, 0
         else:
             self._hits += hit
-        return self._sum >= self._limit
+        return self._sum >= self._limit and not self._in_a_row
 
     def restart(self) -> None:
         """Begin anew after a dismissal."""
@@ -245,7 +258,7 @@ class RateCounter:
         """Return what the watch says now."""
         last = self._asks - self._since
         tolerated = f"{self._healthy:.0%} tolerated"
-        if self._sum >= self._limit:
+        if self._sum >= self._limit and not self._in_a_row:
             text = f"{self._hits:,} of the last {last:,} asks ({tolerated})"
             return Reading(self._watch, WatchState.ALARM, self._sum, self._limit, text, self._since + 1, self._asks)
         return Reading(self._watch, WatchState.STEADY, self._sum, self._limit, f"{self._asks:,} asks, {tolerated}")
@@ -375,7 +388,7 @@ class WatchSet:
         limit = WINDOW_LIMIT - math.log(max(1, len(streams)))
         self._scans = {label: WindowScan(Watch.SHARES, label, limit=limit) for label in streams}
         self._reasked = RateCounter(Watch.REASKED, healthy=0.05, trouble=0.15)
-        self._failed = RateCounter(Watch.FAILED, healthy=0.01, trouble=0.05)
+        self._failed = RateCounter(Watch.FAILED, healthy=0.01, trouble=0.05, streak=FAILURES_IN_A_ROW)
         self._slow = WindowScan(
             Watch.SLOW, "slow answers", limit=SLOW_LIMIT, armed_after=SLOW_ARMED_AFTER, upwards=True
         )

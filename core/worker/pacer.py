@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 from core.errors import CallError, KeysError, Remedy
 from core.model import KeyState, KeyStatus, Usage, Wait
-from core.quota.ledger.replies import retry_after_s
+from core.quota.ledger.replies import told_wait_s
 from core.quota.pacing.grants import Candidate, Consequence, Never, NoKeys
 
 FIRST_REST_S = 1.0
@@ -146,7 +146,7 @@ class ConcurrencyLimit:
             return Consequence(str(error), counts_against_email=True)
         again = self._rest_s > 0
         self._rest_s = min(2.0 * self._rest_s or FIRST_REST_S, LONGEST_REST_S)
-        told_s = retry_after_s(error.headers.get("retry-after"), now)
+        told_s = told_wait_s(error.headers, now)
         wait_s = told_s or self._rest_s * self._rng.uniform(1.0, 1.2)
         self._rests_until_at = max(self._rests_until_at, now + wait_s)
         return Consequence(str(error), counts_against_email=not again, retry_elsewhere=True, wait_s=wait_s)

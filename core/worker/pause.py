@@ -10,13 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from core.model import Budget
+from core.quality.alarms import FAILURES_IN_A_ROW
 from core.quota.forecast.plans import Price
 from core.storage.writing.store import Store
 from core.worker.commit import best_effort
 from core.worker.queue import Queue
-
-FAILURES_IN_A_ROW = 25
-"""So many different emails failing one after another, for a reason that is not quota, pause the run (a promise)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,12 @@ import socket
 import sqlite3
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from core import exits
-from core.errors import LabeltuiError, NoUsableKeyError, RunFileError, RunLostError
+from core.errors import LabeltuiError, NoUsableKeyError, QuotaFileError, RunFileError, RunLostError
 from core.llm.answers import schema_of
 from core.llm.dialect import Dialect
 from core.llm.task import fixed_chars
@@ -139,7 +140,7 @@ async def _run(
         with best_effort("note what the server does not take"):
             store.add_event("server", sentence, now=time.time())
 
-    clients = ClientPool(store.base_url or settings.base_url, store.task(), noted)
+    clients = ClientPool(store.base_url or settings.base_url, store.task(), noted, keys)
     interrupts: list[int] = []
     watching = [asyncio.create_task(_watch(watch))] if watch is not None else []
     watching += [asyncio.create_task(notifier.watch())] if notifier is not None else []
@@ -212,13 +213,31 @@ def build_guard(task: Task) -> Judges:
     )
 
 
+class KeepsRefusedSettings(Protocol):
+    """What the pool of clients needs of the key store."""
+
+    def refused_settings(self, model: str) -> dict[str, str]:
+        """Return what the server refused for a model of late, with its words."""
+
+    def refuse_setting(self, model: str, name: str, words: str) -> None:
+        """Keep that the server refused a setting for a model."""
+
+
 class ClientPool:
     """One client for each key, kept for the worker's life; ``noted`` hears what the server does not take.
 
-    What was learnt of the server holds for one model: another version of the task may have another.
+    What was learnt of the server holds for one model: another version of the task may have another. ``memory`` keeps
+    it for the workers to come.
     """
 
-    def __init__(self, base_url: str | None, task: Task, noted: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        base_url: str | None,
+        task: Task,
+        noted: Callable[[str], None] = lambda _: None,
+        memory: KeepsRefusedSettings | None = None,
+    ) -> None:
+        self._memory = memory
         self._base_url = base_url
         self._noted = noted
         self._clients: dict[str, tuple[str, ChatClient]] = {}
@@ -247,8 +266,23 @@ class ClientPool:
         self._clients.clear()
 
     def _dialect(self) -> Dialect:
-        plain = normalize_base_url(self._base_url).path_style is PathStyle.PLAIN
-        return self._dialects.setdefault(self.task.model.model, Dialect(plain=plain, noted=self._noted))
+        model = self.task.model.model
+        if model not in self._dialects:
+            plain = normalize_base_url(self._base_url).path_style is PathStyle.PLAIN
+            self._dialects[model] = Dialect(
+                plain=plain, noted=self._noted, known=self._recalled(model), learned=partial(self._remember, model)
+            )
+        return self._dialects[model]
+
+    def _recalled(self, model: str) -> dict[str, str]:
+        with contextlib.suppress(QuotaFileError):  # then the server is asked once more
+            return self._memory.refused_settings(model) if self._memory is not None else {}
+        return {}
+
+    def _remember(self, model: str, name: str, words: str) -> None:
+        with contextlib.suppress(QuotaFileError):
+            if self._memory is not None:
+                self._memory.refuse_setting(model, name, words)
 
     async def aclose(self) -> None:
         """Close every pool."""

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from core.model import KeyState, Outcome, RunState
+from core.quality.alarms import FAILURES_IN_A_ROW
 from core.worker.heartbeat import Tempo
 from core.worker.loop import Worker
-from core.worker.pause import FAILURES_IN_A_ROW
 from core.worker.retries import ERRORS_MOST
 from tests.programs.faults.matrix import (
     BAD_ANSWER,
@@ -330,11 +330,11 @@ def test_bad_answers_are_asked_again_twice(row: Row, tmp_path: Path) -> None:
 
 @named("invalid", "413")
 def test_failures_in_a_row_pause_the_run(row: Row, tmp_path: Path) -> None:
-    """Something is wrong with all of them: the run pauses itself, says why with the failure's words, and asks no more."""
+    """Something is wrong with all of them: the run pauses itself, after 25, with the failure's words, and asks no more."""
     seen = play(tmp_path, row.misbehave, lambda _, __: True, emails=80, closes_at_s=600.0)
     failed = [email for email, state in seen.states.items() if state == "failed"]
-    assert 1 < len(failed) <= FAILURES_IN_A_ROW
-    assert seen.was_shown("paused", "of the last .* failures: ")
+    assert FAILURES_IN_A_ROW <= len(failed) < 2 * FAILURES_IN_A_ROW
+    assert seen.was_shown("paused", f"{FAILURES_IN_A_ROW} emails in a row failed, .* of them with: ")
     assert max(call.at_s for call in seen.server.calls) < 60
 
 

@@ -116,6 +116,86 @@ async def test_a_refusal_that_names_no_setting_is_none_of_a_setting(message: str
     assert (len(sent), noted) == (1, [])
 
 
+@pytest.mark.asyncio
+async def test_what_was_refused_before_is_left_out_from_the_first_call_and_said() -> None:
+    """A worker that is told what an earlier one learned pays no refused call, and says what it leaves out."""
+    learned: dict[str, str] = {}
+    first, sent, _ = refusing(
+        ("max_tokens", 400, "'max_tokens' is not supported"), ("temperature", 400, "temperature is not supported")
+    )
+    first._dialect._learned = learned.__setitem__
+    await first.ask(ASKED, FULL)
+    assert (len(sent), set(learned)) == (3, {"max_tokens", "temperature"})
+    noted: list[str] = []
+    dialect = Dialect(plain=True, noted=noted.append, known=learned)
+    later = ChatClient(SECRET, transport=first._http._transport, dialect=dialect)
+    for _ in range(2):
+        await later.ask(ASKED, FULL)
+    assert len(sent) == 5
+    assert "max_completion_tokens" in sent[-1]
+    assert not {"max_tokens", "temperature"} & sent[-1].keys()
+    assert len(noted) == 2
+    assert "max_completion_tokens is sent instead from now on ('max_tokens' is not supported)" in noted[0]
+
+
+def events(*chunks: dict[str, Any] | str) -> bytes:
+    """The body of a stream of server-sent events."""
+    return b"".join(f"data: {each if isinstance(each, str) else json.dumps(each)}\n\n".encode() for each in chunks)
+
+
+def delta(text: str | None, **more: Any) -> dict[str, Any]:
+    return {"id": "c", "model": "qwen", "choices": [{"index": 0, "delta": {"content": text}, **more}]}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "This model only support stream mode, please enable the stream parameter to access the model.",
+        "Stream must be set to true",
+        "parameter.enable_thinking must be set to false for non-streaming calls",
+    ],
+)
+@pytest.mark.asyncio
+async def test_a_model_that_answers_as_a_stream_alone_is_read(message: str) -> None:
+    """After one refusal a stream is asked for, and its pieces are one answer with the usage of its last chunk."""
+    sent: list[dict[str, Any]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(json.loads(request.content))
+        if not sent[-1].get("stream"):
+            return httpx.Response(400, json={"error": {"message": message}})
+        usage = {"id": "c", "choices": [], "usage": {"prompt_tokens": 11, "completion_tokens": 2}}
+        body = events(delta(""), delta("1"), delta("\n", finish_reason="stop"), usage, "[DONE]")
+        return httpx.Response(200, content=b": comment\n\n" + body, headers={"content-type": "text/event-stream"})
+
+    noted: list[str] = []
+    dialect = Dialect(plain=True, noted=noted.append)
+    client = ChatClient(SECRET, transport=httpx.MockTransport(answer), dialect=dialect)
+    for _ in range(2):
+        reply = await client.ask(ASKED, FULL)
+        assert (reply.text, reply.finish_reason, reply.model) == ("1\n", "stop", "qwen")
+        assert (reply.usage.prompt_tokens, reply.usage.estimated) == (11, False)
+    assert [body.get("stream") for body in sent] == [None, True, True]
+    assert "answers as a stream alone" in noted[0]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        events(delta("1")),
+        events(delta("1"), {"error": {"message": "upstream broke", "code": 502}}, "[DONE]"),
+        events("not JSON", "[DONE]"),
+    ],
+    ids=["cut off", "error", "no chunk"],
+)
+@pytest.mark.asyncio
+async def test_a_broken_stream_is_no_answer(body: bytes) -> None:
+    """A stream that ends early, holds an error, or no chunk at all is a failure of the server, to be asked again."""
+    client = ChatClient(SECRET, transport=httpx.MockTransport(lambda _: httpx.Response(200, content=body)))
+    with pytest.raises(ServerFailedError):
+        await client.ask(ASKED, FULL)
+
+
 def answering(body: Any, **response: Any) -> ChatClient:
     return ChatClient(SECRET, transport=httpx.MockTransport(lambda _: httpx.Response(200, json=body, **response)))
 

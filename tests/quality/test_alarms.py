@@ -7,6 +7,7 @@ import random
 import pytest
 
 from core.quality.alarms import (
+    FAILURES_IN_A_ROW,
     PAUSING,
     Ask,
     Canaries,
@@ -92,6 +93,16 @@ def test_failures_and_re_asks_alarm_by_tolerance() -> None:
     assert alarm is not None
     assert alarm[1].watch is Watch.REASKED
     assert alarm[1].watch not in PAUSING
+
+
+def test_failures_in_a_row_are_left_to_their_own_rule() -> None:
+    """The watch is silent while failures go on, raises at the next label, and begins anew after 25 in a row."""
+    bad, good = Ask(None, reasked=False, failed=True), Ask("1", reasked=False, failed=False)
+    alarm = first_alarm(watches(), [bad] * 24 + [good])
+    assert alarm is not None
+    assert (alarm[0], alarm[1].watch) == (25, Watch.FAILED)
+    assert "24 of the last 25 asks" in alarm[1].sentence
+    assert first_alarm(watches(), [bad] * FAILURES_IN_A_ROW + [good] * 3) is None
 
 
 def test_slower_answers_alarm() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.model import Dimension
+from core.quota.keys.store import KeyStore
 from core.quota.ledger.replies import (
     LONGEST_WAIT_S,
     RateLimitText,
@@ -18,7 +21,9 @@ from core.quota.ledger.replies import (
     retry_after_s,
     told_level,
     told_rate,
+    told_wait_s,
 )
+from core.server_address import server_of
 
 NOW = 1_790_000_000.0  # Mon, 21 Sep 2026 14:13:20 GMT
 
@@ -74,6 +79,9 @@ def test_no_text_breaks_the_duration_reader(text: str) -> None:
         (" 7 ", 7.0),
         ("Mon, 21 Sep 2026 14:13:50 GMT", 30.0),
         ("2m3s", 123.0),
+        ("PT1M30.5S", 90.5),
+        (str(NOW + 30), 30.0),
+        (str(int((NOW + 30) * 1000)), 30.0),
         ("999999999", LONGEST_WAIT_S),
         (None, None),
         ("", None),
@@ -89,6 +97,13 @@ def test_no_text_breaks_the_duration_reader(text: str) -> None:
 def test_retry_after_is_read_and_bounded(value: str | None, seconds: float | None) -> None:
     """Seconds, dates and durations count; junk, the past and negative values do not; nothing exceeds a day."""
     assert retry_after_s(value, NOW) == (None if seconds is None else pytest.approx(seconds))
+
+
+def test_milliseconds_are_more_precise_than_seconds() -> None:
+    """``retry-after-ms`` counts where both headers stand, and is bounded like the other."""
+    assert told_wait_s({"retry-after": "2", "retry-after-ms": "1250"}, NOW) == 1.25
+    assert told_wait_s({"retry-after": "2", "retry-after-ms": "soon"}, NOW) == 2.0
+    assert told_wait_s({}, NOW) is None
 
 
 def headers(unit: str, limit: str | None, remaining: str | None, reset: str | None) -> dict[str, str]:
@@ -112,6 +127,35 @@ def headers(unit: str, limit: str | None, remaining: str | None, reset: str | No
 def test_headers_become_readings(given_headers: dict[str, str], expected: Reading) -> None:
     """Requests are of a day unless their reset shows a minute; tokens are of a minute."""
     assert readings(given_headers) == (expected,)
+
+
+@pytest.mark.parametrize(
+    ("server", "reset", "dimension"),
+    [
+        ("https://api.groq.com", "2m59s", Dimension.RPD),
+        ("https://api.openai.com/v1", "8m0s", Dimension.RPM),
+        ("https://somewhere.example/v1", "8m0s", Dimension.RPD),
+        ("https://somewhere.example/v1", "120ms", Dimension.RPM),
+    ],
+)
+def test_what_requests_headers_count_is_told_by_the_server(
+    server: str, reset: str, dimension: Dimension, tmp_path: Path
+) -> None:
+    """A known server's headers count a day or a minute by the table of servers; another's by their reset time."""
+    with KeyStore(tmp_path / "quota.db", tmp_path / "keys.toml", environment={}, server=server_of(server)) as keys:
+        found = readings(headers("requests", "500", "499", reset), NOW, requests_per_day=keys.requests_per_day)
+    assert [each.dimension for each in found] == [dimension]
+
+
+def test_header_names_may_say_their_window() -> None:
+    """Cerebras' names, with the reset in plain seconds; another server's reset is a moment."""
+    given = headers("requests-day", "14400", "14399", "33011.38") | headers("tokens-minute", "60000", "59000", "11.4")
+    assert readings(given) == (
+        Reading(Dimension.RPD, 14_400, 14_399, 33_011.38),
+        Reading(Dimension.TPM, 60_000, 59_000, 11.4),
+    )
+    moment = headers("tokens", "6000", "10", "2026-09-21T14:14:20Z")
+    assert readings(moment, NOW) == (Reading(Dimension.TPM, 6_000, 10, 60.0),)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ TOPICS = (
     "files",
     "keys",
     "servers",
+    "local",
     "unattended",
     "browser",
     "quality",

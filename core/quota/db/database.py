@@ -24,7 +24,7 @@ from core.quota.db import schema as tables
 from core.server_address import GROQ_ROOT
 from core.settings import private_dir
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 BUSY_TIMEOUT_MS = 5_000
 
 

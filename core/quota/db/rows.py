@@ -19,6 +19,9 @@ ALIVE_S = 10.0
 BENCHED_S = 600.0
 """A key that waits longer than this is *benched*; less is *cooling*."""
 
+SETTING_REFUSED_S = 7 * 86_400.0
+"""After a week a setting that a server refused is sent again once: servers are updated, and it costs one call."""
+
 _NOTICEABLE_S = 1.0
 _A_DAY_S = 86_400.0
 
@@ -112,6 +115,24 @@ def refuse(database: QuotaDatabase, fingerprint: str, reason: str, now: float) -
 def forgive(database: QuotaDatabase, fingerprint: str) -> None:
     """A person has looked after a key: no server is taken to refuse it, inside a transaction of the caller's."""
     database.execute("DELETE FROM refusal WHERE fingerprint = ?", (fingerprint,))
+
+
+def refused_settings(database: QuotaDatabase, model: str, now: float) -> dict[str, str]:
+    """Return the settings that the database's server refused for a model of late, each with the server's words."""
+    rows = database.execute(
+        "SELECT name, words FROM refused_setting WHERE server = ? AND model = ? AND at > ?",
+        (database.server, model, now - SETTING_REFUSED_S),
+    )
+    return dict(rows)
+
+
+def refuse_setting(database: QuotaDatabase, model: str, name: str, words: str, now: float) -> None:
+    """Write that the server refused a setting for a model, and forget what is too old to count."""
+    with database.writing():
+        database.execute("DELETE FROM refused_setting WHERE at <= ?", (now - SETTING_REFUSED_S,))
+        database.execute(
+            "INSERT OR REPLACE INTO refused_setting VALUES (?, ?, ?, ?, ?)", (database.server, model, name, words, now)
+        )
 
 
 def level_rows(database: QuotaDatabase, model: str | None) -> dict[tuple[str, str, Dimension], Level]:

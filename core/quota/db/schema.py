@@ -139,6 +139,16 @@ SPEND = """CREATE TABLE spend (
     PRIMARY KEY (fingerprint, day, model)
 ) WITHOUT ROWID"""
 
+REFUSED_SETTING = """CREATE TABLE IF NOT EXISTS refused_setting (
+    server TEXT NOT NULL,
+    model TEXT NOT NULL,
+    name TEXT NOT NULL,
+    words TEXT NOT NULL,
+    at REAL NOT NULL,
+    PRIMARY KEY (server, model, name)
+) WITHOUT ROWID"""
+"""Settings of a request that a server refused for a model, with its words."""
+
 ALL = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     KEY,
@@ -152,6 +162,7 @@ ALL = (
     TROUBLE,
     TROUBLE_INDEX,
     SPEND,
+    REFUSED_SETTING,
 )
 """A new file's statements, in order."""
 
@@ -222,5 +233,6 @@ UPGRADES = (
     ),
     (5, _OF_EACH_SERVER),
     (6, _NAMED_BY_SERVERS),
+    (7, (REFUSED_SETTING,)),
 )
 """(format, statements that make it of the one before), oldest first."""

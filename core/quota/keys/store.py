@@ -29,6 +29,8 @@ from core.quota.db.rows import (
     models_known,
     name_organization,
     refuse,
+    refuse_setting,
+    refused_settings,
     state_limits,
 )
 from core.quota.keys.identity import SIMULATED, Secret, assumed_organization, by_fingerprint, chosen_alias, remember
@@ -126,6 +128,12 @@ class KeyStore:
     def server(self) -> str:
         """The server whose keys are given out, as ``server_of`` names it."""
         return self.database.server
+
+    @property
+    def requests_per_day(self) -> bool | None:
+        """Return whether the server's ``x-ratelimit-*-requests`` headers count a day; None where nobody knows."""
+        known = preset_of(self.server)
+        return None if known is None else known.requests_per_day
 
     def secrets(self) -> tuple[Secret, ...]:
         """Return the keys that may be sent to this server, whatever their state, in the order of being found."""
@@ -342,6 +350,14 @@ class KeyStore:
         fingerprint = self._record(alias).fingerprint
         with self.database.writing():
             refuse(self.database, fingerprint, reason, now)
+
+    def refused_settings(self, model: str) -> dict[str, str]:
+        """Return what the server refused of requests for a model within the last week, with its words."""
+        return refused_settings(self.database, model, self._clock())
+
+    def refuse_setting(self, model: str, name: str, words: str) -> None:
+        """Keep that the server refused a setting for a model, for the workers to come."""
+        refuse_setting(self.database, model, name, words, self._clock())
 
     def set_limits(self, organization: str, model: str, limits: Mapping[Dimension, float | None]) -> None:
         """State limits of an organization; None forgets one. Workers take them over within a second.

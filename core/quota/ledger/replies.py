@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from core.model import Dimension
@@ -21,6 +22,21 @@ _LARGEST_LIMIT = 1e12
 _LONGEST_HEADER = 64
 _MINUTE_OR_DAY_S = math.sqrt(60.0 * 86_400.0)
 _ABOUT_A_MINUTE_S = 150.0
+
+_WINDOWS: Mapping[str, Dimension | None] = {
+    "requests": None,
+    "tokens": Dimension.TPM,
+    "requests-minute": Dimension.RPM,
+    "requests-day": Dimension.RPD,
+    "tokens-minute": Dimension.TPM,
+    "tokens-day": Dimension.TPD,
+}
+"""The window that each kind of ``x-ratelimit`` header counts; None where it is the server's habit."""
+
+_EPOCH_S = 1e9
+_EPOCH_MS = 1e12
+"""No span of time is so long: such a number is a moment, in seconds or milliseconds since 1970."""
+_ISO_DURATION = re.compile(r"P(?:(\d{1,5})D)?(?:T(?:(\d{1,5})H)?(?:(\d{1,6})M)?(?:(\d{1,8}(?:\.\d{1,9})?)S)?)?")
 
 _UNIT_S = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ns": 1e-9}
 _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
@@ -81,41 +97,80 @@ def go_duration_s(text: str) -> float | None:
 def retry_after_s(value: str | None, now: float) -> float | None:
     """Seconds that a ``retry-after`` header asks for, at most a day; None for junk, negative values and past dates.
 
-    The value is a number of seconds, an HTTP date (``now`` is in seconds since the epoch) or a Go duration.
+    The value is a number of seconds, a moment (an HTTP or ISO 8601 date, seconds or milliseconds since the epoch, as
+    ``now`` is in seconds), or a duration as Go or ISO 8601 writes it.
     """
+    seconds = _span_s(value, now)
+    return min(seconds, LONGEST_WAIT_S) if seconds is not None and seconds >= 0 else None
+
+
+def told_wait_s(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds that the headers of a refusal ask for, at most a day; milliseconds are more precise where both stand."""
+    milliseconds = _number(headers.get("retry-after-ms", "")[:_LONGEST_HEADER])
+    if milliseconds is not None and milliseconds >= 0:
+        return min(milliseconds / 1000, LONGEST_WAIT_S)
+    return retry_after_s(headers.get("retry-after"), now)
+
+
+def _span_s(value: str | None, now: float) -> float | None:
+    """Seconds until what a header names: a span of time, or a moment."""
     if value is None or not value.strip() or len(value) > _LONGEST_HEADER:
         return None
     value = value.strip()
-    seconds = _number(value)
-    if seconds is None:
-        seconds = go_duration_s(value)
-    if seconds is None:
-        try:
-            seconds = parsedate_to_datetime(value).timestamp() - now
-        except (ValueError, TypeError, OverflowError, IndexError):
-            return None
-    return min(seconds, LONGEST_WAIT_S) if seconds >= 0 else None
+    number = _number(value)
+    if number is not None:
+        if number >= _EPOCH_MS:
+            return number / 1000 - now
+        return number - now if number >= _EPOCH_S else number
+    span_s = go_duration_s(value)
+    if span_s is None:
+        span_s = _iso_duration_s(value)
+    if span_s is not None:
+        return span_s
+    try:
+        moment = datetime.fromisoformat(value) if value[:4].isdigit() else parsedate_to_datetime(value)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
 
 
-def readings(headers: Mapping[str, str]) -> tuple[Reading, ...]:
+def _iso_duration_s(text: str) -> float | None:
+    """Seconds of a duration as ISO 8601 writes it (``PT1M30.5S``); None for anything else."""
+    found = _ISO_DURATION.fullmatch(text)
+    if found is None or not any(found.groups()):
+        return None
+    return sum(
+        float(number or 0) * unit_s for number, unit_s in zip(found.groups(), (86_400, 3_600, 60, 1), strict=True)
+    )
+
+
+def readings(
+    headers: Mapping[str, str], now: float = 0.0, *, requests_per_day: bool | None = None
+) -> tuple[Reading, ...]:
     """The windows that ``x-ratelimit-*`` headers (names in lower case) show, at most one each of requests and tokens.
 
-    Tokens are those of a minute. Requests are those of a day, unless the reset time can only belong to a minute, as
-    some compatible servers have it.
+    Names that end in ``-minute`` or ``-day`` say their window, as Cerebras has them. Without that tokens are those of a
+    minute; requests are those of a day or a minute as ``requests_per_day`` says of the server. Where nobody knows, they
+    are those of a day, unless the reset time can only belong to a minute. ``now``: seconds since the epoch.
     """
-    found = []
-    for unit in ("requests", "tokens"):
-        limit = _bounded(headers.get(f"x-ratelimit-limit-{unit}"), least=1.0)
-        remaining = _bounded(headers.get(f"x-ratelimit-remaining-{unit}"), least=0.0)
-        if limit is None and (remaining is None or f"x-ratelimit-limit-{unit}" in headers):
+    found: list[Reading] = []
+    for name, told in _WINDOWS.items():
+        limit = _bounded(headers.get(f"x-ratelimit-limit-{name}"), least=1.0)
+        remaining = _bounded(headers.get(f"x-ratelimit-remaining-{name}"), least=0.0)
+        if limit is None and (remaining is None or f"x-ratelimit-limit-{name}" in headers):
             continue
         if limit is not None and remaining is not None and remaining > limit:
             continue
-        reset_s = go_duration_s(headers.get(f"x-ratelimit-reset-{unit}", ""))
-        dimension = Dimension.TPM
-        if unit == "requests":
-            dimension = Dimension.RPM if _refills_in_minutes(limit, remaining, reset_s) else Dimension.RPD
-        found.append(Reading(dimension, limit, remaining, reset_s))
+        reset_s = _span_s(headers.get(f"x-ratelimit-reset-{name}"), now)
+        reset_s = None if reset_s is None or reset_s < 0 else reset_s
+        dimension = told
+        if dimension is None:
+            minute = (
+                _refills_in_minutes(limit, remaining, reset_s) if requests_per_day is None else not requests_per_day
+            )
+            dimension = Dimension.RPM if minute else Dimension.RPD
+        if dimension not in [each.dimension for each in found]:
+            found.append(Reading(dimension, limit, remaining, reset_s))
     return tuple(found)
 
 

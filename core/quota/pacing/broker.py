@@ -98,7 +98,7 @@ class Broker:
         cost = float(usage.counted) if reported else grant.estimate.cost
         account = self._ledger.account(grant.reservation.organization, self.model)
         moved = account.organization != grant.slot.organization  # then its headers do not speak of this account
-        shown = () if moved else readings(headers)
+        shown = () if moved else readings(headers, now, requests_per_day=self._store.requests_per_day)
         self._ledger.settle(grant.reservation, cost, shown, now, proven=reported)
         if not usage.estimated:
             self._estimator.learn(grant.prompt_chars, usage)

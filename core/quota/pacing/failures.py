@@ -21,7 +21,7 @@ from core.errors import (
 from core.model import Dimension, KeyTrouble
 from core.quota.db.sync import LedgerSync
 from core.quota.ledger.ledger import Ledger
-from core.quota.ledger.replies import LONGEST_WAIT_S, RateLimitText, rate_limit_text, retry_after_s
+from core.quota.ledger.replies import LONGEST_WAIT_S, RateLimitText, rate_limit_text, told_wait_s
 from core.quota.pacing.grants import Consequence, Grant
 from core.quota.pacing.pool import KeyPool
 from core.text import one_line
@@ -166,7 +166,7 @@ class Consequences:
         """
         told = [
             each
-            for each in (retry_after_s(error.headers.get("retry-after"), now), text.try_again_s if text else None)
+            for each in (told_wait_s(error.headers, now), text.try_again_s if text else None)
             if each is not None and (each >= _LEAST_TOLD_S or not again)
         ]
         if told:
