@@ -13,18 +13,15 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from core.errors import TaskError
 from core.llm.answers import ASCII_SPACE, TolerantLabels, exact_answer
 from core.model import LabelMeaning, Outcome, Reply, Verdict
 from core.text import one_line
-
-if TYPE_CHECKING:
-    from guardrails import AsyncGuard
 
 QUOTE_LIMIT = 80
 LISTED_MOST = 100
@@ -82,9 +79,9 @@ class AnswerGuard:
         if self._tolerant is not None and answer not in self._known and not cut_off:
             answer = self._tolerant.find(reply.text) or answer
         # guardrails keeps answers in models that refuse text which is not valid Unicode.
-        judged = await self._guard.validate(_LONE_SURROGATES.sub("\ufffd", answer), num_reasks=0)
-        if judged.validation_passed and judged.validated_output in self._known:
-            return Verdict(Outcome.ANSWERED, judged.validated_output)
+        judged = await self._guard(_LONE_SURROGATES.sub("\ufffd", answer))
+        if isinstance(judged, str) and judged in self._known:
+            return Verdict(Outcome.ANSWERED, judged)
         return Verdict(Outcome.INVALID, None, _reason(judged) or _complaint(answer, self._labels))
 
     def _may_go_on(self, answer: str) -> bool:
@@ -107,21 +104,36 @@ def _checked_labels(labels: Sequence[str], pattern: str) -> tuple[str, ...]:
     return tuple(labels)
 
 
-def _build_guard(labels: tuple[str, ...], pattern: str) -> AsyncGuard[str]:
+def _build_guard(labels: tuple[str, ...], pattern: str) -> Callable[[str], Awaitable[Any]]:
+    """Return guardrails' judgment of an answer: the answer where it passes, else the re-ask with what is wrong with it.
+
+    It is the guard's validator, run by guardrails' own service with the guard's rule for a failure. Around that a
+    guard's ``validate`` builds a runner, a schema, logs and spans for each answer, 0.9 ms of CPU beside 0.05 ms.
+    """
     os.environ.update(_QUIET)
     with warnings.catch_warnings(), _without_grammar():
         # What its dependencies deprecate among themselves is nothing that whoever runs this could act on.
         warnings.simplefilter("ignore", DeprecationWarning)
         from guardrails import AsyncGuard, OnFailAction, settings  # noqa: PLC0415  (two seconds, worker only)
+        from guardrails.classes.history import Iteration  # noqa: PLC0415
+        from guardrails.validator_service import AsyncValidatorService  # noqa: PLC0415
 
     settings.disable_tracing = True
     _start_no_telemetry_thread()
-    guard = AsyncGuard(name="labeltui-answer", history_max_length=1)
+    guard: AsyncGuard[str] = AsyncGuard(name="labeltui-answer", history_max_length=1)
     # Before the validator is built, as building one asks these settings whether to report home.
     guard.configure(allow_metrics_collection=False)
     settings.rc.enable_metrics = False
     validator = _validator_class()(labels=labels, pattern=pattern, on_fail=OnFailAction.REASK)
-    return guard.use(validator)
+    guard.use(validator)
+    (used,) = guard.get_validators(on="output")
+    service = AsyncValidatorService(disable_tracer=True)
+
+    async def judge(answer: str) -> Any:
+        run = await service.run_validator(Iteration(call_id=guard.id, index=0), used, answer, {}, "$")
+        return run.value
+
+    return judge
 
 
 @contextmanager
@@ -187,7 +199,7 @@ def _validator_class() -> Any:
 
 
 def _reason(judged: Any) -> str:
-    results = getattr(judged.reask, "fail_results", None) or ()
+    results = getattr(judged, "fail_results", None) or ()
     return " ".join(result.error_message for result in results if result.error_message)
 
 

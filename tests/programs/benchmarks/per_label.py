@@ -1,0 +1,349 @@
+"""What a label costs in CPU, beside what people would use instead, measured in the same run on the same server.
+
+    python -m tests.programs.benchmarks.per_label [--calls 8000] [--warm-up 1000] [--rounds 2] [--only NAME ...] [--profile]
+
+Each way runs in a process of its own against one server process that answers from memory after 20 ms, 32 calls at once,
+with the messages of the built-in task. CPU is that of the way's process (``getrusage``) between its warm-up and its
+last call, divided by calls. Ways take turns, and the median of the rounds counts. Only ratios mean anything: other
+machines, and other loads of this one, move all rows alike.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import cProfile
+import importlib.util
+import itertools
+import json
+import os
+import platform
+import pstats
+import resource
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+AT_ONCE = 32
+LATENCY_S = 0.02
+KEYS = tuple(f"gsk_bench_{number:02}_abcdefghijklmnop" for number in range(8))
+ANCHOR = "groq"
+
+_BODY = json.dumps(
+    {
+        "id": "chatcmpl-1", "object": "chat.completion", "created": 1_790_000_000, "model": "openai/gpt-oss-20b",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "1"}, "logprobs": None, "finish_reason": "stop"}],
+        "usage": {"queue_time": 0.01, "prompt_tokens": 700, "prompt_time": 0.01, "completion_tokens": 1, "completion_time": 0.01,
+                  "total_tokens": 701, "total_time": 0.02, "prompt_tokens_details": {"cached_tokens": 128}},
+        "system_fingerprint": "fp_1", "x_groq": {"id": "req_1"}, "service_tier": "on_demand",
+    }
+).encode()  # fmt: skip
+
+
+class Server(asyncio.Protocol):
+    """Answers each request with the same completion after :data:`LATENCY_S`, with Groq's headers and huge limits."""
+
+    def __init__(self) -> None:
+        self._held = b""
+        head = (
+            f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(_BODY)}\r\n"
+            "x-request-id: req_1\r\nx-ratelimit-limit-requests: 100000000\r\nx-ratelimit-remaining-requests: 99999999\r\n"
+            "x-ratelimit-reset-requests: 1ms\r\nx-ratelimit-limit-tokens: 1000000000\r\n"
+            "x-ratelimit-remaining-tokens: 999999000\r\nx-ratelimit-reset-tokens: 1ms\r\nserver: bench\r\nvary: origin\r\n\r\n"
+        )
+        self._reply = head.encode() + _BODY
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport: Any = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._held += data
+        while (end := self._held.find(b"\r\n\r\n")) >= 0:
+            head = self._held[:end].lower()
+            stated = head.partition(b"content-length:")[2].partition(b"\r\n")[0]
+            length = int(stated or 0)
+            if len(self._held) < end + 4 + length:
+                return
+            self._held = self._held[end + 4 + length :]
+            asyncio.get_running_loop().call_later(LATENCY_S, self._answer)
+
+    def _answer(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(self._reply)
+
+
+async def serve() -> None:
+    """Serve until the process is ended; the first line of its output is the address."""
+    server = await asyncio.get_running_loop().create_server(Server, "127.0.0.1", 0)
+    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
+    await server.serve_forever()
+
+
+def cpu_s() -> float:
+    """CPU seconds of this process so far."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+# -- the ways ----------------------------------------------------------------------------------------------------------
+
+
+def _texts(count: int) -> list[str]:
+    """The texts that the built-in invented emails send."""
+    from core.sources.demo_emails import write_demo_csv
+
+    with tempfile.TemporaryDirectory() as scratch:
+        write_demo_csv(Path(scratch) / "emails.csv", count)
+        return [
+            f"{line}\n" * 8 for line in (Path(scratch) / "emails.csv").read_text("utf-8").splitlines()[1 : count + 1]
+        ]
+
+
+def _conversations(calls: int) -> list[list[dict[str, str]]]:
+    from core.llm.task import builtin_task, messages
+
+    task = builtin_task()
+    texts = _texts(min(calls, 500))
+    made = [[{"role": each.role, "content": each.content} for each in messages(task, text)] for text in texts]
+    return [made[number % len(made)] for number in range(calls)]
+
+
+async def _pump(
+    ask: Callable[[list[dict[str, str]]], Coroutine[Any, Any, None]], calls: int, warm_up: int
+) -> dict[str, float]:
+    """Make all calls, :data:`AT_ONCE` at a time; the first ``warm_up`` of them are not counted."""
+    work = iter(_conversations(calls + warm_up))
+
+    async def worker(conversations: Iterator[list[dict[str, str]]]) -> None:
+        for conversation in conversations:
+            await ask(conversation)
+
+    warming = itertools.islice(work, warm_up)
+    await asyncio.gather(*(worker(warming) for _ in range(AT_ONCE)))
+    left = list(work)
+    counted = iter(left)
+    used, began = cpu_s(), time.perf_counter()
+    await asyncio.gather(*(worker(counted) for _ in range(AT_ONCE)))
+    return {"cpu_ms": 1000 * (cpu_s() - used) / len(left), "rate": len(left) / (time.perf_counter() - began)}
+
+
+def bare_groq(base_url: str, calls: int, warm_up: int) -> dict[str, float]:
+    """The groq SDK as its page shows it, on its aiohttp client: ``create`` and read the content."""
+    import groq
+
+    async def main() -> dict[str, float]:
+        async with groq.AsyncGroq(
+            api_key=KEYS[0], base_url=base_url, max_retries=0, http_client=groq.DefaultAioHttpClient()
+        ) as client:
+
+            async def ask(conversation: Any) -> None:
+                answer = await client.chat.completions.create(
+                    model="openai/gpt-oss-20b", messages=conversation, temperature=0.0, max_completion_tokens=256
+                )
+                assert answer.choices[0].message.content == "1"
+
+            return await _pump(ask, calls, warm_up)
+
+    return asyncio.run(main())
+
+
+def bare_openai(base_url: str, calls: int, warm_up: int) -> dict[str, float]:
+    """The OpenAI SDK as its page shows it."""
+    import openai
+
+    async def main() -> dict[str, float]:
+        async with openai.AsyncOpenAI(api_key=KEYS[0], base_url=f"{base_url}/v1", max_retries=0) as client:
+
+            async def ask(conversation: Any) -> None:
+                answer = await client.chat.completions.create(
+                    model="openai/gpt-oss-20b", messages=conversation, temperature=0.0, max_completion_tokens=256
+                )
+                assert answer.choices[0].message.content == "1"
+
+            return await _pump(ask, calls, warm_up)
+
+    return asyncio.run(main())
+
+
+def litellm_router(base_url: str, calls: int, warm_up: int) -> dict[str, float]:
+    """LiteLLM's Router over eight keys."""
+    os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+    import litellm
+
+    deployments = [
+        {
+            "model_name": "m",
+            "litellm_params": {"model": "openai/gpt-oss-20b", "api_key": key, "api_base": f"{base_url}/v1"},
+        }
+        for key in KEYS
+    ]
+
+    async def main() -> dict[str, float]:
+        router = litellm.Router(model_list=deployments, num_retries=0)
+
+        async def ask(conversation: Any) -> None:
+            answer = await router.acompletion(model="m", messages=conversation, temperature=0.0, max_tokens=256)
+            assert answer.choices[0].message.content == "1"
+
+        return await _pump(ask, calls, warm_up)
+
+    return asyncio.run(main())
+
+
+def sqlite_utils_row(_base_url: str, calls: int, warm_up: int) -> dict[str, float]:
+    """Store one label a transaction with sqlite-utils, synced: what durable storage alone costs without grouping."""
+    from sqlite_utils import Database
+
+    with tempfile.TemporaryDirectory() as scratch:
+        db = Database(Path(scratch) / "labels.db")
+        db.enable_wal()
+        db.execute("PRAGMA synchronous = FULL")
+        table = db["label"]
+        used = began = 0.0
+        calls = min(calls, 2_000)
+        for number in range(calls + warm_up // 10):
+            if number == warm_up // 10:
+                used, began = cpu_s(), time.perf_counter()
+            table.insert({"id": number, "label": "1", "raw": "1", "tokens": 701, "at": 1.0}, pk="id")
+        return {"cpu_ms": 1000 * (cpu_s() - used) / calls, "rate": calls / (time.perf_counter() - began)}
+
+
+def labeltui(base_url: str, calls: int, warm_up: int, *, keys: int, profile: bool = False) -> dict[str, float]:
+    """The whole worker: choosing, asking, judging, and one durable transaction for the answers that came together."""
+    from core.llm.task import builtin_task
+    from core.runs.find import RunOptions, create_run
+    from core.settings import load_settings
+    from core.worker.process import work
+
+    with tempfile.TemporaryDirectory() as scratch:
+        os.environ.update(LABELTUI_HOME=scratch, GROQ_API_KEYS=",".join(KEYS[:keys]), GROQ_BASE_URL=base_url)
+        source = Path(scratch) / "emails.jsonl"
+        texts = _texts(500)
+        lines = (json.dumps({"text": f"{number}\n{texts[number % 500]}"}) for number in range(calls + warm_up))
+        source.write_text("\n".join(lines), "utf-8")
+        settings = load_settings(dict(os.environ))
+        made = create_run(settings, source, builtin_task(), RunOptions(name="bench", seed=1), now=time.time())
+        path = made.path
+        seen: list[tuple[int, float, float]] = []
+        profiler = cProfile.Profile()
+
+        def watch() -> None:
+            with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+                row = db.execute("SELECT value FROM total WHERE name = 'state:labeled'").fetchone()
+            count = row[0] if row else 0
+            if count >= warm_up and not seen and profile:
+                profiler.enable()
+            if count >= warm_up and count < calls + warm_up:
+                seen.append((count, cpu_s(), time.perf_counter()))
+
+        code = work(path, settings.for_run(path), watch=watch)
+        profiler.disable()
+        if profile:
+            pstats.Stats(profiler).sort_stats("tottime").print_stats(60)
+            pstats.Stats(profiler).sort_stats("cumulative").print_stats(70)
+        assert code == 0, code
+        (first, used, began), (last, used_last, ended) = seen[0], seen[-1]
+    return {"cpu_ms": 1000 * (used_last - used) / (last - first), "rate": (last - first) / (ended - began)}
+
+
+WAYS: dict[str, tuple[str, Callable[[str, int, int], dict[str, float]]]] = {
+    ANCHOR: ("groq", bare_groq),
+    "labeltui, 1 key": ("groq", lambda url, calls, warm: labeltui(url, calls, warm, keys=1)),
+    "labeltui, 8 keys": ("groq", lambda url, calls, warm: labeltui(url, calls, warm, keys=8)),
+    "openai": ("openai", bare_openai),
+    "litellm Router": ("litellm", litellm_router),
+    "sqlite-utils, a row a transaction": ("sqlite_utils", sqlite_utils_row),
+}
+
+
+# -- the command -------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def server() -> Iterator[str]:
+    """The address of a server process."""
+    command = [sys.executable, "-m", "tests.programs.benchmarks.per_label", "--serve"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        try:
+            yield child.stdout.readline().strip()
+        finally:
+            child.terminate()
+
+
+def measure(names: Sequence[str], *, calls: int, warm_up: int, rounds: int) -> dict[str, dict[str, float]]:
+    """Median figures of each way: CPU milliseconds a call, and calls a second by the clock."""
+    seen: dict[str, list[dict[str, float]]] = {name: [] for name in names}
+    with server() as base_url:
+        for _ in range(rounds):
+            for name in names:
+                command = [
+                    sys.executable,
+                    "-m",
+                    "tests.programs.benchmarks.per_label",
+                    "--way",
+                    name,
+                    "--url",
+                    base_url,
+                ]
+                command += ["--calls", str(calls), "--warm-up", str(warm_up)]
+                done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+                seen[name].append(json.loads(done.stdout.splitlines()[-1]))
+    return {
+        name: {figure: statistics.median(each[figure] for each in found) for figure in found[0]}
+        for name, found in seen.items()
+    }
+
+
+def table(figures: dict[str, dict[str, float]]) -> str:
+    """The figures as a Markdown table, with each way's ratio to the bare groq call."""
+    anchor = figures[ANCHOR]["cpu_ms"]
+    lines = [
+        f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}:",
+        "",
+        "| way | CPU a call, beside a bare groq call | CPU ms | calls/s by the clock |",
+        "| --- | --- | --- | --- |",
+    ]
+    lines += [
+        f"| {name} | {each['cpu_ms'] / anchor:.2f} | {each['cpu_ms']:.2f} | {each['rate']:,.0f} |"
+        for name, each in figures.items()
+    ]
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--calls", type=int, default=8_000)
+    parser.add_argument("--warm-up", type=int, default=1_000)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--only", nargs="*", default=[], help="ways to measure beside the bare groq call")
+    parser.add_argument("--profile", action="store_true", help="profile labeltui with one key instead")
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--way", help=argparse.SUPPRESS)
+    parser.add_argument("--url", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.serve:
+        asyncio.run(serve())
+    elif given.profile:
+        with server() as base_url:
+            labeltui(base_url, given.calls, given.warm_up, keys=1, profile=True)
+    elif given.way:
+        print(json.dumps(WAYS[given.way][1](given.url, given.calls, given.warm_up)))
+    else:
+        wanted = {ANCHOR, *given.only} if given.only else WAYS.keys()
+        there = [name for name, (package, _) in WAYS.items() if name in wanted and importlib.util.find_spec(package)]
+        print(table(measure(there, calls=given.calls, warm_up=given.warm_up, rounds=given.rounds)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
