@@ -33,12 +33,13 @@ MAX_LABEL_CHARS = 200
 MAX_EXTRA_CHARS = 4_000
 JUDGES = ("exact", "tolerant")
 MAX_ITEM_CHARS = 20
+MOST_CANARIES = 60
 MAX_RUBRIC_CHARS = 100_000
 MAX_TASK_BYTES = 1_000_000
 
 _EFFORTS = ("none", "default", "minimal", "low", "medium", "high")
 _BUILTIN = Path(__file__).with_name("work_personal.toml")
-_TASK_KEYS = ("name", "item", "rubric", "fields", "truncate_at", "max_reasks", "judge", "labels", "model")
+_TASK_KEYS = ("name", "item", "rubric", "fields", "truncate_at", "max_reasks", "judge", "canaries", "labels", "model")
 _MODEL_KEYS = (
     "model",
     "temperature",
@@ -128,12 +129,13 @@ def task_to_toml(task: Task) -> str:
 def versioned(task: Task) -> Task:
     """The same task under the version that its content gives: 12 hex digits over all that can change an answer.
 
-    The task's name, its item, its judge and the call's timeout are not among that. Call it after every
+    The task's name, its item, its judge, its canaries and the call's timeout are not among that. Call it after every
     ``dataclasses.replace``.
     """
     table = _as_table(task)
     del table["name"], table["item"]
     table.pop("judge", None)
+    table.pop("canaries", None)
     del table["model"]["timeout_s"]
     table["prompt_edition"] = PROMPT_EDITION
     canonical = json.dumps(table, sort_keys=True, separators=(",", ":"))
@@ -173,7 +175,9 @@ def _as_table(task: Task) -> dict[str, Any]:
         model["stop"] = list(task.model.stop)
     if "extra_body" in model:
         model["extra_body"] = json.loads(task.model.extra_body)
-    judge = {} if task.judge == JUDGES[0] else {"judge": task.judge}
+    judge: dict[str, Any] = {} if task.judge == JUDGES[0] else {"judge": task.judge}
+    if task.canaries != MOST_CANARIES:
+        judge["canaries"] = task.canaries
     return {
         "name": task.name,
         "item": task.item,
@@ -214,6 +218,7 @@ def _build(data: Mapping[str, Any], where: str, *, default_name: str, text: str 
         model=_model(table.table("model"), schema=schema),
         item=_item(table),
         judge=_judge(table),
+        canaries=table.whole("canaries", MOST_CANARIES, 0, MOST_CANARIES),
     )
     return versioned(task)
 

@@ -8,10 +8,14 @@ from enum import StrEnum
 
 
 class AskKind(StrEnum):
-    """The first question about an email, or a question that repeats it after an unusable answer."""
+    """The first question about an email, one that repeats it after an unusable answer, or one that watches the model.
+
+    A ``CANARY`` asks about a labeled email again to see whether the answer changed; it gives no label.
+    """
 
     ASK = "ask"
     REASK = "reask"
+    CANARY = "canary"
 
 
 class Outcome(StrEnum):

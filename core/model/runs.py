@@ -207,6 +207,7 @@ class Snapshot:
     worked_s: float = 0.0
     flagged: int = 0
     alarms: tuple[str, ...] = ()
+    canaries: tuple[int, int] = (0, 0)
 
     @property
     def settled(self) -> int:

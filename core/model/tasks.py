@@ -41,7 +41,8 @@ class Task:
 
     ``version`` is a hash over everything that can change an answer; it names the task in attempts and labels. ``item``
     is the noun for what is labeled (*email*, *review*), for people; it is in no message and not in the hash. Nor is
-    ``judge``, which says what counts as a label: ``exact`` or ``tolerant``; stored answers can be judged by either.
+    ``judge``, which says what counts as a label: ``exact`` or ``tolerant``; stored answers can be judged by either; nor
+    ``canaries``, the number of emails that are asked again and again to see whether the model changes (0: none).
     """
 
     name: str
@@ -54,6 +55,7 @@ class Task:
     version: str = ""
     item: str = "email"
     judge: str = "exact"
+    canaries: int = 60
 
     def name_of(self, value: str) -> str:
         """The short name of a label's value, or the value itself where the task does not know it."""

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from core.quality.canaries import Canaries, CanaryAnswer
 from core.quality.intervals import log_hypergeometric_tail
 
 RUN_ALPHA = 0.003
@@ -27,12 +28,6 @@ SLOW_ARMED_AFTER = 200
 CUSUM_LIMIT = 7.0
 FAILURES_IN_A_ROW = 25
 """So many different emails failing one after another, for a reason that is not quota, pause the run (a promise)."""
-CANARY_LIMIT = 6.5
-CANARY_LIMIT_NOISY = 8.0
-CANARY_SAME, CANARY_CHANGED = 0.02, 0.2
-"""Rates of changed canaries under health and under trouble, of which the log-likelihood ratio is summed."""
-ROUND_LIMIT = 5
-"""Changed answers of 60 canaries asked at once that show another model."""
 
 
 class Watch(StrEnum):
@@ -264,43 +259,6 @@ class RateCounter:
         return Reading(self._watch, WatchState.STEADY, self._sum, self._limit, f"{self._asks:,} asks, {tolerated}")
 
 
-class Canaries:
-    """Watch emails that are asked again and again: their answers should not change.
-
-    S grows by ln(.2/.02) for a changed answer and shrinks by ln(.8/.98) for an equal one, never below 0; the limit is
-    6.5, or 8 where the calibration showed more than 1 % of changes. The interval between canaries is 15 asks, 3 while S
-    is above 0.
-    """
-
-    def __init__(self, *, noise: float = 0.0) -> None:
-        self._limit = CANARY_LIMIT if noise <= 0.01 else CANARY_LIMIT_NOISY
-        self._sum = 0.0
-        self._asked = self._changed = 0
-
-    def observe(self, changed: int) -> bool:
-        """Take the next canary's answer; tell whether it alarms."""
-        self._asked += 1
-        self._changed += changed
-        ratio = CANARY_CHANGED / CANARY_SAME if changed else (1 - CANARY_CHANGED) / (1 - CANARY_SAME)
-        self._sum = max(0.0, self._sum + math.log(ratio))
-        return self._sum >= self._limit
-
-    @property
-    def every(self) -> int:
-        """Return how many asks may pass until the next canary."""
-        return 3 if self._sum > 0.0 else 15
-
-    def restart(self) -> None:
-        """Begin anew after a dismissal."""
-        self._sum = 0.0
-
-    def reading(self) -> Reading:
-        """Return what the watch says now."""
-        text = f"{self._asked:,} asked again, {self._changed:,} changed"
-        state = WatchState.ALARM if self._sum >= self._limit else WatchState.STEADY
-        return Reading(Watch.CANARIES, state, self._sum, self._limit, text, to_ask=self._asked)
-
-
 class Identity:
     """Watch the model's name and fingerprint in each reply: a new one tells that another model may answer."""
 
@@ -351,11 +309,6 @@ class Identity:
         return Reading(Watch.IDENTITY, WatchState.STEADY, 0.0, 1.0, text)
 
 
-def round_changed(changed: int, asked: int) -> bool:
-    """Tell whether a round of canaries shows another model: at least 5 of 60, or as large a share of fewer."""
-    return asked > 0 and changed >= math.ceil(ROUND_LIMIT * asked / 60) and changed >= 2
-
-
 def _log_beta_ratio(a: float, b: float, length: int) -> float:
     return math.lgamma(b + length) - math.lgamma(b) + math.lgamma(a + b) - math.lgamma(a + b + length)
 
@@ -370,6 +323,7 @@ class Ask:
     latency_s: float | None = None
     model: str = ""
     fingerprint: str = ""
+    email_id: int = 0
 
 
 class WatchSet:
@@ -379,8 +333,18 @@ class WatchSet:
     work order is random: in the source's order the scan of shares is off, because topics change along a mailbox.
     """
 
-    def __init__(self, labels: Sequence[str], *, expected: int, shuffled: bool) -> None:
+    def __init__(
+        self,
+        labels: Sequence[str],
+        *,
+        expected: int,
+        shuffled: bool,
+        canaries: Callable[[], Canaries] | None = None,
+    ) -> None:
+        """``canaries`` makes those of the run, at the beginning and anew after a dismissal."""
         self._labels = tuple(labels)
+        self._make_canaries = canaries
+        self.canaries = canaries() if canaries is not None else None
         self._shuffled = shuffled
         self._runs = [LabelRun(label, labels=len(labels), expected=expected) for label in labels]
         # With two labels the second stream is the first one's mirror image.
@@ -408,6 +372,8 @@ class WatchSet:
         self._asks += 1
         found: list[Reading] = []
         if ask.label is not None:
+            if self.canaries is not None:
+                self.canaries.offer(ask.email_id, ask.label)
             found += [run.reading() for run in self._runs if run.observe(ask.label)]
             if self._shuffled:
                 found += [scan.reading() for label, scan in self._scans.items() if scan.observe(ask.label == label)]
@@ -418,6 +384,28 @@ class WatchSet:
             found.append(self._slow.reading())
         if self._identity.observe(ask.model, ask.fingerprint):
             found.append(self._identity.reading())
+            if self.canaries is not None:
+                self.canaries.begin_round()
+        return self._raise(found)
+
+    def observe_canary(self, answer: CanaryAnswer, *, restored: bool = False) -> tuple[Reading, ...]:
+        """Take the answer to an email asked again, ``restored`` from the run file or new; return the alarm it raises.
+
+        It counts for no other watch.
+        """
+        if self.canaries is None:
+            return ()
+        alarms = self.canaries.restore(answer) if restored else self.canaries.answered(answer)
+        return self._raise([self._canary_reading(self.canaries, alarm=True)]) if alarms else ()
+
+    def _canary_reading(self, canaries: Canaries, *, alarm: bool = False) -> Reading:
+        statistic, limit = canaries.statistic
+        if alarm:
+            return Reading(Watch.CANARIES, WatchState.ALARM, statistic, limit, canaries.alarm, 0, self._asks)
+        state = WatchState.OFF if canaries.off else WatchState.STEADY if canaries.armed else WatchState.ARMING
+        return Reading(Watch.CANARIES, state, statistic, limit, canaries.sentence)
+
+    def _raise(self, found: Sequence[Reading]) -> tuple[Reading, ...]:
         new = [reading for reading in found if reading.watch not in self._raised]
         for reading in new:
             self._raised.setdefault(reading.watch, reading)
@@ -445,6 +433,8 @@ class WatchSet:
                 run.restart()
             for scan in self._scans.values():
                 scan.restart()
+        if watch is Watch.CANARIES and self._make_canaries is not None:
+            self.canaries = self._make_canaries()
         self._raised.pop(watch, None)
         by_watch: dict[Watch, RateCounter | WindowScan | Identity] = {
             Watch.REASKED: self._reasked,
@@ -467,6 +457,8 @@ class WatchSet:
             runs, shares, self._reasked.reading(), self._failed.reading(), self._identity.reading(),
             self._slow.reading(),
         ]  # fmt: skip
+        if self.canaries is not None:
+            found.insert(2, self._canary_reading(self.canaries))
         return tuple(self._raised.get(reading.watch, reading) for reading in found if reading is not None)
 
     def _observe_latency(self, latency_s: float | None) -> bool:
@@ -489,12 +481,13 @@ REPLAYED = 3_000
 def replayed(
     watches: WatchSet,
     before: Mapping[str, int],
-    asks: Iterable[tuple[float, Ask]],
+    asks: Iterable[tuple[float, Ask | CanaryAnswer]],
     dismissed: Iterable[tuple[float, str]],
 ) -> WatchSet:
     """Return watches that have seen a run's asks: ``before`` by label only, then the newest ones in their order.
 
-    ``asks`` and ``dismissed`` alarms (by the watch's name) come with their time: a dismissal restarts its watch there.
+    ``asks``, with answers to canaries among them, and ``dismissed`` alarms (by the watch's name) come with their time:
+    a dismissal restarts its watch there.
     """
     watches.skip(before)
     known = {watch.value: watch for watch in Watch}
@@ -502,7 +495,10 @@ def replayed(
     for at, ask in asks:
         while ends and ends[0][0] <= at:
             watches.restart(ends.pop(0)[1])
-        watches.observe(ask)
+        if isinstance(ask, CanaryAnswer):
+            watches.observe_canary(ask, restored=True)
+        else:
+            watches.observe(ask)
     for _, watch in ends:
         watches.restart(watch)
     return watches

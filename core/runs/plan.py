@@ -9,6 +9,7 @@ from pathlib import Path
 
 from core.llm.task import fixed_chars
 from core.model import Forecast, KeyStatus, ModelSettings, Task, WindowStatus
+from core.quality.canaries import expected_asks
 from core.quota.db.rows import learnt_estimate
 from core.quota.forecast.forecast import Capacity, Load, capacities, forecast, full_windows
 from core.quota.forecast.plans import Plan, plan, price_of
@@ -38,19 +39,23 @@ _CALLS_PER_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """What there is to ask about: emails, different texts among them, and the mean length of those in characters."""
+    """What there is to ask about: emails, different texts among them, and the mean length of those in characters.
+
+    ``total`` emails are in the run, settled ones included; 0 where nothing is settled.
+    """
 
     emails: int
     distinct: int
     mean_chars: float
+    total: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
     """The answer of ``labeltui plan``. Tokens are totals; ``counted_tokens`` leaves out what the provider caches.
 
-    ``what_if`` pairs a sentence with the forecast under it; ``assumed`` says on which limits the times rest; ``server``
-    is the one that gets the texts.
+    ``canaries`` of the ``calls`` ask labeled emails again. ``what_if`` pairs a sentence with the forecast under it;
+    ``assumed`` says on which limits the times rest; ``server`` is the one that gets the texts.
     """
 
     texts: Texts
@@ -65,6 +70,7 @@ class Planned:
     what_if: tuple[tuple[str, Forecast], ...]
     learnt: bool
     server: str = ""
+    canaries: int = 0
 
     @property
     def limits_known(self) -> bool:
@@ -116,7 +122,8 @@ def texts_of_run(path: Path) -> Texts:
     with RunReader(path) as reader:
         emails = reader.count("pending")
         distinct, mean_chars = reader.pending_texts()
-    return Texts(emails, distinct, mean_chars)
+        total = reader.count()
+    return Texts(emails, distinct, mean_chars, total)
 
 
 def cost_of_call(estimator: Estimator, settings: ModelSettings, shared_chars: int, mean_chars: float) -> Cost:
@@ -157,7 +164,8 @@ def plan_run(
         estimator = Estimator(task.model.max_completion_tokens)
         estimator.recall(learnt_estimate(store.database, model))
     cost = cost_of_call(estimator, task.model, fixed_chars(task), texts.mean_chars)
-    calls = texts.distinct * (1 + _REASKS)
+    canaries = expected_asks(texts.distinct, total=max(texts.total, texts.distinct), most=task.canaries)
+    calls = texts.distinct * (1 + _REASKS) + canaries
     load = Load(calls, cost.counted, _DOUBT_LEARNT if cost.learnt else _DOUBT_UNLEARNT)
     assumed_plan = plan(plan_name or "free") if plan_name or not base_url else None
     ways, assumed = _lanes(keys, windows, assumed_plan, organizations)
@@ -176,6 +184,7 @@ def plan_run(
         what_if=_what_if(load, ways),
         learnt=cost.learnt,
         server=server.root,
+        canaries=round(canaries),
     )
 
 

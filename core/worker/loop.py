@@ -107,6 +107,7 @@ class Worker:
                 landed=self._landed,
                 grown=lambda: self._beat(at_once=True),
             ),
+            canaries=lambda: self._watches.canaries if self._watches is not None else None,
         )
         self._watches: RunWatches | None = None
         self._renewing = False

@@ -25,6 +25,7 @@ from core.llm.answers import schema_of
 from core.llm.dialect import Dialect
 from core.llm.task import fixed_chars
 from core.model import Forecast, Outcome, RunState, Task
+from core.quality.canaries import expected_asks
 from core.quota.forecast.forecast import Load, capacities, forecast
 from core.quota.forecast.plans import price_of
 from core.quota.keys.store import KeyStore
@@ -178,7 +179,7 @@ def _worker(
         guard=lambda: build_guard(task),
         client_of=clients.of,
         clock=time.time,
-        forecast=Eta(store, broker, fixed_chars=fixed_chars(task)),
+        forecast=Eta(store, broker, fixed_chars=fixed_chars(task), canaries=task.canaries),
         price=price_of(task.model.model, settings.prices_path),
         paused=paused,
     )
@@ -354,7 +355,9 @@ _EARLY_CALLS = 60
 class Eta:
     """Answers with a forecast whenever it is called. ``fixed_chars`` are the characters that every question shares."""
 
-    def __init__(self, store: Store, broker: Broker, *, fixed_chars: int) -> None:
+    def __init__(self, store: Store, broker: Broker, *, fixed_chars: int, canaries: int = 0) -> None:
+        """``canaries`` is how many emails the task lets be asked again and again."""
+        self._canaries = canaries
         self._store = store
         self._broker = broker
         self._fixed_chars = fixed_chars
@@ -380,7 +383,8 @@ class Eta:
         unusable = sum(outcomes.get(name, 0) for name in BAD_ANSWERS)
         seen = answered + unusable
         factor = (seen + _PRIOR_CALLS * _PRIOR_FACTOR) / (answered + _PRIOR_CALLS)
-        calls = texts * factor
+        total = float(self._store.email_count)
+        calls = texts * factor + expected_asks(texts, total=total * self._share, most=self._canaries)
         tokens = self._broker.estimator.of(round(self._fixed_chars + self._mean_chars)).cost
         chance = 1.96 * _SPREAD_OF_TEXTS / math.sqrt(max(calls, 1.0))
         again = 1.96 * math.sqrt(max(factor - 1.0, 0.01) / (seen + _PRIOR_CALLS))

@@ -205,7 +205,7 @@ class Exchange:
         self._retries = retries
 
     async def ask(self, permit: Permit, email: PendingEmail, *, probe: bool = False) -> Settlement:
-        """Ask about an email. A ``probe`` is about one that was answered before; its failure is never its own."""
+        """Ask about an email. A ``probe`` (or a canary) was answered before; its failure is never its own."""
         if email.bad_answers:
             conversation = reask_messages(self._task, email.text, email.bad_answers)
         else:

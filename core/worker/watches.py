@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from core.quality.alarms import PAUSING, Ask, Reading, Watch, WatchSet
+from core.quality.canaries import Canaries
 from core.storage.writing.settle import Answer
 from core.worker.commit import best_effort
 
@@ -37,9 +38,17 @@ class RunWatches:
             if reading.watch.value not in known:  # a worker was killed between an answer and its alarm
                 self._raise(reading)
 
+    @property
+    def canaries(self) -> Canaries | None:
+        """Return the emails that are asked again and again."""
+        return self._watches.canaries
+
     def observe(self, answers: Sequence[Answer]) -> None:
         """Take answers that were committed; record the alarms that they raise, and pause where one says so."""
         for answer in answers:
+            if answer.canary is not None:
+                for reading in self._watches.observe_canary(answer.canary):
+                    self._raise(reading)
             if answer.settled is None:
                 continue
             attempt = answer.attempt
@@ -50,6 +59,7 @@ class RunWatches:
                 latency_s=attempt.latency_s,
                 model=attempt.reply_model or "",
                 fingerprint=attempt.system_fingerprint or "",
+                email_id=attempt.email_id,
             )
             for reading in self._watches.observe(ask):
                 self._raise(reading)

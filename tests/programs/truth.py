@@ -16,11 +16,25 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from statistics import fmean, median
+from typing import Any
 
-from core.quality.alarms import Ask, Canaries, Watch, WatchSet
+from core.quality.alarms import Ask, Watch, WatchSet
+from core.quality.canaries import Canaries, CanaryAnswer
 from core.quality.estimates import GATE_SIZES, Estimate, Stratum, accuracy, label_figures, passed_gate
 
 TOTAL = 5_000
+CANARY_CHANGES: tuple[tuple[str, int, dict[str, Any]], ...] = (
+    ("collapse", 60, {"collapsed": True}),
+    ("20 % flips", 300, {"differing": 0.2}),
+    ("rare label halved", 300, {"halved": 0.5}),
+    ("another model, 15 % differ", 500, {"differing": 0.15}),
+    ("another model, 8 % differ", 1_500, {"differing": 0.08}),
+    ("another model, 3 % differ", 3_000, {"differing": 0.03}),
+    ("named by its replies, 20 % differ", 20, {"differing": 0.2, "at_once": True}),
+    ("named by its replies, 10 % differ", 20, {"differing": 0.1, "at_once": True}),
+    ("named by its replies, nothing differs", 20, {"at_once": True}),
+)
+"""Changes at ask 2,000: what differs, and within how many asks it is to be noticed."""
 SIZES = (50, 100, 200, 500)
 DRAWS = 1_000
 
@@ -143,34 +157,74 @@ def false_alarms(runs: int, share: float, seed: int = 1, asks: int = TOTAL) -> d
     return found
 
 
-def false_canaries(runs: int, noise: float, seed: int = 1, asks: int = TOTAL) -> int:
-    """Return in how many of ``runs`` healthy runs the canaries alarmed, with ``noise`` changes per repetition."""
-    return sum(
-        canary_delay(random.Random(f"{seed} {noise} {run}"), noise, noise, asks) is not None for run in range(runs)
-    )
+@dataclass
+class CanaryRun:
+    """A run of which only the canaries are looked at. ``noise`` of all answers differ from the label by chance.
 
-
-def canary_delay(
-    rng: random.Random, noise: float, changing: float, asks: int, before: int = 0, *, collapsed: bool = False
-) -> int | None:
-    """Return after how many asks the canaries alarm where ``changing`` of them differ, or None.
-
-    With ``collapsed`` every answer is one label: of the canaries, whose labels alternate, each second one changes.
+    From ask ``before`` on the model differs: with ``collapsed`` every answer is "1", otherwise a share of the emails
+    (``differing``) has another label, or of those labeled "0" (``halved``). ``at_once`` starts a round there.
     """
-    canaries = Canaries(noise=noise)
-    due = rng.randint(1, canaries.every)
-    turn = rng.randrange(2)
-    for ask in range(1, before + asks + 1):
-        due = min(due, canaries.every) - 1
-        if due > 0:
-            continue
-        turn = 1 - turn
-        changed = rng.random() < (noise if ask <= before else changing)
-        alarm = canaries.observe(bool(turn) if collapsed and ask > before else changed)
-        due = canaries.every
-        if alarm:
-            return ask - before
-    return None
+
+    share: float
+    noise: float
+    before: int
+    asks: int = TOTAL
+    differing: float = 0.0
+    halved: float = 0.0
+    collapsed: bool = False
+    at_once: bool = False
+    extra: int = 0
+    ready_at: int | None = None
+
+    def delay(self, rng: random.Random) -> int | None:
+        """Return after how many asks behind ``before`` the canaries alarm (the whole run counts), or None."""
+        canaries = Canaries(("1", "0"), texts=TOTAL)
+        labels: dict[int, str] = {}
+        turned: dict[int, str] = {}
+        for ask in range(1, self.asks + 1):
+            if ask == self.before + 1 and self.at_once:
+                canaries.begin_round()
+            labels[ask] = "0" if rng.random() < self.share else "1"
+            if self.collapsed and ask > self.before:
+                labels[ask] = "1"
+            canaries.offer(ask, labels[ask])
+            if self.ready_at is None and canaries.armed:
+                self.ready_at = ask
+            while (due := canaries.due()) is not None:
+                self.extra += 1
+                email, round_ = due
+                canaries.sent(email, round_)
+                value = labels[email]
+                if ask > self.before:
+                    value = turned.setdefault(email, self._turned(rng, value))
+                if rng.random() < self.noise:
+                    value = "1" if value == "0" else "0"
+                if canaries.answered(CanaryAnswer(email, labels[email], value, round_)):
+                    return ask - self.before
+        return None
+
+    def _turned(self, rng: random.Random, label: str) -> str:
+        if self.collapsed:
+            return "1"
+        flips = self.differing or (self.halved if label == "0" else 0.0)
+        return ("1" if label == "0" else "0") if rng.random() < flips else label
+
+
+def false_canaries(runs: int, noise: float, seed: int = 1, share: float = 0.07) -> int:
+    """Return in how many of ``runs`` healthy runs the canaries alarmed, with ``noise`` changes per repetition."""
+    found = [CanaryRun(share, noise, TOTAL).delay(random.Random(f"{seed} {noise} {run}")) for run in range(runs)]
+    return sum(delay is not None for delay in found)
+
+
+def canary_delays(runs: int, text: str, **change: Any) -> list[int | None]:
+    """Return after how many asks a change at ask 2,000 alarms, for each run that had no alarm before."""
+    found = []
+    for run in range(runs):
+        share = (0.07, 0.18)[run % 2]
+        delay = CanaryRun(share, 0.005, 2_000, **change).delay(random.Random(f"{text} {run}"))
+        if delay is None or delay > 0:
+            found.append(delay)
+    return found
 
 
 def share_delays(runs: int, before: float, after: float, asks: int = 2_500, seed: int = 1) -> list[int | None]:
@@ -230,8 +284,18 @@ def _print_alarms(runs: int) -> None:
         print(
             f"  share {share:.0%}: {sum(found.values())}  {({w.value: n for w, n in found.items()}) or ''}", flush=True
         )
-    for noise in (0.005, 0.01):
-        print(f"  canaries, {noise:.1%} noise: {false_canaries(5 * runs, noise)} of {5 * runs}", flush=True)
+    for noise in (0.0, 0.005, 0.01, 0.02, 0.05):
+        found_ = false_canaries(5 * runs, noise)
+        print(f"  canaries, {noise:.1%} noise: {found_} of {5 * runs} ({found_ / (5 * runs):.2%})", flush=True)
+    for share in (0.02, 0.07, 0.18, 0.5):
+        ones = [CanaryRun(share, 0.005, TOTAL) for _ in range(40)]
+        for number, one in enumerate(ones):
+            one.delay(random.Random(f"cost {share} {number}"))
+        ready = median(one.ready_at or TOTAL for one in ones)
+        cost = fmean(one.extra for one in ones)
+        print(
+            f"  canaries, share {share:.0%}: armed at ask {ready:,.0f}, {cost:,.0f} questions in {TOTAL:,}", flush=True
+        )
     print("changes at ask 1,000, noticed after so many asks")
     few = max(20, runs // 4)
     for text, before, after in (
@@ -239,12 +303,8 @@ def _print_alarms(runs: int) -> None:
         ("20 % flips, 18 %", 0.18, 0.308), ("20 % flips, 7 %", 0.07, 0.242), ("minority doubled, 18 %", 0.18, 0.36),
     ):  # fmt: skip
         print(f"  shares, {text}: {_described(share_delays(few, before, after))}", flush=True)
-    for text, changing in (("collapse", 0.5), ("20 % flips", 0.2)):
-        delays = [
-            canary_delay(random.Random(f"{text} {run}"), 0.005, changing, 2_000, 500, collapsed=changing == 0.5)
-            for run in range(4 * runs)
-        ]
-        limit = 60 if changing == 0.5 else 300
+    for text, limit, change in CANARY_CHANGES:
+        delays = canary_delays(4 * runs, text, **change)
         print(f"  canaries, {text}: {_described(delays)}; {within(delays, limit):.1%} within {limit}", flush=True)
     print()
 

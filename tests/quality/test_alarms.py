@@ -10,7 +10,6 @@ from core.quality.alarms import (
     FAILURES_IN_A_ROW,
     PAUSING,
     Ask,
-    Canaries,
     Identity,
     LabelRun,
     RateCounter,
@@ -19,7 +18,6 @@ from core.quality.alarms import (
     WatchSet,
     WatchState,
     WindowScan,
-    round_changed,
 )
 
 
@@ -127,20 +125,6 @@ def test_another_model_is_told_once() -> None:
     assert not identity.observe("gpt-oss-120b", "fp_3")
     assert identity.reading().state is WatchState.STEADY
     assert "3 fingerprints" in identity.reading().sentence
-
-
-def test_canaries_count_changes() -> None:
-    """Three changed canaries in a row alarm; a noisy model needs more, and calm ones are asked more rarely."""
-    calm, noisy = Canaries(), Canaries(noise=0.015)
-    assert calm.every == 15
-    assert [calm.observe(1) for _ in range(3)] == [False, False, True]
-    assert calm.every == 3
-    assert [noisy.observe(1) for _ in range(4)] == [False, False, False, True]
-    steady = Canaries()
-    assert not any(steady.observe(number % 60 == 0) for number in range(1, 400))
-    assert round_changed(5, 60)
-    assert not round_changed(4, 60)
-    assert not round_changed(1, 10)
 
 
 def test_a_dismissed_alarm_begins_anew() -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import random
 from statistics import fmean
 
 import pytest
 
 from tests.programs.truth import (
-    canary_delay,
+    canary_delays,
     coverage,
     false_alarms,
     false_canaries,
@@ -40,16 +39,14 @@ def test_healthy_runs_raise_no_alarm(share: float) -> None:
 
 
 def test_healthy_canaries_raise_few_alarms() -> None:
-    """Of 200 healthy runs with half a percent of noise at most two have an alarm of the canaries."""
-    assert false_canaries(200, 0.005) <= 2
+    """Of 20 healthy runs of 5,000 asks with half a percent of noise none has an alarm of the canaries."""
+    assert false_canaries(20, 0.005) == 0
 
 
 def test_canaries_notice_a_collapse_within_sixty_asks() -> None:
-    """A collapse to one label is noticed within 60 asks in 99 %, and a fifth of flips within 300 in 90 %."""
-    collapse = [canary_delay(random.Random(run), 0.005, 0.5, 2_000, 300, collapsed=True) for run in range(200)]
-    assert within(collapse, 60) >= 0.99
-    flips = [canary_delay(random.Random(run), 0.005, 0.2, 2_000, 300) for run in range(200)]
-    assert within(flips, 300) >= 0.9
+    """A collapse to one label is noticed within 60 asks in each of 20 runs, and a fifth of flips within 300 in most."""
+    assert within(canary_delays(20, "collapse", asks=2_100, collapsed=True), 60) == 1.0
+    assert within(canary_delays(20, "flips", asks=2_400, differing=0.2), 300) >= 0.85
 
 
 def test_a_vanished_label_is_noticed_by_its_run() -> None:

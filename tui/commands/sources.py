@@ -160,6 +160,7 @@ def _as_json(planned: Planned, task: Task) -> dict[str, object]:
         "distinct_texts": planned.texts.distinct,
         "model": task.model.model,
         "calls": planned.calls,
+        "canaries": planned.canaries,
         "tokens": planned.tokens,
         "prompt_tokens": planned.prompt_tokens,
         "completion_tokens": planned.completion_tokens,

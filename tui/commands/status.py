@@ -69,6 +69,7 @@ def as_json(snapshot: Snapshot, keys: Sequence[KeyStatus], no_keys: str = "") ->
             }
             for key, state in in_use(keys, snapshot)
         ],
+        "canaries": {"asked": snapshot.canaries[0], "changed": snapshot.canaries[1]},
         "alarms": [*alarms(snapshot), *([no_keys] if no_keys else [])],
     }
 
@@ -99,6 +100,9 @@ def as_lines(snapshot: Snapshot, keys: Sequence[KeyStatus], no_keys: str = "") -
         f"  calls     {number(snapshot.attempts)}, {number(snapshot.tokens)} tokens; re-asks: "
         + (", ".join(f"{count:,} took {n}" for n, count in snapshot.reasks.items()) or "none yet"),
     ]
+    asked, changed = snapshot.canaries
+    if asked:
+        lines.append(f"  canaries  {number(asked)} labeled {run.task.item}s asked again, {number(changed)} changed")
     if snapshot.state in (RunState.RUNNING, RunState.WAITING):
         pace = rate(snapshot.pace, snapshot.taken_at)
         lines.append(f"  rate      {pace.now:.0f} labels a minute, mean {pace.mean:.0f}{_end(snapshot)}")

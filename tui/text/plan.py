@@ -52,6 +52,14 @@ def plan_lines(planned: Planned, task: Task) -> Iterator[str]:
         yield f"  server    {one_line(planned.server, limit=200)} gets the texts"
     yield f"  model     {one_line(task.model.model)}"
     yield f"  calls     about {number(planned.calls)}, follow-up questions included"
+    if planned.canaries:
+        forecast = planned.forecast
+        share_s = None if forecast.eta_s is None else forecast.eta_s * planned.canaries / max(1, planned.calls)
+        time = f", about {span(share_s)}" if planned.limits_known and share_s else ""
+        yield (
+            f"  canaries  {number(planned.canaries)} of these calls ask labeled {task.item}s again, to notice a change"
+            f" of the model{time}; canaries = 0 in the task saves them"
+        )
     yield f"  tokens    about {number(planned.tokens)} ({basis}{cached})"
     if planned.money is not None:
         money = "less than $0.01" if planned.money < 0.005 else f"about ${planned.money:,.2f}"

@@ -15,6 +15,7 @@ from tui.widgets.lists.emails import STATES
 from tui.widgets.panes.pane import Part, line
 
 _HEADER = re.compile(r"(From|To|Cc|Bcc|Subject|Date): ")
+_KINDS = {AskKind.ASK: "question  ", AskKind.REASK: "follow-up  ", AskKind.CANARY: "canary  "}
 MOST_SHOWN = 60_000
 """Characters of a message that are shown, so that wrapping them delays no key."""
 
@@ -165,7 +166,7 @@ def _attempt(attempt: Attempt, now: float, width: int) -> list[Content]:
         Content(""),
         line(
             (f"{attempt.n} ", "bold $bright"),
-            ("question  " if attempt.kind is AskKind.ASK else "follow-up  ", "$foreground"),
+            (_KINDS[attempt.kind], "$foreground"),
             (f"{'✓' if good else '✕'} {word}", f"bold ${tone}"),
             (f"  {when}", "$quiet"),
             (f"  {attempt.latency_s:.2f} s", "$bright"),

@@ -16,7 +16,7 @@ from core.errors import RunFileError
 from core.model import EmailState
 from core.storage.file.connection import open_reader
 from core.storage.file.rows import BY_MODEL, label_in_force
-from core.storage.file.schema_version import FORMAT_VERSION, check_format
+from core.storage.file.schema_version import FORMAT_VERSION, FORMAT_WITH_CANARIES, check_format
 from core.storage.writing.settle import advance_cursor, restore, show_label_in_force
 
 _SHOWN = 20
@@ -183,11 +183,17 @@ _COUNTS = (
     "SELECT 'completion_tokens', coalesce(sum(completion_tokens), 0) FROM attempt",
 )
 _FLAGGED = "SELECT 'flagged', count(*) FROM email WHERE flags IS NOT NULL"
+_CANARIES = (
+    "SELECT 'canary:asked', count(*) FROM canary WHERE round > 0",
+    "SELECT 'canary:changed', count(*) FROM canary WHERE round > 0 AND value <> label",
+)
 
 
 def recounted(db: sqlite3.Connection) -> dict[str, int]:
     """Every total by name, counted from the rows; those that are 0 are left out."""
     queries = [*_COUNTS, _FLAGGED] if _has_flags(db) else [*_COUNTS]
+    if db.execute("PRAGMA user_version").fetchone()[0] >= FORMAT_WITH_CANARIES:
+        queries += _CANARIES
     totals = [row for query in queries for row in db.execute(query).fetchall()]
     return {name: int(value) for name, value in totals if value}
 

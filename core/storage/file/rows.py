@@ -127,6 +127,7 @@ def task_from_definition(text: str) -> Task:
         version=data["version"],
         item=data.get("item", "email"),  # as in files written before tasks had one
         judge=data.get("judge", "exact"),
+        canaries=data.get("canaries", 60),
     )
 
 

@@ -302,6 +302,23 @@ def m007_source(db: Database) -> None:
         db.execute(statement)
 
 
+@migrations()
+def m008_canaries(db: Database) -> None:
+    """Answers to emails that are asked again and again, and how many of them changed."""
+    for statement in (
+        (
+            "CREATE TABLE canary(id INTEGER PRIMARY KEY, email_id INTEGER NOT NULL, task_version TEXT NOT NULL,"
+            " label TEXT NOT NULL, value TEXT NOT NULL, round INTEGER NOT NULL, asked_at REAL NOT NULL,"
+            " attempt_id INTEGER)"
+        ),
+        "CREATE TRIGGER canary_added AFTER INSERT ON canary WHEN NEW.round > 0 BEGIN "
+        + _add("'canary:asked'", "1")
+        + _add("'canary:changed'", "(NEW.value <> NEW.label)")
+        + " END",
+    ):
+        db.execute(statement)
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the tables up to this version's. Each migration is one transaction; call it under the run's lock."""
     db = Database(connection)

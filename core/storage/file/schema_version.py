@@ -20,7 +20,10 @@ FORMAT_WITH_REVIEWS = 4
 FORMAT_WITH_COLUMNS = 5
 """The first format that keeps the source's other columns and labels, and lists what of the source was not taken."""
 
-FORMAT_VERSION = 5
+FORMAT_WITH_CANARIES = 6
+"""The first format with answers to emails that are asked again and again."""
+
+FORMAT_VERSION = 6
 """Kept in ``user_version``. A file with a larger number is from a newer labeltui and is refused."""
 
 

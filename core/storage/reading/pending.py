@@ -85,6 +85,18 @@ def answered_email(db: sqlite3.Connection, *, task_version: str, skip: int) -> P
     return None
 
 
+def labeled_email(db: sqlite3.Connection, email_id: int, *, task_version: str) -> tuple[PendingEmail, str] | None:
+    """Return an email that the model labeled, as it would be asked about, and its label by this version of the task."""
+    row = db.execute(
+        "SELECT e.id, e.position, e.source_id, coalesce(e.subject, ''), b.text, e.content_hash,"
+        " (SELECT count(*) FROM attempt WHERE email_id = e.id), l.value FROM label AS l"
+        " JOIN email AS e ON e.id = l.email_id JOIN body AS b ON b.email_id = e.id"
+        " WHERE l.email_id = ? AND l.source = 'model' AND l.task_version = ?",
+        (email_id, task_version),
+    ).fetchone()
+    return None if row is None else (PendingEmail(*row[:-1]), row[-1])
+
+
 def _with_history(db: sqlite3.Connection, row: tuple[Any, ...], task_version: str) -> PendingEmail:
     email_id, position, source_id, subject, text, content_hash, asked_from = row
     tried = db.execute(

@@ -4,31 +4,36 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 
+from core.model import Task
 from core.quality.alarms import REPLAYED, Ask, Reading, WatchSet, WatchState, replayed
 from core.quality.audit import Answer, Audit, Batch, GoldSet, Member, watch_json
+from core.quality.canaries import FEWEST_TEXTS, MOST, TEXTS_PER_CANARY, Canaries, CanaryAnswer
 from core.quality.sampling import DEFAULT_GOAL, Sample, base_rate, permanent_number
 from core.storage.file.connection import open_reader
 from core.storage.file.rows import task_of
-from core.storage.file.schema_version import FORMAT_WITH_REVIEWS, check_format
+from core.storage.file.schema_version import FORMAT_WITH_CANARIES, FORMAT_WITH_REVIEWS, check_format
 
 
 def watches_of(db: sqlite3.Connection, path: Path) -> WatchSet:
     """Return the watches of a run as its asks under the active version leave them."""
     version, order = db.execute("SELECT task_version, work_order FROM run").fetchone()
-    labels = [meaning.value for meaning in task_of(db, version, path).labels]
+    task = task_of(db, version, path)
+    labels = [meaning.value for meaning in task.labels]
     total = db.execute("SELECT count(*) FROM email").fetchone()[0]
-    watches = WatchSet(labels, expected=max(1_000, total), shuffled=order == "shuffled")
-    identity = "a.reply_model, a.system_fingerprint" if check_format(db, path) >= FORMAT_WITH_REVIEWS else "NULL, NULL"
+    file_format = check_format(db, path)
+    make = _canaries_of(db, task, labels) if file_format >= FORMAT_WITH_CANARIES else None
+    watches = WatchSet(labels, expected=max(1_000, total), shuffled=order == "shuffled", canaries=make)
+    identity = "a.reply_model, a.system_fingerprint" if file_format >= FORMAT_WITH_REVIEWS else "NULL, NULL"
     newest = db.execute(
         "SELECT l.id, l.at, l.value, (SELECT count(*) FROM attempt AS r WHERE r.email_id = l.email_id"
-        f" AND r.kind = 'reask' AND r.id <= l.attempt_id), a.latency_s, {identity} FROM label AS l"
+        f" AND r.kind = 'reask' AND r.id <= l.attempt_id), a.latency_s, {identity}, l.email_id FROM label AS l"
         " LEFT JOIN attempt AS a ON a.id = l.attempt_id WHERE l.source = 'model' AND l.task_version = ?"
         " ORDER BY l.id DESC LIMIT ?",
         (version, REPLAYED),
@@ -40,7 +45,7 @@ def watches_of(db: sqlite3.Connection, path: Path) -> WatchSet:
             (version, first),
         ).fetchall()
     )
-    asks = [
+    asks: list[tuple[float, Ask | CanaryAnswer]] = [
         (
             at,
             Ask(
@@ -50,9 +55,10 @@ def watches_of(db: sqlite3.Connection, path: Path) -> WatchSet:
                 latency_s=latency,
                 model=model or "",
                 fingerprint=prints or "",
+                email_id=email_id,
             ),
         )
-        for _, at, value, reasks, latency, model, prints in reversed(newest)
+        for _, at, value, reasks, latency, model, prints, email_id in reversed(newest)
     ]
     failed = db.execute(
         "SELECT e.settled_at FROM email AS e WHERE e.state = 'failed' AND e.settled_at >= ? AND EXISTS"
@@ -60,9 +66,19 @@ def watches_of(db: sqlite3.Connection, path: Path) -> WatchSet:
         (asks[0][0] if asks else 0.0, version),
     ).fetchall()
     asks += [(at, Ask(None, reasked=False, failed=True)) for (at,) in failed]
+    if make is not None:
+        query = "SELECT asked_at, email_id, label, value, round FROM canary WHERE task_version = ? ORDER BY id"
+        asks += [(at, CanaryAnswer(*row)) for at, *row in db.execute(query, (version,))]
     asks.sort(key=lambda each: each[0])
     dismissed = [(row.dismissed_at, row.watch) for row in alarms_of(db) if row.state == "dismissed"]
     return replayed(watches, before, asks, dismissed)
+
+
+def _canaries_of(db: sqlite3.Connection, task: Task, labels: Sequence[str]) -> Callable[[], Canaries]:
+    enough = max(FEWEST_TEXTS, MOST * TEXTS_PER_CANARY)
+    query = "SELECT count(*) FROM (SELECT DISTINCT content_hash FROM email LIMIT ?)"
+    texts = db.execute(query, (enough,)).fetchone()[0]
+    return lambda: Canaries(labels, texts=texts, most=task.canaries)
 
 
 def raised_watches(db: sqlite3.Connection) -> frozenset[str]:

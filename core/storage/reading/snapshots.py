@@ -111,6 +111,7 @@ class SnapshotReader:
             flagged=totals.get("flagged", 0),
             alarms=tuple(f"{row.watch}: {row.sentence}" for row in alarms_of(self._db) if row.state == "raised"),
             taken_at=now,
+            canaries=(totals.get("canary:asked", 0), totals.get("canary:changed", 0)),
         )
 
     def _info(self, run: dict[str, Any], task: Task) -> RunInfo:

@@ -13,15 +13,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.model import Attempt, Settled
+from core.quality.canaries import CanaryAnswer
 from core.storage.file.rows import BECOMES_LABELED, BY_MODEL, label_in_force, slice_of
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One call and, where it ends the email's wait, what settles it."""
+    """One call and, where it ends the email's wait, what settles it; or what a canary was answered."""
 
     attempt: Attempt
     settled: Settled | None = None
+    canary: CanaryAnswer | None = None
 
 
 def commit(
@@ -36,6 +38,8 @@ def commit(
     settled = failed = 0
     for answer in answers:
         attempt_id = add_attempt(db, answer.attempt, epoch)
+        if answer.canary is not None:
+            _add_canary(db, answer.canary, answer.attempt.task_version, attempt_id, now=now)
         if answer.settled is None:
             continue
         in_force = answer.attempt.task_version == task_version
@@ -50,6 +54,14 @@ def commit(
         advance_cursor(db)
     db.execute("UPDATE run SET heartbeat_at = max(coalesce(heartbeat_at, 0), ?)", (now,))
     return settled + failed
+
+
+def _add_canary(db: sqlite3.Connection, answer: CanaryAnswer, version: str, attempt_id: int, *, now: float) -> None:
+    db.execute(
+        "INSERT INTO canary(email_id, task_version, label, value, round, asked_at, attempt_id)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (answer.email_id, version, answer.label, answer.value, answer.round, now, attempt_id),
+    )
 
 
 def fail_unasked(db: sqlite3.Connection, email_id: int, failure: str, *, reasks: int, dedupe: bool, now: float) -> int:

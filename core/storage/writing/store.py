@@ -21,7 +21,13 @@ from core.storage.file.connection import immediately, make_writer
 from core.storage.file.control import CommandRow
 from core.storage.file.rows import budget_of, task_of, worked_s
 from core.storage.file.schema import migrate
-from core.storage.reading.pending import answered_email, distinct_texts, estimated_texts, pending_emails
+from core.storage.reading.pending import (
+    answered_email,
+    distinct_texts,
+    estimated_texts,
+    labeled_email,
+    pending_emails,
+)
 from core.storage.reading.reviews import raised_watches, watches_of
 from core.storage.reading.summaries import all_totals, group, total
 from core.storage.writing import commands as handled
@@ -176,6 +182,10 @@ class Store(HeldFile):
     def answered_email(self, skip: int) -> PendingEmail | None:
         """An email that the model labeled, the newest but ``skip``."""
         return answered_email(self._db, task_version=self.task_version, skip=skip)
+
+    def labeled_email(self, email_id: int) -> tuple[PendingEmail, str] | None:
+        """Return an email that the model labeled, as it would be asked about, and its label; None where it has none."""
+        return labeled_email(self._db, email_id, task_version=self.task_version)
 
     def copy_from_twin(self, email: PendingEmail, *, now: float) -> bool:
         """Settle an email from the model's label of one with the same text, if there is one; no call is made."""
@@ -342,6 +352,11 @@ class Store(HeldFile):
     def pending_count(self) -> int:
         """Emails in line."""
         return total(self._db, f"state:{EmailState.PENDING}")
+
+    @property
+    def email_count(self) -> int:
+        """Emails of the run, whatever their state."""
+        return sum(group(all_totals(self._db), "state").values())
 
     @property
     def failed_count(self) -> int:

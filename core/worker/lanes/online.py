@@ -7,10 +7,12 @@ import logging
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from typing import Any
 
 from core.llm.task import fixed_chars
-from core.model import PendingEmail, Task, Wait
+from core.model import AskKind, PendingEmail, Task, Wait
+from core.quality.canaries import Canaries, CanaryAnswer
 from core.quota.pacing.grants import Candidate, Never, NoKeys
 from core.storage.writing.store import Answer, Store
 from core.worker.commit import Committer
@@ -49,7 +51,11 @@ class OnlineLane:
         client_of: Callable[[Any], Asks],
         clock: Callable[[], float],
         listener: Listener,
+        canaries: Callable[[], Canaries | None] = lambda: None,
     ) -> None:
+        """``canaries`` gives those of the run, once there are any."""
+        self._canaries = canaries
+        self._canary: tuple[PendingEmail, str, int] | None = None
         self._task = task
         self._store = store
         self._pacer = pacer
@@ -147,7 +153,26 @@ class OnlineLane:
         elif self._probe is None and not self._probes_end:
             answered = self._store.answered_email
             self._probe = answered(self._probes % _PROBES_VARY) or answered(0)
-        return emails if self._probe is None else [self._probe, *emails]
+        if self._probe is not None:
+            return [self._probe, *emails]
+        canary = self._due_canary() if emails else None
+        return emails if canary is None else [canary, *emails]
+
+    def _due_canary(self) -> PendingEmail | None:
+        """Return the labeled email to ask again now, to see whether the answer changed; None while a first N is tried.
+
+        It is chosen anew for each call, and comes before the emails that are pending.
+        """
+        canaries, self._canary = self._canaries(), None
+        due = None if canaries is None or self._queue.first_n is not None else canaries.due()
+        if due is None or canaries is None:
+            return None
+        known = self._store.labeled_email(due[0])
+        if known is None:
+            canaries.drop(due[0])
+            return None
+        self._canary = (*known, due[1])
+        return known[0]
 
     def _ask(self, exchange: Exchange, permit: Permit, front: Sequence[Candidate]) -> bool:
         """Let a call go out, or settle its email without one; return False where the disk refused."""
@@ -155,6 +180,12 @@ class OnlineLane:
         if self._probe is not None and self._probe.id == permit.email_id:
             self._probing = True
             self._let_out(self._make_probe(exchange, permit, self._probe), permit)
+            return True
+        if self._canary is not None and self._canary[0].id == permit.email_id:
+            email, label, round_ = self._canary
+            if (canaries := self._canaries()) is not None:
+                canaries.sent(email.id, round_)
+            self._let_out(self._make_canary(exchange, permit, email, label, round_), permit)
             return True
         email = self._queue.take(permit.email_id)
         try:
@@ -178,6 +209,10 @@ class OnlineLane:
         if self._probe is not None and self._probe.id == never.email_id:
             self._probe, self._probes_end = None, True  # even what was answered before is too large by now
             return False
+        if self._canary is not None and self._canary[0].id == never.email_id:
+            if (canaries := self._canaries()) is not None:
+                canaries.drop(never.email_id)
+            return True
         email = self._queue.take(never.email_id)
         try:
             self._store.fail(email.id, never.reason, reasks=len(email.bad_answers), now=self._clock())
@@ -254,6 +289,22 @@ class OnlineLane:
         finally:
             self._probing, self._probe = False, None
             self._probes += 1
+
+    async def _make_canary(
+        self, exchange: Exchange, permit: Permit, email: PendingEmail, label: str, round_: int
+    ) -> None:
+        """Ask about a labeled email again, and record the answer beside its label, which stays."""
+        canaries, answered = self._canaries(), False
+        try:
+            settlement = await exchange.ask(permit, email, probe=True)
+            self._report(settlement.run_over, settlement.notice)
+            attempt = replace(settlement.attempt, kind=AskKind.CANARY)
+            value, answered = settlement.label, settlement.label is not None
+            answer = None if value is None else CanaryAnswer(email.id, label, value, round_)
+            await self._committer.commit(Answer(attempt, canary=answer))
+        finally:
+            if canaries is not None and not answered:
+                canaries.given_up(email.id, round_)
 
     def _report(self, run_over: str, notice: str) -> None:
         if notice:

@@ -134,8 +134,8 @@ class Scenario:
         )
 
     def task(self) -> Task:
-        """The built-in task, with this scenario's truncation."""
-        return versioned(replace(builtin_task(), truncate_at=self.truncate_at))
+        """The built-in task, with this scenario's truncation; without canaries, so that each call is for a label."""
+        return versioned(replace(builtin_task(), truncate_at=self.truncate_at, canaries=0))
 
     def texts(self, worker: int = 0) -> Iterator[tuple[SourceEmail, View]]:
         """The emails of one worker's run, each with a text of its own."""
