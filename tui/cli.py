@@ -1,4 +1,7 @@
-"""The command line: which function answers what was said. Everything heavy is imported by the answer."""
+"""Run one command line: find the function that answers it, and turn errors into sentences and exit codes.
+
+Everything heavy is imported by the module of that function.
+"""
 
 from __future__ import annotations
 
@@ -16,50 +19,6 @@ from tui.terminal import streams
 
 if TYPE_CHECKING:
     import argparse
-
-
-ANSWERS = {
-    "": "tui.commands.running:console_on_runs",
-    "archive": "tui.commands.files:archiving",
-    "backup": "tui.commands.files:answer",
-    "budget": "tui.commands.control:budget",
-    "check": "tui.commands.files:answer",
-    "compare": "tui.commands.quality:compare",
-    "copy": "tui.commands.files:copy",
-    "delete": "tui.commands.files:delete",
-    "demo": "tui.commands.running:demo",
-    "export": "tui.commands.status:export",
-    "gold": "tui.commands.quality:gold",
-    "guide": "tui.commands.guide:guide",
-    "info": "tui.commands.info:info",
-    "keys": "tui.commands.keys:answer",
-    "label": "tui.commands.control:label",
-    "new": "tui.commands.sources:new",
-    "note": "tui.commands.control:note",
-    "notify": "tui.commands.info:notify",
-    "open": "tui.commands.running:open_run",
-    "pause": "tui.commands.control:pause",
-    "plan": "tui.commands.sources:plan",
-    "quality": "tui.commands.quality:quality",
-    "report": "tui.commands.quality:report",
-    "rejudge": "tui.commands.control:rejudge",
-    "resume": "tui.commands.control:resume",
-    "retry": "tui.commands.control:retry",
-    "review": "tui.commands.quality:review",
-    "serve": "tui.commands.serve:serve",
-    "simulate": "core.simulator.options:run",
-    "swap": "tui.commands.control:swap",
-    "skipped": "tui.commands.sources:skipped",
-    "skip": "tui.commands.control:skip",
-    "start": "tui.commands.control:start",
-    "status": "tui.commands.status:status",
-    "stop": "tui.commands.control:stop",
-    "task": "tui.commands.task:task",
-    "undo": "tui.commands.control:undo",
-    "watch": "tui.commands.watch:watch",
-    "work": "tui.commands.running:work",
-}
-"""Where each command is answered; "" is none. The module is imported when its command is given."""
 
 
 OWN_JSON = frozenset({"compare", "keys list", "plan", "quality", "skipped", "status", "task"})
@@ -82,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _answer(given: argparse.Namespace) -> int:
-    module, _, function = ANSWERS[given.command or ""].partition(":")
+    module, _, function = given.answer.partition(":")
     answer: Callable[[argparse.Namespace], int] = getattr(import_module(module), function)
     name = " ".join(filter(None, (given.command, getattr(given, "action", None))))
     if not getattr(given, "json", False) or name in OWN_JSON:

@@ -1,4 +1,4 @@
-"""The grammar of the command line: every command and option. Who answers stands in ``tui.cli``."""
+"""Define the grammar of the command line: every command with its options, and the function that answers it."""
 
 from __future__ import annotations
 
@@ -71,6 +71,7 @@ def parser(*, as_json: bool = False) -> argparse.ArgumentParser:
         description="A console for long LLM labeling runs. Without a command it opens on the list of runs.",
         epilog=_EXIT_CODES,
     )
+    top.set_defaults(answer="tui.commands.running:console_on_runs")
     top.add_argument("--version", action="version", version=f"labeltui {version('labeltui')}")
     top.add_argument("--read-only", action="store_true", help="a console that looks on and changes nothing")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
@@ -84,6 +85,13 @@ def parser(*, as_json: bool = False) -> argparse.ArgumentParser:
         if name not in _WITHOUT_JSON:
             _add_json(command)
     return top
+
+
+def _command(commands: Commands, name: str, answer: str, *, help: str) -> argparse.ArgumentParser:  # noqa: A002
+    """Add a command that the function ``answer`` answers (``module:function``, of ``tui.commands`` unless dotted)."""
+    command = commands.add_parser(name, help=help)
+    command.set_defaults(answer=answer if "." in answer else f"tui.commands.{answer}")
+    return command
 
 
 def _add_json(command: argparse.ArgumentParser) -> None:
@@ -109,10 +117,14 @@ def _add_server(command: argparse.ArgumentParser, where: str = "") -> None:
 
 
 def _add_making(commands: Commands) -> None:
-    demo = commands.add_parser("demo", help="a sample run on invented emails against the built-in simulator")
+    demo = _command(
+        commands, "demo", "running:demo", help="a sample run on invented emails against the built-in simulator"
+    )
     demo.add_argument("--emails", type=quantities.count, default=None, metavar="N", help="how many (default 400)")
     demo.add_argument("--fresh", action="store_true", help="begin anew instead of going on with the last demo")
-    plan = commands.add_parser("plan", help="tokens, time, money and the binding limit, before anything is sent")
+    plan = _command(
+        commands, "plan", "sources:plan", help="tokens, time, money and the binding limit, before anything is sent"
+    )
     plan.add_argument("what", type=quantities.named, metavar="SOURCE|RUN")
     plan.add_argument("--task", type=Path, metavar="FILE", help="for a source: the task as TOML")
     plan.add_argument("--model", metavar="M", help="for a source: the model to ask, instead of the task's")
@@ -124,7 +136,7 @@ def _add_making(commands: Commands) -> None:
         "--organizations", type=quantities.count, metavar="N", help="so many on it, instead of the keys here"
     )
     plan.add_argument("--json", action="store_true", help="one JSON object, nothing else")
-    new = commands.add_parser("new", help="make a run from files or folders of emails or other texts")
+    new = _command(commands, "new", "sources:new", help="make a run from files or folders of emails or other texts")
     new.add_argument(
         "source",
         type=quantities.path,
@@ -142,15 +154,15 @@ def _add_making(commands: Commands) -> None:
     new.add_argument("--seed", type=quantities.whole, metavar="N", help="of the shuffled order (default: drawn)")
     new.add_argument("--no-dedupe", action="store_true", help="ask about each email, also where texts are identical")
 
-    copy = commands.add_parser("copy", help="a new run from the emails of another, with nothing labeled")
+    copy = _command(commands, "copy", "files:copy", help="a new run from the emails of another, with nothing labeled")
     copy.add_argument("run", metavar="RUN")
     copy.add_argument("name", metavar="NAME", help="the new run's name")
     copy.add_argument("--task", type=Path, metavar="FILE", help="another task than the run's, as TOML")
     copy.add_argument("--model", metavar="M", help="another model than the task's")
-    archive = commands.add_parser("archive", help="take a run out of the list, or put it back")
+    archive = _command(commands, "archive", "files:archiving", help="take a run out of the list, or put it back")
     archive.add_argument("run", metavar="RUN")
     archive.add_argument("--back", action="store_true", help="put an archived run into the list again")
-    delete = commands.add_parser("delete", help="delete a run for good, after asking for its name")
+    delete = _command(commands, "delete", "files:delete", help="delete a run for good, after asking for its name")
     delete.add_argument("run", metavar="RUN")
     delete.add_argument("--yes", metavar="NAME", help="its name once more, instead of being asked")
 
@@ -170,12 +182,12 @@ def _add_reading(command: argparse.ArgumentParser) -> None:
 
 
 def _add_working(commands: Commands) -> None:
-    opened = commands.add_parser("open", help="the console on one run")
+    opened = _command(commands, "open", "running:open_run", help="the console on one run")
     opened.add_argument("run", metavar="RUN")
     opened.add_argument("--read-only", action="store_true", default=argparse.SUPPRESS, help="look on, change nothing")
-    work = commands.add_parser("work", help="the worker in the foreground, until the run is done")
+    work = _command(commands, "work", "running:work", help="the worker in the foreground, until the run is done")
     work.add_argument("run", metavar="RUN")
-    budget = commands.add_parser("budget", help="what a run may spend before it pauses itself")
+    budget = _command(commands, "budget", "control:budget", help="what a run may spend before it pauses itself")
     budget.add_argument("run", metavar="RUN")
     budget.add_argument(
         "--tokens", type=quantities.count, metavar="N", help="prompt and completion tokens of all calls"
@@ -183,14 +195,14 @@ def _add_working(commands: Commands) -> None:
     budget.add_argument("--money", type=quantities.amount, metavar="D", help="US dollars, by the price table")
     budget.add_argument("--hours", type=quantities.amount, metavar="H", help="hours in which a worker is at work")
     budget.add_argument("--none", action="store_true", help="take every cap away")
-    for name, help_text in (
-        ("start", "start the worker in the background"),
-        ("pause", "let no new call go out"),
-        ("resume", "go on"),
-        ("swap", "go on to the next key: the one in use goes out, the next one is asked first"),
-        ("stop", "end the worker when its calls have come home; twice: at once"),
+    for name, answer, help_text in (
+        ("start", "control:start", "start the worker in the background"),
+        ("pause", "control:send_plain", "let no new call go out; calls in flight finish"),
+        ("resume", "control:send_plain", "continue after a pause"),
+        ("swap", "control:send_plain", "switch to the next key and disable the one in use"),
+        ("stop", "control:stop", "end the worker after the calls in flight have finished; twice: at once"),
     ):
-        command = commands.add_parser(name, help=help_text)
+        command = _command(commands, name, answer, help=help_text)
         command.add_argument("run", metavar="RUN")
         command.add_argument("--no-wait", action="store_true", help="do not wait until it is acknowledged")
         if name == "start":
@@ -202,26 +214,28 @@ def _add_working(commands: Commands) -> None:
 
 
 def _add_results(commands: Commands) -> None:
-    status = commands.add_parser("status", help="where a run is; without RUN: all runs")
+    status = _command(commands, "status", "status:status", help="where a run is; without RUN: all runs")
     status.add_argument("run", metavar="RUN", nargs="?")
     status.add_argument("--json", action="store_true", help="one JSON object, nothing else")
-    watch = commands.add_parser("watch", help="a run in a few lines, until no worker has it")
+    watch = _command(commands, "watch", "watch:watch", help="a run in a few lines, until no worker has it")
     watch.add_argument("run", metavar="RUN")
     watch.add_argument("--every", type=quantities.seconds, metavar="S", help="look so often (default 1 second)")
-    retry = commands.add_parser("retry", help="put failed emails back in line")
+    retry = _command(commands, "retry", "control:retry", help="put failed emails back in line")
     retry.add_argument("run", metavar="RUN")
     which = retry.add_mutually_exclusive_group()
     which.add_argument("--failed", action="store_true", help="all that failed (default)")
     which.add_argument("--item", metavar="ID", help="the one with this id in the source")
-    rejudge = commands.add_parser("rejudge", help="judge stored answers of failed emails again, without a call")
+    rejudge = _command(
+        commands, "rejudge", "control:rejudge", help="judge stored answers of failed emails again, without a call"
+    )
     rejudge.add_argument("run", metavar="RUN")
     rejudge.add_argument("--tolerant", action="store_true", help="accept a label in other forms from now on")
-    label = commands.add_parser("label", help="give an email a person's label")
+    label = _command(commands, "label", "control:label", help="give an email a person's label")
     label.add_argument("run", metavar="RUN")
     label.add_argument("id", metavar="ID", help="the email's id in the source")
     label.add_argument("value", metavar="VALUE")
     label.add_argument("--note", metavar="T", default="", help="why")
-    task = commands.add_parser("task", help="the task of a run, its versions and what each labeled")
+    task = _command(commands, "task", "task:task", help="the task of a run, its versions and what each labeled")
     task.add_argument("run", metavar="RUN")
     task.add_argument("--json", action="store_true", help="one JSON object, nothing else")
     act = task.add_mutually_exclusive_group()
@@ -241,28 +255,30 @@ def _add_results(commands: Commands) -> None:
 
 
 def _add_annotations(commands: Commands) -> None:
-    note = commands.add_parser("note", help="put a note on an email")
+    note = _command(commands, "note", "control:note", help="put a note on an email")
     note.add_argument("run", metavar="RUN")
     note.add_argument("id", metavar="ID", help="the email's id in the source")
     note.add_argument("text", metavar="TEXT")
-    skip = commands.add_parser("skip", help="never ask about an email")
+    skip = _command(commands, "skip", "control:skip", help="never ask about an email")
     skip.add_argument("run", metavar="RUN")
     skip.add_argument("id", metavar="ID", help="the email's id in the source")
     skip.add_argument("--back", action="store_true", help="do ask about it, after it was skipped")
-    left_out = commands.add_parser("skipped", help="what a source held that was not taken, and why")
+    left_out = _command(commands, "skipped", "sources:skipped", help="what a source held that was not taken, and why")
     left_out.add_argument("run", metavar="RUN")
     left_out.add_argument("--json", action="store_true", help="one JSON object, nothing else")
-    undo = commands.add_parser("undo", help="take back your last label, note, skip or retry")
+    undo = _command(commands, "undo", "control:send_plain", help="take back your last label, note, skip or retry")
     undo.add_argument("run", metavar="RUN")
-    export = commands.add_parser("export", help="write the labels to a .csv, .jsonl or .parquet file")
+    export = _command(commands, "export", "status:export", help="write the labels to a .csv, .jsonl or .parquet file")
     export.add_argument("run", metavar="RUN")
     export.add_argument("file", type=Path, metavar="FILE")
     export.add_argument("--raw", action="store_true", help="CSV cells as they are, also where they look like formulas")
 
-    check = commands.add_parser("check", help="recount a run file and look for damage")
+    check = _command(commands, "check", "files:answer", help="recount a run file and look for damage")
     check.add_argument("run", metavar="RUN")
     check.add_argument("--repair", action="store_true", help="write totals and cursor as the rows give them")
-    backup = commands.add_parser("backup", help="a consistent copy of a run, also while its worker writes")
+    backup = _command(
+        commands, "backup", "files:answer", help="a consistent copy of a run, also while its worker writes"
+    )
     backup.add_argument("run", metavar="RUN")
     backup.add_argument("file", type=Path, metavar="FILE", help="a file that is not there yet")
 
@@ -272,36 +288,42 @@ def _add_run(action: argparse.ArgumentParser) -> None:
 
 
 def _add_quality(commands: Commands) -> None:
-    review = commands.add_parser("review", help="label a random sample blind, to know what the labels are worth")
+    review = _command(
+        commands, "review", "quality:review", help="label a random sample blind, to know what the labels are worth"
+    )
     review.add_argument("run", metavar="RUN")
     review.add_argument("--annotator", metavar="A", help="who answers (default: you)")
     review.add_argument("--size", type=quantities.count, metavar="N", help="of a batch (default 25)")
     how = review.add_mutually_exclusive_group()
     how.add_argument("--export", type=Path, metavar="FILE.csv", help="write the next due ones, for a colleague")
     how.add_argument("--import", dest="import_file", type=Path, metavar="FILE.csv", help="take such a file back")
-    quality = commands.add_parser("quality", help="labels against people: shares, recall, precision, watches")
+    quality = _command(
+        commands, "quality", "quality:quality", help="labels against people: shares, recall, precision, watches"
+    )
     quality.add_argument("run", metavar="RUN")
     quality.add_argument("--json", action="store_true", help="one JSON object, nothing else")
     grow = quality.add_mutually_exclusive_group()
     grow.add_argument("--goal", type=quantities.count, metavar="N", help="let the random sample grow to N")
     grow.add_argument("--top-up", action="store_true", help="sample more of rare labels: makes their precision sure")
-    gold = commands.add_parser("gold", help="labels from elsewhere, compared with the model's")
+    gold = _command(commands, "gold", "quality:gold", help="labels from elsewhere, compared with the model's")
     gold.add_argument("run", metavar="RUN")
     gold.add_argument("file", type=quantities.path, metavar="FILE")
     gold.add_argument("--column", metavar="C", help="the column with the label")
-    compare = commands.add_parser("compare", help="two runs, or two versions of a task, on the same items")
+    compare = _command(
+        commands, "compare", "quality:compare", help="two runs, or two versions of a task, on the same items"
+    )
     compare.add_argument("run", metavar="RUN_A")
     compare.add_argument("other", metavar="RUN_B", nargs="?")
     compare.add_argument("--versions", action="store_true", help="the two versions of RUN_A's task that labeled last")
     compare.add_argument("--json", action="store_true", help="one JSON object, nothing else")
-    report = commands.add_parser("report", help="the quality report as one page, or as JSON")
+    report = _command(commands, "report", "quality:report", help="the quality report as one page, or as JSON")
     report.add_argument("run", metavar="RUN")
     report.add_argument("file", type=Path, metavar="FILE.html|FILE.json")
     report.add_argument("--examples", action="store_true", help="with the texts on which model and people differ")
 
 
 def _add_keys(commands: Commands) -> None:
-    keys = commands.add_parser("keys", help="the API keys of this machine")
+    keys = _command(commands, "keys", "keys:answer", help="the API keys of this machine")
     actions = keys.add_subparsers(dest="action", metavar="ACTION", required=True)
     add = actions.add_parser("add", help="add a key; its secret is asked for, or read from --stdin or --file")
     add.add_argument("alias", metavar="ALIAS", nargs="?")
@@ -355,17 +377,19 @@ def _add_keys(commands: Commands) -> None:
 
 
 def _add_around(commands: Commands) -> None:
-    simulate = commands.add_parser("simulate", help="serve a stand-in for Groq on loopback")
+    simulate = _command(
+        commands, "simulate", "core.simulator.options:run", help="serve a stand-in for Groq on loopback"
+    )
     add_arguments(simulate)
-    served = commands.add_parser("serve", help="the console in a browser, on this machine and read-only")
+    served = _command(commands, "serve", "serve:serve", help="the console in a browser, on this machine and read-only")
     served.add_argument("run", metavar="RUN", nargs="?", help="open on this run")
     served.add_argument("--port", type=quantities.count, default=8000, metavar="P", help="(default 8000)")
     served.add_argument("--host", default="127.0.0.1", metavar="H", help="address to listen on (default 127.0.0.1)")
     served.add_argument("--expose", action="store_true", help="allow a host that other machines reach")
     served.add_argument("--url", metavar="U", help="how browsers reach it, where that differs (a tunnel, a proxy)")
     served.add_argument("--writable", action="store_true", help="let the browser change things, as a terminal may")
-    notify = commands.add_parser("notify", help="how you are told that a run ended or needs you")
+    notify = _command(commands, "notify", "info:notify", help="how you are told that a run ended or needs you")
     notify.add_argument("--test", action="store_true", help="ring, and tell the desktop and every service")
-    guide = commands.add_parser("guide", help="the guide: its pages, or one of them")
+    guide = _command(commands, "guide", "guide:guide", help="the guide: its pages, or one of them")
     guide.add_argument("topic", metavar="TOPIC", nargs="?", help="a page; without it: the list of all")
-    commands.add_parser("info", help="versions, every path, settings in force")
+    _command(commands, "info", "info:info", help="versions, every path, settings in force")

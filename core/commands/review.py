@@ -58,21 +58,21 @@ class Review(Command):
 
 
 @dataclass(frozen=True, slots=True)
-class UndoReview(Command):
+class WithdrawReview(Command):
     """Take an annotator's newest answer back."""
 
-    kind = "undo_review"
+    kind = "withdraw_review"
     changes_emails = True
     annotator: str
 
     @property
     def what(self) -> str:
         """The command in a few words."""
-        return "undo of a review"
+        return "withdrawal of an answer"
 
     def apply(self, run: Run) -> Outcome:
         """Take it back."""
-        email_id = run.store.undo_review(self.annotator, now=run.now)
+        email_id = run.store.withdraw_review(self.annotator, now=run.now)
         return Outcome(f"nothing to take back; {UNCHANGED}" if email_id is None else "one answer taken back")
 
 

@@ -57,7 +57,7 @@ class Session:
             self.phase = Phase.PLAN if self.phase is Phase.FIRST else Phase.REVEALED
         return email_id
 
-    def undo(self) -> int | None:
+    def withdraw(self) -> int | None:
         """Take the newest answer of this phase back; returns its email, None at the beginning of the phase."""
         if not self.given or self.phase not in {Phase.FIRST, Phase.PLAN, Phase.SECOND}:
             return None

@@ -98,12 +98,12 @@ def test_the_second_answer_counts_and_both_are_kept(run: Path) -> None:
     assert (person.answers, person.second_looks, person.changed) == (1, 1, 1)
 
 
-def test_undo_gives_the_models_label_back(run: Path) -> None:
+def test_withdrawing_gives_the_models_label_back(run: Path) -> None:
     """Taking an answer back brings back the label that was in force before, for copies too, and the email is due again."""
     answer(run, ReviewAnswer(1, "anna", "0"))
     with RunLock(run) as lock, Store.open(run, lock) as store:
-        assert store.undo_review("anna", now=NOW) == 1
-        assert store.undo_review("anna", now=NOW) is None
+        assert store.withdraw_review("anna", now=NOW) == 1
+        assert store.withdraw_review("anna", now=NOW) is None
     assert shown(run)[0] == ("labeled", "1", "model")
     assert shown(run)[3] == ("labeled", "1", "copy")
     assert judge(audit(run)).audited == 0

@@ -270,7 +270,7 @@ ROWS: tuple[Keyed, ...] = (
     Keyed("cannot_tell", REVIEW, kinds, ["review"], alone=True),
     Keyed("unfold", REVIEW, sees("> old news"), True, alone=True),
     Keyed("next_batch", REVIEW, lambda at: at.app.front_screen().phase, Phase.FIRST, given=batch_over),  # type: ignore[union-attr]
-    Keyed("undo", REVIEW, kinds, ["undo_review"], before=("1",)),
+    Keyed("withdraw", REVIEW, kinds, ["withdraw_review"], before=("1",)),
     Keyed("note", REVIEW, sees("note: hi"), True, then=(*"hi", "enter"), alone=True),
     Keyed("raw", REVIEW, sees("X-Raw"), True, alone=True),
     Keyed("disagreements", QUALITY, screen, "RecordScreen"),

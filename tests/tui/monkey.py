@@ -19,7 +19,7 @@ from textual.widgets import Input, TextArea
 
 from core.commands.command import Command
 from core.engine import Engine
-from tui.actions.active import WISHES, all_keys, for_key
+from tui.actions.active import all_keys, for_key
 from tui.actions.context import Scope
 from tui.app import LabeltuiApp
 from tui.screens.base_screen import BaseScreen
@@ -148,5 +148,5 @@ class Monkey:
                 continue  # its labels are keys of their own
             elif not press.window and not press.what.startswith("click"):
                 action = for_key(press.what, Scope(press.scope))
-                if action is None or (action.id not in WISHES and action.id != "open"):
+                if action is None or (not action.changes and action.id != "open"):
                     yield f"{change.name}{change.arguments} after {press}, which asks for nothing"

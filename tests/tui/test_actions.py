@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from core.commands import catalog, review  # noqa: F401 - these register every command
+from core.commands.command import Command
 from core.model import EmailState, KeyState, RunState
 from tests.tui.fakes import KEYS, NOW, FakeRun, email, running
 from tui.actions.active import ACTIONS, all_keys, for_key, in_scope, possible
 from tui.actions.context import Context, Scope
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def context(scope: Scope = Scope.MONITOR, run: FakeRun | None = None, **more: object) -> Context:
@@ -29,6 +35,18 @@ def test_on_one_screen_a_key_means_one_thing(scope: Scope) -> None:
     assert [key for key, count in counts.items() if count > 1] == []
 
 
+@pytest.mark.parametrize("kind", sorted(Command.known))
+def test_a_command_is_named_in_few_source_files(kind: str) -> None:
+    """Its class, its action and its grammar stand in eight files at most: a new command touches no more."""
+    name = Command.known[kind].__name__
+    named = re.compile(
+        rf"core\.commands\b.*?\b{name}\b|class {name}\(|\bdo_{kind}\b|commands,\s*\"{kind}\"|\(\s*\"{kind}\", Group",
+        re.DOTALL,
+    )
+    files = [path for top in ("core", "tui") for path in (ROOT / top).rglob("*.py") if named.search(path.read_text())]
+    assert 1 <= len(files) <= 8, files
+
+
 def test_a_key_means_the_same_on_every_screen() -> None:
     """A key that screens share stands for one action; but some act on what the row is: a run, an email, a key."""
     meanings: dict[str, set[str]] = {}
@@ -38,6 +56,7 @@ def test_a_key_means_the_same_on_every_screen() -> None:
     assert {key: ids for key, ids in meanings.items() if len(ids) > 1} == {
         "space": {"toggle", "mark", "unfold"},
         "enter": {"open", "next_batch"},
+        "U": {"undo", "withdraw"},
         "t": {"retry", "try_key", "top_up"},
         "e": {"emails", "disagreements"},
         "E": {"edit", "suspicious"},

@@ -15,7 +15,7 @@ from tui.actions.context import Scope
 from tui.actions.help_text import PANES, SCREENS, STATE_LINE
 from tui.actions.keymap import keyed
 from tui.screens.monitor import MonitorScreen
-from tui.screens.pages import GROUPS, HelpScreen
+from tui.screens.pages import HelpScreen
 from tui.text.glyphs import ASCII
 from tui.widgets.panes.pane import Pane
 
@@ -49,12 +49,6 @@ def test_explanations_name_only_actions_that_exist() -> None:
             assert "{" not in keyed(text)
     for action in ACTIONS:
         assert "{" not in action.told
-
-
-def test_the_groups_of_the_help_hold_every_action_once() -> None:
-    """A new action gets a heading; none stands under two."""
-    grouped = [action_id for _, ids in GROUPS for action_id in ids]
-    assert sorted(grouped) == sorted(action.id for action in ACTIONS)
 
 
 def test_explanations_are_short() -> None:

@@ -142,7 +142,7 @@ async def test_a_review_goes_on_where_a_killed_console_left_it(settings: Setting
         assert "Batch 1 is answered." in at.screen()
 
 
-async def test_undo_goes_back_through_the_batch(settings: Settings, run: Path) -> None:
+async def test_taking_back_goes_back_through_the_batch(settings: Settings, run: Path) -> None:
     """U shows the item before and takes its answer out of the file; at the beginning it says so."""
     async with console(settings, run) as at:
         seen = await answer(at, 3)

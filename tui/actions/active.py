@@ -16,25 +16,13 @@ from tui.actions.action import Action
 from tui.actions.catalog import ALL
 from tui.actions.context import Context, Scope
 
-WISHES = frozenset(
-    (
-        *("new_run", "demo", "copy_run", "archive", "delete_run", "try_out"),
-        *("start", "pause", "stop", "retry", "retry_all"),
-        *("label", "note", "skip", "undo", "toggle", "add", "remove"),
-        *("swap", "pin", "try_key", "regroup", "clear_bench"),
-        *("cannot_tell", "grow", "top_up", "dismiss"),
-        *("edit", "editor", "enact", "discard", "take_version", "ask_again", "dry_run"),
-    )
-)
-"""What asks the engine to change something: a console that only looks on refuses it."""
-
 
 def _guarded(action: Action) -> Action:
-    """The same action, refused where the console only looks on."""
+    """Return the action, disabled in a read-only console."""
     return replace(action, blocked=lambda context: READ_ONLY if context.read_only else action.blocked(context))
 
 
-ACTIONS = tuple(_guarded(action) if action.id in WISHES else action for action in ALL)
+ACTIONS = tuple(_guarded(action) if action.changes else action for action in ALL)
 """Every action, with the keys that it has where nobody chose others."""
 
 keymap.DEFAULTS.update((action.id, action.key) for action in ACTIONS)

@@ -1,12 +1,17 @@
-"""The list itself: every action there is, with the keys that it has where nobody chose others."""
+"""Define every action, with the keys that it has where nobody chose others.
+
+The help lists the actions of a group in this order, the most used ones first. An action is defined here alone: its name
+stands nowhere else, but where ``do_`` and its name performs it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from tui.actions import enabled
-from tui.actions.action import Action
+from tui.actions.action import Action, Group
 from tui.actions.context import Context, Scope
+from tui.actions.keymap import key
 
 RUN_SCOPES = frozenset(
     (
@@ -27,334 +32,380 @@ TAKE_BACK = "undo"
 """The action that takes back what the person did last."""
 
 
+def takes_back() -> str:
+    """Return the words that stand behind what can be taken back, with the key in force."""
+    return f"{key(TAKE_BACK)} undoes it"
+
+
 def _word(text: str) -> Callable[[Context], str]:
     return lambda _: text
 
 
 ALL: tuple[Action, ...] = (
     Action(
-        "open", ("enter",), "enter", enabled.open_word,
+        "open", Group.HERE, ("enter",), "enter", enabled.open_word,
         "Open what the cursor is on: a run, or the record of an email or of a key. In a new run: the next step.",
         frozenset({Scope.NEW_RUN, Scope.RUNS, Scope.EMAILS, Scope.KEYS, Scope.TRIAL}), enabled.open_blocked,
     ),
     Action(
-        "new_run", ("w",), "w", _word("new run"), "Create a run from a file or folder; rows and forecast first.",
-        frozenset({Scope.RUNS}),
+        "new_run", Group.HERE, ("w",), "w", _word("new run"),
+        "Create a run from a file or folder; rows and forecast first.",
+        frozenset({Scope.RUNS}), changes=True,
     ),
     Action(
-        "demo", ("D",), "D", _word("demo"), "A simulated run on invented emails; nothing leaves this machine.",
-        frozenset({Scope.RUNS}),
+        "demo", Group.HERE, ("D",), "D", _word("demo"),
+        "A simulated run on invented emails; nothing leaves this machine.",
+        frozenset({Scope.RUNS}), changes=True,
     ),
     Action(
-        "copy_run", ("c",), "c", _word("copy"), "A new run from the texts of this one, with nothing labeled.",
-        frozenset({Scope.RUNS}), enabled.copy_run_blocked,
+        "copy_run", Group.HERE, ("c",), "c", _word("copy"),
+        "A new run from the texts of this one, with nothing labeled.",
+        frozenset({Scope.RUNS}), enabled.copy_run_blocked, changes=True,
     ),
     Action(
-        "archive", ("A",), "A", enabled.archive_word,
+        "archive", Group.HERE, ("A",), "A", enabled.archive_word,
         "Archive this run, or restore it from the archive.",
-        frozenset({Scope.RUNS}), enabled.moving_blocked, hint=1,
+        frozenset({Scope.RUNS}), enabled.moving_blocked, hint=1, changes=True,
     ),
     Action(
-        "archived", ("H",), "H", _word("archived"), "Switch between archived runs and the others.",
+        "archived", Group.FIND, ("H",), "H", _word("archived"), "Switch between archived runs and the others.",
         frozenset({Scope.RUNS}), hint=1,
     ),
     Action(
-        "delete_run", ("delete", "backspace"), "del", _word("delete"),
+        "delete_run", Group.HERE, ("delete", "backspace"), "del", _word("delete"),
         "Delete this run after its name was typed.",
-        frozenset({Scope.RUNS}), enabled.moving_blocked, hint=1,
+        frozenset({Scope.RUNS}), enabled.moving_blocked, hint=1, changes=True,
     ),
     Action(
-        "start", ("s",), "s", _word("start"),
+        "start", Group.RUN, ("s",), "s", _word("start"),
         "Start a worker on this run; the same key continues after a stop, a crash or a reboot.",
-        RUN_SCOPES | {Scope.RUNS}, enabled.start_blocked, home=AT_MONITOR,
+        RUN_SCOPES | {Scope.RUNS}, enabled.start_blocked, home=AT_MONITOR, changes=True,
     ),
     Action(
-        "pause", ("p",), "p", lambda context: "resume" if enabled.is_paused(context) else "pause",
+        "pause", Group.RUN, ("p",), "p", lambda context: "resume" if enabled.is_paused(context) else "pause",
         "Pause the worker: calls in flight finish, then no call is made. The same key resumes.",
-        RUN_SCOPES | {Scope.RUNS}, enabled.pause_blocked, home=AT_MONITOR,
+        RUN_SCOPES | {Scope.RUNS}, enabled.pause_blocked, home=AT_MONITOR, changes=True,
     ),
     Action(
-        "stop", ("x",), "x", lambda context: "stop now" if "stop" in context.pending else "stop",
+        "stop", Group.RUN, ("x",), "x", lambda context: "stop now" if "stop" in context.pending else "stop",
         "Stop the worker after the calls in flight; a second time cancels them, or kills a worker that hangs."
         " Labels stay; {start} continues.",
-        RUN_SCOPES | {Scope.RUNS}, enabled.stop_blocked, home=AT_MONITOR,
+        RUN_SCOPES | {Scope.RUNS}, enabled.stop_blocked, home=AT_MONITOR, changes=True,
     ),
     Action(
-        "swap", ("K",), "K", _word("swap key"),
+        "swap", Group.RUN, ("K",), "K", _word("swap key"),
         "Switch to the next key: the one in use is disabled, the next one is used first. {toggle} enables it again.",
-        RUN_SCOPES, enabled.swap_blocked, hint=1, home=AT_MONITOR | KEY_SCOPES,
+        RUN_SCOPES, enabled.swap_blocked, hint=1, home=AT_MONITOR | KEY_SCOPES, changes=True,
     ),
     Action(
-        "try_out", ("y",), "y", _word("try 10"), "Label ten texts only, then pause; {pause} continues with all.",
-        frozenset({Scope.MONITOR}), enabled.try_blocked, hint=1,
+        "try_out", Group.RUN, ("y",), "y", _word("try 10"),
+        "Label ten texts only, then pause; {pause} continues with all.",
+        frozenset({Scope.MONITOR}), enabled.try_blocked, hint=1, changes=True,
     ),
     Action(
-        "emails", ("e",), "e", _word("emails"), "The texts of this run, by state, each with its full record.",
+        "emails", Group.GO, ("e",), "e", _word("emails"), "The texts of this run, by state, each with its full record.",
         frozenset({Scope.MONITOR, Scope.KEYS, Scope.KEY, Scope.TASK}), enabled.run_read, home=AT_MONITOR,
     ),
     Action(
-        "keys", ("k",), "k", _word("keys"), "The API keys of this machine, by organization, with their quotas.",
+        "keys", Group.GO, ("k",), "k", _word("keys"),
+        "The API keys of this machine, by organization, with their quotas.",
         frozenset({Scope.RUNS, Scope.MONITOR, Scope.EMAILS, Scope.RECORD, Scope.TASK}),
         home=frozenset({Scope.RUNS, Scope.MONITOR}),
     ),
     Action(
-        "task", ("j",), "j", _word("task"), "The task: rubric, labels, settings, and what each version labeled.",
+        "task", Group.GO, ("j",), "j", _word("task"),
+        "The task: rubric, labels, settings, and what each version labeled.",
         frozenset({Scope.MONITOR, Scope.EMAILS, Scope.RECORD, Scope.KEYS}), enabled.run_read, hint=1,
         home=AT_MONITOR,
     ),
     Action(
-        "review", ("r",), "r", _word("review"),
+        "review", Group.QUALITY, ("r",), "r", _word("review"),
         "Label a random sample blind, one key a label, to know what the model's labels are worth.",
         frozenset({Scope.MONITOR, Scope.EMAILS, Scope.RECORD, Scope.QUALITY}), enabled.run_read, hint=1,
         home=AT_MONITOR | AT_QUALITY,
     ),
     Action(
-        "quality", ("Q",), "Q", _word("quality"), "What the labels are worth: figures against people, and watches.",
+        "quality", Group.QUALITY, ("Q",), "Q", _word("quality"),
+        "What the labels are worth: figures against people, and watches.",
         frozenset({Scope.MONITOR, Scope.EMAILS, Scope.REVIEW}), enabled.run_read, hint=1, home=AT_MONITOR | AT_REVIEW,
     ),
     Action(
-        "cannot_tell", ("full_stop",), ".", _word("cannot tell"), "Answer that no label can be told.",
-        AT_REVIEW, hint=1,
+        "cannot_tell", Group.QUALITY, ("full_stop",), ".", _word("cannot tell"), "Answer that no label can be told.",
+        AT_REVIEW, hint=1, changes=True,
     ),
     Action(
-        "unfold", ("space",), "space", _word("unfold"), "Show the quoted history, then page through the text.",
+        "unfold", Group.QUALITY, ("space",), "space", _word("unfold"),
+        "Show the quoted history, then page through the text.",
         AT_REVIEW,
     ),
     Action(
-        "next_batch", ("enter",), "enter", _word("next batch"), "After a batch: go on with the next one.", AT_REVIEW,
+        "next_batch", Group.QUALITY, ("enter",), "enter", _word("next batch"),
+        "After a batch: go on with the next one.", AT_REVIEW,
     ),
     Action(
-        "disagreements", ("e",), "e", _word("differing"), "Read the items on which model and people differ.",
+        "disagreements", Group.QUALITY, ("e",), "e", _word("differing"),
+        "Read the items on which model and people differ.",
         AT_QUALITY,
     ),
     Action(
-        "suspicious", ("E",), "E", _word("suspicious"), "Read the items whose labels a student of all labels doubts.",
+        "suspicious", Group.QUALITY, ("E",), "E", _word("suspicious"),
+        "Read the items whose labels a student of all labels doubts.",
         AT_QUALITY, hint=1,
     ),
     Action(
-        "grow", ("g",), "g", _word("200 more"), "Let the random sample grow by 200 items.", AT_QUALITY, hint=1,
+        "grow", Group.QUALITY, ("g",), "g", _word("200 more"),
+        "Let the random sample grow by 200 items.", AT_QUALITY, hint=1, changes=True,
     ),
     Action(
-        "top_up", ("t",), "t", _word("top up"), "Sample more of rare labels: makes their precision sure.",
+        "top_up", Group.QUALITY, ("t",), "t", _word("top up"),
+        "Sample more of rare labels: makes their precision sure.",
+        AT_QUALITY, hint=1, changes=True,
+    ),
+    Action(
+        "write_report", Group.QUALITY, ("w",), "w", _word("report"),
+        "Write the report, one page without texts, beside the run file.",
         AT_QUALITY, hint=1,
     ),
     Action(
-        "write_report", ("w",), "w", _word("report"), "Write the report, one page without texts, beside the run file.",
-        AT_QUALITY, hint=1,
+        "dismiss", Group.QUALITY, ("d",), "d", _word("dismiss alarm"),
+        "Dismiss an alarm with a note; its watch begins anew.",
+        AT_QUALITY, hint=1, changes=True,
     ),
     Action(
-        "dismiss", ("d",), "d", _word("dismiss alarm"), "Dismiss an alarm with a note; its watch begins anew.",
-        AT_QUALITY, hint=1,
+        "edit", Group.HERE, ("E",), "E", _word("edit"),
+        "Edit the draft of the task here; a new one starts as the active version.",
+        frozenset({Scope.TASK}), enabled.run_read, hint=3, changes=True,
     ),
     Action(
-        "edit", ("E",), "E", _word("edit"), "Edit the draft of the task here; a new one starts as the active version.",
-        frozenset({Scope.TASK}), enabled.run_read, hint=3,
+        "editor", Group.HERE, ("V",), "V", _word("editor"), "Edit the draft of the task in $VISUAL or $EDITOR.",
+        frozenset({Scope.TASK}), enabled.run_read, hint=1, changes=True,
     ),
     Action(
-        "editor", ("V",), "V", _word("editor"), "Edit the draft of the task in $VISUAL or $EDITOR.",
-        frozenset({Scope.TASK}), enabled.run_read, hint=1,
-    ),
-    Action(
-        "compare", ("C",), "C", _word("compare"), "Show how the draft differs from the active version, and back.",
+        "compare", Group.HERE, ("C",), "C", _word("compare"),
+        "Show how the draft differs from the active version, and back.",
         frozenset({Scope.TASK}), enabled.usable_draft_blocked, hint=1,
     ),
     Action(
-        "dry_run", ("W",), "W", _word("try"), "Try the draft on a few texts; shows the cost first, saves no label.",
-        frozenset({Scope.TASK}), enabled.usable_draft_blocked,
+        "dry_run", Group.HERE, ("W",), "W", _word("try"),
+        "Try the draft on a few texts; shows the cost first, saves no label.",
+        frozenset({Scope.TASK}), enabled.usable_draft_blocked, changes=True,
     ),
     Action(
-        "enact", ("L",), "L", _word("activate"), "Activate the draft, after a confirmation; no label is changed.",
-        frozenset({Scope.TASK}), enabled.enact_blocked, hint=3,
+        "enact", Group.HERE, ("L",), "L", _word("activate"),
+        "Activate the draft, after a confirmation; no label is changed.",
+        frozenset({Scope.TASK}), enabled.enact_blocked, hint=3, changes=True,
     ),
     Action(
-        "discard", ("X",), "X", _word("discard"), "Discard the draft, after a confirmation.",
-        frozenset({Scope.TASK}), enabled.draft_blocked, hint=1,
+        "discard", Group.HERE, ("X",), "X", _word("discard"), "Discard the draft, after a confirmation.",
+        frozenset({Scope.TASK}), enabled.draft_blocked, hint=1, changes=True,
     ),
     Action(
-        "take_version", ("J",), "J", _word("draft of it"), "Start a draft from the older version under the cursor.",
-        frozenset({Scope.TASK}), enabled.version_blocked, hint=0,
+        "take_version", Group.HERE, ("J",), "J", _word("draft of it"),
+        "Start a draft from the older version under the cursor.",
+        frozenset({Scope.TASK}), enabled.version_blocked, hint=0, changes=True,
     ),
     Action(
-        "ask_again", ("R",), "R", _word("re-label"),
+        "ask_again", Group.HERE, ("R",), "R", _word("re-label"),
         "Re-label with the active version what an older one labeled: all, of a label, marked or this.",
-        frozenset({Scope.TASK, Scope.EMAILS, Scope.RECORD}), enabled.ask_again_blocked, home=AT_TASK,
+        frozenset({Scope.TASK, Scope.EMAILS, Scope.RECORD}), enabled.ask_again_blocked, home=AT_TASK, changes=True,
     ),
     Action(
-        "messages", ("Y",), "Y", _word("messages"), "The exact messages that are sent about a text.",
+        "messages", Group.GO, ("Y",), "Y", _word("messages"), "The exact messages that are sent about a text.",
         frozenset({Scope.TASK, Scope.TRIAL, Scope.EMAILS, Scope.RECORD}), enabled.run_read, home=AT_TASK,
     ),
     Action(
-        "again_form", ("Q",), "Q", _word("follow-up"), "Switch between follow-up question and first question.",
+        "again_form", Group.HERE, ("Q",), "Q", _word("follow-up"),
+        "Switch between follow-up question and first question.",
         frozenset({Scope.MESSAGES}),
     ),
     Action(
-        "filter", ("f",), "f", _word("filter"), "Show the next kind: all, failed, labeled, pending, manual.",
+        "filter", Group.FIND, ("f",), "f", _word("filter"),
+        "Show the next kind: all, failed, labeled, pending, manual.",
         frozenset({Scope.EMAILS}),
     ),
     Action(
-        "filter_back", ("F",), "F", _word("filter back"), "Show the previous kind.",
+        "filter_back", Group.FIND, ("F",), "F", _word("filter back"), "Show the previous kind.",
         frozenset({Scope.EMAILS}), hint=0,
     ),
     Action(
-        "update", ("u",), "u", _word("update"), "Read the list again. A filtered list does not change by itself.",
+        "update", Group.FIND, ("u",), "u", _word("update"),
+        "Read the list again. A filtered list does not change by itself.",
         frozenset({Scope.RUNS, Scope.EMAILS}), hint=0,
     ),
     Action(
-        "find", ("slash",), "/", _word("find"),
+        "find", Group.FIND, ("slash",), "/", _word("find"),
         "Narrow the list: words, !word, state:failed, label:0, reasks:>0, key:, from:, source:, flag:, cause:, note:."
         " Runs: by name.",
         frozenset({Scope.RUNS, Scope.EMAILS}), hint=2,
     ),
     Action(
-        "sort", ("o",), "o", _word("sort"),
+        "sort", Group.FIND, ("o",), "o", _word("sort"),
         "Sort by place, newest done, id, subject, sender, date, label, calls or state. So does a column's head."
         " Runs: by last change, name, state or size.",
         frozenset({Scope.RUNS, Scope.EMAILS}), hint=1,
     ),
-    Action("reverse", ("O",), "O", _word("reverse"), "Reverse the order.", frozenset({Scope.EMAILS}), hint=0),
     Action(
-        "beside", ("b",), "b", lambda context: "list alone" if context.beside else "record beside",
+        "reverse", Group.FIND, ("O",), "O", _word("reverse"), "Reverse the order.",
+        frozenset({Scope.EMAILS}), hint=0,
+    ),
+    Action(
+        "beside", Group.HERE, ("b",), "b", lambda context: "list alone" if context.beside else "record beside",
         "In a wide terminal: the record beside the list, or the list alone.",
         frozenset({Scope.EMAILS}), enabled.beside_blocked, hint=0,
     ),
     Action(
-        "causes", ("g",), "g", _word("causes"), "Failures by cause, with counts; enter lists those of one cause.",
+        "causes", Group.FIND, ("g",), "g", _word("causes"),
+        "Failures by cause, with counts; enter lists those of one cause.",
         frozenset({Scope.EMAILS}), enabled.causes_blocked, hint=1,
     ),
     Action(
-        "mark", ("space",), "space", _word("mark"),
+        "mark", Group.HERE, ("space",), "space", _word("mark"),
         "Mark or unmark; {label}, {note}, {retry}, {skip}, {copy} and {save} act on all marked.",
         frozenset({Scope.EMAILS}), enabled.mark_blocked, hint=1,
     ),
     Action(
-        "mark_all", ("M",), "M", _word("mark all"), "Mark everything that the filter finds; again clears the marks.",
+        "mark_all", Group.HERE, ("M",), "M", _word("mark all"),
+        "Mark everything that the filter finds; again clears the marks.",
         frozenset({Scope.EMAILS}), hint=0,
     ),
     Action(
-        "skip", ("i",), "i", enabled.skip_word, "Skip this text: no call is made about it; or unskip it.",
-        LIST_SCOPES, enabled.skip_blocked, hint=1,
+        "skip", Group.HERE, ("i",), "i", enabled.skip_word, "Skip this text: no call is made about it; or unskip it.",
+        LIST_SCOPES, enabled.skip_blocked, hint=1, changes=True,
     ),
     Action(
-        TAKE_BACK, ("U",), "U", _word("undo"),
+        TAKE_BACK, Group.HERE, ("U",), "U", _word("undo"),
         "Undo your last label, note, skip or retry as a whole; it stays in the history.",
-        LIST_SCOPES | AT_REVIEW, enabled.run_read, hint=1,
+        LIST_SCOPES, enabled.run_read, hint=1, changes=True,
     ),
     Action(
-        "copy", ("c",), "c", _word("copy"), "Copy to the clipboard and, in a terminal, to a file beside the run.",
+        "withdraw", Group.QUALITY, ("U",), "U", _word("take back"),
+        "Take your last answer back and show its item again.",
+        AT_REVIEW, enabled.run_read, hint=1, changes=True,
+    ),
+    Action(
+        "copy", Group.HERE, ("c",), "c", _word("copy"),
+        "Copy to the clipboard and, in a terminal, to a file beside the run.",
         LIST_SCOPES, enabled.label_blocked, hint=1,
     ),
     Action(
-        "save", ("S",), "S", _word("save"),
+        "save", Group.HERE, ("S",), "S", _word("save"),
         "Write to a file (a browser downloads it): this one, the marked ones or the whole list.",
         LIST_SCOPES, enabled.label_blocked, hint=1,
     ),
-    Action("next", ("n",), "n", _word("next"), "The next email of the list, or page of the guide.", TURNED_SCOPES),
-    Action("previous", ("N",), "N", _word("previous"), "The email or page before.", TURNED_SCOPES, hint=1),
     Action(
-        "retry", ("t",), "t", _word("retry"), "Requeue this failed text.", LIST_SCOPES,
-        enabled.retry_blocked,
+        "next", Group.HERE, ("n",), "n", _word("next"), "The next email of the list, or page of the guide.",
+        TURNED_SCOPES,
+    ),
+    Action("previous", Group.HERE, ("N",), "N", _word("previous"), "The email or page before.", TURNED_SCOPES, hint=1),
+    Action(
+        "retry", Group.HERE, ("t",), "t", _word("retry"), "Requeue this failed text.", LIST_SCOPES,
+        enabled.retry_blocked, changes=True,
     ),
     Action(
-        "retry_all", ("T",), "T", _word("retry all failed"), "Requeue everything that failed, after a confirmation.",
-        frozenset({Scope.MONITOR, Scope.EMAILS}), enabled.retry_all_blocked, hint=1,
+        "retry_all", Group.RUN, ("T",), "T", _word("retry all failed"),
+        "Requeue everything that failed, after a confirmation.",
+        frozenset({Scope.MONITOR, Scope.EMAILS}), enabled.retry_all_blocked, hint=1, changes=True,
     ),
     Action(
-        "label", ("l",), "l", _word("label"), "Give a manual label, which overrides the model's.",
-        LIST_SCOPES, enabled.label_blocked,
+        "label", Group.HERE, ("l",), "l", _word("label"), "Give a manual label, which overrides the model's.",
+        LIST_SCOPES, enabled.label_blocked, changes=True,
     ),
     Action(
-        "note", ("m",), "m", _word("note"), "Add a note, which changes nothing else; note: finds it.",
-        LIST_SCOPES | AT_REVIEW, enabled.label_blocked, hint=1,
+        "note", Group.HERE, ("m",), "m", _word("note"), "Add a note, which changes nothing else; note: finds it.",
+        LIST_SCOPES | AT_REVIEW, enabled.label_blocked, hint=1, changes=True,
     ),
     Action(
-        "raw", ("v",), "v", _word("sent/raw"), "Switch the message between as sent and as it came.",
+        "raw", Group.HERE, ("v",), "v", _word("sent/raw"), "Switch the message between as sent and as it came.",
         LIST_SCOPES | AT_REVIEW, enabled.raw_blocked,
     ),
     Action(
-        "toggle", ("d", "space"), "d", enabled.toggle_word,
+        "toggle", Group.HERE, ("d", "space"), "d", enabled.toggle_word,
         "Disable this key, or enable it. Also the space bar.",
-        KEY_SCOPES, enabled.key_blocked,
+        KEY_SCOPES, enabled.key_blocked, changes=True,
     ),
     Action(
-        "pin", ("P",), "P", enabled.pin_word,
+        "pin", Group.HERE, ("P",), "P", enabled.pin_word,
         "Use this key first; the others take the rest. Again unpins it.",
-        KEY_SCOPES, enabled.key_blocked,
+        KEY_SCOPES, enabled.key_blocked, changes=True,
     ),
     Action(
-        "try_key", ("t",), "t", _word("test"), "Check this key with one short question.",
-        KEY_SCOPES, enabled.key_blocked,
+        "try_key", Group.HERE, ("t",), "t", _word("test"), "Check this key with one short question.",
+        KEY_SCOPES, enabled.key_blocked, changes=True,
     ),
     Action(
-        "regroup", ("G",), "G", _word("regroup"), "Say whose key this is: a name until a reply names its organization.",
-        KEY_SCOPES, enabled.key_blocked, hint=1,
+        "regroup", Group.HERE, ("G",), "G", _word("regroup"),
+        "Say whose key this is: a name until a reply names its organization.",
+        KEY_SCOPES, enabled.key_blocked, hint=1, changes=True,
     ),
     Action(
-        "clear_bench", ("B",), "B", _word("clear bench"),
+        "clear_bench", Group.HERE, ("B",), "B", _word("clear bench"),
         "Use the organization of this key again at once, after a confirmation; the limit may still apply.",
-        KEY_SCOPES, enabled.bench_blocked, hint=1,
+        KEY_SCOPES, enabled.bench_blocked, hint=1, changes=True,
     ),
     Action(
-        "add", ("a",), "a", lambda c: "add a key" if c.scope is Scope.NEW_RUN else "add",
+        "add", Group.HERE, ("a",), "a", lambda c: "add a key" if c.scope is Scope.NEW_RUN else "add",
         "Add a key; its secret is masked and checked at once.",
-        frozenset({Scope.NEW_RUN, Scope.KEYS}),
+        frozenset({Scope.NEW_RUN, Scope.KEYS}), changes=True,
     ),
     Action(
-        "remove", ("delete", "backspace"), "del", _word("remove"), "Remove this key, after a confirmation.",
-        frozenset({Scope.KEYS}), enabled.key_blocked,
+        "remove", Group.HERE, ("delete", "backspace"), "del", _word("remove"), "Remove this key, after a confirmation.",
+        frozenset({Scope.KEYS}), enabled.key_blocked, changes=True,
     ),
     Action(
-        "pane", tuple("12345678"), "1–8", _word("pane"), "Focus a pane by the number in its border.",
+        "pane", Group.HERE, tuple("12345678"), "1–8", _word("pane"), "Focus a pane by the number in its border.",
         frozenset({Scope.MONITOR}), hint=0,
     ),
     Action(
-        "zoom", ("z",), "z", _word("zoom"), "Let the focused pane fill the screen, and back.",
+        "zoom", Group.HERE, ("z",), "z", _word("zoom"), "Let the focused pane fill the screen, and back.",
         frozenset({Scope.MONITOR}), hint=1,
     ),
     Action(
-        "hold", ("h",), "h", lambda context: "release view" if context.held else "hold view",
+        "hold", Group.RUN, ("h",), "h", lambda context: "release view" if context.held else "hold view",
         "Freeze the view while the worker continues, or release it. ({pause} pauses the work.)",
         RUN_SCOPES | {Scope.RUNS}, hint=1, home=AT_MONITOR,
     ),
     Action(
-        "theme", ("ctrl+t",), "^t", _word("next theme"), "Use the next theme; the choice is saved.",
+        "theme", Group.CONSOLE, ("ctrl+t",), "^t", _word("next theme"), "Use the next theme; the choice is saved.",
         EVERYWHERE, enabled.colors_blocked, hint=0,
     ),
     Action(
-        "themes", ("ctrl+y",), "^y", _word("choose a theme"),
+        "themes", Group.CONSOLE, ("ctrl+y",), "^y", _word("choose a theme"),
         "All themes in a list, with a preview.",
         EVERYWHERE, enabled.colors_blocked, hint=0,
     ),
     Action(
-        "quiet", ("exclamation_mark",), "!", _word("quiet or not"),
+        "quiet", Group.CONSOLE, ("exclamation_mark",), "!", _word("quiet or not"),
         "Switch bell and desktop notifications off or on; the choice is saved.", EVERYWHERE, hint=0,
     ),
     Action(
-        "suspend", ("ctrl+z",), "^z", _word("suspend"), "Suspend to the shell; `fg` returns.",
+        "suspend", Group.CONSOLE, ("ctrl+z",), "^z", _word("suspend"), "Suspend to the shell; `fg` returns.",
         EVERYWHERE, hint=0,
     ),
     Action(
-        "back", ("escape",), "esc", _word("back"),
+        "back", Group.GO, ("escape",), "esc", _word("back"),
         "Leave this view. In a new run: one step back.",
         EVERYWHERE, hint=1,
     ),
     Action(
-        "info", ("I",), "I", _word("info"), "Versions, every path, active settings, the terminal.",
+        "info", Group.CONSOLE, ("I",), "I", _word("info"), "Versions, every path, active settings, the terminal.",
         EVERYWHERE, hint=0,
     ),
     Action(
-        "tour", ("f1",), "f1", _word("tour"), "Three windows that introduce the console, as on the first start.",
+        "tour", Group.CONSOLE, ("f1",), "f1", _word("tour"),
+        "Three windows that introduce the console, as on the first start.",
         EVERYWHERE, hint=0,
     ),
     Action(
-        "guide", ("f2",), "f2", _word("guide"), "The guide: a page on each subject, open at that of this screen.",
+        "guide", Group.GO, ("f2",), "f2", _word("guide"),
+        "The guide: a page on each subject, open at that of this screen.",
         EVERYWHERE, hint=0,
     ),
     Action(
-        "help", ("question_mark",), "?", _word("help"),
+        "help", Group.GO, ("question_mark",), "?", _word("help"),
         "What the focused pane and the screen show, and every key.", EVERYWHERE, hint=4,
     ),
     Action(
-        "quit", ("q",), "q", lambda context: "leave (worker stays)" if enabled.alive(context) else "leave",
+        "quit", Group.GO, ("q",), "q", lambda context: "leave (worker stays)" if enabled.alive(context) else "leave",
         "Leave the console. A worker keeps running.", EVERYWHERE, hint=3,
     ),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The commands that a console sends with a key, as commands: each waits until it is acknowledged."""
+"""Answer the commands that change a run: send each, and wait until it is acknowledged."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core import exits
-from core.commands.catalog import Label, Note, Pause, Rejudge, Resume, Retry, SetBudget, Skip, Stop, SwapKey, Undo
+from core.commands.catalog import Label, Note, Rejudge, Retry, SetBudget, Skip, Stop
+from core.commands.command import Command
 from core.engine import Engine
 from core.errors import UnknownNameError
 from core.model import Budget
@@ -19,7 +20,6 @@ from tui.commands.printing import complain, say
 from tui.text.numbers import age, number
 
 if TYPE_CHECKING:
-    from core.commands.command import Command
     from core.engine import SentCommand
 
 _ACKNOWLEDGED_WITHIN_S = 10.0
@@ -35,19 +35,9 @@ def start(given: argparse.Namespace) -> int:
     return _to_worker(given, lambda engine, path: engine.start(path, given.only))
 
 
-def pause(given: argparse.Namespace) -> int:
-    """``labeltui pause RUN``."""
-    return _to_worker(given, lambda engine, path: engine.send(path, Pause()))
-
-
-def resume(given: argparse.Namespace) -> int:
-    """``labeltui resume RUN``."""
-    return _to_worker(given, lambda engine, path: engine.send(path, Resume()))
-
-
-def swap(given: argparse.Namespace) -> int:
-    """``labeltui swap RUN``."""
-    return _to_worker(given, lambda engine, path: engine.send(path, SwapKey()))
+def send_plain(given: argparse.Namespace) -> int:
+    """Send a command that has no options of its own, such as ``labeltui pause RUN``."""
+    return _to_worker(given, lambda engine, path: engine.send(path, Command.known[given.command]()))
 
 
 def stop(given: argparse.Namespace) -> int:
@@ -58,7 +48,7 @@ def stop(given: argparse.Namespace) -> int:
 def _to_worker(given: argparse.Namespace, do: Callable[[Engine, Path], SentCommand]) -> int:
     engine = engine_of(given)
     path = engine.find(given.run)
-    return report(engine, path, do(engine, path), wait=not given.no_wait)
+    return report(engine, path, do(engine, path), wait=not getattr(given, "no_wait", False))
 
 
 def command_on_run(given: argparse.Namespace, make: Callable[[Callable[[str], int]], Command]) -> int:
@@ -124,11 +114,6 @@ def note(given: argparse.Namespace) -> int:
 def skip(given: argparse.Namespace) -> int:
     """``labeltui skip RUN ID [--back]``."""
     return command_on_run(given, lambda row: Skip((row(given.id),), back=given.back))
-
-
-def undo(given: argparse.Namespace) -> int:
-    """``labeltui undo RUN``."""
-    return command_on_run(given, lambda _: Undo())
 
 
 def email_of(engine: Engine, path: Path, source_id: str) -> int:

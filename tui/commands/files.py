@@ -104,7 +104,7 @@ def delete(given: argparse.Namespace) -> int:
 def _typed(path: Path) -> str:
     if not sys.stdin.isatty():
         raise UsageError(f"To delete it, give its name as well: `labeltui delete {path.stem} --yes {path.stem}`.")
-    print(f"This cannot be undone. Type the run's name ({one_line(path.stem)}) to delete it: ", end="", flush=True)  # noqa: T201
+    print(f"This is final. Type the run's name ({one_line(path.stem)}) to delete it: ", end="", flush=True)  # noqa: T201
     return sys.stdin.readline().strip()
 
 

@@ -14,7 +14,7 @@ from core.engine import FIRST_N
 from core.model import UNCHANGED, Snapshot
 from core.text import one_line
 from tui.actions import enabled
-from tui.actions.catalog import TAKE_BACK
+from tui.actions.catalog import takes_back
 from tui.actions.keymap import key
 from tui.live.view_state import Requested, outstanding, pending_kinds
 from tui.text.numbers import plural
@@ -160,4 +160,4 @@ def _reversible(kind: str, sentence: str) -> str:
     """What came of a command, and which key takes it back where one does."""
     if kind not in Command.known or not Command.known[kind].reversible or UNCHANGED in sentence:
         return sentence
-    return f"{sentence.rstrip('.')} · {key(TAKE_BACK)} undoes it"
+    return f"{sentence.rstrip('.')} · {takes_back()}"

@@ -15,7 +15,8 @@ from textual.widgets import Input, Static
 
 from core.model import EmailRow, Task
 from core.text import inert, one_line
-from tui.actions.keymap import keyed
+from tui.actions.catalog import TAKE_BACK
+from tui.actions.keymap import key
 from tui.text.numbers import foreign
 from tui.widgets.panes.pane import line
 from tui.widgets.window_parts import KeyLine
@@ -25,7 +26,7 @@ MOST_BESIDE = 30
 
 
 class Confirm(ModalScreen[bool]):
-    """Ask before an action that cannot be undone or concerns many. The safe answer is the default."""
+    """Ask before an action that is final or concerns many. The safe answer is the default."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "answer(True)", "yes"),
@@ -78,7 +79,9 @@ class GiveLabel(ModalScreen[tuple[str, str] | None]):
             yield Static(line(("Manual label", "bold $bright"), ("  ◆ overrides the model", "$person")), markup=False)
             if self._row is None:
                 yield Static(
-                    line((f"for {self._many}", "bold $waiting"), (keyed("  {undo} takes it back as one"), "$quiet")),
+                    line(
+                        (f"for {self._many}", "bold $waiting"), (f"  {key(TAKE_BACK)} takes it back as one", "$quiet")
+                    ),
                     markup=False,
                 )
             else:

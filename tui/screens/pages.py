@@ -12,7 +12,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from core.text import one_line
-from tui.actions.action import Action
+from tui.actions.action import Action, Group
 from tui.actions.active import in_scope
 from tui.actions.catalog import EVERYWHERE
 from tui.actions.context import Context, Scope
@@ -52,23 +52,6 @@ class Page(BaseScreen):
 
 COLUMN = 36
 """Cells of a column of keys at least; 80 columns have two, 120 have three."""
-GROUPS = (
-    ("The run", ("start", "pause", "stop", "try_out", "swap", "retry_all", "hold")),
-    ("Here", (
-        "open", "next", "previous", "label", "note", "retry", "skip", "undo", "mark", "mark_all", "raw", "copy", "save",
-        "new_run", "demo", "copy_run", "archive", "delete_run", "toggle", "pin", "try_key", "add", "remove", "regroup",
-        "clear_bench", "edit", "editor", "compare", "dry_run", "enact", "discard", "take_version", "ask_again",
-        "again_form", "pane", "zoom", "beside",
-    )),
-    ("Review and quality", (
-        "review", "quality", "unfold", "cannot_tell", "next_batch", "disagreements", "suspicious", "grow", "top_up",
-        "write_report", "dismiss",
-    )),
-    ("Find and sort", ("find", "filter", "filter_back", "causes", "sort", "reverse", "update", "archived")),
-    ("Go to", ("emails", "keys", "task", "messages", "back", "help", "guide", "quit")),
-    ("The console", ("theme", "themes", "quiet", "info", "tour", "suspend")),
-)  # fmt: skip
-"""Headings of the help with their actions, the most used ones first; others come last."""
 INDENT = 31
 """Cells before an explanation."""
 TERM = 18
@@ -137,13 +120,11 @@ class HelpScreen(Page):
 def _groups(found: Sequence[Action], context: Context, width: int) -> list[Content]:
     """Return the keys of a screen under their headings, the most used ones first, in two columns."""
     rows: list[Content] = []
-    left = list(found)
-    for heading, ids in GROUPS:
-        group = sorted((action for action in left if action.id in ids), key=lambda action: ids.index(action.id))
-        left = [action for action in left if action.id not in ids]
+    for heading in Group:
+        group = [action for action in found if action.group is heading]
         if group:
-            rows += [Content.empty(), line((heading, "bold $accent")), *_columns(group, context, width)]
-    return [*rows, *_columns(left, context, width)]
+            rows += [Content.empty(), line((heading.value, "bold $accent")), *_columns(group, context, width)]
+    return rows
 
 
 def _columns(found: Sequence[Action], context: Context, width: int) -> list[Content]:

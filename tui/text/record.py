@@ -131,17 +131,17 @@ def _unasked(record: EmailRecord) -> str:
 
 
 def _label(label: LabelRecord, task: Task | None, now: float) -> Content:
-    human, undone = label.source == LabelSource.HUMAN.value, label.source == LabelSource.WITHDRAWN.value
+    human, withdrawn = label.source == LabelSource.HUMAN.value, label.source == LabelSource.WITHDRAWN.value
     who = f"◆ manual, by {one_line(label.annotator, limit=30)}" if human else _source(label.source)
-    if undone:
-        who = f"undone by {one_line(label.annotator, limit=30)}"
+    if withdrawn:
+        who = f"{label.source} by {one_line(label.annotator, limit=30)}"
     blind = " · blind" if label.blind else ""
     note = f" · “{one_line(label.note, limit=200)}”" if label.note else ""
     return line(
         (f"{moment(label.at, now)}  ", "$quiet"),
-        (_named(label.value, task), "bold $person" if human else "strike $quiet" if undone else "bold $accent"),
+        (_named(label.value, task), "bold $person" if human else "strike $quiet" if withdrawn else "bold $accent"),
         (f"  {who}{blind}", "$person" if human else "$quiet"),
-        (note, "$quiet" if undone else "$foreground"),
+        (note, "$quiet" if withdrawn else "$foreground"),
         (f"  task {one_line(label.task_version, limit=8)}" if label.task_version else "", "$faint"),
     )
 

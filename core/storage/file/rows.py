@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import RunFileError
-from core.model import Budget, LabelMeaning, ModelSettings, Outcome, Task
+from core.model import Budget, LabelMeaning, LabelSource, ModelSettings, Outcome, Task
 
 PACE_SPAN_S = 5
 """Length of a slice of ``pace``."""
@@ -26,11 +26,14 @@ BY_MODEL = "source IN ('model', 'copy')"
 BY_PERSON = "source = 'human'"
 """Labels of people."""
 
-GIVEN = "source <> 'undone'"
+GIVEN = f"source <> '{LabelSource.WITHDRAWN}'"
 """Labels that nobody took back."""
 
-NOTE_STANDS = "undone_at IS NULL"
-"""Notes that nobody took back."""
+WITHDRAWN_AT = "undone_at"
+"""Column of notes and reviews: when a person took them back."""
+
+STANDS = f"{WITHDRAWN_AT} IS NULL"
+"""Notes and reviews that nobody took back."""
 
 
 def label_in_force(email: str) -> str:

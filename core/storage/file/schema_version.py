@@ -1,4 +1,4 @@
-"""What marks a file as a run file, and of which format. Apart from the tables, so that readers need not know those."""
+"""Define what marks a file as a run file, and of which format, without importing the tables."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ FORMAT_WITH_FLAGS = 2
 """The first format whose emails have flags."""
 
 FORMAT_WITH_NOTES = 3
-"""The first format with people's notes, with what can be undone, and with when emails were sent and settled."""
+"""The first format with notes, with emails as they were before a person's change, and with their times."""
 
 FORMAT_WITH_REVIEWS = 4
 """The first format with samples, reviews and alarms."""
+
 FORMAT_WITH_COLUMNS = 5
 """The first format that keeps the source's other columns and labels, and lists what of the source was not taken."""
 

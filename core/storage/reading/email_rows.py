@@ -22,7 +22,7 @@ from core.model import (
     SourceEmail,
     Twin,
 )
-from core.storage.file.rows import NOTE_STANDS, beginning, growing, opening
+from core.storage.file.rows import STANDS, beginning, growing, opening
 from core.storage.file.schema_version import FORMAT_WITH_COLUMNS, FORMAT_WITH_FLAGS, FORMAT_WITH_NOTES
 
 HUMAN = "human"
@@ -150,7 +150,7 @@ def full_record(db: sqlite3.Connection, row: EmailRow, *, noted: bool) -> EmailR
     notes: list[tuple[str, str, float]] = []
     if noted:
         notes = db.execute(
-            f"SELECT text, author, at FROM note WHERE email_id = ? AND {NOTE_STANDS} ORDER BY id", (row.id,)
+            f"SELECT text, author, at FROM note WHERE email_id = ? AND {STANDS} ORDER BY id", (row.id,)
         ).fetchall()
     copies = db.execute(
         "SELECT count(*) - 1 FROM email WHERE content_hash = (SELECT content_hash FROM email WHERE id = ?)", (row.id,)

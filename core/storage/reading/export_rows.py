@@ -9,7 +9,7 @@ from typing import Any
 
 from core.model import EmailState, ExportRow, Task
 from core.quality.sampling import permanent_number
-from core.storage.file.rows import BY_MODEL, BY_PERSON, NOTE_STANDS, growing, label_in_force
+from core.storage.file.rows import BY_MODEL, BY_PERSON, STANDS, growing, label_in_force
 from core.storage.file.schema_version import FORMAT_WITH_FLAGS, FORMAT_WITH_NOTES, FORMAT_WITH_REVIEWS
 from core.storage.reading.reviews import sample_of
 
@@ -29,7 +29,7 @@ class ExportReader:
         if version >= FORMAT_WITH_NOTES:
             notes = (
                 "(SELECT group_concat(text, char(10)) FROM (SELECT text FROM note WHERE email_id = e.id"
-                f" AND {NOTE_STANDS} ORDER BY id))"
+                f" AND {STANDS} ORDER BY id))"
             )
         self._sample = sample_of(connection)[0] if version >= FORMAT_WITH_REVIEWS else None
         audited = "EXISTS (SELECT 1 FROM label WHERE email_id = e.id AND source = 'human' AND blind = 1)"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from core.errors import UsageError
 from core.model import EmailState, LabelSource
-from core.storage.file.rows import NOTE_STANDS
+from core.storage.file.rows import STANDS
 from core.text import inert
 
 FIELDS = ("label", "state", "reasks", "key", "from", "subject", "source", "flag", "cause", "note")
@@ -203,9 +203,7 @@ _NOTED = {
         "EXISTS (SELECT 1 FROM label AS l WHERE l.email_id = e.id AND l.source = 'human' AND l.note <> ''"
         " AND l.note LIKE ? ESCAPE '\\')"
     ),
-    "note": (
-        f"EXISTS (SELECT 1 FROM note AS n WHERE n.email_id = e.id AND n.{NOTE_STANDS} AND n.text LIKE ? ESCAPE '\\')"
-    ),
+    "note": (f"EXISTS (SELECT 1 FROM note AS n WHERE n.email_id = e.id AND n.{STANDS} AND n.text LIKE ? ESCAPE '\\')"),
 }
 
 _PLAIN = {

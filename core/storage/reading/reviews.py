@@ -17,7 +17,7 @@ from core.quality.audit import Answer, Audit, Batch, GoldSet, Member, watch_json
 from core.quality.canaries import FEWEST_TEXTS, MOST, TEXTS_PER_CANARY, Canaries, CanaryAnswer
 from core.quality.sampling import DEFAULT_GOAL, Sample, base_rate, permanent_number
 from core.storage.file.connection import open_reader
-from core.storage.file.rows import task_of
+from core.storage.file.rows import STANDS, task_of
 from core.storage.file.schema_version import FORMAT_WITH_CANARIES, FORMAT_WITH_REVIEWS, check_format
 
 
@@ -332,7 +332,7 @@ def _answers(db: sqlite3.Connection) -> dict[str, list[Answer]]:
     for content, *row in db.execute(
         "SELECT e.content_hash, r.id, r.email_id, r.annotator, r.kind, r.value, r.seconds, r.batch, r.at,"
         " coalesce(l.note, '') FROM review AS r JOIN email AS e ON e.id = r.email_id"
-        " LEFT JOIN label AS l ON l.id = r.label_id WHERE r.undone_at IS NULL ORDER BY r.id"
+        f" LEFT JOIN label AS l ON l.id = r.label_id WHERE r.{STANDS} ORDER BY r.id"
     ):
         found.setdefault(content, []).append(Answer(*row))
     return found

@@ -11,8 +11,10 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from core.errors import UsageError
 from core.model import LastChange
 from core.storage.file.rows import BY_MODEL
+from core.storage.writing.held_file import HeldFile
 from core.storage.writing.settle import add_event, advance_cursor, not_done, restore, show_label_in_force, storable
 
 MOST_IN_A_NOTE = 2_000
@@ -276,3 +278,65 @@ def _emails(count: int, kind: str = "") -> str:
 
 def _only(email_ids: Sequence[int] | None) -> int | None:
     return email_ids[0] if email_ids is not None and len(email_ids) == 1 else None
+
+
+# -- the run file's writer -------------------------------------------------------------------------------------------
+
+
+class PeopleWriter(HeldFile):
+    """Write what people do to emails into a run file, each command in one transaction."""
+
+    task_version: str
+    dedupe: bool
+
+    def label_by_person(
+        self, email_ids: int | Sequence[int], value: str, *, annotator: str, note: str, now: float, blind: bool = False
+    ) -> str:
+        """A person's label for one or more emails: it overrides the model's. Returns a sentence on what happened."""
+        named = [email_ids] if isinstance(email_ids, int) else email_ids
+        with self._transaction() as db:
+            sentence = label(
+                db,
+                named,
+                value,
+                annotator=annotator,
+                note=note,
+                blind=blind,
+                task_version=self.task_version,
+                dedupe=self.dedupe,
+                now=now,
+            )
+            if sentence is None:
+                raise self._unknown(named)
+        return sentence
+
+    def note_by_person(self, email_ids: Sequence[int], text: str, *, author: str, now: float) -> str:
+        """A person's note on emails, which changes nothing else. Returns a sentence on what happened."""
+        with self._transaction() as db:
+            sentence = note(db, email_ids, text, author=author, now=now)
+            if sentence is None:
+                raise self._unknown(email_ids)
+        return sentence
+
+    def _unknown(self, email_ids: Sequence[int]) -> UsageError:
+        numbers = ", ".join(str(number) for number in email_ids[:5])
+        return UsageError(f"There is no email number {numbers} in {self.path.stem}.")
+
+    def requeue(
+        self, *, now: float, by: str = "", email_id: int | None = None, email_ids: Sequence[int] | None = None
+    ) -> int:
+        """Put failed emails back in line (one, these, or all); their history stays, their conversation begins anew."""
+        with self._transaction() as db:
+            return requeue(
+                db, [email_id] if email_id is not None else email_ids, task_version=self.task_version, by=by, now=now
+            )
+
+    def skip(self, email_ids: Sequence[int], *, back: bool, by: str, now: float) -> int:
+        """Take emails out of the line, or put skipped ones ``back`` into it; returns how many moved."""
+        with self._transaction() as db:
+            return skip(db, email_ids, back=back, task_version=self.task_version, by=by, now=now)
+
+    def undo(self, *, by: str, now: float) -> Undone | None:
+        """Undo what this person did last, whole; None where there is nothing to undo."""
+        with self._transaction() as db:
+            return undo(db, by=by, task_version=self.task_version, now=now)

@@ -11,7 +11,9 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from core.model import LabelSource
 from core.quality.sampling import Sample, grown, topped_up
+from core.storage.file.rows import STANDS, WITHDRAWN_AT
 from core.storage.reading.reviews import sample_of
 from core.storage.writing.settle import add_event, show_label_in_force, storable
 
@@ -106,15 +108,15 @@ def add_answers(db: sqlite3.Connection, answers: Sequence[ReviewAnswer], *, task
     return added
 
 
-def undo_answer(db: sqlite3.Connection, annotator: str, *, now: float) -> int | None:
+def withdraw_answer(db: sqlite3.Connection, annotator: str, *, now: float) -> int | None:
     """Take this annotator's newest answer back; returns its email, or None where there is nothing to take back."""
     row = db.execute(
-        "SELECT id, email_id, label_id FROM review WHERE annotator = ? AND undone_at IS NULL ORDER BY id DESC LIMIT 1",
+        f"SELECT id, email_id, label_id FROM review WHERE annotator = ? AND {STANDS} ORDER BY id DESC LIMIT 1",
         (annotator,),
     ).fetchone()
     if row is None:
         return None
-    db.execute("UPDATE review SET undone_at = ? WHERE id = ?", (now, row[0]))
+    db.execute(f"UPDATE review SET {WITHDRAWN_AT} = ? WHERE id = ?", (now, row[0]))
     twins = [
         each[0]
         for each in db.execute(
@@ -124,8 +126,8 @@ def undo_answer(db: sqlite3.Connection, annotator: str, *, now: float) -> int | 
     if row[2] is not None:
         # The labels of one answer lie side by side: the email's own first, then those of its copies.
         db.execute(
-            "UPDATE label SET source = 'undone' WHERE id >= ? AND id < ? AND source = 'human' AND annotator = ?"
-            " AND email_id IN (SELECT value FROM json_each(?))",
+            f"UPDATE label SET source = '{LabelSource.WITHDRAWN}' WHERE id >= ? AND id < ?"
+            " AND source = 'human' AND annotator = ? AND email_id IN (SELECT value FROM json_each(?))",
             (row[2], row[2] + len(twins), annotator, json.dumps(twins)),
         )
     show_label_in_force(db, twins)
@@ -185,8 +187,7 @@ def _answered(db: sqlite3.Connection, answer: ReviewAnswer) -> bool:
     """Tell whether this annotator gave an answer of this kind to this email in this batch already."""
     return (
         db.execute(
-            "SELECT 1 FROM review WHERE email_id = ? AND annotator = ? AND kind = ? AND batch = ?"
-            " AND undone_at IS NULL",
+            f"SELECT 1 FROM review WHERE email_id = ? AND annotator = ? AND kind = ? AND batch = ? AND {STANDS}",
             (answer.email_id, answer.annotator, answer.kind, answer.batch),
         ).fetchone()
         is not None

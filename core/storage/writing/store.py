@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from core.errors import RunFileError, UsageError
+from core.errors import RunFileError
 from core.model import Budget, EmailState, PendingEmail, Resumption, RunState, SourceEmail, Task, View
 from core.quality.alarms import Reading, WatchSet
 from core.quality.sampling import Sample
@@ -31,17 +31,16 @@ from core.storage.reading.pending import (
 from core.storage.reading.reviews import raised_watches, watches_of
 from core.storage.reading.summaries import all_totals, group, total
 from core.storage.writing import commands as handled
-from core.storage.writing import epochs, intake, people, rejudging, reviews, settle, tasks
+from core.storage.writing import epochs, intake, rejudging, reviews, settle, tasks
 from core.storage.writing.epochs import Beat
-from core.storage.writing.held_file import HeldFile
 from core.storage.writing.intake import NewRun
-from core.storage.writing.people import Undone
+from core.storage.writing.people import PeopleWriter
 from core.storage.writing.settle import Answer, add_event
 
 __all__ = ["Answer", "Beat", "Store"]
 
 
-class Store(HeldFile):
+class Store(PeopleWriter):
     """The writing end of one run file. Use it as a context manager, under a held :class:`RunLock`."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path, epoch: int) -> None:
@@ -211,48 +210,6 @@ class Store(HeldFile):
 
     # -- people ----------------------------------------------------------------------------------------------------
 
-    def label_by_person(
-        self, email_ids: int | Sequence[int], value: str, *, annotator: str, note: str, now: float, blind: bool = False
-    ) -> str:
-        """A person's label for one or more emails: it overrides the model's. Returns a sentence on what happened."""
-        named = [email_ids] if isinstance(email_ids, int) else email_ids
-        with self._transaction() as db:
-            sentence = people.label(
-                db,
-                named,
-                value,
-                annotator=annotator,
-                note=note,
-                blind=blind,
-                task_version=self.task_version,
-                dedupe=self.dedupe,
-                now=now,
-            )
-            if sentence is None:
-                raise self._unknown(named)
-        return sentence
-
-    def note_by_person(self, email_ids: Sequence[int], text: str, *, author: str, now: float) -> str:
-        """A person's note on emails, which changes nothing else. Returns a sentence on what happened."""
-        with self._transaction() as db:
-            sentence = people.note(db, email_ids, text, author=author, now=now)
-            if sentence is None:
-                raise self._unknown(email_ids)
-        return sentence
-
-    def _unknown(self, email_ids: Sequence[int]) -> UsageError:
-        numbers = ", ".join(str(number) for number in email_ids[:5])
-        return UsageError(f"There is no email number {numbers} in {self.path.stem}.")
-
-    def requeue(
-        self, *, now: float, by: str = "", email_id: int | None = None, email_ids: Sequence[int] | None = None
-    ) -> int:
-        """Put failed emails back in line (one, these, or all); their history stays, their conversation begins anew."""
-        with self._transaction() as db:
-            return people.requeue(
-                db, [email_id] if email_id is not None else email_ids, task_version=self.task_version, by=by, now=now
-            )
-
     def rejudge(self, judge: rejudging.JudgeOf, *, by: str, now: float) -> tuple[int, int]:
         """Label failed emails by their stored answers; return how many were labeled, and how many had failed."""
         with self._transaction() as db:
@@ -261,16 +218,6 @@ class Store(HeldFile):
     def rejudgeable(self, judge: rejudging.JudgeOf) -> int:
         """Return how many failed emails have stored answers that hold a label by this rule."""
         return sum(1 for _ in rejudging.rejudged(self._db, self.task_version, judge))
-
-    def skip(self, email_ids: Sequence[int], *, back: bool, by: str, now: float) -> int:
-        """Take emails out of the line, or put skipped ones ``back`` into it; returns how many moved."""
-        with self._transaction() as db:
-            return people.skip(db, email_ids, back=back, task_version=self.task_version, by=by, now=now)
-
-    def undo(self, *, by: str, now: float) -> Undone | None:
-        """Undo what this person did last, whole; None where there is nothing to undo."""
-        with self._transaction() as db:
-            return people.undo(db, by=by, task_version=self.task_version, now=now)
 
     def put_right(self, *, now: float) -> int:
         """Write totals and cursor as the rows give them; returns how many numbers were wrong."""
@@ -287,10 +234,10 @@ class Store(HeldFile):
         with self._transaction() as db:
             return reviews.add_answers(db, answers, task_version=self.task_version, now=now)
 
-    def undo_review(self, annotator: str, *, now: float) -> int | None:
+    def withdraw_review(self, annotator: str, *, now: float) -> int | None:
         """Take this annotator's newest answer back; returns its email, or None where there is none."""
         with self._transaction() as db:
-            return reviews.undo_answer(db, annotator, now=now)
+            return reviews.withdraw_answer(db, annotator, now=now)
 
     def plan_second_looks(self, annotator: str, batch: int, email_ids: Sequence[int]) -> None:
         """Keep which emails of a batch come back."""

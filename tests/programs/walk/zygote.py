@@ -12,6 +12,7 @@ import contextlib
 import ctypes
 import json
 import os
+import pkgutil
 import random
 import selectors
 import subprocess
@@ -30,6 +31,7 @@ from core.worker import supervisor
 from core.worker.process import build_guard
 from tests.programs.crash.zygote import acknowledge_commits
 from tui import cli
+from tui import commands as answers
 
 _CHILD_SUBREAPER = 36
 """prctl(2): workers whose command has ended become children of this process, which takes note of their end."""
@@ -146,8 +148,8 @@ def main() -> None:
     """Serve orders until standard input ends."""
     build_guard(builtin_task())
     ChatClient("gsk_never_asked_with_0123456789")
-    for place in cli.ANSWERS.values():
-        import_module(place.partition(":")[0])
+    for module in pkgutil.iter_modules(answers.__path__, f"{answers.__name__}."):
+        import_module(module.name)
     supervisor.subprocess = _Subprocess()  # type: ignore[assignment]
     ctypes.CDLL(None).prctl(_CHILD_SUBREAPER, 1, 0, 0, 0)
     others = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]

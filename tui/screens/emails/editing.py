@@ -1,6 +1,6 @@
 """Actions on one text or on all marked ones, shared by the list and the record.
 
-Actions that cannot be undone ask first, with count and target; the others are done at once and can be undone.
+Actions that are final ask first, with count and target; the others are done at once and can be taken back.
 """
 
 from __future__ import annotations

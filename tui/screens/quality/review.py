@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from core.commands.review import PlanSecondLooks, Review, UndoReview
+from core.commands.review import PlanSecondLooks, Review, WithdrawReview
 from core.quality.audit import Audit
 from core.quality.session import Phase, Revealed, Session, begin, plan, reveal
 from core.text import inert, one_line
@@ -167,13 +167,13 @@ class ReviewScreen(BaseScreen):
     def _kept(self, sent: SentCommand) -> None:
         self._sent = sent
 
-    def do_undo(self) -> None:
+    def do_withdraw(self) -> None:
         """Take the newest answer of this phase back and show its item again."""
         session, path = self._session, self.console_app.run_path
-        if session is None or path is None or session.undo() is None:
+        if session is None or path is None or session.withdraw() is None:
             self.console_app.say("This is the beginning of the batch: nothing to take back.", severity="warning")
             return
-        engine, command = self.console_app.engine, UndoReview(self._annotator)
+        engine, command = self.console_app.engine, WithdrawReview(self._annotator)
         self.console_app.jobs.send(lambda: engine.send(path, command), self._kept, self._lost)
         self._last = ""
         self._turn()
