@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from core.runs.listing import RunList
     from core.runs.plan import Planned, SourcePreview
     from core.runs.quality import Comparison, GoldFile
+    from core.runs.save import ExportOptions
     from core.server_address import GROQ_ROOT, address_of, host_of, is_exposed, server_of
     from core.sources.preview import Counted, Folder, Looked
     from core.storage.file.check import Checked
@@ -61,11 +62,11 @@ if TYPE_CHECKING:
 __all__ = [
     "FIRST_N", "GROQ_ROOT", "KEYS", "MOST_SAMPLED", "NO_KEY", "READ_ONLY", "SAMPLED", "STOPPED_BY", "WORK_ORDER",
     "Checked", "Comparison", "CopyRequest", "Counted", "Created", "Delivery", "Draft", "DryRunCost", "Engine",
-    "Filter", "Folder", "Found", "Going", "KeyCheck", "KeyPast", "KeyStore", "KeyView", "Looked", "NewRunRequest",
-    "NotifySetup", "Occasion", "Order", "Planned", "ReviewEmail", "RunOptions", "RunReader", "RunningDryRun",
-    "Search", "SentCommand", "SourceOptions", "SourcePreview", "TaskChoice", "Term", "address_of", "allowed_answers",
-    "changes", "checked_alias", "checked_organization", "chosen_task", "differences", "escaped", "first_of",
-    "host_of", "is_exposed", "known_suffixes", "load_task", "messages", "noticed", "parse", "plan",
+    "ExportOptions", "Filter", "Folder", "Found", "Going", "KeyCheck", "KeyPast", "KeyStore", "KeyView", "Looked",
+    "NewRunRequest", "NotifySetup", "Occasion", "Order", "Planned", "ReviewEmail", "RunOptions", "RunReader",
+    "RunningDryRun", "Search", "SentCommand", "SourceOptions", "SourcePreview", "TaskChoice", "Term", "address_of",
+    "allowed_answers", "changes", "checked_alias", "checked_organization", "chosen_task", "differences", "escaped",
+    "first_of", "host_of", "is_exposed", "known_suffixes", "load_task", "messages", "noticed", "parse", "plan",
     "plausible_secret", "read_draft", "reask_messages", "server_of", "sqlite_version", "task_to_json", "view_of",
 ]  # fmt: skip
 
@@ -79,6 +80,7 @@ _LATE = {
     "core.quota.forecast.plans": ("plan",),
     "core.quota.keys.keyfile": ("checked_alias", "checked_organization", "plausible_secret"),
     "core.runs.find": ("RunOptions",),
+    "core.runs.save": ("ExportOptions",),
     "core.server_address": ("GROQ_ROOT", "address_of", "host_of", "is_exposed", "server_of"),
     "core.storage.file.connection": ("sqlite_version",),
 }
@@ -674,11 +676,18 @@ class Engine:
 
         return save_emails(path, email_ids, target)
 
-    def export(self, path: Path, target: Path, *, raw: bool) -> int:
-        """Write a run's labels in the format of the file's suffix; returns the number of rows."""
-        from core.runs.find import export_run  # noqa: PLC0415
+    def export(
+        self,
+        path: Path,
+        target: Path,
+        options: ExportOptions | None = None,
+        *,
+        progress: Callable[[int], None] | None = None,
+    ) -> int:
+        """Write a run's labels in the layout that is named or that the file's suffix means; returns the rows."""
+        from core.runs import save  # noqa: PLC0415
 
-        return export_run(path, target, raw=raw)
+        return save.export_run(path, target, options or save.ExportOptions(), progress=progress)
 
     def check(self, path: Path) -> Checked:
         """Recount a run file and look for damage."""

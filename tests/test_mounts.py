@@ -15,7 +15,8 @@ from core.llm.task import builtin_task
 from core.model import RunState
 from core.network_disk import ALLOW, Mount, mount_of, mounts_of_linux, mounts_of_macos, why_not
 from core.quota.keys.store import KeyStore
-from core.runs.find import RunOptions, create_run, export_run
+from core.runs.find import RunOptions, create_run
+from core.runs.save import export_run
 from core.settings import Settings
 from core.sources.demo_emails import write_demo_csv
 from core.storage.file.check import check_run

@@ -268,11 +268,7 @@ def _add_annotations(commands: Commands) -> None:
     left_out.add_argument("--json", action="store_true", help="one JSON object, nothing else")
     undo = _command(commands, "undo", "control:send_plain", help="take back your last label, note, skip or retry")
     undo.add_argument("run", metavar="RUN")
-    export = _command(commands, "export", "status:export", help="write the labels to a .csv, .jsonl or .parquet file")
-    export.add_argument("run", metavar="RUN")
-    export.add_argument("file", type=Path, metavar="FILE")
-    export.add_argument("--raw", action="store_true", help="CSV cells as they are, also where they look like formulas")
-
+    _add_export(commands)
     check = _command(commands, "check", "files:answer", help="recount a run file and look for damage")
     check.add_argument("run", metavar="RUN")
     check.add_argument("--repair", action="store_true", help="write totals and cursor as the rows give them")
@@ -281,6 +277,30 @@ def _add_annotations(commands: Commands) -> None:
     )
     backup.add_argument("run", metavar="RUN")
     backup.add_argument("file", type=Path, metavar="FILE", help="a file that is not there yet")
+
+
+def _add_export(commands: Commands) -> None:
+    export = _command(
+        commands, "export", "status:export", help="write labels, texts and how they came about to a file or a folder"
+    )
+    export.add_argument("run", metavar="RUN")
+    export.add_argument(
+        "file", type=Path, metavar="FILE", help=".csv, .jsonl, .parquet, .sqlite, .spacy; - is standard output"
+    )
+    export.add_argument(
+        "--layout",
+        metavar="NAME",
+        help="csv, jsonl, parquet, sqlite, huggingface, label-studio, argilla, spacy, labels (one column)",
+    )
+    export.add_argument(
+        "--only", choices=("human", "model", "agreed"), help="labels of people, of the model, or equal ones of both"
+    )
+    export.add_argument("--where", metavar="FILTER", default="", help="as in the list: words, label:1, state:failed …")
+    export.add_argument("--split", metavar="S,S,S", help="train, validation and test, as in 0.8,0.1,0.1; or two shares")
+    export.add_argument("--no-text", action="store_true", help="without texts and subjects")
+    export.add_argument("--no-columns", action="store_true", help="without the source's own columns")
+    export.add_argument("--manifest", action="store_true", help="FILE.manifest.json with hashes beside a single file")
+    export.add_argument("--raw", action="store_true", help="CSV cells as they are, also where they look like formulas")
 
 
 def _add_run(action: argparse.ArgumentParser) -> None:

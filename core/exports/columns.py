@@ -1,61 +1,182 @@
-"""The columns of an export: their names and order, the same in every format."""
+"""The columns of an export: their names, kinds and order, the same in every format, and the rows as tuples of cells.
+
+The first columns are a contract (``COLUMNS``); then come the source's own, then what else is known of an item.
+"""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import TypeAlias
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from operator import itemgetter
+from typing import Any, TypeAlias
 
-from core.model import ExportRow
+from core.errors import UsageError
+from core.model import ExportRow, Task
 
-Cell: TypeAlias = str | int | None
+Cell: TypeAlias = str | int | float | None
+Row: TypeAlias = tuple[Cell, ...]
 
-COLUMNS = (
-    "id",
-    "label",
-    "label_name",
-    "source",
-    "reasks",
-    "state",
-    "failure",
-    "model",
-    "task_version",
-    "annotator",
-    "note",
-    "labeled_at",
-    "subject",
-    "flags",
-    "model_label",
-    "human_label",
-    "in_audit",
-    "audit_rate",
-    "stratum",
-)
+COLUMNS = ExportRow._fields[: ExportRow._fields.index("text") + 1]
+"""The columns that every export has, in this order; other programs rely on them. ``text`` can be left out."""
+MORE = ("annotator", "note", "subject")
+"""What stands behind the source's own columns."""
+SPLIT = "split"
+_KINDS = {
+    **dict.fromkeys(("in_audit", "reasks", "attempts", "tokens", "simulated"), "integer"),
+    "audit_rate": "real",
+    "labeled_at": "moment",
+}
+_SPLIT_NAMES = {2: ("train", "test"), 3: ("train", "validation", "test")}
+_HASHED = 2**32
 
 
-def record_of(row: ExportRow) -> dict[str, Cell]:
-    """The row by column. ``labeled_at`` is ISO 8601 in UTC, or empty; an email without a label has an empty one."""
-    return {
-        "id": row.source_id,
-        "label": row.label,
-        "label_name": row.label_name,
-        "source": row.source,
-        "reasks": row.reasks,
-        "state": str(row.state),
-        "failure": row.failure,
-        "model": row.model,
-        "task_version": row.task_version,
-        "annotator": row.annotator,
-        "note": row.note,
-        "labeled_at": "" if row.labeled_at is None else _moment(row.labeled_at),
-        "subject": row.subject,
-        "flags": row.flags,
-        "model_label": row.model_label,
-        "human_label": row.human_label,
-        "in_audit": int(row.in_audit),
-        "audit_rate": "" if row.audit_rate is None else f"{row.audit_rate:.6g}",
-        "stratum": row.stratum,
-    }
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column by name; ``kind`` is text, integer, real or moment. ``is_own`` marks one of the source's."""
+
+    name: str
+    kind: str = "text"
+    is_own: bool = False
 
 
-def _moment(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is to be told of a run beside its rows; ``filtered`` says which rows were wanted, or nothing."""
+
+    run: str
+    task: Task
+    source: str
+    simulated: bool
+    filtered: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """A split of items by name. Items of the same text come to the same side, in every export of any run."""
+
+    names: tuple[str, ...]
+    ends: tuple[float, ...]
+
+    def of(self, content_hash: str) -> str:
+        """Return the name of the side that a text belongs to."""
+        at = int.from_bytes(hashlib.blake2b(content_hash.encode(), digest_size=4).digest()) / _HASHED
+        return next((name for name, end in zip(self.names, self.ends, strict=True) if at < end), self.names[-1])
+
+
+def shares(text: str) -> Shares:
+    """Return the split that a text such as ``0.8,0.1,0.1`` asks for: train and test, or train, validation and test.
+
+    Raises:
+        UsageError: these are no two or three shares that sum up to 1.
+    """
+    try:
+        parts = [float(part) for part in text.split(",")]
+    except ValueError:
+        parts = []
+    if len(parts) not in _SPLIT_NAMES or min(parts) <= 0 or abs(sum(parts) - 1) > 0.001:
+        raise UsageError(f"--split takes two or three shares that sum up to 1, such as 0.8,0.1,0.1, not {text!r}.")
+    return Shares(_SPLIT_NAMES[len(parts)], tuple(sum(parts[: n + 1]) for n in range(len(parts))))
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What is written: columns, and rows that are read anew for each split (or all of them, for None)."""
+
+    columns: tuple[Column, ...]
+    read: Callable[[str | None], Iterator[Row]]
+    facts: Facts
+    splits: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return tuple(column.name for column in self.columns)
+
+    def rows(self) -> Iterator[Row]:
+        """Yield all rows."""
+        return self.read(None)
+
+    def of(self, split: str) -> Table:
+        """Return the table of one split alone."""
+        return Table(self.columns, lambda _: self.read(split), self.facts)
+
+    def picker(self, *names: str) -> Callable[[Row], tuple[Any, ...]]:
+        """Return a function from a row to the cells of these columns; "" for one that is left out."""
+        places = [self.names.index(name) if name in self.names else -1 for name in names]
+        return lambda row: tuple("" if at < 0 else row[at] for at in places)
+
+    def own(self) -> tuple[int, ...]:
+        """Return the places of the source's own columns."""
+        return tuple(at for at, column in enumerate(self.columns) if column.is_own)
+
+
+def table_of(
+    pages: Callable[[], Iterable[Sequence[ExportRow]]],
+    facts: Facts,
+    own: Sequence[str] = (),
+    *,
+    text: bool = True,
+    split: Shares | None = None,
+) -> Table:
+    """Return the table of pages of rows. ``own`` are the source's columns; without ``text`` no text is in it."""
+    given = [name for name in COLUMNS if text or name != "text"]
+    more = [name for name in MORE if text or name != "subject"]
+    taken = {*COLUMNS, *((SPLIT,) if split else ())}
+    named = _distinct([f"source_{name}" if name in taken else name for name in own], taken)
+    columns = [Column(name, _KINDS.get(name, "text")) for name in given]
+    columns += [Column(name, is_own=True) for name in named]
+    more = [name for name in more if name not in named]  # the source's column of that name says it
+    columns += [Column(name) for name in more]
+    columns += [Column(SPLIT)] if split else []
+    first = itemgetter(*(ExportRow._fields.index(name) for name in given))
+    places = [ExportRow._fields.index(name) for name in more]
+
+    def read(wanted: str | None) -> Iterator[Row]:
+        nothing = (None,) * len(own)
+        for row in chain.from_iterable(pages()):
+            side: tuple[Cell, ...] = (split.of(row.content_hash),) if split else ()
+            if wanted is not None and side != (wanted,):
+                continue
+            kept = _cells(row.kept, own) if row.kept else nothing
+            yield (*first(row), *kept, *[row[at] for at in places], *side)
+
+    return Table(tuple(columns), read, facts, split.names if split else ())
+
+
+def _cells(kept: str, names: Sequence[str]) -> Iterator[Cell]:
+    """Return the source's own cells of a row; what is nested stays JSON."""
+    values = json.loads(kept)
+    for name in names:
+        value = values.get(name)
+        if isinstance(value, bool):
+            yield "true" if value else "false"
+        elif value is None or isinstance(value, str):
+            yield value
+        else:
+            yield json.dumps(value, ensure_ascii=False)
+
+
+def _distinct(names: Sequence[str], taken: set[str]) -> list[str]:
+    """Return the names with a number behind those that are there already."""
+    found: list[str] = []
+    for name in names:
+        free, number = name, 1
+        while free in taken or free in found:
+            number += 1
+            free = f"{name}_{number}"
+        found.append(free)
+    return found
+
+
+def record_of(row: ExportRow) -> dict[str, Any]:
+    """Return a row by column, without text and the source's columns."""
+    record = row._asdict()
+    return {name: record[name] for name in (*COLUMNS, *MORE) if name != "text"}
+
+
+def sound(cell: Any) -> Any:
+    """Return text without half surrogate pairs, which binary formats cannot hold."""
+    return cell.encode("utf-8", "replace").decode() if isinstance(cell, str) else cell

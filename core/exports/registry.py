@@ -1,93 +1,252 @@
-"""Labels out: one registry of formats by suffix, and one door, :func:`export_rows`.
+"""Labels out: one registry of layouts by name and suffix, and one way to write them, :func:`export_table`.
 
-To add a format, write a module with a writer (see :class:`Writer`) and name it in ``WRITERS``.
+To add a layout, write a module with a writer (see :class:`Layout`) and name it in ``LAYOUTS``; a package of its own
+offers one under the entry point ``labeltui.exports``.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
+import hashlib
+import json
 import os
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+import shutil
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import entry_points, version
 from pathlib import Path
-from typing import TypeAlias
 
 from core.errors import ExportError
-from core.exports import csv_export as export_csv
-from core.exports import jsonl_export as export_jsonl
-from core.exports import parquet_export as export_parquet
-from core.exports.columns import COLUMNS
-from core.model import ExportRow
+from core.exports import layouts, lines, tables
+from core.exports.columns import COLUMNS, Table
 
-__all__ = ["COLUMNS", "WRITERS", "export_rows", "known_suffixes", "writer_for"]
+__all__ = ["COLUMNS", "LAYOUTS", "Layout", "export_table", "known_suffixes", "layout_for", "written_whole"]
 
-Writer: TypeAlias = Callable[[Iterable[ExportRow], int, bool], int]
-"""Writes rows to a file descriptor, which it leaves open, and returns how many.
+STANDARD_OUTPUT = Path("-")
+GROUP = "labeltui.exports"
+"""The entry points of packages that bring layouts of their own."""
 
-The last argument asks for values exactly as they are, where the format would otherwise make them safe to open. A
-writer may raise ExportError where the format is not available.
-"""
 
-WRITERS: Mapping[str, Writer] = {
-    ".csv": export_csv.write,
-    ".jsonl": export_jsonl.write,
-    ".parquet": export_parquet.write,
-}
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A way of writing labels.
+
+    ``write(table, path, raw)`` writes a new file at ``path``, or into an empty folder there where the layout
+    ``is_folder``, and returns how many rows; ``raw`` asks for values exactly as they are where the format would
+    otherwise make them safe to open. It may raise ExportError. ``suffixes`` are those that mean it without a name; the
+    first one names its files in a folder of splits.
+    """
+
+    name: str
+    words: str
+    write: Callable[[Table, Path, bool], int]
+    suffixes: tuple[str, ...] = ()
+    is_folder: bool = False
+    is_text: bool = True
+    file_suffix: str = ""
+
+
+LAYOUTS = (
+    Layout("csv", "a row an item", lines.write_csv, (".csv",)),
+    Layout("jsonl", "an object a line", lines.write_json_lines, (".jsonl",)),
+    Layout("parquet", "typed columns", tables.write_parquet, (".parquet",), is_text=False),
+    Layout("sqlite", "a table `labels`", tables.write_sqlite, (".sqlite", ".sqlite3", ".db"), is_text=False),
+    Layout("huggingface", "a folder for datasets, with a data card", tables.write_huggingface, is_folder=True),
+    Layout("label-studio", "tasks with predictions and annotations", layouts.write_label_studio, file_suffix=".json"),
+    Layout("argilla", "a folder for Dataset.from_disk", layouts.write_argilla, is_folder=True),
+    Layout("spacy", "text and cats, or a DocBin (.spacy)", layouts.write_spacy, (".spacy",), file_suffix=".jsonl"),
+    Layout("labels", "one column of labels in source order", lines.write_labels, file_suffix=".csv"),
+)
+_ALIASES = {"hf": "huggingface", "labelstudio": "label-studio", "onecolumn": "labels", "column": "labels"}
+
+
+@functools.cache
+def _foreign() -> tuple[Layout, ...]:
+    """Return the layouts that other packages bring."""
+    found = []
+    for point in entry_points(group=GROUP):
+        try:
+            layout = point.load()
+        except Exception as error:
+            raise ExportError(f"The export {point.name!r} of another package cannot be loaded: {error}.") from error
+        if not isinstance(layout, Layout):
+            raise ExportError(f"The export {point.name!r} of another package is no labeltui.Layout. Tell its author.")
+        found.append(layout)
+    return tuple(found)
 
 
 def known_suffixes() -> tuple[str, ...]:
-    """The suffixes that a file may be exported to."""
-    return tuple(WRITERS)
+    """Return the suffixes that a file may be exported to without a layout."""
+    return tuple(suffix for layout in LAYOUTS for suffix in layout.suffixes)
 
 
-def writer_for(path: Path) -> Writer:
-    """The writer that a path's suffix names. Raises ExportError, which lists the known ones."""
-    writer = WRITERS.get(path.suffix.lower())
-    if writer is None:
-        known = ", ".join(WRITERS)
-        raise ExportError(f"{path}: the suffix {path.suffix!r} names no known format. Choose one of {known}.")
-    return writer
+def layout_for(path: Path, name: str | None = None) -> Layout:
+    """Return the layout of that name, or the one that a path's suffix means.
+
+    Raises:
+        ExportError: there is none; lists the known ones.
+    """
+    if name is not None:
+        plain = "".join(sign for sign in name.lower() if sign.isalnum())
+        plain = _ALIASES.get(plain, plain).replace("-", "")
+        for layout in (*LAYOUTS, *_foreign()):
+            if layout.name.replace("-", "") == plain:
+                return layout
+        known = ", ".join(layout.name for layout in (*LAYOUTS, *_foreign()))
+        raise ExportError(f"There is no layout {name!r}. Choose one of {known}.")
+    if path == STANDARD_OUTPUT:
+        return LAYOUTS[0]
+    suffix = path.suffix.lower()
+    for layout in LAYOUTS:
+        if suffix in layout.suffixes:
+            return layout
+    for layout in _foreign():
+        if suffix in layout.suffixes:
+            return layout
+    raise ExportError(
+        f"{path}: the suffix {path.suffix!r} names no known format. Choose one of {', '.join(known_suffixes())}, or"
+        " a layout with --layout."
+    )
 
 
-def export_rows(rows: Iterable[ExportRow], path: Path, *, raw: bool = False) -> int:
-    """Write the rows to ``path`` in the format of its suffix and return how many.
+def export_table(
+    table: Table, path: Path, *, layout: str | None = None, raw: bool = False, manifest: bool = False
+) -> int:
+    """Write the table to ``path`` and return how many rows.
 
-    The file appears whole or not at all: it is written beside its place, flushed to the disk and then renamed over
-    whatever was there. The rows are never held together in memory. ``raw`` turns off what a format does to make
-    values safe for spreadsheets (see :mod:`core.exports.csv_export`). Raises ExportError.
+    What is written appears whole or not at all: it is written beside its place, flushed to the disk and then renamed
+    over a file of that name; a folder must not be there yet. ``-`` is standard output. The rows are never held
+    together in memory. A folder has a ``manifest.json`` with the hash of each file; with ``manifest`` a file has one
+    beside it. Raises ExportError.
     """
     path = path.expanduser()
-    writer = writer_for(path)
-    return written_whole(path, lambda descriptor: writer(rows, descriptor, raw))
+    chosen = layout_for(path, layout)
+    if path == STANDARD_OUTPUT:
+        return _to_standard_output(table, chosen, raw=raw)
+    if chosen.is_folder or (layout is not None and not path.suffix):
+        return _to_folder(table, path, chosen, raw=raw)
+    if path.is_file() and not chosen.is_text:
+        _refuse_database(path)
+    count = written_whole(path, lambda beside: chosen.write(table, beside, raw))
+    if manifest:
+        told = _manifest(table, chosen, {path.name: (path, count)}, count)
+        written_whole(path.with_name(f"{path.name}.manifest.json"), lambda beside: _write_text(beside, told))
+    return count
 
 
-def written_whole(path: Path, write: Callable[[int], int]) -> int:
+def _to_standard_output(table: Table, layout: Layout, *, raw: bool) -> int:
+    if layout.is_folder:
+        raise ExportError(f"The layout {layout.name} is a folder and cannot go to standard output. Name a folder.")
+    with tempfile.TemporaryDirectory(prefix="labeltui-") as folder:  # whole or not at all here as well
+        beside = Path(folder) / f"labels{layout.file_suffix or layout.suffixes[0]}"
+        count = layout.write(table, beside, raw)
+        with beside.open("rb") as file:
+            shutil.copyfileobj(file, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+    return count
+
+
+def _to_folder(table: Table, path: Path, layout: Layout, *, raw: bool) -> int:
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise ExportError(f"{path} is there already. Name a folder that is not: nothing was written.")
+    target = path.resolve()
+    beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    try:
+        beside.mkdir()
+        counts: dict[str, int] = {}
+        if layout.is_folder:
+            count = layout.write(table, beside, raw)
+        else:
+            suffix = layout.file_suffix or layout.suffixes[0]
+            for split in table.splits or ("labels",):
+                part = table.of(split) if table.splits else table
+                counts[f"{split}{suffix}"] = layout.write(part, beside / f"{split}{suffix}", raw)
+            count = sum(counts.values())
+        files = {str(file.relative_to(beside)): file for file in sorted(beside.rglob("*")) if file.is_file()}
+        told = _manifest(table, layout, {name: (file, counts.get(name)) for name, file in files.items()}, count)
+        _write_text(beside / "manifest.json", told)
+        for file in (*files.values(), beside / "manifest.json"):
+            with file.open("rb") as written:
+                os.fsync(written.fileno())
+        beside.replace(target)
+        _sync_folder(target.parent)
+    except OSError as error:
+        raise _unwritable(path, target, error) from None
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return count
+
+
+def _manifest(table: Table, layout: Layout, files: dict[str, tuple[Path, int | None]], count: int) -> str:
+    """Return what was written, by name: bytes, rows and SHA-256, and where the labels come from."""
+    facts = table.facts
+    listed = []
+    for name, (path, rows) in files.items():
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        listed.append({"path": name, "bytes": path.stat().st_size, "sha256": digest, "rows": rows})
+    told = {
+        "made_by": f"labeltui {version('labeltui')}",
+        "run": facts.run,
+        "source": facts.source,
+        "task": facts.task.name,
+        "task_version": facts.task.version,
+        "model": facts.task.model.model,
+        "simulated": facts.simulated,
+        "filter": facts.filtered,
+        "layout": layout.name,
+        "columns": list(table.names),
+        "rows": count,
+        "files": listed,
+    }
+    return json.dumps(told, indent=1) + "\n"
+
+
+def _write_text(path: Path, text: str) -> int:
+    return path.write_text(text, encoding="utf-8")
+
+
+def _refuse_database(path: Path) -> None:
+    """Refuse to replace an SQLite file that is no export: it may be a run, or anything else of value."""
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path)) as db:
+        if path.is_file() and db.execute("PRAGMA application_id").fetchone()[0] != tables.MARK:
+            raise ExportError(f"{path} is a database that labeltui did not export. Choose another name.")
+
+
+def written_whole(path: Path, write: Callable[[Path], int]) -> int:
     """Let ``write`` fill a file that appears at ``path`` whole or not at all; returns what it returns.
 
-    Raises ExportError.
+    ``write`` gets the path of an empty file beside it. Raises ExportError.
     """
     if path.is_dir():
         raise ExportError(f"{path} is a folder. Name a file in it.")
     target = path.resolve()
     beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        try:
-            count = write(descriptor)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        os.close(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        count = write(beside)
+        with beside.open("rb") as file:
+            os.fsync(file.fileno())
         beside.replace(target)
         _sync_folder(target.parent)
-    except FileNotFoundError:
-        raise ExportError(f"{target.parent} does not exist. Make that folder first, or choose another.") from None
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise ExportError(f"{path} cannot be written: {reason}. Check the folder's permissions and space.") from None
+        raise _unwritable(path, target, error) from None
     finally:
         with contextlib.suppress(OSError):
             beside.unlink(missing_ok=True)
     return count
+
+
+def _unwritable(path: Path, target: Path, error: OSError) -> ExportError:
+    if isinstance(error, FileNotFoundError):
+        return ExportError(f"{target.parent} does not exist. Make that folder first, or choose another.")
+    reason = error.strerror or str(error)
+    return ExportError(f"{path} cannot be written: {reason}. Check the folder's permissions and space.")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.model.asking import Attempt
 
@@ -155,31 +155,40 @@ class EmailRecord:
     twin: Twin | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ExportRow:
-    """One email's result as it is exported. ``label`` is empty while there is none, ``source`` says who gave it.
+class ExportRow(NamedTuple):
+    """One item's result as it is exported; up to ``text`` its fields are the export's columns, in their order.
 
-    ``note`` joins what people noted: with the label in force, then on the email.
-    ``model_label`` and ``human_label`` are the newest of each, whichever is in force.
-    ``labeled_at`` is when the label in force was given, in seconds since the epoch, or None without one.
+    A named tuple and no dataclass: a run of a million items makes a million of them. ``label`` is the label in force
+    and empty while there is none; ``model_label`` and ``human_label`` are the newest of each. ``key_alias``, ``model``
+    and ``raw_answer`` belong to the call that gave the model's label, or else to the last call; ``attempts`` and
+    ``tokens`` count all calls about the item. ``labeled_at`` is ISO 8601 in UTC, or empty. ``note`` joins what people
+    noted: with the label in force, then on the item. ``kept`` holds the source's own columns as JSON, or None.
     """
 
-    source_id: str
+    id: str
     label: str
     label_name: str
-    source: str
-    reasks: int
-    state: EmailState
+    model_label: str
+    human_label: str
+    label_source: str
+    in_audit: int
+    audit_rate: float | None
+    stratum: str
+    state: str
     failure: str
+    reasks: int
+    attempts: int
     model: str
     task_version: str
-    annotator: str = ""
-    note: str = ""
-    labeled_at: float | None = None
-    subject: str = ""
-    flags: str = ""
-    model_label: str = ""
-    human_label: str = ""
-    in_audit: bool = False
-    audit_rate: float | None = None
-    stratum: str = ""
+    key_alias: str
+    tokens: int
+    raw_answer: str
+    simulated: int
+    flags: str
+    labeled_at: str
+    text: str
+    kept: str | None
+    annotator: str
+    note: str
+    subject: str
+    content_hash: str

@@ -256,15 +256,3 @@ def digest_of(*sources: Path) -> str:
         except OSError as error:
             raise RunFileError(f"{source} cannot be read ({error.strerror}).") from error
     return digest.hexdigest()
-
-
-def export_run(path: Path, target: Path, *, raw: bool = False) -> int:
-    """Write a run's labels to a file in the format of its suffix; returns the number of rows.
-
-    Raises:
-        ExportError: the format is unknown or the file cannot be written.
-    """
-    from core.exports.registry import export_rows  # noqa: PLC0415 - wanted by nobody else
-
-    with RunReader(path) as reader:
-        return export_rows(reader.export_rows(), target, raw=raw)

@@ -1,19 +1,92 @@
-"""Saving chosen emails to a file: as rows of an export, or in JSON Lines as full records."""
+"""Labels of a run to a file: an export of all or of a selection, and whole records of chosen items."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from core.errors import ExportError
-from core.exports.columns import record_of
-from core.exports.registry import export_rows, writer_for, written_whole
+from core.errors import ExportError, UsageError
+from core.exports.columns import Facts, Table, record_of, shares, table_of
+from core.exports.registry import STANDARD_OUTPUT, export_table, layout_for, written_whole
+from core.model import ExportRow
+from core.storage.reading.export_rows import ONLY, Selection
+from core.storage.reading.filters import parse
 from core.storage.reading.reader import RunReader
 
 _LINES = ".jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """How labels are exported: see the options of ``labeltui export``.
+
+    ``where`` is a filter as it is typed in the list, ``only`` one of human, model and agreed, ``split`` shares such as
+    ``0.8,0.1,0.1``. Without ``text`` neither texts nor subjects are written; without ``columns`` not the source's own.
+    """
+
+    layout: str | None = None
+    where: str = ""
+    only: str | None = None
+    split: str | None = None
+    text: bool = True
+    columns: bool = True
+    raw: bool = False
+    manifest: bool = False
+
+
+def export_run(
+    path: Path,
+    target: Path,
+    options: ExportOptions = ExportOptions(),
+    *,
+    progress: Callable[[int], None] | None = None,
+) -> int:
+    """Write a run's labels as they are now, also while its worker goes on; returns the number of rows.
+
+    ``progress`` is told how many rows were read so far; what it raises ends the export, and nothing is written.
+
+    Raises:
+        ExportError: the format is unknown or the file cannot be written.
+        UsageError: the filter or the split cannot be read.
+    """
+    with RunReader(path) as reader, reader.as_of_now():
+        table = _table(reader, path, options, progress)
+        if target != STANDARD_OUTPUT and target.expanduser().resolve() == path.resolve():
+            raise ExportError(f"{target} is the run itself. Choose another name; nothing was written.")
+        return export_table(table, target, layout=options.layout, raw=options.raw, manifest=options.manifest)
+
+
+def exported(path: Path, options: ExportOptions = ExportOptions()) -> Iterator[dict[str, Any]]:
+    """Yield a run's rows as they are now, by column."""
+    with RunReader(path) as reader, reader.as_of_now():
+        table = _table(reader, path, options, None)
+        names = table.names
+        for row in table.rows():
+            yield dict(zip(names, row, strict=True))
+
+
+def _table(reader: RunReader, path: Path, options: ExportOptions, progress: Callable[[int], None] | None) -> Table:
+    if options.only is not None and options.only not in ONLY:
+        raise UsageError(f"--only is one of {', '.join(ONLY)}, not {options.only!r}.")
+    selection = Selection(parse(options.where), options.only)
+
+    def pages() -> Iterator[list[ExportRow]]:
+        count = 0
+        for page in reader.export_pages(selection):
+            count += len(page)
+            yield [row for _, row in page]
+            if progress is not None:
+                progress(count)
+
+    filtered = " ".join(filter(None, (f"only {options.only}" if options.only else "", str(selection.where))))
+    source, simulated = reader.origin()
+    facts = Facts(path.stem, reader.task(), source, simulated, filtered)
+    split = shares(options.split) if options.split else None
+    own = reader.source_columns() if options.columns else ()
+    return table_of(pages, facts, own, text=options.text, split=split)
 
 
 def save_emails(path: Path, email_ids: Sequence[int] | None, target: Path) -> int:
@@ -26,34 +99,41 @@ def save_emails(path: Path, email_ids: Sequence[int] | None, target: Path) -> in
         ExportError: the format is unknown, something has that name, or it cannot be written.
     """
     target = target.expanduser()
-    writer_for(target)
+    layout_for(target)
     if target.exists():
         raise ExportError(f"{target} is there already. Choose another name; nothing was written.")
-    with RunReader(path) as reader:
-        if target.suffix.lower() != _LINES:
-            return export_rows(reader.export_rows(email_ids=email_ids), target)
-        return written_whole(target, lambda descriptor: _write_records(reader, email_ids, descriptor))
+    with RunReader(path) as reader, reader.as_of_now():
+        selection = Selection(email_ids=email_ids)
+        if target.suffix.lower() == _LINES:
+            return written_whole(target, lambda beside: _write_records(reader, selection, beside))
+        facts = Facts(path.stem, reader.task(), *reader.origin())
+
+        def pages() -> Iterator[list[ExportRow]]:
+            return ([row for _, row in page] for page in reader.export_pages(selection))
+
+        return export_table(table_of(pages, facts, reader.source_columns()), target)
 
 
-def _write_records(reader: RunReader, email_ids: Sequence[int] | None, descriptor: int) -> int:
+def _write_records(reader: RunReader, selection: Selection, path: Path) -> int:
     count = 0
-    with open(descriptor, "w", encoding="utf-8", newline="\n", closefd=False) as file:
-        for record in _records(reader, email_ids):
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for record in _records(reader, selection):
             line = json.dumps(record, ensure_ascii=False)
             file.write(line.encode("utf-8", "replace").decode("utf-8") + "\n")
             count += 1
     return count
 
 
-def _records(reader: RunReader, email_ids: Sequence[int] | None) -> Iterator[dict[str, Any]]:
-    for number, row in reader.numbered_rows(email_ids=email_ids):
-        record = reader.record(number)
-        yield {
-            **record_of(row),
-            "from": record.row.sender,
-            "date": record.row.date,
-            "text": record.text,
-            "attempts": [asdict(attempt) for attempt in record.attempts],
-            "labels": [asdict(label) for label in record.labels],
-            "notes": [asdict(note) for note in record.notes],
-        }
+def _records(reader: RunReader, selection: Selection) -> Iterator[dict[str, Any]]:
+    for page in reader.export_pages(selection):
+        for number, row in page:
+            record = reader.record(number)
+            yield {
+                **record_of(row),
+                "from": record.row.sender,
+                "date": record.row.date,
+                "text": record.text,
+                "attempts": [asdict(attempt) for attempt in record.attempts],
+                "labels": [asdict(label) for label in record.labels],
+                "notes": [asdict(note) for note in record.notes],
+            }

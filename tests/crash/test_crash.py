@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from core.llm.task import builtin_task
-from core.runs.find import RunOptions, create_run, export_run, run_files
+from core.runs.find import RunOptions, create_run, run_files
+from core.runs.save import export_run
 from core.settings import load_settings
 from core.storage.file.check import check_run
 from core.storage.file.lock import RunLock

@@ -1,41 +1,46 @@
-"""Labels written to files: whole or not at all, safe to open, and exactly what was there."""
+"""Labels written to files: whole or not at all, safe to open, exactly what was there, readable by what trains next."""
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import importlib
 import io
 import json
 import re
+import sqlite3
+import sys
 from collections.abc import Iterator
-from dataclasses import replace
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.errors import ExportError
-from core.exports.csv_export import guarded, unguarded
-from core.exports.registry import COLUMNS, export_rows, known_suffixes
-from core.model import EmailState, ExportRow
+from core.errors import ExportError, UsageError
+from core.exports.columns import COLUMNS, MORE, Facts, Table, shares, table_of
+from core.exports.lines import guarded, unguarded
+from core.exports.registry import LAYOUTS, Layout, export_table, known_suffixes
+from core.model import ExportRow, LabelMeaning, Task
 
 LABELED = ExportRow(
-    source_id="a/1.",
-    label="1",
-    label_name="work",
-    source="model",
-    reasks=1,
-    state=EmailState.LABELED,
-    failure="",
-    model="openai/gpt-oss-20b",
-    task_version="abc123",
-    labeled_at=1_763_000_000.0,
-    subject="Re: lunch",
+    id="a/1.", label="1", label_name="work", model_label="1", human_label="", label_source="model", in_audit=0,
+    audit_rate=None, stratum="1", state="labeled", failure="", reasks=1, attempts=2, model="openai/gpt-oss-20b",
+    task_version="abc123", key_alias="main", tokens=321, raw_answer="1", simulated=0, flags="",
+    labeled_at="2025-11-13T02:13:20Z", text="Lunch at noon?", kept='{"stars": 5, "title": "so good"}', annotator="",
+    note="", subject="Re: lunch", content_hash="h1",
+)  # fmt: skip
+FAILED = LABELED._replace(
+    id="a/2.", label="", label_name="", model_label="", label_source="", state="failed", failure="invalid answer",
+    labeled_at="", kept=None, content_hash="h2",
+)  # fmt: skip
+BY_ADA = LABELED._replace(
+    id="a/3.", label="0", label_name="personal", human_label="0", label_source="human", annotator="ada"
 )
-FAILED = replace(
-    LABELED, source_id="a/2.", label="", label_name="", source="", state=EmailState.FAILED, failure="invalid answer"
-)
+TASK = Task("mail", (LabelMeaning("1", "work"), LabelMeaning("0", "personal", "all else")), "Work is 1.", version="v1")
+OWN = ("stars", "title")
 HOSTILE = [
     '=HYPERLINK("http://x.example")', "+1+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "'=1", "''@x",
     'quo"te, comma\nand line',
@@ -43,34 +48,60 @@ HOSTILE = [
 ]  # fmt: skip
 
 
+def table(*rows: ExportRow, own: tuple[str, ...] = OWN, simulated: bool = False, **how: Any) -> Table:
+    """A table of these rows."""
+    if isinstance(how.get("split"), str):
+        how["split"] = shares(how["split"])
+    return table_of(lambda: [list(rows)], Facts("small", TASK, "/home/ada/reviews.csv", simulated), own, **how)
+
+
+def export(path: Path, *rows: ExportRow, raw: bool = False) -> int:
+    """Write these rows in the format of the file's suffix."""
+    return export_table(table(*rows), path, raw=raw)
+
+
 def read_csv(path: Path) -> list[dict[str, str]]:
     """The rows of a CSV file by column."""
     return list(csv.DictReader(io.StringIO(path.read_bytes().decode(), newline="")))
 
 
+def test_the_columns_that_others_rely_on_come_first() -> None:
+    """Their names and order are a contract: the source's own and what was added later stand behind them."""
+    assert COLUMNS == (
+        "id", "label", "label_name", "model_label", "human_label", "label_source", "in_audit", "audit_rate", "stratum",
+        "state", "failure", "reasks", "attempts", "model", "task_version", "key_alias", "tokens", "raw_answer",
+        "simulated", "flags", "labeled_at", "text",
+    )  # fmt: skip
+    assert table().names == (*COLUMNS, *OWN, *MORE)
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
 def test_rows_arrive_in_order_with_every_column(tmp_path: Path, suffix: str) -> None:
-    """Failed emails have an empty label and say why."""
+    """Failed items have an empty label and say why; the source's columns come back."""
     path = tmp_path / f"labels{suffix}"
-    assert export_rows(iter([LABELED, FAILED]), path) == 2
+    assert export(path, LABELED, FAILED) == 2
     rows = read_csv(path) if suffix == ".csv" else [json.loads(line) for line in path.read_text().splitlines()]
     assert [row["id"] for row in rows] == ["a/1.", "a/2."]
-    assert all(tuple(row) == COLUMNS for row in rows)
+    assert all(tuple(row) == (*COLUMNS, *OWN, *MORE) for row in rows)
     assert rows[0]["labeled_at"] == "2025-11-13T02:13:20Z"
-    assert (rows[0]["label"], rows[0]["source"], str(rows[0]["reasks"])) == ("1", "model", "1")
+    assert (rows[0]["label"], rows[0]["label_source"], str(rows[0]["reasks"])) == ("1", "model", "1")
+    assert (rows[0]["stars"], rows[0]["title"], rows[0]["text"]) == ("5", "so good", "Lunch at noon?")
     assert (rows[1]["label"], rows[1]["state"], rows[1]["failure"]) == ("", "failed", "invalid answer")
 
 
-def test_the_columns_that_others_rely_on_are_there() -> None:
-    """Their names are a contract."""
-    assert {"id", "label", "source", "reasks", "model", "task_version", "state", "failure"} <= set(COLUMNS)
+def test_names_that_are_taken_get_a_prefix_and_texts_can_be_left_out() -> None:
+    """The source's ``label`` is ``source_label``, two of a name differ, its ``subject`` stands for the message's."""
+    names = table(own=("label", "source_label", "split", "subject"), split="0.5,0.5").names
+    assert names[len(COLUMNS) :] == ("source_label", "source_label_2", "source_split", "subject", "annotator", "note",
+                                     "split")  # fmt: skip
+    assert not {"text", "subject"} & set(table(text=False).names)
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_comes_back_from_csv(tmp_path: Path, text: str) -> None:
     """No cell begins like a formula, and taking the apostrophe away gives the value back."""
     path = tmp_path / "labels.csv"
-    export_rows([replace(LABELED, source_id=text, subject=text)], path)
+    export(path, LABELED._replace(id=text, subject=text))
     (row,) = read_csv(path)
     assert unguarded(row["id"]) == text.replace("\ud800", "?")
     assert not re.match(r"[=+\-@\t\r\n]", row["id"]) or re.fullmatch(r"[+-]\d+(\.\d+)?", row["id"])
@@ -79,9 +110,9 @@ def test_hostile_text_comes_back_from_csv(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_is_exact_when_asked_for_raw(tmp_path: Path, text: str) -> None:
     """For programs that join on ids; JSON Lines is always exact."""
-    export_rows([replace(LABELED, source_id=text)], tmp_path / "labels.csv", raw=True)
+    export(tmp_path / "labels.csv", LABELED._replace(id=text), raw=True)
     assert read_csv(tmp_path / "labels.csv")[0]["id"] == text.replace("\ud800", "?")
-    export_rows([replace(LABELED, source_id=text)], tmp_path / "labels.jsonl")
+    export(tmp_path / "labels.jsonl", LABELED._replace(id=text))
     assert json.loads((tmp_path / "labels.jsonl").read_text(encoding="utf-8"))["id"] == text
 
 
@@ -96,30 +127,44 @@ def test_guarding_is_reversible(text: str) -> None:
 def test_json_lines_hold_one_object_a_line(tmp_path: Path) -> None:
     """Whatever line breaks the values have."""
     path = tmp_path / "labels.jsonl"
-    export_rows([replace(LABELED, note="a\nb\u2028c"), FAILED], path)
+    export(path, LABELED._replace(note="a\nb\u2028c"), FAILED)
     assert path.read_bytes().count(b"\n") == 2
 
 
-def test_a_failure_midway_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+def broken() -> Iterator[list[ExportRow]]:
+    """A run file that goes away."""
+    yield [LABELED]
+    raise RuntimeError("the run file went away")
+
+
+@pytest.mark.parametrize("name", ["labels.csv", "labels.sqlite"])
+def test_a_failure_midway_leaves_the_old_file_and_nothing_else(tmp_path: Path, name: str) -> None:
     """The file is replaced at the end, in one step."""
-    path = tmp_path / "labels.csv"
-    path.write_text("old")
-
-    def broken() -> Iterator[ExportRow]:
-        yield LABELED
-        raise RuntimeError("the run file went away")
-
+    path = tmp_path / name
+    export(path, LABELED)
+    old = path.read_bytes()
     with pytest.raises(RuntimeError):
-        export_rows(broken(), path)
-    assert path.read_text() == "old"
-    assert [file.name for file in tmp_path.iterdir()] == ["labels.csv"]
+        export_table(table_of(broken, table().facts), path)
+    assert path.read_bytes() == old
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+
+
+def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    """And takes nobody's place."""
+    with pytest.raises(RuntimeError):
+        export_table(table_of(broken, table().facts), tmp_path / "out", layout="jsonl")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine").touch()
+    with pytest.raises(ExportError, match="is there already"):
+        export_table(table(LABELED), tmp_path / "out", layout="jsonl")
 
 
 def test_an_existing_file_is_replaced_through_a_link(tmp_path: Path) -> None:
     """The link stays a link."""
     (tmp_path / "real.csv").write_text("old")
     (tmp_path / "link.csv").symlink_to(tmp_path / "real.csv")
-    export_rows([LABELED], tmp_path / "link.csv")
+    export(tmp_path / "link.csv", LABELED)
     assert (tmp_path / "link.csv").is_symlink()
     assert read_csv(tmp_path / "real.csv")[0]["id"] == "a/1."
 
@@ -135,7 +180,7 @@ def test_an_existing_file_is_replaced_through_a_link(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path, name: str, words: str) -> None:
     """With what to do instead."""
     with pytest.raises(ExportError, match=re.escape(words)):
-        export_rows([LABELED], tmp_path / name)
+        export(tmp_path / name, LABELED)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -143,13 +188,24 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
     """Even one with a fitting suffix."""
     (tmp_path / "labels.csv").mkdir()
     with pytest.raises(ExportError, match="is a folder"):
-        export_rows([LABELED], tmp_path / "labels.csv")
+        export(tmp_path / "labels.csv", LABELED)
+
+
+def test_a_database_that_is_no_export_is_not_replaced(tmp_path: Path) -> None:
+    """It may be a run, or anything else of value; an export is replaced."""
+    path = tmp_path / "labels.sqlite"
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE precious(x)")
+    with pytest.raises(ExportError, match="did not export"):
+        export(path, LABELED)
+    path.unlink()
+    assert [export(path, LABELED), export(path, LABELED, FAILED)] == [1, 2]
 
 
 def test_a_suffix_in_capitals_is_the_same_format(tmp_path: Path) -> None:
     """Some systems write them so."""
-    assert known_suffixes() == (".csv", ".jsonl", ".parquet")
-    assert export_rows([LABELED], tmp_path / "LABELS.CSV") == 1
+    assert known_suffixes()[:3] == (".csv", ".jsonl", ".parquet")
+    assert export(tmp_path / "LABELS.CSV", LABELED) == 1
 
 
 def test_parquet_without_its_extra_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,18 +216,170 @@ def test_parquet_without_its_extra_says_what_to_install(tmp_path: Path, monkeypa
 
     monkeypatch.setattr(importlib, "import_module", missing)
     with pytest.raises(ExportError, match=re.escape("labeltui[parquet]")):
-        export_rows([LABELED], tmp_path / "labels.parquet")
+        export(tmp_path / "labels.parquet", LABELED)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_parquet_holds_the_same_rows(tmp_path: Path) -> None:
-    """Typed, in several groups, values exact."""
+    """Typed, in several groups, values exact, moments as timestamps."""
     parquet = pytest.importorskip("pyarrow.parquet", reason="the parquet extra is not installed")
     path = tmp_path / "labels.parquet"
-    rows = [replace(LABELED, source_id=f"{n}", subject=HOSTILE[n % len(HOSTILE)]) for n in range(10_001)]
-    assert export_rows(iter([*rows, FAILED]), path) == 10_002
-    table = parquet.read_table(path)
-    assert tuple(table.column_names) == COLUMNS
-    assert table.column("id").to_pylist() == [*(f"{n}" for n in range(10_001)), "a/2."]
-    assert table.column("reasks").to_pylist()[0] == 1
-    assert table.column("subject").to_pylist()[0] == HOSTILE[0]
+    rows = [LABELED._replace(id=f"{n}", subject=HOSTILE[n % len(HOSTILE)]) for n in range(10_001)]
+    assert export(path, *rows, FAILED) == 10_002
+    read = parquet.read_table(path)
+    assert tuple(read.column_names) == (*COLUMNS, *OWN, *MORE)
+    assert read.column("id").to_pylist() == [*(f"{n}" for n in range(10_001)), "a/2."]
+    assert read.column("reasks").to_pylist()[0] == 1
+    assert read.column("subject").to_pylist()[0] == HOSTILE[0]
+    assert read.column("labeled_at").to_pylist()[0].isoformat() == "2025-11-13T02:13:20+00:00"
+    assert read.column("labeled_at").to_pylist()[-1] is None
+
+
+def test_sqlite_holds_one_table_with_ids_as_its_key(tmp_path: Path) -> None:
+    """Readable by SQL, half surrogate pairs replaced."""
+    export(tmp_path / "labels.db", LABELED._replace(text="\ud800half"), FAILED)
+    with closing(sqlite3.connect(tmp_path / "labels.db")) as db:
+        rows = db.execute("SELECT id, label, tokens, text, stars FROM labels ORDER BY rowid").fetchall()
+    assert rows == [("a/1.", "1", 321, "?half", "5"), ("a/2.", "", 321, "Lunch at noon?", None)]
+
+
+def test_one_column_has_a_line_for_each_item(tmp_path: Path) -> None:
+    """In source order, empty where there is no label, so that it can be put beside the source."""
+    export_table(table(LABELED, FAILED, BY_ADA), tmp_path / "labels.csv", layout="labels")
+    assert (tmp_path / "labels.csv").read_text() == 'label\n1\n""\n0\n'
+
+
+def test_label_studio_gets_predictions_and_annotations(tmp_path: Path) -> None:
+    """As its import asks: ``data``, and results whose names are those of the labeling configuration."""
+    path = tmp_path / "tasks.json"
+    export_table(table(LABELED, BY_ADA), path, layout="label-studio")
+    first, second = json.loads(path.read_text())
+    assert first["data"]["text"] == "Lunch at noon?"
+    (result,) = first["predictions"][0]["result"]
+    assert (result["from_name"], result["to_name"], result["type"], result["value"]) == (
+        "label", "text", "choices", {"choices": ["1"]}
+    )  # fmt: skip
+    assert "annotations" not in first
+    assert second["annotations"][0]["result"][0]["value"] == {"choices": ["0"]}
+
+
+def test_argilla_gets_a_folder_for_from_disk(tmp_path: Path) -> None:
+    """Settings, dataset and records; the label in force is the suggestion, with who gave it."""
+    export_table(table(LABELED, FAILED, BY_ADA), tmp_path / "out", layout="argilla")
+    records = json.loads((tmp_path / "out" / "records.json").read_text())
+    assert [record["suggestions"] for record in records] == [
+        {"label": {"value": "1", "agent": "openai/gpt-oss-20b"}}, {}, {"label": {"value": "0", "agent": "ada"}}
+    ]  # fmt: skip
+    settings = json.loads((tmp_path / "out" / ".argilla" / "settings.json").read_text())
+    assert [option["value"] for option in settings["questions"][0]["settings"]["options"]] == ["1", "0"]
+    argilla = pytest.importorskip("argilla", reason="argilla is not installed")
+    models = importlib.import_module("argilla._models")
+    assert models.QuestionModel(**settings["questions"][0]).name == "label"
+    assert models.FieldModel(**settings["fields"][0]).name == "text"
+    assert models.DatasetModel(**json.loads((tmp_path / "out" / ".argilla" / "dataset.json").read_text())).name
+    assert [argilla.Record.from_dict(record).id for record in records] == ["a/1.", "a/2.", "a/3."]
+
+
+def test_spacy_gets_texts_with_categories(tmp_path: Path) -> None:
+    """Of labeled items alone, a number for each label."""
+    export_table(table(LABELED, FAILED), tmp_path / "train.jsonl", layout="spacy")
+    (line,) = [json.loads(line) for line in (tmp_path / "train.jsonl").read_text().splitlines()]
+    assert (line["text"], line["cats"], line["meta"]["id"]) == ("Lunch at noon?", {"1": 1.0, "0": 0.0}, "a/1.")
+    with pytest.raises(ExportError, match="--no-text"):
+        export_table(table(LABELED, text=False), tmp_path / "train.jsonl", layout="spacy")
+    spacy = pytest.importorskip("spacy", reason="spaCy is not installed")
+    export(tmp_path / "train.spacy", LABELED, FAILED)
+    (doc,) = spacy.tokens.DocBin().from_disk(tmp_path / "train.spacy").get_docs(spacy.blank("xx").vocab)
+    assert (doc.text, doc.cats) == ("Lunch at noon?", {"1": 1.0, "0": 0.0})
+
+
+def test_a_hugging_face_folder_has_a_card_and_a_file_for_each_split(tmp_path: Path) -> None:
+    """The card tells of simulated labels first, and names no folder of the operator's."""
+    parquet = pytest.importorskip("pyarrow.parquet", reason="the parquet extra is not installed")
+    rows = [LABELED._replace(id=f"{n}", content_hash=f"{n // 2}") for n in range(200)]
+    target = tmp_path / "out"
+    assert export_table(table(*rows, split="0.8,0.1,0.1", simulated=True), target, layout="huggingface") == 200
+    card = (target / "README.md").read_text()
+    assert "path: data/validation-*" in card
+    assert "**The labels are simulated**" in card
+    assert "| 1 | work |" in card
+    assert "/home/ada" not in card
+    sides = {
+        split: parquet.read_table(target / "data" / f"{split}-00000-of-00001.parquet").column("id").to_pylist()
+        for split in ("train", "validation", "test")
+    }
+    assert sorted((n for ids in sides.values() for n in ids), key=int) == [f"{n}" for n in range(200)]
+    assert len(sides["train"]) > 130
+    for ids in sides.values():
+        assert {int(n) // 2 for n in ids} == {int(n) // 2 for n in ids if int(n) % 2}  # twins stay together
+    datasets = pytest.importorskip("datasets", reason="datasets is not installed")
+    loaded = datasets.load_dataset(str(target), cache_dir=str(tmp_path / "cache"))
+    assert {name: len(part) for name, part in loaded.items()} == {name: len(ids) for name, ids in sides.items()}
+
+
+def test_pandas_reads_csv_and_json_lines_alike(tmp_path: Path) -> None:
+    """Both give the same ids and labels."""
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    for name in ("labels.csv", "labels.jsonl"):
+        export(tmp_path / name, LABELED, FAILED)
+    read = pandas.read_csv(tmp_path / "labels.csv", keep_default_na=False, dtype=str)
+    lines = pandas.read_json(tmp_path / "labels.jsonl", lines=True, dtype=False)
+    assert read["id"].tolist() == lines["id"].tolist() == ["a/1.", "a/2."]
+    assert read["label"].tolist() == lines["label"].tolist() == ["1", ""]
+
+
+@pytest.mark.parametrize("text", ["0.8", "0.8,0.1", "1,0", "a,b", "0.4,0.2,0.2,0.2", ""])
+def test_shares_that_are_no_split_are_refused(text: str) -> None:
+    """Two or three that sum up to 1."""
+    with pytest.raises(UsageError, match=re.escape("0.8,0.1,0.1")):
+        shares(text)
+
+
+def test_a_manifest_holds_the_hash_of_each_file(tmp_path: Path) -> None:
+    """In a folder always, beside a file where it is asked for."""
+    export_table(table(LABELED, FAILED, split="0.5,0.5"), tmp_path / "out", layout="jsonl")
+    told = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert (told["run"], told["task_version"], told["simulated"], told["rows"]) == ("small", "v1", False, 2)
+    assert sorted(file["path"] for file in told["files"]) == ["test.jsonl", "train.jsonl"]
+    for file in told["files"]:
+        assert file["sha256"] == hashlib.sha256((tmp_path / "out" / file["path"]).read_bytes()).hexdigest()
+    export_table(table(LABELED), tmp_path / "labels.csv", manifest=True)
+    told = json.loads((tmp_path / "labels.csv.manifest.json").read_text())
+    assert told["files"][0]["rows"] == 1
+
+
+def test_standard_output_gets_all_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failure midway prints no half table; a folder cannot go there."""
+    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    monkeypatch.setattr(sys, "stdout", out)
+    with pytest.raises(RuntimeError):
+        export_table(table_of(broken, table().facts), Path("-"))
+    with pytest.raises(ExportError, match="is a folder"):
+        export_table(table(LABELED), Path("-"), layout="argilla")
+    assert export_table(table(LABELED), Path("-"), layout="jsonl") == 1
+    assert json.loads(out.buffer.getvalue())["id"] == "a/1."  # type: ignore[attr-defined]
+
+
+def test_a_package_can_bring_a_layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under an entry point; an unknown name lists it, a broken one is told."""
+    mine = Layout("mine", "ids alone", lambda of, path, _: path.write_text(",".join(str(row[0]) for row in of.rows())))
+
+    class Point:
+        name = "mine"
+
+        @staticmethod
+        def load() -> object:
+            return mine
+
+    from core.exports import registry
+
+    monkeypatch.setattr(registry, "entry_points", lambda group: [Point] if group == "labeltui.exports" else [])
+    registry._foreign.cache_clear()
+    try:
+        export_table(table(LABELED, FAILED), tmp_path / "ids.txt", layout="mine")
+        assert (tmp_path / "ids.txt").read_text() == "a/1.,a/2."
+        with pytest.raises(ExportError, match="mine"):
+            export_table(table(LABELED), tmp_path / "ids.txt", layout="other")
+    finally:
+        registry._foreign.cache_clear()
+    assert len({layout.name for layout in LAYOUTS}) == len(LAYOUTS)

@@ -12,7 +12,8 @@ from core.llm.task import FENCE_CLOSE, builtin_task
 from core.mail.injection import PATTERNS, orders_in
 from core.mail.message import view_of
 from core.model import Task
-from core.runs.find import RunOptions, create_run, export_run
+from core.runs.find import RunOptions, create_run
+from core.runs.save import export_run
 from core.settings import Settings
 from core.sources.registry import open_source
 from core.storage.reading.reader import RunReader

@@ -391,7 +391,7 @@ def test_a_run_from_start_to_export(say: Say, source: Path, monkeypatch: pytest.
     with (tmp_path / "labels.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["id"] for row in rows] == ["a", "b", "c"]
-    assert [row["source"] for row in rows].count("copy") == 1
+    assert [row["label_source"] for row in rows].count("copy") == 1
     assert {row["model"] for row in rows} == {"openai/gpt-oss-20b"}
     assert [json.loads(line)["id"] for line in (tmp_path / "labels.jsonl").read_text("utf-8").splitlines()] == [
         "a",

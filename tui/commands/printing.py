@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import shutil
 import sys
+import time
 from collections.abc import Callable
 
 from core.text import inert, one_line
+
+_REDRAW_S = 0.1
 
 _collected: list[str] | None = None
 """Lines for people that are kept for one JSON object instead of being printed."""
@@ -61,12 +64,24 @@ def has_terminal() -> bool:
 
 
 def importing() -> Callable[[int], None] | None:
-    """A function that shows how many emails were read, in place; None without a terminal."""
+    """Return a function that shows how many items were read, in place; None without a terminal."""
+    return counting("read")
+
+
+def counting(what: str) -> Callable[[int], None] | None:
+    """Return a function that shows a growing number and its rate, in place; None without a terminal."""
     if not sys.stderr.isatty():
         return None
+    begun_at, told_at = time.monotonic(), 0.0
 
-    def show(taken: int) -> None:
-        print(f"\r{taken:,} emails read", end="", file=sys.stderr, flush=True)  # noqa: T201
-        print("\r\x1b[K", end="", file=sys.stderr)  # noqa: T201
+    def show(count: int) -> None:
+        nonlocal told_at
+        now = time.monotonic()
+        if now - told_at < _REDRAW_S:
+            return
+        told_at = now
+        rate = count / max(now - begun_at, 0.001)
+        print(f"\r\x1b[K{count:,} {what}, {rate:,.0f} a second", end="", file=sys.stderr, flush=True)  # noqa: T201
+        print("\r\x1b[K", end="", file=sys.stderr)  # noqa: T201 - what comes next stands in its place
 
     return show

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from core import exits
-from core.engine import Engine
+from core.engine import Engine, ExportOptions
 from core.errors import FolderError, KeysError, QuotaFileError
 from core.model import KeyState, KeyStatus, RunState, Snapshot
 from core.settings import load_settings
 from core.text import one_line
-from tui.commands.printing import say, say_hung
+from tui.commands.printing import complain, counting, say, say_hung
 from tui.text.numbers import age, countdown, interval, number, percent, plural, share
 from tui.text.rates import rate
 
@@ -251,9 +251,24 @@ def export(given: argparse.Namespace) -> int:
     """``labeltui export RUN FILE``."""
     engine = Engine(load_settings())
     path = engine.find(given.run)
-    count = engine.export(path, given.file, raw=given.raw)
+    options = ExportOptions(
+        layout=given.layout,
+        where=given.where,
+        only=given.only,
+        split=given.split,
+        text=not given.no_text,
+        columns=not given.no_columns,
+        raw=given.raw,
+        manifest=given.manifest,
+    )
+    count = engine.export(path, given.file, options, progress=counting("rows read"))
     snapshot = engine.snapshot(path)
-    say(f"{number(count)} rows written to {given.file}, {number(snapshot.labeled)} of them with a label.")
+    if str(given.file) == "-":  # the labels went there, and nothing else may
+        if snapshot.run.simulated:
+            complain("The labels of this run are simulated.")
+        return exits.DONE
+    whole = "" if count != snapshot.total else f", {number(snapshot.labeled)} of them with a label"
+    say(f"{number(count)} rows written to {given.file}{whole}.")
     if snapshot.run.simulated:
         say("The labels of this run are simulated.")
     return exits.DONE

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -31,7 +32,7 @@ from core.storage.file.connection import open_reader
 from core.storage.file.control import CommandWatch
 from core.storage.file.schema_version import FORMAT_WITH_COLUMNS, FORMAT_WITH_NOTES, check_format
 from core.storage.reading.email_rows import HUMAN, EmailReader
-from core.storage.reading.export_rows import ExportReader
+from core.storage.reading.export_rows import ExportReader, Selection
 from core.storage.reading.pending import distinct_texts, pending_texts
 from core.storage.reading.snapshots import SnapshotReader
 from core.storage.reading.summaries import alive_at, all_totals, group, outcomes_of_key, state_shown, summary_of, total
@@ -244,16 +245,25 @@ class RunReader:
         """Return what this person did last to emails and can take back, or None."""
         return last_change(self._db, author) if self._format >= FORMAT_WITH_NOTES else None
 
-    def export_rows(self, *, page: int = 1000, email_ids: Sequence[int] | None = None) -> Iterator[ExportRow]:
-        """Every email in source order with the label in force, or those with these numbers in their order.
-
-        They are read a page at a time.
-        """
-        return (row for _, row in self.numbered_rows(page=page, email_ids=email_ids))
-
-    def numbered_rows(
-        self, *, page: int = 1000, email_ids: Sequence[int] | None = None
-    ) -> Iterator[tuple[int, ExportRow]]:
-        """The same, each with the number of its email."""
+    def export_pages(self, selection: Selection, *, page: int = 2000) -> Iterator[list[tuple[int, ExportRow]]]:
+        """Yield what is exported of the selected items, each with its number, a page at a time."""
         exported = ExportReader(self._db, self.task(), names_by_version(self._db), self._format)
-        return exported.all(page) if email_ids is None else exported.these(email_ids, page)
+        return exported.pages(selection, page)
+
+    def export_rows(self, *, page: int = 1000, email_ids: Sequence[int] | None = None) -> Iterator[ExportRow]:
+        """Yield every item in source order, or those with these numbers in their order, as it is exported."""
+        return (row for rows in self.export_pages(Selection(email_ids=email_ids), page=page) for _, row in rows)
+
+    def origin(self) -> tuple[str, bool]:
+        """Return what the run was made from, and whether its labels are simulated."""
+        source, simulated = self._db.execute("SELECT source, simulated FROM run").fetchone()
+        return str(source), bool(simulated)
+
+    @contextmanager
+    def as_of_now(self) -> Iterator[None]:
+        """Let every read inside see the file as it is now, also while a worker writes."""
+        self._db.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._db.execute("ROLLBACK")

@@ -74,7 +74,7 @@ class Search:
         except BaseException:
             self._db.close()
             raise
-        self._db.create_function("has_words", 4, _has_words, deterministic=True)
+        self._db.create_function("has_words", 4, has_words, deterministic=True)
         self._total = int(self._db.execute("SELECT coalesce(max(position) + 1, 0) FROM email").fetchone()[0])
         self._last_id = int(self._db.execute("SELECT coalesce(max(id), 0) FROM email").fetchone()[0])
         self._attached = False
@@ -292,6 +292,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
-def _has_words(pattern: str, *texts: str | None) -> bool:
+def has_words(pattern: str, *texts: str | None) -> bool:
+    """Return whether a text matches; the SQL function that :func:`core.storage.reading.filters.condition` uses."""
     compiled = _compiled(pattern)
     return any(text is not None and compiled.search(text.lower()) is not None for text in texts)

@@ -24,6 +24,7 @@ from core.commands.catalog import ActivateTask, Relabel
 from core.llm.client import ChatClient
 from core.llm.task import builtin_task, load_task
 from core.runs import find as runs
+from core.runs.save import export_run
 from core.settings import load_settings
 from core.storage.file.lock import RunLock
 from core.storage.writing.store import Answer, Store
@@ -62,7 +63,7 @@ def act(order: dict[str, Any]) -> int:
         options = runs.RunOptions(name=path.stem, seed=1)
         runs.create_run(load_settings(), Path(order["source"]), builtin_task(), options, now=time.time())
     elif order["do"] == "export":
-        runs.export_run(path, Path(order["target"]))
+        export_run(path, Path(order["target"]))
     elif order["do"] == "task":
         if order.get("again"):
             commands.send(path, Relabel())
