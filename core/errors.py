@@ -226,6 +226,8 @@ _OF_SQLITE = {
     "disk I/O error": _OF_THE_DISK[errno.EIO],
     "database is locked": "Another process holds the file for too long. Do it again, or look for a process that hangs.",
     "database disk image is malformed": "The file is damaged. `labeltui check RUN` says where; go back to a backup.",
+    "malformed database schema": "The file is damaged. Go back to a backup.",
+    "Could not decode to UTF-8": "The file is damaged: a text of it is none. Go back to a backup.",
     "file is not a database": "The file is damaged or something else. `labeltui check RUN` looks closer.",
 }
 """By what SQLite says; the beginnings of its messages."""

@@ -69,7 +69,7 @@ SPOILED = [
     ("DROP TRIGGER email_changed", "email_changed is missing", False),
     ("DELETE FROM task", "the task in force (v1) is missing", False),
     ("INSERT INTO run(id) VALUES (2)", "2 rows instead of one", False),
-    ("DROP TABLE attempt", "tables are missing: attempt", False),
+    ("DROP TABLE attempt", "the table attempt is missing", False),
 ]
 
 

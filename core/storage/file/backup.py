@@ -17,6 +17,7 @@ from pathlib import Path
 from core.errors import RunFileError, UsageError
 from core.storage.file.connection import open_reader
 from core.storage.file.schema_version import check_format
+from core.storage.file.shape import check_shape
 
 
 def copy_run(path: Path, target: Path) -> int:
@@ -27,7 +28,7 @@ def copy_run(path: Path, target: Path) -> int:
         RunFileError: the run cannot be read, or the copy cannot be written.
     """
     with closing(open_reader(path)) as source:
-        check_format(source, path)
+        check_shape(source, path, check_format(source, path))
         return copy_database(source, target)
 
 

@@ -17,10 +17,10 @@ from core.model import EmailState
 from core.storage.file.connection import open_reader
 from core.storage.file.rows import BY_MODEL, label_in_force
 from core.storage.file.schema_version import FORMAT_VERSION, FORMAT_WITH_CANARIES, check_format
+from core.storage.file.shape import missing_parts
 from core.storage.writing.settle import advance_cursor, restore, show_label_in_force
 
 _SHOWN = 20
-_TABLES = ("run", "task", "email", "body", "attempt", "label", "total", "pace", "event", "command")
 _GUARDS = ("email_added", "email_changed", "attempt_added", "label_once", "email_source_id")
 
 _ORPHANS = {
@@ -104,7 +104,7 @@ def check_run(path: Path) -> Checked:
         notes = () if version == FORMAT_VERSION else (_older(version),)
         try:
             db.execute("BEGIN")
-            findings = tuple(_findings(db))
+            findings = tuple(_findings(db, version))
             emails, attempts, labels = (_count(db, name) for name in ("email", "attempt", "label"))
         except sqlite3.DatabaseError as error:
             raise RunFileError(
@@ -121,15 +121,15 @@ def _older(version: int) -> str:
     )
 
 
-def _findings(db: sqlite3.Connection) -> Iterator[Finding]:
+def _findings(db: sqlite3.Connection, version: int) -> Iterator[Finding]:
     for (sentence,) in db.execute(f"PRAGMA integrity_check({_SHOWN})").fetchall():
         if sentence != "ok":
             yield Finding(f"SQLite: {sentence}")
-    names = {name for (name,) in db.execute("SELECT name FROM sqlite_master").fetchall()}
-    missing = [name for name in _TABLES if name not in names]
+    missing = missing_parts(db, version)
     if missing:
-        yield Finding(f"tables are missing: {', '.join(missing)}")
+        yield from (Finding(sentence) for sentence in missing)
         return
+    names = {name for (name,) in db.execute("SELECT name FROM sqlite_master").fetchall()}
     for name in _GUARDS:
         if name not in names:
             yield Finding(f"{name} is missing, which keeps totals and labels consistent: go back to a copy")
@@ -165,7 +165,7 @@ def _miscounted(db: sqlite3.Connection) -> Iterator[Finding]:
 
 
 def _count(db: sqlite3.Connection, table: str) -> int:
-    if not db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchall():
+    if not db.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table,)).fetchall():
         return 0
     return int(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,8 +28,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
         RunFileError: it is no run file, one from a newer version, lies on a network share, or cannot be written.
             Nothing was changed.
     """
-    if not path.exists():
-        raise RunNotFoundError(f"There is no run file at {path}.")
+    _refuse_what_is_no_file(path)
     _refuse_shares(path)
     connection = sqlite3.connect(path, isolation_level=None, timeout=10.0)
     try:
@@ -56,6 +56,16 @@ def make_writer(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def _refuse_what_is_no_file(path: Path) -> None:
+    """A folder, a pipe or a device is never opened: reading one may block, or never end."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise RunNotFoundError(f"There is no run file at {path} ({error.strerror}).") from error
+    if not stat.S_ISREG(mode):
+        raise RunFileError(f"{path} is no file but a folder, a pipe or a device: no run. Nothing was changed.")
+
+
 def _refuse_shares(path: Path) -> None:
     if reason := mounts.why_not(path):
         raise RunFileError(f"{reason} Reading and exporting work there.")
@@ -79,8 +89,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
         RunNotFoundError: there is no such file.
         RunFileError: it cannot be read.
     """
-    if not path.exists():
-        raise RunNotFoundError(f"There is no run file at {path}.")
+    _refuse_what_is_no_file(path)
     uri = f"file:{quote(os.fsencode(path.resolve()))}?mode=ro"
     if not path.with_name(path.name + "-wal").exists() and not os.access(path.parent, os.W_OK):
         # A WAL database in a folder that cannot be written has nowhere for its index; without a log it cannot change.

@@ -84,7 +84,10 @@ def worked_s(db: sqlite3.Connection) -> float:
 
 def budget_of(text: str | None) -> Budget:
     """The budget that a run's row keeps as JSON; without one, no cap."""
-    return Budget(**json.loads(text)) if text else Budget()
+    budget = Budget(**json.loads(text)) if text else Budget()
+    if not all(value is None or isinstance(value, int | float) for value in asdict(budget).values()):
+        raise TypeError("a budget is no number")
+    return budget
 
 
 def record(cursor: sqlite3.Cursor) -> dict[str, Any]:
@@ -117,8 +120,26 @@ def task_of(db: sqlite3.Connection, version: str, path: Path) -> Task:
 
 
 def task_from_definition(text: str) -> Task:
-    """The task that :func:`task_to_definition` wrote."""
-    data: Mapping[str, Any] = json.loads(text)
+    """Return the task that :func:`task_to_definition` wrote.
+
+    Raises:
+        RunFileError: it wrote something else.
+    """
+    try:
+        task = _task(json.loads(text))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise RunFileError(
+            f"The run file is damaged: a version of its task cannot be read ({type(error).__name__})."
+            " Go back to a backup."
+        ) from error
+    return task
+
+
+def _task(data: Mapping[str, Any]) -> Task:
+    words = (data["name"], data["rubric"], data["version"], *data["fields"])
+    words += tuple(label[part] for label in data["labels"] for part in ("value", "name"))
+    if not data["labels"] or not all(isinstance(word, str) for word in words):
+        raise TypeError("a name, a rubric or a label is no text")
     return Task(
         name=data["name"],
         labels=tuple(LabelMeaning(**label) for label in data["labels"]),

@@ -85,6 +85,8 @@ class EmailReader:
     def find(self, source_id: str) -> int | None:
         """The number of the email with that id in its source, or None."""
         row = self._db.execute("SELECT id FROM email WHERE source_id = ?", (source_id,)).fetchone()
+        if row and row[0] < 0:
+            raise ValueError(f"email {row[0]}")  # told as damage: no command can name it
         return int(row[0]) if row else None
 
     def record(self, email_id: int) -> EmailRecord:
@@ -115,6 +117,8 @@ class EmailReader:
             after = growing(rows, after)
             for number, source_id, raw, columns, gold in rows:
                 kept = json.loads(columns) if columns else None
+                if not isinstance(raw, str):
+                    raise TypeError(f"the text of email {number} is none")
                 yield SourceEmail(source_id, raw, f"email {number:,}", kept, gold or "")
 
 

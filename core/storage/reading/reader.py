@@ -31,6 +31,7 @@ from core.model import (
 from core.storage.file.connection import open_reader
 from core.storage.file.control import CommandWatch
 from core.storage.file.schema_version import FORMAT_WITH_COLUMNS, FORMAT_WITH_NOTES, check_format
+from core.storage.file.shape import check_shape, tells_damage
 from core.storage.reading.email_rows import HUMAN, EmailReader
 from core.storage.reading.export_rows import ExportReader, Selection
 from core.storage.reading.pending import distinct_texts, pending_texts
@@ -50,6 +51,7 @@ def _file_at(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
+@tells_damage
 class RunReader:
     """The reading end of one run file."""
 
@@ -63,6 +65,7 @@ class RunReader:
         self._commands = CommandWatch(path)
         try:
             self._format = check_format(self._db, path)
+            check_shape(self._db, path, self._format)
         except BaseException:
             self._db.close()
             raise
@@ -239,7 +242,7 @@ class RunReader:
 
     def messages(self, *, page: int = 500) -> Iterator[SourceEmail]:
         """Every email as it came, in source order; read a page at a time."""
-        return self._emails.messages(page)
+        yield from self._emails.messages(page)
 
     def last_change(self, author: str) -> LastChange | None:
         """Return what this person did last to emails and can take back, or None."""
@@ -248,11 +251,12 @@ class RunReader:
     def export_pages(self, selection: Selection, *, page: int = 2000) -> Iterator[list[tuple[int, ExportRow]]]:
         """Yield what is exported of the selected items, each with its number, a page at a time."""
         exported = ExportReader(self._db, self.task(), names_by_version(self._db), self._format)
-        return exported.pages(selection, page)
+        yield from exported.pages(selection, page)
 
     def export_rows(self, *, page: int = 1000, email_ids: Sequence[int] | None = None) -> Iterator[ExportRow]:
         """Yield every item in source order, or those with these numbers in their order, as it is exported."""
-        return (row for rows in self.export_pages(Selection(email_ids=email_ids), page=page) for _, row in rows)
+        for rows in self.export_pages(Selection(email_ids=email_ids), page=page):
+            yield from (row for _, row in rows)
 
     def origin(self) -> tuple[str, bool]:
         """Return what the run was made from, and whether its labels are simulated."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
@@ -16,9 +15,9 @@ from core.quality.alarms import REPLAYED, Ask, Reading, WatchSet, WatchState, re
 from core.quality.audit import Answer, Audit, Batch, GoldSet, Member, watch_json
 from core.quality.canaries import FEWEST_TEXTS, MOST, TEXTS_PER_CANARY, Canaries, CanaryAnswer
 from core.quality.sampling import DEFAULT_GOAL, Sample, base_rate, permanent_number
-from core.storage.file.connection import open_reader
 from core.storage.file.rows import STANDS, task_of
 from core.storage.file.schema_version import FORMAT_WITH_CANARIES, FORMAT_WITH_REVIEWS, check_format
+from core.storage.file.shape import opened_run
 
 
 def watches_of(db: sqlite3.Connection, path: Path) -> WatchSet:
@@ -125,7 +124,7 @@ def read_audit(path: Path, *, version: str | None = None) -> Audit:
 
     Where the active version has labeled nothing yet, the newest one that has is read.
     """
-    with closing(open_reader(path)) as db:
+    with opened_run(path) as db:
         file_format = check_format(db, path)
         db.execute("BEGIN")
         return _audit(db, path, file_format, version)
@@ -133,7 +132,7 @@ def read_audit(path: Path, *, version: str | None = None) -> Audit:
 
 def review_emails(path: Path, email_ids: Sequence[int]) -> tuple[ReviewEmail, ...]:
     """Return these emails to show, in the order given."""
-    with closing(open_reader(path)) as db:
+    with opened_run(path) as db:
         rows = db.execute(
             "SELECT e.id, e.source_id, e.subject, e.sender, e.date, b.text, b.raw FROM email AS e"
             " JOIN body AS b ON b.email_id = e.id WHERE e.id IN (SELECT value FROM json_each(?))",
@@ -160,7 +159,7 @@ def alarms_of(db: sqlite3.Connection) -> tuple[AlarmRow, ...]:
 
 def texts_with_labels(path: Path, version: str, *, limit: int) -> Iterator[tuple[int, str, str]]:
     """Yield (email, text, the model's label) of distinct texts that the model labeled, up to ``limit``."""
-    with closing(open_reader(path)) as db:
+    with opened_run(path) as db:
         yield from db.execute(
             "SELECT e.id, b.text, l.value FROM label AS l JOIN email AS e ON e.id = l.email_id"
             " JOIN body AS b ON b.email_id = e.id WHERE l.source = 'model' AND l.task_version = ?"
@@ -171,7 +170,7 @@ def texts_with_labels(path: Path, version: str, *, limit: int) -> Iterator[tuple
 
 def numbers_of(path: Path, source_ids: Sequence[str]) -> dict[str, int]:
     """Return the numbers of the emails with these ids in the source."""
-    with closing(open_reader(path)) as db:
+    with opened_run(path) as db:
         rows = db.execute(
             "SELECT source_id, id FROM email WHERE source_id IN (SELECT value FROM json_each(?))",
             (json.dumps(list(source_ids)),),
@@ -182,7 +181,7 @@ def numbers_of(path: Path, source_ids: Sequence[str]) -> dict[str, int]:
 def numbers_by_content(path: Path, hashes: Sequence[str]) -> dict[str, list[int]]:
     """Return the numbers of the emails with texts of these hashes."""
     found: dict[str, list[int]] = {}
-    with closing(open_reader(path)) as db:
+    with opened_run(path) as db:
         for content, number in db.execute(
             "SELECT content_hash, id FROM email WHERE content_hash IN (SELECT value FROM json_each(?)) ORDER BY id",
             (json.dumps(list(hashes)),),
@@ -194,7 +193,7 @@ def numbers_by_content(path: Path, hashes: Sequence[str]) -> dict[str, list[int]
 def label_slices(path: Path, version: str, *, slices: int = 20) -> list[dict[str, int]]:
     """Return how many emails of each slice of the work order have which label of the model."""
     found: list[dict[str, int]] = [{} for _ in range(slices)]
-    with closing(open_reader(path)) as db:
+    with opened_run(path) as db:
         for place, value, count in db.execute(
             "SELECT e.position * ? / (SELECT max(1, count(*)) FROM email), l.value, count(*) FROM label AS l"
             " JOIN email AS e ON e.id = l.email_id WHERE l.source IN ('model', 'copy') AND l.task_version = ?"
@@ -207,13 +206,13 @@ def label_slices(path: Path, version: str, *, slices: int = 20) -> list[dict[str
 
 def read_alarms(path: Path) -> tuple[AlarmRow, ...]:
     """Return a run's recorded alarms, the newest first."""
-    with closing(open_reader(path)) as db:
+    with opened_run(path) as db:
         return alarms_of(db)
 
 
 def labels_of_versions(path: Path, version: str) -> list[tuple[tuple[str, str], int, str]]:
     """Return ((id in the source, hash of the text), number, the model's label) of all emails that a version labeled."""
-    with closing(open_reader(path)) as db:
+    with opened_run(path) as db:
         rows = db.execute(
             "SELECT e.source_id, e.content_hash, e.id, l.value FROM label AS l JOIN email AS e ON e.id = l.email_id"
             " WHERE l.source IN ('model', 'copy') AND l.task_version = ? ORDER BY e.id",
@@ -224,7 +223,7 @@ def labels_of_versions(path: Path, version: str) -> list[tuple[tuple[str, str], 
 
 def model_labels(path: Path, version: str) -> dict[int, str]:
     """Return the model's label of every email under a version of the task."""
-    with closing(open_reader(path)) as db:
+    with opened_run(path) as db:
         return dict(
             db.execute(
                 "SELECT email_id, value FROM label WHERE source IN ('model', 'copy') AND task_version = ?", (version,)

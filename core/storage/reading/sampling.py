@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from core.model import SampledEmail
-from core.storage.file.connection import open_reader
 from core.storage.file.rows import beginning, opening
-from core.storage.file.schema_version import check_format
+from core.storage.file.shape import opened_run
 
 _SPARE = 4
 """So many times as many are drawn as are wanted, because some have the same text."""
@@ -20,8 +18,7 @@ def sample(path: Path, count: int) -> list[tuple[SampledEmail, str]]:
 
     Labeled ones come first, in an order that depends on nothing but the run's seed and the email's number.
     """
-    with closing(open_reader(path)) as db:
-        check_format(db, path)
+    with opened_run(path) as db:
         rows = db.execute(
             f"SELECT e.id, e.source_id, e.subject, e.label, e.label_source, e.content_hash, b.raw, {beginning('e')}"
             " FROM email AS e JOIN body AS b ON b.email_id = e.id"

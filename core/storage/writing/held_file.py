@@ -20,6 +20,7 @@ from core.storage.file.connection import immediately, open_writer
 from core.storage.file.lock import RunLock
 from core.storage.file.schema import migrate, needs_migration
 from core.storage.file.schema_version import FORMAT_VERSION, check_format
+from core.storage.file.shape import check_shape
 from core.storage.writing.settle import add_event
 
 
@@ -42,6 +43,7 @@ class HeldFile:
             raise RuntimeError("a store needs the run's lock")
         connection = open_writer(path)
         try:
+            check_shape(connection, path, check_format(connection, path), writing=True)
             upgrade(connection, path)
             epoch = connection.execute("SELECT epoch FROM run").fetchone()
             return cls(connection, path, epoch[0] if epoch else 0)

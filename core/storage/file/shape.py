@@ -1,0 +1,186 @@
+"""Whether an opened file has the tables, columns and values of a run: it may be damaged, or made by somebody else.
+
+A file is looked at once, when it is opened, before anything is made of it. What only its many rows can tell is met
+while they are read: :func:`telling_damage` makes one sentence of it.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from core.errors import LabeltuiError, RunFileError, disk_sentence
+from core.model import RunState
+from core.storage.file.connection import open_reader
+from core.storage.file.rows import definition_of
+from core.storage.file.schema_version import check_format
+
+COLUMNS: dict[int, dict[str, str]] = {
+    1: {
+        "run": "id name source source_digest created_at work_order seed dedupe base_url simulated task_version cursor"
+        " wanted state reason wait_until_at wait_limit wait_organization epoch worker_pid worker_host worker_started_at"
+        " heartbeat_at in_flight in_flight_bound asking forecast resumption budget started_at finished_at",
+        "task": "version name definition added_at",
+        "email": "id position source_id subject sender date content_hash state label label_source reasks failure"
+        " asked_from",
+        "body": "email_id text raw",
+        "attempt": "id email_id n kind key_alias organization model task_version started_at latency_s outcome"
+        " raw_answer error prompt_tokens completion_tokens request_id epoch",
+        "label": "id email_id value source annotator attempt_id task_version blind note at",
+        "total": "name value",
+        "pace": "at labeled failed calls waited_s",
+        "event": "id at kind text email_id key_alias",
+        "command": "id kind argument requested_at requested_by acknowledged_at result",
+    },
+    2: {"email": "flags"},
+    3: {
+        "email": "sent_at settled_at",
+        "note": "id email_id text author at undone_at",
+        "deed": "id batch kind what author at email_id row_id state label label_source reasks failure asked_from"
+        " settled_at undone",
+    },
+    4: {
+        "sample": "id name kind seed goal rates created_at",
+        "review": "id email_id annotator sample_id kind label_id value seconds shown batch at undone_at",
+        "review_batch": "annotator batch second",
+        "alarm": "id watch at from_ask to_ask statistic limit_ state sentence dismissed_at by note",
+        "gold": "name email_id value at",
+        "attempt": "reply_model system_fingerprint",
+    },
+    5: {"body": "columns", "source_column": "position name", "skipped": "id place reason detail"},
+    6: {"canary": "id email_id task_version label value round asked_at attempt_id"},
+}
+"""The columns that each format added, by table."""
+
+TRIGGERS = frozenset({"email_added", "email_changed", "attempt_added", "email_flagged", "canary_added"})
+"""The triggers that a run file has. Any other would act with every write."""
+
+_LATEST_S = 1e11
+"""No moment of a run is later (the year 5138): dates beyond cannot be shown."""
+_LARGEST = 2**53
+"""No count of a run is larger: the largest that JSON's readers take for a whole number."""
+_TIMES = ("created_at", "wait_until_at", "worker_started_at", "heartbeat_at", "started_at", "finished_at")
+_COUNTS = ("seed", "dedupe", "simulated", "cursor", "epoch", "worker_pid", "in_flight", "in_flight_bound")
+_REQUIRED = ("name", "created_at", "task_version", "cursor", "epoch", "state")
+
+
+def check_shape(db: sqlite3.Connection, path: Path, version: int, *, writing: bool = False) -> None:
+    """Look at the tables and at the one row of ``run``. ``writing`` refuses triggers that labeltui did not make.
+
+    Raises:
+        RunFileError: something is missing, of a wrong kind, or of a value that no run has.
+    """
+    with telling_damage(path):
+        for what in missing_parts(db, version):
+            raise _damaged(path, what)
+        if writing:
+            names = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")}
+            if names - TRIGGERS:
+                raise RunFileError(
+                    f"{path} has a trigger {min(names - TRIGGERS)!r} that labeltui did not make; it acts with every"
+                    " write. Remove it (DROP TRIGGER) if you trust the rest. Nothing was changed."
+                )
+        _check_run(db, path)
+
+
+def missing_parts(db: sqlite3.Connection, version: int) -> list[str]:
+    """Return a sentence for each table or column of a format that is not there; a view is no table."""
+    found: dict[str, set[str]] = {}
+    for table, column in db.execute(
+        "SELECT m.name, c.name FROM sqlite_master AS m, pragma_table_info(m.name) AS c WHERE m.type = 'table'"
+    ).fetchall():
+        found.setdefault(table, set()).add(column)
+    wanted = [part for number, part in COLUMNS.items() if number <= max(1, version)]
+    sentences = []
+    for table in dict.fromkeys(table for part in wanted for table in part):
+        columns = {column for part in wanted for column in part.get(table, "").split()} - found.get(table, set())
+        if table not in found:
+            sentences.append(f"the table {table} is missing")
+        elif columns:
+            sentences.append(f"the table {table} has no column {', '.join(sorted(columns))}")
+    return sentences
+
+
+def _check_run(db: sqlite3.Connection, path: Path) -> None:
+    cursor = db.execute("SELECT * FROM run LIMIT 2")
+    rows = cursor.fetchall()
+    if not rows:
+        raise RunFileError(f"{path} holds no run: it was never finished. Make it again.")
+    if len(rows) > 1:
+        raise _damaged(path, "the table run has more than one row")
+    run = dict(zip((column[0] for column in cursor.description), rows[0], strict=True))
+    for name, value in run.items():
+        wrong = value is None and name in _REQUIRED
+        if value is not None and name in _TIMES:
+            wrong = not (isinstance(value, int | float) and math.isfinite(value) and abs(value) <= _LATEST_S)
+        elif value is not None and name in _COUNTS:
+            wrong = not (isinstance(value, int) and abs(value) <= _LARGEST)
+        elif value is not None and name != "id":
+            wrong = not isinstance(value, str)
+        if wrong or (name == "state" and value not in {state.value for state in RunState}):
+            raise _damaged(path, f"{name} of its run is {str(value)[:60]!r}")
+    definition_of(db, run["task_version"], path)
+
+
+def _damaged(path: Path, what: str) -> RunFileError:
+    return RunFileError(
+        f"{path} is damaged: {what}. `labeltui check {path.stem}` looks closer; go back to a copy of it."
+    )
+
+
+_OF_VALUES = (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError, RecursionError)
+"""What comes of a value that is not of its kind where rows are made into values."""
+
+
+@contextmanager
+def telling_damage(path: Path) -> Iterator[None]:
+    """Let what damaged rows lead to become a RunFileError. A full or busy disk stays what it is."""
+    try:
+        yield
+    except LabeltuiError:
+        raise
+    except sqlite3.Error as error:
+        if isinstance(error, sqlite3.OperationalError) and disk_sentence(error):
+            raise
+        raise _damaged(path, str(error)) from error
+    except _OF_VALUES as error:
+        raise _damaged(path, f"{type(error).__name__}: {error}"[:200]) from error
+
+
+@contextmanager
+def opened_run(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open a run file to read it, looked at; what its rows lead to is told as damage."""
+    with closing(open_reader(path)) as db, telling_damage(path):
+        check_shape(db, path, check_format(db, path))
+        yield db
+
+
+C = TypeVar("C")
+
+
+def tells_damage(kind: type[C]) -> type[C]:
+    """Let every public method of a class with a ``path`` tell damage; of a generator, every step."""
+    for name, function in list(vars(kind).items()):
+        if inspect.isfunction(function) and not name.startswith("_"):
+            setattr(kind, name, _telling(function))
+    return kind
+
+
+def _telling(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def method(self: Any, *given: Any, **named: Any) -> Any:
+        with telling_damage(self.path):
+            return function(self, *given, **named)
+
+    @functools.wraps(function)
+    def steps(self: Any, *given: Any, **named: Any) -> Iterator[Any]:
+        with telling_damage(self.path):
+            yield from function(self, *given, **named)
+
+    return steps if inspect.isgeneratorfunction(function) else method

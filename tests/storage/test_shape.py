@@ -1,0 +1,119 @@
+"""A damaged or hostile run file is refused in one sentence when it is opened, or where its rows are read."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from core.errors import LabeltuiError, RunFileError
+from core.runs.listing import list_runs
+from core.settings import Settings
+from core.storage.file.lock import RunLock
+from core.storage.file.rows import task_from_definition, task_to_definition
+from core.storage.file.schema_version import FORMAT_VERSION
+from core.storage.file.shape import COLUMNS, missing_parts
+from core.storage.reading.reader import RunReader
+from core.storage.writing.store import Store
+from tests.conftest import NOW, MakeRun
+from tests.programs.damaged.changes import CHANGES
+from tests.storage.test_store import labeled
+from tui.cli import main
+
+
+@pytest.fixture
+def damaged(make_run: MakeRun, settings: Settings) -> Callable[[str], Path]:
+    """A function that makes a run with labels in its usual place, and one of the changes to it."""
+
+    def make(change: str) -> Path:
+        settings.runs_dir.mkdir(parents=True)
+        path = make_run(["one", "two", "three"])
+        with RunLock(path) as lock, Store.open(path, lock) as store:
+            store.begin_epoch(now=NOW, pid=1, host="h")
+            store.commit([labeled(1)], now=NOW)
+        path = path.rename(settings.runs_dir / "r.db")
+        CHANGES[change](path)
+        return path
+
+    return make
+
+
+READ = {
+    "snapshot": lambda reader: reader.snapshot(NOW),
+    "versions": lambda reader: reader.versions(),
+    "export": lambda reader: list(reader.export_rows()),
+    "record": lambda reader: reader.record(1),
+    "messages": lambda reader: list(reader.messages()),
+}
+
+
+@pytest.mark.parametrize("change", list(CHANGES)[::4])
+def test_a_reader_tells_damage_or_reads(change: str, damaged: Callable[[str], Path], settings: Settings) -> None:
+    """Nothing but an error of labeltui, or of SQLite's about the disk, comes out of it; the list of runs shows it."""
+    path = damaged(change)
+    for read in READ.values():
+        try:
+            with RunReader(path) as reader:
+                read(reader)  # type: ignore[no-untyped-call]
+        except (LabeltuiError, sqlite3.OperationalError):
+            pass
+    assert len(list_runs(settings, NOW)) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("no table label", "the table label is missing"),
+        ("no column label.at", "the table label has no column at"),
+        ("definition nests 100,000 deep", "a version of its task cannot be read"),
+        ("times are words", "created_at of its run is 'x'"),
+        ("email is an endless view", "the table email is missing"),
+        ("texts are no UTF-8", "Could not decode"),
+        ("a FIFO", "no file but a folder, a pipe or a device"),
+    ],
+)
+def test_a_command_says_what_is_wrong(
+    change: str, words: str, damaged: Callable[[str], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One sentence, exit code 1 and one JSON object; never a traceback."""
+    damaged(change)
+    assert main(["status", "r", "--json"]) == 1
+    said = capsys.readouterr()
+    assert words in json.loads(said.out)["error"]["message"]
+    assert "Traceback" not in said.err
+
+
+def test_a_trigger_of_somebody_else_is_refused_before_anything_is_written(damaged: Callable[[str], Path]) -> None:
+    """It would act with every label; reading goes on."""
+    path = damaged("a trigger deletes what is labeled")
+    with RunReader(path) as reader:
+        assert reader.snapshot(NOW).labeled == 1
+    with RunLock(path) as lock, pytest.raises(RunFileError, match="trigger 'evil'"):
+        Store.open(path, lock)
+
+
+def test_every_column_of_today_is_looked_for(make_run: MakeRun) -> None:
+    """The list of columns is that of the tables that a new run has."""
+    path = make_run(["one"])
+    with closing(sqlite3.connect(path)) as db:
+        assert missing_parts(db, FORMAT_VERSION) == []
+        rows = db.execute(
+            "SELECT m.name, c.name FROM sqlite_master AS m, pragma_table_info(m.name) AS c WHERE m.type = 'table'"
+        ).fetchall()
+    listed = {
+        (table, column) for part in COLUMNS.values() for table, columns in part.items() for column in columns.split()
+    }
+    assert {row for row in rows if not row[0].startswith("_")} == listed
+
+
+@pytest.mark.parametrize("labels", [[], [{"value": 1, "name": "x"}], "ab", None])
+def test_a_definition_that_is_no_task_is_refused(labels: object, make_run: MakeRun) -> None:
+    """Labels that are no texts would fail much later, in the middle of a run."""
+    with RunReader(make_run(["one"])) as reader:
+        definition = json.loads(task_to_definition(reader.task()))
+    with pytest.raises(RunFileError, match="cannot be read"):
+        task_from_definition(json.dumps({**definition, "labels": labels}))
