@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
+from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from core.errors import UsageError
@@ -178,6 +179,17 @@ def host_of(server: str) -> str:
 def is_local(server: str | None) -> bool:
     """Return whether the address is one of this machine: no other machine hears what is sent there."""
     return _LOCAL_HOST.fullmatch(urlsplit(server_of(server)).hostname or "") is not None
+
+
+def is_private(server: str | None) -> bool:
+    """Return whether a server is on this machine or in its own network: quotas are not to be expected there."""
+    host = urlsplit(server_of(server)).hostname or ""
+    if is_local(server) or not {".", ":"} & set(host):
+        return True
+    try:
+        return ip_address(host).is_private
+    except ValueError:
+        return host.endswith((".local", ".lan", ".internal", ".home.arpa"))
 
 
 def is_exposed(server: str | None) -> bool:

@@ -30,7 +30,7 @@ from core.quota.forecast.forecast import Load, capacities, forecast
 from core.quota.forecast.plans import price_of
 from core.quota.keys.store import KeyStore
 from core.quota.pacing.broker import Broker, Grant, NoKeys
-from core.server_address import PathStyle, normalize_base_url
+from core.server_address import PathStyle, is_private, normalize_base_url
 from core.settings import Settings
 from core.storage.file.control import CommandInbox
 from core.storage.file.lock import RunLock
@@ -115,14 +115,16 @@ def _work_on(
         raise
 
 
-def broker_for(keys: KeyStore, task: Task) -> Broker:
-    """The door to quotas for the model of a task."""
+def broker_for(keys: KeyStore, task: Task, concurrency: int | None = None) -> Broker:
+    """The door to quotas for the model of a task; ``concurrency`` is how many calls at once a person chose."""
     return Broker(
         keys,
         task.model.model,
         clock=time.time,
         rng=random.Random(),
         max_completion_tokens=task.model.max_completion_tokens,
+        own_server=is_private(keys.server),
+        concurrency=concurrency,
     )
 
 

@@ -21,6 +21,8 @@ from core.quota.ledger.replies import (
 _LONGEST_CALL_S = 120.0
 _CALLS_FOR_ONE_MORE = 16.0
 _CALLS_OF_BEFORE = 128
+_CALLS_WITHOUT_A_WORD = 48
+"""Headers tell of quotas with the first answer; without any, the usual 30 requests a minute show with the 31st."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,11 @@ class Account:
         if Dimension.RPM in self.buckets:
             return math.inf
         return 1.0 + self._calls_let_through / _CALLS_FOR_ONE_MORE
+
+    @property
+    def shows_no_quota(self) -> bool:
+        """Whether so many calls were let through without a word of any limit that there hardly is one."""
+        return not self.buckets and self._calls_let_through >= _CALLS_WITHOUT_A_WORD
 
     def recalled(self) -> None:
         """It was asked before, by another worker or in an earlier life: what it did not refuse then counts."""

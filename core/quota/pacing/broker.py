@@ -10,13 +10,14 @@ import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 
-from core.errors import CallError, QuotaFileError, RateLimitedError
+from core.errors import CallError, CallTimeoutError, QuotaFileError, RateLimitedError
 from core.model import KeyStatus, Usage, Wait, WindowStatus
 from core.quota.db.rows import labeled_windows
 from core.quota.db.sync import LedgerSync
 from core.quota.keys.store import KeyStore
 from core.quota.ledger.ledger import Ledger
 from core.quota.ledger.replies import readings
+from core.quota.pacing.concurrency import Room
 from core.quota.pacing.estimates import Estimator
 from core.quota.pacing.failures import Consequences
 from core.quota.pacing.grants import Candidate, Consequence, Grant, Never, NoKeys
@@ -34,7 +35,10 @@ _TIGHT_CALLS = 8
 
 
 class Broker:
-    """Grants calls. ``clock`` gives seconds since the epoch; ``concurrency_cap`` holds for each organization."""
+    """Grants calls. ``clock`` gives seconds since the epoch; ``concurrency_cap`` holds for each organization.
+
+    ``own_server``: no quotas are to be expected. ``concurrency``: calls at once that a person chose.
+    """
 
     def __init__(
         self,
@@ -45,6 +49,8 @@ class Broker:
         rng: random.Random,
         max_completion_tokens: int,
         concurrency_cap: int = CONCURRENCY_CAP,
+        own_server: bool = False,
+        concurrency: int | None = None,
     ) -> None:
         """Join the other workers in ``quota.db``. Raises QuotaFileError where it cannot be used."""
         self.model = model
@@ -57,10 +63,10 @@ class Broker:
         self._sync = LedgerSync(store.database, self._ledger, model, worker_id)
         self._estimator.recall(self._sync.recalled_estimate())
         self._notices: list[str] = []
-        self._pool = KeyPool(store, self._ledger, model, concurrency_cap, self._notices)
+        self._room = Room(own=own_server, chosen=concurrency)
+        self._pool = KeyPool(store, self._ledger, model, concurrency_cap, self._notices, self._room)
         self._consequences = Consequences(self._pool, self._ledger, self._sync, self._notices, rng)
         self._passed: dict[int, Passed] = {}
-        self._in_flight = 0
         self._synced_at: float | None = None
         self._estimate_at = float("-inf")
         self._file_trouble = False
@@ -94,6 +100,7 @@ class Broker:
         """The call came back with status 200. ``headers`` have names in lower case."""
         now = self._clock()
         self._land(grant)
+        self._room.knee.ended(grant.lap, latency_s, now)
         reported = usage.prompt_tokens > 0 and not usage.estimated
         cost = float(usage.counted) if reported else grant.estimate.cost
         account = self._ledger.account(grant.reservation.organization, self.model)
@@ -119,6 +126,10 @@ class Broker:
         """
         now = self._clock()
         self._land(grant)
+        if isinstance(error, CallTimeoutError):
+            self._room.knee.ended(grant.lap, latency_s, now)
+        else:
+            self._room.knee.dropped(grant.lap)
         counter = self._sync.counter(grant.secret.fingerprint)
         counter.requests += 1
         counter.last_used_at = now
@@ -132,6 +143,7 @@ class Broker:
         """The call was given up by the worker. Where it was sent the server may count it all the same."""
         now = self._clock()
         self._land(grant)
+        self._room.knee.dropped(grant.lap)
         if sent:
             self._ledger.settle(grant.reservation, grant.estimate.cost, (), now, proven=False)
         else:
@@ -166,7 +178,17 @@ class Broker:
     @property
     def in_flight(self) -> int:
         """Calls granted and not yet ended."""
-        return self._in_flight
+        return self._room.in_flight
+
+    @property
+    def at_once(self) -> int | None:
+        """How many calls may be in flight now where the server's own speed decides; None where quotas do."""
+        unlimited = any(org.unlimited for org in self._pool.open_orgs)
+        return self._room.width if unlimited else self._room.chosen
+
+    def choose_concurrency(self, most: int | None) -> None:
+        """Have at most so many calls in flight; None leaves it to the quotas, or to the search for the knee."""
+        self._room.choose(most)
 
     @property
     def estimator(self) -> Estimator:
@@ -191,8 +213,11 @@ class Broker:
     def speeds(self) -> dict[str, float]:
         """Calls a second that each organization's keys can make if no quota binds: concurrency over latency."""
         speeds: dict[str, float] = {}
+        shares = max(1, sum(org.unlimited for org in self._pool.orgs.values()))
+        most = math.inf if self._room.chosen is None else self._room.chosen
         for org in self._pool.orgs.values():
-            speed = org.concurrency.allowed(math.inf) / max(org.concurrency.latency_s, 0.001)
+            at_once = self._room.width / shares if org.unlimited else min(org.concurrency.allowed(math.inf), most)
+            speed = at_once / max(org.concurrency.latency_s, 0.001)
             speeds[org.label] = speeds.get(org.label, 0.0) + speed
         return speeds
 
@@ -262,7 +287,8 @@ class Broker:
         reservation = self._ledger.reserve(org.name, self.model, need.estimate.reserved, now)
         org.account.yields = self._sync.peers > 0
         self._passed.pop(need.email_id, None)
-        self._in_flight += 1
+        unlimited = org.unlimited
+        self._room.in_flight += 1
         slot.in_flight += 1
         slot.last_used_at = now
         return Grant(
@@ -279,10 +305,11 @@ class Broker:
             in_demand=org.account.calls_in_flight >= org.calls_at_once(need.estimate.cost),
             probes_org=org.health.asked(),
             probes_slot=not org.health.out and slot.health.asked(),
+            lap=self._room.knee.asked(self._room.in_flight) if unlimited else 0,
         )
 
     def _land(self, grant: Grant) -> None:
-        self._in_flight = max(0, self._in_flight - 1)
+        self._room.in_flight = max(0, self._room.in_flight - 1)
         grant.slot.in_flight = max(0, grant.slot.in_flight - 1)
 
     def _share(self, now: float, *, changed: bool) -> None:

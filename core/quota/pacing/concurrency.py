@@ -1,13 +1,29 @@
-"""How many calls an organization should have in flight at once.
+"""How many calls should be in flight at once: of an organization with quotas, and on a server without any.
 
-It grows by one with each answer while every slot is in demand (so it doubles in a round trip), after the first
-push-back (429 or 498) by one in a round trip, and halves with each push-back. Growth stops while answers get slower
-instead of more. Quotas bound it from above: more calls than refill while one is under way only make errors cost more.
+With quotas (:class:`Concurrency`) the number grows by one with each answer while every slot is in demand (so it doubles
+in a round trip), after the first push-back (429 or 498) by one in a round trip, and halves with each. Growth stops
+while answers get slower instead of more. Quotas bound it from above: more calls than refill while one is under way only
+make errors cost more.
+
+A server without quotas (:class:`Knee`) has a knee: up to it more calls at once bring more answers a second, beyond it
+each call only takes longer. By Little's law the answers a second at ``width`` calls are ``width / latency``, so the
+latencies tell all. The search goes in laps: a width is held until the calls that were asked at it are answered, then
+the next one is chosen.
+
+- It opens fourfold a lap while answers keep up. Where they do not, the width goes back to what the server answered a
+  second times the latency before: the bandwidth-delay product, by which BBR paces (Cardwell et al., ACM Queue 2016).
+- Then it rests, and tries a little more and a little less now and then, as gradient limits do (Netflix,
+  concurrency-limits). The noisier the latencies, the larger the step, so that noise does not decide.
+- Latencies that change at rest mean that the server did: fewer calls at once are tried, and where they only bring
+  fewer answers, the server is slower and the width was right.
+
+Moments and latencies are in seconds.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 FIRST_CONCURRENCY = 4.0
 _HEAD_ROOM = 1.5
@@ -63,3 +79,304 @@ class Concurrency:
         """An outage is over: begin with a few again."""
         self._width = min(FIRST_CONCURRENCY, self._width)
         self._grown_steeply = True
+
+
+MOST_AT_ONCE = 128
+"""The search for the knee goes so far: one process makes some 400 to 900 calls a second. A person may allow more."""
+MOST_EVER = 256
+"""More calls at once than a client keeps connections would only wait for one."""
+FIRST_WIDTH = 8
+_OPENING = 4.0
+_LAP_MOST = 128
+_LAP_LEAST = 4
+_LATE_SHARE = 0.1
+"""A lap ends when all but this share of its calls are answered: the rest count with the time that they have taken."""
+_WORTH = 0.55
+"""More calls at once are worth it where a tenth more of them bring at least so much of a tenth more answers."""
+_CLOSE = 1.12
+"""A good width this near to a bad one is the knee."""
+_STEP, _STEP_MOST = 1.1, 1.5
+_CHANGED = 1.2
+_FULL = 0.9
+"""Calls asked while fewer than this share of the width are out say nothing of it."""
+_SPREADS = 2.0
+_REST_S, _REST_MOST_S = 4.0, 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Lap:
+    """What a lap measured: the width, the mean latency of its calls, and the relative error of that mean."""
+
+    width: int
+    latency_s: float
+    error: float
+
+    @property
+    def rate(self) -> float:
+        """Answers a second."""
+        return self.width / self.latency_s
+
+
+class Knee:
+    """Searches between 1 and ``most``. ``width`` is how many calls may be in flight now."""
+
+    __slots__ = (
+        "_asked",
+        "_bad",
+        "_before",
+        "_best",
+        "_ended",
+        "_halved_at",
+        "_lap",
+        "_larger_next",
+        "_needed",
+        "_opening",
+        "_rest_s",
+        "_rests_until_at",
+        "_searching",
+        "_skipped",
+        "_squares",
+        "_streak",
+        "_sum",
+        "_suspect",
+        "most",
+        "width",
+    )
+
+    def __init__(self, most: int) -> None:
+        """Begin with a few."""
+        self.most = most
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget what was found."""
+        self.width = min(FIRST_WIDTH, self.most)
+        self._best: _Lap | None = None
+        self._before: _Lap | None = None
+        self._streak = 0
+        self._bad: int | None = None
+        self._suspect: _Lap | None = None
+        self._opening = self._searching = True
+        self._larger_next = True
+        self._rest_s = _REST_S
+        self._rests_until_at = -math.inf
+        self._halved_at = -math.inf
+        self._lap = 0
+        self._begin_lap(self.width)
+
+    def limit(self, most: int) -> None:
+        """Search up to another maximum from now on."""
+        self.most = most
+        if self.width > most:
+            self._go_to(most)
+            self._best = None
+        self._bad = None
+
+    def asked(self, out: int) -> int:
+        """A call goes out, with which ``out`` are; return the lap that it belongs to, or 0."""
+        self._skipped -= 1
+        if self._skipped >= 0 or self._asked >= self._needed or (not self._opening and out < _FULL * self.width):
+            return 0
+        self._asked += 1
+        return self._lap
+
+    def ended(self, lap: int, latency_s: float, now: float) -> None:
+        """A call of that lap is over, answered or not."""
+        if lap == 0 or lap != self._lap:
+            return
+        self._ended += 1
+        self._sum += latency_s
+        self._squares += latency_s * latency_s
+        if self._asked >= self._needed and self._ended >= math.ceil(self._needed * (1.0 - _LATE_SHARE)):
+            self._decide(self._measured(), now)
+
+    def dropped(self, lap: int) -> None:
+        """Leave a call out that tells nothing of the server's speed; another takes its place."""
+        if lap and lap == self._lap:
+            self._asked -= 1
+
+    def pushed_back(self, asked_at: float, now: float) -> None:
+        """The server refused for want of room: half as many. Calls asked before the last halving count once."""
+        if asked_at < self._halved_at <= now:
+            return
+        self._halved_at = now
+        self._bad, self._best, self._suspect, self._opening = self.width, None, None, False
+        self._searching = True
+        self._go_to(self.width // 2)
+        self._rests_until_at = now + self._rest_s
+
+    # --- inside --------------------------------------------------------------------------------------------------
+
+    def _begin_lap(self, fresh: int) -> None:
+        """Measure the next calls: while it opens the ``fresh`` ones, which all go out now, later two rounds of them."""
+        self._lap += 1
+        self._asked = self._ended = 0
+        self._sum = self._squares = 0.0
+        self._skipped = fresh // 2 if self._opening else 0  # these go out while few are out
+        self._needed = max(_LAP_LEAST, min(fresh - self._skipped if self._opening else 2 * self.width, _LAP_MOST))
+
+    def _go_to(self, width: float) -> None:
+        before, self.width = self.width, max(1, min(self.most, round(width)))
+        self._begin_lap(self.width - before if self.width > before else self.width)
+
+    def _measured(self) -> _Lap:
+        late = self._asked - self._ended  # they take longer than those that ended
+        longest = math.sqrt(self._squares / self._ended)
+        count = self._ended + late
+        mean = max(1e-6, (self._sum + late * longest) / count)
+        spread = math.sqrt(max(0.0, self._squares / self._ended - (self._sum / self._ended) ** 2))
+        return _Lap(self.width, mean, spread / mean / math.sqrt(count))
+
+    def _decide(self, lap: _Lap, now: float) -> None:
+        best = self._best
+        if self._suspect is not None:
+            self._judge_change(lap, self._suspect, now)
+        elif best is None:
+            self._best = lap
+            self._grow(now)
+        elif lap.width == best.width:
+            self._at_rest(lap, best, now)
+        elif self._worth(best, lap):
+            if lap.width > best.width:
+                self._before, self._best = best, lap
+                self._streak += 1
+                if self._opening or self._searching or self._bad is None:
+                    self._grow(now)
+                else:
+                    self._rest(now)
+            else:
+                self._rest(now)
+        elif lap.width > best.width:
+            self._too_many(lap, best, now)
+        else:
+            self._best = lap  # fewer at once bring as much: perhaps even fewer do
+            self._larger_next = False
+            self._rest(now)
+            self._rests_until_at = now
+
+    @staticmethod
+    def _worth(one: _Lap, other: _Lap) -> bool:
+        """Return whether the larger of two widths is worth its calls."""
+        small, large = (one, other) if one.width < other.width else (other, one)
+        ratio = math.log(large.width / max(1, small.width))
+        return math.log(large.latency_s / small.latency_s) <= (1.0 - _WORTH) * ratio + 1e-9
+
+    @staticmethod
+    def _step(lap: _Lap) -> float:
+        """Return by how much to change the width so that noise does not decide what comes of it."""
+        return min(max(_STEP, math.exp(2.0 * _SPREADS * lap.error)), _STEP_MOST)
+
+    def _grow(self, now: float) -> None:
+        """Go on to a larger width: fourfold while it opens, half way to one that was too large, a step beyond."""
+        best = self._best
+        assert best is not None
+        wider = float(best.width)
+        if self._opening:
+            wider *= _OPENING
+        elif self._bad is None:
+            wider = wider * min(self._step(best) ** (1 + self._streak), _STEP_MOST) + 0.5
+        elif self._searching and self._bad > wider * max(_CLOSE, self._step(best)):
+            wider = math.sqrt(wider * self._bad)
+        if min(self.most, round(wider)) > best.width:
+            self._go_to(wider)
+        elif self._opening and self._before is not None and best.rate * self._before.latency_s * _CLOSE < best.width:
+            self._opening = self._searching = False
+            self._go_to(best.rate * self._before.latency_s)
+        else:
+            self._rest(now)
+
+    def _too_many(self, lap: _Lap, best: _Lap, now: float) -> None:
+        """Go back: at first to what the server answered a second times the latency of before."""
+        was_opening, self._opening, self._bad = self._opening, False, lap.width
+        product = lap.rate * (self._before or best).latency_s
+        if was_opening and round(product) != best.width:
+            self._searching = False
+            self._go_to(product)
+        elif self._searching or math.isinf(self._rests_until_at):
+            self._searching = True
+            self._grow(now)
+        else:
+            self._rest_s = min(1.5 * self._rest_s, _REST_MOST_S)
+            self._rest(now)
+
+    def _rest(self, now: float) -> None:
+        """Stay at the best width for a while."""
+        self._opening = self._searching = False
+        self._streak = 0
+        self._go_to(self._best.width if self._best is not None else self.width)
+        self._rests_until_at = now + self._rest_s
+
+    def _at_rest(self, lap: _Lap, best: _Lap, now: float) -> None:
+        noise = _SPREADS * math.hypot(lap.error, best.error)
+        change = math.log(lap.latency_s / best.latency_s)
+        if change > math.log(_CHANGED) + noise and lap.width > 1:
+            self._suspect = lap
+            self._go_to(lap.width * best.latency_s / lap.latency_s)
+            return
+        if change < -math.log(_CHANGED) - noise:  # it became faster: there may be room for many more
+            self._best, self._bad, self._rest_s = lap, None, _REST_S
+            self._go_to(lap.width * _STEP_MOST)
+            return
+        gain = 0.3
+        self._best = _Lap(
+            lap.width, best.latency_s + gain * (lap.latency_s - best.latency_s), min(lap.error, best.error)
+        )
+        if now < self._rests_until_at:
+            self._begin_lap(self.width)
+            return
+        larger, self._larger_next = self._larger_next or lap.width == 1, not self._larger_next
+        self._bad = None
+        if larger and lap.width < self.most:
+            self._go_to(lap.width * self._step(lap) + 0.5)
+        elif not larger:
+            self._go_to(lap.width / self._step(lap) - 0.5)
+        else:
+            self._begin_lap(self.width)
+            self._rest(now)
+
+    def _judge_change(self, lap: _Lap, before: _Lap, now: float) -> None:
+        """Decide what slower answers mean, by whether fewer calls at once made them faster."""
+        self._suspect, self._bad, self._rest_s = None, None, _REST_S
+        if self._worth(before, lap):  # fewer bring fewer answers: the server itself is slower
+            self._best = before
+            self._rest(now)
+        else:
+            self._best = lap
+            self._larger_next = False
+            self._rest(now)
+            self._rests_until_at = now
+
+
+class Room:
+    """Calls at once on one server, over all its organizations: the knee's width, or a number that a person ``chose``.
+
+    ``own``: the server is on this machine or in its network, so that quotas are not to be expected.
+    """
+
+    __slots__ = ("chosen", "in_flight", "knee", "own")
+
+    def __init__(self, *, own: bool = False, chosen: int | None = None) -> None:
+        self.own = own
+        self.in_flight = 0
+        self.knee = Knee(MOST_AT_ONCE)
+        self.chosen: int | None = None
+        self.choose(chosen)
+
+    def choose(self, most: int | None) -> None:
+        """Have so many calls in flight, never more; None lets the knee be searched."""
+        self.chosen = None if most is None else max(1, min(most, MOST_EVER))
+
+    @property
+    def width(self) -> int:
+        """Calls that may be in flight where no quota says otherwise."""
+        return self.knee.width if self.chosen is None else self.chosen
+
+    @property
+    def free(self) -> int:
+        """How many more calls may go out where no quota is known."""
+        return max(0, self.width - self.in_flight)
+
+    @property
+    def left(self) -> float:
+        """How many more may go out where quotas pace: as a person capped them, else as many as quotas let."""
+        return math.inf if self.chosen is None else max(0, self.chosen - self.in_flight)

@@ -107,6 +107,7 @@ class Consequences:
         grant.slot.health.answered()
         if grant.org.health.answered():
             grant.org.concurrency.restart()
+            grant.org.room.knee.restart()
             for slot in grant.org.slots:
                 slot.health.answered()
             self._notices.append(f"{grant.slot.label} answers again")
@@ -133,6 +134,7 @@ class Consequences:
         account = self._ledger.account(organization, grant.reservation.model)
         org = self._pool.orgs.get(organization, grant.org)
         org.concurrency.pushed_back(grant.asked_at, now)
+        org.room.knee.pushed_back(grant.asked_at, now)
         was_benched = account.bench is not None and account.bench.until_at > now
         wait_s = self._told_s(error, text, dimension, self._again(grant, organization, now), now)
         words = dimension.words if dimension else "a limit that it did not name"
@@ -222,6 +224,7 @@ class Consequences:
         self.ended(grant)
         if isinstance(error, CapacityError):
             org.concurrency.pushed_back(grant.asked_at, now)
+            org.room.knee.pushed_back(grant.asked_at, now)
         if not org.health.out:
             slot.health.failed(grant.email_id, reason, now, self._rng, probe=grant.probes_slot)
         org_began = org.health.failed(grant.email_id, reason, now, self._rng, probe=grant.probes_org)

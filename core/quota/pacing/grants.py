@@ -37,6 +37,7 @@ class Grant:
     slot: KeySlot = field(repr=False, compare=False)
     org: Organization = field(repr=False, compare=False)
     in_demand: bool = field(default=False, repr=False)
+    lap: int = field(default=0, repr=False)
     probes_org: bool = field(default=False, repr=False)
     probes_slot: bool = field(default=False, repr=False)
 

@@ -12,7 +12,7 @@ from core.quota.db.sync import Counters, Doing
 from core.quota.keys.store import KeyRecord, KeyStore, Secret, assumed_organization
 from core.quota.keys.swap import chosen_swap
 from core.quota.ledger.ledger import Ledger
-from core.quota.pacing.concurrency import Concurrency
+from core.quota.pacing.concurrency import Concurrency, Room
 from core.quota.pacing.scheduler import KeySlot, Organization
 
 PATIENCE_MS = 250
@@ -22,7 +22,7 @@ PATIENCE_MS = 250
 class KeyPool:
     """Hold the key slots and organizations of one worker and model."""
 
-    def __init__(self, store: KeyStore, ledger: Ledger, model: str, cap: int, notices: list[str]) -> None:
+    def __init__(self, store: KeyStore, ledger: Ledger, model: str, cap: int, notices: list[str], room: Room) -> None:
         """Begin empty; :meth:`refresh` fills it."""
         self.orgs: dict[str, Organization] = {}
         self.open_orgs: list[Organization] = []
@@ -32,6 +32,7 @@ class KeyPool:
         self._ledger = ledger
         self._model = model
         self._cap = cap
+        self._room = room
         self._notices = notices
         self._complaint = ""
         self._unreadable: set[str] = set()
@@ -214,7 +215,7 @@ class KeyPool:
         org = self.orgs.get(organization)
         if org is None:
             account = self._ledger.account(organization, self._model)
-            org = self.orgs[organization] = Organization(organization, account, Concurrency(self._cap))
+            org = self.orgs[organization] = Organization(organization, account, Concurrency(self._cap), room=self._room)
         return org
 
     def _regroup(self) -> None:

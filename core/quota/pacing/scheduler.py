@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from core.model import Dimension, Wait
 from core.quota.keys.store import Secret
 from core.quota.ledger.account import Account
-from core.quota.pacing.concurrency import Concurrency
+from core.quota.pacing.concurrency import Concurrency, Room
 from core.quota.pacing.estimates import Estimate
 from core.quota.pacing.outages import Health
 
@@ -58,6 +58,7 @@ class Organization:
     concurrency: Concurrency
     health: Health = field(default_factory=Health)
     slots: list[KeySlot] = field(default_factory=list)
+    room: Room = field(default_factory=Room)
 
     @property
     def label(self) -> str:
@@ -74,9 +75,18 @@ class Organization:
         """Whether it has the key that an operator wants to be asked first."""
         return any(slot.pinned and slot.usable for slot in self.slots)
 
+    @property
+    def unlimited(self) -> bool:
+        """Whether the server is taken to have no quotas: the server's own speed paces then."""
+        return not self.account.buckets and (self.room.own or self.account.shows_no_quota)
+
     def calls_at_once(self, cost: float) -> float:
         """Calls of ``cost`` tokens that may be in flight."""
-        return min(self.concurrency.allowed(self.account.call_rate(cost)), self.account.calls_at_once())
+        out = self.account.calls_in_flight
+        if self.unlimited:
+            return out + self.room.free
+        most = min(self.concurrency.allowed(self.account.call_rate(cost)), self.account.calls_at_once())
+        return min(most, out + self.room.left)
 
 
 @dataclass(frozen=True, slots=True)

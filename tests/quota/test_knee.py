@@ -1,0 +1,162 @@
+"""The search for the knee of a server without quotas, played call by call against servers that are arithmetic."""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections.abc import Callable
+
+import pytest
+
+from core.model import Dimension
+from core.quota.ledger.ledger import Ledger
+from core.quota.ledger.replies import Reading
+from core.quota.pacing.concurrency import FIRST_WIDTH, MOST_AT_ONCE, Concurrency, Knee, Room
+from core.quota.pacing.scheduler import Organization
+
+Server = Callable[[int, float], float]
+"""Seconds that a call takes with which so many are out, asked at that moment."""
+
+
+def flat(_out: int, _at: float) -> float:
+    return 0.5
+
+
+def queueing(out: int, _at: float) -> float:
+    return 0.5 * max(1.0, out / 64)
+
+
+def doubling(out: int, _at: float) -> float:
+    return 0.5 if out <= 64 else 1.0
+
+
+def play(
+    server: Server, *, until_s: float, calls: int = 10**9, spread: float = 0.0, seed: int = 1, fixed: int | None = None
+) -> tuple[float, int, list[tuple[float, int]]]:
+    """Play calls until a moment or their end; returns when it was, how many were answered, and each width with when."""
+    rng, knee = random.Random(seed), Knee(MOST_AT_ONCE)
+    now, asked, answered = 0.0, 0, 0
+    out: list[tuple[float, int, int, float]] = []
+    widths = [(0.0, knee.width)]
+    while True:
+        while len(out) < (fixed or knee.width) and asked < calls:
+            asked += 1
+            took_s = server(len(out) + 1, now) * rng.lognormvariate(-spread * spread / 2, spread)
+            heapq.heappush(out, (now + took_s, asked, knee.asked(len(out) + 1), now))
+        if not out or out[0][0] > until_s:
+            return now, answered, widths
+        now, _, lap, asked_at = heapq.heappop(out)
+        answered += 1
+        knee.ended(lap, now - asked_at, now)
+        if knee.width != widths[-1][1]:
+            widths.append((now, knee.width))
+
+
+def share_of_time(widths: list[tuple[float, int]], least: int, most: int, from_s: float, until_s: float) -> float:
+    """The share of a span in which the width lay between two bounds."""
+    inside = 0.0
+    for (since, width), (end, _) in zip(widths, [*widths[1:], (until_s, 0)], strict=True):
+        if least <= width <= most:
+            inside += max(0.0, min(end, until_s) - max(since, from_s))
+    return inside / (until_s - from_s)
+
+
+def test_1500_calls_of_half_a_second_take_hardly_longer_than_with_the_best_number() -> None:
+    """From the first call to the last, the search reaches 0.85 of the speed of the best fixed number."""
+    best_s = min(play(flat, until_s=999, calls=1500, fixed=number)[0] for number in (16, 32, 64, 96, 128))
+
+    assert best_s / play(flat, until_s=999, calls=1500)[0] >= 0.85
+
+
+@pytest.mark.parametrize("server", [queueing, doubling], ids=["grows", "doubles"])
+def test_the_knee_is_found_within_ten_seconds(server: Server) -> None:
+    """Where more than 64 calls at once only take longer, the width lies within 15 % of 64 almost all the time."""
+    _, answered, widths = play(server, until_s=60)
+
+    assert share_of_time(widths, 55, 74, 10, 60) >= 0.9
+    assert answered >= 0.9 * play(server, until_s=60, fixed=64)[1]
+
+
+@pytest.mark.parametrize("spread", [0.3, 0.6])
+def test_noise_does_not_carry_it_away(spread: float) -> None:
+    """Latencies that differ by half of themselves leave it near the knee: no runaway to the maximum, no collapse."""
+    _, answered, widths = play(queueing, until_s=120, spread=spread)
+
+    assert share_of_time(widths, 40, 110, 20, 120) >= 0.9
+    assert answered >= 0.9 * play(queueing, until_s=120, spread=spread, fixed=64)[1]
+
+
+def test_a_server_that_halves_its_room_is_followed_within_twenty_seconds() -> None:
+    """Half as many calls are worked on at once: the width halves."""
+    widths = play(lambda out, at: 0.5 * max(1.0, out / (64 if at < 30 else 32)), until_s=80)[2]
+
+    assert share_of_time(widths, 27, 37, 50, 80) >= 0.85
+
+
+def test_a_server_that_takes_twice_as_long_keeps_its_width() -> None:
+    """Fewer calls at once did not help, so the width is the one of before within twenty seconds."""
+    widths = play(lambda out, at: (0.5 if at < 30 else 1.0) * max(1.0, out / 64), until_s=80)[2]
+
+    assert share_of_time(widths, 55, 74, 50, 80) >= 0.9
+
+
+def test_a_server_that_doubles_its_room_is_followed_within_twenty_seconds() -> None:
+    """Twice as many are worked on at once: the width grows after it."""
+    _, _, widths = play(lambda out, at: 0.5 * max(1.0, out / (32 if at < 30 else 64)), until_s=80)
+
+    assert share_of_time(widths, 50, 90, 50, 80) >= 0.9
+
+
+def test_a_refusal_for_want_of_room_halves_it_once() -> None:
+    """Calls that were out together count as one refusal."""
+    knee = Knee(MOST_AT_ONCE)
+    knee.pushed_back(0.0, 1.0)
+    knee.pushed_back(0.5, 1.1)
+
+    assert knee.width == FIRST_WIDTH // 2
+
+
+def test_one_call_at_once_is_the_least() -> None:
+    """However slow it gets, one call goes out."""
+    assert min(width for _, width in play(lambda out, _: float(out), until_s=300)[2]) >= 1
+
+
+def organization(room: Room) -> Organization:
+    account = Ledger().account("org", "model")
+    return Organization("org", account, Concurrency(32), room=room)
+
+
+def answer(org: Organization, calls: int, *readings: Reading) -> None:
+    for _ in range(calls):
+        org.account.settle(org.account.reserve(100.0, 0.0), 100.0, readings, 0.0, proven=True)
+
+
+def test_a_server_of_ones_own_opens_at_once_and_another_one_slowly() -> None:
+    """Without a word of quotas eight calls go out on a private server; elsewhere one, until 48 were let through."""
+    elsewhere = organization(Room())
+
+    assert organization(Room(own=True)).calls_at_once(100.0) == FIRST_WIDTH
+    assert elsewhere.calls_at_once(100.0) == 1
+    answer(elsewhere, 47)
+    assert elsewhere.calls_at_once(100.0) < FIRST_WIDTH
+    answer(elsewhere, 1)
+    assert elsewhere.calls_at_once(100.0) == FIRST_WIDTH
+
+
+def test_headers_that_tell_of_limits_bring_the_slow_opening_back() -> None:
+    """A private server that shows quotas is treated like any other with quotas."""
+    org = organization(Room(own=True))
+    answer(org, 1, Reading(Dimension.TPM, 6_000.0, 5_900.0, 1.0))
+
+    assert org.calls_at_once(100.0) == pytest.approx(1 + 1 / 16)
+
+
+def test_a_chosen_number_sets_it_without_quotas_and_caps_it_with_them() -> None:
+    """It is what a person said, on a private server; where quotas pace it is an upper bound."""
+    own, other = organization(Room(own=True, chosen=40)), organization(Room(chosen=1))
+    answer(other, 100, Reading(Dimension.RPM, 600.0, 500.0, 1.0))
+
+    assert own.calls_at_once(100.0) == 40
+    assert other.calls_at_once(100.0) == 1
+    other.room.choose(None)
+    assert other.calls_at_once(100.0) > 1
