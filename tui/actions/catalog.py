@@ -148,6 +148,21 @@ ALL: tuple[Action, ...] = (
         AT_QUALITY,
     ),
     Action(
+        "settle", Group.QUALITY, ("S",), "S", _word("settle"),
+        "Decide the items on which people, or people and the model, differ; no answer is erased.",
+        AT_QUALITY, hint=1,
+    ),
+    Action(
+        "compare_versions", Group.QUALITY, ("C",), "C", _word("compare"),
+        "Compare the two versions of the task that labeled last.",
+        AT_QUALITY, hint=1,
+    ),
+    Action(
+        "compare_runs", Group.QUALITY, ("C",), "C", _word("compare"),
+        "Compare two runs: the first press chooses this one, the second on another opens the comparison.",
+        frozenset({Scope.RUNS}), enabled.copy_run_blocked, hint=1,
+    ),
+    Action(
         "suspicious", Group.QUALITY, ("E",), "E", _word("suspicious"),
         "Read the items whose labels a student of all labels doubts.",
         AT_QUALITY, hint=1,

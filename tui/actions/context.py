@@ -26,6 +26,7 @@ class Scope(StrEnum):
     GUIDE = "Guide"
     REVIEW = "Review"
     QUALITY = "Quality"
+    COMPARE = "Compare"
     NEW_RUN = "New run"
 
 

@@ -238,6 +238,13 @@ SCREENS: dict[Scope, Explanation] = {
             ("watches", "Tests on the answers while a run goes on, each with a stated rate of false alarms."),
         ),
     ),
+    Scope.COMPARE: Explanation(
+        "Two runs, or the two versions of the task that labeled last, over the items that both labeled.",
+        (
+            ("accuracy", "Of each side, from the items of the random sample that people labeled."),
+            ("McNemar", "Small: the side that is right more often is so by more than chance."),
+        ),
+    ),
     Scope.HELP: Explanation("Every key; disabled ones are dimmed, with the reason. {guide}: the guide.", ()),
     Scope.INFO: Explanation("What `labeltui info` prints: versions, every path, active settings, the terminal.", ()),
     Scope.GUIDE: Explanation(

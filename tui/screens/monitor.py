@@ -5,15 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
 from textual import events
 from textual.containers import Vertical
 from textual.widget import Widget
+from textual.widgets import Static
 
 from core.model import RunState, Snapshot, Task
+from core.quality.audit import Quality
 from tui.actions.context import Scope
 from tui.actions.keymap import keyed
 from tui.screens.base_screen import BaseScreen, ScreenData
+from tui.terminal.textual_fixes import alive
+from tui.text.quality import checked
 from tui.widgets.panes.commands import CommandsPane, command_facts
 from tui.widgets.panes.follow_ups import FollowUpsPane, follow_up_facts
 from tui.widgets.panes.keys import KeyFacts, KeysPane
@@ -24,6 +29,8 @@ from tui.widgets.panes.rate import RateFacts, RatePane
 from tui.widgets.panes.recent import RecentPane, recent_facts
 from tui.widgets.panes.worker import WorkerPane, worker_facts
 
+REVIEWING = frozenset({"review", "undo_review", "sample"})
+"""Commands after which what people say of the labels is to be computed anew."""
 FRAMED = (100, 30)
 """Columns and rows from which on panes have frames."""
 
@@ -39,6 +46,9 @@ class MonitorScreen(BaseScreen):
     def __init__(self) -> None:
         super().__init__()
         self._commands_below = CommandsPane()
+        self._quality: Quality | None = None
+        self._judged_at: tuple[object, ...] | None = None
+        self._judging = False
         self._panes: dict[str, Pane] = {
             "progress": ProgressPane(),
             "rate": RatePane(),
@@ -55,7 +65,7 @@ class MonitorScreen(BaseScreen):
         left = Vertical(pane["progress"], pane["keys"], id="left")
         right = Vertical(pane["rate"], pane["labels"], pane["follow-ups"], pane["commands"], id="right")
         foot = Vertical(pane["worker"], self._commands_below, id="foot")
-        side = Vertical(pane["recent"], foot, id="side")
+        side = Vertical(pane["recent"], Static("", markup=False, id="checked"), foot, id="side")
         yield Vertical(Vertical(left, right, id="top"), side, id="panes")
 
     def on_resize(self, event: events.Resize) -> None:
@@ -76,6 +86,7 @@ class MonitorScreen(BaseScreen):
         pane["progress"].facts = progress_facts(snapshot, data.now)
         pane["rate"].facts = _rate(snapshot, data.now)
         pane["labels"].facts = _labels(snapshot)
+        self._judge(snapshot)
         pane["follow-ups"].facts = follow_up_facts(snapshot.reasks, snapshot.outcomes)
         if pane["recent"].facts is None or not pane["recent"].has_focus:  # a reader must not lose the line
             pane["recent"].facts = recent_facts(snapshot)
@@ -83,6 +94,32 @@ class MonitorScreen(BaseScreen):
         self._commands_below.facts = pane["commands"].facts
         self.set_class(not snapshot.worker.alive, "-idle")
         pane["worker"].facts = worker_facts(snapshot.worker, snapshot.resumption, data.now)
+
+    def _judge(self, snapshot: Snapshot) -> None:
+        """Compute what people's labels say beside the screen, when they changed or a twentieth more was labeled."""
+        people = snapshot.sources.get("human", 0)
+        reviews = sum(command.kind in REVIEWING for command in snapshot.commands)
+        now = (snapshot.run.path, people, reviews, 20 * snapshot.labeled // max(1, snapshot.total))
+        if not people and not reviews:
+            self._quality = None
+        elif now != self._judged_at and not self._judging:
+            self._judging, self._judged_at = True, now
+            path, engine = Path(snapshot.run.path), self.console_app.engine
+            self.console_app.countings.send(lambda: engine.quality(path), self._judged, self._not_judged)
+        self._draw_checked()
+
+    def _judged(self, quality: Quality) -> None:
+        self._judging, self._quality = False, quality
+        if alive(self):
+            self._draw_checked()
+
+    def _not_judged(self, sentence: str) -> None:
+        self._judging = False
+        self.console_app.say(sentence, severity="error")
+
+    def _draw_checked(self) -> None:
+        line_ = self.query_one("#checked", Static)
+        line_.update(checked(self._quality, max(20, line_.size.width - 2)))
 
     def panes(self) -> list[str]:
         return sorted(f"{pane.NUMBER}: {pane.NAME}" for pane in self._panes.values())

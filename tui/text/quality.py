@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from textual.content import Content
 
@@ -14,6 +15,9 @@ from core.text import one_line
 from tui.actions.keymap import keyed
 from tui.text.numbers import fit, number, plural
 from tui.widgets.panes.pane import Part, line
+
+if TYPE_CHECKING:
+    from core.engine import Comparison
 
 _MARKS = {"alarm": ("!", "bold $failed"), "steady": ("✓", "$done"), "arming": ("·", "$quiet"), "off": ("·", "$quiet")}
 
@@ -28,6 +32,42 @@ def figure(estimate: Estimate | None) -> Part:
     return fit(text, 17), "$quiet" if estimate.few else "bold $bright"
 
 
+def checked(quality: Quality | None, width: int) -> Content:
+    """Return the monitor's line: what people checked, the corrected share of the rarest label, and what is next.
+
+    Parts that do not fit into ``width`` cells are left out, the last ones first; ``quality`` is None where nobody
+    labeled anything.
+    """
+    accuracy = quality.figures.accuracy if quality is not None else None
+    if quality is None or accuracy is None:
+        begins = keyed("{review} labels a random 25, blind") if width >= 50 else keyed("{review}")
+        return line(("checked by nobody · ", "$waiting"), (begins, "$foreground"))
+    parts: list[tuple[str, str]] = [(f"checked {number(quality.audited)} of {number(quality.labeled)}", "$foreground")]
+    agree = f"{accuracy.value:.0%} ({accuracy.low * 100:.0f}–{accuracy.high * 100:.0f}) agree"
+    parts.append((agree, "$quiet" if accuracy.few else "bold $bright"))
+    rare = min(quality.figures.labels, key=lambda label: label.raw_share, default=None)
+    if rare is not None and rare.share is not None:
+        name = one_line(quality.audit.names.get(rare.label) or rare.label, limit=12)
+        share = rare.share
+        text = f"{name} {share.value * 100:.0f} % ({share.low * 100:.0f}–{share.high * 100:.0f})"
+        parts.append((text, "$quiet" if share.few else "bold $bright"))
+    if quality.splits:
+        parts.append((keyed(f"{number(quality.splits)} split: {{quality}}"), "$waiting"))
+    elif quality.due:
+        parts.append((keyed(f"{{review}} {number(quality.due)} more"), "$accent"))
+    else:
+        parts.append((keyed("{quality} shows more"), "$accent"))
+    shown: list[Part] = []
+    room = width
+    for place, (text, tone) in enumerate(parts):
+        room -= len(text) + (3 if place else 0)
+        if room < 0:
+            break
+        shown += [(" · ", "$quiet")] if place else []
+        shown.append((text, tone))
+    return line(*shown)
+
+
 def lines(
     quality: Quality, width: int, student: tuple[NextGeneration, Sequence[Suspicion]] | None, *, training: bool
 ) -> list[Content]:
@@ -36,6 +76,58 @@ def lines(
     if quality.audited:
         rows += [*_confusion(quality), *_people(quality), *_parts(quality), *_differing(quality)]
     rows += [*_gold(quality), *_watches(quality, width), *_next(student, training=training)]
+    return rows
+
+
+MOST_DIFFERING = 500
+"""Differing items that the comparison lists."""
+
+
+def compared(found: Comparison, width: int) -> list[Content]:
+    """Return the lines of a comparison: both sides, what differs, who is right where people looked, and the items."""
+    counted = found.difference
+    rows = [line((fit("", 12) + fit("accuracy", 20) + "corrected shares", "$quiet"))]
+    for name, side in (("A", found.a), ("B", found.b)):
+        shares = "  ".join(
+            f"{one_line(label.label, limit=12)} {label.share.value * 100:.1f}"
+            f" ({label.share.low * 100:.1f}–{label.share.high * 100:.1f})"
+            if label.share is not None
+            else f"{one_line(label.label, limit=12)} {label.raw_share * 100:.1f} uncorrected"
+            for label in side.figures.labels[:4]
+        )
+        rows += [
+            line((f"{name} {one_line(side.run, limit=30)} · {one_line(side.model, limit=30)} · {side.version[:8]}",
+                  "bold $foreground")),
+            line((fit("", 12), "$quiet"), figure(side.figures.accuracy), ("   ", "$quiet"), (shares, "$foreground")),
+        ]  # fmt: skip
+    share = counted.differing / found.shared if found.shared else 0.0
+    rows += _heading(f"They differ on {number(counted.differing)} of {number(found.shared)} shared ({share:.1%})")
+    for (one, other), count in sorted(found.flips.items(), key=lambda each: -each[1])[:12]:
+        rows.append(line(f"A {one_line(one, limit=16)} · B {one_line(other, limit=16)}: {number(count)}"))
+    if counted.estimate is None:
+        told = "People labeled none of those that differ; only these tell which side is right."
+        rows.append(line((told, "$waiting")))
+    else:
+        points = counted.estimate
+        rows.append(
+            line(
+                f"Of {number(counted.audited)} that people labeled, A is right on {number(counted.a_right)}, B on"
+                f" {number(counted.b_right)} (McNemar p = {counted.p_value:.3g})."
+            )
+        )
+        interval = f"{points.low * 100:+.1f} to {points.high * 100:+.1f}"
+        told = f"A is more accurate by {points.value * 100:+.1f} points ({interval})."
+        rows.append(line((told, "$quiet" if points.few else "bold $bright")))
+    rows += _heading("Items that differ") if found.differing else []
+    for place, source_id, one, other, person in found.differing[:MOST_DIFFERING]:
+        said = "—" if person is None else person
+        text = f"#{place} A {one} · B {other} · person {said}"
+        rows.append(
+            line((fit(one_line(text, limit=44), 45), "$foreground"),
+                 (one_line(source_id, limit=max(10, width - 46)), "$quiet"))
+        )  # fmt: skip
+    if len(found.differing) > MOST_DIFFERING:
+        rows.append(line((f"and {number(len(found.differing) - MOST_DIFFERING)} more", "$quiet")))
     return rows
 
 

@@ -158,6 +158,22 @@ class QualityScreen(BaseScreen):
         found = self._quality.disagreements() if self._quality is not None else ()
         self._read_these([member.email_id for member in found], "Model and people agree on everything checked.")
 
+    def do_settle(self) -> None:
+        """Walk through the items on which people, or people and the model, differ, and settle each with a key."""
+        from tui.screens.quality.settle import SettleScreen, to_settle  # noqa: PLC0415 - when it is wanted
+
+        if self._quality is None or not to_settle(self._quality.audit):
+            self.console_app.say("Nothing is left to settle: all that was checked agrees or is settled.")
+            return
+        self.app.push_screen(SettleScreen())
+
+    def do_compare_versions(self) -> None:
+        """Compare the two versions of the task that labeled last."""
+        from tui.screens.quality.compare import CompareScreen  # noqa: PLC0415 - when it is wanted
+
+        if self.console_app.run_path is not None:
+            self.app.push_screen(CompareScreen(self.console_app.run_path))
+
     def do_suspicious(self) -> None:
         """Read the items whose labels the student doubts most."""
         found = self._student[1] if self._student is not None else ()

@@ -35,6 +35,8 @@ class ReviewScreen(BaseScreen):
     """
 
     SCOPE = Scope.REVIEW
+    ANSWER_KIND = ""
+    """The kind of every answer; empty where the phase gives it."""
 
     def __init__(self, annotator: str = "", size: int = 25) -> None:
         super().__init__()
@@ -50,6 +52,7 @@ class ReviewScreen(BaseScreen):
         self._sent: SentCommand | None = None
         self._revealed: tuple[Revealed, tuple[str, ...]] | None = None
         self._trouble = ""
+        self._done_words = ""
 
     def content(self) -> Iterable[Widget]:
         yield Static("", markup=False, id="about")
@@ -97,11 +100,15 @@ class ReviewScreen(BaseScreen):
 
         def read() -> tuple[Audit, Session, tuple[ReviewEmail, ...]]:
             audit = engine.audit(path)
-            session = begin(audit, who, size=size)
+            session = self.begin_session(audit, who, size)
             answered = [email_id for email_id, _ in session.given]
             return audit, session, engine.review_emails(path, [*session.queue, *answered])
 
         self.console_app.jobs.send(read, self._begun, self._failed)
+
+    def begin_session(self, audit: Audit, who: str, size: int) -> Session:
+        """Return what this annotator goes on with."""
+        return begin(audit, who, size=size)
 
     def _begun(self, found: tuple[Audit, Session, tuple[ReviewEmail, ...]]) -> None:
         if not alive(self):
@@ -146,7 +153,7 @@ class ReviewScreen(BaseScreen):
         if self.console_app.read_only:
             self.console_app.say("This console is read-only: it keeps no answer.", severity="warning")
             return
-        kind = "second" if session.phase is Phase.SECOND else "first"
+        kind = self.ANSWER_KIND or ("second" if session.phase is Phase.SECOND else "first")
         seconds = max(0.0, self.console_app.clock() - self._shown_at)
         email_id = session.answer(value)
         answer = {
@@ -284,6 +291,9 @@ class ReviewScreen(BaseScreen):
                 text.update(inert(_without_folder(shown)[: words.MOST_SHOWN]))
             else:
                 text.update(words.text_shown(shown, unfolded=self._unfolded, unfold=key("unfold")))
+        elif self._done_words:
+            pane.border_title = ""
+            text.update(f"{self._done_words} {key('quality')} shows them.")
         elif session.phase is Phase.REVEALED and self._revealed is not None:
             pane.border_title = ""
             found, subjects = self._revealed

@@ -64,6 +64,7 @@ class RunsScreen(BaseScreen):
         self._named = ""
         self._archived = False
         self._copying = ""
+        self._compared = ""
 
     def content(self) -> Iterable[Widget]:
         yield self._line
@@ -255,6 +256,20 @@ class RunsScreen(BaseScreen):
                 app.job(lambda: app.engine.delete_run(Path(run.path), typed), f"{run.name} is deleted.")
 
         app.push_screen(DeleteRun(run, going), answered)
+
+    def do_compare_runs(self) -> None:
+        """Choose this run to compare with, or compare it with the one that was chosen before."""
+        from tui.screens.quality.compare import CompareScreen  # noqa: PLC0415  (loaded on first use)
+
+        run = self.selected()
+        if not isinstance(run, RunSummary):
+            return
+        first, self._compared = self._compared, run.path
+        if not first or first == run.path:
+            self.console_app.say(keyed(f"{run.name} is chosen: {{compare_runs}} on another run compares both."))
+            return
+        self._compared = ""
+        self.console_app.push_screen(CompareScreen(Path(first), Path(run.path)))
 
     def do_copy_run(self) -> None:
         """Create a run from the same texts."""
