@@ -43,12 +43,14 @@ from core.model import (
 from core.notify.setup import read_setup
 from core.quality.audit import Answer as Answered
 from core.quality.audit import Audit, Member, Quality, judge
+from core.quality.estimates import difference
 from core.quality.sampling import Sample
 from core.quality.student import NextGeneration, Suspicion
 from core.quota.keys.swap import chosen_swap
 from core.runs import draft, requests
 from core.runs.archive import Going
 from core.runs.plan import Planned, Texts
+from core.runs.quality import Comparison, Side
 from core.settings import Settings
 from core.sources.preview import Counted, Folder, Looked, count, look_at, look_into
 from core.sources.source import SourceOptions
@@ -337,6 +339,13 @@ class FakeEngine:
 
     def quality(self, path: Path) -> Quality:
         return judge(self.audit(path))
+
+    def compare(self, path: Path, other: Path | None) -> Comparison:
+        """Two sides that differ on one email, which nobody labeled."""
+        quality = self.quality(path)
+        side = Side(self.run.name, "v1", "model", quality.figures)
+        found = difference(30, 1, 0, 0, 0)
+        return Comparison(side, side, 30, {("1", "0"): 1}, found, ((1, "id-1", "1", "0", None),))
 
     def review_emails(self, path: Path, email_ids: Sequence[int]) -> tuple[ReviewEmail, ...]:
         raw = f"X-Raw: 1\n{self.run.text}"

@@ -27,7 +27,7 @@ WAYS: dict[Scope, tuple[str, ...]] = {
     Scope.RUNS: (), Scope.MONITOR: (), Scope.EMAILS: ("e",), Scope.RECORD: ("e", "f", "down", "enter"),
     Scope.KEYS: ("k",), Scope.KEY: ("k", "enter"), Scope.TASK: ("j",), Scope.MESSAGES: ("e", "down", "Y"),
     Scope.TRIAL: ("j", "W", "enter"), Scope.HELP: ("question_mark",), Scope.INFO: ("I",), Scope.GUIDE: ("f2",),
-    Scope.REVIEW: ("r",), Scope.QUALITY: ("Q",),
+    Scope.REVIEW: ("r",), Scope.QUALITY: ("Q",), Scope.COMPARE: ("Q", "C"),
     Scope.NEW_RUN: ("w", *"mail", "enter", "enter", "enter", "enter"),
 }  # fmt: skip
 """The keys that lead to each screen, from the monitor or from the list of runs."""
@@ -274,6 +274,9 @@ ROWS: tuple[Keyed, ...] = (
     Keyed("note", REVIEW, sees("note: hi"), True, then=(*"hi", "enter"), alone=True),
     Keyed("raw", REVIEW, sees("X-Raw"), True, alone=True),
     Keyed("disagreements", QUALITY, screen, "RecordScreen"),
+    Keyed("settle", QUALITY, screen, "SettleScreen"),
+    Keyed("compare_versions", QUALITY, screen, "CompareScreen"),
+    Keyed("compare_runs", R, said("is chosen"), True),
     Keyed("suspicious", QUALITY, screen, "RecordScreen"),
     Keyed("grow", QUALITY, asked, [("sample", 230, False)]),
     Keyed("top_up", QUALITY, asked, [("sample", None, True)]),

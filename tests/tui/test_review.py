@@ -23,8 +23,10 @@ from tests.tui.conftest import Desk
 from tests.tui.fakes import NOW
 from tui.app import LabeltuiApp
 from tui.screens.emails.record import RecordScreen
+from tui.screens.quality.compare import CompareScreen
 from tui.screens.quality.quality import QualityScreen
 from tui.screens.quality.review import ReviewScreen
+from tui.screens.quality.settle import SettleScreen
 from tui.terminal.terminal import CAPABLE
 from tui.text.review import fold, keys_of
 
@@ -262,3 +264,42 @@ async def test_labels_have_one_key_each() -> None:
     words = Task("t", (LabelMeaning("spam", "spam"), LabelMeaning("ham", "ham")), "", "v")
     assert keys_of(digits) == {"1": "1", "0": "0"}
     assert keys_of(words) == {"1": "spam", "2": "ham"}
+
+
+async def test_what_differs_is_settled_and_no_answer_is_erased(settings: Settings, run: Path) -> None:
+    """S on the figures walks through what differs, shows what each said, and keeps the decision as a row of its own."""
+    async with console(settings, run, size=(120, 40)) as at:
+        seen = await answer(at, 25)
+        await answer(at, review_of(at).place_left)
+        before = sum(len(m.answers) for m in read_audit(run).members)
+        await at.press("Q", "S")
+        assert isinstance(at.app.screen, SettleScreen)
+        assert "anna: 0 · model: 1" in at.screen()
+        wrong = {number for number in seen if number <= 50 and truth(number) != by_model(number)}
+        for _ in wrong:
+            await at.press("1")
+        assert f"{len(wrong)} settled" in at.screen()
+        await at.press("Q")
+        assert isinstance(at.app.screen, QualityScreen)
+        await at.press("S")
+        assert "Nothing is left to settle" in at.said()
+    audit = read_audit(run)
+    assert sum(len(m.answers) for m in audit.members) == before + len(wrong)
+    assert judge(audit).disagreements() == ()
+
+
+async def test_the_monitor_says_what_people_checked_and_versions_are_compared(settings: Settings, run: Path) -> None:
+    """One line at 80 by 24: nobody yet; then how many, agreement and the corrected share; C says why none compares."""
+    async with console(settings, run) as at:
+        await at.press("escape")
+        assert "checked by nobody" in at.screen()
+        await at.press("r")
+        await answer(at, 25)
+        await at.press("escape")
+        at.app.poller.read()
+        await at.settle()
+        row = next(each for each in at.screen().splitlines() if "checked" in each)
+        assert re.search(r"checked \d+ of 50 · \d+ % \(\d+–\d+\) agree", row), row
+        await at.press("Q", "C")
+        assert isinstance(at.app.screen, CompareScreen)
+        assert "Only one version" in at.screen()

@@ -40,6 +40,7 @@ _TOPIC_OF = {
     Scope.HELP: "console",
     Scope.REVIEW: "quality",
     Scope.QUALITY: "quality",
+    Scope.COMPARE: "quality",
 }
 """The page that each screen leads to; the first page from any other."""
 

@@ -43,7 +43,7 @@ def checked(quality: Quality | None, width: int) -> Content:
         begins = keyed("{review} labels a random 25, blind") if width >= 50 else keyed("{review}")
         return line(("checked by nobody · ", "$waiting"), (begins, "$foreground"))
     parts: list[tuple[str, str]] = [(f"checked {number(quality.audited)} of {number(quality.labeled)}", "$foreground")]
-    agree = f"{accuracy.value:.0%} ({accuracy.low * 100:.0f}–{accuracy.high * 100:.0f}) agree"
+    agree = f"{accuracy.value * 100:.0f} % ({accuracy.low * 100:.0f}–{accuracy.high * 100:.0f}) agree"
     parts.append((agree, "$quiet" if accuracy.few else "bold $bright"))
     rare = min(quality.figures.labels, key=lambda label: label.raw_share, default=None)
     if rare is not None and rare.share is not None:
