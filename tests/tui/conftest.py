@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 
 from tests.tui.fake_engine import FakeEngine
 from tests.tui.fakes import NOW, FakeRun, running, settings_in
+from tests.tui.quiet import make_quick
 from tui.app import LabeltuiApp
 from tui.screens.emails.list import EmailsScreen
 from tui.terminal.terminal import CAPABLE, Terminal
@@ -19,6 +20,12 @@ from tui.widgets.panes.pane import LinesWidget
 
 HOPS = 100
 """Turns of the event loop in which every chain of messages comes to its end; no time passes in them."""
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys are pressed as soon as those before have had all their effects, and style sheets are parsed once."""
+    make_quick(monkeypatch)
 
 
 class Desk:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from core.errors import RunFileError
@@ -199,8 +200,9 @@ class FakeRun:
         )  # fmt: skip
 
 
-def running(total: int = 5031, settled: int = 2871) -> FakeRun:
-    """A run in full swing."""
+@cache
+def _rows(total: int, settled: int) -> tuple[EmailRow, ...]:
+    """Emails of which the first are settled: labeled, copies of labeled ones, and a few failed."""
     emails = []
     for n in range(total):
         if n >= settled:
@@ -211,6 +213,12 @@ def running(total: int = 5031, settled: int = 2871) -> FakeRun:
             emails.append(email(n, EmailState.LABELED, label_source="copy", label="1" if n % 6 else "0"))
         else:
             emails.append(email(n, EmailState.LABELED, label="1" if n % 5 else "0", reasks=1 if n % 58 == 0 else 0))
+    return tuple(emails)
+
+
+def running(total: int = 5031, settled: int = 2871) -> FakeRun:
+    """A run in full swing."""
+    emails = list(_rows(total, settled))
     labeled = sum(1 for row in emails if row.state is EmailState.LABELED)
     pace = tuple(
         PacePoint(
