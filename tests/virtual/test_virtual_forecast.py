@@ -15,13 +15,21 @@ from core.quota.keys.store import KeyStore, assumed_organization
 from core.quota.pacing.estimates import Estimator
 from core.runs.plan import cost_of_call
 from core.simulator.config import FaultPlan, Limits
+from core.worker.heartbeat import Tempo
 from tests.programs.virtual.harness import World, guard_for, run_virtually
 from tests.programs.virtual.scenario import START_AT, Org, Scenario
 
 FAULTS = FaultPlan(invalid=0.02)
 SCENARIOS = [
     Scenario("tokens a minute", 500, (Org("a", Limits(rpm=30, rpd=14_400, tpm=8_000)),), hours=12.0, faults=FAULTS),
-    Scenario("tokens a day", 700, (Org("a", Limits(rpm=30, tpm=8_000, tpd=200_000)),), hours=200.0, faults=FAULTS),
+    Scenario(
+        "tokens a day",
+        700,
+        (Org("a", Limits(rpm=30, tpm=8_000, tpd=200_000)),),
+        hours=200.0,
+        faults=FAULTS,
+        tempo=Tempo(tick_s=30.0, beat_s=600.0),
+    ),
     Scenario(
         "three unequal",
         700,

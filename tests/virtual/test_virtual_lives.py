@@ -122,7 +122,7 @@ def test_several_runs_share_the_keys(workers: int) -> None:
         (Org("org_1", MINUTES), Org("org_2", MINUTES)),
         hours=0.5,
         faults=POISONED,
-        tempo=Tempo(tick_s=0.25, beat_s=60.0),
+        tempo=Tempo(tick_s=1.0, beat_s=60.0),
     )
     alone = simulate_run(scenario)
     together = simulate_run(replace(scenario, workers=workers))
@@ -140,7 +140,7 @@ def test_runs_killed_together_remember_what_both_had_spent() -> None:
         (Org("org_1", Limits(rpm=30, tpm=8_000, tpd=60_000)),),
         hours=2.0,
         workers=2,
-        tempo=Tempo(tick_s=0.5, beat_s=60.0),
+        tempo=Tempo(tick_s=5.0, beat_s=60.0),
     )
     whole = simulate_run(scenario)
     killed = simulate_run(replace(scenario, operator=((3_600.0, "kill"),)))

@@ -37,8 +37,19 @@ def check(outcome: Outcome, expected: Expected) -> None:
     assert all("closing time" in end or end.startswith("done") for end in outcome.ends)
 
 
-@pytest.mark.parametrize("dimension", DIMENSIONS)
-@pytest.mark.parametrize("unequal", [False, True], ids=["one", "three"])
+@pytest.mark.parametrize(
+    ("dimension", "unequal"),
+    [
+        pytest.param(
+            dimension,
+            unequal,
+            id=f"{'three' if unequal else 'one'}-{dimension}",
+            marks=[] if unequal or dimension == "tpm" else [pytest.mark.slow],
+        )
+        for unequal in (False, True)
+        for dimension in DIMENSIONS
+    ],
+)
 def test_what_binds_is_used_up(dimension: str, *, unequal: bool) -> None:
     """98.5 % of what the binding limit allows becomes labels, with poisoned emails among them."""
     expected = binding(dimension, unequal=unequal)
