@@ -163,7 +163,7 @@ def test_a_signal_drains_and_a_second_one_cuts(
         draining = until(path, lambda snapshot: snapshot.reason.startswith("stopping"))
         assert draining.worker.alive
         worker.send_signal(number)
-        assert worker.wait(5) == code
+        assert worker.wait(20) == code
     ended = now(path)
     assert (ended.state, ended.reason) == (RunState.STOPPED, f"stopped by {number.name}")
     assert ended.attempts == 0
@@ -183,7 +183,7 @@ def test_a_second_stop_cuts_off_what_is_out(
         assert second is not None
         assert "stopping when" in first.result
         assert "canceling the calls" in second.result
-        assert worker.wait(5) == exits.STOPPED
+        assert worker.wait(20) == exits.STOPPED
     assert now(path).reason == "stopped by the operator"
 
 
