@@ -65,7 +65,7 @@ TOO_LARGE = Kind(
     " as it is.",
     "Nothing.",
     "Failed: “too long for the quota: no key's organization takes a request of this size”.",
-    r"^PAUSED .*alarm: ",
+    r"^PAUSED (.*alarm: |25 emails in a row failed, 25 of them with: )",
 )
 REFUSED = Kind(
     "This request is refused",
@@ -110,14 +110,14 @@ BAD_ANSWER = Kind(
     " `max_reasks`) the email is failed.",
     "Nothing.",
     "The funnel of re-asks; a failed email says “no valid label after 3 answers” and keeps them all.",
-    r"^PAUSED .*alarm: ",
+    r"^PAUSED (.*alarm: |25 emails in a row failed, 25 of them with: )",
 )
 DECLINED = Kind(
     "The model or a filter declines to answer",
     "Fails the email with the words that were given; the same question is not asked again. Others go on.",
     "Nothing.",
     "Failed: “refused by the model: …” or “refused by the server: …” with the words.",
-    r"^PAUSED .*alarm: ",
+    r"^PAUSED (.*alarm: |25 emails in a row failed, 25 of them with: )",
 )
 SETTING = Kind(
     "A setting is refused",
