@@ -43,10 +43,12 @@ async def wait_until_quiet(min_sleep: float = _wait.SLEEP_GRANULARITY, max_sleep
         await asyncio.sleep(0)
         if ready:
             continue
-        screen = _undrawn(app)
-        if screen is None:
+        if app._running and app._resize_event is not None:
+            app._check_resize()
+        elif (screen := _undrawn(app)) is not None:
+            screen._on_timer_update()
+        else:
             return
-        screen._on_timer_update()
 
 
 def _undrawn(app: App[Any]) -> Screen[Any] | None:
