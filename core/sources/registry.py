@@ -1,15 +1,18 @@
 """Texts in: one registry of formats, and one function, :func:`open_source`, that opens files, folders and archives.
 
-To add a format, write a module with a ``Format`` (see :class:`core.sources.source.Format`) and name it in ``FORMATS``.
+To add a format, write a module with a ``Format`` (see :class:`core.sources.source.Format`) and name it in ``FORMATS``;
+a package of its own offers one under the entry point ``labeltui.sources``.
 """
 
 from __future__ import annotations
 
+import functools
 import glob
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from core.errors import SourceError
@@ -42,6 +45,8 @@ FORMATS: tuple[Format, ...] = (
     text_source.LINES,
 )
 STANDARD_INPUT = Path("-")
+GROUP = "labeltui.sources"
+"""The entry points of packages that bring formats of their own; they are asked after ours."""
 
 _FOLDER_WORDS = "a folder of these or a Maildir; gzip, bzip2, xz, zstd, zip or tar of these; - for standard input"
 _PEEK_BYTES = 4_096
@@ -138,17 +143,34 @@ def _open_file(path: Path, options: SourceOptions, depth: int = 0) -> Source:
         return _packed(path, packing, options, depth)
     candidates = FORMATS
     if options.format is not None:
-        candidates = tuple(one for one in FORMATS if one.name == options.format)
+        candidates = tuple(one for one in (*FORMATS, *_foreign()) if one.name == options.format)
         if not candidates:
-            known = ", ".join(one.name for one in FORMATS)
+            known = ", ".join(one.name for one in (*FORMATS, *_foreign()))
             raise SourceError(f"--format {options.format!r} is not known. Choose one of {known}.")
-    for candidate in candidates:
-        if options.format is not None or candidate.claims(path, beginning):
-            refuse_unused(path, options, candidate.options)
-            return candidate.open(path, options)
+    chosen = next((one for one in candidates if options.format is not None or one.claims(path, beginning)), None)
+    if chosen is None:
+        chosen = next((one for one in _foreign() if one.claims(path, beginning)), None)
+    if chosen is not None:
+        refuse_unused(path, options, chosen.options)
+        return chosen.open(path, options)
     if not path.suffix and b"\x00" not in beginning:  # a table is the likeliest of what has neither mark nor suffix
         return csv_source.FORMAT.open(path, options)
     raise SourceError(f"{path} is in no known form. Known are: {_known()}.")
+
+
+@functools.cache
+def _foreign() -> tuple[Format, ...]:
+    """Return the formats that other packages bring."""
+    found = []
+    for point in entry_points(group=GROUP):
+        try:
+            brought = point.load()
+        except Exception as error:
+            raise SourceError(f"The format {point.name!r} of another package cannot be loaded: {error}.") from error
+        if not isinstance(brought, Format):
+            raise SourceError(f"The format {point.name!r} of another package is no labeltui.Format. Tell its author.")
+        found.append(brought)
+    return tuple(found)
 
 
 def _packed(path: Path, packing: str, options: SourceOptions, depth: int) -> Source:

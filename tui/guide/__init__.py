@@ -11,6 +11,7 @@ TOPICS = (
     "getting-started",
     "tasks",
     "files",
+    "python",
     "keys",
     "servers",
     "local",

@@ -1,0 +1,139 @@
+"""labeltui in Python: frames labeled by a worker, runs opened and read, and what is said where a package is in the way."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.api import ADDED, Run, label
+from core.errors import NoUsableKeyError, UsageError
+from core.simulator.child import start_child
+from core.sources import registry
+from core.sources.source import Format, Found, Source
+
+ROOT = Path(__file__).resolve().parents[2]
+PUBLISHED = ROOT / "core" / "published"
+
+
+@pytest.fixture
+def server(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A simulator that answers at once, with its key in the environment."""
+    assert home
+    with start_child(["--latency", "0", "--keys", "1"]) as simulator:
+        monkeypatch.setenv("GROQ_BASE_URL", simulator.base_url)
+        monkeypatch.setenv("GROQ_API_KEY", simulator.keys[0])
+        yield
+
+
+def test_a_notebook_labels_rows_while_its_event_loop_runs(server: None) -> None:
+    """The cells of a notebook: label, label again without a call, open the run, iterate, export."""
+
+    async def cells() -> None:
+        rows = [
+            {"text": "Lunch at noon?", "stars": 5},
+            {"text": None, "stars": 1},
+            {"text": "The contract", "stars": 2},
+        ]
+        labeled = label(rows, name="reviews", progress=False)
+        assert [row["stars"] for row in labeled] == [5, 1, 2]
+        assert all(set(ADDED) <= set(row) for row in labeled)
+        assert labeled[0]["label"] in ("0", "1")
+        assert (labeled[1]["label"], labeled[1]["state"]) == (None, "skipped")
+        run = Run.open("reviews")
+        attempts = run.status.attempts
+        assert label(rows, name="reviews", progress=False) == labeled
+        assert run.status.attempts == attempts
+        assert [row["id"] for row in run] == ["0", "2"]
+        assert len(run) == 2
+        assert "2 of 2" in repr(run)
+        assert len(list(run.labels(where="lunch"))) == 1
+
+    asyncio.run(cells())
+
+
+def test_texts_alone_can_be_labeled_and_nothing_else_that_is_no_table(home: Path) -> None:
+    """What is no table of rows is refused before anything is made."""
+    for wrong in ("a text", {"text": "one"}, 3):
+        with pytest.raises(UsageError, match="data frame"):
+            label(wrong)
+    with pytest.raises(UsageError, match="no rows"):
+        label([])
+    assert not (home / "runs").exists()
+
+
+def test_a_run_that_cannot_be_worked_on_says_why(home: Path) -> None:
+    """Without a key nothing is labeled, and the run is kept."""
+    with pytest.raises(NoUsableKeyError, match="labeltui keys add"):
+        label(["Lunch at noon?"], name="kept", progress=False)
+    assert Run.open("kept").status.pending == 1
+
+
+def test_pandas_frames_come_back_as_frames(server: None) -> None:
+    """With their own index and columns, not-a-number as nothing."""
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    frame = pandas.DataFrame({"text": ["Lunch?", "The contract"], "stars": [float("nan"), 2]}, index=[7, 9])
+    labeled = label(frame, progress=False)
+    assert labeled.index.tolist() == [7, 9]
+    assert labeled["label"].isin(["0", "1"]).all()
+    assert list(frame.columns) == ["text", "stars"]
+
+
+def run_python(*arguments: str, path: list[Path], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run Python with that path."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, path))}
+    return subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, env=environment, cwd=folder, check=False
+    )
+
+
+def test_the_published_package_offers_what_it_names(tmp_path: Path, home: Path) -> None:
+    """Importing it brings neither console nor client; ``python -m labeltui`` is the command line."""
+    program = (
+        "import sys, labeltui; print(sorted({'core', 'textual', 'groq'} & set(sys.modules)));"
+        " print([getattr(labeltui, name).__name__ for name in labeltui.__all__])"
+    )
+    done = run_python("-c", program, path=[PUBLISHED, ROOT], folder=tmp_path)
+    assert done.stdout.splitlines() == ["[]", "['Format', 'Found', 'Layout', 'Run', 'Source', 'label']"], done.stderr
+    assert run_python("-m", "labeltui", "--version", path=[PUBLISHED, ROOT], folder=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize("package", ["core", "tui"])
+def test_a_foreign_package_in_the_way_is_named(tmp_path: Path, package: str) -> None:
+    """In one sentence, instead of a traceback."""
+    (tmp_path / package).mkdir()
+    (tmp_path / package / "__init__.py").touch()
+    done = run_python("-m", "labeltui", "info", path=[tmp_path, PUBLISHED, ROOT], folder=tmp_path)
+    assert done.returncode == 1
+    assert f"package '{package}'" in done.stderr
+    assert str(tmp_path / package) in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_package_can_bring_a_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under an entry point: by its suffix, after ours, or by ``--format``."""
+
+    def opened(path: Path, _: object) -> Source:
+        texts = json.loads(path.read_bytes()[4:])
+        return Source(path, "bag", lambda: (Found(n, "", text, f"text {n}") for n, text in enumerate(texts, 1)))
+
+    class Point:
+        name = "bag"
+
+        @staticmethod
+        def load() -> object:
+            return Format("bag", "bags (.bag)", lambda path, _: path.suffix == ".bag", opened)
+
+    monkeypatch.setattr(registry, "entry_points", lambda group: [Point] if group == "labeltui.sources" else [])
+    registry._foreign.cache_clear()
+    try:
+        (tmp_path / "a.bag").write_bytes(b"\x00BAG" + json.dumps(["one", "two"]).encode())
+        assert [email.raw for email in registry.open_source(tmp_path / "a.bag")] == ["one", "two"]
+    finally:
+        registry._foreign.cache_clear()
