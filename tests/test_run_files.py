@@ -212,6 +212,30 @@ def test_a_new_run_of_a_deleted_name_is_its_own(mail: Path, settings: Settings, 
     assert check_run(path).sound
 
 
+def test_deleting_a_run_of_another_ending_leaves_this_one_alone(mail: Path) -> None:
+    """Files that belong to ``mail.sqlite`` are told from those of ``mail.db``."""
+    other = mail.with_name("mail.sqlite")
+    other.write_bytes(mail.read_bytes())
+    post(other, "pause", now=NOW, by="ada")
+    post(mail, "pause", now=NOW, by="ada")
+    assert "mail.control.db" not in removal.what_goes(other).names
+    removal.delete(other, "mail")
+    assert mail.is_file()
+    assert mail.with_name("mail.control.db").is_file()
+    assert not any("sqlite" in path.name for path in mail.parent.iterdir())
+
+
+def test_deleting_a_link_leaves_the_run(mail: Path) -> None:
+    """Archiving one is refused: its file lies elsewhere."""
+    link = mail.with_name("link.db")
+    link.symlink_to(mail.name)
+    with pytest.raises(UsageError, match="is a link to"):
+        archive.archive(link)
+    removal.delete(link, "link")
+    assert not link.is_symlink()
+    assert mail.is_file()
+
+
 # -- the commands --
 
 

@@ -219,7 +219,7 @@ def start(path: Path, settings: Settings, *, only: int | None = None) -> SentCom
         RunBusyError: it still has calls in flight after 15 seconds.
     """
     before = when_ended(path)
-    if before.worker.alive:
+    if before.worker.alive and supervisor.is_proven(before.worker, path):
         return _go_on(path, settings, before, only)
     if before.run.simulated:
         from core.runs.demo import ensure_simulator  # noqa: PLC0415 - for simulated runs only

@@ -45,6 +45,8 @@ def bring_back(path: Path) -> Path:
 
 
 def _move(path: Path, target: Path) -> Path:
+    if path.is_symlink():
+        raise UsageError(f"{path} is a link to {path.resolve()}: archive that run. Nothing was moved.")
     if not path.is_file():
         raise RunFileError(f"There is no run file at {path}.")
     with RunLock(path, wait_s=0.5), RunLock(target, wait_s=0.5):
@@ -107,6 +109,8 @@ class Going:
 
 def what_goes(path: Path) -> Going:
     """The files that :func:`delete` would remove."""
+    if path.is_symlink():
+        return Going((path.name,), 0)
     found = belongings(path)
     return Going(tuple(file.name for file in found), sum(file.stat().st_size for file in found if file.exists()))
 
@@ -123,6 +127,9 @@ def delete(path: Path, typed: str) -> Going:
         raise UsageError(f"{typed!r} is not the name of the run, which is {path.stem!r}. Nothing was deleted.")
     if not path.is_file():
         raise RunFileError(f"There is no run file at {path}.")
+    if path.is_symlink():
+        path.unlink()  # the run that it leads to stays
+        return Going((path.name,), 0)
     lock = companion(path, ".lock")
     with RunLock(path, wait_s=0.5):
         going = what_goes(path)
@@ -145,10 +152,11 @@ _SQLITE = r"(-wal|-shm|-journal)?"
 
 def belongings(run_path: Path) -> tuple[Path, ...]:
     """The files of that run which are there, by name."""
-    stem, name = re.escape(run_path.stem), re.escape(run_path.name)
+    name = re.escape(run_path.name)
+    own = re.escape(run_path.stem) + r"\." if run_path.suffix == ".db" else name + "~"
     belongs = re.compile(
-        rf"{name}{_SQLITE}|{stem}(\.lock|\.log(\.\d+)?|\.copied\.txt|\.task-draft\.toml"
-        rf"|\.(control|search|before-format-\d+(\.\d+)?)\.db{_SQLITE})"
+        rf"{name}{_SQLITE}|{own}(lock|log(\.\d+)?|copied\.txt|task-draft\.toml"
+        rf"|(control|search|before-format-\d+(\.\d+)?)\.db{_SQLITE})"
     )
     return tuple(sorted(path for path in run_path.parent.iterdir() if belongs.fullmatch(path.name) and path.is_file()))
 

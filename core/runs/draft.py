@@ -12,6 +12,7 @@ from pathlib import Path
 
 from core.errors import TaskError, UsageError
 from core.model import Task
+from core.storage.file.lock import companion
 from core.text import inert
 
 
@@ -26,7 +27,7 @@ class Draft:
 
 def draft_path(path: Path) -> Path:
     """Return where the draft of that run's task lies."""
-    return path.with_name(path.stem + ".task-draft.toml")
+    return companion(path, ".task-draft.toml")
 
 
 def load_draft(path: Path) -> Draft | None:

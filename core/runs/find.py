@@ -34,7 +34,7 @@ _INNER_SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".tar", ".mbox"
 """What may stand before the suffix of a packed file."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_NO_RUN = re.compile(r"\.control$|\.search$|\.before-format-\d+(\.\d+)?$")
+_NO_RUN = re.compile(r"[.~](control|search|before-format-\d+(\.\d+)?)$")
 """Ends of the stems of files that lie beside run files and are none: commands, and copies from before a migration."""
 
 

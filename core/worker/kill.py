@@ -65,7 +65,7 @@ def signal_holder(run_path: Path, number: signal.Signals) -> int | None:
             f"The worker of {run_path.stem} runs on {worker.host or 'an unknown machine'}, not on {here}. End it there."
         )
     with _pinned(worker.pid, number) as send:
-        if not _holds(worker.pid, run_path):
+        if not holds(worker.pid, run_path):
             raise LabeltuiError(
                 f"The lock of {run_path.stem} is held, but not provably by process {worker.pid}, so nothing was done to"
                 f" it. See who holds {companion(run_path, '.lock')} (`lsof` or `fuser` tell) and end it by hand."
@@ -100,7 +100,7 @@ def _signal(pid: int, handle: int | None, number: signal.Signals) -> None:
         raise LabeltuiError(f"Process {pid} belongs to somebody else; nothing was done to it.") from None
 
 
-def _holds(pid: int, run_path: Path) -> bool:
+def holds(pid: int, run_path: Path) -> bool:
     """Return whether the process has the run's lock file open, or runs a worker of this run where that is unseen."""
     lock = companion(run_path, ".lock")
     if _PROC.joinpath("self", "fd").is_dir():

@@ -6,6 +6,7 @@ The lock decides who is the worker; a pid or a heartbeat is only ever shown.
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -16,10 +17,11 @@ from pathlib import Path
 import core
 from core import exits
 from core.errors import LabeltuiError, NoUsableKeyError, RunBusyError, RunFileError
-from core.model import RunState, Snapshot
+from core.model import RunState, Snapshot, WorkerStatus
 from core.settings import Settings
-from core.storage.file.lock import companion, is_locked
+from core.storage.file.lock import companion
 from core.storage.reading.reader import RunReader
+from core.worker.kill import holds
 
 _POLL_S = 0.05
 
@@ -50,24 +52,50 @@ def start(run_path: Path, settings: Settings, *, only: int | None = None, wait_s
         NoUsableKeyError: the worker ended at once for want of a key.
         LabeltuiError: it ended at once for another reason; the message quotes its log.
     """
+    deadline = time.monotonic() + wait_s
     with RunReader(run_path) as reader:
-        before = reader.snapshot(time.time())
-        if before.worker.alive:
-            return Started(before.worker.pid, adopted=True)
-        process = _spawn(run_path, settings, only)
-        # Whoever started it goes on living, so its end must be taken note of, or it would stay a zombie.
-        threading.Thread(target=process.wait, daemon=True, name=f"end of worker {process.pid}").start()
-        deadline = time.monotonic() + wait_s
-        while time.monotonic() < deadline:
-            code = process.poll()
-            if code is not None:
-                return _ended_at_once(run_path, code)
-            now = reader.snapshot(time.time())
-            if now.worker.epoch > before.worker.epoch and now.worker.pid == process.pid:
-                return Started(process.pid)
+        while (started := _started(reader, settings, only, deadline)) is None:
+            if time.monotonic() > deadline:
+                raise RunBusyError(
+                    f"Another process has held the run {run_path.stem} for {wait_s:.0f} s and is no worker of it. Do it"
+                    " again when that process is done."
+                )
             time.sleep(_POLL_S)
+    return started
+
+
+def is_proven(worker: WorkerStatus, run_path: Path) -> bool:
+    """Return whether the worker that a run names has its lock, as far as this machine can tell: commands hold it too."""
+    if worker.pid is None or worker.host != socket.gethostname():
+        return worker.pid is not None
+    try:
+        os.kill(worker.pid, 0)  # only looks: raises where there is no such process, or it is another user's
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return holds(worker.pid, run_path)
+
+
+def _started(reader: RunReader, settings: Settings, only: int | None, deadline: float) -> Started | None:
+    """Try once; None where a command has the run for the moment."""
+    run_path = reader.path
+    before = reader.snapshot(time.time())
+    if before.worker.alive:
+        return Started(before.worker.pid, adopted=True) if is_proven(before.worker, run_path) else None
+    process = _spawn(run_path, settings, only)
+    # Whoever started it goes on living, so its end must be taken note of, or it would stay a zombie.
+    threading.Thread(target=process.wait, daemon=True, name=f"end of worker {process.pid}").start()
+    while time.monotonic() < deadline:
+        code = process.poll()
+        if code is not None:
+            return None if code == exits.BUSY else _ended_at_once(run_path, code)
+        now = reader.snapshot(time.time())
+        if now.worker.epoch > before.worker.epoch and now.worker.pid == process.pid:
+            return Started(process.pid)
+        time.sleep(_POLL_S)
     raise LabeltuiError(
-        f"The worker of {run_path.stem} was started (pid {process.pid}) but did not take the run within {wait_s:.0f} s."
+        f"The worker of {run_path.stem} was started (pid {process.pid}) but did not take the run in time."
         f" Its log: {log_path(run_path)}"
     )
 
@@ -112,8 +140,6 @@ def _spawn(run_path: Path, settings: Settings, only: int | None) -> subprocess.P
 def _ended_at_once(run_path: Path, code: int) -> Started:
     if code in (exits.DONE, exits.EMAILS_FAILED):
         return Started(None, ended=True)
-    if code == exits.BUSY or is_locked(run_path):
-        return Started(None, adopted=True)
     tail = _last_line(log_path(run_path))
     if code == exits.NO_KEY:
         raise NoUsableKeyError(tail)

@@ -21,7 +21,7 @@ from core import exits
 from core.commands import send as commands
 from core.commands.catalog import Label, Pause, Resume, Stop
 from core.commands.send import await_answer
-from core.errors import LabeltuiError, RunFileError
+from core.errors import LabeltuiError, RunBusyError, RunFileError
 from core.model import RunState
 from core.settings import Settings
 from core.storage.file.check import check_run
@@ -29,6 +29,7 @@ from core.storage.file.lock import RunLock, companion, is_locked
 from core.storage.reading.reader import RunReader
 from core.storage.reading.summaries import STALE_AFTER_S
 from core.storage.writing.store import Store
+from core.worker import supervisor
 from core.worker.kill import kill_holder
 from tests.conftest import NOW, MakeRun
 from tests.programs.crash.harness import scratch
@@ -107,6 +108,50 @@ def test_two_starts_at_once_make_one_worker(
         done = until(path, lambda snapshot: snapshot.state is RunState.DONE and not snapshot.worker.alive)
     assert done.worker.epoch == 1
     assert (done.labeled, check_run(path).sound) == (60, True)
+
+
+def test_a_start_beside_another_command_starts_a_worker(
+    home: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a kill the run names a worker that is no more: whoever holds the lock meanwhile is waited for."""
+    path = make(settings, tmp_path, 3)
+    with subprocess.Popen(["true"]) as ended:
+        ended.wait()
+    pretend(path, pid=ended.pid)
+    held = RunLock(path)
+    held.acquire()
+    spawned: list[Path] = []
+
+    class Worker:
+        pid = 77
+
+        def wait(self) -> int:
+            return 0
+
+        def poll(self) -> int:
+            return exits.DONE
+
+    def spawn(run_path: Path, *_: object) -> Worker:
+        spawned.append(run_path)
+        return Worker()
+
+    monkeypatch.setattr("core.worker.supervisor._spawn", spawn)
+    monkeypatch.setattr("core.worker.supervisor.time.sleep", lambda _: held.release())
+    monkeypatch.setattr("core.commands.send.when_ended", now)
+    assert "Nothing is left" in commands.start(path, settings).sentence
+    assert spawned == [path]
+
+
+def test_a_lock_that_is_no_workers_is_named(
+    home: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a command holds the run for all of the wait, nobody says that a worker works."""
+    path = make(settings, tmp_path, 3)
+    with subprocess.Popen(["true"]) as ended:
+        ended.wait()
+    pretend(path, pid=ended.pid)
+    with RunLock(path), pytest.raises(RunBusyError, match="is no worker of it"):
+        supervisor.start(path, settings, wait_s=0)
 
 
 # -- one that hangs ---------------------------------------------------------------------------------------------------

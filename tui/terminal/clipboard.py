@@ -80,7 +80,7 @@ def free_name(run: Path) -> Path:
 
 def beside(run: Path) -> Path:
     """Return the path of the file for what was copied last."""
-    return run.with_name(run.stem + ".copied.txt")
+    return run.with_name(f"{run.stem}.copied.txt" if run.suffix == ".db" else f"{run.name}~copied.txt")
 
 
 def write_beside(run: Path, text: str) -> Path:

@@ -6,6 +6,7 @@ holder dies, however it dies. The lock file is never unlinked: that would let tw
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from types import TracebackType
@@ -17,8 +18,13 @@ from core.errors import RunBusyError, RunFileError
 
 
 def companion(run_path: Path, suffix: str) -> Path:
-    """The path of a file that belongs to a run: ``enron.db`` has ``enron.lock``, ``enron.control.db`` and so on."""
-    return run_path.with_name(run_path.stem + suffix)
+    """Return the path of a file that belongs to a run: ``enron.db`` has ``enron.lock``, ``enron.control.db`` and so on.
+
+    A run file of another ending has its whole name in them (``enron.sqlite~lock``), so that no two runs share any. A
+    link has those of the file that it leads to.
+    """
+    real = Path(os.path.realpath(run_path))
+    return real.with_name(real.stem + suffix if real.suffix == ".db" else f"{real.name}~{suffix.removeprefix('.')}")
 
 
 _POLL_S = 0.02

@@ -17,7 +17,7 @@ from typing import Self
 from core.errors import LabeltuiError, RunFileError, RunLostError
 from core.storage.file.backup import copy_database
 from core.storage.file.connection import immediately, open_writer
-from core.storage.file.lock import RunLock
+from core.storage.file.lock import RunLock, companion
 from core.storage.file.schema import migrate, needs_migration
 from core.storage.file.schema_version import FORMAT_VERSION, check_format
 from core.storage.file.shape import check_shape
@@ -113,7 +113,7 @@ def _free_name(path: Path) -> Path:
     """``enron.before-format-2.db``, with a number where that name is taken."""
     for number in count(1):
         tail = "" if number == 1 else f".{number}"
-        candidate = path.with_name(f"{path.stem}.before-format-{FORMAT_VERSION}{tail}.db")
+        candidate = companion(path, f".before-format-{FORMAT_VERSION}{tail}.db")
         if not candidate.exists():
             return candidate
     raise AssertionError("unreachable: counting does not end")
