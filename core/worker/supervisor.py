@@ -65,7 +65,7 @@ def start(run_path: Path, settings: Settings, *, only: int | None = None, wait_s
 
 
 def is_proven(worker: WorkerStatus, run_path: Path) -> bool:
-    """Return whether the worker that a run names has its lock, as far as this machine can tell: commands hold it too."""
+    """Return whether the worker that a run names has its lock, as far as can be told here: commands hold it too."""
     if worker.pid is None or worker.host != socket.gethostname():
         return worker.pid is not None
     try:
