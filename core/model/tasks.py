@@ -103,7 +103,8 @@ class TaskVersion:
 class SampledEmail:
     """An email that a version of the task is tried on, with the label that it has now, if any, and who gave that.
 
-    ``opening`` is how its text begins where it has no subject.
+    ``opening`` is how its text begins where it has no subject. ``human_label`` is what people said of it blind, and
+    ``model_label`` what the model said, where they did.
     """
 
     id: int
@@ -112,6 +113,8 @@ class SampledEmail:
     label: str | None
     label_source: str | None
     opening: str = ""
+    human_label: str | None = None
+    model_label: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
+from core.quality.intervals import binomial_two_sided_half, wilson
+
 RESAMPLES = 1_000
 FEWEST_RESAMPLES = 200
 """Bootstrap samples per interval; fewer, but at least the latter, where there are thousands of emails."""
@@ -106,6 +108,36 @@ def alpha(units: Sequence[Mapping[str, str]]) -> Agreement:
         value,
     )
     return Agreement(value, low, high, raw, len(shared))
+
+
+@dataclass(frozen=True, slots=True)
+class DraftScore:
+    """How a draft compares with people: right on ``right`` of ``compared`` emails, with Wilson's 95 % interval.
+
+    Of those that another version labeled too, the draft alone is right on ``better`` and alone wrong on ``worse``;
+    ``p_value`` is McNemar's exact one.
+    """
+
+    compared: int
+    right: int
+    low: float
+    high: float
+    kappa: float | None
+    better: int
+    worse: int
+    p_value: float
+
+
+def score(answers: Sequence[tuple[str, str, str | None]]) -> DraftScore | None:
+    """Return the score of a draft's answers, each as (the draft's label, people's, the present version's or None)."""
+    if not answers:
+        return None
+    right = sum(draft == person for draft, person, _ in answers)
+    known = [(draft == person, now == person) for draft, person, now in answers if now is not None]
+    better, worse = sum(new and not old for new, old in known), sum(old and not new for new, old in known)
+    low, high = wilson(right, len(answers))
+    agreed = kappa_of([Pair(person, draft) for draft, person, _ in answers])
+    return DraftScore(len(answers), right, low, high, agreed, better, worse, binomial_two_sided_half(better, worse))
 
 
 def majority(labels: Mapping[str, str]) -> str | None:

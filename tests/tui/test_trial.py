@@ -158,3 +158,17 @@ async def test_hostile_answers_are_glyphs(desk: Opens) -> None:
         await at.press("j", "W", "enter")
         assert "no label" in at.screen()
         assert not set("\x1b\x9b\u202e\u200b") & set(at.screen())
+
+
+async def test_a_draft_is_scored_against_people(desk: Opens) -> None:
+    """How often it is right where people labeled, with interval, kappa and what it gains on the present version."""
+    reviewed = [
+        DryRunResult(SampledEmail(n, f"m{n}", "s", person, "human", "", person, now), told, "", "", 1, 400)
+        for n, (told, person, now) in enumerate((("1", "1", "1"), ("0", "0", "1"), ("0", "0", "1"), ("1", "0", "0")), 1)
+    ]
+    async with desk(with_versions()) as at:
+        with_trial(at, FakeTrial(reviewed))
+        await at.press("j", "W", "enter")
+        screen = at.screen()
+    assert "against people: 3 of 4 right (75 %, 30–95), κ 0.50" in screen
+    assert "better on 2, worse on 1 (McNemar p = 1)" in screen

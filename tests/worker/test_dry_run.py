@@ -22,6 +22,7 @@ from core.quota.pacing.broker import Consequence, Never, Wait
 from core.settings import Settings
 from core.storage.file.lock import RunLock
 from core.storage.reading.sampling import sample
+from core.storage.writing.reviews import ReviewAnswer
 from core.storage.writing.store import Store
 from core.worker.dry_run import DryRun
 from tests.conftest import NOW, MakeRun
@@ -116,6 +117,23 @@ def test_a_sample_is_the_same_each_time_with_labeled_emails_first(make_run: Make
     )
     assert {email.id for email in drawn} & {9, 29} == set()
     assert len(sample(path, 5)) == 5
+
+
+def test_half_of_what_people_labeled_comes_first_and_the_other_half_stays_unseen(make_run: MakeRun) -> None:
+    """A draft is tried on reviewed emails first, with people's label beside the model's; the other half is left out."""
+    path = make_run([f"text {n}" for n in range(40)])
+    reviewed = range(1, 21)
+    with RunLock(path) as lock, Store.open(path, lock) as store:
+        store.begin_epoch(now=NOW, pid=1, host="h")
+        store.commit([labeled(number) for number in range(1, 31)], now=NOW)
+        store.review([ReviewAnswer(number, "ada", "0") for number in reviewed], now=NOW)
+    drawn = [email for email, _ in sample(path, 40)]
+    people = [email for email in drawn if email.human_label is not None]
+    assert drawn[: len(people)] == people
+    assert 5 <= len(people) <= 15
+    assert {email.id for email in people} < set(reviewed)
+    assert {(email.human_label, email.model_label) for email in people} == {("0", "1")}
+    assert not {email.id for email in drawn[len(people) :]} & set(reviewed)
 
 
 # -- the conversation -------------------------------------------------------------------------------------------------

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from core.model import SampledEmail
-from core.storage.file.rows import beginning, opening
-from core.storage.file.shape import opened_run
+from core.storage.file.connection import open_reader
+from core.storage.file.rows import BY_MODEL, beginning, opening
+from core.storage.file.schema_version import FORMAT_WITH_REVIEWS, check_format
 
 _SPARE = 4
 """So many times as many are drawn as are wanted, because some have the same text."""
@@ -16,18 +21,45 @@ _SPARE = 4
 def sample(path: Path, count: int) -> list[tuple[SampledEmail, str]]:
     """Up to ``count`` emails with different texts, each with its message as it came.
 
-    Labeled ones come first, in an order that depends on nothing but the run's seed and the email's number.
+    One half of those that people labeled blind comes first, so that a draft is scored against people; the other half is
+    left out of this part, so that figures of the active version stay unseen by whoever words the draft. Then come
+    labeled ones, in an order that depends on nothing but the run's seed and the email's number.
     """
-    with opened_run(path) as db:
-        rows = db.execute(
-            f"SELECT e.id, e.source_id, e.subject, e.label, e.label_source, e.content_hash, b.raw, {beginning('e')}"
-            " FROM email AS e JOIN body AS b ON b.email_id = e.id"
-            " WHERE e.id IN (SELECT id FROM email WHERE state <> 'skipped'"
-            " ORDER BY state <> 'labeled', ((id + (SELECT seed FROM run)) * 2654435761) % 4294967291, id LIMIT ?)"
-            " ORDER BY e.state <> 'labeled', ((e.id + (SELECT seed FROM run)) * 2654435761) % 4294967291, e.id",
-            (count * _SPARE,),
-        ).fetchall()
-        return _different(rows, count)
+    with closing(open_reader(path)) as db:
+        reviewed = check_format(db, path) >= FORMAT_WITH_REVIEWS
+        people = _told_by_people(db) if reviewed else {}
+        other = " AND id NOT IN (SELECT email_id FROM review)" if reviewed else ""
+        drawn = _rows(db, "SELECT value FROM json_each(?)", json.dumps(list(people))) if people else []
+        drawn += _rows(
+            db,
+            f"SELECT id FROM email WHERE state <> 'skipped'{other} ORDER BY state <> 'labeled', {_ORDER} LIMIT ?",
+            count * _SPARE,
+        )
+        return _different(drawn, people, count)
+
+
+_ORDER = "((id + (SELECT seed FROM run)) * 2654435761) % 4294967291, id"
+
+
+def _rows(db: sqlite3.Connection, which: str, argument: str | int) -> list[Any]:
+    order = _ORDER.replace("id", "e.id")
+    found: list[Any] = db.execute(
+        f"SELECT e.id, e.source_id, e.subject, e.label, e.label_source, e.content_hash, b.raw, {beginning('e')},"
+        f" (SELECT value FROM label WHERE email_id = e.id AND {BY_MODEL} ORDER BY id DESC LIMIT 1)"
+        f" FROM email AS e JOIN body AS b ON b.email_id = e.id WHERE e.id IN ({which})"
+        f" ORDER BY e.state <> 'labeled', {order}",
+        (argument,),
+    ).fetchall()
+    return found
+
+
+def _told_by_people(db: sqlite3.Connection) -> dict[int, str]:
+    """Return the newest blind label of each email that is in the half for drafts: every second by its number."""
+    rows = db.execute(
+        "SELECT email_id, value FROM review WHERE undone_at IS NULL AND value IS NOT NULL"
+        " AND ((email_id + (SELECT seed FROM run)) * 2654435761) % 4294967291 % 2 = 0 ORDER BY id"
+    ).fetchall()
+    return dict(rows)
 
 
 def mean_chars(path: Path, count: int) -> tuple[int, float]:
@@ -36,12 +68,18 @@ def mean_chars(path: Path, count: int) -> tuple[int, float]:
     return len(drawn), sum(len(raw) for _, raw in drawn) / max(1, len(drawn))
 
 
-def _different(rows: list[Any], count: int) -> list[tuple[SampledEmail, str]]:
+def _different(rows: list[Any], people: Mapping[int, str], count: int) -> list[tuple[SampledEmail, str]]:
     found: dict[str, tuple[SampledEmail, str]] = {}
-    for number, source_id, subject, label, source, content_hash, raw, begun in rows:
+    for number, source_id, subject, label, source, content_hash, raw, begun, by_model in rows:
         if len(found) == count:
             break
         found.setdefault(
-            content_hash, (SampledEmail(number, source_id, subject or "", label, source, opening(begun)), raw)
+            content_hash,
+            (
+                SampledEmail(
+                    number, source_id, subject or "", label, source, opening(begun), people.get(number), by_model
+                ),
+                raw,
+            ),
         )
     return list(found.values())

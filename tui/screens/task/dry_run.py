@@ -17,7 +17,9 @@ from textual.widgets import Input, Static
 
 from core.engine import MOST_SAMPLED, SAMPLED, Draft
 from core.model import DryRunResult, EmailRow, Task
+from core.quality.agreement import DraftScore, score
 from tui.actions.context import Context, Scope, Selected
+from tui.actions.keymap import keyed
 from tui.live.jobs import Answered
 from tui.screens.base_screen import BaseScreen
 from tui.terminal.textual_fixes import alive
@@ -206,11 +208,17 @@ class DryRunScreen(BaseScreen):
                 f"{number(sum(each.tokens for each in self._results))} tokens",
             )
         )
+        people = [
+            (each.label, each.email.human_label, each.email.model_label)
+            for each in self._results
+            if each.label is not None and each.email.human_label is not None
+        ]
         return Content("\n").join(
             [
                 line((f"DRY RUN of draft {short(self._of.version)} ", "bold $waiting"),
                      ("no label is saved, the run is not changed", "$quiet")),
                 line((told, "$bright")),
+                line((scored(score(people)), "$foreground" if people else "$quiet")),
             ]
         )  # fmt: skip
 
@@ -258,6 +266,20 @@ class DryRunScreen(BaseScreen):
         row = self.selected()
         if isinstance(row, EmailRow):
             self.app.push_screen(RecordScreen(row))
+
+
+def scored(found: DraftScore | None) -> str:
+    """Return how a draft compares with people in a sentence."""
+    if found is None:
+        return keyed("against people: none of these was reviewed ({review} on the monitor reviews a random sample)")
+    agreed = "" if found.kappa is None else f", κ {found.kappa:.2f}"
+    change = (
+        f"\n  than the present version better on {number(found.better)}, worse on {number(found.worse)} (McNemar p = {found.p_value:.2g})"
+        if found.better or found.worse
+        else ""
+    )
+    share = f"{found.right / found.compared * 100:.0f} %, {found.low * 100:.0f}–{found.high * 100:.0f}"
+    return f"against people: {number(found.right)} of {number(found.compared)} right ({share}){agreed}{change}"
 
 
 def _named(value: str, task: Task) -> str:
