@@ -273,11 +273,10 @@ def scored(found: DraftScore | None) -> str:
     if found is None:
         return keyed("against people: none of these was reviewed ({review} on the monitor reviews a random sample)")
     agreed = "" if found.kappa is None else f", κ {found.kappa:.2f}"
-    change = (
-        f"\n  than the present version better on {number(found.better)}, worse on {number(found.worse)} (McNemar p = {found.p_value:.2g})"
-        if found.better or found.worse
-        else ""
-    )
+    change = ""
+    if found.better or found.worse:
+        sides = f"better on {number(found.better)}, worse on {number(found.worse)}"
+        change = f"\n  than the present version {sides} (McNemar p = {found.p_value:.2g})"
     share = f"{found.right / found.compared * 100:.0f} %, {found.low * 100:.0f}–{found.high * 100:.0f}"
     return f"against people: {number(found.right)} of {number(found.compared)} right ({share}){agreed}{change}"
 
