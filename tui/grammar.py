@@ -73,7 +73,7 @@ def parser(*, as_json: bool = False) -> argparse.ArgumentParser:
     )
     top.set_defaults(answer="tui.commands.running:console_on_runs")
     top.add_argument("--version", action="version", version=f"labeltui {version('labeltui')}")
-    top.add_argument("--read-only", action="store_true", help="a console that looks on and changes nothing")
+    top.add_argument("--read-only", action="store_true", help="a console that changes nothing")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     _add_making(commands)
     _add_working(commands)
@@ -121,7 +121,7 @@ def _add_making(commands: Commands) -> None:
         commands, "demo", "running:demo", help="a sample run on invented emails against the built-in simulator"
     )
     demo.add_argument("--emails", type=quantities.count, default=None, metavar="N", help="how many (default 400)")
-    demo.add_argument("--fresh", action="store_true", help="begin anew instead of going on with the last demo")
+    demo.add_argument("--fresh", action="store_true", help="start anew instead of continuing the last demo")
     plan = _command(
         commands, "plan", "sources:plan", help="tokens, time, money and the binding limit, before anything is sent"
     )
@@ -184,17 +184,17 @@ def _add_reading(command: argparse.ArgumentParser) -> None:
 def _add_working(commands: Commands) -> None:
     opened = _command(commands, "open", "running:open_run", help="the console on one run")
     opened.add_argument("run", metavar="RUN")
-    opened.add_argument("--read-only", action="store_true", default=argparse.SUPPRESS, help="look on, change nothing")
+    opened.add_argument("--read-only", action="store_true", default=argparse.SUPPRESS, help="change nothing")
     work = _command(commands, "work", "running:work", help="the worker in the foreground, until the run is done")
     work.add_argument("run", metavar="RUN")
-    budget = _command(commands, "budget", "control:budget", help="what a run may spend before it pauses itself")
+    budget = _command(commands, "budget", "control:budget", help="what a run may spend before it is paused")
     budget.add_argument("run", metavar="RUN")
     budget.add_argument(
         "--tokens", type=quantities.count, metavar="N", help="prompt and completion tokens of all calls"
     )
     budget.add_argument("--money", type=quantities.amount, metavar="D", help="US dollars, by the price table")
     budget.add_argument("--hours", type=quantities.amount, metavar="H", help="hours in which a worker is at work")
-    budget.add_argument("--none", action="store_true", help="take every cap away")
+    budget.add_argument("--none", action="store_true", help="remove every cap")
     for name, answer, help_text in (
         ("start", "control:start", "start the worker in the background"),
         ("pause", "control:send_plain", "let no new call go out; calls in flight finish"),
@@ -210,7 +210,7 @@ def _add_working(commands: Commands) -> None:
                 "--try", dest="only", type=quantities.count, metavar="N", help="ask about N texts, then pause"
             )
         if name == "stop":
-            command.add_argument("--force", action="store_true", help="kill a worker that does not listen any more")
+            command.add_argument("--force", action="store_true", help="kill a worker that does not respond")
 
 
 def _add_results(commands: Commands) -> None:
@@ -220,7 +220,7 @@ def _add_results(commands: Commands) -> None:
     watch = _command(commands, "watch", "watch:watch", help="a run in a few lines, until no worker has it")
     watch.add_argument("run", metavar="RUN")
     watch.add_argument("--every", type=quantities.seconds, metavar="S", help="look so often (default 1 second)")
-    retry = _command(commands, "retry", "control:retry", help="put failed emails back in line")
+    retry = _command(commands, "retry", "control:retry", help="requeue failed emails")
     retry.add_argument("run", metavar="RUN")
     which = retry.add_mutually_exclusive_group()
     which.add_argument("--failed", action="store_true", help="all that failed (default)")
@@ -239,17 +239,19 @@ def _add_results(commands: Commands) -> None:
     task.add_argument("run", metavar="RUN")
     task.add_argument("--json", action="store_true", help="one JSON object, nothing else")
     act = task.add_mutually_exclusive_group()
-    act.add_argument("--set", type=Path, metavar="FILE", help="put a new version in force; no label is touched")
-    act.add_argument(
-        "--try", dest="trial", type=Path, metavar="FILE", help="ask about a sample with it; keeps no label"
-    )
-    act.add_argument("--write", type=Path, metavar="FILE", help="write the version in force as TOML")
+    act.add_argument("--set", type=Path, metavar="FILE", help="activate a new version; no label is changed")
+    act.add_argument("--try", dest="trial", type=Path, metavar="FILE", help="try it on a sample; saves no label")
+    act.add_argument("--write", type=Path, metavar="FILE", help="write the active version as TOML")
     task.add_argument(
         "--sample", type=quantities.sample, default=10, metavar="N", help="emails for --try (1 to 200, default 10)"
     )
     act.add_argument("--messages", metavar="ID", help="the exact messages about the email with this id")
     act.add_argument(
-        "--ask-again", nargs="?", const=True, metavar="LABEL", help="ask again what an older version labeled (so)"
+        "--ask-again",
+        nargs="?",
+        const=True,
+        metavar="LABEL",
+        help="re-label what an older version labeled (with LABEL)",
     )
     _add_annotations(commands)
 
@@ -259,10 +261,10 @@ def _add_annotations(commands: Commands) -> None:
     note.add_argument("run", metavar="RUN")
     note.add_argument("id", metavar="ID", help="the email's id in the source")
     note.add_argument("text", metavar="TEXT")
-    skip = _command(commands, "skip", "control:skip", help="never ask about an email")
+    skip = _command(commands, "skip", "control:skip", help="make no call about an email")
     skip.add_argument("run", metavar="RUN")
     skip.add_argument("id", metavar="ID", help="the email's id in the source")
-    skip.add_argument("--back", action="store_true", help="do ask about it, after it was skipped")
+    skip.add_argument("--back", action="store_true", help="requeue it after it was skipped")
     left_out = _command(commands, "skipped", "sources:skipped", help="what a source held that was not taken, and why")
     left_out.add_argument("run", metavar="RUN")
     left_out.add_argument("--json", action="store_true", help="one JSON object, nothing else")
@@ -368,15 +370,15 @@ def _add_keys(commands: Commands) -> None:
     listing.add_argument("--json", action="store_true", help="one JSON object, nothing else")
     for name, help_text in (
         ("remove", "forget a key"),
-        ("enable", "let a key be asked with again"),
-        ("disable", "keep a key, but do not ask with it"),
-        ("pin", "ask with a key first; the others take what it cannot"),
+        ("enable", "use a disabled key again"),
+        ("disable", "keep a key, but do not use it"),
+        ("pin", "use a key first; the others take the rest"),
         ("history", "a key's refusals and errors, and what it spent a day"),
     ):
         action = actions.add_parser(name, help=help_text)
         action.add_argument("alias", metavar="ALIAS")
-    actions.add_parser("unpin", help="ask with no key first")
-    unbench = actions.add_parser("unbench", help="let an organization that waits ask again at once")
+    actions.add_parser("unpin", help="use no key first")
+    unbench = actions.add_parser("unbench", help="use an organization that waits again at once")
     unbench.add_argument("organization", metavar="ORGANIZATION")
     unbench.add_argument("--model", metavar="M", help="for this model; else for the built-in task's")
     _add_run(unbench)
@@ -390,9 +392,9 @@ def _add_keys(commands: Commands) -> None:
     group = actions.add_parser("group", help="state which organization a key belongs to")
     group.add_argument("alias", metavar="ALIAS")
     group.add_argument("organization", metavar="ORGANIZATION")
-    test = actions.add_parser("test", help="ask one tiny question with a key, or with each")
+    test = actions.add_parser("test", help="check a key, or each, with one short question")
     test.add_argument("alias", metavar="ALIAS", nargs="?")
-    test.add_argument("--model", metavar="M", help="ask this model; else the built-in task's")
+    test.add_argument("--model", metavar="M", help="the model to ask; else the built-in task's")
     _add_server(test)
 
 
@@ -408,8 +410,8 @@ def _add_around(commands: Commands) -> None:
     served.add_argument("--expose", action="store_true", help="allow a host that other machines reach")
     served.add_argument("--url", metavar="U", help="how browsers reach it, where that differs (a tunnel, a proxy)")
     served.add_argument("--writable", action="store_true", help="let the browser change things, as a terminal may")
-    notify = _command(commands, "notify", "info:notify", help="how you are told that a run ended or needs you")
-    notify.add_argument("--test", action="store_true", help="ring, and tell the desktop and every service")
+    notify = _command(commands, "notify", "info:notify", help="notifications of a run's end and of what needs you")
+    notify.add_argument("--test", action="store_true", help="ring the bell, and notify the desktop and every service")
     guide = _command(commands, "guide", "guide:guide", help="the guide: its pages, or one of them")
     guide.add_argument("topic", metavar="TOPIC", nargs="?", help="a page; without it: the list of all")
-    _command(commands, "info", "info:info", help="versions, every path, settings in force")
+    _command(commands, "info", "info:info", help="versions, every path, active settings")

@@ -25,8 +25,8 @@ Probe = Callable[[Desk], object]
 
 WAYS: dict[Scope, tuple[str, ...]] = {
     Scope.RUNS: (), Scope.MONITOR: (), Scope.EMAILS: ("e",), Scope.RECORD: ("e", "f", "down", "enter"),
-    Scope.KEYS: ("k",), Scope.KEY: ("k", "enter"), Scope.TASK: ("j",), Scope.MESSAGES: ("e", "down", "Y"),
-    Scope.TRIAL: ("j", "W", "enter"), Scope.HELP: ("question_mark",), Scope.INFO: ("I",), Scope.GUIDE: ("f2",),
+    Scope.KEYS: ("a",), Scope.KEY: ("a", "enter"), Scope.TASK: ("D",), Scope.MESSAGES: ("e", "down", "Y"),
+    Scope.TRIAL: ("D", "W", "enter"), Scope.HELP: ("question_mark",), Scope.INFO: ("I",), Scope.GUIDE: ("f2",),
     Scope.REVIEW: ("r",), Scope.QUALITY: ("Q",), Scope.COMPARE: ("Q", "C"),
     Scope.NEW_RUN: ("w", *"mail", "enter", "enter", "enter", "enter"),
 }  # fmt: skip
@@ -329,7 +329,7 @@ ROWS: tuple[Keyed, ...] = (
     Keyed("try_key", KEY_SCOPES, asked, [("try_key", "main")]),
     Keyed("regroup", KEY_SCOPES, asked, [("regroup_key", "main", "ours")], then=(*"ours", "enter")),
     Keyed("clear_bench", KEYS_, asked, [("clear_bench", "org_b")], before=("down", "down"), then=("y",)),
-    Keyed("clear_bench", frozenset({Scope.KEY}), asked, [("clear_bench", "org_b")], way=("k", "down", "down", "enter"), then=("y",)),
+    Keyed("clear_bench", frozenset({Scope.KEY}), asked, [("clear_bench", "org_b")], way=("a", "down", "down", "enter"), then=("y",)),
     Keyed("add", KEYS_ | NEW_RUN, screen, "AddKey"),
     Keyed("remove", KEYS_, asked, [("remove_key", "main")], then=("y",), alone=True),
     Keyed("pane", M, focus),

@@ -208,13 +208,13 @@ async def test_causes_are_counted_and_lead_to_their_emails(desk: Opens) -> None:
     run = running()
     run.emails[7] = email(7, EmailState.FAILED, failure='the [b]server[/b] said "no"')
     async with desk(run) as at:
-        await at.press("e", "g")
+        await at.press("e", "C")
         assert isinstance(at.app.screen, Causes)
         assert "7 failed, 2 causes" in at.screen()
         await at.press("down", "enter")
         assert at.title().startswith("Failed /cause:")
         assert at.title().endswith("[1 of 5,031]")
-        await at.press("g", "escape")
+        await at.press("C", "escape")
         assert isinstance(at.app.screen, EmailsScreen)
 
 

@@ -78,8 +78,8 @@ def beyond(at: Desk) -> list[str]:
 
 
 WALK = (
-    *("1", "3", "z", "z", "6", "question_mark", "end", "escape", "ctrl+p", "escape", "ctrl+y", "escape", "k", "a"),
-    *("escape", "escape", "e", "f", "f", "slash", "escape", "F", "g", "escape", "space", "escape", "enter", "v", "l"),
+    *("1", "3", "z", "z", "6", "question_mark", "end", "escape", "ctrl+p", "escape", "ctrl+y", "escape", "a", "a"),
+    *("escape", "escape", "e", "f", "f", "slash", "escape", "F", "C", "escape", "space", "escape", "enter", "v", "l"),
     *("escape", "escape", "escape", "T", "escape"),
 )
 

@@ -9,6 +9,8 @@ from tests.tui.conftest import Opens
 from tui import guide
 from tui.cli import main
 from tui.guide.layout import Kind, Span, lay_out, spans
+from tui.screens.guide import Topics
+from tui.widgets.window_parts import TextScroll
 
 
 def text(markdown: str, width: int = 40) -> list[str]:
@@ -72,7 +74,7 @@ def test_the_command_lists_pages_and_prints_one(capsys: pytest.CaptureFixture[st
 async def test_the_guide_opens_at_the_page_of_the_screen(desk: Opens) -> None:
     """From the keys it is the page on keys, from their help too; n turns the page and esc goes back."""
     async with desk() as at:
-        await at.press("k", "f2")
+        await at.press("a", "f2")
         assert "API keys and quotas" in at.screen()
         await at.press("n")
         assert "Servers" in at.screen()
@@ -80,3 +82,19 @@ async def test_the_guide_opens_at_the_page_of_the_screen(desk: Opens) -> None:
         assert "API keys and quotas" in at.screen()
         await at.press("f2", "escape")
         assert at.app.front_screen().SCOPE.value == "Keys"
+
+
+@pytest.mark.asyncio
+async def test_letters_scroll_a_text_and_move_in_the_list_of_pages(desk: Opens) -> None:
+    """``j`` and ``k`` move by a line, ``G`` and ``g`` go to the ends, whether the page or the list has the focus."""
+    async with desk() as at:
+        await at.press("f2")
+        page, topics = at.app.screen.query_one("#page", TextScroll), at.app.screen.query_one("#topics", Topics)
+        page.focus()
+        for key, place in (("j", 1), ("j", 2), ("k", 1), ("G", page.max_scroll_y), ("g", 0)):
+            await at.press(key)
+            assert page.scroll_target_y == place, key
+        topics.focus()
+        for key, place in (("g", 0), ("j", 1), ("k", 0), ("G", len(guide.TOPICS) - 1)):
+            await at.press(key)
+            assert topics.highlighted == place, key

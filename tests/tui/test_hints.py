@@ -17,7 +17,7 @@ from tui.widgets.footer import Hints
 
 SHEETS = {
     "runs": (), "monitor": ("enter",), "emails": ("enter", "e"), "record": ("enter", "e", "enter"),
-    "keys": ("enter", "k"), "key": ("enter", "k", "enter"), "task": ("enter", "j"), "messages": ("enter", "e", "Y"),
+    "keys": ("enter", "a"), "key": ("enter", "a", "enter"), "task": ("enter", "D"), "messages": ("enter", "e", "Y"),
     "help": ("question_mark",), "info": ("I",),
 }  # fmt: skip
 
@@ -56,7 +56,7 @@ async def test_hints_are_whole_and_say_how_many_gave_way(desk: Opens, name: str)
 async def test_the_screens_own_keys_come_before_those_of_others(desk: Opens) -> None:
     """On the list of emails finding and labeling stand first; the worker's keys are guests, and give way first."""
     async with desk(running(40, 20), size=(80, 24)) as at:
-        assert at.footer().startswith(" s start  p pause  x stop  e emails  k keys")
+        assert at.footer().startswith(" s start  p pause  x stop  e emails  a keys")
         await at.press("e")
         assert at.footer().startswith(" enter open  f filter  / find  t retry  l label  ? help +")
         await at.pilot.resize_terminal(220, 30)

@@ -105,7 +105,7 @@ async def test_lists_and_records_show_hostile_text_as_text(desk: Opens) -> None:
 async def test_keys_show_hostile_text_as_text(desk: Opens) -> None:
     """Aliases and organizations stay harmless in the list, in the question and in the toast."""
     async with desk(hostile_run(), size=(150, 40), change=hostile) as at:
-        await at.press("k")
+        await at.press("a")
         assert_inert(at, shows="a␛]52")
         await at.press("delete")
         assert isinstance(at.app.screen, Confirm)

@@ -17,15 +17,15 @@ WAYS: dict[str, tuple[str, ...]] = {
     "record beside": ("e", "b", "b"),
     "turned record": ("e", "enter", "n"),
     "messages": ("e", "Y"),
-    "causes": ("e", "g"),
+    "causes": ("e", "C"),
     "filter": ("e", "f"),
     "search": ("e", "slash", "a", "enter"),
-    "task": ("j",),
-    "key record": ("k", "enter"),
-    "key test": ("k", "t"),
+    "task": ("D",),
+    "key record": ("a", "enter"),
+    "key test": ("a", "t"),
     "info": ("I",),
     "undo": ("e", "U"),
-    "draft": ("j", "V"),
+    "draft": ("D", "V"),
 }
 
 
@@ -90,7 +90,7 @@ async def test_an_answer_while_a_screen_is_in_sight_is_shown(desk: Opens, monkey
     """The same slowness, and nobody leaves: it arrives."""
     async with desk(with_versions()) as at:
         post = slowed(at, monkeypatch)
-        await at.press("j")
+        await at.press("D")
         assert "Answer 1 or 0." not in at.screen()
         post.deliver()
         await at.settle()

@@ -97,7 +97,7 @@ async def test_a_read_only_console_says_so_on_top(desk: Opens) -> None:
 async def test_a_window_of_causes_is_no_larger_than_they_are(desk: Opens) -> None:
     """No empty rows between the last cause and the keys."""
     async with desk(running(), size=(80, 24)) as at:
-        await at.press("e", "g")
+        await at.press("e", "C")
         rows = at.app.screen.query_one(Rows)
         assert rows.size.height == rows.count + 1
 

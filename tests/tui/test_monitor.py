@@ -33,7 +33,7 @@ async def test_the_telling_lines_are_there_at_every_size(desk: Opens, size: tupl
             "2,756", "Re: storage contract draft", "resume", "pid 4711", "resumed at position 2,858", "2,401 kept",
         ):  # fmt: skip
             assert telling in shown, telling
-        for word in ("s start", "p pause", "x stop", "e emails", "k keys", "? help", "q leave"):
+        for word in ("s start", "p pause", "x stop", "e emails", "a keys", "? help", "q leave"):
             assert word in at.footer()
 
 

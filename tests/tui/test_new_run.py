@@ -326,7 +326,7 @@ def test_tasks_of_files_and_of_other_runs_are_offered_once(folder: Path, tmp_pat
 async def test_a_read_only_console_refuses_every_command(desk: Opens) -> None:
     """Keys that would change something say why they do not, on every screen, and nothing is asked."""
     async with desk(read_only=True) as at:
-        await at.press("p", "x", "T", "k", "d", "a", "delete", "escape", "escape", "w", "D")
+        await at.press("p", "x", "T", "a", "d", "a", "delete", "escape", "escape", "w", "D")
         assert at.engine.asked == []
         assert "read-only" in at.said()
         assert isinstance(at.app.screen, RunsScreen)

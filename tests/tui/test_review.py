@@ -219,7 +219,7 @@ async def test_the_figures_fill_and_lead_to_what_is_behind_them(settings: Settin
 async def test_the_sample_grows_and_the_report_is_written(settings: Settings, run: Path) -> None:
     """g raises the goal, t tops rare labels up, w writes the report beside the run."""
     async with console(settings, run, size=(120, 40)) as at:
-        await at.press("Q", "g")
+        await at.press("Q", "M")
         assert read_audit(run).sample.goal == 400
         await at.press("t", "w")
         assert "report was written" in at.said()
@@ -235,7 +235,7 @@ async def test_an_alarm_is_dismissed_with_a_note(settings: Settings, run: Path) 
             watches = store.watches()
             reading = next(each for each in watches.readings() if each.watch.value == "shares")
             store.raise_alarm(reading, now=NOW)
-        await at.press("g", "d", *"known", "enter")
+        await at.press("M", "d", *"known", "enter")
     assert [(row.state, row.note) for row in read_alarms(run)] == [("dismissed", "known")]
 
 

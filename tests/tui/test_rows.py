@@ -94,6 +94,15 @@ async def test_paging_moves_by_a_screenful_and_stops_at_the_ends() -> None:
         assert app.rows.cursor == 99
 
 
+async def test_letters_move_as_the_arrows_do() -> None:
+    """``j`` and ``k`` move by a row, ``G`` and ``g`` go to the ends."""
+    app = Listed(100)
+    async with app.run_test(size=(60, 20)) as pilot:
+        for key, cursor in (("j", 1), ("j", 2), ("k", 1), ("G", 99), ("k", 98), ("g", 0)):
+            await pilot.press(key)
+            assert app.rows.cursor == cursor
+
+
 async def test_the_cursor_stays_on_its_row_when_rows_come_before_it() -> None:
     """A row is known by its id; its place may change under it."""
     app = Listed(0)

@@ -267,7 +267,7 @@ async def test_a_read_only_list_changes_nothing(desk: Opens) -> None:
 async def test_keys_are_shown_by_organization_with_their_windows(desk: Opens) -> None:
     """The screen of keys has state, countdown, limits and counts, and never a secret."""
     async with desk(size=(120, 30)) as at:
-        await at.press("k")
+        await at.press("a")
         shown = at.screen()
         for telling in ("org_a", "▶ in use", "◌ cooling 00:41 TPM", "✕ invalid", "no key usable for 00:41"):
             assert telling in shown, telling
@@ -277,7 +277,7 @@ async def test_keys_are_shown_by_organization_with_their_windows(desk: Opens) ->
 async def test_a_key_is_taken_out_of_use_and_back(desk: Opens) -> None:
     """d and the space bar do the same, on the key under the cursor."""
     async with desk() as at:
-        await at.press("k", "d")
+        await at.press("a", "d")
         assert at.engine.asked == [("set_enabled", "main", False)]
         await at.read()
         row = at.app.screen.query_one(Rows).selected
@@ -292,7 +292,7 @@ async def test_a_key_is_taken_out_of_use_and_back(desk: Opens) -> None:
 async def test_a_key_is_added_without_being_shown(desk: Opens) -> None:
     """The secret is masked while it is typed; alias and organization go along."""
     async with desk() as at:
-        await at.press("k", "a")
+        await at.press("a", "a")
         assert isinstance(at.app.screen, AddKey)
         await at.press(*"gsk_secret", "tab", *"night", "tab", *"org_c")
         assert "gsk_secret" not in at.screen()
@@ -306,7 +306,7 @@ async def test_a_refused_key_keeps_the_window_open(desk: Opens) -> None:
     """The reason appears where the key was typed, and nothing has to be typed again."""
     async with desk() as at:
         at.engine.refusal = "That is no key: it was never given out."
-        await at.press("k", "a", "enter")
+        await at.press("a", "a", "enter")
         assert "Paste the secret first" in at.screen()
         await at.press(*"gsk_nine9", "enter")
         assert "That is no key" in at.screen()
@@ -317,7 +317,7 @@ async def test_a_refused_key_keeps_the_window_open(desk: Opens) -> None:
 async def test_what_cannot_be_a_key_is_refused_before_it_is_sent_anywhere(desk: Opens) -> None:
     """A secret cut short, or an alias that is none, is told at once; nobody is asked with it."""
     async with desk() as at:
-        await at.press("k", "a", *"abc", "enter")
+        await at.press("a", "a", *"abc", "enter")
         assert "3 long" in at.screen()
         await at.press(*"defghijk", "tab", *"two words", "enter")
         assert "is not usable" in at.screen()
@@ -327,7 +327,7 @@ async def test_what_cannot_be_a_key_is_refused_before_it_is_sent_anywhere(desk: 
 async def test_a_secret_in_the_wrong_field_is_masked_and_refused(desk: Opens) -> None:
     """Pasted where the alias goes, a secret does not stay on the screen, and is never kept as a name."""
     async with desk() as at:
-        await at.press("k", "a", *"gsk_right", "tab", *"gsk_wrong")
+        await at.press("a", "a", *"gsk_right", "tab", *"gsk_wrong")
         assert "gsk_wrong" not in at.screen()
         assert "first field" in at.screen()
         await at.press("enter")
@@ -337,7 +337,7 @@ async def test_a_secret_in_the_wrong_field_is_masked_and_refused(desk: Opens) ->
 async def test_windows_keep_their_places_while_they_fill(desk: Opens) -> None:
     """A quota that comes near its end turns its color, not its row."""
     async with desk(size=(120, 40)) as at:
-        await at.press("k")
+        await at.press("a")
         before = [row.split()[0] for row in at.screen().splitlines() if row.strip().startswith(("TPM", "TPD", "RPD"))]
         at.engine.quota = tuple(replace(window, available=window.limit * 0.01) for window in reversed(WINDOWS))
         await at.read(later_s=1.0)
@@ -348,7 +348,7 @@ async def test_windows_keep_their_places_while_they_fill(desk: Opens) -> None:
 async def test_removing_a_key_asks_and_enter_keeps_it(desk: Opens) -> None:
     """Only y forgets the key: the safe answer is the default."""
     async with desk() as at:
-        await at.press("k", "delete")
+        await at.press("a", "delete")
         assert isinstance(at.app.screen, Confirm)
         await at.press("enter")
         assert at.engine.asked == []
@@ -365,7 +365,7 @@ async def test_without_keys_the_ways_to_bring_one_are_told(desk: Opens) -> None:
 
     async with desk(change=none) as at:
         assert "no key yet" in at.screen()
-        await at.press("k")
+        await at.press("a")
         shown = at.screen()
         for telling in ("GROQ_API_KEY", "GROQ_API_KEYS", "keys.toml", "a  "):
             assert telling in shown
@@ -374,9 +374,9 @@ async def test_without_keys_the_ways_to_bring_one_are_told(desk: Opens) -> None:
 
 
 async def test_keys_can_be_seen_without_a_run(desk: Opens) -> None:
-    """From the list of runs k shows the keys, and the run's keys say that no run is open."""
+    """From the list of runs a shows the keys, and the run's keys say that no run is open."""
     async with desk(listed=True) as at:
-        await at.press("k")
+        await at.press("a")
         assert isinstance(at.app.screen, KeysScreen)
         await at.press("p")
         assert "No run is open" in at.said()
@@ -386,7 +386,7 @@ async def test_a_key_that_does_not_answer_is_kept_only_when_asked_again(desk: Op
     """The trial's result stands in the window; enter again keeps the key all the same, another secret is tried anew."""
     async with desk() as at:
         at.engine.trial = KeyCheck(works=False, word="invalid", sentence="invalid: 401, it was revoked")
-        await at.press("k", "a", *"gsk_four", "enter")
+        await at.press("a", "a", *"gsk_four", "enter")
         assert "invalid: 401, it was revoked" in at.screen()
         assert "save it anyway" in at.screen()
         await at.press(*"x", "enter")
@@ -399,7 +399,7 @@ async def test_a_key_that_does_not_answer_is_kept_only_when_asked_again(desk: Op
 async def test_a_pinned_key_shows_by_sign_and_word(desk: Opens) -> None:
     """P asks with it first, and again takes the pin away."""
     async with desk(size=(120, 30)) as at:
-        await at.press("k", "P")
+        await at.press("a", "P")
         assert at.engine.asked == [("pin_key", "main")]
         await at.read()
         assert "▶ in use ↑ first" in at.screen()
@@ -413,7 +413,7 @@ async def test_a_pinned_key_shows_by_sign_and_word(desk: Opens) -> None:
 async def test_a_key_is_tested_on_demand(desk: Opens) -> None:
     """t asks one question and says what its answer means."""
     async with desk() as at:
-        await at.press("k", "t")
+        await at.press("a", "t")
         assert at.engine.asked == [("try_key", "main")]
         assert "main: answers, in 0.31 s" in at.said()
 
@@ -421,21 +421,21 @@ async def test_a_key_is_tested_on_demand(desk: Opens) -> None:
 async def test_a_key_is_regrouped_to_a_known_or_a_new_organization(desk: Opens) -> None:
     """The known organizations are offered; a typed name is taken as well."""
     async with desk() as at:
-        await at.press("k", "G")
+        await at.press("a", "O")
         assert isinstance(at.app.screen, Regroup)
         assert "org_b" in at.screen()
         await at.press("enter")
         assert "Name an organization" in at.said()
         await at.press("down", "enter")
         assert at.engine.asked == [("regroup_key", "main", "org_b")]
-        await at.press("G", *"org_new", "enter")
+        await at.press("O", *"org_new", "enter")
         assert at.engine.asked[-1] == ("regroup_key", "main", "org_new")
 
 
 async def test_clearing_a_bench_asks_and_says_what_it_clears(desk: Opens) -> None:
     """Only a key that waits has one; the question says that the limit may still hold."""
     async with desk() as at:
-        await at.press("k", "B")
+        await at.press("a", "B")
         assert "is not waiting" in at.said()
         await at.press("down", "down", "B")
         assert "still applies" in at.screen()
@@ -449,7 +449,7 @@ async def test_clearing_a_bench_asks_and_says_what_it_clears(desk: Opens) -> Non
 async def test_enter_opens_the_record_of_a_key(desk: Opens) -> None:
     """Refusals with time, status, window and wait, spending today, quotas; foreign text does nothing."""
     async with desk(size=(100, 40)) as at:
-        await at.press("k", "enter")
+        await at.press("a", "enter")
         assert isinstance(at.app.screen, KeyRecordScreen)
         shown = at.screen()
         for telling in (
@@ -464,7 +464,7 @@ async def test_enter_opens_the_record_of_a_key(desk: Opens) -> None:
         assert isinstance(at.app.screen, KeysScreen)
 
 
-@pytest.mark.parametrize("way", [(), ("e",), ("e", "enter"), ("k",), ("k", "enter")])
+@pytest.mark.parametrize("way", [(), ("e",), ("e", "enter"), ("a",), ("a", "enter")])
 async def test_start_pause_swap_and_stop_are_one_key_each_from_anywhere_in_a_run(
     desk: Opens, way: tuple[str, ...]
 ) -> None:
@@ -514,7 +514,7 @@ async def test_an_organization_that_no_reply_named_says_so_whole_at_eighty_colum
         engine.held = [replace(key, organization_known=False) for key in engine.held]
 
     async with desk(size=(80, 24), change=unnamed) as at:
-        await at.press("k")
+        await at.press("a")
         assert "2 keys · not confirmed by a reply yet" in at.screen()
 
 
@@ -528,7 +528,7 @@ async def test_why_a_key_is_out_is_whole_in_the_smallest_terminal(desk: Opens) -
 
     for size, rows in (((80, 24), 3), ((160, 50), 2), ((200, 50), 1)):
         async with desk(size=size, change=refused) as at:
-            await at.press("k", "end")
+            await at.press("a", "end")
             lines = at.screen().splitlines()
             first = next(n for n, shown in enumerate(lines) if "…old1" in shown or "  old " in shown)
             assert "▸" in lines[first]

@@ -60,7 +60,7 @@ def leave_draft(at: Desk, text: str) -> None:
 async def test_the_task_in_force_and_its_versions_are_shown(desk: Opens, size: tuple[int, int]) -> None:
     """j shows settings, labels with their meaning, the rubric, and what each version labeled."""
     async with desk(with_versions(), size=size) as at:
-        await at.press("j")
+        await at.press("D")
         shown = at.screen()
         for telling in (
             "openai/gpt-oss-20b", "6,000 characters", "about private life", "Answer 1 or 0.", REAL.version[:8],
@@ -76,7 +76,7 @@ async def test_the_versions_are_there_before_what_they_did_is_counted(
     async with desk(with_versions()) as at:
         held: list[tuple[Callable[[], object], Callable[[object], None]]] = []
         monkeypatch.setattr(at.app.countings, "send", lambda job, then, failed: held.append((job, then)))
-        await at.press("j")
+        await at.press("D")
         assert "Answer 1 or 0." in at.screen()
         assert "counting …" in at.screen()
         assert "work 75 %" not in at.screen()
@@ -95,7 +95,7 @@ async def test_a_counting_that_fails_says_so(desk: Opens, monkeypatch: pytest.Mo
             failed("The run file is gone.")
 
         monkeypatch.setattr(at.app.countings, "send", fails)
-        await at.press("j")
+        await at.press("D")
         assert "The run file is gone." in at.screen()
         assert "Answer 1 or 0." in at.screen()
 
@@ -103,7 +103,7 @@ async def test_a_counting_that_fails_says_so(desk: Opens, monkeypatch: pytest.Mo
 async def test_the_panes_follow_the_version_under_the_cursor(desk: Opens) -> None:
     """An older version's rubric is a key away, and its title says that it is older."""
     async with desk(with_versions()) as at:
-        await at.press("j", "down")
+        await at.press("D", "down")
         assert "An older rubric: say 1." in at.screen()
         assert "an older version" in at.screen()
         await at.press("up")
@@ -113,7 +113,7 @@ async def test_the_panes_follow_the_version_under_the_cursor(desk: Opens) -> Non
 async def test_a_draft_is_edited_here_and_outlives_the_console(desk: Opens) -> None:
     """E opens the text, ^s keeps it once it is a task; it lies beside the run, private."""
     async with desk(with_versions()) as at:
-        await at.press("j", "E")
+        await at.press("D", "E")
         assert isinstance(at.app.screen, EditTask)
         at.app.screen.query_one(TextArea).text = task_to_toml(NEW)
         await at.press("ctrl+s")
@@ -123,14 +123,14 @@ async def test_a_draft_is_edited_here_and_outlives_the_console(desk: Opens) -> N
         path = at.engine.draft_path(at.run.path)
         assert path.stat().st_mode & 0o777 == 0o600
     async with desk(with_versions()) as at:
-        await at.press("j")
+        await at.press("D")
         assert f"DRAFT {NEW.version[:8]}" in at.screen()
 
 
 async def test_keys_that_were_typed_just_before_leaving_are_in_the_draft(desk: Opens) -> None:
     """Nothing that was typed is overtaken by the key that keeps it."""
     async with desk(with_versions()) as at:
-        await at.press("j", "E")
+        await at.press("D", "E")
         await at.pilot.press("#", "a", "b", "c", "enter", "escape")
         await at.settle()
         assert (kept(at) or "").startswith("#abc\n")
@@ -147,7 +147,7 @@ async def each_is_told(at: Desk, sentence: str, *keys: str) -> None:
 async def test_a_draft_that_is_no_task_is_kept_and_told(desk: Opens) -> None:
     """^s names the fault and stays; esc leaves, and the text is there for the next time."""
     async with desk(with_versions()) as at:
-        await at.press("j", "E")
+        await at.press("D", "E")
         at.app.screen.query_one(TextArea).text = "rubric = "
         await at.press("ctrl+s")
         assert "not valid TOML" in at.screen()
@@ -163,7 +163,7 @@ async def test_a_draft_that_is_no_task_is_kept_and_told(desk: Opens) -> None:
 async def test_leaving_an_unchanged_text_makes_no_draft(desk: Opens) -> None:
     """Looking is not drafting."""
     async with desk(with_versions()) as at:
-        await at.press("j", "E", "escape")
+        await at.press("D", "E", "escape")
         assert kept(at) is None
         assert "No draft." in at.screen()
 
@@ -186,7 +186,7 @@ async def test_the_operators_editor_gets_the_draft(
     monkeypatch.setenv("EDITOR", f"{sys.executable} {script}")
     monkeypatch.setattr(LabeltuiApp, "suspend", lambda _: nullcontext())
     async with desk(with_versions()) as at:
-        await at.press("j", "V")
+        await at.press("D", "V")
         assert told in at.said()
         assert (kept(at) is not None) is (told == "not valid TOML")
 
@@ -196,11 +196,11 @@ async def test_an_editor_that_is_not_there_is_told(desk: Opens, monkeypatch: pyt
     monkeypatch.setenv("VISUAL", "/nowhere/editor")
     monkeypatch.setattr(LabeltuiApp, "suspend", lambda _: nullcontext())
     async with desk(with_versions()) as at:
-        await at.press("j", "V")
+        await at.press("D", "V")
         assert "Set $EDITOR" in at.said()
     monkeypatch.undo()
     async with desk(with_versions()) as at:
-        await at.press("j", "V")
+        await at.press("D", "V")
         assert "cannot run an editor" in at.said()
 
 
@@ -208,7 +208,7 @@ async def test_a_draft_is_compared_with_what_is_in_force(desk: Opens) -> None:
     """C shows the lines that differ, and the rubric again."""
     async with desk(with_versions(), size=(120, 40)) as at:
         leave_draft(at, task_to_toml(NEW))
-        await at.press("j", "C")
+        await at.press("D", "C")
         assert "2 lines differ" in at.screen()
         assert '- rubric = "Answer 1 or 0."' in at.screen()
         assert '+ rubric = "A newer rubric: say 0."' in at.screen()
@@ -241,7 +241,7 @@ async def test_the_first_difference_is_in_sight_in_the_smallest_terminal(desk: O
     after = versioned(replace(run.task, rubric="\n".join([*lines[:8], "A line of its own."])))
     async with desk(run, size=(160, 50)) as at:
         leave_draft(at, task_to_toml(after))
-        await at.press("j", "C")
+        await at.press("D", "C")
         await at.pilot.resize_terminal(80, 24)
         await at.settle()
         assert "- Line 8 of a long rubric" in at.screen()
@@ -253,7 +253,7 @@ async def test_the_first_difference_is_in_sight_in_the_smallest_terminal(desk: O
 async def test_the_editor_goes_to_the_line_that_is_wrong(desk: Opens) -> None:
     """After checking, and when a flawed draft is opened again."""
     async with desk(with_versions(), size=(80, 24)) as at:
-        await at.press("j", "E")
+        await at.press("D", "E")
         at.app.screen.query_one(TextArea).text = "# nothing\n" * 40 + "rubric = nothing\n"
         await at.press("ctrl+s")
         assert at.app.screen.query_one(TextArea).cursor_location[0] == 40
@@ -265,7 +265,7 @@ async def test_the_editor_goes_to_the_line_that_is_wrong(desk: Opens) -> None:
 async def test_without_a_draft_its_keys_say_how_to_begin_one(desk: Opens) -> None:
     """Dimmed, not silent."""
     async with desk(with_versions()) as at:
-        await at.press("j")
+        await at.press("D")
         await each_is_told(at, "There is no draft: E starts one here", "L", "C", "X")
 
 
@@ -274,7 +274,7 @@ async def test_putting_a_draft_in_force_says_what_it_means_first(desk: Opens) ->
     draft = versioned(replace(NEW, labels=(LabelMeaning("1", "work"), LabelMeaning("2", "neither")), truncate_at=900))
     async with desk(with_versions()) as at:
         leave_draft(at, task_to_toml(draft))
-        await at.press("j", "L")
+        await at.press("D", "L")
         assert isinstance(at.app.screen, Confirm)
         shown = " ".join(" ".join(at.screen().split("│")[1::2]).split())
         for telling in (
@@ -304,7 +304,7 @@ async def test_a_worker_is_asked_and_the_command_is_shown_until_it_handles(desk:
     """The draft stays one until the run file says that it is in force."""
     async with desk(with_versions(running())) as at:
         leave_draft(at, task_to_toml(NEW))
-        await at.press("j", "L", "y")
+        await at.press("D", "L", "y")
         assert "requested" in at.line(2)
         assert kept(at) is not None
         await at.press("L")
@@ -322,7 +322,7 @@ async def test_other_texts_are_not_sent_while_a_worker_runs(desk: Opens) -> None
     """The key says to stop the worker first."""
     async with desk(with_versions(running())) as at:
         leave_draft(at, task_to_toml(versioned(replace(REAL, truncate_at=900))))
-        await at.press("j", "L")
+        await at.press("D", "L")
         assert "x stops the worker first" in at.said()
         assert at.engine.asked == []
 
@@ -332,7 +332,7 @@ async def test_a_refusal_keeps_the_draft(desk: Opens) -> None:
     async with desk(with_versions()) as at:
         leave_draft(at, task_to_toml(NEW))
         at.engine.refusal = "The disk is full."
-        await at.press("j", "L", "y")
+        await at.press("D", "L", "y")
         assert "The disk is full." in at.said()
         assert kept(at) is not None
 
@@ -341,7 +341,7 @@ async def test_a_draft_is_thrown_away_after_asking(desk: Opens) -> None:
     """enter keeps it."""
     async with desk(with_versions()) as at:
         leave_draft(at, task_to_toml(NEW))
-        await at.press("j", "X", "enter")
+        await at.press("D", "X", "enter")
         assert kept(at) is not None
         await at.press("X", "y")
         assert kept(at) is None
@@ -351,12 +351,12 @@ async def test_a_draft_is_thrown_away_after_asking(desk: Opens) -> None:
 async def test_an_older_version_becomes_a_draft(desk: Opens) -> None:
     """J takes the one under the cursor; over another draft it asks first."""
     async with desk(with_versions()) as at:
-        await at.press("j", "J")
+        await at.press("D", "J")
         assert "That is the active version" in at.said()
         await at.press("down", "J")
         assert f"DRAFT {OLD.version[:8]}" in at.screen()
         leave_draft(at, task_to_toml(NEW))
-        await at.press("escape", "j", "down", "J")
+        await at.press("escape", "D", "down", "J")
         assert isinstance(at.app.screen, Confirm)
         await at.press("enter")
         assert kept(at) == task_to_toml(NEW)
@@ -367,7 +367,7 @@ async def test_an_older_version_becomes_a_draft(desk: Opens) -> None:
 async def test_asking_again_is_a_choice_of_its_own(desk: Opens) -> None:
     """R lists what an older version labeled: all, or of one label; esc does nothing."""
     async with desk(with_versions()) as at:
-        await at.press("j", "R")
+        await at.press("D", "R")
         assert isinstance(at.app.screen, AskAgain)
         assert "every label" in at.screen()
         await at.press("escape")
@@ -376,7 +376,7 @@ async def test_asking_again_is_a_choice_of_its_own(desk: Opens) -> None:
         await at.press("R", "down", "enter")
         assert at.engine.asked == [("relabel", at.run.path, None, None), ("relabel", at.run.path, "1", None)]
     async with desk(stopped()) as at:
-        await at.press("j", "R")
+        await at.press("D", "R")
         assert "No present label was given by an older version" in at.said()
 
 
@@ -398,7 +398,7 @@ async def test_emails_are_asked_again_from_their_list(desk: Opens) -> None:
 async def test_the_exact_messages_of_the_email_under_the_cursor(desk: Opens) -> None:
     """Y shows what is sent about it, R the re-ask, n and N turn to others; from the task with the draft's rubric."""
     async with desk(with_versions(), size=(120, 40)) as at:
-        await at.press("e", "down", "j", "Y")
+        await at.press("e", "down", "D", "Y")
         assert isinstance(at.app.screen, MessagesScreen)
         shown = at.screen()
         for telling in (
@@ -419,7 +419,7 @@ async def test_the_exact_messages_of_the_email_under_the_cursor(desk: Opens) -> 
         assert "This is the first one." in at.said()
         await at.press("escape")
         leave_draft(at, task_to_toml(NEW))
-        await at.press("escape", "j", "Y")
+        await at.press("escape", "D", "Y")
         assert "A newer rubric: say 0." in at.screen()
         assert f"draft {NEW.version[:8]}" in at.screen()
 
@@ -444,7 +444,7 @@ async def test_hostile_text_of_a_task_is_shown_as_glyphs(desk: Opens) -> None:
     run.older_versions = (old_version(by=HOSTILE),)
     async with desk(run, size=(120, 40)) as at:
         leave_draft(at, task_to_toml(versioned(replace(run.task, rubric=f"Do say {HOSTILE}"))))
-        for keys in (("j",), ("C",), ("R",), ("escape", "E"), ("escape", "Y"), ("escape", "L"), ("escape", "down")):
+        for keys in (("D",), ("C",), ("R",), ("escape", "E"), ("escape", "Y"), ("escape", "L"), ("escape", "down")):
             await at.press(*keys)
             assert not set("\x1b\x9b\u202e\u200b") & set(at.screen()), keys
 
@@ -461,7 +461,7 @@ async def test_a_read_only_console_refuses_every_change(desk: Opens, settings: S
     """Its keys say so, and its engine refuses by itself."""
     async with desk(with_versions(), read_only=True) as at:
         leave_draft(at, task_to_toml(NEW))
-        await at.press("j")
+        await at.press("D")
         await each_is_told(at, "This console is read-only", "E", "V", "L", "X", "J", "R")
         assert at.engine.asked == []
         assert kept(at) == task_to_toml(NEW)

@@ -91,7 +91,7 @@ async def test_every_theme_draws_every_screen(desk: Opens) -> None:
         for name in PALETTES:
             at.app.theme = name
             await at.settle()
-            for key in ("e", "escape", "k", "escape", "question_mark", "escape"):
+            for key in ("e", "escape", "a", "escape", "question_mark", "escape"):
                 await at.press(key)
             assert "RUNNING" in at.line(0), name
 
@@ -130,7 +130,7 @@ def colors_of(at: Desk) -> set[str]:
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("keys", [(), ("3",), ("e", "down"), ("k",), ("question_mark",), ("ctrl+p",), ("l",)])
+@pytest.mark.parametrize("keys", [(), ("3",), ("e", "down"), ("a",), ("question_mark",), ("ctrl+p",), ("l",)])
 async def test_no_color_means_none(desk: Opens, monkeypatch: pytest.MonkeyPatch, keys: tuple[str, ...]) -> None:
     """With NO_COLOR nothing on any screen has a color, not even a gray one."""
     monkeypatch.setenv("NO_COLOR", "1")
@@ -177,7 +177,7 @@ async def test_the_plain_theme_draws_in_sixteen_colors(desk: Opens) -> None:
     """A terminal of few colors gets the plain theme by itself, and nothing outside the sixteen colors is drawn."""
     async with desk(terminal=terminal({"TERM": "xterm"}, "UTF-8")) as at:
         assert at.app.theme == ANSI
-        for keys in ((), ("3",), ("e", "down"), ("escape", "k"), ("escape", "question_mark"), ("escape", "ctrl+p")):
+        for keys in ((), ("3",), ("e", "down"), ("escape", "a"), ("escape", "question_mark"), ("escape", "ctrl+p")):
             await at.press(*keys)
             assert {name for name in colors_of(at) if name.startswith("#")} == set(), keys
 

@@ -68,7 +68,7 @@ async def test_what_a_trial_costs_is_said_before_it_begins(desk: Opens) -> None:
     """W asks for a number with tokens and money; esc spends nothing, a bad number neither."""
     async with desk(with_versions()) as at:
         with_trial(at, FakeTrial([]))
-        await at.press("j", "W")
+        await at.press("D", "W")
         assert isinstance(at.app.screen, AskDryRun)
         shown = " ".join(" ".join(at.screen().split("│")[1::2]).split())
         assert "About 4,000 tokens, $0.0012 for 10 emails" in shown
@@ -87,7 +87,7 @@ async def test_a_price_that_comes_after_its_window_was_left_is_not_shown(
     """Whoever left before the cost was counted is not bothered with it, and the console lives on."""
     async with desk(with_versions()) as at:
         with_trial(at, FakeTrial([]))
-        await at.press("j")
+        await at.press("D")
         held: list[Callable[[], None]] = []
         monkeypatch.setattr(at.app.jobs, "send", lambda job, then, _=None: held.append(lambda: then(job())))
         await at.press("W", "escape")
@@ -103,7 +103,7 @@ async def test_results_stand_beside_the_present_labels(desk: Opens) -> None:
     told = [result(0, "1", "1"), result(4, "1", "0"), result(30, None, "1"), result(8, "1", None)]
     async with desk(with_versions()) as at:
         with_trial(at, FakeTrial(told))
-        await at.press("j", "W", "enter")
+        await at.press("D", "W", "enter")
         assert isinstance(at.app.screen, DryRunScreen)
         assert at.engine.asked == [("dry_run", NEW.version, 10)]
         shown = at.screen()
@@ -125,7 +125,7 @@ async def test_an_error_keeps_what_was_answered(desk: Opens) -> None:
     """The sentence is told, the rows stay."""
     async with desk(with_versions()) as at:
         with_trial(at, FakeTrial([result(0, "1", "1")], error="Every key was refused."))
-        await at.press("j", "W", "enter")
+        await at.press("D", "W", "enter")
         assert "Every key was refused. No label was saved." in at.said()
         assert "ended: 1 of 10" in at.screen()
 
@@ -134,17 +134,17 @@ async def test_without_a_key_the_window_says_so(desk: Opens) -> None:
     """Before anything is begun."""
     async with desk(with_versions()) as at:
         with_trial(at, FakeTrial([]), DryRunCost(10, 4_000, None, 0, learnt=False))
-        await at.press("j", "W")
+        await at.press("D", "W")
         assert "No usable key" in at.screen()
 
 
 async def test_a_trial_is_refused_read_only_and_without_a_draft(desk: Opens) -> None:
     """It would spend the operator's quotas."""
     async with desk(with_versions(), read_only=True) as at:
-        await at.press("j", "W")
+        await at.press("D", "W")
         assert "This console is read-only" in at.said()
     async with desk(with_versions()) as at:
-        await at.press("j", "W")
+        await at.press("D", "W")
         assert "There is no draft" in at.said()
 
 
@@ -155,7 +155,7 @@ async def test_hostile_answers_are_glyphs(desk: Opens) -> None:
     bad = result(0, "1", None, why=HOSTILE)
     async with desk(run) as at:
         with_trial(at, FakeTrial([replace(bad, email=replace(bad.email, subject=HOSTILE))]))
-        await at.press("j", "W", "enter")
+        await at.press("D", "W", "enter")
         assert "no label" in at.screen()
         assert not set("\x1b\x9b\u202e\u200b") & set(at.screen())
 

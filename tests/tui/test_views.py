@@ -53,7 +53,7 @@ async def test_a_held_view_and_a_paused_run_differ_in_key_word_and_color(desk: O
 async def test_a_screen_opened_while_held_shows_what_there_is(desk: Opens) -> None:
     """Holding never leaves a new screen empty."""
     async with desk() as at:
-        await at.press("h", "k")
+        await at.press("h", "a")
         assert "org_a" in at.screen()
         assert "VIEW HELD" in at.line(0)
 

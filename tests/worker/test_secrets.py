@@ -37,7 +37,7 @@ async def pictures_of(settings: Settings, path: Path) -> str:
     app = LabeltuiApp(settings, run=path, threaded=False)
     drawn = []
     async with app.run_test(size=(150, 50)) as pilot:
-        for keys in (("1",), ("k",), ("escape", "e"), ("c",), ("enter",), ("c",)):
+        for keys in (("1",), ("a",), ("escape", "e"), ("c",), ("enter",), ("c",)):
             await pilot.press(*keys)
             await pilot.pause()
             app.poller.read()

@@ -119,7 +119,7 @@ def test_a_console_that_others_stopped_comes_back_as_well(home: Path, settings: 
             assert "Progress" in plain(drawn)
             terminal.rest()
         assert len(list(Path(f"/proc/{console}/task").iterdir())) == threads, "two readers would share the keys"
-        terminal.write("k")
+        terminal.write("a")
         terminal.until_seen("no key yet")
         terminal.write("q")
         rest = terminal.until_seen("[ended 0 echo lines signals]")

@@ -107,13 +107,13 @@ ALL: tuple[Action, ...] = (
         frozenset({Scope.MONITOR, Scope.KEYS, Scope.KEY, Scope.TASK}), enabled.run_read, home=AT_MONITOR,
     ),
     Action(
-        "keys", Group.GO, ("k",), "k", _word("keys"),
+        "keys", Group.GO, ("a",), "a", _word("keys"),
         "The API keys of this machine, by organization, with their quotas.",
         frozenset({Scope.RUNS, Scope.MONITOR, Scope.EMAILS, Scope.RECORD, Scope.TASK}),
         home=frozenset({Scope.RUNS, Scope.MONITOR}),
     ),
     Action(
-        "task", Group.GO, ("j",), "j", _word("task"),
+        "task", Group.GO, ("D",), "D", _word("task"),
         "The task: rubric, labels, settings, and what each version labeled.",
         frozenset({Scope.MONITOR, Scope.EMAILS, Scope.RECORD, Scope.KEYS}), enabled.run_read, hint=1,
         home=AT_MONITOR,
@@ -168,7 +168,7 @@ ALL: tuple[Action, ...] = (
         AT_QUALITY, hint=1,
     ),
     Action(
-        "grow", Group.QUALITY, ("g",), "g", _word("200 more"),
+        "grow", Group.QUALITY, ("M",), "M", _word("200 more"),
         "Let the random sample grow by 200 items.", AT_QUALITY, hint=1, changes=True,
     ),
     Action(
@@ -269,7 +269,7 @@ ALL: tuple[Action, ...] = (
         frozenset({Scope.EMAILS}), enabled.beside_blocked, hint=0,
     ),
     Action(
-        "causes", Group.FIND, ("g",), "g", _word("causes"),
+        "causes", Group.FIND, ("C",), "C", _word("causes"),
         "Failures by cause, with counts; enter lists those of one cause.",
         frozenset({Scope.EMAILS}), enabled.causes_blocked, hint=1,
     ),
@@ -348,7 +348,7 @@ ALL: tuple[Action, ...] = (
         KEY_SCOPES, enabled.key_blocked, changes=True,
     ),
     Action(
-        "regroup", Group.HERE, ("G",), "G", _word("regroup"),
+        "regroup", Group.HERE, ("O",), "O", _word("regroup"),
         "Say whose key this is: a name until a reply names its organization.",
         KEY_SCOPES, enabled.key_blocked, hint=1, changes=True,
     ),

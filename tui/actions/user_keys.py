@@ -25,7 +25,9 @@ FIXED = {
     "shift+tab": "it moves the focus",
     "ctrl+i": "terminals send it for tab",
     "ctrl+m": "terminals send it for enter",
-    **dict.fromkeys(("up", "down", "pageup", "pagedown", "home", "end"), "it moves in lists"),
+    **dict.fromkeys(
+        ("up", "down", "pageup", "pagedown", "home", "end", "j", "k", "g", "G"), "it moves in lists and texts"
+    ),
 }
 """Keys that cannot be given to an action, and why."""
 

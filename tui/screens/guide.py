@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import ClassVar
 
 from textual import events
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
@@ -16,6 +18,7 @@ from tui.actions.context import Scope
 from tui.guide.layout import Kind, lay_out
 from tui.screens.base_screen import BaseScreen
 from tui.widgets.panes.pane import line
+from tui.widgets.window_parts import TextScroll
 
 _STYLES = {
     Kind.TEXT: "$foreground",
@@ -50,6 +53,17 @@ def topic_of(scope: Scope) -> str:
     return _TOPIC_OF.get(scope, guide.TOPICS[0])
 
 
+class Topics(OptionList):
+    """List the pages; ``j``, ``k``, ``g`` and ``G`` move as in every list."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "cursor_down", "down", show=False),
+        Binding("k", "cursor_up", "up", show=False),
+        Binding("g", "first", "first", show=False),
+        Binding("G", "last", "last", show=False),
+    ]
+
+
 class GuideScreen(BaseScreen):
     """The list moves with n and N, or with its cursor while it has the focus; the page scrolls."""
 
@@ -60,8 +74,8 @@ class GuideScreen(BaseScreen):
         self._topic = topic
 
     def content(self) -> Iterable[Widget]:
-        topics = OptionList(*(Option(topic, id=topic) for topic in guide.TOPICS), id="topics", markup=False)
-        yield Horizontal(topics, VerticalScroll(Static("", markup=False), id="page"), id="guide")
+        topics = Topics(*(Option(topic, id=topic) for topic in guide.TOPICS), id="topics", markup=False)
+        yield Horizontal(topics, TextScroll(Static("", markup=False), id="page"), id="guide")
 
     def on_mount(self) -> None:
         super().on_mount()

@@ -6,7 +6,6 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
 from textual import events
-from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
@@ -23,6 +22,7 @@ from tui.terminal.textual_fixes import alive
 from tui.text.installation import Section
 from tui.text.numbers import fit
 from tui.widgets.panes.pane import Part, line
+from tui.widgets.window_parts import TextScroll
 
 MARGIN = 6
 """Cells beside the text: padding and the scroll bar."""
@@ -36,7 +36,7 @@ class Page(BaseScreen):
         raise NotImplementedError
 
     def content(self) -> Iterable[Widget]:
-        yield VerticalScroll(Static("", markup=False), id="page")
+        yield TextScroll(Static("", markup=False), id="page")
 
     def on_mount(self) -> None:
         super().on_mount()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from textual.app import ComposeResult
-from textual.containers import Container, VerticalScroll
+from textual.containers import Container
 from textual.content import Content
 from textual.widgets import Static
 
 from core.model import EmailRecord, Task
 from tui.terminal.textual_fixes import alive
 from tui.text import record as record_text
+from tui.widgets.window_parts import TextScroll
 
 
 class RecordView(Container):
@@ -23,8 +24,8 @@ class RecordView(Container):
         self.raw = False
 
     def compose(self) -> ComposeResult:
-        yield VerticalScroll(Static("", markup=False, id="message-text"), id="message")
-        yield VerticalScroll(Static("", markup=False, id="history-text"), id="history")
+        yield TextScroll(Static("", markup=False, id="message-text"), id="message")
+        yield TextScroll(Static("", markup=False, id="history-text"), id="history")
 
     def on_mount(self) -> None:
         self.query_one("#message").border_title = "Message as sent"

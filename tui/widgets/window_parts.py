@@ -1,7 +1,11 @@
-"""Parts of small windows: the line of keys at the foot, and the sentence that says why input was refused."""
+"""Draw parts that windows and screens share: the line of keys at the foot, why input was refused, scrolled text."""
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
@@ -46,3 +50,14 @@ class Refusal(Static):
         """Replace the sentence; do nothing where the window was closed meanwhile."""
         if alive(self):
             self.update(line((one_line(sentence, limit=LONGEST), tone)))
+
+
+class TextScroll(VerticalScroll):
+    """Scroll a text by the arrow keys, or by ``j`` and ``k``; ``g`` and ``G`` go to its ends."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "scroll_down", "down", show=False),
+        Binding("k", "scroll_up", "up", show=False),
+        Binding("g", "scroll_home", "top", show=False),
+        Binding("G", "scroll_end", "bottom", show=False),
+    ]

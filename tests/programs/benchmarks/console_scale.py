@@ -242,11 +242,11 @@ def labor(path: Path, seconds: float) -> None:
 
 
 SCREENS = (
-    (EmailsScreen, "g", Causes, "causes of failure"),
+    (EmailsScreen, "C", Causes, "causes of failure"),
     (EmailsScreen, "Y", MessagesScreen, "messages of an email"),
     (EmailsScreen, "o", SortBy, "choice of an order"),
-    (MonitorScreen, "k", KeysScreen, "keys"),
-    (MonitorScreen, "j", TaskScreen, "task"),
+    (MonitorScreen, "a", KeysScreen, "keys"),
+    (MonitorScreen, "D", TaskScreen, "task"),
     (MonitorScreen, "question_mark", HelpScreen, "help"),
     (MonitorScreen, "I", InfoScreen, "info"),
     (MonitorScreen, "e", EmailsScreen, "emails again"),

@@ -51,7 +51,7 @@ RULES = {
 
 WALK = (
     *["wait"] * 4, "z", "wait", "z", "e", "wait", "end", "up", "home", "pagedown", "pagedown", "enter", "n", "n", "v", "n",
-    "v", "escape", "f", "wait", "end", "f", "wait", "f", "home", "enter", "escape", "g", "wait", "escape", "escape", "k",
+    "v", "escape", "f", "wait", "end", "f", "wait", "f", "home", "enter", "escape", "C", "wait", "escape", "escape", "a",
     "wait", "down", "down", "escape", "question_mark", "pagedown", "escape", "1", "2", "3", "ctrl+t",
 )  # fmt: skip
 """What somebody presses, over and over; ``wait`` looks on for a while."""

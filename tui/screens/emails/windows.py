@@ -22,7 +22,7 @@ class Causes(ModalScreen[str | None]):
     """Show the causes of failures, the most frequent first; one can be chosen to list its texts."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,g", "leave", "leave"),
+        Binding("escape,C", "leave", "leave"),
         Binding("enter", "choose", "choose"),
     ]
     AUTO_FOCUS = "Rows"

@@ -7,7 +7,6 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
@@ -22,6 +21,7 @@ from tui.terminal.textual_fixes import alive
 from tui.text.numbers import clock, compact, countdown, fit, join, moment, number, percent, plural
 from tui.widgets.panes.keys import state_words, tone_of
 from tui.widgets.panes.pane import line
+from tui.widgets.window_parts import TextScroll
 
 READ_EVERY_S = 3.0
 """Seconds between two readings of a history that grows."""
@@ -45,7 +45,7 @@ class KeyRecordScreen(KeyEditing):
         self._shown: tuple[object, ...] = ()
 
     def content(self) -> Iterable[Widget]:
-        yield VerticalScroll(Static(" reading …", markup=False), id="past")
+        yield TextScroll(Static(" reading …", markup=False), id="past")
 
     def on_mount(self) -> None:
         super().on_mount()

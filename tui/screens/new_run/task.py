@@ -6,7 +6,6 @@ import textwrap
 from dataclasses import replace
 
 from textual.app import ComposeResult
-from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Input, Static
 
@@ -18,6 +17,7 @@ from tui.terminal.textual_fixes import alive
 from tui.widgets.fields import PathSuggester
 from tui.widgets.lists.rows import ListColumn, Row, Rows
 from tui.widgets.panes.pane import line
+from tui.widgets.window_parts import TextScroll
 
 COLUMNS = (ListColumn("task", 26), ListColumn("labels", 16, from_width=60), ListColumn("where it is from", 0))
 
@@ -39,7 +39,7 @@ class TaskStep(Step):
 
     def compose(self) -> ComposeResult:
         yield self._rows
-        with VerticalScroll(id="rubric", can_focus=True):
+        with TextScroll(id="rubric", can_focus=True):
             yield self._told
         yield self._input
         yield self.said

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
@@ -19,6 +18,7 @@ from tui.screens.base_screen import BaseScreen, ScreenData
 from tui.screens.line_windows import AskLine
 from tui.terminal.textual_fixes import alive
 from tui.text import quality as words
+from tui.widgets.window_parts import TextScroll
 
 if TYPE_CHECKING:
     from core.engine import RunReader
@@ -45,7 +45,7 @@ class QualityScreen(BaseScreen):
         self._reading = False
 
     def content(self) -> Iterable[Widget]:
-        yield VerticalScroll(Static("", markup=False), id="quality", classes="framed")
+        yield TextScroll(Static("", markup=False), id="quality", classes="framed")
 
     def on_mount(self) -> None:
         super().on_mount()

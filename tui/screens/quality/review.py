@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from textual import events
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
@@ -23,6 +23,7 @@ from tui.terminal.textual_fixes import alive
 from tui.text import review as words
 from tui.text.numbers import number
 from tui.widgets.panes.pane import line
+from tui.widgets.window_parts import TextScroll
 
 if TYPE_CHECKING:
     from core.engine import ReviewEmail, SentCommand
@@ -57,8 +58,8 @@ class ReviewScreen(BaseScreen):
     def content(self) -> Iterable[Widget]:
         yield Static("", markup=False, id="about")
         yield Horizontal(
-            VerticalScroll(Static("", markup=False), id="reviewed"),
-            VerticalScroll(Static("", markup=False), id="beside-rubric"),
+            TextScroll(Static("", markup=False), id="reviewed"),
+            TextScroll(Static("", markup=False), id="beside-rubric"),
             id="review",
         )
         yield Static("", markup=False, id="answered")

@@ -19,6 +19,7 @@ from tui.text.numbers import join, number
 from tui.text.sent_messages import first_question, question_again
 from tui.widgets.panes.pane import line
 from tui.widgets.panes.task import short
+from tui.widgets.window_parts import TextScroll
 
 if TYPE_CHECKING:
     from core.engine import RunReader
@@ -40,7 +41,7 @@ class MessagesScreen(BaseScreen):
         self._again = False
 
     def content(self) -> Iterable[Widget]:
-        yield VerticalScroll(Static("", markup=False), id="messages", classes="framed")
+        yield TextScroll(Static("", markup=False), id="messages", classes="framed")
 
     def on_mount(self) -> None:
         super().on_mount()

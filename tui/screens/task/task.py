@@ -7,7 +7,7 @@ from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from textual.containers import Container, VerticalScroll
+from textual.containers import Container
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -21,6 +21,7 @@ from tui.terminal.textual_fixes import alive
 from tui.text.numbers import plural
 from tui.widgets.lists.rows import Rows
 from tui.widgets.panes import task as panes
+from tui.widgets.window_parts import TextScroll
 
 if TYPE_CHECKING:
     from core.engine import RunReader
@@ -59,11 +60,11 @@ class TaskScreen(DraftEditing):
         yield Static("", markup=False, id="draft")
         yield Container(
             Container(
-                VerticalScroll(Static("", markup=False), id="task-settings", classes="framed"),
-                VerticalScroll(Static("", markup=False), id="task-labels", classes="framed"),
+                TextScroll(Static("", markup=False), id="task-settings", classes="framed"),
+                TextScroll(Static("", markup=False), id="task-labels", classes="framed"),
                 id="task-side",
             ),
-            VerticalScroll(Static("", markup=False), id="task-rubric", classes="framed"),
+            TextScroll(Static("", markup=False), id="task-rubric", classes="framed"),
             id="task-panes",
         )
         yield self._rows
