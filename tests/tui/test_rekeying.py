@@ -57,10 +57,10 @@ def test_keys_can_change_places() -> None:
 
 
 def test_a_key_may_be_used_on_screens_that_do_not_meet() -> None:
-    """new run (list of runs) and add (keys) never share a screen."""
-    keys, troubles = apply({"new_run": "a"})
+    """New run (list of runs) and sent or raw (emails) never share a screen."""
+    keys, troubles = apply({"new_run": "v"})
     assert troubles == ()
-    assert keys["new_run"] == ("a",)
+    assert keys["new_run"] == ("v",)
 
 
 @pytest.mark.parametrize(
