@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
@@ -16,6 +15,7 @@ from tui.actions.context import Scope
 from tui.screens.base_screen import BaseScreen
 from tui.terminal.textual_fixes import alive
 from tui.text.quality import compared
+from tui.widgets.window_parts import TextScroll
 
 if TYPE_CHECKING:
     from core.engine import Comparison
@@ -32,7 +32,7 @@ class CompareScreen(BaseScreen):
         self._found: Comparison | None = None
 
     def content(self) -> Iterable[Widget]:
-        yield VerticalScroll(Static("comparing …", markup=False), id="compared", classes="framed")
+        yield TextScroll(Static("comparing …", markup=False), id="compared", classes="framed")
 
     def on_mount(self) -> None:
         super().on_mount()
