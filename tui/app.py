@@ -87,6 +87,7 @@ class LabeltuiApp(ConfiguredApp):
         self.held = False
         self._tour = tour and not read_only and self.preferences.first_start
         self._review = review
+        self._alone = run is not None and terminal.browser
         self._start_when_seen = demo and not read_only
         self.view_state = ViewState(now=clock(), path=run)
         self.sending = PendingCommands(self)
@@ -243,7 +244,10 @@ class LabeltuiApp(ConfiguredApp):
         self.push_screen(MonitorScreen())
 
     def show_runs(self) -> None:
-        """Leave the run; the list is where it was left."""
+        """Leave the run; the list is where it was left. A browser that was given one run stays with it."""
+        if self._alone:
+            self.say("This page shows one run only: `labeltui serve` without RUN shows all.")
+            return
         self._turn_to(None)
         self.pop_screen()
 

@@ -1,10 +1,11 @@
 """Labels as lines of text: CSV, the one column of labels, and JSON Lines.
 
 Spreadsheets run a cell that begins like a formula, and ids, texts and model answers come from strangers. So a cell of
-CSV that begins with ``=``, ``+``, ``-``, ``@``, a tab or a line break gets an apostrophe in front, which spreadsheets
-take as "this is text"; plain numbers such as ``-1`` stay. A cell that begins with apostrophes before such a sign gets
-one more, so that taking one apostrophe away (:func:`unguarded`) always gives the value back. ``raw`` writes values as
-they are, for programs that join on ids; the other formats always do.
+CSV that begins with ``=``, ``+``, ``-``, ``@`` or their full-width forms, a tab or a line break, also behind characters
+that nobody sees, gets an apostrophe in front, which spreadsheets take as "this is text"; plain numbers such as ``-1``
+stay. Where a semicolon parts the columns, such a sign behind one within a text begins a cell as well, and gets one too.
+A sign that has apostrophes in front gets one more, so that taking one away (:func:`unguarded`) always gives the value
+back. ``raw`` writes values as they are, for programs that join on ids; the other formats always do.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from typing import Any, TextIO
 
 from core.exports.columns import Cell, Row, Table
 
-_ACTIVE = re.compile(r"'*[=+\-@\t\r\n]")
+_UNSEEN = "\\x00\\u00ad\\u200b-\\u200f\\u2060-\\u2064\\ufeff"
+_ACTIVE = re.compile(rf"(^|;)('*[{_UNSEEN}]*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])")
+_GUARDED = re.compile(rf"(^|;)'('*[{_UNSEEN}]*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])")
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
-_SUSPECT = frozenset("'=+-@\t\r\n")
+_SUSPECT = re.compile(rf"['=+\-@\t\r\n;\uff1d\uff0b\uff0d\uff20{_UNSEEN}]")
 _encoded = json.JSONEncoder(ensure_ascii=False).encode
 _escaped = json.JSONEncoder().encode
 
@@ -87,18 +90,18 @@ def json_text(value: Any) -> str:
 
 def guarded(cell: Cell) -> Cell:
     """Return the cell as no spreadsheet will run it."""
-    if isinstance(cell, str) and _ACTIVE.match(cell) and not _NUMBER.fullmatch(cell):
-        return "'" + cell
+    if isinstance(cell, str) and not _NUMBER.fullmatch(cell):
+        return _ACTIVE.sub(r"\1'\2", cell)
     return cell
 
 
 def _guarded_row(row: Row) -> Row | list[Cell]:
     """Return the cells as no spreadsheet will run them; most rows have none that could be."""
-    if any(cell.__class__ is str and cell[:1] in _SUSPECT for cell in row):
+    if any(cell.__class__ is str and (";" in cell or _SUSPECT.match(cell)) for cell in row):
         return [guarded(cell) for cell in row]
     return row
 
 
 def unguarded(text: str) -> str:
     """Return the value that :func:`guarded` was given."""
-    return text[1:] if text.startswith("'") and _ACTIVE.match(text) else text
+    return _GUARDED.sub(r"\1\2", text)

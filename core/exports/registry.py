@@ -14,6 +14,7 @@ import os
 import secrets
 import shutil
 import sqlite3
+import stat
 import sys
 import tempfile
 from collections.abc import Callable
@@ -157,7 +158,7 @@ def _to_folder(table: Table, path: Path, layout: Layout, *, raw: bool) -> int:
     target = path.resolve()
     beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
-        beside.mkdir()
+        beside.mkdir(mode=0o700)
         counts: dict[str, int] = {}
         if layout.is_folder:
             count = layout.write(table, beside, raw)
@@ -228,7 +229,9 @@ def written_whole(path: Path, write: Callable[[Path], int]) -> int:
     target = path.resolve()
     beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
-        os.close(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        os.close(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        if target.is_file():
+            beside.chmod(stat.S_IMODE(target.stat().st_mode))  # whoever opened it to others goes on to share it
         count = write(beside)
         with beside.open("rb") as file:
             os.fsync(file.fileno())

@@ -7,6 +7,7 @@ import hashlib
 import importlib
 import io
 import json
+import os
 import re
 import sqlite3
 import sys
@@ -116,12 +117,36 @@ def test_hostile_text_is_exact_when_asked_for_raw(tmp_path: Path, text: str) -> 
     assert json.loads((tmp_path / "labels.jsonl").read_text(encoding="utf-8"))["id"] == text
 
 
-@given(text=st.text(st.characters(exclude_categories=("Cs",)), max_size=20) | st.text("'=+-@1.\t", max_size=6))
+@given(text=st.text(st.characters(exclude_categories=("Cs",)), max_size=20) | st.text("'=+-@1.\t;\u200b", max_size=6))
 def test_guarding_is_reversible(text: str) -> None:
     """For every text."""
     cell = guarded(text)
     assert isinstance(cell, str)
     assert unguarded(cell) == text
+
+
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20"])
+@pytest.mark.parametrize("before", ["", "\u200b", "\ufeff", "\0", "'"])
+def test_signs_are_guarded_wherever_a_spreadsheet_may_begin_a_cell(sign: str, before: str) -> None:
+    """Full-width, behind characters that nobody sees, and behind a semicolon within a text."""
+    active = f"{before}{sign}1+1"
+    assert guarded(active) == f"'{active}"
+    assert guarded(f"a;{active};b") == f"a;'{active};b"
+    assert unguarded(str(guarded(f"a;{active};b"))) == f"a;{active};b"
+
+
+def test_an_export_is_private_unless_its_file_was_opened_to_others(tmp_path: Path) -> None:
+    """Whatever the umask; a file that is written again keeps its mode."""
+    path = tmp_path / "labels.csv"
+    before = os.umask(0)
+    try:
+        export(path, LABELED)
+        assert path.stat().st_mode & 0o777 == 0o600
+        path.chmod(0o644)
+        export(path, LABELED)
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o644
 
 
 def test_json_lines_hold_one_object_a_line(tmp_path: Path) -> None:

@@ -96,6 +96,31 @@ def test_a_call_larger_than_a_stated_limit_never_fits() -> None:
     assert opening.limit == "TPM"
 
 
+def test_a_limit_that_one_refusal_told_is_tried_again_after_an_hour() -> None:
+    """Until then larger calls wait for ever; afterwards one goes out, and the server decides."""
+    ledger = Ledger()
+    ledger.refused(ledger.reserve(ORG, MODEL, 700, NOW), refusal(Dimension.TPM, 10, 0, 700), NOW)
+    assert math.isinf(ledger.wait_until(ORG, MODEL, 700, NOW + 3_500).at)
+    assert ledger.wait_until(ORG, MODEL, 700, NOW + 3_700).at == pytest.approx(NOW + 3_700)
+
+
+def test_a_told_limit_below_what_passed_is_not_believed() -> None:
+    """A call of 900 tokens was let through, so a limit of 10 cannot be true."""
+    ledger = Ledger()
+    ledger.settle(ledger.reserve(ORG, MODEL, 900, NOW), 900, [], NOW)
+    ledger.refused(ledger.reserve(ORG, MODEL, 700, NOW), refusal(Dimension.TPM, 10, 0, 700), NOW + 1)
+    assert ledger.wait_until(ORG, MODEL, 700, NOW + 2).at == NOW + 2
+
+
+def test_a_told_limit_ends_when_a_larger_call_passes() -> None:
+    """Two calls were out: one was refused with a tiny limit, the other answered."""
+    ledger = Ledger()
+    refused, answered = ledger.reserve(ORG, MODEL, 700, NOW), ledger.reserve(ORG, MODEL, 700, NOW)
+    ledger.refused(refused, refusal(Dimension.TPM, 10, 0, 700), NOW + 1)
+    ledger.settle(answered, 700, [], NOW + 2)
+    assert ledger.wait_until(ORG, MODEL, 700, NOW + 2).at == NOW + 2
+
+
 def test_a_limit_from_headers_alone_rules_nothing_out() -> None:
     """A call larger than a header's limit waits for a full bucket and lets the server decide."""
     ledger = Ledger()

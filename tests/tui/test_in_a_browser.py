@@ -11,6 +11,7 @@ from core.model import RunState
 from tests.tui.conftest import Desk, Opens
 from tests.tui.fakes import stopped
 from tui.screens.line_windows import Download
+from tui.screens.monitor import MonitorScreen
 from tui.terminal.terminal import CAPABLE, terminal
 
 pytestmark = pytest.mark.asyncio
@@ -131,3 +132,18 @@ async def test_a_terminal_is_told_nothing_of_this(desk: Opens, monkeypatch: pyte
         await at.read(later_s=1)
         await at.press("ctrl+t", "q")
         assert told == []
+
+
+async def test_a_page_of_one_run_shows_no_other(desk: Opens) -> None:
+    """``esc`` leads to the list of runs in a terminal; whoever was given a page of one run stays with it."""
+    async with desk(terminal=BROWSER) as at:
+        at.app.set_focus(None)
+        await at.press("escape")
+        await at.press("escape")
+        assert isinstance(at.app.screen, MonitorScreen)
+        assert at.app.run_path is not None
+    async with desk() as at:
+        at.app.set_focus(None)
+        await at.press("escape")
+        await at.press("escape")
+        assert at.app.run_path is None

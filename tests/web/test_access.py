@@ -81,3 +81,13 @@ def test_the_page_is_kept_to_itself() -> None:
     assert "script-src 'self';" in policy
     assert "connect-src 'self' ws://127.0.0.1:8000;" in policy
     assert "frame-ancestors 'none'" in policy
+
+
+def test_each_address_of_a_machine_is_its_own_site() -> None:
+    """A page of one of them is let in at any of them, and no other."""
+    access = Access("http://10.0.0.7:8000", "secret-key", ("http://box:8000",))
+    for host in ("10.0.0.7:8000", "box:8000"):
+        assert access.refusal(asked(host=host, origin=f"http://{host}")) == ""
+    assert access.refusal(asked(host="evil.example:8000", origin="")) != ""
+    assert access.addresses[1] == "http://box:8000/?key=secret-key"
+    assert "ws://10.0.0.7:8000 ws://box:8000" in access.rules["Content-Security-Policy"]

@@ -19,7 +19,7 @@ import pytest
 from aiohttp.test_utils import unused_port
 
 from tui.cli import main
-from tui.commands.serve import serve
+from tui.commands.serve import reachable, serve
 from tui.web import server as serving
 
 
@@ -67,6 +67,18 @@ def test_an_exposed_console_warns(served: list[Sequence[str]], capsys: pytest.Ca
     assert "http://box:8000/?key=" in out
     assert "may change things" in out
     assert "--read-only" not in served[0]
+
+
+def test_every_address_of_the_machine_is_told_as_browsers_can_open_it(
+    served: list[Sequence[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``0.0.0.0`` is an address to listen on and none to open."""
+    assert main(["serve", "--host", "0.0.0.0", "--expose"]) == 0
+    said = capsys.readouterr().out
+    assert "//0.0.0.0" not in said
+    assert "http://localhost:8000/?key=" in said
+    assert reachable("127.0.0.1") == ["127.0.0.1"]
+    assert reachable("box.example.org") == ["box.example.org"]
 
 
 def test_read_only_outweighs_writable(served: list[Sequence[str]], capsys: pytest.CaptureFixture[str]) -> None:

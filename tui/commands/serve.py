@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
+import ipaddress
 import os
 import secrets
+import socket
 import sys
 from urllib.parse import urlsplit
 
@@ -38,14 +41,15 @@ def serve(given: argparse.Namespace) -> int:
         )
     writable = given.writable and not given.read_only
     run = Engine(load_settings()).find(given.run) if given.run is not None else None
-    access = Access(_checked(given.url) if given.url else _url(given.host, given.port), secrets.token_urlsafe(18))
+    urls = [_checked(given.url)] if given.url else [_url(name, given.port) for name in reachable(given.host)]
+    access = Access(urls[0], secrets.token_urlsafe(18), tuple(urls[1:]))
     server = ConsoleServer(access, words_for(run, writable=writable), static, complain)
 
     def announce() -> None:
         may = "may change things, as in a terminal" if writable else "looks on and changes nothing (--writable lets it)"
         if not is_loopback(given.host):
             complain(f"{given.host} can be reached from other machines, and nothing is encrypted on the way there.")
-        say(f"The console is at {access.address}\nIt {may}. ctrl+c ends it; workers go on.")
+        say("The console is at " + "\n  or at ".join(access.addresses) + f"\nIt {may}. ctrl+c ends it; workers go on.")
         sys.stdout.flush()
 
     try:
@@ -56,6 +60,26 @@ def serve(given: argparse.Namespace) -> int:
             f"{given.host}:{given.port} cannot be served on: {why}. --port or --host takes another."
         ) from error
     return exits.DONE
+
+
+def reachable(host: str) -> list[str]:
+    """Return the names by which browsers reach a server there: of ``0.0.0.0`` and ``::`` those of the machine.
+
+    The address that packets to elsewhere would leave from comes first (nothing is sent), then the machine's name.
+    """
+    try:
+        if not ipaddress.ip_address(host.strip("[]")).is_unspecified:
+            return [host]
+    except ValueError:
+        return [host]
+    found = []
+    for family, far in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):  # RFC 5737, 3849: examples
+        if family == socket.AF_INET6 and ":" not in host:
+            continue
+        with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((far, 9))
+            found.append(probe.getsockname()[0])
+    return list(dict.fromkeys([*found, socket.gethostname().lower(), "localhost"]))
 
 
 def _checked(url: str) -> str:

@@ -49,6 +49,13 @@ class Access:
 
     url: str
     key: str
+    more_urls: tuple[str, ...] = ()
+    """Where browsers reach it as well, where it listens on every address of the machine."""
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Return every address to open in a browser."""
+        return tuple(f"{url}/?key={self.key}" for url in (self.url, *self.more_urls))
 
     @property
     def address(self) -> str:
@@ -63,11 +70,11 @@ class Access:
     @property
     def rules(self) -> dict[str, str]:
         """Return headers that forbid fetching from elsewhere and framing the page."""
-        socket = self.url.replace("http", "ws", 1)
+        sockets = " ".join(url.replace("http", "ws", 1) for url in (self.url, *self.more_urls))
         return {
             "Content-Security-Policy": (
                 "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
-                f" font-src 'self'; connect-src 'self' {socket}; frame-ancestors 'none'; base-uri 'none';"
+                f" font-src 'self'; connect-src 'self' {sockets}; frame-ancestors 'none'; base-uri 'none';"
                 " form-action 'none'"
             ),
             "Referrer-Policy": "no-referrer",
@@ -79,9 +86,10 @@ class Access:
         """Return why this request is refused, as a sentence; "" where it is allowed."""
         if asked.path.startswith(OPEN_PATHS):
             return ""
-        if _place(f"//{asked.host}") != _place(self.url):
+        urls = (self.url, *self.more_urls)
+        if _place(f"//{asked.host}") not in {_place(url) for url in urls}:
             return f"This console is served at {self.url} only: open the address that `labeltui serve` printed."
-        if asked.origin and asked.origin.lower() != self.url.lower():
+        if asked.origin and asked.origin.lower() not in {url.lower() for url in urls}:
             return "This request comes from another site."
         if any(hmac.compare_digest(one.encode(), self.key.encode()) for one in (asked.in_cookie, asked.in_address)):
             return ""

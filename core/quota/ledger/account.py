@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from core.model import Dimension, WindowStatus
 from core.quota.ledger.bucket import DISBELIEF_S, Bucket
-from core.quota.ledger.levels import SOURCE_HEADERS, SOURCE_REFUSAL, Level, window_status
+from core.quota.ledger.levels import SOURCE_HEADERS, SOURCE_OPERATOR, SOURCE_REFUSAL, Level, window_status
 from core.quota.ledger.replies import (
     LONGEST_WAIT_S,
     RateLimitText,
@@ -94,6 +94,7 @@ class Account:
         self._calls_let_through = 0
         self._tokens_asked = 0.0
         self._tokens_returned = 0.0
+        self._largest_passed, self._largest_passed_at = 0.0, -math.inf
 
     def refill(self, now: float) -> None:
         """Let time pass in every window."""
@@ -142,7 +143,7 @@ class Account:
     def takes(self, least: float) -> bool:
         """Whether no window is known to be too small for a call of ``least`` tokens."""
         return not any(
-            dimension.counts_tokens and least > bucket.limit and bucket.source != SOURCE_HEADERS
+            dimension.counts_tokens and least > bucket.limit and bucket.is_certain
             for dimension, bucket in self.buckets.items()
         )
 
@@ -210,6 +211,8 @@ class Account:
         """
         self._land(reservation, now)
         self._calls_let_through += proven
+        if proven and (cost >= self._largest_passed or now - self._largest_passed_at > DISBELIEF_S):
+            self._largest_passed, self._largest_passed_at = cost, now
         surplus = reservation.tokens - cost
         for dimension, bucket in list(self.buckets.items()):
             if dimension.counts_tokens:
@@ -217,8 +220,8 @@ class Account:
             if not proven:
                 continue
             bucket.admitted()
-            if dimension.counts_tokens and cost > 1.02 * bucket.limit + 1.0 and bucket.source == SOURCE_HEADERS:
-                del self.buckets[dimension]  # the server let a call through that is larger than its headers' limit
+            if dimension.counts_tokens and cost > 1.02 * bucket.limit + 1.0 and bucket.source != SOURCE_OPERATOR:
+                del self.buckets[dimension]  # the server let a call through that is larger than the limit it told
                 self._unread_until[dimension] = now + DISBELIEF_S
         if reservation.serial == self.serial:
             for reading in readings:
@@ -238,7 +241,7 @@ class Account:
         call itself may, whatever margins say: a margin costs minutes there; of a minute's it would storm.
         """
         dimension = infer_dimension(text, {each: bucket.limit for each, bucket in self.buckets.items()})
-        if dimension is None or text.limit is None:
+        if dimension is None or text.limit is None or self._disproved(dimension, text.limit, now):
             return dimension
         if text.try_again_s is not None:
             told = text.requested if dimension.counts_tokens and text.requested else reservation.tokens
@@ -260,6 +263,11 @@ class Account:
             flown_s = min(max(0.0, now - reservation.at), _LONGEST_CALL_S)
             bucket.refused(left - others, left + returned + bucket.rate * flown_s, reservation.at)
         return dimension
+
+    def _disproved(self, dimension: Dimension, limit: float, now: float) -> bool:
+        """Return whether a call larger than a told limit passed within the hour: no text outweighs an answer."""
+        fresh = now - self._largest_passed_at <= DISBELIEF_S
+        return dimension.counts_tokens and fresh and self._largest_passed > 1.02 * limit + 1.0
 
     def learn(self, dimension: Dimension, level: Level) -> None:
         """A window becomes known, or its limit is stated anew."""

@@ -145,7 +145,7 @@ class Bucket:
         ``least`` is the smallest that the amount can turn out to be. A limit known from headers alone never rules a
         call out for good: only the server's refusal does.
         """
-        if least > self.limit and self.source != SOURCE_HEADERS:
+        if least > self.limit and self.is_certain:
             return math.inf
         short = min(self.limit, amount + margin + self.caution) - self.level
         return 0.0 if short <= 0 else short / (self.rate - self.drift)
@@ -221,6 +221,12 @@ class Bucket:
         )
 
     # --- the limit -----------------------------------------------------------------------------------------------
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether a larger call need not be tried: the operator states the limit, or a refusal of the last hour."""
+        told = self.source == SOURCE_REFUSAL and self.as_of - self.learned_at <= DISBELIEF_S
+        return told or self.source not in (SOURCE_HEADERS, SOURCE_REFUSAL)
 
     def limit_stated(self, limit: float, source: str) -> None:
         """Take over a limit that a refusal or the operator states. What is used stays used."""

@@ -244,6 +244,7 @@ class Broker:
     def _carried_out(self, decision: Decision, candidates: Sequence[Candidate], now: float) -> Grant | Wait | Never:
         if isinstance(decision, TooLargeForAll):
             self._passed.pop(decision.need.email_id, None)
+            self._consequences.too_large.pop(decision.need.email_id, None)  # whoever retries it has it asked again
             return Never(decision.need.email_id, decision.reason)
         if isinstance(decision, Wait):
             return jittered(decision, now, self._rng)
