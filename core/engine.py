@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from core.quota.keys.store import KeyStore
     from core.runs.archive import Going
     from core.runs.find import Created, RunOptions
+    from core.runs.later import Added
     from core.runs.listing import RunList
     from core.runs.plan import Planned, SourcePreview
     from core.runs.quality import Comparison, GoldFile
@@ -351,6 +352,19 @@ class Engine:
         from core.runs.find import create_run  # noqa: PLC0415
 
         return create_run(self.settings, source, task, options, now=time.time(), progress=progress)
+
+    @changes
+    def add(
+        self,
+        path: Path,
+        source: Sequence[Path],
+        reading: SourceOptions,
+        progress: Callable[[int], None] | None = None,
+    ) -> Added:
+        """Add what is new of a source to a run; ``progress`` gets the number of records read so far."""
+        from core.runs.later import add_texts  # noqa: PLC0415
+
+        return add_texts(path, source, reading, now=time.time(), progress=progress)
 
     @changes
     def make_demo(self) -> Path:

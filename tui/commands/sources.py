@@ -70,6 +70,26 @@ def new(given: argparse.Namespace) -> int:
     return exits.DONE
 
 
+def add(given: argparse.Namespace) -> int:
+    """``labeltui add RUN SOURCE``: later arrivals."""
+    engine = Engine(load_settings(), read_only=given.read_only)
+    path = engine.find(given.run)
+    added = engine.add(path, given.source, source_options(given), importing())
+    say(
+        f"{path.stem}: {plural(added.taken, 'text')} added, {number(added.known)} were there already, {added.described}"
+    )
+    if added.changed:
+        say(f"  {plural(added.changed, 'text')} changed under an old id; the run keeps what it has:")
+        for source_id in added.changed_ids:
+            say(f"    {one_line(source_id, limit=160)}")
+        if added.changed > len(added.changed_ids):
+            say(f"    and {number(added.changed - len(added.changed_ids))} more")
+    _say_skipped(added.skipped, added.skipped_places)
+    if added.taken:
+        say(f"`labeltui start {path.stem}` goes on with them, behind all others.")
+    return exits.DONE
+
+
 def _say_skipped(skipped: dict[str, int], places: tuple[str, ...]) -> None:
     for reason, count in skipped.items():
         say(f"  skipped {number(count)}: {reason}")

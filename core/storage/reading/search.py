@@ -4,8 +4,8 @@ In work order matches come as they are found. In any other they are gathered in 
 sorted by SQLite: nothing of a million rows passes through Python but their numbers.
 
 Words are looked for in the texts themselves until an index of them stands beside the run (``NAME.search.db``). It is
-made from the run file, which is only read for it; emails are never added to a run, so it is made once, and anew where a
-version of the task sends other texts. Several consoles may build at it at once: each stretch is one transaction that
+made from the run file, which is only read for it; it goes on where emails were added, and is made anew where a version
+of the task sends other texts. Several consoles may build at it at once: each stretch is one transaction that
 goes on where the last one ended. The file can be deleted at any time.
 """
 

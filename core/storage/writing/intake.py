@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 
 from core.mail.dates import sent_at
 from core.model import SourceEmail, Task, View
@@ -90,6 +91,66 @@ def insert_emails(db: sqlite3.Connection, emails: Iterable[tuple[SourceEmail, Vi
         )
         count += 1
     return count
+
+
+@dataclass(slots=True)
+class Later:
+    """What came of later arrivals: how many were ``taken``, ``known`` already, or have another text under an old id."""
+
+    taken: int = 0
+    known: int = 0
+    changed: int = 0
+    changed_ids: list[str] = field(default_factory=list)
+
+
+LISTED_CHANGED = 50
+"""Ids of changed texts that are named; the others are counted."""
+
+
+def insert_later(db: sqlite3.Connection, emails: Iterable[tuple[SourceEmail, View]], numbered: str) -> Later:
+    """Append what is new behind all others, and return what came of the rest.
+
+    New is what has a new id. Where ids are but the numbers of records (``numbered-17``), new is what has a new text,
+    and it is numbered on.
+    """
+    found = Later()
+    own_number = re.compile(re.escape(numbered) + r"-[0-9]+")
+    (number,) = db.execute("SELECT coalesce(max(id), 0) FROM email").fetchone()
+
+    def new() -> Iterator[tuple[SourceEmail, View]]:
+        nonlocal number
+        for email, view in emails:
+            if own_number.fullmatch(email.source_id):
+                if db.execute("SELECT 1 FROM email WHERE content_hash = ?", (view.content_hash,)).fetchone():
+                    found.known += 1
+                    continue
+                number += 1
+                while db.execute("SELECT 1 FROM email WHERE source_id = ?", (f"{numbered}-{number}",)).fetchone():
+                    number += 1
+                yield replace(email, source_id=f"{numbered}-{number}"), view
+                continue
+            row = db.execute("SELECT content_hash FROM email WHERE source_id = ?", (email.source_id,)).fetchone()
+            if row is None:
+                yield email, view
+            elif row[0] == view.content_hash:
+                found.known += 1
+            else:
+                found.changed += 1
+                if len(found.changed_ids) < LISTED_CHANGED:
+                    found.changed_ids.append(email.source_id)
+
+    (last,) = db.execute("SELECT coalesce(max(id), 0) FROM email").fetchone()
+    (position,) = db.execute("SELECT coalesce(max(position), -1) + 1 FROM email").fetchone()
+    found.taken = insert_emails(db, new())
+    order, seed = db.execute("SELECT work_order, seed FROM run").fetchone()
+    db.create_function("shuffle_key", 1, lambda number: _shuffle_key(seed, number), deterministic=True)
+    key = "id" if order == "source" else "shuffle_key(id), id"
+    db.execute(
+        f"UPDATE email SET position = ? + ranked.place FROM (SELECT id, row_number() OVER (ORDER BY {key}) - 1 AS place"
+        " FROM email WHERE id > ?) AS ranked WHERE ranked.id = email.id",
+        (position, last),
+    )
+    return found
 
 
 def _sound(text: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -35,7 +35,7 @@ from core.storage.writing import epochs, intake, rejudging, reviews, settle, tas
 from core.storage.writing.epochs import Beat
 from core.storage.writing.intake import NewRun
 from core.storage.writing.people import PeopleWriter
-from core.storage.writing.settle import Answer, add_event
+from core.storage.writing.settle import Answer, add_event, not_done
 
 __all__ = ["Answer", "Beat", "Store"]
 
@@ -73,6 +73,30 @@ class Store(PeopleWriter):
         """Append emails in source order, all in one transaction; returns how many. Positions come later."""
         with self._transaction() as db:
             return intake.insert_emails(db, emails)
+
+    def add_later(
+        self,
+        emails: Iterable[tuple[SourceEmail, View]],
+        numbered: str,
+        left_out: Callable[[], Iterable[tuple[str, str, str]]],
+        *,
+        source: str,
+        now: float,
+    ) -> intake.Later:
+        """Append what is new of a source behind all others, in one transaction; the run is no longer done by it.
+
+        ``left_out`` returns what of the source was not taken since it was last called.
+        """
+        with self._transaction() as db:
+            found = intake.insert_later(db, emails, numbered)
+            intake.insert_skipped(db, left_out())
+            if found.taken:
+                not_done(db, "texts were added")
+            sentence = f"{found.taken:,} texts added from {source}; {found.known:,} were known"
+            if found.changed:
+                sentence += f"; {found.changed:,} have another text under an old id and were left as they are"
+            add_event(db, now, "added", sentence)
+        return found
 
     def add_skipped(self, rows: Iterable[tuple[str, str, str]]) -> None:
         """Note what of the source was not taken: place, reason and detail of each."""

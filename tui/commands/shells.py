@@ -1,0 +1,130 @@
+"""Print completions for shells and the skill file for agents: ``labeltui completions SHELL``, ``labeltui skill``."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+from core import exits
+
+SHELLS = ("bash", "zsh", "fish")
+_SKILL = Path(__file__).with_name("SKILL.md")
+
+
+def completions(given: argparse.Namespace) -> int:
+    """``labeltui completions bash|zsh|fish``: a script for the shell, made from the grammar of commands."""
+    from tui.grammar import parser  # noqa: PLC0415 - the grammar names this module
+
+    top = parser()
+    print(_fish(top) if given.shell == "fish" else _bash(top, zsh=given.shell == "zsh"))  # noqa: T201
+    return exits.DONE
+
+
+def skill(_: argparse.Namespace) -> int:
+    """``labeltui skill``: how a coding agent drives a run without reading its texts."""
+    print(_SKILL.read_text(encoding="utf-8"), end="")  # noqa: T201
+    return exits.DONE
+
+
+def _commands(top: argparse.ArgumentParser) -> dict[str, tuple[argparse.ArgumentParser, str]]:
+    """Return the commands of a parser, each with its line of help."""
+    for action in top._actions:  # noqa: SLF001 - argparse has no public way to ask
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+            told = {choice.dest: choice.help or "" for choice in action._choices_actions}  # noqa: SLF001
+            return {name: (each, told.get(name, "")) for name, each in action.choices.items()}
+    return {}
+
+
+def _nodes(top: argparse.ArgumentParser, words: str = "") -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """Yield every command with the words that give it, as ``keys add``; "" is the program."""
+    yield words, top
+    for word, (each, _) in _commands(top).items():
+        yield from _nodes(each, f"{words} {word}".strip())
+
+
+def _options(command: argparse.ArgumentParser) -> list[argparse.Action]:
+    return [action for action in command._actions if action.option_strings]  # noqa: SLF001
+
+
+def _words_after(command: argparse.ArgumentParser) -> list[str]:
+    """Return the words that can follow: commands, fixed choices, options."""
+    words = list(_commands(command))
+    for action in command._actions:  # noqa: SLF001
+        if not action.option_strings and action.choices and not words:
+            words += [str(choice) for choice in action.choices]
+    return words + [option for action in _options(command) for option in action.option_strings]
+
+
+def _bash(top: argparse.ArgumentParser, *, zsh: bool) -> str:
+    """Return a function for bash; zsh takes it by its own bashcompinit. Files complete where no word does."""
+    cases, valued = [], []
+    for words, command in _nodes(top):
+        cases.append(f"    {shlex.quote(words)}) words={shlex.quote(' '.join(_words_after(command)))} ;;")
+        for action in _options(command):
+            if action.choices:
+                for option in action.option_strings:
+                    choices = " ".join(str(choice) for choice in action.choices)
+                    valued.append(f"    {shlex.quote(f'{words} {option}'.strip())}) words={shlex.quote(choices)} ;;")
+    groups = "|".join(words for words, command in _nodes(top) if words and _commands(command))
+    named = "|".join(_commands(top))
+    begin = ["autoload -U +X bashcompinit && bashcompinit"] if zsh else []
+    return "\n".join(
+        [
+            *begin,
+            "_labeltui() {",
+            '  local at="" word words="" current="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}"',
+            '  for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do',
+            '    case "$at" in',
+            f'      "") case "$word" in {named}) at="$word" ;; esac ;;',
+            f'      {groups}) case "$word" in -*) ;; *) at="$at $word" ;; esac ;;',
+            "    esac",
+            "  done",
+            '  case "$at" in',
+            *cases,
+            "  esac",
+            '  case "${at:+$at }$previous" in',
+            *valued,
+            "  esac",
+            '  COMPREPLY=($(compgen -W "$words" -- "$current"))',
+            "}",
+            "complete -o default -F _labeltui labeltui",
+        ]
+    )
+
+
+def _fish(top: argparse.ArgumentParser) -> str:
+    """Return completions for fish, with each command's line of help."""
+    lines = []
+    named = " ".join(_commands(top))
+    for word, (command, told) in _commands(top).items():
+        condition = shlex.quote(f"not __fish_seen_subcommand_from {named}")
+        lines.append(f"complete -c labeltui -f -n {condition} -a {word} -d {_fish_quoted(told)}")
+        inner = _commands(command)
+        for action_word, (_, action_told) in inner.items():
+            condition = shlex.quote(
+                f"__fish_seen_subcommand_from {word}; and not __fish_seen_subcommand_from {' '.join(inner)}"
+            )
+            lines.append(f"complete -c labeltui -f -n {condition} -a {action_word} -d {_fish_quoted(action_told)}")
+        for leaf, condition in [
+            (each, f"{word}; and __fish_seen_subcommand_from {name}") for name, (each, _) in inner.items()
+        ] or [(command, word)]:
+            lines += _fish_options(leaf, f"__fish_seen_subcommand_from {condition}")
+    return "\n".join(lines)
+
+
+def _fish_options(command: argparse.ArgumentParser, condition: str) -> Iterator[str]:
+    for action in _options(command):
+        for option in action.option_strings:
+            line = f"complete -c labeltui -n {shlex.quote(condition)}"
+            line += f" -l {option[2:]}" if option.startswith("--") else f" -s {option[1:]}"
+            if action.choices:
+                line += f" -x -a {_fish_quoted(' '.join(str(choice) for choice in action.choices))}"
+            elif action.nargs != 0:
+                line += " -r"
+            yield f"{line} -d {_fish_quoted(action.help or '')}"
+
+
+def _fish_quoted(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
