@@ -187,7 +187,12 @@ def _add_working(commands: Commands) -> None:
     opened.add_argument("--read-only", action="store_true", default=argparse.SUPPRESS, help="change nothing")
     work = _command(commands, "work", "running:work", help="the worker in the foreground, until the run is done")
     work.add_argument("run", metavar="RUN")
+<<<<<<< HEAD
     budget = _command(commands, "budget", "control:budget", help="what a run may spend before it is paused")
+=======
+    _add_concurrency(work)
+    budget = _command(commands, "budget", "control:budget", help="what a run may spend before it pauses itself")
+>>>>>>> cf551fa (Let a person choose how many calls are out at once: with --concurrency, a key of the monitor, and in status)
     budget.add_argument("run", metavar="RUN")
     budget.add_argument(
         "--tokens", type=quantities.count, metavar="N", help="prompt and completion tokens of all calls"
@@ -206,11 +211,21 @@ def _add_working(commands: Commands) -> None:
         command.add_argument("run", metavar="RUN")
         command.add_argument("--no-wait", action="store_true", help="do not wait until it is acknowledged")
         if name == "start":
+            _add_concurrency(command)
             command.add_argument(
                 "--try", dest="only", type=quantities.count, metavar="N", help="ask about N texts, then pause"
             )
         if name == "stop":
             command.add_argument("--force", action="store_true", help="kill a worker that does not respond")
+
+
+def _add_concurrency(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--concurrency",
+        type=quantities.concurrency,
+        metavar="N",
+        help="calls at once, or auto (as it was): set on a server without quotas, at most elsewhere; kept in the run",
+    )
 
 
 def _add_results(commands: Commands) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from core.commands.command import Command, Outcome, Run, emails, numbers
 from core.errors import UnknownNameError, UsageError
-from core.model import UNCHANGED, Budget, Task
+from core.model import MOST_EVER, UNCHANGED, Budget, Task
 from core.text import one_line
 
 if TYPE_CHECKING:
@@ -114,6 +114,36 @@ class SetBudget(Command):
         else:
             run.worker.allow(self.budget)
         return Outcome(f"{run.name} may spend: {self.budget.words}")
+
+
+@dataclass(frozen=True, slots=True)
+class SetConcurrency(Command):
+    """Have ``most`` calls at once: exactly so many on a server without quotas, at most so many where quotas pace.
+
+    None lets the number be found.
+    """
+
+    kind = "concurrency"
+    most: int | None
+
+    def __post_init__(self) -> None:
+        if self.most is not None and not (type(self.most) is int and 1 <= self.most <= MOST_EVER):
+            raise UsageError(f"{self.most!r} is no number of calls at once: choose 1 to {MOST_EVER}, or auto.")
+
+    @property
+    def what(self) -> str:
+        """The command in a few words."""
+        return "calls at once: automatic" if self.most is None else f"{self.most} calls at once"
+
+    def apply(self, run: Run) -> Outcome:
+        """Set it; calls in flight finish."""
+        if run.worker is None:
+            run.store.set_concurrency(self.most, now=run.now)
+        else:
+            run.worker.choose_concurrency(self.most)
+        if self.most is None:
+            return Outcome("calls at once are found by the server's answers")
+        return Outcome(f"{self.most} call{'' if self.most == 1 else 's'} at once, fewer where quotas allow fewer")
 
 
 @dataclass(frozen=True, slots=True)

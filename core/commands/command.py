@@ -59,6 +59,9 @@ class WorkerControl(Protocol):
     def allow(self, budget: Budget) -> None:
         """Check this budget from now on."""
 
+    def choose_concurrency(self, most: int | None) -> None:
+        """Have so many calls at once from now on; None lets the number be found."""
+
     def activate(self, task: Task, *, by: str, command_id: str) -> str:
         """Activate a version of the task, and say what that means."""
 

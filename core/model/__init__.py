@@ -31,6 +31,7 @@ from core.model.keys import (
     WindowStatus,
 )
 from core.model.runs import (
+    MOST_EVER,
     MOST_IN_A_COMMAND,
     REFUSED,
     UNCHANGED,
@@ -50,6 +51,7 @@ from core.model.runs import (
 from core.model.tasks import DryRunResult, LabelMeaning, ModelSettings, SampledEmail, Task, TaskVersion
 
 __all__ = [
+    "MOST_EVER",
     "MOST_IN_A_COMMAND",
     "PROBED",
     "REFUSED",

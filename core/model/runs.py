@@ -80,6 +80,9 @@ class Happening:
 MOST_IN_A_COMMAND = 50_000
 """Emails that one command can name: what a worker can handle between two calls."""
 
+MOST_EVER = 256
+"""Calls at once that a person can choose: a client keeps so many connections."""
+
 REFUSED = "not possible: "
 """How the result of a command begins that was refused."""
 
@@ -106,7 +109,10 @@ class CommandRecord:
 
 @dataclass(frozen=True, slots=True)
 class WorkerStatus:
-    """The run's worker: ``alive`` means that a process holds the run's lock, which is the only proof."""
+    """The run's worker: ``alive`` means that a process holds the run's lock, which is the only proof.
+
+    ``at_once`` is how many calls may be in flight, where the server's speed or a person decides.
+    """
 
     pid: int | None
     alive: bool
@@ -115,6 +121,7 @@ class WorkerStatus:
     epoch: int
     in_flight: int
     host: str = ""
+    at_once: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +211,7 @@ class Snapshot:
     finished_at: float | None
     taken_at: float
     budget: Budget = Budget()
+    concurrency: int | None = None
     worked_s: float = 0.0
     flagged: int = 0
     alarms: tuple[str, ...] = ()

@@ -30,11 +30,13 @@ class Heartbeat:
         clock: Callable[[], float],
         tempo: Tempo,
         forecast: Callable[[], Forecast | None] | None,
+        at_once: Callable[[], int | None] = lambda: None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._tempo = tempo
         self._forecast = forecast
+        self._at_once = at_once
         self._beaten_at = float("-inf")
         self._shown: RunState | None = None
         self._passed_at: float | None = None
@@ -67,6 +69,7 @@ class Heartbeat:
             asking=asking,
             waited_s=self._waited_s,
             forecast=self._forecast() if self._forecast is not None else None,
+            at_once=self._at_once(),
         )
         try:
             self._store.beat(beat, now=now)

@@ -86,7 +86,7 @@ class Worker:
         self._clock = clock
         self._tempo = tempo or Tempo()
         self._committer = Committer(store, clock, self._observe)
-        self._heartbeat = Heartbeat(store, clock, self._tempo, forecast)
+        self._heartbeat = Heartbeat(store, clock, self._tempo, forecast, lambda: broker.at_once)
         self._wake = asyncio.Event()
         self._pause = Pause(
             store, self.queue, clock, price=price, reason=paused, began=self._wake.set, hint=self._form_hint
@@ -162,6 +162,12 @@ class Worker:
     def allow(self, budget: Budget) -> None:
         """Let the run spend so much from now on."""
         self._pause.allow(budget)
+
+    def choose_concurrency(self, most: int | None) -> None:
+        """Have so many calls at once from now on; None lets the number be found."""
+        self.store.set_concurrency(most, now=self._clock())
+        self.broker.choose_concurrency(most)
+        self._wake.set()
 
     def activate(self, task: Task, *, by: str, command_id: str) -> str:
         """Activate a version of the task: calls in flight end under the old one, then all is built anew."""

@@ -68,6 +68,13 @@ class Pacer(Protocol[P]):
     def statuses(self) -> tuple[KeyStatus, ...]:
         """Return the keys, for people."""
 
+    @property
+    def at_once(self) -> int | None:
+        """Return how many calls may be in flight where the server's speed or a person decides, else None."""
+
+    def choose_concurrency(self, most: int | None) -> None:
+        """Have at most so many calls in flight from now on; None leaves the number to the pacer."""
+
     def swap(self) -> str:
         """Disable the key in use, switch to the next, and say so; raises KeysError where there is no other."""
 
@@ -100,7 +107,7 @@ class ConcurrencyLimit:
         alias: str = "local",
         organization: str = "local",
     ) -> None:
-        self._limit = limit
+        self._limit = self._own_limit = limit
         self._clock = clock
         self._rng = rng
         self._alias = alias
@@ -167,6 +174,15 @@ class ConcurrencyLimit:
                 self._alias, "", self._organization, state, self._refused, requests=self._requests, tokens=self._tokens
             ),
         )
+
+    @property
+    def at_once(self) -> int | None:
+        """Return the limit."""
+        return self._limit
+
+    def choose_concurrency(self, most: int | None) -> None:
+        """Let another number of calls be out; None goes back to the limit that it was made with."""
+        self._limit = self._own_limit if most is None else max(1, most)
 
     def swap(self) -> str:
         """Refuse: there is one key."""

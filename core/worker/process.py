@@ -98,7 +98,7 @@ def _work_on(
     """``stack`` is closed when the run file says how it ended: the notifier has the last word."""
     try:
         with KeyStore.from_settings(settings, store.base_url) as keys:
-            broker = broker_for(keys, store.task())
+            broker = broker_for(keys, store.task(), store.concurrency())
             if isinstance(none := broker.next(()), NoKeys):
                 raise NoUsableKeyError(none.reason)  # noqa: TRY301 - it is written down like any other end
             store.begin_epoch(now=time.time(), pid=os.getpid(), host=socket.gethostname())
@@ -157,7 +157,11 @@ async def _run(
             ending = await worker.run()
             if not ending.renews:
                 break
-            paused, first_n, broker = worker.paused, worker.queue.first_n, broker_for(keys, store.task())
+            paused, first_n, broker = (
+                worker.paused,
+                worker.queue.first_n,
+                broker_for(keys, store.task(), store.concurrency()),
+            )
             await clients.aclose()
             clients.renew(store.task())
     finally:

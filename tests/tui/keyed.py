@@ -261,6 +261,7 @@ ROWS: tuple[Keyed, ...] = (
     Keyed("pause", RUN_SCOPES, asked, [("pause",)], at_work=True),
     Keyed("stop", RUN_SCOPES, asked, [("stop",)], at_work=True),
     Keyed("swap", RUN_SCOPES, asked, [("swap",)], at_work=True),
+    Keyed("concurrency", M, asked, [("concurrency", 64)], then=(*"64", "enter"), at_work=True),
     Keyed("try_out", M, asked, [("try_first", 10)]),
     Keyed("emails", M | T | KEY_SCOPES, screen, "EmailsScreen", alone=True),
     Keyed("keys", R | M | E | RECORD | T, screen, "KeysScreen"),

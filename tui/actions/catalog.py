@@ -98,6 +98,11 @@ ALL: tuple[Action, ...] = (
         RUN_SCOPES, enabled.swap_blocked, hint=1, home=AT_MONITOR | KEY_SCOPES, changes=True,
     ),
     Action(
+        "concurrency", Group.RUN, ("Z",), "Z", _word("calls at once"),
+        "Choose how many calls may be in flight at once, or let the server's answers tell (auto).",
+        frozenset({Scope.MONITOR}), enabled.concurrency_blocked, changes=True,
+    ),
+    Action(
         "try_out", Group.RUN, ("y",), "y", _word("try 10"),
         "Label ten texts only, then pause; {pause} continues with all.",
         frozenset({Scope.MONITOR}), enabled.try_blocked, hint=1, changes=True,

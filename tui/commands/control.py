@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core import exits
-from core.commands.catalog import Label, Note, Rejudge, Retry, SetBudget, Skip, Stop
+from core.commands.catalog import Label, Note, Rejudge, Retry, SetBudget, SetConcurrency, Skip, Stop
 from core.commands.command import Command
 from core.engine import Engine
 from core.errors import UnknownNameError
@@ -32,7 +32,18 @@ def engine_of(given: argparse.Namespace) -> Engine:
 
 def start(given: argparse.Namespace) -> int:
     """``labeltui start RUN``."""
+    if (code := choose_concurrency(given)) != exits.DONE:
+        return code
     return _to_worker(given, lambda engine, path: engine.start(path, given.only))
+
+
+def choose_concurrency(given: argparse.Namespace) -> int:
+    """Store how many calls at once ``--concurrency`` says, where it says so; returns the exit code."""
+    if given.concurrency is None:
+        return exits.DONE
+    engine = engine_of(given)
+    path = engine.find(given.run)
+    return report(engine, path, engine.send(path, SetConcurrency(given.concurrency or None)))
 
 
 def send_plain(given: argparse.Namespace) -> int:

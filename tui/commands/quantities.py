@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from core.errors import UsageError
+from core.model import MOST_EVER
 
 
 def whole(text: str) -> int:
@@ -51,6 +52,14 @@ def count(text: str) -> int:
     value = whole(text)
     if value < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
+def concurrency(text: str) -> int:
+    """Calls at once: 1 to 256, or 0 for ``auto``."""
+    value = 0 if text.lower() == "auto" else whole(text)
+    if not (0 < value <= MOST_EVER or text.lower() == "auto"):
+        raise argparse.ArgumentTypeError(f"must lie between 1 and {MOST_EVER}, or be auto")
     return value
 
 

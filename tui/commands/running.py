@@ -92,6 +92,10 @@ def demo(given: argparse.Namespace) -> int:
 
 def work(given: argparse.Namespace) -> int:
     """``labeltui work RUN``."""
+    from tui.commands.control import choose_concurrency  # noqa: PLC0415 - only here
+
+    if (code := choose_concurrency(given)) != exits.DONE:
+        return code
     engine = Engine(load_settings(), read_only=given.read_only)
     path = engine.find(given.run)
     code = _work(engine, path)

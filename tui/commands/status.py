@@ -52,6 +52,7 @@ def as_json(snapshot: Snapshot, keys: Sequence[KeyStatus], no_keys: str = "") ->
         "reasks": {str(n): count for n, count in snapshot.reasks.items()},
         "attempts": snapshot.attempts,
         "tokens": snapshot.tokens,
+        "concurrency": {"chosen": snapshot.concurrency, "at_once": snapshot.worker.at_once if live else None},
         "rate_per_min": round(pace.now, 1) if live else 0.0,
         "eta_s": _rounded(forecast.eta_s) if forecast and live else None,
         "binding_limit": forecast.binding_limit if forecast and live else "",

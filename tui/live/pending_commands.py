@@ -8,10 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.commands.catalog import Pause, Resume, Retry, Stop, SwapKey
+from core.commands.catalog import Pause, Resume, Retry, SetConcurrency, Stop, SwapKey
 from core.commands.command import Command
 from core.engine import FIRST_N
-from core.model import UNCHANGED, Snapshot
+from core.errors import UsageError
+from core.model import MOST_EVER, UNCHANGED, Snapshot
 from core.text import one_line
 from tui.actions import enabled
 from tui.actions.catalog import takes_back
@@ -133,6 +134,22 @@ class PendingCommands:
     def do_swap(self) -> None:
         """Go on to the next key."""
         self.send(SwapKey())
+
+    def do_concurrency(self) -> None:
+        """Choose how many calls may be in flight, after asking for the number."""
+        from tui.screens.line_windows import AskLine  # noqa: PLC0415  (not before it is wanted)
+
+        def answered(text: str | None) -> None:
+            if text is None:
+                return
+            try:
+                most = None if text.lower() == "auto" else int(text)
+                self.send(SetConcurrency(most))
+            except (ValueError, UsageError):
+                self._app.say(f"{text!r} is no number of calls at once: 1 to {MOST_EVER}, or auto.", severity="error")
+
+        remark = f"1 to {MOST_EVER}, or auto; where quotas pace it is a maximum"
+        self._app.push_screen(AskLine("Calls at once", remark), answered)
 
     def do_retry_all(self) -> None:
         """Put every failed email back in line, after asking."""

@@ -25,6 +25,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from core.model import MOST_EVER
+
 FIRST_CONCURRENCY = 4.0
 _HEAD_ROOM = 1.5
 _SPARE_CALLS = 2
@@ -83,8 +85,6 @@ class Concurrency:
 
 MOST_AT_ONCE = 128
 """The search for the knee goes so far: one process makes some 400 to 900 calls a second. A person may allow more."""
-MOST_EVER = 256
-"""More calls at once than a client keeps connections would only wait for one."""
 FIRST_WIDTH = 8
 _OPENING = 4.0
 _LAP_MOST = 128

@@ -319,6 +319,13 @@ def m008_canaries(db: Database) -> None:
         db.execute(statement)
 
 
+@migrations()
+def m009_concurrency(db: Database) -> None:
+    """How many calls at once a person chose (NULL: found by itself), and how many may be in flight now, if known."""
+    db.execute("ALTER TABLE run ADD COLUMN concurrency INTEGER")
+    db.execute("ALTER TABLE run ADD COLUMN at_once INTEGER")
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the tables up to this version's. Each migration is one transaction; call it under the run's lock."""
     db = Database(connection)

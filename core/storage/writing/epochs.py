@@ -21,8 +21,9 @@ from core.storage.writing.settle import add_event, book_pace
 class Beat:
     """What the worker is doing now, for people.
 
-    ``in_flight_bound`` is a bound on calls at once that is raised before it is reached; ``waited_s`` the seconds since
-    the last beat in which no key was allowed to ask.
+    ``at_once`` is how many may be in flight, where the server's speed or a person decides. ``in_flight_bound`` is a
+    bound on calls at once that is raised before it is reached; ``waited_s`` the seconds since the last beat in which no
+    key was allowed to ask.
     """
 
     state: RunState
@@ -33,6 +34,7 @@ class Beat:
     asking: Mapping[str, int]
     waited_s: float = 0.0
     forecast: Forecast | None = None
+    at_once: int | None = None
 
 
 def begin(db: sqlite3.Connection, *, task_version: str, now: float, pid: int, host: str) -> Resumption:
@@ -67,7 +69,7 @@ def beat(db: sqlite3.Connection, beat: Beat, *, now: float) -> None:
     db.execute(
         "UPDATE run SET heartbeat_at = ?, state = ?, reason = ?, in_flight = ?,"
         " in_flight_bound = max(coalesce(in_flight_bound, 0), ?), asking = ?, wait_until_at = ?,"
-        " wait_limit = ?, wait_organization = ?, forecast = ?",
+        " wait_limit = ?, wait_organization = ?, forecast = ?, at_once = ?",
         (
             now,
             beat.state.value,
@@ -79,6 +81,7 @@ def beat(db: sqlite3.Connection, beat: Beat, *, now: float) -> None:
             wait.limit if wait else None,
             wait.organization if wait else None,
             json.dumps(asdict(beat.forecast)) if beat.forecast else None,
+            beat.at_once,
         ),
     )
     if beat.waited_s or beat.in_flight:  # slow calls are work too, also where none of them ends in this slice

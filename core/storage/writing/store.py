@@ -157,6 +157,17 @@ class Store(PeopleWriter):
             db.execute("UPDATE run SET budget = ?", (json.dumps(asdict(budget)),))
             add_event(db, now, "budget", f"budget set: {budget.words}")
 
+    def concurrency(self) -> int | None:
+        """Return how many calls at once a person chose; None where the number is found by itself."""
+        chosen = self._db.execute("SELECT concurrency FROM run").fetchone()[0]
+        return int(chosen) if chosen is not None else None
+
+    def set_concurrency(self, most: int | None, *, now: float) -> None:
+        """Have so many calls at once from now on, or let the number be found."""
+        with self._transaction() as db:
+            db.execute("UPDATE run SET concurrency = ?, at_once = ?", (most, most))
+            add_event(db, now, "concurrency", f"calls at once: {'automatic' if most is None else most}")
+
     def outcomes(self) -> dict[str, int]:
         """How many calls ended in which way."""
         return group(all_totals(self._db), "outcome")

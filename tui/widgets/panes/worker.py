@@ -88,9 +88,10 @@ def _now(facts: WorkerFacts, *, brief: bool) -> Content:
         last = f" · last heartbeat {clock(worker.heartbeat_at)}" if worker.heartbeat_at else ""
         return line((f"no worker{last}", "$quiet"))
     stale = facts.beat_s is not None and facts.beat_s > STALE_AFTER_S
+    room = f" of {number(worker.at_once)}" if worker.at_once is not None else ""
     beat = "no heartbeat yet" if facts.beat_s is None else f"heartbeat {age(facts.beat_s)} ago"
     return line(
         (("! " if stale else "") + beat, "bold $waiting" if stale else "$foreground"),
-        (f" · {number(worker.in_flight)} in flight", "$foreground"),
+        (f" · {number(worker.in_flight)}{room} in flight", "$foreground"),
         ("" if facts.up_s is None or brief else f" · up {age(facts.up_s)}", "$quiet"),
     )
