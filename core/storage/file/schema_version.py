@@ -24,7 +24,7 @@ FORMAT_WITH_COLUMNS = 5
 FORMAT_WITH_CANARIES = 6
 """The first format with answers to emails that are asked again and again."""
 
-FORMAT_VERSION = 6
+FORMAT_VERSION = 7
 """Kept in ``user_version``. A file with a larger number is from a newer labeltui and is refused."""
 
 

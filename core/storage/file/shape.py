@@ -55,6 +55,7 @@ COLUMNS: dict[int, dict[str, str]] = {
     },
     5: {"body": "columns", "source_column": "position name", "skipped": "id place reason detail"},
     6: {"canary": "id email_id task_version label value round asked_at attempt_id"},
+    7: {"run": "concurrency at_once"},
 }
 """The columns that each format added, by table."""
 
@@ -66,7 +67,18 @@ _LATEST_S = 1e11
 _LARGEST = 2**53
 """No count of a run is larger: the largest that JSON's readers take for a whole number."""
 _TIMES = ("created_at", "wait_until_at", "worker_started_at", "heartbeat_at", "started_at", "finished_at")
-_COUNTS = ("seed", "dedupe", "simulated", "cursor", "epoch", "worker_pid", "in_flight", "in_flight_bound")
+_COUNTS = (
+    "seed",
+    "dedupe",
+    "simulated",
+    "cursor",
+    "epoch",
+    "worker_pid",
+    "in_flight",
+    "in_flight_bound",
+    "concurrency",
+    "at_once",
+)
 _REQUIRED = ("name", "created_at", "task_version", "cursor", "epoch", "state")
 
 
