@@ -187,12 +187,8 @@ def _add_working(commands: Commands) -> None:
     opened.add_argument("--read-only", action="store_true", default=argparse.SUPPRESS, help="change nothing")
     work = _command(commands, "work", "running:work", help="the worker in the foreground, until the run is done")
     work.add_argument("run", metavar="RUN")
-<<<<<<< HEAD
-    budget = _command(commands, "budget", "control:budget", help="what a run may spend before it is paused")
-=======
     _add_concurrency(work)
-    budget = _command(commands, "budget", "control:budget", help="what a run may spend before it pauses itself")
->>>>>>> cf551fa (Let a person choose how many calls are out at once: with --concurrency, a key of the monitor, and in status)
+    budget = _command(commands, "budget", "control:budget", help="what a run may spend before it is paused")
     budget.add_argument("run", metavar="RUN")
     budget.add_argument(
         "--tokens", type=quantities.count, metavar="N", help="prompt and completion tokens of all calls"
