@@ -7,13 +7,13 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from core import network_disk as mounts
+from core import files as mounts
 from core.commands import send as commands
 from core.commands.catalog import Label
 from core.errors import QuotaFileError, RunFileError
+from core.files import ALLOW, Mount, mount_of, mounts_of_linux, mounts_of_macos, why_not
 from core.llm.task import builtin_task
 from core.model import RunState
-from core.network_disk import ALLOW, Mount, mount_of, mounts_of_linux, mounts_of_macos, why_not
 from core.quota.keys.store import KeyStore
 from core.runs.find import RunOptions, create_run
 from core.runs.save import export_run

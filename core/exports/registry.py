@@ -10,7 +10,6 @@ import contextlib
 import functools
 import hashlib
 import json
-import os
 import secrets
 import shutil
 import sqlite3
@@ -22,6 +21,7 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points, version
 from pathlib import Path
 
+from core import files
 from core.errors import ExportError
 from core.exports import layouts, lines, tables
 from core.exports.columns import COLUMNS, Table
@@ -168,14 +168,13 @@ def _to_folder(table: Table, path: Path, layout: Layout, *, raw: bool) -> int:
                 part = table.of(split) if table.splits else table
                 counts[f"{split}{suffix}"] = layout.write(part, beside / f"{split}{suffix}", raw)
             count = sum(counts.values())
-        files = {str(file.relative_to(beside)): file for file in sorted(beside.rglob("*")) if file.is_file()}
-        told = _manifest(table, layout, {name: (file, counts.get(name)) for name, file in files.items()}, count)
+        written = {str(file.relative_to(beside)): file for file in sorted(beside.rglob("*")) if file.is_file()}
+        told = _manifest(table, layout, {name: (file, counts.get(name)) for name, file in written.items()}, count)
         _write_text(beside / "manifest.json", told)
-        for file in (*files.values(), beside / "manifest.json"):
-            with file.open("rb") as written:
-                os.fsync(written.fileno())
+        for file in (*written.values(), beside / "manifest.json"):
+            files.sync(file)
         beside.replace(target)
-        _sync_folder(target.parent)
+        files.sync_folder(target.parent)
     except OSError as error:
         raise _unwritable(path, target, error) from None
     finally:
@@ -183,11 +182,11 @@ def _to_folder(table: Table, path: Path, layout: Layout, *, raw: bool) -> int:
     return count
 
 
-def _manifest(table: Table, layout: Layout, files: dict[str, tuple[Path, int | None]], count: int) -> str:
+def _manifest(table: Table, layout: Layout, listing: dict[str, tuple[Path, int | None]], count: int) -> str:
     """Return what was written, by name: bytes, rows and SHA-256, and where the labels come from."""
     facts = table.facts
     listed = []
-    for name, (path, rows) in files.items():
+    for name, (path, rows) in listing.items():
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         listed.append({"path": name, "bytes": path.stat().st_size, "sha256": digest, "rows": rows})
@@ -227,22 +226,13 @@ def written_whole(path: Path, write: Callable[[Path], int]) -> int:
     if path.is_dir():
         raise ExportError(f"{path} is a folder. Name a file in it.")
     target = path.resolve()
-    beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
-        os.close(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        if target.is_file():
-            beside.chmod(stat.S_IMODE(target.stat().st_mode))  # whoever opened it to others goes on to share it
-        count = write(beside)
-        with beside.open("rb") as file:
-            os.fsync(file.fileno())
-        beside.replace(target)
-        _sync_folder(target.parent)
+        with files.written_whole(target) as beside:
+            if target.is_file():
+                beside.chmod(stat.S_IMODE(target.stat().st_mode))  # whoever opened it to others goes on to share it
+            return write(beside)
     except OSError as error:
         raise _unwritable(path, target, error) from None
-    finally:
-        with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
-    return count
 
 
 def _unwritable(path: Path, target: Path, error: OSError) -> ExportError:
@@ -250,13 +240,3 @@ def _unwritable(path: Path, target: Path, error: OSError) -> ExportError:
         return ExportError(f"{target.parent} does not exist. Make that folder first, or choose another.")
     reason = error.strerror or str(error)
     return ExportError(f"{path} cannot be written: {reason}. Check the folder's permissions and space.")
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the renaming last through a power loss, where the system lets a folder be synced."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import RunFileError, UsageError
+from core.files import put_in_place
 from core.model import SourceEmail, Task, View
 from core.settings import private_dir
 
@@ -87,7 +88,11 @@ def build(
             tell(store, taken)
             distinct = store.distinct_texts()
         _check_closed(part)
-        _publish(part, path)
+        put_in_place(part, path, new=True)
+    except FileExistsError:
+        raise UsageError(
+            f"A run named {path.stem} was made by another process just now. Nothing was changed."
+        ) from None
     finally:
         for leftover in (part, part.with_name(part.name + "-wal"), part.with_name(part.name + "-shm")):
             leftover.unlink(missing_ok=True)
@@ -110,15 +115,3 @@ def _check_closed(part: Path) -> None:
             f"The run could not be written whole to {part.parent}: its disk is full or reports errors."
             " Free some space, then make the run again; nothing of it was kept."
         )
-
-
-def _publish(part: Path, path: Path) -> None:
-    """Move the finished file to its place, unless somebody made a run of that name meanwhile."""
-    try:
-        path.hardlink_to(part)
-    except FileExistsError:
-        raise UsageError(
-            f"A run named {path.stem} was made by another process just now. Nothing was changed."
-        ) from None
-    except OSError:
-        part.replace(path)  # a file system without hard links

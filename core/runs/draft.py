@@ -5,12 +5,12 @@ The file outlives the console. It is kept as it was left, whether it is a valid 
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import TaskError, UsageError
+from core.files import write_whole
 from core.model import Task
 from core.storage.file.lock import companion
 from core.text import inert
@@ -45,11 +45,8 @@ def load_draft(path: Path) -> Draft | None:
 def save_draft(path: Path, text: str) -> Draft:
     """Write the text as the run's draft, readable by its owner alone, and return what it says."""
     target = draft_path(path)
-    part = target.with_name(f".{target.name}.part")
     try:
-        with os.fdopen(os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
-        part.replace(target)
+        write_whole(target, text)
     except OSError as error:
         raise UsageError(f"{target} cannot be written: {error.strerror}. The draft was not saved.") from error
     return read_draft(text)

@@ -18,6 +18,7 @@ from typing import Any
 from core.commands.command import Command
 from core.commands.review import MOST_GOLD, AddGold, Review
 from core.errors import UsageError
+from core.files import write_whole
 from core.quality.audit import Audit, Quality, judge
 from core.quality.estimates import Difference, Figures, Stratum, difference, figures
 from core.quality.report import Example, ReportFacts, page
@@ -66,7 +67,7 @@ def export_batch(path: Path, file: Path, *, annotator: str, size: int) -> int:
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
     writer.writerows((email.source_id, email.subject, email.text, "", "") for email in shown)
-    file.write_text(out.getvalue(), encoding="utf-8", newline="")
+    write_whole(file, out.getvalue())
     return len(shown)
 
 
@@ -386,7 +387,7 @@ def write_report(path: Path, file: Path, *, examples: bool) -> None:
     else:
         text = page(quality, facts)
     try:
-        file.write_text(text, encoding="utf-8")
+        write_whole(file, text)
     except OSError as error:
         raise UsageError(f"{file} cannot be written ({error}).") from error
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
 
+from core.files import write_whole
 from core.simulator.app import create_app
 from core.simulator.config import SimulatorError
 
@@ -173,9 +174,9 @@ def _leave_parent() -> None:
 def _announce(ready: dict[str, Any], options: ServeOptions) -> None:
     line = json.dumps(ready, separators=(",", ":"))
     if options.pid_file is not None:
-        _write_private(options.pid_file, f"{ready['pid']}\n")
+        write_whole(options.pid_file, f"{ready['pid']}\n")
     if options.ready_file is not None:
-        _write_private(options.ready_file, line + "\n")
+        write_whole(options.ready_file, line + "\n")
     if options.as_json:
         sys.stdout.write(line + "\n")
     else:
@@ -189,14 +190,6 @@ def _announce(ready: dict[str, Any], options: ServeOptions) -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 1)
         os.close(nowhere)
-
-
-def _write_private(path: Path, text: str) -> None:
-    beside = path.with_name(f"{path.name}.{os.getpid()}.new")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    beside.replace(path)
 
 
 def _unlink_own(path: Path) -> None:

@@ -29,7 +29,7 @@ from tui.widgets.panes.rate import RateFacts, RatePane
 from tui.widgets.panes.recent import RecentPane, recent_facts
 from tui.widgets.panes.worker import WorkerPane, worker_facts
 
-REVIEWING = frozenset({"review", "undo_review", "sample"})
+REVIEWING = frozenset({"review", "withdraw_review", "sample"})
 """Commands after which what people say of the labels is to be computed anew."""
 FRAMED = (100, 30)
 """Columns and rows from which on panes have frames."""

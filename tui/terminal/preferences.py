@@ -7,7 +7,6 @@ unchanged.
 from __future__ import annotations
 
 import json
-import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import LabeltuiError
+from core.files import write_whole
 from tui.terminal.terminal import FEW, NONE, Terminal
 
 KNOWN = ("theme", "ascii", "toured", "quiet", "keyring", "keys")
@@ -139,6 +139,4 @@ def remember(path: Path, name: str, value: str | bool) -> None:  # noqa: FBT001 
     if not _says(changed, {**said, name: value}):
         raise LabeltuiError(f"{path} has a form in which {name} cannot be changed; it is unchanged.")
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = path.with_suffix(".new")
-    fresh.write_text(changed, encoding="utf-8")
-    os.replace(fresh, path)  # noqa: PTH105  (atomic, and says so)
+    write_whole(path, changed)

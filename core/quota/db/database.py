@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from core import network_disk as mounts
+from core import files as mounts
 from core.errors import FolderError, QuotaFileError
 from core.quota.db import schema as tables
 from core.server_address import GROQ_ROOT

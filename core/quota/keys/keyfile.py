@@ -12,13 +12,13 @@ from __future__ import annotations
 import os
 import re
 import stat
-import tempfile
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.errors import KeysError, UsageError
+from core.files import write_whole
 from core.server_address import GROQ_ROOT, address_of, presets
 from core.settings import private_dir
 from core.text import one_line
@@ -252,16 +252,7 @@ def write_file(path: Path, tables: Mapping[str, Mapping[str, object]]) -> None:
 
     try:
         private_dir(path.parent)
-        descriptor, name = tempfile.mkstemp(prefix=".keys-", suffix=".toml", dir=path.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                tomli_w.dump({"keys": {alias: dict(table) for alias, table in tables.items()}}, file)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        write_whole(path, tomli_w.dumps({"keys": {alias: dict(table) for alias, table in tables.items()}}))
     except OSError as error:
         raise KeysError(f"{path} cannot be written ({error.strerror}): check its owner and permissions") from error
 

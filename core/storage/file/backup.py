@@ -15,6 +15,7 @@ from contextlib import closing
 from pathlib import Path
 
 from core.errors import RunFileError, UsageError
+from core.files import put_in_place
 from core.storage.file.connection import open_reader
 from core.storage.file.schema_version import check_format
 from core.storage.file.shape import check_shape
@@ -43,10 +44,10 @@ def copy_database(source: sqlite3.Connection, target: Path) -> int:
         with _as_copy_trouble(target):
             os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             _fill(part, source)
-            _sync(part)
-            _publish(part, target)
-            _sync(target.parent)
+            put_in_place(part, target, new=True)
             return target.stat().st_size
+    except FileExistsError:
+        raise UsageError(f"{target} was made by somebody else just now. Choose another name.") from None
     finally:
         for leftover in (part, part.with_name(part.name + "-journal")):
             leftover.unlink(missing_ok=True)
@@ -56,6 +57,8 @@ def copy_database(source: sqlite3.Connection, target: Path) -> int:
 def _as_copy_trouble(target: Path) -> Iterator[None]:
     try:
         yield
+    except FileExistsError:
+        raise
     except (OSError, sqlite3.Error) as error:
         raise RunFileError(
             f"No copy could be written to {target} ({error}). Check the folder's permissions and the space on the disk;"
@@ -71,24 +74,3 @@ def _fill(part: Path, source: sqlite3.Connection) -> None:
         found = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
     if found != "ok":
         raise RunFileError(f"The run file is damaged ({found}), and so its copy would be. `labeltui check` says more.")
-
-
-def _publish(part: Path, target: Path) -> None:
-    """Give the copy its name, unless something bears it by now."""
-    try:
-        target.hardlink_to(part)
-    except FileExistsError:
-        raise UsageError(f"{target} was made by somebody else just now. Choose another name.") from None
-    except OSError:
-        if target.exists():
-            raise
-        part.replace(target)  # a file system without hard links
-
-
-def _sync(path: Path) -> None:
-    """Make a file, or the names in a folder, outlast a power loss."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from core import network_disk as mounts
+from core import files as mounts
 from core.errors import RunFileError, RunNotFoundError
 from core.storage.file.schema_version import check_format
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from core.model import SampledEmail
 from core.storage.file.connection import open_reader
-from core.storage.file.rows import BY_MODEL, beginning, opening
+from core.storage.file.rows import BY_MODEL, STANDS, beginning, opening
 from core.storage.file.schema_version import FORMAT_WITH_REVIEWS, check_format
 
 _SPARE = 4
@@ -56,7 +56,7 @@ def _rows(db: sqlite3.Connection, which: str, argument: str | int) -> list[Any]:
 def _told_by_people(db: sqlite3.Connection) -> dict[int, str]:
     """Return the newest blind label of each email that is in the half for drafts: every second by its number."""
     rows = db.execute(
-        "SELECT email_id, value FROM review WHERE undone_at IS NULL AND value IS NOT NULL"
+        f"SELECT email_id, value FROM review WHERE {STANDS} AND value IS NOT NULL"
         " AND ((email_id + (SELECT seed FROM run)) * 2654435761) % 4294967291 % 2 = 0 ORDER BY id"
     ).fetchall()
     return dict(rows)

@@ -1,4 +1,7 @@
-"""Where a file lies: on a disk of this machine, or on a share that other machines have as well.
+"""Write files whole or not at all, and tell disks of this machine from shares that other machines have as well.
+
+A file is written beside its place, flushed to the disk and renamed; its folder is flushed as well, so that the name
+outlasts a power loss.
 
 SQLite's write-ahead log needs memory that all who use the file share, which only processes of one machine can; and its
 locks must hold, which network file systems often only promise. So nothing that is written all the time belongs there.
@@ -6,9 +9,11 @@ locks must hold, which network file systems often only promise. So nothing that 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import re
+import secrets
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -99,3 +104,64 @@ def _mounts() -> Iterator[Mount]:
     except (OSError, subprocess.SubprocessError):
         return iter(())
     return mounts_of_macos(listed.stdout.decode("utf-8", "replace"))
+
+
+# -- whole or not at all ---------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def written_whole(target: Path, *, mode: int = 0o600, new: bool = False) -> Iterator[Path]:
+    """Yield the path of an empty file beside ``target``, which takes its place when the block ends without an error.
+
+    ``mode`` is limited by the umask. With ``new`` nothing that has the name by then is replaced.
+
+    Raises:
+        OSError: it cannot be written, FileExistsError where ``new`` and something has the name; nothing is left behind.
+    """
+    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    try:
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
+        yield part
+        put_in_place(part, target, new=new)
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def write_whole(target: Path, data: str | bytes, *, mode: int = 0o600) -> None:
+    """Replace a file by one with this content, readable by its owner alone. Raises as :func:`written_whole` does."""
+    with written_whole(target, mode=mode) as part:
+        part.write_bytes(data.encode("utf-8") if isinstance(data, str) else data)
+
+
+def put_in_place(part: Path, target: Path, *, new: bool = False) -> None:
+    """Flush a finished file to the disk and give it its name. Raises as :func:`written_whole` does."""
+    sync(part)
+    if new:
+        try:
+            target.hardlink_to(part)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without hard links
+            if target.exists():
+                raise
+            part.replace(target)
+    else:
+        part.replace(target)
+    sync_folder(target.parent)
+
+
+def sync(path: Path) -> None:
+    """Make a file outlast a power loss."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder outlast a power loss, where the system lets a folder be flushed."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
