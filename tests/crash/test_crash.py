@@ -28,8 +28,8 @@ from tests.storage.test_store import labeled, recount
 
 KILLED = -9
 EMAILS = 40
-KILLS = 185
-"""With one at each chosen moment that makes two hundred."""
+KILLS = 85
+"""With one at each chosen moment that makes a hundred."""
 
 
 # -- workers ----------------------------------------------------------------------------------------------------------

@@ -53,8 +53,8 @@ def check(night: Night, hours: float, *, efficiency: float = EFFICIENCY, refused
 @pytest.mark.parametrize(
     ("limits", "hours"),
     [
-        (Limits(rpm=30), 2),
-        (TPM, 3),
+        (Limits(rpm=30), 1),
+        (TPM, 2),
         (Limits(rpd=1_000), 24),
         (Limits(tpd=200_000), 24),
         (FREE, 18),

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.asyncio
 PRESSES = 180
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 async def test_a_monkey_breaks_nothing_and_changes_nothing_by_accident(desk: Opens, seed: int) -> None:
     """Whatever is pressed, the console lives, and what changed was asked for on the screen that offers it."""
     rng = random.Random(seed)

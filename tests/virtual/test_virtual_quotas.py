@@ -10,6 +10,7 @@ from tests.programs.virtual.harness import Outcome, simulate_run
 UNRULY = unruly()
 ELSEWHERE = ("large", "large-for-some", "outage", "outage-dropped")
 MINUTES_LONG = (
+    "headers-missing",
     "headers-missing-day",
     "headers-lying-day",
     "declared-apart",

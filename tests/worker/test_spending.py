@@ -11,6 +11,7 @@ import pytest
 from core.model import Budget, RunState
 from core.quota.forecast.plans import Price
 from core.storage.writing.store import Store
+from core.worker.heartbeat import Tempo
 from core.worker.loop import Worker
 from tests.programs.faults.matrix import answers
 from tests.programs.faults.world import Call, Seen, play
@@ -59,7 +60,7 @@ def test_hours_of_work_pause_the_run(tmp_path: Path) -> None:
     """Time in which nothing is asked for want of a budget does not count."""
     seen = play(
         tmp_path, answers("1"), never, emails=60, keys={"one": "org_1"}, budget=Budget(hours=0.05), latency_s=30.0,
-        acts={3600.0: go_on}, closes_at_s=4 * 3600.0,
+        acts={3600.0: go_on}, closes_at_s=4 * 3600.0, tempo=Tempo(tick_s=2.0, beat_s=10.0),
     )  # fmt: skip
     assert seen.was_shown("paused", "the budget of 0.05 hours of work is used up")
     assert 0 < calls_before(seen, 3600.0) < 60

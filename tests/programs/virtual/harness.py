@@ -39,7 +39,7 @@ from core.worker.process import Eta
 from tests.programs.virtual.checks import Found, inspect
 from tests.programs.virtual.ideal import Supply, least_time_s, most_labels
 from tests.programs.virtual.others import OtherPrograms
-from tests.programs.virtual.scenario import START_AT, Scenario
+from tests.programs.virtual.scenario import START_AT, Lengths, Scenario
 from tests.programs.virtual.wire import Traffic, Wire
 
 T = TypeVar("T")
@@ -127,6 +127,23 @@ def simulate_run(scenario: Scenario, *, folder: Path | None = None) -> Outcome:
         return world.outcome(time.perf_counter() - started)
 
 
+@lru_cache(maxsize=4)
+def _run_file(
+    name: str, number: int, emails: int, workers: int, seed: int, lengths: Lengths, truncate_at: int
+) -> bytes:
+    """Return a run file before its first worker. Scenarios with the same emails get the same bytes, imported once."""
+    scenario = Scenario("", emails, (), seed=seed, workers=workers, lengths=lengths, truncate_at=truncate_at)
+    with tempfile.TemporaryDirectory(prefix="virtual-") as folder:
+        path = Path(folder) / name
+        run = NewRun(path.stem, "virtual", "digest", START_AT, seed=seed, simulated=True)
+        with Store.create(path, run, scenario.task()) as store:
+            store._db.execute("PRAGMA synchronous = OFF")
+            store.add_emails(scenario.texts(number))
+            store.set_order("shuffled", seed)
+        assert {left.name for left in path.parent.glob(f"{name}-*")} <= {f"{name}-shm"}, "a log is left beside the file"
+        return path.read_bytes()
+
+
 class World:
     """One scenario being played."""
 
@@ -180,11 +197,18 @@ class World:
     # -- a worker's life ----------------------------------------------------------------------------------------------
 
     def _make_run(self, number: int, path: Path) -> None:
-        run = NewRun(path.stem, "virtual", "digest", START_AT, seed=self.scenario.seed, simulated=True)
-        with Store.create(path, run, self.scenario.task()) as store:
-            store._db.execute("PRAGMA synchronous = OFF")
-            store.add_emails(self.scenario.texts(number))
-            store.set_order("shuffled", self.scenario.seed)
+        scenario = self.scenario
+        path.write_bytes(
+            _run_file(
+                path.name,
+                number,
+                scenario.emails,
+                scenario.workers,
+                scenario.seed,
+                scenario.lengths,
+                scenario.truncate_at,
+            )
+        )
 
     async def _live(self, number: int) -> None:
         """Start a worker, and another after each kill, until one ends by itself."""
