@@ -335,7 +335,7 @@ def test_status_as_json_agrees_with_the_tables(
     assert status["cursor"] == status["total"] == 150
     assert set(status) == {
         "run", "path", "state", "reason", "worker", "total", "labeled", "failed", "skipped", "pending", "cursor",
-        "labels", "reasks", "attempts", "tokens", "rate_per_min", "eta_s", "binding_limit", "keys", "alarms",
+        "labels", "reasks", "attempts", "tokens", "rate_per_min", "eta_s", "binding_limit", "keys", "alarms", "canaries",
     }  # fmt: skip
     assert set(status["worker"]) == {"pid", "alive", "heartbeat_age_s"}
     assert set(status["keys"][0]) == {
