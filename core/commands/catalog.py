@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from core.commands.command import Command, Outcome, Run, emails, numbers
 from core.errors import UnknownNameError, UsageError
-from core.model import MOST_EVER, UNCHANGED, Budget, Task
+from core.model import LANES, MOST_EVER, UNCHANGED, Budget, LaneChoice, Task
 from core.text import one_line
 
 if TYPE_CHECKING:
@@ -144,6 +144,44 @@ class SetConcurrency(Command):
         if self.most is None:
             return Outcome("calls at once are found by the server's answers")
         return Outcome(f"{self.most} call{'' if self.most == 1 else 's'} at once, fewer where quotas allow fewer")
+
+
+@dataclass(frozen=True, slots=True)
+class ChooseLane(Command):
+    """Ask with live calls, with batches at half the price, or with batches until time is short (``auto``).
+
+    ``by_at`` is when an *auto* run should be done, in seconds since the epoch; ``cancel`` ends open batches.
+    """
+
+    kind = "lane"
+    lane: str
+    by_at: float | None = None
+    cancel: bool = False
+
+    def __post_init__(self) -> None:
+        if self.lane not in LANES:
+            raise UsageError(f"There is no lane {self.lane!r}. Choose {', '.join(LANES)}.")
+        if self.by_at is not None and self.lane != "auto":
+            raise UsageError("A time to be done by goes with the lane auto: it decides when the rest is asked live.")
+
+    @property
+    def what(self) -> str:
+        """The command in a few words."""
+        return f"lane {self.lane}"
+
+    def apply(self, run: Run) -> Outcome:
+        """Choose it; batches that are open are gathered whatever the lane."""
+        if self.cancel and run.worker is None:
+            raise UsageError(f"{run.name} has no worker to end its batches. Start it: `labeltui start {run.name}`.")
+        sentence = {
+            "live": "asks with live calls",
+            "batch": "asks with batches at half the price, after the first texts",
+            "auto": "asks with batches at half the price, and live when time is short",
+        }[self.lane]
+        run.store.choose_lane(LaneChoice(self.lane, self.by_at), f"{run.name} {sentence} (by {run.by})", now=run.now)
+        opened = run.worker.choose_lane(cancel=self.cancel) if run.worker is not None else ""
+        ended = "; its open batches are ended" if self.cancel else f"; batches: {opened}" if opened else ""
+        return Outcome(f"{run.name} {sentence}{ended}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from core.errors import (
     RequestRefusedError,
     ServerFailedError,
 )
-from core.llm.dialect import Dialect
+from core.llm.dialect import Dialect, optional_fields
 from core.llm.failures import Refusal, clean, failure_of, read_refusal
 from core.llm.replies import bounded_answer, estimated_usage, read_reply
 from core.model import ChatMessage, ModelSettings, Reply
@@ -99,7 +99,7 @@ class ChatClient:
         conversation = _encoded(messages)
         try:
             async with asyncio.timeout(settings.timeout_s):
-                optional = self._optional(settings)
+                optional = optional_fields(settings, self._response_format)
                 self._dialect.say_known(optional, self._base_url.host)
                 for _ in range(MOST_TRIES):
                     fields = self._dialect.fields(optional)
@@ -155,19 +155,6 @@ class ChatClient:
                 f"{self._base_url.host} reports no usage: tokens are estimated from the texts' length"
             )
         return reply
-
-    def _optional(self, settings: ModelSettings) -> dict[str, Any]:
-        """Return the fields of a request that a server may refuse, the task's own ones last."""
-        return {
-            "temperature": settings.temperature,
-            "max_tokens": settings.max_completion_tokens,
-            "reasoning_effort": settings.reasoning_effort,
-            "include_reasoning": settings.include_reasoning,
-            "seed": settings.seed,
-            "stop": list(settings.stop) or None,
-            "response_format": self._response_format if settings.schema else None,
-            **(json.loads(settings.extra_body) if settings.extra_body else {}),
-        }
 
     def _timeout(self, total_s: float) -> httpx.Timeout:
         known = self._timeouts.get(total_s)

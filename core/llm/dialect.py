@@ -7,11 +7,13 @@ in a refusal is left out from then on.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from core.errors import CallError, ModelGoneError, RequestRefusedError, ServerFailedError
+from core.model import ModelSettings
 
 _TOKEN_LIMITS = ("max_tokens", "max_completion_tokens")
 _WORDS: Mapping[str, str] = {
@@ -149,3 +151,17 @@ class Dialect:
             return f"{host} does not take {name}: it is left out from now on"
         instead = f"{self._token_limits[0]} is sent instead" if self._token_limits else "no limit is sent"
         return f"{host} does not take {name}: {instead} from now on"
+
+
+def optional_fields(settings: ModelSettings, response_format: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the fields of a request that a server may refuse, the task's own ones last; None is not sent."""
+    return {
+        "temperature": settings.temperature,
+        "max_tokens": settings.max_completion_tokens,
+        "reasoning_effort": settings.reasoning_effort,
+        "include_reasoning": settings.include_reasoning,
+        "seed": settings.seed,
+        "stop": list(settings.stop) or None,
+        "response_format": response_format if settings.schema else None,
+        **(json.loads(settings.extra_body) if settings.extra_body else {}),
+    }

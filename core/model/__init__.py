@@ -31,6 +31,7 @@ from core.model.keys import (
     WindowStatus,
 )
 from core.model.runs import (
+    LANES,
     MOST_EVER,
     MOST_IN_A_COMMAND,
     REFUSED,
@@ -39,7 +40,9 @@ from core.model.runs import (
     CommandRecord,
     Forecast,
     Happening,
+    LaneChoice,
     PacePoint,
+    Parcel,
     Resumption,
     RunInfo,
     RunState,
@@ -51,6 +54,7 @@ from core.model.runs import (
 from core.model.tasks import DryRunResult, LabelMeaning, ModelSettings, SampledEmail, Task, TaskVersion
 
 __all__ = [
+    "LANES",
     "MOST_EVER",
     "MOST_IN_A_COMMAND",
     "PROBED",
@@ -77,11 +81,13 @@ __all__ = [
     "LabelMeaning",
     "LabelRecord",
     "LabelSource",
+    "LaneChoice",
     "LastChange",
     "ModelSettings",
     "NoteRecord",
     "Outcome",
     "PacePoint",
+    "Parcel",
     "PendingEmail",
     "Reply",
     "Resumption",

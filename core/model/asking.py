@@ -135,6 +135,7 @@ class Attempt:
     request_id: str | None = None
     reply_model: str | None = None
     system_fingerprint: str | None = None
+    lane: str = "live"
 
 
 @dataclass(frozen=True, slots=True)

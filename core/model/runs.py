@@ -77,6 +77,56 @@ class Happening:
     subject: str = ""
 
 
+LANES = ("live", "batch", "auto")
+"""Ways in which a run may ask: one call for each text, batches at half the price, or batches until time is short."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaneChoice:
+    """How a run is to ask; ``by_at`` is when it should be done (seconds since the epoch), or None."""
+
+    lane: str = "live"
+    by_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A batch of questions: packed here, sent to a server, gathered when it has ended.
+
+    ``state`` is ``packed``, ``sent``, ``gathering``, ``done`` or ``void``; ``status`` is the server's word.
+    ``tried_at`` is when something of it was last sent without a clear reply; ``tokens`` is what it may take, estimated.
+    """
+
+    id: int
+    nonce: str
+    state: str
+    key_alias: str
+    organization: str
+    model: str
+    task_version: str
+    window: str
+    packed_at: float
+    tried_at: float | None
+    file_id: str | None
+    batch_id: str | None
+    status: str
+    total: int
+    completed: int
+    failed: int
+    tokens: float
+    sent_at: float | None
+    expires_at: float | None
+    polled_at: float | None
+    output_file_id: str | None
+    error_file_id: str | None
+    reason: str
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its emails wait for it."""
+        return self.state in ("packed", "sent", "gathering")
+
+
 MOST_IN_A_COMMAND = 50_000
 """Emails that one command can name: what a worker can handle between two calls."""
 
@@ -216,6 +266,8 @@ class Snapshot:
     flagged: int = 0
     alarms: tuple[str, ...] = ()
     canaries: tuple[int, int] = (0, 0)
+    lane: LaneChoice = LaneChoice()
+    parcels: tuple[Parcel, ...] = ()
 
     @property
     def settled(self) -> int:

@@ -25,6 +25,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from core.simulator.batches import BatchDesk, form_file
 from core.simulator.replies import Reply, error_reply
 from core.simulator.service import Service
 from core.simulator.stats import CallLog
@@ -66,6 +67,7 @@ class Simulator:
         now = clock()
         epoch = time.time() - now
         self.service = Service(config, now, epoch)
+        self.desk = BatchDesk(config.batches, self.service.answer_line, epoch, config.seed)
         self._log = CallLog(config.log_path, epoch)
 
     def close(self) -> None:
@@ -120,9 +122,46 @@ class Simulator:
         authorization = request.headers.get("authorization", "").encode("latin-1", "replace")
         name = request.path_params.get("name")
         reply = self.service.models(authorization, name, self.clock())
-        response = Response(reply.body, status_code=reply.status)
-        response.raw_headers = reply.all_headers()
-        return response
+        return _response(reply)
+
+    async def files(self, request: Request) -> Response:
+        """Serve uploads and the list of files, one file's content, and its deletion."""
+        organization, now = self._organization(request), self.clock()
+        if isinstance(organization, Reply):
+            return _response(organization)
+        file_id = request.path_params.get("name", "")
+        if request.method == "DELETE":
+            return _response(self.desk.delete(organization, file_id))
+        if file_id:
+            return _response(self.desk.content(organization, file_id))
+        if request.method == "GET":
+            return _response(self.desk.files(organization, now, request.query_params))
+        name, content = form_file(request.headers.get("content-type", ""), await request.body())
+        if not name:
+            return _response(error_reply(400, "the form has no file", param="file"))
+        return _response(self.desk.upload(organization, name, content, now))
+
+    async def batches(self, request: Request) -> Response:
+        """Serve creation, lists, one batch, and its cancellation."""
+        organization, now = self._organization(request), self.clock()
+        if isinstance(organization, Reply):
+            return _response(organization)
+        name = request.path_params.get("name", "")
+        if request.method == "POST" and name:
+            return _response(self.desk.cancel(organization, name, now))
+        if request.method == "POST":
+            reply = self.desk.create(organization, await request.body(), now)
+            if reply.cut:
+                raise self._drop_error()
+            return _response(reply)
+        if name:
+            return _response(self.desk.batch(organization, name, now))
+        query = request.query_params
+        return _response(self.desk.batches(organization, now, query, query.getlist("id")))
+
+    def _organization(self, request: Request) -> str | Reply:
+        authorization = request.headers.get("authorization", "").encode("latin-1", "replace")
+        return self.service.organization_of(authorization, self.clock())
 
     async def _let_time_pass(self, call: Call, receive: Receive) -> bool:
         """Sleep through the latency, or hang; False if the client left meanwhile."""
@@ -153,7 +192,7 @@ def create_app(
 ) -> Starlette:
     """Build the app. `clock` gives seconds (pass the loop's `time` under virtual time).
 
-    It has the chat and models endpoints under `/openai/v1` and `/v1`, and `GET /simulator/stats`.
+    It has the chat, models, files and batches endpoints under `/openai/v1` and `/v1`, and `GET /simulator/stats`.
 
     Raises:
         SimulatorError: if the log cannot be written or the labels to replay cannot be used.
@@ -167,6 +206,15 @@ def create_app(
 
     routes = [Route(f"{prefix}/chat/completions", chat, methods=["POST"]) for prefix in PREFIXES]
     for prefix in PREFIXES:
+        for path, methods, serve in (
+            ("/files", ["POST", "GET"], simulator.files),
+            ("/files/{name}/content", ["GET"], simulator.files),
+            ("/files/{name}", ["DELETE"], simulator.files),
+            ("/batches", ["POST", "GET"], simulator.batches),
+            ("/batches/{name}", ["GET"], simulator.batches),
+            ("/batches/{name}/cancel", ["POST"], simulator.batches),
+        ):
+            routes.append(Route(f"{prefix}{path}", serve, methods=methods))
         routes.append(Route(f"{prefix}/models", simulator.models, methods=["GET"]))
         routes.append(Route(f"{prefix}/models/{{name:path}}", simulator.models, methods=["GET"]))
     routes.append(Route("/simulator/stats", stats, methods=["GET"]))
@@ -180,6 +228,12 @@ async def _send(reply: Reply, send: Send) -> None:
     await send({"type": "http.response.start", "status": reply.status, "headers": reply.all_headers()})
     body = reply.body[: len(reply.body) // 2] if reply.cut else reply.body
     await send({"type": "http.response.body", "body": body, "more_body": reply.cut})
+
+
+def _response(reply: Reply) -> Response:
+    response = Response(reply.body, status_code=reply.status)
+    response.raw_headers = reply.all_headers()
+    return response
 
 
 def _too_long() -> Reply:

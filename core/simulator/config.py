@@ -163,6 +163,28 @@ FAULT_PRESETS: Final[Mapping[str, FaultPlan]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class BatchPlan:
+    """How files and batches behave. A batch takes ``seconds``; with ``stall`` every other one takes that many instead.
+
+    ``expire`` is the share of lines that are not done in time; every ``lose_reply``-th reply to a create is lost;
+    listings know of nothing younger than ``list_lag_s``; ``fail`` is *token_limit* (while another batch is open) or
+    *validation*; ``plan_403`` refuses all; ``shuffle`` mixes the results; ``empty_object`` writes ``{}`` for no error
+    file; ``no_metadata`` forgets a batch's metadata.
+    """
+
+    seconds: float = 60.0
+    expire: float = 0.0
+    lose_reply: int = 0
+    list_lag_s: float = 0.0
+    fail: str = ""
+    plan_403: bool = False
+    shuffle: bool = False
+    empty_object: bool = False
+    no_metadata: bool = False
+    stall: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class SimulatorConfig:
     """Everything that a simulator is told. The defaults need no file and answer without quota or fault.
 
@@ -188,6 +210,7 @@ class SimulatorConfig:
     latency_jitter: float = 0.4
     faults: FaultPlan = field(default_factory=FaultPlan)
     outages: tuple[Outage, ...] = ()
+    batches: BatchPlan = field(default_factory=BatchPlan)
     revoke: Mapping[str, Revocation] = field(default_factory=dict)
     hang_s: float = 120.0
     headers: HeaderMode = "true"

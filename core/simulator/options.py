@@ -15,6 +15,7 @@ from core.simulator.config import (
     DEFAULT_MODELS,
     FAULT_PRESETS,
     PLANS,
+    BatchPlan,
     FaultPlan,
     OrganizationConfig,
     Outage,
@@ -37,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_keys(parser.add_argument_group("keys and quotas"))
     _add_answers(parser.add_argument_group("answers"))
     _add_faults(parser.add_argument_group("faults"))
+    _add_batches(parser.add_argument_group("batches"))
 
 
 def config_from(namespace: argparse.Namespace) -> SimulatorConfig:
@@ -66,6 +68,18 @@ def config_from(namespace: argparse.Namespace) -> SimulatorConfig:
         noise=namespace.noise,
         replay=namespace.replay,
         log_path=namespace.log,
+        batches=BatchPlan(
+            seconds=namespace.batch_seconds,
+            expire=namespace.batch_expire,
+            lose_reply=namespace.batch_lose_reply,
+            list_lag_s=namespace.batch_list_lag,
+            fail=namespace.batch_fail,
+            plan_403=namespace.batch_plan_403,
+            shuffle=namespace.batch_shuffle,
+            empty_object=namespace.batch_empty_object,
+            no_metadata=namespace.batch_no_metadata,
+            stall=namespace.batch_stall,
+        ),
     )
 
 
@@ -229,6 +243,25 @@ def _add_faults(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--headers", choices=("true", "missing", "lying"), default="true", help="quota headers (default true)"
     )
+
+
+def _add_batches(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--batch-seconds", type=float, default=60.0, metavar="S", help="how long a batch takes (default 60)"
+    )
+    group.add_argument("--batch-stall", type=float, default=0.0, metavar="S", help="every other batch takes so long")
+    group.add_argument("--batch-expire", type=float, default=0.0, metavar="SHARE", help="of lines not done in time")
+    group.add_argument(
+        "--batch-lose-reply", type=int, default=0, metavar="N", help="every N-th reply to a new batch is lost"
+    )
+    group.add_argument("--batch-list-lag", type=float, default=0.0, metavar="S", help="listings are so old")
+    group.add_argument(
+        "--batch-fail", choices=("", "token_limit", "validation"), default="", help="batches fail after they were taken"
+    )
+    group.add_argument("--batch-plan-403", action="store_true", help="batches are not part of the plan")
+    group.add_argument("--batch-shuffle", action="store_true", help="results come in any order")
+    group.add_argument("--batch-empty-object", action="store_true", help="{} instead of null for no error file")
+    group.add_argument("--batch-no-metadata", action="store_true", help="batches forget their metadata")
 
 
 def _organizations(namespace: argparse.Namespace, names: list[str]) -> tuple[OrganizationConfig, ...]:

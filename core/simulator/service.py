@@ -118,6 +118,38 @@ class Service:
         refused = self._gate.outage(call, now) or self._gate.authenticate(call, authorization, now, counted=False)
         return refused or self._gate.models(call, name)
 
+    def organization_of(self, authorization: bytes, now: float) -> str | Reply:
+        """Return the organization of a valid key, or the refusal; counts as no call."""
+        call = Call(0, now, self._request_id(0))
+        refused = self._gate.outage(call, now) or self._gate.authenticate(call, authorization, now, counted=False)
+        return refused or call.organization
+
+    def answer_line(self, raw: bytes, organization: str, now: float) -> Reply:
+        """Answer one line of a batch: no quota, no latency, and of the faults those of an answer alone."""
+        self.stats.begin(now)
+        call = Call(self.stats.calls, now, self._request_id(self.stats.calls), organization=organization)
+        reply = self._line_reply(call, raw, now)
+        self.stats.end(call, str(reply.status))
+        return reply
+
+    def _line_reply(self, call: Call, raw: bytes, now: float) -> Reply:
+        try:
+            question = read_question(json.loads(raw))
+        except (BadRequestError, ValueError, RecursionError) as error:
+            return error_reply(400, str(error))
+        call.question = question
+        refused = self._gate.refuse_model(call, question)
+        if refused is not None:
+            return refused
+        if self._faults.fate(question.email_key).too_large:
+            return error_reply(413, "Request Entity Too Large", code="request_too_large")
+        call.nth = self._memory.count(question, self.stats)
+        call.rolls = self._faults.rolls(question.email_key, call.nth)
+        call.fault = self._faults.kind(call.rolls)
+        call.fault = call.fault if call.fault in {"invalid", "length"} else None
+        content, reasoning_tokens = self._content(call, question, call.rolls)
+        return json_reply(200, self._completion(call, question, content, reasoning_tokens, now))
+
     def report(self, now: float) -> dict[str, Any]:
         """Return the counters and the level of every quota touched so far."""
         quotas = [

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
@@ -16,12 +18,13 @@ from core.commands import catalog, review  # noqa: F401 - these register every c
 from core.commands.command import Command, Outcome, WorkerControl, decode
 from core.errors import LabeltuiError, RunFileError, RunLostError
 from core.llm.answers import judge_of
-from core.model import REFUSED, Budget, Forecast, KeyState, RunState, Task, View, Wait
+from core.model import REFUSED, Budget, Forecast, KeyState, PendingEmail, RunState, Task, View, Wait
 from core.quota.forecast.plans import Price
 from core.storage.file.control import CommandInbox, CommandRow
 from core.storage.writing.store import Answer, Store
-from core.worker.commit import Committer, best_effort
+from core.worker.commit import RETRY_S, Committer, best_effort
 from core.worker.heartbeat import Heartbeat, Tempo, doing
+from core.worker.lanes.batch import BatchLane, BatchServer, Reports
 from core.worker.lanes.lane import Lane, Listener
 from core.worker.lanes.online import OnlineLane
 from core.worker.pacer import AnyPacer
@@ -29,6 +32,8 @@ from core.worker.pause import Pause
 from core.worker.queue import FirstN, Queue
 from core.worker.settle import Asks, Judges
 from core.worker.watches import RunWatches
+
+_log = logging.getLogger(__name__)
 
 _LOADING = "loading the validator"
 _RENEWING = "the task changed; calls in flight end under the old version"
@@ -73,16 +78,18 @@ class Worker:
         forecast: Callable[[], Forecast | None] | None = None,
         price: Price | None = None,
         paused: str = "",
+        batch_server: BatchServer | None = None,
     ) -> None:
         self.store = store
         self.broker = broker
         self.queue = Queue(
-            lambda after, limit: store.pending(after=after, limit=limit),
+            self._pending,
             dedupe=store.dedupe,
             is_pending=store.is_pending,
         )
         self._inbox = inbox
         self._guard = guard
+        self._judge: Judges | None = None
         self._clock = clock
         self._tempo = tempo or Tempo()
         self._committer = Committer(store, clock, self._observe)
@@ -109,7 +116,26 @@ class Worker:
             ),
             canaries=lambda: self._watches.canaries if self._watches is not None else None,
         )
+        self._batches: BatchLane | None = None
+        if batch_server is not None:
+            self._batches = BatchLane(
+                task=task,
+                store=store,
+                queue=self.queue,
+                server=batch_server,
+                clock=clock,
+                reports=Reports(
+                    noted=self._noted,
+                    committed=self._observe,
+                    labeled=self._pause.labeled,
+                    failed=self._pause.failed,
+                    over_budget=lambda tokens: self._pause.why_over_budget(
+                        self._lane.cost, tokens + self._batch_tokens
+                    ),
+                ),
+            )
         self._watches: RunWatches | None = None
+        self._cancel_batches = False
         self._renewing = False
         self._ending: Ending | None = None
         self._stopped_at = 0.0
@@ -206,6 +232,15 @@ class Worker:
         self._wake.set()
         return sentence
 
+    def choose_lane(self, *, cancel: bool) -> str:
+        """Ask in the way that the run file says from now on; ``cancel`` ends open batches at the server."""
+        if self._batches is None:
+            return "this worker has none"
+        self._batches.choose()
+        self._cancel_batches = self._cancel_batches or cancel
+        self._wake.set()
+        return f"{self._batches.open} open" if self._batches.open else ""
+
     # -- the loop --------------------------------------------------------------------------------------------------
 
     async def run(self) -> Ending:
@@ -214,7 +249,8 @@ class Worker:
         Raises:
             RunLostError: another worker took the run over; nothing more was written.
         """
-        helpers = [asyncio.create_task(self._committer.run()), asyncio.create_task(self._load_guard())]
+        jobs = self._committer.run(), self._load_guard(), self._run_batches()
+        helpers = [asyncio.create_task(job) for job in jobs]
         try:
             ending = await self._work()
         except Exception as error:
@@ -243,8 +279,43 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - whatever it is, the loop raises it
             self._broken = error
         else:
+            self._judge = guard
             self._lane.begin(guard)
         self._wake.set()
+
+    @property
+    def _batch_tokens(self) -> float:
+        return self._batches.tokens if self._batches is not None else 0.0
+
+    async def _run_batches(self) -> None:
+        """Look after batches beside the live calls; a run without any costs nothing."""
+        while self._batches is not None:
+            wait_s = self._tempo.tick_s
+            try:
+                if self._judge is not None:
+                    wait_s = min(wait_s, await self._step_batches(self._batches, self._judge))
+            except sqlite3.OperationalError as error:
+                _log.warning("a batch waits for the run file: %s", error)
+                wait_s = RETRY_S
+            except Exception as error:  # noqa: BLE001 - whatever it is, the loop raises it
+                self._broken = self._broken or error
+                self._wake.set()
+                return
+            await asyncio.sleep(max(wait_s, 0.001))
+
+    async def _step_batches(self, batches: BatchLane, guard: Judges) -> float:
+        if self._cancel_batches:
+            self._cancel_batches = False
+            await batches.cancel()
+        if not batches.open and not batches.packs:
+            return self._tempo.tick_s
+        held = self._ending or self._renewing or self._pause.reason or self._committer.blocked
+        return await batches.step(guard, held=bool(held))
+
+    def _pending(self, after: int, limit: int) -> list[PendingEmail]:
+        """Return what live calls may ask about."""
+        asked = self._batches.asked_only if self._batches is not None else None
+        return self.store.pending(after=after, limit=limit, asked=asked)
 
     async def _work(self) -> Ending:
         while True:
@@ -299,7 +370,7 @@ class Worker:
     def _held(self) -> bool:
         """Return whether no call may go out now, whatever the quotas allow."""
         held = self._ending or self._renewing or self._pause.reason or self._committer.blocked
-        return bool(held) or self._pause.over_budget(self._lane.cost)
+        return bool(held) or self._pause.over_budget(self._lane.cost, self._batch_tokens)
 
     def _send(self) -> float:
         """Let every call go out that may; return the seconds until another may."""
@@ -323,6 +394,11 @@ class Worker:
 
     def _finish_if_done(self) -> None:
         if self._lane or not self.queue.exhausted:
+            return
+        if self._batches is not None and self.store.pending_count and (self._batches.open or self._batches.packs):
+            self.queue.rescan()
+            if self._batches.open:
+                self._wait = Wait(None, "", "", self._batches.sentence)
             return
         if self.store.pending_count:
             self.queue.rescan()

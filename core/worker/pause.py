@@ -19,12 +19,18 @@ from core.worker.queue import Queue
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What a run has spent: tokens of all calls, seconds at work, and what the calls that are out may take."""
+    """What a run has spent: tokens of all calls, seconds at work, and what the calls that are out may take.
+
+    ``batch_*`` are those of batches, which cost half; of what was spent they are a part.
+    """
 
     prompt_tokens: int
     completion_tokens: int
     worked_s: float
     reserved_tokens: float = 0.0
+    batch_prompt_tokens: int = 0
+    batch_completion_tokens: int = 0
+    batch_reserved_tokens: float = 0.0
 
 
 def exceeded(budget: Budget, spent: Spent, price: Price | None) -> str:
@@ -35,13 +41,17 @@ def exceeded(budget: Budget, spent: Spent, price: Price | None) -> str:
     pauses too: a cap that cannot be checked is no cap.
     """
     tokens = spent.prompt_tokens + spent.completion_tokens
-    if budget.tokens is not None and tokens + spent.reserved_tokens >= budget.tokens:
+    if budget.tokens is not None and tokens + spent.reserved_tokens + spent.batch_reserved_tokens >= budget.tokens:
         return f"the budget of {budget.tokens:,} tokens is used up ({tokens:,} spent)"
     if budget.money is not None:
         if price is None:
             return f"a budget of ${budget.money:,.2f} is set, but the price table does not know this model"
-        money = price.of(spent.prompt_tokens, 0, spent.completion_tokens)
-        if money + price.of(spent.reserved_tokens, 0, 0) >= budget.money:
+        money = price.of(
+            spent.prompt_tokens - spent.batch_prompt_tokens / 2,
+            0,
+            spent.completion_tokens - spent.batch_completion_tokens / 2,
+        )
+        if money + price.of(spent.reserved_tokens + spent.batch_reserved_tokens / 2, 0, 0) >= budget.money:
             return f"the budget of ${budget.money:,.2f} is used up (${money:,.2f} spent, by the price table)"
     if budget.hours is not None and spent.worked_s >= budget.hours * 3600:
         return f"the budget of {budget.hours:g} hours of work is used up"
@@ -106,18 +116,25 @@ class Pause:
         self._store.set_budget(budget, now=self._clock())
         self._budget = budget
 
-    def over_budget(self, out_cost: float) -> bool:
-        """Return whether the run has spent what it may, with ``out_cost`` tokens that calls may still take.
+    def over_budget(self, out_cost: float, batch_tokens: float = 0.0) -> bool:
+        """Return whether the run has spent what it may, with tokens that calls and open batches may still take.
 
-        If so, it is paused; while calls are out it only waits, since they may take less.
+        If so, it is paused; while calls or batches are out it only waits, since they may take less.
         """
         if self._budget == Budget() or not self._store.pending_count:
             return False
-        prompt, completion, worked_s = self._store.spent()
-        reason = exceeded(self._budget, Spent(prompt, completion, worked_s, out_cost), self._price)
-        if reason and not out_cost:
+        reason = self.why_over_budget(out_cost, batch_tokens)
+        if reason and not out_cost and not batch_tokens:
             self._begin_itself("budget", f"{reason}; raise it, then resume")
         return bool(reason)
+
+    def why_over_budget(self, out_cost: float, batch_tokens: float) -> str:
+        """Return why the run may not spend so much more, or an empty string."""
+        if self._budget == Budget():
+            return ""
+        prompt, completion, worked_s = self._store.spent()
+        spent = Spent(prompt, completion, worked_s, out_cost, *self._store.batch_spent(), batch_tokens)
+        return exceeded(self._budget, spent, self._price)
 
     def first_n_is_over(self, out: int) -> bool:
         """Return whether nothing goes out because enough was tried; when the last of it is settled, pause the run."""

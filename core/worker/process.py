@@ -14,17 +14,17 @@ import signal
 import socket
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from core import exits
 from core.errors import LabeltuiError, NoUsableKeyError, QuotaFileError, RunFileError, RunLostError
 from core.llm.answers import schema_of
-from core.llm.dialect import Dialect
+from core.llm.dialect import STREAM, Dialect, optional_fields
 from core.llm.task import fixed_chars
-from core.model import Forecast, Outcome, RunState, Task
+from core.model import ChatMessage, Forecast, Outcome, RunState, Task
 from core.quality.canaries import expected_asks
 from core.quota.forecast.forecast import Load, capacities, forecast
 from core.quota.forecast.plans import price_of
@@ -37,12 +37,14 @@ from core.storage.file.lock import RunLock
 from core.storage.file.rows import BAD_ANSWERS
 from core.storage.writing.store import Store
 from core.worker.commit import best_effort
+from core.worker.lanes.batch import BatchKey
 from core.worker.loop import Ending, Worker
 from core.worker.notifier import Notifier, notifying
 from core.worker.queue import FirstN
 from core.worker.settle import Asks, Judges
 
 if TYPE_CHECKING:
+    from core.llm.batches import BatchClient
     from core.llm.client import ChatClient
 
 
@@ -151,7 +153,7 @@ async def _run(
     first_n = FirstN(only, dedupe=store.dedupe) if only is not None else None
     try:
         while True:
-            worker = _worker(store, inbox, broker, clients, settings, paused)
+            worker = _worker(store, inbox, keys, broker, clients, settings, paused)
             worker.queue.first_n = first_n
             _handle_signals(worker, interrupts)
             ending = await worker.run()
@@ -173,7 +175,13 @@ async def _run(
 
 
 def _worker(
-    store: Store, inbox: CommandInbox, broker: Broker, clients: ClientPool, settings: Settings, paused: str
+    store: Store,
+    inbox: CommandInbox,
+    keys: KeyStore,
+    broker: Broker,
+    clients: ClientPool,
+    settings: Settings,
+    paused: str,
 ) -> Worker:
     """A worker for the version of the task that is in force now."""
     task = store.task()
@@ -188,6 +196,7 @@ def _worker(
         forecast=Eta(store, broker, fixed_chars=fixed_chars(task), canaries=task.canaries),
         price=price_of(task.model.model, settings.prices_path),
         paused=paused,
+        batch_server=BatchKeys(keys, clients, store.base_url or settings.base_url),
     )
 
 
@@ -291,11 +300,59 @@ class ClientPool:
             if self._memory is not None:
                 self._memory.refuse_setting(model, name, words)
 
+    def body(self, asked: Sequence[ChatMessage]) -> dict[str, Any]:
+        """Return the body of a request by the task in force, without what the server is known to refuse."""
+        optional = optional_fields(self.task.model, schema_of(self.task.labels))
+        fields = self._dialect().fields(optional)
+        for name in (STREAM, "stream_options"):
+            fields.pop(name, None)
+        messages = [{"role": each.role, "content": each.content} for each in asked]
+        return {"model": self.task.model.model, "messages": messages, **fields}
+
     async def aclose(self) -> None:
         """Close every pool."""
         for _, client in self._clients.values():
             with contextlib.suppress(Exception):
                 await client.aclose()
+
+
+class BatchKeys:
+    """The keys that batches can be sent with, and a client for each."""
+
+    def __init__(self, keys: KeyStore, clients: ClientPool, base_url: str | None) -> None:
+        self._keys = keys
+        self._clients = clients
+        self._base_url = base_url
+        self._made: dict[str, tuple[str, BatchClient]] = {}
+
+    def usable_keys(self) -> Sequence[BatchKey]:
+        """Return the keys in use that the server does not refuse, one of each organization first."""
+        records = self._keys.records()
+        found = [
+            BatchKey(secret.alias, records[secret.fingerprint].label)
+            for secret in self._keys.secrets()
+            if secret.fingerprint in records
+            and records[secret.fingerprint].enabled
+            and records[secret.fingerprint].invalid_reason is None
+        ]
+        firsts = {key.organization: key for key in reversed(found)}
+        return [*firsts.values(), *(key for key in found if firsts[key.organization] != key)]
+
+    def client(self, alias: str) -> BatchClient | None:
+        """Return the client of a key, or None where that is gone."""
+        secret = next((each.value for each in self._keys.secrets() if each.alias == alias), None)
+        if secret is None:
+            return None
+        known = self._made.get(alias)
+        if known is None or known[0] != secret:
+            from core.llm.batches import BatchClient  # noqa: PLC0415 - brings the SDK, which takes its time
+
+            self._made[alias] = known = (secret, BatchClient(secret, base_url=self._base_url))
+        return known[1]
+
+    def body(self, asked: Sequence[ChatMessage]) -> Mapping[str, Any]:
+        """Return the body of a request, without what the server is known to refuse."""
+        return self._clients.body(asked)
 
 
 def _handle_signals(worker: Worker, interrupts: list[int]) -> None:

@@ -126,6 +126,11 @@ class Queue:
                 if email.id not in self._in_flight and email.id not in self._returned:
                     self._waiting[email.id] = email
 
+    def is_busy(self, email: PendingEmail) -> bool:
+        """Return whether a call is out, or a follow-up waits, about this email or its text."""
+        held = email.id in self._in_flight or email.id in self._returned
+        return held or (self._dedupe and email.content_hash in self._busy_texts)
+
     def take(self, email_id: int) -> PendingEmail:
         """Take an email out of the window for a call."""
         email = self._returned.pop(email_id, None) or self._waiting.pop(email_id)

@@ -23,6 +23,9 @@ class KeepsAlarms(Protocol):
     def raised_watches(self) -> frozenset[str]:
         """Return the watches whose alarm is recorded and stands."""
 
+    def was_in_batch(self, email_id: int) -> bool:
+        """Return whether a batch answered about an email."""
+
     def raise_alarm(self, reading: Reading, *, now: float) -> None:
         """Record an alarm."""
 
@@ -54,9 +57,10 @@ class RunWatches:
             attempt = answer.attempt
             ask = Ask(
                 answer.settled.label,
-                reasked=answer.settled.reasks > 0,
+                # Unusable answers of a batch are followed up all at once: in their row they would look like a change.
+                reasked=answer.settled.reasks > 0 and not self._store.was_in_batch(attempt.email_id),
                 failed=answer.settled.failure is not None,
-                latency_s=attempt.latency_s,
+                latency_s=attempt.latency_s if attempt.lane == "live" else None,
                 model=attempt.reply_model or "",
                 fingerprint=attempt.system_fingerprint or "",
                 email_id=attempt.email_id,

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core import exits
-from core.commands.catalog import Label, Note, Rejudge, Retry, SetBudget, SetConcurrency, Skip, Stop
+from core.commands.catalog import ChooseLane, Label, Note, Rejudge, Retry, SetBudget, SetConcurrency, Skip, Stop
 from core.commands.command import Command
 from core.engine import Engine
 from core.errors import UnknownNameError
 from core.model import Budget
 from core.settings import load_settings
 from tui.commands.printing import complain, say
+from tui.commands.status import batch_lines, lane_line
 from tui.text.numbers import age, number
 
 if TYPE_CHECKING:
@@ -100,6 +101,19 @@ def budget(given: argparse.Namespace) -> int:
         return exits.DONE
     before = Budget() if given.none else snapshot.budget
     return report(engine, path, engine.send(path, SetBudget(replace(before, **named))))
+
+
+def lane(given: argparse.Namespace) -> int:
+    """``labeltui lane RUN [live|batch|auto]``: show the lane and the batches, or ask in another way from now on."""
+    engine = engine_of(given)
+    path = engine.find(given.run)
+    snapshot = engine.snapshot(path)
+    if given.lane is None and not given.cancel and given.by is None:
+        for line in (lane_line(snapshot), *batch_lines(snapshot)):
+            say(line)
+        return exits.DONE
+    wanted = given.lane or ("auto" if given.by is not None else snapshot.lane.lane)
+    return report(engine, path, engine.send(path, ChooseLane(wanted, given.by, given.cancel)))
 
 
 def retry(given: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from datetime import datetime, time, timedelta
 from pathlib import Path
 
 from core.errors import UsageError
@@ -35,6 +36,22 @@ def named(text: str) -> str:
 def path(text: str) -> Path:
     """A file or a folder."""
     return Path(named(text))
+
+
+def moment(text: str) -> float:
+    """Read a time of day to come (07:00) or a date and time (2026-12-01 07:00) of here, as seconds since the epoch."""
+    now = datetime.now().astimezone()
+    try:
+        if len(text) <= 5:
+            at = datetime.combine(now.date(), time.fromisoformat(text.zfill(5)), now.tzinfo)
+            at += timedelta(days=at <= now)
+        else:
+            at = datetime.fromisoformat(text).astimezone()
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time, such as 07:00") from None
+    if at <= now:
+        raise argparse.ArgumentTypeError(f"{text} is over")
+    return at.timestamp()
 
 
 def server(text: str) -> str:

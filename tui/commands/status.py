@@ -6,6 +6,7 @@ import argparse
 import json
 import time
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,21 @@ def as_json(snapshot: Snapshot, keys: Sequence[KeyStatus], no_keys: str = "") ->
         ],
         "canaries": {"asked": snapshot.canaries[0], "changed": snapshot.canaries[1]},
         "alarms": [*alarms(snapshot), *([no_keys] if no_keys else [])],
+        "lane": snapshot.lane.lane,
+        "batches": [
+            {
+                "state": each.state,
+                "status": each.status,
+                "key": each.key_alias,
+                "total": each.total,
+                "completed": each.completed,
+                "failed": each.failed,
+                "sent_at": each.sent_at,
+                "expires_at": each.expires_at,
+                "reason": each.reason,
+            }
+            for each in snapshot.parcels
+        ],
     }
 
 
@@ -116,6 +132,7 @@ def as_lines(snapshot: Snapshot, keys: Sequence[KeyStatus], no_keys: str = "") -
     lines += [_key_line(key, state) for key, state in in_use(keys, snapshot)]
     if no_keys:
         lines.append(f"  keys      cannot be shown: {one_line(no_keys, limit=200)}")
+    lines += batch_lines(snapshot)
     lines += [f"  alarm     {one_line(alarm, limit=200)}" for alarm in snapshot.alarms]
     if snapshot.flagged:
         verb = "seems" if snapshot.flagged == 1 else "seem"
@@ -124,6 +141,33 @@ def as_lines(snapshot: Snapshot, keys: Sequence[KeyStatus], no_keys: str = "") -
         )
     if snapshot.failed:
         lines.append(f"  {plural(snapshot.failed, 'failed email')}: `labeltui open {run.name}` shows them under emails")
+    return lines
+
+
+def lane_line(snapshot: Snapshot) -> str:
+    """How the run asks."""
+    if snapshot.lane.lane == "live":
+        return f"{snapshot.run.name} asks with live calls"
+    by_at = snapshot.lane.by_at
+    by = f", done by {datetime.fromtimestamp(by_at).astimezone():%a %H:%M}" if by_at is not None else ""
+    return f"{snapshot.run.name} asks with batches at half the price (lane {snapshot.lane.lane}{by})"
+
+
+def batch_lines(snapshot: Snapshot) -> list[str]:
+    """The batches of a run: those that are open, and how many have ended."""
+    now = snapshot.taken_at
+    lines = []
+    for each in (each for each in snapshot.parcels if each.is_open):
+        expires = f", expires in {countdown(max(0.0, each.expires_at - now))}" if each.expires_at else ""
+        lines.append(
+            f"  batch     {one_line(each.status or each.state)}: {number(each.completed)} of {number(each.total)}"
+            f" answered, {one_line(each.key_alias)}{expires}"
+        )
+    ended = [each for each in snapshot.parcels if not each.is_open]
+    if ended:
+        lines.append(
+            f"  batch     {plural(len(ended), 'batch', 'batches')} ended; newest: {one_line(ended[-1].reason)}"
+        )
     return lines
 
 

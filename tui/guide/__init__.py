@@ -15,6 +15,7 @@ TOPICS = (
     "keys",
     "servers",
     "local",
+    "half-price",
     "unattended",
     "browser",
     "quality",

@@ -16,7 +16,8 @@ from core.errors import RunFileError
 from core.model import EmailState
 from core.storage.file.connection import open_reader
 from core.storage.file.rows import BY_MODEL, label_in_force
-from core.storage.file.schema_version import FORMAT_VERSION, FORMAT_WITH_CANARIES, check_format
+from core.storage.file.schema_version import FORMAT_VERSION, FORMAT_WITH_BATCHES,
+    FORMAT_WITH_CANARIES, check_format
 from core.storage.file.shape import missing_parts
 from core.storage.writing.settle import advance_cursor, restore, show_label_in_force
 
@@ -187,6 +188,11 @@ _CANARIES = (
     "SELECT 'canary:asked', count(*) FROM canary WHERE round > 0",
     "SELECT 'canary:changed', count(*) FROM canary WHERE round > 0 AND value <> label",
 )
+_BATCHES = (
+    "SELECT 'batch:attempts', count(*) FROM attempt WHERE lane = 'batch'",
+    "SELECT 'batch:prompt_tokens', sum(prompt_tokens) FROM attempt WHERE lane = 'batch'",
+    "SELECT 'batch:completion_tokens', sum(completion_tokens) FROM attempt WHERE lane = 'batch'",
+)
 
 
 def recounted(db: sqlite3.Connection) -> dict[str, int]:
@@ -194,6 +200,8 @@ def recounted(db: sqlite3.Connection) -> dict[str, int]:
     queries = [*_COUNTS, _FLAGGED] if _has_flags(db) else [*_COUNTS]
     if db.execute("PRAGMA user_version").fetchone()[0] >= FORMAT_WITH_CANARIES:
         queries += _CANARIES
+    if db.execute("PRAGMA user_version").fetchone()[0] >= FORMAT_WITH_BATCHES:
+        queries += _BATCHES
     totals = [row for query in queries for row in db.execute(query).fetchall()]
     return {name: int(value) for name, value in totals if value}
 

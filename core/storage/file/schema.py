@@ -326,6 +326,35 @@ def m009_concurrency(db: Database) -> None:
     db.execute("ALTER TABLE run ADD COLUMN at_once INTEGER")
 
 
+@migrations()
+def m010_batches(db: Database) -> None:
+    """The lane of a run, its batches at a server, and which email is in which: in one open batch at most."""
+    for statement in (
+        "ALTER TABLE run ADD COLUMN lane TEXT NOT NULL DEFAULT 'live'",
+        "ALTER TABLE run ADD COLUMN lane_by REAL",
+        "ALTER TABLE attempt ADD COLUMN lane TEXT NOT NULL DEFAULT 'live'",
+        (
+            "CREATE TABLE parcel(id INTEGER PRIMARY KEY, nonce TEXT NOT NULL UNIQUE, state TEXT NOT NULL,"
+            " key_alias TEXT NOT NULL, organization TEXT NOT NULL, model TEXT NOT NULL, task_version TEXT NOT NULL,"
+            " window TEXT NOT NULL, packed_at REAL NOT NULL, tried_at REAL, file_id TEXT, batch_id TEXT,"
+            " status TEXT NOT NULL DEFAULT '', total INTEGER NOT NULL, completed INTEGER NOT NULL DEFAULT 0,"
+            " failed INTEGER NOT NULL DEFAULT 0, tokens REAL NOT NULL, sent_at REAL, expires_at REAL, polled_at REAL,"
+            " output_file_id TEXT, error_file_id TEXT, reason TEXT NOT NULL DEFAULT '')"
+        ),
+        (
+            "CREATE TABLE parcel_email(parcel_id INTEGER NOT NULL, email_id INTEGER NOT NULL,"
+            " done INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (parcel_id, email_id)) WITHOUT ROWID"
+        ),
+        "CREATE UNIQUE INDEX parcel_email_open ON parcel_email(email_id) WHERE done = 0",
+        "CREATE TRIGGER batch_attempt_added AFTER INSERT ON attempt WHEN NEW.lane = 'batch' BEGIN "
+        + _add("'batch:attempts'", "1")
+        + _add("'batch:prompt_tokens'", "NEW.prompt_tokens")
+        + _add("'batch:completion_tokens'", "NEW.completion_tokens")
+        + " END",
+    ):
+        db.execute(statement)
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the tables up to this version's. Each migration is one transaction; call it under the run's lock."""
     db = Database(connection)

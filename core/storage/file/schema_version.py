@@ -24,7 +24,10 @@ FORMAT_WITH_COLUMNS = 5
 FORMAT_WITH_CANARIES = 6
 """The first format with answers to emails that are asked again and again."""
 
-FORMAT_VERSION = 7
+FORMAT_WITH_BATCHES = 8
+"""The first format with a lane, and batches at a server."""
+
+FORMAT_VERSION = 8
 """Kept in ``user_version``. A file with a larger number is from a newer labeltui and is refused."""
 
 

@@ -56,10 +56,19 @@ COLUMNS: dict[int, dict[str, str]] = {
     5: {"body": "columns", "source_column": "position name", "skipped": "id place reason detail"},
     6: {"canary": "id email_id task_version label value round asked_at attempt_id"},
     7: {"run": "concurrency at_once"},
+    8: {
+        "run": "lane lane_by",
+        "attempt": "lane",
+        "parcel": "id nonce state key_alias organization model task_version window packed_at tried_at file_id batch_id"
+        " status total completed failed tokens sent_at expires_at polled_at output_file_id error_file_id reason",
+        "parcel_email": "parcel_id email_id done",
+    },
 }
 """The columns that each format added, by table."""
 
-TRIGGERS = frozenset({"email_added", "email_changed", "attempt_added", "email_flagged", "canary_added"})
+TRIGGERS = frozenset(
+    {"email_added", "email_changed", "attempt_added", "email_flagged", "canary_added", "batch_attempt_added"}
+)
 """The triggers that a run file has. Any other would act with every write."""
 
 _LATEST_S = 1e11

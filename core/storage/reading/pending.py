@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Sequence
 from typing import Any
 
 from core.model import PendingEmail
@@ -13,13 +15,58 @@ _SAMPLE = 1_000
 _MOST_COPIES = 1_000
 
 
-def pending_emails(db: sqlite3.Connection, *, after: int, limit: int, task_version: str) -> list[PendingEmail]:
-    """Emails in line behind position ``after``, in work order."""
+_COLUMNS = "e.id, e.position, e.source_id, e.subject, b.text, e.content_hash, e.asked_from"
+_IN_A_BATCH = " AND NOT EXISTS (SELECT 1 FROM parcel_email AS p WHERE p.email_id = e.id AND p.done = 0)"
+_TEXT_IN_A_BATCH = (
+    " AND NOT EXISTS (SELECT 1 FROM email AS o JOIN parcel_email AS p ON p.email_id = o.id AND p.done = 0"
+    " WHERE o.content_hash = e.content_hash)"
+)
+_ASKED = (
+    "EXISTS (SELECT 1 FROM attempt AS a WHERE a.email_id = e.id AND a.id > e.asked_from AND a.task_version = :version)"
+)
+
+
+def pending_emails(
+    db: sqlite3.Connection,
+    *,
+    after: int,
+    limit: int,
+    task_version: str,
+    asked: bool | None = None,
+    dedupe: bool = False,
+) -> list[PendingEmail]:
+    """Emails in line behind position ``after``, in work order, without those that an open batch holds.
+
+    With ``dedupe`` neither those whose text it holds. ``asked`` picks those that were asked about since they were put
+    in line, in this version of the task, or those that were not.
+    """
+    where = ""
+    if has_open_parcels(db):
+        where += _TEXT_IN_A_BATCH if dedupe else _IN_A_BATCH
+    if asked is not None:
+        where += f" AND {'' if asked else 'NOT '}{_ASKED}"
     rows = db.execute(
-        "SELECT e.id, e.position, e.source_id, e.subject, b.text, e.content_hash, e.asked_from"
-        " FROM email AS e JOIN body AS b ON b.email_id = e.id"
-        " WHERE e.state = 'pending' AND e.position > ? ORDER BY e.position LIMIT ?",
-        (after, limit),
+        f"SELECT {_COLUMNS} FROM email AS e JOIN body AS b ON b.email_id = e.id"
+        f" WHERE e.state = 'pending' AND e.position > :after{where} ORDER BY e.position LIMIT :limit",
+        {"after": after, "limit": limit, "version": task_version},
+    ).fetchall()
+    return [_with_history(db, row, task_version) for row in rows]
+
+
+def has_open_parcels(db: sqlite3.Connection) -> bool:
+    """Return whether any batch at a server is still to be gathered."""
+    return db.execute("SELECT 1 FROM parcel_email WHERE done = 0 LIMIT 1").fetchone() is not None
+
+
+def emails_of_parcel(
+    db: sqlite3.Connection, parcel_id: int, email_ids: Sequence[int], task_version: str
+) -> list[PendingEmail]:
+    """Those of these emails that wait for this batch, whatever their state is by now."""
+    rows = db.execute(
+        f"SELECT {_COLUMNS} FROM parcel_email AS p JOIN email AS e ON e.id = p.email_id"
+        " JOIN body AS b ON b.email_id = e.id WHERE p.parcel_id = ? AND p.done = 0"
+        " AND p.email_id IN (SELECT value FROM json_each(?))",
+        (parcel_id, json.dumps(list(email_ids))),
     ).fetchall()
     return [_with_history(db, row, task_version) for row in rows]
 

@@ -16,7 +16,12 @@ from core.quality.audit import Answer, Audit, Batch, GoldSet, Member, watch_json
 from core.quality.canaries import FEWEST_TEXTS, MOST, TEXTS_PER_CANARY, Canaries, CanaryAnswer
 from core.quality.sampling import DEFAULT_GOAL, Sample, base_rate, permanent_number
 from core.storage.file.rows import STANDS, task_of
-from core.storage.file.schema_version import FORMAT_WITH_CANARIES, FORMAT_WITH_REVIEWS, check_format
+from core.storage.file.schema_version import (
+    FORMAT_WITH_BATCHES,
+    FORMAT_WITH_CANARIES,
+    FORMAT_WITH_REVIEWS,
+    check_format,
+)
 from core.storage.file.shape import opened_run
 
 
@@ -30,9 +35,13 @@ def watches_of(db: sqlite3.Connection, path: Path) -> WatchSet:
     make = _canaries_of(db, task, labels) if file_format >= FORMAT_WITH_CANARIES else None
     watches = WatchSet(labels, expected=max(1_000, total), shuffled=order == "shuffled", canaries=make)
     identity = "a.reply_model, a.system_fingerprint" if file_format >= FORMAT_WITH_REVIEWS else "NULL, NULL"
+    latency, in_batch = "a.latency_s", ""
+    if file_format >= FORMAT_WITH_BATCHES:
+        latency = "CASE a.lane WHEN 'live' THEN a.latency_s END"
+        in_batch = " AND NOT EXISTS (SELECT 1 FROM attempt AS b WHERE b.email_id = r.email_id AND b.lane = 'batch')"
     newest = db.execute(
         "SELECT l.id, l.at, l.value, (SELECT count(*) FROM attempt AS r WHERE r.email_id = l.email_id"
-        f" AND r.kind = 'reask' AND r.id <= l.attempt_id), a.latency_s, {identity}, l.email_id FROM label AS l"
+        f" AND r.kind = 'reask' AND r.id <= l.attempt_id{in_batch}), {latency}, {identity}, l.email_id FROM label AS l"
         " LEFT JOIN attempt AS a ON a.id = l.attempt_id WHERE l.source = 'model' AND l.task_version = ?"
         " ORDER BY l.id DESC LIMIT ?",
         (version, REPLAYED),

@@ -12,6 +12,7 @@ from core.model import (
     EmailState,
     Forecast,
     Happening,
+    LaneChoice,
     PacePoint,
     Resumption,
     RunInfo,
@@ -33,6 +34,7 @@ from core.storage.file.rows import (
 from core.storage.reading.reviews import alarms_of
 from core.storage.reading.summaries import all_totals, group
 from core.storage.writing.commands import newest_answers
+from core.storage.writing.parcels import lane_of, newest_parcels
 
 LATELY = 40
 """Lines of *Lately* in a snapshot."""
@@ -112,6 +114,8 @@ class SnapshotReader:
             worked_s=worked_s(self._db),
             flagged=totals.get("flagged", 0),
             alarms=tuple(f"{row.watch}: {row.sentence}" for row in alarms_of(self._db) if row.state == "raised"),
+            lane=lane_of(self._db) if "lane" in run else LaneChoice(),
+            parcels=tuple(newest_parcels(self._db)) if "lane" in run else (),
             taken_at=now,
             canaries=(totals.get("canary:asked", 0), totals.get("canary:changed", 0)),
         )

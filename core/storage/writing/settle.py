@@ -103,8 +103,8 @@ def add_attempt(db: sqlite3.Connection, attempt: Attempt, epoch: int) -> int:
     cursor = db.execute(
         "INSERT INTO attempt(email_id, n, kind, key_alias, organization, model, task_version, started_at, latency_s,"
         " outcome, raw_answer, error, prompt_tokens, completion_tokens, request_id, reply_model,"
-        " system_fingerprint, epoch)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " system_fingerprint, lane, epoch)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             attempt.email_id,
             attempt.n,
@@ -123,6 +123,7 @@ def add_attempt(db: sqlite3.Connection, attempt: Attempt, epoch: int) -> int:
             attempt.request_id,
             storable(attempt.reply_model),
             storable(attempt.system_fingerprint),
+            attempt.lane,
             epoch,
         ),
     )

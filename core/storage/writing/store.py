@@ -13,7 +13,18 @@ from dataclasses import asdict
 from pathlib import Path
 
 from core.errors import RunFileError
-from core.model import Budget, EmailState, PendingEmail, Resumption, RunState, SourceEmail, Task, View
+from core.model import (
+    Budget,
+    EmailState,
+    LaneChoice,
+    Parcel,
+    PendingEmail,
+    Resumption,
+    RunState,
+    SourceEmail,
+    Task,
+    View,
+)
 from core.quality.alarms import Reading, WatchSet
 from core.quality.sampling import Sample
 from core.storage.file.check import put_right
@@ -24,6 +35,7 @@ from core.storage.file.schema import migrate
 from core.storage.reading.pending import (
     answered_email,
     distinct_texts,
+    emails_of_parcel,
     estimated_texts,
     labeled_email,
     pending_emails,
@@ -31,7 +43,7 @@ from core.storage.reading.pending import (
 from core.storage.reading.reviews import raised_watches, watches_of
 from core.storage.reading.summaries import all_totals, group, total
 from core.storage.writing import commands as handled
-from core.storage.writing import epochs, intake, rejudging, reviews, settle, tasks
+from core.storage.writing import epochs, intake, parcels, rejudging, reviews, settle, tasks
 from core.storage.writing.epochs import Beat
 from core.storage.writing.intake import NewRun
 from core.storage.writing.people import PeopleWriter
@@ -204,9 +216,14 @@ class Store(PeopleWriter):
 
     # -- work ------------------------------------------------------------------------------------------------------
 
-    def pending(self, *, after: int, limit: int) -> list[PendingEmail]:
-        """Emails in line behind position ``after``, in work order, with what interrupted conversations left."""
-        return pending_emails(self._db, after=after, limit=limit, task_version=self.task_version)
+    def pending(self, *, after: int, limit: int, asked: bool | None = None) -> list[PendingEmail]:
+        """Emails in line behind position ``after``, in work order, with what interrupted conversations left.
+
+        Without those that an open batch holds; ``asked`` picks those that were asked about, or those that were not.
+        """
+        return pending_emails(
+            self._db, after=after, limit=limit, task_version=self.task_version, asked=asked, dedupe=self.dedupe
+        )
 
     def is_pending(self, email_id: int) -> bool:
         """Return whether an email is pending."""
@@ -242,6 +259,78 @@ class Store(PeopleWriter):
         """Fail an email (and those with the same text) that no call can be made for; returns how many failed."""
         with self._transaction() as db:
             return settle.fail_unasked(db, email_id, failure, reasks=reasks, dedupe=self.dedupe, now=now)
+
+    # -- batches ---------------------------------------------------------------------------------------------------
+
+    def lane(self) -> LaneChoice:
+        """How the run is to ask."""
+        return parcels.lane_of(self._db)
+
+    def choose_lane(self, choice: LaneChoice, sentence: str, *, now: float) -> None:
+        """Ask in another way from now on."""
+        with self._transaction() as db:
+            parcels.choose_lane(db, choice, sentence, now=now)
+
+    def parcels(self, *, only_open: bool = True) -> list[Parcel]:
+        """The batches of the run, oldest first."""
+        return parcels.parcels(self._db, only_open=only_open)
+
+    def pack(self, parcel: Parcel, email_ids: Sequence[int]) -> None:
+        """Commit a batch with its emails before anything of it is sent."""
+        with self._transaction() as db:
+            parcels.pack(db, parcel, email_ids)
+
+    def change_parcel(self, parcel_id: int, **values: object) -> None:
+        """Write what became known of a batch."""
+        with self._transaction() as db:
+            parcels.change(db, parcel_id, values)
+
+    def parcel_emails(self, parcel_id: int, email_ids: Sequence[int] | None = None) -> list[PendingEmail]:
+        """Those of these emails (or all) that still wait for the batch."""
+        wanted = parcels.email_ids_of(self._db, parcel_id) if email_ids is None else email_ids
+        return emails_of_parcel(self._db, parcel_id, wanted, self.task_version)
+
+    def gather(self, parcel_id: int, answers: Sequence[Answer], *, now: float) -> int:
+        """Commit answers of a batch, and that their emails wait for it no longer, in one transaction."""
+        with self._transaction() as db:
+            settled = settle.commit(
+                db, answers, epoch=self.epoch, task_version=self.task_version, dedupe=self.dedupe, now=now
+            )
+            parcels.answered(db, parcel_id, [answer.attempt.email_id for answer in answers])
+        return settled
+
+    def close_parcel(self, parcel_id: int, state: str, reason: str, *, now: float) -> int:
+        """End a batch, and put what it did not answer in line again; returns how many emails that are."""
+        with self._transaction() as db:
+            returned = parcels.close(db, parcel_id, state, reason)
+            add_event(db, now, "batch", reason)
+        return returned
+
+    def batch_spent(self) -> tuple[int, int]:
+        """Prompt tokens and completion tokens of batches, which cost half; they are part of :meth:`spent`."""
+        return total(self._db, "batch:prompt_tokens"), total(self._db, "batch:completion_tokens")
+
+    def was_in_batch(self, email_id: int) -> bool:
+        """Return whether a batch answered about an email."""
+        query = "SELECT 1 FROM attempt WHERE email_id = ? AND lane = 'batch' LIMIT 1"
+        return self._db.execute(query, (email_id,)).fetchone() is not None
+
+    def answered_texts(self, most: int) -> int:
+        """How many emails were answered about in the task's version, as labels or failures; counts up to ``most``."""
+        row = self._db.execute(
+            "SELECT count(*) FROM (SELECT 1 FROM label WHERE source = 'model' AND task_version = ? UNION ALL"
+            " SELECT 1 FROM email WHERE state = 'failed' LIMIT ?)",
+            (self.task_version, most),
+        ).fetchone()
+        return int(row[0])
+
+    def live_rate(self) -> float | None:
+        """Texts a second that live calls have answered of late, or None where too few were made."""
+        count, first, last = self._db.execute(
+            "SELECT count(*), min(started_at), max(started_at + latency_s) FROM (SELECT started_at, latency_s"
+            " FROM attempt WHERE lane = 'live' AND outcome = 'answered' ORDER BY id DESC LIMIT 100)"
+        ).fetchone()
+        return count / (last - first) if count >= 20 and last > first else None
 
     # -- people ----------------------------------------------------------------------------------------------------
 

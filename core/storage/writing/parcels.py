@@ -1,0 +1,88 @@
+"""Batches in the run file: packed before anything leaves, updated as the server tells, gathered answer by answer.
+
+Works inside the caller's transaction. An email is in one open batch at most, by a unique index; ``done`` of its row is
+0 while it waits, 1 once it was answered, 2 where it came back without an answer.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import fields
+
+from core.model import LANES, LaneChoice, Parcel
+from core.storage.writing.settle import add_event
+
+_COLUMNS = ", ".join(field.name for field in fields(Parcel))
+_CHANGEABLE = frozenset(field.name for field in fields(Parcel)) - {"id", "nonce"}
+
+
+def lane_of(db: sqlite3.Connection) -> LaneChoice:
+    """Return how the run is to ask."""
+    lane, by_at = db.execute("SELECT lane, lane_by FROM run").fetchone()
+    return LaneChoice(lane if lane in LANES else "live", by_at)
+
+
+def choose_lane(db: sqlite3.Connection, choice: LaneChoice, sentence: str, *, now: float) -> None:
+    """Write how the run is to ask from now on."""
+    db.execute("UPDATE run SET lane = ?, lane_by = ?", (choice.lane, choice.by_at))
+    add_event(db, now, "lane", sentence)
+
+
+def pack(db: sqlite3.Connection, parcel: Parcel, email_ids: Sequence[int]) -> int:
+    """Write a batch with its emails, and return its number; an email that another open one holds raises."""
+    names = [field.name for field in fields(Parcel) if field.name != "id"]
+    row = db.execute(
+        f"INSERT INTO parcel({', '.join(names)}) VALUES ({', '.join('?' * len(names))})",
+        [getattr(parcel, name) for name in names],
+    )
+    number = int(row.lastrowid or 0)
+    db.executemany(
+        "INSERT INTO parcel_email(parcel_id, email_id) VALUES (?, ?)", [(number, each) for each in email_ids]
+    )
+    return number
+
+
+def change(db: sqlite3.Connection, parcel_id: int, values: dict[str, object]) -> None:
+    """Write what became known of a batch."""
+    if not values.keys() <= _CHANGEABLE:
+        raise ValueError(f"a batch has no {', '.join(values.keys() - _CHANGEABLE)}")
+    db.execute(
+        f"UPDATE parcel SET {', '.join(f'{name} = :{name}' for name in values)} WHERE id = :parcel_id",
+        {**values, "parcel_id": parcel_id},
+    )
+
+
+def answered(db: sqlite3.Connection, parcel_id: int, email_ids: Sequence[int]) -> None:
+    """Note that these emails wait for the batch no longer: what was answered about them is committed beside it."""
+    db.execute(
+        "UPDATE parcel_email SET done = 1 WHERE parcel_id = ? AND done = 0"
+        " AND email_id IN (SELECT value FROM json_each(?))",
+        (parcel_id, json.dumps(list(email_ids))),
+    )
+
+
+def close(db: sqlite3.Connection, parcel_id: int, state: str, reason: str) -> int:
+    """End a batch; the emails that it did not answer are in line again. Returns how many."""
+    returned = db.execute("UPDATE parcel_email SET done = 2 WHERE parcel_id = ? AND done = 0", (parcel_id,)).rowcount
+    db.execute("UPDATE parcel SET state = ?, reason = ? WHERE id = ?", (state, reason, parcel_id))
+    return returned
+
+
+def parcels(db: sqlite3.Connection, *, only_open: bool) -> list[Parcel]:
+    """Return the batches, oldest first."""
+    where = " WHERE state IN ('packed', 'sent', 'gathering')" if only_open else ""
+    return [Parcel(*row) for row in db.execute(f"SELECT {_COLUMNS} FROM parcel{where} ORDER BY id").fetchall()]
+
+
+def newest_parcels(db: sqlite3.Connection, most: int = 50) -> list[Parcel]:
+    """Return the newest batches, oldest first."""
+    rows = db.execute(f"SELECT {_COLUMNS} FROM parcel ORDER BY id DESC LIMIT ?", (most,)).fetchall()
+    return [Parcel(*row) for row in reversed(rows)]
+
+
+def email_ids_of(db: sqlite3.Connection, parcel_id: int) -> list[int]:
+    """Return the emails that wait for a batch, in the order of their numbers."""
+    rows = db.execute("SELECT email_id FROM parcel_email WHERE parcel_id = ? AND done = 0", (parcel_id,)).fetchall()
+    return [row[0] for row in rows]
