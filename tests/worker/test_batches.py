@@ -2,177 +2,41 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+import re
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
+from core.commands.catalog import ChooseLane
+from core.commands.command import decode
+from core.errors import UsageError
 from core.llm.batches import BatchClient
-from core.llm.task import builtin_task
-from core.model import ChatMessage, LaneChoice, Outcome, Reply, SourceEmail, Task, Verdict, View
-from core.simulator.app import create_app
-from core.simulator.config import BatchPlan, SimulatorConfig, simple_config
+from core.model import LaneChoice
+from core.simulator.config import BatchPlan, simple_config
 from core.storage.file.lock import RunLock
-from core.storage.writing.intake import NewRun
-from core.storage.writing.store import Answer, Store
-from core.worker.lanes.batch import BatchKey, BatchLane, Reports
-from core.worker.queue import Queue
+from core.storage.reading.reader import RunReader
+from core.storage.writing.store import Store
+from tests.programs.batches import EMAILS, POINTS, SERVERS, World, killed
+from tui.commands.status import as_json, batch_lines, lane_line
+from tui.widgets.panes.worker import worker_facts
 
-EMAILS = 30
-SIZE = 10
-POINTS = (
-    "before packing", "packed", "before upload", "uploaded", "before create", "created", "sent", "ended", "downloaded",
-    "before gathering", "gathering", "gathered", "closed",
-)  # fmt: skip
-SERVERS = {
-    "completed": BatchPlan(),
-    "expired": BatchPlan(expire=0.4),
-    "lost reply": BatchPlan(lose_reply=2),
-    "listing late": BatchPlan(list_lag_s=30.0, lose_reply=3),
-    "no metadata": BatchPlan(no_metadata=True, lose_reply=3),
-    "empty object": BatchPlan(empty_object=True),
-    "shuffled": BatchPlan(shuffle=True, expire=0.2),
-    "cancelled": BatchPlan(seconds=600.0),
-}
+WORST = ("uploaded", "created", "gathering")
+CASES = [
+    (point, server)
+    for number, point in enumerate(POINTS)
+    for place, server in enumerate(SERVERS)
+    if point in WORST or number % len(SERVERS) == place
+]
+"""A part of the program's table: the worst points on every server, the others on one each."""
 
 
-class KilledError(Exception):
-    """Stands for a kill of the process."""
-
-
-class Judge:
-    """Accepts the two labels."""
-
-    async def judge(self, reply: Reply) -> Verdict:
-        """Return the label, or an unusable answer."""
-        if reply.text.strip() in ("1", "0"):
-            return Verdict(Outcome.ANSWERED, reply.text.strip())
-        return Verdict(Outcome.INVALID, None, "no label")
-
-
-@dataclass
-class World:
-    """A run file and a simulated server; each worker's life is a lane of its own over them."""
-
-    folder: Path
-    plan: BatchPlan
-    config: SimulatorConfig = field(default_factory=lambda: simple_config(2, 2))
-    now: float = 1_000_000.0
-    task: Task = field(default_factory=lambda: replace(builtin_task(), max_reasks=2))
-    notes: list[str] = field(default_factory=list)
-    committed: list[Answer] = field(default_factory=list)
-    over: str = ""
-    cancel_at: float | None = None
-
-    def __post_init__(self) -> None:
-        self.app = create_app(
-            replace(self.config, batches=self.plan),
-            clock=lambda: self.now,
-            drop_error=lambda: httpx.ReadError("cut"),
-        )
-        self.desk = self.app.state.simulator.desk
-        self.path = self.folder / "run.db"
-        keys = list(self.config.keys)
-        self.secrets = {"one": keys[0], "two": keys[1]}
-        with Store.create(self.path, NewRun("run", "test", "d", self.now, order="source"), self.task) as store:
-            store._db.execute("PRAGMA synchronous = OFF")
-            texts = ((f"mail-{n}", f"mail number {n} about the meeting") for n in range(EMAILS))
-            store.add_emails((SourceEmail(i, t, i), View(t, "a@example.org", "", t, t, False)) for i, t in texts)
-            store.set_order("source", 0)
-            store.choose_lane(LaneChoice("batch"), "batches", now=self.now)
-
-    # -- what the lane needs of keys -----------------------------------------------------------------------------------
-
-    def usable_keys(self) -> Sequence[BatchKey]:
-        """Return two keys of two organizations."""
-        return [BatchKey("one", "org_sim_1"), BatchKey("two", "org_sim_2")]
-
-    def client(self, alias: str) -> BatchClient | None:
-        """Return a client that speaks to the simulator without a socket."""
-        return BatchClient(
-            self.secrets[alias], base_url="http://127.0.0.1", transport=httpx.ASGITransport(app=self.app)
-        )
-
-    def body(self, asked: Sequence[ChatMessage]) -> dict[str, Any]:
-        """Return a request's body."""
-        sent = [{"role": each.role, "content": each.content} for each in asked]
-        return {"model": self.task.model.model, "messages": sent, "max_completion_tokens": 1024}
-
-    # -- a worker's life -----------------------------------------------------------------------------------------------
-
-    def live(self, *, kill_at: str = "", kill_nth: int = 1, until_s: float = 4_000.0) -> bool:
-        """Work until nothing is left to do, or until a kill; return whether it was killed."""
-        return asyncio.run(self._live(kill_at, kill_nth, until_s))
-
-    async def _live(self, kill_at: str, kill_nth: int, until_s: float) -> bool:
-        passed: Counter[str] = Counter()
-
-        def at(point: str) -> None:
-            passed[point] += 1
-            if point == kill_at and passed[point] == kill_nth:
-                raise KilledError(point)
-
-        end_at = self.now + until_s
-        with RunLock(self.path) as lock, Store.open(self.path, lock) as store:
-            store._db.execute("PRAGMA synchronous = OFF")
-            store.begin_epoch(now=self.now, pid=1, host="test")
-            queue = Queue(lambda after, limit: store.pending(after=after, limit=limit), dedupe=True)
-            reports = Reports(
-                noted=self.notes.append, committed=self.committed.extend, labeled=lambda: None,
-                failed=lambda _: None, over_budget=lambda _: self.over,
-            )  # fmt: skip
-            lane = BatchLane(
-                task=self.task, store=store, queue=queue, server=self, clock=lambda: self.now, reports=reports,
-                size=SIZE, trial=0, at=at,
-            )  # fmt: skip
-            try:
-                while self.now < end_at:
-                    if self.cancel_at is not None and self.now >= self.cancel_at:
-                        self.cancel_at = None
-                        await lane.cancel()
-                    wait_s = await lane.step(Judge(), held=False)
-                    if not lane.open and not store.pending(after=-1, limit=1, asked=False):
-                        return False
-                    if not lane.open and not lane.packs:
-                        return False
-                    self.now += max(1.0, min(wait_s, 60.0))
-            except KilledError:
-                return True
-        return False
-
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """Return rows of the run file."""
-        with RunLock(self.path) as lock, Store.open(self.path, lock) as store:
-            return store._db.execute(query).fetchall()
-
-    def check(self) -> None:
-        """Every email has one label, and no line was bought twice."""
-        assert self.rows("SELECT count(*) FROM email WHERE state = 'labeled'") == [(EMAILS,)]
-        assert self.rows("SELECT count(*), count(DISTINCT email_id) FROM label") == [(EMAILS, EMAILS)]
-        bought = Counter(each.rpartition("/")[2] for each in self.desk.processed)
-        assert [each for each, times in bought.items() if times > 1] == []
-        assert self.rows("SELECT count(*) FROM attempt WHERE lane = 'batch'") == [(EMAILS,)]
-        assert self.rows("SELECT count(*) FROM parcel_email WHERE done = 0") == [(0,)]
-        assert list(self.folder.glob("*.part*")) == []
-
-
-@pytest.mark.parametrize("server", SERVERS)
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize(("point", "server"), CASES)
 def test_a_kill_loses_nothing_and_buys_nothing_twice(point: str, server: str, tmp_path: Path) -> None:
-    """At each point, on each kind of server: each email has one label, each line was paid for once."""
-    world = World(tmp_path, SERVERS[server])
-    if server == "cancelled":
-        world.cancel_at = world.now + 250.0
-    killed = world.live(kill_at=point, kill_nth=2 if point != "closed" else 1)
-    assert killed
-    assert not world.live()
-    world.check()
+    """Each email has one label, and each line was paid for once; all cases: python -m tests.programs.batches."""
+    killed(tmp_path, point, server).check()
 
 
 @pytest.mark.parametrize("kills", range(20))
@@ -239,7 +103,6 @@ def test_a_server_that_takes_no_batches_turns_the_lane_off(plan: BatchPlan, word
         assert len(store.pending(after=-1, limit=100)) == EMAILS
         assert store.failed_count == 0
     said = " ".join([*world.notes, *(text for (text,) in world.rows("SELECT text FROM event"))])
-    import re  # noqa: PLC0415
 
     assert re.search(words, said)
     assert "the run goes on with live calls" in said
@@ -256,7 +119,7 @@ def test_a_server_without_the_interface_turns_the_lane_off(tmp_path: Path) -> No
     """404 for ``/files``: a sentence, and live calls."""
     world = World(tmp_path, BatchPlan())
     transport = httpx.MockTransport(lambda _: httpx.Response(404, json={"error": {"message": "no such route"}}))
-    world.client = lambda alias: BatchClient("sk-x-0123456789", base_url="http://127.0.0.1", transport=transport)  # type: ignore[method-assign]  # noqa: ARG005
+    world.client = lambda alias: BatchClient("sk-x-0123456789", base_url="http://127.0.0.1", transport=transport)  # type: ignore[method-assign]
     world.live()
     assert "this server has no batch lane" in " ".join(world.notes)
     with RunLock(world.path) as lock, Store.open(world.path, lock) as store:
@@ -281,3 +144,48 @@ def test_a_line_holds_what_a_live_call_would_send(tmp_path: Path) -> None:
     assert line["custom_id"].startswith("labeltui/")
     assert (line["method"], line["url"]) == ("POST", "/v1/chat/completions")
     assert "mail number" in line["body"]["messages"][-1]["content"]
+
+
+def test_status_and_the_console_show_open_batches(tmp_path: Path) -> None:
+    """The server's state, how many are answered, and when it expires: as JSON, as lines, and in the worker's pane."""
+    world = World(tmp_path, BatchPlan(seconds=1e9))
+    world.live(until_s=10.0)
+    with RunReader(world.path) as reader:
+        snapshot = reader.snapshot(world.now)
+    told = as_json(snapshot, ())
+    assert told["lane"] == "batch"
+    assert [(each["state"], each["total"]) for each in told["batches"]] == [("sent", 10)] * 3
+    assert "asks with batches at half the price" in lane_line(snapshot)
+    assert len(batch_lines(snapshot)) == 3
+    facts = worker_facts(snapshot.worker, None, world.now, snapshot.parcels)
+    assert facts.batches.startswith("3 batches · ")
+    assert "of 30 answered" in facts.batches
+
+
+def test_a_chosen_lane_is_kept_in_the_run(tmp_path: Path) -> None:
+    """The command writes it with the time to be done by, which goes with *auto* alone."""
+    world = World(tmp_path, BatchPlan())
+    with RunLock(world.path) as lock, Store.open(world.path, lock) as store:
+        store.choose_lane(LaneChoice("auto", 1e9), "auto", now=world.now)
+        assert store.lane() == LaneChoice("auto", 1e9)
+    assert decode("lane", ChooseLane("auto", 1e9, cancel=True).encode()) == ChooseLane("auto", 1e9, cancel=True)
+    for wrong in (("slow", None), ("batch", 1e9)):
+        with pytest.raises(UsageError):
+            ChooseLane(*wrong)
+
+
+def test_time_that_is_short_ends_batches_and_frees_the_rest_for_live_calls(tmp_path: Path) -> None:
+    """With the lane auto, what is left at the speed of live calls decides; stalled batches are ended, none is lost."""
+    world = World(tmp_path, BatchPlan(seconds=60.0, stall=1e8))
+    with RunLock(world.path) as lock, Store.open(world.path, lock) as store:
+        store.choose_lane(LaneChoice("auto", world.now + 1_000.0), "auto", now=world.now)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Store, "live_rate", lambda _: 0.05)
+        assert not world.live()
+    said = " ".join(world.notes)
+    assert "time is short" in said
+    with RunLock(world.path) as lock, Store.open(world.path, lock) as store:
+        left = store.pending(after=-1, limit=100)
+        assert len(left) == store.pending_count == 20  # two of three batches stalled
+        assert store.parcels() == []
+    assert world.now < 1_001_000.0

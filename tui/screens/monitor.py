@@ -93,7 +93,7 @@ class MonitorScreen(BaseScreen):
         pane["commands"].facts = command_facts(snapshot.commands, data.requested, data.now)
         self._commands_below.facts = pane["commands"].facts
         self.set_class(not snapshot.worker.alive, "-idle")
-        pane["worker"].facts = worker_facts(snapshot.worker, snapshot.resumption, data.now)
+        pane["worker"].facts = worker_facts(snapshot.worker, snapshot.resumption, data.now, snapshot.parcels)
 
     def _judge(self, snapshot: Snapshot) -> None:
         """Compute what people's labels say beside the screen, when they changed or a twentieth more was labeled."""

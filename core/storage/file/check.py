@@ -16,8 +16,7 @@ from core.errors import RunFileError
 from core.model import EmailState
 from core.storage.file.connection import open_reader
 from core.storage.file.rows import BY_MODEL, label_in_force
-from core.storage.file.schema_version import FORMAT_VERSION, FORMAT_WITH_BATCHES,
-    FORMAT_WITH_CANARIES, check_format
+from core.storage.file.schema_version import FORMAT_VERSION, FORMAT_WITH_BATCHES, FORMAT_WITH_CANARIES, check_format
 from core.storage.file.shape import missing_parts
 from core.storage.writing.settle import advance_cursor, restore, show_label_in_force
 

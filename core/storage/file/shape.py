@@ -75,7 +75,7 @@ _LATEST_S = 1e11
 """No moment of a run is later (the year 5138): dates beyond cannot be shown."""
 _LARGEST = 2**53
 """No count of a run is larger: the largest that JSON's readers take for a whole number."""
-_TIMES = ("created_at", "wait_until_at", "worker_started_at", "heartbeat_at", "started_at", "finished_at")
+_TIMES = ("created_at", "lane_by", "wait_until_at", "worker_started_at", "heartbeat_at", "started_at", "finished_at")
 _COUNTS = (
     "seed",
     "dedupe",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from rich.cells import cell_len
 from textual.content import Content
 
-from core.model import Resumption, WorkerStatus
+from core.model import Parcel, Resumption, WorkerStatus
 from core.text import one_line
 from tui.live.view_state import STALE_AFTER_S
 from tui.text.numbers import age, clock, join, number, plural
@@ -23,12 +24,13 @@ class WorkerFacts:
     beat_s: float | None
     up_s: float | None
     resumption: Resumption | None
+    batches: str = ""
 
 
-def worker_facts(worker: WorkerStatus, resumption: Resumption | None, now: float) -> WorkerFacts:
+def worker_facts(
+    worker: WorkerStatus, resumption: Resumption | None, now: float, parcels: Sequence[Parcel] = ()
+) -> WorkerFacts:
     """Return what the pane shows, with ages rounded to what is displayed."""
-    from dataclasses import replace  # noqa: PLC0415  (only here)
-
     alive = worker.alive
     beat = max(0.0, now - worker.heartbeat_at) if alive and worker.heartbeat_at is not None else None
     up = max(0.0, now - worker.started_at) if alive and worker.started_at is not None else None
@@ -37,7 +39,20 @@ def worker_facts(worker: WorkerStatus, resumption: Resumption | None, now: float
         None if beat is None else round(beat, 1) if beat < 10 else float(round(beat)),
         None if up is None else float(int(up)),
         resumption,
+        batches_line(parcels, now),
     )
+
+
+def batches_line(parcels: Sequence[Parcel], now: float) -> str:
+    """Return how the open batches are, in a line; nothing where there is none."""
+    opened = [each for each in parcels if each.is_open]
+    if not opened:
+        return ""
+    done = f"{number(sum(each.completed for each in opened))} of {number(sum(each.total for each in opened))} answered"
+    states = dict.fromkeys(one_line(each.status or each.state, limit=20).replace("_", " ") for each in opened)
+    ends = [each.expires_at for each in opened if each.expires_at is not None]
+    expires = f"expires {clock(min(ends))}" if ends and min(ends) > now else ""
+    return join((plural(len(opened), "batch"), ", ".join(states), done, expires))
 
 
 def resumed(proof: Resumption, *, short: bool) -> str:
@@ -71,6 +86,14 @@ class WorkerPane(Pane):
     def body(self, width: int, height: int) -> list[Content]:
         facts: WorkerFacts = self.facts
         now = _now(facts, brief=height == 1 and facts.resumption is not None)
+        if facts.batches:
+            if height == 1:
+                return [line((facts.batches, "$running"))]
+            rest = replace(facts, batches="")
+            return [line((facts.batches, "$running")), *self._told(rest, now, width, height - 1)][:height]
+        return self._told(facts, now, width, height)
+
+    def _told(self, facts: WorkerFacts, now: Content, width: int, height: int) -> list[Content]:
         if facts.resumption is None:
             return [now]
         full, short = resumed(facts.resumption, short=False), resumed(facts.resumption, short=True)
