@@ -482,6 +482,12 @@ class Engine:
 
         return quality.quality_of(path)
 
+    def emails_of_alarm(self, path: Path, watch: str) -> list[int]:
+        """Return the emails behind the standing alarm of a watch."""
+        from core.storage.reading.reviews import emails_of_alarm  # noqa: PLC0415
+
+        return emails_of_alarm(path, watch)
+
     def review_emails(self, path: Path, email_ids: Sequence[int]) -> tuple[ReviewEmail, ...]:
         """Return items as a review shows them."""
         from core.storage.reading.reviews import review_emails  # noqa: PLC0415

@@ -170,7 +170,7 @@ class Quality:
         if accuracy is None:
             return "checked by nobody: r"
         return (
-            f"checked {self.audited:,} of {self.labeled:,}: {accuracy.value:.0%}"
+            f"checked {self.audited:,} of {self.labeled:,}: {accuracy.value * 100:.0f} %"
             f" ({accuracy.low * 100:.0f}–{accuracy.high * 100:.0f}) agree"
         )
 

@@ -340,6 +340,9 @@ class FakeEngine:
     def quality(self, path: Path) -> Quality:
         return judge(self.audit(path))
 
+    def emails_of_alarm(self, path: Path, watch: str) -> list[int]:
+        return [row.id for row in self.run.emails[:3]]
+
     def compare(self, path: Path, other: Path | None) -> Comparison:
         """Two sides that differ on one email, which nobody labeled."""
         quality = self.quality(path)

@@ -282,6 +282,7 @@ ROWS: tuple[Keyed, ...] = (
     Keyed("grow", QUALITY, asked, [("sample", 230, False)]),
     Keyed("top_up", QUALITY, asked, [("sample", None, True)]),
     Keyed("write_report", QUALITY, asked, [("write_report", "enron.quality.html")]),
+    Keyed("look_at_alarm", QUALITY, screen, "RecordScreen", given=alarmed),
     Keyed("dismiss", QUALITY, asked, [("dismiss", "shares", "why")], given=alarmed, then=(*"why", "enter")),
     Keyed("edit", T, screen, "EditTask"),
     Keyed("editor", T, said("Nothing was changed in the editor."), True, alone=True),

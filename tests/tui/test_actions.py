@@ -72,6 +72,9 @@ def test_a_key_means_the_same_on_every_screen() -> None:
         "c": {"copy", "copy_run"},
         "delete": {"remove", "delete_run"},
         "backspace": {"remove", "delete_run"},
+        "S": {"settle", "save"},
+        "C": {"compare", "compare_versions", "compare_runs"},
+        "a": {"look_at_alarm", "add"},
     }
 
 

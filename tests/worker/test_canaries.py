@@ -10,7 +10,7 @@ import pytest
 
 from core.quality import canaries
 from core.storage.reading.reader import RunReader
-from core.storage.reading.reviews import read_alarms, read_audit
+from core.storage.reading.reviews import emails_of_alarm, read_alarms, read_audit
 from tests.programs.faults.matrix import answers
 from tests.programs.faults.world import Call, play
 from tui.commands.status import as_json
@@ -18,9 +18,9 @@ from tui.commands.status import as_json
 
 @pytest.fixture(autouse=True)
 def small_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let runs of 100 texts have canaries, one for ten texts."""
+    """Let runs of 100 texts have canaries, one for 35 texts."""
     monkeypatch.setattr(canaries, "FEWEST_TEXTS", 100)
-    monkeypatch.setattr(canaries, "TEXTS_PER_CANARY", 10)
+    monkeypatch.setattr(canaries, "TEXTS_PER_CANARY", 35)
 
 
 def rows(path: Path, query: str) -> list[tuple[object, ...]]:
@@ -29,15 +29,15 @@ def rows(path: Path, query: str) -> list[tuple[object, ...]]:
 
 
 def test_a_change_of_the_model_is_found_and_pauses_the_run(tmp_path: Path) -> None:
-    """From the 200th call on every answer is the other label: the canaries alarm, and no label is lost or doubled."""
+    """From the 480th call on every answer is the other label: the canaries alarm, and no label is lost or doubled."""
     count = [0]
 
     def zero(call: Call, before: int) -> bool:
         del before
         count[0] += 1
-        return (call.email % 2 == 0) != (count[0] > 200)
+        return (call.email % 2 == 0) != (count[0] > 480)
 
-    seen = play(tmp_path, answers("0"), zero, emails=240, closes_at_s=30.0, keys={"one": "org_1"})
+    seen = play(tmp_path, answers("0"), zero, emails=700, closes_at_s=15.0, keys={"one": "org_1"})
     path = tmp_path / "run.db"
     assert "canaries" in {row.watch for row in read_alarms(path)}
     assert seen.was_shown("paused", "emails asked again changed")
@@ -48,6 +48,8 @@ def test_a_change_of_the_model_is_found_and_pauses_the_run(tmp_path: Path) -> No
     assert rows(path, "SELECT count(*) FROM label")[0][0] == kinds["ask"] == seen.snapshot.labeled
     assert seen.snapshot.canaries[0] == asked[2]
     assert as_json(seen.snapshot, ())["canaries"]["changed"] >= 3
+    behind = emails_of_alarm(path, "canaries")
+    assert 3 <= len(behind) <= as_json(seen.snapshot, ())["canaries"]["changed"]
     [watch] = [watch for watch in read_audit(path).watches if watch["name"] == "canaries"]
     assert watch["state"] == "alarm"
 

@@ -187,6 +187,11 @@ ALL: tuple[Action, ...] = (
         AT_QUALITY, hint=1,
     ),
     Action(
+        "look_at_alarm", Group.QUALITY, ("a",), "a", _word("alarm"),
+        "Read the items behind an alarm: those of its window, or the texts asked again whose answer changed.",
+        AT_QUALITY, hint=1,
+    ),
+    Action(
         "dismiss", Group.QUALITY, ("d",), "d", _word("dismiss alarm"),
         "Dismiss an alarm with a note; its watch begins anew.",
         AT_QUALITY, hint=1, changes=True,

@@ -25,11 +25,11 @@ _MARKS = {"alarm": ("!", "bold $failed"), "steady": ("✓", "$done"), "arming": 
 def figure(estimate: Estimate | None) -> Part:
     """Return ``93.0  90.4–94.3`` in percent, dimmed where it rests on too few; a dash without a figure."""
     if estimate is None:
-        return fit("—", 17), "$quiet"
+        return fit("—", 18), "$quiet"
     if estimate.at_least:
-        return fit(f"≥ {estimate.low * 100:.0f}", 17), "$quiet"
+        return fit(f"≥ {estimate.low * 100:.0f}", 18), "$quiet"
     text = f"{estimate.value * 100:.1f}  {estimate.low * 100:.1f}–{estimate.high * 100:.1f}"
-    return fit(text, 17), "$quiet" if estimate.few else "bold $bright"
+    return fit(text, 18), "$quiet" if estimate.few else "bold $bright"
 
 
 def checked(quality: Quality | None, width: int) -> Content:
@@ -140,7 +140,7 @@ def _figures(quality: Quality) -> list[Content]:
     rows = []
     if audit.simulated:
         rows.append(line(("The labels of this run are simulated.", "$waiting")))
-    head = fit("", 15) + fit("model", 8) + fit("corrected", 17) + fit("recall", 17) + "precision"
+    head = fit("", 15) + fit("model", 8) + fit("corrected", 18) + fit("recall", 18) + "precision"
     rows.append(line((head, "$quiet")))
     for label in quality.figures.labels:
         name = one_line(f"{label.label} {audit.names.get(label.label, '')}", limit=14)
@@ -272,7 +272,14 @@ def _watches(quality: Quality, width: int) -> list[Content]:
             )
         )  # fmt: skip
     if any(watch["state"] == "alarm" for watch in quality.audit.watches):
-        rows.append(line((keyed("{dismiss} dismisses an alarm, with a note; its watch begins anew."), "$waiting")))
+        rows.append(
+            line(
+                (
+                    keyed("{look_at_alarm} reads what is behind an alarm, {dismiss} dismisses it with a note."),
+                    "$waiting",
+                )
+            )
+        )
     return rows
 
 

@@ -11,7 +11,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from core.model import Task
-from core.quality.alarms import REPLAYED, Ask, Reading, WatchSet, WatchState, replayed
+from core.quality.alarms import REPLAYED, Ask, Reading, Watch, WatchSet, WatchState, replayed
 from core.quality.audit import Answer, Audit, Batch, GoldSet, Member, watch_json
 from core.quality.canaries import FEWEST_TEXTS, MOST, TEXTS_PER_CANARY, Canaries, CanaryAnswer
 from core.quality.sampling import DEFAULT_GOAL, Sample, base_rate, permanent_number
@@ -211,6 +211,24 @@ def label_slices(path: Path, version: str, *, slices: int = 20) -> list[dict[str
         ):
             found[min(slices - 1, max(0, place or 0))][value] = count
     return found
+
+
+def emails_of_alarm(path: Path, watch: str, *, most: int = 500) -> list[int]:
+    """Return the emails behind the standing alarm of a watch: those of its window, or the canaries that changed."""
+    with opened_run(path) as db:
+        row = next((each for each in alarms_of(db) if each.watch == watch and each.state == "raised"), None)
+        if row is None:
+            return []
+        if watch == Watch.CANARIES.value:
+            query = "SELECT email_id FROM canary WHERE round > 0 AND value <> label AND asked_at <= ? ORDER BY id DESC"
+            found = [number for (number,) in db.execute(query, (row.at,))]
+            return list(dict.fromkeys(found))[:most]
+        query = (
+            "SELECT l.email_id FROM label AS l JOIN run ON run.task_version = l.task_version WHERE l.source = 'model'"
+            " AND l.at <= ? ORDER BY l.id DESC LIMIT ?"
+        )
+        window = max(1, row.to_ask - row.from_ask + 1)
+        return [number for (number,) in db.execute(query, (row.at, min(most, window)))]
 
 
 def read_alarms(path: Path) -> tuple[AlarmRow, ...]:

@@ -128,10 +128,23 @@ class QualityScreen(BaseScreen):
         """Sample more of rare labels."""
         self._send(GrowSample(top_up=True), "More of the rare labels belong to the sample now.")
 
+    def _alarm(self) -> str | None:
+        found = self._quality.audit.watches if self._quality is not None else ()
+        return next((each["name"] for each in found if each["state"] == "alarm"), None)
+
+    def do_look_at_alarm(self) -> None:
+        """Read the items behind the first alarm that stands, the newest first."""
+        watch, path, engine = self._alarm(), self.console_app.run_path, self.console_app.engine
+        if watch is None or path is None:
+            self.console_app.say("No alarm stands.", severity="warning")
+            return
+        self.console_app.countings.send(
+            lambda: engine.emails_of_alarm(path, watch), lambda found: self._read_these(found, "No item is behind it.")
+        )
+
     def do_dismiss(self) -> None:
         """Ask for a note and dismiss the first alarm that stands."""
-        found = self._quality.audit.watches if self._quality is not None else ()
-        watch = next((each["name"] for each in found if each["state"] == "alarm"), None)
+        watch = self._alarm()
         if watch is None:
             self.console_app.say("No alarm stands.", severity="warning")
             return

@@ -318,7 +318,7 @@ class ReviewScreen(BaseScreen):
         if session is None or self._audit is None:
             return
         done, of = session.place
-        which = "second look" if session.phase is Phase.SECOND else "batch"
+        which = "second look" if session.phase is Phase.SECOND else "answered"
         sample = self._audit.sample
         self.query_one("#about", Static).update(
             line(
