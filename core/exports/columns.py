@@ -13,7 +13,7 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any, TypeAlias
 
-from core.errors import UsageError
+from core.errors import RunFileError, UsageError
 from core.model import ExportRow, Task
 
 Cell: TypeAlias = str | int | float | None
@@ -148,7 +148,13 @@ def table_of(
 
 def _cells(kept: str, names: Sequence[str]) -> Iterator[Cell]:
     """Return the source's own cells of a row; what is nested stays JSON."""
-    values = json.loads(kept)
+    try:
+        values = dict(json.loads(kept))
+    except (ValueError, TypeError) as error:
+        raise RunFileError(
+            "The run file is damaged: the source's columns of a row cannot be read. Go back to a backup; --no-columns"
+            " leaves them out."
+        ) from error
     for name in names:
         value = values.get(name)
         if isinstance(value, bool):

@@ -12,6 +12,7 @@ import pytest
 
 from core.errors import LabeltuiError, RunFileError
 from core.runs.listing import list_runs
+from core.runs.save import export_run
 from core.settings import Settings
 from core.storage.file.lock import RunLock
 from core.storage.file.rows import task_from_definition, task_to_definition
@@ -117,3 +118,16 @@ def test_a_definition_that_is_no_task_is_refused(labels: object, make_run: MakeR
         definition = json.loads(task_to_definition(reader.task()))
     with pytest.raises(RunFileError, match="cannot be read"):
         task_from_definition(json.dumps({**definition, "labels": labels}))
+
+
+@pytest.mark.parametrize("columns", ["{", "[1]", "7"])
+def test_columns_that_cannot_be_read_end_an_export_with_a_sentence(columns: str, make_run: MakeRun) -> None:
+    """Nothing is written: an export is whole or not there."""
+    path = make_run(["one"])
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("INSERT INTO source_column(name) VALUES ('a')")
+        db.execute("UPDATE body SET columns = ?", (columns,))
+    target = path.with_name("out.csv")
+    with pytest.raises(RunFileError, match="columns of a row cannot be read"):
+        export_run(path, target)
+    assert not target.exists()

@@ -104,3 +104,12 @@ def test_an_email_that_somebody_else_settled_is_forgotten() -> None:
     ids(queue)
     queue.forget(1)
     assert ids(queue) == [2]
+
+
+def test_a_rescan_offers_nothing_twice_without_dedupe() -> None:
+    """An email in flight stays there, and one that was given back is in line once."""
+    queue, _ = queue_of([email(n) for n in range(1, 4)], dedupe=False)
+    queue.take(1)
+    queue.give_back(queue.take(2))
+    queue.rescan()
+    assert sorted(ids(queue)) == [2, 3]

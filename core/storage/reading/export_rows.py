@@ -133,6 +133,8 @@ class ExportReader:
         (number, source_id, label, model_label, human_label, source, blind, state, failure, reasks, calls, model,
          version, alias, tokens, answer, simulated, flags, at, text, kept, annotator, note, noted, subject,
          digest) = row  # fmt: skip
+        if not isinstance(text, str):
+            raise TypeError(f"the text of item {number} is none")  # told as damage by the reader
         rate, sample = None, self._sample
         if sample is not None:
             rate = sample.rate(model_label or None)
