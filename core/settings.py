@@ -1,4 +1,4 @@
-"""Where files live and what settings are in force. Reads the environment when asked; creates nothing by itself."""
+"""Find where files are and which settings are active. Reads the environment when asked; creates nothing by itself."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ APP_NAME = "labeltui"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Paths and settings in force.
+    """Paths and active settings.
 
     ``runs_dir`` holds run files and their companions, ``quota_path`` the operator's ledger of keys and quotas,
     ``keys_path`` the secrets, ``config_path`` the settings of the console.

@@ -98,7 +98,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class PendingEmail:
-    """An email in line, with the answers that an interrupted conversation about it already got.
+    """A pending email, with the answers that an interrupted conversation about it already got.
 
     ``attempts`` counts all calls made for it so far; ``bad_answers`` are the unusable answers since it was last put in
     line, oldest first, as (raw answer, reason).

@@ -74,9 +74,9 @@ class Task:
 class TaskVersion:
     """A version of a run's task and what it did.
 
-    ``since_at`` is when it last came in force, ``by`` who did that (empty where it came with the run). ``labels``
+    ``since_at`` is when it was last activated, ``by`` who did that (empty where it came with the run). ``labels``
     counts the model's labels (copies included) by value; ``unusable`` of its ``calls`` were answered, but not with a
-    label; ``failed`` emails failed by it and are so now. Of ``both`` emails that this version and the one in force
+    label; ``failed`` emails failed by it and are so now. Of ``both`` emails that this version and the active one
     labeled, ``agreed`` have the same value. All of these are 0 in a version that is not ``counted``.
     """
 

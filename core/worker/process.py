@@ -183,7 +183,7 @@ def _worker(
     settings: Settings,
     paused: str,
 ) -> Worker:
-    """A worker for the version of the task that is in force now."""
+    """Return a worker for the active version of the task."""
     task = store.task()
     return Worker(
         store=store,

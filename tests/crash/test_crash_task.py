@@ -1,4 +1,4 @@
-"""Kills while a version of the task comes in force, and while emails are put back in line for it."""
+"""Kill while a version of the task is activated, and while emails are requeued for it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def labeled_run(home: Path, name: str) -> Path:
 
 
 def facts(path: Path) -> tuple[str, int, int, float]:
-    """Version in force, emails in line, versions, and the mean length of what is sent."""
+    """Return the active version, pending emails, versions, and the mean length of what is sent."""
     assert check_run(path).findings == ()
     assert kept_totals(path) == recount(path)
     with RunReader(path) as reader:

@@ -55,7 +55,7 @@ SPOILED = [
     ("UPDATE total SET value = value + 3 WHERE name = 'state:labeled'", "state:labeled says 6, the rows say 3", True),
     ("DELETE FROM total WHERE name = 'attempts'", "attempts says 0, the rows say 3", True),
     ("INSERT INTO total VALUES ('label:9', 2)", "label:9 says 2, the rows say 0", True),
-    ("UPDATE run SET cursor = 6", "cursor stands at 6, the first email in line is at 4", True),
+    ("UPDATE run SET cursor = 6", "cursor stands at 6, the first pending email is at 4", True),
     ("DELETE FROM body WHERE email_id = 4", "1 emails without a text: 4", False),
     ("INSERT INTO body(email_id, text, raw) VALUES (99, 't', 'r')", "1 texts without an email: 99", False),
     ("INSERT INTO label(email_id, value, source, at) VALUES (99, '1', 'human', 0)", "labels without an email", False),
@@ -67,7 +67,7 @@ SPOILED = [
     ("UPDATE email SET position = 0 WHERE id = 7", "missing or taken twice: 0", False),
     ("UPDATE email SET label = '1' WHERE id = 7", "whose label is not the one in force: 7", True),
     ("DROP TRIGGER email_changed", "email_changed is missing", False),
-    ("DELETE FROM task", "the task in force (v1) is missing", False),
+    ("DELETE FROM task", "the active task (v1) is missing", False),
     ("INSERT INTO run(id) VALUES (2)", "2 rows instead of one", False),
     ("DROP TABLE attempt", "the table attempt is missing", False),
 ]

@@ -74,7 +74,7 @@ def test_a_new_version_touches_no_label_and_asks_what_is_in_line(make_run: MakeR
     store = opened(path)
     store.commit([labeled(1)], now=NOW)
     sentence = enact(store)
-    assert "2 in line are asked with it; labels given before stay" in sentence
+    assert "2 pending will be labeled with it; labels given before stay" in sentence
     store.commit([by("v2", labeled(2, "y"))], now=NOW)
     assert labels(path) == [(1, "1", "model", "v1"), (2, "y", "model", "v2")]
     with RunReader(path) as reader:
@@ -200,7 +200,7 @@ def test_going_back_to_a_version_restores_what_it_labeled(make_run: MakeRun, ope
     enact(store, replace(TWO, version="v3"))
     store.relabel(by="ada", now=NOW)
     assert [state for state, _, _ in states(path)] == ["pending"] * 4
-    assert "3 in line were labeled by it before" in enact(store, old)
+    assert "3 pending were labeled by it before" in enact(store, old)
     assert states(path)[:3] == [("labeled", "y", "model"), ("labeled", "0", "model"), ("labeled", "0", "copy")]
     assert states(path)[3][0] == "pending"
     sound(path)

@@ -429,10 +429,10 @@ class FakeEngine:
 
     def _do_task(self, command: ActivateTask) -> str:
         self.run.task = command.task
-        return f"version {command.task.version[:8]} of the task is in force"
+        return f"version {command.task.version[:8]} of the task is active"
 
     def _do_relabel(self, _: Command) -> str:
-        return "so many in line again"
+        return "so many requeued"
 
     def _swapped(self) -> str:
         try:
@@ -450,7 +450,7 @@ class FakeEngine:
     def _do_retry(self, command: Retry) -> str:
         moved = self.run.count("failed") if command.email_ids is None else len(command.email_ids)
         self._requeue(command.email_ids)
-        return f"{moved} failed back in line."
+        return f"{moved} failed requeued."
 
     def _remember(self, kind: str, what: str, email_ids: Sequence[int]) -> None:
         before = [row for row in self.run.emails if row.id in email_ids]

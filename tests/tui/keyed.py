@@ -78,7 +78,7 @@ class Keyed:
 
 
 def world(*, at_work: bool) -> FakeRun:
-    """Forty emails: labeled ones, three failed ones, and some in line; two versions of the task."""
+    """Forty emails: labeled ones, three failed ones, and some pending; two versions of the task."""
     run = with_versions(running(40, 20))
     run.emails = [email(row.id, EmailState.FAILED) if row.id in (3, 4, 5) else row for row in run.emails]
     if not at_work:

@@ -30,7 +30,7 @@ CHANGES = frozenset(name for name, method in vars(Engine).items() if hasattr(met
 """The methods of the engine that change something, which a read-only engine refuses, and every kind of command."""
 
 ASKED_BEFORE = frozenset({"remove_key", "regroup_key", "clear_bench", "delete_run", "delete", "task", "dry_run"})
-"""Changes that only a window which asked may send. Putting every failed email back in line is one as well."""
+"""Changes that only a window which asked may send. Requeueing every failed email is one as well."""
 
 MOVES = (
     "up", "down", "left", "right", "pageup", "pagedown", "home", "end", "tab", "shift+tab", "enter", "escape", "space",

@@ -77,7 +77,7 @@ async def test_a_record_shows_every_attempt_and_esc_keeps_the_place(desk: Opens)
 
 
 async def test_retrying_one_email_asks_the_worker_and_shows_when_it_handled(desk: Opens) -> None:
-    """t puts the failed email back in line; the list follows once the worker did it."""
+    """t requeues the failed email; the list follows once the worker did it."""
     async with desk() as at:
         await at.press("e", "f", "t")
         assert at.engine.asked == [("retry", at.run.path, [7])]
@@ -92,7 +92,7 @@ async def test_retrying_without_a_worker_is_done_at_once(desk: Opens) -> None:
     run = stopped(40, 20)
     async with desk(run) as at:
         await at.press("e", "f", "t")
-        assert "1 failed back in line · U undoes it" in at.said()
+        assert "1 failed requeued · U undoes it" in at.said()
         assert at.title() == "Failed [0 of 40]"
 
 
@@ -109,7 +109,7 @@ async def test_retrying_all_asks_with_the_count(desk: Opens) -> None:
 
 
 async def test_retry_on_a_labeled_email_says_why_not(desk: Opens) -> None:
-    """Only failed emails go back in line."""
+    """Only failed emails are requeued."""
     async with desk() as at:
         await at.press("e", "t")
         assert "Only a failed text can be requeued." in at.said()

@@ -63,10 +63,10 @@ def test_what_is_in_force_is_shown_for_people_and_programs(run: Path, capsys: py
 def test_a_new_version_takes_effect_and_what_it_did_not_label_can_be_asked_again(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Two separate steps: the first touches no label, the second puts emails back in line."""
+    """Two separate steps: the first touches no label, the second requeues emails."""
     file = written(tmp_path, rubric="Say 1.")
     assert main(["task", "mail", "--set", str(file)]) == 0
-    assert "2 in line are asked with it; labels given before stay" in capsys.readouterr().out
+    assert "2 pending will be labeled with it; labels given before stay" in capsys.readouterr().out
     assert shown(capsys)["older_labels"] == {"1": 1}
     assert main(["task", "mail", "--ask-again", "0"]) == 0
     assert "nothing was changed" in capsys.readouterr().out

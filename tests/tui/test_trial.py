@@ -168,7 +168,7 @@ async def test_a_draft_is_scored_against_people(desk: Opens) -> None:
     ]
     async with desk(with_versions()) as at:
         with_trial(at, FakeTrial(reviewed))
-        await at.press("j", "W", "enter")
+        await at.press("D", "W", "enter")
         screen = at.screen()
     assert "against people: 3 of 4 right (75 %, 30–95), κ 0.50" in screen
     assert "better on 2, worse on 1 (McNemar p = 1)" in screen

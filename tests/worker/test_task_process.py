@@ -50,7 +50,7 @@ def test_a_worker_changes_to_another_version_in_mid_run(
         until(path, lambda snapshot: snapshot.labeled > 30)
         took_s, sentence = acknowledged(path, commands.send(path, ActivateTask(new)))
         assert took_s < SOON_S
-        assert f"version {new.version[:8]} of the task is in force" in sentence
+        assert f"version {new.version[:8]} of the task is active" in sentence
         given = until(path, lambda snapshot: "2" in snapshot.labels).labeled
         until(path, lambda snapshot: snapshot.labeled > given + 20)
         took_s, sentence = acknowledged(path, commands.send(path, Relabel(label="1")))

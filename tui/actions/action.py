@@ -45,7 +45,7 @@ class Action:
 
     @property
     def told(self) -> str:
-        """Its sentence, with the keys in force."""
+        """Its sentence, with the active keys."""
         return keyed(self.help)
 
     def guest(self, scope: Scope) -> bool:

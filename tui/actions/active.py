@@ -27,11 +27,11 @@ ACTIONS = tuple(_guarded(action) if action.changes else action for action in ALL
 
 keymap.DEFAULTS.update((action.id, action.key) for action in ACTIONS)
 
-_IN_FORCE: ContextVar[tuple[Action, ...]] = ContextVar("actions in force", default=ACTIONS)
+_IN_FORCE: ContextVar[tuple[Action, ...]] = ContextVar("active actions", default=ACTIONS)
 
 
 def use(actions: Sequence[Action]) -> None:
-    """Let these actions, with their keys, be in force in this console."""
+    """Use these actions, with their keys, in this console."""
     _IN_FORCE.set(tuple(actions))
     keymap.use_names({action.id: action.key for action in actions})
 
@@ -42,7 +42,7 @@ def in_force() -> tuple[Action, ...]:
 
 
 def by_id(action_id: str) -> Action:
-    """The action of that name, with its keys in force."""
+    """The action of that name, with its active keys."""
     return next(action for action in in_force() if action.id == action_id)
 
 

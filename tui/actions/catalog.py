@@ -33,7 +33,7 @@ TAKE_BACK = "undo"
 
 
 def takes_back() -> str:
-    """Return the words that stand behind what can be taken back, with the key in force."""
+    """Return the words that stand behind what can be taken back, with the active key."""
     return f"{key(TAKE_BACK)} undoes it"
 
 

@@ -38,7 +38,7 @@ class Context:
     """What possibility depends on. ``pending`` holds the kinds of commands that wait for their acknowledgment.
 
     ``beside`` says that a record is shown beside the list, ``width`` is the screen's, in cells.
-    ``draft`` of the task is there or None; ``older_labels`` were given by another version than the one in force.
+    ``draft`` of the task is there or None; ``older_labels`` were given by another version than the active one.
     """
 
     scope: Scope

@@ -1,4 +1,4 @@
-"""The keys in force, for every sentence that names one."""
+"""Keep the active keys, for every sentence that names one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _PLACE = re.compile(r"\{(\w+)\}")
 DEFAULTS: dict[str, str] = {}
 """The key of each action by its id, where nobody chose others; :mod:`tui.actions.active` fills it."""
 
-_IN_FORCE: ContextVar[Mapping[str, str]] = ContextVar("keys in force", default=DEFAULTS)
+_IN_FORCE: ContextVar[Mapping[str, str]] = ContextVar("active keys", default=DEFAULTS)
 
 
 def use_names(names: Mapping[str, str]) -> None:
@@ -20,12 +20,12 @@ def use_names(names: Mapping[str, str]) -> None:
 
 
 def key(action_id: str) -> str:
-    """Return the key in force of that action, as a person reads it."""
+    """Return the active key of that action, as a person reads it."""
     return _IN_FORCE.get()[action_id]
 
 
 def keyed(text: str) -> str:
-    """Return the text with each ``{action}`` replaced by its key in force; other braces stay."""
+    """Return the text with each ``{action}`` replaced by its active key; other braces stay."""
     if "{" not in text:
         return text
     names = _IN_FORCE.get()

@@ -73,7 +73,7 @@ def demo(given: argparse.Namespace) -> int:
     """``labeltui demo``: in the console; without a terminal the same job with progress lines."""
     if given.read_only:
         raise UsageError(
-            "A demo starts a worker, which --read-only rules out. `labeltui --read-only open demo` looks on."
+            "A demo starts a worker, which --read-only rules out. `labeltui --read-only open demo` shows one."
         )
     settings = load_settings()
     engine = Engine(settings)

@@ -46,7 +46,7 @@ def serve(given: argparse.Namespace) -> int:
     server = ConsoleServer(access, words_for(run, writable=writable), static, complain)
 
     def announce() -> None:
-        may = "may change things, as in a terminal" if writable else "looks on and changes nothing (--writable lets it)"
+        may = "may change things, as in a terminal" if writable else "changes nothing (--writable lets it)"
         if not is_loopback(given.host):
             complain(f"{given.host} can be reached from other machines, and nothing is encrypted on the way there.")
         say("The console is at " + "\n  or at ".join(access.addresses) + f"\nIt {may}. ctrl+c ends it; workers go on.")

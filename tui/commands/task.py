@@ -88,7 +88,7 @@ def _version_line(version: TaskVersion, now: float) -> str:
 def _agreement(version: TaskVersion) -> str:
     if not version.both:
         return ""
-    return f"{percent(version.agreed, version.both)} of {number(version.both)} as the one in force labeled them"
+    return f"{percent(version.agreed, version.both)} of {number(version.both)} as the active one labeled them"
 
 
 def _sent(value: object) -> str:
@@ -122,7 +122,7 @@ def _as_json(path: Path, versions: tuple[TaskVersion, ...], older: dict[str, int
 
 
 def _try(engine: Engine, path: Path, draft: Task, count: int) -> int:
-    """Ask about a sample with a task that is not in force; nothing is kept of the answers."""
+    """Try a task that is not active on a sample; no answer is saved."""
     price = engine.dry_run_cost(path, draft, count)
     money = f", ${price.money:,.4f}" if price.money is not None else ""
     say(
@@ -156,7 +156,7 @@ def _write(engine: Engine, path: Path, target: Path) -> int:
         raise UsageError(f"{target} is there already. Name another file; nothing is overwritten.") from None
     except OSError as error:
         raise UsageError(f"{target} cannot be written: {error.strerror}. Nothing was changed.") from error
-    say(f"The task in force in {path.stem} ({current.version[:8]}) is in {target}: edit it, then")
+    say(f"The active task of {path.stem} ({current.version[:8]}) is in {target}: edit it, then")
     say(f"`labeltui task {path.stem} --set {target}` makes a new version of it.")
     return exits.DONE
 

@@ -132,7 +132,7 @@ class PendingCommands:
         self._app.push_screen(Confirm(question, "Kill it", "Cancel"), answered)
 
     def do_swap(self) -> None:
-        """Go on to the next key."""
+        """Swap keys."""
         self.send(SwapKey())
 
     def do_concurrency(self) -> None:
@@ -152,7 +152,7 @@ class PendingCommands:
         self._app.push_screen(AskLine("Calls at once", remark), answered)
 
     def do_retry_all(self) -> None:
-        """Put every failed email back in line, after asking."""
+        """Requeue every failed email, after a confirmation."""
         from tui.screens.modals import Confirm  # noqa: PLC0415  (not before it is wanted)
 
         snapshot = self._app.view_state.snapshot

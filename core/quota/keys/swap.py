@@ -1,4 +1,4 @@
-"""Going on to the next key by hand: which key goes out of use, and which comes in. Pure."""
+"""Decide which key a swap disables and which one is used first from then on. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from core.model import KeyState, KeyStatus
 
 @dataclass(frozen=True, slots=True)
 class Swap:
-    """``out`` goes out of use, ``into`` is asked first from now on. Both are aliases."""
+    """``out`` is disabled, ``into`` is used first from now on. Both are aliases."""
 
     out: str
     into: str

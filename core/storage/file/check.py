@@ -138,7 +138,7 @@ def _findings(db: sqlite3.Connection, version: int) -> Iterator[Finding]:
         yield Finding(f"the table run has {len(rows)} rows instead of one")
         return
     if not db.execute("SELECT 1 FROM task WHERE version = ?", rows[0]).fetchall():
-        yield Finding(f"the task in force ({rows[0][0]}) is missing")
+        yield Finding(f"the active task ({rows[0][0]}) is missing")
     for what, query in (_ORPHANS | _CONTRADICTIONS).items():
         yield from _listed(what, [row[0] for row in db.execute(query).fetchall()])
     for what, query in _REPAIRABLE.items():
@@ -161,7 +161,7 @@ def _miscounted(db: sqlite3.Connection) -> Iterator[Finding]:
             yield Finding(f"the total {name} says {says}, the rows say {counted}", repairable=True)
     cursor, right = db.execute("SELECT cursor FROM run").fetchone()[0], true_cursor(db)
     if cursor != right:
-        yield Finding(f"the cursor stands at {cursor}, the first email in line is at {right}", repairable=True)
+        yield Finding(f"the cursor stands at {cursor}, the first pending email is at {right}", repairable=True)
 
 
 def _count(db: sqlite3.Connection, table: str) -> int:
@@ -206,7 +206,7 @@ def recounted(db: sqlite3.Connection) -> dict[str, int]:
 
 
 def true_cursor(db: sqlite3.Connection) -> int:
-    """The position of the first email in line, or the number of emails."""
+    """Return the position of the first pending email, or the number of emails."""
     first = db.execute("SELECT min(position) FROM email WHERE state = 'pending'").fetchone()[0]
     return int(db.execute("SELECT count(*) FROM email").fetchone()[0] if first is None else first)
 

@@ -35,10 +35,10 @@ def pending_emails(
     asked: bool | None = None,
     dedupe: bool = False,
 ) -> list[PendingEmail]:
-    """Emails in line behind position ``after``, in work order, without those that an open batch holds.
+    """Return pending emails behind position ``after``, in work order, without those that an open batch holds.
 
-    With ``dedupe`` neither those whose text it holds. ``asked`` picks those that were asked about since they were put
-    in line, in this version of the task, or those that were not.
+    With ``dedupe`` neither those whose text it holds. ``asked`` picks those that were asked about since they became
+    pending, in this version of the task, or those that were not.
     """
     where = ""
     if has_open_parcels(db):
@@ -108,7 +108,7 @@ def estimated_texts(db: sqlite3.Connection, *, dedupe: bool) -> tuple[int, float
 
 
 def continued_emails(db: sqlite3.Connection, task_version: str) -> int:
-    """How many emails in line have been asked about, in this version of the task, since they were put there."""
+    """Return how many pending emails were asked about by this version of the task since they became pending."""
     return int(
         db.execute(
             "SELECT count(DISTINCT e.id) FROM email AS e JOIN attempt AS a ON a.email_id = e.id"

@@ -141,11 +141,11 @@ class RunReader:
         return summary_of(self._db, self.path, now, changed_at=changed_at, size_bytes=size_bytes)
 
     def task(self) -> Task:
-        """The task in force."""
+        """Return the active task."""
         return self._snapshots.task(self._db.execute("SELECT task_version FROM run").fetchone()[0])
 
     def versions(self, *, counted: bool = True) -> tuple[TaskVersion, ...]:
-        """Every version of the task with what it did, unless that is not wanted: the one in force, then the newest.
+        """Every version of the task with what it did, unless that is not wanted: the active one, then the newest.
 
         Counting takes some seconds for each million of emails.
         """

@@ -98,7 +98,7 @@ class _Counts:
 
 
 def older_labels(db: sqlite3.Connection) -> dict[str, int]:
-    """Labels in force that an older version than the one in force gave, and how many emails have each."""
+    """Return the labels in force that a version before the active one gave, and how many emails have each."""
     if not _several(db):
         return {}
     rows = db.execute(

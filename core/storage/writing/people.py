@@ -325,7 +325,7 @@ class PeopleWriter(HeldFile):
     def requeue(
         self, *, now: float, by: str = "", email_id: int | None = None, email_ids: Sequence[int] | None = None
     ) -> int:
-        """Put failed emails back in line (one, these, or all); their history stays, their conversation begins anew."""
+        """Requeue failed emails (one, these, or all); their history stays, their conversation begins anew."""
         with self._transaction() as db:
             return requeue(
                 db, [email_id] if email_id is not None else email_ids, task_version=self.task_version, by=by, now=now

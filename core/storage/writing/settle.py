@@ -32,7 +32,7 @@ def commit(
     """Record answers, and return how many emails they settled (copies included).
 
     An email that is settled already (a person was quicker) keeps its state; the attempt is recorded all the same.
-    Of a call that was out when another version of the task came in force, a label counts, for this email alone;
+    Of a call that was out when another version of the task was activated, a label counts, for this email alone;
     where there is none, the email is asked anew.
     """
     settled = failed = 0
@@ -236,7 +236,7 @@ def fail(db: sqlite3.Connection, settled: Settled, key_alias: str, *, now: float
 
 
 def twins(db: sqlite3.Connection, email_id: int) -> list[int]:
-    """Other emails in line with the same text."""
+    """Return other pending emails with the same text."""
     rows = db.execute(
         "SELECT id FROM email WHERE state = 'pending' AND id <> ?"
         " AND content_hash = (SELECT content_hash FROM email WHERE id = ?)",
@@ -254,7 +254,7 @@ def advance_cursor(db: sqlite3.Connection) -> None:
 
 
 def not_done(db: sqlite3.Connection, reason: str) -> None:
-    """A run that was done is so no more: something is in line again, for that reason."""
+    """Take the state *done* from a run that has pending emails again, for that reason."""
     db.execute(
         "UPDATE run SET finished_at = NULL, reason = CASE state WHEN 'done' THEN ? ELSE reason END,"
         " state = CASE state WHEN 'done' THEN 'stopped' ELSE state END",

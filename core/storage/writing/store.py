@@ -127,7 +127,7 @@ class Store(PeopleWriter):
         return distinct_texts(self._db)
 
     def task(self) -> Task:
-        """The task in force."""
+        """Return the active task."""
         return task_of(self._db, self.task_version, self.path)
 
     def activate(
@@ -217,7 +217,7 @@ class Store(PeopleWriter):
     # -- work ------------------------------------------------------------------------------------------------------
 
     def pending(self, *, after: int, limit: int, asked: bool | None = None) -> list[PendingEmail]:
-        """Emails in line behind position ``after``, in work order, with what interrupted conversations left.
+        """Return pending emails behind position ``after``, in work order, with what interrupted conversations left.
 
         Without those that an open batch holds; ``asked`` picks those that were asked about, or those that were not.
         """
@@ -421,7 +421,7 @@ class Store(PeopleWriter):
 
     @property
     def pending_count(self) -> int:
-        """Emails in line."""
+        """Return how many emails are pending."""
         return total(self._db, f"state:{EmailState.PENDING}")
 
     @property

@@ -1,7 +1,7 @@
-"""Versions of the task: putting one in force, and asking again about emails that an older one labeled.
+"""Activate versions of the task, and requeue emails that an older one labeled.
 
-Works inside the caller's transaction. Labels stay with the version that gave them, whatever is put in force later; an
-email never gets two labels of the model by one version. What a version asks is what is in line.
+Works inside the caller's transaction. Labels stay with the version that gave them, whatever is activated later; an
+email never gets two labels of the model by one version. A version is asked about what is pending.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _PAGE = 500
 
 @dataclass(frozen=True, slots=True)
 class Activated:
-    """What putting a version in force did.
+    """The result of activating a version.
 
-    ``pending`` emails are asked with it from now on; ``restored`` ones were in line to be asked again, but this version
+    ``pending`` emails are asked with it from now on; ``restored`` ones were pending to be re-labeled, but this version
     had labeled them before, so they have a label as before; ``resent`` is how many texts were made anew.
     """
 
@@ -43,12 +43,12 @@ class Activated:
     @property
     def sentence(self) -> str:
         """What happened, in words."""
-        parts = [f"version {self.version[:8]} of the task is in force"]
+        parts = [f"version {self.version[:8]} of the task is active"]
         if self.resent:
             parts.append(f"the text of {self.resent:,} emails was made anew")
         if self.restored:
-            parts.append(f"{self.restored:,} in line were labeled by it before and are so again")
-        parts.append(f"{self.pending:,} in line are asked with it" if self.pending else "nothing is in line")
+            parts.append(f"{self.restored:,} pending were labeled by it before and are so again")
+        parts.append(f"{self.pending:,} pending will be labeled with it" if self.pending else "nothing is pending")
         parts.append("labels given before stay")
         return "; ".join(parts)
 
@@ -63,7 +63,7 @@ def activate(
     view_of: ViewOf | None,
     command_id: str | None,
 ) -> Activated:
-    """Put a version in force; ``view_of`` makes the texts anew where it sends others."""
+    """Activate a version; ``view_of`` makes the texts anew where it sends others."""
     resent = 0
     if task.sends_otherwise(before):
         if view_of is None:
@@ -99,7 +99,7 @@ def relabel(
     by: str,
     now: float,
 ) -> int:
-    """Put emails back in line that an older version labeled, and return how many: all, of a label, of these numbers.
+    """Requeue emails that an older version labeled, and return how many: all, of a label, of these numbers.
 
     Their labels stay on record. Those that ``version`` or a person labeled are left alone.
     """
@@ -119,7 +119,7 @@ def relabel(
     if moved:
         advance_cursor(db)
         not_done(db, "emails are to be asked again with another version of the task")
-        add_event(db, now, "task", f"{moved:,} labeled emails in line again for version {version[:8]}, says {by}")
+        add_event(db, now, "task", f"{moved:,} labeled emails requeued for version {version[:8]}, says {by}")
     return moved
 
 
