@@ -15,7 +15,7 @@ from core.commands.catalog import ActivateTask, Label, Note, Retry, Skip
 from core.commands.command import Command
 from core.commands.dry_run import DryRunCost
 from core.commands.send import SentCommand
-from core.engine import CopyRequest, Draft, KeyPast, NewRunRequest, NotifySetup, TaskChoice
+from core.engine import CopyRequest, Draft, ExportOptions, KeyPast, NewRunRequest, NotifySetup, TaskChoice
 from core.errors import LabeltuiError, RunFileError
 from core.llm.key_check import KeyCheck
 from core.model import (
@@ -473,6 +473,10 @@ class FakeEngine:
 
     def operator(self) -> str:
         return "ana"
+
+    def export(self, path: Path, target: Path, options: ExportOptions, *, progress: object = None) -> int:
+        self._note("export", path, target, options.only)
+        return len(self.run.emails)
 
     def save(self, path: Path, email_ids: Sequence[int] | None, target: Path) -> int:
         self._note("save", path, None if email_ids is None else list(email_ids), target)

@@ -312,6 +312,7 @@ ROWS: tuple[Keyed, ...] = (
     Keyed("skip", RECORD, asked, [("skip", [4], False)]),
     Keyed("undo", LIST_SCOPES, asked, [("undo",)], given=did),
     Keyed("copy", LIST_SCOPES, copied, (True, True), alone=True),
+    Keyed("export", M, kinds, ["export"], then=("enter",)),
     Keyed("save", LIST_SCOPES, kinds, ["save"], then=("enter",)),
     Keyed("next", RECORD, email_here, 5, alone=True),
     Keyed("next", MESSAGES, email_here, 2, alone=True),

@@ -313,6 +313,11 @@ ALL: tuple[Action, ...] = (
         LIST_SCOPES, enabled.label_blocked, hint=1,
     ),
     Action(
+        "export", Group.RUN, ("X",), "X", _word("export"),
+        "Export the labels with texts and how they came about: all, those of people, of the model, or agreed ones.",
+        AT_MONITOR, enabled.run_read, hint=0,
+    ),
+    Action(
         "save", Group.HERE, ("S",), "S", _word("save"),
         "Write to a file (a browser downloads it): this one, the marked ones or the whole list.",
         LIST_SCOPES, enabled.label_blocked, hint=1,

@@ -55,9 +55,12 @@ class SaveAs(ModalScreen[tuple[str, int] | None]):
     ]
 
     PLACE: ClassVar[str] = "File"
+    FORMATS = ".csv for a row each, .jsonl for whole records"
+    """What the window says of formats where nothing else is given."""
 
-    def __init__(self, choices: Sequence[str], proposed: str) -> None:
+    def __init__(self, choices: Sequence[str], proposed: str, formats: str = FORMATS) -> None:
         super().__init__()
+        self._formats = formats
         self._choices = choices
         self._proposed = proposed
         self._chosen = 0
@@ -67,7 +70,7 @@ class SaveAs(ModalScreen[tuple[str, int] | None]):
         with Vertical(classes="modal"):
             yield Static(line(("Save to a file", "bold $bright")), markup=False)
             yield Static("", markup=False, id="labels")
-            yield Static(f"{self.PLACE}: .csv for a row each, .jsonl for whole records", markup=False, classes="field")
+            yield Static(f"{self.PLACE}: {self._formats}", markup=False, classes="field")
             yield Input(self._proposed, id="line")
             yield self._refusal
             keys = [("enter", "save"), ("esc", "cancel")]
@@ -113,8 +116,8 @@ class Download(SaveAs):
 
     PLACE = "Download"
 
-    def __init__(self, choices: Sequence[str], proposed: Path) -> None:
-        super().__init__(choices, proposed.name)
+    def __init__(self, choices: Sequence[str], proposed: Path, formats: str = SaveAs.FORMATS) -> None:
+        super().__init__(choices, proposed.name, formats)
         self._folder = proposed.parent
 
     def trouble(self, typed: str) -> str:

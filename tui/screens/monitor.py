@@ -18,6 +18,7 @@ from tui.actions.context import Scope
 from tui.actions.keymap import keyed
 from tui.screens.base_screen import BaseScreen, ScreenData
 from tui.terminal.textual_fixes import alive
+from tui.text.numbers import plural
 from tui.text.quality import checked
 from tui.widgets.panes.commands import CommandsPane, command_facts
 from tui.widgets.panes.follow_ups import FollowUpsPane, follow_up_facts
@@ -144,6 +145,38 @@ class MonitorScreen(BaseScreen):
         else:
             self.console_app.say(keyed("Focus a pane by its digit first; {zoom} then zooms it."))
 
+    def do_export(self) -> None:
+        """Export the labels to a file: a chosen path, or a download of the browser."""
+        from core.engine import ExportOptions  # noqa: PLC0415 - like the next two: when it is wanted
+        from tui.screens.line_windows import Download, SaveAs  # noqa: PLC0415
+        from tui.terminal.clipboard import free_name  # noqa: PLC0415
+
+        app, run = self.console_app, self.console_app.run_path
+        if run is None:
+            return
+        here = app.page.folder() if app.page.there else Path()
+
+        def answered(given: tuple[str, int] | None) -> None:
+            if given is None:
+                return
+            typed, chosen = given
+            target = here / typed if app.page.there else Path(typed).expanduser()
+            options = ExportOptions(only=_EXPORTED[chosen][1])
+
+            def written(count: int) -> None:
+                if app.page.there:
+                    app.page.download(target)
+                app.say(f"{plural(count, 'row')} exported to {target.name if app.page.there else target}")
+
+            app.chores.send(lambda: app.engine.export(run, target, options), written)
+
+        words = [each for each, _ in _EXPORTED]
+        proposed, formats = free_name(run, "labels"), "the suffix decides: .csv, .jsonl, .parquet, .sqlite"
+        window = (
+            Download(words, here / proposed.name, formats) if app.page.there else SaveAs(words, str(proposed), formats)
+        )
+        self.app.push_screen(window, answered)
+
     def do_back(self) -> None:
         """Leave the zoom, then the focus, then the run."""
         if self.maximized is not None:
@@ -152,6 +185,10 @@ class MonitorScreen(BaseScreen):
             self.set_focus(None)
         else:
             self.console_app.show_runs()
+
+
+_EXPORTED = (("all", None), ("by people", "human"), ("by the model", "model"), ("agreed", "agreed"))
+"""What can be exported: how the window calls it, and as ``--only`` says it."""
 
 
 def _rate(snapshot: Snapshot, now: float) -> RateFacts:

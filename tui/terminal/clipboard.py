@@ -69,10 +69,10 @@ def record_as_text(record: EmailRecord, *, raw: bool) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def free_name(run: Path) -> Path:
+def free_name(run: Path, what: str = "emails") -> Path:
     """Return the path of a CSV file beside the run that does not exist yet."""
     for n in count(1):
-        path = run.with_name(f"{run.stem}-emails{'' if n == 1 else f'-{n}'}.csv")
+        path = run.with_name(f"{run.stem}-{what}{'' if n == 1 else f'-{n}'}.csv")
         if not path.exists():
             return path
     raise AssertionError("unreachable: counting does not end")
