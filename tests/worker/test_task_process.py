@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from core.commands import send as commands
-from core.commands.catalog import ActivateTask, Pause, Relabel, Resume, Stop
+from core.commands.catalog import ActivateTask, Pause, Relabel, Resume, SetConcurrency, Stop
 from core.commands.send import SentCommand
 from core.llm.task import versioned
 from core.model import REFUSED, LabelMeaning, ModelSettings, RunState, Task
@@ -37,6 +37,7 @@ def test_a_worker_changes_to_another_version_in_mid_run(
     """It answers within a second, finishes what is out under the old version, and asks the rest with the new one."""
     with simulator(monkeypatch, "--keys", "2", "--latency", "0.3", "--rpm", "600"):
         path = make(settings, tmp_path, 200)
+        commands.send(path, SetConcurrency(4))  # so few calls of the old version are out when the new one begins
         old = in_force(path)
         new = versioned(
             replace(
