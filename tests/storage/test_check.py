@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import RunBusyError, RunFileError, RunNotFoundError, UsageError
+from core.storage.file import schema
 from core.storage.file.backup import copy_run
 from core.storage.file.check import check_run
 from core.storage.file.lock import RunLock
@@ -318,14 +319,14 @@ def test_a_migration_that_was_cut_off_is_gone_through_again(worked: Path, monkey
     """Cut off before the format's number was written: the next writer finishes it, and keeps every copy."""
     as_format_1(worked)
     spoil(worked, "CREATE TABLE unrelated(x)")
-    real = upgrades.migrate
+    real = schema.migrate
 
     def cut_off(connection: sqlite3.Connection) -> None:
         real(connection)
         connection.execute("PRAGMA user_version = 1")
         raise sqlite3.OperationalError("disk I/O error")
 
-    monkeypatch.setattr(upgrades, "migrate", cut_off)
+    monkeypatch.setattr(schema, "migrate", cut_off)
     with RunLock(worked) as lock, pytest.raises(RunFileError, match="before-format"):
         Store.open(worked, lock)
     monkeypatch.undo()

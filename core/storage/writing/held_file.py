@@ -18,7 +18,6 @@ from core.errors import LabeltuiError, RunFileError, RunLostError
 from core.storage.file.backup import copy_database
 from core.storage.file.connection import immediately, open_writer
 from core.storage.file.lock import RunLock, companion
-from core.storage.file.schema import migrate, needs_migration
 from core.storage.file.schema_version import FORMAT_VERSION, check_format
 from core.storage.file.shape import check_shape
 from core.storage.writing.settle import add_event
@@ -86,6 +85,8 @@ def upgrade(connection: sqlite3.Connection, path: Path) -> Path | None:
     Raises:
         RunFileError: no copy could be made, so nothing was changed; or a migration failed, and the copy is named.
     """
+    from core.storage.file.schema import migrate, needs_migration  # noqa: PLC0415 - brings sqlite-utils
+
     version = check_format(connection, path)
     if version == FORMAT_VERSION and not needs_migration(connection):
         return None
