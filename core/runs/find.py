@@ -111,6 +111,8 @@ def find_run(settings: Settings, name_or_path: str) -> Path:
     files = run_files(settings)
     if not looks_like_path:
         for path in files:
+            if path.stem == name_or_path and not path.exists():
+                raise RunFileError(f"{path} is a link that leads nowhere. Delete it, or put its run back.")
             if path.stem == name_or_path:
                 return path
         if candidate.is_file():

@@ -121,6 +121,13 @@ def test_a_told_limit_ends_when_a_larger_call_passes() -> None:
     assert ledger.wait_until(ORG, MODEL, 700, NOW + 2).at == NOW + 2
 
 
+def test_a_limit_of_the_operator_stays_whatever_passes() -> None:
+    """A call that cost more than it says does not take it away."""
+    ledger = ledger_with({Dimension.TPM: 600})
+    ledger.settle(ledger.reserve(ORG, MODEL, 600, NOW), 900, [], NOW)
+    assert math.isinf(ledger.wait_until(ORG, MODEL, 700, NOW + 1).at)
+
+
 def test_a_limit_from_headers_alone_rules_nothing_out() -> None:
     """A call larger than a header's limit waits for a full bucket and lets the server decide."""
     ledger = Ledger()

@@ -74,6 +74,7 @@ def test_a_reader_tells_damage_or_reads(change: str, damaged: Callable[[str], Pa
         ("times are words", "created_at of its run is 'x'"),
         ("email is an endless view", "the table email is missing"),
         ("texts are no UTF-8", "Could not decode"),
+        ("a symbolic link to itself", "a link that leads nowhere"),
         ("a FIFO", "no file but a folder, a pipe or a device"),
     ],
 )
