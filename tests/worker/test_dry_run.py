@@ -19,7 +19,7 @@ from core.llm.task import builtin_task, versioned
 from core.model import Outcome, Reply, SampledEmail, Usage, Verdict
 from core.quota.keys.store import KeyStore
 from core.quota.pacing.broker import Consequence, Never, Wait
-from core.settings import Settings
+from core.settings import Settings, load_settings
 from core.storage.file.lock import RunLock
 from core.storage.reading.sampling import sample
 from core.storage.writing.reviews import ReviewAnswer
@@ -44,6 +44,7 @@ def test_a_trial_asks_for_real_and_leaves_the_run_as_it_was(
 ) -> None:
     """Each email of the sample gets an answer; the key's requests and tokens count; the run file is the same."""
     with simulator(monkeypatch, "--keys", "1", "--latency", "0.05", "--rpm", "600") as server:
+        settings = load_settings()  # with the simulator's address
         path = make(settings, tmp_path, 30)
         before = content(path)
         price = dry_runs.cost(path, settings, DRAFT, 6)

@@ -121,6 +121,7 @@ def test_a_swap_is_handled_within_a_second_and_the_next_key_asks(
 ) -> None:
     """The key in use goes out, the other one works on alone, and the answer to the command says which is which."""
     with simulator(monkeypatch, "--keys", "2", "--latency", "0.2", "--rpm", "300"):
+        settings = load_settings()  # with the simulator's address
         path = make(settings, tmp_path, 300)
         commands.start(path, settings)
         until(path, lambda snapshot: snapshot.labeled > 5)
