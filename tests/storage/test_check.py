@@ -204,6 +204,9 @@ def test_a_copy_of_a_run_that_is_being_written_is_one_moment(make_run: MakeRun, 
 
 
 WITHOUT_REVIEWS = (
+    "DROP VIEW labeled",
+    "DROP VIEW failed",
+    "DELETE FROM _sqlite_migrations WHERE name = 'm011_views'",
     "DROP VIEW audited",
     "DROP TABLE sample",
     "DROP TABLE review",
@@ -236,12 +239,12 @@ def as_format_2(path: Path) -> None:
     """Turn a run file into one of the second format."""
     spoil(
         path,
+        *WITHOUT_REVIEWS,
         "DROP TABLE note",
         "DROP TABLE deed",
         "ALTER TABLE email DROP COLUMN sent_at",
         "ALTER TABLE email DROP COLUMN settled_at",
         "DELETE FROM _sqlite_migrations WHERE name = 'm005_people'",
-        *WITHOUT_REVIEWS,
         "PRAGMA user_version = 2",
         "PRAGMA wal_checkpoint(TRUNCATE)",
     )
@@ -369,3 +372,15 @@ def test_a_second_holder_of_the_lock_is_refused_before_anything_is_opened(worked
     assert check_run(worked).sound
     with pytest.raises(RunBusyError):
         RunLock(worked, wait_s=0.05).acquire()
+
+
+def test_views_show_labeled_and_failed_emails_to_other_tools(worked: Path) -> None:
+    """Datasette and others find each with its text, its newest call, and the time as text."""
+    with closing(sqlite3.connect(f"file:{worked}?mode=ro", uri=True)) as db:
+        db.row_factory = sqlite3.Row
+        counts = dict(db.execute("SELECT state, count(*) FROM email GROUP BY state").fetchall())
+        labeled = db.execute("SELECT * FROM labeled ORDER BY email_id").fetchall()
+        failed = db.execute("SELECT * FROM failed").fetchall()
+    assert len(labeled) == counts["labeled"]
+    assert len(failed) == counts.get("failed", 0)
+    assert all(row["text"] and row["label"] and row["labeled_at"][10] == "T" for row in labeled)

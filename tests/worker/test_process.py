@@ -150,7 +150,7 @@ def test_a_command_made_while_a_worker_opens_the_run_is_handled(
     monkeypatch.setattr(Store, "begin_epoch", begin_later)
     with simulator(monkeypatch, "--latency", "0.3", "--rpm", "30"):
         path = make(settings, tmp_path, 200)
-        process.work(path, settings)
+        process.work(path, load_settings())
     (stop,) = now(path).commands
     assert (stop.kind, stop.acknowledged_at is None) == ("stop", False)
     assert now(path).settled == 0

@@ -355,6 +355,25 @@ def m010_batches(db: Database) -> None:
         db.execute(statement)
 
 
+@migrations()
+def m011_views(db: Database) -> None:
+    """Labeled and failed emails for other tools, each with its newest call and its time as text."""
+    call = "(SELECT {} FROM attempt AS a WHERE a.email_id = e.id ORDER BY a.id DESC LIMIT 1)"
+    settled = "strftime('%Y-%m-%dT%H:%M:%SZ', e.settled_at, 'unixepoch')"
+    db.execute(
+        "CREATE VIEW labeled AS SELECT e.id AS email_id, e.source_id, e.subject, e.sender, e.date, e.label,"
+        f" e.label_source, e.reasks, {call.format('a.model')} AS model, {call.format('a.task_version')} AS task_version,"
+        f" {settled} AS labeled_at, b.text FROM email AS e JOIN body AS b ON b.email_id = e.id"
+        " WHERE e.state = 'labeled'"
+    )
+    db.execute(
+        "CREATE VIEW failed AS SELECT e.id AS email_id, e.source_id, e.subject, e.sender, e.date, e.failure, e.reasks,"
+        f" {call.format('a.outcome')} AS outcome, {call.format('a.error')} AS error,"
+        f" {call.format('a.raw_answer')} AS raw_answer, {settled} AS failed_at, b.text"
+        " FROM email AS e JOIN body AS b ON b.email_id = e.id WHERE e.state = 'failed'"
+    )
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the tables up to this version's. Each migration is one transaction; call it under the run's lock."""
     db = Database(connection)

@@ -27,7 +27,7 @@ FORMAT_WITH_CANARIES = 6
 FORMAT_WITH_BATCHES = 8
 """The first format with a lane, and batches at a server."""
 
-FORMAT_VERSION = 8
+FORMAT_VERSION = 9
 """Kept in ``user_version``. A file with a larger number is from a newer labeltui and is refused."""
 
 
