@@ -362,7 +362,8 @@ def m011_views(db: Database) -> None:
     settled = "strftime('%Y-%m-%dT%H:%M:%SZ', e.settled_at, 'unixepoch')"
     db.execute(
         "CREATE VIEW labeled AS SELECT e.id AS email_id, e.source_id, e.subject, e.sender, e.date, e.label,"
-        f" e.label_source, e.reasks, {call.format('a.model')} AS model, {call.format('a.task_version')} AS task_version,"
+        f" e.label_source, e.reasks, {call.format('a.model')} AS model,"
+        f" {call.format('a.task_version')} AS task_version,"
         f" {settled} AS labeled_at, b.text FROM email AS e JOIN body AS b ON b.email_id = e.id"
         " WHERE e.state = 'labeled'"
     )
