@@ -100,7 +100,7 @@ ALL: tuple[Action, ...] = (
     Action(
         "concurrency", Group.RUN, ("Z",), "Z", _word("calls at once"),
         "Choose how many calls may be in flight at once, or let the server's answers tell (auto).",
-        frozenset({Scope.MONITOR}), enabled.concurrency_blocked, changes=True,
+        frozenset({Scope.MONITOR}), enabled.concurrency_blocked, hint=1, changes=True,
     ),
     Action(
         "try_out", Group.RUN, ("y",), "y", _word("try 10"),
