@@ -121,7 +121,8 @@ def test_a_package_can_bring_a_format(tmp_path: Path, monkeypatch: pytest.Monkey
 
     def opened(path: Path, _: object) -> Source:
         texts = json.loads(path.read_bytes()[4:])
-        return Source(path, "bag", lambda: (Found(n, "", text, f"text {n}") for n, text in enumerate(texts, 1)))
+        found = [Found(n, "", text, f"text {n}") for n, text in enumerate(texts, 1)]
+        return Source(path, "bag", lambda: iter(found))
 
     class Point:
         name = "bag"

@@ -66,6 +66,7 @@ def test_a_key_means_the_same_on_every_screen() -> None:
         "M": {"mark_all", "grow"},
         "S": {"save", "settle"},
         "O": {"reverse", "regroup"},
+        "X": {"discard", "export"},
         "w": {"new_run", "write_report"},
         "d": {"toggle", "dismiss"},
         "Q": {"quality", "again_form"},

@@ -59,14 +59,14 @@ MEETS: dict[tuple[str, Scope], frozenset[str]] = {
     ("at work", Scope.MONITOR): frozenset({"start", "try_out"}),
     ("idle", Scope.MONITOR): frozenset({"pause", "stop"}),
     ("idle", Scope.TASK): frozenset({"take_version"}),
-    ("bare", Scope.RUNS): frozenset({"open", "copy_run", "archive", "delete_run"}),
+    ("bare", Scope.RUNS): frozenset({"open", "copy_run", "compare_runs", "archive", "delete_run"}),
     ("bare", Scope.MONITOR): frozenset({"retry_all"}),
     ("bare", Scope.EMAILS): frozenset(
         {"causes", "mark", "copy", "save", "label", "note", "skip", "retry", "raw", "beside"}
     ),
     ("bare", Scope.KEYS): frozenset({"toggle", "pin", "try_key", "regroup", "clear_bench", "remove"}),
     ("bare", Scope.TASK): frozenset({"ask_again"}),
-    ("unread", Scope.MONITOR): frozenset({"emails", "task", "swap"}),
+    ("unread", Scope.MONITOR): frozenset({"emails", "task", "swap", "concurrency", "export"}),
     ("plain", Scope.TASK): frozenset({"compare", "dry_run", "enact", "discard", "theme", "themes"}),
 }  # fmt: skip
 """Where each action is surely met dimmed: in that world, on that screen."""
@@ -115,7 +115,7 @@ async def test_a_dimmed_key_says_why(desk: Opens, world: str, scope: Scope) -> N
 
 @pytest.mark.asyncio
 async def test_without_colors_or_a_draft_the_keys_for_them_say_so(desk: Opens, monkeypatch: pytest.MonkeyPatch) -> None:
-    """There are no themes to choose from, and nothing to compare, try, put in force or throw away."""
+    """There are no themes to choose from, and nothing to compare, try, activate or discard."""
     monkeypatch.setenv("NO_COLOR", "1")
     async with on(desk, Scope.TASK) as at:
         keyed.without_draft(at)

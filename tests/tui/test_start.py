@@ -50,6 +50,6 @@ def test_an_interrupt_that_the_shell_has_ignored_stays_ignored(home: Path) -> No
 
 
 def test_the_command_begins_there() -> None:
-    """The console script is what ``python -m tui`` is."""
+    """The console script is what ``python -m labeltui`` and ``python -m tui`` are."""
     with (Path(__file__).parents[2] / "pyproject.toml").open("rb") as file:
-        assert tomllib.load(file)["project"]["scripts"] == {"labeltui": "tui.start:main"}
+        assert tomllib.load(file)["project"]["scripts"] == {"labeltui": "labeltui:main"}

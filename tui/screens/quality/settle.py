@@ -47,8 +47,11 @@ class SettleScreen(ReviewScreen):
     def said(self, email_id: int) -> str:
         """Return what people and the model said of an item."""
         member = self._members[email_id]
-        answers = [f"{one_line(who, limit=14)}: {a.value or '?'}" for who, a in member.by_annotator().items()]
-        model = "" if member.model_label is None else f" · model: {member.model_label}"
+        answers = [
+            f"{one_line(who, limit=14)}: {one_line(a.value or '?', limit=20)}"
+            for who, a in member.by_annotator().items()
+        ]
+        model = "" if member.model_label is None else f" · model: {one_line(member.model_label, limit=20)}"
         return " · ".join(answers) + model
 
     def _draw_frame(self) -> None:
