@@ -17,7 +17,7 @@ import pytest
 
 from core import exits
 from core.commands import send as commands
-from core.commands.catalog import LookAtKeys, Pause, Resume, Stop, SwapKey
+from core.commands.catalog import LookAtKeys, Pause, Resume, SetConcurrency, Stop, SwapKey
 from core.commands.send import SentCommand, await_answer
 from core.llm.task import builtin_task, with_model
 from core.model import RunState, Snapshot
@@ -52,7 +52,9 @@ def make(settings: Settings, tmp_path: Path, emails: int, *, model: str | None =
     source = tmp_path / f"{emails}.csv"
     write_demo_csv(source, emails)
     task = builtin_task() if model is None else with_model(builtin_task(), model)
-    return runs.create_run(settings, source, task, RunOptions(name=name, seed=1), now=time.time()).path
+    path = runs.create_run(settings, source, task, RunOptions(name=name, seed=1), now=time.time()).path
+    commands.send(path, SetConcurrency(4))  # the simulator tells no limit, so the run would be over in no time
+    return path
 
 
 def now(path: Path) -> Snapshot:
