@@ -1,4 +1,4 @@
-"""Speak the interface of files and batches that Groq and OpenAI share: upload, create, look, find again, cancel, read.
+"""Call the interface of files and batches that Groq and OpenAI share: upload, create, list, find again, cancel, read.
 
 Nothing is retried here, and no reply is trusted to have arrived: a create whose reply is lost may have made a batch all
 the same, which :meth:`BatchClient.batches` finds. There is no idempotency key on any server.
@@ -16,6 +16,7 @@ from urllib.parse import quote
 import httpx
 
 from core.errors import CallError, ConnectionFailedError, ServerFailedError
+from core.files import written_whole
 from core.llm.failures import clean, failure_of, read_refusal
 from core.server_address import normalize_base_url
 
@@ -125,17 +126,15 @@ class BatchClient:
 
     async def download(self, file_id: str, path: Path) -> None:
         """Write a file of results to ``path``, whole or not at all."""
-        part = path.with_suffix(path.suffix + ".partial")
         try:
             async with self._http.stream("GET", f"{self._root}/files/{quote(file_id, safe='')}/content") as response:
                 if response.status_code != 200:
                     raise self._failed(response, await response.aread())
-                with part.open("wb") as file:
+                with written_whole(path) as part, part.open("wb") as file:
                     async for piece in response.aiter_bytes():
                         file.write(piece)
         except httpx.HTTPError as error:
             raise self._unreached(error) from None
-        part.replace(path)
 
     async def delete(self, file_id: str) -> None:
         """Have a file removed from the server."""

@@ -7,15 +7,13 @@ disk and only then given its name, so that whatever bears that name is whole. No
 from __future__ import annotations
 
 import contextlib
-import os
-import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 from core.errors import RunFileError, UsageError
-from core.files import put_in_place
+from core.files import written_whole
 from core.storage.file.connection import open_reader
 from core.storage.file.schema_version import check_format
 from core.storage.file.shape import check_shape
@@ -39,18 +37,13 @@ def copy_database(source: sqlite3.Connection, target: Path) -> int:
         raise UsageError(f"{target} is there already. Choose another name; nothing was written.")
     if not target.parent.is_dir():
         raise UsageError(f"{target.parent} does not exist. Make that folder first, or choose another.")
-    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
         with _as_copy_trouble(target):
-            os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-            _fill(part, source)
-            put_in_place(part, target, new=True)
+            with written_whole(target, new=True) as part:
+                _fill(part, source)
             return target.stat().st_size
     except FileExistsError:
         raise UsageError(f"{target} was made by somebody else just now. Choose another name.") from None
-    finally:
-        for leftover in (part, part.with_name(part.name + "-journal")):
-            leftover.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -67,10 +60,13 @@ def _as_copy_trouble(target: Path) -> Iterator[None]:
 
 
 def _fill(part: Path, source: sqlite3.Connection) -> None:
-    with closing(sqlite3.connect(part, isolation_level=None)) as copy:
-        source.backup(copy)
-        # The original's log stays with the original: the copy is one file, fit to be sent away.
-        copy.execute("PRAGMA journal_mode = DELETE")
-        found = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
+    try:
+        with closing(sqlite3.connect(part, isolation_level=None)) as copy:
+            source.backup(copy)
+            # The original's log stays with the original: the copy is one file, fit to be sent away.
+            copy.execute("PRAGMA journal_mode = DELETE")
+            found = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
+    finally:
+        part.with_name(part.name + "-journal").unlink(missing_ok=True)
     if found != "ok":
         raise RunFileError(f"The run file is damaged ({found}), and so its copy would be. `labeltui check` says more.")
