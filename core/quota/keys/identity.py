@@ -28,9 +28,14 @@ class Secret:
 
     def belongs_to(self, server: str) -> bool:
         """Return whether it may be sent to a server: its own, and a simulator's key to any server of this machine."""
-        if self.value.startswith(SIMULATED) and is_local(server):
-            return True
-        return origin_of(self.server) == origin_of(server)
+        return belongs_to(self.value, self.server, server)
+
+
+def belongs_to(secret: str, own: str, server: str) -> bool:
+    """Return whether a secret, of the server ``own``, may be sent to ``server``, as :meth:`Secret.belongs_to` says."""
+    if secret.startswith(SIMULATED) and is_local(server):
+        return True
+    return origin_of(own) == origin_of(server)
 
 
 def assumed_organization(alias: str) -> str:

@@ -133,17 +133,18 @@ def home_server(environment: Mapping[str, str]) -> str:
     return environment.get("GROQ_BASE_URL", "").strip() or GROQ_ROOT
 
 
-def keys_of_environment(environment: Mapping[str, str]) -> tuple[FoundKey, ...]:
+def keys_of_environment(environment: Mapping[str, str], home: str = "") -> tuple[FoundKey, ...]:
     """Return the keys of each known server's variables, such as ``GROQ_API_KEY`` (one secret) and ``GROQ_API_KEYS``.
 
-    The latter is comma-separated; an item is ``secret``, ``alias=secret`` or ``alias@organization=secret``. Raises
-    KeysError, which names the variable and the place in it.
+    The latter is comma-separated; an item is ``secret``, ``alias=secret`` or ``alias@organization=secret``. ``home`` is
+    the server of Groq's variables, by default as :func:`home_server` says. Raises KeysError, which names the variable
+    and the place in it.
     """
     found = []
     for known in presets().values():
         if not known.variables:
             continue
-        server = home_server(environment) if known.name == "groq" else known.base_url
+        server = (home or home_server(environment)) if known.name == "groq" else known.base_url
         if not server:  # such as Azure's, of which each customer has one
             server = environment.get("AZURE_OPENAI_ENDPOINT", "").strip()
         several, single = known.variables

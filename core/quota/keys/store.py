@@ -33,7 +33,7 @@ from core.quota.db.rows import (
     refused_settings,
     state_limits,
 )
-from core.quota.keys.identity import SIMULATED, Secret, assumed_organization, by_fingerprint, chosen_alias, remember
+from core.quota.keys.identity import Secret, assumed_organization, belongs_to, by_fingerprint, chosen_alias, remember
 from core.quota.keys.keyfile import (
     FILE_SOURCE,
     FoundKey,
@@ -211,12 +211,12 @@ class KeyStore:
         self._tables = self._tables if self._missing else tables
         in_keyring = self._keyring.find(self._tables, self._home)
         in_file = keys_of_tables(self._tables, self.keys_path, self._home)
-        found = (*in_file, *in_keyring, *keys_of_environment({**self._environment, "GROQ_BASE_URL": self._home}))
+        found = (*in_file, *in_keyring, *keys_of_environment(self._environment, self._home))
         merged = by_fingerprint(found, self.fingerprint)
         if (
             is_local(self.server)
             and not self._keyring.unreadable
-            and not any(_is_of(each, self.server) for each in merged.values())
+            and not any(belongs_to(each.secret, each.server, self.server) for each in merged.values())
         ):
             # A server of this machine needs no key: it gets a word that is no secret in the place of one.
             merged[self.fingerprint(NO_KEY)] = FoundKey(NO_KEY, "needs none", self.server, NO_KEY)
@@ -415,8 +415,3 @@ class KeyStore:
             if not fingerprints or record.fingerprint in fingerprints:
                 return record
         raise KeysError(f"No key is called {alias!r}: labeltui keys list shows the aliases")
-
-
-def _is_of(found: FoundKey, server: str) -> bool:
-    simulated = found.secret.startswith(SIMULATED) and is_local(server)
-    return simulated or origin_of(found.server) == origin_of(server)
