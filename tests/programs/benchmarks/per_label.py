@@ -135,6 +135,18 @@ async def _pump(
     return {"cpu_ms": 1000 * (cpu_s() - used) / len(left), "rate": len(left) / (time.perf_counter() - began)}
 
 
+async def _by_sdk(client: Any, calls: int, warm_up: int) -> dict[str, float]:
+    """Ask with ``create`` of an SDK and read the content, as the pages of both SDKs show it."""
+
+    async def ask(conversation: Any) -> None:
+        answer = await client.chat.completions.create(
+            model="openai/gpt-oss-20b", messages=conversation, temperature=0.0, max_completion_tokens=256
+        )
+        assert answer.choices[0].message.content == "1"
+
+    return await _pump(ask, calls, warm_up)
+
+
 def bare_groq(base_url: str, calls: int, warm_up: int) -> dict[str, float]:
     """The groq SDK as its page shows it, on its aiohttp client: ``create`` and read the content."""
     import groq
@@ -143,14 +155,7 @@ def bare_groq(base_url: str, calls: int, warm_up: int) -> dict[str, float]:
         async with groq.AsyncGroq(
             api_key=KEYS[0], base_url=base_url, max_retries=0, http_client=groq.DefaultAioHttpClient()
         ) as client:
-
-            async def ask(conversation: Any) -> None:
-                answer = await client.chat.completions.create(
-                    model="openai/gpt-oss-20b", messages=conversation, temperature=0.0, max_completion_tokens=256
-                )
-                assert answer.choices[0].message.content == "1"
-
-            return await _pump(ask, calls, warm_up)
+            return await _by_sdk(client, calls, warm_up)
 
     return asyncio.run(main())
 
@@ -161,14 +166,7 @@ def bare_openai(base_url: str, calls: int, warm_up: int) -> dict[str, float]:
 
     async def main() -> dict[str, float]:
         async with openai.AsyncOpenAI(api_key=KEYS[0], base_url=f"{base_url}/v1", max_retries=0) as client:
-
-            async def ask(conversation: Any) -> None:
-                answer = await client.chat.completions.create(
-                    model="openai/gpt-oss-20b", messages=conversation, temperature=0.0, max_completion_tokens=256
-                )
-                assert answer.choices[0].message.content == "1"
-
-            return await _pump(ask, calls, warm_up)
+            return await _by_sdk(client, calls, warm_up)
 
     return asyncio.run(main())
 

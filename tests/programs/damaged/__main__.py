@@ -12,13 +12,11 @@ from __future__ import annotations
 import argparse
 import os
 import resource
-import shutil
 import stat
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from core.llm.task import builtin_task
@@ -27,7 +25,7 @@ from core.storage.file.lock import RunLock
 from core.storage.writing.intake import NewRun
 from core.storage.writing.store import Store
 from tests.programs.damaged.changes import CHANGES
-from tests.programs.walk.processes import ROOT, Processes
+from tests.programs.walk.processes import ROOT, CopiedHome, Processes, prepared
 from tests.storage.test_store import failed, labeled
 
 READING: tuple[tuple[str, ...], ...] = (
@@ -68,18 +66,8 @@ MEMORY_BYTES = 2_000_000_000
 """Address space of a command: one that reads a device without end fails early instead of filling the machine."""
 
 
-class Damage:
+class Damage(CopiedHome):
     """A home with one run that is copied for each change."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.home = folder / "home"
-        self._kept = folder / "kept"
-        self._stack = ExitStack()
-
-    def close(self) -> None:
-        """End every process."""
-        self._stack.close()
 
     def prepare(self) -> None:
         """Make the run, and the process that others are forked from."""
@@ -101,7 +89,7 @@ class Damage:
             store.commit([labeled(1), failed(2), labeled(3, reasks=1)], now=2.0)
             store.label_by_person(5, "0", annotator="ada", note="n", now=3.0)
             store.add_event("note", "something happened", now=3.0)
-        shutil.copytree(self.home, self._kept)
+        self.keep()
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("GROQ", "LABELTUI"))}
         environment |= {"LABELTUI_HOME": str(self.home), "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
         resource.setrlimit(resource.RLIMIT_FSIZE, (200_000_000, resource.RLIM_INFINITY))
@@ -110,20 +98,17 @@ class Damage:
 
     def give(self, change: str, line: tuple[str, ...]) -> list[str]:
         """Give a command the changed file; return what is wrong with how it ends, or nothing."""
-        shutil.rmtree(self.home)
-        shutil.copytree(self._kept, self.home)
+        self.renew()
         for name in ("out.csv", "out.jsonl", "out.html", "copy.db", "batch.csv"):
             (self.folder / name).unlink(missing_ok=True)
         path = self.home / "runs" / "r.db"
         CHANGES[change](path)
         before = _content(path)
-        self._processes.out.write_text("", "utf-8")
         number = self._processes.begin(line)
         code = self._processes.wait(number, WITHIN_S)
         if code is None:
             self._processes.kill(number)
-        said = self._processes.out.read_text("utf-8", "replace")
-        return list(_wrong(code, said, changed=line in READING and before != _content(path)))
+        return list(_wrong(code, self.said(), changed=line in READING and before != _content(path)))
 
 
 def _content(path: Path) -> bytes:
@@ -151,17 +136,9 @@ def _wrong(code: int | None, said: str, *, changed: bool) -> Iterator[str]:
         yield "a command that reads changed the file"
 
 
-@contextmanager
-def damage() -> Iterator[Damage]:
+def damage() -> AbstractContextManager[Damage]:
     """Give a prepared home, in memory where that is possible."""
-    memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(prefix="damaged-", dir=memory if memory.is_dir() else None) as folder:
-        prepared = Damage(Path(folder))
-        try:
-            prepared.prepare()
-            yield prepared
-        finally:
-            prepared.close()
+    return prepared(Damage)
 
 
 def chosen(names: Collection[str], words: str) -> list[str]:
@@ -179,10 +156,10 @@ def main() -> int:
     bad: Counter[str] = Counter()
     changes = chosen(CHANGES, given.only)
     hit = set()
-    with damage() as prepared:
+    with damage() as home:
         for change in changes:
             for line in lines:
-                for sentence in prepared.give(change, line):
+                for sentence in home.give(change, line):
                     hit.add(change)
                     bad[" ".join(line)] += 1
                     print(f"{change} | {' '.join(line)} | {sentence}", flush=True)

@@ -15,19 +15,17 @@ import errno
 import json
 import os
 import random
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.simulator.child import start_child
 from tests.programs.walk.invariants import Seen, check, run_files
-from tests.programs.walk.processes import ROOT, Processes
+from tests.programs.walk.processes import ROOT, CopiedHome, Processes, prepared
 from tests.storage.test_check import as_format_1
 
 KINDS = ("write", "sync", "rename", "open", "truncate")
@@ -60,18 +58,8 @@ class Point:
         return f"{self.work}: {KINDS[self.kind]} {self.nth}{on} with {errno.errorcode[self.error]}"
 
 
-class FailingDisk:
+class FailingDisk(CopiedHome):
     """A home with three runs that is copied for each point, a simulator, and a zygote with the shim preloaded."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.home = folder / "home"
-        self._kept = folder / "kept"
-        self._stack = ExitStack()
-
-    def close(self) -> None:
-        """End every process."""
-        self._stack.close()
 
     def prepare(self) -> None:
         """Compile the shim, start simulator and zygote, and make the runs. Raises RuntimeError where that fails."""
@@ -99,21 +87,12 @@ class FailingDisk:
             self._do(("new", "mails.csv", "--name", name, "--seed", "7"))
         self._do(("work", "done"))
         as_format_1(self.home / "runs" / "old.db")
-        shutil.copytree(self.home, self._kept)
+        self.keep()
 
     def _do(self, line: tuple[str, ...]) -> None:
         code = self._processes.wait(self._processes.begin(line), 120)
         if code != 0:
-            raise RuntimeError(f"{' '.join(line)} ended with {code}: {self._said()}")
-
-    def _said(self) -> str:
-        return self._processes.out.read_text("utf-8", "replace").strip()
-
-    def renew(self) -> None:
-        """Let the home be what it was in the beginning."""
-        shutil.rmtree(self.home)
-        shutil.copytree(self._kept, self.home)
-        self._processes.out.write_text("", "utf-8")
+            raise RuntimeError(f"{' '.join(line)} ended with {code}: {self.said().strip()}")
 
     def counted(self, work: str) -> list[int]:
         """Return how many calls of each kind that work makes on a sound disk."""
@@ -122,7 +101,7 @@ class FailingDisk:
         fail = {"folder": str(self.home), "kind": -1, "nth": 0, "error": 0, "rest": 0}
         code = self._processes.wait(self._processes.begin(WORK[work], fail=fail, counts=str(counts)), 120)
         if code != 0:
-            raise RuntimeError(f"{work} ended with {code}: {self._said()}")
+            raise RuntimeError(f"{work} ended with {code}: {self.said().strip()}")
         return list(json.loads(counts.read_text("utf-8")))
 
     def fail(self, point: Point) -> list[str]:
@@ -150,7 +129,7 @@ class FailingDisk:
         return broken or list(self._again(point, seen))
 
     def _told(self, point: Point, code: int | None) -> Iterator[str]:
-        said = self._said()
+        said = self.said().strip()
         if "Traceback (most recent call last)" in said:
             yield f"a traceback, ending in {said.splitlines()[-1][:200]}"
         if code is None and point.work != "work":
@@ -180,7 +159,7 @@ class FailingDisk:
         (self.home / "backup.db").unlink(missing_ok=True)
         code = self._processes.wait(self._processes.begin(line), 60)
         if code != 0:
-            yield f"without a failing disk it ends with {code}: {self._said().splitlines()[-1:]}"
+            yield f"without a failing disk it ends with {code}: {self.said().strip().splitlines()[-1:]}"
             return
         yield from self._looked_at(seen)
         if point.work in ("import", "work"):
@@ -194,17 +173,9 @@ class FailingDisk:
                 yield f"the export has {rows} of {EMAILS} rows"
 
 
-@contextmanager
-def failing_disk() -> Iterator[FailingDisk]:
+def failing_disk() -> AbstractContextManager[FailingDisk]:
     """Give a prepared disk, in memory where that is possible."""
-    memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(prefix="failing-", dir=memory if memory.is_dir() else None) as folder:
-        disk = FailingDisk(Path(folder))
-        try:
-            disk.prepare()
-            yield disk
-        finally:
-            disk.close()
+    return prepared(FailingDisk)
 
 
 def drawn(counts: dict[str, list[int]], points: int, seed: int) -> list[Point]:

@@ -6,14 +6,16 @@ import contextlib
 import json
 import os
 import selectors
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -78,3 +80,53 @@ class Processes:
         for line in lines:
             told = json.loads(line)
             (self._pids if "pid" in told else self._codes)[told["id"]] = told.get("pid", told.get("code"))
+
+
+class CopiedHome:
+    """Hold a home that is copied anew for each trial, and the processes that are given it."""
+
+    _processes: Processes
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.home = folder / "home"
+        self._kept = folder / "kept"
+        self._stack = contextlib.ExitStack()
+
+    def prepare(self) -> None:
+        """Make the home, start ``_processes`` on the stack, and call :meth:`keep`."""
+        raise NotImplementedError
+
+    def keep(self) -> None:
+        """Take the home as it is now for the beginning of every trial."""
+        shutil.copytree(self.home, self._kept)
+
+    def renew(self) -> None:
+        """Make the home what it was in the beginning, with nothing said yet."""
+        shutil.rmtree(self.home)
+        shutil.copytree(self._kept, self.home)
+        self._processes.out.write_text("", "utf-8")
+
+    def said(self) -> str:
+        """Return what the processes of this trial have said."""
+        return self._processes.out.read_text("utf-8", "replace")
+
+    def close(self) -> None:
+        """End every process."""
+        self._stack.close()
+
+
+Home = TypeVar("Home", bound=CopiedHome)
+
+
+@contextlib.contextmanager
+def prepared(kind: type[Home]) -> Iterator[Home]:
+    """Yield a prepared home in a temporary folder, in memory where that is possible."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(prefix="home-", dir=memory if memory.is_dir() else None) as folder:
+        home = kind(Path(folder))
+        try:
+            home.prepare()
+            yield home
+        finally:
+            home.close()
