@@ -118,7 +118,7 @@ def _work_on(
 
 
 def broker_for(keys: KeyStore, task: Task, concurrency: int | None = None) -> Broker:
-    """The door to quotas for the model of a task; ``concurrency`` is how many calls at once a person chose."""
+    """Return the broker of quotas for the model of a task; ``concurrency`` is how many calls at once a person chose."""
     return Broker(
         keys,
         task.model.model,
@@ -301,7 +301,7 @@ class ClientPool:
                 self._memory.refuse_setting(model, name, words)
 
     def body(self, asked: Sequence[ChatMessage]) -> dict[str, Any]:
-        """Return the body of a request by the task in force, without what the server is known to refuse."""
+        """Return the body of a request by the active version, without what the server is known to refuse."""
         optional = optional_fields(self.task.model, schema_of(self.task.labels))
         fields = self._dialect().fields(optional)
         for name in (STREAM, "stream_options"):

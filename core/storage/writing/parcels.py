@@ -64,7 +64,7 @@ def answered(db: sqlite3.Connection, parcel_id: int, email_ids: Sequence[int]) -
 
 
 def close(db: sqlite3.Connection, parcel_id: int, state: str, reason: str) -> int:
-    """End a batch; the emails that it did not answer are in line again. Returns how many."""
+    """End a batch; the emails that it did not answer are pending again. Returns how many."""
     returned = db.execute("UPDATE parcel_email SET done = 2 WHERE parcel_id = ? AND done = 0", (parcel_id,)).rowcount
     db.execute("UPDATE parcel SET state = ?, reason = ? WHERE id = ?", (state, reason, parcel_id))
     return returned

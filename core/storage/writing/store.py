@@ -300,7 +300,7 @@ class Store(PeopleWriter):
         return settled
 
     def close_parcel(self, parcel_id: int, state: str, reason: str, *, now: float) -> int:
-        """End a batch, and put what it did not answer in line again; returns how many emails that are."""
+        """End a batch, and make what it did not answer pending again; returns how many emails that are."""
         with self._transaction() as db:
             returned = parcels.close(db, parcel_id, state, reason)
             add_event(db, now, "batch", reason)

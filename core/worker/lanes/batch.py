@@ -431,7 +431,7 @@ class BatchLane:
     # -- gathering -----------------------------------------------------------------------------------------------------
 
     async def _gather(self, parcel: Parcel, guard: Judges) -> None:
-        """Commit every answer of a batch that has ended, and put the rest in line again."""
+        """Commit every answer of a batch that has ended, and make the rest pending again."""
         client = self._server.client(parcel.key_alias)
         if client is None:
             self._next_at[parcel.id] = self._clock() + LONGEST_POLL_S
