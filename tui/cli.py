@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from core import exits
 from core.errors import LabeltuiError, NoUsableKeyError, RunBusyError, UnknownNameError, disk_sentence
+from core.model import exits
 from tui.grammar import envelope, parser
 from tui.terminal import streams
 

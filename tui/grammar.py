@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
-from core import exits
+from core.model import exits
 from core.simulator.options import add_arguments
 from tui.commands import quantities
 

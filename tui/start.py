@@ -10,7 +10,8 @@ import os
 import signal
 from types import FrameType
 
-from core import exits
+_INTERRUPTED = 128 + signal.SIGINT
+"""``core.model.exits.INTERRUPTED``, which takes too long to import here."""
 
 
 def main() -> int:
@@ -25,8 +26,8 @@ def main() -> int:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         return answer()
     except KeyboardInterrupt:
-        return exits.INTERRUPTED
+        return _INTERRUPTED
 
 
 def _leave(_: int, __: FrameType | None) -> None:
-    os._exit(exits.INTERRUPTED)
+    os._exit(_INTERRUPTED)

@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from core import exits
 from core.errors import LabeltuiError, NoUsableKeyError
 from core.llm.task import fixed_chars, task_to_json
-from core.model import DryRunResult, SampledEmail, Task
+from core.model import DryRunResult, SampledEmail, Task, exits
 from core.quota.db.rows import learnt_estimate
 from core.quota.forecast.plans import price_of
 from core.quota.keys.store import KeyStore

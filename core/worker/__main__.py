@@ -8,8 +8,8 @@ import sys
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from core import exits
 from core.errors import LabeltuiError, NoUsableKeyError, RunBusyError
+from core.model import exits
 from core.settings import load_settings
 from core.text import inert
 from core.worker.process import work

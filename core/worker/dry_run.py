@@ -18,10 +18,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from core import exits
 from core.errors import LabeltuiError, NoUsableKeyError
 from core.llm.task import fixed_chars, task_from_json
-from core.model import DryRunResult, PendingEmail, SampledEmail, Task, Wait
+from core.model import DryRunResult, PendingEmail, SampledEmail, Task, Wait, exits
 from core.quota.keys.store import KeyStore
 from core.quota.pacing.grants import Candidate, Never, NoKeys
 from core.settings import Settings, load_settings

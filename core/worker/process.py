@@ -19,12 +19,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from core import exits
 from core.errors import LabeltuiError, NoUsableKeyError, QuotaFileError, RunFileError, RunLostError
 from core.llm.answers import schema_of
 from core.llm.dialect import STREAM, Dialect, optional_fields
 from core.llm.task import fixed_chars
-from core.model import ChatMessage, Forecast, Outcome, RunState, Task
+from core.model import ChatMessage, Forecast, Outcome, RunState, Task, exits
 from core.quality.canaries import expected_asks
 from core.quota.forecast.forecast import Load, capacities, forecast
 from core.quota.forecast.plans import price_of

@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import core
-from core import exits
 from core.errors import LabeltuiError, NoUsableKeyError, RunBusyError, RunFileError
-from core.model import RunState, Snapshot, WorkerStatus
+from core.model import RunState, Snapshot, WorkerStatus, exits
 from core.settings import Settings
 from core.storage.file.lock import companion
 from core.storage.reading.reader import RunReader

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from labeltui.api import ADDED, Run, label
 
-from core.api import ADDED, Run, label
 from core.errors import NoUsableKeyError, UsageError
 from core.simulator.child import start_child
 from core.sources import registry

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from core import exits
-from core.model import Happening, RunState, Snapshot, Wait
+from core.model import Happening, RunState, Snapshot, Wait, exits
 from core.storage.writing.store import Store
 from tests.conftest import MakeRun
 from tests.programs.pty.terminal import Terminal

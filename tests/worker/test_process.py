@@ -15,12 +15,11 @@ from typing import Any
 
 import pytest
 
-from core import exits
 from core.commands import send as commands
 from core.commands.catalog import LookAtKeys, Pause, Resume, SetConcurrency, Stop, SwapKey
 from core.commands.send import SentCommand, await_answer
 from core.llm.task import builtin_task, with_model
-from core.model import RunState, Snapshot
+from core.model import RunState, Snapshot, exits
 from core.quota.keys.store import KeyStore
 from core.runs import find as runs
 from core.runs.find import RunOptions

@@ -17,12 +17,11 @@ from pathlib import Path
 
 import pytest
 
-from core import exits
 from core.commands import send as commands
 from core.commands.catalog import Label, Pause, Resume, Stop
 from core.commands.send import await_answer
 from core.errors import LabeltuiError, RunBusyError, RunFileError
-from core.model import RunState
+from core.model import RunState, exits
 from core.settings import Settings
 from core.storage.file.check import check_run
 from core.storage.file.lock import RunLock, companion, is_locked

@@ -9,12 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core import exits
 from core.commands.catalog import ChooseLane, Label, Note, Rejudge, Retry, SetBudget, SetConcurrency, Skip, Stop
 from core.commands.command import Command
 from core.engine import Engine
 from core.errors import UnknownNameError
-from core.model import Budget
+from core.model import Budget, exits
 from core.settings import load_settings
 from tui.commands.printing import complain, say
 from tui.commands.status import batch_lines, lane_line

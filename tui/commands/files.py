@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core import exits
 from core.engine import Engine, load_task
 from core.errors import UsageError
+from core.model import exits
 from core.settings import load_settings
 from core.text import one_line
 from tui.commands.printing import importing, say

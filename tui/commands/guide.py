@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 
-from core import exits
+from core.model import exits
 from tui import guide as pages
 from tui.commands.printing import has_terminal, say
 from tui.guide.layout import Kind, Line, lay_out

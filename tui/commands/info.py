@@ -11,8 +11,8 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from core import exits
 from core.engine import Engine, Occasion
+from core.model import exits
 from core.settings import load_settings
 from core.text import one_line
 from tui.actions.active import ACTIONS

@@ -12,10 +12,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core import exits
 from core.engine import GROQ_ROOT, Engine, checked_alias, host_of, is_exposed, plan, server_of
 from core.errors import KeysError, UsageError
-from core.model import Dimension, KeySpend, KeyStatus, ModelSettings, WindowStatus
+from core.model import Dimension, KeySpend, KeyStatus, ModelSettings, WindowStatus, exits
 from core.text import one_line
 from tui.commands.control import engine_of
 from tui.commands.printing import say, say_hung

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core import exits
 from core.commands.review import GrowSample
 from core.errors import UsageError
+from core.model import exits
 from core.quality.audit import Quality
 from core.quality.report import shown
 from core.quality.sampling import BATCH

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core import exits
 from core.engine import Engine
 from core.errors import RunBusyError, UsageError
+from core.model import exits
 from core.settings import Settings, load_settings
 from tui.commands import status as words
 from tui.commands.printing import has_terminal, redraw, say

@@ -12,9 +12,9 @@ import socket
 import sys
 from urllib.parse import urlsplit
 
-from core import exits
 from core.engine import Engine
 from core.errors import UsageError
+from core.model import exits
 from core.settings import load_settings
 from tui.commands.printing import complain, say
 from tui.web.access import Access, is_loopback

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from core import exits
+from core.model import exits
 
 SHELLS = ("bash", "zsh", "fish")
 _SKILL = Path(__file__).with_name("SKILL.md")

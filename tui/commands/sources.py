@@ -8,9 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core import exits
 from core.engine import Engine, RunOptions, SourceOptions, chosen_task
-from core.model import Task
+from core.model import Task, exits
 from core.settings import load_settings
 from core.text import one_line
 from tui.commands.printing import importing, say, say_hung

@@ -10,10 +10,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from core import exits
 from core.engine import Engine, ExportOptions
 from core.errors import FolderError, KeysError, QuotaFileError
-from core.model import KeyState, KeyStatus, RunState, Snapshot
+from core.model import KeyState, KeyStatus, RunState, Snapshot, exits
 from core.settings import load_settings
 from core.text import one_line
 from tui.commands.printing import complain, counting, say, say_hung

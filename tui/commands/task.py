@@ -9,11 +9,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from core import exits
 from core.commands.catalog import ActivateTask, Relabel
 from core.engine import Engine, load_task, task_to_json
 from core.errors import UsageError
-from core.model import Task, TaskVersion
+from core.model import Task, TaskVersion, exits
 from core.text import inert, one_line
 from tui.commands.control import email_of, engine_of, report
 from tui.commands.printing import say

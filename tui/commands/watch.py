@@ -12,10 +12,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core import exits
 from core.engine import NO_KEY, STOPPED_BY, Engine, KeyView
 from core.errors import LabeltuiError
-from core.model import KeyStatus, RunState, Snapshot
+from core.model import KeyStatus, RunState, Snapshot, exits
 from core.settings import load_settings
 from tui.commands import status as words
 from tui.commands.compact import Inline, compact_view, listening

@@ -6,7 +6,7 @@
     for row in labeltui.Run.open("mail"):
         print(row["id"], row["label"])
 
-This package is installed as ``labeltui``; what it offers is :mod:`core.api`, imported when it is first asked for.
+This package is installed as ``labeltui``; what it offers is :mod:`labeltui.api`, imported when it is first asked for.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _HOME = {
     "Format": "core.sources.source",
     "Found": "core.sources.source",
     "Layout": "core.exports.registry",
-    "Run": "core.api",
+    "Run": "labeltui.api",
     "Source": "core.sources.source",
-    "label": "core.api",
+    "label": "labeltui.api",
 }
 
 
@@ -63,7 +63,7 @@ def main() -> int:
     import sys  # noqa: PLC0415 - two lines below it is needed for the first time
 
     try:
-        _own("core.exits")
+        _own("core")
         start = _own("tui.start")
     except ImportError as error:
         print(f"labeltui: {error}", file=sys.stderr)  # noqa: T201 - nothing of ours can be imported
