@@ -56,7 +56,7 @@ WORK: dict[str, tuple[str, ...]] = {
     "work": ("work", "fresh"),
 }
 """The command line of each kind of work, on one of the runs that a world begins with."""
-ONCE = frozenset({"copy", "archive", "delete", "keys", "undo", "backup"})
+ONCE = frozenset({"task", "copy", "archive", "delete", "keys", "undo", "backup"})
 """Work that may be refused the second time, because the first has done it although it told of a failure."""
 WORKER_S = 4.0
 """How long a worker on a full disk is looked at before it is killed: it waits for room and does not end."""

@@ -3,7 +3,8 @@
     python -m tests.programs.walk --minutes 5 --seed 1
     python -m tests.programs.walk --steps 200 --seed 1 --minimize
 
-A step is a command (or two at once), a signal to a worker, a disk that fills or frees, a file that is lost, a time. The
+A step is a command (or two at once), a console that is opened, typed into or killed, a signal to a worker, a disk that
+fills or frees, a file that is lost, a time. The
 simulator answers with faults. After every step each run file is read by SQL of our own: totals equal rows, no email with two
 model labels of one version, the cursor right, label and call rows only appended, no secret in any file, no traceback in any
 output. At the end all is mended, each run is worked to its end and checked. Exit code 1 says that something broke; the

@@ -86,7 +86,16 @@ KINDS: tuple[tuple[int, str], ...] = (
     (5, "free disk"),
     (3, "lose file"),
     (8, "time"),
+    (4, "open console"),
+    (16, "keys"),
+    (1, "kill console"),
 )
+KEYS = (
+    *("p", "s", "x", "K", "y", "e", "a", "r", "Q", "E", "L", "R", "f", "F", "o", "O", "C", "space", "M", "i", "U", "S", "n", "N"),
+    *("t", "T", "l", "m", "v", "d", "P", "B", "u", "b", "w", "A", "H", "Y", "W", "X", "Z", "J", "j", "k", "G", "1", "0", "3"),
+    *("enter", "enter", "enter", "escape", "escape", "down", "down", "up", "tab", "home", "end", "slash", "question_mark"),
+)  # fmt: skip
+"""Keys of the console and of its windows. Not among them: the demo, which starts a simulator that nobody here ends."""
 LOST = ("control", "log", "search", "quota.db", "keys.toml", "keys.toml back", "keys.toml open")
 """Files that vanish: the companions of a run, the quota database, the keys for a while, or their privacy."""
 
@@ -109,6 +118,10 @@ def drawn(seed: int, count: int, *, without: Collection[str] = ()) -> list[Step]
             steps.append(Step(kind, (_command(rng),), f"{rng.uniform(0, 0.3):.3f}"))
         elif kind == "lose file":
             steps.append(Step(kind, argument=rng.choice(LOST)))
+        elif kind == "open console":
+            steps.append(Step(kind, (("open", _run(rng)),) if rng.random() < 0.8 else ((),)))
+        elif kind == "keys":
+            steps.append(Step(kind, argument=" ".join(rng.choices(KEYS, k=rng.randint(1, 6)))))
         elif kind == "time":
             steps.append(Step(kind, argument=f"{rng.uniform(0.05, 0.6):.2f}"))
         else:

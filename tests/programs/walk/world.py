@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Self
 
 from core.simulator.child import start_child
+from tests.programs.walk.console import Console
 from tests.programs.walk.invariants import Seen, check, run_files, secrets_in
 from tests.programs.walk.processes import ROOT, Processes
 from tests.programs.walk.steps import EMAILS, Step
@@ -88,8 +89,11 @@ class World:
             "GROQ_BASE_URL": self.simulator.base_url,
             "GROQ_API_KEYS": ",".join(self.simulator.keys[:2]),
             "PYTHONPATH": str(ROOT),
+            **{"TERM": "xterm-256color", "EDITOR": "true", "VISUAL": "true", "TEXTUAL_ANIMATIONS": "none"},
+            **{"ESCDELAY": "20", "LABELTUI_TOUR": "0", "PYTHONUTF8": "1"},
         }
         self._processes = self._stack.enter_context(Processes(environment, self.folder / "out.txt", self.work))
+        self._console = Console(self._processes)
         self._stack.callback(self._end_all)
         return self
 
@@ -165,6 +169,12 @@ class World:
                 self._free()
             case "lose file":
                 self._lose(step.argument)
+            case "open console":
+                self._console.open(step.lines[0])
+            case "keys":
+                self._console.press(step.argument)
+            case "kill console":
+                self._console.kill()
             case "time":
                 time.sleep(float(step.argument))
 
@@ -222,7 +232,7 @@ class World:
 
     def broken(self) -> str:
         """Return a sentence on the first thing that is broken, or ""."""
-        return self._trouble or next(iter(self._all_broken()), "")
+        return self._trouble or self._console.wrong() or next(iter(self._all_broken()), "")
 
     def _all_broken(self) -> list[str]:
         found = []
@@ -259,6 +269,8 @@ class World:
         """Mend everything, work every run to its end and look again; return what is broken, or ""."""
         self._free()
         self._continue_all()
+        if told := self._console.leave():
+            return told
         for pid in self._workers().values():
             os.kill(pid, signal.SIGKILL)
         self._lose("keys.toml back")
@@ -280,6 +292,7 @@ class World:
         return self.broken()
 
     def _end_all(self) -> None:
+        self._console.kill()
         for pid in (*self._workers().values(), *self._stopped):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -294,10 +307,10 @@ def _told(traceback: str) -> str:
 
 
 def _is_worker(pid: int) -> bool:
-    """Whether that process lives and is a fork of the zygote: a pid may be another's by now."""
+    """Whether that process lives and is a fork of the zygote, or a worker of a console: a pid may be another's by now."""
     try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes()
         state = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0]
     except OSError:
         return False
-    return b"walk.zygote" in words and state not in ("Z", "X")
+    return (b"walk.zygote" in words or b"core.worker" in words) and state not in ("Z", "X")

@@ -1,8 +1,8 @@
 """Import all that commands and workers need once, then fork a process for each order: ``python -m …walk.zygote``.
 
 A command costs milliseconds and a worker no seconds this way, and each is still a process of its own that can be killed.
-Orders come as a JSON object a line ({"id", "argv", "out", "env", "folder"}, and where wanted "stdin", "fail", "counts"
-and "acknowledged"); ``{"id", "pid"}`` answers when the process was begun,
+Orders come as a JSON object a line ({"id", "argv", "out", "env", "folder"}, and where wanted "stdin", "tty", "fail",
+"counts" and "acknowledged"); ``{"id", "pid"}`` answers when the process was begun,
 ``{"id", "code"}`` when it has ended. A worker that a command starts is forked as well, with the log that it would have.
 """
 
@@ -30,7 +30,7 @@ from core.worker import __main__ as worker_main
 from core.worker import supervisor
 from core.worker.process import build_guard
 from tests.programs.crash.zygote import acknowledge_commits
-from tui import cli
+from tui import cli, screens
 from tui import commands as answers
 
 _CHILD_SUBREAPER = 36
@@ -104,6 +104,21 @@ def _become(environment: dict[str, str], out: int, *, new_session: bool = False)
     random.seed()
 
 
+def _take_terminal(name: str) -> None:
+    """Let that terminal control this fork, which leads a session of its own, and be its streams.
+
+    Workers that a console starts are begun anew: it has threads and open files, which a fork of it would only half have.
+    """
+    terminal = os.open(name, os.O_RDWR)
+    for stream, (file, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        os.dup2(terminal, stream)
+        opened = open(stream, mode, encoding="utf-8", closefd=False)  # noqa: PTH123, SIM115
+        setattr(sys, file, opened)
+        setattr(sys, f"__{file}__", opened)
+    os.close(terminal)
+    supervisor.subprocess = subprocess
+
+
 def _arm(folder: str, kind: int, nth: int, error: int, rest: int) -> None:
     """Let the preloaded shim count the calls of this process, and fail one."""
     ctypes.CDLL(None).labeltui_arm(folder.encode(), kind, ctypes.c_long(nth), error, rest)
@@ -134,7 +149,10 @@ def begin(order: dict[str, Any]) -> int:
         out = os.open(order["out"], os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
         _become(order["env"], out, new_session=True)
         sys.argv = ["labeltui", *order["argv"]]
-        sys.stdin = Path(order.get("stdin") or os.devnull).open(encoding="utf-8")  # noqa: SIM115
+        if "tty" in order:
+            _take_terminal(order["tty"])
+        else:
+            sys.stdin = Path(order.get("stdin") or os.devnull).open(encoding="utf-8")  # noqa: SIM115
         os.chdir(order["folder"])
         if "acknowledged" in order:
             acknowledge_commits(Path(order["acknowledged"]))
@@ -148,8 +166,9 @@ def main() -> None:
     """Serve orders until standard input ends."""
     build_guard(builtin_task())
     ChatClient("gsk_never_asked_with_0123456789")
-    for module in pkgutil.iter_modules(answers.__path__, f"{answers.__name__}."):
-        import_module(module.name)
+    for package in (answers, screens):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            import_module(module.name)
     supervisor.subprocess = _Subprocess()  # type: ignore[assignment]
     ctypes.CDLL(None).prctl(_CHILD_SUBREAPER, 1, 0, 0, 0)
     others = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
