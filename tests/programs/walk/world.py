@@ -29,6 +29,7 @@ SIMULATOR = (
     *("--keys", "5", "--organizations", "3", "--plan", "developer", "--scale", "60", "--latency", "0.03"),
     *("--faults", "mild,invalid=0.1", "--hang", "3"),
 )
+SIGNALS = {"kill worker": signal.SIGKILL, "end worker": signal.SIGTERM, "stop worker": signal.SIGSTOP}
 TASK = """rubric = "Work is 1. {words}"
 max_reasks = 1
 [[labels]]
@@ -89,8 +90,13 @@ class World:
             "GROQ_BASE_URL": self.simulator.base_url,
             "GROQ_API_KEYS": ",".join(self.simulator.keys[:2]),
             "PYTHONPATH": str(ROOT),
-            **{"TERM": "xterm-256color", "EDITOR": "true", "VISUAL": "true", "TEXTUAL_ANIMATIONS": "none"},
-            **{"ESCDELAY": "20", "LABELTUI_TOUR": "0", "PYTHONUTF8": "1"},
+            "TERM": "xterm-256color",
+            "EDITOR": "true",
+            "VISUAL": "true",
+            "TEXTUAL_ANIMATIONS": "none",
+            "ESCDELAY": "20",
+            "LABELTUI_TOUR": "0",
+            "PYTHONUTF8": "1",
         }
         self._processes = self._stack.enter_context(Processes(environment, self.folder / "out.txt", self.work))
         self._console = Console(self._processes)
@@ -155,12 +161,8 @@ class World:
                 number = self._begin(step.lines[0])
                 self._processes.wait(number, float(step.argument))
                 self._processes.kill(number)
-            case "kill worker":
-                self._signal(step.argument, signal.SIGKILL)
-            case "end worker":
-                self._signal(step.argument, signal.SIGTERM)
-            case "stop worker":
-                self._signal(step.argument, signal.SIGSTOP)
+            case "kill worker" | "end worker" | "stop worker":
+                self._signal(step.argument, SIGNALS[step.kind])
             case "continue worker":
                 self._continue_all()
             case "fill disk":
@@ -169,14 +171,19 @@ class World:
                 self._free()
             case "lose file":
                 self._lose(step.argument)
+            case "open console" | "keys" | "kill console":
+                self._use_console(step)
+            case "time":
+                time.sleep(float(step.argument))
+
+    def _use_console(self, step: Step) -> None:
+        match step.kind:
             case "open console":
                 self._console.open(step.lines[0])
             case "keys":
                 self._console.press(step.argument)
             case "kill console":
                 self._console.kill()
-            case "time":
-                time.sleep(float(step.argument))
 
     def _command(self, step: Step) -> None:
         for number, line in [(self._begin(line), line) for line in step.lines]:

@@ -112,7 +112,7 @@ def _take_terminal(name: str) -> None:
     terminal = os.open(name, os.O_RDWR)
     for stream, (file, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         os.dup2(terminal, stream)
-        opened = open(stream, mode, encoding="utf-8", closefd=False)  # noqa: PTH123, SIM115
+        opened = open(stream, mode, encoding="utf-8", closefd=False)  # noqa: SIM115
         setattr(sys, file, opened)
         setattr(sys, f"__{file}__", opened)
     os.close(terminal)
