@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +33,12 @@ _MARKS = {"core": "engine.py", "tui": "start.py"}
 """A file by which each package of ours is known from another one of its name."""
 
 
-def _own(module: str) -> Any:
-    """Import a module of labeltui.
+def _check(package: str) -> None:
+    """Look whether a package of ours is the one that Python finds, without importing it.
 
     Raises:
         ImportError: another package of that name comes first on the path; names it.
     """
-    package = module.partition(".")[0]
     found = importlib.util.find_spec(package)
     places = [Path(place) for place in (found.submodule_search_locations or ())] if found else []
     if not any((place / _MARKS[package]).is_file() for place in places):
@@ -48,24 +48,22 @@ def _own(module: str) -> Any:
             " into an environment of its own (uv tool install, pipx or a virtual environment), or start Python"
             " in another folder."
         )
-    return importlib.import_module(module)
 
 
 def __getattr__(name: str) -> Any:
     """Import what is offered when it is first asked for."""
     if name not in _HOME:
         raise AttributeError(f"module 'labeltui' has no attribute {name!r}")
-    return getattr(_own(_HOME[name]), name)
+    _check("core")
+    return getattr(importlib.import_module(_HOME[name]), name)
 
 
 def main() -> int:
     """Answer the command line: what the script ``labeltui`` and ``python -m labeltui`` do; returns the exit code."""
-    import sys  # noqa: PLC0415 - two lines below it is needed for the first time
-
     try:
-        _own("core")
-        start = _own("tui.start")
+        _check("core")
+        _check("tui")
     except ImportError as error:
         print(f"labeltui: {error}", file=sys.stderr)  # noqa: T201 - nothing of ours can be imported
         return 1
-    return int(start.main())
+    return int(importlib.import_module("tui.start").main())
