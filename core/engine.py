@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from core.notify.setup import NotifySetup
     from core.quality.audit import Audit, Quality
     from core.quality.student import NextGeneration, Suspicion
-    from core.quota.forecast.plans import plan
+    from core.quota.forecast.plans import OWN_PLAN, plan
     from core.quota.keys.keyfile import checked_alias, checked_organization, plausible_secret
     from core.quota.keys.store import KeyStore
     from core.runs.archive import Going
@@ -61,14 +61,15 @@ if TYPE_CHECKING:
     from core.storage.reading.search import Found, Search
 
 __all__ = [
-    "FIRST_N", "GROQ_ROOT", "KEYS", "MOST_SAMPLED", "NO_KEY", "READ_ONLY", "SAMPLED", "STOPPED_BY", "WORK_ORDER",
-    "Checked", "Comparison", "CopyRequest", "Counted", "Created", "Delivery", "Draft", "DryRunCost", "Engine",
-    "ExportOptions", "Filter", "Folder", "Found", "Going", "KeyCheck", "KeyPast", "KeyStore", "KeyView", "Looked",
-    "NewRunRequest", "NotifySetup", "Occasion", "Order", "Planned", "ReviewEmail", "RunOptions", "RunReader",
-    "RunningDryRun", "Search", "SentCommand", "SourceOptions", "SourcePreview", "TaskChoice", "Term", "address_of",
-    "allowed_answers", "changes", "checked_alias", "checked_organization", "chosen_task", "differences", "escaped",
-    "first_of", "host_of", "is_exposed", "known_suffixes", "load_task", "messages", "noticed", "parse", "plan",
-    "plausible_secret", "read_draft", "reask_messages", "server_of", "sqlite_version", "task_to_json", "view_of",
+    "FIRST_N", "GROQ_ROOT", "KEYS", "MOST_SAMPLED", "NO_KEY", "OWN_PLAN", "READ_ONLY", "SAMPLED", "STOPPED_BY",
+    "WORK_ORDER", "Checked", "Comparison", "CopyRequest", "Counted", "Created", "Delivery", "Draft", "DryRunCost",
+    "Engine", "ExportOptions", "Filter", "Folder", "Found", "Going", "KeyCheck", "KeyPast", "KeyStore", "KeyView",
+    "Looked", "NewRunRequest", "NotifySetup", "Occasion", "Order", "Planned", "ReviewEmail", "RunOptions",
+    "RunReader", "RunningDryRun", "Search", "SentCommand", "SourceOptions", "SourcePreview", "TaskChoice", "Term",
+    "address_of", "allowed_answers", "changes", "checked_alias", "checked_organization", "chosen_task",
+    "differences", "escaped", "first_of", "host_of", "is_exposed", "known_suffixes", "load_task", "messages",
+    "noticed", "parse", "plan", "plausible_secret", "read_draft", "reask_messages", "server_of", "sqlite_version",
+    "task_to_json", "view_of",
 ]  # fmt: skip
 
 _LATE = {
@@ -78,7 +79,7 @@ _LATE = {
     "core.mail.message": ("view_of",),
     "core.notify.occasions": ("NO_KEY", "STOPPED_BY", "Occasion", "noticed"),
     "core.notify.setup": ("NotifySetup",),
-    "core.quota.forecast.plans": ("plan",),
+    "core.quota.forecast.plans": ("OWN_PLAN", "plan"),
     "core.quota.keys.keyfile": ("checked_alias", "checked_organization", "plausible_secret"),
     "core.runs.find": ("RunOptions",),
     "core.runs.save": ("ExportOptions",),

@@ -131,7 +131,7 @@ def _add_making(commands: Commands) -> None:
     _add_reading(plan)
     plan.add_argument("--no-dedupe", action="store_true", help="for a source: ask about each email")
     _add_server(plan, "for a source: ")
-    plan.add_argument("--plan", metavar="P", help="limits to assume where none are known (free, developer)")
+    plan.add_argument("--plan", metavar="P", help="limits to assume where none are known (free, developer, own)")
     plan.add_argument(
         "--organizations", type=quantities.count, metavar="N", help="so many on it, instead of the keys here"
     )
@@ -406,7 +406,8 @@ def _add_keys(commands: Commands) -> None:
     limits.add_argument("organization", metavar="ORGANIZATION")
     limits.add_argument("--model", metavar="M", help="for this model; else for the built-in task's")
     _add_run(limits)
-    limits.add_argument("--plan", metavar="P", help="the limits of a plan (free, developer)")
+    _add_server(limits)
+    limits.add_argument("--plan", metavar="P", help="the limits of a plan (free, developer), or own: none at all")
     for window in ("rpm", "rpd", "tpm", "tpd"):
         limits.add_argument(f"--{window}", type=quantities.limit, metavar="N", help="0 forgets it")
     group = actions.add_parser("group", help="state which organization a key belongs to")

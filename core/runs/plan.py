@@ -12,7 +12,7 @@ from core.model import Forecast, KeyStatus, ModelSettings, Task, WindowStatus
 from core.quality.canaries import expected_asks
 from core.quota.db.rows import learnt_estimate
 from core.quota.forecast.forecast import Capacity, Load, capacities, forecast, full_windows
-from core.quota.forecast.plans import Plan, plan, price_of
+from core.quota.forecast.plans import OWN_PLAN, Plan, plan, price_of
 from core.quota.keys.store import KeyStore
 from core.quota.pacing.estimates import Estimator
 from core.server_address import normalize_base_url
@@ -160,7 +160,7 @@ def plan_run(
     server = normalize_base_url(base_url)
     model = task.model.model
     with KeyStore.from_settings(settings, base_url) as store:
-        keys, windows = store.statuses(model, now), store.windows(model, now)
+        keys, windows, own = store.statuses(model, now), store.windows(model, now), store.own()
         estimator = Estimator(task.model.max_completion_tokens)
         estimator.recall(learnt_estimate(store.database, model))
     cost = cost_of_call(estimator, task.model, fixed_chars(task), texts.mean_chars)
@@ -168,7 +168,7 @@ def plan_run(
     calls = texts.distinct * (1 + _REASKS) + canaries
     load = Load(calls, cost.counted, _DOUBT_LEARNT if cost.learnt else _DOUBT_UNLEARNT)
     assumed_plan = plan(plan_name or "free") if plan_name or not base_url else None
-    ways, assumed = _lanes(keys, windows, assumed_plan, organizations)
+    ways, assumed = _ways(keys, windows, assumed_plan, organizations, own)
     price = price_of(model, settings.prices_path)
     totals = (calls * cost.prompt, calls * cost.cached, calls * cost.completion)
     return Planned(
@@ -188,8 +188,12 @@ def plan_run(
     )
 
 
-def _lanes(
-    keys: Sequence[KeyStatus], windows: Sequence[WindowStatus], assumed: Plan | None, organizations: int | None
+def _ways(
+    keys: Sequence[KeyStatus],
+    windows: Sequence[WindowStatus],
+    assumed: Plan | None,
+    organizations: int | None,
+    own: frozenset[str],
 ) -> tuple[tuple[Capacity, ...], str]:
     """The ways forward, and a sentence on what is assumed of them."""
     limits = dict(assumed.limits) if assumed is not None else {}
@@ -201,12 +205,20 @@ def _lanes(
         return ways, f"{count} organization{'s' if count != 1 else ''} on {words}"
     names = {key.organization for key in keys}
     speeds = dict.fromkeys(names, _CALLS_PER_S)
-    ways = capacities(keys, windows, speeds=speeds, assumed=limits)
-    unknown = names - {window.organization for window in windows}
+    ways = tuple(
+        replace(each, windows={}) if each.organization in own and not _known(each, windows) else each
+        for each in capacities(keys, windows, speeds=speeds, assumed=limits)
+    )
+    unknown = names - {window.organization for window in windows} - own
     if not unknown:
-        return ways, "the limits that replies or you have named"
+        no_limits = f" ({plan(OWN_PLAN).words})" if names & own else ""
+        return ways, f"the limits that replies or you have named{no_limits}"
     known = ", the others as replies or you have named them" if len(unknown) < len(names) else ""
     return ways, f"{words} for {', '.join(sorted(unknown))}{known}"
+
+
+def _known(capacity: Capacity, windows: Sequence[WindowStatus]) -> bool:
+    return any(window.organization == capacity.organization for window in windows)
 
 
 def _what_if(load: Load, ways: Sequence[Capacity]) -> tuple[tuple[str, Forecast], ...]:

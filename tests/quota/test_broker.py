@@ -471,3 +471,48 @@ def test_bad_clocks_and_odd_replies_do_not_stop_it(desk: Desk) -> None:
         )
         broker.tick()
     assert broker.in_flight == 0
+
+
+def calls_in_flight_after(broker: Broker, desk: Desk, seconds: float, latency_s: float = 0.5) -> int:
+    """Play a server without headers in virtual time; returns how many calls are in flight in the end."""
+    out: list[tuple[float, Grant]] = []
+    end_at = desk.now + seconds
+    while desk.now < end_at:
+        while isinstance(granted := broker.next([desk.candidate()]), Grant):
+            out.append((desk.now + latency_s, granted))
+        desk.now += 0.05
+        for landed in [each for each in out if each[0] <= desk.now]:
+            out.remove(landed)
+            broker.answered(landed[1], Usage(400, 1), {}, latency_s)
+        broker.tick()
+    return len(out)
+
+
+def test_a_server_of_ones_own_is_asked_with_256_calls_at_once_within_seconds(desk: Desk) -> None:
+    """The own plan lifts caution; without it a public server that tells no limits is still tried out after 5 s."""
+    careful = calls_in_flight_after(desk.broker(server="https://gpu.example/v1"), desk, 5.0)
+    store = desk.store(server="https://lab.example/v1")
+    for organization in {each.organization for each in store.statuses(MODEL, desk.now)}:
+        store.set_own(organization)
+
+    broker = desk.broker(server="https://lab.example/v1")
+    assert calls_in_flight_after(broker, desk, 5.0) >= 256
+    assert careful < 128
+    assert broker.at_once == 256
+
+
+def test_limits_stated_after_the_own_plan_take_its_place(desk: Desk) -> None:
+    """And are found by a worker that lives; the own plan forgets limits in turn."""
+    store = desk.store("main@org_1=gsk_main_aaaa_0001")
+    (organization,) = {each.organization for each in store.statuses(MODEL, desk.now)}
+    store.set_limits(organization, MODEL, {Dimension.RPM: 30.0})
+    store.set_own(organization)
+    assert store.windows(MODEL, desk.now) == ()
+    assert organization in store.own()
+    broker = desk.broker("main@org_1=gsk_main_aaaa_0001")
+    assert broker.at_once == 256
+    store.set_limits(organization, MODEL, {Dimension.RPM: 30.0})
+    desk.now += 3
+    broker.tick()
+    assert broker.at_once is None
+    assert not store.own()

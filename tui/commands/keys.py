@@ -7,12 +7,12 @@ import getpass
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.engine import GROQ_ROOT, Engine, checked_alias, host_of, is_exposed, plan, server_of
+from core.engine import GROQ_ROOT, OWN_PLAN, Engine, checked_alias, host_of, is_exposed, plan, server_of
 from core.errors import KeysError, UsageError
 from core.model import Dimension, KeySpend, KeyStatus, ModelSettings, WindowStatus, exits
 from core.text import one_line
@@ -108,6 +108,8 @@ def _secret(given: argparse.Namespace) -> str:
 def _limits(given: argparse.Namespace, engine: Engine, store: KeyStore, model: str) -> int:
     """State limits: those of a plan, and single ones that differ from it."""
     stated: dict[Dimension, float | None] = dict(plan(given.plan).limits) if given.plan else {}
+    if given.plan == OWN_PLAN:
+        return _own_plan(given, engine, store)
     for dimension in Dimension:
         number_given = getattr(given, dimension.value.lower())
         if number_given is not None:
@@ -117,6 +119,18 @@ def _limits(given: argparse.Namespace, engine: Engine, store: KeyStore, model: s
     store.set_limits(given.organization, model, stated)
     words = ", ".join(f"{each.value} {'forgotten' if n is None else number(n)}" for each, n in stated.items())
     say(f"{given.organization}, {model}: {words}.{_tell_workers(engine)} What replies say wins over it.")
+    return exits.DONE
+
+
+def _own_plan(given: argparse.Namespace, engine: Engine, store: KeyStore) -> int:
+    """State that an organization has no limits on its server."""
+    if any(getattr(given, dimension.value.lower()) is not None for dimension in Dimension):
+        raise UsageError(f"The plan {OWN_PLAN} has no limits: leave --rpm, --rpd, --tpm and --tpd out.")
+    store.set_own(given.organization)
+    say(
+        f"{one_line(given.organization)} at {host_of(store.server)}: no limits, for every model.{_tell_workers(engine)}"
+        " It is asked with as many calls at once as it answers well. What replies say wins over it."
+    )
     return exits.DONE
 
 
@@ -175,7 +189,7 @@ def _list(given: argparse.Namespace, store: KeyStore, model: str | None, now: fl
     for each, keys, windows in found:
         if models != (ModelSettings().model,):
             say(f"with {one_line(each)}:")
-        _say_keys(keys, windows)
+        _say_keys(keys, windows, store.own())
     return exits.DONE
 
 
@@ -183,9 +197,9 @@ def _plain(values: Sequence[KeyStatus] | Sequence[WindowStatus]) -> list[dict[st
     return [asdict(each) for each in values]
 
 
-def _say_keys(keys: Sequence[KeyStatus], windows: Sequence[WindowStatus]) -> None:
+def _say_keys(keys: Sequence[KeyStatus], windows: Sequence[WindowStatus], own: Collection[str]) -> None:
     for organization in dict.fromkeys(key.organization for key in keys):
-        say(one_line(organization))
+        say(one_line(organization) + ("  (own plan: no limits)" if organization in own else ""))
         for window in windows:
             if window.organization == organization:
                 say(f"  {_window(window)}")

@@ -188,6 +188,33 @@ def state_limits(
             )
 
 
+OWN = "OWN"
+"""In the place of a dimension: the operator's own server, on which no limit is to be expected, for every model."""
+
+
+def state_own(database: QuotaDatabase, organization: str, now: float) -> None:
+    """Write that an organization has no limits on the database's server, inside a transaction of the caller's."""
+    database.execute("DELETE FROM level WHERE server = ? AND organization = ?", (database.server, organization))
+    database.execute(
+        "INSERT OR REPLACE INTO level VALUES (?, '', ?, 1, 1, ?, ?, ?, 1, 0, 0, ?)",
+        (organization, OWN, now, SOURCE_OPERATOR, now, database.server),
+    )
+
+
+def forget_own(database: QuotaDatabase, organization: str) -> None:
+    """Expect limits of an organization again, inside a transaction of the caller's."""
+    database.execute(
+        "DELETE FROM level WHERE server = ? AND organization = ? AND dimension = ?",
+        (database.server, organization, OWN),
+    )
+
+
+def own_accounts(database: QuotaDatabase) -> frozenset[str]:
+    """Return the organizations that the operator stated to have no limits on the database's server."""
+    rows = database.execute("SELECT organization FROM level WHERE server = ? AND dimension = ?", (database.server, OWN))
+    return frozenset(row[0] for row in rows)
+
+
 def models_known(database: QuotaDatabase, organizations: set[str], now: float) -> tuple[str, ...]:
     """The models of which limits or benches of these organizations are known: those of the last day, newest first.
 
@@ -195,7 +222,7 @@ def models_known(database: QuotaDatabase, organizations: set[str], now: float) -
     """
     newest: dict[str, float] = {}
     for organization, model, at_s in database.execute(
-        "SELECT organization, model, as_of FROM level WHERE server = :server UNION ALL "
+        "SELECT organization, model, as_of FROM level WHERE server = :server AND model <> '' UNION ALL "
         "SELECT organization, model, max(since_at, min(until_at, :now)) FROM bench WHERE server = :server",
         {"server": database.server, "now": now},
     ):

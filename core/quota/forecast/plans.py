@@ -12,6 +12,9 @@ from pathlib import Path
 from core.errors import UsageError
 from core.model import Dimension
 
+OWN_PLAN = "own"
+"""The plan of a server of one's own: no limits, and as many calls at once as it answers well."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

@@ -21,6 +21,7 @@ from core.quota.db.history import forget_key, spend_of, troubles_of
 from core.quota.db.rows import (
     KeyRecord,
     clear_waits,
+    forget_own,
     forgive,
     key_records,
     key_statuses,
@@ -28,10 +29,12 @@ from core.quota.db.rows import (
     level_rows,
     models_known,
     name_organization,
+    own_accounts,
     refuse,
     refuse_setting,
     refused_settings,
     state_limits,
+    state_own,
 )
 from core.quota.keys.identity import Secret, assumed_organization, belongs_to, by_fingerprint, chosen_alias, remember
 from core.quota.keys.keyfile import (
@@ -366,7 +369,22 @@ class KeyStore:
         """
         with self.database.writing():
             for account in self._accounts(organization):
+                forget_own(self.database, account)
                 state_limits(self.database, account, model, limits, self._clock())
+
+    def set_own(self, organization: str) -> None:
+        """State that an organization has no limits for any model, on the server of this store.
+
+        It is asked with as many calls at once as a run may have from the first second. Replies that say otherwise win.
+        """
+        with self.database.writing():
+            for account in self._accounts(organization):
+                state_own(self.database, account, self._clock())
+
+    def own(self) -> frozenset[str]:
+        """Return the organizations without limits, by account and by their names for people."""
+        accounts = own_accounts(self.database)
+        return accounts | {each.label for each in self.records().values() if each.account in accounts}
 
     def clear_bench(self, organization: str, model: str) -> tuple[str, ...]:
         """Let an organization ask again at once, at the operator's risk; returns what was cleared, in words.

@@ -126,6 +126,7 @@ class Knee:
         "_before",
         "_best",
         "_ended",
+        "_first",
         "_halved_at",
         "_lap",
         "_larger_next",
@@ -143,14 +144,15 @@ class Knee:
         "width",
     )
 
-    def __init__(self, most: int) -> None:
-        """Begin with a few."""
+    def __init__(self, most: int, first: int = FIRST_WIDTH) -> None:
+        """Begin with ``first`` calls at once."""
         self.most = most
+        self._first = first
         self.restart()
 
     def restart(self) -> None:
         """Forget what was found."""
-        self.width = min(FIRST_WIDTH, self.most)
+        self.width = min(self._first, self.most)
         self._best: _Lap | None = None
         self._before: _Lap | None = None
         self._streak = 0
@@ -353,10 +355,11 @@ class Room:
     ``own``: the server is on this machine or in its network, so that quotas are not to be expected.
     """
 
-    __slots__ = ("chosen", "in_flight", "knee", "own")
+    __slots__ = ("chosen", "in_flight", "knee", "own", "trusted")
 
     def __init__(self, *, own: bool = False, chosen: int | None = None) -> None:
         self.own = own
+        self.trusted = False
         self.in_flight = 0
         self.knee = Knee(MOST_AT_ONCE)
         self.chosen: int | None = None
@@ -365,6 +368,15 @@ class Room:
     def choose(self, most: int | None) -> None:
         """Have so many calls in flight, never more; None lets the knee be searched."""
         self.chosen = None if most is None else max(1, min(most, MOST_EVER))
+
+    def trust(self, trusted: bool) -> None:  # noqa: FBT001 - trust(True) reads well
+        """Begin with as many calls as a client has connections for, as the operator's own plan says, or with a few.
+
+        The search for the knee goes on from there: answers that only take longer, and refusals, narrow it.
+        """
+        if trusted != self.trusted:
+            self.trusted = trusted
+            self.knee = Knee(MOST_EVER, MOST_EVER) if trusted else Knee(MOST_AT_ONCE)
 
     @property
     def width(self) -> int:

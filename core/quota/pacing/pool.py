@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from core.errors import KeysError, QuotaFileError
 from core.model import KeyStatus
-from core.quota.db.rows import status_of
+from core.quota.db.rows import own_accounts, status_of
 from core.quota.db.sync import Counters, Doing
 from core.quota.keys.store import KeyRecord, KeyStore, Secret, assumed_organization
 from core.quota.keys.swap import chosen_swap
@@ -52,6 +52,7 @@ class KeyPool:
         try:
             self._store.reload()
             self._records = self._store.records()
+            own = own_accounts(self._store.database)
             self._complaint = ""
         except (KeysError, QuotaFileError) as error:
             if str(error) != self._complaint:
@@ -73,6 +74,9 @@ class KeyPool:
         self._pin()
         self._filled = True
         self._regroup()
+        for org in self.orgs.values():
+            org.own = org.name in own
+        self._room.trust(any(org.own for org in self.open_orgs))
 
     def learn_organization(self, slot: KeySlot, organization: str, now: float) -> None:
         """Take in that a reply named the organization of a key: keys of one organization share an account from now on.

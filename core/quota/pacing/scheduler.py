@@ -51,7 +51,10 @@ class KeySlot:
 
 @dataclass(slots=True)
 class Organization:
-    """An organization as the scheduler sees it: its account for the run's model, its keys, its concurrency."""
+    """An organization as the scheduler sees it: its account for the run's model, its keys, its concurrency.
+
+    ``own``: the operator stated that it has no limits.
+    """
 
     name: str
     account: Account
@@ -59,6 +62,7 @@ class Organization:
     health: Health = field(default_factory=Health)
     slots: list[KeySlot] = field(default_factory=list)
     room: Room = field(default_factory=Room)
+    own: bool = False
 
     @property
     def label(self) -> str:
@@ -78,7 +82,7 @@ class Organization:
     @property
     def unlimited(self) -> bool:
         """Whether the server is taken to have no quotas: the server's own speed paces then."""
-        return not self.account.buckets and (self.room.own or self.account.shows_no_quota)
+        return not self.account.buckets and (self.own or self.room.own or self.account.shows_no_quota)
 
     def calls_at_once(self, cost: float) -> float:
         """Calls of ``cost`` tokens that may be in flight."""
