@@ -29,7 +29,7 @@ from core.storage.reading.sampling import sample
 from core.worker.pacer import AnyPacer, Permit
 from core.worker.process import ClientPool, broker_for, build_guard
 from core.worker.retries import RetryPolicy
-from core.worker.settle import FAILURE_CHARS, Asks, Exchange, Judges, Settlement
+from core.worker.settle import FAILURE_CHARS, Asks, Exchange, Judges, LocalFleet, Settlement
 
 AT_ONCE = 8
 """Calls in flight at the same time, at most."""
@@ -66,7 +66,7 @@ class DryRun:
         self._ended = ended
         self._retries = RetryPolicy(tries_most=TRIES)
         self._exchange = Exchange(
-            task=task, guard=guard, pacer=broker, client_of=client_of, clock=clock, retries=self._retries
+            task=task, fleet=LocalFleet(client_of, guard), pacer=broker, clock=clock, retries=self._retries
         )
         self._waiting: deque[_Conversation] = deque()
         self._over = ""

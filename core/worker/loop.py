@@ -30,7 +30,7 @@ from core.worker.lanes.online import OnlineLane
 from core.worker.pacer import AnyPacer
 from core.worker.pause import Pause
 from core.worker.queue import FirstN, Queue
-from core.worker.settle import Asks, Judges
+from core.worker.settle import Asks, Judges, LocalFleet
 from core.worker.watches import RunWatches
 
 _log = logging.getLogger(__name__)
@@ -89,6 +89,7 @@ class Worker:
         )
         self._inbox = inbox
         self._guard = guard
+        self._client_of = client_of
         self._judge: Judges | None = None
         self._clock = clock
         self._tempo = tempo or Tempo()
@@ -104,7 +105,6 @@ class Worker:
             pacer=broker,
             queue=self.queue,
             committer=self._committer,
-            client_of=client_of,
             clock=clock,
             listener=Listener(
                 labeled=self._pause.labeled,
@@ -280,7 +280,7 @@ class Worker:
             self._broken = error
         else:
             self._judge = guard
-            self._lane.begin(guard)
+            self._lane.begin(LocalFleet(self._client_of, guard))
         self._wake.set()
 
     @property

@@ -55,6 +55,34 @@ class Judges(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """What one call came to: the reply, and the verdict on it."""
+
+    reply: Reply
+    verdict: Verdict
+
+
+class Fleet(Protocol):
+    """Where calls are made and their answers judged: in this process (:class:`LocalFleet`), or at other places."""
+
+    async def ask(self, permit: Permit, conversation: tuple[ChatMessage, ...], settings: ModelSettings) -> Answered:
+        """Make one call with the permit's key and judge the reply; raise a leaf of ``CallError`` where it fails."""
+
+
+class LocalFleet:
+    """Makes the calls of this process: ``client_of`` gives the client for a permit's key."""
+
+    def __init__(self, client_of: Callable[[Any], Asks], guard: Judges) -> None:
+        self._client_of = client_of
+        self._guard = guard
+
+    async def ask(self, permit: Permit, conversation: tuple[ChatMessage, ...], settings: ModelSettings) -> Answered:
+        """Make one call and judge the reply."""
+        reply = await self._client_of(permit).ask(conversation, settings)
+        return Answered(reply, await self._guard.judge(reply))
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """One question as it was put: about which email, with which key, when, and how long it took."""
 
@@ -184,23 +212,21 @@ def worn_out(error: CallError, tries: int) -> str:
 class Exchange:
     """Asks one question at a time with a permit, tells the pacer what came of it, and settles the email.
 
-    ``client_of`` gives the client for a permit's key; ``retries`` remembers the errors of each email.
+    ``fleet`` makes the calls; ``retries`` remembers the errors of each email.
     """
 
     def __init__(
         self,
         *,
         task: Task,
-        guard: Judges,
+        fleet: Fleet,
         pacer: AnyPacer,
-        client_of: Callable[[Any], Asks],
         clock: Callable[[], float],
         retries: RetryPolicy,
     ) -> None:
         self._task = task
-        self._guard = guard
+        self._fleet = fleet
         self._pacer = pacer
-        self._client_of = client_of
         self._clock = clock
         self._retries = retries
 
@@ -213,17 +239,17 @@ class Exchange:
         started_at = self._clock()
         self._retries.refusals.asked(email.id, permit.alias, started_at)
         try:
-            reply = await self._client_of(permit).ask(conversation, self._task.model)
+            answered = await self._fleet.ask(permit, conversation, self._task.model)
         except CallError as error:
             return self._failed(permit, self._question(permit, email, started_at), error, probe=probe)
         except BaseException:
             self._retries.refusals.ended(email.id)
             self._pacer.cancelled(permit)
             raise
-        question = self._question(permit, email, started_at)
+        question, reply = self._question(permit, email, started_at), answered.reply
         self._pacer.answered(permit, reply.usage, reply.headers, question.latency_s)
         self._retries.answered(email.id, permit.alias, started_at)
-        return settle_reply(self._task, question, reply, await self._guard.judge(reply))
+        return settle_reply(self._task, question, reply, answered.verdict)
 
     def _question(self, permit: Permit, email: PendingEmail, started_at: float) -> Question:
         return Question(email, permit.alias, permit.organization, started_at, self._clock() - started_at)

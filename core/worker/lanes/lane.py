@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from core.model import Wait
-from core.worker.settle import Judges
+from core.worker.settle import Fleet
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,8 @@ class Lane(Protocol):
     def by_key(self) -> Mapping[str, int]:
         """Return how many are in flight with each key."""
 
-    def begin(self, guard: Judges) -> None:
-        """Take the validation, which is loaded beside the loop; from now on questions may go out."""
+    def begin(self, fleet: Fleet) -> None:
+        """Take what makes the calls, which is loaded beside the loop; from now on questions may go out."""
 
     def send(self, held: Callable[[], bool]) -> Sent:
         """Let every call go out that may, asking ``held`` before each whether to stop, and return why no more."""

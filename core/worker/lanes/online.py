@@ -8,7 +8,6 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
-from typing import Any
 
 from core.llm.task import fixed_chars
 from core.model import AskKind, PendingEmail, Task, Wait
@@ -20,7 +19,7 @@ from core.worker.lanes.lane import Listener, Sent
 from core.worker.pacer import AnyPacer, Permit
 from core.worker.queue import Queue
 from core.worker.retries import RetryPolicy
-from core.worker.settle import Asks, Exchange, Judges
+from core.worker.settle import Exchange, Fleet
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +37,7 @@ _REASK_CHARS = 120
 
 
 class OnlineLane:
-    """Owns the calls in flight. ``client_of`` gives the client for a permit's key."""
+    """Owns the calls in flight."""
 
     def __init__(
         self,
@@ -48,7 +47,6 @@ class OnlineLane:
         pacer: AnyPacer,
         queue: Queue,
         committer: Committer,
-        client_of: Callable[[Any], Asks],
         clock: Callable[[], float],
         listener: Listener,
         canaries: Callable[[], Canaries | None] = lambda: None,
@@ -61,7 +59,6 @@ class OnlineLane:
         self._pacer = pacer
         self._queue = queue
         self._committer = committer
-        self._client_of = client_of
         self._clock = clock
         self._listener = listener
         self._retries = RetryPolicy()
@@ -82,7 +79,7 @@ class OnlineLane:
 
     @property
     def ready(self) -> bool:
-        """Whether the validation was loaded."""
+        """Whether calls can be made and judged."""
         return self._exchange is not None
 
     @property
@@ -94,13 +91,12 @@ class OnlineLane:
         """Return how many are in flight with each key."""
         return Counter(permit.alias for permit in self._out.values())
 
-    def begin(self, guard: Judges) -> None:
-        """Take the validation; from now on questions may go out."""
+    def begin(self, fleet: Fleet) -> None:
+        """Take what makes the calls; from now on questions may go out."""
         self._exchange = Exchange(
             task=self._task,
-            guard=guard,
+            fleet=fleet,
             pacer=self._pacer,
-            client_of=self._client_of,
             clock=self._clock,
             retries=self._retries,
         )
