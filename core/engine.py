@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from core.runs.later import Added
     from core.runs.listing import RunList
     from core.runs.plan import Planned, SourcePreview
-    from core.runs.quality import Comparison, GoldFile
+    from core.runs.quality import Comparison, GoldFile, Rule
     from core.runs.save import ExportOptions
     from core.server_address import GROQ_ROOT, address_of, host_of, is_exposed, server_of
     from core.sources.preview import Counted, Folder, Looked
@@ -64,7 +64,7 @@ __all__ = [
     "FIRST_N", "GROQ_ROOT", "KEYS", "MOST_SAMPLED", "NO_KEY", "OWN_PLAN", "READ_ONLY", "SAMPLED", "STOPPED_BY",
     "WORK_ORDER", "Checked", "Comparison", "CopyRequest", "Counted", "Created", "Delivery", "Draft", "DryRunCost",
     "Engine", "ExportOptions", "Filter", "Folder", "Found", "Going", "KeyCheck", "KeyPast", "KeyStore", "KeyView",
-    "Looked", "NewRunRequest", "NotifySetup", "Occasion", "Order", "Planned", "ReviewEmail", "RunOptions",
+    "Looked", "NewRunRequest", "NotifySetup", "Occasion", "Order", "Planned", "ReviewEmail", "Rule", "RunOptions",
     "RunReader", "RunningDryRun", "Search", "SentCommand", "SourceOptions", "SourcePreview", "TaskChoice", "Term",
     "address_of", "allowed_answers", "changes", "checked_alias", "checked_organization", "chosen_task",
     "differences", "escaped", "first_of", "host_of", "is_exposed", "known_suffixes", "load_task", "messages",
@@ -524,6 +524,12 @@ class Engine:
         from core.runs.quality import next_generation_of  # noqa: PLC0415
 
         return next_generation_of(quality, path)
+
+    def rule_behind_mistakes(self, path: Path, quality: Quality) -> Rule | None:
+        """Return what the most frequent mistake of the model has in common; None where nothing checked differs."""
+        from core.runs.quality import rule_behind_mistakes  # noqa: PLC0415
+
+        return rule_behind_mistakes(quality, path)
 
     def write_report(self, path: Path, file: Path, *, examples: bool) -> None:
         """Write the quality report as HTML or JSON."""

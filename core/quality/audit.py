@@ -6,6 +6,7 @@ line and the report show. Pure.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,17 @@ from typing import Any
 
 from core.quality.agreement import Agreement, Pair, alpha, kappa, majority
 from core.quality.alarms import FALSE_ALARMS_PER_100_RUNS
-from core.quality.estimates import Figures, Stratum, figures, passed_gate
+from core.quality.estimates import (
+    FEWEST_IN_A_CELL,
+    WIDEST_HALF,
+    Estimate,
+    Figures,
+    Stratum,
+    figures,
+    needed,
+    passed_gate,
+)
+from core.quality.intervals import wilson
 from core.quality.sampling import Candidate, Sample, is_member, is_shared
 
 GATE = 0.9
@@ -42,7 +53,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """An email of the sample: its permanent number, the model's label (None: not yet), and people's answers."""
+    """An email of the sample: its permanent number, the model's label (None: not yet), and people's answers.
+
+    ``key`` and ``model`` name the call that gave the label; ``older`` are labels by other versions of the task, as
+    (version, label).
+    """
 
     email_id: int
     u: float
@@ -51,6 +66,9 @@ class Member:
     position: int = 0
     reasked: bool = False
     content: str = ""
+    key: str = ""
+    model: str = ""
+    older: tuple[tuple[str, str], ...] = ()
 
     def by_annotator(self) -> dict[str, Answer]:
         """Return each person's newest answer."""
@@ -91,10 +109,14 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class GoldSet:
-    """Labels from elsewhere: ``pairs`` are (gold label, model's label or None) of the emails that have one."""
+    """Labels from elsewhere: ``pairs`` are (gold label, model's label or None) of the emails that have one.
+
+    ``differing`` are the emails on which the model has another label.
+    """
 
     name: str
     pairs: tuple[tuple[str, str | None], ...]
+    differing: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -141,6 +163,23 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the audited emails: on how many model and people agree, with Wilson's interval.
+
+    ``by`` says what the run is parted by. Only emails that were drawn at the rate of all count, so that a top-up of
+    rare labels shifts nothing. ``accuracy.more`` is how many more random emails of the whole run bring it to ±10
+    points. ``emails`` are those that differ, then the others.
+    """
+
+    by: str
+    name: str
+    audited: int
+    agree: int
+    accuracy: Estimate | None
+    emails: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Quality:
     """All that is known of a run's labels."""
 
@@ -155,7 +194,7 @@ class Quality:
     due: int
     cannot_tell: int
     splits: int
-    breakdowns: tuple[tuple[str, int, int], ...]
+    breakdowns: tuple[Part, ...]
     gate: int | None
 
     @property
@@ -174,12 +213,54 @@ class Quality:
             f" ({accuracy.low * 100:.0f}–{accuracy.high * 100:.0f}) agree"
         )
 
-    def disagreements(self) -> tuple[Member, ...]:
-        """Return the audited emails on which model and people differ, in the order of the sample."""
+    def disagreements(self, held_back: frozenset[int] = frozenset()) -> tuple[Member, ...]:
+        """Return the audited emails on which model and people differ, in the order of the sample.
+
+        Those ``held_back`` (of a batch whose second looks are not answered) are left out.
+        """
         return tuple(
             m for m in self.audit.drawn
             if m.model_label is not None and m.label is not None and m.label != m.model_label
+            and m.email_id not in held_back
         )  # fmt: skip
+
+    def misread(self) -> tuple[str, str, tuple[int, ...], tuple[int, ...]] | None:
+        """Return the most frequent mistake: (model's label, people's, those emails, those that it read rightly).
+
+        None where model and people agree on everything checked.
+        """
+        cells: dict[tuple[str, str], list[int]] = {}
+        for m in self.audit.drawn:
+            if m.model_label is not None and m.label is not None:
+                cells.setdefault((m.model_label, m.label), []).append(m.email_id)
+        wrong = [(len(ids), cell) for cell, ids in cells.items() if cell[0] != cell[1]]
+        if not wrong:
+            return None
+        model, person = max(wrong)[1]
+        return model, person, tuple(cells[model, person]), tuple(cells.get((person, person), ()))
+
+    def behind(self, held_back: frozenset[int] = frozenset()) -> tuple[tuple[str, tuple[int, ...]], ...]:
+        """Return the emails behind the figures as (what they are, their numbers), without those ``held_back``."""
+        audited = [m for m in self.audit.drawn if m.model_label is not None and m.label is not None]
+        cells: dict[tuple[str, str], list[int]] = {}
+        for m in audited:
+            cells.setdefault((m.model_label or "", m.label or ""), []).append(m.email_id)
+        apart = sorted(
+            ((cell, ids) for cell, ids in cells.items() if cell[0] != cell[1]), key=lambda each: -len(each[1])
+        )
+        same = [(cell, ids) for cell, ids in cells.items() if cell[0] == cell[1]]
+        found = [(f"model {model}, person {person}", ids) for (model, person), ids in [*apart, *same]]
+        found += [(f"{part.by}: {part.name}, those that differ first", list(part.emails)) for part in self.breakdowns]
+        answered = [m for m in self.audit.drawn if m.answers]
+        changed = [m.email_id for m in answered if _changed(m)]
+        found += [
+            ("cannot tell", [m.email_id for m in answered if m.unsure]),
+            ("split among people", [m.email_id for m in answered if m.split]),
+            ("changed in a second look", changed),
+            *((f"labels of {gold.name} that differ", list(gold.differing)) for gold in self.audit.gold),
+        ]
+        shown = [(name, tuple(n for n in ids if n not in held_back)) for name, ids in found]
+        return tuple((name, ids) for name, ids in shown if ids)
 
     def as_json(self) -> dict[str, Any]:
         """Return what ``labeltui quality --json`` prints."""
@@ -222,6 +303,18 @@ class Quality:
                 "cannot_tell": self.cannot_tell,
             },
             "gold": {gold.name: gold_figures(gold) for gold in self.audit.gold},
+            "breakdowns": [
+                {
+                    "by": part.by,
+                    "part": part.name,
+                    "audited": part.audited,
+                    "agree": part.agree,
+                    "accuracy": _triple(part.accuracy),
+                    "few": part.accuracy is None or part.accuracy.few,
+                    "more": 0 if part.accuracy is None else part.accuracy.more,
+                }
+                for part in self.breakdowns
+            ],
             "sample": {
                 "goal": self.audit.sample.goal,
                 "seed": self.audit.sample.seed,
@@ -268,7 +361,7 @@ def judge(audit: Audit) -> Quality:
         due=sum(m.model_label is not None and not m.answers for m in audit.drawn),
         cannot_tell=sum(m.unsure for m in answered),
         splits=sum(m.split for m in answered),
-        breakdowns=_breakdowns(audit.drawn),
+        breakdowns=_breakdowns(audit),
         gate=passed_gate(right, GATE),
     )
 
@@ -318,16 +411,56 @@ def _persons(members: Sequence[Member]) -> tuple[Person, ...]:
     return tuple(found)
 
 
-def _breakdowns(drawn: Sequence[Member]) -> tuple[tuple[str, int, int], ...]:
-    """Return parts of the audited emails as (name, audited, agreeing)."""
-    audited = [m for m in drawn if m.model_label is not None and m.label is not None]
-    half = sorted(m.position for m in audited)[len(audited) // 2] if audited else 0
-    parts = (
-        ("re-asked", [m for m in audited if m.reasked]),
-        ("first half of the run", [m for m in audited if m.position < half]),
-        ("second half of the run", [m for m in audited if m.position >= half]),
-    )
-    return tuple((name, len(ms), sum(m.label == m.model_label for m in ms)) for name, ms in parts if audited)
+def _changed(member: Member) -> bool:
+    """Tell whether a person's second answer differs from the first one."""
+    firsts = {a.annotator: a.value for a in member.answers if a.kind == "first"}
+    return any(a.annotator in firsts and firsts[a.annotator] != a.value for a in member.answers if a.kind == "second")
+
+
+MOST_PARTS = 12
+"""Parts of one kind (such as keys) that are told, those with the most audited emails."""
+
+
+def _breakdowns(audit: Audit) -> tuple[Part, ...]:
+    """Return the parts of the audited emails: re-asked or not, by half of the run, key, model and version."""
+    drawn = [
+        m for m in audit.drawn
+        if m.u < audit.sample.base_rate and m.model_label is not None and m.label is not None
+    ]  # fmt: skip
+    of = len(drawn)
+    groups: dict[str, dict[str, list[tuple[Member, str]]]] = {}
+    for m in drawn:
+        label = m.model_label or ""
+        half = "first" if 2 * m.position < audit.total else "second"
+        for by, name in (
+            ("re-asked", "yes" if m.reasked else "no"), ("half of the run", half), ("key", m.key), ("model", m.model),
+            ("version", audit.version),
+        ):  # fmt: skip
+            if name:
+                groups.setdefault(by, {}).setdefault(name, []).append((m, label))
+        for version, value in m.older:
+            groups["version"].setdefault(version, []).append((m, value))
+    found = []
+    for by, parts in groups.items():
+        named = sorted(parts.items(), key=lambda each: (-len(each[1]), each[0]))[:MOST_PARTS]
+        if by in ("re-asked", "half of the run"):
+            named.sort(key=lambda each: ("yes", "no", "first", "second").index(each[0]))
+        found += [_part(by, name, members, of) for name, members in named]
+    return tuple(found)
+
+
+def _part(by: str, name: str, members: Sequence[tuple[Member, str]], of: int) -> Part:
+    """Return one part; ``members`` come with the label that is judged, ``of`` emails were audited in all."""
+    n = len(members)
+    agree = sum(m.label == label for m, label in members)
+    low, high = wilson(agree, n)
+    half = (high - low) / 2
+    few = n < FEWEST_IN_A_CELL or half > WIDEST_HALF
+    # Of random emails of the whole run only n in ``of`` fall into this part.
+    more = math.ceil(needed(n, half) * of / n) if few else 0
+    emails = sorted(members, key=lambda each: (each[0].label == each[1], each[0].u))
+    accuracy = Estimate(agree / n, low, high, n, few, more)
+    return Part(by, name, n, agree, accuracy, tuple(m.email_id for m, _ in emails))
 
 
 def watch_json(name: str, state: str, statistic: float, limit: float, sentence: str) -> dict[str, Any]:

@@ -166,11 +166,14 @@ def _figures(quality: Quality) -> str:
         ),
     ]
     parts = [
-        (name, audited, f"{agree / audited:.1%}", "–".join(f"{end * 100:.0f}" for end in wilson(agree, audited)))
-        for name, audited, agree in quality.breakdowns
-        if audited
-    ]
-    return _table(head, rows) + _paragraphs(lines) + _table(("part", "audited", "agree", "interval, %"), parts)
+        (
+            f"{part.by}: {part.name}", f"{part.audited:,}", shown(part.accuracy),
+            f"{part.accuracy.more:,}" if part.accuracy is not None and part.accuracy.few else "",
+        )
+        for part in quality.breakdowns
+    ]  # fmt: skip
+    head_of_parts = ("part of the run", "audited", "agree", "too few: more random items that tell")
+    return _table(head, rows) + _paragraphs(lines) + _table(head_of_parts, parts)
 
 
 def _coefficient(found: Agreement) -> str:

@@ -95,6 +95,22 @@ def begin(audit: Audit, annotator: str, *, size: int = BATCH) -> Session:
     return Session(annotator, batch, phase, queue, list(firsts.items()), size, len(waiting))
 
 
+def held_back(audit: Audit, annotator: str) -> frozenset[int]:
+    """Return the emails of this annotator's batch that is not revealed yet, copies included.
+
+    Whoever could read where the model differs before the second looks are answered would not look blind any more.
+    """
+    own = [a for m in audit.members for a in m.answers if a.annotator == annotator and a.kind != "adjudicated"]
+    batch = max((a.batch for a in own), default=0)
+    plan = next((b.second for b in audit.batches if (b.annotator, b.number) == (annotator, batch)), None)
+    seconds = {a.email_id for a in own if a.batch == batch and a.kind == "second"}
+    if plan is not None and seconds.issuperset(plan):
+        return frozenset()
+    return frozenset(
+        m.email_id for m in audit.members if any(a.annotator == annotator and a.batch == batch for a in m.answers)
+    )
+
+
 def plan(audit: Audit, annotator: str, batch: int) -> tuple[int, ...]:
     """Return the second looks of a batch, in random order, from what the model has said by now."""
     given: dict[int, tuple[str, str]] = {}

@@ -23,7 +23,16 @@ from core.quality.audit import Audit, Quality, judge
 from core.quality.estimates import Difference, Figures, Stratum, difference, figures
 from core.quality.report import Example, ReportFacts, page
 from core.quality.sampling import due
-from core.quality.student import NextGeneration, Suspicion, features, next_generation, out_of_fold, suspicious
+from core.quality.student import (
+    NextGeneration,
+    SharedMark,
+    Suspicion,
+    features,
+    next_generation,
+    out_of_fold,
+    shared_marks,
+    suspicious,
+)
 from core.storage.reading.reader import RunReader
 from core.storage.reading.reviews import (
     CANNOT_TELL,
@@ -354,21 +363,49 @@ MOST_EXAMPLES = 50
 
 
 def next_generation_of(quality: Quality, path: Path) -> tuple[NextGeneration, tuple[Suspicion, ...]] | None:
-    """Return what a student of the run's labels would do, and the labels that surprise it most; None with too few.
+    """Return what a student of the run's labels would do, and the labels that surprise it; None with too few.
 
     Takes about a second for each thousand texts; deterministic.
     """
     audit = quality.audit
     rows = list(texts_with_labels(path, audit.version, limit=MOST_TO_TRAIN))
-    if len(rows) < FEWEST_TO_TRAIN or len({label for _, _, label in rows}) < 2:
+    if len(rows) < FEWEST_TO_TRAIN or len({label for _, _, _, label in rows}) < 2:
         return None
-    people = {m.email_id: m.label for m in audit.drawn if m.answers}
-    labels = sorted({label for _, _, label in rows})
-    given = [label for _, _, label in rows]
-    scores = out_of_fold([features(text) for _, text, _ in rows], given, labels)
-    numbers = [number for number, _, _ in rows]
-    found = next_generation(given, scores, labels, [people.get(number) for number in numbers])
+    people = {m.content: m.label for m in audit.drawn if m.answers}
+    labels = sorted({label for _, _, _, label in rows})
+    given = [label for _, _, _, label in rows]
+    scores = out_of_fold([features(text) for _, _, text, _ in rows], given, labels)
+    numbers = [number for number, _, _, _ in rows]
+    found = next_generation(numbers, given, scores, labels, [people.get(content) for _, content, _, _ in rows])
     return found, suspicious(numbers, given, scores, labels)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What texts share that the model labels ``model`` and people ``person``; ``marks`` is empty where nothing does."""
+
+    model: str
+    person: str
+    misread: int
+    marks: tuple[SharedMark, ...]
+
+
+MOST_COMPARED = 400
+"""Texts of each kind that are searched for what misread ones share."""
+
+
+def rule_behind_mistakes(quality: Quality, path: Path) -> Rule | None:
+    """Return what the most frequent mistake of the model has in common; None where nothing checked differs."""
+    found = quality.misread()
+    if found is None:
+        return None
+    model, person, wrong, right = found
+
+    def texts(email_ids: Sequence[int]) -> list[str]:
+        return list(dict.fromkeys(email.text for email in review_emails(path, email_ids[:MOST_COMPARED])))
+
+    misread = texts(wrong)
+    return Rule(model, person, len(misread), shared_marks(misread, texts(right)))
 
 
 def write_report(path: Path, file: Path, *, examples: bool) -> None:

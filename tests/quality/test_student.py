@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from core.quality.student import FOLDS, features, next_generation, out_of_fold, suspicious
+from core.quality.student import FOLDS, features, next_generation, out_of_fold, shared_marks, suspicious
 
 WORK = ["contract", "gas", "meeting", "forecast", "invoice", "pipeline", "desk", "curve", "deal", "schedule"]
 HOME = ["dinner", "kids", "weekend", "love", "football", "tickets", "birthday", "beach", "movie", "friends"]
@@ -45,14 +45,33 @@ def test_a_systematic_misreading_is_repeated_and_slips_are_not() -> None:
     people: list[str | None] = list(true)
     ruled = ["1" if "tickets" in text else label for text, label in zip(written, true, strict=True)]
     scored = [features(text) for text in written]
-    rule = next_generation(ruled, out_of_fold(scored, ruled, ["1", "0"]), ["1", "0"], people)
+    rule = next_generation(range(1_000), ruled, out_of_fold(scored, ruled, ["1", "0"]), ["1", "0"], people)
     slips = list(true)
     for at in random.Random(2).sample(range(1_000), 40):
         slips[at] = "0" if slips[at] == "1" else "1"
-    slip = next_generation(slips, out_of_fold(scored, slips, ["1", "0"]), ["1", "0"], people)
+    slip = next_generation(range(1_000), slips, out_of_fold(scored, slips, ["1", "0"]), ["1", "0"], people)
     assert rule.mistakes > 20
     assert rule.repeated / rule.mistakes > 0.5 > slip.repeated / slip.mistakes
     assert sum(rule.shares.values()) == rule.total == 1_000
+    assert len(rule.repeated_emails) == rule.repeated
+    assert all(ruled[at] != true[at] for at in rule.repeated_emails)
+
+
+def test_what_misread_texts_share_is_named_and_chance_is_not() -> None:
+    """The sender's domain of eight misread texts is named; the same texts dealt out at random share nothing."""
+
+    def text(number: int, domain: str) -> str:
+        return f"From: anna <a@{domain}>\nSubject: {number % 7}\n\nwords of {number % 5} and {number % 3}"
+
+    wrong = [text(number, "firm.example") for number in range(8)]
+    right = [text(number, "home.example") for number in range(8, 18)]
+    (first, *_) = shared_marks(wrong, right)
+    assert (first.mark, first.in_misread, first.misread, first.in_others, first.others) == (
+        "from firm.example", 8, 8, 0, 10,
+    )  # fmt: skip
+    mixed = [*wrong[:4], *right[:5]], [*wrong[4:], *right[5:]]
+    assert shared_marks(*mixed) == ()
+    assert shared_marks(wrong[:2], right) == ()
 
 
 def test_a_text_is_scored_by_a_student_that_has_not_seen_it() -> None:

@@ -45,12 +45,12 @@ from core.quality.audit import Answer as Answered
 from core.quality.audit import Audit, Member, Quality, judge
 from core.quality.estimates import difference
 from core.quality.sampling import Sample
-from core.quality.student import NextGeneration, Suspicion
+from core.quality.student import NextGeneration, SharedMark, Suspicion
 from core.quota.keys.swap import chosen_swap
 from core.runs import draft, requests
 from core.runs.archive import Going
 from core.runs.plan import Planned, Texts
-from core.runs.quality import Comparison, Side
+from core.runs.quality import Comparison, Rule, Side
 from core.settings import Settings
 from core.sources.preview import Counted, Folder, Looked, count, look_at, look_into
 from core.sources.source import SourceOptions
@@ -359,6 +359,9 @@ class FakeEngine:
 
     def next_generation(self, path: Path, quality: Quality) -> tuple[NextGeneration, tuple[Suspicion, ...]]:
         return NextGeneration({"1": 19, "0": 1}, 20, 1, 1), (Suspicion(2, "1", "0", 1.5),)
+
+    def rule_behind_mistakes(self, path: Path, quality: Quality) -> Rule:
+        return Rule("1", "0", 4, (SharedMark("from harborlight.example", 4, 4, 0, 9),))
 
     def write_report(self, path: Path, file: Path, *, examples: bool) -> None:
         self._note("write_report", file.name)

@@ -274,6 +274,7 @@ ROWS: tuple[Keyed, ...] = (
     Keyed("withdraw", REVIEW, kinds, ["withdraw_review"], before=("1",)),
     Keyed("note", REVIEW, sees("note: hi"), True, then=(*"hi", "enter"), alone=True),
     Keyed("raw", REVIEW, sees("X-Raw"), True, alone=True),
+    Keyed("behind", QUALITY, screen, "BehindFigures"),
     Keyed("disagreements", QUALITY, screen, "RecordScreen"),
     Keyed("settle", QUALITY, screen, "SettleScreen"),
     Keyed("compare_versions", QUALITY, screen, "CompareScreen"),

@@ -148,6 +148,11 @@ ALL: tuple[Action, ...] = (
         "After a batch: go on with the next one.", AT_REVIEW,
     ),
     Action(
+        "behind", Group.QUALITY, ("enter",), "enter", _word("behind"),
+        "Choose a figure and read the items behind it: a cell of the confusion, a part of the run, or an unsure one.",
+        AT_QUALITY,
+    ),
+    Action(
         "disagreements", Group.QUALITY, ("e",), "e", _word("differing"),
         "Read the items on which model and people differ.",
         AT_QUALITY,

@@ -18,6 +18,7 @@ from tui.commands.control import engine_of
 from tui.commands.control import report as report_command
 from tui.commands.printing import say, say_hung
 from tui.text.numbers import number, plural
+from tui.text.quality import part_words, rule_words
 
 if TYPE_CHECKING:
     from core.engine import Comparison
@@ -35,6 +36,9 @@ def quality(given: argparse.Namespace) -> int:
         return exits.DONE
     for line in lines(found):
         say_hung(line)
+    rule = engine.rule_behind_mistakes(path, found)
+    for line in rule_words(rule, found.audit.names) if rule is not None else ():
+        say_hung(f"mistakes: {line}")
     return exits.DONE
 
 
@@ -64,11 +68,20 @@ def lines(found: Quality) -> Iterator[str]:
         if label.recall is not None and label.recall.few and label.recall.more:
             more = number(label.recall.more)
             yield f"recall of {label.label} is wide: about {more} more random ones bring it to ± 10"
+    yield from _lines_of_people(found)
+    for watch in audit.watches:
+        mark = {"alarm": "!", "steady": "✓"}.get(watch["state"], "·")
+        yield f"{mark} {watch['name']}: {watch['sentence']}"
+
+
+def _lines_of_people(found: Quality) -> Iterator[str]:
     for person in found.persons:
         yield (
             f"{person.name}: {number(person.answers)} answers, {number(person.cannot_tell)} cannot tell,"
             f" {number(person.changed)} of {number(person.second_looks)} second looks changed"
         )
+    for part in found.breakdowns:
+        yield f"{part.by}, {part.name}: {number(part.audited)} checked, {part_words(part)}"
     if found.splits:
         yield f"split: people differ on {number(found.splits)}"
     for name, value in found.as_json()["gold"].items():
@@ -76,9 +89,6 @@ def lines(found: Quality) -> Iterator[str]:
             "none compared" if value["agree"] is None else f"{value['agree']:.1%} of {number(value['compared'])} agree"
         )
         yield f"labels of {name}: {agree}"
-    for watch in audit.watches:
-        mark = {"alarm": "!", "steady": "✓"}.get(watch["state"], "·")
-        yield f"{mark} {watch['name']}: {watch['sentence']}"
 
 
 def review(given: argparse.Namespace) -> int:

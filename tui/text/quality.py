@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from core.quality.audit import GATE, Quality, gold_figures
+from core.quality.audit import GATE, Part, Quality, gold_figures
 from core.quality.estimates import Estimate, least_for_recall
-from core.quality.intervals import wilson
 from core.quality.student import NextGeneration, Suspicion
 from core.text import one_line
 from tui.actions.keymap import keyed
 from tui.text.numbers import fit, number, plural
-from tui.widgets.panes.pane import Part, line
+from tui.widgets.panes.pane import Part as Words
+from tui.widgets.panes.pane import line
 
 if TYPE_CHECKING:
-    from core.engine import Comparison
+    from core.engine import Comparison, Rule
 
 _MARKS = {"alarm": ("!", "bold $failed"), "steady": ("✓", "$done"), "arming": ("·", "$quiet"), "off": ("·", "$quiet")}
 
 
-def figure(estimate: Estimate | None) -> Part:
+def figure(estimate: Estimate | None) -> Words:
     """Return ``93.0  90.4–94.3`` in percent, dimmed where it rests on too few; a dash without a figure."""
     if estimate is None:
         return fit("—", 18), "$quiet"
@@ -57,7 +58,7 @@ def checked(quality: Quality | None, width: int) -> Content:
         parts.append((keyed(f"{{review}} {number(quality.due)} more"), "$accent"))
     else:
         parts.append((keyed("{quality} shows more"), "$accent"))
-    shown: list[Part] = []
+    shown: list[Words] = []
     room = width
     for place, (text, tone) in enumerate(parts):
         room -= len(text) + (3 if place else 0)
@@ -69,12 +70,20 @@ def checked(quality: Quality | None, width: int) -> Content:
 
 
 def lines(
-    quality: Quality, width: int, student: tuple[NextGeneration, Sequence[Suspicion]] | None, *, training: bool
+    quality: Quality,
+    width: int,
+    student: tuple[NextGeneration, Sequence[Suspicion]] | None,
+    *,
+    rule: Rule | None = None,
+    training: bool,
 ) -> list[Content]:
-    """Return the whole screen; ``student`` is what a model trained on these labels does, None while not known."""
+    """Return the whole screen; ``student`` is what a model trained on these labels does, None while not known.
+
+    ``rule`` is what the most frequent mistake has in common.
+    """
     rows = [*_figures(quality), *_advice(quality, width)]
     if quality.audited:
-        rows += [*_confusion(quality), *_people(quality), *_parts(quality), *_differing(quality)]
+        rows += [*_confusion(quality), *_people(quality), *_parts(quality, width), *_differing(quality, rule, width)]
     rows += [*_gold(quality), *_watches(quality, width), *_next(student, training=training)]
     return rows
 
@@ -152,7 +161,7 @@ def _figures(quality: Quality) -> list[Content]:
         )  # fmt: skip
     kappa = quality.kappa
     agreed = "not defined" if kappa.value is None else f"{kappa.value:.2f}  {kappa.low:.2f}–{kappa.high:.2f}"
-    parts: list[Part] = [
+    parts: list[Words] = [
         (fit("accuracy", 15), "$foreground"),
         figure(quality.figures.accuracy),
         (" κ ", "$quiet"),
@@ -199,7 +208,7 @@ def _confusion(quality: Quality) -> list[Content]:
     rows = [*_heading("Checked: model against people")]
     rows.append(line((fit("", 15) + "".join(fit(f"person {one_line(v, limit=8)}", 16) for v in labels), "$quiet")))
     for model, people in quality.confusion.items():
-        parts: list[Part] = [(fit(f"model {one_line(model, limit=8)}", 15), "$foreground")]
+        parts: list[Words] = [(fit(f"model {one_line(model, limit=8)}", 15), "$foreground")]
         for label in labels:
             tone = "$foreground" if label == model else "bold $waiting" if people[label] else "$quiet"
             parts.append((fit(number(people[label]), 16), tone))
@@ -227,27 +236,52 @@ def _people(quality: Quality) -> list[Content]:
     return rows
 
 
-def _parts(quality: Quality) -> list[Content]:
+def part_words(part: Part) -> str:
+    """Return ``95 % (75–99) agree``, and for too few how many more random items tell."""
+    found = part.accuracy
+    if found is None:
+        return "none checked yet"
+    text = f"{found.value * 100:.0f} % ({found.low * 100:.0f}–{found.high * 100:.0f}) agree"
+    return f"{text}, too few: about {number(found.more)} more random items tell" if found.few else text
+
+
+def _parts(quality: Quality, width: int) -> list[Content]:
+    several = Counter(part.by for part in quality.breakdowns)
+    shown = [part for part in quality.breakdowns if several[part.by] > 1]
     rows = []
-    for name, audited, agree in quality.breakdowns:
-        low, high = wilson(agree, audited)
-        few = audited < 10
-        text = "too few to tell" if few else f"{agree / audited:.0%} ({low * 100:.0f}–{high * 100:.0f}) agree"
-        rows.append(
-            line((fit(name, 24), "$quiet"), (f"{number(audited)} checked: {text}", "$quiet" if few else "$foreground"))
-        )
-    return rows
+    for part in shown:
+        name = one_line(f"{part.by}: {part.name}", limit=27)
+        few = part.accuracy is None or part.accuracy.few
+        text = one_line(f"{number(part.audited)} checked, {part_words(part)}", limit=max(20, width - 28))
+        rows.append(line((fit(name, 28), "$quiet"), (text, "$quiet" if few else "$foreground")))
+    return [*_heading("Parts of the run, of the sample drawn at one rate"), *rows] if rows else []
 
 
-def _differing(quality: Quality) -> list[Content]:
+def _differing(quality: Quality, rule: Rule | None, width: int) -> list[Content]:
     found = quality.disagreements()
     if not found:
         return []
-    rows = _heading(keyed("Where model and people differ ({disagreements} reads them)"))
-    told = ", ".join(f"#{m.position + 1} {m.model_label}→{m.label}" for m in found[:12])
-    more = f" and {number(len(found) - 12)} more" if len(found) > 12 else ""
-    rows.append(line((one_line(told + more, limit=400), "$foreground")))
-    return rows
+    rows = _heading("Where model and people differ")
+    if rule is not None:
+        rows += [line((one_line(each, limit=width), "$waiting")) for each in rule_words(rule, quality.audit.names)]
+    told = keyed(f"On {plural(len(found), 'item', 'items')}: {{disagreements}} reads them; {{behind}} reads those")
+    return [*rows, line((f"{told} behind any figure.", "$foreground"))]
+
+
+def rule_words(rule: Rule, names: Mapping[str, str]) -> list[str]:
+    """Return the sentences on the most frequent mistake: between which labels, and what its texts share."""
+    model, person = (
+        one_line(f"{value} {names.get(value, '')}".strip(), limit=20) for value in (rule.model, rule.person)
+    )
+    told = [f"Most often it says {model} where people say {person}: {plural(rule.misread, 'text', 'texts')}."]
+    told += [
+        f"“{one_line(mark.mark, limit=30)}”: in {mark.in_misread} of these {mark.misread}, in {mark.in_others} of"
+        f" {mark.others} read rightly: a rule?"
+        for mark in rule.marks
+    ]
+    if not rule.marks:
+        told.append("Nothing sets these texts apart yet from those it read rightly; more reviews may.")
+    return told
 
 
 def _gold(quality: Quality) -> list[Content]:

@@ -166,11 +166,11 @@ def alarms_of(db: sqlite3.Connection) -> tuple[AlarmRow, ...]:
     return tuple(AlarmRow(*row) for row in rows)
 
 
-def texts_with_labels(path: Path, version: str, *, limit: int) -> Iterator[tuple[int, str, str]]:
-    """Yield (email, text, the model's label) of distinct texts that the model labeled, up to ``limit``."""
+def texts_with_labels(path: Path, version: str, *, limit: int) -> Iterator[tuple[int, str, str, str]]:
+    """Yield (email, hash of the text, text, the model's label) of distinct texts that it labeled, up to ``limit``."""
     with opened_run(path) as db:
         yield from db.execute(
-            "SELECT e.id, b.text, l.value FROM label AS l JOIN email AS e ON e.id = l.email_id"
+            "SELECT e.id, e.content_hash, b.text, l.value FROM label AS l JOIN email AS e ON e.id = l.email_id"
             " JOIN body AS b ON b.email_id = e.id WHERE l.source = 'model' AND l.task_version = ?"
             " ORDER BY e.position LIMIT ?",
             (version, limit),
@@ -368,24 +368,46 @@ def _members(
     db: sqlite3.Connection, drawn: Sequence[tuple[int, float]], version: str, answers: dict[str, list[Answer]]
 ) -> tuple[Member, ...]:
     numbers = dict(drawn)
+    these = json.dumps(list(numbers))
+    has_models = any(row[1] == "reply_model" for row in db.execute("PRAGMA table_info(attempt)"))
+    served_by = "coalesce(nullif(a.reply_model, ''), a.model)" if has_models else "a.model"
     rows = db.execute(
-        "SELECT e.id, e.content_hash, e.position, e.reasks, l.value FROM email AS e LEFT JOIN label AS l"
+        "SELECT e.id, e.content_hash, e.position, e.reasks, l.value, coalesce(a.key_alias, ''),"
+        f" coalesce({served_by}, '') FROM email AS e LEFT JOIN label AS l"
         " ON l.email_id = e.id AND l.source IN ('model', 'copy') AND l.task_version = ?"
+        " LEFT JOIN attempt AS a ON a.id = l.attempt_id"
         " WHERE e.id IN (SELECT value FROM json_each(?)) AND e.state <> 'skipped' ORDER BY e.id",
-        (version, json.dumps(list(numbers))),
+        (version, these),
     ).fetchall()
+    older: dict[int, list[tuple[str, str]]] = {}
+    for number, other, value in db.execute(
+        "SELECT email_id, task_version, value FROM label WHERE source IN ('model', 'copy') AND task_version <> ?"
+        " AND email_id IN (SELECT value FROM json_each(?)) ORDER BY id",
+        (version, these),
+    ):
+        older.setdefault(number, []).append((other, value))
     return tuple(
-        Member(number, numbers[number], label, tuple(answers.get(content, ())), position or 0, bool(reasks), content)
-        for number, content, position, reasks, label in rows
-    )
+        Member(
+            number, numbers[number], label, tuple(answers.get(content, ())), position or 0, bool(reasks), content,
+            key, model, tuple(older.get(number, ())),
+        )
+        for number, content, position, reasks, label, key, model in rows
+    )  # fmt: skip
 
 
 def _gold(db: sqlite3.Connection, version: str) -> tuple[GoldSet, ...]:
-    found: dict[str, list[tuple[str, str | None]]] = {}
-    for name, value, model in db.execute(
-        "SELECT g.name, g.value, l.value FROM gold AS g LEFT JOIN label AS l ON l.email_id = g.email_id"
+    found: dict[str, list[tuple[int, str, str | None]]] = {}
+    for name, number, value, model in db.execute(
+        "SELECT g.name, g.email_id, g.value, l.value FROM gold AS g LEFT JOIN label AS l ON l.email_id = g.email_id"
         " AND l.source IN ('model', 'copy') AND l.task_version = ? ORDER BY g.name, g.email_id",
         (version,),
     ):
-        found.setdefault(name, []).append((value, model))
-    return tuple(GoldSet(name, tuple(pairs)) for name, pairs in found.items())
+        found.setdefault(name, []).append((number, value, model))
+    return tuple(
+        GoldSet(
+            name,
+            tuple((value, model) for _, value, model in rows),
+            tuple(number for number, value, model in rows if model not in (None, value)),
+        )
+        for name, rows in found.items()
+    )

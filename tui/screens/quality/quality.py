@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
 from textual.content import Content
+from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Static
 
 from core.commands.review import DismissAlarm, GrowSample
 from core.model import EmailRow
 from core.quality.audit import Quality
+from core.quality.session import held_back
 from core.text import one_line
 from tui.actions.context import Scope
+from tui.actions.keymap import key
 from tui.screens.base_screen import BaseScreen, ScreenData
 from tui.screens.line_windows import AskLine
 from tui.terminal.textual_fixes import alive
 from tui.text import quality as words
-from tui.widgets.window_parts import TextScroll
+from tui.text.numbers import number
+from tui.widgets.lists.rows import ListColumn, Row, Rows
+from tui.widgets.panes.pane import line
+from tui.widgets.window_parts import KeyLine, TextScroll
 
 if TYPE_CHECKING:
-    from core.engine import RunReader
+    from core.engine import Rule, RunReader
     from core.quality.student import NextGeneration, Suspicion
 
 GROWS_BY = 200
@@ -38,6 +47,7 @@ class QualityScreen(BaseScreen):
     def __init__(self) -> None:
         super().__init__()
         self._quality: Quality | None = None
+        self._rule: Rule | None = None
         self._student: tuple[NextGeneration, Sequence[Suspicion]] | None = None
         self._trained_at = -TRAINED_ANEW
         self._training = False
@@ -71,7 +81,12 @@ class QualityScreen(BaseScreen):
         if path is None or self._reading:
             return
         self._reading = True
-        self.console_app.countings.send(lambda: engine.quality(path), self._judged, self._failed)
+
+        def judged() -> tuple[Quality, Rule | None]:
+            found = engine.quality(path)
+            return found, engine.rule_behind_mistakes(path, found)
+
+        self.console_app.countings.send(judged, self._judged, self._failed)
 
     def on_screen_resume(self) -> None:
         super().on_screen_resume()
@@ -81,10 +96,11 @@ class QualityScreen(BaseScreen):
         self._reading = False
         self.console_app.say(sentence, severity="error")
 
-    def _judged(self, quality: Quality) -> None:
+    def _judged(self, found: tuple[Quality, Rule | None]) -> None:
         self._reading = False
         if not alive(self):
             return
+        quality, self._rule = found
         self._quality = quality
         path, engine = self.console_app.run_path, self.console_app.engine
         if path is not None and not self._training and quality.labeled - self._trained_at >= TRAINED_ANEW:
@@ -109,7 +125,7 @@ class QualityScreen(BaseScreen):
             return
         pane = self.query_one("#quality")
         width = max(40, pane.size.width - 3)
-        rows = words.lines(self._quality, width, self._student, training=self._training)
+        rows = words.lines(self._quality, width, self._student, rule=self._rule, training=self._training)
         pane.query_one(Static).update(Content("\n").join(rows))
         pane.border_title = Content(one_line(f"Quality · {self._quality.line}", limit=200))
 
@@ -166,16 +182,43 @@ class QualityScreen(BaseScreen):
             lambda _: self.console_app.say(f"The report was written to {file}. It holds no text."),
         )
 
+    def _held_back(self) -> frozenset[int]:
+        """Return the items of this person's batch that is not revealed yet: where the model differs stays hidden."""
+        return (
+            frozenset() if self._quality is None else held_back(self._quality.audit, self.console_app.engine.operator())
+        )
+
     def do_disagreements(self) -> None:
         """Read the items on which model and people differ."""
-        found = self._quality.disagreements() if self._quality is not None else ()
-        self._read_these([member.email_id for member in found], "Model and people agree on everything checked.")
+        hidden = self._held_back()
+        found = self._quality.disagreements(hidden) if self._quality is not None else ()
+        none = "Model and people agree on everything checked."
+        if hidden:
+            none = f"Items of your batch are not shown before it is over: {key('review')} goes on with it."
+        self._read_these([member.email_id for member in found], none)
+
+    def do_behind(self) -> None:
+        """Choose a figure, and read the items behind it."""
+        rows = list(self._quality.behind(self._held_back())) if self._quality is not None else []
+        if self._student is not None and self._student[0].repeated_emails:
+            rows.insert(
+                0, ("mistakes that a student of these labels repeats: a rule", self._student[0].repeated_emails)
+            )
+        if not rows:
+            self.console_app.say(f"Nothing is checked yet: {key('review')} begins.", severity="warning")
+            return
+
+        def chosen(place: int | None) -> None:
+            if place is not None:
+                self._read_these(rows[place][1], "No item is behind it.")
+
+        self.app.push_screen(BehindFigures([(name, len(ids)) for name, ids in rows]), chosen)
 
     def do_settle(self) -> None:
         """Walk through the items on which people, or people and the model, differ, and settle each with a key."""
         from tui.screens.quality.settle import SettleScreen, to_settle  # noqa: PLC0415 - when it is wanted
 
-        if self._quality is None or not to_settle(self._quality.audit):
+        if self._quality is None or not to_settle(self._quality.audit, self._held_back()):
             self.console_app.say("Nothing is left to settle: all that was checked agrees or is settled.")
             return
         self.app.push_screen(SettleScreen())
@@ -228,3 +271,43 @@ class QualityScreen(BaseScreen):
             self.changed()
 
         self.console_app.jobs.send(lambda: engine.send(path, command), finished)
+
+
+class BehindFigures(ModalScreen[int | None]):
+    """Choose one of the sets of items that figures are made of; return its place."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "leave"),
+        Binding("enter", "choose", "choose"),
+    ]
+    AUTO_FOCUS = "Rows"
+
+    def __init__(self, sets: Sequence[tuple[str, int]]) -> None:
+        super().__init__()
+        self._sets = sets
+        columns = (ListColumn("items", 7, right=True), ListColumn("which are", 0))
+        self._rows = Rows(columns, empty="Nothing is checked yet.")
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="modal", id="behind"):
+            yield Static(line(("What is behind a figure", "bold $bright")), markup=False)
+            yield self._rows
+            yield KeyLine(("enter", "read them"), ("esc", "cancel"))
+
+    def on_mount(self) -> None:
+        self._rows.set_rows(
+            [
+                Row(place, ((number(count), "$bright"), (one_line(name, limit=70), "$foreground")), place)
+                for place, (name, count) in enumerate(self._sets)
+            ]
+        )
+
+    def on_rows_chosen(self) -> None:
+        self.action_choose()
+
+    def action_choose(self) -> None:
+        row = self._rows.selected
+        self.dismiss(int(row.value) if row is not None else None)
+
+    def action_leave(self) -> None:
+        self.dismiss(None)

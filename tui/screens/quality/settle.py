@@ -5,16 +5,22 @@ from __future__ import annotations
 from textual.widgets import Static
 
 from core.quality.audit import Audit, Member
-from core.quality.session import Phase, Revealed, Session
+from core.quality.session import Phase, Revealed, Session, held_back
 from core.text import one_line
 from tui.screens.quality.review import ReviewScreen
 from tui.text.numbers import number
 from tui.widgets.panes.pane import line
 
 
-def to_settle(audit: Audit) -> list[Member]:
-    """Return the members on which people differ, then those on which they and the model do, that nobody settled."""
-    open_ = [m for m in audit.drawn if m.answers and not any(a.kind == "adjudicated" for a in m.answers)]
+def to_settle(audit: Audit, hidden: frozenset[int] = frozenset()) -> list[Member]:
+    """Return the members on which people differ, then those on which they and the model do, that nobody settled.
+
+    Those ``hidden`` belong to a batch whose second looks are not answered yet.
+    """
+    open_ = [
+        m for m in audit.drawn
+        if m.answers and m.email_id not in hidden and not any(a.kind == "adjudicated" for a in m.answers)
+    ]  # fmt: skip
     split = [m for m in open_ if m.split]
     apart = [m for m in open_ if not m.split and m.label is not None and m.model_label not in (None, m.label)]
     seen: set[str] = set()
@@ -31,7 +37,7 @@ class SettleScreen(ReviewScreen):
         self._members: dict[int, Member] = {}
 
     def begin_session(self, audit: Audit, who: str, size: int) -> Session:  # noqa: ARG002 - all of them are one batch
-        members = to_settle(audit)
+        members = to_settle(audit, held_back(audit, who))
         self._members = {m.email_id: m for m in members}
         phase = Phase.SECOND if members else Phase.DONE
         return Session(who, 0, phase, [m.email_id for m in members])

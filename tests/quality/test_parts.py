@@ -1,0 +1,80 @@
+"""Parts of a run, what is behind figures, and what a batch keeps to itself until it is over; pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from core.quality.audit import Answer, Audit, Batch, Member, judge
+from core.quality.sampling import Sample
+from core.quality.session import held_back
+
+
+def member(number: int, label: str, person: str | None, **fields: object) -> Member:
+    answers = () if person is None else (Answer(number, number, "anna", "first", person, 4.0, 1, 0.0),)
+    kept = {"u": number / 1000, "position": number, "content": str(number), "key": "main", **fields}
+    return Member(number, model_label=label, answers=answers, **kept)  # type: ignore[arg-type]
+
+
+def audit(members: list[Member], *, rate: float = 0.5, batches: tuple[Batch, ...] = ()) -> Audit:
+    by_model = Counter(m.model_label for m in members if m.model_label is not None)
+    sample = Sample(1, "random", 7, 100, rate, {"0": 1.0})
+    names = {"1": "work", "0": "personal"}
+    return Audit(
+        "mail", "version-2", "m", ("1", "0"), names, 400, by_model, sample, started=True, members=tuple(members),
+        batches=batches,
+    )  # fmt: skip
+
+
+def test_each_part_of_a_run_has_its_own_figure() -> None:
+    """Re-asked, half, key, model and version are judged apart, each with an interval and how many more tell."""
+    members = [
+        member(number, "1", "0" if number % 20 == 0 else "1", reasked=number < 4, key="main" if number < 60 else "lab",
+               model="m-2024" if number < 30 else "m-2025", position=4 * number, older=(("version-1", "1"),))
+        for number in range(100)
+    ]  # fmt: skip
+    parts = {(part.by, part.name): part for part in judge(audit(members)).breakdowns}
+    assert parts["re-asked", "yes"].audited == 4
+    assert parts["re-asked", "no"].audited == 96
+    assert (parts["key", "main"].audited, parts["key", "main"].agree) == (60, 57)
+    assert (parts["model", "m-2025"].audited, parts["half of the run", "second"].audited) == (70, 50)
+    assert (parts["version", "version-1"].agree, parts["version", "version-2"].agree) == (95, 95)
+    few, many = parts["re-asked", "yes"].accuracy, parts["re-asked", "no"].accuracy
+    assert few is not None
+    assert few.few
+    assert few.more > 100, "only 4 of 100 random emails fall into this part"
+    assert many is not None
+    assert not many.few
+    assert many.more == 0
+    assert parts["key", "main"].emails[:3] == (0, 20, 40), "those that differ come first"
+
+
+def test_a_top_up_does_not_shift_the_parts() -> None:
+    """Emails that were drawn for their rare label alone are in the figures, where they are weighted, but in no part."""
+    members = [member(number, "1", "1") for number in range(40)]
+    members += [member(600 + number, "0", "1", position=number) for number in range(30)]
+    quality = judge(audit(members))
+    assert quality.audited == 70
+    assert {part.audited for part in quality.breakdowns if part.by == "key"} == {40}
+
+
+def test_every_cell_and_part_leads_to_its_emails() -> None:
+    """The sets behind figures hold the emails that were counted, mistakes first, and no empty set."""
+    members = [member(number, "1", "0" if number < 3 else "1") for number in range(20)]
+    behind = dict(judge(audit(members)).behind())
+    assert behind["model 1, person 0"] == (0, 1, 2)
+    assert len(behind["model 1, person 1"]) == 17
+    assert behind["key: main, those that differ first"][:3] == (0, 1, 2)
+    assert "cannot tell" not in behind
+
+
+def test_where_the_model_differs_stays_hidden_until_the_batch_is_over() -> None:
+    """Neither disagreements nor sets behind figures hold an item whose second look is not answered."""
+    members = [member(number, "1", "0" if number < 3 else "1") for number in range(20)]
+    under_way = audit(members)
+    hidden = held_back(under_way, "anna")
+    assert hidden == set(range(20))
+    assert judge(under_way).disagreements(hidden) == ()
+    assert not dict(judge(under_way).behind(hidden))
+    assert held_back(under_way, "ben") == frozenset(), "another person's figures are open"
+    assert held_back(audit(members, batches=(Batch("anna", 1, (0, 1)),)), "anna") == set(range(20))
+    assert held_back(audit(members, batches=(Batch("anna", 1, ()),)), "anna") == frozenset(), "nothing came back"
