@@ -55,7 +55,7 @@ def test_a_key_means_the_same_on_every_screen() -> None:
             meanings.setdefault(key, set()).add(action.id)
     assert {key: ids for key, ids in meanings.items() if len(ids) > 1} == {
         "space": {"toggle", "mark", "unfold"},
-        "enter": {"open", "next_batch"},
+        "enter": {"open", "next_batch", "behind"},
         "U": {"undo", "withdraw"},
         "t": {"retry", "try_key", "top_up"},
         "e": {"emails", "disagreements"},
