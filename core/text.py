@@ -16,6 +16,20 @@ UNSAFE = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff{_BIDI}{_INVISIBL
 """Every character that a terminal could handle or hide, but for tab and newline."""
 
 
+_HALVES = re.compile("[\ud800-\udfff]")
+
+
+def without_halves(text: str) -> str:
+    """Return the text with half surrogate pairs, which UTF-8 cannot hold, as U+FFFD."""
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return _HALVES.sub("\ufffd", text)
+    return text
+
+
 def _glyph(match: re.Match[str]) -> str:
     code = ord(match.group())
     if code < 0x20:

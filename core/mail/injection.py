@@ -56,23 +56,31 @@ _TRIGGERS: dict[str, tuple[str, ...]] = {
 }
 """How each wording begins: a pattern is tried only where one of these stands, which is five times faster."""
 
-_LINE_TRIGGERS = ("system", "assistant", "<email>", "</email>", "instruction", "<rubric>", "</rubric>")
+_NEEDED: dict[str, tuple[str, ...]] = {"prompt": ("prompt", "jailbreak"), "marks": ("<", "[")}
+"""What the wordings cannot do without and is found sooner than their triggers: most texts have none of it."""
+
+_SPEAKERS = ("system", "assistant")
+_TAGS = ("<email>", "</email>", "system>", "instruction", "<rubric>", "</rubric>")
 """Words of the marks that begin after the blanks of a line: the pattern is tried at the beginning of such lines."""
 
 
 def orders_in(text: str) -> tuple[str, ...]:
     """Return the names of the wordings found in a text, in the order of :data:`PATTERNS`; case does not matter."""
     folded = text.casefold()
-    return tuple(name for name, pattern in PATTERNS.items() if _stands_in(folded, name, pattern))
+    return tuple([name for name, pattern in PATTERNS.items() if _stands_in(folded, name, pattern)])
 
 
 def _stands_in(folded: str, name: str, pattern: re.Pattern[str]) -> bool:
-    for trigger in _TRIGGERS[name]:
-        at = folded.find(trigger)
-        while at >= 0:
-            if pattern.match(folded, at):
-                return True
-            at = folded.find(trigger, at + 1)
-    return name == "marks" and any(
-        pattern.match(line) for word in _LINE_TRIGGERS if word in folded for line in folded.split("\n") if word in line
-    )
+    if name not in _NEEDED or any([word in folded for word in _NEEDED[name]]):
+        for trigger in _TRIGGERS[name]:
+            at = folded.find(trigger)
+            while at >= 0:
+                if pattern.match(folded, at):
+                    return True
+                at = folded.find(trigger, at + 1)
+    return name == "marks" and _begins_a_line(folded, pattern)
+
+
+def _begins_a_line(folded: str, pattern: re.Pattern[str]) -> bool:
+    words = [word for word in (*_SPEAKERS, *(_TAGS if "<" in folded else ())) if word in folded]
+    return any(pattern.match(line) for word in words for line in folded.split("\n") if word in line)

@@ -13,14 +13,13 @@ is an HTML page that was only declared to be plain.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Sequence
 
 from core.mail import headers as header_block
 from core.mail.parts import HTML_LIMIT_CHARS, PARSE_LIMIT_CHARS, is_page, readable_body, text_of_html
 from core.model import View
+from core.text import without_halves
 
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _TITLES = {"from": "From", "to": "To", "cc": "Cc", "bcc": "Bcc", "subject": "Subject", "date": "Date"}
 _ADDRESS_LISTS = ("to", "cc", "bcc")
 
@@ -88,11 +87,11 @@ def _beginning(raw: str, start: int, room: int) -> tuple[str, bool]:
 
 
 def _view(subject: str, sender: str, date: str, text: str, *, truncated: bool, parsed: bool = True) -> View:
-    sent = _LONE_SURROGATE.sub("\ufffd", text)
+    sent = without_halves(text)
     return View(
-        subject=_LONE_SURROGATE.sub("\ufffd", subject),
-        sender=_LONE_SURROGATE.sub("\ufffd", sender),
-        date=_LONE_SURROGATE.sub("\ufffd", date),
+        subject=without_halves(subject),
+        sender=without_halves(sender),
+        date=without_halves(date),
         text=sent,
         content_hash=hashlib.sha256(sent.encode()).hexdigest(),
         truncated=truncated,

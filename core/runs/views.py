@@ -11,10 +11,11 @@ from core.model import Task, View
 
 
 def viewer(task: Task) -> Callable[[str], View]:
-    """Makes the view that the task asks for out of a raw message, marked where it holds orders to a model."""
+    """Return a function that makes the view the task asks for of a raw message, marked where it holds orders."""
 
     def made(raw: str) -> View:
         view = view_of(raw, fields=task.fields, truncate_at=task.truncate_at)
-        return replace(view, flags=" ".join(orders_in(view.text)))
+        flags = orders_in(view.text)
+        return replace(view, flags=" ".join(flags)) if flags else view
 
     return made

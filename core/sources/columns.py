@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 
 from core.errors import SourceError
 from core.mail import headers as header_block
+from core.text import without_halves
 from core.sources.source import Columns, Found, SkippedRow, SourceOptions
 
 COLUMN_OPTIONS = ("text_column", "id_column", "gold_column", "fields")
@@ -46,7 +46,6 @@ _HEADERS = {
 """Names of columns that hold what an email's header says, as a column is named in plain form."""
 
 _SHOWN = 20
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class ColumnsError(SourceError):
@@ -168,7 +167,7 @@ def flattened(record: Mapping[str, Any], prefix: str = "", depth: int = 0) -> di
 def _words(value: Any) -> str | None:
     """Return a cell as text, or None where it holds none. Half surrogate pairs, which JSON can write, become U+FFFD."""
     if isinstance(value, str):
-        return _LONE_SURROGATE.sub("\ufffd", value)
+        return without_halves(value)
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     if isinstance(value, int | float) and not isinstance(value, bool):

@@ -35,14 +35,6 @@ _SAMPLE_ROWS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
-    """The fields of one row, and the line (from 1) on which it begins."""
-
-    line: int
-    fields: list[str]
-
-
-@dataclass(frozen=True, slots=True)
 class _Dialect:
     """How a file is written; ``named`` says that its first line names the separator."""
 
@@ -61,7 +53,7 @@ def _open(path: Path, options: SourceOptions) -> Source:
     header = next(rows, None)
     if header is None:
         raise SourceError(f"{path} holds blank lines only. Check that it was written to its end.")
-    names = [name.strip() for name in header.fields]
+    names = [name.strip() for name in header[1]]
     chosen = choose(path, names, options)
     if next(rows, None) is None:
         raise SourceError(f"{path} holds a header ({', '.join(names)[:200]}) and no row below it: there are no emails.")
@@ -80,17 +72,20 @@ def _found(path: Path, dialect: _Dialect, chosen: Chosen) -> Iterator[Found | Sk
     rows = _rows_of(path, dialect)
     next(rows)
     width = len(chosen.names)
-    for number, row in enumerate(rows, 1):
-        place = f"row {number:,}, line {row.line:,}"
-        if len(row.fields) != width:
-            reason = _TOO_MANY if len(row.fields) > width else _TOO_FEW
-            yield SkippedRow(place, reason, f"{len(row.fields):,} fields, not {width:,}")
+    for number, (line, fields) in enumerate(rows, 1):
+        place = f"row {number:,}, line {line:,}"
+        if len(fields) != width:
+            reason = _TOO_MANY if len(fields) > width else _TOO_FEW
+            yield SkippedRow(place, reason, f"{len(fields):,} fields, not {width:,}")
         else:
-            yield chosen.found(number, place, row.fields)
+            yield chosen.found(number, place, fields)
 
 
-def _rows_of(path: Path, dialect: _Dialect) -> Iterator[_Row]:
-    """Yield the file's rows but the blank lines. Raises SourceError where the bytes do not fit, or it is not CSV."""
+def _rows_of(path: Path, dialect: _Dialect) -> Iterator[tuple[int, list[str]]]:
+    """Yield the file's rows but the blank lines, each with the line (from 1) on which it begins.
+
+    Raises SourceError where the bytes do not fit, or it is not CSV.
+    """
     csv.field_size_limit(FIELD_LIMIT_CHARS)
     lines = Lines(path, dialect.encoding)
     texts = iter(lines)
@@ -111,7 +106,7 @@ def _rows_of(path: Path, dialect: _Dialect) -> Iterator[_Row]:
             return
         if fields:
             number += 1
-            yield _Row(line, fields)
+            yield line, fields
 
 
 def _malformed(path: Path, lines: Lines, line: int, error: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import random
 import time
 from pathlib import Path
 
@@ -113,3 +114,15 @@ def test_a_run_counts_what_was_found_and_exports_it(settings: Settings, tmp_path
     export_run(made.path, tmp_path / "out.csv")
     with (tmp_path / "out.csv").open(newline="") as file:
         assert {row["id"]: row["flags"] for row in csv.DictReader(file)} == {"a": "ignore answer", "b": ""}
+
+
+def test_looking_for_what_a_wording_needs_first_finds_the_same() -> None:
+    """The words that are looked for first leave out no text in which a whole search finds a wording."""
+    words = (
+        *("ignore", "all", "previous", "instructions", "answer", "only", "with", "1", "you", "are", "an", "assistant"),
+        *("system", "prompt", "jailbreak", "<|system|>", "[inst]", "</system>", "<email>", "system:", "###", "\n", "the"),
+    )
+    chosen = random.Random(3)
+    for _ in range(2_000):
+        text = " ".join(chosen.choices(words, k=chosen.randrange(3, 15)))
+        assert orders_in(text) == tuple(name for name, pattern in PATTERNS.items() if pattern.search(text)), text

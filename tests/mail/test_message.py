@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.mail import headers as header_block
 from core.mail.charsets import text_of
 from core.mail.message import view_of
 from core.mail.parts import BUDGET_S, UNREAD, readable_body
@@ -96,6 +97,15 @@ def test_a_body_is_sent_byte_for_byte() -> None:
     text = "  ${gr.nope} $$ {x} %s\t\x1b]52;c;eA==\x07 \n\n\n end  \n"
     assert body(HEAD + "\n" + text) == text
     assert body((HEAD + "\n" + text).replace("\n", "\r\n")) == text
+
+
+@given(st.text(alphabet="Tocf:-. \t\r\n\x0bé", max_size=60))
+def test_a_block_read_at_once_gives_the_headers_that_its_lines_give(middle: str) -> None:
+    """The quick way over a block of headers finds what going line by line does, or leaves it to that."""
+    raw = f"To: a\n{middle}\nSubject: b\n"
+    quick = header_block._whole(raw, 0, len(raw))
+    if "\n\n" not in raw and "\n\r\n" not in raw and quick is not None:
+        assert quick == header_block._parse(raw, 0, len(raw))
 
 
 def test_headers_are_unfolded_and_decoded() -> None:
