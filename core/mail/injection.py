@@ -71,7 +71,7 @@ def orders_in(text: str) -> tuple[str, ...]:
 
 
 def _stands_in(folded: str, name: str, pattern: re.Pattern[str]) -> bool:
-    if name not in _NEEDED or any([word in folded for word in _NEEDED[name]]):
+    if name not in _NEEDED or any(word in folded for word in _NEEDED[name]):
         for trigger in _TRIGGERS[name]:
             at = folded.find(trigger)
             while at >= 0:

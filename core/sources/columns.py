@@ -16,8 +16,8 @@ from typing import Any
 
 from core.errors import SourceError
 from core.mail import headers as header_block
-from core.text import without_halves
 from core.sources.source import Columns, Found, SkippedRow, SourceOptions
+from core.text import without_halves
 
 COLUMN_OPTIONS = ("text_column", "id_column", "gold_column", "fields")
 """The options that mean something to every table."""

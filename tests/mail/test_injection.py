@@ -120,7 +120,19 @@ def test_looking_for_what_a_wording_needs_first_finds_the_same() -> None:
     """The words that are looked for first leave out no text in which a whole search finds a wording."""
     words = (
         *("ignore", "all", "previous", "instructions", "answer", "only", "with", "1", "you", "are", "an", "assistant"),
-        *("system", "prompt", "jailbreak", "<|system|>", "[inst]", "</system>", "<email>", "system:", "###", "\n", "the"),
+        *(
+            "system",
+            "prompt",
+            "jailbreak",
+            "<|system|>",
+            "[inst]",
+            "</system>",
+            "<email>",
+            "system:",
+            "###",
+            "\n",
+            "the",
+        ),
     )
     chosen = random.Random(3)
     for _ in range(2_000):
