@@ -1,5 +1,8 @@
 """The demo: a run on invented emails against the built-in simulator, apart from everything real.
 
+The emails have known labels, and the simulated model errs in two planted ways, so that a review has something to find:
+it slips on a few texts at random, and it misreads one kind of text, always in the same way.
+
 It has a folder, keys and quotas of its own. The simulator is a detached process, so that the demo's worker outlives the
 console as a real one does; it ends by itself after a silence, and is started again when the demo goes on.
 """
@@ -11,6 +14,7 @@ import os
 from pathlib import Path
 
 from core.errors import LabeltuiError, RunBusyError
+from core.files import write_whole
 from core.settings import Settings, private_dir
 from core.simulator.child import SimulatorChild, adopt, start_child
 from core.simulator.config import SimulatorError
@@ -20,6 +24,9 @@ from core.storage.reading.reader import RunReader
 NAME = "demo"
 DEFAULT_EMAILS = 400
 IDLE_EXIT_S = 900.0
+KNOWN_LABELS = "known_labels.csv"
+"""In the demo's folder: the emails' labels as they were written, for ``labeltui gold demo``."""
+_ANSWERS = "answers.csv"
 
 _SIMULATOR = (
     "--keys", "5", "--organizations", "3", "--seed", "11", "--latency", "0.7",
@@ -27,6 +34,8 @@ _SIMULATOR = (
     "--rpm", "60", "--rpd", "14400", "--tpm", "60000", "--tpd", "2000000",
     "--limit", "org_sim_2:rpm=30", "--limit", "org_sim_3:tpm=18000",
     "--revoke", "5:20",
+    # Slips, at random; the misreading is in the labels that it replays.
+    "--noise", "0.04",
     "--faults", "invalid=0.07,poison=0.03,length=0.01,capacity=0.01,error_500=0.01",
 )  # fmt: skip
 _ALIASES = ("main", "spare", "lab", "night", "guest")
@@ -54,6 +63,7 @@ def prepare(settings: Settings, emails: int, *, now: float, fresh: bool = False)
     own.quota_path.unlink(missing_ok=True)
     source = settings.demo_dir / "emails.csv"
     write_demo_csv(source, emails)
+    _plant(settings, emails)
     simulator = _simulator(settings, port=0)
     _write_keys(own, simulator)
     options = RunOptions(name=NAME, base_url=simulator.base_url, seed=7, simulated=True)
@@ -84,10 +94,28 @@ def ensure_simulator(path: Path, settings: Settings) -> None:
         store.set_base_url(simulator.base_url)
 
 
+def _plant(settings: Settings, emails: int) -> None:
+    """Write the known labels, and what the simulated model is to answer: the same but for its misreading."""
+    from core.llm.task import builtin_task  # noqa: PLC0415
+    from core.runs.views import viewer  # noqa: PLC0415 - brings the parsers, which only making needs
+    from core.simulator.answers import write_replay  # noqa: PLC0415
+    from core.sources.demo_emails import labeled_demo_emails, misread  # noqa: PLC0415
+
+    view_of = viewer(builtin_task())
+    known, answers = ["id,label"], []
+    for email, label in labeled_demo_emails(emails):
+        known.append(f"{email.source_id},{label}")
+        answers.append((view_of(email.raw).text, misread(email, label)))
+    write_whole(settings.demo_dir / KNOWN_LABELS, "\n".join(known) + "\n")
+    write_replay(settings.demo_dir / _ANSWERS, answers)
+
+
 def _simulator(settings: Settings, *, port: int) -> SimulatorChild:
+    answers = settings.demo_dir / _ANSWERS
+    replay = ["--replay", str(answers)] if answers.exists() else []
     try:
         return start_child(
-            [*_SIMULATOR, "--port", str(port)],
+            [*_SIMULATOR, *replay, "--port", str(port)],
             detached=True,
             idle_exit_s=IDLE_EXIT_S,
             ready_file=_ready_file(settings),

@@ -23,6 +23,8 @@ from typing import Any
 from core.model import SourceEmail
 
 COMPANY_DOMAIN = "harborlight.example"
+WORK, PERSONAL = "1", "0"
+"""Known labels of the emails, as the built-in task has them."""
 
 _DATA = Path(__file__).with_name("demo_emails.toml")
 _FIRST_DAY = datetime(2026, 3, 2, tzinfo=UTC)
@@ -53,7 +55,7 @@ class _Person:
 
 @dataclass(frozen=True, slots=True)
 class _Letter:
-    """One email's content; ``copied_to`` are further readers."""
+    """One email's content; ``copied_to`` are further readers, ``label`` is the known one: 1 work, 0 personal."""
 
     sender: _Person
     reader: _Person
@@ -61,6 +63,7 @@ class _Letter:
     subject: str
     sent_at: datetime
     body: str
+    label: str
     html: bool = False
 
 
@@ -141,7 +144,8 @@ class _Writer:
         body = self._fill(template["body"], chosen)
         if not template.get("spam"):
             body = self._signed(sender, reader, body, work=work)
-        return _Letter(sender, reader, copied, subject, self._moment(number, office_hours=work), body)
+        label = WORK if work else PERSONAL
+        return _Letter(sender, reader, copied, subject, self._moment(number, office_hours=work), body, label)
 
     def _signed(self, sender: _Person, reader: _Person, body: str, *, work: bool) -> str:
         greeting = self._random.choice(_GREETINGS).replace("{}", reader.first)
@@ -176,16 +180,33 @@ class _Writer:
             subject=entry["subject"],
             sent_at=self._moment(number, office_hours=True),
             body=body + "\n" if body and not body.endswith("\n") else body,
+            label=entry["label"],
             html=bool(entry.get("html")),
         )
 
 
 def demo_emails(n: int, seed: int = 7) -> Iterator[SourceEmail]:
-    """``n`` invented emails, as RFC 822 text, with ids ``demo-0001`` and on."""
+    """Yield ``n`` invented emails, as RFC 822 text, with ids ``demo-0001`` and on."""
+    for email, _ in labeled_demo_emails(n, seed):
+        yield email
+
+
+def labeled_demo_emails(n: int, seed: int = 7) -> Iterator[tuple[SourceEmail, str]]:
+    """Yield the invented emails with their known labels: "1" work, "0" personal, by the built-in task's rubric."""
     writer = _Writer(seed)
     for number in range(1, n + 1):
         letter = writer.letter(number)
-        yield SourceEmail(f"demo-{number:04d}", _message(letter, number, writer.folder()), f"demo email {number:,}")
+        raw = _message(letter, number, writer.folder())
+        yield SourceEmail(f"demo-{number:04d}", raw, f"demo email {number:,}"), letter.label
+
+
+def misread(email: SourceEmail, label: str) -> str:
+    """Return what the demo's simulated model makes of a known label: it misreads one kind of email systematically.
+
+    Against the rubric it judges a private email by its sender's address: what the company's people send is work to it.
+    """
+    sender = next((line for line in email.raw.splitlines() if line.startswith("From: ")), "")
+    return WORK if label == PERSONAL and f"@{COMPANY_DOMAIN}>" in sender else label
 
 
 def write_demo_csv(path: Path, n: int, seed: int = 7) -> None:

@@ -79,7 +79,7 @@ def kill_and_check(
         settings = load_settings({"LABELTUI_HOME": str(home)})
         made = create_run(settings, source, builtin_task(), RunOptions(name="killed", seed=seed), now=time.time())
         report = Report(emails=made.taken, distinct=made.distinct)
-        environment = _environment(home, simulator)
+        environment = environment_of_worker(home, simulator)
         for _ in range(kills):
             if not _work_and_kill(made.path, environment, rng.uniform(*between_s), simulator, report):
                 break
@@ -91,7 +91,7 @@ def kill_and_check(
     return report
 
 
-def _environment(home: Path, simulator: SimulatorChild) -> dict[str, str]:
+def environment_of_worker(home: Path, simulator: SimulatorChild) -> dict[str, str]:
     return {
         **os.environ,
         "LABELTUI_HOME": str(home),

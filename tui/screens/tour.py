@@ -45,8 +45,8 @@ A dimmed key says why when pressed. ^p lists all that can be done.""",
 
 {retry} requeues a failed one; {label} gives a manual label, which overrides the model's.
 
-The model's labels are only as good as its reading of your rubric: {review} lets you label a random 25 blind,
-{quality} then says what its labels are worth.""",
+{review} lets you label a random few blind, {quality} says what the model's labels are worth: the demo's misreads
+one kind of email. Find it.""",
     ),
 )
 """Titles, and paragraphs with an empty line between them."""

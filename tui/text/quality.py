@@ -41,7 +41,7 @@ def checked(quality: Quality | None, width: int) -> Content:
     """
     accuracy = quality.figures.accuracy if quality is not None else None
     if quality is None or accuracy is None:
-        begins = keyed("{review} labels a random 25, blind") if width >= 50 else keyed("{review}")
+        begins = keyed("{review} labels a random batch, blind") if width >= 50 else keyed("{review}")
         return line(("checked by nobody · ", "$waiting"), (begins, "$foreground"))
     parts: list[tuple[str, str]] = [(f"checked {number(quality.audited)} of {number(quality.labeled)}", "$foreground")]
     agree = f"{accuracy.value * 100:.0f} % ({accuracy.low * 100:.0f}–{accuracy.high * 100:.0f}) agree"
@@ -81,7 +81,7 @@ def lines(
 
     ``rule`` is what the most frequent mistake has in common.
     """
-    rows = [*_figures(quality), *_advice(quality, width)]
+    rows = [*_figures(quality, width), *_advice(quality, width)]
     if quality.audited:
         rows += [*_confusion(quality), *_people(quality), *_parts(quality, width), *_differing(quality, rule, width)]
     rows += [*_gold(quality), *_watches(quality, width), *_next(student, training=training)]
@@ -144,11 +144,12 @@ def _heading(text: str) -> list[Content]:
     return [Content.empty(), line((text, "bold $accent"))]
 
 
-def _figures(quality: Quality) -> list[Content]:
+def _figures(quality: Quality, width: int) -> list[Content]:
     audit = quality.audit
     rows = []
     if audit.simulated:
-        rows.append(line(("The labels of this run are simulated.", "$waiting")))
+        told = "Simulated labels: the model slips now and then, and misreads one kind of text. Reviews find it."
+        rows.append(line((one_line(told, limit=width), "$waiting")))
     head = fit("", 15) + fit("model", 8) + fit("corrected", 18) + fit("recall", 18) + "precision"
     rows.append(line((head, "$quiet")))
     for label in quality.figures.labels:

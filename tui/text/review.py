@@ -83,8 +83,13 @@ def text_shown(text: str, *, unfolded: bool, unfold: str) -> Content:
     return Content("\n").join(rows)
 
 
-def revealed(found: Revealed, batch: int, subjects: Sequence[str], task: Task, *, more: int, go_on: str) -> Content:
-    """Return what a finished batch came to; ``subjects`` name the differing items, ``more`` wait for another batch."""
+def revealed(
+    found: Revealed, batch: int, subjects: Sequence[str], task: Task, *, more: int, go_on: str, shows: str
+) -> Content:
+    """Return what a finished batch came to; ``subjects`` name the differing items, ``more`` wait for another batch.
+
+    ``go_on`` and ``shows`` are the keys of the next batch and of the figures.
+    """
     rows: list[Content] = [line((f"Batch {batch} is answered.", "bold $bright")), Content.empty()]
     if found.compared:
         rows.append(line(f"You and the model agree on {number(found.agree)} of {number(found.compared)}."))
@@ -100,6 +105,7 @@ def revealed(found: Revealed, batch: int, subjects: Sequence[str], task: Task, *
                 line((fit(one_line(said, limit=40), 40), "$foreground"), (one_line(subject, limit=60), "$quiet"))
             )
     rows.append(Content.empty())
+    rows.append(line((shows, "bold $accent"), " the figures, and what lies behind them."))
     if more:
         rows.append(line((go_on, "bold $accent"), f" the next batch: {number(more)} of the sample wait for you."))
     else:

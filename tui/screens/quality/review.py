@@ -13,6 +13,7 @@ from textual.widgets import Static
 
 from core.commands.review import PlanSecondLooks, Review, WithdrawReview
 from core.quality.audit import Audit
+from core.quality.sampling import BATCH
 from core.quality.session import Phase, Revealed, Session, begin, plan, reveal
 from core.text import inert, one_line
 from tui.actions.context import Scope
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from core.engine import ReviewEmail, SentCommand
 
 
+BATCH_IN_DEMO = 10
+"""Items of a batch in the demo, where the next thing to see is what comes of it."""
+
+
 class ReviewScreen(BaseScreen):
     """One annotator's batch. Answers are sent as they are given; a batch goes on where it was left, also after a kill.
 
@@ -39,7 +44,8 @@ class ReviewScreen(BaseScreen):
     ANSWER_KIND = ""
     """The kind of every answer; empty where the phase gives it."""
 
-    def __init__(self, annotator: str = "", size: int = 25) -> None:
+    def __init__(self, annotator: str = "", size: int = 0) -> None:
+        """Review as ``annotator`` (the operator where empty), in batches of ``size`` (0: 25, and 10 in the demo)."""
         super().__init__()
         self._annotator = annotator
         self._batch_size = size
@@ -101,7 +107,7 @@ class ReviewScreen(BaseScreen):
 
         def read() -> tuple[Audit, Session, tuple[ReviewEmail, ...]]:
             audit = engine.audit(path)
-            session = self.begin_session(audit, who, size)
+            session = self.begin_session(audit, who, size or (BATCH_IN_DEMO if audit.simulated else BATCH))
             answered = [email_id for email_id, _ in session.given]
             return audit, session, engine.review_emails(path, [*session.queue, *answered])
 
@@ -299,7 +305,8 @@ class ReviewScreen(BaseScreen):
             pane.border_title = ""
             found, subjects = self._revealed
             more, go_on = session.waiting, key("next_batch")
-            text.update(words.revealed(found, session.batch, subjects, task, more=more, go_on=go_on))
+            shows = key("quality")
+            text.update(words.revealed(found, session.batch, subjects, task, more=more, go_on=go_on, shows=shows))
         elif session.phase is Phase.DONE:
             pane.border_title = ""
             text.update(
