@@ -139,7 +139,9 @@ def independent_figures(path: Path, person: dict[str, str]) -> dict[str, object]
             "recall": (real[label] / everything, None),
         }
     accuracy = sum(sizes[model] * agree[model] / n[model] for model in sizes) / total
+    everywhere = Counter((by_model[number], person[source_id]) for number, source_id, _ in emails)
     return {
+        "agree_everywhere": sum(count for (m, p), count in everywhere.items() if m == p) / total,
         "audited": sum(n.values()), "mistyped": mistyped, "accuracy": (accuracy, _interval(sizes, n, agree)),
         "labels": labels, "raw": {label: sizes[label] / total for label in sizes},
     }  # fmt: skip
@@ -204,6 +206,7 @@ def main() -> int:
     print(f"{said['audited']} of {said['labeled']:,} audited (copies included), {own['mistyped']} answers mistyped")
     for name, value in (("quality", said["accuracy"]), ("independent", own["accuracy"])):
         print(f"accuracy, {name}: {value}")
+    print(f"both label files agree on {own['agree_everywhere']:.4f} of all emails, as they were labeled")
     for label, figures in own["labels"].items():  # type: ignore[attr-defined]
         print(f"{label}: raw {said['labels'][label]['raw_share']}, quality {said['labels'][label]['share']}")
         print(
