@@ -63,6 +63,12 @@ class Processes:
             self._hear(0.05)
         return self._codes.get(number)
 
+    def pid(self, number: int) -> int:
+        """Return its process id, once it was begun."""
+        while number not in self._pids:
+            self._hear(0.05)
+        return self._pids[number]
+
     def kill(self, number: int) -> None:
         """Kill it where it is not over, and wait for its end."""
         if self.wait(number, 0) is None and number in self._pids:
