@@ -99,14 +99,18 @@ def _codec(path: Path, wanted: str) -> str:
 
 
 def _unmarked_utf16(beginning: bytes) -> str:
-    """Return the codec of text whose every second byte is NUL, as Western UTF-16 has it, or an empty text."""
-    half = len(beginning) // 2
-    if half < 4:
+    """Return the codec of text whose every second byte is NUL, as Western UTF-16 has it, or an empty text.
+
+    The first characters must look so too: a UTF-8 table may hold a message in UTF-16.
+    """
+    if len(beginning) < 8:
         return ""
-    if beginning[1::2].count(0) > 0.7 * half and beginning[::2].count(0) < 0.1 * half:
-        return "utf-16-le"
-    if beginning[::2].count(0) > 0.7 * half and beginning[1::2].count(0) < 0.1 * half:
-        return "utf-16-be"
+    for codec, high, low in (("utf-16-le", 1, 0), ("utf-16-be", 0, 1)):
+        if all(
+            part[high::2].count(0) > 0.35 * len(part) and part[low::2].count(0) < 0.05 * len(part)
+            for part in (beginning[:32], beginning)
+        ):
+            return codec
     return ""
 
 

@@ -94,6 +94,15 @@ def test_what_spreadsheets_write_is_read(tmp_path: Path, data: str | bytes, expe
     assert note in source.describe()
 
 
+def test_a_message_in_utf_16_does_not_make_its_table_one(tmp_path: Path) -> None:
+    """The file is UTF-8 although most of its bytes are pairs with a NUL; one in UTF-16 without a mark is still known."""
+    wide = "hello world".encode("utf-16-le").decode("latin-1") * 300
+    (found,) = texts(opened(tmp_path / "a.csv", f"id,text\n1,{wide}\n"))
+    assert found[1].replace("\0", "").startswith("hello worldhello")
+    unmarked = "id,text\n1,hello\n".encode("utf-16-be")
+    assert texts(opened(tmp_path / "b.csv", unmarked)) == [("1", "hello")]
+
+
 def test_encoding_and_separator_can_be_told(tmp_path: Path) -> None:
     """What is told is not guessed."""
     data = "id|text\n1|Größe\n".encode("cp850")
