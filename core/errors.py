@@ -17,6 +17,7 @@ LabeltuiError                      a sentence: what, where, what to do
 └── CallError                      one call to the model failed; ``.remedy`` says what follows
     ├── RateLimitedError           WAIT        that (organization, model) waits as long as told
     ├── CapacityError              BACK_OFF    short jittered wait
+    │   └── TierRefusedError       BACK_OFF    that service tier is not offered: ask in another
     ├── ServerFailedError          BACK_OFF
     ├── CallTimeoutError           BACK_OFF
     ├── ConnectionFailedError      BACK_OFF
@@ -145,6 +146,10 @@ class CapacityError(CallError):
 
     remedy = Remedy.BACK_OFF
     outcome = Outcome.CAPACITY
+
+
+class TierRefusedError(CapacityError):
+    """The server does not offer this service tier to this account, or does not know it."""
 
 
 class ServerFailedError(CallError):

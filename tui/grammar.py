@@ -196,9 +196,9 @@ def _add_working(commands: Commands) -> None:
     budget.add_argument("--money", type=quantities.amount, metavar="D", help="US dollars, by the price table")
     budget.add_argument("--hours", type=quantities.amount, metavar="H", help="hours in which a worker is at work")
     budget.add_argument("--none", action="store_true", help="remove every cap")
-    lane = _command(commands, "lane", "control:lane", help="ask with live calls, or with batches at half the price")
+    lane = _command(commands, "lane", "control:lane", help="ask with live calls, in the flex tier, or with batches")
     lane.add_argument("run", metavar="RUN")
-    lane.add_argument("lane", metavar="live|batch|auto", nargs="?", help="without it: the lane, and the batches")
+    lane.add_argument("lane", metavar="live|flex|batch|auto", nargs="?", help="without it: the lane, and the batches")
     lane.add_argument("--by", type=quantities.moment, metavar="TIME", help="with auto: done by then, as in 07:00")
     lane.add_argument("--cancel", action="store_true", help="end the open batches; what they answered is kept")
     for name, answer, help_text in (

@@ -148,7 +148,7 @@ class SetConcurrency(Command):
 
 @dataclass(frozen=True, slots=True)
 class ChooseLane(Command):
-    """Ask with live calls, with batches at half the price, or with batches until time is short (``auto``).
+    """Ask with live calls, in the flex tier, with batches, or with batches until time is short (``auto``).
 
     ``by_at`` is when an *auto* run should be done, in seconds since the epoch; ``cancel`` ends open batches.
     """
@@ -175,8 +175,9 @@ class ChooseLane(Command):
             raise UsageError(f"{run.name} has no worker to end its batches. Start it: `labeltui start {run.name}`.")
         sentence = {
             "live": "asks with live calls",
+            "flex": "asks with calls in the flex tier: ten times the limits, refused when it is full",
             "batch": "asks with batches at half the price, after the first texts",
-            "auto": "asks with batches at half the price, and live when time is short",
+            "auto": "asks with batches at half the price, and with the fastest calls when time is short",
         }[self.lane]
         run.store.choose_lane(LaneChoice(self.lane, self.by_at), f"{run.name} {sentence} (by {run.by})", now=run.now)
         opened = run.worker.choose_lane(cancel=self.cancel) if run.worker is not None else ""

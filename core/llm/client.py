@@ -52,8 +52,8 @@ class ChatClient:
 
     ``base_url`` is whatever a person typed (None for Groq); ``transport`` replaces the network, as tests and the
     built-in simulator do; ``dialect`` is what the server is known to refuse, shared by the clients of all keys; with
-    ``response_format`` the server is asked to answer in that form. Raises KeysError for a secret that no server could
-    accept, UsageError for a bad address.
+    ``response_format`` the server is asked to answer in that form, with ``tier`` in that service tier. Raises KeysError
+    for a secret that no server could accept, UsageError for a bad address.
     """
 
     def __init__(
@@ -64,7 +64,9 @@ class ChatClient:
         transport: httpx.AsyncBaseTransport | None = None,
         dialect: Dialect | None = None,
         response_format: Mapping[str, Any] | None = None,
+        tier: str = "",
     ) -> None:
+        self._tier = {"service_tier": tier} if tier else {}
         self._secret = checked_secret(secret)
         self._base_url = normalize_base_url(base_url)
         self._http = _http_client(transport)
@@ -103,7 +105,7 @@ class ChatClient:
                 self._dialect.say_known(optional, self._base_url.host)
                 for _ in range(MOST_TRIES):
                     fields = self._dialect.fields(optional)
-                    outcome = await self._ask_once(messages, conversation, settings, fields)
+                    outcome = await self._ask_once(messages, conversation, settings, fields | self._tier)
                     if isinstance(outcome, Reply):
                         return outcome
                     failure, refusal = outcome

@@ -83,6 +83,7 @@ def read_reply(
         refusal=_refusal(message, finish_reason, secret),
         model=_known_id(_text(body.get("model")), secret),
         system_fingerprint=_known_id(_text(body.get("system_fingerprint")), secret),
+        service_tier=_known_id(_text(body.get("service_tier")), secret),
     )
 
 

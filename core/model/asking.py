@@ -82,6 +82,7 @@ class Reply:
     refusal: str = ""
     model: str = ""
     system_fingerprint: str = ""
+    service_tier: str = ""
 
 
 @dataclass(frozen=True, slots=True)

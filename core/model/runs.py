@@ -77,8 +77,9 @@ class Happening:
     subject: str = ""
 
 
-LANES = ("live", "batch", "auto")
-"""Ways in which a run may ask: one call for each text, batches at half the price, or batches until time is short."""
+LANES = ("live", "flex", "batch", "auto")
+"""Ways in which a run may ask: one call for each text, the same in a tier with ten times the limits that may be full,
+batches at half the price, or batches until time is short and then the fastest of the others."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,8 +67,8 @@ class Simulator:
         now = clock()
         epoch = time.time() - now
         self.service = Service(config, now, epoch)
-        self.desk = BatchDesk(config.batches, self.service.answer_line, epoch, config.seed)
         self._log = CallLog(config.log_path, epoch)
+        self.desk = BatchDesk(config.batches, self.service.answer_line, epoch, config.seed, self._log.write_batch)
 
     def close(self) -> None:
         """Close the log; calls after that are served without a line."""

@@ -7,11 +7,13 @@ batches that expire with a part of their lines done, or fail after they were tak
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from core.simulator.conversation import BadRequestError, read_question
 from core.simulator.replies import Reply, error_reply, ids, json_reply
 
 if TYPE_CHECKING:
@@ -53,9 +55,20 @@ class _Batch:
 
 
 class BatchDesk:
-    """The files and batches of one simulator. ``answer`` answers a line; ``epoch`` turns its clock into Unix time."""
+    """The files and batches of one simulator. ``answer`` answers a line; ``epoch`` turns its clock into Unix time.
 
-    def __init__(self, plan: BatchPlan, answer: Callable[[bytes, str, float], Reply], epoch: float, seed: int) -> None:
+    ``noted`` hears of a batch that began or ended: which, with the digests of its texts, and when.
+    """
+
+    def __init__(
+        self,
+        plan: BatchPlan,
+        answer: Callable[[bytes, str, float], Reply],
+        epoch: float,
+        seed: int,
+        noted: Callable[[str, str, list[str], float], None] = lambda _event, _batch, _texts, _now: None,
+    ) -> None:
+        self._noted = noted
         self._plan = plan
         self._answer = answer
         self._epoch = epoch
@@ -125,6 +138,7 @@ class BatchDesk:
             fails=fails,
         )
         self._batches[batch.id] = batch
+        self._noted("began", batch.id, _texts(lines), now)
         reply = json_reply(200, self._json(batch, now))
         lost = self._plan.lose_reply and self._creates % self._plan.lose_reply == 0
         return Reply(reply.status, reply.body, reply.headers, cut=True) if lost else reply
@@ -171,11 +185,15 @@ class BatchDesk:
             return
         if batch.fails:
             batch.status, batch.ended_at = "failed", now
+            self._noted("ended", batch.id, _texts(batch.lines), now)
             return
         ends_at = batch.created_at + self._plan.seconds
         if self._plan.stall and int(batch.id[-6:]) % 2:
             ends_at = batch.created_at + self._plan.stall
         if batch.cancelled_at is not None:
+            if now < batch.cancelled_at + self._plan.cancel_s:
+                batch.status = "cancelling"
+                return
             share = min(1.0, (batch.cancelled_at - batch.created_at) / max(self._plan.seconds, 1e-9))
             share = 0.0 if self._plan.stall and int(batch.id[-6:]) % 2 else share
             self._end(batch, now, int(share * len(batch.lines)), "cancelled", "batch_cancelled")
@@ -210,6 +228,7 @@ class BatchDesk:
             batch.output_file_id = self._result(batch, "output", outputs, now)
         if errors:
             batch.error_file_id = self._result(batch, "errors", errors, now)
+        self._noted("ended", batch.id, _texts(batch.lines), now)
         batch.outcomes = {"completed": len(outputs), "failed": len(errors)}
         batch.status, batch.ended_at = status, now
 
@@ -245,7 +264,7 @@ class BatchDesk:
         self._progress(batch, now)
         total = len(batch.lines)
         done = batch.outcomes.get("completed", 0)
-        if batch.ended_at is None:
+        if batch.ended_at is None and not (self._plan.stall and int(batch.id[-6:]) % 2):
             done = int(total * min(1.0, (now - batch.created_at) / max(self._plan.seconds, 1e-9)))
         none: Any = {} if self._plan.empty_object else None
         errors = None
@@ -271,6 +290,15 @@ class BatchDesk:
     def _not_available(self) -> Reply:
         return error_reply(403, "Batch processing is not available for your plan.", code="not_available_for_plan",
                            kind="permissions_error", headers=ids("req_batch"))  # fmt: skip
+
+
+def _texts(lines: list[dict[str, Any]]) -> list[str]:
+    """Return the digest of each line's text, as the log of live calls has it."""
+    found = []
+    for line in lines:
+        with contextlib.suppress(BadRequestError):
+            found.append(read_question(line.get("body")).email_key.hex())
+    return found
 
 
 def form_file(content_type: str, raw: bytes) -> tuple[str, bytes]:

@@ -169,7 +169,7 @@ class BatchPlan:
     ``expire`` is the share of lines that are not done in time; every ``lose_reply``-th reply to a create is lost;
     listings know of nothing younger than ``list_lag_s``; ``fail`` is *token_limit* (while another batch is open) or
     *validation*; ``plan_403`` refuses all; ``shuffle`` mixes the results; ``empty_object`` writes ``{}`` for no error
-    file; ``no_metadata`` forgets a batch's metadata.
+    file; ``no_metadata`` forgets a batch's metadata; a cancelled batch ends ``cancel_s`` later.
     """
 
     seconds: float = 60.0
@@ -182,6 +182,19 @@ class BatchPlan:
     empty_object: bool = False
     no_metadata: bool = False
     stall: float = 0.0
+    cancel_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class FlexPlan:
+    """How the flex tier behaves: ``at_once`` calls fit into it (0: any number), and the share ``full`` gets a 498 anyway.
+
+    Its quotas are ten times those of the usual tier. Where it is not ``offered``, asking for it is a 400.
+    """
+
+    offered: bool = True
+    at_once: int = 0
+    full: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +224,7 @@ class SimulatorConfig:
     faults: FaultPlan = field(default_factory=FaultPlan)
     outages: tuple[Outage, ...] = ()
     batches: BatchPlan = field(default_factory=BatchPlan)
+    flex: FlexPlan = field(default_factory=FlexPlan)
     revoke: Mapping[str, Revocation] = field(default_factory=dict)
     hang_s: float = 120.0
     headers: HeaderMode = "true"

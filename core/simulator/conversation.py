@@ -48,6 +48,7 @@ class Question:
     completion: int | None
     effort: str | None
     include_reasoning: bool
+    flex: bool = False
 
 
 def text_key(text: str) -> str:
@@ -113,6 +114,7 @@ def read_question(body: Any) -> Question:
         completion=_completion(body),
         effort=body.get("reasoning_effort"),
         include_reasoning=body.get("include_reasoning") is not False,
+        flex=body.get("service_tier") == "flex",
     )
 
 

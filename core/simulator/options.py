@@ -17,6 +17,7 @@ from core.simulator.config import (
     PLANS,
     BatchPlan,
     FaultPlan,
+    FlexPlan,
     OrganizationConfig,
     Outage,
     Revocation,
@@ -39,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_answers(parser.add_argument_group("answers"))
     _add_faults(parser.add_argument_group("faults"))
     _add_batches(parser.add_argument_group("batches"))
+    _add_flex(parser.add_argument_group("the flex tier, which has ten times the quotas"))
 
 
 def config_from(namespace: argparse.Namespace) -> SimulatorConfig:
@@ -79,7 +81,9 @@ def config_from(namespace: argparse.Namespace) -> SimulatorConfig:
             empty_object=namespace.batch_empty_object,
             no_metadata=namespace.batch_no_metadata,
             stall=namespace.batch_stall,
+            cancel_s=namespace.batch_cancel,
         ),
+        flex=FlexPlan(offered=not namespace.flex_none, at_once=namespace.flex_at_once, full=namespace.flex_full),
     )
 
 
@@ -261,7 +265,16 @@ def _add_batches(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--batch-plan-403", action="store_true", help="batches are not part of the plan")
     group.add_argument("--batch-shuffle", action="store_true", help="results come in any order")
     group.add_argument("--batch-empty-object", action="store_true", help="{} instead of null for no error file")
+    group.add_argument("--batch-cancel", type=float, default=0.0, metavar="S", help="how long cancelling takes")
     group.add_argument("--batch-no-metadata", action="store_true", help="batches forget their metadata")
+
+
+def _add_flex(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--flex-at-once", type=int, default=0, metavar="N", help="calls that fit into it; more get 498 (0: any number)"
+    )
+    group.add_argument("--flex-full", type=float, default=0.0, metavar="SHARE", help="of its calls that get 498 anyway")
+    group.add_argument("--flex-none", action="store_true", help="the tier is not offered: 400")
 
 
 def _organizations(namespace: argparse.Namespace, names: list[str]) -> tuple[OrganizationConfig, ...]:

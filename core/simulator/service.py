@@ -66,6 +66,7 @@ class Service:
         replay = load_replay(config.replay, config.labels) if config.replay is not None else None
         self._answerer = Answerer(config.labels, replay)
         self._quotas: dict[tuple[str, str], Quota] = {}
+        self._flex_out = 0
 
     def open_call(self, now: float) -> Call:
         """Register a call that arrived."""
@@ -111,6 +112,8 @@ class Service:
         if call.quota is not None and call.reserved:
             call.quota.settle(call.reserved, 0, now)
             call.reserved = 0
+        self._flex_out -= call.in_flex
+        call.in_flex = False
 
     def models(self, authorization: bytes, name: str | None, now: float) -> Reply:
         """List the models, or show one, for a valid key; counts as no call."""
@@ -167,7 +170,11 @@ class Service:
         return {**self.stats.as_json(now), "replay_misses": misses, "quotas": quotas}
 
     def _reserve(self, call: Call, question: Question, now: float) -> Reply | None:
-        quota = self._quota(call.organization, question.model, now)
+        flex = self._config.flex
+        if question.flex and not flex.offered:
+            message = "service_tier `flex` is not available for this organization"
+            return error_reply(400, message, param="service_tier", headers=ids(call.request_id))
+        quota = self._quota(call.organization, question.model, now, flex=question.flex)
         call.cached = self._memory.cached_tokens(call.organization, question, now)
         budget = question.completion or self._config.default_completion_tokens
         tokens = question.prompt_tokens - call.cached + budget
@@ -179,14 +186,21 @@ class Service:
                 return error_reply(413, "Request Entity Too Large", code="request_too_large", headers=headers)
             refusal = Refusal("tpm", level.limit, 0, max(tokens, level.limit + 1), 0.0, never=True)
             return self._refuse(call, question, quota, refusal, now)
+        if question.flex and 0 < flex.at_once <= self._flex_out:
+            call.fault = "capacity"
+            return self._fail(call, question, quota, now)
         refused = quota.reserve(tokens, now)
         if refused is not None:
             return self._refuse(call, question, quota, refused, now)
         call.quota, call.reserved = quota, tokens
+        call.in_flex = question.flex
+        self._flex_out += question.flex
         self._memory.warm(call.organization, question, now)
         call.nth = self._memory.count(question, self.stats)
         call.rolls = self._faults.rolls(question.email_key, call.nth)
         call.fault = self._faults.kind(call.rolls)
+        if question.flex and call.rolls.reasoning < flex.full:
+            call.fault = "capacity"
         return None
 
     def _refuse(self, call: Call, question: Question, quota: Quota, refusal: Refusal, now: float) -> Reply:
@@ -276,7 +290,7 @@ class Service:
                 "completion_tokens_details": {"reasoning_tokens": reasoning_tokens},
             },
             "system_fingerprint": "fp_simulator",
-            "service_tier": self._config.service_tier,
+            "service_tier": "flex" if question.flex else self._config.service_tier,
             "x_groq": {"id": call.request_id},
         }
 
@@ -284,11 +298,17 @@ class Service:
         known = self._organizations.get(organization) or OrganizationConfig(organization)
         return known.by_model.get(model, known.limits)
 
-    def _quota(self, organization: str, model: str, now: float) -> Quota:
-        quota = self._quotas.get((organization, model))
+    def _quota(self, organization: str, model: str, now: float, *, flex: bool = False) -> Quota:
+        name = f"{model} (flex)" if flex else model
+        quota = self._quotas.get((organization, name))
         if quota is None:
-            quota = Quota(self._limits(organization, model), now, scale=self._config.scale)
-            self._quotas[(organization, model)] = quota
+            limits = self._limits(organization, model)
+            if flex:
+                limits = Limits(
+                    *(None if each is None else 10 * each for each in (limits.rpm, limits.rpd, limits.tpm, limits.tpd))
+                )
+            quota = Quota(limits, now, scale=self._config.scale)
+            self._quotas[(organization, name)] = quota
         return quota
 
     def _headers(self, call: Call, quota: Quota, now: float) -> tuple[Header, ...]:

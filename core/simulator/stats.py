@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 from core.simulator.config import SimulatorError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from core.simulator.conversation import Question
@@ -39,6 +40,7 @@ class Call:
     cached: int = 0
     answer: str | None = None
     completion_tokens: int = 0
+    in_flex: bool = False
 
     @property
     def kind(self) -> str | None:
@@ -118,7 +120,7 @@ class Stats:
 
 
 class CallLog:
-    """A JSONL file, one flushed line per call; without a path it does nothing."""
+    """A JSONL file, one flushed line per call, and one for each batch that begins or ends; without a path nothing."""
 
     def __init__(self, path: Path | None, epoch: float) -> None:
         """Open `path` for appending. `epoch` is added to clock times to give Unix time.
@@ -147,6 +149,7 @@ class CallLog:
             "key": call.key[-4:] or None,
             "organization": call.organization or None,
             "model": question.model if question else None,
+            "tier": "flex" if question and question.flex else None,
             "sha256": question.email_key.hex() if question else None,
             "kind": call.kind,
             "nth": call.nth or None,
@@ -158,6 +161,12 @@ class CallLog:
             "completion_tokens": call.completion_tokens,
         }
         self._file.write(json.dumps(line, separators=(",", ":")).encode() + b"\n")
+
+    def write_batch(self, event: str, batch_id: str, texts: Sequence[str], now: float) -> None:
+        """Write that a batch ``began`` or ``ended``, with the digests of its texts: it holds them in between."""
+        if self._file is not None:
+            line = {"time": round(self._epoch + now, 6), "batch": batch_id, "event": event, "texts": list(texts)}
+            self._file.write(json.dumps(line, separators=(",", ":")).encode() + b"\n")
 
     def close(self) -> None:
         """Close the file; further calls are not logged."""

@@ -79,7 +79,9 @@ class Worker:
         price: Price | None = None,
         paused: str = "",
         batch_server: BatchServer | None = None,
+        lane_chosen: Callable[[str], None] = lambda _: None,
     ) -> None:
+        """``lane_chosen`` hears of the lane that the run asks in from now on."""
         self.store = store
         self.broker = broker
         self.queue = Queue(
@@ -135,6 +137,7 @@ class Worker:
                 ),
             )
         self._watches: RunWatches | None = None
+        self._lane_chosen = lane_chosen
         self._cancel_batches = False
         self._renewing = False
         self._ending: Ending | None = None
@@ -234,6 +237,7 @@ class Worker:
 
     def choose_lane(self, *, cancel: bool) -> str:
         """Ask in the way that the run file says from now on; ``cancel`` ends open batches at the server."""
+        self._lane_chosen(self.store.lane().lane)
         if self._batches is None:
             return "this worker has none"
         self._batches.choose()

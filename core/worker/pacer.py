@@ -40,6 +40,10 @@ class Permit(Protocol):
     def cost(self) -> float:
         """Tokens that the call may take."""
 
+    @property
+    def lane(self) -> str:
+        """The lane that the call is recorded under."""
+
 
 P = TypeVar("P", bound=Permit)
 
@@ -90,6 +94,7 @@ class Slot:
     alias: str
     organization: str
     cost: float = field(default=0.0, compare=False)
+    lane: str = field(default="live", compare=False)
 
 
 class ConcurrencyLimit:

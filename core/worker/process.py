@@ -25,10 +25,11 @@ from core.llm.dialect import STREAM, Dialect, optional_fields
 from core.llm.task import fixed_chars
 from core.model import ChatMessage, Forecast, Outcome, RunState, Task, exits
 from core.quality.canaries import expected_asks
-from core.quota.forecast.forecast import Load, capacities, forecast
+from core.quota.forecast.forecast import Load, forecast
 from core.quota.forecast.plans import price_of
 from core.quota.keys.store import KeyStore
 from core.quota.pacing.broker import Broker, Grant, NoKeys
+from core.quota.pacing.estimates import Estimator
 from core.server_address import PathStyle, is_private, normalize_base_url
 from core.settings import Settings
 from core.storage.file.control import CommandInbox
@@ -37,6 +38,7 @@ from core.storage.file.rows import BAD_ANSWERS
 from core.storage.writing.store import Store
 from core.worker.commit import best_effort
 from core.worker.lanes.batch import BatchKey
+from core.worker.lanes.tiers import FLEX, FlexClient, TieredPacer
 from core.worker.loop import Ending, Worker
 from core.worker.notifier import Notifier, notifying
 from core.worker.queue import FirstN
@@ -116,8 +118,18 @@ def _work_on(
         raise
 
 
-def broker_for(keys: KeyStore, task: Task, concurrency: int | None = None) -> Broker:
-    """Return the broker of quotas for the model of a task; ``concurrency`` is how many calls at once a person chose."""
+def broker_for(
+    keys: KeyStore,
+    task: Task,
+    concurrency: int | None = None,
+    *,
+    tier: str = "",
+    estimator: Estimator | None = None,
+) -> Broker:
+    """Return the broker of quotas for the model of a task, in a service tier of the server.
+
+    ``concurrency`` is how many calls at once a person chose, ``estimator`` what was learnt of token counts.
+    """
     return Broker(
         keys,
         task.model.model,
@@ -126,6 +138,8 @@ def broker_for(keys: KeyStore, task: Task, concurrency: int | None = None) -> Br
         max_completion_tokens=task.model.max_completion_tokens,
         own_server=is_private(keys.server),
         concurrency=concurrency,
+        tier=tier,
+        estimator=estimator,
     )
 
 
@@ -150,9 +164,12 @@ async def _run(
     watching += [asyncio.create_task(notifier.watch())] if notifier is not None else []
     paused = ""
     first_n = FirstN(only, dedupe=store.dedupe) if only is not None else None
+    flex_keys = contextlib.ExitStack()
     try:
         while True:
-            worker = _worker(store, inbox, keys, broker, clients, settings, paused)
+            tiers = _tiers(store, broker, settings, flex_keys, noted)
+            clients.tiers = tiers
+            worker = _worker(store, inbox, keys, tiers, clients, settings, paused)
             worker.queue.first_n = first_n
             _handle_signals(worker, interrupts)
             ending = await worker.run()
@@ -164,8 +181,10 @@ async def _run(
                 broker_for(keys, store.task(), store.concurrency()),
             )
             await clients.aclose()
+            flex_keys.close()
             clients.renew(store.task())
     finally:
+        flex_keys.close()
         for task in watching:
             task.cancel()
         await clients.aclose()
@@ -173,11 +192,36 @@ async def _run(
     return exit_code(ending, failed=store.failed_count, interrupted=bool(interrupts))
 
 
+def _tiers(
+    store: Store,
+    broker: Broker,
+    settings: Settings,
+    flex_keys: contextlib.ExitStack,
+    noted: Callable[[str], None],
+) -> TieredPacer:
+    """Return the pacer of both service tiers; that of the second is opened, with a key store, when it is wanted."""
+    task, concurrency = store.task(), store.concurrency()
+
+    def open_flex() -> Broker:
+        keys = flex_keys.enter_context(KeyStore.from_settings(settings, store.base_url))
+        return broker_for(keys, task, concurrency, tier=FLEX, estimator=broker.estimator)
+
+    return TieredPacer(
+        broker,
+        open_flex,
+        lane=store.lane().lane,
+        clock=time.time,
+        rng=random.Random(),
+        noted=noted,
+        concurrency=concurrency,
+    )
+
+
 def _worker(
     store: Store,
     inbox: CommandInbox,
     keys: KeyStore,
-    broker: Broker,
+    broker: TieredPacer,
     clients: ClientPool,
     settings: Settings,
     paused: str,
@@ -196,6 +240,7 @@ def _worker(
         price=price_of(task.model.model, settings.prices_path),
         paused=paused,
         batch_server=BatchKeys(keys, clients, store.base_url or settings.base_url),
+        lane_chosen=broker.choose_lane,
     )
 
 
@@ -258,22 +303,26 @@ class ClientPool:
         self._clients: dict[str, tuple[str, ChatClient]] = {}
         self._dialects: dict[str, Dialect] = {}
         self.task = task
+        self.tiers: TieredPacer | None = None
 
     def of(self, grant: Grant) -> Asks:
-        """The client of the granted key; a new one where the key's secret changed."""
+        """The client of the granted key for the granted tier; a new one where the key's secret changed."""
         from core.llm.client import ChatClient  # noqa: PLC0415 - brings the SDK, which takes its time
 
         secret = grant.secret.value
-        known = self._clients.get(grant.alias)
+        tier = FLEX if grant.lane == FLEX else ""
+        name = f"{grant.alias} {tier}"
+        known = self._clients.get(name)
         if known is None or known[0] != secret:
             client = ChatClient(
                 secret,
                 base_url=self._base_url,
                 dialect=self._dialect(),
                 response_format=schema_of(self.task.labels),
+                tier=tier,
             )
-            self._clients[grant.alias] = known = (secret, client)
-        return known[1]
+            self._clients[name] = known = (secret, client)
+        return FlexClient(known[1], self.tiers) if tier and self.tiers is not None else known[1]
 
     def renew(self, task: Task) -> None:
         """Ask by another version of the task from now on; clients are made anew, calls in flight have ended."""
@@ -303,7 +352,7 @@ class ClientPool:
         """Return the body of a request by the active version, without what the server is known to refuse."""
         optional = optional_fields(self.task.model, schema_of(self.task.labels))
         fields = self._dialect().fields(optional)
-        for name in (STREAM, "stream_options"):
+        for name in (STREAM, "stream_options", "service_tier"):  # a batch has neither stream nor tier
             fields.pop(name, None)
         messages = [{"role": each.role, "content": each.content} for each in asked]
         return {"model": self.task.model.model, "messages": messages, **fields}
@@ -417,7 +466,7 @@ _EARLY_CALLS = 60
 class Eta:
     """Answers with a forecast whenever it is called. ``fixed_chars`` are the characters that every question shares."""
 
-    def __init__(self, store: Store, broker: Broker, *, fixed_chars: int, canaries: int = 0) -> None:
+    def __init__(self, store: Store, broker: TieredPacer, *, fixed_chars: int, canaries: int = 0) -> None:
         """``canaries`` is how many emails the task lets be asked again and again."""
         self._canaries = canaries
         self._store = store
@@ -437,8 +486,7 @@ class Eta:
             self._share, self._counted_at = texts / pending, pending
         outcomes = self._store.outcomes()
         load = self._load(pending * self._share, outcomes)
-        ways = capacities(self._broker.statuses(), self._broker.windows(), speeds=self._broker.speeds())
-        return forecast(load, ways)
+        return forecast(load, self._broker.ways())
 
     def _load(self, texts: float, outcomes: dict[str, int]) -> Load:
         answered = outcomes.get(Outcome.ANSWERED.value, 0)

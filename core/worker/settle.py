@@ -91,6 +91,7 @@ class Question:
     organization: str
     started_at: float
     latency_s: float
+    lane: str = "live"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,7 @@ def attempt_of(task: Task, question: Question) -> Attempt:
         started_at=question.started_at,
         latency_s=question.latency_s,
         outcome=Outcome.ANSWERED,
+        lane=question.lane,
     )
 
 
@@ -252,19 +254,22 @@ class Exchange:
         return settle_reply(self._task, question, reply, answered.verdict)
 
     def _question(self, permit: Permit, email: PendingEmail, started_at: float) -> Question:
-        return Question(email, permit.alias, permit.organization, started_at, self._clock() - started_at)
+        latency_s = self._clock() - started_at
+        return Question(email, permit.alias, permit.organization, started_at, latency_s, permit.lane)
 
     def _failed(self, permit: Permit, question: Question, error: CallError, *, probe: bool) -> Settlement:
         fault = self._fault(question, error, probe=probe)
         spare_key = isinstance(error, KeyRefusedError) and fault is not Fault.KEY
         consequence = self._pacer.failed(permit, error, question.latency_s, spare_key=spare_key)
         tries = 0
-        if error.remedy is Remedy.BACK_OFF and not probe:
+        if error.remedy is Remedy.BACK_OFF and not probe and not consequence.full:
             counts = consequence.counts_against_email
             tries = self._retries.worn_out(question.email.id, self._clock(), counts=counts)
         settlement = settle_error(
             self._task, question, error, fault=fault, elsewhere=consequence.retry_elsewhere or probe, tries=tries
         )
+        if consequence.full:
+            return replace(settlement, in_vain=False)
         if fault is Fault.OPEN and spare_key:
             return replace(
                 settlement,

@@ -103,7 +103,7 @@ def budget(given: argparse.Namespace) -> int:
 
 
 def lane(given: argparse.Namespace) -> int:
-    """``labeltui lane RUN [live|batch|auto]``: show the lane and the batches, or ask in another way from now on."""
+    """``labeltui lane RUN [live|flex|batch|auto]``: show lane and batches, or ask in another way from now on."""
     engine = engine_of(given)
     path = engine.find(given.run)
     snapshot = engine.snapshot(path)

@@ -145,8 +145,9 @@ def as_lines(snapshot: Snapshot, keys: Sequence[KeyStatus], no_keys: str = "") -
 
 def lane_line(snapshot: Snapshot) -> str:
     """How the run asks."""
-    if snapshot.lane.lane == "live":
-        return f"{snapshot.run.name} asks with live calls"
+    if snapshot.lane.lane in ("live", "flex"):
+        tier = " in the flex tier" if snapshot.lane.lane == "flex" else ""
+        return f"{snapshot.run.name} asks with live calls{tier}"
     by_at = snapshot.lane.by_at
     by = f", done by {datetime.fromtimestamp(by_at).astimezone():%a %H:%M}" if by_at is not None else ""
     return f"{snapshot.run.name} asks with batches at half the price (lane {snapshot.lane.lane}{by})"

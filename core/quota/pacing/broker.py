@@ -11,11 +11,12 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 
 from core.errors import CallError, CallTimeoutError, QuotaFileError, RateLimitedError
-from core.model import KeyStatus, Usage, Wait, WindowStatus
-from core.quota.db.rows import labeled_windows
+from core.model import Dimension, KeyStatus, Usage, Wait, WindowStatus
+from core.quota.db.rows import labeled_windows, level_rows
 from core.quota.db.sync import LedgerSync
 from core.quota.keys.store import KeyStore
 from core.quota.ledger.ledger import Ledger
+from core.quota.ledger.levels import SOURCE_HEADERS, Level
 from core.quota.ledger.replies import readings
 from core.quota.pacing.concurrency import Room
 from core.quota.pacing.estimates import Estimator
@@ -30,14 +31,23 @@ SYNC_S = 0.2
 ESTIMATE_S = 5.0
 LOOK_AHEAD = 32
 CONCURRENCY_CAP = 32
+TIER_LIMITS = 10.0
+"""Groq's flex tier has ten times the limits of its usual one (console.groq.com/docs/flex-processing, 2026-11)."""
 _REMEMBERED_EMAILS = 4_096
 _TIGHT_CALLS = 8
+
+
+def tier_model(model: str, tier: str) -> str:
+    """Return the name under which quotas of a model in a service tier are kept; plain without a tier."""
+    return f"{model} ({tier})" if tier else model
 
 
 class Broker:
     """Grants calls. ``clock`` gives seconds since the epoch; ``concurrency_cap`` holds for each organization.
 
-    ``own_server``: no quotas are to be expected. ``concurrency``: calls at once that a person chose.
+    ``own_server``: no quotas are to be expected. ``concurrency``: calls at once that a person chose. ``tier`` is a
+    service tier with quotas of its own, kept under a model of its own; until replies name its limits they are taken to
+    be ``TIER_LIMITS`` times those of the plain model. ``estimator`` is what another tier has learnt of token counts.
     """
 
     def __init__(
@@ -51,21 +61,27 @@ class Broker:
         concurrency_cap: int = CONCURRENCY_CAP,
         own_server: bool = False,
         concurrency: int | None = None,
+        tier: str = "",
+        estimator: Estimator | None = None,
     ) -> None:
         """Join the other workers in ``quota.db``. Raises QuotaFileError where it cannot be used."""
-        self.model = model
+        self.lane = tier or "live"
+        self.model = tier_model(model, tier)
         self._store = store
         self._clock = clock
         self._rng = rng
         self._ledger = Ledger()
-        self._estimator = Estimator(max_completion_tokens)
+        self._estimator = estimator or Estimator(max_completion_tokens)
         worker_id = f"{rng.getrandbits(64):016x}{clock():.6f}"
-        self._sync = LedgerSync(store.database, self._ledger, model, worker_id)
-        self._estimator.recall(self._sync.recalled_estimate())
+        self._sync = LedgerSync(store.database, self._ledger, self.model, worker_id)
+        if estimator is None:
+            self._estimator.recall(self._sync.recalled_estimate())
         self._notices: list[str] = []
         self._room = Room(own=own_server, chosen=concurrency)
-        self._pool = KeyPool(store, self._ledger, model, concurrency_cap, self._notices, self._room)
-        self._consequences = Consequences(self._pool, self._ledger, self._sync, self._notices, rng)
+        self._pool = KeyPool(store, self._ledger, self.model, concurrency_cap, self._notices, self._room)
+        self._consequences = Consequences(
+            self._pool, self._ledger, self._sync, self._notices, rng, may_be_full=bool(tier)
+        )
         self._passed: dict[int, Passed] = {}
         self._synced_at: float | None = None
         self._estimate_at = float("-inf")
@@ -74,6 +90,8 @@ class Broker:
         now = clock()
         self._pool.refresh(now)
         self._share(now, changed=True)
+        if tier:
+            self._assume_limits(level_rows(store.database, model), now)
 
     # --- asking --------------------------------------------------------------------------------------------------
 
@@ -307,7 +325,16 @@ class Broker:
             probes_org=org.health.asked(),
             probes_slot=not org.health.out and slot.health.asked(),
             lap=self._room.knee.asked(self._room.in_flight) if unlimited else 0,
+            lane=self.lane,
         )
+
+    def _assume_limits(self, plain: Mapping[tuple[str, str, Dimension], Level], now: float) -> None:
+        """Begin with multiples of the plain model's limits where no reply has named those of the tier; replies win."""
+        for (organization, _, dimension), level in plain.items():
+            account = self._ledger.account(organization, self.model)
+            if organization in self._pool.orgs and dimension not in account.buckets:
+                limit = TIER_LIMITS * level.limit
+                account.learn(dimension, Level(limit, limit, now, SOURCE_HEADERS, now, speed=level.speed))
 
     def _land(self, grant: Grant) -> None:
         self._room.in_flight = max(0, self._room.in_flight - 1)

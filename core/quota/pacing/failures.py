@@ -41,8 +41,18 @@ _REMEMBERED = 400
 class Consequences:
     """Judges failures; remembers which emails rest and which are too large for whom."""
 
-    def __init__(self, pool: KeyPool, ledger: Ledger, sync: LedgerSync, notices: list[str], rng: random.Random) -> None:
-        """Begin with a clean record."""
+    def __init__(
+        self,
+        pool: KeyPool,
+        ledger: Ledger,
+        sync: LedgerSync,
+        notices: list[str],
+        rng: random.Random,
+        *,
+        may_be_full: bool = False,
+    ) -> None:
+        """Begin with a clean record. ``may_be_full``: a 498 is usual in this tier, and no sign of an outage."""
+        self._may_be_full = may_be_full
         self.too_large: dict[int, set[str]] = {}
         self._rests: dict[int, tuple[int, float]] = {}
         self._refusals: dict[str, tuple[int, float]] = {}
@@ -222,6 +232,9 @@ class Consequences:
         reason = _shown(error)
         self._account_for(grant, error, latency_s, now)
         self.ended(grant)
+        if self._may_be_full and isinstance(error, CapacityError):
+            org.concurrency.pushed_back(grant.asked_at, now)
+            return Consequence(reason, retry_elsewhere=True, full=True)
         if isinstance(error, CapacityError):
             org.concurrency.pushed_back(grant.asked_at, now)
             org.room.knee.pushed_back(grant.asked_at, now)

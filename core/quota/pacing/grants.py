@@ -40,6 +40,7 @@ class Grant:
     lap: int = field(default=0, repr=False)
     probes_org: bool = field(default=False, repr=False)
     probes_slot: bool = field(default=False, repr=False)
+    lane: str = "live"
 
     @property
     def cost(self) -> float:
@@ -69,6 +70,7 @@ class Consequence:
     ``counts_against_email``: it is one of the email's limited attempts. ``retry_elsewhere``: the same call may succeed
     with another key or later. ``key_out``: that key is out until a person acts. ``message`` is a sentence for people.
     ``limit`` is the window that was spent and ``wait_s`` how long its organization waits for it, where it does.
+    ``full``: the tier was full or is not offered, which is no try of the email.
     """
 
     message: str
@@ -77,3 +79,4 @@ class Consequence:
     key_out: bool = False
     limit: str = ""
     wait_s: float | None = None
+    full: bool = False

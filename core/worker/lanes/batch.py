@@ -59,6 +59,9 @@ WINDOW = "24h"
 KEPT_S = 25 * 86_400.0
 """Servers keep results for 30 days; people are told five days before."""
 
+PACKING = ("batch", "auto")
+"""Lanes in which emails go into batches."""
+
 _CHARS_A_TOKEN = 4.0
 _ABSENT = (404, 405, 501)
 
@@ -157,7 +160,7 @@ class BatchLane:
     @property
     def packs(self) -> bool:
         """Whether emails go into batches now; then live calls are for the trial's and for those asked before."""
-        return self._choice.lane != "live" and not self._off and not self._late
+        return self._choice.lane in PACKING and not self._off and not self._late
 
     @property
     def asked_only(self) -> bool | None:
@@ -176,7 +179,7 @@ class BatchLane:
         """Take in that the run is to ask in another way."""
         self._choice = self._store.lane()
         self._late = False
-        if self._choice.lane != "live":
+        if self._choice.lane in PACKING:
             self._off = ""
             self._closed_organizations.clear()
         self._queue.rescan()
