@@ -187,7 +187,7 @@ class BatchPlan:
 
 @dataclass(frozen=True, slots=True)
 class FlexPlan:
-    """How the flex tier behaves: ``at_once`` calls fit into it (0: any number), and the share ``full`` gets a 498 anyway.
+    """How the flex tier behaves: ``at_once`` calls fit into it (0: any number), the share ``full`` gets a 498 anyway.
 
     Its quotas are ten times those of the usual tier. Where it is not ``offered``, asking for it is a 400.
     """

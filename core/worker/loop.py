@@ -24,7 +24,7 @@ from core.storage.file.control import CommandInbox, CommandRow
 from core.storage.writing.store import Answer, Store
 from core.worker.commit import RETRY_S, Committer, best_effort
 from core.worker.heartbeat import Heartbeat, Tempo, doing
-from core.worker.lanes.batch import BatchLane, BatchServer, Reports
+from core.worker.lanes.batch import USUAL, BatchLane, BatchLimits, BatchServer, Reports
 from core.worker.lanes.lane import Lane, Listener
 from core.worker.lanes.online import OnlineLane
 from core.worker.pacer import AnyPacer
@@ -79,6 +79,7 @@ class Worker:
         price: Price | None = None,
         paused: str = "",
         batch_server: BatchServer | None = None,
+        batch_limits: BatchLimits = USUAL,
         lane_chosen: Callable[[str], None] = lambda _: None,
     ) -> None:
         """``lane_chosen`` hears of the lane that the run asks in from now on."""
@@ -126,6 +127,7 @@ class Worker:
                 queue=self.queue,
                 server=batch_server,
                 clock=clock,
+                limits=batch_limits,
                 reports=Reports(
                     noted=self._noted,
                     committed=self._observe,

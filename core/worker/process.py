@@ -25,7 +25,7 @@ from core.llm.dialect import STREAM, Dialect, optional_fields
 from core.llm.task import fixed_chars
 from core.model import ChatMessage, Forecast, Outcome, RunState, Task, exits
 from core.quality.canaries import expected_asks
-from core.quota.forecast.forecast import Load, forecast
+from core.quota.forecast.forecast import Capacity, Load, forecast
 from core.quota.forecast.plans import price_of
 from core.quota.keys.store import KeyStore
 from core.quota.pacing.broker import Broker, Grant, NoKeys
@@ -463,10 +463,21 @@ _EARLY_DOUBT = 0.15
 _EARLY_CALLS = 60
 
 
+class Reckons(Protocol):
+    """What a forecast needs of a pacer."""
+
+    @property
+    def estimator(self) -> Estimator:
+        """Return what was learnt of token counts."""
+
+    def ways(self) -> tuple[Capacity, ...]:
+        """Return the capacity of each organization."""
+
+
 class Eta:
     """Answers with a forecast whenever it is called. ``fixed_chars`` are the characters that every question shares."""
 
-    def __init__(self, store: Store, broker: TieredPacer, *, fixed_chars: int, canaries: int = 0) -> None:
+    def __init__(self, store: Store, broker: Reckons, *, fixed_chars: int, canaries: int = 0) -> None:
         """``canaries`` is how many emails the task lets be asked again and again."""
         self._canaries = canaries
         self._store = store

@@ -26,7 +26,7 @@ from core.simulator.config import BatchPlan, SimulatorConfig, simple_config
 from core.storage.file.lock import RunLock
 from core.storage.writing.intake import NewRun
 from core.storage.writing.store import Answer, Store
-from core.worker.lanes.batch import BatchKey, BatchLane, Reports
+from core.worker.lanes.batch import BatchKey, BatchLane, BatchLimits, Reports
 from core.worker.queue import Queue
 
 EMAILS = 30
@@ -134,7 +134,7 @@ class World:
             )  # fmt: skip
             lane = BatchLane(
                 task=self.task, store=store, queue=queue, server=self, clock=lambda: self.now, reports=reports,
-                size=SIZE, trial=0, at=at,
+                limits=BatchLimits(size=SIZE, trial=0), at=at,
             )  # fmt: skip
             try:
                 while self.now < end_at:

@@ -14,6 +14,7 @@ from core.errors import CallError, CallTimeoutError, QuotaFileError, RateLimited
 from core.model import Dimension, KeyStatus, Usage, Wait, WindowStatus
 from core.quota.db.rows import labeled_windows, level_rows
 from core.quota.db.sync import LedgerSync
+from core.quota.forecast.forecast import Capacity, capacities
 from core.quota.keys.store import KeyStore
 from core.quota.ledger.ledger import Ledger
 from core.quota.ledger.levels import SOURCE_HEADERS, Level
@@ -238,6 +239,10 @@ class Broker:
             speed = at_once / max(org.concurrency.latency_s, 0.001)
             speeds[org.label] = speeds.get(org.label, 0.0) + speed
         return speeds
+
+    def ways(self) -> tuple[Capacity, ...]:
+        """Return the capacity of each organization that has a key which may ask, for a forecast."""
+        return capacities(self.statuses(), self.windows(), speeds=self.speeds())
 
     # --- inside --------------------------------------------------------------------------------------------------
 

@@ -38,12 +38,24 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-SIZE = 1_000
-"""Questions of a batch: Groq's advice; a server takes 50,000."""
-MOST_OPEN = 8
-"""Batches at the server at once."""
-TRIAL = 100
-"""Texts that are asked live first, so that a bad rubric is not bought thousands of times."""
+
+@dataclass(frozen=True, slots=True)
+class BatchLimits:
+    """How much goes out at once.
+
+    A batch has ``size`` questions (Groq's advice; a server takes 50,000), ``most_open`` of them are at the server at
+    once, and ``trial`` texts are asked live first, so that a bad rubric is not bought thousands of times.
+    """
+
+    size: int = 1_000
+    most_open: int = 8
+    trial: int = 100
+
+
+USUAL = BatchLimits()
+
+MOST_BYTES = 90_000_000
+"""Of a file of questions: Groq's documentation says 200 MB, its SDK 100 MB."""
 GATHERED_AT_ONCE = 500
 """Answers that share a transaction."""
 UNCLEAR_S = 60.0
@@ -63,6 +75,7 @@ PACKING = ("batch", "auto")
 """Lanes in which emails go into batches."""
 
 _CHARS_A_TOKEN = 4.0
+_LINE_BYTES = 1_000
 _ABSENT = (404, 405, 501)
 
 
@@ -115,8 +128,7 @@ class BatchLane:
         clock: Callable[[], float],
         reports: Reports,
         price: Price | None = None,
-        size: int = SIZE,
-        trial: int = TRIAL,
+        limits: BatchLimits = USUAL,
         at: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._task = task
@@ -126,8 +138,7 @@ class BatchLane:
         self._clock = clock
         self._reports = reports
         self._price = price
-        self._size = size
-        self._trial = trial
+        self._limits = limits
         self._at = at
         self._fixed_chars = fixed_chars(task)
         self._choice = store.lane()
@@ -231,14 +242,14 @@ class BatchLane:
 
     def _is_trial_over(self) -> bool:
         if not self._trial_over:
-            self._trial_over = self._store.answered_texts(self._trial) >= self._trial
+            self._trial_over = self._store.answered_texts(self._limits.trial) >= self._limits.trial
             if self._trial_over and self.packs:
                 self._queue.rescan()
         return self._trial_over
 
     def _pack(self) -> bool:
         """Commit a batch of emails that nobody was asked about; False where there is none, or no room for one."""
-        if self.open >= MOST_OPEN or not self._is_trial_over():
+        if self.open >= self._limits.most_open or not self._is_trial_over():
             return False
         key = next(
             (key for key in self._server.usable_keys() if key.organization not in self._closed_organizations), None
@@ -269,19 +280,22 @@ class BatchLane:
         """Return emails for a batch, one of each text, and the tokens that they may take, within the budget."""
         chosen: list[PendingEmail] = []
         texts: set[str] = set()
-        tokens, after = 0.0, -1
-        while len(chosen) < self._size:
-            page = self._store.pending(after=after, limit=self._size, asked=False)
+        tokens, after, size = 0.0, -1, 0
+        while len(chosen) < self._limits.size:
+            page = self._store.pending(after=after, limit=self._limits.size, asked=False)
             if not page:
                 break
             after = page[-1].position
             for email in page:
-                if len(chosen) == self._size:
+                if len(chosen) == self._limits.size:
                     break
                 if self._queue.is_busy(email) or (self._store.dedupe and email.content_hash in texts):
                     continue
                 if self._store.copy_from_twin(email, now=self._clock()):
                     continue
+                size += 2 * self._fixed_chars + len(json.dumps(email.text)) + _LINE_BYTES
+                if chosen and size > MOST_BYTES:
+                    return chosen, tokens
                 cost = self._estimate(email)
                 if reason := self._reports.over_budget(tokens + cost):
                     if not chosen and not self._open:

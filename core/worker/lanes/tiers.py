@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from core.errors import CallError, CapacityError, Remedy, TierRefusedError
 from core.model import ChatMessage, KeyStatus, ModelSettings, Reply, Usage, Wait
-from core.quota.forecast.forecast import Capacity, capacities
+from core.quota.forecast.forecast import Capacity
 from core.quota.pacing.broker import Broker, Candidate, Grant, Never, NoKeys
 from core.quota.pacing.estimates import Estimator
 from core.quota.pacing.grants import Consequence
@@ -187,9 +187,8 @@ class TieredPacer:
         """Return the capacity of each organization, in each tier that the run asks in."""
         found: list[Capacity] = []
         for broker in self._brokers():
-            ways = capacities(broker.statuses(), broker.windows(), speeds=broker.speeds())
             named = f" ({FLEX})" if broker is self._flex else ""
-            found += [replace(each, organization=f"{each.organization}{named}") for each in ways]
+            found += [replace(each, organization=f"{each.organization}{named}") for each in broker.ways()]
         return tuple(found)
 
     @property
@@ -214,7 +213,7 @@ class TieredPacer:
 
 
 class FlexClient:
-    """Asks in the flex tier; until a reply came from there, a refusal is taken for one of the tier, not of the email."""
+    """Asks in the flex tier; until a reply came from there, a refusal is taken to be one of the tier."""
 
     def __init__(self, client: Asks, tiers: TieredPacer) -> None:
         self._client = client

@@ -1,0 +1,65 @@
+"""A whole worker, in virtual time, that asks in both service tiers and in batches."""
+
+from __future__ import annotations
+
+import json
+
+from core.model import RunState
+from core.simulator.config import BatchPlan, FlexPlan, Limits
+from tests.programs.lanes import Case, play
+
+
+def test_flex_asks_in_the_flex_tier_alone_with_ten_times_the_limits() -> None:
+    """80 emails take seconds where the usual tier of two organizations takes minutes; each attempt says its lane."""
+    played = play(Case(80, "flex", limits=Limits(rpm=10)))
+    assert played.labels == 80
+    assert played.by_lane == {"flex": 80}
+    assert {line["tier"] for line in played.log} == {"flex"}
+    assert played.took_s < 60
+
+
+def test_a_full_tier_is_waited_for_and_fails_nobody() -> None:
+    """Most calls meet a 498, in a row and again: every email is labeled in the end, by the flex tier."""
+    played = play(Case(40, "flex", flex=FlexPlan(full=0.7)))
+    assert (played.labels, played.failed) == (40, 0)
+    assert played.outcomes["flex", "capacity"] > 40
+    assert {lane for lane, _ in played.outcomes} == {"flex"}
+
+
+def test_a_server_without_the_tier_is_asked_live() -> None:
+    """The first call alone is refused, a sentence says so, no email is blamed."""
+    played = play(Case(30, "flex", flex=FlexPlan(offered=False)))
+    assert (played.labels, played.failed) == (30, 0)
+    assert played.by_lane == {"live": 30}
+    assert played.outcomes["flex", "capacity"] == 1
+    assert any("offers no flex tier" in note and "goes on with live calls" in note for note in played.notes)
+
+
+def test_auto_falls_back_to_live_calls_where_flex_is_full() -> None:
+    """Without batches both tiers work side by side: what flex has no room for goes out live."""
+    played = play(Case(80, "auto", flex=FlexPlan(at_once=1), batches=BatchPlan(plan_403=True)))
+    assert (played.labels, played.failed) == (80, 0)
+    assert played.by_lane["flex"] > 5
+    assert played.by_lane["live"] > 5
+
+
+def test_a_run_is_moved_between_lanes_while_it_works() -> None:
+    """The command takes hold within seconds, and calls in flight end where they began."""
+    commands = ((20.0, "lane", json.dumps({"lane": "flex"})), (40.0, "lane", json.dumps({"lane": "live"})))
+    played = play(Case(200, "live", limits=Limits(rpm=6), commands=commands))
+    assert played.labels == 200
+    tiers = [line["tier"] for line in played.log]
+    assert tiers[:6] == [None] * 6
+    assert tiers.count("flex") > 60
+    assert tiers[-6:] == [None] * 6
+    assert played.ending.state is RunState.DONE
+
+
+def test_a_whole_run_goes_out_in_batches_after_a_live_trial() -> None:
+    """Twenty emails are asked live, the rest in batches; what expires goes out again; nothing is asked twice."""
+    played = play(Case(150, "batch", batches=BatchPlan(seconds=120.0, expire=0.2, shuffle=True)))
+    assert (played.labels, played.failed) == (150, 0)
+    assert played.by_lane["batch"] >= 100
+    assert len(played.answered_texts) == len({each.rpartition("/")[2] for each in played.answered_texts})
+    assert not played.asked_twice_at_once()
+    assert played.ending.reason == "every email is settled"
