@@ -58,6 +58,24 @@ def inert(text: str, *, limit: int | None = None) -> str:
     return UNSAFE.sub(_glyph, _VARIATION.sub("", text))
 
 
+def plural_of(noun: str) -> str:
+    """Return the plural of a noun by the rules of English spelling: ``reviews``, ``queries``, ``addresses``."""
+    if noun.endswith("y") and noun[-2:-1] not in tuple("aeiou"):
+        return noun[:-1] + "ies"
+    return noun + ("es" if noun.endswith(("s", "x", "z", "ch", "sh")) else "s")
+
+
+def with_article(noun: str) -> str:
+    """Return a noun behind *a* or *an*: ``an email``, ``a review``, ``a user story``."""
+    lower = noun.lower()
+    return ("an " if lower[:1] in tuple("aeio") or (lower[:1] == "u" and lower[:2] != "us") else "a ") + noun
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """Return a count with its noun: ``1 review``, ``3,000 reviews``."""
+    return f"{count:,} {one if count == 1 else many or plural_of(one)}"
+
+
 def one_line(text: str, *, limit: int | None = None) -> str:
     """:func:`inert` on a single line: runs of white space become one space."""
     if limit is not None and len(text) > 4 * limit:

@@ -242,7 +242,7 @@ def test_deleting_a_link_leaves_the_run(mail: Path) -> None:
 def test_the_commands_say_what_they_did(mail: Path, settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     """copy, archive, archive --back and delete, in the words of a person."""
     assert main(["copy", "mail", "second", "--model", "m"]) == 0
-    assert "3 emails of mail, 2 distinct texts" in capsys.readouterr().out
+    assert "3 texts of mail, 2 distinct" in capsys.readouterr().out
     assert main(["archive", "second"]) == 0
     assert main(["archive", "second", "--back"]) == 0
     assert sorted(names(settings)) == ["mail", "second"]

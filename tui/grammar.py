@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 _EXIT_CODES = (
-    "exit codes: 0 done, 1 failed, 2 wrong usage, 3 the run ended with failed emails, 4 another worker has the run,"
+    "exit codes: 0 done, 1 failed, 2 wrong usage, 3 the run ended with failed texts, 4 another worker has the run,"
     " 5 no usable key, 6 stopped with work left, 130 interrupted"
 )
 
@@ -129,14 +129,16 @@ def _add_making(commands: Commands) -> None:
     plan.add_argument("--task", type=Path, metavar="FILE", help="for a source: the task as TOML")
     plan.add_argument("--model", metavar="M", help="for a source: the model to ask, instead of the task's")
     _add_reading(plan)
-    plan.add_argument("--no-dedupe", action="store_true", help="for a source: ask about each email")
+    plan.add_argument("--no-dedupe", action="store_true", help="for a source: ask about each text")
     _add_server(plan, "for a source: ")
     plan.add_argument("--plan", metavar="P", help="limits to assume where none are known (free, developer, own)")
     plan.add_argument(
         "--organizations", type=quantities.count, metavar="N", help="so many on it, instead of the keys here"
     )
     plan.add_argument("--json", action="store_true", help="one JSON object, nothing else")
-    new = _command(commands, "new", "sources:new", help="make a run from files or folders of emails or other texts")
+    new = _command(
+        commands, "new", "sources:new", help="make a run from files or folders of emails, reviews, tickets …"
+    )
     new.add_argument(
         "source",
         type=quantities.path,
@@ -152,9 +154,9 @@ def _add_making(commands: Commands) -> None:
     _add_server(new)
     new.add_argument("--order", choices=("shuffled", "source"), default="shuffled", help="work order")
     new.add_argument("--seed", type=quantities.whole, metavar="N", help="of the shuffled order (default: drawn)")
-    new.add_argument("--no-dedupe", action="store_true", help="ask about each email, also where texts are identical")
+    new.add_argument("--no-dedupe", action="store_true", help="ask about each text, also where some are identical")
 
-    copy = _command(commands, "copy", "files:copy", help="a new run from the emails of another, with nothing labeled")
+    copy = _command(commands, "copy", "files:copy", help="a new run from the texts of another, with nothing labeled")
     copy.add_argument("run", metavar="RUN")
     copy.add_argument("name", metavar="NAME", help="the new run's name")
     copy.add_argument("--task", type=Path, metavar="FILE", help="another task than the run's, as TOML")
@@ -236,19 +238,19 @@ def _add_results(commands: Commands) -> None:
     watch = _command(commands, "watch", "watch:watch", help="a run in a few lines, until no worker has it")
     watch.add_argument("run", metavar="RUN")
     watch.add_argument("--every", type=quantities.seconds, metavar="S", help="look so often (default 1 second)")
-    retry = _command(commands, "retry", "control:retry", help="requeue failed emails")
+    retry = _command(commands, "retry", "control:retry", help="requeue failed texts")
     retry.add_argument("run", metavar="RUN")
     which = retry.add_mutually_exclusive_group()
     which.add_argument("--failed", action="store_true", help="all that failed (default)")
     which.add_argument("--item", metavar="ID", help="the one with this id in the source")
     rejudge = _command(
-        commands, "rejudge", "control:rejudge", help="judge stored answers of failed emails again, without a call"
+        commands, "rejudge", "control:rejudge", help="judge stored answers of failed texts again, without a call"
     )
     rejudge.add_argument("run", metavar="RUN")
     rejudge.add_argument("--tolerant", action="store_true", help="accept a label in other forms from now on")
-    label = _command(commands, "label", "control:label", help="give an email a person's label")
+    label = _command(commands, "label", "control:label", help="give a text a person's label")
     label.add_argument("run", metavar="RUN")
-    label.add_argument("id", metavar="ID", help="the email's id in the source")
+    label.add_argument("id", metavar="ID", help="the text's id in the source")
     label.add_argument("value", metavar="VALUE")
     label.add_argument("--note", metavar="T", default="", help="why")
     task = _command(commands, "task", "task:task", help="the task of a run, its versions and what each labeled")
@@ -259,9 +261,9 @@ def _add_results(commands: Commands) -> None:
     act.add_argument("--try", dest="trial", type=Path, metavar="FILE", help="try it on a sample; saves no label")
     act.add_argument("--write", type=Path, metavar="FILE", help="write the active version as TOML")
     task.add_argument(
-        "--sample", type=quantities.sample, default=10, metavar="N", help="emails for --try (1 to 200, default 10)"
+        "--sample", type=quantities.sample, default=10, metavar="N", help="texts for --try (1 to 200, default 10)"
     )
-    act.add_argument("--messages", metavar="ID", help="the exact messages about the email with this id")
+    act.add_argument("--messages", metavar="ID", help="the exact messages about the text with this id")
     act.add_argument(
         "--ask-again",
         nargs="?",
@@ -273,13 +275,13 @@ def _add_results(commands: Commands) -> None:
 
 
 def _add_annotations(commands: Commands) -> None:
-    note = _command(commands, "note", "control:note", help="put a note on an email")
+    note = _command(commands, "note", "control:note", help="put a note on a text")
     note.add_argument("run", metavar="RUN")
-    note.add_argument("id", metavar="ID", help="the email's id in the source")
+    note.add_argument("id", metavar="ID", help="the text's id in the source")
     note.add_argument("text", metavar="TEXT")
-    skip = _command(commands, "skip", "control:skip", help="make no call about an email")
+    skip = _command(commands, "skip", "control:skip", help="make no call about a text")
     skip.add_argument("run", metavar="RUN")
-    skip.add_argument("id", metavar="ID", help="the email's id in the source")
+    skip.add_argument("id", metavar="ID", help="the text's id in the source")
     skip.add_argument("--back", action="store_true", help="requeue it after it was skipped")
     add = _command(commands, "add", "sources:add", help="add what is new of a source to a run: by id, else by content")
     add.add_argument("run", metavar="RUN")

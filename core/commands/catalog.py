@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
-from core.commands.command import Command, Outcome, Run, emails, numbers
+from core.commands.command import Command, Outcome, Run, numbers, texts
 from core.errors import UnknownNameError, UsageError
 from core.model import LANES, MOST_EVER, UNCHANGED, Budget, LaneChoice, Task
 from core.text import one_line
@@ -59,7 +59,7 @@ class FirstN(Command):
 
     def __post_init__(self) -> None:
         if type(self.count) is not int or self.count < 1:
-            raise ValueError(f"{self.count!r} is no number of emails to try")
+            raise ValueError(f"{self.count!r} is no number of texts to try")
 
     @property
     def what(self) -> str:
@@ -268,7 +268,7 @@ class ActivateTask(Command):
 
     def _resends(self, name: str) -> str:
         return (
-            f"this version sends another text of each email (fields, truncate_at), and all texts of {name} are made"
+            f"this version sends other parts of each text (fields, truncate_at), and all texts of {name} are made"
             f" again for that. Stop its worker first (`labeltui stop {name}`), activate it, then start again."
         )
 
@@ -292,7 +292,7 @@ class Relabel(Command):
     def what(self) -> str:
         """The command in a few words."""
         if self.email_ids is not None:
-            return f"re-labeling of {emails(len(self.email_ids))}"
+            return f"re-labeling of {texts(len(self.email_ids))}"
         return "re-labeling" if self.label is None else f"re-labeling of {one_line(self.label, limit=20)}"
 
     def check(self, reader: RunReader, *, worked: bool) -> None:  # noqa: ARG002 - the same with a worker
@@ -311,7 +311,7 @@ class Relabel(Command):
             run.worker.rescan()
         if not moved:
             return Outcome(f"no label by an older version of the task was found there; {UNCHANGED}")
-        return Outcome(f"{emails(moved)} requeued; earlier labels stay on record")
+        return Outcome(f"{texts(moved)} requeued; earlier labels stay on record")
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,10 +348,10 @@ class Rejudge(Command):
         )
         if not moved:
             return Outcome(
-                f"no answer of {emails(failed, 'failed ')} is a label by the {task.judge} rule"
+                f"no answer of {texts(failed, 'failed ')} is a label by the {task.judge} rule"
                 + (hint or f"; {UNCHANGED}")
             )
-        return Outcome(f"{moved:,} of {emails(failed, 'failed ')} labeled from stored answers, without a call{hint}")
+        return Outcome(f"{moved:,} of {texts(failed, 'failed ')} labeled from stored answers, without a call{hint}")
 
 
 # -- emails ----------------------------------------------------------------------------------------------------------
@@ -372,14 +372,16 @@ class Retry(Command):
     @property
     def what(self) -> str:
         """The command in a few words."""
-        return "retry of all failed emails" if self.email_ids is None else f"retry of {emails(len(self.email_ids))}"
+        return "retry of all that failed" if self.email_ids is None else f"retry of {texts(len(self.email_ids))}"
 
     def apply(self, run: Run) -> Outcome:
         """Requeue them."""
         moved = run.store.requeue(now=run.now, by=run.by, email_ids=self.email_ids)
         if run.worker is not None:
             run.worker.rescan()
-        return Outcome(f"{emails(moved, 'failed ')} requeued" if moved else f"no failed email was found; {UNCHANGED}")
+        return Outcome(
+            f"{texts(moved, 'failed ')} requeued" if moved else f"nothing that failed was found; {UNCHANGED}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -398,7 +400,7 @@ class Skip(Command):
     @property
     def what(self) -> str:
         """The command in a few words."""
-        return f"{'return' if self.back else 'skip'} of {emails(len(self.email_ids))}"
+        return f"{'return' if self.back else 'skip'} of {texts(len(self.email_ids))}"
 
     def apply(self, run: Run) -> Outcome:
         """Skip or requeue them."""
@@ -410,7 +412,7 @@ class Skip(Command):
                 run.worker.forget(self.email_ids)
         if not moved:
             return Outcome(f"nothing to {'requeue' if self.back else 'skip'} was found; {UNCHANGED}")
-        return Outcome(f"{emails(moved)} {'requeued' if self.back else 'skipped'}")
+        return Outcome(f"{texts(moved)} {'requeued' if self.back else 'skipped'}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -433,7 +435,7 @@ class Label(Command):
     @property
     def what(self) -> str:
         """The command in a few words."""
-        return f"label {one_line(self.value, limit=20)} for {emails(len(self.email_ids))}"
+        return f"label {one_line(self.value, limit=20)} for {texts(len(self.email_ids))}"
 
     def check(self, reader: RunReader, *, worked: bool) -> None:  # noqa: ARG002 - the same with a worker
         """Refuse a label that the task does not know."""
@@ -474,7 +476,7 @@ class Note(Command):
     @property
     def what(self) -> str:
         """The command in a few words."""
-        return f"note on {emails(len(self.email_ids))}"
+        return f"note on {texts(len(self.email_ids))}"
 
     def apply(self, run: Run) -> Outcome:
         """Write it."""
@@ -492,7 +494,7 @@ class Undo(Command):
         """Undo it, whole."""
         undone = run.store.undo(by=run.by, now=run.now)
         if undone is None:
-            return Outcome(f"you have done nothing to emails of {run.name} that could be undone; {UNCHANGED}")
+            return Outcome(f"you have done nothing to texts of {run.name} that could be undone; {UNCHANGED}")
         if run.worker is not None:
             run.worker.forget(undone.email_ids)
             run.worker.rescan()

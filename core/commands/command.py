@@ -191,20 +191,20 @@ def numbers(email_ids: Sequence[int]) -> tuple[int, ...]:
 
     Raises:
         UsageError: there are more than one command can name.
-        TypeError, ValueError: one of them is no number of an email.
+        TypeError, ValueError: one of them is no number of a text.
     """
     if len(email_ids) > MOST_IN_A_COMMAND:
         raise UsageError(
-            f"{len(email_ids):,} emails are too many for one command: the maximum is {MOST_IN_A_COMMAND:,}."
+            f"{len(email_ids):,} texts are too many for one command: the maximum is {MOST_IN_A_COMMAND:,}."
         )
     for number in email_ids:
         if type(number) is not int:
-            raise TypeError(f"{number!r} is no number of an email")
+            raise TypeError(f"{number!r} is no number of a text")
         if not 0 <= number < 1 << 63:
-            raise ValueError(f"{number} is no number of an email")
+            raise ValueError(f"{number} is no number of a text")
     return tuple(email_ids)
 
 
-def emails(count: int, kind: str = "") -> str:
-    """Return ``1 failed email``, ``2,000 failed emails``."""
-    return f"{count:,} {kind}email{'' if count == 1 else 's'}"
+def texts(count: int, kind: str = "") -> str:
+    """Return ``1 failed text``, ``2,000 failed texts``."""
+    return f"{count:,} {kind}text{'' if count == 1 else 's'}"

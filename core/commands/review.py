@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from core.commands.command import Command, Outcome, Run, emails, numbers
+from core.commands.command import Command, Outcome, Run, numbers, texts
 from core.errors import UsageError
 from core.model import MOST_IN_A_COMMAND, UNCHANGED
 from core.quality.alarms import Watch
@@ -37,7 +37,7 @@ class Review(Command):
     @property
     def what(self) -> str:
         """The command in a few words."""
-        return f"review of {emails(len(self.answers))}"
+        return f"review of {texts(len(self.answers))}"
 
     def recorded(self) -> str:
         """Return nothing: the answers have a table of their own."""
@@ -54,7 +54,7 @@ class Review(Command):
     def apply(self, run: Run) -> Outcome:
         """Record them; the model's labels stay, and pending emails stay pending."""
         added = run.store.review([ReviewAnswer(**answer) for answer in self.answers], now=run.now)
-        return Outcome(f"{emails(added)} reviewed" if added else f"answered before; {UNCHANGED}")
+        return Outcome(f"{texts(added)} reviewed" if added else f"answered before; {UNCHANGED}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -207,7 +207,7 @@ def _encoded(messages: Sequence[ChatMessage]) -> bytes:
         # Raised from here it would hold the message.
         pass
     raise RequestRefusedError(
-        "The email holds characters that no request can carry (lone surrogates); nothing was sent.", conclusive=True
+        "The text holds characters that no request can carry (lone surrogates); nothing was sent.", conclusive=True
     )
 
 

@@ -89,7 +89,7 @@ _ADVICE: dict[type[CallError], str] = {
     KeyRefusedError: "It was revoked or mistyped: add it again, or another.",
     OrganizationRestrictedError: "Every key of that organization is out until its owner settles it.",
     ModelGoneError: "Check the model's name, the account's access to it and the base URL.",
-    TooLargeError: "This email is longer than the quota or the model allows.",
+    TooLargeError: "This text is longer than the quota or the model allows.",
 }
 
 

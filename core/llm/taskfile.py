@@ -129,11 +129,13 @@ def task_to_toml(task: Task) -> str:
 def versioned(task: Task) -> Task:
     """The same task under the version that its content gives: 12 hex digits over all that can change an answer.
 
-    The task's name, its item, its judge, its canaries and the call's timeout are not among that. Call it after every
-    ``dataclasses.replace``.
+    The task's name, its judge, its canaries and the call's timeout are not among that, and the item *email* is left
+    out, as in versions from before the prompt named the item. Call it after every ``dataclasses.replace``.
     """
     table = _as_table(task)
-    del table["name"], table["item"]
+    del table["name"]
+    if task.item == "email":
+        del table["item"]
     table.pop("judge", None)
     table.pop("canaries", None)
     del table["model"]["timeout_s"]

@@ -64,10 +64,23 @@ _TAGS = ("<email>", "</email>", "system>", "instruction", "<rubric>", "</rubric>
 """Words of the marks that begin after the blanks of a line: the pattern is tried at the beginning of such lines."""
 
 
-def orders_in(text: str) -> tuple[str, ...]:
-    """Return the names of the wordings found in a text, in the order of :data:`PATTERNS`; case does not matter."""
+def orders_in(text: str, fences: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Return the names of the wordings found in a text, in the order of :data:`PATTERNS`; case does not matter.
+
+    ``fences`` are the lines that the text will stand between; a line of it that equals one is a mark.
+    """
     folded = text.casefold()
-    return tuple([name for name, pattern in PATTERNS.items() if _stands_in(folded, name, pattern)])
+    fenced = any(
+        fence in folded and any(line.strip(" \t") == fence for line in folded.split("\n"))
+        for fence in map(str.casefold, fences)
+    )
+    return tuple(
+        [
+            name
+            for name, pattern in PATTERNS.items()
+            if (fenced and name == "marks") or _stands_in(folded, name, pattern)
+        ]
+    )
 
 
 def _stands_in(folded: str, name: str, pattern: re.Pattern[str]) -> bool:

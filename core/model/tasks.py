@@ -40,7 +40,7 @@ class Task:
     """A version of what is asked: labels, rubric, what of an email is sent, and the model's settings.
 
     ``version`` is a hash over everything that can change an answer; it names the task in attempts and labels. ``item``
-    is the noun for what is labeled (*email*, *review*), for people; it is in no message and not in the hash. Nor is
+    is the noun for what is labeled (*email*, *review*), in messages and on screens. Not in the hash are the name and
     ``judge``, which says what counts as a label: ``exact`` or ``tolerant``; stored answers can be judged by either; nor
     ``canaries``, the number of emails that are asked again and again to see whether the model changes (0: none).
     """

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 from core.model import RunState, Snapshot
-from core.text import one_line
+from core.text import one_line, plural_of
 
 BY_HAND = ("paused by ", "stopped by the operator")
 """How the reasons begin of what a person asked for."""
@@ -72,4 +72,4 @@ def _wants_a_key(snapshot: Snapshot) -> bool:
 
 
 def _left(after: Snapshot) -> str:
-    return f"{after.settled:,} of {after.total:,} emails are settled."
+    return f"{after.settled:,} of {after.total:,} {plural_of(after.run.task.item)} are settled."

@@ -451,7 +451,7 @@ class WatchSet:
         scans = [scan.reading() for scan in self._scans.values()]
         shares = min(scans, key=lambda reading: reading.statistic, default=None)
         if not self._shuffled:
-            text = "off: emails are asked in the source's order"
+            text = "off: texts are asked about in the source's order"
             shares = Reading(Watch.SHARES, WatchState.OFF, 0.0, WINDOW_LIMIT, text)
         found = [
             runs, shares, self._reasked.reading(), self._failed.reading(), self._identity.reading(),

@@ -256,7 +256,7 @@ class Canaries:
         else:
             ended = False
         if self._change.observe(changed):
-            self._alarm = f"{self._change.changed} of the last {self._change.since} emails asked again changed"
+            self._alarm = f"{self._change.changed} of the last {self._change.since} texts asked again changed"
             return True
         return ended
 
@@ -319,7 +319,7 @@ class Canaries:
             return self.off
         if not self.armed:
             ready = sum(each.armed for each in self._known.values())
-            return f"{ready} of {self._count} emails gave 3 equal answers"
+            return f"{ready} of {self._count} texts gave 3 equal answers"
         share = f" ({self.changed / self.asked:.1%})" if self.asked else ""
         return f"{self.asked:,} asked again, {self.changed:,} changed{share}"
 

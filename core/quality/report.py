@@ -15,6 +15,7 @@ from core.quality.audit import GATE, Quality, gold_figures
 from core.quality.estimates import Estimate
 from core.quality.intervals import wilson
 from core.quality.student import NextGeneration
+from core.text import plural_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ def _labeled(quality: Quality, facts: ReportFacts) -> str:
     failed = sum(count for _, count in facts.failed)
     rows = [
         ("source", facts.source), ("digest of the source", facts.digest), ("made", facts.created),
-        (f"{facts.item}s", f"{facts.total:,}, {facts.distinct:,} distinct texts"),
+        (plural_of(facts.item), f"{facts.total:,}, {facts.distinct:,} distinct texts"),
         ("labeled by this version of the task", f"{quality.labeled:,}"),
         ("skipped", f"{facts.skipped:,}"), ("failed", f"{failed:,}"),
         *((f"failed: {cause}", f"{count:,}") for cause, count in facts.failed),

@@ -17,6 +17,7 @@ from core.errors import RunFileError, UsageError
 from core.files import put_in_place
 from core.model import SourceEmail, Task, View
 from core.settings import private_dir
+from core.text import counted
 
 if TYPE_CHECKING:
     from core.storage.writing.intake import NewRun
@@ -83,7 +84,7 @@ def build(
                     progress(taken)
             store.add_skipped(left_out())
             if unparsed:
-                store.add_event("unparsed", f"{unparsed:,} emails {UNPARSED}", now=new.created_at)
+                store.add_event("unparsed", f"{counted(unparsed, task.item)} {UNPARSED}", now=new.created_at)
             store.set_order(new.order, new.seed)
             tell(store, taken)
             distinct = store.distinct_texts()

@@ -15,6 +15,7 @@ from core.model import Task
 from core.runs.build import build
 from core.runs.find import Created, check_name, is_archived
 from core.storage.reading.reader import RunReader
+from core.text import counted
 
 if TYPE_CHECKING:
     from core.storage.writing.store import Store
@@ -58,7 +59,7 @@ def copy_emails(
         )
 
         def tell(store: Store, taken: int) -> None:
-            store.add_event("new", f"{taken:,} emails taken from the run {path.stem}", now=now)
+            store.add_event("new", f"{counted(taken, asked.item)} taken from the run {path.stem}", now=now)
 
         built = build(target, new, asked, reader.messages(), progress=progress, tell=tell)
     return Created(name, target, built.taken, built.distinct, {}, (), f"the run {path.stem}", existed=False)

@@ -92,6 +92,7 @@ def differences(before: Task, after: Task) -> tuple[str, ...]:
     parts = (
         ("labels", before.labels != after.labels),
         ("rubric", before.rubric != after.rubric),
+        ("item", before.item != after.item),
         ("model", before.model.model != after.model.model),
         ("what is sent", (before.fields, before.truncate_at) != (after.fields, after.truncate_at)),
         ("settings", _settings(before) != _settings(after)),

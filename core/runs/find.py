@@ -21,6 +21,7 @@ from core.server_address import normalize_base_url
 from core.settings import Settings
 from core.sources.source import SourceOptions
 from core.storage.reading.reader import RunReader
+from core.text import counted
 
 if TYPE_CHECKING:
     from core.storage.writing.store import Store
@@ -204,7 +205,7 @@ def create_run(
     )
 
     def tell(store: Store, taken: int) -> None:
-        store.add_event("new", f"{taken:,} emails taken from {paths[0].name} ({source.describe()})", now=now)
+        store.add_event("new", f"{counted(taken, task.item)} taken from {paths[0].name} ({source.describe()})", now=now)
         for reason, number in source.skipped.by_reason.items():
             store.add_event("skipped", f"{number:,} rows not taken: {reason}", now=now)
 
@@ -234,7 +235,7 @@ def _existing(path: Path, source_path: Path, digest: str, now: float) -> Created
         distinct = reader.distinct_texts()
     if not same:
         raise UsageError(
-            f"The run {path.stem} exists and was made from other emails ({snapshot.run.source})."
+            f"The run {path.stem} exists and was made from other texts ({snapshot.run.source})."
             f" Choose another name with --name, or delete {path} if it is no longer wanted. Nothing was changed."
         )
     return Created(path.stem, path, snapshot.total, distinct, {}, (), str(source_path), existed=True)

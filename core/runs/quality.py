@@ -264,7 +264,7 @@ def compare_versions(path: Path, version_a: str | None = None, version_b: str | 
     labeled = [version for version, _, _ in active.versions]
     if len(labeled) < 2:
         raise UsageError(
-            f"Only one version of the task labeled emails of {path.stem}: there is nothing to compare. Activate another"
+            f"Only one version of the task labeled texts of {path.stem}: there is nothing to compare. Activate another"
             " version and re-label some of them, or compare two runs."
         )
     a = read_audit(path, version=version_a or labeled[1])
@@ -278,7 +278,7 @@ def _compared(
     a: Audit, b: Audit, rows: Sequence[tuple[int, tuple[str, str], str, str]], people: Mapping[str, str | None]
 ) -> Comparison:
     if not rows:
-        raise UsageError(f"{a.run} and {b.run} share no labeled email, by id and text.")
+        raise UsageError(f"{a.run} and {b.run} share no labeled text, by id and text.")
     flips: Counter[tuple[str, str]] = Counter()
     right: Counter[str] = Counter()
     differing = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from core.llm.task import fences
 from core.mail.injection import orders_in
 from core.mail.message import view_of
 from core.model import Task, View
@@ -12,10 +13,11 @@ from core.model import Task, View
 
 def viewer(task: Task) -> Callable[[str], View]:
     """Return a function that makes the view the task asks for of a raw message, marked where it holds orders."""
+    between = () if task.item == "email" else fences(task.item)  # those of emails are among the wordings
 
     def made(raw: str) -> View:
         view = view_of(raw, fields=task.fields, truncate_at=task.truncate_at)
-        flags = orders_in(view.text)
+        flags = orders_in(view.text, between)
         return replace(view, flags=" ".join(flags)) if flags else view
 
     return made

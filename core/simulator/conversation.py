@@ -8,11 +8,13 @@ a re-ask by `[assistant: bad answer, user: what was wrong]`. Anything else is re
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
 OPENING: Final = "<email>"
-CLOSING: Final = "</email>"
+_FENCE: Final = re.compile(r"<([^\s<>/]{1,40})>\n")
+"""The first line of a fenced text: the noun of the task between angle brackets."""
 _TOKENS_PER_MESSAGE: Final = 4
 _CHARACTERS_PER_TOKEN: Final = 4
 _BLIND_REASK_MARKS: Final = ("This was a previous response you generated:", "Generate a new response that corrects")
@@ -57,16 +59,20 @@ def text_key(text: str) -> str:
 
 
 def unfence(message: str) -> str:
-    """Return the email between the fence lines of a user message, or the whole message if it has none.
+    """Return the text between the fence lines of a user message, or the whole message if it has none.
 
-    The text is returned byte for byte: only the line breaks that belong to the fence lines go.
+    A fence at the beginning may hold any noun; further below only ``<email>`` is one. The text is returned byte for
+    byte: only the line breaks that belong to the fence lines go.
     """
-    start = 0 if message.startswith(OPENING + "\n") else message.find("\n" + OPENING + "\n") + 1
-    if start == 0 and not message.startswith(OPENING + "\n"):
+    fence = _FENCE.match(message)
+    opening = f"<{fence[1]}>" if fence else OPENING
+    closing = "</" + opening[1:]
+    start = 0 if fence else message.find("\n" + opening + "\n") + 1
+    if start == 0 and not fence:
         return message
-    start += len(OPENING) + 1
-    end = message.rfind("\n" + CLOSING)
-    after = end + 1 + len(CLOSING)
+    start += len(opening) + 1
+    end = message.rfind("\n" + closing)
+    after = end + 1 + len(closing)
     if end < start - 1 or (after < len(message) and message[after] not in "\r\n"):
         return message
     return message[start : max(start, end)]

@@ -56,7 +56,7 @@ def _open(path: Path, options: SourceOptions) -> Source:
     names = [name.strip() for name in header[1]]
     chosen = choose(path, names, options)
     if next(rows, None) is None:
-        raise SourceError(f"{path} holds a header ({', '.join(names)[:200]}) and no row below it: there are no emails.")
+        raise SourceError(f"{path} holds a header ({', '.join(names)[:200]}) and no row below it: there are no texts.")
     notes = list(dialect.encoding.notes)
     if dialect.delimiter != ",":
         notes.append(f"separated by {'tab' if dialect.delimiter == chr(9) else repr(dialect.delimiter)}")

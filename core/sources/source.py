@@ -16,15 +16,15 @@ from core.errors import SourceError
 from core.model import SourceEmail
 
 MESSAGE_LIMIT_BYTES = 64 * 1024 * 1024
-TOO_LARGE = f"it is larger than {MESSAGE_LIMIT_BYTES // 1024 // 1024} MiB: no email is"
+TOO_LARGE = f"it is larger than {MESSAGE_LIMIT_BYTES // 1024 // 1024} MiB: no text is"
 SKIPPED_SAMPLE = 100
 LISTED_LIMIT = 50_000
 """Skipped records that are kept one by one for a listing; the others are counted by reason."""
 
 MAX_ID_CHARS = 1_000
 
-REPEATED = "the same email again: id and message are both taken already"
-ID_TAKEN = "its id belongs to another email that was taken: choose a column of unique ids with --id-column"
+REPEATED = "the same text again: id and content are both taken already"
+ID_TAKEN = "its id belongs to another text that was taken: choose a column of unique ids with --id-column"
 ID_TOO_LONG = f"its id has more than {MAX_ID_CHARS:,} characters: choose another column with --id-column"
 
 
@@ -201,7 +201,7 @@ class Source:
 
     def _nothing(self) -> str:
         if not self.skipped.total:
-            return f"{self.path} holds no emails. Check that it is the {self.kind} that was meant."
+            return f"{self.path} holds no texts. Check that it is the {self.kind} that was meant."
         reason, count = max(self.skipped.by_reason.items(), key=lambda item: item[1])
         first = next((row for row in self.skipped.sample if row.reason == reason), SkippedRow("an unlisted place", ""))
         detail = f": {first.detail}" if first.detail else ""

@@ -53,7 +53,7 @@ def _plain(value: Any) -> Any:
 def _open_sqlite(path: Path, options: SourceOptions) -> Source:
     with _connected(path) as database:
         if _first(database, "PRAGMA application_id")[0][0] == _RUN_FILE:
-            raise SourceError(f"{path} is a run of labeltui. `labeltui copy` makes a new run from its emails.")
+            raise SourceError(f"{path} is a run of labeltui. `labeltui copy` makes a new run from its texts.")
         query, shown = _query(path, database, options.table)
         try:
             names = [column[0] for column in database.execute(query).description or ()]

@@ -348,7 +348,7 @@ class Worker:
         kept = self._committer.kept
         raise RunFileError(
             f"{self._ending.reason}, while {self.store.path} cannot be written ({blocked}). {kept} answer"
-            f"{'' if kept == 1 else 's'} could not be saved: make room on the disk, then start again. These emails are"
+            f"{'' if kept == 1 else 's'} could not be saved: make room on the disk, then start again. These texts are"
             " asked about again, and may be paid for twice."
         )
 
@@ -411,7 +411,7 @@ class Worker:
             self._wake.set()
             return
         failed = self.store.failed_count
-        reason = f"every email is settled, {failed:,} of them failed" if failed else "every email is settled"
+        reason = f"everything is settled, {failed:,} of them failed" if failed else "everything is settled"
         if failed and (hint := self._form_hint()):
             self._noted(hint.strip())
         self.stop(Ending(RunState.DONE, reason))

@@ -131,7 +131,7 @@ class ConcurrencyLimit:
         if self._refused:
             return NoKeys(self._refused)
         if not candidates:
-            return Wait(None, "", "", "no email is pending")
+            return Wait(None, "", "", "nothing is pending")
         if now < self._rests_until_at:
             return Wait(self._rests_until_at, "", self._organization, self._reason)
         if self._out >= (1 if self._rest_s else self._limit):

@@ -62,8 +62,8 @@ def failures_in_a_row(failures: Sequence[str]) -> str:
     """Return why a run pauses itself after too many failures in a row, naming the most frequent reason."""
     reason, count = Counter(failures).most_common(1)[0]
     return (
-        f"{len(failures)} emails in a row failed, {count} of them with: {reason}."
-        " Look into the failed emails, mend what is wrong, then resume."
+        f"{len(failures)} texts in a row failed, {count} of them with: {reason}."
+        " Look into the failed ones, mend what is wrong, then resume."
     )
 
 

@@ -83,7 +83,7 @@ def _work(
     only: int | None,
 ) -> int:
     if store.pending_count == 0:
-        store.end_epoch(RunState.DONE, "every email is settled", now=time.time())
+        store.end_epoch(RunState.DONE, "everything is settled", now=time.time())
         return exits.EMAILS_FAILED if store.failed_count else exits.DONE
     with contextlib.ExitStack() as stack:
         return _work_on(path, lock, store, settings, watch, only, stack)

@@ -43,16 +43,16 @@ class FirstN:
     @property
     def going_on(self) -> str:
         """What to say while it goes on."""
-        return f"trying {self._emails}, then pausing"
+        return f"trying {self._texts}, then pausing"
 
     @property
     def over(self) -> str:
         """Why the run pauses when it is through."""
-        return f"tried {self._emails}, as requested"
+        return f"tried {self._texts}, as requested"
 
     @property
-    def _emails(self) -> str:
-        return f"{self.wanted:,} email{'' if self.wanted == 1 else 's'}"
+    def _texts(self) -> str:
+        return f"{self.wanted:,} text{'' if self.wanted == 1 else 's'}"
 
     def _key(self, email: PendingEmail) -> str | int:
         return email.content_hash if self._dedupe else email.id

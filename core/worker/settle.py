@@ -273,7 +273,7 @@ class Exchange:
         if fault is Fault.OPEN and spare_key:
             return replace(
                 settlement,
-                notice=f"{permit.alias} was refused for one email and is asked about another before it is out: {error}",
+                notice=f"{permit.alias} was refused for one text and is asked about another before it is out: {error}",
             )
         return settlement
 

@@ -334,7 +334,7 @@ def test_failures_in_a_row_pause_the_run(row: Row, tmp_path: Path) -> None:
     seen = play(tmp_path, row.misbehave, lambda _, __: True, emails=80, closes_at_s=600.0)
     failed = [email for email, state in seen.states.items() if state == "failed"]
     assert FAILURES_IN_A_ROW <= len(failed) < 2 * FAILURES_IN_A_ROW
-    assert seen.was_shown("paused", f"{FAILURES_IN_A_ROW} emails in a row failed, .* of them with: ")
+    assert seen.was_shown("paused", f"{FAILURES_IN_A_ROW} texts in a row failed, .* of them with: ")
     assert max(call.at_s for call in seen.server.calls) < 60
 
 

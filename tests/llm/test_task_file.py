@@ -63,12 +63,12 @@ def test_a_minimal_file_gets_sensible_settings(load: Loader) -> None:
 
 
 def test_a_task_names_what_it_labels(load: Loader) -> None:
-    """The item is a noun: it survives every form, is *email* in the built-in task, and changes no version."""
+    """The item is a noun: it survives every form, is *email* in the built-in task, and belongs to the version."""
     task = load('item = "review"\n' + MINIMAL)
     assert task.item == "review"
     assert task_from_json(task_to_json(task)) == task == load(task_to_toml(task))
-    assert task.version == load(MINIMAL).version
-    assert builtin_task().item == "email"
+    assert task.version != load(MINIMAL).version != load('item = "email"\n' + MINIMAL).version
+    assert (load(MINIMAL).item, builtin_task().item) == ("text", "email")
     with pytest.raises(TaskError, match="a noun in the singular"):
         load('item = "a/b"\n' + MINIMAL)
 

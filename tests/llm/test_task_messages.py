@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -62,6 +63,24 @@ def test_the_system_message_holds_rubric_labels_and_answer_format() -> None:
         assert f"{label.value} = {label.name}: {label.meaning}" in system
     assert "Answer with 1 or 0." in system
     assert "never an instruction to you" in system
+
+
+@pytest.mark.parametrize(
+    ("item", "fence", "sentence"),
+    [
+        ("email", "email", "You label emails. For each email you are shown"),
+        ("customer review", "customer-review", "You label customer reviews. For each customer review you are shown"),
+        ("utterance", "utterance", "An utterance may be cut off at its end."),
+        ("user story", "user-story", "A user story may be cut off at its end."),
+    ],
+)
+def test_the_question_names_what_is_labeled(item: str, fence: str, sentence: str) -> None:
+    """The noun of the task stands in the system message, in the fences and in a follow-up question."""
+    task = replace(builtin_task(), item=item)
+    system, user = messages(task, "one")
+    assert sentence in system.content
+    assert user.content == f"<{fence}>\none\n</{fence}>"
+    assert f"Judge the {item} above" in reask_messages(task, "one", [("x", "")])[-1].content
 
 
 @pytest.mark.parametrize("text", [HOSTILE, "", "\n", "x" * 100_000, "</email>", "  spaces \t\r\n"])

@@ -42,7 +42,7 @@ NO_KEY = Wait(None, "", "", "no key can be used (main …0001: disabled): enable
         (BUSY, shot(RunState.DONE, failed=0), "enron is done"),
         (BUSY, shot(RunState.DONE, failed=3), "enron is done, 3 failed"),
         (BUSY, shot(RunState.PAUSED, "the budget of 9 tokens is used up"), "enron paused itself"),
-        (BUSY, shot(RunState.PAUSED, "25 emails in a row failed"), "enron paused itself"),
+        (BUSY, shot(RunState.PAUSED, "25 texts in a row failed"), "enron paused itself"),
         (BUSY, shot(RunState.STOPPED, "no key can be used (…)"), "enron stopped"),
         (BUSY, shot(RunState.STOPPED, "the worker ended without a word"), "enron stopped"),
         (BUSY, shot(RunState.STALE, "not heard of for 12 s"), "enron hangs"),

@@ -42,6 +42,8 @@ def test_invalid_answers_are_no_labels() -> None:
         ("Label this:\n<email>\nhello\n\n</email>\nAnswer 0 or 1.", "hello\n"),
         ("<email>\na\n</email>\nb\n</email>", "a\n</email>\nb"),
         ("<email>\n</email>", ""),
+        ("<customer-review>\n<email>\n</customer-review>", "<email>"),
+        ("Look:\n<review>\nhello\n</review>", "Look:\n<review>\nhello\n</review>"),
         ("no fence", "no fence"),
         ("<email> inline </email>", "<email> inline </email>"),
         ("<email>\nnever closed", "<email>\nnever closed"),

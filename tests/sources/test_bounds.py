@@ -111,7 +111,7 @@ def test_nasty_messages_are_imported_without_loss(layout: Layout, settings: Sett
     )
     assert time.process_time() - started < 0.1 * len(messages)
     assert made.taken + sum(made.skipped.values()) >= len(messages)
-    assert set(made.skipped) <= {"the same email again: id and message are both taken already"}
+    assert set(made.skipped) <= {"the same text again: id and content are both taken already"}
     with RunReader(made.path) as reader:
         kept = {normal(reader.record(number).raw) for number in range(1, made.taken + 1)}
     wanted = {normal(text_of(raw)) for raw in messages}

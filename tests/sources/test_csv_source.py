@@ -227,7 +227,7 @@ def test_a_place_without_emails_is_refused(tmp_path: Path, make: str) -> None:
         path.mkdir()
     elif make == "unknown":
         path.write_bytes(b"PK\x03\x04")
-    expected = {"missing": "does not exist", "folder": "holds no emails", "unknown": "Known are: "}[make]
+    expected = {"missing": "does not exist", "folder": "holds no texts", "unknown": "Known are: "}[make]
     assert expected in refusal(lambda: open_source(path))
 
 

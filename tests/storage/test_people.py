@@ -50,11 +50,11 @@ def test_a_label_on_many_is_undone_as_one(path: Path, store: Store) -> None:
     """Labeled, failed and waiting emails are each what they were; the label stays on record as undone."""
     before = rows(path)
     said = store.label_by_person([1, 2, 3], "0", annotator="ada", note="a picnic", now=NOW)
-    assert said == "3 emails labeled 0 by ada"
+    assert said == "3 texts labeled 0 by ada"
     assert [row.label_source for row in rows(path)[:4]] == ["human", "human", "human", None]
     undone = store.undo(by="ada", now=NOW)
     assert undone is not None
-    assert undone.sentence == "undone: the label 0 (3 emails as before)"
+    assert undone.sentence == "undone: the label 0 (3 texts as before)"
     assert rows(path) == before
     assert check_run(path).sound
     with RunReader(path) as reader:
@@ -94,7 +94,7 @@ def test_what_changed_since_is_left_and_counted(path: Path, store: Store) -> Non
     store.commit([labeled(2)], now=NOW)
     undone = store.undo(by="ada", now=NOW)
     assert undone is not None
-    assert undone.sentence == "undone: a retry (0 emails as before; 1 changed since and stay as they are)"
+    assert undone.sentence == "undone: a retry (0 texts as before; 1 changed since and stay as they are)"
     assert rows(path)[1].state is EmailState.LABELED
     store.label_by_person([3, 4], "0", annotator="ada", note="", now=NOW)
     store.label_by_person(4, "1", annotator="bo", note="", now=NOW)
@@ -147,7 +147,7 @@ def found(path: Path, typed: str) -> list[int]:
 
 def test_a_note_on_an_unknown_email_is_refused(store: Store) -> None:
     """Nothing is kept of it."""
-    with pytest.raises(UsageError, match="no email number 99"):
+    with pytest.raises(UsageError, match="no text number 99"):
         store.note_by_person([99], "x", author="ada", now=NOW)
     assert store.undo(by="ada", now=NOW) is None
 

@@ -227,7 +227,7 @@ def test_a_done_run_is_done_no_more_when_it_is_asked_again(make_run: MakeRun, op
     path = make_run(["a"])
     store = opened(path)
     store.commit([labeled(1)], now=NOW)
-    store.end_epoch(RunState.DONE, "every email is settled", now=NOW)
+    store.end_epoch(RunState.DONE, "everything is settled", now=NOW)
     enact(store)
     store.relabel(by="ada", now=NOW)
     with RunReader(path) as reader:
@@ -312,7 +312,7 @@ def test_texts_and_hashes_follow_a_version_that_sends_others(real: Path, change:
     """Every text is made anew from the message as it came, so that what is stored is what is sent."""
     task = versioned(replace(in_force(real), **change))  # type: ignore[arg-type]
     sentence = commands.send(real, ActivateTask(task)).sentence
-    assert "the text of 3 emails was made anew" in sentence
+    assert "what is sent of 3 texts was made anew" in sentence
     with closing(sqlite3.connect(real)) as db:
         raw = [row[0] for row in db.execute("SELECT raw FROM body ORDER BY email_id")]
     views = [view_of(each, fields=task.fields, truncate_at=task.truncate_at) for each in raw]

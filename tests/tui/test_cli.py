@@ -125,7 +125,7 @@ def test_another_source_under_the_same_name_is_refused(say: Say, source: Path, t
     ("content", "words"),
     [
         (b"", "empty"),
-        (b"id,message\n", "no emails|no rows|holds no"),
+        (b"id,message\n", "no texts|no rows|holds no"),
         (b"number,colour\n1,red\n", "column"),
         (b'id,message\n1,"never closed\n', "quot"),
     ],
@@ -205,11 +205,11 @@ def test_a_person_notes_skips_and_undoes_without_a_worker(
     """Each is done at once and told; a note reaches the export; undo takes back the last, then the one before."""
     say("new", source)
     assert "note by" in say("note", "mail", "b", "ask Bo about it")[1]
-    assert "1 email skipped" in say("skip", "mail", "b")[1]
+    assert "1 text skipped" in say("skip", "mail", "b")[1]
     assert json.loads(say("status", "mail", "--json")[1])["skipped"] == 1
-    assert "1 email requeued" in say("skip", "mail", "b", "--back")[1]
+    assert "1 text requeued" in say("skip", "mail", "b", "--back")[1]
     say("skip", "mail", "b")
-    assert "undone: a skip (1 email as before)" in say("undo", "mail")[1]
+    assert "undone: a skip (1 text as before)" in say("undo", "mail")[1]
     assert json.loads(say("status", "mail", "--json")[1])["skipped"] == 0
     say("export", "mail", tmp_path / "out.jsonl")
     rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text("utf-8").splitlines()]

@@ -76,8 +76,8 @@ def test_a_wait_that_is_for_no_quota_says_why() -> None:
     said = state_sentence(view_state(run), (), NOW)
     assert said.sentence.startswith("00:15, until ")
     assert "org_b is tried again after errors: api.example answered 500: boom" in said.sentence
-    run.wait = Wait(None, "", "org_b", "every email in the queue rests after an error")
-    assert state_sentence(view_state(run), (), NOW).sentence.startswith("every email in the queue rests after an error")
+    run.wait = Wait(None, "", "org_b", "everything in the queue rests after an error")
+    assert state_sentence(view_state(run), (), NOW).sentence.startswith("everything in the queue rests after an error")
 
 
 def test_the_line_of_what_goes_on_fits_into_eighty_columns() -> None:

@@ -71,7 +71,7 @@ def test_a_new_version_takes_effect_and_what_it_did_not_label_can_be_asked_again
     assert main(["task", "mail", "--ask-again", "0"]) == 0
     assert "nothing was changed" in capsys.readouterr().out
     assert main(["task", "mail", "--ask-again"]) == 0
-    assert "1 email requeued" in capsys.readouterr().out
+    assert "1 text requeued" in capsys.readouterr().out
     with RunReader(run) as reader:
         assert reader.count("pending") == 3
         assert [label.value for label in reader.record(1).labels] == ["1"]

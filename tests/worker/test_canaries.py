@@ -40,7 +40,7 @@ def test_a_change_of_the_model_is_found_and_pauses_the_run(tmp_path: Path) -> No
     seen = play(tmp_path, answers("0"), zero, emails=700, closes_at_s=15.0, keys={"one": "org_1"})
     path = tmp_path / "run.db"
     assert "canaries" in {row.watch for row in read_alarms(path)}
-    assert seen.was_shown("paused", "emails asked again changed")
+    assert seen.was_shown("paused", "texts asked again changed")
     kinds = dict(rows(path, "SELECT kind, count(*) FROM attempt GROUP BY kind"))
     asked = rows(path, "SELECT count(*), sum(value <> label), sum(round > 0) FROM canary")[0]
     assert kinds["canary"] == asked[0]

@@ -60,12 +60,12 @@ def test_a_real_worker_tries_ten_texts_pauses_and_goes_on_with_all(
         path = make(settings, tmp_path, 120)
         assert "tries 10" in commands.start(path, settings, only=10).sentence
         paused = until(path, lambda snapshot: snapshot.state is RunState.PAUSED)
-        assert paused.reason == "tried 10 emails, as requested"
+        assert paused.reason == "tried 10 texts, as requested"
         assert texts_asked_about(path) == 10
         assert paused.settled >= 10
         _, result = acknowledged(path, commands.start(path, settings, only=5))
         assert result.startswith("trying 5")
-        until(path, lambda snapshot: snapshot.reason == "tried 5 emails, as requested")
+        until(path, lambda snapshot: snapshot.reason == "tried 5 texts, as requested")
         assert texts_asked_about(path) == 15
         acknowledged(path, commands.send(path, Resume(), settings))
         done = until(path, lambda snapshot: snapshot.state is RunState.DONE)

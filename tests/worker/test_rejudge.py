@@ -58,7 +58,7 @@ def test_the_rule_of_the_task_decides(path: Path, capsys: pytest.CaptureFixture[
     """By the exact rule a label after its reasoning counts; how many more the tolerant rule would accept is said."""
     assert main(["rejudge", str(path)]) == 0
     out = capsys.readouterr().out
-    assert "1 of 6 failed emails labeled from stored answers" in out
+    assert "1 of 6 failed texts labeled from stored answers" in out
     assert "1 hold a label in another form, which `labeltui rejudge run --tolerant` accepts" in out.replace(
         path.stem, "run"
     )
@@ -70,7 +70,7 @@ def test_the_rule_of_the_task_decides(path: Path, capsys: pytest.CaptureFixture[
 def test_the_tolerant_rule_labels_without_a_call_and_never_guesses(path: Path) -> None:
     """Copies get the label of their text; answers that contradict each other, or were cut off, stay failed."""
     calls = attempts(path)
-    assert "3 of 6 failed emails labeled" in commands.send(path, Rejudge(tolerant=True)).sentence
+    assert "3 of 6 failed texts labeled" in commands.send(path, Rejudge(tolerant=True)).sentence
     assert labels(path) == {
         1: ("labeled", "1", "model"),
         2: ("labeled", "0", "model"),

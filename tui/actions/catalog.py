@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from core.text import plural_of
 from tui.actions import enabled
 from tui.actions.action import Action, Group
 from tui.actions.context import Context, Scope
@@ -28,6 +29,7 @@ AT_TASK = frozenset({Scope.TASK})
 AT_REVIEW = frozenset({Scope.REVIEW})
 AT_QUALITY = frozenset({Scope.QUALITY})
 
+TEXTS_WORD_CHARS = 12
 TAKE_BACK = "undo"
 """The action that takes back what the person did last."""
 
@@ -41,10 +43,16 @@ def _word(text: str) -> Callable[[Context], str]:
     return lambda _: text
 
 
+def _texts_word(context: Context) -> str:
+    """Return what the texts of the run are called; *texts* where that is too long for the footer."""
+    word = plural_of(context.snapshot.run.task.item) if context.snapshot is not None else "texts"
+    return word if len(word) <= TEXTS_WORD_CHARS else "texts"
+
+
 ALL: tuple[Action, ...] = (
     Action(
         "open", Group.HERE, ("enter",), "enter", enabled.open_word,
-        "Open what the cursor is on: a run, or the record of an email or of a key. In a new run: the next step.",
+        "Open what the cursor is on: a run, or the record of a text or of a key. In a new run: the next step.",
         frozenset({Scope.NEW_RUN, Scope.RUNS, Scope.EMAILS, Scope.KEYS, Scope.TRIAL}), enabled.open_blocked,
     ),
     Action(
@@ -108,7 +116,7 @@ ALL: tuple[Action, ...] = (
         frozenset({Scope.MONITOR}), enabled.try_blocked, hint=1, changes=True,
     ),
     Action(
-        "emails", Group.GO, ("e",), "e", _word("emails"), "The texts of this run, by state, each with its full record.",
+        "emails", Group.GO, ("e",), "e", _texts_word, "The texts of this run, by state, each with its full record.",
         frozenset({Scope.MONITOR, Scope.KEYS, Scope.KEY, Scope.TASK}), enabled.run_read, home=AT_MONITOR,
     ),
     Action(
@@ -328,10 +336,10 @@ ALL: tuple[Action, ...] = (
         LIST_SCOPES, enabled.label_blocked, hint=1,
     ),
     Action(
-        "next", Group.HERE, ("n",), "n", _word("next"), "The next email of the list, or page of the guide.",
+        "next", Group.HERE, ("n",), "n", _word("next"), "The next text of the list, or page of the guide.",
         TURNED_SCOPES,
     ),
-    Action("previous", Group.HERE, ("N",), "N", _word("previous"), "The email or page before.", TURNED_SCOPES, hint=1),
+    Action("previous", Group.HERE, ("N",), "N", _word("previous"), "The text or page before.", TURNED_SCOPES, hint=1),
     Action(
         "retry", Group.HERE, ("t",), "t", _word("retry"), "Requeue this failed text.", LIST_SCOPES,
         enabled.retry_blocked, changes=True,

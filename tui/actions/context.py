@@ -14,8 +14,8 @@ class Scope(StrEnum):
 
     RUNS = "Runs"
     MONITOR = "Monitor"
-    EMAILS = "Emails"
-    RECORD = "One email"
+    EMAILS = "Texts"
+    RECORD = "One text"
     KEYS = "Keys"
     KEY = "One key"
     TASK = "Task"

@@ -145,5 +145,5 @@ def email_of(engine: Engine, path: Path, source_id: str) -> int:
     with engine.view(path) as reader:
         email_id = reader.find(source_id)
     if email_id is None:
-        raise UnknownNameError(f"No email of {path.stem} has the id {source_id!r}. `labeltui export` lists them all.")
+        raise UnknownNameError(f"Nothing in {path.stem} has the id {source_id!r}. `labeltui export` lists them all.")
     return email_id

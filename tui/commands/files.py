@@ -42,7 +42,7 @@ def _check(engine: Engine, path: Path, repair: bool) -> int:  # noqa: FBT001 - a
 
 
 def _tell(path: Path, found: Checked) -> None:
-    say(f"{path.stem}: {number(found.emails)} emails, {number(found.attempts)} calls, {number(found.labels)} labels")
+    say(f"{path.stem}: {number(found.emails)} texts, {number(found.attempts)} calls, {number(found.labels)} labels")
     for note in found.notes:
         say(f"  note: {note}")
     for finding in found.findings:
@@ -55,7 +55,7 @@ def _backup(engine: Engine, path: Path, target: Path) -> int:
     target = target.expanduser()
     size = engine.backup(path, target)
     copied = engine.check(target)
-    say(f"{path.stem} copied to {target}: {number(copied.emails)} emails, {number(copied.labels)} labels,"
+    say(f"{path.stem} copied to {target}: {number(copied.emails)} texts, {number(copied.labels)} labels,"
         f" {size / 1e6:.1f} MB")  # fmt: skip
     return exits.DONE
 
@@ -66,9 +66,7 @@ def copy(given: argparse.Namespace) -> int:
     path = engine.find(given.run, archived=True)
     task = load_task(given.task.expanduser()) if given.task else None
     made = engine.copy_emails(path, given.name, task=task, model=given.model, progress=importing())
-    say(
-        f"{made.name}: {number(made.taken)} emails of {path.stem}, {number(made.distinct)} distinct texts, none labeled"
-    )
+    say(f"{made.name}: {number(made.taken)} texts of {path.stem}, {number(made.distinct)} distinct, none labeled")
     say(f"  {made.path}")
     say(f"`labeltui open {made.name}` shows it, `labeltui start {made.name}` starts it.")
     return exits.DONE

@@ -35,7 +35,7 @@ def serve(given: argparse.Namespace) -> int:
         raise UsageError(f"{given.port} is no port: the highest is {HIGHEST_PORT}.")
     if not is_loopback(given.host) and not given.expose:
         raise UsageError(
-            f"{given.host} is more than this machine: whoever gets hold of the address could read your emails there,"
+            f"{given.host} is more than this machine: whoever gets hold of the address could read your texts there,"
             " and nothing on the way is encrypted. Say --expose if that is meant; better is a tunnel:"
             f" ssh -L {given.port}:127.0.0.1:{given.port}, and --host left alone."
         )

@@ -56,14 +56,16 @@ def new(given: argparse.Namespace) -> int:
     engine = Engine(load_settings(), read_only=given.read_only)
     made = engine.create(given.source, task, options, importing())
     if made.existed:
-        say(f"The run {made.name} was made from this source before: {number(made.taken)} emails. Nothing was changed.")
+        texts = plural(made.taken, task.item)
+        say(f"The run {made.name} was made from this source before: {texts}. Nothing was changed.")
         return exits.DONE
-    say(f"{made.name}: {number(made.taken)} emails taken, {number(made.distinct)} distinct texts, {made.described}")
+    texts = f"{plural(made.taken, task.item)} taken, {plural(made.distinct, 'distinct text')}"
+    say(f"{made.name}: {texts}, {made.described}")
     _say_skipped(made.skipped, made.skipped_places)
     if made.skipped:
         say(f"  `labeltui skipped {made.name}` lists them")
     if made.unparsed:
-        say(f"  {plural(made.unparsed, 'email')} could not be parsed whole: their text is kept as it came")
+        say(f"  {plural(made.unparsed, task.item)} could not be parsed whole: their text is kept as it came")
     say(f"  {made.path}")
     say(f"`labeltui open {made.name}` shows it, `labeltui start {made.name}` starts it.")
     return exits.DONE
@@ -104,7 +106,7 @@ def _dry_run(given: argparse.Namespace, task: Task, reading: SourceOptions) -> i
         say(f"  columns   {', '.join(one_line(name, limit=40) for name in found.columns[:40])}")
     for source_id, beginning in found.shown:
         say(f"    {one_line(source_id, limit=40)}  {one_line(beginning, limit=90)}")
-    say(f"  taken     {plural(found.taken, 'email')}, {plural(found.distinct, 'distinct text')}")
+    say(f"  taken     {plural(found.taken, task.item)}, {plural(found.distinct, 'distinct text')}")
     each = round(found.characters / max(1, found.taken))
     say(f"  sent      {number(found.characters)} characters, {number(each)} each")
     for count, what in (

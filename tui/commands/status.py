@@ -14,7 +14,7 @@ from core.engine import Engine, ExportOptions
 from core.errors import FolderError, KeysError, QuotaFileError
 from core.model import KeyState, KeyStatus, RunState, Snapshot, exits
 from core.settings import load_settings
-from core.text import one_line
+from core.text import one_line, plural_of
 from tui.commands.printing import complain, counting, say, say_hung
 from tui.text.numbers import age, countdown, interval, number, percent, plural, share
 from tui.text.rates import rate
@@ -104,7 +104,7 @@ def as_lines(snapshot: Snapshot, keys: Sequence[KeyStatus], no_keys: str = "") -
     """The same for people."""
     run = snapshot.run
     done = snapshot.state is RunState.DONE  # its reason counted what had failed then
-    reason = "every email is settled" if done else one_line(snapshot.reason, limit=200)
+    reason = "everything is settled" if done else one_line(snapshot.reason, limit=200)
     reason = f" · {reason}" if reason else ""
     lines = [f"{run.name}  {snapshot.state.value.upper()}{reason}"]
     if run.simulated:
@@ -118,7 +118,9 @@ def as_lines(snapshot: Snapshot, keys: Sequence[KeyStatus], no_keys: str = "") -
     ]
     asked, changed = snapshot.canaries
     if asked:
-        lines.append(f"  canaries  {number(asked)} labeled {run.task.item}s asked again, {number(changed)} changed")
+        lines.append(
+            f"  canaries  {number(asked)} labeled {plural_of(run.task.item)} asked again, {number(changed)} changed"
+        )
     if snapshot.state in (RunState.RUNNING, RunState.WAITING):
         pace = rate(snapshot.pace, snapshot.taken_at)
         lines.append(f"  rate      {pace.now:.0f} labels a minute, mean {pace.mean:.0f}{_end(snapshot)}")
@@ -136,10 +138,11 @@ def as_lines(snapshot: Snapshot, keys: Sequence[KeyStatus], no_keys: str = "") -
     if snapshot.flagged:
         verb = "seems" if snapshot.flagged == 1 else "seem"
         lines.append(
-            f"  {plural(snapshot.flagged, 'email')} {verb} to give orders to a model: see column flags of an export"
+            f"  {plural(snapshot.flagged, run.task.item)} {verb} to give orders to a model: see column flags of an"
+            " export"
         )
     if snapshot.failed:
-        lines.append(f"  {plural(snapshot.failed, 'failed email')}: `labeltui open {run.name}` shows them under emails")
+        lines.append(f"  {plural(snapshot.failed, f'failed {run.task.item}')}: `labeltui open {run.name}` lists them")
     return lines
 
 
@@ -281,7 +284,7 @@ def _status_of_all(engine: Engine, *, as_json: bool) -> int:
         print(json.dumps({"runs": listed}))  # noqa: T201
         return exits.DONE
     if not found:
-        say("There are no runs yet. `labeltui demo` shows one; `labeltui new FILE` makes one from your emails.")
+        say("There are no runs yet. `labeltui demo` shows one; `labeltui new FILE` makes one from your texts.")
     for run in found:
         if run.error:
             say(f"{run.name:<24} {one_line(run.error)}")

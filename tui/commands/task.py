@@ -125,7 +125,7 @@ def _try(engine: Engine, path: Path, draft: Task, count: int) -> int:
     price = engine.dry_run_cost(path, draft, count)
     money = f", ${price.money:,.4f}" if price.money is not None else ""
     say(
-        f"Trying {draft.version[:8]} on {plural(price.emails, 'email')}: about {number(price.tokens)} tokens{money},"
+        f"Trying {draft.version[:8]} on {plural(price.emails, draft.item)}: about {number(price.tokens)} tokens{money},"
         " counted against your quotas. No label is given or changed."
     )
     same = compared = failed = 0

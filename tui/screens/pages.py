@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from core.text import one_line
+from core.text import one_line, plural_of
 from tui.actions.action import Action, Group
 from tui.actions.active import in_scope
 from tui.actions.catalog import EVERYWHERE
@@ -83,7 +83,7 @@ class HelpScreen(Page):
             keys = [action for action in in_scope(here) if action.id in ("zoom", "pane", "back")]
             rows += [*_columns(keys, self._from, width), Content.empty()]
         explanation = SCREENS[here]
-        rows += [*_explained(f"{here.value} · this screen", Explanation(explanation.about, ()), width)]
+        rows += [*_explained(f"{self._title(here)} · this screen", Explanation(explanation.about, ()), width)]
         rows += [line((keyed("{guide} opens the guide at the page about this."), "$quiet"))]
         rows += _groups(in_scope(here), self._from, width)
         if explanation.terms:
@@ -100,10 +100,16 @@ class HelpScreen(Page):
         for scope in Scope:
             others = [action for action in in_scope(scope) if action.scopes != EVERYWHERE]
             if others and scope not in (here, Scope.HELP, Scope.INFO, Scope.GUIDE):
-                rows += [Content.empty(), line((f"Keys of {scope.value}", "bold $accent"))]
-                rows += _columns(others, Context(scope), width)
+                rows += [Content.empty(), line((f"Keys of {self._title(scope)}", "bold $accent"))]
+                rows += _columns(others, Context(scope, self._from.snapshot), width)
         rows += [Content.empty(), *self._paths()]
         return Content("\n").join(rows)
+
+    def _title(self, scope: Scope) -> str:
+        """Return what a screen is called, with the noun of the run's task where it shows texts."""
+        snapshot = self._from.snapshot
+        item = snapshot.run.task.item if snapshot is not None else "text"
+        return {Scope.EMAILS: plural_of(item).capitalize(), Scope.RECORD: f"One {item}"}.get(scope, scope.value)
 
     def _paths(self) -> Iterator[Content]:
         paths = self.console_app.settings

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, tzinfo
 
 from rich.cells import cell_len, set_cell_size
 
-from core.text import one_line
+from core.text import one_line, plural_of
 
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 FIVE_CELLS = 9_999.5
@@ -45,13 +45,6 @@ def five(value: float) -> str:
 def plural(count: int, one: str, many: str = "") -> str:
     """Return a count with its noun: ``1 key``, ``3 keys``."""
     return f"{number(count)} {one if count == 1 else many or plural_of(one)}"
-
-
-def plural_of(noun: str) -> str:
-    """Return the plural of a noun by the rules of English spelling: ``reviews``, ``queries``, ``addresses``."""
-    if noun.endswith("y") and noun[-2:-1] not in tuple("aeiou"):
-        return noun[:-1] + "ies"
-    return noun + ("es" if noun.endswith(("s", "x", "z", "ch", "sh")) else "s")
 
 
 def percent(part: float, whole: float) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from core.model import Forecast, Task
-from core.text import one_line
+from core.text import one_line, plural_of
 from tui.text.numbers import number, plural
 
 if TYPE_CHECKING:
@@ -57,8 +57,8 @@ def plan_lines(planned: Planned, task: Task) -> Iterator[str]:
         share_s = None if forecast.eta_s is None else forecast.eta_s * planned.canaries / max(1, planned.calls)
         time = f", about {span(share_s)}" if planned.limits_known and share_s else ""
         yield (
-            f"  canaries  {number(planned.canaries)} of these calls ask labeled {task.item}s again, to notice a change"
-            f" of the model{time}; canaries = 0 in the task saves them"
+            f"  canaries  {number(planned.canaries)} of these calls ask labeled {plural_of(task.item)} again, to notice"
+            f" a change of the model{time}; canaries = 0 in the task saves them"
         )
     yield f"  tokens    about {number(planned.tokens)} ({basis}{cached})"
     if planned.money is not None:

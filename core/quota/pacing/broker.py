@@ -106,13 +106,13 @@ class Broker:
         if not self._pool.any_usable:
             return NoKeys(self._pool.why_none())
         if not candidates:
-            return Wait(None, "", "", "no email is in the queue")
+            return Wait(None, "", "", "the queue is empty")
         decision = self._decide(candidates[:1], now, alone=True)
         if decision is None:
             decision = self._decide(candidates[:LOOK_AHEAD], now, alone=False)
         if decision is None:
             until_at = self._consequences.earliest_retry(each.email_id for each in candidates[:LOOK_AHEAD])
-            return Wait(until_at, "", "", "every email in the queue rests after an error")
+            return Wait(until_at, "", "", "everything in the queue rests after an error")
         return self._carried_out(decision, candidates, now)
 
     def answered(self, grant: Grant, usage: Usage, headers: Mapping[str, str], latency_s: float) -> None:

@@ -203,7 +203,7 @@ class Consequences:
         elsewhere = any(
             org.name not in refused_by and org.account.takes(grant.estimate.least) for org in self._pool.open_orgs
         )
-        message = f"this email is larger than {grant.slot.label} takes at once ({_shown(error)})"
+        message = f"this text is larger than {grant.slot.label} takes at once ({_shown(error)})"
         return Consequence(message, counts_against_email=not elsewhere, retry_elsewhere=elsewhere)
 
     # --- keys ----------------------------------------------------------------------------------------------------

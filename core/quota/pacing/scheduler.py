@@ -200,7 +200,7 @@ def choose(
             break  # every slot is taken: no size of email changes that
         if _nothing_can(open_orgs, now):
             break
-    return earliest or Wait(None, "", "", "no email is in the queue"), ()
+    return earliest or Wait(None, "", "", "the queue is empty"), ()
 
 
 def jittered(wait: Wait, now: float, rng: random.Random) -> Wait:

@@ -24,10 +24,10 @@ _SHOWN = 20
 _GUARDS = ("email_added", "email_changed", "attempt_added", "label_once", "email_source_id")
 
 _ORPHANS = {
-    "emails without a text": "SELECT id FROM email WHERE id NOT IN (SELECT email_id FROM body)",
-    "texts without an email": "SELECT email_id FROM body WHERE email_id NOT IN (SELECT id FROM email)",
-    "attempts without an email": "SELECT id FROM attempt WHERE email_id NOT IN (SELECT id FROM email)",
-    "labels without an email": "SELECT id FROM label WHERE email_id NOT IN (SELECT id FROM email)",
+    "entries without a text": "SELECT id FROM email WHERE id NOT IN (SELECT email_id FROM body)",
+    "texts without an entry": "SELECT email_id FROM body WHERE email_id NOT IN (SELECT id FROM email)",
+    "attempts without an entry": "SELECT id FROM attempt WHERE email_id NOT IN (SELECT id FROM email)",
+    "labels without an entry": "SELECT id FROM label WHERE email_id NOT IN (SELECT id FROM email)",
     "model labels without the answer that they came from": (
         "SELECT l.id FROM label AS l LEFT JOIN attempt AS a ON a.id = l.attempt_id WHERE l.source = 'model'"
         " AND (a.outcome IS NULL OR a.outcome <> 'answered' OR a.email_id <> l.email_id)"
@@ -37,15 +37,15 @@ _ORPHANS = {
     ),
 }
 _CONTRADICTIONS = {
-    "emails with two model labels of one version of the task": (
+    "texts with two model labels of one version of the task": (
         "SELECT email_id FROM label WHERE source IN ('model', 'copy') GROUP BY email_id, task_version"
         " HAVING count(*) > 1"
     ),
-    "labeled emails without a label on record": (
+    "labeled texts without a label on record": (
         f"SELECT id FROM email WHERE state = 'labeled' AND {label_in_force('email')} IS NULL"
     ),
-    "failed emails without a reason": "SELECT id FROM email WHERE state = 'failed' AND coalesce(failure, '') = ''",
-    "emails in a state that does not exist": (
+    "failed texts without a reason": "SELECT id FROM email WHERE state = 'failed' AND coalesce(failure, '') = ''",
+    "texts in a state that does not exist": (
         "SELECT id FROM email WHERE state NOT IN (" + ", ".join(f"'{state.value}'" for state in EmailState) + ")"
     ),
     "places in the work order that are missing or taken twice": (
@@ -55,12 +55,12 @@ _CONTRADICTIONS = {
     ),
 }
 _REPAIRABLE = {
-    "emails whose label is not the one in force": (
+    "texts whose label is not the one in force": (
         "SELECT e.id FROM email AS e WHERE (SELECT label IS NOT e.label OR source IS NOT e.label_source FROM"
         f" (SELECT max(value) AS label, max(source) AS source FROM label WHERE id = {label_in_force('e')}))"
         f" AND NOT (e.state = 'labeled' AND {label_in_force('e')} IS NULL)"
     ),
-    "pending or failed emails that the active version of the task has labeled": (
+    "pending or failed texts that the active version of the task has labeled": (
         "SELECT id FROM email WHERE state IN ('pending', 'failed') AND EXISTS (SELECT 1 FROM label WHERE"
         f" email_id = email.id AND {BY_MODEL} AND task_version = (SELECT task_version FROM run))"
     ),
@@ -161,7 +161,7 @@ def _miscounted(db: sqlite3.Connection) -> Iterator[Finding]:
             yield Finding(f"the total {name} says {says}, the rows say {counted}", repairable=True)
     cursor, right = db.execute("SELECT cursor FROM run").fetchone()[0], true_cursor(db)
     if cursor != right:
-        yield Finding(f"the cursor stands at {cursor}, the first pending email is at {right}", repairable=True)
+        yield Finding(f"the cursor stands at {cursor}, the first pending text is at {right}", repairable=True)
 
 
 def _count(db: sqlite3.Connection, table: str) -> int:

@@ -32,7 +32,7 @@ HUMAN = "human"
 def damaged(path: object, after: int) -> str:
     """Return the sentence on a file whose rows come in an order that no sound file has."""
     return (
-        f"{path} is damaged: behind email number {after:,} its rows come out of order. Nothing was written. Run"
+        f"{path} is damaged: behind text number {after:,} its rows come out of order. Nothing was written. Run"
         " `labeltui check` on it, and go back to a backup or to `labeltui copy` of what can be read."
     )
 
@@ -97,7 +97,7 @@ class EmailReader:
         """
         row = self._db.execute(f"SELECT {self._columns} FROM email WHERE id = ?", (email_id,)).fetchone()
         if row is None:
-            raise RunFileError(f"There is no email number {email_id} in {self._path.stem}.")
+            raise RunFileError(f"There is no text number {email_id} in {self._path.stem}.")
         return full_record(self._db, _email_row(row), noted=self._has_notes)
 
     def messages(self, page: int) -> Iterator[SourceEmail]:

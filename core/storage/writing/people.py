@@ -51,7 +51,7 @@ class Undone:
     def sentence(self) -> str:
         """For people."""
         left = f"; {self.left:,} changed since and stay as they are" if self.left else ""
-        return f"undone: {self.change.what} ({_emails(len(self.email_ids))} as before{left})"
+        return f"undone: {self.change.what} ({_texts(len(self.email_ids))} as before{left})"
 
 
 def label(
@@ -100,7 +100,7 @@ def label(
     copies = f" (and {moved - named:,} with the same text)" if moved > named else ""
     sentence = f"{source_id} labeled {value} by {annotator}{was}{copies}"
     if named > 1:
-        sentence = f"{named:,} emails labeled {value} by {annotator}{copies}"
+        sentence = f"{named:,} texts labeled {value} by {annotator}{copies}"
     add_event(db, now, "human", sentence, _only(email_ids))
     return sentence
 
@@ -128,7 +128,7 @@ def note(db: sqlite3.Connection, email_ids: Sequence[int], text: str, *, author:
     )
     if not written:
         return None
-    sentence = f"note by {author} on {_emails(written)}"
+    sentence = f"note by {author} on {_texts(written)}"
     add_event(db, now, "note", sentence, _only(email_ids))
     return sentence
 
@@ -140,8 +140,8 @@ def requeue(db: sqlite3.Connection, email_ids: Sequence[int] | None, *, task_ver
         which, values = f"state = 'failed' AND {_THESE}", (_list(email_ids),)
     moved = _requeue(db, "a retry", which, values, task_version, by, now)
     if moved:
-        not_done(db, "failed emails were requeued")
-        add_event(db, now, "retry", f"{_emails(moved, 'failed ')} requeued", _only(email_ids))
+        not_done(db, "failed texts were requeued")
+        add_event(db, now, "retry", f"{_texts(moved, 'failed ')} requeued", _only(email_ids))
     return moved
 
 
@@ -164,8 +164,8 @@ def skip(
         advance_cursor(db)
     if moved:
         if back:
-            not_done(db, "skipped emails were requeued")
-        what = f"{_emails(moved)} {'requeued' if back else 'skipped'} by {by}"
+            not_done(db, "skipped texts were requeued")
+        what = f"{_texts(moved)} {'requeued' if back else 'skipped'} by {by}"
         add_event(db, now, "skip", what, _only(email_ids))
     return moved
 
@@ -226,7 +226,7 @@ def undo(db: sqlite3.Connection, *, by: str, task_version: str, now: float) -> U
     undone = _take_back(db, change, task_version, now)
     advance_cursor(db)
     if db.execute("SELECT 1 FROM email WHERE state = 'pending' LIMIT 1").fetchone():
-        not_done(db, "emails are pending again")
+        not_done(db, "texts are pending again")
     add_event(db, now, "undo", f"{undone.sentence}, by {by}", _only(undone.email_ids))
     return undone
 
@@ -272,8 +272,8 @@ def _list(email_ids: Sequence[int]) -> str:
     return json.dumps(list(email_ids))
 
 
-def _emails(count: int, kind: str = "") -> str:
-    return f"{count:,} {kind}email{'' if count == 1 else 's'}"
+def _texts(count: int, kind: str = "") -> str:
+    return f"{count:,} {kind}text{'' if count == 1 else 's'}"
 
 
 def _only(email_ids: Sequence[int] | None) -> int | None:
@@ -320,7 +320,7 @@ class PeopleWriter(HeldFile):
 
     def _unknown(self, email_ids: Sequence[int]) -> UsageError:
         numbers = ", ".join(str(number) for number in email_ids[:5])
-        return UsageError(f"There is no email number {numbers} in {self.path.stem}.")
+        return UsageError(f"There is no text number {numbers} in {self.path.stem}.")
 
     def requeue(
         self, *, now: float, by: str = "", email_id: int | None = None, email_ids: Sequence[int] | None = None

@@ -70,7 +70,7 @@ def rejudge(
     if moved:
         advance_cursor(db)
         book_pace(db, now, labeled=moved)
-        add_event(db, now, "rejudge", f"{moved:,} failed emails labeled from stored answers, says {by}")
+        add_event(db, now, "rejudge", f"{moved:,} failed texts labeled from stored answers, says {by}")
     return moved, failed
 
 

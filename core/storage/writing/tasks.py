@@ -45,7 +45,7 @@ class Activated:
         """What happened, in words."""
         parts = [f"version {self.version[:8]} of the task is active"]
         if self.resent:
-            parts.append(f"the text of {self.resent:,} emails was made anew")
+            parts.append(f"what is sent of {self.resent:,} texts was made anew")
         if self.restored:
             parts.append(f"{self.restored:,} pending were labeled by it before and are so again")
         parts.append(f"{self.pending:,} pending will be labeled with it" if self.pending else "nothing is pending")
@@ -118,8 +118,8 @@ def relabel(
         moved = sum(db.execute(change + " AND id = ?", (*wanted, number)).rowcount for number in email_ids)
     if moved:
         advance_cursor(db)
-        not_done(db, "emails are to be asked again with another version of the task")
-        add_event(db, now, "task", f"{moved:,} labeled emails requeued for version {version[:8]}, says {by}")
+        not_done(db, "texts are to be asked about again with another version of the task")
+        add_event(db, now, "task", f"{moved:,} labeled texts requeued for version {version[:8]}, says {by}")
     return moved
 
 

@@ -489,7 +489,7 @@ class BatchLane:
             if number.isdecimal() and isinstance(line.get("response"), dict):
                 by_email[int(number)] = line["response"]
             elif not number.isdecimal():
-                _log.warning("a line of a batch names none of its emails: %.100r", name)
+                _log.warning("a line of a batch names none of its texts: %.100r", name)
         answers: list[Answer] = []
         settlements = []
         for email in self._store.parcel_emails(parcel.id, list(by_email)):

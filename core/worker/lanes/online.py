@@ -234,7 +234,7 @@ class OnlineLane:
         return kept
 
     def _refused_by_disk(self, email: PendingEmail, error: sqlite3.OperationalError) -> bool:
-        _log.warning("could not settle an email: %s", error)
+        _log.warning("could not settle a text: %s", error)
         self._queue.put_back(email)
         return False
 

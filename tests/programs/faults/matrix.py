@@ -46,9 +46,9 @@ PASSING = Kind(
     "Half a second to three quarters before the email's next try, then twice as long each time, up to 60 to 90 s."
     " An organization that is down is probed after 1, 2, 4 … 60 s. A call is cut off after 60 s (the task's"
     " `timeout_s`), a connection attempt after 10 s.",
-    "WAITING, “org_1 is tried again after errors: …” with the server's own words, or “every email in the queue rests after an"
+    "WAITING, “org_1 is tried again after errors: …” with the server's own words, or “everything in the queue rests after an"
     " error”. A failed email says which error it met and how often.",
-    r"^WAITING .*(is tried again after errors: .|every email in the queue rests after an error)",
+    r"^WAITING .*(is tried again after errors: .|everything in the queue rests after an error)",
 )
 QUOTA = Kind(
     "A quota is spent",
@@ -65,7 +65,7 @@ TOO_LARGE = Kind(
     " as it is.",
     "Nothing.",
     "Failed: “too long for the quota: no key's organization takes a request of this size”.",
-    r"^PAUSED (.*alarm: |25 emails in a row failed, 25 of them with: )",
+    r"^PAUSED (.*alarm: |25 texts in a row failed, 25 of them with: )",
 )
 REFUSED = Kind(
     "This request is refused",
@@ -110,14 +110,14 @@ BAD_ANSWER = Kind(
     " `max_reasks`) the email is failed.",
     "Nothing.",
     "The funnel of re-asks; a failed email says “no valid label after 3 answers” and keeps them all.",
-    r"^PAUSED (.*alarm: |25 emails in a row failed, 25 of them with: )",
+    r"^PAUSED (.*alarm: |25 texts in a row failed, 25 of them with: )",
 )
 DECLINED = Kind(
     "The model or a filter declines to answer",
     "Fails the email with the words that were given; the same question is not asked again. Others go on.",
     "Nothing.",
     "Failed: “refused by the model: …” or “refused by the server: …” with the words.",
-    r"^PAUSED (.*alarm: |25 emails in a row failed, 25 of them with: )",
+    r"^PAUSED (.*alarm: |25 texts in a row failed, 25 of them with: )",
 )
 SETTING = Kind(
     "A setting is refused",
