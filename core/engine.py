@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from core.commands.review import Review
     from core.commands.send import SentCommand
     from core.exports.registry import known_suffixes
-    from core.llm.key_check import KeyCheck
+    from core.llm.key_check import FoundAddress, KeyCheck
     from core.llm.task import allowed_answers, chosen_task, load_task, messages, reask_messages, task_to_json
     from core.mail.message import view_of
     from core.model import CommandRecord
@@ -63,13 +63,13 @@ if TYPE_CHECKING:
 __all__ = [
     "FIRST_N", "GROQ_ROOT", "KEYS", "MOST_SAMPLED", "NO_KEY", "OWN_PLAN", "READ_ONLY", "SAMPLED", "STOPPED_BY",
     "WORK_ORDER", "Checked", "Comparison", "CopyRequest", "Counted", "Created", "Delivery", "Draft", "DryRunCost",
-    "Engine", "ExportOptions", "Filter", "Folder", "Found", "Going", "KeyCheck", "KeyPast", "KeyStore", "KeyView",
-    "Looked", "NewRunRequest", "NotifySetup", "Occasion", "Order", "Planned", "ReviewEmail", "Rule", "RunOptions",
-    "RunReader", "RunningDryRun", "Search", "SentCommand", "SourceOptions", "SourcePreview", "TaskChoice", "Term",
-    "address_of", "allowed_answers", "changes", "checked_alias", "checked_organization", "chosen_task",
-    "differences", "escaped", "first_of", "host_of", "is_exposed", "known_suffixes", "load_task", "messages",
-    "noticed", "parse", "plan", "plausible_secret", "read_draft", "reask_messages", "server_of", "sqlite_version",
-    "task_to_json", "view_of",
+    "Engine", "ExportOptions", "Filter", "Folder", "Found", "FoundAddress", "Going", "KeyCheck", "KeyPast",
+    "KeyStore", "KeyView", "Looked", "NewRunRequest", "NotifySetup", "Occasion", "Order", "Planned", "ReviewEmail",
+    "Rule", "RunOptions", "RunReader", "RunningDryRun", "Search", "SentCommand", "SourceOptions", "SourcePreview",
+    "TaskChoice", "Term", "address_of", "allowed_answers", "changes", "checked_alias", "checked_organization",
+    "chosen_task", "differences", "escaped", "first_of", "host_of", "is_exposed", "known_suffixes", "load_task",
+    "messages", "noticed", "parse", "plan", "plausible_secret", "read_draft", "reask_messages", "server_of",
+    "sqlite_version", "task_to_json", "view_of",
 ]  # fmt: skip
 
 _LATE = {
@@ -672,6 +672,23 @@ class Engine:
 
         usual_model, usual_server = self._model_and_server(run)
         return check_key(secret, model or usual_model, base_url or usual_server)
+
+    @changes
+    def find_address(self, base_url: str, model: str) -> FoundAddress | None:
+        """Return where the server at that address answers, asked by one tiny question, with a key of it if any.
+
+        None for a known server, whose address is not in doubt.
+        """
+        from core.llm.key_check import find_address  # noqa: PLC0415
+        from core.quota.keys.store import NO_KEY as NEEDS_NONE  # noqa: PLC0415
+        from core.server_address import preset_of  # noqa: PLC0415
+
+        known = preset_of(base_url)
+        if known is not None and known.base_url:
+            return None
+        with self._store(None, base_url) as store:
+            secrets = [each.value for each in store.secrets() if each.value != NEEDS_NONE]
+        return find_address(base_url, secrets[0] if secrets else "", model)
 
     @changes
     def try_key(self, run: Path | None, alias: str) -> KeyCheck:

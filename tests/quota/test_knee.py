@@ -11,7 +11,7 @@ import pytest
 from core.model import Dimension
 from core.quota.ledger.ledger import Ledger
 from core.quota.ledger.replies import Reading
-from core.quota.pacing.concurrency import FIRST_WIDTH, MOST_AT_ONCE, Concurrency, Knee, Room
+from core.quota.pacing.concurrency import CAREFUL_WIDTH, FIRST_WIDTH, MOST_AT_ONCE, Concurrency, Knee, Room
 from core.quota.pacing.scheduler import Organization
 
 Server = Callable[[int, float], float]
@@ -116,6 +116,22 @@ def test_a_refusal_for_want_of_room_halves_it_once() -> None:
     assert knee.width == FIRST_WIDTH // 2
 
 
+def test_calls_that_time_out_halve_it_and_an_outage_does_not_bring_it_back() -> None:
+    """A server with two slots queues eight calls until they are cut off; one hanging call among many changes nothing."""
+    knee, wide = Knee(MOST_AT_ONCE), Knee(MOST_AT_ONCE)
+    for each in (knee, wide):
+        each.ended(0, 1.0, 1.0)
+    for _ in range(6):
+        knee.timed_out(2.0, 62.0)
+    assert knee.width == FIRST_WIDTH // 2
+
+    knee.restart()
+    assert knee.width == FIRST_WIDTH // 2
+
+    wide.timed_out(2.0, 62.0)
+    assert wide.width == FIRST_WIDTH
+
+
 def test_one_call_at_once_is_the_least() -> None:
     """However slow it gets, one call goes out."""
     assert min(width for _, width in play(lambda out, _: float(out), until_s=300)[2]) >= 1
@@ -132,10 +148,17 @@ def answer(org: Organization, calls: int, *readings: Reading) -> None:
 
 
 def test_a_server_of_ones_own_opens_at_once_and_another_one_slowly() -> None:
-    """Without a word of quotas eight calls go out on a private server; elsewhere one, until 48 were let through."""
+    """A private server gets two calls, and eight after a first quick answer; elsewhere one, until 48 were let through."""
     elsewhere = organization(Room())
+    elsewhere.room.knee.ended(0, 0.5, 1.0)
 
-    assert organization(Room(own=True)).calls_at_once(100.0) == FIRST_WIDTH
+    room = Room(own=True)
+    assert organization(room).calls_at_once(100.0) == CAREFUL_WIDTH
+    room.knee.ended(0, 0.5, 1.0)
+    assert organization(room).calls_at_once(100.0) == FIRST_WIDTH
+    slow = Room(own=True)
+    slow.knee.ended(0, 20.0, 20.0)
+    assert slow.width == CAREFUL_WIDTH
     assert elsewhere.calls_at_once(100.0) == 1
     answer(elsewhere, 47)
     assert elsewhere.calls_at_once(100.0) < FIRST_WIDTH

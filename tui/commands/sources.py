@@ -45,15 +45,16 @@ def new(given: argparse.Namespace) -> int:
     reading = source_options(given)
     if given.dry_run:
         return _dry_run(given, task, reading)
+    engine = Engine(load_settings(), read_only=given.read_only)
+    found = engine.find_address(given.base_url, task.model.model) if given.base_url else None
     options = RunOptions(
         name=given.name,
         source=reading,
-        base_url=given.base_url,
+        base_url=given.base_url if found is None else found.base_url,
         order=given.order,
         seed=given.seed,
         dedupe=not given.no_dedupe,
     )
-    engine = Engine(load_settings(), read_only=given.read_only)
     made = engine.create(given.source, task, options, importing())
     if made.existed:
         texts = plural(made.taken, task.item)
@@ -66,6 +67,8 @@ def new(given: argparse.Namespace) -> int:
         say(f"  `labeltui skipped {made.name}` lists them")
     if made.unparsed:
         say(f"  {plural(made.unparsed, task.item)} could not be parsed whole: their text is kept as it came")
+    if found is not None:
+        say(f"  server    {one_line(found.sentence, limit=800)}")
     say(f"  {made.path}")
     say(f"`labeltui open {made.name}` shows it, `labeltui start {made.name}` starts it.")
     return exits.DONE

@@ -145,8 +145,8 @@ class Broker:
         """
         now = self._clock()
         self._land(grant)
-        if isinstance(error, CallTimeoutError):
-            self._room.knee.ended(grant.lap, latency_s, now)
+        if isinstance(error, CallTimeoutError) and grant.org.unlimited:
+            self._room.knee.timed_out(grant.asked_at, now)
         else:
             self._room.knee.dropped(grant.lap)
         counter = self._sync.counter(grant.secret.fingerprint)

@@ -86,6 +86,9 @@ class Concurrency:
 MOST_AT_ONCE = 128
 """The search for the knee goes so far: one process makes some 400 to 900 calls a second. A person may allow more."""
 FIRST_WIDTH = 8
+CAREFUL_WIDTH = 2
+_SLOW_S = 7.5
+"""Eight calls that a server answers one by one, each as fast as this, take the usual time-out of 60 s."""
 _OPENING = 4.0
 _LAP_MOST = 128
 _LAP_LEAST = 4
@@ -100,6 +103,7 @@ _CHANGED = 1.2
 _FULL = 0.9
 """Calls asked while fewer than this share of the width are out say nothing of it."""
 _SPREADS = 2.0
+_TIMED_OUT_SHARE = 4
 _REST_S, _REST_MOST_S = 4.0, 20.0
 
 
@@ -140,6 +144,8 @@ class Knee:
         "_streak",
         "_sum",
         "_suspect",
+        "_timeouts",
+        "_untried",
         "most",
         "width",
     )
@@ -148,21 +154,24 @@ class Knee:
         """Begin with ``first`` calls at once."""
         self.most = most
         self._first = first
+        self._untried = first <= FIRST_WIDTH
         self.restart()
 
     def restart(self) -> None:
-        """Forget what was found."""
+        """Forget what was found, but not that calls timed out with so many out."""
         self.width = min(self._first, self.most)
         self._best: _Lap | None = None
         self._before: _Lap | None = None
         self._streak = 0
         self._bad: int | None = None
         self._suspect: _Lap | None = None
-        self._opening = self._searching = True
+        self._opening = self._first >= FIRST_WIDTH
+        self._searching = True
         self._larger_next = True
         self._rest_s = _REST_S
         self._rests_until_at = -math.inf
         self._halved_at = -math.inf
+        self._timeouts = 0
         self._lap = 0
         self._begin_lap(self.width)
 
@@ -184,6 +193,12 @@ class Knee:
 
     def ended(self, lap: int, latency_s: float, now: float) -> None:
         """A call of that lap is over, answered or not."""
+        if self._untried:
+            self._untried = False
+            if latency_s > _SLOW_S:
+                self._first = min(self._first, CAREFUL_WIDTH)
+                self.restart()
+                return
         if lap == 0 or lap != self._lap:
             return
         self._ended += 1
@@ -191,6 +206,11 @@ class Knee:
         self._squares += latency_s * latency_s
         if self._asked >= self._needed and self._ended >= math.ceil(self._needed * (1.0 - _LATE_SHARE)):
             self._decide(self._measured(), now)
+
+    @property
+    def open_width(self) -> int:
+        """Return how many calls may be in flight: few until the first answer, as a laptop's server queues the rest."""
+        return min(CAREFUL_WIDTH, self.width) if self._untried else self.width
 
     def dropped(self, lap: int) -> None:
         """Leave a call out that tells nothing of the server's speed; another takes its place."""
@@ -202,10 +222,26 @@ class Knee:
         if asked_at < self._halved_at <= now:
             return
         self._halved_at = now
+        self._timeouts = 0
         self._bad, self._best, self._suspect, self._opening = self.width, None, None, False
         self._searching = True
         self._go_to(self.width // 2)
         self._rests_until_at = now + self._rest_s
+
+    def timed_out(self, asked_at: float, now: float) -> None:
+        """A call was cut off unanswered. Where it is one in four of those out, the server queues them.
+
+        Half as many go out then, also after an outage. A single one among many tells nothing of the server.
+        """
+        if asked_at < self._halved_at <= now:
+            return
+        self._timeouts += 1
+        if self._timeouts * _TIMED_OUT_SHARE < self.open_width:
+            return
+        self._first = max(1, min(self._first, self.open_width // 2))
+        if self._untried:
+            self.restart()
+        self.pushed_back(asked_at, now)
 
     # --- inside --------------------------------------------------------------------------------------------------
 
@@ -381,7 +417,7 @@ class Room:
     @property
     def width(self) -> int:
         """Calls that may be in flight where no quota says otherwise."""
-        return self.knee.width if self.chosen is None else self.chosen
+        return self.knee.open_width if self.chosen is None else self.chosen
 
     @property
     def free(self) -> int:

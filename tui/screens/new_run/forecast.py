@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from tui.widgets.lists.rows import ListColumn, Row, Rows
 from tui.widgets.panes.pane import line
 
 if TYPE_CHECKING:
-    from core.engine import Planned
+    from core.engine import FoundAddress, Planned
 
 TRY, START, MAKE = "try", "start", "make"
 COLUMNS = (ListColumn("", 28), ListColumn("", 0))
@@ -45,6 +46,7 @@ class ForecastStep(Step):
         self._rows = Rows(COLUMNS, empty="", id="ways")
         self._planned: NewRunRequest | None = None
         self._lines: tuple[str, ...] = ()
+        self._address: FoundAddress | None = None
         self._held: tuple[KeyStatus, ...] = ()
 
     def compose(self) -> ComposeResult:
@@ -60,18 +62,35 @@ class ForecastStep(Step):
             self._plan(command)
 
     def _plan(self, command: NewRunRequest) -> None:
-        self._planned, self._lines = command, ()
+        self._planned, self._lines, self._address = command, (), None
         self._told.update(line(("calculating …", "$quiet")))
         app = self.console_app
         app.jobs.send(
             lambda: app.engine.forecast(command), partial(self._show, command), partial(self._failed, command)
         )
 
+    def _look_for(self, command: NewRunRequest, task: Task) -> None:
+        """Ask where the server answers, once it is known which model is meant."""
+        app = self.console_app
+        if command.base_url and not app.engine.read_only:
+            app.jobs.send(
+                lambda: app.engine.find_address(command.base_url, task.model.model),
+                partial(self._show_address, command),
+                lambda _: None,
+            )
+
+    def _show_address(self, command: NewRunRequest, found: FoundAddress | None) -> None:
+        if command == self._planned and found is not None and alive(self):
+            self._address = found
+            self._lines = (*self._lines, f"  address   {one_line(found.sentence, limit=800)}")
+            self._draw()
+
     def _show(self, command: NewRunRequest, forecast: tuple[Planned, Task]) -> None:
         if command == self._planned and alive(self):
             self.tell("")
             self._lines = tuple(inert(text, limit=400).replace("\n", " ") for text in plan_lines(*forecast))
             self._draw()
+            self._look_for(command, forecast[1])
 
     def _draw(self) -> None:
         """Draw each line in as many rows as it needs, beside its name."""
@@ -121,4 +140,4 @@ class ForecastStep(Step):
         if self.way != MAKE and not self._held:
             self.refuse(keyed("There is no usable key: {add} adds one. Or create the run only."))
             return None
-        return command
+        return command if self._address is None else replace(command, base_url=self._address.base_url)

@@ -1,0 +1,137 @@
+"""The address that a person pasted is tried as it is, then the usual places below it; what answers is kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+
+import httpx
+import pytest
+
+from core.llm.key_check import find_address
+from core.server_address import normalize_base_url
+from core.storage.reading.reader import RunReader
+from tests.llm.test_client import COMPLETION
+from tui.cli import main
+
+SECRET = "sk-of-this-server-0123456789"
+
+
+def serving(path: str, *, status: int = 200, body: object = COMPLETION, missing: int = 404) -> httpx.MockTransport:
+    """A server with one endpoint; whatever else is asked has no page."""
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        if request.url.raw_path.decode() == path:
+            return httpx.Response(status, json=body)
+        return httpx.Response(missing, text="<html>no such page</html>")
+
+    return httpx.MockTransport(handle)
+
+
+@pytest.mark.parametrize(
+    ("given", "path", "kept"),
+    [
+        ("http://127.0.0.1:8080", "/v1/chat/completions", "http://127.0.0.1:8080/v1"),
+        ("127.0.0.1:8080/v1", "/v1/chat/completions", "127.0.0.1:8080/v1"),
+        ("http://127.0.0.1:8080/v1/chat/completions", "/v1/chat/completions", "http://127.0.0.1:8080/v1/chat/completions"),
+        ("https://gw.example/proxy", "/proxy/v1/chat/completions", "https://gw.example/proxy/v1"),
+        ("https://gw.example/proxy", "/proxy/chat/completions", "https://gw.example/proxy/chat/completions"),
+        ("https://gw.example/v1", "/api/v1/chat/completions", "https://gw.example/api/v1"),
+        ("https://gw.example/api", "/api/v1/chat/completions", "https://gw.example/api/v1"),
+        ("https://google.example", "/v1beta/openai/chat/completions", "https://google.example/v1beta/openai"),
+        ("https://az.example/openai/deployments/m?api-version=1", "/openai/deployments/m/chat/completions?api-version=1",
+         "https://az.example/openai/deployments/m?api-version=1"),
+    ],
+    ids=["bare", "versioned", "whole", "proxy", "proxy-flat", "api", "api-bare", "google", "azure"],
+)  # fmt: skip
+def test_the_address_that_answers_is_kept_and_named(given: str, path: str, kept: str) -> None:
+    """Whatever part of it was pasted; calls go to the page that answered."""
+    found = find_address(given, SECRET, "m", transport=serving(path))
+    assert (found.answered, found.base_url) == (True, kept)
+    assert found.url.endswith(path)
+    assert normalize_base_url(kept).chat_url == found.url
+    assert f"answers at {found.url}" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "words"),
+    [(401, "no such key", "401: no such key"), (404, "model `m` not found, try pulling it first", "try pulling"),
+     (429, "slow down", "429: slow down"), (503, "Loading model", "503: Loading model"), (200, "spent", "it said: spent")],
+)  # fmt: skip
+def test_a_refusal_is_an_answer_in_the_servers_words(status: int, message: str, words: str) -> None:
+    """A wrong key, a missing model and a spent quota are told, and no other address is tried."""
+    transport = serving("/v1/chat/completions", status=status, body={"error": {"message": message}})
+    found = find_address("http://h.example/v1", SECRET, "m", transport=transport)
+    assert found.answered
+    assert words in found.sentence
+
+
+def test_a_server_without_such_a_page_is_told_with_all_that_was_tried() -> None:
+    """What was given is kept, and each address stands in the sentence."""
+    found = find_address("http://h.example", SECRET, "m", transport=serving("/elsewhere"))
+    assert (found.answered, found.base_url) == (False, "http://h.example")
+    assert "http://h.example/v1/chat/completions" in found.sentence
+
+
+def test_a_server_that_cannot_be_reached_is_asked_once() -> None:
+    """A server that is started later gets its run all the same."""
+    asked = []
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        raise httpx.ConnectError("refused")
+
+    found = find_address("http://h.example", "", "m", transport=httpx.MockTransport(refuse))
+    assert (found.answered, found.base_url, len(asked)) == (False, "http://h.example", 1)
+    assert "authorization" not in asked[0].headers
+    assert "cannot be reached now" in found.sentence
+
+
+@contextmanager
+def listening(path: str) -> Iterator[tuple[str, list[bytes]]]:
+    """A server on this machine with one endpoint, and what it was sent."""
+    got: list[bytes] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            got.append(bytes(self.headers) + self.rfile.read(int(self.headers["content-length"])))
+            content = json.dumps(COMPLETION).encode() if self.path == path else b"no"
+            self.send_response(200 if self.path == path else 404)
+            self.send_header("content-length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", got
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_new_keeps_the_address_that_answered(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bare host becomes the address with its version; neither the texts nor another server's key went there."""
+    monkeypatch.setenv("GROQ_API_KEY", "gsk_of_groq_alone_0123456789")
+    source = tmp_path / "mail.csv"
+    source.write_text("id,message\n1,the lunch is at noon\n")
+    with listening("/v1/chat/completions") as (address, got):
+        assert main(["new", str(source), "--base-url", address]) == 0
+    assert (
+        f"server    {address.removeprefix('http://')} answers at {address}/v1/chat/completions"
+        in capsys.readouterr().out
+    )
+    with RunReader(home / "runs" / "mail.db") as reader:
+        assert reader.base_url() == f"{address}/v1"
+    assert not any(b"lunch" in each or b"gsk_" in each for each in got)
