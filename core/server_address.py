@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
@@ -114,6 +114,7 @@ def address_of(server: str) -> str:
     return server.strip()
 
 
+@lru_cache(maxsize=64)
 def preset_of(server: str) -> Preset | None:
     """Return the known server at this address, or None. Servers of this machine are not told apart by their port."""
     origin = origin_of(server)

@@ -4,11 +4,14 @@ The only place that knows guardrails. Its own re-ask is not used: that sends nei
 second answer would be a guess. Here it judges one raw answer at a time, and the worker leads the conversation.
 
 guardrails takes two seconds and 120 MB to import and reports home unless told not to, so it is imported when the first
-:class:`AnswerGuard` is built, with its telemetry off. It reads ``~/.guardrailsrc`` where one exists and writes nothing.
+answer is judged or :meth:`AnswerGuard.load` is called, with its telemetry off. It reads ``~/.guardrailsrc`` where one
+exists and writes nothing.
 """
 
 from __future__ import annotations
 
+import asyncio
+import importlib.util
 import os
 import re
 import sys
@@ -18,7 +21,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
-from core.errors import TaskError
+from core.errors import LabeltuiError, TaskError
 from core.llm.answers import ASCII_SPACE, TolerantLabels, exact_answer
 from core.model import LabelMeaning, Outcome, Reply, Verdict
 from core.text import one_line
@@ -38,14 +41,21 @@ _REASONING_ATE_IT = (
 )
 
 
+_Judgment = Callable[[str], Awaitable[Any]]
+
+
 class AnswerGuard:
     """Judges raw answers against a task's ``labels``; ``pattern`` is the regular expression that they all match.
 
     ASCII white space around an answer is dropped, since models like to end with a line break, and so is reasoning in
     front of it; beyond that an answer counts only if it is a label, character for character: ``1.``, ``Work`` for
     ``work`` and fullwidth digits do not. With ``schema`` a JSON object with the label counts too. ``tolerant`` lists
-    the labels with their names where the task accepts other forms of them. Build one for the life of the process (the
-    first costs seconds). Raises TaskError for labels that no answer could ever equal.
+    the labels with their names where the task accepts other forms of them. Build one for the life of the process: its
+    first judgment waits for :meth:`load`.
+
+    Raises:
+        TaskError: no answer could ever equal one of the labels.
+        LabeltuiError: guardrails is not installed.
     """
 
     def __init__(
@@ -55,7 +65,30 @@ class AnswerGuard:
         self._known = frozenset(self._labels)
         self._schema = schema
         self._tolerant = TolerantLabels(tolerant) if tolerant else None
-        self._guard = _build_guard(self._labels, pattern)
+        self._pattern = pattern
+        self._guard: _Judgment | None = None
+        self._loading: asyncio.Task[_Judgment] | None = None
+        if "guardrails" not in sys.modules and importlib.util.find_spec("guardrails") is None:
+            raise LabeltuiError("The package guardrails-ai is not installed: no answer can be judged without it.")
+
+    def prepare(self) -> _Judgment:
+        """Import guardrails and build its guard, now; the first time takes seconds. Returns its judgment."""
+        if self._guard is None:
+            self._guard = _build_guard(self._labels, self._pattern)
+        return self._guard
+
+    async def load(self) -> _Judgment:
+        """Do the same in a thread; calls that overlap share one import. Raises what the import raises."""
+        if self._guard is not None:
+            return self._guard
+        if self._loading is None:
+            self._loading = asyncio.create_task(asyncio.to_thread(self.prepare))
+        loading = self._loading
+        try:
+            return await asyncio.shield(loading)
+        finally:
+            if loading.done():
+                self._loading = None
 
     async def judge(self, reply: Reply) -> Verdict:
         """Return the verdict on one reply. ``label`` is exactly one of the task's values, or None with a ``reason``.
@@ -79,7 +112,8 @@ class AnswerGuard:
         if self._tolerant is not None and answer not in self._known and not cut_off:
             answer = self._tolerant.find(reply.text) or answer
         # guardrails keeps answers in models that refuse text which is not valid Unicode.
-        judged = await self._guard(_LONE_SURROGATES.sub("\ufffd", answer))
+        by_guardrails = self._guard or await self.load()
+        judged = await by_guardrails(_LONE_SURROGATES.sub("\ufffd", answer))
         if isinstance(judged, str) and judged in self._known:
             return Verdict(Outcome.ANSWERED, judged)
         return Verdict(Outcome.INVALID, None, _reason(judged) or _complaint(answer, self._labels))
@@ -104,7 +138,7 @@ def _checked_labels(labels: Sequence[str], pattern: str) -> tuple[str, ...]:
     return tuple(labels)
 
 
-def _build_guard(labels: tuple[str, ...], pattern: str) -> Callable[[str], Awaitable[Any]]:
+def _build_guard(labels: tuple[str, ...], pattern: str) -> _Judgment:
     """Return guardrails' judgment of an answer: the answer where it passes, else the re-ask with what is wrong with it.
 
     It is the guard's validator, run by guardrails' own service with the guard's rule for a failure. Around that a

@@ -172,6 +172,7 @@ def dry_run(path: Path, settings: Settings, task: Task, count: int, ended: Calla
             await clients.aclose()
 
     guard = build_guard(task)
+    guard.prepare()
     with KeyStore.from_settings(settings, base_url) as keys:
         broker = broker_for(keys, task)
         try:

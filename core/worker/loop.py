@@ -30,7 +30,7 @@ from core.worker.lanes.online import OnlineLane
 from core.worker.pacer import AnyPacer
 from core.worker.pause import Pause
 from core.worker.queue import FirstN, Queue
-from core.worker.settle import Asks, Judges, LocalFleet
+from core.worker.settle import Asks, Judges, Loads, LocalFleet
 from core.worker.watches import RunWatches
 
 _log = logging.getLogger(__name__)
@@ -38,6 +38,9 @@ _log = logging.getLogger(__name__)
 _LOADING = "loading the validator"
 _RENEWING = "the task changed; calls in flight end under the old version"
 
+
+UNJUDGED_MOST = 8
+"""So many calls go out before the validator is loaded: a kill until then loses them, like any that are in flight."""
 
 BLOCKED_MOST_S = 5.0
 """A worker that was told to stop waits so long for a disk that refuses its answers, and then gives them up."""
@@ -61,7 +64,7 @@ class Worker:
     """Labels one run's emails until they are settled or somebody says stop.
 
     Everything it works with is handed in, so that the same loop runs under real and under virtual time. ``guard``
-    may be a function that builds one: it is called in a thread, because that takes seconds.
+    may be a function that builds one. What takes seconds to load is loaded in a thread while the first calls are out.
     """
 
     def __init__(
@@ -94,6 +97,8 @@ class Worker:
         self._guard = guard
         self._client_of = client_of
         self._judge: Judges | None = None
+        self._first_call = asyncio.Event()
+        self._loaded = False
         self._clock = clock
         self._tempo = tempo or Tempo()
         self._committer = Committer(store, clock, self._observe)
@@ -279,14 +284,17 @@ class Worker:
         return ending
 
     async def _load_guard(self) -> None:
-        """Build the guard beside the loop: its import takes seconds, and commands are handled meanwhile."""
+        """Build the guard, and load it once the first calls are out: its import takes as long as their answers."""
         try:
-            guard = await asyncio.to_thread(self._guard) if callable(self._guard) else self._guard
+            self._judge = self._guard() if callable(self._guard) else self._guard
+            self._lane.begin(LocalFleet(self._client_of, self._judge))
+            self._wake.set()
+            if isinstance(self._judge, Loads):
+                await self._first_call.wait()
+                await self._judge.load()
+            self._loaded = True
         except Exception as error:  # noqa: BLE001 - whatever it is, the loop raises it
             self._broken = error
-        else:
-            self._judge = guard
-            self._lane.begin(LocalFleet(self._client_of, guard))
         self._wake.set()
 
     @property
@@ -376,11 +384,18 @@ class Worker:
     def _held(self) -> bool:
         """Return whether no call may go out now, whatever the quotas allow."""
         held = self._ending or self._renewing or self._pause.reason or self._committer.blocked
-        return bool(held) or self._pause.over_budget(self._lane.cost, self._batch_tokens)
+        return bool(held) or self._loading or self._pause.over_budget(self._lane.cost, self._batch_tokens)
+
+    @property
+    def _loading(self) -> bool:
+        """Whether as many calls are out as may be before an answer can be judged and committed."""
+        return not self._loaded and len(self._lane) >= UNJUDGED_MOST
 
     def _send(self) -> float:
         """Let every call go out that may; return the seconds until another may."""
         sent = self._lane.send(self._held)
+        if self._lane:
+            self._first_call.set()
         self._wait = sent.wait
         if sent.idle and not self._pause.first_n_is_over(self.in_flight):
             self._finish_if_done()
@@ -452,7 +467,7 @@ class Worker:
             blocked=self._committer.blocked,
             stopping=self.stopping,
             paused=self._pause.reason,
-            loading=_RENEWING if self._renewing else _LOADING if not self._lane.ready else "",
+            loading=_RENEWING if self._renewing else _LOADING if self._loading else "",
             wait=self._wait,
             out=self.in_flight,
             trying=self.queue.first_n.going_on if self.queue.first_n is not None else "",

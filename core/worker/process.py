@@ -42,11 +42,12 @@ from core.worker.lanes.tiers import FLEX, FlexClient, TieredPacer
 from core.worker.loop import Ending, Worker
 from core.worker.notifier import Notifier, notifying
 from core.worker.queue import FirstN
-from core.worker.settle import Asks, Judges
+from core.worker.settle import Asks
 
 if TYPE_CHECKING:
     from core.llm.batches import BatchClient
     from core.llm.client import ChatClient
+    from core.llm.validation import AnswerGuard
 
 
 _OPEN_FILES = 4_096
@@ -260,8 +261,8 @@ def exit_code(ending: Ending, *, failed: int, interrupted: bool) -> int:
     return exits.INTERRUPTED if interrupted else exits.STOPPED
 
 
-def build_guard(task: Task) -> Judges:
-    """The validation of the task's answers; takes seconds and 120 MB, so only a worker builds one."""
+def build_guard(task: Task) -> AnswerGuard:
+    """Return the validation of the task's answers; once loaded it takes 120 MB, so only a worker builds one."""
     from core.llm.task import pattern  # noqa: PLC0415
     from core.llm.validation import AnswerGuard  # noqa: PLC0415
 

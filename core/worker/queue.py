@@ -95,7 +95,7 @@ class Queue:
         """Whether nothing more waits: all that is left is in flight, or settled."""
         return self._exhausted and not self._waiting and not self._returned
 
-    def front(self, count: int, *, last: Callable[[int], bool] = lambda _: False) -> list[PendingEmail]:
+    def front(self, count: int, *, last: Callable[[int], bool] | None = None) -> list[PendingEmail]:
         """Return up to ``count`` emails that may be asked about now, in work order; follow-up questions come first.
 
         Those whose number ``last`` picks come behind all the others that are held here. A ``first_n`` lets only
@@ -104,15 +104,19 @@ class Queue:
         self._refill()
         first: list[PendingEmail] = []
         behind: list[PendingEmail] = []
+        busy = self._busy_texts if self._dedupe else ()
         for pool in (self._returned, self._waiting):
             for email in pool.values():
-                if len(first) == count:
-                    return first
-                if self._dedupe and email.content_hash in self._busy_texts:
+                if email.content_hash in busy:
                     continue
                 if self.first_n is not None and not self.first_n.allows(email):
                     continue
-                (behind if last(email.id) else first).append(email)
+                if last is not None and last(email.id):
+                    behind.append(email)
+                    continue
+                first.append(email)
+                if len(first) == count:
+                    return first
         return (first + behind)[:count]
 
     def _refill(self) -> None:

@@ -121,6 +121,11 @@ class Refusals:
             streak.calls >= REFUSED_IN_A_ROW and self._earlier(scope, streak) for scope, streak in self._streaks.items()
         )
 
+    @property
+    def clean(self) -> bool:
+        """Return whether no email was refused."""
+        return not self._records
+
     def undecided(self, email_id: int) -> bool:
         """Return whether an email was refused, and nothing that was asked later has been answered."""
         record = self._records.get(email_id)
@@ -190,6 +195,11 @@ class RetryPolicy:
     def was_in_vain(self, email_id: int, alias: str) -> bool:
         """Return whether one did: another key should be tried, where there is one."""
         return alias in self._keys.get(email_id, ())
+
+    @property
+    def clean(self) -> bool:
+        """Return whether no email is known to have met an error: then none is stuck."""
+        return not self._troubles and self.refusals.clean
 
     def stuck(self, email_id: int) -> bool:
         """Return whether it met errors and nobody was answered since: another try would say nothing about it."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from core.errors import CallError, KeyRefusedError, Remedy, TooLargeError
 from core.llm.task import messages, reask_messages
@@ -52,6 +52,14 @@ class Judges(Protocol):
 
     async def judge(self, reply: Reply) -> Verdict:
         """Return the accepted label, or why there is none."""
+
+
+@runtime_checkable
+class Loads(Protocol):
+    """What takes seconds to be ready, and can be used before: then the first use waits."""
+
+    async def load(self) -> object:
+        """Make it ready."""
 
 
 @dataclass(frozen=True, slots=True)

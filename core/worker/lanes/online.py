@@ -8,6 +8,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
+from typing import overload
 
 from core.llm.task import fixed_chars
 from core.model import AskKind, PendingEmail, Task, Wait
@@ -34,6 +35,29 @@ _PROBES_VARY = 20
 
 _REASK_CHARS = 120
 """About so many characters a follow-up question adds beside the bad answer and the reason."""
+
+
+class _Front(Sequence[Candidate]):
+    """Emails to choose from as the pacer takes them, made as far as it looks: most of the time that is the first."""
+
+    def __init__(self, emails: Sequence[PendingEmail], chars_of: Callable[[PendingEmail], int]) -> None:
+        self._emails = emails
+        self._chars_of = chars_of
+
+    def __len__(self) -> int:
+        return len(self._emails)
+
+    @overload
+    def __getitem__(self, index: int) -> Candidate: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Candidate]: ...
+
+    def __getitem__(self, index: int | slice) -> Candidate | Sequence[Candidate]:
+        if isinstance(index, slice):
+            return _Front(self._emails[index], self._chars_of)
+        email = self._emails[index]
+        return Candidate(email.id, self._chars_of(email))
 
 
 class OnlineLane:
@@ -69,6 +93,7 @@ class OnlineLane:
         self._probes = 0
         self._probes_end = False
         self._out: dict[asyncio.Task[None], Permit] = {}
+        self._cost = 0.0
         self.bound = 0
 
     # -- the calls in flight -------------------------------------------------------------------------------------------
@@ -85,7 +110,7 @@ class OnlineLane:
     @property
     def cost(self) -> float:
         """Tokens that the calls in flight may take."""
-        return sum(permit.cost for permit in self._out.values())
+        return self._cost
 
     def by_key(self) -> Counter[str]:
         """Return how many are in flight with each key."""
@@ -115,7 +140,7 @@ class OnlineLane:
     def send(self, held: Callable[[], bool]) -> Sent:
         """Let every call go out that may, asking ``held`` before each whether to stop, and return why no more."""
         while self._exchange is not None and not held() and not self._retries.refusals.holds:
-            front = [Candidate(email.id, self._prompt_chars(email)) for email in self._front(LOOK_AHEAD)]
+            front = _Front(self._front(LOOK_AHEAD), self._prompt_chars)
             if not front:
                 return Sent(idle=True)
             decision = self._pacer.next(front)
@@ -132,8 +157,10 @@ class OnlineLane:
 
     def _prompt_chars(self, email: PendingEmail) -> int:
         """Characters of all messages of the email's next call."""
-        repeated = sum(min(len(answer), 500) + len(reason) + _REASK_CHARS for answer, reason in email.bad_answers)
-        return self._fixed_chars + len(email.text) + repeated
+        chars = self._fixed_chars + len(email.text)
+        for answer, reason in email.bad_answers:
+            chars += min(len(answer), 500) + len(reason) + _REASK_CHARS
+        return chars
 
     def _front(self, count: int) -> list[PendingEmail]:
         """Return emails to choose from: those that are stuck last and, where all are, one before them to probe with.
@@ -141,7 +168,7 @@ class OnlineLane:
         While a probe is out, those that are stuck are not to choose from.
         """
         stuck = self._retries.stuck
-        emails = self._queue.front(count, last=stuck)
+        emails = self._queue.front(count, last=None if self._retries.clean else stuck)
         if self._probing:
             return [email for email in emails if not stuck(email.id)]
         if not emails or not stuck(emails[0].id):
@@ -244,10 +271,12 @@ class OnlineLane:
             self._listener.grown()
         call = asyncio.create_task(coroutine)
         self._out[call] = permit
+        self._cost += permit.cost
         call.add_done_callback(self._on_landed)
 
     def _on_landed(self, call: asyncio.Task[None]) -> None:
-        self._out.pop(call, None)
+        permit = self._out.pop(call)
+        self._cost = self._cost - permit.cost if self._out else 0.0
         self._listener.landed(None if call.cancelled() else call.exception())
 
     # -- one call ------------------------------------------------------------------------------------------------------

@@ -88,7 +88,7 @@ def child(order: dict[str, Any]) -> None:
 
 def warm_up() -> None:
     """Pay once for what every worker pays at its start: the validation's import, the certificates."""
-    build_guard(builtin_task())
+    build_guard(builtin_task()).prepare()
     ChatClient("gsk_never_asked_with_0123456789")
 
 

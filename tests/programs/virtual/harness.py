@@ -81,7 +81,9 @@ class Outcome:
 @lru_cache(maxsize=4)
 def guard_for(labels: tuple[str, ...], allowed: str) -> AnswerGuard:
     """The validation, built once for the process: it takes seconds."""
-    return AnswerGuard(labels, allowed)
+    guard = AnswerGuard(labels, allowed)
+    guard.prepare()
+    return guard
 
 
 def run_virtually(main: Coroutine[Any, Any, T]) -> T:

@@ -164,7 +164,7 @@ def begin(order: dict[str, Any]) -> int:
 
 def main() -> None:
     """Serve orders until standard input ends."""
-    build_guard(builtin_task())
+    build_guard(builtin_task()).prepare()
     ChatClient("gsk_never_asked_with_0123456789")
     for package in (answers, screens):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
