@@ -13,9 +13,12 @@ from core.settings import Settings, load_settings
 from core.storage.file.lock import RunLock
 from core.storage.writing.intake import NewRun
 from core.storage.writing.store import Store
+from tests import preloaded
 
 # looptime's plugin asks for the current event loop; unless told that there is none, it makes one that nobody closes.
 asyncio.set_event_loop(None)
+
+preloaded.install()
 
 NOW = 1_790_000_000.0
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"

@@ -19,6 +19,7 @@ import pytest
 
 from core.simulator.child import SimulatorChild, adopt, start_child
 from core.simulator.config import SimulatorError
+from tests.preloaded import native
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -226,6 +227,6 @@ def test_people_read_keys_and_address() -> None:
 def test_the_operators_keys_stay_with_the_operator(monkeypatch: pytest.MonkeyPatch) -> None:
     """Real keys in the environment are not handed to the child."""
     monkeypatch.setenv("GROQ_API_KEY", "gsk_real")
-    with start_child() as child:
+    with native(), start_child() as child:
         assert b"gsk_real" not in Path(f"/proc/{child.pid}/environ").read_bytes()
     assert os.environ["GROQ_API_KEY"] == "gsk_real"

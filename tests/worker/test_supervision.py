@@ -385,14 +385,14 @@ def test_a_worker_lifts_a_low_limit_on_open_files(
 ) -> None:
     """Each key keeps its connections: the 64 files that are allowed at its start would not do for ten keys."""
     with simulator(monkeypatch, "--keys", "10", "--organizations", "5", "--latency", "0.2"):
-        path = make(settings, tmp_path, 600)
+        path = make(settings, tmp_path, 90)
         command = ["sh", "-c", 'ulimit -Sn 64 && exec "$0" -m core.worker "$1"', sys.executable, str(path)]
         worker = subprocess.Popen(command, env=dict(os.environ))
         until(path, lambda snapshot: snapshot.attempts > 20)
         soft, hard = resource.prlimit(worker.pid, resource.RLIMIT_NOFILE)
         assert soft == min(4096, hard)
         assert worker.wait(PATIENCE_S) == 0
-    assert now(path).labeled == 600
+    assert now(path).labeled == 90
 
 
 # -- logs -------------------------------------------------------------------------------------------------------------
