@@ -21,7 +21,7 @@ from core.errors import UsageError
 from core.model import KeyHistory, KeyStatus, ModelSettings, RunSummary, Snapshot, Task, WindowStatus
 from core.runs import draft, requests
 from core.runs.draft import Draft, differences, escaped, read_draft
-from core.runs.requests import CopyRequest, NewRunRequest, TaskChoice
+from core.runs.requests import TEMPLATE, CopyRequest, NewRunRequest, TaskChoice
 from core.settings import Settings, operator
 from core.sources.source import SourceOptions
 from core.storage.reading.filters import Filter, Term, parse
@@ -34,7 +34,16 @@ if TYPE_CHECKING:
     from core.commands.send import SentCommand
     from core.exports.registry import known_suffixes
     from core.llm.key_check import FoundAddress, KeyCheck
-    from core.llm.task import allowed_answers, chosen_task, load_task, messages, reask_messages, task_to_json
+    from core.llm.task import (
+        allowed_answers,
+        chosen_task,
+        fixed_chars,
+        load_task,
+        messages,
+        reask_messages,
+        task_to_json,
+    )
+    from core.llm.templates import commented, fits_lines, label_lines, task_written, template, template_names
     from core.mail.message import view_of
     from core.model import CommandRecord
     from core.notify.occasions import NO_KEY, STOPPED_BY, Occasion, noticed
@@ -62,20 +71,30 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FIRST_N", "GROQ_ROOT", "KEYS", "MOST_SAMPLED", "NO_KEY", "OWN_PLAN", "READ_ONLY", "SAMPLED", "STOPPED_BY",
-    "WORK_ORDER", "Checked", "Comparison", "CopyRequest", "Counted", "Created", "Delivery", "Draft", "DryRunCost",
-    "Engine", "ExportOptions", "Filter", "Folder", "Found", "FoundAddress", "Going", "KeyCheck", "KeyPast",
-    "KeyStore", "KeyView", "Looked", "NewRunRequest", "NotifySetup", "Occasion", "Order", "Planned", "ReviewEmail",
-    "Rule", "RunOptions", "RunReader", "RunningDryRun", "Search", "SentCommand", "SourceOptions", "SourcePreview",
-    "TaskChoice", "Term", "address_of", "allowed_answers", "changes", "checked_alias", "checked_organization",
-    "chosen_task", "differences", "escaped", "first_of", "host_of", "is_exposed", "known_suffixes", "load_task",
-    "messages", "noticed", "parse", "plan", "plausible_secret", "read_draft", "reask_messages", "server_of",
-    "sqlite_version", "task_to_json", "view_of",
+    "TEMPLATE", "WORK_ORDER", "Checked", "Comparison", "CopyRequest", "Counted", "Created", "Delivery", "Draft",
+    "DryRunCost", "Engine", "ExportOptions", "Filter", "Folder", "Found", "FoundAddress", "Going", "KeyCheck",
+    "KeyPast", "KeyStore", "KeyView", "Looked", "NewRunRequest", "NotifySetup", "Occasion", "Order", "Planned",
+    "ReviewEmail", "Rule", "RunOptions", "RunReader", "RunningDryRun", "Search", "SentCommand", "SourceOptions",
+    "SourcePreview", "TaskChoice", "Term", "address_of", "allowed_answers", "changes", "checked_alias",
+    "checked_organization", "chosen_task", "commented", "differences", "escaped", "first_of", "fits_lines",
+    "fixed_chars", "host_of", "is_exposed", "known_suffixes", "label_lines", "load_task", "messages", "noticed",
+    "parse", "plan", "plausible_secret", "read_draft", "reask_messages", "server_of", "sqlite_version",
+    "task_to_json", "task_written", "template", "template_names", "view_of",
 ]  # fmt: skip
 
 _LATE = {
     "core.commands.send": ("SentCommand",),
     "core.exports.registry": ("known_suffixes",),
-    "core.llm.task": ("allowed_answers", "chosen_task", "load_task", "messages", "reask_messages", "task_to_json"),
+    "core.llm.task": (
+        "allowed_answers",
+        "chosen_task",
+        "fixed_chars",
+        "load_task",
+        "messages",
+        "reask_messages",
+        "task_to_json",
+    ),
+    "core.llm.templates": ("commented", "fits_lines", "label_lines", "task_written", "template", "template_names"),
     "core.mail.message": ("view_of",),
     "core.notify.occasions": ("NO_KEY", "STOPPED_BY", "Occasion", "noticed"),
     "core.notify.setup": ("NotifySetup",),
@@ -265,6 +284,15 @@ class Engine:
     def task_file(self, path: str) -> TaskChoice:
         """Return the task in one file, or why there is none."""
         return requests.task_file(Path(path))
+
+    @changes
+    def write_task(self, task: Task, path: Path | None = None, *, replace: bool = False) -> Path:
+        """Write a task file, in the folder of tasks where no path is given; returns its path."""
+        from core.llm.templates import commented, free_path, write_task  # noqa: PLC0415
+
+        target = path or free_path(requests.tasks_folder(self.settings), task.name)
+        write_task(target, commented(task), replace_it=replace)
+        return target
 
     def name_for(self, source: str) -> str:
         """Return a free name for a run of that source."""

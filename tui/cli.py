@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import argparse
 
 
-OWN_JSON = frozenset({"compare", "keys list", "plan", "quality", "skipped", "status", "task"})
+OWN_JSON = frozenset({"compare", "keys list", "plan", "quality", "skipped", "status", "task check", "task show"})
 """Commands that print a JSON object of their own; the others print the lines for people in one."""
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from core.model import exits
 from core.simulator.options import add_arguments
@@ -33,10 +34,23 @@ def envelope(kind: str, text: str) -> str:
     return json.dumps({"error": {"kind": kind, "message": message, "remedy": rest[0] if rest else ""}})
 
 
+def _actions_of(command: argparse.ArgumentParser) -> Sequence[str]:
+    groups = (each for each in command._actions if isinstance(each, argparse._SubParsersAction))  # noqa: SLF001
+    return [name for group in groups for name in group.choices]
+
+
 class _Parser(argparse.ArgumentParser):
     """Quotes what was typed inertly and without keys: what the shell filled in may hold anything."""
 
     as_json = False
+    fallback = ""
+    """The action that is meant where the first word is none."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Read the words, behind the fallback where they begin with no action."""
+        if self.fallback and args and args[0] not in ("-h", "--help") and args[0] not in _actions_of(self):
+            args = [self.fallback, *args]
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         from tui.terminal.crash import quoted  # noqa: PLC0415 - not before something is wrong
@@ -253,8 +267,17 @@ def _add_results(commands: Commands) -> None:
     label.add_argument("id", metavar="ID", help="the text's id in the source")
     label.add_argument("value", metavar="VALUE")
     label.add_argument("--note", metavar="T", default="", help="why")
-    task = _command(commands, "task", "task:task", help="the task of a run, its versions and what each labeled")
-    task.add_argument("run", metavar="RUN")
+    _add_task(commands)
+    _add_annotations(commands)
+
+
+def _add_task(commands: Commands) -> None:
+    command = _command(commands, "task", "task:answer", help="the task of a run; `task RUN` is `task show RUN`")
+    if isinstance(command, _Parser):
+        command.fallback = "show"
+    actions = command.add_subparsers(dest="action", metavar="ACTION", required=True)
+    task = actions.add_parser("show", help="a run's task, its versions and what each labeled; or a task file")
+    task.add_argument("run", metavar="RUN|FILE.toml")
     task.add_argument("--json", action="store_true", help="one JSON object, nothing else")
     act = task.add_mutually_exclusive_group()
     act.add_argument("--set", type=Path, metavar="FILE", help="activate a new version; no label is changed")
@@ -271,7 +294,18 @@ def _add_results(commands: Commands) -> None:
         metavar="LABEL",
         help="re-label what an older version labeled (with LABEL)",
     )
-    _add_annotations(commands)
+    init = actions.add_parser("init", help="write a task file from a template, to be edited")
+    init.add_argument(
+        "file", type=Path, metavar="FILE", nargs="?", default=Path("task.toml"), help="(default task.toml); - prints it"
+    )
+    init.add_argument("--template", metavar="T", default="binary", help="binary, intent, sentiment, spam or topics")
+    init.add_argument("--item", metavar="NOUN", default="", help="what one text is called: review, ticket, email")
+    init.add_argument(
+        "--label", action="append", default=[], metavar="L", help="'value = name: meaning', once a label (default: T's)"
+    )
+    init.add_argument("--dry-run", action="store_true", help="print the file, write nothing")
+    check = actions.add_parser("check", help="read a task file: what it asks, or what is wrong with it and where")
+    check.add_argument("file", type=Path, metavar="FILE")
 
 
 def _add_annotations(commands: Commands) -> None:

@@ -58,6 +58,10 @@ class NewRunRequest:
     task_of: str = ""
 
 
+TEMPLATE = "a template"
+"""Where a task is from that a person is meant to write their own from."""
+
+
 @dataclass(frozen=True, slots=True)
 class TaskChoice:
     """A task and where it is from: the built-in one has neither ``path`` nor ``run``. Without a task, ``trouble``."""
@@ -162,16 +166,28 @@ def make_copy(request: CopyRequest, progress: Callable[[int], None]) -> Path:
 
 
 def task_choices(settings: Settings, source: str) -> tuple[TaskChoice, ...]:
-    """Return the built-in task, files beside the source and in the folder of tasks, and tasks of runs, each once."""
-    from core.llm.task import builtin_task  # noqa: PLC0415
+    """Return the built-in task, files beside the source and in the folder of tasks, tasks of runs, and templates.
+
+    Each task comes once.
+    """
+    from core.llm.task import builtin_task, load_task  # noqa: PLC0415
+    from core.llm.templates import template_names, template_path  # noqa: PLC0415
 
     built_in = builtin_task()
     beside = Path(source).expanduser().parent
     found = [TaskChoice(built_in.name, "built in", task=built_in)]
-    for folder in dict.fromkeys((beside, settings.config_path.parent / "tasks")):
+    for folder in dict.fromkeys((beside, tasks_folder(settings))):
         found += [task_file(path) for path in _task_files(folder)]
     found += _of_runs(settings, {choice.task.version for choice in found if choice.task is not None})
+    for name in template_names():
+        path = template_path(name)
+        found.append(TaskChoice(name, TEMPLATE, path=str(path), task=load_task(path)))
     return tuple(found)
+
+
+def tasks_folder(settings: Settings) -> Path:
+    """Return the folder in which tasks that were written here lie."""
+    return settings.config_path.parent / "tasks"
 
 
 def task_file(path: Path) -> TaskChoice:

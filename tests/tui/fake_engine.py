@@ -17,6 +17,7 @@ from core.commands.dry_run import DryRunCost
 from core.commands.send import SentCommand
 from core.engine import CopyRequest, Draft, ExportOptions, KeyPast, NewRunRequest, NotifySetup, TaskChoice
 from core.errors import LabeltuiError, RunFileError
+from core.llm import templates
 from core.llm.key_check import KeyCheck
 from core.model import (
     AskKind,
@@ -272,6 +273,11 @@ class FakeEngine:
 
     def task_file(self, path: str) -> TaskChoice:
         return requests.task_file(Path(path))
+
+    def write_task(self, task: Task, path: Path | None = None, *, replace: bool = False) -> Path:
+        target = path or templates.free_path(requests.tasks_folder(self.settings), task.name)
+        templates.write_task(target, templates.commented(task), replace_it=replace)
+        return target
 
     def name_for(self, source: str) -> str:
         return Path(source).stem

@@ -249,6 +249,7 @@ ROWS: tuple[Keyed, ...] = (
     Keyed("open", TRIAL, screen, "RecordScreen"),
     Keyed("open", NEW_RUN, kinds, ["make", "try_first"], suffix="-forecast", alone=True),
     Keyed("open", NEW_RUN, sees("STEP 2 OF 5"), True, way=("w",), suffix="-source"),
+    Keyed("write_task", NEW_RUN, screen, "WriteTask", way=("w", *"mail", "enter", "enter")),
     Keyed("new_run", R, screen, "NewRunScreen"),
     Keyed("demo", R, kinds, ["make_demo"], alone=True),
     Keyed("copy_run", R, kinds, ["copy_run"], then=("enter",)),

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from core.engine import NewRunRequest
-from core.model import RunState
+from core.engine import NewRunRequest, load_task
+from core.model import LabelMeaning, RunState
 from core.runs.requests import forecast, make, name_for, name_trouble, task_choices
 from core.settings import load_settings
 from core.storage.reading.reader import RunReader
@@ -306,6 +306,27 @@ def test_a_time_without_known_limits_is_unknown(tmp_path: Path) -> None:
     assert not any("unknown until" in text for text in known)
 
 
+@pytest.mark.asyncio
+async def test_a_task_is_written_in_the_wizard_from_a_template(desk: Opens, folder: Path) -> None:
+    """Noun, labels line by line and rubric become a file in the folder of tasks, which the run then uses."""
+    async with desk(listed=True, size=(80, 24)) as at:
+        await at.press("w", *"mail", "enter", "enter", *["down"] * 6)
+        assert "E writes your own task from this one" in at.screen()
+        await at.press("E", "tab", "tab", "tab", *"story", "tab", "f7", *"glad", "ctrl+s")
+        assert "labels has 1 entries" in at.screen()
+        await at.press("end", "enter", *"sad = Sad: in tears", "ctrl+s")
+        await at.settle()
+        assert "▸spam                       glad, sad" in at.screen()
+        await at.press("enter", "enter", "enter")
+        path = Path(made(at).task)
+        task = load_task(path)
+        assert (task.item, task.labels) == (
+            "story",
+            (LabelMeaning("glad", "glad"), LabelMeaning("sad", "Sad", "in tears")),
+        )
+        assert path.parent.name == "tasks"
+
+
 def test_tasks_of_files_and_of_other_runs_are_offered_once(folder: Path, tmp_path: Path) -> None:
     """The built-in task, files beside the source, the folder of tasks, and runs whose task is none of these."""
     settings = load_settings({"LABELTUI_HOME": str(tmp_path / "home")})
@@ -315,7 +336,8 @@ def test_tasks_of_files_and_of_other_runs_are_offered_once(folder: Path, tmp_pat
     path = make(settings, NewRunRequest(str(folder / "mail.csv"), name="one", model="another-model"))
     choices = task_choices(settings, str(folder / "mail.csv"))
     assert [choice.where for choice in choices] == [
-        "built in", str(folder), str(folder / "mood.toml"), str(tasks / "mine.toml"), "of the run one"
+        "built in", str(folder), str(folder / "mood.toml"), str(tasks / "mine.toml"), "of the run one",
+        *["a template"] * 5,
     ]  # fmt: skip
     again = make(settings, NewRunRequest(str(folder / "two.csv"), name="two", text_column="text", task_of=str(path)))
     with RunReader(again) as reader:

@@ -47,6 +47,27 @@ def shown(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, obje
     return told
 
 
+def test_a_task_file_begins_as_a_template_and_is_checked(
+    tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``init`` writes it once, with another noun and labels where asked; ``check`` says what it asks or what is wrong."""
+    path = tmp_path / "mine.toml"
+    own = ("--item", "story", "--label", "good = Good: well told", "--label", "bad")
+    assert main(["task", "init", str(path), "--template", "sentiment", *own, "--dry-run"]) == 0
+    assert not path.exists()
+    assert main(["task", "init", str(path), "--template", "sentiment", *own]) == 0
+    assert load_task(path).labels == (LabelMeaning("good", "Good", "well told"), LabelMeaning("bad", "bad"))
+    assert main(["task", "init", str(path)]) == 1
+    assert "exists" in capsys.readouterr().err
+    assert main(["task", "check", str(path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["task"]["item"] == "story"
+    assert main(["task", str(path)]) == 0
+    assert "beside the story" in capsys.readouterr().out
+    path.write_text('rubric = "r"\nlabels = 3\n')
+    assert main(["task", "check", str(path)]) == 1
+    assert f"{path}, line 2: labels must be a list of tables" in capsys.readouterr().err
+
+
 def test_what_is_in_force_is_shown_for_people_and_programs(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Settings, labels, the rubric, and each version with what it labeled."""
     assert main(["task", "mail"]) == 0

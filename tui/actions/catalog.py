@@ -210,6 +210,11 @@ ALL: tuple[Action, ...] = (
         AT_QUALITY, hint=1, changes=True,
     ),
     Action(
+        "write_task", Group.HERE, ("E",), "E", _word("write a task"),
+        "In the step of the task: write a task here, from the one under the cursor.",
+        frozenset({Scope.NEW_RUN}), changes=True,
+    ),
+    Action(
         "edit", Group.HERE, ("E",), "E", _word("edit"),
         "Edit the draft of the task here; a new one starts as the active version.",
         frozenset({Scope.TASK}), enabled.run_read, hint=3, changes=True,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core.commands.catalog import ActivateTask, Relabel
-from core.engine import Engine, load_task, task_to_json
+from core.engine import Engine, commented, fixed_chars, load_task, task_to_json, template
 from core.errors import UsageError
 from core.model import Task, TaskVersion, exits
 from core.text import inert, one_line
@@ -19,9 +19,50 @@ from tui.commands.printing import say
 from tui.text.numbers import moment, number, percent, plural
 from tui.text.sent_messages import bad_answers, first_question, question_again
 
+CHARS_A_TOKEN = 4
+"""English text has about four characters a token."""
+
+
+def answer(given: argparse.Namespace) -> int:
+    """``labeltui task ACTION …``."""
+    if given.action == "init":
+        return _init(given)
+    if given.action == "check":
+        return _show_file(given.file, as_json=given.json)
+    if given.run.endswith(".toml"):
+        return _show_file(Path(given.run), as_json=given.json)
+    return task(given)
+
+
+def _init(given: argparse.Namespace) -> int:
+    """Write a task file from a template."""
+    engine = engine_of(given)
+    written = template(given.template, item=given.item, labels=given.label)
+    if given.dry_run or given.file == Path("-"):
+        say(commented(written).rstrip())
+        return exits.DONE
+    path = engine.write_task(written, given.file)
+    labels = ", ".join(one_line(label.value, limit=40) for label in written.labels)
+    say(f"{path}: the template {given.template} for one {written.item}, with the labels {labels}.")
+    say(f"Edit it, then `labeltui task check {path}`, and `labeltui new SOURCE --task {path}`.")
+    return exits.DONE
+
+
+def _show_file(path: Path, *, as_json: bool) -> int:
+    """Say what a task file asks; one that is wrong raises TaskError."""
+    found = load_task(path)
+    tokens = round(fixed_chars(found) / CHARS_A_TOKEN)
+    if as_json:
+        print(json.dumps({"version": found.version, "prompt_tokens": tokens, "task": json.loads(task_to_json(found))}))  # noqa: T201
+        return exits.DONE
+    say(f"{path}: a valid task")
+    _show_task(found)
+    say(f"Each question takes about {number(tokens)} tokens beside the {found.item}.")
+    return exits.DONE
+
 
 def task(given: argparse.Namespace) -> int:
-    """``labeltui task RUN``."""
+    """``labeltui task show RUN``."""
     engine = engine_of(given)
     path = engine.find(given.run)
     if given.set is not None:
@@ -44,10 +85,21 @@ def task(given: argparse.Namespace) -> int:
 
 
 def _show(path: Path, versions: tuple[TaskVersion, ...], older: dict[str, int]) -> None:
-    current = versions[0].task
+    say(f"{path.stem}:")
+    _show_task(versions[0].task)
+    now = time.time()
+    for version in versions:
+        say(_version_line(version, now))
+    if older:
+        say(f"{plural(sum(older.values()), 'label')} by an older version:"
+            f" `labeltui task {path.stem} --ask-again` asks about them with this one.")  # fmt: skip
+
+
+def _show_task(current: Task) -> None:
     model = current.model
-    say(f"{path.stem}: {one_line(current.name, limit=80)}, version {current.version}")
+    say(f"{one_line(current.name, limit=80)}, version {current.version}")
     for name, value in (
+        ("item", one_line(current.item)),
         ("model", one_line(model.model, limit=60)),
         ("settings", f"temperature {_sent(model.temperature)}, reasoning effort {_sent(model.reasoning_effort)}"),
         ("answer", f"at most {number(model.max_completion_tokens)} tokens"),
@@ -61,12 +113,6 @@ def _show(path: Path, versions: tuple[TaskVersion, ...], older: dict[str, int]) 
     say("")
     say(inert(current.rubric.strip()))
     say("")
-    now = time.time()
-    for version in versions:
-        say(_version_line(version, now))
-    if older:
-        say(f"{plural(sum(older.values()), 'label')} by an older version:"
-            f" `labeltui task {path.stem} --ask-again` asks about them with this one.")  # fmt: skip
 
 
 def _version_line(version: TaskVersion, now: float) -> str:

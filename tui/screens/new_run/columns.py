@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from core.engine import Counted, Looked
 
 COLUMNS = (ListColumn("id", 18), ListColumn("from", 22, from_width=64), ListColumn("subject, or how it begins", 0))
+WITHOUT_HEADERS = (COLUMNS[0], ListColumn("how it begins", 0))
 NUMBERED = ""
 
 
@@ -84,9 +85,15 @@ class ColumnsStep(Step):
         ids = [(name, name) for name in looked.names if name != looked.text]
         self._ids.offer([(NUMBERED, "the rows' numbers"), *ids] if not looked.id else ids, looked.id)
         self._rows.empty = ""
+        mail = any(sender for _, sender, _ in looked.rows)
+        self._rows.set_columns(COLUMNS if mail else WITHOUT_HEADERS)
         self._rows.set_rows(
             [
-                Row(n, ((ids, "$quiet"), (who(sender), "$foreground"), (told, "$bright")), ids)
+                Row(
+                    n,
+                    ((ids, "$quiet"), *(((who(sender), "$foreground"),) if mail else ()), (told, "$bright")),
+                    ids,
+                )
                 for n, (ids, sender, told) in enumerate(looked.rows)
             ]
         )

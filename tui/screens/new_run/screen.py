@@ -105,6 +105,14 @@ class NewRunScreen(BaseScreen):
         else:
             self.console_app.do_back()
 
+    def do_write_task(self) -> None:
+        """Write a task, in the step that chooses one."""
+        step = self._steps[self._at]
+        if isinstance(step, TaskStep):
+            step.write()
+        elif not self._making:
+            self.console_app.say("The task is written in its own step, the third.")
+
     def do_add(self) -> None:
         """Add a key."""
         ask_for_key(self.console_app, self._command.base_url)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Input, Static
 
-from core.engine import NewRunRequest, TaskChoice
+from core.engine import TEMPLATE, NewRunRequest, TaskChoice, escaped, fits_lines, label_lines
 from core.model import Task
 from core.text import inert, one_line
+from tui.actions.keymap import keyed
 from tui.screens.new_run.step import Step
 from tui.terminal.textual_fixes import alive
 from tui.widgets.fields import PathSuggester
@@ -84,6 +87,8 @@ class TaskStep(Step):
         choice = self._chosen()
         if choice is None:
             return
+        if choice.where == TEMPLATE:
+            self.tell((keyed("{write_task} writes your own task from this one; enter uses it as it is."), "$quiet"))
         if choice.task is None:
             self._told.update(line((inert(choice.trouble, limit=600), "$failed")))
         else:
@@ -122,6 +127,33 @@ class TaskStep(Step):
         else:
             self.tell(("It was read again and is valid now: enter selects it.", "$running"))
 
+    def write(self) -> None:
+        """Write a task in a window, from the one under the cursor; a template or the built-in one stays as it is."""
+        from tui.screens.new_run.writing import WriteTask  # noqa: PLC0415 - loaded on first use
+
+        choice = self._chosen()
+        if choice is None or choice.task is None:
+            self.refuse("This file is no valid task: correct it in an editor, or choose another to begin from.")
+            return
+        text = label_lines(choice.task) + choice.task.rubric
+        if not fits_lines(choice.task) or escaped(text) != text:
+            self.refuse("This task holds what cannot be written here: edit its file in an editor.")
+            return
+        own = choice.path if choice.where != TEMPLATE else ""
+        app = self.console_app
+
+        def written(task: Task | None) -> None:
+            if task is not None:
+                app.jobs.send(partial(self._save, task, own), self._read, self.refuse)
+
+        app.push_screen(WriteTask(choice.task, own), written)
+
+    def _save(self, task: Task, own: str) -> TaskChoice:
+        """Write the task's file, in the folder of tasks unless it has one, and return it as a choice."""
+        engine = self.console_app.engine
+        path = engine.write_task(task, Path(own) if own else None, replace=bool(own))
+        return engine.task_file(str(path))
+
     def take(self, command: NewRunRequest) -> NewRunRequest | None:
         choice = self._chosen()
         if choice is None:
@@ -138,9 +170,8 @@ def _told(task: Task, width: int) -> Content:
     """Return the labels with their meanings, wrapped to that many cells, what is sent, and the rubric."""
     rows = []
     for label in task.labels:
-        head = line(
-            (f"{one_line(label.value, limit=16):>4} ", "bold $accent"), (one_line(label.name, limit=40), "bold $bright")
-        )
+        name = one_line(label.name, limit=40) if label.name != label.value else ""
+        head = line((f"{one_line(label.value, limit=16):>4} ", "bold $accent"), (name, "bold $bright"))
         inset = head.cell_length + 2 if head.cell_length < width // 2 else 5
         meaning = textwrap.wrap(one_line(label.meaning, limit=200), max(12, width - inset))
         beside = meaning[:1] if inset > head.cell_length else []
