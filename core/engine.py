@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     )
     from core.llm.templates import commented, fits_lines, label_lines, task_written, template, template_names
     from core.mail.message import view_of
-    from core.model import CommandRecord
+    from core.model import CommandRecord, PlacesWanted
     from core.notify.occasions import NO_KEY, STOPPED_BY, Occasion, noticed
     from core.notify.services import Delivery
     from core.notify.setup import NotifySetup
@@ -453,16 +453,23 @@ class Engine:
     # -- commands to a run and its worker -----------------------------------------------------------------------------
 
     @changes
-    def work(self, path: Path, watch: Callable[[], None]) -> int:
-        """Work on the run in this process until it ends; returns the exit code. ``watch`` is called twice a second."""
+    def work(self, path: Path, watch: Callable[[], None], places: PlacesWanted | None = None) -> int:
+        """Work on the run in this process until it ends; returns the exit code. ``watch`` is called twice a second.
+
+        With ``places`` those make the calls.
+        """
         from core.worker.process import work  # noqa: PLC0415
 
         settings = self._for(path)
+        if places is not None:
+            from core.worker.places.bridge import check_places  # noqa: PLC0415
+
+            check_places(places)
         if self.snapshot(path).run.simulated:
             from core.runs.demo import ensure_simulator  # noqa: PLC0415
 
             ensure_simulator(path, settings)
-        return work(path, settings, watch=watch)
+        return work(path, settings, watch=watch, places=places)
 
     @changes
     def send(self, path: Path, command: Command) -> SentCommand:
@@ -472,11 +479,14 @@ class Engine:
         return send.send(path, command, self._for(path))
 
     @changes
-    def start(self, path: Path, only: int | None = None) -> SentCommand:
-        """Start a worker; one that is paused goes on. With ``only`` it pauses after so many different texts."""
+    def start(self, path: Path, only: int | None = None, places: PlacesWanted | None = None) -> SentCommand:
+        """Start a worker; one that is paused goes on. With ``only`` it pauses after so many different texts.
+
+        With ``places`` those make the calls of a new worker.
+        """
         from core.commands import send  # noqa: PLC0415
 
-        return send.start(path, self._for(path), only=only)
+        return send.start(path, self._for(path), only=only, places=places)
 
     def await_answer(self, path: Path, sent: SentCommand, *, timeout_s: float) -> CommandRecord | None:
         """Wait until the worker has answered a command; None where nobody did in time."""

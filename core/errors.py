@@ -14,6 +14,7 @@ LabeltuiError                      a sentence: what, where, what to do
 ├── FolderError                    a folder for files of our own cannot be made
 ├── QuotaFileError                 quota.db is damaged, locked, read-only, or from a newer version
 ├── NoUsableKeyError
+├── PlaceLostError                 the place that made a call is gone; nobody is to blame
 └── CallError                      one call to the model failed; ``.remedy`` says what follows
     ├── RateLimitedError           WAIT        that (organization, model) waits as long as told
     ├── CapacityError              BACK_OFF    short jittered wait
@@ -93,6 +94,17 @@ class QuotaFileError(LabeltuiError):
 
 class NoUsableKeyError(LabeltuiError):
     """There is no key that could be asked with, now or after any wait."""
+
+
+class PlaceLostError(LabeltuiError):
+    """The place that made a call is gone, or does not answer: it may have been paid for, and nobody is to blame.
+
+    ``sent`` is False where the call never left.
+    """
+
+    def __init__(self, message: str, *, sent: bool = True) -> None:
+        super().__init__(message)
+        self.sent = sent
 
 
 class Remedy(Enum):

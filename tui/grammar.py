@@ -204,6 +204,7 @@ def _add_working(commands: Commands) -> None:
     work = _command(commands, "work", "running:work", help="the worker in the foreground, until the run is done")
     work.add_argument("run", metavar="RUN")
     _add_concurrency(work)
+    _add_places(work)
     budget = _command(commands, "budget", "control:budget", help="what a run may spend before it is paused")
     budget.add_argument("run", metavar="RUN")
     budget.add_argument(
@@ -229,6 +230,7 @@ def _add_working(commands: Commands) -> None:
         command.add_argument("--no-wait", action="store_true", help="do not wait until it is acknowledged")
         if name == "start":
             _add_concurrency(command)
+            _add_places(command)
             command.add_argument(
                 "--try", dest="only", type=quantities.count, metavar="N", help="ask about N texts, then pause"
             )
@@ -242,6 +244,21 @@ def _add_concurrency(command: argparse.ArgumentParser) -> None:
         type=quantities.concurrency,
         metavar="N",
         help="calls at once, or auto (as it was): set on a server without quotas, at most elsewhere; kept in the run",
+    )
+
+
+def _add_places(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--ray",
+        metavar="ADDRESS",
+        nargs="?",
+        const="",
+        help="let places of a Ray cluster make the calls (host:port of its head); without ADDRESS: of this machine",
+    )
+    command.add_argument("--places", type=quantities.count, metavar="N", help="with --ray: so many (default 2)")
+    command.add_argument("--width", type=quantities.count, metavar="W", help="with --ray: calls at once at each (16)")
+    command.add_argument(
+        "--trust-network", action="store_true", help="with --ray: take a cluster that asks for no token"
     )
 
 

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Self
 from core.commands.catalog import FirstN, Resume
 from core.commands.command import Command
 from core.errors import RunBusyError, RunFileError
-from core.model import UNCHANGED, CommandRecord, RunState, Snapshot, Task
+from core.model import UNCHANGED, CommandRecord, PlacesWanted, RunState, Snapshot, Task
 from core.settings import Settings, load_settings, operator
 from core.storage.file import control
 from core.storage.file.lock import RunLock, is_locked
 from core.storage.reading.reader import RunReader
 from core.worker import supervisor
+from core.worker.places.bridge import check_places
 from core.worker.supervisor import is_ending, when_ended
 
 if TYPE_CHECKING:
@@ -210,14 +211,21 @@ def await_answer(path: Path, sent: SentCommand, *, timeout_s: float = 10.0) -> C
 # -- processes -------------------------------------------------------------------------------------------------------
 
 
-def start(path: Path, settings: Settings, *, only: int | None = None) -> SentCommand:
+def start(
+    path: Path, settings: Settings, *, only: int | None = None, places: PlacesWanted | None = None
+) -> SentCommand:
     """Start a worker; one that is there and paused goes on. With ``only`` it pauses after so many different texts.
+
+    With ``places`` a new worker makes its calls there; one that is there goes on as it began.
 
     A worker that is ending is waited for: it would take the command to go on for nothing.
 
     Raises:
+        UsageError: the places cannot be.
         RunBusyError: it still has calls in flight after 15 seconds.
     """
+    if places is not None:
+        check_places(places)
     before = when_ended(path)
     if before.worker.alive and supervisor.is_proven(before.worker, path):
         return _go_on(path, settings, before, only)
@@ -225,7 +233,7 @@ def start(path: Path, settings: Settings, *, only: int | None = None) -> SentCom
         from core.runs.demo import ensure_simulator  # noqa: PLC0415 - for simulated runs only
 
         ensure_simulator(path, settings)
-    started = supervisor.start(path, settings, only=only)
+    started = supervisor.start(path, settings, only=only, places=places)
     if started.ended:
         return SentCommand(None, f"Nothing is left to ask in {path.stem}.")
     then = f" It tries {only:,} and pauses." if only is not None else ""

@@ -22,6 +22,7 @@ class Outcome(StrEnum):
     """How one call ended. Only ``ANSWERED`` yields a label.
 
     ``REFUSED``: the model or a content filter declined to answer, so that the same question is not asked again.
+    ``LOST``: the place that made the call was lost, so that nobody knows what the server answered.
     """
 
     ANSWERED = "answered"
@@ -39,6 +40,7 @@ class Outcome(StrEnum):
     BAD_REQUEST = "bad_request"
     MODEL_GONE = "model_gone"
     REFUSED = "refused"
+    LOST = "lost"
 
 
 @dataclass(frozen=True, slots=True)

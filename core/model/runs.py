@@ -229,6 +229,36 @@ class RunInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class PlacesWanted:
+    """Where a worker's calls are to be made: at so many ``places``, with at most ``width`` calls at once at each.
+
+    ``address`` is that of a Ray cluster's head (host:port), "" for this machine. ``trust_network``: a cluster that asks
+    for no token is taken all the same.
+    """
+
+    address: str = ""
+    places: int = 2
+    width: int = 16
+    trust_network: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceStatus:
+    """A place that makes calls: its ``node`` (machine), its ``state`` (starting, ready, lost or refused) and why.
+
+    ``rate_per_min`` are the calls that ended there in the last minute; ``since_at`` is when the state began.
+    """
+
+    name: str
+    node: str
+    state: str
+    reason: str
+    in_flight: int
+    rate_per_min: float
+    since_at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """All that the console and ``status`` show of one run at one moment, read in one transaction."""
 
@@ -269,6 +299,7 @@ class Snapshot:
     canaries: tuple[int, int] = (0, 0)
     lane: LaneChoice = LaneChoice()
     parcels: tuple[Parcel, ...] = ()
+    places: tuple[PlaceStatus, ...] = ()
 
     @property
     def settled(self) -> int:

@@ -1,7 +1,8 @@
-"""``python -m core.worker RUN_FILE [EMAILS]``: the detached worker that the supervisor starts."""
+"""``python -m core.worker RUN_FILE [EMAILS [PLACES]]``: the detached worker that the supervisor starts."""
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sys
@@ -9,7 +10,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from core.errors import LabeltuiError, NoUsableKeyError, RunBusyError
-from core.model import exits
+from core.model import PlacesWanted, exits
 from core.settings import load_settings
 from core.text import inert
 from core.worker.process import work
@@ -26,7 +27,10 @@ class _InertLines(logging.Formatter):
 
 
 def main() -> int:
-    """Work on the run named by the first argument, with a log beside it; a second says how many texts to try."""
+    """Work on the run named by the first argument, with a log beside it.
+
+    A second argument says how many texts to try (0: all), a third where the calls are made, as JSON.
+    """
     os.umask(0o077)  # whatever is made from here on (logs, commands, quotas) is private to its owner
     path = Path(sys.argv[1])
     handler = RotatingFileHandler(log_path(path), maxBytes=_LOG_BYTES, backupCount=2, encoding="utf-8")
@@ -35,7 +39,9 @@ def main() -> int:
     log = logging.getLogger("labeltui")
     log.info("worker of %s begins", path)
     try:
-        code = work(path, load_settings().for_run(path), only=int(sys.argv[2]) if len(sys.argv) > 2 else None)
+        only = int(sys.argv[2]) or None if len(sys.argv) > 2 else None
+        places = PlacesWanted(**json.loads(sys.argv[3])) if len(sys.argv) > 3 else None
+        code = work(path, load_settings().for_run(path), only=only, places=places)
     except RunBusyError as error:
         log.error("%s", error)  # noqa: TRY400
         return exits.BUSY

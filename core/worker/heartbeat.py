@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from core.model import Forecast, RunState, Wait
+from core.model import Forecast, PlaceStatus, RunState, Wait
 from core.storage.writing.store import Beat, Store
 
 _log = logging.getLogger(__name__)
@@ -31,12 +31,14 @@ class Heartbeat:
         tempo: Tempo,
         forecast: Callable[[], Forecast | None] | None,
         at_once: Callable[[], int | None] = lambda: None,
+        places: Callable[[], tuple[PlaceStatus, ...]] = tuple,
     ) -> None:
         self._store = store
         self._clock = clock
         self._tempo = tempo
         self._forecast = forecast
         self._at_once = at_once
+        self._places = places
         self._beaten_at = float("-inf")
         self._shown: RunState | None = None
         self._passed_at: float | None = None
@@ -70,6 +72,7 @@ class Heartbeat:
             waited_s=self._waited_s,
             forecast=self._forecast() if self._forecast is not None else None,
             at_once=self._at_once(),
+            places=self._places(),
         )
         try:
             self._store.beat(beat, now=now)

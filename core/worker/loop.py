@@ -30,7 +30,7 @@ from core.worker.lanes.online import OnlineLane
 from core.worker.pacer import AnyPacer
 from core.worker.pause import Pause
 from core.worker.queue import FirstN, Queue
-from core.worker.settle import Asks, Judges, Loads, LocalFleet
+from core.worker.settle import Asks, Fleet, Judges, Loads, LocalFleet
 from core.worker.watches import RunWatches
 
 _log = logging.getLogger(__name__)
@@ -76,6 +76,7 @@ class Worker:
         task: Task,
         guard: Judges | Callable[[], Judges],
         client_of: Callable[[Any], Asks],
+        fleet: Fleet | None = None,
         clock: Callable[[], float],
         tempo: Tempo | None = None,
         forecast: Callable[[], Forecast | None] | None = None,
@@ -96,13 +97,16 @@ class Worker:
         self._inbox = inbox
         self._guard = guard
         self._client_of = client_of
+        self._fleet = fleet
         self._judge: Judges | None = None
         self._first_call = asyncio.Event()
         self._loaded = False
         self._clock = clock
         self._tempo = tempo or Tempo()
         self._committer = Committer(store, clock, self._observe)
-        self._heartbeat = Heartbeat(store, clock, self._tempo, forecast, lambda: broker.at_once)
+        self._heartbeat = Heartbeat(
+            store, clock, self._tempo, forecast, lambda: broker.at_once, fleet.places if fleet is not None else tuple
+        )
         self._wake = asyncio.Event()
         self._pause = Pause(
             store, self.queue, clock, price=price, reason=paused, began=self._wake.set, hint=self._form_hint
@@ -284,12 +288,15 @@ class Worker:
         return ending
 
     async def _load_guard(self) -> None:
-        """Build the guard, and load it once the first calls are out: its import takes as long as their answers."""
+        """Build the guard, and load it once the first calls are out: its import takes as long as their answers.
+
+        Where places judge their own answers, it is loaded for batches alone.
+        """
         try:
             self._judge = self._guard() if callable(self._guard) else self._guard
-            self._lane.begin(LocalFleet(self._client_of, self._judge))
+            self._lane.begin(self._fleet or LocalFleet(self._client_of, self._judge))
             self._wake.set()
-            if isinstance(self._judge, Loads):
+            if isinstance(self._judge, Loads) and self._fleet is None:
                 await self._first_call.wait()
                 await self._judge.load()
             self._loaded = True

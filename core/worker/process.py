@@ -23,12 +23,14 @@ from core.errors import LabeltuiError, NoUsableKeyError, QuotaFileError, RunFile
 from core.llm.answers import schema_of
 from core.llm.dialect import STREAM, Dialect, optional_fields
 from core.llm.task import fixed_chars
-from core.model import ChatMessage, Forecast, Outcome, RunState, Task, exits
+from core.llm.taskfile import task_to_json
+from core.model import ChatMessage, Forecast, Outcome, PlacesWanted, RunState, Task, exits
 from core.quality.canaries import expected_asks
 from core.quota.forecast.forecast import Capacity, Load, forecast
 from core.quota.forecast.plans import price_of
 from core.quota.keys.store import KeyStore
 from core.quota.pacing.broker import Broker, Grant, NoKeys
+from core.quota.pacing.concurrency import MOST_AT_ONCE
 from core.quota.pacing.estimates import Estimator
 from core.server_address import PathStyle, is_private, normalize_base_url
 from core.settings import Settings
@@ -41,6 +43,9 @@ from core.worker.lanes.batch import BatchKey
 from core.worker.lanes.tiers import FLEX, FlexClient, TieredPacer
 from core.worker.loop import Ending, Worker
 from core.worker.notifier import Notifier, notifying
+from core.worker.places.bridge import bridge_to
+from core.worker.places.fleet import PlacesFleet
+from core.worker.places.wire import Setup
 from core.worker.queue import FirstN
 from core.worker.settle import Asks
 
@@ -53,10 +58,17 @@ if TYPE_CHECKING:
 _OPEN_FILES = 4_096
 
 
-def work(path: Path, settings: Settings, *, watch: Callable[[], None] | None = None, only: int | None = None) -> int:
+def work(
+    path: Path,
+    settings: Settings,
+    *,
+    watch: Callable[[], None] | None = None,
+    only: int | None = None,
+    places: PlacesWanted | None = None,
+) -> int:
     """Work on the run until it ends; returns the exit code. ``watch`` is called twice a second, to show progress.
 
-    With ``only`` it pauses when so many different texts were asked about.
+    With ``only`` it pauses when so many different texts were asked about; with ``places`` those make the calls.
 
     Raises:
         RunBusyError: another process has the run.
@@ -67,7 +79,7 @@ def work(path: Path, settings: Settings, *, watch: Callable[[], None] | None = N
     ignore_early_signals()
     try:
         with RunLock(path) as lock, Store.open(path, lock) as store:
-            return _work(path, lock, store, settings, watch, only)
+            return _work(path, lock, store, settings, watch, only, places)
     except sqlite3.OperationalError as error:
         raise RunFileError(
             f"{path} cannot be written ({error}). Check the space on the disk and the folder's permissions, then start"
@@ -82,12 +94,13 @@ def _work(
     settings: Settings,
     watch: Callable[[], None] | None,
     only: int | None,
+    places: PlacesWanted | None,
 ) -> int:
     if store.pending_count == 0:
         store.end_epoch(RunState.DONE, "everything is settled", now=time.time())
         return exits.EMAILS_FAILED if store.failed_count else exits.DONE
     with contextlib.ExitStack() as stack:
-        return _work_on(path, lock, store, settings, watch, only, stack)
+        return _work_on(path, lock, store, settings, watch, only, places, stack)
 
 
 def _work_on(
@@ -97,19 +110,20 @@ def _work_on(
     settings: Settings,
     watch: Callable[[], None] | None,
     only: int | None,
+    places: PlacesWanted | None,
     stack: contextlib.ExitStack,
 ) -> int:
     """``stack`` is closed when the run file says how it ended: the notifier has the last word."""
     try:
         with KeyStore.from_settings(settings, store.base_url) as keys:
-            broker = broker_for(keys, store.task(), store.concurrency())
+            broker = broker_for(keys, store.task(), store.concurrency(), places=places)
             if isinstance(none := broker.next(()), NoKeys):
                 raise NoUsableKeyError(none.reason)  # noqa: TRY301 - it is written down like any other end
             store.begin_epoch(now=time.time(), pid=os.getpid(), host=socket.gethostname())
             inbox = CommandInbox(path)
             inbox.skip_stale(store.knows_command, lock.taken_at)
             notifier = stack.enter_context(notifying(path, store, settings))
-            return asyncio.run(_run(inbox, settings, store, keys, broker, watch, only, notifier))
+            return asyncio.run(_run(inbox, settings, store, keys, broker, watch, only, notifier, places))
     except RunLostError:
         raise
     except BaseException as error:
@@ -126,6 +140,7 @@ def broker_for(
     *,
     tier: str = "",
     estimator: Estimator | None = None,
+    places: PlacesWanted | None = None,
 ) -> Broker:
     """Return the broker of quotas for the model of a task, in a service tier of the server.
 
@@ -141,6 +156,7 @@ def broker_for(
         concurrency=concurrency,
         tier=tier,
         estimator=estimator,
+        most_at_once=MOST_AT_ONCE if places is None else places.places * places.width,
     )
 
 
@@ -153,6 +169,7 @@ async def _run(
     watch: Callable[[], None] | None,
     only: int | None,
     notifier: Notifier | None,
+    places: PlacesWanted | None,
 ) -> int:
 
     def noted(sentence: str) -> None:
@@ -160,6 +177,9 @@ async def _run(
             store.add_event("server", sentence, now=time.time())
 
     clients = ClientPool(store.base_url or settings.base_url, store.task(), noted, keys)
+    fleet = places_fleet(places, settings, store, keys, clients) if places is not None else None
+    if fleet is not None:
+        fleet.start()
     interrupts: list[int] = []
     watching = [asyncio.create_task(_watch(watch))] if watch is not None else []
     watching += [asyncio.create_task(notifier.watch())] if notifier is not None else []
@@ -168,9 +188,9 @@ async def _run(
     flex_keys = contextlib.ExitStack()
     try:
         while True:
-            tiers = _tiers(store, broker, settings, flex_keys, noted)
+            tiers = _tiers(store, broker, settings, flex_keys, noted, places)
             clients.tiers = tiers
-            worker = _worker(store, inbox, keys, tiers, clients, settings, paused)
+            worker = _worker(store, inbox, keys, tiers, clients, settings, paused, fleet)
             worker.queue.first_n = first_n
             _handle_signals(worker, interrupts)
             ending = await worker.run()
@@ -179,15 +199,19 @@ async def _run(
             paused, first_n, broker = (
                 worker.paused,
                 worker.queue.first_n,
-                broker_for(keys, store.task(), store.concurrency()),
+                broker_for(keys, store.task(), store.concurrency(), places=places),
             )
             await clients.aclose()
             flex_keys.close()
             clients.renew(store.task())
+            if fleet is not None:
+                fleet.renew(setup_of(store, settings, keys))
     finally:
         flex_keys.close()
         for task in watching:
             task.cancel()
+        if fleet is not None:
+            await fleet.aclose()
         await clients.aclose()
         inbox.close()
     return exit_code(ending, failed=store.failed_count, interrupted=bool(interrupts))
@@ -199,13 +223,14 @@ def _tiers(
     settings: Settings,
     flex_keys: contextlib.ExitStack,
     noted: Callable[[str], None],
+    places: PlacesWanted | None,
 ) -> TieredPacer:
     """Return the pacer of both service tiers; that of the second is opened, with a key store, when it is wanted."""
     task, concurrency = store.task(), store.concurrency()
 
     def open_flex() -> Broker:
         keys = flex_keys.enter_context(KeyStore.from_settings(settings, store.base_url))
-        return broker_for(keys, task, concurrency, tier=FLEX, estimator=broker.estimator)
+        return broker_for(keys, task, concurrency, tier=FLEX, estimator=broker.estimator, places=places)
 
     return TieredPacer(
         broker,
@@ -226,6 +251,7 @@ def _worker(
     clients: ClientPool,
     settings: Settings,
     paused: str,
+    fleet: PlacesFleet | None = None,
 ) -> Worker:
     """Return a worker for the active version of the task."""
     task = store.task()
@@ -236,12 +262,43 @@ def _worker(
         task=task,
         guard=lambda: build_guard(task),
         client_of=clients.of,
+        fleet=fleet,
         clock=time.time,
         forecast=Eta(store, broker, fixed_chars=fixed_chars(task), canaries=task.canaries),
         price=price_of(task.model.model, settings.prices_path),
         paused=paused,
         batch_server=BatchKeys(keys, clients, store.base_url or settings.base_url),
         lane_chosen=broker.choose_lane,
+    )
+
+
+def setup_of(store: Store, settings: Settings, keys: KeyStore) -> Setup:
+    """Return what a place works by, for the active version of the task."""
+    task, refused = store.task(), {}
+    with contextlib.suppress(QuotaFileError):  # then the server is asked once more
+        refused = keys.refused_settings(task.model.model)
+    return Setup(task_to_json(task), task.version, store.base_url or settings.base_url, refused)
+
+
+def places_fleet(
+    places: PlacesWanted, settings: Settings, store: Store, keys: KeyStore, clients: ClientPool
+) -> PlacesFleet:
+    """Return what makes the calls at places."""
+
+    def noted(sentence: str) -> None:
+        with best_effort("note what happened to a place"):
+            store.add_event("place", sentence, now=time.time())
+
+    secrets = [secret.value for secret in keys.secrets()]
+    connect = bridge_to(places, os.environ, secrets)
+    return PlacesFleet(
+        places,
+        connect,
+        setup_of(store, settings, keys),
+        clock=time.time,
+        noted=noted,
+        memory=keys,
+        in_tier=clients.in_tier,
     )
 
 
@@ -323,7 +380,11 @@ class ClientPool:
                 tier=tier,
             )
             self._clients[name] = known = (secret, client)
-        return FlexClient(known[1], self.tiers) if tier and self.tiers is not None else known[1]
+        return self.in_tier(grant, known[1])
+
+    def in_tier(self, grant: Grant, client: Asks) -> Asks:
+        """Return what asks in the granted tier with a client, and hears what its first reply says of the tier."""
+        return FlexClient(client, self.tiers) if grant.lane == FLEX and self.tiers is not None else client
 
     def renew(self, task: Task) -> None:
         """Ask by another version of the task from now on; clients are made anew, calls in flight have ended."""

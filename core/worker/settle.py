@@ -8,11 +8,12 @@ and returns a :class:`Settlement`; a lane that asks in another way (a batch, a c
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
-from core.errors import CallError, KeyRefusedError, Remedy, TooLargeError
+from core.errors import CallError, KeyRefusedError, PlaceLostError, Remedy, TooLargeError
 from core.llm.task import messages, reask_messages
 from core.model import (
     AskKind,
@@ -21,6 +22,7 @@ from core.model import (
     ModelSettings,
     Outcome,
     PendingEmail,
+    PlaceStatus,
     Reply,
     Settled,
     Task,
@@ -74,7 +76,19 @@ class Fleet(Protocol):
     """Where calls are made and their answers judged: in this process (:class:`LocalFleet`), or at other places."""
 
     async def ask(self, permit: Permit, conversation: tuple[ChatMessage, ...], settings: ModelSettings) -> Answered:
-        """Make one call with the permit's key and judge the reply; raise a leaf of ``CallError`` where it fails."""
+        """Make one call with the permit's key and judge the reply.
+
+        Raises a leaf of ``CallError`` where it fails, PlaceLostError where nobody knows what came of it.
+        """
+
+    def most(self) -> int:
+        """Return how many calls may be out at once now."""
+
+    def why_full(self) -> str:
+        """Return why no more may be out."""
+
+    def places(self) -> tuple[PlaceStatus, ...]:
+        """Return the places of the calls, none where this process makes them."""
 
 
 class LocalFleet:
@@ -88,6 +102,18 @@ class LocalFleet:
         """Make one call and judge the reply."""
         reply = await self._client_of(permit).ask(conversation, settings)
         return Answered(reply, await self._guard.judge(reply))
+
+    def most(self) -> int:
+        """Return no bound: the pacer has one."""
+        return sys.maxsize
+
+    def why_full(self) -> str:
+        """Return nothing: it never is."""
+        return ""
+
+    def places(self) -> tuple[PlaceStatus, ...]:
+        """Return none: this process makes the calls."""
+        return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +276,12 @@ class Exchange:
         self._retries.refusals.asked(email.id, permit.alias, started_at)
         try:
             answered = await self._fleet.ask(permit, conversation, self._task.model)
+        except PlaceLostError as error:
+            if not error.sent:
+                self._retries.refusals.ended(email.id)
+                self._pacer.cancelled(permit, sent=False)
+                raise
+            return self._lost(permit, self._question(permit, email, started_at), error)
         except CallError as error:
             return self._failed(permit, self._question(permit, email, started_at), error, probe=probe)
         except BaseException:
@@ -264,6 +296,17 @@ class Exchange:
     def _question(self, permit: Permit, email: PendingEmail, started_at: float) -> Question:
         latency_s = self._clock() - started_at
         return Question(email, permit.alias, permit.organization, started_at, latency_s, permit.lane)
+
+    def why_full(self, out: int) -> str:
+        """Return why no call may go out while so many are ``out``, or nothing."""
+        return "" if out < self._fleet.most() else self._fleet.why_full()
+
+    def _lost(self, permit: Permit, question: Question, error: PlaceLostError) -> Settlement:
+        """Return what a lost place makes of an email: it goes back to the queue, and nothing counts against anybody."""
+        self._retries.refusals.ended(question.email.id)
+        self._pacer.cancelled(permit)
+        attempt = replace(attempt_of(self._task, question), outcome=Outcome.LOST, error=str(error))
+        return Settlement(attempt, question.email, len(question.email.bad_answers))
 
     def _failed(self, permit: Permit, question: Question, error: CallError, *, probe: bool) -> Settlement:
         fault = self._fault(question, error, probe=probe)

@@ -5,22 +5,26 @@ The lock decides who is the worker; a pid or a heartbeat is only ever shown.
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import core
 from core.errors import LabeltuiError, NoUsableKeyError, RunBusyError, RunFileError
-from core.model import RunState, Snapshot, WorkerStatus, exits
+from core.model import PlacesWanted, RunState, Snapshot, WorkerStatus, exits
 from core.settings import Settings
 from core.storage.file.lock import companion
 from core.storage.reading.reader import RunReader
 from core.worker.kill import holds
+
+How = tuple[int | None, PlacesWanted | None]
+"""How a worker begins: how many texts it tries (None: all), and where its calls are made (None: by itself)."""
 
 _POLL_S = 0.05
 
@@ -42,10 +46,18 @@ def log_path(run_path: Path) -> Path:
     return companion(run_path, ".log")
 
 
-def start(run_path: Path, settings: Settings, *, only: int | None = None, wait_s: float = 15.0) -> Started:
+def start(
+    run_path: Path,
+    settings: Settings,
+    *,
+    only: int | None = None,
+    places: PlacesWanted | None = None,
+    wait_s: float = 15.0,
+) -> Started:
     """Start a detached worker, or find the one that is there, and return when it has the run.
 
-    With ``only`` a new worker asks about so many different texts and then pauses.
+    With ``only`` a new worker asks about so many different texts and then pauses; with ``places`` those
+    make its calls.
 
     Raises:
         NoUsableKeyError: the worker ended at once for want of a key.
@@ -53,7 +65,7 @@ def start(run_path: Path, settings: Settings, *, only: int | None = None, wait_s
     """
     deadline = time.monotonic() + wait_s
     with RunReader(run_path) as reader:
-        while (started := _started(reader, settings, only, deadline)) is None:
+        while (started := _started(reader, settings, (only, places), deadline)) is None:
             if time.monotonic() > deadline:
                 raise RunBusyError(
                     f"Another process has held the run {run_path.stem} for {wait_s:.0f} s and is no worker of it. Do it"
@@ -76,13 +88,13 @@ def is_proven(worker: WorkerStatus, run_path: Path) -> bool:
     return holds(worker.pid, run_path)
 
 
-def _started(reader: RunReader, settings: Settings, only: int | None, deadline: float) -> Started | None:
+def _started(reader: RunReader, settings: Settings, how: How, deadline: float) -> Started | None:
     """Try once; None where a command has the run for the moment."""
     run_path = reader.path
     before = reader.snapshot(time.time())
     if before.worker.alive:
         return Started(before.worker.pid, adopted=True) if is_proven(before.worker, run_path) else None
-    process = _spawn(run_path, settings, only)
+    process = _spawn(run_path, settings, how)
     # Whoever started it goes on living, so its end must be taken note of, or it would stay a zombie.
     threading.Thread(target=process.wait, daemon=True, name=f"end of worker {process.pid}").start()
     while time.monotonic() < deadline:
@@ -111,8 +123,12 @@ def environment_of(settings: Settings) -> dict[str, str]:
     return environment
 
 
-def _spawn(run_path: Path, settings: Settings, only: int | None) -> subprocess.Popen[bytes]:
+def _spawn(run_path: Path, settings: Settings, how: How) -> subprocess.Popen[bytes]:
     environment = environment_of(settings)
+    only, places = how
+    arguments = [str(run_path), *([str(only or 0)] if only is not None or places is not None else [])]
+    if places is not None:
+        arguments.append(json.dumps(asdict(places)))
     log = log_path(run_path)
     try:
         descriptor = os.open(log, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
@@ -124,7 +140,7 @@ def _spawn(run_path: Path, settings: Settings, only: int | None) -> subprocess.P
     try:
         # -P: a folder named core in the operator's working directory must not come first.
         return subprocess.Popen(  # noqa: S603 - this interpreter and a path of ours
-            [sys.executable, "-P", "-m", "core.worker", str(run_path), *([] if only is None else [str(only)])],
+            [sys.executable, "-P", "-m", "core.worker", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=descriptor,
             stderr=descriptor,

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from core.commands.catalog import ChooseLane, Label, Note, Rejudge, Retry, SetBudget, SetConcurrency, Skip, Stop
 from core.commands.command import Command
 from core.engine import Engine
-from core.errors import UnknownNameError
-from core.model import Budget, exits
+from core.errors import UnknownNameError, UsageError
+from core.model import Budget, PlacesWanted, exits
 from core.settings import load_settings
 from tui.commands.printing import complain, say
 from tui.commands.status import batch_lines, lane_line
@@ -32,9 +32,25 @@ def engine_of(given: argparse.Namespace) -> Engine:
 
 def start(given: argparse.Namespace) -> int:
     """``labeltui start RUN``."""
+    places = places_of(given)
     if (code := choose_concurrency(given)) != exits.DONE:
         return code
-    return _to_worker(given, lambda engine, path: engine.start(path, given.only))
+    return _to_worker(given, lambda engine, path: engine.start(path, given.only, places))
+
+
+def places_of(given: argparse.Namespace) -> PlacesWanted | None:
+    """Return where the calls are to be made: None for the worker itself.
+
+    Raises:
+        UsageError: places are described, but not asked for.
+    """
+    if given.ray is None:
+        if given.places is not None or given.width is not None or given.trust_network:
+            raise UsageError("--places, --width and --trust-network describe places of Ray: give --ray with them.")
+        return None
+    plain = PlacesWanted()
+    address = given.ray.removeprefix("ray://")
+    return PlacesWanted(address, given.places or plain.places, given.width or plain.width, given.trust_network)
 
 
 def choose_concurrency(given: argparse.Namespace) -> int:

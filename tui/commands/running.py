@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from core.engine import Engine
 from core.errors import RunBusyError, UsageError
-from core.model import exits
+from core.model import PlacesWanted, exits
 from core.settings import Settings, load_settings
 from tui.commands import status as words
 from tui.commands.printing import has_terminal, redraw, say
@@ -92,20 +92,21 @@ def demo(given: argparse.Namespace) -> int:
 
 def work(given: argparse.Namespace) -> int:
     """``labeltui work RUN``."""
-    from tui.commands.control import choose_concurrency  # noqa: PLC0415 - only here
+    from tui.commands.control import choose_concurrency, places_of  # noqa: PLC0415 - only here
 
+    places = places_of(given)
     if (code := choose_concurrency(given)) != exits.DONE:
         return code
     engine = Engine(load_settings(), read_only=given.read_only)
     path = engine.find(given.run)
-    code = _work(engine, path)
+    code = _work(engine, path, places)
     say_status(engine, path)
     return code
 
 
-def _work(engine: Engine, path: Path) -> int:
+def _work(engine: Engine, path: Path, places: PlacesWanted | None = None) -> int:
     with engine.view(path) as reader:
-        return engine.work(path, _progress(reader))
+        return engine.work(path, _progress(reader), places)
 
 
 def _follow(engine: Engine, path: Path) -> int:

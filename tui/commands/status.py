@@ -87,6 +87,18 @@ def as_json(snapshot: Snapshot, keys: Sequence[KeyStatus], no_keys: str = "") ->
             }
             for each in snapshot.parcels
         ],
+        "places": [
+            {
+                "name": each.name,
+                "node": each.node,
+                "state": each.state,
+                "reason": each.reason,
+                "in_flight": each.in_flight,
+                "rate_per_min": round(each.rate_per_min, 1),
+                "since_s": round(max(0.0, snapshot.taken_at - each.since_at), 1),
+            }
+            for each in snapshot.places
+        ],
     }
 
 

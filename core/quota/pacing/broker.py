@@ -19,7 +19,7 @@ from core.quota.keys.store import KeyStore
 from core.quota.ledger.ledger import Ledger
 from core.quota.ledger.levels import SOURCE_HEADERS, Level
 from core.quota.ledger.replies import readings
-from core.quota.pacing.concurrency import Room
+from core.quota.pacing.concurrency import MOST_AT_ONCE, Room
 from core.quota.pacing.estimates import Estimator
 from core.quota.pacing.failures import Consequences
 from core.quota.pacing.grants import Candidate, Consequence, Grant, Never, NoKeys
@@ -49,6 +49,7 @@ class Broker:
     ``own_server``: no quotas are to be expected. ``concurrency``: calls at once that a person chose. ``tier`` is a
     service tier with quotas of its own, kept under a model of its own; until replies name its limits they are taken to
     be ``TIER_LIMITS`` times those of the plain model. ``estimator`` is what another tier has learnt of token counts.
+    ``most_at_once`` bounds the search for the number that a server without quotas takes.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Broker:
         concurrency: int | None = None,
         tier: str = "",
         estimator: Estimator | None = None,
+        most_at_once: int = MOST_AT_ONCE,
     ) -> None:
         """Join the other workers in ``quota.db``. Raises QuotaFileError where it cannot be used."""
         self.lane = tier or "live"
@@ -78,7 +80,7 @@ class Broker:
         if estimator is None:
             self._estimator.recall(self._sync.recalled_estimate())
         self._notices: list[str] = []
-        self._room = Room(own=own_server, chosen=concurrency)
+        self._room = Room(own=own_server, chosen=concurrency, most=most_at_once)
         self._pool = KeyPool(store, self._ledger, self.model, concurrency_cap, self._notices, self._room)
         self._consequences = Consequences(
             self._pool, self._ledger, self._sync, self._notices, rng, may_be_full=bool(tier)

@@ -393,11 +393,11 @@ class Room:
 
     __slots__ = ("chosen", "in_flight", "knee", "own", "trusted")
 
-    def __init__(self, *, own: bool = False, chosen: int | None = None) -> None:
+    def __init__(self, *, own: bool = False, chosen: int | None = None, most: int = MOST_AT_ONCE) -> None:
         self.own = own
         self.trusted = False
         self.in_flight = 0
-        self.knee = Knee(MOST_AT_ONCE)
+        self.knee = Knee(most)
         self.chosen: int | None = None
         self.choose(chosen)
 

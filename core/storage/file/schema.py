@@ -375,6 +375,15 @@ def m011_views(db: Database) -> None:
     )
 
 
+@migrations()
+def m012_places(db: Database) -> None:
+    """The places that make the worker's calls, as of its last heartbeat; none where it makes them itself."""
+    db.execute(
+        "CREATE TABLE place(name TEXT PRIMARY KEY, node TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL,"
+        " in_flight INTEGER NOT NULL, rate_per_min REAL NOT NULL, since_at REAL NOT NULL)"
+    )
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the tables up to this version's. Each migration is one transaction; call it under the run's lock."""
     db = Database(connection)

@@ -27,7 +27,10 @@ FORMAT_WITH_CANARIES = 6
 FORMAT_WITH_BATCHES = 8
 """The first format with a lane, and batches at a server."""
 
-FORMAT_VERSION = 9
+FORMAT_WITH_PLACES = 10
+"""The first format with the places that make a worker's calls."""
+
+FORMAT_VERSION = 10
 """Kept in ``user_version``. A file with a larger number is from a newer labeltui and is refused."""
 
 

@@ -63,6 +63,7 @@ COLUMNS: dict[int, dict[str, str]] = {
         " status total completed failed tokens sent_at expires_at polled_at output_file_id error_file_id reason",
         "parcel_email": "parcel_id email_id done",
     },
+    10: {"place": "name node state reason in_flight rate_per_min since_at"},
 }
 """The columns that each format added, by table."""
 

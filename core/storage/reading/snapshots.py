@@ -14,6 +14,7 @@ from core.model import (
     Happening,
     LaneChoice,
     PacePoint,
+    PlaceStatus,
     Resumption,
     RunInfo,
     RunState,
@@ -31,6 +32,7 @@ from core.storage.file.rows import (
     task_from_definition,
     worked_s,
 )
+from core.storage.file.schema_version import FORMAT_WITH_PLACES
 from core.storage.reading.reviews import alarms_of
 from core.storage.reading.summaries import all_totals, group
 from core.storage.writing.commands import newest_answers
@@ -116,9 +118,16 @@ class SnapshotReader:
             alarms=tuple(f"{row.watch}: {row.sentence}" for row in alarms_of(self._db) if row.state == "raised"),
             lane=lane_of(self._db) if "lane" in run else LaneChoice(),
             parcels=tuple(newest_parcels(self._db)) if "lane" in run else (),
+            places=self._places(),
             taken_at=now,
             canaries=(totals.get("canary:asked", 0), totals.get("canary:changed", 0)),
         )
+
+    def _places(self) -> tuple[PlaceStatus, ...]:
+        if self._db.execute("PRAGMA user_version").fetchone()[0] < FORMAT_WITH_PLACES:
+            return ()
+        columns = "name, node, state, reason, in_flight, rate_per_min, since_at"
+        return tuple(PlaceStatus(*row) for row in self._db.execute(f"SELECT {columns} FROM place ORDER BY name"))
 
     def _info(self, run: dict[str, Any], task: Task) -> RunInfo:
         return RunInfo(

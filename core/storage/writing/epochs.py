@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from core.model import Forecast, Resumption, RunState, Wait
+from core.model import Forecast, PlaceStatus, Resumption, RunState, Wait
 from core.storage.file.rows import record
 from core.storage.reading.pending import continued_emails
 from core.storage.reading.summaries import total
@@ -23,7 +23,7 @@ class Beat:
 
     ``at_once`` is how many may be in flight, where the server's speed or a person decides. ``in_flight_bound`` is a
     bound on calls at once that is raised before it is reached; ``waited_s`` the seconds since the last beat in which no
-    key was allowed to ask.
+    key was allowed to ask; ``places`` are those that make its calls.
     """
 
     state: RunState
@@ -35,6 +35,7 @@ class Beat:
     waited_s: float = 0.0
     forecast: Forecast | None = None
     at_once: int | None = None
+    places: tuple[PlaceStatus, ...] = ()
 
 
 def begin(db: sqlite3.Connection, *, task_version: str, now: float, pid: int, host: str) -> Resumption:
@@ -59,6 +60,7 @@ def begin(db: sqlite3.Connection, *, task_version: str, now: float, pid: int, ho
         " wait_organization = NULL, resumption = ?, started_at = coalesce(started_at, ?), finished_at = NULL",
         (pid, host, now, now, json.dumps(asdict(resumption)), now),
     )
+    db.execute("DELETE FROM place")
     add_event(db, now, "start", _start_sentence(resumption))
     return resumption
 
@@ -84,6 +86,13 @@ def beat(db: sqlite3.Connection, beat: Beat, *, now: float) -> None:
             beat.at_once,
         ),
     )
+    db.execute("DELETE FROM place")
+    for place in beat.places:
+        db.execute(
+            "INSERT INTO place(name, node, state, reason, in_flight, rate_per_min, since_at)"
+            " VALUES (:name, :node, :state, :reason, :in_flight, :rate_per_min, :since_at)",
+            asdict(place),
+        )
     if beat.waited_s or beat.in_flight:  # slow calls are work too, also where none of them ends in this slice
         book_pace(db, now, waited_s=beat.waited_s)
 
@@ -96,6 +105,7 @@ def end(db: sqlite3.Connection, state: RunState, reason: str, *, now: float, wan
         " finished_at = CASE WHEN ? = 'done' THEN ? ELSE NULL END",
         (state.value, reason, wanted, now, state.value, now),
     )
+    db.execute("DELETE FROM place")
     add_event(db, now, "end", reason or state.value)
 
 

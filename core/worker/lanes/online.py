@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import overload
 
+from core.errors import PlaceLostError
 from core.llm.task import fixed_chars
 from core.model import AskKind, PendingEmail, Task, Wait
 from core.quality.canaries import Canaries, CanaryAnswer
@@ -140,6 +141,8 @@ class OnlineLane:
     def send(self, held: Callable[[], bool]) -> Sent:
         """Let every call go out that may, asking ``held`` before each whether to stop, and return why no more."""
         while self._exchange is not None and not held() and not self._retries.refusals.holds:
+            if full := self._exchange.why_full(len(self._out)):
+                return Sent(wait=Wait(None, "", "", full))
             front = _Front(self._front(LOOK_AHEAD), self._prompt_chars)
             if not front:
                 return Sent(idle=True)
@@ -277,7 +280,8 @@ class OnlineLane:
     def _on_landed(self, call: asyncio.Task[None]) -> None:
         permit = self._out.pop(call)
         self._cost = self._cost - permit.cost if self._out else 0.0
-        self._listener.landed(None if call.cancelled() else call.exception())
+        error = None if call.cancelled() else call.exception()
+        self._listener.landed(None if isinstance(error, PlaceLostError) else error)  # that one never left
 
     # -- one call ------------------------------------------------------------------------------------------------------
 

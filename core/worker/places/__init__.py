@@ -1,0 +1,1 @@
+"""Places: other processes and machines that make a worker's calls and judge the answers."""

@@ -1,0 +1,339 @@
+"""The coordinator's side of places: chooses a place for each call, and knows what is out where.
+
+The places themselves are kept by another process (:mod:`core.worker.places.bridge`), so that nothing that happens to a
+cluster can end the worker, and so that the worker imports nothing of Ray. Where that process ends, another is started.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from core.errors import PlaceLostError
+from core.model import ChatMessage, ModelSettings, PlaceStatus, PlacesWanted, Reply
+from core.worker.places.wire import (
+    GATHER_S,
+    MOST_CHARS,
+    Finished,
+    Give,
+    Head,
+    Keys,
+    Order,
+    Reached,
+    Report,
+    Setup,
+    Taken,
+    Unreachable,
+)
+from core.worker.settle import Answered, Asks
+
+_log = logging.getLogger(__name__)
+
+AGAIN_S, AGAIN_MOST_S = 1.0, 10.0
+"""Where no place can be reached, it is tried again after 1, 2, 4 … 10 s."""
+
+_RATE_S = 60
+
+
+class Link(Protocol):
+    """The way to what keeps the places."""
+
+    def send(self, message: object) -> None:
+        """Send a :class:`Setup`, :class:`Keys` or :class:`Give`; does nothing where the other side is gone."""
+
+    async def ended(self) -> None:
+        """Return when the other side is gone."""
+
+    async def close(self) -> None:
+        """Let every place be given up."""
+
+
+Connect = Callable[[Callable[[object], None]], Awaitable[Link]]
+"""Opens a link; what comes over it goes to the function."""
+
+
+class Remembers(Protocol):
+    """What the fleet needs of the key store."""
+
+    def refuse_setting(self, model: str, name: str, words: str) -> None:
+        """Keep that the server refused a setting for a model."""
+
+
+@dataclass(slots=True)
+class _Place:
+    name: str
+    state: str
+    since_at: float
+    node: str = ""
+    reason: str = ""
+    out: dict[int, asyncio.Future[Finished]] = field(default_factory=dict)
+    heads: set[int] = field(default_factory=set)
+    outbox: list[Order] = field(default_factory=list)
+    ended: deque[tuple[int, int]] = field(default_factory=deque)
+
+    def count(self, calls: int, now: float) -> None:
+        """Note that calls ended."""
+        second = int(now)
+        if self.ended and self.ended[-1][0] == second:
+            calls += self.ended.pop()[1]
+        self.ended.append((second, calls))
+        while self.ended[0][0] < second - _RATE_S:
+            self.ended.popleft()
+
+    def rate_per_min(self, now: float) -> float:
+        """Return how many calls a minute ended here of late."""
+        recent = [(at, count) for at, count in self.ended if at >= now - _RATE_S]
+        if not recent:
+            return 0.0
+        return sum(count for _, count in recent) * 60.0 / max(1.0, min(now - recent[0][0], _RATE_S))
+
+
+class _Call:
+    """One call at a place as a client sees it: the verdict is kept beside."""
+
+    def __init__(self, permit: Any, make: Callable[..., Awaitable[Answered]]) -> None:
+        self._permit = permit
+        self._make = make
+        self.answered: Answered | None = None
+
+    async def ask(self, messages: tuple[ChatMessage, ...], settings: ModelSettings) -> Reply:
+        """Let a place make the call."""
+        self.answered = await self._make(self._permit, messages, settings)
+        return self.answered.reply
+
+
+class PlacesFleet:
+    """Makes calls at places. Begin it with :meth:`start`; ``noted`` hears what happens to places, as sentences."""
+
+    def __init__(
+        self,
+        wanted: PlacesWanted,
+        connect: Connect,
+        setup: Setup,
+        *,
+        clock: Callable[[], float],
+        noted: Callable[[str], None],
+        memory: Remembers | None = None,
+        in_tier: Callable[[Any, Asks], Asks] = lambda _, client: client,
+    ) -> None:
+        """``in_tier`` wraps what asks with a permit, where its tier wants to hear of the replies."""
+        self._wanted = wanted
+        self._connect = connect
+        self._setup = setup
+        self._clock = clock
+        self._noted = noted
+        self._memory = memory
+        self._in_tier = in_tier
+        self._numbers = itertools.count(1)
+        self._keys: dict[str, str] = {}
+        self._heads: dict[tuple[ChatMessage | None, ModelSettings], Head] = {}
+        self._places: dict[str, _Place] = {}
+        self._link: Link | None = None
+        self._flush: asyncio.TimerHandle | None = None
+        self._keeping: asyncio.Task[None] | None = None
+        self._unreachable = ""
+
+    # -- what lanes ask ----------------------------------------------------------------------------------------------
+
+    async def ask(self, permit: Any, conversation: tuple[ChatMessage, ...], settings: ModelSettings) -> Answered:
+        """Let a place make the call and judge the reply.
+
+        Raises:
+            CallError: the call failed.
+            PlaceLostError: the place was lost while the call was out there.
+        """
+        call = _Call(permit, self._make)
+        await self._in_tier(permit, call).ask(conversation, settings)
+        assert call.answered is not None
+        return call.answered
+
+    async def _make(self, permit: Any, conversation: tuple[ChatMessage, ...], settings: ModelSettings) -> Answered:
+        place = self._freest()
+        if place is None:
+            raise PlaceLostError(self.why_full(), sent=False)
+        if self._keys.get(permit.alias) != permit.secret.value:
+            self._keys[permit.alias] = permit.secret.value
+            self._send(Keys(dict(self._keys)))
+        head = self._head(conversation, settings)
+        number = next(self._numbers)
+        messages = conversation[1:] if head.system is not None else conversation
+        future = place.out[number] = asyncio.get_running_loop().create_future()
+        place.outbox.append(Order(number, permit.alias, permit.lane, head.number, messages))
+        self._flush_soon()
+        try:
+            finished = await future
+        finally:
+            place.out.pop(number, None)
+        if finished.failure is not None:
+            raise finished.failure.error
+        if finished.reply is None or finished.verdict is None:
+            raise RuntimeError(f"{place.name} on {place.node} met {finished.broken}")
+        return Answered(finished.reply, finished.verdict)
+
+    def most(self) -> int:
+        """Return how many calls may be out at once now."""
+        return self._wanted.width * len(self._ready())
+
+    def why_full(self) -> str:
+        """Return why no more may be out now."""
+        if self._ready():
+            return "every place is busy"
+        reasons = dict.fromkeys(place.reason for place in self._places.values() if place.reason)
+        why = self._unreachable or "; ".join(reasons)
+        return f"no place: {why or f'starting {self._wanted.places}'}"
+
+    def places(self) -> tuple[PlaceStatus, ...]:
+        """Return the places, for people."""
+        now = self._clock()
+        return tuple(
+            PlaceStatus(
+                each.name, each.node, each.state, each.reason, len(each.out), each.rate_per_min(now), each.since_at
+            )
+            for each in self._places.values()
+        )
+
+    # -- its life ----------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to make places; returns at once."""
+        self._keeping = asyncio.create_task(self._keep())
+
+    def renew(self, setup: Setup) -> None:
+        """Work by another version of the task from now on; no call may be out."""
+        self._setup = setup
+        self._heads.clear()
+        self._send(setup)
+
+    async def aclose(self) -> None:
+        """Give every place up."""
+        if self._keeping is not None:
+            self._keeping.cancel()
+            await asyncio.gather(self._keeping, return_exceptions=True)
+        if self._flush is not None:
+            self._flush.cancel()
+        if self._link is not None:
+            await self._link.close()
+            self._link = None
+
+    async def _keep(self) -> None:
+        """Keep a link to the places; where it ends, all of them are lost, and another is opened."""
+        pause_s = AGAIN_S
+        while True:
+            try:
+                self._link = await self._connect(self._hear)
+            except OSError as error:
+                self._unreachable = f"the process that keeps them cannot be started ({error})"
+            else:
+                self._send(self._setup)
+                self._send(Keys(dict(self._keys)))
+                await self._link.ended()
+                pause_s = AGAIN_S if any(place.ended for place in self._places.values()) else pause_s
+                await self._link.close()
+                self._link = None
+                self._unreachable = self._unreachable or "the process that keeps them ended"
+                for place in self._places.values():
+                    self._take_state(Reached(place.name, "lost", place.node, self._unreachable))
+                self._places.clear()
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, AGAIN_MOST_S)
+
+    # -- what is heard -----------------------------------------------------------------------------------------------
+
+    def _hear(self, message: object) -> None:
+        if isinstance(message, Report):
+            self._take_report(message.place, message.taken)
+        elif isinstance(message, Reached):
+            self._take_state(message)
+        elif isinstance(message, Unreachable):
+            if message.reason != self._unreachable:
+                self._noted(f"no place: {message.reason}")
+            self._unreachable = message.reason
+
+    def _take_report(self, name: str, taken: Taken) -> None:
+        place = self._places.get(name)
+        if place is None:
+            return
+        for finished in taken.finished:
+            future = place.out.get(finished.number)  # none where the call was cut off, or was lost with its place
+            if future is not None and not future.done():
+                future.set_result(finished)
+        place.count(len(taken.finished), self._clock())
+        for sentence in taken.notes:
+            self._noted(sentence)
+        if self._memory is not None:
+            for model, setting, words in taken.refused:
+                self._memory.refuse_setting(model, setting, words)
+
+    def _take_state(self, reached: Reached) -> None:
+        place = self._places.get(reached.place)
+        if place is None:
+            place = self._places[reached.place] = _Place(reached.place, "", self._clock())
+        before = place.state
+        if before != reached.state:
+            place.since_at = self._clock()
+        place.state, place.reason = reached.state, reached.reason
+        place.node = reached.node or place.node
+        if reached.state == "ready":
+            self._unreachable = ""
+            place.heads.clear()
+            self._noted(f"{place.name} on {place.node} is ready")
+        elif before == "ready" or place.out:
+            self._lose(place)
+        if reached.state == "refused":
+            self._noted(f"{place.name} is refused: {place.reason}")
+
+    def _lose(self, place: _Place) -> None:
+        """Give back every call that is out at a place."""
+        sentence = f"{place.name} on {place.node} is lost: {place.reason}"
+        calls = len(place.out) - len(place.outbox)
+        twice = f"; {calls} call{'' if calls == 1 else 's'} out there may be paid twice" if calls else ""
+        self._noted(f"{sentence}{twice}")
+        unsent = {order.number for order in place.outbox}
+        place.outbox.clear()
+        for number, future in place.out.items():
+            if not future.done():
+                future.set_exception(PlaceLostError(sentence, sent=number not in unsent))
+        place.out = {}
+
+    # -- sending -----------------------------------------------------------------------------------------------------
+
+    def _ready(self) -> list[_Place]:
+        return [place for place in self._places.values() if place.state == "ready"]
+
+    def _freest(self) -> _Place | None:
+        with_room = [place for place in self._ready() if len(place.out) < self._wanted.width]
+        return min(with_room, key=lambda place: len(place.out), default=None)
+
+    def _head(self, conversation: tuple[ChatMessage, ...], settings: ModelSettings) -> Head:
+        system = conversation[0] if conversation and conversation[0].role == "system" else None
+        known = self._heads.get((system, settings))
+        if known is None:
+            known = self._heads[system, settings] = Head(next(self._numbers), system, settings)
+        return known
+
+    def _flush_soon(self) -> None:
+        if self._flush is None:
+            self._flush = asyncio.get_running_loop().call_later(GATHER_S, self._flush_now)
+
+    def _flush_now(self) -> None:
+        self._flush = None
+        heads = {head.number: head for head in self._heads.values()}
+        for place in self._ready():
+            while place.outbox:
+                chars = count = 0
+                while count < len(place.outbox) and (chars := chars + place.outbox[count].chars) <= MOST_CHARS:
+                    count += 1
+                orders = tuple(place.outbox[: max(1, count)])
+                del place.outbox[: max(1, count)]
+                new = {order.head for order in orders} - place.heads
+                place.heads |= new
+                self._send(Give(place.name, tuple(heads[number] for number in new), orders))
+
+    def _send(self, message: object) -> None:
+        if self._link is not None:
+            self._link.send(message)

@@ -1,0 +1,217 @@
+"""Keep places alive: make each, shake hands, give it orders, fetch its answers, make it anew when it is lost.
+
+It decides by time alone that a place is lost: at the first error, or when it does not answer for
+:data:`core.worker.places.wire.LOST_AFTER_S` seconds. What makes places is a :class:`Cluster`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol, TypeVar
+
+from core.worker.places.wire import (
+    LOST_AFTER_S,
+    TAKE_S,
+    Give,
+    Head,
+    Hello,
+    Keys,
+    Order,
+    Reached,
+    Report,
+    Setup,
+    Taken,
+    Unreachable,
+    own_versions,
+)
+
+PREPARED_WITHIN_S = 120.0
+"""A place on a busy machine may import its validation for so long."""
+
+AGAIN_S = 1.0
+REFUSED_AGAIN_S = 15.0
+"""A lost place is made anew after a second, a refused one after longer."""
+
+T = TypeVar("T")
+
+
+class PlaceGoneError(Exception):
+    """A place cannot be reached; the message says why, without a text or a key."""
+
+
+class PlaceRefusedError(Exception):
+    """A place must not be used; the message says why."""
+
+
+class Actor(Protocol):
+    """One place. Each method raises :class:`PlaceGoneError` where the place cannot be reached."""
+
+    async def hello(self) -> Hello:
+        """Return who it is; waits until the place is made."""
+
+    async def prepare(self, setup: Setup) -> str:
+        """Let it work by a version of the task, and return the version's hash as it has it."""
+
+    async def set_keys(self, secrets: Mapping[str, str]) -> None:
+        """Let it ask with these keys."""
+
+    async def give(self, heads: Sequence[Head], orders: Sequence[Order]) -> None:
+        """Let it make these calls."""
+
+    async def take(self, wait_s: float) -> Taken:
+        """Return what came of calls."""
+
+    def kill(self) -> None:
+        """End it; does nothing where it is gone."""
+
+
+class Cluster(Protocol):
+    """Where places can be made."""
+
+    def make(self, name: str) -> Actor:
+        """Ask for another place; it need not be there yet."""
+
+    async def why_gone(self) -> str:
+        """Return why no place can be made here at all, or nothing."""
+
+
+Message = Setup | Keys | Give
+
+
+class _Place:
+    """One place: what it is to be sent next, in order."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.inbox: asyncio.Queue[Message] = asyncio.Queue()
+        self.ready = False
+
+
+class Keeper:
+    """Keeps ``places`` places; ``say`` hears :class:`Reached`, :class:`Report` and :class:`Unreachable`."""
+
+    def __init__(self, cluster: Cluster, places: int, say: Callable[[object], None]) -> None:
+        self._cluster = cluster
+        self._say = say
+        self._places = {f"place-{number}": _Place(f"place-{number}") for number in range(1, places + 1)}
+        self._setup: Setup | None = None
+        self._keys = Keys({})
+        self._set_up = asyncio.Event()
+        self._over = asyncio.Event()
+
+    def hear(self, message: Message) -> None:
+        """Take a message of the coordinator: in their order they reach each place."""
+        if isinstance(message, Give):
+            place = self._places[message.place]
+            if place.ready:  # else the coordinator hears that it is lost, or knows
+                place.inbox.put_nowait(message)
+            return
+        if isinstance(message, Setup):
+            self._setup = message
+            self._set_up.set()
+        else:
+            self._keys = message
+        for place in self._places.values():
+            if place.ready:
+                place.inbox.put_nowait(message)
+
+    async def run(self) -> None:
+        """Keep every place until none can be reached any more, or until cancelled."""
+        lives = [asyncio.create_task(self._keep(place)) for place in self._places.values()]
+        over = asyncio.create_task(self._over.wait())
+        try:
+            done, _ = await asyncio.wait([*lives, over], return_when=asyncio.FIRST_COMPLETED)
+            for life in done - {over}:
+                life.result()
+        finally:
+            for task in (*lives, over):
+                task.cancel()
+            await asyncio.gather(*lives, over, return_exceptions=True)
+
+    async def _keep(self, place: _Place) -> None:
+        """Make a place again and again."""
+        reason = ""
+        while True:
+            self._say(Reached(place.name, "starting", reason=reason))
+            node, pause_s = "", AGAIN_S
+            try:
+                actor = self._cluster.make(place.name)
+            except PlaceGoneError as error:
+                reason = str(error)
+            else:
+                try:
+                    await self._set_up.wait()
+                    node = await self._shake_hands(actor)
+                    place.inbox, place.ready = asyncio.Queue(), True
+                    self._say(Reached(place.name, "ready", node))
+                    await self._serve(place, actor)
+                except PlaceGoneError as error:
+                    reason = str(error)
+                    self._say(Reached(place.name, "lost", node, reason))
+                except PlaceRefusedError as error:
+                    reason, pause_s = str(error), REFUSED_AGAIN_S
+                    self._say(Reached(place.name, "refused", node, reason))
+                finally:
+                    place.ready = False
+                    actor.kill()
+            if gone := await self._cluster.why_gone():
+                self._say(Unreachable(gone))
+                self._over.set()
+                return
+            await asyncio.sleep(pause_s)
+
+    async def _shake_hands(self, actor: Actor) -> str:
+        """Let a place work only where it has the same versions and understands the task as this one does."""
+        hello = await actor.hello()
+        if complaint := own_versions().complaint(hello.versions, hello.node):
+            raise PlaceRefusedError(complaint)
+        while True:
+            setup, keys = self._setup, self._keys
+            assert setup is not None
+            version = await _within(PREPARED_WITHIN_S, actor.prepare(setup))
+            if version != setup.task_version:
+                raise PlaceRefusedError(
+                    f"the place on {hello.node} reads another task ({version}, not {setup.task_version}): install the"
+                    " same labeltui there"
+                )
+            await _within(LOST_AFTER_S, actor.set_keys(keys.secrets))
+            if setup is self._setup and keys is self._keys:  # else they changed meanwhile
+                return hello.node
+
+    async def _serve(self, place: _Place, actor: Actor) -> None:
+        """Give and take until the place is lost."""
+        jobs = [asyncio.create_task(self._give(place, actor)), asyncio.create_task(self._take(place, actor))]
+        try:
+            done, _ = await asyncio.wait(jobs, return_when=asyncio.FIRST_EXCEPTION)
+            for job in done:
+                job.result()
+        finally:
+            for job in jobs:
+                job.cancel()
+            await asyncio.gather(*jobs, return_exceptions=True)
+
+    async def _give(self, place: _Place, actor: Actor) -> None:
+        while True:
+            message = await place.inbox.get()
+            if isinstance(message, Setup):
+                await _within(PREPARED_WITHIN_S, actor.prepare(message))
+            elif isinstance(message, Keys):
+                await _within(LOST_AFTER_S, actor.set_keys(message.secrets))
+            else:
+                await _within(LOST_AFTER_S, actor.give(message.heads, message.orders))
+
+    async def _take(self, place: _Place, actor: Actor) -> None:
+        while True:
+            taken = await _within(LOST_AFTER_S, actor.take(TAKE_S))
+            if taken != Taken():
+                self._say(Report(place.name, taken))
+
+
+async def _within(most_s: float, answer: Awaitable[T]) -> T:
+    """Return the answer of a place, which is lost where it takes longer."""
+    try:
+        async with asyncio.timeout(most_s):
+            return await answer
+    except TimeoutError:
+        raise PlaceGoneError(f"it did not answer for {most_s:g} s") from None

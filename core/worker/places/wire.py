@@ -1,0 +1,211 @@
+"""What travels between the coordinator and its places: plain values, and the errors of calls as values.
+
+An order names a key by its alias; the secrets travel apart (:class:`Keys`). What many calls have in common (rubric and
+settings of the model) is sent once to each place as a :class:`Head`.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
+
+from core.errors import CallError, ServerFailedError
+from core.model import ChatMessage, ModelSettings, Reply, Verdict
+
+TAKE_S = 1.0
+"""A place that has nothing to report answers after so long."""
+
+LOST_AFTER_S = 3.0
+"""A place that does not answer for so long is lost."""
+
+GATHER_S = 0.01
+"""Orders, and answers, are gathered for so long before they are sent: a message costs about 1 ms of CPU."""
+
+MOST_CHARS = 64_000
+"""Characters in one message to or from a place: Ray keeps arguments of 100 kB and more in a store that may spill."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What many calls have in common: the first message where it is the rubric, and the settings of the model."""
+
+    number: int
+    system: ChatMessage | None
+    settings: ModelSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One call to make, in a lane (a service tier). ``number`` is never used twice; ``messages`` follow the head's."""
+
+    number: int
+    alias: str
+    lane: str
+    head: int
+    messages: tuple[ChatMessage, ...]
+
+    @property
+    def chars(self) -> int:
+        """Characters that travel."""
+        return sum(len(message.content) for message in self.messages)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error of a call as plain values: it is raised again on the coordinator's side."""
+
+    kind: str
+    message: str
+    status: int | None
+    code: str
+    headers: Mapping[str, str]
+    request_id: str
+    conclusive: bool
+
+    @classmethod
+    def of(cls, error: CallError) -> Failure:
+        """Return the values of an error."""
+        return cls(
+            type(error).__name__,
+            str(error),
+            error.status,
+            error.code,
+            dict(error.headers),
+            error.request_id,
+            error.conclusive,
+        )
+
+    @property
+    def error(self) -> CallError:
+        """The error anew."""
+        return _LEAVES.get(self.kind, ServerFailedError)(
+            self.message,
+            status=self.status,
+            code=self.code,
+            headers=self.headers,
+            request_id=self.request_id,
+            conclusive=self.conclusive,
+        )
+
+
+def _leaves(root: type[CallError]) -> Iterator[type[CallError]]:
+    for each in root.__subclasses__():
+        yield each
+        yield from _leaves(each)
+
+
+_LEAVES = {leaf.__name__: leaf for leaf in _leaves(CallError)}
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What one order came to: a reply with its verdict, a failure, or ``broken``: an error of the program itself."""
+
+    number: int
+    latency_s: float
+    reply: Reply | None = None
+    verdict: Verdict | None = None
+    failure: Failure | None = None
+    broken: str = ""
+
+    @property
+    def chars(self) -> int:
+        """About the characters that travel."""
+        return 600 + (len(self.reply.text) if self.reply is not None else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a place has to report: finished orders, sentences about the server, and settings that it refuses."""
+
+    finished: tuple[Finished, ...] = ()
+    notes: tuple[str, ...] = ()
+    refused: tuple[tuple[str, str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """What a place and its coordinator must have in common."""
+
+    labeltui: str
+    python: str
+
+    def complaint(self, theirs: Versions, where: str) -> str:
+        """Return why a place with other versions is refused, or nothing."""
+        if theirs == self:
+            return ""
+        have, want = [f"labeltui {each.labeltui} on Python {each.python}" for each in (theirs, self)]
+        return f"the place on {where} has {have}, the coordinator {want}: install the same there"
+
+
+def own_versions() -> Versions:
+    """Return the versions of this process."""
+    try:
+        version = metadata.version("labeltui")
+    except metadata.PackageNotFoundError:
+        version = "from source"
+    return Versions(version, ".".join(platform.python_version_tuple()[:2]))
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """A place's first word: its versions, and the node (machine) that it is on."""
+
+    versions: Versions
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a place works by: a version of the task, the server, and what that is known to refuse."""
+
+    task_json: str
+    task_version: str
+    base_url: str | None
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+
+# -- between the coordinator and the process that reaches the places ------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Every secret by its alias. Its representation shows the aliases alone."""
+
+    secrets: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Give:
+    """Orders for a place."""
+
+    place: str
+    heads: tuple[Head, ...]
+    orders: tuple[Order, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A place's new state (starting, ready, lost or refused), on which node, and why."""
+
+    place: str
+    state: str
+    node: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a place reports."""
+
+    place: str
+    taken: Taken
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """No place can be reached at all, and why; the process that says so ends."""
+
+    reason: str

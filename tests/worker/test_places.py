@@ -1,0 +1,347 @@
+"""Calls at places: what a fleet of them promises the worker, with places in this process and under virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from core.errors import PlaceLostError, RateLimitedError, UsageError
+from core.llm.taskfile import builtin_task, task_to_json
+from core.model import ChatMessage, Outcome, PlacesWanted, Reply, Usage, Verdict
+from core.worker.places import asker as asker_module
+from core.worker.places.asker import Asker
+from core.worker.places.bridge import check_places, without_secrets
+from core.worker.places.fleet import PlacesFleet
+from core.worker.places.keeper import Keeper, PlaceGoneError
+from core.worker.places.ray_cluster import prepare_environment
+from core.worker.places.wire import Give, Head, Hello, Keys, Order, Setup, Taken, Versions
+from core.worker.settle import Answered
+
+TASK = builtin_task()
+SETUP = Setup(task_to_json(TASK), TASK.version, None)
+ASKED = (ChatMessage("system", "rubric"), ChatMessage("user", "text"))
+
+
+@dataclass(frozen=True)
+class _Secret:
+    value: str = "gsk_secret_of_a_place_0001"
+
+
+@dataclass(frozen=True)
+class _Permit:
+    alias: str = "a"
+    secret: _Secret = _Secret()
+    lane: str = "live"
+
+
+@dataclass
+class _Model:
+    """Answers after a second; ``ask`` may be replaced."""
+
+    latency_s: float = 1.0
+    asked: int = 0
+    error: Exception | None = None
+
+    async def ask(self, permit: Any, conversation: tuple[ChatMessage, ...], settings: object) -> Answered:
+        """Answer."""
+        self.asked += 1
+        await asyncio.sleep(self.latency_s)
+        if self.error is not None:
+            raise self.error
+        assert conversation == ASKED
+        assert permit.secret.value == _Secret().value
+        return Answered(Reply("1", "stop", Usage(10, 1), "req_1", {}), Verdict(Outcome.ANSWERED, "1"))
+
+
+class _Actor:
+    """A place in this process: an Asker with a model in place of clients."""
+
+    def __init__(self, model: _Model, node: str) -> None:
+        self.asker = Asker()
+        self.model = model
+        self.node = node
+        self.gone = asyncio.Event()
+        self.silent = False
+        self.versions: Versions | None = None
+
+    async def hello(self) -> Hello:
+        """Return who it is."""
+        hello = await self._of(self.asker.hello())
+        return Hello(self.versions or hello.versions, self.node)
+
+    async def prepare(self, setup: Setup) -> str:
+        """Take the model in place of clients."""
+        self.asker._fleet = self.model  # type: ignore[assignment]
+        return setup.task_version
+
+    async def set_keys(self, secrets: Mapping[str, str]) -> None:
+        """Take the keys."""
+        await self._of(self.asker.set_keys(secrets))
+
+    async def give(self, heads: Sequence[Head], orders: Sequence[Order]) -> None:
+        """Take orders."""
+        await self._of(self.asker.give(heads, orders))
+
+    async def take(self, wait_s: float) -> Taken:
+        """Report."""
+        return await self._of(self.asker.take(wait_s))
+
+    def kill(self) -> None:
+        """End."""
+        self.gone.set()
+
+    async def _of(self, answer: Any) -> Any:
+        answering = asyncio.ensure_future(answer)
+        gone = asyncio.ensure_future(self.gone.wait())
+        try:
+            await asyncio.wait([gone, answering], return_when=asyncio.FIRST_COMPLETED)
+            if self.silent:
+                await asyncio.wait([gone])
+            if gone.done():
+                raise PlaceGoneError("it was killed")
+            return answering.result()
+        finally:
+            gone.cancel()
+            answering.cancel()
+            await asyncio.gather(gone, answering, return_exceptions=True)
+
+
+@dataclass
+class _Cluster:
+    """Makes places; ``fit`` may change each before it is used, and ``gone`` says that none can be made."""
+
+    model: _Model = field(default_factory=_Model)
+    fit: Callable[[_Actor], None] = lambda _: None
+    actors: list[_Actor] = field(default_factory=list)
+    gone: str = ""
+
+    def make(self, name: str) -> _Actor:
+        """Make one."""
+        actor = _Actor(self.model, f"node-{name}")
+        self.fit(actor)
+        self.actors.append(actor)
+        return actor
+
+    async def why_gone(self) -> str:
+        """Return why none can be made."""
+        return self.gone
+
+
+class _Link:
+    """Keeper and fleet in one process."""
+
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
+        self._running = asyncio.create_task(keeper.run())
+        self.sent: list[object] = []
+
+    def send(self, message: Any) -> None:
+        """Send."""
+        self.sent.append(message)
+        self._keeper.hear(message)
+
+    async def ended(self) -> None:
+        """Wait."""
+        await asyncio.wait([self._running])
+
+    async def close(self) -> None:
+        """End."""
+        self._running.cancel()
+        await asyncio.wait([self._running])
+
+
+@asynccontextmanager
+async def _fleet(
+    cluster: _Cluster, *, places: int = 2, width: int = 4
+) -> AsyncIterator[tuple[PlacesFleet, list[str], list[_Link]]]:
+    """Yield a fleet whose places are ready, its notes, and its links."""
+    notes: list[str] = []
+    links: list[_Link] = []
+    wanted = PlacesWanted("", places, width)
+
+    async def connect(hear: Callable[[object], None]) -> _Link:
+        links.append(_Link(Keeper(cluster, places, hear)))
+        return links[-1]
+
+    fleet = PlacesFleet(wanted, connect, SETUP, clock=asyncio.get_running_loop().time, noted=notes.append)
+    fleet.start()
+    try:
+        await asyncio.sleep(0.1)
+        yield fleet, notes, links
+    finally:
+        await fleet.aclose()
+
+
+def _ask(fleet: PlacesFleet) -> asyncio.Task[Answered]:
+    return asyncio.create_task(fleet.ask(_Permit(), ASKED, TASK.model))
+
+
+pytestmark = [pytest.mark.asyncio, pytest.mark.looptime]
+
+
+async def test_calls_are_shared_out_and_the_rubric_travels_once_to_each_place() -> None:
+    """Eight calls over two places of width four: four each, and no place is sent the rubric twice."""
+    cluster = _Cluster()
+    async with _fleet(cluster) as (fleet, _, links):
+        assert fleet.most() == 8
+        calls = [_ask(fleet) for _ in range(8)]
+        await asyncio.sleep(0.5)
+        assert fleet.why_full() == "every place is busy"
+        assert [place.in_flight for place in fleet.places()] == [4, 4]
+        with pytest.raises(PlaceLostError) as raised:
+            await _ask(fleet)
+        assert not raised.value.sent
+        assert [(await call).verdict.label for call in calls] == ["1"] * 8
+        await _ask(fleet)
+        gives = [message for message in links[0].sent if isinstance(message, Give)]
+        assert sum(len(give.heads) for give in gives) == 2
+        assert all(message.content != "rubric" for give in gives for order in give.orders for message in order.messages)
+        assert [place.state for place in fleet.places()] == ["ready", "ready"]
+
+
+async def test_a_lost_place_gives_back_what_was_out_there_and_comes_again() -> None:
+    """Its calls raise PlaceLostError, those of the other place go on, and a second later there are two places again."""
+    cluster = _Cluster()
+    async with _fleet(cluster) as (fleet, notes, _):
+        calls = [_ask(fleet) for _ in range(8)]
+        await asyncio.sleep(0.5)
+        cluster.actors[0].kill()
+        ended = await asyncio.gather(*calls, return_exceptions=True)
+        assert sum(isinstance(end, PlaceLostError) for end in ended) == 4
+        assert sum(isinstance(end, Answered) for end in ended) == 4
+        assert any("place-1 on node-place-1 is lost: it was killed; 4 calls out there" in note for note in notes)
+        await asyncio.sleep(2)
+        assert fleet.most() == 8
+        assert (await _ask(fleet)).verdict.label == "1"
+
+
+async def test_a_silent_place_is_lost_after_three_seconds_and_its_late_answers_are_dropped() -> None:
+    """Nothing is raised and nobody is answered twice where a silent place's answers come after all."""
+    cluster = _Cluster(_Model(latency_s=4.5))
+    async with _fleet(cluster, places=1) as (fleet, _, _links):
+        call = _ask(fleet)
+        await asyncio.sleep(0.5)
+        cluster.actors[0].silent = True
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(PlaceLostError, match="did not answer for 3 s"):
+            await call
+        assert asyncio.get_running_loop().time() - began < 5
+        assert fleet.most() == 0
+        assert fleet.why_full().startswith("no place: it did not answer")
+        late = Taken((await _late(cluster.actors[0]),))
+        fleet._take_report("place-1", late)
+        await asyncio.sleep(2)
+        assert (await _ask(fleet)).verdict.label == "1"
+
+
+async def _late(actor: _Actor) -> Any:
+    await asyncio.sleep(3)
+    return actor.asker._finished[0]
+
+
+async def test_errors_of_calls_keep_their_class_and_words() -> None:
+    """What the pacer learns from, headers and status included, comes over as it was."""
+    error = RateLimitedError("spent", status=429, headers={"retry-after": "7"}, conclusive=True)
+    async with _fleet(_Cluster(_Model(error=error)), places=1) as (fleet, _, _links):
+        with pytest.raises(RateLimitedError, match="spent") as raised:
+            await _ask(fleet)
+        assert (raised.value.status, raised.value.headers, raised.value.conclusive) == (429, {"retry-after": "7"}, True)
+
+
+async def test_an_error_of_the_program_is_told_without_the_text_that_it_met() -> None:
+    """The message of an unexpected error may hold the email: only its kind travels."""
+    async with _fleet(_Cluster(_Model(error=ValueError("Dear Sir, …"))), places=1) as (fleet, _, _links):
+        with pytest.raises(RuntimeError, match="met ValueError") as raised:
+            await _ask(fleet)
+        assert "Dear" not in str(raised.value)
+
+
+async def test_a_place_with_another_version_is_refused_with_a_sentence() -> None:
+    """No call goes there, and the sentence says what is where and what to do."""
+    cluster = _Cluster(fit=lambda actor: setattr(actor, "versions", Versions("0.1", "3.9")))
+    async with _fleet(cluster, places=1) as (fleet, notes, _):
+        assert fleet.most() == 0
+        assert "the place on node-place-1 has labeltui 0.1 on Python 3.9" in fleet.why_full()
+        assert "install the same there" in notes[-1]
+        assert fleet.places()[0].state == "refused"
+
+
+async def test_a_lost_cluster_is_connected_to_again() -> None:
+    """Every call out there is lost, the reason is shown, and the run goes on when the cluster is back."""
+    cluster = _Cluster()
+    async with _fleet(cluster) as (fleet, notes, links):
+        call = _ask(fleet)
+        await asyncio.sleep(0.5)
+        cluster.gone = "the Ray head at 10.0.0.5:6379 is lost"
+        for actor in cluster.actors:
+            actor.kill()
+        with pytest.raises(PlaceLostError):
+            await call
+        await asyncio.sleep(0.2)
+        assert fleet.why_full() == "no place: the Ray head at 10.0.0.5:6379 is lost"
+        assert fleet.why_full() in notes
+        cluster.gone = ""
+        await asyncio.sleep(10)
+        assert len(links) == 2
+        assert (await _ask(fleet)).verdict.label == "1"
+
+
+async def test_a_changed_key_reaches_every_place_before_the_calls_with_it() -> None:
+    """A secret travels by a call to a place that is ready, never with an order, and its message does not show it."""
+    async with _fleet(_Cluster()) as (fleet, _, links):
+        await _ask(fleet)
+        keys = [message for message in links[0].sent if isinstance(message, Keys)]
+        assert keys[-1].secrets == {"a": _Secret().value}
+        assert _Secret().value not in repr(links[0].sent)
+
+
+async def test_a_take_stays_below_the_size_that_ray_would_spill() -> None:
+    """Long answers come in several reports."""
+    asker = Asker()
+    reply = Reply("x" * 30_000, "stop", Usage(1, 1), "req_1", {})
+    asker._finished = [asker_module.Finished(number, 0.1, reply, Verdict(Outcome.INVALID, None)) for number in range(5)]
+    sizes = []
+    while taken := (await asker.take(0.1)).finished:
+        sizes.append(len(taken))
+    assert sizes == [2, 2, 1]
+
+
+async def test_no_key_is_left_in_the_environment_of_ray() -> None:
+    """Neither the variables that are meant for keys, nor any other that happens to hold one."""
+    environment = {"GROQ_API_KEY": "x", "MY_API_KEYS": "y", "OTHER": "a gsk_1 b", "PATH": "/bin"}
+    assert without_secrets(environment, ["gsk_1"]) == {"PATH": "/bin"}
+
+
+async def test_another_machine_needs_tokens_or_trust(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A head on another machine is refused without RAY_AUTH_MODE=token; reporting home is off in any case."""
+    environment: dict[str, str] = {}
+    assert "RAY_AUTH_MODE=token" in prepare_environment(PlacesWanted("10.0.0.5:6379"), environment)
+    for wanted, given in (
+        (PlacesWanted("10.0.0.5:6379", trust_network=True), {}),
+        (PlacesWanted("10.0.0.5:6379"), {"RAY_AUTH_MODE": "token"}),
+        (PlacesWanted("127.0.0.1:6379"), {}),
+        (PlacesWanted(), {}),
+    ):
+        environment = dict(given)
+        assert prepare_environment(wanted, environment) == ""
+        assert environment["RAY_USAGE_STATS_ENABLED"] == "0"
+    assert environment["RAY_AUTH_MODE"] == "token"
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(UsageError, match=r"pip install 'labeltui\[ray\]'"):
+        check_places(PlacesWanted())
+
+
+async def test_the_worker_imports_nothing_of_ray() -> None:
+    """Importing the worker, its places included, brings no module of Ray."""
+    code = (
+        "import sys, core.worker.process, core.worker.places.fleet\n"
+        "sys.exit(any(name == 'ray' or name.startswith('ray.') for name in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0  # noqa: ASYNC221
