@@ -13,7 +13,7 @@ import functools
 import importlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, Self, TypeVar
 
@@ -68,18 +68,19 @@ if TYPE_CHECKING:
     from core.storage.reading.reader import RunReader
     from core.storage.reading.reviews import ReviewEmail
     from core.storage.reading.search import Found, Search
+    from core.storage.reading.versions import OlderTexts
 
 __all__ = [
     "FIRST_N", "GROQ_ROOT", "KEYS", "MOST_SAMPLED", "NO_KEY", "OWN_PLAN", "READ_ONLY", "SAMPLED", "STOPPED_BY",
     "TEMPLATE", "WORK_ORDER", "Checked", "Comparison", "CopyRequest", "Counted", "Created", "Delivery", "Draft",
     "DryRunCost", "Engine", "ExportOptions", "Filter", "Folder", "Found", "FoundAddress", "Going", "KeyCheck",
-    "KeyPast", "KeyStore", "KeyView", "Looked", "NewRunRequest", "NotifySetup", "Occasion", "Order", "Planned",
-    "ReviewEmail", "Rule", "RunOptions", "RunReader", "RunningDryRun", "Search", "SentCommand", "SourceOptions",
-    "SourcePreview", "TaskChoice", "Term", "address_of", "allowed_answers", "changes", "checked_alias",
-    "checked_organization", "chosen_task", "commented", "differences", "escaped", "first_of", "fits_lines",
-    "fixed_chars", "host_of", "is_exposed", "known_suffixes", "label_lines", "load_task", "messages", "noticed",
-    "parse", "plan", "plausible_secret", "read_draft", "reask_messages", "server_of", "sqlite_version",
-    "task_to_json", "task_written", "template", "template_names", "view_of",
+    "KeyPast", "KeyStore", "KeyView", "Looked", "NewRunRequest", "NotifySetup", "Occasion", "OlderTexts", "Order",
+    "Planned", "ReviewEmail", "Rule", "RunOptions", "RunReader", "RunningDryRun", "Search", "SentCommand",
+    "SourceOptions", "SourcePreview", "TaskChoice", "Term", "address_of", "allowed_answers", "changes",
+    "checked_alias", "checked_organization", "chosen_task", "commented", "differences", "escaped", "first_of",
+    "fits_lines", "fixed_chars", "host_of", "is_exposed", "known_suffixes", "label_lines", "load_task",
+    "messages", "noticed", "parse", "plan", "plausible_secret", "read_draft", "reask_messages", "server_of",
+    "sqlite_version", "task_to_json", "task_written", "template", "template_names", "view_of",
 ]  # fmt: skip
 
 _LATE = {
@@ -526,6 +527,32 @@ class Engine:
         from core.storage.reading.reviews import emails_of_alarm  # noqa: PLC0415
 
         return emails_of_alarm(path, watch)
+
+    def window_price(self, path: Path, watch: str) -> Planned:
+        """Return what re-labeling the window of a standing alarm takes; no email where none stands."""
+        from core.storage.reading.reviews import read_window  # noqa: PLC0415
+
+        return self._price(path, *read_window(path, watch))
+
+    def older_prices(self, path: Path) -> dict[str, tuple[OlderTexts, Planned]]:
+        """Return what re-labeling takes of what older versions labeled: by label, and under "" of all of it."""
+        with self.view(path) as reader:
+            older = reader.older_texts()
+        return {
+            label: (texts, self._price(path, texts.emails, texts.texts, texts.mean_chars))
+            for label, texts in older.items()
+        }
+
+    def _price(self, path: Path, emails: int, distinct: int, mean_chars: float) -> Planned:
+        from core.runs import plan  # noqa: PLC0415
+
+        settings = self._for(path)
+        with self.view(path) as reader:
+            task, base_url = reader.task(), reader.base_url() or settings.base_url
+        return plan.plan_run(
+            settings, replace(task, canaries=0), plan.Texts(emails, distinct, mean_chars), base_url=base_url,
+            plan_name=None, organizations=None, now=time.time(),
+        )  # fmt: skip
 
     def review_emails(self, path: Path, email_ids: Sequence[int]) -> tuple[ReviewEmail, ...]:
         """Return items as a review shows them."""

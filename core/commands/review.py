@@ -181,5 +181,36 @@ class DismissAlarm(Command):
         return Outcome(f"alarm of {self.watch} dismissed; the watch begins anew")
 
 
+@dataclass(frozen=True, slots=True)
+class RelabelWindow(Command):
+    """Requeue the emails that the standing alarm of a watch casts doubt on, and dismiss the alarm.
+
+    They are those labeled (or failed) since its window began. Their labels are taken back, and stay on record.
+    """
+
+    kind = "relabel_window"
+    changes_emails = True
+    watch: str
+
+    def __post_init__(self) -> None:
+        if self.watch not in {watch.value for watch in Watch}:
+            raise UsageError(f"There is no watch {self.watch!r}.")
+
+    @property
+    def what(self) -> str:
+        """The command in a few words."""
+        return f"re-labeling of the window of {self.watch}"
+
+    def apply(self, run: Run) -> Outcome:
+        """Requeue them; the watch begins anew."""
+        moved = run.store.relabel_window(self.watch, by=run.by, now=run.now)
+        if not moved:
+            return Outcome(f"no alarm of {self.watch} stands with emails behind it; {UNCHANGED}")
+        if run.worker is not None:
+            run.worker.restart_watch(self.watch)
+            run.worker.rescan()
+        return Outcome(f"{emails(moved)} requeued; the alarm of {self.watch} is dismissed")
+
+
 MOST_GOLD = MOST_IN_A_COMMAND
 """Labels from elsewhere that one command carries."""

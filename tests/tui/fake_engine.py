@@ -59,6 +59,7 @@ from core.storage.reading.filters import Filter, Term
 from core.storage.reading.ordering import WORK_ORDER, Order
 from core.storage.reading.reviews import ReviewEmail
 from core.storage.reading.search import Found
+from core.storage.reading.versions import OlderTexts
 from tests.tui.fakes import KEYS, NOW, SPENT, TASK, TROUBLES, WINDOWS, FakeRun, key
 
 
@@ -207,6 +208,13 @@ class FakeKeys:
         pass
 
 
+PRICE = Planned(
+    Texts(2, 2, 40.0), 9, 800, 200, 0, Forecast(180.0, None, None, "TPM of org_b"), 1, None, "the free plan", (),
+    learnt=False, server="https://api.groq.com",
+)  # fmt: skip
+"""What asking about two texts takes."""
+
+
 class FakeEngine:
     """The engine in memory. Commands to a living worker wait until :meth:`handle` is called."""
 
@@ -287,11 +295,7 @@ class FakeEngine:
 
     def forecast(self, command: NewRunRequest) -> tuple[Planned, Task]:
         self._note("forecast", command)
-        ends = Forecast(180.0, None, None, "TPM of org_b")
-        texts = Texts(2, 2, 40.0)
-        return Planned(
-            texts, 9, 800, 200, 0, ends, 1, None, "the free plan", (), learnt=False, server="https://api.groq.com"
-        ), TASK
+        return PRICE, TASK
 
     def make(self, command: NewRunRequest, progress: Callable[[int], None]) -> Path:
         progress(500)
@@ -365,6 +369,12 @@ class FakeEngine:
 
     def next_generation(self, path: Path, quality: Quality) -> tuple[NextGeneration, tuple[Suspicion, ...]]:
         return NextGeneration({"1": 19, "0": 1}, 20, 1, 1), (Suspicion(2, "1", "0", 1.5),)
+
+    def window_price(self, path: Path, watch: str) -> Planned:
+        return PRICE
+
+    def older_prices(self, path: Path) -> dict[str, tuple[OlderTexts, Planned]]:
+        return {"": (OlderTexts(20, 15, 800.0), PRICE), "1": (OlderTexts(5, 4, 800.0, 40, 3), PRICE)}
 
     def rule_behind_mistakes(self, path: Path, quality: Quality) -> Rule:
         return Rule("1", "0", 4, (SharedMark("from harborlight.example", 4, 4, 0, 9),))

@@ -296,6 +296,7 @@ ROWS: tuple[Keyed, ...] = (
     Keyed("ask_again", T, asked, [("relabel", None, None)], then=("enter",)),
     Keyed("ask_again", E, asked, [("relabel", None, [0])]),
     Keyed("ask_again", RECORD, asked, [("relabel", None, [0])], way=("e", "enter")),
+    Keyed("ask_again", QUALITY, asked, [("relabel_window", "shares")], given=alarmed, then=("y",)),
     Keyed("messages", T | TRIAL | LIST_SCOPES, screen, "MessagesScreen"),
     Keyed("again_form", MESSAGES, sees("follow-up question to "), True, alone=True),
     Keyed("filter", E, Desk.title, alone=True),

@@ -11,9 +11,10 @@ from core.commands.command import UsageError, decode
 from core.commands.review import DismissAlarm
 from core.commands.send import send
 from core.model import AskKind, Attempt, Outcome, Settled
+from core.storage.file.check import check_run
 from core.storage.file.lock import RunLock
 from core.storage.reading.reader import RunReader
-from core.storage.reading.reviews import read_alarms, read_audit
+from core.storage.reading.reviews import read_alarms, read_audit, read_window
 from core.storage.writing.settle import Answer
 from core.storage.writing.store import Store
 from core.worker.watches import RunWatches
@@ -147,3 +148,35 @@ def test_commands_about_quality_survive_their_own_text() -> None:
     ):
         with pytest.raises(UsageError):
             decode(kind, text)
+
+
+def test_the_window_of_an_alarm_is_labeled_again(run: Path) -> None:
+    """What was labeled since it began is taken back and pending, a person's label stays, and the alarm is dismissed."""
+    now = [NOW]
+    with RunLock(run) as lock, Store.open(run, lock) as store:
+        watches = RunWatches(store, lambda: now[0], lambda _: None)
+        for number in range(1, 481):
+            now[0] = NOW + number
+            ask(store, watches, range(number, number + 1), healthy(400))
+        [reading] = [row for row in read_alarms(run) if row.watch == "run of one label"]
+        window = reading.to_ask - reading.from_ask + 1
+        store.label_by_person([450], "0", annotator="anna", note="", now=now[0])
+        doubted, _, mean_chars = read_window(run, reading.watch)
+        assert window <= doubted <= window + 480 - reading.to_ask
+        assert mean_chars > 0
+        moved = store.relabel_window(reading.watch, by="anna", now=now[0] + 1)
+        assert moved == doubted
+        assert store.relabel_window(reading.watch, by="anna", now=now[0] + 2) == 0, "it is dismissed"
+        with RunReader(run) as reader:
+            assert reader.count("pending") == ASKS - 480 + moved
+            assert [(label.value, label.source) for label in reader.record(450).labels] == [
+                ("1", "undone"),
+                ("0", "human"),
+            ]
+        again = RunWatches(store, lambda: now[0], lambda _: None)
+        ask(store, again, range(450, 451), {450: "0"})
+        with RunReader(run) as reader:
+            assert reader.record(450).row.label == "0"
+    [dismissed] = [row for row in read_alarms(run) if row.watch == "run of one label"]
+    assert (dismissed.state, dismissed.note) == ("dismissed", f"{moved} requeued")
+    assert check_run(run).sound

@@ -92,7 +92,7 @@ ALL: tuple[Action, ...] = (
     Action(
         "pause", Group.RUN, ("p",), "p", lambda context: "resume" if enabled.is_paused(context) else "pause",
         "Pause the worker: calls in flight finish, then no call is made. The same key resumes.",
-        RUN_SCOPES | {Scope.RUNS}, enabled.pause_blocked, home=AT_MONITOR, changes=True,
+        RUN_SCOPES | AT_QUALITY | {Scope.RUNS}, enabled.pause_blocked, home=AT_MONITOR, changes=True,
     ),
     Action(
         "stop", Group.RUN, ("x",), "x", lambda context: "stop now" if "stop" in context.pending else "stop",
@@ -249,8 +249,10 @@ ALL: tuple[Action, ...] = (
     ),
     Action(
         "ask_again", Group.HERE, ("R",), "R", _word("re-label"),
-        "Re-label with the active version what an older one labeled: all, of a label, marked or this.",
-        frozenset({Scope.TASK, Scope.EMAILS, Scope.RECORD}), enabled.ask_again_blocked, home=AT_TASK, changes=True,
+        "Re-label with the active version what an older one labeled: all, of a label, marked or this. On the quality"
+        " screen: what an alarm casts doubt on. The price is shown first.",
+        frozenset({Scope.TASK, Scope.EMAILS, Scope.RECORD, Scope.QUALITY}), enabled.ask_again_blocked, home=AT_TASK,
+        changes=True,
     ),
     Action(
         "messages", Group.GO, ("Y",), "Y", _word("messages"), "The exact messages that are sent about a text.",

@@ -271,6 +271,8 @@ def enact_blocked(context: Context) -> Reason:
 
 
 def ask_again_blocked(context: Context) -> Reason:
+    if context.scope is Scope.QUALITY:
+        return run_read(context)
     if context.scope is Scope.TASK:
         return None if context.older_labels else "No present label was given by an older version of the task."
     if context.marked:

@@ -148,7 +148,7 @@ def _figures(quality: Quality, width: int) -> list[Content]:
     audit = quality.audit
     rows = []
     if audit.simulated:
-        told = "Simulated labels: the model slips now and then, and misreads one kind of text. Reviews find it."
+        told = "Simulated: the model slips now and then, and misreads one kind of text."
         rows.append(line((one_line(told, limit=width), "$waiting")))
     head = fit("", 15) + fit("model", 8) + fit("corrected", 18) + fit("recall", 18) + "precision"
     rows.append(line((head, "$quiet")))
@@ -168,16 +168,24 @@ def _figures(quality: Quality, width: int) -> list[Content]:
         (" κ ", "$quiet"),
         agreed,
     ]
+    rows.append(line(*parts))
     for label in quality.figures.labels:
         over = label.over_reporting
         if over is not None and label.share is not None and label.share.value < 0.2:
-            parts.append((f"   {one_line(label.label, limit=12)} over-reported × {over.value:.2f}", "$quiet"))
-    rows.append(line(*parts))
+            name = one_line(f"{label.label} {audit.names.get(label.label, '')}", limit=14)
+            rows.append(line((fit(name, 15), "$foreground"), ("over-reported × ", "$quiet"), figure_of_ratio(over)))
     return rows
+
+
+def figure_of_ratio(estimate: Estimate) -> Words:
+    """Return ``1.57  0.90–2.80``, dimmed where it rests on too few."""
+    text = f"{estimate.value:.2f}  {estimate.low:.2f}–{estimate.high:.2f}"
+    return text, "$quiet" if estimate.few else "bold $bright"
 
 
 def _advice(quality: Quality, width: int) -> list[Content]:
     sample = quality.audit.sample
+    rest = quality.labeled - quality.audited
     said = [
         f"{number(quality.audited)} of {number(quality.labeled)} checked; the sample's goal is {number(sample.goal)}."
     ]
@@ -192,8 +200,9 @@ def _advice(quality: Quality, width: int) -> list[Content]:
                 said.append(f"{name} is rare: its recall needs {number(least)} random items or more.")
     for label in quality.figures.labels:
         if label.recall is not None and label.recall.few and label.recall.more and label.share is not None:
-            name, more = one_line(label.label, limit=12), number(label.recall.more)
-            said.append(f"Recall of {name} is wide: about {more} more random items bring it to ± 10 points.")
+            name, more = one_line(label.label, limit=12), label.recall.more
+            enough = f"about {number(more)} more random items bring it" if more < rest else "only all items bring it"
+            said.append(f"Recall of {name} is wide: {enough} to ± 10 points.")
         elif label.precision is not None and label.precision.few and label.raw_share < 0.2:
             said.append(
                 keyed(f"Precision of {one_line(label.label, limit=12)} is wide: {{top_up}} samples more of it.")
@@ -243,7 +252,7 @@ def part_words(part: Part) -> str:
     if found is None:
         return "none checked yet"
     text = f"{found.value * 100:.0f} % ({found.low * 100:.0f}–{found.high * 100:.0f}) agree"
-    return f"{text}, too few: about {number(found.more)} more random items tell" if found.few else text
+    return f"{text}, too few: about {number(found.more)} more tell" if found.few else text
 
 
 def _parts(quality: Quality, width: int) -> list[Content]:
@@ -310,7 +319,10 @@ def _watches(quality: Quality, width: int) -> list[Content]:
         rows.append(
             line(
                 (
-                    keyed("{look_at_alarm} reads what is behind an alarm, {dismiss} dismisses it with a note."),
+                    keyed(
+                        "Alarm: {look_at_alarm} reads what is behind it, {pause} pauses, {ask_again} re-labels its"
+                        " window, {dismiss} dismisses it."
+                    ),
                     "$waiting",
                 )
             )

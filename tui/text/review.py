@@ -10,7 +10,7 @@ from textual.content import Content
 from core.model import Task
 from core.quality.session import Revealed
 from core.text import inert, one_line
-from tui.text.numbers import fit, number, plural
+from tui.text.numbers import number, plural
 from tui.widgets.panes.pane import Part, line
 
 MOST_SHOWN = 60_000
@@ -84,11 +84,11 @@ def text_shown(text: str, *, unfolded: bool, unfold: str) -> Content:
 
 
 def revealed(
-    found: Revealed, batch: int, subjects: Sequence[str], task: Task, *, more: int, go_on: str, shows: str
+    found: Revealed, batch: int, subjects: Sequence[str], task: Task, *, more: int, go_on: str, shows: str, width: int
 ) -> Content:
     """Return what a finished batch came to; ``subjects`` name the differing items, ``more`` wait for another batch.
 
-    ``go_on`` and ``shows`` are the keys of the next batch and of the figures.
+    ``go_on`` and ``shows`` are the keys of the next batch and of the figures, ``width`` the cells of a line.
     """
     rows: list[Content] = [line((f"Batch {batch} is answered.", "bold $bright")), Content.empty()]
     if found.compared:
@@ -100,10 +100,9 @@ def revealed(
     if found.differing:
         rows += [Content.empty(), line(("Where you differ, also after the second look:", "$waiting"))]
         for (_, person, model), subject in zip(found.differing, subjects, strict=False):
-            said = f"you {_named(person, task)} · model {_named(model, task)}  "
-            rows.append(
-                line((fit(one_line(said, limit=40), 40), "$foreground"), (one_line(subject, limit=60), "$quiet"))
-            )
+            said = one_line(f"you {_named(person, task)} · model {_named(model, task)}", limit=40)
+            room = max(8, width - len(said) - 2)
+            rows.append(line((f"{said}  ", "$foreground"), (one_line(subject, limit=room), "$quiet")))
     rows.append(Content.empty())
     rows.append(line((shows, "bold $accent"), " the figures, and what lies behind them."))
     if more:

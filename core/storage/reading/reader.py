@@ -37,7 +37,7 @@ from core.storage.reading.export_rows import ExportReader, Selection
 from core.storage.reading.pending import distinct_texts, pending_texts
 from core.storage.reading.snapshots import SnapshotReader
 from core.storage.reading.summaries import alive_at, all_totals, group, outcomes_of_key, state_shown, summary_of, total
-from core.storage.reading.versions import names_by_version, older_labels, task_versions
+from core.storage.reading.versions import OlderTexts, names_by_version, older_labels, older_texts, task_versions
 from core.storage.writing.commands import answer_to
 from core.storage.writing.people import last_change
 
@@ -154,6 +154,10 @@ class RunReader:
     def older_labels(self) -> dict[str, int]:
         """How many emails have which label by an older version of the task: those that could be asked again."""
         return older_labels(self._db)
+
+    def older_texts(self) -> dict[str, OlderTexts]:
+        """Return the texts that older versions labeled, by the label in force, and under "" all of them."""
+        return older_texts(self._db)
 
     def source_digest(self) -> str:
         """The digest of the source that the run was made from."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from core.model import Task
 from core.quality.alarms import REPLAYED, Ask, Reading, Watch, WatchSet, WatchState, replayed
 from core.quality.audit import Answer, Audit, Batch, GoldSet, Member, watch_json
-from core.quality.canaries import FEWEST_TEXTS, MOST, TEXTS_PER_CANARY, Canaries, CanaryAnswer
+from core.quality.canaries import EVERY, FEWEST_TEXTS, MOST, TEXTS_PER_CANARY, Canaries, CanaryAnswer
 from core.quality.sampling import DEFAULT_GOAL, Sample, base_rate, permanent_number
 from core.storage.file.rows import STANDS, task_of
 from core.storage.file.schema_version import (
@@ -229,6 +229,64 @@ def emails_of_alarm(path: Path, watch: str, *, most: int = 500) -> list[int]:
         )
         window = max(1, row.to_ask - row.from_ask + 1)
         return [number for (number,) in db.execute(query, (row.at, min(most, window)))]
+
+
+def window_of_alarm(db: sqlite3.Connection, watch: str) -> tuple[list[int], list[int]]:
+    """Return the emails that a standing alarm casts doubt on: labeled since its window began, and failed since then.
+
+    The window of changed canaries begins a canary's interval before the first changed answer among the newest
+    :data:`CANARY_ANSWERS`. Emails with the text of a doubted one are doubted too. Empty where no alarm stands.
+    """
+    row = next((each for each in alarms_of(db) if each.watch == watch and each.state == "raised"), None)
+    if row is None:
+        return [], []
+    (version,) = db.execute("SELECT task_version FROM run").fetchone()
+    asks = (
+        "SELECT at FROM (SELECT at FROM label WHERE source = 'model' AND task_version = :version UNION ALL"
+        " SELECT settled_at FROM email WHERE state = 'failed' AND settled_at IS NOT NULL)"
+        " WHERE at <= :until ORDER BY at DESC LIMIT 1 OFFSET :back"
+    )
+    until, back = row.at, max(0, row.to_ask - row.from_ask)
+    if watch == Watch.CANARIES.value:
+        first = db.execute(
+            "SELECT min(asked_at) FROM (SELECT asked_at, value, label FROM canary WHERE round > 0 AND asked_at <= ?"
+            " ORDER BY id DESC LIMIT ?) WHERE value <> label",
+            (row.at, CANARY_ANSWERS),
+        ).fetchone()[0]
+        until, back = row.at if first is None else first, EVERY
+    begins = db.execute(asks, {"version": version, "until": until, "back": back}).fetchone()
+    since = begins[0] if begins is not None else 0.0
+    labeled = db.execute(
+        "SELECT email_id FROM label WHERE source IN ('model', 'copy') AND task_version = ? AND attempt_id IN"
+        " (SELECT attempt_id FROM label WHERE source = 'model' AND task_version = ? AND at >= ?)",
+        (version, version, since),
+    ).fetchall()
+    failed = db.execute("SELECT id FROM email WHERE state = 'failed' AND settled_at >= ?", (since,)).fetchall()
+    return [each[0] for each in labeled], [each[0] for each in failed]
+
+
+CANARY_ANSWERS = 60
+"""Newest answers of canaries among which the first changed one is looked for: one round of all of them."""
+
+
+def read_window(path: Path, watch: str) -> tuple[int, int, float]:
+    """Return how many emails the standing alarm of a watch casts doubt on, different texts and their mean length."""
+    with opened_run(path) as db:
+        labeled, failed = window_of_alarm(db, watch)
+        return size_of_texts(db, "e.id IN (SELECT value FROM json_each(?))", (json.dumps(labeled + failed),))
+
+
+def size_of_texts(db: sqlite3.Connection, which: str, values: Sequence[object]) -> tuple[int, int, float]:
+    """Return how many emails (``e``) fit a condition, how many different texts they have, and their mean length."""
+    emails, texts = db.execute(
+        f"SELECT count(*), count(DISTINCT e.content_hash) FROM email AS e WHERE {which}", values
+    ).fetchone()
+    mean = db.execute(
+        "SELECT avg(length(b.text)) FROM (SELECT e.id FROM email AS e"
+        f" WHERE {which} LIMIT 2000) AS e JOIN body AS b ON b.email_id = e.id",
+        values,
+    ).fetchone()[0]
+    return emails, texts, float(mean or 0.0)
 
 
 def read_alarms(path: Path) -> tuple[AlarmRow, ...]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter, defaultdict
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from core.model import TaskVersion
 from core.storage.file.rows import BAD_ANSWERS, BY_MODEL, GIVEN, task_from_definition
+from core.storage.reading.reviews import size_of_texts
 from core.storage.reading.summaries import all_totals, group
 from core.storage.writing.tasks import OLDER
 
@@ -105,6 +106,41 @@ def older_labels(db: sqlite3.Connection) -> dict[str, int]:
         f"SELECT label, count(*) FROM email WHERE {OLDER.replace('?', '(SELECT task_version FROM run)')} GROUP BY label"
     ).fetchall()
     return dict(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class OlderTexts:
+    """What older versions labeled so: emails, different texts, their mean length in characters.
+
+    Of the emails with this label that the active version labeled as well, ``compared``, ``changed`` got another label.
+    """
+
+    emails: int
+    texts: int
+    mean_chars: float
+    compared: int = 0
+    changed: int = 0
+
+
+def older_texts(db: sqlite3.Connection) -> dict[str, OlderTexts]:
+    """Return what older versions labeled, by the label in force, and under "" all of it."""
+    (version,) = db.execute("SELECT task_version FROM run").fetchone()
+    compared = {
+        label: (both, changed)
+        for label, both, changed in db.execute(
+            "SELECT old.value, count(DISTINCT new.email_id), count(DISTINCT CASE WHEN old.value <> new.value THEN"
+            " new.email_id END) FROM label AS new JOIN label AS old ON old.email_id = new.email_id AND"
+            f" old.task_version <> new.task_version AND old.{BY_MODEL} WHERE new.task_version = ? AND new.{BY_MODEL}"
+            " GROUP BY 1",
+            (version,),
+        )
+    }
+    where = OLDER.replace("email.id", "e.id")
+    found = {"": OlderTexts(*size_of_texts(db, where, (version,)))}
+    for (label,) in db.execute(f"SELECT DISTINCT label FROM email AS e WHERE {where}", (version,)).fetchall():
+        sizes = size_of_texts(db, f"{where} AND label = ?", (version, label))
+        found[label] = OlderTexts(*sizes, *compared.get(label, (0, 0)))
+    return found
 
 
 def _several(db: sqlite3.Connection) -> bool:

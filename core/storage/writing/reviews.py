@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from core.model import LabelSource
 from core.quality.sampling import Sample, grown, topped_up
 from core.storage.file.rows import STANDS, WITHDRAWN_AT
-from core.storage.reading.reviews import sample_of
-from core.storage.writing.settle import add_event, show_label_in_force, storable
+from core.storage.reading.reviews import sample_of, window_of_alarm
+from core.storage.writing.settle import add_event, advance_cursor, not_done, show_label_in_force, storable
 
 MOST_IN_A_NOTE = 2_000
 """Characters that a note keeps."""
@@ -181,6 +181,33 @@ def dismiss_alarm(db: sqlite3.Connection, watch: str, *, by: str, note: str, now
     if moved:
         add_event(db, now, "alarm", f"{watch}: dismissed by {by}" + (f": {note}" if note else ""))
     return moved > 0
+
+
+def relabel_window(db: sqlite3.Connection, watch: str, *, task_version: str, by: str, now: float) -> int:
+    """Take back what the model said since the window of a standing alarm began, requeue it, and dismiss the alarm.
+
+    Returns how many emails are pending again. Labels that are taken back stay on record, those of people stay in force.
+    """
+    labeled, failed = window_of_alarm(db, watch)
+    these = json.dumps(labeled + failed)
+    which = "IN (SELECT value FROM json_each(?))"
+    db.execute(
+        f"UPDATE label SET source = '{LabelSource.WITHDRAWN}' WHERE email_id {which} AND task_version = ?"
+        " AND source IN ('model', 'copy')",
+        (these, task_version),
+    )
+    moved = db.execute(
+        "UPDATE email SET state = 'pending', failure = NULL, reasks = 0, settled_at = NULL, asked_from ="
+        f" coalesce((SELECT max(id) FROM attempt WHERE email_id = email.id), 0) WHERE id {which}"
+        " AND state IN ('labeled', 'failed')",
+        (these,),
+    ).rowcount
+    show_label_in_force(db, labeled + failed)
+    advance_cursor(db)
+    if moved:
+        not_done(db, "emails are to be asked again after an alarm")
+    dismiss_alarm(db, watch, by=by, note=f"{moved:,} requeued", now=now)
+    return moved
 
 
 def _answered(db: sqlite3.Connection, answer: ReviewAnswer) -> bool:

@@ -399,6 +399,11 @@ class Store(PeopleWriter):
         with self._transaction() as db:
             return reviews.dismiss_alarm(db, watch, by=by, note=note, now=now)
 
+    def relabel_window(self, watch: str, *, by: str, now: float) -> int:
+        """Requeue what the standing alarm of a watch casts doubt on, and dismiss it; returns how many are pending."""
+        with self._transaction() as db:
+            return reviews.relabel_window(db, watch, task_version=self.task_version, by=by, now=now)
+
     # -- events and commands -----------------------------------------------------------------------------------------
 
     def add_event(self, kind: str, text: str, *, now: float, email_id: int | None = None, key_alias: str = "") -> None:

@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Static
 
-from core.commands.review import DismissAlarm, GrowSample
+from core.commands.review import DismissAlarm, GrowSample, RelabelWindow
 from core.model import EmailRow
 from core.quality.audit import Quality
 from core.quality.session import held_back
@@ -24,13 +24,14 @@ from tui.screens.base_screen import BaseScreen, ScreenData
 from tui.screens.line_windows import AskLine
 from tui.terminal.textual_fixes import alive
 from tui.text import quality as words
-from tui.text.numbers import number
+from tui.text.numbers import number, plural
+from tui.text.plan import price
 from tui.widgets.lists.rows import ListColumn, Row, Rows
 from tui.widgets.panes.pane import line
 from tui.widgets.window_parts import KeyLine, TextScroll
 
 if TYPE_CHECKING:
-    from core.engine import Rule, RunReader
+    from core.engine import Planned, Rule, RunReader
     from core.quality.student import NextGeneration, Suspicion
 
 GROWS_BY = 200
@@ -158,6 +159,35 @@ class QualityScreen(BaseScreen):
             lambda: engine.emails_of_alarm(path, watch), lambda found: self._read_these(found, "No item is behind it.")
         )
 
+    def do_ask_again(self) -> None:
+        """Say what re-labeling the window of the first standing alarm takes, and do it after a confirmation."""
+        watch, path, engine = self._alarm(), self.console_app.run_path, self.console_app.engine
+        if watch is None or path is None:
+            self.console_app.say("No alarm stands.", severity="warning")
+            return
+        self.console_app.countings.send(
+            lambda: engine.window_price(path, watch), lambda planned: self._confirm_window(watch, planned)
+        )
+
+    def _confirm_window(self, watch: str, planned: Planned) -> None:
+        from tui.screens.modals import Confirm  # noqa: PLC0415 - when it is wanted
+
+        emails = planned.texts.emails
+        if not emails:
+            self.console_app.say("Nothing was labeled since its window began.", severity="warning")
+            return
+
+        def answered(said: bool | None) -> None:  # noqa: FBT001 - Textual's
+            if said:
+                self._send(RelabelWindow(watch), f"{plural(emails, 'item')} requeued; the alarm is dismissed.")
+
+        question = (
+            f"Re-label {plural(emails, 'item')}, labeled or failed since the window of {watch} began? That takes"
+            f" {price(planned)}. What the model said is taken back and stays in the history; labels of people stay."
+        )
+        if alive(self):
+            self.app.push_screen(Confirm(question, "Re-label", "Cancel"), answered)
+
     def do_dismiss(self) -> None:
         """Ask for a note and dismiss the first alarm that stands."""
         watch = self._alarm()
@@ -260,7 +290,7 @@ class QualityScreen(BaseScreen):
         if rows and alive(self):
             self.app.push_screen(RecordScreen(rows[0], neighbor))
 
-    def _send(self, command: GrowSample | DismissAlarm, done: str) -> None:
+    def _send(self, command: GrowSample | DismissAlarm | RelabelWindow, done: str) -> None:
         path, engine = self.console_app.run_path, self.console_app.engine
         if path is None:
             return

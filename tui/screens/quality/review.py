@@ -305,8 +305,11 @@ class ReviewScreen(BaseScreen):
             pane.border_title = ""
             found, subjects = self._revealed
             more, go_on = session.waiting, key("next_batch")
-            shows = key("quality")
-            text.update(words.revealed(found, session.batch, subjects, task, more=more, go_on=go_on, shows=shows))
+            told = words.revealed(
+                found, session.batch, subjects, task, more=more, go_on=go_on, shows=key("quality"),
+                width=max(30, pane.size.width - 4),
+            )  # fmt: skip
+            text.update(told)
         elif session.phase is Phase.DONE:
             pane.border_title = ""
             text.update(

@@ -224,4 +224,7 @@ class TaskScreen(DraftEditing):
             if answer is not None:
                 app.sending.send(Relabel(answer[0]))
 
-        self.app.push_screen(AskAgain(self._older, current), chosen)
+        window, path, engine = AskAgain(self._older, current), app.run_path, app.engine
+        self.app.push_screen(window, chosen)
+        if path is not None:
+            app.countings.send(lambda: engine.older_prices(path), window.show_prices)

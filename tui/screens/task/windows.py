@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -17,6 +18,9 @@ from tui.widgets.lists.rows import ListColumn, Rows
 from tui.widgets.panes.pane import line
 from tui.widgets.panes.task import choice_rows
 from tui.widgets.window_parts import KeyLine, Refusal
+
+if TYPE_CHECKING:
+    from core.engine import OlderTexts, Planned
 
 _PLACE = re.compile(r"\bline (?P<line>[\d,]*\d)(?:, column (?P<column>\d+))?")
 """The place of an error in a task, in its sentence."""
@@ -72,7 +76,7 @@ class EditTask(ModalScreen[str | None]):
 
 
 class AskAgain(ModalScreen[tuple[str | None] | None]):
-    """Choose which texts of older versions to re-label: all (a tuple of None), or those of a label."""
+    """Choose which texts of older versions to re-label: all (a tuple of None), or those of a label, with the price."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "leave"),
@@ -84,15 +88,18 @@ class AskAgain(ModalScreen[tuple[str | None] | None]):
         super().__init__()
         self._older = older
         self._of = task
-        columns = (ListColumn("labeled by an older version", 40), ListColumn("count", 9, right=True))
+        columns = (
+            ListColumn("labeled before", 16), ListColumn("count", 8, right=True), ListColumn("changed", 11, right=True),
+            ListColumn("price", 0),
+        )  # fmt: skip
         self._rows = Rows(columns, empty="Nothing was labeled by an older version.")
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="modal", id="ask-again"):
             yield Static(line(("Re-label with the active version", "bold $bright")), markup=False)
             yield Static(
-                "They are requeued, and each costs a call. Earlier labels stay in the history; manual labels are"
-                " not changed.",
+                "They are requeued. Earlier labels stay in the history; manual labels are not changed. Changed: of"
+                " those that both versions labeled, such as a first few, how many got another label.",
                 markup=False,
                 classes="label",
             )
@@ -101,6 +108,11 @@ class AskAgain(ModalScreen[tuple[str | None] | None]):
 
     def on_mount(self) -> None:
         self._rows.set_rows(choice_rows(self._older, self._of))
+
+    def show_prices(self, prices: Mapping[str, tuple[OlderTexts, Planned]]) -> None:
+        """Show what re-labeling takes, once it is known."""
+        if self.is_mounted:
+            self._rows.set_rows(choice_rows(self._older, self._of, prices))
 
     def on_rows_chosen(self) -> None:
         self.action_choose()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 import re
 import textwrap
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from textual.content import Content
 
@@ -13,8 +15,12 @@ from core.model import Snapshot, Task, TaskVersion
 from core.text import inert, one_line
 from tui.actions.keymap import keyed
 from tui.text.numbers import fit, foreign, join, moment, number, percent, plural
+from tui.text.plan import price
 from tui.widgets.lists.rows import ListColumn, Row
 from tui.widgets.panes.pane import Part, line
+
+if TYPE_CHECKING:
+    from core.engine import OlderTexts, Planned
 
 COLUMNS = (
     ListColumn("version", 10),
@@ -233,11 +239,25 @@ def version_title(version: TaskVersion) -> str:
     return join((short(version.task.version), "active" if version.in_force else "an older version"))
 
 
-def choice_rows(older: dict[str, int], task: Task) -> list[Row]:
-    """Return what can be re-labeled: everything that an older version labeled, or one of its labels."""
-    rows = [Row("", (("every label", "bold $bright"), (number(sum(older.values())), "$bright")), None)]
+def choice_rows(
+    older: dict[str, int], task: Task, prices: Mapping[str, tuple[OlderTexts, Planned]] | None = None
+) -> list[Row]:
+    """Return what can be re-labeled: everything that an older version labeled, or one of its labels, with its price.
+
+    Without ``prices`` these are being computed.
+    """
+
+    def row(id_: str, value: str | None, told: tuple[str, str], count: int) -> Row:
+        texts, planned = (prices or {}).get(value or "", (None, None))
+        changed = f"{number(texts.changed)} of {number(texts.compared)}" if texts is not None and texts.compared else ""
+        cost = price(planned) if planned is not None else "" if prices is not None else "…"
+        return Row(
+            id_, (told, (number(count), "$bright"), (changed, "$waiting"), (one_line(cost, limit=60), "$quiet")), value
+        )
+
+    rows = [row("", None, ("every label", "bold $bright"), sum(older.values()))]
     for value, count in sorted(older.items(), key=lambda item: -item[1]):
         name = task.name_of(value)
         told = value if name == value else f"{value} {name}"
-        rows.append(Row(f"={value}", ((foreign(told, 40), "$foreground"), (number(count), "$bright")), value))
+        rows.append(row(f"={value}", value, (foreign(told, 16), "$foreground"), count))
     return rows
