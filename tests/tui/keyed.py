@@ -259,7 +259,7 @@ ROWS: tuple[Keyed, ...] = (
     Keyed("start", RUN_SCOPES | R, asked, [("start",)]),
     Keyed("pause", R, asked, [("pause",)], given=working, suffix="-listed"),
     Keyed("stop", R, asked, [("stop",)], given=working, suffix="-listed"),
-    Keyed("pause", RUN_SCOPES, asked, [("pause",)], at_work=True),
+    Keyed("pause", RUN_SCOPES | QUALITY, asked, [("pause",)], at_work=True),
     Keyed("stop", RUN_SCOPES, asked, [("stop",)], at_work=True),
     Keyed("swap", RUN_SCOPES, asked, [("swap",)], at_work=True),
     Keyed("concurrency", M, asked, [("concurrency", 64)], then=(*"64", "enter"), at_work=True),
