@@ -209,7 +209,7 @@ class RelabelWindow(Command):
         if run.worker is not None:
             run.worker.restart_watch(self.watch)
             run.worker.rescan()
-        return Outcome(f"{emails(moved)} requeued; the alarm of {self.watch} is dismissed")
+        return Outcome(f"{texts(moved)} requeued; the alarm of {self.watch} is dismissed")
 
 
 MOST_GOLD = MOST_IN_A_COMMAND
