@@ -179,6 +179,7 @@ def create_run(
             source.
     """
     from core.sources.registry import STANDARD_INPUT, open_source  # noqa: PLC0415 - parsers take their time
+    from core.storage.file.schema_version import FORMAT_VERSION  # noqa: PLC0415
     from core.storage.writing.intake import NewRun  # noqa: PLC0415
 
     if options.order not in ("shuffled", "source"):
@@ -212,7 +213,9 @@ def create_run(
     def left_out() -> list[tuple[str, str, str]]:
         return [(row.place, row.reason, row.detail) for row in source.skipped.drain()]
 
-    built = build(path, new, task, source, progress=progress, tell=tell, left_out=left_out)
+    made_of = (new.source, digest, options, task, FORMAT_VERSION, source.describe())
+    plan = hashlib.sha256(repr(made_of).encode("utf-8", "replace")).hexdigest()
+    built = build(path, new, task, source, progress=progress, tell=tell, left_out=left_out, plan=plan)
     skipped = dict(source.skipped.by_reason)
     places = tuple(f"{row.place}: {row.detail or row.reason}" for row in source.skipped.sample)
     return Created(

@@ -58,7 +58,7 @@ SPOILED = [
     ("INSERT INTO total VALUES ('label:9', 2)", "label:9 says 2, the rows say 0", True),
     ("UPDATE run SET cursor = 6", "cursor stands at 6, the first pending text is at 4", True),
     ("DELETE FROM body WHERE email_id = 4", "1 entries without a text: 4", False),
-    ("INSERT INTO body(email_id, text, raw) VALUES (99, 't', 'r')", "1 texts without an entry: 99", False),
+    ("INSERT INTO body(email_id, text, raw_whole) VALUES (99, 't', 'r')", "1 texts without an entry: 99", False),
     ("INSERT INTO label(email_id, value, source, at) VALUES (99, '1', 'human', 0)", "labels without an entry", False),
     ("UPDATE label SET attempt_id = 77 WHERE email_id = 1", "without the answer that they came from", False),
     ("UPDATE attempt SET outcome = 'invalid' WHERE email_id = 1", "without the answer that they came from", False),

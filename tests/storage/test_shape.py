@@ -104,7 +104,7 @@ def test_every_column_of_today_is_looked_for(make_run: MakeRun) -> None:
     with closing(sqlite3.connect(path)) as db:
         assert missing_parts(db, FORMAT_VERSION) == []
         rows = db.execute(
-            "SELECT m.name, c.name FROM sqlite_master AS m, pragma_table_info(m.name) AS c WHERE m.type = 'table'"
+            "SELECT m.name, c.name FROM sqlite_master AS m, pragma_table_xinfo(m.name) AS c WHERE m.type = 'table'"
         ).fetchall()
     listed = {
         (table, column) for part in COLUMNS.values() for table, columns in part.items() for column in columns.split()

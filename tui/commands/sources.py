@@ -12,7 +12,7 @@ from core.engine import Engine, RunOptions, SourceOptions, chosen_task
 from core.model import Task, exits
 from core.settings import load_settings
 from core.text import one_line
-from tui.commands.printing import importing, say, say_hung
+from tui.commands.printing import complain, importing, say, say_hung
 from tui.text.numbers import number, plural
 from tui.text.plan import plan_lines
 
@@ -55,7 +55,11 @@ def new(given: argparse.Namespace) -> int:
         seed=given.seed,
         dedupe=not given.no_dedupe,
     )
-    made = engine.create(given.source, task, options, importing())
+    try:
+        made = engine.create(given.source, task, options, importing())
+    except KeyboardInterrupt:
+        complain("interrupted: the same command goes on where it was, within a day")
+        raise
     if made.existed:
         texts = plural(made.taken, task.item)
         say(f"The run {made.name} was made from this source before: {texts}. Nothing was changed.")

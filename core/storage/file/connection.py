@@ -14,6 +14,8 @@ from core import files as mounts
 from core.errors import RunFileError, RunNotFoundError
 from core.storage.file.schema_version import check_format
 
+_BULK_CACHE_KIB = 16 * 1024
+
 
 def sqlite_version() -> str:
     """The version of the SQLite that reads and writes run files."""
@@ -69,6 +71,20 @@ def _refuse_what_is_no_file(path: Path) -> None:
 def _refuse_shares(path: Path) -> None:
     if reason := mounts.why_not(path):
         raise RunFileError(f"{reason} Reading and exporting work there.")
+
+
+@contextmanager
+def in_bulk(connection: sqlite3.Connection) -> Iterator[None]:
+    """Write a file that nobody else reads yet: each page once, without a log that is copied afterwards.
+
+    What was committed outlasts the death of the process; the file is flushed to the disk when it gets its name.
+    """
+    connection.execute("PRAGMA journal_mode = TRUNCATE")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute(f"PRAGMA cache_size = -{_BULK_CACHE_KIB}")
+    yield
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:

@@ -7,12 +7,14 @@ attempt changes the totals in the same transaction. Migrations only ever run und
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from core.mail.dates import sent_at
+from core.storage.file import message
 from core.storage.file.schema_version import APPLICATION_ID, FORMAT_VERSION
 
 if TYPE_CHECKING:
@@ -384,12 +386,38 @@ def m012_places(db: Database) -> None:
     )
 
 
+@migrations()
+def m013_messages(db: Database) -> None:
+    """Messages as they came in pieces beside their sent text; ``raw`` is computed of them. Older rows stay whole."""
+    db.execute("PRAGMA legacy_alter_table = ON")  # views of other tools are none of our business
+    try:
+        db.execute("ALTER TABLE body RENAME COLUMN raw TO raw_whole")
+    finally:
+        db.execute("PRAGMA legacy_alter_table = OFF")
+    for column in ("raw_begin TEXT", "raw_headers INTEGER", "raw_middle TEXT", "raw_body INTEGER", "raw_end TEXT"):
+        db.execute(f"ALTER TABLE body ADD COLUMN {column}")
+    db.execute(f"ALTER TABLE body ADD COLUMN raw TEXT GENERATED ALWAYS AS ({message.RAW}) VIRTUAL")
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the tables up to this version's. Each migration is one transaction; call it under the run's lock."""
     db = Database(connection)
     migrations.apply(db)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+
+
+def guards_of_emails() -> list[str]:
+    """Return the statements that make the indexes and triggers of emails."""
+    with closing(sqlite3.connect(":memory:")) as db:
+        migrate(db)
+        return [
+            sql
+            for (sql,) in db.execute(
+                "SELECT sql FROM sqlite_master WHERE tbl_name = 'email' AND type IN ('index', 'trigger')"
+                " AND sql IS NOT NULL ORDER BY type, rowid"
+            )
+        ]
 
 
 def needs_migration(connection: sqlite3.Connection) -> bool:

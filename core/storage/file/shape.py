@@ -64,6 +64,7 @@ COLUMNS: dict[int, dict[str, str]] = {
         "parcel_email": "parcel_id email_id done",
     },
     10: {"place": "name node state reason in_flight rate_per_min since_at"},
+    11: {"body": "raw_whole raw_begin raw_headers raw_middle raw_body raw_end"},
 }
 """The columns that each format added, by table."""
 
@@ -115,7 +116,7 @@ def missing_parts(db: sqlite3.Connection, version: int) -> list[str]:
     """Return a sentence for each table or column of a format that is not there; a view is no table."""
     found: dict[str, set[str]] = {}
     for table, column in db.execute(
-        "SELECT m.name, c.name FROM sqlite_master AS m, pragma_table_info(m.name) AS c WHERE m.type = 'table'"
+        "SELECT m.name, c.name FROM sqlite_master AS m, pragma_table_xinfo(m.name) AS c WHERE m.type = 'table'"
     ).fetchall():
         found.setdefault(table, set()).add(column)
     wanted = [part for number, part in COLUMNS.items() if number <= max(1, version)]

@@ -22,6 +22,7 @@ from core.model import (
     SourceEmail,
     Twin,
 )
+from core.storage.file.message import message_of
 from core.storage.file.rows import STANDS, beginning, growing, opening
 from core.storage.file.schema_version import FORMAT_WITH_COLUMNS, FORMAT_WITH_FLAGS, FORMAT_WITH_NOTES
 
@@ -117,9 +118,7 @@ class EmailReader:
             after = growing(rows, after)
             for number, source_id, raw, columns, gold in rows:
                 kept = json.loads(columns) if columns else None
-                if not isinstance(raw, str):
-                    raise TypeError(f"the text of email {number} is none")
-                yield SourceEmail(source_id, raw, f"email {number:,}", kept, gold or "")
+                yield SourceEmail(source_id, message_of(raw), f"email {number:,}", kept, gold or "")
 
 
 def _email_row(row: tuple[Any, ...]) -> EmailRow:
@@ -162,7 +161,7 @@ def full_record(db: sqlite3.Connection, row: EmailRow, *, noted: bool) -> EmailR
     return EmailRecord(
         row=row,
         text=text,
-        raw=raw,
+        raw=message_of(raw),
         attempts=attempts,
         labels=tuple(
             LabelRecord(value, source, annotator or "", version or "", bool(blind), note or "", at)

@@ -15,6 +15,7 @@ from core.quality.alarms import REPLAYED, Ask, Reading, Watch, WatchSet, WatchSt
 from core.quality.audit import Answer, Audit, Batch, GoldSet, Member, watch_json
 from core.quality.canaries import EVERY, FEWEST_TEXTS, MOST, TEXTS_PER_CANARY, Canaries, CanaryAnswer
 from core.quality.sampling import DEFAULT_GOAL, Sample, base_rate, permanent_number
+from core.storage.file.message import message_of
 from core.storage.file.rows import STANDS, task_of
 from core.storage.file.schema_version import (
     FORMAT_WITH_BATCHES,
@@ -148,7 +149,8 @@ def review_emails(path: Path, email_ids: Sequence[int]) -> tuple[ReviewEmail, ..
             (json.dumps(list(email_ids)),),
         ).fetchall()
     known = {
-        row[0]: ReviewEmail(row[0], row[1], row[2] or "", row[3] or "", row[4] or "", row[5], row[6]) for row in rows
+        row[0]: ReviewEmail(row[0], row[1], row[2] or "", row[3] or "", row[4] or "", row[5], message_of(row[6]))
+        for row in rows
     }
     return tuple(known[number] for number in email_ids if number in known)
 

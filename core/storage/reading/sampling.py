@@ -11,6 +11,7 @@ from typing import Any
 
 from core.model import SampledEmail
 from core.storage.file.connection import open_reader
+from core.storage.file.message import message_of
 from core.storage.file.rows import BY_MODEL, STANDS, beginning, opening
 from core.storage.file.schema_version import FORMAT_WITH_REVIEWS, check_format
 
@@ -79,7 +80,7 @@ def _different(rows: list[Any], people: Mapping[int, str], count: int) -> list[t
                 SampledEmail(
                     number, source_id, subject or "", label, source, opening(begun), people.get(number), by_model
                 ),
-                raw,
+                message_of(raw),
             ),
         )
     return list(found.values())

@@ -5,13 +5,21 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from core.mail.dates import sent_at
 from core.model import SourceEmail, Task, View
+from core.storage.file.check import recounted
+from core.storage.file.message import COLUMNS as KEPT_COLUMNS
+from core.storage.file.message import kept
 from core.storage.file.rows import task_to_definition
 
+_PAGE = 500
+_LATER = 2**31 - 1
+"""The position of emails until their order is known: no row grows by the true one, which would split its page."""
+_encoded = json.JSONEncoder(ensure_ascii=False, default=str).encode
 SOURCE_GOLD = "source"
 """The name of the gold labels that come with a source."""
 
@@ -57,40 +65,43 @@ def insert_run(db: sqlite3.Connection, run: NewRun, task: Task) -> None:
 
 def insert_emails(db: sqlite3.Connection, emails: Iterable[tuple[SourceEmail, View]]) -> int:
     """Append emails in source order, with their columns; returns how many."""
-    count = 0
+    (last,) = db.execute("SELECT coalesce(max(id), 0) FROM email").fetchone()
     known = {row[0] for row in db.execute("SELECT name FROM source_column")}
-    for email, view in emails:
-        cursor = db.execute(
-            "INSERT INTO email(source_id, subject, sender, date, sent_at, content_hash, flags)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                email.source_id,
-                view.subject,
-                view.sender,
-                view.date,
-                sent_at(view.date),
-                view.content_hash,
-                view.flags or None,
-            ),
-        )
-        if email.gold:
-            db.execute(
-                "INSERT INTO gold(name, email_id, value, at) SELECT ?, ?, ?, created_at FROM run",
-                (SOURCE_GOLD, cursor.lastrowid, email.gold),
-            )
+    count, left = 0, iter(emails)
+    while page := list(islice(left, _PAGE)):
+        _insert_page(db, page, last + count + 1, known)
+        count += len(page)
+    return count
+
+
+def _insert_page(db: sqlite3.Connection, page: Sequence[tuple[SourceEmail, View]], first: int, known: set[str]) -> None:
+    """Append emails that are numbered from ``first`` on; ``known`` are the source's columns that are listed already."""
+    rows, bodies, gold = [], [], []
+    for number, (email, view) in enumerate(page, first):
+        date = view.date
+        rows.append(
+            (number, _LATER, email.source_id, view.subject, view.sender, date, sent_at(date), view.content_hash,
+             view.flags or None)
+        )  # fmt: skip
         columns = None
         if email.columns:
-            columns = json.dumps(email.columns, ensure_ascii=False, default=str)
+            columns = _sound(_encoded(email.columns))
             for name in email.columns:
                 if name not in known:
                     known.add(name)
                     db.execute("INSERT INTO source_column(name) VALUES (?)", (_sound(name),))
-        db.execute(
-            "INSERT INTO body(email_id, text, raw, columns) VALUES (?, ?, ?, ?)",
-            (cursor.lastrowid, view.text, email.raw, columns and _sound(columns)),
-        )
-        count += 1
-    return count
+        bodies.append((number, view.text, columns, *kept(email.raw, view.text)))
+        if email.gold:
+            gold.append((SOURCE_GOLD, number, email.gold))
+    db.executemany(
+        "INSERT INTO email(id, position, source_id, subject, sender, date, sent_at, content_hash, flags)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        rows,
+    )
+    db.executemany(
+        f"INSERT INTO body(email_id, text, columns, {KEPT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", bodies
+    )
+    db.executemany("INSERT INTO gold(name, email_id, value, at) SELECT ?, ?, ?, created_at FROM run", gold)
 
 
 @dataclass(slots=True)
@@ -115,15 +126,18 @@ def insert_later(db: sqlite3.Connection, emails: Iterable[tuple[SourceEmail, Vie
     """
     found = Later()
     own_number = re.compile(re.escape(numbered) + r"-[0-9]+")
+    arrived: set[str] = set()
     (number,) = db.execute("SELECT coalesce(max(id), 0) FROM email").fetchone()
 
     def new() -> Iterator[tuple[SourceEmail, View]]:
         nonlocal number
         for email, view in emails:
             if own_number.fullmatch(email.source_id):
-                if db.execute("SELECT 1 FROM email WHERE content_hash = ?", (view.content_hash,)).fetchone():
+                known = db.execute("SELECT 1 FROM email WHERE content_hash = ?", (view.content_hash,)).fetchone()
+                if known or view.content_hash in arrived:
                     found.known += 1
                     continue
+                arrived.add(view.content_hash)
                 number += 1
                 while db.execute("SELECT 1 FROM email WHERE source_id = ?", (f"{numbered}-{number}",)).fetchone():
                     number += 1
@@ -168,10 +182,50 @@ def place(db: sqlite3.Connection, order: str, seed: int) -> None:
     """Give every email its position from 0: as in the source, or shuffled by a seed."""
     db.create_function("shuffle_key", 1, lambda number: _shuffle_key(seed, number), deterministic=True)
     key = "id" if order == "source" else "shuffle_key(id), id"
-    db.execute(
-        f"UPDATE email SET position = ranked.place FROM (SELECT id, row_number() OVER (ORDER BY {key}) - 1 AS place"
-        " FROM email) AS ranked WHERE ranked.id = email.id"
-    )
+    db.execute("CREATE TEMP TABLE ranked(id INTEGER PRIMARY KEY, place INTEGER NOT NULL)")
+    db.execute(f"INSERT INTO ranked SELECT id, row_number() OVER (ORDER BY {key}) - 1 FROM email")
+    # In the order of the rows: in that of the places each would read and write a page of its own.
+    db.execute("UPDATE email SET position = (SELECT place FROM ranked WHERE ranked.id = email.id)")
+    db.execute("DROP TABLE ranked")
+
+
+# -- making a large run ------------------------------------------------------------------------------------------------
+
+IMPORTING = "importing"
+"""The kind of the event by which an unfinished import knows its plan, and what it counted so far."""
+
+
+def take_off_guards(db: sqlite3.Connection) -> None:
+    """Drop the indexes and triggers of emails: made at the end, at once, they take a fraction of the time and space."""
+    for kind, name in db.execute(
+        "SELECT type, name FROM sqlite_master WHERE tbl_name = 'email' AND type IN ('index', 'trigger')"
+        " AND sql IS NOT NULL"
+    ).fetchall():
+        db.execute(f'DROP {kind} "{name}"')
+
+
+def put_on_guards(db: sqlite3.Connection, statements: Iterable[str]) -> None:
+    """Make the indexes and triggers of emails, and count the totals that the triggers would have kept."""
+    for statement in statements:
+        db.execute(statement)
+    db.execute("DELETE FROM total")
+    db.executemany("INSERT INTO total(name, value) VALUES (?, ?)", sorted(recounted(db).items()))
+
+
+def note_progress(db: sqlite3.Connection, plan: str, unparsed: int, now: float) -> None:
+    """Note what an import is to make, and how many of its emails could not be parsed whole so far."""
+    db.execute("DELETE FROM event WHERE kind = ?", (IMPORTING,))
+    text = json.dumps({"plan": plan, "unparsed": unparsed})
+    db.execute("INSERT INTO event(at, kind, text) VALUES (?, ?, ?)", (now, IMPORTING, text))
+
+
+def progress_noted(db: sqlite3.Connection) -> tuple[str, int]:
+    """Return what :func:`note_progress` noted; an empty plan where nothing was."""
+    row = db.execute("SELECT text FROM event WHERE kind = ?", (IMPORTING,)).fetchone()
+    if row is None:
+        return "", 0
+    noted = json.loads(row[0])
+    return str(noted["plan"]), int(noted["unparsed"])
 
 
 def _shuffle_key(seed: int, number: int) -> int:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from core.errors import RunFileError
+from core.errors import LabeltuiError, RunFileError
 from core.model import (
     Budget,
     EmailState,
@@ -28,10 +29,10 @@ from core.model import (
 from core.quality.alarms import Reading, WatchSet
 from core.quality.sampling import Sample
 from core.storage.file.check import put_right
-from core.storage.file.connection import immediately, make_writer
+from core.storage.file.connection import immediately, in_bulk, make_writer, open_writer
 from core.storage.file.control import CommandRow
 from core.storage.file.rows import budget_of, task_of, worked_s
-from core.storage.file.schema import migrate
+from core.storage.file.schema import guards_of_emails, migrate
 from core.storage.reading.pending import (
     answered_email,
     distinct_texts,
@@ -78,6 +79,87 @@ class Store(PeopleWriter):
         except BaseException:
             connection.close()
             raise
+
+    @classmethod
+    @contextmanager
+    def importing(cls, path: Path, run: NewRun, task: Task, plan: str) -> Iterator[Store]:
+        """Make a run file, or go on where an import of the same ``plan`` was cut off; anything else there is removed.
+
+        At the end of the block the file becomes a run file as any other.
+        """
+        store = cls._cut_off(path, plan)
+        if store is None:
+            for end in ("", "-journal", "-wal"):
+                path.with_name(path.name + end).unlink(missing_ok=True)
+            store = cls.create(path, run, task)
+            store.begin_import(plan, now=run.created_at)
+        with store, store.in_bulk():
+            yield store
+
+    @classmethod
+    def _cut_off(cls, path: Path, plan: str) -> Store | None:
+        """Return the store of an import of this plan that was cut off, or None."""
+        if not plan or not path.is_file():
+            return None
+        connection = None
+        try:
+            connection = open_writer(path)
+            if intake.progress_noted(connection)[0] == plan:
+                return cls(connection, path, 0)
+        except (sqlite3.Error, LabeltuiError, ValueError, TypeError, KeyError):
+            pass
+        if connection is not None:
+            connection.close()
+        return None
+
+    def begin_import(self, plan: str, *, now: float) -> None:
+        """Prepare an empty run for many emails: :meth:`finish_import` makes what is left out until then."""
+        with self._transaction() as db:
+            intake.take_off_guards(db)
+            intake.note_progress(db, plan, 0, now)
+
+    @contextmanager
+    def in_bulk(self) -> Iterator[None]:
+        """Write as is quickest while nobody else reads the file."""
+        with in_bulk(self._db):
+            yield
+
+    def imported(self) -> tuple[int, int]:
+        """Return how many emails an import has written, and how many of those could not be parsed whole."""
+        taken = self._db.execute("SELECT coalesce(max(id), 0) FROM email").fetchone()[0]
+        return int(taken), intake.progress_noted(self._db)[1]
+
+    def add_batch(
+        self,
+        emails: Sequence[tuple[SourceEmail, View]],
+        left_out: Iterable[tuple[str, str, str]],
+        *,
+        plan: str,
+        unparsed: int,
+        now: float,
+    ) -> None:
+        """Append a batch of an import in one transaction, with what was left out and how far the import is."""
+        with self._transaction() as db:
+            intake.insert_emails(db, emails)
+            intake.insert_skipped(db, left_out)
+            intake.note_progress(db, plan, unparsed, now)
+
+    def forget_skipped(self) -> None:
+        """Forget what was not taken: an import that goes on reads its source again from the beginning."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM skipped")
+
+    def seed(self) -> int:
+        """Return the seed of the order of the run."""
+        return int(self._db.execute("SELECT seed FROM run").fetchone()[0])
+
+    def finish_import(self, order: str, seed: int) -> None:
+        """Give every email its position, and the file the indexes and triggers of a run."""
+        statements = guards_of_emails()
+        with self._transaction() as db:
+            db.execute("DELETE FROM event WHERE kind = ?", (intake.IMPORTING,))
+            intake.place(db, order, seed)
+            intake.put_on_guards(db, statements)
 
     # -- import ----------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from core.model import Task, View
+from core.storage.file import message
+from core.storage.file.message import message_of
 from core.storage.file.rows import BY_MODEL, growing, task_to_definition
 from core.storage.writing.settle import add_event, advance_cursor, not_done, restore
 
@@ -136,8 +138,16 @@ def _send_otherwise(db: sqlite3.Connection, view_of: ViewOf) -> int:
         ).fetchall()
         if not page:
             break
-        views = [(email_id, view_of(raw)) for email_id, raw in page]
-        db.executemany("UPDATE body SET text = ? WHERE email_id = ?", [(view.text, number) for number, view in views])
+        views = []
+        for email_id, stored in page:
+            raw = message_of(stored)
+            view = view_of(raw)
+            views.append((email_id, view))
+            # In one statement: what is kept of the message goes by the text.
+            db.execute(
+                f"UPDATE body SET (text, {message.COLUMNS}) = (?, ?, ?, ?, ?, ?, ?) WHERE email_id = ?",
+                (view.text, *message.kept(raw, view.text), email_id),
+            )
         db.executemany(
             "UPDATE email SET content_hash = ?, flags = ? WHERE id = ?",
             [(view.content_hash, view.flags or None, number) for number, view in views],

@@ -85,7 +85,7 @@ def build(path: Path, emails: int) -> None:
             given,
         )
         db.execute(
-            f"{_NUMBERS} INSERT INTO body(email_id, text, raw) SELECT i, 'message ' || i || ' word' || (i % 997) ||"
+            f"{_NUMBERS} INSERT INTO body(email_id, text, raw_whole) SELECT i, 'message ' || i || ' word' || (i % 997) ||"
             " char(10) || :filler, 'X' FROM n",
             given,
         )
