@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from core.notify.setup import NotifySetup
     from core.quality.audit import Audit, Quality
     from core.quality.student import NextGeneration, Suspicion
+    from core.quota.forecast.lanes import Mix, choose_mix
     from core.quota.forecast.plans import OWN_PLAN, plan
     from core.quota.keys.keyfile import checked_alias, checked_organization, plausible_secret
     from core.quota.keys.store import KeyStore
@@ -74,11 +75,11 @@ __all__ = [
     "FIRST_N", "GROQ_ROOT", "KEYS", "MOST_SAMPLED", "NO_KEY", "OWN_PLAN", "READ_ONLY", "SAMPLED", "STOPPED_BY",
     "TEMPLATE", "WORK_ORDER", "Checked", "Comparison", "CopyRequest", "Counted", "Created", "Delivery", "Draft",
     "DryRunCost", "Engine", "ExportOptions", "Filter", "Folder", "Found", "FoundAddress", "Going", "KeyCheck",
-    "KeyPast", "KeyStore", "KeyView", "Looked", "NewRunRequest", "NotifySetup", "Occasion", "OlderTexts", "Order",
-    "Planned", "ReviewEmail", "Rule", "RunOptions", "RunReader", "RunningDryRun", "Search", "SentCommand",
+    "KeyPast", "KeyStore", "KeyView", "Looked", "Mix", "NewRunRequest", "NotifySetup", "Occasion", "OlderTexts",
+    "Order", "Planned", "ReviewEmail", "Rule", "RunOptions", "RunReader", "RunningDryRun", "Search", "SentCommand",
     "SourceOptions", "SourcePreview", "TaskChoice", "Term", "address_of", "allowed_answers", "changes",
-    "checked_alias", "checked_organization", "chosen_task", "commented", "differences", "escaped", "first_of",
-    "fits_lines", "fixed_chars", "host_of", "is_exposed", "known_suffixes", "label_lines", "load_task",
+    "checked_alias", "checked_organization", "choose_mix", "chosen_task", "commented", "differences", "escaped",
+    "first_of", "fits_lines", "fixed_chars", "host_of", "is_exposed", "known_suffixes", "label_lines", "load_task",
     "messages", "noticed", "parse", "plan", "plausible_secret", "read_draft", "reask_messages", "server_of",
     "sqlite_version", "task_to_json", "task_written", "template", "template_names", "view_of",
 ]  # fmt: skip
@@ -99,6 +100,7 @@ _LATE = {
     "core.mail.message": ("view_of",),
     "core.notify.occasions": ("NO_KEY", "STOPPED_BY", "Occasion", "noticed"),
     "core.notify.setup": ("NotifySetup",),
+    "core.quota.forecast.lanes": ("choose_mix",),
     "core.quota.forecast.plans": ("OWN_PLAN", "plan"),
     "core.quota.keys.keyfile": ("checked_alias", "checked_organization", "plausible_secret"),
     "core.runs.find": ("RunOptions",),
@@ -321,6 +323,7 @@ class Engine:
         settings = self._for(path)
         with self.view(path) as reader:
             task, base_url = reader.task(), reader.base_url() or settings.base_url
+            took_s = reader.batches_took_s()
         texts = plan.texts_of_run(path)
         planned = plan.plan_run(
             settings,
@@ -330,6 +333,7 @@ class Engine:
             plan_name=plan_name,
             organizations=organizations,
             now=time.time(),
+            batches_took_s=took_s,
         )
         return planned, task
 

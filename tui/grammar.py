@@ -149,6 +149,10 @@ def _add_making(commands: Commands) -> None:
     plan.add_argument(
         "--organizations", type=quantities.count, metavar="N", help="so many on it, instead of the keys here"
     )
+    plan.add_argument(
+        "--by", type=quantities.moment, metavar="TIME", help="done by then, as in 07:00: which lane it takes"
+    )
+    plan.add_argument("--budget", type=quantities.amount, metavar="D", help="US dollars to spend: which lane it takes")
     plan.add_argument("--json", action="store_true", help="one JSON object, nothing else")
     new = _command(
         commands, "new", "sources:new", help="make a run from files or folders of emails, reviews, tickets …"

@@ -91,6 +91,19 @@ class LaneChoice:
 
 
 @dataclass(frozen=True, slots=True)
+class BatchLimits:
+    """How much goes out at once.
+
+    A batch has ``size`` questions (Groq's advice; a server takes 50,000), ``most_open`` of them are at the server at
+    once, and ``trial`` texts are asked live first, so that a bad rubric is not bought thousands of times.
+    """
+
+    size: int = 1_000
+    most_open: int = 8
+    trial: int = 100
+
+
+@dataclass(frozen=True, slots=True)
 class Parcel:
     """A batch of questions: packed here, sent to a server, gathered when it has ended.
 

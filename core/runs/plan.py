@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.llm.task import fixed_chars
-from core.model import Forecast, KeyStatus, ModelSettings, Task, WindowStatus
+from core.model import BatchLimits, Forecast, KeyStatus, ModelSettings, Task, WindowStatus
 from core.quality.canaries import expected_asks
 from core.quota.db.rows import learnt_estimate
 from core.quota.forecast.forecast import Capacity, Load, capacities, forecast, full_windows
+from core.quota.forecast.lanes import LaneForecast, Tokens, lane_forecasts
 from core.quota.forecast.plans import OWN_PLAN, Plan, plan, price_of
 from core.quota.keys.store import KeyStore
 from core.quota.pacing.estimates import Estimator
@@ -55,7 +56,8 @@ class Planned:
     """The answer of ``labeltui plan``. Tokens are totals; ``counted_tokens`` leaves out what the provider caches.
 
     ``canaries`` of the ``calls`` ask labeled emails again. ``what_if`` pairs a sentence with the forecast under it;
-    ``assumed`` says on which limits the times rest; ``server`` is the one that gets the texts.
+    ``assumed`` says on which limits the times rest; ``server`` is the one that gets the texts; ``lanes`` has
+    what each way of asking takes.
     """
 
     texts: Texts
@@ -71,6 +73,7 @@ class Planned:
     learnt: bool
     server: str = ""
     canaries: int = 0
+    lanes: tuple[LaneForecast, ...] = ()
 
     @property
     def limits_known(self) -> bool:
@@ -151,8 +154,11 @@ def plan_run(
     plan_name: str | None,
     organizations: int | None,
     now: float,
+    batches_took_s: float | None = None,
 ) -> Planned:
     """Plan the asking of these texts with the keys that are here, or with ``organizations`` on a named plan.
+
+    ``batches_took_s`` is how long batches of the run took so far.
 
     Raises:
         UsageError: there is no such plan, or no such server.
@@ -185,6 +191,9 @@ def plan_run(
         learnt=cost.learnt,
         server=server.root,
         canaries=round(canaries),
+        lanes=lane_forecasts(
+            load, ways, Tokens(*totals), price, host=server.host, limits=BatchLimits(), observed_s=batches_took_s
+        ),
     )
 
 

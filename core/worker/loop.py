@@ -18,17 +18,17 @@ from core.commands import catalog, review  # noqa: F401 - these register every c
 from core.commands.command import Command, Outcome, WorkerControl, decode
 from core.errors import LabeltuiError, RunFileError, RunLostError
 from core.llm.answers import judge_of
-from core.model import REFUSED, Budget, Forecast, KeyState, PendingEmail, RunState, Task, View, Wait
+from core.model import REFUSED, BatchLimits, Budget, Forecast, KeyState, PendingEmail, RunState, Task, View, Wait
 from core.quota.forecast.plans import Price
 from core.storage.file.control import CommandInbox, CommandRow
 from core.storage.writing.store import Answer, Store
 from core.worker.commit import RETRY_S, Committer, best_effort
 from core.worker.heartbeat import Heartbeat, Tempo, doing
-from core.worker.lanes.batch import USUAL, BatchLane, BatchLimits, BatchServer, Reports
+from core.worker.lanes.batch import USUAL, BatchLane, BatchServer, Reports
 from core.worker.lanes.lane import Lane, Listener
 from core.worker.lanes.online import OnlineLane
 from core.worker.pacer import AnyPacer
-from core.worker.pause import Pause
+from core.worker.pause import NOTHING_OUT, Pause
 from core.worker.queue import FirstN, Queue
 from core.worker.settle import Asks, Fleet, Judges, Loads, LocalFleet
 from core.worker.watches import RunWatches
@@ -41,6 +41,9 @@ _RENEWING = "the task changed; calls in flight end under the old version"
 
 UNJUDGED_MOST = 8
 """So many calls go out before the validator is loaded: a kill until then loses them, like any that are in flight."""
+
+RESCAN_S = 10.0
+"""While batches are out, the queue is read anew so often: what they leave for live calls is known when they end."""
 
 BLOCKED_MOST_S = 5.0
 """A worker that was told to stop waits so long for a disk that refuses its answers, and then gives them up."""
@@ -85,8 +88,12 @@ class Worker:
         batch_server: BatchServer | None = None,
         batch_limits: BatchLimits = USUAL,
         lane_chosen: Callable[[str], None] = lambda _: None,
+        live_s: Callable[[float], float | None] = lambda _: None,
     ) -> None:
-        """``lane_chosen`` hears of the lane that the run asks in from now on."""
+        """``lane_chosen`` hears of the lane that the run asks in from now on.
+
+        ``live_s`` returns the seconds that live calls take at most for so many texts.
+        """
         self.store = store
         self.broker = broker
         self.queue = Queue(
@@ -137,18 +144,20 @@ class Worker:
                 server=batch_server,
                 clock=clock,
                 limits=batch_limits,
+                live_s=live_s,
                 reports=Reports(
                     noted=self._noted,
                     committed=self._observe,
                     labeled=self._pause.labeled,
                     failed=self._pause.failed,
-                    over_budget=lambda tokens: self._pause.why_over_budget(
-                        self._lane.cost, tokens + self._batch_tokens
+                    over_budget=lambda tokens, completion: self._pause.why_over_budget(
+                        self._lane.cost, _plus(self._batch_tokens, (tokens, completion))
                     ),
                 ),
             )
         self._watches: RunWatches | None = None
         self._lane_chosen = lane_chosen
+        self._rescanned_at = float("-inf")
         self._cancel_batches = False
         self._renewing = False
         self._ending: Ending | None = None
@@ -305,8 +314,11 @@ class Worker:
         self._wake.set()
 
     @property
-    def _batch_tokens(self) -> float:
-        return self._batches.tokens if self._batches is not None else 0.0
+    def _batch_tokens(self) -> tuple[float, float]:
+        """Return the tokens that open batches may take, and how many of them are of answers."""
+        if self._batches is None or not self._batches.open:
+            return NOTHING_OUT
+        return self._batches.tokens, self._batches.completion_tokens
 
     async def _run_batches(self) -> None:
         """Look after batches beside the live calls; a run without any costs nothing."""
@@ -424,7 +436,9 @@ class Worker:
         if self._lane or not self.queue.exhausted:
             return
         if self._batches is not None and self.store.pending_count and (self._batches.open or self._batches.packs):
-            self.queue.rescan()
+            if not 0 <= self._clock() - self._rescanned_at < RESCAN_S:
+                self._rescanned_at = self._clock()
+                self.queue.rescan()
             if self._batches.open:
                 self._wait = Wait(None, "", "", self._batches.sentence)
             return
@@ -480,6 +494,10 @@ class Worker:
             trying=self.queue.first_n.going_on if self.queue.first_n is not None else "",
         )
         self._heartbeat.beat(state, reason, self._wait, self._lane.by_key, self._lane.bound, at_once=at_once)
+
+
+def _plus(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
+    return one[0] + other[0], one[1] + other[1]
 
 
 class WorkedRun:

@@ -255,6 +255,7 @@ def _worker(
 ) -> Worker:
     """Return a worker for the active version of the task."""
     task = store.task()
+    eta = Eta(store, broker, fixed_chars=fixed_chars(task), canaries=task.canaries)
     return Worker(
         store=store,
         inbox=inbox,
@@ -264,11 +265,12 @@ def _worker(
         client_of=clients.of,
         fleet=fleet,
         clock=time.time,
-        forecast=Eta(store, broker, fixed_chars=fixed_chars(task), canaries=task.canaries),
+        forecast=eta,
         price=price_of(task.model.model, settings.prices_path),
         paused=paused,
         batch_server=BatchKeys(keys, clients, store.base_url or settings.base_url),
         lane_chosen=broker.choose_lane,
+        live_s=eta.live_s,
     )
 
 
@@ -560,6 +562,12 @@ class Eta:
         outcomes = self._store.outcomes()
         load = self._load(pending * self._share, outcomes)
         return forecast(load, self._broker.ways())
+
+    def live_s(self, texts: float) -> float | None:
+        """Return the seconds that live calls take at most for so many texts, or None where no end is in sight."""
+        if self._counted_at < 0:
+            _, self._mean_chars = self._store.pending_texts()
+        return forecast(self._load(texts, self._store.outcomes()), self._broker.ways()).high_s
 
     def _load(self, texts: float, outcomes: dict[str, int]) -> Load:
         answered = outcomes.get(Outcome.ANSWERED.value, 0)

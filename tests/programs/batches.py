@@ -20,13 +20,13 @@ import httpx
 
 from core.llm.batches import BatchClient
 from core.llm.task import builtin_task
-from core.model import ChatMessage, LaneChoice, Outcome, Reply, SourceEmail, Task, Verdict, View
+from core.model import BatchLimits, ChatMessage, LaneChoice, Outcome, Reply, SourceEmail, Task, Verdict, View
 from core.simulator.app import create_app
 from core.simulator.config import BatchPlan, SimulatorConfig, simple_config
 from core.storage.file.lock import RunLock
 from core.storage.writing.intake import NewRun
 from core.storage.writing.store import Answer, Store
-from core.worker.lanes.batch import BatchKey, BatchLane, BatchLimits, Reports
+from core.worker.lanes.batch import BatchKey, BatchLane, Reports
 from core.worker.queue import Queue
 
 EMAILS = 30
@@ -130,7 +130,7 @@ class World:
             queue = Queue(lambda after, limit: store.pending(after=after, limit=limit), dedupe=True)
             reports = Reports(
                 noted=self.notes.append, committed=self.committed.extend, labeled=lambda: None,
-                failed=lambda _: None, over_budget=lambda _: self.over,
+                failed=lambda _: None, over_budget=lambda *_: self.over,
             )  # fmt: skip
             lane = BatchLane(
                 task=self.task, store=store, queue=queue, server=self, clock=lambda: self.now, reports=reports,

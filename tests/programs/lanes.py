@@ -24,7 +24,7 @@ import httpx
 from core.llm.batches import BatchClient
 from core.llm.client import ChatClient
 from core.llm.task import builtin_task, fixed_chars, versioned
-from core.model import Budget, ChatMessage, LaneChoice, SourceEmail, Task, View
+from core.model import BatchLimits, Budget, ChatMessage, LaneChoice, SourceEmail, Task, View
 from core.quota.forecast.plans import Price
 from core.quota.keys.store import KeyStore
 from core.quota.pacing.broker import Broker, Grant
@@ -35,7 +35,7 @@ from core.storage.file.lock import RunLock
 from core.storage.writing.intake import NewRun
 from core.storage.writing.store import Store
 from core.worker.heartbeat import Tempo
-from core.worker.lanes.batch import BatchKey, BatchLimits
+from core.worker.lanes.batch import BatchKey
 from core.worker.lanes.tiers import FLEX, FlexClient, TieredPacer
 from core.worker.loop import Ending, Worker
 from core.worker.process import Eta
@@ -194,11 +194,11 @@ async def _play(case: Case, folder: Path) -> Played:
             return FlexClient(client, tiers) if tier else client
 
         keys = _Keys(wire, task)
-        inbox = CommandInbox(path)
+        inbox, eta = CommandInbox(path), Eta(store, tiers, fixed_chars=fixed_chars(task))
         stack.callback(inbox.close)
         worker = Worker(
             store=store, inbox=inbox, broker=tiers, task=task, guard=Judge(), client_of=client_of, clock=clock,
-            tempo=Tempo(tick_s=1.0, beat_s=30.0), forecast=Eta(store, tiers, fixed_chars=fixed_chars(task)),
+            tempo=Tempo(tick_s=1.0, beat_s=30.0), forecast=eta, live_s=eta.live_s,
             price=PRICE, batch_server=keys, batch_limits=case.sizes, lane_chosen=tiers.choose_lane,
         )  # fmt: skip
         work = loop.create_task(worker.run())

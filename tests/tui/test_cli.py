@@ -425,6 +425,18 @@ def test_a_plan_names_tokens_time_and_the_binding_limit(say: Say, source: Path) 
     assert say("plan", source, "--plan", "golden")[0] == 1
 
 
+def test_the_plan_has_each_lane_and_the_mix_that_a_time_and_a_budget_call_for(say: Say, source: Path) -> None:
+    """As lines with the command that chooses it, and as JSON."""
+    say("new", source)
+    code, out, _ = say("plan", "mail", "--budget", "5")
+    assert code == 0
+    assert all(f"lane {lane}" in out for lane in ("live", "flex", "batch"))
+    assert "labeltui lane mail" in out
+    planned = json.loads(say("plan", "mail", "--by", "2099-01-01 07:00", "--json")[1])
+    assert [each["lane"] for each in planned["lanes"]] == ["live", "flex", "batch"]
+    assert planned["mix"]["done_in_time"] is True
+
+
 def test_the_plan_of_a_run_that_is_done_says_that_nothing_is_left(say: Say, source: Path) -> None:
     """Without a time, and without a limit that binds nothing."""
     say("new", source, "--no-dedupe")

@@ -63,3 +63,26 @@ def test_a_whole_run_goes_out_in_batches_after_a_live_trial() -> None:
     assert len(played.answered_texts) == len({each.rpartition("/")[2] for each in played.answered_texts})
     assert not played.asked_twice_at_once()
     assert played.ending.reason == "every email is settled"
+
+
+def test_a_run_is_done_by_its_time_with_half_of_the_batches_stalled() -> None:
+    """Batches get the time that live calls can spare; then they are ended, which takes minutes, and the rest goes live."""
+    stalled = BatchPlan(seconds=100.0, stall=1e8, expire=0.1, cancel_s=120.0)
+    case = Case(150, "auto", by_s=1_600.0, batches=stalled, limits=Limits(rpm=10), flex=FlexPlan(offered=False))
+    played = play(case)
+    assert (played.labels, played.failed) == (150, 0)
+    assert played.took_s < 1_600.0
+    assert played.by_lane["batch"] > 40
+    assert played.by_lane["live"] > 40
+    assert any("time is short" in note for note in played.notes)
+    assert not played.asked_twice_at_once()
+
+
+def test_a_budget_is_never_exceeded_by_more_than_one_batch() -> None:
+    """Open batches count with what they may take, so that the run pauses at the cap with texts left."""
+    played = play(Case(300, "batch", money=0.008, batches=BatchPlan(seconds=60.0), until_s=500.0))
+    assert played.by_lane["batch"] > 0
+    assert played.labels < 300
+    one_batch = 50 * played.money / played.labels
+    assert played.money <= 0.008 + one_batch
+    assert any("is used up" in note for note in played.notes)

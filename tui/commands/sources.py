@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import argparse
 import json
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.engine import Engine, RunOptions, SourceOptions, chosen_task
+from core.engine import Engine, RunOptions, SourceOptions, choose_mix, chosen_task
 from core.model import Task, exits
 from core.settings import load_settings
 from core.text import one_line
 from tui.commands.printing import complain, importing, say, say_hung
 from tui.text.numbers import number, plural
-from tui.text.plan import plan_lines
+from tui.text.plan import mix_lines, plan_lines
 
 if TYPE_CHECKING:
-    from core.engine import Planned, RunReader
+    from core.engine import Mix, Planned, RunReader
 
 
 _SHOWN_ROWS = 5
@@ -174,15 +175,21 @@ def plan(given: argparse.Namespace) -> int:
             plan_name=given.plan,
             organizations=given.organizations,
         )
+    now = time.time()
+    by_s = None if given.by is None else given.by - now
+    mix = choose_mix(planned.lanes, by_s, given.budget) if planned.lanes and planned.texts.emails else None
     if given.json:
-        print(json.dumps(_as_json(planned, task)))  # noqa: T201 - one object and nothing else
+        print(json.dumps(_as_json(planned, task, mix)))  # noqa: T201 - one object and nothing else
         return exits.DONE
     for line in plan_lines(planned, task):
         say_hung(line)
+    if mix is not None and (given.by is not None or given.budget is not None):
+        for line in mix_lines(mix, given.what if engine.names_run(given.what) else "", now):
+            say_hung(line)
     return exits.DONE
 
 
-def _as_json(planned: Planned, task: Task) -> dict[str, object]:
+def _as_json(planned: Planned, task: Task, mix: Mix | None) -> dict[str, object]:
     return {
         "emails": planned.texts.emails,
         "distinct_texts": planned.texts.distinct,
@@ -198,4 +205,14 @@ def _as_json(planned: Planned, task: Task) -> dict[str, object]:
         **asdict(planned.forecast),
         "assumed": planned.assumed,
         "what_if": [{"if": sentence, **asdict(forecast)} for sentence, forecast in planned.what_if],
+        "lanes": [
+            {
+                "lane": each.lane,
+                **asdict(each.forecast),
+                "money_usd": None if each.money is None else round(each.money, 4),
+                "note": each.note,
+            }
+            for each in planned.lanes
+        ],
+        "mix": None if mix is None else asdict(mix),
     }

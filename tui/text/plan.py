@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from core.model import Forecast, Task
 from core.text import one_line, plural_of
-from tui.text.numbers import number, plural
+from tui.text.numbers import moment, number, plural
 
 if TYPE_CHECKING:
-    from core.engine import Planned
+    from core.engine import Mix, Planned
 
 
 def span(seconds: float) -> str:
@@ -47,6 +47,32 @@ def price(planned: Planned) -> str:
     return ", ".join(told)
 
 
+def lane_lines(planned: Planned) -> Iterator[str]:
+    """Yield what each lane takes: time, what limits it, money."""
+    for each in planned.lanes:
+        if each.lane == "batch" and each.forecast.high_s is not None and each.forecast.eta_s == each.forecast.high_s:
+            time = f"at most {span(each.forecast.high_s)}, limited by {_limit(each.forecast)}"
+        else:
+            time = when(each.forecast) if planned.limits_known else f"without limits {when(each.forecast)}"
+        note = f" ({each.note})" if each.note else ""
+        yield f"  lane {each.lane:<5}{time}; {money(each.money)}{note}"
+
+
+def mix_lines(mix: Mix, run: str, now: float) -> Iterator[str]:
+    """Yield the lane that a time and a budget call for, and the command that chooses it."""
+    until = f", batches until {moment(now + mix.batches_s, now)}" if mix.batches_s is not None else ""
+    yield f"  choose    {mix.lane}{until}: {mix.sentence}"
+    if run:
+        yield f"            labeltui lane {run} {mix.lane}"
+
+
+def money(dollars: float | None) -> str:
+    """Return about how much that is: ``about $1.20``, ``less than $0.01``, or that no price is known."""
+    if dollars is None:
+        return "price unknown"
+    return "less than $0.01" if dollars < 0.005 else f"about ${dollars:,.2f}"
+
+
 def plan_lines(planned: Planned, task: Task) -> Iterator[str]:
     """Yield the forecast in lines."""
     texts = planned.texts
@@ -72,14 +98,14 @@ def plan_lines(planned: Planned, task: Task) -> Iterator[str]:
         )
     yield f"  tokens    about {number(planned.tokens)} ({basis}{cached})"
     if planned.money is not None:
-        money = "less than $0.01" if planned.money < 0.005 else f"about ${planned.money:,.2f}"
-        yield f"  money     {money} on a paid plan, by the price table"
+        yield f"  money     {money(planned.money)} on a paid plan, by the price table"
     else:
         yield "  money     unknown: this model is not in the price table (`labeltui info` names yours)"
     if planned.limits_known:
         yield f"  time      {when(planned.forecast)}"
     else:
         yield f"  time      unknown until the first reply names the limits; without limits {when(planned.forecast)}"
+    yield from lane_lines(planned)
     yield f"  assumed   {one_line(planned.assumed, limit=200)}"
     for sentence, forecast in planned.what_if if planned.limits_known else ():
         yield f"  {sentence}: {when(forecast)}"

@@ -30,7 +30,7 @@ from core.model import (
 )
 from core.storage.file.connection import open_reader
 from core.storage.file.control import CommandWatch
-from core.storage.file.schema_version import FORMAT_WITH_COLUMNS, FORMAT_WITH_NOTES, check_format
+from core.storage.file.schema_version import FORMAT_WITH_BATCHES, FORMAT_WITH_COLUMNS, FORMAT_WITH_NOTES, check_format
 from core.storage.file.shape import check_shape, tells_damage
 from core.storage.reading.email_rows import HUMAN, EmailReader
 from core.storage.reading.export_rows import ExportReader, Selection
@@ -188,6 +188,14 @@ class RunReader:
         """The server that the run asks, where it names one."""
         row = self._db.execute("SELECT base_url FROM run").fetchone()
         return row[0] if row else None
+
+    def batches_took_s(self) -> float | None:
+        """Return how long batches took at the server so far: the median; None where none was done."""
+        if self._format < FORMAT_WITH_BATCHES:
+            return None
+        query = "SELECT polled_at - sent_at FROM parcel WHERE state = 'done' AND status = 'completed' ORDER BY 1"
+        spans = [row[0] for row in self._db.execute(query) if row[0] is not None]
+        return float(spans[len(spans) // 2]) if spans else None
 
     def pending_texts(self) -> tuple[int, float]:
         """Texts that are left to ask about, and their mean length in characters."""

@@ -392,6 +392,11 @@ class Store(PeopleWriter):
         """Prompt tokens and completion tokens of batches, which cost half; they are part of :meth:`spent`."""
         return total(self._db, "batch:prompt_tokens"), total(self._db, "batch:completion_tokens")
 
+    def mean_completion(self) -> float | None:
+        """Return the mean tokens of an answer so far, or None where fewer than 20 calls were answered."""
+        answered = group(all_totals(self._db), "outcome").get("answered", 0)
+        return total(self._db, "completion_tokens") / answered if answered >= 20 else None
+
     def was_in_batch(self, email_id: int) -> bool:
         """Return whether a batch answered about an email."""
         query = "SELECT 1 FROM attempt WHERE email_id = ? AND lane = 'batch' LIMIT 1"

@@ -26,7 +26,8 @@ from core.errors import CallError, ConnectionFailedError, KeyRefusedError, Remed
 from core.llm.failures import failure_of, read_refusal
 from core.llm.replies import read_reply
 from core.llm.task import fixed_chars, messages
-from core.model import ChatMessage, Parcel, PendingEmail, Task
+from core.model import BatchLimits, ChatMessage, Parcel, PendingEmail, Task
+from core.quota.forecast.lanes import CANCEL_S, LATE_FACTOR
 from core.quota.forecast.plans import Price
 from core.storage.writing.store import Answer, Store
 from core.worker.queue import Queue
@@ -39,19 +40,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class BatchLimits:
-    """How much goes out at once.
-
-    A batch has ``size`` questions (Groq's advice; a server takes 50,000), ``most_open`` of them are at the server at
-    once, and ``trial`` texts are asked live first, so that a bad rubric is not bought thousands of times.
-    """
-
-    size: int = 1_000
-    most_open: int = 8
-    trial: int = 100
-
-
 USUAL = BatchLimits()
 
 MOST_BYTES = 90_000_000
@@ -61,12 +49,12 @@ GATHERED_AT_ONCE = 500
 UNCLEAR_S = 60.0
 """Listings lag: so long after a create without a reply a batch may still turn up, and none is created again."""
 FIRST_POLL_S, LONGEST_POLL_S = 60.0, 300.0
+WATCH_S = 10.0
+"""The time that is left is looked at so often: it takes a count and a forecast."""
 RETRY_S = 30.0
 """After an error of server or network."""
 FULL_S = 300.0
 """After the server had no room for another batch, where none of ours ends before."""
-LATE_FACTOR = 1.3
-"""The rest is asked live when that would take this much of the time that is left."""
 WINDOW = "24h"
 KEPT_S = 25 * 86_400.0
 """Servers keep results for 30 days; people are told five days before."""
@@ -76,6 +64,7 @@ PACKING = ("batch", "auto")
 
 _CHARS_A_TOKEN = 4.0
 _LINE_BYTES = 1_000
+_COMPLETION_ROOM = 1.5
 _ABSENT = (404, 405, 501)
 
 
@@ -108,13 +97,14 @@ class Reports:
     committed: Callable[[Sequence[Answer]], None]
     labeled: Callable[[], None]
     failed: Callable[[str], None]
-    over_budget: Callable[[float], str]
-    """Why so many more tokens of batches may not be spent, or nothing."""
+    over_budget: Callable[[float, float], str]
+    """Why so many more tokens of batches, so many of them of answers, may not be spent, or nothing."""
 
 
 class BatchLane:
     """Packs, sends, looks after and gathers batches of one run; :meth:`step` does all that can be done now.
 
+    ``live_s`` returns the seconds that live calls take at most for so many texts, or None where nobody knows yet.
     ``at`` is called with the name of each point at which a kill would hurt most; tests raise there.
     """
 
@@ -129,6 +119,7 @@ class BatchLane:
         reports: Reports,
         price: Price | None = None,
         limits: BatchLimits = USUAL,
+        live_s: Callable[[float], float | None] = lambda _: None,
         at: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._task = task
@@ -139,6 +130,7 @@ class BatchLane:
         self._reports = reports
         self._price = price
         self._limits = limits
+        self._live_s = live_s
         self._at = at
         self._fixed_chars = fixed_chars(task)
         self._choice = store.lane()
@@ -148,8 +140,10 @@ class BatchLane:
         self._tried: set[int] = set()
         self._next_at: dict[int, float] = {}
         self._open = store.parcels()
+        self._completion = self._expected_completion()
         self._trial_over = False
         self._told_old: set[int] = set()
+        self._watched_at = self._packs_at = -math.inf
 
     # -- what the worker asks ------------------------------------------------------------------------------------------
 
@@ -167,6 +161,11 @@ class BatchLane:
     def tokens(self) -> float:
         """Tokens that open batches may take, estimated."""
         return sum(each.tokens for each in self._open)
+
+    @property
+    def completion_tokens(self) -> float:
+        """Of these tokens those of answers, which have a price of their own."""
+        return self._completion * sum(each.total for each in self._open)
 
     @property
     def packs(self) -> bool:
@@ -189,7 +188,7 @@ class BatchLane:
     def choose(self) -> None:
         """Take in that the run is to ask in another way."""
         self._choice = self._store.lane()
-        self._late = False
+        self._late, self._watched_at, self._packs_at = False, -math.inf, -math.inf
         if self._choice.lane in PACKING:
             self._off = ""
             self._closed_organizations.clear()
@@ -257,8 +256,11 @@ class BatchLane:
         if key is None:
             self._turn_off("; ".join(self._closed_organizations.values()) or "no key can be used")
             return False
+        if 0 <= self._clock() < self._packs_at:
+            return False
         chosen, tokens = self._choose_emails()
         if not chosen:
+            self._packs_at = self._clock() + WATCH_S
             return False
         nonce = uuid.uuid4().hex
         now = self._clock()
@@ -281,6 +283,7 @@ class BatchLane:
         chosen: list[PendingEmail] = []
         texts: set[str] = set()
         tokens, after, size = 0.0, -1, 0
+        self._completion = self._expected_completion()
         while len(chosen) < self._limits.size:
             page = self._store.pending(after=after, limit=self._limits.size, asked=False)
             if not page:
@@ -297,7 +300,7 @@ class BatchLane:
                 if chosen and size > MOST_BYTES:
                     return chosen, tokens
                 cost = self._estimate(email)
-                if reason := self._reports.over_budget(tokens + cost):
+                if reason := self._reports.over_budget(tokens + cost, (len(chosen) + 1) * self._completion):
                     if not chosen and not self._open:
                         self._reports.noted(f"no batch fits the budget: {reason}")
                         self._turn_off(f"the rest of the budget is asked live ({reason})")
@@ -308,7 +311,13 @@ class BatchLane:
         return chosen, tokens
 
     def _estimate(self, email: PendingEmail) -> float:
-        return (self._fixed_chars + len(email.text)) / _CHARS_A_TOKEN + self._task.model.max_completion_tokens
+        return (self._fixed_chars + len(email.text)) / _CHARS_A_TOKEN + self._completion
+
+    def _expected_completion(self) -> float:
+        """Return the tokens of an answer with room to spare: by those of the trial, else the most that is allowed."""
+        most = float(self._task.model.max_completion_tokens)
+        mean = self._store.mean_completion()
+        return most if mean is None else min(most, _COMPLETION_ROOM * mean)
 
     # -- sending -------------------------------------------------------------------------------------------------------
 
@@ -428,11 +437,15 @@ class BatchLane:
 
     async def _watch_the_time(self, now: float) -> None:
         """Where the run should be done by a time, and that comes near: end the batches, and ask the rest live."""
+        if 0 <= now - self._watched_at < WATCH_S:
+            return
+        self._watched_at = now
         by_at = self._choice.by_at
         if self._choice.lane == "auto" and by_at is not None and not self._late:
-            rate = self._store.live_rate()
             left, _ = self._store.pending_texts()
-            if rate and left and left / rate * LATE_FACTOR >= by_at - now:
+            spare_s = CANCEL_S if any(each.state == "sent" for each in self._open) else 0.0
+            needs_s = self._rest_s(left)
+            if left and needs_s is not None and LATE_FACTOR * needs_s + spare_s >= by_at - now:
                 self._late = True
                 ended = await self.cancel()
                 self._reports.noted(
@@ -444,6 +457,15 @@ class BatchLane:
             if parcel.sent_at is not None and now - parcel.sent_at > KEPT_S and parcel.id not in self._told_old:
                 self._told_old.add(parcel.id)
                 self._reports.noted("a batch was sent 25 days ago: its results are kept for 30 days")
+
+    def _rest_s(self, texts: int) -> float | None:
+        """Return the seconds that live calls take for the rest: as forecast from the quotas, or as they went of late.
+
+        The longer of both: quotas may end what began fast, and a server may be slower than they allow.
+        """
+        rate = self._store.live_rate()
+        known = [each for each in (self._live_s(texts), texts / rate if rate else None) if each is not None]
+        return max(known, default=None)
 
     # -- gathering -----------------------------------------------------------------------------------------------------
 
@@ -573,6 +595,7 @@ class BatchLane:
         return returned
 
     def _reload(self) -> None:
+        self._packs_at = -math.inf
         self._open = self._store.parcels()
 
     def _current(self, parcel_id: int) -> Parcel | None:

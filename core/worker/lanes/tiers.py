@@ -145,7 +145,9 @@ class TieredPacer:
     def tick(self) -> list[str]:
         """Share what was spent in both tiers; return what happened, each sentence once."""
         now = self._clock()
-        found = self._live.tick() + (self._flex.tick() if self._flex is not None else [])
+        found = self._live.tick()
+        if self._flex is not None and (self._uses_flex or self._flex.in_flight):
+            found += self._flex.tick()
         self._said = {each: at for each, at in self._said.items() if 0 <= now - at < SAID_TWICE_S}
         fresh = [each for each in dict.fromkeys(found) if each not in self._said]
         if self._flex is not None:
@@ -187,6 +189,8 @@ class TieredPacer:
         """Return the capacity of each organization, in each tier that the run asks in."""
         found: list[Capacity] = []
         for broker in self._brokers():
+            if broker is self._flex and self._lane != FLEX and not self._confirmed:
+                continue  # nobody knows yet whether the server offers it
             named = f" ({FLEX})" if broker is self._flex else ""
             found += [replace(each, organization=f"{each.organization}{named}") for each in broker.ways()]
         return tuple(found)
