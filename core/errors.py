@@ -122,7 +122,8 @@ class CallError(LabeltuiError):
 
     ``status`` is the HTTP status or None where there was no response; ``code`` the API's own word for it; ``headers``
     have names in lower case; ``request_id`` is empty where unknown. ``conclusive``: the server
-    said in a word of its own whose fault it is, so that no other call is needed to tell.
+    said in a word of its own whose fault it is, so that no other call is needed to tell. ``said`` is its own sentence,
+    inert, or empty.
     """
 
     remedy: ClassVar[Remedy]
@@ -137,6 +138,7 @@ class CallError(LabeltuiError):
         headers: Mapping[str, str] | None = None,
         request_id: str = "",
         conclusive: bool = False,
+        said: str = "",
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -144,6 +146,7 @@ class CallError(LabeltuiError):
         self.headers: Mapping[str, str] = headers or {}
         self.request_id = request_id
         self.conclusive = conclusive
+        self.said = said
 
 
 class RateLimitedError(CallError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from core.errors import (
@@ -45,6 +45,9 @@ _BY_CODE: dict[str, type[CallError]] = {
     "billing_hard_limit_reached": KeyRefusedError,
     "billing_not_active": KeyRefusedError,
     "insufficient_balance": KeyRefusedError,
+    "credit_balance_exhausted": KeyRefusedError,
+    "insufficient_credits": KeyRefusedError,
+    "budget_exceeded": KeyRefusedError,  # LiteLLM, as the type
     # Azure, OpenAI, Alibaba and Zhipu: a filter judged the email before any model saw it.
     "content_filter": ContentRefusedError,
     "content_policy_violation": ContentRefusedError,
@@ -53,8 +56,11 @@ _BY_CODE: dict[str, type[CallError]] = {
     "responsibleaipolicyviolation": ContentRefusedError,
 }
 _NO_CREDIT = frozenset(
-    {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "insufficient_balance"}
-)
+    {
+        "insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "insufficient_balance",
+        "credit_balance_exhausted", "insufficient_credits", "budget_exceeded",
+    }
+)  # fmt: skip
 _RATE_CODES = frozenset(
     {"rate_limit_exceeded", "rate_limit_error", "rate_limited", "resource_exhausted", "too_many_requests"}
 )
@@ -78,12 +84,37 @@ _BY_STATUS: dict[int, type[CallError]] = {
 }
 _BAD_KEY = re.compile(r"\bAPI key (?:not valid|not found|expired|is invalid)|\bincorrect API key\b", re.IGNORECASE)
 """Gemini and xAI answer 400 for a wrong key."""
-_TOO_LARGE = re.compile(r"context (?:length|window|size)|reduce (?:the|your) (?:message|prompt|length)", re.IGNORECASE)
+_NO_MONEY = re.compile(
+    r"credit balance is too low|(?:crossed|over|exceeded) budget|budget has been exceeded|specified API usage limits"
+    r"|insufficient (?:balance|credits?|funds)|credit limit exceeded|requires more credits|out of credits?\b",
+    re.IGNORECASE,
+)
+"""Anthropic, LiteLLM and others say with 400, 403 or 429 that no money is left."""
+_TOO_LARGE = re.compile(
+    r"context (?:length|window|size)|reduce (?:the|your) (?:message|prompt|length)|(?:prompt|input) is too long"
+    r"|input token count|maximum number of tokens allowed|max_tokens must be at least 1, got -|too large for model",
+    re.IGNORECASE,
+)
+_NO_MODEL = re.compile(
+    r"\bmodel\b.{0,120}?\b(?:not found|not exist|not available|is not a valid|is not supported)|invalid model\b"
+    r"|not a valid model|no models? (?:are |is )?loaded|unable to access model",
+    re.IGNORECASE | re.DOTALL,
+)
+"""OpenRouter, Mistral and LiteLLM answer 400 for a model that they do not have."""
+_RATE_WORDS = re.compile(r"rate[- ]limit|too many requests", re.IGNORECASE)
 _BY_WORDS: dict[int, tuple[tuple[re.Pattern[str], type[CallError]], ...]] = {
-    400: ((_BAD_KEY, KeyRefusedError), (_TOO_LARGE, TooLargeError)),
-    422: ((_TOO_LARGE, TooLargeError),),
+    200: ((_TOO_LARGE, TooLargeError),),
+    400: (
+        (_BAD_KEY, KeyRefusedError),
+        (_NO_MONEY, KeyRefusedError),
+        (_TOO_LARGE, TooLargeError),
+        (_NO_MODEL, ModelGoneError),
+    ),
+    403: ((_TOO_LARGE, TooLargeError), (_RATE_WORDS, RateLimitedError)),
+    422: ((_TOO_LARGE, TooLargeError), (_NO_MODEL, ModelGoneError)),
     # No wait helps here, whatever the status says.
-    429: ((re.compile(r"request too large", re.IGNORECASE), TooLargeError),),
+    429: ((re.compile(r"request too large", re.IGNORECASE), TooLargeError), (_NO_MONEY, KeyRefusedError)),
+    500: ((re.compile(r"exceeds the available context size", re.IGNORECASE), TooLargeError),),
 }
 _ADVICE: dict[type[CallError], str] = {
     KeyRefusedError: "It was revoked or mistyped: add it again, or another.",
@@ -103,7 +134,7 @@ class Refusal:
     """What a server says when it refuses: a ``message``, its own ``code`` word and a ``type``, each maybe empty.
 
     ``param`` names the field of the request that it is about, ``answer`` what a model said that the server would not
-    pass on (Groq's ``failed_generation``).
+    pass on (Groq's ``failed_generation``), ``headers`` what a gateway tells of headers in the body, in lower case.
     """
 
     message: str = ""
@@ -111,6 +142,7 @@ class Refusal:
     type: str = ""
     param: str = ""
     answer: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_refusal(body: object) -> Refusal:
@@ -121,12 +153,14 @@ def read_refusal(body: object) -> Refusal:
         return Refusal(body)
     if not isinstance(body, dict):
         return Refusal()
-    error: Any = body.get("error", body)
+    error: Any = body.get("error") or body.get("errors") or body
+    if isinstance(error, list) and error:
+        error = error[0]  # Cloudflare's
     if isinstance(error, str):
         return Refusal(error)
     if not isinstance(error, dict):
         return Refusal()
-    message = _word(error.get("message") or error.get("detail"))
+    message = _sentence(error.get("message") or error.get("detail"))
     wait = _told_wait(error.get("details"))
     if wait and "retry in" not in message and "try again in" not in message:
         message = f"{message} Please try again in {wait}.".strip()
@@ -139,7 +173,30 @@ def read_refusal(body: object) -> Refusal:
         _word(error.get("type") or error.get("status")),
         _word(error.get("param")),
         answer if isinstance(answer, str) else None,
+        _told_headers(error.get("metadata")),
     )
+
+
+def _told_headers(metadata: object) -> dict[str, str]:
+    """Return the headers that OpenRouter puts into the body of a refusal, names in lower case."""
+    headers = metadata.get("headers") if isinstance(metadata, dict) else None
+    if not isinstance(headers, dict):
+        return {}
+    return {str(name).lower()[:100]: str(value)[:100] for name, value in list(headers.items())[:20]}
+
+
+def _sentence(value: object) -> str:
+    """Return a message as text; of a validation's list of complaints (FastAPI's) the field and the words of each."""
+    if isinstance(value, dict) and "detail" in value:
+        value = value["detail"]
+    if isinstance(value, list) and value and all(isinstance(each, dict) and "msg" in each for each in value):
+        complaints = []
+        for each in value[:5]:
+            place = each.get("loc")
+            named = ".".join(str(part) for part in place) if isinstance(place, (list, tuple)) else ""
+            complaints.append(f"{named}: {each['msg']}" if named else str(each["msg"]))
+        return "; ".join(complaints)
+    return _word(value)
 
 
 def _told_wait(details: object) -> str:
@@ -166,18 +223,28 @@ def failure_of(
     ``url`` is the address that was asked, where that may be wrong. The error's text holds the server's own message
     (foreign text made inert, at most 500 characters), without ``secret`` even where the server repeats it.
     """
+    headers = {**refusal.headers, **headers} if refusal.headers else headers
     kind = _kind(status, refusal, waits=not headers.keys().isdisjoint(("retry-after", "retry-after-ms")))
     said = clean(refusal.message, secret) or "no explanation was given"
     code = clean(refusal.code, secret)
     named = f"{status} {code}".strip() if code != str(status) else code
     advice = _ADVICE.get(kind, "")
-    if kind is KeyRefusedError and (refusal.code in _NO_CREDIT or status == 402):
+    codes = {refusal.code.lower(), refusal.type.lower()}
+    if kind is KeyRefusedError and (codes & _NO_CREDIT or status == 402 or _NO_MONEY.search(refusal.message)):
         advice = _NO_CREDIT_ADVICE
     message = f"{host} answered {named}: {said}" + (f" — {advice}" if advice else "")
     if url:
         message += f" Asked: {url}"
-    conclusive = refusal.code.lower() in _BY_CODE.keys() - _OPEN_CODES or status == 402
-    return kind(message, status=status, code=code, headers=headers, request_id=request_id, conclusive=conclusive)
+    conclusive = bool(codes & (_BY_CODE.keys() - _OPEN_CODES)) or status == 402
+    return kind(
+        message,
+        status=status,
+        code=code,
+        headers=headers,
+        request_id=request_id,
+        conclusive=conclusive,
+        said=clean(refusal.message, secret),
+    )
 
 
 def clean(text: str, secret: str) -> str:
@@ -194,12 +261,12 @@ def _kind(status: int, refusal: Refusal, *, waits: bool) -> type[CallError]:
         return _kind_of_odd_success(status, refusal, waits=waits)
     if status == 402 and waits:
         return RateLimitedError
-    if status >= 500:
-        return ServerFailedError
-    for words, kind in _BY_WORDS.get(status, ()):
-        if words.search(refusal.message):
-            return kind
-    return _BY_STATUS.get(status, RequestRefusedError)
+    by_words = next((kind for words, kind in _BY_WORDS.get(status, ()) if words.search(refusal.message)), None)
+    if by_words is not None:
+        return by_words
+    if status < 500 and status not in (413, 429) and {refusal.code.lower(), refusal.type.lower()} & _RATE_CODES:
+        return RateLimitedError
+    return _BY_STATUS.get(status, ServerFailedError if status >= 500 else RequestRefusedError)
 
 
 def _kind_of_odd_success(status: int, refusal: Refusal, *, waits: bool) -> type[CallError]:
@@ -207,6 +274,9 @@ def _kind_of_odd_success(status: int, refusal: Refusal, *, waits: bool) -> type[
         return RateLimitedError
     if re.fullmatch("[45][0-9][0-9]", refusal.code):  # an HTTP status told inside a 200
         return _kind(int(refusal.code), refusal, waits=waits)
+    for words, kind in _BY_WORDS[200]:
+        if words.search(refusal.message):
+            return kind
     # A redirect is never followed, as it could carry an email elsewhere: the base URL is not the endpoint's.
     return ModelGoneError if 300 <= status < 400 else ServerFailedError
 

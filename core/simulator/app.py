@@ -26,6 +26,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from core.simulator.batches import BatchDesk, form_file
+from core.simulator.dialects import ServerDialect, dialects
 from core.simulator.replies import Reply, error_reply
 from core.simulator.service import Service
 from core.simulator.stats import CallLog
@@ -67,6 +68,8 @@ class Simulator:
         now = clock()
         epoch = time.time() - now
         self.service = Service(config, now, epoch)
+        self._epoch = epoch
+        self.dialect: ServerDialect | None = dialects()[config.dialect] if config.dialect else None
         self._log = CallLog(config.log_path, epoch)
         self.desk = BatchDesk(config.batches, self.service.answer_line, epoch, config.seed, self._log.write_batch)
 
@@ -92,14 +95,14 @@ class Simulator:
             raw = await _read_body(receive)
             if raw is None:
                 return
-            reply = _too_long() if len(raw) > _LARGEST_BODY else None
+            reply = _too_long() if len(raw) > _LARGEST_BODY else self._refused_field(raw)
             reply = reply or self.service.admit(call, _authorization(scope), raw, self.clock())
             if reply is None and not await self._let_time_pass(call, receive):
                 return
             if reply is None and call.fault == "timeout" and self._hang_error is not None:
                 status, failure = "hung", self._hang_error()
             else:
-                reply = reply or self.service.finish(call, self.clock())
+                reply = self._translated(call, reply or self.service.finish(call, self.clock()))
                 status = "dropped" if reply.cut else str(reply.status)
                 failure = self._drop_error() if reply.cut else None
                 self._log.write(call, status, self.clock())
@@ -116,6 +119,16 @@ class Simulator:
             self.service.stats.end(call, status)
         if failure is not None:
             raise failure
+
+    def _refused_field(self, raw: bytes) -> Reply | None:
+        return self.dialect.refused_field(raw) if self.dialect is not None else None
+
+    def _translated(self, call: Call, reply: Reply) -> Reply:
+        if self.dialect is None:
+            return reply
+        model = call.question.model if call.question is not None else ""
+        moderated = call.fault == "poison"
+        return self.dialect.translated(reply, model=model, moderated=moderated, now_at=self._epoch + self.clock())
 
     async def models(self, request: Request) -> Response:
         """Serve the list of models, or one of them."""
@@ -205,6 +218,8 @@ def create_app(
         return JSONResponse(simulator.report())
 
     routes = [Route(f"{prefix}/chat/completions", chat, methods=["POST"]) for prefix in PREFIXES]
+    if simulator.dialect is not None and simulator.dialect.path not in [route.path for route in routes]:
+        routes.append(Route(simulator.dialect.path, chat, methods=["POST"]))
     for prefix in PREFIXES:
         for path, methods, serve in (
             ("/files", ["POST", "GET"], simulator.files),

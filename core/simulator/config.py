@@ -23,6 +23,13 @@ DEFAULT_MODELS: Final = ("openai/gpt-oss-20b", "openai/gpt-oss-120b", "qwen/qwen
 DECOMMISSIONED_MODELS: Final = ("llama3-70b-8192", "llama-3.3-70b-versatile", "llama-3.1-8b-instant")
 
 
+DIALECTS: Final = (
+    "openai", "openrouter", "gemini", "mistral", "azure", "together", "vllm", "llamacpp", "ollama", "lmstudio", "groq",
+    "anthropic", "litellm", "cloudflare",
+)  # fmt: skip
+"""Servers whose way of saying no is known."""
+
+
 class SimulatorError(UsageError):
     """A simulator cannot be built or started as asked; the message says what to change."""
 
@@ -209,6 +216,7 @@ class SimulatorConfig:
     noise: share of email texts whose label is flipped (always the same way), so that people can disagree.
     default_completion_tokens: reserved for a call that sends no `max_completion_tokens`.
     reasoning: whether gpt-oss and qwen models spend reasoning tokens before they answer.
+    dialect: the server whose way of saying no is used, one of DIALECTS; empty for Groq's.
     prefix_cache: whether a system message seen lately is cached and free of quota.
     """
 
@@ -235,6 +243,7 @@ class SimulatorConfig:
     log_path: Path | None = None
     default_completion_tokens: int = 8_192
     context_window: int = 131_072
+    dialect: str = ""
     service_tier: str = "on_demand"
 
     def __post_init__(self) -> None:
@@ -248,6 +257,7 @@ class SimulatorConfig:
             (self.latency_s < 0 or self.hang_s < 0, "latency and hang must not be negative"),
             (not 0 <= self.latency_jitter <= 1, "latency jitter must lie between 0 and 1"),
             (not 0 <= self.noise <= 1, "noise must lie between 0 and 1"),
+            (self.dialect not in ("", *DIALECTS), f"there is no dialect {self.dialect!r}, only {', '.join(DIALECTS)}"),
             (self.headers not in {"true", "missing", "lying"}, "headers must be true, missing or lying"),
         )
         for wrong, message in problems:

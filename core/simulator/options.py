@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from core.simulator.config import (
     DECOMMISSIONED_MODELS,
     DEFAULT_MODELS,
+    DIALECTS,
     FAULT_PRESETS,
     PLANS,
     BatchPlan,
@@ -66,6 +67,7 @@ def config_from(namespace: argparse.Namespace) -> SimulatorConfig:
         revoke=_revocations(namespace, list(keys)),
         hang_s=namespace.hang,
         headers=namespace.headers,
+        dialect=namespace.dialect,
         prefix_cache=not namespace.no_prefix_cache,
         noise=namespace.noise,
         replay=namespace.replay,
@@ -242,6 +244,13 @@ def _add_faults(group: argparse._ArgumentGroup) -> None:
         default=[],
         metavar="ORG[:CALLS]",
         help="that organization is restricted, from the start or after so many calls; repeatable",
+    )
+    group.add_argument(
+        "--dialect",
+        choices=DIALECTS,
+        default="",
+        metavar="NAME",
+        help=f"say no as that server does: {', '.join(DIALECTS)}; poison faults are refused by its moderation",
     )
     group.add_argument("--hang", type=float, default=120.0, metavar="SECONDS", help="longest hang (default 120)")
     group.add_argument(

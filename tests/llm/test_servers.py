@@ -123,7 +123,7 @@ REFUSALS = [
      " Used 199000, Requested 2000. Please try again in 300ms.", type="tokens", code="rate_limit_exceeded"),
      RateLimitedError, 0.3),
     ("azure", 429, error("Requests to the ChatCompletions_Create Operation have exceeded token rate limit. Please retry"
-     " after 12 seconds.", code="429"), RateLimitedError, None),
+     " after 12 seconds.", code="429"), RateLimitedError, 12.0),
     ("openrouter", 402, error("Insufficient credits. Add more using https://openrouter.ai/credits", code=402),
      KeyRefusedError, None),
     ("deepseek", 402, error("Insufficient Balance", type="unknown_error", code="invalid_request_error"),

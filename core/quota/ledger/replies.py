@@ -51,7 +51,17 @@ _FIELDS = {
 _LIMIT = re.compile(rf"\bLimit:?\s+{_NUMBER}")
 _USED = re.compile(rf"\bUsed:?\s+{_NUMBER}")
 _REQUESTED = re.compile(rf"\bRequested:?\s+{_NUMBER}")
-_TRY_AGAIN = re.compile(r"\btry again in\s+([0-9.a-zµμ]{1,40})")
+_UNITS = r"(?:milliseconds?|msecs?|ms|seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|[smhd])"
+_SPAN = rf"\d{{1,9}}(?:\.\d{{0,9}})?\s?{_UNITS}?(?![a-z])"
+_TRY_AGAIN = re.compile(
+    r"\b(?:(?:try|available|retried) again|retry(?:ing)?|resets?|wait)\s+(?:in|after|for)\s+"
+    r"(?:about |approximately |another )?"
+    rf"(?:([0-9.]+(?:ns|us|µs|μs|ms|s|m|h)[0-9.a-zµμ]{{0,40}})|({_SPAN}(?:(?:,| and|, and)? {_SPAN}){{0,3}}))",
+    re.IGNORECASE,
+)
+"""How sentences tell a wait: *try again in 9m38.016s*, *retry after 12 seconds*, *resets in 1 minute and 5 seconds*."""
+_WORD_S = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_RESETS = ("requests", "tokens", "input-tokens", "output-tokens")
 _WINDOW_CODE = re.compile(r"\(([A-Z]{2,6})\)\s*:?\s*Limit")
 _WINDOW_WORDS = re.compile(r"\bon (requests|tokens) per (minute|day)\b")
 
@@ -109,7 +119,38 @@ def told_wait_s(headers: Mapping[str, str], now: float) -> float | None:
     milliseconds = _number(headers.get("retry-after-ms", "")[:_LONGEST_HEADER])
     if milliseconds is not None and milliseconds >= 0:
         return min(milliseconds / 1000, LONGEST_WAIT_S)
-    return retry_after_s(headers.get("retry-after"), now)
+    told = retry_after_s(headers.get("retry-after"), now)
+    if told is not None:
+        return told
+    waits = [retry_after_s(headers.get(name), now) for name in _spent(headers)]
+    return max((wait for wait in waits if wait is not None), default=None)
+
+
+def _spent(headers: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the headers that say when a window opens again of which nothing remains."""
+    names = []
+    for prefix in ("x-ratelimit", "ratelimit"):
+        if headers.get(f"{prefix}-remaining") == "0":
+            names.append(f"{prefix}-reset")
+        names += [f"{prefix}-reset-{of}" for of in _RESETS if headers.get(f"{prefix}-remaining-{of}") == "0"]
+    kinds = [f"anthropic-ratelimit-{of}" for of in _RESETS]
+    return (*names, *(f"{kind}-reset" for kind in kinds if headers.get(f"{kind}-remaining") == "0"))
+
+
+def _prose_s(message: str) -> float | None:
+    """Seconds of the wait that a sentence tells, or None."""
+    found = _TRY_AGAIN.search(message)
+    if found is None:
+        return None
+    if found[1] is not None and (span_s := go_duration_s(found[1].rstrip("."))) is not None:
+        return span_s
+    seconds = 0.0
+    for number, unit in re.findall(r"(\d+(?:\.\d*)?)\s?([a-z]*)", (found[2] or found[1] or "").lower()):
+        name = "ms" if unit.startswith(("ms", "milli")) else unit[:1] or "s"
+        if name not in _WORD_S:
+            return None
+        seconds += float(number) * _WORD_S[name]
+    return seconds
 
 
 def _span_s(value: str | None, now: float) -> float | None:
@@ -179,8 +220,7 @@ def rate_limit_text(message: str) -> RateLimitText | None:
     message = message[:4_000]
     names = {name: _first(pattern, message) or "" for name, pattern in _FIELDS.items()}
     limit, used, requested = (_integer(_first(each, message)) for each in (_LIMIT, _USED, _REQUESTED))
-    told = _first(_TRY_AGAIN, message)
-    try_again_s = go_duration_s(told.rstrip(".")) if told else None
+    try_again_s = _prose_s(message)
     if try_again_s is not None:
         try_again_s = min(try_again_s, LONGEST_WAIT_S)
     if limit is None and try_again_s is None and not names["organization"]:

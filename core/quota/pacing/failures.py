@@ -34,7 +34,8 @@ _LEAST_TOLD_S = 0.05
 _MOST_STRETCH = 8.0
 _NOTICED_BENCH_S = 5.0
 _REMEMBERED_EMAILS = 4_096
-_SHOWN = 200
+_SHOWN = 300
+_OWN_WORDS = 100
 _REMEMBERED = 400
 
 
@@ -147,7 +148,7 @@ class Consequences:
         org.room.knee.pushed_back(grant.asked_at, now)
         was_benched = account.bench is not None and account.bench.until_at > now
         wait_s = self._told_s(error, text, dimension, self._again(grant, organization, now), now)
-        words = dimension.words if dimension else "a limit that it did not name"
+        words = dimension.words if dimension else f"a limit that it did not name{_own_words(error)}"
         limit = dimension.value if dimension else ""
         self._ledger.bench(organization, account.model, now + wait_s, limit, f"waits for {words}", now)
         if wait_s >= _NOTICED_BENCH_S and not was_benched:
@@ -276,6 +277,11 @@ def _bound(remembered: dict[int, Any]) -> None:
 
 def _shown(error: CallError) -> str:
     return one_line(str(error), limit=_SHOWN)
+
+
+def _own_words(error: CallError) -> str:
+    """Return the server's own words in brackets, where it said any."""
+    return f" (“{one_line(error.said, limit=_OWN_WORDS)}”)" if error.said else ""
 
 
 def _span(seconds: float) -> str:
