@@ -91,8 +91,10 @@ class ChatClient:
         shown = self._secret[-4:] if len(self._secret) >= 12 else ""
         return f"<ChatClient …{shown} at {self._base_url.host}>"
 
-    async def ask(self, messages: Sequence[ChatMessage], settings: ModelSettings) -> Reply:
-        """Send one conversation and return what came back with status 200.
+    async def ask(
+        self, messages: Sequence[ChatMessage], settings: ModelSettings, *, form: Mapping[str, Any] | None = None
+    ) -> Reply:
+        """Send one conversation and return what came back with status 200; ``form`` is another response format.
 
         At most ``settings.timeout_s`` seconds pass. Settings that are None are not sent; one that the server names in a
         refusal is left out of another request at once, and of all that follow. Raises a leaf of CallError
@@ -101,7 +103,7 @@ class ChatClient:
         conversation = _encoded(messages)
         try:
             async with asyncio.timeout(settings.timeout_s):
-                optional = optional_fields(settings, self._response_format)
+                optional = optional_fields(settings, form or self._response_format)
                 self._dialect.say_known(optional, self._base_url.host)
                 for _ in range(MOST_TRIES):
                     fields = self._dialect.fields(optional)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from core.llm.answers import without_reasoning
@@ -30,6 +31,7 @@ __all__ = [
     "allowed_answers",
     "builtin_task",
     "chosen_task",
+    "criteria",
     "fixed_chars",
     "load_task",
     "messages",
@@ -78,13 +80,14 @@ def allowed_answers(task: Task) -> str:
     return " or ".join([", ".join(values[:-1]), values[-1]]) if len(values) > 1 else values[0]
 
 
-def chosen_task(path: Path | None, model: str | None) -> Task:
-    """The task that a person asked for: of a TOML file, or the built-in one; with another model where one is named.
+def chosen_task(path: Path | None, model: str | None, pack: int | None = None) -> Task:
+    """The task that a person asked for: of a TOML file, or the built-in one; with another model or pack where named.
 
     Raises TaskError for a file or a name that is unusable.
     """
     task = load_task(path) if path else builtin_task()
-    return with_model(task, model) if model else task
+    task = with_model(task, model) if model else task
+    return task if pack is None or pack == task.pack else versioned(replace(task, pack=pack))
 
 
 def fixed_chars(task: Task) -> int:
@@ -138,15 +141,19 @@ def _correction(task: Task, reason: str) -> str:
     )
 
 
+def criteria(task: Task) -> tuple[str, str]:
+    """Return the parts of a system message that say how to label: the rubric, and the labels."""
+    labels = "\n".join(_label_line(label.value, label.name, label.meaning) for label in task.labels)
+    return "# Rubric\n" + task.rubric.strip(), "# Labels\n" + labels
+
+
 def _system_text(task: Task) -> str:
     before, behind = fences(task.item)
     item, items, an_item = task.item, plural_of(task.item), with_article(task.item)
-    labels = "\n".join(_label_line(label.value, label.name, label.meaning) for label in task.labels)
     return "\n\n".join(
         (
             f"You label {items}. For each {item} you are shown, you answer with one label.",
-            "# Rubric\n" + task.rubric.strip(),
-            "# Labels\n" + labels,
+            *criteria(task),
             (
                 f"# The {item}\n"
                 f"The {item} is all that stands in the user's first message after its first line, {before}, and before"

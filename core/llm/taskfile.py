@@ -1,9 +1,9 @@
 """Task files: TOML or JSON into a :class:`~core.model.Task`, and back. Every complaint says where and what to do.
 
 A file's keys are those of ``Task``: ``name``, ``item``, ``rubric``, ``fields``, ``truncate_at``, ``max_reasks``,
-``[[labels]]`` with ``value``, ``name`` and ``meaning``, and ``[model]`` with the fields of ``ModelSettings``.
-``rubric`` and at least two labels are required. TOML knows no null: there the word ``"omit"`` says that a model
-setting is not to be sent.
+``judge``, ``canaries``, ``pack``, ``[[labels]]`` with ``value``, ``name`` and ``meaning``, and ``[model]`` with the
+fields of ``ModelSettings``. ``rubric`` and at least two labels are required. TOML knows no null: there the word
+``"omit"`` says that a model setting is not to be sent.
 """
 
 from __future__ import annotations
@@ -21,11 +21,17 @@ import tomli_w
 
 from core.errors import TaskError
 from core.llm.tasktable import Table
-from core.model import LabelMeaning, ModelSettings, Task
+from core.model import PACK_AUTO, LabelMeaning, ModelSettings, Task
 
 # Counts the wordings of the prompt around rubric and labels: raise it whenever core.llm.task words it differently, so
 # that answers to another wording are never taken for answers to this one.
 PROMPT_EDITION = 1
+# The same for the wording of core.llm.packs.
+PACK_EDITION = 1
+LARGEST_PACK = 20
+"""Emails of a pack at most: of eight models six stayed within two points up to 100 short texts a call (arXiv
+2604.03684, its abstract), and DocETL warns above five; the tables of cost show little gain above ten."""
+PACK_WORD = "auto"
 OMIT = "omit"
 FIELDS = ("from", "to", "cc", "bcc", "subject", "date", "body")
 MAX_LABELS = 2_000
@@ -39,7 +45,19 @@ MAX_TASK_BYTES = 1_000_000
 
 _EFFORTS = ("none", "default", "minimal", "low", "medium", "high")
 _BUILTIN = Path(__file__).with_name("work_personal.toml")
-_TASK_KEYS = ("name", "item", "rubric", "fields", "truncate_at", "max_reasks", "judge", "canaries", "labels", "model")
+_TASK_KEYS = (
+    "name",
+    "item",
+    "rubric",
+    "fields",
+    "truncate_at",
+    "max_reasks",
+    "judge",
+    "canaries",
+    "pack",
+    "labels",
+    "model",
+)
 _MODEL_KEYS = (
     "model",
     "temperature",
@@ -140,6 +158,8 @@ def versioned(task: Task) -> Task:
     table.pop("canaries", None)
     del table["model"]["timeout_s"]
     table["prompt_edition"] = PROMPT_EDITION
+    if task.pack != 1:
+        table["pack_edition"] = PACK_EDITION
     canonical = json.dumps(table, sort_keys=True, separators=(",", ":"))
     return replace(task, version=hashlib.sha256(canonical.encode()).hexdigest()[:12])
 
@@ -180,6 +200,8 @@ def _as_table(task: Task) -> dict[str, Any]:
     judge: dict[str, Any] = {} if task.judge == JUDGES[0] else {"judge": task.judge}
     if task.canaries != MOST_CANARIES:
         judge["canaries"] = task.canaries
+    if task.pack != 1:
+        judge["pack"] = PACK_WORD if task.pack == PACK_AUTO else task.pack
     return {
         "name": task.name,
         "item": task.item,
@@ -221,8 +243,23 @@ def _build(data: Mapping[str, Any], where: str, *, default_name: str, text: str 
         item=_item(table),
         judge=_judge(table),
         canaries=table.whole("canaries", MOST_CANARIES, 0, MOST_CANARIES),
+        pack=_pack(table),
     )
     return versioned(task)
+
+
+def _pack(table: Table) -> int:
+    """Return how many emails share a question at most; the word ``auto`` lets the control sample decide."""
+    return PACK_AUTO if table.unsent("pack", PACK_WORD) else table.whole("pack", 1, 1, LARGEST_PACK)
+
+
+def pack_of(text: str) -> int:
+    """Return a pack's size as a person typed it. Raises TaskError for anything but 1 to 20 and ``auto``."""
+    if text.strip() == PACK_WORD:
+        return PACK_AUTO
+    if not text.strip().isdecimal() or not 1 <= int(text) <= LARGEST_PACK:
+        raise TaskError(f"{text!r} is no size of a pack. Give a number from 1 to {LARGEST_PACK}, or {PACK_WORD}.")
+    return int(text)
 
 
 def _item(table: Table) -> str:

@@ -6,7 +6,18 @@ Units stand at the end of a name: ``_s`` seconds, ``_at`` seconds since the epoc
 
 from __future__ import annotations
 
-from core.model.asking import AskKind, Attempt, ChatMessage, Outcome, PendingEmail, Reply, Settled, Usage, Verdict
+from core.model.asking import (
+    AskKind,
+    Attempt,
+    ChatMessage,
+    Outcome,
+    PackPlace,
+    PendingEmail,
+    Reply,
+    Settled,
+    Usage,
+    Verdict,
+)
 from core.model.emails import (
     EmailRecord,
     EmailRow,
@@ -54,12 +65,13 @@ from core.model.runs import (
     Wait,
     WorkerStatus,
 )
-from core.model.tasks import DryRunResult, LabelMeaning, ModelSettings, SampledEmail, Task, TaskVersion
+from core.model.tasks import PACK_AUTO, DryRunResult, LabelMeaning, ModelSettings, SampledEmail, Task, TaskVersion
 
 __all__ = [
     "LANES",
     "MOST_EVER",
     "MOST_IN_A_COMMAND",
+    "PACK_AUTO",
     "PROBED",
     "REFUSED",
     "UNCHANGED",
@@ -91,6 +103,7 @@ __all__ = [
     "NoteRecord",
     "Outcome",
     "PacePoint",
+    "PackPlace",
     "Parcel",
     "PendingEmail",
     "PlaceStatus",

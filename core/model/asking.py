@@ -10,12 +10,14 @@ from enum import StrEnum
 class AskKind(StrEnum):
     """The first question about an email, one that repeats it after an unusable answer, or one that watches the model.
 
-    A ``CANARY`` asks about a labeled email again to see whether the answer changed; it gives no label.
+    A ``CANARY`` asks about a labeled email again to see whether the answer changed, a ``CONTROL`` asks alone about one
+    that was labeled in a pack. Neither gives a label.
     """
 
     ASK = "ask"
     REASK = "reask"
     CANARY = "canary"
+    CONTROL = "control"
 
 
 class Outcome(StrEnum):
@@ -104,7 +106,8 @@ class PendingEmail:
     """A pending email, with the answers that an interrupted conversation about it already got.
 
     ``attempts`` counts all calls made for it so far; ``bad_answers`` are the unusable answers since it was last put in
-    line, oldest first, as (raw answer, reason).
+    line, oldest first, as (raw answer, reason). ``alone``: a pack was asked about it in vain, so it is not packed
+    again; ``flagged``: its text looks like orders to a model.
     """
 
     id: int
@@ -115,6 +118,22 @@ class PendingEmail:
     content_hash: str
     attempts: int = 0
     bad_answers: tuple[tuple[str, str], ...] = ()
+    alone: bool = False
+    flagged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PackPlace:
+    """An email's place in a pack: ``position`` from 1, of ``size`` emails.
+
+    ``answer`` is the whole answer, None where none came; ``pack`` is the pack's number in the run file, or what tells
+    it from others until it has one.
+    """
+
+    pack: str
+    position: int
+    size: int
+    answer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +158,7 @@ class Attempt:
     reply_model: str | None = None
     system_fingerprint: str | None = None
     lane: str = "live"
+    pack: PackPlace | None = None
 
 
 @dataclass(frozen=True, slots=True)

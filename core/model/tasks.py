@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+PACK_AUTO = 0
+"""The size of packs that the control sample decides."""
+
 
 @dataclass(frozen=True, slots=True)
 class LabelMeaning:
@@ -43,6 +46,7 @@ class Task:
     is the noun for what is labeled (*email*, *review*), in messages and on screens. Not in the hash are the name and
     ``judge``, which says what counts as a label: ``exact`` or ``tolerant``; stored answers can be judged by either; nor
     ``canaries``, the number of emails that are asked again and again to see whether the model changes (0: none).
+    ``pack`` is how many emails share a question at most, :data:`PACK_AUTO` where a control sample decides.
     """
 
     name: str
@@ -56,6 +60,7 @@ class Task:
     item: str = "email"
     judge: str = "exact"
     canaries: int = 60
+    pack: int = 1
 
     def name_of(self, value: str) -> str:
         """The short name of a label's value, or the value itself where the task does not know it."""

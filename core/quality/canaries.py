@@ -200,6 +200,15 @@ class Canaries:
                 return found, 0
         return None
 
+    @property
+    def waiting(self) -> int:
+        """Return about how many are due now."""
+        if self._round:
+            return len(self._round) - len(self._out.intersection(self._round))
+        regular = self._since_canary // self._change.every if self.armed else 0
+        calibrating = self._since_calibration // EVERY_CALIBRATION if self.noise <= NOISIEST else 0
+        return regular + min(calibrating, len(self._calibrating - self._out))
+
     def sent(self, email_id: int, round_: int) -> None:
         """Note that a question about a canary goes out."""
         self._out.add(email_id)

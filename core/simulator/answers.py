@@ -8,6 +8,7 @@ to be explicable and quick, not clever: nobody should read its labels as a measu
 from __future__ import annotations
 
 import csv
+import json
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -57,6 +58,12 @@ INVALID_SHAPES: Final = (
 A check that strips blanks before it compares may take the one that ends in a line break.
 """
 
+_ORDER: Final = re.compile(
+    r"(?:label|answer|mark|classify)\s+(?:all|every|each)\b[^.\n]{0,60}?\b(?:as|with|by)\s+[\"']?([^\s\"'.,;]{1,40})",
+    re.IGNORECASE,
+)
+"""How an email orders what the others of its pack are labeled, for a model that obeys."""
+
 _KEY_COLUMNS: Final = ("sha256", "content_hash", "id")
 
 
@@ -75,6 +82,33 @@ def invalid_answer(label: str, labels: Sequence[str], pick: float) -> str:
     """Return one of the invalid shapes for `label` that is none of `labels`; `pick` in [0, 1) chooses."""
     shapes = [text for shape in INVALID_SHAPES if (text := shape.format(label=label)) not in labels]
     return shapes[int(pick * len(shapes))]
+
+
+def colored(
+    labels: Sequence[str], emails: Sequence[str], leans: Sequence[bool], *, obey: bool, of: Sequence[str]
+) -> list[str]:
+    """Return what a model that is led astray says of a pack.
+
+    ``labels`` are its answers to the ``emails`` alone; where it ``leans`` an email gets the answer of the one before
+    it. With ``obey`` an email that orders the labels of all others, out of those ``of`` the task, is obeyed.
+    """
+    found = list(labels)
+    for at in range(1, len(found)):
+        if leans[at]:
+            found[at] = found[at - 1]
+    if obey:
+        for at, email in enumerate(emails):
+            order = _ORDER.search(email)
+            if order is not None and order[1] in of:
+                found = [label if place == at else order[1] for place, label in enumerate(found)]
+    return found
+
+
+def packed_content(answers: Sequence[str], *, schema: bool) -> str:
+    """Return the answer to a pack: JSON by the schema, else a line for each email."""
+    if schema:
+        return json.dumps({str(number): answer for number, answer in enumerate(answers, 1)})
+    return "\n".join(f"{number}: {answer}" for number, answer in enumerate(answers, 1))
 
 
 def load_replay(path: Path, labels: Sequence[str]) -> dict[str, str]:

@@ -214,6 +214,9 @@ class SimulatorConfig:
     latency_s, latency_jitter: a call takes latency_s * (1 ± jitter), uniformly, seeded by its content.
     hang_s: how long a `timeout` fault holds the connection unless the client leaves first.
     noise: share of email texts whose label is flipped (always the same way), so that people can disagree.
+    unsteady: share of answers that are another label than usual, anew for each call: the noise of a server.
+    lean: share of the emails of a pack that are answered as the email before them, as by a model that neighbors color.
+    obey: an email of a pack that says how to label the others is obeyed.
     default_completion_tokens: reserved for a call that sends no `max_completion_tokens`.
     reasoning: whether gpt-oss and qwen models spend reasoning tokens before they answer.
     dialect: the server whose way of saying no is used, one of DIALECTS; empty for Groq's.
@@ -239,6 +242,9 @@ class SimulatorConfig:
     prefix_cache: bool = True
     reasoning: bool = True
     noise: float = 0.0
+    unsteady: float = 0.0
+    lean: float = 0.0
+    obey: bool = False
     replay: Path | None = None
     log_path: Path | None = None
     default_completion_tokens: int = 8_192
@@ -258,6 +264,8 @@ class SimulatorConfig:
             (not 0 <= self.latency_jitter <= 1, "latency jitter must lie between 0 and 1"),
             (not 0 <= self.noise <= 1, "noise must lie between 0 and 1"),
             (self.dialect not in ("", *DIALECTS), f"there is no dialect {self.dialect!r}, only {', '.join(DIALECTS)}"),
+            (not 0 <= self.unsteady <= 1, "unsteady must lie between 0 and 1"),
+            (not 0 <= self.lean <= 1, "lean must lie between 0 and 1"),
             (self.headers not in {"true", "missing", "lying"}, "headers must be true, missing or lying"),
         )
         for wrong, message in problems:

@@ -2,7 +2,8 @@
 
 Owns the reading of request bodies: which email, ask or re-ask, how many tokens. The convention of the asking
 side is `[system: rubric, user: email]`, the email between lines that say `<email>` and `</email>`, followed for
-a re-ask by `[assistant: bad answer, user: what was wrong]`. Anything else is read as well as it can be.
+a re-ask by `[assistant: bad answer, user: what was wrong]`. Anything else is read as well as it can be. A pack is a
+user message that begins with `Code: CODE. Number: N.`, with each email between `<email I CODE>` and `</email I CODE>`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ _FENCE: Final = re.compile(r"<([^\s<>/]{1,40})>\n")
 """The first line of a fenced text: the noun of the task between angle brackets."""
 _TOKENS_PER_MESSAGE: Final = 4
 _CHARACTERS_PER_TOKEN: Final = 4
+_PACK_HEAD: Final = re.compile(r"Code: ([0-9a-f]{4,16})\. Number: (\d{1,3})\.\n<([^\s<>/]{1,40}) 1 ")
 _BLIND_REASK_MARKS: Final = ("This was a previous response you generated:", "Generate a new response that corrects")
 
 
@@ -35,7 +37,8 @@ class Question:
 
     `email_key` and `system_key` are digests of the email text and the system message. `has_email` is False for
     a re-ask without a user message before the bad answer, or in the wording of a library that forgets it;
-    `fenced` says that the email came between fence lines.
+    `fenced` says that the email came between fence lines. `pack` holds the emails of a pack, in order; `email` is then
+    the whole message. `schema` says that an answer by a JSON schema is wanted.
     """
 
     model: str
@@ -51,6 +54,8 @@ class Question:
     effort: str | None
     include_reasoning: bool
     flex: bool = False
+    pack: tuple[str, ...] = ()
+    schema: bool = False
 
 
 def text_key(text: str) -> str:
@@ -76,6 +81,28 @@ def unfence(message: str) -> str:
     if end < start - 1 or (after < len(message) and message[after] not in "\r\n"):
         return message
     return message[start : max(start, end)]
+
+
+def unpacked(message: str) -> tuple[str, ...]:
+    """Return the emails of a pack byte for byte, or nothing where the message is none."""
+    head = _PACK_HEAD.match(message)
+    if head is None:
+        return ()
+    code, name, at = head[1], head[3], head.start(3) - 1
+    emails = []
+    for number in range(1, int(head[2]) + 1):
+        opening, closing = f"<{name} {number} {code}>\n", f"\n</{name} {number} {code}>"
+        end = message.find(closing, at)
+        if not message.startswith(opening, at) or end < 0:
+            return ()
+        emails.append(message[at + len(opening) : end])
+        at = end + len(closing) + 1
+    return tuple(emails)
+
+
+def key_of(text: str) -> bytes:
+    """Return the digest of an email text by which the simulator knows it."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
 def tokens_of(text: str) -> int:
@@ -110,8 +137,8 @@ def read_question(body: Any) -> Question:
     return Question(
         model=model,
         email=email,
-        email_key=hashlib.sha256(email.encode("utf-8", "surrogatepass")).digest(),
-        system_key=None if system is None else hashlib.sha256(system.encode("utf-8", "surrogatepass")).digest(),
+        email_key=key_of(email),
+        system_key=None if system is None else key_of(system),
         is_reask=answered_at is not None or (asked is not None and blind),
         has_email=not blind,
         fenced=email is not message,
@@ -121,6 +148,8 @@ def read_question(body: Any) -> Question:
         effort=body.get("reasoning_effort"),
         include_reasoning=body.get("include_reasoning") is not False,
         flex=body.get("service_tier") == "flex",
+        pack=unpacked(message),
+        schema=isinstance(body.get("response_format"), dict) and body["response_format"].get("type") == "json_schema",
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from core.simulator.conversation import key_of
+
 if TYPE_CHECKING:
     from core.simulator.conversation import Question
     from core.simulator.stats import Stats
@@ -41,7 +43,12 @@ class Memory:
             stats.asks += 1
             if question.system_key is not None:
                 _remember(self._rubrics, question.system_key, None, _PREFIXES)
-        if nth == 1 and question.has_email:
+        for text in question.pack:
+            key = key_of(text)
+            stats.distinct_texts += key not in self._asked
+            _remember(self._asked, key, self._asked.get(key, 0) + 1, _TEXTS)
+        stats.packs += bool(question.pack)
+        if nth == 1 and question.has_email and not question.pack:
             stats.distinct_texts += 1
         _remember(self._asked, question.email_key, nth, _TEXTS)
         return nth

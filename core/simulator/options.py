@@ -70,6 +70,9 @@ def config_from(namespace: argparse.Namespace) -> SimulatorConfig:
         dialect=namespace.dialect,
         prefix_cache=not namespace.no_prefix_cache,
         noise=namespace.noise,
+        unsteady=namespace.unsteady,
+        lean=namespace.lean,
+        obey=namespace.obey,
         replay=namespace.replay,
         log_path=namespace.log,
         batches=BatchPlan(
@@ -209,6 +212,9 @@ def _add_answers(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--labels", default="1,0", metavar="WORK,PERSONAL", help="the valid answers (default 1,0)")
     group.add_argument("--replay", type=Path, metavar="FILE", help="CSV with label and text (or sha256) columns")
     group.add_argument("--noise", type=float, default=0.0, metavar="SHARE", help="share of labels flipped")
+    group.add_argument("--unsteady", type=float, default=0.0, metavar="SHARE", help="of answers that vary by call")
+    group.add_argument("--lean", type=float, default=0.0, metavar="SHARE", help="of packs answered as the text before")
+    group.add_argument("--obey", action="store_true", help="texts of a pack may order the labels of the others")
     group.add_argument("--seed", type=int, default=0, help="of everything random (default 0)")
     group.add_argument("--model", action="append", default=[], metavar="NAME", help="one more model to know")
     group.add_argument("--latency", type=float, default=0.35, metavar="SECONDS", help="mean (default 0.35)")

@@ -12,9 +12,9 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from core.simulator.answers import Answerer, flipped, invalid_answer, load_replay
+from core.simulator.answers import Answerer, colored, flipped, invalid_answer, load_replay, packed_content
 from core.simulator.config import Limits, OrganizationConfig
-from core.simulator.conversation import BadRequestError, Question, read_question, tokens_of
+from core.simulator.conversation import BadRequestError, Question, key_of, read_question, tokens_of
 from core.simulator.faults import Faults, Rolls
 from core.simulator.gate import Gate
 from core.simulator.memory import Memory
@@ -144,7 +144,7 @@ class Service:
         refused = self._gate.refuse_model(call, question)
         if refused is not None:
             return refused
-        if self._faults.fate(question.email_key).too_large:
+        if self._too_large(question):
             return error_reply(413, "Request Entity Too Large", code="request_too_large")
         call.nth = self._memory.count(question, self.stats)
         call.rolls = self._faults.rolls(question.email_key, call.nth)
@@ -178,7 +178,7 @@ class Service:
         call.cached = self._memory.cached_tokens(call.organization, question, now)
         budget = question.completion or self._config.default_completion_tokens
         tokens = question.prompt_tokens - call.cached + budget
-        if self._faults.fate(question.email_key).too_large:
+        if self._too_large(question):
             call.fault = "too_large"
             level = quota.level("tpm", now)
             if level is None:  # no quota is too small for it, so it is the server's own bound, which it does not tell
@@ -234,20 +234,66 @@ class Service:
         status, message, kind = _SERVER_ERRORS[call.fault or ""]
         return error_reply(status, message, kind=kind, headers=headers)
 
+    def _too_large(self, question: Question) -> bool:
+        keys = [key_of(text) for text in question.pack] or [question.email_key]
+        return any(self._faults.fate(key).too_large for key in keys)
+
     def _content(self, call: Call, question: Question, rolls: Rolls) -> tuple[str, int]:
         """Choose the answer and its reasoning tokens; names the fault that shaped it in the call."""
         budget = question.completion or self._config.default_completion_tokens
-        fate = self._faults.fate(question.email_key)
-        label = self._answerer.label(question.email, question.email_key.hex())
-        if fate.noisy:
-            label = flipped(label, self._config.labels)
+        if question.pack:
+            return self._packed_content(call, question, rolls, budget)
+        label, poison = self._label(question.email, question.email_key, call.nth)
         content = label
-        if fate.poison or call.fault == "invalid":
+        if poison or call.fault == "invalid":
             call.fault = call.fault or "poison"
             content = invalid_answer(label, self._config.labels, rolls.answer)
         reasoning = self._reasoning_tokens(question, rolls)
         spoken = max(1, tokens_of(content))
         if call.fault == "length" or reasoning + spoken > budget:
+            call.fault = call.fault or "length"
+            content, reasoning, spoken = "", budget, 0
+        call.answer, call.completion_tokens = content, reasoning + spoken
+        return content, reasoning
+
+    def _label(self, email: str, key: bytes, nth: int, salt: bytes = b"") -> tuple[str, bool]:
+        """Return the label of an email in this call, and whether it is never answered validly."""
+        fate = self._faults.fate(key)
+        label = self._answerer.label(email, key.hex())
+        if fate.noisy:
+            label = flipped(label, self._config.labels)
+        if self._config.unsteady and self._faults.rolls(key + salt, nth).answer < self._config.unsteady:
+            label = flipped(label, self._config.labels)
+        return label, fate.poison
+
+    def _packed_content(self, call: Call, question: Question, rolls: Rolls, budget: int) -> tuple[str, int]:
+        """Answer a pack, each email by its own rule; a model thinks about each of them.
+
+        The fault *invalid* makes one answer unusable, *length* cuts the answer off in its middle.
+        """
+        keys = [key_of(text) for text in question.pack]
+        known = [
+            self._label(text, key, call.nth, question.email_key) for text, key in zip(question.pack, keys, strict=True)
+        ]
+        leans = [self._faults.rolls(key + question.email_key, 1).reasoning < self._config.lean for key in keys]
+        labels = colored(
+            [label for label, _ in known], question.pack, leans, obey=self._config.obey, of=self._config.labels
+        )
+        wrong = int(rolls.answer * len(labels)) if call.fault == "invalid" else None
+        answers = []
+        for at, label in enumerate(labels):
+            poison = known[at][1]
+            if poison:
+                call.fault = call.fault or "poison"
+            usable = not poison and at != wrong
+            answers.append(label if usable else invalid_answer(label, self._config.labels, rolls.answer).strip())
+        content = packed_content(answers, schema=question.schema)
+        reasoning = sum(self._reasoning_tokens(question, self._faults.rolls(key, 1)) for key in keys)
+        spoken = tokens_of(content)
+        if call.fault == "length":
+            content = content[: len(content) // 2]
+            spoken, call.cut = tokens_of(content), True
+        elif reasoning + spoken > budget:
             call.fault = call.fault or "length"
             content, reasoning, spoken = "", budget, 0
         call.answer, call.completion_tokens = content, reasoning + spoken
@@ -269,7 +315,7 @@ class Service:
             "index": 0,
             "message": message,
             "logprobs": None,
-            "finish_reason": "stop" if content else "length",
+            "finish_reason": "stop" if content and not call.cut else "length",
         }
         took_s = max(0.0, now - call.started_at)
         return {

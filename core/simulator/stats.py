@@ -41,6 +41,7 @@ class Call:
     answer: str | None = None
     completion_tokens: int = 0
     in_flex: bool = False
+    cut: bool = False
 
     @property
     def kind(self) -> str | None:
@@ -63,6 +64,7 @@ class Stats:
         self.blind_reasks = 0
         self.reasks_without_rubric = 0
         self.distinct_texts = 0
+        self.packs = 0
         self.by_status: Counter[str] = Counter()
         self.by_key: dict[str, Counter[str]] = {}
         self.by_organization: dict[str, Counter[str]] = {}
@@ -107,6 +109,7 @@ class Stats:
             "peak_in_flight": self.peak_in_flight,
             "answered": self.answered,
             "distinct_texts": self.distinct_texts,
+            "packs": self.packs,
             "asks": self.asks,
             "reasks": self.reasks,
             "blind_reasks": self.blind_reasks,

@@ -67,12 +67,12 @@ class Committer:
         """Answers that are not on the disk yet."""
         return len(self._queue)
 
-    async def commit(self, answer: Answer) -> None:
-        """Return when the answer is on the disk."""
+    async def commit(self, *answers: Answer) -> None:
+        """Return when the answers are on the disk; they share a transaction."""
         if self._failed is not None:
             raise self._failed
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queue.append((answer, done))
+        self._queue += [(answer, done) for answer in answers]
         self._ready.set()
         await done
 

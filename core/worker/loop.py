@@ -45,6 +45,9 @@ UNJUDGED_MOST = 8
 RESCAN_S = 10.0
 """While batches are out, the queue is read anew so often: what they leave for live calls is known when they end."""
 
+WINDOW, PACKED_WINDOW = 256, 2_048
+"""Emails that the queue holds, and where several of them share a call: 32 calls of up to 20 are out at once."""
+
 BLOCKED_MOST_S = 5.0
 """A worker that was told to stop waits so long for a disk that refuses its answers, and then gives them up."""
 
@@ -99,6 +102,7 @@ class Worker:
         self.queue = Queue(
             self._pending,
             dedupe=store.dedupe,
+            window=WINDOW if task.pack == 1 else PACKED_WINDOW,
             is_pending=store.is_pending,
         )
         self._inbox = inbox

@@ -36,6 +36,11 @@ class FirstN:
         self._begun.add(self._key(email))
 
     @property
+    def room(self) -> int:
+        """Return how many other texts may be asked about."""
+        return max(0, self.wanted - len(self._begun))
+
+    @property
     def full(self) -> bool:
         """Whether no other text may be asked about."""
         return len(self._begun) >= self.wanted

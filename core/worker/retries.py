@@ -13,6 +13,7 @@ which: moderation, firewalls and gateways answer 403 for one email. :class:`Refu
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
@@ -133,6 +134,10 @@ class Refusals:
             return False
         return self._answered_at.get("", -math.inf) <= max(record.ended_at.values())
 
+    def was_refused(self, email_id: int) -> bool:
+        """Return whether an email was refused and is not answered yet."""
+        return email_id in self._records
+
     def settled(self, email_id: int) -> None:
         """Forget an email."""
         self._records.pop(email_id, None)
@@ -169,10 +174,11 @@ class RetryPolicy:
         self._troubles: dict[int, _Trouble] = {}
         self._keys: dict[int, set[str]] = {}
 
-    def answered(self, email_id: int, alias: str, asked_at: float) -> None:
-        """Note that the server answered about an email, whatever it said."""
+    def answered(self, email_id: int, alias: str, asked_at: float, packed: Iterable[int] = ()) -> None:
+        """Note that the server answered about an email, or about a pack of others, whatever it said."""
         self._answered += 1
-        self._troubles.pop(email_id, None)
+        for each in (email_id, *packed):
+            self._troubles.pop(each, None)
         self.refusals.answered(email_id, alias, asked_at)
 
     def worn_out(self, email_id: int, now: float, *, counts: bool) -> int:
@@ -200,6 +206,11 @@ class RetryPolicy:
     def clean(self) -> bool:
         """Return whether no email is known to have met an error: then none is stuck."""
         return not self._troubles and self.refusals.clean
+
+    def troubled(self, email_id: int) -> bool:
+        """Return whether it met several errors or a refusal, so that no other email should share a question with it."""
+        trouble = self._troubles.get(email_id)
+        return self.refusals.was_refused(email_id) or (trouble is not None and trouble.tries >= _STUCK_AFTER)
 
     def stuck(self, email_id: int) -> bool:
         """Return whether it met errors and nobody was answered since: another try would say nothing about it."""

@@ -9,11 +9,12 @@ and returns a :class:`Settlement`; a lane that asks in another way (a batch, a c
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 from core.errors import CallError, KeyRefusedError, PlaceLostError, Remedy, TooLargeError
+from core.llm.packs import pack_messages, pack_schema, pack_settings, read_answer, shared_out
 from core.llm.task import messages, reask_messages
 from core.model import (
     AskKind,
@@ -21,6 +22,7 @@ from core.model import (
     ChatMessage,
     ModelSettings,
     Outcome,
+    PackPlace,
     PendingEmail,
     PlaceStatus,
     Reply,
@@ -45,8 +47,13 @@ _WORDS = {
 class Asks(Protocol):
     """A client of one key."""
 
-    async def ask(self, messages: tuple[ChatMessage, ...], settings: ModelSettings) -> Reply:
-        """Send one conversation and return the reply; raise a leaf of ``CallError``."""
+    async def ask(
+        self, messages: tuple[ChatMessage, ...], settings: ModelSettings, *, form: Mapping[str, Any] | None = ...
+    ) -> Reply:
+        """Send one conversation and return the reply, in another response format where one is given.
+
+        Raises a leaf of ``CallError``.
+        """
 
 
 class Judges(Protocol):
@@ -66,10 +73,14 @@ class Loads(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What one call came to: the reply, and the verdict on it."""
+    """What one call came to: the reply, and the verdict on it.
+
+    Of a pack ``parts`` has for each email its part of the reply, as a single one would be, and the verdict on that.
+    """
 
     reply: Reply
     verdict: Verdict
+    parts: tuple[tuple[Reply, Verdict], ...] = ()
 
 
 class Fleet(Protocol):
@@ -89,6 +100,17 @@ class Fleet(Protocol):
 
     def places(self) -> tuple[PlaceStatus, ...]:
         """Return the places of the calls, none where this process makes them."""
+
+    async def ask_pack(
+        self,
+        permit: Permit,
+        conversation: tuple[ChatMessage, ...],
+        settings: ModelSettings,
+        *,
+        size: int,
+        form: Mapping[str, Any] | None,
+    ) -> Answered:
+        """Make one call about ``size`` emails, and judge the answer to each; ``form`` is the response format."""
 
 
 class LocalFleet:
@@ -114,6 +136,30 @@ class LocalFleet:
     def places(self) -> tuple[PlaceStatus, ...]:
         """Return none: this process makes the calls."""
         return ()
+
+    async def ask_pack(
+        self,
+        permit: Permit,
+        conversation: tuple[ChatMessage, ...],
+        settings: ModelSettings,
+        *,
+        size: int,
+        form: Mapping[str, Any] | None,
+    ) -> Answered:
+        """Make one call and judge the answer to each email."""
+        reply = await self._client_of(permit).ask(conversation, settings, form=form)
+        parts = await judged_parts(self._guard, reply, size)
+        return Answered(reply, parts[0][1], parts)
+
+
+async def judged_parts(guard: Judges, reply: Reply, size: int) -> tuple[tuple[Reply, Verdict], ...]:
+    """Return for each email of a pack its part of the answer, as a single answer would be, and the verdict on it."""
+    found = []
+    for part in read_answer(reply, size):
+        own = replace(reply, text=part.text or "", finish_reason="length" if part.cut else "stop", refusal="")
+        unusable = Verdict(Outcome.INVALID, None, f"In a pack of {size}: {part.reason}.")
+        found.append((own, unusable if part.text is None else await guard.judge(own)))
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +246,21 @@ def settle_reply(task: Task, question: Question, reply: Reply, verdict: Verdict)
     if len(email.bad_answers) > task.max_reasks:
         return Settlement(attempt, email, reasks, failure=unusable(verdict.outcome, len(email.bad_answers)))
     return Settlement(attempt, email, reasks, in_vain=True)
+
+
+def settle_packed(task: Task, question: Question, place: PackPlace, reply: Reply, verdict: Verdict) -> Settlement:
+    """Return what a pack's answer makes of one of its emails: its label, or that it is asked about alone.
+
+    ``reply`` is the email's part: what the answer says of it, and its part of the tokens. An unusable part is no
+    unusable answer of its own: the question that follows is the first that is asked about this email alone.
+    """
+    email = question.email
+    if verdict.label is not None:
+        found = settle_reply(task, question, reply, verdict)
+    else:
+        found = settle_reply(task, replace(question, email=replace(email, bad_answers=())), reply, verdict)
+        found = Settlement(found.attempt, replace(email, alone=True), len(email.bad_answers))
+    return replace(found, attempt=replace(found.attempt, pack=place))
 
 
 def settle_error(
@@ -292,6 +353,80 @@ class Exchange:
         self._pacer.answered(permit, reply.usage, reply.headers, question.latency_s)
         self._retries.answered(email.id, permit.alias, started_at)
         return settle_reply(self._task, question, reply, answered.verdict)
+
+    async def ask_pack(self, permit: Permit, emails: Sequence[PendingEmail]) -> tuple[Settlement, ...]:
+        """Ask about several emails in one call, and return what came of each, in their order.
+
+        The permit's number stands for the pack; no error of a pack ever fails an email.
+        """
+        task, started_at = self._task, self._clock()
+        form = pack_schema(task, len(emails)) if task.model.schema else None
+        conversation = pack_messages(task, [email.text for email in emails])
+        self._retries.refusals.asked(permit.email_id, permit.alias, started_at)
+        settings = pack_settings(replace(task.model, schema=form is not None), len(emails))
+        try:
+            answered = await self._fleet.ask_pack(permit, conversation, settings, size=len(emails), form=form)
+        except PlaceLostError as error:
+            self._retries.refusals.ended(permit.email_id)
+            self._pacer.cancelled(permit, sent=error.sent)
+            if not error.sent:
+                raise
+            return self._pack_lost(permit, emails, started_at, error)
+        except CallError as error:
+            return self._pack_failed(permit, emails, started_at, error)
+        except BaseException:
+            self._retries.refusals.ended(permit.email_id)
+            self._pacer.cancelled(permit)
+            raise
+        lead, reply = self._question(permit, emails[0], started_at), answered.reply
+        self._pacer.answered(permit, reply.usage, reply.headers, lead.latency_s)
+        self._retries.answered(permit.email_id, permit.alias, started_at, [email.id for email in emails])
+        common = sum(len(message.content) for message in conversation) - sum(len(email.text) for email in emails)
+        usages = shared_out(reply.usage, [len(email.text) + common / len(emails) for email in emails])
+        found = []
+        for at, (email, (part, verdict), usage) in enumerate(zip(emails, answered.parts, usages, strict=True)):
+            place = PackPlace(f"{permit.alias} {started_at!r} {emails[0].id}", at + 1, len(emails), reply.text)
+            question = replace(lead, email=email)
+            found.append(settle_packed(task, question, place, replace(part, usage=usage), verdict))
+        return tuple(found)
+
+    def _pack_lost(
+        self, permit: Permit, emails: Sequence[PendingEmail], started_at: float, error: PlaceLostError
+    ) -> tuple[Settlement, ...]:
+        """Return what a lost place makes of a pack: its emails go back, and nothing counts against anybody."""
+        found = []
+        for at, email in enumerate(emails):
+            place = PackPlace(f"{permit.alias} {started_at!r} {emails[0].id}", at + 1, len(emails))
+            attempt = attempt_of(self._task, self._question(permit, email, started_at))
+            attempt = replace(attempt, outcome=Outcome.LOST, error=str(error), pack=place)
+            found.append(Settlement(attempt, email, len(email.bad_answers)))
+        return tuple(found)
+
+    def _pack_failed(
+        self, permit: Permit, emails: Sequence[PendingEmail], started_at: float, error: CallError
+    ) -> tuple[Settlement, ...]:
+        """Return what a failed call makes of a pack's emails: after a refusal each of them is asked about alone."""
+        pack = replace(emails[0], id=permit.email_id)
+        lead = self._question(permit, pack, started_at)
+        fault = self._fault(lead, error, probe=False)
+        spare_key = isinstance(error, KeyRefusedError) and fault is not Fault.KEY
+        consequence = self._pacer.failed(permit, error, lead.latency_s, spare_key=spare_key)
+        self._retries.settled(permit.email_id)
+        if error.remedy is Remedy.BACK_OFF and not consequence.full:
+            for email in emails:
+                self._retries.worn_out(email.id, self._clock(), counts=consequence.counts_against_email)
+        held = fault if fault in (Fault.KEY, Fault.RUN) else Fault.OPEN
+        refused = held is Fault.OPEN and error.remedy not in (Remedy.WAIT, Remedy.BACK_OFF)
+        alone = refused and not isinstance(error, TooLargeError)
+        found = []
+        for at, email in enumerate(emails):
+            place = PackPlace(f"{permit.alias} {started_at!r} {emails[0].id}", at + 1, len(emails))
+            question = replace(lead, email=replace(email, alone=email.alone or alone))
+            settlement = settle_error(self._task, question, error, fault=held, elsewhere=True, tries=0)
+            attempt = replace(settlement.attempt, pack=place)
+            over = settlement.run_over if at == 0 else ""
+            found.append(replace(settlement, attempt=attempt, in_vain=False, run_over=over))
+        return tuple(found)
 
     def _question(self, permit: Permit, email: PendingEmail, started_at: float) -> Question:
         latency_s = self._clock() - started_at

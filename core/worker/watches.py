@@ -60,7 +60,7 @@ class RunWatches:
                 # Unusable answers of a batch are followed up all at once: in their row they would look like a change.
                 reasked=answer.settled.reasks > 0 and not self._store.was_in_batch(attempt.email_id),
                 failed=answer.settled.failure is not None,
-                latency_s=attempt.latency_s if attempt.lane == "live" else None,
+                latency_s=attempt.latency_s if attempt.lane == "live" and attempt.pack is None else None,
                 model=attempt.reply_model or "",
                 fingerprint=attempt.system_fingerprint or "",
                 email_id=attempt.email_id,

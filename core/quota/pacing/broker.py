@@ -129,7 +129,7 @@ class Broker:
         shown = () if moved else readings(headers, now, requests_per_day=self._store.requests_per_day)
         self._ledger.settle(grant.reservation, cost, shown, now, proven=reported)
         if not usage.estimated:
-            self._estimator.learn(grant.prompt_chars, usage)
+            self._estimator.learn(grant.prompt_chars, usage, grant.texts)
         self._chars += (grant.prompt_chars - self._chars) * (0.05 if self._chars else 1.0)
         grant.org.concurrency.answered(latency_s, in_demand=grant.in_demand)
         self._consequences.recovered(grant)
@@ -278,12 +278,13 @@ class Broker:
         return self._grant_exclusively(candidates, decision, now)
 
     def _need(self, candidate: Candidate) -> Need:
-        estimate = self._estimator.of(candidate.prompt_chars)
+        estimate = self._estimator.of(candidate.prompt_chars, candidate.texts, candidate.completion)
         return Need(
             candidate.email_id,
             candidate.prompt_chars,
             estimate,
             self._consequences.too_large.get(candidate.email_id, ()),
+            candidate.texts,
         )
 
     def _note_overtaken(self, overtaken: Sequence[int], now: float) -> None:
@@ -333,6 +334,7 @@ class Broker:
             probes_slot=not org.health.out and slot.health.asked(),
             lap=self._room.knee.asked(self._room.in_flight) if unlimited else 0,
             lane=self.lane,
+            texts=need.texts,
         )
 
     def _assume_limits(self, plain: Mapping[tuple[str, str, Dimension], Level], now: float) -> None:

@@ -2,7 +2,8 @@
 
 The prompt's size follows its length in characters: ``tokens = slope * characters + constant``, the constant being what
 all calls have in common. Both come from a running weighted least-squares fit that starts from a prior (ridge), forgets
-slowly, and pulls outliers in as Huber does. Completions and cached tokens are running means.
+slowly, and pulls outliers in as Huber does. Completions (for each email of a pack) and cached tokens are running
+means.
 """
 
 from __future__ import annotations
@@ -78,11 +79,15 @@ class Estimator:
 
     @property
     def completion(self) -> float:
-        """Tokens that a completion takes on average."""
+        """Tokens that the completion about one email takes on average."""
         return self._completion
 
-    def of(self, prompt_chars: int) -> Estimate:
-        """What a call with so many characters in its messages is expected to take."""
+    def of(self, prompt_chars: int, texts: int = 1, most_completion: int | None = None) -> Estimate:
+        """What a call with so many characters in its messages is expected to take.
+
+        ``texts`` emails share it, and ``most_completion`` is its own ``max_completion_tokens``, where it has one.
+        """
+        most = self.max_completion_tokens if most_completion is None else most_completion
         x = prompt_chars / 1000.0
         prompt = self._predicted(x)
         a, b, c = self._normal()
@@ -91,14 +96,14 @@ class Estimator:
         fresh = max(0.0, prompt - self._cached)
         return Estimate(
             prompt=prompt,
-            reserved=prompt + self.max_completion_tokens,
+            reserved=prompt + most,
             margin=margin,
-            least=max(1.0, fresh - margin) + self.max_completion_tokens,
-            cost=fresh + self._completion,
+            least=max(1.0, fresh - margin) + most,
+            cost=fresh + texts * self._completion,
         )
 
-    def learn(self, prompt_chars: int, usage: Usage) -> None:
-        """Take in what a call reported. A report of no prompt tokens says nothing and is left out."""
+    def learn(self, prompt_chars: int, usage: Usage, texts: int = 1) -> None:
+        """Take in what a call about so many emails reported. A report of no prompt tokens is left out."""
         if usage.prompt_tokens <= 0:
             return
         x = prompt_chars / 1000.0
@@ -113,7 +118,7 @@ class Estimator:
         deviation = min(residual / predicted, 4.0 * self._error + 0.02)
         self._error += gain * (deviation - self._error)
         self._error = min(max(self._error, _LEAST_ERROR), _MOST_ERROR)
-        self._completion += gain * (usage.completion_tokens - self._completion)
+        self._completion += gain * (usage.completion_tokens / texts - self._completion)
         # A count, not a share of the prompt: what is cached is the rubric before the email, however long that is.
         self._cached += gain * (min(max(0, usage.cached_tokens), usage.prompt_tokens) - self._cached)
         self._seen += 1

@@ -14,12 +14,15 @@ from core.quota.pacing.scheduler import KeySlot, Organization
 class Candidate:
     """An email in the queue since ``since_at``. ``prompt_chars`` is the length of what differs between its calls.
 
-    What every call has in common (the rubric) may be left out: it is learnt as a constant.
+    What every call has in common (the rubric) may be left out: it is learnt as a constant. A pack of ``texts`` emails
+    has a negative number, and ``completion`` is its ``max_completion_tokens``, None for the usual one.
     """
 
     email_id: int
     prompt_chars: int
     since_at: float = 0.0
+    texts: int = 1
+    completion: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class Grant:
     probes_org: bool = field(default=False, repr=False)
     probes_slot: bool = field(default=False, repr=False)
     lane: str = "live"
+    texts: int = 1
 
     @property
     def cost(self) -> float:

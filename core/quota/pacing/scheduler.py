@@ -101,6 +101,7 @@ class Need:
     prompt_chars: int
     estimate: Estimate
     refused_by: Collection[str] = ()
+    texts: int = 1
 
     @property
     def reserved(self) -> float:

@@ -16,7 +16,13 @@ from core.errors import RunFileError
 from core.model import EmailState
 from core.storage.file.connection import open_reader
 from core.storage.file.rows import BY_MODEL, label_in_force
-from core.storage.file.schema_version import FORMAT_VERSION, FORMAT_WITH_BATCHES, FORMAT_WITH_CANARIES, check_format
+from core.storage.file.schema_version import (
+    FORMAT_VERSION,
+    FORMAT_WITH_BATCHES,
+    FORMAT_WITH_CANARIES,
+    FORMAT_WITH_PACKS,
+    check_format,
+)
 from core.storage.file.shape import missing_parts
 from core.storage.writing.settle import advance_cursor, restore, show_label_in_force
 
@@ -193,6 +199,8 @@ _BATCHES = (
     "SELECT 'batch:completion_tokens', sum(completion_tokens) FROM attempt WHERE lane = 'batch'",
 )
 
+_PACKED = "SELECT 'packed', count(*) FROM attempt WHERE pack_position > 1"
+
 
 def recounted(db: sqlite3.Connection) -> dict[str, int]:
     """Every total by name, counted from the rows; those that are 0 are left out."""
@@ -201,6 +209,8 @@ def recounted(db: sqlite3.Connection) -> dict[str, int]:
         queries += _CANARIES
     if db.execute("PRAGMA user_version").fetchone()[0] >= FORMAT_WITH_BATCHES:
         queries += _BATCHES
+    if db.execute("PRAGMA user_version").fetchone()[0] >= FORMAT_WITH_PACKS:
+        queries.append(_PACKED)
     totals = [row for query in queries for row in db.execute(query).fetchall()]
     return {name: int(value) for name, value in totals if value}
 

@@ -152,6 +152,7 @@ def _task(data: Mapping[str, Any]) -> Task:
         item=data.get("item", "email"),  # as in files written before tasks had one
         judge=data.get("judge", "exact"),
         canaries=data.get("canaries", 60),
+        pack=data.get("pack", 1),
     )
 
 

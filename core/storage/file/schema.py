@@ -399,6 +399,30 @@ def m013_messages(db: Database) -> None:
     db.execute(f"ALTER TABLE body ADD COLUMN raw TEXT GENERATED ALWAYS AS ({message.RAW}) VIRTUAL")
 
 
+@migrations()
+def m014_packs(db: Database) -> None:
+    """Packs of emails that shared a call, each email's place in one, the control sample, and the sizes of ``auto``."""
+    for statement in (
+        "CREATE TABLE pack(id INTEGER PRIMARY KEY, size INTEGER NOT NULL, answer TEXT)",
+        "ALTER TABLE attempt ADD COLUMN pack_id INTEGER",
+        "ALTER TABLE attempt ADD COLUMN pack_position INTEGER",
+        "CREATE INDEX attempt_pack ON attempt(pack_id) WHERE pack_id IS NOT NULL",
+        (
+            "CREATE TABLE control(id INTEGER PRIMARY KEY, email_id INTEGER NOT NULL, task_version TEXT NOT NULL,"
+            " label TEXT NOT NULL, value TEXT NOT NULL, turn INTEGER NOT NULL, pack_size INTEGER NOT NULL,"
+            " pack_position INTEGER NOT NULL, asked_at REAL NOT NULL, attempt_id INTEGER)"
+        ),
+        (
+            "CREATE TABLE pack_size(id INTEGER PRIMARY KEY, task_version TEXT NOT NULL, size INTEGER NOT NULL,"
+            " after_label INTEGER NOT NULL, at REAL NOT NULL, reason TEXT NOT NULL)"
+        ),
+        "CREATE TRIGGER packed_attempt_added AFTER INSERT ON attempt WHEN NEW.pack_position > 1 BEGIN "
+        + _add("'packed'", "1")
+        + " END",
+    ):
+        db.execute(statement)
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the tables up to this version's. Each migration is one transaction; call it under the run's lock."""
     db = Database(connection)

@@ -30,7 +30,10 @@ FORMAT_WITH_BATCHES = 8
 FORMAT_WITH_PLACES = 10
 """The first format with the places that make a worker's calls."""
 
-FORMAT_VERSION = 11
+FORMAT_WITH_PACKS = 12
+"""The first format with packs: several emails in one call, and the control sample of them."""
+
+FORMAT_VERSION = 12
 """Kept in ``user_version``. A file with a larger number is from a newer labeltui and is refused."""
 
 

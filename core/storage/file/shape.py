@@ -65,11 +65,25 @@ COLUMNS: dict[int, dict[str, str]] = {
     },
     10: {"place": "name node state reason in_flight rate_per_min since_at"},
     11: {"body": "raw_whole raw_begin raw_headers raw_middle raw_body raw_end"},
+    12: {
+        "attempt": "pack_id pack_position",
+        "pack": "id size answer",
+        "control": "id email_id task_version label value turn pack_size pack_position asked_at attempt_id",
+        "pack_size": "id task_version size after_label at reason",
+    },
 }
 """The columns that each format added, by table."""
 
 TRIGGERS = frozenset(
-    {"email_added", "email_changed", "attempt_added", "email_flagged", "canary_added", "batch_attempt_added"}
+    {
+        "email_added",
+        "email_changed",
+        "attempt_added",
+        "email_flagged",
+        "canary_added",
+        "batch_attempt_added",
+        "packed_attempt_added",
+    }
 )
 """The triggers that a run file has. Any other would act with every write."""
 

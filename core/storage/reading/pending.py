@@ -7,15 +7,18 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from core.model import PendingEmail
+from core.model import Outcome, PendingEmail
 from core.storage.file.rows import BAD_ANSWERS
+
+_PACK_REFUSED = (*BAD_ANSWERS, Outcome.REFUSED.value, Outcome.BAD_REQUEST.value)
+"""Outcomes of a pack after which each of its emails is asked about alone."""
 
 _COUNTED_UP_TO = 5_000
 _SAMPLE = 1_000
 _MOST_COPIES = 1_000
 
 
-_COLUMNS = "e.id, e.position, e.source_id, e.subject, b.text, e.content_hash, e.asked_from"
+_COLUMNS = "e.id, e.position, e.source_id, e.subject, b.text, e.content_hash, e.asked_from, e.flags"
 _IN_A_BATCH = " AND NOT EXISTS (SELECT 1 FROM parcel_email AS p WHERE p.email_id = e.id AND p.done = 0)"
 _TEXT_IN_A_BATCH = (
     " AND NOT EXISTS (SELECT 1 FROM email AS o JOIN parcel_email AS p ON p.email_id = o.id AND p.done = 0"
@@ -145,15 +148,19 @@ def labeled_email(db: sqlite3.Connection, email_id: int, *, task_version: str) -
 
 
 def _with_history(db: sqlite3.Connection, row: tuple[Any, ...], task_version: str) -> PendingEmail:
-    email_id, position, source_id, subject, text, content_hash, asked_from = row
+    email_id, position, source_id, subject, text, content_hash, asked_from, flags = row
     tried = db.execute(
-        "SELECT id, outcome, raw_answer, error, task_version FROM attempt WHERE email_id = ? ORDER BY id", (email_id,)
+        "SELECT id, outcome, raw_answer, error, task_version, pack_id FROM attempt WHERE email_id = ? ORDER BY id",
+        (email_id,),
     ).fetchall()
+    lately = [each for each in tried if each[0] > asked_from and each[4] == task_version]
     bad = tuple(
         (answer or "", error or "")
-        for attempt_id, outcome, answer, error, version in tried
-        if attempt_id > asked_from and outcome in BAD_ANSWERS and version == task_version
+        for _, outcome, answer, error, _, pack_id in lately
+        if outcome in BAD_ANSWERS and pack_id is None
     )
     return PendingEmail(
-        email_id, position, source_id, subject or "", text, content_hash, attempts=len(tried), bad_answers=bad
-    )
+        email_id, position, source_id, subject or "", text, content_hash, attempts=len(tried), bad_answers=bad,
+        alone=any(outcome in _PACK_REFUSED for _, outcome, _, _, _, pack_id in lately if pack_id is not None),
+        flagged=bool(flags),
+    )  # fmt: skip

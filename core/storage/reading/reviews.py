@@ -20,6 +20,7 @@ from core.storage.file.rows import STANDS, task_of
 from core.storage.file.schema_version import (
     FORMAT_WITH_BATCHES,
     FORMAT_WITH_CANARIES,
+    FORMAT_WITH_PACKS,
     FORMAT_WITH_REVIEWS,
     check_format,
 )
@@ -39,6 +40,9 @@ def watches_of(db: sqlite3.Connection, path: Path) -> WatchSet:
     latency, in_batch = "a.latency_s", ""
     if file_format >= FORMAT_WITH_BATCHES:
         latency = "CASE a.lane WHEN 'live' THEN a.latency_s END"
+    if file_format >= FORMAT_WITH_PACKS:  # a pack takes longer, and its emails share the time
+        latency = "CASE WHEN a.lane = 'live' AND a.pack_id IS NULL THEN a.latency_s END"
+    if file_format >= FORMAT_WITH_BATCHES:
         in_batch = " AND NOT EXISTS (SELECT 1 FROM attempt AS b WHERE b.email_id = r.email_id AND b.lane = 'batch')"
     newest = db.execute(
         "SELECT l.id, l.at, l.value, (SELECT count(*) FROM attempt AS r WHERE r.email_id = l.email_id"

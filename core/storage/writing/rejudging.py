@@ -30,7 +30,7 @@ def rejudged(db: sqlite3.Connection, task_version: str, judge: JudgeOf) -> Itera
         "SELECT e.id, e.reasks, a.id, a.raw_answer, a.n, a.key_alias, a.organization, a.model, a.started_at,"
         " a.latency_s"
         " FROM email AS e JOIN attempt AS a ON a.email_id = e.id WHERE e.state = 'failed' AND a.task_version = ?"
-        " AND a.id > e.asked_from AND a.outcome IN (?, ?) AND a.raw_answer IS NOT NULL ORDER BY e.id, a.id",
+        " AND a.id > e.asked_from AND a.outcome IN (?, ?) AND coalesce(a.raw_answer, '') <> '' ORDER BY e.id, a.id",
         (task_version, *_REJUDGED),
     ).fetchall()
     for email_id, answers in groupby(rows, key=lambda row: row[0]):

@@ -36,8 +36,9 @@ def commit(
     where there is none, the email is asked anew.
     """
     settled = failed = 0
+    packs: dict[str, int] = {}
     for answer in answers:
-        attempt_id = add_attempt(db, answer.attempt, epoch)
+        attempt_id = add_attempt(db, answer.attempt, epoch, packs)
         if answer.canary is not None:
             _add_canary(db, answer.canary, answer.attempt.task_version, attempt_id, now=now)
         if answer.settled is None:
@@ -49,7 +50,8 @@ def commit(
             )
         elif in_force:
             failed += fail(db, answer.settled, answer.attempt.key_alias, now=now, dedupe=dedupe)
-    book_pace(db, now, labeled=settled, failed=failed, calls=len(answers))
+    calls = sum(answer.attempt.pack is None or answer.attempt.pack.position == 1 for answer in answers)
+    book_pace(db, now, labeled=settled, failed=failed, calls=calls)
     if settled or failed:
         advance_cursor(db)
     db.execute("UPDATE run SET heartbeat_at = max(coalesce(heartbeat_at, 0), ?)", (now,))
@@ -98,13 +100,26 @@ def copy_to(db: sqlite3.Connection, email_id: int, known: TextLabel, *, task_ver
     return moved == 1
 
 
-def add_attempt(db: sqlite3.Connection, attempt: Attempt, epoch: int) -> int:
-    """Record one call; returns the row's id."""
+def add_attempt(db: sqlite3.Connection, attempt: Attempt, epoch: int, packs: dict[str, int] | None = None) -> int:
+    """Record one call, or an email's part in that of a pack; returns the row's id.
+
+    ``packs`` holds the numbers of the packs that this transaction has recorded.
+    """
+    pack_id = position = None
+    if attempt.pack is not None:
+        packs = {} if packs is None else packs
+        position = attempt.pack.position
+        if attempt.pack.pack not in packs:
+            row = (attempt.pack.size, storable(attempt.pack.answer))
+            packs[attempt.pack.pack] = int(
+                db.execute("INSERT INTO pack(size, answer) VALUES (?, ?)", row).lastrowid or 0
+            )
+        pack_id = packs[attempt.pack.pack]
     cursor = db.execute(
         "INSERT INTO attempt(email_id, n, kind, key_alias, organization, model, task_version, started_at, latency_s,"
         " outcome, raw_answer, error, prompt_tokens, completion_tokens, request_id, reply_model,"
-        " system_fingerprint, lane, epoch)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " system_fingerprint, lane, epoch, pack_id, pack_position)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             attempt.email_id,
             attempt.n,
@@ -125,6 +140,8 @@ def add_attempt(db: sqlite3.Connection, attempt: Attempt, epoch: int) -> int:
             storable(attempt.system_fingerprint),
             attempt.lane,
             epoch,
+            pack_id,
+            position,
         ),
     )
     return int(cursor.lastrowid or 0)

@@ -1,4 +1,4 @@
-"""The online lane: one call for each email, many at once, each with a key that the pacer grants."""
+"""The online lane: a call for each email or for a pack of them, many at once, each with a key that the pacer grants."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import asyncio
 import logging
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import overload
 
 from core.errors import PlaceLostError
+from core.llm.packs import MOST_CHARS, completion_tokens, first_size, goes_alone, in_packs, pack_chars, shuffled
 from core.llm.task import fixed_chars
-from core.model import AskKind, PendingEmail, Task, Wait
+from core.model import AskKind, Outcome, PendingEmail, Task, Wait
 from core.quality.canaries import Canaries, CanaryAnswer
 from core.quota.pacing.grants import Candidate, Never, NoKeys
 from core.storage.writing.store import Answer, Store
@@ -21,7 +22,7 @@ from core.worker.lanes.lane import Listener, Sent
 from core.worker.pacer import AnyPacer, Permit
 from core.worker.queue import Queue
 from core.worker.retries import RetryPolicy
-from core.worker.settle import Exchange, Fleet
+from core.worker.settle import Exchange, Fleet, Settlement
 
 _log = logging.getLogger(__name__)
 
@@ -30,6 +31,12 @@ LEAST_BOUND = 8
 
 LOOK_AHEAD = 24
 """Emails that the pacer may choose from."""
+
+PACKS_AHEAD = 3
+"""Packs that the pacer may choose from, beside emails that go alone."""
+
+RIDERS_SHARE = 0.3
+"""Share of a pack that emails asked again (canaries) may take."""
 
 _PROBES_VARY = 20
 """A probe is made with one of so many emails in turn."""
@@ -61,6 +68,18 @@ class _Front(Sequence[Candidate]):
         return Candidate(email.id, self._chars_of(email))
 
 
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What one call may be about: an email, or several in a pack, whose candidate has a negative number."""
+
+    candidate: Candidate
+    emails: tuple[PendingEmail, ...]
+
+
+Rider = tuple[PendingEmail, str, int]
+"""An email that is asked again, its label, and the number of the round."""
+
+
 class OnlineLane:
     """Owns the calls in flight."""
 
@@ -89,6 +108,9 @@ class OnlineLane:
         self._retries = RetryPolicy()
         self._exchange: Exchange | None = None
         self._fixed_chars = fixed_chars(task)
+        self._pack_chars = MOST_CHARS
+        self._seed = store.seed() if task.pack != 1 else 0
+        self._texts_out = 0
         self._probe: PendingEmail | None = None
         self._probing = False
         self._probes = 0
@@ -143,7 +165,7 @@ class OnlineLane:
         while self._exchange is not None and not held() and not self._retries.refusals.holds:
             if full := self._exchange.why_full(len(self._out)):
                 return Sent(wait=Wait(None, "", "", full))
-            front = _Front(self._front(LOOK_AHEAD), self._prompt_chars)
+            front, packs = self._choices()
             if not front:
                 return Sent(idle=True)
             decision = self._pacer.next(front)
@@ -154,9 +176,62 @@ class OnlineLane:
             if isinstance(decision, Never):
                 if not self._fail_unasked(decision):
                     break
-            elif not self._ask(self._exchange, decision, front):
+            elif not self._ask(self._exchange, decision, front, packs):
                 break
         return Sent()
+
+    @property
+    def _pack_size(self) -> int:
+        """Emails that share a question now."""
+        return first_size(self._task.pack)
+
+    def _choices(self) -> tuple[Sequence[Candidate], Mapping[int, Unit]]:
+        """Return what the next call may be about, in the order of right, and the packs among it by their numbers."""
+        size = self._pack_size
+        emails = self._front(LOOK_AHEAD if size == 1 else LOOK_AHEAD + PACKS_AHEAD * size)
+        if size == 1 or not emails or self._is_special(emails[0]):
+            return _Front(emails[:LOOK_AHEAD], self._prompt_chars), {}
+        units = self._units(emails, size)
+        return [unit.candidate for unit in units], {unit.candidate.email_id: unit for unit in units}
+
+    def _units(self, emails: Sequence[PendingEmail], size: int) -> list[Unit]:
+        """Return these emails as calls may be about them: alone, or several in a pack."""
+        shared: list[tuple[PendingEmail, int]] = []
+        texts: set[str] = set()
+        units: list[Unit] = []
+        places = {email.id: place for place, email in enumerate(emails)}
+        room = size * PACKS_AHEAD if self._queue.first_n is None else max(1, self._queue.first_n.room)
+        for email in emails:
+            if self._alone(email):
+                units.append(self._single(email))
+            elif len(shared) < room and not (self._store.dedupe and email.content_hash in texts):
+                texts.add(email.content_hash)
+                shared.append((email, len(email.text)))
+        canaries = self._canaries() if self._queue.first_n is None else None
+        riders = 0 if canaries is None else min(canaries.waiting, int(RIDERS_SHARE * size))
+        packs = in_packs(shared, size - riders, self._pack_chars)[:PACKS_AHEAD]
+        units += [self._single(pack[0]) if len(pack) == 1 else self._pack(pack) for pack in packs]
+        units.sort(key=lambda unit: places[unit.emails[0].id])
+        return units[:LOOK_AHEAD]
+
+    def _is_special(self, email: PendingEmail) -> bool:
+        """Return whether an email is to probe with, asked again, or stuck: then no packs are made."""
+        held = self._probe is not None or self._canary is not None
+        return held or self._retries.stuck(email.id)
+
+    def _alone(self, email: PendingEmail) -> bool:
+        """Return whether an email shares no question: it was answered before, met errors, is long, or gives orders."""
+        before = email.alone or bool(email.bad_answers) or self._retries.troubled(email.id)
+        return before or email.flagged or goes_alone(email.text, self._pack_chars)
+
+    def _single(self, email: PendingEmail) -> Unit:
+        return Unit(Candidate(email.id, self._prompt_chars(email)), (email,))
+
+    def _pack(self, emails: Sequence[PendingEmail]) -> Unit:
+        size = len(emails)
+        chars = round(pack_chars(self._task, sum(len(email.text) for email in emails), size))
+        completion = completion_tokens(self._task.model, size)
+        return Unit(Candidate(-emails[0].id, chars, texts=size, completion=completion), tuple(emails))
 
     def _prompt_chars(self, email: PendingEmail) -> int:
         """Characters of all messages of the email's next call."""
@@ -181,7 +256,7 @@ class OnlineLane:
             self._probe = answered(self._probes % _PROBES_VARY) or answered(0)
         if self._probe is not None:
             return [self._probe, *emails]
-        canary = self._due_canary() if emails else None
+        canary = self._due_canary() if emails and self._pack_size == 1 else None
         return emails if canary is None else [canary, *emails]
 
     def _due_canary(self) -> PendingEmail | None:
@@ -200,8 +275,10 @@ class OnlineLane:
         self._canary = (*known, due[1])
         return known[0]
 
-    def _ask(self, exchange: Exchange, permit: Permit, front: Sequence[Candidate]) -> bool:
+    def _ask(self, exchange: Exchange, permit: Permit, front: Sequence[Candidate], packs: Mapping[int, Unit]) -> bool:
         """Let a call go out, or settle its email without one; return False where the disk refused."""
+        if permit.email_id < 0:
+            return self._ask_pack(exchange, permit, packs[permit.email_id])
         permit = self._other_key(permit, front)
         if self._probe is not None and self._probe.id == permit.email_id:
             self._probing = True
@@ -227,11 +304,59 @@ class OnlineLane:
         self._let_out(self._make_call(exchange, permit, email), permit)
         return True
 
+    def _ask_pack(self, exchange: Exchange, permit: Permit, unit: Unit) -> bool:
+        """Let a call about several emails go out, without those whose text has a label by now."""
+        emails: list[PendingEmail] = []
+        for email in unit.emails:
+            taken = self._queue.take(email.id)
+            try:
+                copied = self._store.copy_from_twin(taken, now=self._clock())
+            except sqlite3.OperationalError as error:
+                self._pacer.cancelled(permit, sent=False)
+                for other in reversed(emails):
+                    self._queue.put_back(other)
+                return self._refused_by_disk(taken, error)
+            if copied:
+                self._queue.settle(taken)
+            else:
+                emails.append(taken)
+        if len(emails) < 2:
+            self._pacer.cancelled(permit, sent=False)
+            for email in emails:
+                self._queue.put_back(email)
+            return True
+        for email in emails:
+            self._queue.asked(email)
+        riders = self._riders(len(emails))
+        asked = [*emails, *(rider[0] for rider in riders)]
+        asked = shuffled(asked, [email.id for email in asked], self._seed)
+        self._let_out(self._make_pack(exchange, permit, asked, riders), permit, texts=len(emails))
+        return True
+
+    def _riders(self, emails: int) -> list[Rider]:
+        """Return labeled emails that are due to be asked again, and go with a pack of so many others."""
+        found: list[Rider] = []
+        canaries = self._canaries() if self._queue.first_n is None else None
+        while canaries is not None and len(found) < min(self._pack_size - emails, int(RIDERS_SHARE * self._pack_size)):
+            if (due := canaries.due()) is None:
+                break
+            known = self._store.labeled_email(due[0])
+            if known is None or goes_alone(known[0].text, self._pack_chars // 2):
+                canaries.drop(due[0])
+                continue
+            canaries.sent(*due)
+            found.append((*known, due[1]))
+        return found
+
     def _fail_unasked(self, never: Never) -> bool:
         """Fail an email of a size that no key's organization will ever take.
 
-        False where nothing has failed: the disk refused, or the email was only to probe with.
+        False where nothing has failed: the disk refused, or the email was only to probe with. A pack of that size fails
+        nobody: smaller ones are made.
         """
+        if never.email_id < 0:
+            self._pack_chars //= 2
+            return True
         if self._probe is not None and self._probe.id == never.email_id:
             self._probe, self._probes_end = None, True  # even what was answered before is too large by now
             return False
@@ -268,14 +393,19 @@ class OnlineLane:
         self._queue.put_back(email)
         return False
 
-    def _let_out(self, coroutine: Coroutine[None, None, None], permit: Permit) -> None:
-        if len(self._out) >= self.bound:
-            self.bound = max(LEAST_BOUND, 2 * self.bound)
+    def _let_out(self, coroutine: Coroutine[None, None, None], permit: Permit, texts: int = 1) -> None:
+        self._texts_out += texts
+        if self._texts_out > self.bound:
+            self.bound = max(LEAST_BOUND, 2 * self.bound, self._texts_out)
             self._listener.grown()
         call = asyncio.create_task(coroutine)
         self._out[call] = permit
         self._cost += permit.cost
+        call.add_done_callback(lambda _: self._ended(texts))
         call.add_done_callback(self._on_landed)
+
+    def _ended(self, texts: int) -> None:
+        self._texts_out -= texts
 
     def _on_landed(self, call: asyncio.Task[None]) -> None:
         permit = self._out.pop(call)
@@ -305,6 +435,52 @@ class OnlineLane:
             self._listener.labeled()
         else:
             self._listener.failed(settlement.failure)
+
+    async def _make_pack(
+        self, exchange: Exchange, permit: Permit, asked: Sequence[PendingEmail], riders: Sequence[Rider]
+    ) -> None:
+        """Ask about emails taken from the queue, commit all that came of it at once, and settle them or give them back.
+
+        ``riders`` are the emails among them that have a label, which stays: what they are answered is recorded.
+        """
+        again = {rider[0].id: rider for rider in riders}
+        fresh = [email for email in asked if email.id not in again]
+        canaries, heard = self._canaries(), set[int]()
+        try:
+            settlements = await self._exchanged(exchange, permit, asked, fresh)
+            self._report(settlements[0].run_over, settlements[0].notice)
+            answers = [_answer(each, again.get(each.email.id)) for each in settlements]
+            await self._committer.commit(*answers)
+            heard = {answer.canary.email_id for answer in answers if answer.canary is not None}
+        finally:
+            for email, _, round_ in riders:
+                if canaries is not None and email.id not in heard:
+                    canaries.given_up(email.id, round_)
+        if settlements[0].attempt.outcome is Outcome.TOO_LARGE:
+            self._pack_chars //= 2
+        for settlement in settlements:
+            self._settle_packed(settlement, again)
+
+    async def _exchanged(
+        self, exchange: Exchange, permit: Permit, asked: Sequence[PendingEmail], fresh: Sequence[PendingEmail]
+    ) -> tuple[Settlement, ...]:
+        try:
+            return await exchange.ask_pack(permit, asked)
+        except BaseException:
+            for email in fresh:
+                self._queue.give_back(email)
+            raise
+
+    def _settle_packed(self, settlement: Settlement, again: Mapping[int, Rider]) -> None:
+        email = settlement.email
+        if email.id in again:
+            return
+        if not settlement.settled:
+            self._queue.give_back(email)
+            return
+        self._retries.settled(email.id)
+        self._queue.settle(email)
+        self._listener.labeled()
 
     async def _make_probe(self, exchange: Exchange, permit: Permit, email: PendingEmail) -> None:
         """Ask about an email that was answered before, to tell whether the server is at fault or those that are stuck.
@@ -340,3 +516,13 @@ class OnlineLane:
             self._listener.noted(notice)
         if run_over:
             self._listener.run_over(run_over)
+
+
+def _answer(settlement: Settlement, rider: Rider | None) -> Answer:
+    """Return what is committed of an email of a pack; of a rider what it was answered, beside its label."""
+    if rider is None:
+        return settlement.answer
+    email, label, round_ = rider
+    value = settlement.label
+    canary = None if value is None else CanaryAnswer(email.id, label, value, round_)
+    return Answer(replace(settlement.attempt, kind=AskKind.CANARY), canary=canary)

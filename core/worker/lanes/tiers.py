@@ -13,6 +13,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from core.errors import CallError, CapacityError, Remedy, TierRefusedError
 from core.model import ChatMessage, KeyStatus, ModelSettings, Reply, Usage, Wait
@@ -223,10 +224,14 @@ class FlexClient:
         self._client = client
         self._tiers = tiers
 
-    async def ask(self, messages: tuple[ChatMessage, ...], settings: ModelSettings) -> Reply:
+    async def ask(
+        self, messages: tuple[ChatMessage, ...], settings: ModelSettings, *, form: Mapping[str, Any] | None = None
+    ) -> Reply:
         """Send one conversation and return the reply; raise a leaf of CallError."""
         try:
-            reply = await self._client.ask(messages, settings)
+            reply = await (
+                self._client.ask(messages, settings, form=form) if form else self._client.ask(messages, settings)
+            )
         except CallError as error:
             if self._tiers.confirmed or error.remedy in (Remedy.WAIT, Remedy.BACK_OFF):
                 raise

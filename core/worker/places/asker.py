@@ -135,8 +135,15 @@ class Asker:
             first: tuple[ChatMessage, ...] = () if head.system is None else (head.system,)
             assert self._fleet is not None, "asked before it was prepared"
             permit = _Permit(order.alias, self._keys[order.alias], order.lane)
-            answered = await self._fleet.ask(permit, (*first, *order.messages), head.settings)
-            end = Finished(number, time.perf_counter() - began, answered.reply, answered.verdict)
+            conversation = (*first, *order.messages)
+            if order.size == 1:
+                answered = await self._fleet.ask(permit, conversation, head.settings)
+            else:
+                answered = await self._fleet.ask_pack(
+                    permit, conversation, head.settings, size=order.size, form=order.form
+                )
+            took_s = time.perf_counter() - began
+            end = Finished(number, took_s, answered.reply, answered.verdict, parts=answered.parts)
         except CallError as error:
             end = Finished(number, time.perf_counter() - began, failure=Failure.of(error))
         except Exception as error:  # noqa: BLE001 - Ray would log its message, which may hold the email

@@ -10,8 +10,9 @@ import asyncio
 import itertools
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 from core.errors import PlaceLostError
@@ -101,8 +102,12 @@ class _Call:
         self._make = make
         self.answered: Answered | None = None
 
-    async def ask(self, messages: tuple[ChatMessage, ...], settings: ModelSettings) -> Reply:
+    async def ask(
+        self, messages: tuple[ChatMessage, ...], settings: ModelSettings, *, form: Mapping[str, Any] | None = None
+    ) -> Reply:
         """Let a place make the call."""
+        if form is not None:
+            self._make = partial(self._make, form=form)
         self.answered = await self._make(self._permit, messages, settings)
         return self.answered.reply
 
@@ -152,7 +157,30 @@ class PlacesFleet:
         assert call.answered is not None
         return call.answered
 
-    async def _make(self, permit: Any, conversation: tuple[ChatMessage, ...], settings: ModelSettings) -> Answered:
+    async def ask_pack(
+        self,
+        permit: Any,
+        conversation: tuple[ChatMessage, ...],
+        settings: ModelSettings,
+        *,
+        size: int,
+        form: Mapping[str, Any] | None,
+    ) -> Answered:
+        """Let a place make a call about several emails and judge the answer to each; raises what :meth:`ask` does."""
+        call = _Call(permit, partial(self._make, size=size))
+        await self._in_tier(permit, call).ask(conversation, settings, form=form)
+        assert call.answered is not None
+        return call.answered
+
+    async def _make(
+        self,
+        permit: Any,
+        conversation: tuple[ChatMessage, ...],
+        settings: ModelSettings,
+        *,
+        size: int = 1,
+        form: Mapping[str, Any] | None = None,
+    ) -> Answered:
         place = self._freest()
         if place is None:
             raise PlaceLostError(self.why_full(), sent=False)
@@ -163,7 +191,7 @@ class PlacesFleet:
         number = next(self._numbers)
         messages = conversation[1:] if head.system is not None else conversation
         future = place.out[number] = asyncio.get_running_loop().create_future()
-        place.outbox.append(Order(number, permit.alias, permit.lane, head.number, messages))
+        place.outbox.append(Order(number, permit.alias, permit.lane, head.number, messages, size, form))
         self._flush_soon()
         try:
             finished = await future
@@ -173,7 +201,7 @@ class PlacesFleet:
             raise finished.failure.error
         if finished.reply is None or finished.verdict is None:
             raise RuntimeError(f"{place.name} on {place.node} met {finished.broken}")
-        return Answered(finished.reply, finished.verdict)
+        return Answered(finished.reply, finished.verdict, finished.parts)
 
     def most(self) -> int:
         """Return how many calls may be out at once now."""

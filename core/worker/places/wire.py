@@ -10,6 +10,7 @@ import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
+from typing import Any
 
 from core.errors import CallError, ServerFailedError
 from core.model import ChatMessage, ModelSettings, Reply, Verdict
@@ -38,13 +39,18 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One call to make, in a lane (a service tier). ``number`` is never used twice; ``messages`` follow the head's."""
+    """One call to make, in a lane (a service tier). ``number`` is never used twice; ``messages`` follow the head's.
+
+    A pack has several emails (``size``), and may have a response format of its own (``form``).
+    """
 
     number: int
     alias: str
     lane: str
     head: int
     messages: tuple[ChatMessage, ...]
+    size: int = 1
+    form: Mapping[str, Any] | None = None
 
     @property
     def chars(self) -> int:
@@ -109,11 +115,12 @@ class Finished:
     verdict: Verdict | None = None
     failure: Failure | None = None
     broken: str = ""
+    parts: tuple[tuple[Reply, Verdict], ...] = ()
 
     @property
     def chars(self) -> int:
         """About the characters that travel."""
-        return 600 + (len(self.reply.text) if self.reply is not None else 0)
+        return 600 * max(1, len(self.parts)) + (len(self.reply.text) if self.reply is not None else 0)
 
 
 @dataclass(frozen=True, slots=True)
