@@ -34,6 +34,7 @@ from core.model import (
     LastChange,
     NoteRecord,
     Outcome,
+    PlacesWanted,
     RunState,
     RunSummary,
     Snapshot,
@@ -428,12 +429,15 @@ class FakeEngine:
             for row in self.run.emails
         ]
 
-    def start(self, path: Path, only: int | None = None) -> SentCommand:
+    def start(self, path: Path, only: int | None = None, places: PlacesWanted | None = None) -> SentCommand:
         if only is not None:
             self._note("try_first", path, only)
             self.run.alive, self.run.state, self.run.epoch = True, RunState.RUNNING, self.run.epoch + 1
             return Answer(None, f"It tries {only} and pauses.", at_once=True)
-        self._note("start", path)
+        if places is not None:
+            self._note("start_at_places", path, places)
+        else:
+            self._note("start", path)
         if not self.run.emails or self.run.count("pending"):
             self.run.alive, self.run.state, self.run.epoch = True, RunState.RUNNING, self.run.epoch + 1
         return Answer(None, "The worker of enron works (pid 4711); it outlives this terminal.", at_once=True)

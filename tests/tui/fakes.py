@@ -21,6 +21,7 @@ from core.model import (
     LabelMeaning,
     LastChange,
     PacePoint,
+    PlaceStatus,
     Resumption,
     RunInfo,
     RunState,
@@ -140,6 +141,7 @@ class FakeRun:
     older_labels: dict[str, int] = field(default_factory=dict)
     order: str = "shuffled"
     tally: dict[str, int] = field(default_factory=dict)
+    places: tuple[PlaceStatus, ...] = ()
     text: str = "From: a@example.org\nSubject: hello\n\nCould you send the contract?"
 
     def count(self, state: str | None) -> int:
@@ -197,6 +199,7 @@ class FakeRun:
             finished_at=None,
             taken_at=now,
             flagged=sum(1 for row in rows if row.flags),
+            places=self.places,
         )  # fmt: skip
 
 

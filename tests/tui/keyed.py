@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from core.llm.task import task_to_toml
-from core.model import EmailState, RunState, RunSummary
+from core.model import EmailState, PlacesWanted, RunState, RunSummary
 from core.quality.session import Phase
 from tests.tui.conftest import Desk, Opens
 from tests.tui.fake_engine import FakeEngine
@@ -263,6 +263,7 @@ ROWS: tuple[Keyed, ...] = (
     Keyed("stop", RUN_SCOPES, asked, [("stop",)], at_work=True),
     Keyed("swap", RUN_SCOPES, asked, [("swap",)], at_work=True),
     Keyed("concurrency", M, asked, [("concurrency", 64)], then=(*"64", "enter"), at_work=True),
+    Keyed("places", M, asked, [("start_at_places", PlacesWanted("", 2, 8))], then=(*"2x8", "enter")),
     Keyed("try_out", M, asked, [("try_first", 10)]),
     Keyed("emails", M | T | KEY_SCOPES, screen, "EmailsScreen", alone=True),
     Keyed("keys", R | M | E | RECORD | T, screen, "KeysScreen"),

@@ -56,7 +56,7 @@ BEHIND_A_WISH = frozenset({Scope.TRIAL, Scope.NEW_RUN})
 """Screens that a console which only looks on never comes to."""
 
 MEETS: dict[tuple[str, Scope], frozenset[str]] = {
-    ("at work", Scope.MONITOR): frozenset({"start", "try_out"}),
+    ("at work", Scope.MONITOR): frozenset({"start", "try_out", "places"}),
     ("idle", Scope.MONITOR): frozenset({"pause", "stop"}),
     ("idle", Scope.TASK): frozenset({"take_version"}),
     ("bare", Scope.RUNS): frozenset({"open", "copy_run", "compare_runs", "archive", "delete_run"}),

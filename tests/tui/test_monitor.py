@@ -9,9 +9,10 @@ import pytest
 from textual.command import CommandPalette
 from textual.strip import Strip
 
-from core.model import CommandRecord, LabelMeaning, RunState
+from core.model import CommandRecord, LabelMeaning, PlaceStatus, PlacesWanted, RunState
 from tests.tui.conftest import Opens
 from tests.tui.fakes import KEYS, NOW, running, stopped
+from tui.live.pending_commands import places_named
 from tui.screens.monitor import MonitorScreen
 from tui.screens.pages import HelpScreen
 from tui.terminal.preferences import read_preferences
@@ -211,6 +212,41 @@ async def test_ages_move_on_even_when_nothing_is_read(desk: Opens) -> None:
         at.app._tick()
         await at.pilot.pause()
         assert "STALE" in at.line(0)
+
+
+async def test_places_have_a_pane_where_a_run_works_with_them(desk: Opens) -> None:
+    """Each place stands there with its node, state, calls and rate; without places there is no such pane."""
+    async with desk(size=(120, 40)) as at:
+        assert "Places" not in at.screen()
+        await at.press("9")
+        assert at.app.focused is None
+        at.engine.run.places = (
+            PlaceStatus("place-1", "vm-a", "ready", "", 8, 1212.4, at.engine.now - 180),
+            PlaceStatus("place-2", "vm-b", "lost", "it did not answer for 3 s", 0, 0.0, at.engine.now - 2),
+        )
+        at.app.poller.read()
+        await at.pilot.pause()
+        shown = at.screen()
+        assert "Places · 1 of 2 places ready, 1,212 calls/min" in shown
+        assert "place-1 on vm-a · ready 3 min · 8 in flight · 1,212/min" in shown
+        assert "place-2 on vm-b · lost 2.0 s · it did not answer for 3 s" in shown
+        await at.press("9")
+        assert isinstance(at.app.focused, Pane)
+        assert at.app.focused.NAME == "Places"
+
+
+@pytest.mark.parametrize(
+    ("typed", "wanted"),
+    [
+        ("2", PlacesWanted("", 2, 16)),
+        ("8 x 32 10.0.0.5:6379", PlacesWanted("10.0.0.5:6379", 8, 32)),
+        ("0 x 4", None),
+        ("many", None),
+    ],
+)
+async def test_typed_places_are_read(typed: str, wanted: PlacesWanted | None) -> None:
+    """Places, calls at once at each, then a cluster's head; anything else is refused."""
+    assert places_named(typed) == wanted
 
 
 async def test_digits_focus_panes_and_z_zooms(desk: Opens) -> None:

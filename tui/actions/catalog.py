@@ -111,6 +111,11 @@ ALL: tuple[Action, ...] = (
         frozenset({Scope.MONITOR}), enabled.concurrency_blocked, hint=1, changes=True,
     ),
     Action(
+        "places", Group.RUN, ("at",), "@", _word("at places"),
+        "Start a worker whose calls places of Ray make: on this machine's cores, or on a cluster.",
+        frozenset({Scope.MONITOR}), enabled.start_blocked, hint=0, changes=True,
+    ),
+    Action(
         "try_out", Group.RUN, ("y",), "y", _word("try 10"),
         "Label ten texts only, then pause; {pause} continues with all.",
         frozenset({Scope.MONITOR}), enabled.try_blocked, hint=1, changes=True,
@@ -402,7 +407,7 @@ ALL: tuple[Action, ...] = (
         frozenset({Scope.KEYS}), enabled.key_blocked, changes=True,
     ),
     Action(
-        "pane", Group.HERE, tuple("12345678"), "1–8", _word("pane"), "Focus a pane by the number in its border.",
+        "pane", Group.HERE, tuple("123456789"), "1–9", _word("pane"), "Focus a pane by the number in its border.",
         frozenset({Scope.MONITOR}), hint=0,
     ),
     Action(

@@ -122,6 +122,15 @@ PANES: dict[str, Explanation] = {
             ("resumed at", "Where it continued: position, labels kept, conversations continued, calls repeated."),
         ),
     ),
+    "Places": Explanation(
+        "The processes, here or on a cluster, that make the calls of a worker that was started with them.",
+        (
+            ("ready", "Makes calls; how many are in flight there, and how many a minute ended of late."),
+            ("starting", "Being made; on a cluster it may wait for a free CPU."),
+            ("lost", "Gone, or silent: its calls are asked again, and may be paid twice. It is made anew."),
+            ("refused", "Not used, and why: mostly another version of labeltui."),
+        ),
+    ),
 }  # fmt: skip
 """By the pane's name."""
 

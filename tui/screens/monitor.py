@@ -1,4 +1,4 @@
-"""The monitor: one run in eight panes."""
+"""The monitor: one run in eight panes, and a ninth where places make its calls."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from tui.widgets.panes.follow_ups import FollowUpsPane, follow_up_facts
 from tui.widgets.panes.keys import KeyFacts, KeysPane
 from tui.widgets.panes.labels import LabelCount, LabelFacts, LabelsPane
 from tui.widgets.panes.pane import Pane
+from tui.widgets.panes.places import PlacesPane, place_facts
 from tui.widgets.panes.progress import ProgressPane, progress_facts
 from tui.widgets.panes.rate import RateFacts, RatePane
 from tui.widgets.panes.recent import RecentPane, recent_facts
@@ -59,6 +60,7 @@ class MonitorScreen(BaseScreen):
             "recent": RecentPane(),
             "commands": CommandsPane(),
             "worker": WorkerPane(),
+            "places": PlacesPane(),
         }
 
     def content(self) -> Iterable[Widget]:
@@ -66,7 +68,7 @@ class MonitorScreen(BaseScreen):
         left = Vertical(pane["progress"], pane["keys"], id="left")
         right = Vertical(pane["rate"], pane["labels"], pane["follow-ups"], pane["commands"], id="right")
         foot = Vertical(pane["worker"], self._commands_below, id="foot")
-        side = Vertical(pane["recent"], Static("", markup=False, id="checked"), foot, id="side")
+        side = Vertical(pane["recent"], Static("", markup=False, id="checked"), pane["places"], foot, id="side")
         yield Vertical(Vertical(left, right, id="top"), side, id="panes")
 
     def on_resize(self, event: events.Resize) -> None:
@@ -94,6 +96,8 @@ class MonitorScreen(BaseScreen):
         pane["commands"].facts = command_facts(snapshot.commands, data.requested, data.now)
         self._commands_below.facts = pane["commands"].facts
         self.set_class(not snapshot.worker.alive, "-idle")
+        self.set_class(bool(snapshot.places), "-places")
+        pane["places"].facts = place_facts(snapshot.places, data.now)
         pane["worker"].facts = worker_facts(snapshot.worker, snapshot.resumption, data.now, snapshot.parcels)
 
     def _judge(self, snapshot: Snapshot) -> None:
@@ -123,7 +127,8 @@ class MonitorScreen(BaseScreen):
         line_.update(checked(self._quality, max(20, line_.size.width - 2)))
 
     def panes(self) -> list[str]:
-        return sorted(f"{pane.NUMBER}: {pane.NAME}" for pane in self._panes.values())
+        shown = (pane for name, pane in self._panes.items() if name != "places" or self.has_class("-places"))
+        return sorted(f"{pane.NUMBER}: {pane.NAME}" for pane in shown)
 
     def do_pane(self, key: str) -> None:
         """Focus the pane with that number; in a zoomed view it replaces the zoomed one."""

@@ -29,6 +29,7 @@ FAILED_CALLS = {
     Outcome.TOO_LARGE.value: "too large",
     Outcome.BAD_REQUEST.value: "bad request",
     Outcome.MODEL_GONE.value: "model gone",
+    Outcome.LOST.value: "place lost",
 }
 """Outcomes of calls without an answer, in words."""
 

@@ -1,0 +1,489 @@
+"""Run workers whose calls are made at places of Ray, with nodes, coordinators and heads that are killed, and count.
+
+``python -m tests.programs.places ratio|nodes|coordinator|head|version|secrets|quota|all [--seeds N]`` needs Ray
+(``pip install 'labeltui[ray]'``), 3 GB of memory and a quiet machine: ``all`` with its defaults takes about 15 minutes.
+It is no part of the ordinary tests, in which the same promises are tested with places in one process
+(``tests/worker/test_places.py``).
+
+Head, nodes, workers and the simulated server are processes of their own on this machine; a node is killed with its
+whole process group (``kill -9``), as a machine goes that loses its power. The server's log tells what was really asked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import csv
+import json
+import os
+import random
+import signal
+import socket
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+SECRET = "gsk_placesprogram00000000000000000001"
+MARK = "Xylophonebook"
+"""Stands in every text, so that a text is found wherever it was written."""
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody listens at."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+class World:
+    """A home of labeltui, a simulated server and, when wanted, a Ray cluster, in one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        stub = folder / "without"
+        stub.mkdir()
+        (stub / "rfc3987_syntax.py").write_text('raise ImportError("left out")\n', "utf-8")
+        self.environment = {
+            **os.environ,
+            "LABELTUI_HOME": str(folder / "home"),
+            "GROQ_API_KEY": SECRET,
+            "PYTHONPATH": os.pathsep.join([str(stub), str(ROOT), os.environ.get("PYTHONPATH", "")]),
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN": "00112233445566778899aabbccddeeff" * 2,
+        }
+        self.processes: list[subprocess.Popen[bytes]] = []
+        self.log = folder / "server.log"
+        self.head = ""
+        self.nodes: dict[str, subprocess.Popen[bytes]] = {}
+        self._base_url = ""
+
+    def start(self, *command: str, name: str, environment: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+        """Start a process in a group of its own, with its output in the folder."""
+        with (self.folder / f"{name}.out").open("ab") as output:
+            process = subprocess.Popen(
+                [sys.executable, *command],
+                stdout=output,
+                stderr=output,
+                stdin=subprocess.DEVNULL,
+                env=environment or self.environment,
+                cwd=self.folder,
+                start_new_session=True,
+            )
+        self.processes.append(process)
+        return process
+
+    def kill(self, process: subprocess.Popen[bytes]) -> None:
+        """Kill a process and all of its group."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def close(self) -> None:
+        """Kill whatever was started."""
+        for process in self.processes:
+            self.kill(process)
+
+    def serve(self, *options: str) -> None:
+        """Start the simulated server."""
+        port, ready = free_port(), self.folder / "server.ready"
+        self.start(
+            "-m", "tui", "simulate", "--port", str(port), "--key", f"{SECRET}=org", "--log", str(self.log),
+            "--ready-file", str(ready), "--jitter", "0", *options, name="server",
+        )  # fmt: skip
+        await_(ready.exists, 60, "the simulated server")
+        self._base_url = f"http://127.0.0.1:{port}"
+        self.environment["GROQ_BASE_URL"] = self._base_url
+
+    def make_run(self, name: str, emails: int) -> Path:
+        """Make a run of distinct texts."""
+        source = self.folder / f"{name}.csv"
+        with source.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["id", "text"])
+            writer.writerows((n, f"{MARK} {n}: please look at the plan before the meeting") for n in range(emails))
+        self.cli("new", str(source), "--name", name, "--base-url", self._base_url)
+        return self.folder / "home" / "runs" / f"{name}.db"
+
+    def cli(self, *arguments: str) -> str:
+        """Run a command of labeltui and return its output."""
+        done = subprocess.run(
+            [sys.executable, "-m", "tui", *arguments],
+            env=self.environment, cwd=self.folder, capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            raise SystemExit(f"labeltui {' '.join(arguments)}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def work(self, name: str, *options: str) -> subprocess.Popen[bytes]:
+        """Start a worker."""
+        return self.start("-m", "tui", "work", name, *options, name=f"work-{name}")
+
+    def status(self, name: str) -> dict[str, Any]:
+        """Return the status of a run."""
+        found: dict[str, Any] = json.loads(self.cli("status", name, "--json"))
+        return found
+
+    # -- Ray -----------------------------------------------------------------------------------------------------------
+
+    def start_head(self, port: int = 0) -> None:
+        """Start a head without CPUs, so that every place is made on a node."""
+        port = port or free_port()
+        self.head = f"127.0.0.1:{port}"
+        self.nodes["head"] = self.start(
+            "-m", "ray.scripts.scripts", "start", "--head", "--block", "--port", str(port), "--num-cpus", "0",
+            "--node-ip-address", "127.0.0.1", "--include-dashboard", "false", "--object-store-memory", "80000000",
+            "--temp-dir", str(self.folder / "ray"), name="head",
+        )  # fmt: skip
+        self._await_nodes(1)
+
+    def add_node(self, name: str) -> None:
+        """Start a node with a CPU for one place."""
+        before = self._alive()
+        self.nodes[name] = self.start(
+            "-m", "ray.scripts.scripts", "start", "--address", self.head, "--block", "--num-cpus", "1",
+            "--node-ip-address", "127.0.0.1", "--object-store-memory", "80000000", name=name,
+        )  # fmt: skip
+        self._await_nodes(before + 1)
+
+    def kill_node(self, name: str) -> None:
+        """Kill a node, its actors included."""
+        self.kill(self.nodes.pop(name))
+
+    def _alive(self) -> int:
+        code = (
+            "import ray, sys; ray.init(address=sys.argv[1], log_to_driver=False, logging_level='error');"
+            "print(sum(node['Alive'] for node in ray.nodes()))"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code, self.head],
+            env=self.environment, capture_output=True, text=True, timeout=120, check=False, cwd=self.folder,
+        )  # fmt: skip
+        return int(done.stdout.split()[-1]) if done.returncode == 0 and done.stdout.split() else 0
+
+    def _await_nodes(self, count: int) -> None:
+        await_(lambda: self._alive() >= count, 180, f"{count} nodes")
+
+
+def await_(true: Callable[[], object], most_s: float, what: str) -> float:
+    """Wait until something is true; return the seconds that it took."""
+    began = time.monotonic()
+    while not true():
+        if time.monotonic() - began > most_s:
+            raise SystemExit(f"waited {most_s:g} s in vain for {what}")
+        time.sleep(0.2)
+    return time.monotonic() - began
+
+
+@contextlib.contextmanager
+def world(*server: str) -> Iterator[World]:
+    """Yield a world whose server has these options."""
+    with tempfile.TemporaryDirectory(prefix="lp-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        made = World(Path(folder))
+        try:
+            made.serve(*server)
+            yield made
+        finally:
+            made.close()
+
+
+def rows(path: Path, query: str) -> list[Any]:
+    """Return the rows of a query over a run file."""
+    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+        return db.execute(query).fetchall()
+
+
+def labeled(path: Path) -> int:
+    """Return how many emails are labeled."""
+    return int(rows(path, "SELECT count(*) FROM email WHERE state = 'labeled'")[0][0])
+
+
+def doubled(path: Path) -> int:
+    """Return how many emails have two labels of the model."""
+    query = "SELECT count(*) FROM (SELECT 1 FROM label WHERE source = 'model' GROUP BY email_id HAVING count(*) > 1)"
+    return int(rows(path, query)[0][0])
+
+
+def outcomes(path: Path) -> Counter[str]:
+    """Return how many calls ended how."""
+    return Counter(dict(rows(path, "SELECT outcome, count(*) FROM attempt GROUP BY 1")))
+
+
+def calls_seen(log: Path) -> int:
+    """Return how many calls the server answered or refused."""
+    return sum("/chat/completions" in line or '"status"' in line for line in log.read_text("utf-8").splitlines())
+
+
+def steady_rate(path: Path) -> float:
+    """Return the median of labels a second over the last eight full seconds but the last two."""
+    by_second = Counter(int(at) for (at,) in rows(path, "SELECT at FROM label WHERE source = 'model'"))
+    last = max(by_second)
+    return float(statistics.median(by_second[second] for second in range(last - 10, last - 2)))
+
+
+def cpu_of(pid: int) -> float:
+    """Return the seconds of CPU that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+# -- the programs ------------------------------------------------------------------------------------------------------
+
+
+def ratio(_: argparse.Namespace) -> str:
+    """Two places against one, where the server's latency binds."""
+    rates, cpu = [], 0.0
+    with world("--latency", "0.3", "--headers", "missing") as here:
+        for places in (1, 2):
+            emails = 800 * places
+            path = here.make_run(f"ratio{places}", emails)
+            options = ("--ray", "--places", str(places), "--width", "16", "--concurrency", str(16 * places))
+            process = here.work(f"ratio{places}", *options)
+            used = 0.0
+            while process.poll() is None:
+                with contextlib.suppress(OSError):
+                    used = cpu_of(process.pid)
+                time.sleep(0.1)
+            assert labeled(path) == emails, here.status(f"ratio{places}")
+            rates.append(steady_rate(path))
+            cpu = used / emails * 1000
+            print(f"  {places} place(s): {rates[-1]:.0f}/s, {cpu:.2f} ms CPU a label with the start, {outcomes(path)}")
+    assert rates[1] >= 1.8 * rates[0], rates
+    return f"2 places {rates[1] / rates[0]:.2f} times 1 ({rates[0]:.0f} and {rates[1]:.0f} labels/s)"
+
+
+def nodes(given: argparse.Namespace) -> str:
+    """A node is killed while its place is at work; another is added."""
+    lost, noticed, used = [], [], []
+    with world("--latency", "0.3", "--headers", "missing") as here:
+        here.start_head()
+        here.add_node("a")
+        here.add_node("b")
+        for seed in range(given.seeds):
+            rng = random.Random(seed)
+            emails, before = 1_500, len(here.log.read_text("utf-8").splitlines())
+            path = here.make_run(f"nodes{seed}", emails)
+            process = here.work(
+                f"nodes{seed}", "--ray", here.head, "--places", "2", "--width", "8", "--concurrency", "16"
+            )
+            await_(lambda path=path: labeled(path) > 100, 180, "labels")  # type: ignore[misc]
+            time.sleep(rng.uniform(0.0, 2.0))
+            ready = {each["name"]: each["node"] for each in here.status(f"nodes{seed}")["places"]}
+            here.kill_node("b" if seed % 2 else "a")
+            noticed.append(await_(lambda path=path: lost_event(path), 30, "the lost place"))  # type: ignore[misc]
+            back = "b" if seed % 2 else "a"
+            here.add_node(back)
+            at = time.monotonic()
+            with contextlib.suppress(SystemExit):
+                await_(lambda path=path, p=process: ready_events(path) > 2 or p.poll() is not None, 60, "it")  # type: ignore[misc]
+            used.append(time.monotonic() - at)
+            assert process.wait(600) == 0
+            seen = len(here.log.read_text("utf-8").splitlines()) - before
+            found = outcomes(path)
+            lost.append(found["lost"])
+            assert labeled(path) == emails
+            assert doubled(path) == 0
+            assert seen - emails <= found["lost"] <= 8, (seen, found)
+            assert set(found) <= {"answered", "lost"}, found
+            print(f"  seed {seed}: {ready}, noticed after {noticed[-1]:.1f} s, lost {lost[-1]}, server saw {seen}")
+    return (
+        f"{given.seeds} seeds: 0 lost, 0 doubled, noticed after at most {max(noticed):.1f} s, calls lost {lost}, a new"
+        f" node used after {max(used):.1f} s"
+    )
+
+
+def lost_event(path: Path) -> bool:
+    """Return whether a place was noted as lost."""
+    return bool(rows(path, "SELECT 1 FROM event WHERE kind = 'place' AND text LIKE '%is lost%'"))
+
+
+def ready_events(path: Path) -> int:
+    """Return how often a place was noted as ready."""
+    return int(rows(path, "SELECT count(*) FROM event WHERE kind = 'place' AND text LIKE '%is ready'")[0][0])
+
+
+def coordinator(given: argparse.Namespace) -> str:
+    """The worker is killed again and again, and goes on with and without Ray."""
+    quiet = []
+    with world("--latency", "0.2", "--headers", "missing") as here:
+        here.start_head()
+        here.add_node("a")
+        emails = 150 * given.kills + 300
+        path = here.make_run("coordinator", emails)
+        kills = given.kills
+        for kill in range(kills):
+            with_ray = kill % 4 != 3
+            options = ("--ray", here.head, "--places", "1", "--width", "16") if with_ray else ()
+            before = labeled(path)
+            process = here.work("coordinator", *options, "--concurrency", "16")
+            await_(lambda before=before: labeled(path) > before + 20, 180, "labels")  # type: ignore[misc]
+            time.sleep(random.Random(kill).uniform(0, 1))
+            os.kill(process.pid, signal.SIGKILL)
+            at = time.monotonic()
+            process.wait()
+            size, changed = here.log.stat().st_size, at
+            while time.monotonic() - at < 12:
+                time.sleep(0.2)
+                if here.log.stat().st_size != size:
+                    size, changed = here.log.stat().st_size, time.monotonic()
+                elif time.monotonic() - changed > 2:
+                    break
+            quiet.append(changed - at)
+            print(f"  kill {kill}: {labeled(path)} labeled, the server heard nothing {quiet[-1]:.1f} s later")
+        assert here.work("coordinator", "--concurrency", "16").wait(600) == 0
+        assert labeled(path) == emails
+        assert doubled(path) == 0
+    assert max(quiet) <= 10
+    return f"{kills} kills: 0 lost, 0 doubled, quiet after at most {max(quiet):.1f} s"
+
+
+def head(_: argparse.Namespace) -> str:
+    """The head is killed, and comes back."""
+    with world("--latency", "0.2", "--headers", "missing") as here:
+        here.start_head()
+        here.add_node("a")
+        path = here.make_run("head", 1_500)
+        process = here.work("head", "--ray", here.head, "--places", "1", "--width", "8", "--concurrency", "8")
+        await_(lambda: labeled(path) > 100, 180, "labels")
+        for name in ("head", "a"):
+            here.kill_node(name)
+        took = await_(lambda: here.status("head")["state"] == "waiting", 60, "waiting")
+        reason = str(here.status("head")["reason"])
+        assert reason.startswith("no place"), reason
+        here.start_head(int(here.head.rpartition(":")[2]))
+        here.add_node("a")
+        assert process.wait(600) == 0
+        assert labeled(path) == 1_500
+        assert doubled(path) == 0
+    return f"waiting after {took:.1f} s ({reason}); went on when the head was back; {outcomes_of(path)}"
+
+
+def outcomes_of(path: Path) -> str:
+    """Return the outcomes in a few words, where the run file is still there."""
+    return ", ".join(f"{count} {name}" for name, count in outcomes(path).items()) if path.exists() else "0 lost"
+
+
+def version(_: argparse.Namespace) -> str:
+    """A node has another labeltui."""
+    with world("--latency", "0.2", "--headers", "missing") as here:
+        here.start_head()
+        other = here.folder / "other"
+        other.mkdir()
+        (other / "sitecustomize.py").write_text(
+            "import importlib.metadata as m\n"
+            "known = m.version\n"
+            "m.version = lambda name: '0.0.1' if name == 'labeltui' else known(name)\n",
+            "utf-8",
+        )
+        here.environment["PYTHONPATH"] = os.pathsep.join([str(other), here.environment["PYTHONPATH"]])
+        here.add_node("a")
+        here.environment["PYTHONPATH"] = here.environment["PYTHONPATH"].partition(os.pathsep)[2]
+        here.make_run("version", 50)
+        process = here.work("version", "--ray", here.head, "--places", "1")
+        await_(lambda: "has labeltui" in str(here.status("version")["reason"]), 180, "the sentence")
+        reason = str(here.status("version")["reason"])
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+    return reason
+
+
+def secrets(_: argparse.Namespace) -> str:
+    """Neither a key nor a text stands in any file of Ray, also after errors that hold them."""
+    with world("--latency", "0.2", "--headers", "missing") as here:
+        broken = here.folder / "broken"
+        broken.mkdir()
+        (broken / "sitecustomize.py").write_text(
+            "import sys\n"
+            "class Finder:\n"
+            "    def find_spec(self, name, path=None, target=None):\n"
+            "        if name == 'core.worker.settle':\n"
+            "            sys.meta_path.remove(self)\n"
+            "            import core.worker.settle as s\n"
+            "            async def ask(self, permit, conversation, settings):\n"
+            "                raise ValueError(conversation[-1].content + permit.secret.value)\n"
+            "            s.LocalFleet.ask = ask\n"
+            "            return s.__spec__\n"
+            "sys.meta_path.insert(0, Finder())\n",
+            "utf-8",
+        )
+        here.start_head()
+        here.add_node("a")
+        here.make_run("plain", 100)
+        assert here.work("plain", "--ray", here.head, "--places", "1").wait(300) == 0
+        here.kill_node("a")
+        plain = here.environment["PYTHONPATH"]
+        here.environment["PYTHONPATH"] = os.pathsep.join([str(broken), plain])
+        here.add_node("a")
+        here.environment["PYTHONPATH"] = plain
+        here.make_run("forced", 20)
+        code = here.work("forced", "--ray", here.head, "--places", "1").wait(300)
+        said = (here.folder / "work-forced.out").read_text("utf-8")
+        assert code != 0
+        assert "ValueError" in said, said
+        looked = found = 0
+        for folder in (here.folder / "ray", here.folder / "home"):
+            for file in folder.rglob("*"):
+                if file.is_file():
+                    looked += 1
+                    data = file.read_bytes()
+                    held = SECRET.encode() in data
+                    held |= folder.name == "ray" and MARK.encode() in data
+                    found += held
+                    if held:
+                        print(f"  found in {file}")
+        assert found == 0
+    return f"{looked} files of Ray and labeltui hold no key, those of Ray no text; a forced error told its kind alone"
+
+
+def quota(given: argparse.Namespace) -> str:
+    """60 requests a minute over two places cost no more refusals than over one."""
+    counts = []
+    for places in (1, 2):
+        with world("--latency", "0.3", "--rpm", "60") as here:
+            path = here.make_run(f"quota{places}", 5_000)
+            process = here.work(f"quota{places}", "--ray", "--places", str(places), "--width", "16")
+            await_(lambda path=path: labeled(path) > 0, 180, "labels")  # type: ignore[misc]
+            time.sleep(given.minutes * 60)
+            process.send_signal(signal.SIGINT)
+            process.wait(120)
+            found = outcomes(path)
+            counts.append(found["rate_limited"])
+            print(f"  {places} place(s), {given.minutes:g} min: {dict(found)}")
+    assert counts[1] <= max(counts[0], 6), counts
+    return f"refusals for want of quota in {given.minutes:g} min: {counts[0]} over one place, {counts[1]} over two"
+
+
+PROGRAMS: dict[str, Callable[[argparse.Namespace], str]] = {
+    each.__name__: each for each in (ratio, nodes, coordinator, head, version, secrets, quota)
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the programs that are named; 1 where one of them fails."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("program", choices=[*PROGRAMS, "all"], nargs="+")
+    parser.add_argument("--seeds", type=int, default=10, help="nodes killed")
+    parser.add_argument("--kills", type=int, default=20, help="coordinators killed")
+    parser.add_argument("--minutes", type=float, default=2.0, help="of the program quota, for each number of places")
+    given = parser.parse_args(arguments)
+    failed = 0
+    for name in PROGRAMS if "all" in given.program else given.program:
+        began = time.monotonic()
+        try:
+            said = PROGRAMS[name](given)
+        except (AssertionError, SystemExit, subprocess.TimeoutExpired) as error:
+            failed, said = 1, f"FAILED: {error}"
+        print(f"{name}: {said} ({time.monotonic() - began:.0f} s)", flush=True)
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
