@@ -6,6 +6,7 @@ misleading at rare classes, so raw agreement stands beside them on every screen.
 
 from __future__ import annotations
 
+import math
 import random
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -17,6 +18,10 @@ from core.quality.intervals import binomial_two_sided_half, wilson
 RESAMPLES = 1_000
 FEWEST_RESAMPLES = 200
 """Bootstrap samples per interval; fewer, but at least the latter, where there are thousands of emails."""
+
+
+COUNTED_FROM = 1_000
+"""Emails of a stratum from which resamples are drawn as counts of each kind instead of one email after the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,10 +202,11 @@ def _bootstrap(
     rng = random.Random(int.from_bytes(blake2b(repr(groups).encode(), digest_size=8).digest()))
     size = max(1, sum(len(group) for group in groups))
     found = []
+    large = [Counter(group) if len(group) >= COUNTED_FROM else None for group in groups]
     for _ in range(max(FEWEST_RESAMPLES, min(RESAMPLES, 1_000_000 // size))):
         counts: Counter[int] = Counter()
-        for group in groups:
-            counts.update(rng.choices(group, k=len(group)))
+        for group, kinds in zip(groups, large, strict=True):
+            counts.update(rng.choices(group, k=len(group)) if kinds is None else _multinomial(rng, kinds))
         again = coefficient(counts)
         if again is not None:
             found.append(again)
@@ -209,3 +215,30 @@ def _bootstrap(
     found.sort()
     cut = round(0.025 * len(found))
     return min(value, found[cut]), max(value, found[len(found) - 1 - cut])
+
+
+def _multinomial(rng: random.Random, kinds: Mapping[int, int]) -> dict[int, int]:
+    """Return how often each kind is drawn in as many draws with replacement as there are emails."""
+    left = whole = sum(kinds.values())
+    found = {}
+    for kind, count in kinds.items():
+        found[kind] = _binomial(rng, left, count / whole) if count < whole else left
+        left, whole = left - found[kind], whole - count
+    return found
+
+
+def _binomial(rng: random.Random, of: int, p: float) -> int:
+    """Return a binomial draw: by gaps between hits (exact) where hits or misses are few, else a rounded normal one."""
+    if p > 0.5:
+        return of - _binomial(rng, of, 1.0 - p)
+    if of <= 0 or p <= 0.0:
+        return 0
+    variance = of * p * (1.0 - p)
+    if variance > 25.0:
+        return min(of, max(0, round(rng.gauss(of * p, math.sqrt(variance)))))
+    hits, at = 0, 0
+    while True:
+        at += int(math.log(1.0 - rng.random()) / math.log1p(-p)) + 1
+        if at > of:
+            return hits
+        hits += 1

@@ -80,6 +80,8 @@ class Member:
 
         A split that nobody adjudicated counts with the first answer, so that hard emails are not left out.
         """
+        if len(self.answers) < 2:
+            return self.answers[0].value if self.answers else None
         settled = [answer for answer in self.answers if answer.kind == "adjudicated"]
         if settled:
             return settled[-1].value

@@ -152,3 +152,18 @@ def test_second_looks_mix_disagreements_with_decoys() -> None:
     assert list(back) != sorted(back)
     assert len(second_looks(dict.fromkeys(range(24), ("1", "1")) | {24: ("0", "1")}, 3)) == 3
     assert second_looks({1: ("1", "1")}, 3) == ()
+
+
+def test_large_samples_are_resampled_as_counts() -> None:
+    """Drawn as counts, the interval of kappa over 4,000 emails is that of draws one by one, within two hundredths."""
+    rng = random.Random(4)
+    pairs = [Pair(true, true if rng.random() < 0.95 else "1") for true in rng.choices("01", [0.07, 0.93], k=4_000)]
+    counted = kappa(pairs)
+    values = []
+    for _ in range(300):
+        again = kappa_of(rng.choices(pairs, k=len(pairs)))
+        assert again is not None
+        values.append(again)
+    values.sort()
+    assert counted.low == pytest.approx(values[7], abs=0.02)
+    assert counted.high == pytest.approx(values[-8], abs=0.02)
