@@ -42,6 +42,8 @@ def test_what_is_typed_is_read(typed: str, terms: tuple[Term, ...]) -> None:
         ("source:cat", "source: is one of model, copy, human"),
         ("source:undone", "source: is one of model, copy, human"),
         ("reasks:many", "reasks: takes a number"),
+        ("edge:cat", "edge: is one of person, version, near, truncated, re-asked"),
+        ("numbers:1", "There is no field"),
         ("label:", "Something must stand after label:"),
         ("!", "Something must stand after !"),
         ('""', "Something must stand between the quotes"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -219,3 +220,30 @@ def test_an_older_file_says_what_it_cannot_be_sorted_by(run: Path) -> None:
     assert order_sql(Order("subject"), 2)
     with pytest.raises(RunFileError, match="cannot be sorted by settled"):
         order_sql(Order("settled"), 2)
+
+
+def test_edge_cases_are_found(make_run: MakeRun, opened: Callable[[Path], Store]) -> None:
+    """Person against model, one version against another, nearly equal texts apart, cut texts, unusable first answers."""
+    same = "the quarterly numbers of the ferry are ready and wait for your approval"
+    path = make_run(
+        [f"{same} 1", f"{same} 2", "a text of its own, which says nothing of ferries to anybody", "x" * 7_000]
+    )
+    store = opened(path)
+    for number, label, reasks in ((1, "1", 0), (2, "0", 1), (3, "1", 0), (4, "1", 0)):
+        done = labeled(number)
+        assert done.settled is not None
+        store.commit([replace(done, settled=replace(done.settled, label=label, reasks=reasks))], now=NOW)
+    store.label_by_person([3], "0", annotator="anna", note="", now=NOW)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(
+            "INSERT INTO label(email_id, value, source, attempt_id, task_version, at)"
+            " SELECT 1, '0', 'model', 1, 'older', 0"
+        )
+    search = Search(path)
+    assert found(search, "edge:person") == [3]
+    assert found(search, "edge:version") == [1]
+    assert found(search, "edge:near") == [1, 2]
+    assert found(search, "!edge:near") == [3, 4]
+    assert found(search, "edge:truncated") == [4]
+    assert found(search, "edge:re-asked") == [2]
+    search.close()

@@ -284,8 +284,8 @@ ALL: tuple[Action, ...] = (
     ),
     Action(
         "find", Group.FIND, ("slash",), "/", _word("find"),
-        "Narrow the list: words, !word, state:failed, label:0, reasks:>0, key:, from:, source:, flag:, cause:, note:."
-        " Runs: by name.",
+        "Narrow the list: words, !word, state:failed, label:0, reasks:>0, key:, from:, source:, flag:, cause:, note:,"
+        " edge:. Runs: by name.",
         frozenset({Scope.RUNS, Scope.EMAILS}), hint=2,
     ),
     Action(

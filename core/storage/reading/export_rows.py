@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from core.model import ExportRow, Task
@@ -19,7 +19,7 @@ from core.storage.file.schema_version import (
 )
 from core.storage.reading.filters import Filter, condition
 from core.storage.reading.reviews import sample_of
-from core.storage.reading.search import has_words
+from core.storage.reading.search import has_words, with_near_duplicates
 
 ONLY: Mapping[str, str] = {
     "human": "e.label_source = 'human'",
@@ -59,6 +59,7 @@ class ExportReader:
         if selection.email_ids is not None:
             yield from self._these(selection, page)
             return
+        selection = replace(selection, where=with_near_duplicates(self._db, selection.where))
         if selection.where.texts:
             self._db.create_function("has_words", -1, has_words, deterministic=True)
         select = self._select("> ? AND {id} <= ?", selection)

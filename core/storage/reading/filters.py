@@ -3,7 +3,7 @@
 ``contract`` finds emails with a word that begins so, in subject, sender or sent text; ``"first draft"`` words that
 follow each other; ``!draft`` emails without it. A term with a field looks there alone: ``state:failed``, ``label:0``,
 ``reasks:>0``, ``key:main``, ``from:ada``, ``subject:lunch``, ``source:human``, ``flag:any``, ``cause:"no valid"``,
-``note:picnic`` (or ``note:any``).
+``note:picnic`` (or ``note:any``). ``edge:`` finds edge cases: :data:`EDGES`.
 All terms must hold. In quotes a backslash keeps the next character as it is.
 """
 
@@ -14,11 +14,18 @@ from dataclasses import dataclass
 
 from core.errors import UsageError
 from core.model import EmailState, LabelSource
-from core.storage.file.rows import STANDS
+from core.storage.file.rows import BY_MODEL, BY_PERSON, STANDS
 from core.text import inert
 
-FIELDS = ("label", "state", "reasks", "key", "from", "subject", "source", "flag", "cause", "note")
+FIELDS = ("label", "state", "reasks", "key", "from", "subject", "source", "flag", "cause", "note", "edge")
 """What can stand before a colon."""
+
+EDGES = ("person", "version", "near", "truncated", "re-asked")
+"""Edge cases: person and model differ; the model changed its label between versions; nearly the same text has another
+label (:func:`core.storage.reading.search.near_duplicates_apart`); the text was cut; the first answer was unusable."""
+
+NUMBERED = "numbers"
+"""A field that nobody types: the emails with these numbers (JSON), which stand for an edge case that was looked for."""
 
 LONGEST = 500
 """Characters of a filter that are read."""
@@ -105,6 +112,8 @@ def _checked(field: str, value: str) -> str:
     if field == "source":
         named = "human" if value.lower() == "person" else value.lower()
         return _one_of("source", named, [each.value for each in LabelSource if each is not LabelSource.WITHDRAWN])
+    if field == "edge":
+        return _one_of("edge", value.lower(), list(EDGES))
     if field == "reasks" and not _NUMBER.fullmatch(value):
         raise UsageError(f"reasks: takes a number, such as 0, >0 or <=2, not {_shown(value)}.")
     return value
@@ -188,9 +197,10 @@ def _field_sql(term: Term, *, has_flags: bool, has_notes: bool) -> tuple[str, li
         if not has_flags or value.lower() == "any":
             return "coalesce(e.flags, '') <> ''" if has_flags else "0", []
         return "instr(' ' || e.flags, ' ' || ?)", [value.lower()]
-    if term.field == "note" and value.lower() == "any":
-        value = ""
+    if term.field in ("edge", NUMBERED):
+        return (_EDGE[value], []) if term.field == "edge" else ("e.id IN (SELECT value FROM json_each(?))", [value])
     if term.field in ("from", "subject", "note"):
+        value = "" if (term.field, value.lower()) == ("note", "any") else value
         value = "%" + re.sub(r"([%_\\])", r"\\\1", value) + "%"
     if term.field == "note":
         sql = _NOTED["label"] + (f" OR {_NOTED['note']}" if has_notes else "")
@@ -204,6 +214,18 @@ _NOTED = {
         " AND l.note LIKE ? ESCAPE '\\')"
     ),
     "note": (f"EXISTS (SELECT 1 FROM note AS n WHERE n.email_id = e.id AND n.{STANDS} AND n.text LIKE ? ESCAPE '\\')"),
+}
+
+_NEWEST = "(SELECT value FROM label WHERE email_id = e.id AND {} ORDER BY id DESC LIMIT 1)"
+
+_EDGE = {
+    "person": f"{_NEWEST.format(BY_PERSON)} <> {_NEWEST.format(BY_MODEL)}",
+    "version": f"{_NEWEST.format(BY_MODEL)} <> {_NEWEST.format(BY_MODEL).removesuffix(')')} OFFSET 1)",
+    "truncated": (
+        "(SELECT length(text) FROM body WHERE email_id = e.id) >= (SELECT json_extract(t.definition, '$.truncate_at')"
+        " FROM task AS t JOIN run ON run.task_version = t.version)"
+    ),
+    "re-asked": "(e.reasks > 0 AND e.state <> 'pending')",
 }
 
 _PLAIN = {

@@ -28,7 +28,7 @@ from core.errors import RunFileError
 from core.storage.file.connection import immediately, open_reader
 from core.storage.file.lock import companion
 from core.storage.file.schema_version import FORMAT_WITH_FLAGS, FORMAT_WITH_NOTES, check_format
-from core.storage.reading.filters import Condition, Filter, condition
+from core.storage.reading.filters import NUMBERED, Condition, Filter, Term, condition
 from core.storage.reading.ordering import WORK_ORDER, Order, order_sql
 
 INDEX_FORMAT = 1
@@ -98,6 +98,7 @@ class Search:
         """
         self._order = order
         self._sorted_by = order_sql(order, self._format)
+        wanted = with_near_duplicates(self._db, wanted)
         indexed = bool(wanted.texts) and self._attach()
         self._wanted = condition(
             wanted,
@@ -296,3 +297,44 @@ def has_words(pattern: str, *texts: str | None) -> bool:
     """Return whether a text matches; the SQL function that :func:`core.storage.reading.filters.condition` uses."""
     compiled = _compiled(pattern)
     return any(text is not None and compiled.search(text.lower()) is not None for text in texts)
+
+
+NEAR_WORDS, FEWEST_NEAR_WORDS = 60, 8
+"""Texts are nearly the same where the first 60 words behind their header lines are; shorter ones say too little."""
+
+_LETTERS = re.compile(r"[^\W\d_]+")
+_HEADER_LINE = re.compile(r"(?:From|To|Cc|Bcc|Subject|Date): ")
+
+
+def near_key(text: str) -> str | None:
+    """Return what nearly equal texts have in common, None for a text that is too short to tell."""
+    lines = text.splitlines()
+    begin = next((place for place, each in enumerate(lines) if not _HEADER_LINE.match(each)), len(lines))
+    words = _LETTERS.findall("\n".join(lines[begin:])[: 20 * NEAR_WORDS].lower())[:NEAR_WORDS]
+    return " ".join(words) if len(words) >= FEWEST_NEAR_WORDS else None
+
+
+def near_duplicates_apart(db: sqlite3.Connection) -> list[int]:
+    """Return the labeled emails for which another email with nearly the same text has another label."""
+    groups: dict[int, dict[str, list[int]]] = {}
+    for number, label, text in db.execute(
+        f"SELECT e.id, e.label, substr(b.text, 1, {40 * NEAR_WORDS}) FROM email AS e"
+        " JOIN body AS b ON b.email_id = e.id WHERE e.label IS NOT NULL"
+    ):
+        key = near_key(text)
+        if key is not None:
+            groups.setdefault(hash(key), {}).setdefault(label, []).append(number)
+    return sorted(number for labels in groups.values() if len(labels) > 1 for ids in labels.values() for number in ids)
+
+
+def with_near_duplicates(db: sqlite3.Connection, wanted: Filter) -> Filter:
+    """Return the filter with ``edge:near`` replaced by the numbers of the emails that it finds now."""
+    if all((term.field, term.value) != ("edge", "near") for term in wanted.terms):
+        return wanted
+    found = json.dumps(near_duplicates_apart(db))
+    return Filter(
+        tuple(
+            Term(NUMBERED, found, term.negated) if (term.field, term.value) == ("edge", "near") else term
+            for term in wanted.terms
+        )
+    )
