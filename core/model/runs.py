@@ -91,6 +91,21 @@ class LaneChoice:
 
 
 @dataclass(frozen=True, slots=True)
+class LaneSpent:
+    """What a run spent in one lane: calls by outcome, and tokens."""
+
+    lane: str
+    outcomes: Mapping[str, int]
+    prompt_tokens: int
+    completion_tokens: int
+
+    @property
+    def calls(self) -> int:
+        """How many calls that are."""
+        return sum(self.outcomes.values())
+
+
+@dataclass(frozen=True, slots=True)
 class BatchLimits:
     """How much goes out at once.
 
@@ -312,6 +327,7 @@ class Snapshot:
     canaries: tuple[int, int] = (0, 0)
     lane: LaneChoice = LaneChoice()
     parcels: tuple[Parcel, ...] = ()
+    lanes: tuple[LaneSpent, ...] = ()
     places: tuple[PlaceStatus, ...] = ()
 
     @property

@@ -21,6 +21,7 @@ from core.storage.reading.reader import RunReader
 from core.storage.writing.store import Store
 from tests.programs.batches import EMAILS, POINTS, SERVERS, World, killed
 from tui.commands.status import as_json, batch_lines, lane_line
+from tui.text.record import history
 from tui.widgets.panes.worker import worker_facts
 
 WORST = ("uploaded", "created", "gathering")
@@ -189,3 +190,35 @@ def test_time_that_is_short_ends_batches_and_frees_the_rest_for_live_calls(tmp_p
         assert len(left) == store.pending_count == 20  # two of three batches stalled
         assert store.parcels() == []
     assert world.now < 1_001_500.0
+
+
+def test_results_that_wait_for_25_days_raise_an_alarm(tmp_path: Path) -> None:
+    """Servers drop them after 30: the snapshot says so whether a worker lives or not."""
+    world = World(tmp_path, BatchPlan(seconds=1e9))
+    world.live(until_s=10.0)
+    with RunReader(world.path) as reader:
+        assert reader.snapshot(world.now + 24 * 86_400.0).alarms == ()
+    with RunReader(world.path) as reader:
+        (alarm,) = reader.snapshot(world.now + 26 * 86_400.0).alarms
+    assert "3 batches were sent 25 days ago" in alarm
+    assert "within 4 days" in alarm
+
+
+def test_each_lane_has_its_calls_by_outcome_and_its_tokens(tmp_path: Path) -> None:
+    """In the snapshot, as JSON and as lines; the same from the rows, and after a file of the format before."""
+    faulty = replace(simple_config(2, 2), faults=replace(simple_config().faults, invalid=0.5))
+    world = World(tmp_path, BatchPlan(), config=faulty)
+    assert not world.live()
+    with RunReader(world.path) as reader:
+        snapshot = reader.snapshot(world.now)
+        record = reader.record(1)
+    (batch,) = snapshot.lanes
+    assert batch.lane == "batch"
+    assert batch.calls == EMAILS == batch.outcomes["answered"] + batch.outcomes["invalid"]
+    assert batch.prompt_tokens == snapshot.prompt_tokens > 0
+    assert as_json(snapshot, ())["lanes"][0]["outcomes"] == batch.outcomes
+    assert record is not None
+    assert record.attempts[0].lane == "batch"
+    assert "in a batch, half the price" in history(record, None, world.now, 80).plain
+    with RunLock(world.path) as lock, Store.open(world.path, lock) as store:
+        assert store.put_right(now=world.now) == 0

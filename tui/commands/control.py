@@ -16,7 +16,7 @@ from core.errors import UnknownNameError, UsageError
 from core.model import Budget, PlacesWanted, exits
 from core.settings import load_settings
 from tui.commands.printing import complain, say
-from tui.commands.status import batch_lines, lane_line
+from tui.commands.status import batch_lines, lane_line, spent_lines
 from tui.text.numbers import age, number
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def lane(given: argparse.Namespace) -> int:
     path = engine.find(given.run)
     snapshot = engine.snapshot(path)
     if given.lane is None and not given.cancel and given.by is None:
-        for line in (lane_line(snapshot), *batch_lines(snapshot)):
+        for line in (lane_line(snapshot), *spent_lines(snapshot), *batch_lines(snapshot)):
             say(line)
         return exits.DONE
     wanted = given.lane or ("auto" if given.by is not None else snapshot.lane.lane)

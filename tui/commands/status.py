@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,17 @@ def as_json(snapshot: Snapshot, keys: Sequence[KeyStatus], no_keys: str = "") ->
         "canaries": {"asked": snapshot.canaries[0], "changed": snapshot.canaries[1]},
         "alarms": [*alarms(snapshot), *([no_keys] if no_keys else [])],
         "lane": snapshot.lane.lane,
+        "lane_by": snapshot.lane.by_at,
+        "lanes": [
+            {
+                "lane": each.lane,
+                "calls": each.calls,
+                "outcomes": dict(each.outcomes),
+                "prompt_tokens": each.prompt_tokens,
+                "completion_tokens": each.completion_tokens,
+            }
+            for each in snapshot.lanes
+        ],
         "batches": [
             {
                 "state": each.state,
@@ -145,6 +156,8 @@ def as_lines(snapshot: Snapshot, keys: Sequence[KeyStatus], no_keys: str = "") -
     lines += [_key_line(key, state) for key, state in in_use(keys, snapshot)]
     if no_keys:
         lines.append(f"  keys      cannot be shown: {one_line(no_keys, limit=200)}")
+    if len(snapshot.lanes) > 1:
+        lines += spent_lines(snapshot)
     lines += batch_lines(snapshot)
     lines += [f"  alarm     {one_line(alarm, limit=200)}" for alarm in snapshot.alarms]
     if snapshot.flagged:
@@ -166,6 +179,21 @@ def lane_line(snapshot: Snapshot) -> str:
     by_at = snapshot.lane.by_at
     by = f", done by {datetime.fromtimestamp(by_at).astimezone():%a %H:%M}" if by_at is not None else ""
     return f"{snapshot.run.name} asks with batches at half the price (lane {snapshot.lane.lane}{by})"
+
+
+def spent_lines(snapshot: Snapshot) -> list[str]:
+    """What each lane was asked and how its calls ended."""
+    return [
+        f"  lane      {each.lane}: {plural(each.calls, 'call')},"
+        f" {number(each.prompt_tokens)} + {number(each.completion_tokens)} tokens; "
+        + ", ".join(f"{number(count)} {one_line(name).replace('_', ' ')}" for name, count in ended(each.outcomes))
+        for each in snapshot.lanes
+    ]
+
+
+def ended(outcomes: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Return outcomes with their counts, the most frequent first."""
+    return sorted(outcomes.items(), key=lambda each: (-each[1], each[0]))
 
 
 def batch_lines(snapshot: Snapshot) -> list[str]:

@@ -10,12 +10,14 @@ from textual.content import Content
 from core.model import AskKind, Attempt, EmailRecord, EmailState, LabelRecord, LabelSource, NoteRecord, Outcome, Task
 from core.text import inert, one_line
 from tui.actions.keymap import keyed
-from tui.text.numbers import clock, fit, join, moment, number, plural
+from tui.text.numbers import clock, countdown, fit, join, moment, number, plural
 from tui.widgets.lists.emails import STATES
 from tui.widgets.panes.pane import Part, line
 
 _HEADER = re.compile(r"(From|To|Cc|Bcc|Subject|Date): ")
 _KINDS = {AskKind.ASK: "question  ", AskKind.REASK: "follow-up  ", AskKind.CANARY: "canary  "}
+_LANES = {"batch": " · in a batch, half the price", "flex": " · in the flex tier"}
+"""By which lane a call was made, where not live."""
 MOST_SHOWN = 60_000
 """Characters of a message that are shown, so that wrapping them delays no key."""
 
@@ -169,11 +171,12 @@ def _attempt(attempt: Attempt, now: float, width: int) -> list[Content]:
             (_KINDS[attempt.kind], "$foreground"),
             (f"{'✓' if good else '✕'} {word}", f"bold ${tone}"),
             (f"  {when}", "$quiet"),
-            (f"  {attempt.latency_s:.2f} s", "$bright"),
+            (f"  {_took(attempt)}", "$bright"),
         ),
         line(
             (f"  {one_line(attempt.key_alias, limit=20)} of {one_line(attempt.organization, limit=24)}", "$foreground"),
             (f" · {number(attempt.prompt_tokens)} + {number(attempt.completion_tokens)} tokens", "$quiet"),
+            (_LANES.get(attempt.lane, ""), "$accent"),
         ),
     ]
     if attempt.raw_answer is not None:
@@ -185,6 +188,10 @@ def _attempt(attempt: Attempt, now: float, width: int) -> list[Content]:
     for detail in (attempt.model, attempt.request_id or ""):
         rows += [line(("  " + one_line(detail, limit=width), "$faint"))] if detail else []
     return rows
+
+
+def _took(attempt: Attempt) -> str:
+    return f"{attempt.latency_s:.2f} s" if attempt.latency_s < 120 else countdown(attempt.latency_s)
 
 
 def _wrapped_beside(name: str, text: str, tone: str, width: int) -> list[Content]:

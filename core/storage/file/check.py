@@ -20,6 +20,7 @@ from core.storage.file.schema_version import (
     FORMAT_VERSION,
     FORMAT_WITH_BATCHES,
     FORMAT_WITH_CANARIES,
+    FORMAT_WITH_LANES,
     FORMAT_WITH_PACKS,
     check_format,
 )
@@ -200,6 +201,11 @@ _BATCHES = (
 )
 
 _PACKED = "SELECT 'packed', count(*) FROM attempt WHERE pack_position > 1"
+_LANES = (
+    "SELECT 'lane:' || lane || ':' || outcome, count(*) FROM attempt WHERE lane <> 'live' GROUP BY lane, outcome",
+    "SELECT 'lane:' || lane || ':prompt_tokens', sum(prompt_tokens) FROM attempt WHERE lane <> 'live' GROUP BY lane",
+    "SELECT 'lane:' || lane || ':completion_tokens', sum(completion_tokens) FROM attempt WHERE lane<>'live' GROUP BY 1",
+)
 
 
 def recounted(db: sqlite3.Connection) -> dict[str, int]:
@@ -207,10 +213,10 @@ def recounted(db: sqlite3.Connection) -> dict[str, int]:
     queries = [*_COUNTS, _FLAGGED] if _has_flags(db) else [*_COUNTS]
     if db.execute("PRAGMA user_version").fetchone()[0] >= FORMAT_WITH_CANARIES:
         queries += _CANARIES
-    if db.execute("PRAGMA user_version").fetchone()[0] >= FORMAT_WITH_BATCHES:
-        queries += _BATCHES
     if db.execute("PRAGMA user_version").fetchone()[0] >= FORMAT_WITH_PACKS:
         queries.append(_PACKED)
+    if (version := db.execute("PRAGMA user_version").fetchone()[0]) >= FORMAT_WITH_BATCHES:
+        queries += _LANES if version >= FORMAT_WITH_LANES else _BATCHES
     totals = [row for query in queries for row in db.execute(query).fetchall()]
     return {name: int(value) for name, value in totals if value}
 

@@ -423,6 +423,29 @@ def m014_packs(db: Database) -> None:
         db.execute(statement)
 
 
+@migrations()
+def m015_lanes(db: Database) -> None:
+    """Calls by outcome and tokens of each lane but the live one, whose are the rest of all."""
+    db.execute("DROP TRIGGER batch_attempt_added")
+    db.execute("DELETE FROM total WHERE name LIKE 'batch:%'")
+    db.execute(
+        "CREATE TRIGGER lane_attempt_added AFTER INSERT ON attempt WHEN NEW.lane <> 'live' BEGIN "
+        + _add("'lane:' || NEW.lane || ':' || NEW.outcome", "1")
+        + _add("'lane:' || NEW.lane || ':prompt_tokens'", "NEW.prompt_tokens")
+        + _add("'lane:' || NEW.lane || ':completion_tokens'", "NEW.completion_tokens")
+        + " END"
+    )
+    for name, value, by in (
+        ("outcome", "count(*)", ", outcome"),
+        ("'prompt_tokens'", "sum(prompt_tokens)", ""),
+        ("'completion_tokens'", "sum(completion_tokens)", ""),
+    ):
+        db.execute(
+            f"INSERT INTO total(name, value) SELECT 'lane:' || lane || ':' || {name}, {value} FROM attempt"
+            f" WHERE lane <> 'live' GROUP BY lane{by}"
+        )
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the tables up to this version's. Each migration is one transaction; call it under the run's lock."""
     db = Database(connection)

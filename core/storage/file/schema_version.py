@@ -33,7 +33,10 @@ FORMAT_WITH_PLACES = 10
 FORMAT_WITH_PACKS = 12
 """The first format with packs: several emails in one call, and the control sample of them."""
 
-FORMAT_VERSION = 12
+FORMAT_WITH_LANES = 13
+"""The first format that counts calls and tokens of each lane."""
+
+FORMAT_VERSION = 13
 """Kept in ``user_version``. A file with a larger number is from a newer labeltui and is refused."""
 
 

@@ -83,6 +83,7 @@ TRIGGERS = frozenset(
         "canary_added",
         "batch_attempt_added",
         "packed_attempt_added",
+        "lane_attempt_added",
     }
 )
 """The triggers that a run file has. Any other would act with every write."""

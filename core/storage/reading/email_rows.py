@@ -184,13 +184,13 @@ def _twin(db: sqlite3.Connection, email_id: int) -> Twin | None:
 
 
 def _attempts(db: sqlite3.Connection, email_id: int) -> tuple[Attempt, ...]:
-    identity = "NULL, NULL"
-    if any(row[1] == "reply_model" for row in db.execute("PRAGMA table_info(attempt)")):
-        identity = "reply_model, system_fingerprint"
+    columns = {row[1] for row in db.execute("PRAGMA table_info(attempt)")}
+    identity = "reply_model, system_fingerprint" if "reply_model" in columns else "NULL, NULL"
+    lane = "lane" if "lane" in columns else "'live'"
     rows = db.execute(
         "SELECT email_id, n, kind, key_alias, organization, model, task_version, started_at, latency_s, outcome,"
         " raw_answer, error, prompt_tokens, completion_tokens, request_id,"
-        f" {identity} FROM attempt WHERE email_id = ?"
+        f" {identity}, {lane} FROM attempt WHERE email_id = ?"
         " ORDER BY id",
         (email_id,),
     ).fetchall()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from core.model import (
     Forecast,
     Happening,
     LaneChoice,
+    LaneSpent,
     PacePoint,
+    Parcel,
     PlaceStatus,
     Resumption,
     RunInfo,
@@ -72,6 +75,7 @@ class SnapshotReader:
         task = self.task(run["task_version"])
         labels = {label.value: 0 for label in task.labels} | group(totals, "label")
         forecast = json.loads(run["forecast"]) if run["forecast"] else None
+        parcels = tuple(newest_parcels(self._db)) if "lane" in run else ()
         resumption = json.loads(run["resumption"]) if run["resumption"] else None
         return Snapshot(
             run=self._info(run, task),
@@ -115,9 +119,13 @@ class SnapshotReader:
             concurrency=run.get("concurrency"),
             worked_s=worked_s(self._db),
             flagged=totals.get("flagged", 0),
-            alarms=tuple(f"{row.watch}: {row.sentence}" for row in alarms_of(self._db) if row.state == "raised"),
+            alarms=(
+                *(f"{row.watch}: {row.sentence}" for row in alarms_of(self._db) if row.state == "raised"),
+                *_left_at_the_server(parcels, now),
+            ),
             lane=lane_of(self._db) if "lane" in run else LaneChoice(),
-            parcels=tuple(newest_parcels(self._db)) if "lane" in run else (),
+            parcels=parcels,
+            lanes=_lanes(totals),
             places=self._places(),
             taken_at=now,
             canaries=(totals.get("canary:asked", 0), totals.get("canary:changed", 0)),
@@ -198,3 +206,40 @@ def _wait(run: dict[str, Any]) -> Wait | None:
     if run["state"] != RunState.WAITING.value:
         return None
     return Wait(run["wait_until_at"], run["wait_limit"] or "", run["wait_organization"] or "", run["reason"] or "")
+
+
+def _lanes(totals: dict[str, int]) -> tuple[LaneSpent, ...]:
+    """Return what was spent in each lane that was asked in; what no other lane counts was live."""
+    found: dict[str, dict[str, int]] = {}
+    for name, value in group(totals, "lane").items():
+        lane, _, what = name.partition(":")
+        found.setdefault(lane, {})[what] = value
+    live = {name: totals.get(name, 0) for name in ("prompt_tokens", "completion_tokens")} | group(totals, "outcome")
+    for counts in found.values():
+        for what, value in counts.items():
+            live[what] = live.get(what, 0) - value
+    spent = []
+    for lane, counts in {"live": live, **found}.items():
+        prompt, completion = counts.pop("prompt_tokens", 0), counts.pop("completion_tokens", 0)
+        outcomes = {what: value for what, value in counts.items() if value}
+        if outcomes:
+            spent.append(LaneSpent(lane, outcomes, prompt, completion))
+    return tuple(spent)
+
+
+OLD_RESULTS_S = 25 * 86_400.0
+"""Servers keep results for 30 days; people are told five days before."""
+
+
+def _left_at_the_server(parcels: Sequence[Parcel], now: float) -> list[str]:
+    """Return an alarm where results of batches were not fetched for so long that the server will drop them soon."""
+    old = [each for each in parcels if each.is_open and each.sent_at is not None and now - each.sent_at > OLD_RESULTS_S]
+    if not old:
+        return []
+    left = max(0.0, min(each.sent_at or now for each in old) + 30 * 86_400.0 - now) / 86_400.0
+    count = f"{len(old)} batch{' was' if len(old) == 1 else 'es were'}"
+    sentence = (
+        f"batches: {count} sent 25 days ago or earlier, and the server keeps results for 30: start the run within"
+        f" {left:.0f} days to fetch them"
+    )
+    return [sentence]

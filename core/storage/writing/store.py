@@ -390,7 +390,7 @@ class Store(PeopleWriter):
 
     def batch_spent(self) -> tuple[int, int]:
         """Prompt tokens and completion tokens of batches, which cost half; they are part of :meth:`spent`."""
-        return total(self._db, "batch:prompt_tokens"), total(self._db, "batch:completion_tokens")
+        return total(self._db, "lane:batch:prompt_tokens"), total(self._db, "lane:batch:completion_tokens")
 
     def mean_completion(self) -> float | None:
         """Return the mean tokens of an answer so far, or None where fewer than 20 calls were answered."""

@@ -56,8 +56,6 @@ RETRY_S = 30.0
 FULL_S = 300.0
 """After the server had no room for another batch, where none of ours ends before."""
 WINDOW = "24h"
-KEPT_S = 25 * 86_400.0
-"""Servers keep results for 30 days; people are told five days before."""
 
 PACKING = ("batch", "auto")
 """Lanes in which emails go into batches."""
@@ -142,7 +140,6 @@ class BatchLane:
         self._open = store.parcels()
         self._completion = self._expected_completion()
         self._trial_over = False
-        self._told_old: set[int] = set()
         self._watched_at = self._packs_at = -math.inf
 
     # -- what the worker asks ------------------------------------------------------------------------------------------
@@ -453,10 +450,6 @@ class BatchLane:
                     + (f" and {ended} batch{'es are' if ended != 1 else ' is'} ended" if ended else "")
                 )
                 self._queue.rescan()
-        for parcel in self._open:
-            if parcel.sent_at is not None and now - parcel.sent_at > KEPT_S and parcel.id not in self._told_old:
-                self._told_old.add(parcel.id)
-                self._reports.noted("a batch was sent 25 days ago: its results are kept for 30 days")
 
     def _rest_s(self, texts: int) -> float | None:
         """Return the seconds that live calls take for the rest: as forecast from the quotas, or as they went of late.
