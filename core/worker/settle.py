@@ -296,9 +296,16 @@ def unusable(outcome: Outcome, asks: int) -> str:
 
 def refused(error: CallError) -> str:
     """Return the failure of an email whose request no server will take as it is."""
+    if isinstance(error, TooLargeError) and _of_the_model(error):
+        return f"too long for the model: {error.said}"[:FAILURE_CHARS]
     if isinstance(error, TooLargeError):
         return "too long for the quota: no key's organization takes a request of this size"
     return f"refused by the server: {error}"[:FAILURE_CHARS]
+
+
+def _of_the_model(error: TooLargeError) -> bool:
+    """Return whether the model's context is too small for an email, not a quota: then the server says so."""
+    return error.status != 413 and error.code != "rate_limit_exceeded" and error.said != ""
 
 
 def worn_out(error: CallError, tries: int) -> str:

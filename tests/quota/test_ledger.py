@@ -100,6 +100,7 @@ def test_a_limit_that_one_refusal_told_is_tried_again_after_an_hour() -> None:
     """Until then larger calls wait for ever; afterwards one goes out, and the server decides."""
     ledger = Ledger()
     ledger.refused(ledger.reserve(ORG, MODEL, 700, NOW), refusal(Dimension.TPM, 10, 0, 700), NOW)
+    ledger.settle(ledger.reserve(ORG, MODEL, 5, NOW), 5, [], NOW)
     assert math.isinf(ledger.wait_until(ORG, MODEL, 700, NOW + 3_500).at)
     assert ledger.wait_until(ORG, MODEL, 700, NOW + 3_700).at == pytest.approx(NOW + 3_700)
 
@@ -119,6 +120,15 @@ def test_a_told_limit_ends_when_a_larger_call_passes() -> None:
     ledger.refused(refused, refusal(Dimension.TPM, 10, 0, 700), NOW + 1)
     ledger.settle(answered, 700, [], NOW + 2)
     assert ledger.wait_until(ORG, MODEL, 700, NOW + 2).at == NOW + 2
+
+
+def test_a_told_limit_rules_nothing_out_before_a_call_has_passed_under_it() -> None:
+    """One refusal with a tiny limit lets the next email be asked; a smaller call that passes makes the limit count."""
+    ledger = Ledger()
+    ledger.refused(ledger.reserve(ORG, MODEL, 700, NOW), refusal(Dimension.TPM, 300, 0, 700), NOW)
+    assert ledger.wait_until(ORG, MODEL, 700, NOW + 60).at == NOW + 60
+    ledger.settle(ledger.reserve(ORG, MODEL, 200, NOW + 60), 200, [], NOW + 61)
+    assert math.isinf(ledger.wait_until(ORG, MODEL, 700, NOW + 120).at)
 
 
 def test_a_limit_of_the_operator_stays_whatever_passes() -> None:

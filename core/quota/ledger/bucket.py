@@ -61,6 +61,7 @@ class Bucket:
     """Hold a window with a known limit. Units are requests or tokens; ``now`` is in seconds and may jump either way."""
 
     __slots__ = (
+        "_borne_out",
         "_disbelieved_until",
         "_empty_replies",
         "_evidence_at",
@@ -106,6 +107,7 @@ class Bucket:
         self.unshared = 0.0
         self.corrected_down = self.corrected_up = False
         self._disbelieved_until = -math.inf
+        self._borne_out = False
         self._lifted_at = -math.inf
         self._impossible = 0
         self._empty_replies = 0
@@ -157,7 +159,8 @@ class Bucket:
         return not now < self._disbelieved_until <= now + DISBELIEF_S
 
     def admitted(self) -> None:
-        """Note that the server let a call through."""
+        """Note that the server let a call through: the limit is one that calls pass under."""
+        self._borne_out = True
         self.caution *= _CAUTION_FADE
 
     def shown(self, remaining: float, least: float, most: float, possible: float) -> None:
@@ -224,13 +227,19 @@ class Bucket:
 
     @property
     def is_certain(self) -> bool:
-        """Whether a larger call need not be tried: the operator states the limit, or a refusal of the last hour."""
-        told = self.source == SOURCE_REFUSAL and self.as_of - self.learned_at <= DISBELIEF_S
+        """Whether a larger call need not be tried: the operator states the limit, or a refusal of the last hour did.
+
+        A refusal's limit counts once a call has passed under it. Until then each email is asked about, so that one text
+        with a tiny limit fails nothing but what the server itself refuses.
+        """
+        fresh = self.as_of - self.learned_at <= DISBELIEF_S
+        told = self.source == SOURCE_REFUSAL and fresh and self._borne_out
         return told or self.source not in (SOURCE_HEADERS, SOURCE_REFUSAL)
 
     def limit_stated(self, limit: float, source: str) -> None:
         """Take over a limit that a refusal or the operator states. What is used stays used."""
         if limit != self.limit:
+            self._borne_out = False
             gained = limit - self.limit
             self.limit, self.rate = limit, limit / self.dimension.period_s * self.speed
             self.level = min(limit, self.level + gained)

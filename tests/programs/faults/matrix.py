@@ -64,7 +64,8 @@ TOO_LARGE = Kind(
     "Asks each other organization once, since their quotas differ, then fails the email; it is never asked about again"
     " as it is.",
     "Nothing.",
-    "Failed: “too long for the quota: no key's organization takes a request of this size”.",
+    "Failed: “too long for the quota: no key's organization takes a request of this size”, or “too long for the model: …”"
+    " with the server's words.",
     r"^PAUSED (.*alarm: |25 texts in a row failed, 25 of them with: )",
 )
 REFUSED = Kind(
