@@ -30,6 +30,12 @@ FAILURES_IN_A_ROW = 25
 """So many different emails failing one after another, for a reason that is not quota, pause the run (a promise)."""
 
 
+_CAP_TEXTS, _CAP_KEPT = 5, 200
+_CAP_WIDER = 1.3
+_CAP_SLACK = 2
+"""Tokens by which two counts at a server's context may differ."""
+
+
 class Watch(StrEnum):
     """The watches, by the letter of the design's list."""
 
@@ -40,6 +46,7 @@ class Watch(StrEnum):
     FAILED = "empty or failed"
     IDENTITY = "model"
     SLOW = "slowness"
+    TRUNCATED = "cut prompts"
 
 
 PAUSING = frozenset({Watch.RUN, Watch.CANARIES, Watch.FAILED})
@@ -53,6 +60,7 @@ FALSE_ALARMS_PER_100_RUNS = {
     Watch.FAILED: 0.02,
     Watch.IDENTITY: 0.04,
     Watch.SLOW: 0.13,
+    Watch.TRUNCATED: 0.0,
 }
 """At worst, for healthy runs of 5,000 asks."""
 
@@ -309,13 +317,77 @@ class Identity:
         return Reading(Watch.IDENTITY, WatchState.STEADY, 0.0, 1.0, text)
 
 
+class PromptCap:
+    """Watch for prompts that the server cuts in silence: as many tokens, and never more, for texts of other lengths.
+
+    A context that is too small (Ollama's ``num_ctx``) makes every longer prompt take exactly the same number of tokens.
+    Five texts alarm, the longest of them by three tenths longer than the shortest. Healthy counts grow with the text.
+    """
+
+    def __init__(self) -> None:
+        self._asks = self._cap = self._counted = 0
+        self._at_cap: list[int] = []
+        self._first = 0
+        self._alarmed = False
+        self._dismissed_cap = 0
+
+    def observe(self, chars: int, tokens: int) -> bool:
+        """Take a question's characters and the tokens that the server counted, 0 where it did not; tell of an alarm."""
+        self._asks += 1
+        if not chars or not tokens:
+            return False
+        self._counted += 1
+        if tokens > self._cap + _CAP_SLACK:
+            self._at_cap.clear()
+            self._first = self._asks
+        if tokens >= self._cap - _CAP_SLACK:
+            self._cap = max(self._cap, tokens)
+            self._at_cap.append(chars)
+        known = self._cap <= self._dismissed_cap + _CAP_SLACK
+        wide = len(self._at_cap) >= _CAP_TEXTS and max(self._at_cap) >= _CAP_WIDER * min(self._at_cap)
+        found = wide and not known and not self._alarmed
+        self._alarmed = self._alarmed or found
+        del self._at_cap[: max(0, len(self._at_cap) - _CAP_KEPT)]
+        return found
+
+    @property
+    def counts(self) -> bool:
+        """Whether the server counted the tokens of any question."""
+        return self._counted > 0
+
+    def restart(self) -> None:
+        """Keep quiet about this number of tokens after a dismissal, also where that was before this worker began."""
+        self._dismissed_cap = self._cap or 10**9
+        self._alarmed = False
+
+    def skip(self, asks: int) -> None:
+        """Count asks of before."""
+        self._asks += asks
+
+    def reading(self) -> Reading:
+        """Return what the watch says now."""
+        if self._alarmed:
+            text = (
+                f"questions of {min(self._at_cap):,} to {max(self._at_cap):,} characters all took {self._cap:,} tokens:"
+                " the server cuts long ones in silence. Raise its context (Ollama: OLLAMA_CONTEXT_LENGTH), or lower"
+                " truncate_at in the task"
+            )
+            return Reading(Watch.TRUNCATED, WatchState.ALARM, 1.0, 1.0, text, self._first, self._asks)
+        armed = self._counted >= _CAP_TEXTS
+        text = f"{self._cap:,} tokens at most" if armed else f"begins after {_CAP_TEXTS} asks with a count of tokens"
+        return Reading(Watch.TRUNCATED, WatchState.STEADY if armed else WatchState.ARMING, 0.0, 1.0, text)
+
+
 def _log_beta_ratio(a: float, b: float, length: int) -> float:
     return math.lgamma(b + length) - math.lgamma(b) + math.lgamma(a + b) - math.lgamma(a + b + length)
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One settled ask as the watches see it: ``label`` is None where it failed; an identity may be empty."""
+    """One settled ask as the watches see it: ``label`` is None where it failed; an identity may be empty.
+
+    ``chars`` is the length of its question, ``tokens`` what the server counted for it; 0 where either is not known.
+    """
 
     label: str | None
     reasked: bool
@@ -324,6 +396,8 @@ class Ask:
     model: str = ""
     fingerprint: str = ""
     email_id: int = 0
+    chars: int = 0
+    tokens: int = 0
 
 
 class WatchSet:
@@ -359,6 +433,7 @@ class WatchSet:
         self._first_latencies: list[float] = []
         self._slow_above = math.inf
         self._identity = Identity()
+        self._cap = PromptCap()
         self._raised: dict[Watch, Reading] = {}
         self._asks = 0
 
@@ -382,6 +457,8 @@ class WatchSet:
                 found.append(counter.reading())
         if self._observe_latency(ask.latency_s):
             found.append(self._slow.reading())
+        if self._cap.observe(ask.chars, ask.tokens):
+            found.append(self._cap.reading())
         if self._identity.observe(ask.model, ask.fingerprint):
             found.append(self._identity.reading())
             if self.canaries is not None:
@@ -422,6 +499,7 @@ class WatchSet:
         for counter in (self._reasked, self._failed):
             counter.skip(asks)
         self._identity.skip(asks)
+        self._cap.skip(asks)
 
     def restart(self, watch: Watch) -> None:
         """Begin a watch anew after its alarm was dismissed: all asks up to now become its reference.
@@ -436,7 +514,8 @@ class WatchSet:
         if watch is Watch.CANARIES and self._make_canaries is not None:
             self.canaries = self._make_canaries()
         self._raised.pop(watch, None)
-        by_watch: dict[Watch, RateCounter | WindowScan | Identity] = {
+        by_watch: dict[Watch, RateCounter | WindowScan | Identity | PromptCap] = {
+            Watch.TRUNCATED: self._cap,
             Watch.REASKED: self._reasked,
             Watch.FAILED: self._failed,
             Watch.SLOW: self._slow,
@@ -455,7 +534,7 @@ class WatchSet:
             shares = Reading(Watch.SHARES, WatchState.OFF, 0.0, WINDOW_LIMIT, text)
         found = [
             runs, shares, self._reasked.reading(), self._failed.reading(), self._identity.reading(),
-            self._slow.reading(),
+            self._slow.reading(), self._cap.reading() if self._cap.counts else None,
         ]  # fmt: skip
         if self.canaries is not None:
             found.insert(2, self._canary_reading(self.canaries))

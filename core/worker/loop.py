@@ -18,6 +18,7 @@ from core.commands import catalog, review  # noqa: F401 - these register every c
 from core.commands.command import Command, Outcome, WorkerControl, decode
 from core.errors import LabeltuiError, RunFileError, RunLostError
 from core.llm.answers import judge_of
+from core.llm.task import fixed_chars
 from core.model import REFUSED, BatchLimits, Budget, Forecast, KeyState, PendingEmail, RunState, Task, View, Wait
 from core.quota.forecast.plans import Price
 from core.storage.file.control import CommandInbox, CommandRow
@@ -472,7 +473,9 @@ class Worker:
     def _observe(self, answers: Sequence[Answer]) -> None:
         """Let the watches see committed answers; the first of them takes the watches up from the run file."""
         if self._watches is None:
-            self._watches = RunWatches(self.store, self._clock, self._pause.alarm)
+            self._watches = RunWatches(
+                self.store, self._clock, self._pause.alarm, fixed_chars=fixed_chars(self.store.task())
+            )
         else:
             self._watches.observe(answers)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from core.model import AskKind
 from core.quality.alarms import PAUSING, Ask, Reading, Watch, WatchSet
 from core.quality.canaries import Canaries
 from core.storage.writing.settle import Answer
@@ -23,6 +24,9 @@ class KeepsAlarms(Protocol):
     def raised_watches(self) -> frozenset[str]:
         """Return the watches whose alarm is recorded and stands."""
 
+    def text_chars(self, email_id: int) -> int:
+        """Return how many characters of an email are sent."""
+
     def was_in_batch(self, email_id: int) -> bool:
         """Return whether a batch answered about an email."""
 
@@ -31,9 +35,12 @@ class KeepsAlarms(Protocol):
 
 
 class RunWatches:
-    """Watches of one run; ``pause`` holds new calls back, with a reason."""
+    """Watches of one run; ``pause`` holds new calls back, with a reason. Questions have ``fixed_chars`` in common."""
 
-    def __init__(self, store: KeepsAlarms, clock: Callable[[], float], pause: Callable[[str], None]) -> None:
+    def __init__(
+        self, store: KeepsAlarms, clock: Callable[[], float], pause: Callable[[str], None], *, fixed_chars: int = 0
+    ) -> None:
+        self._fixed_chars = fixed_chars
         self._store, self._clock, self._pause = store, clock, pause
         self._watches = store.watches()
         known = store.raised_watches()
@@ -55,6 +62,7 @@ class RunWatches:
             if answer.settled is None:
                 continue
             attempt = answer.attempt
+            first = attempt.kind is AskKind.ASK
             ask = Ask(
                 answer.settled.label,
                 # Unusable answers of a batch are followed up all at once: in their row they would look like a change.
@@ -64,6 +72,8 @@ class RunWatches:
                 model=attempt.reply_model or "",
                 fingerprint=attempt.system_fingerprint or "",
                 email_id=attempt.email_id,
+                chars=self._fixed_chars + self._store.text_chars(attempt.email_id) if first else 0,
+                tokens=attempt.prompt_tokens,
             )
             for reading in self._watches.observe(ask):
                 self._raise(reading)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,26 @@ def run(make_run: MakeRun) -> Path:
 def healthy(count: int) -> dict[int, str | None]:
     rng = random.Random(3)
     return {number: "0" if rng.random() < 0.2 else "1" for number in range(1, count + 1)}
+
+
+def test_a_server_that_cuts_prompts_is_told_and_the_run_goes_on(make_run: MakeRun) -> None:
+    """Texts of 500 to 6,000 characters that all took 1,024 tokens: an alarm in status, and no pause."""
+    path = make_run([f"{number} " + "word " * (100 * number) for number in range(1, 13)])
+    reasons: list[str] = []
+    with RunLock(path) as lock, Store.open(path, lock) as store:
+        watches = RunWatches(store, lambda: NOW, reasons.append, fixed_chars=2_300)
+        for number in range(1, 13):
+            committed = [replace_tokens(answer(store, number, "1"), 1_024)]
+            store.commit(committed, now=NOW + number)
+            watches.observe(committed)
+    with RunReader(path) as reader:
+        [alarm] = reader.snapshot(NOW + 20).alarms
+    assert "cut prompts: questions of" in alarm
+    assert reasons == []
+
+
+def replace_tokens(given: Answer, tokens: int) -> Answer:
+    return replace(given, attempt=replace(given.attempt, prompt_tokens=tokens))
 
 
 def test_a_vanished_label_pauses_the_run_and_is_recorded(run: Path) -> None:

@@ -397,6 +397,11 @@ class Store(PeopleWriter):
         answered = group(all_totals(self._db), "outcome").get("answered", 0)
         return total(self._db, "completion_tokens") / answered if answered >= 20 else None
 
+    def text_chars(self, email_id: int) -> int:
+        """Return how many characters of an email are sent."""
+        row = self._db.execute("SELECT length(text) FROM body WHERE email_id = ?", (email_id,)).fetchone()
+        return int(row[0]) if row is not None else 0
+
     def was_in_batch(self, email_id: int) -> bool:
         """Return whether a batch answered about an email."""
         query = "SELECT 1 FROM attempt WHERE email_id = ? AND lane = 'batch' LIMIT 1"
