@@ -44,7 +44,8 @@ if TYPE_CHECKING:
         task_to_json,
     )
     from core.llm.templates import commented, fits_lines, label_lines, task_written, template, template_names
-    from core.mail.message import view_of
+    from core.mail.cutting import split_history
+    from core.mail.message import view_by
     from core.model import CommandRecord, PlacesWanted
     from core.notify.occasions import NO_KEY, STOPPED_BY, Occasion, noticed
     from core.notify.services import Delivery
@@ -81,7 +82,8 @@ __all__ = [
     "checked_alias", "checked_organization", "choose_mix", "chosen_task", "commented", "differences", "escaped",
     "first_of", "fits_lines", "fixed_chars", "host_of", "is_exposed", "known_suffixes", "label_lines", "load_task",
     "messages", "noticed", "parse", "plan", "plausible_secret", "read_draft", "reask_messages", "server_of",
-    "sqlite_version", "task_to_json", "task_written", "template", "template_names", "view_of",
+    "split_history", "sqlite_version", "task_to_json", "task_written", "template", "template_names", "view_by",
+
 ]  # fmt: skip
 
 _LATE = {
@@ -97,7 +99,8 @@ _LATE = {
         "task_to_json",
     ),
     "core.llm.templates": ("commented", "fits_lines", "label_lines", "task_written", "template", "template_names"),
-    "core.mail.message": ("view_of",),
+    "core.mail.cutting": ("split_history",),
+    "core.mail.message": ("view_by",),
     "core.notify.occasions": ("NO_KEY", "STOPPED_BY", "Occasion", "noticed"),
     "core.notify.setup": ("NotifySetup",),
     "core.quota.forecast.lanes": ("choose_mix",),

@@ -1,9 +1,9 @@
 """Task files: TOML or JSON into a :class:`~core.model.Task`, and back. Every complaint says where and what to do.
 
-A file's keys are those of ``Task``: ``name``, ``item``, ``rubric``, ``fields``, ``truncate_at``, ``max_reasks``,
-``judge``, ``canaries``, ``pack``, ``[[labels]]`` with ``value``, ``name`` and ``meaning``, and ``[model]`` with the
-fields of ``ModelSettings``. ``rubric`` and at least two labels are required. TOML knows no null: there the word
-``"omit"`` says that a model setting is not to be sent.
+A file's keys are those of ``Task``: ``name``, ``item``, ``rubric``, ``fields``, ``truncate_at`` with
+``truncate_tail``, ``truncate_by`` and ``quoted``, ``max_reasks``, ``judge``, ``canaries``, ``pack``, ``[[labels]]``
+with ``value``, ``name`` and ``meaning``, and ``[model]`` with the fields of ``ModelSettings``. ``rubric`` and at least
+two labels are required. TOML knows no null: there the word ``"omit"`` says that a model setting is not to be sent.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import hashlib
 import json
 import tomllib
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ LARGEST_PACK = 20
 2604.03684, its abstract), and DocETL warns above five; the tables of cost show little gain above ten."""
 PACK_WORD = "auto"
 OMIT = "omit"
-FIELDS = ("from", "to", "cc", "bcc", "subject", "date", "body")
+FIELDS = ("from", "to", "cc", "bcc", "subject", "date", "body", "raw")
 MAX_LABELS = 2_000
 MAX_LABEL_CHARS = 200
 MAX_EXTRA_CHARS = 4_000
@@ -51,6 +51,9 @@ _TASK_KEYS = (
     "rubric",
     "fields",
     "truncate_at",
+    "truncate_tail",
+    "truncate_by",
+    "quoted",
     "max_reasks",
     "judge",
     "canaries",
@@ -58,6 +61,9 @@ _TASK_KEYS = (
     "labels",
     "model",
 )
+UNITS = ("characters", "tokens")
+QUOTED = ("keep", "mark", "drop")
+RAW = "raw"
 _MODEL_KEYS = (
     "model",
     "temperature",
@@ -198,8 +204,10 @@ def _as_table(task: Task) -> dict[str, Any]:
     if "extra_body" in model:
         model["extra_body"] = json.loads(task.model.extra_body)
     judge: dict[str, Any] = {} if task.judge == JUDGES[0] else {"judge": task.judge}
-    if task.canaries != MOST_CANARIES:
-        judge["canaries"] = task.canaries
+    usual = Task("", (), "")
+    for name in ("canaries", "truncate_tail", "truncate_by", "quoted"):
+        if getattr(task, name) != getattr(usual, name):
+            judge[name] = getattr(task, name)
     if task.pack != 1:
         judge["pack"] = PACK_WORD if task.pack == PACK_AUTO else task.pack
     return {
@@ -237,11 +245,11 @@ def _build(data: Mapping[str, Any], where: str, *, default_name: str, text: str 
         labels=_labels(table),
         rubric=rubric,
         fields=_fields(table),
-        truncate_at=table.whole("truncate_at", 6_000, 100, 1_000_000),
+        **_cutting(table),
         max_reasks=table.whole("max_reasks", 2, 0, 10),
         model=_model(table.table("model"), schema=schema),
         item=_item(table),
-        judge=_judge(table),
+        judge=_one_of(table, "judge", JUDGES),
         canaries=table.whole("canaries", MOST_CANARIES, 0, MOST_CANARIES),
         pack=_pack(table),
     )
@@ -270,11 +278,23 @@ def _item(table: Table) -> str:
     return item
 
 
-def _judge(table: Table) -> str:
-    judge = table.line("judge", JUDGES[0])
-    if judge not in JUDGES:
-        raise table.wrong("judge", f"is {judge!r}", f"Choose from {' and '.join(JUDGES)}.")
-    return judge
+def _cutting(table: Table) -> dict[str, Any]:
+    """Return what is sent of a long text: how much of it in which unit, how much of that from its end, and quotes."""
+    limit = table.whole("truncate_at", 6_000, 100, 1_000_000)
+    return {
+        "truncate_at": limit,
+        "truncate_tail": table.whole("truncate_tail", 0, 0, limit - 50),
+        "truncate_by": _one_of(table, "truncate_by", UNITS),
+        "quoted": _one_of(table, "quoted", QUOTED),
+    }
+
+
+def _one_of(table: Table, key: str, words: Sequence[str]) -> str:
+    """Return one of a few words, the first where the key is missing."""
+    word = table.line(key, words[0])
+    if word not in words:
+        raise table.wrong(key, f"is {word!r}", f"Choose from {', '.join(words)}.")
+    return word
 
 
 def _labels(table: Table) -> tuple[LabelMeaning, ...]:
@@ -327,6 +347,10 @@ def _fields(table: Table) -> tuple[str, ...]:
     for name in given:
         if name not in FIELDS:
             raise table.wrong("fields", f"holds {name!r}, which cannot be sent", f"Choose from: {known}.")
+    if RAW in given and len(given) > 1:
+        raise table.wrong(
+            "fields", f"holds {RAW!r} beside others", "It is the whole message as it came: list it alone."
+        )
     if len(set(given)) < len(given):
         raise table.wrong("fields", "names a field twice", "List each once.")
     return tuple(given)

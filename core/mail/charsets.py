@@ -39,14 +39,46 @@ def named(charset: str | None) -> str | None:
 
 def decoded(data: bytes, charset: str | None) -> str:
     """Return the text of ``data``. Never raises and never drops a byte: what no charset explains is Latin-1."""
-    for name in (named(charset), "utf-8", "cp1252"):
-        if name is None:
+    return repaired(data, charset)[0]
+
+
+def repaired(data: bytes, charset: str | None) -> tuple[str, bool]:
+    """Return the text of ``data``, and whether it is in the charset that is named (True where none is known).
+
+    Latin-1 and its kin take any bytes, so what is named so but is valid UTF-8 is read as that: each letter beyond ASCII
+    would else have to stand before one of the rare signs 0x80-0xBF. Bytes that Latin-1 has no letters for are
+    Windows-1252, as browsers read them. Where a charset does not fit, its larger relative is tried (GBK for GB 2312),
+    then UTF-8, then Windows-1252. Never raises and never drops a byte.
+    """
+    name = meant = named(charset)
+    if name in _LATIN and not data.isascii():
+        try:
+            return data.decode("utf-8"), False
+        except ValueError:
+            pass
+        if _C1.search(data):
+            name = "cp1252"
+    for each in (name, _LARGER.get(name or ""), "utf-8", "cp1252"):
+        if each is None:
             continue
         try:
-            return data.decode(name)
+            return data.decode(each), meant is None or each in (meant, _LARGER.get(meant))
         except (LookupError, ValueError):
             continue
-    return data.decode("latin-1")
+    return data.decode("latin-1"), name is None
+
+
+_LATIN = frozenset(
+    ("ascii", "us_ascii", "latin_1", "latin1", "iso_8859_1", "iso8859_1", "l1", "cp1252", "windows_1252")
+)
+_C1 = re.compile(rb"[\x80-\x9f]")
+_LARGER = {
+    **dict.fromkeys(("gb2312", "gb_2312", "gb_2312_80", "euc_cn", "gbk", "cp936"), "gb18030"),
+    **dict.fromkeys(("shift_jis", "sjis", "s_jis", "x_sjis"), "cp932"),
+    **dict.fromkeys(("ks_c_5601_1987", "euc_kr", "euckr", "ks_c_5601"), "cp949"),
+    **dict.fromkeys(("big5", "big5_tw", "csbig5"), "big5hkscs"),
+}
+"""Charsets that mail programs write by a smaller relative's name."""
 
 
 def text_of(data: bytes) -> str:

@@ -20,7 +20,7 @@ from email.message import Message
 from typing import Any, TypeAlias
 
 from core.mail import headers as header_block
-from core.mail.charsets import decoded, named
+from core.mail.charsets import named, repaired
 
 PARSE_LIMIT_CHARS = 256_000
 BOUNDARY_LIMIT = 20
@@ -47,6 +47,15 @@ _FORWARDED = ("From", "To", "Subject", "Date")
 _PAGE = re.compile(r"\s*<(?:!doctype\s+html|html)[\s>]", re.IGNORECASE)
 _OPENING_CHARS = 20_000
 _TAG = re.compile(r"</?[a-zA-Z!?][^<>]*>")
+_HIDING = re.compile(
+    r"hidden|display\s*:\s*none|mso-hide|font-size\s*:\s*0|opacity\s*:\s*0|max-height\s*:\s*0", re.IGNORECASE
+)
+_HIDDEN_STYLE = re.compile(
+    r"(?:^|[;\s])(?:display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|mso-hide\s*:\s*all"
+    r"|(?:font-size|opacity|max-height)\s*:\s*0(?:\.0+)?(?:px|pt|em|%)?\s*(?:!important\s*)?(?:;|$))",
+    re.IGNORECASE,
+)
+"""A style by which mail hides an element: preview texts, and words for filters and models."""
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
@@ -62,7 +71,8 @@ class _BoundedMessage(Message):
 class _Budget:
     """What is left for one message: parts to read, and time on an injected clock."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], notes: set[str]) -> None:
+        self.notes = notes
         self._clock = clock
         self._until_at = clock() + BUDGET_S
         self._parts = PART_LIMIT
@@ -76,17 +86,22 @@ class _Budget:
 
 
 def readable_body(
-    body: str, headers: header_block.Headers, *, clock: Callable[[], float] = time.thread_time
+    body: str,
+    headers: header_block.Headers,
+    *,
+    clock: Callable[[], float] = time.thread_time,
+    notes: set[str] | None = None,
 ) -> tuple[str, bool]:
     """Return the text that a reader would see of ``body``, with attachments named, and whether it was parsed whole.
 
     ``body`` is what follows the ``headers``, at most ``PARSE_LIMIT_CHARS`` of it. What cannot be parsed stays as it is.
+    ``notes`` gets *charset* where a part was in another charset than it names, and *hidden* where HTML hid words.
     """
     plain = body.replace("\r\n", "\n")
     source = _head(headers) + "\n" + plain
     if len(_BOUNDARY.findall(source)) > BOUNDARY_LIMIT or len(_FORWARD.findall(source)) > FORWARD_LIMIT:
         return plain, False
-    budget = _Budget(clock)
+    budget = _Budget(clock, set() if notes is None else notes)
     try:
         message = message_from_string(source, _class=_BoundedMessage)
         sections = [section for section in _sections(message, budget) if section]
@@ -105,7 +120,7 @@ def is_page(text: str, start: int) -> bool:
     return _PAGE.match(text, start, start + _OPENING_CHARS) is not None
 
 
-def text_of_html(markup: str) -> str:
+def text_of_html(markup: str, notes: set[str] | None = None) -> str:
     """Return the text that a reader of the page would see: one line a block, without scripts, styles, hidden elements.
 
     Markup that the renderer gives up on (nested deeper than a browser follows, comments that never close) is stripped
@@ -113,7 +128,9 @@ def text_of_html(markup: str) -> str:
     """
     sound = markup[:HTML_LIMIT_CHARS].replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
     try:
-        rendered = _renderer()(sound)
+        rendered, hid = _renderer()(sound)
+        if hid and notes is not None:
+            notes.add("hidden")
     except Exception:  # noqa: BLE001 - whatever a renderer says of broken markup, its words stay
         rendered = ""
     lines = "\n".join(line.rstrip() for line in rendered.split("\n"))
@@ -122,14 +139,15 @@ def text_of_html(markup: str) -> str:
 
 
 @functools.cache
-def _renderer() -> Callable[[str], str]:
+def _renderer() -> Callable[[str], tuple[str, bool]]:
     # lxml takes a tenth of a second to load, and most mail is plain text.
-    from inscriptis import get_text  # noqa: PLC0415
+    from inscriptis import Inscriptis  # noqa: PLC0415
     from inscriptis.css_profiles import CSS_PROFILES  # noqa: PLC0415
     from inscriptis.html_properties import Display  # noqa: PLC0415
     from inscriptis.model.config import ParserConfig  # noqa: PLC0415
     from inscriptis.model.html_element import HtmlElement  # noqa: PLC0415
     from inscriptis.model.tag import CustomHtmlTagHandlerMapping  # noqa: PLC0415
+    from lxml.html import document_fromstring  # noqa: PLC0415
 
     def between_cells(state: Any, _attributes: Any) -> None:
         state.tags[-1].write(" ")
@@ -148,7 +166,28 @@ def _renderer() -> Callable[[str], str]:
         display_images=True,
         custom_html_tag_handler_mapping=CustomHtmlTagHandlerMapping(starts, {"table": None, "td": None, "th": None}),
     )
-    return lambda markup: str(get_text(markup, settings))
+
+    def rendered(markup: str) -> tuple[str, bool]:
+        tree = document_fromstring(markup.strip())
+        hid = _HIDING.search(markup) is not None and _drop_hidden(tree)
+        return str(Inscriptis(tree, settings).get_text()), hid
+
+    return rendered
+
+
+def _drop_hidden(tree: Any) -> bool:
+    """Take out the elements that a reader does not see; returns whether any held words."""
+    hidden = [
+        each
+        for each in tree.iter()
+        if isinstance(each.tag, str)
+        and (each.get("hidden") is not None or _HIDDEN_STYLE.search(each.get("style") or ""))
+        and each.getparent() is not None
+    ]
+    held = any(each.text_content().strip() for each in hidden)
+    for each in hidden:
+        each.drop_tree()
+    return held
 
 
 def _stripped(markup: str) -> str:
@@ -183,9 +222,9 @@ def _sections(part: _Part, budget: _Budget) -> Iterator[str]:
     elif part.get_content_disposition() == "attachment" or not kind.startswith(("text/", "multipart/", "message/")):
         yield _attachment(part, kind)
     elif kind == "text/html":
-        yield text_of_html(_content(part))
+        yield text_of_html(_content(part, budget.notes), budget.notes)
     else:
-        yield _content(part)
+        yield _content(part, budget.notes)
 
 
 def _of_several(kind: str, children: list[_Part], budget: _Budget) -> Iterator[str]:
@@ -221,7 +260,7 @@ def _attachment(part: _Part, kind: str) -> str:
     return f"[attachment: {name[:200]}, {kind[:100]}]"
 
 
-def _content(part: _Part) -> str:
+def _content(part: _Part, notes: set[str]) -> str:
     payload = part.get_payload()
     if not isinstance(payload, str):
         return ""
@@ -230,26 +269,38 @@ def _content(part: _Part) -> str:
     if encoding == "quoted-printable":
         data = quopri.decodestring(payload.encode("utf-8", "surrogatepass"))
         # Characters beyond ASCII beside the encoding came as UTF-8, whatever the part says.
-        return decoded(data, charset if payload.isascii() else "utf-8").replace("\r\n", "\n")
+        return _told(data, charset if payload.isascii() else "utf-8", notes)
     if encoding == "base64":
-        return _from_base64(payload, charset)
+        return _from_base64(payload, charset, notes)
     if encoding in ("x-uuencode", "uuencode", "uue", "x-uue"):
         unpacked = part.get_payload(decode=True)
-        return decoded(unpacked, charset) if isinstance(unpacked, bytes) else payload
+        return _told(unpacked, charset, notes) if isinstance(unpacked, bytes) else payload
     return payload
 
 
-def _from_base64(payload: str, charset: str | None) -> str:
+def _told(data: bytes, charset: str | None, notes: set[str]) -> str:
+    """Return the text of a part, with LF line ends; a charset that does not fit is noted."""
+    text, as_named = repaired(data, charset)
+    if not as_named:
+        notes.add("charset")
+    return text.replace("\r\n", "\n")
+
+
+def _from_base64(payload: str, charset: str | None, notes: set[str]) -> str:
     signs = _NOT_BASE64.sub(b"", payload.encode("ascii", "ignore"))
     signs = signs[: len(signs) - 1] if len(signs) % 4 == 1 else signs
     try:
         data = base64.b64decode(signs + b"=" * (-len(signs) % 4))
     except binascii.Error:
         return payload
-    # The beginning of a long part may end within a character.
-    for trim in range(4):
-        try:
-            return data[: len(data) - trim].decode(named(charset) or "utf-8").replace("\r\n", "\n")
-        except (LookupError, ValueError):
-            continue
-    return decoded(data, charset).replace("\r\n", "\n")
+    known = named(charset)
+    text, as_named = repaired(data, known or "utf-8")
+    for trim in range(1, 4):
+        if as_named:
+            break
+        # The beginning of a long part may end within a character.
+        shorter, as_named = repaired(data[: len(data) - trim], known or "utf-8")
+        text = shorter if as_named else text
+    if not as_named and known:
+        notes.add("charset")
+    return text.replace("\r\n", "\n")

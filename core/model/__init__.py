@@ -19,6 +19,7 @@ from core.model.asking import (
     Verdict,
 )
 from core.model.emails import (
+    NOTES,
     EmailRecord,
     EmailRow,
     EmailState,
@@ -30,6 +31,7 @@ from core.model.emails import (
     SourceEmail,
     Twin,
     View,
+    orders_among,
 )
 from core.model.keys import (
     PROBED,
@@ -72,6 +74,7 @@ __all__ = [
     "LANES",
     "MOST_EVER",
     "MOST_IN_A_COMMAND",
+    "NOTES",
     "PACK_AUTO",
     "PROBED",
     "REFUSED",
@@ -128,4 +131,5 @@ __all__ = [
     "Wait",
     "WindowStatus",
     "WorkerStatus",
+    "orders_among",
 ]  # fmt: skip

@@ -47,14 +47,23 @@ class SourceEmail:
     gold: str = ""
 
 
+NOTES = ("cut", "quoted", "signature", "hidden", "charset", "unparsed")
+"""Flags of an email that say what was done to its text before it was sent; any other flag is an order to a model."""
+
+
+def orders_among(flags: str) -> tuple[str, ...]:
+    """Return the flags that name orders to a model (see ``core.mail.injection``)."""
+    return tuple(flag for flag in flags.split() if flag not in NOTES)
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """What is kept and sent of one message.
 
     ``text`` is what the model sees, truncated; ``content_hash`` is the SHA-256 of ``text`` (hex), so that equal hashes
     mean equal questions. Header fields are decoded for display and hold no lone surrogates. ``flags`` names what a
-    person should know of the text (see ``core.mail.injection``), separated by spaces. ``parsed`` is False where the
-    message, or parts of it, could not be parsed and stand as they came.
+    person should know of the text, separated by spaces: orders to a model first, then those of :data:`NOTES`.
+    ``parsed`` is False where the message, or parts of it, could not be parsed and stand as they came.
     """
 
     subject: str

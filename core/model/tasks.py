@@ -40,7 +40,10 @@ class ModelSettings:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A version of what is asked: labels, rubric, what of an email is sent, and the model's settings.
+    """A version of what is asked: labels, rubric, what of a text is sent, and the model's settings.
+
+    At most ``truncate_at`` characters or tokens (``truncate_by``) are sent, of which ``truncate_tail`` are the text's
+    end. ``quoted`` says what becomes of quoted history and signatures: ``keep``, ``mark`` or ``drop``.
 
     ``version`` is a hash over everything that can change an answer; it names the task in attempts and labels. ``item``
     is the noun for what is labeled (*email*, *review*), in messages and on screens. Not in the hash are the name and
@@ -61,6 +64,9 @@ class Task:
     judge: str = "exact"
     canaries: int = 60
     pack: int = 1
+    truncate_tail: int = 0
+    truncate_by: str = "characters"
+    quoted: str = "keep"
 
     def name_of(self, value: str) -> str:
         """The short name of a label's value, or the value itself where the task does not know it."""
@@ -72,7 +78,11 @@ class Task:
 
     def sends_otherwise(self, other: Task) -> bool:
         """Return whether it sends another text of each email than the other task does."""
-        return (self.fields, self.truncate_at) != (other.fields, other.truncate_at)
+        return self._sending != other._sending
+
+    @property
+    def _sending(self) -> tuple[object, ...]:
+        return self.fields, self.truncate_at, self.truncate_tail, self.truncate_by, self.quoted
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,7 @@ def differences(before: Task, after: Task) -> tuple[str, ...]:
         ("rubric", before.rubric != after.rubric),
         ("item", before.item != after.item),
         ("model", before.model.model != after.model.model),
-        ("what is sent", (before.fields, before.truncate_at) != (after.fields, after.truncate_at)),
+        ("what is sent", before.sends_otherwise(after)),
         ("settings", _settings(before) != _settings(after)),
         ("name", before.name != after.name),
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.llm.task import fixed_chars
-from core.model import BatchLimits, Forecast, KeyStatus, ModelSettings, Task, WindowStatus
+from core.model import BatchLimits, Forecast, KeyStatus, ModelSettings, Task, WindowStatus, orders_among
 from core.quality.canaries import expected_asks
 from core.quota.db.rows import learnt_estimate
 from core.quota.forecast.forecast import Capacity, Load, capacities, forecast, full_windows
@@ -103,14 +103,14 @@ class Cost:
 
 def texts_of_source(path: Path | Sequence[Path], task: Task, options: SourceOptions, *, dedupe: bool) -> Texts:
     """Read a source once, in constant memory but for a hash of each text."""
-    from core.mail.message import view_of  # noqa: PLC0415 - the parsers are wanted for sources only
+    from core.mail.message import view_by  # noqa: PLC0415 - the parsers are wanted for sources only
     from core.sources.registry import open_source  # noqa: PLC0415
 
     emails = 0
     lengths: dict[bytes, int] = {}
     total = 0
     for email in open_source(path, options):
-        view = view_of(email.raw, fields=task.fields, truncate_at=task.truncate_at)
+        view = view_by(task, email.raw)
         emails += 1
         total += len(view.text)
         if dedupe:
@@ -287,7 +287,7 @@ def preview_source(path: Path | Sequence[Path], task: Task, options: SourceOptio
         characters += len(view.text)
         cut += view.truncated
         unparsed += not view.parsed
-        flagged += bool(view.flags)
+        flagged += bool(orders_among(view.flags))
         if len(shown) < show:
             shown.append((email.source_id, view.subject or " ".join(view.text.split())))
     return SourcePreview(

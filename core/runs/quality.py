@@ -185,12 +185,12 @@ def read_gold(path: Path, file: Path, *, column: str | None) -> GoldFile:
 
 
 def _by_text(path: Path, texts: Sequence[str]) -> dict[str, list[int]]:
-    from core.mail.message import view_of  # noqa: PLC0415 - brings the parsers, for files without ids only
+    from core.mail.message import view_by  # noqa: PLC0415 - brings the parsers, for files without ids only
     from core.storage.reading.reviews import numbers_by_content  # noqa: PLC0415
 
     with RunReader(path) as reader:
         task = reader.task()
-    hashes = {text: view_of(text, fields=task.fields, truncate_at=task.truncate_at).content_hash for text in set(texts)}
+    hashes = {text: view_by(task, text).content_hash for text in set(texts)}
     found = numbers_by_content(path, list(hashes.values()))
     return {text: found[content] for text, content in hashes.items() if content in found}
 

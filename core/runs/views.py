@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from core.llm.task import fences
 from core.mail.injection import orders_in
-from core.mail.message import view_of
+from core.mail.message import view_by
 from core.model import Task, View
 
 
@@ -16,8 +16,8 @@ def viewer(task: Task) -> Callable[[str], View]:
     between = () if task.item == "email" else fences(task.item)  # those of emails are among the wordings
 
     def made(raw: str) -> View:
-        view = view_of(raw, fields=task.fields, truncate_at=task.truncate_at)
+        view = view_by(task, raw)
         flags = orders_in(view.text, between)
-        return replace(view, flags=" ".join(flags)) if flags else view
+        return replace(view, flags=" ".join((*flags, view.flags)).strip()) if flags else view
 
     return made

@@ -155,14 +155,11 @@ def dry_run(path: Path, settings: Settings, task: Task, count: int, ended: Calla
     Raises:
         LabeltuiError: nothing can be asked, or not any more.
     """
-    from core.mail.message import view_of  # noqa: PLC0415 - the parsers are wanted for another task's texts
+    from core.mail.message import view_by  # noqa: PLC0415 - the parsers are wanted for another task's texts
 
     with RunReader(path) as reader:
         base_url = reader.base_url() or settings.base_url
-    emails = [
-        (email, view_of(raw, fields=task.fields, truncate_at=task.truncate_at).text)
-        for email, raw in sample(path, count)
-    ]
+    emails = [(email, view_by(task, raw).text) for email, raw in sample(path, count)]
 
     async def ask() -> None:
         clients = ClientPool(base_url, task)

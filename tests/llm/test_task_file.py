@@ -178,7 +178,7 @@ def test_a_file_with_a_byte_order_mark_is_read(load: Loader) -> None:
         (MINIMAL.replace('"yes"', '" very urgent"'), "has white space around it"),
         (MINIMAL.replace('"yes"', '"yes\\n"'), "holds a line break"),
         (MINIMAL.replace('"yes"', '"very\\turgent"'), "holds a line break or a control character"),
-        ('judge = "kind"\n' + MINIMAL, "judge is 'kind'. Choose from exact and tolerant"),
+        ('judge = "kind"\n' + MINIMAL, "judge is 'kind'. Choose from exact, tolerant"),
         (MINIMAL + "[model]\nseed = -1\n", "model.seed is -1"),
         (MINIMAL + "[model]\nstop = ['']\n", "model.stop has 1 entries, or an empty one"),
         (MINIMAL + "[model.extra_body]\nmessages = []\n", "labeltui sets that field itself"),

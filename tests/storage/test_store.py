@@ -16,7 +16,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from core.errors import RunBusyError, RunFileError, RunLostError, UsageError
-from core.model import AskKind, Attempt, Outcome, Settled
+from core.model import AskKind, Attempt, Outcome, Settled, orders_among
 from core.storage.file.lock import RunLock, is_locked
 from core.storage.reading.reader import RunReader
 from core.storage.writing.store import Answer, Store
@@ -73,7 +73,7 @@ def recount(path: Path) -> dict[str, int]:
         totals[f"outcome:{outcome}"] += 1
         totals["prompt_tokens"] += prompt
         totals["completion_tokens"] += completion
-    totals["flagged"] = sum(text is not None for (text,) in flags)
+    totals["flagged"] = sum(bool(orders_among(text or "")) for (text,) in flags)
     return {name: value for name, value in totals.items() if value}
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from core.engine import split_history
 from core.model import AskKind, Attempt, Outcome, Settled
 from core.quality.audit import judge
 from core.quality.session import Phase
@@ -28,7 +29,7 @@ from tui.screens.quality.quality import QualityScreen
 from tui.screens.quality.review import ReviewScreen
 from tui.screens.quality.settle import SettleScreen
 from tui.terminal.terminal import CAPABLE
-from tui.text.review import fold, keys_of
+from tui.text.review import keys_of
 
 pytestmark = pytest.mark.asyncio
 
@@ -251,7 +252,7 @@ async def test_an_alarm_is_dismissed_with_a_note(settings: Settings, run: Path) 
 )
 async def test_quoted_history_is_folded_behind_what_was_written(text: str, written: str, quoted: int) -> None:
     """History behind something written is folded; header lines on top and mails of history alone are not."""
-    shown, history = fold(text)
+    shown, history = split_history(text)
     assert shown == written
     assert (len(history.split()) > 0) is (quoted > 0)
 

@@ -262,7 +262,7 @@ def enact_blocked(context: Context) -> Reason:
     before, after = context.snapshot.run.task, context.draft.task
     if after is None or not context.snapshot.worker.alive:
         return None
-    if (before.fields, before.truncate_at) == (after.fields, after.truncate_at):
+    if not before.sends_otherwise(after):
         return None
     return keyed(
         "It changes what is sent of each text (fields, truncate_at), so all are made again: {stop} stops the worker"

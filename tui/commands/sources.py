@@ -118,7 +118,7 @@ def _dry_run(given: argparse.Namespace, task: Task, reading: SourceOptions) -> i
     each = round(found.characters / max(1, found.taken))
     say(f"  sent      {number(found.characters)} characters, {number(each)} each")
     for count, what in (
-        (found.cut, f"longer than {number(task.truncate_at)} characters: their end is not sent"),
+        (found.cut, f"longer than {number(task.truncate_at)} {task.truncate_by}: the rest is not sent"),
         (found.unparsed, "could not be parsed whole: their text is kept as it came"),
         (found.flagged, "marked as possible prompt injection"),
     ):

@@ -16,7 +16,7 @@ from core.model import Task, TaskVersion, exits
 from core.text import inert, one_line
 from tui.commands.control import email_of, engine_of, report
 from tui.commands.printing import say
-from tui.text.numbers import moment, number, percent, plural
+from tui.text.numbers import cut_words, moment, number, percent, plural
 from tui.text.sent_messages import bad_answers, first_question, question_again
 
 CHARS_A_TOKEN = 4
@@ -103,7 +103,7 @@ def _show_task(current: Task) -> None:
         ("model", one_line(model.model, limit=60)),
         ("settings", f"temperature {_sent(model.temperature)}, reasoning effort {_sent(model.reasoning_effort)}"),
         ("answer", f"at most {number(model.max_completion_tokens)} tokens"),
-        ("sent", f"{', '.join(current.fields)}; {number(current.truncate_at)} characters"),
+        ("sent", f"{', '.join(current.fields)}; {cut_words(current)}"),
         ("asked", f"at most {plural(1 + current.max_reasks, 'time')}"),
     ):  # fmt: skip
         say(f"  {name:<9} {value}")

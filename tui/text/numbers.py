@@ -12,6 +12,7 @@ from datetime import UTC, datetime, tzinfo
 
 from rich.cells import cell_len, set_cell_size
 
+from core.model import Task
 from core.text import one_line, plural_of
 
 EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -45,6 +46,13 @@ def five(value: float) -> str:
 def plural(count: int, one: str, many: str = "") -> str:
     """Return a count with its noun: ``1 key``, ``3 keys``."""
     return f"{number(count)} {one if count == 1 else many or plural_of(one)}"
+
+
+def cut_words(task: Task) -> str:
+    """Return how much of a text a task sends, in words."""
+    tail = f", {number(task.truncate_tail)} of them from its end" if task.truncate_tail else ""
+    quoted = {"keep": "", "mark": "; quotes marked", "drop": "; without quotes"}[task.quoted]
+    return f"{number(task.truncate_at)} {task.truncate_by}{tail}{quoted}"
 
 
 def percent(part: float, whole: float) -> str:

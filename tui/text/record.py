@@ -7,7 +7,18 @@ import textwrap
 
 from textual.content import Content
 
-from core.model import AskKind, Attempt, EmailRecord, EmailState, LabelRecord, LabelSource, NoteRecord, Outcome, Task
+from core.model import (
+    AskKind,
+    Attempt,
+    EmailRecord,
+    EmailState,
+    LabelRecord,
+    LabelSource,
+    NoteRecord,
+    Outcome,
+    Task,
+    orders_among,
+)
 from core.text import inert, one_line
 from tui.actions.keymap import keyed
 from tui.text.numbers import clock, countdown, fit, join, moment, number, plural
@@ -90,12 +101,28 @@ def _identity(record: EmailRecord, width: int) -> list[Content]:
     return [line((part, "$quiet")) for part in _wrapped(told, width)]
 
 
+NOTED = {
+    "cut": "longer than the task sends",
+    "quoted": "quoted history",
+    "signature": "a signature",
+    "hidden": "hidden HTML left out",
+    "charset": "its charset was not the one it names",
+    "unparsed": "could not be parsed whole",
+}
+"""What each note on a text says."""
+
+
 def _flagged(flags: str) -> list[Content]:
-    """Return a line where the text may be a prompt injection, with the names of the patterns that matched."""
-    if not flags:
-        return []
-    named = ", ".join(one_line(flags, limit=60).split())
-    return [line(("⚑ possible prompt injection", "bold $waiting"), (f" ({named}): check its label", "$waiting"))]
+    """Return a line for orders to a model in the text, and one for what was done to it before it was sent."""
+    rows = []
+    if orders := orders_among(flags):
+        named = ", ".join(one_line(order, limit=60) for order in orders)
+        rows.append(
+            line(("⚑ possible prompt injection", "bold $waiting"), (f" ({named}): check its label", "$waiting"))
+        )
+    if noted := [words for name, words in NOTED.items() if name in flags.split()]:
+        rows.append(line((f"as sent: {', '.join(noted)}", "$quiet")))
+    return rows
 
 
 def history(record: EmailRecord, task: Task | None, now: float, width: int) -> Content:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
+from core.engine import split_history
 from core.model import Task
 from core.quality.session import Revealed
 from core.text import inert, one_line
@@ -16,26 +17,7 @@ from tui.widgets.panes.pane import Part, line
 MOST_SHOWN = 60_000
 """Characters of a text that are shown, so that wrapping them delays no key."""
 
-_QUOTED = re.compile(
-    r"^\s*(?:-{2,}\s*(?:Original Message|Forwarded by|Forwarded message)\b|_{10,}\s*$|On .{4,120} wrote:\s*$"
-    r"|From:\s.+@|>)",
-    re.IGNORECASE,
-)
-"""How quoted history begins: a mark of a mail program, or a quoted line."""
 _HEADER = re.compile(r"(From|To|Cc|Bcc|Subject|Date): ")
-
-
-def fold(text: str) -> tuple[str, str]:
-    """Split a text as sent into what was written and the quoted history behind it, either of which may be empty.
-
-    Header lines that the text begins with are no history; history is folded only behind something written.
-    """
-    lines = text.splitlines()
-    begin = next((place for place, each in enumerate(lines) if not _HEADER.match(each)), len(lines))
-    for place in range(begin, len(lines)):
-        if _QUOTED.match(lines[place]) and any(each.strip() for each in lines[begin:place]):
-            return "\n".join(lines[:place]).rstrip(), "\n".join(lines[place:])
-    return text, ""
 
 
 def keys_of(task: Task) -> dict[str, str]:
@@ -68,7 +50,7 @@ def rubric(task: Task) -> Content:
 
 def text_shown(text: str, *, unfolded: bool, unfold: str) -> Content:
     """Return a text to read, with its quoted history folded or not; header lines are dimmed."""
-    written, quoted = fold(text)
+    written, quoted = split_history(text)
     headers: list[str] = []
     lines = written[:MOST_SHOWN].splitlines()
     while lines and _HEADER.match(lines[0]):

@@ -12,11 +12,11 @@ EXAMPLE = "I am not sure."
 
 def sent_text(task: Task, active: Task, record: EmailRecord) -> str:
     """Return what the task sends of a text: the stored form where the active version sends the same."""
-    if (task.fields, task.truncate_at) == (active.fields, active.truncate_at):
+    if not task.sends_otherwise(active):
         return record.text
-    from core.engine import view_of  # noqa: PLC0415 - needed for drafts only
+    from core.engine import view_by  # noqa: PLC0415 - needed for drafts only
 
-    return view_of(record.raw, fields=task.fields, truncate_at=task.truncate_at).text
+    return view_by(task, record.raw).text
 
 
 def bad_answers(task: Task, record: EmailRecord) -> tuple[tuple[str, str], ...]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from core.errors import RunFileError
 from core.model import EmailState
 from core.storage.file.connection import open_reader
-from core.storage.file.rows import BY_MODEL, label_in_force
+from core.storage.file.rows import BY_MODEL, HAS_ORDERS, label_in_force
 from core.storage.file.schema_version import (
     FORMAT_VERSION,
     FORMAT_WITH_BATCHES,
@@ -189,7 +189,7 @@ _COUNTS = (
     "SELECT 'prompt_tokens', coalesce(sum(prompt_tokens), 0) FROM attempt",
     "SELECT 'completion_tokens', coalesce(sum(completion_tokens), 0) FROM attempt",
 )
-_FLAGGED = "SELECT 'flagged', count(*) FROM email WHERE flags IS NOT NULL"
+_FLAGGED = f"SELECT 'flagged', count(*) FROM email WHERE {HAS_ORDERS}"
 _CANARIES = (
     "SELECT 'canary:asked', count(*) FROM canary WHERE round > 0",
     "SELECT 'canary:changed', count(*) FROM canary WHERE round > 0 AND value <> label",

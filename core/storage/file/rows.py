@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import RunFileError
-from core.model import Budget, LabelMeaning, LabelSource, ModelSettings, Outcome, Task
+from core.model import NOTES, Budget, LabelMeaning, LabelSource, ModelSettings, Outcome, Task
 
 PACE_SPAN_S = 5
 """Length of a slice of ``pace``."""
@@ -146,6 +146,9 @@ def _task(data: Mapping[str, Any]) -> Task:
         rubric=data["rubric"],
         fields=tuple(data["fields"]),
         truncate_at=data["truncate_at"],
+        truncate_tail=data.get("truncate_tail", 0),
+        truncate_by=data.get("truncate_by", "characters"),
+        quoted=data.get("quoted", "keep"),
         max_reasks=data["max_reasks"],
         model=ModelSettings(**{**data["model"], "stop": tuple(data["model"].get("stop", ()))}),
         version=data["version"],
@@ -155,6 +158,13 @@ def _task(data: Mapping[str, Any]) -> Task:
         pack=data.get("pack", 1),
     )
 
+
+HAS_ORDERS = (
+    "coalesce(flags, '') <> '' AND substr(flags, 1, instr(flags || ' ', ' ') - 1) NOT IN ("
+    + ", ".join(f"'{note}'" for note in NOTES)
+    + ")"
+)
+"""SQL: whether the flags of an email name an order to a model; orders stand before notes."""
 
 LOOKED_AT_CHARS = 400
 OPENING_CHARS = 120

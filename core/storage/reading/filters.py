@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from core.errors import UsageError
 from core.model import EmailState, LabelSource
-from core.storage.file.rows import BY_MODEL, BY_PERSON, STANDS
+from core.storage.file.rows import BY_MODEL, BY_PERSON, HAS_ORDERS, STANDS
 from core.text import inert
 
 FIELDS = ("label", "state", "reasks", "key", "from", "subject", "source", "flag", "cause", "note", "edge")
@@ -195,7 +195,7 @@ def _field_sql(term: Term, *, has_flags: bool, has_notes: bool) -> tuple[str, li
         return f"(e.reasks {match['op'] or '='} ? AND e.state <> 'pending')", [int(match["n"])]
     if term.field == "flag":
         if not has_flags or value.lower() == "any":
-            return "coalesce(e.flags, '') <> ''" if has_flags else "0", []
+            return HAS_ORDERS.replace("flags", "e.flags") if has_flags else "0", []
         return "instr(' ' || e.flags, ' ' || ?)", [value.lower()]
     if term.field in ("edge", NUMBERED):
         return (_EDGE[value], []) if term.field == "edge" else ("e.id IN (SELECT value FROM json_each(?))", [value])

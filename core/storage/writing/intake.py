@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from core.mail.dates import sent_at
-from core.model import SourceEmail, Task, View
+from core.model import SourceEmail, Task, View, orders_among
 from core.storage.file.check import recounted
 from core.storage.file.message import COLUMNS as KEPT_COLUMNS
 from core.storage.file.message import kept
@@ -76,13 +76,15 @@ def insert_emails(db: sqlite3.Connection, emails: Iterable[tuple[SourceEmail, Vi
 
 def _insert_page(db: sqlite3.Connection, page: Sequence[tuple[SourceEmail, View]], first: int, known: set[str]) -> None:
     """Append emails that are numbered from ``first`` on; ``known`` are the source's columns that are listed already."""
-    rows, bodies, gold = [], [], []
+    rows, bodies, gold, noted = [], [], [], []
     for number, (email, view) in enumerate(page, first):
         date = view.date
         rows.append(
             (number, _LATER, email.source_id, view.subject, view.sender, date, sent_at(date), view.content_hash,
-             view.flags or None)
+             view.flags if view.flags and orders_among(view.flags) else None)
         )  # fmt: skip
+        if view.flags and rows[-1][-1] is None:
+            noted.append((view.flags, number))
         columns = None
         if email.columns:
             columns = _sound(_encoded(email.columns))
@@ -98,6 +100,8 @@ def _insert_page(db: sqlite3.Connection, page: Sequence[tuple[SourceEmail, View]
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         rows,
     )
+    # The trigger that counts orders to a model acts on insertion alone.
+    db.executemany("UPDATE email SET flags = ? WHERE id = ?", noted)
     db.executemany(
         f"INSERT INTO body(email_id, text, columns, {KEPT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", bodies
     )

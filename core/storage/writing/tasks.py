@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from core.model import Task, View
 from core.storage.file import message
 from core.storage.file.message import message_of
-from core.storage.file.rows import BY_MODEL, growing, task_to_definition
+from core.storage.file.rows import BY_MODEL, HAS_ORDERS, growing, task_to_definition
 from core.storage.writing.settle import add_event, advance_cursor, not_done, restore
 
 ViewOf = Callable[[str], View]
@@ -155,7 +155,7 @@ def _send_otherwise(db: sqlite3.Connection, view_of: ViewOf) -> int:
         after = growing(page, after)
         count += len(page)
     db.execute(
-        "INSERT INTO total(name, value) SELECT 'flagged', count(*) FROM email WHERE flags IS NOT NULL"
+        f"INSERT INTO total(name, value) SELECT 'flagged', count(*) FROM email WHERE {HAS_ORDERS}"
         " ON CONFLICT(name) DO UPDATE SET value = excluded.value"
     )
     return count

@@ -17,6 +17,7 @@ from core.text import inert, one_line
 from tui.actions.keymap import keyed
 from tui.screens.new_run.step import Step
 from tui.terminal.textual_fixes import alive
+from tui.text.numbers import cut_words
 from tui.widgets.fields import PathSuggester
 from tui.widgets.lists.rows import ListColumn, Row, Rows
 from tui.widgets.panes.pane import line
@@ -177,7 +178,7 @@ def _told(task: Task, width: int) -> Content:
         beside = meaning[:1] if inset > head.cell_length else []
         rows.append(line(head, *((f"  {part}", "$quiet") for part in beside)))
         rows += [line((" " * inset + part, "$quiet")) for part in meaning[len(beside) :]]
-    sent = f"model {task.model.model} · sends {', '.join(task.fields)}, at most {task.truncate_at:,} characters"
+    sent = f"model {task.model.model} · sends {', '.join(task.fields)}, at most {cut_words(task)}"
     rows += [
         line((part, "$quiet")) for part in textwrap.wrap(one_line(sent, limit=300), width, subsequent_indent="     ")
     ]

@@ -18,7 +18,7 @@ from textual.widgets import Input, Static
 
 from core.engine import WORK_ORDER, Filter, Order, Term, parse
 from core.errors import LabeltuiError
-from core.model import EmailRow, EmailState, LabelSource, Snapshot, Task
+from core.model import EmailRow, EmailState, LabelSource, Snapshot, Task, orders_among
 from core.text import one_line
 from tui.actions.keymap import key, keyed
 from tui.terminal.textual_fixes import alive
@@ -293,7 +293,7 @@ def as_row(row: EmailRow, task: Task | None, *, marked: bool, why: bool) -> Row:
     )
     asked = (asks, "$waiting" if row.reasks else "$quiet")
     subject = row.named
-    message = ((who(row.sender), "$quiet"), (f"⚑ {subject}" if row.flags else subject, "$foreground"))
+    message = ((who(row.sender), "$quiet"), (f"⚑ {subject}" if orders_among(row.flags) else subject, "$foreground"))
     if why:
         return Row(row.id, (*state, asked, *message, (row.failure or "", "$failed")), row)
     given = (label, "$person" if human else "bold $accent")

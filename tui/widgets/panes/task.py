@@ -14,7 +14,7 @@ from core.engine import Draft, differences
 from core.model import Snapshot, Task, TaskVersion
 from core.text import inert, one_line
 from tui.actions.keymap import keyed
-from tui.text.numbers import fit, foreign, join, moment, number, percent, plural
+from tui.text.numbers import cut_words, fit, foreign, join, moment, number, percent, plural
 from tui.text.plan import price
 from tui.widgets.lists.rows import ListColumn, Row
 from tui.widgets.panes.pane import Part, line
@@ -58,7 +58,7 @@ def settings_lines(task: Task, width: int) -> Content:
         ("temperature", temperature),
         ("answer", f"at most {number(model.max_completion_tokens)} tokens, {model.timeout_s:g} s"),
         ("follow-ups", "none" if not task.max_reasks else f"at most {number(task.max_reasks)} each"),
-        ("cut at", f"{number(task.truncate_at)} characters"),
+        ("cut at", cut_words(task)),
         ("sent", ", ".join(task.fields)),
     )
     lines: list[Content] = []
@@ -223,7 +223,7 @@ def effect(current: Task, draft: Task, snapshot: Snapshot) -> str:
         f"Activate draft {short(draft.version)}? {pending}.",
         f"The {plural(snapshot.labeled, 'label')} so far stay, each with its version." if snapshot.labeled else "",
     ]
-    if (current.fields, current.truncate_at) != (draft.fields, draft.truncate_at):
+    if current.sends_otherwise(draft):
         parts.append(f"The text of all {plural(snapshot.total, draft.item)} is made again from the message as it came.")
     unknown = unknown_labels(draft, snapshot)
     if unknown:
