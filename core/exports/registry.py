@@ -25,6 +25,7 @@ from core import files
 from core.errors import ExportError
 from core.exports import layouts, lines, tables
 from core.exports.columns import COLUMNS, Table
+from core.object_store import ObjectStore, ObjectStoreError, address_of
 
 __all__ = ["COLUMNS", "LAYOUTS", "Layout", "export_table", "known_suffixes", "layout_for", "written_whole"]
 
@@ -125,6 +126,8 @@ def export_table(
     together in memory. A folder has a ``manifest.json`` with the hash of each file; with ``manifest`` a file has one
     beside it. Raises ExportError.
     """
+    if address := address_of(path):
+        return _to_object_store(table, address, layout, manifest=manifest)
     path = path.expanduser()
     chosen = layout_for(path, layout)
     if path == STANDARD_OUTPUT:
@@ -138,6 +141,18 @@ def export_table(
         told = _manifest(table, chosen, {path.name: (path, count)}, count)
         written_whole(path.with_name(f"{path.name}.manifest.json"), lambda beside: _write_text(beside, told))
     return count
+
+
+def _to_object_store(table: Table, address: str, layout: str | None, *, manifest: bool) -> int:
+    """Write Parquet to an object store, whole or not at all."""
+    if layout not in (None, "parquet") or not address.partition("?")[0].endswith(".parquet") or manifest:
+        raise ExportError(
+            f"{address}: to an object store Parquet is written, without a manifest: name a .parquet file."
+        )
+    try:
+        return ObjectStore(address).write_whole(lambda stream: tables.write_groups(table, stream))
+    except ObjectStoreError as error:
+        raise ExportError(str(error)) from None
 
 
 def _to_standard_output(table: Table, layout: Layout, *, raw: bool) -> int:

@@ -23,11 +23,17 @@ _SQL_KINDS = {"integer": "INTEGER", "real": "REAL"}
 
 def write_parquet(table: Table, path: Path, _raw: bool) -> int:  # noqa: FBT001 - the registry's signature
     """Write Parquet in row groups of 10,000; returns how many rows. Raises ExportError where pyarrow is missing."""
+    with path.open("wb") as file:
+        return write_groups(table, file)
+
+
+def write_groups(table: Table, file: Any) -> int:
+    """Write Parquet to an open file or stream; returns how many rows. Raises ExportError where pyarrow is missing."""
     arrow, parquet = _pyarrow()
     kinds = {"integer": arrow.int64(), "real": arrow.float64(), "moment": arrow.timestamp("s", tz="UTC")}
     schema = arrow.schema([(column.name, kinds.get(column.kind, arrow.string())) for column in table.columns])
     count, rows = 0, table.rows()
-    with path.open("wb") as file, parquet.ParquetWriter(file, schema) as writer:
+    with parquet.ParquetWriter(file, schema) as writer:
         while group := list(islice(rows, GROUP_ROWS)):
             cells = zip(*group, strict=True)
             arrays = [

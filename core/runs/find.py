@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import RunFileError, RunNotFoundError, UsageError
 from core.model import Task
+from core.object_store import ObjectStore, ObjectStoreError, address_of
 from core.runs.build import build
 from core.server_address import normalize_base_url
 from core.settings import Settings
@@ -195,7 +196,9 @@ def create_run(
     seed = secrets.randbelow(2**31) if options.seed is None else options.seed
     new = NewRun(
         name=name,
-        source=", ".join("-" if one == STANDARD_INPUT else str(one.expanduser().resolve()) for one in paths[:20]),
+        source=", ".join(
+            "-" if one == STANDARD_INPUT else address_of(one) or str(one.expanduser().resolve()) for one in paths[:20]
+        ),
         source_digest=digest,
         created_at=now,
         order=options.order,
@@ -245,9 +248,16 @@ def _existing(path: Path, source_path: Path, digest: str, now: float) -> Created
 
 
 def digest_of(*sources: Path) -> str:
-    """Return SHA-256 over the content of files, and over the names, sizes and times of a folder's files."""
+    """Return SHA-256 over the content of files, and over names, sizes and times of the files of a folder or store."""
     digest = hashlib.sha256()
     for source in sources:
+        if address := address_of(source):
+            try:
+                for remote in ObjectStore(address).files(".parquet"):
+                    digest.update(f"{remote.path}\0{remote.size}\0{remote.changed}\n".encode("utf-8", "replace"))
+            except ObjectStoreError as error:
+                raise RunFileError(str(error)) from None
+            continue
         try:
             if source.is_dir():
                 for path in sorted(path for path in source.rglob("*") if not path.is_symlink() and path.is_file()):

@@ -16,6 +16,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from core.errors import SourceError
+from core.object_store import address_of
 from core.sources import csv_source, folder_source, json_source, mbox_source, table_source, text_source
 from core.sources.archives import ScratchFolder, packing_of, unpacked
 from core.sources.source import (
@@ -69,6 +70,8 @@ def open_source(path: Path | Sequence[Path], options: SourceOptions | None = Non
 
 def _matching(path: Path) -> list[Path]:
     """Return the path, or what a pattern stands for, by name."""
+    if address_of(path):
+        return [path]
     try:
         if path.exists() or not glob.has_magic(str(path)):
             return [path]
@@ -113,6 +116,8 @@ def _short_names(paths: Sequence[Path]) -> list[str]:
 def _open_one(path: Path, options: SourceOptions) -> Source:
     if path == STANDARD_INPUT:
         return _standard_input(options)
+    if address := address_of(path):
+        return table_source.open_remote(path, address, options)
     if _peek(path) is None:
         return folder_source.open_folder(path, options, _open_file)
     return _open_file(path, options)

@@ -18,8 +18,9 @@ from typing import Any
 from urllib.parse import quote
 
 from core.errors import SourceError
+from core.object_store import ObjectStore, ObjectStoreError
 from core.sources.columns import COLUMN_OPTIONS, Chosen, choose
-from core.sources.source import Format, Found, SkippedRow, Source, SourceOptions
+from core.sources.source import Format, Found, SkippedRow, Source, SourceOptions, refuse_unused
 
 _SQLITE_MARK = b"SQLite format 3\x00"
 _RUN_FILE = 0x6C627569
@@ -216,12 +217,48 @@ PARQUET = Format(
 
 
 def _parquet_rows(library: Any, path: Path, names: Sequence[str]) -> Iterator[Sequence[Any]]:
+    return _batches(library, path, names, str(path))
+
+
+def _batches(library: Any, file: Any, names: Sequence[str], path: str) -> Iterator[Sequence[Any]]:
+    """Yield the rows of an open file, or of a path, with the columns in the order of ``names``."""
     try:
-        for batch in library.ParquetFile(path).iter_batches(batch_size=_BATCH_ROWS):
-            columns = [batch.column(at).to_pylist() for at in range(len(names))]
+        for batch in library.ParquetFile(file).iter_batches(batch_size=_BATCH_ROWS, columns=list(names)):
+            columns = [batch.column(name).to_pylist() for name in names]
             yield from zip(*columns, strict=True)
     except Exception as error:  # noqa: BLE001 - a library has errors of its own for broken files
         raise SourceError(f"{path}: reading broke off ({error}). Was the file cut off?") from None
+
+
+def open_remote(path: Path, address: str, options: SourceOptions) -> Source:
+    """Return the rows of the Parquet file, or of all Parquet files in the folder, at the address of an object store.
+
+    They are read in batches, in the order of the files' names, and numbered over all of them.
+
+    Raises:
+        SourceError: there is none, or it cannot be read.
+    """
+    library = _library(path, "pyarrow.parquet", "a Parquet file", "parquet", "save it as CSV or JSON Lines")
+    try:
+        store = ObjectStore(address)
+        files = store.files(".parquet")
+        with store.reading(files[0]) as file:
+            names = _guarded(path, lambda: list(library.ParquetFile(file).schema_arrow.names))
+    except ObjectStoreError as error:
+        raise SourceError(f"{error} Of object stores, Parquet is read.") from None
+    refuse_unused(path, options, COLUMN_OPTIONS)
+    chosen = choose(path, names, options)
+
+    def rows() -> Iterator[Sequence[Any]]:
+        for remote in files:
+            try:
+                with store.reading(remote) as file:
+                    yield from _batches(library, file, names, remote.path)
+            except ObjectStoreError as error:
+                raise SourceError(str(error)) from None
+
+    kind = "Parquet file" if len(files) == 1 else f"{len(files):,} Parquet files in"
+    return Source(path, kind, lambda: _rows_found(chosen, rows()), chosen.columns())
 
 
 # -- libraries --------------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ TOPICS = (
     "servers",
     "local",
     "half-price",
+    "beyond-one-machine",
     "unattended",
     "browser",
     "quality",
