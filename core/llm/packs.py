@@ -22,8 +22,6 @@ from core.model import PACK_AUTO, ChatMessage, ModelSettings, Reply, Task, Usage
 from core.text import plural_of
 
 FIRST_OF_AUTO = 10
-STEPS_OF_AUTO = (10, 3, 1)
-"""Sizes that ``auto`` goes through: the next one where packed and single answers differ."""
 MOST_CHARS = 20_000
 """Characters of all texts of a pack: about 5,000 tokens, which fit the 8,000 a minute of Groq's free plan."""
 ALONE_SHARE = 0.5

@@ -15,6 +15,8 @@ from enum import StrEnum
 
 from core.quality.canaries import Canaries, CanaryAnswer
 from core.quality.intervals import log_hypergeometric_tail
+from core.quality.packing import FALSE_ALARMS_PER_100_RUNS as PACKS_FALSE_ALARMS
+from core.quality.packing import LIMIT as PACKS_LIMIT
 
 RUN_ALPHA = 0.003
 """False alarms of the run rule over all labels of a run: 0.0015 for each of two."""
@@ -47,6 +49,7 @@ class Watch(StrEnum):
     IDENTITY = "model"
     SLOW = "slowness"
     TRUNCATED = "cut prompts"
+    PACKS = "packs"
 
 
 PAUSING = frozenset({Watch.RUN, Watch.CANARIES, Watch.FAILED})
@@ -61,6 +64,7 @@ FALSE_ALARMS_PER_100_RUNS = {
     Watch.IDENTITY: 0.04,
     Watch.SLOW: 0.13,
     Watch.TRUNCATED: 0.0,
+    Watch.PACKS: PACKS_FALSE_ALARMS,
 }
 """At worst, for healthy runs of 5,000 asks."""
 
@@ -474,6 +478,13 @@ class WatchSet:
             return ()
         alarms = self.canaries.restore(answer) if restored else self.canaries.answered(answer)
         return self._raise([self._canary_reading(self.canaries, alarm=True)]) if alarms else ()
+
+    def alarm_of_packs(self, sentence: str, packed: int, statistic: float) -> tuple[Reading, ...]:
+        """Take the alarm of the control of packs, over so many packed texts; return it where none stands."""
+        first = max(1, self._asks - packed + 1)
+        return self._raise(
+            [Reading(Watch.PACKS, WatchState.ALARM, statistic, PACKS_LIMIT, sentence, first, self._asks)]
+        )
 
     def _canary_reading(self, canaries: Canaries, *, alarm: bool = False) -> Reading:
         statistic, limit = canaries.statistic

@@ -26,6 +26,7 @@ from core.quality.estimates import (
     passed_gate,
 )
 from core.quality.intervals import wilson
+from core.quality.packing import PackFacts, PackVerdict, verdict
 from core.quality.sampling import Candidate, Sample, is_member, is_shared
 
 GATE = 0.9
@@ -140,6 +141,7 @@ class Audit:
     watches: tuple[Mapping[str, Any], ...] = ()
     simulated: bool = False
     versions: tuple[tuple[str, str, int], ...] = field(default=())
+    packs: PackFacts | None = None
 
     @cached_property
     def candidates(self) -> tuple[Candidate, ...]:
@@ -203,6 +205,11 @@ class Quality:
     def provisional(self) -> bool:
         """Tell whether emails of the sample that the model has labeled still wait for a person."""
         return self.due > 0
+
+    @property
+    def packs(self) -> PackVerdict | None:
+        """Return what the control sample says of packs; None in a run without any."""
+        return None if self.audit.packs is None else verdict(self.audit.packs, self.audit.labels)
 
     @property
     def line(self) -> str:
@@ -325,6 +332,7 @@ class Quality:
             },
             "gate": {"above": GATE, "passed_at": self.gate},
             "watches": [dict(watch) for watch in self.audit.watches],
+            **({} if self.packs is None else {"pack": self.packs.as_json()}),
         }
 
 

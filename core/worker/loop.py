@@ -139,6 +139,7 @@ class Worker:
                 grown=lambda: self._beat(at_once=True),
             ),
             canaries=lambda: self._watches.canaries if self._watches is not None else None,
+            packs=lambda: self._watches.packs if self._watches is not None else None,
         )
         self._batches: BatchLane | None = None
         if batch_server is not None:

@@ -11,6 +11,7 @@ from typing import Protocol
 from core.model import AskKind
 from core.quality.alarms import PAUSING, Ask, Reading, Watch, WatchSet
 from core.quality.canaries import Canaries
+from core.quality.packing import PackControl
 from core.storage.writing.settle import Answer
 from core.worker.commit import best_effort
 
@@ -26,6 +27,12 @@ class KeepsAlarms(Protocol):
 
     def text_chars(self, email_id: int) -> int:
         """Return how many characters of an email are sent."""
+
+    def pack_control(self) -> PackControl | None:
+        """Return the control of packs as the run file leaves it."""
+
+    def set_pack_size(self, size: int, reason: str, *, now: float) -> None:
+        """Let packs hold so many emails from now on."""
 
     def was_in_batch(self, email_id: int) -> bool:
         """Return whether a batch answered about an email."""
@@ -43,6 +50,7 @@ class RunWatches:
         self._fixed_chars = fixed_chars
         self._store, self._clock, self._pause = store, clock, pause
         self._watches = store.watches()
+        self.packs = store.pack_control()
         known = store.raised_watches()
         for reading in self._watches.raised:
             if reading.watch.value not in known:  # a worker was killed between an answer and its alarm
@@ -59,10 +67,11 @@ class RunWatches:
             if answer.canary is not None:
                 for reading in self._watches.observe_canary(answer.canary):
                     self._raise(reading)
+            self._observe_packs(answer)
             if answer.settled is None:
                 continue
             attempt = answer.attempt
-            first = attempt.kind is AskKind.ASK
+            first = attempt.kind is AskKind.ASK and attempt.pack is None  # tokens of a pack are shared out
             ask = Ask(
                 answer.settled.label,
                 # Unusable answers of a batch are followed up all at once: in their row they would look like a change.
@@ -78,9 +87,33 @@ class RunWatches:
             for reading in self._watches.observe(ask):
                 self._raise(reading)
 
+    def _observe_packs(self, answer: Answer) -> None:
+        """Let the control of packs see an answer; where packs color labels, raise its alarm and go to smaller ones."""
+        packs, settled, place = self.packs, answer.settled, answer.attempt.pack
+        if packs is None:
+            return
+        if settled is not None and settled.label is not None and place is not None:
+            packs.offer(settled.email_id, settled.label, place.size, place.position)
+        if answer.control is None or not packs.answered(answer.control):
+            return
+        size, packed, said = packs.size, packs.packed, packs.sentence
+        statistic, smaller = packs.sum, packs.lower()
+        reason = f"{said}: packs of {size} color labels"
+        if smaller is not None:
+            now_asked = "every text is asked about alone" if smaller == 1 else f"packs hold {smaller}"
+            reason += f"; from now on {now_asked}"
+            with best_effort("note the size of packs"):
+                self._store.set_pack_size(smaller, reason, now=self._clock())
+        else:
+            packs.restart()
+        for reading in self._watches.alarm_of_packs(reason, packed, statistic):
+            self._raise(reading)
+
     def restart(self, watch: str) -> None:
         """Begin a watch anew after its alarm was dismissed."""
         self._watches.restart(Watch(watch))
+        if watch == Watch.PACKS and self.packs is not None:
+            self.packs.restart()
 
     def _raise(self, reading: Reading) -> None:
         with best_effort("record an alarm"):

@@ -1,6 +1,6 @@
 """Measure packs: what they cost, whether labels stay the same, what kills lose, and what the control sample notices.
 
-``python -m tests.programs.packs costs|enron FILE|detect|kills`` prints one table each, in virtual time, with the real
+``python -m tests.programs.packs costs|enron FILE|detect`` prints one table each, in virtual time, with the real
 worker, SDK, validation and simulator (``detect`` draws answers without them). A part of it runs as ordinary tests
 (``tests/worker/test_packs.py``).
 """
@@ -24,6 +24,7 @@ import httpx
 from core.llm.answers import exact_answer
 from core.llm.task import builtin_task, pattern, versioned
 from core.model import Outcome, Reply, SourceEmail, Task, Verdict, View
+from core.quality.packing import PackControl
 from core.simulator.app import create_app
 from core.simulator.config import SimulatorConfig, simple_config
 from core.storage.file.control import CommandInbox
@@ -262,11 +263,48 @@ def enron(path: Path, sizes: Sequence[int] = (1, 10)) -> None:
         )
 
 
+def noticed(rng: random.Random, *, noise: float, colored: float, texts: int) -> tuple[int | None, int]:
+    """Draw a run of packs; return after how many texts the control alarms (None: never), and how many calls it made.
+
+    ``noise`` is how often an answer is another one by chance, ``colored`` how often a pack changes a label.
+    """
+    control, calls = PackControl(rng.getrandbits(40), (10,)), 0
+    for number in range(1, texts + 1):
+        label = "1" if (rng.random() < noise) == (rng.random() < colored) else "0"
+        control.offer(number, label, 10, 1 + number % 10)
+        if number % 10:
+            continue
+        while (due := control.due()) is not None:
+            calls += 1
+            control.sent(due[0])
+            if control.answered(replace(due[1], value="0" if rng.random() < noise else "1")):
+                return number, calls
+    return None, calls
+
+
+def detect(runs: int = 1_000) -> None:
+    """Print false alarms of healthy runs of 5,000 texts, and after how many texts colored labels are noticed."""
+    print("share of answers alone that differ by noise, false alarms in 100 runs, calls of the control")
+    for noise in (0.0, 0.005, 0.01, 0.02, 0.03, 0.05):
+        found = [noticed(random.Random(seed), noise=noise, colored=0.0, texts=5_000) for seed in range(runs)]
+        false = sum(at is not None for at, _ in found)
+        mean = sum(calls for _, calls in found) / runs
+        print(f"{2 * noise * (1 - noise):>8.3f} {100 * false / runs:>8.2f} {mean:>8.1f}")
+    print("labels changed by packs, noticed after (median, 95 %), within 300 texts")
+    for colored in (0.05, 0.1, 0.15, 0.2, 0.3, 0.5):
+        found = [noticed(random.Random(seed), noise=0.005, colored=colored, texts=5_000) for seed in range(runs // 2)]
+        delays = sorted(at or 9_999 for at, _ in found)
+        within = sum(at <= 300 for at in delays) / len(delays)
+        print(f"{colored:>8.2f} {delays[len(delays) // 2]:>8} {delays[int(0.95 * len(delays))]:>8} {within:>8.1%}")
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run what is asked for."""
     match list(arguments):
         case ["costs"]:
             costs()
+        case ["detect"]:
+            detect()
         case ["enron", file]:
             enron(Path(file))
         case _:

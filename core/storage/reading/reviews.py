@@ -14,6 +14,7 @@ from core.model import Task
 from core.quality.alarms import REPLAYED, Ask, Reading, Watch, WatchSet, WatchState, replayed
 from core.quality.audit import Answer, Audit, Batch, GoldSet, Member, watch_json
 from core.quality.canaries import EVERY, FEWEST_TEXTS, MOST, TEXTS_PER_CANARY, Canaries, CanaryAnswer
+from core.quality.packing import LIMIT as PACKS_LIMIT
 from core.quality.sampling import DEFAULT_GOAL, Sample, base_rate, permanent_number
 from core.storage.file.message import message_of
 from core.storage.file.rows import STANDS, task_of
@@ -25,6 +26,7 @@ from core.storage.file.schema_version import (
     check_format,
 )
 from core.storage.file.shape import opened_run
+from core.storage.reading.packs import pack_control_of, pack_facts
 
 
 def watches_of(db: sqlite3.Connection, path: Path) -> WatchSet:
@@ -225,6 +227,10 @@ def emails_of_alarm(path: Path, watch: str, *, most: int = 500) -> list[int]:
         row = next((each for each in alarms_of(db) if each.watch == watch and each.state == "raised"), None)
         if row is None:
             return []
+        if watch == Watch.PACKS.value:
+            query = "SELECT email_id FROM control WHERE value <> label AND asked_at <= ? ORDER BY id DESC"
+            found = [number for (number,) in db.execute(query, (row.at,))]
+            return list(dict.fromkeys(found))[:most]
         if watch == Watch.CANARIES.value:
             query = "SELECT email_id FROM canary WHERE round > 0 AND value <> label AND asked_at <= ? ORDER BY id DESC"
             found = [number for (number,) in db.execute(query, (row.at,))]
@@ -374,6 +380,7 @@ def _audit(db: sqlite3.Connection, path: Path, file_format: int, version: str | 
         ),
         simulated=bool(simulated),
         versions=versions,
+        packs=pack_facts(db, task) if file_format >= FORMAT_WITH_PACKS else None,
     )
 
 
@@ -396,7 +403,7 @@ def _readings(db: sqlite3.Connection, path: Path) -> list[Reading]:
     """Return what each watch says; an alarm that stands is as it was recorded."""
     raised = {row.watch: row for row in alarms_of(db) if row.state == "raised"}
     found = []
-    for reading in watches_of(db, path).readings():
+    for reading in (*watches_of(db, path).readings(), *_reading_of_packs(db, path)):
         row = raised.get(reading.watch.value)
         if row is not None:
             found.append(
@@ -407,6 +414,17 @@ def _readings(db: sqlite3.Connection, path: Path) -> list[Reading]:
         else:
             found.append(reading)
     return found
+
+
+def _reading_of_packs(db: sqlite3.Connection, path: Path) -> list[Reading]:
+    if check_format(db, path) < FORMAT_WITH_PACKS:
+        return []
+    version = db.execute("SELECT task_version FROM run").fetchone()[0]
+    control = pack_control_of(db, task_of(db, version, path))
+    if control is None:
+        return []
+    state = WatchState.OFF if control.size < 2 else WatchState.STEADY if control.asked else WatchState.ARMING
+    return [Reading(Watch.PACKS, state, control.sum, PACKS_LIMIT, control.sentence)]
 
 
 @lru_cache(maxsize=8)

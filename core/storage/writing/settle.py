@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from core.model import Attempt, Settled
 from core.quality.canaries import CanaryAnswer
+from core.quality.packing import ControlAnswer
 from core.storage.file.rows import BECOMES_LABELED, BY_MODEL, label_in_force, slice_of
 
 
@@ -24,6 +25,7 @@ class Answer:
     attempt: Attempt
     settled: Settled | None = None
     canary: CanaryAnswer | None = None
+    control: ControlAnswer | None = None
 
 
 def commit(
@@ -41,6 +43,8 @@ def commit(
         attempt_id = add_attempt(db, answer.attempt, epoch, packs)
         if answer.canary is not None:
             _add_canary(db, answer.canary, answer.attempt.task_version, attempt_id, now=now)
+        if answer.control is not None:
+            _add_control(db, answer.control, answer.attempt.task_version, attempt_id, now=now)
         if answer.settled is None:
             continue
         in_force = answer.attempt.task_version == task_version
@@ -64,6 +68,15 @@ def _add_canary(db: sqlite3.Connection, answer: CanaryAnswer, version: str, atte
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
         (answer.email_id, version, answer.label, answer.value, answer.round, now, attempt_id),
     )
+
+
+def _add_control(db: sqlite3.Connection, answer: ControlAnswer, version: str, attempt_id: int, *, now: float) -> None:
+    db.execute(
+        "INSERT INTO control(email_id, task_version, label, value, turn, pack_size, pack_position, asked_at,"
+        " attempt_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (answer.email_id, version, answer.label, answer.value, answer.turn, answer.size, answer.position, now,
+         attempt_id),
+    )  # fmt: skip
 
 
 def fail_unasked(db: sqlite3.Connection, email_id: int, failure: str, *, reasks: int, dedupe: bool, now: float) -> int:

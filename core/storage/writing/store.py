@@ -27,12 +27,14 @@ from core.model import (
     View,
 )
 from core.quality.alarms import Reading, WatchSet
+from core.quality.packing import PackControl
 from core.quality.sampling import Sample
 from core.storage.file.check import put_right
 from core.storage.file.connection import immediately, in_bulk, make_writer, open_writer
 from core.storage.file.control import CommandRow
 from core.storage.file.rows import budget_of, task_of, worked_s
 from core.storage.file.schema import guards_of_emails, migrate
+from core.storage.reading.packs import pack_control_of, pack_size_of
 from core.storage.reading.pending import (
     answered_email,
     distinct_texts,
@@ -473,6 +475,24 @@ class Store(PeopleWriter):
     def watches(self) -> WatchSet:
         """Return the watches as the run file's asks leave them."""
         return watches_of(self._db, self.path)
+
+    def pack_size(self) -> int:
+        """Return how many emails a pack holds now."""
+        return pack_size_of(self._db, self.task())
+
+    def pack_control(self) -> PackControl | None:
+        """Return the control of packs as the run file leaves it; None where the task has none."""
+        return pack_control_of(self._db, self.task())
+
+    def set_pack_size(self, size: int, reason: str, *, now: float) -> None:
+        """Let packs hold so many emails from now on, for a reason."""
+        with self._transaction() as db:
+            db.execute(
+                "INSERT INTO pack_size(task_version, size, after_label, at, reason)"
+                " VALUES (?, ?, (SELECT coalesce(max(id), 0) FROM label), ?, ?)",
+                (self.task_version, size, now, reason),
+            )
+            add_event(db, now, "packs", reason)
 
     def raised_watches(self) -> frozenset[str]:
         """Return the watches whose alarm stands."""

@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from typing import overload
 
 from core.errors import PlaceLostError
-from core.llm.packs import MOST_CHARS, completion_tokens, first_size, goes_alone, in_packs, pack_chars, shuffled
+from core.llm.packs import MOST_CHARS, completion_tokens, goes_alone, in_packs, pack_chars, shuffled
 from core.llm.task import fixed_chars
 from core.model import AskKind, Outcome, PendingEmail, Task, Wait
 from core.quality.canaries import Canaries, CanaryAnswer
+from core.quality.packing import ControlAnswer, PackControl
 from core.quota.pacing.grants import Candidate, Never, NoKeys
 from core.storage.writing.store import Answer, Store
 from core.worker.commit import Committer
@@ -94,9 +95,12 @@ class OnlineLane:
         clock: Callable[[], float],
         listener: Listener,
         canaries: Callable[[], Canaries | None] = lambda: None,
+        packs: Callable[[], PackControl | None] = lambda: None,
     ) -> None:
-        """``canaries`` gives those of the run, once there are any."""
+        """``canaries`` gives those of the run, and ``packs`` the control of packs, once there are any."""
         self._canaries = canaries
+        self._packs = packs
+        self._control: tuple[PendingEmail, ControlAnswer] | None = None
         self._canary: tuple[PendingEmail, str, int] | None = None
         self._task = task
         self._store = store
@@ -110,6 +114,7 @@ class OnlineLane:
         self._fixed_chars = fixed_chars(task)
         self._pack_chars = MOST_CHARS
         self._seed = store.seed() if task.pack != 1 else 0
+        self._first_size = store.pack_size() if task.pack != 1 else 1
         self._texts_out = 0
         self._probe: PendingEmail | None = None
         self._probing = False
@@ -183,7 +188,8 @@ class OnlineLane:
     @property
     def _pack_size(self) -> int:
         """Emails that share a question now."""
-        return first_size(self._task.pack)
+        packs = self._packs()
+        return self._first_size if packs is None else packs.size
 
     def _choices(self) -> tuple[Sequence[Candidate], Mapping[int, Unit]]:
         """Return what the next call may be about, in the order of right, and the packs among it by their numbers."""
@@ -216,7 +222,7 @@ class OnlineLane:
 
     def _is_special(self, email: PendingEmail) -> bool:
         """Return whether an email is to probe with, asked again, or stuck: then no packs are made."""
-        held = self._probe is not None or self._canary is not None
+        held = self._probe is not None or self._canary is not None or self._control is not None
         return held or self._retries.stuck(email.id)
 
     def _alone(self, email: PendingEmail) -> bool:
@@ -256,8 +262,24 @@ class OnlineLane:
             self._probe = answered(self._probes % _PROBES_VARY) or answered(0)
         if self._probe is not None:
             return [self._probe, *emails]
+        control = self._due_control()
+        if control is not None:
+            return [control, *emails]
         canary = self._due_canary() if emails and self._pack_size == 1 else None
         return emails if canary is None else [canary, *emails]
+
+    def _due_control(self) -> PendingEmail | None:
+        """Return the packed text to ask about alone now; None while a first N is tried."""
+        packs, self._control = self._packs(), None
+        due = None if packs is None or self._queue.first_n is not None else packs.due()
+        if due is None or packs is None:
+            return None
+        known = self._store.labeled_email(due[0])
+        if known is None:
+            packs.drop(due[0])
+            return None
+        self._control = (known[0], due[1])
+        return known[0]
 
     def _due_canary(self) -> PendingEmail | None:
         """Return the labeled email to ask again now, to see whether the answer changed; None while a first N is tried.
@@ -280,15 +302,7 @@ class OnlineLane:
         if permit.email_id < 0:
             return self._ask_pack(exchange, permit, packs[permit.email_id])
         permit = self._other_key(permit, front)
-        if self._probe is not None and self._probe.id == permit.email_id:
-            self._probing = True
-            self._let_out(self._make_probe(exchange, permit, self._probe), permit)
-            return True
-        if self._canary is not None and self._canary[0].id == permit.email_id:
-            email, label, round_ = self._canary
-            if (canaries := self._canaries()) is not None:
-                canaries.sent(email.id, round_)
-            self._let_out(self._make_canary(exchange, permit, email, label, round_), permit)
+        if self._ask_again(exchange, permit):
             return True
         email = self._queue.take(permit.email_id)
         try:
@@ -303,6 +317,26 @@ class OnlineLane:
         self._queue.asked(email)
         self._let_out(self._make_call(exchange, permit, email), permit)
         return True
+
+    def _ask_again(self, exchange: Exchange, permit: Permit) -> bool:
+        """Let a call about a labeled email go out, if the permit is for one; return whether it is."""
+        if self._probe is not None and self._probe.id == permit.email_id:
+            self._probing = True
+            self._let_out(self._make_probe(exchange, permit, self._probe), permit)
+            return True
+        if self._canary is not None and self._canary[0].id == permit.email_id:
+            email, label, round_ = self._canary
+            if (canaries := self._canaries()) is not None:
+                canaries.sent(email.id, round_)
+            self._let_out(self._make_canary(exchange, permit, email, label, round_), permit)
+            return True
+        if self._control is not None and self._control[0].id == permit.email_id:
+            email, known = self._control
+            if (control := self._packs()) is not None:
+                control.sent(email.id)
+            self._let_out(self._make_control(exchange, permit, email, known), permit)
+            return True
+        return False
 
     def _ask_pack(self, exchange: Exchange, permit: Permit, unit: Unit) -> bool:
         """Let a call about several emails go out, without those whose text has a label by now."""
@@ -363,6 +397,10 @@ class OnlineLane:
         if self._canary is not None and self._canary[0].id == never.email_id:
             if (canaries := self._canaries()) is not None:
                 canaries.drop(never.email_id)
+            return True
+        if self._control is not None and self._control[0].id == never.email_id:
+            if (control := self._packs()) is not None:
+                control.drop(never.email_id)
             return True
         email = self._queue.take(never.email_id)
         try:
@@ -510,6 +548,22 @@ class OnlineLane:
         finally:
             if canaries is not None and not answered:
                 canaries.given_up(email.id, round_)
+
+    async def _make_control(
+        self, exchange: Exchange, permit: Permit, email: PendingEmail, known: ControlAnswer
+    ) -> None:
+        """Ask alone about a text that was labeled in a pack, and record the answer beside its label, which stays."""
+        packs, answered = self._packs(), False
+        try:
+            settlement = await exchange.ask(permit, email, probe=True)
+            self._report(settlement.run_over, settlement.notice)
+            attempt = replace(settlement.attempt, kind=AskKind.CONTROL)
+            answered = settlement.label is not None
+            answer = replace(known, value=settlement.label) if settlement.label is not None else None
+            await self._committer.commit(Answer(attempt, control=answer))
+        finally:
+            if packs is not None and not answered:
+                packs.given_up(email.id)
 
     def _report(self, run_over: str, notice: str) -> None:
         if notice:
