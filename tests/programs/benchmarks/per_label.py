@@ -1,11 +1,15 @@
 """What a label costs in CPU, beside what people would use instead, measured in the same run on the same server.
 
-    python -m tests.programs.benchmarks.per_label [--calls 8000] [--warm-up 1000] [--rounds 2] [--only NAME ...] [--profile]
+    python -m tests.programs.benchmarks.per_label [--calls 8000] [--warm-up 1000] [--rounds 2] [--only NAME ...]
+        [--most RATIO] [--profile]
 
 Each way runs in a process of its own against one server process that answers from memory after 20 ms, 32 calls at once,
 with the messages of the built-in task. CPU is that of the way's process (``getrusage``) between its warm-up and its
 last call, divided by calls. Ways take turns, and the median of the rounds counts. Only ratios mean anything: other
-machines, and other loads of this one, move all rows alike.
+machines, and other loads of this one, move all rows alike. *Its own work alone* is the worker with a client that
+answers in the same process: choosing, the ledger, commits and watches. Below the table stands what a detached worker
+takes from its start to its first call. With ``--most`` the exit code is 1 where labeltui with one key costs more than
+so many bare calls.
 """
 
 from __future__ import annotations
@@ -36,6 +40,7 @@ AT_ONCE = 32
 LATENCY_S = 0.02
 KEYS = tuple(f"gsk_bench_{number:02}_abcdefghijklmnop" for number in range(8))
 ANCHOR = "groq"
+ONE_KEY = "labeltui, 1 key"
 
 _BODY = json.dumps(
     {
@@ -48,17 +53,19 @@ _BODY = json.dumps(
 ).encode()  # fmt: skip
 
 
+_HEADERS = (
+    "x-request-id: req_1\r\nx-ratelimit-limit-requests: 100000000\r\nx-ratelimit-remaining-requests: 99999999\r\n"
+    "x-ratelimit-reset-requests: 1ms\r\nx-ratelimit-limit-tokens: 1000000000\r\n"
+    "x-ratelimit-remaining-tokens: 999999000\r\nx-ratelimit-reset-tokens: 1ms\r\nserver: bench\r\nvary: origin\r\n"
+)
+
+
 class Server(asyncio.Protocol):
     """Answers each request with the same completion after :data:`LATENCY_S`, with Groq's headers and huge limits."""
 
     def __init__(self) -> None:
         self._held = b""
-        head = (
-            f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(_BODY)}\r\n"
-            "x-request-id: req_1\r\nx-ratelimit-limit-requests: 100000000\r\nx-ratelimit-remaining-requests: 99999999\r\n"
-            "x-ratelimit-reset-requests: 1ms\r\nx-ratelimit-limit-tokens: 1000000000\r\n"
-            "x-ratelimit-remaining-tokens: 999999000\r\nx-ratelimit-reset-tokens: 1ms\r\nserver: bench\r\nvary: origin\r\n\r\n"
-        )
+        head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(_BODY)}\r\n{_HEADERS}\r\n"
         self._reply = head.encode() + _BODY
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -216,20 +223,9 @@ def sqlite_utils_row(_base_url: str, calls: int, warm_up: int) -> dict[str, floa
 
 def labeltui(base_url: str, calls: int, warm_up: int, *, keys: int, profile: bool = False) -> dict[str, float]:
     """The whole worker: choosing, asking, judging, and one durable transaction for the answers that came together."""
-    from core.llm.task import builtin_task
-    from core.runs.find import RunOptions, create_run
-    from core.settings import load_settings
     from core.worker.process import work
 
-    with tempfile.TemporaryDirectory() as scratch:
-        os.environ.update(LABELTUI_HOME=scratch, GROQ_API_KEYS=",".join(KEYS[:keys]), GROQ_BASE_URL=base_url)
-        source = Path(scratch) / "emails.jsonl"
-        texts = _texts(500)
-        lines = (json.dumps({"text": f"{number}\n{texts[number % 500]}"}) for number in range(calls + warm_up))
-        source.write_text("\n".join(lines), "utf-8")
-        settings = load_settings(dict(os.environ))
-        made = create_run(settings, source, builtin_task(), RunOptions(name="bench", seed=1), now=time.time())
-        path = made.path
+    with _made_run(base_url, calls + warm_up, keys=keys) as (settings, path):
         seen: list[tuple[int, float, float]] = []
         profiler = cProfile.Profile()
 
@@ -252,10 +248,133 @@ def labeltui(base_url: str, calls: int, warm_up: int, *, keys: int, profile: boo
     return {"cpu_ms": 1000 * (used_last - used) / (last - first), "rate": (last - first) / (ended - began)}
 
 
+class _Answering:
+    """A client that answers in this process after :data:`LATENCY_S`; ``seen`` is called with the number of each call."""
+
+    def __init__(self, seen: Callable[[int], None]) -> None:
+        from core.model import Reply, Usage
+
+        head = _HEADERS.split("\r\n")
+        headers = dict(line.split(": ", 1) for line in head if ": " in line)
+        self._reply = Reply("1", "stop", Usage(700, 1), "req_1", headers)
+        self._seen, self._calls = seen, 0
+
+    async def ask(self, _messages: Any, _settings: Any) -> Any:
+        await asyncio.sleep(LATENCY_S)
+        self._calls += 1
+        self._seen(self._calls)
+        return self._reply
+
+
+class _Accepting:
+    async def judge(self, reply: Any) -> Any:
+        from core.model import Outcome, Verdict
+
+        return Verdict(Outcome.ANSWERED, reply.text)
+
+
+@contextlib.contextmanager
+def _made_run(base_url: str, emails: int, *, keys: int) -> Iterator[tuple[Any, Path]]:
+    """Settings and path of a new run of so many different emails, in a home of its own."""
+    from core.llm.task import builtin_task
+    from core.runs.find import RunOptions, create_run
+    from core.settings import load_settings
+
+    with tempfile.TemporaryDirectory() as scratch:
+        os.environ.update(LABELTUI_HOME=scratch, GROQ_API_KEYS=",".join(KEYS[:keys]), GROQ_BASE_URL=base_url)
+        source = Path(scratch) / "emails.jsonl"
+        texts = _texts(500)
+        lines = (json.dumps({"text": f"{number}\n{texts[number % 500]}"}) for number in range(emails))
+        source.write_text("\n".join(lines), "utf-8")
+        settings = load_settings(dict(os.environ))
+        path = create_run(settings, source, builtin_task(), RunOptions(name="bench", seed=1), now=time.time()).path
+        yield settings, path
+
+
+def own_work(base_url: str, calls: int, warm_up: int) -> dict[str, float]:
+    """The worker without network and validator."""
+    from core.llm.task import builtin_task
+    from core.quota.keys.store import KeyStore
+    from core.storage.file.control import CommandInbox
+    from core.storage.file.lock import RunLock
+    from core.storage.writing.store import Store
+    from core.worker.loop import Worker
+    from core.worker.process import broker_for
+
+    marks: dict[int, tuple[float, float]] = {}
+
+    def seen(number: int) -> None:
+        if number in (warm_up, warm_up + calls):
+            marks[number] = cpu_s(), time.perf_counter()
+
+    task, client = builtin_task(), _Answering(seen)
+    with (
+        _made_run(base_url, calls + warm_up, keys=1) as (settings, path),
+        RunLock(path) as lock,
+        Store.open(path, lock) as store,
+        KeyStore.from_settings(settings, base_url) as store_of_keys,
+    ):
+        store.begin_epoch(now=time.time(), pid=os.getpid(), host="bench")
+        inbox = CommandInbox(path)
+        worker = Worker(
+            store=store,
+            inbox=inbox,
+            broker=broker_for(store_of_keys, task),
+            task=task,
+            guard=_Accepting(),
+            client_of=lambda _: client,
+            clock=time.time,
+        )
+        asyncio.run(worker.run())
+        inbox.close()
+    (used, began), (used_last, ended) = marks[warm_up], marks[warm_up + calls]
+    return {"cpu_ms": 1000 * (used_last - used) / calls, "rate": calls / (ended - began)}
+
+
+async def _first_call(path: Path, arrived: asyncio.Event) -> tuple[float, float]:
+    """Seconds by the clock and of CPU that a detached worker takes from its start to its first call."""
+    began = time.perf_counter()
+    child = await asyncio.create_subprocess_exec(sys.executable, "-m", "core.worker", str(path))
+    await arrived.wait()
+    took_s = time.perf_counter() - began
+    used_s = _cpu_s_of(child.pid)
+    await child.wait()
+    return took_s, used_s
+
+
+def _cpu_s_of(pid: int) -> float:
+    """CPU seconds of another process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def first_call() -> str:
+    """A sentence about the start of a detached worker; nothing where there is no ``/proc``."""
+    if not Path("/proc/self/stat").exists():
+        return ""
+
+    async def main() -> tuple[float, float]:
+        arrived = asyncio.Event()
+
+        class Noting(Server):
+            def data_received(self, data: bytes) -> None:
+                arrived.set()
+                super().data_received(data)
+
+        server = await asyncio.get_running_loop().create_server(Noting, "127.0.0.1", 0)
+        with _made_run(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", 50, keys=1) as (_, path):
+            return await _first_call(path, arrived)
+
+    seen = [asyncio.run(main()) for _ in range(3)]
+    took_s, used_s = (statistics.median(each) for each in zip(*seen, strict=True))
+    return f"A detached worker makes its first call after {took_s:.1f} s by the clock, {used_s:.1f} s of CPU."
+
+
 WAYS: dict[str, tuple[str, Callable[[str, int, int], dict[str, float]]]] = {
     ANCHOR: ("groq", bare_groq),
-    "labeltui, 1 key": ("groq", lambda url, calls, warm: labeltui(url, calls, warm, keys=1)),
+    ONE_KEY: ("groq", lambda url, calls, warm: labeltui(url, calls, warm, keys=1)),
     "labeltui, 8 keys": ("groq", lambda url, calls, warm: labeltui(url, calls, warm, keys=8)),
+    "labeltui, its own work alone": ("groq", own_work),
     "openai": ("openai", bare_openai),
     "litellm Router": ("litellm", litellm_router),
     "sqlite-utils, a row a transaction": ("sqlite_utils", sqlite_utils_row),
@@ -324,6 +443,7 @@ def main() -> int:
     parser.add_argument("--warm-up", type=int, default=1_000)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--only", nargs="*", default=[], help="ways to measure beside the bare groq call")
+    parser.add_argument("--most", type=float, help="fail where a label with one key costs more than so many bare calls")
     parser.add_argument("--profile", action="store_true", help="profile labeltui with one key instead")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--way", help=argparse.SUPPRESS)
@@ -337,9 +457,15 @@ def main() -> int:
     elif given.way:
         print(json.dumps(WAYS[given.way][1](given.url, given.calls, given.warm_up)))
     else:
-        wanted = {ANCHOR, *given.only} if given.only else WAYS.keys()
+        wanted = {ANCHOR, ONE_KEY, *given.only} if given.only or given.most else WAYS.keys()
         there = [name for name, (package, _) in WAYS.items() if name in wanted and importlib.util.find_spec(package)]
-        print(table(measure(there, calls=given.calls, warm_up=given.warm_up, rounds=given.rounds)))
+        figures = measure(there, calls=given.calls, warm_up=given.warm_up, rounds=given.rounds)
+        print(table(figures))
+        if not given.only and not given.most:
+            print(f"\n{first_call()}")
+        if given.most and figures[ONE_KEY]["cpu_ms"] > given.most * figures[ANCHOR]["cpu_ms"]:
+            print(f"\nA label costs more than {given.most:g} bare calls.", file=sys.stderr)
+            return 1
     return 0
 
 
