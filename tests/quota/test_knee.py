@@ -39,7 +39,7 @@ def play(
     out: list[tuple[float, int, int, float]] = []
     widths = [(0.0, knee.width)]
     while True:
-        while len(out) < (fixed or knee.width) and asked < calls:
+        while len(out) < (fixed or knee.open_width) and asked < calls:
             asked += 1
             took_s = server(len(out) + 1, now) * rng.lognormvariate(-spread * spread / 2, spread)
             heapq.heappush(out, (now + took_s, asked, knee.asked(len(out) + 1), now))
@@ -183,3 +183,25 @@ def test_a_chosen_number_sets_it_without_quotas_and_caps_it_with_them() -> None:
     assert other.calls_at_once(100.0) == 1
     other.room.choose(None)
     assert other.calls_at_once(100.0) > 1
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_noise_does_not_hide_a_cliff(seed: int) -> None:
+    """Where calls take twice as long beyond 64 at once and vary by 30 %, the width ends just below."""
+    _, _, widths = play(doubling, until_s=30, spread=0.3, seed=seed)
+
+    assert share_of_time(widths, 52, 64, 12, 30) >= 0.7
+
+
+def test_the_opening_grows_by_less_on_a_slow_server() -> None:
+    """A server that answers one call after another is never given more than it answers before calls time out."""
+    longest = 0.0
+
+    def one_by_one(out: int, _at: float) -> float:
+        nonlocal longest
+        longest = max(longest, 5.0 * out)
+        return 5.0 * out
+
+    play(one_by_one, until_s=300)
+
+    assert longest <= 60.0

@@ -10,8 +10,9 @@ each call only takes longer. By Little's law the answers a second at ``width`` c
 latencies tell all. The search goes in laps: a width is held until the calls that were asked at it are answered, then
 the next one is chosen.
 
-- It opens fourfold a lap while answers keep up. Where they do not, the width goes back to what the server answered a
-  second times the latency before: the bandwidth-delay product, by which BBR paces (Cardwell et al., ACM Queue 2016).
+- It opens up to eightfold a lap while answers keep up. Where they do not, the width goes back to what the server
+  answered a second times the latency before: the bandwidth-delay product, by which BBR paces (Cardwell et al., ACM
+  Queue 2016). Where that many do not bring as many answers, the server has a cliff, which is searched for below.
 - Then it rests, and tries a little more and a little less now and then, as gradient limits do (Netflix,
   concurrency-limits). The noisier the latencies, the larger the step, so that noise does not decide.
 - Latencies that change at rest mean that the server did: fewer calls at once are tried, and where they only bring
@@ -85,15 +86,19 @@ class Concurrency:
 
 MOST_AT_ONCE = 128
 """The search for the knee goes so far: one process makes some 400 to 900 calls a second. A person may allow more."""
-FIRST_WIDTH = 8
+FIRST_WIDTH = 16
 CAREFUL_WIDTH = 2
-_SLOW_S = 7.5
-"""Eight calls that a server answers one by one, each as fast as this, take the usual time-out of 60 s."""
-_OPENING = 4.0
+_PATIENCE_S = 48.0
+"""No more calls go out at first than a server that answers one by one manages in four fifths of the usual time-out."""
+_LEAST_OPENING = 8
+_OPENING, _OPENING_S = 8.0, 30.0
+"""The width grows eightfold a lap, or by less where calls that only wait longer would take more than this."""
 _LAP_MOST = 128
 _LAP_LEAST = 4
-_LATE_SHARE = 0.1
-"""A lap ends when all but this share of its calls are answered: the rest count with the time that they have taken."""
+_LATE_SHARE, _LATE_SHARE_OPENING = 0.1, 0.25
+"""A lap ends when all but this share of its calls are answered: the rest count as slower than the others."""
+_HOLDS = 0.75
+"""A width that is to answer as many a second as a larger one did must reach this share, for that one is overrated."""
 _WORTH = 0.55
 """More calls at once are worth it where a tenth more of them bring at least so much of a tenth more answers."""
 _CLOSE = 1.12
@@ -136,6 +141,7 @@ class Knee:
         "_larger_next",
         "_needed",
         "_opening",
+        "_overshot",
         "_rest_s",
         "_rests_until_at",
         "_searching",
@@ -165,7 +171,8 @@ class Knee:
         self._streak = 0
         self._bad: int | None = None
         self._suspect: _Lap | None = None
-        self._opening = self._first >= FIRST_WIDTH
+        self._overshot: _Lap | None = None
+        self._opening = self._first >= _LEAST_OPENING
         self._searching = True
         self._larger_next = True
         self._rest_s = _REST_S
@@ -195,8 +202,9 @@ class Knee:
         """A call of that lap is over, answered or not."""
         if self._untried:
             self._untried = False
-            if latency_s > _SLOW_S:
-                self._first = min(self._first, CAREFUL_WIDTH)
+            first = int(_PATIENCE_S / max(latency_s, 0.001))
+            if first < self._first:
+                self._first = first if first >= _LEAST_OPENING else CAREFUL_WIDTH
                 self.restart()
                 return
         if lap == 0 or lap != self._lap:
@@ -204,7 +212,8 @@ class Knee:
         self._ended += 1
         self._sum += latency_s
         self._squares += latency_s * latency_s
-        if self._asked >= self._needed and self._ended >= math.ceil(self._needed * (1.0 - _LATE_SHARE)):
+        late_share = _LATE_SHARE_OPENING if self._opening else _LATE_SHARE
+        if self._asked >= self._needed and self._ended >= math.ceil(self._needed * (1.0 - late_share)):
             self._decide(self._measured(), now)
 
     @property
@@ -224,6 +233,7 @@ class Knee:
         self._halved_at = now
         self._timeouts = 0
         self._bad, self._best, self._suspect, self._opening = self.width, None, None, False
+        self._overshot = None
         self._searching = True
         self._go_to(self.width // 2)
         self._rests_until_at = now + self._rest_s
@@ -250,8 +260,10 @@ class Knee:
         self._lap += 1
         self._asked = self._ended = 0
         self._sum = self._squares = 0.0
-        self._skipped = fresh // 2 if self._opening else 0  # these go out while few are out
-        self._needed = max(_LAP_LEAST, min(fresh - self._skipped if self._opening else 2 * self.width, _LAP_MOST))
+        # Calls that go out while few are out say little of the width; of the first one nothing else is known.
+        self._skipped = 3 * fresh // 4 if self._opening and self._best is not None else 0
+        rounds = fresh - self._skipped if self._opening else self.width if self._overshot else 2 * self.width
+        self._needed = max(_LAP_LEAST, min(rounds, _LAP_MOST))
 
     def _go_to(self, width: float) -> None:
         before, self.width = self.width, max(1, min(self.most, round(width)))
@@ -269,6 +281,8 @@ class Knee:
         best = self._best
         if self._suspect is not None:
             self._judge_change(lap, self._suspect, now)
+        elif self._overshot is not None:
+            self._settle(lap, self._overshot, now)
         elif best is None:
             self._best = lap
             self._grow(now)
@@ -305,12 +319,12 @@ class Knee:
         return min(max(_STEP, math.exp(2.0 * _SPREADS * lap.error)), _STEP_MOST)
 
     def _grow(self, now: float) -> None:
-        """Go on to a larger width: fourfold while it opens, half way to one that was too large, a step beyond."""
+        """Go on to a larger width: a multiple while it opens, half way to one that was too large, a step beyond."""
         best = self._best
         assert best is not None
         wider = float(best.width)
         if self._opening:
-            wider *= _OPENING
+            wider *= max(1.0, min(_OPENING, _OPENING_S / best.latency_s))
         elif self._bad is None:
             wider = wider * min(self._step(best) ** (1 + self._streak), _STEP_MOST) + 0.5
         elif self._searching and self._bad > wider * max(_CLOSE, self._step(best)):
@@ -318,24 +332,37 @@ class Knee:
         if min(self.most, round(wider)) > best.width:
             self._go_to(wider)
         elif self._opening and self._before is not None and best.rate * self._before.latency_s * _CLOSE < best.width:
-            self._opening = self._searching = False
-            self._go_to(best.rate * self._before.latency_s)
+            self._fall_back(self._before, best)
         else:
             self._rest(now)
 
     def _too_many(self, lap: _Lap, best: _Lap, now: float) -> None:
         """Go back: at first to what the server answered a second times the latency of before."""
-        was_opening, self._opening, self._bad = self._opening, False, lap.width
-        product = lap.rate * (self._before or best).latency_s
-        if was_opening and round(product) != best.width:
-            self._searching = False
-            self._go_to(product)
+        self._bad = lap.width
+        if self._opening and round(lap.rate * best.latency_s) != best.width:
+            self._fall_back(best, lap)
         elif self._searching or math.isinf(self._rests_until_at):
-            self._searching = True
+            self._opening, self._searching = False, True
             self._grow(now)
         else:
             self._rest_s = min(1.5 * self._rest_s, _REST_MOST_S)
             self._rest(now)
+
+    def _fall_back(self, before: _Lap, overshot: _Lap) -> None:
+        """Go back to what the server answered a second times the latency of before."""
+        self._opening = self._searching = False
+        self._best, self._overshot = before, overshot
+        self._go_to(overshot.rate * before.latency_s)
+
+    def _settle(self, lap: _Lap, overshot: _Lap, now: float) -> None:
+        """Stay at the width that was gone back to, or search below it where it does not hold what was promised."""
+        self._overshot = None
+        if lap.rate >= _HOLDS * overshot.rate:
+            self._before, self._best, self._bad = self._best, lap, None
+            self._rest(now)
+            return
+        self._bad, self._searching = lap.width, True
+        self._go_to(_HOLDS * lap.width)
 
     def _rest(self, now: float) -> None:
         """Stay at the best width for a while."""
