@@ -91,7 +91,7 @@ CAREFUL_WIDTH = 2
 _PATIENCE_S = 48.0
 """No more calls go out at first than a server that answers one by one manages in four fifths of the usual time-out."""
 _LEAST_OPENING = 8
-_OPENING, _OPENING_S = 8.0, 30.0
+_OPENING, _OPENING_S = 8.0, 20.0
 """The width grows eightfold a lap, or by less where calls that only wait longer would take more than this."""
 _LAP_MOST = 128
 _LAP_LEAST = 4
