@@ -27,6 +27,10 @@ TIMEOUT_S = 60.0
 UPLOAD_TIMEOUT_S = 600.0
 MOST_PAGES = 50
 """Pages of a listing that are read at most: batches and files of weeks."""
+MOST_JSON_BYTES = 8_000_000
+"""A page of a listing has 100 entries of some hundred bytes."""
+MOST_FILE_BYTES = 2_000_000_000
+"""Results of the most that a batch holds, 50,000 lines, with 40 kB each."""
 _PAGE = 100
 
 
@@ -129,10 +133,14 @@ class BatchClient:
         try:
             async with self._http.stream("GET", f"{self._root}/files/{quote(file_id, safe='')}/content") as response:
                 if response.status_code != 200:
-                    raise self._failed(response, await response.aread())
+                    raise self._failed(response, await self._read(response))
                 with written_whole(path) as part, part.open("wb") as file:
                     async for piece in response.aiter_bytes():
                         file.write(piece)
+                        if file.tell() > MOST_FILE_BYTES:
+                            raise ServerFailedError(
+                                f"{self._host}: the results have more than {MOST_FILE_BYTES:,} bytes."
+                            )
         except httpx.HTTPError as error:
             raise self._unreached(error) from None
 
@@ -161,23 +169,35 @@ class BatchClient:
 
     async def _json(self, method: str, path: str, **given: Any) -> dict[str, Any]:
         try:
-            response = await self._http.request(method, self._root + path, **given)
+            async with self._http.stream(method, self._root + path, **given) as response:
+                content = await self._read(response)
         except (httpx.HTTPError, OSError) as error:
             raise self._unreached(error) from None
         if not 200 <= response.status_code < 300:
-            raise self._failed(response, response.content)
+            raise self._failed(response, content)
         try:
-            body = response.json()
-        except ValueError:
+            body = json.loads(content)
+        except (ValueError, RecursionError):
             body = None
         if not isinstance(body, dict):
             raise ServerFailedError(f"{self._host}{path} answered with no JSON object.", status=response.status_code)
         return body
 
+    async def _read(self, response: httpx.Response) -> bytes:
+        """Return a body that is no file; raise ServerFailedError where it grows beyond what a listing can be."""
+        content = bytearray()
+        async for piece in response.aiter_bytes():
+            content += piece
+            if len(content) > MOST_JSON_BYTES:
+                raise ServerFailedError(
+                    f"{self._host} answered with more than {MOST_JSON_BYTES:,} bytes.", status=response.status_code
+                )
+        return bytes(content)
+
     def _failed(self, response: httpx.Response, content: bytes) -> CallError:
         try:
             body: object = json.loads(content)
-        except ValueError:
+        except (ValueError, RecursionError):
             body = None
         headers = {name: value.replace(self._secret, "(the key)") for name, value in response.headers.items()}
         return failure_of(

@@ -6,7 +6,7 @@ The file outlives the console. It is kept as it was left, whether it is a valid 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.errors import TaskError, UsageError
@@ -102,12 +102,4 @@ def differences(before: Task, after: Task) -> tuple[str, ...]:
 
 
 def _settings(task: Task) -> tuple[object, ...]:
-    model = task.model
-    return (
-        task.max_reasks,
-        model.temperature,
-        model.max_completion_tokens,
-        model.reasoning_effort,
-        model.include_reasoning,
-        model.timeout_s,
-    )
+    return task.max_reasks, task.judge, task.canaries, replace(task.model, model="")

@@ -249,7 +249,7 @@ def _labels(snapshot: Snapshot) -> Iterator[str]:
             continue
         name = task.name_of(value) if task.knows(value) else "(of an older version)"
         shown = value if name == value else f"{value} {name}"
-        yield f"{one_line(shown)} {number(count)} ({share(count, snapshot.labeled)} %)"
+        yield f"{one_line(shown)} {number(count)} ({share(count, snapshot.labeled)})"
 
 
 def _key_line(key: KeyStatus, state: KeyState) -> str:

@@ -9,7 +9,7 @@ from core.errors import KeysError, QuotaFileError
 from core.model import KeyStatus
 from core.quota.db.rows import own_accounts, status_of
 from core.quota.db.sync import Counters, Doing
-from core.quota.keys.store import KeyRecord, KeyStore, Secret, assumed_organization
+from core.quota.keys.store import NO_KEY, KeyRecord, KeyStore, Secret, assumed_organization
 from core.quota.keys.swap import chosen_swap
 from core.quota.ledger.ledger import Ledger
 from core.quota.pacing.concurrency import Concurrency, Room
@@ -135,6 +135,11 @@ class KeyPool:
             why = "disabled"
             if record is not None and record.enabled:
                 why = record.invalid_reason or "out"
+            if slot.secret.value == NO_KEY:
+                return (
+                    f"{self._store.server} was asked without a key, and wants one: {why}."
+                    f" `labeltui keys add --server {self._store.server}` adds it"
+                )
             words.append(f"{slot.alias} …{slot.secret.last4}: {why}")
         return f"no key can be used ({'; '.join(words)}): enable one, or add another"
 
