@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,7 +16,22 @@ import pytest
 
 from core.errors import PlaceLostError, RateLimitedError, UsageError
 from core.llm.taskfile import builtin_task, task_to_json
-from core.model import ChatMessage, Outcome, PlacesWanted, Reply, Usage, Verdict
+from core.model import (
+    ChatMessage,
+    ModelSettings,
+    Outcome,
+    PlaceStatus,
+    PlacesWanted,
+    Reply,
+    RunState,
+    Usage,
+    Verdict,
+)
+from core.storage.file.control import CommandInbox
+from core.storage.file.lock import RunLock
+from core.storage.writing.store import Store
+from core.worker.loop import Worker
+from core.worker.pacer import ConcurrencyLimit
 from core.worker.places import asker as asker_module
 from core.worker.places.asker import Asker
 from core.worker.places.bridge import check_places, without_secrets
@@ -23,6 +40,7 @@ from core.worker.places.keeper import Keeper, PlaceGoneError
 from core.worker.places.ray_cluster import prepare_environment
 from core.worker.places.wire import Give, Head, Hello, Keys, Order, Setup, Taken, Versions
 from core.worker.settle import Answered
+from tests.conftest import MakeRun
 
 TASK = builtin_task()
 SETUP = Setup(task_to_json(TASK), TASK.version, None)
@@ -345,3 +363,72 @@ async def test_the_worker_imports_nothing_of_ray() -> None:
         "sys.exit(any(name == 'ray' or name.startswith('ray.') for name in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0  # noqa: ASYNC221
+
+
+class _LosingFleet:
+    """Loses the first call about each text, every other one before it leaves; room for ``width`` calls."""
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+        self.seen: set[str] = set()
+        self.most_out = self.out = 0
+
+    async def ask(self, permit: Any, conversation: tuple[ChatMessage, ...], settings: ModelSettings) -> Answered:
+        """Lose a call, or answer it."""
+        self.out += 1
+        self.most_out = max(self.most_out, self.out)
+        try:
+            await asyncio.sleep(0.01)
+            text = conversation[-1].content
+            if text not in self.seen:
+                self.seen.add(text)
+                raise PlaceLostError("place-1 on node is lost", sent=len(self.seen) % 2 == 1)
+            return Answered(Reply("1", "stop", Usage(10, 1), "req", {}), Verdict(Outcome.ANSWERED, "1"))
+        finally:
+            self.out -= 1
+
+    def most(self) -> int:
+        """Return the width."""
+        return self.width
+
+    def why_full(self) -> str:
+        """Return that it is busy."""
+        return "every place is busy"
+
+    def places(self) -> tuple[PlaceStatus, ...]:
+        """Return one place."""
+        return (PlaceStatus("place-1", "node", "ready", "", self.out, 60.0, 0.0),)
+
+
+async def test_lost_calls_count_against_nobody(make_run: MakeRun) -> None:
+    """Sixty calls are lost: each text is labeled all the same, no pause, no failure, and the record says *lost*."""
+    path = make_run(texts=[f"text {n}" for n in range(60)])
+    fleet = _LosingFleet(4)
+    with RunLock(path) as lock, Store.open(path, lock) as store:
+        store.begin_epoch(now=time.time(), pid=1, host="here")
+        inbox = CommandInbox(path)
+        worker = Worker(
+            store=store,
+            inbox=inbox,
+            broker=ConcurrencyLimit(16, clock=time.time, rng=random.Random(1)),
+            task=store.task(),
+            guard=_NoGuard(),
+            client_of=lambda _: None,  # type: ignore[arg-type,return-value]
+            fleet=fleet,
+            clock=time.time,
+        )
+        ending = await worker.run()
+        inbox.close()
+        assert ending.state is RunState.DONE
+        assert worker.paused == ""
+        assert (store.failed_count, store.pending_count) == (0, 0)
+        assert store.outcomes() == {"answered": 60, "lost": 30}
+    assert fleet.most_out == 4
+
+
+class _NoGuard:
+    """Judges nothing: the places do."""
+
+    async def judge(self, reply: Reply) -> Verdict:
+        """Refuse."""
+        raise AssertionError(reply)
