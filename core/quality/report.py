@@ -30,7 +30,11 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class ReportFacts:
-    """What a report says beside the figures. ``slices`` counts labels by twentieth of the work order."""
+    """What a report says beside the figures. ``slices`` counts labels by twentieth of the work order.
+
+    ``canaries`` counts changed and all answers of canaries by twentieth of the time in which they were asked,
+    ``reasked`` emails that were asked again and all labeled ones by twentieth of the work order.
+    """
 
     source: str
     digest: str
@@ -48,6 +52,8 @@ class ReportFacts:
     settings: Mapping[str, str]
     slices: Sequence[Mapping[str, int]]
     alarms: Sequence[tuple[str, str, str]]
+    canaries: Sequence[tuple[int, int]] = ()
+    reasked: Sequence[tuple[int, int]] = ()
     next_generation: NextGeneration | None = None
     examples: Sequence[Example] = ()
 
@@ -64,7 +70,8 @@ margin:2.2rem 0 .6rem;border-bottom:1px solid var(--line)}p{margin:.5rem 0}.soft
 th:first-child,td:first-child{text-align:left}th{font-weight:600;color:var(--soft)}pre{white-space:pre-wrap;
 overflow-wrap:anywhere;border:1px solid var(--line);padding:.7rem;border-radius:4px;font-size:.85rem}
 svg{max-width:100%;height:auto;display:block;margin:.6rem 0}svg text{fill:var(--ink);font:12px system-ui,sans-serif}
-.axis{stroke:var(--line)}.bar{stroke:var(--mark);stroke-width:2}.dot{fill:var(--mark)}
+.axis{stroke:var(--line)}.limit{stroke:var(--warn);stroke-dasharray:4 3}
+.bar{stroke:var(--mark);stroke-width:2}.dot{fill:var(--mark)}
 .band{fill:var(--mark);opacity:.25}code{overflow-wrap:anywhere}
 """
 
@@ -198,6 +205,8 @@ def _plots(quality: Quality, facts: ReportFacts) -> str:
     return (
         "<p class=soft>Intervals</p>" + _interval_plot(found)
         + "".join(_share_plot(label, facts.slices) for label in quality.audit.labels[1:] or quality.audit.labels)
+        + _rate_plot(f"{facts.item.capitalize()}s that were asked again, over the run", facts.reasked, tolerated=0.05)
+        + _rate_plot("Canaries whose answer changed, in the order in which they were asked", facts.canaries)
         + "<p class=soft>Where in the run the audited items lie</p>" + _spread_plot(quality, facts)
     )  # fmt: skip
 
@@ -242,6 +251,32 @@ def _share_plot(label: str, slices: Sequence[Mapping[str, int]]) -> str:
     ]
     caption = f"The model's share of {escape(label)} over the run, with the band of chance"
     return f"<p class=soft>{caption}</p>" + _svg(730, 180, f"Share of {label} over the run", parts)
+
+
+def _rate_plot(caption: str, points: Sequence[tuple[int, int]], *, tolerated: float | None = None) -> str:
+    """Return bars of a rate with Wilson's intervals, and a line at what is tolerated; nothing without observations."""
+    shown_points = [(place, hits, of) for place, (hits, of) in enumerate(points) if of]
+    if not shown_points:
+        return ""
+    top = max(0.05, 1.5 * (tolerated or 0.0), *(wilson(hits, of)[1] for _, hits, of in shown_points))
+    step = 640 / len(points)
+
+    def at(value: float) -> float:
+        return 150 - 130 * value / top
+
+    parts = ['<line class=axis x1="60" x2="700" y1="150" y2="150"/>']
+    parts.append(f'<text x="0" y="24">{top:.0%}</text><text x="20" y="154">0</text>')
+    for place, hits, of in shown_points:
+        low, high = wilson(hits, of)
+        x = 60 + step * (place + 0.5)
+        parts.append(f'<line class=bar opacity=".5" x1="{x:.1f}" x2="{x:.1f}" y1="{at(low):.1f}" y2="{at(high):.1f}"/>')
+        parts.append(f'<circle class=dot cx="{x:.1f}" cy="{at(hits / of):.1f}" r="4"/>')
+    if tolerated is not None:
+        y = at(tolerated)
+        parts.append(f'<line class=limit x1="60" x2="700" y1="{y:.1f}" y2="{y:.1f}"/>')
+        parts.append(f'<text x="560" y="{y - 4:.1f}">{tolerated:.0%} is tolerated</text>')
+    hits, of = sum(each[0] for each in points), sum(each[1] for each in points)
+    return f"<p class=soft>{escape(caption)}: {hits:,} of {of:,}</p>" + _svg(730, 160, caption, parts)
 
 
 def _spread_plot(quality: Quality, facts: ReportFacts) -> str:

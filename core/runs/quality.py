@@ -39,6 +39,7 @@ from core.storage.reading.reviews import (
     label_slices,
     labels_of_versions,
     numbers_of,
+    rates_over_run,
     read_alarms,
     read_audit,
     review_emails,
@@ -435,6 +436,7 @@ def _report_facts(quality: Quality, path: Path, *, examples: bool) -> ReportFact
         digest, distinct, failures = reader.source_digest(), reader.distinct_texts(), reader.failures()
         task = reader.task()
     student = next_generation_of(quality, path)
+    rates = rates_over_run(path, quality.audit.version)
     return ReportFacts(
         source=snapshot.run.source,
         digest=digest,
@@ -455,6 +457,8 @@ def _report_facts(quality: Quality, path: Path, *, examples: bool) -> ReportFact
             (_moment(row.at), f"{row.watch}: {row.sentence}", row.state + (f" by {row.by}" if row.by else ""))
             for row in read_alarms(path)
         ],
+        canaries=rates["canaries"],
+        reasked=rates["reasked"],
         next_generation=None if student is None else student[0],
         examples=_examples(quality, path) if examples else (),
     )
