@@ -438,6 +438,9 @@ def _breakdowns(audit: Audit) -> tuple[Part, ...]:
         if m.u < audit.sample.base_rate and m.model_label is not None and m.label is not None
     ]  # fmt: skip
     of = len(drawn)
+    left = max(
+        0, sum(audit.by_model.values()) - sum(m.model_label is not None and bool(m.answers) for m in audit.drawn)
+    )
     groups: dict[str, dict[str, list[tuple[Member, str]]]] = {}
     for m in drawn:
         label = m.model_label or ""
@@ -455,19 +458,19 @@ def _breakdowns(audit: Audit) -> tuple[Part, ...]:
         named = sorted(parts.items(), key=lambda each: (-len(each[1]), each[0]))[:MOST_PARTS]
         if by in ("re-asked", "half of the run"):
             named.sort(key=lambda each: ("yes", "no", "first", "second").index(each[0]))
-        found += [_part(by, name, members, of) for name, members in named]
+        found += [_part(by, name, members, of, left) for name, members in named]
     return tuple(found)
 
 
-def _part(by: str, name: str, members: Sequence[tuple[Member, str]], of: int) -> Part:
-    """Return one part; ``members`` come with the label that is judged, ``of`` emails were audited in all."""
+def _part(by: str, name: str, members: Sequence[tuple[Member, str]], of: int, left: int) -> Part:
+    """Return one part; ``members`` come with the label that is judged, ``of`` were audited, ``left`` can still be."""
     n = len(members)
     agree = sum(m.label == label for m, label in members)
     low, high = wilson(agree, n)
     half = (high - low) / 2
     few = n < FEWEST_IN_A_CELL or half > WIDEST_HALF
     # Of random emails of the whole run only n in ``of`` fall into this part.
-    more = math.ceil(needed(n, half) * of / n) if few else 0
+    more = min(left, math.ceil(needed(n, half) * of / n)) if few else 0
     emails = sorted(members, key=lambda each: (each[0].label == each[1], each[0].u))
     accuracy = Estimate(agree / n, low, high, n, few, more)
     return Part(by, name, n, agree, accuracy, tuple(m.email_id for m, _ in emails))

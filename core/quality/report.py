@@ -66,7 +66,8 @@ _STYLE = """
 color:var(--ink);font:16px/1.5 system-ui,sans-serif}h1{font-size:1.6rem;margin:0}h2{font-size:1.15rem;
 margin:2.2rem 0 .6rem;border-bottom:1px solid var(--line)}p{margin:.5rem 0}.soft{color:var(--soft)}
 .warn{color:var(--warn)}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
-.wide{overflow-x:auto}th,td{padding:.25rem .6rem;text-align:right;border-bottom:1px solid var(--line)}
+.wide{overflow-x:auto}.whole td{white-space:nowrap}.whole td,.whole th{padding:.25rem .35rem}
+th,td{padding:.25rem .6rem;text-align:right;border-bottom:1px solid var(--line)}
 th:first-child,td:first-child{text-align:left}th{font-weight:600;color:var(--soft)}pre{white-space:pre-wrap;
 overflow-wrap:anywhere;border:1px solid var(--line);padding:.7rem;border-radius:4px;font-size:.85rem}
 svg{max-width:100%;height:auto;display:block;margin:.6rem 0}svg text{fill:var(--ink);font:12px system-ui,sans-serif}
@@ -122,10 +123,12 @@ def _paragraphs(lines: Iterable[str]) -> str:
     return "".join(f"<p>{escape(line)}</p>" for line in lines)
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]], *, whole: bool = False) -> str:
+    """Return a table; with ``whole`` no cell is broken into lines, and a narrow page scrolls it."""
     top = "".join(f"<th>{escape(name)}</th>" for name in head)
     body = "".join("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<div class=wide><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
+    kind = " class=whole" if whole else ""
+    return f"<div class=wide><table{kind}><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
 
 
 def _labeled(quality: Quality, facts: ReportFacts) -> str:
@@ -181,7 +184,7 @@ def _figures(quality: Quality) -> str:
         for part in quality.breakdowns
     ]  # fmt: skip
     head_of_parts = ("part of the run", "audited", "agree", "too few: more random items that tell")
-    return _table(head, rows) + _paragraphs(lines) + _table(head_of_parts, parts)
+    return _table(head, rows, whole=True) + _paragraphs(lines) + _table(head_of_parts, parts)
 
 
 def _coefficient(found: Agreement) -> str:

@@ -451,7 +451,7 @@ def _report_facts(quality: Quality, path: Path, *, examples: bool) -> ReportFact
         failed=failures,
         order=snapshot.run.order,
         rubric=task.rubric,
-        settings={name: str(value) for name, value in asdict(task.model).items() if value is not None},
+        settings={name: str(value) for name, value in asdict(task.model).items() if value not in (None, "", ())},
         slices=label_slices(path, quality.audit.version),
         alarms=[
             (_moment(row.at), f"{row.watch}: {row.sentence}", row.state + (f" by {row.by}" if row.by else ""))

@@ -16,7 +16,7 @@ def member(number: int, label: str, person: str | None, **fields: object) -> Mem
 
 
 def audit(members: list[Member], *, rate: float = 0.5, batches: tuple[Batch, ...] = ()) -> Audit:
-    by_model = Counter(m.model_label for m in members if m.model_label is not None)
+    by_model = {label: 20 * count for label, count in Counter(m.model_label or "" for m in members).items()}
     sample = Sample(1, "random", 7, 100, rate, {"0": 1.0})
     names = {"1": "work", "0": "personal"}
     return Audit(

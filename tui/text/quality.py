@@ -83,7 +83,7 @@ def lines(
     """
     rows = [*_figures(quality, width), *_advice(quality, width)]
     if quality.audited:
-        rows += [*_confusion(quality), *_people(quality), *_parts(quality, width), *_differing(quality, rule, width)]
+        rows += [*_differing(quality, rule, width), *_confusion(quality), *_people(quality), *_parts(quality, width)]
     rows += [*_gold(quality), *_watches(quality, width), *_next(student, training=training)]
     return rows
 
@@ -150,20 +150,20 @@ def _figures(quality: Quality, width: int) -> list[Content]:
     if audit.simulated:
         told = "Simulated: the model slips now and then, and misreads one kind of text."
         rows.append(line((one_line(told, limit=width), "$waiting")))
-    head = fit("", 15) + fit("model", 8) + fit("corrected", 18) + fit("recall", 18) + "precision"
+    head = fit("", 13) + fit("model", 8) + fit("corrected", 18) + fit("recall", 18) + "precision"
     rows.append(line((head, "$quiet")))
     for label in quality.figures.labels:
-        name = one_line(f"{label.label} {audit.names.get(label.label, '')}", limit=14)
+        name = one_line(f"{label.label} {audit.names.get(label.label, '')}", limit=12)
         rows.append(
             line(
-                (fit(name, 15), "$foreground"), (fit(f"{label.raw_share * 100:.1f} %", 8), "$foreground"),
+                (fit(name, 13), "$foreground"), (fit(f"{label.raw_share * 100:.1f} %", 8), "$foreground"),
                 figure(label.share), figure(label.recall), figure(label.precision),
             )
         )  # fmt: skip
     kappa = quality.kappa
     agreed = "not defined" if kappa.value is None else f"{kappa.value:.2f}  {kappa.low:.2f}–{kappa.high:.2f}"
     parts: list[Words] = [
-        (fit("accuracy", 15), "$foreground"),
+        (fit("accuracy", 13), "$foreground"),
         figure(quality.figures.accuracy),
         (" κ ", "$quiet"),
         agreed,
@@ -172,8 +172,8 @@ def _figures(quality: Quality, width: int) -> list[Content]:
     for label in quality.figures.labels:
         over = label.over_reporting
         if over is not None and label.share is not None and label.share.value < 0.2:
-            name = one_line(f"{label.label} {audit.names.get(label.label, '')}", limit=14)
-            rows.append(line((fit(name, 15), "$foreground"), ("over-reported × ", "$quiet"), figure_of_ratio(over)))
+            name = one_line(f"{label.label} {audit.names.get(label.label, '')}", limit=12)
+            rows.append(line((fit(name, 13), "$foreground"), ("over-reported × ", "$quiet"), figure_of_ratio(over)))
     return rows
 
 
@@ -283,10 +283,10 @@ def rule_words(rule: Rule, names: Mapping[str, str]) -> list[str]:
     model, person = (
         one_line(f"{value} {names.get(value, '')}".strip(), limit=20) for value in (rule.model, rule.person)
     )
-    told = [f"Most often it says {model} where people say {person}: {plural(rule.misread, 'text', 'texts')}."]
+    told = [f"Most often the model says {model}, people {person}: {plural(rule.misread, 'text', 'texts')}."]
     told += [
-        f"“{one_line(mark.mark, limit=30)}”: in {mark.in_misread} of these {mark.misread}, in {mark.in_others} of"
-        f" {mark.others} read rightly: a rule?"
+        f"A rule? {mark.in_misread} of these {mark.misread} hold “{one_line(mark.mark, limit=26)}”,"
+        f" {mark.in_others} of {mark.others} read rightly do."
         for mark in rule.marks
     ]
     if not rule.marks:
