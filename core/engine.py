@@ -52,8 +52,8 @@ if TYPE_CHECKING:
     from core.notify.setup import NotifySetup
     from core.quality.audit import Audit, Quality
     from core.quality.student import NextGeneration, Suspicion
-    from core.quota.forecast.lanes import Mix, choose_mix
-    from core.quota.forecast.plans import OWN_PLAN, plan
+    from core.quota.forecast.lanes import LaneForecast, Mix, choose_mix
+    from core.quota.forecast.plans import OWN_PLAN, Price, plan
     from core.quota.keys.keyfile import checked_alias, checked_organization, plausible_secret
     from core.quota.keys.store import KeyStore
     from core.runs.archive import Going
@@ -76,14 +76,14 @@ __all__ = [
     "FIRST_N", "GROQ_ROOT", "KEYS", "MOST_SAMPLED", "NO_KEY", "OWN_PLAN", "READ_ONLY", "SAMPLED", "STOPPED_BY",
     "TEMPLATE", "WORK_ORDER", "Checked", "Comparison", "CopyRequest", "Counted", "Created", "Delivery", "Draft",
     "DryRunCost", "Engine", "ExportOptions", "Filter", "Folder", "Found", "FoundAddress", "Going", "KeyCheck",
-    "KeyPast", "KeyStore", "KeyView", "Looked", "Mix", "NewRunRequest", "NotifySetup", "Occasion", "OlderTexts",
-    "Order", "Planned", "ReviewEmail", "Rule", "RunOptions", "RunReader", "RunningDryRun", "Search", "SentCommand",
-    "SourceOptions", "SourcePreview", "TaskChoice", "Term", "address_of", "allowed_answers", "changes",
-    "checked_alias", "checked_organization", "choose_mix", "chosen_task", "commented", "differences", "escaped",
-    "first_of", "fits_lines", "fixed_chars", "host_of", "is_exposed", "known_suffixes", "label_lines", "load_task",
-    "messages", "noticed", "parse", "plan", "plausible_secret", "read_draft", "reask_messages", "server_of",
-    "split_history", "sqlite_version", "task_to_json", "task_written", "template", "template_names", "view_by",
-
+    "KeyPast", "KeyStore", "KeyView", "LaneForecast", "Looked", "Mix", "NewRunRequest", "NotifySetup", "Occasion",
+    "OlderTexts", "Order", "Planned", "Price", "ReviewEmail", "Rule", "RunOptions", "RunReader", "RunningDryRun",
+    "Search", "SentCommand", "SourceOptions", "SourcePreview", "TaskChoice", "Term", "address_of",
+    "allowed_answers", "changes", "checked_alias", "checked_organization", "choose_mix", "chosen_task", "commented",
+    "differences", "escaped", "first_of", "fits_lines", "fixed_chars", "host_of", "is_exposed", "known_suffixes",
+    "label_lines", "load_task", "messages", "noticed", "parse", "plan", "plausible_secret", "read_draft",
+    "reask_messages", "server_of", "split_history", "sqlite_version", "task_to_json", "task_written", "template",
+    "template_names", "view_by",
 ]  # fmt: skip
 
 _LATE = {
@@ -311,6 +311,12 @@ class Engine:
     def forecast(self, request: NewRunRequest) -> tuple[Planned, Task]:
         """Return what labeling the source takes, and the task; nothing is kept or sent."""
         return requests.forecast(self.settings, request)
+
+    def price_of(self, model: str) -> Price | None:
+        """Return the price of a model by the operator's table or the built-in one; None where neither knows it."""
+        from core.quota.forecast.plans import price_of  # noqa: PLC0415
+
+        return price_of(model, self.settings.prices_path)
 
     def names_run(self, text: str) -> bool:
         """Say whether a text that may be a run or a source means a run."""

@@ -240,6 +240,11 @@ def _add_working(commands: Commands) -> None:
             )
         if name == "stop":
             command.add_argument("--force", action="store_true", help="kill a worker that does not respond")
+            command.add_argument(
+                "--cancel-batches",
+                action="store_true",
+                help="end open batches at the server too; answers are kept",
+            )
 
 
 def _add_concurrency(command: argparse.ArgumentParser) -> None:

@@ -76,18 +76,28 @@ class FirstN(Command):
 
 @dataclass(frozen=True, slots=True)
 class Stop(Command):
-    """End the worker after the calls in flight have finished; asked again, cancel them."""
+    """End the worker after the calls in flight have finished; asked again, cancel them.
+
+    ``cancel_batches`` asks the server first to end the batches that are open.
+    """
 
     kind = "stop"
     by_signal = "SIGTERM"
+    cancel_batches: bool = False
+
+    def encode(self) -> str:
+        """Return the fields as JSON; an empty text for a plain stop, as every version reads it."""
+        return '{"cancel_batches": true}' if self.cancel_batches else ""
 
     def apply(self, run: Run) -> Outcome:
         """Stop the worker."""
         if run.worker is None:
             return Outcome(f"{run.name} has no worker: there is nothing to stop")
         again = run.worker.stopping
+        ended = run.worker.cancel_batches() if self.cancel_batches else ""
         run.worker.stop()
-        return Outcome("canceling the calls in flight" if again else _after(run.worker.in_flight, "stopping"), "stop")
+        stopping = "canceling the calls in flight" if again else _after(run.worker.in_flight, "stopping")
+        return Outcome(f"{stopping}{ended}", "stop")
 
 
 @dataclass(frozen=True, slots=True)

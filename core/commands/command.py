@@ -65,6 +65,9 @@ class WorkerControl(Protocol):
     def activate(self, task: Task, *, by: str, command_id: str) -> str:
         """Activate a version of the task, and say what that means."""
 
+    def cancel_batches(self) -> str:
+        """Ask the server to end the open batches, and say how many."""
+
     def choose_lane(self, *, cancel: bool) -> str:
         """Ask in the way that the run file says from now on, and say how many batches are open."""
 

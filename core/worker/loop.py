@@ -49,6 +49,9 @@ RESCAN_S = 10.0
 WINDOW, PACKED_WINDOW = 256, 2_048
 """Emails that the queue holds, and where several of them share a call: 32 calls of up to 20 are out at once."""
 
+CANCELLING_MOST_S = 15.0
+"""A worker that was told to stop waits so long until the server was asked to end its batches."""
+
 BLOCKED_MOST_S = 5.0
 """A worker that was told to stop waits so long for a disk that refuses its answers, and then gives them up."""
 
@@ -261,6 +264,14 @@ class Worker:
         self._wake.set()
         return sentence
 
+    def cancel_batches(self) -> str:
+        """End open batches at the server, before this worker ends; says how many."""
+        if self._batches is None or not self._batches.open:
+            return ""
+        self._cancel_batches = True
+        self._wake.set()
+        return f"; {self._batches.open} batch{'' if self._batches.open == 1 else 'es'} cancelled at the server"
+
     def choose_lane(self, *, cancel: bool) -> str:
         """Ask in the way that the run file says from now on; ``cancel`` ends open batches at the server."""
         self._lane_chosen(self.store.lane().lane)
@@ -331,6 +342,10 @@ class Worker:
         while self._batches is not None:
             wait_s = self._tempo.tick_s
             try:
+                if self._cancel_batches:
+                    await self._batches.cancel()
+                    self._cancel_batches = False
+                    self._wake.set()
                 if self._judge is not None:
                     wait_s = min(wait_s, await self._step_batches(self._batches, self._judge))
             except sqlite3.OperationalError as error:
@@ -343,9 +358,6 @@ class Worker:
             await asyncio.sleep(max(wait_s, 0.001))
 
     async def _step_batches(self, batches: BatchLane, guard: Judges) -> float:
-        if self._cancel_batches:
-            self._cancel_batches = False
-            await batches.cancel()
         if not batches.open and not batches.packs:
             return self._tempo.tick_s
         held = self._ending or self._renewing or self._pause.reason or self._committer.blocked
@@ -361,7 +373,7 @@ class Worker:
             self._look_up()
             if self._broken is not None:
                 raise self._broken
-            if self._ending is not None and not self._lane:
+            if self._ending is not None and not self._lane and not self._awaits_cancelling():
                 return self._ending
             self._give_up_where_blocked()
             if self._renewing and self._ending is None and not self._lane:
@@ -372,6 +384,10 @@ class Worker:
                 pause_s = self._send()
             self._beat()
             await self._sleep(min(pause_s, self._tempo.tick_s))
+
+    def _awaits_cancelling(self) -> bool:
+        """Return whether the server is still to be asked to end batches: a stopping worker waits some seconds."""
+        return self._cancel_batches and self._clock() - self._stopped_at < CANCELLING_MOST_S
 
     def _give_up_where_blocked(self) -> None:
         """End a worker that was told to stop although the disk takes none of its answers."""

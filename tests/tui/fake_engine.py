@@ -48,6 +48,8 @@ from core.quality.audit import Audit, Member, Quality, judge
 from core.quality.estimates import difference
 from core.quality.sampling import Sample
 from core.quality.student import NextGeneration, SharedMark, Suspicion
+from core.quota.forecast.lanes import LaneForecast
+from core.quota.forecast.plans import Price
 from core.quota.keys.swap import chosen_swap
 from core.runs import draft, requests
 from core.runs.archive import Going
@@ -297,6 +299,20 @@ class FakeEngine:
     def forecast(self, command: NewRunRequest) -> tuple[Planned, Task]:
         self._note("forecast", command)
         return PRICE, TASK
+
+    def plan_run(self, path: Path, *, plan_name: str | None, organizations: int | None) -> tuple[Planned, Task]:
+        live, batch = (
+            Forecast(7_200.0, 6_600.0, 7_800.0, "TPM of org_b"),
+            Forecast(86_400.0, 60.0, 86_400.0, "a window"),
+        )
+        lanes = LaneForecast("live", live, 1.25, ""), LaneForecast("batch", batch, 0.75, "")
+        planned = Planned(
+            Texts(2, 2, 40.0), 9, 800, 200, 0, live, 1, 1.25, "the free plan", (), learnt=False, lanes=lanes
+        )
+        return planned, TASK
+
+    def price_of(self, model: str) -> Price | None:
+        return Price(0.1, 0.05, 0.5)
 
     def make(self, command: NewRunRequest, progress: Callable[[int], None]) -> Path:
         progress(500)

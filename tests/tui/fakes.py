@@ -19,8 +19,11 @@ from core.model import (
     KeyStatus,
     KeyTrouble,
     LabelMeaning,
+    LaneChoice,
+    LaneSpent,
     LastChange,
     PacePoint,
+    Parcel,
     PlaceStatus,
     Resumption,
     RunInfo,
@@ -142,6 +145,9 @@ class FakeRun:
     order: str = "shuffled"
     tally: dict[str, int] = field(default_factory=dict)
     places: tuple[PlaceStatus, ...] = ()
+    lane: LaneChoice = LaneChoice()
+    parcels: tuple[Parcel, ...] = ()
+    lanes: tuple[LaneSpent, ...] = ()
     text: str = "From: a@example.org\nSubject: hello\n\nCould you send the contract?"
 
     def count(self, state: str | None) -> int:
@@ -200,6 +206,9 @@ class FakeRun:
             taken_at=now,
             flagged=sum(1 for row in rows if row.flags),
             places=self.places,
+            lane=self.lane,
+            parcels=self.parcels,
+            lanes=self.lanes,
         )  # fmt: skip
 
 

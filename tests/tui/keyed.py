@@ -25,7 +25,7 @@ Probe = Callable[[Desk], object]
 
 WAYS: dict[Scope, tuple[str, ...]] = {
     Scope.RUNS: (), Scope.MONITOR: (), Scope.EMAILS: ("e",), Scope.RECORD: ("e", "f", "down", "enter"),
-    Scope.KEYS: ("a",), Scope.KEY: ("a", "enter"), Scope.TASK: ("D",), Scope.MESSAGES: ("e", "down", "Y"),
+    Scope.BATCHES: ("B",), Scope.KEYS: ("a",), Scope.KEY: ("a", "enter"), Scope.TASK: ("D",), Scope.MESSAGES: ("e", "down", "Y"),
     Scope.TRIAL: ("D", "W", "enter"), Scope.HELP: ("question_mark",), Scope.INFO: ("I",), Scope.GUIDE: ("f2",),
     Scope.REVIEW: ("r",), Scope.QUALITY: ("Q",), Scope.COMPARE: ("Q", "C"),
     Scope.NEW_RUN: ("w", *"mail", "enter", "enter", "enter", "enter"),
@@ -238,7 +238,7 @@ M, E, T, R = (frozenset({scope}) for scope in (Scope.MONITOR, Scope.EMAILS, Scop
 RECORD, KEYS_, MESSAGES, TRIAL, NEW_RUN = (
     frozenset({scope}) for scope in (Scope.RECORD, Scope.KEYS, Scope.MESSAGES, Scope.TRIAL, Scope.NEW_RUN)
 )
-REVIEW, QUALITY = (frozenset({scope}) for scope in (Scope.REVIEW, Scope.QUALITY))
+REVIEW, QUALITY, BATCHES = (frozenset({scope}) for scope in (Scope.REVIEW, Scope.QUALITY, Scope.BATCHES))
 WIDE = (160, 50)
 OLD_TEXT = task_to_toml(OLD)
 
@@ -258,10 +258,12 @@ ROWS: tuple[Keyed, ...] = (
     Keyed("delete_run", R, asked, [("delete_run", "enron", "enron")], then=(*"enron", "enter"), alone=True),
     Keyed("start", RUN_SCOPES | R, asked, [("start",)]),
     Keyed("pause", R, asked, [("pause",)], given=working, suffix="-listed"),
-    Keyed("stop", R, asked, [("stop",)], given=working, suffix="-listed"),
+    Keyed("stop", R, asked, [("stop", False)], given=working, suffix="-listed"),
     Keyed("pause", RUN_SCOPES | QUALITY, asked, [("pause",)], at_work=True),
-    Keyed("stop", RUN_SCOPES, asked, [("stop",)], at_work=True),
+    Keyed("stop", RUN_SCOPES, asked, [("stop", False)], at_work=True),
     Keyed("swap", RUN_SCOPES, asked, [("swap",)], at_work=True),
+    Keyed("lane", M | BATCHES, asked, [("lane", "flex", None, False)], then=("down", "enter"), at_work=True),
+    Keyed("batches", M, screen, "BatchesScreen"),
     Keyed("concurrency", M, asked, [("concurrency", 64)], then=(*"64", "enter"), at_work=True),
     Keyed("places", M, asked, [("start_at_places", PlacesWanted("", 2, 8))], then=(*"2x8", "enter")),
     Keyed("try_out", M, asked, [("try_first", 10)]),

@@ -57,6 +57,8 @@ def test_a_key_means_the_same_on_every_screen() -> None:
         "space": {"toggle", "mark", "unfold"},
         "enter": {"open", "next_batch", "behind"},
         "U": {"undo", "withdraw"},
+        "B": {"batches", "clear_bench"},
+        "L": {"enact", "lane"},
         "t": {"retry", "try_key", "top_up"},
         "e": {"emails", "disagreements"},
         "E": {"edit", "suspicious"},

@@ -66,7 +66,7 @@ MEETS: dict[tuple[str, Scope], frozenset[str]] = {
     ),
     ("bare", Scope.KEYS): frozenset({"toggle", "pin", "try_key", "regroup", "clear_bench", "remove"}),
     ("bare", Scope.TASK): frozenset({"ask_again"}),
-    ("unread", Scope.MONITOR): frozenset({"emails", "task", "swap", "concurrency", "export"}),
+    ("unread", Scope.MONITOR): frozenset({"emails", "task", "swap", "concurrency", "lane", "batches", "export"}),
     ("plain", Scope.TASK): frozenset({"compare", "dry_run", "enact", "discard", "theme", "themes"}),
 }  # fmt: skip
 """Where each action is surely met dimmed: in that world, on that screen."""

@@ -17,7 +17,7 @@ from tui.actions.keymap import key
 RUN_SCOPES = frozenset(
     (
         *(Scope.MONITOR, Scope.EMAILS, Scope.RECORD, Scope.KEYS, Scope.KEY),
-        *(Scope.TASK, Scope.MESSAGES, Scope.TRIAL),
+        *(Scope.TASK, Scope.MESSAGES, Scope.TRIAL, Scope.BATCHES),
     )
 )
 KEY_SCOPES = frozenset({Scope.KEYS, Scope.KEY})
@@ -104,6 +104,18 @@ ALL: tuple[Action, ...] = (
         "swap", Group.RUN, ("K",), "K", _word("swap key"),
         "Switch to the next key: the one in use is disabled, the next one is used first. {toggle} enables it again.",
         RUN_SCOPES, enabled.swap_blocked, hint=1, home=AT_MONITOR | KEY_SCOPES, changes=True,
+    ),
+    Action(
+        "lane", Group.RUN, ("L",), "L", _word("lane"),
+        "Choose how texts are asked: live, in the flex tier, in batches at half the price, or auto with a time;"
+        " each with its forecast.",
+        frozenset({Scope.MONITOR, Scope.BATCHES}), enabled.lane_blocked, hint=1, home=frozenset({Scope.BATCHES}),
+        changes=True,
+    ),
+    Action(
+        "batches", Group.GO, ("B",), "B", _word("batches"),
+        "What each lane spent, and the batches at the server: state, questions answered, expiry.",
+        AT_MONITOR, enabled.run_read, hint=1,
     ),
     Action(
         "concurrency", Group.RUN, ("Z",), "Z", _word("calls at once"),

@@ -16,6 +16,7 @@ class Scope(StrEnum):
     MONITOR = "Monitor"
     EMAILS = "Texts"
     RECORD = "One text"
+    BATCHES = "Batches"
     KEYS = "Keys"
     KEY = "One key"
     TASK = "Task"

@@ -189,6 +189,12 @@ def swap_blocked(context: Context) -> Reason:
     return "A swap is requested already." if "swap" in context.pending else None
 
 
+def lane_blocked(context: Context) -> Reason:
+    if context.snapshot is None:
+        return run_read(context)
+    return "A change is requested already." if "lane" in context.pending else None
+
+
 def concurrency_blocked(context: Context) -> Reason:
     if context.snapshot is None:
         return run_read(context)

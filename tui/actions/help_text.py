@@ -170,6 +170,16 @@ SCREENS: dict[Scope, Explanation] = {
             ("labels", "Every label it was ever given, by the model, as a duplicate or by people; none is deleted."),
         ),
     ),
+    Scope.BATCHES: Explanation(
+        "How the run asks, what each lane spent, and its batches. {lane} moves the run to another lane.",
+        (
+            ("lane", "live: one call a text; flex: ten times the limits; batch: half the price; auto: by the time."),
+            ("calls, tokens", "Of each lane that was asked in, with how its calls ended."),
+            ("answered", "Questions of a batch that the server has answered by its own count."),
+            ("expires in", "Time until the server gives up; what it did not answer then is asked again."),
+            ("errors", "Questions without an answer: they go out again, or are asked live."),
+        ),
+    ),
     Scope.KEYS: Explanation(
         "The keys of this machine, under the organization whose quota they share, for the model in use.",
         (

@@ -42,6 +42,12 @@ class Views:
 
         self._go_to(KeysScreen)
 
+    def do_batches(self) -> None:
+        """Open the lanes and batches of the run."""
+        from tui.screens.batches import BatchesScreen  # noqa: PLC0415
+
+        self._go_to(BatchesScreen)
+
     def do_review(self) -> None:
         """Open the review of the operator."""
         from tui.screens.quality.review import ReviewScreen  # noqa: PLC0415

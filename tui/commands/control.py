@@ -69,7 +69,8 @@ def send_plain(given: argparse.Namespace) -> int:
 
 def stop(given: argparse.Namespace) -> int:
     """``labeltui stop RUN``."""
-    return _to_worker(given, lambda engine, path: engine.kill(path) if given.force else engine.send(path, Stop()))
+    command = Stop(given.cancel_batches)
+    return _to_worker(given, lambda engine, path: engine.kill(path) if given.force else engine.send(path, command))
 
 
 def _to_worker(given: argparse.Namespace, do: Callable[[Engine, Path], SentCommand]) -> int:

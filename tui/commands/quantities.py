@@ -38,8 +38,11 @@ def path(text: str) -> Path:
     return Path(named(text))
 
 
-def moment(text: str) -> float:
-    """Read a time of day to come (07:00) or a date and time (2026-12-01 07:00) of here, as seconds since the epoch."""
+def time_to_come(text: str) -> float:
+    """Return a time of day to come (07:00) or a date and time (2026-12-01 07:00) of here, in seconds since the epoch.
+
+    Raises ValueError, with a sentence, for what is no time or is over.
+    """
     now = datetime.now().astimezone()
     try:
         if len(text) <= 5:
@@ -48,10 +51,18 @@ def moment(text: str) -> float:
         else:
             at = datetime.fromisoformat(text).astimezone()
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time, such as 07:00") from None
+        raise ValueError(f"{text!r} is no time, such as 07:00") from None
     if at <= now:
-        raise argparse.ArgumentTypeError(f"{text} is over")
+        raise ValueError(f"{text} is over")
     return at.timestamp()
+
+
+def moment(text: str) -> float:
+    """Read a time of day to come (07:00) or a date and time (2026-12-01 07:00) of here, as seconds since the epoch."""
+    try:
+        return time_to_come(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def server(text: str) -> str:

@@ -9,11 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.commands.catalog import Pause, Resume, Retry, SetConcurrency, Stop, SwapKey
+from core.commands.catalog import ChooseLane, Pause, Resume, Retry, SetConcurrency, Stop, SwapKey
 from core.commands.command import Command
 from core.engine import FIRST_N
 from core.errors import UsageError
-from core.model import MOST_EVER, UNCHANGED, PlacesWanted, Snapshot
+from core.model import MOST_EVER, UNCHANGED, PlacesWanted, Snapshot, Task
 from core.text import one_line
 from tui.actions import enabled
 from tui.actions.catalog import takes_back
@@ -23,7 +23,7 @@ from tui.text.numbers import plural
 from tui.text.state_sentence import is_silent
 
 if TYPE_CHECKING:
-    from core.engine import SentCommand
+    from core.engine import Planned, SentCommand
     from tui.app import LabeltuiApp
 
 
@@ -131,8 +131,21 @@ class PendingCommands:
         now = self._app.clock()
         if snapshot is not None and is_silent(snapshot, now) and "stop" in pending_kinds(snapshot, self.requested):
             self._end_by_force(snapshot)
+        elif snapshot is not None and "stop" not in pending_kinds(snapshot, self.requested) and _has_batches(snapshot):
+            self._stop_with_batches(snapshot)
         else:
             self.send(Stop())
+
+    def _stop_with_batches(self, snapshot: Snapshot) -> None:
+        """Ask what becomes of the batches at the server, with their costs, before the worker stops."""
+        from tui.screens.batches import OpenBatches, StopWithBatches  # noqa: PLC0415  (not before it is wanted)
+
+        def answered(answer: str | None) -> None:
+            if answer is not None:
+                self.send(Stop(cancel_batches=answer == "cancel"))
+
+        price = self._app.engine.price_of(snapshot.run.task.model.model)
+        self._app.push_screen(StopWithBatches(OpenBatches.of(snapshot.parcels, price)), answered)
 
     def _end_by_force(self, snapshot: Snapshot) -> None:
         from tui.screens.modals import Confirm  # noqa: PLC0415  (not before it is wanted)
@@ -152,6 +165,25 @@ class PendingCommands:
     def do_swap(self) -> None:
         """Swap keys."""
         self.send(SwapKey())
+
+    def do_lane(self) -> None:
+        """Choose how texts are asked from now on, after a look at what each lane takes."""
+        from tui.screens.batches import ChooseLaneWindow  # noqa: PLC0415  (not before it is wanted)
+
+        snapshot, path, engine = self._app.view_state.snapshot, self._app.run_path, self._app.engine
+        if snapshot is None or path is None:
+            return
+        window = ChooseLaneWindow(snapshot)
+
+        def chosen(command: ChooseLane | None) -> None:
+            if command is not None:
+                self.send(command)
+
+        def planned(found: tuple[Planned, Task]) -> None:
+            window.forecast(found[0])
+
+        self._app.push_screen(window, chosen)
+        self._app.jobs.send(lambda: engine.plan_run(path, plan_name=None, organizations=None), planned, lambda _: None)
 
     def do_concurrency(self) -> None:
         """Choose how many calls may be in flight, after asking for the number."""
@@ -193,6 +225,10 @@ def places_named(text: str) -> PlacesWanted | None:
     if found is None or not int(found[1]) or not int(found[2] or 1):
         return None
     return PlacesWanted(found[3] or "", int(found[1]), int(found[2] or PlacesWanted().width))
+
+
+def _has_batches(snapshot: Snapshot) -> bool:
+    return any(each.is_open and each.batch_id for each in snapshot.parcels)
 
 
 def _changes_emails(kind: str) -> bool:

@@ -35,6 +35,7 @@ _TOPIC_OF = {
     Scope.MONITOR: "troubleshooting",
     Scope.EMAILS: "quality",
     Scope.RECORD: "quality",
+    Scope.BATCHES: "half-price",
     Scope.KEYS: "keys",
     Scope.KEY: "keys",
     Scope.TASK: "tasks",

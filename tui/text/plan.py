@@ -10,7 +10,7 @@ from core.text import one_line, plural_of
 from tui.text.numbers import moment, number, plural
 
 if TYPE_CHECKING:
-    from core.engine import Mix, Planned
+    from core.engine import LaneForecast, Mix, Planned
 
 
 def span(seconds: float) -> str:
@@ -50,12 +50,17 @@ def price(planned: Planned) -> str:
 def lane_lines(planned: Planned) -> Iterator[str]:
     """Yield what each lane takes: time, what limits it, money."""
     for each in planned.lanes:
-        if each.lane == "batch" and each.forecast.high_s is not None and each.forecast.eta_s == each.forecast.high_s:
-            time = f"at most {span(each.forecast.high_s)}, limited by {_limit(each.forecast)}"
-        else:
-            time = when(each.forecast) if planned.limits_known else f"without limits {when(each.forecast)}"
+        time = lane_time(each, known=planned.limits_known)
         note = f" ({each.note})" if each.note else ""
         yield f"  lane {each.lane:<5}{time}; {money(each.money)}{note}"
+
+
+def lane_time(lane: LaneForecast, *, known: bool) -> str:
+    """Return how long a lane takes and what limits it; ``known`` says that the limits of live calls are."""
+    high_s = lane.forecast.high_s
+    if lane.lane == "batch" and high_s is not None and lane.forecast.eta_s == high_s:
+        return f"at most {span(high_s)}, limited by {_limit(lane.forecast)}"
+    return when(lane.forecast) if known else f"without limits {when(lane.forecast)}"
 
 
 def mix_lines(mix: Mix, run: str, now: float) -> Iterator[str]:

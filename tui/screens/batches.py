@@ -1,0 +1,264 @@
+"""The lanes of a run: what each was asked, its batches at the server, and the windows that choose a lane or stop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+from core.commands.catalog import ChooseLane
+from core.errors import UsageError
+from core.model import LANES, LaneSpent, Parcel, Snapshot
+from core.text import one_line
+from tui.actions.context import Scope
+from tui.actions.keymap import key, keyed
+from tui.commands.quantities import time_to_come
+from tui.screens.base_screen import BaseScreen, ScreenData
+from tui.text.numbers import bar, clock, countdown, fit, moment, number, percent, plural
+from tui.text.plan import lane_time, money
+from tui.widgets.lists.rows import ListColumn, Row, Rows
+from tui.widgets.panes.pane import line
+from tui.widgets.window_parts import KeyLine, Refusal
+
+if TYPE_CHECKING:
+    from core.engine import Planned, Price
+
+COLUMNS = (
+    ListColumn("batch", 5, right=True),
+    ListColumn("state", 13),
+    ListColumn("answered", 22),
+    ListColumn("errors", 6, right=True),
+    ListColumn("sent", 9),
+    ListColumn("expires in", 10),
+    ListColumn("key", 12, from_width=96),
+    ListColumn("", 0),
+)
+_TONES = {"packed": "waiting", "sent": "running", "gathering": "running", "done": "quiet", "void": "failed"}
+ABOUT = {
+    "live": "one call for each text, answered at once",
+    "flex": "the same with ten times the limits; refused while the tier is full",
+    "batch": "files of questions at half the price, within 24 hours",
+    "auto": "batches until time is short, then the fastest of the others",
+}
+ENDED = "live, ending open batches"
+
+
+class BatchesScreen(BaseScreen):
+    """The batches, newest first, below the lane and what each lane spent."""
+
+    SCOPE = Scope.BATCHES
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._spent = Static("", markup=False, id="lanes")
+        self._rows = Rows(COLUMNS, empty=keyed(_EMPTY), id="batches")
+
+    def content(self) -> Iterable[Widget]:
+        yield self._spent
+        yield self._rows
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.set_focus(self._rows)
+
+    def show(self, data: ScreenData) -> None:
+        snapshot = data.view_state.snapshot
+        if snapshot is None:
+            return
+        self._spent.update(Content("\n").join(lane_lines(snapshot, data.now)))
+        self._rows.set_rows([_row(each, data.now) for each in reversed(snapshot.parcels)])
+
+
+_EMPTY = (
+    "\n No batch was sent yet. {lane} chooses the lane: with batch or auto, the first 100 texts are asked live,\n"
+    " and the rest in batches of 1,000 at half the price. The worker has to run for it ({start})."
+)
+
+
+def lane_lines(snapshot: Snapshot, now: float) -> list[Content]:
+    """Return how the run asks, and a line for each lane that was asked in."""
+    by_at = snapshot.lane.by_at
+    by = f", done by {moment(by_at, now)}" if by_at is not None else ""
+    rows = [
+        line(
+            ("lane ", "$quiet"), (snapshot.lane.lane, "bold $accent"), (f"{by} · {ABOUT[snapshot.lane.lane]}", "$quiet")
+        )
+    ]
+    return rows + [_spent(each) for each in snapshot.lanes]
+
+
+def _spent(spent: LaneSpent) -> Content:
+    ended = sorted(spent.outcomes.items(), key=lambda each: (-each[1], each[0]))
+    told = ", ".join(f"{number(count)} {one_line(name).replace('_', ' ')}" for name, count in ended[:5])
+    tokens = f"{number(spent.prompt_tokens)} + {number(spent.completion_tokens)} tokens"
+    return line(
+        (fit(spent.lane, 6), "$foreground"), (f"{plural(spent.calls, 'call')} ", "$bright"),
+        (f"· {tokens} · ", "$quiet"), (told, "$foreground"),
+    )  # fmt: skip
+
+
+def _row(parcel: Parcel, now: float) -> Row:
+    tone = f"${_TONES.get(parcel.state, 'quiet')}"
+    is_open = parcel.is_open
+    done = parcel.completed + (parcel.failed if not is_open else 0)
+    share = min(1.0, done / max(1, parcel.total))
+    answered = f"{bar(share, 6)} {number(done)} of {number(parcel.total)}"
+    expires = ""
+    if is_open and parcel.expires_at is not None:
+        expires = countdown(parcel.expires_at - now) if parcel.expires_at > now else "expired"
+    status = parcel.status if is_open and parcel.status else parcel.state
+    return Row(
+        parcel.id,
+        (
+            (number(parcel.id), "$quiet"),
+            (one_line(status, limit=20).replace("_", " "), f"bold {tone}"),
+            (answered, "$bright" if is_open else "$foreground"),
+            (number(parcel.failed) if parcel.failed else "", "$failed"),
+            (clock(parcel.sent_at) if parcel.sent_at is not None else "", "$quiet"),
+            (expires, "$waiting" if is_open else "$quiet"),
+            (one_line(parcel.key_alias, limit=20), "$quiet"),
+            (one_line(parcel.reason, limit=200), "$quiet"),
+        ),
+        parcel.id,
+    )
+
+
+class ChooseLaneWindow(ModalScreen[ChooseLane | None]):
+    """Ask for the lane, each with its forecast; with *auto* also for the time to be done by."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "leave"),
+        Binding("up", "move(-1)", "up", priority=True),
+        Binding("down", "move(1)", "down", priority=True),
+    ]
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        super().__init__()
+        self._choices = [*LANES, *([ENDED] if any(each.is_open for each in snapshot.parcels) else [])]
+        self._chosen = self._choices.index(snapshot.lane.lane)
+        self._planned: Planned | None = None
+        self._refusal = Refusal()
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="modal"):
+            yield Static(
+                line(("Lane", "bold $bright"), ("  how the texts that are pending are asked", "$quiet")), markup=False
+            )
+            yield Static("", markup=False, id="labels")
+            yield Static("With auto: done by, as in 07:00 (optional)", markup=False, classes="field")
+            yield Input(id="line")
+            yield self._refusal
+            yield KeyLine(("↑↓", "choose"), ("enter", "save"), ("esc", "cancel"))
+
+    def on_mount(self) -> None:
+        self._draw()
+
+    def forecast(self, planned: Planned) -> None:
+        """Show what each lane takes for the texts that are pending."""
+        self._planned = planned
+        if self.is_mounted:
+            self._draw()
+
+    def _draw(self) -> None:
+        rows: list[Content] = []
+        for n, name in enumerate(self._choices):
+            here = n == self._chosen
+            rows.append(
+                line(
+                    ("▸ " if here else "  ", "bold $accent"),
+                    (fit(name, 6) if name in LANES else name, "bold $bright" if here else "$foreground"),
+                    (f" {ABOUT.get(name, '')}", "$quiet"),
+                )
+            )
+            rows += self._forecast_of(name)
+        self.query_one("#labels", Static).update(Content("\n").join(rows))
+
+    def _forecast_of(self, lane: str) -> list[Content]:
+        planned = self._planned
+        found = [each for each in planned.lanes if each.lane == lane] if planned is not None else []
+        known = planned is not None and planned.limits_known
+        return [line((f"         {lane_time(each, known=known)} · {money(each.money)}", "$accent")) for each in found]
+
+    def action_move(self, step: int) -> None:
+        self._chosen = min(max(0, self._chosen + step), len(self._choices) - 1)
+        self._draw()
+
+    def on_input_submitted(self) -> None:
+        name, typed = self._choices[self._chosen], self.query_one("#line", Input).value.strip()
+        try:
+            by_at = time_to_come(typed) if typed else None
+            self.dismiss(ChooseLane("live", None, cancel=True) if name == ENDED else ChooseLane(name, by_at))
+        except (ValueError, UsageError) as error:
+            self._refusal.say(str(error))
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBatches:
+    """What lies at the server: batches, their questions, those answered, and what they cost at most."""
+
+    count: int
+    total: int
+    answered: int
+    money: float | None
+
+    @classmethod
+    def of(cls, parcels: Sequence[Parcel], price: Price | None) -> OpenBatches:
+        """Return the sums over those that are open."""
+        opened = [each for each in parcels if each.is_open]
+        dollars = None if price is None else sum(price.of(each.tokens, 0, 0) for each in opened) / 2
+        return cls(len(opened), sum(e.total for e in opened), sum(e.completed for e in opened), dollars)
+
+    @property
+    def sentence(self) -> str:
+        """Say what is out and what it costs."""
+        cost = ""
+        if self.money is not None:
+            part = self.money * self.answered / max(1, self.total)
+            cost = f"; answered so far {money(part)}, all of it {money(self.money)} at half the price"
+        return (
+            f"{plural(self.count, 'batch', 'batches')} at the server, {number(self.answered)} of {number(self.total)}"
+            f" questions answered ({percent(self.answered, self.total)}){cost}."
+        )
+
+
+class StopWithBatches(ModalScreen[str | None]):
+    """Ask what becomes of open batches when the worker stops: *leave*, *cancel*, or None to go on."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "answer('leave')", "leave them"),
+        Binding("c", "answer('cancel')", "cancel them"),
+        Binding("escape", "answer('')", "go on"),
+    ]
+
+    def __init__(self, batches: OpenBatches) -> None:
+        super().__init__()
+        self._batches = batches
+
+    def compose(self) -> ComposeResult:
+        batches = "batch" if self._batches.count == 1 else "batches"
+        with Vertical(classes="modal"):
+            title = f"Stop: cancel {plural(self._batches.count, 'batch', 'batches')} at the server?"
+            yield Static(line((title, "bold $bright")), markup=False)
+            yield Static(self._batches.sentence, markup=False, classes="field")
+            yield Static(
+                f"Left, they go on and cost what they answer; results are kept for 30 days, and {key('start')} fetches"
+                f" them. Cancelled, the server charges for what it has answered by then, which the next start fetches;"
+                f" the rest is asked again.",
+                markup=False,
+                classes="field",
+            )
+            yield KeyLine(("enter", f"leave the {batches}"), ("c", f"cancel the {batches}"), ("esc", "do not stop"))
+
+    def action_answer(self, answer: str) -> None:
+        self.dismiss(answer or None)
