@@ -103,7 +103,7 @@ _NO_MODEL = re.compile(
 """OpenRouter, Mistral and LiteLLM answer 400 for a model that they do not have."""
 _RATE_WORDS = re.compile(r"rate[- ]limit|too many requests", re.IGNORECASE)
 _BY_WORDS: dict[int, tuple[tuple[re.Pattern[str], type[CallError]], ...]] = {
-    200: ((_TOO_LARGE, TooLargeError),),
+    200: ((_TOO_LARGE, TooLargeError), (_NO_MONEY, KeyRefusedError), (_RATE_WORDS, RateLimitedError)),
     400: (
         (_BAD_KEY, KeyRefusedError),
         (_NO_MONEY, KeyRefusedError),
@@ -145,6 +145,11 @@ class Refusal:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+_MESSAGES = ("message", "detail", "error_msg", "error_message", "msg", "title")
+_CODES = ("code", "error_code", "status_code")
+"""How gateways name a refusal's sentence and its code, the most usual first."""
+
+
 def read_refusal(body: object) -> Refusal:
     """Return the refusal in a decoded body, in Groq's form (``{"error": {…}}``) or in those that other servers use."""
     if isinstance(body, list) and body and isinstance(body[0], dict):
@@ -160,12 +165,13 @@ def read_refusal(body: object) -> Refusal:
         return Refusal(error)
     if not isinstance(error, dict):
         return Refusal()
-    message = _sentence(error.get("message") or error.get("detail"))
+    message = _sentence(next((error[name] for name in _MESSAGES if error.get(name)), None))
     wait = _told_wait(error.get("details"))
     if wait and "retry in" not in message and "try again in" not in message:
         message = f"{message} Please try again in {wait}.".strip()
     inner = error.get("innererror")
-    code = _word(error.get("code")) or (_word(inner.get("code")) if isinstance(inner, dict) else "")
+    code = next((_word(error[name]) for name in _CODES if error.get(name)), "")
+    code = code or (_word(inner.get("code")) if isinstance(inner, dict) else "")
     answer = error.get("failed_generation")
     return Refusal(
         message,

@@ -28,6 +28,8 @@ _CHARS_A_TOKEN = 4.0
 _TOKENS_A_MESSAGE = 4
 _ID_CHARS = 200
 _LONE_SURROGATES = re.compile("[\ud800-\udfff]")
+_REFUSES = frozenset({"code", "error_code", "status_code", "error_msg", "msg", "detail", "errors"})
+"""Names of which a body without a choice has one where it is a refusal in a gateway's own form."""
 _FILTERED = frozenset({"content_filter", "content-filter", "safety", "prohibited_content", "blocklist", "refusal"})
 
 
@@ -64,6 +66,11 @@ def read_reply(
     choice = _first_choice(body)
     if choice is not None and choice.get("error"):
         raise refused(choice)
+    if choice is None and (blocked := _blocked(body)):
+        usage = _usage(body.get("usage")) or estimated_usage(asked, "")
+        return Reply("", "content_filter", usage, request_id, headers, refusal=clean(blocked, secret))
+    if choice is None and not _REFUSES.isdisjoint(body):
+        raise refused(body)
     message = choice.get("message") if choice is not None else None
     if choice is None or not isinstance(message, dict):
         raise broken(f"a JSON object without a message (it has {clean(', '.join(body), secret) or 'nothing'})")
@@ -85,6 +92,13 @@ def read_reply(
         system_fingerprint=_known_id(_text(body.get("system_fingerprint")), secret),
         service_tier=_known_id(_text(body.get("service_tier")), secret),
     )
+
+
+def _blocked(body: Mapping[str, Any]) -> str:
+    """Return why Gemini gave no choice at all (``promptFeedback``), or nothing."""
+    feedback = body.get("promptFeedback")
+    reason = feedback.get("blockReason") if isinstance(feedback, dict) else None
+    return f"blocked: {reason}" if isinstance(reason, str) else ""
 
 
 def bounded_answer(text: str, secret: str) -> str:

@@ -201,6 +201,16 @@ def test_a_refusal_no_wait_can_cure_is_a_matter_of_size(desk: Desk) -> None:
     assert isinstance(broker.next([candidate]), Never)
 
 
+def test_an_overloaded_server_that_tells_a_wait_is_left_alone_for_it(desk: Desk) -> None:
+    """A 503 with ``retry-after: 30``: that organization asks nothing before, and says why."""
+    broker = desk.broker()
+    granted = desk.grant(broker)
+    broker.failed(granted, ServerFailedError("503", status=503, headers={"retry-after": "30"}), 0.1)
+    [status] = [each for each in broker.statuses() if each.alias == granted.alias]
+    assert round(status.cooldown_s) == 30
+    assert "as the server told" in status.reason
+
+
 def test_a_refused_key_is_out_and_the_others_go_on(desk: Desk) -> None:
     """Everybody on this machine sees it, with the reason; enabling it brings it back."""
     broker, console = desk.broker(), desk.store()

@@ -16,11 +16,13 @@ from core.errors import (
     RateLimitedError,
     Remedy,
     RequestRefusedError,
+    ServerFailedError,
     TooLargeError,
 )
 from core.llm.client import ChatClient
 from core.llm.dialect import Dialect
 from core.llm.failures import failure_of, read_refusal
+from core.llm.replies import read_reply
 from core.model import ChatMessage, ModelSettings
 from core.quota.ledger.replies import rate_limit_text, told_wait_s
 from core.simulator.app import create_app
@@ -127,3 +129,30 @@ async def test_a_moderated_text_is_refused_in_the_servers_words() -> None:
     refused = await asked("azure", FaultPlan(poison=1.0))
     assert isinstance(refused, ContentRefusedError)
     assert "content management policy" in str(refused)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ({"error": "Rate limit exceeded, slow down"}, RateLimitedError),
+        ({"code": 429, "message": "Too Many Requests"}, RateLimitedError),
+        ({"error_code": 429, "error_msg": "qps limit"}, RateLimitedError),
+        ({"code": "rate_limit_exceeded", "msg": "later"}, RateLimitedError),
+        ({"status_code": 401, "detail": "Unauthorized"}, KeyRefusedError),
+        ({"error": {"message": "Insufficient balance"}}, KeyRefusedError),
+        ({"errors": [{"code": 413, "message": "too big"}]}, TooLargeError),
+        ({"error": {"code": "503", "message": "busy"}}, ServerFailedError),
+    ],
+    ids=["words", "number", "other-names", "word", "key", "money", "list", "busy"],
+)
+def test_a_refusal_inside_a_200_is_what_it_says(body: dict[str, object], kind: type[CallError]) -> None:
+    """By a number, by a word or by its sentence, wherever a gateway puts it."""
+    with pytest.raises(CallError) as caught:
+        read_reply(json.dumps(body).encode(), {}, host="h.example", asked=ASKED)
+    assert type(caught.value) is kind
+
+
+def test_a_prompt_that_gemini_blocks_is_a_refusal() -> None:
+    """Without any choice, but with the reason."""
+    reply = read_reply(b'{"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}}', {}, host="h.example", asked=ASKED)
+    assert (reply.text, reply.refusal) == ("", "blocked: PROHIBITED_CONTENT")

@@ -28,6 +28,8 @@ from core.text import one_line
 
 _FIRST_REST_S = 0.5
 _LONGEST_REST_S = 60.0
+_LONGEST_OUTAGE_S = 600.0
+"""The longest that is waited because an overloaded server says so: after that it is looked at again."""
 _LEAST_TOLD_S = 0.05
 """A told wait below this is none."""
 
@@ -245,6 +247,12 @@ class Consequences:
         if org_began:
             text = f"{org.label} fails again and again ({reason}): it is tried again, one call at a time"
             self._notices.append(text)
+        told_s = told_wait_s(error.headers, now) or 0.0
+        if told_s >= _LEAST_TOLD_S:
+            told_s = min(told_s, _LONGEST_OUTAGE_S)
+            self._ledger.bench(
+                grant.slot.organization, grant.reservation.model, now + told_s, "", _told_words(error), now
+            )
         outage = org.health.out or slot.health.out
         times, _ = self._rests.get(grant.email_id, (0, 0.0))
         rest_s = min(_FIRST_REST_S * 2.0**times, _LONGEST_REST_S) * self._rng.uniform(1.0, 1.5)
@@ -282,6 +290,10 @@ def _shown(error: CallError) -> str:
 def _own_words(error: CallError) -> str:
     """Return the server's own words in brackets, where it said any."""
     return f" (“{one_line(error.said, limit=_OWN_WORDS)}”)" if error.said else ""
+
+
+def _told_words(error: CallError) -> str:
+    return f"waits as the server told, after an error{_own_words(error)}"
 
 
 def _span(seconds: float) -> str:
