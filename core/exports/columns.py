@@ -131,22 +131,26 @@ def table_of(
     more = [name for name in more if name not in named]  # the source's column of that name says it
     columns += [Column(name) for name in more]
     columns += [Column(SPLIT)] if split else []
-    first = itemgetter(*(ExportRow._fields.index(name) for name in given))
+    end = len(given)  # they are the first fields of a row, in this order
     places = [ExportRow._fields.index(name) for name in more]
+    behind: Callable[[ExportRow], Row] = itemgetter(*places) if len(places) > 1 else lambda row: (row[places[0]],)
 
     def read(wanted: str | None) -> Iterator[Row]:
         nothing = (None,) * len(own)
         for row in chain.from_iterable(pages()):
-            side: tuple[Cell, ...] = (split.of(row.content_hash),) if split else ()
-            if wanted is not None and side != (wanted,):
-                continue
-            kept = _cells(row.kept, own) if row.kept else nothing
-            yield (*first(row), *kept, *[row[at] for at in places], *side)
+            if split:
+                side = split.of(row.content_hash)
+                if wanted is None or side == wanted:
+                    yield (*row[:end], *(_cells(row.kept, own) if row.kept else nothing), *behind(row), side)
+            elif own:
+                yield (*row[:end], *(_cells(row.kept, own) if row.kept else nothing), *behind(row))
+            else:
+                yield row[:end] + behind(row)
 
     return Table(tuple(columns), read, facts, split.names if split else ())
 
 
-def _cells(kept: str, names: Sequence[str]) -> Iterator[Cell]:
+def _cells(kept: str, names: Sequence[str]) -> Sequence[Cell]:
     """Return the source's own cells of a row; what is nested stays JSON."""
     try:
         values = dict(json.loads(kept))
@@ -155,14 +159,14 @@ def _cells(kept: str, names: Sequence[str]) -> Iterator[Cell]:
             "The run file is damaged: the source's columns of a row cannot be read. Go back to a backup; --no-columns"
             " leaves them out."
         ) from error
-    for name in names:
-        value = values.get(name)
-        if isinstance(value, bool):
-            yield "true" if value else "false"
-        elif value is None or isinstance(value, str):
-            yield value
-        else:
-            yield json.dumps(value, ensure_ascii=False)
+    return [value if isinstance(value, _PLAIN) else _told(value) for value in map(values.get, names)]
+
+
+_PLAIN = (str, type(None))
+
+
+def _told(value: Any) -> str:
+    return ("true" if value else "false") if isinstance(value, bool) else json.dumps(value, ensure_ascii=False)
 
 
 def _distinct(names: Sequence[str], taken: set[str]) -> list[str]:

@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import ExportError, UsageError
-from core.exports.columns import COLUMNS, MORE, Facts, Table, shares, table_of
-from core.exports.lines import guarded, unguarded
+from core.exports.columns import COLUMNS, MORE, Cell, Facts, Table, shares, table_of
+from core.exports.lines import _csv_lines, _guarded_column, guarded, unguarded
 from core.exports.registry import LAYOUTS, Layout, export_table, known_suffixes
 from core.model import ExportRow, LabelMeaning, Task
 
@@ -408,3 +408,27 @@ def test_a_package_can_bring_a_layout(tmp_path: Path, monkeypatch: pytest.Monkey
     finally:
         registry._foreign.cache_clear()
     assert len({layout.name for layout in LAYOUTS}) == len(LAYOUTS)
+
+
+CELLS = st.one_of(
+    st.none(),
+    st.integers(),
+    st.floats(allow_nan=False),
+    st.text(alphabet="ab,;\"'=\r\n\t-+@1 é\ud800\uff1d\u200b", max_size=6),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(CELLS, CELLS), max_size=5))
+def test_lines_of_csv_are_those_of_the_standard_writer(rows: list[tuple[Cell, Cell]]) -> None:
+    """They are written by columns for speed; each cell is quoted and made safe as when it is looked at by itself."""
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\r\n")
+    expected = b""
+    for row in rows:
+        buffer.seek(0)
+        buffer.truncate()
+        writer.writerow([guarded(cell) for cell in row])
+        expected += (buffer.getvalue().removesuffix("\r\n") + "\n").encode("utf-8", "replace")
+    columns = [_guarded_column(cells) for cells in zip(*rows, strict=True)]
+    assert (_csv_lines(columns) if rows else b"") == expected

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from datetime import date, timedelta
+from typing import Any, TypeAlias
 
 from core.model import ExportRow, Task
 from core.quality.sampling import permanent_number
@@ -30,6 +31,14 @@ ONLY: Mapping[str, str] = {
     ),
 }
 """What ``--only`` may say: the label in force is a person's, the model's, or both gave the same one."""
+
+
+Span: TypeAlias = tuple[int | str, ...]
+"""What binds a span of numbers in a query."""
+Label: TypeAlias = tuple[Any, ...]
+"""email_id, by a person, value, annotator, attempt_id, task_version, note, at, blind."""
+Call: TypeAlias = tuple[Any, ...]
+"""id, email_id, model, key_alias, raw_answer, tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +71,7 @@ class ExportReader:
         selection = replace(selection, where=with_near_duplicates(self._db, selection.where))
         if selection.where.texts:
             self._db.create_function("has_words", -1, has_words, deterministic=True)
-        select = self._select("> ? AND {id} <= ?", selection)
+        span = "{id} > ? AND {id} <= ?"
         after = 0
         while True:
             (end,) = self._db.execute(
@@ -70,81 +79,156 @@ class ExportReader:
             ).fetchone()
             if end is None:
                 return
-            rows = self._read(select, (after, end), selection)
+            rows = self._emails(span, (after, end), selection)
             growing(rows, after)
-            after = end
             if rows:
-                yield [(row[0], self._row(row)) for row in rows]
+                yield self._joined(rows, span, (after, end))
+            after = end
 
     def _these(self, selection: Selection, page: int) -> Iterator[list[tuple[int, ExportRow]]]:
-        select = self._select("IN (SELECT value FROM json_each(?))", selection)
+        span = "{id} IN (SELECT value FROM json_each(?))"
         numbers = selection.email_ids or ()
         for begin in range(0, len(numbers), page):
             wanted = list(numbers[begin : begin + page])
-            known = {row[0]: row for row in self._read(select, (json.dumps(wanted),), selection)}
-            yield [(number, self._row(known[number])) for number in wanted if number in known]
+            values = (json.dumps(wanted),)
+            known = dict(self._joined(self._emails(span, values, selection), span, values))
+            yield [(number, known[number]) for number in wanted if number in known]
 
-    def _read(self, select: str, span: tuple[int | str, ...], selection: Selection) -> list[tuple[Any, ...]]:
-        values = self._condition(selection)[1]
-        return self._db.execute(select, (*span, *span, *span, *values)).fetchall()
-
-    def _condition(self, selection: Selection) -> tuple[str, tuple[str | int, ...]]:
+    def _emails(self, span: str, values: Span, selection: Selection) -> list[tuple[Any, ...]]:
+        """Return the selected rows of a span with their texts, by number."""
         version = self._version
+        flags = "coalesce(e.flags, '')" if version >= FORMAT_WITH_FLAGS else "''"
+        columns = "b.columns" if version >= FORMAT_WITH_COLUMNS else "NULL"
         found = condition(
             selection.where, has_flags=version >= FORMAT_WITH_FLAGS, has_notes=version >= FORMAT_WITH_NOTES
         )
-        return f"{found.sql} AND {ONLY[selection.only] if selection.only else '1'}", found.values
+        only = ONLY[selection.only] if selection.only else "1"
+        return self._db.execute(
+            "SELECT e.id, e.source_id, e.label, coalesce(e.label_source, ''), e.state, coalesce(e.failure, ''),"
+            f" e.reasks, {flags}, coalesce(b.text, ''), {columns}, coalesce(e.subject, ''), e.content_hash"
+            " FROM email AS e LEFT JOIN body AS b ON b.email_id = e.id"
+            f" WHERE {span.format(id='e.id')} AND {found.sql} AND {only} ORDER BY e.id",
+            (*values, *found.values),
+        ).fetchall()
 
-    def _select(self, span: str, selection: Selection) -> str:
-        """Return the query for a span of numbers: labels and calls are grouped once a page, not looked up by row."""
-        version = self._version
-        flags = "coalesce(e.flags, '')" if version >= FORMAT_WITH_FLAGS else "''"
-        kept = "b.columns" if version >= FORMAT_WITH_COLUMNS else "NULL"
-        notes = "NULL"
-        if version >= FORMAT_WITH_NOTES:
-            notes = (
-                "(SELECT group_concat(text, char(10)) FROM (SELECT text FROM note WHERE email_id = e.id"
-                f" AND {STANDS} ORDER BY id))"
-            )
-        return (
-            "WITH g AS MATERIALIZED (SELECT email_id,"
-            f" max(CASE WHEN {BY_MODEL} THEN id END) AS m, max(CASE WHEN {BY_PERSON} THEN id END) AS h,"
-            f" max({BY_PERSON} AND blind) AS blind"
-            f" FROM label WHERE email_id {span.format(id='email_id')} GROUP BY email_id),"
-            " c AS MATERIALIZED (SELECT email_id, count(*) AS n, max(id) AS last,"
-            " sum(coalesce(prompt_tokens, 0) + coalesce(completion_tokens, 0)) AS tokens"
-            f" FROM attempt WHERE email_id {span.format(id='email_id')} GROUP BY email_id)"
-            " SELECT e.id, e.source_id, coalesce(e.label, ''), coalesce(lm.value, ''), coalesce(lh.value, ''),"
-            " coalesce(e.label_source, ''), coalesce(g.blind, 0), e.state, coalesce(e.failure, ''), e.reasks,"
-            " coalesce(c.n, 0), coalesce(a.model, ''), coalesce(l.task_version, ''), coalesce(a.key_alias, ''),"
-            " coalesce(c.tokens, 0), coalesce(a.raw_answer, ''), coalesce(r.simulated, 0),"
-            f" {flags}, coalesce(strftime('%Y-%m-%dT%H:%M:%SZ', l.at, 'unixepoch'), ''), coalesce(b.text, ''), {kept},"
-            " CASE WHEN l.source = 'human' THEN coalesce(l.annotator, '') ELSE '' END, coalesce(l.note, ''),"
-            f" {notes}, coalesce(e.subject, ''), e.content_hash"
-            " FROM email AS e JOIN run AS r ON r.id = 1 LEFT JOIN body AS b ON b.email_id = e.id"
-            " LEFT JOIN g ON g.email_id = e.id LEFT JOIN c ON c.email_id = e.id"
-            " LEFT JOIN label AS lm ON lm.id = g.m LEFT JOIN label AS lh ON lh.id = g.h"
-            " LEFT JOIN label AS l ON e.label IS NOT NULL"
-            " AND l.id = coalesce(g.h, CASE WHEN e.state = 'labeled' THEN g.m END)"
-            " LEFT JOIN attempt AS a ON a.id = coalesce(lm.attempt_id, c.last)"
-            f" WHERE e.id {span.format(id='e.id')} AND {self._condition(selection)[0]} ORDER BY e.id"
+    def _joined(self, rows: list[tuple[Any, ...]], span: str, values: Span) -> list[tuple[int, ExportRow]]:
+        """Return rows of a span with their labels and calls.
+
+        Each table is read by itself, in the order of its index, and joined here: SQLite's join takes twice as long.
+        """
+        labels, people, blinds = self._labels(span, values)
+        last, counts, others = self._calls(span, values, labels)
+        notes = self._notes(span, values)
+        (simulated,) = self._db.execute("SELECT coalesce(max(simulated), 0) FROM run").fetchone()
+        names, usual, sample, new = self._names, self._usual, self._sample, tuple.__new__
+        moment, rates = _moments(), {}
+        rate, blind = None, 0
+        found = []
+        for number, source_id, label, source, state, failure, reasks, flags, text, kept, subject, digest in rows:
+            if not isinstance(text, str):
+                raise TypeError(f"the text of item {number} is none")  # told as damage by the reader
+            by_model, by_person = labels.get(number), people.get(number)
+            model_label = by_model[2] if by_model else ""
+            version = at = annotator = note = name = ""
+            given = by_person or (by_model if state == "labeled" else None)
+            if given and label is not None:
+                _, _, _, annotator, _, version, note, given_at, _ = given
+                at = moment(given_at)
+                if given is not by_person:
+                    annotator = ""
+            if label:
+                name = names.get(version, usual).get(label) or usual.get(label, label)
+            if number in notes:
+                note = f"{note}\n{notes[number]}" if note else notes[number]
+            call = mine = last.get(number)
+            count, tokens = (counts.get(number) or (1, mine[5])) if mine else (0, 0)
+            if by_model and (by_model[4] != mine[0] if mine else True) and by_model[4] is not None:
+                call = others.get(by_model[4])
+            _, _, model, alias, answer, _ = call or _NO_CALL
+            if sample is not None:
+                if model_label not in rates:
+                    rates[model_label] = sample.rate(model_label or None)
+                rate = rates[model_label]
+                blind = int(number in blinds and permanent_number(sample.seed, number) < rate)
+            row = new(ExportRow, (
+                source_id, label or "", name, model_label, by_person[2] if by_person else "", source, blind, rate,
+                model_label, state, failure, reasks, count, model, version, alias, tokens, answer, simulated, flags,
+                at, text, kept, annotator, note, subject, digest,
+            ))  # fmt: skip
+            found.append((number, row))
+        return found
+
+    def _labels(self, span: str, values: Span) -> tuple[dict[int, Label], dict[int, Label], set[int]]:
+        """Return the newest label of the model and of people by item, and the items that a person labeled blind."""
+        rows = self._db.execute(
+            f"SELECT email_id, {BY_PERSON}, coalesce(value, ''), coalesce(annotator, ''), attempt_id,"
+            " coalesce(task_version, ''), coalesce(note, ''), at, blind"
+            f" FROM label WHERE {span.format(id='email_id')} AND ({BY_MODEL} OR {BY_PERSON}) ORDER BY email_id, id",
+            values,
+        ).fetchall()
+        people = [row for row in rows if row[1]]
+        by_model = {row[0]: row for row in rows if not row[1]}
+        return by_model, {row[0]: row for row in people}, {row[0] for row in people if row[8]}
+
+    def _calls(
+        self, span: str, values: Span, labels: Mapping[int, Label]
+    ) -> tuple[dict[int, Call], dict[int, tuple[int, int]], dict[int, Call]]:
+        """Return the last call about each item, and by number the calls that other labels came from.
+
+        Where an item was asked about more than once, how many calls it took and their tokens are given as well. A
+        copied label came from a call about another item.
+        """
+        select = (
+            "SELECT id, email_id, coalesce(model, ''), coalesce(key_alias, ''), coalesce(raw_answer, ''),"
+            " coalesce(prompt_tokens, 0) + coalesce(completion_tokens, 0) FROM attempt WHERE "
         )
+        rows = self._db.execute(f"{select}{span.format(id='email_id')} ORDER BY email_id, id", values).fetchall()
+        last = {row[1]: row for row in rows}
+        counts: dict[int, tuple[int, int]] = {}
+        if len(last) < len(rows):
+            for row in rows:
+                count, tokens = counts.get(row[1], (0, 0))
+                counts[row[1]] = (count + 1, tokens + row[5])
+        wanted = {label[4] for label in labels.values()} - {row[0] for row in last.values()} - {None}
+        if not wanted:
+            return last, counts, {}
+        others = self._db.execute(f"{select}id IN (SELECT value FROM json_each(?))", (json.dumps(list(wanted)),))
+        return last, counts, {row[0]: row for row in others.fetchall()}
 
-    def _row(self, row: tuple[Any, ...]) -> ExportRow:
-        (number, source_id, label, model_label, human_label, source, blind, state, failure, reasks, calls, model,
-         version, alias, tokens, answer, simulated, flags, at, text, kept, annotator, note, noted, subject,
-         digest) = row  # fmt: skip
-        if not isinstance(text, str):
-            raise TypeError(f"the text of item {number} is none")  # told as damage by the reader
-        rate, sample = None, self._sample
-        if sample is not None:
-            rate = sample.rate(model_label or None)
-            blind = int(bool(blind) and permanent_number(sample.seed, number) < rate)
-        name = self._names.get(version, self._usual).get(label) or self._usual.get(label, label) if label else ""
-        if noted:
-            note = f"{note}\n{noted}" if note else noted
-        return ExportRow(
-            source_id, label, name, model_label, human_label, source, blind if sample is not None else 0, rate,
-            model_label, state, failure, reasks, calls, model, version, alias, tokens, answer, simulated, flags, at,
-            text, kept, annotator, note, subject, digest,
-        )  # fmt: skip
+    def _notes(self, span: str, values: Span) -> dict[int, str]:
+        """Return the notes of each item that has any, joined."""
+        found: dict[int, str] = {}
+        if self._version >= FORMAT_WITH_NOTES:
+            where = f"{span.format(id='email_id')} AND {STANDS} ORDER BY email_id, id"
+            rows = self._db.execute(f"SELECT email_id, text FROM note WHERE {where}", values)
+            for number, text in rows.fetchall():
+                found[number] = f"{found[number]}\n{text}" if number in found else text
+        return found
+
+
+def _moments() -> Callable[[Any], str]:
+    """Return a function from seconds since the epoch to ISO 8601 in UTC; "" for what is no moment.
+
+    Rounded to milliseconds and cut to seconds, as SQLite's ``strftime`` is. The days are kept: most moments share one.
+    """
+    days: dict[int, str] = {}
+
+    def moment(at: Any) -> str:
+        if not isinstance(at, int | float) or not -_LATEST_S < at < _LATEST_S:
+            return ""
+        day, second = divmod(int(at * 1000 + 0.5) // 1000, 86_400)
+        if day not in days:
+            if len(days) > _DAYS_KEPT:
+                days.clear()
+            days[day] = (_EPOCH + timedelta(days=day)).isoformat()
+        minutes, seconds = divmod(second, 60)
+        return f"{days[day]}T{minutes // 60:02}:{minutes % 60:02}:{seconds:02}Z"
+
+    return moment
+
+
+_NO_CALL: Call = (None, None, "", "", "", 0)
+_EPOCH = date(1970, 1, 1)
+_LATEST_S = 60_000_000_000.0
+"""No date is later (the year 3871)."""
+_DAYS_KEPT = 10_000
