@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache, lru_cache
 from importlib.resources import files
 from ipaddress import ip_address
+from itertools import chain
 from urllib.parse import SplitResult, urlsplit
 
 from core.errors import UsageError
 
 GROQ_ROOT = "https://api.groq.com"
+GROUP = "labeltui.servers"
+"""The entry points of packages that bring servers of their own; a name of ours stays ours."""
 
 _GROQ_PATH = "/openai/v1"
 _ENDPOINT = "/chat/completions"
@@ -67,7 +70,8 @@ class BaseUrl:
 class Preset:
     """Hold a server that is known by name: its address, and the variables that hold keys of it.
 
-    ``requests_per_day`` says that its ``x-ratelimit-*-requests`` headers count a day, not a minute.
+    ``variables`` are none, or that of several keys (commas between them) and that of one; they end in ``_API_KEYS`` and
+    ``_API_KEY``. ``requests_per_day`` says that its ``x-ratelimit-*-requests`` headers count a day, not a minute.
     """
 
     name: str
@@ -95,11 +99,42 @@ def presets() -> Mapping[str, Preset]:
     }
 
 
+@cache
+def foreign_presets() -> Mapping[str, Preset]:
+    """Return the servers that other packages bring, under entry points; takes some hundredths of a second.
+
+    Raises:
+        UsageError: what a package brings is no server.
+    """
+    from importlib.metadata import entry_points  # noqa: PLC0415 - reads the metadata of every package
+
+    found = {}
+    for point in entry_points(group=GROUP):
+        try:
+            brought = point.load()
+        except Exception as error:
+            raise UsageError(f"The server {point.name!r} of another package cannot be loaded: {error}.") from error
+        if not isinstance(brought, Preset) or len(brought.variables) not in (0, 2):
+            raise UsageError(f"The server {point.name!r} of another package is no labeltui.Server. Tell its author.")
+        found[point.name.lower()] = brought
+    return found
+
+
+def presets_of(environment: Mapping[str, str]) -> Iterator[Preset]:
+    """Yield the servers whose keys may stand in an environment; other packages only where a variable hints at one."""
+    yield from presets().values()
+    ours = {variable for each in presets().values() for variable in each.variables}
+    if any(name.endswith(("_API_KEY", "_API_KEYS")) and name not in ours for name in environment):
+        yield from foreign_presets().values()
+
+
 def preset(name: str) -> Preset:
     """Return a known server by its name. Raises UsageError for another name, with those that there are."""
-    found = presets().get(name.strip().lower())
+    key = name.strip().lower()
+    found = presets().get(key) or foreign_presets().get(key)
     if found is None:
-        raise UsageError(f"No server is called {name!r}. Known are {', '.join(presets())}; any other by --base-url.")
+        known = ", ".join((*presets(), *foreign_presets()))
+        raise UsageError(f"No server is called {name!r}. Known are {known}; any other by --base-url.")
     return found
 
 
@@ -119,7 +154,8 @@ def preset_of(server: str) -> Preset | None:
     """Return the known server at this address, or None. Servers of this machine are not told apart by their port."""
     origin = origin_of(server)
     host = urlsplit(origin).hostname or ""
-    for each in presets().values():
+    others = () if is_local(server) else foreign_presets().values()
+    for each in chain(presets().values(), others):
         if each.base_url and each.variables and origin_of(each.base_url) == origin:
             return each
         if any(host.endswith(suffix) for suffix in each.hosts):

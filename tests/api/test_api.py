@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import json
 import os
@@ -13,7 +14,9 @@ from pathlib import Path
 import pytest
 from labeltui.api import ADDED, Run, label
 
+from core import server_address
 from core.errors import NoUsableKeyError, UsageError
+from core.quota.keys.keyfile import keys_of_environment
 from core.simulator.child import start_child
 from core.sources import registry
 from core.sources.source import Format, Found, Source
@@ -32,30 +35,32 @@ def server(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-def test_a_notebook_labels_rows_while_its_event_loop_runs(server: None) -> None:
-    """The cells of a notebook: label, label again without a call, open the run, iterate, export."""
+def test_the_cells_of_a_notebook_run_while_its_event_loop_does(
+    server: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One after the other, as a kernel runs them: label with progress, label again without a call, open the run, filter."""
+    notebook = json.loads((Path(__file__).parent / "reviews.ipynb").read_text("utf-8"))
+    shown: list[object] = []
 
     async def cells() -> None:
-        rows = [
-            {"text": "Lunch at noon?", "stars": 5},
-            {"text": None, "stars": 1},
-            {"text": "The contract", "stars": 2},
-        ]
-        labeled = label(rows, name="reviews", progress=False)
-        assert [row["stars"] for row in labeled] == [5, 1, 2]
-        assert all(set(ADDED) <= set(row) for row in labeled)
-        assert labeled[0]["label"] in ("0", "1")
-        assert (labeled[1]["label"], labeled[1]["state"]) == (None, "skipped")
-        run = Run.open("reviews")
-        attempts = run.status.attempts
-        assert label(rows, name="reviews", progress=False) == labeled
-        assert run.status.attempts == attempts
-        assert [row["id"] for row in run] == ["0", "2"]
-        assert len(run) == 2
-        assert "2 of 2" in repr(run)
-        assert len(list(run.labels(where="lunch"))) == 1
+        names: dict[str, object] = {"__name__": "__main__"}
+        for cell in notebook["cells"]:
+            if cell["cell_type"] == "code":
+                module = ast.parse("".join(cell["source"]))
+                last = module.body.pop() if isinstance(module.body[-1], ast.Expr) else None
+                exec(compile(module, "cell", "exec"), names)
+                if isinstance(last, ast.Expr):
+                    shown.append(eval(compile(ast.Expression(last.value), "cell", "eval"), names))
+        if (frame := names["frame"]) is not None:
+            assert set(ADDED) <= set(frame.columns)  # type: ignore[attr-defined]
 
     asyncio.run(cells())
+    rows, run, found = shown
+    assert isinstance(rows, list)
+    assert [(stars, state) for stars, _, state in rows] == [(5, "labeled"), (1, "skipped"), (1, "labeled")]
+    assert "2 of 2 labeled" in repr(run)
+    assert found == ["0"]
+    assert "2 of 2" in capsys.readouterr().err
 
 
 def test_texts_alone_can_be_labeled_and_nothing_else_that_is_no_table(home: Path) -> None:
@@ -85,6 +90,17 @@ def test_pandas_frames_come_back_as_frames(server: None) -> None:
     assert list(frame.columns) == ["text", "stars"]
 
 
+def test_polars_frames_come_back_as_frames(server: None) -> None:
+    """With their own columns and types, what is missing as null."""
+    polars = pytest.importorskip("polars", reason="polars is not installed")
+    frame = polars.DataFrame({"text": ["Lunch?", None], "stars": [None, 2]})
+    labeled = label(frame, progress=False)
+    assert isinstance(labeled, polars.DataFrame)
+    assert labeled["stars"].to_list() == [None, 2]
+    assert labeled["state"].to_list() == ["labeled", "skipped"]
+    assert labeled["label"][0] in ("0", "1")
+
+
 def run_python(*arguments: str, path: list[Path], folder: Path) -> subprocess.CompletedProcess[str]:
     """Run Python with that path."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, path))}
@@ -100,7 +116,9 @@ def test_the_published_package_offers_what_it_names(tmp_path: Path, home: Path) 
         " print([getattr(labeltui, name).__name__ for name in labeltui.__all__])"
     )
     done = run_python("-c", program, path=[PUBLISHED, ROOT], folder=tmp_path)
-    assert done.stdout.splitlines() == ["[]", "['Format', 'Found', 'Layout', 'Run', 'Source', 'label']"], done.stderr
+    assert done.stdout.splitlines() == ["[]", "['Format', 'Found', 'Layout', 'Run', 'Preset', 'Source', 'label']"], (
+        done.stderr
+    )
     assert run_python("-m", "labeltui", "--version", path=[PUBLISHED, ROOT], folder=tmp_path).returncode == 0
 
 
@@ -114,6 +132,40 @@ def test_a_foreign_package_in_the_way_is_named(tmp_path: Path, package: str) -> 
     assert f"package '{package}'" in done.stderr
     assert str(tmp_path / package) in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_package_can_bring_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under an entry point: known by its name and by its address; a name of ours stays ours, and what is none is named."""
+
+    class Point:
+        name = "acme"
+
+        @staticmethod
+        def load() -> object:
+            return brought[0]
+
+    brought: list[object] = [
+        server_address.Preset("acme", "Acme", "https://llm.acme.org/v1", ("ACME_API_KEYS", "ACME_API_KEY"))
+    ]
+    monkeypatch.setattr(
+        "importlib.metadata.entry_points", lambda group: [Point] if group == server_address.GROUP else []
+    )
+    server_address.foreign_presets.cache_clear()
+    server_address.preset_of.cache_clear()
+    try:
+        assert server_address.address_of("Acme") == "https://llm.acme.org/v1"
+        found = server_address.preset_of("https://llm.acme.org/v1/chat/completions")
+        assert found is not None
+        assert found.name == "acme"
+        keys = keys_of_environment({"ACME_API_KEY": "acme-invented-secret-0123456789"})
+        assert [key.server for key in keys] == ["https://llm.acme.org/v1"]
+        brought[0] = "https://llm.acme.org"
+        server_address.foreign_presets.cache_clear()
+        with pytest.raises(UsageError, match=r"'acme' of another package is no labeltui\.Server"):
+            server_address.preset("nowhere")
+    finally:
+        server_address.foreign_presets.cache_clear()
+        server_address.preset_of.cache_clear()
 
 
 def test_a_package_can_bring_a_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,7 +110,7 @@ def _labels(snapshot: Snapshot, width: int) -> Line:
     names = [one_line(snapshot.run.task.name_of(value), limit=12) for value, _ in counts]
     if not snapshot.labeled:
         return ((fit("nothing is labeled yet", width), "quiet"),)
-    said = join(f"{name} {share(count, snapshot.labeled)} %" for name, (_, count) in zip(names, counts, strict=True))
+    said = join(f"{name} {share(count, snapshot.labeled)}" for name, (_, count) in zip(names, counts, strict=True))
     if cell_len(whose + said) > width:
         said = join(
             f"{name} {percent(count, snapshot.labeled)}" for name, (_, count) in zip(names, counts, strict=True)

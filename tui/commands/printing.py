@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 from core.text import inert, one_line
+from tui.text.numbers import countdown
 
 _REDRAW_S = 0.1
 
@@ -58,6 +59,12 @@ def redraw(line: str) -> None:
     print(f"\r\x1b[K{one_line(line, limit=width)}", end="", flush=True)  # noqa: T201
 
 
+def end_redrawn() -> None:
+    """Take back the line that was redrawn in place, so that what follows begins a line of its own."""
+    if sys.stdout.isatty():
+        print("\r\x1b[K", end="", flush=True)  # noqa: T201
+
+
 def has_terminal() -> bool:
     """Whether a person can see and type."""
     return sys.stdin.isatty() and sys.stdout.isatty()
@@ -68,8 +75,11 @@ def importing() -> Callable[[int], None] | None:
     return counting("read")
 
 
-def counting(what: str) -> Callable[[int], None] | None:
-    """Return a function that shows a growing number and its rate, in place; None without a terminal."""
+def counting(what: str, total: int | None = None) -> Callable[[int], None] | None:
+    """Return a function that shows a growing number, its rate and, of a ``total``, the time left; in place.
+
+    None without a terminal.
+    """
     if not sys.stderr.isatty():
         return None
     begun_at, told_at = time.monotonic(), 0.0
@@ -81,7 +91,8 @@ def counting(what: str) -> Callable[[int], None] | None:
             return
         told_at = now
         rate = count / max(now - begun_at, 0.001)
-        print(f"\r\x1b[K{count:,} {what}, {rate:,.0f} a second", end="", file=sys.stderr, flush=True)  # noqa: T201
+        left = f", {countdown((total - count) / rate)} left" if total is not None and count < total and rate else ""
+        print(f"\r\x1b[K{count:,} {what}, {rate:,.0f} a second{left}", end="", file=sys.stderr, flush=True)  # noqa: T201
         print("\r\x1b[K", end="", file=sys.stderr)  # noqa: T201 - what comes next stands in its place
 
     return show

@@ -17,7 +17,7 @@ from core.errors import RunBusyError, UsageError
 from core.model import PlacesWanted, exits
 from core.settings import Settings, load_settings
 from tui.commands import status as words
-from tui.commands.printing import has_terminal, redraw, say
+from tui.commands.printing import end_redrawn, has_terminal, redraw, say
 from tui.commands.status import say_status
 from tui.terminal.terminal import terminal
 
@@ -100,6 +100,7 @@ def work(given: argparse.Namespace) -> int:
     engine = Engine(load_settings(), read_only=given.read_only)
     path = engine.find(given.run)
     code = _work(engine, path, places)
+    end_redrawn()
     say_status(engine, path)
     return code
 

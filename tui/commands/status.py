@@ -349,7 +349,8 @@ def export(given: argparse.Namespace) -> int:
         raw=given.raw,
         manifest=given.manifest,
     )
-    count = engine.export(path, given.file, options, progress=counting("rows read"))
+    total = engine.snapshot(path).total if not (given.where or given.only) else None
+    count = engine.export(path, given.file, options, progress=counting("rows read", total))
     snapshot = engine.snapshot(path)
     if str(given.file) == "-":  # the labels went there, and nothing else may
         if snapshot.run.simulated:

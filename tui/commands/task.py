@@ -109,7 +109,8 @@ def _show_task(current: Task) -> None:
         say(f"  {name:<9} {value}")
     for label in current.labels:
         meaning = f": {one_line(label.meaning, limit=160)}" if label.meaning else ""
-        say(f"  {one_line(label.value, limit=64):<9} {one_line(label.name, limit=60)}{meaning}")
+        name = one_line(label.name, limit=60) if label.name != label.value else ""
+        say(f"  {one_line(label.value, limit=64):<9} {name}{meaning if name else meaning[2:]}".rstrip())
     say("")
     say(inert(current.rubric.strip()))
     say("")

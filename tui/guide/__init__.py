@@ -9,6 +9,7 @@ from core.errors import UsageError
 
 TOPICS = (
     "getting-started",
+    "walkthrough",
     "tasks",
     "files",
     "python",

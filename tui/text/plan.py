@@ -52,7 +52,7 @@ def lane_lines(planned: Planned) -> Iterator[str]:
     for each in planned.lanes:
         time = lane_time(each, known=planned.limits_known)
         note = f" ({each.note})" if each.note else ""
-        yield f"  lane {each.lane:<5}{time}; {money(each.money)}{note}"
+        yield f"  lane {each.lane:<6}{time}; {money(each.money)}{note}"
 
 
 def lane_time(lane: LaneForecast, *, known: bool) -> str:

@@ -17,17 +17,21 @@ import sys
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Format", "Found", "Layout", "Run", "Source", "label"]
+__all__ = ["Format", "Found", "Layout", "Run", "Server", "Source", "label"]
 
 _HOME = {
     "Format": "core.sources.source",
     "Found": "core.sources.source",
     "Layout": "core.exports.registry",
     "Run": "labeltui.api",
+    "Server": "core.server_address",
     "Source": "core.sources.source",
     "label": "labeltui.api",
 }
 
+
+_CALLED = {"Server": "Preset"}
+"""What is called otherwise where it is from."""
 
 _MARKS = {"core": "engine.py", "tui": "start.py"}
 """A file by which each package of ours is known from another one of its name."""
@@ -55,7 +59,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'labeltui' has no attribute {name!r}")
     _check("core")
-    return getattr(importlib.import_module(_HOME[name]), name)
+    return getattr(importlib.import_module(_HOME[name]), _CALLED.get(name, name))
 
 
 def main() -> int:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from core.errors import KeysError, UsageError
 from core.files import write_whole
-from core.server_address import GROQ_ROOT, address_of, presets
+from core.server_address import GROQ_ROOT, address_of, presets_of
 from core.settings import private_dir
 from core.text import one_line
 
@@ -141,7 +141,7 @@ def keys_of_environment(environment: Mapping[str, str], home: str = "") -> tuple
     and the place in it.
     """
     found = []
-    for known in presets().values():
+    for known in presets_of(environment):
         if not known.variables:
             continue
         server = (home or home_server(environment)) if known.name == "groq" else known.base_url
