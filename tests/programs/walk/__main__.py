@@ -20,14 +20,17 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from tests.programs.walk.processes import ENVIRONMENT, Zygote
 from tests.programs.walk.steps import Step, drawn
 from tests.programs.walk.world import Broken, World
 
 
-def walk(steps: list[Step], folder: Path, *, until: float | None = None) -> tuple[Counter[str], Broken | None]:
+def walk(
+    steps: list[Step], folder: Path, *, until: float | None = None, zygote: Zygote | None = None
+) -> tuple[Counter[str], Broken | None]:
     """Walk the steps in a world of its own; return what was done, by kind, and what broke first."""
     done: Counter[str] = Counter()
-    with World(folder) as world:
+    with World(folder, zygote) as world:
         for number, step in enumerate(steps, 1):
             if until is not None and time.monotonic() > until:
                 break
@@ -80,11 +83,11 @@ def main() -> int:
     all_done: Counter[str] = Counter()
     found: list[tuple[int, Broken]] = []
     seed = given.seed
-    with tempfile.TemporaryDirectory(prefix="walk-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="walk-") as scratch, Zygote(ENVIRONMENT) as zygote:
         while time.monotonic() < until if until else seed < given.seed + given.seeds:
             steps = drawn(seed, given.steps, without=given.without)
             with tempfile.TemporaryDirectory(dir=scratch) as folder:
-                done, broken = walk(steps, Path(folder), until=until)
+                done, broken = walk(steps, Path(folder), until=until, zygote=zygote)
             all_done += done
             print(f"seed {seed}: {sum(done.values())} steps, {broken or 'nothing broke'}", flush=True)
             if broken:

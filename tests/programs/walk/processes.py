@@ -18,21 +18,27 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 ROOT = Path(__file__).resolve().parents[3]
+ENVIRONMENT = {
+    **{name: value for name, value in os.environ.items() if not name.startswith(("GROQ", "LABELTUI"))},
+    "PYTHONPATH": str(ROOT),
+    "PYTHONUTF8": "1",
+    "TERM": "xterm-256color",
+    "TEXTUAL_ANIMATIONS": "none",
+    "ESCDELAY": "20",
+}
+"""What the zygote begins with; whatever it imports may read these only once."""
 
 
-class Processes:
-    """Each command line gets a number; what it says is appended to the file ``out``. Ends its zygote when it is left."""
+class Zygote:
+    """The process that command lines are forked from, for one :class:`Processes` after the other. Ends when it is left."""
 
-    def __init__(self, environment: Mapping[str, str], out: Path, folder: Path) -> None:
-        self._environment, self.out, self._folder = dict(environment), out, folder
-        self._codes: dict[int, int] = {}
-        self._pids: dict[int, int] = {}
-        self._given = 0
-        self._rest = b""
-        self._zygote = subprocess.Popen(
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.programs.walk.zygote"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, env=self._environment,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, env=dict(environment),
         )  # fmt: skip
+        self.given = 0
+        self.rest = b""
 
     def __enter__(self) -> Self:
         return self
@@ -40,21 +46,44 @@ class Processes:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._zygote.kill()
-        for pipe in (self._zygote.stdin, self._zygote.stdout):
+        self.process.kill()
+        for pipe in (self.process.stdin, self.process.stdout):
             if pipe is not None:
                 with contextlib.suppress(BrokenPipeError):
                     pipe.close()
-        self._zygote.wait()
+        self.process.wait()
+
+
+class Processes:
+    """Each command line gets a number; what it says is appended to the file ``out``.
+
+    Its zygote begins with it and is ended when it is left, unless one is given.
+    """
+
+    def __init__(self, environment: Mapping[str, str], out: Path, folder: Path, zygote: Zygote | None = None) -> None:
+        self._environment, self.out, self._folder = dict(environment), out, folder
+        self._codes: dict[int, int] = {}
+        self._pids: dict[int, int] = {}
+        self._zygote, self._is_own = zygote or Zygote(self._environment), zygote is None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._is_own:
+            self._zygote.__exit__(kind, error, trace)
 
     def begin(self, line: tuple[str, ...], **more: Any) -> int:
         """Begin a process for a command line; ``more`` is what the zygote's orders know besides."""
-        self._given += 1
-        order = {"id": self._given, "argv": line, "out": str(self.out), "folder": str(self._folder)}
-        assert self._zygote.stdin is not None
-        self._zygote.stdin.write(json.dumps({**order, "env": self._environment, **more}).encode() + b"\n")
-        self._zygote.stdin.flush()
-        return self._given
+        self._zygote.given += 1
+        number = self._zygote.given
+        order = {"id": number, "argv": line, "out": str(self.out), "folder": str(self._folder)}
+        assert self._zygote.process.stdin is not None
+        self._zygote.process.stdin.write(json.dumps({**order, "env": self._environment, **more}).encode() + b"\n")
+        self._zygote.process.stdin.flush()
+        return number
 
     def wait(self, number: int, within_s: float) -> int | None:
         """Return its exit code, negative for a signal; None if it is not over within that time."""
@@ -77,12 +106,13 @@ class Processes:
         self.wait(number, 5)
 
     def _hear(self, timeout_s: float) -> None:
-        assert self._zygote.stdout is not None
+        pipe = self._zygote.process.stdout
+        assert pipe is not None
         with selectors.DefaultSelector() as watched:
-            watched.register(self._zygote.stdout, selectors.EVENT_READ)
+            watched.register(pipe, selectors.EVENT_READ)
             if not watched.select(timeout_s):
                 return
-        *lines, self._rest = (self._rest + os.read(self._zygote.stdout.fileno(), 1 << 16)).split(b"\n")
+        *lines, self._zygote.rest = (self._zygote.rest + os.read(pipe.fileno(), 1 << 16)).split(b"\n")
         for line in lines:
             told = json.loads(line)
             (self._pids if "pid" in told else self._codes)[told["id"]] = told.get("pid", told.get("code"))

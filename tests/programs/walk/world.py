@@ -18,7 +18,7 @@ from typing import Self
 from core.simulator.child import start_child
 from tests.programs.walk.console import Console
 from tests.programs.walk.invariants import Seen, check, run_files, secrets_in
-from tests.programs.walk.processes import ROOT, Processes
+from tests.programs.walk.processes import ENVIRONMENT, Processes, Zygote
 from tests.programs.walk.steps import EMAILS, Step
 
 DISK_BYTES = 24 << 20
@@ -60,8 +60,9 @@ class Broken:
 class World:
     """Made in an empty folder; everything is ended and unmounted when it is left."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, zygote: Zygote | None = None) -> None:
         self.folder = folder
+        self._zygote = zygote
         self.disk = folder / "disk"
         self.work = folder / "work"
         self.home = self.disk / "home"
@@ -85,20 +86,17 @@ class World:
         self._write_sources()
         self.simulator = self._stack.enter_context(start_child([*SIMULATOR, "--seed", "1"]))
         environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("GROQ", "LABELTUI"))},
+            **ENVIRONMENT,
             "LABELTUI_HOME": str(self.home),
             "GROQ_BASE_URL": self.simulator.base_url,
             "GROQ_API_KEYS": ",".join(self.simulator.keys[:2]),
-            "PYTHONPATH": str(ROOT),
-            "TERM": "xterm-256color",
             "EDITOR": "true",
             "VISUAL": "true",
-            "TEXTUAL_ANIMATIONS": "none",
-            "ESCDELAY": "20",
             "LABELTUI_TOUR": "0",
-            "PYTHONUTF8": "1",
         }
-        self._processes = self._stack.enter_context(Processes(environment, self.folder / "out.txt", self.work))
+        self._processes = self._stack.enter_context(
+            Processes(environment, self.folder / "out.txt", self.work, self._zygote)
+        )
         self._console = Console(self._processes)
         self._stack.callback(self._end_all)
         return self
