@@ -133,5 +133,7 @@ def desk(tmp_path: Path) -> Opens:
             at = Desk(app, engine, pilot)
             await at.settle()
             yield at
+            if app._running and app.screen_stack:
+                at.screen()  # whatever stands there at the end can be drawn
 
     return open_desk

@@ -1,7 +1,10 @@
-"""Let consoles in tests cost little: wait for them without a clock, and parse each style sheet once for all of them.
+"""Let consoles in tests cost little: no clock, each style sheet parsed once, and nothing drawn that nobody looks at.
 
 Textual's pilot sleeps 20 ms at a time, and more while other programs use the processor. Here the event loop itself is asked:
 with nothing ready to run, and nothing on the screen left to draw, every message has arrived.
+
+A console without a terminal draws each frame and throws it away, for a third of a test's time. Here a frame is laid out and
+counts as drawn; who reads the screen or takes a picture has it drawn then.
 """
 
 from __future__ import annotations
@@ -14,11 +17,14 @@ import pytest
 from textual import _wait, constants
 from textual import app as textual_app
 from textual import pilot as textual_pilot
-from textual._context import active_app
+from textual._compositor import Compositor
+from textual._context import active_app, visible_screen_stack
 from textual.app import App
 from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
 from textual.screen import Screen
+
+from tui.widgets.lists.rows import Rows
 
 TURNS = 20_000
 """Turns of the event loop after which a console that never comes to rest is left as it is; a full screen takes about 100."""
@@ -27,6 +33,7 @@ PARSED: dict[Any, list[RuleSet]] = {}
 """Rules by the variables of a theme, the text and where it is from; a console changes none of them."""
 
 parse_rules = Stylesheet._parse_rules
+render_update = Compositor.render_update
 
 
 async def wait_until_quiet(min_sleep: float = _wait.SLEEP_GRANULARITY, max_sleep: float = 1) -> None:
@@ -75,9 +82,25 @@ def _parse_once(sheet: Stylesheet, css: str, *where: Any, **more: Any) -> list[R
     return PARSED[key]
 
 
+def _lay_out_only(
+    compositor: Compositor, full: bool = False, screen_stack: list[Screen[Any]] | None = None, simplify: bool = False
+) -> Any:
+    """Draw nothing but what is asked for as a whole (a picture); stands in for ``Compositor.render_update``."""
+    if full:
+        return render_update(compositor, full, screen_stack, simplify)
+    visible_screen_stack.set([] if screen_stack is None else screen_stack)
+    compositor._dirty_regions.clear()
+    for widget in compositor.visible_widgets:
+        if isinstance(widget, Rows):  # it asks for the pages that its lines show
+            for y in range(widget.size.height):
+                widget.render_line(y)
+    return None
+
+
 def make_quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let pilots wait for the event loop rather than for time, and let nothing move that is to be seen at its end."""
     monkeypatch.setattr(textual_app, "wait_for_idle", wait_until_quiet)
     monkeypatch.setattr(textual_pilot, "wait_for_idle", wait_until_quiet)
     monkeypatch.setattr(constants, "TEXTUAL_ANIMATIONS", "none")
     monkeypatch.setattr(Stylesheet, "_parse_rules", _parse_once)
+    monkeypatch.setattr(Compositor, "render_update", _lay_out_only)
