@@ -4,7 +4,8 @@
 
 A fault changes one place: a comparison, an arithmetic or logical operator, a number, a condition that is turned around, a
 statement that is left out. A room is some modules and the tests that ought to notice; each fault is tried in a process of its
-own, on a copy of the tree. Survivors are printed with their place and both lines: each is a missing test or an equivalent.
+own, on a copy of the tree. The tests of a room run once with a note of the lines that each of them runs; a fault is then shown
+only to those that run its line, the quickest first. Survivors are printed with their place and both lines: each is a missing test or an equivalent.
 Exit code 1 says that fewer than nine in ten were noticed.
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import json
 import os
 import random
 import shutil
@@ -51,6 +53,46 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 """By name: modules, and the tests that ought to notice a fault in them."""
 SUITE_S = 240
 """A fault that lets the tests run longer is noticed: they would be ended."""
+
+MOST_TESTS = 80
+"""So many tests are named one by one; more than that, and the room's files are run whole."""
+_PLUGIN = """
+import json, os, sys, threading, time
+import pytest
+
+FILES = json.loads(os.environ["PLANTED_FILES"])
+LINES = {}
+
+def follow(frame, event, _):
+    name = FILES.get(frame.f_code.co_filename)
+    if name is None:
+        return None
+    seen = NOW.setdefault(name, set())
+
+    def lines(frame, event, _):
+        seen.add(frame.f_lineno)
+        return lines
+
+    return lines
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol(item, nextitem):
+    global NOW
+    NOW, began = {}, time.process_time()
+    sys.settrace(follow)
+    threading.settrace(follow)
+    yield
+    sys.settrace(None)
+    threading.settrace(None)
+    took = time.process_time() - began
+    for name, seen in NOW.items():
+        for line in seen:
+            LINES.setdefault(name, {}).setdefault(line, []).append((took, item.nodeid))
+
+def pytest_sessionfinish(session):
+    with open(os.environ["PLANTED_MAP"], "w") as file:
+        json.dump({name: {line: [test for _, test in sorted(tests)] for line, tests in lines.items()} for name, lines in LINES.items()}, file)
+"""
 
 _SWAPPED: dict[type[ast.AST], type[ast.AST]] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
@@ -124,8 +166,38 @@ def drawn(room: str, count: int, seed: int) -> list[Fault]:
     return found[:count]
 
 
+Map = dict[str, dict[str, list[str]]]
+"""By module and line, the tests that run it, the quickest first."""
+
+
+def mapped(tree: Path, modules: tuple[str, ...], tests: tuple[str, ...]) -> Map | None:
+    """Run the tests of a room with a note of the lines that each runs; return None where they fail without a fault."""
+    (tree / "planted_lines.py").write_text(_PLUGIN, "utf-8")
+    found = tree / "planted_lines.json"
+    files = {str(tree / module): module for module in modules}
+    more = {"PLANTED_FILES": json.dumps(files), "PLANTED_MAP": str(found)}
+    if _fails(tree, tests, "-p", "planted_lines", within_s=4 * SUITE_S, **more):
+        return None
+    return dict(json.loads(found.read_text("utf-8")))
+
+
+def chosen(text: str, fault: Fault, tests: tuple[str, ...], lines: Map) -> tuple[str, ...]:
+    """Return the tests that run the fault's lines: none for code that no test runs, all for what runs at import."""
+    tree = ast.parse(text)
+    node = list(ast.walk(tree))[fault.node]
+    first, last = getattr(node, "lineno", 0), getattr(node, "end_lineno", 0)
+    functions = (each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef))
+    if not any(each.body[0].lineno <= first <= (each.end_lineno or 0) for each in functions):
+        return tests
+    by_line = lines.get(fault.module, {})
+    found = list(dict.fromkeys(test for line in range(first, last + 1) for test in by_line.get(str(line), ())))
+    return tuple(found) if len(found) <= MOST_TESTS else tests
+
+
 def noticed(tree: Path, fault: Fault, tests: tuple[str, ...]) -> bool:
     """Return whether the tests fail with the fault in that copy of the tree; the module is as it was afterwards."""
+    if not tests:
+        return False
     path = tree / fault.module
     before = path.read_text("utf-8")
     path.write_text(planted(before, fault)[0], "utf-8")
@@ -135,11 +207,11 @@ def noticed(tree: Path, fault: Fault, tests: tuple[str, ...]) -> bool:
         path.write_text(before, "utf-8")
 
 
-def _fails(tree: Path, tests: tuple[str, ...]) -> bool:
-    environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
-    words = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
+def _fails(tree: Path, tests: tuple[str, ...], *options: str, within_s: float = SUITE_S, **more: str) -> bool:
+    environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1", **more}
+    words = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *options, *tests]
     try:
-        ended = subprocess.run(words, cwd=tree, env=environment, capture_output=True, check=False, timeout=SUITE_S)
+        ended = subprocess.run(words, cwd=tree, env=environment, capture_output=True, check=False, timeout=within_s)
     except subprocess.TimeoutExpired:
         return True
     return ended.returncode != 0
@@ -154,18 +226,23 @@ def main() -> int:
     given = parser.parse_args()
     rows = []
     with tempfile.TemporaryDirectory(prefix="planted-") as folder:
-        tree = Path(folder) / "tree"
+        tree = Path(folder).resolve() / "tree"
         shutil.copytree(ROOT, tree, ignore=shutil.ignore_patterns(".git", "__pycache__", ".*_cache"))
         for room in given.room or sorted(ROOMS):
-            _, tests = ROOMS[room]
-            if _fails(tree, tests):
+            modules, tests = ROOMS[room]
+            lines = mapped(tree, modules, tests)
+            if lines is None:
                 print(f"{room}: its tests fail without any fault", flush=True)
                 return 1
-            found = [(fault, noticed(tree, fault, tests)) for fault in drawn(room, given.faults, given.seed)]
+            texts = {module: (ROOT / module).read_text("utf-8") for module in modules}
+            found = [
+                (fault, noticed(tree, fault, chosen(texts[fault.module], fault, tests, lines)))
+                for fault in drawn(room, given.faults, given.seed)
+            ]
             for fault, seen in found:
                 if not seen:
-                    _, line = planted((ROOT / fault.module).read_text("utf-8"), fault)
-                    shown = (ROOT / fault.module).read_text("utf-8").splitlines()[line - 1].strip()
+                    _, line = planted(texts[fault.module], fault)
+                    shown = texts[fault.module].splitlines()[line - 1].strip()
                     print(f"{fault.module}:{line}: {fault.kind}: {shown}", flush=True)
             rows.append((room, sum(seen for _, seen in found), len(found)))
     print(f"\n{'room':<12}{'planted':>9}{'noticed':>9}{'share':>8}")

@@ -62,6 +62,90 @@ def test_binomial_intervals_equal_statsmodels(of: int) -> None:
             assert mine[1] == (pytest.approx(float(high), rel=1e-9, abs=1e-12) if hits < of else 1.0)
 
 
+@pytest.mark.parametrize(
+    ("hits", "of", "level", "score", "bayes", "exact"),
+    [
+        (1, 7, 0.95, (0.02567962434, 0.51312782927), (0.01587652421, 0.50079746162), (0.00361029686, 0.57872319704)),
+        (3, 10, 0.95, (0.10779126741, 0.60322185254), (0.09269459394, 0.60581831815), (0.06673951118, 0.65245285006)),
+        (3, 10, 0.80, (0.15379917808, 0.50262829476), (0.15059122588, 0.50178111810), (0.11582527803, 0.55173083238)),
+        (49, 50, 0.95, (0.89504556410, 0.99646074073), (0.91031964894, 0.99783350582), (0.89353045429, 0.99949377202)),
+    ],
+)
+def test_intervals_are_those_of_the_tables(
+    hits: int, of: int, level: float, score: tuple[float, float], bayes: tuple[float, float], exact: tuple[float, float]
+) -> None:
+    """Values that scipy and statsmodels gave, for machines without them."""
+    assert wilson(hits, of, level) == pytest.approx(score, rel=1e-8)
+    assert jeffreys(hits, of, level) == pytest.approx(bayes, rel=1e-8)
+    assert clopper_pearson(hits, of, level) == pytest.approx(exact, rel=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "quantiles", "below"),
+    [
+        (0.5, 0.5, (0.001541333133, 0.5, 0.998458666867), (0.063768560859, 1 / 3, 0.856433706871)),
+        (0.5, 50.5, (9.7716633018e-06, 0.004516436154, 0.048758459444), (0.685115238549, 0.999999924408, 1.0)),
+        (12.5, 38.5, (0.138413765467, 0.241745889398, 0.370693167590), (1.483839621e-14, 0.554120200821, 1.0)),
+        (187.5, 13.5, (0.894468511186, 0.934269017519, 0.963078740641), (0.0, 8.5537052e-96, 0.836191359187)),
+    ],
+)
+def test_beta_functions_are_those_of_the_tables(
+    a: float, b: float, quantiles: tuple[float, ...], below: tuple[float, ...]
+) -> None:
+    """Values that scipy gave; nothing lies below 0 or above 1."""
+    assert [beta_quantile(q, a, b) for q in (0.025, 0.5, 0.975)] == pytest.approx(quantiles, rel=1e-8)
+    assert [beta_cdf(x, a, b) for x in (0.01, 0.25, 0.95)] == pytest.approx(below, rel=1e-7, abs=1e-120)
+    assert [beta_cdf(x, a, b) for x in (-0.1, 0.0, 1.0, 1.1)] == [0.0, 0.0, 1.0, 1.0]
+    assert [beta_quantile(q, a, b) for q in (-0.1, 0.0, 1.0, 1.1)] == [0.0, 0.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("x", "population", "hits", "drawn", "lower", "upper"),
+    [
+        (3, 20, 7, 12, -1.38320316855, -0.05352270724),
+        (1, 50, 5, 10, -0.29854084378, -0.37187964029),
+        (2, 1_000, 30, 200, -3.17138585805, -0.00977501942),
+        (0, 12, 5, 4, -2.64920970108, 0.0),
+        (4, 12, 5, 4, 0.0, -4.595119850),
+        (0, 12, 9, 6, -math.inf, 0.0),
+    ],
+)
+def test_hypergeometric_tails_are_those_of_the_tables(
+    x: int, population: int, hits: int, drawn: int, lower: float, upper: float
+) -> None:
+    """Values that scipy gave, also at both ends and beyond them."""
+    tails = [log_hypergeometric_tail(x, population, hits, drawn, upper=up) for up in (False, True)]
+    assert tails == pytest.approx([lower, upper], rel=1e-8, abs=1e-12)
+
+
+def test_cells_with_few_audited_emails_are_pooled() -> None:
+    """Two small ones count as one; one of which nothing is known counts with the least audited of the others."""
+    large = Stratum("a", 900, {"a": 81, "b": 9})
+    two = accuracy([large, Stratum("b", 10, {"b": 1, "a": 1}), Stratum("c", 30, {"c": 3})])
+    assert two is not None
+    assert two.value == pytest.approx((900 * 0.9 + 40 * 0.8) / 940)
+    assert (two.audited, two.low <= two.value <= two.high) == (95, True)
+    unknown = accuracy([large, Stratum("b", 100, {"b": 30, "a": 10}), Stratum("c", 20, {}), Stratum("d", 0, {})])
+    assert unknown is not None
+    assert unknown.value == pytest.approx((900 * 0.9 + 120 * 0.75) / 1_020)
+    edge = accuracy([Stratum("a", 400, {"a": 20}), Stratum("b", 100, {"b": 10, "a": 10}), Stratum("c", 60, {})])
+    assert edge is not None
+    assert edge.value == pytest.approx((400 + 60 + 100 * 0.5) / 560)  # 20 audited are enough to stand alone
+
+
+def test_recall_is_the_share_of_what_was_found_among_all() -> None:
+    """Found and missed are counted up to their strata's sizes; the interval holds the value; marks tell how sure it is."""
+    strata = [Stratum("1", 900, {"1": 95, "0": 5}), Stratum("0", 100, {"0": 40, "1": 10})]
+    recall = label_figures(strata, "0").recall
+    assert recall is not None
+    assert recall.value == pytest.approx(80 / (80 + 45))
+    assert 0.4 < recall.low < recall.value < recall.high < 0.9
+    assert (recall.few, recall.at_least) == (True, False)
+    none_found = label_figures([Stratum("1", 900, {"1": 90, "0": 10}), Stratum("0", 100, {"1": 20})], "0").recall
+    assert none_found is not None
+    assert (none_found.value, none_found.low) == (0.0, 0.0)
+
+
 def test_nothing_counted_says_nothing() -> None:
     """Intervals of no observation are the whole of [0, 1]."""
     assert wilson(0, 0) == jeffreys(0, 0) == clopper_pearson(0, 0) == (0.0, 1.0)

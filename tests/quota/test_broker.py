@@ -526,3 +526,15 @@ def test_limits_stated_after_the_own_plan_take_its_place(desk: Desk) -> None:
     broker.tick()
     assert broker.at_once is None
     assert not store.own()
+
+
+@pytest.mark.parametrize("error", TRANSIENT, ids=lambda error: type(error).__name__)
+def test_an_error_that_passes_frees_the_place_of_its_call(desk: Desk, error: CallError) -> None:
+    """It rests for a moment and counts against the email, while others may go out at once."""
+    broker = desk.broker()
+    granted = desk.grant(broker)
+    consequence = broker.failed(granted, error, 0.5)
+    assert (consequence.counts_against_email, consequence.retry_elsewhere) == (True, True)
+    assert broker.in_flight == 0
+    assert state(broker, granted.alias) is KeyState.READY
+    assert isinstance(broker.next([desk.candidate()]), Grant)

@@ -62,6 +62,38 @@ def test_three_such_refusals_spread_over_hours_leave_belief() -> None:
     assert target.believes_headers(now)
 
 
+@pytest.mark.parametrize(
+    ("dimension", "later_s", "believes"),
+    [
+        (Dimension.TPM, 19.0, False),
+        (Dimension.TPM, 21.0, True),
+        (Dimension.TPD, 590.0, False),
+        (Dimension.TPD, 610.0, True),
+    ],
+)
+def test_a_refusal_contradicts_headers_only_soon_after_them(
+    dimension: Dimension, later_s: float, believes: bool
+) -> None:
+    """Within a third of a minute's window, or ten minutes of a day's; later, time has changed the level."""
+    target = Bucket(dimension, Level(LIMIT, 500, NOW, "headers", NOW))
+    now = NOW
+    for _ in range(3):
+        now += 1.0
+        call(target, now, cost=10, remaining=7_990)
+        now += later_s
+        target.refill(now)
+        target.refused(100, 100)
+    assert target.believes_headers(now) is believes
+
+
+def test_a_limit_that_headers_show_again_ends_the_count_of_another() -> None:
+    """Three in a row adopt it, with nothing else between."""
+    target = bucket()
+    shown = [(9_000, False), (9_000, False), (LIMIT, True), (9_000, False), (9_000, False), (9_000, True)]
+    assert [target.limit_shown(limit) for limit, _ in shown] == [adopted for _, adopted in shown]
+    assert target.limit == 9_000
+
+
 def test_one_refusal_is_enough_where_headers_leave_out_their_own_call() -> None:
     """Everything left after a call that cost something: a refusal then tells that this was a lie."""
     target = bucket(available=500)

@@ -262,6 +262,18 @@ def test_a_told_wait_is_a_promise_for_one_call() -> None:
     assert ledger.wait_until(ORG, MODEL, 900, told + 0.02, margin=300).at > told + 300
 
 
+def test_a_told_wait_opens_no_earlier_than_now_and_no_later_than_counted() -> None:
+    """A wait that was over long ago is none; a window that refills before the told wait opens when it has."""
+    ledger = Ledger()
+    reservation = ledger.reserve(ORG, MODEL, 900, NOW)
+    ledger.refused(reservation, refusal(Dimension.TPD, 200_000, 199_500, 1_200), NOW)
+    told = NOW + 700 * 86_400 / 200_000
+    late = ledger.wait_until(ORG, MODEL, 900, told + 5.0, margin=300)
+    assert late.at == told + 5.0
+    counted = ledger.wait_until(ORG, MODEL, 100, NOW, margin=0)
+    assert NOW <= counted.at <= told
+
+
 def test_a_told_wait_promises_nothing_to_what_may_be_larger() -> None:
     """Another call waits for its margin too, unless the server has said that it fits."""
     ledger = Ledger()

@@ -147,6 +147,20 @@ def test_no_verdict_while_calls_of_before_are_out() -> None:
     assert not refusals.holds
 
 
+@pytest.mark.parametrize(
+    ("alias", "asked_at", "waits"), [("main", 5.0, True), ("main", 5.1, False), ("other", 0.0, False)]
+)
+def test_only_calls_of_the_same_key_that_went_out_before_are_waited_for(
+    alias: str, asked_at: float, waits: bool
+) -> None:
+    """One that went out with the first refusal counts as before it."""
+    refusals = Refusals()
+    refusals.asked(9, alias, asked_at)
+    faults = [refusals.refused(n, "main", 5.0, by_key=True, status=403, probe=False) for n in (1, 2, 3)]
+    assert faults == [Fault.OPEN, Fault.OPEN, Fault.OPEN if waits else Fault.KEY]
+    assert refusals.holds is waits
+
+
 def test_a_probe_that_is_refused_speaks_against_the_key() -> None:
     """An email that was answered before is refused now: together with one refusal that is enough."""
     play = Play()
