@@ -6,12 +6,14 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from textual._compositor import Compositor
 from textual.command import CommandPalette
 from textual.strip import Strip
 
 from core.model import CommandRecord, LabelMeaning, PlaceStatus, PlacesWanted, RunState
 from tests.tui.conftest import Opens
 from tests.tui.fakes import KEYS, NOW, running, stopped
+from tests.tui.quiet import render_update
 from tui.live.pending_commands import places_named
 from tui.screens.monitor import MonitorScreen
 from tui.screens.pages import HelpScreen
@@ -324,6 +326,7 @@ async def test_equal_pictures_repaint_nothing_but_the_clock(desk: Opens) -> None
 
 async def test_a_second_later_one_line_is_drawn(desk: Opens, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody pays for lines that say what they said: of a picture that differs by its time the clock's is drawn alone."""
+    monkeypatch.setattr(Compositor, "render_update", render_update)  # every frame, as in a terminal
     async with desk(run=stopped()) as at:
         await at.read(later_s=1.0)
         drawn: list[tuple[str, int]] = []
