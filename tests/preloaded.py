@@ -192,7 +192,7 @@ def main() -> None:
         import_module(module)
     from core.llm.client import ChatClient
     from core.llm.task import builtin_task
-    from core.worker.process import build_guard
+    from core.worker.clients import build_guard
 
     build_guard(builtin_task())
     ChatClient("gsk_never_asked_with_0123456789")

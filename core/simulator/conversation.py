@@ -1,17 +1,22 @@
 """What a chat request asks, reduced to what a simulator needs.
 
-Owns the reading of request bodies: which email, ask or re-ask, how many tokens. The convention of the asking
-side is `[system: rubric, user: email]`, the email between lines that say `<email>` and `</email>`, followed for
-a re-ask by `[assistant: bad answer, user: what was wrong]`. Anything else is read as well as it can be. A pack is a
-user message that begins with `Code: CODE. Number: N.`, with each email between `<email I CODE>` and `</email I CODE>`.
+Owns the reading of request bodies: which email, ask or re-ask, how many tokens; and what is remembered of earlier ones.
+The convention of the asking side is `[system: rubric, user: email]`, the email between lines that say `<email>` and
+`</email>`, followed for a re-ask by `[assistant: bad answer, user: what was wrong]`. Anything else is read as well as
+it can be. A pack is a user message that begins with `Code: CODE. Number: N.`, with each email between `<email I CODE>`
+and `</email I CODE>`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+if TYPE_CHECKING:
+    from core.simulator.stats import Stats
 
 OPENING: Final = "<email>"
 _FENCE: Final = re.compile(r"<([^\s<>/]{1,40})>\n")
@@ -20,6 +25,14 @@ _TOKENS_PER_MESSAGE: Final = 4
 _CHARACTERS_PER_TOKEN: Final = 4
 _PACK_HEAD: Final = re.compile(r"Code: ([0-9a-f]{4,16})\. Number: (\d{1,3})\.\n<([^\s<>/]{1,40}) 1 ")
 _BLIND_REASK_MARKS: Final = ("This was a previous response you generated:", "Generate a new response that corrects")
+
+_TEXTS: Final = 1_000_000
+_PREFIXES: Final = 4_096
+_PREFIX_LIFE_S: Final = 7_200.0
+_CACHE_BLOCK_TOKENS: Final = 128
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class BadRequestError(Exception):
@@ -190,3 +203,58 @@ def _turn(index: int, message: Any) -> tuple[str, str]:
     if not isinstance(content, str):
         raise BadRequestError(f"'messages.{index}.content' : value must be a string", "messages")
     return message["role"], content
+
+
+class Memory:
+    """Earlier calls, forgotten oldest first."""
+
+    def __init__(self, *, scale: float, prefix_cache: bool) -> None:
+        self._prefix_life_s = _PREFIX_LIFE_S / scale
+        self._prefix_cache = prefix_cache
+        self._asked: OrderedDict[bytes, int] = OrderedDict()
+        self._rubrics: OrderedDict[bytes, None] = OrderedDict()
+        self._prefixes: OrderedDict[tuple[str, str, bytes], float] = OrderedDict()
+
+    def count(self, question: Question, stats: Stats) -> int:
+        """Count a call that the quota let through, and return the how-manieth about this email it is."""
+        nth = self._asked.get(question.email_key, 0) + 1
+        if question.is_reask:
+            stats.reasks += 1
+            if not (question.has_email and (nth > 1 or question.fenced)):
+                stats.blind_reasks += 1
+            if question.system_key not in self._rubrics:
+                stats.reasks_without_rubric += 1
+        else:
+            stats.asks += 1
+            if question.system_key is not None:
+                _remember(self._rubrics, question.system_key, None, _PREFIXES)
+        for text in question.pack:
+            key = key_of(text)
+            stats.distinct_texts += key not in self._asked
+            _remember(self._asked, key, self._asked.get(key, 0) + 1, _TEXTS)
+        stats.packs += bool(question.pack)
+        if nth == 1 and question.has_email and not question.pack:
+            stats.distinct_texts += 1
+        _remember(self._asked, question.email_key, nth, _TEXTS)
+        return nth
+
+    def cached_tokens(self, organization: str, question: Question, now: float) -> int:
+        """Return how many prompt tokens are cached: the system message's, if seen lately, in whole blocks."""
+        if not self._prefix_cache or question.system_key is None:
+            return 0
+        seen_at = self._prefixes.get((organization, question.model, question.system_key))
+        if seen_at is None or now - seen_at > self._prefix_life_s:
+            return 0
+        return question.system_tokens // _CACHE_BLOCK_TOKENS * _CACHE_BLOCK_TOKENS
+
+    def warm(self, organization: str, question: Question, now: float) -> None:
+        """Put the system message into the prefix cache."""
+        if question.system_key is not None:
+            _remember(self._prefixes, (organization, question.model, question.system_key), now, _PREFIXES)
+
+
+def _remember(memory: OrderedDict[K, V], key: K, value: V, at_most: int) -> None:
+    memory[key] = value
+    memory.move_to_end(key)
+    if len(memory) > at_most:
+        memory.popitem(last=False)

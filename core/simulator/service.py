@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from core.simulator.answers import Answerer, colored, flipped, invalid_answer, load_replay, packed_content
 from core.simulator.config import Limits, OrganizationConfig
-from core.simulator.conversation import BadRequestError, Question, key_of, read_question, tokens_of
+from core.simulator.conversation import BadRequestError, Memory, Question, key_of, read_question, tokens_of
 from core.simulator.faults import Faults, Rolls
 from core.simulator.gate import Gate
-from core.simulator.memory import Memory
 from core.simulator.quota import MINUTE_S, Quota, Refusal
 from core.simulator.replies import (
     Header,

@@ -26,8 +26,9 @@ from core.quota.pacing.grants import Candidate, Never, NoKeys
 from core.settings import Settings, load_settings
 from core.storage.reading.reader import RunReader
 from core.storage.reading.sampling import sample
+from core.worker.clients import ClientPool, build_guard
 from core.worker.pacer import AnyPacer, Permit
-from core.worker.process import ClientPool, broker_for, build_guard
+from core.worker.process import broker_for
 from core.worker.retries import RetryPolicy
 from core.worker.settle import FAILURE_CHARS, Asks, Exchange, Judges, LocalFleet, Settlement
 

@@ -83,7 +83,7 @@ class Asker:
         """Work by a version of the task from now on; return its hash. Takes seconds: the validation is imported."""
         # Imported here, so that a place of another version can say so before it needs anything of this one.
         from core.llm.taskfile import task_from_json  # noqa: PLC0415
-        from core.worker.process import ClientPool, build_guard  # noqa: PLC0415
+        from core.worker.clients import ClientPool, build_guard  # noqa: PLC0415
 
         task = task_from_json(setup.task_json)
         self._memory = _Memory(setup.refused)

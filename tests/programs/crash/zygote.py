@@ -28,7 +28,8 @@ from core.runs.save import export_run
 from core.settings import load_settings
 from core.storage.file.lock import RunLock
 from core.storage.writing.store import Answer, Store
-from core.worker.process import build_guard, work
+from core.worker.clients import build_guard
+from core.worker.process import work
 from tests.programs.crash.points import arm
 
 

@@ -28,7 +28,7 @@ from core.llm.client import ChatClient
 from core.llm.task import builtin_task
 from core.worker import __main__ as worker_main
 from core.worker import supervisor
-from core.worker.process import build_guard
+from core.worker.clients import build_guard
 from tests.programs.crash.zygote import acknowledge_commits
 from tui import cli, screens
 from tui import commands as answers
