@@ -32,6 +32,13 @@ CHAPTERS: dict[str, dict[str, str]] = {
         "messages": "The exact messages that are sent about an email.",
         "messages-follow-up": "A follow-up question: the bad answers, and what was wrong with them.",
     },
+    "Review and quality": {
+        "review": "A random sample is labeled blind, with one key each.",
+        "review-revealed": "After a batch: on how many you and the model agree, and where you differ.",
+        "quality": "What the labels are worth, and what the model's most frequent mistake has in common.",
+        "settle": "What people and the model said of an email on which they differ; one key decides.",
+        "compare": "Two versions of the task on the emails that both labeled.",
+    },
     "Keys": {
         "keys": "Keys by organization, with every quota window that is known.",
         "key": "One key: quotas, use, refusals.",

@@ -21,8 +21,6 @@ import stage  # noqa: E402
 import walks  # noqa: E402
 from camera import Camera  # noqa: E402
 
-EMAILS = 1_500
-
 
 def main() -> None:
     """Take the pictures that are asked for."""
@@ -31,7 +29,7 @@ def main() -> None:
     parser.add_argument("--into", type=Path, default=Path(__file__).resolve().parent)
     asked = parser.parse_args()
     camera = Camera(asked.into, asked.names)
-    with stage.world(EMAILS) as world:
+    with stage.world(walks.EMAILS) as world:
         asyncio.run(walks.before_anything(stage.HOME / "fresh", camera))
         asyncio.run(walks.states(world, camera))
         asyncio.run(walks.among_runs(world, camera))

@@ -19,8 +19,14 @@ from textual.pilot import Pilot
 from textual.widgets import TextArea
 
 from core.model import RunState, Snapshot
+from core.quality.sampling import BATCH
 from core.settings import load_settings
+from core.sources.demo_emails import labeled_demo_emails
 from tui.app import LabeltuiApp
+from tui.screens.quality.review import Phase, ReviewScreen
+
+EMAILS = 1_500
+"""Emails of the run that most pictures show."""
 
 OLD_WORDS, NEW_WORDS = "colleagues write", "friends write"
 NEW_RULE = "- Lost property and refunds to passengers are work, also when a friend writes about them.\n"
@@ -162,6 +168,35 @@ async def task(pilot: Pilot[None], camera: Camera) -> None:
     await press(pilot, "escape", "escape")
 
 
+async def quality(pilot: Pilot[None], camera: Camera) -> None:
+    """Review a batch with the known labels, look at the figures, settle what differs, compare both versions."""
+    known = {email.source_id: label for email, label in labeled_demo_emails(EMAILS)}
+    await act(pilot, "review")
+    await settle(pilot, 2)
+    screen = pilot.app.screen
+    assert isinstance(screen, ReviewScreen)
+    await camera.take(pilot, "review")
+    for _ in range(3 * BATCH):
+        if screen.phase not in (Phase.FIRST, Phase.PLAN, Phase.SECOND):
+            break
+        if screen.current is not None:
+            await press(pilot, known[screen.current.source_id])
+        await settle(pilot, 0.2)
+    await settle(pilot, 2)
+    await camera.take(pilot, "review-revealed")
+    await act(pilot, "quality")
+    await settle(pilot, 8)
+    await camera.take(pilot, "quality")
+    await act(pilot, "settle")
+    await settle(pilot)
+    await camera.take(pilot, "settle")
+    await press(pilot, "escape")
+    await act(pilot, "compare_versions")
+    await settle(pilot, 3)
+    await camera.take(pilot, "compare")
+    await press(pilot, "escape", "escape", "escape")
+
+
 async def again(world: World, camera: Camera) -> None:
     """Walk through a resumed run, and what explains the console."""
     app = LabeltuiApp(world.settings, run=world.run, demo=True)
@@ -169,6 +204,7 @@ async def again(world: World, camera: Camera) -> None:
         await until(app, lambda now: now.worker.epoch > 1 and now.worker.in_flight > 0)
         await settle(pilot, 2)
         await camera.take(pilot, "monitor-resumed")
+        await quality(pilot, camera)
         await act(pilot, "help")
         await camera.take(pilot, "help")
         await press(pilot, "escape", "3")

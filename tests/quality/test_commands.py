@@ -205,6 +205,7 @@ def test_the_report_is_one_page_that_runs_nothing(run: Path, tmp_path: Path, lin
     assert "prefers-color-scheme:dark" in text
     assert "text</b>" not in text
     assert "<svg" in text
+    assert "that were asked again, over the run: 0 of" in text
     assert text.count("<section>") == text.count("</section>") == 11
     lines("report", run, page, "--examples")
     assert "&lt;b&gt;text&lt;/b&gt; of" in page.read_text(encoding="utf-8")
