@@ -28,6 +28,7 @@ from tui.widgets.window_parts import TextScroll
 
 if TYPE_CHECKING:
     from core.engine import ReviewEmail, SentCommand
+    from core.model import Task
 
 
 BATCH_IN_DEMO = 10
@@ -59,6 +60,7 @@ class ReviewScreen(BaseScreen):
         self._sent: SentCommand | None = None
         self._revealed: tuple[Revealed, tuple[str, ...]] | None = None
         self._trouble = ""
+        self._rubric_of: Task | None = None
         self._done_words = ""
 
     def content(self) -> Iterable[Widget]:
@@ -323,8 +325,10 @@ class ReviewScreen(BaseScreen):
         task, session = self.asked_task(), self._session
         if task is None or not alive(self):
             return
-        self.query_one("#beside-rubric Static", Static).update(words.rubric(task))
-        self.query_one("#answers", Static).update(words.key_line(task, key("cannot_tell")))
+        if self._rubric_of != task:  # laying it out anew with every key would take as long as the text itself
+            self._rubric_of = task
+            self.query_one("#beside-rubric Static", Static).update(words.rubric(task))
+            self.query_one("#answers", Static).update(words.key_line(task, key("cannot_tell")))
         if session is None or self._audit is None:
             return
         done, of = session.place
