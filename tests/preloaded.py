@@ -67,6 +67,14 @@ def native() -> Iterator[None]:
         _is_native = before
 
 
+def _interpreter_of(environment: Any) -> dict[str, str]:
+    """Return what of an environment an interpreter reads at its start, all of it."""
+    return {str(name): str(value) for name, value in environment.items() if str(name).startswith("PYTHON")}
+
+
+_INTERPRETER = _interpreter_of(os.environ)
+
+
 def _wanted(arguments: Any) -> list[str] | None:
     """Return the module and its arguments where the command begins one of ``MODULES``, else None."""
     from core.simulator.child import _BOOT
@@ -85,6 +93,8 @@ class ForkedPopen(subprocess.Popen):  # type: ignore[type-arg]
     def _execute_child(self, args: Any, executable: Any, preexec_fn: Any, close_fds: Any, pass_fds: Any, cwd: Any, env: Any,
                        startupinfo: Any, creationflags: Any, shell: Any, *rest: Any) -> None:  # fmt: skip
         words = _wanted(args)
+        if _interpreter_of(os.environ if env is None else env) != _INTERPRETER:
+            words = None  # other modules would be found
         if words is None or executable or preexec_fn or pass_fds or shell or not close_fds:
             super()._execute_child(  # type: ignore[misc]
                 args, executable, preexec_fn, close_fds, pass_fds, cwd, env, startupinfo, creationflags, shell, *rest
