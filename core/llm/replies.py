@@ -44,6 +44,19 @@ def read_reply(
     the error that an error object inside it stands for.
     """
     body = _streamed(content) if content.lstrip().startswith((b"data:", b"event:", b":")) else _decoded(content)
+    return reply_of(body, headers, host=host, secret=secret, asked=asked, size=len(content))
+
+
+def reply_of(
+    body: object,
+    headers: Mapping[str, str],
+    *,
+    host: str,
+    secret: str = "",
+    asked: Sequence[ChatMessage] = (),
+    size: int = 0,
+) -> Reply:
+    """Return the reply in a body that was decoded from ``size`` bytes, as :func:`read_reply` does."""
     request_id = _known_id(headers.get("x-request-id") or _request_id(body), secret)
 
     def broken(what: str) -> CallError:
@@ -60,7 +73,7 @@ def read_reply(
     if isinstance(body, list) and body and isinstance(body[0], dict) and body[0].get("error"):
         raise refused(body)
     if not isinstance(body, dict):
-        raise broken(f"{len(content)} bytes that are no JSON object")
+        raise broken(f"{size} bytes that are no JSON object")
     if body.get("error"):
         raise refused(body)
     choice = _first_choice(body)
@@ -99,6 +112,11 @@ def _blocked(body: Mapping[str, Any]) -> str:
     feedback = body.get("promptFeedback")
     reason = feedback.get("blockReason") if isinstance(feedback, dict) else None
     return f"blocked: {reason}" if isinstance(reason, str) else ""
+
+
+def reports_usage(body: object) -> bool:
+    """Return whether a decoded body says how many tokens the call took."""
+    return isinstance(body, dict) and _usage(body.get("usage")) is not None
 
 
 def bounded_answer(text: str, secret: str) -> str:

@@ -19,6 +19,7 @@ _MOST_COPIES = 1_000
 
 
 _COLUMNS = "e.id, e.position, e.source_id, e.subject, b.text, e.content_hash, e.asked_from, e.flags"
+_TRIED = "id, outcome, raw_answer, error, task_version, pack_id"
 _IN_A_BATCH = " AND NOT EXISTS (SELECT 1 FROM parcel_email AS p WHERE p.email_id = e.id AND p.done = 0)"
 _TEXT_IN_A_BATCH = (
     " AND NOT EXISTS (SELECT 1 FROM email AS o JOIN parcel_email AS p ON p.email_id = o.id AND p.done = 0"
@@ -71,7 +72,12 @@ def emails_of_parcel(
         " AND p.email_id IN (SELECT value FROM json_each(?))",
         (parcel_id, json.dumps(list(email_ids))),
     ).fetchall()
-    return [_with_history(db, row, task_version) for row in rows]
+    tried: dict[int, list[Any]] = {}
+    ids = json.dumps([row[0] for row in rows])
+    query = f"SELECT email_id, {_TRIED} FROM attempt WHERE email_id IN (SELECT value FROM json_each(?)) ORDER BY id"
+    for email_id, *attempt in db.execute(query, (ids,)).fetchall():
+        tried.setdefault(email_id, []).append(attempt)
+    return [_with_attempts(row, tried.get(row[0], []), task_version) for row in rows]
 
 
 def distinct_texts(db: sqlite3.Connection) -> int:
@@ -148,11 +154,12 @@ def labeled_email(db: sqlite3.Connection, email_id: int, *, task_version: str) -
 
 
 def _with_history(db: sqlite3.Connection, row: tuple[Any, ...], task_version: str) -> PendingEmail:
+    tried = db.execute(f"SELECT {_TRIED} FROM attempt WHERE email_id = ? ORDER BY id", (row[0],)).fetchall()
+    return _with_attempts(row, tried, task_version)
+
+
+def _with_attempts(row: tuple[Any, ...], tried: Sequence[Sequence[Any]], task_version: str) -> PendingEmail:
     email_id, position, source_id, subject, text, content_hash, asked_from, flags = row
-    tried = db.execute(
-        "SELECT id, outcome, raw_answer, error, task_version, pack_id FROM attempt WHERE email_id = ? ORDER BY id",
-        (email_id,),
-    ).fetchall()
     lately = [each for each in tried if each[0] > asked_from and each[4] == task_version]
     bad = tuple(
         (answer or "", error or "")

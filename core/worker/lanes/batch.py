@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from core.errors import CallError, ConnectionFailedError, KeyRefusedError, Remedy, ServerFailedError
 from core.llm.failures import failure_of, read_refusal
-from core.llm.replies import read_reply
+from core.llm.replies import reply_of, reports_usage
 from core.llm.task import fixed_chars, messages
-from core.model import BatchLimits, ChatMessage, Parcel, PendingEmail, Task
+from core.model import BatchLimits, ChatMessage, Parcel, PendingEmail, Reply, Task, Verdict
 from core.quota.forecast.lanes import CANCEL_S, LATE_FACTOR
 from core.quota.forecast.plans import Price
 from core.storage.writing.store import Answer, Store
@@ -62,6 +62,7 @@ PACKING = ("batch", "auto")
 
 _CHARS_A_TOKEN = 4.0
 _LINE_BYTES = 1_000
+_VERDICTS_MOST = 1_000
 _COMPLETION_ROOM = 1.5
 _ABSENT = (404, 405, 501)
 
@@ -137,6 +138,7 @@ class BatchLane:
         self._late = False
         self._tried: set[int] = set()
         self._next_at: dict[int, float] = {}
+        self._verdicts: dict[tuple[str, str, str], Verdict] = {}
         self._open = store.parcels()
         self._completion = self._expected_completion()
         self._trial_over = False
@@ -509,8 +511,10 @@ class BatchLane:
         settlements = []
         for email in self._store.parcel_emails(parcel.id, list(by_email)):
             settlement = await self._settle(parcel, email, by_email[email.id], guard)
-            attempt = replace(settlement.attempt, task_version=parcel.task_version, lane="batch")
-            answers.append(replace(settlement.answer, attempt=attempt))
+            if parcel.task_version != self._task.version:
+                attempt = replace(settlement.attempt, task_version=parcel.task_version)
+                settlement = replace(settlement, attempt=attempt)
+            answers.append(settlement.answer)
             settlements.append(settlement)
         if answers:
             self._at("before gathering")
@@ -528,22 +532,33 @@ class BatchLane:
         """Return what a line makes of an email; after an error that is not its answer it is asked live."""
         now = self._clock()
         sent_at = parcel.sent_at or now
-        question = Question(email, parcel.key_alias, parcel.organization, sent_at, max(0.0, now - sent_at))
-        status = response.get("status_code")
-        content = json.dumps(response.get("body")).encode()
+        latency_s = max(0.0, now - sent_at)
+        question = Question(email, parcel.key_alias, parcel.organization, sent_at, latency_s, "batch")
+        status, body = response.get("status_code"), response.get("body")
         headers = {"x-request-id": str(response.get("request_id") or "")}
         try:
             if status != 200:
                 raise failure_of(
                     status if isinstance(status, int) else 500,
-                    read_refusal(response.get("body")),
+                    read_refusal(body),
                     host="the batch",
                     headers=headers,
                 )
-            reply = read_reply(content, headers, host="the batch", asked=messages(self._task, email.text))
+            asked = () if reports_usage(body) else messages(self._task, email.text)
+            reply = reply_of(body, headers, host="the batch", asked=asked)
         except CallError as error:
             return settle_error(self._task, question, error, fault=Fault.OPEN, elsewhere=True, tries=0)
-        return settle_reply(self._task, question, reply, await guard.judge(reply))
+        return settle_reply(self._task, question, reply, await self._judged(reply, guard))
+
+    async def _judged(self, reply: Reply, guard: Judges) -> Verdict:
+        """Return the verdict on a reply; it depends on these words alone, and most answers are one of a few labels."""
+        key = reply.text, reply.finish_reason, reply.refusal
+        verdict = self._verdicts.get(key)
+        if verdict is None:
+            verdict = await guard.judge(reply)
+            if len(self._verdicts) < _VERDICTS_MOST:
+                self._verdicts[key] = verdict
+        return verdict
 
     # -- keeping -------------------------------------------------------------------------------------------------------
 
