@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     import argparse
 
 
-OWN_JSON = frozenset({"compare", "keys list", "plan", "quality", "skipped", "status", "task check", "task show"})
+OWN_JSON = frozenset(
+    {"compare", "keys list", "plan", "quality", "skipped", "status", "task check", "task show", "work"}
+)
 """Commands that print a JSON object of their own; the others print the lines for people in one."""
 
 

@@ -73,7 +73,7 @@ class _Parser(argparse.ArgumentParser):
         super()._check_value(action, value)
 
 
-_WITHOUT_JSON = frozenset({"open", "serve", "simulate", "watch", "work", "demo", "guide", "completions", "skill"})
+WITHOUT_JSON = frozenset({"open", "serve", "simulate", "watch", "demo", "guide", "completions", "skill"})
 """Commands that end when a person or a signal says so, or that print a text."""
 
 
@@ -96,7 +96,7 @@ def parser(*, as_json: bool = False) -> argparse.ArgumentParser:
     _add_keys(commands)
     _add_around(commands)
     for name, command in commands.choices.items():
-        if name not in _WITHOUT_JSON:
+        if name not in WITHOUT_JSON:
             _add_json(command)
     return top
 

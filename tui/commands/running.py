@@ -18,7 +18,7 @@ from core.model import PlacesWanted, exits
 from core.settings import Settings, load_settings
 from tui.commands import status as words
 from tui.commands.printing import end_redrawn, has_terminal, redraw, say
-from tui.commands.status import say_status
+from tui.commands.status import print_status, say_status
 from tui.terminal.terminal import terminal
 
 if TYPE_CHECKING:
@@ -99,15 +99,18 @@ def work(given: argparse.Namespace) -> int:
         return code
     engine = Engine(load_settings(), read_only=given.read_only)
     path = engine.find(given.run)
-    code = _work(engine, path, places)
-    end_redrawn()
-    say_status(engine, path)
+    code = _work(engine, path, places, quiet=given.json)
+    if given.json:
+        print_status(engine, path)
+    else:
+        end_redrawn()
+        say_status(engine, path)
     return code
 
 
-def _work(engine: Engine, path: Path, places: PlacesWanted | None = None) -> int:
+def _work(engine: Engine, path: Path, places: PlacesWanted | None = None, *, quiet: bool = False) -> int:
     with engine.view(path) as reader:
-        return engine.work(path, _progress(reader), places)
+        return engine.work(path, (lambda: None) if quiet else _progress(reader), places)
 
 
 def _follow(engine: Engine, path: Path) -> int:

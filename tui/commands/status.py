@@ -282,12 +282,17 @@ def status(given: argparse.Namespace) -> int:
     if given.run is None:
         return _status_of_all(engine, as_json=given.json)
     path = engine.find(given.run)
-    if not given.json:
+    if given.json:
+        print_status(engine, path)
+    else:
         say_status(engine, path)
-        return exits.DONE
+    return exits.DONE
+
+
+def print_status(engine: Engine, path: Path) -> None:
+    """Print where the run is as one JSON object."""
     snapshot = engine.snapshot(path)
     print(json.dumps(as_json(snapshot, *_keys_of(engine, path, snapshot))))  # noqa: T201
-    return exits.DONE
 
 
 def say_status(engine: Engine, path: Path) -> None:
