@@ -137,6 +137,11 @@ def pack_chars(task: Task, texts_chars: float, size: float) -> float:
     return len(_system_text(task)) + head + size * fences + texts_chars
 
 
+def texts_per_pack(size: int, mean_chars: float) -> float:
+    """Return about how many texts of that mean length a pack holds: as many as it may, while they fit."""
+    return max(1.0, min(float(size), MOST_CHARS / max(1.0, mean_chars)))
+
+
 def pack_settings(settings: ModelSettings, size: int) -> ModelSettings:
     """Return how a pack is put to the model: with room for all labels, and no text at which the answer would end."""
     return replace(settings, max_completion_tokens=completion_tokens(settings, size), stop=())

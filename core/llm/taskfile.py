@@ -21,16 +21,13 @@ import tomli_w
 
 from core.errors import TaskError
 from core.llm.tasktable import Table
-from core.model import PACK_AUTO, LabelMeaning, ModelSettings, Task
+from core.model import LARGEST_PACK, PACK_AUTO, LabelMeaning, ModelSettings, Task
 
 # Counts the wordings of the prompt around rubric and labels: raise it whenever core.llm.task words it differently, so
 # that answers to another wording are never taken for answers to this one.
 PROMPT_EDITION = 1
 # The same for the wording of core.llm.packs.
 PACK_EDITION = 1
-LARGEST_PACK = 20
-"""Emails of a pack at most: of eight models six stayed within two points up to 100 short texts a call (arXiv
-2604.03684, its abstract), and DocETL warns above five; the tables of cost show little gain above ten."""
 PACK_WORD = "auto"
 OMIT = "omit"
 FIELDS = ("from", "to", "cc", "bcc", "subject", "date", "body", "raw")

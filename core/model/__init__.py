@@ -68,10 +68,20 @@ from core.model.runs import (
     Wait,
     WorkerStatus,
 )
-from core.model.tasks import PACK_AUTO, DryRunResult, LabelMeaning, ModelSettings, SampledEmail, Task, TaskVersion
+from core.model.tasks import (
+    LARGEST_PACK,
+    PACK_AUTO,
+    DryRunResult,
+    LabelMeaning,
+    ModelSettings,
+    SampledEmail,
+    Task,
+    TaskVersion,
+)
 
 __all__ = [
     "LANES",
+    "LARGEST_PACK",
     "MOST_EVER",
     "MOST_IN_A_COMMAND",
     "NOTES",

@@ -152,6 +152,7 @@ class EmailRecord:
     """The full record of one email: what was sent, each attempt, each label, each note.
 
     An email that was settled with another of the very same text has no attempts; they are that one's, the ``twin``.
+    ``pack_texts`` are the texts of the pack that it was last asked about in, or of the one that it could be in now.
     """
 
     row: EmailRow
@@ -162,6 +163,7 @@ class EmailRecord:
     copies: int
     notes: tuple[NoteRecord, ...] = ()
     twin: Twin | None = None
+    pack_texts: tuple[str, ...] = ()
 
 
 class ExportRow(NamedTuple):

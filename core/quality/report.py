@@ -87,6 +87,7 @@ def page(quality: Quality, facts: ReportFacts) -> str:
         _section("Confusion, as counted", _confusion(quality)),
         _section("Plots", _plots(quality, facts)),
         _section("How the sample was drawn and labeled", _sampling(quality)),
+        _section("Packs", _packs(quality)) if quality.packs is not None else "",
         _section("Watches and alarms", _watches(quality, facts)),
         _section("Limits", _limits(quality, facts)),
         _section("What a model trained on these labels would do", _next(facts)),
@@ -327,6 +328,29 @@ def _sampling(quality: Quality) -> str:
         + (_table(head, people) if people else "")
         + (_table(("labels from elsewhere", "items", "compared", "agree"), gold) if gold else "")
     )
+
+
+def _packs(quality: Quality) -> str:
+    """Return what the control sample says of packs, as text and a table."""
+    found = quality.packs
+    if found is None:
+        return ""
+    facts = found.facts
+    lines = [
+        (
+            f"Up to {facts.size} texts shared a call (pack = {facts.setting}): {facts.texts:,} texts in {facts.packs:,}"
+            f" packs, in random order; {facts.alone:,} had no usable answer there and were asked about alone."
+        ),
+        f"A random sample was asked about alone too: {found.sentence}.",
+        *facts.changes,
+    ]
+
+    def shown(triple: tuple[float, float, float] | None) -> str:
+        return "—" if triple is None else f"{100 * triple[0]:+.1f} ({100 * triple[1]:+.1f} to {100 * triple[2]:+.1f})"
+
+    rows = [(each.label, shown(each.shift), shown(each.ends)) for each in found.labels]
+    head = ("label", "packed less single share, points", "share at the ends less in the middle, points")
+    return _paragraphs(lines) + _table(head, rows)
 
 
 def _watches(quality: Quality, facts: ReportFacts) -> str:

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from core.llm.packs import first_size, pack_chars, texts_per_pack
 from core.llm.task import fixed_chars
 from core.model import BatchLimits, Forecast, KeyStatus, ModelSettings, Task, WindowStatus, orders_among
 from core.quality.canaries import expected_asks
+from core.quality.packing import expected_controls
 from core.quota.db.rows import learnt_estimate
 from core.quota.forecast.forecast import Capacity, Load, capacities, forecast, full_windows
 from core.quota.forecast.lanes import LaneForecast, Tokens, lane_forecasts
@@ -32,6 +34,8 @@ _FRAMING = 12.0
 
 NO_LIMITS = "no limits, because none of this server are known"
 _REASKS = 0.03
+_UNUSABLE_IN_PACKS = 0.01
+"""Share of texts without a usable answer in their pack, which are asked about alone."""
 _DOUBT_LEARNT, _DOUBT_UNLEARNT = 0.06, 0.2
 _LEARNT_FROM = 50
 _CALLS_PER_S = 60.0
@@ -55,7 +59,8 @@ class Texts:
 class Planned:
     """The answer of ``labeltui plan``. Tokens are totals; ``counted_tokens`` leaves out what the provider caches.
 
-    ``canaries`` of the ``calls`` ask labeled emails again. ``what_if`` pairs a sentence with the forecast under it;
+    ``canaries`` of the ``calls`` ask labeled emails again (in packs they go with others), ``controls`` ask alone about
+    texts that were packed. ``what_if`` pairs a sentence with the forecast under it;
     ``assumed`` says on which limits the times rest; ``server`` is the one that gets the texts; ``lanes`` has
     what each way of asking takes.
     """
@@ -73,6 +78,7 @@ class Planned:
     learnt: bool
     server: str = ""
     canaries: int = 0
+    controls: int = 0
     lanes: tuple[LaneForecast, ...] = ()
 
     @property
@@ -129,20 +135,70 @@ def texts_of_run(path: Path) -> Texts:
     return Texts(emails, distinct, mean_chars, total)
 
 
-def cost_of_call(estimator: Estimator, settings: ModelSettings, shared_chars: int, mean_chars: float) -> Cost:
+def cost_of_call(
+    estimator: Estimator, settings: ModelSettings, shared_chars: int, mean_chars: float, texts: float = 1.0
+) -> Cost:
     """What one call takes: as learnt from earlier calls of the model, or by the length of its texts.
 
-    ``shared_chars`` are those that every question has in common.
+    ``shared_chars`` are those that every question has in common; ``mean_chars`` are all others, of so many ``texts``.
     """
     estimate = estimator.of(round(shared_chars + mean_chars))
     if estimator.seen >= _LEARNT_FROM:
         cached = estimate.prompt + estimator.completion - estimate.cost
-        return Cost(estimate.prompt, cached, estimator.completion, learnt=True)
-    completion = _COMPLETION.get(settings.reasoning_effort, 70.0)
+        return Cost(estimate.prompt, cached, texts * estimator.completion, learnt=True)
+    completion = texts * _COMPLETION.get(settings.reasoning_effort, 70.0)
     blocks = math.floor(shared_chars / _CHARS_PER_TOKEN / _CACHE_BLOCK)
     cached = float(blocks * _CACHE_BLOCK) if settings.model.startswith(_CACHES_PROMPTS) else 0.0
     prompt = (shared_chars + mean_chars) / _CHARS_PER_TOKEN + _FRAMING
     return Cost(prompt, cached, completion, learnt=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What the asking takes: calls, their tokens (prompt, cached, completion), and which calls label nothing."""
+
+    calls: float
+    totals: tuple[float, float, float]
+    canaries: float
+    controls: float
+    learnt: bool
+
+    @property
+    def counted(self) -> float:
+        """Tokens of a call that count against quotas."""
+        prompt, cached, completion = self.totals
+        return (prompt - cached + completion) / max(1.0, self.calls)
+
+
+def asking_of(task: Task, texts: Texts, estimator: Estimator) -> Asking:
+    """Return what asking about these texts takes: alone, or in packs with their control sample.
+
+    In packs canaries are asked along with others, and few texts need a question of their own.
+    """
+    total = max(texts.total, texts.distinct)
+    canaries = expected_asks(texts.distinct, total=total, most=task.canaries)
+    single = cost_of_call(estimator, task.model, fixed_chars(task), texts.mean_chars)
+    size = first_size(task.pack)
+    if size == 1:
+        calls = texts.distinct * (1 + _REASKS) + canaries
+        totals = (calls * single.prompt, calls * single.cached, calls * single.completion)
+        return Asking(calls, totals, canaries, 0.0, single.learnt)
+    held = texts_per_pack(size, texts.mean_chars)
+    shared = round(pack_chars(task, 0, 0))
+    chars = pack_chars(task, held * texts.mean_chars, held) - shared
+    pack = cost_of_call(estimator, task.model, shared, chars, held)
+    packs = (texts.distinct + canaries) / held
+    controls = expected_controls(total - texts.distinct, texts.distinct)
+    alone = texts.distinct * _UNUSABLE_IN_PACKS + controls
+    found = [
+        packs * one + alone * other
+        for one, other in (
+            (pack.prompt, single.prompt),
+            (pack.cached, single.cached),
+            (pack.completion, single.completion),
+        )
+    ]
+    return Asking(packs + alone, (found[0], found[1], found[2]), canaries, controls, single.learnt)
 
 
 def plan_run(
@@ -169,17 +225,15 @@ def plan_run(
         keys, windows, own = store.statuses(model, now), store.windows(model, now), store.own()
         estimator = Estimator(task.model.max_completion_tokens)
         estimator.recall(learnt_estimate(store.database, model))
-    cost = cost_of_call(estimator, task.model, fixed_chars(task), texts.mean_chars)
-    canaries = expected_asks(texts.distinct, total=max(texts.total, texts.distinct), most=task.canaries)
-    calls = texts.distinct * (1 + _REASKS) + canaries
-    load = Load(calls, cost.counted, _DOUBT_LEARNT if cost.learnt else _DOUBT_UNLEARNT)
+    asking = asking_of(task, texts, estimator)
+    totals = asking.totals
+    load = Load(asking.calls, asking.counted, _DOUBT_LEARNT if asking.learnt else _DOUBT_UNLEARNT)
     assumed_plan = plan(plan_name or "free") if plan_name or not base_url else None
     ways, assumed = _ways(keys, windows, assumed_plan, organizations, own)
     price = price_of(model, settings.prices_path)
-    totals = (calls * cost.prompt, calls * cost.cached, calls * cost.completion)
     return Planned(
         texts=texts,
-        calls=round(calls),
+        calls=round(asking.calls),
         prompt_tokens=round(totals[0]),
         completion_tokens=round(totals[2]),
         cached_tokens=round(totals[1]),
@@ -188,9 +242,10 @@ def plan_run(
         money=price.of(*totals) if price is not None else None,
         assumed=assumed,
         what_if=_what_if(load, ways),
-        learnt=cost.learnt,
+        learnt=asking.learnt,
         server=server.root,
-        canaries=round(canaries),
+        canaries=round(asking.canaries),
+        controls=round(asking.controls),
         lanes=lane_forecasts(
             load, ways, Tokens(*totals), price, host=server.host, limits=BatchLimits(), observed_s=batches_took_s
         ),

@@ -19,10 +19,12 @@ from pathlib import Path
 from typing import Protocol
 
 from core.errors import LabeltuiError, NoUsableKeyError, QuotaFileError, RunFileError, RunLostError
+from core.llm.packs import pack_chars, texts_per_pack
 from core.llm.task import fixed_chars
 from core.llm.taskfile import task_to_json
 from core.model import Forecast, Outcome, PlacesWanted, RunState, Task, exits
 from core.quality.canaries import expected_asks
+from core.quality.packing import expected_controls
 from core.quota.forecast.forecast import Capacity, Load, forecast
 from core.quota.forecast.plans import price_of
 from core.quota.keys.store import KeyStore
@@ -245,7 +247,8 @@ def _worker(
 ) -> Worker:
     """Return a worker for the active version of the task."""
     task = store.task()
-    eta = Eta(store, broker, fixed_chars=fixed_chars(task), canaries=task.canaries)
+    packed = task if task.pack != 1 else None
+    eta = Eta(store, broker, fixed_chars=fixed_chars(task), canaries=task.canaries, packed=packed)
     return Worker(
         store=store,
         inbox=inbox,
@@ -384,8 +387,11 @@ class Reckons(Protocol):
 class Eta:
     """Answers with a forecast whenever it is called. ``fixed_chars`` are the characters that every question shares."""
 
-    def __init__(self, store: Store, broker: Reckons, *, fixed_chars: int, canaries: int = 0) -> None:
-        """``canaries`` is how many emails the task lets be asked again and again."""
+    def __init__(
+        self, store: Store, broker: Reckons, *, fixed_chars: int, canaries: int = 0, packed: Task | None = None
+    ) -> None:
+        """``canaries`` is how many emails the task lets be asked again and again; ``packed`` is a task with packs."""
+        self._packed = packed
         self._canaries = canaries
         self._store = store
         self._broker = broker
@@ -418,8 +424,17 @@ class Eta:
         seen = answered + unusable
         factor = (seen + _PRIOR_CALLS * _PRIOR_FACTOR) / (answered + _PRIOR_CALLS)
         total = float(self._store.email_count)
-        calls = texts * factor + expected_asks(texts, total=total * self._share, most=self._canaries)
+        again_asked = expected_asks(texts, total=total * self._share, most=self._canaries)
         tokens = self._broker.estimator.of(round(self._fixed_chars + self._mean_chars)).cost
+        calls = texts * factor + again_asked
+        if self._packed is not None and (size := self._store.pack_size()) > 1:
+            held = texts_per_pack(size, self._mean_chars)
+            packs = (texts + again_asked) / held
+            alone = texts * (factor - 1.0) + expected_controls(total * self._share - texts, texts)
+            chars = round(pack_chars(self._packed, held * self._mean_chars, held))
+            calls = packs + alone
+            of_packs = packs * self._broker.estimator.of(chars, round(held)).cost
+            tokens = (of_packs + alone * tokens) / max(calls, 1.0)
         chance = 1.96 * _SPREAD_OF_TEXTS / math.sqrt(max(calls, 1.0))
         again = 1.96 * math.sqrt(max(factor - 1.0, 0.01) / (seen + _PRIOR_CALLS))
         early = _EARLY_DOUBT if seen < _EARLY_CALLS else 0.0

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from core.quota.pacing.estimates import Estimator
+from core.runs.plan import Texts, asking_of
 from core.runs.quality import quality_of
 from core.simulator.config import FaultPlan, SimulatorConfig, simple_config
+from core.simulator.conversation import unpacked
 from core.storage.file.check import check_run
+from core.storage.reading.reader import RunReader
 from tests.programs.packs import PackRun, same_labels, task_with, texts_of
+from tui.text.quality import lines as quality_lines
+from tui.text.record import history
+from tui.text.sent_messages import first_question
 
 
 def _run(folder: Path, texts: list[str], pack: int, config: SimulatorConfig | None = None, **given: Any) -> PackRun:
@@ -38,6 +46,36 @@ def test_packs_give_the_same_labels_for_fewer_tokens(tmp_path: Path) -> None:
     places = packed.rows("SELECT pack_id, group_concat(pack_position) FROM attempt GROUP BY pack_id")
     assert all(sorted(map(int, found.split(","))) == list(range(1, 11)) for pack, found in places if pack is not None)
     assert packed.rows("SELECT sum(size) FROM pack") == [(60,)]
+
+
+def test_record_and_messages_show_the_pack_as_it_was_asked(tmp_path: Path) -> None:
+    """The record of a text has its place and the whole answer; its first question is the very pack that was sent."""
+    run = _run(tmp_path, texts_of(12, 40), 5)
+    email_id, pack_id, position = run.rows("SELECT email_id, pack_id, pack_position FROM attempt WHERE pack_id = 2")[2]
+    with RunReader(run.path) as reader:
+        record, task = reader.record(email_id), reader.task()
+    place = record.attempts[0].pack
+    assert place is not None
+    assert (place.pack, place.position, place.size) == (str(pack_id), position, 5)
+    assert place.answer is not None
+    assert list(json.loads(place.answer)) == ["1", "2", "3", "4", "5"]
+    assert record.attempts[0].raw_answer == json.loads(place.answer)[str(position)]
+    sent = first_question(task, task, record)
+    assert unpacked(sent[1].content) == record.pack_texts
+    assert record.pack_texts[position - 1] == record.text
+    shown = history(record, task, 0.0, 80).plain
+    assert f"{position} of 5 in pack {pack_id}" in shown
+    assert "whole" in shown
+
+
+def test_forecast_counts_packs_and_their_control(tmp_path: Path) -> None:
+    """Calls and tokens are forecast within 10 % of what the server accounts."""
+    texts = texts_of(400, 300)
+    run = _run(tmp_path, texts, 10)
+    asking = asking_of(run.task, Texts(400, 400, 300.0), Estimator(run.task.model.max_completion_tokens))
+    assert abs(asking.calls - run.calls) < 0.1 * run.calls
+    assert abs(asking.totals[0] + asking.totals[2] - run.tokens) < 0.1 * run.tokens
+    assert asking.controls > 20
 
 
 def test_half_an_answer_keeps_its_half(tmp_path: Path) -> None:
@@ -74,7 +112,11 @@ def test_control_notices_a_model_that_leans_and_auto_goes_to_single_questions(tm
     _sound(run)
     assert [size for (size,) in run.rows("SELECT size FROM pack_size ORDER BY id")] == [3, 1]
     assert run.rows("SELECT watch, state FROM alarm") == [("packs", "raised")]
-    found = quality_of(run.path).as_json()
+    quality = quality_of(run.path)
+    found = quality.as_json()
+    shown = "\n".join(row.plain for row in quality_lines(quality, 100, None, training=False))
+    assert "packs change labels" in shown
+    assert "from now on every text is asked about alone" in " ".join(shown.split())
     assert found["pack"]["size"] == 1
     assert found["pack"]["harmless"] is False
     assert not run.rows("SELECT 1 FROM control AS c JOIN label AS l USING (attempt_id)")

@@ -7,7 +7,7 @@ from datetime import datetime, time, timedelta
 from pathlib import Path
 
 from core.errors import UsageError
-from core.model import MOST_EVER
+from core.model import LARGEST_PACK, MOST_EVER, PACK_AUTO
 
 
 def whole(text: str) -> int:
@@ -121,3 +121,12 @@ def amount(text: str) -> float:
     if not 0 < value < 1e9:
         raise argparse.ArgumentTypeError("must be more than 0")
     return value
+
+
+def pack(text: str) -> int:
+    """Return how many texts share a call: 1 to 20, or 0 for ``auto``."""
+    if text.strip() == "auto":
+        return PACK_AUTO
+    if not text.strip().isdecimal() or not 1 <= int(text) <= LARGEST_PACK:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size of a pack: give 1 to {LARGEST_PACK}, or auto")
+    return int(text)

@@ -42,7 +42,7 @@ def source_options(given: argparse.Namespace) -> SourceOptions:
 
 def new(given: argparse.Namespace) -> int:
     """``labeltui new SOURCE …``."""
-    task = chosen_task(given.task, given.model)
+    task = chosen_task(given.task, given.model, given.pack)
     reading = source_options(given)
     if given.dry_run:
         return _dry_run(given, task, reading)
@@ -165,7 +165,7 @@ def plan(given: argparse.Namespace) -> int:
             engine.find(given.what), plan_name=given.plan, organizations=given.organizations
         )
     else:
-        task = chosen_task(given.task, given.model)
+        task = chosen_task(given.task, given.model, given.pack)
         planned = engine.plan_source(
             Path(given.what),
             task,
@@ -196,6 +196,7 @@ def _as_json(planned: Planned, task: Task, mix: Mix | None) -> dict[str, object]
         "model": task.model.model,
         "calls": planned.calls,
         "canaries": planned.canaries,
+        "controls": planned.controls,
         "tokens": planned.tokens,
         "prompt_tokens": planned.prompt_tokens,
         "completion_tokens": planned.completion_tokens,

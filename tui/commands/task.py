@@ -12,7 +12,7 @@ from typing import Any
 from core.commands.catalog import ActivateTask, Relabel
 from core.engine import Engine, commented, fixed_chars, load_task, task_to_json, template
 from core.errors import UsageError
-from core.model import Task, TaskVersion, exits
+from core.model import PACK_AUTO, Task, TaskVersion, exits
 from core.text import inert, one_line
 from tui.commands.control import email_of, engine_of, report
 from tui.commands.printing import say
@@ -104,6 +104,7 @@ def _show_task(current: Task) -> None:
         ("settings", f"temperature {_sent(model.temperature)}, reasoning effort {_sent(model.reasoning_effort)}"),
         ("answer", f"at most {number(model.max_completion_tokens)} tokens"),
         ("sent", f"{', '.join(current.fields)}; {cut_words(current)}"),
+        ("pack", "auto" if current.pack == PACK_AUTO else f"{plural(current.pack, current.item)} a call"),
         ("asked", f"at most {plural(1 + current.max_reasks, 'time')}"),
     ):  # fmt: skip
         say(f"  {name:<9} {value}")

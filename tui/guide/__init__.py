@@ -17,6 +17,7 @@ TOPICS = (
     "servers",
     "local",
     "half-price",
+    "packs",
     "beyond-one-machine",
     "unattended",
     "browser",

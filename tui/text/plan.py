@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from core.model import Forecast, Task
+from core.model import PACK_AUTO, Forecast, Task
 from core.text import one_line, plural_of
 from tui.text.numbers import moment, number, plural
 
@@ -100,6 +100,12 @@ def plan_lines(planned: Planned, task: Task) -> Iterator[str]:
         yield (
             f"  canaries  {number(planned.canaries)} of these calls ask labeled {plural_of(task.item)} again, to notice"
             f" a change of the model{time}; canaries = 0 in the task saves them"
+        )
+    if task.pack != 1:
+        size = "as many as the control sample allows" if task.pack == PACK_AUTO else f"up to {task.pack}"
+        yield (
+            f"  packs     {size} {plural_of(task.item)} in a call; {number(planned.controls)} calls ask alone about"
+            " some of them too, to measure what packs do to labels"
         )
     yield f"  tokens    about {number(planned.tokens)} ({basis}{cached})"
     if planned.money is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -84,7 +85,7 @@ def lines(
     rows = [*_figures(quality, width), *_advice(quality, width)]
     if quality.audited:
         rows += [*_differing(quality, rule, width), *_confusion(quality), *_people(quality), *_parts(quality, width)]
-    rows += [*_gold(quality), *_watches(quality, width), *_next(student, training=training)]
+    rows += [*_gold(quality), *_packs(quality, width), *_watches(quality, width), *_next(student, training=training)]
     return rows
 
 
@@ -303,6 +304,39 @@ def _gold(quality: Quality) -> list[Content]:
         )
         rows.append(line((fit(one_line(gold.name, limit=23), 24), "$quiet"), f"labels from elsewhere: {agree}"))
     return [*_heading("Labels from elsewhere, never mixed with the sample"), *rows] if rows else []
+
+
+def _packs(quality: Quality, width: int) -> list[Content]:
+    """Return what the control sample says of packs: agreement, shift of shares, effect of the place in a pack."""
+    found = quality.packs
+    if found is None:
+        return []
+    facts = found.facts
+    room = max(20, width - 2)
+    verdict = {True: "packed labels agree as single ones do", False: "packs change labels", None: "too few to tell"}
+    told = [
+        (
+            f"{number(facts.texts)} texts in {number(facts.packs)} packs of up to {facts.size}"
+            f" (pack = {facts.setting}): {verdict[found.harmless]}"
+        ),
+        found.sentence,
+    ]
+    if found.repeats is not None:
+        value, low, high = (100 * each for each in found.repeats)
+        told.append(f"two answers to a text alone agree in {value:.1f} % ({low:.1f}–{high:.1f})")
+    if facts.alone:
+        told.append(f"{number(facts.alone)} texts had no usable answer in their pack and were asked about alone")
+    for each in found.labels:
+        parts = [
+            f"{words} {100 * triple[0]:+.1f} points ({100 * triple[1]:+.1f} to {100 * triple[2]:+.1f})"
+            for words, triple in (("packed less single", each.shift), ("ends less middle", each.ends))
+            if triple is not None
+        ]
+        if parts:
+            told.append(f"share of {one_line(each.label, limit=20)}: {'; '.join(parts)}")
+    told += facts.changes
+    lines_ = [part for text in told for part in textwrap.wrap(text, room)]
+    return [*_heading("Packs, against the same texts asked about alone"), *(line(part) for part in lines_)]
 
 
 def _watches(quality: Quality, width: int) -> list[Content]:

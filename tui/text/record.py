@@ -206,6 +206,11 @@ def _attempt(attempt: Attempt, now: float, width: int) -> list[Content]:
             (_LANES.get(attempt.lane, ""), "$accent"),
         ),
     ]
+    if attempt.pack is not None:
+        place = f"{attempt.pack.position} of {attempt.pack.size} in pack {attempt.pack.pack}"
+        rows += _wrapped_beside("pack", place, "accent", width)
+        if attempt.pack.answer is not None:
+            rows += _wrapped_beside("whole", inert(attempt.pack.answer, limit=2_000) or "(empty)", "quiet", width)
     if attempt.raw_answer is not None:
         rows += _wrapped_beside(
             "answer", inert(attempt.raw_answer, limit=2_000) or "(empty)", "bright" if good else "waiting", width

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.engine import allowed_answers, messages, reask_messages
+from core.engine import allowed_answers, messages, pack_messages, reask_messages
 from core.model import ChatMessage, EmailRecord, Outcome, Task
 
 BAD = (Outcome.INVALID, Outcome.EMPTY, Outcome.TRUNCATED)
@@ -28,8 +28,15 @@ def bad_answers(task: Task, record: EmailRecord) -> tuple[tuple[str, str], ...]:
     )
 
 
+def in_pack(task: Task, active: Task, record: EmailRecord) -> bool:
+    """Return whether the first question is that of a pack: the one it was asked about in, or could be in now."""
+    return task.pack != 1 and len(record.pack_texts) > 1 and not task.sends_otherwise(active)
+
+
 def first_question(task: Task, active: Task, record: EmailRecord) -> tuple[ChatMessage, ...]:
-    """Return the messages of the first question."""
+    """Return the messages of the first question: of its pack, where texts share a call."""
+    if in_pack(task, active, record):
+        return pack_messages(task, record.pack_texts)
     return messages(task, sent_text(task, active, record))
 
 

@@ -21,10 +21,17 @@ from core.model import (
     Outcome,
     SourceEmail,
     Twin,
+    orders_among,
 )
 from core.storage.file.message import message_of
-from core.storage.file.rows import STANDS, beginning, growing, opening
-from core.storage.file.schema_version import FORMAT_WITH_COLUMNS, FORMAT_WITH_FLAGS, FORMAT_WITH_NOTES
+from core.storage.file.rows import STANDS, beginning, growing, opening, task_from_definition
+from core.storage.file.schema_version import (
+    FORMAT_WITH_COLUMNS,
+    FORMAT_WITH_FLAGS,
+    FORMAT_WITH_NOTES,
+    FORMAT_WITH_PACKS,
+)
+from core.storage.reading.packs import next_texts, pack_size_of, places_of, texts_of_pack
 
 HUMAN = "human"
 """Beside the states: emails that a person labeled."""
@@ -158,7 +165,9 @@ def full_record(db: sqlite3.Connection, row: EmailRow, *, noted: bool) -> EmailR
     copies = db.execute(
         "SELECT count(*) - 1 FROM email WHERE content_hash = (SELECT content_hash FROM email WHERE id = ?)", (row.id,)
     ).fetchone()[0]
+    packed = _pack_texts(db, row.id, attempts, pending=row.state is EmailState.PENDING and not orders_among(row.flags))
     return EmailRecord(
+        pack_texts=packed,
         row=row,
         text=text,
         raw=message_of(raw),
@@ -171,6 +180,20 @@ def full_record(db: sqlite3.Connection, row: EmailRow, *, noted: bool) -> EmailR
         notes=tuple(NoteRecord(*note) for note in notes),
         twin=_twin(db, row.id) if copies and not attempts else None,
     )
+
+
+def _pack_texts(
+    db: sqlite3.Connection, email_id: int, attempts: Sequence[Attempt], *, pending: bool
+) -> tuple[str, ...]:
+    """Return the texts of the pack that an email was last asked about in, or of the one that it could be in now."""
+    asked = [attempt.pack.pack for attempt in attempts if attempt.pack is not None]
+    if asked:
+        return tuple(texts_of_pack(db, int(asked[-1])))
+    if not pending or attempts or db.execute("PRAGMA user_version").fetchone()[0] < FORMAT_WITH_PACKS:
+        return ()
+    (definition,) = db.execute("SELECT definition FROM task JOIN run ON run.task_version = task.version").fetchone()
+    task = task_from_definition(definition)
+    return tuple(next_texts(db, email_id, pack_size_of(db, task))) if task.pack != 1 else ()
 
 
 def _twin(db: sqlite3.Connection, email_id: int) -> Twin | None:
@@ -187,16 +210,18 @@ def _attempts(db: sqlite3.Connection, email_id: int) -> tuple[Attempt, ...]:
     columns = {row[1] for row in db.execute("PRAGMA table_info(attempt)")}
     identity = "reply_model, system_fingerprint" if "reply_model" in columns else "NULL, NULL"
     lane = "lane" if "lane" in columns else "'live'"
+    place = "id, pack_id" if "pack_id" in columns else "id, NULL"
     rows = db.execute(
         "SELECT email_id, n, kind, key_alias, organization, model, task_version, started_at, latency_s, outcome,"
         " raw_answer, error, prompt_tokens, completion_tokens, request_id,"
-        f" {identity}, {lane} FROM attempt WHERE email_id = ?"
+        f" {identity}, {lane}, {place} FROM attempt WHERE email_id = ?"
         " ORDER BY id",
         (email_id,),
     ).fetchall()
-    return tuple(_attempt(values) for values in rows)
+    places = places_of(db, email_id) if any(row[-1] is not None for row in rows) else {}
+    return tuple(replace(_attempt(values), pack=places.get(number)) for *values, number, _ in rows)
 
 
-def _attempt(values: tuple[Any, ...]) -> Attempt:
+def _attempt(values: Sequence[Any]) -> Attempt:
     attempt = Attempt(*values)
     return replace(attempt, kind=AskKind(attempt.kind), outcome=Outcome(attempt.outcome))

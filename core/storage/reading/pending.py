@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from core.model import Outcome, PendingEmail
+from core.model import Outcome, PendingEmail, orders_among
 from core.storage.file.rows import BAD_ANSWERS
 
 _PACK_REFUSED = (*BAD_ANSWERS, Outcome.REFUSED.value, Outcome.BAD_REQUEST.value)
@@ -169,5 +169,5 @@ def _with_attempts(row: tuple[Any, ...], tried: Sequence[Sequence[Any]], task_ve
     return PendingEmail(
         email_id, position, source_id, subject or "", text, content_hash, attempts=len(tried), bad_answers=bad,
         alone=any(outcome in _PACK_REFUSED for _, outcome, _, _, _, pack_id in lately if pack_id is not None),
-        flagged=bool(flags),
+        flagged=bool(orders_among(flags or "")),
     )  # fmt: skip

@@ -16,7 +16,7 @@ from tui.actions.context import Scope, Selected
 from tui.screens.base_screen import BaseScreen
 from tui.terminal.textual_fixes import alive
 from tui.text.numbers import join, number
-from tui.text.sent_messages import first_question, question_again
+from tui.text.sent_messages import first_question, in_pack, question_again
 from tui.widgets.panes.pane import line
 from tui.widgets.panes.task import short
 from tui.widgets.window_parts import TextScroll
@@ -89,6 +89,9 @@ class MessagesScreen(BaseScreen):
             told = "follow-up question to its own answers" if own else "follow-up question to an example answer"
         else:
             sent = first_question(task, current, record)
+            if in_pack(task, current, record):
+                asked = any(attempt.pack is not None for attempt in record.attempts)
+                told = f"pack of {len(record.pack_texts)}, {'as asked' if asked else 'with those next in line'}"
         which = f"draft {short(task.version)}" if self._draft is not None else f"active version {short(task.version)}"
         pane = self.query_one("#messages")
         pane.border_title = join((f"Messages · {which}", told))
