@@ -392,11 +392,38 @@ class Engine:
         task: Task,
         options: RunOptions,
         progress: Callable[[int], None] | None = None,
-    ) -> Created:
-        """Make a run from a source and return what was made; ``progress`` gets the number of items so far."""
-        from core.runs.find import create_run  # noqa: PLC0415
+        part_texts: int | None = None,
+    ) -> list[Created]:
+        """Make a run from a source, or a series of them, and return what was made.
 
-        return create_run(self.settings, source, task, options, now=time.time(), progress=progress)
+        ``progress`` gets the number of items so far, ``part_texts`` is how many texts a part of a series holds.
+        """
+        from core.runs.find import create_series  # noqa: PLC0415
+
+        return create_series(
+            self.settings, source, task, options, now=time.time(), part_texts=part_texts, progress=progress
+        )
+
+    def series(self, name: str) -> list[Path]:
+        """Return the parts of the series of that name, or the one run file that is meant.
+
+        Raises:
+            RunNotFoundError: there is none.
+        """
+        from core.runs import find  # noqa: PLC0415
+        from core.storage.file.parts import parts_in  # noqa: PLC0415
+
+        files = find.run_files(self.settings)
+        if any(path.stem == name for path in files):
+            return [self.find(name)]
+        return parts_in(files, name) or [self.find(name)]
+
+    def snapshot_of_all(self, name: str, parts: Sequence[Path]) -> Snapshot:
+        """Return the snapshot of a run, or of a series as one."""
+        from core.runs.series import merged  # noqa: PLC0415
+
+        snapshots = [self.snapshot(path) for path in parts]
+        return merged(name, snapshots) if len(snapshots) > 1 else snapshots[0]
 
     @changes
     def add(
@@ -802,7 +829,7 @@ class Engine:
 
     def export(
         self,
-        path: Path,
+        path: Path | Sequence[Path],
         target: Path,
         options: ExportOptions | None = None,
         *,

@@ -172,6 +172,12 @@ def _add_making(commands: Commands) -> None:
     new.add_argument("--model", metavar="M", help="the model to ask, instead of the task's")
     new.add_argument("--pack", type=quantities.pack, metavar="K", help="up to 20 texts in one call, or auto (packs)")
     _add_server(new)
+    new.add_argument(
+        "--part",
+        type=quantities.count,
+        metavar="N",
+        help="split a source of more texts into runs of N: a series",
+    )
     new.add_argument("--order", choices=("shuffled", "source"), default="shuffled", help="work order")
     new.add_argument("--seed", type=quantities.whole, metavar="N", help="of the shuffled order (default: drawn)")
     new.add_argument("--no-dedupe", action="store_true", help="ask about each text, also where some are identical")

@@ -8,8 +8,9 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,9 +19,11 @@ from core.errors import RunFileError, RunNotFoundError, UsageError
 from core.model import Task
 from core.object_store import ObjectStore, ObjectStoreError, address_of
 from core.runs.build import build
+from core.runs.series import MOST_PARTS, PART_TEXTS, its_turn
 from core.server_address import normalize_base_url
 from core.settings import Settings
 from core.sources.source import SourceOptions
+from core.storage.file.parts import part_name, part_of, parts_in
 from core.storage.reading.reader import RunReader
 from core.text import counted
 
@@ -42,7 +45,10 @@ _NO_RUN = re.compile(r"[.~](control|search|before-format-\d+(\.\d+)?)$")
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How a run is made: ``seed`` None draws one; ``order`` is shuffled or source; ``source`` says how that is read."""
+    """How a run is made: ``seed`` None draws one; ``order`` is shuffled or source; ``source`` says how that is read.
+
+    ``part`` is the number of a part and how many there are: see :mod:`core.runs.series`.
+    """
 
     name: str | None = None
     source: SourceOptions = field(default_factory=SourceOptions)
@@ -51,6 +57,7 @@ class RunOptions:
     seed: int | None = None
     dedupe: bool = True
     simulated: bool = False
+    part: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +133,8 @@ def find_run(settings: Settings, name_or_path: str) -> Path:
         advice = " There are no runs yet: `labeltui new FILE` makes one."
     elif not near:
         advice = f" Runs here: {', '.join(names[:8])}{', …' if len(names) > 8 else ''}."
+    if not looks_like_path and (parts := parts_in(files, name_or_path)):
+        return its_turn(parts, time.time())
     if not looks_like_path and any(path.stem == name_or_path for path in archived_files(settings)):
         advice = f" One of that name is archived: `labeltui archive {name_or_path} --back` brings it back."
     raise RunNotFoundError(f"There is no run {name_or_path!r} in {settings.runs_dir}.{advice}")
@@ -189,7 +198,11 @@ def create_run(
     paths = [source_path] if isinstance(source_path, Path) else list(source_path)
     name = check_name(options.name) if options.name else name_from_source(paths[0])
     source = open_source(paths, options.source)
-    digest = digest_of(*source.files)
+    digest, emails = digest_of(*source.files), iter(source)
+    if options.part is not None:
+        number, parts = options.part
+        name, digest = check_name(part_name(name, number)), f"{digest} {number}/{parts}"
+        emails = (email for email in emails if part_of(email.raw, parts) == number)
     path = run_path(settings, name)
     if path.exists():
         return _existing(path, paths[0], digest, now)
@@ -214,11 +227,13 @@ def create_run(
             store.add_event("skipped", f"{number:,} rows not taken: {reason}", now=now)
 
     def left_out() -> list[tuple[str, str, str]]:
+        if options.part is not None and options.part[0] > 1:
+            return []  # the first part tells of them
         return [(row.place, row.reason, row.detail) for row in source.skipped.drain()]
 
     made_of = (new.source, digest, options, task, FORMAT_VERSION, source.describe())
     plan = hashlib.sha256(repr(made_of).encode("utf-8", "replace")).hexdigest()
-    built = build(path, new, task, source, progress=progress, tell=tell, left_out=left_out, plan=plan)
+    built = build(path, new, task, emails, progress=progress, tell=tell, left_out=left_out, plan=plan)
     skipped = dict(source.skipped.by_reason)
     places = tuple(f"{row.place}: {row.detail or row.reason}" for row in source.skipped.sample)
     return Created(
@@ -232,6 +247,50 @@ def create_run(
         existed=False,
         unparsed=built.unparsed,
     )
+
+
+def create_series(
+    settings: Settings,
+    source_path: Path | Sequence[Path],
+    task: Task,
+    options: RunOptions,
+    *,
+    now: float,
+    part_texts: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> list[Created]:
+    """Make a run, or a series of runs where the source holds more texts than a part should.
+
+    A Parquet source says how many it holds; of others they are counted only where ``part_texts`` is given, which is
+    5,000,000 otherwise. The source is read once for each part, and each part is resumed or left alone as a run is.
+
+    Raises:
+        UsageError: as :func:`create_run`, or there would be too many parts.
+    """
+    from core.sources.registry import open_source  # noqa: PLC0415 - parsers take their time
+
+    paths = [source_path] if isinstance(source_path, Path) else list(source_path)
+    source = open_source(paths, options.source)
+    texts = source.rows
+    if texts is None and part_texts is not None:
+        texts = sum(1 for _ in source.records())
+    count = -(-(texts or 0) // (part_texts or PART_TEXTS))
+    del source
+    if count <= 1:
+        return [create_run(settings, source_path, task, options, now=now, progress=progress)]
+    if count > MOST_PARTS:
+        raise UsageError(
+            f"{texts:,} texts in parts of {part_texts or PART_TEXTS:,} are {count:,} parts; {MOST_PARTS} at most."
+            " Give a larger --part."
+        )
+    made: list[Created] = []
+    seed = secrets.randbelow(2**31) if options.seed is None else options.seed
+    for number in range(1, count + 1):
+        part = replace(options, part=(number, count), seed=seed)
+        done = sum(each.taken for each in made)
+        told = None if progress is None else (lambda taken, done=done: progress(done + taken))
+        made.append(create_run(settings, source_path, task, part, now=now, progress=told))
+    return made
 
 
 def _existing(path: Path, source_path: Path, digest: str, now: float) -> Created:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +40,7 @@ class ExportOptions:
 
 
 def export_run(
-    path: Path,
+    path: Path | Sequence[Path],
     target: Path,
     options: ExportOptions = ExportOptions(),
     *,
@@ -46,15 +48,21 @@ def export_run(
 ) -> int:
     """Write a run's labels as they are now, also while its worker goes on; returns the number of rows.
 
+    Of the parts of a series, one after another.
+
     ``progress`` is told how many rows were read so far; what it raises ends the export, and nothing is written.
 
     Raises:
         ExportError: the format is unknown or the file cannot be written.
         UsageError: the filter or the split cannot be read.
     """
-    with RunReader(path) as reader, reader.as_of_now():
-        table = _table(reader, path, options, progress)
-        if target != STANDARD_OUTPUT and target.expanduser().resolve() == path.resolve():
+    paths = [path] if isinstance(path, Path) else list(path)
+    with contextlib.ExitStack() as stack:
+        readers = [stack.enter_context(RunReader(one)) for one in paths]
+        for reader in readers:
+            stack.enter_context(reader.as_of_now())
+        table = _table(readers, paths[0], options, progress)
+        if target != STANDARD_OUTPUT and any(target.expanduser().resolve() == one.resolve() for one in paths):
             raise ExportError(f"{target} is the run itself. Choose another name; nothing was written.")
         return export_table(table, target, layout=options.layout, raw=options.raw, manifest=options.manifest)
 
@@ -62,20 +70,23 @@ def export_run(
 def exported(path: Path, options: ExportOptions = ExportOptions()) -> Iterator[dict[str, Any]]:
     """Yield a run's rows as they are now, by column."""
     with RunReader(path) as reader, reader.as_of_now():
-        table = _table(reader, path, options, None)
+        table = _table([reader], path, options, None)
         names = table.names
         for row in table.rows():
             yield dict(zip(names, row, strict=True))
 
 
-def _table(reader: RunReader, path: Path, options: ExportOptions, progress: Callable[[int], None] | None) -> Table:
+def _table(
+    readers: Sequence[RunReader], path: Path, options: ExportOptions, progress: Callable[[int], None] | None
+) -> Table:
+    reader = readers[0]
     if options.only is not None and options.only not in ONLY:
         raise UsageError(f"--only is one of {', '.join(ONLY)}, not {options.only!r}.")
     selection = Selection(parse(options.where), options.only)
 
     def pages() -> Iterator[list[ExportRow]]:
         count = 0
-        for page in reader.export_pages(selection):
+        for page in chain.from_iterable(each.export_pages(selection) for each in readers):
             count += len(page)
             yield [row for _, row in page]
             if progress is not None:

@@ -123,7 +123,8 @@ class Source:
     encoding, an unclosed quotation mark), or at its end if not one email was taken. Some 120 bytes are kept for each
     email that has an id of its own: hashes of id and message, of 64 bits under this process's secret, and its number.
     Among ten million ids two are taken for one with a chance of three in a million. ``notes`` say what was
-    guessed, ``files`` are the files or folders that are read, ``keeps`` is whatever must live as long as the source.
+    guessed, ``files`` are the files or folders that are read, ``keeps`` is whatever must live as long as the source,
+    ``rows`` how many records there are, where a file says so.
     """
 
     def __init__(
@@ -148,6 +149,7 @@ class Source:
         self.keeps: object = None
         self._read = read
         self.numbered = numbered
+        self.rows: int | None = None
 
     def describe(self) -> str:
         """Return the source in a sentence: format, path, which columns were chosen, what was guessed."""

@@ -12,6 +12,7 @@ import sqlite3
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, time
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -200,11 +201,19 @@ def _excel_rows(library: Any, path: Path, sheet: str) -> Iterator[Sequence[Any]]
 
 def _open_parquet(path: Path, options: SourceOptions) -> Source:
     library = _library(path, "pyarrow.parquet", "a Parquet file", "parquet", "save it as CSV or JSON Lines")
-    names = _guarded(path, lambda: list(library.ParquetFile(path).schema_arrow.names))
+    names, count = _guarded(path, lambda: _looked_into(library, path))
     chosen = choose(path, names, options)
-    return Source(
+    source = Source(
         path, "Parquet file", lambda: _rows_found(chosen, _parquet_rows(library, path, names)), chosen.columns()
     )
+    source.rows = count
+    return source
+
+
+def _looked_into(library: Any, file: Any) -> tuple[list[str], int]:
+    """Return the columns of a Parquet file, and how many rows it says it has."""
+    opened = library.ParquetFile(file)
+    return list(opened.schema_arrow.names), int(opened.metadata.num_rows)
 
 
 PARQUET = Format(
@@ -242,8 +251,11 @@ def open_remote(path: Path, address: str, options: SourceOptions) -> Source:
     try:
         store = ObjectStore(address)
         files = store.files(".parquet")
-        with store.reading(files[0]) as file:
-            names = _guarded(path, lambda: list(library.ParquetFile(file).schema_arrow.names))
+        looked = []
+        for remote in files:
+            with store.reading(remote) as file:
+                looked.append(_guarded(path, partial(_looked_into, library, file)))
+        names = looked[0][0]
     except ObjectStoreError as error:
         raise SourceError(f"{error} Of object stores, Parquet is read.") from None
     refuse_unused(path, options, COLUMN_OPTIONS)
@@ -258,7 +270,9 @@ def open_remote(path: Path, address: str, options: SourceOptions) -> Source:
                 raise SourceError(str(error)) from None
 
     kind = "Parquet file" if len(files) == 1 else f"{len(files):,} Parquet files in"
-    return Source(path, kind, lambda: _rows_found(chosen, rows()), chosen.columns())
+    source = Source(path, kind, lambda: _rows_found(chosen, rows()), chosen.columns())
+    source.rows = sum(count for _, count in looked)
+    return source
 
 
 # -- libraries --------------------------------------------------------------------------------------------------------

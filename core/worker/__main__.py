@@ -12,6 +12,7 @@ from pathlib import Path
 from core.errors import LabeltuiError, NoUsableKeyError, RunBusyError
 from core.model import PlacesWanted, exits
 from core.settings import load_settings
+from core.storage.file.parts import later_parts
 from core.text import inert
 from core.worker.process import work
 from core.worker.supervisor import log_path
@@ -41,7 +42,13 @@ def main() -> int:
     try:
         only = int(sys.argv[2]) or None if len(sys.argv) > 2 else None
         places = PlacesWanted(**json.loads(sys.argv[3])) if len(sys.argv) > 3 else None
-        code = work(path, load_settings().for_run(path), only=only, places=places)
+        settings = load_settings().for_run(path)
+        code = work(path, settings, only=only, places=places)
+        for part in later_parts(path) if only is None else ():
+            if code not in (exits.DONE, exits.EMAILS_FAILED):
+                break
+            log.info("worker goes on with %s", part)
+            code = max(code, work(part, settings, places=places))
     except RunBusyError as error:
         log.error("%s", error)  # noqa: TRY400
         return exits.BUSY

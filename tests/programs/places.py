@@ -269,8 +269,9 @@ def nodes(given: argparse.Namespace) -> str:
         here.add_node("b")
         for seed in range(given.seeds):
             rng = random.Random(seed)
-            emails, before = 900, calls_seen(here.log)[200]  # too few for canaries
+            emails = 900  # too few for canaries
             path = here.make_run(f"nodes{seed}", emails)
+            before = calls_seen(here.log)[200]  # making a run asks once at which address the server answers
             process = here.work(
                 f"nodes{seed}", "--ray", here.head, "--places", "2", "--width", "8", "--concurrency", "16"
             )

@@ -98,13 +98,21 @@ def work(given: argparse.Namespace) -> int:
     if (code := choose_concurrency(given)) != exits.DONE:
         return code
     engine = Engine(load_settings(), read_only=given.read_only)
-    path = engine.find(given.run)
-    code = _work(engine, path, places, quiet=given.json)
+    parts, code = engine.series(given.run), exits.DONE
+    for path in parts:
+        if len(parts) > 1 and not engine.snapshot(path).pending:
+            continue
+        ended = _work(engine, path, places, quiet=given.json)
+        if ended not in (exits.DONE, exits.EMAILS_FAILED):
+            code = ended
+            break
+        code = max(code, ended)
+    turn = parts[0] if len(parts) == 1 else engine.find(given.run)
     if given.json:
-        print_status(engine, path)
+        print_status(engine, turn, given.run, parts)
     else:
         end_redrawn()
-        say_status(engine, path)
+        say_status(engine, turn, given.run, parts)
     return code
 
 

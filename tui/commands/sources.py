@@ -18,7 +18,9 @@ from tui.text.numbers import number, plural
 from tui.text.plan import mix_lines, plan_lines
 
 if TYPE_CHECKING:
-    from core.engine import Mix, Planned, RunReader
+    from collections.abc import Sequence
+
+    from core.engine import Created, Mix, Planned, RunReader
 
 
 _SHOWN_ROWS = 5
@@ -57,10 +59,13 @@ def new(given: argparse.Namespace) -> int:
         dedupe=not given.no_dedupe,
     )
     try:
-        made = engine.create(given.source, task, options, importing())
+        created = engine.create(given.source, task, options, importing(), given.part)
     except KeyboardInterrupt:
         complain("interrupted: the same command goes on where it was, within a day")
         raise
+    if len(created) > 1:
+        return _say_series(created, task)
+    (made,) = created
     if made.existed:
         texts = plural(made.taken, task.item)
         say(f"The run {made.name} was made from this source before: {texts}. Nothing was changed.")
@@ -76,6 +81,18 @@ def new(given: argparse.Namespace) -> int:
         say(f"  server    {one_line(found.sentence, limit=800)}")
     say(f"  {made.path}")
     say(f"`labeltui open {made.name}` shows it, `labeltui start {made.name}` starts it.")
+    return exits.DONE
+
+
+def _say_series(parts: Sequence[Created], task: Task) -> int:
+    name = parts[0].name.rpartition(".")[0]
+    if all(each.existed for each in parts):
+        say(f"The series {name} was made from this source before. Nothing was changed.")
+        return exits.DONE
+    taken = plural(sum(each.taken for each in parts), task.item)
+    say(f"{name}: {taken} taken in {len(parts)} parts, {parts[0].name} to {parts[-1].name}, {parts[-1].described}")
+    _say_skipped(parts[0].skipped, parts[0].skipped_places)
+    say(f"`labeltui start {name}` works on one after another; `status` and `export` of {name} mean all of them.")
     return exits.DONE
 
 

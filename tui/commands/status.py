@@ -281,23 +281,24 @@ def status(given: argparse.Namespace) -> int:
     engine = Engine(load_settings())
     if given.run is None:
         return _status_of_all(engine, as_json=given.json)
-    path = engine.find(given.run)
+    parts = engine.series(given.run)
+    path = parts[0] if len(parts) == 1 else engine.find(given.run)
     if given.json:
-        print_status(engine, path)
+        print_status(engine, path, given.run, parts)
     else:
-        say_status(engine, path)
+        say_status(engine, path, given.run, parts)
     return exits.DONE
 
 
-def print_status(engine: Engine, path: Path) -> None:
-    """Print where the run is as one JSON object."""
-    snapshot = engine.snapshot(path)
+def print_status(engine: Engine, path: Path, name: str = "", parts: Sequence[Path] = ()) -> None:
+    """Print where the run is as one JSON object; of the ``parts`` of a series, as one."""
+    snapshot = engine.snapshot_of_all(name, parts) if len(parts) > 1 else engine.snapshot(path)
     print(json.dumps(as_json(snapshot, *_keys_of(engine, path, snapshot))))  # noqa: T201
 
 
-def say_status(engine: Engine, path: Path) -> None:
-    """Print where the run is, for people."""
-    snapshot = engine.snapshot(path)
+def say_status(engine: Engine, path: Path, name: str = "", parts: Sequence[Path] = ()) -> None:
+    """Print where the run is, for people; of the ``parts`` of a series, as one."""
+    snapshot = engine.snapshot_of_all(name, parts) if len(parts) > 1 else engine.snapshot(path)
     for line in as_lines(snapshot, *_keys_of(engine, path, snapshot)):
         say_hung(line)
 
@@ -343,7 +344,7 @@ def _status_of_all(engine: Engine, *, as_json: bool) -> int:
 def export(given: argparse.Namespace) -> int:
     """``labeltui export RUN FILE``."""
     engine = Engine(load_settings())
-    path = engine.find(given.run)
+    parts = engine.series(given.run)
     options = ExportOptions(
         layout=given.layout,
         where=given.where,
@@ -354,9 +355,10 @@ def export(given: argparse.Namespace) -> int:
         raw=given.raw,
         manifest=given.manifest,
     )
-    total = engine.snapshot(path).total if not (given.where or given.only) else None
-    count = engine.export(path, given.file, options, progress=counting("rows read", total))
-    snapshot = engine.snapshot(path)
+    total = engine.snapshot_of_all(given.run, parts).total if not (given.where or given.only) else None
+    paths = parts if len(parts) > 1 else parts[0]
+    count = engine.export(paths, given.file, options, progress=counting("rows read", total))
+    snapshot = engine.snapshot_of_all(given.run, parts)
     if str(given.file) == "-":  # the labels went there, and nothing else may
         if snapshot.run.simulated:
             complain("The labels of this run are simulated.")

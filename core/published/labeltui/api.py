@@ -114,7 +114,7 @@ class Run:
         engine = Engine(load_settings())
         paths = [Path(one) for one in ([source] if isinstance(source, str | Path) else source)]
         options = RunOptions(name=name, source=reading or SourceOptions(), base_url=base_url)
-        return cls(engine.create(paths, _task(task, model), options).path, engine)
+        return cls(engine.create(paths, _task(task, model), options)[0].path, engine)
 
     @property
     def name(self) -> str:
