@@ -30,6 +30,9 @@ _LENGTH = struct.Struct(">I")
 CLOSES_WITHIN_S = 10.0
 """Ray takes a second or two to end its own processes."""
 
+_HEARD_S = 0.2
+"""So long the cluster is given to hear that actors are to end."""
+
 _SECRET_NAMES = ("API_KEY", "API_KEYS", "SECRET", "PASSWORD")
 
 
@@ -146,13 +149,15 @@ def main() -> NoReturn:
     say = partial(_say, frames, threading.Lock())
     code = 1
     try:
-        code = asyncio.run(_serve(wanted, say))
+        code = asyncio.new_event_loop().run_until_complete(_serve(wanted, say))  # nothing of it is waited for
     finally:
-        threading.Timer(CLOSES_WITHIN_S, os._exit, (1,)).start()
-        with contextlib.suppress(Exception):
-            from core.worker.places.ray_cluster import close  # noqa: PLC0415 - it was imported by now
+        # A cluster of others notices that this process is gone, and ends its actors; one of our own has to be ended.
+        if not wanted.address:
+            threading.Timer(CLOSES_WITHIN_S / 2, os._exit, (1,)).start()
+            with contextlib.suppress(Exception):
+                from core.worker.places.ray_cluster import close  # noqa: PLC0415 - it was imported by now
 
-            close()
+                close()
         os._exit(code)
 
 
@@ -187,7 +192,9 @@ async def _serve(wanted: PlacesWanted, say: Callable[[object], None]) -> int:
             return 1
         if (message := first.result()) is None:
             keeping.cancel()
-            await asyncio.gather(keeping, return_exceptions=True)
+            await asyncio.wait([keeping], timeout=CLOSES_WITHIN_S / 5)
+            if wanted.address:
+                await asyncio.sleep(_HEARD_S)
             return 0
         keeper.hear(message)
         first = asyncio.create_task(messages.get())
