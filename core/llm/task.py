@@ -148,14 +148,20 @@ def criteria(task: Task) -> tuple[str, str]:
     return "# Rubric\n" + task.rubric.strip(), "# Labels\n" + labels
 
 
+def cut_sentences(task: Task, usual: str) -> str:
+    """Return what a system message says of texts that are not sent whole; ``usual`` where they are cut at their end."""
+    said = usual
+    if task.truncate_tail:
+        said = f"Of a long {task.item} the middle may be left out: a line in square brackets says how much of it."
+    if task.quoted == "mark":
+        said += f" A line {HISTORY_MARK} or {SIGNATURE_MARK} says where quoted history or a signature begins."
+    return said
+
+
 def _system_text(task: Task) -> str:
     before, behind = fences(task.item)
     item, items, an_item = task.item, plural_of(task.item), with_article(task.item)
-    cut = f"{an_item[0].upper()}{an_item[1:]} may be cut off at its end."
-    if task.truncate_tail:
-        cut = f"Of a long {item} the middle may be left out: a line in square brackets says how much of it."
-    if task.quoted == "mark":
-        cut += f" A line {HISTORY_MARK} or {SIGNATURE_MARK} says where quoted history or a signature begins."
+    cut = cut_sentences(task, f"{an_item[0].upper()}{an_item[1:]} may be cut off at its end.")
     return "\n\n".join(
         (
             f"You label {items}. For each {item} you are shown, you answer with one label.",

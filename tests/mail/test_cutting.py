@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from core.llm import packs
 from core.llm.task import builtin_task, messages, versioned
 from core.mail.charsets import repaired
 from core.mail.cutting import shortened, tokens_of, without_quoted
@@ -103,6 +104,7 @@ def test_the_prompt_says_what_a_mark_in_the_text_means() -> None:
     tail = messages(asking(truncate_tail=1_000, quoted="mark"), "")[0].content
     assert "the middle may be left out" in tail
     assert "[quoted history] or [signature]" in tail
+    assert "the middle may be left out" in packs.pack_messages(asking(truncate_tail=1_000), ["a", "b"])[0].content
 
 
 def test_notes_are_no_orders() -> None:

@@ -42,7 +42,8 @@ def rubric(task: Task) -> Content:
     """Return the labels with their meaning, and the rubric."""
     rows: list[Content] = []
     for label in task.labels:
-        rows.append(line((one_line(f"{label.value} {label.name}", limit=60), "bold $bright")))
+        words = label.value if label.name == label.value else f"{label.value} {label.name}"
+        rows.append(line((one_line(words, limit=60), "bold $bright")))
         if label.meaning:
             rows.append(line((one_line(label.meaning, limit=400), "$foreground")))
     return Content("\n").join([*rows, Content.empty(), line((inert(task.rubric, limit=8_000), "$quiet"))])
