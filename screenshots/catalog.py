@@ -37,7 +37,6 @@ CHAPTERS: dict[str, dict[str, str]] = {
         "review-revealed": "After a batch: on how many you and the model agree, and where you differ.",
         "quality": "What the labels are worth, and what the model's most frequent mistake has in common.",
         "settle": "What people and the model said of an email on which they differ; one key decides.",
-        "compare": "Two versions of the task on the emails that both labeled.",
     },
     "Keys": {
         "keys": "Keys by organization, with every quota window that is known.",

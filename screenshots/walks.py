@@ -58,6 +58,7 @@ async def at_work(world: World, camera: Camera) -> None:
         await camera.take(pilot, "monitor-paused")
         await emails(pilot, camera)
         await keys(pilot, camera)
+        await quality(pilot, camera)
         await task(pilot, camera)
         await act(pilot, "stop")
         await until(app, lambda now: not now.worker.alive)
@@ -169,7 +170,7 @@ async def task(pilot: Pilot[None], camera: Camera) -> None:
 
 
 async def quality(pilot: Pilot[None], camera: Camera) -> None:
-    """Review a batch with the known labels, look at the figures, settle what differs, compare both versions."""
+    """Review a batch with the known labels, look at the figures, settle what differs."""
     known = {email.source_id: label for email, label in labeled_demo_emails(EMAILS)}
     await act(pilot, "review")
     await settle(pilot, 2)
@@ -190,10 +191,6 @@ async def quality(pilot: Pilot[None], camera: Camera) -> None:
     await act(pilot, "settle")
     await settle(pilot)
     await camera.take(pilot, "settle")
-    await press(pilot, "escape")
-    await act(pilot, "compare_versions")
-    await settle(pilot, 3)
-    await camera.take(pilot, "compare")
     await press(pilot, "escape", "escape", "escape")
 
 
@@ -204,7 +201,6 @@ async def again(world: World, camera: Camera) -> None:
         await until(app, lambda now: now.worker.epoch > 1 and now.worker.in_flight > 0)
         await settle(pilot, 2)
         await camera.take(pilot, "monitor-resumed")
-        await quality(pilot, camera)
         await act(pilot, "help")
         await camera.take(pilot, "help")
         await press(pilot, "escape", "3")

@@ -42,7 +42,7 @@ class LabelCount:
 
 
 def label_counts(db: sqlite3.Connection) -> tuple[LabelCount, ...]:
-    """Count the model's labels in one pass over all of them: a third of a second for each million."""
+    """Count the model's labels in one pass over all of them: about a second for each million."""
     rows = db.execute(
         "SELECT task_version, value, source, count(*), max(id) FROM label WHERE source IN ('model', 'copy')"
         " GROUP BY task_version, value, source"
