@@ -382,7 +382,7 @@ def _add_export(commands: Commands) -> None:
     export.add_argument(
         "--layout",
         metavar="NAME",
-        help="csv, jsonl, parquet, sqlite, huggingface, label-studio, argilla, spacy, labels (one column)",
+        help="csv, jsonl, parquet, sqlite, datasette, huggingface, label-studio, argilla, spacy, labels (one column)",
     )
     export.add_argument(
         "--only", choices=("human", "model", "agreed"), help="labels of people, of the model, or equal ones of both"

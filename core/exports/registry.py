@@ -58,6 +58,7 @@ LAYOUTS = (
     Layout("jsonl", "an object a line", lines.write_json_lines, (".jsonl",)),
     Layout("parquet", "typed columns", tables.write_parquet, (".parquet",), is_text=False),
     Layout("sqlite", "a table `labels`", tables.write_sqlite, (".sqlite", ".sqlite3", ".db"), is_text=False),
+    Layout("datasette", "SQLite with full-text search", tables.write_datasette, is_text=False, file_suffix=".db"),
     Layout("huggingface", "a folder for datasets, with a data card", tables.write_huggingface, is_folder=True),
     Layout("label-studio", "tasks with predictions and annotations", layouts.write_label_studio, file_suffix=".json"),
     Layout("argilla", "a folder for Dataset.from_disk", layouts.write_argilla, is_folder=True),

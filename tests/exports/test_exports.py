@@ -432,3 +432,14 @@ def test_lines_of_csv_are_those_of_the_standard_writer(rows: list[tuple[Cell, Ce
         expected += (buffer.getvalue().removesuffix("\r\n") + "\n").encode("utf-8", "replace")
     columns = [_guarded_column(cells) for cells in zip(*rows, strict=True)]
     assert (_csv_lines(columns) if rows else b"") == expected
+
+
+def test_an_export_for_datasette_can_be_searched(tmp_path: Path) -> None:
+    """An FTS table that names the table it is about; without texts there is nothing to search in."""
+    rows = (LABELED, FAILED._replace(text="the budget"))
+    assert export_table(table(*rows), tmp_path / "out.db", layout="datasette") == 2
+    with closing(sqlite3.connect(tmp_path / "out.db")) as db:
+        found = db.execute("SELECT id FROM labels WHERE rowid IN (SELECT rowid FROM labels_fts('noon'))").fetchall()
+        assert found == [("a/1.",)]
+    with pytest.raises(ExportError, match="--no-text"):
+        export_table(table(LABELED, text=False), tmp_path / "out.db", layout="datasette")

@@ -446,6 +446,44 @@ def m015_lanes(db: Database) -> None:
         )
 
 
+_LINKS: dict[str, dict[str, str]] = {
+    "run": {"task_version": "task(version)"},
+    "body": {"email_id": "email(id)"},
+    "attempt": {"email_id": "email(id)", "task_version": "task(version)", "pack_id": "pack(id)"},
+    "label": {"email_id": "email(id)", "attempt_id": "attempt(id)", "task_version": "task(version)"},
+    "note": {"email_id": "email(id)"},
+    "review": {"email_id": "email(id)", "sample_id": "sample(id)", "label_id": "label(id)"},
+    "gold": {"email_id": "email(id)"},
+    "event": {"email_id": "email(id)"},
+    "canary": {"email_id": "email(id)", "attempt_id": "attempt(id)"},
+    "parcel_email": {"parcel_id": "parcel(id)", "email_id": "email(id)"},
+}
+
+
+@migrations()
+def m016_links(db: Database) -> None:
+    """Foreign keys, for those who look at a run with other tools; nobody is held to them.
+
+    They are written into the schema as SQLite's documentation of ALTER TABLE describes it for constraints, so that no
+    row is copied. Where SQLite protects its schema from that (a build in defensive mode), the tables stay without.
+    """
+    version = db.execute("PRAGMA schema_version").fetchone()[0]
+    db.execute("PRAGMA writable_schema = ON")
+    try:
+        for table, links in _LINKS.items():
+            (sql,) = db.execute("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?", (table,)).fetchone()
+            end = sql.rindex(")")
+            keys = "".join(f", FOREIGN KEY ({column}) REFERENCES {target}" for column, target in links.items())
+            if "FOREIGN KEY" not in sql:
+                db.execute("UPDATE sqlite_master SET sql = ? WHERE name = ?", (sql[:end] + keys + sql[end:], table))
+        db.execute(f"PRAGMA schema_version = {version + 1}")
+    except sqlite3.OperationalError as error:
+        if "may not be modified" not in str(error):
+            raise
+    finally:
+        db.execute("PRAGMA writable_schema = RESET")
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the tables up to this version's. Each migration is one transaction; call it under the run's lock."""
     db = Database(connection)

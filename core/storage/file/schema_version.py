@@ -36,7 +36,7 @@ FORMAT_WITH_PACKS = 12
 FORMAT_WITH_LANES = 13
 """The first format that counts calls and tokens of each lane."""
 
-FORMAT_VERSION = 13
+FORMAT_VERSION = 14
 """Kept in ``user_version``. A file with a larger number is from a newer labeltui and is refused."""
 
 
