@@ -780,6 +780,11 @@ class Engine:
         usual_model, usual_server = self._model_and_server(run)
         return check_key(secret, model or usual_model, base_url or usual_server)
 
+    def keys_of(self, base_url: str) -> tuple[KeyStatus, ...]:
+        """Return the keys of the server at that address; a server of this machine has one that says it needs none."""
+        with self._store(None, base_url) as store:
+            return store.statuses(ModelSettings().model, time.time())
+
     @changes
     def find_address(self, base_url: str, model: str) -> FoundAddress | None:
         """Return where the server at that address answers, asked by one tiny question, with a key of it if any.

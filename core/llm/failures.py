@@ -238,6 +238,8 @@ def failure_of(
     codes = {refusal.code.lower(), refusal.type.lower()}
     if kind is KeyRefusedError and (codes & _NO_CREDIT or status == 402 or _NO_MONEY.search(refusal.message)):
         advice = _NO_CREDIT_ADVICE
+    elif kind is KeyRefusedError and status == 403:
+        advice = "The key may lack a right, or the server refuses this text."
     message = f"{host} answered {named}: {said}" + (f" — {advice}" if advice else "")
     if url:
         message += f" Asked: {url}"

@@ -300,7 +300,9 @@ def refused(error: CallError) -> str:
         return f"too long for the model: {error.said}"[:FAILURE_CHARS]
     if isinstance(error, TooLargeError):
         return "too long for the quota: no key's organization takes a request of this size"
-    return f"refused by the server: {error}"[:FAILURE_CHARS]
+    text = str(error)
+    end = text.find(error.said) + len(error.said) if error.said else len(text)
+    return f"refused by the server: {text[:end]}"[:FAILURE_CHARS]  # what follows advises about keys
 
 
 def _of_the_model(error: TooLargeError) -> bool:

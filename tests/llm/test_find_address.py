@@ -12,8 +12,10 @@ from threading import Thread
 import httpx
 import pytest
 
+from core.engine import Engine
 from core.llm.key_check import find_address
 from core.server_address import normalize_base_url
+from core.settings import load_settings
 from core.storage.reading.reader import RunReader
 from tests.llm.test_client import COMPLETION
 from tui.cli import main
@@ -135,3 +137,14 @@ def test_new_keeps_the_address_that_answered(
     with RunReader(home / "runs" / "mail.db") as reader:
         assert reader.base_url() == f"{address}/v1"
     assert not any(b"lunch" in each or b"gsk_" in each for each in got)
+
+
+def test_the_wizard_sees_the_keys_of_the_server_that_was_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server of this machine needs none; a known one shows its own and not Groq's, and its address is not in doubt."""
+    monkeypatch.setenv("GROQ_API_KEY", "gsk_of_groq_alone_0123456789")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-openai-0123456789")
+    engine = Engine(load_settings())
+    assert [key.alias for key in engine.keys_of("http://localhost:11434/v1")] == ["no-key"]
+    assert [key.last4 for key in engine.keys_of("https://api.openai.com/v1")] == ["6789"]
+    assert engine.keys_of("https://elsewhere.example/v1") == ()
+    assert engine.find_address("https://api.openai.com/v1", "m") is None

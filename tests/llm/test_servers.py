@@ -22,10 +22,12 @@ from core.errors import (
 )
 from core.llm.client import ChatClient
 from core.llm.dialect import Dialect
+from core.llm.failures import failure_of, read_refusal
 from core.model import ChatMessage, ModelSettings
 from core.quota.keys.store import NO_KEY, KeyStore
 from core.quota.ledger.replies import rate_limit_text
 from core.server_address import PathStyle, address_of, normalize_base_url, preset, presets, server_of
+from core.worker.settle import refused
 from tests.llm.test_client import COMPLETION, SECRET
 
 ASKED = (ChatMessage("system", "the rubric"), ChatMessage("user", "the email"))
@@ -178,3 +180,11 @@ async def test_a_setting_that_a_server_refuses_costs_one_call(
     sent = [json.loads(request.content) for request in fake.requests]
     assert [field_ in body for body in sent] == [True, False, False]
     assert not instead or instead in sent[-1]
+
+
+def test_a_moderated_text_fails_with_the_servers_words_and_no_advice_about_keys() -> None:
+    """A 403 may be a key's or a text's; once it is a text's, nobody is told to add a key."""
+    said = "Your input was flagged by moderation. No credits were charged."
+    error = failure_of(403, read_refusal({"error": {"message": said, "code": 403}}), host="h.example", headers={})
+    assert refused(error) == f"refused by the server: h.example answered 403: {said}"
+    assert "mistyped" not in str(error)

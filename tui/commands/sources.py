@@ -20,7 +20,7 @@ from tui.text.plan import mix_lines, plan_lines
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from core.engine import Created, Mix, Planned, RunReader
+    from core.engine import Created, FoundAddress, Mix, Planned, RunReader
 
 
 _SHOWN_ROWS = 5
@@ -77,8 +77,7 @@ def new(given: argparse.Namespace) -> int:
         say(f"  `labeltui skipped {made.name}` lists them")
     if made.unparsed:
         say(f"  {plural(made.unparsed, task.item)} could not be parsed whole: their text is kept as it came")
-    if found is not None:
-        say(f"  server    {one_line(found.sentence, limit=800)}")
+    _say_server(engine, given.base_url, task, found)
     say(f"  {made.path}")
     say(f"`labeltui open {made.name}` shows it, `labeltui start {made.name}` starts it.")
     return exits.DONE
@@ -94,6 +93,20 @@ def _say_series(parts: Sequence[Created], task: Task) -> int:
     _say_skipped(parts[0].skipped, parts[0].skipped_places)
     say(f"`labeltui start {name}` works on one after another; `status` and `export` of {name} mean all of them.")
     return exits.DONE
+
+
+def _say_server(engine: Engine, base_url: str | None, task: Task, found: FoundAddress | None) -> None:
+    """Say which server is going to get the texts, with which model, and how it gets a key where it has none."""
+    if not base_url:
+        return
+    if found is not None:
+        say(f"  server    {one_line(found.sentence, limit=800)}")
+    else:
+        say(f"  server    {base_url} gets the texts")
+    say(f"  model     {one_line(task.model.model, limit=200)}")
+    with engine.key_store(None, base_url) as store:
+        if not store.secrets():
+            say(f"  key       none yet: `labeltui keys add --server {base_url}` adds one")
 
 
 def add(given: argparse.Namespace) -> int:

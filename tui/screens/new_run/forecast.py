@@ -48,6 +48,7 @@ class ForecastStep(Step):
         self._lines: tuple[str, ...] = ()
         self._address: FoundAddress | None = None
         self._held: tuple[KeyStatus, ...] = ()
+        self._keys_asked: tuple[str, tuple[tuple[str, bool], ...]] | None = None
 
     def compose(self) -> ComposeResult:
         yield self._told
@@ -76,13 +77,14 @@ class ForecastStep(Step):
             app.jobs.send(
                 lambda: app.engine.find_address(command.base_url, task.model.model),
                 partial(self._show_address, command),
-                lambda _: None,
+                self.refuse,
             )
 
     def _show_address(self, command: NewRunRequest, found: FoundAddress | None) -> None:
         if command == self._planned and found is not None and alive(self):
             self._address = found
-            self._lines = (*self._lines, f"  address   {one_line(found.sentence, limit=800)}")
+            said = f"  server    {one_line(found.sentence, limit=800)}, and gets the texts"
+            self._lines = tuple(said if text.startswith("  server ") else text for text in self._lines)
             self._draw()
 
     def _show(self, command: NewRunRequest, forecast: tuple[Planned, Task]) -> None:
@@ -113,9 +115,31 @@ class ForecastStep(Step):
             self.refuse(sentence)
 
     def show_keys(self, keys: tuple[KeyStatus, ...]) -> None:
-        """Show the present keys; other keys make another forecast."""
+        """Show the present keys of the server that is meant; other keys make another forecast.
+
+        ``keys`` are those of the usual server. Those of a server that was named are looked up when any key changes.
+        """
+        command = self._planned
+        if command is None or not command.base_url:
+            self._show_keys(keys)
+            return
+        asked = command.base_url, tuple((key.alias, key.state.out) for key in keys)
+        if asked != self._keys_asked:
+            self._keys_asked = asked
+            app = self.console_app
+            app.jobs.send(
+                lambda: app.engine.keys_of(command.base_url), partial(self._show_keys_of, command), self.refuse
+            )
+
+    def _show_keys_of(self, command: NewRunRequest, keys: tuple[KeyStatus, ...]) -> None:
+        if command == self._planned and alive(self):
+            self._show_keys(keys)
+
+    def _show_keys(self, keys: tuple[KeyStatus, ...]) -> None:
         usable = [key for key in keys if not key.state.out]
-        if usable:
+        if [key.alias for key in usable] == ["no-key"]:
+            said = line(("  keys      ", "$foreground"), ("none: this server is asked without one", "$quiet"))
+        elif usable:
             names = ", ".join(f"{one_line(key.alias, limit=24)} …{key.last4}" for key in usable[:2])
             more = f" and {len(usable) - 2} more" if len(usable) > 2 else ""
             organizations = len({key.organization for key in usable})
