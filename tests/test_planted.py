@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.programs import planted
-from tests.programs.planted import Fault, drawn, faults_of, noticed
+from tests.programs.planted import Fault, chosen, drawn, faults_of, noticed
 
 TEXT = "def f(a: int) -> int:\n    if a < 3:\n        print(a)\n    return a + 1\n"
 
@@ -41,6 +41,21 @@ def test_the_module_is_as_it_was_afterwards(fails: bool, tmp_path: Path, monkeyp
     monkeypatch.setattr(planted, "_fails", look)
     fault = next(fault for fault in faults_of("m.py", TEXT) if fault.kind == "comparison")
     assert isinstance(fault, Fault)
-    assert noticed(tmp_path, fault, ()) is fails
+    assert noticed(tmp_path, fault, ("tests",)) is fails
+    assert not noticed(tmp_path, fault, ())  # no test runs its line
     assert seen != [TEXT]
     assert (tmp_path / "m.py").read_text("utf-8") == TEXT
+
+
+def test_a_fault_is_shown_to_the_tests_that_run_its_line() -> None:
+    """The quickest first; none for what no test runs, all for what runs at import, and files where they are many."""
+    text = "LIMIT = 3\n\n\ndef f(a):\n    if a < LIMIT:\n        return a + 1\n    return 0\n"
+    faults = {(fault.kind, planted.planted(text, fault)[1]): fault for fault in faults_of("m.py", text)}
+    lines = {"m.py": {"5": ["quick", "slow"], "6": ["slow"]}}
+    room = ("tests/m",)
+    assert chosen(text, faults["comparison", 5], room, lines) == ("quick", "slow")
+    assert chosen(text, faults["arithmetic", 6], room, lines) == ("slow",)
+    assert chosen(text, faults["number", 7], room, lines) == ()
+    assert chosen(text, faults["number", 1], room, lines) == room
+    many = {"m.py": {"6": [f"t{n}" for n in range(planted.MOST_TESTS + 1)]}}
+    assert chosen(text, faults["arithmetic", 6], room, many) == room
