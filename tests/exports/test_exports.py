@@ -443,3 +443,94 @@ def test_an_export_for_datasette_can_be_searched(tmp_path: Path) -> None:
         assert found == [("a/1.",)]
     with pytest.raises(ExportError, match="--no-text"):
         export_table(table(LABELED, text=False), tmp_path / "out.db", layout="datasette")
+
+
+_RESULT = {
+    "type": "object",
+    "required": ["from_name", "to_name", "type", "value"],
+    "properties": {
+        "id": {"type": "string"},
+        "from_name": {"type": "string"},
+        "to_name": {"type": "string"},
+        "type": {"const": "choices"},
+        "value": {
+            "type": "object",
+            "required": ["choices"],
+            "properties": {"choices": {"type": "array", "items": {"type": "string"}, "minItems": 1}},
+        },
+    },
+}
+LABEL_STUDIO = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["data"],
+        "properties": {
+            "data": {"type": "object", "required": ["text"], "properties": {"text": {"type": "string"}}},
+            "predictions": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["result"],
+                    "properties": {
+                        "model_version": {"type": "string"},
+                        "score": {"type": "number"},
+                        "result": {"type": "array", "items": _RESULT},
+                    },
+                },
+            },
+            "annotations": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["result"],
+                    "properties": {
+                        "was_cancelled": {"type": "boolean"},
+                        "ground_truth": {"type": "boolean"},
+                        "result": {"type": "array", "items": _RESULT},
+                    },
+                },
+            },
+        },
+    },
+}
+"""Tasks as Label Studio imports them: "Basic Label Studio JSON format" (labelstud.io/guide/tasks) and "Import pre-annotated
+data" (labelstud.io/guide/predictions), for Choices."""
+
+ARGILLA = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["id", "fields"],
+        "properties": {
+            "id": {"type": "string"},
+            "fields": {"type": "object", "additionalProperties": {"type": "string"}, "minProperties": 1},
+            "metadata": {"type": "object", "additionalProperties": {"type": ["string", "number", "null"]}},
+            "suggestions": {
+                "type": "object",
+                "additionalProperties": {
+                    "type": "object",
+                    "required": ["value"],
+                    "properties": {"value": {"type": "string"}, "agent": {"type": "string", "minLength": 1}},
+                },
+            },
+            "responses": {"type": "object"},
+            "vectors": {"type": "object"},
+            "status": {"enum": ["pending", "completed"]},
+        },
+    },
+}
+"""Records as Argilla 2 writes and reads them: ``Record.to_dict`` (docs.argilla.io/latest/reference/argilla/records/records)."""
+
+
+@pytest.mark.parametrize(("layout", "schema"), [("label-studio", LABEL_STUDIO), ("argilla", ARGILLA)])
+def test_annotation_tools_get_what_their_documentation_describes(
+    layout: str, schema: dict[str, Any], tmp_path: Path
+) -> None:
+    """Labels of the model, of a person, and an item without one."""
+    jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
+    target = tmp_path / ("out.json" if layout == "label-studio" else "out")
+    export_table(table(LABELED, BY_ADA, FAILED), target, layout=layout)
+    written = json.loads((target if target.is_file() else target / "records.json").read_text(encoding="utf-8"))
+    jsonschema.validate(written, schema, cls=jsonschema.Draft202012Validator)
+    assert len(written) == 3

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import mailbox
 import os
+import sqlite3
+from contextlib import closing
 from email import message_from_bytes
 from pathlib import Path
 
 import pytest
 
+from core.model import Task
+from core.runs.find import RunOptions, create_run
+from core.settings import Settings
 from core.sources.folder_source import BROKEN, HIDDEN, INDEX, LINK, NO_FILE, UNFINISHED, UNKNOWN
 from core.sources.registry import open_source
-from tests.conftest import DATA
+from tests.conftest import DATA, NOW
 
 needs_data = pytest.mark.skipif(not DATA.exists(), reason="the shared mailboxes are not beside the project")
 MAIL = "From: a@b.example\nSubject: s\n\nhello\n"
@@ -164,3 +170,36 @@ def test_every_nasty_file_is_an_email_or_counted() -> None:
         if subject and str(subject).isascii() and "\n" not in str(subject):
             name = path.relative_to(DATA / "nasty").as_posix()
             assert str(subject) in emails.get(name, "") + emails.get(f"{name}#message-1", ""), name
+
+
+@needs_data
+def test_forty_mixed_real_files_are_imported_with_their_listing(settings: Settings, tmp_path: Path, task: Task) -> None:
+    """A Maildir's messages, a mailbox, tables, archives and what is no text: all is taken, or in the run's listing."""
+    folder = tmp_path / "mixed"
+    messages = sorted((DATA / "maildir" / "cur").iterdir())[:30]
+    files: dict[str, str | bytes] = {f"mail/{n}.eml": path.read_bytes() for n, path in enumerate(messages)}
+    box = (DATA / "mbox" / "enron_400.mbox").read_bytes()
+    files |= {
+        "box/all.mbox": box,
+        "notes.txt": "just a note",
+        "table.csv": "id,text\n1,one\n2,two\n3\n",
+        "lines.jsonl": '{"id": "j1", "text": "one"}\n{"id": "j2"}\n',
+        "packed/more.csv.gz": gzip.compress(b"id,text\n7,seven\n"),
+        "page.html": "<p>hi</p>",
+        "photo.png": b"\x89PNG\r\n\x1a\n\x00",
+        "program": b"\x7fELF\x00\x00",
+        "broken.csv": 'id,text\n1,"never closed\n',
+        ".hidden": "x",
+    }
+    assert len(files) == 40
+    write(folder, files)
+    made = create_run(settings, folder, task, RunOptions(name="r", seed=1), now=NOW)
+    with closing(mailbox.mbox(DATA / "mbox" / "enron_400.mbox")) as counted:
+        real = len(counted)
+    # 30 messages, the mailbox, a note, two rows, an object, a packed row and a page.
+    assert made.taken == 30 + real + 1 + 2 + 1 + 1 + 1
+    with closing(sqlite3.connect(made.path)) as db:
+        listed = [place for (place,) in db.execute("SELECT place FROM skipped")]
+    assert len(listed) == sum(made.skipped.values())
+    for name in ("table.csv", "lines.jsonl", "photo.png", "program", "broken.csv", ".hidden"):
+        assert any(name in place for place in listed), name
