@@ -69,6 +69,8 @@ def lines(found: Quality) -> Iterator[str]:
             more = number(label.recall.more)
             yield f"recall of {label.label} is wide: about {more} more random ones bring it to ± 10"
     yield from _lines_of_people(found)
+    if found.packs is not None:
+        yield f"packs: {found.packs.sentence}"
     for watch in audit.watches:
         mark = {"alarm": "!", "steady": "✓"}.get(watch["state"], "·")
         yield f"{mark} {watch['name']}: {watch['sentence']}"

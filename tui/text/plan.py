@@ -93,7 +93,12 @@ def plan_lines(planned: Planned, task: Task) -> Iterator[str]:
         yield f"  server    {one_line(planned.server, limit=200)} gets the texts"
     yield f"  model     {one_line(task.model.model)}"
     yield f"  calls     about {number(planned.calls)}, follow-up questions included"
-    if planned.canaries:
+    if planned.canaries and task.pack != 1:
+        yield (
+            f"  canaries  {number(planned.canaries)} labeled {plural_of(task.item)} are asked again along with others,"
+            " to notice a change of the model; canaries = 0 in the task saves them"
+        )
+    elif planned.canaries:
         forecast = planned.forecast
         share_s = None if forecast.eta_s is None else forecast.eta_s * planned.canaries / max(1, planned.calls)
         time = f", about {span(share_s)}" if planned.limits_known and share_s else ""
