@@ -28,6 +28,9 @@ from tui.screens.quality.review import Phase, ReviewScreen
 EMAILS = 1_500
 """Emails of the run that most pictures show."""
 
+BATCHES = 5
+"""Batches that are reviewed before the figures are shown."""
+
 OLD_WORDS, NEW_WORDS = "colleagues write", "friends write"
 NEW_RULE = "- Lost property and refunds to passengers are work, also when a friend writes about them.\n"
 
@@ -170,20 +173,23 @@ async def task(pilot: Pilot[None], camera: Camera) -> None:
 
 
 async def quality(pilot: Pilot[None], camera: Camera) -> None:
-    """Review a batch with the known labels, look at the figures, settle what differs."""
+    """Review some batches with the known labels, look at the figures, settle what differs."""
     known = {email.source_id: label for email, label in labeled_demo_emails(EMAILS)}
     await act(pilot, "review")
     await settle(pilot, 2)
     screen = pilot.app.screen
     assert isinstance(screen, ReviewScreen)
     await camera.take(pilot, "review")
-    for _ in range(3 * BATCH):
-        if screen.phase not in (Phase.FIRST, Phase.PLAN, Phase.SECOND):
-            break
-        if screen.current is not None:
-            await press(pilot, known[screen.current.source_id])
-        await settle(pilot, 0.2)
-    await settle(pilot, 2)
+    for batch in range(BATCHES):
+        if batch:
+            await act(pilot, "next_batch")
+            await settle(pilot, 2)
+        for _ in range(3 * BATCH):
+            if screen.phase not in (Phase.FIRST, Phase.PLAN, Phase.SECOND):
+                break
+            if screen.current is not None:
+                await press(pilot, known[screen.current.source_id])
+        await settle(pilot, 2)
     await camera.take(pilot, "review-revealed")
     await act(pilot, "quality")
     await settle(pilot, 8)
