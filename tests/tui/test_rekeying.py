@@ -72,7 +72,7 @@ def test_a_key_may_be_used_on_screens_that_do_not_meet() -> None:
         ({"pause": "^p"}, "console.toml (pause): ^p cannot be given away: it opens the palette. p stays its key."),
         ({"pause": 3}, "console.toml (pause): a key is a text"),
         ({"pause": []}, "console.toml (pause): a key is a text"),
-        ({"pane": ["a", "b"]}, "console.toml (pane): it takes a list of 8 keys"),
+        ({"pane": ["a", "b"]}, "console.toml (pane): it takes a list of 9 keys"),
     ],
 )
 def test_what_cannot_be_is_told_and_the_default_stays(table: dict[str, Any], told: str) -> None:

@@ -33,6 +33,9 @@ FIXED = {
 
 _NAMED = {key.value for key in Keys if not key.value.startswith("<")}
 
+_PANES_BEFORE = 8
+"""Panes that had keys before places had one: settings with so many are still taken."""
+
 
 def readable(key: str) -> str:
     """A key of Textual's as a person reads it: ``^t``, ``?``, ``esc``."""
@@ -77,6 +80,8 @@ def rekeyed(
             meant = f" Did you mean {near[0]}?" if near else f" Actions are {', '.join(known)}."
             troubles.append(f"{where(name)}: there is no such action.{meant}")
             continue
+        if name == "pane" and isinstance(value, list) and len(value) == _PANES_BEFORE:
+            value = [*value, known[name].keys[-1]]  # noqa: PLW2901 - as it was written before there were nine
         keys, trouble = _keys_of(value, len(known[name].keys) if name == "pane" else None)
         if trouble:
             troubles.append(f"{where(name)}: {trouble} {known[name].key} stays its key.")
