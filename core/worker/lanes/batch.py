@@ -440,7 +440,8 @@ class BatchLane:
             return
         self._watched_at = now
         by_at = self._choice.by_at
-        if self._choice.lane == "auto" and by_at is not None and not self._late:
+        # Before the trial is over nothing is known of the server's speed, and texts are asked live anyway.
+        if self._choice.lane == "auto" and by_at is not None and not self._late and self._is_trial_over():
             left, _ = self._store.pending_texts()
             spare_s = CANCEL_S if any(each.state == "sent" for each in self._open) else 0.0
             needs_s = self._rest_s(left)
