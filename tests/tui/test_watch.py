@@ -48,7 +48,7 @@ def test_what_matters_is_told_in_thirty_columns() -> None:
         "org_a",
         "●2",
         "◌1 ✕1 00:41 TPM",
-        "work 90 %",
+        "work 89–91 %",
         "✕ 7 failed",
     ):
         assert telling in whole, telling
