@@ -61,7 +61,7 @@ def test_a_key_means_the_same_on_every_screen() -> None:
         "L": {"enact", "lane"},
         "t": {"retry", "try_key", "top_up"},
         "e": {"emails", "disagreements"},
-        "E": {"edit", "suspicious"},
+        "E": {"edit", "suspicious", "write_task"},
         "a": {"keys", "add", "look_at_alarm"},
         "D": {"demo", "task"},
         "C": {"compare", "compare_runs", "compare_versions", "causes"},
