@@ -62,10 +62,10 @@ def test_an_interrupted_import_goes_on_where_it_was(
         made(settings, task, source, stop_at=35)
     assert not (settings.runs_dir / "r.db").exists()
     parsed: list[str] = []
-    real = message.view_of
+    real = message.view_by
     monkeypatch.setattr(
-        "core.runs.views.view_of",
-        lambda raw, **how: (parsed.append(raw), real(raw, **how))[1],  # type: ignore[func-returns-value]
+        "core.runs.views.view_by",
+        lambda task, raw: (parsed.append(raw), real(task, raw))[1],  # type: ignore[func-returns-value]
     )
     created = made(settings, task, source)
     assert (created.taken, sum(created.skipped.values())) == (54, 6)
