@@ -90,7 +90,7 @@ def test_a_budget_is_never_exceeded_by_more_than_one_batch() -> None:
 
 def test_time_is_not_called_short_before_the_trial_showed_how_fast_the_server_is() -> None:
     """With nothing answered yet a forecast counts with two slow calls at once: batches are given up by evidence alone."""
-    played = play(Case(150, "auto", by_s=700.0, batches=BatchPlan(seconds=20.0), flex=FlexPlan(offered=False)))
+    played = play(Case(150, "auto", by_s=900.0, batches=BatchPlan(seconds=20.0), flex=FlexPlan(offered=False)))
     assert played.labels == 150
     assert played.by_lane["batch"] > 50
     assert not any("time is short" in note for note in played.notes)

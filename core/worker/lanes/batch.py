@@ -443,7 +443,7 @@ class BatchLane:
         # Before the trial is over nothing is known of the server's speed, and texts are asked live anyway.
         if self._choice.lane == "auto" and by_at is not None and not self._late and self._is_trial_over():
             left, _ = self._store.pending_texts()
-            spare_s = CANCEL_S if any(each.state == "sent" for each in self._open) else 0.0
+            spare_s = CANCEL_S if self.packs else 0.0  # also before the first batch: one that is ended at once is waste
             needs_s = self._rest_s(left)
             if left and needs_s is not None and LATE_FACTOR * needs_s + spare_s >= by_at - now:
                 self._late = True
