@@ -565,13 +565,13 @@ class Engine:
         return quality.quality_of(path)
 
     def emails_of_alarm(self, path: Path, watch: str) -> list[int]:
-        """Return the emails behind the standing alarm of a watch."""
+        """Return the emails behind the open alarm of a watch."""
         from core.storage.reading.reviews import emails_of_alarm  # noqa: PLC0415
 
         return emails_of_alarm(path, watch)
 
     def window_price(self, path: Path, watch: str) -> Planned:
-        """Return what re-labeling the window of a standing alarm takes; no email where none stands."""
+        """Return what re-labeling the window of an open alarm takes; no email where none stands."""
         from core.storage.reading.reviews import read_window  # noqa: PLC0415
 
         return self._price(path, *read_window(path, watch))

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from core import object_store
+from core import files
 from core.errors import ExportError, SourceError
+from core.files import ObjectStore, ObjectStoreError, address_of
 from core.llm.taskfile import builtin_task
-from core.object_store import ObjectStore, ObjectStoreError, address_of
 from core.runs.find import RunOptions, create_run
 from core.runs.save import export_run
 from core.settings import Settings
@@ -27,7 +27,7 @@ fs = pytest.importorskip("pyarrow.fs")
 def memory(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return a file system in memory that every s3 address means."""
     store = fs._MockFileSystem()
-    monkeypatch.setattr(object_store, "file_system", lambda _, address: (store, address.partition("://")[2]))
+    monkeypatch.setattr(files, "file_system", lambda _, address: (store, address.partition("://")[2]))
     return store
 
 

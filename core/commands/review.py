@@ -183,7 +183,7 @@ class DismissAlarm(Command):
 
 @dataclass(frozen=True, slots=True)
 class RelabelWindow(Command):
-    """Requeue the emails that the standing alarm of a watch casts doubt on, and dismiss the alarm.
+    """Requeue the emails that the open alarm of a watch casts doubt on, and dismiss the alarm.
 
     They are those labeled (or failed) since its window began. Their labels are taken back, and stay on record.
     """

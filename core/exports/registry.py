@@ -25,7 +25,7 @@ from core import files
 from core.errors import ExportError
 from core.exports import layouts, lines, tables
 from core.exports.columns import COLUMNS, Table
-from core.object_store import ObjectStore, ObjectStoreError, address_of
+from core.files import ObjectStore, ObjectStoreError, address_of
 
 __all__ = ["COLUMNS", "LAYOUTS", "Layout", "export_table", "known_suffixes", "layout_for", "written_whole"]
 

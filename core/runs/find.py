@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import RunFileError, RunNotFoundError, UsageError
+from core.files import ObjectStore, ObjectStoreError, address_of
 from core.model import Task
-from core.object_store import ObjectStore, ObjectStoreError, address_of
 from core.runs.build import build
 from core.runs.series import MOST_PARTS, PART_TEXTS, its_turn
 from core.server_address import normalize_base_url

@@ -62,7 +62,7 @@ _ORDER: Final = re.compile(
     r"(?:label|answer|mark|classify)\s+(?:all|every|each)\b[^.\n]{0,60}?\b(?:as|with|by)\s+[\"']?([^\s\"'.,;]{1,40})",
     re.IGNORECASE,
 )
-"""How an email orders what the others of its pack are labeled, for a model that obeys."""
+"""How an email orders what the others of its pack are labeled, for a model that follows it."""
 
 _KEY_COLUMNS: Final = ("sha256", "content_hash", "id")
 
@@ -85,18 +85,18 @@ def invalid_answer(label: str, labels: Sequence[str], pick: float) -> str:
 
 
 def colored(
-    labels: Sequence[str], emails: Sequence[str], leans: Sequence[bool], *, obey: bool, of: Sequence[str]
+    labels: Sequence[str], emails: Sequence[str], leans: Sequence[bool], *, injectable: bool, of: Sequence[str]
 ) -> list[str]:
     """Return what a model that is led astray says of a pack.
 
     ``labels`` are its answers to the ``emails`` alone; where it ``leans`` an email gets the answer of the one before
-    it. With ``obey`` an email that orders the labels of all others, out of those ``of`` the task, is obeyed.
+    it. With ``injectable`` an email that orders labels for all others, out of those ``of`` the task, decides them.
     """
     found = list(labels)
     for at in range(1, len(found)):
         if leans[at]:
             found[at] = found[at - 1]
-    if obey:
+    if injectable:
         for at, email in enumerate(emails):
             order = _ORDER.search(email)
             if order is not None and order[1] in of:

@@ -216,7 +216,7 @@ class SimulatorConfig:
     noise: share of email texts whose label is flipped (always the same way), so that people can disagree.
     unsteady: share of answers that are another label than usual, anew for each call: the noise of a server.
     lean: share of the emails of a pack that are answered as the email before them, as by a model that neighbors color.
-    obey: an email of a pack that says how to label the others is obeyed.
+    injectable: an email of a pack that says how to label the others decides their labels.
     default_completion_tokens: reserved for a call that sends no `max_completion_tokens`.
     reasoning: whether gpt-oss and qwen models spend reasoning tokens before they answer.
     dialect: the server whose way of saying no is used, one of DIALECTS; empty for Groq's.
@@ -244,7 +244,7 @@ class SimulatorConfig:
     noise: float = 0.0
     unsteady: float = 0.0
     lean: float = 0.0
-    obey: bool = False
+    injectable: bool = False
     replay: Path | None = None
     log_path: Path | None = None
     default_completion_tokens: int = 8_192

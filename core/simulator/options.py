@@ -72,7 +72,7 @@ def config_from(namespace: argparse.Namespace) -> SimulatorConfig:
         noise=namespace.noise,
         unsteady=namespace.unsteady,
         lean=namespace.lean,
-        obey=namespace.obey,
+        injectable=namespace.injectable,
         replay=namespace.replay,
         log_path=namespace.log,
         batches=BatchPlan(
@@ -214,7 +214,7 @@ def _add_answers(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--noise", type=float, default=0.0, metavar="SHARE", help="share of labels flipped")
     group.add_argument("--unsteady", type=float, default=0.0, metavar="SHARE", help="of answers that vary by call")
     group.add_argument("--lean", type=float, default=0.0, metavar="SHARE", help="of packs answered as the text before")
-    group.add_argument("--obey", action="store_true", help="texts of a pack may order the labels of the others")
+    group.add_argument("--injectable", action="store_true", help="texts of a pack may order the labels of the others")
     group.add_argument("--seed", type=int, default=0, help="of everything random (default 0)")
     group.add_argument("--model", action="append", default=[], metavar="NAME", help="one more model to know")
     group.add_argument("--latency", type=float, default=0.35, metavar="SECONDS", help="mean (default 0.35)")

@@ -276,7 +276,11 @@ class Service:
         ]
         leans = [self._faults.rolls(key + question.email_key, 1).reasoning < self._config.lean for key in keys]
         labels = colored(
-            [label for label, _ in known], question.pack, leans, obey=self._config.obey, of=self._config.labels
+            [label for label, _ in known],
+            question.pack,
+            leans,
+            injectable=self._config.injectable,
+            of=self._config.labels,
         )
         wrong = int(rolls.answer * len(labels)) if call.fault == "invalid" else None
         answers = []

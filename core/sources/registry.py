@@ -16,7 +16,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from core.errors import SourceError
-from core.object_store import address_of
+from core.files import address_of
 from core.sources import csv_source, folder_source, json_source, mbox_source, table_source, text_source
 from core.sources.archives import ScratchFolder, packing_of, unpacked
 from core.sources.source import (

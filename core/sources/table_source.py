@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import quote
 
 from core.errors import SourceError
-from core.object_store import ObjectStore, ObjectStoreError
+from core.files import ObjectStore, ObjectStoreError
 from core.sources.columns import COLUMN_OPTIONS, Chosen, choose
 from core.sources.source import Format, Found, SkippedRow, Source, SourceOptions, refuse_unused
 

@@ -263,7 +263,7 @@ def rates_over_run(path: Path, version: str, *, slices: int = 20) -> dict[str, l
 
 
 def emails_of_alarm(path: Path, watch: str, *, most: int = 500) -> list[int]:
-    """Return the emails behind the standing alarm of a watch: those of its window, or the canaries that changed."""
+    """Return the emails behind the open alarm of a watch: those of its window, or the canaries that changed."""
     with opened_run(path) as db:
         row = next((each for each in alarms_of(db) if each.watch == watch and each.state == "raised"), None)
         if row is None:
@@ -285,7 +285,7 @@ def emails_of_alarm(path: Path, watch: str, *, most: int = 500) -> list[int]:
 
 
 def window_of_alarm(db: sqlite3.Connection, watch: str) -> tuple[list[int], list[int]]:
-    """Return the emails that a standing alarm casts doubt on: labeled since its window began, and failed since then.
+    """Return the emails that an open alarm casts doubt on: labeled since its window began, and failed since then.
 
     The window of changed canaries begins a canary's interval before the first changed answer among the newest
     :data:`CANARY_ANSWERS`. Emails with the text of a doubted one are doubted too. Empty where no alarm stands.
@@ -323,7 +323,7 @@ CANARY_ANSWERS = 60
 
 
 def read_window(path: Path, watch: str) -> tuple[int, int, float]:
-    """Return how many emails the standing alarm of a watch casts doubt on, different texts and their mean length."""
+    """Return how many emails the open alarm of a watch casts doubt on, different texts and their mean length."""
     with opened_run(path) as db:
         labeled, failed = window_of_alarm(db, watch)
         return size_of_texts(db, "e.id IN (SELECT value FROM json_each(?))", (json.dumps(labeled + failed),))

@@ -245,14 +245,14 @@ def _take_back(db: sqlite3.Connection, change: LastChange, task_version: str, no
     if change.kind == "note":
         db.execute(f"UPDATE note SET undone_at = ? WHERE {which}", (now, batch))
         return undone
-    standing = ""
+    unsettled = ""
     if change.kind == "label":
         db.execute(f"UPDATE label SET source = 'undone' WHERE {which}", (batch,))
-        standing = " AND d.state <> 'pending'"
+        unsettled = " AND d.state <> 'pending'"
     kept = ", ".join(f"{name} = d.{name}" for name in _KEPT.split(", ") if not name.startswith("label"))
     db.execute(
         f"UPDATE email SET {kept} FROM deed AS d WHERE d.batch = ? AND d.undone = 'undone' AND d.email_id = email.id"
-        + standing,
+        + unsettled,
         (batch,),
     )
     # A pending email that a person labeled stayed in the model's work: what came of that stands, label or failure.

@@ -173,7 +173,7 @@ def raise_alarm(
 
 
 def dismiss_alarm(db: sqlite3.Connection, watch: str, *, by: str, note: str, now: float) -> bool:
-    """Mark the standing alarm of a watch as dismissed; False where there is none."""
+    """Mark the open alarm of a watch as dismissed; False where there is none."""
     moved = db.execute(
         "UPDATE alarm SET state = 'dismissed', dismissed_at = ?, by = ?, note = ? WHERE watch = ? AND state = 'raised'",
         (now, by, storable(note[:MOST_IN_A_NOTE]), watch),
@@ -184,7 +184,7 @@ def dismiss_alarm(db: sqlite3.Connection, watch: str, *, by: str, note: str, now
 
 
 def relabel_window(db: sqlite3.Connection, watch: str, *, task_version: str, by: str, now: float) -> int:
-    """Take back what the model said since the window of a standing alarm began, requeue it, and dismiss the alarm.
+    """Take back what the model said since the window of an open alarm began, requeue it, and dismiss the alarm.
 
     Returns how many emails are pending again. Labels that are taken back stay on record, those of people stay in force.
     """

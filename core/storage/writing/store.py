@@ -507,12 +507,12 @@ class Store(PeopleWriter):
             )  # fmt: skip
 
     def dismiss_alarm(self, watch: str, *, by: str, note: str, now: float) -> bool:
-        """Mark the standing alarm of a watch as dismissed; False where there is none."""
+        """Mark the open alarm of a watch as dismissed; False where there is none."""
         with self._transaction() as db:
             return reviews.dismiss_alarm(db, watch, by=by, note=note, now=now)
 
     def relabel_window(self, watch: str, *, by: str, now: float) -> int:
-        """Requeue what the standing alarm of a watch casts doubt on, and dismiss it; returns how many are pending."""
+        """Requeue what the open alarm of a watch casts doubt on, and dismiss it; returns how many are pending."""
         with self._transaction() as db:
             return reviews.relabel_window(db, watch, task_version=self.task_version, by=by, now=now)
 

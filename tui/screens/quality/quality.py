@@ -160,7 +160,7 @@ class QualityScreen(BaseScreen):
         )
 
     def do_ask_again(self) -> None:
-        """Say what re-labeling the window of the first standing alarm takes, and do it after a confirmation."""
+        """Say what re-labeling the window of the first open alarm takes, and do it after a confirmation."""
         watch, path, engine = self._alarm(), self.console_app.run_path, self.console_app.engine
         if watch is None or path is None:
             self.console_app.say("No alarm stands.", severity="warning")
