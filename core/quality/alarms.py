@@ -27,6 +27,8 @@ SLOW_LIMIT = -14.0
 WINDOW_EVERY = 5
 ARMED_AFTER = 100
 SLOW_ARMED_AFTER = 200
+SLOW_LEAST_S = 0.001
+"""A call that took no more than this longer than nine in ten of the first ones is not slow."""
 CUSUM_LIMIT = 7.0
 FAILURES_IN_A_ROW = 25
 """So many different emails failing one after another, for a reason that is not quota, pause the run (a promise)."""
@@ -557,7 +559,7 @@ class WatchSet:
         if len(self._first_latencies) < SLOW_ARMED_AFTER:
             self._first_latencies.append(latency_s)
             if len(self._first_latencies) == SLOW_ARMED_AFTER:
-                self._slow_above = sorted(self._first_latencies)[int(0.9 * SLOW_ARMED_AFTER)]
+                self._slow_above = sorted(self._first_latencies)[int(0.9 * SLOW_ARMED_AFTER)] + SLOW_LEAST_S
                 for value in self._first_latencies:
                     self._slow.observe(value > self._slow_above)
             return False

@@ -8,6 +8,7 @@ and returns a :class:`Settlement`; a lane that asks in another way (a batch, a c
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -76,11 +77,13 @@ class Answered:
     """What one call came to: the reply, and the verdict on it.
 
     Of a pack ``parts`` has for each email its part of the reply, as a single one would be, and the verdict on that.
+    ``judged_s`` are the seconds that the verdict took after the reply: those of the first ones wait for the validator.
     """
 
     reply: Reply
     verdict: Verdict
     parts: tuple[tuple[Reply, Verdict], ...] = ()
+    judged_s: float = 0.0
 
 
 class Fleet(Protocol):
@@ -123,7 +126,10 @@ class LocalFleet:
     async def ask(self, permit: Permit, conversation: tuple[ChatMessage, ...], settings: ModelSettings) -> Answered:
         """Make one call and judge the reply."""
         reply = await self._client_of(permit).ask(conversation, settings)
-        return Answered(reply, await self._guard.judge(reply))
+        now = asyncio.get_running_loop().time
+        came_at = now()
+        verdict = await self._guard.judge(reply)
+        return Answered(reply, verdict, judged_s=now() - came_at)
 
     def most(self) -> int:
         """Return no bound: the pacer has one."""
@@ -148,8 +154,10 @@ class LocalFleet:
     ) -> Answered:
         """Make one call and judge the answer to each email."""
         reply = await self._client_of(permit).ask(conversation, settings, form=form)
+        now = asyncio.get_running_loop().time
+        came_at = now()
         parts = await judged_parts(self._guard, reply, size)
-        return Answered(reply, parts[0][1], parts)
+        return Answered(reply, parts[0][1], parts, now() - came_at)
 
 
 async def judged_parts(guard: Judges, reply: Reply, size: int) -> tuple[tuple[Reply, Verdict], ...]:
@@ -358,7 +366,7 @@ class Exchange:
             self._retries.refusals.ended(email.id)
             self._pacer.cancelled(permit)
             raise
-        question, reply = self._question(permit, email, started_at), answered.reply
+        question, reply = self._question(permit, email, started_at, answered.judged_s), answered.reply
         self._pacer.answered(permit, reply.usage, reply.headers, question.latency_s)
         self._retries.answered(email.id, permit.alias, started_at)
         return settle_reply(self._task, question, reply, answered.verdict)
@@ -387,7 +395,7 @@ class Exchange:
             self._retries.refusals.ended(permit.email_id)
             self._pacer.cancelled(permit)
             raise
-        lead, reply = self._question(permit, emails[0], started_at), answered.reply
+        lead, reply = self._question(permit, emails[0], started_at, answered.judged_s), answered.reply
         self._pacer.answered(permit, reply.usage, reply.headers, lead.latency_s)
         self._retries.answered(permit.email_id, permit.alias, started_at, [email.id for email in emails])
         common = sum(len(message.content) for message in conversation) - sum(len(email.text) for email in emails)
@@ -437,8 +445,8 @@ class Exchange:
             found.append(replace(settlement, attempt=attempt, in_vain=False, run_over=over))
         return tuple(found)
 
-    def _question(self, permit: Permit, email: PendingEmail, started_at: float) -> Question:
-        latency_s = self._clock() - started_at
+    def _question(self, permit: Permit, email: PendingEmail, started_at: float, judged_s: float = 0.0) -> Question:
+        latency_s = max(0.0, self._clock() - started_at - judged_s)
         return Question(email, permit.alias, permit.organization, started_at, latency_s, permit.lane)
 
     def why_full(self, out: int) -> str:

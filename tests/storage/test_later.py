@@ -34,7 +34,7 @@ def write(path: Path, *rows: dict[str, object]) -> Path:
 def run(settings: Settings, tmp_path: Path) -> Path:
     """A run of two texts with ids, done."""
     source = write(tmp_path / "mail.jsonl", {"id": "a", "text": "lunch"}, {"id": "b", "text": "the contract"})
-    path = Engine(settings).create(source, builtin_task(), RunOptions(name="mail")).path
+    path = Engine(settings).create(source, builtin_task(), RunOptions(name="mail"))[0].path
     with RunLock(path) as lock, Store.open(path, lock) as store:
         store.begin_epoch(now=NOW, pid=1, host="here")
         store.commit([by(store.task_version, labeled(number)) for number in (1, 2)], now=NOW)
@@ -69,7 +69,7 @@ def test_new_ids_are_taken_and_changed_texts_reported(run: Path, tmp_path: Path)
 def test_without_ids_what_is_new_is_told_by_content(settings: Settings, tmp_path: Path) -> None:
     """Numbers of rows mean nothing in another file; new texts are numbered on."""
     source = write(tmp_path / "mail.jsonl", {"text": "lunch"}, {"text": "the contract"})
-    path = Engine(settings).create(source, builtin_task(), RunOptions(name="mail", order="source")).path
+    path = Engine(settings).create(source, builtin_task(), RunOptions(name="mail", order="source"))[0].path
     later = write(tmp_path / "later.jsonl", {"text": "a picnic"}, {"text": "lunch"}, {"text": "a picnic"})
     added = add_texts(path, [later], SourceOptions(), now=NOW)
     assert (added.taken, added.known, added.changed) == (1, 2, 0)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from core.llm.task import task_to_toml
-from core.model import EmailState, PlacesWanted, RunState, RunSummary
+from core.model import EmailState, PlaceStatus, PlacesWanted, RunState, RunSummary
 from core.quality.session import Phase
 from tests.tui.conftest import Desk, Opens
 from tests.tui.fake_engine import FakeEngine
@@ -78,8 +78,9 @@ class Keyed:
 
 
 def world(*, at_work: bool) -> FakeRun:
-    """Forty emails: labeled ones, three failed ones, and some pending; two versions of the task."""
+    """Forty emails: labeled ones, three failed ones, and some pending; two versions of the task; a place of calls."""
     run = with_versions(running(40, 20))
+    run.places = (PlaceStatus("place-1", "vm-a", "ready", "", 8, 1212.4, NOW - 180),)
     run.emails = [email(row.id, EmailState.FAILED) if row.id in (3, 4, 5) else row for row in run.emails]
     if not at_work:
         run.state, run.alive, run.in_flight, run.asking = RunState.STOPPED, False, 0, {}
@@ -144,7 +145,7 @@ LOOKS = frozenset({"look_at", "forecast", "key_past", "check_copy"})
 def asked(at: Desk) -> object:
     """What the engine was asked to do, without paths and versions."""
     return [
-        tuple(part for part in call if isinstance(part, str | int | list | None)) for call in at.engine.asked
+        tuple(part for part in call if isinstance(part, str | int | list | PlacesWanted | None)) for call in at.engine.asked
         if call[0] not in LOOKS
     ]  # fmt: skip
 

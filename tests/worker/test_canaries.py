@@ -37,7 +37,8 @@ def test_a_change_of_the_model_is_found_and_pauses_the_run(tmp_path: Path) -> No
         count[0] += 1
         return (call.email % 2 == 0) != (count[0] > 480)
 
-    seen = play(tmp_path, answers("0"), zero, emails=700, closes_at_s=15.0, keys={"one": "org_1"})
+    acts = {0.01: lambda worker: worker.choose_concurrency(16)}
+    seen = play(tmp_path, answers("0"), zero, emails=700, closes_at_s=15.0, keys={"one": "org_1"}, acts=acts)
     path = tmp_path / "run.db"
     assert "canaries" in {row.watch for row in read_alarms(path)}
     assert seen.was_shown("paused", "texts asked again changed")

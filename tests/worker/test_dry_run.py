@@ -63,7 +63,7 @@ def test_a_trial_asks_for_real_and_leaves_the_run_as_it_was(
         (tmp_path / "draft.toml").write_text('rubric = "Say 1."\n[[labels]]\nvalue = "1"\n[[labels]]\nvalue = "0"\n')
         assert main(["task", "real", "--try", str(tmp_path / "draft.toml"), "--sample", "3"]) == 0
         out = capsys.readouterr().out
-        assert "on 3 emails: about" in out
+        assert "on 3 texts: about" in out
         assert "No label is given or changed." in out
         assert content(path) == before
 
@@ -150,7 +150,11 @@ class Quota:
     def next(self, candidates: list[object]) -> object:
         decision = self.decisions.pop(0) if self.decisions else "grant"
         if decision == "grant":
-            return type("Grant", (), {"email_id": candidates[0].email_id, "alias": "main", "organization": "org"})()  # type: ignore[attr-defined]
+            return type(
+                "Grant",
+                (),
+                {"email_id": candidates[0].email_id, "alias": "main", "organization": "org", "lane": "live"},
+            )()  # type: ignore[attr-defined]
         return decision
 
     def answered(self, *_: object) -> None:

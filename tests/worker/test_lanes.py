@@ -62,7 +62,7 @@ def test_a_whole_run_goes_out_in_batches_after_a_live_trial() -> None:
     assert played.by_lane["batch"] >= 100
     assert len(played.answered_texts) == len({each.rpartition("/")[2] for each in played.answered_texts})
     assert not played.asked_twice_at_once()
-    assert played.ending.reason == "every email is settled"
+    assert played.ending.reason == "everything is settled"
 
 
 def test_a_run_is_done_by_its_time_with_half_of_the_batches_stalled() -> None:

@@ -189,11 +189,12 @@ class ExportReader:
             for row in rows:
                 count, tokens = counts.get(row[1], (0, 0))
                 counts[row[1]] = (count + 1, tokens + row[5])
-        wanted = {label[4] for label in labels.values()} - {row[0] for row in last.values()} - {None}
-        if not wanted:
-            return last, counts, {}
-        others = self._db.execute(f"{select}id IN (SELECT value FROM json_each(?))", (json.dumps(list(wanted)),))
-        return last, counts, {row[0]: row for row in others.fetchall()}
+        others = {row[0]: row for row in rows}
+        wanted = {label[4] for label in labels.values()} - others.keys() - {None}
+        if wanted:
+            more = self._db.execute(f"{select}id IN (SELECT value FROM json_each(?))", (json.dumps(list(wanted)),))
+            others.update((row[0], row) for row in more.fetchall())
+        return last, counts, others
 
     def _notes(self, span: str, values: Span) -> dict[int, str]:
         """Return the notes of each item that has any, joined."""
