@@ -198,9 +198,6 @@ def draft_of(path: Path, marks: Marks) -> None:
 def _tell(db: sqlite3.Connection, marks: Marks, state: str) -> None:
     """What the worker said of itself, what happened, and what was requested."""
     evil = marks.evil
-    for name in ("place", "place 2"):
-        lost = (evil(name), evil(f"{name}'s node"), "lost", evil(f"{name}'s reason"), 0, 0.0, NOW - 5)
-        db.execute("INSERT INTO place VALUES (?, ?, ?, ?, ?, ?, ?)", lost)
     for n, kind in enumerate(("start", "failed", "key", "alarm", evil("event kind"))):
         db.execute("INSERT INTO event(at, kind, text, key_alias) VALUES (?, ?, ?, ?)",
                    (NOW - 20 - n, kind, evil("event"), evil("event's alias")))  # fmt: skip
