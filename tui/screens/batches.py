@@ -78,8 +78,9 @@ class BatchesScreen(BaseScreen):
 
 
 _EMPTY = (
-    "\n No batch was sent yet. {lane} chooses the lane: with batch or auto, the first 100 texts are asked live,\n"
-    " and the rest in batches of 1,000 at half the price. The worker has to run for it ({start})."
+    "\n No batch was sent yet. {lane} chooses the lane: with batch or auto, the\n"
+    " first 100 texts are asked live, the rest in batches of 1,000 at half the\n"
+    " price. The worker has to run for it ({start})."
 )
 
 
