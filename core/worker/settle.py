@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from core.errors import CallError, KeyRefusedError, PlaceLostError, Remedy, TooLargeError
 from core.llm.packs import pack_messages, pack_schema, pack_settings, read_answer, shared_out
@@ -34,6 +34,8 @@ from core.model import (
 from core.storage.writing.store import Answer
 from core.worker.pacer import AnyPacer, Permit
 from core.worker.retries import Fault, RetryPolicy
+
+T = TypeVar("T")
 
 FAILURE_CHARS = 300
 """A failure quotes a server with at most so many characters."""
@@ -126,10 +128,8 @@ class LocalFleet:
     async def ask(self, permit: Permit, conversation: tuple[ChatMessage, ...], settings: ModelSettings) -> Answered:
         """Make one call and judge the reply."""
         reply = await self._client_of(permit).ask(conversation, settings)
-        now = asyncio.get_running_loop().time
-        came_at = now()
-        verdict = await self._guard.judge(reply)
-        return Answered(reply, verdict, judged_s=now() - came_at)
+        verdict, judged_s = await _timed(self._guard.judge(reply))
+        return Answered(reply, verdict, judged_s=judged_s)
 
     def most(self) -> int:
         """Return no bound: the pacer has one."""
@@ -154,10 +154,15 @@ class LocalFleet:
     ) -> Answered:
         """Make one call and judge the answer to each email."""
         reply = await self._client_of(permit).ask(conversation, settings, form=form)
-        now = asyncio.get_running_loop().time
-        came_at = now()
-        parts = await judged_parts(self._guard, reply, size)
-        return Answered(reply, parts[0][1], parts, now() - came_at)
+        parts, judged_s = await _timed(judged_parts(self._guard, reply, size))
+        return Answered(reply, parts[0][1], parts, judged_s)
+
+
+async def _timed(result: Awaitable[T]) -> tuple[T, float]:
+    """Return what is awaited, and the seconds that it took."""
+    now = asyncio.get_running_loop().time
+    began_at = now()
+    return await result, now() - began_at
 
 
 async def judged_parts(guard: Judges, reply: Reply, size: int) -> tuple[tuple[Reply, Verdict], ...]:

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
 
 import httpx
 import pytest
@@ -17,6 +12,7 @@ from core.llm.key_check import find_address
 from core.server_address import normalize_base_url
 from core.settings import load_settings
 from core.storage.reading.reader import RunReader
+from tests.llm.recording import recording
 from tests.llm.test_client import COMPLETION
 from tui.cli import main
 
@@ -93,34 +89,6 @@ def test_a_server_that_cannot_be_reached_is_asked_once() -> None:
     assert "cannot be reached now" in found.sentence
 
 
-@contextmanager
-def listening(path: str) -> Iterator[tuple[str, list[bytes]]]:
-    """A server on this machine with one endpoint, and what it was sent."""
-    got: list[bytes] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            got.append(bytes(self.headers) + self.rfile.read(int(self.headers["content-length"])))
-            content = json.dumps(COMPLETION).encode() if self.path == path else b"no"
-            self.send_response(200 if self.path == path else 404)
-            self.send_header("content-length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", got
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
 def test_new_keeps_the_address_that_answered(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,7 +96,7 @@ def test_new_keeps_the_address_that_answered(
     monkeypatch.setenv("GROQ_API_KEY", "gsk_of_groq_alone_0123456789")
     source = tmp_path / "mail.csv"
     source.write_text("id,message\n1,the lunch is at noon\n")
-    with listening("/v1/chat/completions") as (address, got):
+    with recording("/v1/chat/completions") as (address, got):
         assert main(["new", str(source), "--base-url", address]) == 0
     assert (
         f"server    {address.removeprefix('http://')} answers at {address}/v1/chat/completions"

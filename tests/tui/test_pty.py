@@ -85,10 +85,9 @@ NOT_MET = {
     "tui.widgets.panes.places.PlacesPane",
 }
 """The hostile run has no places (their pane has a test of its own), no open batches (the window that asks about them shows
-numbers alone), nothing audited (the list of
-what is behind a figure has the rows of other lists), and no people who differ (their screen is that for reviewing with one
-more line). The window for a download is shown in a browser alone, and all but its title is that for saving, which is walked
-past. Fields in which a task is written hold what was typed there."""
+numbers alone), nothing audited (the list of what is behind a figure has the rows of other lists), and no people who differ
+(their screen is that for reviewing with one more line). The window for a download is shown in a browser alone, and all but
+its title is that for saving, which is walked past. Fields in which a task is written hold what was typed there."""
 
 
 def test_every_widget_was_walked_past(walked: Walked) -> None:

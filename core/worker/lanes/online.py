@@ -8,6 +8,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import overload
 
 from core.errors import PlaceLostError
@@ -439,13 +440,10 @@ class OnlineLane:
         call = asyncio.create_task(coroutine)
         self._out[call] = permit
         self._cost += permit.cost
-        call.add_done_callback(lambda _: self._ended(texts))
-        call.add_done_callback(self._on_landed)
+        call.add_done_callback(partial(self._on_landed, texts))
 
-    def _ended(self, texts: int) -> None:
+    def _on_landed(self, texts: int, call: asyncio.Task[None]) -> None:
         self._texts_out -= texts
-
-    def _on_landed(self, call: asyncio.Task[None]) -> None:
         permit = self._out.pop(call)
         self._cost = self._cost - permit.cost if self._out else 0.0
         error = None if call.cancelled() else call.exception()
@@ -541,10 +539,8 @@ class OnlineLane:
         try:
             settlement = await exchange.ask(permit, email, probe=True)
             self._report(settlement.run_over, settlement.notice)
-            attempt = replace(settlement.attempt, kind=AskKind.CANARY)
-            value, answered = settlement.label, settlement.label is not None
-            answer = None if value is None else CanaryAnswer(email.id, label, value, round_)
-            await self._committer.commit(Answer(attempt, canary=answer))
+            answered = settlement.label is not None
+            await self._committer.commit(_answer(settlement, (email, label, round_)))
         finally:
             if canaries is not None and not answered:
                 canaries.given_up(email.id, round_)
@@ -573,7 +569,7 @@ class OnlineLane:
 
 
 def _answer(settlement: Settlement, rider: Rider | None) -> Answer:
-    """Return what is committed of an email of a pack; of a rider what it was answered, beside its label."""
+    """Return what is committed of an email; of one that is asked again what it was answered, beside its label."""
     if rider is None:
         return settlement.answer
     email, label, round_ = rider
