@@ -48,8 +48,8 @@ _STREAM_ONLY = re.compile(
 class Dialect:
     """What one server is known to refuse for one model; shared by the clients of all keys.
 
-    ``noted`` hears a sentence whenever something is left out from now on. ``known`` are settings that were refused
-    before, with the server's words; ``learned`` hears of each new one, with its words.
+    ``noted`` is given a sentence whenever something is left out from now on. ``known`` are settings that were refused
+    before, with the server's words; ``learned`` is called for each new one, with its words.
     """
 
     def __init__(

@@ -57,7 +57,7 @@ class _Batch:
 class BatchDesk:
     """The files and batches of one simulator. ``answer`` answers a line; ``epoch`` turns its clock into Unix time.
 
-    ``noted`` hears of a batch that began or ended: which, with the digests of its texts, and when.
+    ``noted`` is called for each batch that began or ended: which, with the digests of its texts, and when.
     """
 
     def __init__(

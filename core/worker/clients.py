@@ -48,7 +48,7 @@ class KeepsRefusedSettings(Protocol):
 
 
 class ClientPool:
-    """One client for each key, kept for the worker's life; ``noted`` hears what the server does not take.
+    """One client for each key, kept for the worker's life; ``noted`` is told what the server refuses.
 
     What was learnt of the server holds for one model: another version of the task may have another. ``memory`` keeps
     it for the workers to come.
@@ -89,7 +89,7 @@ class ClientPool:
         return self.in_tier(grant, known[1])
 
     def in_tier(self, grant: Grant, client: Asks) -> Asks:
-        """Return what asks in the granted tier with a client, and hears what its first reply says of the tier."""
+        """Return what asks in the granted tier with a client, and reads what its first reply says of the tier."""
         return FlexClient(client, self.tiers) if grant.lane == FLEX and self.tiers is not None else client
 
     def renew(self, task: Task) -> None:

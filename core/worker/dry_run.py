@@ -50,7 +50,7 @@ class _Conversation:
 
 
 class DryRun:
-    """Asks about the emails of a sample; ``ended`` hears of each as soon as it has come to its end."""
+    """Asks about the emails of a sample; ``ended`` is called for each as soon as it has come to its end."""
 
     def __init__(
         self,

@@ -97,7 +97,7 @@ class Worker:
         lane_chosen: Callable[[str], None] = lambda _: None,
         live_s: Callable[[float], float | None] = lambda _: None,
     ) -> None:
-        """``lane_chosen`` hears of the lane that the run asks in from now on.
+        """``lane_chosen`` is called with the lane that the run asks in from now on.
 
         ``live_s`` returns the seconds that live calls take at most for so many texts.
         """

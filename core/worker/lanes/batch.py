@@ -90,7 +90,7 @@ class BatchServer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Reports:
-    """Who hears of the lane: sentences for people, answers that were committed, labels, failures, a spent budget."""
+    """Callbacks of the lane: sentences for people, answers that were committed, labels, failures, a spent budget."""
 
     noted: Callable[[str], None]
     committed: Callable[[Sequence[Answer]], None]

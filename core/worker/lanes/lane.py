@@ -17,11 +17,11 @@ from core.worker.settle import Fleet
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Who hears of what a lane does.
+    """Callbacks for what a lane does.
 
-    ``labeled`` and ``failed`` hear of each email that was settled, ``run_over`` of an error that ends the run,
-    ``noted`` of a sentence for people, ``landed`` of each call that ended, with the error that no email can be blamed
-    for, and ``grown`` before more calls are out at once than ever were.
+    ``labeled`` and ``failed`` are called for each email that was settled, ``run_over`` for an error that ends the run,
+    ``noted`` with a sentence for people, ``landed`` for each call that ended, with the error that is no email's fault,
+    and ``grown`` before more calls are out at once than ever were.
     """
 
     labeled: Callable[[], None]

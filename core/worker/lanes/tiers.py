@@ -38,8 +38,8 @@ Granted = Grant | Wait | Never | NoKeys
 class TieredPacer:
     """Grants calls in two tiers. ``open_flex`` makes the broker of the flex tier when it is first wanted.
 
-    ``noted`` hears a sentence when the tier turns out to be missing; ``concurrency`` is how many calls at once a person
-    chose, for both tiers together.
+    ``noted`` is given a sentence when the tier turns out to be missing; ``concurrency`` is how many calls at once a
+    person chose, for both tiers together.
     """
 
     def __init__(

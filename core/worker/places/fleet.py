@@ -1,4 +1,4 @@
-"""The coordinator's side of places: chooses a place for each call, and knows what is out where.
+"""The coordinator's side of places: choose a place for each call, and keep what is out where.
 
 The places themselves are kept by another process (:mod:`core.worker.places.bridge`), so that nothing that happens to a
 cluster can end the worker, and so that the worker imports nothing of Ray. Where that process ends, another is started.
@@ -113,7 +113,7 @@ class _Call:
 
 
 class PlacesFleet:
-    """Makes calls at places. Begin it with :meth:`start`; ``noted`` hears what happens to places, as sentences."""
+    """Makes calls at places. Begin it with :meth:`start`; ``noted`` is given sentences on what happens to places."""
 
     def __init__(
         self,
@@ -126,7 +126,7 @@ class PlacesFleet:
         memory: Remembers | None = None,
         in_tier: Callable[[Any, Asks], Asks] = lambda _, client: client,
     ) -> None:
-        """``in_tier`` wraps what asks with a permit, where its tier wants to hear of the replies."""
+        """``in_tier`` wraps what asks with a permit, where its tier looks at the replies."""
         self._wanted = wanted
         self._connect = connect
         self._setup = setup

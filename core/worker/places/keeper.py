@@ -1,4 +1,4 @@
-"""Keep places alive: make each, shake hands, give it orders, fetch its answers, make it anew when it is lost.
+"""Start places, compare versions, pass orders on, fetch answers, and restart a place that is lost.
 
 It decides by time alone that a place is lost: at the first error, or when it does not answer for
 :data:`core.worker.places.wire.LOST_AFTER_S` seconds. What makes places is a :class:`Cluster`.
@@ -89,7 +89,7 @@ class _Place:
 
 
 class Keeper:
-    """Keeps ``places`` places; ``say`` hears :class:`Reached`, :class:`Report` and :class:`Unreachable`."""
+    """Keeps ``places`` places; ``say`` is called with :class:`Reached`, :class:`Report` and :class:`Unreachable`."""
 
     def __init__(self, cluster: Cluster, places: int, say: Callable[[object], None]) -> None:
         self._cluster = cluster
@@ -104,7 +104,7 @@ class Keeper:
         """Take a message of the coordinator: in their order they reach each place."""
         if isinstance(message, Give):
             place = self._places[message.place]
-            if place.ready:  # else the coordinator hears that it is lost, or knows
+            if place.ready:  # else the coordinator is told that it is lost, or was
                 place.inbox.put_nowait(message)
             return
         if isinstance(message, Setup):
