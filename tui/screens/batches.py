@@ -44,9 +44,9 @@ COLUMNS = (
 _TONES = {"packed": "waiting", "sent": "running", "gathering": "running", "done": "quiet", "void": "failed"}
 ABOUT = {
     "live": "one call for each text, answered at once",
-    "flex": "the same with ten times the limits; refused while the tier is full",
-    "batch": "files of questions at half the price, within 24 hours",
-    "auto": "batches until time is short, then the fastest of the others",
+    "flex": "ten times the limits; refused while it is full",
+    "batch": "files of questions, half the price, within 24 h",
+    "auto": "batches while there is time, then the fastest",
 }
 ENDED = "live, ending open batches"
 
@@ -184,7 +184,7 @@ class ChooseLaneWindow(ModalScreen[ChooseLane | None]):
 
     def _forecast_of(self, lane: str) -> list[Content]:
         planned = self._planned
-        found = [each for each in planned.lanes if each.lane == lane] if planned is not None else []
+        found = [each for each in planned.lanes if each.lane == lane] if planned is not None and planned.calls else []
         known = planned is not None and planned.limits_known
         return [line((f"         {lane_time(each, known=known)} · {money(each.money)}", "$accent")) for each in found]
 

@@ -27,14 +27,15 @@ def when(forecast: Forecast) -> str:
     if forecast.eta_s is None:
         return forecast.binding_limit
     if forecast.eta_s < 1.0:
-        return f"less than a second, limited by {_limit(forecast)}"
+        return f"less than a second{_limited(forecast)}"
     low, high = forecast.low_s, forecast.high_s
     interval = f" ({span(low or 0.0)} to {span(high)})" if high is not None and high > 1.0 else ""
-    return f"{span(forecast.eta_s)}{interval}, limited by {_limit(forecast)}"
+    return f"{span(forecast.eta_s)}{interval}{_limited(forecast)}"
 
 
-def _limit(forecast: Forecast) -> str:
-    return one_line(forecast.binding_limit).replace("the server's speed", "server latency")
+def _limited(forecast: Forecast) -> str:
+    limit = one_line(forecast.binding_limit).replace("the server's speed", "server latency")
+    return f", limited by {limit}" if limit else ""
 
 
 def price(planned: Planned) -> str:
@@ -59,7 +60,7 @@ def lane_time(lane: LaneForecast, *, known: bool) -> str:
     """Return how long a lane takes and what limits it; ``known`` says that the limits of live calls are."""
     high_s = lane.forecast.high_s
     if lane.lane == "batch" and high_s is not None and lane.forecast.eta_s == high_s:
-        return f"at most {span(high_s)}, limited by {_limit(lane.forecast)}"
+        return f"at most {span(high_s)}{_limited(lane.forecast)}"
     return when(lane.forecast) if known else f"without limits {when(lane.forecast)}"
 
 
