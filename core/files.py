@@ -52,13 +52,13 @@ class Mount:
 
     @property
     def shared(self) -> bool:
-        """Whether other machines may have it as well."""
+        """Return whether other machines may have it as well."""
         name = self.kind.lower()
         return name in _NETWORK or name.removeprefix("fuse.") in _NETWORK
 
 
 def mounts_of_linux(mountinfo: str) -> Iterator[Mount]:
-    """The mounts of ``/proc/self/mountinfo``, in its order; lines that are none are passed over."""
+    """Yield the mounts of ``/proc/self/mountinfo``, in its order; lines that are none are passed over."""
     for line in mountinfo.splitlines():
         before, dash, after = line.partition(" - ")
         fields, kind = before.split(), after.split()
@@ -67,12 +67,12 @@ def mounts_of_linux(mountinfo: str) -> Iterator[Mount]:
 
 
 def mounts_of_macos(listing: str) -> Iterator[Mount]:
-    """The mounts that the command ``mount`` lists on macOS."""
+    """Yield the mounts that the command ``mount`` lists on macOS."""
     return (Mount(found["kind"], found["point"]) for found in _MACOS.finditer(listing))
 
 
 def mount_of(path: PurePosixPath, mounts: Iterator[Mount]) -> Mount | None:
-    """The mount that an absolute path lies on: the one with the longest point, of equal ones the last."""
+    """Return the mount that an absolute path lies on: the one with the longest point, of equal ones the last."""
     best = None
     for mount in mounts:
         if path.is_relative_to(mount.point) and (best is None or len(mount.point) >= len(best.point)):
@@ -81,7 +81,7 @@ def mount_of(path: PurePosixPath, mounts: Iterator[Mount]) -> Mount | None:
 
 
 def why_not(path: Path, environment: Mapping[str, str] | None = None) -> str:
-    """Why a file that is written to all the time must not lie there, with what to do; empty where it may.
+    """Return why a file that is written to all the time must not lie there, with what to do; empty where it may.
 
     Where it cannot be found out it may.
     """

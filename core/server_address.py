@@ -56,13 +56,13 @@ class BaseUrl:
 
     @property
     def chat_url(self) -> str:
-        """The URL of every call."""
+        """Return the URL of every call."""
         path = _GROQ_PATH if self.path_style is PathStyle.GROQ else ""
         return f"{self.root}{path}{_ENDPOINT}{'?' if self.query else ''}{self.query}"
 
     @property
     def host(self) -> str:
-        """Host and port, as error messages name the server."""
+        """Return host and port, as error messages name the server."""
         return urlsplit(self.root).netloc
 
 

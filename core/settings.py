@@ -33,16 +33,16 @@ class Settings:
 
     @property
     def notify_path(self) -> Path:
-        """How the operator wants to be told of a run's end; it holds secrets and need not exist."""
+        """Return the path of the operator's notification settings; the file holds secrets and need not exist."""
         return self.config_path.with_name("notify.toml")
 
     @property
     def prices_path(self) -> Path:
-        """The operator's own table of prices, which need not exist."""
+        """Return the path of the operator's own table of prices, which need not exist."""
         return self.config_path.with_name("prices.toml")
 
     def for_run(self, run_path: Path) -> Settings:
-        """The settings that hold for one run: the demo has keys and quotas of its own, and never sees real ones."""
+        """Return the settings of one run: the demo has keys and quotas of its own, and never sees real ones."""
         if not run_path.resolve().is_relative_to(self.demo_dir.resolve()):
             return self
         return replace(
@@ -56,7 +56,7 @@ class Settings:
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
-    """The settings that the environment asks for.
+    """Return the settings of the environment.
 
     ``LABELTUI_HOME`` puts every file under one folder; otherwise they lie where the platform keeps such files.
     ``GROQ_BASE_URL`` names another server than Groq's.
@@ -105,7 +105,7 @@ def private_dir(path: Path) -> Path:
 
 
 def operator() -> str:
-    """The name of the person at the keyboard, for the record."""
+    """Return the name of the person at the keyboard, for the record."""
     import getpass  # noqa: PLC0415 - for those who do something
 
     try:

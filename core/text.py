@@ -44,7 +44,7 @@ def _glyph(match: re.Match[str]) -> str:
 
 
 def inert(text: str, *, limit: int | None = None) -> str:
-    """The same text with everything that a terminal could handle or hide made visible.
+    """Return the text with everything visible that a terminal could act on or hide.
 
     Tab and newline stay; C0, DEL, C1, bidirectional controls, invisible characters and lone surrogates become one
     visible glyph each. Variation selectors go: terminals disagree on the width that they give. ``limit`` cuts to that
@@ -77,7 +77,7 @@ def counted(count: int, one: str, many: str = "") -> str:
 
 
 def one_line(text: str, *, limit: int | None = None) -> str:
-    """:func:`inert` on a single line: runs of white space become one space."""
+    """Return :func:`inert` on a single line: runs of white space become one space."""
     if limit is not None and len(text) > 4 * limit:
         text = text[: 4 * limit]
     return inert(" ".join(text.split()), limit=limit)

@@ -134,11 +134,11 @@ class LabeltuiApp(ConfiguredApp):
     # -- the picture -----------------------------------------------------------------------------------------------
 
     def screen_data(self) -> ScreenData:
-        """The newest picture, looked at now."""
+        """Return the newest view state, read now."""
         return ScreenData(self.view_state, self.sending.requested, max(self.clock(), self.view_state.now))
 
     def front_screen(self) -> BaseScreen | None:
-        """The topmost screen of ours; a small window or the palette may lie over it."""
+        """Return the topmost base screen; a small window or the palette may lie over it."""
         return next((screen for screen in reversed(self.screen_stack) if isinstance(screen, BaseScreen)), None)
 
     def on_view_state_taken(self, message: ViewStateTaken) -> None:
@@ -186,7 +186,7 @@ class LabeltuiApp(ConfiguredApp):
     # -- keys and actions ------------------------------------------------------------------------------------------
 
     def context(self, scope: Scope, selected: Selected) -> Context:
-        """What the possibility of an action depends on."""
+        """Return what decides whether an action is possible."""
         snapshot = self.view_state.snapshot
         pending = frozenset(pending_kinds(snapshot, self.sending.requested))
         return Context(
@@ -228,7 +228,7 @@ class LabeltuiApp(ConfiguredApp):
     # -- commands ----------------------------------------------------------------------------------------------------
 
     def job(self, job: Callable[[], object], done: str) -> None:
-        """Something that is done at once, and a sentence for when it is."""
+        """Start a background job, and show a sentence when it is done."""
 
         def finished(_: object) -> None:
             self.say(done)
@@ -262,7 +262,7 @@ class LabeltuiApp(ConfiguredApp):
             self.pop_screen()
 
     def on_click(self, event: events.Click) -> None:
-        """A key that is named in a small window can be clicked."""
+        """Press the key that a clicked text in a small window names."""
         if (key := clicked_key(event)) is not None:
             self.simulate_key(key)
 

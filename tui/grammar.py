@@ -61,7 +61,7 @@ class _Parser(argparse.ArgumentParser):
         super().error(quoted(message))
 
     def _check_value(self, action: argparse.Action, value: object) -> None:
-        """A command that does not exist is told with the one that was meant, not with all that there are."""
+        """Refuse a command that does not exist, and name the one that was meant instead of all that there are."""
         if isinstance(action.choices, dict) and value not in action.choices:
             from difflib import get_close_matches  # noqa: PLC0415 - as late
 

@@ -63,7 +63,7 @@ class FirstN(Command):
 
     @property
     def what(self) -> str:
-        """The command in a few words."""
+        """Return the command in a few words."""
         return f"first {self.count:,}, then a pause"
 
     def apply(self, run: Run) -> Outcome:
@@ -142,7 +142,7 @@ class SetConcurrency(Command):
 
     @property
     def what(self) -> str:
-        """The command in a few words."""
+        """Return the command in a few words."""
         return "calls at once: automatic" if self.most is None else f"{self.most} calls at once"
 
     def apply(self, run: Run) -> Outcome:
@@ -176,7 +176,7 @@ class ChooseLane(Command):
 
     @property
     def what(self) -> str:
-        """The command in a few words."""
+        """Return the command in a few words."""
         return f"lane {self.lane}"
 
     def apply(self, run: Run) -> Outcome:
@@ -203,7 +203,7 @@ class SwapKey(Command):
 
     @property
     def what(self) -> str:
-        """The command in a few words."""
+        """Return the command in a few words."""
         return "swap of keys"
 
     def apply(self, run: Run) -> Outcome:
@@ -236,7 +236,7 @@ class ActivateTask(Command):
 
     @property
     def what(self) -> str:
-        """The command in a few words."""
+        """Return the command in a few words."""
         return f"version {self.task.version[:8]} of the task"
 
     def encode(self) -> str:
@@ -300,7 +300,7 @@ class Relabel(Command):
 
     @property
     def what(self) -> str:
-        """The command in a few words."""
+        """Return the command in a few words."""
         if self.email_ids is not None:
             return f"re-labeling of {texts(len(self.email_ids))}"
         return "re-labeling" if self.label is None else f"re-labeling of {one_line(self.label, limit=20)}"
@@ -334,7 +334,7 @@ class Rejudge(Command):
 
     @property
     def what(self) -> str:
-        """The command in a few words."""
+        """Return the command in a few words."""
         return "judging stored answers again"
 
     def apply(self, run: Run) -> Outcome:
@@ -381,7 +381,7 @@ class Retry(Command):
 
     @property
     def what(self) -> str:
-        """The command in a few words."""
+        """Return the command in a few words."""
         return "retry of all that failed" if self.email_ids is None else f"retry of {texts(len(self.email_ids))}"
 
     def apply(self, run: Run) -> Outcome:
@@ -409,7 +409,7 @@ class Skip(Command):
 
     @property
     def what(self) -> str:
-        """The command in a few words."""
+        """Return the command in a few words."""
         return f"{'return' if self.back else 'skip'} of {texts(len(self.email_ids))}"
 
     def apply(self, run: Run) -> Outcome:
@@ -444,7 +444,7 @@ class Label(Command):
 
     @property
     def what(self) -> str:
-        """The command in a few words."""
+        """Return the command in a few words."""
         return f"label {one_line(self.value, limit=20)} for {texts(len(self.email_ids))}"
 
     def check(self, reader: RunReader, *, worked: bool) -> None:  # noqa: ARG002 - the same with a worker
@@ -485,7 +485,7 @@ class Note(Command):
 
     @property
     def what(self) -> str:
-        """The command in a few words."""
+        """Return the command in a few words."""
         return f"note on {texts(len(self.email_ids))}"
 
     def apply(self, run: Run) -> Outcome:

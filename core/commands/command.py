@@ -38,11 +38,11 @@ class WorkerControl(Protocol):
 
     @property
     def in_flight(self) -> int:
-        """Calls in flight."""
+        """Return calls in flight."""
 
     @property
     def stopping(self) -> bool:
-        """Whether the worker was asked to stop before."""
+        """Return whether the worker was asked to stop before."""
 
     def pause(self, reason: str) -> None:
         """Let no new call go out."""
@@ -97,11 +97,11 @@ class Run(Protocol):
 
     @property
     def worker(self) -> WorkerControl | None:
-        """The worker that applies the command, or None where the run has none."""
+        """Return the worker that applies the command, or None where the run has none."""
 
     @property
     def store(self) -> Store:
-        """The run file, open for writing under the run's lock."""
+        """Return the run file, open for writing under the run's lock."""
 
     def start(self, only: int | None) -> str:
         """Start a worker where the run has none, and say so."""
@@ -135,7 +135,7 @@ class Command:
 
     @property
     def what(self) -> str:
-        """The command in a few words, such as ``label 1 for 3 emails``."""
+        """Return the command in a few words, such as ``label 1 for 3 emails``."""
         return self.kind
 
     def encode(self) -> str:

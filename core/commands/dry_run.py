@@ -39,7 +39,7 @@ class DryRunCost:
 
 
 def cost(path: Path, settings: Settings, task: Task, count: int) -> DryRunCost:
-    """What trying the task on ``count`` emails would take."""
+    """Return what trying the task on ``count`` emails would take."""
     emails, chars = mean_chars(path, count)
     with RunReader(path) as reader:
         base_url = reader.base_url()
@@ -80,7 +80,7 @@ class RunningDryRun:
         self._cancelled = False
 
     def results(self) -> Iterator[DryRunResult]:
-        """Each email as it comes to its end.
+        """Yield each email as it comes to its end.
 
         Raises:
             NoUsableKeyError: there is no key to ask with.

@@ -36,7 +36,7 @@ class Review(Command):
 
     @property
     def what(self) -> str:
-        """The command in a few words."""
+        """Return the command in a few words."""
         return f"review of {texts(len(self.answers))}"
 
     def recorded(self) -> str:
@@ -67,7 +67,7 @@ class WithdrawReview(Command):
 
     @property
     def what(self) -> str:
-        """The command in a few words."""
+        """Return the command in a few words."""
         return "withdrawal of an answer"
 
     def apply(self, run: Run) -> Outcome:
@@ -90,7 +90,7 @@ class PlanSecondLooks(Command):
 
     @property
     def what(self) -> str:
-        """The command in a few words."""
+        """Return the command in a few words."""
         return "second looks"
 
     def recorded(self) -> str:
@@ -117,7 +117,7 @@ class GrowSample(Command):
 
     @property
     def what(self) -> str:
-        """The command in a few words."""
+        """Return the command in a few words."""
         return "top-up of rare labels" if self.top_up else f"sample of {self.goal:,}"
 
     def apply(self, run: Run) -> Outcome:
@@ -142,7 +142,7 @@ class AddGold(Command):
 
     @property
     def what(self) -> str:
-        """The command in a few words."""
+        """Return the command in a few words."""
         return f"{len(self.labels):,} labels from elsewhere"
 
     def recorded(self) -> str:
@@ -169,7 +169,7 @@ class DismissAlarm(Command):
 
     @property
     def what(self) -> str:
-        """The command in a few words."""
+        """Return the command in a few words."""
         return f"dismissal of the alarm {self.watch}"
 
     def apply(self, run: Run) -> Outcome:
@@ -198,7 +198,7 @@ class RelabelWindow(Command):
 
     @property
     def what(self) -> str:
-        """The command in a few words."""
+        """Return the command in a few words."""
         return f"re-labeling of the window of {self.watch}"
 
     def apply(self, run: Run) -> Outcome:

@@ -50,12 +50,12 @@ class SentCommand:
 
     @property
     def at_once(self) -> bool:
-        """Whether no answer is to be waited for."""
+        """Return whether no answer is to be waited for."""
         return self.id is None
 
     @property
     def changed(self) -> bool:
-        """Whether something was changed, or will be."""
+        """Return whether something was changed, or will be."""
         return not self.sentence.rstrip(".").endswith(UNCHANGED)
 
 
@@ -155,7 +155,7 @@ class IdleRun:
 
     @property
     def store(self) -> Store:
-        """The run file, open for writing under the run's lock."""
+        """Return the run file, open for writing under the run's lock."""
         if self._store is None:
             from core.storage.writing.store import Store  # noqa: PLC0415 - brings sqlite-utils, for writers only
 

@@ -54,7 +54,7 @@ class BatchStatus:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more comes of it."""
+        """Return whether nothing more comes of it."""
         return self.status in ENDED
 
 

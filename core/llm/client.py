@@ -168,7 +168,7 @@ class ChatClient:
         return known
 
     def _failure(self, error: Exception, settings: ModelSettings) -> CallError:
-        """The leaf that an exception of the SDK, or of what lies below it, stands for."""
+        """Return the error of :mod:`core.errors` that matches an exception of the SDK or of what lies below it."""
         if isinstance(error, groq.APIStatusError):
             return self._refused(error.status_code, read_refusal(error.body), _headers(error.response, self._secret))
         root = _root_of(error)
@@ -235,7 +235,7 @@ def _body(conversation: bytes, model: str, fields: Mapping[str, Any]) -> bytes:
 
 
 def _root_of(error: Exception) -> BaseException:
-    """What went wrong below the SDK's connection errors, as near to the socket as it is told.
+    """Return what went wrong below the SDK's connection errors, as near to the socket as it is told.
 
     The aiohttp transport reports a connection that the server closed as a connect timeout; aiohttp itself knows better.
     """
@@ -247,7 +247,7 @@ def _root_of(error: Exception) -> BaseException:
 
 
 def checked_secret(secret: str) -> str:
-    """The secret as given, or KeysError where an HTTP header could not carry it. The error never repeats it."""
+    """Return the secret as given, or KeysError where an HTTP header could not carry it. The error never repeats it."""
     if not secret:
         raise KeysError("The key is empty. Give the whole key, as the provider's console shows it.")
     if any(not "!" <= character <= "~" for character in secret):

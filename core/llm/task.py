@@ -61,7 +61,7 @@ def fences(item: str) -> tuple[str, str]:
 
 
 def pattern(task: Task) -> str:
-    """A regular expression that exactly the task's allowed answers match (use ``fullmatch``).
+    """Return a regular expression that exactly the task's allowed answers match (use ``fullmatch``).
 
     Labels of one character each become a class, sorted (``^[01]$``); others an alternation in the task's order.
     """
@@ -72,7 +72,7 @@ def pattern(task: Task) -> str:
 
 
 def allowed_answers(task: Task) -> str:
-    """The allowed answers in words, in the task's order: ``1 or 0``, ``a, b or c``."""
+    """Return the allowed answers in words, in the task's order: ``1 or 0``, ``a, b or c``."""
     values = [label.value for label in task.labels]
     if len(values) > LISTED_MOST:
         return (
@@ -82,7 +82,7 @@ def allowed_answers(task: Task) -> str:
 
 
 def chosen_task(path: Path | None, model: str | None, pack: int | None = None) -> Task:
-    """The task that a person asked for: of a TOML file, or the built-in one; with another model or pack where named.
+    """Return the task of a TOML file, or the built-in one; with another model or pack where one is named.
 
     Raises TaskError for a file or a name that is unusable.
     """
@@ -92,12 +92,12 @@ def chosen_task(path: Path | None, model: str | None, pack: int | None = None) -
 
 
 def fixed_chars(task: Task) -> int:
-    """Characters that every first question of a task has in common."""
+    """Return the number of characters that every first question of a task has in common."""
     return sum(len(message.content) for message in messages(task, ""))
 
 
 def messages(task: Task, email_text: str) -> tuple[ChatMessage, ...]:
-    """The first question about a text: the system message, then the text between its fences, as it is.
+    """Return the first question about a text: the system message, then the text between its fences, as it is.
 
     ``email_text`` is a view's text: already cut to the task's ``truncate_at``.
     """
@@ -109,7 +109,7 @@ def messages(task: Task, email_text: str) -> tuple[ChatMessage, ...]:
 
 
 def reask_messages(task: Task, email_text: str, bad_answers: Sequence[tuple[str, str]]) -> tuple[ChatMessage, ...]:
-    """The question again after unusable answers: all of :func:`messages`, then each answer and what was wrong with it.
+    """Return the question again: all of :func:`messages`, then each unusable answer and what was wrong with it.
 
     ``bad_answers`` holds (raw answer, reason) in the order they came. An answer is quoted up to 500 characters; one
     that was empty appears as ``(no answer)``, because some servers refuse an empty message and some refuse two user

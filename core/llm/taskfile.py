@@ -87,12 +87,12 @@ _OWN_FIELDS = (
 
 
 def builtin_task() -> Task:
-    """The task that comes with labeltui: work (1) or personal (0)."""
+    """Return the task that comes with labeltui: work (1) or personal (0)."""
     return load_task(_BUILTIN)
 
 
 def load_task(path: Path) -> Task:
-    """The task in a TOML file (or a ``.json`` one). Raises TaskError, which names the file, the key and the remedy."""
+    """Return the task in a TOML or ``.json`` file. Raises TaskError, which names the file, the key and the remedy."""
     try:
         with path.open("rb") as file:
             data = file.read(MAX_TASK_BYTES + 1)
@@ -114,7 +114,7 @@ def load_task(path: Path) -> Task:
 
 
 def task_from_toml(text: str, where: str) -> Task:
-    """The task in a TOML text; ``where`` names it in complaints. Raises TaskError."""
+    """Return the task in a TOML text; ``where`` names it in complaints. Raises TaskError."""
     if len(text) > MAX_TASK_BYTES:
         raise TaskError(f"{where} is longer than {MAX_TASK_BYTES:,} characters: is it a task at all?")
     return _from_toml(text, where, default_name="task")
@@ -129,17 +129,17 @@ def _from_toml(text: str, where: str, *, default_name: str) -> Task:
 
 
 def task_from_json(text: str) -> Task:
-    """The task in a JSON text, such as :func:`task_to_json` writes; its version is computed anew. Raises TaskError."""
+    """Return the task in a JSON text of :func:`task_to_json`; its version is computed anew. Raises TaskError."""
     return _from_json(text, "task (JSON)")
 
 
 def task_to_json(task: Task) -> str:
-    """The task as canonical JSON: equal tasks give equal texts. The version is not part of it."""
+    """Return the task as canonical JSON: equal tasks give equal texts. The version is not part of it."""
     return json.dumps(_as_table(task), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 def task_to_toml(task: Task) -> str:
-    """The task as a TOML file that :func:`load_task` reads back to an equal task."""
+    """Return the task as a TOML file that :func:`load_task` reads back to an equal task."""
     table = _as_table(task)
     model = table.pop("model")
     table["model"] = {key: OMIT if value is None else value for key, value in model.items()}
@@ -148,7 +148,7 @@ def task_to_toml(task: Task) -> str:
 
 
 def versioned(task: Task) -> Task:
-    """The same task under the version that its content gives: 12 hex digits over all that can change an answer.
+    """Return the same task under the version that its content gives: 12 hex digits over all that can change an answer.
 
     The task's name, its judge, its canaries and the call's timeout are not among that, and the item *email* is left
     out, as in versions from before the prompt named the item. Call it after every ``dataclasses.replace``.
@@ -168,7 +168,7 @@ def versioned(task: Task) -> Task:
 
 
 def with_model(task: Task, model: str) -> Task:
-    """The task put to another model, with a new version. Raises TaskError for an empty name.
+    """Return the task with another model and a new version. Raises TaskError for an empty name.
 
     A model that does not reason like the task's own is not sent reasoning settings, which it would refuse.
     """

@@ -34,7 +34,7 @@ class Table:
         self._prefix = prefix
 
     def wrong(self, key: str, what: str, remedy: str) -> TaskError:
-        """The complaint about one key: to be raised by the caller."""
+        """Return the complaint about one key: to be raised by the caller."""
         line = _line_of(self._text, f"{self._at}{key}")
         where = self._where if line is None else f"{self._where}, line {line:,}"
         return TaskError(f"{where}: {self._prefix}{key} {what}. {remedy}")
@@ -49,11 +49,11 @@ class Table:
             raise self.wrong(key, "is not a key of a task", f"{guess}Known here: {', '.join(known)}.")
 
     def has(self, key: str) -> bool:
-        """Whether the key is there."""
+        """Return whether the key is there."""
         return key in self._data
 
     def text(self, key: str, *, limit: int) -> str | None:
-        """A text of at most ``limit`` characters, or None where the key is missing."""
+        """Return a text of at most ``limit`` characters, or None where the key is missing."""
         value = self._data.get(key)
         if value is None:
             return None
@@ -66,14 +66,14 @@ class Table:
         return value
 
     def line(self, key: str, default: str) -> str:
-        """A text on one line, stripped; ``default`` where it is missing or blank."""
+        """Return a text on one line, stripped; ``default`` where it is missing or blank."""
         value = (self.text(key, limit=MAX_LINE_CHARS) or "").strip()
         if len(value.splitlines()) > 1:
             raise self.wrong(key, "spans several lines", "Write it on one line.")
         return value or default
 
     def texts(self, key: str) -> list[str] | None:
-        """A list of texts, or None where the key is missing."""
+        """Return a list of texts, or None where the key is missing."""
         value = self._data.get(key)
         if value is None:
             return None
@@ -82,7 +82,7 @@ class Table:
         return value
 
     def whole(self, key: str, default: int, low: int, high: int) -> int:
-        """A whole number from ``low`` to ``high``."""
+        """Return a whole number from ``low`` to ``high``."""
         value = self._data.get(key, default)
         if isinstance(value, bool) or not isinstance(value, int):
             raise self.wrong(key, f"must be a whole number, not {kind(value)}", f"Write {key} = {default}.")
@@ -91,7 +91,7 @@ class Table:
         return value
 
     def number(self, key: str, default: float, low: float, high: float) -> float:
-        """A number from ``low`` to ``high``."""
+        """Return a number from ``low`` to ``high``."""
         value = self._data.get(key, default)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self.wrong(key, f"must be a number, not {kind(value)}", f"Write {key} = {default}.")
@@ -100,14 +100,14 @@ class Table:
         return float(value)
 
     def flag(self, key: str, *, default: bool) -> bool:
-        """True or false."""
+        """Return true or false."""
         value = self._data.get(key, default)
         if not isinstance(value, bool):
             raise self.wrong(key, f"must be true or false, not {kind(value)}", f"Write {key} = false.")
         return value
 
     def unsent(self, key: str, word: str) -> bool:
-        """Whether the key is there and says that the setting is not to be sent: ``word``, or JSON's null."""
+        """Return whether the key is there and says that the setting is not to be sent: ``word``, or JSON's null."""
         return key in self._data and (self._data[key] is None or self._data[key] == word)
 
     def plain(self, key: str) -> dict[str, Any]:
@@ -118,14 +118,14 @@ class Table:
         return value
 
     def table(self, key: str) -> Table:
-        """The table under the key; an empty one where it is missing."""
+        """Return the table under the key; an empty one where it is missing."""
         value = self._data.get(key, {})
         if not isinstance(value, dict):
             raise self.wrong(key, f"must be a table, not {kind(value)}", f"Write it under [{key}].")
         return Table(value, self._where, f"{self._prefix}{key}.", text=self._text, at=f"{self._at}{key}.")
 
     def tables(self, key: str) -> list[Table]:
-        """The tables in the list under the key, each named by its number from 1; none where it is missing."""
+        """Return the tables in the list under the key, each named by its number from 1; none where it is missing."""
         value = self._data.get(key, [])
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
             raise self.wrong(key, "must be a list of tables", f"Write each of them under [[{key}]].")
@@ -136,7 +136,7 @@ class Table:
 
 
 def kind(value: object) -> str:
-    """What a value is, in a task author's words."""
+    """Return what a value is, in a task author's words."""
     words = {str: "a text", bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "a table"}
     return words.get(type(value), "nothing" if value is None else f"a {type(value).__name__}")
 

@@ -201,7 +201,7 @@ def _start_no_telemetry_thread() -> None:
 
 @lru_cache(maxsize=1)
 def _validator_class() -> Any:
-    """The validator, defined late because its base class comes with the import of guardrails."""
+    """Return the validator, defined late because its base class comes with the import of guardrails."""
     from guardrails.validator_base import (  # noqa: PLC0415  (two seconds, worker only)
         FailResult,
         PassResult,

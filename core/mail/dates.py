@@ -9,7 +9,7 @@ _LONGEST = 200
 
 
 def sent_at(text: str | None) -> float | None:
-    """Seconds since the epoch, or None where the text is no date that can be read.
+    """Return seconds since the epoch, or None where the text is no date that can be read.
 
     Takes what mail uses (RFC 5322, obsolete zones too) and ISO 8601; a time without a zone is taken as UTC.
     """

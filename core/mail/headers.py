@@ -36,7 +36,7 @@ NAMES_OF_EMAIL = frozenset(
 
 
 def split(raw: str) -> tuple[Headers | None, int]:
-    """The headers and the index where the body begins, or (None, 0) where the text has no headers of an email.
+    """Return the headers and the index where the body begins, or (None, 0) where the text has no headers of an email.
 
     A block that a blank line ends needs one name that emails use; one that runs into other text, or to the end, needs
     two. Blank lines and a mailbox's ``From `` line before it are passed over.
@@ -73,7 +73,7 @@ def _whole(raw: str, first: int, end: int) -> tuple[dict[str, list[str]], int] |
 
 
 def _parse(raw: str, first: int, end: int) -> tuple[dict[str, list[str]], int]:
-    """The headers in ``raw[first:end]`` up to the first line that is none, and where that line (or the end) is."""
+    """Return the headers in ``raw[first:end]`` up to the first line that is none, and where that line or the end is."""
     headers: dict[str, list[str]] = {}
     pieces: list[str] = []
     position = first
@@ -97,13 +97,13 @@ def _close(headers: dict[str, list[str]], pieces: list[str]) -> None:
 
 
 def text(headers: Headers, name: str) -> str:
-    """A header's first value: decoded, on one line, of at most 1,000 characters; empty where it is missing."""
+    """Return a header's first value: decoded, on one line, of at most 1,000 characters; empty where it is missing."""
     values = headers.get(name)
     return _bounded(_decode(values[0]), VALUE_LIMIT_CHARS) if values else ""
 
 
 def recipients(headers: Headers, name: str) -> str:
-    """The addresses of a header, decoded; of a long list about 500 characters, then how many more there are."""
+    """Return the addresses of a header, decoded; of a long list about 500 characters, then how many more there are."""
     joined = ", ".join(value for value in headers.get(name, ()) if value)
     if len(joined) <= LIST_LIMIT_CHARS:
         return _decode(joined)
@@ -121,7 +121,7 @@ def recipients(headers: Headers, name: str) -> str:
 
 
 def _addresses(joined: str) -> list[str]:
-    """The list's addresses: split at commas that stand outside quotation marks."""
+    """Return the list's addresses: split at commas that stand outside quotation marks."""
     addresses: list[str] = []
     quoted: list[str] = []
     for piece in joined.split(","):
@@ -139,7 +139,7 @@ def _addresses(joined: str) -> list[str]:
 
 
 def is_plain(headers: Headers) -> bool:
-    """Whether the body can be sent as it stands: plain text, not encoded."""
+    """Return whether the body can be sent as it is: plain text, not encoded."""
     kind = _word(headers, "content-type", "text/plain")
     encoding = _word(headers, "content-transfer-encoding", "7bit")
     return kind in ("text/plain", "text") and encoding not in (
@@ -162,7 +162,7 @@ def _bounded(value: str, limit: int) -> str:
 
 
 def _decode(value: str) -> str:
-    """The value with its encoded words (RFC 2047) decoded, on one line; as it is where they are malformed."""
+    """Return the value with its encoded words (RFC 2047) decoded, on one line; as it is where they are malformed."""
     if "=?" not in value:
         return value if "\r" not in value else " ".join(value.split())
     value = value[:_ENCODED_LIMIT_CHARS]

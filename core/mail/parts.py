@@ -201,7 +201,7 @@ def _stripped(markup: str) -> str:
 
 
 def _head(headers: header_block.Headers) -> str:
-    """The headers that say how the body is made, and no other: the parser need not see a list of recipients."""
+    """Return the headers that say how the body is made, and no other: the parser need not see a list of recipients."""
     named = ("content-type", "content-transfer-encoding", "content-disposition")
     return "".join(f"{name}: {values[0][:PARAMETER_LIMIT_CHARS]}\n" for name in named if (values := headers.get(name)))
 

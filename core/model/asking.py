@@ -67,7 +67,7 @@ class Usage:
 
     @property
     def counted(self) -> int:
-        """Tokens that count against a quota."""
+        """Return tokens that count against a quota."""
         return max(0, self.prompt_tokens - self.cached_tokens) + self.completion_tokens
 
 

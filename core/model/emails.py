@@ -101,7 +101,7 @@ class EmailRow:
 
     @property
     def named(self) -> str:
-        """What tells it from others in a list."""
+        """Return the subject, or what else identifies the email in a list."""
         return self.subject or self.opening or "(no subject)"
 
 

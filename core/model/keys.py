@@ -18,7 +18,7 @@ class KeyState(StrEnum):
 
     @property
     def out(self) -> bool:
-        """Whether no wait makes the key usable: a person has to act."""
+        """Return whether no wait makes the key usable: a person has to act."""
         return self in (KeyState.DISABLED, KeyState.INVALID)
 
 
@@ -32,17 +32,17 @@ class Dimension(StrEnum):
 
     @property
     def period_s(self) -> float:
-        """Seconds in which a spent bucket refills whole."""
+        """Return seconds in which a spent bucket refills whole."""
         return 60.0 if self in (Dimension.RPM, Dimension.TPM) else 86_400.0
 
     @property
     def counts_tokens(self) -> bool:
-        """Whether the bucket holds tokens; otherwise it holds requests."""
+        """Return whether the bucket holds tokens; otherwise it holds requests."""
         return self in (Dimension.TPM, Dimension.TPD)
 
     @property
     def words(self) -> str:
-        """The dimension in words, such as ``tokens per day``."""
+        """Return the dimension in words, such as ``tokens per day``."""
         unit = "tokens" if self.counts_tokens else "requests"
         return f"{unit} per {'minute' if self.period_s < 3600 else 'day'}"
 
@@ -76,7 +76,7 @@ class KeyStatus:
 
     @property
     def probed(self) -> bool:
-        """Whether its organization is in an outage."""
+        """Return whether its organization is in an outage."""
         return self.reason.startswith(PROBED)
 
 

@@ -35,7 +35,7 @@ class Budget:
 
     @property
     def words(self) -> str:
-        """The caps in words: ``1,000,000 tokens, $2.50``, or ``no cap``."""
+        """Return the caps in words: ``1,000,000 tokens, $2.50``, or ``no cap``."""
         caps = []
         if self.tokens is not None:
             caps.append(f"{self.tokens:,} tokens")
@@ -101,7 +101,7 @@ class LaneSpent:
 
     @property
     def calls(self) -> int:
-        """How many calls that are."""
+        """Return how many calls that are."""
         return sum(self.outcomes.values())
 
 
@@ -152,7 +152,7 @@ class Parcel:
 
     @property
     def is_open(self) -> bool:
-        """Whether its emails wait for it."""
+        """Return whether emails of the batch are still waiting for its results."""
         return self.state in ("packed", "sent", "gathering")
 
 
@@ -182,7 +182,7 @@ class CommandRecord:
 
     @property
     def refused(self) -> bool:
-        """Whether the worker could not do it."""
+        """Return whether the worker could not do it."""
         return self.result.startswith(REFUSED)
 
 
@@ -332,7 +332,7 @@ class Snapshot:
 
     @property
     def settled(self) -> int:
-        """Emails that wait for nothing more."""
+        """Return emails that wait for nothing more."""
         return self.labeled + self.failed + self.skipped
 
     @property
@@ -342,7 +342,7 @@ class Snapshot:
 
     @property
     def heartbeat_age_s(self) -> float | None:
-        """Seconds since the worker last wrote, or None where none ever did."""
+        """Return seconds since the worker last wrote, or None where none ever did."""
         beat = self.worker.heartbeat_at
         return None if beat is None else max(0.0, self.taken_at - beat)
 

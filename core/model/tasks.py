@@ -72,11 +72,11 @@ class Task:
     quoted: str = "keep"
 
     def name_of(self, value: str) -> str:
-        """The short name of a label's value, or the value itself where the task does not know it."""
+        """Return the short name of a label's value, or the value itself where the task does not know it."""
         return next((label.name for label in self.labels if label.value == value), value)
 
     def knows(self, value: str) -> bool:
-        """Whether it is one of the labels; an older version may have had others."""
+        """Return whether it is one of the labels; an older version may have had others."""
         return any(label.value == value for label in self.labels)
 
     def sends_otherwise(self, other: Task) -> bool:
@@ -113,7 +113,7 @@ class TaskVersion:
 
     @property
     def labeled(self) -> int:
-        """Labels of the model by this version."""
+        """Return labels of the model by this version."""
         return sum(self.labels.values())
 
 

@@ -21,7 +21,7 @@ class Delivery:
 
     @property
     def sentence(self) -> str:
-        """What came of it, for people; nothing of an address is in it."""
+        """Return a sentence on what was delivered; no part of an address is in it."""
         took = f"{self.sent} service{'' if self.sent == 1 else 's'} took it"
         return f"{took}; not {', '.join(self.failed)}" if self.failed else took
 

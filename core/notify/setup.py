@@ -29,18 +29,18 @@ class NotifySetup:
 
     @property
     def services(self) -> tuple[str, ...]:
-        """What may be shown of the addresses: the kind of each service."""
+        """Return what may be shown of the addresses: the kind of each service."""
         return tuple(kind_of(url) for url in self.urls)
 
 
 def kind_of(url: str) -> str:
-    """The kind of service, such as ``ntfy``, and nothing else of its address."""
+    """Return the kind of service, such as ``ntfy``, and nothing else of its address."""
     scheme = url.partition("://")[0].strip().lower()
     return scheme if re.fullmatch(r"[a-z][a-z0-9+-]{0,15}", scheme) and "://" in url else "unknown"
 
 
 def read_setup(path: Path) -> NotifySetup:
-    """What the file says; the defaults where there is none.
+    """Return what the file says; the defaults where there is none.
 
     Raises:
         UsageError: it cannot be read, is not as expected, or others can read the addresses in it.

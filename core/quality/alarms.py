@@ -358,7 +358,7 @@ class PromptCap:
 
     @property
     def counts(self) -> bool:
-        """Whether the server counted the tokens of any question."""
+        """Return whether the server counted the tokens of any question."""
         return self._counted > 0
 
     def restart(self) -> None:
@@ -421,7 +421,7 @@ class WatchSet:
         shuffled: bool,
         canaries: Callable[[], Canaries] | None = None,
     ) -> None:
-        """``canaries`` makes those of the run, at the beginning and anew after a dismissal."""
+        """Make empty watches; ``canaries`` makes those of the run, at the beginning and anew after a dismissal."""
         self._labels = tuple(labels)
         self._make_canaries = canaries
         self.canaries = canaries() if canaries is not None else None

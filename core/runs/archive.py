@@ -108,7 +108,7 @@ class Going:
 
 
 def what_goes(path: Path) -> Going:
-    """The files that :func:`delete` would remove."""
+    """Return the files that :func:`delete` would remove."""
     if path.is_symlink():
         return Going((path.name,), 0)
     found = belongings(path)
@@ -151,7 +151,7 @@ _SQLITE = r"(-wal|-shm|-journal)?"
 
 
 def belongings(run_path: Path) -> tuple[Path, ...]:
-    """The files of that run which are there, by name."""
+    """Return the files of that run which are there, by name."""
     name = re.escape(run_path.name)
     own = re.escape(run_path.stem) + r"\." if run_path.suffix == ".db" else name + "~"
     belongs = re.compile(
@@ -162,5 +162,5 @@ def belongings(run_path: Path) -> tuple[Path, ...]:
 
 
 def logs_of(run_path: Path) -> tuple[Path, ...]:
-    """What SQLite keeps beside the run file itself."""
+    """Return what SQLite keeps beside the run file itself."""
     return tuple(run_path.with_name(run_path.name + ending) for ending in ("-wal", "-shm", "-journal"))

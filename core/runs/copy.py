@@ -66,7 +66,7 @@ def copy_emails(
 
 
 def place_for(path: Path, name: str) -> Path:
-    """Where a copy of the run at ``path`` goes: beside it, never into the archive.
+    """Return where a copy of the run at ``path`` goes: beside it, never into the archive.
 
     Raises:
         UsageError: the name is unusable or taken.

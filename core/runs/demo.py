@@ -42,7 +42,7 @@ _ALIASES = ("main", "spare", "lab", "night", "guest")
 
 
 def prepare(settings: Settings, emails: int, *, now: float, fresh: bool = False) -> tuple[Path, bool]:
-    """The demo's run file, made where it is missing; and whether it was there before. ``fresh`` makes it anew.
+    """Return the demo's run file, made where it is missing; and whether it was there before. ``fresh`` makes it anew.
 
     Raises:
         LabeltuiError: the simulator cannot be started, or a demo of another size goes on.
@@ -136,7 +136,7 @@ def _ready_file(settings: Settings) -> Path:
 
 
 def _write_keys(own: Settings, simulator: SimulatorChild) -> None:
-    """The demo's own keys.toml: invented keys, good for nothing but its simulator."""
+    """Write the demo's own keys.toml: invented keys, which only its simulator accepts."""
     import tomli_w  # noqa: PLC0415 - only here
 
     keys = {

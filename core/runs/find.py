@@ -80,12 +80,12 @@ class Created:
 
 
 def run_path(settings: Settings, name: str) -> Path:
-    """Where the run of that name lies or would lie."""
+    """Return where the run of that name lies or would lie."""
     return settings.runs_dir / f"{name}{SUFFIX}"
 
 
 def check_name(name: str) -> str:
-    """The name itself.
+    """Return the name itself, checked.
 
     Raises:
         UsageError: it is not fit to be a file's name everywhere.
@@ -99,7 +99,7 @@ def check_name(name: str) -> str:
 
 
 def name_from_source(source: Path) -> str:
-    """A run's name made from its source's."""
+    """Return a run's name made from its source's."""
     stem = source.stem
     while Path(stem).suffix.lower() in _INNER_SUFFIXES:
         stem = Path(stem).stem
@@ -108,7 +108,7 @@ def name_from_source(source: Path) -> str:
 
 
 def find_run(settings: Settings, name_or_path: str) -> Path:
-    """The run file that is meant: a run's name, or the path of its file.
+    """Return the run file that is meant: a run's name, or the path of its file.
 
     Raises:
         RunNotFoundError: there is none; says which names come near.
@@ -141,7 +141,7 @@ def find_run(settings: Settings, name_or_path: str) -> Path:
 
 
 def run_files(settings: Settings) -> list[Path]:
-    """Every run file in its usual place, by name; the demo's, which lies apart, comes last."""
+    """Return every run file in its usual place, by name; the demo's, which lies apart, comes last."""
     found: list[Path] = []
     for folder in dict.fromkeys((settings.runs_dir, settings.demo_dir / "runs")):
         found += _run_files_in(folder)
@@ -159,7 +159,7 @@ def _run_files_in(folder: Path) -> list[Path]:
 
 
 def archived_files(settings: Settings) -> list[Path]:
-    """Every archived run file, by name."""
+    """Return every archived run file, by name."""
     found: list[Path] = []
     for folder in (settings.runs_dir / ARCHIVE, settings.demo_dir / "runs" / ARCHIVE):
         found += _run_files_in(folder)
@@ -167,7 +167,7 @@ def archived_files(settings: Settings) -> list[Path]:
 
 
 def is_archived(path: Path) -> bool:
-    """Whether that run file lies in an archive."""
+    """Return whether that run file lies in an archive."""
     return path.parent.name == ARCHIVE
 
 

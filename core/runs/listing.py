@@ -31,7 +31,7 @@ class RunList:
         self._known: dict[Path, tuple[Marks, RunSummary]] = {}
 
     def read(self, now: float) -> list[RunSummary]:
-        """Every run, the one last changed first; archived ones come behind all others."""
+        """Return every run, the one last changed first; archived ones come behind all others."""
         here = self._summaries(run_files(self._settings), now)
         archived = self._summaries(archived_files(self._settings), now)
         found = {Path(summary.path) for summary in (*here, *archived)}
@@ -53,12 +53,12 @@ class RunList:
 
 
 def list_runs(settings: Settings, now: float) -> list[RunSummary]:
-    """Every run on this machine that is not archived, the one last changed first."""
+    """Return every run on this machine that is not archived, the one last changed first."""
     return [summary for summary in RunList(settings).read(now) if not summary.archived]
 
 
 def summarize(path: Path, now: float) -> RunSummary:
-    """One line about a run; an unreadable file becomes a line that says so."""
+    """Return one line about a run; an unreadable file becomes a line that says so."""
     marks = _marks(path)
     changed_at = max(written for written, _, _ in marks) / 1e9
     size = sum(size for _, _, size in marks)

@@ -103,7 +103,7 @@ class Cost:
 
     @property
     def counted(self) -> float:
-        """Tokens that count against quotas."""
+        """Return tokens that count against quotas."""
         return self.prompt - self.cached + self.completion
 
 
@@ -127,7 +127,7 @@ def texts_of_source(path: Path | Sequence[Path], task: Task, options: SourceOpti
 
 
 def texts_of_run(path: Path) -> Texts:
-    """What is left to ask about in a run."""
+    """Return what is left to ask about in a run."""
     with RunReader(path) as reader:
         emails = reader.count("pending")
         distinct, mean_chars = reader.pending_texts()
@@ -138,7 +138,7 @@ def texts_of_run(path: Path) -> Texts:
 def cost_of_call(
     estimator: Estimator, settings: ModelSettings, shared_chars: int, mean_chars: float, texts: float = 1.0
 ) -> Cost:
-    """What one call takes: as learnt from earlier calls of the model, or by the length of its texts.
+    """Return what one call takes: as learnt from earlier calls of the model, or by the length of its texts.
 
     ``shared_chars`` are those that every question has in common; ``mean_chars`` are all others, of so many ``texts``.
     """
@@ -165,7 +165,7 @@ class Asking:
 
     @property
     def counted(self) -> float:
-        """Tokens of a call that count against quotas."""
+        """Return tokens of a call that count against quotas."""
         prompt, cached, completion = self.totals
         return (prompt - cached + completion) / max(1.0, self.calls)
 
@@ -259,7 +259,7 @@ def _ways(
     organizations: int | None,
     own: frozenset[str],
 ) -> tuple[tuple[Capacity, ...], str]:
-    """The ways forward, and a sentence on what is assumed of them."""
+    """Return the ways forward, and a sentence on what is assumed of them."""
     limits = dict(assumed.limits) if assumed is not None else {}
     words = assumed.words if assumed is not None else NO_LIMITS
     if organizations is not None or not keys:

@@ -79,7 +79,7 @@ class Simulator:
 
     @property
     def idle_s(self) -> float:
-        """Seconds since the last chat call arrived, or since the start; 0 while one is in flight."""
+        """Return seconds since the last chat call arrived, or since the start; 0 while one is in flight."""
         return self.service.stats.idle_s(self.clock())
 
     def report(self) -> dict[str, object]:

@@ -81,7 +81,7 @@ class Level:
 
     @property
     def remaining(self) -> int:
-        """Units left, never negative."""
+        """Return units left, never negative."""
         return max(0, self.limit - self.used)
 
 

@@ -45,7 +45,7 @@ class Call:
 
     @property
     def kind(self) -> str | None:
-        """`ask` or `reask`, or None if the request could not be read."""
+        """Return `ask` or `reask`, or None if the request could not be read."""
         return None if self.question is None else "reask" if self.question.is_reask else "ask"
 
 

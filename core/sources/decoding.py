@@ -49,14 +49,14 @@ class Encoding:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a person should know of it."""
+        """Return sentences on what a person should check about the decoding."""
         if self.guessed:
             return (f"read as {self.name} (a guess: --encoding says otherwise)",)
         return () if self.name == "utf-8" else (f"read as {self.name}",)
 
     @property
     def wide(self) -> bool:
-        """Whether a line feed may be part of another character."""
+        """Return whether a line feed may be part of another character."""
         return self.name.replace("_", "-").startswith(("utf-16", "utf-32", "utf-7"))
 
 

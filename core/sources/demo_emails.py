@@ -86,7 +86,7 @@ class _Writer:
         self._unanswered: list[_Letter] = []
 
     def letter(self, number: int) -> _Letter:
-        """The letter with that number, counted from 1; to be asked for in order."""
+        """Return the letter with that number, counted from 1; numbers must be asked for in order."""
         if number in self._tricky:
             return self._keep(self._from_tricky(self._tricky[number], number))
         chance = self._random.random()
@@ -99,7 +99,7 @@ class _Writer:
         return letter
 
     def folder(self) -> str:
-        """Where a copy lies."""
+        """Return where a copy lies."""
         return self._random.choice(_FOLDERS)
 
     def _keep(self, letter: _Letter) -> _Letter:
@@ -107,7 +107,7 @@ class _Writer:
         return letter
 
     def _fill(self, template: str, chosen: dict[str, str]) -> str:
-        """The template with its slots filled. ``chosen`` keeps what a slot got, for the rest of the same letter."""
+        """Return the template with its slots filled. ``chosen`` keeps what each slot got for the rest of the letter."""
 
         def word(slot: re.Match[str]) -> str:
             opening, name, number = slot[1], slot[2], slot[3]

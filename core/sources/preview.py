@@ -58,7 +58,7 @@ class Folder:
 
 
 def look_into(path: Path) -> Folder:
-    """The usable files and the folders in a folder, by name; hidden ones are passed over.
+    """Return the usable files and the folders in a folder, by name; hidden ones are passed over.
 
     Raises:
         SourceError: it cannot be read.

@@ -98,7 +98,7 @@ class Skipped:
 
     @property
     def total(self) -> int:
-        """How many records were not taken."""
+        """Return how many records were not taken."""
         return sum(self.by_reason.values())
 
     def add(self, row: SkippedRow) -> None:

@@ -70,7 +70,7 @@ class ClientPool:
         self.tiers: TieredPacer | None = None
 
     def of(self, grant: Grant) -> Asks:
-        """The client of the granted key for the granted tier; a new one where the key's secret changed."""
+        """Return the client of the granted key for the granted tier; a new one where the key's secret changed."""
         from core.llm.client import ChatClient  # noqa: PLC0415 - brings the SDK, which takes its time
 
         secret = grant.secret.value

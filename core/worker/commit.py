@@ -48,7 +48,7 @@ class Committer:
         clock: Callable[[], float],
         committed: Callable[[Sequence[Answer]], None] | None = None,
     ) -> None:
-        """``committed`` is told of answers when they are on the disk."""
+        """Start a committer; ``committed`` is called with answers when they are on the disk."""
         self._committed = committed
         self._store = store
         self._clock = clock
@@ -59,12 +59,12 @@ class Committer:
 
     @property
     def broken(self) -> bool:
-        """Whether an error that no waiting can mend ended committing."""
+        """Return whether an error that no waiting can mend ended committing."""
         return self._failed is not None
 
     @property
     def kept(self) -> int:
-        """Answers that are not on the disk yet."""
+        """Return answers that are not on the disk yet."""
         return len(self._queue)
 
     async def commit(self, *answers: Answer) -> None:

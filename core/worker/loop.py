@@ -97,7 +97,7 @@ class Worker:
         lane_chosen: Callable[[str], None] = lambda _: None,
         live_s: Callable[[float], float | None] = lambda _: None,
     ) -> None:
-        """``lane_chosen`` is called with the lane that the run asks in from now on.
+        """Make the loop; ``lane_chosen`` is called with the lane that the run asks in from now on.
 
         ``live_s`` returns the seconds that live calls take at most for so many texts.
         """
@@ -179,17 +179,17 @@ class Worker:
 
     @property
     def in_flight(self) -> int:
-        """Calls in flight."""
+        """Return calls in flight."""
         return len(self._lane)
 
     @property
     def stopping(self) -> bool:
-        """Whether the loop was told to end."""
+        """Return whether the loop was told to end."""
         return self._ending is not None
 
     @property
     def paused(self) -> str:
-        """Why no new call goes out, or nothing."""
+        """Return why no new call goes out, or nothing."""
         return self._pause.reason
 
     def pause(self, reason: str) -> None:
@@ -429,7 +429,7 @@ class Worker:
 
     @property
     def _loading(self) -> bool:
-        """Whether as many calls are out as may be before an answer can be judged and committed."""
+        """Return whether as many calls are out as may be before an answer can be judged and committed."""
         return not self._loaded and len(self._lane) >= UNJUDGED_MOST
 
     def _send(self) -> float:
@@ -536,15 +536,15 @@ class WorkedRun:
         self.store = store
 
     def start(self, only: int | None) -> NoReturn:
-        """A worker is there already."""
+        """Refuse: a worker is there already."""
         raise RuntimeError(f"start({only}) in a worker")
 
     def swap_keys(self) -> NoReturn:
-        """The worker swaps keys itself."""
+        """Refuse: the worker swaps keys itself."""
         raise RuntimeError("keys swapped behind a worker")
 
     def views_of(self, task: Task) -> Callable[[str], View]:
-        """No worker makes texts anew."""
+        """Refuse: no worker makes texts anew."""
         raise RuntimeError(f"texts of {task.version} made in a worker")
 
 

@@ -90,7 +90,7 @@ class Notifier:
 
 @contextlib.contextmanager
 def notifying(path: Path, store: Store, settings: Settings) -> Iterator[Notifier | None]:
-    """A notifier for this run while it is worked on, where the operator named services; its troubles are events."""
+    """Yield a notifier for this run while it is worked on, where the operator set up services; errors become events."""
 
     def note(sentence: str) -> None:
         with contextlib.suppress(sqlite3.Error, LabeltuiError):

@@ -26,23 +26,23 @@ class Permit(Protocol):
 
     @property
     def email_id(self) -> int:
-        """The email to ask about."""
+        """Return the email to ask about."""
 
     @property
     def alias(self) -> str:
-        """The key to ask with."""
+        """Return the key to ask with."""
 
     @property
     def organization(self) -> str:
-        """The organization whose quota it takes."""
+        """Return the organization whose quota it takes."""
 
     @property
     def cost(self) -> float:
-        """Tokens that the call may take."""
+        """Return tokens that the call may take."""
 
     @property
     def lane(self) -> str:
-        """The lane that the call is recorded under."""
+        """Return the lane that the call is recorded under."""
 
 
 P = TypeVar("P", bound=Permit)

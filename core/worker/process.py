@@ -105,7 +105,7 @@ def _work_on(
     places: PlacesWanted | None,
     stack: contextlib.ExitStack,
 ) -> int:
-    """``stack`` is closed when the run file says how it ended: the notifier has the last word."""
+    """Work on the run; ``stack`` is closed after the run file says how it ended, so the notifier sends last."""
     try:
         with KeyStore.from_settings(settings, store.base_url) as keys:
             broker = broker_for(keys, store.task(), store.concurrency(), places=places)
@@ -298,7 +298,7 @@ def places_fleet(
 
 
 def exit_code(ending: Ending, *, failed: int, interrupted: bool) -> int:
-    """The process's exit code for how its loop ended.
+    """Return the process's exit code for how its loop ended.
 
     Raises:
         NoUsableKeyError: it ended for want of a key.
@@ -390,7 +390,7 @@ class Eta:
     def __init__(
         self, store: Store, broker: Reckons, *, fixed_chars: int, canaries: int = 0, packed: Task | None = None
     ) -> None:
-        """``canaries`` is how many emails the task lets be asked again and again; ``packed`` is a task with packs."""
+        """Make the forecast; ``canaries`` is how many emails are asked repeatedly, ``packed`` a task with packs."""
         self._packed = packed
         self._canaries = canaries
         self._store = store
@@ -401,7 +401,7 @@ class Eta:
         self._mean_chars = 0.0
 
     def __call__(self) -> Forecast | None:
-        """The forecast at this moment, or None where nothing is left."""
+        """Return the forecast at this moment, or None where nothing is left."""
         pending = self._store.pending_count
         if pending == 0:
             return None

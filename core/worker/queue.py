@@ -42,17 +42,17 @@ class FirstN:
 
     @property
     def full(self) -> bool:
-        """Whether no other text may be asked about."""
+        """Return whether no other text may be asked about."""
         return len(self._begun) >= self.wanted
 
     @property
     def going_on(self) -> str:
-        """What to say while it goes on."""
+        """Return the sentence to show while it goes on."""
         return f"trying {self._texts}, then pausing"
 
     @property
     def over(self) -> str:
-        """Why the run pauses when it is through."""
+        """Return the sentence with which the run pauses once this is done."""
         return f"tried {self._texts}, as requested"
 
     @property
@@ -92,12 +92,12 @@ class Queue:
 
     @property
     def in_flight(self) -> int:
-        """Emails that a call is out for."""
+        """Return how many emails have a call out."""
         return len(self._in_flight)
 
     @property
     def exhausted(self) -> bool:
-        """Whether nothing more waits: all that is left is in flight, or settled."""
+        """Return whether nothing more waits: all that is left is in flight, or settled."""
         return self._exhausted and not self._waiting and not self._returned
 
     def front(self, count: int, *, last: Callable[[int], bool] | None = None) -> list[PendingEmail]:

@@ -207,12 +207,12 @@ class Settlement:
 
     @property
     def settled(self) -> bool:
-        """Whether the email is settled."""
+        """Return whether the email is settled."""
         return self.label is not None or self.failure is not None
 
     @property
     def answer(self) -> Answer:
-        """What is committed to the run file."""
+        """Return what is committed to the run file."""
         if not self.settled:
             return Answer(self.attempt)
         return Answer(self.attempt, Settled(self.email.id, self.reasks, label=self.label, failure=self.failure))

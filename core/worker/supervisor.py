@@ -42,7 +42,7 @@ class Started:
 
 
 def log_path(run_path: Path) -> Path:
-    """The log of the run's detached workers."""
+    """Return the log of the run's detached workers."""
     return companion(run_path, ".log")
 
 
@@ -112,7 +112,7 @@ def _started(reader: RunReader, settings: Settings, how: How, deadline: float) -
 
 
 def environment_of(settings: Settings) -> dict[str, str]:
-    """What a process that asks inherits: where everything lies, and which server is meant."""
+    """Return the environment of a process that asks: where everything lies, and which server is meant."""
     environment = dict(os.environ)
     package_root = str(Path(core.__file__).resolve().parent.parent)
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (package_root, environment.get("PYTHONPATH", ""))))
@@ -162,7 +162,7 @@ def _ended_at_once(run_path: Path, code: int) -> Started:
 
 
 def _last_line(path: Path) -> str:
-    """The last message of a log, without its time and logger."""
+    """Return the last message of a log, without its time and logger."""
     try:
         lines = path.read_text("utf-8", "replace").strip().splitlines()
     except OSError:

@@ -45,13 +45,13 @@ class Action:
 
     @property
     def told(self) -> str:
-        """Its sentence, with the active keys."""
+        """Return its sentence, with the active keys."""
         return keyed(self.help)
 
     def guest(self, scope: Scope) -> bool:
-        """Whether it belongs to other screens, and is only a key away on that one."""
+        """Return whether it belongs to other screens and only its key works on that one."""
         return bool(self.home) and scope not in self.home
 
     def rank(self, scope: Scope) -> int:
-        """Its rank in the footer of that screen."""
+        """Return its rank in the footer of that screen."""
         return min(1, self.hint) if self.guest(scope) else self.hint

@@ -37,30 +37,30 @@ def use(actions: Sequence[Action]) -> None:
 
 
 def in_force() -> tuple[Action, ...]:
-    """Every action, with the keys of this console."""
+    """Return every action, with the keys of this console."""
     return _IN_FORCE.get()
 
 
 def by_id(action_id: str) -> Action:
-    """The action of that name, with its active keys."""
+    """Return the action of that name, with its active keys."""
     return next(action for action in in_force() if action.id == action_id)
 
 
 def for_key(key: str, scope: Scope) -> Action | None:
-    """The action that this key stands for on this screen."""
+    """Return the action of this key on this screen."""
     return next((action for action in in_force() if key in action.keys and scope in action.scopes), None)
 
 
 def in_scope(scope: Scope) -> list[Action]:
-    """The actions of one screen, in the order of the list."""
+    """Return the actions of one screen, in the order of the list."""
     return [action for action in in_force() if scope in action.scopes]
 
 
 def possible(context: Context) -> list[Action]:
-    """The actions that can be done now, for the palette."""
+    """Return the actions that can be done now, for the palette."""
     return [action for action in in_scope(context.scope) if action.blocked(context) is None]
 
 
 def all_keys() -> list[str]:
-    """Every key that some action uses, each once."""
+    """Return every key that some action uses, each once."""
     return sorted({key for action in in_force() for key in action.keys})

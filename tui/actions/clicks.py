@@ -16,7 +16,7 @@ from tui.actions.user_keys import parsed
 
 
 def key_at(content: Content, place: int) -> str | None:
-    """The key, as Textual names it, that the text at that character speaks of; None before the first and for others."""
+    """Return the key, as Textual names it, of the text at that character; None before the first and for others."""
     keys = sorted((span.start, span.end) for span in content.spans if _is_key(span.style))
     named = [(start, end) for start, end in keys if start <= place]
     if not named:
@@ -30,13 +30,13 @@ def _is_key(style: object) -> bool:
 
 
 def place_of(plain: str, at: Offset) -> int:
-    """The character at that column of that line, in the whole text."""
+    """Return the character at that column of that line, in the whole text."""
     before = plain.split("\n")[: at.y]
     return sum(len(row) + 1 for row in before) + at.x
 
 
 def clicked_key(event: Click) -> str | None:
-    """The key that was clicked on, if it was one."""
+    """Return the key that was clicked on, if it was one."""
     widget = event.widget
     if not isinstance(widget, Static) or not isinstance(widget.screen, ModalScreen):
         return None

@@ -21,7 +21,7 @@ class Dispatch:
         self._app = app
 
     def pressed(self, key: str) -> None:
-        """A key was pressed that some action uses. Over a small window the shell alone is a key away."""
+        """Handle a key that some action uses. Over a small window only the shell is reachable."""
         app = self._app
         front = app.front_screen()
         if front is None:
@@ -49,7 +49,7 @@ class Dispatch:
             method()
 
     def commands(self) -> Iterator[SystemCommand]:
-        """What the palette offers: everything that is possible now."""
+        """Yield what the palette offers: everything that is possible now."""
         app = self._app
         front = app.front_screen()
         if front is None:

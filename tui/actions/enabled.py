@@ -58,7 +58,7 @@ def _start_blocked(context: Context) -> Reason:
 
 
 def is_paused(context: Context) -> bool:
-    """Whether the key that pauses would resume now."""
+    """Return whether the key that pauses would resume now."""
     if isinstance(context.selected, RunSummary):
         return context.selected.state is RunState.PAUSED
     if "pause" in context.pending:
@@ -222,7 +222,7 @@ def copy_run_blocked(context: Context) -> Reason:
 
 
 def moving_blocked(context: Context) -> Reason:
-    """Whether a run can be archived or deleted: no worker may have it."""
+    """Return whether a run can be archived or deleted: no worker may have it."""
     run = context.selected
     if not isinstance(run, RunSummary):
         return "There is no run here."

@@ -23,7 +23,7 @@ class Views:
         self._app = app
 
     def _go_to(self, kind: type[BaseScreen]) -> None:
-        """Back to that screen where it lies open already, else a new one on top."""
+        """Go back to that screen where it is open already, else open a new one on top."""
         app = self._app
         for place, screen in enumerate(app.screen_stack):
             if isinstance(screen, kind):
@@ -72,7 +72,7 @@ class Views:
         self._go_to(TaskScreen)
 
     def do_messages(self) -> None:
-        """The messages about the email that the cursor is on, here or on a screen behind."""
+        """Show the messages about the email under the cursor, here or on a screen behind."""
         from tui.screens.task.messages import MessagesScreen  # noqa: PLC0415
 
         front = self._app.front_screen()
@@ -82,7 +82,7 @@ class Views:
         self._app.push_screen(MessagesScreen(row, draft.task if draft is not None else None))
 
     def do_help(self) -> None:
-        """The help for the pane and the screen in sight; on the help itself, back."""
+        """Show the help for the pane and the screen in sight; on the help itself, go back."""
         from tui.screens.pages import HelpScreen  # noqa: PLC0415
 
         front = self._app.front_screen()
@@ -105,7 +105,7 @@ class Views:
             self._app.push_screen(GuideScreen(topic_of(scope)))
 
     def do_info(self) -> None:
-        """The page of versions, paths and settings; on the page itself, back."""
+        """Show the page of versions, paths and settings; on the page itself, go back."""
         from tui.screens.pages import InfoScreen  # noqa: PLC0415
 
         if isinstance(self._app.front_screen(), InfoScreen):
@@ -114,7 +114,7 @@ class Views:
             self._go_to(InfoScreen)
 
     def information(self) -> Callable[[], object]:
-        """A job that gathers what the info page tells, for the thread of background jobs."""
+        """Return a job that gathers what the info page tells, for the thread of background jobs."""
         from tui.text.installation import Console, gather  # noqa: PLC0415
 
         app = self._app
@@ -129,11 +129,11 @@ class Views:
         return lambda: gather(app.settings, app.preferences, app.terminal, console, app.clock())
 
     def do_theme(self) -> None:
-        """The next theme."""
+        """Switch to the next theme."""
         self._wear(following(self._app.theme))
 
     def do_themes(self) -> None:
-        """A window of all themes."""
+        """Open a window of all themes."""
         from tui.screens.themes import ChooseTheme  # noqa: PLC0415
 
         self._app.push_screen(ChooseTheme(), self._wear)
@@ -146,11 +146,11 @@ class Views:
         self._app.remember("theme", name)
 
     def do_tour(self) -> None:
-        """The tour, because somebody asked for it."""
+        """Show the tour again."""
         self.show_tour(asked_for=True)
 
     def show_tour(self, *, asked_for: bool = False) -> None:
-        """Three small windows; what was pressed for the console goes to the console."""
+        """Show three small windows; keys pressed for the console reach the console."""
         from tui.screens.tour import Tour  # noqa: PLC0415
 
         def ended(key: str | None) -> None:

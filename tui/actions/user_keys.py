@@ -38,7 +38,7 @@ _PANES_BEFORE = 8
 
 
 def readable(key: str) -> str:
-    """A key of Textual's as a person reads it: ``^t``, ``?``, ``esc``."""
+    """Return a key of Textual's as a person reads it: ``^t``, ``?``, ``esc``."""
     if key in SHORT:
         return SHORT[key]
     if key.startswith("ctrl+"):
@@ -49,7 +49,7 @@ def readable(key: str) -> str:
 
 
 def parsed(text: str) -> str | None:
-    """The key as Textual names it, from how a person writes it; None where it is none."""
+    """Return the key as Textual names it, from how a person writes it; None where it is none."""
     text = text.strip() if text != " " else "space"
     if len(text) == 1 and text.isprintable():
         return _character_to_key(text)
@@ -65,7 +65,7 @@ def parsed(text: str) -> str | None:
 def rekeyed(
     actions: Sequence[Action], table: Mapping[str, Any], where: Callable[[str], str]
 ) -> tuple[tuple[Action, ...], tuple[str, ...]]:
-    """The actions with the keys that the table gives them, and a sentence on each entry that was not taken.
+    """Return the actions with the keys that the table gives them, and a sentence on each entry that was not taken.
 
     ``where`` names the place of an entry. Of two entries that claim one key on one screen neither is taken.
     """
@@ -117,7 +117,7 @@ def _keys_of(value: Any, exactly: int | None) -> tuple[tuple[str, ...], str]:
 
 
 def _clash(actions: Sequence[Action], given: Mapping[str, tuple[str, ...]]) -> tuple[str, str, str] | None:
-    """The first key that two actions of one screen would share, and both, where the table gave it to one of them."""
+    """Return the first key that two actions of one screen would share, and both, where the table assigned it."""
     for n, one in enumerate(actions):
         for other in actions[n + 1 :]:
             if one.scopes.isdisjoint(other.scopes) or not {one.id, other.id} & set(given):

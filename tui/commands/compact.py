@@ -36,7 +36,7 @@ NAMED = 12
 
 
 def compact_view(snapshot: Snapshot, keys: Sequence[KeyStatus], *, width: int, height: int, now: float) -> list[Line]:
-    """At most ``height`` lines of exactly ``width`` cells; where rows are short, the less telling lines go first."""
+    """Return at most ``height`` lines of exactly ``width`` cells, without the less important ones in few rows."""
     ranked: list[tuple[int, Line]] = [(0, _head(snapshot, width, now)), (1, _bar(snapshot, width))]
     ranked += [(2, line) for line in _state_sentence(snapshot, width, now)]
     ranked += [(3 + n, line) for n, line in enumerate(_organizations(keys, snapshot, width))]
@@ -65,7 +65,7 @@ def _bar(snapshot: Snapshot, width: int) -> Line:
 
 
 def _state_sentence(snapshot: Snapshot, width: int, now: float) -> list[Line]:
-    """What it waits for, why it stands, and when it ends."""
+    """Return what the run waits for, why it stopped, and when it ends."""
     lines: list[Line] = []
     wait = snapshot.wait
     if wait is not None and wait.until_at is not None:
@@ -126,7 +126,7 @@ def _failed(snapshot: Snapshot, width: int) -> list[Line]:
 
 
 def _cut(pieces: Sequence[Piece], width: int) -> Line:
-    """The pieces in exactly ``width`` cells."""
+    """Return the pieces in exactly ``width`` cells."""
     fitted: list[Piece] = []
     left = width
     for text, tone in pieces:
@@ -143,7 +143,7 @@ _LOOK_S = 0.2
 
 
 def painted(line: Line, *, colors: bool, ascii_only: bool) -> str:
-    """The line as it is written; its texts are inert already."""
+    """Return the line as it is written; its texts are inert already."""
     texts = ((plain(text) if ascii_only else text, tone) for text, tone in line)
     return "".join(f"\x1b[{_TONES[tone]}m{text}\x1b[0m" if colors and tone in _TONES else text for text, tone in texts)
 
@@ -172,7 +172,7 @@ class Inline:
 
 @contextlib.contextmanager
 def listening() -> Iterator[Callable[[float], str]]:
-    """A function that waits so many seconds at most and says what came: a key, ``again`` after a stop of the job, "".
+    """Yield a function that waits at most so many seconds and returns the key, ``again`` after a job stop, or "".
 
     Keys come one by one and unseen while this lasts; the cursor is hidden. All of it is put back at the end, also where
     a signal ends it.
@@ -212,7 +212,7 @@ def listening() -> Iterator[Callable[[float], str]]:
 
 
 def _terminal_modes() -> tuple[Callable[[], None], Callable[[], None]]:
-    """(put back what was, read keys unseen); both do little where stdin is no terminal."""
+    """Return (restore, read keys unechoed); both do little where stdin is no terminal."""
     show, hide = "\x1b[?25h", "\x1b[?25l"
 
     def say(text: str) -> None:

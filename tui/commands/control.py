@@ -31,7 +31,7 @@ def engine_of(given: argparse.Namespace) -> Engine:
 
 
 def start(given: argparse.Namespace) -> int:
-    """``labeltui start RUN``."""
+    """Run ``labeltui start RUN``."""
     places = places_of(given)
     if (code := choose_concurrency(given)) != exits.DONE:
         return code
@@ -68,7 +68,7 @@ def send_plain(given: argparse.Namespace) -> int:
 
 
 def stop(given: argparse.Namespace) -> int:
-    """``labeltui stop RUN``."""
+    """Run ``labeltui stop RUN``."""
     command = Stop(given.cancel_batches)
     return _to_worker(given, lambda engine, path: engine.kill(path) if given.force else engine.send(path, command))
 
@@ -106,7 +106,7 @@ def report(engine: Engine, path: Path, requested: SentCommand, *, wait: bool = T
 
 
 def budget(given: argparse.Namespace) -> int:
-    """``labeltui budget RUN``: show the caps, or change those that are named."""
+    """Run ``labeltui budget RUN``: show the caps, or change those that are named."""
     engine = engine_of(given)
     path = engine.find(given.run)
     snapshot = engine.snapshot(path)
@@ -120,7 +120,7 @@ def budget(given: argparse.Namespace) -> int:
 
 
 def lane(given: argparse.Namespace) -> int:
-    """``labeltui lane RUN [live|flex|batch|auto]``: show lane and batches, or ask in another way from now on."""
+    """Run ``labeltui lane RUN [live|flex|batch|auto]``: show lane and batches, or switch the lane from now on."""
     engine = engine_of(given)
     path = engine.find(given.run)
     snapshot = engine.snapshot(path)
@@ -133,32 +133,32 @@ def lane(given: argparse.Namespace) -> int:
 
 
 def retry(given: argparse.Namespace) -> int:
-    """``labeltui retry RUN``."""
+    """Run ``labeltui retry RUN``."""
     return command_on_run(given, lambda row: Retry(None if given.item is None else (row(given.item),)))
 
 
 def rejudge(given: argparse.Namespace) -> int:
-    """``labeltui rejudge RUN``."""
+    """Run ``labeltui rejudge RUN``."""
     return command_on_run(given, lambda _: Rejudge(given.tolerant))
 
 
 def label(given: argparse.Namespace) -> int:
-    """``labeltui label RUN ID VALUE``."""
+    """Run ``labeltui label RUN ID VALUE``."""
     return command_on_run(given, lambda row: Label((row(given.id),), given.value, given.note))
 
 
 def note(given: argparse.Namespace) -> int:
-    """``labeltui note RUN ID TEXT``."""
+    """Run ``labeltui note RUN ID TEXT``."""
     return command_on_run(given, lambda row: Note((row(given.id),), given.text))
 
 
 def skip(given: argparse.Namespace) -> int:
-    """``labeltui skip RUN ID [--back]``."""
+    """Run ``labeltui skip RUN ID [--back]``."""
     return command_on_run(given, lambda row: Skip((row(given.id),), back=given.back))
 
 
 def email_of(engine: Engine, path: Path, source_id: str) -> int:
-    """The row of the email with that id in the source; raises UnknownNameError where there is none."""
+    """Return the row of the email with that id in the source; raises UnknownNameError where there is none."""
     with engine.view(path) as reader:
         email_id = reader.find(source_id)
     if email_id is None:

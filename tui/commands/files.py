@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def answer(given: argparse.Namespace) -> int:
-    """One of the two commands."""
+    """Run one of the two commands."""
     engine = Engine(load_settings(), read_only=given.read_only)
     path = engine.find(given.run)
     return _backup(engine, path, given.file) if given.command == "backup" else _check(engine, path, given.repair)
@@ -61,7 +61,7 @@ def _backup(engine: Engine, path: Path, target: Path) -> int:
 
 
 def copy(given: argparse.Namespace) -> int:
-    """``labeltui copy RUN NAME``."""
+    """Run ``labeltui copy RUN NAME``."""
     engine = _engine(given)
     path = engine.find(given.run, archived=True)
     task = load_task(given.task.expanduser()) if given.task else None
@@ -73,7 +73,7 @@ def copy(given: argparse.Namespace) -> int:
 
 
 def archiving(given: argparse.Namespace) -> int:
-    """``labeltui archive RUN [--back]``."""
+    """Run ``labeltui archive RUN [--back]``."""
     engine = _engine(given)
     if given.back:
         target = engine.archive(engine.find_archived(given.run), back=True)
@@ -86,7 +86,7 @@ def archiving(given: argparse.Namespace) -> int:
 
 
 def delete(given: argparse.Namespace) -> int:
-    """``labeltui delete RUN``: with its name, given or typed."""
+    """Run ``labeltui delete RUN``: with its name, given or typed."""
     engine = _engine(given)
     path = engine.find(given.run, archived=True)
     going = engine.what_goes(path)

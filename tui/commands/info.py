@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def info(_: argparse.Namespace) -> int:
-    """``labeltui info``."""
+    """Run ``labeltui info``."""
     from tui.actions.user_keys import rekeyed  # noqa: PLC0415 - knows keys by Textual
 
     settings = load_settings()

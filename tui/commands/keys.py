@@ -28,7 +28,7 @@ _READING = frozenset({"list", "history"})
 
 
 def answer(given: argparse.Namespace) -> int:
-    """One ``keys`` command."""
+    """Run one ``keys`` command."""
     engine = engine_of(given)
     if given.action not in _READING:
         engine.check_writable()
@@ -148,7 +148,7 @@ def _unbench(given: argparse.Namespace, engine: Engine, store: KeyStore, model: 
 
 
 def _history(given: argparse.Namespace, _: Engine, store: KeyStore) -> int:
-    """What happened to a key, the newest first."""
+    """Print what happened to a key, newest first."""
     history = store.history(given.alias)
     for spent in history.spent:
         say(f"{spent.day}  {number(spent.requests)} calls, {number(spent.errors_429)}×429, {_tokens(spent)}")
@@ -174,7 +174,7 @@ def _tell_workers(engine: Engine) -> str:
 
 
 def _list(given: argparse.Namespace, store: KeyStore, model: str | None, now: float) -> int:
-    """The keys, for the model that is meant; else for each that they are used with."""
+    """Print the keys, for the model that is meant; else for each model that they are used with."""
     models = (model,) if model else store.models(now) or (ModelSettings().model,)
     found = [
         (each, store.statuses(each, now, elsewhere=given.run is None), store.windows(each, now)) for each in models

@@ -38,7 +38,7 @@ def say(text: str) -> None:
 
 
 def say_hung(text: str) -> None:
-    """A line with its name in front on stdout, inert; in a terminal it is wrapped so that the name stands alone."""
+    """Print a line with its name in front, inert; in a terminal it is wrapped so that the name stands alone."""
     if _collected is not None or not sys.stdout.isatty():
         say(text)
         return
@@ -49,7 +49,7 @@ def say_hung(text: str) -> None:
 
 
 def complain(text: str) -> None:
-    """A line on stderr, inert."""
+    """Print a line on stderr, inert."""
     print(f"labeltui: {inert(text)}", file=sys.stderr)  # noqa: T201
 
 
@@ -66,7 +66,7 @@ def end_redrawn() -> None:
 
 
 def has_terminal() -> bool:
-    """Whether a person can see and type."""
+    """Return whether stdin and stdout are terminals."""
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 

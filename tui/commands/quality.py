@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def quality(given: argparse.Namespace) -> int:
-    """``labeltui quality RUN [--json] [--goal N] [--top-up]``."""
+    """Run ``labeltui quality RUN [--json] [--goal N] [--top-up]``."""
     engine = engine_of(given)
     path = engine.find(given.run)
     if given.goal is not None or given.top_up:
@@ -94,7 +94,7 @@ def _lines_of_people(found: Quality) -> Iterator[str]:
 
 
 def review(given: argparse.Namespace) -> int:
-    """``labeltui review RUN``: the review screen, or a batch in a CSV file."""
+    """Run ``labeltui review RUN``: the review screen, or a batch in a CSV file."""
     engine = engine_of(given)
     path = engine.find(given.run)
     who = given.annotator or engine.operator()
@@ -120,7 +120,7 @@ def review(given: argparse.Namespace) -> int:
 
 
 def gold(given: argparse.Namespace) -> int:
-    """``labeltui gold RUN FILE [--column C]``."""
+    """Run ``labeltui gold RUN FILE [--column C]``."""
     engine = engine_of(given)
     path = engine.find(given.run)
     found = engine.read_gold(path, given.file, given.column)
@@ -142,7 +142,7 @@ def gold(given: argparse.Namespace) -> int:
 
 
 def compare(given: argparse.Namespace) -> int:
-    """``labeltui compare RUN_A RUN_B|--versions [--json]``."""
+    """Run ``labeltui compare RUN_A RUN_B|--versions [--json]``."""
     engine = engine_of(given)
     path = engine.find(given.run)
     if given.versions == (given.other is not None):
@@ -179,7 +179,7 @@ def compared_lines(found: Comparison) -> Iterator[str]:
 
 
 def report(given: argparse.Namespace) -> int:
-    """``labeltui report RUN FILE.html|FILE.json [--examples]``."""
+    """Run ``labeltui report RUN FILE.html|FILE.json [--examples]``."""
     engine = engine_of(given)
     path = engine.find(given.run)
     file: Path = given.file

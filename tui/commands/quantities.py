@@ -11,7 +11,7 @@ from core.model import LARGEST_PACK, MOST_EVER, PACK_AUTO
 
 
 def whole(text: str) -> int:
-    """A whole number."""
+    """Parse a whole number."""
     try:
         return int(text)
     except ValueError:
@@ -19,7 +19,7 @@ def whole(text: str) -> int:
 
 
 def number(text: str) -> float:
-    """A number."""
+    """Parse a number."""
     try:
         return float(text)
     except ValueError:
@@ -27,14 +27,14 @@ def number(text: str) -> float:
 
 
 def named(text: str) -> str:
-    """What is there at all: an empty word, which an unset variable leaves, is none."""
+    """Parse a name; an empty word, which an unset variable leaves, is refused."""
     if not text:
         raise argparse.ArgumentTypeError("it is empty; name a file or a folder (. is the one you are in)")
     return text
 
 
 def path(text: str) -> Path:
-    """A file or a folder."""
+    """Parse the path of a file or a folder."""
     return Path(named(text))
 
 
@@ -76,7 +76,7 @@ def server(text: str) -> str:
 
 
 def count(text: str) -> int:
-    """How many: at least 1."""
+    """Parse a count: at least 1."""
     value = whole(text)
     if value < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
@@ -84,7 +84,7 @@ def count(text: str) -> int:
 
 
 def concurrency(text: str) -> int:
-    """Calls at once: 1 to 256, or 0 for ``auto``."""
+    """Parse calls at once: 1 to 256, or 0 for ``auto``."""
     value = 0 if text.lower() == "auto" else whole(text)
     if not (0 < value <= MOST_EVER or text.lower() == "auto"):
         raise argparse.ArgumentTypeError(f"must lie between 1 and {MOST_EVER}, or be auto")
@@ -92,7 +92,7 @@ def concurrency(text: str) -> int:
 
 
 def sample(text: str) -> int:
-    """Emails of a sample: 1 to 200."""
+    """Parse the number of emails in a sample: 1 to 200."""
     value = whole(text)
     if not 1 <= value <= 200:
         raise argparse.ArgumentTypeError("must lie between 1 and 200")
@@ -100,7 +100,7 @@ def sample(text: str) -> int:
 
 
 def limit(text: str) -> int:
-    """A limit of a quota: 0 for none."""
+    """Parse a limit of a quota: 0 for none."""
     value = whole(text)
     if value < 0:
         raise argparse.ArgumentTypeError("must not be negative")
@@ -108,7 +108,7 @@ def limit(text: str) -> int:
 
 
 def seconds(text: str) -> float:
-    """Seconds: 0.1 to 3600."""
+    """Parse seconds: 0.1 to 3600."""
     value = number(text)
     if not 0.1 <= value <= 3600:
         raise argparse.ArgumentTypeError("must be from 0.1 to 3600")
@@ -116,7 +116,7 @@ def seconds(text: str) -> float:
 
 
 def amount(text: str) -> float:
-    """Dollars or hours: more than 0."""
+    """Parse dollars or hours: more than 0."""
     value = number(text)
     if not 0 < value < 1e9:
         raise argparse.ArgumentTypeError("must be more than 0")

@@ -28,7 +28,7 @@ _LINE_EVERY_S = 2.0
 
 
 def console_on_runs(given: argparse.Namespace) -> int:
-    """``labeltui`` without a command."""
+    """Run ``labeltui`` without a command."""
     return console(None, read_only=given.read_only)
 
 
@@ -63,14 +63,14 @@ def console(
 
 
 def open_run(given: argparse.Namespace) -> int:
-    """``labeltui open RUN``."""
+    """Run ``labeltui open RUN``."""
     settings = load_settings()
     path = Engine(settings).find(given.run)
     return console(path, settings=settings.for_run(path), read_only=given.read_only)
 
 
 def demo(given: argparse.Namespace) -> int:
-    """``labeltui demo``: in the console; without a terminal the same job with progress lines."""
+    """Run ``labeltui demo``: in the console; without a terminal the same job with progress lines."""
     if given.read_only:
         raise UsageError(
             "A demo starts a worker, which --read-only rules out. `labeltui --read-only open demo` shows one."
@@ -91,7 +91,7 @@ def demo(given: argparse.Namespace) -> int:
 
 
 def work(given: argparse.Namespace) -> int:
-    """``labeltui work RUN``."""
+    """Run ``labeltui work RUN``."""
     from tui.commands.control import choose_concurrency, places_of  # noqa: PLC0415 - only here
 
     places = places_of(given)
@@ -134,7 +134,7 @@ def _follow(engine: Engine, path: Path) -> int:
 
 
 def _progress(reader: RunReader) -> Callable[[], None]:
-    """A function that prints where the run is: in place on a terminal, a line every few seconds elsewhere."""
+    """Return a function that prints where the run is: in place on a terminal, a line every few seconds elsewhere."""
     live = sys.stdout.isatty()
     shown_at, shown = 0.0, ""
 

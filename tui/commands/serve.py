@@ -25,7 +25,7 @@ HIGHEST_PORT = 65_535
 
 
 def serve(given: argparse.Namespace) -> int:
-    """``labeltui serve [RUN]``."""
+    """Run ``labeltui serve [RUN]``."""
     from tui.web.server import ConsoleServer, assets  # noqa: PLC0415 - aiohttp, for those who serve
 
     static = assets()
@@ -83,7 +83,7 @@ def reachable(host: str) -> list[str]:
 
 
 def _checked(url: str) -> str:
-    """The address as browsers have it. Raises UsageError where it is none, or where it has a path."""
+    """Return the address as browsers have it. Raises UsageError where it is none, or where it has a path."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/") or parts.query:
         raise UsageError(

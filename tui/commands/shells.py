@@ -14,7 +14,7 @@ _SKILL = Path(__file__).with_name("SKILL.md")
 
 
 def completions(given: argparse.Namespace) -> int:
-    """``labeltui completions bash|zsh|fish``: a script for the shell, made from the grammar of commands."""
+    """Run ``labeltui completions bash|zsh|fish``: print a script for the shell, made from the grammar of commands."""
     from tui.grammar import parser  # noqa: PLC0415 - the grammar names this module
 
     top = parser()
@@ -23,7 +23,7 @@ def completions(given: argparse.Namespace) -> int:
 
 
 def skill(_: argparse.Namespace) -> int:
-    """``labeltui skill``: how a coding agent drives a run without reading its texts."""
+    """Run ``labeltui skill``: print how a coding agent drives a run without reading its texts."""
     print(_SKILL.read_text(encoding="utf-8"), end="")  # noqa: T201
     return exits.DONE
 

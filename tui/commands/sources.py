@@ -43,7 +43,7 @@ def source_options(given: argparse.Namespace) -> SourceOptions:
 
 
 def new(given: argparse.Namespace) -> int:
-    """``labeltui new SOURCE …``."""
+    """Run ``labeltui new SOURCE …``."""
     task = chosen_task(given.task, given.model, given.pack)
     reading = source_options(given)
     if given.dry_run:
@@ -110,7 +110,7 @@ def _say_server(engine: Engine, base_url: str | None, task: Task, found: FoundAd
 
 
 def add(given: argparse.Namespace) -> int:
-    """``labeltui add RUN SOURCE``: later arrivals."""
+    """Run ``labeltui add RUN SOURCE``: import later arrivals."""
     engine = Engine(load_settings(), read_only=given.read_only)
     path = engine.find(given.run)
     added = engine.add(path, given.source, source_options(given), importing())
@@ -160,7 +160,7 @@ def _dry_run(given: argparse.Namespace, task: Task, reading: SourceOptions) -> i
 
 
 def skipped(given: argparse.Namespace) -> int:
-    """``labeltui skipped RUN``: what its source held that was not taken, and why."""
+    """Run ``labeltui skipped RUN``: print what its source held that was not taken, and why."""
     engine = Engine(load_settings())
     path = engine.find(given.run)
     with engine.view(path) as reader:
@@ -188,7 +188,7 @@ def _rows(reader: RunReader) -> list[tuple[int, str, str, str]]:
 
 
 def plan(given: argparse.Namespace) -> int:
-    """``labeltui plan SOURCE|RUN``: of a run where there is one of that name, else of a source."""
+    """Run ``labeltui plan SOURCE|RUN``: of a run where there is one of that name, else of a source."""
     engine = Engine(load_settings())
     if engine.names_run(given.what):
         planned, task = engine.plan_run(

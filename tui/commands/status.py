@@ -21,14 +21,14 @@ from tui.text.rates import rate
 
 
 def in_use(keys: Sequence[KeyStatus], snapshot: Snapshot) -> Iterator[tuple[KeyStatus, KeyState]]:
-    """The keys with the state that this run gives them: a ready key with a call in flight is in use."""
+    """Yield the keys with the state that this run gives them: a ready key with a call in flight is in use."""
     for key in keys:
         asking = snapshot.worker.alive and snapshot.asking.get(key.alias, 0) > 0
         yield key, KeyState.IN_USE if asking and key.state is KeyState.READY else key.state
 
 
 def as_json(snapshot: Snapshot, keys: Sequence[KeyStatus], no_keys: str = "") -> dict[str, Any]:
-    """The object that ``status --json`` prints; ``no_keys`` says why no keys can be shown."""
+    """Return the object that ``status --json`` prints; ``no_keys`` says why no keys can be shown."""
     pace = rate(snapshot.pace, snapshot.taken_at)
     forecast = snapshot.forecast
     live = snapshot.state in (RunState.RUNNING, RunState.WAITING)
@@ -114,7 +114,7 @@ def as_json(snapshot: Snapshot, keys: Sequence[KeyStatus], no_keys: str = "") ->
 
 
 def alarms(snapshot: Snapshot) -> list[str]:
-    """What needs a person now, as sentences."""
+    """Return what needs a person now, as sentences."""
     found = []
     if snapshot.state is RunState.STALE:
         found.append(snapshot.reason)
@@ -124,7 +124,7 @@ def alarms(snapshot: Snapshot) -> list[str]:
 
 
 def as_lines(snapshot: Snapshot, keys: Sequence[KeyStatus], no_keys: str = "") -> list[str]:
-    """The same for people."""
+    """Return the status as lines for people."""
     run = snapshot.run
     done = snapshot.state is RunState.DONE  # its reason counted what had failed then
     reason = "everything is settled" if done else one_line(snapshot.reason, limit=200)
@@ -172,7 +172,7 @@ def as_lines(snapshot: Snapshot, keys: Sequence[KeyStatus], no_keys: str = "") -
 
 
 def lane_line(snapshot: Snapshot) -> str:
-    """How the run asks."""
+    """Return the line about the run's lane."""
     if snapshot.lane.lane in ("live", "flex"):
         tier = " in the flex tier" if snapshot.lane.lane == "flex" else ""
         return f"{snapshot.run.name} asks with live calls{tier}"
@@ -182,7 +182,7 @@ def lane_line(snapshot: Snapshot) -> str:
 
 
 def spent_lines(snapshot: Snapshot) -> list[str]:
-    """What each lane was asked and how its calls ended."""
+    """Return what each lane was asked and how its calls ended."""
     return [
         f"  lane      {each.lane}: {plural(each.calls, 'call')},"
         f" {number(each.prompt_tokens)} + {number(each.completion_tokens)} tokens; "
@@ -197,7 +197,7 @@ def ended(outcomes: Mapping[str, int]) -> list[tuple[str, int]]:
 
 
 def batch_lines(snapshot: Snapshot) -> list[str]:
-    """The batches of a run: those that are open, and how many have ended."""
+    """Return the batches of a run: those that are open, and how many have ended."""
     now = snapshot.taken_at
     lines = []
     for each in (each for each in snapshot.parcels if each.is_open):
@@ -215,7 +215,7 @@ def batch_lines(snapshot: Snapshot) -> list[str]:
 
 
 def progress_line(snapshot: Snapshot) -> str:
-    """Where a run is, how fast it goes, what it waits for: one line, inert whatever its names are."""
+    """Return where a run is, how fast it goes, what it waits for: one line, inert whatever its names are."""
     pace = rate(snapshot.pace, snapshot.taken_at)
     parts = [
         f"{one_line(snapshot.run.name, limit=24)} {snapshot.state.value}",
@@ -277,7 +277,7 @@ def _rounded(value: float | None) -> float | None:
 
 
 def status(given: argparse.Namespace) -> int:
-    """``labeltui status [RUN] [--json]``."""
+    """Run ``labeltui status [RUN] [--json]``."""
     engine = Engine(load_settings())
     if given.run is None:
         return _status_of_all(engine, as_json=given.json)
@@ -342,7 +342,7 @@ def _status_of_all(engine: Engine, *, as_json: bool) -> int:
 
 
 def export(given: argparse.Namespace) -> int:
-    """``labeltui export RUN FILE``."""
+    """Run ``labeltui export RUN FILE``."""
     engine = Engine(load_settings())
     parts = engine.series(given.run)
     options = ExportOptions(

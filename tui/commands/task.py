@@ -24,7 +24,7 @@ CHARS_A_TOKEN = 4
 
 
 def answer(given: argparse.Namespace) -> int:
-    """``labeltui task ACTION …``."""
+    """Run ``labeltui task ACTION …``."""
     if given.action == "init":
         return _init(given)
     if given.action == "check":
@@ -62,7 +62,7 @@ def _show_file(path: Path, *, as_json: bool) -> int:
 
 
 def task(given: argparse.Namespace) -> int:
-    """``labeltui task show RUN``."""
+    """Run ``labeltui task show RUN``."""
     engine = engine_of(given)
     path = engine.find(given.run)
     if given.set is not None:

@@ -54,7 +54,7 @@ def _plain(reader: RunReader, every_s: float) -> int:
 
 
 def _live(engine: Engine, path: Path, reader: RunReader, every_s: float) -> int:
-    """In place, until no worker has the run or ``q`` is pressed."""
+    """Draw in place, until no worker has the run or ``q`` is pressed."""
     shows = terminal(os.environ, locale.getpreferredencoding(do_setlocale=False))
     colors = not shows.no_color and shows.colors != NONE
     view = Inline(_to_stdout, colors=colors, ascii_only=bool(shows.ascii_because))
@@ -99,7 +99,7 @@ def _in_use(keys: Sequence[KeyStatus], snapshot: Snapshot) -> list[KeyStatus]:
 
 
 def code_of(snapshot: Snapshot) -> int:
-    """The exit code for a run that no worker has."""
+    """Return the exit code for a run that no worker has."""
     if snapshot.state is RunState.DONE:
         return exits.EMAILS_FAILED if snapshot.failed else exits.DONE
     if NO_KEY in snapshot.reason or "there is no key" in snapshot.reason:

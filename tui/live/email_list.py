@@ -53,17 +53,17 @@ class Listing:
 
     @property
     def wanted(self) -> Filter:
-        """What an email must be to stand in it."""
+        """Return the filter of the list's emails."""
         return self.kind.wanted.and_(self.typed)
 
     @property
     def held(self) -> int:
-        """How many emails it holds."""
+        """Return how many emails it holds."""
         return len(self.ids) if self.ids is not None else self._rows.count
 
     @property
     def sorting(self) -> bool:
-        """Whether another order than the one in sight is on its way."""
+        """Return whether another order than the one in sight is on its way."""
         return self.order != self.shown_order
 
     def _empty(self) -> str:
@@ -71,7 +71,7 @@ class Listing:
         return self.kind.empty.replace("{item}", self._app.view_state.item)
 
     def close(self) -> None:
-        """No more answers are wanted."""
+        """Close the list: no more answers are taken."""
         self._open = False
         if self._finder is not None:
             self._finder.close()
@@ -79,7 +79,7 @@ class Listing:
     # -- reading ------------------------------------------------------------------------------------------------------
 
     def show(self, kind: Kind, typed: Filter) -> None:
-        """Another list, from its beginning."""
+        """Show another list, from its beginning."""
         self.kind, self.typed = kind, typed
         self.ids = None
         self.shown_order = self.order
@@ -89,7 +89,7 @@ class Listing:
         self.read()
 
     def sort(self, order: Order) -> None:
-        """The same emails in another order."""
+        """Show the same emails in another order."""
         if self.ids is not None and self._coming is self.ids and self.looked == 1.0 and order == self.order.reversed:
             self.order = order
             turned = self.ids[::-1]
@@ -142,7 +142,7 @@ class Listing:
             self._changed()
 
     def _found(self, serial: int, finding: Finding) -> None:
-        """Matches that just came. A list that is read again stays as it was until the new one is whole."""
+        """Take in new matches. A list that is read again stays as it was until the new one is whole."""
         if serial != self._serial or not self._open or self._coming is None:
             return
         if finding.trouble:
@@ -165,7 +165,7 @@ class Listing:
         self._changed()
 
     def _ended(self, trouble: str) -> None:
-        """The search or the sorting failed: what is in sight stays, and says so where nothing is."""
+        """Handle a failed search or sorting: what is in sight stays, and the error is shown where nothing is."""
         self._app.say(trouble, severity="error")
         self.loading, self.looked, self.order = False, 1.0, self.shown_order
         self._coming = self.ids
@@ -209,13 +209,13 @@ class Listing:
         self._app.poller.ask(question, arrived)
 
     def _kept(self, shown: Row | None, row: EmailRow) -> Row:
-        """The row that is shown already, where nothing about its email changed: most are, and making one takes time."""
+        """Return the row that is shown already, where nothing about its email changed: making one takes time."""
         return shown if shown is not None and shown.value == row else self._as_row(row)
 
     # -- following ----------------------------------------------------------------------------------------------------
 
     def follow(self, snapshot: Snapshot) -> None:
-        """The run went on: rows in sight are brought up to date where they stand, and nothing moves."""
+        """Update rows in sight where they stand, without moving any, after the run went on."""
         counts = (snapshot.settled, snapshot.failed, snapshot.skipped, snapshot.labels, snapshot.sources)
         moved, self._counts = counts != self._counts, counts
         nothing_to_hold = self._rows.count == 0 and self.kind.live(snapshot) > 0 and not self.typed.terms
@@ -225,7 +225,7 @@ class Listing:
             self.read()
 
     def waiting(self, snapshot: Snapshot) -> int:
-        """How many changes of the run are not in it yet; more (or, below 0, fewer) emails where that can be told."""
+        """Return how many changes of the run are not in it yet; where known, more (below 0: fewer) emails."""
         if self.loading or self.looked < 1:
             return 0
         if not self.typed.terms:
@@ -233,7 +233,7 @@ class Listing:
         return 0
 
     def stirred(self, snapshot: Snapshot) -> int:
-        """Emails that were settled since it was read, which may stand elsewhere in it by now."""
+        """Return how many emails were settled since it was read, and may stand elsewhere in it by now."""
         if self.ids is None or self.loading or self.looked < 1:
             return 0
         return abs(snapshot.settled - self.read_at_settled)

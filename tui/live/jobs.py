@@ -39,7 +39,7 @@ Failed = Callable[[str], None] | None
 
 
 def sentence(error: Exception) -> str:
-    """What to show of an error: ours are written to be shown, others are named with their kind."""
+    """Return the sentence to show for an error: ours are written to be shown, others are named with their kind."""
     return str(error) if isinstance(error, LabeltuiError) else f"{type(error).__name__}: {error}"
 
 
@@ -54,7 +54,7 @@ class BackgroundJobs:
 
     @property
     def idle(self) -> bool:
-        """Whether every background job that was sent has come to its end."""
+        """Return whether every background job that was sent has come to its end."""
         return self._jobs.unfinished_tasks == 0
 
     def start(self) -> None:
@@ -99,7 +99,7 @@ class Countings(BackgroundJobs):
     def __init__(
         self, engine: Engine, watched: Callable[[], Path | None], post: Post, *, threaded: bool = True
     ) -> None:
-        """``watched`` tells the run that is open."""
+        """Make the queue of jobs; ``watched`` returns the run that is open."""
         super().__init__(post, threaded=threaded)
         self._engine = engine
         self._watched = watched

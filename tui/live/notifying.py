@@ -43,7 +43,7 @@ class Notifying:
             self.tell(occasion)
 
     def tell(self, occasion: Occasion) -> None:
-        """A toast in any case; bell and desktop unless it shall be quiet."""
+        """Show a toast; ring the bell and notify the desktop unless ``quiet``."""
         self._app.say(f"{occasion.title}: {occasion.text}", severity="warning")
         if self.quiet:
             return

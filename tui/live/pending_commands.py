@@ -61,14 +61,14 @@ class PendingCommands:
         return bool(gone)
 
     def _tell_swaps(self, before: tuple[Requested, ...], snapshot: Snapshot | None) -> None:
-        """Which keys were swapped only the worker's answer says."""
+        """Show which keys were swapped, which only the worker's answer says."""
         swaps = {command.id for command in before if command.kind == "swap"}
         for command in snapshot.commands if snapshot is not None and swaps else ():
             if command.id in swaps and command.acknowledged_at is not None:
                 self._app.say(f"{command.result}.", severity="warning" if command.refused else "information")
 
     def forget(self) -> None:
-        """Another run is watched: what was requested of the last one is shown there no more."""
+        """Drop the commands of the last run, as another one is watched now."""
         self.requested = ()
 
     def _drop(self, mark: Requested) -> None:
@@ -236,7 +236,7 @@ def _changes_emails(kind: str) -> bool:
 
 
 def _reversible(kind: str, sentence: str) -> str:
-    """What came of a command, and which key takes it back where one does."""
+    """Return what came of a command, and which key takes it back where one does."""
     if kind not in Command.known or not Command.known[kind].reversible or UNCHANGED in sentence:
         return sentence
     return f"{sentence.rstrip('.')} · {takes_back()}"

@@ -50,7 +50,7 @@ class Poller:
     """Reads the run that is watched, the keys and the list of runs, and posts what it saw."""
 
     def __init__(self, engine: Engine, post: Post, clock: Callable[[], float], *, threaded: bool = True) -> None:
-        """Without ``threaded`` every question is answered at once where it is asked, and only :meth:`read` reads on."""
+        """Make the poller. Without ``threaded``, questions are answered where asked, and only :meth:`read` reads."""
         self._threaded = threaded
         self._engine = engine
         self._post = post
@@ -83,7 +83,7 @@ class Poller:
             self._close_keys()
 
     def watch(self, path: Path | None, *, runs: bool) -> None:
-        """From now on read that run (or none), and the list of runs or not."""
+        """Read that run (or none) from now on, and the list of runs or not."""
 
         def change() -> None:
             if path != self._path:

@@ -40,7 +40,7 @@ class ViewState:
 
     @property
     def shown_keys(self) -> tuple[KeyStatus, ...]:
-        """The keys as this run uses them: a ready key with a call in flight is in use."""
+        """Return the keys as this run uses them: a ready key with a call in flight is in use."""
         asking = self.snapshot.asking if self.snapshot else {}
         return tuple(
             _asking(key) if asking.get(key.alias) and key.state is KeyState.READY else key for key in self.keys
@@ -67,7 +67,7 @@ class Requested:
 
 
 def outstanding(requested: tuple[Requested, ...], snapshot: Snapshot | None, now: float) -> tuple[Requested, ...]:
-    """The commands that still wait, after this snapshot."""
+    """Return the commands that still wait, after this snapshot."""
     if snapshot is None:
         return requested
     handled = {command.id for command in snapshot.commands if command.acknowledged_at is not None}
@@ -82,7 +82,7 @@ def outstanding(requested: tuple[Requested, ...], snapshot: Snapshot | None, now
 
 
 def pending_kinds(snapshot: Snapshot | None, requested: tuple[Requested, ...]) -> dict[str, float]:
-    """Kinds of commands that wait for their acknowledgment, with the moment of the oldest one."""
+    """Return kinds of commands that wait for their acknowledgment, with the moment of the oldest one."""
     kinds: dict[str, float] = {}
     for sent in requested:
         kinds[sent.kind] = min(sent.asked_at, kinds.get(sent.kind, sent.asked_at))
@@ -95,7 +95,7 @@ def pending_kinds(snapshot: Snapshot | None, requested: tuple[Requested, ...]) -
 
 
 def data_age(view_state: ViewState, now: float) -> float | None:
-    """Seconds since the facts on the screen were true: since they were read, or since a living worker last wrote."""
+    """Return seconds since the facts on the screen were true: since they were read, or a living worker last wrote."""
     if view_state.read_at is None:
         return None
     read_age = max(0.0, now - view_state.read_at)

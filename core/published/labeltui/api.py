@@ -118,12 +118,12 @@ class Run:
 
     @property
     def name(self) -> str:
-        """The run's name."""
+        """Return the run's name."""
         return self.path.stem
 
     @property
     def status(self) -> Snapshot:
-        """The run as it is now."""
+        """Return the run as it is now."""
         return self._engine.snapshot(self.path)
 
     def __len__(self) -> int:

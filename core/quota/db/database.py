@@ -83,7 +83,7 @@ class QuotaDatabase:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """One transaction that may write, begun so that it cannot fail for having read first."""
+        """Open one transaction that may write, begun so that it cannot fail for having read first."""
         self.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -108,7 +108,7 @@ class QuotaDatabase:
             raise self._error(error) from error
 
     def poll_changes(self) -> bool:
-        """Whether another connection has committed since this was last asked. Costs some microseconds."""
+        """Return whether another connection has committed since this was last asked. Costs some microseconds."""
         try:
             version = self._data_version()
         except sqlite3.OperationalError:  # another process commits at this moment: seen at the next poll
@@ -119,7 +119,7 @@ class QuotaDatabase:
 
     @property
     def salt(self) -> bytes:
-        """What fingerprints of this file are made with."""
+        """Return the salt of this file's fingerprints."""
         return bytes.fromhex(self.execute("SELECT value FROM meta WHERE name = 'salt'")[0][0])
 
     def _data_version(self) -> int:

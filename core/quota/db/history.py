@@ -26,7 +26,7 @@ _SPEND = "requests, errors_429, prompt_tokens, completion_tokens"
 
 
 def day_of(at: float) -> str:
-    """The day of a moment, in UTC: ``2026-11-25``."""
+    """Return the day of a moment, in UTC: ``2026-11-25``."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d")
 
 
@@ -63,13 +63,13 @@ def write_spend(database: QuotaDatabase, spent: Sequence[tuple[str, KeySpend]]) 
 
 
 def forget_old_days(database: QuotaDatabase, now: float) -> None:
-    """Days that are too long ago."""
+    """Delete days that are too long ago."""
     first = (datetime.fromtimestamp(now, UTC) - timedelta(days=DAYS)).strftime("%Y-%m-%d")
     database.execute("DELETE FROM spend WHERE day < ?", (first,))
 
 
 def troubles_of(database: QuotaDatabase, fingerprint: str) -> tuple[KeyTrouble, ...]:
-    """The refusals and errors of a key, newest first."""
+    """Return the refusals and errors of a key, newest first."""
     rows = database.execute(
         f"SELECT {_TROUBLE} FROM trouble WHERE fingerprint = ? ORDER BY id DESC LIMIT ?", (fingerprint, KEPT)
     )
@@ -77,7 +77,7 @@ def troubles_of(database: QuotaDatabase, fingerprint: str) -> tuple[KeyTrouble, 
 
 
 def spend_of(database: QuotaDatabase, fingerprint: str) -> tuple[KeySpend, ...]:
-    """What a key spent, a row for each day and model, the newest day first."""
+    """Return what a key spent, a row for each day and model, the newest day first."""
     rows = database.execute(
         f"SELECT day, model, {_SPEND} FROM spend WHERE fingerprint = ? ORDER BY day DESC, model", (fingerprint,)
     )
@@ -85,6 +85,6 @@ def spend_of(database: QuotaDatabase, fingerprint: str) -> tuple[KeySpend, ...]:
 
 
 def forget_key(database: QuotaDatabase, fingerprint: str) -> None:
-    """A key is removed: its history goes with it, inside a transaction of the caller's."""
+    """Delete the history of a removed key, inside a transaction of the caller's."""
     database.execute("DELETE FROM trouble WHERE fingerprint = ?", (fingerprint,))
     database.execute("DELETE FROM spend WHERE fingerprint = ?", (fingerprint,))

@@ -51,17 +51,17 @@ class KeyRecord:
 
     @property
     def account(self) -> str:
-        """The organization whose quota its calls are charged to: the one that replies named, else itself alone."""
+        """Return the organization whose quota its calls take: the one that replies named, else itself alone."""
         return self.named or f"({self.alias})"
 
     @property
     def label(self) -> str:
-        """Its organization for people: as replies named it, else as the operator did, else itself."""
+        """Return its organization for people: as replies named it, else as the operator did, else itself."""
         return self.named or self.stated or f"({self.alias})"
 
 
 def key_records(database: QuotaDatabase) -> dict[str, KeyRecord]:
-    """Every key ever seen, by fingerprint."""
+    """Return every key ever seen, by fingerprint."""
     kept = [each.name for each in fields(KeyRecord) if each.name != "named" and not each.name.startswith("invalid_")]
     refused = refused_here(database)
     named = dict(database.execute("SELECT fingerprint, organization FROM named WHERE server = ?", (database.server,)))
@@ -83,7 +83,7 @@ def name_organization(database: QuotaDatabase, fingerprint: str, organization: s
 
 
 def refused_here(database: QuotaDatabase) -> dict[str, tuple[str, float | None]]:
-    """Why the database's server refuses keys, and since when, by fingerprint.
+    """Return why the database's server refuses keys, and since when, by fingerprint.
 
     An older file did not say which server it was: such a refusal counts for each.
     """
@@ -94,7 +94,7 @@ def refused_here(database: QuotaDatabase) -> dict[str, tuple[str, float | None]]
 
 
 def refused_elsewhere(database: QuotaDatabase) -> dict[str, str]:
-    """Of keys that other servers refuse, by fingerprint, which ones and why."""
+    """Return by fingerprint, for keys that other servers refuse, which servers and why."""
     found: dict[str, list[str]] = {}
     for fingerprint, server, reason in database.execute(
         "SELECT fingerprint, server, reason FROM refusal WHERE server NOT IN ('', ?) ORDER BY server",
@@ -105,7 +105,7 @@ def refused_elsewhere(database: QuotaDatabase) -> dict[str, str]:
 
 
 def refuse(database: QuotaDatabase, fingerprint: str, reason: str, now: float) -> None:
-    """The server refuses a key, inside a transaction of the caller's."""
+    """Record that the server refuses a key, inside a transaction of the caller's."""
     database.execute(
         "INSERT OR REPLACE INTO refusal (fingerprint, server, reason, since_at) VALUES (?, ?, ?, ?)",
         (fingerprint, database.server, reason, now),
@@ -113,7 +113,7 @@ def refuse(database: QuotaDatabase, fingerprint: str, reason: str, now: float) -
 
 
 def forgive(database: QuotaDatabase, fingerprint: str) -> None:
-    """A person has looked after a key: no server is taken to refuse it, inside a transaction of the caller's."""
+    """Record that no server refuses a key (a person has looked after it), inside a transaction of the caller's."""
     database.execute("DELETE FROM refusal WHERE fingerprint = ?", (fingerprint,))
 
 
@@ -136,7 +136,7 @@ def refuse_setting(database: QuotaDatabase, model: str, name: str, words: str, n
 
 
 def level_rows(database: QuotaDatabase, model: str | None) -> dict[tuple[str, str, Dimension], Level]:
-    """Shared levels of one model or of all, by (organization, model, dimension); of the database's server."""
+    """Return shared levels of one model or of all, by (organization, model, dimension); of the database's server."""
     rows = database.execute(
         "SELECT organization, model, dimension, limit_units, available, as_of, source, learned_at, speed, drift, "
         "caution FROM level WHERE server = ? AND (? IS NULL OR model = ?) ORDER BY organization, model, "
@@ -158,7 +158,7 @@ def write_levels(database: QuotaDatabase, levels: dict[tuple[str, str, Dimension
 
 
 def forget_level(database: QuotaDatabase, organization: str, model: str, dimension: Dimension) -> None:
-    """A limit is not known any more, inside a transaction of the caller's."""
+    """Delete the level of a limit that is no longer known, inside a transaction of the caller's."""
     database.execute(
         "DELETE FROM level WHERE server = ? AND organization = ? AND model = ? AND dimension = ?",
         (database.server, organization, model, dimension.value),
@@ -216,7 +216,7 @@ def own_accounts(database: QuotaDatabase) -> frozenset[str]:
 
 
 def models_known(database: QuotaDatabase, organizations: set[str], now: float) -> tuple[str, ...]:
-    """The models of which limits or benches of these organizations are known: those of the last day, newest first.
+    """Return the models with known limits or benches of these organizations: of the last day, newest first.
 
     Where none is as young as that, the newest alone: every window of it is whole again, but its limits stand.
     """
@@ -233,7 +233,7 @@ def models_known(database: QuotaDatabase, organizations: set[str], now: float) -
 
 
 def bench_rows(database: QuotaDatabase, model: str) -> dict[str, Bench]:
-    """The benches of a model, by organization."""
+    """Return the benches of a model, by organization."""
     rows = database.execute(
         "SELECT organization, until_at, limit_name, reason, since_at FROM bench WHERE server = ? AND model = ?",
         (database.server, model),
@@ -359,7 +359,7 @@ def _in_flight(database: QuotaDatabase, now: float, *, elsewhere: bool) -> dict[
 
 
 def _probed(database: QuotaDatabase, model: str, now: float) -> dict[str, tuple[str, float]]:
-    """Of keys that a worker can only probe, why and when next: it asks the same model of the same server."""
+    """Return why and when next, for keys that a worker can only probe: it asks the same model of the same server."""
     rows = database.execute(
         "SELECT fingerprint, pid, trouble, probe_at FROM worker_key JOIN worker ON worker.id = worker_id "
         "WHERE server = ? AND model = ? AND trouble <> '' AND heartbeat_at BETWEEN ? AND ? ORDER BY probe_at",
@@ -369,7 +369,7 @@ def _probed(database: QuotaDatabase, model: str, now: float) -> dict[str, tuple[
 
 
 def _is_there(pid: int) -> bool:
-    """Whether a process of this machine has that number."""
+    """Return whether a process with that number exists on this machine."""
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
@@ -380,13 +380,13 @@ def _is_there(pid: int) -> bool:
 
 
 def learnt_estimate(database: QuotaDatabase, model: str) -> str:
-    """What was learnt of a model's token counts, as :meth:`Estimator.state` put it; empty where nothing was."""
+    """Return the learned token counts of a model, as :meth:`Estimator.state` wrote them; empty without any."""
     rows = database.execute("SELECT state FROM estimate WHERE model = ?", (model,))
     return str(rows[0][0]) if rows else ""
 
 
 def typical_tokens(database: QuotaDatabase, model: str) -> float:
-    """Tokens that a call of this model usually reserves, as workers noted it; 1 where none has."""
+    """Return tokens that a call of this model usually reserves, as workers noted it; 1 where none has."""
     rows = database.execute("SELECT json_extract(state, '$.typical') FROM estimate WHERE model = ?", (model,))
     return float(rows[0][0] or 1.0) if rows else 1.0
 
@@ -401,7 +401,7 @@ def status_of(
     trouble: str = "",
     probe_at: float = 0.0,
 ) -> KeyStatus:
-    """One key for people: its state is the first of disabled, invalid, in use, waiting and ready that is true.
+    """Return one key for people: its state is the first of disabled, invalid, in use, waiting and ready that is true.
 
     With ``trouble`` its organization is in an outage: no key of it is ready, also in the moment of a probe.
     """

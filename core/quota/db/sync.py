@@ -60,7 +60,7 @@ class Counters:
 
     @property
     def tokens(self) -> int:
-        """Of prompts and answers."""
+        """Return the tokens of prompts and answers."""
         return self.prompt_tokens + self.completion_tokens
 
 
@@ -84,11 +84,11 @@ class LedgerSync:
     _estimate: str = ""
 
     def counter(self, fingerprint: str) -> Counters:
-        """The counters of a key, to be added to."""
+        """Return the counters of a key, to be added to."""
         return self.counters.setdefault(fingerprint, Counters())
 
     def note_trouble(self, fingerprint: str, trouble: KeyTrouble) -> None:
-        """A call of a key failed: to be written into its history."""
+        """Note a failed call of a key, to be written into its history."""
         self._troubles.append((fingerprint, trouble))
         del self._troubles[:-MOST_AT_ONCE]
 
@@ -120,11 +120,11 @@ class LedgerSync:
             self._exchange(now)
 
     def recalled_estimate(self) -> str:
-        """What was learnt about the model's token counts, or an empty text."""
+        """Return what was learnt about the model's token counts, or an empty text."""
         return learnt_estimate(self.database, self.model)
 
     def leave(self) -> None:
-        """This worker ends: others need not count on it any more."""
+        """Delete this worker's row: others need not count on it any more."""
         with self.database.writing():
             self.database.execute("DELETE FROM worker WHERE id = ?", (self.worker_id,))
             self.database.execute("DELETE FROM worker_key WHERE worker_id = ?", (self.worker_id,))
@@ -133,7 +133,7 @@ class LedgerSync:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """A transaction; where it fails, what was taken as shared in it is unshared again."""
+        """Open a transaction; where it fails, what was taken as shared in it is unshared again."""
         seen = dict(self._seen)
         self._taken.clear()
         benches = [account for account in self._accounts() if account.bench_changed]
@@ -286,7 +286,7 @@ def _unshared(bucket: Bucket) -> bool:
 
 
 def _agreed(theirs: Level, bucket: Bucket) -> Level:
-    """The shared level (as of now) with this worker's spending taken off and its corrections laid on."""
+    """Return the shared level (as of now) with this worker's spending taken off and its corrections laid on."""
     mine = bucket.kept()
     newest = mine if mine.learned_at > theirs.learned_at else theirs
     available = theirs.available + (newest.limit - theirs.limit) - bucket.unshared

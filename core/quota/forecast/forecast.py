@@ -31,7 +31,7 @@ class Window:
 
 
 def full_windows(limits: Mapping[Dimension, float]) -> dict[Dimension, Window]:
-    """Windows of these limits in which nothing is used."""
+    """Return windows of these limits with nothing used."""
     return {dimension: Window(limit, limit) for dimension, limit in limits.items()}
 
 
@@ -94,7 +94,7 @@ def _capacity(
 
 
 def calls_in(capacity: Capacity, seconds: float, tokens: float) -> tuple[float, str]:
-    """Calls of so many tokens that the organization lets through in so many seconds, and what stops it there."""
+    """Return how many calls of so many tokens the organization allows in so many seconds, and what limits it there."""
     open_s = seconds - capacity.opens_in_s
     if open_s <= 0:
         return 0.0, "bench"
@@ -110,7 +110,7 @@ def calls_in(capacity: Capacity, seconds: float, tokens: float) -> tuple[float, 
 
 
 def seconds_for(load: Load, capacities: Sequence[Capacity]) -> float:
-    """Seconds until the organizations have made all calls; infinity where they never do. Found by bisection."""
+    """Return seconds until the organizations have made all calls; infinity where they never do. Found by bisection."""
 
     def enough(seconds: float) -> bool:
         return sum(calls_in(capacity, seconds, load.tokens)[0] for capacity in capacities) >= load.calls
@@ -129,7 +129,7 @@ def seconds_for(load: Load, capacities: Sequence[Capacity]) -> float:
 
 
 def forecast(load: Load, capacities: Sequence[Capacity]) -> Forecast:
-    """The end with its interval, and the binding limit by name. An end beyond any horizon has no seconds."""
+    """Return the end with its interval, and the binding limit by name. An end beyond any horizon has no seconds."""
     middle = seconds_for(load, capacities)
     if math.isinf(middle):
         return Forecast(None, None, None, _nothing(capacities))
@@ -139,7 +139,7 @@ def forecast(load: Load, capacities: Sequence[Capacity]) -> Forecast:
 
 
 def binding_limit(load: Load, capacities: Sequence[Capacity], seconds: float) -> str:
-    """What is scarcest at the end: ``TPD of org_1: 200,000 a day``, or ``TPD of 3 organizations``."""
+    """Return what is scarcest at the end: ``TPD of org_1: 200,000 a day``, or ``TPD of 3 organizations``."""
     weight: Counter[str] = Counter()
     among: dict[str, list[Capacity]] = {}
     for capacity in capacities:

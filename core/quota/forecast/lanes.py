@@ -53,7 +53,7 @@ class LaneForecast:
 
     @property
     def most_s(self) -> float:
-        """The time that it hardly exceeds."""
+        """Return an upper bound of the time, which it hardly exceeds."""
         ends = self.forecast.high_s or self.forecast.eta_s
         return math.inf if ends is None else ends
 

@@ -34,14 +34,14 @@ class Price:
     completion: float
 
     def of(self, prompt_tokens: float, cached_tokens: float, completion_tokens: float) -> float:
-        """US dollars for so many tokens; ``cached_tokens`` are among the prompt's."""
+        """Return US dollars for so many tokens; ``cached_tokens`` are among the prompt's."""
         fresh = max(0.0, prompt_tokens - cached_tokens)
         return (fresh * self.prompt + cached_tokens * self.cached + completion_tokens * self.completion) / 1e6
 
 
 @cache
 def plans() -> Mapping[str, Plan]:
-    """Every plan by its name."""
+    """Return every plan by its name."""
     table = tomllib.loads((files("core.quota.forecast") / "plans.toml").read_text("utf-8"))
     return {
         name: Plan(name, entry["words"], {each: float(entry[each.value]) for each in Dimension if each.value in entry})
@@ -50,7 +50,7 @@ def plans() -> Mapping[str, Plan]:
 
 
 def plan(name: str) -> Plan:
-    """One plan.
+    """Return one plan.
 
     Raises:
         UsageError: there is no plan of that name.
@@ -61,7 +61,7 @@ def plan(name: str) -> Plan:
 
 
 def price_of(model: str, own_table: Path | None = None) -> Price | None:
-    """The price of a model, from the operator's own table where there is one; None where neither knows it.
+    """Return the price of a model, from the operator's own table where there is one; None where neither knows it.
 
     Raises:
         UsageError: the operator's table cannot be read.

@@ -39,7 +39,7 @@ def belongs_to(secret: str, own: str, server: str) -> bool:
 
 
 def assumed_organization(alias: str) -> str:
-    """The name of the organization that a key is by itself while the real one is unknown."""
+    """Return the name of the organization that a key is by itself while the real one is unknown."""
     return f"({alias})"
 
 
@@ -77,7 +77,7 @@ def remember(database: QuotaDatabase, found: Mapping[str, FoundKey], now: float)
 
 
 def by_fingerprint(found: Iterable[FoundKey], fingerprint: Callable[[str], str]) -> dict[str, FoundKey]:
-    """The keys that were found, each once: what one place leaves unsaid of a key is taken from the next.
+    """Return the keys that were found, each once: what one place leaves unsaid of a key is taken from the next.
 
     Raises:
         KeysError: two different keys have one alias.
@@ -108,7 +108,7 @@ def _refuse_shared_aliases(found: Mapping[str, FoundKey]) -> None:
 
 
 def chosen_alias(fingerprint: str, records: Mapping[str, KeyRecord], taken: set[str]) -> str:
-    """The alias of a key that nobody named: the one it had before, or a free one."""
+    """Return the alias of a key that nobody named: the one it had before, or a free one."""
     record = records.get(fingerprint)
     if record is not None and record.alias and record.alias not in taken:
         return record.alias

@@ -103,7 +103,7 @@ def checked_secret(secret: str, where: str) -> str:
 
 
 def checked_alias(alias: str, where: str) -> str:
-    """The alias, or KeysError where it is none: letters, digits, ``.``, ``_`` and ``-``, 32 at most.
+    """Return the alias, or KeysError where it is none: letters, digits, ``.``, ``_`` and ``-``, 32 at most.
 
     What looks like a secret is refused without being quoted: it was meant to be one.
     """
@@ -121,7 +121,7 @@ def checked_alias(alias: str, where: str) -> str:
 
 
 def checked_organization(organization: str, where: str) -> str:
-    """The organization's name, or KeysError where it cannot be one."""
+    """Return the organization's name, or KeysError where it cannot be one."""
     if not _ORGANIZATION.fullmatch(organization):
         shown = one_line(organization, limit=40)
         raise KeysError(f"The organization {shown!r} {where} is not usable: it looks like org_01abc…")
@@ -259,7 +259,7 @@ def write_file(path: Path, tables: Mapping[str, Mapping[str, object]]) -> None:
 
 
 def stamp(path: Path) -> tuple[int, int, int, int] | None:
-    """What changes when the file does, or None where there is none."""
+    """Return what changes when the file does, or None where there is none."""
     try:
         status = path.stat()
     except OSError:

@@ -41,7 +41,7 @@ class KeyringStore:
         self._tried: dict[str, tuple[float, str]] = {}
 
     def find(self, tables: Mapping[str, Mapping[str, object]], home: str) -> list[FoundKey]:
-        """The keys of these tables that could be read; the others are in ``unreadable`` afterwards."""
+        """Return the keys of these tables that could be read; the others are in ``unreadable`` afterwards."""
         found, self.unreadable = [], {}
         for entry in keyring_entries(tables, self._keys_path, home):
             try:
@@ -52,7 +52,7 @@ class KeyringStore:
 
     @property
     def due(self) -> bool:
-        """Whether it is time to try again what could not be read."""
+        """Return whether it is time to try again what could not be read."""
         return any(not 0 <= self._clock() - tried_at < _RETRY_S for tried_at, _ in self._tried.values())
 
     def look_again(self) -> None:
@@ -87,7 +87,7 @@ class KeyringStore:
             known.pop(user, None)
 
     def shown(self, statuses: tuple[KeyStatus, ...], records: Mapping[str, KeyRecord]) -> tuple[KeyStatus, ...]:
-        """The keys for people: those that could not be read are unusable, unless a worker that has them uses them."""
+        """Return the keys for people: unreadable ones are unusable, unless a worker that has them uses them."""
         there = {status.alias for status in statuses}
         known = {record.alias: record for record in records.values()}
         missing = (each for each in self.unreadable.items() if each[0] not in there)
@@ -115,7 +115,7 @@ class KeyringStore:
         return self._read[user]
 
     def _here(self) -> str:
-        """Tells the keys of one home from those of another in the same keyring."""
+        """Return the name under which the keys of this home stand in the keyring, apart from those of other homes."""
         return hashlib.sha256(str(self._keys_path.resolve()).encode()).hexdigest()[:8]
 
     def _ask(self, verb: str, act: Callable[[Any], Any]) -> Any:
@@ -153,7 +153,7 @@ class _Answer:
 
 
 def _remedy(kind: str) -> str:
-    """What to do about an error of the package, by the name of its class."""
+    """Return what to do about an error of the package, by the name of its class."""
     if kind == "NoKeyringError":
         return "there is none on this machine; keep the key in keys.toml (without --keyring) or in GROQ_API_KEYS"
     if kind in ("KeyringLocked", "InitError", "PasswordSetError"):

@@ -129,7 +129,7 @@ class KeyStore:
 
     @property
     def server(self) -> str:
-        """The server whose keys are given out, as ``server_of`` names it."""
+        """Return the server whose keys are given out, as ``server_of`` names it."""
         return self.database.server
 
     @property
@@ -162,11 +162,11 @@ class KeyStore:
         )
 
     def records(self) -> dict[str, KeyRecord]:
-        """What is remembered of every key ever seen, by fingerprint."""
+        """Return what is remembered of every key ever seen, by fingerprint."""
         return key_records(self.database)
 
     def statuses(self, model: str, now: float, *, elsewhere: bool = False) -> tuple[KeyStatus, ...]:
-        """The keys for people: those of this process, and those that a worker on this machine uses now.
+        """Return the keys for people: those of this process, and those that a worker on this machine uses now.
 
         With ``elsewhere`` they tell which other servers refuse them: where no run is looked at, nobody knows which
         server is meant.
@@ -176,11 +176,11 @@ class KeyStore:
         return self._keyring.shown(statuses, self.records()) if self._keyring.unreadable else statuses
 
     def unreadable(self) -> Mapping[str, str]:
-        """Keys that the system's keyring did not give, by alias, each with the reason."""
+        """Return keys that the system's keyring did not give, by alias, each with the reason."""
         return self._keyring.unreadable
 
     def windows(self, model: str | None, now: float) -> tuple[WindowStatus, ...]:
-        """The known quota windows of one model, or of all, as the workers last shared them."""
+        """Return the known quota windows of one model, or of all, as the workers last shared them."""
         windows = (
             window_status(organization, its_model, dimension, level, now)
             for (organization, its_model, dimension), level in level_rows(self.database, model).items()
@@ -188,7 +188,7 @@ class KeyStore:
         return labeled_windows(windows, {each.account: each.label for each in self.records().values()})
 
     def models(self, now: float) -> tuple[str, ...]:
-        """The models of which limits are known for the keys of this process, the newest first."""
+        """Return the models of which limits are known for the keys of this process, the newest first."""
         records = self.records()
         present = {secret.fingerprint for secret in self.secrets()} & records.keys()
         return models_known(self.database, {records[each].account for each in present}, now)
@@ -227,11 +227,11 @@ class KeyStore:
 
     @property
     def _missing(self) -> bool:
-        """Whether ``keys.toml`` is gone since too short a time to be taken as removed."""
+        """Return whether ``keys.toml`` has been gone for too short a time to be taken as removed."""
         return self._missing_since is not None and 0 <= self._clock() - self._missing_since < _GONE_S
 
     def fingerprint(self, secret: str) -> str:
-        """What a secret is known by in ``quota.db``; it cannot be turned back."""
+        """Return the identifier of a secret in ``quota.db``; it cannot be turned back."""
         return hashlib.sha256(self._salt + secret.encode()).hexdigest()[:32]
 
     # --- changing ------------------------------------------------------------------------------------------------
@@ -349,7 +349,7 @@ class KeyStore:
             name_organization(self.database, fingerprint, organization, self._clock())
 
     def mark_invalid(self, alias: str, reason: str, now: float) -> None:
-        """The server refuses a key: there it is out until a person acts."""
+        """Mark a key as refused by the server: it is unusable there until a person acts."""
         fingerprint = self._record(alias).fingerprint
         with self.database.writing():
             refuse(self.database, fingerprint, reason, now)
@@ -397,7 +397,7 @@ class KeyStore:
             return tuple(dict.fromkeys(word for words in found for word in words))
 
     def history(self, alias: str) -> KeyHistory:
-        """A key's refusals, errors and spending. Raises KeysError for an unknown one."""
+        """Return a key's refusals, errors and spending. Raises KeysError for an unknown one."""
         fingerprint = self._record(alias).fingerprint
         return KeyHistory(troubles_of(self.database, fingerprint), spend_of(self.database, fingerprint))
 
@@ -417,7 +417,7 @@ class KeyStore:
                 write_file(self.keys_path, tables)
 
     def _accounts(self, organization: str) -> set[str]:
-        """The accounts of an organization by its name for people; the name itself where no key has it."""
+        """Return the accounts of an organization by its name for people; the name itself where no key has it."""
         return {each.account for each in self.records().values() if each.label == organization} or {organization}
 
     def _secret(self, alias: str) -> Secret:

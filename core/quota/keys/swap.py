@@ -18,12 +18,12 @@ class Swap:
 
     @property
     def sentence(self) -> str:
-        """What is done, for people."""
+        """Return what is done, for people."""
         return f"{self.out} is out of use, {self.into} is asked first"
 
 
 def chosen_swap(keys: Sequence[KeyStatus], asking: Mapping[str, int]) -> Swap:
-    """Which key to take out and which to take in; ``asking`` counts calls in flight by alias.
+    """Return which key to take out and which to take in; ``asking`` counts calls in flight by alias.
 
     Out goes the key in use: the pinned one, else the one that most is asked with, else the one in trouble, else the
     first. In comes the next in the order of the list, one of another organization first, as keys of one share their
@@ -52,5 +52,5 @@ def _trouble(key: KeyStatus) -> int:
 
 
 def _stage(key: KeyStatus) -> int:
-    """0 for a key that can be asked, 1 for one that waits, 2 for one that is out."""
+    """Return 0 for a key that can be asked, 1 for one that waits, 2 for one that is out."""
     return 2 if key.state is KeyState.DISABLED else int(_waits(key))

@@ -70,7 +70,7 @@ class ToldWait:
     told: float
 
     def holds_for(self, tokens: float, margin: float) -> bool:
-        """Whether that is the call that was refused, or one that is surely no larger."""
+        """Return whether that is the call that was refused, or one that is surely no larger."""
         return tokens == self.reserved or tokens + margin <= self.told
 
 
@@ -105,7 +105,7 @@ class Account:
     # --- asking --------------------------------------------------------------------------------------------------
 
     def opening(self, tokens: float, margin: float, least: float, latency_s: float, now: float) -> Opening:
-        """When a call of about ``tokens`` (± ``margin``, at ``least``) fits every window and no bench holds it.
+        """Return when a call of about ``tokens`` (± ``margin``, at ``least``) fits every window and no bench holds it.
 
         ``latency_s`` is how far this estimate and the server's clock may be apart: what refills in it is kept free.
         While it ``yields``, room for a second such call has to be there too.
@@ -133,7 +133,7 @@ class Account:
         return Opening(at, limit, reason)
 
     def head_room(self, tokens: float) -> float:
-        """How many calls of ``tokens`` the scarcest window holds; infinity where nothing is known to limit."""
+        """Return how many calls of ``tokens`` the scarcest window holds; infinity where nothing is known to limit."""
         room = math.inf
         for dimension, bucket in self.buckets.items():
             need = max(tokens, 1.0) if dimension.counts_tokens else 1.0
@@ -141,14 +141,14 @@ class Account:
         return room
 
     def takes(self, least: float) -> bool:
-        """Whether no window is known to be too small for a call of ``least`` tokens."""
+        """Return whether no window is known to be too small for a call of ``least`` tokens."""
         return not any(
             dimension.counts_tokens and least > bucket.limit and bucket.is_certain
             for dimension, bucket in self.buckets.items()
         )
 
     def call_rate(self, tokens: float) -> float:
-        """Calls a second that the windows refill for calls that cost ``tokens``; infinity where unlimited.
+        """Return calls a second that the windows refill for calls that cost ``tokens``; infinity where unlimited.
 
         A daily window counts only once it is nearly empty: until then the minute's is what paces.
         """
@@ -160,7 +160,7 @@ class Account:
         return rate
 
     def calls_at_once(self) -> float:
-        """Calls that may be in flight; infinity once the limit of requests a minute is known, or is none.
+        """Return how many calls may be in flight; infinity once the limit of requests a minute is known, or is none.
 
         No header tells that limit: the calls that are out when it is met are all refused. So one goes out until the
         first answer, and then one more for every 16 that were let through.
@@ -171,11 +171,11 @@ class Account:
 
     @property
     def shows_no_quota(self) -> bool:
-        """Whether so many calls were let through without a word of any limit that there hardly is one."""
+        """Return whether so many calls were let through without any limit named that there probably is none."""
         return not self.buckets and self._calls_let_through >= _CALLS_WITHOUT_A_WORD
 
     def recalled(self) -> None:
-        """It was asked before, by another worker or in an earlier life: what it did not refuse then counts."""
+        """Take in levels from before, of another worker or an earlier process: what it did not refuse then counts."""
         self._calls_let_through = max(self._calls_let_through, _CALLS_OF_BEFORE)
 
     def reserve(self, tokens: float, now: float) -> Reservation:
@@ -270,7 +270,7 @@ class Account:
         return dimension.counts_tokens and fresh and self._largest_passed > 1.02 * limit + 1.0
 
     def learn(self, dimension: Dimension, level: Level) -> None:
-        """A window becomes known, or its limit is stated anew."""
+        """Record a window that became known, or a limit that is stated anew."""
         bucket = self.buckets.get(dimension)
         if bucket is None:
             self.buckets[dimension] = Bucket(dimension, level)
@@ -285,7 +285,7 @@ class Account:
             self.bench_changed = True
 
     def statuses(self, now: float) -> tuple[WindowStatus, ...]:
-        """The windows for people, in the order RPM, RPD, TPM, TPD."""
+        """Return the windows for people, in the order RPM, RPD, TPM, TPD."""
         self.refill(now)
         return tuple(
             window_status(self.organization, self.model, dimension, self.buckets[dimension].kept(), now)
@@ -301,7 +301,7 @@ class Account:
         self.tokens_in_flight = max(0.0, self.tokens_in_flight - reservation.tokens)
 
     def _others(self, reservation: Reservation, dimension: Dimension) -> tuple[float, float]:
-        """Units that a reading of this call may not include yet, and units given back while it flew.
+        """Return units that a reading of this call may not include yet, and units given back while it flew.
 
         Calls asked before this one were on the server before it, so they are included; later ones may not be.
         """

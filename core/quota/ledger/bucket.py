@@ -227,7 +227,7 @@ class Bucket:
 
     @property
     def is_certain(self) -> bool:
-        """Whether a larger call need not be tried: the operator states the limit, or a refusal of the last hour did.
+        """Return whether a larger call need not be tried: the operator or a refusal of the last hour states the limit.
 
         A refusal's limit counts once a call has passed under it. Until then each email is asked about, so that one text
         with a tiny limit fails nothing but what the server itself refuses.

@@ -29,7 +29,7 @@ class Ledger:
         self._latest = float("-inf")
 
     def account(self, organization: str, model: str) -> Account:
-        """The account, made where it is new."""
+        """Return the account, made where it is new."""
         organization = self._renamed.get(organization, organization)
         account = self._accounts.get((organization, model))
         if account is None:
@@ -38,7 +38,7 @@ class Ledger:
         return account
 
     def accounts(self) -> tuple[Account, ...]:
-        """Every account there is."""
+        """Return every account."""
         return tuple(self._accounts.values())
 
     # --- asking --------------------------------------------------------------------------------------------------
@@ -54,7 +54,7 @@ class Ledger:
         least: float | None = None,
         latency_s: float = 0.0,
     ) -> Opening:
-        """When a call of ``tokens`` fits, and what it waits for; ``at == now`` where it fits now."""
+        """Return when a call of ``tokens`` fits, and what it waits for; ``at == now`` where it fits now."""
         self._advance(now)
         account = self.account(organization, model)
         return account.opening(tokens, margin, tokens if least is None else least, latency_s, now)
@@ -73,13 +73,13 @@ class Ledger:
         *,
         proven: bool = True,
     ) -> None:
-        """The call ended and counts with ``cost`` tokens (None: as much as was reserved)."""
+        """Count an ended call with ``cost`` tokens (None: as much as was reserved)."""
         self._advance(now)
         account = self.account(reservation.organization, reservation.model)
         account.settle(reservation, reservation.tokens if cost is None else cost, readings, now, proven=proven)
 
     def release(self, reservation: Reservation, now: float) -> None:
-        """The call never reached the server, or was refused: it counts for nothing."""
+        """Give back the reservation of a call that never reached the server, or was refused: it counts for nothing."""
         self._advance(now)
         self.account(reservation.organization, reservation.model).release(reservation, now)
 
@@ -88,7 +88,7 @@ class Ledger:
     def refused(
         self, reservation: Reservation, text: RateLimitText, now: float, *, organization: str = ""
     ) -> Dimension | None:
-        """A 429 came: gives the reservation back and learns limit and level. The dimension, if it can be told.
+        """Give back the reservation after a 429 and learn limit and level. Returns the dimension, if it can be told.
 
         ``organization`` is whose quota it speaks of, where that is not the one that the call was reserved with.
         """
@@ -102,7 +102,7 @@ class Ledger:
     def state_limits(
         self, organization: str, model: str, limits: Mapping[Dimension, float | None], source: str, now: float
     ) -> None:
-        """The operator (or a preset) states limits; None makes a dimension unknown again."""
+        """Set limits that the operator (or a preset) states; None makes a dimension unknown again."""
         self._advance(now)
         account = self.account(organization, model)
         account.refill(now)
@@ -113,12 +113,12 @@ class Ledger:
                 account.learn(dimension, Level(limit, limit, now, source, now))
 
     def bench(self, organization: str, model: str, until: float, limit: str, reason: str, now: float) -> None:
-        """Nobody of the organization asks that model before ``until``."""
+        """Let nobody of the organization ask that model before ``until``."""
         self._advance(now)
         self.account(organization, model).bench_until(until, limit, reason, now)
 
     def rename(self, old: str, new: str, now: float) -> None:
-        """What was taken for an organization of its own is part of another: merge the accounts of every model."""
+        """Merge the accounts of every model of an organization that turned out to be part of another."""
         if old == new:
             return
         self._advance(now)
@@ -141,7 +141,7 @@ class Ledger:
     # --- looking -------------------------------------------------------------------------------------------------
 
     def status(self, now: float) -> tuple[WindowStatus, ...]:
-        """Every known window as it stands at ``now``."""
+        """Return every known window as it stands at ``now``."""
         self._advance(now)
         return tuple(each for account in self._accounts.values() for each in account.statuses(now))
 
@@ -179,7 +179,7 @@ class Ledger:
 
 
 def _without(account: Account, other: Account) -> dict[Dimension, Level]:
-    """The levels of one account once the other's calls in flight are taken off as well."""
+    """Return the levels of one account once the other's calls in flight are taken off as well."""
     levels = {}
     for dimension, bucket in account.buckets.items():
         kept = bucket.kept()

@@ -31,13 +31,13 @@ class Level:
 
 
 def at(level: Level, dimension: Dimension, now: float) -> Level:
-    """The level as it stands at ``now``; a clock that went back leaves it as it is."""
+    """Return the level as it stands at ``now``; a clock that went back leaves it as it is."""
     gained = max(0.0, now - level.as_of) * level.limit / dimension.period_s * level.speed
     return replace(level, available=min(level.limit, level.available + gained), as_of=now)
 
 
 def window_status(organization: str, model: str, dimension: Dimension, level: Level, now: float) -> WindowStatus:
-    """A kept level as it stands at ``now``, never below 0 nor above its limit."""
+    """Return a kept level as it stands at ``now``, never below 0 nor above its limit."""
     available = at(level, dimension, now).available
     return WindowStatus(
         organization=organization,
@@ -52,7 +52,7 @@ def window_status(organization: str, model: str, dimension: Dimension, level: Le
 
 
 def merged(one: Mapping[Dimension, Level], other: Mapping[Dimension, Level]) -> dict[Dimension, Level]:
-    """Two accounts of what turns out to be one quota. ``available`` must speak of the same moment in both.
+    """Return two accounts of what turns out to be one quota. ``available`` must speak of the same moment in both.
 
     Levels that replies vouch for include each other's spending: the lower one holds. Assumed ones each miss the
     other's: what was used adds up. What each took for other programs or surprises was the other: it is forgotten.

@@ -94,7 +94,7 @@ class RateLimitText:
 
 
 def go_duration_s(text: str) -> float | None:
-    """Seconds of a duration as Go writes it (``2m59.56s``, ``644ms``, ``24h0m0s``); None for anything else."""
+    """Return seconds of a duration as Go writes it (``2m59.56s``, ``644ms``, ``24h0m0s``); None for anything else."""
     text = text.strip()
     if text == "0":
         return 0.0
@@ -105,7 +105,7 @@ def go_duration_s(text: str) -> float | None:
 
 
 def retry_after_s(value: str | None, now: float) -> float | None:
-    """Seconds that a ``retry-after`` header asks for, at most a day; None for junk, negative values and past dates.
+    """Return the seconds of a ``retry-after`` header, at most a day; None for junk, negative values and past dates.
 
     The value is a number of seconds, a moment (an HTTP or ISO 8601 date, seconds or milliseconds since the epoch, as
     ``now`` is in seconds), or a duration as Go or ISO 8601 writes it.
@@ -115,7 +115,7 @@ def retry_after_s(value: str | None, now: float) -> float | None:
 
 
 def told_wait_s(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds that the headers of a refusal ask for, at most a day; milliseconds are more precise where both stand."""
+    """Return the wait that headers of a refusal state, in seconds, at most a day; milliseconds are preferred."""
     milliseconds = _number(headers.get("retry-after-ms", "")[:_LONGEST_HEADER])
     if milliseconds is not None and milliseconds >= 0:
         return min(milliseconds / 1000, LONGEST_WAIT_S)
@@ -138,7 +138,7 @@ def _spent(headers: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _prose_s(message: str) -> float | None:
-    """Seconds of the wait that a sentence tells, or None."""
+    """Return seconds of the wait that a sentence tells, or None."""
     found = _TRY_AGAIN.search(message)
     if found is None:
         return None
@@ -154,7 +154,7 @@ def _prose_s(message: str) -> float | None:
 
 
 def _span_s(value: str | None, now: float) -> float | None:
-    """Seconds until what a header names: a span of time, or a moment."""
+    """Return seconds until what a header names: a span of time, or a moment."""
     if value is None or not value.strip() or len(value) > _LONGEST_HEADER:
         return None
     value = value.strip()
@@ -176,7 +176,7 @@ def _span_s(value: str | None, now: float) -> float | None:
 
 
 def _iso_duration_s(text: str) -> float | None:
-    """Seconds of a duration as ISO 8601 writes it (``PT1M30.5S``); None for anything else."""
+    """Return seconds of a duration as ISO 8601 writes it (``PT1M30.5S``); None for anything else."""
     found = _ISO_DURATION.fullmatch(text)
     if found is None or not any(found.groups()):
         return None
@@ -188,7 +188,7 @@ def _iso_duration_s(text: str) -> float | None:
 def readings(
     headers: Mapping[str, str], now: float = 0.0, *, requests_per_day: bool | None = None
 ) -> tuple[Reading, ...]:
-    """The windows that ``x-ratelimit-*`` headers (names in lower case) show, at most one each of requests and tokens.
+    """Return the windows in ``x-ratelimit-*`` headers (names in lower case), at most one each of requests and tokens.
 
     Names that end in ``-minute`` or ``-day`` say their window, as Cerebras has them. Without that tokens are those of a
     minute; requests are those of a day or a minute as ``requests_per_day`` says of the server. Where nobody knows, they
@@ -216,7 +216,7 @@ def readings(
 
 
 def rate_limit_text(message: str) -> RateLimitText | None:
-    """What the message of a 429 or 413 says about a quota, or None if it says nothing of the kind."""
+    """Return what the message of a 429 or 413 says about a quota, or None if it says nothing about one."""
     message = message[:4_000]
     names = {name: _first(pattern, message) or "" for name, pattern in _FIELDS.items()}
     limit, used, requested = (_integer(_first(each, message)) for each in (_LIMIT, _USED, _REQUESTED))
@@ -238,7 +238,7 @@ def rate_limit_text(message: str) -> RateLimitText | None:
 
 
 def infer_dimension(text: RateLimitText, limits: Mapping[Dimension, float]) -> Dimension | None:
-    """The dimension that a 429 text means, also where it does not name one.
+    """Return the dimension that a 429 text means, also where it does not name one.
 
     A limit that is already known decides; else the told wait does, because it equals
     ``(used + requested - limit) / (limit / period)`` in one period only; ``requested`` of 1 speaks of requests.
@@ -261,7 +261,7 @@ def infer_dimension(text: RateLimitText, limits: Mapping[Dimension, float]) -> D
 
 
 def told_level(text: RateLimitText, dimension: Dimension) -> float | None:
-    """Units that were left when a 429 was written, from its told wait or from what it says is used."""
+    """Return units that were left when a 429 was written, from its told wait or from what it says is used."""
     if text.limit is None:
         return None
     if text.used is not None:
@@ -272,7 +272,7 @@ def told_level(text: RateLimitText, dimension: Dimension) -> float | None:
 
 
 def told_rate(text: RateLimitText) -> float | None:
-    """Units a second that a refusal's told wait implies: what is over the limit, divided by the wait."""
+    """Return units a second that a refusal's told wait implies: what is over the limit, divided by the wait."""
     if text.limit is None or text.used is None or text.requested is None or not text.try_again_s:
         return None
     over = text.used + text.requested - text.limit

@@ -99,7 +99,7 @@ class Broker:
     # --- asking --------------------------------------------------------------------------------------------------
 
     def next(self, candidates: Sequence[Candidate]) -> Grant | Wait | Never | NoKeys:
-        """Which of the candidates (in their order of right) to ask about now, and with which key.
+        """Return which of the candidates (in their order of right) to ask about now, and with which key.
 
         Looks at the first 32 at most. A Wait without ``until_at`` ends when a call in flight returns or an email comes
         into the queue; after any Wait, ask again.
@@ -118,7 +118,7 @@ class Broker:
         return self._carried_out(decision, candidates, now)
 
     def answered(self, grant: Grant, usage: Usage, headers: Mapping[str, str], latency_s: float) -> None:
-        """The call came back with status 200. ``headers`` have names in lower case."""
+        """Settle a call that came back with status 200. ``headers`` have names in lower case."""
         now = self._clock()
         self._land(grant)
         self._room.knee.ended(grant.lap, latency_s, now)
@@ -141,7 +141,7 @@ class Broker:
         counter.last_used_at = now
 
     def failed(self, grant: Grant, error: CallError, latency_s: float, *, spare_key: bool = False) -> Consequence:
-        """The call failed. ``str(error)`` should hold the server's own text: quotas are learnt from it.
+        """Settle a call that failed. ``str(error)`` should hold the server's own text: quotas are learned from it.
 
         With ``spare_key`` a refused key stays in use: the refusal may be for the email.
         """
@@ -161,7 +161,7 @@ class Broker:
         return consequence
 
     def cancelled(self, grant: Grant, *, sent: bool = True) -> None:
-        """The call was given up by the worker. Where it was sent the server may count it all the same."""
+        """Settle a call that the worker gave up. Where it was sent the server may count it all the same."""
         now = self._clock()
         self._land(grant)
         self._room.knee.dropped(grant.lap)
@@ -198,12 +198,12 @@ class Broker:
 
     @property
     def in_flight(self) -> int:
-        """Calls granted and not yet ended."""
+        """Return calls granted and not yet ended."""
         return self._room.in_flight
 
     @property
     def at_once(self) -> int | None:
-        """How many calls may be in flight now where the server's own speed decides; None where quotas do."""
+        """Return how many calls may be in flight now where the server's own speed decides; None where quotas do."""
         unlimited = any(org.unlimited for org in self._pool.open_orgs)
         return self._room.width if unlimited else self._room.chosen
 
@@ -213,11 +213,11 @@ class Broker:
 
     @property
     def estimator(self) -> Estimator:
-        """What has been learnt about token counts."""
+        """Return the estimator of token counts with what it has learned."""
         return self._estimator
 
     def statuses(self) -> tuple[KeyStatus, ...]:
-        """The keys of this worker, for people."""
+        """Return the keys of this worker, for people."""
         typical = self._estimator.of(round(self._chars)).reserved
         return self._pool.statuses(typical, self._sync.counters, self._clock())
 
@@ -226,13 +226,13 @@ class Broker:
         return self._pool.swap(self.statuses(), self._clock())
 
     def windows(self) -> tuple[WindowStatus, ...]:
-        """The known quota windows of this worker's organizations."""
+        """Return the known quota windows of this worker's organizations."""
         labels = {name: org.label for name, org in self._pool.orgs.items()}
         windows = (each for each in self._ledger.status(self._clock()) if each.organization in labels)
         return labeled_windows(windows, labels)
 
     def speeds(self) -> dict[str, float]:
-        """Calls a second that each organization's keys can make if no quota binds: concurrency over latency."""
+        """Return calls a second that each organization's keys can make if no quota binds: concurrency over latency."""
         speeds: dict[str, float] = {}
         shares = max(1, sum(org.unlimited for org in self._pool.orgs.values()))
         most = math.inf if self._room.chosen is None else self._room.chosen
@@ -253,7 +253,7 @@ class Broker:
         return float(_TIGHT_CALLS * (self._sync.peers + 1))
 
     def _decide(self, candidates: Sequence[Candidate], now: float, *, alone: bool) -> Decision | None:
-        """A decision about these; None where all of them rest, or (``alone``) where others have to be looked at."""
+        """Return a decision about these; None where all of them rest, or (``alone``) others have to be looked at."""
         needs = [
             self._need(candidate) for candidate in candidates if self._consequences.may_ask(candidate.email_id, now)
         ]
@@ -296,7 +296,7 @@ class Broker:
             self._passed.pop(next(iter(self._passed)))
 
     def _grant_exclusively(self, candidates: Sequence[Candidate], decision: Use, now: float) -> Grant | Wait:
-        """Little is left and others spend it too: decide again on the newest levels while nobody else can."""
+        """Decide again on the newest levels in a transaction: little is left, and other workers spend it too."""
         try:
             with self._store.database.patience(PATIENCE_MS), self._sync.exclusive(now):
                 again = self._decide(candidates[:LOOK_AHEAD], now, alone=False)

@@ -55,14 +55,14 @@ class Concurrency:
         self.latency_s = _ASSUMED_LATENCY_S
 
     def allowed(self, call_rate: float) -> int:
-        """Calls that may be in flight where quotas refill ``call_rate`` calls a second (``inf``: unlimited)."""
+        """Return how many calls may be in flight where quotas refill ``call_rate`` calls a second (or ``inf``)."""
         bound = self._cap
         if not math.isinf(call_rate):
             bound = min(bound, math.ceil(call_rate * self.latency_s * _HEAD_ROOM) + _SPARE_CALLS)
         return max(1, int(min(self._width, bound)))
 
     def answered(self, latency_s: float, *, in_demand: bool) -> None:
-        """An answer came; ``in_demand`` means that all slots were taken when it was asked for."""
+        """Take in an answer; ``in_demand`` means that all slots were taken when it was asked for."""
         self._answers += 1
         self.latency_s += max(_LATENCY_GAIN, 1.0 / self._answers) * (latency_s - self.latency_s)
         base_gain = 1.0 / self._answers if self._answers <= _BASE_ANSWERS else _BASE_GAIN
@@ -71,7 +71,7 @@ class Concurrency:
             self._width = min(self._cap, self._width + (1.0 if self._grown_steeply else 1.0 / self._width))
 
     def pushed_back(self, asked_at: float, now: float) -> None:
-        """A 429 or 498 came. Calls asked before the last shrinking belong to the same crowd and count once."""
+        """Shrink after a 429 or 498. Calls asked before the last shrinking belong to the same crowd and count once."""
         if asked_at < self._shrunk_at <= now:
             return
         self._shrunk_at = now
@@ -79,7 +79,7 @@ class Concurrency:
         self._width = max(1.0, self._width / 2.0)
 
     def restart(self) -> None:
-        """An outage is over: begin with a few again."""
+        """Begin with a few calls again, after an outage."""
         self._width = min(FIRST_CONCURRENCY, self._width)
         self._grown_steeply = True
 
@@ -122,7 +122,7 @@ class _Lap:
 
     @property
     def rate(self) -> float:
-        """Answers a second."""
+        """Return answers a second."""
         return self.width / self.latency_s
 
 
@@ -191,7 +191,7 @@ class Knee:
         self._bad = None
 
     def asked(self, out: int) -> int:
-        """A call goes out, with which ``out`` are; return the lap that it belongs to, or 0."""
+        """Count a call that goes out, with which ``out`` are; return the lap that it belongs to, or 0."""
         self._skipped -= 1
         if self._skipped >= 0 or self._asked >= self._needed or (not self._opening and out < _FULL * self.width):
             return 0
@@ -199,7 +199,7 @@ class Knee:
         return self._lap
 
     def ended(self, lap: int, latency_s: float, now: float) -> None:
-        """A call of that lap is over, answered or not."""
+        """Take off a call of that lap that is over, answered or not."""
         if self._untried:
             self._untried = False
             first = int(_PATIENCE_S / max(latency_s, 0.001))
@@ -227,7 +227,7 @@ class Knee:
             self._asked -= 1
 
     def pushed_back(self, asked_at: float, now: float) -> None:
-        """The server refused for want of room: half as many. Calls asked before the last halving count once."""
+        """Halve after a refusal for want of room. Calls asked before the last halving count once."""
         if asked_at < self._halved_at <= now:
             return
         self._halved_at = now
@@ -239,7 +239,7 @@ class Knee:
         self._rests_until_at = now + self._rest_s
 
     def timed_out(self, asked_at: float, now: float) -> None:
-        """A call was cut off unanswered. Where it is one in four of those out, the server queues them.
+        """Count a call that was cut off unanswered. Where it is one in four of those out, the server queues them.
 
         Half as many go out then, also after an outage. A single one among many tells nothing of the server.
         """
@@ -443,15 +443,15 @@ class Room:
 
     @property
     def width(self) -> int:
-        """Calls that may be in flight where no quota says otherwise."""
+        """Return how many calls may be in flight where no quota says otherwise."""
         return self.knee.open_width if self.chosen is None else self.chosen
 
     @property
     def free(self) -> int:
-        """How many more calls may go out where no quota is known."""
+        """Return how many more calls may go out where no quota is known."""
         return max(0, self.width - self.in_flight)
 
     @property
     def left(self) -> float:
-        """How many more may go out where quotas pace: as a person capped them, else as many as quotas let."""
+        """Return how many more may go out where quotas pace: as a person capped them, else as many as quotas let."""
         return math.inf if self.chosen is None else max(0, self.chosen - self.in_flight)

@@ -74,16 +74,16 @@ class Estimator:
 
     @property
     def seen(self) -> int:
-        """How many calls it has learnt from."""
+        """Return how many calls were learned from."""
         return self._seen
 
     @property
     def completion(self) -> float:
-        """Tokens that the completion about one email takes on average."""
+        """Return tokens that the completion about one email takes on average."""
         return self._completion
 
     def of(self, prompt_chars: int, texts: int = 1, most_completion: int | None = None) -> Estimate:
-        """What a call with so many characters in its messages is expected to take.
+        """Return what a call with so many characters in its messages is expected to take.
 
         ``texts`` emails share it, and ``most_completion`` is its own ``max_completion_tokens``, where it has one.
         """
@@ -124,7 +124,7 @@ class Estimator:
         self._seen += 1
 
     def state(self, typical_chars: float | None = None) -> str:
-        """What was learnt, as JSON, for ``quota.db``; with the reservation of a typical call, for display."""
+        """Return what was learned, as JSON, for ``quota.db``; with the reservation of a typical call, for display."""
         sums = [self._w, self._wx, self._wxx, self._wy, self._wxy]
         return json.dumps(
             {
@@ -169,7 +169,7 @@ class Estimator:
         self._solve()
 
     def _normal(self) -> tuple[float, float, float]:
-        """The normal equations' matrix ((a, b), (b, c)) for slope and constant; the prior keeps it invertible."""
+        """Return the matrix ((a, b), (b, c)) of the normal equations; the prior keeps it invertible."""
         return self._wxx + _PRIOR_SLOPE_SPREAD**-2, self._wx, self._w + _PRIOR_CONSTANT_SPREAD**-2
 
     def _solve(self) -> None:

@@ -68,7 +68,7 @@ class Consequences:
     def of(
         self, grant: Grant, error: CallError, latency_s: float, now: float, *, spare_key: bool = False
     ) -> Consequence:
-        """The consequence of a failed call; settles or releases its reservation. ``spare_key``: no key is taken out."""
+        """Return the consequence of a failed call; ends its reservation. ``spare_key``: no key is taken out."""
         match error:
             case RateLimitedError():
                 found = self._rate_limited(grant, error, now)
@@ -104,18 +104,18 @@ class Consequences:
         return found
 
     def recovered(self, grant: Grant) -> None:
-        """The email was heard: nothing rests any more, and nothing is in an outage."""
+        """Clear all rests and outages of an email, its organization and key, after an answer."""
         self._reached(grant)
         self._rests.pop(grant.email_id, None)
         self._refusals.pop(grant.slot.organization, None)
 
     def ended(self, grant: Grant) -> None:
-        """A call is over: where it was a probe, the next one may go out."""
+        """Note that a call is over: where it was a probe, the next one may go out."""
         grant.org.health.ended(probe=grant.probes_org)
         grant.slot.health.ended(probe=grant.probes_slot)
 
     def _reached(self, grant: Grant) -> None:
-        """The server answered, be it with a refusal, so neither the organization nor the key is in an outage."""
+        """Clear outages after the server answered, be it with a refusal: neither organization nor key is in one."""
         self.ended(grant)
         grant.slot.health.answered()
         if grant.org.health.answered():
@@ -126,12 +126,12 @@ class Consequences:
             self._notices.append(f"{grant.slot.label} answers again")
 
     def may_ask(self, email_id: int, now: float) -> bool:
-        """Whether an email has rested enough after its last error."""
+        """Return whether an email has rested enough after its last error."""
         rest = self._rests.get(email_id)
         return rest is None or not now < rest[1] <= now + 2.0 * _LONGEST_REST_S
 
     def earliest_retry(self, email_ids: Iterable[int]) -> float | None:
-        """When the first of these emails has rested enough."""
+        """Return when the first of these emails has rested enough."""
         return min((self._rests[each][1] for each in email_ids if each in self._rests), default=None)
 
     # --- 429 and 413 ---------------------------------------------------------------------------------------------
@@ -174,7 +174,7 @@ class Consequences:
     def _told_s(
         self, error: CallError, text: RateLimitText | None, dimension: Dimension | None, again: int, now: float
     ) -> float:
-        """Seconds to wait: what was told, bounded by what a bucket can take, else a second.
+        """Return seconds to wait: what the server stated, bounded by what a bucket can take, else a second.
 
         ``again`` counts refusals after waits that were handled, with no answer in between: each doubles the wait.
         A wait of nothing is believed once; a server that goes on telling it is left alone like one that tells none.
@@ -190,7 +190,7 @@ class Consequences:
         return min(2.0**again, _LONGEST_REST_S) * (1.0 + self._rng.uniform(0.0, 0.2))
 
     def _again(self, grant: Grant, organization: str, now: float) -> int:
-        """How often the organization refused although the told wait was over; calls of one crowd count once."""
+        """Return how often the organization refused after the stated wait was over; calls of one crowd count once."""
         times, since_at = self._refusals.get(organization, (-1, now))
         if times < 0 or grant.asked_at >= since_at or since_at > now:
             times, since_at = min(times + 1, 10), now
@@ -263,7 +263,7 @@ class Consequences:
         return Consequence(reason, counts_against_email=not outage, retry_elsewhere=True)
 
     def _account_for(self, grant: Grant, error: CallError, latency_s: float, now: float) -> None:
-        """What the server has probably counted.
+        """Settle or release by what the server has probably counted.
 
         A call that timed out was most likely worked on. One whose connection broke was, unless connections fail anyway
         or it failed at once. A server that says it failed has counted the request. A refusal corrects what is too low.

@@ -48,7 +48,7 @@ class Grant:
 
     @property
     def cost(self) -> float:
-        """Tokens that the call may take."""
+        """Return tokens that the call may take."""
         return self.estimate.cost
 
 

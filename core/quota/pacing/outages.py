@@ -32,21 +32,21 @@ class Health:
 
     @property
     def out(self) -> bool:
-        """Whether it is being probed instead of used."""
+        """Return whether it is being probed instead of used."""
         return self._delay_s > 0
 
     @property
     def stumbling(self) -> bool:
-        """Whether the last call failed too."""
+        """Return whether the last call failed too."""
         return bool(self._emails)
 
     @property
     def probe_at(self) -> float:
-        """When the next probe is due."""
+        """Return when the next probe is due."""
         return self._probe_at
 
     def open_at(self, now: float) -> float:
-        """When a call may go out: ``now`` while all is well, infinity while a probe is under way."""
+        """Return when a call may go out: ``now`` while all is well, infinity while a probe is under way."""
         if not self.out:
             return now
         if self._probes:
@@ -54,18 +54,18 @@ class Health:
         return min(max(now, self._probe_at), now + LONGEST_PROBE_S * (1.0 + _JITTER))
 
     def asked(self) -> bool:
-        """A call goes out. Whether it is a probe; then :meth:`ended` must follow."""
+        """Note a call that goes out. Returns whether it is a probe; then :meth:`ended` must follow."""
         if self.out:
             self._probes += 1
         return self.out
 
     def ended(self, *, probe: bool) -> None:
-        """A call that went out is over, whatever became of it."""
+        """Note that a call that went out is over, whatever became of it."""
         if probe:
             self._probes = max(0, self._probes - 1)
 
     def answered(self) -> bool:
-        """The server answered. Whether that ended an outage."""
+        """Note an answer of the server. Returns whether it ended an outage."""
         was_out = self.out
         self._emails.clear()
         self._delay_s = 0.0
@@ -73,7 +73,7 @@ class Health:
         return was_out
 
     def failed(self, email_id: int, reason: str, now: float, rng: random.Random, *, probe: bool) -> bool:
-        """A call failed for no fault of the email's, as far as can be told. Whether that began an outage."""
+        """Note a failure that is no fault of the email's, as far as can be told. Returns whether it began an outage."""
         if len(self._emails) < OUTAGE_STREAK:
             self._emails.add(email_id)
         if self.out:

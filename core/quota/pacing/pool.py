@@ -40,11 +40,11 @@ class KeyPool:
 
     @property
     def any_usable(self) -> bool:
-        """Whether there is a key that may be used, now or after a wait."""
+        """Return whether there is a key that may be used, now or after a wait."""
         return bool(self.open_orgs)
 
     def doing(self) -> dict[str, Doing]:
-        """What this worker does with each of its keys, by fingerprint: idle ones included."""
+        """Return the use of each key of this worker, by fingerprint: idle ones included."""
         return {fingerprint: Doing(slot.in_flight, *self._probed(slot)) for fingerprint, slot in self.slots.items()}
 
     def refresh(self, now: float) -> None:
@@ -103,7 +103,7 @@ class KeyPool:
         self._notices.append(f"{slot.alias} belongs to {organization}{with_whom}{against}")
 
     def take_out(self, slot: KeySlot, reason: str, now: float) -> None:
-        """A key is refused: it is out until a person acts."""
+        """Take out a refused key until a person acts."""
         if not slot.usable:
             return
         slot.usable = False
@@ -123,7 +123,7 @@ class KeyPool:
         return swap.sentence
 
     def why_none(self) -> str:
-        """Why no key may be used, with what to do."""
+        """Return why no key may be used, with what to do."""
         if not self.slots:
             unreadable = [f"{alias}: {reason}" for alias, reason in self._store.unreadable().items()]
             if unreadable:
@@ -144,7 +144,7 @@ class KeyPool:
         return f"no key can be used ({'; '.join(words)}): enable one, or add another"
 
     def statuses(self, typical: float, pending: Mapping[str, Counters], now: float) -> tuple[KeyStatus, ...]:
-        """The keys for people; ``pending`` are counts that are not in the records yet."""
+        """Return the keys for people; ``pending`` are counts that are not in the records yet."""
         found = []
         for fingerprint, slot in self.slots.items():
             record = self._records.get(fingerprint)
@@ -166,7 +166,7 @@ class KeyPool:
     # --- inside --------------------------------------------------------------------------------------------------
 
     def _probed(self, slot: KeySlot) -> tuple[str, float]:
-        """Why a key is only probed, and when it is next; an empty text while all is well."""
+        """Return why a key is only probed, and when it is next; an empty text while all is well."""
         org = self.orgs.get(slot.organization)
         out = [each for each in (slot.health, org.health if org else slot.health) if each.out]
         last = max(out, key=lambda each: each.probe_at, default=None)

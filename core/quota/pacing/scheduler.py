@@ -45,7 +45,7 @@ class KeySlot:
 
     @property
     def alias(self) -> str:
-        """The key's name for people."""
+        """Return the key's name for people."""
         return self.secret.alias
 
 
@@ -66,26 +66,26 @@ class Organization:
 
     @property
     def label(self) -> str:
-        """Its name for people."""
+        """Return its name for people."""
         return self.slots[0].label or self.name if self.slots else self.name
 
     @property
     def usable(self) -> bool:
-        """Whether any of its keys could be used, now or after a wait."""
+        """Return whether any of its keys could be used, now or after a wait."""
         return any(slot.usable for slot in self.slots)
 
     @property
     def pinned(self) -> bool:
-        """Whether it has the key that an operator wants to be asked first."""
+        """Return whether it has the key that an operator has set to be asked first."""
         return any(slot.pinned and slot.usable for slot in self.slots)
 
     @property
     def unlimited(self) -> bool:
-        """Whether the server is taken to have no quotas: the server's own speed paces then."""
+        """Return whether the server is taken to have no quotas: the server's own speed paces then."""
         return not self.account.buckets and (self.own or self.room.own or self.account.shows_no_quota)
 
     def calls_at_once(self, cost: float) -> float:
-        """Calls of ``cost`` tokens that may be in flight."""
+        """Return calls of ``cost`` tokens that may be in flight."""
         out = self.account.calls_in_flight
         if self.unlimited:
             return out + self.room.free
@@ -105,7 +105,7 @@ class Need:
 
     @property
     def reserved(self) -> float:
-        """Tokens that the server sets aside for it."""
+        """Return the tokens that the server sets aside for it."""
         return self.estimate.reserved
 
 
@@ -117,7 +117,7 @@ class Passed:
     since_at: float = math.inf
 
     def overdue(self, now: float) -> bool:
-        """Whether it has been passed over long enough."""
+        """Return whether it has been passed over long enough."""
         return self.times >= PASSED_OVER_MOST or now - self.since_at >= PASSED_OVER_S
 
 
@@ -142,7 +142,7 @@ Decision = Use | Wait | TooLargeForAll
 
 
 def decide(need: Need, orgs: Sequence[Organization], now: float) -> Decision:
-    """What to do with one email. ``orgs`` holds at least one with a usable key."""
+    """Return what to do with one email. ``orgs`` holds at least one with a usable key."""
     earliest: Wait | None = None
     usable = [org for org in orgs if org.usable]
     too_large = 0
@@ -160,7 +160,7 @@ def decide(need: Need, orgs: Sequence[Organization], now: float) -> Decision:
 
 
 def _rank(org: Organization, need: Need) -> tuple[bool, float, int]:
-    """First the one with the pinned key, then the one whose scarcest window holds most such calls for each in flight.
+    """Return the sort key: the pinned key first, then who holds most such calls for each one in flight.
 
     Levels may be as old as the last sync: to rank, that is new enough, and cheaper than refilling all of them.
     """
@@ -172,7 +172,7 @@ def _rank(org: Organization, need: Need) -> tuple[bool, float, int]:
 def choose(
     needs: Sequence[Need], orgs: Sequence[Organization], passed: Mapping[int, Passed], now: float
 ) -> tuple[Decision, tuple[int, ...]]:
-    """Which of the next emails to send, and the ids of those that it overtakes.
+    """Return which of the next emails to send, and the ids of those that it overtakes.
 
     The first that fits goes. An overdue one is not overtaken where it would fit first: smaller ones may only use other
     organizations until it is out.
@@ -205,7 +205,7 @@ def choose(
 
 
 def jittered(wait: Wait, now: float, rng: random.Random) -> Wait:
-    """The same wait, a little longer: never shorter than told, and no two workers wake at once."""
+    """Return the same wait, a little longer: never shorter than told, and no two workers wake at once."""
     if wait.until_at is None:
         return wait
     most = min(_JITTER_MOST_S, _JITTER_SHARE * max(0.0, wait.until_at - now))
@@ -213,7 +213,7 @@ def jittered(wait: Wait, now: float, rng: random.Random) -> Wait:
 
 
 def sooner(one: Wait | None, other: Wait) -> Wait:
-    """The wait that ends first; one without an end (a call in flight must return) counts as the latest."""
+    """Return the wait that ends first; one without an end (a call in flight must return) counts as the latest."""
     if one is None:
         return other
     if other.until_at is None:
@@ -222,7 +222,7 @@ def sooner(one: Wait | None, other: Wait) -> Wait:
 
 
 def _in_org(need: Need, org: Organization, now: float) -> Use | Wait | None:
-    """A key to use now, or what this organization waits for, or None where the email is too large for it."""
+    """Return a key to use now, or what this organization waits for, or None where the email is too large for it."""
     account = org.account
     size = need.estimate
     opening = account.opening(size.reserved, size.margin, size.least, min(org.concurrency.latency_s, 2.0), now)
@@ -256,7 +256,7 @@ def _slot(org: Organization, now: float) -> KeySlot | Wait:
 
 
 def _turn(slot: KeySlot) -> tuple[bool, int, float]:
-    """The pinned key goes first, else the one least in flight, then the one least recently used."""
+    """Return the sort key: the pinned key first, else the one least in flight, then the one least recently used."""
     return not slot.pinned, slot.in_flight, slot.last_used_at
 
 
@@ -266,7 +266,7 @@ def _probing(organization: str, health: Health, open_at: float) -> Wait:
 
 
 def _nothing_can(orgs: Sequence[Organization], now: float) -> bool:
-    """Whether no size of email could go out now, so that looking further ahead is idle."""
+    """Return whether no size of email could go out now, so that looking further ahead is idle."""
     for org in orgs:
         bench = org.account.bench
         benched = bench is not None and bench.until_at > now

@@ -32,7 +32,7 @@ def copy_run(path: Path, target: Path) -> int:
 
 
 def copy_database(source: sqlite3.Connection, target: Path) -> int:
-    """The same for an open database."""
+    """Copy a database that is already open, in the same way."""
     if target.exists() or target.is_symlink():
         raise UsageError(f"{target} is there already. Choose another name; nothing was written.")
     if not target.parent.is_dir():

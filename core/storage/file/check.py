@@ -95,7 +95,7 @@ class Checked:
 
     @property
     def sound(self) -> bool:
-        """Whether nothing is wrong."""
+        """Return whether nothing is wrong."""
         return not self.findings
 
 
@@ -209,7 +209,7 @@ _LANES = (
 
 
 def recounted(db: sqlite3.Connection) -> dict[str, int]:
-    """Every total by name, counted from the rows; those that are 0 are left out."""
+    """Return every total by name, counted from the rows; those that are 0 are left out."""
     queries = [*_COUNTS, _FLAGGED] if _has_flags(db) else [*_COUNTS]
     if db.execute("PRAGMA user_version").fetchone()[0] >= FORMAT_WITH_CANARIES:
         queries += _CANARIES

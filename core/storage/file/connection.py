@@ -18,12 +18,12 @@ _BULK_CACHE_KIB = 16 * 1024
 
 
 def sqlite_version() -> str:
-    """The version of the SQLite that reads and writes run files."""
+    """Return the version of the SQLite that reads and writes run files."""
     return sqlite3.sqlite_version
 
 
 def open_writer(path: Path) -> sqlite3.Connection:
-    """A connection that writes to a run file: WAL, every commit on the disk before it returns.
+    """Return a connection that writes to a run file: WAL, every commit on the disk before it returns.
 
     Raises:
         RunNotFoundError: there is no such file.
@@ -43,7 +43,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
 
 
 def make_writer(path: Path) -> sqlite3.Connection:
-    """The same for a file that is not there yet; it is private to its owner."""
+    """Return such a connection to a new file, which is private to its owner."""
     _refuse_shares(path)
     try:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
@@ -59,7 +59,7 @@ def make_writer(path: Path) -> sqlite3.Connection:
 
 
 def _refuse_what_is_no_file(path: Path) -> None:
-    """A folder, a pipe or a device is never opened: reading one may block, or never end."""
+    """Refuse a folder, a pipe or a device: reading one may block, or never end."""
     try:
         mode = path.stat().st_mode
     except OSError as error:
@@ -100,7 +100,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
-    """A read-only connection.
+    """Return a read-only connection.
 
     Raises:
         RunNotFoundError: there is no such file.
@@ -121,7 +121,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
 
 @contextmanager
 def immediately(connection: sqlite3.Connection) -> Iterator[None]:
-    """One transaction that holds the file from its beginning: committed at its end, or taken back whole.
+    """Open one transaction that holds the file from its beginning: committed at its end, or rolled back whole.
 
     A deferred one that reads first and then writes fails at once where somebody else wrote in between. A commit that
     fails is taken back too, so that the next transaction can begin.

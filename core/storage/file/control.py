@@ -33,7 +33,7 @@ class CommandRow:
 
 
 def control_path(run_path: Path) -> Path:
-    """Where the run's commands lie."""
+    """Return where the run's commands lie."""
     return companion(run_path, ".control.db")
 
 
@@ -69,7 +69,7 @@ class CommandInbox:
         self._serial = 0
 
     def take(self) -> list[CommandRow]:
-        """Commands not taken before, oldest first."""
+        """Return commands not taken before, oldest first."""
         version = self._connection.execute("PRAGMA data_version").fetchone()[0]
         if version == self._version:
             return []
@@ -111,7 +111,7 @@ class CommandWatch:
         self._commands: tuple[CommandRow, ...] = ()
 
     def newest(self) -> tuple[CommandRow, ...]:
-        """The newest commands, oldest first; those of the last look while the file is busy or cannot be read."""
+        """Return the newest commands, oldest first; those of the last look while the file is busy or cannot be read."""
         try:
             if self._connection is None:
                 if not self._path.exists():

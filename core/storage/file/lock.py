@@ -45,7 +45,7 @@ class RunLock:
 
     @property
     def held(self) -> bool:
-        """Whether this object holds the lock."""
+        """Return whether this object holds the lock."""
         return bool(self._lock.is_locked)
 
     def acquire(self) -> None:
@@ -94,7 +94,7 @@ class RunLock:
 
 
 def is_locked(run_path: Path) -> bool | None:
-    """Whether a process holds the run's lock at this moment: the only proof that a worker is alive.
+    """Return whether a process holds the run's lock at this moment: the only proof that a worker is alive.
 
     Looking takes the lock for an instant where it is free; whoever starts meanwhile waits that instant out. None where
     the lock cannot be looked at (a file of another user).

@@ -73,17 +73,17 @@ def growing(rows: Sequence[tuple[Any, ...]], after: int) -> int:
 
 
 def slice_of(now: float) -> int:
-    """The start of the slice of ``pace`` that a moment lies in."""
+    """Return the start of the slice of ``pace`` that a moment lies in."""
     return int(now // PACE_SPAN_S) * PACE_SPAN_S
 
 
 def worked_s(db: sqlite3.Connection) -> float:
-    """Seconds in which a worker was at work: asking, or waiting for a quota."""
+    """Return seconds in which a worker was at work: asking, or waiting for a quota."""
     return float(db.execute("SELECT count(*) FROM pace").fetchone()[0] * PACE_SPAN_S)
 
 
 def budget_of(text: str | None) -> Budget:
-    """The budget that a run's row keeps as JSON; without one, no cap."""
+    """Return the budget that a run's row keeps as JSON; without one, no cap."""
     budget = Budget(**json.loads(text)) if text else Budget()
     if not all(value is None or isinstance(value, int | float) for value in asdict(budget).values()):
         raise TypeError("a budget is no number")
@@ -91,19 +91,19 @@ def budget_of(text: str | None) -> Budget:
 
 
 def record(cursor: sqlite3.Cursor) -> dict[str, Any]:
-    """The single row that the cursor yields, by column name."""
+    """Return the single row that the cursor yields, by column name."""
     names = [column[0] for column in cursor.description]
     row = cursor.fetchall()[0]
     return dict(zip(names, row, strict=True))
 
 
 def task_to_definition(task: Task) -> str:
-    """A task as the JSON that the run file keeps."""
+    """Return a task as the JSON that the run file keeps."""
     return json.dumps(asdict(task), ensure_ascii=False, sort_keys=True)
 
 
 def definition_of(db: sqlite3.Connection, version: str, path: Path) -> str:
-    """The JSON of one version of the task of the run at ``path``.
+    """Return the JSON of one version of the task of the run at ``path``.
 
     Raises:
         RunFileError: the file has lost it.
@@ -115,7 +115,7 @@ def definition_of(db: sqlite3.Connection, version: str, path: Path) -> str:
 
 
 def task_of(db: sqlite3.Connection, version: str, path: Path) -> Task:
-    """One version of the task of the run at ``path``; raises RunFileError where the file has lost it."""
+    """Return one version of the task of the run at ``path``; raises RunFileError where the file has lost it."""
     return task_from_definition(definition_of(db, version, path))
 
 
@@ -173,7 +173,7 @@ _HEADER = re.compile(r"(From|To|Cc|Bcc|Subject|Date): ")
 
 
 def beginning(email: str) -> str:
-    """SQL: the first characters of the text of an email without a subject, NULL for others: no body is read for them.
+    """Return SQL for the first characters of a text without a subject, NULL for others: no body is read for them.
 
     ``email`` is the name of the table in the query.
     """
@@ -182,7 +182,7 @@ def beginning(email: str) -> str:
 
 
 def opening(text: str | None) -> str:
-    """The first words of a text, its header lines left out, on one line; empty where it holds none."""
+    """Return the first words of a text, its header lines left out, on one line; empty where it holds none."""
     head, blank, rest = (text or "").partition("\n\n")
     if blank and all(_HEADER.match(line) for line in head.splitlines()):
         return " ".join(rest.split())[:OPENING_CHARS]

@@ -29,7 +29,7 @@ def _table(db: Database, name: str) -> Table:
 
 @migrations()
 def m001_tables(db: Database) -> None:
-    """The tables of the first format."""
+    """Make the tables of the first format."""
     _table(db, "run").create(
         {
             "id": int,
@@ -153,7 +153,7 @@ def m001_tables(db: Database) -> None:
 
 @migrations()
 def m002_indexes(db: Database) -> None:
-    """Indexes for what the worker and the lists ask; a model may label an email once for each task version."""
+    """Add indexes for what the worker and the lists ask; a model may label an email once for each task version."""
     for statement in (
         "CREATE UNIQUE INDEX email_source_id ON email(source_id)",
         "CREATE INDEX email_pending ON email(position) WHERE state = 'pending'",
@@ -175,7 +175,7 @@ def _add(name: str, n: str) -> str:
 
 
 def _count_email(row: str, n: str) -> str:
-    """Statements that add ``n`` to each total that an email in the state of ``row`` (OLD or NEW) belongs to."""
+    """Return statements that add ``n`` to each total that an email in the state of ``row`` (OLD or NEW) belongs to."""
     settled = f"{row}.state IN ('labeled', 'failed')"
     labeled = f"{row}.state = 'labeled'"
     conditional = (
@@ -194,7 +194,7 @@ def _count_email(row: str, n: str) -> str:
 
 @migrations()
 def m003_totals(db: Database) -> None:
-    """Triggers that keep ``total`` in step with ``email`` and ``attempt``."""
+    """Add triggers that keep ``total`` in step with ``email`` and ``attempt``."""
     changed = " OR ".join(
         f"OLD.{column} IS NOT NEW.{column}" for column in ("state", "label", "label_source", "reasks")
     )
@@ -215,7 +215,7 @@ def m003_totals(db: Database) -> None:
 
 @migrations()
 def m004_flags(db: Database) -> None:
-    """What a look at the text found that a person should know of, such as orders to a model; empty otherwise."""
+    """Add a column for what a person should know of a text, such as orders to a model; empty otherwise."""
     db.execute("ALTER TABLE email ADD COLUMN flags TEXT")
     db.execute(
         "CREATE TRIGGER email_flagged AFTER INSERT ON email WHEN NEW.flags IS NOT NULL BEGIN "
@@ -226,7 +226,7 @@ def m004_flags(db: Database) -> None:
 
 @migrations()
 def m005_people(db: Database) -> None:
-    """Notes on emails, what people did (so that it can be undone), and when an email was sent and settled."""
+    """Add notes on emails, an undo record of what people did, and when an email was sent and settled."""
     for statement in (
         (
             "CREATE TABLE note(id INTEGER PRIMARY KEY, email_id INTEGER NOT NULL, text TEXT NOT NULL,"
@@ -254,7 +254,7 @@ def m005_people(db: Database) -> None:
 
 @migrations()
 def m006_quality(db: Database) -> None:
-    """Samples that people review, their answers, alarms, and which model a reply says it came from."""
+    """Add samples that people review, their answers, alarms, and which model a reply says it came from."""
     for statement in (
         (
             "CREATE TABLE sample(id INTEGER PRIMARY KEY, name TEXT NOT NULL, kind TEXT NOT NULL, seed TEXT NOT NULL,"
@@ -292,7 +292,7 @@ def m006_quality(db: Database) -> None:
 
 @migrations()
 def m007_source(db: Database) -> None:
-    """The source's other columns (JSON), and what of it was not taken."""
+    """Add the source's other columns (JSON), and what of it was not taken."""
     for statement in (
         "ALTER TABLE body ADD COLUMN columns TEXT",
         "CREATE TABLE source_column(position INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
@@ -306,7 +306,7 @@ def m007_source(db: Database) -> None:
 
 @migrations()
 def m008_canaries(db: Database) -> None:
-    """Answers to emails that are asked again and again, and how many of them changed."""
+    """Add answers to emails that are asked repeatedly, and how many of them changed."""
     for statement in (
         (
             "CREATE TABLE canary(id INTEGER PRIMARY KEY, email_id INTEGER NOT NULL, task_version TEXT NOT NULL,"
@@ -323,14 +323,14 @@ def m008_canaries(db: Database) -> None:
 
 @migrations()
 def m009_concurrency(db: Database) -> None:
-    """How many calls at once a person chose (NULL: found by itself), and how many may be in flight now, if known."""
+    """Add how many calls at once a person chose (NULL: automatic), and how many may be in flight now, if known."""
     db.execute("ALTER TABLE run ADD COLUMN concurrency INTEGER")
     db.execute("ALTER TABLE run ADD COLUMN at_once INTEGER")
 
 
 @migrations()
 def m010_batches(db: Database) -> None:
-    """The lane of a run, its batches at a server, and which email is in which: in one open batch at most."""
+    """Add the lane of a run, its batches at a server, and which email is in which: in one open batch at most."""
     for statement in (
         "ALTER TABLE run ADD COLUMN lane TEXT NOT NULL DEFAULT 'live'",
         "ALTER TABLE run ADD COLUMN lane_by REAL",
@@ -359,7 +359,7 @@ def m010_batches(db: Database) -> None:
 
 @migrations()
 def m011_views(db: Database) -> None:
-    """Labeled and failed emails for other tools, each with its newest call and its time as text."""
+    """Add views for other tools: labeled and failed emails, each with its newest call and its time as text."""
     call = "(SELECT {} FROM attempt AS a WHERE a.email_id = e.id ORDER BY a.id DESC LIMIT 1)"
     settled = "strftime('%Y-%m-%dT%H:%M:%SZ', e.settled_at, 'unixepoch')"
     db.execute(
@@ -379,7 +379,7 @@ def m011_views(db: Database) -> None:
 
 @migrations()
 def m012_places(db: Database) -> None:
-    """The places that make the worker's calls, as of its last heartbeat; none where it makes them itself."""
+    """Add the places that make the worker's calls, as of its last heartbeat; none where it makes them itself."""
     db.execute(
         "CREATE TABLE place(name TEXT PRIMARY KEY, node TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL,"
         " in_flight INTEGER NOT NULL, rate_per_min REAL NOT NULL, since_at REAL NOT NULL)"
@@ -388,7 +388,7 @@ def m012_places(db: Database) -> None:
 
 @migrations()
 def m013_messages(db: Database) -> None:
-    """Messages as they came in pieces beside their sent text; ``raw`` is computed of them. Older rows stay whole."""
+    """Keep messages in pieces beside their sent text; ``raw`` is computed of them. Older rows stay whole."""
     db.execute("PRAGMA legacy_alter_table = ON")  # views of other tools are none of our business
     try:
         db.execute("ALTER TABLE body RENAME COLUMN raw TO raw_whole")
@@ -401,7 +401,7 @@ def m013_messages(db: Database) -> None:
 
 @migrations()
 def m014_packs(db: Database) -> None:
-    """Packs of emails that shared a call, each email's place in one, the control sample, and the sizes of ``auto``."""
+    """Add packs of emails that shared a call, each email's place in one, the control sample, the sizes of ``auto``."""
     for statement in (
         "CREATE TABLE pack(id INTEGER PRIMARY KEY, size INTEGER NOT NULL, answer TEXT)",
         "ALTER TABLE attempt ADD COLUMN pack_id INTEGER",
@@ -425,7 +425,7 @@ def m014_packs(db: Database) -> None:
 
 @migrations()
 def m015_lanes(db: Database) -> None:
-    """Calls by outcome and tokens of each lane but the live one, whose are the rest of all."""
+    """Add calls by outcome and tokens of each lane but the live one, whose are the rest of all."""
     db.execute("DROP TRIGGER batch_attempt_added")
     db.execute("DELETE FROM total WHERE name LIKE 'batch:%'")
     db.execute(
@@ -462,7 +462,7 @@ _LINKS: dict[str, dict[str, str]] = {
 
 @migrations()
 def m016_links(db: Database) -> None:
-    """Foreign keys, for those who look at a run with other tools; nobody is held to them.
+    """Add foreign keys, for those who look at a run with other tools; they are not enforced.
 
     They are written into the schema as SQLite's documentation of ALTER TABLE describes it for constraints, so that no
     row is copied. Where SQLite protects its schema from that (a build in defensive mode), the tables stay without.
@@ -506,5 +506,5 @@ def guards_of_emails() -> list[str]:
 
 
 def needs_migration(connection: sqlite3.Connection) -> bool:
-    """Whether any migration is still to be applied."""
+    """Return whether any migration is still to be applied."""
     return bool(migrations.pending(Database(connection)))

@@ -41,7 +41,7 @@ FORMAT_VERSION = 14
 
 
 def check_format(connection: sqlite3.Connection, path: object) -> int:
-    """The file's format version.
+    """Return the file's format version.
 
     Raises:
         RunFileError: it is no run file, or one from a newer labeltui.

@@ -49,7 +49,7 @@ class EmailReader:
     """Reads emails over one connection; every result is fetched whole."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path, version: int) -> None:
-        """``version`` is the format of the file: older ones know neither flags nor notes."""
+        """Read through a connection; ``version`` is the format of the file: older ones lack flags and notes."""
         self._db = connection
         self._path = path
         self._has_notes = version >= FORMAT_WITH_NOTES
@@ -61,7 +61,7 @@ class EmailReader:
         )
 
     def page(self, state: str | None, offset: int, limit: int) -> list[EmailRow]:
-        """A page in work order: of all, of one state, or of :data:`HUMAN`.
+        """Return a page in work order: of all, of one state, or of :data:`HUMAN`.
 
         Without ``state`` the offset is a place in that order, so that any page of any run costs the same.
         """
@@ -77,28 +77,28 @@ class EmailReader:
         return [_email_row(row) for row in rows]
 
     def these(self, ids: Sequence[int]) -> list[EmailRow]:
-        """The emails with these numbers (at most some hundreds), in the order that was given."""
+        """Return the emails with these numbers (at most some hundreds), in the order that was given."""
         marks = ",".join("?" * len(ids))
         found = self._db.execute(f"SELECT {self._columns} FROM email WHERE id IN ({marks})", tuple(ids)).fetchall()
         known = {row[0]: _email_row(row) for row in found}
         return [known[number] for number in ids if number in known]
 
     def failures(self) -> list[tuple[str, int]]:
-        """Reasons of failure and how many emails each has, the most frequent first."""
+        """Return reasons of failure and how many emails each has, the most frequent first."""
         rows = self._db.execute(
             "SELECT failure, count(*) FROM email WHERE state = 'failed' GROUP BY failure ORDER BY 2 DESC, 1"
         ).fetchall()
         return [(failure or "", count) for failure, count in rows]
 
     def find(self, source_id: str) -> int | None:
-        """The number of the email with that id in its source, or None."""
+        """Return the number of the email with that id in its source, or None."""
         row = self._db.execute("SELECT id FROM email WHERE source_id = ?", (source_id,)).fetchone()
         if row and row[0] < 0:
             raise ValueError(f"email {row[0]}")  # told as damage: no command can name it
         return int(row[0]) if row else None
 
     def record(self, email_id: int) -> EmailRecord:
-        """Everything about one email.
+        """Return everything about one email.
 
         Raises:
             RunFileError: no email has that number.
@@ -150,7 +150,7 @@ def _email_row(row: tuple[Any, ...]) -> EmailRow:
 
 
 def full_record(db: sqlite3.Connection, row: EmailRow, *, noted: bool) -> EmailRecord:
-    """Everything about the email of that row; ``noted`` says that the file can hold notes."""
+    """Return everything about the email of that row; ``noted`` says that the file can hold notes."""
     text, raw = db.execute("SELECT text, raw FROM body WHERE email_id = ?", (row.id,)).fetchone()
     attempts = _attempts(db, row.id)
     labels = db.execute(
@@ -197,7 +197,7 @@ def _pack_texts(
 
 
 def _twin(db: sqlite3.Connection, email_id: int) -> Twin | None:
-    """The email of the same text that was asked about last."""
+    """Return the email of the same text that was asked about last."""
     row = db.execute(
         "SELECT e.id, e.position, e.source_id FROM email AS e JOIN attempt AS a ON a.email_id = e.id"
         " WHERE e.content_hash = (SELECT content_hash FROM email WHERE id = ?) ORDER BY a.id DESC LIMIT 1",

@@ -56,7 +56,7 @@ class ExportReader:
     def __init__(
         self, connection: sqlite3.Connection, task: Task, names: Mapping[str, Mapping[str, str]], version: int
     ) -> None:
-        """``names`` is what each version of the task calls its labels: a label keeps the name it was given under."""
+        """Take the labels' names by version of the task: a label keeps the name it was given under."""
         self._db = connection
         self._names = {name: dict(labels) for name, labels in names.items()}
         self._usual = {label.value: label.name for label in task.labels}

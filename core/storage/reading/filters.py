@@ -45,7 +45,7 @@ class Term:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The words of the value, as the text is split into words: letters and digits."""
+        """Return the words of the value, as the text is split into words: letters and digits."""
         return tuple(_WORD.findall(self.value.lower()))
 
 
@@ -57,11 +57,11 @@ class Filter:
 
     @property
     def texts(self) -> tuple[Term, ...]:
-        """The terms that look for words in the text."""
+        """Return the terms that look for words in the text."""
         return tuple(term for term in self.terms if not term.field)
 
     def and_(self, other: Filter) -> Filter:
-        """Both."""
+        """Return both."""
         return Filter((*self.terms, *(term for term in other.terms if term not in self.terms)))
 
     def __str__(self) -> str:
@@ -148,7 +148,7 @@ class Condition:
 
 
 def condition(wanted: Filter, *, has_flags: bool, has_notes: bool = True, index: str | None = None) -> Condition:
-    """What an email must be.
+    """Return the filter that an email must match.
 
     ``index`` names an FTS5 table; without it words are looked for in the texts themselves, by the SQL function
     ``has_words`` of :mod:`core.storage.reading.search`.
@@ -178,12 +178,12 @@ def _text_sql(term: Term, index: str | None) -> tuple[str, list[str | int]]:
 
 
 def match_phrase(term: Term) -> str:
-    """The term for FTS5: a phrase whose last word may go on."""
+    """Return the term for FTS5: a phrase whose last word may go on."""
     return '"' + " ".join(term.words) + '" *'
 
 
 def word_pattern(term: Term) -> str:
-    """The same as a regular expression over text in lower case."""
+    """Return the same as a regular expression over text in lower case."""
     return r"(?<![^\W_])" + r"[\W_]+".join(re.escape(word) for word in term.words)
 
 

@@ -33,7 +33,7 @@ class Order:
 
     @property
     def reversed(self) -> Order:
-        """The same from its end."""
+        """Return the reverse order."""
         return replace(self, descending=not self.descending)
 
 
@@ -42,12 +42,12 @@ WORK_ORDER = Order()
 
 
 def first_of(key: str) -> Order:
-    """The order that is wanted first of that key: what was settled last and asked most stands on top."""
+    """Return the preferred first order of that key: what was settled last and asked most stands on top."""
     return Order(key, descending=key in ("settled", "asks"))
 
 
 def order_sql(order: Order, version: int) -> str:
-    """What follows ORDER BY over ``email AS e``, in a run file of that format.
+    """Return what follows ORDER BY over ``email AS e``, in a run file of that format.
 
     Raises:
         RunFileError: a file so old does not know what is to be sorted by.

@@ -65,7 +65,7 @@ def has_open_parcels(db: sqlite3.Connection) -> bool:
 def emails_of_parcel(
     db: sqlite3.Connection, parcel_id: int, email_ids: Sequence[int], task_version: str
 ) -> list[PendingEmail]:
-    """Those of these emails that wait for this batch, whatever their state is by now."""
+    """Return those of these emails that wait for this batch, whatever their state is by now."""
     rows = db.execute(
         f"SELECT {_COLUMNS} FROM parcel_email AS p JOIN email AS e ON e.id = p.email_id"
         " JOIN body AS b ON b.email_id = e.id WHERE p.parcel_id = ? AND p.done = 0"
@@ -81,12 +81,12 @@ def emails_of_parcel(
 
 
 def distinct_texts(db: sqlite3.Connection) -> int:
-    """How many different texts the run's emails hold, whatever their state."""
+    """Return how many different texts the run's emails hold, whatever their state."""
     return int(db.execute("SELECT count(DISTINCT content_hash) FROM email").fetchone()[0])
 
 
 def pending_texts(db: sqlite3.Connection, *, dedupe: bool) -> tuple[int, float]:
-    """Texts that are left to ask about, each once where copies share an answer, and their mean length in characters."""
+    """Return how many texts are left to ask about, each once where copies share an answer, and their mean length."""
     what = "DISTINCT content_hash" if dedupe else "*"
     texts = db.execute(f"SELECT count({what}) FROM email WHERE state = 'pending'").fetchone()[0]
     mean = db.execute(
@@ -97,7 +97,7 @@ def pending_texts(db: sqlite3.Connection, *, dedupe: bool) -> tuple[int, float]:
 
 
 def estimated_texts(db: sqlite3.Connection, *, dedupe: bool) -> tuple[int, float]:
-    """The same from a sample where a recount would hold up the worker: some milliseconds for a million emails.
+    """Return the same from a sample where a recount would hold up the worker: some milliseconds for a million emails.
 
     An email whose text ``c`` emails share stands for ``1 / c`` texts, so the mean of that over a sample is the share of
     texts among emails, without bias (Horvitz and Thompson 1952). The sample takes every so-manieth email by its number.
@@ -128,7 +128,7 @@ def continued_emails(db: sqlite3.Connection, task_version: str) -> int:
 
 
 def answered_email(db: sqlite3.Connection, *, task_version: str, skip: int) -> PendingEmail | None:
-    """An email that the model labeled, the newest but ``skip``, as it would be asked about."""
+    """Return an email that the model labeled, the newest but ``skip``, as it would be asked about."""
     rows = db.execute(
         "SELECT e.id, e.position, e.source_id, e.subject, b.text, e.content_hash,"
         " (SELECT count(*) FROM attempt WHERE email_id = e.id) FROM label AS l JOIN email AS e ON e.id = l.email_id"

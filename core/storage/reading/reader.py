@@ -43,7 +43,7 @@ from core.storage.writing.people import last_change
 
 
 def _file_at(path: Path) -> tuple[int, int] | None:
-    """Which file lies there; None where there is none."""
+    """Return which file lies there; None where there is none."""
     try:
         found = path.stat()
     except OSError:
@@ -87,7 +87,7 @@ class RunReader:
     # -- snapshots ----------------------------------------------------------------------------------------------------
 
     def snapshot(self, now: float) -> Snapshot:
-        """The run at this moment.
+        """Return the run at this moment.
 
         Raises:
             RunFileError: the file cannot be read, or holds no run.
@@ -119,7 +119,7 @@ class RunReader:
         )
 
     def _unanswered(self, snapshot: Snapshot) -> tuple[CommandRecord, ...]:
-        """Commands that the worker has not answered yet, whoever made them, newest first."""
+        """Return commands that the worker has not answered yet, whoever made them, newest first."""
         since = snapshot.worker.started_at or 0.0
         known = {command.id for command in snapshot.commands}
         commands = [command for command in self._commands.newest() if command.requested_at >= since]
@@ -137,7 +137,7 @@ class RunReader:
             self._db.execute("COMMIT")
 
     def summary(self, now: float, *, changed_at: float, size_bytes: int) -> RunSummary:
-        """The run's line in a list; ``changed_at`` and ``size_bytes`` are those of its files."""
+        """Return the run's line in a list; ``changed_at`` and ``size_bytes`` are those of its files."""
         return summary_of(self._db, self.path, now, changed_at=changed_at, size_bytes=size_bytes)
 
     def task(self) -> Task:
@@ -145,14 +145,14 @@ class RunReader:
         return self._snapshots.task(self._db.execute("SELECT task_version FROM run").fetchone()[0])
 
     def versions(self, *, counted: bool = True) -> tuple[TaskVersion, ...]:
-        """Every version of the task with what it did, unless that is not wanted: the active one, then the newest.
+        """Return the versions of the task, with what each did unless unwanted: the active one, then the newest.
 
         Counting takes some seconds for each million of emails.
         """
         return task_versions(self._db, counted=counted)
 
     def older_labels(self) -> dict[str, int]:
-        """How many emails have which label by an older version of the task: those that could be asked again."""
+        """Return how many emails have which label by an older version of the task: those that could be asked again."""
         return older_labels(self._db)
 
     def older_texts(self) -> dict[str, OlderTexts]:
@@ -160,7 +160,7 @@ class RunReader:
         return older_texts(self._db)
 
     def source_digest(self) -> str:
-        """The digest of the source that the run was made from."""
+        """Return the digest of the source that the run was made from."""
         return str(self._db.execute("SELECT source_digest FROM run").fetchone()[0])
 
     def source_columns(self) -> tuple[str, ...]:
@@ -185,7 +185,7 @@ class RunReader:
         ).fetchall()
 
     def base_url(self) -> str | None:
-        """The server that the run asks, where it names one."""
+        """Return the server that the run asks, where it names one."""
         row = self._db.execute("SELECT base_url FROM run").fetchone()
         return row[0] if row else None
 
@@ -198,20 +198,20 @@ class RunReader:
         return float(spans[len(spans) // 2]) if spans else None
 
     def pending_texts(self) -> tuple[int, float]:
-        """Texts that are left to ask about, and their mean length in characters."""
+        """Return texts that are left to ask about, and their mean length in characters."""
         dedupe = self._db.execute("SELECT dedupe FROM run").fetchone()[0]
         return pending_texts(self._db, dedupe=bool(dedupe))
 
     def distinct_texts(self) -> int:
-        """How many different texts the run's emails hold."""
+        """Return how many different texts the run's emails hold."""
         return distinct_texts(self._db)
 
     def outcomes_of_key(self, alias: str) -> dict[str, int]:
-        """How the newest calls with that key ended."""
+        """Return how the newest calls with that key ended."""
         return outcomes_of_key(self._db, alias)
 
     def command(self, command_id: str) -> CommandRecord | None:
-        """What became of one command, or None while no worker has answered it."""
+        """Return what became of one command, or None while no worker has answered it."""
         return answer_to(self._db, command_id)
 
     # -- emails -------------------------------------------------------------------------------------------------------
@@ -226,26 +226,26 @@ class RunReader:
         return total(self._db, "source:human") + int(self._db.execute(waiting).fetchone()[0])
 
     def emails(self, *, state: str | None = None, offset: int = 0, limit: int = 100) -> list[EmailRow]:
-        """A page of emails in work order.
+        """Return a page of emails in work order.
 
         Without ``state`` the offset is a place in that order, so that any page of any run costs the same.
         """
         return self._emails.page(state, offset, limit)
 
     def rows(self, ids: Sequence[int]) -> list[EmailRow]:
-        """The emails with these numbers (at most some hundreds), in the order that was given."""
+        """Return the emails with these numbers (at most some hundreds), in the order that was given."""
         return self._emails.these(ids)
 
     def failures(self) -> list[tuple[str, int]]:
-        """Reasons of failure and how many emails each has, the most frequent first."""
+        """Return reasons of failure and how many emails each has, the most frequent first."""
         return self._emails.failures()
 
     def find(self, source_id: str) -> int | None:
-        """The number of the email with that id in its source, or None."""
+        """Return the number of the email with that id in its source, or None."""
         return self._emails.find(source_id)
 
     def record(self, email_id: int) -> EmailRecord:
-        """Everything about one email.
+        """Return everything about one email.
 
         Raises:
             RunFileError: no email has that number.
@@ -253,7 +253,7 @@ class RunReader:
         return self._emails.record(email_id)
 
     def messages(self, *, page: int = 500) -> Iterator[SourceEmail]:
-        """Every email as it came, in source order; read a page at a time."""
+        """Yield every email as it came, in source order; read a page at a time."""
         yield from self._emails.messages(page)
 
     def last_change(self, author: str) -> LastChange | None:

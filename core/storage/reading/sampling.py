@@ -20,7 +20,7 @@ _SPARE = 4
 
 
 def sample(path: Path, count: int) -> list[tuple[SampledEmail, str]]:
-    """Up to ``count`` emails with different texts, each with its message as it came.
+    """Return up to ``count`` emails with different texts, each with its message as it came.
 
     One half of those that people labeled blind comes first, so that a draft is scored against people; the other half is
     left out of this part, so that figures of the active version stay unseen by whoever words the draft. Then come
@@ -64,7 +64,7 @@ def _told_by_people(db: sqlite3.Connection) -> dict[int, str]:
 
 
 def mean_chars(path: Path, count: int) -> tuple[int, float]:
-    """How many emails a sample has, and the mean length of their messages as they came."""
+    """Return how many emails a sample has, and the mean length of their messages as they came."""
     drawn = sample(path, count)
     return len(drawn), sum(len(raw) for _, raw in drawn) / max(1, len(drawn))
 

@@ -56,7 +56,7 @@ class Found:
 
 
 def index_path(run_path: Path) -> Path:
-    """Where the words of a run's emails are kept."""
+    """Return where the words of a run's emails are kept."""
     return companion(run_path, ".search.db")
 
 
@@ -64,7 +64,7 @@ class Search:
     """One search at a time over one run file. Belongs to the thread that opened it."""
 
     def __init__(self, path: Path, stale: Callable[[], bool] = lambda: False) -> None:
-        """A step that is going on ends with nothing once ``stale`` says that nobody waits for it."""
+        """Open or begin the index; a step that is going on returns nothing once ``stale`` returns true."""
         self.path = path
         self._db = open_reader(path)
         self._db.execute("PRAGMA query_only = OFF")  # for temporary tables; the file itself is opened read-only
@@ -180,7 +180,7 @@ class Search:
     # -- the index ----------------------------------------------------------------------------------------------------
 
     def _attach(self) -> bool:
-        """Whether a whole index of this very run is at hand."""
+        """Return whether a whole index of this very run is at hand."""
         path = index_path(self.path)
         if not path.exists():
             self._detach()
@@ -257,7 +257,7 @@ class _Builder:
         return end / self._last_id if self._last_id else 1.0
 
     def _built(self) -> int:
-        """How far it is; an index of another run, or of another format, is begun anew."""
+        """Return how far it is; an index of another run, or of another format, is begun anew."""
         db, mark = self._db, _mark(self._db, "run.")
         if db.execute("SELECT 1 FROM main.sqlite_master WHERE name = 'made'").fetchone():
             row = db.execute("SELECT mark, built_to FROM main.made").fetchone()
@@ -279,7 +279,7 @@ def _given_up(error: sqlite3.Error) -> bool:
 
 
 def _mark(db: sqlite3.Connection, schema: str = "main.") -> str:
-    """What tells one run from another, and one format of the index from the next."""
+    """Return what identifies the run and the format of its index."""
     row = db.execute(f"SELECT name, source_digest, created_at, seed FROM {schema}run").fetchone()
     sent = db.execute(
         f"SELECT definition FROM {schema}task WHERE version = (SELECT task_version FROM {schema}run)"

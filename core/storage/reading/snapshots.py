@@ -60,7 +60,7 @@ class SnapshotReader:
         self._tasks: dict[str, tuple[str, Task]] = {}
 
     def read(self, now: float) -> Snapshot:
-        """Everything, with the worker taken for dead: whether it lives is not in the file.
+        """Return everything, with the worker taken for dead: the file does not say whether it lives.
 
         Raises:
             RunFileError: the file holds no run.
@@ -152,7 +152,7 @@ class SnapshotReader:
         )
 
     def task(self, version: str) -> Task:
-        """One version of the task."""
+        """Return one version of the task."""
         definition = definition_of(self._db, version, self._path)
         known = self._tasks.get(version)
         if known is None or known[0] != definition:  # a name or a time limit may change without a new version

@@ -22,13 +22,13 @@ _RATE_OVER_S = 60.0
 
 
 def alive_at(path: Path, beat: float | None, now: float) -> bool:
-    """Whether the run has a worker: its lock is held or, where that cannot be looked at, its heartbeat is fresh."""
+    """Return whether the run has a worker: its lock is held or, where that is unreadable, its heartbeat is fresh."""
     locked = is_locked(path)
     return locked if locked is not None else beat is not None and now - beat <= STALE_AFTER_S
 
 
 def state_shown(state: RunState, reason: str, *, alive: bool, beat: float | None, now: float) -> tuple[RunState, str]:
-    """What the recorded state amounts to, now that it is known whether a worker lives; and the sentence beside it."""
+    """Return the state to show for the recorded one, given whether a worker lives, and the sentence beside it."""
     if state not in (RunState.RUNNING, RunState.WAITING, RunState.PAUSED):
         return state, reason
     if not alive:
@@ -39,7 +39,7 @@ def state_shown(state: RunState, reason: str, *, alive: bool, beat: float | None
 
 
 def summary_of(db: sqlite3.Connection, path: Path, now: float, *, changed_at: float, size_bytes: int) -> RunSummary:
-    """The run's line. ``changed_at`` and ``size_bytes`` are those of its files.
+    """Return the run's line. ``changed_at`` and ``size_bytes`` are those of its files.
 
     Raises:
         RunFileError: the file holds no run.
@@ -78,18 +78,18 @@ def summary_of(db: sqlite3.Connection, path: Path, now: float, *, changed_at: fl
 
 
 def total(db: sqlite3.Connection, name: str) -> int:
-    """One total; 0 where nothing was counted yet."""
+    """Return one total; 0 where nothing was counted yet."""
     row = db.execute("SELECT value FROM total WHERE name = ?", (name,)).fetchone()
     return int(row[0]) if row else 0
 
 
 def all_totals(db: sqlite3.Connection) -> dict[str, int]:
-    """Every total that is not 0, by name."""
+    """Return every total that is not 0, by name."""
     return dict(db.execute("SELECT name, value FROM total WHERE value <> 0").fetchall())
 
 
 def group(totals: dict[str, int], kind: str) -> dict[str, int]:
-    """The totals of one kind (``state``, ``label``, ``source``, ``reasks``, ``outcome``) by what comes behind it."""
+    """Return the totals of one kind (``state``, ``label``, ``source``, ``reasks``, ``outcome``) by what follows it."""
     prefix = f"{kind}:"
     return {name.removeprefix(prefix): value for name, value in totals.items() if name.startswith(prefix)}
 
@@ -99,7 +99,7 @@ LOOKED_AT = 50_000
 
 
 def outcomes_of_key(db: sqlite3.Connection, alias: str) -> dict[str, int]:
-    """How many of the newest calls with that key ended in which way, the most frequent first."""
+    """Return how many of the newest calls with that key ended in which way, the most frequent first."""
     rows = db.execute(
         "SELECT outcome, count(*) FROM attempt WHERE id > (SELECT coalesce(max(id), 0) FROM attempt) - ?"
         " AND key_alias = ? GROUP BY outcome ORDER BY 2 DESC, 1",

@@ -20,7 +20,7 @@ _OF_THE_SAME_TEXT = "email_id IN (SELECT id FROM email AS same WHERE same.conten
 
 
 def task_versions(db: sqlite3.Connection, *, counted: bool = True) -> tuple[TaskVersion, ...]:
-    """Every version of a run's task, the newest first. Counting goes through every label and every call of the run."""
+    """Return every version of a run's task, newest first. Counting reads every label and every call of the run."""
     current = db.execute("SELECT task_version FROM run").fetchone()[0]
     put_in_force = {
         version: (at, by or "")
@@ -88,7 +88,7 @@ class _Counts:
             }
 
     def filled(self, version: TaskVersion) -> TaskVersion:
-        """The version with its counts."""
+        """Return the version with its counts."""
         of = version.task.version
         calls, unusable = self._calls.get(of, (0, 0))
         both, agreed = self._shared.get(of, (0, 0))
@@ -144,12 +144,12 @@ def older_texts(db: sqlite3.Connection) -> dict[str, OlderTexts]:
 
 
 def _several(db: sqlite3.Connection) -> bool:
-    """Whether the run's task has more than one version."""
+    """Return whether the run's task has more than one version."""
     return bool(db.execute("SELECT count(*) > 1 FROM task").fetchone()[0])
 
 
 def names_by_version(db: sqlite3.Connection) -> dict[str, dict[str, str]]:
-    """What each version calls its labels: their names by value."""
+    """Return what each version calls its labels: their names by value."""
     rows = db.execute("SELECT version, definition FROM task").fetchall()
     return {
         version: {label.value: label.name for label in task_from_definition(definition).labels}

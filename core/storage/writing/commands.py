@@ -21,12 +21,12 @@ def note(db: sqlite3.Connection, command: CommandRow, argument: str, result: str
 
 
 def answer_to(db: sqlite3.Connection, command_id: str) -> CommandRecord | None:
-    """What became of one command, or None while no worker has answered it."""
+    """Return what became of one command, or None while no worker has answered it."""
     row = db.execute(f"SELECT {_COLUMNS} FROM command WHERE id = ?", (command_id,)).fetchone()
     return CommandRecord(*row) if row else None
 
 
 def newest_answers(db: sqlite3.Connection) -> tuple[CommandRecord, ...]:
-    """The commands that were answered last, newest first."""
+    """Return the commands that were answered last, newest first."""
     rows = db.execute(f"SELECT {_COLUMNS} FROM command ORDER BY rowid DESC LIMIT ?", (_NEWEST,)).fetchall()
     return tuple(CommandRecord(*row) for row in rows)

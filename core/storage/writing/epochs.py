@@ -98,7 +98,7 @@ def beat(db: sqlite3.Connection, beat: Beat, *, now: float) -> None:
 
 
 def end(db: sqlite3.Connection, state: RunState, reason: str, *, now: float, wanted: str | None) -> None:
-    """The worker's last word: how it ended."""
+    """Record how the worker ended."""
     db.execute(
         "UPDATE run SET state = ?, reason = ?, wanted = coalesce(?, wanted), in_flight = 0, asking = '{}',"
         " wait_until_at = NULL, wait_limit = NULL, wait_organization = NULL, heartbeat_at = ?,"

@@ -66,7 +66,7 @@ class HeldFile:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """One immediate transaction, begun by checking that this process still owns the run."""
+        """Open an immediate transaction, begun by checking that this process still owns the run."""
         with immediately(self._db):
             epoch = self._db.execute("SELECT epoch FROM run").fetchone()[0]
             if epoch != self.epoch:
@@ -111,7 +111,7 @@ def upgrade(connection: sqlite3.Connection, path: Path) -> Path | None:
 
 
 def _free_name(path: Path) -> Path:
-    """``enron.before-format-2.db``, with a number where that name is taken."""
+    """Return ``enron.before-format-2.db``, with a number where that name is taken."""
     for number in count(1):
         tail = "" if number == 1 else f".{number}"
         candidate = companion(path, f".before-format-{FORMAT_VERSION}{tail}.db")

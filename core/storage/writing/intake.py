@@ -40,7 +40,7 @@ class NewRun:
 
 
 def insert_run(db: sqlite3.Connection, run: NewRun, task: Task) -> None:
-    """The run's row and the first version of its task."""
+    """Insert the run's row and the first version of its task."""
     db.execute(
         "INSERT INTO run(id, name, source, source_digest, created_at, work_order, seed, dedupe, base_url, simulated,"
         " task_version) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -233,7 +233,7 @@ def progress_noted(db: sqlite3.Connection) -> tuple[str, int]:
 
 
 def _shuffle_key(seed: int, number: int) -> int:
-    """A reproducible pseudo-random key of an email's number (the finalizer of SplitMix64), signed for SQLite."""
+    """Return a reproducible pseudo-random key of an email's number (the finalizer of SplitMix64), signed for SQLite."""
     mask = (1 << 64) - 1
     z = (number * 0x9E3779B97F4A7C15 + seed * 0xD1B54A32D192ED03) & mask
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & mask

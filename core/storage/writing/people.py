@@ -49,7 +49,7 @@ class Undone:
 
     @property
     def sentence(self) -> str:
-        """For people."""
+        """Return the change as a sentence."""
         left = f"; {self.left:,} changed since and stay as they are" if self.left else ""
         return f"undone: {self.change.what} ({_texts(len(self.email_ids))} as before{left})"
 
@@ -268,7 +268,7 @@ def _take_back(db: sqlite3.Connection, change: LastChange, task_version: str, no
 
 
 def _list(email_ids: Sequence[int]) -> str:
-    """Numbers of emails as one value for :data:`_THESE`."""
+    """Return the numbers of emails as one value for :data:`_THESE`."""
     return json.dumps(list(email_ids))
 
 
@@ -292,7 +292,7 @@ class PeopleWriter(HeldFile):
     def label_by_person(
         self, email_ids: int | Sequence[int], value: str, *, annotator: str, note: str, now: float, blind: bool = False
     ) -> str:
-        """A person's label for one or more emails: it overrides the model's. Returns a sentence on what happened."""
+        """Label emails by a person, which overrides the model's label. Returns a sentence on what happened."""
         named = [email_ids] if isinstance(email_ids, int) else email_ids
         with self._transaction() as db:
             sentence = label(
@@ -311,7 +311,7 @@ class PeopleWriter(HeldFile):
         return sentence
 
     def note_by_person(self, email_ids: Sequence[int], text: str, *, author: str, now: float) -> str:
-        """A person's note on emails, which changes nothing else. Returns a sentence on what happened."""
+        """Write a person's note on emails, which changes nothing else. Returns a sentence on what happened."""
         with self._transaction() as db:
             sentence = note(db, email_ids, text, author=author, now=now)
             if sentence is None:

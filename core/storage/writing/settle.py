@@ -96,7 +96,7 @@ class TextLabel:
 
 
 def label_of_text(db: sqlite3.Connection, content_hash: str, task_version: str) -> TextLabel | None:
-    """What the model said of a text in this version of the task, or None; needs no transaction."""
+    """Return what the model said of a text in this version of the task, or None; needs no transaction."""
     row = db.execute(
         "SELECT l.value, l.attempt_id FROM label AS l JOIN email AS e ON e.id = l.email_id"
         " WHERE e.content_hash = ? AND l.source = 'model' AND l.task_version = ? LIMIT 1",
@@ -321,7 +321,7 @@ def add_event(
 
 
 def storable(text: str | None) -> str | None:
-    """Text that UTF-8 can hold: a lone surrogate in an answer must not stop the answer from being kept."""
+    """Return text that UTF-8 can hold: a lone surrogate in an answer must not stop the answer from being kept."""
     if text is None or text.isascii():
         return text
     return text.encode("utf-8", "replace").decode("utf-8")

@@ -207,7 +207,7 @@ class Store(PeopleWriter):
     # -- what is asked ---------------------------------------------------------------------------------------------
 
     def distinct_texts(self) -> int:
-        """How many different texts the emails hold."""
+        """Return how many different texts the emails hold."""
         return distinct_texts(self._db)
 
     def task(self) -> Task:
@@ -244,7 +244,7 @@ class Store(PeopleWriter):
     # -- what it costs ---------------------------------------------------------------------------------------------
 
     def budget(self) -> Budget:
-        """What the run may spend."""
+        """Return what the run may spend."""
         return budget_of(self._db.execute("SELECT budget FROM run").fetchone()[0])
 
     def set_budget(self, budget: Budget, *, now: float) -> None:
@@ -265,11 +265,11 @@ class Store(PeopleWriter):
             add_event(db, now, "concurrency", f"calls at once: {'automatic' if most is None else most}")
 
     def outcomes(self) -> dict[str, int]:
-        """How many calls ended in which way."""
+        """Return how many calls ended in which way."""
         return group(all_totals(self._db), "outcome")
 
     def pending_texts(self) -> tuple[int, float]:
-        """Texts that are left to ask about (each once, where copies share an answer), and their mean length.
+        """Return texts that are left to ask about (each once, where copies share an answer), and their mean length.
 
         Counted while they are few, estimated from a sample while they are many.
         """
@@ -294,7 +294,7 @@ class Store(PeopleWriter):
             epochs.beat(db, beat, now=now)
 
     def end_epoch(self, state: RunState, reason: str, *, now: float, wanted: str | None = None) -> None:
-        """The worker's last word: how it ended. The epoch stays, so that nothing of it writes afterwards unseen."""
+        """Record how the worker ended. The epoch stays, so that nothing of it writes afterwards unseen."""
         with self._transaction() as db:
             epochs.end(db, state, reason, now=now, wanted=wanted)
 
@@ -315,7 +315,7 @@ class Store(PeopleWriter):
         return bool(row and row[0])
 
     def answered_email(self, skip: int) -> PendingEmail | None:
-        """An email that the model labeled, the newest but ``skip``."""
+        """Return an email that the model labeled, the newest but ``skip``."""
         return answered_email(self._db, task_version=self.task_version, skip=skip)
 
     def labeled_email(self, email_id: int) -> tuple[PendingEmail, str] | None:
@@ -347,7 +347,7 @@ class Store(PeopleWriter):
     # -- batches ---------------------------------------------------------------------------------------------------
 
     def lane(self) -> LaneChoice:
-        """How the run is to ask."""
+        """Return the lane of the run."""
         return parcels.lane_of(self._db)
 
     def choose_lane(self, choice: LaneChoice, sentence: str, *, now: float) -> None:
@@ -356,7 +356,7 @@ class Store(PeopleWriter):
             parcels.choose_lane(db, choice, sentence, now=now)
 
     def parcels(self, *, only_open: bool = True) -> list[Parcel]:
-        """The batches of the run, oldest first."""
+        """Return the batches of the run, oldest first."""
         return parcels.parcels(self._db, only_open=only_open)
 
     def pack(self, parcel: Parcel, email_ids: Sequence[int]) -> None:
@@ -370,7 +370,7 @@ class Store(PeopleWriter):
             parcels.change(db, parcel_id, values)
 
     def parcel_emails(self, parcel_id: int, email_ids: Sequence[int] | None = None) -> list[PendingEmail]:
-        """Those of these emails (or all) that still wait for the batch."""
+        """Return those of these emails (or all) that still wait for the batch."""
         wanted = parcels.email_ids_of(self._db, parcel_id) if email_ids is None else email_ids
         return emails_of_parcel(self._db, parcel_id, wanted, self.task_version)
 
@@ -410,7 +410,7 @@ class Store(PeopleWriter):
         return self._db.execute(query, (email_id,)).fetchone() is not None
 
     def answered_texts(self, most: int) -> int:
-        """How many emails were answered about in the task's version, as labels or failures; counts up to ``most``."""
+        """Return how many emails were answered in the task's version, as labels or failures; counts up to ``most``."""
         row = self._db.execute(
             "SELECT count(*) FROM (SELECT 1 FROM label WHERE source = 'model' AND task_version = ? UNION ALL"
             " SELECT 1 FROM email WHERE state = 'failed' LIMIT ?)",
@@ -419,7 +419,7 @@ class Store(PeopleWriter):
         return int(row[0])
 
     def live_rate(self) -> float | None:
-        """Texts a second that live calls have answered of late, or None where too few were made."""
+        """Return texts a second that live calls have answered of late, or None where too few were made."""
         count, first, last = self._db.execute(
             "SELECT count(*), min(started_at), max(started_at + latency_s) FROM (SELECT started_at, latency_s"
             " FROM attempt WHERE lane = 'live' AND outcome = 'answered' ORDER BY id DESC LIMIT 100)"
@@ -519,7 +519,7 @@ class Store(PeopleWriter):
     # -- events and commands -----------------------------------------------------------------------------------------
 
     def add_event(self, kind: str, text: str, *, now: float, email_id: int | None = None, key_alias: str = "") -> None:
-        """Something that people should see in *Lately*."""
+        """Record an event that people should see in *Recent*."""
         with self._transaction():
             add_event(self._db, now, kind, text, email_id, key_alias)
 
@@ -533,7 +533,7 @@ class Store(PeopleWriter):
                 db.execute("UPDATE run SET wanted = ?", (wanted,))
 
     def knows_command(self, command_id: str) -> bool:
-        """Whether a command was answered before."""
+        """Return whether a command was answered before."""
         return handled.answer_to(self._db, command_id) is not None
 
     @property
@@ -543,10 +543,10 @@ class Store(PeopleWriter):
 
     @property
     def email_count(self) -> int:
-        """Emails of the run, whatever their state."""
+        """Return how many emails the run has, whatever their state."""
         return sum(group(all_totals(self._db), "state").values())
 
     @property
     def failed_count(self) -> int:
-        """Emails that failed."""
+        """Return how many emails failed."""
         return total(self._db, f"state:{EmailState.FAILED}")

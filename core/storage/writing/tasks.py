@@ -44,7 +44,7 @@ class Activated:
 
     @property
     def sentence(self) -> str:
-        """What happened, in words."""
+        """Return what happened, in words."""
         parts = [f"version {self.version[:8]} of the task is active"]
         if self.resent:
             parts.append(f"what is sent of {self.resent:,} texts was made anew")

@@ -148,37 +148,37 @@ class BatchLane:
 
     @property
     def open(self) -> int:
-        """How many batches are open."""
+        """Return how many batches are open."""
         return len(self._open)
 
     @property
     def waiting(self) -> int:
-        """How many questions are in open batches, less those that the server has answered by its own count."""
+        """Return how many questions are in open batches, less those that the server has answered by its own count."""
         return sum(max(0, each.total - each.completed) for each in self._open)
 
     @property
     def tokens(self) -> float:
-        """Tokens that open batches may take, estimated."""
+        """Return the tokens that open batches may take, estimated."""
         return sum(each.tokens for each in self._open)
 
     @property
     def completion_tokens(self) -> float:
-        """Of these tokens those of answers, which have a price of their own."""
+        """Return how many of these tokens belong to answers, which have a price of their own."""
         return self._completion * sum(each.total for each in self._open)
 
     @property
     def packs(self) -> bool:
-        """Whether emails go into batches now; then live calls are for the trial's and for those asked before."""
+        """Return whether emails go into batches now; then live calls are for the trial's and for those asked before."""
         return self._choice.lane in PACKING and not self._off and not self._late
 
     @property
     def asked_only(self) -> bool | None:
-        """Which pending emails live calls may ask about: None for all, True for those that were asked before."""
+        """Return which pending emails live calls may ask about: None for all, True for those that were asked before."""
         return True if self.packs and self._is_trial_over() else None
 
     @property
     def sentence(self) -> str:
-        """What is being waited for."""
+        """Return a sentence on what is being waited for."""
         done = sum(each.completed for each in self._open)
         total = sum(each.total for each in self._open)
         count = f"{self.open} batch{'' if self.open == 1 else 'es'}"
@@ -426,7 +426,7 @@ class BatchLane:
             self._at("ended")
 
     def _not_taken(self, parcel: Parcel, status: BatchStatus) -> None:
-        """A batch failed as a whole: for want of room it is tried again later, for anything else it is given up."""
+        """Handle a batch that failed as a whole: for want of room it is tried again later, else it is given up."""
         if status.code == "token_limit_exceeded":
             self._change(parcel, state="packed", batch_id=None, tried_at=None, status="waiting for room")
             self._next_at[parcel.id] = self._clock() + (FIRST_POLL_S if self.open > 1 else FULL_S)
@@ -435,7 +435,7 @@ class BatchLane:
         self._turn_off(f"a batch failed: {status.why or status.code}")
 
     async def _watch_the_time(self, now: float) -> None:
-        """Where the run should be done by a time, and that comes near: end the batches, and ask the rest live."""
+        """End the batches and ask the rest live where the time to be done by comes near."""
         if 0 <= now - self._watched_at < WATCH_S:
             return
         self._watched_at = now

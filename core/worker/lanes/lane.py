@@ -46,15 +46,15 @@ class Lane(Protocol):
 
     @property
     def ready(self) -> bool:
-        """Whether :meth:`begin` was called."""
+        """Return whether :meth:`begin` was called."""
 
     @property
     def bound(self) -> int:
-        """How many calls were ever out at once, rounded up: how many may be asked again if this process is killed."""
+        """Return how many calls were ever out at once, rounded up: as many may be asked again after a kill."""
 
     @property
     def cost(self) -> float:
-        """Tokens that the calls in flight may take."""
+        """Return tokens that the calls in flight may take."""
 
     def __len__(self) -> int:
         """Return how many calls are in flight."""

@@ -98,7 +98,7 @@ class OnlineLane:
         canaries: Callable[[], Canaries | None] = lambda: None,
         packs: Callable[[], PackControl | None] = lambda: None,
     ) -> None:
-        """``canaries`` gives those of the run, and ``packs`` the control of packs, once there are any."""
+        """Make the lane; ``canaries`` gives those of the run, and ``packs`` the control of packs, if any."""
         self._canaries = canaries
         self._packs = packs
         self._control: tuple[PendingEmail, ControlAnswer] | None = None
@@ -133,12 +133,12 @@ class OnlineLane:
 
     @property
     def ready(self) -> bool:
-        """Whether calls can be made and judged."""
+        """Return whether calls can be made and judged."""
         return self._exchange is not None
 
     @property
     def cost(self) -> float:
-        """Tokens that the calls in flight may take."""
+        """Return tokens that the calls in flight may take."""
         return self._cost
 
     def by_key(self) -> Counter[str]:
@@ -188,7 +188,7 @@ class OnlineLane:
 
     @property
     def _pack_size(self) -> int:
-        """Emails that share a question now."""
+        """Return how many emails share a question now."""
         packs = self._packs()
         return self._first_size if packs is None else packs.size
 
@@ -241,7 +241,7 @@ class OnlineLane:
         return Unit(Candidate(-emails[0].id, chars, texts=size, completion=completion), tuple(emails))
 
     def _prompt_chars(self, email: PendingEmail) -> int:
-        """Characters of all messages of the email's next call."""
+        """Return the characters of all messages of the email's next call."""
         chars = self._fixed_chars + len(email.text)
         for answer, reason in email.bad_answers:
             chars += min(len(answer), 500) + len(reason) + _REASK_CHARS

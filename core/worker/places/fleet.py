@@ -126,7 +126,7 @@ class PlacesFleet:
         memory: Remembers | None = None,
         in_tier: Callable[[Any, Asks], Asks] = lambda _, client: client,
     ) -> None:
-        """``in_tier`` wraps what asks with a permit, where its tier looks at the replies."""
+        """Make the fleet; ``in_tier`` wraps what asks with a permit, where its tier looks at the replies."""
         self._wanted = wanted
         self._connect = connect
         self._setup = setup

@@ -54,7 +54,7 @@ class Order:
 
     @property
     def chars(self) -> int:
-        """Characters that travel."""
+        """Return the number of characters that travel."""
         return sum(len(message.content) for message in self.messages)
 
 
@@ -85,7 +85,7 @@ class Failure:
 
     @property
     def error(self) -> CallError:
-        """The error anew."""
+        """Return the error, made anew."""
         return _LEAVES.get(self.kind, ServerFailedError)(
             self.message,
             status=self.status,
@@ -119,7 +119,7 @@ class Finished:
 
     @property
     def chars(self) -> int:
-        """About the characters that travel."""
+        """Return about how many characters travel."""
         return 600 * max(1, len(self.parts)) + (len(self.reply.text) if self.reply is not None else 0)
 
 

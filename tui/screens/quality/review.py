@@ -137,7 +137,7 @@ class ReviewScreen(BaseScreen):
             self._draw()
 
     def _lost(self, sentence: str) -> None:
-        """An answer could not be kept: say it and read anew, so that the item comes again."""
+        """Report an answer that could not be kept, and read anew, so that the item comes again."""
         self._failed(sentence)
         if alive(self):
             self._load()
