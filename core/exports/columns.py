@@ -21,12 +21,13 @@ Row: TypeAlias = tuple[Cell, ...]
 
 COLUMNS = ExportRow._fields[: ExportRow._fields.index("text") + 1]
 """The columns that every export has, in this order; other programs rely on them. ``text`` can be left out."""
-MORE = ("annotator", "note", "subject")
+MORE = ("annotator", "note", "subject", "label_probability")
 """What stands behind the source's own columns."""
 SPLIT = "split"
 _KINDS = {
     **dict.fromkeys(("in_audit", "reasks", "attempts", "tokens", "simulated"), "integer"),
     "audit_rate": "real",
+    "label_probability": "real",
     "labeled_at": "moment",
 }
 _SPLIT_NAMES = {2: ("train", "test"), 3: ("train", "validation", "test")}
@@ -129,7 +130,7 @@ def table_of(
     columns = [Column(name, _KINDS.get(name, "text")) for name in given]
     columns += [Column(name, is_own=True) for name in named]
     more = [name for name in more if name not in named]  # the source's column of that name says it
-    columns += [Column(name) for name in more]
+    columns += [Column(name, _KINDS.get(name, "text")) for name in more]
     columns += [Column(SPLIT)] if split else []
     end = len(given)  # they are the first fields of a row, in this order
     places = [ExportRow._fields.index(name) for name in more]

@@ -12,6 +12,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
+from math import exp, fsum
 from typing import Any
 
 from core.model import LabelMeaning, Task
@@ -66,6 +67,37 @@ def exact_answer(text: str, *, schema: bool) -> str:
         if isinstance(held, dict) and list(held) == [SCHEMA_KEY] and isinstance(held[SCHEMA_KEY], str):
             return str(held[SCHEMA_KEY])
     return answer
+
+
+def label_probability(
+    task: Task, logprobs: Sequence[tuple[bytes, float]], label: str | None, *, number: int = 0
+) -> float | None:
+    """Return the probability that the model gave the label that it answered: the product of its tokens' ones.
+
+    The label stands where its value, or its name, is written last in the answer; of a pack's answer behind the
+    ``number`` of its text. None where no probabilities were reported, or the label is written otherwise.
+    """
+    if label is None or not logprobs:
+        return None
+    answer = b"".join(token for token, _ in logprobs)
+    before = (
+        rb"(?<!\d)%d[\"'`]?\s*[.)\]]?\s*(?:[:=]|\xef\xbc\x9a|->|[.)-])+[\s\"'`*]*" % number if number else rb"(?<![\w])"
+    )
+    for said in (label, task.name_of(label)):
+        found = list(re.finditer(before + rb"(" + re.escape(said.encode()) + rb")(?!\w)", answer, re.IGNORECASE))
+        if found:
+            begin, end = found[-1].span(1)
+            return exp(fsum(_within(logprobs, begin, end)))
+    return None
+
+
+def _within(logprobs: Sequence[tuple[bytes, float]], begin: int, end: int) -> Iterator[float]:
+    """Yield the logarithms of the tokens that a span of the answer's bytes touches."""
+    at = 0
+    for token, logprob in logprobs:
+        if at < end and at + len(token) > begin:
+            yield logprob
+        at += len(token)
 
 
 def schema_of(labels: Sequence[LabelMeaning]) -> dict[str, Any]:

@@ -44,6 +44,9 @@ _STREAM_ONLY = re.compile(
 )
 """How a refusal asks for a stream. Seen at DashScope (*only support stream mode*) and at gateways before it."""
 
+_NO_LOGPROBS = re.compile(r"not allowed to request logprobs", re.IGNORECASE)
+"""OpenAI's reasoning models answer so with 403, which else speaks of a key."""
+
 
 class Dialect:
     """What one server is known to refuse for one model; shared by the clients of all keys.
@@ -84,6 +87,9 @@ class Dialect:
 
     def learn(self, error: CallError, message: str, param: str, sent: Mapping[str, Any], host: str) -> bool:
         """Leave out what a refusal names of the fields that were ``sent``; return whether asking again may help."""
+        if error.status == 403 and "logprobs" in sent and _NO_LOGPROBS.search(message):
+            self._refuse("logprobs", message, host)
+            return True
         if error.conclusive or not isinstance(error, (RequestRefusedError, ModelGoneError, ServerFailedError)):
             return False
         if self._asks_for_a_stream(error, message, sent):
@@ -163,5 +169,6 @@ def optional_fields(settings: ModelSettings, response_format: Mapping[str, Any] 
         "seed": settings.seed,
         "stop": list(settings.stop) or None,
         "response_format": response_format if settings.schema else None,
+        "logprobs": settings.logprobs or None,
         **(json.loads(settings.extra_body) if settings.extra_body else {}),
     }

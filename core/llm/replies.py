@@ -23,6 +23,9 @@ MOST_TOKENS = 10_000_000
 MOST_ANSWER_CHARS = 65_536
 """Longer answers are cut in the middle before they are kept: a label stands at an end."""
 
+MOST_LOGPROBS = 4_096
+"""Tokens of an answer, counted from its end, whose probabilities are looked at: a label stands at an end."""
+
 _CHARS_A_TOKEN = 4.0
 """English text has about four characters a token; used only where a server reports no usage."""
 _TOKENS_A_MESSAGE = 4
@@ -30,6 +33,8 @@ _ID_CHARS = 200
 _LONE_SURROGATES = re.compile("[\ud800-\udfff]")
 _REFUSES = frozenset({"code", "error_code", "status_code", "error_msg", "msg", "detail", "errors"})
 """Names of which a body without a choice has one where it is a refusal in a gateway's own form."""
+_LEAST_LOGPROB = 1e5
+"""No token is less likely: OpenAI reports -9999 for those that it has no figure for."""
 _FILTERED = frozenset({"content_filter", "content-filter", "safety", "prohibited_content", "blocklist", "refusal"})
 
 
@@ -104,6 +109,7 @@ def reply_of(
         model=_known_id(_text(body.get("model")), secret),
         system_fingerprint=_known_id(_text(body.get("system_fingerprint")), secret),
         service_tier=_known_id(_text(body.get("service_tier")), secret),
+        logprobs=_logprobs(choice.get("logprobs")),
     )
 
 
@@ -151,6 +157,7 @@ def _streamed(content: bytes) -> object:
     texts: list[str] = []
     refusals: list[str] = []
     choice: dict[str, Any] = {"finish_reason": ""}
+    logprobs: list[Any] = []
     ended = False
     for line in content.splitlines():
         data = line.removeprefix(b"data:").strip() if line.startswith(b"data:") else b""
@@ -170,9 +177,13 @@ def _streamed(content: bytes) -> object:
         if isinstance(delta, dict):
             texts.append(_spoken(delta.get("content")) or "")
             refusals.append(_text(delta.get("refusal")))
+        told = piece.get("logprobs")
+        if isinstance(told, dict) and isinstance(told.get("content"), list):
+            logprobs += told["content"]
         choice["finish_reason"] = piece.get("finish_reason") or choice["finish_reason"]
     if not whole or not (ended or choice["finish_reason"]):
         return None
+    choice["logprobs"] = {"content": logprobs}
     return {**whole, "choices": [{**choice, "message": {"content": "".join(texts), "refusal": "".join(refusals)}}]}
 
 
@@ -217,6 +228,34 @@ def _usage(usage: object) -> Usage | None:
     details = usage.get("prompt_tokens_details")
     cached = _count(details.get("cached_tokens")) if isinstance(details, dict) else 0
     return Usage(prompt, _count(usage.get("completion_tokens")), min(cached, prompt))
+
+
+def _logprobs(told: object) -> tuple[tuple[bytes, float], ...]:
+    """Return the tokens of an answer and the logarithms of their probabilities, from the newer form or the older one.
+
+    Nothing where one of them is no number up to 0: a label's probability is a product of all its tokens'.
+    """
+    if not isinstance(told, dict):
+        return ()
+    pairs: list[tuple[object, object]] = []
+    if isinstance(told.get("content"), list):
+        for each in told["content"][-MOST_LOGPROBS:]:
+            if not isinstance(each, dict):
+                return ()
+            as_bytes, token = each.get("bytes"), each.get("token")
+            pairs.append((as_bytes if isinstance(as_bytes, list) else token, each.get("logprob")))
+    elif isinstance(told.get("tokens"), list) and isinstance(told.get("token_logprobs"), list):
+        pairs = list(zip(told["tokens"], told["token_logprobs"], strict=False))[-MOST_LOGPROBS:]  # Together, Fireworks
+    found = []
+    for token, logprob in pairs:
+        if isinstance(logprob, bool) or not isinstance(logprob, (int, float)) or not -_LEAST_LOGPROB <= logprob <= 0.01:
+            return ()
+        try:
+            data = token.encode("utf-8", "replace") if isinstance(token, str) else bytes(token)  # type: ignore[call-overload]
+        except (TypeError, ValueError):
+            return ()
+        found.append((data, min(0.0, float(logprob))))
+    return tuple(found)
 
 
 def _count(value: object) -> int:

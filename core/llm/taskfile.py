@@ -72,6 +72,7 @@ _MODEL_KEYS = (
     "stop",
     "schema",
     "extra_body",
+    "logprobs",
 )
 _OWN_FIELDS = (
     "model",
@@ -82,6 +83,7 @@ _OWN_FIELDS = (
     "max_completion_tokens",
     "temperature",
     "response_format",
+    "logprobs",
 )
 """Fields of a request that are not the task's to set by ``extra_body``."""
 
@@ -193,7 +195,7 @@ def _reasoning_defaults(model: str) -> tuple[str | None, bool | None]:
 def _as_table(task: Task) -> dict[str, Any]:
     """Return a task as plain values. Settings that came later are left out where they say nothing: versions stay."""
     model = asdict(task.model)
-    for name, nothing in (("seed", None), ("stop", ()), ("schema", False), ("extra_body", "")):
+    for name, nothing in (("seed", None), ("stop", ()), ("schema", False), ("extra_body", ""), ("logprobs", False)):
         if model[name] == nothing:
             del model[name]
     if "stop" in model:
@@ -381,6 +383,7 @@ def _model(table: Table, *, schema: bool) -> ModelSettings:
         stop=_stop(table),
         schema=table.flag("schema", default=schema),
         extra_body=_extra_body(table),
+        logprobs=table.flag("logprobs", default=False),
     )
 
 

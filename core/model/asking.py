@@ -75,7 +75,8 @@ class Usage:
 class Reply:
     """What came back with status 200: text, usage and the headers (names in lower case).
 
-    ``refusal`` holds the words with which the model, or a content filter, declined to answer, or nothing.
+    ``refusal`` holds the words with which the model, or a content filter, declined to answer, or nothing. ``logprobs``
+    are the answer's tokens, as bytes, each with the logarithm of its probability; nothing where none were reported.
     """
 
     text: str
@@ -87,6 +88,7 @@ class Reply:
     model: str = ""
     system_fingerprint: str = ""
     service_tier: str = ""
+    logprobs: tuple[tuple[bytes, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,10 @@ class PackPlace:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One call, as the run file keeps it. ``n`` counts the calls of one email from 1."""
+    """One call, as the run file keeps it. ``n`` counts the calls of one email from 1.
+
+    ``label_probability`` is the one that the model gave the label that it answered, where the server reported it.
+    """
 
     email_id: int
     n: int
@@ -159,6 +164,7 @@ class Attempt:
     system_fingerprint: str | None = None
     lane: str = "live"
     pack: PackPlace | None = None
+    label_probability: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,6 +174,7 @@ class ExportRow(NamedTuple):
     and ``raw_answer`` belong to the call that gave the model's label, or else to the last call; ``attempts`` and
     ``tokens`` count all calls about the item. ``labeled_at`` is ISO 8601 in UTC, or empty. ``note`` joins what people
     noted: with the label in force, then on the item. ``kept`` holds the source's own columns as JSON, or None.
+    ``label_probability`` is what that call's model gave its label, where the server reported it.
     """
 
     id: str
@@ -202,4 +203,5 @@ class ExportRow(NamedTuple):
     annotator: str
     note: str
     subject: str
+    label_probability: float | None
     content_hash: str

@@ -26,7 +26,8 @@ class ModelSettings:
     """How a question is put to the model.
 
     ``schema``: the server is asked to answer with one of the labels and nothing else, by ``response_format``.
-    ``extra_body`` is a JSON object of further fields of the request, as canonical text, or empty.
+    ``logprobs``: the server is asked for the probability of what it answers. ``extra_body`` is a JSON object of
+    further fields of the request, as canonical text, or empty.
     """
 
     model: str = "openai/gpt-oss-20b"
@@ -39,6 +40,7 @@ class ModelSettings:
     stop: tuple[str, ...] = ()
     schema: bool = False
     extra_body: str = ""
+    logprobs: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -217,6 +217,7 @@ class SimulatorConfig:
     unsteady: share of answers that are another label than usual, anew for each call: the noise of a server.
     lean: share of the emails of a pack that are answered as the email before them, as by a model that neighbors color.
     injectable: an email of a pack that says how to label the others decides their labels.
+    logprobs: whether probabilities of an answer's tokens are told where a request asks for them; Groq refuses to.
     default_completion_tokens: reserved for a call that sends no `max_completion_tokens`.
     reasoning: whether gpt-oss and qwen models spend reasoning tokens before they answer.
     dialect: the server whose way of saying no is used, one of DIALECTS; empty for Groq's.
@@ -245,6 +246,7 @@ class SimulatorConfig:
     unsteady: float = 0.0
     lean: float = 0.0
     injectable: bool = False
+    logprobs: bool = False
     replay: Path | None = None
     log_path: Path | None = None
     default_completion_tokens: int = 8_192

@@ -51,7 +51,8 @@ class Question:
     `email_key` and `system_key` are digests of the email text and the system message. `has_email` is False for
     a re-ask without a user message before the bad answer, or in the wording of a library that forgets it;
     `fenced` says that the email came between fence lines. `pack` holds the emails of a pack, in order; `email` is then
-    the whole message. `schema` says that an answer by a JSON schema is wanted.
+    the whole message. `schema` says that an answer by a JSON schema is wanted, `logprobs` that the probability of each
+    of its tokens is.
     """
 
     model: str
@@ -69,6 +70,7 @@ class Question:
     flex: bool = False
     pack: tuple[str, ...] = ()
     schema: bool = False
+    logprobs: bool = False
 
 
 def text_key(text: str) -> str:
@@ -123,8 +125,8 @@ def tokens_of(text: str) -> int:
     return -(-len(text) // _CHARACTERS_PER_TOKEN)
 
 
-def read_question(body: Any) -> Question:
-    """Check a decoded request body and reduce it.
+def read_question(body: Any, *, logprobs: bool = False) -> Question:
+    """Check a decoded request body and reduce it. With `logprobs` that field is taken, which Groq refuses.
 
     Raises:
         BadRequestError: with Groq's kind of wording, for whatever Groq answers with a plain 400.
@@ -137,7 +139,7 @@ def read_question(body: Any) -> Question:
         raise BadRequestError("'model' : property 'model' is missing", "model")
     if not isinstance(messages, list) or not messages:
         raise BadRequestError("'messages' : minimum number of items is 1", "messages")
-    _refuse_unsupported(body)
+    _refuse_unsupported({**body, "logprobs": None} if logprobs else body)
     turns = [_turn(index, message) for index, message in enumerate(messages)]
     system = next((text for role, text in turns if role in {"system", "developer"}), None)
     roles = [role for role, _ in turns]
@@ -163,6 +165,7 @@ def read_question(body: Any) -> Question:
         flex=body.get("service_tier") == "flex",
         pack=unpacked(message),
         schema=isinstance(body.get("response_format"), dict) and body["response_format"].get("type") == "json_schema",
+        logprobs=body.get("logprobs") is True,
     )
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from core.errors import CallError, KeyRefusedError, PlaceLostError, Remedy, TooLargeError
+from core.llm.answers import label_probability
 from core.llm.packs import pack_messages, pack_schema, pack_settings, read_answer, shared_out
 from core.llm.task import messages, reask_messages
 from core.model import (
@@ -249,6 +250,7 @@ def settle_reply(task: Task, question: Question, reply: Reply, verdict: Verdict)
         request_id=reply.request_id or None,
         reply_model=reply.model or None,
         system_fingerprint=reply.system_fingerprint or None,
+        label_probability=label_probability(task, reply.logprobs, verdict.label),
     )
     reasks = len(email.bad_answers)
     if verdict.label is not None:
@@ -273,7 +275,8 @@ def settle_packed(task: Task, question: Question, place: PackPlace, reply: Reply
     else:
         found = settle_reply(task, replace(question, email=replace(email, bad_answers=())), reply, verdict)
         found = Settlement(found.attempt, replace(email, alone=True), len(email.bad_answers))
-    return replace(found, attempt=replace(found.attempt, pack=place))
+    probability = label_probability(task, reply.logprobs, verdict.label, number=place.position)
+    return replace(found, attempt=replace(found.attempt, pack=place, label_probability=probability))
 
 
 def settle_error(

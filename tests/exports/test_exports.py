@@ -31,7 +31,7 @@ LABELED = ExportRow(
     audit_rate=None, stratum="1", state="labeled", failure="", reasks=1, attempts=2, model="openai/gpt-oss-20b",
     task_version="abc123", key_alias="main", tokens=321, raw_answer="1", simulated=0, flags="",
     labeled_at="2025-11-13T02:13:20Z", text="Lunch at noon?", kept='{"stars": 5, "title": "so good"}', annotator="",
-    note="", subject="Re: lunch", content_hash="h1",
+    note="", subject="Re: lunch", label_probability=None, content_hash="h1",
 )  # fmt: skip
 FAILED = LABELED._replace(
     id="a/2.", label="", label_name="", model_label="", label_source="", state="failed", failure="invalid answer",
@@ -94,7 +94,7 @@ def test_names_that_are_taken_get_a_prefix_and_texts_can_be_left_out() -> None:
     """The source's ``label`` is ``source_label``, two of a name differ, its ``subject`` stands for the message's."""
     names = table(own=("label", "source_label", "split", "subject"), split="0.5,0.5").names
     assert names[len(COLUMNS) :] == ("source_label", "source_label_2", "source_split", "subject", "annotator", "note",
-                                     "split")  # fmt: skip
+                                     "label_probability", "split")  # fmt: skip
     assert not {"text", "subject"} & set(table(text=False).names)
 
 

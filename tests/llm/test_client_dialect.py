@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -12,15 +13,16 @@ import httpx
 import pytest
 
 from core.errors import ContentRefusedError, RequestRefusedError, ServerFailedError
-from core.llm.answers import schema_of
+from core.llm.answers import label_probability, schema_of
 from core.llm.client import MOST_BODY_BYTES, ChatClient
 from core.llm.dialect import Dialect
-from core.llm.replies import MOST_ANSWER_CHARS
-from core.model import ChatMessage, LabelMeaning, ModelSettings, Reply
+from core.llm.replies import MOST_ANSWER_CHARS, read_reply
+from core.model import ChatMessage, LabelMeaning, ModelSettings, Reply, Task
 from tests.llm.test_client import COMPLETION, SECRET, completion
 
 ASKED = (ChatMessage("system", "the rubric"), ChatMessage("user", "the email"))
 LABELS = (LabelMeaning("1", "work"), LabelMeaning("0", "personal"))
+TASK_OF_TEN = Task("t", (LabelMeaning("10", "ten"), *LABELS), "rubric")
 FULL = ModelSettings(seed=7, stop=("\n",), schema=True, extra_body='{"top_k":1}')
 
 
@@ -44,6 +46,66 @@ def refusing(*rules: tuple[str, int, str]) -> tuple[ChatClient, list[dict[str, A
         response_format=schema_of(LABELS),
     )
     return client, sent, noted
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (400, "`logprobs` is not supported with this model"),
+        (403, "You are not allowed to request logprobs from this model."),
+    ],
+)
+async def test_logprobs_that_a_server_refuses_are_left_out_after_one_refusal(status: int, message: str) -> None:
+    """Groq refuses them with 400, OpenAI's reasoning models with 403: no key is to blame, and it is said once."""
+    client, sent, noted = refusing(("logprobs", status, message))
+    for _ in range(2):
+        await client.ask(ASKED, ModelSettings(logprobs=True))
+    assert [body.get("logprobs") for body in sent] == [True, None, None]
+    assert [sentence for sentence in noted if "does not take logprobs" in sentence]
+
+
+LOGPROBS = [("think", -0.5), ("</think>", -0.1), ("0", -1.0), ('{"label":"', -0.2), ("1", -0.25), ("0", -0.25)]
+
+
+def _told(form: str) -> dict[str, Any]:
+    if form == "older":
+        return {"tokens": [token for token, _ in LOGPROBS], "token_logprobs": [logprob for _, logprob in LOGPROBS]}
+    told = [{"token": token, "logprob": logprob, "bytes": list(token.encode())} for token, logprob in LOGPROBS]
+    return {"content": [{**each, "bytes": None} for each in told] if form == "no bytes" else told}
+
+
+@pytest.mark.parametrize("form", ["bytes", "no bytes", "older", "streamed"])
+def test_probability_of_a_label_is_that_of_its_tokens(form: str) -> None:
+    """The last place where the label stands counts, whichever way a server reports probabilities."""
+    choice = {"index": 0, "finish_reason": "stop", "message": {"content": "10"}, "logprobs": _told(form)}
+    content = json.dumps({"choices": [choice]}).encode()
+    if form == "streamed":
+        parts = [
+            {"id": "c", "choices": [{"delta": {"content": "x"}, "logprobs": {"content": [each]}}]}
+            for each in _told("")["content"]
+        ]
+        content = b"".join(b"data: " + json.dumps(each).encode() + b"\n\n" for each in parts) + b"data: [DONE]\n\n"
+    reply = read_reply(content, {}, host="h")
+    assert label_probability(TASK_OF_TEN, reply.logprobs, "10") == pytest.approx(math.exp(-0.5))
+    assert label_probability(TASK_OF_TEN, reply.logprobs, "x") is None
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), 3.0, True, "0", None, -1e9])
+def test_probabilities_that_are_none_are_dropped(wrong: object) -> None:
+    """A figure that cannot be a logarithm of a probability spoils the product: then there is no probability."""
+    told = {"content": [{"token": "1", "logprob": wrong}]}
+    choice = {"finish_reason": "stop", "message": {"content": "1"}, "logprobs": told}
+    assert read_reply(json.dumps({"choices": [choice]}).encode(), {}, host="h").logprobs == ()
+
+
+def test_probability_in_a_pack_is_that_behind_the_number() -> None:
+    """Each text has the probability of its own label, in an answer by lines and in one by a schema."""
+    lines = tuple((each.encode(), -at / 10) for at, each in enumerate(["1", ": ", "1", "\n", "2", ": ", "1", "\n"]))
+    schema = tuple((each.encode(), -at / 10) for at, each in enumerate(['{"1":"', "1", '","2":"', "1", '"}']))
+    for said, places in ((lines, (2, 6)), (schema, (1, 3))):
+        found = [label_probability(TASK_OF_TEN, said, "1", number=number) for number in (1, 2)]
+        assert found == [pytest.approx(math.exp(-place / 10)) for place in places]
 
 
 @pytest.mark.asyncio

@@ -80,7 +80,9 @@ def test_a_task_survives_json_and_toml(load: Loader) -> None:
     assert task_from_json(task_to_json(task)) == task
     assert load(task_to_toml(task)) == task
     assert load(task_to_toml(builtin_task())) == builtin_task()
-    more = replace(settings, seed=7, stop=("\n", "."), schema=True, extra_body='{"top_k":1,"x":{"y":[1,null]}}')
+    more = replace(
+        settings, seed=7, stop=("\n", "."), schema=True, extra_body='{"top_k":1,"x":{"y":[1,null]}}', logprobs=True
+    )
     task = versioned(replace(task, model=more, judge="tolerant"))
     assert task_from_json(task_to_json(task)) == task
 
@@ -88,7 +90,7 @@ def test_a_task_survives_json_and_toml(load: Loader) -> None:
 def test_settings_of_later_editions_leave_the_version_of_older_tasks() -> None:
     """A task that says nothing of them has the text and the version that it had before they were known."""
     task = versioned(replace(builtin_task(), model=ModelSettings()))
-    assert not {"seed", "stop", "schema", "extra_body"} & json.loads(task_to_json(task))["model"].keys()
+    assert not {"seed", "stop", "schema", "extra_body", "logprobs"} & json.loads(task_to_json(task))["model"].keys()
     assert task.version != builtin_task().version
     assert versioned(replace(task, judge="tolerant")).version == task.version
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from core.quota.pacing.estimates import Estimator
 from core.runs.plan import Texts, asking_of
 from core.runs.quality import quality_of
+from core.runs.save import export_run
 from core.simulator.config import FaultPlan, SimulatorConfig, simple_config
 from core.simulator.conversation import unpacked
 from core.storage.file.check import check_run
@@ -66,6 +68,24 @@ def test_record_and_messages_show_the_pack_as_it_was_asked(tmp_path: Path) -> No
     shown = history(record, task, 0.0, 80).plain
     assert f"{position} of 5 in pack {pack_id}" in shown
     assert "whole" in shown
+
+
+def test_probability_of_a_label_is_kept_shown_and_exported(tmp_path: Path) -> None:
+    """A task that asks for it has it in the record and in the export, for single texts and for those of a pack."""
+    settings = replace(task_with(1).model, logprobs=True)
+    for pack in (1, 4):
+        config = replace(simple_config(latency_s=0.5), logprobs=True)
+        run = _run(tmp_path / str(pack), texts_of(12, 40), pack, config, changes={"model": settings})
+        _sound(run)
+        kept = dict(run.rows("SELECT email_id, label_probability FROM attempt WHERE kind = 'ask' ORDER BY email_id"))
+        assert all(0.4 < probability <= 1.0 for probability in kept.values())
+        assert len(set(kept.values())) > 6
+        with RunReader(run.path) as reader:
+            shown = history(reader.record(3), reader.task(), 0.0, 80).plain
+        assert f"· p {kept[3]:.3f}" in shown
+        export_run(run.path, tmp_path / f"{pack}.csv")
+        with (tmp_path / f"{pack}.csv").open() as file:
+            assert [float(row["label_probability"]) for row in csv.DictReader(file)] == list(kept.values())
 
 
 def test_forecast_counts_packs_and_their_control(tmp_path: Path) -> None:

@@ -204,6 +204,7 @@ def _attempt(attempt: Attempt, now: float, width: int) -> list[Content]:
             (f"  {one_line(attempt.key_alias, limit=20)} of {one_line(attempt.organization, limit=24)}", "$foreground"),
             (f" · {number(attempt.prompt_tokens)} + {number(attempt.completion_tokens)} tokens", "$quiet"),
             (_LANES.get(attempt.lane, ""), "$accent"),
+            ("" if attempt.label_probability is None else f" · p {attempt.label_probability:.3f}", "$bright"),
         ),
     ]
     if attempt.pack is not None:

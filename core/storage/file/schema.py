@@ -484,6 +484,12 @@ def m016_links(db: Database) -> None:
         db.execute("PRAGMA writable_schema = RESET")
 
 
+@migrations()
+def m017_probabilities(db: Database) -> None:
+    """The probability that a model gave the label it answered, where the server reported it."""
+    db.execute("ALTER TABLE attempt ADD COLUMN label_probability REAL")
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the tables up to this version's. Each migration is one transaction; call it under the run's lock."""
     db = Database(connection)

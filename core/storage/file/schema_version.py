@@ -36,7 +36,10 @@ FORMAT_WITH_PACKS = 12
 FORMAT_WITH_LANES = 13
 """The first format that counts calls and tokens of each lane."""
 
-FORMAT_VERSION = 14
+FORMAT_WITH_PROBABILITIES = 15
+"""The first format that keeps the probability of a label."""
+
+FORMAT_VERSION = 15
 """Kept in ``user_version``. A file with a larger number is from a newer labeltui and is refused."""
 
 

@@ -71,6 +71,7 @@ COLUMNS: dict[int, dict[str, str]] = {
         "control": "id email_id task_version label value turn pack_size pack_position asked_at attempt_id",
         "pack_size": "id task_version size after_label at reason",
     },
+    15: {"attempt": "label_probability"},
 }
 """The columns that each format added, by table."""
 

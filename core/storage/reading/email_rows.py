@@ -211,15 +211,19 @@ def _attempts(db: sqlite3.Connection, email_id: int) -> tuple[Attempt, ...]:
     identity = "reply_model, system_fingerprint" if "reply_model" in columns else "NULL, NULL"
     lane = "lane" if "lane" in columns else "'live'"
     place = "id, pack_id" if "pack_id" in columns else "id, NULL"
+    probability = "label_probability" if "label_probability" in columns else "NULL"
     rows = db.execute(
         "SELECT email_id, n, kind, key_alias, organization, model, task_version, started_at, latency_s, outcome,"
         " raw_answer, error, prompt_tokens, completion_tokens, request_id,"
-        f" {identity}, {lane}, {place} FROM attempt WHERE email_id = ?"
+        f" {identity}, {lane}, {probability}, {place} FROM attempt WHERE email_id = ?"
         " ORDER BY id",
         (email_id,),
     ).fetchall()
     places = places_of(db, email_id) if any(row[-1] is not None for row in rows) else {}
-    return tuple(replace(_attempt(values), pack=places.get(number)) for *values, number, _ in rows)
+    return tuple(
+        replace(_attempt(values), pack=places.get(number), label_probability=probability)
+        for *values, probability, number, _ in rows
+    )
 
 
 def _attempt(values: Sequence[Any]) -> Attempt:

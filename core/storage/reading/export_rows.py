@@ -16,6 +16,7 @@ from core.storage.file.schema_version import (
     FORMAT_WITH_COLUMNS,
     FORMAT_WITH_FLAGS,
     FORMAT_WITH_NOTES,
+    FORMAT_WITH_PROBABILITIES,
     FORMAT_WITH_REVIEWS,
 )
 from core.storage.reading.filters import Filter, condition
@@ -38,7 +39,7 @@ Span: TypeAlias = tuple[int | str, ...]
 Label: TypeAlias = tuple[Any, ...]
 """email_id, by a person, value, annotator, attempt_id, task_version, note, at, blind."""
 Call: TypeAlias = tuple[Any, ...]
-"""id, email_id, model, key_alias, raw_answer, tokens."""
+"""id, email_id, model, key_alias, raw_answer, tokens, label_probability."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,7 @@ class ExportReader:
             count, tokens = (counts.get(number) or (1, mine[5])) if mine else (0, 0)
             if by_model and (by_model[4] != mine[0] if mine else True) and by_model[4] is not None:
                 call = others.get(by_model[4])
-            _, _, model, alias, answer, _ = call or _NO_CALL
+            _, _, model, alias, answer, _, probability = call or _NO_CALL
             if sample is not None:
                 if model_label not in rates:
                     rates[model_label] = sample.rate(model_label or None)
@@ -153,7 +154,7 @@ class ExportReader:
             row = new(ExportRow, (
                 source_id, label or "", name, model_label, by_person[2] if by_person else "", source, blind, rate,
                 model_label, state, failure, reasks, count, model, version, alias, tokens, answer, simulated, flags,
-                at, text, kept, annotator, note, subject, digest,
+                at, text, kept, annotator, note, subject, probability, digest,
             ))  # fmt: skip
             found.append((number, row))
         return found
@@ -178,9 +179,10 @@ class ExportReader:
         Where an item was asked about more than once, how many calls it took and their tokens are given as well. A
         copied label came from a call about another item.
         """
+        probability = "label_probability" if self._version >= FORMAT_WITH_PROBABILITIES else "NULL"
         select = (
             "SELECT id, email_id, coalesce(model, ''), coalesce(key_alias, ''), coalesce(raw_answer, ''),"
-            " coalesce(prompt_tokens, 0) + coalesce(completion_tokens, 0) FROM attempt WHERE "
+            f" coalesce(prompt_tokens, 0) + coalesce(completion_tokens, 0), {probability} FROM attempt WHERE "
         )
         rows = self._db.execute(f"{select}{span.format(id='email_id')} ORDER BY email_id, id", values).fetchall()
         last = {row[1]: row for row in rows}
@@ -228,7 +230,7 @@ def _moments() -> Callable[[Any], str]:
     return moment
 
 
-_NO_CALL: Call = (None, None, "", "", "", 0)
+_NO_CALL: Call = (None, None, "", "", "", 0, None)
 _EPOCH = date(1970, 1, 1)
 _LATEST_S = 60_000_000_000.0
 """No date is later (the year 3871)."""

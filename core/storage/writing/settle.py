@@ -131,8 +131,8 @@ def add_attempt(db: sqlite3.Connection, attempt: Attempt, epoch: int, packs: dic
     cursor = db.execute(
         "INSERT INTO attempt(email_id, n, kind, key_alias, organization, model, task_version, started_at, latency_s,"
         " outcome, raw_answer, error, prompt_tokens, completion_tokens, request_id, reply_model,"
-        " system_fingerprint, lane, epoch, pack_id, pack_position)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " system_fingerprint, lane, epoch, pack_id, pack_position, label_probability)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             attempt.email_id,
             attempt.n,
@@ -155,6 +155,7 @@ def add_attempt(db: sqlite3.Connection, attempt: Attempt, epoch: int, packs: dic
             epoch,
             pack_id,
             position,
+            attempt.label_probability,
         ),
     )
     return int(cursor.lastrowid or 0)
