@@ -139,6 +139,7 @@ class _Cluster:
     fit: Callable[[_Actor], None] = lambda _: None
     actors: list[_Actor] = field(default_factory=list)
     gone: str = ""
+    full: str = ""
 
     def make(self, name: str) -> _Actor:
         """Make one."""
@@ -150,6 +151,10 @@ class _Cluster:
     async def why_gone(self) -> str:
         """Return why none can be made."""
         return self.gone
+
+    async def why_waiting(self) -> str:
+        """Return why one is not made yet."""
+        return self.full
 
 
 class _Link:
@@ -289,6 +294,19 @@ async def test_a_place_with_another_version_is_refused_with_a_sentence() -> None
         assert "the place on node-place-1 has labeltui 0.1 on Python 3.9" in fleet.why_full()
         assert "install the same there" in notes[-1]
         assert fleet.places()[0].state == "refused"
+
+
+async def test_a_place_that_waits_says_why_and_one_that_never_comes_is_made_anew() -> None:
+    """While no node has a free CPU that is the reason; where one has, the place is asked for again after a minute."""
+    cluster = _Cluster(fit=lambda actor: setattr(actor, "silent", True), full="no node has a free CPU")
+    async with _fleet(cluster, places=1) as (fleet, _, _links):
+        await asyncio.sleep(300)
+        assert fleet.why_full() == "no place: no node has a free CPU"
+        assert len(cluster.actors) == 1
+        cluster.full, cluster.fit = "", lambda _: None
+        await asyncio.sleep(70)
+        assert len(cluster.actors) == 2
+        assert (await _ask(fleet)).verdict.label == "1"
 
 
 async def test_a_lost_cluster_is_connected_to_again() -> None:

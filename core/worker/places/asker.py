@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from core.errors import CallError
 from core.model import ChatMessage
 from core.worker.places.wire import (
-    GATHER_S,
     MOST_CHARS,
     Failure,
     Finished,
+    Gathering,
     Head,
     Hello,
     Order,
@@ -74,6 +74,7 @@ class Asker:
         self._notes: list[str] = []
         self._memory = _Memory({})
         self._some = asyncio.Event()
+        self._gathering = Gathering()
 
     async def hello(self) -> Hello:
         """Return who this is."""
@@ -116,7 +117,7 @@ class Asker:
             except TimeoutError:
                 pass
             else:
-                await asyncio.sleep(GATHER_S)
+                await asyncio.sleep(self._gathering.span_s)
         chars = count = 0
         while count < len(self._finished) and (chars := chars + self._finished[count].chars) <= MOST_CHARS:
             count += 1
@@ -148,5 +149,6 @@ class Asker:
             end = Finished(number, time.perf_counter() - began, failure=Failure.of(error))
         except Exception as error:  # noqa: BLE001 - Ray would log its message, which may hold the email
             end = Finished(number, time.perf_counter() - began, broken=type(error).__name__)
+        self._gathering.saw(end.latency_s)
         self._finished.append(end)
         self._some.set()

@@ -18,9 +18,9 @@ from typing import Any, Protocol
 from core.errors import PlaceLostError
 from core.model import ChatMessage, ModelSettings, PlaceStatus, PlacesWanted, Reply
 from core.worker.places.wire import (
-    GATHER_S,
     MOST_CHARS,
     Finished,
+    Gathering,
     Give,
     Head,
     Keys,
@@ -142,6 +142,7 @@ class PlacesFleet:
         self._flush: asyncio.TimerHandle | None = None
         self._keeping: asyncio.Task[None] | None = None
         self._unreachable = ""
+        self._gathering = Gathering()
 
     # -- what lanes ask ----------------------------------------------------------------------------------------------
 
@@ -289,6 +290,7 @@ class PlacesFleet:
         for finished in taken.finished:
             future = place.out.get(finished.number)  # none where the call was cut off, or was lost with its place
             if future is not None and not future.done():
+                self._gathering.saw(finished.latency_s)
                 future.set_result(finished)
         place.count(len(taken.finished), self._clock())
         for sentence in taken.notes:
@@ -346,7 +348,7 @@ class PlacesFleet:
 
     def _flush_soon(self) -> None:
         if self._flush is None:
-            self._flush = asyncio.get_running_loop().call_later(GATHER_S, self._flush_now)
+            self._flush = asyncio.get_running_loop().call_later(self._gathering.span_s, self._flush_now)
 
     def _flush_now(self) -> None:
         self._flush = None

@@ -29,6 +29,12 @@ from core.worker.places.wire import (
 PREPARED_WITHIN_S = 120.0
 """A place on a busy machine may import its validation for so long."""
 
+MADE_WITHIN_S = 60.0
+"""A place for which there is a free CPU is made in seconds: after so long it is asked for anew."""
+
+LOOKED_EVERY_S = 5.0
+"""Why a place is not made yet is looked up so often."""
+
 AGAIN_S = 1.0
 REFUSED_AGAIN_S = 15.0
 """A lost place is made anew after a second, a refused one after longer."""
@@ -74,6 +80,9 @@ class Cluster(Protocol):
 
     async def why_gone(self) -> str:
         """Return why no place can be made here at all, or nothing."""
+
+    async def why_waiting(self) -> str:
+        """Return why a place that was asked for has to wait, or nothing where it could be made."""
 
 
 Message = Setup | Keys | Give
@@ -142,7 +151,7 @@ class Keeper:
             else:
                 try:
                     await self._set_up.wait()
-                    node = await self._shake_hands(actor)
+                    node = await self._shake_hands(place.name, actor)
                     place.inbox, place.ready = asyncio.Queue(), True
                     self._say(Reached(place.name, "ready", node))
                     await self._serve(place, actor)
@@ -161,9 +170,29 @@ class Keeper:
                 return
             await asyncio.sleep(pause_s)
 
-    async def _shake_hands(self, actor: Actor) -> str:
+    async def _made(self, name: str, actor: Actor) -> Hello:
+        """Return who a place is when it is made; say meanwhile why it is not.
+
+        Raises:
+            PlaceGoneError: it was not made, although it could be.
+        """
+        answer = asyncio.ensure_future(actor.hello())
+        try:
+            left_s, before = MADE_WITHIN_S, ""
+            while not (await asyncio.wait([answer], timeout=LOOKED_EVERY_S))[0]:
+                why = await self._cluster.why_waiting()
+                if why != before:
+                    self._say(Reached(name, "starting", reason=why))
+                left_s, before = (MADE_WITHIN_S if why else left_s - LOOKED_EVERY_S), why
+                if left_s <= 0:
+                    raise PlaceGoneError(f"it was not made within {MADE_WITHIN_S:g} s")
+            return answer.result()
+        finally:
+            answer.cancel()
+
+    async def _shake_hands(self, name: str, actor: Actor) -> str:
         """Let a place work only where it has the same versions and understands the task as this one does."""
-        hello = await actor.hello()
+        hello = await self._made(name, actor)
         if complaint := own_versions().complaint(hello.versions, hello.node):
             raise PlaceRefusedError(complaint)
         while True:

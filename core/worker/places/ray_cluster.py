@@ -90,6 +90,15 @@ class RayCluster:
             )
         return "" if any(node["Alive"] for node in nodes) else "no node of the Ray cluster is alive"
 
+    async def why_waiting(self) -> str:
+        """Return that no node has a free CPU where that is so, which every place takes one of."""
+        try:
+            async with asyncio.timeout(_LOOKED_WITHIN_S):
+                free = await asyncio.to_thread(self._ray.available_resources)
+        except Exception:  # noqa: BLE001 - that the cluster does not answer is found out by why_gone
+            return "the Ray cluster does not answer"
+        return "" if free.get("CPU", 0) >= 1 else "no node of the Ray cluster has a free CPU"
+
 
 class RayPlace:
     """An actor."""

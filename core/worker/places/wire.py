@@ -21,11 +21,31 @@ TAKE_S = 1.0
 LOST_AFTER_S = 3.0
 """A place that does not answer for so long is lost."""
 
-GATHER_S = 0.01
-"""Orders, and answers, are gathered for so long before they are sent: a message costs about 1 ms of CPU."""
+GATHER_S, GATHER_MOST_S = 0.01, 0.1
+GATHER_SHARE = 1 / 12
+"""Orders, and answers, are gathered for this share of a call's latency before they are sent, within these bounds.
+
+A message costs about 1 ms of CPU, as does a commit: one for many calls is cheap, and a call takes a tenth longer.
+"""
 
 MOST_CHARS = 64_000
 """Characters in one message to or from a place: Ray keeps arguments of 100 kB and more in a store that may spill."""
+
+
+class Gathering:
+    """Says how long to gather, from the latency of recent calls."""
+
+    def __init__(self) -> None:
+        self._latency_s = 0.0
+
+    def saw(self, latency_s: float) -> None:
+        """Take in a call; the last eight or so count."""
+        self._latency_s += (latency_s - self._latency_s) / 8
+
+    @property
+    def span_s(self) -> float:
+        """Seconds to gather for."""
+        return min(GATHER_MOST_S, max(GATHER_S, GATHER_SHARE * self._latency_s))
 
 
 @dataclass(frozen=True, slots=True)
