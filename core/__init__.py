@@ -1,1 +1,1 @@
-"""The engine of labeltui: everything but the screen. Knows nothing of ``tui`` and of Textual."""
+"""Hold the engine of labeltui: everything but the screen. Imports nothing of ``tui`` and of Textual."""

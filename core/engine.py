@@ -1,4 +1,4 @@
-"""The engine: everything that console, command line, notebooks and tests ask for, behind one class.
+"""Offer everything that console, command line, notebooks and tests ask for, behind one class.
 
 :class:`Engine` only delegates. Rooms that take long to import are imported by the method that needs them, so that the
 first paint and ``--help`` wait for none of them. Names that callers need beside it (filters, requests, types of what is
@@ -150,7 +150,7 @@ def changes(method: Callable[Concatenate[Engine, P], R]) -> Callable[Concatenate
 
 @dataclass(frozen=True, slots=True)
 class KeyPast:
-    """A key's history, the day by its count (UTC), and today's spending in US dollars, where prices are known."""
+    """Hold a key's history, the day by its count (UTC), and today's spending in US dollars, where prices are known."""
 
     history: KeyHistory
     today: str
@@ -158,7 +158,7 @@ class KeyPast:
 
 
 class KeyView:
-    """The operator's keys and quotas, to look at. Belongs to the thread that opened it.
+    """Show the operator's keys and quotas. Belongs to the thread that opened it.
 
     It notices keys that are added or removed elsewhere. With ``elsewhere`` keys tell which servers beside the usual
     one refuse them.
@@ -194,7 +194,7 @@ class KeyView:
 
 
 class Engine:
-    """The engine over the files that ``settings`` name. Every method may raise LabeltuiError with a sentence to show.
+    """Offer all over the files that ``settings`` name. Every method may raise LabeltuiError with a sentence to show.
 
     Where keys are meant, ``run`` is the run that is open or None: the demo has keys of its own. What changes a key
     takes effect in every worker of the machine within a second.

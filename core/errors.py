@@ -1,4 +1,4 @@
-"""One tree of errors. Every leaf that a call can raise says what the worker does next.
+"""Define one tree of errors. Every leaf that a call can raise says what the worker does next.
 
 LabeltuiError                      a sentence: what, where, what to do
 ├── UsageError                     the person asked for something that cannot be
@@ -41,63 +41,63 @@ from core.model import Outcome
 
 
 class LabeltuiError(Exception):
-    """The root. ``str(error)`` is fit to be shown: what happened, where, and what to do about it."""
+    """Serve as the root. ``str(error)`` is fit to be shown: what happened, where, and what to do about it."""
 
 
 class UsageError(LabeltuiError):
-    """The person asked for something that cannot be done as asked."""
+    """Report that a person asked for something that cannot be done as asked."""
 
 
 class SourceError(UsageError):
-    """The emails cannot be read from that source."""
+    """Report that the emails cannot be read from that source."""
 
 
 class TaskError(UsageError):
-    """The task file is missing, malformed or contradicts itself."""
+    """Report that the task file is missing, malformed or contradicts itself."""
 
 
 class ExportError(UsageError):
-    """The labels cannot be written to that file."""
+    """Report that the labels cannot be written to that file."""
 
 
 class KeysError(UsageError):
-    """A key, an alias or ``keys.toml`` is unusable."""
+    """Report that a key, an alias or ``keys.toml`` is unusable."""
 
 
 class UnknownNameError(UsageError):
-    """A run, an item or a label is named that is not there: wrong usage, as a mistyped option is."""
+    """Report that no run, item or label has that name: wrong usage, as a mistyped option is."""
 
 
 class RunNotFoundError(UnknownNameError):
-    """No run of that name, and no run file at that path."""
+    """Report that there is no run of that name, and no run file at that path."""
 
 
 class RunBusyError(LabeltuiError):
-    """Another process holds the run's lock."""
+    """Report that another process holds the run's lock."""
 
 
 class RunLostError(LabeltuiError):
-    """Another epoch has begun: this process must write nothing more to the run."""
+    """Report that another epoch has begun: this process must write nothing more to the run."""
 
 
 class RunFileError(LabeltuiError):
-    """The run file cannot be read or is from a newer labeltui."""
+    """Report that the run file cannot be read or is from a newer labeltui."""
 
 
 class FolderError(LabeltuiError):
-    """A folder in which labeltui keeps its files cannot be made."""
+    """Report that a folder in which labeltui keeps its files cannot be made."""
 
 
 class QuotaFileError(LabeltuiError):
-    """``quota.db`` cannot be read or written, or is from a newer labeltui."""
+    """Report that ``quota.db`` cannot be read or written, or is from a newer labeltui."""
 
 
 class NoUsableKeyError(LabeltuiError):
-    """There is no key that could be asked with, now or after any wait."""
+    """Report that there is no key to ask with, now or after any wait."""
 
 
 class PlaceLostError(LabeltuiError):
-    """The place that made a call is gone, or does not answer: it may have been paid for, and nobody is to blame.
+    """Report that the place of a call is gone or does not answer: the call may be paid, and nobody is to blame.
 
     ``sent`` is False where the call never left.
     """
@@ -108,7 +108,7 @@ class PlaceLostError(LabeltuiError):
 
 
 class Remedy(Enum):
-    """What the worker does after a failed call."""
+    """Name what the worker does after a failed call."""
 
     WAIT = auto()
     BACK_OFF = auto()
@@ -118,7 +118,7 @@ class Remedy(Enum):
 
 
 class CallError(LabeltuiError):
-    """One call failed.
+    """Report that one call failed.
 
     ``status`` is the HTTP status or None where there was no response; ``code`` the API's own word for it; ``headers``
     have names in lower case; ``request_id`` is empty where unknown. ``conclusive``: the server
@@ -150,80 +150,80 @@ class CallError(LabeltuiError):
 
 
 class RateLimitedError(CallError):
-    """429: a quota of the (organization, model) is spent."""
+    """Report 429: a quota of the (organization, model) is spent."""
 
     remedy = Remedy.WAIT
     outcome = Outcome.RATE_LIMITED
 
 
 class CapacityError(CallError):
-    """498: the provider has no room at this moment; no quota is spent."""
+    """Report 498: the provider has no room at this moment; no quota is spent."""
 
     remedy = Remedy.BACK_OFF
     outcome = Outcome.CAPACITY
 
 
 class TierRefusedError(CapacityError):
-    """The server does not offer this service tier to this account, or does not know it."""
+    """Report that the server does not offer this service tier to this account, or at all."""
 
 
 class ServerFailedError(CallError):
-    """5xx, or a body that is not what the API promises."""
+    """Report 5xx, or a body that is not what the API promises."""
 
     remedy = Remedy.BACK_OFF
     outcome = Outcome.SERVER_ERROR
 
 
 class CallTimeoutError(CallError):
-    """No answer within the time allowed."""
+    """Report that no answer came within the time allowed."""
 
     remedy = Remedy.BACK_OFF
     outcome = Outcome.TIMEOUT
 
 
 class ConnectionFailedError(CallError):
-    """No connection, or one that broke."""
+    """Report that there was no connection, or that it broke."""
 
     remedy = Remedy.BACK_OFF
     outcome = Outcome.CONNECTION
 
 
 class KeyRefusedError(CallError):
-    """401 or 403: the key is revoked, mistyped or lacks permission."""
+    """Report 401 or 403: the key is revoked, mistyped or lacks permission."""
 
     remedy = Remedy.CHANGE_KEY
     outcome = Outcome.UNAUTHORIZED
 
 
 class OrganizationRestrictedError(CallError):
-    """400 ``organization_restricted``: every key of that organization is out."""
+    """Report 400 ``organization_restricted``: every key of that organization is unusable."""
 
     remedy = Remedy.CHANGE_KEY
     outcome = Outcome.RESTRICTED
 
 
 class TooLargeError(CallError):
-    """413: larger than the quota's window will ever be."""
+    """Report 413: larger than the quota's window will ever be."""
 
     remedy = Remedy.GIVE_UP
     outcome = Outcome.TOO_LARGE
 
 
 class RequestRefusedError(CallError):
-    """400, 422 and the like: the server will not take this request as it is."""
+    """Report 400, 422 and the like: the server will not take this request as it is."""
 
     remedy = Remedy.GIVE_UP
     outcome = Outcome.BAD_REQUEST
 
 
 class ContentRefusedError(RequestRefusedError):
-    """A content filter of the server refuses this email, in a code of its own."""
+    """Report that a content filter of the server refuses this email, in a code of its own."""
 
     outcome = Outcome.REFUSED
 
 
 class ModelGoneError(CallError):
-    """The model is unknown, decommissioned or not open to this account: the run cannot go on."""
+    """Report that the model is unknown, decommissioned or not open to this account: the run cannot go on."""
 
     remedy = Remedy.STOP_RUN
     outcome = Outcome.MODEL_GONE

@@ -45,7 +45,7 @@ _MACOS = re.compile(r"^.* on (?P<point>/.*) \((?P<kind>[\w.]+)[,)]", re.MULTILIN
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """A file system (``nfs4``, ``ext4``) and where it is mounted."""
+    """Hold a file system (``nfs4``, ``ext4``) and where it is mounted."""
 
     kind: str
     point: str
@@ -179,12 +179,12 @@ _ADDRESS = re.compile(r"(s3|gs|gcs|hdfs|viewfs|abfs|abfss|file):/+(.*)", re.DOTA
 
 
 class ObjectStoreError(Exception):
-    """An address cannot be read or written; the message says what and what to do."""
+    """Report that an address cannot be read or written; the message says what and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
-    """A file of a store: its path there, its size in bytes and when it was changed (text, may be empty)."""
+    """Hold a file of a store: its path there, its size in bytes and when it was changed (text, may be empty)."""
 
     path: str
     size: int
@@ -201,7 +201,7 @@ def address_of(path: Path | str) -> str:
 
 
 class ObjectStore:
-    """What lies at an address.
+    """Read and write what lies at an address.
 
     Raises:
         ObjectStoreError: pyarrow is not installed, or the address cannot be understood.

@@ -16,7 +16,7 @@ APP_NAME = "labeltui"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Paths and active settings.
+    """Hold paths and active settings.
 
     ``runs_dir`` holds run files and their companions, ``quota_path`` the operator's ledger of keys and quotas,
     ``keys_path`` the secrets, ``config_path`` the settings of the console.

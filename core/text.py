@@ -1,4 +1,4 @@
-"""The only door by which foreign text reaches a terminal: :func:`inert` makes it harmless.
+"""Make foreign text harmless before it reaches a terminal: :func:`inert` is the only way there.
 
 Emails, answers, API errors, file and run names come from outside. A terminal handles control characters, and widgets
 pass them on, so every one of them becomes a glyph that can be seen and that does nothing.

@@ -68,7 +68,7 @@ class Styles:
     names: dict[str, str] = field(default_factory=dict)
 
     def name(self, style: str) -> str:
-        """The class of a style."""
+        """Return the class of a style."""
         return self.names.setdefault(style, f"s{len(self.names)}")
 
     def css(self) -> str:
@@ -77,7 +77,7 @@ class Styles:
 
 
 def read(svg: str, size: tuple[int, int], ground: str) -> Drawing:
-    """What an export of a screen of ``size`` shows; rectangles of the color ``ground`` show nothing."""
+    """Parse an export of a screen of ``size``; rectangles of the color ``ground`` show nothing."""
     styles = {number: rule.replace(": ", ":").rstrip(";") for number, rule in _RULE.findall(svg)}
     return Drawing(*size, tuple(_joined(_stretches(svg, styles))), tuple(_grounds(svg, ground)))
 
@@ -137,7 +137,7 @@ def _grounds(svg: str, ground: str) -> Iterator[Ground]:
 
 
 def elements(drawing: Drawing, styles: Styles) -> list[str]:
-    """The drawing's rectangles and texts, to be put into a group at :func:`place`."""
+    """Return the drawing's rectangles and texts, to be put into a group at :func:`place`."""
     # A rectangle reaches a little into the row below, so that no line shows between the two.
     found = [
         f'<rect fill="{each.fill}" x="{each.column * CELL_WIDTH:g}" y="{each.row * CELL_HEIGHT:.5g}"'
@@ -164,7 +164,7 @@ def extent(drawing: Drawing) -> tuple[float, float]:
 
 
 def frame(width: float, height: float, title: str, ground: str, quiet: str) -> str:
-    """A window around the cells, in the colors of its theme."""
+    """Draw a window around the cells, in the colors of its theme."""
     dots = "".join(
         f'<circle cx="{24 + 22 * n}" cy="23" r="7" fill="{fill}"/>'
         for n, fill in enumerate(("#ff5f57", "#febc2e", "#28c840"))
@@ -185,12 +185,12 @@ def head(width: float, height: float) -> str:
 
 
 def base_css() -> str:
-    """What holds for every text."""
+    """Return what holds for every text."""
     return f"text{{font:{FONT_SIZE}px {FONTS};white-space:pre}}"
 
 
 def picture(drawing: Drawing, title: str, ground: str, quiet: str) -> str:
-    """The whole SVG of one screen."""
+    """Return the whole SVG of one screen."""
     width, height = extent(drawing)
     styles = Styles()
     body = "".join(elements(drawing, styles))

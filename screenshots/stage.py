@@ -150,7 +150,7 @@ def _sources(mail: Path) -> None:
 
 
 def _other_runs(made: World, strict: str) -> None:
-    """Runs in other states than the demo, which is at work: done, tried and stopped, new, archived, waiting."""
+    """Make runs in other states than the demo, which is at work: done, tried and stopped, new, archived, waiting."""
     own, mail = made.settings, made.mail
     fast = chosen_task(None, "openai/gpt-oss-120b")
     complaints = chosen_task(mail / "complaints.toml", None)

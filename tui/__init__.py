@@ -1,1 +1,1 @@
-"""The face of labeltui: a console over a run that a worker of its own goes on with."""
+"""Show a run in a console and on the command line, while a worker of its own works on it."""

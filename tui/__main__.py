@@ -1,4 +1,4 @@
-"""``python -m tui``: the same as ``labeltui``."""
+"""Run ``python -m tui``: the same as ``labeltui``."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The console's application: it keeps the newest view state, hands it to the screen in sight, and sends commands.
+"""Run the console: keep the newest view state, hand it to the screen in sight, and send commands.
 
 It never sets a state of its own from a key: a command is shown as requested until a later view state has its result.
 """
@@ -45,7 +45,7 @@ TICK_S = 1.0
 
 
 class LabeltuiApp(ConfiguredApp):
-    """The console. ``run`` opens that run file at once; ``demo`` also starts its worker.
+    """Run the console. ``run`` opens that run file at once; ``demo`` also starts its worker.
 
     ``review`` opens the review of an annotator, with batches of a size. ``leave_message`` is the sentence to print when
     the console is left.

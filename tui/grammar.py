@@ -40,7 +40,7 @@ def _actions_of(command: argparse.ArgumentParser) -> Sequence[str]:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Quotes what was typed inertly and without keys: what the shell filled in may hold anything."""
+    """Quote what was typed inertly and without keys: what the shell filled in may hold anything."""
 
     as_json = False
     fallback = ""

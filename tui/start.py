@@ -1,4 +1,4 @@
-"""Where a process begins: ctrl+c ends it quietly before there is anything that could see to it.
+"""Begin a process: ctrl+c ends it quietly before anything else could handle that.
 
 Reading the command line takes a tenth of a second of imports. An interrupt in them would print a traceback, or be
 swallowed in a callback of Python's. Nothing is begun by then, so the process may end where it stands.

@@ -1,1 +1,1 @@
-"""What a person may ask a run to do, and how it gets to the run."""
+"""Define what a person may ask a run to do, and how it reaches the run."""

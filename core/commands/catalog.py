@@ -1,4 +1,4 @@
-"""Every command: what a person can ask of a run, with what it does where a worker lives and where none does."""
+"""Define every command, with what it does where a worker has the run and where none does."""
 
 from __future__ import annotations
 

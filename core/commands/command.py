@@ -1,4 +1,4 @@
-"""A command: what a person asks a run to do, as one value that travels as text and is applied in one place.
+"""Define a command: what a person asks of a run, one value that travels as text and is applied in one place.
 
 A command is a frozen dataclass with a ``kind``, which registers it. It is written to the control file by
 :meth:`Command.encode`, read there by :func:`decode`, and applied by :meth:`Command.apply`: in the worker, or under the
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a command: a sentence, and what the run is wanted to do from now on (``run``, ``pause``, ``stop``).
+    """Hold what came of a command: a sentence, and the state it wants of the run (``run``, ``pause``, ``stop``).
 
     A sentence that ends with :data:`core.model.UNCHANGED` says that there was nothing to do.
     """
@@ -34,7 +34,7 @@ class Outcome:
 
 
 class WorkerControl(Protocol):
-    """What a command may do to a living worker."""
+    """Describe what a command may do to a living worker."""
 
     @property
     def in_flight(self) -> int:
@@ -88,7 +88,7 @@ class WorkerControl(Protocol):
 
 
 class Run(Protocol):
-    """The run that a command is applied to, with who asked for it and when (seconds since the epoch)."""
+    """Describe the run that a command is applied to, with who asked for it and when (seconds since the epoch)."""
 
     name: str
     by: str
@@ -114,7 +114,7 @@ class Run(Protocol):
 
 
 class Command:
-    """The base of all commands. Subclasses are frozen dataclasses whose fields JSON can hold.
+    """Serve as the base of all commands. Subclasses are frozen dataclasses whose fields JSON can hold.
 
     ``what`` names the command for people. ``changes_emails`` tells that lists of emails are to be read anew,
     ``reversible`` that the person can take it back, ``starts_work`` that a worker that is ending would take it in vain.

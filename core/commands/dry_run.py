@@ -1,4 +1,4 @@
-"""Trying a version of the task before it takes effect: what that costs, and the process that does it."""
+"""Try a version of the task before it takes effect: the cost of that, and the process that does it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from core.worker.supervisor import environment_of
 
 @dataclass(frozen=True, slots=True)
 class DryRunCost:
-    """What a trial takes at most if every first answer is usable: emails, tokens, US dollars where the price is known.
+    """Hold the most that a trial takes if every first answer is usable: emails, tokens, US dollars if known.
 
     ``learnt`` tells whether token counts rest on calls that were made, or on lengths alone.
     """
@@ -55,7 +55,7 @@ def cost(path: Path, settings: Settings, task: Task, count: int) -> DryRunCost:
 
 
 class RunningDryRun:
-    """A trial in its process. Iterate over :meth:`results`; :meth:`cancel` ends it from any thread."""
+    """Hold a trial in its process. Iterate over :meth:`results`; :meth:`cancel` ends it from any thread."""
 
     def __init__(self, path: Path, settings: Settings, task: Task, count: int) -> None:
         """Start it; a simulated run's simulator is started too where it is not there."""

@@ -1,4 +1,4 @@
-"""Commands about quality: blind answers, second looks, the sample, labels from elsewhere, alarms."""
+"""Define the commands about quality: blind answers, second looks, the sample, labels from elsewhere, alarms."""
 
 from __future__ import annotations
 

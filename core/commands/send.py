@@ -39,7 +39,7 @@ starting for about a second before it can be told anything."""
 
 @dataclass(frozen=True, slots=True)
 class SentCommand:
-    """A command on its way (``id`` set: the worker will answer it), or one that was done at once.
+    """Hold a command on its way (``id`` set: the worker will answer it), or one that was done at once.
 
     ``sentence`` says which; ``changed`` is False where there was nothing to do.
     """
@@ -133,7 +133,7 @@ def writing(path: Path) -> Iterator[None]:
 
 
 class IdleRun:
-    """A run without a worker, as commands see it. The lock is taken when a command first wants to write."""
+    """Hold a run without a worker, as commands see it. The lock is taken when a command first wants to write."""
 
     worker = None
 

@@ -1,4 +1,4 @@
-"""The columns of an export: their names, kinds and order, the same in every format, and the rows as tuples of cells.
+"""Define the columns of an export, the same in every format (names, kinds, order), and its rows as tuples of cells.
 
 The first columns are a contract (``COLUMNS``); then come the source's own, then what else is known of an item.
 """
@@ -36,7 +36,7 @@ _HASHED = 2**32
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column by name; ``kind`` is text, integer, real or moment. ``is_own`` marks one of the source's."""
+    """Hold a column by name; ``kind`` is text, integer, real or moment. ``is_own`` marks one of the source's."""
 
     name: str
     kind: str = "text"
@@ -45,7 +45,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is to be told of a run beside its rows; ``filtered`` says which rows were wanted, or nothing."""
+    """Hold what is to be told of a run beside its rows; ``filtered`` says which rows were wanted, or nothing."""
 
     run: str
     task: Task
@@ -56,7 +56,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """A split of items by name. Items of the same text come to the same side, in every export of any run."""
+    """Hold a split of items by name. Items of the same text come to the same side, in every export of any run."""
 
     names: tuple[str, ...]
     ends: tuple[float, ...]
@@ -84,7 +84,7 @@ def shares(text: str) -> Shares:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What is written: columns, and rows that are read anew for each split (or all of them, for None)."""
+    """Hold what is written: columns, and rows that are read anew for each split (or all of them, for None)."""
 
     columns: tuple[Column, ...]
     read: Callable[[str | None], Iterator[Row]]

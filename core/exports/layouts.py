@@ -1,4 +1,4 @@
-"""Labels as annotation tools and trainers read them: Label Studio, Argilla and spaCy."""
+"""Write labels for annotation tools and trainers: Label Studio, Argilla and spaCy."""
 
 from __future__ import annotations
 

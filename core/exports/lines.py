@@ -1,4 +1,4 @@
-"""Labels as lines of text: CSV, the one column of labels, and JSON Lines.
+"""Write labels as lines of text: CSV, the one column of labels, and JSON Lines.
 
 Spreadsheets run a cell that begins like a formula, and ids, texts and model answers come from strangers. So a cell of
 CSV that begins with ``=``, ``+``, ``-``, ``@`` or their full-width forms, a tab or a line break, also behind characters
@@ -37,7 +37,7 @@ _escaped = json.JSONEncoder().encode
 
 
 class _UnixLines:
-    """Ends each line with LF. The writer must believe in CRLF: otherwise it leaves a bare CR in a value unquoted."""
+    """End each line with LF. The writer must be set to CRLF: otherwise it leaves a bare CR in a value unquoted."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file

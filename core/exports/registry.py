@@ -1,4 +1,4 @@
-"""Labels out: one registry of layouts by name and suffix, and one way to write them, :func:`export_table`.
+"""Register the layouts of exports by name and suffix, and write them with :func:`export_table`.
 
 To add a layout, write a module with a writer (see :class:`Layout`) and name it in ``LAYOUTS``; a package of its own
 offers one under the entry point ``labeltui.exports``.
@@ -36,7 +36,7 @@ GROUP = "labeltui.exports"
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A way of writing labels.
+    """Hold a way of writing labels.
 
     ``write(table, path, raw)`` writes a new file at ``path``, or into an empty folder there where the layout
     ``is_folder``, and returns how many rows; ``raw`` asks for values exactly as they are where the format would

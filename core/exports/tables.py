@@ -1,4 +1,4 @@
-"""Labels as a table of its own kind: Parquet, SQLite, and a folder for Hugging Face ``datasets`` with a data card."""
+"""Write labels as a table: Parquet, SQLite, and a folder for Hugging Face ``datasets`` with a data card."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def judge_of(task: Task) -> Callable[[str], str | None]:
 
 
 class TolerantLabels:
-    """The labels of a task in every form that the tolerant rule accepts."""
+    """Hold the labels of a task in every form that the tolerant rule accepts."""
 
     def __init__(self, labels: Sequence[LabelMeaning]) -> None:
         self._by_form: dict[str, set[str]] = {}

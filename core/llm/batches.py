@@ -36,7 +36,7 @@ _PAGE = 100
 
 @dataclass(frozen=True, slots=True)
 class BatchStatus:
-    """What a server says of a batch. ``nonce`` is what we gave it, where the server keeps it; ``why`` its own words."""
+    """Hold what a server says of a batch: ``nonce`` as we gave it, where the server keeps it; ``why`` in its words."""
 
     id: str
     status: str
@@ -59,7 +59,7 @@ class BatchStatus:
 
 
 class BatchClient:
-    """Asks one server with one key; close it with :meth:`aclose`. Every method raises a leaf of CallError."""
+    """Ask one server with one key; close it with :meth:`aclose`. Every method raises a leaf of CallError."""
 
     def __init__(
         self, secret: str, *, base_url: str | None = None, transport: httpx.AsyncBaseTransport | None = None

@@ -48,7 +48,7 @@ for _name in ("httpx", "httpcore"):
 
 
 class ChatClient:
-    """Asks one server with one key. Build it once for each key, and close it with :meth:`aclose`.
+    """Ask one server with one key. Build it once for each key, and close it with :meth:`aclose`.
 
     ``base_url`` is whatever a person typed (None for Groq); ``transport`` replaces the network, as tests and the
     built-in simulator do; ``dialect`` is what the server is known to refuse, shared by the clients of all keys; with
@@ -270,11 +270,11 @@ def _http_client(transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClien
 
 
 class _UnfitBodyError(Exception):
-    """A body that is not read to its end: too long, or in an encoding that was not asked for."""
+    """Report a body that is not read to its end: too long, or in an encoding that was not asked for."""
 
 
 class _BoundedBody(httpx.AsyncByteStream):
-    """Decodes a body piece by piece and ends it with an error where it grows too long, as sent or as decoded."""
+    """Decode a body piece by piece and end it with an error where it grows too long, as sent or as decoded."""
 
     def __init__(self, stream: httpx.AsyncByteStream, encoding: str) -> None:
         self._stream = stream
@@ -303,7 +303,7 @@ class _BoundedBody(httpx.AsyncByteStream):
 
 
 class _PlainClient(groq.DefaultAioHttpClient):
-    """The SDK's aiohttp client, for calls that are sent once: no redirect, no cookie, and bodies are bounded.
+    """Send calls once through the SDK's aiohttp client: no redirect, no cookie, and bodies are bounded.
 
     A redirect would carry the email elsewhere, and a cookie one call's session into the next.
     """

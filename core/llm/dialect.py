@@ -1,4 +1,4 @@
-"""Remember what a server refuses of a request, for one server and model, so that it is asked for once and no more.
+"""Record what a server refuses of a request, for one server and model, so that it is sent once and no more.
 
 Servers that speak the same API take different settings: OpenAI's reasoning models know ``max_completion_tokens`` only,
 older servers ``max_tokens`` only, some no temperature, no reasoning effort or no schema. A setting that a server names
@@ -49,7 +49,7 @@ _NO_LOGPROBS = re.compile(r"not allowed to request logprobs", re.IGNORECASE)
 
 
 class Dialect:
-    """What one server is known to refuse for one model; shared by the clients of all keys.
+    """Hold what one server is known to refuse for one model; shared by the clients of all keys.
 
     ``noted`` is given a sentence whenever something is left out from now on. ``known`` are settings that were refused
     before, with the server's words; ``learned`` is called for each new one, with its words.

@@ -131,7 +131,7 @@ _NO_CREDIT_ADVICE = (
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What a server says when it refuses: a ``message``, its own ``code`` word and a ``type``, each maybe empty.
+    """Hold what a server says when it refuses: a ``message``, its own ``code`` word and a ``type``, each maybe empty.
 
     ``param`` names the field of the request that it is about, ``answer`` what a model said that the server would not
     pass on (Groq's ``failed_generation``), ``headers`` what a gateway tells of headers in the body, in lower case.

@@ -53,7 +53,7 @@ _WORDS: dict[type[CallError], str] = {
 
 @dataclass(frozen=True, slots=True)
 class KeyCheck:
-    """What came of checking a key.
+    """Hold what came of checking a key.
 
     ``word`` is works, invalid, restricted, no quota, unreachable or the name of another failure; ``sentence`` is inert
     and holds no secret.
@@ -92,7 +92,7 @@ async def _checked(secret: str, settings: ModelSettings, base_url: str | None) -
 
 @dataclass(frozen=True, slots=True)
 class FoundAddress:
-    """Where a server answers: ``base_url`` to keep, the whole ``url`` of its calls, and a sentence about it for people.
+    """Hold where a server answers: ``base_url`` to keep, the whole ``url`` of its calls, and a sentence for people.
 
     Where nothing ``answered``, ``base_url`` is what was given.
     """

@@ -47,7 +47,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class PackedAnswer:
-    """What an answer says of one email: ``text`` as a single answer would be, or None, and then the ``reason``.
+    """Hold what an answer says of one email: ``text`` as a single answer would be, or None, and then the ``reason``.
 
     ``cut``: the answer ended there, so that the text may be the beginning of another one.
     """

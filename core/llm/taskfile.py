@@ -1,4 +1,4 @@
-"""Task files: TOML or JSON into a :class:`~core.model.Task`, and back. Every complaint says where and what to do.
+"""Read a :class:`~core.model.Task` from TOML or JSON, and write it. Every complaint says where and what to do.
 
 A file's keys are those of ``Task``: ``name``, ``item``, ``rubric``, ``fields``, ``truncate_at`` with
 ``truncate_tail``, ``truncate_by`` and ``quoted``, ``max_reasks``, ``judge``, ``canaries``, ``pack``, ``[[labels]]``

@@ -1,4 +1,4 @@
-"""Typed reading of a task file's tables: a value of the kind and in the range asked for, or a TaskError says why not.
+"""Read typed values from a task file's tables: of the kind and in the range asked for, or a TaskError says why not.
 
 It is separate from ``taskfile`` so that the rules of a task can be read there without the wording of complaints.
 """
@@ -21,7 +21,7 @@ _HEAD = re.compile(r"\s*\[\[?\s*([\w.]+)\s*\]\]?\s*(?:#.*)?")
 
 
 class Table:
-    """One table of a task file. ``where`` names the file, ``prefix`` the table in it (``model.``).
+    """Hold one table of a task file. ``where`` names the file, ``prefix`` the table in it (``model.``).
 
     ``text`` is the file's, where its lines can be told, and ``at`` the table as :func:`line_of` knows it.
     """

@@ -1,4 +1,4 @@
-"""Templates of tasks, labels as lines of text, and task files with comments: what a person writes a task from."""
+"""Offer templates of tasks, labels as lines of text, and task files with comments."""
 
 from __future__ import annotations
 

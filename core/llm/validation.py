@@ -45,7 +45,7 @@ _Judgment = Callable[[str], Awaitable[Any]]
 
 
 class AnswerGuard:
-    """Judges raw answers against a task's ``labels``; ``pattern`` is the regular expression that they all match.
+    """Judge raw answers against a task's ``labels``; ``pattern`` is the regular expression that they all match.
 
     ASCII white space around an answer is dropped, since models like to end with a line break, and so is reasoning in
     front of it; beyond that an answer counts only if it is a label, character for character: ``1.``, ``Work`` for
@@ -212,7 +212,7 @@ def _validator_class() -> Any:
 
     @register_validator(name="labeltui/label", data_type="string")
     class Label(Validator):  # type: ignore[misc]
-        """Passes an answer that is a label and never proposes another in its place (no ``fix_value``)."""
+        """Pass an answer that is a label, and propose no other in its place (no ``fix_value``)."""
 
         def __init__(self, labels: tuple[str, ...], pattern: str, on_fail: Any = None) -> None:
             super().__init__(on_fail=on_fail, labels=labels, pattern=pattern)

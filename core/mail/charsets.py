@@ -1,4 +1,4 @@
-"""Bytes of mail as text: in the charset that they name, else UTF-8, else what old mail programs meant."""
+"""Decode bytes of mail: in the charset that they name, else UTF-8, else what old mail programs meant."""
 
 from __future__ import annotations
 

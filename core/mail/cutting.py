@@ -1,4 +1,4 @@
-"""Where a text is cut, and where its quoted history and its signature begin. Pure."""
+"""Find where a text is cut, and where its quoted history and its signature begin. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a message says that it was sent: the text of a ``Date`` header, or of a column of dates, as a moment."""
+"""Parse when a message was sent: the text of a ``Date`` header, or of a column of dates, as a moment."""
 
 from __future__ import annotations
 

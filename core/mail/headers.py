@@ -1,4 +1,4 @@
-"""The header block of a message: where it ends, what it says, and whether there is one at all.
+"""Parse the header block of a message: where it ends, what it says, and whether there is one at all.
 
 The standard library's parser takes the first line of any text for a header if it can, and a text that only looks like
 one (``Note: call me``) would lose its words. Here a block counts as headers only if names of emails stand in it.

@@ -1,4 +1,4 @@
-"""Texts that seem to give orders to a model, so that a person can look at them. A pure search for telltale wordings.
+"""Search for texts that seem to give orders to a model, by their wording, so that a person can look at them. Pure.
 
 This protects nobody: what is found is asked about like any other email, and a clever order is not found. What keeps an
 order from being handled is the fence around the email and the rule that only an exact label is an answer; what tells

@@ -1,4 +1,4 @@
-"""The view of a message that is kept and sent: header lines that the task asks for, then the readable body.
+"""Make the view of a message that is kept and sent: header lines that the task names, then the readable body.
 
 A message is RFC 822 text, but anything may come: whatever does not begin like an email is a plain text and is sent as
 it is. Nothing here raises for any text, and the work is bounded whatever its size and nesting: of a huge message only

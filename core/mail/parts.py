@@ -1,4 +1,4 @@
-"""The readable body of a message that is more than plain text: encoded, HTML, or in several parts.
+"""Extract the readable body of a message that is more than plain text: encoded, HTML, or in several parts.
 
 The standard library takes the parts apart. It is shown a bounded beginning of the message, and none at all of one that
 is nested deeper than any mail program nests: such a body is sent as it stands. HTML is rendered by inscriptis, which
@@ -60,7 +60,7 @@ _BLANK_LINES = re.compile(r"\n{3,}")
 
 
 class _BoundedMessage(Message):
-    """A part whose headers are seen up to a bound, by the parser too."""
+    """Hold a part whose headers are seen up to a bound, by the parser too."""
 
     def get(self, name: str, failobj: Any = None) -> Any:
         """Return the header's beginning."""
@@ -69,7 +69,7 @@ class _BoundedMessage(Message):
 
 
 class _Budget:
-    """What is left for one message: parts to read, and time on an injected clock."""
+    """Hold what is left for one message: parts to read, and time on an injected clock."""
 
     def __init__(self, clock: Callable[[], float], notes: set[str]) -> None:
         self.notes = notes

@@ -1,4 +1,4 @@
-"""The words that rooms share: values that cross a boundary, frozen, from the standard library alone.
+"""Define the values that rooms share: frozen, and from the standard library alone.
 
 Units stand at the end of a name: ``_s`` seconds, ``_at`` seconds since the epoch (UTC). Percentages are shares in
 0..1 unless a name says otherwise. Nothing in here reads a clock, a disk or a network.

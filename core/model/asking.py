@@ -1,4 +1,4 @@
-"""One question to the model: what goes out, what comes back, what it is worth."""
+"""Define one question to the model: what is sent, what comes back, and the verdict on it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class AskKind(StrEnum):
-    """The first question about an email, one that repeats it after an unusable answer, or one that watches the model.
+    """Name kinds of questions: first, repeated after an unusable answer, or watching the model.
 
     A ``CANARY`` asks about a labeled email again to see whether the answer changed, a ``CONTROL`` asks alone about one
     that was labeled in a pack. Neither gives a label.
@@ -21,7 +21,7 @@ class AskKind(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How one call ended. Only ``ANSWERED`` yields a label.
+    """Name how one call ended. Only ``ANSWERED`` yields a label.
 
     ``REFUSED``: the model or a content filter declined to answer, so that the same question is not asked again.
     ``LOST``: the place that made the call was lost, so that nobody knows what the server answered.
@@ -47,7 +47,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChatMessage:
-    """One message of a conversation: ``role`` is system, user or assistant."""
+    """Hold one message of a conversation: ``role`` is system, user or assistant."""
 
     role: str
     content: str
@@ -55,7 +55,7 @@ class ChatMessage:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens that a call reported. ``cached_tokens`` of the prompt do not count against limits.
+    """Hold tokens that a call reported. ``cached_tokens`` of the prompt do not count against limits.
 
     ``estimated``: the server reported none, and these were estimated from the length of the texts.
     """
@@ -73,7 +73,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back with status 200: text, usage and the headers (names in lower case).
+    """Hold what came back with status 200: text, usage and the headers (names in lower case).
 
     ``refusal`` holds the words with which the model, or a content filter, declined to answer, or nothing. ``logprobs``
     are the answer's tokens, as bytes, each with the logarithm of its probability; nothing where none were reported.
@@ -93,7 +93,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Validation's word on a raw answer: the accepted ``label``, or why there is none.
+    """Hold the verdict on a raw answer: the accepted ``label``, or why there is none.
 
     ``reason`` is a sentence for the re-ask and for people; ``outcome`` its class.
     """
@@ -105,7 +105,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class PendingEmail:
-    """A pending email, with the answers that an interrupted conversation about it already got.
+    """Hold a pending email, with the answers that an interrupted conversation about it already got.
 
     ``attempts`` counts all calls made for it so far; ``bad_answers`` are the unusable answers since it was last put in
     line, oldest first, as (raw answer, reason). ``alone``: a pack was asked about it in vain, so it is not packed
@@ -126,7 +126,7 @@ class PendingEmail:
 
 @dataclass(frozen=True, slots=True)
 class PackPlace:
-    """An email's place in a pack: ``position`` from 1, of ``size`` emails.
+    """Hold an email's place in a pack: ``position`` from 1, of ``size`` emails.
 
     ``answer`` is the whole answer, None where none came; ``pack`` is the pack's number in the run file, or what tells
     it from others until it has one.
@@ -140,7 +140,7 @@ class PackPlace:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One call, as the run file keeps it. ``n`` counts the calls of one email from 1.
+    """Hold one call, as the run file keeps it. ``n`` counts the calls of one email from 1.
 
     ``label_probability`` is the one that the model gave the label that it answered, where the server reported it.
     """
@@ -169,7 +169,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """An answer that ends an email's wait: a label, or a failure with its reason. Exactly one of both is set."""
+    """Hold what settles an email: a label, or a failure with its reason. Exactly one of both is set."""
 
     email_id: int
     reasks: int

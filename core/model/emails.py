@@ -1,4 +1,4 @@
-"""Emails as they come, as they are sent, as lists show them, and what people said of them."""
+"""Define emails as they come, as they are sent, as lists show them, and what people said of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from core.model.asking import Attempt
 
 
 class EmailState(StrEnum):
-    """Where one email stands. Everything but ``PENDING`` is settled."""
+    """Name the states of an email. Everything but ``PENDING`` is settled."""
 
     PENDING = "pending"
     LABELED = "labeled"
@@ -20,7 +20,7 @@ class EmailState(StrEnum):
 
 
 class LabelSource(StrEnum):
-    """Who gave a label: the model, another email with the same text, or a person.
+    """Name who gave a label: the model, another email with the same text, or a person.
 
     A label that its giver took back stays on record as withdrawn; it is never the one in force.
     """
@@ -33,7 +33,7 @@ class LabelSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SourceEmail:
-    """One message as a source yields it.
+    """Hold one message as a source yields it.
 
     ``source_id`` is unique in its source; ``raw`` is the message as it came (RFC 822 text, or any plain text);
     ``place`` says where it was found, for error messages (``row 17``). ``columns`` are the source's other columns by
@@ -58,7 +58,7 @@ def orders_among(flags: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What is kept and sent of one message.
+    """Hold what is kept and sent of one message.
 
     ``text`` is what the model sees, truncated; ``content_hash`` is the SHA-256 of ``text`` (hex), so that equal hashes
     mean equal questions. Header fields are decoded for display and hold no lone surrogates. ``flags`` names what a
@@ -78,7 +78,7 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class EmailRow:
-    """An email in a list: no body. ``flags`` names what a person should know of its text, separated by spaces.
+    """Hold an email in a list: no body. ``flags`` names what a person should know of its text, separated by spaces.
 
     ``asked`` tells whether any call was made about it: none was about a copy, nor about what nobody takes at once.
     ``opening`` is how its text begins where it has no subject.
@@ -107,7 +107,7 @@ class EmailRow:
 
 @dataclass(frozen=True, slots=True)
 class LabelRecord:
-    """One label ever given to an email."""
+    """Hold one label ever given to an email."""
 
     value: str
     source: str
@@ -120,7 +120,7 @@ class LabelRecord:
 
 @dataclass(frozen=True, slots=True)
 class NoteRecord:
-    """A person's note on an email."""
+    """Hold a person's note on an email."""
 
     text: str
     author: str
@@ -129,7 +129,7 @@ class NoteRecord:
 
 @dataclass(frozen=True, slots=True)
 class LastChange:
-    """What a person did last, to ``count`` emails at once, and can take back: ``what`` names it, such as a retry."""
+    """Hold a person's last change of ``count`` emails, which can be undone: ``what`` names it, such as a retry."""
 
     batch: int
     kind: str
@@ -140,7 +140,7 @@ class LastChange:
 
 @dataclass(frozen=True, slots=True)
 class Twin:
-    """The email of the very same text that was asked about: its place in work order, its id, its attempts."""
+    """Hold the email of the very same text that was asked about: its place in work order, its id, its attempts."""
 
     position: int
     source_id: str
@@ -149,7 +149,7 @@ class Twin:
 
 @dataclass(frozen=True, slots=True)
 class EmailRecord:
-    """The full record of one email: what was sent, each attempt, each label, each note.
+    """Hold the full record of one email: what was sent, each attempt, each label, each note.
 
     An email that was settled with another of the very same text has no attempts; they are that one's, the ``twin``.
     ``pack_texts`` are the texts of the pack that it was last asked about in, or of the one that it could be in now.
@@ -167,7 +167,7 @@ class EmailRecord:
 
 
 class ExportRow(NamedTuple):
-    """One item's result as it is exported; up to ``text`` its fields are the export's columns, in their order.
+    """Hold one item's result as it is exported; up to ``text`` its fields are the export's columns, in their order.
 
     A named tuple and no dataclass: a run of a million items makes a million of them. ``label`` is the label in force
     and empty while there is none; ``model_label`` and ``human_label`` are the newest of each. ``key_alias``, ``model``

@@ -1,4 +1,4 @@
-"""The exit codes of every command and process: a contract that scripts rely on."""
+"""Define the exit codes of every command and process: a contract that scripts rely on."""
 
 DONE = 0
 FAILED = 1

@@ -1,4 +1,4 @@
-"""Keys and quotas, as they stand now and as they went."""
+"""Define keys and quotas: their state now, and their history."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class KeyState(StrEnum):
-    """What a key may do now. ``COOLING`` ends within minutes, ``BENCHED`` lasts longer or waits for a probe."""
+    """Name what a key may do now. ``COOLING`` ends within minutes, ``BENCHED`` lasts longer or waits for a probe."""
 
     READY = "ready"
     IN_USE = "in_use"
@@ -23,7 +23,7 @@ class KeyState(StrEnum):
 
 
 class Dimension(StrEnum):
-    """A quota's dimension: requests or tokens, for each minute or day."""
+    """Name a quota's dimension: requests or tokens, for each minute or day."""
 
     RPM = "RPM"
     RPD = "RPD"
@@ -53,7 +53,7 @@ PROBED = "tried again after errors"
 
 @dataclass(frozen=True, slots=True)
 class KeyStatus:
-    """A key as people may see it: never the secret. ``cooldown_s`` is 0 unless it cools or is benched.
+    """Hold a key as people may see it: never the secret. ``cooldown_s`` is 0 unless it cools or is benched.
 
     ``limit`` names what it waits for (``TPM``), ``requests``, ``errors_429`` and ``tokens`` count its life
     on this machine. A ``pinned`` key is asked first; the others take what it cannot.
@@ -82,7 +82,7 @@ class KeyStatus:
 
 @dataclass(frozen=True, slots=True)
 class KeyTrouble:
-    """A call of a key that failed for what the key, its quota or the server is; ``text`` is the server's, inert.
+    """Hold a call of a key that failed for what the key, its quota or the server is; ``text`` is the server's, inert.
 
     ``outcome`` is an :class:`Outcome`'s value, ``limit`` the window that was spent (``TPM``), ``wait_s`` the seconds
     that its organization was made to wait, or None where nothing waits.
@@ -100,7 +100,7 @@ class KeyTrouble:
 
 @dataclass(frozen=True, slots=True)
 class KeySpend:
-    """What a key spent on one day (UTC, ``2026-11-25``) with one model."""
+    """Hold what a key spent on one day (UTC, ``2026-11-25``) with one model."""
 
     day: str
     model: str
@@ -112,7 +112,7 @@ class KeySpend:
 
 @dataclass(frozen=True, slots=True)
 class KeyHistory:
-    """A key's record: its refusals and errors, newest first, and its spending by day and model, newest first."""
+    """Hold a key's record: its refusals and errors, newest first, and its spending by day and model, newest first."""
 
     troubles: tuple[KeyTrouble, ...]
     spent: tuple[KeySpend, ...]
@@ -120,7 +120,7 @@ class KeyHistory:
 
 @dataclass(frozen=True, slots=True)
 class WindowStatus:
-    """One quota window of an (organization, model): ``available`` of ``limit`` units, whole again in ``full_in_s``.
+    """Hold one quota window of an (organization, model): ``available`` of ``limit`` units, full in ``full_in_s``.
 
     ``speed`` is how many times faster it refills than its name says: 1 but for servers in fast motion.
     """

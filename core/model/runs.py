@@ -1,4 +1,4 @@
-"""A run: where it stands, what its worker does, what was requested of it, when it ends."""
+"""Define a run: its state, what its worker does, what was requested of it, when it ends."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from core.model.tasks import Task
 
 
 class RunState(StrEnum):
-    """What a run does, in the words of the console and of ``status --json``."""
+    """Name what a run does, in the words of the console and of ``status --json``."""
 
     NEW = "new"
     RUNNING = "running"
@@ -23,7 +23,7 @@ class RunState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a run may spend before it pauses itself; None is without a cap.
+    """Hold what a run may spend before it pauses itself; None is without a cap.
 
     ``tokens`` counts prompt and completion tokens of all calls, re-asks included; ``money`` is in US dollars by the
     price table; ``hours`` is time in which a worker was at work.
@@ -48,7 +48,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class PacePoint:
-    """What happened in one slice of time: ``at`` is its start, ``span_s`` its length."""
+    """Hold what happened in one slice of time: ``at`` is its start, ``span_s`` its length."""
 
     at: float
     span_s: float
@@ -60,7 +60,7 @@ class PacePoint:
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """A line of *Lately*: an email that was settled, or an event. ``kind`` is labeled or the event's kind.
+    """Hold a line of *Recent*: an email that was settled, or an event. ``kind`` is labeled or the event's kind.
 
     ``text`` is the subject of a labeled email, else what happened; then ``subject`` names the email that it is about.
     """
@@ -84,7 +84,7 @@ batches at half the price, or batches until time is short and then the fastest o
 
 @dataclass(frozen=True, slots=True)
 class LaneChoice:
-    """How a run is to ask; ``by_at`` is when it should be done (seconds since the epoch), or None."""
+    """Hold how a run is to ask; ``by_at`` is when it should be done (seconds since the epoch), or None."""
 
     lane: str = "live"
     by_at: float | None = None
@@ -92,7 +92,7 @@ class LaneChoice:
 
 @dataclass(frozen=True, slots=True)
 class LaneSpent:
-    """What a run spent in one lane: calls by outcome, and tokens."""
+    """Hold what a run spent in one lane: calls by outcome, and tokens."""
 
     lane: str
     outcomes: Mapping[str, int]
@@ -107,7 +107,7 @@ class LaneSpent:
 
 @dataclass(frozen=True, slots=True)
 class BatchLimits:
-    """How much goes out at once.
+    """Hold how much goes out at once.
 
     A batch has ``size`` questions (Groq's advice; a server takes 50,000), ``most_open`` of them are at the server at
     once, and ``trial`` texts are asked live first, so that a bad rubric is not bought thousands of times.
@@ -120,7 +120,7 @@ class BatchLimits:
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A batch of questions: packed here, sent to a server, gathered when it has ended.
+    """Hold a batch of questions: packed here, sent to a server, gathered when it has ended.
 
     ``state`` is ``packed``, ``sent``, ``gathering``, ``done`` or ``void``; ``status`` is the server's word.
     ``tried_at`` is when something of it was last sent without a clear reply; ``tokens`` is what it may take, estimated.
@@ -171,7 +171,7 @@ UNCHANGED = "nothing was changed"
 
 @dataclass(frozen=True, slots=True)
 class CommandRecord:
-    """A command and what became of it; ``acknowledged_at`` is None while it waits."""
+    """Hold a command and what became of it; ``acknowledged_at`` is None while it waits."""
 
     id: str
     kind: str
@@ -188,7 +188,7 @@ class CommandRecord:
 
 @dataclass(frozen=True, slots=True)
 class WorkerStatus:
-    """The run's worker: ``alive`` means that a process holds the run's lock, which is the only proof.
+    """Hold the run's worker: ``alive`` means that a process holds the run's lock, which is the only proof.
 
     ``at_once`` is how many calls may be in flight, where the server's speed or a person decides.
     """
@@ -205,7 +205,7 @@ class WorkerStatus:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """What the worker waits for: until when, for which limit of which organization."""
+    """Hold what the worker waits for: until when, for which limit of which organization."""
 
     until_at: float | None
     limit: str
@@ -215,7 +215,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """When the run ends: seconds from the snapshot as an interval, and what binds it (``TPD of org_1``)."""
+    """Hold when the run ends: seconds from the snapshot as an interval, and what binds it (``TPD of org_1``)."""
 
     eta_s: float | None
     low_s: float | None
@@ -225,7 +225,7 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True)
 class Resumption:
-    """Proof of resumption, taken when a worker starts.
+    """Hold proof of resumption, taken when a worker starts.
 
     ``kept`` emails were settled before, ``continued`` have unusable answers that the new worker goes on from,
     ``asked_again`` is the upper bound of calls that were in flight when the last worker ended; ``ended`` says how.
@@ -242,7 +242,7 @@ class Resumption:
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """What does not change while a run goes on."""
+    """Hold what does not change while a run goes on."""
 
     name: str
     path: str
@@ -258,7 +258,7 @@ class RunInfo:
 
 @dataclass(frozen=True, slots=True)
 class PlacesWanted:
-    """Where a worker's calls are to be made: at so many ``places``, with at most ``width`` calls at once at each.
+    """Hold where a worker's calls are to be made: at so many ``places``, with at most ``width`` calls at once at each.
 
     ``address`` is that of a Ray cluster's head (host:port), "" for this machine. ``trust_network``: a cluster that asks
     for no token is taken all the same.
@@ -272,7 +272,7 @@ class PlacesWanted:
 
 @dataclass(frozen=True, slots=True)
 class PlaceStatus:
-    """A place that makes calls: its ``node`` (machine), its ``state`` (starting, ready, lost or refused) and why.
+    """Hold a place that makes calls: its ``node`` (machine), its ``state`` (starting, ready, lost or refused) and why.
 
     ``rate_per_min`` are the calls that ended there in the last minute; ``since_at`` is when the state began.
     """
@@ -288,7 +288,7 @@ class PlaceStatus:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All that the console and ``status`` show of one run at one moment, read in one transaction."""
+    """Hold all that the console and ``status`` show of one run at one moment, read in one transaction."""
 
     run: RunInfo
     state: RunState
@@ -349,7 +349,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """A run in the list of runs; ``error`` is set where its file cannot be read.
+    """Hold a run in the list of runs; ``error`` is set where its file cannot be read.
 
     ``rate_per_min`` are labels over the last minute, ``eta_s`` seconds until the end; both only while it is worked on.
     """

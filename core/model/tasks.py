@@ -1,4 +1,4 @@
-"""The task that a run works on, its versions, and what a draft of it would do."""
+"""Define the task that a run works on, its versions, and the result of trying a draft."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PACK_AUTO = 0
 
 @dataclass(frozen=True, slots=True)
 class LabelMeaning:
-    """One allowed answer (``value``, exactly as the model must write it), its short ``name`` and its ``meaning``."""
+    """Hold one allowed answer: ``value``, exactly as the model must write it, its short ``name``, its ``meaning``."""
 
     value: str
     name: str
@@ -23,7 +23,7 @@ class LabelMeaning:
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
-    """How a question is put to the model.
+    """Hold how a question is put to the model.
 
     ``schema``: the server is asked to answer with one of the labels and nothing else, by ``response_format``.
     ``logprobs``: the server is asked for the probability of what it answers. ``extra_body`` is a JSON object of
@@ -45,7 +45,7 @@ class ModelSettings:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A version of what is asked: labels, rubric, what of a text is sent, and the model's settings.
+    """Hold a version of what is asked: labels, rubric, what of a text is sent, and the model's settings.
 
     At most ``truncate_at`` characters or tokens (``truncate_by``) are sent, of which ``truncate_tail`` are the text's
     end. ``quoted`` says what becomes of quoted history and signatures: ``keep``, ``mark`` or ``drop``.
@@ -92,7 +92,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class TaskVersion:
-    """A version of a run's task and what it did.
+    """Hold a version of a run's task and what it did.
 
     ``since_at`` is when it was last activated, ``by`` who did that (empty where it came with the run). ``labels``
     counts the model's labels (copies included) by value; ``unusable`` of its ``calls`` were answered, but not with a
@@ -121,7 +121,7 @@ class TaskVersion:
 
 @dataclass(frozen=True, slots=True)
 class SampledEmail:
-    """An email that a version of the task is tried on, with the label that it has now, if any, and who gave that.
+    """Hold an email that a version of the task is tried on, with the label that it has now, if any, and who gave that.
 
     ``opening`` is how its text begins where it has no subject. ``human_label`` is what people said of it blind, and
     ``model_label`` what the model said, where they did.
@@ -139,7 +139,7 @@ class SampledEmail:
 
 @dataclass(frozen=True, slots=True)
 class DryRunResult:
-    """What trying a task on one email came to; never a label. ``why`` says what went wrong where ``label`` is None."""
+    """Hold the result of trying a task on one email; never a label. ``why`` says what failed if ``label`` is None."""
 
     email: SampledEmail
     label: str | None

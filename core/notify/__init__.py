@@ -1,1 +1,1 @@
-"""Telling a person who is elsewhere: what deserves it, how it is set up, and services that carry it."""
+"""Notify a person who is elsewhere: on which occasions, by which settings, through which services."""

@@ -22,7 +22,7 @@ NO_KEY = "no key can be used"
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """What to tell, inert: ``title`` names run and news, ``text`` is a sentence or two."""
+    """Hold what to notify of, inert: ``title`` names run and news, ``text`` is a sentence or two."""
 
     title: str
     text: str

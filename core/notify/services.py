@@ -1,4 +1,4 @@
-"""Services that carry a message to a person who is elsewhere, through ``apprise``, an optional extra."""
+"""Send messages to a person who is elsewhere, through ``apprise``, an optional extra."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ INSTALL = "pip install 'labeltui[notify]' brings apprise, which carries notifica
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """How many services took it, and for each of the others its kind and what is known of why."""
+    """Hold how many services took it, and for each of the others its kind and what is known of why."""
 
     sent: int
     failed: tuple[str, ...] = ()

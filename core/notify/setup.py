@@ -1,4 +1,4 @@
-"""``notify.toml``: how this operator wants to be told. The addresses of services hold tokens, so they are secrets.
+"""Read ``notify.toml``, the operator's notification settings. The addresses of services hold tokens: they are secrets.
 
 They are in no message, log or ``repr``; a file that holds some is refused while others than its owner can read it.
 """
@@ -21,7 +21,7 @@ DESKTOP = ("auto", "9", "777", "off")
 
 @dataclass(frozen=True, slots=True)
 class NotifySetup:
-    """``bell`` and ``desktop`` are the console's, ``urls`` the worker's, in the form that apprise takes."""
+    """Hold the settings: ``bell`` and ``desktop`` are the console's, ``urls`` the worker's, in apprise's form."""
 
     bell: bool = True
     desktop: str = "auto"

@@ -26,7 +26,7 @@ COUNTED_FROM = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two labels of one email (such as the person's and the model's); ``weight`` emails it stands for.
+    """Hold two labels of one email (such as the person's and the model's); ``weight`` emails it stands for.
 
     ``stratum`` names the cell that it was drawn from: resampling stays inside it.
     """
@@ -39,7 +39,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """A coefficient with its interval and the raw agreement; ``value`` is None where it is not defined."""
+    """Hold a coefficient with its interval and the raw agreement; ``value`` is None where it is not defined."""
 
     value: float | None
     low: float | None
@@ -117,7 +117,7 @@ def alpha(units: Sequence[Mapping[str, str]]) -> Agreement:
 
 @dataclass(frozen=True, slots=True)
 class DraftScore:
-    """How a draft compares with people: right on ``right`` of ``compared`` emails, with Wilson's 95 % interval.
+    """Hold how a draft compares with people: right on ``right`` of ``compared`` emails, with Wilson's 95 % interval.
 
     Of those that another version labeled too, the draft alone is right on ``better`` and alone wrong on ``worse``;
     ``p_value`` is McNemar's exact one.

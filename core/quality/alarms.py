@@ -41,7 +41,7 @@ _CAP_SLACK = 2
 
 
 class Watch(StrEnum):
-    """The watches, by the letter of the design's list."""
+    """Name the watches, by the letter of the design's list."""
 
     RUN = "run of one label"
     SHARES = "shares"
@@ -72,7 +72,7 @@ FALSE_ALARMS_PER_100_RUNS = {
 
 
 class WatchState(StrEnum):
-    """What a watch says now."""
+    """Name what a watch says now."""
 
     ARMING = "arming"
     STEADY = "steady"
@@ -82,7 +82,7 @@ class WatchState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one watch says: ``statistic`` against ``limit``, and the asks of an alarm (from 1, inclusive)."""
+    """Hold what one watch says: ``statistic`` against ``limit``, and the asks of an alarm (from 1, inclusive)."""
 
     watch: Watch
     state: WatchState
@@ -390,7 +390,7 @@ def _log_beta_ratio(a: float, b: float, length: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One settled ask as the watches see it: ``label`` is None where it failed; an identity may be empty.
+    """Hold one settled ask as the watches see it: ``label`` is None where it failed; an identity may be empty.
 
     ``chars`` is the length of its question, ``tokens`` what the server counted for it; 0 where either is not known.
     """
@@ -407,7 +407,7 @@ class Ask:
 
 
 class WatchSet:
-    """All watches of one run on its stream of settled asks.
+    """Run all watches of one run on its stream of settled asks.
 
     An alarm is kept until it is dismissed. ``expected`` asks the run is going to have; ``shuffled`` tells whether the
     work order is random: in the source's order the scan of shares is off, because topics change along a mailbox.

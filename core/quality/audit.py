@@ -35,7 +35,7 @@ GATE = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a person said of an email, blind; ``value`` is None where the person could not tell.
+    """Hold what a person said of an email, blind; ``value`` is None where the person could not tell.
 
     ``kind`` is first, second (a second look) or adjudicated. ``email_id`` is the email that was shown; emails with the
     same text share the answer.
@@ -54,7 +54,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """An email of the sample: its permanent number, the model's label (None: not yet), and people's answers.
+    """Hold an email of the sample: its permanent number, the model's label (None: not yet), and people's answers.
 
     ``key`` and ``model`` name the call that gave the label; ``older`` are labels by other versions of the task, as
     (version, label).
@@ -103,7 +103,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A batch of one annotator; ``second`` are the emails that come back, None while it was not planned."""
+    """Hold a batch of one annotator; ``second`` are the emails that come back, None while it was not planned."""
 
     annotator: str
     number: int
@@ -112,7 +112,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class GoldSet:
-    """Labels from elsewhere: ``pairs`` are (gold label, model's label or None) of the emails that have one.
+    """Hold labels from elsewhere: ``pairs`` are (gold label, model's label or None) of the emails that have one.
 
     ``differing`` are the emails on which the model has another label.
     """
@@ -124,7 +124,7 @@ class GoldSet:
 
 @dataclass(frozen=True)
 class Audit:
-    """What a run file says of labels and people. ``by_model`` counts emails by the model's label in ``version``."""
+    """Hold what a run file says of labels and people. ``by_model`` counts emails by model label in ``version``."""
 
     run: str
     version: str
@@ -156,7 +156,7 @@ class Audit:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What one annotator did."""
+    """Hold what one annotator did."""
 
     name: str
     answers: int
@@ -168,7 +168,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of the audited emails: on how many model and people agree, with Wilson's interval.
+    """Hold a part of the audited emails: on how many model and people agree, with Wilson's interval.
 
     ``by`` says what the run is parted by. Only emails that were drawn at the rate of all count, so that a top-up of
     rare labels shifts nothing. ``accuracy.more`` is how many more random emails of the whole run bring it to ±10
@@ -185,7 +185,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """All that is known of a run's labels."""
+    """Hold all that is known of a run's labels."""
 
     audit: Audit
     figures: Figures

@@ -41,7 +41,7 @@ ROUND_LIMIT = 5
 
 @dataclass(frozen=True, slots=True)
 class CanaryAnswer:
-    """An answer to a canary: ``label`` is what its email was labeled, ``value`` what it was answered now.
+    """Hold an answer to a canary: ``label`` is what its email was labeled, ``value`` what it was answered now.
 
     ``round`` is 0 for a calibration, 1 for a question of the regular watch, and larger for a round of all at once.
     """
@@ -85,7 +85,7 @@ class _Canary:
 
 
 class ChangeSum:
-    """The CUSUM of changed answers. ``noise`` is the share of answers that changed while the model was healthy."""
+    """Compute the CUSUM of changed answers. ``noise`` is the share that changed while the model was healthy."""
 
     def __init__(self, *, noise: float = 0.0) -> None:
         self.limit = LIMIT

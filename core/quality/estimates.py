@@ -43,7 +43,7 @@ POOLED_BELOW = 20
 
 @dataclass(frozen=True, slots=True)
 class Stratum:
-    """The emails to which the model gave one label: ``size`` of them, and how people labeled the audited ones.
+    """Hold the emails to which the model gave one label: ``size`` of them, and how people labeled the audited ones.
 
     ``rate`` is the share of them that belongs to the sample; strata of one rate may be pooled.
     """
@@ -64,7 +64,7 @@ _FrozenStratum = tuple[str, int, tuple[tuple[str, int], ...], float]
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A count with a property: ``hits`` of ``audited`` emails have it, ``size`` emails are in the cell."""
+    """Hold a count with a property: ``hits`` of ``audited`` emails have it, ``size`` emails are in the cell."""
 
     size: int
     audited: int
@@ -73,7 +73,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure with its 95 % interval; ``audited`` emails it rests on.
+    """Hold a figure with its 95 % interval; ``audited`` emails it rests on.
 
     ``few`` marks a figure that is not worth quoting yet, ``more`` says how many further emails bring it to ±10 points
     (0 where it is there), ``at_least`` that only the lower end means something.
@@ -95,7 +95,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class LabelFigures:
-    """What the sample says of one label; a figure that cannot be given is None.
+    """Hold what the sample says of one label; a figure that cannot be given is None.
 
     ``raw_share`` is the model's share of it, ``share`` the corrected one, ``over_reporting`` raw over corrected share.
     """
@@ -112,7 +112,7 @@ class LabelFigures:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """All figures of one run and task version, from one set of strata."""
+    """Hold all figures of one run and task version, from one set of strata."""
 
     total: int
     audited: int
@@ -122,7 +122,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How much more accurate version A is than B, in fractions of all emails, with McNemar's exact p.
+    """Hold how much more accurate version A is than B, in fractions of all emails, with McNemar's exact p.
 
     ``differing`` emails have two different labels; of the ``audited`` ones A is right on ``a_right``, B on ``b_right``.
     """

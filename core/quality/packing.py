@@ -38,7 +38,7 @@ DRAWS = 4_000
 
 @dataclass(frozen=True, slots=True)
 class ControlAnswer:
-    """An answer to a text asked about alone: ``label`` is the packed one, ``value`` this one, ``turn`` 1 or 2.
+    """Hold an answer to a text asked about alone: ``label`` is the packed one, ``value`` this one, ``turn`` 1 or 2.
 
     The text stood at ``position`` of a pack of ``size``.
     """
@@ -75,7 +75,7 @@ class _Due:
 
 
 class PackControl:
-    """Chooses the control sample, says which text is due, and watches the answers.
+    """Choose the control sample, says which text is due, and watches the answers.
 
     ``steps`` are the sizes that packs go through where the sample decides; one size alone stays. One call about a text
     is out at a time: :meth:`sent`, then :meth:`answered` or, where it gave no label, :meth:`given_up`.
@@ -189,7 +189,7 @@ Triple = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class PackFacts:
-    """What a run file says of packs in one version of the task.
+    """Hold what a run file says of packs in one version of the task.
 
     ``setting`` is what the task says, ``size`` what packs hold now. ``places`` counts labels at the ends (True) and in
     the middle of packs. ``alone`` emails had no usable answer in their pack. ``changes`` are the sizes that were left.
@@ -207,7 +207,7 @@ class PackFacts:
 
 @dataclass(frozen=True, slots=True)
 class LabelShift:
-    """A label in packs: its packed share less its single share, and its share at ends less that in the middle."""
+    """Hold a label in packs: its packed share less its single share, and its share at ends less that in the middle."""
 
     label: str
     shift: Triple | None
@@ -216,7 +216,7 @@ class LabelShift:
 
 @dataclass(frozen=True)
 class PackVerdict:
-    """What the control sample says: shares of 1 with their 95 % intervals; None where nothing is known yet.
+    """Hold what the control sample says: shares of 1 with their 95 % intervals; None where nothing is known yet.
 
     ``agreement`` is that of packed labels with answers to the same text alone, ``repeats`` that of two answers alone,
     as second answers show it. ``stayed`` of the ``differ`` packed labels were contradicted twice.

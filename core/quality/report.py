@@ -20,7 +20,7 @@ from core.text import plural_of
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """An item on which model and people differ, for a report that may show texts."""
+    """Hold an item on which model and people differ, for a report that may show texts."""
 
     id: str
     text: str
@@ -30,7 +30,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class ReportFacts:
-    """What a report says beside the figures. ``slices`` counts labels by twentieth of the work order.
+    """Hold what a report says beside the figures. ``slices`` counts labels by twentieth of the work order.
 
     ``canaries`` counts changed and all answers of canaries by twentieth of the time in which they were asked,
     ``reasked`` emails that were asked again and all labeled ones by twentieth of the work order.

@@ -30,7 +30,7 @@ TOP_UP_SHARE = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A random sample of a run: ``base_rate`` for every email, ``rates`` for labels that were topped up."""
+    """Hold a random sample of a run: ``base_rate`` for every email, ``rates`` for labels that were topped up."""
 
     id: int
     name: str
@@ -46,7 +46,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An email as sampling sees it: its permanent number, the model's label, and who labeled it blind."""
+    """Hold an email as sampling sees it: its permanent number, the model's label, and who labeled it blind."""
 
     email_id: int
     u: float

@@ -16,7 +16,7 @@ from core.quality.sampling import BATCH, due, second_looks
 
 
 class Phase(StrEnum):
-    """Where a review stands. ``PLAN`` means that the second looks of the batch are to be drawn from fresh facts."""
+    """Name the phases of a review. ``PLAN``: the second looks of the batch are to be drawn from fresh facts."""
 
     FIRST = "first"
     PLAN = "plan"
@@ -27,7 +27,7 @@ class Phase(StrEnum):
 
 @dataclass
 class Session:
-    """One annotator's batch: ``queue`` holds the emails that are left in this phase, ``given`` the answers in order."""
+    """Hold one annotator's batch: ``queue`` has the emails left in this phase, ``given`` the answers in order."""
 
     annotator: str
     batch: int
@@ -124,7 +124,7 @@ def plan(audit: Audit, annotator: str, batch: int) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Revealed:
-    """What is shown after a batch: how many of the compared emails agree, and those that do not."""
+    """Hold what is shown after a batch: how many of the compared emails agree, and those that do not."""
 
     compared: int
     agree: int

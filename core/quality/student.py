@@ -43,7 +43,7 @@ Features = tuple[tuple[int, ...], float]
 
 @dataclass(frozen=True, slots=True)
 class Suspicion:
-    """How much a label surprises the student: ``margin`` = ln P(best other label) − ln P(the label given)."""
+    """Hold how much a label surprises the student: ``margin`` = ln P(best other label) − ln P(the label given)."""
 
     email_id: int
     label: str
@@ -53,7 +53,7 @@ class Suspicion:
 
 @dataclass(frozen=True, slots=True)
 class NextGeneration:
-    """What a model trained on these labels would call each email out of fold.
+    """Hold what a model trained on these labels would call each email out of fold.
 
     ``shares`` counts its labels; of ``mistakes`` known from people it repeats ``repeated``: these follow a rule that
     it learned, and are ``repeated_emails``, the surest first.
@@ -75,7 +75,7 @@ def features(text: str) -> Features:
 
 
 class Student:
-    """A logistic regression for a few labels."""
+    """Fit a logistic regression for a few labels."""
 
     def __init__(self, labels: Sequence[str]) -> None:
         self.labels = tuple(labels)
@@ -165,7 +165,7 @@ def next_generation(
 
 @dataclass(frozen=True, slots=True)
 class SharedMark:
-    """A word, or a sender's domain, that ``in_misread`` of ``misread`` texts hold, and ``in_others`` of ``others``."""
+    """Hold a word or sender's domain that ``in_misread`` of ``misread`` texts have, and ``in_others`` of ``others``."""
 
     mark: str
     in_misread: int

@@ -101,7 +101,7 @@ def _folded(path: Path) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Going:
-    """What deleting a run takes away: the names of its files, and their bytes together."""
+    """Hold what deleting a run takes away: the names of its files, and their bytes together."""
 
     names: tuple[str, ...]
     size_bytes: int

@@ -34,7 +34,7 @@ _ABANDONED_S = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """How many emails were taken, how many different texts they hold, and how many could not be parsed whole."""
+    """Hold how many emails were taken, how many different texts they hold, and how many could not be parsed whole."""
 
     taken: int
     distinct: int

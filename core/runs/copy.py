@@ -1,4 +1,4 @@
-"""A new run from the emails of another: the same messages in the same order, nothing labeled.
+"""Make a new run from the emails of another: the same messages in the same order, nothing labeled.
 
 It is made from the run file alone. Where the source went, or changed, does not matter; a worker may go on meanwhile,
 for nobody ever changes a run's emails.

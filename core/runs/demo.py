@@ -1,4 +1,4 @@
-"""The demo: a run on invented emails against the built-in simulator, apart from everything real.
+"""Make the demo: a run on invented emails against the built-in simulator, apart from everything real.
 
 The emails have known labels, and the simulated model errs in two planted ways, so that a review has something to find:
 it slips on a few texts at random, and it misreads one kind of text, always in the same way.

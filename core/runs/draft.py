@@ -1,4 +1,4 @@
-"""The draft of a run's task: a text that a person edits, kept in a file beside the run until it is activated.
+"""Keep the draft of a run's task: a text that a person edits, in a file beside the run until it is activated.
 
 The file outlives the console. It is kept as it was left, whether it is a valid task or not.
 """
@@ -18,7 +18,7 @@ from core.text import inert
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A draft's text and the task that it says, or why it is none."""
+    """Hold a draft's text and the task that it says, or why it is none."""
 
     text: str
     task: Task | None = None

@@ -1,4 +1,4 @@
-"""The runs on this machine: where their files lie, how one is found by name or path, how one is made from a source.
+"""Find runs on this machine by name or path, and make one from a source.
 
 What the list says of each is the business of :mod:`core.runs.listing`, making the file that of :mod:`core.runs.build`.
 """
@@ -45,7 +45,7 @@ _NO_RUN = re.compile(r"[.~](control|search|before-format-\d+(\.\d+)?)$")
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How a run is made: ``seed`` None draws one; ``order`` is shuffled or source; ``source`` says how that is read.
+    """Hold how a run is made: ``seed`` None draws one; ``order`` is shuffled or source; ``source`` says how to read.
 
     ``part`` is the number of a part and how many there are: see :mod:`core.runs.series`.
     """
@@ -62,7 +62,7 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """What :func:`create_run` did. ``existed`` says that the run was there already and nothing was changed.
+    """Hold what :func:`create_run` did. ``existed`` says that the run was there already and nothing was changed.
 
     ``skipped`` counts rows not taken by reason, ``skipped_places`` names some of them; ``unparsed`` emails could not be
     parsed whole.

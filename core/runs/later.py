@@ -1,4 +1,4 @@
-"""Later arrivals: what is new of a source is added to a run that is there."""
+"""Add what is new of a source to a run that exists."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TOLD_EVERY = 500
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What :func:`add_texts` did: texts ``taken``, ``known`` already, and ``changed`` ones under an old id, left alone.
+    """Hold what :func:`add_texts` did: texts ``taken``, ``known`` already, and ``changed`` ones, left alone.
 
     ``changed_ids`` names some of those; ``skipped`` counts records that were not taken by reason.
     """

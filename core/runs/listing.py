@@ -1,4 +1,4 @@
-"""The list of runs: one line about each, read again only where its file changed.
+"""List the runs: one line about each, read again only where its file changed.
 
 Each reading opens a file, so a list that is looked at every two seconds keeps what it knows of files that stand still.
 A run that was at work is read every time: that its worker was killed shows in no file.
@@ -24,7 +24,7 @@ Marks = tuple[tuple[int, int, int], ...]
 
 
 class RunList:
-    """The runs of one home. Belongs to one thread."""
+    """List the runs of one home. Belongs to one thread."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

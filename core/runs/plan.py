@@ -1,4 +1,4 @@
-"""What a run will take, before anything is sent: calls, tokens, time with an interval, money, and what binds it."""
+"""Plan what a run will take, before anything is sent: calls, tokens, time with an interval, money, what binds it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _CALLS_PER_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """What there is to ask about: emails, different texts among them, and the mean length of those in characters.
+    """Hold what there is to ask about: emails, different texts among them, and the mean length of those in characters.
 
     ``total`` emails are in the run, settled ones included; 0 where nothing is settled.
     """
@@ -57,7 +57,7 @@ class Texts:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """The answer of ``labeltui plan``. Tokens are totals; ``counted_tokens`` leaves out what the provider caches.
+    """Hold the answer of ``labeltui plan``. Tokens are totals; ``counted_tokens`` leaves out what the provider caches.
 
     ``canaries`` of the ``calls`` ask labeled emails again (in packs they go with others), ``controls`` ask alone about
     texts that were packed. ``what_if`` pairs a sentence with the forecast under it;
@@ -94,7 +94,7 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Mean tokens of one call, and whether they were learnt from calls or are a guess."""
+    """Hold mean tokens of one call, and whether they were learnt from calls or are a guess."""
 
     prompt: float
     cached: float
@@ -155,7 +155,7 @@ def cost_of_call(
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """What the asking takes: calls, their tokens (prompt, cached, completion), and which calls label nothing."""
+    """Hold what the asking takes: calls, their tokens (prompt, cached, completion), and which calls label nothing."""
 
     calls: float
     totals: tuple[float, float, float]
@@ -306,7 +306,7 @@ def _what_if(load: Load, ways: Sequence[Capacity]) -> tuple[tuple[str, Forecast]
 
 @dataclass(frozen=True, slots=True)
 class SourcePreview:
-    """What a source would give a run, read whole without writing anything.
+    """Hold what a source would give a run, read whole without writing anything.
 
     ``shown`` holds id and beginning of the first items, ``characters`` are those that would be sent, ``cut`` items are
     longer than the task allows, ``unparsed`` ones are kept as plain text, ``flagged`` ones look like prompt injection.

@@ -124,7 +124,7 @@ def read_batch(path: Path, file: Path, *, annotator: str) -> tuple[Review | None
 
 @dataclass(frozen=True, slots=True)
 class GoldFile:
-    """What a file of labels from elsewhere holds for a run: ``labels`` by the email's number, and what did not fit."""
+    """Hold what a file of labels from elsewhere has for a run: ``labels`` by the email's number, and misfits."""
 
     name: str
     labels: Mapping[int, str]
@@ -201,7 +201,7 @@ def _by_text(path: Path, texts: Sequence[str]) -> dict[str, list[int]]:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One side of a comparison: a run and a version of its task."""
+    """Hold one side of a comparison: a run and a version of its task."""
 
     run: str
     version: str
@@ -211,7 +211,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two labelings of the same emails. ``flips`` counts (label of A, label of B) where they differ.
+    """Hold two labelings of the same emails. ``flips`` counts (label of A, label of B) where they differ.
 
     ``differing`` holds (email's number in A, its id, label of A, label of B, the person's label or None).
     """
@@ -383,7 +383,7 @@ def next_generation_of(quality: Quality, path: Path) -> tuple[NextGeneration, tu
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What texts share that the model labels ``model`` and people ``person``; ``marks`` is empty where nothing does."""
+    """Hold what texts share that the model labels ``model`` and people ``person``; ``marks`` may be empty."""
 
     model: str
     person: str

@@ -31,7 +31,7 @@ _LONGEST_STEM = 58
 
 @dataclass(frozen=True, slots=True)
 class CopyRequest:
-    """A copy of the run at ``path``, as it was typed in: empty texts mean what the run has."""
+    """Hold a copy of the run at ``path``, as it was typed in: empty texts mean what the run has."""
 
     path: str
     name: str
@@ -41,7 +41,7 @@ class CopyRequest:
 
 @dataclass(frozen=True, slots=True)
 class NewRunRequest:
-    """What was typed in. Empty texts mean the default.
+    """Hold what was typed in. Empty texts mean the default.
 
     ``task`` is the path of a TOML file, ``task_of`` that of a run whose task is meant.
     """
@@ -64,7 +64,7 @@ TEMPLATE = "a template"
 
 @dataclass(frozen=True, slots=True)
 class TaskChoice:
-    """A task and where it is from: the built-in one has neither ``path`` nor ``run``. Without a task, ``trouble``."""
+    """Hold a task and its origin: the built-in one has neither ``path`` nor ``run``. Without a task, ``trouble``."""
 
     name: str
     where: str

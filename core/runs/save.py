@@ -1,4 +1,4 @@
-"""Labels of a run to a file: an export of all or of a selection, and whole records of chosen items."""
+"""Save labels of a run to a file: an export of all or of a selection, and whole records of chosen items."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LINES = ".jsonl"
 
 @dataclass(frozen=True, slots=True)
 class ExportOptions:
-    """How labels are exported: see the options of ``labeltui export``.
+    """Hold how labels are exported: see the options of ``labeltui export``.
 
     ``where`` is a filter as it is typed in the list, ``only`` one of human, model and agreed, ``split`` shares such as
     ``0.8,0.1,0.1``. Without ``text`` neither texts nor subjects are written; without ``columns`` not the source's own.

@@ -1,4 +1,4 @@
-"""A series: the run files of one large source, ``name.001.db``, ``name.002.db`` …, worked one after another.
+"""Work on a series: the run files of one large source, ``name.001.db``, ``name.002.db`` …, one after another.
 
 A text belongs to the part that the hash of its content says, so that equal texts meet in one part, and any part is a
 random sample of all. Each part is an ordinary run; what is asked of the series' name concerns the part at its turn, and

@@ -1,4 +1,4 @@
-"""What a run keeps of a message under its task: the text that is sent, and what a person should know of it."""
+"""Make what a run keeps of a message under its task: the text that is sent, and flags for a person."""
 
 from __future__ import annotations
 

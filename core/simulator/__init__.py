@@ -1,4 +1,4 @@
-"""A stand-in for Groq: an ASGI app with real quotas, headers and faults.
+"""Simulate Groq: an ASGI app with real quotas, headers and faults.
 
 The demo, training, tests and a virtual-time harness ask it instead of the real service. It knows no other
 room of the house, and importing this package (or its `config`, `options`, `child`, `quota`, `answers` and

@@ -1,4 +1,4 @@
-"""`python -m core.simulator`: a simulator as a process of its own, as `core.simulator.child` starts it."""
+"""Run `python -m core.simulator`: a simulator as a process of its own, as `core.simulator.child` starts it."""
 
 from __future__ import annotations
 

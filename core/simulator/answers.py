@@ -1,4 +1,4 @@
-"""What the simulated model says: a plain word rule, replayed labels, and answers that are not labels.
+"""Choose the simulated model's answers: a plain word rule, replayed labels, and answers that are not labels.
 
 The word rule counts the different work words and personal words in an email, lower-cased and split at anything
 that is no letter. Work words at least as many as personal ones: the first label; else the second. It is meant
@@ -160,7 +160,7 @@ def write_replay(path: Path, labeled: Iterable[tuple[str, str]]) -> int:
 
 
 class Answerer:
-    """Says the right label for an email: replayed if known, else by the word rule."""
+    """Answer with the right label for an email: replayed if known, else by the word rule."""
 
     def __init__(self, labels: Sequence[str], replay: Mapping[str, str] | None = None) -> None:
         self._labels = labels

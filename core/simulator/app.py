@@ -1,4 +1,4 @@
-"""The simulator as an ASGI app: reading, waiting and sending around the service.
+"""Serve the simulator as an ASGI app: reading, waiting and sending around the service.
 
     app = create_app(config)                                     # real time
     httpx.AsyncClient(transport=httpx.ASGITransport(app=app))    # no socket, also under virtual time
@@ -47,11 +47,11 @@ _LARGEST_BODY: Final = 8 << 20
 
 
 class ConnectionDroppedError(ConnectionError):
-    """The simulated connection was cut in the middle of an answer."""
+    """Report that the simulated connection was cut in the middle of an answer."""
 
 
 class Simulator:
-    """One running simulator: the service, its clock and its log. Found as `app.state.simulator`."""
+    """Run one simulator: the service, its clock and its log. Found as `app.state.simulator`."""
 
     def __init__(
         self,
@@ -187,7 +187,7 @@ class Simulator:
 
 
 class _ChatEndpoint:
-    """A raw ASGI callable: starlette wraps functions in a request, but leaves other callables alone."""
+    """Serve chat calls as a raw ASGI callable, which starlette does not wrap in a request as it does functions."""
 
     def __init__(self, simulator: Simulator) -> None:
         self._simulator = simulator

@@ -55,7 +55,7 @@ class _Batch:
 
 
 class BatchDesk:
-    """The files and batches of one simulator. ``answer`` answers a line; ``epoch`` turns its clock into Unix time.
+    """Keep files and batches of one simulator. ``answer`` answers a line; ``epoch`` turns its clock into Unix time.
 
     ``noted`` is called for each batch that began or ended: which, with the digests of its texts, and when.
     """

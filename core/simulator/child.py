@@ -1,4 +1,4 @@
-"""A simulator as a child process on a free loopback port: started, waited for, stopped.
+"""Run a simulator as a child process on a free loopback port: start it, wait for it, stop it.
 
     with start_child(["--keys", "3", "--latency", "0"]) as simulator:
         AsyncGroq(api_key=simulator.keys[0], base_url=simulator.base_url, max_retries=0)
@@ -47,7 +47,7 @@ _LONGEST_LINE: Final = 1 << 20
 
 @dataclass(slots=True)
 class SimulatorChild:
-    """A running simulator process. `base_url` has no path: the groq SDK adds its own."""
+    """Hold a running simulator process. `base_url` has no path: the groq SDK adds its own."""
 
     base_url: str
     keys: tuple[str, ...] = field(repr=False)

@@ -1,4 +1,4 @@
-"""What a simulator is told before it starts: keys, organizations, limits, faults, latency.
+"""Configure a simulator: keys, organizations, limits, faults, latency.
 
 Owns the frozen values that every other module of the simulator reads, the named plans and fault presets, and
 the making of invented keys. Standard library only, so that a command line can build its help from it quickly.
@@ -31,12 +31,12 @@ DIALECTS: Final = (
 
 
 class SimulatorError(UsageError):
-    """A simulator cannot be built or started as asked; the message says what to change."""
+    """Report that a simulator cannot be built or started as asked; the message says what to change."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Quotas of one (organization, model). `None` means unlimited.
+    """Hold quotas of one (organization, model). `None` means unlimited.
 
     rpm and rpd count requests per minute and per day; tpm and tpd count tokens.
     """
@@ -66,7 +66,7 @@ PLANS: Final[Mapping[str, Limits]] = {
 
 @dataclass(frozen=True, slots=True)
 class OrganizationConfig:
-    """One organization: its quota belongs to it and the model, not to its keys.
+    """Hold one organization: its quota belongs to it and the model, not to its keys.
 
     `restricted_after` is the number of its calls after which every key of it gets 400
     `organization_restricted` (0: from the start; None: never). `by_model` overrides `limits` for some models.
@@ -80,7 +80,7 @@ class OrganizationConfig:
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
-    """When a key stops working: after so many of its calls, or so many real seconds after the start."""
+    """Hold when a key stops working: after so many of its calls, or so many real seconds after the start."""
 
     after_calls: int | None = None
     at_s: float | None = None
@@ -88,7 +88,7 @@ class Revocation:
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """A span of real seconds after the start in which every call fails, by 503 or by a cut connection."""
+    """Hold a span of real seconds after the start in which every call fails, by 503 or by a cut connection."""
 
     start_s: float
     duration_s: float
@@ -97,7 +97,7 @@ class Outage:
 
 @dataclass(frozen=True, slots=True)
 class FaultPlan:
-    """Rates between 0 and 1. The first group is rolled once per call that the quota let through.
+    """Hold rates between 0 and 1. The first group is rolled once per call that the quota let through.
 
     Per call, at most one of them happens: `invalid` (an answer outside the labels), `length` (empty content,
     the reasoning ate the budget), `rate_limit` (a 429 without cause), `capacity` (498), `error_500`,
@@ -171,7 +171,7 @@ FAULT_PRESETS: Final[Mapping[str, FaultPlan]] = {
 
 @dataclass(frozen=True, slots=True)
 class BatchPlan:
-    """How files and batches behave. A batch takes ``seconds``; with ``stall`` every other one takes that many instead.
+    """Hold how files and batches behave. A batch takes ``seconds``; with ``stall`` every other one takes that long.
 
     ``expire`` is the share of lines that are not done in time; every ``lose_reply``-th reply to a create is lost;
     listings know of nothing younger than ``list_lag_s``; ``fail`` is *token_limit* (while another batch is open) or
@@ -194,7 +194,7 @@ class BatchPlan:
 
 @dataclass(frozen=True, slots=True)
 class FlexPlan:
-    """How the flex tier behaves: ``at_once`` calls fit into it (0: any number), the share ``full`` gets a 498 anyway.
+    """Hold how the flex tier behaves: ``at_once`` calls fit in (0: any number); the share ``full`` gets a 498 anyway.
 
     Its quotas are ten times those of the usual tier. Where it is not ``offered``, asking for it is a 400.
     """
@@ -206,7 +206,7 @@ class FlexPlan:
 
 @dataclass(frozen=True, slots=True)
 class SimulatorConfig:
-    """Everything that a simulator is told. The defaults need no file and answer without quota or fault.
+    """Hold everything that configures a simulator. The defaults need no file and answer without quota or fault.
 
     keys: bearer key -> organization name. An organization that `organizations` does not list is unlimited.
     labels: the valid answers; the word rule answers the first for work and the second for personal.

@@ -1,4 +1,4 @@
-"""What a chat request asks, reduced to what a simulator needs.
+"""Reduce a chat request to what a simulator needs of it.
 
 Owns the reading of request bodies: which email, ask or re-ask, how many tokens; and what is remembered of earlier ones.
 The convention of the asking side is `[system: rubric, user: email]`, the email between lines that say `<email>` and
@@ -36,7 +36,7 @@ V = TypeVar("V")
 
 
 class BadRequestError(Exception):
-    """The body is not a request that Groq would take; `param` names the field at fault, if one is."""
+    """Report that the body is not a request that Groq would take; `param` names the field at fault, if one is."""
 
     def __init__(self, message: str, param: str | None = None) -> None:
         super().__init__(message)
@@ -46,7 +46,7 @@ class BadRequestError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One chat request. Token counts are estimates of 4 characters a token; `completion` is None if not sent.
+    """Hold one chat request. Token counts are estimates of 4 characters a token; `completion` is None if not sent.
 
     `email_key` and `system_key` are digests of the email text and the system message. `has_email` is False for
     a re-ask without a user message before the bad answer, or in the wording of a library that forgets it;
@@ -209,7 +209,7 @@ def _turn(index: int, message: Any) -> tuple[str, str]:
 
 
 class Memory:
-    """Earlier calls, forgotten oldest first."""
+    """Keep earlier calls; the oldest are dropped first."""
 
     def __init__(self, *, scale: float, prefix_cache: bool) -> None:
         self._prefix_life_s = _PREFIX_LIFE_S / scale

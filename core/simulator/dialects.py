@@ -19,7 +19,7 @@ KINDS = ("quota", "credit", "auth", "model", "parameter", "moderation", "overloa
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """One documented error: its status, its body and its headers, with words in braces for what holds at the moment.
+    """Hold one documented error: status, body and headers, with words in braces for what holds at the moment.
 
     ``told``: the wait stands in it.
     """
@@ -46,7 +46,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class ServerDialect:
-    """How one server says no. ``refuses`` is the field of a request that it does not take, or empty."""
+    """Hold how one server says no. ``refuses`` is the field of a request that it does not take, or empty."""
 
     name: str
     path: str

@@ -1,4 +1,4 @@
-"""What goes wrong, when: a plan that depends on the email and how often it was asked, never on arrival order.
+"""Plan faults that depend on the email and how often it was asked, never on arrival order.
 
 Every roll is a slice of one hash over (seed, email digest, nth time this email got past the quota). Two runs
 that ask the same emails in another order, or at another speed, therefore meet the same faults.
@@ -22,7 +22,7 @@ _UNIT: Final = float(1 << 32)
 
 @dataclass(frozen=True, slots=True)
 class Rolls:
-    """Four independent numbers in [0, 1) for one call."""
+    """Hold four independent numbers in [0, 1) for one call."""
 
     fault: float
     latency: float
@@ -32,7 +32,7 @@ class Rolls:
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What holds for an email for ever: never answered validly, always too large, label flipped."""
+    """Hold what holds for an email for ever: never answered validly, always too large, label flipped."""
 
     poison: bool
     too_large: bool
@@ -40,7 +40,7 @@ class Fate:
 
 
 class Faults:
-    """Rolls the faults of a plan."""
+    """Roll the faults of a plan."""
 
     def __init__(self, plan: FaultPlan, *, seed: int, noise: float = 0.0) -> None:
         self._plan = plan

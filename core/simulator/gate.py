@@ -1,4 +1,4 @@
-"""Who is let in: outages, keys, restricted organizations and models. The quota comes after it."""
+"""Check outages, keys, restricted organizations and models. The quota is checked after them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MODELS_CREATED: Final = 1_754_000_000
 
 
 class Gate:
-    """Refuses what does not depend on quota. Times are the clock's, in seconds."""
+    """Refuse what does not depend on quota. Times are the clock's, in seconds."""
 
     def __init__(self, config: SimulatorConfig, started_at: float) -> None:
         self._config = config

@@ -1,4 +1,4 @@
-"""The command line of a simulator: arguments in, configuration out.
+"""Parse the command line of a simulator: arguments in, configuration out.
 
 Imports nothing heavy, so that the help of a larger command line stays quick; the server comes in when it runs.
 """

@@ -1,4 +1,4 @@
-"""Quotas as Groq keeps them: four continuously refilling buckets per organization and model.
+"""Count quotas as Groq does: four continuously refilling buckets per organization and model.
 
 Pure: the caller passes the time. A bucket holds `limit` and refills `limit / period` a second, so a told wait is
 (Used + Requested - Limit) / (Limit / period), the rule that every published 429 text handles. Times are in real
@@ -22,7 +22,7 @@ WindowName = Literal["rpm", "rpd", "tpm", "tpd"]
 
 
 class Bucket:
-    """What one limit has used up; it drains by itself as time passes."""
+    """Count what one limit has used up; it drains by itself as time passes."""
 
     __slots__ = ("_at", "_used", "limit", "refill_per_s")
 
@@ -60,7 +60,7 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a call did not fit. `never` means that it is larger than the limit itself. Waits in real seconds."""
+    """Hold why a call did not fit. `never` means that it is larger than the limit itself. Waits in real seconds."""
 
     window: WindowName
     limit: int
@@ -72,7 +72,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One window for display and headers: units used (rounded up) and seconds until it is full again."""
+    """Hold one window for display and headers: units used (rounded up) and seconds until it is full again."""
 
     window: WindowName
     limit: int
@@ -86,7 +86,7 @@ class Level:
 
 
 class Quota:
-    """The four windows of one organization and model."""
+    """Count the four windows of one organization and model."""
 
     __slots__ = ("_buckets", "_requests", "_tokens")
 

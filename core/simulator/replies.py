@@ -1,4 +1,4 @@
-"""The words and headers of Groq's answers: bodies, error bodies, rate-limit headers and Go durations.
+"""Write Groq's answers: bodies, error bodies, rate-limit headers and Go durations.
 
 Pure and without state. The texts follow real ones closely, because clients learn organizations, windows and
 waits from them.
@@ -34,7 +34,7 @@ HTML_PAGE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A response before it is sent. `cut` means: close the connection in the middle of the body."""
+    """Hold a response before it is sent. `cut` means: close the connection in the middle of the body."""
 
     status: int
     body: bytes

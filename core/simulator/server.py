@@ -1,4 +1,4 @@
-"""A simulator behind a socket: uvicorn in this process, on the loopback interface and nowhere else.
+"""Serve a simulator on a socket: uvicorn in this process, on the loopback interface and nowhere else.
 
 SIGTERM, SIGINT, a vanished parent or a long silence end it cleanly, with exit code 0. When it listens it says
 so in one line, which a parent can read: `{"base_url", "pid", "keys", "organizations"}`.
@@ -39,7 +39,7 @@ _BACKLOG: Final = 512
 
 @dataclass(frozen=True, slots=True)
 class ServeOptions:
-    """How to serve, apart from what is simulated. Port 0 is any free one; times in seconds.
+    """Hold how to serve, apart from what is simulated. Port 0 is any free one; times in seconds.
 
     `watch_parent` ends the server when its standard input closes or its parent is another; `detach` leaves the
     starting process at once (POSIX only), so that nothing waits for it.

@@ -1,4 +1,4 @@
-"""The service itself, without sockets or sleeping: what a call costs and what it is answered.
+"""Compute what a call costs and what it is answered, without sockets or sleeping.
 
 `admit` decides everything that is known on arrival; the caller then lets the latency pass and asks `finish`.
 Time is passed in. Answers and faults do not depend on the order in which different emails arrive; only the
@@ -47,7 +47,7 @@ _USUAL_RPM: Final = 30
 
 
 class Service:
-    """Keys, quotas, faults and answers of one simulator. `now` is the clock's time in seconds, everywhere."""
+    """Hold keys, quotas, faults and answers of one simulator. `now` is the clock's time in seconds, everywhere."""
 
     def __init__(self, config: SimulatorConfig, now: float, epoch: float) -> None:
         """Start at `now`; `epoch` is added to clock times to give Unix time.

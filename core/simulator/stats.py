@@ -1,4 +1,4 @@
-"""What the simulator saw: counters for people and tests, and a log of every call that it served.
+"""Count what the simulator served, for people and tests, and log every call.
 
 Keys appear with their last four characters only. The log is written before the answer is sent, so every answer
 that a client holds has a line, even if either side dies at once.
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Call:
-    """One chat call from arrival to answer; filled in as it is understood. Times are the clock's, in seconds."""
+    """Hold one chat call from arrival to answer; filled in as it is understood. Times are the clock's, in seconds."""
 
     ordinal: int
     started_at: float
@@ -50,7 +50,7 @@ class Call:
 
 
 class Stats:
-    """Counters over all calls since the start."""
+    """Count all calls since the start."""
 
     def __init__(self, now: float) -> None:
         self._started_at = now
@@ -123,7 +123,7 @@ class Stats:
 
 
 class CallLog:
-    """A JSONL file, one flushed line per call, and one for each batch that begins or ends; without a path nothing."""
+    """Write a JSONL file, one flushed line per call and for each batch that begins or ends; nothing without a path."""
 
     def __init__(self, path: Path | None, epoch: float) -> None:
         """Open `path` for appending. `epoch` is added to clock times to give Unix time.

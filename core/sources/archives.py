@@ -1,4 +1,4 @@
-"""Compressed sources: gzip, bzip2, xz, Zstandard, zip and tar, unpacked into a folder for as long as they are read.
+"""Unpack compressed sources (gzip, bzip2, xz, Zstandard, zip, tar) into a folder for as long as they are read.
 
 What is packed tighter than texts ever are is refused as it is unpacked, before it fills the disk; so is what would fill
 the disk. Members of archives that are no regular files, that are encrypted, or whose names lead out of the archive are
@@ -53,7 +53,7 @@ _BLOCK_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Unpacked:
-    """Where the content lies: a file, or a folder of members. It is removed when ``keeps`` is let go."""
+    """Hold where the content lies: a file, or a folder of members. It is removed when ``keeps`` is let go."""
 
     path: Path
     skipped: tuple[SkippedRow, ...]
@@ -96,7 +96,7 @@ def unpacked(path: Path, packing: str) -> Unpacked:
 
 
 class ScratchFolder:
-    """A folder that only this user may look into, removed when nothing refers to this object any more."""
+    """Make a folder that only this user may look into, removed when nothing refers to this object any more."""
 
     def __init__(self) -> None:
         self.path = Path(tempfile.mkdtemp(prefix="labeltui-"))
@@ -104,7 +104,7 @@ class ScratchFolder:
 
 
 class _Allowance:
-    """Bytes that may come out of one packed file: by its size, and by the room on the disk."""
+    """Bound the bytes that may come out of one packed file: by its size, and by the room on the disk."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -1,4 +1,4 @@
-"""The columns of a table of texts: which holds the text, which the id, what is sent beside it, what is kept with it.
+"""Choose the columns of a table of texts: for the text, the id, what is sent beside it, what is kept with it.
 
 Columns are chosen by name, or as told. A row's text is what the text column holds; columns that are sent stand before
 it: those named as an email's headers are (``subject``, ``from``, ``date`` …) become headers, others lines of their own.
@@ -49,7 +49,7 @@ _SHOWN = 20
 
 
 class ColumnsError(SourceError):
-    """No column, or more than one, fits; ``names`` are those to choose from."""
+    """Report that no column, or more than one, fits; ``names`` are those to choose from."""
 
     def __init__(self, message: str, names: Sequence[str]) -> None:
         super().__init__(message)
@@ -58,7 +58,7 @@ class ColumnsError(SourceError):
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What is read of a table's rows, by index.
+    """Hold what is read of a table's rows, by index.
 
     ``headers`` and ``lines`` are columns that are sent beside the text, each with the name that it is sent under;
     ``kept`` are those that stay with the row.

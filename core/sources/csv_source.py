@@ -1,4 +1,4 @@
-"""Texts in a CSV file: a header line, then one text a row, in quotes if it spans lines.
+"""Read texts from a CSV file: a header line, then one text a row, in quotes if it spans lines.
 
 Separated by comma, semicolon, tab or bar: told, or named by a first line ``sep=;``, or found from the header and the
 rows below it. The file is read as a stream. Rows are counted from 1 below the header, as ``row-1`` is the id of the
@@ -36,7 +36,7 @@ _SAMPLE_ROWS = 20
 
 @dataclass(frozen=True, slots=True)
 class _Dialect:
-    """How a file is written; ``named`` says that its first line names the separator."""
+    """Hold how a file is written; ``named`` says that its first line names the separator."""
 
     encoding: Encoding
     delimiter: str

@@ -1,4 +1,4 @@
-"""The lines of a text file, strictly: the encoding is told, marked or guessed, and a byte that does not fit is named.
+"""Decode the lines of a text file strictly: encoding given, marked or guessed; a byte that does not fit is named.
 
 Nothing is ever replaced. UTF-8 is assumed where the whole file is UTF-8. A file that is not is read in the code page
 that charset-normalizer finds likeliest, and the guess is shown; one that is UTF-8 but for a few bytes is refused with
@@ -41,7 +41,7 @@ _LIKELY = [
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """How a file's bytes are read: the codec, the bytes of its mark, and whether it is a guess."""
+    """Hold how a file's bytes are read: the codec, the bytes of its mark, and whether it is a guess."""
 
     name: str
     mark: bytes = b""
@@ -137,7 +137,7 @@ def _guess(sample: bytes) -> Encoding:
 
 
 class Lines:
-    """The lines of a file, as text with their ends. ``number`` is the line now read, ``row`` what a complaint calls it.
+    """Yield the lines of a file as text with their ends. ``number`` is the current line, ``row`` its name for people.
 
     Iterating raises SourceError at the first byte that does not fit the encoding.
     """

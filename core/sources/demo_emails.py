@@ -1,4 +1,4 @@
-"""Invented emails to try everything on: a small ferry company, its staff and their friends.
+"""Invent emails to try everything on: a small ferry company, its staff and their friends.
 
 They are made from hand-written templates with a seeded generator: the same seed gives the same emails, and fewer of
 them are the beginning of more. Among the first forty stand some that try a program's manners: placeholders, terminal
@@ -55,7 +55,7 @@ class _Person:
 
 @dataclass(frozen=True, slots=True)
 class _Letter:
-    """One email's content; ``copied_to`` are further readers, ``label`` is the known one: 1 work, 0 personal."""
+    """Hold one email's content; ``copied_to`` are further readers, ``label`` is the known one: 1 work, 0 personal."""
 
     sender: _Person
     reader: _Person
@@ -68,7 +68,7 @@ class _Letter:
 
 
 class _Writer:
-    """Invents letters, one after the other."""
+    """Invent letters, one after the other."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)

@@ -1,4 +1,4 @@
-"""Texts that are files: emails and other texts in a folder and its subfolders, Maildirs, folders of other sources.
+"""Read texts that are files: emails and other texts in a folder and its subfolders, Maildirs, folders of other sources.
 
 Every file is taken, or counted with its reason. Only regular files inside the folder are opened: links are not
 followed, and pipes, sockets and devices are not touched. What a file is tells its content, and its name where that

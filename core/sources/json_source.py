@@ -1,4 +1,4 @@
-"""Texts in JSON: JSON Lines, one object a line, or one array of objects, also under a key of one object.
+"""Read texts from JSON: JSON Lines, one object a line, or one array of objects, also under a key of one object.
 
 Nested keys are columns with dotted names (``data.text``); the columns are those of the first 200 objects together, and
 what a later object has more is kept with it. A line that is no object, or whose text is missing, is left out and
@@ -114,7 +114,7 @@ def _of_lines(path: Path, encoding: Encoding) -> Iterator[tuple[int, str, dict[s
 
 
 class _Stream:
-    """The characters of a file, held from where reading stands to a bound."""
+    """Read the characters of a file, holding a bounded stretch from the current position."""
 
     def __init__(self, path: Path, encoding: Encoding) -> None:
         self._path = path

@@ -1,4 +1,4 @@
-"""Emails in an mbox file: one after the other, each after a line that begins with ``From ``, read as a stream.
+"""Read emails from an mbox file as a stream: each begins after a line that begins with ``From ``.
 
 Mailboxes are written in dialects that disagree on what is quoted. A line begins a message if it is ``From ``, a sender
 and a date as in ``Mon Jan  1 00:00:00 2024``, behind a blank line, or without one where a header line follows; or,

@@ -34,7 +34,7 @@ _SHOWN_CHARS = 200
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A file or folder to choose from. ``kind`` is empty for a folder that is only to be looked into."""
+    """Hold a file or folder to choose from. ``kind`` is empty for a folder that is only to be looked into."""
 
     name: str
     path: Path
@@ -46,7 +46,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """What a folder offers. ``itself`` is its kind where the folder as a whole is a source.
+    """Hold what a folder offers. ``itself`` is its kind where the folder as a whole is a source.
 
     ``others`` counts files in no known form and names that cannot be typed; hidden ones are not counted.
     """
@@ -115,7 +115,7 @@ def _begins_as_mbox(path: Path) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """A source as it would be read: its columns (none where the format has none), those chosen, its first emails.
+    """Hold a source as it would be read: its columns (none where the format has none), those chosen, its first emails.
 
     ``rows`` are (id, sender, subject or beginning); ``trouble`` says why none can be read as chosen; ``sent`` are
     columns that are sent beside the text.
@@ -157,7 +157,7 @@ def look_at(path: Path, options: SourceOptions) -> Looked:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """A source read to its end: emails taken, rows skipped by reason, and places of some of those."""
+    """Hold a source read to its end: emails taken, rows skipped by reason, and places of some of those."""
 
     taken: int
     skipped: tuple[tuple[str, int], ...]

@@ -1,4 +1,4 @@
-"""Texts in: one registry of formats, and one function, :func:`open_source`, that opens files, folders and archives.
+"""Register the formats of texts, and open files, folders and archives with :func:`open_source`.
 
 To add a format, write a module with a ``Format`` (see :class:`core.sources.source.Format`) and name it in ``FORMATS``;
 a package of its own offers one under the entry point ``labeltui.sources``.

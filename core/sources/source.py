@@ -1,4 +1,4 @@
-"""What every format of texts shares: the words for what was found and what was not taken, and one rule for ids.
+"""Define what every format of texts shares: what was found, what was not taken, and one rule for ids.
 
 A format yields what it finds (:class:`Found`, or a :class:`SkippedRow` where a record makes no sense). :class:`Source`
 makes emails of that: it numbers those without an id, takes each id once, and counts what it leaves out.
@@ -31,7 +31,7 @@ ID_TOO_LONG = f"its id has more than {MAX_ID_CHARS:,} characters: choose another
 
 @dataclass(frozen=True, slots=True)
 class SourceOptions:
-    """What a person says of a source; None and empty mean that it is found out.
+    """Hold what a person says of a source; None and empty mean that it is found out.
 
     ``fields`` are columns that are sent beside the text, ``table`` is a table, a query or a sheet.
     """
@@ -48,7 +48,7 @@ class SourceOptions:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A message as a format found it. ``number`` counts the records from 1; ``source_id`` may be empty.
+    """Hold a message as a format found it. ``number`` counts the records from 1; ``source_id`` may be empty.
 
     ``columns`` are the record's other columns by name, ``gold`` a label that the source has for it.
     """
@@ -63,7 +63,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class SkippedRow:
-    """A record that was not taken: where it stands (``row 17, line 403``) and why.
+    """Hold a record that was not taken: where it stands (``row 17, line 403``) and why.
 
     Equal causes have equal reasons, so that they can be counted; ``detail`` says what is special to this one.
     """
@@ -75,7 +75,7 @@ class SkippedRow:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Where text and id come from. ``id`` is None where the records are numbered; both are None without columns.
+    """Hold where text and id come from. ``id`` is None where the records are numbered; both are None without columns.
 
     ``sent`` are columns that are sent beside the text, ``gold`` is that of labels, ``names`` are all.
     """
@@ -89,7 +89,7 @@ class Columns:
 
 @dataclass(slots=True)
 class Skipped:
-    """What one pass over a source did not take: the count of each reason, and the first 100 rows."""
+    """Hold what one pass over a source did not take: the count of each reason, and the first 100 rows."""
 
     by_reason: dict[str, int] = field(default_factory=dict)
     sample: list[SkippedRow] = field(default_factory=list)
@@ -117,7 +117,7 @@ class Skipped:
 
 
 class Source:
-    """Emails in one place. Iterate as often as needed: each pass reads anew and in constant memory, but for the ids.
+    """Iterate over emails in one place. Each pass reads anew and in constant memory, but for the ids.
 
     ``taken`` and ``skipped`` tell of the latest pass. A pass raises SourceError where the source breaks off (broken
     encoding, an unclosed quotation mark), or at its end if not one email was taken. Some 120 bytes are kept for each
@@ -217,7 +217,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One format of a file of texts.
+    """Hold one format of a file of texts.
 
     ``name`` is what ``--format`` calls it; ``words`` describe it to people, with the suffixes that it goes by.
     ``claims(path, beginning)`` returns whether a file that begins so is of this format; ``open(path, options)`` returns

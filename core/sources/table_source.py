@@ -1,4 +1,4 @@
-"""Texts in typed tables: a table, view or query of an SQLite database, an Excel sheet, a Parquet file.
+"""Read texts from typed tables: a table, view or query of an SQLite database, an Excel sheet, a Parquet file.
 
 Excel and Parquet are read by libraries that extras bring. Values that JSON does not know (dates, decimals) are kept as
 text.
@@ -79,7 +79,7 @@ SQLITE = Format(
 
 
 class _connected:  # noqa: N801 - used as a function
-    """A database opened for reading only, without trust in what its schema does."""
+    """Open a database for reading only, without trust in what its schema does."""
 
     def __init__(self, path: Path) -> None:
         self._database = sqlite3.connect(f"file:{quote(str(path.resolve()))}?mode=ro", uri=True)

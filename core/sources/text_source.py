@@ -1,4 +1,4 @@
-"""Files that hold one text, and files that hold one text a line: an email, an Outlook message, a page, a list.
+"""Read files that hold one text or one text a line: an email, an Outlook message, a page, a list.
 
 An email's id is the name of its file. A file of lines gives ``row-1``, ``row-2`` …; its blank lines are no texts.
 """

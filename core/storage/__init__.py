@@ -1,1 +1,1 @@
-"""The run file: its tables, its one writer, its readers, and the control file by which commands reach the worker."""
+"""Store runs: tables of the run file, its one writer, its readers, and the control file for commands to the worker."""

@@ -1,1 +1,1 @@
-"""The background worker of one run, and the supervisor that starts, finds and stops it."""
+"""Run the background worker of one run, and the supervisor that starts, finds and stops it."""

@@ -1,4 +1,4 @@
-"""``python -m core.worker RUN_FILE [EMAILS [PLACES]]``: the detached worker that the supervisor starts."""
+"""Run ``python -m core.worker RUN_FILE [EMAILS [PLACES]]``: the detached worker that the supervisor starts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LOG_BYTES = 1_000_000
 
 
 class _InertLines(logging.Formatter):
-    """A log is read in a terminal, and errors quote names and answers from outside."""
+    """Make log lines inert: a log is read in a terminal, and errors quote names and answers from outside."""
 
     def format(self, record: logging.LogRecord) -> str:
         return inert(super().format(record))

@@ -1,4 +1,4 @@
-"""The clients that a worker asks with, one a key, for live calls and batches, and the validation of their answers."""
+"""Hold the clients that a worker asks with, one a key, for live calls and batches, and the validation of answers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def build_guard(task: Task) -> AnswerGuard:
 
 
 class KeepsRefusedSettings(Protocol):
-    """What the pool of clients needs of the key store."""
+    """Describe what the pool of clients needs of the key store."""
 
     def refused_settings(self, model: str) -> dict[str, str]:
         """Return what the server refused for a model of late, with its words."""
@@ -48,7 +48,7 @@ class KeepsRefusedSettings(Protocol):
 
 
 class ClientPool:
-    """One client for each key, kept for the worker's life; ``noted`` is told what the server refuses.
+    """Keep one client for each key for the worker's life; ``noted`` is called with what the server refuses.
 
     What was learnt of the server holds for one model: another version of the task may have another. ``memory`` keeps
     it for the workers to come.
@@ -133,7 +133,7 @@ class ClientPool:
 
 
 class BatchKeys:
-    """The keys that batches can be sent with, and a client for each."""
+    """Hold the keys that batches can be sent with, and a client for each."""
 
     def __init__(self, keys: KeyStore, clients: ClientPool, base_url: str | None) -> None:
         self._keys = keys

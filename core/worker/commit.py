@@ -30,14 +30,14 @@ def best_effort(what: str) -> Iterator[None]:
 
 
 class CommitsAnswers(Protocol):
-    """What the committer needs of a store."""
+    """Describe what the committer needs of a store."""
 
     def commit(self, answers: Sequence[Answer], *, now: float) -> int:
         """Commit the answers in one transaction."""
 
 
 class Committer:
-    """Batches answers without delaying them: whatever is ready when a transaction begins goes with it.
+    """Batch answers without delaying them: whatever is ready when a transaction begins goes with it.
 
     ``blocked`` is why the disk refuses them now, or nothing.
     """

@@ -50,7 +50,7 @@ class _Conversation:
 
 
 class DryRun:
-    """Asks about the emails of a sample; ``ended`` is called for each as soon as it has come to its end."""
+    """Ask about the emails of a sample; ``ended`` is called for each as soon as it has come to its end."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The worker's heartbeat: written once a second, and at once where what it does has changed."""
+"""Write the worker's heartbeat: once a second, and at once where what it does has changed."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Tempo:
-    """How often the worker looks up: for commands and key changes (``tick_s``), to write its heartbeat (``beat_s``)."""
+    """Hold how often the worker looks for commands and key changes (``tick_s``), and beats (``beat_s``)."""
 
     tick_s: float = 0.2
     beat_s: float = 1.0
 
 
 class Heartbeat:
-    """Keeps the time since the last beat, and the seconds of it in which no key was allowed to ask."""
+    """Keep the time since the last beat, and the seconds of it in which no key was allowed to ask."""
 
     def __init__(
         self,

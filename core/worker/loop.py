@@ -1,4 +1,4 @@
-"""The worker's loop: handle commands, send, beat. One per run, on one event loop.
+"""Run the worker's loop: handle commands, send, beat. One per run, on one event loop.
 
 It decides nothing about quotas (the pacer does) and nothing about answers (:mod:`core.worker.settle` does). It owns the
 order of things: a command is looked at before a call goes out, and whatever ends the loop, the run file says how.
@@ -58,7 +58,7 @@ BLOCKED_MOST_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How the loop ended: the state it leaves the run in and why. ``no_key`` and ``broken`` choose the exit code.
+    """Hold how the loop ended: the state it leaves the run in and why. ``no_key`` and ``broken`` choose the exit code.
 
     ``renews``: another version of the task is active, and a worker for that one goes on in the same epoch.
     """
@@ -71,7 +71,7 @@ class Ending:
 
 
 class Worker:
-    """Labels one run's emails until they are settled or somebody says stop.
+    """Label one run's emails until they are settled or a person stops it.
 
     Everything it works with is handed in, so that the same loop runs under real and under virtual time. ``guard``
     may be a function that builds one. What takes seconds to load is loaded in a thread while the first calls are out.
@@ -525,7 +525,7 @@ def _plus(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, 
 
 
 class WorkedRun:
-    """A run whose worker this is, as commands see it."""
+    """Hold a run whose worker this is, as commands see it."""
 
     def __init__(self, worker: WorkerControl, store: Store, row: CommandRow, now: float) -> None:
         self.name = store.path.stem

@@ -1,4 +1,4 @@
-"""The worker's notifier: tells a person who is elsewhere, since the console may be closed for the night.
+"""Notify a person who is elsewhere of the run's news, since the console may be closed for the night.
 
 It looks at the run as any onlooker does, so the loop knows nothing of it. Messages go out in threads of their own and
 are waited for at the end for some seconds only; what failed becomes an event of the run.
@@ -32,7 +32,7 @@ LAST_WAIT_S = 8.0
 
 
 class Notifier:
-    """``look`` reads the run, ``note`` writes an event; both are called in the thread that made this object."""
+    """Notify of news: ``look`` reads the run, ``note`` writes an event; both run in the thread of this object."""
 
     def __init__(
         self,

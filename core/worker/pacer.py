@@ -1,4 +1,4 @@
-"""Who may ask now: the protocol that lanes ask, and its implementation without a quota.
+"""Define the protocol that decides who may ask now, and its implementation without a quota.
 
 The implementation with quotas is :class:`core.quota.pacing.broker.Broker`. A lane gives back the permit that it got and
 looks at nothing else in it than what :class:`Permit` names.
@@ -49,7 +49,7 @@ P = TypeVar("P", bound=Permit)
 
 
 class Pacer(Protocol[P]):
-    """Grants calls, and learns from what became of them. It never waits itself.
+    """Grant calls, and learn from their results. It never waits itself.
 
     For each permit exactly one of ``answered``, ``failed`` and ``cancelled`` must follow.
     """
@@ -88,7 +88,7 @@ class Pacer(Protocol[P]):
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A permit of a :class:`ConcurrencyLimit`."""
+    """Hold a permit of a :class:`ConcurrencyLimit`."""
 
     email_id: int
     alias: str
@@ -98,7 +98,7 @@ class Slot:
 
 
 class ConcurrencyLimit:
-    """Lets at most ``limit`` calls be out at once, for a server of one's own that has no quotas.
+    """Let at most ``limit`` calls be out at once, for a server of one's own that has no quotas.
 
     A refusal for want of room is waited out as long as it says; after errors of the server one call at a time goes out.
     """

@@ -22,7 +22,7 @@ NOTHING_OUT = (0.0, 0.0)
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What a run has spent: tokens of all calls, seconds at work, and what the calls that are out may take.
+    """Hold what a run has spent: tokens of all calls, seconds at work, and what the calls that are out may take.
 
     ``batch_*`` are those of batches, which cost half; of what was spent they are a part.
     """
@@ -74,7 +74,7 @@ def failures_in_a_row(failures: Sequence[str]) -> str:
 
 
 class Pause:
-    """``reason`` is why no new call goes out, or nothing; ``began`` is called whenever it was set.
+    """Hold a pause: ``reason`` is why no new call goes out, or nothing; ``began`` is called whenever it was set.
 
     ``hint`` gives what may help against failures in a row: a sentence that begins with a space, or nothing.
     """

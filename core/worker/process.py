@@ -1,4 +1,4 @@
-"""A worker as a process: takes the lock, opens the run, finds keys, runs the loop, says how it ended.
+"""Run a worker as a process: take the lock, open the run, find keys, run the loop, record how it ended.
 
 The same code runs in the foreground (``labeltui work``) and detached (``python -m core.worker``).
 """
@@ -374,7 +374,7 @@ _EARLY_CALLS = 60
 
 
 class Reckons(Protocol):
-    """What a forecast needs of a pacer."""
+    """Describe what a forecast needs of a pacer."""
 
     @property
     def estimator(self) -> Estimator:
@@ -385,7 +385,7 @@ class Reckons(Protocol):
 
 
 class Eta:
-    """Answers with a forecast whenever it is called. ``fixed_chars`` are the characters that every question shares."""
+    """Forecast whenever it is called. ``fixed_chars`` are the characters that every question shares."""
 
     def __init__(
         self, store: Store, broker: Reckons, *, fixed_chars: int, canaries: int = 0, packed: Task | None = None

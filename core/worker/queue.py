@@ -17,7 +17,7 @@ Fetch = Callable[[int, int], list[PendingEmail]]
 
 
 class FirstN:
-    """Lets ``wanted`` different texts be asked about, each for as long as it takes, and then no other.
+    """Let ``wanted`` different texts be asked about, each for as long as it takes, and then no other.
 
     Without de-duplication each email counts, also where texts are the same.
     """
@@ -64,7 +64,7 @@ class FirstN:
 
 
 class Queue:
-    """A bounded window on the pending emails. ``window`` is how many are held, ``dedupe`` asks once for each text.
+    """Keep a bounded window on pending emails: ``window`` is how many are held, ``dedupe`` asks once for each text.
 
     ``is_pending`` says whether an email still is, by the run file: one that was skipped while its call was out does not
     come back.

@@ -36,7 +36,7 @@ _STUCK_AFTER = 2
 
 
 class Fault(Enum):
-    """Whose fault a refused call is taken to be; ``OPEN`` until more was asked."""
+    """Name whose fault a refused call is taken to be; ``OPEN`` until more was asked."""
 
     OPEN = auto()
     EMAIL = auto()
@@ -46,7 +46,7 @@ class Fault(Enum):
 
 @dataclass(slots=True)
 class _Streak:
-    """Refused calls of a key, or of the run, with no answer in between. ``since_at`` is when the first one ended."""
+    """Hold refused calls of a key, or of the run, without an answer in between. ``since_at``: the first one's end."""
 
     since_at: float = math.inf
     calls: int = 0
@@ -54,14 +54,14 @@ class _Streak:
 
 @dataclass(slots=True)
 class _Record:
-    """An email's refusals: how many, and by which key the last one came when."""
+    """Hold an email's refusals: how many, and by which key the last one came when."""
 
     count: int = 0
     ended_at: dict[str, float] = field(default_factory=dict)
 
 
 class Refusals:
-    """Decides by evidence whose fault refused calls are.
+    """Decide by evidence whose fault refused calls are.
 
     An email is at fault if it is refused again after a call that began after its first refusal was answered. A key or
     the run is at fault after three refused calls in a row, once every call that was out when they began has ended
@@ -165,7 +165,7 @@ class _Trouble:
 
 
 class RetryPolicy:
-    """Keeps the errors that each email in the queue has met. With ``tries_most`` so many errors fail it in any case."""
+    """Keep the errors that each email in the queue has met. With ``tries_most`` so many errors fail it in any case."""
 
     def __init__(self, *, tries_most: int | None = None) -> None:
         self.refusals = Refusals()

@@ -49,7 +49,7 @@ _WORDS = {
 
 
 class Asks(Protocol):
-    """A client of one key."""
+    """Describe a client of one key."""
 
     async def ask(
         self, messages: tuple[ChatMessage, ...], settings: ModelSettings, *, form: Mapping[str, Any] | None = ...
@@ -61,7 +61,7 @@ class Asks(Protocol):
 
 
 class Judges(Protocol):
-    """Validation of a raw answer."""
+    """Describe the validation of a raw answer."""
 
     async def judge(self, reply: Reply) -> Verdict:
         """Return the accepted label, or why there is none."""
@@ -69,7 +69,7 @@ class Judges(Protocol):
 
 @runtime_checkable
 class Loads(Protocol):
-    """What takes seconds to be ready, and can be used before: then the first use waits."""
+    """Describe what takes seconds to be ready, and can be used before: then the first use waits."""
 
     async def load(self) -> object:
         """Make it ready."""
@@ -77,7 +77,7 @@ class Loads(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What one call came to: the reply, and the verdict on it.
+    """Hold what one call came to: the reply, and the verdict on it.
 
     Of a pack ``parts`` has for each email its part of the reply, as a single one would be, and the verdict on that.
     ``judged_s`` are the seconds that the verdict took after the reply: those of the first ones wait for the validator.
@@ -90,7 +90,7 @@ class Answered:
 
 
 class Fleet(Protocol):
-    """Where calls are made and their answers judged: in this process (:class:`LocalFleet`), or at other places."""
+    """Describe where calls are made and answers judged: in this process (:class:`LocalFleet`), or at places."""
 
     async def ask(self, permit: Permit, conversation: tuple[ChatMessage, ...], settings: ModelSettings) -> Answered:
         """Make one call with the permit's key and judge the reply.
@@ -120,7 +120,7 @@ class Fleet(Protocol):
 
 
 class LocalFleet:
-    """Makes the calls of this process: ``client_of`` gives the client for a permit's key."""
+    """Make the calls of this process: ``client_of`` gives the client for a permit's key."""
 
     def __init__(self, client_of: Callable[[Any], Asks], guard: Judges) -> None:
         self._client_of = client_of
@@ -178,7 +178,7 @@ async def judged_parts(guard: Judges, reply: Reply, size: int) -> tuple[tuple[Re
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One question as it was put: about which email, with which key, when, and how long it took."""
+    """Hold one question as it was put: about which email, with which key, when, and how long it took."""
 
     email: PendingEmail
     alias: str
@@ -190,7 +190,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What one question came to: the attempt, and a ``label``, a ``failure`` or neither.
+    """Hold what one question came to: the attempt, and a ``label``, a ``failure`` or neither.
 
     ``reasks`` counts the follow-up questions so far. Where there is neither, ``email`` goes back to the queue as it is
     here, with all its unusable answers; ``in_vain`` says that another key should be tried. ``run_over`` is why nothing
@@ -332,7 +332,7 @@ def worn_out(error: CallError, tries: int) -> str:
 
 
 class Exchange:
-    """Asks one question at a time with a permit, tells the pacer what came of it, and settles the email.
+    """Ask one question at a time with a permit, tell the pacer what came of it, and settle the email.
 
     ``fleet`` makes the calls; ``retries`` remembers the errors of each email.
     """

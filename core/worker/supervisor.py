@@ -34,7 +34,7 @@ _ENDS_WITHIN_S = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The worker that now has the run; ``adopted`` says that it was there before, ``ended`` that it is done already."""
+    """Hold the worker that has the run; ``adopted``: it was there before; ``ended``: it is done already."""
 
     pid: int | None
     adopted: bool = False

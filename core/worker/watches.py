@@ -17,7 +17,7 @@ from core.worker.commit import best_effort
 
 
 class KeepsAlarms(Protocol):
-    """What the watches need of a store."""
+    """Describe what the watches need of a store."""
 
     def watches(self) -> WatchSet:
         """Return the watches as the run file's asks leave them."""
@@ -42,7 +42,7 @@ class KeepsAlarms(Protocol):
 
 
 class RunWatches:
-    """Watches of one run; ``pause`` holds new calls back, with a reason. Questions have ``fixed_chars`` in common."""
+    """Run the watches of one run; ``pause`` holds new calls back, with a reason. Questions share ``fixed_chars``."""
 
     def __init__(
         self, store: KeepsAlarms, clock: Callable[[], float], pause: Callable[[str], None], *, fixed_chars: int = 0

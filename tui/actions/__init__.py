@@ -1,1 +1,1 @@
-"""The list of what can be done in the console: keys, when each is possible, and who does it."""
+"""List what can be done in the console: keys, when each is possible, and who does it."""

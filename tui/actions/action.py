@@ -11,7 +11,7 @@ from tui.actions.keymap import keyed
 
 
 class Group(StrEnum):
-    """The headings under which the help lists actions, in this order."""
+    """Name the headings under which the help lists actions, in this order."""
 
     RUN = "The run"
     HERE = "Here"
@@ -23,7 +23,7 @@ class Group(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Something a person can do: ``keys`` as Textual names them, ``key`` as a person reads them.
+    """Hold an action of a person: ``keys`` as Textual names them, ``key`` as a person reads them.
 
     ``label`` is the footer's word and ``help`` a sentence, in which ``{pause}`` stands for the key of that action.
     ``hint`` is its rank in the footer: 0 is never named there, the lower ones give way first where room is short, and

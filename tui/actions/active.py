@@ -1,4 +1,4 @@
-"""One list of what can be done. Bindings, footer, palette, help and the README's table of keys all come from it.
+"""List all actions with their active keys. Bindings, footer, palette, help and the guide's table come from it.
 
 An action that is not possible now stays in sight, dimmed, and says why when its key is pressed: ``blocked`` gives the
 reason, or None.

@@ -1,4 +1,4 @@
-"""What an action's possibility depends on: the screen, the newest picture, what the cursor is on."""
+"""Hold what decides whether an action is possible: the screen, the newest view state, the item under the cursor."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from core.model import EmailRow, KeyStatus, RunSummary, Snapshot, TaskVersion
 
 
 class Scope(StrEnum):
-    """Where an action belongs: the screen that shows it."""
+    """Name where actions belong: the screens that show them."""
 
     RUNS = "Runs"
     MONITOR = "Monitor"
@@ -36,7 +36,7 @@ Selected = RunSummary | EmailRow | KeyStatus | TaskVersion | None
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What possibility depends on. ``pending`` holds the kinds of commands that wait for their acknowledgment.
+    """Hold what decides whether an action is possible; ``pending`` has the kinds of commands without an acknowledgment.
 
     ``beside`` says that a record is shown beside the list, ``width`` is the screen's, in cells.
     ``draft`` of the task is there or None; ``older_labels`` were given by another version than the active one.

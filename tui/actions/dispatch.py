@@ -1,4 +1,4 @@
-"""From a key, a hint in the footer or a command of the palette to who does it, or to why it cannot be done now."""
+"""Dispatch a key, a clicked hint or a command of the palette to its action, or say why it is not possible now."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Dispatch:
-    """Acts on the topmost screen of ours: its ``do_`` method of the action's name does it, or one of the app's."""
+    """Act on the topmost screen of ours: its ``do_`` method of the action's name does it, or one of the app's."""
 
     def __init__(self, app: LabeltuiApp) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""Whether an action is possible now and, where its word changes, what it is called: pure, a function each."""
+"""Decide whether an action is possible now and, where its word changes, how it is called: pure, a function each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Help text of each pane and screen: every number and word, its unit, where it comes from.
+"""Hold the help text of each pane and screen: every number and word, its unit, where it comes from.
 
 ``{pause}`` stands for the key of that action.
 """

@@ -1,4 +1,4 @@
-"""Going about in the console and changing how it looks: nothing here asks anything of a worker."""
+"""Open screens and change how the console looks: nothing here asks anything of a worker."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Views:
-    """The doer of actions that open a screen or change the view. Screens are imported when they are wanted."""
+    """Do actions that open a screen or change the view. Screens are imported when they are needed."""
 
     def __init__(self, app: LabeltuiApp) -> None:
         self._app = app

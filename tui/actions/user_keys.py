@@ -1,4 +1,4 @@
-"""Keys of the operator's own: the ``[keys]`` table of the settings, applied to the list of actions. Pure.
+"""Apply the operator's own keys, the ``[keys]`` table of the settings, to the list of actions. Pure.
 
 What cannot be taken is told in a sentence that names file, line and entry, and the default stays in force for it.
 """

@@ -149,7 +149,7 @@ def painted(line: Line, *, colors: bool, ascii_only: bool) -> str:
 
 
 class Inline:
-    """The lines on the screen. Where the terminal became narrower they have wrapped: that is reckoned with."""
+    """Draw lines in place, and count how they wrapped where the terminal became narrower."""
 
     def __init__(self, write: Callable[[str], object], *, colors: bool, ascii_only: bool) -> None:
         self._write = write

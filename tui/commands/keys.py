@@ -1,4 +1,4 @@
-"""``labeltui keys …``: what a person does to keys. A secret comes by prompt, stdin or file, never as an argument."""
+"""Run ``labeltui keys …``. A secret comes by prompt, stdin or file, never as an argument."""
 
 from __future__ import annotations
 

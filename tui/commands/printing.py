@@ -1,4 +1,4 @@
-"""What a command prints: lines for people, inert."""
+"""Print lines for people, inert."""
 
 from __future__ import annotations
 

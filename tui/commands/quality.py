@@ -1,4 +1,4 @@
-"""What labels are worth, from the command line: ``quality``, ``review``, ``gold``, ``compare`` and ``report``."""
+"""Measure labels from the command line: ``quality``, ``review``, ``gold``, ``compare`` and ``report``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The values that options take. Each reads what was typed; ``ArgumentTypeError`` says what is wrong with it."""
+"""Parse the values of options; ``ArgumentTypeError`` says what is wrong with one."""
 
 from __future__ import annotations
 

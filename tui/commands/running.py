@@ -1,4 +1,4 @@
-"""Making runs, working on them, and the console: ``demo``, ``new``, ``open``, ``work``."""
+"""Make runs, work on them, and open the console: ``demo``, ``new``, ``open``, ``work``."""
 
 from __future__ import annotations
 

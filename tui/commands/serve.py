@@ -1,4 +1,4 @@
-"""``labeltui serve``: the console in a browser. Each tab that opens it gets a console process of its own."""
+"""Run ``labeltui serve``: the console in a browser. Each tab that opens it gets a console process of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``labeltui task``: the task of a run and its versions, a new version, the messages that it sends."""
+"""Run ``labeltui task``: the task of a run and its versions, a new version, the messages that it sends."""
 
 from __future__ import annotations
 

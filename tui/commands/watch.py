@@ -1,4 +1,4 @@
-"""``labeltui watch RUN``: a run in a few lines, redrawn in place; plain lines where stdout is no terminal."""
+"""Run ``labeltui watch RUN``: a run in a few lines, redrawn in place; plain lines where stdout is no terminal."""
 
 from __future__ import annotations
 

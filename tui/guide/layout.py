@@ -21,7 +21,7 @@ _ITEM = re.compile(r"(\s*)([-*]|\d+\.)\s+(.*)")
 
 
 class Kind(Enum):
-    """How a span is drawn."""
+    """Name how a span is drawn."""
 
     TEXT = "text"
     HEADING = "heading"
@@ -31,7 +31,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Text of one kind."""
+    """Hold text of one kind."""
 
     text: str
     kind: Kind = Kind.TEXT

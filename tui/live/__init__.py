@@ -1,1 +1,1 @@
-"""What runs beside the screen: the reading thread, background jobs, and the state that they hand over."""
+"""Work beside the screen: the reading thread, background jobs, and the state that they hand over."""

@@ -1,4 +1,4 @@
-"""What the list of emails holds: its kind, filter and order, and how it is read without ever moving under the cursor.
+"""Hold the list of emails: its kind, filter and order; reading it never moves the cursor's row.
 
 The whole list in work order is paged by place and follows the run. Any other is the numbers of its emails, found and
 sorted by the finder's thread; it holds still until it is read again, and then the cursor stays on its email, and that
@@ -27,7 +27,7 @@ READING = "\n reading …"
 
 
 class Listing:
-    """Feeds the rows. ``as_row`` makes a row of an email, ``changed`` is told when something else is to be shown."""
+    """Feed the rows. ``as_row`` makes a row of an email, ``changed`` is called when something else is to be shown."""
 
     def __init__(
         self, app: LabeltuiApp, rows: Rows, as_row: Callable[[EmailRow], Row], changed: Callable[[], None]

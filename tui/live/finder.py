@@ -1,4 +1,4 @@
-"""The thread that looks for emails: one search at a time, and the index of words while nothing is looked for.
+"""Search for emails in a thread: one search at a time, and the index of words while nothing is searched.
 
 It has a reader of its own, so that a long search holds up neither the picture nor a command.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """More matches, behind those before; ``trouble`` is the sentence where the search ended early.
+    """Hold more matches, behind those before; ``trouble`` is the sentence where the search ended early.
 
     The last one has the ``place`` among all matches of the email that was to be kept in sight, where it is one of them.
     """

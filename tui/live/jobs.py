@@ -1,4 +1,4 @@
-"""The threads beside the screen that do what may take a while, and post how it went.
+"""Run background jobs in threads beside the screen, and post how each went.
 
 Background jobs (commands, changes of keys) have threads of their own, so that a held lock does not stop the clock of
 the screen. They are daemons: leaving the console waits for none.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Answered(Message):
-    """The result of a question to the reader or of a background job; ``error`` is a sentence where it failed."""
+    """Report the result of a question to the reader or of a background job; ``error`` is a sentence if it failed."""
 
     def __init__(
         self, then: Callable[[Any], None], result: Any, error: str, failed: Callable[[str], None] | None = None
@@ -44,7 +44,7 @@ def sentence(error: Exception) -> str:
 
 
 class BackgroundJobs:
-    """Runs what may take a while, one after the other, and posts how it went."""
+    """Run what may take a while, one after the other, and post how it went."""
 
     def __init__(self, post: Post, *, threaded: bool = True) -> None:
         self._threaded = threaded
@@ -94,7 +94,7 @@ class BackgroundJobs:
 
 
 class Countings(BackgroundJobs):
-    """Questions that take long in a large run. Each has a reader of its own, so that no picture and no page waits."""
+    """Ask questions that take long in a large run. Each has a reader of its own, so that no page has to wait."""
 
     def __init__(
         self, engine: Engine, watched: Callable[[], Path | None], post: Post, *, threaded: bool = True

@@ -1,4 +1,4 @@
-"""The console's part of telling a person: bell and desktop, when a picture shows what deserves it.
+"""Notify the person at the console by bell and desktop, when the view state shows an occasion.
 
 In a browser the tab is marked instead.
 """

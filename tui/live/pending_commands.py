@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class PendingCommands:
-    """The commands of this console that nobody acknowledged yet."""
+    """Hold the commands of this console that were not acknowledged yet."""
 
     def __init__(self, app: LabeltuiApp) -> None:
         self._app = app

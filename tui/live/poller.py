@@ -1,4 +1,4 @@
-"""The thread beside the screen that reads. It only posts messages.
+"""Read runs in a thread beside the screen, and post what was read as messages.
 
 Reading happens in one thread because a reader's connection belongs to the thread that opened it, and because a slow
 disk must not hold the screen. It is a daemon: leaving the console does not wait for it.
@@ -36,7 +36,7 @@ LIST_S = 2.0
 
 
 class ViewStateTaken(Message):
-    """A newer picture replaces one that nobody looked at yet."""
+    """Report that a newer picture replaces one that nobody looked at yet."""
 
     def __init__(self, view_state: ViewState) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class ViewStateTaken(Message):
 
 
 class Poller:
-    """Reads the run that is watched, the keys and the list of runs, and posts what it saw."""
+    """Read the run that is watched, the keys and the list of runs, and post what was read."""
 
     def __init__(self, engine: Engine, post: Post, clock: Callable[[], float], *, threaded: bool = True) -> None:
         """Make the poller. Without ``threaded``, questions are answered where asked, and only :meth:`read` reads."""

@@ -1,4 +1,4 @@
-"""What the console knows at one moment: the newest reading, the commands that wait, the age of the data. Pure."""
+"""Hold what the console shows at one moment: the newest reading, pending commands, the age of the data. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GIVEN_UP_AFTER_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class ViewState:
-    """One reading: the run's snapshot, the operator's keys and quota windows, and the list of runs where it is shown.
+    """Hold one reading: the run's snapshot, the operator's keys and quota windows, the list of runs if shown.
 
     ``read_at`` is when facts were last read without trouble; ``trouble`` is the sentence of the reading that failed
     since; ``took_s`` is what reading cost.
@@ -55,7 +55,7 @@ def _asking(key: KeyStatus) -> KeyStatus:
 
 @dataclass(frozen=True, slots=True)
 class Requested:
-    """A command of this console that nobody acknowledged yet. ``id`` is None where the command leaves no record.
+    """Hold a command of this console that nobody acknowledged yet. ``id`` is None where the command leaves no record.
 
     ``what`` names it with its emails, for people; it is empty where the state line shows it.
     """

@@ -1,1 +1,1 @@
-"""Screens, one a module or folder; each is given the newest data and shows it."""
+"""Show screens, one a module or folder; each is given the newest data."""

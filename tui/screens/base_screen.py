@@ -40,7 +40,7 @@ NO_RUN = StateSentence("NO RUN", "·", "quiet", "none is open")
 
 
 class BaseScreen(Screen[None]):
-    """A screen of the console. It receives data only while it is visible."""
+    """Serve as the base of screens, which receive data only while they are visible."""
 
     SCOPE: ClassVar[Scope]
     FIELD_LEAVES: ClassVar[frozenset[str]] = frozenset({"escape"})

@@ -1,4 +1,4 @@
-"""The lanes of a run: what each was asked, its batches at the server, and the windows that choose a lane or stop."""
+"""Show the lanes of a run: the calls of each, its batches at the server, and windows to choose a lane or stop."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ ENDED = "live, ending open batches"
 
 
 class BatchesScreen(BaseScreen):
-    """The batches, newest first, below the lane and what each lane spent."""
+    """Show the batches, newest first, below the lane and what each lane spent."""
 
     SCOPE = Scope.BATCHES
 
@@ -206,7 +206,7 @@ class ChooseLaneWindow(ModalScreen[ChooseLane | None]):
 
 @dataclass(frozen=True, slots=True)
 class OpenBatches:
-    """What lies at the server: batches, their questions, those answered, and what they cost at most."""
+    """Hold what lies at the server: batches, their questions, those answered, and what they cost at most."""
 
     count: int
     total: int

@@ -66,7 +66,7 @@ class Topics(OptionList):
 
 
 class GuideScreen(BaseScreen):
-    """The list moves with n and N, or with its cursor while it has the focus; the page scrolls."""
+    """Show the guide: the list moves with n and N, or with its cursor while it has the focus; the page scrolls."""
 
     SCOPE = Scope.GUIDE
 

@@ -1,4 +1,4 @@
-"""Windows with one input line: a note, and the file to save to."""
+"""Show windows with one input line: a note, and the file to save to."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class SaveAs(ModalScreen[tuple[str, int] | None]):
 
 
 class Download(SaveAs):
-    """The same for a browser, which decides on the folder: a name is enough.
+    """Ask for a name in the browser, which decides on the folder.
 
     ``proposed`` is a path in the folder of downloads.
     """

@@ -1,4 +1,4 @@
-"""Windows that ask for a confirmation or a label. ``esc`` cancels each of them."""
+"""Show windows that ask for a confirmation or a label. ``esc`` cancels each of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The monitor: one run in eight panes, and a ninth where places make its calls."""
+"""Show the monitor: one run in eight panes, and a ninth where places make its calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages of scrolled text: the help, and the information about this installation."""
+"""Show pages of scrolled text: the help, and the information about this installation."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MARGIN = 6
 
 
 class Page(BaseScreen):
-    """A page of text that is wrapped to its width and scrolls."""
+    """Show a page of text that is wrapped to its width and scrolls."""
 
     def text(self, width: int) -> Content:
         """Return the text in lines of that many cells."""

@@ -1,4 +1,4 @@
-"""The window to choose a theme: the console previews the one under the cursor."""
+"""Show the window to choose a theme: the console previews the one under the cursor."""
 
 from __future__ import annotations
 

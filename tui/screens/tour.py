@@ -1,4 +1,4 @@
-"""The tour of a first start: three windows, shown once. Any key of the console ends it."""
+"""Show the tour of a first start: three windows, shown once. Any key of the console ends it."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The terminal: abilities, themes, preferences, clipboard, streams, crash reports, fixes of Textual."""
+"""Adapt to the terminal: abilities, themes, preferences, clipboard, streams, crash reports, fixes of Textual."""

@@ -1,4 +1,4 @@
-"""An application configured by its operator's settings and terminal: theme, keys, characters."""
+"""Configure an application by its operator's settings and terminal: theme, keys, characters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Crash reports of the console: where an error happened, without the values of variables, keys or emails."""
+"""Write crash reports of the console: where an error happened, without the values of variables, keys or emails."""
 
 from __future__ import annotations
 

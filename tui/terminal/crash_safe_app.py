@@ -1,4 +1,4 @@
-"""An application that filters control characters from what it draws, and secrets from its crash report."""
+"""Filter control characters from what an application draws, and secrets from its crash report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Desktop notifications by escape sequence, for terminals that are known to support them. Pure.
+"""Notify the desktop by escape sequence, for terminals that are known to support it. Pure.
 
 Only inert text is sent: no byte of a run's name or reason can end the sequence or begin another.
 """

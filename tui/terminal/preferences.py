@@ -1,4 +1,4 @@
-"""The console's settings file: read it, report what is wrong with it, and change single settings in it.
+"""Read the console's settings file, report what is wrong with it, and change single settings in it.
 
 Changing a setting changes one line; comments, order and everything else stay, and a file that is not TOML is left
 unchanged.

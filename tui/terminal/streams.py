@@ -1,4 +1,4 @@
-"""The three standard streams of this process: closed ones, full disks, locales that lack characters."""
+"""Mend the three standard streams of this process: closed ones, full disks, locales that lack characters."""
 
 from __future__ import annotations
 

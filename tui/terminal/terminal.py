@@ -1,4 +1,4 @@
-"""What the terminal can show and how large it is; the environment and the encoding are passed in."""
+"""Find what the terminal can show and how large it is; the environment and the encoding are passed in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Themes, with colors by meaning. A meaning is never shown by color alone."""
+"""Define themes, with colors by meaning. A meaning is never shown by color alone."""
 
 from __future__ import annotations
 

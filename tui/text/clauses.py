@@ -1,4 +1,4 @@
-"""Sentences made of clauses that are shortened one by one where columns are few. Pure; widths are terminal cells."""
+"""Make sentences of clauses that are shortened one by one where columns are few. Pure; widths are terminal cells."""
 
 from __future__ import annotations
 

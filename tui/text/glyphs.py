@@ -1,4 +1,4 @@
-"""The ASCII set: a table from glyphs to characters that every terminal has, applied where cells are drawn."""
+"""Replace glyphs by characters that every terminal has (the ASCII set), where cells are drawn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Facts about this installation for ``labeltui info`` and the console's page: versions, paths, settings, terminal.
+"""Gather facts about this installation for ``labeltui info`` and the console's page: versions, paths, settings.
 
 Reads files, so the console calls it in a thread.
 """

@@ -1,4 +1,4 @@
-"""The forecast of a run in lines. Pure."""
+"""Format the forecast of a run in lines. Pure."""
 
 from __future__ import annotations
 

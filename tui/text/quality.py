@@ -1,4 +1,4 @@
-"""Lines of the quality screen: figures with their intervals, confusion, people, watches, next generation. Pure."""
+"""Format lines of the quality screen: figures with intervals, confusion, people, watches, next generation. Pure."""
 
 from __future__ import annotations
 

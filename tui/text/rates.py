@@ -1,4 +1,4 @@
-"""The rate of a run and its graph over time. Pure: slices of time in, numbers and block characters out."""
+"""Compute the rate of a run and its graph. Pure: slices of time in, numbers and block characters out."""
 
 from __future__ import annotations
 

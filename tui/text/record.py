@@ -1,4 +1,4 @@
-"""Lines of one record: the message, each attempt with its raw answer and verdict, each label and note. Pure."""
+"""Format one record in lines: the message, each attempt with its answer and verdict, each label and note. Pure."""
 
 from __future__ import annotations
 

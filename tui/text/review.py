@@ -1,4 +1,4 @@
-"""What a review shows, pure: a text with its quoted history folded, keys of labels, and what a batch came to."""
+"""Format what a review shows, pure: a text with its quoted history folded, keys of labels, and a batch's result."""
 
 from __future__ import annotations
 

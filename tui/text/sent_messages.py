@@ -1,4 +1,4 @@
-"""The exact messages that a version of the task, or a draft, sends about a text. Pure but for parsing it."""
+"""Format the exact messages that a version of the task, or a draft, sends about a text. Pure but for parsing it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The state word of a run with the sentence beside it, and the message that is printed on leaving. Pure."""
+"""Format the state of a run as a word and a sentence, and the message that is printed on leaving. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Access control of a console that is served to browsers: the address with its key, and the middleware that checks it.
+"""Control access to a console that is served to browsers: the address with its key, and the middleware that checks it.
 
 WebSockets have no same-origin rule, and a port on loopback is open to every account of the machine. So the printed
 address holds a key, which becomes a cookie; requests without it, from another site or by another host name are refused.

@@ -1,4 +1,4 @@
-"""Messages from a console to the browser page that shows it: title, color, copied text, downloads, leave message."""
+"""Send messages from a console to the page that shows it: title, color, copied text, downloads, leave message."""
 
 from __future__ import annotations
 

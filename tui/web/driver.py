@@ -1,4 +1,4 @@
-"""The driver of a console in a browser: Textual's, but it exits with the process that serves it.
+"""Drive a console in a browser as Textual does, but exit with the process that serves it.
 
 Textual's own continues without a reader until a write raises an unexpected error.
 """

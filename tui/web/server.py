@@ -1,4 +1,4 @@
-"""The server of ``labeltui serve``: the page, its files, and a console process for each tab that opens a socket.
+"""Serve ``labeltui serve``: the page, its files, and a console process for each tab that opens a socket.
 
 textual-serve provides the terminal that runs in the browser (scripts, styles, fonts). Its own server is not used: it
 lets a page wait for the network, names it after a command line, and ends a minute after ctrl+c.

@@ -1,4 +1,4 @@
-"""One console process for one tab: start it, pass input, read its output until it ends, end it with its tab.
+"""Run one console process for one tab: start it, pass input, read its output until it ends, end it with its tab.
 
 Packets are those of Textual's web driver: a letter, four bytes of length, and that many bytes. ``D`` is terminal
 output, ``M`` is JSON.

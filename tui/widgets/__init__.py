@@ -1,1 +1,1 @@
-"""Widgets: each has one reactive with its facts and draws lines of text that are already inert."""
+"""Draw widgets: each has one reactive with its facts and draws lines of text that are already inert."""

@@ -1,4 +1,4 @@
-"""Input fields: one of a few values, a path that completes itself, a name that narrows a list."""
+"""Show input fields: one of a few values, a path that completes itself, a name that narrows a list."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Choice(LinesWidget, can_focus=True):
     ALLOW_SELECT = False
 
     class Changed(Message):
-        """Another value was chosen."""
+        """Report that another value was chosen."""
 
         def __init__(self, choice: Choice) -> None:
             super().__init__()

@@ -1,4 +1,4 @@
-"""The footer: the keys of this screen from the list of actions. Disabled ones are dimmed, not hidden."""
+"""Show the footer: the keys of this screen from the list of actions. Disabled ones are dimmed, not hidden."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tui.widgets.panes.pane import LinesWidget, line
 
 
 class HintChosen(Message):
-    """A hint was clicked."""
+    """Report that a hint was clicked."""
 
     def __init__(self, action_id: str) -> None:
         super().__init__()

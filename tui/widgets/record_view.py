@@ -1,4 +1,4 @@
-"""The record of one email: message and history beside each other, or the history below in a narrow terminal."""
+"""Show the record of one email: message and history side by side, or the history below in a narrow terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lines on top of a screen: state, wait, end, age of the data; and what replaces a screen in a tiny terminal."""
+"""Show the lines on top of a screen: state, wait, end, age of the data; and what a tiny terminal shows instead."""
 
 from __future__ import annotations
 

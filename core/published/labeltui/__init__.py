@@ -1,4 +1,4 @@
-"""labeltui in Python: label a data frame, open and make runs, read their labels.
+"""Offer labeltui to Python: label a data frame, open and make runs, read their labels.
 
     import labeltui
 

@@ -1,4 +1,4 @@
-"""``python -m labeltui``: the same as ``labeltui``."""
+"""Run ``python -m labeltui``: the same as ``labeltui``."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""labeltui for Python programs and notebooks: label a data frame, make and open runs, read labels.
+"""Offer labeltui to Python programs and notebooks: label a data frame, make and open runs, read labels.
 
 Published as ``labeltui``. A worker is a process of its own here too: a notebook's event loop is not touched, and labels
 that were paid for outlive the kernel.
@@ -83,7 +83,7 @@ def label(
 
 
 class Run:
-    """A run: its worker, its state and its labels. Iterating yields a dictionary for each item, in source order."""
+    """Give access to a run: worker, state and labels. Iterating yields a dictionary for each item, in source order."""
 
     def __init__(self, path: Path, engine: Engine) -> None:
         self.path = path

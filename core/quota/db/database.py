@@ -1,4 +1,4 @@
-"""``quota.db``: what all workers on this machine, the console and the command line share about keys and quotas.
+"""Open ``quota.db``: what all workers on this machine, the console and the command line share of keys and quotas.
 
 SQLite in rollback-journal mode, because several processes write it; short ``BEGIN IMMEDIATE`` transactions, so that a
 read never turns into a write half-way. It holds no secret: a key is a salted fingerprint and its last four characters.
@@ -29,7 +29,7 @@ BUSY_TIMEOUT_MS = 5_000
 
 
 class QuotaDatabase:
-    """One connection to ``quota.db``. Every method raises QuotaFileError, with what to do, where the file fails."""
+    """Open one connection to ``quota.db``. Every method raises QuotaFileError, with a remedy, where the file fails."""
 
     def __init__(self, path: Path, *, server: str = GROQ_ROOT, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
         """Open the file, or make it with access for its owner alone. ``server`` is as ``server_of`` names it."""

@@ -1,4 +1,4 @@
-"""What ``quota.db`` remembers of each key over time: its refusals and errors, newest first, and what it spent a day.
+"""Record each key's refusals and errors in ``quota.db``, newest first, and what it spent a day.
 
 Both are bounded: the newest :data:`KEPT` troubles of a key, and :data:`DAYS` days. Texts are inert and hold no secret
 when they come here; see ``core.llm.failures``.

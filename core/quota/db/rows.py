@@ -1,4 +1,4 @@
-"""Rows of ``quota.db`` as values, and back: keys, levels, benches, and what people see of them."""
+"""Read and write rows of ``quota.db`` as values: keys, levels, benches, and what people see of them."""
 
 from __future__ import annotations
 

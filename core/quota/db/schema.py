@@ -1,4 +1,4 @@
-"""The tables of ``quota.db``, and how an older file is brought up to them."""
+"""Define the tables of ``quota.db``, and bring an older file up to them."""
 
 from __future__ import annotations
 

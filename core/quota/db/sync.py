@@ -1,4 +1,4 @@
-"""Brings a worker's ledger and ``quota.db`` together a few times a second.
+"""Bring a worker's ledger and ``quota.db`` together a few times a second.
 
 What was spent since the last time is a difference, and is taken off the shared level; a correction by a reply is a
 bound, and is laid on it. The merged level is adopted. So several workers on the same keys see each other's spending
@@ -41,7 +41,7 @@ _LevelKey = tuple[str, str, Dimension]
 
 @dataclass(frozen=True, slots=True)
 class Doing:
-    """What a worker does with a key: calls that are out and, while it is only probed, why, and when it is next."""
+    """Hold what a worker does with a key: calls that are out and, while it is only probed, why, and when it is next."""
 
     in_flight: int
     trouble: str = ""
@@ -50,7 +50,7 @@ class Doing:
 
 @dataclass(slots=True)
 class Counters:
-    """What a key did since the last sync."""
+    """Hold what a key did since the last sync."""
 
     requests: int = 0
     errors_429: int = 0
@@ -66,7 +66,7 @@ class Counters:
 
 @dataclass(slots=True)
 class LedgerSync:
-    """The bridge of one worker. ``worker_id`` is unique among all workers there ever were."""
+    """Bring one worker's ledger and ``quota.db`` together. ``worker_id`` is unique among all workers ever."""
 
     database: QuotaDatabase
     ledger: Ledger

@@ -1,4 +1,4 @@
-"""When a run ends and what binds it: every quota window is a bucket that refills, and the keys work side by side. Pure.
+"""Forecast when a run ends and what binds it: each quota window is a bucket that refills, keys work in parallel. Pure.
 
 In ``t`` seconds an organization can make the calls that its scarcest window lets through: what is there now, and what
 refills until then, divided by what a call takes. Calls of several organizations add up. The end is the moment when the
@@ -23,7 +23,7 @@ _STEPS = 60
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One quota window: units in the bucket now, its ``limit``, and how many times faster than its name it refills."""
+    """Hold one quota window: units in it now, its ``limit``, and how many times faster than its name it refills."""
 
     limit: float
     available: float
@@ -37,7 +37,7 @@ def full_windows(limits: Mapping[Dimension, float]) -> dict[Dimension, Window]:
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """One organization's way forward: its windows, when it opens (a bench), and how many calls a second it can make."""
+    """Hold one organization's capacity: its windows, when its bench ends, and how many calls a second it can make."""
 
     organization: str
     windows: Mapping[Dimension, Window] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class Capacity:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What is left to ask: ``calls`` (re-asks included) of ``tokens`` each, as they count against quotas.
+    """Hold what is left to ask: ``calls`` (re-asks included) of ``tokens`` each, as they count against quotas.
 
     ``doubt`` is the relative uncertainty of the whole at about 95 %.
     """

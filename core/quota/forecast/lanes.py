@@ -1,4 +1,4 @@
-"""What each lane takes, in time and money, and which one a time and a budget call for. Pure.
+"""Forecast time and money of each lane, and choose the lane for a time and a budget. Pure.
 
 Live calls are bound by the quotas, the flex tier by ten times as much, batches by the server's window: it promises to
 be done within 24 hours and is often sooner, so that is the most a batch may take. A batch costs half of the plain
@@ -35,7 +35,7 @@ _WINDOW = "the server's window of 24 h for a batch"
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Tokens of all calls."""
+    """Hold tokens of all calls."""
 
     prompt: float
     cached: float
@@ -44,7 +44,7 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class LaneForecast:
-    """What a run takes in one lane. ``forecast.eta_s`` of batches is the most that they may take."""
+    """Hold what a run takes in one lane. ``forecast.eta_s`` of batches is the most that they may take."""
 
     lane: str
     forecast: Forecast
@@ -60,7 +60,7 @@ class LaneForecast:
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """The lane that a time and a budget call for.
+    """Hold the choice of a lane for a time and a budget.
 
     ``batches_s`` is how long batches are given before the rest goes live.
     ``done_in_time`` and ``within_budget`` are None where neither was asked for.

@@ -1,4 +1,4 @@
-"""Tables that an operator may edit: limits of plans, and prices. Both have a date, because providers change them."""
+"""Read the tables of plan limits and prices. Both have a date, because providers change them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OWN_PLAN = "own"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A provider's plan: ``limits`` for one organization and model; a dimension that is missing is not limited."""
+    """Hold a provider's plan: ``limits`` for one organization and model; a dimension that is missing is not limited."""
 
     name: str
     words: str
@@ -27,7 +27,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """US dollars for a million tokens of each kind."""
+    """Hold US dollars for a million tokens of each kind."""
 
     prompt: float
     cached: float

@@ -1,4 +1,4 @@
-"""Which key is which: secrets that were found, joined with what ``quota.db`` remembers of them."""
+"""Join the secrets that were found with the records of them in ``quota.db``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SIMULATED = "gsk_sim_"
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A key that can be used. Its ``repr`` shows no more than people may see."""
+    """Hold a key that can be used. Its ``repr`` shows no more than people may see."""
 
     alias: str
     value: str = field(repr=False)

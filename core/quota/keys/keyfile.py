@@ -49,7 +49,7 @@ class FoundKey:
 
 @dataclass(frozen=True, slots=True)
 class KeyringEntry:
-    """A key of ``keys.toml`` whose secret lies in the system's keyring, under the name ``user``."""
+    """Hold a key of ``keys.toml`` whose secret lies in the system's keyring, under the name ``user``."""
 
     alias: str
     user: str

@@ -1,4 +1,4 @@
-"""Secrets in the system's keyring: the only module that knows the package ``keyring``, which is an extra.
+"""Keep secrets in the system's keyring: the only module that imports the package ``keyring``, which is an extra.
 
 ``keys.toml`` then holds ``keyring = "<user name>"`` in place of the secret. What was read is kept for the life of the
 process, as a keyring may be slow or ask its owner each time. One that is locked, missing or silent makes its keys
@@ -29,7 +29,7 @@ _RETRY_S = 60.0
 
 
 class KeyringStore:
-    """The keys of one ``keys.toml`` that lie in the keyring. ``unreadable`` says of some why they cannot be read."""
+    """Read keys of one ``keys.toml`` from the keyring. ``unreadable`` says of some why they cannot be read."""
 
     def __init__(self, keys_path: Path, clock: Callable[[], float], *, patience_s: float = PATIENCE_S) -> None:
         self.unreadable: dict[str, str] = {}

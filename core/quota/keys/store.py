@@ -1,4 +1,4 @@
-"""The operator's keys: secrets from environment and file, their state from ``quota.db``, joined by fingerprint.
+"""Join the operator's keys by fingerprint: secrets from environment and file, their state from ``quota.db``.
 
 Outside this room a key is its alias and last four characters. A key whose organization is not known counts as an
 organization of its own, named ``(alias)``, until a reply names the real one.
@@ -67,7 +67,7 @@ __all__ = ["KeyRecord", "KeyStore", "Secret", "assumed_organization"]
 
 
 class KeyStore:
-    """Keys and what is remembered about them. Opens ``quota.db`` (making it if need be); close it after use."""
+    """Hold keys and their records. Opens ``quota.db`` (making it if need be); close it after use."""
 
     def __init__(
         self,

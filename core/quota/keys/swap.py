@@ -11,7 +11,7 @@ from core.model import KeyState, KeyStatus
 
 @dataclass(frozen=True, slots=True)
 class Swap:
-    """``out`` is disabled, ``into`` is used first from now on. Both are aliases."""
+    """Hold a swap of keys: ``out`` is disabled, ``into`` is used first from now on. Both are aliases."""
 
     out: str
     into: str

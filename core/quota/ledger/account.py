@@ -1,4 +1,4 @@
-"""The quota of one (organization, model): its four windows, the calls in flight on it, and its bench."""
+"""Count the quota of one (organization, model): its four windows, the calls in flight on it, and its bench."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _CALLS_WITHOUT_A_WORD = 48
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Nobody of an organization asks before ``until_at``; ``limit`` names the dimension, if it is known."""
+    """Hold a bench: no key of an organization asks before ``until_at``; ``limit`` names the dimension, if known."""
 
     until_at: float
     limit: str
@@ -37,7 +37,7 @@ class Bench:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """When a call fits: ``at`` (``inf`` for never) and the dimension it waits for, empty where it fits now."""
+    """Hold when a call fits: ``at`` (``inf`` for never) and the dimension it waits for, empty where it fits now."""
 
     at: float
     limit: str = ""
@@ -46,7 +46,7 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """Room taken for one call, with the account's counters at that time."""
+    """Hold room taken for one call, with the account's counters at that time."""
 
     organization: str
     model: str
@@ -60,7 +60,7 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True)
 class ToldWait:
-    """After ``at`` a call of ``told`` tokens fits, the server says.
+    """Hold a wait that the server stated: after ``at`` a call of ``told`` tokens fits.
 
     ``reserved`` is what was estimated for it here, where that call itself may go out; None where it may not.
     """
@@ -75,7 +75,7 @@ class ToldWait:
 
 
 class Account:
-    """Windows, counters and bench. Time is passed in, in seconds."""
+    """Hold windows, counters and bench. Time is passed in, in seconds."""
 
     def __init__(self, organization: str, model: str, serial: int) -> None:
         """Begin with nothing known, which limits nothing."""

@@ -1,4 +1,4 @@
-"""The ledger: what every (organization, model) may still spend, over requests and tokens per minute and day.
+"""Count what every (organization, model) may still spend, over requests and tokens per minute and day.
 
 Pure: the time is passed in as ``now`` (seconds since the epoch, may jump), nothing is read or written. What is not
 known limits nothing; limits are learnt from headers, from refusals and from the operator.
@@ -19,7 +19,7 @@ _CLOCK_SLACK_S = 2.0
 
 
 class Ledger:
-    """All accounts. Organizations that turn out to be one are merged; reservations follow them."""
+    """Hold all accounts. Organizations that turn out to be one are merged; reservations follow them."""
 
     def __init__(self) -> None:
         """Begin with nothing known."""

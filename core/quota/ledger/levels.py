@@ -1,4 +1,4 @@
-"""A bucket's level as a value: what it is at another moment, for people, and when two accounts turn out to be one."""
+"""Compute a bucket's level at another moment, for people, and merge two accounts that turn out to be one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SOURCE_OPERATOR = "operator"
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """A bucket's level as it is kept and shared: ``available`` units at ``as_of`` (seconds since the epoch).
+    """Hold a bucket's level as it is kept and shared: ``available`` units at ``as_of`` (seconds since the epoch).
 
     ``speed`` says how many times faster it refills than its period says: 1, but for servers that run in fast motion.
     ``drift`` is what others spend a second, ``caution`` what is kept free because of surprises.

@@ -1,4 +1,4 @@
-"""What a server's replies say about quotas: durations, ``retry-after``, rate-limit headers and 429 texts.
+"""Parse what a server's replies say about quotas: durations, ``retry-after``, rate-limit headers and 429 texts.
 
 Pure and distrustful: whatever is malformed, negative or absurd is dropped here, so that the ledger only meets numbers
 that could be true. Whether they *are* true is the ledger's question.
@@ -68,7 +68,7 @@ _WINDOW_WORDS = re.compile(r"\bon (requests|tokens) per (minute|day)\b")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One window as headers show it: ``remaining`` of ``limit`` units; whole again in ``reset_s``."""
+    """Hold one window as headers show it: ``remaining`` of ``limit`` units; whole again in ``reset_s``."""
 
     dimension: Dimension
     limit: float | None
@@ -78,7 +78,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class RateLimitText:
-    """What the text of a 429 (or of a 413 for size) says; None where it is silent.
+    """Hold what the text of a 429 (or of a 413 for size) says; None where it is silent.
 
     ``limit``, ``used`` and ``requested`` are in the dimension's unit, ``try_again_s`` in seconds.
     """

@@ -1,4 +1,4 @@
-"""The worker's one door to quotas: who may ask now, and what every answer and failure teaches.
+"""Grant the worker's calls by quota, and learn from every answer and failure.
 
 Ties the ledger, the scheduler, the estimates, the keys and ``quota.db`` together for one worker and one model. It is
 called from one thread (the worker's event loop), never waits, and asks the clock once per call.
@@ -44,7 +44,7 @@ def tier_model(model: str, tier: str) -> str:
 
 
 class Broker:
-    """Grants calls. ``clock`` gives seconds since the epoch; ``concurrency_cap`` holds for each organization.
+    """Grant calls. ``clock`` gives seconds since the epoch; ``concurrency_cap`` holds for each organization.
 
     ``own_server``: no quotas are to be expected. ``concurrency``: calls at once that a person chose. ``tier`` is a
     service tier with quotas of its own, kept under a model of its own; until replies name its limits they are taken to

@@ -1,4 +1,4 @@
-"""How many calls should be in flight at once: of an organization with quotas, and on a server without any.
+"""Find how many calls should be in flight at once: of an organization with quotas, and on a server without any.
 
 With quotas (:class:`Concurrency`) the number grows by one with each answer while every slot is in demand (so it doubles
 in a round trip), after the first push-back (429 or 498) by one in a round trip, and halves with each. Growth stops
@@ -40,7 +40,7 @@ _ASSUMED_LATENCY_S = 1.0
 
 
 class Concurrency:
-    """The concurrency of one organization, between 1 and ``cap``."""
+    """Adapt the concurrency of one organization, between 1 and ``cap``."""
 
     __slots__ = ("_answers", "_base_s", "_cap", "_grown_steeply", "_shrunk_at", "_width", "latency_s")
 
@@ -114,7 +114,7 @@ _REST_S, _REST_MOST_S = 4.0, 20.0
 
 @dataclass(frozen=True, slots=True)
 class _Lap:
-    """What a lap measured: the width, the mean latency of its calls, and the relative error of that mean."""
+    """Hold what a lap measured: the width, the mean latency of its calls, and the relative error of that mean."""
 
     width: int
     latency_s: float
@@ -127,7 +127,7 @@ class _Lap:
 
 
 class Knee:
-    """Searches between 1 and ``most``. ``width`` is how many calls may be in flight now."""
+    """Search between 1 and ``most``. ``width`` is how many calls may be in flight now."""
 
     __slots__ = (
         "_asked",
@@ -413,7 +413,7 @@ class Knee:
 
 
 class Room:
-    """Calls at once on one server, over all its organizations: the knee's width, or a number that a person ``chose``.
+    """Bound calls at once on one server, over all its organizations: the knee's width, or a person's ``chose``.
 
     ``own``: the server is on this machine or in its network, so that quotas are not to be expected.
     """

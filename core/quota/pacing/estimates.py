@@ -1,4 +1,4 @@
-"""How many tokens a call will take, learnt from what calls reported.
+"""Estimate how many tokens a call will take, from what calls reported.
 
 The prompt's size follows its length in characters: ``tokens = slope * characters + constant``, the constant being what
 all calls have in common. Both come from a running weighted least-squares fit that starts from a prior (ridge), forgets
@@ -31,7 +31,7 @@ _SPREAD_OF_MEAN_DEVIATION = 1.2533
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Tokens that one call is expected to take.
+    """Hold tokens that one call is expected to take.
 
     ``reserved`` is what the server sets aside: the prompt and all of ``max_completion_tokens``. It may turn out larger
     by ``margin``, and hardly smaller than ``least``. ``cost`` is what will count in the end.
@@ -45,7 +45,7 @@ class Estimate:
 
 
 class Estimator:
-    """Learns one model's token counts for one task."""
+    """Learn one model's token counts for one task."""
 
     __slots__ = (
         "_cached",

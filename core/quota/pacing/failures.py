@@ -1,4 +1,4 @@
-"""What each kind of failed call means for the quota, the key, the organization and the email."""
+"""Decide what each kind of failed call means for the quota, the key, the organization and the email."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _REMEMBERED = 400
 
 
 class Consequences:
-    """Judges failures; remembers which emails rest and which are too large for whom."""
+    """Decide consequences of failures; keeps which emails rest and which are too large for whom."""
 
     def __init__(
         self,

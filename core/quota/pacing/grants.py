@@ -1,4 +1,4 @@
-"""What passes between the worker and the broker: who wants to ask, who may, and what follows from a failure."""
+"""Define what passes between worker and broker: candidates, grants, and the consequences of a failure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core.quota.pacing.scheduler import KeySlot, Organization
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An email in the queue since ``since_at``. ``prompt_chars`` is the length of what differs between its calls.
+    """Hold an email in the queue since ``since_at``. ``prompt_chars`` is the length of what differs between its calls.
 
     What every call has in common (the rubric) may be left out: it is learnt as a constant. A pack of ``texts`` emails
     has a negative number, and ``completion`` is its ``max_completion_tokens``, None for the usual one.
@@ -54,7 +54,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Never:
-    """This email can never be asked about: every organization's quota is known to be too small for it."""
+    """Report that this email can never be asked about: every organization's quota is known to be too small for it."""
 
     email_id: int
     reason: str
@@ -62,14 +62,14 @@ class Never:
 
 @dataclass(frozen=True, slots=True)
 class NoKeys:
-    """No key can be used, now or after any wait; ``reason`` says what is wrong with each, and what to do."""
+    """Report that no key can be used, now or after any wait; ``reason`` says what is wrong with each."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Consequence:
-    """What a failed call means.
+    """Hold what a failed call means.
 
     ``counts_against_email``: it is one of the email's limited attempts. ``retry_elsewhere``: the same call may succeed
     with another key or later. ``key_out``: that key is out until a person acts. ``message`` is a sentence for people.

@@ -1,4 +1,4 @@
-"""How a key or an organization behaves: streaks of errors, and gentle probing until it answers again.
+"""Count streaks of errors of a key or an organization, and probe it at growing intervals until it answers again.
 
 Errors that say nothing about an email (5xx, timeouts, broken connections, no capacity) on three different emails in a
 row, with no answer in between, are an outage. Then one call at a time goes out, after 1, 2, 4 … 60 seconds, and such
@@ -17,7 +17,7 @@ _JITTER = 0.2
 
 
 class Health:
-    """The streak of one key or organization. ``now`` is in seconds."""
+    """Count the streak of errors of one key or organization. ``now`` is in seconds."""
 
     __slots__ = ("_delay_s", "_emails", "_probe_at", "_probes", "reason", "since_at")
 

@@ -1,4 +1,4 @@
-"""The keys at a worker's table, grouped by organization, kept in step with what people and replies say of them."""
+"""Hold a worker's keys, grouped by organization, in step with what people and replies say of them."""
 
 from __future__ import annotations
 

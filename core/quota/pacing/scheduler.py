@@ -1,4 +1,4 @@
-"""Which email goes out now, with which key, or what to wait for: decisions only, no clock, disk or network.
+"""Decide which email goes out now, with which key, or what to wait for: no clock, disk or network.
 
 The key that an operator pinned goes first, wherever it can. Else, within an organization the key goes out that is least
 in flight, then least recently used. Among organizations that one
@@ -51,7 +51,7 @@ class KeySlot:
 
 @dataclass(slots=True)
 class Organization:
-    """An organization as the scheduler sees it: its account for the run's model, its keys, its concurrency.
+    """Hold an organization as the scheduler sees it: its account for the run's model, its keys, its concurrency.
 
     ``own``: the operator stated that it has no limits.
     """
@@ -95,7 +95,7 @@ class Organization:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What one email's call takes, and the organizations that have refused it as too large."""
+    """Hold what one email's call takes, and the organizations that have refused it as too large."""
 
     email_id: int
     prompt_chars: int
@@ -111,7 +111,7 @@ class Need:
 
 @dataclass(slots=True)
 class Passed:
-    """How often and since when others went before an email."""
+    """Hold how often and since when others went before an email."""
 
     times: int = 0
     since_at: float = math.inf
@@ -132,7 +132,7 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class TooLargeForAll:
-    """No organization's quota will ever take this email: every limit is known, and smaller."""
+    """Report that no organization's quota will ever take this email: every limit is known, and smaller."""
 
     need: Need
     reason: str

@@ -1,4 +1,4 @@
-"""A consistent copy of a run file in one file of its own, also while a worker writes to the original.
+"""Copy a run file consistently into one file of its own, also while a worker writes to the original.
 
 SQLite's backup copies one moment of the database. The copy is built beside its place, looked through, forced to the
 disk and only then given its name, so that whatever bears that name is whole. Nothing is ever overwritten.

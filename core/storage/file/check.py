@@ -1,4 +1,4 @@
-"""Whether a run file is what it promises to be: every count taken again from the rows, every row with its partner.
+"""Check a run file: count every total again from the rows, and look for every row's partner.
 
 Reading only. What is found is a list of sentences; totals and the cursor can be put right, since they follow from the
 rows, and nothing else is ever guessed.
@@ -77,7 +77,7 @@ _REPAIRABLE = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is not as promised. ``repairable``: it follows from the rows and can be put right."""
+    """Hold something that is not as promised. ``repairable``: it follows from the rows and can be put right."""
 
     sentence: str
     repairable: bool = False
@@ -85,7 +85,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What was looked at and what was found. ``notes`` are worth knowing and nothing wrong."""
+    """Hold what was looked at and what was found. ``notes`` are worth knowing and nothing wrong."""
 
     emails: int
     attempts: int

@@ -1,4 +1,4 @@
-"""How a run file is opened: for its one writer, or read-only for everybody else."""
+"""Open a run file: for its one writer, or read-only for everybody else."""
 
 from __future__ import annotations
 

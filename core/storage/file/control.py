@@ -1,4 +1,4 @@
-"""The control file: commands on their way to a worker.
+"""Pass commands to a worker through the control file.
 
 It lies beside the run file, in rollback-journal mode. Whoever commands appends a row; the worker only reads, and writes
 what it handled into the run file's ``command`` table. So a console never writes to the run file while a worker lives.
@@ -22,7 +22,7 @@ WATCHED = 20
 
 @dataclass(frozen=True, slots=True)
 class CommandRow:
-    """One command as it was posted: ``serial`` orders them in this control file, ``id`` names it everywhere."""
+    """Hold one command as it was posted: ``serial`` orders them in this control file, ``id`` names it everywhere."""
 
     serial: int
     id: str
@@ -61,7 +61,7 @@ def post(run_path: Path, kind: str, argument: str = "", *, now: float, by: str) 
 
 
 class CommandInbox:
-    """The worker's end. :meth:`take` costs next to nothing while nobody commands anything."""
+    """Take commands, as the worker. :meth:`take` costs next to nothing while nobody sends any."""
 
     def __init__(self, run_path: Path) -> None:
         self._connection = _connect(control_path(run_path))
@@ -102,7 +102,7 @@ class CommandInbox:
 
 
 class CommandWatch:
-    """The onlooker's end: what anybody requested of the worker. A look costs next to nothing while nobody does."""
+    """Watch what anybody requested of the worker. A look costs next to nothing while nobody does."""
 
     def __init__(self, run_path: Path) -> None:
         self._path = control_path(run_path)

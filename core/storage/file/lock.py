@@ -1,4 +1,4 @@
-"""The run's lock: whoever holds it writes the run file, and nobody else.
+"""Lock a run: only the holder writes the run file.
 
 It is an advisory lock of the operating system on a file beside the run file, so the kernel frees it the moment its
 holder dies, however it dies. The lock file is never unlinked: that would let two in.
@@ -31,7 +31,7 @@ _POLL_S = 0.02
 
 
 class RunLock:
-    """Held while writing. ``wait_s`` bounds how long :meth:`acquire` waits for another holder to let go.
+    """Lock a run while writing. ``wait_s`` bounds how long :meth:`acquire` waits for another holder to let go.
 
     ``taken_at`` (seconds of the wall clock) is never later than the moment from which others see it held: what was
     requested after it was requested of this holder.

@@ -51,7 +51,7 @@ UNPACKED_LIMIT_BYTES = 256 * 1024 * 1024
 
 
 class Kept(NamedTuple):
-    """What is stored of a message; either ``whole`` or all of the others are given. A tuple, as a row's values are."""
+    """Hold what is stored of a message, as a tuple like a row's values; ``whole`` or all of the others are given."""
 
     whole: str | bytes | None = None
     begin: str | None = None

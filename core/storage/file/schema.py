@@ -1,4 +1,4 @@
-"""The tables of a run file and their numbered migrations. Other tools may read every table named here.
+"""Define the tables of a run file and their numbered migrations. Other tools may read every table named here.
 
 Running totals are kept by triggers, so that no path of writing can forget them: whatever changes an email or adds an
 attempt changes the totals in the same transaction. Migrations only ever run under the run's lock.

@@ -1,4 +1,4 @@
-"""Whether an opened file has the tables, columns and values of a run: it may be damaged, or made by somebody else.
+"""Check that an opened file has the tables, columns and values of a run: it may be damaged, or made by another program.
 
 A file is looked at once, when it is opened, before anything is made of it. What only its many rows can tell is met
 while they are read: :func:`telling_damage` makes one sentence of it.

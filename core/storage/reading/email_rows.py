@@ -46,7 +46,7 @@ def damaged(path: object, after: int) -> str:
 
 
 class EmailReader:
-    """Reads emails over one connection; every result is fetched whole."""
+    """Read emails over one connection; every result is fetched whole."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path, version: int) -> None:
         """Read through a connection; ``version`` is the format of the file: older ones lack flags and notes."""

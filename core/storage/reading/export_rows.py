@@ -1,4 +1,4 @@
-"""Reading what is exported: each item with the label in force, both labels, how they came about, text and columns."""
+"""Read what is exported: each item with the label in force, both labels, how they came about, text and columns."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ Call: TypeAlias = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which items are exported: those of a filter, ``only`` some labels (see :data:`ONLY`), or by their numbers."""
+    """Hold which items are exported: those of a filter, ``only`` some labels (see :data:`ONLY`), or by number."""
 
     where: Filter = Filter()  # noqa: RUF009 - it is frozen
     only: str | None = None
@@ -52,7 +52,7 @@ class Selection:
 
 
 class ExportReader:
-    """Reads pages of rows over one connection; each is fetched whole."""
+    """Read pages of rows over one connection; each is fetched whole."""
 
     def __init__(
         self, connection: sqlite3.Connection, task: Task, names: Mapping[str, Mapping[str, str]], version: int

@@ -1,4 +1,4 @@
-"""The filter grammar: what a person types to narrow the list of emails, as terms, and as SQL with bound values. Pure.
+"""Parse the filter grammar for the list of emails into terms, and into SQL with bound values. Pure.
 
 ``contract`` finds emails with a word that begins so, in subject, sender or sent text; ``"first draft"`` words that
 follow each other; ``!draft`` emails without it. A term with a field looks there alone: ``state:failed``, ``label:0``,
@@ -37,7 +37,7 @@ _NUMBER = re.compile(r"(?P<op>>=|<=|>|<|=|)(?P<n>\d{1,6})")
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One condition: ``field`` is one of :data:`FIELDS`, or empty for words of the text; ``negated`` turns it round."""
+    """Hold one condition: ``field`` is of :data:`FIELDS`, or empty for words of the text; ``negated`` inverts it."""
 
     field: str
     value: str
@@ -51,7 +51,7 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Terms that must all hold; without any, everything does."""
+    """Hold terms that must all match; without any, everything does."""
 
     terms: tuple[Term, ...] = ()
 
@@ -140,7 +140,7 @@ def _written(term: Term) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """SQL over ``email AS e`` (and ``body AS b`` where ``reads_text``) that binds ``values`` in order."""
+    """Hold SQL over ``email AS e`` (and ``body AS b`` where ``reads_text``) that binds ``values`` in order."""
 
     sql: str
     values: tuple[str | int, ...]

@@ -1,4 +1,4 @@
-"""The orders in which emails can be listed, and each as SQL. Pure."""
+"""Define the orders in which emails can be listed, each with its SQL. Pure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _NEW = ("settled", "date")
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """``key`` is one of :data:`KEYS`. Equal ones stand in work order, or its reverse where it is ``descending``."""
+    """Hold an order: ``key`` is one of :data:`KEYS`. Equal ones are in work order, reversed if ``descending``."""
 
     key: str = "place"
     descending: bool = False

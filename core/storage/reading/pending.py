@@ -1,4 +1,4 @@
-"""Pending emails, derived from what is missing: those without an end, with what interrupted conversations left."""
+"""Derive pending emails from what is missing: those without an end, with what interrupted conversations left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading a run file: snapshots for the console and ``status``, pages of emails, full records. Read-only.
+"""Read a run file: snapshots for the console and ``status``, pages of emails, full records. Read-only.
 
 A snapshot is read in one transaction, every result fetched whole before the next, so that a slow screen never pins the
 writer's log. While nothing was committed (``PRAGMA data_version``) the last snapshot is handed out again.
@@ -53,7 +53,7 @@ def _file_at(path: Path) -> tuple[int, int] | None:
 
 @tells_damage
 class RunReader:
-    """The reading end of one run file."""
+    """Read one run file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

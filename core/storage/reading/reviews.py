@@ -32,7 +32,7 @@ from core.storage.reading.packs import pack_control_of, pack_facts
 
 @dataclass(frozen=True, slots=True)
 class LabelCount:
-    """How many labels of one value and source a version of the task gave; ``newest`` is the number of the last one."""
+    """Hold how many labels of one value and source a version of the task gave; ``newest`` numbers the last one."""
 
     version: str
     value: str
@@ -125,7 +125,7 @@ CANNOT_TELL = "?"
 
 @dataclass(frozen=True, slots=True)
 class ReviewEmail:
-    """An email as a review shows it: what the model was sent, and nothing that betrays its label."""
+    """Hold an email as a review shows it: what the model was sent, and nothing that betrays its label."""
 
     id: int
     source_id: str
@@ -138,7 +138,7 @@ class ReviewEmail:
 
 @dataclass(frozen=True, slots=True)
 class AlarmRow:
-    """A recorded alarm; ``state`` is raised or dismissed."""
+    """Hold a recorded alarm; ``state`` is raised or dismissed."""
 
     watch: str
     at: float

@@ -1,4 +1,4 @@
-"""A few emails of a run to look at: drawn once for each run, so that two drafts are tried on the same ones."""
+"""Draw a few emails of a run to look at: once for each run, so that two drafts are tried on the same ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looking for emails: every match, found a stretch at a time, so that whoever waits sees it come.
+"""Search for emails: every match, found a stretch at a time, so that a person sees matches as they come.
 
 In work order matches come as they are found. In any other they are gathered in a temporary table and come at the end,
 sorted by SQLite: nothing of a million rows passes through Python but their numbers.
@@ -47,7 +47,7 @@ LOOK_UP_EVERY = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Numbers of emails in their order, behind those found before; ``share`` of the run (0..1) is looked through."""
+    """Hold numbers of emails in order, after those found before; ``share`` of the run (0..1) is looked through."""
 
     ids: array[int]
     share: float
@@ -61,7 +61,7 @@ def index_path(run_path: Path) -> Path:
 
 
 class Search:
-    """One search at a time over one run file. Belongs to the thread that opened it."""
+    """Run one search at a time over one run file. Belongs to the thread that opened it."""
 
     def __init__(self, path: Path, stale: Callable[[], bool] = lambda: False) -> None:
         """Open or begin the index; a step that is going on returns nothing once ``stale`` returns true."""
@@ -222,7 +222,7 @@ class Search:
 
 
 class _Builder:
-    """One step of building: a connection of its own, which reads the run and writes the index."""
+    """Build one step: a connection of its own, which reads the run and writes the index."""
 
     def __init__(self, path: Path, run_path: Path, last_id: int) -> None:
         self._last_id = last_id

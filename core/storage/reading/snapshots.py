@@ -1,4 +1,4 @@
-"""One snapshot of a run, read from its tables. Every result is fetched whole before the next is asked for."""
+"""Read one snapshot of a run from its tables. Every result is fetched whole before the next query."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ PACE_POINTS = 720
 
 
 class SnapshotReader:
-    """Reads snapshots over one connection, inside whatever transaction the caller has begun."""
+    """Read snapshots over one connection, inside whatever transaction the caller has begun."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._db = connection

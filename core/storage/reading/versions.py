@@ -1,4 +1,4 @@
-"""What each version of the task did: read for people, and never kept."""
+"""Count what each version of the task did: computed for people, and never stored."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def task_versions(db: sqlite3.Connection, *, counted: bool = True) -> tuple[Task
 
 
 class _Counts:
-    """What the versions of a run's task did, counted from the rows; of an only version the totals know the calls."""
+    """Count what the versions of a run's task did, from the rows; of an only version the totals hold the calls."""
 
     def __init__(self, db: sqlite3.Connection, current: str) -> None:
         self._labels: defaultdict[str, Counter[str]] = defaultdict(Counter)
@@ -110,7 +110,7 @@ def older_labels(db: sqlite3.Connection) -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class OlderTexts:
-    """What older versions labeled so: emails, different texts, their mean length in characters.
+    """Hold what older versions labeled so: emails, different texts, their mean length in characters.
 
     Of the emails with this label that the active version labeled as well, ``compared``, ``changed`` got another label.
     """

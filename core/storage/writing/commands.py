@@ -1,4 +1,4 @@
-"""Commands that were answered, with what came of each: the run file's side of the control file."""
+"""Record commands that were answered, with what came of each: the run file's side of the control file."""
 
 from __future__ import annotations
 

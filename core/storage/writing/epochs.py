@@ -1,4 +1,4 @@
-"""A worker's life in the run's row: it takes the run over, beats, and says how it ended.
+"""Record a worker in the run's row: taking the run over, heartbeats, and how it ended.
 
 Works inside the caller's transaction. Whether the epoch still is the writer's is for the store to look at.
 """
@@ -19,7 +19,7 @@ from core.storage.writing.settle import add_event, book_pace
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """What the worker is doing now, for people.
+    """Hold what the worker is doing now, for people.
 
     ``at_once`` is how many may be in flight, where the server's speed or a person decides. ``in_flight_bound`` is a
     bound on calls at once that is raised before it is reached; ``waited_s`` the seconds since the last beat in which no

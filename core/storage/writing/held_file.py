@@ -24,7 +24,7 @@ from core.storage.writing.settle import add_event
 
 
 class HeldFile:
-    """The file and its one writing connection. ``epoch`` counts the workers that took the run over."""
+    """Hold the file and its one writing connection. ``epoch`` counts the workers that took the run over."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path, epoch: int) -> None:
         self.path = path

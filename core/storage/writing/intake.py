@@ -1,4 +1,4 @@
-"""Making a run: its row, its task, its emails and the order in which they are worked."""
+"""Make a run: its row, its task, its emails and the order in which they are worked."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SOURCE_GOLD = "source"
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """What a run is made of, beside its emails and its task."""
+    """Hold what a run is made of, beside its emails and its task."""
 
     name: str
     source: str
@@ -110,7 +110,7 @@ def _insert_page(db: sqlite3.Connection, page: Sequence[tuple[SourceEmail, View]
 
 @dataclass(slots=True)
 class Later:
-    """What came of later arrivals: how many were ``taken``, ``known`` already, or have another text under an old id."""
+    """Hold what came of later arrivals: how many were ``taken``, ``known`` already, or changed under an old id."""
 
     taken: int = 0
     known: int = 0

@@ -1,4 +1,4 @@
-"""Batches in the run file: packed before anything leaves, updated as the server tells, gathered answer by answer.
+"""Record batches in the run file: packed before anything is sent, updated from the server, gathered by answers.
 
 Works inside the caller's transaction. An email is in one open batch at most, by a unique index; ``done`` of its row is
 0 while it waits, 1 once it was answered, 2 where it came back without an answer.

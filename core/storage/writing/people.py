@@ -1,4 +1,4 @@
-"""What people do to emails: label, note, requeue, skip, and undo of each. Works inside the caller's transaction.
+"""Record what people do to emails: label, note, requeue, skip, and undo of each. Works in the caller's transaction.
 
 Each command keeps how its emails stood before (table ``deed``), so that it can be undone as one. An email that changed
 since stays as it is. A person's label never takes a pending email out of the model's work.
@@ -41,7 +41,7 @@ _STANDS = {
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """What was undone: the emails that are as they were, and how many changed since and were left."""
+    """Hold what was undone: the emails that are as they were, and how many changed since and were left."""
 
     change: LastChange
     email_ids: tuple[int, ...]

@@ -23,7 +23,7 @@ MOST_IN_A_NOTE = 2_000
 
 @dataclass(frozen=True, slots=True)
 class ReviewAnswer:
-    """A person's blind answer to one email; ``value`` None means that the person cannot tell.
+    """Hold a person's blind answer to one email; ``value`` None means that the person cannot tell.
 
     ``kind`` is first, second or adjudicated; ``seconds`` is how long the email was shown; ``batch`` counts the
     annotator's batches from 1.

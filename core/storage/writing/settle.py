@@ -20,7 +20,7 @@ from core.storage.file.rows import BECOMES_LABELED, BY_MODEL, label_in_force, sl
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One call and, where it ends the email's wait, what settles it; or what a canary was answered."""
+    """Hold one call and, where it ends the email's wait, what settles it; or what a canary was answered."""
 
     attempt: Attempt
     settled: Settled | None = None
@@ -89,7 +89,7 @@ def fail_unasked(db: sqlite3.Connection, email_id: int, failure: str, *, reasks:
 
 @dataclass(frozen=True, slots=True)
 class TextLabel:
-    """The label that the model gave to a text, and the attempt that it came from."""
+    """Hold the label that the model gave to a text, and the attempt that it came from."""
 
     value: str
     attempt_id: int | None

@@ -1,4 +1,4 @@
-"""The only writer of a run file. It needs the run's lock, and every write checks that its epoch is still the run's.
+"""Write a run file, as its only writer. It needs the run's lock; every write checks that its epoch is still the run's.
 
 Each answer is committed whole (attempt, label, totals, cursor) in one immediate transaction that is on the disk before
 :meth:`Store.commit` returns. Answers that arrive together share a transaction; none of them counts before it ends.
@@ -56,7 +56,7 @@ __all__ = ["Answer", "Beat", "Store"]
 
 
 class Store(PeopleWriter):
-    """The writing end of one run file. Use it as a context manager, under a held :class:`RunLock`."""
+    """Write one run file. Use it as a context manager, under a held :class:`RunLock`."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path, epoch: int) -> None:
         super().__init__(connection, path, epoch)

@@ -31,7 +31,7 @@ _PAGE = 500
 
 @dataclass(frozen=True, slots=True)
 class Activated:
-    """The result of activating a version.
+    """Hold the result of activating a version.
 
     ``pending`` emails are asked with it from now on; ``restored`` ones were pending to be re-labeled, but this version
     had labeled them before, so they have a label as before; ``resent`` is how many texts were made anew.

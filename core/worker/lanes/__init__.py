@@ -1,1 +1,1 @@
-"""Ways in which questions travel to a server, behind one protocol."""
+"""Send questions to a server in one of several ways, behind one protocol."""

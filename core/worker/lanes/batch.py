@@ -1,4 +1,4 @@
-"""The batch lane: thousands of questions in a file, answered some time later at half the price.
+"""Send thousands of questions in a file, answered some time later at half the price: the batch lane.
 
 A batch is *packed* (committed to the run file with its emails before anything leaves), *sent* (uploaded and created),
 *gathered* once the server is through (answers committed with the note that their emails wait no longer), and *done*.
@@ -69,14 +69,14 @@ _ABSENT = (404, 405, 501)
 
 @dataclass(frozen=True, slots=True)
 class BatchKey:
-    """A key that batches can be sent with."""
+    """Hold a key that batches can be sent with."""
 
     alias: str
     organization: str
 
 
 class BatchServer(Protocol):
-    """What the lane needs of keys and clients."""
+    """Describe what the lane needs of keys and clients."""
 
     def usable_keys(self) -> Sequence[BatchKey]:
         """Return the keys that are in use, one of each organization first."""
@@ -90,7 +90,7 @@ class BatchServer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Reports:
-    """Callbacks of the lane: sentences for people, answers that were committed, labels, failures, a spent budget."""
+    """Hold callbacks of the lane: sentences for people, committed answers, labels, failures, a spent budget."""
 
     noted: Callable[[str], None]
     committed: Callable[[Sequence[Answer]], None]
@@ -101,7 +101,7 @@ class Reports:
 
 
 class BatchLane:
-    """Packs, sends, looks after and gathers batches of one run; :meth:`step` does all that can be done now.
+    """Pack, send, check and gather batches of one run; :meth:`step` does all that can be done now.
 
     ``live_s`` returns the seconds that live calls take at most for so many texts, or None where nobody knows yet.
     ``at`` is called with the name of each point at which a kill would hurt most; tests raise there.

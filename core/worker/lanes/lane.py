@@ -1,4 +1,4 @@
-"""How questions travel to a model: the protocol of a lane, and what it reports to the worker's loop.
+"""Define the protocol of a lane (a way of sending questions), and what it reports to the worker's loop.
 
 A lane takes emails from the queue, asks about them with leave of a pacer, settles them by :mod:`core.worker.settle`,
 and commits each answer before it gives an email back or drops it. :class:`core.worker.lanes.online.OnlineLane` makes
@@ -17,7 +17,7 @@ from core.worker.settle import Fleet
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Callbacks for what a lane does.
+    """Hold callbacks for what a lane does.
 
     ``labeled`` and ``failed`` are called for each email that was settled, ``run_over`` for an error that ends the run,
     ``noted`` with a sentence for people, ``landed`` for each call that ended, with the error that is no email's fault,
@@ -34,7 +34,7 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """Why a lane sent no more: nothing is left that may be asked (``idle``), a quota, or no usable key."""
+    """Hold why a lane sent no more: nothing is left that may be asked (``idle``), a quota, or no usable key."""
 
     idle: bool = False
     wait: Wait | None = None
@@ -42,7 +42,7 @@ class Sent:
 
 
 class Lane(Protocol):
-    """One way of asking."""
+    """Describe one way of asking."""
 
     @property
     def ready(self) -> bool:

@@ -1,4 +1,4 @@
-"""The online lane: a call for each email or for a pack of them, many at once, each with a key that the pacer grants."""
+"""Call the model for each email or pack, many at once, each with a key that the pacer grants: the online lane."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _REASK_CHARS = 120
 
 
 class _Front(Sequence[Candidate]):
-    """Emails to choose from as the pacer takes them, made as far as it looks: most of the time that is the first."""
+    """Hold emails to choose from as the pacer takes them, made as far as it looks: most of the time the first only."""
 
     def __init__(self, emails: Sequence[PendingEmail], chars_of: Callable[[PendingEmail], int]) -> None:
         self._emails = emails
@@ -72,7 +72,7 @@ class _Front(Sequence[Candidate]):
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What one call may be about: an email, or several in a pack, whose candidate has a negative number."""
+    """Hold what one call may be about: an email, or several in a pack, whose candidate has a negative number."""
 
     candidate: Candidate
     emails: tuple[PendingEmail, ...]
@@ -83,7 +83,7 @@ Rider = tuple[PendingEmail, str, int]
 
 
 class OnlineLane:
-    """Owns the calls in flight."""
+    """Hold the calls in flight."""
 
     def __init__(
         self,

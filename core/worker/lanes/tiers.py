@@ -36,7 +36,7 @@ Granted = Grant | Wait | Never | NoKeys
 
 
 class TieredPacer:
-    """Grants calls in two tiers. ``open_flex`` makes the broker of the flex tier when it is first wanted.
+    """Grant calls in two tiers. ``open_flex`` makes the broker of the flex tier when it is first wanted.
 
     ``noted`` is given a sentence when the tier turns out to be missing; ``concurrency`` is how many calls at once a
     person chose, for both tiers together.
@@ -218,7 +218,7 @@ class TieredPacer:
 
 
 class FlexClient:
-    """Asks in the flex tier; until a reply came from there, a refusal is taken to be one of the tier."""
+    """Ask in the flex tier; until a reply came from there, a refusal is taken to be one of the tier."""
 
     def __init__(self, client: Asks, tiers: TieredPacer) -> None:
         self._client = client

@@ -1,1 +1,1 @@
-"""Places: other processes and machines that make a worker's calls and judge the answers."""
+"""Make a worker's calls at places (other processes and machines) that also judge the answers."""

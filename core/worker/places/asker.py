@@ -1,4 +1,4 @@
-"""What stands at a place: makes calls and judges answers, writes nothing, and keeps no answer longer than one report.
+"""Make calls and judge answers at a place; nothing is written there, and no answer kept longer than one report.
 
 It is an ordinary object; :mod:`core.worker.places.ray_cluster` makes it an actor, tests call it in their own process.
 No method raises an error that holds a text or a key: what fails comes back as a value.
@@ -36,7 +36,7 @@ class _Secret:
 
 @dataclass(frozen=True, slots=True)
 class _Permit:
-    """What a client is chosen by."""
+    """Hold what a client is chosen by."""
 
     alias: str
     secret: _Secret
@@ -47,7 +47,7 @@ class _Permit:
 
 
 class _Memory:
-    """Collects what the server refuses, for the coordinator to remember."""
+    """Collect what the server refuses, for the coordinator to remember."""
 
     def __init__(self, known: Mapping[str, str]) -> None:
         self._known = dict(known)
@@ -63,7 +63,7 @@ class _Memory:
 
 
 class Asker:
-    """Makes the calls that it is given, all at once, and reports what came of them when it is asked."""
+    """Make the calls that it is given, all at once, and report the results when asked."""
 
     def __init__(self) -> None:
         self._heads: dict[int, Head] = {}

@@ -1,4 +1,4 @@
-"""The process between a worker and its places: ``python -m core.worker.places.bridge``, and the way to it.
+"""Run the process between a worker and its places, ``python -m core.worker.places.bridge``, and talk to it.
 
 It reads frames from standard input and writes frames to standard output: four bytes of length, then a pickled value of
 :mod:`core.worker.places.wire`. When its input ends, as it does when the worker is killed, it gives the places up.
@@ -93,7 +93,7 @@ def _paths(environment: Mapping[str, str]) -> list[str]:
 
 
 class _ProcessLink:
-    """A link to the process."""
+    """Link to the process."""
 
     def __init__(self, process: asyncio.subprocess.Process, hear: Callable[[object], None]) -> None:
         self._process = process

@@ -1,4 +1,4 @@
-"""The coordinator's side of places: choose a place for each call, and keep what is out where.
+"""Choose a place for each call, and keep what is out where: the coordinator's side of places.
 
 The places themselves are kept by another process (:mod:`core.worker.places.bridge`), so that nothing that happens to a
 cluster can end the worker, and so that the worker imports nothing of Ray. Where that process ends, another is started.
@@ -42,7 +42,7 @@ _RATE_S = 60
 
 
 class Link(Protocol):
-    """The way to what keeps the places."""
+    """Describe the way to what keeps the places."""
 
     def send(self, message: object) -> None:
         """Send a :class:`Setup`, :class:`Keys` or :class:`Give`; does nothing where the other side is gone."""
@@ -59,7 +59,7 @@ Connect = Callable[[Callable[[object], None]], Awaitable[Link]]
 
 
 class Remembers(Protocol):
-    """What the fleet needs of the key store."""
+    """Describe what the fleet needs of the key store."""
 
     def refuse_setting(self, model: str, name: str, words: str) -> None:
         """Keep that the server refused a setting for a model."""
@@ -95,7 +95,7 @@ class _Place:
 
 
 class _Call:
-    """One call at a place as a client sees it: the verdict is kept beside."""
+    """Hold one call at a place as a client sees it, with the verdict beside it."""
 
     def __init__(self, permit: Any, make: Callable[..., Awaitable[Answered]]) -> None:
         self._permit = permit
@@ -113,7 +113,7 @@ class _Call:
 
 
 class PlacesFleet:
-    """Makes calls at places. Begin it with :meth:`start`; ``noted`` is given sentences on what happens to places."""
+    """Make calls at places. Begin it with :meth:`start`; ``noted`` is given sentences on what happens to places."""
 
     def __init__(
         self,

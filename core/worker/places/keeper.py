@@ -43,15 +43,15 @@ T = TypeVar("T")
 
 
 class PlaceGoneError(Exception):
-    """A place cannot be reached; the message says why, without a text or a key."""
+    """Report that a place cannot be reached; the message says why, without a text or a key."""
 
 
 class PlaceRefusedError(Exception):
-    """A place must not be used; the message says why."""
+    """Report that a place must not be used; the message says why."""
 
 
 class Actor(Protocol):
-    """One place. Each method raises :class:`PlaceGoneError` where the place cannot be reached."""
+    """Describe one place. Each method raises :class:`PlaceGoneError` where the place cannot be reached."""
 
     async def hello(self) -> Hello:
         """Return who it is; waits until the place is made."""
@@ -73,7 +73,7 @@ class Actor(Protocol):
 
 
 class Cluster(Protocol):
-    """Where places can be made."""
+    """Describe where places can be made."""
 
     def make(self, name: str) -> Actor:
         """Ask for another place; it need not be there yet."""
@@ -89,7 +89,7 @@ Message = Setup | Keys | Give
 
 
 class _Place:
-    """One place: what it is to be sent next, in order."""
+    """Hold one place: what it is to be sent next, in order."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -98,7 +98,7 @@ class _Place:
 
 
 class Keeper:
-    """Keeps ``places`` places; ``say`` is called with :class:`Reached`, :class:`Report` and :class:`Unreachable`."""
+    """Keep ``places`` places; ``say`` is called with :class:`Reached`, :class:`Report` and :class:`Unreachable`."""
 
     def __init__(self, cluster: Cluster, places: int, say: Callable[[object], None]) -> None:
         self._cluster = cluster

@@ -1,4 +1,4 @@
-"""Places as actors of a Ray cluster: the only module that knows Ray, imported by the process that keeps places alone.
+"""Make places as actors of a Ray cluster: the only module that imports Ray, in the process that keeps places.
 
 Actors are made with no argument and get keys by a call when they are ready: Ray keeps what an actor was made with for
 making it again. They are never restarted by Ray, so that the keeper sees each life of a place begin.
@@ -33,7 +33,7 @@ _folder: str | None = None
 
 
 class RayCluster:
-    """A Ray cluster that this process is a driver of."""
+    """Connect to a Ray cluster as its driver."""
 
     def __init__(self, ray: Any, wanted: PlacesWanted) -> None:
         self._ray = ray
@@ -101,7 +101,7 @@ class RayCluster:
 
 
 class RayPlace:
-    """An actor."""
+    """Call an actor."""
 
     def __init__(self, ray: Any, actor: Any) -> None:
         self._ray = ray

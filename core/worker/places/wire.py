@@ -1,4 +1,4 @@
-"""What travels between the coordinator and its places: plain values, and the errors of calls as values.
+"""Define what travels between the coordinator and its places: plain values, and errors of calls as values.
 
 An order names a key by its alias; the secrets travel apart (:class:`Keys`). What many calls have in common (rubric and
 settings of the model) is sent once to each place as a :class:`Head`.
@@ -50,7 +50,7 @@ class Gathering:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What many calls have in common: the first message where it is the rubric, and the settings of the model."""
+    """Hold what many calls have in common: the first message where it is the rubric, and the settings of the model."""
 
     number: int
     system: ChatMessage | None
@@ -59,7 +59,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One call to make, in a lane (a service tier). ``number`` is never used twice; ``messages`` follow the head's.
+    """Hold one call to make, in a lane (a service tier). ``number`` is unique; ``messages`` follow the head's.
 
     A pack has several emails (``size``), and may have a response format of its own (``form``).
     """
@@ -80,7 +80,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An error of a call as plain values: it is raised again on the coordinator's side."""
+    """Hold an error of a call as plain values: it is raised again on the coordinator's side."""
 
     kind: str
     message: str
@@ -127,7 +127,7 @@ _LEAVES = {leaf.__name__: leaf for leaf in _leaves(CallError)}
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What one order came to: a reply with its verdict, a failure, or ``broken``: an error of the program itself."""
+    """Hold the result of one order: a reply with its verdict, a failure, or ``broken``, an error of the program."""
 
     number: int
     latency_s: float
@@ -145,7 +145,7 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What a place has to report: finished orders, sentences about the server, and settings that it refuses."""
+    """Hold what a place has to report: finished orders, sentences about the server, and settings that it refuses."""
 
     finished: tuple[Finished, ...] = ()
     notes: tuple[str, ...] = ()
@@ -154,7 +154,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Versions:
-    """What a place and its coordinator must have in common."""
+    """Hold what a place and its coordinator must have in common."""
 
     labeltui: str
     python: str
@@ -178,7 +178,7 @@ def own_versions() -> Versions:
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """A place's first word: its versions, and the node (machine) that it is on."""
+    """Hold a place's first message: its versions, and the node (machine) that it is on."""
 
     versions: Versions
     node: str
@@ -186,7 +186,7 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a place works by: a version of the task, the server, and what that is known to refuse."""
+    """Hold what a place works by: a version of the task, the server, and what that is known to refuse."""
 
     task_json: str
     task_version: str
@@ -199,14 +199,14 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Every secret by its alias. Its representation shows the aliases alone."""
+    """Hold every secret by its alias. Its representation shows the aliases alone."""
 
     secrets: Mapping[str, str] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Give:
-    """Orders for a place."""
+    """Hold orders for a place."""
 
     place: str
     heads: tuple[Head, ...]
@@ -215,7 +215,7 @@ class Give:
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """A place's new state (starting, ready, lost or refused), on which node, and why."""
+    """Hold a place's new state (starting, ready, lost or refused), on which node, and why."""
 
     place: str
     state: str
@@ -225,7 +225,7 @@ class Reached:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a place reports."""
+    """Hold what a place reports."""
 
     place: str
     taken: Taken
@@ -233,6 +233,6 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Unreachable:
-    """No place can be reached at all, and why; the process that says so ends."""
+    """Report that no place can be reached at all, and why; the process that says so ends."""
 
     reason: str

@@ -1,4 +1,4 @@
-"""Actions on one text or on all marked ones, shared by the list and the record.
+"""Act on one text or on all marked ones, from the list and from the record.
 
 Actions that are final ask first, with count and target; the others are done at once and can be taken back.
 """
@@ -39,7 +39,7 @@ class Targets:
 
 
 class EmailEditing(BaseScreen):
-    """A screen with texts to act on."""
+    """Do the actions of a screen with texts to act on."""
 
     def targets(self) -> Targets:
         """Return what a key would act on: the marked texts, or else the one under the cursor."""

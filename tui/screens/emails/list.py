@@ -1,4 +1,4 @@
-"""The list of a run's texts with its filter, order and marks, and the record beside it."""
+"""Show the list of a run's texts with its filter, order and marks, and the record beside it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One record: the message, each attempt with its raw answer and verdict, labels and notes."""
+"""Show one record: the message, each attempt with its raw answer and verdict, labels and notes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class RecordScreen(EmailEditing):
-    """The record of the text under the cursor of the list behind."""
+    """Show the record of the text under the cursor of the list behind."""
 
     SCOPE = Scope.RECORD
 

@@ -1,4 +1,4 @@
-"""Windows of the list of emails: failures by cause, and the order of the list."""
+"""Show windows of the list of emails: failures by cause, and the order of the list."""
 
 from __future__ import annotations
 

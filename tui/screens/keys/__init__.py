@@ -1,1 +1,1 @@
-"""The keys of this machine: the list, one key, and actions on them."""
+"""Show the keys of this machine: the list, one key, and actions on them."""

@@ -1,4 +1,4 @@
-"""Actions on the key under the cursor, shared by the list of keys and the record of one."""
+"""Act on the key under the cursor, from the list of keys and from the record of one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _named(key: KeyStatus) -> str:
 
 
 class KeyEditing(BaseScreen):
-    """A screen on which a key can be selected. Actions change ``quota.db``; the next reading shows the result."""
+    """Do the actions on a selected key. They change ``quota.db``; the next reading shows the result."""
 
     def selected_key(self) -> KeyStatus | None:
         """Return the selected key by the newest reading."""

@@ -1,4 +1,4 @@
-"""The keys of this machine by organization, with their quotas."""
+"""Show the keys of this machine by organization, with their quotas."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ROOMY = 110
 
 
 class KeysScreen(KeyEditing):
-    """Keys below the quota windows of their organization, for the model in use."""
+    """Show keys below the quota windows of their organization, for the model in use."""
 
     SCOPE = Scope.KEYS
 

@@ -1,4 +1,4 @@
-"""One key: its state, the quotas of its organization, its use, and each refusal and error."""
+"""Show one key: its state, the quotas of its organization, its use, and each refusal and error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Windows for keys: add one and check it, set its organization. ``esc`` cancels both."""
+"""Show windows for keys: add one and check it, set its organization. ``esc`` cancels both."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """What was typed in; ``secret`` never leaves this object but into the key store."""
+    """Hold what was typed in; ``secret`` never leaves this object but into the key store."""
 
     alias: str
     organization: str

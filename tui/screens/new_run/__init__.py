@@ -1,1 +1,1 @@
-"""A new run in five steps, one module each."""
+"""Make a new run in five steps, one module each."""

@@ -1,4 +1,4 @@
-"""Step two: the source as it is read, with its columns for text and id; what is skipped, and why."""
+"""Show step two: the source as it is read, with its columns for text and id; what is skipped, and why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Step five: the server that gets the texts, the forecast, and the choice to try, start or only create the run."""
+"""Show step five: the server that gets the texts, the forecast, and the choice to try, start or only create the run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A new run in five steps: source, columns, task, settings, forecast. Nothing is saved or sent before the last."""
+"""Show a new run in five steps: source, columns, task, settings, forecast. Nothing is saved or sent before the last."""
 
 from __future__ import annotations
 

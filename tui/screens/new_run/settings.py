@@ -1,4 +1,4 @@
-"""Step four: name, model, server, order and duplicates. Everything has a default."""
+"""Show step four: name, model, server, order and duplicates. Everything has a default."""
 
 from __future__ import annotations
 

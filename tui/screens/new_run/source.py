@@ -1,4 +1,4 @@
-"""Step one: the source. What is typed narrows the list below; the arrows choose in it."""
+"""Show step one: the source. What is typed narrows the list below; the arrows choose in it."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Step(Vertical):
-    """A step, which keeps its input when it is left."""
+    """Show a step, which keeps its input when it is left."""
 
     TITLE: ClassVar[str]
 

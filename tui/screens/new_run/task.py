@@ -1,4 +1,4 @@
-"""Step three: the task, with its labels and rubric; an invalid file shows where its error is."""
+"""Show step three: the task, with its labels and rubric; an invalid file shows where its error is."""
 
 from __future__ import annotations
 

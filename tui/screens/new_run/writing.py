@@ -1,4 +1,4 @@
-"""The window in which a task is written: its noun, its labels line by line, its rubric."""
+"""Show the window in which a task is written: its noun, its labels line by line, its rubric."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The screens on which people label blind and see what the labels are worth."""
+"""Show the screens on which people label blind and read what the labels are worth."""

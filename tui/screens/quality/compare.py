@@ -1,4 +1,4 @@
-"""Two runs, or two versions of the task, side by side: what differs, and who is right where people looked."""
+"""Compare two runs, or two versions of the task, side by side: what differs, and who is right where people looked."""
 
 from __future__ import annotations
 

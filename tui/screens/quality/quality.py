@@ -1,4 +1,4 @@
-"""What the labels are worth: figures against people, watches, and what a model trained on them would do."""
+"""Show what the labels are worth: figures against people, watches, and what a model trained on them would do."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ TRAINED_ANEW = 500
 
 
 class QualityScreen(BaseScreen):
-    """Figures are computed beside the screen, when labels or reviews changed."""
+    """Show figures, computed beside the screen when labels or reviews changed."""
 
     SCOPE = Scope.QUALITY
 

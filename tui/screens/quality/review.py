@@ -1,4 +1,4 @@
-"""The review: items of the random sample, blind, one key a label, in batches with second looks."""
+"""Show the review: items of the random sample, blind, one key a label, in batches with second looks."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ BATCH_IN_DEMO = 10
 
 
 class ReviewScreen(BaseScreen):
-    """One annotator's batch. Answers are sent as they are given; a batch goes on where it was left, also after a kill.
+    """Show one annotator's batch. Answers are sent as they are given; a batch goes on where it was left.
 
     Nothing here shows or betrays the model's label before the batch is over.
     """

@@ -28,7 +28,7 @@ def to_settle(audit: Audit, hidden: frozenset[int] = frozenset()) -> list[Member
 
 
 class SettleScreen(ReviewScreen):
-    """Not blind: these items were answered before. A decision is a row of its own; no answer is erased."""
+    """Show items that were answered before, not blind. A decision is a row of its own; no answer is erased."""
 
     ANSWER_KIND = "adjudicated"
 

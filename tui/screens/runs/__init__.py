@@ -1,1 +1,1 @@
-"""The list of runs, and its windows."""
+"""Show the list of runs, and its windows."""

@@ -1,4 +1,4 @@
-"""The first screen of the console: the runs on this machine."""
+"""Show the runs on this machine, as the first screen of the console."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Windows about a run in the list: copy it, delete it. ``esc`` cancels both."""
+"""Show windows about a run in the list: copy it, delete it. ``esc`` cancels both."""
 
 from __future__ import annotations
 

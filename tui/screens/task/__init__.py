@@ -1,1 +1,1 @@
-"""The task of a run: versions, draft, dry run, messages."""
+"""Show the task of a run: versions, draft, dry run, messages."""

@@ -1,4 +1,4 @@
-"""What an operator does to the draft of a task: edit it, try it, activate it, discard it."""
+"""Act on the draft of a task: edit it, try it, activate it, discard it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class DraftEditing(BaseScreen):
-    """A screen with a draft and perhaps a selected version; ``comparing`` shows how it differs."""
+    """Do the actions on a draft and perhaps a selected version; ``comparing`` shows how it differs."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The exact messages about one text, by the active version or by the draft: first or follow-up question."""
+"""Show the exact messages about one text, by the active version or by the draft: first or follow-up question."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The task of a run: the active version, what each version labeled, and the draft."""
+"""Show the task of a run: the active version, what each version labeled, and the draft."""
 
 from __future__ import annotations
 

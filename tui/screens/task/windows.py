@@ -1,4 +1,4 @@
-"""Windows of the task screen: the editor of the draft, and the choice of what to re-label."""
+"""Show windows of the task screen: the editor of the draft, and the choice of what to re-label."""
 
 from __future__ import annotations
 

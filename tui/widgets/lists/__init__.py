@@ -1,1 +1,1 @@
-"""Lists that draw only the rows in view."""
+"""Show lists that draw only the rows in view."""

@@ -1,4 +1,4 @@
-"""The list of emails: its rows, its filter as it is typed, and its title with counts."""
+"""Show the list of emails: its rows, its filter as it is typed, and its title with counts."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ STATES = {
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A filter by state: ``state`` as the reader knows it, its name, and what an empty list says."""
+    """Hold a filter by state: ``state`` as the reader knows it, its name, and what an empty list says."""
 
     state: str | None
     name: str
@@ -122,7 +122,7 @@ def arrow(order: Order) -> str:
 
 
 class FilterLine(Vertical):
-    """The filter as it is typed, with a sentence on what is wrong with it."""
+    """Show the filter as it is typed, with a sentence on what is wrong with it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave", show=False)]
 
@@ -170,7 +170,7 @@ class FilterLine(Vertical):
 
 
 class KindChosen(Message):
-    """The tab of another kind was clicked."""
+    """Report that the tab of another kind was clicked."""
 
     def __init__(self, kind: Kind) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A list that draws only rows in view, from rows in memory or from pages fetched when they come into view.
+"""Show a list that draws only rows in view, from rows in memory or from pages fetched when they come into view.
 
 The cursor follows a row's id, not its place: when rows are added or removed, it stays on the same row, and a key acts
 on the row that is shown under it.
@@ -31,7 +31,7 @@ __all__ = ["STRIPS", "ListColumn", "Row", "Rows"]
 
 
 class Rows(ScrollView, can_focus=True):
-    """A list, filled with :meth:`set_rows`, or with :meth:`set_count` and :meth:`set_page`."""
+    """Show a list, filled with :meth:`set_rows`, or with :meth:`set_count` and :meth:`set_page`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", "up", show=False),
@@ -47,20 +47,20 @@ class Rows(ScrollView, can_focus=True):
     cursor: reactive[int] = reactive(0, repaint=False)
 
     class Moved(Message):
-        """The cursor moved to another row."""
+        """Report that the cursor moved to another row."""
 
     class Chosen(Message):
-        """A row was double-clicked."""
+        """Report that a row was double-clicked."""
 
     class HeadChosen(Message):
-        """The head of a column was clicked."""
+        """Report that the head of a column was clicked."""
 
         def __init__(self, key: str) -> None:
             super().__init__()
             self.key = key
 
     class PageWanted(Message):
-        """A page came into view that is not in memory: ``offset`` and ``limit`` in rows."""
+        """Report that a page came into view that is not in memory: ``offset`` and ``limit`` in rows."""
 
         def __init__(self, offset: int, limit: int) -> None:
             super().__init__()
@@ -313,7 +313,7 @@ def _whole(sentences: str, width: int) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class ListColumn:
-    """A column's head and its width in cells; 0 takes the rest, divided by ``weight``.
+    """Hold a column's head and its width in cells; 0 takes the rest, divided by ``weight``.
 
     ``from_width`` hides it in narrower lists.
 
@@ -330,7 +330,7 @@ class ListColumn:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row: its id, one (text, tone) for each column, and its value. Texts need not be inert.
+    """Hold a row: its id, one (text, tone) for each column, and its value. Texts need not be inert.
 
     The cell at ``span_from`` takes the rest of the line.
     """

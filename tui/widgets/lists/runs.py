@@ -1,4 +1,4 @@
-"""The list of runs as rows: filter, order and cells. Pure."""
+"""Format the list of runs as rows: filter, order and cells. Pure."""
 
 from __future__ import annotations
 

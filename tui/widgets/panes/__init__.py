@@ -1,1 +1,1 @@
-"""Panes of the monitor and of the task screen; each draws lines from one reactive."""
+"""Show panes of the monitor and of the task screen; each draws lines from one reactive."""

@@ -1,4 +1,4 @@
-"""The log of commands: which were requested, when, and when each was done."""
+"""Show the log of commands: which were requested, when, and when each was done."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Follow-up questions: how many texts had a usable first answer, how many needed more, and why."""
+"""Show follow-up questions: how many texts had a usable first answer, how many needed more, and why."""
 
 from __future__ import annotations
 

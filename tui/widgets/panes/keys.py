@@ -1,4 +1,4 @@
-"""The keys by organization: how much of each quota is used, which key is in use, which one cools and until when."""
+"""Show the keys by organization: how much of each quota is used, which key is in use, which cools and until when."""
 
 from __future__ import annotations
 

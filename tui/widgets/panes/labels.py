@@ -1,4 +1,4 @@
-"""Shares of the labels with their intervals, over the whole run and among the newest."""
+"""Show shares of the labels with their intervals, over the whole run and among the newest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pane: a bordered widget that formats one reactive as lines, and redraws only lines that changed."""
+"""Format one reactive as lines in a bordered, numbered widget that redraws only lines that changed."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class LinesWidget(Widget):
 
 
 class Pane(LinesWidget, can_focus=True):
-    """A numbered pane. Subclasses format their facts; equal facts cost nothing."""
+    """Show a numbered pane. Subclasses format their facts; equal facts cost nothing."""
 
     NAME: ClassVar[str]
     NUMBER: ClassVar[int]

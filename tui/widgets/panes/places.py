@@ -1,4 +1,4 @@
-"""The places that make a worker's calls: where they are, how they are, and how fast."""
+"""Show the places that make a worker's calls: where they are, their state, and how fast they are."""
 
 from __future__ import annotations
 

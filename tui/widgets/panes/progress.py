@@ -1,4 +1,4 @@
-"""Progress of the run: how many texts are done of all, and by what."""
+"""Show progress of the run: how many texts are done of all, and by what."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labels per minute over time: a chart with its scale and a time axis, and the figures now, mean and peak."""
+"""Show labels per minute over time: a chart with its scale and a time axis, and the figures now, mean and peak."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The newest labels and events."""
+"""Show the newest labels and events."""
 
 from __future__ import annotations
 

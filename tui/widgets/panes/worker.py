@@ -1,4 +1,4 @@
-"""The worker process, and where it resumed."""
+"""Show the worker process, and where it resumed."""
 
 from __future__ import annotations
 
