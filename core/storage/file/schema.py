@@ -486,7 +486,7 @@ def m016_links(db: Database) -> None:
 
 @migrations()
 def m017_probabilities(db: Database) -> None:
-    """The probability that a model gave the label it answered, where the server reported it."""
+    """Add the probability that a model gave the label it answered, where the server reported it."""
     db.execute("ALTER TABLE attempt ADD COLUMN label_probability REAL")
 
 
