@@ -180,16 +180,13 @@ async def quality(pilot: Pilot[None], camera: Camera) -> None:
     screen = pilot.app.screen
     assert isinstance(screen, ReviewScreen)
     await camera.take(pilot, "review")
-    for batch in range(BATCHES):
-        if batch:
-            await act(pilot, "next_batch")
-            await settle(pilot, 2)
-        for _ in range(3 * BATCH):
-            if screen.phase not in (Phase.FIRST, Phase.PLAN, Phase.SECOND):
-                break
-            if screen.current is not None:
-                await press(pilot, known[screen.current.source_id])
-        await settle(pilot, 2)
+    for _ in range(3 * BATCHES * BATCH):
+        if screen.batch > BATCHES or screen.phase is Phase.DONE:
+            break
+        if screen.current is not None:
+            await press(pilot, known[screen.current.source_id])
+        await settle(pilot)
+    await settle(pilot, 2)
     await camera.take(pilot, "review-revealed")
     await act(pilot, "quality")
     await settle(pilot, 8)

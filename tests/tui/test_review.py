@@ -97,7 +97,7 @@ async def answer(at: Desk, count: int, label_of: Callable[[int], str] = truth) -
 
 
 async def test_a_batch_is_answered_with_one_key_each_and_revealed_at_its_end(settings: Settings, run: Path) -> None:
-    """Twenty-five keys answer twenty-five items; disagreements come back among decoys; then agreement is shown."""
+    """Twenty-five keys answer twenty-five items; disagreements come back among decoys; then agreement is shown above the next item."""
     async with console(settings, run) as at:
         assert "0/25" in at.screen()
         seen = await answer(at, 25)
@@ -111,11 +111,13 @@ async def test_a_batch_is_answered_with_one_key_each_and_revealed_at_its_end(set
         screen = at.screen()
         assert "Batch 1 is answered." in screen
         assert f"agree on {sum(n <= 50 for n in seen) - len(wrong)} of {sum(n <= 50 for n in seen)}" in screen
-        await at.press("enter")
-        assert "batch 2" in at.screen()
+        assert "batch 2 · answered 0/25" in screen  # the next item is there to answer, under what this batch came to
+        assert review_of(at).current is not None
+        await answer(at, 1)
+        assert "Batch 1 is answered." not in at.screen()
     audit = read_audit(run)
     assert judge(audit).confusion["1"]["0"] == len(wrong)
-    assert sum(len(m.answers) for m in audit.members) == 25 + again
+    assert sum(len(m.answers) for m in audit.members) == 25 + again + 1
     assert check_run(run).sound
 
 

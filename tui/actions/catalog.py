@@ -169,8 +169,8 @@ ALL: tuple[Action, ...] = (
         AT_REVIEW,
     ),
     Action(
-        "next_batch", Group.QUALITY, ("enter",), "enter", _word("next batch"),
-        "After a batch: go on with the next one.", AT_REVIEW,
+        "next_batch", Group.QUALITY, ("enter",), "enter", _word("put away"),
+        "After a batch: put away what it came to; an answer to the next item does so too.", AT_REVIEW, hint=1,
     ),
     Action(
         "behind", Group.QUALITY, ("enter",), "enter", _word("behind"),

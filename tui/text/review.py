@@ -67,32 +67,38 @@ def text_shown(text: str, *, unfolded: bool, unfold: str) -> Content:
 
 
 def revealed(
-    found: Revealed, batch: int, subjects: Sequence[str], task: Task, *, more: int, go_on: str, shows: str, width: int
-) -> Content:
-    """Return what a finished batch came to; ``subjects`` name the differing items, ``more`` wait for another batch.
+    found: Revealed, batch: int, subjects: Sequence[str], task: Task, *, more: int, put_away: str, shows: str,
+    width: int, most: int,
+) -> Content:  # fmt: skip
+    """Return what a finished batch came to, in few lines: the next item is shown below it.
 
-    ``go_on`` and ``shows`` are the keys of the next batch and of the figures, ``width`` the cells of a line.
+    ``subjects`` name the differing items, of which ``most`` are listed; ``more`` items wait for another batch.
+    ``put_away`` and ``shows`` are the keys that put this away and show the figures, ``width`` the cells of a line.
     """
-    rows: list[Content] = [line((f"Batch {batch} is answered.", "bold $bright")), Content.empty()]
+    told = []
     if found.compared:
-        rows.append(line(f"You and the model agree on {number(found.agree)} of {number(found.compared)}."))
+        told.append(f"You and the model agree on {number(found.agree)} of {number(found.compared)}")
     if found.waiting_for_model:
-        rows.append(line((f"{number(found.waiting_for_model)} wait for the model's label.", "$quiet")))
+        told.append(
+            f"{number(found.waiting_for_model)} wait for it" if told else "The model has labeled none of it yet"
+        )
     if found.cannot_tell:
-        rows.append(line((f"You could not tell {number(found.cannot_tell)}.", "$quiet")))
+        told.append(f"you could not tell {number(found.cannot_tell)}")
+    rows: list[Content] = [line((f"Batch {batch} is answered. ", "bold $bright"), "; ".join(told) + "." * bool(told))]
     if found.differing:
-        rows += [Content.empty(), line(("Where you differ, also after the second look:", "$waiting"))]
-        for (_, person, model), subject in zip(found.differing, subjects, strict=False):
+        left = len(found.differing) - most
+        rest = f" (and {number(left)} more)" if left > 0 else ""
+        rows.append(line((f"Where you differ, also after the second look{rest}:", "$waiting")))
+        for (_, person, model), subject in zip(found.differing[:most], subjects, strict=False):
             said = one_line(f"you {_named(person, task)} · model {_named(model, task)}", limit=40)
             room = max(8, width - len(said) - 2)
             rows.append(line((f"{said}  ", "$foreground"), (one_line(subject, limit=room), "$quiet")))
-    rows.append(Content.empty())
-    rows.append(line((shows, "bold $accent"), " the figures, and what lies behind them."))
+    keys: list[Part] = [(shows, "bold $accent"), " the figures  "]
     if more:
-        rows.append(line((go_on, "bold $accent"), f" the next batch: {number(more)} of the sample wait for you."))
+        keys += [(put_away, "bold $accent"), " puts this away, so does your next answer"]
     else:
-        rows.append(line(("Nothing more of the sample waits for you.", "$bright")))
-    return Content("\n").join(rows)
+        keys.append(("Nothing more of the sample waits for you.", "$bright"))
+    return Content("\n").join([*rows, line(*keys)])
 
 
 def _named(value: str, task: Task) -> str:

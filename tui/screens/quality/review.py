@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual import events
@@ -31,14 +33,26 @@ if TYPE_CHECKING:
     from core.model import Task
 
 
+Begun = tuple[Audit, Session, "tuple[ReviewEmail, ...]"]
+"""The audit as it was read, what an annotator goes on with, and the texts of that."""
 BATCH_IN_DEMO = 10
 """Items of a batch in the demo, where the next thing to see is what comes of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class CameTo:
+    """What a batch came to, and the subjects of the items on which person and model differ."""
+
+    revealed: Revealed
+    batch: int
+    subjects: tuple[str, ...]
 
 
 class ReviewScreen(BaseScreen):
     """Show one annotator's batch. Answers are sent as they are given; a batch goes on where it was left.
 
-    Nothing here shows or betrays the model's label before the batch is over.
+    Nothing here shows or betrays the model's label before the batch is over. What a batch came to is shown above the
+    first item of the next one: the key that answers that item goes straight on.
     """
 
     SCOPE = Scope.REVIEW
@@ -58,13 +72,14 @@ class ReviewScreen(BaseScreen):
         self._shown_at = 0.0
         self._last = ""
         self._sent: SentCommand | None = None
-        self._revealed: tuple[Revealed, tuple[str, ...]] | None = None
+        self._came_to: CameTo | None = None
         self._trouble = ""
         self._rubric_of: Task | None = None
         self._done_words = ""
 
     def content(self) -> Iterable[Widget]:
         yield Static("", markup=False, id="about")
+        yield Static("", markup=False, id="came-to")
         yield Horizontal(
             TextScroll(Static("", markup=False), id="reviewed"),
             TextScroll(Static("", markup=False), id="beside-rubric"),
@@ -88,6 +103,11 @@ class ReviewScreen(BaseScreen):
         return self._session.phase if self._session else None
 
     @property
+    def batch(self) -> int:
+        """Return the number of the batch, 0 while it is read."""
+        return self._session.batch if self._session else 0
+
+    @property
     def place_left(self) -> int:
         """Return how many items of this phase are left."""
         return len(self._session.queue) if self._session else 0
@@ -105,26 +125,26 @@ class ReviewScreen(BaseScreen):
         path = self.console_app.run_path
         if path is None:
             return
-        engine, who, size = self.console_app.engine, self._annotator, self._batch_size
+        engine = self.console_app.engine
+        self.console_app.jobs.send(lambda: self._read_on(path, engine.audit(path)), self._begun, self._failed)
 
-        def read() -> tuple[Audit, Session, tuple[ReviewEmail, ...]]:
-            audit = engine.audit(path)
-            session = self.begin_session(audit, who, size or (BATCH_IN_DEMO if audit.simulated else BATCH))
-            answered = [email_id for email_id, _ in session.given]
-            return audit, session, engine.review_emails(path, [*session.queue, *answered])
-
-        self.console_app.jobs.send(read, self._begun, self._failed)
+    def _read_on(self, path: Path, audit: Audit) -> Begun:
+        """Return what this annotator goes on with, and its texts. Runs beside the screen."""
+        size = self._batch_size or (BATCH_IN_DEMO if audit.simulated else BATCH)
+        session = self.begin_session(audit, self._annotator, size)
+        answered = [email_id for email_id, _ in session.given]
+        return audit, session, self.console_app.engine.review_emails(path, [*session.queue, *answered])
 
     def begin_session(self, audit: Audit, who: str, size: int) -> Session:
         """Return what this annotator goes on with."""
         return begin(audit, who, size=size)
 
-    def _begun(self, found: tuple[Audit, Session, tuple[ReviewEmail, ...]]) -> None:
+    def _begun(self, found: Begun) -> None:
         if not alive(self):
             return
         self._audit, self._session, emails = found
         self._emails = {email.id: email for email in emails}
-        self._revealed, self._trouble = None, ""
+        self._trouble = ""
         if self._session.phase is Phase.PLAN:
             self._plan()
         self._turn()
@@ -165,6 +185,7 @@ class ReviewScreen(BaseScreen):
         kind = self.ANSWER_KIND or ("second" if session.phase is Phase.SECOND else "first")
         seconds = max(0.0, self.console_app.clock() - self._shown_at)
         email_id = session.answer(value)
+        self._came_to = None
         answer = {
             "email_id": email_id, "annotator": self._annotator, "value": value, "kind": kind, "seconds": seconds,
             "batch": session.batch, "note": self._note,
@@ -225,29 +246,35 @@ class ReviewScreen(BaseScreen):
         self._turn()
 
     def _reveal(self) -> None:
+        """Compare the finished batch with the model, and go on: the next batch begins under what this one came to."""
         session, path, engine = self._session, self.console_app.run_path, self.console_app.engine
         if session is None or path is None:
             return
         who, batch = self._annotator, session.batch
 
-        def compare() -> tuple[Revealed, tuple[str, ...]]:
+        def compare() -> tuple[CameTo, Begun]:
             if self._sent is not None:
                 engine.await_answer(path, self._sent, timeout_s=10.0)
-            found = reveal(engine.audit(path), who, batch)
+            audit = engine.audit(path)
+            found = reveal(audit, who, batch)
             emails = {e.id: e for e in engine.review_emails(path, [number_ for number_, _, _ in found.differing])}
-            return found, tuple(_title(emails[number_]) for number_, _, _ in found.differing if number_ in emails)
+            subjects = tuple(_title(emails[number_]) for number_, _, _ in found.differing if number_ in emails)
+            return CameTo(found, batch, subjects), self._read_on(path, audit)
 
         self.console_app.jobs.send(compare, self._compared, self._failed)
 
-    def _compared(self, found: tuple[Revealed, tuple[str, ...]]) -> None:
-        self._revealed = found
-        if alive(self):
-            self._turn()
+    def _compared(self, found: tuple[CameTo, Begun]) -> None:
+        self._came_to, begun = found
+        self._last = ""
+        self._begun(begun)
 
     def do_next_batch(self) -> None:
-        """Go on with the next batch."""
-        self._last = ""
-        self._load()
+        """Put away what the last batch came to; where nothing is shown to answer, look whether something waits now."""
+        self._came_to, self._last = None, ""
+        if self.current is None:
+            self._load()
+        else:
+            self._draw()
 
     def do_note(self) -> None:
         """Ask for a note that is kept with the answer to this item."""
@@ -303,15 +330,6 @@ class ReviewScreen(BaseScreen):
         elif self._done_words:
             pane.border_title = ""
             text.update(f"{self._done_words} {key('quality')} shows them.")
-        elif session.phase is Phase.REVEALED and self._revealed is not None:
-            pane.border_title = ""
-            found, subjects = self._revealed
-            more, go_on = session.waiting, key("next_batch")
-            told = words.revealed(
-                found, session.batch, subjects, task, more=more, go_on=go_on, shows=key("quality"),
-                width=max(30, pane.size.width - 4),
-            )  # fmt: skip
-            text.update(told)
         elif session.phase is Phase.DONE:
             pane.border_title = ""
             text.update(
@@ -331,6 +349,7 @@ class ReviewScreen(BaseScreen):
             self.query_one("#answers", Static).update(words.key_line(task, key("cannot_tell")))
         if session is None or self._audit is None:
             return
+        self._draw_came_to(task, session)
         done, of = session.place
         which = "second look" if session.phase is Phase.SECOND else "answered"
         sample = self._audit.sample
@@ -345,6 +364,17 @@ class ReviewScreen(BaseScreen):
         note = f" · note: {one_line(self._note, limit=40)}" if self._note else ""
         last = f" last: you said {one_line(self._last, limit=30)}" if self._last else ""
         self.query_one("#answered", Static).update(line((last + note, "$quiet")))
+
+    def _draw_came_to(self, task: Task, session: Session) -> None:
+        """Show what the last batch came to, until the first answer of the next one."""
+        shown, found = self.query_one("#came-to", Static), self._came_to
+        shown.display = found is not None
+        if found is not None:
+            told = words.revealed(
+                found.revealed, found.batch, found.subjects, task, more=session.waiting, put_away=key("next_batch"),
+                shows=key("quality"), width=max(30, self.size.width - 4), most=max(2, self.size.height // 3 - 4),
+            )  # fmt: skip
+            shown.update(told)
 
 
 def _title(email: ReviewEmail) -> str:

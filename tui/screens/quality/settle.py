@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.widgets import Static
 
 from core.quality.audit import Audit, Member
-from core.quality.session import Phase, Revealed, Session, held_back
+from core.quality.session import Phase, Session, held_back
 from core.text import one_line
 from tui.screens.quality.review import ReviewScreen
 from tui.text.numbers import number
@@ -46,7 +46,6 @@ class SettleScreen(ReviewScreen):
         """Tell how many were settled, once all are."""
         session = self._session
         if session is not None:
-            self._revealed = (Revealed(0, 0, 0, 0, ()), ())
             self._done_words = f"{number(len(session.given))} settled. The figures count these decisions."
         self._turn()
 
