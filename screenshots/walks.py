@@ -181,7 +181,7 @@ async def quality(pilot: Pilot[None], camera: Camera) -> None:
     assert isinstance(screen, ReviewScreen)
     await camera.take(pilot, "review")
     for _ in range(3 * BATCHES * BATCH):
-        if screen.batch > BATCHES or screen.phase is Phase.DONE:
+        if screen.batch_number > BATCHES or screen.phase is Phase.DONE:
             break
         if screen.current is not None:
             await press(pilot, known[screen.current.source_id])

@@ -103,7 +103,7 @@ class ReviewScreen(BaseScreen):
         return self._session.phase if self._session else None
 
     @property
-    def batch(self) -> int:
+    def batch_number(self) -> int:
         """Return the number of the batch, 0 while it is read."""
         return self._session.batch if self._session else 0
 
