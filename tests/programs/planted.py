@@ -1,12 +1,23 @@
-"""Plant one fault after the other in a copy of the code, and look whether the room's tests notice.
+"""Plant one fault after the other in a copy of the code, and look whether the tests notice.
 
-    python -m tests.programs.planted --faults 40 --seed 1 --room ledger
+    python -m tests.programs.planted --faults 152 --seed 1                       all of it: about an hour of one core
+    python -m tests.programs.planted --keep FOLDER --tests tests/storage         in parts: first note what these tests run,
+    python -m tests.programs.planted --keep FOLDER --room storage                then plant the faults of a room,
+    python -m tests.programs.planted --keep FOLDER --room storage --survivors    or again those that no test noticed (after
+                                                                                 --tests of the files that were added)
 
 A fault changes one place: a comparison, an arithmetic or logical operator, a number, a condition that is turned around, a
-statement that is left out. A room is some modules and the tests that ought to notice; each fault is tried in a process of its
-own, on a copy of the tree. The tests of a room run once with a note of the lines that each of them runs; a fault is then shown
-only to those that run its line, the quickest first. Survivors are printed with their place and both lines: each is a missing test or an equivalent.
-Exit code 1 says that fewer than nine in ten were noticed.
+statement that is left out. A seed draws the same faults from the same code, equally many in each room of ``ROOMS`` and in
+each kind. Nothing is written outside a copy of the tree.
+
+1. *What runs a fault's line*: the tests run once in a copy in which each statement that will get a fault reports the
+   running test, also from processes that a test begins. Names of constants report where functions use them.
+2. *Is it noticed*: each fault is written into another copy and shown to the tests that run its line, the quickest first, in
+   a fork of this process, which has imported what the project depends on; the first test that fails ends it. A test that
+   fails without a fault, too, does not count.
+
+Survivors are printed with place and line. Each is a behavior that no test tries, or changes nothing that could be seen: these are
+named in ``EQUIVALENT`` with the reason. Exit code 1 says that in some room fewer than nine in ten of the others were noticed.
 """
 
 from __future__ import annotations
@@ -17,82 +28,63 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
+from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "ledger": (
-        ("core/quota/ledger/account.py", "core/quota/ledger/bucket.py", "core/quota/ledger/levels.py"),
-        ("tests/quota/test_ledger.py", "tests/quota/test_bucket.py", "tests/quota/test_replies.py", "tests/quota/test_broker.py"),
-    ),
-    "pacing": (
-        ("core/quota/pacing/scheduler.py", "core/quota/pacing/failures.py", "core/quota/pacing/broker.py"),
-        ("tests/quota/test_scheduler.py", "tests/quota/test_broker.py", "tests/quota/test_outages.py"),
-    ),
-    "storage": (
-        ("core/storage/writing/settle.py", "core/storage/writing/people.py", "core/storage/file/check.py",
-         "core/storage/file/shape.py", "core/storage/file/rows.py"),
-        ("tests/storage/test_store.py", "tests/storage/test_people.py", "tests/storage/test_check.py",
-         "tests/storage/test_label_in_force.py", "tests/storage/test_shape.py"),
-    ),
-    "worker": (
-        ("core/worker/queue.py", "core/worker/retries.py", "core/worker/pause.py", "core/worker/commit.py"),
-        ("tests/worker/test_queue.py", "tests/worker/test_retries.py", "tests/worker/test_pause.py",
-         "tests/worker/test_commit.py"),
-    ),
-    "estimates": (
-        ("core/quality/estimates.py", "core/quality/intervals.py", "core/quality/agreement.py", "core/quality/sampling.py"),
-        ("tests/quality/test_intervals.py", "tests/quality/test_agreement.py", "tests/quality/test_parts.py",
-         "tests/storage/test_reviews.py"),
-    ),
+ROOMS: dict[str, tuple[str, ...]] = {
+    "formats": ("core/sources", "core/exports", "core/mail"),
+    "storage": ("core/storage", "core/files.py"),
+    "quota": ("core/quota",),
+    "worker": ("core/worker",),
+    "commands": ("core/commands", "core/runs", "core/engine.py", "core/published", "tui/commands", "tui/grammar.py"),
+    "console": ("tui/actions", "tui/app.py", "tui/live", "tui/screens", "tui/terminal", "tui/text", "tui/web", "tui/widgets"),
+    "quality": ("core/quality",),
+    "llm": ("core/llm", "core/notify", "core/model", "core/settings.py", "core/server_address.py", "core/text.py"),
 }  # fmt: skip
-"""By name: modules, and the tests that ought to notice a fault in them."""
-SUITE_S = 240
-"""A fault that lets the tests run longer is noticed: they would be ended."""
+"""By name: the folders and modules of a room."""
 
-MOST_TESTS = 80
-"""So many tests are named one by one; more than that, and the room's files are run whole."""
-_PLUGIN = """
-import json, os, sys, threading, time
-import pytest
+EQUIVALENT: dict[str, str] = {}
+"""By module, kind and line (``Fault.name``): why no test could notice that fault."""
 
-FILES = json.loads(os.environ["PLANTED_FILES"])
-LINES = {}
+MOST_S, FEWEST_TESTS = 60.0, 30
+"""Of the tests that run a line the quickest are shown it, until so many seconds; survivors are shown to all others too."""
+HANGS_S = 150.0
+"""A fault with which the tests take so much longer than without is noticed: they would be ended."""
+PRELOADED = (
+    "_pytest.assertion.rewrite", "asyncio", "apprise", "groq", "httpx", "keyring", "looptime", "pyarrow.parquet", "pytest",
+    "pytest_asyncio.plugin", "pytest_textual_snapshot", "sqlite_utils", "starlette.applications", "syrupy", "textual.app",
+    "textual.pilot", "textual.widgets", "unittest.mock", "uvicorn", "xdist.plugin",
+)  # fmt: skip
+"""What a fork need not import again: nothing of the project."""
 
-def follow(frame, event, _):
-    name = FILES.get(frame.f_code.co_filename)
-    if name is None:
-        return None
-    seen = NOW.setdefault(name, set())
+_PROBE = """
+import os
 
-    def lines(frame, event, _):
-        seen.add(frame.f_lineno)
-        return lines
+_seen = set()
 
-    return lines
 
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_protocol(item, nextitem):
-    global NOW
-    NOW, began = {}, time.process_time()
-    sys.settrace(follow)
-    threading.settrace(follow)
-    yield
-    sys.settrace(None)
-    threading.settrace(None)
-    took = time.process_time() - began
-    for name, seen in NOW.items():
-        for line in seen:
-            LINES.setdefault(name, {}).setdefault(line, []).append((took, item.nodeid))
+def run(number):
+    "Note that the running test runs the line of that fault."
+    test = os.environ.get("PYTEST_CURRENT_TEST", "")
+    if test and (test, number) not in _seen:
+        _seen.add((test, number))
+        with open(HITS, "a", encoding="utf-8") as file:
+            file.write(f"{number}\\t{test}\\n")
 
-def pytest_sessionfinish(session):
-    with open(os.environ["PLANTED_MAP"], "w") as file:
-        json.dump({name: {line: [test for _, test in sorted(tests)] for line, tests in lines.items()} for name, lines in LINES.items()}, file)
+
+def pytest_runtest_logreport(report):
+    if report.when == "call" or report.failed:
+        with open(HITS, "a", encoding="utf-8") as file:
+            file.write(f"{'failed' if report.failed else 'took'} {report.duration:.3f}\\t{report.nodeid}\\n")
 """
 
 _SWAPPED: dict[type[ast.AST], type[ast.AST]] = {
@@ -104,33 +96,48 @@ _SWAPPED: dict[type[ast.AST], type[ast.AST]] = {
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One change: the module, the number of its node in a walk through the tree, and what is done there."""
+    """One change: the module, the number of its node in a walk through the tree, what is done there, and the line."""
 
     module: str
     node: int
     kind: str
+    line: str = ""
+    number: int = 0
+
+    @property
+    def name(self) -> str:
+        """Return what stays the same when lines above it change."""
+        return f"{self.module}: {self.kind}: {self.line}"
+
+
+# -- faults: pure -----------------------------------------------------------------------------------------------------------
 
 
 def faults_of(module: str, text: str) -> Iterator[Fault]:
     """Yield every fault that can be planted in a module."""
-    for number, node in enumerate(ast.walk(ast.parse(text))):
+    tree, lines = ast.parse(text), text.splitlines()
+    for number, node in enumerate(ast.walk(tree)):
         match node:
             case ast.Compare(ops=[single]) if type(single) in _SWAPPED:
-                yield Fault(module, number, "comparison")
+                kind = "comparison"
             case ast.BinOp(op=op) if type(op) in _SWAPPED:
-                yield Fault(module, number, "arithmetic")
+                kind = "arithmetic"
             case ast.BoolOp():
-                yield Fault(module, number, "logic")
+                kind = "logic"
             case ast.If() | ast.While() | ast.IfExp():
-                yield Fault(module, number, "condition")
+                kind = "condition"
             case ast.Constant(value=int() | float()) if not isinstance(node.value, bool):
-                yield Fault(module, number, "number")
+                kind = "number"
             case ast.Expr(value=ast.Call()) | ast.AugAssign():
-                yield Fault(module, number, "left out")
+                kind = "left out"
+            case _:
+                continue
+        at = getattr(node, "lineno", 0)
+        yield Fault(module, number, kind, lines[at - 1].strip(), at)
 
 
-def planted(text: str, fault: Fault) -> tuple[str, int]:
-    """Return the module's text with the fault, and the line where it is."""
+def planted(text: str, fault: Fault) -> str:
+    """Return the module's text with the fault."""
     tree = ast.parse(text)
     nodes = list(ast.walk(tree))
     node = nodes[fault.node]
@@ -144,20 +151,78 @@ def planted(text: str, fault: Fault) -> tuple[str, int]:
         case "number", ast.Constant():
             node.value = node.value + 1  # type: ignore[operator]
         case "left out", ast.stmt():
-            for parent in nodes:
-                for field in ("body", "orelse", "finalbody"):
-                    statements = getattr(parent, field, None)
-                    if isinstance(statements, list) and node in statements:
-                        statements[statements.index(node)] = ast.copy_location(ast.Pass(), node)
-    return ast.unparse(ast.fix_missing_locations(tree)) + "\n", getattr(node, "lineno", 0)
+            for statements in _blocks(tree):
+                if node in statements:
+                    statements[statements.index(node)] = ast.copy_location(ast.Pass(), node)
+    return ast.unparse(ast.fix_missing_locations(tree)) + "\n"
 
 
-def drawn(room: str, count: int, seed: int) -> list[Fault]:
+def probed(text: str, faults: dict[int, Fault]) -> str:
+    """Return a module's text in which the statements of its faults report, by the fault's number; the text itself for none.
+
+    A fault outside functions runs at import, before any test: where it sets a name, functions that use it report.
+    """
+    if not faults:
+        return text
+    tree = ast.parse(text)
+    nodes = list(ast.walk(tree))
+    functions = [each for each in nodes if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)]
+    reports: list[tuple[ast.stmt, int]] = []
+    for number, fault in faults.items():
+        node = nodes[fault.node]
+        around = [each for each in functions if any(node in ast.walk(statement) for statement in each.body)]
+        if around:
+            inner = [statement for statements in _blocks(around[-1]) for statement in statements]
+            reports.append(([each for each in inner if node in ast.walk(each)][-1], number))
+            continue
+        for names in (_names_set(each) for each in nodes if isinstance(each, ast.stmt) and node in ast.walk(each)):
+            reports += [(each.body[0], number) for each in functions if names & _names_used(each)]
+    for statement, number in reports:
+        call = ast.parse(f"__import__('planted_probe').run({number})").body[0]
+        for statements in _blocks(tree):
+            if statement in statements:
+                statements.insert(statements.index(statement), ast.copy_location(call, statement))
+    return ast.unparse(ast.fix_missing_locations(tree)) + "\n"
+
+
+def _blocks(tree: ast.AST) -> Iterator[list[ast.stmt]]:
+    for parent in ast.walk(tree):
+        for field in ("body", "orelse", "finalbody"):
+            statements = getattr(parent, field, None)
+            if isinstance(statements, list) and statements and isinstance(statements[0], ast.stmt):
+                yield statements
+
+
+def _names_set(statement: ast.stmt) -> set[str]:
+    targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+    return {each.id for each in targets if isinstance(each, ast.Name)}
+
+
+def _names_used(function: ast.AST) -> set[str]:
+    used = ast.walk(function)
+    return {
+        each.id if isinstance(each, ast.Name) else each.attr
+        for each in used
+        if isinstance(each, ast.Name | ast.Attribute)
+    }
+
+
+def modules_of(room: str, root: Path = ROOT) -> list[str]:
+    """Return the modules of a room, in order."""
+    found = [
+        path
+        for each in ROOMS[room]
+        for path in ((root / each).rglob("*.py") if (root / each).is_dir() else [root / each])
+    ]
+    return sorted(str(path.relative_to(root)) for path in found)
+
+
+def drawn(room: str, count: int, seed: int, root: Path = ROOT) -> list[Fault]:
     """Return so many faults of a room, the same for a seed; each kind has its share."""
     rng = random.Random(f"{room} {seed}")
     by_kind: dict[str, list[Fault]] = {}
-    for module in ROOMS[room][0]:
-        for fault in faults_of(module, (ROOT / module).read_text("utf-8")):
+    for module in modules_of(room, root):
+        for fault in faults_of(module, (root / module).read_text("utf-8")):
             by_kind.setdefault(fault.kind, []).append(fault)
     for faults in by_kind.values():
         rng.shuffle(faults)
@@ -167,89 +232,228 @@ def drawn(room: str, count: int, seed: int) -> list[Fault]:
     return found[:count]
 
 
-Map = dict[str, dict[str, list[str]]]
-"""By module and line, the tests that run it, the quickest first."""
+def chosen(hits: list[str], took: dict[str, float], *, all_of_them: bool = False) -> list[str]:
+    """Return the tests to show a fault to: the quickest first, and whole files whose shared set-up alone runs its line.
+
+    Args:
+        hits: ``PYTEST_CURRENT_TEST`` of each report: a test and, in parentheses, what of it was running.
+        took: The seconds of each test that passed without a fault; others are not shown any.
+        all_of_them: Whether to go on after ``MOST_S``.
+    """
+    called = {test for test, _, when in (hit.rpartition(" (") for hit in hits) if when == "call)"}
+    set_up = {test for test, _, when in (hit.rpartition(" (") for hit in hits) if when != "call)"}
+    by_file = Counter(test.split("::")[0] for test in set_up)
+    tests = {test for test in called | set_up if test in took}
+    for file in {test.split("::")[0] for test in set_up - called if by_file[test.split("::")[0]] == 1}:
+        tests |= {test for test in took if test.startswith(f"{file}::")}
+    found: list[str] = []
+    spent = 0.0
+    for test in sorted(tests, key=lambda test: (took[test], test)):
+        spent += took[test]
+        if not all_of_them and spent > MOST_S and len(found) >= FEWEST_TESTS:
+            break
+        found.append(test)
+    return found
 
 
-def mapped(tree: Path, modules: tuple[str, ...], tests: tuple[str, ...]) -> Map | None:
-    """Run the tests of a room with a note of the lines that each runs; return None where they fail without a fault."""
-    (tree / "planted_lines.py").write_text(_PLUGIN, "utf-8")
-    found = tree / "planted_lines.json"
-    files = {str(tree / module): module for module in modules}
-    more = {"PLANTED_FILES": json.dumps(files), "PLANTED_MAP": str(found)}
-    if _fails(tree, tests, "-p", "planted_lines", within_s=4 * SUITE_S, **more):
-        return None
-    return dict(json.loads(found.read_text("utf-8")))
+# -- the copies of the tree, and what is kept beside them -----------------------------------------------------------------
 
 
-def chosen(text: str, fault: Fault, tests: tuple[str, ...], lines: Map) -> tuple[str, ...]:
-    """Return the tests that run the fault's lines: none for code that no test runs, all for what runs at import."""
-    tree = ast.parse(text)
-    node = list(ast.walk(tree))[fault.node]
-    first, last = getattr(node, "lineno", 0), getattr(node, "end_lineno", 0)
-    functions = (each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef))
-    if not any(each.body[0].lineno <= first <= (each.end_lineno or 0) for each in functions):
-        return tests
-    by_line = lines.get(fault.module, {})
-    found = list(dict.fromkeys(test for line in range(first, last + 1) for test in by_line.get(str(line), ())))
-    return tuple(found) if len(found) <= MOST_TESTS else tests
+class Sample:
+    """A folder with the drawn faults, two copies of the tree and what was found."""
+
+    def __init__(self, folder: Path, count: int, seed: int) -> None:
+        """Draw the faults and copy the tree, or take what the folder has."""
+        self.folder = folder
+        self.hits, self.found = folder / "hits.tsv", folder / "found.jsonl"
+        kept = folder / "faults.json"
+        if not kept.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            each = -(-count // len(ROOMS))
+            faults = [(room, fault) for room in ROOMS for fault in drawn(room, each, seed)][: each * len(ROOMS)]
+            left_out = shutil.ignore_patterns(".git", "__pycache__", ".*_cache", "screenshots")
+            for name in ("probed", "tree"):
+                shutil.copytree(ROOT, folder / name, ignore=left_out)
+            if (ROOT.parent / "shared").exists():
+                (folder / "shared").symlink_to((ROOT.parent / "shared").resolve())
+            (folder / "probed" / "planted_probe.py").write_text(f"HITS = {str(self.hits)!r}\n{_PROBE}", "utf-8")
+            for module in {fault.module for _, fault in faults}:
+                here = {number: fault for number, (_, fault) in enumerate(faults) if fault.module == module}
+                path = folder / "probed" / module
+                path.write_text(probed(path.read_text("utf-8"), here), "utf-8")
+            kept.write_text(json.dumps([[room, asdict(fault)] for room, fault in faults]), "utf-8")
+        self.faults = [(room, Fault(**fault)) for room, fault in json.loads(kept.read_text("utf-8"))]
+
+    def refresh_tests(self) -> None:
+        """Bring the tests of today into both copies; the code stays as it was drawn from."""
+        for name in ("probed", "tree"):
+            shutil.copytree(ROOT / "tests", self.folder / name / "tests", dirs_exist_ok=True,
+                            ignore=shutil.ignore_patterns("__pycache__"))  # fmt: skip
+
+    def note(self, tests: list[str]) -> None:
+        """Run these tests with a note of the faults whose lines each runs."""
+        self.refresh_tests()
+        environment = {**os.environ, "PYTHONPATH": str(self.folder / "probed"), "PYTEST_ADDOPTS": "-p planted_probe"}
+        words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow", *tests]
+        subprocess.run(words, cwd=self.folder / "probed", env=environment, check=False)
+
+    def lines_run(self) -> tuple[dict[int, list[str]], dict[str, float]]:
+        """Return which tests run each fault's line, and the seconds of each test that passed."""
+        hits: dict[int, list[str]] = defaultdict(list)
+        took: dict[str, float] = {}
+        for line in self.hits.read_text("utf-8").splitlines() if self.hits.exists() else ():
+            what, test = line.split("\t", 1)
+            if what.isdigit():
+                hits[int(what)].append(test)
+            elif what.startswith("took"):
+                took[test] = float(what.split()[1])
+            else:
+                took.pop(test, None)
+        return hits, took
+
+    def outcomes(self) -> dict[int, str]:
+        """Return by the fault's number which test noticed it, ``""`` for none; the newest look at a fault counts."""
+        lines = self.found.read_text("utf-8").splitlines() if self.found.exists() else ()
+        return dict(map(json.loads, lines))
+
+    def plant(self, room: str, *, survivors: bool) -> None:
+        """Plant the faults of a room that were not yet, or those that nobody noticed, and keep what is found."""
+        self.refresh_tests()
+        hits, took = self.lines_run()
+        known = self.outcomes()
+        doubtful: dict[str, bool] = {}
+        for number, (its_room, fault) in enumerate(self.faults):
+            if its_room != room or (known.get(number) != "" if survivors else number in known):
+                continue
+            tests = chosen(hits[number], took, all_of_them=survivors)
+            test = noticed(self.folder / "tree", fault, tests, took)
+            while (
+                test
+                and test in took
+                and doubtful.setdefault(test, fails(self.folder / "tree", [test], HANGS_S) is not None)
+            ):
+                tests = [each for each in tests if each != test]
+                test = noticed(self.folder / "tree", fault, tests, took)
+            with self.found.open("a", encoding="utf-8") as file:
+                file.write(json.dumps([number, test or ""]) + "\n")
+            print(
+                f"{fault.module}:{fault.number}: {fault.kind}: {test or f'NOT NOTICED by {len(tests)} tests'}",
+                flush=True,
+            )
+
+    def table(self) -> int:
+        """Print survivors and the table; return 1 where a room's share of noticed faults is below nine in ten."""
+        rows: dict[str, Counter[str]] = {room: Counter() for room in ROOMS}
+        known = self.outcomes()
+        for number, (room, fault) in enumerate(self.faults):
+            if number in known:
+                what = "noticed" if known[number] else "equivalent" if fault.name in EQUIVALENT else "missed"
+                rows[room][what] += 1
+                if what != "noticed":
+                    print(f"{fault.module}:{fault.number}: {fault.kind}: {fault.line}")
+                    print(f"    {EQUIVALENT.get(fault.name, 'no test notices it')}")
+        print(f"\n{'room':<12}{'planted':>9}{'noticed':>9}{'equivalent':>12}{'share':>8}")
+        worst = 1.0
+        for room, row in rows.items():
+            if of := row["noticed"] + row["missed"]:
+                share = row["noticed"] / of
+                worst = min(worst, share)
+                print(f"{room:<12}{row.total():>9}{row['noticed']:>9}{row['equivalent']:>12}{share:>8.0%}")
+        return int(worst < 0.9)
 
 
-def noticed(tree: Path, fault: Fault, tests: tuple[str, ...]) -> bool:
-    """Return whether the tests fail with the fault in that copy of the tree; the module is as it was afterwards."""
+# -- tests in a fork ----------------------------------------------------------------------------------------------------------
+
+
+def noticed(tree: Path, fault: Fault, tests: list[str], took: dict[str, float]) -> str | None:
+    """Return the test that fails with the fault in that copy of the tree, None where none does; the module is as before."""
     if not tests:
-        return False
+        return None
     path = tree / fault.module
-    before = path.read_text("utf-8")
-    path.write_text(planted(before, fault)[0], "utf-8")
+    before, times = path.read_text("utf-8"), path.stat()
+    path.write_text(planted(before, fault), "utf-8")
+    os.utime(path, (0, 1_000_000 + fault.node))  # a time that no bytecode of another text has
     try:
-        return _fails(tree, tests)
+        return fails(tree, tests, HANGS_S + 3 * sum(took.get(test, 0.0) for test in tests))
     finally:
         path.write_text(before, "utf-8")
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
-def _fails(tree: Path, tests: tuple[str, ...], *options: str, within_s: float = SUITE_S, **more: str) -> bool:
-    environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1", **more}
-    words = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *options, *tests]
-    try:
-        ended = subprocess.run(words, cwd=tree, env=environment, capture_output=True, check=False, timeout=within_s)
-    except subprocess.TimeoutExpired:
-        return True
-    return ended.returncode != 0
+def fails(tree: Path, tests: list[str], within_s: float) -> str | None:
+    """Run tests in a fork until one fails; return its name, or what else went wrong; None where all pass."""
+    said = tree.parent / "said.txt"
+    child = os.fork()
+    if child == 0:
+        code = 97
+        try:
+            code = _run_tests(tree, tests, said)
+        finally:
+            os._exit(code)
+    until = time.monotonic() + within_s
+    while time.monotonic() < until:
+        pid, status = os.waitpid(child, os.WNOHANG)
+        if pid:
+            break
+        time.sleep(0.02)
+    else:
+        os.killpg(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        return "they take too long"
+    code = os.waitstatus_to_exitcode(status)
+    lines = said.read_text("utf-8", errors="replace").splitlines()
+    failed = [line.split(" ", 1)[1].split(" - ")[0] for line in lines if line.startswith(("FAILED ", "ERROR "))]
+    if code == 0:
+        return None
+    if code == 4 and not failed:
+        raise RuntimeError(f"pytest could not be run: see {said}")
+    return failed[0] if failed else f"exit code {code}"
+
+
+def _run_tests(tree: Path, tests: list[str], said: Path) -> int:
+    os.setsid()
+    with said.open("wb") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    for name in [name for name in sys.modules if name.split(".")[0] in {"tests", "core", "tui", "labeltui"}]:
+        del sys.modules[name]
+    os.chdir(tree)
+    sys.path[:] = [str(tree), *(each for each in sys.path if each not in {"", str(ROOT)})]
+    os.environ["PYTHONPATH"] = str(tree)
+    import pytest
+
+    return int(pytest.main(["-q", "-x", "-rfE", "--tb=short", "-p", "no:cacheprovider", f"--rootdir={tree}", *tests]))
 
 
 def main() -> int:
-    """Plant so many faults in each room; print survivors and a table."""
+    """Draw faults or go on with those of a folder, note and plant what is asked for, and print survivors and a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--faults", type=int, default=30, help="faults in each room (default 30)")
+    parser.add_argument("--faults", type=int, default=152, help="faults in all rooms together (default 152)")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--room", choices=sorted(ROOMS), action="append", help="a room; all where none is named")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="go on with the faults of this folder")
+    parser.add_argument(
+        "--tests", nargs=argparse.REMAINDER, help="note what these tests (words for pytest, to the end of the line) run"
+    )
+    parser.add_argument(
+        "--room", choices=sorted(ROOMS), action="append", help="plant faults of this room; all where none is named"
+    )
+    parser.add_argument(
+        "--survivors", action="store_true", help="plant again what no test noticed, for all tests that run it"
+    )
+    parser.add_argument("--table", action="store_true", help="print what the folder has")
     given = parser.parse_args()
-    rows = []
-    with tempfile.TemporaryDirectory(prefix="planted-") as folder:
-        tree = Path(folder).resolve() / "tree"
-        shutil.copytree(ROOT, tree, ignore=shutil.ignore_patterns(".git", "__pycache__", ".*_cache"))
-        for room in given.room or sorted(ROOMS):
-            modules, tests = ROOMS[room]
-            lines = mapped(tree, modules, tests)
-            if lines is None:
-                print(f"{room}: its tests fail without any fault", flush=True)
-                return 1
-            texts = {module: (ROOT / module).read_text("utf-8") for module in modules}
-            found = [
-                (fault, noticed(tree, fault, chosen(texts[fault.module], fault, tests, lines)))
-                for fault in drawn(room, given.faults, given.seed)
-            ]
-            for fault, seen in found:
-                if not seen:
-                    _, line = planted(texts[fault.module], fault)
-                    shown = texts[fault.module].splitlines()[line - 1].strip()
-                    print(f"{fault.module}:{line}: {fault.kind}: {shown}", flush=True)
-            rows.append((room, sum(seen for _, seen in found), len(found)))
-    print(f"\n{'room':<12}{'planted':>9}{'noticed':>9}{'share':>8}")
-    for room, seen, planted_ in rows:
-        print(f"{room:<12}{planted_:>9}{seen:>9}{seen / max(1, planted_):>8.0%}")
-    return int(any(seen < 0.9 * planted_ for _, seen, planted_ in rows))
+    with tempfile.TemporaryDirectory(prefix="planted-") as scratch:
+        sample = Sample((given.keep or Path(scratch)).resolve(), given.faults, given.seed)
+        if given.tests is not None or (not sample.hits.exists() and not given.table):
+            sample.note(given.tests or ["tests"])
+        if given.tests is None and not given.table:
+            for module in PRELOADED:
+                import_module(module)
+            import_module("asyncio").set_event_loop(None)
+            for room in given.room or ROOMS:
+                sample.plant(room, survivors=given.survivors)
+        return sample.table()
 
 
 if __name__ == "__main__":

@@ -296,8 +296,8 @@ class FakeEngine:
     def name_trouble(self, name: str) -> str:
         return f"There is a run {name} already." if name == "taken" else ""
 
-    def forecast(self, command: NewRunRequest) -> tuple[Planned, Task]:
-        self._note("forecast", command)
+    def forecast(self, request: NewRunRequest) -> tuple[Planned, Task]:
+        self._note("forecast", request)
         return PRICE, TASK
 
     def plan_run(self, path: Path, *, plan_name: str | None, organizations: int | None) -> tuple[Planned, Task]:
@@ -314,9 +314,9 @@ class FakeEngine:
     def price_of(self, model: str) -> Price | None:
         return Price(0.1, 0.05, 0.5)
 
-    def make(self, command: NewRunRequest, progress: Callable[[int], None]) -> Path:
+    def make(self, request: NewRunRequest, progress: Callable[[int], None]) -> Path:
         progress(500)
-        self._note("make", command)
+        self._note("make", request)
         return self.run.path
 
     def make_demo(self) -> Path:
@@ -325,13 +325,13 @@ class FakeEngine:
 
     # -- the list --
 
-    def check_copy(self, command: CopyRequest) -> None:
-        self._note("check_copy", command)
+    def check_copy(self, request: CopyRequest) -> None:
+        self._note("check_copy", request)
 
-    def copy_run(self, command: CopyRequest, progress: Callable[[int], None]) -> Path:
+    def copy_run(self, request: CopyRequest, progress: Callable[[int], None]) -> Path:
         progress(500)
-        self._note("copy_run", command)
-        return Path(command.path).with_name(f"{command.name}.db")
+        self._note("copy_run", request)
+        return Path(request.path).with_name(f"{request.name}.db")
 
     def archive(self, path: Path, *, back: bool) -> Path:
         self._note("archive", path.stem, back)
@@ -532,7 +532,13 @@ class FakeEngine:
     def _do_label(self, command: Label) -> str:
         self._remember("label", f"the label {command.value}", command.email_ids)
         self.run.emails = [
-            replace(row, state=EmailState.LABELED, label=command.value, label_source="human", failure=None)
+            replace(
+                row,
+                state=row.state if row.state is EmailState.PENDING else EmailState.LABELED,
+                label=command.value,
+                label_source="human",
+                failure=None,
+            )
             if row.id in command.email_ids
             else row
             for row in self.run.emails
