@@ -15,14 +15,20 @@ from core.errors import ExportError
 from core.exports.columns import Column, Row, Table, sound
 from core.text import one_line
 
+BLOCK_ROWS = 500
+"""Held at once as rows; so many long texts fit into memory."""
 GROUP_ROWS = 10_000
+GROUP_BYTES = 32_000_000
+"""A row group of Parquet ends with whichever comes first."""
+_DIFFERENT = frozenset({"id", "text", "subject"})
+"""Columns whose values hardly repeat: a dictionary of them would only be begun and given up."""
 MARK = 0x6C627865
 """The ``application_id`` of an SQLite file that is an export (``lbxe``), so that no other database is replaced."""
 _SQL_KINDS = {"integer": "INTEGER", "real": "REAL"}
 
 
 def write_parquet(table: Table, path: Path, _raw: bool) -> int:  # noqa: FBT001 - the registry's signature
-    """Write Parquet in row groups of 10,000; returns how many rows. Raises ExportError where pyarrow is missing."""
+    """Write Parquet in row groups of at most 10,000; returns how many. Raises ExportError where pyarrow is missing."""
     with path.open("wb") as file:
         return write_groups(table, file)
 
@@ -32,16 +38,24 @@ def write_groups(table: Table, file: Any) -> int:
     arrow, parquet = _pyarrow()
     kinds = {"integer": arrow.int64(), "real": arrow.float64(), "moment": arrow.timestamp("s", tz="UTC")}
     schema = arrow.schema([(column.name, kinds.get(column.kind, arrow.string())) for column in table.columns])
+    repeating = [name for name in table.names if name not in _DIFFERENT]
     count, rows = 0, table.rows()
-    with parquet.ParquetWriter(file, schema) as writer:
-        while group := list(islice(rows, GROUP_ROWS)):
-            cells = zip(*group, strict=True)
+    held: list[Any] = []
+    held_rows = held_bytes = 0
+    with parquet.ParquetWriter(file, schema, use_dictionary=repeating) as writer:
+        while block := list(islice(rows, BLOCK_ROWS)):
+            cells = zip(*block, strict=True)
             arrays = [
                 _array(arrow, column, values, field.type)
                 for column, values, field in zip(table.columns, cells, schema, strict=True)
             ]
-            writer.write_table(arrow.Table.from_arrays(arrays, schema=schema))
-            count += len(group)
+            held.append(arrow.RecordBatch.from_arrays(arrays, schema=schema))
+            count, held_rows, held_bytes = count + len(block), held_rows + len(block), held_bytes + held[-1].nbytes
+            if held_rows >= GROUP_ROWS or held_bytes >= GROUP_BYTES:
+                writer.write_table(arrow.Table.from_batches(held))
+                held, held_rows, held_bytes = [], 0, 0
+        if held:
+            writer.write_table(arrow.Table.from_batches(held))
     return count
 
 
@@ -80,7 +94,7 @@ def write_sqlite(table: Table, path: Path, _raw: bool) -> int:  # noqa: FBT001 -
         marks = ", ".join("?" * len(table.columns))
         insert = f"INSERT INTO labels({names}) VALUES ({marks})"
         count, rows = 0, table.rows()
-        while group := list(islice(rows, GROUP_ROWS)):
+        while group := list(islice(rows, BLOCK_ROWS)):
             try:
                 db.executemany(insert, group)
             except UnicodeEncodeError:

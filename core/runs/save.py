@@ -82,7 +82,8 @@ def _table(
     reader = readers[0]
     if options.only is not None and options.only not in ONLY:
         raise UsageError(f"--only is one of {', '.join(ONLY)}, not {options.only!r}.")
-    selection = Selection(parse(options.where), options.only)
+    own = reader.source_columns() if options.columns else ()
+    selection = Selection(parse(options.where), options.only, text=options.text, columns=bool(own))
 
     def pages() -> Iterator[list[ExportRow]]:
         count = 0
@@ -96,7 +97,6 @@ def _table(
     source, simulated = reader.origin()
     facts = Facts(path.stem, reader.task(), source, simulated, filtered)
     split = shares(options.split) if options.split else None
-    own = reader.source_columns() if options.columns else ()
     return table_of(pages, facts, own, text=options.text, split=split)
 
 

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from core.errors import ExportError, UsageError
 from core.exports.columns import COLUMNS, MORE, Cell, Facts, Table, shares, table_of
-from core.exports.lines import _csv_lines, _guarded_column, guarded, unguarded
+from core.exports.lines import _csv_lines, guarded, unguarded
 from core.exports.registry import LAYOUTS, Layout, export_table, known_suffixes
 from core.model import ExportRow, LabelMeaning, Task
 
@@ -260,6 +260,17 @@ def test_parquet_holds_the_same_rows(tmp_path: Path) -> None:
     assert read.column("labeled_at").to_pylist()[-1] is None
 
 
+def test_long_texts_make_row_groups_of_parquet_shorter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A group is held in memory until it is written: it ends at so many rows or so many bytes."""
+    parquet = pytest.importorskip("pyarrow.parquet", reason="the parquet extra is not installed")
+    monkeypatch.setattr("core.exports.tables.GROUP_BYTES", 1_000_000)
+    rows = [LABELED._replace(id=f"{n}", text="long " * 200) for n in range(2_500)]
+    export(tmp_path / "labels.parquet", *rows)
+    read = parquet.ParquetFile(tmp_path / "labels.parquet")
+    assert [read.metadata.row_group(n).num_rows for n in range(read.num_row_groups)] == [1_000, 1_000, 500]
+    assert read.read().column("id").to_pylist() == [row.id for row in rows]
+
+
 def test_sqlite_holds_one_table_with_ids_as_its_key(tmp_path: Path) -> None:
     """Readable by SQL, half surrogate pairs replaced."""
     export(tmp_path / "labels.db", LABELED._replace(text="\ud800half"), FAILED)
@@ -430,8 +441,7 @@ def test_lines_of_csv_are_those_of_the_standard_writer(rows: list[tuple[Cell, Ce
         buffer.truncate()
         writer.writerow([guarded(cell) for cell in row])
         expected += (buffer.getvalue().removesuffix("\r\n") + "\n").encode("utf-8", "replace")
-    columns = [_guarded_column(cells) for cells in zip(*rows, strict=True)]
-    assert (_csv_lines(columns) if rows else b"") == expected
+    assert (_csv_lines(zip(*rows, strict=True)) if rows else b"") == expected
 
 
 def test_an_export_for_datasette_can_be_searched(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
 from core.model import ExportRow, Task
@@ -44,11 +44,16 @@ Call: TypeAlias = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Hold which items are exported: those of a filter, ``only`` some labels (see :data:`ONLY`), or by number."""
+    """Hold which items are exported: those of a filter, ``only`` some labels (see :data:`ONLY`), or by number.
+
+    Without ``text`` and ``columns`` neither texts nor the source's columns are read: those of a row are empty.
+    """
 
     where: Filter = Filter()  # noqa: RUF009 - it is frozen
     only: str | None = None
     email_ids: Sequence[int] | None = None
+    text: bool = True
+    columns: bool = True
 
 
 class ExportReader:
@@ -99,14 +104,15 @@ class ExportReader:
         """Return the selected rows of a span with their texts, by number."""
         version = self._version
         flags = "coalesce(e.flags, '')" if version >= FORMAT_WITH_FLAGS else "''"
-        columns = "b.columns" if version >= FORMAT_WITH_COLUMNS else "NULL"
+        columns = "b.columns" if version >= FORMAT_WITH_COLUMNS and selection.columns else "NULL"
+        text = "coalesce(b.text, '')" if selection.text else "''"
         found = condition(
             selection.where, has_flags=version >= FORMAT_WITH_FLAGS, has_notes=version >= FORMAT_WITH_NOTES
         )
         only = ONLY[selection.only] if selection.only else "1"
         return self._db.execute(
             "SELECT e.id, e.source_id, e.label, coalesce(e.label_source, ''), e.state, coalesce(e.failure, ''),"
-            f" e.reasks, {flags}, coalesce(b.text, ''), {columns}, coalesce(e.subject, ''), e.content_hash"
+            f" e.reasks, {flags}, {text}, {columns}, coalesce(e.subject, ''), e.content_hash"
             " FROM email AS e LEFT JOIN body AS b ON b.email_id = e.id"
             f" WHERE {span.format(id='e.id')} AND {found.sql} AND {only} ORDER BY e.id",
             (*values, *found.values),
@@ -212,26 +218,27 @@ class ExportReader:
 def _moments() -> Callable[[Any], str]:
     """Return a function from seconds since the epoch to ISO 8601 in UTC; "" for what is no moment.
 
-    Rounded to milliseconds and cut to seconds, as SQLite's ``strftime`` is. The days are kept: most moments share one.
+    Rounded to milliseconds and cut to seconds, as SQLite's ``strftime`` is. The minutes are kept: neighbors share them.
     """
-    days: dict[int, str] = {}
+    begun: dict[int, str] = {}
 
     def moment(at: Any) -> str:
         if not isinstance(at, int | float) or not -_LATEST_S < at < _LATEST_S:
             return ""
-        day, second = divmod(int(at * 1000 + 0.5) // 1000, 86_400)
-        if day not in days:
-            if len(days) > _DAYS_KEPT:
-                days.clear()
-            days[day] = (_EPOCH + timedelta(days=day)).isoformat()
-        minutes, seconds = divmod(second, 60)
-        return f"{days[day]}T{minutes // 60:02}:{minutes % 60:02}:{seconds:02}Z"
+        minute, second = divmod(int(at * 1000 + 0.5) // 1000, 60)
+        written = begun.get(minute)
+        if written is None:
+            if len(begun) > _MINUTES_KEPT:
+                begun.clear()
+            written = begun[minute] = (_EPOCH + timedelta(minutes=minute)).isoformat(timespec="minutes")
+        return written + _SECONDS[second]
 
     return moment
 
 
 _NO_CALL: Call = (None, None, "", "", "", 0, None)
-_EPOCH = date(1970, 1, 1)
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - every moment here is in UTC
 _LATEST_S = 60_000_000_000.0
 """No date is later (the year 3871)."""
-_DAYS_KEPT = 10_000
+_MINUTES_KEPT = 10_000
+_SECONDS = tuple(f":{second:02}Z" for second in range(60))

@@ -260,7 +260,7 @@ class RunReader:
         """Return what this person did last to emails and can take back, or None."""
         return last_change(self._db, author) if self._format >= FORMAT_WITH_NOTES else None
 
-    def export_pages(self, selection: Selection, *, page: int = 2000) -> Iterator[list[tuple[int, ExportRow]]]:
+    def export_pages(self, selection: Selection, *, page: int = 250) -> Iterator[list[tuple[int, ExportRow]]]:
         """Yield what is exported of the selected items, each with its number, a page at a time."""
         exported = ExportReader(self._db, self.task(), names_by_version(self._db), self._format)
         yield from exported.pages(selection, page)
