@@ -78,6 +78,8 @@ def counted(count: int, one: str, many: str = "") -> str:
 
 def one_line(text: str, *, limit: int | None = None) -> str:
     """Return :func:`inert` on a single line: runs of white space become one space."""
+    if text.isascii() and text.isprintable() and " " not in text and (limit is None or len(text) <= limit):
+        return text  # a name or a number, as most foreign text in a reply is
     if limit is not None and len(text) > 4 * limit:
         text = text[: 4 * limit]
     return inert(" ".join(text.split()), limit=limit)

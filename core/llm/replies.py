@@ -120,11 +120,6 @@ def _blocked(body: Mapping[str, Any]) -> str:
     return f"blocked: {reason}" if isinstance(reason, str) else ""
 
 
-def reports_usage(body: object) -> bool:
-    """Return whether a decoded body says how many tokens the call took."""
-    return isinstance(body, dict) and _usage(body.get("usage")) is not None
-
-
 def bounded_answer(text: str, secret: str) -> str:
     """Return an answer without the key, and cut in its middle where it is too long to be kept."""
     text = text.replace(secret, "(the key)") if secret else text

@@ -143,6 +143,7 @@ class Worker:
             ),
             canaries=lambda: self._watches.canaries if self._watches is not None else None,
             packs=lambda: self._watches.packs if self._watches is not None else None,
+            most_texts=lambda: self._batches.trial_room if self._batches is not None else None,
         )
         self._batches: BatchLane | None = None
         if batch_server is not None:
@@ -160,7 +161,7 @@ class Worker:
                     labeled=self._pause.labeled,
                     failed=self._pause.failed,
                     over_budget=lambda tokens, completion: self._pause.why_over_budget(
-                        self._lane.cost, _plus(self._batch_tokens, (tokens, completion))
+                        self._lane.tokens, _plus(self._batch_tokens, (tokens, completion))
                     ),
                 ),
             )
@@ -425,7 +426,7 @@ class Worker:
     def _held(self) -> bool:
         """Return whether no call may go out now, whatever the quotas allow."""
         held = self._ending or self._renewing or self._pause.reason or self._committer.blocked
-        return bool(held) or self._loading or self._pause.over_budget(self._lane.cost, self._batch_tokens)
+        return bool(held) or self._loading or self._pause.over_budget(self._lane.tokens, self._batch_tokens)
 
     @property
     def _loading(self) -> bool:

@@ -37,8 +37,8 @@ class Permit(Protocol):
         """Return the organization whose quota it takes."""
 
     @property
-    def cost(self) -> float:
-        """Return tokens that the call may take."""
+    def tokens(self) -> tuple[float, float]:
+        """Return tokens that the call may take, and those of the answer among them."""
 
     @property
     def lane(self) -> str:
@@ -93,7 +93,7 @@ class Slot:
     email_id: int
     alias: str
     organization: str
-    cost: float = field(default=0.0, compare=False)
+    tokens: tuple[float, float] = field(default=(0.0, 0.0), compare=False)
     lane: str = field(default="live", compare=False)
 
 

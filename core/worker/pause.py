@@ -17,20 +17,22 @@ from core.worker.commit import best_effort
 from core.worker.queue import Queue
 
 NOTHING_OUT = (0.0, 0.0)
-"""Tokens of open batches, and those of answers among them, where no batch is open."""
+"""Tokens of calls or batches, and those of answers among them, where none is out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
     """Hold what a run has spent: tokens of all calls, seconds at work, and what the calls that are out may take.
 
-    ``batch_*`` are those of batches, which cost half; of what was spent they are a part.
+    ``*_completion`` of what is reserved is the part of answers, which have a price of their own. ``batch_*`` are those
+    of batches, which cost half; of what was spent they are a part.
     """
 
     prompt_tokens: int
     completion_tokens: int
     worked_s: float
     reserved_tokens: float = 0.0
+    reserved_completion: float = 0.0
     batch_prompt_tokens: int = 0
     batch_completion_tokens: int = 0
     batch_reserved_tokens: float = 0.0
@@ -55,8 +57,9 @@ def exceeded(budget: Budget, spent: Spent, price: Price | None) -> str:
             0,
             spent.completion_tokens - spent.batch_completion_tokens / 2,
         )
-        prompts = spent.batch_reserved_tokens - spent.batch_reserved_completion
-        reserved = price.of(spent.reserved_tokens + prompts / 2, 0, spent.batch_reserved_completion / 2)
+        prompts = spent.reserved_tokens - spent.reserved_completion
+        prompts += (spent.batch_reserved_tokens - spent.batch_reserved_completion) / 2
+        reserved = price.of(prompts, 0, spent.reserved_completion + spent.batch_reserved_completion / 2)
         if money + reserved >= budget.money:
             return f"the budget of ${budget.money:,.2f} is used up (${money:,.2f} spent, by the price table)"
     if budget.hours is not None and spent.worked_s >= budget.hours * 3600:
@@ -122,24 +125,25 @@ class Pause:
         self._store.set_budget(budget, now=self._clock())
         self._budget = budget
 
-    def over_budget(self, out_cost: float, batch_tokens: tuple[float, float] = NOTHING_OUT) -> bool:
+    def over_budget(self, out: tuple[float, float], batches: tuple[float, float] = NOTHING_OUT) -> bool:
         """Return whether the run has spent what it may, with tokens that calls and open batches may still take.
 
-        If so, it is paused; while calls or batches are out it only waits, since they may take less.
+        Of both the second number is the tokens of answers among them. If so, the run is paused; while calls or batches
+        are out it only waits, since they may take less.
         """
         if self._budget == Budget() or not self._store.pending_count:
             return False
-        reason = self.why_over_budget(out_cost, batch_tokens)
-        if reason and not out_cost and not batch_tokens[0]:
+        reason = self.why_over_budget(out, batches)
+        if reason and not out[0] and not batches[0]:
             self._begin_itself("budget", f"{reason}; raise it, then resume")
         return bool(reason)
 
-    def why_over_budget(self, out_cost: float, batch_tokens: tuple[float, float]) -> str:
+    def why_over_budget(self, out: tuple[float, float], batches: tuple[float, float]) -> str:
         """Return why the run may not spend so much more, or an empty string."""
         if self._budget == Budget():
             return ""
         prompt, completion, worked_s = self._store.spent()
-        spent = Spent(prompt, completion, worked_s, out_cost, *self._store.batch_spent(), *batch_tokens)
+        spent = Spent(prompt, completion, worked_s, *out, *self._store.batch_spent(), *batches)
         return exceeded(self._budget, spent, self._price)
 
     def first_n_is_over(self, out: int) -> bool:

@@ -62,6 +62,20 @@ def test_what_expired_is_sent_again_and_nothing_else(tmp_path: Path) -> None:
     assert any("expired: 6 answered, 4 in line again" in text for (text,) in world.rows("SELECT text FROM event"))
 
 
+def test_lines_that_came_back_with_an_error_are_not_counted_as_answered(tmp_path: Path) -> None:
+    """The sentence of a batch names them, whoever gathered them, and the console counts the server's answers alone."""
+    faults = replace(simple_config().faults, too_large=0.5)
+    world = World(tmp_path, BatchPlan(), config=replace(simple_config(2, 2), faults=faults))
+    world.live(kill_at="gathering")
+    world.live()
+    said = " ".join(text for (text,) in world.rows("SELECT text FROM event WHERE kind = 'batch'"))
+    errors = world.rows("SELECT count(*) FROM attempt WHERE outcome = 'too_large'")[0][0]
+    refused = [int(count) for count in re.findall(r"(\d+) refused", said)]
+    answered = [int(count) for count in re.findall(r"(\d+) answered", said)]
+    assert sum(refused) == errors > 5
+    assert sum(answered) == EMAILS - errors
+
+
 def test_unusable_answers_are_left_to_live_calls(tmp_path: Path) -> None:
     """They are kept as attempts, cost half, and are offered to live calls as follow-up questions."""
     faulty = replace(simple_config(2, 2), faults=replace(simple_config().faults, invalid=0.5))

@@ -88,9 +88,18 @@ def test_a_budget_is_never_exceeded_by_more_than_one_batch() -> None:
     assert any("is used up" in note for note in played.notes)
 
 
+def test_no_more_texts_than_the_trial_are_asked_live_before_batches_go_out() -> None:
+    """However many calls the server takes at once, the others wait for the answers of the trial."""
+    played = play(Case(150, "batch", latency_s=5.0, batches=BatchPlan(seconds=120.0)))
+    first = next(n for n, line in enumerate(played.log) if line.get("event") == "began")
+    assert sum("sha256" in line for line in played.log[:first]) == 20
+    assert played.by_lane == {"live": 20, "batch": 130}
+
+
 def test_time_is_not_called_short_before_the_trial_showed_how_fast_the_server_is() -> None:
     """With nothing answered yet a forecast counts with two slow calls at once: batches are given up by evidence alone."""
-    played = play(Case(150, "auto", by_s=900.0, batches=BatchPlan(seconds=20.0), flex=FlexPlan(offered=False)))
-    assert played.labels == 150
-    assert played.by_lane["batch"] > 50
+    # 600 s are kept for ending batches: 80 s are left for 400 texts, more than they take, and less than seems so at first.
+    quick = BatchPlan(seconds=20.0)
+    played = play(Case(400, "auto", by_s=680.0, latency_s=0.05, batches=quick, flex=FlexPlan(offered=False)))
+    assert played.by_lane == {"live": 20, "batch": 380}
     assert not any("time is short" in note for note in played.notes)

@@ -20,6 +20,8 @@ PRICE = Price(prompt=0.10, cached=0.05, completion=0.50)
         (Budget(tokens=1000), Spent(900, 100, 0.0), "1,000 tokens"),
         (Budget(money=1.0), Spent(5_000_000, 900_000, 0.0), ""),
         (Budget(money=1.0), Spent(5_000_000, 1_000_000, 0.0), "$1.00 is used up ($1.00 spent"),
+        (Budget(money=1.0), Spent(5_000_000, 900_000, 0.0, 99_000, 89_000), ""),
+        (Budget(money=1.0), Spent(5_000_000, 900_000, 0.0, 110_000, 100_000), "$1.00 is used up ($0.95 spent"),
         (Budget(hours=2.0), Spent(0, 0, 7199.0), ""),
         (Budget(hours=2.0), Spent(0, 0, 7200.0), "2 hours of work"),
     ],

@@ -109,9 +109,8 @@ def _spent(spent: LaneSpent) -> Content:
 def _row(parcel: Parcel, now: float) -> Row:
     tone = f"${_TONES.get(parcel.state, 'quiet')}"
     is_open = parcel.is_open
-    done = parcel.completed + (parcel.failed if not is_open else 0)
-    share = min(1.0, done / max(1, parcel.total))
-    answered = f"{bar(share, 6)} {number(done)} of {number(parcel.total)}"
+    share = min(1.0, parcel.completed / max(1, parcel.total))
+    answered = f"{bar(share, 6)} {number(parcel.completed)} of {number(parcel.total)}"
     expires = ""
     if is_open and parcel.expires_at is not None:
         expires = countdown(parcel.expires_at - now) if parcel.expires_at > now else "expired"

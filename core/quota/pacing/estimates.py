@@ -34,7 +34,8 @@ class Estimate:
     """Hold tokens that one call is expected to take.
 
     ``reserved`` is what the server sets aside: the prompt and all of ``max_completion_tokens``. It may turn out larger
-    by ``margin``, and hardly smaller than ``least``. ``cost`` is what will count in the end.
+    by ``margin``, and hardly smaller than ``least``. ``cost`` is what will count in the end, without what is cached;
+    ``completion`` is the answer's part of it.
     """
 
     prompt: float
@@ -42,6 +43,7 @@ class Estimate:
     margin: float
     least: float
     cost: float
+    completion: float = 0.0
 
 
 class Estimator:
@@ -100,6 +102,7 @@ class Estimator:
             margin=margin,
             least=max(1.0, fresh - margin) + most,
             cost=fresh + texts * self._completion,
+            completion=texts * self._completion,
         )
 
     def learn(self, prompt_chars: int, usage: Usage, texts: int = 1) -> None:

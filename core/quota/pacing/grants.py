@@ -47,9 +47,9 @@ class Grant:
     texts: int = 1
 
     @property
-    def cost(self) -> float:
-        """Return tokens that the call may take."""
-        return self.estimate.cost
+    def tokens(self) -> tuple[float, float]:
+        """Return tokens that the call may take, and those of the answer among them."""
+        return self.estimate.prompt + self.estimate.completion, self.estimate.completion
 
 
 @dataclass(frozen=True, slots=True)

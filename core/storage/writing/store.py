@@ -18,6 +18,7 @@ from core.model import (
     Budget,
     EmailState,
     LaneChoice,
+    Outcome,
     Parcel,
     PendingEmail,
     Resumption,
@@ -32,7 +33,7 @@ from core.quality.sampling import Sample
 from core.storage.file.check import put_right
 from core.storage.file.connection import immediately, in_bulk, make_writer, open_writer
 from core.storage.file.control import CommandRow
-from core.storage.file.rows import budget_of, task_of, worked_s
+from core.storage.file.rows import BAD_ANSWERS, budget_of, task_of, worked_s
 from core.storage.file.schema import guards_of_emails, migrate
 from core.storage.reading.packs import pack_control_of, pack_size_of
 from core.storage.reading.pending import (
@@ -409,12 +410,22 @@ class Store(PeopleWriter):
         query = "SELECT 1 FROM attempt WHERE email_id = ? AND lane = 'batch' LIMIT 1"
         return self._db.execute(query, (email_id,)).fetchone() is not None
 
-    def answered_texts(self, most: int) -> int:
-        """Return how many emails were answered in the task's version, as labels or failures; counts up to ``most``."""
+    def model_labels(self, after: int) -> tuple[int, int]:
+        """Return how many labels behind that number the model gave in the task's version, and the newest number."""
         row = self._db.execute(
-            "SELECT count(*) FROM (SELECT 1 FROM label WHERE source = 'model' AND task_version = ? UNION ALL"
-            " SELECT 1 FROM email WHERE state = 'failed' LIMIT ?)",
-            (self.task_version, most),
+            "SELECT count(*) FILTER (WHERE source = 'model' AND task_version = ?), coalesce(max(id), ?) FROM label"
+            " WHERE id > ?",
+            (self.task_version, after, after),
+        ).fetchone()
+        return int(row[0]), int(row[1])
+
+    def batch_refusals(self, parcel: Parcel) -> int:
+        """Return how many questions of a batch were answered with an error."""
+        row = self._db.execute(
+            "SELECT count(*) FROM parcel_email AS p JOIN attempt AS a ON a.email_id = p.email_id"
+            " WHERE p.parcel_id = ? AND a.lane = 'batch' AND a.started_at = ?"
+            " AND a.outcome NOT IN (SELECT value FROM json_each(?))",
+            (parcel.id, parcel.sent_at, json.dumps([Outcome.ANSWERED, Outcome.REFUSED, *BAD_ANSWERS])),
         ).fetchone()
         return int(row[0])
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from core.errors import CallError, ConnectionFailedError, KeyRefusedError, Remedy, ServerFailedError
 from core.llm.failures import failure_of, read_refusal
-from core.llm.replies import reply_of, reports_usage
+from core.llm.replies import estimated_usage, reply_of
 from core.llm.task import fixed_chars, messages
 from core.model import BatchLimits, ChatMessage, Parcel, PendingEmail, Reply, Task, Verdict
 from core.quota.forecast.lanes import CANCEL_S, LATE_FACTOR
@@ -142,6 +142,7 @@ class BatchLane:
         self._open = store.parcels()
         self._completion = self._expected_completion()
         self._trial_over = False
+        self._labels = self._newest_label = 0
         self._watched_at = self._packs_at = -math.inf
 
     # -- what the worker asks ------------------------------------------------------------------------------------------
@@ -175,6 +176,13 @@ class BatchLane:
     def asked_only(self) -> bool | None:
         """Return which pending emails live calls may ask about: None for all, True for those that were asked before."""
         return True if self.packs and self._is_trial_over() else None
+
+    @property
+    def trial_room(self) -> int | None:
+        """How many texts may be asked live at once until the trial is over; None where there is no such bound."""
+        if not self.packs or self._is_trial_over():
+            return None
+        return self._limits.trial - self._answered()
 
     @property
     def sentence(self) -> str:
@@ -238,9 +246,15 @@ class BatchLane:
 
     # -- packing -------------------------------------------------------------------------------------------------------
 
+    def _answered(self) -> int:
+        """Return how many texts were labeled in this version of the task, or failed; each label is counted once."""
+        labels, self._newest_label = self._store.model_labels(self._newest_label)
+        self._labels += labels
+        return self._labels + self._store.failed_count
+
     def _is_trial_over(self) -> bool:
         if not self._trial_over:
-            self._trial_over = self._store.answered_texts(self._limits.trial) >= self._limits.trial
+            self._trial_over = self._answered() >= self._limits.trial
             if self._trial_over and self.packs:
                 self._queue.rescan()
         return self._trial_over
@@ -545,10 +559,11 @@ class BatchLane:
                     host="the batch",
                     headers=headers,
                 )
-            asked = () if reports_usage(body) else messages(self._task, email.text)
-            reply = reply_of(body, headers, host="the batch", asked=asked)
+            reply = reply_of(body, headers, host="the batch")
         except CallError as error:
             return settle_error(self._task, question, error, fault=Fault.OPEN, elsewhere=True, tries=0)
+        if not reply.usage.prompt_tokens:
+            reply = replace(reply, usage=estimated_usage(messages(self._task, email.text), reply.text))
         return settle_reply(self._task, question, reply, await self._judged(reply, guard))
 
     async def _judged(self, reply: Reply, guard: Judges) -> Verdict:
@@ -594,8 +609,11 @@ class BatchLane:
         self._reload()
 
     def _close(self, parcel: Parcel, state: str, reason: str, sentence: str = "") -> int:
-        waiting = len(self._store.parcel_emails(parcel.id))
-        answered = f": {parcel.total - waiting:,} answered, {waiting:,} in line again" if state == "done" else ""
+        answered = ""
+        if state == "done":
+            waiting, refused = len(self._store.parcel_emails(parcel.id)), self._store.batch_refusals(parcel)
+            errors = f"{refused:,} refused, " if refused else ""
+            answered = f": {parcel.total - waiting - refused:,} answered, {errors}{waiting:,} in line again"
         returned = self._store.close_parcel(parcel.id, state, f"{sentence or reason}{answered}", now=self._clock())
         self._next_at.pop(parcel.id, None)
         self._reload()

@@ -53,8 +53,8 @@ class Lane(Protocol):
         """Return how many calls were ever out at once, rounded up: as many may be asked again after a kill."""
 
     @property
-    def cost(self) -> float:
-        """Return tokens that the calls in flight may take."""
+    def tokens(self) -> tuple[float, float]:
+        """Return tokens that the calls in flight may take, and those of answers among them."""
 
     def __len__(self) -> int:
         """Return how many calls are in flight."""

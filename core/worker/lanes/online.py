@@ -97,10 +97,16 @@ class OnlineLane:
         listener: Listener,
         canaries: Callable[[], Canaries | None] = lambda: None,
         packs: Callable[[], PackControl | None] = lambda: None,
+        most_texts: Callable[[], int | None] = lambda: None,
     ) -> None:
-        """Make the lane; ``canaries`` gives those of the run, and ``packs`` the control of packs, if any."""
+        """Make the lane; ``canaries`` gives those of the run, and ``packs`` the control of packs, if any.
+
+        ``most_texts`` returns about how many texts calls may be out at once, or None for any number.
+        """
         self._canaries = canaries
         self._packs = packs
+        self._most_texts = most_texts
+        self._room: int | None = None
         self._control: tuple[PendingEmail, ControlAnswer] | None = None
         self._canary: tuple[PendingEmail, str, int] | None = None
         self._task = task
@@ -122,7 +128,7 @@ class OnlineLane:
         self._probes = 0
         self._probes_end = False
         self._out: dict[asyncio.Task[None], Permit] = {}
-        self._cost = 0.0
+        self._tokens = self._completion = 0.0
         self.bound = 0
 
     # -- the calls in flight -------------------------------------------------------------------------------------------
@@ -137,9 +143,9 @@ class OnlineLane:
         return self._exchange is not None
 
     @property
-    def cost(self) -> float:
-        """Return tokens that the calls in flight may take."""
-        return self._cost
+    def tokens(self) -> tuple[float, float]:
+        """Return tokens that the calls in flight may take, and those of answers among them."""
+        return self._tokens, self._completion
 
     def by_key(self) -> Counter[str]:
         """Return how many are in flight with each key."""
@@ -168,9 +174,12 @@ class OnlineLane:
 
     def send(self, held: Callable[[], bool]) -> Sent:
         """Let every call go out that may, asking ``held`` before each whether to stop, and return why no more."""
+        self._room = self._most_texts()  # it changes with what is committed, and nothing is while calls go out
         while self._exchange is not None and not held() and not self._retries.refusals.holds:
             if full := self._exchange.why_full(len(self._out)):
                 return Sent(wait=Wait(None, "", "", full))
+            if self._room is not None and self._texts_out >= self._room:
+                return Sent(wait=Wait(None, "", "", "batches follow once the first texts are answered"))
             front, packs = self._choices()
             if not front:
                 return Sent(idle=True)
@@ -208,6 +217,8 @@ class OnlineLane:
         units: list[Unit] = []
         places = {email.id: place for place, email in enumerate(emails)}
         room = size * PACKS_AHEAD if self._queue.first_n is None else max(1, self._queue.first_n.room)
+        if self._room is not None:
+            room = min(room, self._room - self._texts_out)
         for email in emails:
             if self._alone(email):
                 units.append(self._single(email))
@@ -439,15 +450,22 @@ class OnlineLane:
             self._listener.grown()
         call = asyncio.create_task(coroutine)
         self._out[call] = permit
-        self._cost += permit.cost
+        self._count(permit, 1.0)
         call.add_done_callback(partial(self._on_landed, texts))
 
     def _on_landed(self, texts: int, call: asyncio.Task[None]) -> None:
         self._texts_out -= texts
         permit = self._out.pop(call)
-        self._cost = self._cost - permit.cost if self._out else 0.0
+        self._count(permit, -1.0)
+        if not self._out:
+            self._tokens = self._completion = 0.0
         error = None if call.cancelled() else call.exception()
         self._listener.landed(None if isinstance(error, PlaceLostError) else error)  # that one never left
+
+    def _count(self, permit: Permit, sign: float) -> None:
+        tokens, completion = permit.tokens
+        self._tokens += sign * tokens
+        self._completion += sign * completion
 
     # -- one call ------------------------------------------------------------------------------------------------------
 

@@ -43,7 +43,7 @@ class _Permit:
     lane: str
     email_id: int = 0
     organization: str = ""
-    cost: float = 0.0
+    tokens: tuple[float, float] = (0.0, 0.0)
 
 
 class _Memory:
