@@ -51,6 +51,11 @@ def test_a_sound_run_breaks_nothing(run: Path) -> None:
         ("UPDATE total SET value = 7 WHERE name = 'attempts'", "the total attempts is 7, its rows are 2"),
         ("UPDATE run SET cursor = 3", "the cursor is 3, the first pending email of 4 is at 2"),
         ("UPDATE label SET value = 'x' WHERE email_id = 1", "mail-1 is labeled without a row that says so"),
+        ("UPDATE email SET label = NULL WHERE id = 1", "mail-1 shows the label None, its rows give 1"),
+        ("UPDATE email SET state = 'failed' WHERE id = 1", "mail-1 is failed beside a label of the active version"),
+        ("DELETE FROM label WHERE email_id = 1", "the answer of call 1 about email 1 gave no label"),
+        ("UPDATE attempt SET email_id = 1 WHERE id = 2", "email 1 was answered twice in one version of the task"),
+        ("UPDATE email SET state = 'skipped', settled_at = 0 WHERE id = 1", "s after it was skipped"),
         ("DELETE FROM label WHERE email_id = 2", "mail-2 is labeled without a row that says so"),
         ("UPDATE attempt SET raw_answer = 'x' WHERE email_id = 2", "call row 2 was"),
     ],
@@ -75,7 +80,7 @@ def test_a_seed_draws_the_same_steps() -> None:
     """A walk can be repeated; other seeds walk elsewhere."""
     assert drawn(5, 80) == drawn(5, 80)
     assert drawn(5, 80) != drawn(6, 80)
-    assert len({step.kind for step in drawn(5, 300)}) == 14
+    assert len({step.kind for step in drawn(5, 300)}) == 19
 
 
 def test_fewer_steps_that_break_the_same_are_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from tests.programs.walk.processes import ENVIRONMENT, Zygote
 from tests.programs.walk.steps import Step, drawn
-from tests.programs.walk.world import Broken, World
+from tests.programs.walk.world import USUAL, Broken, World
 
 
 def walk(
@@ -30,7 +30,8 @@ def walk(
 ) -> tuple[Counter[str], Broken | None]:
     """Walk the steps in a world of its own; return what was done, by kind, and what broke first."""
     done: Counter[str] = Counter()
-    with World(folder, zygote) as world:
+    server = next((step.argument for step in steps if step.kind == "server"), USUAL)
+    with World(folder, zygote, server) as world:
         for number, step in enumerate(steps, 1):
             if until is not None and time.monotonic() > until:
                 break

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-COMPANIONS = re.compile(r"\.(control|search)\.db|before-format")
+COMPANIONS = re.compile(r"\.(control|search)\.db|before-format|~control|~search|^damaged")
 STATES = ("pending", "labeled", "failed", "skipped")
 
 
@@ -23,11 +23,16 @@ class Seen:
     emails: int = 0
 
 
-def run_files(home: Path) -> list[Path]:
-    """Return the run files below a folder."""
-    return [path for path in sorted(home.rglob("*.db")) if not COMPANIONS.search(path.name) and path.name != "quota.db"]
+def run_files(folder: Path) -> list[Path]:
+    """Return the run files below a folder, whatever their ending; no links, and none that were damaged on purpose."""
+    found = sorted((*folder.rglob("*.db"), *folder.rglob("*.sqlite")))
+    return [
+        path for path in found if not COMPANIONS.search(path.name) and path.name != "quota.db" and not path.is_symlink()
+    ]
 
 
+TAKEN_WITHIN_S = 0.3
+"""A call that was begun when its email was skipped may be dated so much later."""
 QUERIES = {
     "damage": "SELECT * FROM pragma_quick_check(1)",
     "states": "SELECT state, count(*) FROM email GROUP BY state",
@@ -39,8 +44,19 @@ QUERIES = {
     " HAVING count(*) > 1",
     "groundless": "SELECT source_id FROM email AS e WHERE state = 'labeled' AND NOT EXISTS (SELECT 1 FROM label AS l"
     " WHERE l.email_id = e.id AND l.value = e.label AND l.source <> 'undone')",
-    "overruled": "SELECT source_id FROM email AS e WHERE state = 'labeled' AND label_source = 'human' AND label <>"
-    " (SELECT value FROM label WHERE email_id = e.id AND source = 'human' ORDER BY id DESC LIMIT 1)",
+    "in force": "SELECT source_id, label, wanted FROM (SELECT source_id, label, coalesce("
+    "(SELECT value FROM label WHERE email_id = e.id AND source = 'human' ORDER BY id DESC LIMIT 1), CASE state WHEN"
+    " 'labeled' THEN (SELECT value FROM label WHERE email_id = e.id AND source IN ('model', 'copy')"
+    " ORDER BY id DESC LIMIT 1) END) AS wanted FROM email AS e) WHERE label IS NOT wanted",
+    "paid": "SELECT source_id, state FROM email AS e WHERE state IN ('pending', 'failed') AND EXISTS (SELECT 1 FROM"
+    " label WHERE email_id = e.id AND source IN ('model', 'copy') AND task_version = (SELECT task_version FROM run))",
+    "unkept": "SELECT a.id, email_id FROM attempt AS a WHERE outcome = 'answered' AND kind IN ('ask', 'reask')"
+    " AND NOT EXISTS"
+    " (SELECT 1 FROM label WHERE email_id = a.email_id AND source IN ('model', 'copy'))",
+    "bought twice": "SELECT email_id FROM attempt WHERE outcome = 'answered' AND kind IN ('ask', 'reask')"
+    " GROUP BY email_id, task_version HAVING count(*) > 1",
+    "asked though skipped": "SELECT source_id, a.started_at - settled_at FROM email AS e JOIN attempt AS a"
+    f" ON a.email_id = e.id WHERE state = 'skipped' AND a.started_at > settled_at + {TAKEN_WITHIN_S}",
     "cursor": "SELECT cursor FROM run",
     "pending": "SELECT min(position) FROM email WHERE state = 'pending'",
 }
@@ -92,8 +108,16 @@ def _labels(found: dict[str, list[tuple[Any, ...]]]) -> Iterator[str]:
         yield f"email {email} has two labels of the model for one version"
     for (name,) in found["groundless"][:1]:
         yield f"{name} is labeled without a row that says so"
-    for (name,) in found["overruled"][:1]:
-        yield f"{name} shows another label than the newest of a person"
+    for name, shown, wanted in found["in force"][:1]:
+        yield f"{name} shows the label {shown}, its rows give {wanted}"
+    for name, state in found["paid"][:1]:
+        yield f"{name} is {state} beside a label of the active version"
+    for call, email in found["unkept"][:1]:
+        yield f"the answer of call {call} about email {email} gave no label"
+    for (email,) in found["bought twice"][:1]:
+        yield f"email {email} was answered twice in one version of the task"
+    for name, late_s in found["asked though skipped"][:1]:
+        yield f"{name} was asked about {late_s:.1f} s after it was skipped"
 
 
 def _appended(found: dict[str, list[tuple[Any, ...]]], seen: Seen) -> Iterator[str]:

@@ -88,6 +88,7 @@ class Processes:
     def wait(self, number: int, within_s: float) -> int | None:
         """Return its exit code, negative for a signal; None if it is not over within that time."""
         deadline = time.monotonic() + within_s
+        self._hear(0)
         while number not in self._codes and time.monotonic() < deadline:
             self._hear(0.05)
         return self._codes.get(number)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 RUNS = ("a", "b", "c")
+TWINS = ("t.db", "t.sqlite")
+"""Run files that differ in their ending alone, made by ``backup``; a command finds them by their path."""
 SOURCES = ("mails.csv", "mails.jsonl", "more.csv")
 EMAILS = 24
 """Rows of a source; the last one repeats the text of the first."""
@@ -29,7 +31,9 @@ Drawing = Callable[[random.Random], tuple[str, ...]]
 
 
 def _run(rng: random.Random) -> str:
-    return rng.choice(RUNS)
+    if rng.random() < 0.05:
+        return f"./link-{rng.choice(RUNS)}.db"  # leads to the run of that name
+    return f"./{rng.choice(TWINS)}" if rng.random() < 0.08 else rng.choice(RUNS)
 
 
 def _id(rng: random.Random) -> str:
@@ -63,6 +67,7 @@ COMMANDS: tuple[tuple[int, Drawing], ...] = (
     (4, lambda rng: ("export", _run(rng), f"out.{rng.choice(('csv', 'jsonl'))}")),
     (2, lambda rng: ("check", _run(rng), *rng.choice(((), ("--repair",))))),
     (1, lambda rng: ("backup", _run(rng), f"backup-{rng.randint(1, 9)}.db")),
+    (3, lambda rng: ("backup", rng.choice(RUNS), rng.choice(TWINS))),
     (1, lambda rng: ("copy", _run(rng), _run(rng))),
     (1, lambda rng: ("archive", _run(rng), *rng.choice(((), ("--back",))))),
     (1, lambda rng: ("delete", (name := _run(rng)), "--yes", name)),
@@ -71,8 +76,30 @@ COMMANDS: tuple[tuple[int, Drawing], ...] = (
     (1, lambda rng: ("keys", "list")),
     (2, lambda rng: ("keys", rng.choice(("enable", "disable", "remove", "pin", "history")), f"key{rng.randint(1, 4)}")),
     (1, lambda rng: ("info",)),
+    (2, lambda rng: ("add", _run(rng), rng.choice(SOURCES))),
+    (1, lambda rng: ("skipped", _run(rng), *rng.choice(((), ("--json",))))),
+    (2, lambda rng: ("rejudge", _run(rng))),
+    (2, lambda rng: ("lane", _run(rng), *rng.choice(((), ("live",), ("auto", "--by", "23:59"))))),
+    (2, lambda rng: ("gold", _run(rng), "gold.csv")),
+    (2, lambda rng: ("review", _run(rng), "--size", "5", rng.choice(("--export", "--import")), "batch.csv")),
+    (1, lambda rng: ("quality", _run(rng), *rng.choice(((), ("--json",))))),
+    (1, lambda rng: ("compare", _run(rng), *rng.choice((("--versions",), ("b",))))),
+    (1, lambda rng: ("report", _run(rng), rng.choice(("report.html", "report.json")))),
+    (1, lambda rng: rng.choice((("status",), ("status", "--json"), ("guide",), ("skill",), ("notify",)))),
+    (2, lambda rng: ("retry", _run(rng), "--item", "")),
+    (2, lambda rng: ("task", _run(rng), "--ask-again", "")),
+    (1, lambda rng: (rng.choice(("start", "pause", "skip", "export")), "nowhere", "x")),
 )
 """How often, and what."""
+DAMAGED: tuple[tuple[str, ...], ...] = (
+    ("export", "damaged.db", "out.csv"),
+    ("export", "damaged.db", "out.jsonl"),
+    ("status", "damaged.db"),
+    ("check", "damaged.db"),
+    ("task", "damaged.db", "--set", "two.toml"),
+    ("copy", "damaged.db", "d"),
+)
+"""What is asked of a run file with a damaged page."""
 
 KINDS: tuple[tuple[int, str], ...] = (
     (56, "command"),
@@ -89,7 +116,13 @@ KINDS: tuple[tuple[int, str], ...] = (
     (4, "open console"),
     (16, "keys"),
     (1, "kill console"),
+    (2, "keys at once"),
+    (4, "damage"),
+    (4, "start after kill"),
+    (4, "work"),
 )
+SERVERS = ("0.03 0.1", "0.03 0.1", "0.3 0.3", "0.8 0.6")
+"""Latency in seconds and share of bad answers: a slow server that answers badly has calls out while people act."""
 KEYS = (
     *("p", "s", "x", "K", "y", "e", "a", "r", "Q", "E", "L", "R", "f", "F", "o", "O", "C", "space", "M", "i", "U", "S", "n", "N"),
     *("t", "T", "l", "m", "v", "d", "P", "B", "u", "b", "w", "A", "H", "Y", "W", "X", "Z", "J", "j", "k", "G", "1", "0", "3"),
@@ -109,7 +142,11 @@ def drawn(seed: int, count: int, *, without: Collection[str] = ()) -> list[Step]
     """Return so many steps, the same ones for a seed, none of the kinds in ``without``."""
     rng = random.Random(seed)
     kinds = [(weight, kind) for weight, kind in KINDS if kind not in without]
-    steps = [Step("command", (("new", "mails.csv", "--name", "a", "--seed", "7"),)), Step("command", (("start", "a"),))]
+    steps = [
+        Step("server", argument=rng.choice(SERVERS)),
+        Step("command", (("new", "mails.csv", "--name", "a", "--seed", "7"),)),
+        Step("command", (("start", "a"),)),
+    ]
     while len(steps) < count:
         kind = rng.choices([kind for _, kind in kinds], [weight for weight, _ in kinds])[0]
         if kind == "two at once":
@@ -122,6 +159,16 @@ def drawn(seed: int, count: int, *, without: Collection[str] = ()) -> list[Step]
             steps.append(Step(kind, (("open", _run(rng)),) if rng.random() < 0.8 else ((),)))
         elif kind == "keys":
             steps.append(Step(kind, argument=" ".join(rng.choices(KEYS, k=rng.randint(1, 6)))))
+        elif kind == "keys at once":
+            steps.append(Step(kind, tuple(("keys", "add", f"key{number}", "--stdin") for number in range(5))))
+        elif kind == "damage":
+            steps.append(Step(kind, (rng.choice(DAMAGED),), f"{rng.choice(RUNS)} {rng.randrange(1 << 30)}"))
+        elif kind == "start after kill":
+            run = _run(rng)
+            beside = rng.choice((("label", run, _id(rng), rng.choice("01")), ("skip", run, _id(rng)), ("undo", run)))
+            steps.append(Step(kind, (("start", run), beside, ("note", run, _id(rng), "beside")), run))
+        elif kind == "work":
+            steps.append(Step(kind, (("work", _run(rng)),), f"{rng.uniform(0.1, 1.5):.2f}"))
         elif kind == "time":
             steps.append(Step(kind, argument=f"{rng.uniform(0.05, 0.6):.2f}"))
         else:

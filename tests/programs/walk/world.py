@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import re
 import signal
 import sqlite3
@@ -19,16 +20,17 @@ from core.simulator.child import start_child
 from tests.programs.walk.console import Console
 from tests.programs.walk.invariants import Seen, check, run_files, secrets_in
 from tests.programs.walk.processes import ENVIRONMENT, Processes, Zygote
-from tests.programs.walk.steps import EMAILS, Step
+from tests.programs.walk.steps import EMAILS, RUNS, TWINS, Step
 
 DISK_BYTES = 24 << 20
 ENDS_WITHIN_S = 40.0
 """A command that is not over by then, while no worker is stopped and the disk has room, counts as hanging."""
 CODES = frozenset({0, 1, 2, 3, 4, 5, 6, 130})
-SIMULATOR = (
-    *("--keys", "5", "--organizations", "3", "--plan", "developer", "--scale", "60", "--latency", "0.03"),
-    *("--faults", "mild,invalid=0.1", "--hang", "3"),
-)
+SIMULATOR = ("--keys", "5", "--organizations", "3", "--plan", "developer", "--scale", "60", "--hang", "3")
+USUAL = "0.03 0.1"
+"""Latency in seconds and share of bad answers of a server, where no step says others."""
+TABLE_LEAF = 0x0D
+"""The first byte of a page that holds rows of a table, in SQLite's file format."""
 SIGNALS = {"kill worker": signal.SIGKILL, "end worker": signal.SIGTERM, "stop worker": signal.SIGSTOP}
 TASK = """rubric = "Work is 1. {words}"
 max_reasks = 1
@@ -60,8 +62,9 @@ class Broken:
 class World:
     """Made in an empty folder; everything is ended and unmounted when it is left."""
 
-    def __init__(self, folder: Path, zygote: Zygote | None = None) -> None:
+    def __init__(self, folder: Path, zygote: Zygote | None = None, server: str = USUAL) -> None:
         self.folder = folder
+        self._server = server
         self._zygote = zygote
         self.disk = folder / "disk"
         self.work = folder / "work"
@@ -84,7 +87,9 @@ class World:
         if self.small:
             self._stack.callback(subprocess.run, ["umount", "-l", str(self.disk)], check=False)
         self._write_sources()
-        self.simulator = self._stack.enter_context(start_child([*SIMULATOR, "--seed", "1"]))
+        latency, invalid = self._server.split()
+        faults = ("--latency", latency, "--faults", f"mild,invalid={invalid}")
+        self.simulator = self._stack.enter_context(start_child([*SIMULATOR, *faults, "--seed", "1"]))
         environment = {
             **ENVIRONMENT,
             "LABELTUI_HOME": str(self.home),
@@ -115,6 +120,9 @@ class World:
         (self.work / "mails.jsonl").write_text(jsonl, "utf-8")
         for name, words in (("one", "Else 0."), ("two", "All else is 0.")):
             (self.work / f"{name}.toml").write_text(TASK.format(words=words), "utf-8")
+        (self.work / "gold.csv").write_text("id,label\nmail-1,1\nmail-2,0\n", "utf-8")
+        for run in RUNS:
+            (self.work / f"link-{run}.db").symlink_to(self.home / "runs" / f"{run}.db")
 
     # -- processes ------------------------------------------------------------------------------------------------------
 
@@ -128,13 +136,21 @@ class World:
 
     def _workers(self) -> dict[str, int]:
         """The process of each run's worker that is alive, by the run's name."""
+        return {name: pid for name, (pid, lives) in self._workers_named().items() if lives}
+
+    def _workers_named(self) -> dict[str, tuple[int, bool]]:
+        """The process that each run names as its worker, and whether it lives, by the run's name."""
         found = {}
-        for path in run_files(self.home):
+        for path in self._files():
             with contextlib.suppress(sqlite3.Error), closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
                 row = db.execute("SELECT worker_pid FROM run").fetchone()
-                if row and row[0] and _is_worker(row[0]):
-                    found[path.stem] = row[0]
+                if row and row[0]:
+                    found[path.stem] = (row[0], _is_worker(row[0]))
         return found
+
+    def _files(self) -> list[Path]:
+        """Return every run file of this world."""
+        return [*run_files(self.home), *(path for name in TWINS if (path := self.work / name).exists())]
 
     def _signal(self, run: str, number: int) -> None:
         workers = self._workers()
@@ -159,6 +175,22 @@ class World:
                 number = self._begin(step.lines[0])
                 self._processes.wait(number, float(step.argument))
                 self._processes.kill(number)
+            case "keys at once":
+                self._add_keys(step)
+            case "damage":
+                self._damage(step)
+            case "start after kill":
+                self._signal(step.argument.removeprefix("./link-").removesuffix(".db"), signal.SIGKILL)
+                self._command(step)
+            case "work":
+                self._work(step)
+            case "time":
+                time.sleep(float(step.argument))
+            case _:
+                self._disturb(step)
+
+    def _disturb(self, step: Step) -> None:
+        match step.kind:
             case "kill worker" | "end worker" | "stop worker":
                 self._signal(step.argument, SIGNALS[step.kind])
             case "continue worker":
@@ -171,8 +203,6 @@ class World:
                 self._lose(step.argument)
             case "open console" | "keys" | "kill console":
                 self._use_console(step)
-            case "time":
-                time.sleep(float(step.argument))
 
     def _use_console(self, step: Step) -> None:
         match step.kind:
@@ -184,14 +214,113 @@ class World:
                 self._console.kill()
 
     def _command(self, step: Step) -> None:
+        before, said = self._workers_named(), self._said_bytes()
+        alone = step.kind == "command" and not self._console.is_open
+        labels = self._labels_of(step.lines[0]) if alone else 0
         for number, line in [(self._begin(line), line) for line in step.lines]:
             code = self._processes.wait(number, ENDS_WITHIN_S)
+            told = " ".join(line)
             if code is None:
                 if not self._stopped and self._filler is None:
-                    self._trouble = f"hangs: {' '.join(line)}"
+                    self._trouble = f"hangs: {told}"
                 self._processes.kill(number)
             elif code not in CODES:
-                self._trouble = f"exit code: {code} of {' '.join(line)}"
+                self._trouble = f"exit code: {code} of {told}"
+            elif is_wrong(line) and code != 2 and not (code and self._is_poor):
+                self._trouble = f"exit code: {code} instead of 2 of {told}"
+            elif code == 4 and step.kind == "start after kill" and line[0] != "start" and not self._is_poor:
+                self._trouble = f"refused: {told}, beside a start"
+            elif code == 0 and alone and line[0] == "label" and self._labels_of(line) <= labels:
+                self._trouble = f"label: not in the file: {told}"
+        self._trouble = self._trouble or self._claimed(before, said)
+
+    @property
+    def _is_poor(self) -> bool:
+        """Whether the disk is full, files are lost or a worker is stopped: what else is refused then is no fault."""
+        return self._filler is not None or bool(self._stopped) or not (self.home / "keys.toml").exists()
+
+    def _claimed(self, before: dict[str, tuple[int, bool]], said: int) -> str:
+        """Return what is wrong where a command took a dead worker for one that has the run."""
+        with (self.folder / "out.txt").open("rb") as file:
+            file.seek(said)
+            text = file.read().decode("utf-8", "replace")
+        for name, pid in re.findall(r"A worker has (\S+) already \(pid (\d+)\)", text):
+            was, lived = before.get(name, (0, False))
+            if was == int(pid) and not lived:
+                return f"already: the worker {pid} of {name} is said to have it, and was dead"
+        return ""
+
+    def _said_bytes(self) -> int:
+        with contextlib.suppress(FileNotFoundError):
+            return (self.folder / "out.txt").stat().st_size
+        return 0
+
+    def _labels_of(self, line: tuple[str, ...]) -> int:
+        """Return how many labels of people the email that a command labels has had, by the rows of its run file."""
+        if line[0] != "label" or len(line) != 4:
+            return 0
+        path = (self.work / line[1]).resolve() if "." in line[1] else self.home / "runs" / f"{line[1]}.db"
+        query = (
+            "SELECT count(*) FROM label JOIN email ON email.id = label.email_id WHERE source_id = ? AND value = ?"
+            " AND label.source IN ('human', 'undone')"
+        )
+        with contextlib.suppress(sqlite3.Error), closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+            return int(db.execute(query, line[2:]).fetchone()[0])
+        return 0
+
+    def _add_keys(self, step: Step) -> None:
+        """Add several keys at once: each that was taken is in the file, whoever wrote it last."""
+        begun = [(self._begin(line), line[2]) for line in step.lines]
+        taken = [name for number, name in begun if self._processes.wait(number, ENDS_WITHIN_S) == 0]
+        with contextlib.suppress(FileNotFoundError):
+            kept = (self.home / "keys.toml").read_text("utf-8", "replace")
+            lost = [name for name in taken if f'"{name}"' not in kept and f"{name}]" not in kept]
+            if lost and not self._console.is_open:
+                self._trouble = f"keys: {lost} of {taken} were added and are lost"
+
+    def _work(self, step: Step) -> None:
+        """Work in the foreground for a while: 0 means that nothing is left, 6 that something is."""
+        number = self._begin(step.lines[0])
+        if self._processes.wait(number, float(step.argument)) is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._processes.pid(number), signal.SIGTERM)
+        code = self._processes.wait(number, ENDS_WITHIN_S)
+        if code is None:
+            self._processes.kill(number)
+            if self._filler is None:
+                self._trouble = f"hangs: {' '.join(step.lines[0])}, told to end"
+            return
+        name = step.lines[0][1]
+        path = (self.work / name).resolve() if "." in name else self.home / "runs" / f"{name}.db"
+        with contextlib.suppress(sqlite3.Error), closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+            left = db.execute("SELECT count(*) FROM email WHERE state = 'pending'").fetchone()[0]
+            if code not in CODES or (code in (0, 3) and left) or (code == 6 and not left):
+                self._trouble = f"exit code: {code} of work with {left} pending"
+
+    def _damage(self, step: Step) -> None:
+        """Give a command a copy of a run file, one page of which lies over another of its kind."""
+        name, number = step.argument.split()
+        path, target = self.home / "runs" / f"{name}.db", self.work / "damaged.db"
+        for left in self.work.glob("damaged*"):
+            left.unlink()
+        try:
+            with (
+                closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as source,
+                closing(sqlite3.connect(target)) as copy,
+            ):
+                source.backup(copy)
+                copy.execute("PRAGMA journal_mode = DELETE")
+        except sqlite3.Error:
+            return
+        content = bytearray(target.read_bytes())
+        size = int.from_bytes(content[16:18], "big")
+        leaves = [at for at in range(size, len(content) - size + 1, size) if content[at] == TABLE_LEAF]
+        rng = random.Random(int(number))
+        if len(leaves) > 1:
+            one, other = rng.sample(leaves, 2)
+            content[one : one + size] = content[other : other + size]
+            target.write_bytes(content)
+        self._command(step)
 
     def _continue_all(self) -> None:
         for pid in self._stopped:
@@ -241,7 +370,7 @@ class World:
 
     def _all_broken(self) -> list[str]:
         found = []
-        for path in run_files(self.home):
+        for path in self._files():
             with contextlib.suppress(FileNotFoundError):
                 seen = self._seen.setdefault((str(path), path.stat().st_ino), Seen())
                 found += [f"{path.stem}: {sentence}" for sentence in self._checked(path, seen)]
@@ -282,7 +411,7 @@ class World:
         keys = self.home / "keys.toml"
         if keys.exists():
             keys.chmod(0o600)
-        for path in run_files(self.home / "runs"):
+        for path in self._files():
             if path.parent.name == "archive":
                 continue
             for line in (("budget", str(path), "--none"), ("work", str(path)), ("check", str(path))):
@@ -302,6 +431,11 @@ class World:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self._free()
+
+
+def is_wrong(line: tuple[str, ...]) -> bool:
+    """Whether a command names what cannot be: no run of that name, no such email or label, an empty word."""
+    return "nowhere" in line or "" in line or "maybe" in line or f"mail-{EMAILS + 1}" in line
 
 
 def _told(traceback: str) -> str:
