@@ -69,6 +69,11 @@ class Ending:
     broken: bool = False
     renews: bool = False
 
+    @property
+    def stopped(self) -> bool:
+        """Whether somebody stopped it, with nothing wrong."""
+        return self.state is RunState.STOPPED and not self.no_key and not self.broken
+
 
 class Worker:
     """Label one run's emails until they are settled or a person stops it.
@@ -310,6 +315,8 @@ class Worker:
                 helper.cancel()
             await asyncio.gather(*helpers, return_exceptions=True)
         self.broker.close()
+        if ending.stopped and not self.store.pending_count:
+            ending = self._all_settled()  # the calls that were out when it was stopped were the last ones
         if not ending.renews:
             self.store.end_epoch(ending.state, ending.reason, now=self._clock())
         return ending
@@ -469,11 +476,14 @@ class Worker:
             self.queue.rescan()
             self._wake.set()
             return
+        if self.store.failed_count and (hint := self._form_hint()):
+            self._noted(hint.strip())
+        self.stop(self._all_settled())
+
+    def _all_settled(self) -> Ending:
         failed = self.store.failed_count
         reason = f"everything is settled, {failed:,} of them failed" if failed else "everything is settled"
-        if failed and (hint := self._form_hint()):
-            self._noted(hint.strip())
-        self.stop(Ending(RunState.DONE, reason))
+        return Ending(RunState.DONE, reason)
 
     # -- what the lane reports -----------------------------------------------------------------------------------------
 

@@ -16,8 +16,11 @@ from core.storage.file.check import check_run
 from core.storage.file.lock import RunLock
 from core.storage.reading.reader import RunReader
 from core.storage.writing.store import Store
+from core.worker.process import exit_code
 from core.worker.supervisor import when_ended
 from tests.conftest import MakeRun
+from tests.programs.faults.matrix import answers
+from tests.programs.faults.world import play
 from tests.worker.test_process import make, now, simulator, until
 from tui.cli import main
 
@@ -96,3 +99,12 @@ def test_a_file_that_is_no_run_is_not_said_to_have_no_worker(
     broken.write_bytes(b"hello")
     assert main([command, str(broken)]) == 1
     assert "is not a run file" in capsys.readouterr().err
+
+
+def test_a_worker_that_was_stopped_with_its_last_calls_out_is_done(tmp_path: Path) -> None:
+    """Those calls settle what was left: the run is done, not stopped with work left."""
+    stopped = {0.05: lambda worker: worker.stop()}
+    seen = play(tmp_path, answers("1"), lambda *_: False, emails=2, acts=stopped, latency_s=0.3)
+    assert set(seen.states.values()) == {"labeled"}
+    assert (seen.ending.state, seen.ending.reason) == (RunState.DONE, "everything is settled")
+    assert exit_code(seen.ending, failed=0, interrupted=True) == 0
