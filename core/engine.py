@@ -160,7 +160,7 @@ class KeyPast:
 class KeyView:
     """Show the operator's keys and quotas. Belongs to the thread that opened it.
 
-    It notices keys that are added or removed elsewhere. With ``elsewhere`` keys tell which servers beside the usual
+    It notices keys that are added or removed elsewhere. With ``elsewhere`` keys name which servers beside the usual
     one refuse them.
     """
 
@@ -315,7 +315,7 @@ class Engine:
         return requests.forecast(self.settings, request)
 
     def price_of(self, model: str) -> Price | None:
-        """Return the price of a model by the operator's table or the built-in one; None where neither knows it."""
+        """Return the price of a model by the operator's table or the built-in one; None where neither has it."""
         from core.quota.forecast.plans import price_of  # noqa: PLC0415
 
         return price_of(model, self.settings.prices_path)
@@ -700,7 +700,7 @@ class Engine:
         return self._store(None, base_url) if run is None else self._store(run, self._model_and_server(run)[1])
 
     def tell_workers_of_keys(self) -> int:
-        """Tell every living worker to look at the keys now; returns how many were told."""
+        """Signal every worker to read the keys now; returns how many were signaled."""
         from core.commands.catalog import LookAtKeys  # noqa: PLC0415
         from core.runs.find import run_files  # noqa: PLC0415
         from core.storage.file.lock import is_locked  # noqa: PLC0415
@@ -873,7 +873,7 @@ class Engine:
         return deliver(self.notify_setup().urls, occasion)
 
     def notify_setup(self) -> NotifySetup:
-        """Return how the operator is told of a run's end."""
+        """Return the operator's notification settings."""
         from core.notify.setup import read_setup  # noqa: PLC0415
 
         return read_setup(self.settings.notify_path)

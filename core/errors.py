@@ -16,7 +16,7 @@ LabeltuiError                      a sentence: what, where, what to do
 ├── NoUsableKeyError
 ├── PlaceLostError                 the place that made a call is gone; nobody is to blame
 └── CallError                      one call to the model failed; ``.remedy`` says what follows
-    ├── RateLimitedError           WAIT        that (organization, model) waits as long as told
+    ├── RateLimitedError           WAIT        that (organization, model) waits as long as stated
     ├── CapacityError              BACK_OFF    short jittered wait
     │   └── TierRefusedError       BACK_OFF    that service tier is not offered: ask in another
     ├── ServerFailedError          BACK_OFF
@@ -122,7 +122,7 @@ class CallError(LabeltuiError):
 
     ``status`` is the HTTP status or None where there was no response; ``code`` the API's own word for it; ``headers``
     have names in lower case; ``request_id`` is empty where unknown. ``conclusive``: the server
-    said in a word of its own whose fault it is, so that no other call is needed to tell. ``said`` is its own sentence,
+    named the fault with a code of its own, so that no other call is needed to find it. ``said`` is its own sentence,
     inert, or empty.
     """
 

@@ -1,4 +1,4 @@
-"""Write files whole or not at all, and tell disks of this machine from shares that other machines have as well.
+"""Write files whole or not at all, and distinguish disks of this machine from shares that other machines have as well.
 
 A file is written beside its place, flushed to the disk and renamed; its folder is flushed as well, so that the name
 outlasts a power loss.
@@ -8,7 +8,7 @@ locks must hold, which network file systems often only promise. So nothing that 
 
 Files behind an address (``s3://``, ``gs://``, ``hdfs://``, ``file://``) are read and written as streams of
 ``pyarrow.fs``. A person types an address where a path is asked for; a :class:`~pathlib.Path` of it has one slash where
-there were two, and :func:`address_of` tells the two apart. Credentials are the business of the store's own variables.
+there were two, and :func:`address_of` distinguishes the two. Credentials are the business of the store's own variables.
 """
 
 from __future__ import annotations

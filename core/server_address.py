@@ -151,7 +151,7 @@ def address_of(server: str) -> str:
 
 @lru_cache(maxsize=64)
 def preset_of(server: str) -> Preset | None:
-    """Return the known server at this address, or None. Servers of this machine are not told apart by their port."""
+    """Return the known server at this address, or None. Servers of this machine are not distinguished by their port."""
     origin = origin_of(server)
     host = urlsplit(origin).hostname or ""
     others = () if is_local(server) else foreign_presets().values()
@@ -214,7 +214,7 @@ def host_of(server: str) -> str:
 
 
 def is_local(server: str | None) -> bool:
-    """Return whether the address is one of this machine: no other machine hears what is sent there."""
+    """Return whether the address is one of this machine: what is sent there reaches no other machine."""
     return _LOCAL_HOST.fullmatch(urlsplit(server_of(server)).hostname or "") is not None
 
 

@@ -42,7 +42,7 @@ class Settings:
         return self.config_path.with_name("prices.toml")
 
     def for_run(self, run_path: Path) -> Settings:
-        """Return the settings of one run: the demo has keys and quotas of its own, and never sees real ones."""
+        """Return the settings of one run: the demo has keys and quotas of its own, and never uses real ones."""
         if not run_path.resolve().is_relative_to(self.demo_dir.resolve()):
             return self
         return replace(

@@ -178,7 +178,7 @@ class LabeltuiApp(ConfiguredApp):
         self.page.show_title(data.view_state, data.requested, data.now)
 
     def facts_changed(self) -> None:
-        """Tell every screen that emails may be other than they were."""
+        """Have every screen read emails again."""
         for screen in self.screen_stack:
             if isinstance(screen, BaseScreen) and alive(screen):
                 screen.changed()

@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         streams.flush()
     except KeyboardInterrupt:
         return exits.INTERRUPTED
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is told, inert and without keys
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is printed, inert and without keys
         return _failed(error, as_json=as_json)
     return code
 

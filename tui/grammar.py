@@ -275,7 +275,7 @@ def _add_places(command: argparse.ArgumentParser) -> None:
     command.add_argument("--places", type=quantities.count, metavar="N", help="with --ray: so many (default 2)")
     command.add_argument("--width", type=quantities.count, metavar="W", help="with --ray: calls at once at each (16)")
     command.add_argument(
-        "--trust-network", action="store_true", help="with --ray: take a cluster that asks for no token"
+        "--trust-network", action="store_true", help="with --ray: take a cluster that requires no token"
     )
 
 
@@ -472,14 +472,14 @@ def _add_keys(commands: Commands) -> None:
     unbench.add_argument("organization", metavar="ORGANIZATION")
     unbench.add_argument("--model", metavar="M", help="for this model; else for the built-in task's")
     _add_run(unbench)
-    limits = actions.add_parser("limits", help="state the limits of an organization, where replies do not tell them")
+    limits = actions.add_parser("limits", help="state the limits of an organization, where replies do not state them")
     limits.add_argument("organization", metavar="ORGANIZATION")
     limits.add_argument("--model", metavar="M", help="for this model; else for the built-in task's")
     _add_run(limits)
     _add_server(limits)
     limits.add_argument("--plan", metavar="P", help="the limits of a plan (free, developer), or own: none at all")
     for window in ("rpm", "rpd", "tpm", "tpd"):
-        limits.add_argument(f"--{window}", type=quantities.limit, metavar="N", help="0 forgets it")
+        limits.add_argument(f"--{window}", type=quantities.limit, metavar="N", help="0 removes it")
     group = actions.add_parser("group", help="state which organization a key belongs to")
     group.add_argument("alias", metavar="ALIAS")
     group.add_argument("organization", metavar="ORGANIZATION")

@@ -257,7 +257,7 @@ class ActivateTask(Command):
         return self.task.version
 
     def check(self, reader: RunReader, *, worked: bool) -> None:
-        """Refuse the active version, and one that sends other texts while a worker lives."""
+        """Refuse the active version, and one that sends other texts while a worker has the run."""
         before = reader.task()
         if self.task == before:
             raise UsageError(
@@ -306,7 +306,7 @@ class Relabel(Command):
         return "re-labeling" if self.label is None else f"re-labeling of {one_line(self.label, limit=20)}"
 
     def check(self, reader: RunReader, *, worked: bool) -> None:  # noqa: ARG002 - the same with a worker
-        """Refuse a label that no version of the task knows: a mistyped one would look like an empty one."""
+        """Refuse a label that no version of the task has: a mistyped one would look like an empty one."""
         if self.label is not None and not any(each.task.knows(self.label) for each in reader.versions(counted=False)):
             raise UnknownNameError(f"{self.label!r} is no label of any version of the task of {reader.path.stem}.")
 

@@ -116,7 +116,7 @@ class Run(Protocol):
 class Command:
     """Serve as the base of all commands. Subclasses are frozen dataclasses whose fields JSON can hold.
 
-    ``what`` names the command for people. ``changes_emails`` tells that lists of emails are to be read anew,
+    ``what`` names the command for people. ``changes_emails`` says that lists of emails are to be read anew,
     ``reversible`` that the person can take it back, ``starts_work`` that a worker that is ending would take it in vain.
     ``by_signal`` is the signal that says the same to a worker where the control file cannot be written, or nothing.
     """
@@ -182,7 +182,7 @@ def decode(kind: str, text: str) -> Command:
     """
     command = Command.known.get(kind)
     if command is None:
-        raise UsageError(f"this version of labeltui knows no command {kind!r}")
+        raise UsageError(f"this version of labeltui has no command {kind!r}")
     try:
         return command.decode(text)
     except (ValueError, TypeError, RecursionError) as error:

@@ -13,7 +13,7 @@ from pathlib import Path
 from core.errors import LabeltuiError, NoUsableKeyError
 from core.llm.task import fixed_chars, task_to_json
 from core.model import DryRunResult, SampledEmail, Task, exits
-from core.quota.db.rows import learnt_estimate
+from core.quota.db.rows import learned_estimate
 from core.quota.forecast.plans import price_of
 from core.quota.keys.store import KeyStore
 from core.quota.pacing.estimates import Estimator
@@ -28,14 +28,14 @@ from core.worker.supervisor import environment_of
 class DryRunCost:
     """Hold the most that a trial takes if every first answer is usable: emails, tokens, US dollars if known.
 
-    ``learnt`` tells whether token counts rest on calls that were made, or on lengths alone.
+    ``learned`` says whether token counts rest on calls that were made, or on lengths alone.
     """
 
     emails: int
     tokens: int
     money: float | None
     keys: int
-    learnt: bool
+    learned: bool
 
 
 def cost(path: Path, settings: Settings, task: Task, count: int) -> DryRunCost:
@@ -46,12 +46,12 @@ def cost(path: Path, settings: Settings, task: Task, count: int) -> DryRunCost:
     with KeyStore.from_settings(settings, base_url) as keys:
         usable = sum(not key.state.out for key in keys.statuses(task.model.model, time.time()))
         estimator = Estimator(task.model.max_completion_tokens)
-        estimator.recall(learnt_estimate(keys.database, task.model.model))
+        estimator.recall(learned_estimate(keys.database, task.model.model))
     call = cost_of_call(estimator, task.model, fixed_chars(task), min(chars, task.truncate_at))
     price = price_of(task.model.model, settings.prices_path)
     totals = (emails * call.prompt, emails * call.cached, emails * call.completion)
     money = price.of(*totals) if price is not None else None
-    return DryRunCost(emails, round(totals[0] + totals[2]), money, usable, call.learnt)
+    return DryRunCost(emails, round(totals[0] + totals[2]), money, usable, call.learned)
 
 
 class RunningDryRun:

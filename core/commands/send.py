@@ -1,4 +1,4 @@
-"""Send commands to runs: through the control file where a worker lives, else applied at once under the run's lock.
+"""Send commands to runs: through the control file where there is a worker, else applied at once under the run's lock.
 
 Starting and killing a worker stand here too: they act on processes, and no worker could apply them.
 """
@@ -34,7 +34,7 @@ _POLL_S = 0.05
 
 _BUSY_S = 5.0
 """How long a command waits for a lock that no worker holds: other commands hold it for milliseconds, a worker that is
-starting for about a second before it can be told anything."""
+starting for about a second before it can receive a command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def _by_signal(path: Path, command: Command, error: Exception) -> SentCommand:
         raise RunBusyError(f"The worker of {path.stem} has just ended. Ask again.")
     return SentCommand(
         None,
-        f"{path.stem}: {command.what} was told to its worker (pid {pid}) by {command.by_signal}, since the control file"
+        f"{path.stem}: {command.what} was sent to its worker (pid {pid}) by {command.by_signal}, since the control file"
         f" cannot be written ({error}).",
         command,
     )
@@ -133,7 +133,7 @@ def writing(path: Path) -> Iterator[None]:
 
 
 class IdleRun:
-    """Hold a run without a worker, as commands see it. The lock is taken when a command first wants to write."""
+    """Hold a run without a worker, as commands see it. The lock is taken when a command first writes."""
 
     worker = None
 

@@ -45,7 +45,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Hold what is to be told of a run beside its rows; ``filtered`` says which rows were wanted, or nothing."""
+    """Hold facts about a run beside its rows; ``filtered`` says which rows were selected, or nothing."""
 
     run: str
     task: Task
@@ -68,7 +68,7 @@ class Shares:
 
 
 def shares(text: str) -> Shares:
-    """Return the split that a text such as ``0.8,0.1,0.1`` asks for: train and test, or train, validation and test.
+    """Return the split that a text such as ``0.8,0.1,0.1`` means: train and test, or train, validation and test.
 
     Raises:
         UsageError: these are no two or three shares that sum up to 1.

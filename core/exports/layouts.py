@@ -15,7 +15,7 @@ from core.exports.columns import Row, Table
 from core.exports.lines import json_text, write_objects
 
 _NAMESPACE = uuid.UUID("6f4b2f0e-2c56-5d0b-9b0a-6c6274756965")
-"""Of the ids that Argilla asks for; equal runs get equal ones."""
+"""Namespace of the ids that Argilla requires; equal runs get equal ones."""
 
 
 def _metadata(table: Table, row: Row) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 Spreadsheets run a cell that begins like a formula, and ids, texts and model answers come from strangers. So a cell of
 CSV that begins with ``=``, ``+``, ``-``, ``@`` or their full-width forms, a tab or a line break, also behind characters
-that nobody sees, gets an apostrophe in front, which spreadsheets take as "this is text"; plain numbers such as ``-1``
+that is invisible, gets an apostrophe in front, which spreadsheets take as "this is text"; plain numbers such as ``-1``
 stay. Where a semicolon parts the columns, such a sign behind one within a text begins a cell as well, and gets one too.
 A sign that has apostrophes in front gets one more, so that taking one away (:func:`unguarded`) always gives the value
 back. ``raw`` writes values as they are, for programs that join on ids; the other formats always do.

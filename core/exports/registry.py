@@ -39,7 +39,7 @@ class Layout:
     """Hold a way of writing labels.
 
     ``write(table, path, raw)`` writes a new file at ``path``, or into an empty folder there where the layout
-    ``is_folder``, and returns how many rows; ``raw`` asks for values exactly as they are where the format would
+    ``is_folder``, and returns how many rows; ``raw`` requests values exactly as they are where the format would
     otherwise make them safe to open. It may raise ExportError. ``suffixes`` are those that mean it without a name; the
     first one names its files in a folder of splits.
     """

@@ -1,6 +1,6 @@
-"""Ask one question over the wire: the only place that knows the groq SDK and maps every way in which it can fail.
+"""Ask one question over the wire: the only module that imports the groq SDK, with each of its failures as one of ours.
 
-Each key has one client on a connection pool of its own, kept for the life of the worker. The SDK never retries:
+Each key has one client on a connection pool of its own, kept until the worker ends. The SDK never retries:
 who may ask when is the scheduler's business, and a retry behind its back would spend quota that it does not see.
 """
 
@@ -235,9 +235,9 @@ def _body(conversation: bytes, model: str, fields: Mapping[str, Any]) -> bytes:
 
 
 def _root_of(error: Exception) -> BaseException:
-    """Return what went wrong below the SDK's connection errors, as near to the socket as it is told.
+    """Return what went wrong below the SDK's connection errors, as near to the socket as it is known.
 
-    The aiohttp transport reports a connection that the server closed as a connect timeout; aiohttp itself knows better.
+    The aiohttp transport reports a connection that the server closed as a connect timeout; aiohttp reports it rightly.
     """
     if not isinstance(error, groq.APIConnectionError):
         return error

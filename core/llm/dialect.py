@@ -35,14 +35,14 @@ _COMPLAINT = re.compile(
 
 
 STREAM = "stream"
-"""The name under which is remembered that a model answers as a stream alone."""
+"""The name under which it is recorded that a model answers as a stream alone."""
 
 _STREAM_ONLY = re.compile(
     r"(?:only|must|requires?|enable|set|need)\b[^.]{0,60}\bstream|\bstream(?:ing)?\b[^.]{0,60}\b(?:required|must|only|true"
     r"|enabled?)\b|non-?stream",
     re.IGNORECASE,
 )
-"""How a refusal asks for a stream. Seen at DashScope (*only support stream mode*) and at gateways before it."""
+"""A refusal that requires a stream. Seen at DashScope (*only support stream mode*) and at gateways before it."""
 
 _NO_LOGPROBS = re.compile(r"not allowed to request logprobs", re.IGNORECASE)
 """OpenAI's reasoning models answer so with 403, which else speaks of a key."""
@@ -131,7 +131,7 @@ class Dialect:
         return re.search(rf"(?<![a-z])(?:{words})(?![a-z])", message, re.IGNORECASE) is not None
 
     def _refuse(self, name: str, message: str, host: str) -> None:
-        """Leave a setting out from now on, say so, and have it remembered."""
+        """Leave a setting out from now on, report it, and have it recorded."""
         if self._leave_out(name):
             self.say_once(f"{self._sentence(name, host)} ({message[:160]})")
             self._learned(name, message[:160])

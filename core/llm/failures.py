@@ -48,7 +48,7 @@ _BY_CODE: dict[str, type[CallError]] = {
     "credit_balance_exhausted": KeyRefusedError,
     "insufficient_credits": KeyRefusedError,
     "budget_exceeded": KeyRefusedError,  # LiteLLM, as the type
-    # Azure, OpenAI, Alibaba and Zhipu: a filter judged the email before any model saw it.
+    # Azure, OpenAI, Alibaba and Zhipu: a filter judged the email before any model did.
     "content_filter": ContentRefusedError,
     "content_policy_violation": ContentRefusedError,
     "data_inspection_failed": ContentRefusedError,
@@ -134,7 +134,7 @@ class Refusal:
     """Hold what a server says when it refuses: a ``message``, its own ``code`` word and a ``type``, each maybe empty.
 
     ``param`` names the field of the request that it is about, ``answer`` what a model said that the server would not
-    pass on (Groq's ``failed_generation``), ``headers`` what a gateway tells of headers in the body, in lower case.
+    pass on (Groq's ``failed_generation``), ``headers`` the headers that a gateway puts into the body, in lower case.
     """
 
     message: str = ""
@@ -280,7 +280,7 @@ def _kind(status: int, refusal: Refusal, *, waits: bool) -> type[CallError]:
 def _kind_of_odd_success(status: int, refusal: Refusal, *, waits: bool) -> type[CallError]:
     if {refusal.code.lower(), refusal.type.lower()} & _RATE_CODES:
         return RateLimitedError
-    if re.fullmatch("[45][0-9][0-9]", refusal.code):  # an HTTP status told inside a 200
+    if re.fullmatch("[45][0-9][0-9]", refusal.code):  # an HTTP status inside a 200
         return _kind(int(refusal.code), refusal, waits=waits)
     for words, kind in _BY_WORDS[200]:
         if words.search(refusal.message):

@@ -3,7 +3,7 @@
 A file's keys are those of ``Task``: ``name``, ``item``, ``rubric``, ``fields``, ``truncate_at`` with
 ``truncate_tail``, ``truncate_by`` and ``quoted``, ``max_reasks``, ``judge``, ``canaries``, ``pack``, ``[[labels]]``
 with ``value``, ``name`` and ``meaning``, and ``[model]`` with the fields of ``ModelSettings``. ``rubric`` and at least
-two labels are required. TOML knows no null: there the word ``"omit"`` says that a model setting is not to be sent.
+two labels are required. TOML has no null: there the word ``"omit"`` says that a model setting is not to be sent.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ _HEAD = re.compile(r"\s*\[\[?\s*([\w.]+)\s*\]\]?\s*(?:#.*)?")
 class Table:
     """Hold one table of a task file. ``where`` names the file, ``prefix`` the table in it (``model.``).
 
-    ``text`` is the file's, where its lines can be told, and ``at`` the table as :func:`line_of` knows it.
+    ``text`` is the file's, where its lines are known, and ``at`` the table as :func:`line_of` takes it.
     """
 
     def __init__(self, data: Mapping[str, Any], where: str, prefix: str = "", *, text: str = "", at: str = "") -> None:

@@ -1,6 +1,6 @@
 """Judge an answer: it is a label of the task, or a sentence says what is wrong with it.
 
-The only place that knows guardrails. Its own re-ask is not used: that sends neither the rubric nor the email, so the
+The only module that imports guardrails. Its own re-ask is not used: that sends neither the rubric nor the email, so the
 second answer would be a guess. Here it judges one raw answer at a time, and the worker leads the conversation.
 
 guardrails takes two seconds and 120 MB to import and reports home unless told not to, so it is imported when the first
@@ -50,7 +50,7 @@ class AnswerGuard:
     ASCII white space around an answer is dropped, since models like to end with a line break, and so is reasoning in
     front of it; beyond that an answer counts only if it is a label, character for character: ``1.``, ``Work`` for
     ``work`` and fullwidth digits do not. With ``schema`` a JSON object with the label counts too. ``tolerant`` lists
-    the labels with their names where the task accepts other forms of them. Build one for the life of the process: its
+    the labels with their names where the task accepts other forms of them. Build one for each process: its
     first judgment waits for :meth:`load`.
 
     Raises:

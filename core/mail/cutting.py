@@ -46,7 +46,7 @@ def split_signature(written: str) -> tuple[str, str]:
 def without_quoted(text: str, *, mark: bool) -> tuple[str, tuple[str, ...]]:
     """Return a text without its quoted history and signature, or with a mark where each begins, and which there were.
 
-    History that only begins behind the answers to it (a line of answer, a quoted line, an answer …) is told by the
+    History that only begins behind the answers to it (a line of answer, a quoted line, an answer …) is found by the
     first quoted line; with ``mark`` no word is lost by that.
     """
     written, history = split_history(text)

@@ -38,7 +38,7 @@ PATTERNS: dict[str, re.Pattern[str]] = {
         ),
         # Speech about the conversation itself.
         "prompt": r"\b(?:system|developer)\s+prompt\b|\bprompt\s+injection\b|\bjailbreak\b",
-        # Marks by which conversations with models are told apart, and the fence that the email stands in.
+        # Marks by which conversations with models are separated, and the fence that the email stands in.
         "marks": (
             r"<\|(?:im_start|im_end|start|end|system|user|assistant|endoftext)\|>|\[/?inst\]|<</?sys>>"
             r"|^[ \t]*</?(?:email|system|instructions?|rubric)>[ \t]*$"

@@ -24,7 +24,7 @@ class Outcome(StrEnum):
     """Name how one call ended. Only ``ANSWERED`` yields a label.
 
     ``REFUSED``: the model or a content filter declined to answer, so that the same question is not asked again.
-    ``LOST``: the place that made the call was lost, so that nobody knows what the server answered.
+    ``LOST``: the place that made the call was lost, so that the server's answer is unknown.
     """
 
     ANSWERED = "answered"
@@ -128,8 +128,8 @@ class PendingEmail:
 class PackPlace:
     """Hold an email's place in a pack: ``position`` from 1, of ``size`` emails.
 
-    ``answer`` is the whole answer, None where none came; ``pack`` is the pack's number in the run file, or what tells
-    it from others until it has one.
+    ``answer`` is the whole answer, None where none came; ``pack`` is the pack's number in the run file, or an
+    identifier of its own until it has one.
     """
 
     pack: str

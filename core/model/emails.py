@@ -60,7 +60,7 @@ def orders_among(flags: str) -> tuple[str, ...]:
 class View:
     """Hold what is kept and sent of one message.
 
-    ``text`` is what the model sees, truncated; ``content_hash`` is the SHA-256 of ``text`` (hex), so that equal hashes
+    ``text`` is sent to the model, truncated; ``content_hash`` is the SHA-256 of ``text`` (hex), so that equal hashes
     mean equal questions. Header fields are decoded for display and hold no lone surrogates. ``flags`` names what a
     person should know of the text, separated by spaces: orders to a model first, then those of :data:`NOTES`.
     ``parsed`` is False where the message, or parts of it, could not be parsed and stand as they came.
@@ -80,7 +80,7 @@ class View:
 class EmailRow:
     """Hold an email in a list: no body. ``flags`` names what a person should know of its text, separated by spaces.
 
-    ``asked`` tells whether any call was made about it: none was about a copy, nor about what nobody takes at once.
+    ``asked`` says whether any call was made about it: none was about a copy, nor about what nobody takes at once.
     ``opening`` is how its text begins where it has no subject.
     """
 

@@ -1,6 +1,6 @@
-"""Decide which change of a run a person is told of. Pure: two snapshots in, an occasion out.
+"""Decide of which change of a run a person is notified. Pure: two snapshots in, an occasion out.
 
-What a person did is no news to them: a pause or a stop by hand tells nobody.
+What a person did is no occasion: nobody is notified of a manual pause or stop.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ BY_HAND = ("paused by ", "stopped by the operator")
 """How the reasons begin of what a person asked for."""
 
 STOPPED_BY = "stopped by "
-"""How the reason of a run begins whose worker was told to stop, by a person or by a signal."""
+"""How the reason of a run begins whose worker was asked to stop, by a person or by a signal."""
 
 NO_KEY = "no key can be used"
 
@@ -49,7 +49,7 @@ def noticed(before: Snapshot | None, after: Snapshot) -> Occasion | None:
 
 
 def for_chat(text: str, *, limit: int) -> str:
-    """Return foreign text on one line in which no chat service sees a mention, a link or a preview.
+    """Return foreign text on one line in which no chat service finds a mention, a link or a preview.
 
     Discord, Slack, Telegram, Matrix and Teams act on ``@everyone``, ``<!channel>``, ``<@id>``, ``[text](address)`` and
     bare addresses, whoever wrote them.

@@ -39,7 +39,7 @@ def deliver(urls: Sequence[str], occasion: Occasion) -> Delivery:
         try:
             service = apprise.Apprise()
             if not service.add(url):
-                failed.append(f"{kind} (not an address that apprise knows)")
+                failed.append(f"{kind} (not an address that apprise supports)")
             elif service.notify(title=occasion.title, body=occasion.text, body_format="text"):
                 sent += 1
             else:

@@ -55,7 +55,7 @@ class Watch(StrEnum):
 
 
 PAUSING = frozenset({Watch.RUN, Watch.CANARIES, Watch.FAILED})
-"""Watches that pause a run by themselves; the others only tell."""
+"""Watches that pause a run by themselves; the others only report."""
 
 FALSE_ALARMS_PER_100_RUNS = {
     Watch.RUN: 0.2,
@@ -112,7 +112,7 @@ class LabelRun:
         self._statistic = 0.0
 
     def observe(self, label: str) -> bool:
-        """Take the next answer; tell whether it alarms."""
+        """Take the next answer; return whether it alarms."""
         self._asks += 1
         if label == self.label:
             self._seen += 1
@@ -168,7 +168,7 @@ class WindowScan:
         self._worst = (0.0, 0, 0)
 
     def observe(self, hit: int) -> bool:
-        """Take the next observation; tell whether it alarms (looked at every five)."""
+        """Take the next observation; return whether it alarms (looked at every five)."""
         self._asks += 1
         self._hits += hit
         self._sums.append(self._hits)
@@ -242,7 +242,7 @@ class RateCounter:
         self._asks = self._since = self._hits = 0
 
     def observe(self, hit: int) -> bool:
-        """Take the next observation; tell whether it alarms."""
+        """Take the next observation; return whether it alarms."""
         self._asks += 1
         self._sum += self._up if hit else self._down
         self._in_a_row = self._in_a_row + 1 if hit and self._streak else 0
@@ -274,7 +274,7 @@ class RateCounter:
 
 
 class Identity:
-    """Watch the model's name and fingerprint in each reply: a new one tells that another model may answer."""
+    """Watch the model's name and fingerprint in each reply: a new one means that another model may answer."""
 
     def __init__(self, known: Sequence[tuple[str, str]] = ()) -> None:
         self._known = set(known)
@@ -283,7 +283,7 @@ class Identity:
         self._at = 0
 
     def observe(self, model: str, fingerprint: str) -> bool:
-        """Take the identity of the next reply; tell whether it is new. An empty identity says nothing."""
+        """Take the identity of the next reply; return whether it is new. An empty identity says nothing."""
         self._asks += 1
         identity = (model, fingerprint)
         if not model and not fingerprint:
@@ -338,7 +338,7 @@ class PromptCap:
         self._dismissed_cap = 0
 
     def observe(self, chars: int, tokens: int) -> bool:
-        """Take a question's characters and the tokens that the server counted, 0 where it did not; tell of an alarm."""
+        """Take a question's characters and the tokens that the server counted, 0 where it did not; return an alarm."""
         self._asks += 1
         if not chars or not tokens:
             return False
@@ -409,7 +409,7 @@ class Ask:
 class WatchSet:
     """Run all watches of one run on its stream of settled asks.
 
-    An alarm is kept until it is dismissed. ``expected`` asks the run is going to have; ``shuffled`` tells whether the
+    An alarm is kept until it is dismissed. ``expected`` asks the run is going to have; ``shuffled`` says whether the
     work order is random: in the source's order the scan of shares is off, because topics change along a mailbox.
     """
 
@@ -517,7 +517,7 @@ class WatchSet:
     def restart(self, watch: Watch) -> None:
         """Begin a watch anew after its alarm was dismissed: all asks up to now become its reference.
 
-        The two watches of labels begin anew together, for what one saw the other is about to see.
+        The two watches of labels begin anew together, for what moved one is about to move the other.
         """
         if watch in {Watch.RUN, Watch.SHARES}:
             for run in self._runs:

@@ -30,12 +30,12 @@ from core.quality.packing import PackFacts, PackVerdict, verdict
 from core.quality.sampling import Candidate, Sample, is_member, is_shared
 
 GATE = 0.9
-"""Accuracy that the gate asks for, looked at after 100, 200 and 400 audited emails."""
+"""Accuracy that the gate requires, checked after 100, 200 and 400 audited emails."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Hold what a person said of an email, blind; ``value`` is None where the person could not tell.
+    """Hold what a person said of an email, blind; ``value`` is None where the person could not decide.
 
     ``kind`` is first, second (a second look) or adjudicated. ``email_id`` is the email that was shown; emails with the
     same text share the answer.
@@ -91,13 +91,13 @@ class Member:
 
     @property
     def split(self) -> bool:
-        """Tell whether people differ and nobody settled it."""
+        """Return whether people differ and nobody settled it."""
         given = {answer.value for answer in self.by_annotator().values() if answer.value is not None}
         return len(given) > 1 and not any(answer.kind == "adjudicated" for answer in self.answers)
 
     @property
     def unsure(self) -> bool:
-        """Tell whether people answered, but none of them could tell."""
+        """Return whether people answered, but none of them could decide."""
         return bool(self.answers) and self.label is None
 
 
@@ -145,7 +145,7 @@ class Audit:
 
     @cached_property
     def candidates(self) -> tuple[Candidate, ...]:
-        """Return the sample's emails as sampling sees them."""
+        """Return the sample's emails as sampling takes them."""
         return tuple(Candidate(m.email_id, m.u, m.model_label, frozenset(m.by_annotator())) for m in self.members)
 
     @cached_property
@@ -203,7 +203,7 @@ class Quality:
 
     @property
     def provisional(self) -> bool:
-        """Tell whether emails of the sample that the model has labeled still wait for a person."""
+        """Return whether emails of the sample that the model has labeled still wait for a person."""
         return self.due > 0
 
     @property
@@ -422,13 +422,13 @@ def _persons(members: Sequence[Member]) -> tuple[Person, ...]:
 
 
 def _changed(member: Member) -> bool:
-    """Tell whether a person's second answer differs from the first one."""
+    """Return whether a person's second answer differs from the first one."""
     firsts = {a.annotator: a.value for a in member.answers if a.kind == "first"}
     return any(a.annotator in firsts and firsts[a.annotator] != a.value for a in member.answers if a.kind == "second")
 
 
 MOST_PARTS = 12
-"""Parts of one kind (such as keys) that are told, those with the most audited emails."""
+"""Parts of one kind (such as keys) that are shown, those with the most audited emails."""
 
 
 def _breakdowns(audit: Audit) -> tuple[Part, ...]:

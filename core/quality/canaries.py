@@ -101,7 +101,7 @@ class ChangeSum:
         self._down = math.log((1 - TROUBLED) / (1 - healthy))
 
     def observe(self, changed: int) -> bool:
-        """Take the next canary's answer; tell whether it alarms."""
+        """Take the next canary's answer; return whether it alarms."""
         self.sum = max(0.0, self.sum + (self._up if changed else self._down))
         if self.sum <= 0.0:
             self.since = self.changed = 0
@@ -236,7 +236,7 @@ class Canaries:
         return self.answered(answer)
 
     def answered(self, answer: CanaryAnswer) -> bool:
-        """Take an answer; tell whether it alarms."""
+        """Take an answer; return whether it alarms."""
         self._out.discard(answer.email_id)
         known = self._known.get(answer.email_id)
         if known is None:  # it was out when a dismissal began all canaries anew
@@ -334,5 +334,5 @@ class Canaries:
 
 
 def round_changed(changed: int, asked: int) -> bool:
-    """Tell whether a round of canaries shows another model: at least 5 of 60, or as large a share of fewer."""
+    """Return whether a round of canaries shows another model: at least 5 of 60, or as large a share of fewer."""
     return asked > 0 and changed >= math.ceil(ROUND_LIMIT * asked / 60) and changed >= 2

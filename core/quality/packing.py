@@ -4,7 +4,7 @@ A text belongs to the sample by a permanent random number: a quarter of the firs
 all later ones (5 % of a run of 800, fewer of a longer one), and a quarter again while the watch is suspicious. Where
 the answer to the text alone differs from its packed label, the same question is asked once more. If packs are harmless
 the three answers are exchangeable, so the second answer sides with the first as often as with the label: what differs
-by the server's own noise is told from what the pack did. Answers that differ and stay are summed by a CUSUM
+by the server's own noise is distinguished from what the pack did. Answers that differ and stay are summed by a CUSUM
 (Page 1954), with p0 = 0.02 (more where the second answers show a noisier server) and p1 = 0.2, against a limit of 6.5;
 an alarm also needs a sign test of differences that stay against those that do not. ``tests/programs/packs.py`` measures
 false alarms and delays.
@@ -129,7 +129,7 @@ class PackControl:
         self._out.discard(email_id)
 
     def answered(self, answer: ControlAnswer) -> bool:
-        """Take an answer; tell whether it alarms."""
+        """Take an answer; return whether it alarms."""
         self._out.discard(answer.email_id)
         due = self._due.pop(answer.email_id, None)
         if answer.size != self.size and due is None:
@@ -233,7 +233,7 @@ class PackVerdict:
 
     @property
     def harmless(self) -> bool | None:
-        """Tell whether packs agree with single answers as often as those with each other; None with too few."""
+        """Return whether packs agree with single answers as often as those with each other; None with too few."""
         if self.agreement is None or self.controls < 20 or self.repeats is None:
             return None
         return self.agreement[2] >= self.repeats[1]

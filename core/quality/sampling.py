@@ -46,7 +46,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Hold an email as sampling sees it: its permanent number, the model's label, and who labeled it blind."""
+    """Hold an email as sampling takes it: its permanent number, the model's label, and who labeled it blind."""
 
     email_id: int
     u: float
@@ -83,12 +83,12 @@ def grown(sample: Sample, goal: int, total: int) -> Sample:
 
 
 def is_member(sample: Sample, candidate: Candidate) -> bool:
-    """Tell whether the email belongs to the sample."""
+    """Return whether the email belongs to the sample."""
     return candidate.u < sample.rate(candidate.model_label)
 
 
 def is_shared(sample: Sample, candidate: Candidate, overlap: float = OVERLAP) -> bool:
-    """Tell whether every annotator labels the email: the lowest numbers, so that everybody meets the same ones."""
+    """Return whether every annotator labels the email: the lowest numbers, so that everybody meets the same ones."""
     return candidate.u < overlap * sample.base_rate
 
 

@@ -1,6 +1,6 @@
 """Build a run file from emails, beside its place; it is moved there when it is whole.
 
-An import that dies leaves no half run, and the next one of the same source goes on where it was.
+An import that is killed leaves no half run, and the next one of the same source goes on where it was.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def build(
     left_out: Callable[[], Iterable[tuple[str, str, str]]] = tuple,
     plan: str = "",
 ) -> Built:
-    """Write the run file at ``path``; ``progress`` hears how many emails were taken so far, ``tell`` notes events.
+    """Write the run file at ``path``; ``progress`` gets the number of emails taken so far, ``tell`` notes events.
 
     ``left_out`` returns what of the source was not taken since it was last called: place, reason and detail of each.
     With a ``plan``, which stands for all that the run is made of, a building that is killed or interrupted goes on

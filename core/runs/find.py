@@ -180,7 +180,7 @@ def create_run(
     now: float,
     progress: Callable[[int], None] | None = None,
 ) -> Created:
-    """Make a run from files or folders of emails; ``progress`` hears how many were taken so far.
+    """Make a run from files or folders of emails; ``progress`` is called with the number taken so far.
 
     Asking again for the same source and name changes nothing.
 
@@ -228,7 +228,7 @@ def create_run(
 
     def left_out() -> list[tuple[str, str, str]]:
         if options.part is not None and options.part[0] > 1:
-            return []  # the first part tells of them
+            return []  # the first part reports them
         return [(row.place, row.reason, row.detail) for row in source.skipped.drain()]
 
     made_of = (new.source, digest, options, task, FORMAT_VERSION, source.describe())

@@ -43,7 +43,7 @@ def add_texts(
     """Add what is new of a source to a run, whole or not at all; they are worked on behind all others.
 
     New is what has a new id; in a source without ids, what has a new text. Equal texts share their answer as ever. A
-    text that differs from the run's under the same id is reported and changes nothing. ``progress`` hears how many
+    text that differs from the run's under the same id is reported and changes nothing. ``progress`` gets how many
     records were read; what it raises ends the adding, and nothing is added.
 
     Raises:

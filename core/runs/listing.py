@@ -1,6 +1,6 @@
 """List the runs: one line about each, read again only where its file changed.
 
-Each reading opens a file, so a list that is looked at every two seconds keeps what it knows of files that stand still.
+Each reading opens a file, so a list that is looked at every two seconds keeps the lines of files that did not change.
 A run that was at work is read every time: that its worker was killed shows in no file.
 """
 

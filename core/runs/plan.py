@@ -12,7 +12,7 @@ from core.llm.task import fixed_chars
 from core.model import BatchLimits, Forecast, KeyStatus, ModelSettings, Task, WindowStatus, orders_among
 from core.quality.canaries import expected_asks
 from core.quality.packing import expected_controls
-from core.quota.db.rows import learnt_estimate
+from core.quota.db.rows import learned_estimate
 from core.quota.forecast.forecast import Capacity, Load, capacities, forecast, full_windows
 from core.quota.forecast.lanes import LaneForecast, Tokens, lane_forecasts
 from core.quota.forecast.plans import OWN_PLAN, Plan, plan, price_of
@@ -36,7 +36,7 @@ NO_LIMITS = "no limits, because none of this server are known"
 _REASKS = 0.03
 _UNUSABLE_IN_PACKS = 0.01
 """Share of texts without a usable answer in their pack, which are asked about alone."""
-_DOUBT_LEARNT, _DOUBT_UNLEARNT = 0.06, 0.2
+_DOUBT_LEARNED, _DOUBT_GUESSED = 0.06, 0.2
 _LEARNT_FROM = 50
 _CALLS_PER_S = 60.0
 """Calls a second that one organization's keys reach where no quota binds."""
@@ -75,7 +75,7 @@ class Planned:
     money: float | None
     assumed: str
     what_if: tuple[tuple[str, Forecast], ...]
-    learnt: bool
+    learned: bool
     server: str = ""
     canaries: int = 0
     controls: int = 0
@@ -94,12 +94,12 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Hold mean tokens of one call, and whether they were learnt from calls or are a guess."""
+    """Hold mean tokens of one call, and whether they were learned from calls or are a guess."""
 
     prompt: float
     cached: float
     completion: float
-    learnt: bool
+    learned: bool
 
     @property
     def counted(self) -> float:
@@ -138,19 +138,19 @@ def texts_of_run(path: Path) -> Texts:
 def cost_of_call(
     estimator: Estimator, settings: ModelSettings, shared_chars: int, mean_chars: float, texts: float = 1.0
 ) -> Cost:
-    """Return what one call takes: as learnt from earlier calls of the model, or by the length of its texts.
+    """Return what one call takes: as learned from earlier calls of the model, or by the length of its texts.
 
     ``shared_chars`` are those that every question has in common; ``mean_chars`` are all others, of so many ``texts``.
     """
     estimate = estimator.of(round(shared_chars + mean_chars))
     if estimator.seen >= _LEARNT_FROM:
         cached = estimate.prompt + estimator.completion - estimate.cost
-        return Cost(estimate.prompt, cached, texts * estimator.completion, learnt=True)
+        return Cost(estimate.prompt, cached, texts * estimator.completion, learned=True)
     completion = texts * _COMPLETION.get(settings.reasoning_effort, 70.0)
     blocks = math.floor(shared_chars / _CHARS_PER_TOKEN / _CACHE_BLOCK)
     cached = float(blocks * _CACHE_BLOCK) if settings.model.startswith(_CACHES_PROMPTS) else 0.0
     prompt = (shared_chars + mean_chars) / _CHARS_PER_TOKEN + _FRAMING
-    return Cost(prompt, cached, completion, learnt=False)
+    return Cost(prompt, cached, completion, learned=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ class Asking:
     totals: tuple[float, float, float]
     canaries: float
     controls: float
-    learnt: bool
+    learned: bool
 
     @property
     def counted(self) -> float:
@@ -182,7 +182,7 @@ def asking_of(task: Task, texts: Texts, estimator: Estimator) -> Asking:
     if size == 1:
         calls = texts.distinct * (1 + _REASKS) + canaries
         totals = (calls * single.prompt, calls * single.cached, calls * single.completion)
-        return Asking(calls, totals, canaries, 0.0, single.learnt)
+        return Asking(calls, totals, canaries, 0.0, single.learned)
     held = texts_per_pack(size, texts.mean_chars)
     shared = round(pack_chars(task, 0, 0))
     chars = pack_chars(task, held * texts.mean_chars, held) - shared
@@ -198,7 +198,7 @@ def asking_of(task: Task, texts: Texts, estimator: Estimator) -> Asking:
             (pack.completion, single.completion),
         )
     ]
-    return Asking(packs + alone, (found[0], found[1], found[2]), canaries, controls, single.learnt)
+    return Asking(packs + alone, (found[0], found[1], found[2]), canaries, controls, single.learned)
 
 
 def plan_run(
@@ -224,10 +224,10 @@ def plan_run(
     with KeyStore.from_settings(settings, base_url) as store:
         keys, windows, own = store.statuses(model, now), store.windows(model, now), store.own()
         estimator = Estimator(task.model.max_completion_tokens)
-        estimator.recall(learnt_estimate(store.database, model))
+        estimator.recall(learned_estimate(store.database, model))
     asking = asking_of(task, texts, estimator)
     totals = asking.totals
-    load = Load(asking.calls, asking.counted, _DOUBT_LEARNT if asking.learnt else _DOUBT_UNLEARNT)
+    load = Load(asking.calls, asking.counted, _DOUBT_LEARNED if asking.learned else _DOUBT_GUESSED)
     assumed_plan = plan(plan_name or "free") if plan_name or not base_url else None
     ways, assumed = _ways(keys, windows, assumed_plan, organizations, own)
     price = price_of(model, settings.prices_path)
@@ -242,7 +242,7 @@ def plan_run(
         money=price.of(*totals) if price is not None else None,
         assumed=assumed,
         what_if=_what_if(load, ways),
-        learnt=asking.learnt,
+        learned=asking.learned,
         server=server.root,
         canaries=round(asking.canaries),
         controls=round(asking.controls),

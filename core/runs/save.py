@@ -50,7 +50,7 @@ def export_run(
 
     Of the parts of a series, one after another.
 
-    ``progress`` is told how many rows were read so far; what it raises ends the export, and nothing is written.
+    ``progress`` gets how many rows were read so far; what it raises ends the export, and nothing is written.
 
     Raises:
         ExportError: the format is unknown or the file cannot be written.

@@ -12,7 +12,7 @@ from core.model import Task, View
 
 
 def viewer(task: Task) -> Callable[[str], View]:
-    """Return a function that makes the view the task asks for of a raw message, marked where it holds orders."""
+    """Return a function that makes the task's view of a raw message, marked where it holds orders."""
     between = () if task.item == "email" else fences(task.item)  # those of emails are among the wordings
 
     def made(raw: str) -> View:

@@ -5,7 +5,7 @@
 
 How transport faults look. Under uvicorn a `drop` sends half of the declared body and then closes the
 connection; a `timeout` holds it until the client leaves, at most `hang_s`, and then answers 504. Under
-`httpx.ASGITransport`, which knows neither connections nor time-outs, a `drop` raises `drop_error()` out of the
+`httpx.ASGITransport`, which has neither connections nor time-outs, a `drop` raises `drop_error()` out of the
 transport (by default a ConnectionDroppedError, which the groq SDK reports as its APIConnectionError like any
 other), and a `timeout` sleeps `hang_s` (virtual, if the loop is) and then raises `hang_error()` if one is
 given: pass `lambda: httpx.ReadTimeout("…")` to see the SDK's APITimeoutError.

@@ -89,7 +89,7 @@ class BatchDesk:
         return json_reply(200, self._file_json(made))
 
     def files(self, organization: str, now: float, query: Mapping[str, str]) -> Reply:
-        """List the files that the listing knows by now, newest first."""
+        """List the files visible by now, newest first."""
         return self._listed(
             [self._file_json(each) for each in self._visible(self._files.values(), organization, now)], query
         )
@@ -144,7 +144,7 @@ class BatchDesk:
         return Reply(reply.status, reply.body, reply.headers, cut=True) if lost else reply
 
     def batches(self, organization: str, now: float, query: Mapping[str, str], wanted: list[str]) -> Reply:
-        """List the batches that the listing knows by now, newest first, or those with the ``wanted`` ids at once."""
+        """List the batches visible by now, newest first, or those with the ``wanted`` ids at once."""
         if wanted:
             found = [each for each in self._batches.values() if each.id in wanted and each.organization == organization]
         else:

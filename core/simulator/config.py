@@ -176,7 +176,7 @@ class BatchPlan:
     ``expire`` is the share of lines that are not done in time; every ``lose_reply``-th reply to a create is lost;
     listings know of nothing younger than ``list_lag_s``; ``fail`` is *token_limit* (while another batch is open) or
     *validation*; ``plan_403`` refuses all; ``shuffle`` mixes the results; ``empty_object`` writes ``{}`` for no error
-    file; ``no_metadata`` forgets a batch's metadata; a cancelled batch ends ``cancel_s`` later.
+    file; ``no_metadata`` drops a batch's metadata; a cancelled batch ends ``cancel_s`` later.
     """
 
     seconds: float = 60.0
@@ -210,14 +210,14 @@ class SimulatorConfig:
 
     keys: bearer key -> organization name. An organization that `organizations` does not list is unlimited.
     labels: the valid answers; the word rule answers the first for work and the second for personal.
-    scale: quota periods are divided by it; told waits and headers are real, i.e. shortened, seconds.
+    scale: quota periods are divided by it; stated waits and headers are real, i.e. shortened, seconds.
     latency_s, latency_jitter: a call takes latency_s * (1 ± jitter), uniformly, seeded by its content.
     hang_s: how long a `timeout` fault holds the connection unless the client leaves first.
     noise: share of email texts whose label is flipped (always the same way), so that people can disagree.
     unsteady: share of answers that are another label than usual, anew for each call: the noise of a server.
     lean: share of the emails of a pack that are answered as the email before them, as by a model that neighbors color.
     injectable: an email of a pack that says how to label the others decides their labels.
-    logprobs: whether probabilities of an answer's tokens are told where a request asks for them; Groq refuses to.
+    logprobs: whether probabilities of an answer's tokens are sent on request; Groq refuses ``logprobs``.
     default_completion_tokens: reserved for a call that sends no `max_completion_tokens`.
     reasoning: whether gpt-oss and qwen models spend reasoning tokens before they answer.
     dialect: the server whose way of saying no is used, one of DIALECTS; empty for Groq's.
@@ -278,7 +278,7 @@ class SimulatorConfig:
 def invent_keys(keys: int, organizations: int = 1, *, seed: int = 0) -> dict[str, str]:
     """Make `keys` invented keys, dealt evenly over `organizations`, as key -> organization name.
 
-    The same arguments give the same keys, so that a restarted simulator still knows a run's keys. The last
+    The same arguments give the same keys, so that a restarted simulator still accepts a run's keys. The last
     four characters count up, which keeps keys apart where only those are shown.
 
     Raises:

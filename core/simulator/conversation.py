@@ -1,6 +1,6 @@
 """Reduce a chat request to what a simulator needs of it.
 
-Owns the reading of request bodies: which email, ask or re-ask, how many tokens; and what is remembered of earlier ones.
+Owns the reading of request bodies: which email, ask or re-ask, how many tokens; and the memory of earlier ones.
 The convention of the asking side is `[system: rubric, user: email]`, the email between lines that say `<email>` and
 `</email>`, followed for a re-ask by `[assistant: bad answer, user: what was wrong]`. Anything else is read as well as
 it can be. A pack is a user message that begins with `Code: CODE. Number: N.`, with each email between `<email I CODE>`
@@ -49,7 +49,7 @@ class Question:
     """Hold one chat request. Token counts are estimates of 4 characters a token; `completion` is None if not sent.
 
     `email_key` and `system_key` are digests of the email text and the system message. `has_email` is False for
-    a re-ask without a user message before the bad answer, or in the wording of a library that forgets it;
+    a re-ask without a user message before the bad answer, or in the wording of a library that omits it;
     `fenced` says that the email came between fence lines. `pack` holds the emails of a pack, in order; `email` is then
     the whole message. `schema` says that an answer by a JSON schema is wanted, `logprobs` that the probability of each
     of its tokens is.
@@ -116,7 +116,7 @@ def unpacked(message: str) -> tuple[str, ...]:
 
 
 def key_of(text: str) -> bytes:
-    """Return the digest of an email text by which the simulator knows it."""
+    """Return the digest that identifies an email text."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 

@@ -30,7 +30,7 @@ class Refused:
     told: bool = False
 
     def reply(self, *, model: str = "m", wait_s: float = 1.0, now_at: float = 0.0) -> Reply:
-        """Return it as a response. ``wait_s`` is told in whole seconds; ``now_at`` is in seconds since 1970."""
+        """Return it as a response. ``wait_s`` is stated in whole seconds; ``now_at`` is in seconds since 1970."""
         wait = max(1, round(wait_s))
         words = {
             "{model}": json.dumps(model)[1:-1],

@@ -216,7 +216,7 @@ def _add_answers(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--unsteady", type=float, default=0.0, metavar="SHARE", help="of answers that vary by call")
     group.add_argument("--lean", type=float, default=0.0, metavar="SHARE", help="of packs answered as the text before")
     group.add_argument("--injectable", action="store_true", help="texts of a pack may order the labels of the others")
-    group.add_argument("--logprobs", action="store_true", help="tell probabilities where asked; Groq refuses to")
+    group.add_argument("--logprobs", action="store_true", help="send probabilities where asked; Groq refuses to")
     group.add_argument("--seed", type=int, default=0, help="of everything random (default 0)")
     group.add_argument("--model", action="append", default=[], metavar="NAME", help="one more model to know")
     group.add_argument("--latency", type=float, default=0.35, metavar="SECONDS", help="mean (default 0.35)")

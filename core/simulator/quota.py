@@ -1,6 +1,6 @@
 """Count quotas as Groq does: four continuously refilling buckets per organization and model.
 
-Pure: the caller passes the time. A bucket holds `limit` and refills `limit / period` a second, so a told wait is
+Pure: the caller passes the time. A bucket holds `limit` and refills `limit / period` a second, so a stated wait is
 (Used + Requested - Limit) / (Limit / period), the rule that every published 429 text handles. Times are in real
 seconds; `scale` shortens the periods.
 """

@@ -116,7 +116,7 @@ async def _serve(server: _Server, listener: socket.socket, simulator: Simulator,
 
 
 async def _watch(server: _Server, simulator: Simulator, options: ServeOptions) -> None:
-    """Tell the server to stop when nobody needs it any more."""
+    """Stop the server when nothing needs it any more."""
     parent = os.getppid()
     if options.watch_parent:
         loop = asyncio.get_running_loop()

@@ -181,7 +181,7 @@ class Service:
         if self._too_large(question):
             call.fault = "too_large"
             level = quota.level("tpm", now)
-            if level is None:  # no quota is too small for it, so it is the server's own bound, which it does not tell
+            if level is None:  # no quota is too small for it, so it is the server's own bound, which it does not state
                 headers = self._headers(call, quota, now)
                 return error_reply(413, "Request Entity Too Large", code="request_too_large", headers=headers)
             refusal = Refusal("tpm", level.limit, 0, max(tokens, level.limit + 1), 0.0, never=True)
@@ -267,7 +267,7 @@ class Service:
         return label, fate.poison
 
     def _packed_content(self, call: Call, question: Question, rolls: Rolls, budget: int) -> tuple[str, int]:
-        """Answer a pack, each email by its own rule; a model thinks about each of them.
+        """Answer a pack, each email by its own rule; thinking takes tokens for each of them.
 
         The fault *invalid* makes one answer unusable, *length* cuts the answer off in its middle.
         """

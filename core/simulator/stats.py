@@ -1,7 +1,7 @@
 """Count what the simulator served, for people and tests, and log every call.
 
 Keys appear with their last four characters only. The log is written before the answer is sent, so every answer
-that a client holds has a line, even if either side dies at once.
+that a client holds has a line, even if either side is killed at once.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Choose the columns of a table of texts: for the text, the id, what is sent beside it, what is kept with it.
 
-Columns are chosen by name, or as told. A row's text is what the text column holds; columns that are sent stand before
+Columns are chosen by name, or as given. A row's text is what the text column holds; columns that are sent stand before
 it: those named as an email's headers are (``subject``, ``from``, ``date`` …) become headers, others lines of their own.
 Every column but text and id is kept with the row.
 """
@@ -114,7 +114,7 @@ def choose(path: Path, names: Sequence[str], options: SourceOptions) -> Chosen:
     """Return which columns are read.
 
     Raises:
-        ColumnsError: none, or more than one, fits, or one that was told is missing.
+        ColumnsError: none, or more than one, fits, or one that was given is missing.
     """
     sent = [_named(path, names, name, "--fields") for name in options.fields]
     text = _text_column(path, names, options, sent)

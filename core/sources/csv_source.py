@@ -1,6 +1,6 @@
 """Read texts from a CSV file: a header line, then one text a row, in quotes if it spans lines.
 
-Separated by comma, semicolon, tab or bar: told, or named by a first line ``sep=;``, or found from the header and the
+Separated by comma, semicolon, tab or bar: given, or named by a first line ``sep=;``, or found from the header and the
 rows below it. The file is read as a stream. Rows are counted from 1 below the header, as ``row-1`` is the id of the
 first where there are none. A byte that does not fit the encoding or a quotation mark that does not close ends the
 reading with an error, for what follows cannot be trusted; a row with more or fewer fields than the header is left out
@@ -136,7 +136,7 @@ def _dialect_of(path: Path, options: SourceOptions) -> _Dialect:
     encoding = encoding_of(path, options.encoding)
     sample: list[str] = []
     size = 0
-    with contextlib.suppress(SourceError):  # told with its row when the rows are read
+    with contextlib.suppress(SourceError):  # reported with its row when the rows are read
         for line in Lines(path, encoding):
             sample.append(line)
             size += len(line)

@@ -1,7 +1,7 @@
 """Read texts that are files: emails and other texts in a folder and its subfolders, Maildirs, folders of other sources.
 
 Every file is taken, or counted with its reason. Only regular files inside the folder are opened: links are not
-followed, and pipes, sockets and devices are not touched. What a file is tells its content, and its name where that
+followed, and pipes, sockets and devices are not touched. What a file is shows in its content, and its name where that
 leaves it open:
 
 - files of ``cur`` and ``new`` in a Maildir and its ``.Subfolders`` are emails, whatever their names;

@@ -119,7 +119,7 @@ class Skipped:
 class Source:
     """Iterate over emails in one place. Each pass reads anew and in constant memory, but for the ids.
 
-    ``taken`` and ``skipped`` tell of the latest pass. A pass raises SourceError where the source breaks off (broken
+    ``taken`` and ``skipped`` are of the latest pass. A pass raises SourceError where the source breaks off (broken
     encoding, an unclosed quotation mark), or at its end if not one email was taken. Some 120 bytes are kept for each
     email that has an id of its own: hashes of id and message, of 64 bits under this process's secret, and its number.
     Among ten million ids two are taken for one with a chance of three in a million. ``notes`` say what was
@@ -189,7 +189,7 @@ class Source:
             raise SourceError(self._nothing())
 
     def _refusal(self, found: Found, seen: dict[int, int]) -> SkippedRow | None:
-        """Return why this email is not taken, or None; its id is remembered."""
+        """Return why this email is not taken, or None; its id is kept."""
         if not found.source_id and self.columns.id is None:
             return None  # numbers are unique by themselves
         source_id = self.id_of(found)

@@ -48,9 +48,9 @@ class KeepsRefusedSettings(Protocol):
 
 
 class ClientPool:
-    """Keep one client for each key for the worker's life; ``noted`` is called with what the server refuses.
+    """Keep one client for each key until the worker ends; ``noted`` is called with what the server refuses.
 
-    What was learnt of the server holds for one model: another version of the task may have another. ``memory`` keeps
+    What was learned of the server holds for one model: another version of the task may have another. ``memory`` keeps
     it for the workers to come.
     """
 

@@ -88,7 +88,7 @@ def doing(
 ) -> tuple[RunState, str]:
     """Return the state to show and the sentence beside it.
 
-    ``out`` calls are in flight, ``loading`` is what is made ready, ``trying`` tells of a first N.
+    ``out`` calls are in flight, ``loading`` is what is made ready, ``trying`` describes a first N.
     """
     calls = f"{out} call{'' if out == 1 else 's'} out"
     if blocked:

@@ -68,7 +68,7 @@ def signal_holder(run_path: Path, number: signal.Signals) -> int | None:
         if not holds(worker.pid, run_path):
             raise LabeltuiError(
                 f"The lock of {run_path.stem} is held, but not provably by process {worker.pid}, so nothing was done to"
-                f" it. See who holds {companion(run_path, '.lock')} (`lsof` or `fuser` tell) and end it by hand."
+                f" it. See who holds {companion(run_path, '.lock')} (`lsof` or `fuser` show it) and end it by hand."
             )
         send()
     return worker.pid
@@ -76,7 +76,7 @@ def signal_holder(run_path: Path, number: signal.Signals) -> int | None:
 
 @contextmanager
 def _pinned(pid: int, number: signal.Signals) -> Iterator[Callable[[], None]]:
-    """Yield a function that signals the process that has the pid now, and no later one where the system can tell."""
+    """Yield a function that signals the process that has the pid now, and no later one where the system offers that."""
     try:
         handle = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
     except OSError:  # no such process, or an older kernel

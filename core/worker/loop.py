@@ -50,10 +50,10 @@ WINDOW, PACKED_WINDOW = 256, 2_048
 """Emails that the queue holds, and where several of them share a call: 32 calls of up to 20 are out at once."""
 
 CANCELLING_MOST_S = 15.0
-"""A worker that was told to stop waits so long until the server was asked to end its batches."""
+"""Seconds that a stopping worker waits until the server was asked to end its batches."""
 
 BLOCKED_MOST_S = 5.0
-"""A worker that was told to stop waits so long for a disk that refuses its answers, and then gives them up."""
+"""Seconds that a stopping worker waits for a disk that refuses its answers, and then gives them up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +190,7 @@ class Worker:
 
     @property
     def stopping(self) -> bool:
-        """Return whether the loop was told to end."""
+        """Return whether the loop was asked to end."""
         return self._ending is not None
 
     @property
@@ -398,7 +398,7 @@ class Worker:
         return self._cancel_batches and self._clock() - self._stopped_at < CANCELLING_MOST_S
 
     def _give_up_where_blocked(self) -> None:
-        """End a worker that was told to stop although the disk takes none of its answers."""
+        """End a worker that was asked to stop although the disk takes none of its answers."""
         blocked = self._committer.blocked
         if self._ending is None or not blocked or self._clock() - self._stopped_at < BLOCKED_MOST_S:
             return

@@ -1,6 +1,6 @@
 """Notify a person who is elsewhere of the run's news, since the console may be closed for the night.
 
-It looks at the run as any onlooker does, so the loop knows nothing of it. Messages go out in threads of their own and
+It looks at the run as any onlooker does, so the loop does not depend on it. Messages go out in threads of their own and
 are waited for at the end for some seconds only; what failed becomes an event of the run.
 """
 
@@ -58,7 +58,7 @@ class Notifier:
             self.see()
 
     def see(self) -> None:
-        """Look once, and tell what deserves it."""
+        """Look once, and notify of an occasion."""
         with contextlib.suppress(LabeltuiError):
             before, self._before = self._before, self._look()
             occasion = noticed(before, self._before)

@@ -136,7 +136,7 @@ def broker_for(
 ) -> Broker:
     """Return the broker of quotas for the model of a task, in a service tier of the server.
 
-    ``concurrency`` is how many calls at once a person chose, ``estimator`` what was learnt of token counts.
+    ``concurrency`` is how many calls at once a person chose, ``estimator`` what was learned of token counts.
     """
     return Broker(
         keys,
@@ -378,7 +378,7 @@ class Reckons(Protocol):
 
     @property
     def estimator(self) -> Estimator:
-        """Return what was learnt of token counts."""
+        """Return what was learned of token counts."""
 
     def ways(self) -> tuple[Capacity, ...]:
         """Return the capacity of each organization."""

@@ -1,7 +1,7 @@
 """Offer the emails to ask about next: a window on what the run file says is pending.
 
 Nothing is ever popped for good. The window is derived from the run file and can be thrown away at any moment; what is
-in flight is remembered here only so that it is not asked twice at once. With de-duplication, one email of each text
+in flight is kept here only so that it is not asked twice at once. With de-duplication, one email of each text
 goes out and its copies stay behind until it is settled, which settles them too.
 """
 

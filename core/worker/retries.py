@@ -6,7 +6,7 @@ answered since this one's last error. An email that meets errors while nobody is
 about again, another goes first, if need be one that was answered before (a probe). Where there is none either, it
 waits for hours; then it fails too, so that no email is asked about for ever.
 
-A refusal (400, 401, 403, 404 …) may be the fault of the email, of the key or of the run. Its status does not tell
+A refusal (400, 401, 403, 404 …) may be the fault of the email, of the key or of the run. Its status does not show
 which: moderation, firewalls and gateways answer 403 for one email. :class:`Refusals` decides by what else was answered.
 """
 

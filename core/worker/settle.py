@@ -95,7 +95,7 @@ class Fleet(Protocol):
     async def ask(self, permit: Permit, conversation: tuple[ChatMessage, ...], settings: ModelSettings) -> Answered:
         """Make one call with the permit's key and judge the reply.
 
-        Raises a leaf of ``CallError`` where it fails, PlaceLostError where nobody knows what came of it.
+        Raises a leaf of ``CallError`` where it fails, PlaceLostError where its result is unknown.
         """
 
     def most(self) -> int:
@@ -332,9 +332,9 @@ def worn_out(error: CallError, tries: int) -> str:
 
 
 class Exchange:
-    """Ask one question at a time with a permit, tell the pacer what came of it, and settle the email.
+    """Ask one question at a time with a permit, report its result to the pacer, and settle the email.
 
-    ``fleet`` makes the calls; ``retries`` remembers the errors of each email.
+    ``fleet`` makes the calls; ``retries`` keeps the errors of each email.
     """
 
     def __init__(

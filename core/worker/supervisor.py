@@ -76,7 +76,7 @@ def start(
 
 
 def is_proven(worker: WorkerStatus, run_path: Path) -> bool:
-    """Return whether the worker that a run names has its lock, as far as can be told here: commands hold it too."""
+    """Return whether the worker that a run names has its lock, as far as is known here: commands hold it too."""
     if worker.pid is None or worker.host != socket.gethostname():
         return worker.pid is not None
     try:
@@ -172,7 +172,7 @@ def _last_line(path: Path) -> str:
 
 
 def is_ending(snapshot: Snapshot) -> bool:
-    """Return whether a worker has the run, but is told to end or has written its last word.
+    """Return whether a worker has the run, but is ending or has recorded its end.
 
     One that has only just taken the run looks the same, until it writes its first word a moment later.
     """

@@ -360,8 +360,8 @@ def test_an_organization_that_one_server_names_groups_no_keys_on_another(desk: D
     assert {each.organization for each in groq.statuses()} == {"(a)", "(b)"}
 
 
-def test_a_worker_follows_what_another_learnt(desk: Desk) -> None:
-    """An organization learnt by one worker regroups the keys of the other, whose calls still find their account."""
+def test_a_worker_follows_what_another_learned(desk: Desk) -> None:
+    """An organization learned by one worker regroups the keys of the other, whose calls still find their account."""
     keys = "a=gsk_main_aaaa_0001,b=gsk_spare_bbbb_0002"
     one, two = desk.broker(keys), desk.broker(keys, seed=2)
     flying = desk.grant(two)
@@ -373,7 +373,7 @@ def test_a_worker_follows_what_another_learnt(desk: Desk) -> None:
     assert two.in_flight == 0
 
 
-def test_limits_learnt_by_one_worker_hold_for_the_next(desk: Desk) -> None:
+def test_limits_learned_by_one_worker_hold_for_the_next(desk: Desk) -> None:
     """A new worker on the same machine knows limits, benches and token counts from the start."""
     one = desk.broker()
     for _ in range(20):

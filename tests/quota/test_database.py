@@ -77,7 +77,7 @@ def test_a_read_only_file_can_be_read_but_says_so_when_written(tmp_path: Path) -
 
 
 def test_an_older_file_is_brought_up(tmp_path: Path) -> None:
-    """Keys are kept; levels are learnt anew."""
+    """Keys are kept; levels are learned anew."""
     path = tmp_path / "quota.db"
     with QuotaDatabase(path) as database, database.writing():
         _make_older(database)

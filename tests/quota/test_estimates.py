@@ -82,7 +82,7 @@ def test_completions_and_cached_tokens_enter_the_cost_only() -> None:
     assert estimator.completion == pytest.approx(30, rel=0.1)
 
 
-def test_what_was_learnt_survives_as_a_row() -> None:
+def test_what_was_learned_survives_as_a_row() -> None:
     """The state goes through JSON and gives the same guesses."""
     estimator, _ = taught(100, constant=300)
     other = Estimator(MAX_COMPLETION)

@@ -163,7 +163,7 @@ def test_releasing_gives_everything_back() -> None:
     assert all(each.available == each.limit for each in ledger.status(NOW))
 
 
-def test_every_window_is_learnt_from_a_refusal() -> None:
+def test_every_window_is_learned_from_a_refusal() -> None:
     """RPM, RPD, TPM and TPD come to be known with limit and level."""
     for dimension, used, requested in (
         (Dimension.RPM, 30, 1),

@@ -213,7 +213,7 @@ class FakeKeys:
 
 PRICE = Planned(
     Texts(2, 2, 40.0), 9, 800, 200, 0, Forecast(180.0, None, None, "TPM of org_b"), 1, None, "the free plan", (),
-    learnt=False, server="https://api.groq.com",
+    learned=False, server="https://api.groq.com",
 )  # fmt: skip
 """What asking about two texts takes."""
 
@@ -307,7 +307,7 @@ class FakeEngine:
         )
         lanes = LaneForecast("live", live, 1.25, ""), LaneForecast("batch", batch, 0.75, "")
         planned = Planned(
-            Texts(2, 2, 40.0), 9, 800, 200, 0, live, 1, 1.25, "the free plan", (), learnt=False, lanes=lanes
+            Texts(2, 2, 40.0), 9, 800, 200, 0, live, 1, 1.25, "the free plan", (), learned=False, lanes=lanes
         )
         return planned, TASK
 
@@ -565,7 +565,7 @@ class FakeEngine:
         return draft.text_of(task)
 
     def dry_run_cost(self, path: Path, task: Task, count: int) -> DryRunCost:
-        return DryRunCost(count, count * 400, 0.0012, 3, learnt=True)
+        return DryRunCost(count, count * 400, 0.0012, 3, learned=True)
 
     def dry_run(self, path: Path, task: Task, count: int) -> NoReturn:
         self._note("dry_run", task.version, count)

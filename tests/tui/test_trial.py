@@ -53,7 +53,7 @@ def with_trial(at: Desk, trial: FakeTrial, price: DryRunCost | None = None) -> N
     """A desk whose trials are that one."""
 
     def cost(path: object, task: Task, count: int) -> DryRunCost:
-        return price or DryRunCost(count, count * 400, 0.0012, 3, learnt=True)
+        return price or DryRunCost(count, count * 400, 0.0012, 3, learned=True)
 
     def dry_run(path: object, task: Task, count: int) -> FakeTrial:
         at.engine._note("dry_run", task.version, count)
@@ -133,7 +133,7 @@ async def test_an_error_keeps_what_was_answered(desk: Opens) -> None:
 async def test_without_a_key_the_window_says_so(desk: Opens) -> None:
     """Before anything is begun."""
     async with desk(with_versions()) as at:
-        with_trial(at, FakeTrial([]), DryRunCost(10, 4_000, None, 0, learnt=False))
+        with_trial(at, FakeTrial([]), DryRunCost(10, 4_000, None, 0, learned=False))
         await at.press("D", "W")
         assert "No usable key" in at.screen()
 

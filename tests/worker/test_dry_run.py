@@ -48,7 +48,7 @@ def test_a_trial_asks_for_real_and_leaves_the_run_as_it_was(
         path = make(settings, tmp_path, 30)
         before = content(path)
         price = dry_runs.cost(path, settings, DRAFT, 6)
-        assert (price.emails, price.keys, price.learnt) == (6, 1, False)
+        assert (price.emails, price.keys, price.learned) == (6, 1, False)
         assert price.tokens > 100
         results = list(dry_runs.RunningDryRun(path, settings, DRAFT, 6).results())
         assert len({result.email.id for result in results}) == 6

@@ -173,7 +173,7 @@ def test_a_worker_that_hangs_is_shown_as_stale_and_can_be_replaced(
         with RunReader(path) as reader:
             stale = reader.snapshot(later)
         assert stale.state is RunState.STALE
-        assert "has not been heard of" in stale.reason
+        assert "last heartbeat was" in stale.reason
         with monkeypatch.context() as patch:
             patch.setattr(time, "time", lambda: later)
             assert "--force" in commands.start(path, settings).sentence

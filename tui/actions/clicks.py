@@ -1,6 +1,6 @@
 """Find the key that was clicked in a line that names keys.
 
-Small windows tell their keys in bold and in the accent. A click on a key, or on the words after it, is the press of
+Small windows print their keys in bold and in the accent. A click on a key, or on the words after it, is the press of
 that key. Pure, but for :func:`clicked_key`.
 """
 

@@ -114,7 +114,7 @@ class Views:
             self._go_to(InfoScreen)
 
     def information(self) -> Callable[[], object]:
-        """Return a job that gathers what the info page tells, for the thread of background jobs."""
+        """Return a job that gathers what the info page shows, for the thread of background jobs."""
         from tui.text.installation import Console, gather  # noqa: PLC0415
 
         app = self._app

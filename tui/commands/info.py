@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 def info(_: argparse.Namespace) -> int:
     """Run ``labeltui info``."""
-    from tui.actions.user_keys import rekeyed  # noqa: PLC0415 - knows keys by Textual
+    from tui.actions.user_keys import rekeyed  # noqa: PLC0415 - imports Textual for its keys
 
     settings = load_settings()
     preferences = read_preferences(settings.config_path)

@@ -60,7 +60,7 @@ def _change(given: argparse.Namespace, store: KeyStore) -> str:
     """Change one thing about a key; says what."""
     if given.action == "remove":
         store.remove(given.alias)
-        return f"{given.alias} is forgotten."
+        return f"{given.alias} is removed."
     if given.action == "group":
         store.set_organization(given.alias, given.organization)
         return (
@@ -115,9 +115,9 @@ def _limits(given: argparse.Namespace, engine: Engine, store: KeyStore, model: s
         if number_given is not None:
             stated[dimension] = float(number_given) or None
     if not stated:
-        raise UsageError("Name a limit (--rpm, --rpd, --tpm, --tpd) or a --plan; 0 forgets a limit.")
+        raise UsageError("Name a limit (--rpm, --rpd, --tpm, --tpd) or a --plan; 0 removes a limit.")
     store.set_limits(given.organization, model, stated)
-    words = ", ".join(f"{each.value} {'forgotten' if n is None else number(n)}" for each, n in stated.items())
+    words = ", ".join(f"{each.value} {'removed' if n is None else number(n)}" for each, n in stated.items())
     say(f"{given.organization}, {model}: {words}.{_tell_workers(engine)} What replies say wins over it.")
     return exits.DONE
 
@@ -168,7 +168,7 @@ def _tokens(spent: KeySpend) -> str:
 
 
 def _tell_workers(engine: Engine) -> str:
-    """Tell every living worker to look at the keys; says how many were told."""
+    """Signal every worker to read the keys; return a sentence on how many were."""
     told = engine.tell_workers_of_keys()
     return f" {plural(told, 'worker')} told." if told else ""
 

@@ -148,7 +148,7 @@ def as_lines(snapshot: Snapshot, keys: Sequence[KeyStatus], no_keys: str = "") -
         pace = rate(snapshot.pace, snapshot.taken_at)
         lines.append(f"  rate      {pace.now:.0f} labels a minute, mean {pace.mean:.0f}{_end(snapshot)}")
     if snapshot.worker.alive and snapshot.heartbeat_age_s is not None:
-        lines.append(f"  worker    pid {snapshot.worker.pid}, heard of {age(snapshot.heartbeat_age_s)} ago")
+        lines.append(f"  worker    pid {snapshot.worker.pid}, last heartbeat {age(snapshot.heartbeat_age_s)} ago")
     if snapshot.state is RunState.STALE:
         lines.append(f"  it hangs? `labeltui stop {run.name} --force` ends it; what is committed stays")
     if snapshot.worker.epoch:

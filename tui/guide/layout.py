@@ -1,6 +1,6 @@
 """Lay a page of the guide out in lines of a given width, for the console and for a terminal.
 
-Knows the Markdown that the pages use: headings, paragraphs, lists, tables, fenced code, and within a line code, bold
+Handles the Markdown that the pages use: headings, paragraphs, lists, tables, fenced code, and within a line code, bold
 and links.
 A table's row becomes its first cell, with the others indented below or beside it, so that it fits 40 columns too.
 """

@@ -88,7 +88,7 @@ class BackgroundJobs:
     def _run(self, job: Callable[[], Any], then: Callable[[Any], None], failed: Failed) -> None:
         try:
             result, error = job(), ""
-        except Exception as failure:  # noqa: BLE001  (a failed background job is told, and the console lives on)
+        except Exception as failure:  # noqa: BLE001  (a failed background job is reported, and the console goes on)
             result, error = None, sentence(failure)
         self._post(Answered(then, result, error, failed))
 

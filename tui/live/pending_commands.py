@@ -48,7 +48,7 @@ class PendingCommands:
         self._app.jobs.send(lambda: ask(path), partial(self._answered, mark), partial(self._refused, mark))
 
     def settle(self, snapshot: Snapshot | None, now: float) -> bool:
-        """Forget what this snapshot acknowledges; tells whether emails may have changed by it."""
+        """Drop the commands that this snapshot acknowledges; returns whether emails may have changed by it."""
         before = self.requested
         self.requested = outstanding(before, snapshot, now)
         self._tell_swaps(before, snapshot)

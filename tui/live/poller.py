@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from core.engine import RunReader
 
 BUSY_S = 0.5
-"""Between two readings while a worker lives."""
+"""Seconds between two readings while a worker has the run."""
 HURRIED_S = 0.15
 """Between two readings while a command waits for its acknowledgment."""
 IDLE_S = 1.0

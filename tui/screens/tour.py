@@ -56,7 +56,7 @@ class Tour(ModalScreen[str | None]):
     """Return a key that was meant for the console, or None. ``clock`` returns the time in seconds."""
 
     def __init__(self, clock: Callable[[], float], *, asked_for: bool = False) -> None:
-        """Begin at the first page; ``asked_for`` tells that a key opened it, so that no earlier key can arrive."""
+        """Begin at the first page; ``asked_for`` says that a key opened it, so that no earlier key can arrive."""
         super().__init__()
         self._clock = clock
         self._opened_at = float("-inf") if asked_for else clock()

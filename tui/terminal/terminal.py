@@ -14,7 +14,7 @@ MANY, SOME, FEW, NONE = "16 million", "256", "16", "none"
 class Terminal:
     """Hold what the terminal supports: ``ascii_because`` is why only ASCII should be drawn, "" where all may be.
 
-    ``ascii_decided`` tells that the operator chose for this start. ``browser`` tells that a browser shows the console.
+    ``ascii_decided`` says that the operator chose for this start. ``browser`` says that a browser shows the console.
     """
 
     name: str
@@ -43,7 +43,7 @@ CAPABLE = Terminal("", MANY, no_color=False, encoding="utf-8", ascii_because="",
 
 
 def terminal(environment: Mapping[str, str], encoding: str) -> Terminal:
-    """Return what the environment tells about the terminal. ``encoding`` is that of the locale."""
+    """Return the terminal as the environment describes it. ``encoding`` is that of the locale."""
     if environment.get("TEXTUAL_DRIVER", "").endswith((":WebDriver", ":BrowserDriver")):
         return replace(CAPABLE, name="a browser", browser=True)
     name = environment.get("TERM", "")

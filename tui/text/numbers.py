@@ -19,7 +19,7 @@ EIGHTHS = " ▏▎▍▌▋▊▉█"
 FIVE_CELLS = 9_999.5
 """From here on a count with its separator is wider than five cells."""
 MIDDLE_CUT = 5
-"""Cells from which on a name can lose its middle and still be told apart."""
+"""Cells from which on a name can lose its middle and still be distinguished."""
 Z_95 = 1.959964
 """The standard normal quantile of a two-sided 95 % interval."""
 

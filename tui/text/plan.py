@@ -88,7 +88,7 @@ def plan_lines(planned: Planned, task: Task) -> Iterator[str]:
     each = "" if texts.distinct == 1 else " each"
     counts = f"{plural(texts.emails, task.item)}, {number(texts.distinct)} different"
     yield f"{counts}, of {texts.mean_chars:,.0f} characters{each}"
-    basis = "as learned from earlier calls" if planned.learnt else "by the length of the texts"
+    basis = "as learned from earlier calls" if planned.learned else "by the length of the texts"
     cached = f"; {number(planned.cached_tokens)} of them cached, if the provider does" if planned.cached_tokens else ""
     if planned.server:
         yield f"  server    {one_line(planned.server, limit=200)} gets the texts"

@@ -155,7 +155,7 @@ class Session:
         assert self._process is not None
         stdin = self._process.stdin
         assert stdin is not None
-        # It may have just ended, which its output tells; or hang, which must not block the rest.
+        # It may have just ended, which its output shows; or hang, which must not block the rest.
         with contextlib.suppress(OSError, RuntimeError, TimeoutError):
             stdin.write(kind + len(packet).to_bytes(4, "big") + packet)
             await asyncio.wait_for(stdin.drain(), END_TIMEOUT_S)

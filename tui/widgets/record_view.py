@@ -14,7 +14,7 @@ from tui.widgets.window_parts import TextScroll
 
 
 class RecordView(Container):
-    """Show a record; ``raw`` tells whether the message is shown as it came instead of as sent."""
+    """Show a record; ``raw`` says whether the message is shown as it came instead of as sent."""
 
     def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's word
         super().__init__(id=id, classes="record")

@@ -25,7 +25,7 @@ MOST_ROWS = 3
 class Headline:
     """Hold the state line of a run; ``age_s`` is None before the first reading.
 
-    ``held`` tells that the view is held, ``read_only`` that the console changes nothing.
+    ``held`` says that the view is held, ``read_only`` that the console changes nothing.
     """
 
     name: str

@@ -134,7 +134,7 @@ class QuotaDatabase:
             self._upgrade()
         elif version > SCHEMA_VERSION:
             raise QuotaFileError(
-                f"{self.path} is from a newer labeltui (format {version}, this one knows {SCHEMA_VERSION}): "
+                f"{self.path} is from a newer labeltui (format {version}, this one reads up to {SCHEMA_VERSION}): "
                 "update labeltui, or move the file away to begin with fresh quota levels"
             )
 
@@ -163,9 +163,9 @@ class QuotaDatabase:
         elif "readonly" in text or isinstance(error, PermissionError):
             remedy = f"this user may not write it: check the owner and permissions of {self.path.parent}"
         elif "not a database" in text or "malformed" in text or "no such" in text:
-            remedy = "it is damaged: move it away, and quota levels will be learnt anew (keys.toml is not touched)"
+            remedy = "it is damaged: move it away, and quota levels will be learned again (keys.toml is not touched)"
         elif isinstance(error, OSError) or "unable to open" in text or "disk" in text:
             remedy = f"check that {self.path.parent} is a folder with free space that this user may write"
         else:
-            remedy = "move it away if this stays so; quota levels will be learnt anew"
+            remedy = "move it away if this stays so; quota levels will be learned again"
         return QuotaFileError(f"The quota file {self.path} cannot be used ({text}): {remedy}")

@@ -13,10 +13,10 @@ from core.model import KeySpend, KeyTrouble
 from core.quota.db.database import QuotaDatabase
 
 KEPT = 200
-"""Troubles that are remembered of one key."""
+"""Refusals and errors that are kept of one key."""
 
 DAYS = 31
-"""Days that the spending of a key is remembered for."""
+"""Days for which the spending of a key is kept."""
 
 MOST_AT_ONCE = 100
 """Troubles that one worker writes down in one go; in a storm the oldest of them are left out."""

@@ -28,10 +28,10 @@ _A_DAY_S = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """Hold what is remembered of a key; ``invalid_reason`` is None while it is valid.
+    """Hold the record of a key; ``invalid_reason`` is None while it is valid.
 
     ``stated`` is the organization that the operator named, ``named`` the one that replies of the database's server
-    named; each is empty while unknown. Whether a key is invalid is told of that server as well.
+    named; each is empty while unknown. Whether a key is invalid is said of that server as well.
     """
 
     fingerprint: str
@@ -168,7 +168,7 @@ def forget_level(database: QuotaDatabase, organization: str, model: str, dimensi
 def state_limits(
     database: QuotaDatabase, organization: str, model: str, limits: Mapping[Dimension, float | None], now: float
 ) -> None:
-    """Write what the operator states of limits (None forgets one), inside a transaction of the caller's.
+    """Write what the operator states of limits (None deletes one), inside a transaction of the caller's.
 
     Raises:
         KeysError: a limit lets nothing through.
@@ -320,7 +320,7 @@ def key_statuses(
 ) -> tuple[KeyStatus, ...]:
     """Return the keys in ``servers`` (by fingerprint, with their servers), and those that a worker uses, for people.
 
-    With ``elsewhere`` a key that may be used tells as its reason which other servers refuse it.
+    With ``elsewhere`` a key that may be used gives as its reason which other servers refuse it.
     """
     others = refused_elsewhere(database) if elsewhere else {}
     in_flight, probed = _in_flight(database, now, elsewhere=elsewhere), _probed(database, model, now)
@@ -379,7 +379,7 @@ def _is_there(pid: int) -> bool:
     return True
 
 
-def learnt_estimate(database: QuotaDatabase, model: str) -> str:
+def learned_estimate(database: QuotaDatabase, model: str) -> str:
     """Return the learned token counts of a model, as :meth:`Estimator.state` wrote them; empty without any."""
     rows = database.execute("SELECT state FROM estimate WHERE model = ?", (model,))
     return str(rows[0][0]) if rows else ""

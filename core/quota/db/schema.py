@@ -50,7 +50,7 @@ REFUSAL = """CREATE TABLE refusal (
     since_at REAL,
     PRIMARY KEY (fingerprint, server)
 ) WITHOUT ROWID"""
-"""Keys that a server refuses; where ``server`` is empty nobody knows which one it was, and it counts for each."""
+"""Keys that a server refuses; where ``server`` is empty the server is unknown, and the refusal counts for each."""
 
 LEVEL = """CREATE TABLE level (
     organization TEXT NOT NULL,
@@ -171,7 +171,7 @@ _KEY_COLUMNS = (
     "last_used_at, first_seen_at, pinned"
 )
 
-# A limit belongs to the server that has it. Until now there was hardly another than Groq's, so what was learnt, and
+# A limit belongs to the server that has it. Until now there was hardly another than Groq's, so what was learned, and
 # what the operator stated, is taken for Groq's. Of a refused key it matters too much to guess: it stays out everywhere.
 _OF_EACH_SERVER = (
     REFUSAL,
@@ -218,7 +218,7 @@ _NAMED_BY_SERVERS = (
 )
 
 UPGRADES = (
-    # Levels are learnt again within minutes, so they are not carried over.
+    # Levels are learned again within minutes, so they are not carried over.
     (
         3,
         (

@@ -23,7 +23,7 @@ from core.quota.db.rows import (
     ALIVE_S,
     bench_rows,
     forget_level,
-    learnt_estimate,
+    learned_estimate,
     level_rows,
     write_bench,
     write_levels,
@@ -120,8 +120,8 @@ class LedgerSync:
             self._exchange(now)
 
     def recalled_estimate(self) -> str:
-        """Return what was learnt about the model's token counts, or an empty text."""
-        return learnt_estimate(self.database, self.model)
+        """Return what was learned about the model's token counts, or an empty text."""
+        return learned_estimate(self.database, self.model)
 
     def leave(self) -> None:
         """Delete this worker's row: others need not count on it any more."""

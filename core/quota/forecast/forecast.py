@@ -67,7 +67,7 @@ def capacities(
     """Return the capacity of each organization that has a key which may ask, now or after a wait.
 
     ``speeds`` are calls a second that an organization reaches; ``assumed`` are limits for those
-    of which nobody knows any, their windows taken for full.
+    of which none is known, their windows taken for full.
     """
     found: dict[str, list[KeyStatus]] = {}
     for key in keys:

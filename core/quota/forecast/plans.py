@@ -61,7 +61,7 @@ def plan(name: str) -> Plan:
 
 
 def price_of(model: str, own_table: Path | None = None) -> Price | None:
-    """Return the price of a model, from the operator's own table where there is one; None where neither knows it.
+    """Return the price of a model, from the operator's own table where there is one; None where neither has it.
 
     Raises:
         UsageError: the operator's table cannot be read.

@@ -1,7 +1,7 @@
 """Keep secrets in the system's keyring: the only module that imports the package ``keyring``, which is an extra.
 
-``keys.toml`` then holds ``keyring = "<user name>"`` in place of the secret. What was read is kept for the life of the
-process, as a keyring may be slow or ask its owner each time. One that is locked, missing or silent makes its keys
+``keys.toml`` then holds ``keyring = "<user name>"`` in place of the secret. What was read is kept until the process
+ends, as a keyring may be slow or ask its owner each time. One that is locked, missing or silent makes its keys
 unusable with a reason, and nothing else.
 """
 
@@ -102,7 +102,7 @@ class KeyringStore:
         try:
             secret = self._ask("give", lambda ring: ring.get_password(SERVICE, user))
             if secret is None:
-                raise KeysError(  # noqa: TRY301 - it is remembered like any other
+                raise KeysError(  # noqa: TRY301 - it is kept like any other
                     f"The system's keyring has no entry {user} of {SERVICE}: remove the key and add it again"
                 )
             self._read[user] = checked_secret(secret, f"{user} in the keyring")

@@ -134,7 +134,7 @@ class KeyStore:
 
     @property
     def requests_per_day(self) -> bool | None:
-        """Return whether the server's ``x-ratelimit-*-requests`` headers count a day; None where nobody knows."""
+        """Return whether the server's ``x-ratelimit-*-requests`` headers count a day; None where that is unknown."""
         known = preset_of(self.server)
         return None if known is None else known.requests_per_day
 
@@ -162,13 +162,13 @@ class KeyStore:
         )
 
     def records(self) -> dict[str, KeyRecord]:
-        """Return what is remembered of every key ever seen, by fingerprint."""
+        """Return the records of every key ever seen, by fingerprint."""
         return key_records(self.database)
 
     def statuses(self, model: str, now: float, *, elsewhere: bool = False) -> tuple[KeyStatus, ...]:
         """Return the keys for people: those of this process, and those that a worker on this machine uses now.
 
-        With ``elsewhere`` they tell which other servers refuse them: where no run is looked at, nobody knows which
+        With ``elsewhere`` they name which other servers refuse them: where no run is looked at, it is unknown which
         server is meant.
         """
         servers = {each.fingerprint: each.server for each in (self._secrets if elsewhere else self.secrets())}
@@ -199,7 +199,7 @@ class KeyStore:
         return stamp(self.keys_path) != self._stamp or in_database or self._keyring.due or self._missing
 
     def reload(self) -> None:
-        """Read environment and file again and join them with what is remembered. Raises KeysError, changing nothing.
+        """Read environment and file again and join them with their records. Raises KeysError, changing nothing.
 
         A ``keys.toml`` that has just gone is taken to come back: editors and backups replace files by moving them.
         """
@@ -331,7 +331,7 @@ class KeyStore:
     def set_organization(self, alias: str, organization: str) -> None:
         """State which organization a key belongs to: its name for people until a reply names it.
 
-        Quotas are kept for each key until then, as nothing but a reply can tell whether keys share one.
+        Quotas are kept for each key until then, as nothing but a reply can show whether keys share one.
         """
         checked_organization(organization, f"for {alias}")
         fingerprint = self._record(alias).fingerprint
@@ -363,7 +363,7 @@ class KeyStore:
         refuse_setting(self.database, model, name, words, self._clock())
 
     def set_limits(self, organization: str, model: str, limits: Mapping[Dimension, float | None]) -> None:
-        """State limits of an organization; None forgets one. Workers take them over within a second.
+        """State limits of an organization; None deletes one. Workers take them over within a second.
 
         What is used stays used; a window that was not known is taken for full. Replies that say otherwise win.
         """

@@ -22,7 +22,7 @@ _LONGEST_CALL_S = 120.0
 _CALLS_FOR_ONE_MORE = 16.0
 _CALLS_OF_BEFORE = 128
 _CALLS_WITHOUT_A_WORD = 48
-"""Headers tell of quotas with the first answer; without any, the usual 30 requests a minute show with the 31st."""
+"""Headers show quotas with the first answer; without any, the usual 30 requests a minute show with the 31st."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ class Account:
     def calls_at_once(self) -> float:
         """Return how many calls may be in flight; infinity once the limit of requests a minute is known, or is none.
 
-        No header tells that limit: the calls that are out when it is met are all refused. So one goes out until the
+        No header states that limit: the calls that are out when it is met are all refused. So one goes out until the
         first answer, and then one more for every 16 that were let through.
         """
         if Dimension.RPM in self.buckets:
@@ -221,7 +221,7 @@ class Account:
                 continue
             bucket.admitted()
             if dimension.counts_tokens and cost > 1.02 * bucket.limit + 1.0 and bucket.source != SOURCE_OPERATOR:
-                del self.buckets[dimension]  # the server let a call through that is larger than the limit it told
+                del self.buckets[dimension]  # the server let a call through that is larger than the limit it stated
                 self._unread_until[dimension] = now + DISBELIEF_S
         if reservation.serial == self.serial:
             for reading in readings:
@@ -235,9 +235,9 @@ class Account:
             bucket.take(-reservation.tokens if dimension.counts_tokens else -1.0)
 
     def refused(self, reservation: Reservation, text: RateLimitText, now: float) -> Dimension | None:
-        """Learn from a refusal, after :meth:`release`. The dimension that refused, if it can be told.
+        """Learn from a refusal, after :meth:`release`. The dimension that refused, if it can be determined.
 
-        The told wait is a promise: when it is over, a call that is surely no larger may go out. Of a day's quota that
+        When the stated wait is over, a call that is surely no larger may go out. Of a day's quota that
         call itself may, whatever margins say: a margin costs minutes there; of a minute's it would storm.
         """
         dimension = infer_dimension(text, {each: bucket.limit for each, bucket in self.buckets.items()})
@@ -265,7 +265,7 @@ class Account:
         return dimension
 
     def _disproved(self, dimension: Dimension, limit: float, now: float) -> bool:
-        """Return whether a call larger than a told limit passed within the hour: no text outweighs an answer."""
+        """Return whether a call larger than a stated limit passed within the hour: no text outweighs an answer."""
         fresh = now - self._largest_passed_at <= DISBELIEF_S
         return dimension.counts_tokens and fresh and self._largest_passed > 1.02 * limit + 1.0
 

@@ -18,7 +18,7 @@ from core.model import Dimension
 from core.quota.ledger.levels import SOURCE_HEADERS, SOURCE_REFUSAL, Level
 
 DISBELIEF_S = 3_600.0
-"""How long headers are not believed after a contradiction: long beside a minute's window, short beside a night."""
+"""How long headers are ignored after a contradiction: long beside a minute's window, short beside a night."""
 
 _SOON_SHARE = 1.0 / 3.0
 _SOON_MOST_S = 600.0
@@ -42,7 +42,7 @@ _MOST_DRIFT = 0.5
 
 _DRIFT_GAIN = 0.25
 _CAUTION_GROWTH = 1.5
-_CAUTION_FADE = 0.999  # half is forgotten after 700 calls: a night of a free plan
+_CAUTION_FADE = 0.999  # half the weight is gone after 700 calls: a night of a free plan
 _CAUTION_MOST_OF_MINUTE = 0.5
 _CAUTION_MOST_OF_DAY = 0.02  # of a day's window more would be half an hour of its refill
 # Gain, growth and bounds above were set by the sweep of virtual runs (tests/programs/virtual), programs that share a
@@ -52,7 +52,7 @@ _RATES_KEPT = 8
 _RATES_NEEDED = 3
 _FASTER = 1.5
 _SURELY_FASTER = 3.0
-# Waits are told in whole seconds or with a fraction: rounding moves an implied rate by up to half, never threefold.
+# Waits are stated in whole seconds or with a fraction: rounding moves an implied rate by up to half, never threefold.
 _SPEED_STEP = 0.05
 _SPEED_FAILURES_MOST = 3
 
@@ -263,7 +263,7 @@ class Bucket:
         return True
 
     def rate_implied(self, rate: float) -> None:
-        """Take in that a refusal's told wait implies a refill of ``rate`` units a second.
+        """Take in that a refusal's stated wait implies a refill of ``rate`` units a second.
 
         Buckets refill in their period; servers for training run faster. The slowest of the latest reports counts, the
         first ones only where they are no matter of rounding. Nothing makes a bucket slower than its period.
@@ -298,7 +298,7 @@ class Bucket:
         self._evidence_at, self._surplus = self.as_of, 0.0
 
     def _test_speed(self, surplus: float) -> None:
-        """Count refusals that came ``surplus`` units early: told waits that are too short must not make it fast."""
+        """Count refusals that came ``surplus`` units early: stated waits that are too short must not make it fast."""
         if self.speed == 1.0 or self._evidence_at is None:
             return
         gained = min(self.limit, (self.as_of - self._evidence_at) * self.rate)

@@ -1,7 +1,7 @@
 """Count what every (organization, model) may still spend, over requests and tokens per minute and day.
 
 Pure: the time is passed in as ``now`` (seconds since the epoch, may jump), nothing is read or written. What is not
-known limits nothing; limits are learnt from headers, from refusals and from the operator.
+known limits nothing; limits are learned from headers, from refusals and from the operator.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class Ledger:
     def refused(
         self, reservation: Reservation, text: RateLimitText, now: float, *, organization: str = ""
     ) -> Dimension | None:
-        """Give back the reservation after a 429 and learn limit and level. Returns the dimension, if it can be told.
+        """Give back the reservation after a 429 and learn limit and level. Returns the dimension, if known.
 
         ``organization`` is whose quota it speaks of, where that is not the one that the call was reserved with.
         """
@@ -165,7 +165,7 @@ class Ledger:
             target.bench_until(source.bench.until_at, source.bench.limit, source.bench.reason, now)
 
     def _advance(self, now: float) -> None:
-        """Notice a clock that went back: told waits are spans of time, so benches move with it."""
+        """Notice a clock that went back: stated waits are spans of time, so benches move with it."""
         behind = self._latest - now
         if behind > _CLOCK_SLACK_S:
             for account in self._accounts.values():

@@ -55,7 +55,7 @@ def merged(one: Mapping[Dimension, Level], other: Mapping[Dimension, Level]) -> 
     """Return two accounts of what turns out to be one quota. ``available`` must speak of the same moment in both.
 
     Levels that replies vouch for include each other's spending: the lower one holds. Assumed ones each miss the
-    other's: what was used adds up. What each took for other programs or surprises was the other: it is forgotten.
+    other's: what was used adds up. What each took for spending of other programs was the other's: it is dropped.
     """
     both = {**other, **one}
     for dimension in one.keys() & other.keys():

@@ -16,7 +16,7 @@ from email.utils import parsedate_to_datetime
 from core.model import Dimension
 
 LONGEST_WAIT_S = 86_400.0
-"""No bucket takes longer than a day to refill, so no told wait may be longer."""
+"""No bucket takes longer than a day to refill, so no stated wait may be longer."""
 
 _LARGEST_LIMIT = 1e12
 _LONGEST_HEADER = 64
@@ -59,7 +59,7 @@ _TRY_AGAIN = re.compile(
     rf"(?:([0-9.]+(?:ns|us|µs|μs|ms|s|m|h)[0-9.a-zµμ]{{0,40}})|({_SPAN}(?:(?:,| and|, and)? {_SPAN}){{0,3}}))",
     re.IGNORECASE,
 )
-"""How sentences tell a wait: *try again in 9m38.016s*, *retry after 12 seconds*, *resets in 1 minute and 5 seconds*."""
+"""Waits in sentences: *try again in 9m38.016s*, *retry after 12 seconds*, *resets in 1 minute and 5 seconds*."""
 _WORD_S = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _RESETS = ("requests", "tokens", "input-tokens", "output-tokens")
 _WINDOW_CODE = re.compile(r"\(([A-Z]{2,6})\)\s*:?\s*Limit")
@@ -138,7 +138,7 @@ def _spent(headers: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _prose_s(message: str) -> float | None:
-    """Return seconds of the wait that a sentence tells, or None."""
+    """Return seconds of the wait that a sentence states, or None."""
     found = _TRY_AGAIN.search(message)
     if found is None:
         return None
@@ -191,8 +191,8 @@ def readings(
     """Return the windows in ``x-ratelimit-*`` headers (names in lower case), at most one each of requests and tokens.
 
     Names that end in ``-minute`` or ``-day`` say their window, as Cerebras has them. Without that tokens are those of a
-    minute; requests are those of a day or a minute as ``requests_per_day`` says of the server. Where nobody knows, they
-    are those of a day, unless the reset time can only belong to a minute. ``now``: seconds since the epoch.
+    minute; requests are those of a day or a minute as ``requests_per_day`` says of the server. Where that is unknown,
+    they are those of a day, unless the reset time can only belong to a minute. ``now``: seconds since the epoch.
     """
     found: list[Reading] = []
     for name, told in _WINDOWS.items():
@@ -240,7 +240,7 @@ def rate_limit_text(message: str) -> RateLimitText | None:
 def infer_dimension(text: RateLimitText, limits: Mapping[Dimension, float]) -> Dimension | None:
     """Return the dimension that a 429 text means, also where it does not name one.
 
-    A limit that is already known decides; else the told wait does, because it equals
+    A limit that is already known decides; else the stated wait does, because it equals
     ``(used + requested - limit) / (limit / period)`` in one period only; ``requested`` of 1 speaks of requests.
     """
     if text.dimension is not None or text.limit is None:
@@ -261,7 +261,7 @@ def infer_dimension(text: RateLimitText, limits: Mapping[Dimension, float]) -> D
 
 
 def told_level(text: RateLimitText, dimension: Dimension) -> float | None:
-    """Return units that were left when a 429 was written, from its told wait or from what it says is used."""
+    """Return units that were left when a 429 was written, from its stated wait or from what it says is used."""
     if text.limit is None:
         return None
     if text.used is not None:
@@ -272,7 +272,7 @@ def told_level(text: RateLimitText, dimension: Dimension) -> float | None:
 
 
 def told_rate(text: RateLimitText) -> float | None:
-    """Return units a second that a refusal's told wait implies: what is over the limit, divided by the wait."""
+    """Return units a second that a refusal's stated wait implies: what is over the limit, divided by the wait."""
     if text.limit is None or text.used is None or text.requested is None or not text.try_again_s:
         return None
     over = text.used + text.requested - text.limit

@@ -48,7 +48,7 @@ class Broker:
 
     ``own_server``: no quotas are to be expected. ``concurrency``: calls at once that a person chose. ``tier`` is a
     service tier with quotas of its own, kept under a model of its own; until replies name its limits they are taken to
-    be ``TIER_LIMITS`` times those of the plain model. ``estimator`` is what another tier has learnt of token counts.
+    be ``TIER_LIMITS`` times those of the plain model. ``estimator`` is what another tier has learned of token counts.
     ``most_at_once`` bounds the search for the number that a server without quotas takes.
     """
 

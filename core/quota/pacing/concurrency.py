@@ -6,8 +6,8 @@ while answers get slower instead of more. Quotas bound it from above: more calls
 make errors cost more.
 
 A server without quotas (:class:`Knee`) has a knee: up to it more calls at once bring more answers a second, beyond it
-each call only takes longer. By Little's law the answers a second at ``width`` calls are ``width / latency``, so the
-latencies tell all. The search goes in laps: a width is held until the calls that were asked at it are answered, then
+each call only takes longer. By Little's law the answers a second at ``width`` calls are ``width / latency``, so
+latencies show the speed. The search goes in laps: a width is held until the calls that were asked at it are answered, then
 the next one is chosen.
 
 - It opens up to eightfold a lap while answers keep up. Where they do not, the width goes back to what the server
@@ -222,7 +222,7 @@ class Knee:
         return min(CAREFUL_WIDTH, self.width) if self._untried else self.width
 
     def dropped(self, lap: int) -> None:
-        """Leave a call out that tells nothing of the server's speed; another takes its place."""
+        """Leave a call out that shows nothing of the server's speed; another takes its place."""
         if lap and lap == self._lap:
             self._asked -= 1
 
@@ -241,7 +241,7 @@ class Knee:
     def timed_out(self, asked_at: float, now: float) -> None:
         """Count a call that was cut off unanswered. Where it is one in four of those out, the server queues them.
 
-        Half as many go out then, also after an outage. A single one among many tells nothing of the server.
+        Half as many go out then, also after an outage. A single one among many shows nothing of the server.
         """
         if asked_at < self._halved_at <= now:
             return

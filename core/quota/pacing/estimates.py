@@ -141,7 +141,7 @@ class Estimator:
         )
 
     def recall(self, state: str) -> bool:
-        """Go on from what was learnt before. False, and no change, where the state is not usable."""
+        """Go on from what was learned before. False, and no change, where the state is not usable."""
         try:
             kept = json.loads(state)
             sums = [float(each) for each in kept["sums"]]

@@ -31,7 +31,7 @@ _LONGEST_REST_S = 60.0
 _LONGEST_OUTAGE_S = 600.0
 """The longest that is waited because an overloaded server says so: after that it is looked at again."""
 _LEAST_TOLD_S = 0.05
-"""A told wait below this is none."""
+"""A stated wait below this is none."""
 
 _MOST_STRETCH = 8.0
 _NOTICED_BENCH_S = 5.0
@@ -163,7 +163,7 @@ class Consequences:
         )
 
     def _heard(self, grant: Grant, text: RateLimitText | None, now: float) -> Dimension | None:
-        """Learn from a refusal's text, and give the reservation back. The dimension, if it can be told."""
+        """Learn from a refusal's text, and give the reservation back. The dimension, if it can be determined."""
         if text is not None and text.organization:
             self._pool.learn_organization(grant.slot, text.organization, now)
         if text is None:
@@ -177,7 +177,7 @@ class Consequences:
         """Return seconds to wait: what the server stated, bounded by what a bucket can take, else a second.
 
         ``again`` counts refusals after waits that were handled, with no answer in between: each doubles the wait.
-        A wait of nothing is believed once; a server that goes on telling it is left alone like one that tells none.
+        A stated wait of 0 s is used once; from then on it is treated like no stated wait.
         """
         told = [
             each
@@ -293,7 +293,7 @@ def _own_words(error: CallError) -> str:
 
 
 def _told_words(error: CallError) -> str:
-    return f"waits as the server told, after an error{_own_words(error)}"
+    return f"waits as the server stated, after an error{_own_words(error)}"
 
 
 def _span(seconds: float) -> str:

@@ -14,7 +14,7 @@ from core.quota.pacing.scheduler import KeySlot, Organization
 class Candidate:
     """Hold an email in the queue since ``since_at``. ``prompt_chars`` is the length of what differs between its calls.
 
-    What every call has in common (the rubric) may be left out: it is learnt as a constant. A pack of ``texts`` emails
+    What every call has in common (the rubric) may be left out: it is learned as a constant. A pack of ``texts`` emails
     has a negative number, and ``completion`` is its ``max_completion_tokens``, None for the usual one.
     """
 

@@ -73,7 +73,7 @@ class Health:
         return was_out
 
     def failed(self, email_id: int, reason: str, now: float, rng: random.Random, *, probe: bool) -> bool:
-        """Note a failure that is no fault of the email's, as far as can be told. Returns whether it began an outage."""
+        """Note a failure that is no fault of the email's, as far as is known. Returns whether it began an outage."""
         if len(self._emails) < OUTAGE_STREAK:
             self._emails.add(email_id)
         if self.out:

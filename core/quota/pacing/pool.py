@@ -137,7 +137,7 @@ class KeyPool:
                 why = record.invalid_reason or "out"
             if slot.secret.value == NO_KEY:
                 return (
-                    f"{self._store.server} was asked without a key, and wants one: {why}."
+                    f"{self._store.server} was asked without a key, and requires one: {why}."
                     f" `labeltui keys add --server {self._store.server}` adds it"
                 )
             words.append(f"{slot.alias} …{slot.secret.last4}: {why}")

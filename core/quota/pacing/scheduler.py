@@ -28,7 +28,7 @@ _JITTER_MOST_S = 0.25
 
 @dataclass(slots=True)
 class KeySlot:
-    """Hold a key as the scheduler sees it; the pool keeps it up to date.
+    """Hold a key for the scheduler; the pool updates it.
 
     ``organization`` is whose quota it spends: the one that a reply of this server named, else the key by itself.
     ``label`` is that organization's name for people, which may be the operator's.
@@ -51,7 +51,7 @@ class KeySlot:
 
 @dataclass(slots=True)
 class Organization:
-    """Hold an organization as the scheduler sees it: its account for the run's model, its keys, its concurrency.
+    """Hold an organization for the scheduler: its account for the run's model, its keys, its concurrency.
 
     ``own``: the operator stated that it has no limits.
     """
@@ -205,7 +205,7 @@ def choose(
 
 
 def jittered(wait: Wait, now: float, rng: random.Random) -> Wait:
-    """Return the same wait, a little longer: never shorter than told, and no two workers wake at once."""
+    """Return the same wait, a little longer: never shorter than stated, and no two workers wake at once."""
     if wait.until_at is None:
         return wait
     most = min(_JITTER_MOST_S, _JITTER_SHARE * max(0.0, wait.until_at - now))

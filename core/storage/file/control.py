@@ -1,7 +1,7 @@
 """Pass commands to a worker through the control file.
 
 It lies beside the run file, in rollback-journal mode. Whoever commands appends a row; the worker only reads, and writes
-what it handled into the run file's ``command`` table. So a console never writes to the run file while a worker lives.
+what it handled into the run file's ``command`` table. So a console never writes to the run file while a worker has it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from core.storage.file.lock import companion
 
 WATCHED = 20
-"""Commands that an onlooker sees: the newest ones."""
+"""How many of the newest commands :class:`CommandWatch` returns."""
 
 
 @dataclass(frozen=True, slots=True)

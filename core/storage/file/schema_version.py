@@ -58,7 +58,7 @@ def check_format(connection: sqlite3.Connection, path: object) -> int:
         raise RunFileError(f"{path} is not a run file of labeltui. Nothing was changed.")
     if version > FORMAT_VERSION:
         raise RunFileError(
-            f"{path} was written by a newer labeltui (format {version}; this one knows {FORMAT_VERSION})."
+            f"{path} was written by a newer labeltui (format {version}; this one reads up to {FORMAT_VERSION})."
             " Upgrade labeltui to open it. Nothing was changed."
         )
     return int(version)

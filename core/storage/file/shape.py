@@ -1,6 +1,6 @@
 """Check that an opened file has the tables, columns and values of a run: it may be damaged, or made by another program.
 
-A file is looked at once, when it is opened, before anything is made of it. What only its many rows can tell is met
+A file is looked at once, when it is opened, before anything is made of it. What only its many rows can show is met
 while they are read: :func:`telling_damage` makes one sentence of it.
 """
 
@@ -194,7 +194,7 @@ def telling_damage(path: Path) -> Iterator[None]:
 
 @contextmanager
 def opened_run(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open a run file to read it, looked at; what its rows lead to is told as damage."""
+    """Open a run file to read it, looked at; an error that its rows cause is reported as damage."""
     with closing(open_reader(path)) as db, telling_damage(path):
         check_shape(db, path, check_format(db, path))
         yield db
@@ -204,7 +204,7 @@ C = TypeVar("C")
 
 
 def tells_damage(kind: type[C]) -> type[C]:
-    """Let every public method of a class with a ``path`` tell damage; of a generator, every step."""
+    """Let every public method of a class with a ``path`` report damage; of a generator, every step."""
     for name, function in list(vars(kind).items()):
         if inspect.isfunction(function) and not name.startswith("_"):
             setattr(kind, name, _telling(function))

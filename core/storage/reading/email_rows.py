@@ -94,7 +94,7 @@ class EmailReader:
         """Return the number of the email with that id in its source, or None."""
         row = self._db.execute("SELECT id FROM email WHERE source_id = ?", (source_id,)).fetchone()
         if row and row[0] < 0:
-            raise ValueError(f"email {row[0]}")  # told as damage: no command can name it
+            raise ValueError(f"email {row[0]}")  # reported as damage: no command can name it
         return int(row[0]) if row else None
 
     def record(self, email_id: int) -> EmailRecord:

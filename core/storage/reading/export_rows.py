@@ -133,7 +133,7 @@ class ExportReader:
         found = []
         for number, source_id, label, source, state, failure, reasks, flags, text, kept, subject, digest in rows:
             if not isinstance(text, str):
-                raise TypeError(f"the text of item {number} is none")  # told as damage by the reader
+                raise TypeError(f"the text of item {number} is none")  # reported as damage by the reader
             by_model, by_person = labels.get(number), people.get(number)
             model_label = by_model[2] if by_model else ""
             version = at = annotator = note = name = ""

@@ -307,7 +307,7 @@ _HEADER_LINE = re.compile(r"(?:From|To|Cc|Bcc|Subject|Date): ")
 
 
 def near_key(text: str) -> str | None:
-    """Return what nearly equal texts have in common, None for a text that is too short to tell."""
+    """Return what nearly equal texts have in common, None for a text that is too short to compare."""
     lines = text.splitlines()
     begin = next((place for place, each in enumerate(lines) if not _HEADER_LINE.match(each)), len(lines))
     words = _LETTERS.findall("\n".join(lines[begin:])[: 20 * NEAR_WORDS].lower())[:NEAR_WORDS]

@@ -60,7 +60,7 @@ class SnapshotReader:
         self._tasks: dict[str, tuple[str, Task]] = {}
 
     def read(self, now: float) -> Snapshot:
-        """Return everything, with the worker taken for dead: the file does not say whether it lives.
+        """Return everything, with ``alive`` false for the worker: the file does not say.
 
         Raises:
             RunFileError: the file holds no run.
@@ -228,7 +228,7 @@ def _lanes(totals: dict[str, int]) -> tuple[LaneSpent, ...]:
 
 
 OLD_RESULTS_S = 25 * 86_400.0
-"""Servers keep results for 30 days; people are told five days before."""
+"""Servers keep results for 30 days; people are warned five days before."""
 
 
 def _left_at_the_server(parcels: Sequence[Parcel], now: float) -> list[str]:

@@ -28,13 +28,13 @@ def alive_at(path: Path, beat: float | None, now: float) -> bool:
 
 
 def state_shown(state: RunState, reason: str, *, alive: bool, beat: float | None, now: float) -> tuple[RunState, str]:
-    """Return the state to show for the recorded one, given whether a worker lives, and the sentence beside it."""
+    """Return the state to show for the recorded one, given whether a worker has the run, and the sentence beside it."""
     if state not in (RunState.RUNNING, RunState.WAITING, RunState.PAUSED):
         return state, reason
     if not alive:
         return RunState.STOPPED, "the worker ended without a word (killed, or the machine went down)"
     if beat is not None and now - beat > STALE_AFTER_S:
-        return RunState.STALE, f"a worker holds the run, but has not been heard of for {now - beat:.0f} s"
+        return RunState.STALE, f"a worker holds the run, but its last heartbeat was {now - beat:.0f} s ago"
     return state, reason
 
 

@@ -196,7 +196,7 @@ def place(db: sqlite3.Connection, order: str, seed: int) -> None:
 # -- making a large run ------------------------------------------------------------------------------------------------
 
 IMPORTING = "importing"
-"""The kind of the event by which an unfinished import knows its plan, and what it counted so far."""
+"""The kind of the event that keeps the plan of an unfinished import, and what it counted so far."""
 
 
 def take_off_guards(db: sqlite3.Connection) -> None:

@@ -211,7 +211,7 @@ def relabel_window(db: sqlite3.Connection, watch: str, *, task_version: str, by:
 
 
 def _answered(db: sqlite3.Connection, answer: ReviewAnswer) -> bool:
-    """Tell whether this annotator gave an answer of this kind to this email in this batch already."""
+    """Return whether this annotator gave an answer of this kind to this email in this batch already."""
     return (
         db.execute(
             f"SELECT 1 FROM review WHERE email_id = ? AND annotator = ? AND kind = ? AND batch = ? AND {STANDS}",

@@ -72,7 +72,7 @@ class Store(PeopleWriter):
 
     @classmethod
     def create(cls, path: Path, run: NewRun, task: Task) -> Store:
-        """Make the tables and the run's row in a file that nobody else knows yet."""
+        """Make the tables and the run's row in a file under a name that nobody else uses yet."""
         connection = make_writer(path)
         try:
             migrate(connection)
@@ -280,7 +280,7 @@ class Store(PeopleWriter):
         """Prompt tokens, completion tokens and seconds at work so far."""
         return total(self._db, "prompt_tokens"), total(self._db, "completion_tokens"), worked_s(self._db)
 
-    # -- the worker's life -----------------------------------------------------------------------------------------
+    # -- epochs of workers ----------------------------------------------------------------------------------------
 
     def begin_epoch(self, *, now: float, pid: int, host: str) -> Resumption:
         """Take the run over: a new epoch, proof of what was there, and how the last worker ended."""

@@ -2,7 +2,7 @@
 
 A batch is *packed* (committed to the run file with its emails before anything leaves), *sent* (uploaded and created),
 *gathered* once the server is through (answers committed with the note that their emails wait no longer), and *done*.
-No server knows an idempotency key, so whatever was sent without a clear reply is looked for before it is sent again:
+No server supports an idempotency key, so whatever was sent without a clear reply is looked for before it is sent again:
 by the nonce in a batch's metadata, by the uploaded file that it was made of, by that file's name.
 
 An email of an open batch is not offered to live calls, and is in one open batch at most: both follow from the run file.
@@ -103,7 +103,7 @@ class Reports:
 class BatchLane:
     """Pack, send, check and gather batches of one run; :meth:`step` does all that can be done now.
 
-    ``live_s`` returns the seconds that live calls take at most for so many texts, or None where nobody knows yet.
+    ``live_s`` returns the seconds that live calls take at most for so many texts, or None where that is unknown yet.
     ``at`` is called with the name of each point at which a kill would hurt most; tests raise there.
     """
 

@@ -426,7 +426,7 @@ class OnlineLane:
     def _other_key(self, permit: Permit, front: Sequence[Candidate]) -> Permit:
         """Return the same call with another key, where this one was tried in vain: no email fails for what a key is.
 
-        While the first permit is held, its key is busy, so that the pacer sees the other one first.
+        While the first permit is held, its key is busy, so that the pacer takes the other one first.
         """
         if not self._retries.was_in_vain(permit.email_id, permit.alias):
             return permit
@@ -537,7 +537,7 @@ class OnlineLane:
         self._listener.labeled()
 
     async def _make_probe(self, exchange: Exchange, permit: Permit, email: PendingEmail) -> None:
-        """Ask about an email that was answered before, to tell whether the server is at fault or those that are stuck.
+        """Ask about an email that was answered before, to find whether the server is at fault or those that are stuck.
 
         The call is recorded like any other; the email keeps its label, whatever the answer is.
         """

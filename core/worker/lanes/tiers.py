@@ -4,7 +4,7 @@ Each tier has a broker, and so quotas, of its own. :class:`TieredPacer` is the p
 tier that the run's lane says. In the lane *flex* that is flex alone, in *auto* whichever may ask now, flex first. A 498
 is no try of an email; after a few without an answer in between flex rests for 1, 2, 4 … 60 s.
 
-Whether a server has the tier is told by its first reply: the first call goes out alone, and where it is refused, or the
+Whether a server has the tier shows in its first reply: the first call goes out alone, and where it is refused, or the
 answer names another tier, flex is turned off with a sentence and the run goes on in the usual tier.
 """
 
@@ -156,7 +156,7 @@ class TieredPacer:
         return fresh
 
     def statuses(self) -> tuple[KeyStatus, ...]:
-        """Return the keys, as the preferred tier sees them."""
+        """Return the keys, as the preferred tier has them."""
         return self._brokers()[0].statuses()
 
     @property
@@ -183,7 +183,7 @@ class TieredPacer:
 
     @property
     def estimator(self) -> Estimator:
-        """Return what was learnt about token counts, in both tiers."""
+        """Return what was learned about token counts, in both tiers."""
         return self._live.estimator
 
     def ways(self) -> tuple[Capacity, ...]:
@@ -191,7 +191,7 @@ class TieredPacer:
         found: list[Capacity] = []
         for broker in self._brokers():
             if broker is self._flex and self._lane != FLEX and not self._confirmed:
-                continue  # nobody knows yet whether the server offers it
+                continue  # not known yet whether the server offers it
             named = f" ({FLEX})" if broker is self._flex else ""
             found += [replace(each, organization=f"{each.organization}{named}") for each in broker.ways()]
         return tuple(found)

@@ -54,7 +54,7 @@ class _Memory:
         self.learned: list[tuple[str, str, str]] = []
 
     def refused_settings(self, model: str) -> dict[str, str]:  # noqa: ARG002 - one place, one model
-        """Return what the coordinator knew."""
+        """Return what the coordinator sent."""
         return self._known
 
     def refuse_setting(self, model: str, name: str, words: str) -> None:

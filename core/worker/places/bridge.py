@@ -31,7 +31,7 @@ CLOSES_WITHIN_S = 10.0
 """Ray takes a second or two to end its own processes."""
 
 _HEARD_S = 0.2
-"""So long the cluster is given to hear that actors are to end."""
+"""Seconds that the cluster is given to end its actors."""
 
 _SECRET_NAMES = ("API_KEY", "API_KEYS", "SECRET", "PASSWORD")
 
@@ -213,7 +213,7 @@ def _read_frames(
 
 
 def _say(frames: BinaryIO, lock: threading.Lock, message: object) -> None:
-    """Write a frame; the worker may be gone, which the end of the input tells."""
+    """Write a frame; the worker may be gone, which the end of the input shows."""
     data = memoryview(_frame(message))
     with lock, contextlib.suppress(OSError):
         while data:

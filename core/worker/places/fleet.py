@@ -95,7 +95,7 @@ class _Place:
 
 
 class _Call:
-    """Hold one call at a place as a client sees it, with the verdict beside it."""
+    """Hold one call at a place as a client has it, with the verdict beside it."""
 
     def __init__(self, permit: Any, make: Callable[..., Awaitable[Answered]]) -> None:
         self._permit = permit
@@ -226,7 +226,7 @@ class PlacesFleet:
             for each in self._places.values()
         )
 
-    # -- its life ----------------------------------------------------------------------------------------------------
+    # -- start and end --------------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Begin to make places; returns at once."""
@@ -271,7 +271,7 @@ class PlacesFleet:
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, AGAIN_MOST_S)
 
-    # -- what is heard -----------------------------------------------------------------------------------------------
+    # -- messages of places ---------------------------------------------------------------------------------------
 
     def _hear(self, message: object) -> None:
         if isinstance(message, Report):

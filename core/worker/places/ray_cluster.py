@@ -1,7 +1,7 @@
 """Make places as actors of a Ray cluster: the only module that imports Ray, in the process that keeps places.
 
 Actors are made with no argument and get keys by a call when they are ready: Ray keeps what an actor was made with for
-making it again. They are never restarted by Ray, so that the keeper sees each life of a place begin.
+making it again. They are never restarted by Ray, so that the keeper notices each start of a place.
 """
 
 from __future__ import annotations

@@ -382,5 +382,5 @@ def _title(email: ReviewEmail) -> str:
 
 
 def _without_folder(raw: str) -> str:
-    """Leave out the header line that names the folder: it tells what its owner took the message for."""
+    """Leave out the header line that names the folder: it reveals how its owner filed the message."""
     return "\n".join(each for each in raw.split("\n") if not each.lower().startswith(("x-folder:", "x-filename:")))

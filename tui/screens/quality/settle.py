@@ -43,7 +43,7 @@ class SettleScreen(ReviewScreen):
         return Session(who, 0, phase, [m.email_id for m in members])
 
     def _reveal(self) -> None:
-        """Tell how many were settled, once all are."""
+        """Show how many were settled, once all are."""
         session = self._session
         if session is not None:
             self._done_words = f"{number(len(session.given))} settled. The figures count these decisions."

@@ -51,7 +51,7 @@ def cost_words(cost: DryRunCost, item: str = "email") -> str:
     if not cost.keys:
         return "No usable key: add or enable one first."
     money = f", ${cost.money:,.4f}" if cost.money is not None else ""
-    guess = "" if cost.learnt else ", by the length of the texts"
+    guess = "" if cost.learned else ", by the length of the texts"
     return (
         f"About {compact(cost.tokens)} tokens{money} for {plural(cost.emails, item)}{guess}; a follow-up question costs"
         " as much again. They count against your quotas. No label is saved or changed."

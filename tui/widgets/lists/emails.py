@@ -37,7 +37,7 @@ STATES = {
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Hold a filter by state: ``state`` as the reader knows it, its name, and what an empty list says."""
+    """Hold a filter by state: ``state`` as the reader takes it, its name, and what an empty list says."""
 
     state: str | None
     name: str

@@ -29,7 +29,7 @@ class LabelCount:
 
 @dataclass(frozen=True, slots=True)
 class LabelFacts:
-    """Hold the counts; ``simulated`` labels are invented, and ``sample`` tells whether the work order is random.
+    """Hold the counts; ``simulated`` labels are invented, and ``sample`` says whether the work order is random.
 
     ``pending`` emails will get a label yet: the shares shown are those of all, with what is not known of them.
     """

@@ -18,7 +18,7 @@ SCALE = 6
 """Cells of the scale left of the chart: a rate in five cells and a space."""
 
 AXIS_FROM = 5
-"""Rows from which on the last but one is the time axis; below that only the title tells the time covered."""
+"""Rows from which on the last but one is the time axis; below that only the title names the time covered."""
 
 
 @dataclass(frozen=True, slots=True)
