@@ -208,7 +208,7 @@ def test_an_overloaded_server_that_tells_a_wait_is_left_alone_for_it(desk: Desk)
     broker.failed(granted, ServerFailedError("503", status=503, headers={"retry-after": "30"}), 0.1)
     [status] = [each for each in broker.statuses() if each.alias == granted.alias]
     assert round(status.cooldown_s) == 30
-    assert "as the server told" in status.reason
+    assert "as the server stated" in status.reason
 
 
 def test_a_refused_key_is_out_and_the_others_go_on(desk: Desk) -> None:

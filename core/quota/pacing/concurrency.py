@@ -7,8 +7,8 @@ make errors cost more.
 
 A server without quotas (:class:`Knee`) has a knee: up to it more calls at once bring more answers a second, beyond it
 each call only takes longer. By Little's law the answers a second at ``width`` calls are ``width / latency``, so
-latencies show the speed. The search goes in laps: a width is held until the calls that were asked at it are answered, then
-the next one is chosen.
+latencies show the speed. The search goes in laps: a width is held until the calls that were asked at it are answered,
+then the next one is chosen.
 
 - It opens up to eightfold a lap while answers keep up. Where they do not, the width goes back to what the server
   answered a second times the latency before: the bandwidth-delay product, by which BBR paces (Cardwell et al., ACM
