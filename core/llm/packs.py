@@ -57,11 +57,6 @@ class PackedAnswer:
     cut: bool = False
 
 
-def size_words(pack: int) -> str:
-    """Return a pack's setting for people and files: a number, or ``auto``."""
-    return "auto" if pack == PACK_AUTO else str(pack)
-
-
 def first_size(pack: int) -> int:
     """Return how many emails a pack holds at the beginning."""
     return FIRST_OF_AUTO if pack == PACK_AUTO else pack

@@ -260,15 +260,6 @@ def _pack(table: Table) -> int:
     return PACK_AUTO if table.unsent("pack", PACK_WORD) else table.whole("pack", 1, 1, LARGEST_PACK)
 
 
-def pack_of(text: str) -> int:
-    """Return a pack's size as a person typed it. Raises TaskError for anything but 1 to 20 and ``auto``."""
-    if text.strip() == PACK_WORD:
-        return PACK_AUTO
-    if not text.strip().isdecimal() or not 1 <= int(text) <= LARGEST_PACK:
-        raise TaskError(f"{text!r} is no size of a pack. Give a number from 1 to {LARGEST_PACK}, or {PACK_WORD}.")
-    return int(text)
-
-
 def _item(table: Table) -> str:
     """Return the noun for what is labeled, in the singular; *text* where the file gives none."""
     item = table.line("item", "text")

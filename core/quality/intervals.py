@@ -82,17 +82,6 @@ def jeffreys(hits: int, of: int, level: float = LEVEL) -> tuple[float, float]:
     )
 
 
-def clopper_pearson(hits: int, of: int, level: float = LEVEL) -> tuple[float, float]:
-    """Return the exact (conservative) interval of Clopper and Pearson 1934."""
-    if of <= 0:
-        return 0.0, 1.0
-    tail = (1.0 - level) / 2.0
-    return (
-        0.0 if hits == 0 else beta_quantile(tail, hits, of - hits + 1),
-        1.0 if hits == of else beta_quantile(1.0 - tail, hits + 1, of - hits),
-    )
-
-
 def log_hypergeometric_tail(x: int, population: int, hits: int, drawn: int, *, upper: bool) -> float:
     """Return ln P(X ≤ x), or ln P(X ≥ x) with ``upper``, of X hits among ``drawn`` out of ``population``.
 

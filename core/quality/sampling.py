@@ -124,11 +124,3 @@ def second_looks(given: Mapping[int, tuple[str, str]], seed: int) -> tuple[int, 
     back = [*apart, *decoys]
     rng.shuffle(back)
     return tuple(back)
-
-
-def covered_share(sample: Sample, reviewed: Sequence[float], settled: int, total: int) -> float:
-    """Return how much of the run a sample speaks for: settled emails over all, where none of the sample is left out.
-
-    ``reviewed`` are the permanent numbers of reviewed emails; an empty sample covers nothing.
-    """
-    return settled / total if reviewed and total and sample.goal else 0.0

@@ -7,10 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from core.errors import TaskError
 from core.llm import packs
 from core.llm.task import builtin_task, messages, task_from_json, task_from_toml, task_to_json, task_to_toml, versioned
-from core.llm.taskfile import pack_of
 from core.model import PACK_AUTO, Reply, Usage
 from core.simulator.conversation import unpacked
 
@@ -124,11 +122,3 @@ def test_pack_is_part_of_the_version_only_where_it_is_not_one() -> None:
         assert task_from_json(task_to_json(packed)) == packed
         assert task_from_toml(task_to_toml(packed), "x") == packed
         assert messages(packed, "text") == messages(TASK, "text")
-
-
-def test_size_of_a_pack_is_a_number_or_auto() -> None:
-    """Anything else is refused with what may be given."""
-    assert (pack_of("auto"), pack_of("20"), packs.size_words(PACK_AUTO)) == (PACK_AUTO, 20, "auto")
-    for wrong in ("0", "21", "many", "-3", "1.5"):
-        with pytest.raises(TaskError, match="1 to 20"):
-            pack_of(wrong)

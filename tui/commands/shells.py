@@ -9,7 +9,6 @@ from pathlib import Path
 
 from core.model import exits
 
-SHELLS = ("bash", "zsh", "fish")
 _SKILL = Path(__file__).with_name("SKILL.md")
 
 

@@ -28,7 +28,7 @@ from core.quota.db.rows import (
     write_bench,
     write_levels,
 )
-from core.quota.ledger.account import Account, Bench
+from core.quota.ledger.account import Account
 from core.quota.ledger.bucket import Bucket
 from core.quota.ledger.ledger import Ledger
 from core.quota.ledger.levels import SOURCE_OPERATOR, Level, at
@@ -77,7 +77,6 @@ class LedgerSync:
     _troubles: list[tuple[str, KeyTrouble]] = field(default_factory=list)
     _seen: dict[_LevelKey, Level] = field(default_factory=dict)
     _taken: list[tuple[Bucket, float, bool, bool]] = field(default_factory=list)
-    _benches: dict[str, Bench] = field(default_factory=dict)
     _doing: dict[str, Doing] = field(default_factory=dict)
     _beat_at: float | None = None
     _started_at: float = 0.0

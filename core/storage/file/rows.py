@@ -29,8 +29,8 @@ BY_PERSON = "source = 'human'"
 GIVEN = f"source <> '{LabelSource.WITHDRAWN}'"
 """Labels that nobody took back."""
 
-WITHDRAWN_AT = "undone_at"
-"""Column of notes and reviews: when a person took them back."""
+WITHDRAWN_AT = f"{LabelSource.WITHDRAWN}_at"
+"""Column of notes and reviews: when a person took them back (named like the source of labels taken back)."""
 
 STANDS = f"{WITHDRAWN_AT} IS NULL"
 """Notes and reviews that nobody took back."""
