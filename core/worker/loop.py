@@ -248,6 +248,7 @@ class Worker:
 
     def rescan(self) -> None:
         """Read the queue anew: emails were requeued."""
+        self.broker.requeued()
         self.queue.rescan()
         self._wake.set()
 

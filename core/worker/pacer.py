@@ -79,6 +79,9 @@ class Pacer(Protocol[P]):
     def choose_concurrency(self, most: int | None) -> None:
         """Have at most so many calls in flight from now on; None leaves the number to the pacer."""
 
+    def requeued(self) -> None:
+        """Note that a person requeued emails: what was ruled out as too large is asked about again."""
+
     def swap(self) -> str:
         """Disable the key in use, switch to the next, and say so; raises KeysError where there is no other."""
 
@@ -188,6 +191,9 @@ class ConcurrencyLimit:
     def choose_concurrency(self, most: int | None) -> None:
         """Let another number of calls be out; None goes back to the limit that it was made with."""
         self._limit = self._own_limit if most is None else max(1, most)
+
+    def requeued(self) -> None:
+        """Do nothing: nothing is ruled out."""
 
     def swap(self) -> str:
         """Refuse: there is one key."""

@@ -115,7 +115,9 @@ def _work_on(
             inbox = CommandInbox(path)
             inbox.skip_stale(store.knows_command, lock.taken_at)
             notifier = stack.enter_context(notifying(path, store, settings))
-            return asyncio.run(_run(inbox, settings, store, keys, broker, watch, only, notifier, places))
+            ending, interrupted = asyncio.run(
+                _run(inbox, settings, store, keys, broker, watch, only, notifier, places)
+            )
     except RunLostError:
         raise
     except BaseException as error:
@@ -123,6 +125,7 @@ def _work_on(
         with contextlib.suppress(Exception):
             store.end_epoch(RunState.STOPPED, reason, now=time.time())
         raise
+    return exit_code(ending, failed=store.failed_count, interrupted=interrupted)
 
 
 def broker_for(
@@ -162,7 +165,8 @@ async def _run(
     only: int | None,
     notifier: Notifier | None,
     places: PlacesWanted | None,
-) -> int:
+) -> tuple[Ending, bool]:
+    """Return how the loop ended, which the run file says by then, and whether it was interrupted."""
 
     def noted(sentence: str) -> None:
         with best_effort("note what the server does not take"):
@@ -206,7 +210,7 @@ async def _run(
             await fleet.aclose()
         await clients.aclose()
         inbox.close()
-    return exit_code(ending, failed=store.failed_count, interrupted=bool(interrupts))
+    return ending, bool(interrupts)
 
 
 def _tiers(

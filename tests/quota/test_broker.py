@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
@@ -179,6 +179,64 @@ def test_retry_after_is_a_floor(desk: Desk) -> None:
     assert spans[0] < 1.6
     assert all(later >= 1.5 * earlier for earlier, later in pairwise(spans[:6]))
     assert max(spans) <= 60 * 1.2 + 0.3
+
+
+@pytest.mark.parametrize(
+    ("answers_after", "most_s", "most_calls"),
+    [
+        (lambda calls, _waited_s: calls >= 4, 2.5, 4),
+        (lambda _calls, waited_s: waited_s >= 30.0, 45.0, 8),
+        (lambda _calls, waited_s: waited_s >= 2.5, 4.0, 5),
+    ],
+    ids=["every fourth call", "one call in 30 s", "one call in 2.5 s"],
+)
+def test_untold_waits_are_learned_from_the_answers_in_between(
+    desk: Desk, answers_after: Callable[[int, float], bool], most_s: float, most_calls: int
+) -> None:
+    """Where longer waits buy nothing they get shorter; where time alone helps no storm of calls comes of it."""
+    broker = desk.broker("main@org_1=gsk_main_aaaa_0001")
+    answer(broker, desk.grant(broker))
+    for _ in range(8):
+        calls, began_at = 0, desk.now
+        while True:
+            calls += 1
+            granted = desk.grant(broker)
+            if answers_after(calls, desk.now - began_at):
+                answer(broker, granted)
+                break
+            broker.failed(granted, RateLimitedError("429 slow down", status=429), 0.2)
+            wait = broker.next([desk.candidate()])
+            assert isinstance(wait, Wait)
+            desk.now = wait.until_at or 0
+    assert desk.now - began_at <= most_s
+    assert calls <= most_calls
+
+
+def test_a_limit_that_a_refusal_told_is_asked_about_again_after_a_retry(desk: Desk) -> None:
+    """Requeued by a person, or by another worker, an email is asked about; a second refusal rules others out again."""
+    broker = desk.broker("main@org_1=gsk_main_aaaa_0001")
+    large, other = desk.candidate(400_000), desk.candidate(400_000)
+
+    def refused(broker: Broker, candidate: Candidate) -> None:
+        granted = broker.next([candidate])
+        assert isinstance(granted, Grant)
+        broker.failed(granted, desk.limited("org_1", Dimension.TPM, 6_000, 0, 12_903), 0.2)
+        answer(broker, desk.grant(broker))
+
+    answer(broker, desk.grant(broker))
+    refused(broker, large)
+    assert isinstance(broker.next([other]), Never)
+    broker.requeued()
+    assert not isinstance(broker.next([other]), Never)
+    desk.now += 120
+    refused(broker, other)
+    assert isinstance(broker.next([large]), Never)
+    broker.tick()
+    broker.close()
+    again = desk.broker()
+    answer(again, desk.grant(again))
+    desk.now += 120
+    assert isinstance(again.next([large]), Grant)
 
 
 def test_a_refusal_no_wait_can_cure_is_a_matter_of_size(desk: Desk) -> None:

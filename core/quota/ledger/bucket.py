@@ -63,6 +63,7 @@ class Bucket:
     __slots__ = (
         "_borne_out",
         "_disbelieved_until",
+        "_doubted",
         "_empty_replies",
         "_evidence_at",
         "_impossible",
@@ -108,6 +109,7 @@ class Bucket:
         self.corrected_down = self.corrected_up = False
         self._disbelieved_until = -math.inf
         self._borne_out = False
+        self._doubted = True
         self._lifted_at = -math.inf
         self._impossible = 0
         self._empty_replies = 0
@@ -230,11 +232,16 @@ class Bucket:
         """Return whether a larger call need not be tried: the operator or a refusal of the last hour states the limit.
 
         A refusal's limit counts once a call has passed under it. Until then each email is asked about, so that one text
-        with a tiny limit fails nothing but what the server itself refuses.
+        with a tiny limit fails nothing but what the server itself refuses. It counts no longer for a worker that has not
+        heard it itself, or once it is doubted, until the server refuses again.
         """
         fresh = self.as_of - self.learned_at <= DISBELIEF_S
-        told = self.source == SOURCE_REFUSAL and fresh and self._borne_out
+        told = self.source == SOURCE_REFUSAL and fresh and self._borne_out and not self._doubted
         return told or self.source not in (SOURCE_HEADERS, SOURCE_REFUSAL)
+
+    def doubt(self) -> None:
+        """Take the limit for uncertain until a refusal states it again."""
+        self._doubted = True
 
     def limit_stated(self, limit: float, source: str) -> None:
         """Take over a limit that a refusal or the operator states. What is used stays used."""
@@ -247,6 +254,7 @@ class Bucket:
             self.drift = min(self.drift, _MOST_DRIFT * self.rate)
             self.corrected_up = self.corrected_down = True
         self._repeats = 0
+        self._doubted = self._doubted and source != SOURCE_REFUSAL
         self.source, self.learned_at = source, self.as_of
 
     def limit_shown(self, limit: float) -> bool:

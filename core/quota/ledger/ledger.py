@@ -112,6 +112,12 @@ class Ledger:
             else:
                 account.learn(dimension, Level(limit, limit, now, source, now))
 
+    def doubt_limits(self) -> None:
+        """Let no limit that a refusal told rule a call out before the server refuses again."""
+        for account in self._accounts.values():
+            for bucket in account.buckets.values():
+                bucket.doubt()
+
     def bench(self, organization: str, model: str, until: float, limit: str, reason: str, now: float) -> None:
         """Let nobody of the organization ask that model before ``until``."""
         self._advance(now)

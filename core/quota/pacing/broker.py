@@ -211,6 +211,11 @@ class Broker:
         """Have at most so many calls in flight; None leaves it to the quotas, or to the search for the knee."""
         self._room.choose(most)
 
+    def requeued(self) -> None:
+        """Ask the server anew about emails of a size that was refused: a person requeued them."""
+        self._consequences.too_large.clear()
+        self._ledger.doubt_limits()
+
     @property
     def estimator(self) -> Estimator:
         """Return the estimator of token counts with what it has learned."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from core.errors import (
@@ -33,12 +35,51 @@ _LONGEST_OUTAGE_S = 600.0
 _LEAST_TOLD_S = 0.05
 """A stated wait below this is none."""
 
+_LEAST_UNTOLD_S = 0.5
+_FEW_ANSWERS = 2
+"""So few answers between refusals say that a longer wait bought nothing: a limit that refills in time lets more through."""
+_IN_VAIN_MOST = 3
+"""Waits of the longest kind that were followed by a refusal, until longer ones are tried."""
+
 _MOST_STRETCH = 8.0
 _NOTICED_BENCH_S = 5.0
 _REMEMBERED_EMAILS = 4_096
 _SHOWN = 300
 _OWN_WORDS = 100
 _REMEMBERED = 400
+
+
+@dataclass(slots=True)
+class _UntoldWaits:
+    """Learns how long to wait for an organization whose refusals do not say it.
+
+    Each refusal in a row doubles the wait, up to ``most_s``. That is halved where an answer or two came and the waits
+    before it were together shorter than ever (``least_s``); it grows again where waits of that length are in vain.
+    """
+
+    most_s: float = _LONGEST_REST_S
+    least_s: float = math.inf
+    waited_s: float = 0.0
+    together_s: float = 0.0
+    answers: int = 0
+    in_vain: int = 0
+
+    def next_s(self, again: int) -> float:
+        """Return the wait after one more refusal, the ``again``-th in a row without an answer in between."""
+        if again == 0:
+            if self.answers > _FEW_ANSWERS:
+                self.most_s, self.least_s = _LONGEST_REST_S, math.inf
+            elif self.answers and self.together_s < 0.8 * self.least_s:
+                self.least_s, self.most_s = self.together_s, max(_LEAST_UNTOLD_S, self.waited_s / 2.0)
+            self.together_s, self.in_vain = 0.0, 0
+        elif self.waited_s >= self.most_s:
+            self.in_vain += 1
+            if self.in_vain >= _IN_VAIN_MOST:
+                self.most_s, self.in_vain = min(2.0 * self.most_s, _LONGEST_REST_S), 0
+        self.answers = 0
+        self.waited_s = min(2.0**again, self.most_s)
+        self.together_s += self.waited_s
+        return self.waited_s
 
 
 class Consequences:
@@ -59,6 +100,7 @@ class Consequences:
         self.too_large: dict[int, set[str]] = {}
         self._rests: dict[int, tuple[int, float]] = {}
         self._refusals: dict[str, tuple[int, float]] = {}
+        self._untold: dict[str, _UntoldWaits] = {}
         self._pool = pool
         self._ledger = ledger
         self._sync = sync
@@ -108,6 +150,8 @@ class Consequences:
         self._reached(grant)
         self._rests.pop(grant.email_id, None)
         self._refusals.pop(grant.slot.organization, None)
+        if (waits := self._untold.get(grant.slot.organization)) is not None:
+            waits.answers += 1
 
     def ended(self, grant: Grant) -> None:
         """Note that a call is over: where it was a probe, the next one may go out."""
@@ -149,7 +193,12 @@ class Consequences:
         org.concurrency.pushed_back(grant.asked_at, now)
         org.room.knee.pushed_back(grant.asked_at, now)
         was_benched = account.bench is not None and account.bench.until_at > now
-        wait_s = self._told_s(error, text, dimension, self._again(grant, organization, now), now)
+        again, is_fresh = self._again(grant, organization, now)
+        wait_s = self._told_s(error, text, dimension, again, now)
+        if wait_s is None:
+            waits = self._untold.setdefault(organization, _UntoldWaits())
+            wait_s = waits.next_s(again) if is_fresh else waits.waited_s or 1.0
+            wait_s *= 1.0 + self._rng.uniform(0.0, 0.2)
         words = dimension.words if dimension else f"a limit that it did not name{_own_words(error)}"
         limit = dimension.value if dimension else ""
         self._ledger.bench(organization, account.model, now + wait_s, limit, f"waits for {words}", now)
@@ -173,8 +222,8 @@ class Consequences:
 
     def _told_s(
         self, error: CallError, text: RateLimitText | None, dimension: Dimension | None, again: int, now: float
-    ) -> float:
-        """Return seconds to wait: what the server stated, bounded by what a bucket can take, else a second.
+    ) -> float | None:
+        """Return seconds to wait as the server stated, bounded by what a bucket can take; None where it told none.
 
         ``again`` counts refusals after waits that were handled, with no answer in between: each doubles the wait.
         A stated wait of 0 s is used once; from then on it is treated like no stated wait.
@@ -187,15 +236,19 @@ class Consequences:
         if told:
             longest = LONGEST_WAIT_S if dimension is None else 1.05 * dimension.period_s
             return min(max(told) * min(2.0**again, _MOST_STRETCH), longest)
-        return min(2.0**again, _LONGEST_REST_S) * (1.0 + self._rng.uniform(0.0, 0.2))
+        return None
 
-    def _again(self, grant: Grant, organization: str, now: float) -> int:
-        """Return how often the organization refused after the stated wait was over; calls of one crowd count once."""
+    def _again(self, grant: Grant, organization: str, now: float) -> tuple[int, bool]:
+        """Return how often the organization refused after the wait was over, and whether this refusal is one more.
+
+        Calls of one crowd count once.
+        """
         times, since_at = self._refusals.get(organization, (-1, now))
-        if times < 0 or grant.asked_at >= since_at or since_at > now:
+        is_fresh = times < 0 or grant.asked_at >= since_at or since_at > now
+        if is_fresh:
             times, since_at = min(times + 1, 10), now
         self._refusals[organization] = (times, since_at)
-        return times
+        return times, is_fresh
 
     def _too_large(self, grant: Grant, error: CallError, now: float) -> Consequence:
         self.recovered(grant)

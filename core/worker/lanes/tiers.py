@@ -170,6 +170,11 @@ class TieredPacer:
         for broker in filter(None, (self._live, self._flex)):
             broker.choose_concurrency(most)
 
+    def requeued(self) -> None:
+        """Ask about what was refused as too large again, in both tiers."""
+        for broker in filter(None, (self._live, self._flex)):
+            broker.requeued()
+
     def swap(self) -> str:
         """Disable the key in use and switch to the next."""
         return self._live.swap()
