@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from core.commands.send import SentCommand
     from core.exports.registry import known_suffixes
     from core.llm.key_check import FoundAddress, KeyCheck
-    from core.llm.packs import pack_messages
+    from core.llm.packs import pack_messages, request_fields
     from core.llm.task import (
         allowed_answers,
         chosen_task,
@@ -83,14 +83,14 @@ __all__ = [
     "allowed_answers", "changes", "checked_alias", "checked_organization", "choose_mix", "chosen_task", "commented",
     "differences", "escaped", "first_of", "fits_lines", "fixed_chars", "host_of", "is_exposed", "known_suffixes",
     "label_lines", "load_task", "messages", "noticed", "pack_messages", "parse", "plan", "plausible_secret",
-    "read_draft", "reask_messages", "server_of", "split_history", "sqlite_version", "task_to_json", "task_written",
-    "template", "template_names", "view_by",
+    "read_draft", "reask_messages", "request_fields", "server_of", "split_history", "sqlite_version", "task_to_json",
+    "task_written", "template", "template_names", "view_by",
 ]  # fmt: skip
 
 _LATE = {
     "core.commands.send": ("SentCommand",),
     "core.exports.registry": ("known_suffixes",),
-    "core.llm.packs": ("pack_messages",),
+    "core.llm.packs": ("pack_messages", "request_fields"),
     "core.llm.task": (
         "allowed_answers",
         "chosen_task",

@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any, TypeVar
 
-from core.llm.answers import ASCII_SPACE, without_reasoning
+from core.llm.answers import ASCII_SPACE, schema_of, without_reasoning
+from core.llm.dialect import optional_fields
 from core.llm.task import allowed_answers, criteria, cut_sentences
 from core.model import PACK_AUTO, ChatMessage, ModelSettings, Reply, Task, Usage
 from core.text import plural_of
@@ -160,6 +161,18 @@ def pack_schema(task: Task, size: int) -> dict[str, Any] | None:
         "additionalProperties": False,
     }
     return {"type": "json_schema", "json_schema": {"name": "labels", "strict": True, "schema": schema}}
+
+
+def request_fields(task: Task, size: int = 1) -> dict[str, Any]:
+    """Return the fields of a request about ``size`` emails beside its messages: all of them, in the task's own names.
+
+    What a server is known to refuse is left out of them when it is asked.
+    """
+    form = pack_schema(task, size) if size > 1 else schema_of(task.labels)
+    settings = replace(task.model, schema=task.model.schema and form is not None)
+    settings = pack_settings(settings, size) if size > 1 else settings
+    fields = {name: value for name, value in optional_fields(settings, form).items() if value is not None}
+    return {"model": settings.model, **fields}
 
 
 def read_answer(reply: Reply, size: int) -> tuple[PackedAnswer, ...]:

@@ -95,6 +95,7 @@ def differences(before: Task, after: Task) -> tuple[str, ...]:
         ("item", before.item != after.item),
         ("model", before.model.model != after.model.model),
         ("what is sent", before.sends_otherwise(after)),
+        ("packs", before.pack != after.pack),
         ("settings", _settings(before) != _settings(after)),
         ("name", before.name != after.name),
     )

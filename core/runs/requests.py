@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,7 +43,8 @@ class CopyRequest:
 class NewRunRequest:
     """Hold what was typed in. Empty texts mean the default.
 
-    ``task`` is the path of a TOML file, ``task_of`` that of a run whose task is meant.
+    ``task`` is the path of a TOML file, ``task_of`` that of a run whose task is meant; ``pack`` is how many texts share
+    a call, None for what the task says.
     """
 
     source: str
@@ -56,6 +57,7 @@ class NewRunRequest:
     base_url: str = ""
     dedupe: bool = True
     task_of: str = ""
+    pack: int | None = None
 
 
 TEMPLATE = "a template"
@@ -242,5 +244,6 @@ def _task(request: NewRunRequest) -> Task:
 
         with RunReader(Path(request.task_of)) as reader:
             task = versioned(reader.task())
-        return with_model(task, request.model) if request.model else task
-    return chosen_task(Path(request.task).expanduser() if request.task else None, request.model)
+        task = with_model(task, request.model) if request.model else task
+        return task if request.pack is None else versioned(replace(task, pack=request.pack))
+    return chosen_task(Path(request.task).expanduser() if request.task else None, request.model, request.pack)

@@ -115,9 +115,7 @@ def _work_on(
             inbox = CommandInbox(path)
             inbox.skip_stale(store.knows_command, lock.taken_at)
             notifier = stack.enter_context(notifying(path, store, settings))
-            ending, interrupted = asyncio.run(
-                _run(inbox, settings, store, keys, broker, watch, only, notifier, places)
-            )
+            ending, interrupted = asyncio.run(_run(inbox, settings, store, keys, broker, watch, only, notifier, places))
     except RunLostError:
         raise
     except BaseException as error:

@@ -107,6 +107,22 @@ async def test_esc_goes_a_step_back_and_nothing_is_lost(desk: Opens, folder: Pat
 
 
 @pytest.mark.asyncio
+async def test_packs_and_further_fields_are_chosen_and_shown_before_anything_is_sent(desk: Opens, folder: Path) -> None:
+    """A pack is a choice of the settings; the step of the task says what it adds to requests."""
+    _with_fields(folder / "mood.toml", "y" * 40)
+    async with desk(listed=True, size=(80, 24)) as at:
+        await at.press("w", *"mail", "enter", "enter", "down", "down")
+        assert "logprobs" in at.screen()
+        assert "y" * 40 in at.screen()
+        await at.press("enter", *["tab"] * 5, *["right"] * 4, "enter")
+        shown = at.screen()
+        assert "STEP 5 OF 5" in shown
+        assert "create it only" in shown
+        await at.press("down", "down", "enter")
+        assert made(at).pack == 10
+
+
+@pytest.mark.asyncio
 async def test_esc_on_the_first_step_leaves_everything_as_it_was(desk: Opens, folder: Path) -> None:
     """The list of runs is there again and nothing was made."""
     async with desk(listed=True) as at:
@@ -291,6 +307,40 @@ def test_a_real_source_is_forecast_and_made(tmp_path: Path) -> None:
     assert name_for(settings, str(source)) == "mail-2"
     assert "There is a run mail already" in name_trouble(settings, "mail")
     assert "cannot be a run's name" in name_trouble(settings, "../x")
+
+
+def _with_fields(path: Path, extra: str) -> None:
+    path.write_text(
+        'rubric = "Happy or not."\n[[labels]]\nvalue = "h"\n[[labels]]\nvalue = "s"\n[model]\nlogprobs = true\n'
+        f'[model.extra_body]\nuser = "{extra}"\n',
+        "utf-8",
+    )
+
+
+def test_fields_that_a_task_adds_are_in_its_forecast_in_full(tmp_path: Path) -> None:
+    """They are data, shown before they are sent, however long."""
+    source, task = tmp_path / "mail.csv", tmp_path / "mood.toml"
+    source.write_text('id,message\n7,"Subject: lunch\n\nNoon?"\n', "utf-8")
+    _with_fields(task, "y" * 3_900)
+    settings = load_settings({"LABELTUI_HOME": str(tmp_path / "home")})
+    lines = list(plan_lines(*forecast(settings, NewRunRequest(str(source), task=str(task)))))
+    assert '  sent too  {"user":"' + "y" * 3_900 + '"}' in lines
+    assert any(text.startswith("  logprobs") for text in lines)
+
+
+def test_a_pack_that_was_chosen_is_forecast_and_made(tmp_path: Path) -> None:
+    """It takes the place of the task's own, also where the task is that of another run."""
+    source = tmp_path / "mail.csv"
+    source.write_text('id,message\n7,"Subject: lunch\n\nNoon?"\n8,"Subject: gas\n\nNominate."\n', "utf-8")
+    settings = load_settings({"LABELTUI_HOME": str(tmp_path / "home")})
+    assert any(
+        "up to 5 emails in a call" in text
+        for text in plan_lines(*forecast(settings, NewRunRequest(str(source), pack=5)))
+    )
+    path = make(settings, NewRunRequest(str(source), name="one", pack=0))
+    other = make(settings, NewRunRequest(str(source), name="two", task_of=str(path), pack=2))
+    with RunReader(path) as one, RunReader(other) as two:
+        assert (one.task().pack, two.task().pack) == (0, 2)
 
 
 def test_a_time_without_known_limits_is_unknown(tmp_path: Path) -> None:

@@ -364,6 +364,25 @@ async def test_an_older_version_becomes_a_draft(desk: Opens) -> None:
         assert read_draft(kept(at) or "").task == OLD
 
 
+async def test_packs_are_chosen_for_the_draft(desk: Opens) -> None:
+    """P offers sizes, the present one marked; the choice becomes a draft, which is activated as any other."""
+    async with desk(with_versions()) as at:
+        await at.press("D", "P")
+        assert "1 (as now)" in at.screen()
+        await at.press("enter")
+        assert kept(at) is None
+        await at.press("P", "end", "enter")
+        assert read_draft(kept(at) or "").task == versioned(replace(REAL, pack=0))
+        assert "differs in packs" in at.screen()
+        await at.press("P")
+        assert "auto (as now)" in at.screen()
+        await at.press("home", "down", "enter")
+        assert read_draft(kept(at) or "").task == versioned(replace(REAL, pack=2))
+        leave_draft(at, "no task")
+        await at.press("escape", "D", "P")
+        assert "no valid task yet" in at.said()
+
+
 async def test_asking_again_is_a_choice_of_its_own(desk: Opens) -> None:
     """R lists what an older version labeled: all, or of one label; esc does nothing."""
     async with desk(with_versions()) as at:
@@ -402,6 +421,8 @@ async def test_the_exact_messages_of_the_email_under_the_cursor(desk: Opens) -> 
         assert isinstance(at.app.screen, MessagesScreen)
         shown = at.screen()
         for telling in (
+            "── beside the messages, unless the server refuses it",
+            "max_tokens: 256",
             "Subject of message 1",
             "── system",
             "Answer 1 or 0.",

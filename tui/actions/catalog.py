@@ -260,6 +260,11 @@ ALL: tuple[Action, ...] = (
         frozenset({Scope.TASK}), enabled.draft_blocked, hint=1, changes=True,
     ),
     Action(
+        "pack", Group.HERE, ("P",), "P", _word("packs"),
+        "Choose how many texts share a call; the choice goes into the draft.",
+        frozenset({Scope.TASK}), enabled.run_read, hint=0, changes=True,
+    ),
+    Action(
         "take_version", Group.HERE, ("J",), "J", _word("draft of it"),
         "Start a draft from the older version under the cursor.",
         frozenset({Scope.TASK}), enabled.version_blocked, hint=0, changes=True,

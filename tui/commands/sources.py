@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from core.engine import Engine, RunOptions, SourceOptions, choose_mix, chosen_task
 from core.model import Task, exits
 from core.settings import load_settings
-from core.text import one_line
+from core.text import inert, one_line
 from tui.commands.printing import complain, importing, say, say_hung
 from tui.text.numbers import number, plural
 from tui.text.plan import mix_lines, plan_lines
@@ -78,6 +78,8 @@ def new(given: argparse.Namespace) -> int:
     if made.unparsed:
         say(f"  {plural(made.unparsed, task.item)} could not be parsed whole: their text is kept as it came")
     _say_server(engine, given.base_url, task, found)
+    if task.model.extra_body:
+        say(f"  sent too  {inert(task.model.extra_body)}")
     say(f"  {made.path}")
     say(f"`labeltui open {made.name}` shows it, `labeltui start {made.name}` starts it.")
     return exits.DONE

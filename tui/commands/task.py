@@ -12,11 +12,11 @@ from typing import Any
 from core.commands.catalog import ActivateTask, Relabel
 from core.engine import Engine, commented, fixed_chars, load_task, task_to_json, template
 from core.errors import UsageError
-from core.model import PACK_AUTO, Task, TaskVersion, exits
+from core.model import Task, TaskVersion, exits
 from core.text import inert, one_line
 from tui.commands.control import email_of, engine_of, report
 from tui.commands.printing import say
-from tui.text.numbers import cut_words, moment, number, percent, plural
+from tui.text.numbers import cut_words, further_settings, moment, number, pack_words, percent, plural
 from tui.text.sent_messages import bad_answers, first_question, question_again
 
 CHARS_A_TOKEN = 4
@@ -104,8 +104,9 @@ def _show_task(current: Task) -> None:
         ("settings", f"temperature {_sent(model.temperature)}, reasoning effort {_sent(model.reasoning_effort)}"),
         ("answer", f"at most {number(model.max_completion_tokens)} tokens"),
         ("sent", f"{', '.join(current.fields)}; {cut_words(current)}"),
-        ("pack", "auto" if current.pack == PACK_AUTO else f"{plural(current.pack, current.item)} a call"),
+        ("packs", pack_words(current)),
         ("asked", f"at most {plural(1 + current.max_reasks, 'time')}"),
+        *further_settings(current),
     ):  # fmt: skip
         say(f"  {name:<9} {value}")
     for label in current.labels:

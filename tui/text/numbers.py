@@ -6,14 +6,15 @@ where None).
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable
 from datetime import UTC, datetime, tzinfo
 
 from rich.cells import cell_len, set_cell_size
 
-from core.model import Task
-from core.text import one_line, plural_of
+from core.model import PACK_AUTO, Task
+from core.text import inert, one_line, plural_of
 
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 FIVE_CELLS = 9_999.5
@@ -53,6 +54,42 @@ def cut_words(task: Task) -> str:
     tail = f", {number(task.truncate_tail)} of them from its end" if task.truncate_tail else ""
     quoted = {"keep": "", "mark": "; quotes marked", "drop": "; without quotes"}[task.quoted]
     return f"{number(task.truncate_at)} {task.truncate_by}{tail}{quoted}"
+
+
+def pack_words(task: Task) -> str:
+    """Return how many texts share a call, in words."""
+    if task.pack == PACK_AUTO:
+        return f"as many {plural_of(task.item)} a call as the control sample allows (auto)"
+    return f"one {task.item} a call" if task.pack == 1 else f"up to {task.pack} {plural_of(task.item)} a call"
+
+
+PACK_REMARK = (
+    "Short texts cost less together: the rubric is sent once for all of them. A random sample is asked about alone too,"
+    " and the quality screen says whether sharing changes labels. The guide's page packs has the costs."
+)
+
+
+def pack_options(item: str) -> tuple[tuple[int, str], ...]:
+    """Return the sizes of packs that screens offer, each with its meaning."""
+    items = plural_of(item)
+    return (
+        (1, f"one {item} a call"),
+        *((size, f"up to {size} {items} a call") for size in (2, 5, 10, 20)),
+        (PACK_AUTO, f"10 {items} a call, fewer where the sample shows that sharing changes labels"),
+    )
+
+
+def further_settings(task: Task) -> list[tuple[str, str]]:
+    """Return what else a task sends to the model's server, by name: fields of its own in full, as JSON."""
+    model = task.model
+    told = [
+        ("seed", "" if model.seed is None else str(model.seed)),
+        ("stop", json.dumps(model.stop, ensure_ascii=False) if model.stop else ""),
+        ("schema", "the labels and nothing else, where the server takes it" if model.schema else ""),
+        ("logprobs", "the label's probability, where the server tells it" if model.logprobs else ""),
+        ("sent too", inert(model.extra_body)),
+    ]
+    return [(name, value) for name, value in told if value]
 
 
 def percent(part: float, whole: float) -> str:

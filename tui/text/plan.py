@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from core.model import PACK_AUTO, Forecast, Task
 from core.text import one_line, plural_of
-from tui.text.numbers import moment, number, plural
+from tui.text.numbers import further_settings, moment, number, plural
 
 if TYPE_CHECKING:
     from core.engine import LaneForecast, Mix, Planned
@@ -93,6 +93,9 @@ def plan_lines(planned: Planned, task: Task) -> Iterator[str]:
     if planned.server:
         yield f"  server    {one_line(planned.server, limit=200)} gets the texts"
     yield f"  model     {one_line(task.model.model)}"
+    for name, value in further_settings(task):
+        if name != "schema":
+            yield f"  {name:<9} {one_line(value)}"
     yield f"  calls     about {number(planned.calls)}, follow-up questions included"
     if planned.canaries and task.pack != 1:
         yield (

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from core.engine import allowed_answers, messages, pack_messages, reask_messages
+import json
+
+from core.engine import allowed_answers, messages, pack_messages, reask_messages, request_fields
 from core.model import ChatMessage, EmailRecord, Outcome, Task
 
 BAD = (Outcome.INVALID, Outcome.EMPTY, Outcome.TRUNCATED)
@@ -38,6 +40,12 @@ def first_question(task: Task, active: Task, record: EmailRecord) -> tuple[ChatM
     if in_pack(task, active, record):
         return pack_messages(task, record.pack_texts)
     return messages(task, sent_text(task, active, record))
+
+
+def fields_sent(task: Task, size: int = 1) -> str:
+    """Return the other fields of a request about ``size`` texts, as JSON, each on a line."""
+    fields = request_fields(task, size)
+    return "\n".join(f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in fields.items())
 
 
 def question_again(task: Task, active: Task, record: EmailRecord) -> tuple[tuple[ChatMessage, ...], bool]:

@@ -232,8 +232,8 @@ class Bucket:
         """Return whether a larger call need not be tried: the operator or a refusal of the last hour states the limit.
 
         A refusal's limit counts once a call has passed under it. Until then each email is asked about, so that one text
-        with a tiny limit fails nothing but what the server itself refuses. It counts no longer for a worker that has not
-        heard it itself, or once it is doubted, until the server refuses again.
+        with a tiny limit fails nothing but what the server itself refuses. It does not count for a worker that has not
+        heard it itself, nor once it is doubted, until the server refuses again.
         """
         fresh = self.as_of - self.learned_at <= DISBELIEF_S
         told = self.source == SOURCE_REFUSAL and fresh and self._borne_out and not self._doubted

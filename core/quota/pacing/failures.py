@@ -37,7 +37,7 @@ _LEAST_TOLD_S = 0.05
 
 _LEAST_UNTOLD_S = 0.5
 _FEW_ANSWERS = 2
-"""So few answers between refusals say that a longer wait bought nothing: a limit that refills in time lets more through."""
+"""So few answers between refusals say that a longer wait bought nothing: a window that refills lets more through."""
 _IN_VAIN_MOST = 3
 """Waits of the longest kind that were followed by a refusal, until longer ones are tried."""
 

@@ -21,6 +21,7 @@ from tui.text.numbers import plural
 from tui.text.plan import plan_lines
 from tui.widgets.lists.rows import ListColumn, Row, Rows
 from tui.widgets.panes.pane import line
+from tui.widgets.window_parts import TextScroll
 
 if TYPE_CHECKING:
     from core.engine import FoundAddress, Planned
@@ -34,6 +35,15 @@ WAYS = (
 )
 
 
+MOST_SHOWN = 5_000
+"""Characters of a line: fields that a task adds to a request are shown in full, at most 4,000."""
+
+
+ROWS_BELOW = 7
+"""Rows that keys, ways and what is said need below the forecast, which is scrolled where it is longer than the rest."""
+LEAST_ROWS = 4
+
+
 class ForecastStep(Step):
     """Show the forecast, made again for every change of an earlier step."""
 
@@ -42,7 +52,7 @@ class ForecastStep(Step):
     def __init__(self) -> None:
         super().__init__()
         self._keys = Static("", markup=False)
-        self._told = Static("", markup=False, id="forecast")
+        self._told = Static("", markup=False)
         self._rows = Rows(COLUMNS, empty="", id="ways")
         self._planned: NewRunRequest | None = None
         self._lines: tuple[str, ...] = ()
@@ -51,7 +61,8 @@ class ForecastStep(Step):
         self._keys_asked: tuple[str, tuple[tuple[str, bool], ...]] | None = None
 
     def compose(self) -> ComposeResult:
-        yield self._told
+        with TextScroll(id="forecast"):
+            yield self._told
         yield self._keys
         yield self._rows
         yield self.said
@@ -90,7 +101,7 @@ class ForecastStep(Step):
     def _show(self, command: NewRunRequest, forecast: tuple[Planned, Task]) -> None:
         if command == self._planned and alive(self):
             self.tell("")
-            self._lines = tuple(inert(text, limit=400).replace("\n", " ") for text in plan_lines(*forecast))
+            self._lines = tuple(inert(text, limit=MOST_SHOWN).replace("\n", " ") for text in plan_lines(*forecast))
             self._draw()
             self._look_for(command, forecast[1])
 
@@ -103,6 +114,9 @@ class ForecastStep(Step):
             for part in textwrap.wrap(text, width, subsequent_indent=" " * 12 if text.startswith("  ") else "")
         ]
         self._told.update(Content("\n").join(line(part) for part in rows))
+        pane = self.query_one("#forecast")
+        pane.styles.max_height = max(LEAST_ROWS, self.size.height - ROWS_BELOW)
+        pane.can_focus = len(rows) > max(LEAST_ROWS, self.size.height - ROWS_BELOW)
 
     def on_resize(self) -> None:
         if self._lines:

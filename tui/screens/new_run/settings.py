@@ -13,8 +13,11 @@ from core.engine import NewRunRequest, address_of
 from core.errors import UsageError
 from tui.screens.new_run.step import Step
 from tui.terminal.textual_fixes import alive
+from tui.text.numbers import pack_options
 from tui.widgets.fields import Choice
 from tui.widgets.panes.pane import line
+
+AS_THE_TASK = ""
 
 
 class SettingsStep(Step):
@@ -39,6 +42,8 @@ class SettingsStep(Step):
             ),
         )
         self._dedupe = Choice("duplicates", (("yes", "one call, the label copied"), ("no", "a call each")))
+        sizes = [(str(size), about) for size, about in pack_options("text")]
+        self._pack = Choice("packs", [(AS_THE_TASK, "as the task says"), *sizes], id="pack")
         self._source = ""
 
     def compose(self) -> ComposeResult:
@@ -48,6 +53,7 @@ class SettingsStep(Step):
         yield Static("", markup=False, classes="label")
         yield self._work_order
         yield self._dedupe
+        yield self._pack
         yield self.said
 
     def begin(self, command: NewRunRequest) -> None:
@@ -94,4 +100,5 @@ class SettingsStep(Step):
             base_url=url,
             order=self._work_order.value or "shuffled",
             dedupe=self._dedupe.value != "no",
+            pack=int(self._pack.value) if self._pack.value else None,
         )

@@ -17,7 +17,7 @@ from core.text import inert, one_line
 from tui.actions.keymap import keyed
 from tui.screens.new_run.step import Step
 from tui.terminal.textual_fixes import alive
-from tui.text.numbers import cut_words
+from tui.text.numbers import cut_words, further_settings, pack_words
 from tui.widgets.fields import PathSuggester
 from tui.widgets.lists.rows import ListColumn, Row, Rows
 from tui.widgets.panes.pane import line
@@ -179,8 +179,12 @@ def _told(task: Task, width: int) -> Content:
         rows.append(line(head, *((f"  {part}", "$quiet") for part in beside)))
         rows += [line((" " * inset + part, "$quiet")) for part in meaning[len(beside) :]]
     sent = f"model {task.model.model} · sends {', '.join(task.fields)}, at most {cut_words(task)}"
+    more = [f"{name}: {value}" for name, value in further_settings(task)]
+    packs = [f"packs: {pack_words(task)}"] if task.pack != 1 else []
     rows += [
-        line((part, "$quiet")) for part in textwrap.wrap(one_line(sent, limit=300), width, subsequent_indent="     ")
+        line((part, "$quiet"))
+        for told in (one_line(sent, limit=300), *packs, *more)
+        for part in textwrap.wrap(told, width, subsequent_indent="     ")
     ]
     rows.append(line((inert(task.rubric.strip(), limit=20_000), "$foreground")))
     return Content("\n").join(rows)

@@ -6,6 +6,7 @@ import os
 import shlex
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,6 +99,22 @@ class DraftEditing(BaseScreen):
 
         error = self.draft.error if self.draft is not None else ""
         self.app.push_screen(EditTask(self._text(), error), left)
+
+    def do_pack(self) -> None:
+        """Choose how many texts share a call, for the draft; a new one starts as the active version."""
+        from tui.screens.task.windows import ChoosePack  # noqa: PLC0415  (loaded on first use)
+
+        app, active = self.console_app, self.active_task
+        task = active if self.draft is None else self.draft.task
+        if task is None:
+            app.say(keyed("The draft is no valid task yet: {edit} corrects it."), severity="error")
+            return
+
+        def chosen(pack: int | None) -> None:
+            if pack is not None and pack != task.pack:
+                self._keep(app.engine.text_of(replace(task, pack=pack)))
+
+        self.app.push_screen(ChoosePack(task), chosen)
 
     def do_editor(self) -> None:
         """Edit the draft in the operator's editor; the console waits meanwhile."""

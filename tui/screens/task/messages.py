@@ -16,7 +16,7 @@ from tui.actions.context import Scope, Selected
 from tui.screens.base_screen import BaseScreen
 from tui.terminal.textual_fixes import alive
 from tui.text.numbers import join, number
-from tui.text.sent_messages import first_question, in_pack, question_again
+from tui.text.sent_messages import fields_sent, first_question, in_pack, question_again
 from tui.widgets.panes.pane import line
 from tui.widgets.panes.task import short
 from tui.widgets.window_parts import TextScroll
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 MOST_SHOWN = 200_000
 """Characters of a message that are shown; the number of the others is named."""
+
+
+BESIDE = "beside the messages, unless the server refuses it"
+"""The heading of a request's other fields."""
 
 
 class MessagesScreen(BaseScreen):
@@ -100,7 +104,8 @@ class MessagesScreen(BaseScreen):
                  (one_line(record.row.named, limit=120), "bold $bright")),
             line((f"{len(sent)} messages, {number(sum(len(each.content) for each in sent))} characters", "$quiet")),
         ]  # fmt: skip
-        for message in sent:
+        size = len(record.pack_texts) if told.startswith("pack") else 1
+        for message in (*sent, ChatMessage(BESIDE, fields_sent(task, size))):
             rows += _message(message)
         self.query_one("#messages Static", Static).update(Content("\n").join(rows))
 
@@ -130,6 +135,6 @@ def _message(message: ChatMessage) -> list[Content]:
     if len(text) > MOST_SHOWN:
         shown += f"\n… {number(len(text) - MOST_SHOWN)} more characters"
     head = line(
-        (f"── {one_line(message.role, limit=20)} ", "bold $accent"), (f"{number(len(text))} characters", "$quiet")
+        (f"── {one_line(message.role, limit=60)} ", "bold $accent"), (f"{number(len(text))} characters", "$quiet")
     )
     return [Content.empty(), head, Content(shown)]

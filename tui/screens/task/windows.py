@@ -13,8 +13,9 @@ from textual.screen import ModalScreen
 from textual.widgets import Static, TextArea
 
 from core.engine import escaped, read_draft
-from core.model import Task
-from tui.widgets.lists.rows import ListColumn, Rows
+from core.model import PACK_AUTO, Task
+from tui.text.numbers import PACK_REMARK, pack_options, pack_words
+from tui.widgets.lists.rows import ListColumn, Row, Rows
 from tui.widgets.panes.pane import line
 from tui.widgets.panes.task import choice_rows
 from tui.widgets.window_parts import KeyLine, Refusal
@@ -73,6 +74,50 @@ class EditTask(ModalScreen[str | None]):
 
     def action_leave(self) -> None:
         self.dismiss(self.query_one(TextArea).text)
+
+
+class ChoosePack(ModalScreen[int | None]):
+    """Choose how many texts share a call."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "leave"),
+        Binding("enter", "choose", "choose"),
+    ]
+    AUTO_FOCUS = "Rows"
+
+    def __init__(self, task: Task) -> None:
+        super().__init__()
+        self._of = task
+        self._rows = Rows((ListColumn("", 16), ListColumn("", 0)), empty="")
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="modal", id="ask-again"):
+            yield Static(line(("How many texts share a call", "bold $bright")), markup=False)
+            yield Static(PACK_REMARK, markup=False, classes="label")
+            yield self._rows
+            yield KeyLine(("enter", "into the draft"), ("esc", "cancel"))
+
+    def on_mount(self) -> None:
+        rows = []
+        for pack, about in pack_options(self._of.item):
+            mark = " (as now)" if pack == self._of.pack else ""
+            name = "auto" if pack == PACK_AUTO else str(pack)
+            rows.append(Row(name, ((name + mark, "bold $bright"), (about, "$quiet")), pack))
+        if self._of.pack not in {row.value for row in rows}:
+            told = ((f"{self._of.pack} (as now)", "bold $bright"), (pack_words(self._of), "$quiet"))
+            rows.append(Row(str(self._of.pack), told, self._of.pack))
+        self._rows.set_rows(rows)
+        self._rows.cursor = next(n for n, row in enumerate(rows) if row.value == self._of.pack)
+
+    def on_rows_chosen(self) -> None:
+        self.action_choose()
+
+    def action_choose(self) -> None:
+        row = self._rows.selected
+        self.dismiss(row.value if row is not None else None)
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
 
 
 class AskAgain(ModalScreen[tuple[str | None] | None]):

@@ -14,7 +14,18 @@ from core.engine import Draft, differences
 from core.model import Snapshot, Task, TaskVersion
 from core.text import inert, one_line
 from tui.actions.keymap import keyed
-from tui.text.numbers import cut_words, fit, foreign, join, moment, number, percent, plural
+from tui.text.numbers import (
+    cut_words,
+    fit,
+    foreign,
+    further_settings,
+    join,
+    moment,
+    number,
+    pack_words,
+    percent,
+    plural,
+)
 from tui.text.plan import price
 from tui.widgets.lists.rows import ListColumn, Row
 from tui.widgets.panes.pane import Part, line
@@ -60,6 +71,8 @@ def settings_lines(task: Task, width: int) -> Content:
         ("follow-ups", "none" if not task.max_reasks else f"at most {number(task.max_reasks)} each"),
         ("cut at", cut_words(task)),
         ("sent", ", ".join(task.fields)),
+        ("packs", pack_words(task)),
+        *further_settings(task),
     )
     lines: list[Content] = []
     for name, value in rows:
