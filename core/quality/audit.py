@@ -52,7 +52,7 @@ class Answer:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Member:
     """Hold an email of the sample: its permanent number, the model's label (None: not yet), and people's answers.
 
@@ -75,7 +75,7 @@ class Member:
         """Return each person's newest answer."""
         return {answer.annotator: answer for answer in self.answers if answer.kind != "adjudicated"}
 
-    @property
+    @cached_property
     def label(self) -> str | None:
         """Return what people say: an adjudicated label, the one that they share, or the first person's; None without.
 
@@ -433,10 +433,8 @@ MOST_PARTS = 12
 
 def _breakdowns(audit: Audit) -> tuple[Part, ...]:
     """Return the parts of the audited emails: re-asked or not, by half of the run, key, model and version."""
-    drawn = [
-        m for m in audit.drawn
-        if m.u < audit.sample.base_rate and m.model_label is not None and m.label is not None
-    ]  # fmt: skip
+    judged = [m for m in audit.drawn if m.model_label is not None and m.label is not None]
+    drawn = sorted((m for m in judged if m.u < audit.sample.base_rate), key=lambda m: m.u)
     of = len(drawn)
     left = max(
         0, sum(audit.by_model.values()) - sum(m.model_label is not None and bool(m.answers) for m in audit.drawn)
@@ -463,17 +461,21 @@ def _breakdowns(audit: Audit) -> tuple[Part, ...]:
 
 
 def _part(by: str, name: str, members: Sequence[tuple[Member, str]], of: int, left: int) -> Part:
-    """Return one part; ``members`` come with the label that is judged, ``of`` were audited, ``left`` can still be."""
+    """Return one part; ``members`` come by their number u, each with the label that is judged.
+
+    ``of`` emails were audited in all, ``left`` can still be.
+    """
     n = len(members)
-    agree = sum(m.label == label for m, label in members)
+    apart = [m.email_id for m, label in members if m.label != label]
+    agree = n - len(apart)
     low, high = wilson(agree, n)
     half = (high - low) / 2
     few = n < FEWEST_IN_A_CELL or half > WIDEST_HALF
     # Of random emails of the whole run only n in ``of`` fall into this part.
     more = min(left, math.ceil(needed(n, half) * of / n)) if few else 0
-    emails = sorted(members, key=lambda each: (each[0].label == each[1], each[0].u))
+    same = (m.email_id for m, label in members if m.label == label)
     accuracy = Estimate(agree / n, low, high, n, few, more)
-    return Part(by, name, n, agree, accuracy, tuple(m.email_id for m, _ in emails))
+    return Part(by, name, n, agree, accuracy, (*apart, *same))
 
 
 def watch_json(name: str, state: str, statistic: float, limit: float, sentence: str) -> dict[str, Any]:

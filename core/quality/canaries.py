@@ -25,7 +25,7 @@ TEXTS_PER_CANARY = 50
 """A smaller run has none: finding out what a canary answers would cost more than a tenth of the run."""
 CALIBRATIONS = 2
 """Further answers, beside its label, that must be equal before an email becomes a canary."""
-EVERY, EVERY_SUSPECTED, EVERY_CALIBRATION = 15, 3, 3
+EVERY, EVERY_SUSPECTED, EVERY_CALIBRATION = 15, 2, 3
 """Asks between two canaries, between two while S is above 0, and between two calibrating questions."""
 MOST_SAVED = 30
 """Asks that count towards the next question at most, where many are settled at once."""

@@ -37,6 +37,9 @@ AIM_HALF = 0.10
 """The half width that "how many more are needed" aims at."""
 FEWEST_POSITIVES = 5
 """Recall over fewer emails that a person gave the label is only bounded from below."""
+FEWEST_FOR_AN_UPPER_END = 3
+"""Over fewer emails that a person gave the label, the upper end of recall is 1: one that was missed bounds nothing from
+above. Simulated at n = 50 and a share of 2 %, the interval holds the truth in 97 % so, else in 88 %."""
 POOLED_BELOW = 20
 """Cells with fewer audited emails are pooled for accuracy."""
 
@@ -343,7 +346,8 @@ def _recall(
     values = [row[0] / total if (total := sum(row)) else 0.0 for row in drawn]
     low, high = _quantiles(values)
     value = means[0] / sum(means)
-    low, high = 0.0 if no_hit else min(low, value), 1.0 if no_miss else max(high, value)
+    unbounded = no_miss or positives < FEWEST_FOR_AN_UPPER_END
+    low, high = 0.0 if no_hit else min(low, value), 1.0 if unbounded else max(high, value)
     half = (high - low) / 2
     few = positives < FEWEST_IN_A_CELL or half > WIDEST_HALF
     return Estimate(value, low, high, audited, few, needed(audited, half), at_least=positives < FEWEST_POSITIVES)

@@ -40,7 +40,7 @@ def test_changes_are_summed() -> None:
     calm, noisy, steady = ChangeSum(), ChangeSum(noise=0.015), ChangeSum()
     assert calm.every == 15
     assert [calm.observe(1) for _ in range(3)] == [False, False, True]
-    assert calm.every == 3
+    assert calm.every == 2
     assert [noisy.observe(1) for _ in range(4)] == [False, False, False, True]
     assert not any(steady.observe(number % 60 == 0) for number in range(1, 400))
     assert round_changed(5, 60)
@@ -60,8 +60,8 @@ def test_emails_with_three_equal_answers_are_chosen_of_each_label() -> None:
     assert sum(email % 5 != 0 for email in watched) == 30
 
 
-def test_one_in_fifteen_asks_is_a_canary_and_one_in_three_under_suspicion() -> None:
-    """A changed answer brings the next canary after 3 asks; an equal one in its place goes back to 15."""
+def test_one_in_fifteen_asks_is_a_canary_and_one_in_two_under_suspicion() -> None:
+    """A changed answer brings the next canary after 2 asks; an equal one in its place goes back to 15."""
     canaries = Canaries(LABELS, texts=5_000)
     ask(canaries, range(1, 1_000), {})
     before = canaries.asked

@@ -6,7 +6,9 @@ import csv
 import json
 import random
 import re
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,8 @@ from core.model import AskKind, Attempt, Outcome, Settled, Task
 from core.quality.audit import judge
 from core.storage.file.check import check_run
 from core.storage.file.lock import RunLock
-from core.storage.reading.reviews import read_audit
+from core.storage.file.schema_version import FORMAT_WITH_LABEL_COUNTS
+from core.storage.reading.reviews import label_counts, read_audit
 from core.storage.writing.settle import Answer
 from core.storage.writing.store import Store
 from tests.conftest import NOW, MakeRun
@@ -240,3 +243,24 @@ def test_the_export_says_what_was_audited_and_at_which_rate(run: Path, tmp_path:
         assert row["human_label"] == (truth(number) if row in audited else "")
         assert row["label"] == (row["human_label"] or row["model_label"])
         assert float(row["audit_rate"]) == pytest.approx(200 / TOTAL, rel=1e-4)
+
+
+def test_the_models_labels_are_counted_as_they_are_given_and_taken_back(run: Path) -> None:
+    """The kept counts equal those of the rows after two versions, a withdrawn label, and where they are counted late."""
+    with closing(sqlite3.connect(run, isolation_level=None)) as db:
+        db.execute("CREATE TEMP TABLE copied AS SELECT * FROM task")
+        db.execute("UPDATE copied SET version = 'v2'")
+        db.execute("INSERT INTO task SELECT * FROM copied")
+        db.execute(
+            "INSERT INTO label(email_id, value, source, task_version, at) SELECT id, '1', 'copy', 'v2', 0 FROM email"
+        )
+        db.execute("UPDATE label SET source = 'withdrawn' WHERE task_version = 'v2' AND email_id <= 10")
+        db.execute("UPDATE label SET value = '0' WHERE task_version = 'v2' AND email_id = 11")
+        kept = set(label_counts(db))
+        db.execute(f"PRAGMA user_version = {FORMAT_WITH_LABEL_COUNTS - 1}")
+        assert kept == set(label_counts(db))
+        assert {(each.version, each.value): each.count for each in kept if each.version == "v2"} == {
+            ("v2", "1"): TOTAL - 11, ("v2", "0"): 1,
+        }  # fmt: skip
+        db.execute(f"PRAGMA user_version = {FORMAT_WITH_LABEL_COUNTS}")
+    assert read_audit(run).versions[0] == ("v2", "work or personal", TOTAL - 10)

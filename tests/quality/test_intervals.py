@@ -294,3 +294,15 @@ def test_goals_follow_the_table_of_the_design() -> None:
     assert least_for_recall(0.07) == 143
     assert least_for_recall(0.0) is None
     assert math.isfinite(goal_for(300, 0.4)["precision"])
+
+
+def test_one_or_two_positives_bound_a_recall_from_below_only() -> None:
+    """Under three emails with the label the upper end is 1, also where one was missed; from three on it is drawn."""
+    one, three = (
+        label_figures([Stratum("1", 4_800, {"1": 40, "0": count}), Stratum("0", 200, {"1": 2})], "0").recall
+        for count in (1, 3)
+    )
+    assert one is not None
+    assert three is not None
+    assert (one.high, one.at_least) == (1.0, True)
+    assert three.high < 1.0

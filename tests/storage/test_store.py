@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from core.errors import RunBusyError, RunFileError, RunLostError, UsageError
 from core.model import AskKind, Attempt, Outcome, Settled, orders_among
 from core.storage.file.lock import RunLock, is_locked
+from core.storage.file.schema_version import FORMAT_WITH_LABEL_COUNTS
 from core.storage.reading.reader import RunReader
 from core.storage.writing.store import Answer, Store
 from tests.conftest import NOW, MakeRun
@@ -60,6 +61,8 @@ def recount(path: Path) -> dict[str, int]:
         attempts = db.execute("SELECT outcome, prompt_tokens, completion_tokens FROM attempt").fetchall()
         columns = {row[1] for row in db.execute("PRAGMA table_info(email)")}
         flags = db.execute("SELECT flags FROM email").fetchall() if "flags" in columns else []
+        labels = db.execute("SELECT task_version, source, value FROM label").fetchall()
+        counts_labels = db.execute("PRAGMA user_version").fetchone()[0] >= FORMAT_WITH_LABEL_COUNTS
     totals: Counter[str] = Counter()
     for state, label, source, reasks in emails:
         totals[f"state:{state}"] += 1
@@ -73,6 +76,9 @@ def recount(path: Path) -> dict[str, int]:
         totals[f"outcome:{outcome}"] += 1
         totals["prompt_tokens"] += prompt
         totals["completion_tokens"] += completion
+    for version, source, value in labels if counts_labels else ():
+        if source in ("model", "copy"):
+            totals[f"by_model:{version}:{source}:{value}"] += 1
     totals["flagged"] = sum(bool(orders_among(text or "")) for (text,) in flags)
     return {name: value for name, value in totals.items() if value}
 

@@ -20,6 +20,7 @@ from core.storage.file.schema_version import (
     FORMAT_VERSION,
     FORMAT_WITH_BATCHES,
     FORMAT_WITH_CANARIES,
+    FORMAT_WITH_LABEL_COUNTS,
     FORMAT_WITH_LANES,
     FORMAT_WITH_PACKS,
     check_format,
@@ -207,6 +208,11 @@ _LANES = (
     "SELECT 'lane:' || lane || ':completion_tokens', sum(completion_tokens) FROM attempt WHERE lane<>'live' GROUP BY 1",
 )
 
+_BY_MODEL = (
+    "SELECT 'by_model:' || task_version || ':' || source || ':' || value, count(*) FROM label"
+    f" WHERE {BY_MODEL} AND task_version NOT NULL GROUP BY task_version, source, value"
+)
+
 
 def recounted(db: sqlite3.Connection) -> dict[str, int]:
     """Return every total by name, counted from the rows; those that are 0 are left out."""
@@ -217,6 +223,8 @@ def recounted(db: sqlite3.Connection) -> dict[str, int]:
         queries.append(_PACKED)
     if (version := db.execute("PRAGMA user_version").fetchone()[0]) >= FORMAT_WITH_BATCHES:
         queries += _LANES if version >= FORMAT_WITH_LANES else _BATCHES
+    if version >= FORMAT_WITH_LABEL_COUNTS:
+        queries.append(_BY_MODEL)
     totals = [row for query in queries for row in db.execute(query).fetchall()]
     return {name: int(value) for name, value in totals if value}
 

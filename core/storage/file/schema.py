@@ -490,6 +490,27 @@ def m017_probabilities(db: Database) -> None:
     db.execute("ALTER TABLE attempt ADD COLUMN label_probability REAL")
 
 
+@migrations()
+def m018_label_counts(db: Database) -> None:
+    """Count the model's labels by version of the task, source and label, so that figures need no pass over all."""
+    by_model = "{row}.source IN ('model', 'copy')"
+    name = "'by_model:' || {row}.task_version || ':' || {row}.source || ':' || {row}.value"
+    add = (
+        "INSERT INTO total(name, value) SELECT " + name + ", {n} WHERE " + by_model + " AND {row}.task_version NOT NULL"
+        " ON CONFLICT(name) DO UPDATE SET value = value + {n};"
+    )
+    for when, changes in (
+        ("label_added AFTER INSERT", (("NEW", 1),)),
+        ("label_changed AFTER UPDATE OF value, source", (("OLD", -1), ("NEW", 1))),
+    ):
+        statements = " ".join(add.format(row=row, n=n) for row, n in changes)
+        db.execute(f"CREATE TRIGGER {when} ON label BEGIN {statements} END")
+    db.execute(
+        f"INSERT INTO total(name, value) SELECT {name.format(row='label')}, count(*) FROM label"
+        f" WHERE {by_model.format(row='label')} AND task_version NOT NULL GROUP BY task_version, source, value"
+    )
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the tables up to this version's. Each migration is one transaction; call it under the run's lock."""
     db = Database(connection)

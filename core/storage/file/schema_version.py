@@ -39,7 +39,10 @@ FORMAT_WITH_LANES = 13
 FORMAT_WITH_PROBABILITIES = 15
 """The first format that keeps the probability of a label."""
 
-FORMAT_VERSION = 15
+FORMAT_WITH_LABEL_COUNTS = 16
+"""The first format that counts the model's labels of each version of the task."""
+
+FORMAT_VERSION = 16
 """Kept in ``user_version``. A file with a larger number is from a newer labeltui and is refused."""
 
 

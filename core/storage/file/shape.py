@@ -85,6 +85,8 @@ TRIGGERS = frozenset(
         "batch_attempt_added",
         "packed_attempt_added",
         "lane_attempt_added",
+        "label_added",
+        "label_changed",
     }
 )
 """The triggers that a run file has. Any other would act with every write."""

@@ -22,6 +22,7 @@ from core.storage.file.rows import STANDS, task_of
 from core.storage.file.schema_version import (
     FORMAT_WITH_BATCHES,
     FORMAT_WITH_CANARIES,
+    FORMAT_WITH_LABEL_COUNTS,
     FORMAT_WITH_PACKS,
     FORMAT_WITH_REVIEWS,
     check_format,
@@ -32,22 +33,51 @@ from core.storage.reading.packs import pack_control_of, pack_facts
 
 @dataclass(frozen=True, slots=True)
 class LabelCount:
-    """Hold how many labels of one value and source a version of the task gave; ``newest`` numbers the last one."""
+    """How many labels of one value and source a version of the task gave."""
 
     version: str
-    value: str
     source: str
+    value: str
     count: int
-    newest: int
+
+
+def emails_of(db: sqlite3.Connection, *states: str) -> int:
+    """Return how many emails are in these states, without any in all but the skipped ones, from the totals."""
+    wanted = states or ("pending", "labeled", "failed")
+    names = json.dumps([f"state:{state}" for state in wanted])
+    query = "SELECT coalesce(sum(value), 0) FROM total WHERE name IN (SELECT value FROM json_each(?))"
+    return int(db.execute(query, (names,)).fetchone()[0])
+
+
+_BY_MODEL = "by_model:"
 
 
 def label_counts(db: sqlite3.Connection) -> tuple[LabelCount, ...]:
-    """Count the model's labels in one pass over all of them: about a second for each million."""
+    """Return the counts of the model's labels, which a run file keeps; in an older one they are counted in one pass."""
+    if db.execute("PRAGMA user_version").fetchone()[0] >= FORMAT_WITH_LABEL_COUNTS:
+        rows = db.execute(
+            "SELECT name, value FROM total WHERE name >= ? AND name < ? AND value > 0", (_BY_MODEL, "by_model;")
+        ).fetchall()
+        found = [(*name.removeprefix(_BY_MODEL).split(":", 2), count) for name, count in rows]
+        return tuple(LabelCount(*each) for each in found)
     rows = db.execute(
-        "SELECT task_version, value, source, count(*), max(id) FROM label WHERE source IN ('model', 'copy')"
-        " GROUP BY task_version, value, source"
-    )
+        "SELECT task_version, source, value, count(*) FROM label WHERE source IN ('model', 'copy')"
+        " GROUP BY task_version, source, value"
+    ).fetchall()
     return tuple(LabelCount(*row) for row in rows)
+
+
+def _newest_first(db: sqlite3.Connection, versions: set[str]) -> list[str]:
+    """Return versions of the task by their newest label of the model, found from the end of all labels."""
+    found: list[str] = []
+    while len(found) < len(versions) - 1:
+        row = db.execute(
+            "SELECT task_version FROM label WHERE source IN ('model', 'copy')"
+            " AND task_version NOT IN (SELECT value FROM json_each(?)) ORDER BY id DESC LIMIT 1",
+            (json.dumps(found),),
+        ).fetchone()
+        found.append(row[0])
+    return [*found, *versions.difference(found)]
 
 
 def watches_of(db: sqlite3.Connection, path: Path, counts: Sequence[LabelCount] | None = None) -> WatchSet:
@@ -55,7 +85,7 @@ def watches_of(db: sqlite3.Connection, path: Path, counts: Sequence[LabelCount] 
     version, order = db.execute("SELECT task_version, work_order FROM run").fetchone()
     task = task_of(db, version, path)
     labels = [meaning.value for meaning in task.labels]
-    total = db.execute("SELECT count(*) FROM email").fetchone()[0]
+    total = emails_of(db) + emails_of(db, "skipped")
     file_format = check_format(db, path)
     make = _canaries_of(db, task, labels) if file_format >= FORMAT_WITH_CANARIES else None
     watches = WatchSet(labels, expected=max(1_000, total), shuffled=order == "shuffled", canaries=make)
@@ -374,15 +404,14 @@ def _audit(db: sqlite3.Connection, path: Path, file_format: int, version: str | 
     name, active, simulated = db.execute("SELECT name, task_version, simulated FROM run").fetchone()
     counts = label_counts(db)
     names = dict(db.execute("SELECT version, name FROM task").fetchall())
-    newest = {each.version: max(c.newest for c in counts if c.version == each.version) for each in counts}
     versions = tuple(
         (number, names.get(number) or "", sum(each.count for each in counts if each.version == number))
-        for number in sorted(newest, key=lambda number: -newest[number])
+        for number in _newest_first(db, {each.version for each in counts})
     )
     if version is None:
         version = active if not versions or any(row[0] == active for row in versions) else versions[0][0]
     task = task_of(db, version, path)
-    total = db.execute("SELECT count(*) FROM email WHERE state <> 'skipped'").fetchone()[0]
+    total = emails_of(db)
     by_model: dict[str, int] = {}
     for each in counts:
         if each.version == version:
@@ -434,7 +463,7 @@ def sample_of(db: sqlite3.Connection, *, has_reviews: bool = True) -> tuple[Samp
     # The seed is apart from that of the work order, and the same whenever it is asked for.
     seed, created_at = db.execute("SELECT seed, created_at FROM run").fetchone()
     hashed = blake2b(f"sample {seed} {created_at!r}".encode(), digest_size=6).digest()
-    total = db.execute("SELECT count(*) FROM email WHERE state <> 'skipped'").fetchone()[0]
+    total = emails_of(db)
     return Sample(0, "random", int.from_bytes(hashed), DEFAULT_GOAL, base_rate(DEFAULT_GOAL, total)), False
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from core.model import LabelSource
 from core.quality.sampling import Sample, grown, topped_up
 from core.storage.file.rows import STANDS, WITHDRAWN_AT
-from core.storage.reading.reviews import sample_of, window_of_alarm
+from core.storage.reading.reviews import emails_of, label_counts, sample_of, window_of_alarm
 from core.storage.writing.settle import add_event, advance_cursor, not_done, show_label_in_force, storable
 
 MOST_IN_A_NOTE = 2_000
@@ -56,14 +56,13 @@ def grow_sample(db: sqlite3.Connection, *, goal: int | None, top_up: bool, task_
     """Raise the sample's goal, or the rates of rare labels (``top_up``); rates never shrink. Returns the sample."""
     sample = sample_of(db)[0]
     if goal is not None:
-        total = db.execute("SELECT count(*) FROM email WHERE state <> 'skipped'").fetchone()[0]
-        sample = grown(sample, goal, total)
+        sample = grown(sample, goal, emails_of(db))
     if top_up:
-        shares = db.execute(
-            "SELECT value, count(*) FROM label WHERE source IN ('model', 'copy') AND task_version = ? GROUP BY value",
-            (task_version,),
-        ).fetchall()
-        sample = topped_up(sample, dict(shares))
+        shares: dict[str, int] = {}
+        for each in label_counts(db):
+            if each.version == task_version:
+                shares[each.value] = shares.get(each.value, 0) + each.count
+        sample = topped_up(sample, shares)
     keep_sample(db, sample, now=now)
     return sample
 

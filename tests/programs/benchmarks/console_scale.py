@@ -109,6 +109,10 @@ def build(path: Path, emails: int) -> None:
                 f" AND (state <> 'pending' OR {what} LIKE 'state:%') GROUP BY 1"
             )
         db.execute(
+            "INSERT INTO total SELECT 'by_model:' || task_version || ':' || source || ':' || value, count(*) FROM label"
+            " GROUP BY 1"
+        )
+        db.execute(
             "INSERT INTO total VALUES ('attempts', 2 * :emails), ('outcome:answered', :emails),"
             " ('outcome:invalid', :emails)",
             given,
