@@ -120,7 +120,7 @@ def test_every_console_module_imports_alone(tui: dict[str, set[str]]) -> None:
 
 
 @pytest.mark.parametrize("name", ["textual", "tui"])
-def test_core_knows_no_screen(core: dict[str, set[str]], name: str) -> None:
+def test_core_imports_no_screen(core: dict[str, set[str]], name: str) -> None:
     """The engine runs on a machine without a console."""
     assert bringing(core, name) == set()
 

@@ -1,4 +1,4 @@
-"""Network shares are told from disks by the table of mounts, and nothing that is written all the time goes there."""
+"""Network shares are distinguished from disks by the table of mounts, and nothing that is written all the time goes there."""
 
 from __future__ import annotations
 

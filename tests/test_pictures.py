@@ -60,7 +60,7 @@ def test_the_page_is_the_catalogs_own() -> None:
 
 
 @pytest.mark.parametrize("path", PICTURES, ids=lambda path: str(path.relative_to(FOLDER)))
-def test_a_picture_is_small_and_whole_and_tells_nothing_of_its_machine(path: Path) -> None:
+def test_a_picture_is_small_and_whole_and_shows_nothing_of_its_machine(path: Path) -> None:
     """Well-formed, below 100 kB (the animation 400), without addresses, and with no path but the stage's."""
     text = path.read_text("utf-8")
     ET.fromstring(text)

@@ -184,7 +184,7 @@ def test_a_file_that_is_no_run_can_be_archived(settings: Settings) -> None:
 # -- deletion --
 
 
-def test_deletion_wants_the_name_and_takes_all_that_belongs(mail: Path, settings: Settings) -> None:
+def test_deletion_requires_the_name_and_takes_all_that_belongs(mail: Path, settings: Settings) -> None:
     """Run file, log, commands, lock and older copies go; other runs, also of like names, stay."""
     post(mail, "pause", now=NOW, by="ada")
     for name in ("mail.log", "mail.log.1", "mail.search.db", "mail.before-format-2.db", "mail.copied.txt"):
@@ -213,7 +213,7 @@ def test_a_new_run_of_a_deleted_name_is_its_own(mail: Path, settings: Settings, 
 
 
 def test_deleting_a_run_of_another_ending_leaves_this_one_alone(mail: Path) -> None:
-    """Files that belong to ``mail.sqlite`` are told from those of ``mail.db``."""
+    """Files that belong to ``mail.sqlite`` are distinguished from those of ``mail.db``."""
     other = mail.with_name("mail.sqlite")
     other.write_bytes(mail.read_bytes())
     post(other, "pause", now=NOW, by="ada")

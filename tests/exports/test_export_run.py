@@ -70,7 +70,7 @@ def test_rows_can_be_chosen(run: tuple[Path, Store], how: dict[str, Any], ids: l
     assert [row["id"] for row in rows(run[0], **how)] == [f"mail-{number}" for number in ids]
 
 
-def test_what_cannot_be_chosen_is_told(run: tuple[Path, Store], tmp_path: Path) -> None:
+def test_what_cannot_be_chosen_is_reported(run: tuple[Path, Store], tmp_path: Path) -> None:
     """A field, a side, or the run itself as the target."""
     with pytest.raises(UsageError, match="no field"):
         rows(run[0], where="colour:red")

@@ -330,7 +330,7 @@ def test_spacy_gets_texts_with_categories(tmp_path: Path) -> None:
 
 
 def test_a_hugging_face_folder_has_a_card_and_a_file_for_each_split(tmp_path: Path) -> None:
-    """The card tells of simulated labels first, and names no folder of the operator's."""
+    """The card reports simulated labels first, and names no folder of the operator's."""
     parquet = pytest.importorskip("pyarrow.parquet", reason="the parquet extra is not installed")
     rows = [LABELED._replace(id=f"{n}", content_hash=f"{n // 2}") for n in range(200)]
     target = tmp_path / "out"
@@ -397,7 +397,7 @@ def test_standard_output_gets_all_or_nothing(tmp_path: Path, monkeypatch: pytest
 
 
 def test_a_package_can_bring_a_layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Under an entry point; an unknown name lists it, a broken one is told."""
+    """Under an entry point; an unknown name lists it, a broken one is reported."""
     mine = Layout("mine", "ids alone", lambda of, path, _: path.write_text(",".join(str(row[0]) for row in of.rows())))
 
     class Point:

@@ -144,7 +144,7 @@ def test_an_hour_without_a_server_fails_nobody_at_the_end_of_a_run(left: int, tm
 
 
 def test_emails_that_the_server_cannot_take_do_not_look_like_an_outage_for_ever(tmp_path: Path) -> None:
-    """When only they are left, an email that was answered before tells the two apart, and they fail."""
+    """When only they are left, an email that was answered before separates the two, and they fail."""
     [row] = [row for row in ROWS if row.id == "500"]
     seen = play(tmp_path, row.misbehave, lambda call, _: call.email % 8 == 1, emails=40, tempo=SLOW, acts=RESUMED)
     assert seen.ending.state is RunState.DONE
@@ -186,7 +186,7 @@ WAITS = {
 
 
 @rows(QUOTA)
-def test_a_spent_quota_is_waited_for_as_long_as_told(row: Row, tmp_path: Path) -> None:
+def test_a_spent_quota_is_waited_for_as_long_as_stated(row: Row, tmp_path: Path) -> None:
     """Not a moment less, hardly a moment more; the wait is shown with the organization's name."""
     seen = play(tmp_path, row.misbehave, once, emails=1, keys=ONE_KEY)
     assert all_labeled(seen)
@@ -208,7 +208,7 @@ def test_a_wait_of_years_is_one_of_a_day(told: str, tmp_path: Path) -> None:
 
 
 def test_a_server_that_says_again_and_again_that_the_wait_is_over_is_not_run_down(tmp_path: Path) -> None:
-    """The first word is believed; then it is asked ever more rarely."""
+    """The first stated wait is used; then the server is asked ever more rarely."""
     [row] = [row for row in ROWS if row.id == "429-zero"]
     seen = play(tmp_path, row.misbehave, lambda _, __: True, emails=3, keys=ONE_KEY, closes_at_s=300)
     assert 3 < len(seen.server.calls) < 20

@@ -209,7 +209,7 @@ def test_unusable_secrets_are_refused_before_any_call(secret: str) -> None:
 
 @pytest.mark.parametrize("secret", [SECRET, "short"])
 def test_repr_shows_at_most_the_last_four_characters(secret: str) -> None:
-    """A client in a log tells which key it has and not more."""
+    """A client in a log shows which key it has and not more."""
     shown = repr(ChatClient(secret, transport=httpx.MockTransport(lambda _: httpx.Response(200))))
 
     assert secret not in shown

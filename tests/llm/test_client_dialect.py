@@ -286,7 +286,7 @@ async def test_an_error_inside_a_choice_is_the_server_s() -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_refusal_of_the_model_is_told_as_such() -> None:
+async def test_a_refusal_of_the_model_is_reported_as_such() -> None:
     """In words of its own, or by the reason why it ended; a filter of the server is an error with its own outcome."""
     assert (await answering(message(None, refusal="I cannot help")).ask(ASKED, FULL)).refusal == "I cannot help"
     assert (await answering(message("", "content_filter")).ask(ASKED, FULL)).refusal == "finish_reason content_filter"

@@ -72,7 +72,7 @@ async def test_answer_comes_with_headers_and_usage(base_url: str) -> None:
     assert {"x-ratelimit-limit-requests", "x-ratelimit-remaining-tokens"} <= set(reply.headers)
 
 
-async def test_spent_quota_is_told_with_its_wait() -> None:
+async def test_spent_quota_is_reported_with_its_wait() -> None:
     """The 429 of a spent quota brings the wait, the organization and the limit to whoever reads its text."""
     client = client_of(simple_config(limits=Limits(rpm=1)))
     await client.ask(MESSAGES, ModelSettings())
@@ -94,7 +94,7 @@ async def test_each_fault_is_its_own_decision(fault: str, expected: type[CallErr
 
 
 async def test_refusals_of_key_organization_and_model() -> None:
-    """An unknown key, a restricted organization and models that are gone are told apart."""
+    """An unknown key, a restricted organization and models that are gone are distinguished."""
     config = simple_config()
     restricted = replace(config, organizations=tuple(replace(o, restricted_after=0) for o in config.organizations))
 

@@ -61,14 +61,14 @@ def test_the_address_that_answers_is_kept_and_named(given: str, path: str, kept:
      (429, "slow down", "429: slow down"), (503, "Loading model", "503: Loading model"), (200, "spent", "it said: spent")],
 )  # fmt: skip
 def test_a_refusal_is_an_answer_in_the_servers_words(status: int, message: str, words: str) -> None:
-    """A wrong key, a missing model and a spent quota are told, and no other address is tried."""
+    """A wrong key, a missing model and a spent quota are reported, and no other address is tried."""
     transport = serving("/v1/chat/completions", status=status, body={"error": {"message": message}})
     found = find_address("http://h.example/v1", SECRET, "m", transport=transport)
     assert found.answered
     assert words in found.sentence
 
 
-def test_a_server_without_such_a_page_is_told_with_all_that_was_tried() -> None:
+def test_a_server_without_such_a_page_is_reported_with_all_that_was_tried() -> None:
     """What was given is kept, and each address stands in the sentence."""
     found = find_address("http://h.example", SECRET, "m", transport=serving("/elsewhere"))
     assert (found.answered, found.base_url) == (False, "http://h.example")
@@ -107,7 +107,7 @@ def test_new_keeps_the_address_that_answered(
     assert not any(b"lunch" in each or b"gsk_" in each for each in got)
 
 
-def test_the_wizard_sees_the_keys_of_the_server_that_was_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_wizard_shows_the_keys_of_the_server_that_was_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server of this machine needs none; a known one shows its own and not Groq's, and its address is not in doubt."""
     monkeypatch.setenv("GROQ_API_KEY", "gsk_of_groq_alone_0123456789")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-openai-0123456789")

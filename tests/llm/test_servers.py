@@ -147,7 +147,7 @@ REFUSALS = [
 async def test_a_documented_refusal_is_understood(
     name: str, status: int, body: Any, kind: type[CallError], wait_s: float | None
 ) -> None:
-    """Whose fault it is, in the server's own words, and a wait that is told in them."""
+    """Whose fault it is, in the server's own words, and a wait that is stated in them."""
     with pytest.raises(kind) as caught:
         await Fake(status, body).client(name).ask(ASKED, ModelSettings())
     told = rate_limit_text(str(caught.value))
@@ -183,7 +183,7 @@ async def test_a_setting_that_a_server_refuses_costs_one_call(
 
 
 def test_a_moderated_text_fails_with_the_servers_words_and_no_advice_about_keys() -> None:
-    """A 403 may be a key's or a text's; once it is a text's, nobody is told to add a key."""
+    """A 403 may be a key's or a text's; once it is a text's, nobody is advised to add a key."""
     said = "Your input was flagged by moderation. No credits were charged."
     error = failure_of(403, read_refusal({"error": {"message": said, "code": 403}}), host="h.example", headers={})
     assert refused(error) == f"refused by the server: h.example answered 403: {said}"

@@ -39,7 +39,7 @@ def load(tmp_path: Path) -> Loader:
     return loaded
 
 
-def test_the_built_in_task_tells_work_from_personal() -> None:
+def test_the_built_in_task_separates_work_from_personal() -> None:
     """With the labels, fields and settings that the README promises."""
     task = builtin_task()
     assert [(label.value, label.name) for label in task.labels] == [("1", "work"), ("0", "personal")]
@@ -153,7 +153,7 @@ def test_another_model_drops_the_reasoning_settings_that_it_would_refuse() -> No
 
 
 def test_settings_may_be_left_out_of_the_request(load: Loader) -> None:
-    """TOML knows no null: the word is omit."""
+    """TOML has no null: the word is omit."""
     text = MINIMAL + '[model]\ntemperature = "omit"\nreasoning_effort = "omit"\ninclude_reasoning = "omit"\n'
     model = load(text).model
     assert (model.temperature, model.reasoning_effort, model.include_reasoning) == (None, None, None)

@@ -125,7 +125,7 @@ def test_a_rambling_answer_is_quoted_in_part() -> None:
 
 
 def test_a_missing_reason_still_makes_a_sentence() -> None:
-    """The model is told something in any case."""
+    """The model gets a reason in any case."""
     assert "it is not one of the allowed answers." in reask_messages(builtin_task(), "x", [("y", " ")])[3].content
 
 

@@ -86,7 +86,7 @@ def test_words_that_html_hides_are_not_sent_and_noted() -> None:
     ],
 )
 def test_a_charset_that_lies_is_repaired(data: bytes, charset: str, text: str, fits: bool) -> None:
-    """The bytes are read as what they are, and it is told when the name was wrong."""
+    """The bytes are read as what they are, and it is reported when the name was wrong."""
     assert repaired(data, charset) == (text, fits)
 
 

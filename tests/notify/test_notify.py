@@ -114,7 +114,7 @@ def test_no_chat_service_acts_on_foreign_text(text: str, shown: str) -> None:
         ),
     ],
 )
-def test_each_terminal_is_told_in_its_way(environment: dict[str, str], wanted: str, told: str) -> None:
+def test_each_terminal_is_notified_in_its_way(environment: dict[str, str], wanted: str, told: str) -> None:
     """Known terminals only, unless a way is asked for; wrapped where a multiplexer stands between."""
     assert sequence(environment, wanted, "t", "x") == told
 
@@ -167,7 +167,7 @@ class FakeApprise(types.ModuleType):
         self.Apprise = Apprise
 
 
-def test_a_service_that_fails_is_told_by_its_kind_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_service_that_fails_is_reported_by_its_kind_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that raises, refuses or is none does not keep the others from being told."""
     fake = FakeApprise()
     monkeypatch.setitem(sys.modules, "apprise", fake)
@@ -181,7 +181,7 @@ def test_a_service_that_fails_is_told_by_its_kind_alone(monkeypatch: pytest.Monk
     assert SECRET not in delivery.sentence
 
 
-def test_without_the_extra_its_name_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_its_name_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """The sentence says what to install."""
     monkeypatch.setitem(sys.modules, "apprise", None)
     assert deliver([URL], NEWS) == Delivery(0, (INSTALL,))
@@ -223,7 +223,7 @@ class Desk:
         self.herald = Notifier(NotifySetup(urls=(URL,)), lambda: self.now, self.notes.append, send=send)
 
 
-def test_the_worker_tells_services_once_and_notes_what_failed() -> None:
+def test_the_worker_notifies_services_once_and_notes_what_failed() -> None:
     """Each occasion goes out once, in a thread of its own; a failure becomes an event without the address."""
     told: list[str] = []
 
@@ -259,7 +259,7 @@ def test_a_service_that_hangs_does_not_hold_up_the_end() -> None:
 
 
 def test_nothing_of_a_simulated_run_leaves_the_machine() -> None:
-    """A demo tells no service."""
+    """A demo notifies no service."""
     told: list[str] = []
 
     def send(urls: Sequence[str], occasion: Occasion) -> Delivery:
@@ -276,7 +276,7 @@ def test_nothing_of_a_simulated_run_leaves_the_machine() -> None:
 def test_the_command_says_what_is_set_up_and_tries_it(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Kinds and numbers are shown, never an address; the exit code tells whether all got through."""
+    """Kinds and numbers are shown, never an address; the exit code says whether all got through."""
     monkeypatch.setitem(sys.modules, "apprise", FakeApprise())
     assert main(["notify"]) == 0
     assert "services  none" in capsys.readouterr().out

@@ -1,6 +1,6 @@
 """Gather a million result lines of batches, killed again and again, and print the speed, the memory and what was labeled.
 
-``python -m tests.programs.gathering [LINES] [KILLS]`` (100,000 lines and 20 kills unless told otherwise). A process of
+``python -m tests.programs.gathering [LINES] [KILLS]`` (100,000 lines and 20 kills by default). A process of
 its own gathers batches of 50,000 lines that lie downloaded beside the run file, with the product's validation, and is
 killed (``SIGKILL``) at random moments; another goes on. The run file is written as always: each transaction is on the
 disk before the next begins. At the end each text has one label and one attempt.

@@ -2,7 +2,7 @@
 
 The demo's real worker and simulator, the real console without a terminal, and a monkey at its keyboard. At the end the
 console must have lived, the run file must be whole, and every label by a person and every key that went must be one
-that was asked for on the screen. Exit code 1 tells that something broke, with the last keys pressed.
+that was asked for on the screen. Exit code 1 shows that something broke, with the last keys pressed.
 """
 
 from __future__ import annotations

@@ -106,7 +106,7 @@ def test_failures_in_a_row_are_left_to_their_own_rule() -> None:
 
 
 def test_slower_answers_alarm() -> None:
-    """Latencies of which three in ten lie over the first ninetieth percentile are told."""
+    """Latencies of which three in ten lie over the first ninetieth percentile raise an alarm."""
     rng = random.Random(3)
     asks = stream(1, 600, 0.18)
     slow = [Ask("0" if rng.random() < 0.18 else "1", False, False, rng.lognormvariate(0.5, 0.4)) for _ in range(300)]
@@ -115,7 +115,7 @@ def test_slower_answers_alarm() -> None:
     assert alarm[1].watch is Watch.SLOW
 
 
-def test_another_model_is_told_once() -> None:
+def test_another_model_is_reported_once() -> None:
     """A reply that names another model alarms; known fingerprints and silent servers do not."""
     identity = Identity()
     assert not identity.observe("gpt-oss-20b", "fp_1")
@@ -167,7 +167,7 @@ def cap_alarms(tokens_of: Callable[[int, random.Random], int], *, asks: int = 5_
     return found
 
 
-def test_prompts_that_a_server_cuts_are_told_with_the_remedy_and_once() -> None:
+def test_prompts_that_a_server_cuts_are_reported_with_the_remedy_and_once() -> None:
     """Every question above 1,024 tokens takes 1,024: one alarm, which says what to raise."""
     [sentence] = cap_alarms(lambda chars, rng: min(1_024, round(chars / rng.gauss(4.0, 0.4))))
     assert "all took 1,024 tokens" in sentence
@@ -175,7 +175,7 @@ def test_prompts_that_a_server_cuts_are_told_with_the_remedy_and_once() -> None:
 
 
 def test_a_dismissed_cap_is_quiet_until_another_one_shows() -> None:
-    """After a dismissal the same number of tokens tells nothing more; a smaller context would be another model's."""
+    """After a dismissal the same number of tokens raises no alarm; a smaller context would be another model's."""
     cap = PromptCap()
     for chars in (4_000, 5_000, 6_000, 7_000, 8_000):
         cap.observe(chars, 1_024)

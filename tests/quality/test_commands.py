@@ -154,7 +154,7 @@ def test_the_sample_grows_on_demand(run: Path, lines: Lines) -> None:
     lines("quality", run, "--top-up")
 
 
-def test_gold_tells_what_did_not_fit(run: Path, tmp_path: Path, lines: Lines) -> None:
+def test_gold_shows_what_did_not_fit(run: Path, tmp_path: Path, lines: Lines) -> None:
     """Unknown ids, unknown labels and conflicts are counted; what fits is compared, and audits nothing."""
     file = tmp_path / "gold.csv"
     file.write_text(

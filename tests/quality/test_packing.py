@@ -47,7 +47,7 @@ def test_sample_is_a_quarter_of_the_first_texts_and_few_of_the_later_ones() -> N
 
 
 def test_one_text_is_out_once_and_is_asked_again_where_it_differs() -> None:
-    """A second answer tells whether the first one was the server's noise."""
+    """A second answer says whether the first one was the server's noise."""
     control = PackControl(7, (10,))
     control.offer(next(n for n in range(1, 99) if _drawn(n)), "1", 10, 4)
     due = control.due()

@@ -107,7 +107,7 @@ def test_a_grant_bears_the_key_and_hides_it(desk: Desk) -> None:
 
 
 def test_without_a_key_the_reason_says_what_to_do(desk: Desk) -> None:
-    """No key at all, or none that may be used: both are told with a remedy."""
+    """No key at all, or none that may be used: both are reported with a remedy."""
     none = desk.broker("").next([desk.candidate()])
     assert isinstance(none, NoKeys)
     assert "labeltui keys add" in none.reason
@@ -120,7 +120,7 @@ def test_without_a_key_the_reason_says_what_to_do(desk: Desk) -> None:
 
 
 def test_a_server_that_refuses_the_keys_ends_no_run_on_another(desk: Desk) -> None:
-    """A worker at a mistyped address loses all of its keys; the one on Groq goes on, and is told nothing."""
+    """A worker at a mistyped address loses all of its keys; the one on Groq goes on without a notice."""
     wrong, groq = desk.broker(server="http://localhost:11434/v1"), desk.broker()
     for _ in range(3):
         wrong.failed(desk.grant(wrong), KeyRefusedError("401 invalid", status=401), 0.1)
@@ -144,7 +144,7 @@ def test_limits_of_one_server_bind_no_worker_on_another(desk: Desk) -> None:
 
 
 def test_a_429_benches_the_organization_and_not_the_email(desk: Desk) -> None:
-    """The other organization goes on; the told wait is a floor; nothing counts against the email."""
+    """The other organization goes on; the stated wait is a floor; nothing counts against the email."""
     broker = desk.broker("main@org_1=gsk_main_aaaa_0001")
     consequence = broker.failed(desk.grant(broker), desk.limited("org_1", Dimension.TPM, 8_000, 7_900, 1_500), 0.2)
     assert (consequence.counts_against_email, consequence.retry_elsewhere, consequence.key_out) == (False, True, False)
@@ -259,7 +259,7 @@ def test_a_refusal_no_wait_can_cure_is_a_matter_of_size(desk: Desk) -> None:
     assert isinstance(broker.next([candidate]), Never)
 
 
-def test_an_overloaded_server_that_tells_a_wait_is_left_alone_for_it(desk: Desk) -> None:
+def test_an_overloaded_server_that_states_a_wait_is_left_alone_for_it(desk: Desk) -> None:
     """A 503 with ``retry-after: 30``: that organization asks nothing before, and says why."""
     broker = desk.broker()
     granted = desk.grant(broker)
@@ -407,7 +407,7 @@ def test_keys_that_the_operator_named_alike_have_a_quota_each_until_a_reply_name
 
 
 def test_an_organization_that_one_server_names_groups_no_keys_on_another(desk: Desk) -> None:
-    """Each server is believed about itself alone."""
+    """Each server's word counts for itself alone."""
     keys = "a=gsk_main_aaaa_0001,b=gsk_spare_bbbb_0002"
     rogue, groq = desk.broker(keys, server="http://rogue.example"), desk.broker(keys, seed=2)
     for _ in range(2):
@@ -467,7 +467,7 @@ def test_keys_that_come_and_go_are_noticed_within_a_tick(desk: Desk) -> None:
     assert told() == []
 
 
-def test_an_unreadable_keys_toml_changes_nothing_and_is_told_once(desk: Desk, tmp_path: Path) -> None:
+def test_an_unreadable_keys_toml_changes_nothing_and_is_reported_once(desk: Desk, tmp_path: Path) -> None:
     """The keys known before stay in use while a person mends the file."""
     broker = desk.broker()
     (tmp_path / "keys.toml").write_text("[keys.x]\nsecret = broken")
@@ -480,7 +480,7 @@ def test_an_unreadable_keys_toml_changes_nothing_and_is_told_once(desk: Desk, tm
 
 
 def test_a_damaged_quota_file_does_not_stop_the_work(desk: Desk, tmp_path: Path) -> None:
-    """It is told once, and calls go on."""
+    """It is reported once, and calls go on."""
     broker = desk.broker()
     broker.tick()
     with desk.store("").database.writing():
@@ -557,7 +557,7 @@ def calls_in_flight_after(broker: Broker, desk: Desk, seconds: float, latency_s:
 
 
 def test_a_server_of_ones_own_is_asked_with_256_calls_at_once_within_seconds(desk: Desk) -> None:
-    """The own plan lifts caution; without it a public server that tells no limits is still tried out after 5 s."""
+    """The own plan lifts caution; without it a public server that shows no limits is still tried out after 5 s."""
     careful = calls_in_flight_after(desk.broker(server="https://gpu.example/v1"), desk, 5.0)
     store = desk.store(server="https://lab.example/v1")
     for organization in {each.organization for each in store.statuses(MODEL, desk.now)}:
@@ -570,7 +570,7 @@ def test_a_server_of_ones_own_is_asked_with_256_calls_at_once_within_seconds(des
 
 
 def test_limits_stated_after_the_own_plan_take_its_place(desk: Desk) -> None:
-    """And are found by a worker that lives; the own plan forgets limits in turn."""
+    """And are found by a running worker; the own plan drops limits in turn."""
     store = desk.store("main@org_1=gsk_main_aaaa_0001")
     (organization,) = {each.organization for each in store.statuses(MODEL, desk.now)}
     store.set_limits(organization, MODEL, {Dimension.RPM: 30.0})

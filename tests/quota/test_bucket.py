@@ -24,7 +24,7 @@ def call(target: Bucket, now: float, *, cost: float = 900, remaining: float) -> 
     target.shown(remaining, remaining, remaining + 1, LIMIT - cost + 2)
 
 
-def test_headers_that_always_show_nothing_are_not_believed_after_five_calls() -> None:
+def test_headers_that_always_show_nothing_are_ignored_after_five_calls() -> None:
     """Own counting takes over for an hour; then they are heard again."""
     target = bucket()
     for number in range(5):
@@ -95,7 +95,7 @@ def test_a_limit_that_headers_show_again_ends_the_count_of_another() -> None:
 
 
 def test_one_refusal_is_enough_where_headers_leave_out_their_own_call() -> None:
-    """Everything left after a call that cost something: a refusal then tells that this was a lie."""
+    """Everything left after a call that cost something: a refusal then shows that this was wrong."""
     target = bucket(available=500)
     now = NOW
     for _ in range(2):
@@ -148,7 +148,7 @@ def test_refusals_grow_caution_and_admitted_calls_let_it_fade() -> None:
     assert target.caution < grown / 5
 
 
-def test_told_waits_that_are_too_short_do_not_make_a_bucket_fast_for_good() -> None:
+def test_stated_waits_that_are_too_short_do_not_make_a_bucket_fast_for_good() -> None:
     """A speed that only refusals follow from is given up again."""
     target = bucket(available=0, source="429")
     now = NOW
@@ -161,7 +161,7 @@ def test_told_waits_that_are_too_short_do_not_make_a_bucket_fast_for_good() -> N
     assert target.speed == 1.0
 
 
-def test_rounding_in_told_waits_does_not_change_the_speed() -> None:
+def test_rounding_in_stated_waits_does_not_change_the_speed() -> None:
     """Reports near the nominal rate leave it, and so does a single odd one."""
     target = bucket()
     for factor in (0.8, 1.3, 2.0, 1.0, 1.4):

@@ -45,7 +45,7 @@ def test_a_file_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
         QuotaDatabase(tmp_path / "quota.db")
 
 
-def test_a_locked_file_is_told_from_a_damaged_one(tmp_path: Path) -> None:
+def test_a_locked_file_is_distinguished_from_a_damaged_one(tmp_path: Path) -> None:
     """While another process writes, the message says to try again."""
     with QuotaDatabase(tmp_path / "quota.db") as one, QuotaDatabase(tmp_path / "quota.db") as other:
         with one.writing(), other.patience(1), pytest.raises(QuotaFileError, match="another process holds it"):
@@ -322,7 +322,7 @@ def test_what_could_not_be_shared_is_shared_later(workers: tuple[Worker, Worker]
         assert worker.available(Dimension.TPM, NOW) == 5_000
 
 
-def test_an_exclusive_decision_sees_and_publishes_the_newest_level(workers: tuple[Worker, Worker]) -> None:
+def test_an_exclusive_decision_uses_and_publishes_the_newest_level(workers: tuple[Worker, Worker]) -> None:
     """Two workers that decide in turn never spend the same tokens."""
     granted = 0
     for _ in range(4):

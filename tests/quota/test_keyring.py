@@ -223,7 +223,7 @@ def test_a_key_that_is_changed_elsewhere_is_read_anew(tmp_path: Path, ring: Stan
 
 
 def test_a_table_with_both_is_refused(tmp_path: Path, ring: StandIn) -> None:
-    """Which of them is meant cannot be told."""
+    """Which of them is meant is unknown."""
     (tmp_path / "home").mkdir()
     file = tmp_path / "home" / "keys.toml"
     file.write_text(f'[keys.main]\nsecret = "{ONE}"\nkeyring = "main@1"\n')

@@ -1,4 +1,4 @@
-"""Keys: where secrets come from, what is refused, what is remembered, and that no secret shows."""
+"""Keys: where secrets come from, what is refused, what is kept, and that no secret shows."""
 
 from __future__ import annotations
 
@@ -218,7 +218,7 @@ def test_what_cannot_be_added_is_refused(tmp_path: Path, secret: str, alias: str
 
 
 def test_removing_a_key(tmp_path: Path) -> None:
-    """A key of the file is forgotten; one of the environment can only be disabled, and the message says so."""
+    """A key of the file is removed; one of the environment can only be disabled, and the message says so."""
     with opened(tmp_path, GROQ_API_KEYS=f"outside={TWO}") as store:
         store.add(ONE, "main")
         store.remove("main")
@@ -249,7 +249,7 @@ def test_disabling_and_enabling(tmp_path: Path) -> None:
 
 
 def test_a_key_that_one_server_refuses_is_good_on_the_others(tmp_path: Path) -> None:
-    """A wrong address takes nothing from another run; where no run is looked at, its host is told with the reason."""
+    """A wrong address takes nothing from another run; where no run is looked at, its host is reported with the reason."""
     given = {"GROQ_API_KEYS": f"main={ONE}"}
     with opened(tmp_path, **given) as groq, opened(tmp_path, server=ELSEWHERE, **given) as wrong:
         wrong.mark_invalid("main", "refused", NOW)
@@ -317,7 +317,7 @@ def test_stating_an_organization_writes_it_into_the_file(tmp_path: Path) -> None
 
 
 def test_stated_limits_keep_what_is_used(tmp_path: Path) -> None:
-    """A larger limit adds room, a smaller one takes it away, None forgets the window, and 0 is refused."""
+    """A larger limit adds room, a smaller one takes it away, None drops the window, and 0 is refused."""
     with opened(tmp_path) as store:
         store.set_limits("org_1", MODEL, {Dimension.TPD: 1_000, Dimension.RPM: 30})
         store.database.execute("UPDATE level SET available = 400 WHERE dimension = 'TPD'")
@@ -358,7 +358,7 @@ def test_changes_by_others_are_noticed(tmp_path: Path) -> None:
         assert not worker.changed()
 
 
-def test_a_console_without_the_environment_sees_the_workers_keys(tmp_path: Path) -> None:
+def test_a_console_without_the_environment_shows_the_workers_keys(tmp_path: Path) -> None:
     """Keys that a living worker uses are listed, those that nobody has are not."""
     with opened(tmp_path, GROQ_API_KEYS=f"main={ONE},spare={TWO}") as worker:
         fingerprint = worker.secrets()[0].fingerprint

@@ -96,7 +96,7 @@ def test_a_call_larger_than_a_stated_limit_never_fits() -> None:
     assert opening.limit == "TPM"
 
 
-def test_a_limit_that_one_refusal_told_is_tried_again_after_an_hour() -> None:
+def test_a_limit_that_one_refusal_stated_is_tried_again_after_an_hour() -> None:
     """Until then larger calls wait for ever; afterwards one goes out, and the server decides."""
     ledger = Ledger()
     ledger.refused(ledger.reserve(ORG, MODEL, 700, NOW), refusal(Dimension.TPM, 10, 0, 700), NOW)
@@ -105,7 +105,7 @@ def test_a_limit_that_one_refusal_told_is_tried_again_after_an_hour() -> None:
     assert ledger.wait_until(ORG, MODEL, 700, NOW + 3_700).at == pytest.approx(NOW + 3_700)
 
 
-def test_a_told_limit_below_what_passed_is_not_believed() -> None:
+def test_a_stated_limit_below_what_passed_is_ignored() -> None:
     """A call of 900 tokens was let through, so a limit of 10 cannot be true."""
     ledger = Ledger()
     ledger.settle(ledger.reserve(ORG, MODEL, 900, NOW), 900, [], NOW)
@@ -113,7 +113,7 @@ def test_a_told_limit_below_what_passed_is_not_believed() -> None:
     assert ledger.wait_until(ORG, MODEL, 700, NOW + 2).at == NOW + 2
 
 
-def test_a_told_limit_ends_when_a_larger_call_passes() -> None:
+def test_a_stated_limit_ends_when_a_larger_call_passes() -> None:
     """Two calls were out: one was refused with a tiny limit, the other answered."""
     ledger = Ledger()
     refused, answered = ledger.reserve(ORG, MODEL, 700, NOW), ledger.reserve(ORG, MODEL, 700, NOW)
@@ -122,7 +122,7 @@ def test_a_told_limit_ends_when_a_larger_call_passes() -> None:
     assert ledger.wait_until(ORG, MODEL, 700, NOW + 2).at == NOW + 2
 
 
-def test_a_told_limit_rules_nothing_out_before_a_call_has_passed_under_it() -> None:
+def test_a_stated_limit_rules_nothing_out_before_a_call_has_passed_under_it() -> None:
     """One refusal with a tiny limit lets the next email be asked; a smaller call that passes makes the limit count."""
     ledger = Ledger()
     ledger.refused(ledger.reserve(ORG, MODEL, 700, NOW), refusal(Dimension.TPM, 300, 0, 700), NOW)
@@ -241,7 +241,7 @@ def test_a_refusal_corrects_a_limit_at_once() -> None:
 
 
 def test_a_bench_holds_everybody_until_it_ends() -> None:
-    """Nobody asks before the told moment, and a shorter bench does not cut it."""
+    """Nobody asks before the stated moment, and a shorter bench does not cut it."""
     ledger = ledger_with({Dimension.TPM: 8_000})
     ledger.bench(ORG, MODEL, NOW + 40, "TPD", "waits for tokens per day", NOW)
     ledger.bench(ORG, MODEL, NOW + 5, "RPM", "waits for requests per minute", NOW)
@@ -251,8 +251,8 @@ def test_a_bench_holds_everybody_until_it_ends() -> None:
     assert ledger.wait_until("another", MODEL, 10, NOW + 1).at == NOW + 1
 
 
-def test_a_told_wait_is_a_promise_for_one_call() -> None:
-    """After the told wait one call that is surely no larger may go out, and no second one."""
+def test_a_stated_wait_holds_for_one_call() -> None:
+    """After the stated wait one call that is surely no larger may go out, and no second one."""
     ledger = Ledger()
     reservation = ledger.reserve(ORG, MODEL, 900, NOW)
     ledger.refused(reservation, refusal(Dimension.TPD, 200_000, 199_500, 1_200), NOW)
@@ -262,8 +262,8 @@ def test_a_told_wait_is_a_promise_for_one_call() -> None:
     assert ledger.wait_until(ORG, MODEL, 900, told + 0.02, margin=300).at > told + 300
 
 
-def test_a_told_wait_opens_no_earlier_than_now_and_no_later_than_counted() -> None:
-    """A wait that was over long ago is none; a window that refills before the told wait opens when it has."""
+def test_a_stated_wait_opens_no_earlier_than_now_and_no_later_than_counted() -> None:
+    """A wait that was over long ago is none; a window that refills before the stated wait opens when it has."""
     ledger = Ledger()
     reservation = ledger.reserve(ORG, MODEL, 900, NOW)
     ledger.refused(reservation, refusal(Dimension.TPD, 200_000, 199_500, 1_200), NOW)
@@ -274,7 +274,7 @@ def test_a_told_wait_opens_no_earlier_than_now_and_no_later_than_counted() -> No
     assert NOW <= counted.at <= told
 
 
-def test_a_told_wait_promises_nothing_to_what_may_be_larger() -> None:
+def test_a_stated_wait_does_not_hold_for_what_may_be_larger() -> None:
     """Another call waits for its margin too, unless the server has said that it fits."""
     ledger = Ledger()
     reservation = ledger.reserve(ORG, MODEL, 900, NOW)
@@ -296,7 +296,7 @@ def test_while_the_limit_of_requests_is_unknown_few_calls_are_out() -> None:
     assert math.isinf(account.calls_at_once())
 
 
-def test_accounts_that_turn_out_to_be_one_forget_what_others_spent() -> None:
+def test_accounts_that_turn_out_to_be_one_drop_what_others_spent() -> None:
     """Each had taken the other for another program: merged, that is nobody's spending any more."""
     ledger = ledger_with({Dimension.TPM: 6_000})
     ledger.account(ORG, MODEL).buckets[Dimension.TPM].drift = 30.0
@@ -306,7 +306,7 @@ def test_accounts_that_turn_out_to_be_one_forget_what_others_spent() -> None:
 
 
 def test_a_clock_that_goes_back_keeps_levels_and_moves_benches() -> None:
-    """Nothing refills while the clock catches up a second time, and a bench lasts as long as it was told."""
+    """Nothing refills while the clock catches up a second time, and a bench lasts as long as it was stated."""
     ledger = ledger_with({Dimension.TPM: 6_000})
     ledger.reserve(ORG, MODEL, 6_000, NOW)
     ledger.bench(ORG, MODEL, NOW + 60, "TPM", "waits", NOW)
@@ -349,7 +349,7 @@ def test_vouched_levels_are_not_added_up() -> None:
     assert available(ledger, Dimension.TPM, NOW) == 2_500
 
 
-def test_a_server_in_fast_motion_is_recognized_by_its_told_waits() -> None:
+def test_a_server_in_fast_motion_is_recognized_by_its_stated_waits() -> None:
     """Told waits that are sixty times too short make the bucket refill so much faster."""
     ledger = Ledger()
     text = rate_limit_text(
@@ -387,7 +387,7 @@ STEPS = st.lists(st.tuples(st.floats(0.0, 400.0), st.integers(50, 3_000), st.flo
 
 @settings(deadline=None)
 @given(STEPS, st.sampled_from([(30.0, 8_000.0), (5.0, 20_000.0), (100.0, 3_000.0)]))
-def test_whoever_waits_as_told_is_never_refused(
+def test_whoever_waits_as_stated_is_never_refused(
     steps: list[tuple[float, int, float]], limits: tuple[float, float]
 ) -> None:
     """With known limits and exact estimates the ledger agrees with the server's buckets at every moment."""
@@ -411,7 +411,7 @@ def test_whoever_waits_as_told_is_never_refused(
 @settings(deadline=None)
 @given(STEPS)
 def test_the_ledger_wastes_nothing(steps: list[tuple[float, int, float]]) -> None:
-    """Just before the told moment the server would indeed have refused."""
+    """Just before the stated moment the server would indeed have refused."""
     ledger = ledger_with({Dimension.TPM: 8_000})
     tokens = Reference(8_000, 60.0)
     now = NOW

@@ -83,7 +83,7 @@ def test_headers_that_lie_are_seen_through(play: Play, lie: str, limits: Limits)
 
 @pytest.mark.parametrize("lie", ["full", "zero", "random"])
 def test_headers_that_lie_are_seen_through_within_minutes(play: Play, lie: str) -> None:
-    """Also where a minute refills more than an honest reading could be off by: nine tenths of the first half hour."""
+    """Also where a minute refills more than a true reading could be off by: nine tenths of the first half hour."""
     check(play([Server("org_1", DEVELOPER, headers=lie)], ONE_KEY, 0.5), 0.5, efficiency=0.9)
 
 
@@ -121,7 +121,7 @@ def test_stray_errors_cost_nothing_but_themselves(play: Play) -> None:
     assert night.tallies[0].counted_failures >= 0.9 * night.tallies[0].failed
 
 
-def test_an_outage_is_probed_gently_and_ends_quickly(play: Play) -> None:
+def test_an_outage_is_probed_rarely_and_ends_quickly(play: Play) -> None:
     """Half an hour without an answer: some forty probes, hardly any counted failure, and then on as before."""
     night = play([Server("org_1", TPM, outages=((3_600, 5_400),))], ONE_KEY, 4)
     check(night, 4)

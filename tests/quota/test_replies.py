@@ -138,7 +138,7 @@ def test_headers_become_readings(given_headers: dict[str, str], expected: Readin
         ("https://somewhere.example/v1", "120ms", Dimension.RPM),
     ],
 )
-def test_what_requests_headers_count_is_told_by_the_server(
+def test_what_requests_headers_count_is_stated_by_the_server(
     server: str, reset: str, dimension: Dimension, tmp_path: Path
 ) -> None:
     """A known server's headers count a day or a minute by the table of servers; another's by their reset time."""
@@ -276,22 +276,22 @@ def refusal(**changes: object) -> RateLimitText:
         (refusal(requested=900, try_again_s=345.6), {}, None),
     ],
 )
-def test_an_unnamed_window_is_told_by_its_numbers(
+def test_an_unnamed_window_is_found_by_its_numbers(
     text: RateLimitText, limits: dict[Dimension, float], expected: Dimension | None
 ) -> None:
-    """A known limit, or the only period in which the told wait adds up, names the window; else it stays unknown."""
+    """A known limit, or the only period in which the stated wait adds up, names the window; else it stays unknown."""
     assert infer_dimension(text, limits) is expected
 
 
 def test_what_is_left_follows_from_either_number() -> None:
-    """Used gives the level directly; without it the told wait does."""
+    """Used gives the level directly; without it the stated wait does."""
     assert told_level(refusal(limit=100_000, used=97_050, requested=3_619), Dimension.TPD) == 2_950
     level = told_level(refusal(limit=100_000, requested=3_619, try_again_s=578.016), Dimension.TPD)
     assert level == pytest.approx(2_950)
     assert told_level(refusal(limit=100_000), Dimension.TPD) is None
 
 
-def test_a_told_wait_implies_how_fast_the_bucket_refills() -> None:
+def test_a_stated_wait_implies_how_fast_the_bucket_refills() -> None:
     """What is over the limit, divided by the wait, is the refill rate."""
     rate = told_rate(refusal(limit=100_000, used=97_050, requested=3_619, try_again_s=578.016))
     assert rate == pytest.approx(100_000 / 86_400)

@@ -118,7 +118,7 @@ def test_a_probed_organization_is_asked_one_call_at_a_time() -> None:
     assert waited(decide(need(), [probed], NOW + 1.3)).until_at is None
 
 
-def test_an_email_too_large_for_all_is_told_so() -> None:
+def test_an_email_too_large_for_all_is_reported() -> None:
     """Only if every organization's limit is known to be smaller; the reason names the largest."""
     orgs = [org("a", tpm=2_000), org("b", tpm=3_000)]
     decision = decide(need(tokens=5_000), orgs, NOW)
@@ -130,7 +130,7 @@ def test_an_email_too_large_for_all_is_told_so() -> None:
 
 
 def test_a_small_email_passes_a_large_one() -> None:
-    """The first that fits goes, and it is told whom it overtook."""
+    """The first that fits goes, and the result names whom it overtook."""
     only = org(tpm=6_000)
     only.account.reserve(4_000, NOW)
     decision, overtaken = choose([need(1, 5_000), need(2, 3_000), need(3, 500), need(4, 400)], [only], {}, NOW)
@@ -181,7 +181,7 @@ def test_a_large_email_is_never_starved() -> None:
 
 
 def test_a_wait_is_jittered_upwards_and_little() -> None:
-    """Never before the told moment; at most a quarter of a second, or two percent."""
+    """Never before the stated moment; at most a quarter of a second, or two percent."""
     rng = random.Random(2)
     for span in (0.1, 5.0, 600.0):
         wait = Wait(NOW + span, "TPM", "org_1", "")

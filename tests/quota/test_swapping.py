@@ -1,4 +1,4 @@
-"""Going on to the next key by hand, as a table; pins that a worker handles; what is remembered of each key."""
+"""Going on to the next key by hand, as a table; pins that a worker handles; what is kept of each key."""
 
 from __future__ import annotations
 
@@ -113,8 +113,8 @@ def test_a_cleared_bench_lets_a_worker_ask_again(desk: Desk) -> None:
     assert state(broker, "lab") in (KeyState.COOLING, KeyState.BENCHED)
 
 
-def test_the_history_of_a_key_tells_each_refusal_with_window_and_wait(desk: Desk) -> None:
-    """Time, status, window, told wait and the server's words are there for another process, newest first."""
+def test_the_history_of_a_key_lists_each_refusal_with_window_and_wait(desk: Desk) -> None:
+    """Time, status, window, stated wait and the server's words are there for another process, newest first."""
     broker, console = desk.broker("lab@org_2=gsk_lab_cccc_0003"), desk.store("")
     broker.failed(desk.grant(broker), ServerFailedError("503 \x1b[31mdown", status=503), 0.1)
     desk.now += 5
@@ -134,7 +134,7 @@ def test_the_history_of_a_key_tells_each_refusal_with_window_and_wait(desk: Desk
     assert (today.requests, today.errors_429, today.prompt_tokens, today.completion_tokens) == (3, 1, 600, 20)
 
 
-def test_what_is_remembered_of_a_key_is_bounded(desk: Desk) -> None:
+def test_what_is_kept_of_a_key_is_bounded(desk: Desk) -> None:
     """A storm of refusals leaves the newest ones, an old day goes, and so does everything of a key that is removed."""
     broker, console = desk.broker("main@org_1=gsk_main_aaaa_0001"), desk.store("")
     for number in range(KEPT + 150):

@@ -27,7 +27,7 @@ RUBRIC = "Answer 1 for work and 0 for personal. " * 20
 
 
 class HandClock:
-    """A clock that moves when told."""
+    """A clock that moves when asked."""
 
     def __init__(self) -> None:
         self.now = 1_000.0

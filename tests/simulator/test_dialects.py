@@ -57,7 +57,7 @@ def test_every_dialect_is_offered_and_names_the_pages_it_is_from() -> None:
 
 @pytest.mark.parametrize(("name", "kind"), TABLE, ids=[f"{name}-{kind}" for name, kind in TABLE])
 def test_a_documented_refusal_is_what_it_is(name: str, kind: str) -> None:
-    """Its class, the advice, and a told wait to the second."""
+    """Its class, the advice, and a stated wait to the second."""
     dialect = dialects()[name]
     error = error_of(dialect.errors[kind].reply(model="sim/model", wait_s=17, now_at=NOW))
     if kind == "quota":

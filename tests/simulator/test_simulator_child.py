@@ -130,7 +130,7 @@ def test_a_child_that_cannot_start_says_why() -> None:
         start_child(["--plan", "gold"])
 
 
-def test_a_taken_port_is_told() -> None:
+def test_a_taken_port_is_reported() -> None:
     """A port in use is a sentence, not a traceback."""
     with start_child() as child:
         port = child.base_url.rpartition(":")[2]

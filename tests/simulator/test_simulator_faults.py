@@ -1,4 +1,4 @@
-"""Promises about faults: each kind as the real SDK sees it, and that a plan does not depend on order."""
+"""Promises about faults: each kind through the real SDK, and that a plan does not depend on order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Promises about the command line: what options mean, and what wrong ones are told."""
+"""Promises about the command line: what options mean, and the errors of wrong ones."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_wrong_values_are_one_sentence(arguments: list[str], capsys: pytest.Capt
     "argument", ["--faults=fog", "--faults=invalid=often", "--outage=5", "--key=gsk_a", "--limit=org=1"]
 )
 def test_wrong_words_are_usage_errors(argument: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """What cannot be read is told by argparse, with the parser's own sentence."""
+    """What cannot be read is reported by argparse, with the parser's own sentence."""
     with pytest.raises(SystemExit):
         main([argument])
     assert argument.partition("=")[0] in capsys.readouterr().err

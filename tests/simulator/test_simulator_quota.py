@@ -1,4 +1,4 @@
-"""Promises about quotas: continuous refill, told waits, sizes that never fit."""
+"""Promises about quotas: continuous refill, stated waits, sizes that never fit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from core.simulator.quota import DAY_S, Bucket, Quota
 from core.simulator.replies import go_duration, rate_limit_text
 
 
-def test_told_wait_is_the_published_one() -> None:
+def test_stated_wait_is_the_published_one() -> None:
     """97,050 of 100,000 tokens a day used and 3,619 requested wait 9m38.016s, as in a published 429."""
     quota = Quota(Limits(tpd=100_000), 0.0)
     assert quota.reserve(97_050, 0.0) is None
@@ -90,8 +90,8 @@ def test_a_refused_request_takes_nothing() -> None:
     period_s=st.sampled_from([0.06, 1.0, 60.0, 86_400.0]),
     steps=st.lists(st.tuples(st.floats(0, 1_000), st.integers(1, 5_000)), min_size=1, max_size=30),
 )
-def test_whoever_waits_as_told_is_let_in(limit: int, period_s: float, steps: list[tuple[float, int]]) -> None:
-    """After exactly the told wait the same request fits, whatever happened before."""
+def test_whoever_waits_as_stated_is_let_in(limit: int, period_s: float, steps: list[tuple[float, int]]) -> None:
+    """After exactly the stated wait the same request fits, whatever happened before."""
     bucket, now = Bucket(limit, period_s, 0.0), 0.0
     for pause_s, asked in steps:
         amount = min(asked, limit)

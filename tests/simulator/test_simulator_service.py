@@ -1,4 +1,4 @@
-"""Promises about the service as the real SDK sees it: errors, quotas, headers, answers, counters."""
+"""Promises about the service through the real SDK: errors, quotas, headers, answers, counters."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ async def test_repeated_system_messages_are_cached(build: Any) -> None:
 
 
 async def test_the_prefix_cache_ends_and_can_be_off(build: Any) -> None:
-    """A prefix is forgotten after two hours, and never kept if switched off."""
+    """A prefix is dropped after two hours, and never kept if switched off."""
     bench = build(simple_config())
     await bench.ask("one")
     bench.clock.pass_s(7_300)
@@ -265,7 +265,7 @@ async def test_noise_flips_the_same_emails_each_time(build: Any) -> None:
     assert set(await labels(0.0)) == {"1"}
 
 
-async def test_re_asks_are_told_apart_from_blind_ones(build: Any, words: Any) -> None:
+async def test_re_asks_are_distinguished_from_blind_ones(build: Any, words: Any) -> None:
     """A re-ask without the email, or in the wording of a library that drops it, counts as blind."""
     bench = build(simple_config())
     await bench.ask("the contract")
@@ -326,7 +326,7 @@ async def test_too_long_bodies_are_refused(build: Any) -> None:
 
 
 async def test_keys_are_invented_the_same_each_time() -> None:
-    """A restarted simulator knows the keys of the run it served; they are dealt evenly."""
+    """A restarted simulator accepts the keys of the run it served; they are dealt evenly."""
     keys = invent_keys(5, 2, seed=3)
     assert keys == invent_keys(5, 2, seed=3)
     assert keys != invent_keys(5, 2, seed=4)

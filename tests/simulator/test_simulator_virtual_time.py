@@ -35,7 +35,7 @@ def run_virtually(work: Any) -> Any:
 
 
 def test_an_hour_of_quota(words: Any) -> None:
-    """One caller that waits as told gets 30 + 60·30 calls out of an hour at 30 RPM, in seconds."""
+    """One caller that waits as stated gets 30 + 60·30 calls out of an hour at 30 RPM, in seconds."""
 
     async def hour() -> tuple[int, int]:
         loop = asyncio.get_running_loop()

@@ -30,7 +30,7 @@ def test_an_hour_of_work_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 def test_a_leak_is_not_flat_and_one_odd_sample_is() -> None:
-    """A robust slope sees a slow rise in noise, and does not fall for a spike."""
+    """A robust slope shows a slow rise in noise, and does not fall for a spike."""
     noisy = [100.0 + (number * 7 % 5) / 10 for number in range(120)]
     rule = Rule("MB", slope_per_h=1.0)
     assert judge("RSS", MINUTE, noisy, rule).broken == ()

@@ -71,7 +71,7 @@ def test_quoted_fields_keep_lines_commas_and_quotation_marks(source: Opener) -> 
 
 
 @pytest.mark.parametrize("mark", [";", "\t", "|"])
-def test_another_separator_is_told_from_the_header(source: Opener, mark: str) -> None:
+def test_another_separator_is_found_from_the_header(source: Opener, mark: str) -> None:
     """Commas inside the rows do not mislead."""
     emails = source(f"id{mark}message\n1{mark}hi, you, there\n2{mark}bye\n")
     assert [e.raw for e in emails] == ["hi, you, there", "bye"]
@@ -93,7 +93,7 @@ def test_nul_bytes_are_data(source: Opener) -> None:
 
 
 def test_a_field_beyond_the_usual_limit_is_read(source: Opener) -> None:
-    """The csv module refuses fields over 131,072 characters unless told otherwise."""
+    """The csv module refuses fields over 131,072 characters by default."""
     assert [len(e.raw) for e in source(f"id,message\n1,{'x' * 300_000}\n")] == [300_000]
 
 

@@ -103,8 +103,8 @@ def test_a_message_in_utf_16_does_not_make_its_table_one(tmp_path: Path) -> None
     assert texts(opened(tmp_path / "b.csv", unmarked)) == [("1", "hello")]
 
 
-def test_encoding_and_separator_can_be_told(tmp_path: Path) -> None:
-    """What is told is not guessed."""
+def test_encoding_and_separator_can_be_given(tmp_path: Path) -> None:
+    """What is given is not guessed."""
     data = "id|text\n1|Größe\n".encode("cp850")
     source = opened(tmp_path / "a.csv", data, encoding="cp850", delimiter="|")
     assert texts(source) == [("1", "Größe")]

@@ -54,7 +54,7 @@ def test_what_is_typed_is_read(typed: str, terms: tuple[Term, ...]) -> None:
         ("state:\x1b]0;x\x07", "state: is one of"),
     ],
 )
-def test_what_cannot_be_read_is_told(typed: str, said: str) -> None:
+def test_what_cannot_be_read_is_reported(typed: str, said: str) -> None:
     """An error is a sentence with what would be right, and is itself harmless."""
     with pytest.raises(UsageError) as told:
         parse(typed)

@@ -66,7 +66,7 @@ def test_new_ids_are_taken_and_changed_texts_reported(run: Path, tmp_path: Path)
     assert check_run(run).sound
 
 
-def test_without_ids_what_is_new_is_told_by_content(settings: Settings, tmp_path: Path) -> None:
+def test_without_ids_what_is_new_is_found_by_content(settings: Settings, tmp_path: Path) -> None:
     """Numbers of rows mean nothing in another file; new texts are numbered on."""
     source = write(tmp_path / "mail.jsonl", {"text": "lunch"}, {"text": "the contract"})
     path = Engine(settings).create(source, builtin_task(), RunOptions(name="mail", order="source"))[0].path

@@ -79,7 +79,7 @@ def test_what_a_text_holds_little_of_is_compressed(table: sqlite3.Connection) ->
 
 
 @pytest.mark.parametrize("stored", [None, 7, b"\x78\x9c\x00", b""], ids=["NULL", "number", "cut", "empty"])
-def test_a_damaged_message_is_told(stored: object) -> None:
+def test_a_damaged_message_is_reported(stored: object) -> None:
     """Neither a wrong type nor broken bytes become a traceback."""
     with pytest.raises(RunFileError, match="damaged"):
         message_of(stored)

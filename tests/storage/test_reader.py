@@ -83,7 +83,7 @@ def test_lately_mixes_labels_and_events_the_newest_first(make_run: MakeRun, open
     assert lately[2].label == "1"
 
 
-def test_an_email_without_a_subject_is_told_by_how_its_text_begins(tmp_path: Path, task: Task, opened: Open) -> None:
+def test_an_email_without_a_subject_is_named_by_how_its_text_begins(tmp_path: Path, task: Task, opened: Open) -> None:
     """In lists, in what happened lately and in a sample: a column of plain texts has no subjects. Headers say nothing."""
     texts = {"Shall we\n have lunch?": "Shall we have lunch?", "From: a@b.example\n\nNoon?": "Noon?", "": ""}
     path = tmp_path / "plain.db"
@@ -106,7 +106,7 @@ def test_an_email_without_a_subject_is_told_by_how_its_text_begins(tmp_path: Pat
 
 
 def test_proof_of_resumption_counts_what_was_kept(make_run: MakeRun) -> None:
-    """The second worker knows the cursor, what is settled, and how the first one ended."""
+    """The second worker has the cursor, what is settled, and how the first one ended."""
     path = make_run(["a", "b", "c"])
     with RunLock(path) as lock, Store.open(path, lock) as store:
         store.begin_epoch(now=NOW, pid=1, host="here")

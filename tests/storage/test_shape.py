@@ -53,7 +53,7 @@ READ = {
 
 
 @pytest.mark.parametrize("change", list(CHANGES)[::4])
-def test_a_reader_tells_damage_or_reads(change: str, damaged: Callable[[str], Path], settings: Settings) -> None:
+def test_a_reader_reports_damage_or_reads(change: str, damaged: Callable[[str], Path], settings: Settings) -> None:
     """Nothing but an error of labeltui, or of SQLite's about the disk, comes out of it; the list of runs shows it."""
     path = damaged(change)
     for read in READ.values():

@@ -235,7 +235,7 @@ def test_a_done_run_is_done_no_more_when_it_is_asked_again(make_run: MakeRun, op
     assert (snapshot.state, snapshot.finished_at, snapshot.cursor) == (RunState.STOPPED, None, 0)
 
 
-def test_what_each_version_did_is_told(make_run: MakeRun, opened: Open) -> None:
+def test_what_each_version_did_is_reported(make_run: MakeRun, opened: Open) -> None:
     """Labels by value, labels by people, calls, unusable answers, failures, since when and by whom."""
     path = make_run([*"abcd"])
     store = opened(path)

@@ -47,7 +47,7 @@ class Keyed:
     """An action on these screens. ``probe`` gives OTHER or ``becomes`` after its key, and something else before.
 
     ``before`` and ``given`` make it possible; ``then`` answers the window that it opens; ``way`` leads there instead of
-    the usual keys. ``at_work`` wants a living worker; else there is none. ``alone`` leaves the screen other than it was.
+    the usual keys. ``at_work`` needs a running worker; else there is none. ``alone`` leaves the screen other than it was.
     """
 
     action: str
@@ -127,7 +127,7 @@ PLAIN = Keyed("", frozenset(), lambda at: at.screen())
 
 @asynccontextmanager
 async def on(desk: Opens, scope: Scope, row: Keyed = PLAIN, **more: Any) -> AsyncIterator[Desk]:
-    """The console on that screen, in the world that the row wants."""
+    """The console on that screen, in the state that the row needs."""
     run = more.pop("run", None) or world(at_work=row.at_work)
     async with desk(run, listed=scope in LISTED, size=row.size, **{"change": furnished, **more}) as at:
         prepare(at)

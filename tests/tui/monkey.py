@@ -81,7 +81,7 @@ class Monkey:
         *,
         haste: float = 0.0,
     ) -> None:
-        """``haste`` is the share of presses that are several keys in one breath: nothing is waited for between them."""
+        """``haste`` is the share of presses that are several keys at once: nothing is waited for between them."""
         self._haste = haste
         self._app = app
         self._pilot = pilot

@@ -637,7 +637,7 @@ def test_a_key_that_waits_for_nothing_is_listed_in_few_words() -> None:
 def test_an_error_of_the_disk_is_a_sentence(
     error: Exception, sentence: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A full, broken or read-only disk is told in one line with what to do, not in a traceback."""
+    """A full, broken or read-only disk is reported in one line with what to do, not in a traceback."""
 
     def fail(_: object) -> int:
         raise error

@@ -1,4 +1,4 @@
-"""An error that nobody expected tells where it happened: no key that was being typed, no email, nothing that acts."""
+"""An error that nobody expected shows where it happened: no key that was being typed, no email, nothing that acts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EVIL = "\x1b]52;c;cm0=\x07[red]\u202e\x9b2J"
 
 
 class BreaksError(Exception):
-    """Nobody knows it."""
+    """An error without a handler."""
 
 
 async def crashed(desk: Opens, typed: str, capsys: pytest.CaptureFixture[str]) -> tuple[str, str, Path]:
@@ -67,7 +67,7 @@ async def test_the_secret_in_the_window_is_masked(desk: Opens) -> None:
         assert "••••" in at.screen()
 
 
-def test_a_command_that_breaks_tells_it_inertly(
+def test_a_command_that_breaks_reports_it_inertly(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The traceback names the place; a key in the error's own words is taken out."""

@@ -1,4 +1,4 @@
-"""What cannot be done now says why when its key is pressed, and changes nothing; and the help tells every key."""
+"""What cannot be done now says why when its key is pressed, and changes nothing; and the help shows every key."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ READ_BEFORE = frozenset({"edit", "editor", "messages", "quality", "review", "und
 
 
 async def press_dimmed(at: Desk, world: str, scope: Scope) -> None:
-    """Press the key of everything that is not possible; each tells its reason, and nothing else happens."""
+    """Press the key of everything that is not possible; each shows its reason, and nothing else happens."""
     met = set()
     front = at.app.front_screen()
     assert front is not None
@@ -162,8 +162,8 @@ async def test_a_console_that_looks_on_refuses_every_change(desk: Opens, scope: 
 
 
 @pytest.mark.asyncio
-async def test_the_help_tells_every_key_of_every_screen(desk: Opens) -> None:
-    """Asked from there, with its word and its sentence; what is dimmed is told with why."""
+async def test_the_help_lists_every_key_of_every_screen(desk: Opens) -> None:
+    """Asked from there, with its word and its sentence; what is dimmed is shown with why."""
     async with on(desk, Scope.MONITOR) as at:
         for scope in SCOPES:
             context = at.app.context(scope, None)

@@ -309,7 +309,7 @@ async def test_the_next_record_is_one_key_away(desk: Opens) -> None:
         assert row.id == 417
 
 
-async def test_copying_tells_the_file(desk: Opens) -> None:
+async def test_copying_shows_the_file(desk: Opens) -> None:
     """c copies what is selected by the terminal's own means, and writes it beside the run."""
     async with desk() as at:
         at.run.path.parent.mkdir(parents=True, exist_ok=True)

@@ -146,7 +146,7 @@ async def test_a_read_only_console_changes_nothing_but_saves(desk: Opens) -> Non
 
 
 async def test_a_label_is_kept_however_fast_it_is_typed(desk: Opens) -> None:
-    """The value and enter in one breath: enter waits until the value has arrived."""
+    """The value and enter at once: enter waits until the value has arrived."""
     async with desk(stopped()) as at:
         await at.press("e", "l")
         at.app.simulate_key("0")

@@ -90,7 +90,7 @@ async def test_leaving_the_window_changes_nothing_and_choosing_the_same_reverses
         assert at.title() == "All [5,031 of 5,031] by place ▼"
 
 
-async def test_an_order_that_is_not_possible_is_told_and_the_list_stays(desk: Opens) -> None:
+async def test_an_order_that_is_not_possible_is_reported_and_the_list_stays(desk: Opens) -> None:
     """An older file does not know when emails were settled."""
     run = running()
     run.unsortable = frozenset({"settled"})

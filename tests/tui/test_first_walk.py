@@ -53,7 +53,7 @@ class Newcomer:
 
 @pytest.mark.asyncio
 async def test_from_an_empty_home_to_a_failed_email_labeled_by_hand(home: Path, settings: Settings) -> None:
-    """Every next step is told by the screen before it, and the label is in the run file in the end."""
+    """Every next step is named by the screen before it, and the label is in the run file in the end."""
     demo = settings.demo_dir / "runs" / "demo.db"
     app = LabeltuiApp(settings)
     try:

@@ -1,4 +1,4 @@
-"""The footer: what is most wanted first, whole words only, the help always, and nothing that a field would swallow."""
+"""The footer: what is most wanted first, whole words only, the help always, and no key that a field would take."""
 
 from __future__ import annotations
 

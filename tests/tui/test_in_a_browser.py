@@ -1,4 +1,4 @@
-"""What a console tells the page that shows it, and what it does otherwise in a browser than in a terminal."""
+"""What a console sends to the page that shows it, and what it does otherwise in a browser than in a terminal."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def test_a_browser_shows_everything() -> None:
 
 
 async def test_a_tab_is_named_after_its_run(desk: Opens, monkeypatch: pytest.MonkeyPatch) -> None:
-    """State and share come first, for a tab cuts its name at the end; it is told once for each change."""
+    """State and share come first, for a tab cuts its name at the end; it is sent once for each change."""
     async with desk(terminal=BROWSER) as at:
         told = listen(at, monkeypatch)
         at.run.state, at.run.alive = RunState.STOPPED, False
@@ -56,7 +56,7 @@ async def test_what_surrounds_the_console_follows_the_theme(desk: Opens, monkeyp
         assert told[-1] == {"background": "#000000"}
 
 
-async def test_a_browser_is_told_by_its_tab_and_gets_no_sequence(desk: Opens, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_browser_shows_it_in_its_tab_and_gets_no_sequence(desk: Opens, monkeypatch: pytest.MonkeyPatch) -> None:
     """No bell and no desktop sequence, whatever terminal the server runs in; ! keeps the tab quiet too."""
     monkeypatch.setenv("TERM", "xterm-kitty")
     async with desk(terminal=BROWSER) as at:
@@ -124,7 +124,7 @@ async def test_a_browser_has_no_shell(desk: Opens) -> None:
         assert "no shell" in at.said()
 
 
-async def test_a_terminal_is_told_nothing_of_this(desk: Opens, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_terminal_gets_nothing_of_this(desk: Opens, monkeypatch: pytest.MonkeyPatch) -> None:
     """There is no page."""
     async with desk() as at:
         told = listen(at, monkeypatch)

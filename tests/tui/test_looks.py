@@ -59,7 +59,7 @@ def test_the_worker_says_nothing_half() -> None:
 
 
 @pytest.mark.parametrize("width", [28, 40, 46, 60, 100])
-def test_what_went_wrong_is_told_in_whole_words(width: int) -> None:
+def test_what_went_wrong_is_reported_in_whole_words(width: int) -> None:
     """As many as fit; what has no room is summed up, so that the counts add up to all."""
     outcomes = {"rate_limited": 3, "server_error": 3, "capacity": 1, "refused": 1_004, "timeout": 12, "connection": 5}
     rows = lines_of(FollowUpsPane(), follow_up_facts({0: 400, 1: 20}, outcomes), width, 6)

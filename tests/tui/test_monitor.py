@@ -105,8 +105,8 @@ async def test_what_came_of_a_command_is_whole_in_the_smallest_terminal(desk: Op
         assert " ".join(" ".join(at.lines_of("CommandsPane")).split()).count(result) == 2
 
 
-async def test_a_sentence_in_sight_is_not_told_twice(desk: Opens) -> None:
-    """Whoever presses a dimmed key again and again is told once, not buried under the same words."""
+async def test_a_sentence_in_sight_is_not_shown_twice(desk: Opens) -> None:
+    """A dimmed key that is pressed again and again says why once, not with one message a press."""
     async with desk() as at:
         await at.press("s", "s", "s")
         assert at.said().count("A worker is running already") == 1
@@ -184,7 +184,7 @@ async def test_a_refused_command_becomes_a_sentence(desk: Opens) -> None:
 
 
 async def test_a_vanished_file_keeps_the_console_alive(desk: Opens) -> None:
-    """A reader that fails is told in the state line with the age of what is seen; when it heals, so does the line."""
+    """A reader that fails is reported in the state line with the age of what is seen; when it recovers, so does the line."""
     async with desk() as at:
         at.run.trouble = "enron.db cannot be read (no such file)."
         await at.read(later_s=12)
@@ -287,7 +287,7 @@ async def test_a_zoomed_pane_keeps_no_line_of_its_smaller_self(desk: Opens) -> N
 
 
 async def test_zoom_without_a_pane_says_what_to_press(desk: Opens) -> None:
-    """z alone tells that a digit comes first."""
+    """z alone shows that a digit comes first."""
     async with desk() as at:
         await at.press("z")
         assert "Focus a pane by its digit first" in at.said()
@@ -349,7 +349,7 @@ async def test_q_leaves_and_says_that_the_worker_stays(desk: Opens) -> None:
         assert "The worker of enron keeps running (pid 4711)." in at.app.leave_message
 
 
-async def test_the_theme_is_remembered(desk: Opens) -> None:
+async def test_the_theme_is_kept(desk: Opens) -> None:
     """ctrl+t changes between dark and light, and the next console begins with the choice."""
     async with desk() as at:
         assert at.app.theme == DARK

@@ -230,8 +230,8 @@ async def test_columns_that_are_not_sent_are_named(desk: Opens, folder: Path) ->
 
 
 @pytest.mark.asyncio
-async def test_a_folder_that_is_not_there_is_told_on_enter_too(desk: Opens, folder: Path) -> None:
-    """Not that nothing in it begins so; and what the picker knows is told whole at 80 columns."""
+async def test_a_folder_that_is_not_there_is_reported_on_enter_too(desk: Opens, folder: Path) -> None:
+    """Not that nothing in it begins so; and what the picker found is shown whole at 80 columns."""
     async with desk(listed=True, size=(80, 24)) as at:
         await at.press("w", *"nowhere/x.csv")
         for pressed in ((), ("enter",)):

@@ -1,4 +1,4 @@
-"""The console rings and tells the desktop, unless it shall be quiet."""
+"""The console rings and notifies the desktop, unless it is set to be quiet."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def test_a_run_that_pauses_itself_rings_once(desk: Opens, monkeypatch: pyt
         assert "enron paused itself: the budget of 9 tokens" in at.said()
 
 
-async def test_a_quiet_console_tells_on_the_screen_alone(desk: Opens, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_quiet_console_notifies_on_the_screen_alone(desk: Opens, monkeypatch: pytest.MonkeyPatch) -> None:
     """! makes it quiet for this start and the next ones."""
     async with desk() as at:
         heard = listen(at, monkeypatch)

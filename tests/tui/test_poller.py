@@ -146,7 +146,7 @@ def test_reading_is_quick_only_where_something_may_change(tmp_path: Path) -> Non
 
 
 def test_jobs_run_in_order_and_tell_errors() -> None:
-    """BackgroundJobs keep their order; a failed one is told and the next one runs."""
+    """BackgroundJobs keep their order; a failed one is reported and the next one runs."""
     box = Box()
     jobs = BackgroundJobs(box.post)
     jobs.start()

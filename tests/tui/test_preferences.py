@@ -25,7 +25,7 @@ def test_a_missing_file_says_nothing(tmp_path: Path) -> None:
     assert (said.theme, said.ascii, said.toured, dict(said.keys), said.troubles) == ("", None, False, {}, ())
 
 
-def test_remembering_changes_one_line_and_keeps_comments(tmp_path: Path) -> None:
+def test_saving_changes_one_line_and_keeps_comments(tmp_path: Path) -> None:
     """A setting is replaced where it stands or put on top; tables and comments stay."""
     path = tmp_path / "deep" / "console.toml"
     remember(path, "theme", "nord")
@@ -38,7 +38,7 @@ def test_remembering_changes_one_line_and_keeps_comments(tmp_path: Path) -> None
     assert tomllib.loads(text)["keys"] == {"pause": "f9", "theme": "f9"}
 
 
-def test_what_is_remembered_already_is_not_written_again(tmp_path: Path) -> None:
+def test_what_is_saved_already_is_not_written_again(tmp_path: Path) -> None:
     """The line with its comment stays where the value is the same."""
     path = tmp_path / "console.toml"
     path.write_text(COMMENTED)
@@ -46,7 +46,7 @@ def test_what_is_remembered_already_is_not_written_again(tmp_path: Path) -> None
     assert path.read_text() == COMMENTED
 
 
-def test_a_broken_file_is_told_and_left_alone(tmp_path: Path) -> None:
+def test_a_broken_file_is_reported_and_left_alone(tmp_path: Path) -> None:
     """Nothing that an operator wrote is lost to a slip in it."""
     path = tmp_path / "console.toml"
     path.write_text("theme = = broken\n[keys]\n")

@@ -136,7 +136,7 @@ def hostile_server(marks: Marks) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("where", ["terminal", "log"])
-def test_a_worker_tells_inertly_what_it_met(
+def test_a_worker_reports_inertly_what_it_met(
     hostile_home: Settings, marks: Marks, tmp_path: Path, hostile_server: str, where: str
 ) -> None:
     """Its progress line, its last words and its log hold no escape, whatever a server answers."""

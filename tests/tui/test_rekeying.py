@@ -1,4 +1,4 @@
-"""Keys of the operator's own: taken where they can be, told where they cannot, and shown everywhere."""
+"""Keys of the operator's own: taken where they can be, reported where they cannot, and shown everywhere."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_key_is_written_as_people_write_it(written: str, key: str, read: str) 
 
 @pytest.mark.parametrize("written", ["", "hyper+x", "pp", "ctrl+", "f99"])
 def test_what_is_no_key_is_not_taken_for_one(written: str) -> None:
-    """A slip is told instead of bound."""
+    """A slip is reported instead of bound."""
     assert parsed(written) is None
 
 
@@ -75,7 +75,7 @@ def test_a_key_may_be_used_on_screens_that_do_not_meet() -> None:
         ({"pane": ["a", "b"]}, "console.toml (pane): it takes a list of 9 keys"),
     ],
 )
-def test_what_cannot_be_is_told_and_the_default_stays(table: dict[str, Any], told: str) -> None:
+def test_what_cannot_be_is_reported_and_the_default_stays(table: dict[str, Any], told: str) -> None:
     """File, entry, what is wrong, and which key stays in force."""
     keys, troubles = apply(table)
     assert len(troubles) == 1
@@ -131,7 +131,7 @@ async def test_the_footer_keeps_the_mouse_after_keys_changed(desk: Opens) -> Non
 
 
 @pytest.mark.asyncio
-async def test_wrong_entries_are_told_at_the_start(desk: Opens) -> None:
+async def test_wrong_entries_are_reported_at_the_start(desk: Opens) -> None:
     """The console starts with the defaults and says which line is wrong."""
     change = settings('theme = "nord"\n\n[keys]\npause = "x"\nfly = "f3"\n')
     async with desk(change=change) as at:

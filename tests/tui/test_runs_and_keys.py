@@ -178,7 +178,7 @@ async def test_the_list_is_sorted_by_name_state_or_size(desk: Opens) -> None:
 
 
 async def test_a_slash_narrows_the_list_by_name(desk: Opens) -> None:
-    """Each letter narrows, enter keeps it, esc shows all again; a name that nobody has is told."""
+    """Each letter narrows, enter keeps it, esc shows all again; a name that nobody has is reported."""
     async with desk(listed=True, change=listed) as at:
         await at.press("slash", *"RO")
         assert names(at) == ["enron", "broken"]
@@ -315,7 +315,7 @@ async def test_a_refused_key_keeps_the_window_open(desk: Opens) -> None:
 
 
 async def test_what_cannot_be_a_key_is_refused_before_it_is_sent_anywhere(desk: Opens) -> None:
-    """A secret cut short, or an alias that is none, is told at once; nobody is asked with it."""
+    """A secret cut short, or an alias that is none, is reported at once; nobody is asked with it."""
     async with desk() as at:
         await at.press("a", "a", *"abc", "enter")
         assert "3 long" in at.screen()
@@ -346,7 +346,7 @@ async def test_windows_keep_their_places_while_they_fill(desk: Opens) -> None:
 
 
 async def test_removing_a_key_asks_and_enter_keeps_it(desk: Opens) -> None:
-    """Only y forgets the key: the safe answer is the default."""
+    """Only y removes the key: the safe answer is the default."""
     async with desk() as at:
         await at.press("a", "delete")
         assert isinstance(at.app.screen, Confirm)
@@ -357,7 +357,7 @@ async def test_removing_a_key_asks_and_enter_keeps_it(desk: Opens) -> None:
         assert "main is removed." in at.said()
 
 
-async def test_without_keys_the_ways_to_bring_one_are_told(desk: Opens) -> None:
+async def test_without_keys_the_ways_to_bring_one_are_reported(desk: Opens) -> None:
     """An empty screen of keys names the variables, the file and the key that adds one."""
 
     def none(engine: FakeEngine) -> None:
@@ -484,7 +484,7 @@ async def test_start_pause_swap_and_stop_are_one_key_each_from_anywhere_in_a_run
         assert at.engine.asked[-1][0] == "start" or ("start", at.app.run_path) in at.engine.asked
 
 
-async def test_a_swap_that_cannot_be_is_told(desk: Opens) -> None:
+async def test_a_swap_that_cannot_be_is_reported(desk: Opens) -> None:
     """With a single key left nothing is taken out, and the worker's answer says why."""
 
     def one(engine: FakeEngine) -> None:

@@ -49,7 +49,7 @@ def test_other_shells_get_every_command(shell: str, capsys: pytest.CaptureFixtur
 
 
 def test_the_skill_names_commands_that_exist(capsys: pytest.CaptureFixture[str]) -> None:
-    """And tells an agent to leave the texts alone."""
+    """It instructs an agent to leave the texts alone."""
     assert main(["skill"]) == 0
     text = capsys.readouterr().out
     assert text.startswith("---\nname: labeltui\n")

@@ -14,7 +14,7 @@ from tui.terminal.terminal import size_of
 
 
 def test_the_terminal_itself_is_asked_before_what_was_exported(monkeypatch: pytest.MonkeyPatch) -> None:
-    """COLUMNS and LINES stay as they were; the terminal knows. Where there is none, or it does not know, they count."""
+    """COLUMNS and LINES stay as they were where the terminal has a size; where there is none, they count."""
     monkeypatch.setenv("COLUMNS", "81")
     monkeypatch.setenv("LINES", "25")
     master, slave = pty.openpty()

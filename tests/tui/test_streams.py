@@ -69,7 +69,7 @@ def test_a_character_that_the_locale_lacks_is_a_question_mark(
     assert b"1 work 0 (?)" in done.stdout
 
 
-def test_a_number_that_is_none_is_told_in_words(home: Path) -> None:
+def test_a_number_that_is_none_is_explained_in_words(home: Path) -> None:
     """Without the names of functions."""
     assert b"argument --emails: 'x' is no whole number" in shell("labeltui demo --emails x").stderr
 

@@ -88,7 +88,7 @@ async def test_the_versions_are_there_before_what_they_did_is_counted(
 
 
 async def test_a_counting_that_fails_says_so(desk: Opens, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that vanished meanwhile is told with its sentence, and the versions stay."""
+    """A file that vanished meanwhile is reported with its sentence, and the versions stay."""
     async with desk(with_versions()) as at:
 
         def fails(_: object, __: object, failed: Callable[[str], None]) -> None:
@@ -144,7 +144,7 @@ async def each_is_told(at: Desk, sentence: str, *keys: str) -> None:
         assert sentence in at.said(), key
 
 
-async def test_a_draft_that_is_no_task_is_kept_and_told(desk: Opens) -> None:
+async def test_a_draft_that_is_no_task_is_kept_and_reported(desk: Opens) -> None:
     """^s names the fault and stays; esc leaves, and the text is there for the next time."""
     async with desk(with_versions()) as at:
         await at.press("D", "E")
@@ -191,7 +191,7 @@ async def test_the_operators_editor_gets_the_draft(
         assert (kept(at) is not None) is (told == "not valid TOML")
 
 
-async def test_an_editor_that_is_not_there_is_told(desk: Opens, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_editor_that_is_not_there_is_reported(desk: Opens, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sentence with what to set."""
     monkeypatch.setenv("VISUAL", "/nowhere/editor")
     monkeypatch.setattr(LabeltuiApp, "suspend", lambda _: nullcontext())
@@ -328,7 +328,7 @@ async def test_other_texts_are_not_sent_while_a_worker_runs(desk: Opens) -> None
 
 
 async def test_a_refusal_keeps_the_draft(desk: Opens) -> None:
-    """What the engine will not do is told, and nothing is lost."""
+    """What the engine will not do is reported, and nothing is lost."""
     async with desk(with_versions()) as at:
         leave_draft(at, task_to_toml(NEW))
         at.engine.refusal = "The disk is full."
@@ -498,7 +498,7 @@ async def test_a_read_only_console_refuses_every_change(desk: Opens, settings: S
             refused()
 
 
-async def test_a_draft_that_cannot_be_written_is_told(tmp_path: Path, settings: Settings) -> None:
+async def test_a_draft_that_cannot_be_written_is_reported(tmp_path: Path, settings: Settings) -> None:
     """With the path, and without losing the one before."""
     desk = Engine(settings)
     with pytest.raises(UsageError, match="cannot be written"):

@@ -1,4 +1,4 @@
-"""Themes: readable by computation, complete, remembered, chosen with a preview, and gone where colors are not wanted."""
+"""Themes: readable by computation, complete, saved, chosen with a preview, and gone where colors are not wanted."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ async def test_every_theme_draws_every_screen(desk: Opens) -> None:
 
 @pytest.mark.asyncio
 async def test_the_chooser_wears_what_the_cursor_is_on(desk: Opens) -> None:
-    """Moving shows a theme, enter keeps and remembers it, esc puts the old one back."""
+    """Moving shows a theme, enter keeps and saves it, esc puts the old one back."""
     async with desk() as at:
         await at.press("ctrl+y", "down", "down")
         assert at.app.theme == CONTRAST
@@ -163,7 +163,7 @@ async def test_without_colors_cursor_and_focus_are_seen(desk: Opens, monkeypatch
 
 @pytest.mark.asyncio
 async def test_no_color_says_why_a_theme_cannot_be_chosen(desk: Opens, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The key tells the reason, and the remembered theme stays what it was."""
+    """The key shows the reason, and the saved theme stays what it was."""
     monkeypatch.setenv("NO_COLOR", "1")
     change = lambda engine: engine.settings.config_path.write_text('theme = "nord"\n')  # noqa: E731
     async with desk(terminal=terminal({"NO_COLOR": "1"}, "UTF-8"), change=change) as at:
@@ -184,7 +184,7 @@ async def test_the_plain_theme_draws_in_sixteen_colors(desk: Opens) -> None:
 
 @pytest.mark.asyncio
 async def test_a_short_name_in_the_settings_is_enough(desk: Opens) -> None:
-    """``theme = "light"`` is ours; an unknown one is told with those that there are."""
+    """``theme = "light"`` is ours; an unknown one is reported with those that there are."""
     async with desk(change=lambda engine: engine.settings.config_path.write_text('theme = "light"')) as at:
         assert at.app.theme == LIGHT
     async with desk(change=lambda engine: engine.settings.config_path.write_text('theme = "pink"')) as at:

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.asyncio
 
 
 async def test_it_is_shown_once(desk: Opens) -> None:
-    """The first start shows it and remembers that at once; the second does not."""
+    """The first start shows it and records that at once; the second does not."""
     async with desk(tour=True) as at:
         assert isinstance(at.app.screen, Tour)
         assert read_preferences(at.app.settings.config_path).toured

@@ -122,7 +122,7 @@ async def test_results_stand_beside_the_present_labels(desk: Opens) -> None:
 
 
 async def test_an_error_keeps_what_was_answered(desk: Opens) -> None:
-    """The sentence is told, the rows stay."""
+    """The sentence is shown, the rows stay."""
     async with desk(with_versions()) as at:
         with_trial(at, FakeTrial([result(0, "1", "1")], error="Every key was refused."))
         await at.press("D", "W", "enter")

@@ -68,7 +68,7 @@ async def test_leaving_the_run_lets_the_view_go(desk: Opens) -> None:
 
 
 @pytest.mark.asyncio
-async def test_the_info_page_tells_paths_settings_and_terminal(desk: Opens) -> None:
+async def test_the_info_page_shows_paths_settings_and_terminal(desk: Opens) -> None:
     """I shows what `labeltui info` prints, and I or esc leads back."""
     change = lambda engine: engine.settings.config_path.write_text('theme = "paper"\n[keys]\npause = "f9"\n')  # noqa: E731
     async with desk(size=(120, 70), change=change) as at:
@@ -92,7 +92,7 @@ async def test_what_could_not_be_taken_stays_on_the_info_page(desk: Opens) -> No
 
 
 @pytest.mark.asyncio
-async def test_a_sentence_that_stands_is_told_whole_at_80_columns(desk: Opens) -> None:
+async def test_a_sentence_that_stands_is_shown_whole_at_80_columns(desk: Opens) -> None:
     """What cannot be read, what went stale and what is done have remedies at their end, which must be seen."""
     run = running(200, 100)
     async with desk(run, size=(80, 24)) as at:

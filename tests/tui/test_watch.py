@@ -36,7 +36,7 @@ def test_every_line_has_the_width_of_its_room(width: int, state: RunState) -> No
     assert {cell_len(line) for line in shown} == {width}
 
 
-def test_what_matters_is_told_in_thirty_columns() -> None:
+def test_what_matters_is_shown_in_thirty_columns() -> None:
     """State, rate, progress, end, binding limit, keys by organization, shares and failures."""
     whole = "\n".join(texts(BUSY, LEAST))
     for telling in (

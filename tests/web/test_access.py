@@ -1,4 +1,4 @@
-"""The door of a console in a browser: who is let in, and what the others are told."""
+"""Access to a console in a browser: who is let in, and what the others get."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def asked(**more: str) -> RequestFacts:
         ("localhost.example.org", False),
     ],
 )
-def test_loopback_is_told_by_the_address_and_not_by_its_looks(host: str, alone: bool) -> None:
+def test_loopback_is_found_by_the_address_and_not_by_its_looks(host: str, alone: bool) -> None:
     """Names that merely begin like loopback are none."""
     assert is_loopback(host) is alone
 
@@ -69,7 +69,7 @@ def test_a_port_that_goes_without_saying_may_be_said() -> None:
 
 
 def test_two_consoles_of_one_machine_do_not_take_each_others_cookie() -> None:
-    """A browser keeps one jar for all ports, so the name tells the port."""
+    """A browser keeps one jar for all ports, so the name contains the port."""
     assert Access("http://127.0.0.1:8000", "a").cookie != Access("http://127.0.0.1:8001", "b").cookie
     assert all(letter.isalnum() or letter == "-" for letter in Access("http://[::1]:8000", "a").cookie)
 

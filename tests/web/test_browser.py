@@ -108,7 +108,7 @@ HEAD = "document.getElementById('ended-head').textContent"
 
 
 def test_a_person_opens_it_types_turns_a_phone_and_leaves(looker: Looker, served: subprocess.Popen[str]) -> None:
-    """It paints in its own font without the network, hears keys without a click, and says how it ended."""
+    """It paints in its own font without the network, takes keys without a click, and says how it ended."""
     assert served.stdout is not None
     looker.driver.get(served.stdout.readline().split()[-1])
     looker.see(SHOWN)
@@ -144,7 +144,7 @@ def test_a_person_opens_it_types_turns_a_phone_and_leaves(looker: Looker, served
 
 
 def test_a_picture_that_stands_still_is_called_old(looker: Looker, served: subprocess.Popen[str]) -> None:
-    """The page tells when nothing comes from the console, and takes it back when something does."""
+    """The page shows when nothing comes from the console, and takes it back when something does."""
     assert served.stdout is not None
     looker.driver.get(served.stdout.readline().split()[-1])
     looker.see(SHOWN)

@@ -69,7 +69,7 @@ def test_an_exposed_console_warns(served: list[Sequence[str]], capsys: pytest.Ca
     assert "--read-only" not in served[0]
 
 
-def test_every_address_of_the_machine_is_told_as_browsers_can_open_it(
+def test_every_address_of_the_machine_is_reported_as_browsers_can_open_it(
     served: list[Sequence[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """``0.0.0.0`` is an address to listen on and none to open."""
@@ -127,7 +127,7 @@ def test_without_the_extra_it_says_what_brings_it(capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_it_ends_at_once_and_tells_every_tab(tmp_path: Path, by: signal.Signals) -> None:
+def test_it_ends_at_once_and_informs_every_tab(tmp_path: Path, by: signal.Signals) -> None:
     """ctrl+c, a signal, or the terminal's end: the socket is closed as going away, the console leaves, nothing hangs."""
     (tmp_path / "textual_serve" / "static").mkdir(parents=True)
     (tmp_path / "textual_serve" / "__init__.py").touch()

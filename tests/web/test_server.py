@@ -132,8 +132,8 @@ async def test_a_console_that_does_not_leave_is_made_to(serves: Serves, monkeypa
         await until(lambda: gone(pid))
 
 
-async def test_the_end_of_a_console_is_told_as_what_it_was(serves: Serves) -> None:
-    """Left, or broken with what it said; of the latter the server's terminal hears as well."""
+async def test_the_end_of_a_console_is_reported_as_what_it_was(serves: Serves) -> None:
+    """Left, or broken with what it said; the latter is printed in the server's terminal as well."""
     async with serves("page(left='one works on')\n") as at, at.tab() as tab:
         assert await tab.ended() == LEFT
         assert tab.told == [{"left": "one works on"}]
@@ -150,7 +150,7 @@ async def test_the_end_of_a_console_is_told_as_what_it_was(serves: Serves) -> No
 
 
 async def test_consoles_are_counted(serves: Serves, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beyond the most, a tab is told so and costs no process."""
+    """Beyond the most, a tab gets a sentence and costs no process."""
     monkeypatch.setattr(serving, "MOST_CONSOLES", 1)
     async with serves(WAITS) as at, at.tab() as tab:
         await pid_of(tab)
@@ -200,7 +200,7 @@ async def test_a_size_is_taken_within_reason(width: object, height: object, size
     assert Size.of(width, height) == size
 
 
-async def test_a_console_for_a_browser_knows_nothing_of_the_servers_terminal() -> None:
+async def test_a_console_for_a_browser_ignores_the_servers_terminal() -> None:
     """Or it would speak to a browser as to that terminal."""
     given = {"TMUX": "x", "KITTY_WINDOW_ID": "1", "VTE_VERSION": "7", "NO_COLOR": "1", "TERM": "linux", "HOME": "/h"}
     made = environment(given, Size(90, 25))

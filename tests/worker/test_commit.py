@@ -14,7 +14,7 @@ from tests.storage.test_store import labeled
 
 
 class Disk:
-    """A store that remembers transactions, and refuses as often as it is told to."""
+    """A store that keeps transactions, and refuses as often as it is told to."""
 
     def __init__(self, refusals: int = 0, error: Exception | None = None) -> None:
         self.batches: list[list[Answer]] = []
@@ -60,7 +60,7 @@ async def test_a_full_disk_delays_answers_and_loses_none() -> None:
 
 @pytest.mark.asyncio
 async def test_an_error_that_waiting_cannot_mend_reaches_whoever_waits() -> None:
-    """A lost run is not retried: the callers hear of it."""
+    """A lost run is not retried: the callers get the error."""
     disk = Disk(refusals=1, error=RuntimeError("lost"))
     with pytest.raises(RuntimeError, match="lost"):
         await commit_all(disk, 2)

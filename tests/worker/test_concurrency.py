@@ -37,7 +37,7 @@ def test_a_chosen_number_is_kept_in_the_run_and_taken_back(tmp_path: Path, setti
         assert store.concurrency() is None
 
 
-def test_a_heartbeat_tells_how_many_calls_may_be_out(tmp_path: Path) -> None:
+def test_a_heartbeat_shows_how_many_calls_may_be_out(tmp_path: Path) -> None:
     """The monitor and ``status --json`` read it from the run file."""
     path = make(tmp_path / "run.db")
     with RunLock(path) as lock, Store.open(path, lock) as store:
@@ -50,6 +50,6 @@ def test_a_heartbeat_tells_how_many_calls_may_be_out(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("most", [0, 257, -1, True])
 def test_numbers_that_no_client_could_keep_are_refused(most: int) -> None:
-    """A number that makes no sense is told with what does."""
+    """A number that makes no sense is reported with what does."""
     with pytest.raises(UsageError, match="1 to 256"):
         SetConcurrency(most)

@@ -112,7 +112,7 @@ def test_two_consoles_that_start_at_once_make_one_worker(
     assert check_run(path).sound
 
 
-def test_a_worker_that_could_not_start_is_told_with_its_log(
+def test_a_worker_that_could_not_start_is_reported_with_its_log(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a key the console says what is missing, and its page of facts says where the log is."""

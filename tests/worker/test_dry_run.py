@@ -96,7 +96,7 @@ def test_a_trial_without_a_key_says_so(home: Path, settings: Settings, tmp_path:
 
 
 def test_a_trial_that_is_cancelled_ends_quietly(home: Path, settings: Settings, tmp_path: Path) -> None:
-    """Its process is gone, and nobody is told of an error."""
+    """Its process is gone, and nobody is notified of an error."""
     path = make(settings, tmp_path, 5)
     trial = dry_runs.RunningDryRun(path, settings, DRAFT, 2)
     trial.cancel()
@@ -141,7 +141,7 @@ def test_half_of_what_people_labeled_comes_first_and_the_other_half_stays_unseen
 
 
 class Quota:
-    """A broker that decides as it is told."""
+    """A broker with scripted decisions."""
 
     def __init__(self, *decisions: object) -> None:
         self.decisions = list(decisions)
@@ -216,7 +216,7 @@ async def test_a_bad_answer_is_asked_again_with_all_that_went_before() -> None:
 
 
 @pytest.mark.asyncio
-async def test_bad_answers_to_the_end_are_told_as_a_failure() -> None:
+async def test_bad_answers_to_the_end_are_reported_as_a_failure() -> None:
     """After the draft's own number of re-asks."""
     ended = await play(Quota(), Model("a", "b", "c"))
     assert ended == [(1, None, 3, 306, "no valid label after 3 answers")]
@@ -243,13 +243,13 @@ async def test_a_model_that_is_gone_ends_the_trial() -> None:
 
 @pytest.mark.asyncio
 async def test_a_quota_that_never_opens_ends_in_time() -> None:
-    """What was not asked is told as such."""
+    """What was not asked is reported as such."""
     wait = Wait(None, "TPD", "org_1", "spent")
     ended = await play(Quota(*[wait] * 99), Model(), emails=2, patience_s=0.3)
     assert [why for *_, why in ended] == ["no key was free for it in time"] * 2
 
 
 @pytest.mark.asyncio
-async def test_an_email_too_large_for_every_key_is_told() -> None:
+async def test_an_email_too_large_for_every_key_is_reported() -> None:
     """No call is made for it."""
     assert await play(Quota(Never(1, "too long")), Model()) == [(1, None, 0, 0, "too long")]

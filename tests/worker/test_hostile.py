@@ -34,7 +34,7 @@ HOSTILE = (
 
 
 class TakesOnes:
-    """A judge that accepts what it is told."""
+    """A judge that accepts the given answers."""
 
     async def judge(self, reply: Reply) -> Verdict:
         from core.model import Outcome
@@ -115,7 +115,7 @@ def test_no_control_character_of_it_reaches_a_screen() -> None:
     ],
 )
 def test_every_kind_of_unsafe_character_has_its_glyph(text: str, shown: str) -> None:
-    """A row for each class that :func:`inert` knows."""
+    """A row for each class that :func:`inert` covers."""
     assert inert(text) == shown
 
 

@@ -27,7 +27,7 @@ EMAILS = 3 * UNJUDGED_MOST
 
 
 class Judge:
-    """Accepts what it is told once it was loaded; ``load`` waits for ``go`` and raises ``error`` where there is one."""
+    """Accepts the given answers once it was loaded; ``load`` waits for ``go`` and raises ``error`` where there is one."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.go, self.error = asyncio.Event(), error

@@ -46,7 +46,7 @@ def test_no_more_calls_are_out_than_the_limit() -> None:
     assert pacer.statuses()[0].tokens == 11
 
 
-def test_a_told_wait_is_kept_and_an_untold_one_grows() -> None:
+def test_a_stated_wait_is_kept_and_an_unstated_one_grows() -> None:
     """`retry-after` to the second; after errors 1, 2, 4 … seconds, one call at a time."""
     pacer, clock = limit(2)
     pacer.failed(granted(pacer), RateLimitedError("busy", headers={"retry-after": "7"}), 0.1)

@@ -278,7 +278,7 @@ async def test_errors_of_calls_keep_their_class_and_words() -> None:
         assert (raised.value.status, raised.value.headers, raised.value.conclusive) == (429, {"retry-after": "7"}, True)
 
 
-async def test_an_error_of_the_program_is_told_without_the_text_that_it_met() -> None:
+async def test_an_error_of_the_program_is_reported_without_the_text_that_it_met() -> None:
     """The message of an unexpected error may hold the email: only its kind travels."""
     async with _fleet(_Cluster(_Model(error=ValueError("Dear Sir, …"))), places=1) as (fleet, _, _links):
         with pytest.raises(RuntimeError, match="met ValueError") as raised:

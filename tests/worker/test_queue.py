@@ -13,7 +13,7 @@ def email(number: int, text: str = "") -> PendingEmail:
 
 
 class Pending:
-    """A run file that knows only which emails are pending."""
+    """A run file that holds only which emails are pending."""
 
     def __init__(self, emails: list[PendingEmail]) -> None:
         self.emails = {one.id: one for one in emails}
@@ -98,7 +98,7 @@ def test_a_rescan_finds_what_was_put_back_and_keeps_what_is_out() -> None:
     assert ids(queue) == [2, 3]
 
 
-def test_an_email_that_somebody_else_settled_is_forgotten() -> None:
+def test_an_email_that_somebody_else_settled_is_dropped() -> None:
     """A person's label takes it out of queue."""
     queue, _ = queue_of([email(1), email(2)])
     ids(queue)

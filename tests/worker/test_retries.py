@@ -8,7 +8,7 @@ from core.worker.retries import ALONE_MOST_S, ERRORS_MOST, Fault, Refusals, Retr
 
 
 def test_errors_count_while_others_are_answered() -> None:
-    """The fifth is one too many, and its number is told."""
+    """The fifth is one too many, and its number is reported."""
     retries = RetryPolicy()
     told = []
     for n in range(ERRORS_MOST):
@@ -56,7 +56,7 @@ def test_an_email_is_stuck_until_somebody_is_answered() -> None:
     assert not retries.stuck(2)
 
 
-def test_keys_that_were_tried_in_vain_are_remembered_until_the_end() -> None:
+def test_keys_that_were_tried_in_vain_are_kept_until_the_end() -> None:
     """For each email its own."""
     retries = RetryPolicy()
     retries.in_vain(1, "main")

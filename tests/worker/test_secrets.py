@@ -111,7 +111,7 @@ def test_nothing_that_a_run_leaves_behind_holds_a_secret(
     assert child.keys[0] in (home / "keys.toml").read_text()
 
 
-def test_a_key_test_tells_what_is_wrong(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_test_shows_what_is_wrong(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Good, invalid, restricted and out of quota, each in its own words and for a single token."""
     options = ("--keys", "3", "--organizations", "3", "--latency", "0", "--restrict", "org_sim_2", "--limit")
     with start_child([*options, "org_sim_3:rpm=1"]) as child:

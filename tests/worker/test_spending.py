@@ -94,7 +94,7 @@ def test_a_budget_that_the_last_email_uses_up_does_not_pause_a_run_that_is_done(
 def test_a_loop_that_ends_by_an_exception_keeps_its_reason_and_the_answers_of_open_calls(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the calls in flight cost is paid; the error that ended the loop is the one that is told."""
+    """What the calls in flight cost is paid; the error that ended the loop is the one that is reported."""
     beaten = Store.beat
     beats: list[int] = []
 

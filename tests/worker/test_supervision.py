@@ -198,7 +198,7 @@ def test_a_worker_that_hangs_is_shown_as_stale_and_can_be_replaced(
 def test_a_signal_drains_and_a_second_one_cuts(
     number: signal.Signals, code: int, home: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first lets calls come home, the second cuts them off at once; the run says which signal it was."""
+    """The first lets calls end, the second cuts them off at once; the run says which signal it was."""
     with simulator(monkeypatch, "--latency", "30", "--jitter", "0"):
         path = make(settings, tmp_path, 50)
         worker = work(path)

@@ -88,7 +88,7 @@ def test_a_suspended_console_gives_the_terminal_back_and_takes_it_again(
 def test_a_terminal_that_was_resized_meanwhile_is_drawn_in_its_new_size(
     home: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A console that was stopped could not hear of it, and reaches the new corner, whatever size a shell exported."""
+    """A console that was stopped got no signal of it, and reaches the new corner, whatever size a shell exported."""
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("LINES", "24")
     make(settings, tmp_path, 5)

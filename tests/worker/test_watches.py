@@ -52,7 +52,7 @@ def healthy(count: int) -> dict[int, str | None]:
     return {number: "0" if rng.random() < 0.2 else "1" for number in range(1, count + 1)}
 
 
-def test_a_server_that_cuts_prompts_is_told_and_the_run_goes_on(make_run: MakeRun) -> None:
+def test_a_server_that_cuts_prompts_is_reported_and_the_run_goes_on(make_run: MakeRun) -> None:
     """Texts of 500 to 6,000 characters that all took 1,024 tokens: an alarm in status, and no pause."""
     path = make_run([f"{number} " + "word " * (100 * number) for number in range(1, 13)])
     reasons: list[str] = []

@@ -69,7 +69,7 @@ class VirtualCooldowns:
         self.put(model_id, value, ttl)
 
     def increment_allowed_fails(self, model_id: str, suffix: str | None, ttl: float) -> int:
-        """Count a failure; the count is forgotten ``ttl`` seconds after its first."""
+        """Count a failure; the count is dropped ``ttl`` seconds after its first."""
         ends_s, count = self._fails.get((model_id, suffix), (0.0, 0))
         if ends_s <= self._now():
             ends_s, count = self._now() + ttl, 0

@@ -1,6 +1,6 @@
 """Chosen moments at which a process kills itself: armed from outside, by wrapping what the real code calls.
 
-Nothing in the product knows of this. A point is armed in a process of its own, which then runs the real worker, import,
+Nothing in the product depends on this. A point is armed in a process of its own, which then runs the real worker, import,
 export or migration, and dies by SIGKILL the ``nth`` time that it comes by: no handler runs, nothing is flushed.
 """
 

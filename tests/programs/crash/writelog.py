@@ -1,4 +1,4 @@
-"""What a process wrote to its disk, in order, as strace saw it; and what a power loss at any moment may have left of it.
+"""What a process wrote to its disk, in order, as strace recorded it; and what a power loss at any moment may have left of it.
 
 What was written before a file's last sync is on the disk. Of what came later any part may be there: none, all, some
 writes without those before them, a write torn between sectors.

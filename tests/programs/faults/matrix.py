@@ -305,7 +305,7 @@ ROWS = (
     Row("429-negative", "429 with a negative `retry-after`", QUOTA, Outcome.RATE_LIMITED, refuses(("retry-after", "-5"))),
     Row("429-nan", "429 with `retry-after: NaN`", QUOTA, Outcome.RATE_LIMITED, refuses(("retry-after", "NaN"))),
     Row("429-huge", "429 with `retry-after: 1e400`", QUOTA, Outcome.RATE_LIMITED, refuses(("retry-after", "1e400"))),
-    Row("429-unit", "429 with a unit that nobody knows", QUOTA, Outcome.RATE_LIMITED,
+    Row("429-unit", "429 with an unknown unit", QUOTA, Outcome.RATE_LIMITED,
         refuses(("retry-after", "7 fortnights"))),
     Row("429-twice", "429 with two `retry-after`", QUOTA, Outcome.RATE_LIMITED,
         refuses(("retry-after", "7"), ("retry-after", "9"))),

@@ -1,4 +1,4 @@
-"""One run against a server that misbehaves as told, under a clock that leaps: real worker, SDK, quotas and run file."""
+"""One run against a server that misbehaves as configured, under a clock that leaps: real worker, SDK, quotas and run file."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ Misbehave = Callable[[httpx.Request], Awaitable[httpx.Response]]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call as the server saw it: seconds from the start, which email, with which key."""
+    """One call as the server recorded it: seconds from the start, which email, with which key."""
 
     at_s: float
     email: int

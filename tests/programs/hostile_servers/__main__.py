@@ -5,7 +5,7 @@
 Every mode of :mod:`tests.programs.hostile_servers.modes` answers all calls of a worker for some seconds. Then the worker is
 told to stop, the quota database is deleted (what a server told may bench a key for a day), and the same address answers
 soundly. Nothing may be lost: each email is labeled in the end. The worker may not leave a traceback, may not need more than
-200 MB beside what it needs on a sound server, must stop when told, and the key may lie in no file but that of the keys.
+200 MB beside what it needs on a sound server, must stop when asked, and the key may lie in no file but that of the keys.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Hostility(CopiedHome):
         return code
 
     def _label(self, mode: str | None) -> tuple[int | None, int]:
-        """Let a worker label; return its exit code (None where it did not stop when told) and its most memory."""
+        """Let a worker label; return its exit code (None where it did not stop when asked) and its most memory."""
         self.server.mode = mode
         number = self._processes.begin(("work", "r"))
         pid, most = self._processes.pid(number), 0

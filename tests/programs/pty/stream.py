@@ -38,7 +38,7 @@ LINE = re.compile(r"\r(?:\x1b\[K|\r?\n)?|\x1b\[(?:[KJ]|\d{1,2}A|\?25[hl]|(?:0|1|
 
 
 class Stream:
-    """Reads all that came, and remembers what should not have: ``wrong`` holds a sentence for each."""
+    """Reads all that came, and keeps what should not have: ``wrong`` holds a sentence for each."""
 
     def __init__(self) -> None:
         self.wrong: list[str] = []

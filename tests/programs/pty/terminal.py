@@ -46,7 +46,7 @@ def sent(key: str) -> str | None:
 
 class Terminal:
     """A pseudo-terminal of ``size`` (columns, rows) with a Python program in it, begun as a terminal begins one. With
-    ``reports`` the program tells of itself on a pipe, whose number takes the place of ``{report}`` in its arguments."""
+    ``reports`` the program writes its reports to a pipe, whose number takes the place of ``{report}`` in its arguments."""
 
     def __init__(
         self, arguments: Sequence[str], size: tuple[int, int], environment: Mapping[str, str], *, reports: bool = False

@@ -166,7 +166,7 @@ class Walk:
         """What no single key reaches: the tour, asking again, a trial, deleting a run that nobody holds, all of a new run.
 
         And an email that nobody asked about yet, so that what people noted on it stands in sight; and the progress of
-        every run, for only one that is under way tells its end and what binds it.
+        every run, for only one that is under way shows its end and what binds it.
         """
         self._go(("enter", "e", *("down",) * 8, "enter"))
         self._go(())

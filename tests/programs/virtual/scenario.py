@@ -1,4 +1,4 @@
-"""What a virtual run is told: organizations with their quotas and keys, emails, faults, other programs, the operator."""
+"""The input of a virtual run: organizations with their quotas and keys, emails, faults, other programs, the operator."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ _CHILD_SUBREAPER = 36
 class ForkedWorker:
     """What the supervisor gets instead of a Popen: the same methods, for a fork.
 
-    A process between waits for the worker and tells its code, for as long as somebody listens.
+    A process between waits for the worker and passes its code on, for as long as somebody listens.
     """
 
     def __init__(self, arguments: Sequence[str], log: int, environment: dict[str, str]) -> None:

@@ -31,7 +31,7 @@ def test_clauses_give_way_by_rank_and_no_word_is_cut(width: int, left: str) -> N
 
 
 def test_rows_are_parted_between_clauses() -> None:
-    """A sentence with room for more rows is told whole, and a clause that fits on a row is not torn."""
+    """A sentence with room for more rows is shown whole, and a clause that fits on a row is not torn."""
     said = (Clause("394 labeled"), Clause("6 failed (e shows them)"), Clause("labeltui export demo labels.csv"))
     assert in_rows(said, 60, 3) == ["394 labeled · 6 failed (e shows them)", "labeltui export demo labels.csv"]
     assert in_rows(said, 100, 3) == [whole(said)]
@@ -52,6 +52,6 @@ def test_a_clause_longer_than_a_row_is_wrapped_and_one_without_end_is_cut() -> N
 
 
 def test_figures_go_on_below_their_figure() -> None:
-    """What of a line of figures does not fit hangs below what is told; another line hangs a little."""
+    """What of a line of figures does not fit hangs below what is shown; another line hangs a little."""
     assert indented("  money     about one dollar a day", 24) == ["  money     about one", " " * 12 + "dollar a day"]
     assert indented("  with one more organization: 2 s", 26) == ["  with one more", "    organization: 2 s"]

@@ -22,7 +22,7 @@ def snapshot_of(**changes: object) -> Snapshot:
     return replace(running(20, 10).snapshot(NOW), **changes)  # type: ignore[arg-type]
 
 
-def test_a_running_run_tells_rate_keys_and_end() -> None:
+def test_a_running_run_shows_rate_keys_and_end() -> None:
     """RUNNING says how fast, with which keys, until when and what binds it."""
     said = state_sentence(view_state(running()), (), NOW)
     assert said.word == "RUNNING"
@@ -47,7 +47,7 @@ def test_a_command_of_another_console_counts_too() -> None:
 
 
 def test_an_handled_pause_with_calls_out_is_not_yet_in_force() -> None:
-    """PAUSING is told apart from PAUSED: handled, but calls are still out."""
+    """PAUSING is distinguished from PAUSED: handled, but calls are still out."""
     run = running()
     run.state = RunState.PAUSED
     assert state_sentence(view_state(run), (), NOW).word == "PAUSING"
@@ -93,7 +93,7 @@ def test_the_line_of_what_goes_on_fits_into_eighty_columns() -> None:
 
 
 def test_a_worker_that_gets_ready_claims_no_rate() -> None:
-    """While the validation is loaded nothing is asked, so no rate and no key is told."""
+    """While the validation is loaded nothing is asked, so no rate and no key is shown."""
     run = running()
     run.in_flight, run.reason = 0, "loading the validator"
     said = state_sentence(view_state(run), (), NOW).sentence
@@ -109,7 +109,7 @@ def test_why_there_is_no_end_is_not_called_a_limit() -> None:
 
 
 def test_a_command_to_a_silent_worker_says_so() -> None:
-    """A command that a hanging worker cannot hear promises nothing of its calls, and names the way out."""
+    """A command that a hanging worker cannot read promises nothing of its calls, and names the way out."""
     run = running()
     run.beat_at = NOW - 17
     said = state_sentence(view_state(run), (Requested("stop", NOW - 3, "w1"),), NOW)
@@ -136,7 +136,7 @@ def test_a_stopped_run_begins_with_the_remedy() -> None:
     assert "the worker was killed" in said.sentence
 
 
-def test_a_new_run_tells_how_to_start() -> None:
+def test_a_new_run_shows_how_to_start() -> None:
     """NEW says which key starts it and how much there is to ask."""
     run = FakeRun(emails=[email(n) for n in range(3)])
     assert state_sentence(view_state(run), (), NOW).sentence.startswith("s starts it · 3 emails pending")

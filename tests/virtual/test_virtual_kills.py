@@ -1,4 +1,4 @@
-"""Deaths, pauses and company: what is remembered, what is paid twice, who gets what."""
+"""Kills, pauses and several workers: what is kept, what is paid twice, who gets what."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_bench_outlives_the_worker() -> None:
     assert killed.efficiency >= 0.97
 
 
-def test_what_was_spent_is_remembered_through_many_deaths() -> None:
+def test_what_was_spent_is_kept_through_many_kills() -> None:
     """A worker that dies every quarter of an hour spends the day's tokens no faster, and meets no more refusals."""
     scenario = Scenario(
         "deaths",
@@ -132,7 +132,7 @@ def test_several_runs_share_the_keys(workers: int) -> None:
     assert together.self_inflicted_429s <= 0.005 * together.calls + 2 * workers
 
 
-def test_runs_killed_together_remember_what_both_had_spent() -> None:
+def test_runs_killed_together_keep_what_both_had_spent() -> None:
     """Two runs on the same keys die while the day's tokens run out: the next two go on as if nothing had been."""
     scenario = Scenario(
         "killed together",

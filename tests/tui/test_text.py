@@ -63,7 +63,7 @@ def test_a_countdown_never_shows_less_than_is_left(seconds: float, text: str) ->
     [(0.2, "1 s"), (59.5, "60 s"), (61, "2 min"), (3_600, "1 h 00"), (23_328, "6 h 29"), (97_200, "1 d 03")],
 )
 def test_a_coarse_wait_fits_into_few_cells_and_is_rounded_up(seconds: float, text: str) -> None:
-    """Where seconds have no room, what is left is told in two units at most."""
+    """Where seconds have no room, what is left is shown in two units at most."""
     assert present.coarsely(seconds) == text
 
 
@@ -98,7 +98,7 @@ def test_fitted_foreign_text_has_exactly_its_width(text: str, width: int, right:
 
 
 def test_a_long_name_keeps_both_ends() -> None:
-    """Names that begin alike can be told apart after they were cut."""
+    """Names that begin alike can be distinguished after they were cut."""
     assert present.both_ends("org_01jabcdefgh7", 9) == "org_…fgh7"
 
 
@@ -158,7 +158,7 @@ def test_a_share_without_emails_is_a_dash() -> None:
     ("lately", "arrow"),
     [((206, 250), " "), ((240, 250), "▲"), ((150, 250), "▼"), ((0, 0), " ")],
 )
-def test_a_trend_is_told_only_beyond_chance(lately: tuple[int, int], arrow: str) -> None:
+def test_a_trend_is_shown_only_beyond_chance(lately: tuple[int, int], arrow: str) -> None:
     """The arrow appears where the late share leaves what chance would do."""
     assert present.trend(*lately, 4120, 5000) == arrow
 

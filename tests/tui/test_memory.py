@@ -12,7 +12,7 @@ from core.settings import Settings
 from tui.app import LabeltuiApp
 
 
-def test_what_a_closed_widget_drew_is_forgotten(settings: Settings) -> None:
+def test_what_a_closed_widget_drew_is_dropped(settings: Settings) -> None:
     """Looking up two colors keeps no drawing alive; the soak finds the megabytes that it used to keep."""
     LabeltuiApp(settings)
     drawing = StylesCache()
