@@ -14,8 +14,10 @@ from core.llm.taskfile import builtin_task
 from core.model import AskKind, Attempt, Outcome, RunState, Settled
 from core.runs.find import RunOptions, create_series, find_run
 from core.settings import Settings
+from core.sources.source import ID_TAKEN, REPEATED, Source
 from core.storage.file.lock import RunLock
 from core.storage.file.parts import later_parts, part_of
+from core.storage.reading.reader import RunReader
 from core.storage.writing.store import Answer, Store
 
 TEXTS = 60
@@ -75,6 +77,48 @@ def test_a_large_source_is_split_by_content_and_reported_as_one(
     assert engine.export(parts, target) == TEXTS
     with target.open(newline="", encoding="utf-8") as file:
         assert sorted(row["id"] for row in csv.DictReader(file)) == sorted(f"n{n}" for n in range(TEXTS))
+
+
+@pytest.mark.parametrize("in_memory", [1_000, 3])
+def test_parts_are_made_in_one_pass_in_which_an_id_is_taken_once(
+    settings: Settings, source: Path, monkeypatch: pytest.MonkeyPatch, in_memory: int
+) -> None:
+    """An id that comes again with another text is left out also where that belongs to another part, however many ids."""
+    monkeypatch.setattr("core.sources.source._IDS_IN_MEMORY", in_memory)
+    passes = []
+    reading = Source.__iter__
+    monkeypatch.setattr(Source, "__iter__", lambda self: (passes.append(self), reading(self))[1])
+    with source.open("a", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows((f"n{n}", f"another text {n}") for n in range(12))
+        csv.writer(file).writerow(("n0", "text number 0"))
+    made = create_series(settings, source, builtin_task(), RunOptions(name="big"), now=time.time(), part_texts=20)
+    assert len(passes) == 1
+    assert (len(made), sum(each.taken for each in made)) == (4, TEXTS)
+    assert made[0].skipped == {ID_TAKEN: 12, REPEATED: 1}
+    with RunReader(made[0].path) as first, RunReader(made[1].path) as second:
+        assert first.snapshot(0.0).run.seed == second.snapshot(0.0).run.seed
+        assert [len(first.skipped_rows()), len(second.skipped_rows())] == [13, 0]
+
+
+def test_an_interrupted_series_goes_on_where_it_was(settings: Settings, source: Path) -> None:
+    """A part that is there is left alone, and one that was cut off keeps what it has."""
+    task, now = builtin_task(), time.time()
+    whole = create_series(settings, source, task, RunOptions(name="whole", seed=7), now=now, part_texts=20)
+
+    def stop(taken: int) -> None:
+        raise KeyboardInterrupt(taken)
+
+    options = RunOptions(name="cut", seed=7)
+    with pytest.raises(KeyboardInterrupt):
+        create_series(settings, source, task, options, now=now, part_texts=20, progress=stop)
+    made = create_series(settings, source, task, options, now=now, part_texts=20)
+    made[1].path.unlink()
+    again = create_series(settings, source, task, options, now=now, part_texts=20)
+    assert [each.existed for each in again] == [True, False, True]
+    assert [each.taken for each in again] == [each.taken for each in made] == [each.taken for each in whole]
+    for one, other in zip(again, whole, strict=True):
+        with RunReader(one.path) as mine, RunReader(other.path) as theirs:
+            assert list(mine.messages()) == list(theirs.messages())
 
 
 def test_a_source_that_fits_is_one_run(settings: Settings, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:

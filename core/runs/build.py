@@ -1,4 +1,4 @@
-"""Build a run file from emails, beside its place; it is moved there when it is whole.
+"""Build run files from emails, beside their places; each is moved there when it is whole.
 
 An import that is killed leaves no half run, and the next one of the same source goes on where it was.
 """
@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from core.errors import RunFileError, UsageError
 from core.files import put_in_place
-from core.model import SourceEmail, Task
+from core.model import SourceEmail, Task, View
 from core.settings import private_dir
 from core.text import counted
 
@@ -27,9 +25,24 @@ if TYPE_CHECKING:
     from core.storage.writing.store import Store
 
 UNPARSED = "could not be parsed whole: their text is kept as it came"
-_BATCH = 1_000
+_BATCH, _BATCH_LEAST = 1_000, 100
+"""Emails in a transaction, and in one of a series, of which many are built at once."""
 _TOLD_EVERY = 500
 _ABANDONED_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Hold what a run file is built of: its path and row, and ``tell``, which notes events when all emails are in it.
+
+    ``digest`` stands for all that the run is made of: a building that is killed or interrupted goes on the next time
+    where it was, if the digest is the same; the emails must then be those of before. Without one it begins anew.
+    """
+
+    path: Path
+    new: NewRun
+    tell: Callable[[Store, int], None]
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,67 +55,105 @@ class Built:
 
 
 def build(
-    path: Path,
-    new: NewRun,
+    plans: Sequence[Plan],
     task: Task,
     emails: Iterable[SourceEmail],
     *,
+    which: Callable[[SourceEmail], int | None] = lambda _: 0,
     progress: Callable[[int], None] | None = None,
-    tell: Callable[[Store, int], None],
     left_out: Callable[[], Iterable[tuple[str, str, str]]] = tuple,
-    plan: str = "",
-) -> Built:
-    """Write the run file at ``path``; ``progress`` gets the number of emails taken so far, ``tell`` notes events.
+) -> list[Built]:
+    """Write run files in one pass over the emails; ``which`` says whose plan an email belongs to, None for nobody's.
 
-    ``left_out`` returns what of the source was not taken since it was last called: place, reason and detail of each.
-    With a ``plan``, which stands for all that the run is made of, a building that is killed or interrupted goes on
-    the next time where it was, if the plan is the same; ``emails`` must then be those of before.
-
-    An error, also one that ``progress`` raises, ends the building and leaves nothing.
+    ``progress`` gets the number of emails taken so far. ``left_out`` returns what of the source was not taken since
+    it was last called (place, reason and detail of each), which the first run keeps. An error, also one that
+    ``progress`` raises, ends the building and leaves nothing.
 
     Raises:
         UsageError: a run of that name was made meanwhile.
     """
-    # Parsers, and sqlite-utils behind the store, take their time: nothing else needs them.
-    from core.runs.views import viewer  # noqa: PLC0415
-    from core.storage.writing.store import Store  # noqa: PLC0415
+    for folder in {plan.path.parent for plan in plans}:
+        private_dir(folder)
+        _sweep(folder, plans[0].new.created_at)
+    with contextlib.ExitStack() as stack:
+        runs = [_Unfinished(plan, task, stack, share=len(plans)) for plan in plans]
+        taken = sum(run.taken for run in runs)
+        for email in emails:
+            at = which(email)
+            if at is None or not runs[at].takes(email):
+                continue
+            taken += 1
+            full = runs[at].full
+            if full:
+                runs[at].write(left_out() if at == 0 else ())
+            if progress is not None and (full or taken % _TOLD_EVERY == 0):
+                progress(taken)
+        if progress is not None:
+            progress(taken)
+        return [run.finish(left_out() if at == 0 else (), task) for at, run in enumerate(runs)]
 
-    private_dir(path.parent)
-    _sweep(path.parent, new.created_at)
-    with _unfinished(path, resumable=bool(plan)) as part:
-        with Store.importing(part, new, task, plan) as store:
-            taken, unparsed = store.imported()
-            view_of = viewer(task)
-            left = iter(emails)
-            if taken:
-                store.forget_skipped()
-                deque(islice(left, taken), maxlen=0)  # in the file already; the source counts what it leaves out
-            while batch := list(islice(left, _BATCH)):
-                viewed = []
-                for at, email in enumerate(batch, 1):
-                    view = view_of(email.raw)
-                    unparsed += not view.parsed
-                    viewed.append((email, view))
-                    if progress is not None and at % _TOLD_EVERY == 0:
-                        progress(taken + at)
-                store.add_batch(viewed, left_out(), plan=plan, unparsed=unparsed, now=new.created_at)
-                taken += len(batch)
-                if progress is not None:
-                    progress(taken)
-            store.add_skipped(left_out())
-            if unparsed:
-                store.add_event("unparsed", f"{counted(unparsed, task.item)} {UNPARSED}", now=new.created_at)
-            store.finish_import(new.order, store.seed())
-            tell(store, taken)
-            distinct = store.distinct_texts()
-        _check_closed(part)
+
+class _Unfinished:
+    """Write one run file beside its place."""
+
+    def __init__(self, plan: Plan, task: Task, stack: contextlib.ExitStack, *, share: int) -> None:
+        # Parsers, and sqlite-utils behind the store, take their time: nothing else needs them.
+        from core.runs.views import viewer  # noqa: PLC0415
+        from core.storage.writing.store import Store  # noqa: PLC0415
+
+        self._plan = plan
+        self._part = stack.enter_context(_unfinished(plan.path, resumable=bool(plan.digest)))
+        self._opened = stack.enter_context(contextlib.ExitStack())
+        self._store = self._opened.enter_context(Store.importing(self._part, plan.new, task, plan.digest, share=share))
+        self.taken, self._unparsed = self._store.imported()
+        self._known = self.taken
+        self._view_of = viewer(task)
+        self._most = _BATCH if share == 1 else max(_BATCH_LEAST, _BATCH // share)
+        self._batch: list[tuple[SourceEmail, View]] = []
+        if self.taken:
+            self._store.forget_skipped()  # the source counts them again
+
+    def takes(self, email: SourceEmail) -> bool:
+        """Keep an email for the next batch; False where it is in the file already."""
+        if self._known:
+            self._known -= 1
+            return False
+        view = self._view_of(email.raw)
+        self._unparsed += not view.parsed
+        self._batch.append((email, view))
+        return True
+
+    @property
+    def full(self) -> bool:
+        """Whether the batch is to be written."""
+        return len(self._batch) >= self._most
+
+    def write(self, left_out: Iterable[tuple[str, str, str]]) -> None:
+        """Write the batch in one transaction."""
+        self._store.add_batch(
+            self._batch, left_out, plan=self._plan.digest, unparsed=self._unparsed, now=self._plan.new.created_at
+        )
+        self.taken += len(self._batch)
+        self._batch = []
+
+    def finish(self, left_out: Iterable[tuple[str, str, str]], task: Task) -> Built:
+        """Make a run file of it, in its place."""
+        new, store, path = self._plan.new, self._store, self._plan.path
+        self.write(left_out)
+        if self._unparsed:
+            store.add_event("unparsed", f"{counted(self._unparsed, task.item)} {UNPARSED}", now=new.created_at)
+        store.finish_import(new.order, store.seed())
+        self._plan.tell(store, self.taken)
+        distinct = store.distinct_texts()
+        self._opened.close()
+        _check_closed(self._part)
         try:
-            put_in_place(part, path, new=True)
+            put_in_place(self._part, path, new=True)
         except FileExistsError:
             raise UsageError(
                 f"A run named {path.stem} was made by another process just now. Nothing was changed."
             ) from None
-    return Built(taken, distinct, unparsed)
+        return Built(self.taken, distinct, self._unparsed)
 
 
 @contextlib.contextmanager

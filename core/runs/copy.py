@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import UsageError
 from core.model import Task
-from core.runs.build import build
+from core.runs.build import Plan, build
 from core.runs.find import Created, check_name, is_archived
 from core.storage.reading.reader import RunReader
 from core.text import counted
@@ -61,7 +61,7 @@ def copy_emails(
         def tell(store: Store, taken: int) -> None:
             store.add_event("new", f"{counted(taken, asked.item)} taken from the run {path.stem}", now=now)
 
-        built = build(target, new, asked, reader.messages(), progress=progress, tell=tell)
+        (built,) = build([Plan(target, new, tell)], asked, reader.messages(), progress=progress)
     return Created(name, target, built.taken, built.distinct, {}, (), f"the run {path.stem}", existed=False)
 
 

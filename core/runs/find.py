@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,12 +18,12 @@ from typing import TYPE_CHECKING
 
 from core.errors import RunFileError, RunNotFoundError, UsageError
 from core.files import ObjectStore, ObjectStoreError, address_of
-from core.model import Task
-from core.runs.build import build
+from core.model import SourceEmail, Task
+from core.runs.build import Plan, build
 from core.runs.series import MOST_PARTS, PART_TEXTS, its_turn
 from core.server_address import normalize_base_url
 from core.settings import Settings
-from core.sources.source import SourceOptions
+from core.sources.source import Source, SourceOptions
 from core.storage.file.parts import part_name, part_of, parts_in
 from core.storage.reading.reader import RunReader
 from core.text import counted
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from core.storage.writing.store import Store
 
 SUFFIX = ".db"
+
+PARTS_AT_ONCE = 32
+"""Parts of a series that are made in one pass: each has some files open, of which a process may have 256."""
 
 ARCHIVE = "archive"
 """The folder of archived runs, in the folder of runs."""
@@ -45,10 +49,7 @@ _NO_RUN = re.compile(r"[.~](control|search|before-format-\d+(\.\d+)?)$")
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """Hold how a run is made: ``seed`` None draws one; ``order`` is shuffled or source; ``source`` says how to read.
-
-    ``part`` is the number of a part and how many there are: see :mod:`core.runs.series`.
-    """
+    """Hold how a run is made: ``seed`` None draws one; ``order`` is shuffled or source; ``source`` says how to read."""
 
     name: str | None = None
     source: SourceOptions = field(default_factory=SourceOptions)
@@ -57,7 +58,6 @@ class RunOptions:
     seed: int | None = None
     dedupe: bool = True
     simulated: bool = False
-    part: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,65 +188,7 @@ def create_run(
         UsageError: the source, a column, the name or the base URL is unusable, or the name belongs to a run of another
             source.
     """
-    from core.sources.registry import STANDARD_INPUT, open_source  # noqa: PLC0415 - parsers take their time
-    from core.storage.file.schema_version import FORMAT_VERSION  # noqa: PLC0415
-    from core.storage.writing.intake import NewRun  # noqa: PLC0415
-
-    if options.order not in ("shuffled", "source"):
-        raise UsageError(f"--order is shuffled or source, not {options.order!r}.")
-    normalize_base_url(options.base_url)  # refuses what no worker could ask, and a secret in it
-    paths = [source_path] if isinstance(source_path, Path) else list(source_path)
-    name = check_name(options.name) if options.name else name_from_source(paths[0])
-    source = open_source(paths, options.source)
-    digest, emails = digest_of(*source.files), iter(source)
-    if options.part is not None:
-        number, parts = options.part
-        name, digest = check_name(part_name(name, number)), f"{digest} {number}/{parts}"
-        emails = (email for email in emails if part_of(email.raw, parts) == number)
-    path = run_path(settings, name)
-    if path.exists():
-        return _existing(path, paths[0], digest, now)
-    seed = secrets.randbelow(2**31) if options.seed is None else options.seed
-    new = NewRun(
-        name=name,
-        source=", ".join(
-            "-" if one == STANDARD_INPUT else address_of(one) or str(one.expanduser().resolve()) for one in paths[:20]
-        ),
-        source_digest=digest,
-        created_at=now,
-        order=options.order,
-        seed=seed,
-        dedupe=options.dedupe,
-        base_url=options.base_url,
-        simulated=options.simulated,
-    )
-
-    def tell(store: Store, taken: int) -> None:
-        store.add_event("new", f"{counted(taken, task.item)} taken from {paths[0].name} ({source.describe()})", now=now)
-        for reason, number in source.skipped.by_reason.items():
-            store.add_event("skipped", f"{number:,} rows not taken: {reason}", now=now)
-
-    def left_out() -> list[tuple[str, str, str]]:
-        if options.part is not None and options.part[0] > 1:
-            return []  # the first part reports them
-        return [(row.place, row.reason, row.detail) for row in source.skipped.drain()]
-
-    made_of = (new.source, digest, options, task, FORMAT_VERSION, source.describe())
-    plan = hashlib.sha256(repr(made_of).encode("utf-8", "replace")).hexdigest()
-    built = build(path, new, task, emails, progress=progress, tell=tell, left_out=left_out, plan=plan)
-    skipped = dict(source.skipped.by_reason)
-    places = tuple(f"{row.place}: {row.detail or row.reason}" for row in source.skipped.sample)
-    return Created(
-        name,
-        path,
-        built.taken,
-        built.distinct,
-        skipped,
-        places,
-        source.describe(),
-        existed=False,
-        unparsed=built.unparsed,
-    )
+    return create_series(settings, source_path, task, options, now=now, part_texts=sys.maxsize, progress=progress)[0]
 
 
 def create_series(
@@ -262,35 +204,130 @@ def create_series(
     """Make a run, or a series of runs where the source holds more texts than a part should.
 
     A Parquet source says how many it holds; of others they are counted only where ``part_texts`` is given, which is
-    5,000,000 otherwise. The source is read once for each part, and each part is resumed or left alone as a run is.
+    5,000,000 otherwise. The parts are made in one pass over the source, or in one for each 32 of them; a part that is
+    there already is left alone.
 
     Raises:
         UsageError: as :func:`create_run`, or there would be too many parts.
     """
     from core.sources.registry import open_source  # noqa: PLC0415 - parsers take their time
 
+    if options.order not in ("shuffled", "source"):
+        raise UsageError(f"--order is shuffled or source, not {options.order!r}.")
+    normalize_base_url(options.base_url)  # refuses what no worker could ask, and a secret in it
     paths = [source_path] if isinstance(source_path, Path) else list(source_path)
+    name = check_name(options.name) if options.name else name_from_source(paths[0])
     source = open_source(paths, options.source)
-    texts = source.rows
-    if texts is None and part_texts is not None:
+    count = _parts_of(source, part_texts)
+    digest = digest_of(*source.files)
+    names, digests = [name], [digest]
+    if count > 1:
+        names = [check_name(part_name(name, number)) for number in range(1, count + 1)]
+        digests = [f"{digest} {number}/{count}" for number in range(1, count + 1)]
+    made: dict[int, Created] = {}
+    missing: list[int] = []
+    for at, (each, own) in enumerate(zip(names, digests, strict=True)):
+        path = run_path(settings, each)
+        if path.exists():
+            made[at] = _existing(path, paths[0], own, now)
+        else:
+            missing.append(at)
+    seed = secrets.randbelow(2**31) if options.seed is None else options.seed
+    recipe = _Recipe(source, paths, task, replace(options, seed=seed), now, None if options.seed is None else seed)
+    while missing:
+        some, missing = missing[:PARTS_AT_ONCE], missing[PARTS_AT_ONCE:]
+        before = sum(each.taken for each in made.values())
+        told = None if progress is None else (lambda taken, before=before: progress(before + taken))
+        plans = [recipe.plan(run_path(settings, names[at]), digests[at], tells=at == 0) for at in some]
+        made.update(zip(some, recipe.make(plans, count, some, told), strict=True))
+    return [made[at] for at in range(count)]
+
+
+def _parts_of(source: Source, part_texts: int | None) -> int:
+    """Return how many parts a source becomes."""
+    texts, most = source.rows, part_texts or PART_TEXTS
+    if texts is None and part_texts is not None and part_texts < sys.maxsize:
         texts = sum(1 for _ in source.records())
-    count = -(-(texts or 0) // (part_texts or PART_TEXTS))
-    del source
-    if count <= 1:
-        return [create_run(settings, source_path, task, options, now=now, progress=progress)]
+    count = max(1, -(-(texts or 0) // most))
     if count > MOST_PARTS:
         raise UsageError(
-            f"{texts:,} texts in parts of {part_texts or PART_TEXTS:,} are {count:,} parts; {MOST_PARTS} at most."
-            " Give a larger --part."
+            f"{texts:,} texts in parts of {most:,} are {count:,} parts; {MOST_PARTS} at most. Give a larger --part."
         )
-    made: list[Created] = []
-    seed = secrets.randbelow(2**31) if options.seed is None else options.seed
-    for number in range(1, count + 1):
-        part = replace(options, part=(number, count), seed=seed)
-        done = sum(each.taken for each in made)
-        told = None if progress is None else (lambda taken, done=done: progress(done + taken))
-        made.append(create_run(settings, source_path, task, part, now=now, progress=told))
-    return made
+    return count
+
+
+@dataclass(frozen=True, slots=True)
+class _Recipe:
+    """What the runs of one source are made of; ``given_seed`` is the seed that was told, or None."""
+
+    source: Source
+    paths: Sequence[Path]
+    task: Task
+    options: RunOptions
+    now: float
+    given_seed: int | None
+
+    def plan(self, path: Path, digest: str, *, tells: bool) -> Plan:
+        """Return the plan of a run file; the first one of a series ``tells`` what was left out."""
+        from core.sources.registry import STANDARD_INPUT  # noqa: PLC0415 - parsers take their time
+        from core.storage.file.schema_version import FORMAT_VERSION  # noqa: PLC0415
+        from core.storage.writing.intake import NewRun  # noqa: PLC0415
+
+        options = self.options
+        new = NewRun(
+            name=path.stem,
+            source=", ".join(
+                "-" if one == STANDARD_INPUT else address_of(one) or str(one.expanduser().resolve())
+                for one in self.paths[:20]
+            ),
+            source_digest=digest,
+            created_at=self.now,
+            order=options.order,
+            seed=options.seed or 0,
+            dedupe=options.dedupe,
+            base_url=options.base_url,
+            simulated=options.simulated,
+        )
+
+        def tell(store: Store, taken: int) -> None:
+            whence = f"{self.paths[0].name} ({self.source.describe()})"
+            store.add_event("new", f"{counted(taken, self.task.item)} taken from {whence}", now=self.now)
+            for reason, number in self.source.skipped.by_reason.items() if tells else ():
+                store.add_event("skipped", f"{number:,} rows not taken: {reason}", now=self.now)
+
+        told = replace(options, seed=self.given_seed)  # a seed that was drawn is another one the next time
+        made_of = (new.source, digest, told, self.task, FORMAT_VERSION, self.source.describe())
+        return Plan(path, new, tell, hashlib.sha256(repr(made_of).encode("utf-8", "replace")).hexdigest())
+
+    def make(
+        self, plans: Sequence[Plan], parts: int, some: Sequence[int], progress: Callable[[int], None] | None
+    ) -> list[Created]:
+        """Build the runs of these parts, which are numbered from 0, in one pass over the source."""
+        source, places = self.source, {part: at for at, part in enumerate(some)}
+
+        def which(email: SourceEmail) -> int | None:
+            return places.get(part_of(email.raw, parts) - 1) if parts > 1 else 0
+
+        def left_out() -> list[tuple[str, str, str]]:
+            return [(row.place, row.reason, row.detail) for row in source.skipped.drain()] if some[0] == 0 else []
+
+        built = build(plans, self.task, source, which=which, progress=progress, left_out=left_out)
+        skipped = dict(source.skipped.by_reason)
+        samples = tuple(f"{row.place}: {row.detail or row.reason}" for row in source.skipped.sample)
+        return [
+            Created(
+                plan.path.stem,
+                plan.path,
+                each.taken,
+                each.distinct,
+                skipped,
+                samples,
+                source.describe(),
+                existed=False,
+                unparsed=each.unparsed,
+            )
+            for plan, each in zip(plans, built, strict=True)
+        ]
 
 
 def _existing(path: Path, source_path: Path, digest: str, now: float) -> Created:

@@ -6,6 +6,8 @@ makes emails of that: it numbers those without an id, takes each id once, and co
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,8 +23,8 @@ LISTED_LIMIT = 50_000
 """Skipped records that are kept one by one for a listing; the others are counted by reason."""
 
 MAX_ID_CHARS = 1_000
-_HASH_BITS = 64
-_HASH_MASK = (1 << _HASH_BITS) - 1
+_IDS_IN_MEMORY = 100_000
+_IDS_CACHE_KIB = 32 * 1024
 
 REPEATED = "the same text again: id and content are both taken already"
 ID_TAKEN = "its id belongs to another text that was taken: choose a column of unique ids with --id-column"
@@ -116,15 +118,74 @@ class Skipped:
         return fresh
 
 
+class _Ids:
+    """Keep the ids of one pass: in memory at first, then in a database without a name that goes with it.
+
+    Kept are hashes of id and message, of 64 bits under this process's secret, and the record's number: some 40 bytes a
+    record in the folder for temporary files. Among ten million ids two are taken for one with a chance of three in a
+    million.
+    """
+
+    def __init__(self) -> None:
+        self._first: dict[int, tuple[int, int]] = {}
+        self._db: sqlite3.Connection | None = None
+
+    def first(self, source_id: str, number: int, content: int) -> tuple[int, int] | None:
+        """Keep an id; return number and content of the record that had it before, or None.
+
+        Raises:
+            SourceError: the folder for temporary files is full.
+        """
+        key = hash(source_id)
+        if self._db is None:
+            found = self._first.setdefault(key, (number, content))
+            if len(self._first) >= _IDS_IN_MEMORY:
+                self._db = self._moved()
+            return found if found[0] != number else None
+        try:
+            if self._db.execute("INSERT OR IGNORE INTO first VALUES (?, ?, ?)", (key, number, content)).rowcount:
+                return None
+            row = self._db.execute("SELECT number, content FROM first WHERE id = ?", (key,)).fetchone()
+        except sqlite3.Error as error:
+            raise SourceError(_no_room(error)) from None
+        return int(row[0]), int(row[1])
+
+    def _moved(self) -> sqlite3.Connection:
+        # An empty name means a file in the folder for temporary files that is removed as soon as it is made.
+        db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        try:
+            for name, value in (("journal_mode", "OFF"), ("synchronous", "OFF"), ("cache_size", -_IDS_CACHE_KIB)):
+                db.execute(f"PRAGMA {name} = {value}")
+            db.execute("CREATE TABLE first(id INTEGER PRIMARY KEY, number INTEGER NOT NULL, content INTEGER NOT NULL)")
+            db.execute("BEGIN")
+            rows = ((key, *self._first[key]) for key in sorted(self._first))
+            db.executemany("INSERT INTO first VALUES (?, ?, ?)", rows)
+        except sqlite3.Error as error:
+            db.close()
+            raise SourceError(_no_room(error)) from None
+        self._first = {}
+        return db
+
+    def close(self) -> None:
+        """Forget all of them."""
+        if self._db is not None:
+            self._db.close()
+
+
+def _no_room(error: sqlite3.Error) -> str:
+    return (
+        f"The ids of so many texts are kept in a temporary file, which cannot be written ({error}). Make room in"
+        " /var/tmp or /tmp, or name another folder in SQLITE_TMPDIR."
+    )
+
+
 class Source:
-    """Iterate over emails in one place. Each pass reads anew and in constant memory, but for the ids.
+    """Iterate over emails in one place. Each pass reads anew and in constant memory.
 
     ``taken`` and ``skipped`` are of the latest pass. A pass raises SourceError where the source breaks off (broken
-    encoding, an unclosed quotation mark), or at its end if not one email was taken. Some 120 bytes are kept for each
-    email that has an id of its own: hashes of id and message, of 64 bits under this process's secret, and its number.
-    Among ten million ids two are taken for one with a chance of three in a million. ``notes`` say what was
-    guessed, ``files`` are the files or folders that are read, ``keeps`` is whatever must live as long as the source,
-    ``rows`` how many records there are, where a file says so.
+    encoding, an unclosed quotation mark), or at its end if not one email was taken. ``notes`` say what was guessed,
+    ``files`` are the files or folders that are read, ``keeps`` is whatever must live as long as the source, ``rows``
+    how many records there are, where a file says so.
     """
 
     def __init__(
@@ -177,31 +238,30 @@ class Source:
     def __iter__(self) -> Iterator[SourceEmail]:
         self.taken = 0
         self.skipped = Skipped()
-        seen: dict[int, int] = {}
-        for record in self._read():
-            row = record if isinstance(record, SkippedRow) else self._refusal(record, seen)
-            if isinstance(record, Found) and row is None:
-                self.taken += 1
-                yield SourceEmail(self.id_of(record), record.raw, record.place, record.columns, record.gold)
-            elif row is not None:
-                self.skipped.add(row)
+        with contextlib.closing(_Ids()) as ids:
+            for record in self._read():
+                row = record if isinstance(record, SkippedRow) else self._refusal(record, ids)
+                if isinstance(record, Found) and row is None:
+                    self.taken += 1
+                    yield SourceEmail(self.id_of(record), record.raw, record.place, record.columns, record.gold)
+                elif row is not None:
+                    self.skipped.add(row)
         if not self.taken:
             raise SourceError(self._nothing())
 
-    def _refusal(self, found: Found, seen: dict[int, int]) -> SkippedRow | None:
+    def _refusal(self, found: Found, ids: _Ids) -> SkippedRow | None:
         """Return why this email is not taken, or None; its id is kept."""
         if not found.source_id and self.columns.id is None:
             return None  # numbers are unique by themselves
         source_id = self.id_of(found)
         if len(source_id) > MAX_ID_CHARS:
             return SkippedRow(found.place, ID_TOO_LONG)
-        content = hash(found.raw) & _HASH_MASK
-        first = seen.setdefault(hash(source_id), found.number << _HASH_BITS | content)
-        number = first >> _HASH_BITS
-        if number == found.number:
+        content = hash(found.raw)
+        first = ids.first(source_id, found.number, content)
+        if first is None:
             return None
-        reason = REPEATED if first & _HASH_MASK == content else ID_TAKEN
-        return SkippedRow(found.place, reason, f"id {source_id!r} was first seen in {self.numbered} {number:,}")
+        reason = REPEATED if first[1] == content else ID_TAKEN
+        return SkippedRow(found.place, reason, f"id {source_id!r} was first seen in {self.numbered} {first[0]:,}")
 
     def _nothing(self) -> str:
         if not self.skipped.total:

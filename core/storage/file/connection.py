@@ -75,16 +75,23 @@ def _refuse_shares(path: Path) -> None:
 
 
 @contextmanager
-def in_bulk(connection: sqlite3.Connection) -> Iterator[None]:
+def in_bulk(connection: sqlite3.Connection, share: int = 1) -> Iterator[None]:
     """Write a file that nobody else reads yet: each page once, without a log that is copied afterwards.
 
     What was committed outlasts the death of the process; the file is flushed to the disk when it gets its name.
+    ``share`` such files are written at the same time.
     """
     connection.execute("PRAGMA journal_mode = TRUNCATE")
     connection.execute("PRAGMA synchronous = NORMAL")
+    cache_for_bulk(connection, share)
     yield
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
+
+
+def cache_for_bulk(connection: sqlite3.Connection, share: int = 1) -> None:
+    """Give a connection its share of the usual cache, 1 MiB at least: while many files are made rows are only appended."""
+    connection.execute(f"PRAGMA cache_size = -{max(1024, _CACHE_KIB // share)}")
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:

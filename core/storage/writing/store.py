@@ -31,7 +31,7 @@ from core.quality.alarms import Reading, WatchSet
 from core.quality.packing import PackControl
 from core.quality.sampling import Sample
 from core.storage.file.check import put_right
-from core.storage.file.connection import immediately, in_bulk, make_writer, open_writer
+from core.storage.file.connection import cache_for_bulk, immediately, in_bulk, make_writer, open_writer
 from core.storage.file.control import CommandRow
 from core.storage.file.rows import BAD_ANSWERS, budget_of, task_of, worked_s
 from core.storage.file.schema import guards_of_emails, migrate
@@ -85,10 +85,10 @@ class Store(PeopleWriter):
 
     @classmethod
     @contextmanager
-    def importing(cls, path: Path, run: NewRun, task: Task, plan: str) -> Iterator[Store]:
+    def importing(cls, path: Path, run: NewRun, task: Task, plan: str, *, share: int = 1) -> Iterator[Store]:
         """Make a run file, or go on where an import of the same ``plan`` was cut off; anything else there is removed.
 
-        At the end of the block the file becomes a run file as any other.
+        At the end of the block the file becomes a run file as any other. ``share`` files are written at the same time.
         """
         store = cls._cut_off(path, plan)
         if store is None:
@@ -96,7 +96,7 @@ class Store(PeopleWriter):
                 path.with_name(path.name + end).unlink(missing_ok=True)
             store = cls.create(path, run, task)
             store.begin_import(plan, now=run.created_at)
-        with store, store.in_bulk():
+        with store, in_bulk(store._db, share):  # noqa: SLF001 - its own class
             yield store
 
     @classmethod
@@ -120,12 +120,6 @@ class Store(PeopleWriter):
         with self._transaction() as db:
             intake.take_off_guards(db)
             intake.note_progress(db, plan, 0, now)
-
-    @contextmanager
-    def in_bulk(self) -> Iterator[None]:
-        """Write as is quickest while nobody else reads the file."""
-        with in_bulk(self._db):
-            yield
 
     def imported(self) -> tuple[int, int]:
         """Return how many emails an import has written, and how many of those could not be parsed whole."""
@@ -159,6 +153,7 @@ class Store(PeopleWriter):
     def finish_import(self, order: str, seed: int) -> None:
         """Give every email its position, and the file the indexes and triggers of a run."""
         statements = guards_of_emails()
+        cache_for_bulk(self._db)
         with self._transaction() as db:
             db.execute("DELETE FROM event WHERE kind = ?", (intake.IMPORTING,))
             intake.place(db, order, seed)
