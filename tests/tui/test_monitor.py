@@ -14,7 +14,7 @@ from core.model import CommandRecord, LabelMeaning, PlaceStatus, PlacesWanted, R
 from tests.tui.conftest import Opens
 from tests.tui.fakes import KEYS, NOW, running, stopped
 from tests.tui.quiet import render_update
-from tui.live.pending_commands import places_named
+from tui.screens.line_windows import places_typed
 from tui.screens.monitor import MonitorScreen
 from tui.screens.pages import HelpScreen
 from tui.terminal.preferences import read_preferences
@@ -237,18 +237,40 @@ async def test_places_have_a_pane_where_a_run_works_with_them(desk: Opens) -> No
         assert at.app.focused.NAME == "Places"
 
 
+async def test_a_worker_is_started_at_places_that_were_typed(desk: Opens) -> None:
+    """The window refuses what is no address or number, starts at what was typed, and proposes that the next time."""
+    async with desk(size=(80, 24)) as at:
+        at.engine.run.alive = False
+        at.app.poller.read()
+        await at.pilot.pause()
+        await at.press("@", *"10.0.0.5", "enter")
+        assert "host:port" in at.screen()
+        await at.press(*":6379", "tab", "8", "tab", "0", "enter")
+        assert "calls at once is a number from 1" in at.screen()
+        await at.press(*"32", "enter")
+        await at.pilot.pause()
+        asked = [each[-1] for each in at.engine.asked if each[0] == "start_at_places"]
+        assert asked == [PlacesWanted("10.0.0.5:6379", 8, 32)]
+        at.engine.run.alive = False
+        at.app.poller.read()
+        await at.pilot.pause()
+        await at.press("@")
+        assert "10.0.0.5:6379" in at.screen()
+
+
 @pytest.mark.parametrize(
     ("typed", "wanted"),
     [
-        ("2", PlacesWanted("", 2, 16)),
-        ("8 x 32 10.0.0.5:6379", PlacesWanted("10.0.0.5:6379", 8, 32)),
-        ("0 x 4", None),
-        ("many", None),
+        (("", "2", "16", "no"), PlacesWanted("", 2, 16)),
+        (("ray://a:6379", " 8", "32", "Yes"), PlacesWanted("a:6379", 8, 32, trust_network=True)),
+        (("a:6379", "8", "32", "maybe"), "Whether a cluster"),
+        (("a:6379", "many", "32", "no"), "The number of places"),
     ],
 )
-async def test_typed_places_are_read(typed: str, wanted: PlacesWanted | None) -> None:
-    """Places, calls at once at each, then a cluster's head; anything else is refused."""
-    assert places_named(typed) == wanted
+async def test_typed_places_are_read(typed: tuple[str, str, str, str], wanted: PlacesWanted | str) -> None:
+    """Each field is read for itself; what makes no sense is refused with a sentence."""
+    found = places_typed(*typed)
+    assert found == wanted or (isinstance(found, str) and isinstance(wanted, str) and found.startswith(wanted))
 
 
 async def test_digits_focus_panes_and_z_zooms(desk: Opens) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -33,6 +32,7 @@ class PendingCommands:
     def __init__(self, app: LabeltuiApp) -> None:
         self._app = app
         self.requested: tuple[Requested, ...] = ()
+        self._places = PlacesWanted()
 
     def send(self, command: Command, what: str = "") -> None:
         """Send a command to the run that is open; from now on it is shown as requested, as ``what``."""
@@ -97,20 +97,15 @@ class PendingCommands:
 
     def do_places(self) -> None:
         """Start a worker whose calls places make, after asking for how many and where."""
-        from tui.screens.line_windows import AskLine  # noqa: PLC0415  (not before it is wanted)
+        from tui.screens.line_windows import StartAtPlaces  # noqa: PLC0415  (not before it is wanted)
 
-        def answered(text: str | None) -> None:
-            if text is None:
-                return
-            wanted = places_named(text)
-            if wanted is None:
-                self._app.say(f"{text!r} names no places: as in 2 x 16, or 8 x 32 10.0.0.5:6379.", severity="error")
-                return
-            engine = self._app.engine
-            self._request(Requested("start", self._app.clock()), lambda path: engine.start(path, None, wanted))
+        def answered(wanted: PlacesWanted | None) -> None:
+            if wanted is not None:
+                self._places = wanted
+                engine = self._app.engine
+                self._request(Requested("start", self._app.clock()), lambda path: engine.start(path, None, wanted))
 
-        remark = "places x calls at once at each, then a cluster's head: 2 x 16, or 8 x 32 10.0.0.5:6379"
-        self._app.push_screen(AskLine("Start at places of Ray", remark), answered)
+        self._app.push_screen(StartAtPlaces(self._places), answered)
 
     def do_try_out(self) -> None:
         """Ask about a few emails, then pause."""
@@ -217,14 +212,6 @@ class PendingCommands:
 
         question = f"Requeue all {failed}? Each costs calls; the history stays."
         self._app.push_screen(Confirm(question, "Requeue", "Cancel"), answered)
-
-
-def places_named(text: str) -> PlacesWanted | None:
-    """Return the places that a person typed (``2``, ``2 x 16``, ``2 x 16 host:port``), or None where it is none."""
-    found = re.fullmatch(r"(\d{1,4})(?:\s*[x×*]\s*(\d{1,4}))?(?:\s+(\S+:\d+))?", text.strip())
-    if found is None or not int(found[1]) or not int(found[2] or 1):
-        return None
-    return PlacesWanted(found[3] or "", int(found[1]), int(found[2] or PlacesWanted().width))
 
 
 def _has_batches(snapshot: Snapshot) -> bool:

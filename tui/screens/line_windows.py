@@ -1,4 +1,4 @@
-"""Show windows with one input line: a note, and the file to save to."""
+"""Show windows with input lines: a note, the file to save to, and where places of Ray are started."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from core.model import PlacesWanted
 from tui.widgets.panes.pane import Part, line
 from tui.widgets.window_parts import KeyLine, Refusal
+
+MOST_PLACES = 9_999
 
 
 class AskLine(ModalScreen[str | None]):
@@ -44,6 +47,65 @@ class AskLine(ModalScreen[str | None]):
 
     def action_leave(self) -> None:
         self.dismiss(None)
+
+
+class StartAtPlaces(ModalScreen[PlacesWanted | None]):
+    """Ask where places make the calls: the head of a Ray cluster, how many places, and how many calls at each."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave")]
+    AUTO_FOCUS = "#address"
+
+    def __init__(self, proposed: PlacesWanted) -> None:
+        super().__init__()
+        self._proposed = proposed
+        self._refusal = Refusal()
+
+    def compose(self) -> ComposeResult:
+        fields = (
+            ("address", "Head of a Ray cluster, host:port (empty: this machine)", self._proposed.address),
+            ("places", "Places", str(self._proposed.places)),
+            ("width", "Calls at once at each", str(self._proposed.width)),
+            (
+                "trust",
+                "Join a cluster that asks for no token (yes or no)",
+                "yes" if self._proposed.trust_network else "no",
+            ),
+        )
+        with Vertical(classes="modal"):
+            yield Static(line(("Start at places of Ray", "bold $bright")), markup=False)
+            for name, words, value in fields:
+                yield Static(words, markup=False, classes="field")
+                yield Input(value, id=name)
+            yield self._refusal
+            yield KeyLine(("enter", "start"), ("tab", "next"), ("esc", "cancel"))
+
+    def on_input_submitted(self) -> None:
+        wanted = places_typed(
+            *(self.query_one(f"#{name}", Input).value for name in ("address", "places", "width", "trust"))
+        )
+        if isinstance(wanted, str):
+            self._refusal.say(wanted)
+        else:
+            self.dismiss(wanted)
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
+
+
+def places_typed(address: str, places: str, width: str, trust: str) -> PlacesWanted | str:
+    """Return the places that a person typed, or why that is none."""
+    address = address.strip().removeprefix("ray://")
+    host, _, port = address.rpartition(":")
+    if address and not (host and port.isdigit()):
+        return "The address of a Ray head is host:port, as in 10.0.0.5:6379; leave it empty for this machine."
+    counts = []
+    for words, typed in (("places", places), ("calls at once", width)):
+        if not (typed.strip().isascii() and typed.strip().isdigit() and 1 <= int(typed) <= MOST_PLACES):
+            return f"The number of {words} is a number from 1 to {MOST_PLACES:,}."
+        counts.append(int(typed))
+    if trust.strip().lower() not in ("yes", "y", "no", "n", ""):
+        return "Whether a cluster without a token is joined: yes or no. Yes only where the network is yours alone."
+    return PlacesWanted(address, *counts, trust_network=trust.strip().lower().startswith("y"))
 
 
 class SaveAs(ModalScreen[tuple[str, int] | None]):

@@ -90,7 +90,7 @@ def in_bulk(connection: sqlite3.Connection, share: int = 1) -> Iterator[None]:
 
 
 def cache_for_bulk(connection: sqlite3.Connection, share: int = 1) -> None:
-    """Give a connection its share of the usual cache, 1 MiB at least: while many files are made rows are only appended."""
+    """Give a connection its share of the usual cache, 1 MiB at least: rows are only appended."""
     connection.execute(f"PRAGMA cache_size = -{max(1024, _CACHE_KIB // share)}")
 
 
