@@ -267,7 +267,7 @@ ROWS: tuple[Keyed, ...] = (
     Keyed("lane", M | BATCHES, asked, [("lane", "flex", None, False)], then=("down", "enter"), at_work=True),
     Keyed("batches", M, screen, "BatchesScreen"),
     Keyed("concurrency", M, asked, [("concurrency", 64)], then=(*"64", "enter"), at_work=True),
-    Keyed("places", M, asked, [("start_at_places", PlacesWanted("", 2, 8))], then=(*"2x8", "enter")),
+    Keyed("places", M, asked, [("start_at_places", PlacesWanted("", 2, 8))], then=("tab", "tab", "8", "enter")),
     Keyed("try_out", M, asked, [("try_first", 10)]),
     Keyed("emails", M | T | KEY_SCOPES, screen, "EmailsScreen", alone=True),
     Keyed("keys", R | M | E | RECORD | T, screen, "KeysScreen"),
