@@ -105,7 +105,7 @@ def places_typed(address: str, places: str, width: str, trust: str) -> PlacesWan
         counts.append(int(typed))
     if trust.strip().lower() not in ("yes", "y", "no", "n", ""):
         return "Whether a cluster without a token is joined: yes or no. Yes only where the network is yours alone."
-    return PlacesWanted(address, *counts, trust_network=trust.strip().lower().startswith("y"))
+    return PlacesWanted(address, counts[0], counts[1], trust_network=trust.strip().lower().startswith("y"))
 
 
 class SaveAs(ModalScreen[tuple[str, int] | None]):
