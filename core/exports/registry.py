@@ -41,7 +41,8 @@ class Layout:
     ``write(table, path, raw)`` writes a new file at ``path``, or into an empty folder there where the layout
     ``is_folder``, and returns how many rows; ``raw`` requests values exactly as they are where the format would
     otherwise make them safe to open. It may raise ExportError. ``suffixes`` are those that mean it without a name; the
-    first one names its files in a folder of splits.
+    first one names its files in a folder of splits, unless ``file_suffix`` does; ``stream_suffix`` is what goes to
+    standard output where that is something else.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Layout:
     is_folder: bool = False
     is_text: bool = True
     file_suffix: str = ""
+    stream_suffix: str = ""
 
 
 LAYOUTS = (
@@ -62,7 +64,7 @@ LAYOUTS = (
     Layout("huggingface", "a folder for datasets, with a data card", tables.write_huggingface, is_folder=True),
     Layout("label-studio", "tasks with predictions and annotations", layouts.write_label_studio, file_suffix=".json"),
     Layout("argilla", "a folder for Dataset.from_disk", layouts.write_argilla, is_folder=True),
-    Layout("spacy", "text and cats, or a DocBin (.spacy)", layouts.write_spacy, (".spacy",), file_suffix=".jsonl"),
+    Layout("spacy", "a DocBin, or text and cats (.jsonl)", layouts.write_spacy, (".spacy",), stream_suffix=".jsonl"),
     Layout("labels", "one column of labels in source order", lines.write_labels, file_suffix=".csv"),
 )
 _ALIASES = {"hf": "huggingface", "labelstudio": "label-studio", "onecolumn": "labels", "column": "labels"}
@@ -160,7 +162,7 @@ def _to_standard_output(table: Table, layout: Layout, *, raw: bool) -> int:
     if layout.is_folder:
         raise ExportError(f"The layout {layout.name} is a folder and cannot go to standard output. Name a folder.")
     with tempfile.TemporaryDirectory(prefix="labeltui-") as folder:  # whole or not at all here as well
-        beside = Path(folder) / f"labels{layout.file_suffix or layout.suffixes[0]}"
+        beside = Path(folder) / f"labels{layout.stream_suffix or layout.file_suffix or layout.suffixes[0]}"
         count = layout.write(table, beside, raw)
         with beside.open("rb") as file:
             shutil.copyfileobj(file, sys.stdout.buffer)
