@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from core.quota.keys.keyfile import checked_alias, checked_organization, plausible_secret
     from core.quota.keys.store import KeyStore
     from core.runs.archive import Going
-    from core.runs.find import Created, RunOptions
+    from core.runs.find import Created, ImportProgress, RunOptions
     from core.runs.later import Added
     from core.runs.listing import RunList
     from core.runs.plan import Planned, SourcePreview
@@ -381,8 +381,8 @@ class Engine:
         return plan.preview_source(source, task, reading, show=show)
 
     @changes
-    def make(self, request: NewRunRequest, progress: Callable[[int], None]) -> Path:
-        """Make the run; ``progress`` is called with the number of items imported so far."""
+    def make(self, request: NewRunRequest, progress: ImportProgress) -> Path:
+        """Make the run; ``progress`` is called with the number so far, and of how many, or None."""
         return requests.make(self.settings, request, progress)
 
     @changes
@@ -391,12 +391,13 @@ class Engine:
         source: Path | Sequence[Path],
         task: Task,
         options: RunOptions,
-        progress: Callable[[int], None] | None = None,
+        progress: ImportProgress | None = None,
         part_texts: int | None = None,
     ) -> list[Created]:
         """Make a run from a source, or a series of them, and return what was made.
 
-        ``progress`` gets the number of items so far, ``part_texts`` is how many texts a part of a series holds.
+        ``progress`` gets the number of items so far, and of how many, or None; ``part_texts`` is how many texts a
+        part of a series holds.
         """
         from core.runs.find import create_series  # noqa: PLC0415
 
@@ -431,12 +432,20 @@ class Engine:
         path: Path,
         source: Sequence[Path],
         reading: SourceOptions,
-        progress: Callable[[int], None] | None = None,
+        progress: ImportProgress | None = None,
     ) -> Added:
-        """Add what is new of a source to a run; ``progress`` gets the number of records read so far."""
+        """Add what is new of a source to a run; ``progress`` gets the records read so far, and of how many, or None."""
         from core.runs.later import add_texts  # noqa: PLC0415
 
         return add_texts(path, source, reading, now=time.time(), progress=progress)
+
+    def dry_run_of_adding(self, path: Path, source: Sequence[Path], reading: SourceOptions) -> Added:
+        """Return what :meth:`add` would do, tried on a copy of the run file that is thrown away."""
+        from core.commands.send import scratch_copy  # noqa: PLC0415
+        from core.runs.later import add_texts  # noqa: PLC0415
+
+        with scratch_copy(path) as copy:
+            return add_texts(copy, source, reading, now=time.time())
 
     @changes
     def make_demo(self) -> Path:
@@ -520,6 +529,12 @@ class Engine:
         from core.commands import send  # noqa: PLC0415
 
         return send.send(path, command, self._for(path))
+
+    def dry_run_of(self, path: Path, commands: Sequence[Command]) -> list[str]:
+        """Return what commands to a run would change, tried on a copy of its file that is thrown away."""
+        from core.commands import send  # noqa: PLC0415
+
+        return send.dry_run(path, commands, self._for(path))
 
     @changes
     def start(self, path: Path, only: int | None = None, places: PlacesWanted | None = None) -> SentCommand:
@@ -844,6 +859,14 @@ class Engine:
         from core.runs import save  # noqa: PLC0415
 
         return save.export_run(path, target, options or save.ExportOptions(), progress=progress)
+
+    def dry_run_of_export(
+        self, path: Path | Sequence[Path], target: Path, options: ExportOptions
+    ) -> tuple[int, tuple[str, ...]]:
+        """Return how many rows :meth:`export` would write, and their columns."""
+        from core.runs import save  # noqa: PLC0415
+
+        return save.dry_run(path, target, options)
 
     def check(self, path: Path) -> Checked:
         """Recount a run file and look for damage."""

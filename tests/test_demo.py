@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -53,9 +54,9 @@ def test_a_demo_that_ends_with_failed_emails_says_so_by_its_code(stage: Settings
     path, _ = demo.prepare(stage, 3, now=time.time())
     with RunLock(path) as lock, Store.open(path, lock) as store:
         store.fail(1, "no valid label", reasks=0, now=time.time())
-    ended = labeltui("demo", "--emails", "3")
+    ended = labeltui("demo", "--emails", "3", "--json")
     assert ended.returncode == 3, ended.stderr
-    assert "1 failed email" in ended.stdout
+    assert json.loads(ended.stdout)["failed"] == 1, "one object, and no progress lines"
 
 
 def test_a_demo_that_is_interrupted_says_so_by_its_code(stage: Settings) -> None:

@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 
 
 OWN_JSON = frozenset(
-    {"compare", "keys list", "plan", "quality", "skipped", "status", "task check", "task show", "work"}
-)
+    {
+        "compare", "completions", "demo", "guide", "keys list", "plan", "quality", "serve", "simulate", "skill",
+        "skipped", "status", "task check", "task show", "watch", "work",
+    }
+)  # fmt: skip
 """Commands that print a JSON object of their own; the others print the lines for people in one."""
 
 
@@ -46,7 +49,7 @@ def _answer(given: argparse.Namespace) -> int:
     module, _, function = given.answer.partition(":")
     answer: Callable[[argparse.Namespace], int] = getattr(import_module(module), function)
     name = " ".join(filter(None, (given.command, getattr(given, "action", None))))
-    if not getattr(given, "json", False) or name in OWN_JSON:
+    if not getattr(given, "json", False) or (name in OWN_JSON and not _says_lines(given)):
         return answer(given)
     from tui.commands.printing import collect, release
 
@@ -55,8 +58,15 @@ def _answer(given: argparse.Namespace) -> int:
         code = answer(given)
     finally:
         release()
-    print(json.dumps({"command": name, "code": code, "lines": lines}))
+    dry_run = {"dry_run": True} if getattr(given, "dry_run", False) else {}
+    print(json.dumps({"command": name, "code": code, **dry_run, "lines": lines}))
     return code
+
+
+def _says_lines(given: argparse.Namespace) -> bool:
+    """Return whether a command that prints an object of its own was asked for something that it tells in lines."""
+    named = ("set", "ask_again", "trial", "write", "goal", "top_up")
+    return any(getattr(given, name, None) not in (None, False) for name in named)
 
 
 def _failed(error: Exception, *, as_json: bool) -> int:

@@ -56,7 +56,10 @@ class _Parser(argparse.ArgumentParser):
         from tui.terminal.crash import quoted  # noqa: PLC0415 - not before something is wrong
 
         if self.as_json:
-            print(envelope("usage", f"{quoted(message)}. `{self.prog} --help` says how it is used."))  # noqa: T201
+            said = f"{quoted(message)}. `{self.prog} --help` says how it is used."
+            if message == "unrecognized arguments: --json":
+                said = f"{_NO_JSON}."
+            print(envelope("usage", said))  # noqa: T201
             self.exit(exits.USAGE)
         super().error(quoted(message))
 
@@ -73,8 +76,21 @@ class _Parser(argparse.ArgumentParser):
         super()._check_value(action, value)
 
 
-WITHOUT_JSON = frozenset({"open", "serve", "simulate", "watch", "demo", "guide", "completions", "skill"})
-"""Commands that end when a person or a signal says so, or that print a text."""
+WITHOUT_JSON = frozenset({"open"})
+"""Commands that refuse ``--json``: they open a console, which nobody but a person can use."""
+DRY_RUNS = (
+    "add", "retry", "rejudge", "label", "note", "skip", "undo", "gold", "review", "quality", "task show", "export",
+    "delete", "keys add", "keys remove",
+)  # fmt: skip
+"""Commands that take ``--dry-run`` beside ``new`` and ``task init``: their effect is more than one word says, or final.
+
+Not those that tell a worker what to do (another word takes them back at once), that only make a new file or run, or
+that turn one thing of a key on and off; ``check`` without ``--repair`` is a dry run.
+"""
+_NO_JSON = (
+    "the console is for people and has no --json. `labeltui status --json` prints where runs are, and `labeltui skill`"
+    " what programs can ask"
+)
 
 
 def parser(*, as_json: bool = False) -> argparse.ArgumentParser:
@@ -95,10 +111,24 @@ def parser(*, as_json: bool = False) -> argparse.ArgumentParser:
     _add_quality(commands)
     _add_keys(commands)
     _add_around(commands)
+    for name in DRY_RUNS:
+        _named(commands, name).add_argument(
+            "--dry-run", action="store_true", help="say what would change, and change nothing"
+        )
     for name, command in commands.choices.items():
         if name not in WITHOUT_JSON:
             _add_json(command)
     return top
+
+
+def _named(commands: Commands, name: str) -> argparse.ArgumentParser:
+    """Return the command of that name, such as ``keys add``."""
+    first, *actions = name.split()
+    command: argparse.ArgumentParser = commands.choices[first]
+    for action in actions:
+        groups = (each for each in command._actions if isinstance(each, argparse._SubParsersAction))  # noqa: SLF001
+        command = next(groups).choices[action]
+    return command
 
 
 def _command(commands: Commands, name: str, answer: str, *, help: str) -> argparse.ArgumentParser:  # noqa: A002

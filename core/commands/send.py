@@ -8,8 +8,9 @@ from __future__ import annotations
 import contextlib
 import signal
 import sqlite3
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -20,6 +21,7 @@ from core.errors import RunBusyError, RunFileError
 from core.model import UNCHANGED, CommandRecord, PlacesWanted, RunState, Snapshot, Task
 from core.settings import Settings, load_settings, operator
 from core.storage.file import control
+from core.storage.file.backup import copy_run
 from core.storage.file.lock import RunLock, is_locked
 from core.storage.reading.reader import RunReader
 from core.worker import supervisor
@@ -81,6 +83,30 @@ def send(path: Path, command: Command, settings: Settings | None = None) -> Sent
             # A worker that was starting may have the run by now: it takes the command instead.
             if time.monotonic() > deadline:
                 raise
+
+
+@contextlib.contextmanager
+def scratch_copy(path: Path) -> Iterator[Path]:
+    """Copy a run, also while its worker writes, into a folder that is removed at the end."""
+    with tempfile.TemporaryDirectory(prefix="labeltui-dry-run-") as folder:
+        copy = Path(folder) / path.name
+        copy_run(path, copy)
+        yield copy
+
+
+def dry_run(path: Path, commands: Sequence[Command], settings: Settings) -> list[str]:
+    """Apply commands to a copy of a run that is thrown away, and return what came of each.
+
+    Only for commands that change nothing but the run file: others start workers and change keys. Raises as
+    :func:`send` does.
+    """
+    with scratch_copy(path) as copy:
+        sentences = []
+        for command in commands:
+            with RunReader(copy) as reader:
+                command.check(reader, worked=False)
+            sentences.append(_apply(copy, command, settings).sentence)
+        return sentences
 
 
 def _has_worker(path: Path) -> bool:

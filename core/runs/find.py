@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from core.errors import RunFileError, RunNotFoundError, UsageError
 from core.files import ObjectStore, ObjectStoreError, address_of
@@ -58,6 +58,10 @@ class RunOptions:
     seed: int | None = None
     dedupe: bool = True
     simulated: bool = False
+
+
+ImportProgress: TypeAlias = Callable[[int, int | None], None]
+"""Called with how many texts were taken so far, and how many there seem to be, where that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +182,11 @@ def create_run(
     options: RunOptions,
     *,
     now: float,
-    progress: Callable[[int], None] | None = None,
+    progress: ImportProgress | None = None,
 ) -> Created:
-    """Make a run from files or folders of emails; ``progress`` is called with the number taken so far.
+    """Make a run from files or folders of emails.
+
+    ``progress`` gets how many were taken so far, and of how many it seems, or None.
 
     Asking again for the same source and name changes nothing.
 
@@ -199,7 +205,7 @@ def create_series(
     *,
     now: float,
     part_texts: int | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: ImportProgress | None = None,
 ) -> list[Created]:
     """Make a run, or a series of runs where the source holds more texts than a part should.
 
@@ -237,7 +243,7 @@ def create_series(
     while missing:
         some, missing = missing[:PARTS_AT_ONCE], missing[PARTS_AT_ONCE:]
         before = sum(each.taken for each in made.values())
-        told = None if progress is None else (lambda taken, before=before: progress(before + taken))
+        told = None if progress is None else (lambda taken, before=before: progress(before + taken, source.expected()))
         plans = [recipe.plan(run_path(settings, names[at]), digests[at], tells=at == 0) for at in some]
         made.update(zip(some, recipe.make(plans, count, some, told), strict=True))
     return [made[at] for at in range(count)]

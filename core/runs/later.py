@@ -38,13 +38,13 @@ def add_texts(
     options: SourceOptions,
     *,
     now: float,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
 ) -> Added:
     """Add what is new of a source to a run, whole or not at all; they are worked on behind all others.
 
     New is what has a new id; in a source without ids, what has a new text. Equal texts share their answer as ever. A
     text that differs from the run's under the same id is reported and changes nothing. ``progress`` gets how many
-    records were read; what it raises ends the adding, and nothing is added.
+    records were read, and of how many it seems; what it raises ends the adding, and nothing is added.
 
     Raises:
         UsageError: the source or a column is unusable.
@@ -57,7 +57,7 @@ def add_texts(
         def views() -> Iterator[tuple[SourceEmail, View]]:
             for count, email in enumerate(source, 1):
                 if progress is not None and count % _TOLD_EVERY == 0:
-                    progress(count)
+                    progress(count, source.expected())
                 yield email, view_of(email.raw)
 
         found = store.add_later(

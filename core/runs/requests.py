@@ -18,6 +18,7 @@ from core.settings import Settings
 from core.sources.source import SourceOptions
 
 if TYPE_CHECKING:
+    from core.runs.find import ImportProgress
     from core.runs.plan import Planned
 
 MOST = 40
@@ -123,10 +124,10 @@ def name_trouble(settings: Settings, name: str) -> str:
     return f"There is a run {name} already: choose another name." if path.exists() else ""
 
 
-def make(settings: Settings, request: NewRunRequest, progress: Callable[[int], None] | None = None) -> Path:
+def make(settings: Settings, request: NewRunRequest, progress: ImportProgress | None = None) -> Path:
     """Make the run, or find the one that was made of the same source under that name before.
 
-    ``progress`` is called with the number of items imported so far.
+    ``progress`` is called with the number of items imported so far, and how many it seems there are.
 
     Raises:
         UsageError: as for ``labeltui new``.

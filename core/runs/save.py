@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from core.errors import ExportError, UsageError
 from core.exports.columns import Facts, Table, record_of, shares, table_of
 from core.exports.registry import STANDARD_OUTPUT, export_table, layout_for, written_whole
+from core.files import address_of
 from core.model import ExportRow
 from core.storage.reading.export_rows import ONLY, Selection
 from core.storage.reading.filters import parse
@@ -65,6 +66,20 @@ def export_run(
         if target != STANDARD_OUTPUT and any(target.expanduser().resolve() == one.resolve() for one in paths):
             raise ExportError(f"{target} is the run itself. Choose another name; nothing was written.")
         return export_table(table, target, layout=options.layout, raw=options.raw, manifest=options.manifest)
+
+
+def dry_run(path: Path | Sequence[Path], target: Path, options: ExportOptions) -> tuple[int, tuple[str, ...]]:
+    """Return how many rows :func:`export_run` would write now, and their columns; nothing is written.
+
+    Raises as :func:`export_run` does, except where only the disk could tell.
+    """
+    paths = [path] if isinstance(path, Path) else list(path)
+    if not address_of(target):
+        layout_for(target, options.layout)
+    with contextlib.ExitStack() as stack:
+        readers = [stack.enter_context(RunReader(one)) for one in paths]
+        names = _table(readers, paths[0], options, None).names
+        return sum(1 for _ in _table(readers, paths[0], replace(options, text=False), None).rows()), names
 
 
 def exported(path: Path, options: ExportOptions = ExportOptions()) -> Iterator[dict[str, Any]]:

@@ -45,6 +45,7 @@ FORMATS: tuple[Format, ...] = (
     text_source.TEXT,
     text_source.LINES,
 )
+_BINARY = (table_source.SQLITE, table_source.PARQUET, table_source.EXCEL)
 STANDARD_INPUT = Path("-")
 GROUP = "labeltui.sources"
 """The entry points of packages that bring formats of their own; they are asked after ours."""
@@ -104,6 +105,9 @@ def _several(paths: Sequence[Path], options: SourceOptions) -> Source:
     whole = Source(paths[0], f"{len(paths):,} sources, the first", read, columns, notes=sources[0].notes)
     whole.files = tuple(file for source in sources for file in source.files)
     whole.keeps = sources
+    whole.plain = (
+        tuple(file for source in sources for file in source.plain) if all(one.plain for one in sources) else ()
+    )
     return whole
 
 
@@ -119,7 +123,9 @@ def _open_one(path: Path, options: SourceOptions) -> Source:
     if address := address_of(path):
         return table_source.open_remote(path, address, options)
     if _peek(path) is None:
-        return folder_source.open_folder(path, options, _open_file)
+        source = folder_source.open_folder(path, options, _open_file)
+        source.plain = (path,)
+        return source
     return _open_file(path, options)
 
 
@@ -157,7 +163,9 @@ def _open_file(path: Path, options: SourceOptions, depth: int = 0) -> Source:
         chosen = next((one for one in _foreign() if one.claims(path, beginning)), None)
     if chosen is not None:
         refuse_unused(path, options, chosen.options)
-        return chosen.open(path, options)
+        source = chosen.open(path, options)
+        source.plain = () if chosen in _BINARY else (path,)
+        return source
     if not path.suffix and b"\x00" not in beginning:  # a table is the likeliest of what has neither mark nor suffix
         return csv_source.FORMAT.open(path, options)
     raise SourceError(f"{path} is in no known form. Known are: {_known()}.")
@@ -189,6 +197,7 @@ def _packed(path: Path, packing: str, options: SourceOptions, depth: int) -> Sou
     kind = f"{packing} of a {inner.kind}"
     source = Source(path, kind, read, inner.columns, inner.numbered, notes=inner.notes, single=inner.single)
     source.keeps = (out.keeps, inner)
+    source.plain = inner.plain
     return source
 
 

@@ -185,7 +185,8 @@ class Source:
     ``taken`` and ``skipped`` are of the latest pass. A pass raises SourceError where the source breaks off (broken
     encoding, an unclosed quotation mark), or at its end if not one email was taken. ``notes`` say what was guessed,
     ``files`` are the files or folders that are read, ``keeps`` is whatever must live as long as the source, ``rows``
-    how many records there are, where a file says so.
+    how many records there are, where a file says so, ``plain`` the files and folders whose size tells how much text
+    there is: none where texts lie packed.
     """
 
     def __init__(
@@ -211,6 +212,9 @@ class Source:
         self._read = read
         self.numbered = numbered
         self.rows: int | None = None
+        self.plain: tuple[Path, ...] = ()
+        self._plain_bytes: int | None = None
+        self._read_chars = 0
 
     def describe(self) -> str:
         """Return the source in a sentence: format, path, which columns were chosen, what was guessed."""
@@ -227,6 +231,16 @@ class Source:
                 parts.append(f"labels to compare with from column {columns.gold!r}")
         return ", ".join([*parts, *self.notes])
 
+    def expected(self) -> int | None:
+        """Return how many texts there seem to be: as a file says, else by size and what was read; None if unknown."""
+        if self.rows is not None:
+            return self.rows
+        if not self.plain or not self._read_chars:
+            return None
+        if self._plain_bytes is None:
+            self._plain_bytes = sum(map(_bytes_in, self.plain))
+        return max(self.taken, round(self.taken * self._plain_bytes / self._read_chars))
+
     def records(self) -> Iterator[Found | SkippedRow]:
         """Yield what the format finds, before ids are looked at."""
         return self._read()
@@ -238,11 +252,15 @@ class Source:
     def __iter__(self) -> Iterator[SourceEmail]:
         self.taken = 0
         self.skipped = Skipped()
+        self._read_chars = 0
         with contextlib.closing(_Ids()) as ids:
             for record in self._read():
                 row = record if isinstance(record, SkippedRow) else self._refusal(record, ids)
                 if isinstance(record, Found) and row is None:
                     self.taken += 1
+                    self._read_chars += len(record.raw) + len(record.source_id) + _OVERHEAD_CHARS
+                    if record.columns:
+                        self._read_chars += sum(len(str(value)) + 1 for value in record.columns.values())
                     yield SourceEmail(self.id_of(record), record.raw, record.place, record.columns, record.gold)
                 elif row is not None:
                     self.skipped.add(row)
@@ -273,6 +291,15 @@ class Source:
             f"{self.path}: none of its {self.skipped.total:,} records could be taken. {count:,} of them: {reason} "
             f"(first at {first.place}{detail}). Correct the file or choose other columns."
         )
+
+
+_OVERHEAD_CHARS = 4
+"""Quotation marks and separators of a record, in a guess at how many there are."""
+
+
+def _bytes_in(path: Path) -> int:
+    files = path.rglob("*") if path.is_dir() else (path,)
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 @dataclass(frozen=True, slots=True)

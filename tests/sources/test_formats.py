@@ -13,6 +13,8 @@ import sqlite3
 import sys
 import tarfile
 import zipfile
+from collections import deque
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -441,3 +443,26 @@ def test_an_option_that_means_nothing_is_refused(tmp_path: Path) -> None:
 def test_the_shared_cases_are_read(name: str, count: int) -> None:
     """Each holds what a careful reader counts."""
     assert len({email.raw for email in open_source(CASES / name)}) == count
+
+
+def test_how_many_texts_are_expected_follows_from_size_and_what_was_read(tmp_path: Path) -> None:
+    """For the time that is left of an import: near from the beginning, unknown where texts lie packed in a database."""
+    path = tmp_path / "mail.csv"
+    path.write_text("id,text,stars\n" + "".join(f'{n},"some text of a review, number {n}",5\n' for n in range(2_000)))
+    with gzip.open(tmp_path / "mail.csv.gz", "wb") as packed:
+        packed.write(path.read_bytes())
+    for source in (open_source(path), open_source(tmp_path / "mail.csv.gz")):
+        assert source.expected() is None
+        emails = iter(source)
+        for _ in range(100):
+            next(emails)
+        assert source.expected() == pytest.approx(2_000, rel=0.1)
+        deque(emails, maxlen=0)
+        assert source.expected() == pytest.approx(2_000, rel=0.05)
+    with closing(sqlite3.connect(tmp_path / "mail.db")) as db:
+        db.execute("CREATE TABLE mail(id, text)")
+        db.execute("INSERT INTO mail VALUES (1, 'a')")
+        db.commit()
+    packed = open_source(tmp_path / "mail.db")
+    deque(packed, maxlen=0)
+    assert packed.expected() is None

@@ -36,7 +36,7 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def made(settings: Settings, task: Task, source: Path, stop_at: int | None = None, **options: object) -> Created:
-    def progress(count: int) -> None:
+    def progress(count: int, _: int | None) -> None:
         if stop_at is not None and count >= stop_at:
             raise KeyboardInterrupt
 
@@ -93,7 +93,7 @@ def test_an_import_of_something_else_begins_anew(change: str, settings: Settings
 def test_an_error_leaves_nothing(settings: Settings, task: Task, source: Path) -> None:
     """Only an interruption or a kill leaves what may go on."""
 
-    def progress(count: int) -> None:
+    def progress(count: int, _: int | None) -> None:
         if count >= 35:
             raise ValueError("no")
 

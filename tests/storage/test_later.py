@@ -80,7 +80,7 @@ def test_without_ids_what_is_new_is_found_by_content(settings: Settings, tmp_pat
 def test_adding_is_whole_or_not_at_all(run: Path, tmp_path: Path) -> None:
     """An interrupt leaves the run as it was; a worker that has the run keeps it."""
 
-    def stop(_: int) -> None:
+    def stop(_: int, __: int | None) -> None:
         raise KeyboardInterrupt
 
     later = write(tmp_path / "later.jsonl", *({"id": f"n{n}", "text": f"text {n}"} for n in range(600)))

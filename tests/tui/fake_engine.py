@@ -53,6 +53,7 @@ from core.quota.forecast.plans import Price
 from core.quota.keys.swap import chosen_swap
 from core.runs import draft, requests
 from core.runs.archive import Going
+from core.runs.find import ImportProgress
 from core.runs.plan import Planned, Texts
 from core.runs.quality import Comparison, Rule, Side
 from core.settings import Settings
@@ -314,8 +315,8 @@ class FakeEngine:
     def price_of(self, model: str) -> Price | None:
         return Price(0.1, 0.05, 0.5)
 
-    def make(self, request: NewRunRequest, progress: Callable[[int], None]) -> Path:
-        progress(500)
+    def make(self, request: NewRunRequest, progress: ImportProgress) -> Path:
+        progress(500, 1_000)
         self._note("make", request)
         return self.run.path
 

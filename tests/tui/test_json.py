@@ -6,20 +6,25 @@ import argparse
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.conftest import MakeRun
 from tests.programs.guide import leaves
+from tui import guide
 from tui.cli import main
 from tui.grammar import WITHOUT_JSON, parser
 
+LONG = frozenset({"demo", "serve", "simulate"})
+"""Commands that go on for a while; tests of their own run them."""
 COMMANDS = [(words.split()[1:], command) for words, command, _ in leaves(parser())]
 
 
 def with_json() -> Iterator[tuple[list[str], argparse.ArgumentParser]]:
     """Every command that takes ``--json``."""
     for words, command in COMMANDS:
-        if "--json" in command._option_string_actions and words[0] not in WITHOUT_JSON:
+        if "--json" in command._option_string_actions and words[0] not in {*WITHOUT_JSON, *LONG}:
             yield words, command
 
 
@@ -60,3 +65,41 @@ def test_a_command_prints_one_object_and_errors_in_one_form(
         assert error.keys() == {"kind", "message", "remedy"}
         assert error["kind"]
         assert error["message"]
+
+
+def test_pages_and_scripts_come_whole_in_one_object(capsys: pytest.CaptureFixture[str]) -> None:
+    """The guide, the skill and completions print a text; with ``--json`` it is a value."""
+
+    def told(*words: str) -> dict[str, Any]:
+        assert main([*words, "--json"]) == 0
+        return dict(json.loads(capsys.readouterr().out))
+
+    assert told("guide", "files")["pages"][0].keys() == {"topic", "title", "text"}
+    assert len(told("guide")["pages"]) == len(guide.TOPICS)
+    assert told("skill")["text"].startswith("---")
+    assert "complete" in told("completions", "fish")["script"]
+
+
+def test_what_opens_a_console_says_what_programs_ask_instead(capsys: pytest.CaptureFixture[str]) -> None:
+    """In the one form of errors."""
+    for words in ([], ["open", "mail"]):
+        with pytest.raises(SystemExit):
+            main([*words, "--json"])
+        assert "status --json" in json.loads(capsys.readouterr().out)["error"]["remedy"]
+
+
+def test_labels_and_an_object_do_not_share_standard_output(
+    make_run: MakeRun, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An export to ``-`` has no room for a second answer there."""
+    assert main(["export", str(make_run(["a"])), "-", "--json"]) == 1
+    assert "both want standard output" in json.loads(capsys.readouterr().out)["error"]["message"]
+
+
+def test_watching_ends_with_the_status(make_run: MakeRun, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A script waits for a run with it, and knows then what came of it."""
+    path = make_run(["a"])
+    main(["watch", str(path), "--json"])
+    watched = json.loads(capsys.readouterr().out)
+    main(["status", str(path), "--json"])
+    assert watched.keys() == json.loads(capsys.readouterr().out).keys()

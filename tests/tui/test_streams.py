@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -13,7 +14,9 @@ import pytest
 from core.model import Forecast, RunState
 from core.settings import Settings
 from tests.worker.test_process import make, now
+from tui.commands.printing import counting
 from tui.commands.status import progress_line
+from tui.text.numbers import imported
 
 _FULL_DEVICE = Path("/dev/full")
 
@@ -80,3 +83,35 @@ def test_a_run_that_does_not_go_on_has_no_time_left(home: Path, settings: Settin
     forecast = Forecast(240.0, 200.0, 300.0, "the server's speed")
     assert "04:00 left" in progress_line(replace(snapshot, state=RunState.RUNNING, forecast=forecast))
     assert "left" not in progress_line(replace(snapshot, state=RunState.DONE, forecast=forecast))
+
+
+class Terminal(io.StringIO):
+    """A stream that says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_imports_and_exports_show_a_rate_and_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal, in place, and gone at the end; nothing at all elsewhere."""
+    shown = Terminal()
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setattr(sys, "stderr", shown)
+    with counting("rows read", 4_000) as told:
+        assert told is not None
+        told(1_000, None)
+        told(3_000, 6_000)
+    text = shown.getvalue()
+    assert "3,000 of 6,000 rows read" in text
+    assert "left" in text
+    assert text.endswith("\x1b[2K"), "the line is taken back"
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    with counting("rows read", 4_000) as told:
+        assert told is None
+
+
+def test_an_import_says_how_far_it_is() -> None:
+    """In the wizard: of how many, how fast, and how long yet, where that is known."""
+    assert imported(1_000, 4_000, 2.0) == "1,000 of about 4,000 imported, 500 a second, 00:06 left"
+    assert imported(1_000, None, 2.0) == "1,000 imported, 500 a second"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import json
 import os
 import re
 import signal
@@ -38,6 +39,16 @@ def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Sequence[str
     monkeypatch.setattr(serving, "ConsoleServer", Server)
     monkeypatch.setattr(serving, "assets", lambda: tmp_path)
     return words
+
+
+def test_a_program_gets_the_address_as_an_object(
+    served: list[Sequence[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With ``--json``, before the first browser comes."""
+    assert main(["serve", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["addresses"][0].startswith("http://127.0.0.1:8000/?key=")
+    assert told["writable"] is False
 
 
 def test_it_says_where_it_is_and_what_it_may(served: list[Sequence[str]], capsys: pytest.CaptureFixture[str]) -> None:

@@ -62,8 +62,13 @@ def choose_concurrency(given: argparse.Namespace) -> int:
     return report(engine, path, engine.send(path, SetConcurrency(given.concurrency or None)))
 
 
+NOTHING_CHANGED = "Nothing was changed: this was a dry run."
+
+
 def send_plain(given: argparse.Namespace) -> int:
     """Send a command that has no options of its own, such as ``labeltui pause RUN``."""
+    if getattr(given, "dry_run", False):
+        return command_on_run(given, lambda _: Command.known[given.command]())
     return _to_worker(given, lambda engine, path: engine.send(path, Command.known[given.command]()))
 
 
@@ -83,7 +88,17 @@ def command_on_run(given: argparse.Namespace, make: Callable[[Callable[[str], in
     """Send the command that ``make`` returns, and report what came of it; ``make`` gets what turns ids into rows."""
     engine = engine_of(given)
     path = engine.find(given.run)
-    return report(engine, path, engine.send(path, make(partial(email_of, engine, path))))
+    return deliver(given, engine, path, make(partial(email_of, engine, path)))
+
+
+def deliver(given: argparse.Namespace, engine: Engine, path: Path, *commands: Command) -> int:
+    """Send commands and report what came of each, or with ``--dry-run`` what would; returns the exit code."""
+    if given.dry_run:
+        for sentence in engine.dry_run_of(path, commands):
+            say(f"dry run: {sentence}")
+        say(NOTHING_CHANGED)
+        return exits.DONE
+    return max((report(engine, path, engine.send(path, command)) for command in commands), default=exits.DONE)
 
 
 def report(engine: Engine, path: Path, requested: SentCommand, *, wait: bool = True) -> int:

@@ -12,7 +12,8 @@ from core.errors import UsageError
 from core.model import exits
 from core.settings import load_settings
 from core.text import one_line
-from tui.commands.printing import importing, say
+from tui.commands.control import NOTHING_CHANGED
+from tui.commands.printing import counting, say
 from tui.text.numbers import number, plural
 
 if TYPE_CHECKING:
@@ -65,7 +66,9 @@ def copy(given: argparse.Namespace) -> int:
     engine = _engine(given)
     path = engine.find(given.run, archived=True)
     task = load_task(given.task.expanduser()) if given.task else None
-    made = engine.copy_emails(path, given.name, task=task, model=given.model, progress=importing())
+    with counting("copied", engine.snapshot(path).total) as told:
+        progress = None if told is None else lambda texts: told(texts, None)
+        made = engine.copy_emails(path, given.name, task=task, model=given.model, progress=progress)
     say(f"{made.name}: {number(made.taken)} texts of {path.stem}, {number(made.distinct)} distinct, none labeled")
     say(f"  {made.path}")
     say(f"`labeltui open {made.name}` shows it, `labeltui start {made.name}` starts it.")
@@ -87,12 +90,15 @@ def archiving(given: argparse.Namespace) -> int:
 
 def delete(given: argparse.Namespace) -> int:
     """Run ``labeltui delete RUN``: with its name, given or typed."""
-    engine = _engine(given)
+    engine = Engine(load_settings()) if given.dry_run else _engine(given)
     path = engine.find(given.run, archived=True)
     going = engine.what_goes(path)
     say(f"{path.stem}: {plural(len(going.names), 'file')} in {path.parent}, {going.size_bytes / 1e6:,.1f} MB:")
     for name in going.names:
         say(f"  {name}")
+    if given.dry_run:
+        say(NOTHING_CHANGED)
+        return exits.DONE
     typed = given.yes if given.yes is not None else _typed(path)
     engine.delete_run(path, typed)
     say(f"{path.stem} is deleted, with its labels and their history. Exports and backups elsewhere are untouched.")

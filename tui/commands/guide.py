@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import sys
@@ -22,6 +23,11 @@ _PLAIN = _STYLES | {Kind.CODE: "\x1b[1m"}
 
 def guide(given: argparse.Namespace) -> int:
     """Print one page, or the list of all; laid out for a terminal, as plain Markdown for a file or a pipe."""
+    if given.json:
+        found = [given.topic] if given.topic else pages.TOPICS
+        listed = [{"topic": each, "title": pages.title(each), "text": pages.page(each)} for each in found]
+        print(json.dumps({"pages": listed}))  # noqa: T201 - one object and nothing else
+        return exits.DONE
     if not given.topic:
         say("The pages of the guide; `labeltui guide TOPIC` prints one, and f2 shows them in the console.")
         for topic in pages.TOPICS:

@@ -12,11 +12,21 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.engine import GROQ_ROOT, OWN_PLAN, Engine, checked_alias, host_of, is_exposed, plan, server_of
+from core.engine import (
+    GROQ_ROOT,
+    OWN_PLAN,
+    Engine,
+    checked_alias,
+    host_of,
+    is_exposed,
+    plan,
+    plausible_secret,
+    server_of,
+)
 from core.errors import KeysError, UsageError
 from core.model import Dimension, KeySpend, KeyStatus, ModelSettings, WindowStatus, exits
 from core.text import one_line
-from tui.commands.control import engine_of
+from tui.commands.control import NOTHING_CHANGED, engine_of
 from tui.commands.printing import say, say_hung
 from tui.terminal.preferences import read_preferences
 from tui.text.numbers import countdown, number, plural
@@ -30,7 +40,7 @@ _READING = frozenset({"list", "history"})
 def answer(given: argparse.Namespace) -> int:
     """Run one ``keys`` command."""
     engine = engine_of(given)
-    if given.action not in _READING:
+    if given.action not in _READING and not getattr(given, "dry_run", False):
         engine.check_writable()
     run, model = _meant(engine, given)
     with engine.key_store(run, getattr(given, "base_url", None)) as store:
@@ -42,7 +52,10 @@ def answer(given: argparse.Namespace) -> int:
         if longer is not None:
             return longer(given, engine, store)
         done = _change(given, store)
-    say(done + _tell_workers(engine))
+    if getattr(given, "dry_run", False):
+        say(f"{done} {NOTHING_CHANGED}")
+    else:
+        say(done + _tell_workers(engine))
     return exits.DONE
 
 
@@ -58,6 +71,9 @@ def _meant(engine: Engine, given: argparse.Namespace) -> tuple[Path | None, str 
 
 def _change(given: argparse.Namespace, store: KeyStore) -> str:
     """Change one thing about a key; says what."""
+    if given.action == "remove" and given.dry_run:
+        key = store.secret(given.alias)
+        return f"{given.alias} (…{key.value[-4:]}, of {host_of(key.server)}, from {key.source}) would be forgotten."
     if given.action == "remove":
         store.remove(given.alias)
         return f"{given.alias} is removed."
@@ -83,6 +99,8 @@ def _add(given: argparse.Namespace, engine: Engine, store: KeyStore) -> int:
     if keyring is None:
         keyring = read_preferences(engine.settings.config_path).keyring
     server = given.server or store.server
+    if given.dry_run:
+        return _would_add(given, store, server)
     alias = store.add(
         _secret(given), alias=given.alias, organization=given.organization, keyring=keyring, server=server
     )
@@ -91,6 +109,19 @@ def _add(given: argparse.Namespace, engine: Engine, store: KeyStore) -> int:
     say(f"{alias} added to {where}. It is sent to {host} alone.{_tell_workers(engine)}")
     if is_exposed(server):
         say(f"Mind that {host} is asked by plain http: the key and every text can be read on the way.")
+    return exits.DONE
+
+
+def _would_add(given: argparse.Namespace, store: KeyStore, server: str) -> int:
+    """Say what adding a key would do. Raises KeysError as the adding would, except where a keyring refuses."""
+    secret = plausible_secret(_secret(given))
+    for known in store.all_secrets():
+        if known.value == secret:
+            raise KeysError(f"This key is here already, as {known.alias} (from {known.source})")
+        if known.alias == given.alias:
+            raise KeysError(f"There is a key called {given.alias} already (from {known.source}). Choose another alias.")
+    named = given.alias or "A key with an alias of its own"
+    say(f"{named} (…{secret[-4:]}) would be added and sent to {host_of(server_of(server))} alone. {NOTHING_CHANGED}")
     return exits.DONE
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from core.text import inert, one_line
-from tui.text.numbers import countdown
-
-_REDRAW_S = 0.1
 
 _collected: list[str] | None = None
 """Lines for people that are kept for one JSON object instead of being printed."""
@@ -70,29 +67,35 @@ def has_terminal() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def importing() -> Callable[[int], None] | None:
-    """Return a function that shows how many items were read, in place; None without a terminal."""
-    return counting("read")
+@contextlib.contextmanager
+def counting(what: str, total: int | None = None) -> Iterator[Callable[[int, int | None], None] | None]:
+    """Show a growing number on stderr with its rate and the time left, in place; None without a terminal.
 
-
-def counting(what: str, total: int | None = None) -> Callable[[int], None] | None:
-    """Return a function that shows a growing number, its rate and, of a ``total``, the time left; in place.
-
-    None without a terminal.
+    The function gets the number so far and, where that is known better by now, of how many; without any total there is
+    no time left to show.
     """
     if not sys.stderr.isatty():
-        return None
-    begun_at, told_at = time.monotonic(), 0.0
+        yield None
+        return
+    from rich.console import Console  # noqa: PLC0415 - for terminals alone
+    from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
 
-    def show(count: int) -> None:
-        nonlocal told_at
-        now = time.monotonic()
-        if now - told_at < _REDRAW_S:
-            return
-        told_at = now
-        rate = count / max(now - begun_at, 0.001)
-        left = f", {countdown((total - count) / rate)} left" if total is not None and count < total and rate else ""
-        print(f"\r\x1b[K{count:,} {what}, {rate:,.0f} a second{left}", end="", file=sys.stderr, flush=True)  # noqa: T201
-        print("\r\x1b[K", end="", file=sys.stderr)  # noqa: T201 - what comes next stands in its place
+    class Counted(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            rate = f", {task.speed:,.0f} a second" if task.speed else ""
+            known = f" of {task.total:,.0f}" if task.total is not None else ""
+            return Text(f"{task.completed:,.0f}{known} {what}{rate}")
 
-    return show
+    left = TextColumn("left", style="progress.remaining")
+    columns = (BarColumn(bar_width=20), Counted(), TimeRemainingColumn(compact=True), left)
+    with Progress(*columns, console=Console(stderr=True), transient=True, refresh_per_second=4) as shown:
+        task = shown.add_task("", total=total)
+
+        def show(count: int, expected: int | None = None) -> None:
+            if expected is not None:
+                shown.update(task, completed=count, total=max(count, expected))
+            else:
+                shown.update(task, completed=count)
+
+        yield show

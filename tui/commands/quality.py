@@ -14,8 +14,7 @@ from core.model import exits
 from core.quality.audit import Quality
 from core.quality.report import shown
 from core.quality.sampling import BATCH
-from tui.commands.control import engine_of
-from tui.commands.control import report as report_command
+from tui.commands.control import deliver, engine_of
 from tui.commands.printing import say, say_hung
 from tui.text.numbers import number, plural
 from tui.text.quality import part_words, rule_words
@@ -29,7 +28,7 @@ def quality(given: argparse.Namespace) -> int:
     engine = engine_of(given)
     path = engine.find(given.run)
     if given.goal is not None or given.top_up:
-        return report_command(engine, path, engine.send(path, GrowSample(given.goal, given.top_up)))
+        return deliver(given, engine, path, GrowSample(given.goal, given.top_up))
     found = engine.quality(path)
     if given.json:
         print(json.dumps(found.as_json()))  # noqa: T201
@@ -98,6 +97,10 @@ def review(given: argparse.Namespace) -> int:
     engine = engine_of(given)
     path = engine.find(given.run)
     who = given.annotator or engine.operator()
+    if (given.dry_run or given.json) and given.import_file is None and given.export is None:
+        raise UsageError("--json goes with --export and --import, --dry-run with --import: the review is for people.")
+    if given.dry_run and given.import_file is None:
+        raise UsageError("--dry-run goes with --import: --export only writes a new file.")
     if given.export is not None:
         count = engine.export_batch(path, given.export, annotator=who, size=given.size or BATCH)
         say(
@@ -112,7 +115,7 @@ def review(given: argparse.Namespace) -> int:
             return exits.DONE
         if without:
             say(f"{plural(without, 'row has', 'rows have')} no label yet and wait.")
-        return report_command(engine, path, engine.send(path, command))
+        return deliver(given, engine, path, command)
     from tui.commands.running import console  # noqa: PLC0415 - brings what only the console needs
 
     settings = engine.settings.for_run(path)
@@ -133,9 +136,7 @@ def gold(given: argparse.Namespace) -> int:
             say(f"{number(len(values))} {what}: {shown_ids}{', …' if len(values) > 5 else ''}")
     for value, count in found.unknown_labels.items():
         say(f"{number(count)} with the label {value!r}, which this task does not have")
-    code = exits.DONE
-    for command in found.commands():
-        code = max(code, report_command(engine, path, engine.send(path, command)))
+    code = deliver(given, engine, path, *found.commands())
     if not found.labels:
         raise UsageError(f"No label of {given.file} fits {path.stem}: nothing was added.")
     return code

@@ -78,15 +78,20 @@ def demo(given: argparse.Namespace) -> int:
     settings = load_settings()
     engine = Engine(settings)
     path, existed = engine.prepare_demo(given.emails, fresh=given.fresh)
-    if has_terminal():
+    if has_terminal() and not given.json:
         engine.start(path)
         return console(path, settings=settings.for_run(path))
-    say(f"A simulated run on invented emails{', going on with the last one' if existed else ''}; nothing leaves here.")
+    if not given.json:
+        went_on = ", going on with the last one" if existed else ""
+        say(f"A simulated run on invented emails{went_on}; nothing leaves here.")
     try:
-        code = _work(engine, path)
+        code = _work(engine, path, quiet=given.json)
     except RunBusyError:
-        code = _follow(engine, path)
-    say_status(engine, path)
+        code = _follow(engine, path, quiet=given.json)
+    if given.json:
+        print_status(engine, path)
+    else:
+        say_status(engine, path)
     return code
 
 
@@ -121,12 +126,12 @@ def _work(engine: Engine, path: Path, places: PlacesWanted | None = None, *, qui
         return engine.work(path, (lambda: None) if quiet else _progress(reader), places)
 
 
-def _follow(engine: Engine, path: Path) -> int:
+def _follow(engine: Engine, path: Path, *, quiet: bool = False) -> int:
     """Print the progress of a worker that is another process; returns the exit code for how it left the run."""
     from tui.commands.watch import code_of  # noqa: PLC0415 - only here
 
     with engine.view(path) as reader:
-        show = _progress(reader)
+        show: Callable[[], None] = (lambda: None) if quiet else _progress(reader)
         while (snapshot := reader.snapshot(time.time())).worker.alive:
             show()
             time.sleep(0.5)

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import ipaddress
+import json
 import os
 import secrets
 import socket
@@ -49,6 +50,9 @@ def serve(given: argparse.Namespace) -> int:
         may = "may change things, as in a terminal" if writable else "changes nothing (--writable lets it)"
         if not is_loopback(given.host):
             complain(f"{given.host} can be reached from other machines, and nothing is encrypted on the way there.")
+        if given.json:
+            print(json.dumps({"addresses": access.addresses, "writable": writable}), flush=True)  # noqa: T201
+            return
         say("The console is at " + "\n  or at ".join(access.addresses) + f"\nIt {may}. ctrl+c ends it; workers go on.")
         sys.stdout.flush()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,13 +18,15 @@ def completions(given: argparse.Namespace) -> int:
     from tui.grammar import parser  # noqa: PLC0415 - the grammar names this module
 
     top = parser()
-    print(_fish(top) if given.shell == "fish" else _bash(top, zsh=given.shell == "zsh"))  # noqa: T201
+    script = _fish(top) if given.shell == "fish" else _bash(top, zsh=given.shell == "zsh")
+    print(json.dumps({"shell": given.shell, "script": script}) if given.json else script)  # noqa: T201
     return exits.DONE
 
 
-def skill(_: argparse.Namespace) -> int:
+def skill(given: argparse.Namespace) -> int:
     """Run ``labeltui skill``: print how a coding agent drives a run without reading its texts."""
-    print(_SKILL.read_text(encoding="utf-8"), end="")  # noqa: T201
+    text = _SKILL.read_text(encoding="utf-8")
+    print(json.dumps({"text": text}) + "\n" if given.json else text, end="")  # noqa: T201
     return exits.DONE
 
 

@@ -13,7 +13,8 @@ from core.engine import Engine, RunOptions, SourceOptions, choose_mix, chosen_ta
 from core.model import Task, exits
 from core.settings import load_settings
 from core.text import inert, one_line
-from tui.commands.printing import complain, importing, say, say_hung
+from tui.commands.control import NOTHING_CHANGED
+from tui.commands.printing import complain, counting, say, say_hung
 from tui.text.numbers import number, plural
 from tui.text.plan import mix_lines, plan_lines
 
@@ -59,7 +60,8 @@ def new(given: argparse.Namespace) -> int:
         dedupe=not given.no_dedupe,
     )
     try:
-        created = engine.create(given.source, task, options, importing(), given.part)
+        with counting("read") as told:
+            created = engine.create(given.source, task, options, told, given.part)
     except KeyboardInterrupt:
         complain("interrupted: the same command goes on where it was, within a day")
         raise
@@ -115,10 +117,13 @@ def add(given: argparse.Namespace) -> int:
     """Run ``labeltui add RUN SOURCE``: import later arrivals."""
     engine = Engine(load_settings(), read_only=given.read_only)
     path = engine.find(given.run)
-    added = engine.add(path, given.source, source_options(given), importing())
-    say(
-        f"{path.stem}: {plural(added.taken, 'text')} added, {number(added.known)} were there already, {added.described}"
-    )
+    if given.dry_run:
+        added, would = engine.dry_run_of_adding(path, given.source, source_options(given)), "would be "
+    else:
+        with counting("read") as told:
+            added, would = engine.add(path, given.source, source_options(given), told), ""
+    texts = f"{plural(added.taken, 'text')} {would}added"
+    say(f"{path.stem}: {texts}, {number(added.known)} were there already, {added.described}")
     if added.changed:
         say(f"  {plural(added.changed, 'text')} changed under an old id; the run keeps what it has:")
         for source_id in added.changed_ids:
@@ -126,7 +131,9 @@ def add(given: argparse.Namespace) -> int:
         if added.changed > len(added.changed_ids):
             say(f"    and {number(added.changed - len(added.changed_ids))} more")
     _say_skipped(added.skipped, added.skipped_places)
-    if added.taken:
+    if given.dry_run:
+        say(NOTHING_CHANGED)
+    elif added.taken:
         say(f"`labeltui start {path.stem}` goes on with them, behind all others.")
     return exits.DONE
 
@@ -144,7 +151,7 @@ def _dry_run(given: argparse.Namespace, task: Task, reading: SourceOptions) -> i
     say(found.described)
     if found.columns:
         say(f"  columns   {', '.join(one_line(name, limit=40) for name in found.columns[:40])}")
-    for source_id, beginning in found.shown:
+    for source_id, beginning in () if given.json else found.shown:  # agents drive a run without its texts
         say(f"    {one_line(source_id, limit=40)}  {one_line(beginning, limit=90)}")
     say(f"  taken     {plural(found.taken, task.item)}, {plural(found.distinct, 'distinct text')}")
     each = round(found.characters / max(1, found.taken))

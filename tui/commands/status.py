@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from core.engine import Engine, ExportOptions
-from core.errors import FolderError, KeysError, QuotaFileError
+from core.errors import FolderError, KeysError, QuotaFileError, UsageError
 from core.model import KeyState, KeyStatus, RunState, Snapshot, exits
 from core.settings import load_settings
 from core.text import one_line, plural_of
@@ -344,6 +344,8 @@ def _status_of_all(engine: Engine, *, as_json: bool) -> int:
 def export(given: argparse.Namespace) -> int:
     """Run ``labeltui export RUN FILE``."""
     engine = Engine(load_settings())
+    if str(given.file) == "-" and given.json:
+        raise UsageError("The labels and --json both want standard output. Name a file, or leave --json out.")
     parts = engine.series(given.run)
     options = ExportOptions(
         layout=given.layout,
@@ -355,9 +357,18 @@ def export(given: argparse.Namespace) -> int:
         raw=given.raw,
         manifest=given.manifest,
     )
+    if given.dry_run:
+        rows, columns = engine.dry_run_of_export(parts, given.file, options)
+        there = " and replace what is there" if given.file.is_file() else ""
+        say(f"{number(rows)} rows would be written to {given.file}{there}, with {number(len(columns))} columns:")
+        say(", ".join(one_line(name, limit=60) for name in columns))
+        say("Nothing was written: this was a dry run.")
+        return exits.DONE
     total = engine.snapshot_of_all(given.run, parts).total if not (given.where or given.only) else None
     paths = parts if len(parts) > 1 else parts[0]
-    count = engine.export(paths, given.file, options, progress=counting("rows read", total))
+    with counting("rows read", total) as told:
+        progress = None if told is None else lambda rows: told(rows, None)
+        count = engine.export(paths, given.file, options, progress=progress)
     snapshot = engine.snapshot_of_all(given.run, parts)
     if str(given.file) == "-":  # the labels went there, and nothing else may
         if snapshot.run.simulated:

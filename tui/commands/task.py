@@ -14,7 +14,7 @@ from core.engine import Engine, commented, fixed_chars, load_task, task_to_json,
 from core.errors import UsageError
 from core.model import Task, TaskVersion, exits
 from core.text import inert, one_line
-from tui.commands.control import email_of, engine_of, report
+from tui.commands.control import deliver, email_of, engine_of
 from tui.commands.printing import say
 from tui.text.numbers import cut_words, further_settings, moment, number, pack_words, percent, plural
 from tui.text.sent_messages import bad_answers, first_question, question_again
@@ -65,10 +65,14 @@ def task(given: argparse.Namespace) -> int:
     """Run ``labeltui task show RUN``."""
     engine = engine_of(given)
     path = engine.find(given.run)
+    if given.dry_run and (given.trial is not None or given.write is not None):
+        raise UsageError(
+            "--dry-run goes with --set and --ask-again: --try changes nothing, and --write only makes a file."
+        )
     if given.set is not None:
-        return report(engine, path, engine.send(path, ActivateTask(load_task(given.set))))
+        return deliver(given, engine, path, ActivateTask(load_task(given.set)))
     if given.ask_again is not None:
-        return report(engine, path, engine.send(path, Relabel(None if given.ask_again is True else given.ask_again)))
+        return deliver(given, engine, path, Relabel(None if given.ask_again is True else given.ask_again))
     if given.trial is not None:
         return _try(engine, path, load_task(given.trial), given.sample)
     if given.write is not None:

@@ -29,11 +29,16 @@ EVERY_S = 1.0
 
 
 def watch(given: argparse.Namespace) -> int:
-    """Look on until no worker has the run; the exit code says how it stands then."""
+    """Look on until no worker has the run; the exit code says how it stands then, and with ``--json`` its status."""
     engine = Engine(load_settings())
     path = engine.find(given.run)
     every_s = given.every or EVERY_S
     with engine.view(path) as reader:
+        if given.json:
+            while (snapshot := reader.snapshot(time.time())).worker.alive:
+                time.sleep(every_s)
+            words.print_status(engine, path)
+            return code_of(snapshot)
         if sys.stdout.isatty():
             return _live(engine, path, reader, every_s)
         return _plain(reader, every_s)

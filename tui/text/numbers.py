@@ -115,6 +115,14 @@ def countdown(seconds: float) -> str:
     return f"{minutes:02}:{left:02}"
 
 
+def imported(taken: int, expected: int | None, took_s: float) -> str:
+    """Return how far an import is, as ``12,000 of about 40,000 imported, 3,100 a second, 00:09 left``."""
+    rate = taken / max(took_s, 0.001)
+    words = f"{number(taken)}{'' if expected is None else f' of about {number(expected)}'} imported"
+    left = "" if expected is None or not rate else f", {countdown((expected - taken) / rate)} left"
+    return f"{words}, {number(round(rate))} a second{left}"
+
+
 def coarsely(seconds: float) -> str:
     """Return time that is left where seconds have no room: ``42 s``, ``12 min``, ``6 h 28``, ``2 d 03``."""
     minutes = math.ceil(max(0.0, seconds) / 60)

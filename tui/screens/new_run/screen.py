@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from tui.screens.new_run.source import SourceStep
 from tui.screens.new_run.step import Step
 from tui.screens.new_run.task import TaskStep
 from tui.terminal.textual_fixes import alive
-from tui.text.numbers import number
+from tui.text.numbers import imported
 from tui.text.state_sentence import StateSentence
 from tui.widgets.state_line import Headline
 
@@ -123,8 +124,11 @@ class NewRunScreen(BaseScreen):
         app = self.console_app
         self._tell("creating the run …")
 
-        def progress(taken: int) -> None:
-            app.jobs.tell(lambda _: self._tell(f"creating the run: {number(taken)} imported"), None)
+        begun_at = time.monotonic()
+
+        def progress(taken: int, expected: int | None) -> None:
+            done = imported(taken, expected, time.monotonic() - begun_at)
+            app.jobs.tell(lambda _: self._tell(f"creating the run: {done}"), None)
 
         def made(path: Path) -> None:
             self._making = ""

@@ -1,0 +1,113 @@
+"""``--dry-run``: what a command would change is told, and nothing is changed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from core.storage.file.lock import RunLock
+from core.storage.writing.store import Store
+from tests.conftest import NOW, MakeRun
+from tests.programs.guide import leaves
+from tests.storage.test_store import failed, labeled
+from tui.cli import main
+from tui.grammar import DRY_RUNS, parser
+
+DRAFT = """
+name = "mail"
+rubric = "Work is 1."
+[[labels]]
+value = "1"
+name = "work"
+[[labels]]
+value = "0"
+name = "personal"
+"""
+RUN = [
+    (["add", "{run}", "later.csv"], "2 texts would be added"),
+    (["retry", "{run}"], "1 failed text requeued"),
+    (["rejudge", "{run}"], "no answer of 1 failed text is a label"),
+    (["label", "{run}", "mail-1", "0"], "mail-1"),
+    (["note", "{run}", "mail-1", "look"], "note by"),
+    (["skip", "{run}", "mail-3"], "1 text skipped"),
+    (["undo", "{run}"], "nothing was changed"),
+    (["gold", "{run}", "gold.csv"], "gold"),
+    (["review", "{run}", "--annotator", "ada", "--import", "batch.csv"], "1 text reviewed"),
+    (["quality", "{run}", "--goal", "2"], "sample"),
+    (["task", "show", "{run}", "--set", "draft.toml"], "version"),
+    (["task", "show", "{run}", "--ask-again"], "older version"),
+    (["export", "{run}", "out.csv", "--where", "state:failed"], "1 row"),
+    (["delete", "{run}"], "small.db"),
+    (["keys", "add", "main", "--file", "key.txt"], "would be added"),
+    (["keys", "remove", "spare"], "would be forgotten"),
+]
+
+
+@pytest.fixture
+def run(make_run: MakeRun, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run of three texts, one labeled and one failed, a key, and the files that commands name."""
+    path = make_run(["a picnic", "the budget", "the budget again"])
+    with RunLock(path) as lock, Store.open(path, lock) as store:
+        store.begin_epoch(now=NOW, pid=1, host="h")
+        store.commit([labeled(1), failed(2)], now=NOW)
+    (tmp_path / "later.csv").write_text("id,text\nmail-1,a picnic\nn1,new\nn2,newer\n")
+    (tmp_path / "gold.csv").write_text("id,label\nmail-1,1\n")
+    (tmp_path / "batch.csv").write_text("id,subject,text,label,note\nmail-1,s,a picnic,1,\n")
+    (tmp_path / "draft.toml").write_text(DRAFT)
+    (tmp_path / "key.txt").write_text("gsk_" + "a" * 40)
+    (tmp_path / "spare.txt").write_text("gsk_" + "b" * 40)
+    monkeypatch.chdir(tmp_path)
+    assert main(["keys", "add", "spare", "--file", "spare.txt"]) == 0
+    return path
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file below, but for the quota database, which reading touches, and what SQLite keeps beside a file."""
+    files = (file for file in folder.rglob("*") if file.is_file())
+    return {
+        str(file): file.read_bytes()
+        for file in files
+        if not file.name.startswith("quota.db") and file.suffix not in (".db-wal", ".db-shm", ".lock")
+    }
+
+
+def test_a_dry_run_tells_what_would_change_and_changes_nothing(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of every command that takes it, as a person and as a program reads it; also read-only."""
+    before = contents(tmp_path)
+    capsys.readouterr()
+    for words, told in RUN:
+        command = [word.replace("{run}", str(run)) for word in words]
+        assert main(["--read-only", *command, "--dry-run", "--json"]) == 0, (words, capsys.readouterr())
+        answer = json.loads(capsys.readouterr().out)
+        assert answer["dry_run"] is True
+        assert told in "\n".join(answer["lines"]), (words, answer)
+        assert contents(tmp_path) == before, words
+
+
+def test_every_dry_run_is_tried_here() -> None:
+    """And no other command has the option, but those that have more to say of it."""
+
+    def name_of(words: Sequence[str]) -> str:
+        return " ".join(words[:2] if words[0] in ("keys", "task") else words[:1])
+
+    commands: list[tuple[str, argparse.ArgumentParser]] = [
+        (" ".join(words.split()[1:]), command) for words, command, _ in leaves(parser())
+    ]
+    with_it = {name for name, command in commands if "--dry-run" in command._option_string_actions}
+    assert with_it == {*DRY_RUNS, "new", "task init"}
+    assert {name_of(words) for words, _ in RUN} == set(DRY_RUNS)
+
+
+def test_a_dry_run_of_what_only_makes_a_file_is_refused(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is written and nothing is asked meanwhile."""
+    for words in (["task", "show", str(run), "--write", "t.toml"], ["review", str(run), "--export", "b.csv"]):
+        assert main([*words, "--dry-run"]) == 1
+        assert "--dry-run goes with" in capsys.readouterr().err
+    assert not Path("t.toml").exists()
+    assert not Path("b.csv").exists()
