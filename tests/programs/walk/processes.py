@@ -37,6 +37,8 @@ class Zygote:
             [sys.executable, "-m", "tests.programs.walk.zygote"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, env=dict(environment),
         )  # fmt: skip
+        assert self.process.stdout is not None
+        self.process.stdout.readline()  # it has imported all by then
         self.given = 0
         self.rest = b""
 

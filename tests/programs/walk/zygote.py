@@ -3,7 +3,7 @@
 A command costs milliseconds and a worker no seconds this way, and each is still a process of its own that can be killed.
 Orders come as a JSON object a line ({"id", "argv", "out", "env", "folder"}, and where wanted "stdin", "tty", "fail",
 "counts" and "acknowledged"); ``{"id", "pid"}`` answers when the process was begun,
-``{"id", "code"}`` when it has ended. A worker that a command starts is forked as well, with the log that it would have.
+``{"id", "code"}`` when it has ended. The first line says that it is ready. A worker that a command starts is forked as well, with the log that it would have.
 """
 
 from __future__ import annotations
@@ -173,6 +173,7 @@ def main() -> None:
     ctypes.CDLL(None).prctl(_CHILD_SUBREAPER, 1, 0, 0, 0)
     others = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
     assert not others, f"a fork would lose {others}"
+    print("ready", flush=True)
     begun: dict[int, int] = {}
     with selectors.DefaultSelector() as watched:
         watched.register(0, selectors.EVENT_READ)
