@@ -12,6 +12,8 @@ TWINS = ("t.db", "t.sqlite")
 SOURCES = ("mails.csv", "mails.jsonl", "more.csv")
 EMAILS = 24
 """Rows of a source; the last one repeats the text of the first."""
+UNKNOWN = f"mail-{EMAILS + 1}"
+"""The id of an email that is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ Drawing = Callable[[random.Random], tuple[str, ...]]
 def _run(rng: random.Random) -> str:
     if rng.random() < 0.05:
         return f"./link-{rng.choice(RUNS)}.db"  # leads to the run of that name
-    return f"./{rng.choice(TWINS)}" if rng.random() < 0.08 else rng.choice(RUNS)
+    return f"./{rng.choice(TWINS)}" if rng.random() < 0.08 else rng.choices(RUNS, (4, 1, 1))[0]
 
 
 def _id(rng: random.Random) -> str:
@@ -57,7 +59,6 @@ COMMANDS: tuple[tuple[int, Drawing], ...] = (
     (3, lambda rng: ("status", _run(rng), *rng.choice(((), ("--json",))))),
     (4, lambda rng: ("retry", _run(rng), *rng.choice((("--failed",), ("--item", _id(rng)))))),
     (8, lambda rng: ("label", _run(rng), _id(rng), rng.choice("01"))),
-    (1, lambda rng: ("label", _run(rng), _id(rng), "maybe")),
     (3, lambda rng: ("note", _run(rng), _id(rng), "a note")),
     (5, lambda rng: ("skip", _run(rng), _id(rng), *rng.choice(((), ("--back",))))),
     (6, lambda rng: ("undo", _run(rng))),
@@ -86,11 +87,16 @@ COMMANDS: tuple[tuple[int, Drawing], ...] = (
     (1, lambda rng: ("compare", _run(rng), *rng.choice((("--versions",), ("b",))))),
     (1, lambda rng: ("report", _run(rng), rng.choice(("report.html", "report.json")))),
     (1, lambda rng: rng.choice((("status",), ("status", "--json"), ("guide",), ("skill",), ("notify",)))),
-    (2, lambda rng: ("retry", _run(rng), "--item", "")),
-    (2, lambda rng: ("task", _run(rng), "--ask-again", "")),
-    (1, lambda rng: (rng.choice(("start", "pause", "skip", "export")), "nowhere", "x")),
 )
 """How often, and what."""
+WRONG: tuple[Drawing, ...] = (
+    lambda rng: ("retry", _run(rng), "--item", ""),
+    lambda rng: ("task", _run(rng), "--ask-again", ""),
+    lambda rng: ("label", _run(rng), _id(rng), "maybe"),
+    lambda rng: (rng.choice(("label", "note")), _run(rng), UNKNOWN, "1"),
+    lambda rng: (rng.choice(("start", "pause", "export", "skip")), "nowhere", "x")[: rng.choice((2, 3))],
+)
+"""Command lines with a run, an email or a label that is not there, or with nothing where a word belongs."""
 DAMAGED: tuple[tuple[str, ...], ...] = (
     ("export", "damaged.db", "out.csv"),
     ("export", "damaged.db", "out.jsonl"),
@@ -118,6 +124,7 @@ KINDS: tuple[tuple[int, str], ...] = (
     (1, "kill console"),
     (2, "keys at once"),
     (4, "damage"),
+    (4, "wrong words"),
     (4, "start after kill"),
     (4, "work"),
 )
@@ -161,6 +168,8 @@ def drawn(seed: int, count: int, *, without: Collection[str] = ()) -> list[Step]
             steps.append(Step(kind, argument=" ".join(rng.choices(KEYS, k=rng.randint(1, 6)))))
         elif kind == "keys at once":
             steps.append(Step(kind, tuple(("keys", "add", f"key{number}", "--stdin") for number in range(5))))
+        elif kind == "wrong words":
+            steps.append(Step(kind, (rng.choice(WRONG)(rng),)))
         elif kind == "damage":
             steps.append(Step(kind, (rng.choice(DAMAGED),), f"{rng.choice(RUNS)} {rng.randrange(1 << 30)}"))
         elif kind == "start after kill":

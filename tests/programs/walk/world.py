@@ -169,7 +169,7 @@ class World:
     def take(self, step: Step) -> None:
         """Do one step, and wait until its commands are over."""
         match step.kind:
-            case "command" | "two at once":
+            case "command" | "two at once" | "wrong words":
                 self._command(step)
             case "killed command":
                 number = self._begin(step.lines[0])
@@ -226,7 +226,7 @@ class World:
                 self._processes.kill(number)
             elif code not in CODES:
                 self._trouble = f"exit code: {code} of {told}"
-            elif is_wrong(line) and code != 2 and not (code and self._is_poor):
+            elif step.kind == "wrong words" and code != 2 and not (code and self._is_poor):
                 self._trouble = f"exit code: {code} instead of 2 of {told}"
             elif code == 4 and step.kind == "start after kill" and line[0] != "start" and not self._is_poor:
                 self._trouble = f"refused: {told}, beside a start"
@@ -434,11 +434,6 @@ class World:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self._free()
-
-
-def is_wrong(line: tuple[str, ...]) -> bool:
-    """Whether a command names what cannot be: no run of that name, no such email or label, an empty word."""
-    return "nowhere" in line or "" in line or "maybe" in line or f"mail-{EMAILS + 1}" in line
 
 
 def _told(traceback: str) -> str:
