@@ -156,30 +156,47 @@ def drawn(seed: int, count: int, *, without: Collection[str] = ()) -> list[Step]
     ]
     while len(steps) < count:
         kind = rng.choices([kind for _, kind in kinds], [weight for weight, _ in kinds])[0]
-        if kind == "two at once":
-            steps.append(Step(kind, (_command(rng), _command(rng))))
-        elif kind in ("command", "killed command"):
-            steps.append(Step(kind, (_command(rng),), f"{rng.uniform(0, 0.3):.3f}"))
-        elif kind == "lose file":
-            steps.append(Step(kind, argument=rng.choice(LOST)))
-        elif kind == "open console":
-            steps.append(Step(kind, (("open", _run(rng)),) if rng.random() < 0.8 else ((),)))
-        elif kind == "keys":
-            steps.append(Step(kind, argument=" ".join(rng.choices(KEYS, k=rng.randint(1, 6)))))
-        elif kind == "keys at once":
-            steps.append(Step(kind, tuple(("keys", "add", f"key{number}", "--stdin") for number in range(5))))
-        elif kind == "wrong words":
-            steps.append(Step(kind, (rng.choice(WRONG)(rng),)))
-        elif kind == "damage":
-            steps.append(Step(kind, (rng.choice(DAMAGED),), f"{rng.choice(RUNS)} {rng.randrange(1 << 30)}"))
-        elif kind == "start after kill":
+        steps.append(Step(kind, _lines(rng, kind), _argument(rng, kind)))
+    return steps[:count]
+
+
+def _lines(rng: random.Random, kind: str) -> tuple[tuple[str, ...], ...]:
+    match kind:
+        case "command" | "killed command":
+            return (_command(rng),)
+        case "two at once":
+            return (_command(rng), _command(rng))
+        case "wrong words":
+            return (rng.choice(WRONG)(rng),)
+        case "keys at once":
+            return tuple(("keys", "add", f"key{number}", "--stdin") for number in range(5))
+        case "damage":
+            return (rng.choice(DAMAGED),)
+        case "start after kill":
             run = _run(rng)
             beside = rng.choice((("label", run, _id(rng), rng.choice("01")), ("skip", run, _id(rng)), ("undo", run)))
-            steps.append(Step(kind, (("start", run), beside, ("note", run, _id(rng), "beside")), run))
-        elif kind == "work":
-            steps.append(Step(kind, (("work", _run(rng)),), f"{rng.uniform(0.1, 1.5):.2f}"))
-        elif kind == "time":
-            steps.append(Step(kind, argument=f"{rng.uniform(0.05, 0.6):.2f}"))
-        else:
-            steps.append(Step(kind, argument=_run(rng)))
-    return steps[:count]
+            return (("start", run), beside, ("note", run, _id(rng), "beside"))
+        case "work":
+            return (("work", _run(rng)),)
+        case "open console":
+            return (("open", _run(rng)),) if rng.random() < 0.8 else ((),)
+    return ()
+
+
+def _argument(rng: random.Random, kind: str) -> str:
+    match kind:
+        case "killed command":
+            return f"{rng.uniform(0, 0.3):.3f}"
+        case "lose file":
+            return rng.choice(LOST)
+        case "keys":
+            return " ".join(rng.choices(KEYS, k=rng.randint(1, 6)))
+        case "damage":
+            return f"{rng.choice(RUNS)} {rng.randrange(1 << 30)}"
+        case "work":
+            return f"{rng.uniform(0.1, 1.5):.2f}"
+        case "time":
+            return f"{rng.uniform(0.05, 0.6):.2f}"
+        case "kill worker" | "end worker" | "stop worker":
+            return rng.choice(RUNS)
+    return ""

@@ -180,7 +180,7 @@ class World:
             case "damage":
                 self._damage(step)
             case "start after kill":
-                self._signal(step.argument.removeprefix("./link-").removesuffix(".db"), signal.SIGKILL)
+                self._signal(step.lines[0][1].removeprefix("./link-").removesuffix(".db"), signal.SIGKILL)
                 self._command(step)
             case "work":
                 self._work(step)
