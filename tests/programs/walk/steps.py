@@ -145,6 +145,35 @@ def _command(rng: random.Random) -> tuple[str, ...]:
     return rng.choices(COMMANDS, weights)[0][1](rng)
 
 
+def _start_beside(rng: random.Random) -> tuple[tuple[str, ...], ...]:
+    run = _run(rng)
+    beside = rng.choice((("label", run, _id(rng), rng.choice("01")), ("skip", run, _id(rng)), ("undo", run)))
+    return (("start", run), beside, ("note", run, _id(rng), "beside"))
+
+
+LINES: dict[str, Callable[[random.Random], tuple[tuple[str, ...], ...]]] = {
+    "command": lambda rng: (_command(rng),),
+    "killed command": lambda rng: (_command(rng),),
+    "two at once": lambda rng: (_command(rng), _command(rng)),
+    "wrong words": lambda rng: (rng.choice(WRONG)(rng),),
+    "keys at once": lambda rng: tuple(("keys", "add", f"key{number}", "--stdin") for number in range(5)),
+    "damage": lambda rng: (rng.choice(DAMAGED),),
+    "start after kill": _start_beside,
+    "work": lambda rng: (("work", _run(rng)),),
+    "open console": lambda rng: (("open", _run(rng)),) if rng.random() < 0.8 else ((),),
+}
+"""The command lines of a kind of step."""
+ARGUMENTS: dict[str, Callable[[random.Random], str]] = {
+    "killed command": lambda rng: f"{rng.uniform(0, 0.3):.3f}",
+    "lose file": lambda rng: rng.choice(LOST),
+    "keys": lambda rng: " ".join(rng.choices(KEYS, k=rng.randint(1, 6))),
+    "damage": lambda rng: f"{rng.choice(RUNS)} {rng.randrange(1 << 30)}",
+    "work": lambda rng: f"{rng.uniform(0.1, 1.5):.2f}",
+    "time": lambda rng: f"{rng.uniform(0.05, 0.6):.2f}",
+} | dict.fromkeys(("kill worker", "end worker", "stop worker"), lambda rng: rng.choice(RUNS))
+"""Its argument."""
+
+
 def drawn(seed: int, count: int, *, without: Collection[str] = ()) -> list[Step]:
     """Return so many steps, the same ones for a seed, none of the kinds in ``without``."""
     rng = random.Random(seed)
@@ -156,47 +185,6 @@ def drawn(seed: int, count: int, *, without: Collection[str] = ()) -> list[Step]
     ]
     while len(steps) < count:
         kind = rng.choices([kind for _, kind in kinds], [weight for weight, _ in kinds])[0]
-        steps.append(Step(kind, _lines(rng, kind), _argument(rng, kind)))
+        lines = LINES[kind](rng) if kind in LINES else ()
+        steps.append(Step(kind, lines, ARGUMENTS[kind](rng) if kind in ARGUMENTS else ""))
     return steps[:count]
-
-
-def _lines(rng: random.Random, kind: str) -> tuple[tuple[str, ...], ...]:
-    match kind:
-        case "command" | "killed command":
-            return (_command(rng),)
-        case "two at once":
-            return (_command(rng), _command(rng))
-        case "wrong words":
-            return (rng.choice(WRONG)(rng),)
-        case "keys at once":
-            return tuple(("keys", "add", f"key{number}", "--stdin") for number in range(5))
-        case "damage":
-            return (rng.choice(DAMAGED),)
-        case "start after kill":
-            run = _run(rng)
-            beside = rng.choice((("label", run, _id(rng), rng.choice("01")), ("skip", run, _id(rng)), ("undo", run)))
-            return (("start", run), beside, ("note", run, _id(rng), "beside"))
-        case "work":
-            return (("work", _run(rng)),)
-        case "open console":
-            return (("open", _run(rng)),) if rng.random() < 0.8 else ((),)
-    return ()
-
-
-def _argument(rng: random.Random, kind: str) -> str:
-    match kind:
-        case "killed command":
-            return f"{rng.uniform(0, 0.3):.3f}"
-        case "lose file":
-            return rng.choice(LOST)
-        case "keys":
-            return " ".join(rng.choices(KEYS, k=rng.randint(1, 6)))
-        case "damage":
-            return f"{rng.choice(RUNS)} {rng.randrange(1 << 30)}"
-        case "work":
-            return f"{rng.uniform(0.1, 1.5):.2f}"
-        case "time":
-            return f"{rng.uniform(0.05, 0.6):.2f}"
-        case "kill worker" | "end worker" | "stop worker":
-            return rng.choice(RUNS)
-    return ""
