@@ -83,3 +83,41 @@ def one_line(text: str, *, limit: int | None = None) -> str:
     if limit is not None and len(text) > 4 * limit:
         text = text[: 4 * limit]
     return inert(" ".join(text.split()), limit=limit)
+
+
+# -- spreadsheets ----------------------------------------------------------------------------------------------------
+
+_UNSEEN = "\x00\u00ad\u200b-\u200f\u2060-\u2064\ufeff"
+FORMULA = rf"'*[{_UNSEEN}]*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
+"""How a cell begins that a spreadsheet may run, as a regular expression."""
+_ACTIVE = re.compile(rf"(^|;)({FORMULA})")
+_GUARDED = re.compile(rf"(^|;)'({FORMULA})")
+_NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
+_CALLS = re.compile(rf"^({FORMULA}.*[(|])", re.MULTILINE)
+
+
+def guarded(cell: str) -> str:
+    """Return a cell as no spreadsheet will run it.
+
+    Spreadsheets run a cell that begins like a formula, and ids, texts and model answers come from strangers. So a cell
+    that begins with ``=``, ``+``, ``-``, ``@`` or their full-width forms, a tab or a line break, also behind invisible
+    characters, gets an apostrophe in front, which spreadsheets take as "this is text"; plain numbers such as
+    ``-1`` stay. Where a semicolon parts the columns, such a sign behind one within a text begins a cell as well, and
+    gets one too. A sign that has apostrophes in front gets one more, so that taking one away (:func:`unguarded`) always
+    gives the value back.
+    """
+    return cell if _NUMBER.fullmatch(cell) else _ACTIVE.sub(r"\1'\2", cell)
+
+
+def unguarded(text: str) -> str:
+    """Return the value that :func:`guarded` was given."""
+    return _GUARDED.sub(r"\1\2", text)
+
+
+def guarded_lines(text: str) -> str:
+    """Return prose as no spreadsheet will run a line of it that was pasted there.
+
+    Only lines with a parenthesis or a bar are guarded, without which no formula calls a function or a program: lists
+    and rules of dashes stay as they are.
+    """
+    return _CALLS.sub(r"'\1", text)

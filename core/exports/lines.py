@@ -1,11 +1,7 @@
 """Write labels as lines of text: CSV, the one column of labels, and JSON Lines.
 
-Spreadsheets run a cell that begins like a formula, and ids, texts and model answers come from strangers. So a cell of
-CSV that begins with ``=``, ``+``, ``-``, ``@`` or their full-width forms, a tab or a line break, also behind characters
-that is invisible, gets an apostrophe in front, which spreadsheets take as "this is text"; plain numbers such as ``-1``
-stay. Where a semicolon parts the columns, such a sign behind one within a text begins a cell as well, and gets one too.
-A sign that has apostrophes in front gets one more, so that taking one away (:func:`unguarded`) always gives the value
-back. ``raw`` writes values as they are, for programs that join on ids; the other formats always do.
+Cells of CSV are written as no spreadsheet will run them (:func:`core.text.guarded`). ``raw`` writes values as they are,
+for programs that join on ids; the other formats always do.
 """
 
 from __future__ import annotations
@@ -21,12 +17,9 @@ from typing import Any, TextIO, TypeVar
 import orjson
 
 from core.exports.columns import Cell, Table
+from core.text import FORMULA, guarded
 
-_UNSEEN = "\\x00\\u00ad\\u200b-\\u200f\\u2060-\\u2064\\ufeff"
-_ACTIVE = re.compile(rf"(^|;)('*[{_UNSEEN}]*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])")
-_GUARDED = re.compile(rf"(^|;)'('*[{_UNSEEN}]*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])")
-_NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
-_WITHIN = re.compile(rf";'*[{_UNSEEN}]*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+_WITHIN = re.compile(f";{FORMULA}")
 _SUSPECT = frozenset(
     "'=+-@\t\r\n;\uff1d\uff0b\uff0d\uff20\x00\u00ad\ufeff"
     + "".join(map(chr, (*range(0x200B, 0x2010), *range(0x2060, 0x2065))))
@@ -149,15 +142,3 @@ def json_text(value: Any) -> str:
     except UnicodeEncodeError:
         return _escaped(value)
     return line
-
-
-def guarded(cell: Cell) -> Cell:
-    """Return the cell as no spreadsheet will run it."""
-    if isinstance(cell, str) and not _NUMBER.fullmatch(cell):
-        return _ACTIVE.sub(r"\1'\2", cell)
-    return cell
-
-
-def unguarded(text: str) -> str:
-    """Return the value that :func:`guarded` was given."""
-    return _GUARDED.sub(r"\1\2", text)

@@ -1,7 +1,8 @@
 """Copy to the terminal's clipboard (OSC 52, which gives no confirmation) and to a file beside the run.
 
 A browser reports when it does not copy, and may run on another machine: no file is written then. Copied text is inert,
-because it may be pasted into a shell or shown in a terminal; exports and the run file hold the text as it came.
+because it may be pasted into a shell or shown in a terminal, and no spreadsheet runs a cell or a line of it; the run
+file holds the text as it came.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.model import EmailRecord, EmailRow
-from core.text import inert, one_line
+from core.text import guarded, guarded_lines, inert, one_line
 
 if TYPE_CHECKING:
     from tui.screens.base_screen import BaseScreen
@@ -55,18 +56,18 @@ def rows_as_text(rows: Iterable[EmailRow]) -> str:
         )
         for row in rows
     ]
-    return "".join("\t".join(one_line(cell) for cell in each) + "\n" for each in lines)
+    return "".join("\t".join(guarded(one_line(cell)) for cell in each) + "\n" for each in lines)
 
 
 def record_as_text(record: EmailRecord, *, raw: bool) -> str:
-    """Return the message, and every answer as it came."""
+    """Return the message and every answer, a line that a spreadsheet would run as a formula behind an apostrophe."""
     parts = [record.raw if raw else record.text]
     parts += [
         f"-- attempt {attempt.n}, {attempt.key_alias}, {attempt.outcome.value}\n"
         + (attempt.raw_answer or attempt.error or "")
         for attempt in record.attempts
     ]
-    return "\n\n".join(parts) + "\n"
+    return guarded_lines("\n\n".join(parts)) + "\n"
 
 
 def free_name(run: Path, what: str = "emails") -> Path:
