@@ -168,7 +168,7 @@ ARGUMENTS: dict[str, Callable[[random.Random], str]] = {
     "lose file": lambda rng: rng.choice(LOST),
     "keys": lambda rng: " ".join(rng.choices(KEYS, k=rng.randint(1, 6))),
     "damage": lambda rng: f"{rng.choice(RUNS)} {rng.randrange(1 << 30)}",
-    "work": lambda rng: f"{rng.uniform(0.1, 1.5):.2f}",
+    "work": lambda rng: f"{rng.uniform(0, 0.5):.2f}",
     "time": lambda rng: f"{rng.uniform(0.05, 0.6):.2f}",
 } | dict.fromkeys(("kill worker", "end worker", "stop worker"), lambda rng: rng.choice(RUNS))
 """Its argument."""

@@ -25,6 +25,8 @@ from tests.programs.walk.steps import EMAILS, RUNS, TWINS, Step
 DISK_BYTES = 24 << 20
 ENDS_WITHIN_S = 90.0
 """A command that is not over by then, while no worker is stopped and the disk has room, counts as hanging."""
+LISTENS_WITHIN_S = 10.0
+"""A worker in the foreground has its run by then, or is waited for no longer."""
 CODES = frozenset({0, 1, 2, 3, 4, 5, 6, 130})
 SIMULATOR = ("--keys", "5", "--organizations", "3", "--plan", "developer", "--scale", "60", "--hang", "3")
 USUAL = "0.03 0.1"
@@ -284,6 +286,10 @@ class World:
         A signal that comes before it listens to signals ends it at once.
         """
         number = self._begin(step.lines[0])
+        pid, deadline = self._processes.pid(number), time.monotonic() + LISTENS_WITHIN_S
+        while self._processes.wait(number, 0.02) is None and time.monotonic() < deadline:
+            if any(worker == pid for worker, _ in self._workers_named().values()):
+                break
         if self._processes.wait(number, float(step.argument)) is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._processes.pid(number), signal.SIGTERM)
