@@ -215,7 +215,10 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Hold when the run ends: seconds from the snapshot as an interval, and what binds it (``TPD of org_1``)."""
+    """When the run ends: seconds from the snapshot as an interval, and what binds it (``TPD of org_1``).
+
+    ``low_s`` is None where only the latest end is known, as that of batches is.
+    """
 
     eta_s: float | None
     low_s: float | None

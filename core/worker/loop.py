@@ -100,11 +100,11 @@ class Worker:
         batch_server: BatchServer | None = None,
         batch_limits: BatchLimits = USUAL,
         lane_chosen: Callable[[str], None] = lambda _: None,
-        live_s: Callable[[float], float | None] = lambda _: None,
+        live: Callable[[float], Forecast | None] = lambda _: None,
     ) -> None:
         """Make the loop; ``lane_chosen`` is called with the lane that the run asks in from now on.
 
-        ``live_s`` returns the seconds that live calls take at most for so many texts.
+        ``forecast`` returns when the run ends with live calls, and ``live`` when they have asked about so many texts.
         """
         self.store = store
         self.broker = broker
@@ -125,8 +125,14 @@ class Worker:
         self._tempo = tempo or Tempo()
         self._committer = Committer(store, clock, self._observe)
         self._heartbeat = Heartbeat(
-            store, clock, self._tempo, forecast, lambda: broker.at_once, fleet.places if fleet is not None else tuple
+            store,
+            clock,
+            self._tempo,
+            None if forecast is None else self._ends,
+            lambda: broker.at_once,
+            fleet.places if fleet is not None else tuple,
         )
+        self._forecast = forecast
         self._wake = asyncio.Event()
         self._pause = Pause(
             store, self.queue, clock, price=price, reason=paused, began=self._wake.set, hint=self._form_hint
@@ -159,7 +165,7 @@ class Worker:
                 server=batch_server,
                 clock=clock,
                 limits=batch_limits,
-                live_s=live_s,
+                live=live,
                 reports=Reports(
                     noted=self._noted,
                     committed=self._observe,
@@ -371,6 +377,12 @@ class Worker:
             return self._tempo.tick_s
         held = self._ending or self._renewing or self._pause.reason or self._committer.blocked
         return await batches.step(guard, held=bool(held))
+
+    def _ends(self) -> Forecast | None:
+        """Return when the run ends: with live calls alone, or with its batches too."""
+        if self._batches is not None and (self._batches.open or self._batches.packs):
+            return self._batches.ends()
+        return self._forecast() if self._forecast is not None else None
 
     def _pending(self, after: int, limit: int) -> list[PendingEmail]:
         """Return what live calls may ask about."""

@@ -265,7 +265,7 @@ def _worker(
         paused=paused,
         batch_server=BatchKeys(keys, clients, store.base_url or settings.base_url),
         lane_chosen=broker.choose_lane,
-        live_s=eta.live_s,
+        live=eta.live,
     )
 
 
@@ -414,11 +414,11 @@ class Eta:
         load = self._load(pending * self._share, outcomes)
         return forecast(load, self._broker.ways())
 
-    def live_s(self, texts: float) -> float | None:
-        """Return the seconds that live calls take at most for so many texts, or None where no end is in sight."""
+    def live(self, texts: float) -> Forecast:
+        """Return the forecast of live calls about so many texts."""
         if self._counted_at < 0:
             _, self._mean_chars = self._store.pending_texts()
-        return forecast(self._load(texts, self._store.outcomes()), self._broker.ways()).high_s
+        return forecast(self._load(texts, self._store.outcomes()), self._broker.ways())
 
     def _load(self, texts: float, outcomes: dict[str, int]) -> Load:
         answered = outcomes.get(Outcome.ANSWERED.value, 0)

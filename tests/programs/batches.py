@@ -20,7 +20,7 @@ import httpx
 
 from core.llm.batches import BatchClient
 from core.llm.task import builtin_task
-from core.model import BatchLimits, ChatMessage, LaneChoice, Outcome, Reply, SourceEmail, Task, Verdict, View
+from core.model import BatchLimits, ChatMessage, Forecast, LaneChoice, Outcome, Reply, SourceEmail, Task, Verdict, View
 from core.simulator.app import create_app
 from core.simulator.config import BatchPlan, SimulatorConfig, simple_config
 from core.storage.file.lock import RunLock
@@ -74,6 +74,7 @@ class World:
     committed: list[Answer] = field(default_factory=list)
     over: str = ""
     cancel_at: float | None = None
+    ends: Forecast | None = None
 
     def __post_init__(self) -> None:
         self.app = create_app(
@@ -142,6 +143,7 @@ class World:
                         self.cancel_at = None
                         await lane.cancel()
                     wait_s = await lane.step(Judge(), held=False)
+                    self.ends = lane.ends()
                     if not lane.open and not store.pending(after=-1, limit=1, asked=False):
                         return False
                     if not lane.open and not lane.packs:

@@ -198,7 +198,7 @@ async def _play(case: Case, folder: Path) -> Played:
         stack.callback(inbox.close)
         worker = Worker(
             store=store, inbox=inbox, broker=tiers, task=task, guard=Judge(), client_of=client_of, clock=clock,
-            tempo=Tempo(tick_s=1.0, beat_s=30.0), forecast=eta, live_s=eta.live_s,
+            tempo=Tempo(tick_s=1.0, beat_s=30.0), forecast=eta, live=eta.live,
             price=PRICE, batch_server=keys, batch_limits=case.sizes, lane_chosen=tiers.choose_lane,
         )  # fmt: skip
         work = loop.create_task(worker.run())

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from core.model import BatchLimits, Dimension
+from core.model import BatchLimits, Dimension, Forecast
 from core.quota.forecast.forecast import Capacity, Load, full_windows
-from core.quota.forecast.lanes import LaneForecast, Tokens, choose_mix, lane_forecasts
+from core.quota.forecast.lanes import LaneForecast, OutBatches, Tokens, choose_mix, end_with_batches, lane_forecasts
 from core.quota.forecast.plans import Price
 
 PRICE = Price(0.10, 0.05, 0.50)
@@ -53,6 +53,28 @@ def test_batches_of_this_run_tell_how_long_they_take() -> None:
     batch = lanes(observed_s=2_400.0)["batch"].forecast
     assert batch.eta_s == pytest.approx(2_400 + 40, abs=60)
     assert batch.high_s == pytest.approx(86_440, abs=60)
+
+
+@pytest.mark.parametrize(
+    ("took_s", "live_s", "rounds", "by_s", "ends"),
+    [
+        (None, None, 0, None, (86_000.0, None, 86_000.0)),
+        (None, 600.0, 1, None, (172_400.0, None, 172_400.0)),
+        (3_000.0, None, 0, None, (2_600.0, 2_600.0, 86_000.0)),
+        (3_000.0, None, 2, None, (8_600.0, 8_600.0, 258_800.0)),
+        (3_000.0, None, 0, 9_000.0, (2_600.0, 2_600.0, 9_000.0)),
+        (3_000.0, 4_000.0, 0, None, (4_000.0, 4_000.0, 86_000.0)),
+    ],
+    ids=["nothing known", "another round", "as those before", "rounds", "by a time", "live calls last longer"],
+)
+def test_a_run_with_batches_ends_when_they_are_due(
+    took_s: float | None, live_s: float | None, rounds: int, by_s: float | None, ends: tuple[float | None, ...]
+) -> None:
+    """One batch was sent 400 s ago: it is due as those before it took, and expires at last."""
+    live = None if live_s is None else Forecast(live_s, live_s, live_s, "RPM of org_1")
+    found = end_with_batches(live, OutBatches([400.0], [86_000.0], rounds, took_s), by_s)
+    assert (found.eta_s, found.low_s, found.high_s) == ends
+    assert found.binding_limit == ("RPM of org_1" if ends[0] == live_s else "batches at the server")
 
 
 @pytest.mark.parametrize(

@@ -177,6 +177,19 @@ def test_status_and_the_console_show_open_batches(tmp_path: Path) -> None:
     assert "of 30 answered" in facts.batches
 
 
+def test_the_end_of_a_run_counts_in_when_its_batches_are_due(tmp_path: Path) -> None:
+    """At first only the server's window is known; later they are due when those before them would have been."""
+    world = World(tmp_path, BatchPlan(seconds=1e9))
+    world.live(until_s=10.0)
+    assert world.ends is not None
+    assert (world.ends.low_s, world.ends.binding_limit) == (None, "batches at the server")
+    assert world.ends.high_s == pytest.approx(86_400.0, abs=15.0)
+    with RunLock(world.path) as lock, Store.open(world.path, lock) as store:
+        store.change_parcel(1, state="done", status="completed", sent_at=world.now - 900.0, polled_at=world.now)
+    world.live(until_s=30.0)
+    assert world.ends.eta_s == pytest.approx(900.0 - 40.0 + 900.0, abs=30.0)  # its texts wait for another batch
+
+
 def test_a_chosen_lane_is_kept_in_the_run(tmp_path: Path) -> None:
     """The command writes it with the time to be done by, which goes with *auto* alone."""
     world = World(tmp_path, BatchPlan())

@@ -77,7 +77,8 @@ def _state_sentence(snapshot: Snapshot, width: int, now: float) -> list[Line]:
     if forecast is not None and forecast.eta_s is not None and snapshot.pending and snapshot.worker.alive:
         low, high = forecast.low_s or forecast.eta_s, forecast.high_s or forecast.eta_s
         when = interval(snapshot.taken_at + low, snapshot.taken_at + high, now).replace(" – ", "–")
-        lines.append(((foreign(join((f"ends {when}", forecast.binding_limit)), width), ""),))
+        latest = "by " if forecast.low_s is None else ""
+        lines.append(((foreign(join((f"ends {latest}{when}", forecast.binding_limit)), width), ""),))
     return lines
 
 

@@ -269,7 +269,8 @@ def _end(snapshot: Snapshot) -> str:
     now = snapshot.taken_at
     low, high = forecast.low_s or forecast.eta_s, forecast.high_s or forecast.eta_s
     bound = f", bound by {one_line(forecast.binding_limit)}" if forecast.binding_limit else ""
-    return f", ends {interval(now + low, now + high, now)}{bound}"
+    latest = "by " if forecast.low_s is None else ""
+    return f", ends {latest}{interval(now + low, now + high, now)}{bound}"
 
 
 def _rounded(value: float | None) -> float | None:

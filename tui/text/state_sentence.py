@@ -59,7 +59,8 @@ def ends(snapshot: Snapshot, now: float) -> tuple[Clause, ...]:
     assert low is not None
     assert high is not None
     when = interval(snapshot.taken_at + low, snapshot.taken_at + high, now)
-    return (Clause(f"ends {when}", ("",), rank=1), *_limited_by(limit))
+    latest = "by " if forecast.low_s is None else ""
+    return (Clause(f"ends {latest}{when}", ("",), rank=1), *_limited_by(limit))
 
 
 def _limited_by(limit: str) -> tuple[Clause, ...]:

@@ -30,6 +30,9 @@ CANCEL_S = 600.0
 WORTH_S = 900.0
 """Batches that would get less time are not begun."""
 
+BATCHES = "batches at the server"
+"""What binds a run that waits for batches."""
+
 _WINDOW = "the server's window of 24 h for a batch"
 
 
@@ -144,6 +147,52 @@ def _batch(
         note += "; as long as those of this run took so far"
     binding = _WINDOW if rest > 0 else first.binding_limit
     return LaneForecast("batch", Forecast(likely_s, least_s, most_s, binding), money, note)
+
+
+@dataclass(frozen=True, slots=True)
+class OutBatches:
+    """Batches that are waited for, in seconds from now.
+
+    ``since_s`` is how long ago each open one was sent, ``left_s`` when each expires; ``rounds`` more follow, each when
+    those before it are done. ``took_s`` is how long batches of the run took so far, where any was done.
+    """
+
+    since_s: Sequence[float]
+    left_s: Sequence[float]
+    rounds: int
+    took_s: float | None
+
+    @property
+    def most_s(self) -> float:
+        """Return when the last one has expired."""
+        return max(self.left_s, default=0.0) + self.rounds * WINDOW_S
+
+    @property
+    def likely_s(self) -> float:
+        """Return when they are done if they take as long as those before."""
+        if self.took_s is None:
+            return self.most_s
+        open_s = max((max(0.0, self.took_s - each) for each in self.since_s), default=0.0)
+        return min(self.most_s, open_s + self.rounds * self.took_s)
+
+
+def end_with_batches(live: Forecast | None, batches: OutBatches, by_s: float | None = None) -> Forecast:
+    """Return the end of a run that waits for batches, and for the ``live`` calls beside them, where there are any.
+
+    ``by_s`` is when the run is to be done, for which batches are given up. Where nothing tells how long batches take,
+    only the latest end is known.
+    """
+    if live is not None and live.eta_s is None:
+        return live
+    most_s = batches.most_s if by_s is None else min(batches.most_s, max(by_s, 0.0))
+    likely_s = min(batches.likely_s, most_s)
+    if live is not None and live.eta_s is not None and live.eta_s >= likely_s and batches.took_s is not None:
+        return replace(live, high_s=None if live.high_s is None else max(live.high_s, most_s))
+    if live is not None and live.high_s is not None:
+        most_s = max(most_s, live.high_s)
+    if batches.took_s is None:
+        return Forecast(most_s, None, most_s, BATCHES)
+    return Forecast(likely_s, likely_s, most_s, BATCHES)
 
 
 def choose_mix(lanes: Sequence[LaneForecast], by_s: float | None, money: float | None) -> Mix:

@@ -95,13 +95,15 @@ _OPENING, _OPENING_S = 8.0, 20.0
 """The width grows eightfold a lap, or by less where calls that only wait longer would take more than this."""
 _LAP_MOST = 128
 _LAP_LEAST = 4
+_EARLY_LEAST = 8
+"""A lap that is clearly too slow is decided after so many answers, before all of its calls have taken that long."""
 _LATE_SHARE, _LATE_SHARE_OPENING = 0.1, 0.25
 """A lap ends when all but this share of its calls are answered: the rest count as slower than the others."""
 _HOLDS = 0.75
 """A width that is to answer as many a second as a larger one did must reach this share, for that one is overrated."""
 _WORTH = 0.55
 """More calls at once are worth it where a tenth more of them bring at least so much of a tenth more answers."""
-_CLOSE = 1.12
+_CLOSE = 1.2
 """A good width this near to a bad one is the knee."""
 _STEP, _STEP_MOST = 1.1, 1.5
 _CHANGED = 1.2
@@ -109,7 +111,7 @@ _FULL = 0.9
 """Calls asked while fewer than this share of the width are out say nothing of it."""
 _SPREADS = 2.0
 _TIMED_OUT_SHARE = 4
-_REST_S, _REST_MOST_S = 4.0, 20.0
+_REST_S, _REST_MOST_S = 4.0, 6.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +217,8 @@ class Knee:
         late_share = _LATE_SHARE_OPENING if self._opening else _LATE_SHARE
         if self._asked >= self._needed and self._ended >= math.ceil(self._needed * (1.0 - late_share)):
             self._decide(self._measured(), now)
+        elif self._ended >= _EARLY_LEAST and self._is_clear(early := self._at_least()):
+            self._decide(early, now)
 
     @property
     def open_width(self) -> int:
@@ -276,6 +280,22 @@ class Knee:
         mean = max(1e-6, (self._sum + late * longest) / count)
         spread = math.sqrt(max(0.0, self._squares / self._ended - (self._sum / self._ended) ** 2))
         return _Lap(self.width, mean, spread / mean / math.sqrt(count))
+
+    def _at_least(self) -> _Lap:
+        """Return the lap with a latency that its calls hardly come in under: those that ended first are the fastest."""
+        mean = self._sum / self._ended
+        spread = math.sqrt(max(0.0, self._squares / self._ended - mean * mean))
+        return _Lap(self.width, max(1e-6, mean - _SPREADS * spread / math.sqrt(self._ended)), spread / mean)
+
+    def _is_clear(self, lap: _Lap) -> bool:
+        """Return whether a lap is decided before its calls have ended, as they take so long at least."""
+        if self._best is None or self._opening:
+            return False
+        if self._suspect is not None:
+            return self._worth(self._suspect, lap)
+        if self._overshot is not None:
+            return lap.rate < _HOLDS * self._overshot.rate
+        return lap.width > self._best.width and not self._worth(self._best, lap)
 
     def _decide(self, lap: _Lap, now: float) -> None:
         best = self._best

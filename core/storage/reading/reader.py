@@ -36,7 +36,16 @@ from core.storage.reading.email_rows import HUMAN, EmailReader
 from core.storage.reading.export_rows import ExportReader, Selection
 from core.storage.reading.pending import distinct_texts, pending_texts
 from core.storage.reading.snapshots import SnapshotReader
-from core.storage.reading.summaries import alive_at, all_totals, group, outcomes_of_key, state_shown, summary_of, total
+from core.storage.reading.summaries import (
+    alive_at,
+    all_totals,
+    batches_took_s,
+    group,
+    outcomes_of_key,
+    state_shown,
+    summary_of,
+    total,
+)
 from core.storage.reading.versions import OlderTexts, names_by_version, older_labels, older_texts, task_versions
 from core.storage.writing.commands import answer_to
 from core.storage.writing.people import last_change
@@ -193,9 +202,7 @@ class RunReader:
         """Return how long batches took at the server so far: the median; None where none was done."""
         if self._format < FORMAT_WITH_BATCHES:
             return None
-        query = "SELECT polled_at - sent_at FROM parcel WHERE state = 'done' AND status = 'completed' ORDER BY 1"
-        spans = [row[0] for row in self._db.execute(query) if row[0] is not None]
-        return float(spans[len(spans) // 2]) if spans else None
+        return batches_took_s(self._db)
 
     def pending_texts(self) -> tuple[int, float]:
         """Return texts that are left to ask about, and their mean length in characters."""

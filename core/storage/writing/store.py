@@ -45,7 +45,7 @@ from core.storage.reading.pending import (
     pending_emails,
 )
 from core.storage.reading.reviews import raised_watches, watches_of
-from core.storage.reading.summaries import all_totals, group, total
+from core.storage.reading.summaries import all_totals, batches_took_s, group, total
 from core.storage.writing import commands as handled
 from core.storage.writing import epochs, intake, parcels, rejudging, reviews, settle, tasks
 from core.storage.writing.epochs import Beat
@@ -413,6 +413,10 @@ class Store(PeopleWriter):
             (self.task_version, after, after),
         ).fetchone()
         return int(row[0]), int(row[1])
+
+    def batches_took_s(self) -> float | None:
+        """Return how long batches took at the server so far: the median; None where none was done."""
+        return batches_took_s(self._db)
 
     def batch_refusals(self, parcel: Parcel) -> int:
         """Return how many questions of a batch were answered with an error."""

@@ -26,8 +26,8 @@ from core.errors import CallError, ConnectionFailedError, KeyRefusedError, Remed
 from core.llm.failures import failure_of, read_refusal
 from core.llm.replies import estimated_usage, reply_of
 from core.llm.task import fixed_chars, messages
-from core.model import BatchLimits, ChatMessage, Parcel, PendingEmail, Reply, Task, Verdict
-from core.quota.forecast.lanes import CANCEL_S, LATE_FACTOR
+from core.model import BatchLimits, ChatMessage, Forecast, Parcel, PendingEmail, Reply, Task, Verdict
+from core.quota.forecast.lanes import CANCEL_S, LATE_FACTOR, WINDOW_S, OutBatches, end_with_batches
 from core.quota.forecast.plans import Price
 from core.storage.writing.store import Answer, Store
 from core.worker.queue import Queue
@@ -103,7 +103,7 @@ class Reports:
 class BatchLane:
     """Pack, send, check and gather batches of one run; :meth:`step` does all that can be done now.
 
-    ``live_s`` returns the seconds that live calls take at most for so many texts, or None where that is unknown yet.
+    ``live`` returns how long live calls take for so many texts, or None where that is unknown yet.
     ``at`` is called with the name of each point at which a kill would hurt most; tests raise there.
     """
 
@@ -118,7 +118,7 @@ class BatchLane:
         reports: Reports,
         price: Price | None = None,
         limits: BatchLimits = USUAL,
-        live_s: Callable[[float], float | None] = lambda _: None,
+        live: Callable[[float], Forecast | None] = lambda _: None,
         at: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._task = task
@@ -129,7 +129,7 @@ class BatchLane:
         self._reports = reports
         self._price = price
         self._limits = limits
-        self._live_s = live_s
+        self._live = live
         self._at = at
         self._fixed_chars = fixed_chars(task)
         self._choice = store.lane()
@@ -140,10 +140,12 @@ class BatchLane:
         self._next_at: dict[int, float] = {}
         self._verdicts: dict[tuple[str, str, str], Verdict] = {}
         self._open = store.parcels()
+        self._took_s = store.batches_took_s()
         self._completion = self._expected_completion()
         self._trial_over = False
         self._labels = self._newest_label = 0
-        self._watched_at = self._packs_at = -math.inf
+        self._watched_at = self._packs_at = self._counted_at = -math.inf
+        self._left = 0
 
     # -- what the worker asks ------------------------------------------------------------------------------------------
 
@@ -191,6 +193,28 @@ class BatchLane:
         total = sum(each.total for each in self._open)
         count = f"{self.open} batch{'' if self.open == 1 else 'es'}"
         return f"waiting for {count} at the server: {done:,} of {total:,} answered"
+
+    def ends(self) -> Forecast | None:
+        """Return when the run ends: open batches are due, others follow them, and live calls ask about the rest."""
+        now = self._clock()
+        if not 0 <= now - self._counted_at < WATCH_S:
+            self._counted_at = now
+            self._left, _ = self._store.pending_texts()
+        rest = max(0, self._left - sum(each.total for each in self._open))
+        in_batches = 0
+        if self.packs:
+            in_batches = rest if self._is_trial_over() else max(0, rest - self._limits.trial + self._answered())
+        rounds = math.ceil(in_batches / (self._limits.size * self._limits.most_open))
+        if not self._open and not rounds:
+            return self._live(rest)
+        sent = [each.sent_at or now for each in self._open]
+        expire = [min(each.expires_at or math.inf, at + WINDOW_S) for each, at in zip(self._open, sent, strict=True)]
+        batches = OutBatches(
+            [max(0.0, now - each) for each in sent], [max(0.0, each - now) for each in expire], rounds, self._took_s
+        )
+        by_at = self._choice.by_at if self._choice.lane == "auto" and self.packs else None
+        beside = rest - in_batches
+        return end_with_batches(self._live(beside) if beside else None, batches, None if by_at is None else by_at - now)
 
     def choose(self) -> None:
         """Take in that the run is to ask in another way."""
@@ -474,8 +498,9 @@ class BatchLane:
         The longer of both: quotas may end what began fast, and a server may be slower than they allow.
         """
         rate = self._store.live_rate()
-        known = [each for each in (self._live_s(texts), texts / rate if rate else None) if each is not None]
-        return max(known, default=None)
+        forecast = self._live(texts)
+        known = (forecast.high_s if forecast is not None else None, texts / rate if rate else None)
+        return max((each for each in known if each is not None), default=None)
 
     # -- gathering -----------------------------------------------------------------------------------------------------
 
@@ -616,13 +641,14 @@ class BatchLane:
             answered = f": {parcel.total - waiting - refused:,} answered, {errors}{waiting:,} in line again"
         returned = self._store.close_parcel(parcel.id, state, f"{sentence or reason}{answered}", now=self._clock())
         self._next_at.pop(parcel.id, None)
+        self._took_s = self._store.batches_took_s()
         self._reload()
         if returned:
             self._queue.rescan()
         return returned
 
     def _reload(self) -> None:
-        self._packs_at = -math.inf
+        self._packs_at = self._counted_at = -math.inf
         self._open = self._store.parcels()
 
     def _current(self, parcel_id: int) -> Parcel | None:
