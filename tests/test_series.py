@@ -105,7 +105,7 @@ def test_an_interrupted_series_goes_on_where_it_was(settings: Settings, source: 
     task, now = builtin_task(), time.time()
     whole = create_series(settings, source, task, RunOptions(name="whole", seed=7), now=now, part_texts=20)
 
-    def stop(taken: int) -> None:
+    def stop(taken: int, _: int | None) -> None:
         raise KeyboardInterrupt(taken)
 
     options = RunOptions(name="cut", seed=7)
