@@ -110,7 +110,6 @@ class LabelFigures:
     recall: Estimate | None
     over_reporting: Estimate | None
     audited: int
-    positives: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +165,7 @@ def label_figures(strata: Sequence[Stratum], label: str, *, draws: int = DRAWS) 
     audited = own.audited + sum(cell.audited for cell in rest)
     positives = int(own.hits + sum(cell.hits for cell in rest))
     if not audited:
-        return LabelFigures(label, raw, None, None, None, None, 0, 0)
+        return LabelFigures(label, raw, None, None, None, None, 0)
     cells = [own, *rest]
     drawn = _draws(cells, draws)
     known = all(cell.audited or not cell.size for cell in cells)
@@ -180,7 +179,7 @@ def label_figures(strata: Sequence[Stratum], label: str, *, draws: int = DRAWS) 
             ratios = [own.size / max(sum(row), 0.5) for row in drawn]
             over = _estimate(own.size / sum(means), ratios, audited)
     precision = _precision(own, drawn) if own.audited else None
-    return LabelFigures(label, raw, share, precision, recall, over, own.audited, positives)
+    return LabelFigures(label, raw, share, precision, recall, over, own.audited)
 
 
 def accuracy(strata: Sequence[Stratum], *, draws: int = DRAWS) -> Estimate | None:

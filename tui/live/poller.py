@@ -189,7 +189,6 @@ class Poller:
             trouble=trouble,
             keys_trouble=keys_trouble,
             read_at=before.read_at if trouble else began,
-            took_s=self._clock() - began,
         )
         return self._view_state
 

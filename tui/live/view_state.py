@@ -19,7 +19,7 @@ class ViewState:
     """Hold one reading: the run's snapshot, the operator's keys and quota windows, the list of runs if shown.
 
     ``read_at`` is when facts were last read without trouble; ``trouble`` is the sentence of the reading that failed
-    since; ``took_s`` is what reading cost.
+    since.
     """
 
     now: float
@@ -31,7 +31,6 @@ class ViewState:
     trouble: str = ""
     keys_trouble: str = ""
     read_at: float | None = None
-    took_s: float = 0.0
 
     @property
     def item(self) -> str:

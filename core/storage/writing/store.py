@@ -190,11 +190,6 @@ class Store(PeopleWriter):
             add_event(db, now, "added", sentence)
         return found
 
-    def add_skipped(self, rows: Iterable[tuple[str, str, str]]) -> None:
-        """Note what of the source was not taken: place, reason and detail of each."""
-        with self._transaction() as db:
-            intake.insert_skipped(db, rows)
-
     def set_order(self, order: str, seed: int) -> None:
         """Give every email its position from 0: as in the source, or shuffled by a stored seed."""
         with self._transaction() as db:
