@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from core.runs.later import Added
     from core.runs.listing import RunList
     from core.runs.plan import Planned, SourcePreview
-    from core.runs.quality import Comparison, GoldFile, Rule
+    from core.runs.quality import Comparison, EdgeCases, GoldFile, Rule
     from core.runs.save import ExportOptions
     from core.server_address import GROQ_ROOT, address_of, host_of, is_exposed, server_of
     from core.sources.preview import Counted, Folder, Looked
@@ -76,10 +76,10 @@ if TYPE_CHECKING:
 __all__ = [
     "FIRST_N", "GROQ_ROOT", "KEYS", "MOST_SAMPLED", "NO_KEY", "OWN_PLAN", "READ_ONLY", "SAMPLED", "STOPPED_BY",
     "TEMPLATE", "WORK_ORDER", "Checked", "Comparison", "CopyRequest", "Counted", "Created", "Delivery", "Draft",
-    "DryRunCost", "Engine", "ExportOptions", "Filter", "Folder", "Found", "FoundAddress", "Going", "KeyCheck",
-    "KeyPast", "KeyStore", "KeyView", "LaneForecast", "Looked", "Mix", "NewRunRequest", "NotifySetup", "Occasion",
-    "OlderTexts", "Order", "Planned", "Price", "ReviewEmail", "Rule", "RunOptions", "RunReader", "RunningDryRun",
-    "Search", "SentCommand", "SourceOptions", "SourcePreview", "TaskChoice", "Term", "address_of",
+    "DryRunCost", "EdgeCases", "Engine", "ExportOptions", "Filter", "Folder", "Found", "FoundAddress", "Going",
+    "KeyCheck", "KeyPast", "KeyStore", "KeyView", "LaneForecast", "Looked", "Mix", "NewRunRequest", "NotifySetup",
+    "Occasion", "OlderTexts", "Order", "Planned", "Price", "ReviewEmail", "Rule", "RunOptions", "RunReader",
+    "RunningDryRun", "Search", "SentCommand", "SourceOptions", "SourcePreview", "TaskChoice", "Term", "address_of",
     "allowed_answers", "changes", "checked_alias", "checked_organization", "choose_mix", "chosen_task", "commented",
     "differences", "escaped", "first_of", "fits_lines", "fixed_chars", "host_of", "is_exposed", "known_suffixes",
     "label_lines", "load_task", "messages", "noticed", "pack_messages", "parse", "plan", "plausible_secret",
@@ -646,6 +646,14 @@ class Engine:
         from core.runs.quality import next_generation_of  # noqa: PLC0415
 
         return next_generation_of(quality, path)
+
+    def edge_cases(
+        self, path: Path, quality: Quality, suspicions: Sequence[Suspicion], other: Path | None = None
+    ) -> EdgeCases:
+        """Return the items that are worth a look, by what casts doubt on them; ``other`` is a run to compare with."""
+        from core.runs.quality import edge_cases  # noqa: PLC0415
+
+        return edge_cases(path, quality, suspicions, other)
 
     def rule_behind_mistakes(self, path: Path, quality: Quality) -> Rule | None:
         """Return what the most frequent mistake of the model has in common; None where nothing checked differs."""

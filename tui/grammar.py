@@ -447,6 +447,13 @@ def _add_quality(commands: Commands) -> None:
     grow = quality.add_mutually_exclusive_group()
     grow.add_argument("--goal", type=quantities.count, metavar="N", help="let the random sample grow to N")
     grow.add_argument("--top-up", action="store_true", help="sample more of rare labels: makes their precision sure")
+    grow.add_argument(
+        "--doubtful",
+        type=quantities.count,
+        metavar="N",
+        help="instead: the N items worth a look, and what casts doubt on them",
+    )
+    quality.add_argument("--beside", metavar="RUN", help="with --doubtful: also those that this run labels otherwise")
     gold = _command(commands, "gold", "quality:gold", help="labels from elsewhere, compared with the model's")
     gold.add_argument("run", metavar="RUN")
     gold.add_argument("file", type=quantities.path, metavar="FILE")

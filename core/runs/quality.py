@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version as installed_version
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from core.quality.student import (
 from core.storage.reading.reader import RunReader
 from core.storage.reading.reviews import (
     CANNOT_TELL,
+    doubts,
     label_slices,
     labels_of_versions,
     numbers_of,
@@ -379,6 +381,49 @@ def next_generation_of(quality: Quality, path: Path) -> tuple[NextGeneration, tu
     numbers = [number for number, _, _, _ in rows]
     found = next_generation(numbers, given, scores, labels, [people.get(content) for _, content, _, _ in rows])
     return found, suspicious(numbers, given, scores, labels)
+
+
+MOST_DOUBTED = 200
+"""Items of each kind that are worth a look."""
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeCases:
+    """Hold the items worth a look by what casts doubt on them, the most doubtful first. They feed people, no figure.
+
+    The kinds measure different things and are not compared: :attr:`in_turns` takes one of each in turn.
+    """
+
+    kinds: tuple[tuple[str, tuple[int, ...]], ...]
+
+    @property
+    def in_turns(self) -> tuple[int, ...]:
+        """Return all items, each once: the first of every kind, then the second of every kind, and so on."""
+        turns = zip_longest(*(numbers for _, numbers in self.kinds))
+        return tuple(dict.fromkeys(number for turn in turns for number in turn if number is not None))
+
+    def why(self, email_id: int) -> str:
+        """Return what casts doubt on an item."""
+        return "; ".join(what for what, numbers in self.kinds if email_id in numbers)
+
+
+def edge_cases(path: Path, quality: Quality, suspicions: Sequence[Suspicion], other: Path | None = None) -> EdgeCases:
+    """Return the items worth a look that no person labeled yet; ``other`` is a run whose labels are compared."""
+    found = doubts(path, quality.audit.version, most=MOST_DOUBTED)
+    kinds = [
+        ("a small model trained on all labels doubts it", [each.email_id for each in suspicions if each.margin > 0]),
+        ("the model gave its label a low probability", found.improbable),
+        ("answered otherwise when asked again", found.unsteady),
+    ]
+    if other is not None:
+        compared = compare_runs(path, other)
+        kinds.append((f"{compared.b.run} labels it otherwise", [number for number, *_ in compared.differing]))
+    return EdgeCases(
+        tuple(
+            (what, tuple(islice((number for number in numbers if number not in found.by_people), MOST_DOUBTED)))
+            for what, numbers in kinds
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True)

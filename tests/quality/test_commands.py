@@ -264,3 +264,30 @@ def test_the_models_labels_are_counted_as_they_are_given_and_taken_back(run: Pat
         }  # fmt: skip
         db.execute(f"PRAGMA user_version = {FORMAT_WITH_LABEL_COUNTS}")
     assert read_audit(run).versions[0] == ("v2", "work or personal", TOTAL - 10)
+
+
+def test_items_worth_a_look_come_by_what_doubts_them_and_feed_people_alone(
+    run: Path, home: Path, make_run: MakeRun, lines: Lines
+) -> None:
+    """Least probable labels, texts that changed when asked again and another run's labels, in turns; none by a person."""
+    other = make_run([f"<b>text</b> of {number}" for number in range(1, TOTAL + 1)], name="other")
+    with RunLock(other) as lock, Store.open(other, lock) as store:
+        label_all(store, lambda number: "0" if number in (5, 9) else by_model(number))
+    before = json.loads(lines("quality", run, "--json"))
+    with closing(sqlite3.connect(run, isolation_level=None)) as db:
+        db.execute("UPDATE attempt SET label_probability = 0.3 + email_id / 1000.0 WHERE email_id IN (7, 3, 9)")
+        db.execute(
+            "INSERT INTO canary(email_id, task_version, label, value, round, asked_at) SELECT n.value, task_version, '1',"
+            " CASE n.value WHEN 11 THEN '0' ELSE '1' END, 1, 0 FROM run, json_each('[11, 11, 13]') AS n"
+        )
+        db.execute("INSERT INTO label(email_id, value, source, at) VALUES (3, '1', 'human', 0)")
+    found = json.loads(lines("quality", run, "--doubtful", 9, "--beside", other, "--json"))["doubtful"]
+    told = {each["id"]: each["why"] for each in found}
+    assert "low probability" in told["mail-7"]
+    assert "answered otherwise" in told["mail-11"]
+    assert told["mail-9"] == "the model gave its label a low probability; other labels it otherwise"
+    assert "other labels it otherwise" in told["mail-5"]
+    assert not {"mail-3", "mail-13"} & told.keys()
+    after = json.loads(lines("quality", run, "--json"))
+    assert after["labels"] == before["labels"]
+    assert "mail-7: " in lines("quality", run, "--doubtful", 2)

@@ -55,7 +55,7 @@ from core.runs import draft, requests
 from core.runs.archive import Going
 from core.runs.find import ImportProgress
 from core.runs.plan import Planned, Texts
-from core.runs.quality import Comparison, Rule, Side
+from core.runs.quality import Comparison, EdgeCases, Rule, Side
 from core.settings import Settings
 from core.sources.preview import Counted, Folder, Looked, count, look_at, look_into
 from core.sources.source import SourceOptions
@@ -387,6 +387,11 @@ class FakeEngine:
 
     def next_generation(self, path: Path, quality: Quality) -> tuple[NextGeneration, tuple[Suspicion, ...]]:
         return NextGeneration({"1": 19, "0": 1}, 20, 1, 1), (Suspicion(2, "1", "0", 1.5),)
+
+    def edge_cases(
+        self, path: Path, quality: Quality, suspicions: Sequence[Suspicion], other: Path | None = None
+    ) -> EdgeCases:
+        return EdgeCases((("a student doubts it", (2, 3)), ("answered otherwise", (3,))))
 
     def window_price(self, path: Path, watch: str) -> Planned:
         return PRICE

@@ -240,7 +240,9 @@ M, E, T, R = (frozenset({scope}) for scope in (Scope.MONITOR, Scope.EMAILS, Scop
 RECORD, KEYS_, MESSAGES, TRIAL, NEW_RUN = (
     frozenset({scope}) for scope in (Scope.RECORD, Scope.KEYS, Scope.MESSAGES, Scope.TRIAL, Scope.NEW_RUN)
 )
-REVIEW, QUALITY, BATCHES = (frozenset({scope}) for scope in (Scope.REVIEW, Scope.QUALITY, Scope.BATCHES))
+REVIEW, QUALITY, BATCHES, COMPARE = (
+    frozenset({scope}) for scope in (Scope.REVIEW, Scope.QUALITY, Scope.BATCHES, Scope.COMPARE)
+)
 WIDE = (160, 50)
 OLD_TEXT = task_to_toml(OLD)
 
@@ -281,11 +283,11 @@ ROWS: tuple[Keyed, ...] = (
     Keyed("note", REVIEW, sees("note: hi"), True, then=(*"hi", "enter"), alone=True),
     Keyed("raw", REVIEW, sees("X-Raw"), True, alone=True),
     Keyed("behind", QUALITY, screen, "BehindFigures"),
-    Keyed("disagreements", QUALITY, screen, "RecordScreen"),
+    Keyed("disagreements", QUALITY | COMPARE, screen, "RecordScreen"),
     Keyed("settle", QUALITY, screen, "SettleScreen"),
     Keyed("compare_versions", QUALITY, screen, "CompareScreen"),
     Keyed("compare_runs", R, said("is chosen"), True),
-    Keyed("suspicious", QUALITY, screen, "RecordScreen"),
+    Keyed("suspicious", QUALITY, screen, "RecordScreen", then=("enter",)),
     Keyed("grow", QUALITY, asked, [("sample", 230, False)]),
     Keyed("top_up", QUALITY, asked, [("sample", None, True)]),
     Keyed("write_report", QUALITY, asked, [("write_report", "enron.quality.html")]),

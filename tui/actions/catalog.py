@@ -179,8 +179,8 @@ ALL: tuple[Action, ...] = (
     ),
     Action(
         "disagreements", Group.QUALITY, ("e",), "e", _word("differing"),
-        "Read the items on which model and people differ.",
-        AT_QUALITY,
+        "Read the items on which model and people differ; in a comparison, those on which both sides do.",
+        AT_QUALITY | {Scope.COMPARE},
     ),
     Action(
         "settle", Group.QUALITY, ("S",), "S", _word("settle"),
@@ -199,7 +199,8 @@ ALL: tuple[Action, ...] = (
     ),
     Action(
         "suspicious", Group.QUALITY, ("E",), "E", _word("suspicious"),
-        "Read the items whose labels a student of all labels doubts.",
+        "Read the items worth a look: labels that a small model trained on all doubts, that the model gave a low"
+        " probability, or that changed when asked again.",
         AT_QUALITY, hint=1,
     ),
     Action(

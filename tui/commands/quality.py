@@ -20,16 +20,18 @@ from tui.text.numbers import number, plural
 from tui.text.quality import part_words, rule_words
 
 if TYPE_CHECKING:
-    from core.engine import Comparison
+    from core.engine import Comparison, Engine
 
 
 def quality(given: argparse.Namespace) -> int:
-    """Run ``labeltui quality RUN [--json] [--goal N] [--top-up]``."""
+    """Run ``labeltui quality RUN [--json] [--goal N] [--top-up] [--doubtful N [--beside OTHER]]``."""
     engine = engine_of(given)
     path = engine.find(given.run)
     if given.goal is not None or given.top_up:
         return deliver(given, engine, path, GrowSample(given.goal, given.top_up))
     found = engine.quality(path)
+    if given.doubtful is not None:
+        return _doubtful(engine, path, found, given)
     if given.json:
         print(json.dumps(found.as_json()))  # noqa: T201
         return exits.DONE
@@ -38,6 +40,24 @@ def quality(given: argparse.Namespace) -> int:
     rule = engine.rule_behind_mistakes(path, found)
     for line in rule_words(rule, found.audit.names) if rule is not None else ():
         say_hung(f"mistakes: {line}")
+    return exits.DONE
+
+
+def _doubtful(engine: Engine, path: Path, found: Quality, given: argparse.Namespace) -> int:
+    """Print the items that are worth a look, and what casts doubt on each."""
+    student = engine.next_generation(path, found)
+    other = engine.find(given.beside) if given.beside is not None else None
+    cases = engine.edge_cases(path, found, student[1] if student is not None else (), other)
+    with engine.view(path) as view:
+        rows = view.rows(cases.in_turns[: given.doubtful])
+    told = [{"id": row.source_id, "label": row.label, "why": cases.why(row.id)} for row in rows]
+    if given.json:
+        print(json.dumps({"run": found.audit.run, "doubtful": told}))  # noqa: T201
+        return exits.DONE
+    for each in told:
+        say_hung(f"{each['id']}: {each['label']}; {each['why']}")
+    if not told:
+        say("Nothing casts doubt on a label yet.")
     return exits.DONE
 
 

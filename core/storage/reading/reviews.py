@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import islice
 from pathlib import Path
 
 from core.model import Task
@@ -24,6 +25,7 @@ from core.storage.file.schema_version import (
     FORMAT_WITH_CANARIES,
     FORMAT_WITH_LABEL_COUNTS,
     FORMAT_WITH_PACKS,
+    FORMAT_WITH_PROBABILITIES,
     FORMAT_WITH_REVIEWS,
     check_format,
 )
@@ -231,6 +233,51 @@ def texts_with_labels(path: Path, version: str, *, limit: int) -> Iterator[tuple
             " ORDER BY e.position LIMIT ?",
             (version, limit),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Doubts:
+    """Hold emails that answers themselves cast doubt on, the most doubtful first; none that a person labeled.
+
+    ``improbable`` are those whose label the model gave the lowest probability, where the server reported any;
+    ``unsteady`` those that were answered otherwise when they were asked again, as canaries or alone beside a pack.
+    """
+
+    improbable: tuple[int, ...]
+    unsteady: tuple[int, ...]
+    by_people: frozenset[int]
+
+
+def doubts(path: Path, version: str, *, most: int) -> Doubts:
+    """Return what answers cast doubt on under a version of the task, at most so many of each kind."""
+    with opened_run(path) as db:
+        file_format = check_format(db, path)
+        people = frozenset(row[0] for row in db.execute("SELECT DISTINCT email_id FROM label WHERE source = 'human'"))
+        improbable: list[int] = []
+        if file_format >= FORMAT_WITH_PROBABILITIES:
+            found = db.execute(
+                "SELECT l.email_id FROM label AS l JOIN attempt AS a ON a.id = l.attempt_id WHERE l.source = 'model'"
+                " AND l.task_version = ? AND a.label_probability NOT NULL ORDER BY a.label_probability, l.email_id",
+                (version,),
+            )
+            improbable = list(islice((each for (each,) in found if each not in people), most))
+        tables = [name for name, since in _ASKED_AGAIN if file_format >= since]
+        again = " UNION ALL ".join(
+            f"SELECT email_id, value <> label AS other FROM {table} WHERE task_version = :v" for table in tables
+        )
+        unsteady: list[int] = []
+        if tables:
+            found = db.execute(
+                f"SELECT email_id FROM ({again}) GROUP BY email_id HAVING sum(other) > 0"
+                " ORDER BY avg(other) DESC, count(*) DESC, email_id",
+                {"v": version},
+            )
+            unsteady = list(islice((each for (each,) in found if each not in people), most))
+    return Doubts(tuple(improbable), tuple(unsteady), people)
+
+
+_ASKED_AGAIN = (("canary", FORMAT_WITH_CANARIES), ("control", FORMAT_WITH_PACKS))
+"""Tables of texts that were asked again, and the format that brought each."""
 
 
 def numbers_of(path: Path, source_ids: Sequence[str]) -> dict[str, int]:

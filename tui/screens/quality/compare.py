@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
+from core.model import EmailRow
 from core.text import inert, one_line
 from tui.actions.context import Scope
 from tui.screens.base_screen import BaseScreen
@@ -19,6 +21,9 @@ from tui.widgets.window_parts import TextScroll
 
 if TYPE_CHECKING:
     from core.engine import Comparison
+
+MOST_READ = 500
+"""Differing items that are read one after the other."""
 
 
 class CompareScreen(BaseScreen):
@@ -58,3 +63,28 @@ class CompareScreen(BaseScreen):
         rows = compared(self._found, max(40, pane.size.width - 3))
         pane.query_one(Static).update(Content("\n").join(rows))
         pane.border_title = Content(one_line(f"Compare · {self._found.a.run} · {self._found.b.run}", limit=120))
+
+    def do_disagreements(self) -> None:
+        """Read the items that differ in the first run, those first that no person labeled; opens it where none is."""
+        found, engine, path = self._found, self.console_app.engine, self._path
+        if found is None:
+            return
+        told = sorted(found.differing, key=lambda each: each[4] is not None)[:MOST_READ]
+
+        def rows() -> list[EmailRow]:
+            with closing(engine.view(path)) as view:
+                return view.rows([number for number, *_ in told])
+
+        if not told:
+            self.console_app.say("Both say the same of everything that they share.")
+            return
+        self.console_app.countings.send(rows, self._read)
+
+    def _read(self, rows: list[EmailRow]) -> None:
+        from tui.screens.quality.quality import reading  # noqa: PLC0415 - when it is wanted
+
+        if not rows or not alive(self):
+            return
+        if self.console_app.run_path is None:
+            self.console_app.open_run(str(self._path))
+        self.console_app.push_screen(reading(rows))

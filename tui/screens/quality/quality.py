@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -31,7 +31,7 @@ from tui.widgets.panes.pane import line
 from tui.widgets.window_parts import KeyLine, TextScroll
 
 if TYPE_CHECKING:
-    from core.engine import Planned, Rule, RunReader
+    from core.engine import EdgeCases, Planned, Rule, RunReader
     from core.quality.student import NextGeneration, Suspicion
 
 GROWS_BY = 200
@@ -261,9 +261,27 @@ class QualityScreen(BaseScreen):
             self.app.push_screen(CompareScreen(self.console_app.run_path))
 
     def do_suspicious(self) -> None:
-        """Read the items whose labels the student doubts most."""
-        found = self._student[1] if self._student is not None else ()
-        self._read_these([each.email_id for each in found if each.margin > 0][:200], "The student doubts no label yet.")
+        """Read the items worth a look: all that something casts doubt on, or those of one kind."""
+        path, engine, quality = self.console_app.run_path, self.console_app.engine, self._quality
+        if path is None or quality is None:
+            return
+        suspicions = self._student[1] if self._student is not None else ()
+        self.console_app.countings.send(lambda: engine.edge_cases(path, quality, suspicions), self._choose_edge_cases)
+
+    def _choose_edge_cases(self, found: EdgeCases) -> None:
+        kinds = [(what, numbers) for what, numbers in found.kinds if numbers]
+        if len(kinds) < 2:
+            self._read_these(found.in_turns, "Nothing casts doubt on a label yet.")
+            return
+        rows = [("all of these, one of each in turn", found.in_turns), *kinds]
+
+        def chosen(place: int | None) -> None:
+            if place is not None:
+                self._read_these(rows[place][1], "No item is behind it.")
+
+        if alive(self):
+            sets = [(what, len(numbers)) for what, numbers in rows]
+            self.app.push_screen(BehindFigures(sets, "What casts doubt on labels"), chosen)
 
     def _read_these(self, email_ids: Sequence[int], none: str) -> None:
         if not email_ids:
@@ -276,19 +294,8 @@ class QualityScreen(BaseScreen):
         self.console_app.countings.ask(question, self._read)
 
     def _read(self, rows: list[EmailRow]) -> None:
-        from tui.screens.emails.record import RecordScreen  # noqa: PLC0415 - when it is wanted
-
-        place = [0]
-
-        def neighbor(step: int) -> EmailRow | None:
-            at = place[0] + step
-            if not 0 <= at < len(rows):
-                return None
-            place[0] = at
-            return rows[at]
-
         if rows and alive(self):
-            self.app.push_screen(RecordScreen(rows[0], neighbor))
+            self.app.push_screen(reading(rows))
 
     def _send(self, command: GrowSample | DismissAlarm | RelabelWindow, done: str) -> None:
         path, engine = self.console_app.run_path, self.console_app.engine
@@ -303,6 +310,22 @@ class QualityScreen(BaseScreen):
         self.console_app.jobs.send(lambda: engine.send(path, command), finished)
 
 
+def reading(rows: Sequence[EmailRow]) -> Screen[None]:
+    """Return the screen that reads these items one after the other."""
+    from tui.screens.emails.record import RecordScreen  # noqa: PLC0415 - when it is wanted
+
+    place = [0]
+
+    def neighbor(step: int) -> EmailRow | None:
+        at = place[0] + step
+        if not 0 <= at < len(rows):
+            return None
+        place[0] = at
+        return rows[at]
+
+    return RecordScreen(rows[0], neighbor)
+
+
 class BehindFigures(ModalScreen[int | None]):
     """Choose one of the sets of items that figures are made of; return its place."""
 
@@ -312,15 +335,15 @@ class BehindFigures(ModalScreen[int | None]):
     ]
     AUTO_FOCUS = "Rows"
 
-    def __init__(self, sets: Sequence[tuple[str, int]]) -> None:
+    def __init__(self, sets: Sequence[tuple[str, int]], title: str = "What is behind a figure") -> None:
         super().__init__()
-        self._sets = sets
+        self._sets, self._title = sets, title
         columns = (ListColumn("items", 7, right=True), ListColumn("which are", 0))
         self._rows = Rows(columns, empty="Nothing is checked yet.")
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="modal", id="behind"):
-            yield Static(line(("What is behind a figure", "bold $bright")), markup=False)
+            yield Static(line((self._title, "bold $bright")), markup=False)
             yield self._rows
             yield KeyLine(("enter", "read them"), ("esc", "cancel"))
 
