@@ -6,6 +6,7 @@ import asyncio
 import random
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -33,12 +34,13 @@ from core.storage.writing.store import Store
 from core.worker.loop import Worker
 from core.worker.pacer import ConcurrencyLimit
 from core.worker.places import asker as asker_module
+from core.worker.places import bridge
 from core.worker.places.asker import Asker
 from core.worker.places.bridge import check_places, without_secrets
 from core.worker.places.fleet import PlacesFleet
 from core.worker.places.keeper import Keeper, PlaceGoneError
-from core.worker.places.ray_cluster import prepare_environment
-from core.worker.places.wire import Give, Head, Hello, Keys, Order, Setup, Taken, Versions
+from core.worker.places.ray_cluster import RayCluster, prepare_environment
+from core.worker.places.wire import Give, Head, Hello, Keys, Order, Setup, Taken, Unreachable, Versions
 from core.worker.settle import Answered
 from tests.conftest import MakeRun
 
@@ -347,6 +349,20 @@ async def test_a_take_stays_below_the_size_that_ray_would_spill() -> None:
     while taken := (await asker.take(0.1)).finished:
         sizes.append(len(taken))
     assert sizes == [2, 2, 1]
+
+
+async def test_a_cluster_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process between says so after a while and ends, so that another one tries; it waits for nothing."""
+    answers = threading.Event()
+    monkeypatch.setattr(RayCluster, "open", lambda _: answers.wait())
+    monkeypatch.setattr(bridge, "_read_frames", lambda *_: None)
+    monkeypatch.setattr(bridge, "OPENED_WITHIN_S", 0.1)
+    said: list[object] = []
+    try:
+        assert await bridge._serve(PlacesWanted(), said.append) == 1
+    finally:
+        answers.set()
+    assert said == [Unreachable("Ray did not answer for 0.1 s")]
 
 
 async def test_no_key_is_left_in_the_environment_of_ray() -> None:

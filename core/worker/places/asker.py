@@ -7,6 +7,7 @@ No method raises an error that holds a text or a key: what fails comes back as a
 from __future__ import annotations
 
 import asyncio
+import importlib
 import socket
 import time
 from collections.abc import Mapping, Sequence
@@ -86,6 +87,7 @@ class Asker:
         from core.llm.taskfile import task_from_json  # noqa: PLC0415
         from core.worker.clients import ClientPool, build_guard  # noqa: PLC0415
 
+        await asyncio.to_thread(importlib.import_module, "core.llm.client")  # else the first call holds up reports
         task = task_from_json(setup.task_json)
         self._memory = _Memory(setup.refused)
         clients = ClientPool(setup.base_url, task, self._notes.append, self._memory)

@@ -30,6 +30,9 @@ _LENGTH = struct.Struct(">I")
 CLOSES_WITHIN_S = 10.0
 """Ray takes a second or two to end its own processes."""
 
+OPENED_WITHIN_S = 120.0
+"""A cluster on a busy machine may take so long to begin; then it is tried anew."""
+
 _HEARD_S = 0.2
 """Seconds that the cluster is given to end its actors."""
 
@@ -170,8 +173,13 @@ async def _serve(wanted: PlacesWanted, say: Callable[[object], None]) -> int:
     opening = asyncio.create_task(asyncio.to_thread(RayCluster.open, wanted))
     first = asyncio.create_task(messages.get())
     held: list[Setup | Keys | Give] = []
+    until = loop.time() + OPENED_WITHIN_S
     while not opening.done():
-        await asyncio.wait([opening, first], return_when=asyncio.FIRST_COMPLETED)
+        if not (await asyncio.wait([opening, first], timeout=until - loop.time(), return_when=asyncio.FIRST_COMPLETED))[
+            0
+        ]:
+            say(Unreachable(f"Ray did not answer for {OPENED_WITHIN_S:g} s"))
+            return 1
         if first.done():
             if (message := first.result()) is None:
                 return 0  # the worker is gone: nothing waits for this to open
