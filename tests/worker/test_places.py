@@ -457,6 +457,7 @@ async def test_lost_calls_count_against_nobody(make_run: MakeRun) -> None:
         assert worker.paused == ""
         assert (store.failed_count, store.pending_count) == (0, 0)
         assert store.outcomes() == {"answered": 60, "lost": 30}
+        assert worker.broker.at_once == 16
     assert fleet.most_out == 4
 
 
