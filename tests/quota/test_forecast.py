@@ -44,6 +44,8 @@ def capacity(
         ),
         # no quota: the server's speed
         (Load(1000, 1000), [capacity(calls_per_s=10.0)], 100.0, "the server's speed"),
+        # no quota, and no call has told the server's speed yet
+        (Load(1000, 1000), [capacity()], 0.0, "the server's speed"),
         # all that is in the buckets
         (Load(10, 10), [capacity(RPM=60, TPM=6000)], 0.0, "RPM of org_1: 60 a minute"),
     ],

@@ -19,6 +19,8 @@ SPEED = "speed"
 
 _HORIZON_S = 400 * 86_400.0
 _STEPS = 60
+_MOST_CALLS = 1e15
+"""More than any run makes: an organization without limits, whose speed is not known yet, could make infinitely many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,7 @@ def binding_limit(load: Load, capacities: Sequence[Capacity], seconds: float) ->
     for capacity in capacities:
         calls, binding = calls_in(capacity, seconds, load.tokens)
         if calls > 0:
-            weight[binding] += math.ceil(calls)
+            weight[binding] += math.ceil(min(calls, _MOST_CALLS))
             among.setdefault(binding, []).append(capacity)
     if not weight:
         return ""
