@@ -100,6 +100,7 @@ WRONG: tuple[Drawing, ...] = (
 DAMAGED: tuple[tuple[str, ...], ...] = (
     ("export", "damaged.db", "out.csv"),
     ("export", "damaged.db", "out.jsonl"),
+    ("export", "damaged.db", "out.csv", "--no-text"),
     ("status", "damaged.db"),
     ("check", "damaged.db"),
     ("task", "damaged.db", "--set", "two.toml"),
@@ -155,7 +156,7 @@ LINES: dict[str, Callable[[random.Random], tuple[tuple[str, ...], ...]]] = {
     "command": lambda rng: (_command(rng),),
     "killed command": lambda rng: (_command(rng),),
     "two at once": lambda rng: (_command(rng), _command(rng)),
-    "wrong words": lambda rng: (rng.choice(WRONG)(rng),),
+    "wrong words": lambda rng: (rng.choices(WRONG, (3, 3, 1, 1, 1))[0](rng),),
     "keys at once": lambda rng: tuple(("keys", "add", f"key{number}", "--stdin") for number in range(5)),
     "damage": lambda rng: (rng.choice(DAMAGED),),
     "start after kill": _start_beside,
@@ -167,7 +168,7 @@ ARGUMENTS: dict[str, Callable[[random.Random], str]] = {
     "killed command": lambda rng: f"{rng.uniform(0, 0.3):.3f}",
     "lose file": lambda rng: rng.choice(LOST),
     "keys": lambda rng: " ".join(rng.choices(KEYS, k=rng.randint(1, 6))),
-    "damage": lambda rng: f"{rng.choice(RUNS)} {rng.randrange(1 << 30)}",
+    "damage": lambda rng: str(rng.randrange(1 << 30)),
     "work": lambda rng: f"{rng.uniform(0, 0.5):.2f}",
     "time": lambda rng: f"{rng.uniform(0.05, 0.6):.2f}",
 } | dict.fromkeys(("kill worker", "end worker", "stop worker"), lambda rng: rng.choice(RUNS))

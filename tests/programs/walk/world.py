@@ -31,8 +31,8 @@ CODES = frozenset({0, 1, 2, 3, 4, 5, 6, 130})
 SIMULATOR = ("--keys", "5", "--organizations", "3", "--plan", "developer", "--scale", "60", "--hang", "3")
 USUAL = "0.03 0.1"
 """Latency in seconds and share of bad answers of a server, where no step says others."""
-TABLE_LEAF = 0x0D
-"""The first byte of a page that holds rows of a table, in SQLite's file format."""
+MANY = 600
+"""Emails of a run file that is damaged: its tables have many pages, and a reader fetches several times."""
 SIGNALS = {"kill worker": signal.SIGKILL, "end worker": signal.SIGTERM, "stop worker": signal.SIGSTOP}
 TASK = """rubric = "Work is 1. {words}"
 max_reasks = 1
@@ -92,7 +92,7 @@ class World:
         latency, invalid = self._server.split()
         faults = ("--latency", latency, "--faults", f"mild,invalid={invalid}")
         self.simulator = self._stack.enter_context(start_child([*SIMULATOR, *faults, "--seed", "1"]))
-        environment = {
+        self._environment = {
             **ENVIRONMENT,
             "LABELTUI_HOME": str(self.home),
             "GROQ_BASE_URL": self.simulator.base_url,
@@ -102,7 +102,7 @@ class World:
             "LABELTUI_TOUR": "0",
         }
         self._processes = self._stack.enter_context(
-            Processes(environment, self.folder / "out.txt", self.work, self._zygote)
+            Processes(self._environment, self.folder / "out.txt", self.work, self._zygote)
         )
         self._console = Console(self._processes)
         self._stack.callback(self._end_all)
@@ -307,29 +307,39 @@ class World:
                 self._trouble = f"exit code: {code} of work with {left} pending"
 
     def _damage(self, step: Step) -> None:
-        """Give a command a copy of a run file, one page of which lies over another of its kind."""
-        name, number = step.argument.split()
-        path, target = self.home / "runs" / f"{name}.db", self.work / "damaged.db"
+        """Give a command a run file of many emails, one page of which lies over another of the same table."""
+        many, target = self.folder / "many.db", self.work / "damaged.db"
+        if not many.exists() and not self._make_many(many):
+            return
         for left in self.work.glob("damaged*"):
             left.unlink()
-        try:
-            with (
-                closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as source,
-                closing(sqlite3.connect(target)) as copy,
-            ):
-                source.backup(copy)
-                copy.execute("PRAGMA journal_mode = DELETE")
-        except sqlite3.Error:
-            return
-        content = bytearray(target.read_bytes())
-        size = int.from_bytes(content[16:18], "big")
-        leaves = [at for at in range(size, len(content) - size + 1, size) if content[at] == TABLE_LEAF]
-        rng = random.Random(int(number))
-        if len(leaves) > 1:
-            one, other = rng.sample(leaves, 2)
-            content[one : one + size] = content[other : other + size]
-            target.write_bytes(content)
+        content, rng = bytearray(many.read_bytes()), random.Random(int(step.argument))
+        with closing(sqlite3.connect(many)) as db:
+            size = db.execute("PRAGMA page_size").fetchone()[0]
+            query = "SELECT pageno FROM dbstat WHERE name = ? AND pagetype = 'leaf' ORDER BY path"
+            leaves = [row[0] for row in db.execute(query, (rng.choice(("email", "body")),)).fetchall()]
+        other = rng.choice(leaves[:-1])
+        over = rng.choice((leaves[-1], rng.choice(leaves)))
+        content[(over - 1) * size : over * size] = content[(other - 1) * size : other * size]
+        target.write_bytes(content)
         self._command(step)
+
+    def _make_many(self, path: Path) -> bool:
+        """Make a run file of many emails in a home of its own; return whether that went well."""
+        rows = "".join(f'mail-{number},"Please send contract {number}."\n' for number in range(1, MANY + 1))
+        (self.work / "many.csv").write_text("id,text\n" + rows, "utf-8")
+        home = self.folder / "aside"
+        line = ("new", "many.csv", "--name", "many")
+        number = self._processes.begin(line, env={**self._environment, "LABELTUI_HOME": str(home)})
+        if self._processes.wait(number, ENDS_WITHIN_S) != 0:
+            return False
+        with (
+            closing(sqlite3.connect(home / "runs" / "many.db")) as source,
+            closing(sqlite3.connect(path)) as copy,
+        ):
+            source.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE")
+        return True
 
     def _continue_all(self) -> None:
         for pid in self._stopped:
