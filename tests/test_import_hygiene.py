@@ -28,6 +28,13 @@ HEAVY = (
     "scipy",
     "tui",
 )
+AT_HAND = (
+    *("argparse", "asyncio", "concurrent.futures", "csv", "dataclasses", "email.message", "html.parser", "http.client"),
+    *("json", "logging", "platform", "sqlite3", "ssl", "subprocess", "tempfile", "tomllib", "urllib.request", "zipfile"),
+    *("httpx", "platformdirs", "pydantic", "tomlkit"),
+)
+"""What many modules import and nothing here asks about: the process that is forked has it, so that it is read once."""
+
 MAY_HAVE_THE_CLIENT = ("core.llm.client", "core.worker")
 
 PROGRAM = """
@@ -68,7 +75,7 @@ def brought_by(modules: list[str], preloaded: tuple[str, ...] = ()) -> dict[str,
     watched = [*HEAVY, "core.llm.client"]
     result = subprocess.run(
         [sys.executable, "-c", PROGRAM],
-        input=json.dumps([preloaded, watched, modules]),
+        input=json.dumps([[*AT_HAND, *preloaded], watched, modules]),
         capture_output=True,
         text=True,
         check=True,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
 from core.simulator.config import SimulatorError
@@ -29,7 +29,7 @@ class Call:
     ordinal: int
     started_at: float
     request_id: str
-    key: str = ""
+    key: str = field(default="", repr=False)
     organization: str = ""
     question: Question | None = None
     quota: Quota | None = None

@@ -33,6 +33,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -294,6 +295,7 @@ class Sample:
         """Run these tests with a note of the faults whose lines each runs."""
         self.refresh_tests()
         environment = {**os.environ, "PYTHONPATH": str(self.folder / "probed"), "PYTEST_ADDOPTS": "-p planted_probe"}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
         words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow", *tests]
         subprocess.run(words, cwd=self.folder / "probed", env=environment, check=False)
 
@@ -321,25 +323,25 @@ class Sample:
         self.refresh_tests()
         hits, took = self.lines_run()
         known = self.outcomes()
-        doubtful: dict[str, bool] = {}
-        for number, (its_room, fault) in enumerate(self.faults):
-            if its_room != room or (known.get(number) != "" if survivors else number in known):
-                continue
-            tests = chosen(hits[number], took, all_of_them=survivors)
-            test = noticed(self.folder / "tree", fault, tests, took)
-            while (
-                test
-                and test in took
-                and doubtful.setdefault(test, fails(self.folder / "tree", [test], HANGS_S) is not None)
-            ):
-                tests = [each for each in tests if each != test]
-                test = noticed(self.folder / "tree", fault, tests, took)
-            with self.found.open("a", encoding="utf-8") as file:
-                file.write(json.dumps([number, test or ""]) + "\n")
-            print(
-                f"{fault.module}:{fault.number}: {fault.kind}: {test or f'NOT NOTICED by {len(tests)} tests'}",
-                flush=True,
-            )
+        wanted = {""} if survivors else {None}
+        numbers = [n for n, (its, _) in enumerate(self.faults) if its == room and known.get(n) in wanted]
+        tests = {number: chosen(hits[number], took, all_of_them=survivors) for number in numbers}
+        while numbers:
+            found = {
+                number: noticed(self.folder / "tree", self.faults[number][1], tests[number], took) for number in numbers
+            }
+            also_without = failing(self.folder / "tree", sorted({test for test in found.values() if test in took}))
+            numbers = [number for number, test in found.items() if test in also_without]
+            for number, test in found.items():
+                tests[number] = [each for each in tests[number] if each not in also_without]
+                if number not in numbers:
+                    self._keep(number, test, len(tests[number]))
+
+    def _keep(self, number: int, test: str | None, shown_to: int) -> None:
+        with self.found.open("a", encoding="utf-8") as file:
+            file.write(json.dumps([number, test or ""]) + "\n")
+        fault = self.faults[number][1]
+        print(f"{fault.module}:{fault.number}: {fault.kind}: {test or f'NOT NOTICED by {shown_to} tests'}", flush=True)
 
     def table(self) -> int:
         """Print survivors and the table; return 1 where a room's share of noticed faults is below nine in ten."""
@@ -382,35 +384,54 @@ def noticed(tree: Path, fault: Fault, tests: list[str], took: dict[str, float]) 
 
 def fails(tree: Path, tests: list[str], within_s: float) -> str | None:
     """Run tests in a fork until one fails; return its name, or what else went wrong; None where all pass."""
+    code, failed = _in_a_fork(tree, ["-x", *tests], within_s)
+    return (
+        None
+        if code == 0
+        else failed[0]
+        if failed
+        else f"exit code {code}"
+        if code is not None
+        else "they take too long"
+    )
+
+
+def failing(tree: Path, tests: list[str]) -> set[str]:
+    """Run tests in a fork, and return those that fail."""
+    return set(_in_a_fork(tree, tests, 4 * HANGS_S)[1]) if tests else set()
+
+
+def _in_a_fork(tree: Path, words: list[str], within_s: float) -> tuple[int | None, list[str]]:
+    """Return the exit code of pytest, None where it took too long, and the tests that failed."""
     said = tree.parent / "said.txt"
     child = os.fork()
     if child == 0:
         code = 97
         try:
-            code = _run_tests(tree, tests, said)
+            code = _run_tests(tree, words, said)
+        except BaseException:  # noqa: BLE001 - nothing of this process may go on in the fork
+            traceback.print_exc()
         finally:
+            sys.stderr.flush()
             os._exit(code)
     until = time.monotonic() + within_s
-    while time.monotonic() < until:
-        pid, status = os.waitpid(child, os.WNOHANG)
-        if pid:
-            break
+    status: int | None = None
+    while status is None and time.monotonic() < until:
+        pid, ended = os.waitpid(child, os.WNOHANG)
+        status = ended if pid else None
         time.sleep(0.02)
-    else:
+    if status is None:
         os.killpg(child, signal.SIGKILL)
         os.waitpid(child, 0)
-        return "they take too long"
-    code = os.waitstatus_to_exitcode(status)
     lines = said.read_text("utf-8", errors="replace").splitlines()
     failed = [line.split(" ", 1)[1].split(" - ")[0] for line in lines if line.startswith(("FAILED ", "ERROR "))]
-    if code == 0:
-        return None
-    if code == 4 and not failed:
+    code = None if status is None else os.waitstatus_to_exitcode(status)
+    if code in (4, 97) and not failed:
         raise RuntimeError(f"pytest could not be run: see {said}")
-    return failed[0] if failed else f"exit code {code}"
+    return code, failed
 
 
-def _run_tests(tree: Path, tests: list[str], said: Path) -> int:
+def _run_tests(tree: Path, words: list[str], said: Path) -> int:
     os.setsid()
     with said.open("wb") as file:
         os.dup2(file.fileno(), 1)
@@ -421,9 +442,12 @@ def _run_tests(tree: Path, tests: list[str], said: Path) -> int:
     os.chdir(tree)
     sys.path[:] = [str(tree), *(each for each in sys.path if each not in {"", str(ROOT)})]
     os.environ["PYTHONPATH"] = str(tree)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     import pytest
 
-    return int(pytest.main(["-q", "-x", "-rfE", "--tb=short", "-p", "no:cacheprovider", f"--rootdir={tree}", *tests]))
+    options = ["-q", "-rfE", "--tb=short", "-p", "no:cacheprovider", f"--rootdir={tree}"]
+    return int(pytest.main([*options, "-W", "ignore::pytest.PytestAssertRewriteWarning", *words]))
 
 
 def main() -> int:

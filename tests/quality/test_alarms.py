@@ -155,6 +155,15 @@ def test_counts_of_before_arm_a_watch() -> None:
     assert "1,001" in counter.reading().sentence
 
 
+def test_what_was_skipped_counts_once_in_what_is_said() -> None:
+    """Twice the counts of an earlier worker, and one answer more."""
+    scan = WindowScan(Watch.SHARES, "0")
+    for _ in range(2):
+        scan.skip(hits=90, asks=500)
+    scan.observe(0)
+    assert scan.reading().sentence == "steady over 1,001 asks"
+
+
 def cap_alarms(tokens_of: Callable[[int, random.Random], int], *, asks: int = 5_000, seed: int = 1) -> list[str]:
     """The sentences of alarms over questions of 2,300 to 8,300 characters with these counts of tokens."""
     rng = random.Random(seed)
@@ -172,6 +181,14 @@ def test_prompts_that_a_server_cuts_are_reported_with_the_remedy_and_once() -> N
     [sentence] = cap_alarms(lambda chars, rng: min(1_024, round(chars / rng.gauss(4.0, 0.4))))
     assert "all took 1,024 tokens" in sentence
     assert "OLLAMA_CONTEXT_LENGTH" in sentence
+
+
+def test_counts_that_differ_by_two_tokens_are_one_cap_and_by_three_are_not() -> None:
+    """Templates of chats add a token or two; what is further below the largest count is a shorter text."""
+    two, three = PromptCap(), PromptCap()
+    texts = (4_000, 5_000, 6_000, 7_000, 8_000, 9_000)
+    assert any(two.observe(chars, 1_024 - 2 * (number % 2)) for number, chars in enumerate(texts))
+    assert not any(three.observe(chars, 1_024 if number == 0 else 1_021) for number, chars in enumerate(texts))
 
 
 def test_a_dismissed_cap_is_quiet_until_another_one_shows() -> None:

@@ -46,6 +46,7 @@ def test_changes_are_summed() -> None:
     assert round_changed(5, 60)
     assert not round_changed(4, 60)
     assert not round_changed(1, 10)
+    assert round_changed(2, 10)
 
 
 def test_emails_with_three_equal_answers_are_chosen_of_each_label() -> None:
@@ -144,3 +145,21 @@ def test_an_unsteady_model_is_not_watched_so() -> None:
     ask(canaries, range(1, 2_000), dict.fromkeys(range(1, 2000, 3), "0"))
     assert "by themselves" in canaries.off
     assert canaries.asked == 0
+
+
+def test_an_email_that_was_dropped_is_not_asked_in_the_round_that_had_it() -> None:
+    """A round of another model is through without it, and no other email is left out."""
+    canaries = Canaries(LABELS, texts=5_000)
+    ask(canaries, range(1, 1_000), {})
+    canaries.begin_round()
+    first = canaries.due()
+    assert first is not None
+    canaries.drop(first[0])
+    asked: list[int] = []
+    while (due := canaries.due()) is not None:
+        asked.append(due[0])
+        canaries.sent(*due)
+        label = "0" if due[0] % 5 == 0 else "1"
+        canaries.answered(CanaryAnswer(due[0], label, label, due[1]))
+    assert first[0] not in asked
+    assert len(asked) == len(set(asked)) >= 50

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 
+import pytest
+
 from core.quality.packing import (
     FIRST_SHARE,
     FIRST_TEXTS,
@@ -108,6 +110,16 @@ def test_verdict_compares_pairs() -> None:
     assert (round(one.ends[0], 6), one.ends[2] < 0) == (-0.5, True)
     assert found.harmless is False
     assert verdict(PackFacts("10", 10, 0, 0, 0, ()), LABELS).harmless is None
+
+
+def test_interval_of_a_shift_is_that_of_a_dirichlet_with_half_a_count_in_each_cell() -> None:
+    """Of four texts one was alone 1 and packed 0, two the other way round; the limits are from 60,000 other draws."""
+    pairs = [("1", "0"), ("1", "0"), ("0", "1"), ("1", "1")]
+    answers = tuple(ControlAnswer(n, label, value, 1, 10, 1) for n, (label, value) in enumerate(pairs))
+    shift = verdict(PackFacts("10", 10, 4, 4, 0, answers), LABELS).labels[0].shift
+    assert shift is not None
+    assert shift[0] == 0.25
+    assert shift[1:] == (pytest.approx(-0.496, abs=0.045), pytest.approx(0.765, abs=0.045))
 
 
 def test_false_alarms_and_delays_are_as_stated() -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from core.quality.audit import Answer, Audit, Batch, Member, judge
 from core.quality.sampling import Sample
-from core.quality.session import held_back
+from core.quality.session import Phase, begin, held_back
 
 
 def member(number: int, label: str, person: str | None, **fields: object) -> Member:
@@ -78,3 +79,19 @@ def test_where_the_model_differs_stays_hidden_until_the_batch_is_over() -> None:
     assert held_back(under_way, "ben") == frozenset(), "another person's figures are open"
     assert held_back(audit(members, batches=(Batch("anna", 1, (0, 1)),)), "anna") == set(range(20))
     assert held_back(audit(members, batches=(Batch("anna", 1, ()),)), "anna") == frozenset(), "nothing came back"
+
+
+def test_a_batch_whose_second_looks_are_all_given_is_followed_by_the_next() -> None:
+    """With one of them missing the annotator goes on with the second looks."""
+
+    def looked(number: int, *again: int) -> Member:
+        seconds = tuple(Answer(100 + number, each, "anna", "second", "1", 4.0, 1, 0.0) for each in again)
+        return replace(member(number, "1", "1"), answers=(*member(number, "1", "1").answers, *seconds))
+
+    batches = (Batch("anna", 1, (3, 7)),)
+    others = [member(number, "1", "1") for number in range(10) if number not in (3, 7)]
+    due = [member(number, "1", None) for number in range(10, 40)]
+    half = begin(audit([looked(3, 3), looked(7), *others, *due], batches=batches), "anna")
+    assert (half.batch, half.phase, half.queue, half.place) == (1, Phase.SECOND, [7], (1, 2))
+    whole = begin(audit([looked(3, 3), looked(7, 7), *others, *due], batches=batches), "anna")
+    assert (whole.batch, whole.phase, whole.place[0]) == (2, Phase.FIRST, 0)

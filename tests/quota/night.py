@@ -123,7 +123,7 @@ class Night:
         self.servers = {server.name: server for server in servers}
         self.keys = dict(keys)
         self.latency_s = latency_s
-        self.tick_s = tick_s if workers == 1 else 0.25
+        self.tick_s = tick_s if workers == 1 else 1.0
         self.lengths = lengths or (lambda rng: min(6_000, int(rng.lognormvariate(7.2, 0.7))))
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._ids = count(1)

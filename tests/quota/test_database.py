@@ -17,7 +17,7 @@ from core.model import Dimension
 from core.quota.db.database import SCHEMA_VERSION, QuotaDatabase
 from core.quota.db.rows import bench_rows, key_records, level_rows, write_levels
 from core.quota.db.schema import _KEY_OF_FORMAT_5
-from core.quota.db.sync import LedgerSync
+from core.quota.db.sync import Doing, LedgerSync
 from core.quota.ledger.ledger import Ledger
 from core.quota.ledger.levels import Level
 from core.quota.ledger.replies import Reading
@@ -309,6 +309,29 @@ def test_workers_know_of_each_other_while_they_live(workers: tuple[Worker, Worke
     two.sync.leave()
     one.share(NOW + 6)
     assert one.sync.peers == 0
+
+
+def test_a_worker_that_leaves_takes_only_its_own_rows_away(workers: tuple[Worker, Worker]) -> None:
+    """The other's row, what it does with which key, and what both learned of quotas stay as they are."""
+    one, two = workers
+    for number, worker in enumerate(workers):
+        worker.sync.sync(NOW + 3, {f"print-{number}": Doing(in_flight=number + 1)}, changed=True)
+
+    def rows() -> dict[str, list[tuple[object, ...]]]:
+        tables = ("key", "level", "bench", "worker", "worker_key", "trouble", "spend", "estimate", "meta")
+        return {table: [tuple(row) for row in one.database.execute(f"SELECT * FROM {table}")] for table in tables}
+
+    before = rows()
+    assert [len(before[table]) for table in ("worker", "worker_key", "level")] == [2, 2, 1]
+    two.sync.leave()
+    after = rows()
+    gone = {table: [row for row in before[table] if row not in after[table]] for table in before}
+    mine = two.sync.worker_id
+    assert {table: [row[0] for row in found] for table, found in gone.items() if found} == {
+        "worker": [mine],
+        "worker_key": [mine],
+    }
+    assert all(row in before[table] for table in after for row in after[table])
 
 
 def test_what_could_not_be_shared_is_shared_later(workers: tuple[Worker, Worker]) -> None:

@@ -50,19 +50,27 @@ def check(night: Night, hours: float, *, efficiency: float = EFFICIENCY, refused
     assert limited <= LEARNING * len(night.servers) + refused * calls
 
 
+BINDING = {
+    "RPM": (Limits(rpm=30), 1), "TPM": (TPM, 2), "RPD": (Limits(rpd=1_000), 24), "TPD": (Limits(tpd=200_000), 24),
+    "free": (FREE, 18), "developer": (DEVELOPER, 0.2),
+}  # fmt: skip
+
+
+def some(values: dict[str, tuple[object, ...]], quick: str) -> list[object]:
+    """Return parameters by their ids; those that ``quick`` does not name are slow: they meet the same rules elsewhere."""
+    return [
+        pytest.param(*value, id=name, marks=() if name in quick.split() else pytest.mark.slow)
+        for name, value in values.items()
+    ]
+
+
 @pytest.mark.parametrize(
-    ("limits", "hours"),
-    [
-        (Limits(rpm=30), 1),
-        (TPM, 2),
-        (Limits(rpd=1_000), 24),
-        (Limits(tpd=200_000), 24),
-        (FREE, 18),
-        (DEVELOPER, 0.2),
-    ],
-    ids=["RPM", "TPM", "RPD", "TPD", "free", "developer"],
+    ("limits", "hours", "headers"),
+    some(
+        {f"{headers}-{name}": (*each, headers) for headers in ("true", "missing") for name, each in BINDING.items()},
+        "true-RPM true-TPM true-RPD true-TPD true-free true-developer missing-RPD missing-free",
+    ),
 )
-@pytest.mark.parametrize("headers", ["true", "missing"])
 def test_the_binding_limit_is_used_up(play: Play, limits: Limits, hours: float, headers: str) -> None:
     """Whichever window binds, known from headers or only from refusals."""
     check(play([Server("org_1", limits, headers=headers)], ONE_KEY, hours), hours)
@@ -73,34 +81,47 @@ def test_headers_from_before_the_answer_do_no_harm(play: Play) -> None:
     check(play([Server("org_1", TPM, headers="before")], ONE_KEY, 4), 4)
 
 
-@pytest.mark.parametrize("lie", ["full", "zero", "random"])
-@pytest.mark.parametrize("limits", [TPM, FREE], ids=["TPM", "free"])
+@pytest.mark.parametrize(
+    ("lie", "limits"),
+    some(
+        {
+            f"{name}-{lie}": (lie, limits)
+            for name, limits in (("TPM", TPM), ("free", FREE))
+            for lie in ("full", "zero", "random")
+        },
+        "TPM-random free-full free-zero free-random",
+    ),
+)
 def test_headers_that_lie_are_seen_through(play: Play, lie: str, limits: Limits) -> None:
     """Always everything left, always nothing, or anything at all."""
     hours = 5 if limits is TPM else 18
     check(play([Server("org_1", limits, headers=lie)], ONE_KEY, hours), hours)
 
 
-@pytest.mark.parametrize("lie", ["full", "zero", "random"])
+@pytest.mark.parametrize("lie", some({lie: (lie,) for lie in ("full", "zero", "random")}, "random"))
 def test_headers_that_lie_are_seen_through_within_minutes(play: Play, lie: str) -> None:
     """Also where a minute refills more than a true reading could be off by: nine tenths of the first half hour."""
     check(play([Server("org_1", DEVELOPER, headers=lie)], ONE_KEY, 0.5), 0.5, efficiency=0.9)
 
 
+@pytest.mark.slow  # as in tests/virtual, which plays it with a whole worker
 def test_three_unequal_organizations_are_all_used_up(play: Play) -> None:
     """Each at its own pace, none waiting for another."""
     servers = [Server("a", Limits(rpm=10, tpm=6_000)), Server("b", FREE), Server("c", Limits(tpm=30_000, tpd=500_000))]
     check(play(servers, {"x": "a", "y": "b", "z": "c"}, 3), 3)
 
 
-@pytest.mark.parametrize("limits", [Limits(rpm=30), TPM, FREE], ids=["RPM", "TPM", "free"])
+@pytest.mark.parametrize("limits", some({"RPM": (Limits(rpm=30),), "TPM": (TPM,), "free": (FREE,)}, "free"))
 def test_keys_that_share_a_quota_without_saying_so(play: Play, limits: Limits) -> None:
     """Three keys of one organization are found to be so, and then used as one."""
     night = play([Server("org_1", limits)], {"x": "org_1", "y": "org_1", "z": "org_1"}, 4)
     check(night, 4)
 
 
-@pytest.mark.parametrize(("limits", "foreign", "hours"), [(TPM, (20, 1_000), 6), (DEVELOPER, (0.5, 1_000), 0.3)])
+@pytest.mark.parametrize(
+    ("limits", "foreign", "hours"),
+    some({"TPM": (TPM, (20, 1_000), 6), "developer": (DEVELOPER, (0.5, 1_000), 0.3)}, "developer"),
+)
 def test_another_program_on_the_same_quota_is_given_way(
     play: Play, limits: Limits, foreign: tuple[float, int], hours: float
 ) -> None:
@@ -121,6 +142,7 @@ def test_stray_errors_cost_nothing_but_themselves(play: Play) -> None:
     assert night.tallies[0].counted_failures >= 0.9 * night.tallies[0].failed
 
 
+@pytest.mark.slow  # as in tests/virtual, which plays it with a whole worker
 def test_an_outage_is_probed_rarely_and_ends_quickly(play: Play) -> None:
     """Half an hour without an answer: some forty probes, hardly any counted failure, and then on as before."""
     night = play([Server("org_1", TPM, outages=((3_600, 5_400),))], ONE_KEY, 4)
@@ -130,7 +152,10 @@ def test_an_outage_is_probed_rarely_and_ends_quickly(play: Play) -> None:
     assert night.tallies[0].longest_wait_s <= 90
 
 
-@pytest.mark.parametrize(("limits", "hours"), [(Limits(rpm=30), 0.4), (TPM, 0.7), (DEVELOPER, 0.05)])
+@pytest.mark.parametrize(
+    ("limits", "hours"),
+    some({"RPM": (Limits(rpm=30), 0.4), "TPM": (TPM, 0.7), "developer": (DEVELOPER, 0.05)}, "TPM developer"),
+)
 def test_two_workers_share_fairly_and_do_not_storm(play: Play, limits: Limits, hours: float) -> None:
     """Together they reach what one would, neither is starved, and they do not trip over each other."""
     night = play([Server("org_1", limits)], ONE_KEY, hours, workers=2)

@@ -12,7 +12,7 @@ from core.errors import LabeltuiError
 from tests.tui.fake_engine import FakeEngine
 from tests.tui.fakes import NOW, FakeRun, running, settings_in
 from tui.live.jobs import Answered, BackgroundJobs
-from tui.live.poller import BUSY_S, HURRIED_S, IDLE_S, Poller, ViewStateTaken
+from tui.live.poller import Poller, ViewStateTaken
 
 PATIENCE_S = 10.0
 
@@ -136,13 +136,49 @@ def test_reading_is_quick_only_where_something_may_change(tmp_path: Path) -> Non
     """A living worker is looked at twice a second, a command on its way more often, a quiet run less."""
     poller, _, its = still(tmp_path)
     poller.watch(its.run.path, runs=False)
-    assert poller._pause_s() == BUSY_S
+    assert poller._pause_s() == 0.5
     poller.hurry()
-    assert poller._pause_s() == HURRIED_S
+    assert poller._pause_s() == 0.15
     its.now += 60
     its.run.alive = False
     poller.read()
-    assert poller._pause_s() == IDLE_S
+    assert poller._pause_s() == 1.0
+
+
+def test_a_run_that_cannot_be_read_is_tried_once_a_second(tmp_path: Path) -> None:
+    """Also where it could never be read; once it can be, it is shown."""
+    poller, box, its = still(tmp_path)
+    its.run.trouble = "It is damaged."
+    poller.watch(its.run.path, runs=False)
+    poller.read()
+    assert poller._pause_s() == 1.0
+    its.run.trouble = ""
+    poller.read()
+    while not box.messages.empty():
+        last = box.messages.get()
+    assert isinstance(last, ViewStateTaken)
+    assert last.view_state.trouble == ""
+    assert last.view_state.snapshot is not None
+
+
+def test_the_list_of_runs_is_read_every_two_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often a run is looked at meanwhile."""
+    poller, _, its = still(tmp_path)
+    read_at: list[float] = []
+    runs = its.runs
+
+    def counted(now: float) -> object:
+        read_at.append(now)
+        return runs(now)
+
+    monkeypatch.setattr(its, "runs", counted)
+    poller.watch(its.run.path, runs=True)
+    began = its.now
+    read_at.clear()
+    for step in range(1, 41):
+        its.now = began + 0.25 * step
+        poller.read()
+    assert [at - began for at in read_at] == [2.0, 4.0, 6.0, 8.0, 10.0]
 
 
 def test_jobs_run_in_order_and_tell_errors() -> None:

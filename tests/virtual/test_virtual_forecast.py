@@ -28,7 +28,7 @@ SCENARIOS = [
         (Org("a", Limits(rpm=30, tpm=8_000, tpd=200_000)),),
         hours=200.0,
         faults=FAULTS,
-        tempo=Tempo(tick_s=30.0, beat_s=600.0),
+        tempo=Tempo(tick_s=120.0, beat_s=600.0),
     ),
     Scenario(
         "three unequal",

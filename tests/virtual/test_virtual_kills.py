@@ -45,7 +45,7 @@ def test_a_kill_loses_at_most_what_is_in_flight() -> None:
 def test_a_bench_outlives_the_worker() -> None:
     """Killed while its only organization waits for the day's tokens, the next worker waits on and does not ask."""
     scenario = Scenario(
-        "bench", 200, (Org("org_1", Limits(rpm=30, tpm=8_000, tpd=60_000)),), hours=3.0, tempo=Tempo(2.0, 60.0)
+        "bench", 200, (Org("org_1", Limits(rpm=30, tpm=8_000, tpd=60_000)),), hours=3.0, tempo=Tempo(10.0, 60.0)
     )
     whole = simulate_run(scenario)
     refused_at = next(
@@ -68,7 +68,7 @@ def test_what_was_spent_is_kept_through_many_kills() -> None:
         (Org("org_1", Limits(rpm=30, tpm=8_000, tpd=150_000)),),
         hours=4.0,
         operator=tuple((900.0 * number, "kill") for number in range(1, 16)),
-        tempo=Tempo(2.0, 60.0),
+        tempo=Tempo(10.0, 60.0),
     )
     outcome = simulate_run(scenario)
     assert sound(outcome)
@@ -85,7 +85,7 @@ def test_a_long_pause_ends_without_a_rush() -> None:
         tuple(Org(f"org_{number}", MINUTES) for number in range(1, 6)),
         hours=0.75,
         operator=((600.0, "pause"), (1_800.0, "resume")),
-        tempo=Tempo(1.0, 60.0),
+        tempo=Tempo(2.0, 60.0),
     )
     outcome = simulate_run(scenario)
     assert sound(outcome)
@@ -103,7 +103,7 @@ def test_a_disabled_key_rests_and_comes_back() -> None:
         (Org("org_1", MINUTES), Org("org_2", MINUTES)),
         hours=1.0,
         operator=((900.0, "disable key-2"), (1_800.0, "enable key-2")),
-        tempo=Tempo(1.0, 60.0),
+        tempo=Tempo(5.0, 60.0),
     )
     outcome = simulate_run(scenario)
     assert sound(outcome)
@@ -122,7 +122,7 @@ def test_several_runs_share_the_keys(workers: int) -> None:
         (Org("org_1", MINUTES), Org("org_2", MINUTES)),
         hours=0.5,
         faults=POISONED,
-        tempo=Tempo(tick_s=1.0, beat_s=60.0),
+        tempo=Tempo(tick_s=5.0, beat_s=60.0),
     )
     alone = simulate_run(scenario)
     together = simulate_run(replace(scenario, workers=workers))
@@ -140,7 +140,7 @@ def test_runs_killed_together_keep_what_both_had_spent() -> None:
         (Org("org_1", Limits(rpm=30, tpm=8_000, tpd=60_000)),),
         hours=2.0,
         workers=2,
-        tempo=Tempo(tick_s=5.0, beat_s=60.0),
+        tempo=Tempo(tick_s=20.0, beat_s=60.0),
     )
     whole = simulate_run(scenario)
     killed = simulate_run(replace(scenario, operator=((3_600.0, "kill"),)))
@@ -163,7 +163,7 @@ def test_a_wrong_name_for_three_organizations_costs_nothing() -> None:
         hours=0.5,
         declared=stated,
         operator=((600.0, "kill"),),
-        tempo=Tempo(2.0, 60.0),
+        tempo=Tempo(10.0, 60.0),
     )
     outcome = simulate_run(scenario)
     assert sound(outcome)

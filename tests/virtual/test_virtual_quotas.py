@@ -21,6 +21,7 @@ MINUTES_LONG = (
     "declared-rightly-missing",
     "declared-rightly-lying",
     "declared-rightly-day",
+    "shared-day",
     "tight",
 )
 
@@ -45,7 +46,7 @@ def check(outcome: Outcome, expected: Expected) -> None:
             dimension,
             unequal,
             id=f"{'three' if unequal else 'one'}-{dimension}",
-            marks=[] if unequal or dimension == "tpm" else [pytest.mark.slow],
+            marks=[] if unequal else [pytest.mark.slow],
         )
         for unequal in (False, True)
         for dimension in DIMENSIONS
@@ -87,7 +88,7 @@ def test_an_outage_costs_its_time_and_no_email(name: str) -> None:
     assert outcome.burst <= 5 * len(expected.scenario.organizations)
 
 
-@pytest.mark.parametrize("name", ["large", "large-for-some"])
+@pytest.mark.parametrize("name", [pytest.param("large", marks=pytest.mark.slow), "large-for-some"])
 def test_large_emails_neither_starve_nor_block(name: str) -> None:
     """An email of three quarters of a minute's tokens goes out within a few places of its turn; small ones go on."""
     expected = UNRULY[name]

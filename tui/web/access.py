@@ -11,7 +11,7 @@ import hmac
 import ipaddress
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -39,8 +39,8 @@ class RequestFacts:
     path: str
     host: str
     origin: str
-    in_address: str
-    in_cookie: str
+    in_address: str = field(repr=False)
+    in_cookie: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Access:
     """Check requests: ``url`` is how browsers reach the console, without a path; ``key`` is part of the address."""
 
     url: str
-    key: str
+    key: str = field(repr=False)
     more_urls: tuple[str, ...] = ()
     """Where browsers reach it as well, where it listens on every address of the machine."""
 

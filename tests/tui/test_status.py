@@ -1,0 +1,59 @@
+"""``status --json`` field by field: what other programs read, as the contract names it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from core.model import Forecast, KeyState, RunState
+from tests.tui.fakes import NOW, email, key, running
+from tui.commands.status import as_json
+
+COUNTS = ("total", "labeled", "failed", "skipped", "pending", "cursor")
+KEY = {
+    "alias": "lab", "last4": "xlab", "organization": "org_b", "state": "cooling", "reason": "429", "cooldown_s": 41.3,
+    "requests": 412, "errors_429": 3, "tokens": 367_000,
+}  # fmt: skip
+
+
+def test_each_field_says_what_its_name_says() -> None:
+    """A run at work, with counts by label and by follow-up questions, its pace, its end and what limits it."""
+    run = running(40, 20)
+    run.emails[25] = email(25, type(run.emails[0].state).SKIPPED)
+    run.reason, run.reasks, run.asking = "asks", {0: 17, 2: 2}, {"main": 2}
+    run.forecast = Forecast(2400.44, 2100.0, 2700.0, "TPM of org_b")
+    snapshot = replace(run.snapshot(NOW), alarms=("labels: no 0 among the last 50",), attempts=23)
+    keys = (
+        key("main", "org_a"),
+        key("lab", "org_b", KeyState.COOLING, cooldown_s=41.32, limit="TPM", reason="429", errors_429=3),
+    )
+    told = as_json(snapshot, keys, "keys.toml can be read by others")
+    assert (told["run"], told["path"], told["state"], told["reason"]) == (
+        "enron",
+        "/nowhere/runs/enron.db",
+        "running",
+        "asks",
+    )
+    assert told["worker"] == {"pid": 4711, "alive": True, "heartbeat_age_s": 0.2}
+    assert {name: told[name] for name in COUNTS} == {
+        "total": 40, "labeled": 19, "failed": 1, "skipped": 1, "pending": 19, "cursor": 20,
+    }  # fmt: skip
+    assert told["labels"] == {"1": 17, "0": 2}
+    assert told["reasks"] == {"0": 17, "2": 2}
+    assert (told["attempts"], told["tokens"]) == (23, 19 * 912)
+    assert (told["rate_per_min"], told["eta_s"], told["binding_limit"]) == (72.0, 2400.4, "TPM of org_b")
+    assert [each["state"] for each in told["keys"]] == ["in_use", "cooling"]
+    assert told["keys"][1] == KEY
+    assert told["alarms"] == ["labels: no 0 among the last 50", "keys.toml can be read by others"]
+
+
+def test_a_run_that_nobody_works_on_has_neither_pace_nor_end() -> None:
+    """What was forecast before says nothing now; a ready key is not in use; a stale run's reason is an alarm."""
+    run = running(40, 20)
+    run.alive, run.state, run.reason, run.asking = False, RunState.PAUSED, "paused by ana", {"main": 2}
+    told = as_json(run.snapshot(NOW), (key("main", "org_a"),))
+    assert (told["state"], told["rate_per_min"], told["eta_s"], told["binding_limit"]) == ("paused", 0.0, None, "")
+    assert (told["keys"][0]["state"], told["worker"]["alive"], told["alarms"]) == ("ready", False, [])
+    run.state, run.reason = RunState.STALE, "not heard of for 90 s"
+    assert as_json(run.snapshot(NOW), ())["alarms"] == ["not heard of for 90 s"]
+    run.state, run.reason = RunState.PAUSED, "25 emails in a row failed: timeout"
+    assert as_json(run.snapshot(NOW), ())["alarms"] == ["25 emails in a row failed: timeout"]
