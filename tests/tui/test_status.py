@@ -40,7 +40,7 @@ def test_each_field_says_what_its_name_says() -> None:
     assert told["labels"] == {"1": 17, "0": 2}
     assert told["reasks"] == {"0": 17, "2": 2}
     assert (told["attempts"], told["tokens"]) == (23, 19 * 912)
-    assert (told["rate_per_min"], told["eta_s"], told["binding_limit"]) == (72.0, 2400.4, "TPM of org_b")
+    assert (told["rate_per_min"], told["eta_s"], told["binding_limit"]) == (72.0, 2400.44, "TPM of org_b")
     assert [each["state"] for each in told["keys"]] == ["in_use", "cooling"]
     assert told["keys"][1] == KEY
     assert told["alarms"] == ["labels: no 0 among the last 50", "keys.toml can be read by others"]
