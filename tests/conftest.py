@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -57,6 +60,27 @@ def enron() -> Path:
     if not path.exists():
         pytest.skip(f"the real emails are not at {path}")
     return path
+
+
+@pytest.fixture
+def no_superuser() -> Iterator[None]:
+    """Let the modes of files hold for this test, also where root runs it: without the right to pass over them (Linux)."""
+    if os.name != "posix" or (os.geteuid() == 0 and sys.platform != "linux"):
+        pytest.skip("modes hold for nobody here")
+    if os.geteuid() != 0:
+        yield
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3, this thread
+    before = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable; twice
+    assert libc.capget(header, before) == 0
+    without = (ctypes.c_uint32 * 6)(*before)
+    without[0] &= ~0b1110  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER
+    assert libc.capset(header, without) == 0
+    try:
+        yield
+    finally:
+        assert libc.capset(header, before) == 0
 
 
 MakeRun = Callable[..., Path]

@@ -99,10 +99,7 @@ def core() -> dict[str, set[str]]:
 @pytest.fixture(scope="module")
 def tui() -> dict[str, set[str]]:
     """What each module of the console brings along, beside Textual, which all of it may have."""
-    modules = modules_of("tui")
-    if not modules:
-        pytest.skip("there is no console yet")
-    return brought_by(modules, preloaded=("textual", "textual.app", "textual.widgets"))
+    return brought_by(modules_of("tui"), preloaded=("textual", "textual.app", "textual.widgets"))
 
 
 def bringing(found: dict[str, set[str]], name: str) -> set[str]:
@@ -163,7 +160,4 @@ def test_console_brings_nothing_of_the_worker(tui: dict[str, set[str]], name: st
 
 def test_command_line_does_not_even_bring_the_console() -> None:
     """A command such as status starts without Textual: the command line imports what is heavy late."""
-    if "tui.cli" not in modules_of("tui"):
-        pytest.skip("there is no command line yet")
-
     assert brought_by(["tui.cli"])["tui.cli"] & {"textual", "groq", "guardrails", "sqlite_utils"} == set()

@@ -285,15 +285,16 @@ class Sample:
             kept.write_text(json.dumps([[room, asdict(fault)] for room, fault in faults]), "utf-8")
         self.faults = [(room, Fault(**fault)) for room, fault in json.loads(kept.read_text("utf-8"))]
 
-    def refresh_tests(self) -> None:
-        """Bring the tests of today into both copies; the code stays as it was drawn from."""
-        for name in ("probed", "tree"):
-            shutil.copytree(ROOT / "tests", self.folder / name / "tests", dirs_exist_ok=True,
-                            ignore=shutil.ignore_patterns("__pycache__"))  # fmt: skip
+    def refresh(self, tests: list[str]) -> None:
+        """Bring these files of tests, as they are today, into both copies; all else stays as it was drawn from."""
+        files = {word.split("::")[0] for word in tests}
+        for file in sorted(file for file in files if file.endswith(".py") and (ROOT / file).is_file()):
+            for name in ("probed", "tree"):
+                shutil.copyfile(ROOT / file, self.folder / name / file)
 
     def note(self, tests: list[str]) -> None:
         """Run these tests with a note of the faults whose lines each runs."""
-        self.refresh_tests()
+        self.refresh(tests)
         environment = {**os.environ, "PYTHONPATH": str(self.folder / "probed"), "PYTEST_ADDOPTS": "-p planted_probe"}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow", *tests]
@@ -320,7 +321,6 @@ class Sample:
 
     def plant(self, room: str, *, survivors: bool) -> None:
         """Plant the faults of a room that were not yet, or those that nobody noticed, and keep what is found."""
-        self.refresh_tests()
         hits, took = self.lines_run()
         known = self.outcomes()
         wanted = {""} if survivors else {None}
@@ -330,7 +330,7 @@ class Sample:
             found = {
                 number: noticed(self.folder / "tree", self.faults[number][1], tests[number], took) for number in numbers
             }
-            also_without = failing(self.folder / "tree", sorted({test for test in found.values() if test in took}))
+            also_without = failing(self.folder / "tree", sorted({test for test in found.values() if test and ".py" in test}))
             numbers = [number for number, test in found.items() if test in also_without]
             for number, test in found.items():
                 tests[number] = [each for each in tests[number] if each not in also_without]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import subprocess
 import sys
@@ -64,7 +63,7 @@ def test_a_place_that_cannot_hold_a_file_is_named(tmp_path: Path) -> None:
         QuotaDatabase(tmp_path / "file" / "quota.db")
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="the superuser may write everything")
+@pytest.mark.usefixtures("no_superuser")
 def test_a_read_only_file_can_be_read_but_says_so_when_written(tmp_path: Path) -> None:
     """Status works; a write names owner and permissions."""
     path = tmp_path / "quota.db"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -231,7 +230,7 @@ def test_a_place_without_emails_is_refused(tmp_path: Path, make: str) -> None:
     assert expected in refusal(lambda: open_source(path))
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may read everything")
+@pytest.mark.usefixtures("no_superuser")
 def test_a_file_without_permission_is_refused(tmp_path: Path) -> None:
     """With a word about permissions, not a traceback."""
     path = tmp_path / "closed.csv"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import json
 import os
 import re
@@ -130,9 +129,11 @@ def test_a_port_that_is_taken_is_named(
     assert "--port" in said
 
 
-@pytest.mark.skipif(importlib.util.find_spec("textual_serve") is not None, reason="textual-serve is installed")
-def test_without_the_extra_it_says_what_brings_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_the_extra_it_says_what_brings_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A sentence instead of a traceback."""
+    monkeypatch.setattr("tui.web.server.find_spec", lambda _: None)
     assert main(["serve"]) == 1
     assert "pip install 'labeltui[serve]'" in capsys.readouterr().err
 
