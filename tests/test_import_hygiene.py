@@ -29,10 +29,10 @@ HEAVY = (
     "tui",
 )
 AT_HAND = (
-    *("argparse", "asyncio", "concurrent.futures", "csv", "dataclasses", "email.message", "html.parser", "http.client"),
-    *("json", "logging", "platform", "sqlite3", "ssl", "subprocess", "tempfile", "tomllib", "urllib.request", "zipfile"),
-    *("httpx", "platformdirs", "pydantic", "tomlkit"),
-)
+    "argparse", "asyncio", "concurrent.futures", "csv", "dataclasses", "email.message", "html.parser", "http.client",
+    "httpx", "json", "logging", "platform", "platformdirs", "pydantic", "sqlite3", "ssl", "subprocess", "tempfile",
+    "tomllib", "urllib.request", "zipfile",
+)  # fmt: skip
 """What many modules import and nothing here asks about: the process that is forked has it, so that it is read once."""
 
 MAY_HAVE_THE_CLIENT = ("core.llm.client", "core.worker")

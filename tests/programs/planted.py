@@ -330,7 +330,9 @@ class Sample:
             found = {
                 number: noticed(self.folder / "tree", self.faults[number][1], tests[number], took) for number in numbers
             }
-            also_without = failing(self.folder / "tree", sorted({test for test in found.values() if test and ".py" in test}))
+            also_without = failing(
+                self.folder / "tree", sorted({test for test in found.values() if test and ".py" in test})
+            )
             numbers = [number for number, test in found.items() if test in also_without]
             for number, test in found.items():
                 tests[number] = [each for each in tests[number] if each not in also_without]
