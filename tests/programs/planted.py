@@ -325,7 +325,10 @@ class Sample:
         known = self.outcomes()
         wanted = {""} if survivors else {None}
         numbers = [n for n, (its, _) in enumerate(self.faults) if its == room and known.get(n) in wanted]
-        tests = {number: chosen(hits[number], took, all_of_them=survivors) for number in numbers}
+        there = {
+            test: seconds for test, seconds in took.items() if (self.folder / "tree" / test.split("::")[0]).exists()
+        }
+        tests = {number: chosen(hits[number], there, all_of_them=survivors) for number in numbers}
         while numbers:
             found = {
                 number: noticed(self.folder / "tree", self.faults[number][1], tests[number], took) for number in numbers
