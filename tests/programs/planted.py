@@ -412,6 +412,7 @@ def _in_a_fork(tree: Path, words: list[str], within_s: float) -> tuple[int | Non
     child = os.fork()
     if child == 0:
         code = 97
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         try:
             code = _run_tests(tree, words, said)
         except BaseException:  # noqa: BLE001 - nothing of this process may go on in the fork
@@ -472,6 +473,7 @@ def main() -> int:
     )
     parser.add_argument("--table", action="store_true", help="print what the folder has")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no fault stays behind in the folder
     with tempfile.TemporaryDirectory(prefix="planted-") as scratch:
         sample = Sample((given.keep or Path(scratch)).resolve(), given.faults, given.seed)
         if given.tests is not None or (not sample.hits.exists() and not given.table):
