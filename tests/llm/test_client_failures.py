@@ -346,3 +346,14 @@ def test_failure_says_what_to_do_about_it() -> None:
 
         assert "—" in str(error)
         assert str(error).startswith(f"h answered 400 {code}: m")
+
+
+def test_headers_in_the_body_are_read_in_lower_case_and_bounded() -> None:
+    """A gateway puts the server's limits there; a hostile one gets no more than 20 names of 100 characters kept."""
+    told = {"X-RateLimit-Reset": "1741305600000", "N" * 300: "v" * 300, **{f"more-{n}": str(n) for n in range(50)}}
+    found = read_refusal({"error": {"message": "slow down", "code": 429, "metadata": {"headers": told}}}).headers
+    assert found["x-ratelimit-reset"] == "1741305600000"
+    assert found["n" * 100] == "v" * 100
+    assert len(found) == 20
+    assert read_refusal({"error": {"message": "slow down", "metadata": {"headers": ["x"]}}}).headers == {}
+    assert read_refusal({"error": {"message": "slow down", "metadata": "x"}}).headers == {}
