@@ -30,7 +30,7 @@ HEAVY = (
 )
 AT_HAND = (
     "argparse", "asyncio", "concurrent.futures", "csv", "dataclasses", "email.message", "html.parser", "http.client",
-    "httpx", "json", "logging", "platform", "platformdirs", "pydantic", "sqlite3", "ssl", "subprocess", "tempfile",
+    "json", "logging", "platform", "platformdirs", "sqlite3", "ssl", "subprocess", "tempfile",
     "tomllib", "urllib.request", "zipfile",
 )  # fmt: skip
 """What many modules import and nothing here asks about: the process that is forked has it, so that it is read once."""
