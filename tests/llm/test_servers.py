@@ -26,7 +26,16 @@ from core.llm.failures import failure_of, read_refusal
 from core.model import ChatMessage, ModelSettings
 from core.quota.keys.store import NO_KEY, KeyStore
 from core.quota.ledger.replies import rate_limit_text
-from core.server_address import PathStyle, address_of, normalize_base_url, preset, presets, server_of
+from core.server_address import (
+    PathStyle,
+    Preset,
+    address_of,
+    normalize_base_url,
+    preset,
+    presets,
+    presets_of,
+    server_of,
+)
 from core.worker.settle import refused
 from tests.llm.test_client import COMPLETION, SECRET
 
@@ -188,3 +197,20 @@ def test_a_moderated_text_fails_with_the_servers_words_and_no_advice_about_keys(
     error = failure_of(403, read_refusal({"error": {"message": said, "code": 403}}), host="h.example", headers={})
     assert refused(error) == f"refused by the server: h.example answered 403: {said}"
     assert "mistyped" not in str(error)
+
+
+def test_servers_of_other_packages_are_looked_for_only_where_a_variable_hints_at_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Reading the metadata of every package takes long: known variables and those of other programs are no hint."""
+    looked: list[int] = []
+
+    def foreign() -> dict[str, Preset]:
+        looked.append(1)
+        return {}
+
+    monkeypatch.setattr("core.server_address.foreign_presets", foreign)
+    known = list(presets_of({"GROQ_API_KEY": "x", "GROQ_API_KEYS": "x", "PATH": "/bin", "TOKEN": "x"}))
+    assert looked == []
+    assert list(presets_of({"PATH": "/bin", "OTHER_API_KEY": "x"})) == known
+    assert looked == [1]

@@ -53,7 +53,12 @@ ROOMS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """By name: the folders and modules of a room."""
 
-EQUIVALENT: dict[str, str] = {}
+EQUIVALENT = {
+    "core/quality/report.py: logic: if found.value is None or found.low is None or found.high is None:":
+        "a coefficient and both ends of its interval are None together or not at all",
+    "core/text.py: comparison: if code < 0x20:":
+        "a space (0x20) is not among the characters that are replaced",
+}  # fmt: skip
 """By module, kind and line (``Fault.name``): why no test could notice that fault."""
 
 MOST_S, FEWEST_TESTS = 60.0, 30
