@@ -14,6 +14,7 @@ from core.model import (
     Happening,
     KeyState,
     LabelMeaning,
+    PlaceStatus,
     Resumption,
     RunState,
     RunSummary,
@@ -23,6 +24,7 @@ from tests.tui.conftest import Desk, Opens
 from tests.tui.fake_engine import FakeEngine
 from tests.tui.fakes import NOW, TASK, FakeRun, email, key, window
 from tui.screens.modals import Confirm
+from tui.widgets.panes.places import _row as place_row
 
 pytestmark = pytest.mark.asyncio
 
@@ -147,3 +149,10 @@ async def test_the_help_and_the_palette_survive_a_hostile_run(desk: Opens) -> No
         assert_inert(at, shows="this screen")
         await at.press("escape", "ctrl+p")
         assert FORBIDDEN.search(at.screen().replace("\n", "")) is None
+
+
+async def test_no_word_about_a_place_reaches_the_terminal_as_it_came() -> None:
+    """Name, node, state and reason stand in the run file, which may be anybody's."""
+    shown = place_row(PlaceStatus(EVIL, EVIL, EVIL, EVIL, in_flight=1, rate_per_min=2.0, since_at=3.0)).plain
+    assert FORBIDDEN.search(shown) is None
+    assert shown.count("52;c;") == 4

@@ -211,18 +211,6 @@ def _tell(db: sqlite3.Connection, marks: Marks, state: str) -> None:
     for at in range(0, 3600, 5):
         db.execute("INSERT INTO pace(at, labeled, failed, calls, waited_s) VALUES (?, ?, 0, 3, ?)",
                    (int(NOW) - at, at % 7, 5.0 if at % 700 == 0 else 0.0))  # fmt: skip
-    for n, place in enumerate(("place", "other place")):
-        db.execute("INSERT INTO place VALUES (?, ?, ?, ?, 1, 12.5, ?)",
-                   (evil(place), evil("place's node"), "asks" if n else evil("place's state"), evil("place's reason"), NOW - 99))  # fmt: skip
-    db.execute(
-        "INSERT INTO parcel(nonce, state, key_alias, organization, model, task_version, window, packed_at, batch_id, status,"
-        " total, completed, tokens, sent_at, expires_at, reason)"
-        " VALUES ('n', 'sent', ?, ?, ?, ?, '24h', ?, ?, ?, 9, 4, 900, ?, ?, ?)",
-        (
-            evil("batch's alias"), evil("batch's organization"), evil("batch's model"), evil("task version"), NOW - 800,
-            evil("batch's id"), evil("batch's status"), NOW - 700, NOW + 80_000, evil("batch's reason"),
-        ),
-    )  # fmt: skip
     forecast = Forecast(2400.0, 2100.0, 2700.0, evil("binding limit"))
     proof = Resumption(NOW - 500, 3, 2, 8, 1, 2, evil("how it ended"))
     db.execute(

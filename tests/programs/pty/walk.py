@@ -41,7 +41,6 @@ class Walk:
         self._typed = typed
         self.shown: set[str] = set()
         self.places: dict[tuple[str, ...], None] = {}
-        self._filled: set[tuple[str, str]] = set()
         self._done = 0
         self._now: dict[str, Any] = {}
         self._read("the first paint")
@@ -94,10 +93,7 @@ class Walk:
                 for key in keys:
                     self.press(key)
                     if self._now["typing"] or self._now["inputs"]:
-                        if (self.stack[-1], key) in self._filled:
-                            break  # the same key opened it on another screen
                         on_sheet = self._now["sheet"]
-                        self._filled.add((self.stack[-1], key))
                         self._fill()
                         if on_sheet:
                             self._go(path)  # what was typed may have emptied its list

@@ -76,7 +76,7 @@ def _row(place: PlaceStatus) -> Content:
     return line(
         (f"{mark} ", style),
         (f"{one_line(place.name, limit=24)}{node}", "$foreground"),
-        (f" · {place.state} {age(place.since_at)}", style),
+        (f" · {one_line(place.state, limit=20)} {age(place.since_at)}", style),
         (at_work, "$foreground"),
         (why, "$quiet"),
     )
