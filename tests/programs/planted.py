@@ -56,6 +56,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
 EQUIVALENT = {
     "core/quality/report.py: logic: if found.value is None or found.low is None or found.high is None:":
         "a coefficient and both ends of its interval are None together or not at all",
+    "core/quota/ledger/ledger.py: number: self._serial += 1":
+        "serial numbers of accounts are compared with each other, and only for being the same",
     "core/text.py: comparison: if code < 0x20:":
         "a space (0x20) is not among the characters that are replaced",
 }  # fmt: skip

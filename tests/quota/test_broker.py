@@ -106,6 +106,14 @@ def test_a_grant_bears_the_key_and_hides_it(desk: Desk) -> None:
     assert broker.in_flight == 0
 
 
+def test_every_organization_has_a_speed_before_its_first_answer(desk: Desk) -> None:
+    """What a forecast takes where no quota binds: more than nothing for each."""
+    broker = desk.broker()
+    before = broker.speeds()
+    assert before
+    assert all(speed > 0 for speed in before.values())
+
+
 def test_without_a_key_the_reason_says_what_to_do(desk: Desk) -> None:
     """No key at all, or none that may be used: both are reported with a remedy."""
     none = desk.broker("").next([desk.candidate()])

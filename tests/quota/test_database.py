@@ -310,6 +310,20 @@ def test_workers_know_of_each_other_while_they_live(workers: tuple[Worker, Worke
     assert one.sync.peers == 0
 
 
+def test_what_a_worker_that_is_gone_did_with_keys_is_cleared_by_the_next_one(
+    workers: tuple[Worker, Worker], tmp_path: Path
+) -> None:
+    """Its row was taken away, and what it did stays out of nobody's count; living workers keep theirs."""
+    one, _ = workers
+    one.sync.sync(NOW + 3, {"print-1": Doing(in_flight=1)}, changed=True)
+    with one.database.writing():
+        one.database.execute("INSERT INTO worker_key VALUES ('gone', 'print-2', 3, '', 0.0)")
+    three = Worker(tmp_path / "quota.db", "three")
+    three.share(NOW + 4)
+    three.database.close()
+    assert [row[0] for row in one.database.execute("SELECT fingerprint FROM worker_key")] == ["print-1"]
+
+
 def test_a_worker_that_leaves_takes_only_its_own_rows_away(workers: tuple[Worker, Worker]) -> None:
     """The other's row, what it does with which key, and what both learned of quotas stay as they are."""
     one, two = workers

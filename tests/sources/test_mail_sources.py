@@ -115,6 +115,17 @@ def test_a_maildir_gives_cur_and_new_without_flags(tmp_path: Path) -> None:
     assert [e.source_id for e in open_source(tmp_path)] == ["17.host", "18.host"]
 
 
+def test_an_mbox_that_ends_without_a_blank_line_keeps_its_last_line(tmp_path: Path) -> None:
+    """Only a blank line before the next message belongs to the file."""
+    path = tmp_path / "box.mbox"
+    path.write_text(
+        "From a@x Mon Jan  1 00:00:00 2024\nSubject: one\n\nfirst\n\nFrom b@x Mon Jan  1 00:00:00 2024\nSubject: two\n\nlast words"
+    )
+    one, two = open_source(path)
+    assert one.raw.endswith("first\n")
+    assert two.raw.endswith("last words")
+
+
 def test_an_mbox_is_split_at_its_from_lines_and_unstuffed(tmp_path: Path) -> None:
     """A From line counts only after a blank line; a stuffed one loses its sign."""
     path = tmp_path / "mail"
