@@ -48,14 +48,15 @@ def write_label_studio(table: Table, path: Path, _raw: bool) -> int:  # noqa: FB
     are the labels' values.
     """
     _need_text(table, "Label Studio")
-    pick = table.picker("id", "text", "model_label", "human_label", "model", "annotator")
+    pick = table.picker("id", "text", "model_label", "human_label", "model", "annotator", "label_probability")
 
     def task_of(row: Row) -> dict[str, Any]:
-        item, text, by_model, by_person, model, annotator = pick(row)
+        item, text, by_model, by_person, model, annotator, probability = pick(row)
         task: dict[str, Any] = {"data": {"text": text, "id": item, "labeltui": _metadata(table, row)}}
         if by_model:
             result = _choice(f"{item}/model", by_model)
-            task["predictions"] = [{"model_version": model, "result": [result]}]
+            score = {"score": probability} if isinstance(probability, float) else {}
+            task["predictions"] = [{"model_version": model, **score, "result": [result]}]
         if by_person:
             result = _choice(f"{item}/{annotator}", by_person)
             task["annotations"] = [{"result": [result], "was_cancelled": False, "ground_truth": False}]

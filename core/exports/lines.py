@@ -89,7 +89,7 @@ def _csv_field(cell: Cell) -> str:
     return f'"{cell}"' if "," in cell or "\n" in cell or "\r" in cell else cell
 
 
-def write_labels(table: Table, path: Path, _raw: bool) -> int:  # noqa: FBT001 - the registry's signature
+def write_labels(table: Table, path: Path, raw: bool) -> int:  # noqa: FBT001 - the registry's signature
     """Write one column, ``label``: a line for each item in source order, empty without a label."""
     label = table.names.index("label")
     count = 0
@@ -97,7 +97,8 @@ def write_labels(table: Table, path: Path, _raw: bool) -> int:  # noqa: FBT001 -
         writer = csv.writer(_UnixLines(file), quoting=csv.QUOTE_MINIMAL)
         writer.writerow(["label"])
         for row in table.rows():
-            writer.writerow([row[label]])
+            cell = row[label]
+            writer.writerow([guarded(cell) if isinstance(cell, str) and not raw else cell])
             count += 1
     return count
 

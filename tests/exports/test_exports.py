@@ -284,6 +284,8 @@ def test_one_column_has_a_line_for_each_item(tmp_path: Path) -> None:
     """In source order, empty where there is no label, so that it can be put beside the source."""
     export_table(table(LABELED, FAILED, BY_ADA), tmp_path / "labels.csv", layout="labels")
     assert (tmp_path / "labels.csv").read_text() == 'label\n1\n""\n0\n'
+    export_table(table(LABELED._replace(label="=1+1")), tmp_path / "odd.csv", layout="labels")
+    assert (tmp_path / "odd.csv").read_text() == "label\n'=1+1\n", "no spreadsheet runs a label either"
 
 
 def test_label_studio_gets_predictions_and_annotations(tmp_path: Path) -> None:
@@ -298,6 +300,25 @@ def test_label_studio_gets_predictions_and_annotations(tmp_path: Path) -> None:
     )  # fmt: skip
     assert "annotations" not in first
     assert second["annotations"][0]["result"][0]["value"] == {"choices": ["0"]}
+
+
+def test_label_studio_itself_finds_no_fault(tmp_path: Path) -> None:
+    """Its own library checks predictions and annotations against a project's configuration; a sure label has a score."""
+    interface = pytest.importorskip("label_studio_sdk.label_interface", reason="label-studio-sdk is not installed")
+    project = interface.LabelInterface(
+        '<View><Text name="text" value="$text"/><Choices name="label" toName="text">'
+        '<Choice value="1"/><Choice value="0"/></Choices></View>'
+    )
+    sure = LABELED._replace(label_probability=0.75)
+    export_table(table(sure, BY_ADA, FAILED), tmp_path / "tasks.json", layout="label-studio")
+    tasks = json.loads((tmp_path / "tasks.json").read_text())
+    assert tasks[0]["predictions"][0]["score"] == 0.75
+    for task in tasks:
+        assert task["data"]["text"]
+        for said in (*task.get("predictions", ()), *task.get("annotations", ())):
+            assert project.validate_prediction(said, return_errors=True) == []
+    wrong = {"result": [{**tasks[0]["predictions"][0]["result"][0], "value": {"choices": ["no such label"]}}]}
+    assert project.validate_prediction(wrong, return_errors=True)
 
 
 def test_argilla_gets_a_folder_for_from_disk(tmp_path: Path) -> None:
@@ -326,6 +347,8 @@ def test_spacy_gets_texts_with_categories(tmp_path: Path) -> None:
         export_table(table(LABELED, text=False), tmp_path / "train.jsonl", layout="spacy")
     spacy = pytest.importorskip("spacy", reason="spaCy is not installed")
     export(tmp_path / "train.spacy", LABELED, FAILED)
+    export_table(table(LABELED, FAILED, BY_ADA, split="0.5,0.5"), tmp_path / "corpus", layout="spacy")
+    assert {path.name for path in (tmp_path / "corpus").iterdir()} == {"train.spacy", "test.spacy", "manifest.json"}
     (doc,) = spacy.tokens.DocBin().from_disk(tmp_path / "train.spacy").get_docs(spacy.blank("xx").vocab)
     assert (doc.text, doc.cats) == ("Lunch at noon?", {"1": 1.0, "0": 0.0})
 

@@ -146,18 +146,6 @@ def test_columns_of_tables_in_a_folder_are_kept(tmp_path: Path) -> None:
 
 
 @needs_data
-def test_the_real_maildir_and_mailbox_hold_what_the_standard_library_counts() -> None:
-    """And each body is there, byte for byte."""
-    box = DATA / "maildir"
-    theirs = mailbox.Maildir(str(box), create=False, factory=None)
-    ours = list(open_source(box))
-    assert len(ours) == len(theirs) == 400
-    raw = {email.source_id: email.raw for email in ours}
-    for file in [*(box / "cur").iterdir(), *(box / "new").iterdir()]:
-        assert raw[file.name.partition(":")[0]].encode() == file.read_bytes()
-
-
-@needs_data
 def test_every_nasty_file_is_an_email_or_counted() -> None:
     """None is lost; what the standard library reads as text is in the raw text."""
     files = [path for path in (DATA / "nasty").rglob("*") if path.is_file()]

@@ -427,24 +427,6 @@ def test_an_option_that_means_nothing_is_refused(tmp_path: Path) -> None:
         opened(tmp_path / "a.csv", CSV, format="cvs")
 
 
-@pytest.mark.skipif(not CASES.exists(), reason="the shared cases are not beside the project")
-@pytest.mark.parametrize(
-    ("name", "count"),
-    [
-        ("emails.csv", 40),
-        ("first_row_lacks_text.jsonl", 2),
-        ("from_in_body.mbox", 2),
-        ("nested.jsonl", 2),
-        ("no_blank_line.mbox", 2),
-        ("semi_headercomma.csv", 2),
-        ("subject_body.csv", 2),
-    ],
-)
-def test_the_shared_cases_are_read(name: str, count: int) -> None:
-    """Each holds what a careful reader counts."""
-    assert len({email.raw for email in open_source(CASES / name)}) == count
-
-
 def test_how_many_texts_are_expected_follows_from_size_and_what_was_read(tmp_path: Path) -> None:
     """For the time that is left of an import: near from the beginning, unknown where texts lie packed in a database."""
     path = tmp_path / "mail.csv"

@@ -13,6 +13,7 @@ from tui.screens.emails.list import EmailsScreen
 from tui.screens.emails.record import RecordScreen
 from tui.screens.emails.windows import Causes
 from tui.screens.modals import Confirm, GiveLabel
+from tui.widgets.lists.emails import list_columns
 from tui.widgets.lists.rows import Rows
 
 pytestmark = pytest.mark.asyncio
@@ -322,3 +323,12 @@ async def test_copying_shows_the_file(desk: Opens) -> None:
         await at.press("enter", "c")
         assert "Could you send the contract?" in path.read_text("utf-8")
         assert path.stat().st_mode & 0o077 == 0
+
+
+async def test_the_list_names_what_it_shows_of_an_item() -> None:
+    """Emails have subjects; of reviews the beginning stands there, under their own noun."""
+    for failed in (False, True):
+        assert "subject" in [column.title for column in list_columns("email", failed=failed)]
+        titles = [column.title for column in list_columns("review", failed=failed)]
+        assert "review" in titles
+        assert "subject" not in titles

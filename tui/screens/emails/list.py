@@ -21,7 +21,6 @@ from tui.terminal.textual_fixes import alive
 from tui.text.numbers import number, plural
 from tui.widgets.lists.emails import (
     COLUMNS,
-    FAILED_COLUMNS,
     KINDS,
     FilterLine,
     Kind,
@@ -29,6 +28,7 @@ from tui.widgets.lists.emails import (
     ScopeBar,
     Scoped,
     as_row,
+    list_columns,
 )
 from tui.widgets.lists.rows import Row, Rows
 from tui.widgets.record_view import RecordView
@@ -90,6 +90,7 @@ class EmailsScreen(EmailEditing):
         self._show_beside()
 
     def _list_changed(self) -> None:
+        self._rows.set_columns(list_columns(self.item, failed=self.listing.kind.state == "failed"))
         order = self.listing.shown_order
         self._rows.set_sorted(order.key if order != WORK_ORDER else "", descending=order.descending)
         self._update_bar()
@@ -204,7 +205,7 @@ class EmailsScreen(EmailEditing):
     def _show_anew(self, kind: Kind, typed: Filter) -> None:
         """Show another list from its beginning, without marks."""
         self._marks.clear()
-        self._rows.set_columns(FAILED_COLUMNS if kind.state == "failed" else COLUMNS)
+        self._rows.set_columns(list_columns(self.item, failed=kind.state == "failed"))
         self.listing.show(kind, typed)
 
     def do_find(self) -> None:

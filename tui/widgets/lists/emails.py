@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -269,6 +270,15 @@ FAILED_COLUMNS = (
     ListColumn("why it failed", 0, weight=3),
 )
 """The columns of the list of failures."""
+
+
+@functools.cache
+def list_columns(item: str, *, failed: bool) -> tuple[ListColumn, ...]:
+    """Return the columns of a list; where items have no subject their beginning stands there, headed by their noun."""
+    columns = FAILED_COLUMNS if failed else COLUMNS
+    if item == "email":
+        return columns
+    return tuple(replace(column, title=item) if column.key == "subject" else column for column in columns)
 
 
 def as_row(row: EmailRow, task: Task | None, *, marked: bool, why: bool) -> Row:

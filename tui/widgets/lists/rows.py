@@ -95,8 +95,9 @@ class Rows(ScrollView, can_focus=True):
 
     def set_columns(self, columns: Sequence[ListColumn]) -> None:
         """Set other columns, for rows that are set afterwards."""
-        self._columns = tuple(columns)
-        self.refresh()
+        if self._columns != tuple(columns):
+            self._columns = tuple(columns)
+            self.refresh()
 
     def set_sorted(self, key: str, *, descending: bool) -> None:
         """Mark the column by which the rows are sorted."""
