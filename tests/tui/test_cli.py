@@ -430,7 +430,7 @@ def test_the_plan_has_each_lane_and_the_mix_that_a_time_and_a_budget_call_for(sa
     say("new", source)
     code, out, _ = say("plan", "mail", "--budget", "5")
     assert code == 0
-    assert all(f"lane {lane}" in out for lane in ("live", "flex", "batch"))
+    assert all(f"\n  {lane} " in out for lane in ("live", "flex", "batch"))
     assert "labeltui lane mail" in out
     planned = json.loads(say("plan", "mail", "--by", "2099-01-01 07:00", "--json")[1])
     assert [each["lane"] for each in planned["lanes"]] == ["live", "flex", "batch"]

@@ -49,11 +49,11 @@ def price(planned: Planned) -> str:
 
 
 def lane_lines(planned: Planned) -> Iterator[str]:
-    """Yield what each lane takes: time, what limits it, money."""
+    """Yield what each lane (live, flex, batch) takes: time, what limits it, money."""
     for each in planned.lanes:
         time = lane_time(each, known=planned.limits_known)
         note = f" ({each.note})" if each.note else ""
-        yield f"  lane {each.lane:<6}{time}; {money(each.money)}{note}"
+        yield f"  {each.lane:<9} {time}; {money(each.money)}{note}"
 
 
 def lane_time(lane: LaneForecast, *, known: bool) -> str:

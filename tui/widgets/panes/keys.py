@@ -92,15 +92,15 @@ def used_share(window: WindowStatus) -> float:
 
 
 def state_words(key: KeyStatus, width: int) -> tuple[str, str]:
-    """Return a key's state in ``width`` cells, with its countdown or reason, and the tone."""
+    """Return a key's state in ``width`` cells, with its countdown or, where it fits whole, its reason; and the tone."""
     glyph, word, tone = STATES[key.state]
     if key.state in (KeyState.COOLING, KeyState.BENCHED):
         until = countdown(key.cooldown_s) if key.cooldown_s else ""
         text = f"{glyph} {word} {until}" + (f" {key.limit}" if key.limit and width >= 20 else "")
-    elif key.state is KeyState.INVALID and key.reason and width > 20:
-        text = f"{glyph} {word} · {key.reason}"
     else:
         text = f"{glyph} {word}"
+        if key.state is KeyState.INVALID and key.reason and len(f"{text} · {key.reason}") <= width:
+            text += f" · {key.reason}"
     if key.pinned and len(text) + len(FIRST) <= width:
         text += FIRST
     return foreign(text, width), f"${tone}"
