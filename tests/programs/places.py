@@ -161,13 +161,18 @@ class World:
         await_(lambda: self._begun("head") > before, 180, "the head")
 
     def add_node(self, name: str) -> None:
-        """Start a node with a CPU for one place."""
+        """Start a node with a CPU for one place; on a busy machine Ray gives up after a fixed time, and is tried again."""
         before = self._begun(name)
-        self.nodes[name] = self.start(
-            "-m", "ray.scripts.scripts", "start", "--address", self.head, "--block", "--num-cpus", "1",
-            "--node-ip-address", "127.0.0.1", "--object-store-memory", "80000000", name=name,
-        )  # fmt: skip
-        await_(lambda: self._begun(name) > before, 180, f"the node {name}")
+        for _ in range(4):
+            node = self.nodes[name] = self.start(
+                "-m", "ray.scripts.scripts", "start", "--address", self.head, "--block", "--num-cpus", "1",
+                "--node-ip-address", "127.0.0.1", "--object-store-memory", "80000000", name=name,
+            )  # fmt: skip
+            await_(lambda node=node: self._begun(name) > before or node.poll() is not None, 180, f"the node {name}")  # type: ignore[misc]
+            if node.poll() is None:
+                return
+            self.kill(node)
+        raise SystemExit(f"the node {name} cannot be started: see {self.folder / name}.out")
 
     def kill_node(self, name: str) -> None:
         """Kill a node, its actors included."""
