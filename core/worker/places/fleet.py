@@ -138,6 +138,8 @@ class PlacesFleet:
         self._keys: dict[str, str] = {}
         self._heads: dict[tuple[ChatMessage | None, ModelSettings], Head] = {}
         self._places: dict[str, _Place] = {}
+        self._ready: list[_Place] = []
+        self._last_head: Head | None = None
         self._link: Link | None = None
         self._flush: asyncio.TimerHandle | None = None
         self._keeping: asyncio.Task[None] | None = None
@@ -206,11 +208,11 @@ class PlacesFleet:
 
     def most(self) -> int:
         """Return how many calls may be out at once now."""
-        return self._wanted.width * len(self._ready())
+        return self._wanted.width * len(self._ready)
 
     def why_full(self) -> str:
         """Return why no more may be out now."""
-        if self._ready():
+        if self._ready:
             return "every place is busy"
         reasons = dict.fromkeys(place.reason for place in self._places.values() if place.reason)
         why = self._unreachable or "; ".join(reasons)
@@ -236,6 +238,7 @@ class PlacesFleet:
         """Work by another version of the task from now on; no call may be out."""
         self._setup = setup
         self._heads.clear()
+        self._last_head = None
         self._send(setup)
 
     async def aclose(self) -> None:
@@ -268,6 +271,7 @@ class PlacesFleet:
                 for place in self._places.values():
                     self._take_state(Reached(place.name, "lost", place.node, self._unreachable))
                 self._places.clear()
+                self._ready = []
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, AGAIN_MOST_S)
 
@@ -307,6 +311,7 @@ class PlacesFleet:
         if before != reached.state:
             place.since_at = self._clock()
         place.state, place.reason = reached.state, reached.reason
+        self._ready = [each for each in self._places.values() if each.state == "ready"]
         place.node = reached.node or place.node
         if reached.state == "ready":
             self._unreachable = ""
@@ -332,18 +337,19 @@ class PlacesFleet:
 
     # -- sending -----------------------------------------------------------------------------------------------------
 
-    def _ready(self) -> list[_Place]:
-        return [place for place in self._places.values() if place.state == "ready"]
-
     def _freest(self) -> _Place | None:
-        with_room = [place for place in self._ready() if len(place.out) < self._wanted.width]
-        return min(with_room, key=lambda place: len(place.out), default=None)
+        freest = min(self._ready, key=lambda place: len(place.out), default=None)
+        return freest if freest is not None and len(freest.out) < self._wanted.width else None
 
     def _head(self, conversation: tuple[ChatMessage, ...], settings: ModelSettings) -> Head:
         system = conversation[0] if conversation and conversation[0].role == "system" else None
+        last = self._last_head
+        if last is not None and last.settings is settings and last.system == system:
+            return last  # nearly always: hashing a task's settings takes longer
         known = self._heads.get((system, settings))
         if known is None:
             known = self._heads[system, settings] = Head(next(self._numbers), system, settings)
+        self._last_head = known
         return known
 
     def _flush_soon(self) -> None:
@@ -353,7 +359,7 @@ class PlacesFleet:
     def _flush_now(self) -> None:
         self._flush = None
         heads = {head.number: head for head in self._heads.values()}
-        for place in self._ready():
+        for place in self._ready:
             while place.outbox:
                 chars = count = 0
                 while count < len(place.outbox) and (chars := chars + place.outbox[count].chars) <= MOST_CHARS:
