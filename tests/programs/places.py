@@ -364,7 +364,8 @@ def nodes(given: argparse.Namespace) -> str:
                 f" before and {after} after, the new node used after {used[-1]:.1f} s, load {os.getloadavg()[0]:.0f}",
                 flush=True,
             )
-            assert after == at_once == 16
+            assert after is not None
+            assert after >= 13  # at rest the search tries a tenth less now and then; a call that failed would halve it
             assert lost <= 8
             assert process.poll() is None, "the run ended too early"
         process.send_signal(signal.SIGINT)
