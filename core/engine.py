@@ -334,7 +334,7 @@ class Engine:
         settings = self._for(path)
         with self.view(path) as reader:
             task, base_url = reader.task(), reader.base_url() or settings.base_url
-            took_s = reader.batches_took_s()
+            took_s, lane = reader.batches_took_s(), reader.lane()
         texts = plan.texts_of_run(path)
         planned = plan.plan_run(
             settings,
@@ -345,6 +345,7 @@ class Engine:
             organizations=organizations,
             now=time.time(),
             batches_took_s=took_s,
+            lane=lane,
         )
         return planned, task
 

@@ -259,6 +259,10 @@ def _add_working(commands: Commands) -> None:
     lane.add_argument("run", metavar="RUN")
     lane.add_argument("lane", metavar="live|flex|batch|auto", nargs="?", help="without it: the lane, and the batches")
     lane.add_argument("--by", type=quantities.moment, metavar="TIME", help="with auto: done by then, as in 07:00")
+    lane.add_argument(
+        "--size", type=quantities.whole, metavar="N", help="questions in a batch (1,000), kept with the run"
+    )
+    lane.add_argument("--open", type=quantities.whole, metavar="N", help="batches at the server at once (8)")
     lane.add_argument("--cancel", action="store_true", help="end the open batches; what they answered is kept")
     for name, answer, help_text in (
         ("start", "control:start", "start the worker in the background"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from core.commands.command import Command, Outcome, Run, numbers, texts
 from core.errors import UnknownNameError, UsageError
-from core.model import LANES, MOST_EVER, UNCHANGED, Budget, LaneChoice, Task
+from core.model import LANES, MOST_BATCHES, MOST_EVER, MOST_LINES, UNCHANGED, Budget, LaneChoice, Task
 from core.text import one_line
 
 if TYPE_CHECKING:
@@ -160,15 +160,24 @@ class SetConcurrency(Command):
 class ChooseLane(Command):
     """Ask with live calls, in the flex tier, with batches, or with batches until time is short (``auto``).
 
-    ``by_at`` is when an *auto* run should be done, in seconds since the epoch; ``cancel`` ends open batches.
+    ``by_at`` is when an *auto* run should be done, in seconds since the epoch; ``cancel`` ends open batches. A batch
+    has ``size`` questions from now on, and ``most_open`` batches are at the server at once; None keeps what holds.
     """
 
     kind = "lane"
     lane: str
     by_at: float | None = None
     cancel: bool = False
+    size: int | None = None
+    most_open: int | None = None
 
     def __post_init__(self) -> None:
+        for what, value, most in (
+            ("Questions in a batch", self.size, MOST_LINES),
+            ("Batches at the server at once", self.most_open, MOST_BATCHES),
+        ):
+            if value is not None and not (type(value) is int and 1 <= value <= most):
+                raise UsageError(f"{what} must lie between 1 and {most:,}.")
         if self.lane not in LANES:
             raise UsageError(f"There is no lane {self.lane!r}. Choose {', '.join(LANES)}.")
         if self.by_at is not None and self.lane != "auto":
@@ -189,7 +198,12 @@ class ChooseLane(Command):
             "batch": "asks with batches at half the price, after the first texts",
             "auto": "asks with batches at half the price, and with the fastest calls when time is short",
         }[self.lane]
-        run.store.choose_lane(LaneChoice(self.lane, self.by_at), f"{run.name} {sentence} (by {run.by})", now=run.now)
+        if self.size is not None:
+            sentence += f", {self.size:,} questions a batch"
+        if self.most_open is not None:
+            sentence += f", {self.most_open:,} open at once"
+        choice = LaneChoice(self.lane, self.by_at, self.size, self.most_open)
+        run.store.choose_lane(choice, f"{run.name} {sentence} (by {run.by})", now=run.now)
         opened = run.worker.choose_lane(cancel=self.cancel) if run.worker is not None else ""
         ended = "; its open batches are ended" if self.cancel else f"; batches: {opened}" if opened else ""
         return Outcome(f"{run.name} {sentence}{ended}")

@@ -45,8 +45,10 @@ from core.model.keys import (
 )
 from core.model.runs import (
     LANES,
+    MOST_BATCHES,
     MOST_EVER,
     MOST_IN_A_COMMAND,
+    MOST_LINES,
     REFUSED,
     UNCHANGED,
     BatchLimits,
@@ -82,8 +84,10 @@ from core.model.tasks import (
 __all__ = [
     "LANES",
     "LARGEST_PACK",
+    "MOST_BATCHES",
     "MOST_EVER",
     "MOST_IN_A_COMMAND",
+    "MOST_LINES",
     "NOTES",
     "PACK_AUTO",
     "PROBED",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from core.model.tasks import Task
@@ -83,11 +83,33 @@ batches at half the price, or batches until time is short and then the fastest o
 
 
 @dataclass(frozen=True, slots=True)
+class BatchLimits:
+    """Hold how much goes out at once.
+
+    A batch has ``size`` questions (Groq's advice; a server takes 50,000), ``most_open`` of them are at the server at
+    once, and ``trial`` texts are asked live first, so that a bad rubric is not bought thousands of times.
+    """
+
+    size: int = 1_000
+    most_open: int = 8
+    trial: int = 100
+
+
+@dataclass(frozen=True, slots=True)
 class LaneChoice:
-    """Hold how a run is to ask; ``by_at`` is when it should be done (seconds since the epoch), or None."""
+    """Hold how a run is to ask; ``by_at`` is when it should be done (seconds since the epoch), or None.
+
+    ``size`` and ``most_open`` are those of batches, where a person chose them.
+    """
 
     lane: str = "live"
     by_at: float | None = None
+    size: int | None = None
+    most_open: int | None = None
+
+    def limits(self, usual: BatchLimits) -> BatchLimits:
+        """Return the limits of batches: the chosen ones, else the usual."""
+        return replace(usual, size=self.size or usual.size, most_open=self.most_open or usual.most_open)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,19 +125,6 @@ class LaneSpent:
     def calls(self) -> int:
         """Return how many calls that are."""
         return sum(self.outcomes.values())
-
-
-@dataclass(frozen=True, slots=True)
-class BatchLimits:
-    """Hold how much goes out at once.
-
-    A batch has ``size`` questions (Groq's advice; a server takes 50,000), ``most_open`` of them are at the server at
-    once, and ``trial`` texts are asked live first, so that a bad rubric is not bought thousands of times.
-    """
-
-    size: int = 1_000
-    most_open: int = 8
-    trial: int = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +167,12 @@ class Parcel:
 
 MOST_IN_A_COMMAND = 50_000
 """Emails that one command can name: what a worker can handle between two calls."""
+
+MOST_LINES = 50_000
+"""Questions in a batch: Groq and OpenAI take no more."""
+
+MOST_BATCHES = 200
+"""Batches at a server at once that a person can choose: so many are looked after in one request."""
 
 MOST_EVER = 256
 """Calls at once that a person can choose: a client keeps so many connections."""

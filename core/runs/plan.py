@@ -9,7 +9,7 @@ from pathlib import Path
 
 from core.llm.packs import first_size, pack_chars, texts_per_pack
 from core.llm.task import fixed_chars
-from core.model import BatchLimits, Forecast, KeyStatus, ModelSettings, Task, WindowStatus, orders_among
+from core.model import BatchLimits, Forecast, KeyStatus, LaneChoice, ModelSettings, Task, WindowStatus, orders_among
 from core.quality.canaries import expected_asks
 from core.quality.packing import expected_controls
 from core.quota.db.rows import learned_estimate
@@ -211,10 +211,11 @@ def plan_run(
     organizations: int | None,
     now: float,
     batches_took_s: float | None = None,
+    lane: LaneChoice | None = None,
 ) -> Planned:
     """Plan the asking of these texts with the keys that are here, or with ``organizations`` on a named plan.
 
-    ``batches_took_s`` is how long batches of the run took so far.
+    ``batches_took_s`` is how long batches of the run took so far, ``lane`` how it is to ask.
 
     Raises:
         UsageError: there is no such plan, or no such server.
@@ -247,7 +248,13 @@ def plan_run(
         canaries=round(asking.canaries),
         controls=round(asking.controls),
         lanes=lane_forecasts(
-            load, ways, Tokens(*totals), price, host=server.host, limits=BatchLimits(), observed_s=batches_took_s
+            load,
+            ways,
+            Tokens(*totals),
+            price,
+            host=server.host,
+            limits=(lane or LaneChoice()).limits(BatchLimits()),
+            observed_s=batches_took_s,
         ),
     )
 

@@ -68,7 +68,7 @@ async def test_a_lane_is_chosen_with_its_forecast_and_its_time(desk: Opens) -> N
         await at.press(*"25:99", "enter")
         assert "is no time" in at.screen()
         await at.press(*["backspace"] * 5, *"23:59", "enter")
-        ((lane, by_at, cancel),) = sent(at, "lane")
+        ((lane, by_at, cancel, *_),) = sent(at, "lane")
         assert (lane, cancel) == ("auto", False)
         assert by_at is not None
 
@@ -77,7 +77,7 @@ async def test_open_batches_can_be_ended_from_the_window(desk: Opens) -> None:
     """The last choice goes live and ends them; it is there only where batches are open."""
     async with desk(in_batches()) as at:
         await at.press("L", "down", "enter")
-        assert sent(at, "lane") == [("live", None, True)]
+        assert sent(at, "lane") == [("live", None, True, None, None)]
 
 
 @pytest.mark.parametrize(

@@ -197,9 +197,19 @@ def test_a_chosen_lane_is_kept_in_the_run(tmp_path: Path) -> None:
         store.choose_lane(LaneChoice("auto", 1e9), "auto", now=world.now)
         assert store.lane() == LaneChoice("auto", 1e9)
     assert decode("lane", ChooseLane("auto", 1e9, cancel=True).encode()) == ChooseLane("auto", 1e9, cancel=True)
-    for wrong in (("slow", None), ("batch", 1e9)):
+    for wrong in (("slow", None), ("batch", 1e9), ("batch", None, False, 50_001), ("batch", None, False, None, 0)):
         with pytest.raises(UsageError):
             ChooseLane(*wrong)
+
+
+def test_batches_are_as_large_and_as_many_as_chosen(tmp_path: Path) -> None:
+    """The choice is kept in the run, also when another lane is chosen without one."""
+    world = World(tmp_path, BatchPlan(seconds=1e9))
+    with RunLock(world.path) as lock, Store.open(world.path, lock) as store:
+        store.choose_lane(LaneChoice("batch", size=4, most_open=2), "batch", now=world.now)
+        store.choose_lane(LaneChoice("batch"), "batch", now=world.now)
+    world.live(until_s=10.0)
+    assert world.rows("SELECT total FROM parcel") == [(4,), (4,)]
 
 
 def test_time_that_is_short_ends_batches_and_frees_the_rest_for_live_calls(tmp_path: Path) -> None:

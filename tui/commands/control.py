@@ -139,12 +139,12 @@ def lane(given: argparse.Namespace) -> int:
     engine = engine_of(given)
     path = engine.find(given.run)
     snapshot = engine.snapshot(path)
-    if given.lane is None and not given.cancel and given.by is None:
+    if given.lane is None and not given.cancel and given.by is given.size is given.open is None:
         for line in (lane_line(snapshot), *spent_lines(snapshot), *batch_lines(snapshot)):
             say(line)
         return exits.DONE
     wanted = given.lane or ("auto" if given.by is not None else snapshot.lane.lane)
-    return report(engine, path, engine.send(path, ChooseLane(wanted, given.by, given.cancel)))
+    return report(engine, path, engine.send(path, ChooseLane(wanted, given.by, given.cancel, given.size, given.open)))
 
 
 def retry(given: argparse.Namespace) -> int:

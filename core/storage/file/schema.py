@@ -511,6 +511,13 @@ def m018_label_counts(db: Database) -> None:
     )
 
 
+@migrations()
+def m019_batch_limits(db: Database) -> None:
+    """Add how many questions a batch has, and how many batches are open at once, where a person chose."""
+    for name in ("batch_size", "batches_open"):
+        db.execute(f"ALTER TABLE run ADD COLUMN {name} INTEGER")
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the tables up to this version's. Each migration is one transaction; call it under the run's lock."""
     db = Database(connection)

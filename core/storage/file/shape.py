@@ -72,6 +72,7 @@ COLUMNS: dict[int, dict[str, str]] = {
         "pack_size": "id task_version size after_label at reason",
     },
     15: {"attempt": "label_probability"},
+    17: {"run": "batch_size batches_open"},
 }
 """The columns that each format added, by table."""
 
@@ -107,6 +108,8 @@ _COUNTS = (
     "in_flight_bound",
     "concurrency",
     "at_once",
+    "batch_size",
+    "batches_open",
 )
 _REQUIRED = ("name", "created_at", "task_version", "cursor", "epoch", "state")
 

@@ -21,6 +21,7 @@ from core.model import (
     EmailRow,
     EmailState,
     ExportRow,
+    LaneChoice,
     LastChange,
     RunSummary,
     Snapshot,
@@ -48,6 +49,7 @@ from core.storage.reading.summaries import (
 )
 from core.storage.reading.versions import OlderTexts, names_by_version, older_labels, older_texts, task_versions
 from core.storage.writing.commands import answer_to
+from core.storage.writing.parcels import lane_of
 from core.storage.writing.people import last_change
 
 
@@ -197,6 +199,10 @@ class RunReader:
         """Return the server that the run asks, where it names one."""
         row = self._db.execute("SELECT base_url FROM run").fetchone()
         return row[0] if row else None
+
+    def lane(self) -> LaneChoice:
+        """Return how the run is to ask."""
+        return lane_of(self._db)
 
     def batches_took_s(self) -> float | None:
         """Return how long batches took at the server so far: the median; None where none was done."""

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 
 from core.model import LANES, LaneChoice, Parcel
+from core.storage.file.rows import record
 from core.storage.writing.settle import add_event
 
 _COLUMNS = ", ".join(field.name for field in fields(Parcel))
@@ -19,14 +20,21 @@ _CHANGEABLE = frozenset(field.name for field in fields(Parcel)) - {"id", "nonce"
 
 
 def lane_of(db: sqlite3.Connection) -> LaneChoice:
-    """Return how the run is to ask."""
-    lane, by_at = db.execute("SELECT lane, lane_by FROM run").fetchone()
-    return LaneChoice(lane if lane in LANES else "live", by_at)
+    """Return how the run is to ask, also from a file of an older format."""
+    run = record(db.execute("SELECT * FROM run"))
+    lane = run.get("lane")
+    return LaneChoice(
+        lane if lane in LANES else "live", run.get("lane_by"), run.get("batch_size"), run.get("batches_open")
+    )
 
 
 def choose_lane(db: sqlite3.Connection, choice: LaneChoice, sentence: str, *, now: float) -> None:
-    """Write how the run is to ask from now on."""
-    db.execute("UPDATE run SET lane = ?, lane_by = ?", (choice.lane, choice.by_at))
+    """Write how the run is to ask from now on; what was chosen of batches stays where nothing new is."""
+    db.execute(
+        "UPDATE run SET lane = ?, lane_by = ?, batch_size = coalesce(?, batch_size),"
+        " batches_open = coalesce(?, batches_open)",
+        (choice.lane, choice.by_at, choice.size, choice.most_open),
+    )
     add_event(db, now, "lane", sentence)
 
 

@@ -128,11 +128,12 @@ class BatchLane:
         self._clock = clock
         self._reports = reports
         self._price = price
-        self._limits = limits
+        self._usual = limits
         self._live = live
         self._at = at
         self._fixed_chars = fixed_chars(task)
         self._choice = store.lane()
+        self._limits = self._choice.limits(limits)
         self._closed_organizations: dict[str, str] = {}
         self._off = ""
         self._late = False
@@ -219,6 +220,7 @@ class BatchLane:
     def choose(self) -> None:
         """Take in that the run is to ask in another way."""
         self._choice = self._store.lane()
+        self._limits = self._choice.limits(self._usual)
         self._late, self._watched_at, self._packs_at = False, -math.inf, -math.inf
         if self._choice.lane in PACKING:
             self._off = ""
