@@ -826,6 +826,18 @@ class Engine:
             secrets = [each.value for each in store.secrets() if each.value != NEEDS_NONE]
         return find_address(base_url, secrets[0] if secrets else "", model)
 
+    def address_for(self, base_url: str | None, model: str) -> tuple[str | None, FoundAddress | None]:
+        """Return the address that a new run keeps, and where the server answers, if that was looked for.
+
+        The server is that of ``base_url``, else that of ``GROQ_BASE_URL``; a run keeps the latter only where another
+        address of it is the one that answers.
+        """
+        asked = base_url or self.settings.base_url
+        found = self.find_address(asked, model) if asked else None
+        if found is None or (not base_url and found.base_url == asked):
+            return base_url or None, found
+        return found.base_url, found
+
     @changes
     def try_key(self, run: Path | None, alias: str) -> KeyCheck:
         """Ask one tiny question with a key."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from labeltui.api import Run
 
 from core.engine import Engine
 from core.llm.key_check import find_address
@@ -105,6 +106,26 @@ def test_new_keeps_the_address_that_answered(
     with RunReader(home / "runs" / "mail.db") as reader:
         assert reader.base_url() == f"{address}/v1"
     assert not any(b"lunch" in each or b"gsk_" in each for each in got)
+
+
+def test_the_usual_server_is_looked_for_too_by_commands_and_by_python(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of ``GROQ_BASE_URL`` the address that answers is said and kept; a run that is there already asks nothing."""
+    sources = [tmp_path / "mail.csv", tmp_path / "more.csv"]
+    for source in sources:
+        source.write_text("id,message\n1,the lunch is at noon\n")
+    with recording("/v1/chat/completions") as (address, got):
+        monkeypatch.setenv("GROQ_BASE_URL", address)
+        assert main(["new", str(sources[0])]) == 0
+        assert f"answers at {address}/v1/chat/completions" in capsys.readouterr().out
+        paths = [home / "runs" / "mail.db", *(Run.create(sources[1], name="more").path for _ in range(2))]
+        asked = len(got)
+        Run.create(sources[1], name="more")
+        assert len(got) == asked
+    for path in paths:
+        with RunReader(path) as reader:
+            assert reader.base_url() == f"{address}/v1"
 
 
 def test_the_wizard_shows_the_keys_of_the_server_that_was_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,11 +50,11 @@ def new(given: argparse.Namespace) -> int:
     if given.dry_run:
         return _dry_run(given, task, reading)
     engine = Engine(load_settings(), read_only=given.read_only)
-    found = engine.find_address(given.base_url, task.model.model) if given.base_url else None
+    base_url, found = engine.address_for(given.base_url, task.model.model)
     options = RunOptions(
         name=given.name,
         source=reading,
-        base_url=given.base_url if found is None else found.base_url,
+        base_url=base_url,
         order=given.order,
         seed=given.seed,
         dedupe=not given.no_dedupe,
@@ -79,7 +79,7 @@ def new(given: argparse.Namespace) -> int:
         say(f"  `labeltui skipped {made.name}` lists them")
     if made.unparsed:
         say(f"  {plural(made.unparsed, task.item)} could not be parsed whole: their text is kept as it came")
-    _say_server(engine, given.base_url, task, found)
+    _say_server(engine, given.base_url or engine.settings.base_url, task, found)
     if task.model.extra_body:
         say(f"  sent too  {inert(task.model.extra_body)}")
     say(f"  {made.path}")

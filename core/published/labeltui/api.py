@@ -108,13 +108,19 @@ class Run:
     ) -> Run:
         """Make a run from files or folders; the same source and name again opens the run that is there.
 
+        The server of a new run is asked one tiny question, at ``base_url`` and the usual places below it; the run keeps
+        the one that answers.
+
         Raises:
             LabeltuiError: the source, the task or the name is unusable.
         """
         engine = Engine(load_settings())
         paths = [Path(one) for one in ([source] if isinstance(source, str | Path) else source)]
-        options = RunOptions(name=name, source=reading or SourceOptions(), base_url=base_url)
-        return cls(engine.create(paths, _task(task, model), options)[0].path, engine)
+        asked = _task(task, model)
+        known = name is not None and (engine.settings.runs_dir / f"{name}.db").is_file()
+        kept = base_url if known else engine.address_for(base_url, asked.model.model)[0]
+        options = RunOptions(name=name, source=reading or SourceOptions(), base_url=kept)
+        return cls(engine.create(paths, asked, options)[0].path, engine)
 
     @property
     def name(self) -> str:

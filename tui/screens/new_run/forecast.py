@@ -56,7 +56,7 @@ class ForecastStep(Step):
         self._rows = Rows(COLUMNS, empty="", id="ways")
         self._planned: NewRunRequest | None = None
         self._lines: tuple[str, ...] = ()
-        self._address: FoundAddress | None = None
+        self._address: str | None = None
         self._held: tuple[KeyStatus, ...] = ()
         self._keys_asked: tuple[str, tuple[tuple[str, bool], ...]] | None = None
 
@@ -84,16 +84,17 @@ class ForecastStep(Step):
     def _look_for(self, command: NewRunRequest, task: Task) -> None:
         """Ask where the server answers, once it is known which model is meant."""
         app = self.console_app
-        if command.base_url and not app.engine.read_only:
+        if (command.base_url or app.engine.settings.base_url) and not app.engine.read_only:
             app.jobs.send(
-                lambda: app.engine.find_address(command.base_url, task.model.model),
+                lambda: app.engine.address_for(command.base_url, task.model.model),
                 partial(self._show_address, command),
                 self.refuse,
             )
 
-    def _show_address(self, command: NewRunRequest, found: FoundAddress | None) -> None:
+    def _show_address(self, command: NewRunRequest, answer: tuple[str | None, FoundAddress | None]) -> None:
+        kept, found = answer
         if command == self._planned and found is not None and alive(self):
-            self._address = found
+            self._address = kept
             said = f"  server    {one_line(found.sentence, limit=800)}, and gets the texts"
             self._lines = tuple(said if text.startswith("  server ") else text for text in self._lines)
             self._draw()
@@ -178,4 +179,4 @@ class ForecastStep(Step):
         if self.way != MAKE and not self._held:
             self.refuse(keyed("There is no usable key: {add} adds one. Or create the run only."))
             return None
-        return command if self._address is None else replace(command, base_url=self._address.base_url)
+        return command if self._address is None else replace(command, base_url=self._address)
