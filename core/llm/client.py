@@ -153,6 +153,7 @@ class ChatClient:
             host=self._base_url.host,
             secret=self._secret,
             asked=messages,
+            url=self._base_url.chat_url,
         )
         if reply.usage.estimated:
             self._dialect.say_once(

@@ -240,6 +240,10 @@ def failure_of(
         advice = _NO_CREDIT_ADVICE
     elif kind is KeyRefusedError and status == 403:
         advice = "The key may lack a right, or the server refuses this text."
+    elif 300 <= status < 400 and (elsewhere := clean(headers.get("location", ""), secret)):
+        advice = (
+            f"It points to {elsewhere}, and nothing is sent there: give that address as the base URL if it is meant."
+        )
     message = f"{host} answered {named}: {said}" + (f" — {advice}" if advice else "")
     if url:
         message += f" Asked: {url}"

@@ -115,6 +115,7 @@ def find_address(given: str, secret: str, model: str, *, transport: httpx.BaseTr
     headers = {"authorization": f"Bearer {secret}", "api-key": secret} if secret else {}
     asked = normalize_base_url(given)
     said: list[str] = []
+    pointed = ""
     with httpx.Client(transport=transport, timeout=ADDRESS_TIMEOUT_S, headers=headers) as client:
         for base_url, address in _places(given, asked):
             try:
@@ -132,8 +133,11 @@ def find_address(given: str, secret: str, model: str, *, transport: httpx.BaseTr
                 sentence = f"{asked.host} answers at {address.chat_url}{instead}{told}"
                 return FoundAddress(base_url, address.chat_url, answered=True, sentence=sentence)
             said.append(address.chat_url)
+            pointed = pointed or one_line(response.headers.get("location", ""), limit=_SHOWN)
+    points = f" It points to {pointed}, where nothing was sent." if pointed else ""
     sentence = (
-        f"{asked.host} has no such page at any of: {', '.join(said)}. Give the whole address of chat/completions."
+        f"{asked.host} has no such page at any of: {', '.join(said)}.{points} Give the whole address of"
+        " chat/completions."
     )
     return FoundAddress(given, asked.chat_url, answered=False, sentence=sentence)
 

@@ -26,6 +26,11 @@ MOST_ANSWER_CHARS = 65_536
 MOST_LOGPROBS = 4_096
 """Tokens of an answer, counted from its end, whose probabilities are looked at: a label stands at an end."""
 
+MOST_PAGE_BYTES = 4_000
+MOST_PAGE_CHARS = 120
+"""Of a page in place of an answer so much is quoted: a sign-in page or a proxy's says what it is at its beginning."""
+
+_TAGS = re.compile(r"(?:<(script|style)\b.*?(?:</\1>|$))|<[^>]{0,400}>", re.DOTALL | re.IGNORECASE)
 _CHARS_A_TOKEN = 4.0
 """English text has about four characters a token; used only where a server reports no usage."""
 _TOKENS_A_MESSAGE = 4
@@ -39,16 +44,31 @@ _FILTERED = frozenset({"content_filter", "content-filter", "safety", "prohibited
 
 
 def read_reply(
-    content: bytes, headers: Mapping[str, str], *, host: str, secret: str = "", asked: Sequence[ChatMessage] = ()
+    content: bytes,
+    headers: Mapping[str, str],
+    *,
+    host: str,
+    secret: str = "",
+    asked: Sequence[ChatMessage] = (),
+    url: str = "",
 ) -> Reply:
     """Return the reply in a response's body.
 
     An answer that is null becomes the empty text, a lone surrogate (which neither a database nor a terminal takes) the
     replacement character; of an answer in parts the text parts count. Tokens that are not reported, or absurd, are
-    estimated from the messages ``asked`` and the answer. Raises ServerFailedError where the body is no completion, and
-    the error that an error object inside it stands for.
+    estimated from the messages ``asked`` and the answer. ``url`` is named where the body is a page. Raises
+    ServerFailedError where the body is no completion, and the error that an error object inside it stands for.
     """
     body = _streamed(content) if content.lstrip().startswith((b"data:", b"event:", b":")) else _decoded(content)
+    if body is None and content:
+        page = clean(_TAGS.sub(" ", content[:MOST_PAGE_BYTES].decode("utf-8", "replace")), secret)[:MOST_PAGE_CHARS]
+        raise ServerFailedError(
+            f"{host} answered with {len(content)} bytes that are no JSON object: “{page}”."
+            + (f" Asked: {url}" if url else ""),
+            status=200,
+            headers=headers,
+            request_id=_known_id(headers.get("x-request-id") or "", secret),
+        )
     return reply_of(body, headers, host=host, secret=secret, asked=asked, size=len(content))
 
 

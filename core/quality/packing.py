@@ -1,7 +1,7 @@
 """Prove or disprove that packs are harmless: a random sample of packed texts is asked about alone as well. Pure.
 
 A text belongs to the sample by a permanent random number: a quarter of the first 125 texts of a size of packs, 0.8 % of
-all later ones (5 % of a run of 800, fewer of a longer one), and a quarter again while the watch is suspicious. Where
+all later ones (5 % of a run of 800, fewer of a longer one), and half of them while the watch is suspicious. Where
 the answer to the text alone differs from its packed label, the same question is asked once more. If packs are harmless
 the three answers are exchangeable, so the second answer sides with the first as often as with the label: what differs
 by the server's own noise is distinguished from what the pack did. Answers that differ and stay are summed by a CUSUM
@@ -23,14 +23,15 @@ from core.quality.intervals import jeffreys
 from core.quality.sampling import permanent_number
 
 FIRST_TEXTS, FIRST_SHARE, SHARE = 125, 0.24, 0.008
-SUSPECTED_SHARE = 0.25
+SUSPECTED_SHARE = 0.5
 HEALTHY, COLORED = 0.02, 0.2
 """Rates p0 and p1 of packed labels that two single answers contradict."""
 LIMIT = 6.5
-SIGN_LIMIT = 0.13
-"""An alarm needs at least 5 differences that stay against 1 that goes, or 7 against 2."""
-FALSE_ALARMS_PER_100_RUNS = 0.4
-"""At worst, for healthy runs of 5,000 texts on servers whose answers to the same question differ in up to 4 %."""
+SIGN_LIMIT = 0.0045
+"""An alarm needs at least 8 differences that stay against none that goes, 11 against 1, or 13 against 2: by noise alone
+as many stay as go, so that the first 8 all stay in 1 of 256 noisy runs."""
+FALSE_ALARMS_PER_100_RUNS = 0.8
+"""At worst, for healthy runs of 5,000 texts on servers whose answers to the same question differ in up to 10 %."""
 MOST_TRIES = 2
 """Calls about a text of the sample that may give no label before it is left out."""
 DRAWS = 4_000

@@ -44,7 +44,7 @@ FAILURE_CHARS = 300
 _WORDS = {
     Outcome.INVALID: "no valid label",
     Outcome.EMPTY: "empty answer",
-    Outcome.TRUNCATED: "the answer was cut off before a label",
+    Outcome.TRUNCATED: "the answer was cut off before a label (max_completion_tokens in the task is too small for it)",
 }
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from core.errors import ContentRefusedError, RequestRefusedError, ServerFailedError
+from core.errors import CallError, ContentRefusedError, RequestRefusedError, ServerFailedError
 from core.llm.answers import label_probability, schema_of
 from core.llm.client import MOST_BODY_BYTES, ChatClient
 from core.llm.dialect import Dialect
@@ -89,6 +89,32 @@ def test_probability_of_a_label_is_that_of_its_tokens(form: str) -> None:
     reply = read_reply(content, {}, host="h")
     assert label_probability(TASK_OF_TEN, reply.logprobs, "10") == pytest.approx(math.exp(-0.5))
     assert label_probability(TASK_OF_TEN, reply.logprobs, "x") is None
+
+
+@pytest.mark.asyncio
+async def test_a_page_in_place_of_an_answer_is_quoted_with_its_address() -> None:
+    """A network's sign-in page answers 200: its own words and the URL that was asked say what to look for."""
+    page = (
+        "<html><head><style>b {}</style><title>Sign in</title></head><body>Please sign in to the network</body></html>"
+    )
+    client = ChatClient(SECRET, base_url="https://h.example/v1", transport=page_of(200, page))
+    with pytest.raises(ServerFailedError) as raised:
+        await client.ask(ASKED, ModelSettings())
+    assert "“Sign in Please sign in to the network”" in str(raised.value)
+    assert "Asked: https://h.example/v1/chat/completions" in str(raised.value)
+
+
+@pytest.mark.asyncio
+async def test_a_redirect_says_where_it_points() -> None:
+    """Nothing is sent there: a person decides whether that address is meant."""
+    client = ChatClient(SECRET, transport=page_of(307, "", location="https://other.example/v1"))
+    with pytest.raises(CallError, match=r"points to https://other\.example/v1, and nothing is sent there"):
+        await client.ask(ASKED, ModelSettings())
+
+
+def page_of(status: int, text: str, **headers: str) -> httpx.MockTransport:
+    """A server that answers always the same."""
+    return httpx.MockTransport(lambda _: httpx.Response(status, text=text, headers=headers))
 
 
 @pytest.mark.parametrize("wrong", [float("nan"), 3.0, True, "0", None, -1e9])

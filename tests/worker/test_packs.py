@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,18 @@ def test_forecast_counts_packs_and_their_control(tmp_path: Path) -> None:
     assert abs(asking.calls - run.calls) < 0.1 * run.calls
     assert abs(asking.totals[0] + asking.totals[2] - run.tokens) < 0.1 * run.tokens
     assert asking.controls > 20
+
+
+def test_packs_are_answered_in_lines_where_no_schema_is_sent(tmp_path: Path) -> None:
+    """A server without schemas answers a line for each number: the same labels, and each with its place on record."""
+    texts, model = texts_of(40, 60), replace(task_with(1).model, schema=False)
+    single, packed = _run(tmp_path / "a", texts, 1), _run(tmp_path / "b", texts, 5, changes={"model": model})
+    _sound(packed)
+    assert same_labels(single, packed) == 40
+    answers = [answer for (answer,) in packed.rows("SELECT answer FROM pack")]
+    assert len(answers) == 8
+    assert all(re.fullmatch(r"(?:[1-5]: [01]\n?){5}", answer) for answer in answers)
+    assert packed.rows("SELECT count(*) FROM attempt WHERE kind = 'ask' AND pack_id IS NULL") == [(0,)]
 
 
 def test_half_an_answer_keeps_its_half(tmp_path: Path) -> None:

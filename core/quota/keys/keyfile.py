@@ -57,16 +57,22 @@ class KeyringEntry:
     organization: str | None = None
 
 
+_UNSEEN = re.compile("[\ufeff\u200b\u200e\u200f\u2060]")
+
+
 def plausible_secret(secret: str) -> str:
     """Return the one secret that a person pasted, freed of what came along: quotation marks, ``export``, ``NAME=``.
 
-    Raises KeysError where it cannot be one, where there are several, or where it is too short; never quotes it.
+    Marks that no terminal shows (of byte order, of no width) go too. Raises KeysError where it cannot be one, where
+    there are several, where it is an address or shown with its middle left out, or where it is too short; never quotes
+    it.
     """
+    secret = _UNSEEN.sub("", secret)
     lines = [line for line in secret.replace("\r", "\n").split("\n") if line.strip()]
     if len(lines) > 1:
         raise KeysError(f"{len(lines)} lines were given: give one key, on one line. Several are added one by one")
     secret = lines[0].strip() if lines else ""
-    secret = _ASSIGNMENT.sub("", secret)
+    secret = _ASSIGNMENT.sub("", secret).rstrip(",; ")
     for quote in ("\"'", "'\"", '"', "'", "`", "\u201c\u201d", "\u2018\u2019", "<>"):
         if len(secret) > 2 and secret[0] == quote[0] and secret[-1] == quote[-1]:
             secret = secret[1:-1].strip()
@@ -75,9 +81,13 @@ def plausible_secret(secret: str) -> str:
     words = secret.split()
     if re.search(r"[,;]", secret) or (len(words) > 1 and all(len(each) >= _SHORTEST_SECRET for each in words)):
         raise KeysError("More than one key was given: give one. Several are added one by one")
+    if re.search(r"\.\.\.|\*{3}|…|•{3}", secret):
+        raise KeysError("The key given has its middle left out, as consoles show it: copy it whole, or make another")
     secret = checked_secret(secret, "given")
     if any(each in secret for each in "\"'`<>"):
         raise KeysError("The key given has quotation marks inside: copy it again from the provider's console")
+    if "://" in secret:
+        raise KeysError("The key given is an address: copy the key from the provider's console")
     if len(secret) < _SHORTEST_SECRET:
         raise KeysError(
             f"The key given is {len(secret)} long, and no provider's is shorter than {_SHORTEST_SECRET} characters:"

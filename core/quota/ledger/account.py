@@ -264,10 +264,14 @@ class Account:
             bucket.refused(left - others, left + returned + bucket.rate * flown_s, reservation.at)
         return dimension
 
-    def _disproved(self, dimension: Dimension, limit: float, now: float) -> bool:
-        """Return whether a call larger than a stated limit passed within the hour: no text outweighs an answer."""
+    def let_pass(self, limit: float, now: float) -> bool:
+        """Return whether a call of more than ``limit`` tokens passed within the hour: no text outweighs an answer."""
         fresh = now - self._largest_passed_at <= DISBELIEF_S
-        return dimension.counts_tokens and fresh and self._largest_passed > 1.02 * limit + 1.0
+        return fresh and self._largest_passed > 1.02 * limit + 1.0
+
+    def _disproved(self, dimension: Dimension, limit: float, now: float) -> bool:
+        """Return whether answers disprove a stated limit of tokens."""
+        return dimension.counts_tokens and self.let_pass(limit, now)
 
     def learn(self, dimension: Dimension, level: Level) -> None:
         """Record a window that became known, or a limit that is stated anew."""

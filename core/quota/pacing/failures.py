@@ -100,6 +100,7 @@ class Consequences:
         self.too_large: dict[int, set[str]] = {}
         self._rests: dict[int, tuple[int, float]] = {}
         self._refusals: dict[str, tuple[int, float]] = {}
+        self._disproved: dict[int, bool] = {}
         self._untold: dict[str, _UntoldWaits] = {}
         self._pool = pool
         self._ledger = ledger
@@ -252,7 +253,17 @@ class Consequences:
 
     def _too_large(self, grant: Grant, error: CallError, now: float) -> Consequence:
         self.recovered(grant)
-        self._heard(grant, rate_limit_text(str(error)), now)
+        text = rate_limit_text(str(error))
+        self._heard(grant, text, now)
+        if text is not None and text.limit and grant.email_id not in self._disproved:
+            account = self._ledger.account(grant.slot.organization, grant.reservation.model)
+            if account.let_pass(text.limit, now):
+                self._disproved[grant.email_id] = True
+                _bound(self._disproved)
+                return Consequence(
+                    f"{grant.slot.label} told a limit that larger calls passed ({_shown(error)}): asked once more",
+                    retry_elsewhere=True,
+                )
         refused_by = self.too_large.setdefault(grant.email_id, set())
         refused_by.add(grant.slot.organization)
         _bound(self.too_large)
