@@ -35,7 +35,7 @@ from tests.programs.faults.matrix import (
 )
 from tests.programs.faults.world import Call, Seen, play
 
-SLOW = Tempo(tick_s=5.0, beat_s=9.0)
+SLOW = Tempo(tick_s=15.0, beat_s=20.0)
 ONE_KEY = {"one": "org_1"}
 TWO_ORGANIZATIONS = {"one": "org_1", "two": "org_2"}
 TWO_KEYS_OF_ONE = {"one": "org_1", "two": "org_1"}

@@ -58,6 +58,10 @@ EQUIVALENT = {
         "a coefficient and both ends of its interval are None together or not at all",
     "core/quota/ledger/ledger.py: number: self._serial += 1":
         "serial numbers of accounts are compared with each other, and only for being the same",
+    'core/mail/message.py: number: piece = raw[start : start + 2 * room + 2].replace("\\r\\n", "\\n")':
+        "a longer piece is looked at, and cut to the same room behind",
+    "core/storage/reading/search.py: number: INDEX_FORMAT = 1":
+        "an index of another number is made anew; which number it is does not matter",
     "core/text.py: comparison: if code < 0x20:":
         "a space (0x20) is not among the characters that are replaced",
 }  # fmt: skip

@@ -43,6 +43,14 @@ def refusal(open_it: Callable[[], Iterable[object]]) -> str:
     return str(caught.value)
 
 
+@pytest.mark.parametrize("suffix", [".tsv", ".TAB"])
+def test_a_file_that_is_named_for_tabs_is_split_at_tabs(source: Opener, suffix: str) -> None:
+    """Even where another sign splits its few lines as well; a header without any tab is no such file."""
+    emails = source("id;a\tmessage;b\n1;x\thello;y\n", f"emails{suffix}", id_column="id;a", text_column="message;b")
+    assert [(e.source_id, e.raw) for e in emails] == [("1;x", "hello;y")]
+    assert [e.raw for e in source("id,message\n1,hello\n", f"others{suffix}")] == ["hello"]
+
+
 def test_messages_and_ids_are_taken_by_column_name(source: Opener) -> None:
     """The usual names are recognized, whatever their case and order."""
     emails = source("Team,MESSAGE,Email-ID\nx,hello,a1\ny,bye,a2\n")

@@ -103,6 +103,7 @@ async def test_help_without_a_focused_pane_begins_with_the_screen(
         await at.press(*keys, "question_mark")
         assert isinstance(at.app.screen, HelpScreen)
         assert at.line(2).strip() == f"{title} · this screen"
+        assert "opens the guide at the page about this." in at.screen()
 
 
 @pytest.mark.asyncio

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from core.model import Forecast, KeyState, RunState
+from core.model import Forecast, KeyState, PlaceStatus, RunState
 from tests.tui.fakes import NOW, email, key, running
 from tui.commands.status import as_json
 
@@ -57,3 +57,18 @@ def test_a_run_that_nobody_works_on_has_neither_pace_nor_end() -> None:
     assert as_json(run.snapshot(NOW), ())["alarms"] == ["not heard of for 90 s"]
     run.state, run.reason = RunState.PAUSED, "25 emails in a row failed: timeout"
     assert as_json(run.snapshot(NOW), ())["alarms"] == ["25 emails in a row failed: timeout"]
+
+
+def test_a_place_says_for_how_long_it_is_in_its_state() -> None:
+    """In seconds before the snapshot, never less than none."""
+    run = running(40, 20)
+    run.places = (
+        PlaceStatus("place-1", "node-1", "ready", "", 2, 12.34, NOW - 90.04),
+        PlaceStatus("place-2", "", "lost", "no heartbeat", 0, 0.0, NOW + 5),
+    )
+    told = as_json(run.snapshot(NOW), ())["places"]
+    assert told[0] == {
+        "name": "place-1", "node": "node-1", "state": "ready", "reason": "", "in_flight": 2, "rate_per_min": 12.3,
+        "since_s": 90.0,
+    }  # fmt: skip
+    assert told[1]["since_s"] == 0.0

@@ -14,6 +14,7 @@ from core.model import EmailState, PacePoint
 from tests.tui.fakes import email
 from tui.text import numbers as present
 from tui.text import rates
+from tui.text.plan import span
 from tui.widgets.lists.emails import as_row
 
 AT = 1_764_000_000.0  # Monday, 24 November 2025, 16:00:00 UTC
@@ -226,3 +227,15 @@ def test_an_email_about_which_no_call_was_made_counts_no_ask() -> None:
     """A copy that failed with the email it copies leaves the column empty; one that was asked in vain counts."""
     asked, copy = (email(1, EmailState.FAILED, asked=told) for told in (True, False))
     assert [as_row(each, None, marked=False, why=False).cells[3][0] for each in (asked, copy)] == ["1", ""]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (0.4, "0 s"), (119.0, "119 s"), (120.0, "2 min"), (7_199.0, "120 min"), (7_200.0, "2.0 h"),
+        (72_000.0, "20 h"), (172_799.0, "48 h"), (172_800.0, "2.0 days"), (20 * 86_400.0, "20 days"),
+    ],
+)  # fmt: skip
+def test_a_length_of_time_takes_its_unit_at_twice_its_size(seconds: float, shown: str) -> None:
+    """Two minutes are no 120 seconds, and from twenty of a unit on there is no decimal."""
+    assert span(seconds) == shown

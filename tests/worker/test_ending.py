@@ -30,7 +30,7 @@ def test_a_start_right_after_a_stop_waits_for_the_end_and_starts(
 ) -> None:
     """The worker that drains its calls is no answer to a start: another one follows it, and the run gets done."""
     with simulator(monkeypatch, "--latency", "1.0", "--jitter", "0.1", "--rpm", "600"):
-        path = make(settings, tmp_path, 120)
+        path = make(settings, tmp_path, 40)
         commands.start(path, settings)
         until(path, lambda snapshot: snapshot.worker.in_flight > 0)
         assert main(["stop", "real"]) == 0
@@ -40,7 +40,7 @@ def test_a_start_right_after_a_stop_waits_for_the_end_and_starts(
         assert "has real already" not in capsys.readouterr().out
         done = until(path, lambda snapshot: snapshot.state is RunState.DONE and not snapshot.worker.alive)
     assert done.worker.epoch == stopping.worker.epoch + 1
-    assert (done.labeled, check_run(path).sound) == (120, True)
+    assert (done.labeled, check_run(path).sound) == (40, True)
 
 
 def test_to_go_on_right_after_a_stop_starts_anew_too(
@@ -48,7 +48,7 @@ def test_to_go_on_right_after_a_stop_starts_anew_too(
 ) -> None:
     """`resume` does what `start` does, instead of asking a worker to go on that ends all the same."""
     with simulator(monkeypatch, "--latency", "1.0", "--jitter", "0.1", "--rpm", "600"):
-        path = make(settings, tmp_path, 120)
+        path = make(settings, tmp_path, 40)
         commands.start(path, settings)
         until(path, lambda snapshot: snapshot.worker.in_flight > 0)
         assert main(["stop", "real"]) == 0
