@@ -56,6 +56,7 @@ def test_a_silent_worker_is_stale(make_run: MakeRun, opened: Open) -> None:
         snapshot = reader.snapshot(NOW + 42)
     assert snapshot.state is RunState.STALE
     assert "its last heartbeat was 42 s ago" in snapshot.reason
+    assert snapshot.worker.host
     assert snapshot.heartbeat_age_s == 42
 
 
