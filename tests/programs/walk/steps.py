@@ -126,6 +126,7 @@ KINDS: tuple[tuple[int, str], ...] = (
     (2, "keys at once"),
     (4, "damage"),
     (4, "wrong words"),
+    (8, "in a row"),
     (4, "start after kill"),
     (4, "work"),
 )
@@ -152,10 +153,25 @@ def _start_beside(rng: random.Random) -> tuple[tuple[str, ...], ...]:
     return (("start", run), beside, ("note", run, _id(rng), "beside"))
 
 
+def _in_a_row(rng: random.Random) -> tuple[tuple[str, ...], ...]:
+    """Draw what takes several commands: another version of the task for all, or deeds while calls are out."""
+    run = _run(rng)
+    start = ("start", run)
+    version = ("task", run, "--set", rng.choice(("one.toml", "two.toml")))
+    return rng.choice(
+        (
+            (version, ("task", run, "--ask-again"), start),
+            (start, *(("skip", run, _id(rng)) for _ in range(3))),
+            (("retry", run, "--failed"), start, ("undo", run)),
+        )
+    )
+
+
 LINES: dict[str, Callable[[random.Random], tuple[tuple[str, ...], ...]]] = {
     "command": lambda rng: (_command(rng),),
     "killed command": lambda rng: (_command(rng),),
     "two at once": lambda rng: (_command(rng), _command(rng)),
+    "in a row": _in_a_row,
     "wrong words": lambda rng: (rng.choices(WRONG, (3, 3, 1, 1, 1))[0](rng),),
     "keys at once": lambda rng: tuple(("keys", "add", f"key{number}", "--stdin") for number in range(5)),
     "damage": lambda rng: (rng.choice(DAMAGED),),

@@ -186,6 +186,9 @@ class World:
                 self._command(step)
             case "work":
                 self._work(step)
+            case "in a row":
+                for line in step.lines:
+                    self._command(Step(step.kind, (line,)))
             case "time":
                 time.sleep(float(step.argument))
             case _:
