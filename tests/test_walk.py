@@ -80,7 +80,7 @@ def test_a_seed_draws_the_same_steps() -> None:
     """A walk can be repeated; other seeds walk elsewhere."""
     assert drawn(5, 80) == drawn(5, 80)
     assert drawn(5, 80) != drawn(6, 80)
-    assert len({step.kind for step in drawn(5, 300)}) == 21
+    assert len({step.kind for step in drawn(5, 400)}) == 21
 
 
 def test_fewer_steps_that_break_the_same_are_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

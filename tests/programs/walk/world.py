@@ -226,7 +226,7 @@ class World:
             code = self._processes.wait(number, ENDS_WITHIN_S)
             told = " ".join(line)
             if code is None:
-                if not self._stopped and self._filler is None:
+                if step.kind == "damage" or (not self._stopped and self._filler is None):
                     self._trouble = f"hangs: {told}"
                 self._processes.kill(number)
             elif code not in CODES:
