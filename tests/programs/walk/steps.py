@@ -173,7 +173,7 @@ LINES: dict[str, Callable[[random.Random], tuple[tuple[str, ...], ...]]] = {
     "two at once": lambda rng: (_command(rng), _command(rng)),
     "in a row": _in_a_row,
     "wrong words": lambda rng: (rng.choices(WRONG, (3, 3, 1, 1, 1))[0](rng),),
-    "keys at once": lambda rng: tuple(("keys", "add", f"key{number}", "--stdin") for number in range(5)),
+    "keys at once": lambda rng: tuple(("keys", "add", f"many{number}", "--stdin") for number in range(12)),
     "damage": lambda rng: (rng.choice(DAMAGED),),
     "start after kill": _start_beside,
     "work": lambda rng: (("work", _run(rng)),),

@@ -132,7 +132,8 @@ class World:
         more = {}
         if "--stdin" in line:
             secret = self.folder / f"secret-{line[2]}"
-            secret.write_text(self.simulator.keys[int(line[2][-1]) % 5], "utf-8")
+            known = self.simulator.keys[int(line[2][-1]) % 5]
+            secret.write_text(known if line[2].startswith("key") else f"gsk_of_nobody_{line[2]:_>24}", "utf-8")
             more["stdin"] = str(secret)
         return self._processes.begin(line, **more)
 
@@ -274,7 +275,7 @@ class World:
         return 0
 
     def _add_keys(self, step: Step) -> None:
-        """Add several keys at once: each that was taken is in the file, whoever wrote it last."""
+        """Add several keys at once: each that was taken is in the file, whoever wrote it last; then remove them."""
         begun = [(self._begin(line), line[2]) for line in step.lines]
         taken = [name for number, name in begun if self._processes.wait(number, ENDS_WITHIN_S) == 0]
         with contextlib.suppress(FileNotFoundError):
@@ -282,6 +283,8 @@ class World:
             lost = [name for name in taken if f'"{name}"' not in kept and f"{name}]" not in kept]
             if lost and not self._console.is_open:
                 self._trouble = f"keys: {lost} of {taken} were added and are lost"
+        for name in taken:
+            self._processes.wait(self._begin(("keys", "remove", name)), ENDS_WITHIN_S)
 
     def _work(self, step: Step) -> None:
         """Work in the foreground for a while: 0 means that nothing is left, 6 that something is.
