@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
@@ -93,6 +93,16 @@ _NO_JSON = (
 )
 
 
+class _Version(argparse.Action):
+    """Print the installed version and leave; it stands in the package's metadata, which take time to read."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version  # noqa: PLC0415 - only who asks for the version waits for it
+
+        sys.stdout.write(f"labeltui {version('labeltui')}\n")
+        parser.exit()
+
+
 def parser(*, as_json: bool = False) -> argparse.ArgumentParser:
     """Return the parser of every command and option; with ``as_json`` it prints wrong usage as a JSON object."""
     kind = type("Parser", (_Parser,), {"as_json": as_json})
@@ -102,7 +112,7 @@ def parser(*, as_json: bool = False) -> argparse.ArgumentParser:
         epilog=_EXIT_CODES,
     )
     top.set_defaults(answer="tui.commands.running:console_on_runs")
-    top.add_argument("--version", action="version", version=f"labeltui {version('labeltui')}")
+    top.add_argument("--version", action=_Version, nargs=0, help="the version")
     top.add_argument("--read-only", action="store_true", help="a console that changes nothing")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     _add_making(commands)
