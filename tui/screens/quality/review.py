@@ -103,6 +103,11 @@ class ReviewScreen(BaseScreen):
         return self._session.phase if self._session else None
 
     @property
+    def batch_number(self) -> int:
+        """Return the number of the batch, 0 while it is read."""
+        return self._session.batch if self._session else 0
+
+    @property
     def place_left(self) -> int:
         """Return how many items of this phase are left."""
         return len(self._session.queue) if self._session else 0
