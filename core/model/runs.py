@@ -230,7 +230,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """When the run ends: seconds from the snapshot as an interval, and what binds it (``TPD of org_1``).
+    """Hold when the run ends: seconds from the snapshot as an interval, and what binds it (``TPD of org_1``).
 
     ``low_s`` is None where only the latest end is known, as that of batches is.
     """

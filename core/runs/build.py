@@ -125,7 +125,7 @@ class _Unfinished:
 
     @property
     def full(self) -> bool:
-        """Whether the batch is to be written."""
+        """Return whether the batch is to be written."""
         return len(self._batch) >= self._most
 
     def write(self, left_out: Iterable[tuple[str, str, str]]) -> None:

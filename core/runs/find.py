@@ -264,7 +264,7 @@ def _parts_of(source: Source, part_texts: int | None) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Recipe:
-    """What the runs of one source are made of; ``given_seed`` is the seed that was told, or None."""
+    """Hold what the runs of one source are made of; ``given_seed`` is the seed that was given, or None."""
 
     source: Source
     paths: Sequence[Path]

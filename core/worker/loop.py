@@ -71,7 +71,7 @@ class Ending:
 
     @property
     def stopped(self) -> bool:
-        """Whether somebody stopped it, with nothing wrong."""
+        """Return whether somebody stopped it, with nothing wrong."""
         return self.state is RunState.STOPPED and not self.no_key and not self.broken
 
 

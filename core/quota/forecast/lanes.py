@@ -151,7 +151,7 @@ def _batch(
 
 @dataclass(frozen=True, slots=True)
 class OutBatches:
-    """Batches that are waited for, in seconds from now.
+    """Hold batches that are waited for, in seconds from now.
 
     ``since_s`` is how long ago each open one was sent, ``left_s`` when each expires; ``rounds`` more follow, each when
     those before it are done. ``took_s`` is how long batches of the run took so far, where any was done.

@@ -51,7 +51,7 @@ _REMEMBERED = 400
 
 @dataclass(slots=True)
 class _UntoldWaits:
-    """Learns how long to wait for an organization whose refusals do not say it.
+    """Learn how long to wait for an organization whose refusals do not say it.
 
     Each refusal in a row doubles the wait, up to ``most_s``. That is halved where an answer or two came and the waits
     before it were together shorter than ever (``least_s``); it grows again where waits of that length are in vain.

@@ -35,7 +35,7 @@ from core.storage.reading.packs import pack_control_of, pack_facts
 
 @dataclass(frozen=True, slots=True)
 class LabelCount:
-    """How many labels of one value and source a version of the task gave."""
+    """Hold how many labels of one value and source a version of the task gave."""
 
     version: str
     source: str

@@ -182,7 +182,7 @@ class BatchLane:
 
     @property
     def trial_room(self) -> int | None:
-        """How many texts may be asked live at once until the trial is over; None where there is no such bound."""
+        """Return how many texts may be asked live at once until the trial is over; None without such a bound."""
         if not self.packs or self._is_trial_over():
             return None
         return self._limits.trial - self._answered()

@@ -33,7 +33,7 @@ MOST_CHARS = 64_000
 
 
 class Gathering:
-    """Says how long to gather, from the latency of recent calls."""
+    """Compute how long to gather, from the latency of recent calls."""
 
     def __init__(self) -> None:
         self._latency_s = 0.0
@@ -44,7 +44,7 @@ class Gathering:
 
     @property
     def span_s(self) -> float:
-        """Seconds to gather for."""
+        """Return seconds to gather for."""
         return min(GATHER_MOST_S, max(GATHER_S, GATHER_SHARE * self._latency_s))
 
 

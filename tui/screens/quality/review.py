@@ -41,7 +41,7 @@ BATCH_IN_DEMO = 10
 
 @dataclass(frozen=True, slots=True)
 class CameTo:
-    """What a batch came to, and the subjects of the items on which person and model differ."""
+    """Hold what a batch came to, and the subjects of the items on which person and model differ."""
 
     revealed: Revealed
     batch: int
