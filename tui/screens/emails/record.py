@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from textual.widget import Widget
@@ -96,3 +96,17 @@ class RecordScreen(EmailEditing):
     def do_raw(self) -> None:
         """Switch the message between as sent and as it came."""
         self._view.turn()
+
+
+def reading(rows: Sequence[EmailRow]) -> RecordScreen:
+    """Return the screen that reads these items one after the other."""
+    place = [0]
+
+    def neighbor(step: int) -> EmailRow | None:
+        at = place[0] + step
+        if not 0 <= at < len(rows):
+            return None
+        place[0] = at
+        return rows[at]
+
+    return RecordScreen(rows[0], neighbor)

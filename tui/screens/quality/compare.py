@@ -81,7 +81,7 @@ class CompareScreen(BaseScreen):
         self.console_app.countings.send(rows, self._read)
 
     def _read(self, rows: list[EmailRow]) -> None:
-        from tui.screens.quality.quality import reading  # noqa: PLC0415 - when it is wanted
+        from tui.screens.emails.record import reading  # noqa: PLC0415 - when it is wanted
 
         if not rows or not alive(self):
             return

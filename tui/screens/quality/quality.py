@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen, Screen
+from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -294,6 +294,8 @@ class QualityScreen(BaseScreen):
         self.console_app.countings.ask(question, self._read)
 
     def _read(self, rows: list[EmailRow]) -> None:
+        from tui.screens.emails.record import reading  # noqa: PLC0415 - when it is wanted
+
         if rows and alive(self):
             self.app.push_screen(reading(rows))
 
@@ -308,22 +310,6 @@ class QualityScreen(BaseScreen):
             self.changed()
 
         self.console_app.jobs.send(lambda: engine.send(path, command), finished)
-
-
-def reading(rows: Sequence[EmailRow]) -> Screen[None]:
-    """Return the screen that reads these items one after the other."""
-    from tui.screens.emails.record import RecordScreen  # noqa: PLC0415 - when it is wanted
-
-    place = [0]
-
-    def neighbor(step: int) -> EmailRow | None:
-        at = place[0] + step
-        if not 0 <= at < len(rows):
-            return None
-        place[0] = at
-        return rows[at]
-
-    return RecordScreen(rows[0], neighbor)
 
 
 class BehindFigures(ModalScreen[int | None]):
