@@ -146,7 +146,8 @@ def _labeled(quality: Quality, facts: ReportFacts) -> str:
 
 def _task(quality: Quality, facts: ReportFacts) -> str:
     audit = quality.audit
-    rows = [("model", audit.model), ("version", audit.version), *facts.settings.items()]
+    settings = [(name, value) for name, value in facts.settings.items() if name != "model"]
+    rows = [("model", audit.model), ("version", audit.version), *settings]
     versions = [(version[:12], name, f"{count:,}") for version, name, count in audit.versions]
     labels = [(value, audit.names.get(value, "")) for value in audit.labels]
     return (
@@ -278,9 +279,9 @@ def _rate_plot(caption: str, points: Sequence[tuple[int, int]], *, tolerated: fl
     if tolerated is not None:
         y = at(tolerated)
         parts.append(f'<line class=limit x1="60" x2="700" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(f'<text x="560" y="{y - 4:.1f}">{tolerated:.0%} is tolerated</text>')
     hits, of = sum(each[0] for each in points), sum(each[1] for each in points)
-    return f"<p class=soft>{escape(caption)}: {hits:,} of {of:,}</p>" + _svg(730, 160, caption, parts)
+    line = "" if tolerated is None else f"; the dashed line is at the {tolerated:.0%} that are tolerated"
+    return f"<p class=soft>{escape(caption)}: {hits:,} of {of:,}{line}</p>" + _svg(730, 160, caption, parts)
 
 
 def _spread_plot(quality: Quality, facts: ReportFacts) -> str:
@@ -381,7 +382,7 @@ def _next(facts: ReportFacts) -> str:
         return "<p>Too few labels to train on.</p>"
     shares = ", ".join(f"{label}: {count / found.total:.1%}" for label, count in sorted(found.shares.items()))
     repeated = (
-        f"Of {found.mistakes} known mistakes it repeats {found.repeated}: those are rules that it learned, not slips."
+        f"Of {found.mistakes} known mistakes it repeats {found.repeated}; one that it repeats is a rule, no slip."
         if found.mistakes
         else "No mistake of the model is known yet."
     )

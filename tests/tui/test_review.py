@@ -230,7 +230,7 @@ async def test_the_sample_grows_and_the_report_is_written(settings: Settings, ru
 
 
 async def test_an_alarm_is_dismissed_with_a_note(settings: Settings, run: Path) -> None:
-    """d asks why and dismisses the alarm that stands; without one it says so."""
+    """An alarm is shown on top as soon as it is raised; d asks why and dismisses it; without one it says so."""
     async with console(settings, run, size=(120, 40)) as at:
         await at.press("Q", "d")
         assert "No alarm stands" in at.said()
@@ -238,7 +238,10 @@ async def test_an_alarm_is_dismissed_with_a_note(settings: Settings, run: Path) 
             watches = store.watches()
             reading = next(each for each in watches.readings() if each.watch.value == "shares")
             store.raise_alarm(reading, now=NOW)
-        await at.press("M", "d", *"known", "enter")
+        at.app.poller.read()
+        await at.settle()
+        assert "! shares: " in at.screen().split("corrected")[0]
+        await at.press("d", *"known", "enter")
     assert [(row.state, row.note) for row in read_alarms(run)] == [("dismissed", "known")]
 
 

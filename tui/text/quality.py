@@ -82,7 +82,7 @@ def lines(
 
     ``rule`` is what the most frequent mistake has in common.
     """
-    rows = [*_figures(quality, width), *_advice(quality, width)]
+    rows = [*_alarms(quality, width), *_figures(quality, width), *_advice(quality, width)]
     if quality.audited:
         rows += [*_differing(quality, rule, width), *_confusion(quality), *_people(quality), *_parts(quality, width)]
     rows += [*_gold(quality), *_packs(quality, width), *_watches(quality, width), *_next(student, training=training)]
@@ -287,7 +287,7 @@ def rule_words(rule: Rule, names: Mapping[str, str]) -> list[str]:
     told = [f"Most often the model says {model}, people {person}: {plural(rule.misread, 'text', 'texts')}."]
     told += [
         f"A rule? {mark.in_misread} of these {mark.misread} hold “{one_line(mark.mark, limit=26)}”,"
-        f" {mark.in_others} of {mark.others} read rightly do."
+        f" {mark.in_others} of {mark.others} right ones."
         for mark in rule.marks
     ]
     if not rule.marks:
@@ -339,6 +339,16 @@ def _packs(quality: Quality, width: int) -> list[Content]:
     return [*_heading("Packs, against the same texts asked about alone"), *(line(part) for part in lines_)]
 
 
+def _alarms(quality: Quality, width: int) -> list[Content]:
+    """Return the alarms that stand and the keys that answer them: on top, where they are seen without paging."""
+    found = [watch for watch in quality.audit.watches if watch["state"] == "alarm"]
+    rows = [line((one_line(f"! {each['name']}: {each['sentence']}", limit=width), "bold $failed")) for each in found]
+    if found:
+        keys = "{look_at_alarm} reads what is behind it, {pause} pauses, {ask_again} re-labels, {dismiss} dismisses it."
+        rows += [line((keyed(keys), "$waiting")), Content.empty()]
+    return rows
+
+
 def _watches(quality: Quality, width: int) -> list[Content]:
     rows = _heading("Watches · 1 false alarm in 100 runs")
     for watch in quality.audit.watches:
@@ -349,18 +359,6 @@ def _watches(quality: Quality, width: int) -> list[Content]:
                 (one_line(watch["sentence"], limit=max(20, width - 22)), "$foreground"),
             )
         )  # fmt: skip
-    if any(watch["state"] == "alarm" for watch in quality.audit.watches):
-        rows.append(
-            line(
-                (
-                    keyed(
-                        "Alarm: {look_at_alarm} reads what is behind it, {pause} pauses, {ask_again} re-labels its"
-                        " window, {dismiss} dismisses it."
-                    ),
-                    "$waiting",
-                )
-            )
-        )
     return rows
 
 

@@ -73,8 +73,9 @@ class QualityScreen(BaseScreen):
             return
         now = (snapshot.labeled, snapshot.attempts, snapshot.sources.get("human", 0), len(snapshot.commands))
         newest = snapshot.commands[0].id if snapshot.commands else ""
-        if (now, newest) != self._seen and not self._reading:
-            self._seen = (now, newest)
+        seen = (now, newest, snapshot.alarms)
+        if seen != self._seen and not self._reading:
+            self._seen = seen
             self.changed()
 
     def changed(self) -> None:

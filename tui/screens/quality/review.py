@@ -351,7 +351,7 @@ class ReviewScreen(BaseScreen):
             return
         self._draw_came_to(task, session)
         done, of = session.place
-        which = "second look" if session.phase is Phase.SECOND else "answered"
+        which = "second look" if session.phase in (Phase.SECOND, Phase.REVEALED) else "answered"
         sample = self._audit.sample
         self.query_one("#about", Static).update(
             line(
