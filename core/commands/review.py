@@ -152,7 +152,11 @@ class AddGold(Command):
     def apply(self, run: Run) -> Outcome:
         """Keep them; they override and audit nothing."""
         added = run.store.add_gold(self.name, [(number, value) for number, value in self.labels], now=run.now)
-        return Outcome(f"{added:,} labels of {self.name} added" if added else f"all were known; {UNCHANGED}")
+        return Outcome(
+            f"{added:,} label{'' if added == 1 else 's'} of {self.name} added"
+            if added
+            else f"all were known; {UNCHANGED}"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,7 +162,7 @@ def test_gold_shows_what_did_not_fit(run: Path, tmp_path: Path, lines: Lines) ->
     )
     assert main(["gold", str(run), str(file)]) != 0
     said = lines("gold", run, file, "--column", "human")
-    for words in ("3 labels fit", "1 unknown ids: nowhere", "1 conflicts", "the label '9'", "1 row has no label"):
+    for words in ("3 labels fit", "1 unknown id: nowhere", "1 conflict, which", "the label '9'", "1 row has no label"):
         assert words in said
     found = json.loads(lines("quality", run, "--json"))
     assert found["gold"]["gold.csv"] == {"emails": 3, "compared": 3, "agree": 1.0, "kappa": 1.0}

@@ -147,13 +147,17 @@ def gold(given: argparse.Namespace) -> int:
     engine = engine_of(given)
     path = engine.find(given.run)
     found = engine.read_gold(path, given.file, given.column)
-    say(f"{number(found.rows)} rows, {number(len(found.labels))} labels fit items of {path.stem}.")
+    fitting = plural(len(found.labels), "label fits", "labels fit")
+    say(f"{plural(found.rows, 'row', 'rows')}, {fitting} items of {path.stem}.")
     if found.empty:
         say(f"{plural(found.empty, 'row has', 'rows have')} no label.")
-    for what, values in (("unknown ids", found.unknown_ids), ("conflicts, none of which counts", found.conflicts)):
+    for one, what, values in (
+        ("unknown id", "unknown ids", found.unknown_ids),
+        ("conflict, which does not count", "conflicts, none of which counts", found.conflicts),
+    ):
         if values:
             shown_ids = ", ".join(values[:5])
-            say(f"{number(len(values))} {what}: {shown_ids}{', …' if len(values) > 5 else ''}")
+            say(f"{plural(len(values), one, what)}: {shown_ids}{', …' if len(values) > 5 else ''}")
     for value, count in found.unknown_labels.items():
         say(f"{number(count)} with the label {value!r}, which this task does not have")
     code = deliver(given, engine, path, *found.commands())

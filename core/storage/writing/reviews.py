@@ -152,7 +152,7 @@ def add_gold(db: sqlite3.Connection, name: str, labels: Sequence[tuple[int, str]
     )
     added = db.total_changes - before
     if added:
-        add_event(db, now, "gold", f"{added:,} labels of {name} added")
+        add_event(db, now, "gold", f"{added:,} label{'' if added == 1 else 's'} of {name} added")
     return added
 
 
