@@ -299,6 +299,7 @@ ROWS: tuple[Keyed, ...] = (
     Keyed("dry_run", T, kinds, ["dry_run"], then=("enter",)),
     Keyed("enact", T, kinds, ["task"], then=("y",), alone=True),
     Keyed("discard", T, kept, None, then=("y",), alone=True),
+    Keyed("pack", T, screen, "ChoosePack"),
     Keyed("take_version", T, lambda at: kept(at) == OLD_TEXT, True, before=("down",), then=("y",)),
     Keyed("ask_again", T, asked, [("relabel", None, None)], then=("enter",)),
     Keyed("ask_again", E, asked, [("relabel", None, [0])]),

@@ -59,6 +59,7 @@ def test_a_key_means_the_same_on_every_screen() -> None:
         "U": {"undo", "withdraw"},
         "B": {"batches", "clear_bench"},
         "L": {"enact", "lane"},
+        "P": {"pack", "pin"},
         "t": {"retry", "try_key", "top_up"},
         "e": {"emails", "disagreements"},
         "E": {"edit", "suspicious", "write_task"},
