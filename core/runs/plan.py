@@ -46,13 +46,15 @@ _CALLS_PER_S = 60.0
 class Texts:
     """Hold what there is to ask about: emails, different texts among them, and the mean length of those in characters.
 
-    ``total`` emails are in the run, settled ones included; 0 where nothing is settled.
+    ``total`` emails are in the run, settled ones included; 0 where nothing is settled. ``asked`` texts were labeled by
+    the model in the active version of the task, or failed.
     """
 
     emails: int
     distinct: int
     mean_chars: float
     total: int = 0
+    asked: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +133,7 @@ def texts_of_run(path: Path) -> Texts:
     with RunReader(path) as reader:
         emails = reader.count("pending")
         distinct, mean_chars = reader.pending_texts()
-        total = reader.count()
-    return Texts(emails, distinct, mean_chars, total)
+        return Texts(emails, distinct, mean_chars, reader.count(), reader.asked_in_version())
 
 
 def cost_of_call(
@@ -254,6 +255,7 @@ def plan_run(
             price,
             host=server.host,
             limits=(lane or LaneChoice()).limits(BatchLimits()),
+            asked=texts.asked,
             observed_s=batches_took_s,
         ),
     )

@@ -31,6 +31,17 @@ def test_each_lane_has_time_money_and_what_binds() -> None:
     assert "24 h" in found["batch"].forecast.binding_limit
 
 
+def test_what_the_trial_has_asked_already_is_not_asked_live_again() -> None:
+    """After the trial's 100 texts the last 50 go into a batch, for a day at most; after 80, 20 more go live first."""
+    over = lanes(50, asked=100)["batch"]
+    assert over.forecast.high_s == 86_400
+    assert over.money == pytest.approx(lanes(50)["live"].money / 2)  # type: ignore[operator]
+    assert over.note.startswith("batches of")
+    half = lanes(50, asked=80)["batch"]
+    assert half.money == pytest.approx(lanes(50)["live"].money * (0.4 + 0.6 / 2))  # type: ignore[operator]
+    assert half.note.startswith("the next 20 texts live, then batches of")
+
+
 def test_the_discount_of_a_cached_prompt_does_not_stack_with_half_the_price() -> None:
     """Where most of the prompt is cached, batches save little, and the forecast says so."""
     load, tokens = Load(5_000, 100.0), Tokens(2_500_000, 2_400_000, 5_000)

@@ -99,11 +99,13 @@ def lane_forecasts(
     *,
     host: str,
     limits: BatchLimits,
+    asked: int = 0,
     observed_s: float | None = None,
 ) -> tuple[LaneForecast, ...]:
     """Return what live calls, the flex tier and batches take.
 
-    ``load`` and ``tokens`` are those of all calls; ``observed_s`` is how long batches of this run took so far.
+    ``load`` and ``tokens`` are those of all calls that are left. ``asked`` texts of the live trial were asked already;
+    ``observed_s`` is how long batches of this run took so far.
     """
     live = None if price is None else price.of(tokens.prompt, tokens.cached, tokens.completion)
     flex_share = FLEX_SHARES.get(host, 1.0)
@@ -117,7 +119,7 @@ def lane_forecasts(
             flex,
             f"{same}; where the server offers it, and refused while it is full",
         ),
-        _batch(load, ways, tokens, price, limits, observed_s),
+        _batch(load, ways, tokens, price, limits, max(0, limits.trial - asked), observed_s),
     )
 
 
@@ -127,9 +129,10 @@ def _batch(
     tokens: Tokens,
     price: Price | None,
     limits: BatchLimits,
+    trial_left: int,
     observed_s: float | None,
 ) -> LaneForecast:
-    trial = min(load.calls, float(limits.trial))
+    trial = min(load.calls, float(trial_left))
     rest = load.calls - trial
     first = forecast(replace(load, calls=trial), ways)
     money = None
@@ -142,7 +145,9 @@ def _batch(
         return LaneForecast("batch", first, money, "")
     least_s, most_s = first.eta_s, first.eta_s + rounds * WINDOW_S
     likely_s = most_s if observed_s is None else min(most_s, least_s + rounds * observed_s)
-    note = f"the first {limits.trial:,} texts live, then batches of {limits.size:,}, {limits.most_open} at once"
+    first_texts = "the first" if trial_left == limits.trial else "the next"
+    before = f"{first_texts} {trial_left:,} texts live, then " if trial_left else ""
+    note = f"{before}batches of {limits.size:,}, {limits.most_open} at once"
     if observed_s is not None:
         note += "; as long as those of this run took so far"
     binding = _WINDOW if rest > 0 else first.binding_limit

@@ -36,6 +36,7 @@ from core.storage.file.shape import check_shape, tells_damage
 from core.storage.reading.email_rows import HUMAN, EmailReader
 from core.storage.reading.export_rows import ExportReader, Selection
 from core.storage.reading.pending import distinct_texts, pending_texts
+from core.storage.reading.reviews import asked_in_version
 from core.storage.reading.snapshots import SnapshotReader
 from core.storage.reading.summaries import (
     alive_at,
@@ -237,6 +238,10 @@ class RunReader:
             return total(self._db, f"state:{EmailState(state).value}")
         waiting = "SELECT count(*) FROM email WHERE state = 'pending' AND label_source = 'human'"
         return total(self._db, "source:human") + int(self._db.execute(waiting).fetchone()[0])
+
+    def asked_in_version(self) -> int:
+        """Return how many texts got a label of the model in the active version of the task, or failed."""
+        return asked_in_version(self._db)
 
     def emails(self, *, state: str | None = None, offset: int = 0, limit: int = 100) -> list[EmailRow]:
         """Return a page of emails in work order.

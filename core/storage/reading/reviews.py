@@ -69,6 +69,13 @@ def label_counts(db: sqlite3.Connection) -> tuple[LabelCount, ...]:
     return tuple(LabelCount(*row) for row in rows)
 
 
+def asked_in_version(db: sqlite3.Connection) -> int:
+    """Return how many texts got a label of the model in the active version of the task, or failed."""
+    active = db.execute("SELECT task_version FROM run").fetchone()[0]
+    labeled = sum(each.count for each in label_counts(db) if each.version == active and each.source == "model")
+    return labeled + emails_of(db, "failed")
+
+
 def _newest_first(db: sqlite3.Connection, versions: set[str]) -> list[str]:
     """Return versions of the task by their newest label of the model, found from the end of all labels."""
     found: list[str] = []

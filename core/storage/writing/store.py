@@ -44,7 +44,7 @@ from core.storage.reading.pending import (
     labeled_email,
     pending_emails,
 )
-from core.storage.reading.reviews import raised_watches, watches_of
+from core.storage.reading.reviews import asked_in_version, raised_watches, watches_of
 from core.storage.reading.summaries import all_totals, batches_took_s, group, total
 from core.storage.writing import commands as handled
 from core.storage.writing import epochs, intake, parcels, rejudging, reviews, settle, tasks
@@ -400,14 +400,9 @@ class Store(PeopleWriter):
         query = "SELECT 1 FROM attempt WHERE email_id = ? AND lane = 'batch' LIMIT 1"
         return self._db.execute(query, (email_id,)).fetchone() is not None
 
-    def model_labels(self, after: int) -> tuple[int, int]:
-        """Return how many labels behind that number the model gave in the task's version, and the newest number."""
-        row = self._db.execute(
-            "SELECT count(*) FILTER (WHERE source = 'model' AND task_version = ?), coalesce(max(id), ?) FROM label"
-            " WHERE id > ?",
-            (self.task_version, after, after),
-        ).fetchone()
-        return int(row[0]), int(row[1])
+    def asked_in_version(self) -> int:
+        """Return how many texts got a label of the model in the active version of the task, or failed."""
+        return asked_in_version(self._db)
 
     def batches_took_s(self) -> float | None:
         """Return how long batches took at the server so far: the median; None where none was done."""

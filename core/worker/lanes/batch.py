@@ -144,7 +144,6 @@ class BatchLane:
         self._took_s = store.batches_took_s()
         self._completion = self._expected_completion()
         self._trial_over = False
-        self._labels = self._newest_label = 0
         self._watched_at = self._packs_at = self._counted_at = -math.inf
         self._left = 0
 
@@ -185,7 +184,7 @@ class BatchLane:
         """Return how many texts may be asked live at once until the trial is over; None without such a bound."""
         if not self.packs or self._is_trial_over():
             return None
-        return self._limits.trial - self._answered()
+        return self._limits.trial - self._store.asked_in_version()
 
     @property
     def sentence(self) -> str:
@@ -202,9 +201,7 @@ class BatchLane:
             self._counted_at = now
             self._left, _ = self._store.pending_texts()
         rest = max(0, self._left - sum(each.total for each in self._open))
-        in_batches = 0
-        if self.packs:
-            in_batches = rest if self._is_trial_over() else max(0, rest - self._limits.trial + self._answered())
+        in_batches = max(0, rest - (self.trial_room or 0)) if self.packs else 0
         rounds = math.ceil(in_batches / (self._limits.size * self._limits.most_open))
         if not self._open and not rounds:
             return self._live(rest)
@@ -272,15 +269,9 @@ class BatchLane:
 
     # -- packing -------------------------------------------------------------------------------------------------------
 
-    def _answered(self) -> int:
-        """Return how many texts were labeled in this version of the task, or failed; each label is counted once."""
-        labels, self._newest_label = self._store.model_labels(self._newest_label)
-        self._labels += labels
-        return self._labels + self._store.failed_count
-
     def _is_trial_over(self) -> bool:
         if not self._trial_over:
-            self._trial_over = self._answered() >= self._limits.trial
+            self._trial_over = self._store.asked_in_version() >= self._limits.trial
             if self._trial_over and self.packs:
                 self._queue.rescan()
         return self._trial_over
