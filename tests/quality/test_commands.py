@@ -126,6 +126,7 @@ def test_quality_prints_what_it_promises(run: Path, tmp_path: Path, lines: Lines
     assert before["accuracy"] is None
     assert before["labels"]["0"]["share"] is None
     assert before["labels"]["0"]["raw_share"] == pytest.approx(48 / TOTAL)
+    assert re.search(r"goal: recall of 0 .* to ± 10 points takes about \d+ random items", lines("quality", run))
     review_all(run, tmp_path, lines)
     found = json.loads(lines("quality", run, "--json"))
     assert {
@@ -145,6 +146,7 @@ def test_quality_prints_what_it_promises(run: Path, tmp_path: Path, lines: Lines
     people = lines("quality", run)
     assert "audited" in people
     assert "anna:" in people
+    assert "goal:" not in people
 
 
 def test_the_sample_grows_on_demand(run: Path, lines: Lines) -> None:

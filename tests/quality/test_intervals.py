@@ -9,6 +9,7 @@ import pytest
 
 from core.quality.estimates import (
     Cell,
+    Goal,
     Stratum,
     accuracy,
     difference,
@@ -287,13 +288,15 @@ def test_difference_needs_only_emails_that_differ() -> None:
 
 def test_goals_follow_the_table_of_the_design() -> None:
     """The size of a sample for a recall of ±10 points grows as the class gets rare, near the simulated sizes."""
-    goals = {share: goal_for(5_000, share)["recall"] for share in (0.02, 0.07, 0.2)}
+    goals = {share: goal_for(5_000, share).recall for share in (0.02, 0.07, 0.2)}
     assert goals[0.02] == pytest.approx(1_070, rel=0.25)
     assert goals[0.07] == pytest.approx(352, rel=0.25)
     assert goals[0.2] == pytest.approx(129, rel=0.25)
     assert least_for_recall(0.07) == 143
     assert least_for_recall(0.0) is None
-    assert math.isfinite(goal_for(300, 0.4)["precision"])
+    assert goal_for(5_000, 0.07).precision == pytest.approx(632, rel=0.25)
+    assert goal_for(300, 0.02).recall <= 300
+    assert goal_for(0, 0.5) == Goal(0, 0, 0)
 
 
 def test_one_or_two_positives_bound_a_recall_from_below_only() -> None:

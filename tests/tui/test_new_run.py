@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -307,6 +308,18 @@ def test_a_real_source_is_forecast_and_made(tmp_path: Path) -> None:
     assert name_for(settings, str(source)) == "mail-2"
     assert "There is a run mail already" in name_trouble(settings, "mail")
     assert "cannot be a run's name" in name_trouble(settings, "../x")
+
+
+def test_a_forecast_says_how_many_items_people_label_before_the_first_call(tmp_path: Path) -> None:
+    """By the share of a label, to two digits; a source that people can read whole needs no sample."""
+    source = tmp_path / "mail.csv"
+    settings = load_settings({"LABELTUI_HOME": str(tmp_path / "home")})
+    for rows, said in ((400, True), (100, False)):
+        source.write_text("id,message\n" + "".join(f"{n},Lunch {n}?\n" for n in range(rows)), "utf-8")
+        people = [text for text in plan_lines(*forecast(settings, NewRunRequest(str(source)))) if "people" in text]
+        assert bool(people) is said
+        if said:
+            assert re.search(r"about 1\d0 random emails .* if 20 % have it, 2\d0 if 7 %, 3\d0 if 2 %$", people[0])
 
 
 def _with_fields(path: Path, extra: str) -> None:

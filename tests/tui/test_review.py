@@ -190,6 +190,7 @@ async def test_the_figures_fill_and_lead_to_what_is_behind_them(settings: Settin
         await at.press("Q")
         assert isinstance(at.app.screen, QualityScreen)
         assert "checked by nobody" in at.screen()
+        assert "What it takes to know" in at.screen()
         await at.press("escape")
         seen = await answer(at, 25)
         await answer(at, review_of(at).place_left)

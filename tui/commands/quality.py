@@ -17,7 +17,7 @@ from core.quality.sampling import BATCH
 from tui.commands.control import deliver, engine_of
 from tui.commands.printing import say, say_hung
 from tui.text.numbers import number, plural
-from tui.text.quality import part_words, rule_words
+from tui.text.quality import ASSUMED, goals, part_words, rule_words
 
 if TYPE_CHECKING:
     from core.engine import Comparison, Engine
@@ -87,6 +87,13 @@ def lines(found: Quality) -> Iterator[str]:
         if label.recall is not None and label.recall.few and label.recall.more:
             more = number(label.recall.more)
             yield f"recall of {label.label} is wide: about {more} more random ones bring it to ± 10"
+    for name, (recall, precision, share) in goals(found) if not found.audited else ():
+        yield (
+            f"goal: recall of {name} to ± 10 points takes about {number(recall)} random items, its precision"
+            f" {number(precision)}, its share to ± 2.5 {number(share)}"
+        )
+    if found.labeled and not found.audited:
+        yield f"goals: {ASSUMED[0].lower()}{ASSUMED[1:]}"
     yield from _lines_of_people(found)
     if found.packs is not None:
         yield f"packs: {found.packs.sentence}"

@@ -30,6 +30,11 @@ def number(value: float) -> str:
     return f"{value:,.0f}"
 
 
+def rounded(count: int) -> int:
+    """Return a count that is known about only, to two digits: 1,205 becomes 1,200."""
+    return round(count, 2 - len(str(count))) if count >= 100 else count
+
+
 def compact(value: float) -> str:
     """Return a large count in at most six cells: ``950``, ``12.3k``, ``4.1M``."""
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):

@@ -6,11 +6,15 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from core.model import PACK_AUTO, Forecast, Task
+from core.quality.estimates import goal_for
 from core.text import one_line, plural_of
-from tui.text.numbers import further_settings, moment, number, plural
+from tui.text.numbers import further_settings, moment, number, plural, rounded
 
 if TYPE_CHECKING:
     from core.engine import LaneForecast, Mix, Planned
+
+_WORTH_A_SAMPLE = 200
+"""So many items are worth a sample; fewer are labeled by people all."""
 
 
 def span(seconds: float) -> str:
@@ -127,5 +131,19 @@ def plan_lines(planned: Planned, task: Task) -> Iterator[str]:
         yield f"  time      unknown until the first reply names the limits; without limits {when(planned.forecast)}"
     yield from lane_lines(planned)
     yield f"  assumed   {one_line(planned.assumed, limit=200)}"
+    yield from _people(planned, task)
     for sentence, forecast in planned.what_if if planned.limits_known else ():
         yield f"  {sentence}: {when(forecast)}"
+
+
+def _people(planned: Planned, task: Task) -> Iterator[str]:
+    """Say before the first call how many items people label to know what the model's labels are worth."""
+    texts = planned.texts
+    if texts.emails < _WORTH_A_SAMPLE or texts.total > texts.emails:
+        return
+    most, *rarer = ((rounded(goal_for(rounded(texts.emails), percent / 100).recall), percent) for percent in (20, 7, 2))
+    told = ", ".join(f"{number(count)} if {percent} %" for count, percent in rarer)
+    yield (
+        f"  people    about {number(most[0])} random {plural_of(task.item)} that people label tell a label's recall to"
+        f" ± 10 points if {most[1]} % have it, {told}"
+    )

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from core.quality.audit import GATE, Part, Quality, gold_figures
-from core.quality.estimates import Estimate, least_for_recall
+from core.quality.estimates import Estimate, goal_for, least_for_recall
 from core.quality.student import NextGeneration, Suspicion
 from core.text import one_line
 from tui.actions.keymap import keyed
-from tui.text.numbers import fit, number, plural
+from tui.text.numbers import fit, number, plural, rounded
 from tui.widgets.panes.pane import Part as Words
 from tui.widgets.panes.pane import line
 
@@ -83,7 +83,9 @@ def lines(
     ``rule`` is what the most frequent mistake has in common.
     """
     rows = [*_alarms(quality, width), *_figures(quality, width), *_advice(quality, width)]
-    if quality.audited:
+    if not quality.audited:
+        rows += _goals(quality, width)
+    else:
         rows += [*_differing(quality, rule, width), *_confusion(quality), *_people(quality), *_parts(quality, width)]
     rows += [*_gold(quality), *_packs(quality, width), *_watches(quality, width), *_next(student, training=training)]
     return rows
@@ -212,6 +214,38 @@ def _advice(quality: Quality, width: int) -> list[Content]:
         shown = f"was shown at {quality.gate} checked" if quality.gate else "is not shown yet (looks at 100, 200, 400)"
         said.append(f"Accuracy above {GATE:.0%} {shown}.")
     return [line((one_line(each, limit=max(40, width)), "$waiting")) for each in said]
+
+
+MOST_GOALS = 6
+"""Labels whose goals are shown, the rarest first: theirs cost most."""
+
+
+def goals(quality: Quality) -> list[tuple[str, Sequence[int]]]:
+    """Return how many random items tell recall, precision and share of each label, two digits of them, by its name."""
+    rare_first = sorted(quality.figures.labels, key=lambda label: label.raw_share)[:MOST_GOALS]
+    names = quality.audit.names
+    found: list[tuple[str, Sequence[int]]] = []
+    for label in rare_first:
+        goal = goal_for(rounded(quality.labeled), round(label.raw_share, 2))
+        name = one_line(f"{label.label} {names.get(label.label, '')}".strip(), limit=24)
+        found.append((name, [rounded(each) for each in (goal.recall, goal.precision, goal.share)]))
+    return found
+
+
+def _goals(quality: Quality, width: int) -> list[Content]:
+    told = goals(quality)
+    if not told:
+        return []
+    rows = _heading("What it takes to know: random items that people label")
+    rows.append(line((fit("", 26) + fit("recall ± 10", 14) + fit("precision ± 10", 17) + "share ± 2.5", "$quiet")))
+    for name, (recall, precision, share) in told:
+        cells = fit(f"about {number(recall)}", 14) + fit(f"about {number(precision)}", 17) + f"about {number(share)}"
+        rows.append(line((fit(name, 26), "$foreground"), (cells, "$foreground")))
+    rows.append(line((one_line(ASSUMED, limit=width), "$quiet")))
+    return rows
+
+
+ASSUMED = "For a model that finds 9 of 10 of a label, and is right in 8 of 10."
 
 
 def _confusion(quality: Quality) -> list[Content]:
