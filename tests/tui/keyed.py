@@ -266,7 +266,7 @@ ROWS: tuple[Keyed, ...] = (
     Keyed("pause", RUN_SCOPES | QUALITY, asked, [("pause",)], at_work=True),
     Keyed("stop", RUN_SCOPES, asked, [("stop", False)], at_work=True),
     Keyed("swap", RUN_SCOPES, asked, [("swap",)], at_work=True),
-    Keyed("lane", M | BATCHES, asked, [("lane", "flex", None, False)], then=("down", "enter"), at_work=True),
+    Keyed("lane", M | BATCHES, asked, [("lane", "flex", None, False, None, None)], then=("down", "enter"), at_work=True),
     Keyed("batches", M, screen, "BatchesScreen"),
     Keyed("concurrency", M, asked, [("concurrency", 64)], then=(*"64", "enter"), at_work=True),
     Keyed("places", M, asked, [("start_at_places", PlacesWanted("", 2, 8))], then=("tab", "tab", "8", "enter")),

@@ -71,7 +71,7 @@ MEETS: dict[tuple[str, Scope], frozenset[str]] = {
 }  # fmt: skip
 """Where each action is surely met dimmed: in that world, on that screen."""
 
-READ_BEFORE = frozenset({"edit", "editor", "messages", "quality", "review", "undo", "withdraw"})
+READ_BEFORE = frozenset({"edit", "editor", "messages", "pack", "quality", "review", "undo", "withdraw"})
 """Dimmed while the run is not read only, and their screens come after that."""
 
 

@@ -33,8 +33,8 @@ CLIPBOARD = re.compile(r"\x1b\]52;c;([A-Za-z0-9+/=]*)\x07")
 BELL = "\x07"
 """Rung by the console where it shall; every text from outside brings more than a bell."""
 
-LINE = re.compile(r"\r(?:\x1b\[K|\r?\n)?|\x1b\[(?:[KJ]|\d{1,2}A|\?25[hl]|(?:0|1|2|3[1236])m)")
-"""What a command writes beside text: a line of progress begins anew, and lines end."""
+LINE = re.compile(r"\r(?:\x1b\[K|\r?\n)?|\x1b\[(?:2?K|J|\d{1,2}A|\?25[hl]|[0-9;]*m)")
+"""What a command writes beside text: a line of progress in its colors begins anew, and lines end."""
 
 
 class Stream:

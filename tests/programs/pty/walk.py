@@ -174,7 +174,7 @@ class Walk:
             self.press(key)
         for rows in range(5):
             self._go(("down",) * rows + ("enter", "1", "z"))
-            for keys in (("C", "end", "home"), ("R", "down", "enter"), ("W", "enter", "down")):
+            for keys in (("C", "end", "home"), ("P", "down"), ("R", "down", "enter"), ("W", "enter", "down")):
                 self._go(("down",) * rows + ("enter", "D"))
                 for key in keys:
                     self.press(key)

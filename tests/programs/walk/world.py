@@ -443,8 +443,10 @@ class World:
                 number = self._begin(line)
                 code = self._processes.wait(number, 120)
                 if code is None:
+                    self._processes.wait(self._begin(("status", str(path))), ENDS_WITHIN_S)
                     self._processes.kill(number)
-                    return f"at the end: {line[0]} of {path.stem} hangs"
+                    said = (self.folder / "out.txt").read_text("utf-8", "replace").strip().splitlines()[-12:]
+                    return f"at the end: {line[0]} of {path.stem} hangs: {said}"
                 if code not in ((0, 3) if line[0] == "work" else (0,)):
                     tail = (self.folder / "out.txt").read_text("utf-8", "replace").strip().splitlines()[-1:]
                     return f"at the end: {line[0]} of {path.stem} gives {code}: {tail}"
