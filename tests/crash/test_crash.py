@@ -140,7 +140,7 @@ def test_a_killed_migration_is_gone_through_again(zygote: Zygote, home: Path) ->
     older = as_format_1(path)
     rows = recount(path)
     killed = 0
-    for nth in range(1, 80):
+    for nth in range(1, 200):
         for file in path.parent.glob("older.db-*"):
             file.unlink()
         path.write_bytes(older)
