@@ -149,6 +149,21 @@ def test_quality_prints_what_it_promises(run: Path, tmp_path: Path, lines: Lines
     assert "goal:" not in people
 
 
+def test_of_many_labels_those_given_most_are_listed(home: Path, tmp_path: Path, lines: Lines) -> None:
+    """The others are counted, so that a task of thousands of labels fills no screen; a label is not named twice."""
+    source, task = tmp_path / "notes.csv", tmp_path / "codes.toml"
+    source.write_text("id,text\n" + "".join(f"{number},Note {number}\n" for number in range(TOTAL)), "utf-8")
+    codes = "".join(f'[[labels]]\nvalue = "code {n}"\nmeaning = "{n}"\n' for n in range(48))
+    task.write_text(f'rubric = "Which code?"\n{codes}', "utf-8")
+    lines("new", source, "--task", task)
+    path = home / "runs" / "notes.db"
+    with RunLock(path) as lock, Store.open(path, lock) as store:
+        label_all(store, lambda number: f"code {min(number % 60, 45)}")
+    told = lines("quality", path)
+    assert "code 45: model says" in told.splitlines()[2]
+    assert "and 18 more labels, given less often" in told
+
+
 def test_the_sample_grows_on_demand(run: Path, lines: Lines) -> None:
     """A larger goal draws all emails of a small run."""
     lines("quality", run, "--goal", 500)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from core.model import Forecast, KeyState, PlaceStatus, RunState
 from tests.tui.fakes import NOW, email, key, running
-from tui.commands.status import as_json
+from tui.commands.status import as_json, as_lines
 
 COUNTS = ("total", "labeled", "failed", "skipped", "pending", "cursor")
 KEY = {
@@ -44,6 +44,15 @@ def test_each_field_says_what_its_name_says() -> None:
     assert [each["state"] for each in told["keys"]] == ["in_use", "cooling"]
     assert told["keys"][1] == KEY
     assert told["alarms"] == ["labels: no 0 among the last 50", "keys.toml can be read by others"]
+
+
+def test_of_many_labels_the_most_frequent_stand_in_the_line() -> None:
+    """Twenty of them, the others are counted."""
+    snapshot = replace(running(800, 700).snapshot(NOW), labels={f"code {n}": n for n in range(1, 26)})
+    labeled = next(each for each in as_lines(snapshot, ()) if each.startswith("  labeled"))
+    assert labeled.index("code 25") < labeled.index("code 6 ")
+    assert "code 5 " not in labeled
+    assert labeled.endswith("and 5 more labels")
 
 
 def test_a_run_that_nobody_works_on_has_neither_pace_nor_end() -> None:

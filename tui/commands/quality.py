@@ -17,7 +17,7 @@ from core.quality.sampling import BATCH
 from tui.commands.control import deliver, engine_of
 from tui.commands.printing import say, say_hung
 from tui.text.numbers import number, plural
-from tui.text.quality import ASSUMED, goals, part_words, rule_words
+from tui.text.quality import ASSUMED, figures_shown, goals, named, not_shown, part_words, rule_words
 
 if TYPE_CHECKING:
     from core.engine import Comparison, Engine
@@ -70,12 +70,7 @@ def lines(found: Quality) -> Iterator[str]:
     if found.due:
         waiting = plural(found.due, "of the sample waits", "of the sample wait")
         yield f"waiting: {waiting} for a person; figures are provisional"
-    for label in found.figures.labels:
-        name = f"{label.label} {audit.names.get(label.label, '')}".strip()
-        yield (
-            f"{name}: model says {label.raw_share * 100:.1f} %, corrected {shown(label.share)},"
-            f" recall {shown(label.recall)}, precision {shown(label.precision)}"
-        )
+    yield from _lines_of_labels(found)
     accuracy = found.figures.accuracy
     if accuracy is not None:
         more = f"; {number(accuracy.more)} more random ones bring it to ± 10" if accuracy.few and accuracy.more else ""
@@ -83,10 +78,30 @@ def lines(found: Quality) -> Iterator[str]:
         kappa = found.kappa
         if kappa.value is not None and kappa.low is not None and kappa.high is not None:
             yield f"kappa: {kappa.value:.2f} ({kappa.low:.2f}–{kappa.high:.2f})"
-    for label in found.figures.labels:
+    for label in figures_shown(found):
         if label.recall is not None and label.recall.few and label.recall.more:
             more = number(label.recall.more)
             yield f"recall of {label.label} is wide: about {more} more random ones bring it to ± 10"
+    yield from _lines_of_goals(found)
+    yield from _lines_of_people(found)
+    if found.packs is not None:
+        yield f"packs: {found.packs.sentence}"
+    for watch in audit.watches:
+        mark = {"alarm": "!", "steady": "✓"}.get(watch["state"], "·")
+        yield f"{mark} {watch['name']}: {watch['sentence']}"
+
+
+def _lines_of_labels(found: Quality) -> Iterator[str]:
+    for label in figures_shown(found):
+        yield (
+            f"{named(found, label.label)}: model says {label.raw_share * 100:.1f} %, corrected {shown(label.share)},"
+            f" recall {shown(label.recall)}, precision {shown(label.precision)}"
+        )
+    if unsaid := not_shown(found):
+        yield unsaid
+
+
+def _lines_of_goals(found: Quality) -> Iterator[str]:
     for name, (recall, precision, share) in goals(found) if not found.audited else ():
         yield (
             f"goal: recall of {name} to ± 10 points takes about {number(recall)} random items, its precision"
@@ -94,12 +109,6 @@ def lines(found: Quality) -> Iterator[str]:
         )
     if found.labeled and not found.audited:
         yield f"goals: {ASSUMED[0].lower()}{ASSUMED[1:]}"
-    yield from _lines_of_people(found)
-    if found.packs is not None:
-        yield f"packs: {found.packs.sentence}"
-    for watch in audit.watches:
-        mark = {"alarm": "!", "steady": "✓"}.get(watch["state"], "·")
-        yield f"{mark} {watch['name']}: {watch['sentence']}"
 
 
 def _lines_of_people(found: Quality) -> Iterator[str]:

@@ -19,6 +19,9 @@ from tui.commands.printing import complain, counting, say, say_hung
 from tui.text.numbers import age, countdown, interval, number, percent, plural, share
 from tui.text.rates import rate
 
+_MOST_LABELS = 20
+"""Labels whose counts stand in a line; of more, those that were given most."""
+
 
 def in_use(keys: Sequence[KeyStatus], snapshot: Snapshot) -> Iterator[tuple[KeyStatus, KeyState]]:
     """Yield the keys with the state that this run gives them: a ready key with a call in flight is in use."""
@@ -244,12 +247,14 @@ def _of(part: int, whole: int) -> str:
 
 def _labels(snapshot: Snapshot) -> Iterator[str]:
     task = snapshot.run.task
-    for value, count in snapshot.labels.items():
-        if not count and not task.knows(value):
-            continue
+    counts = [(value, count) for value, count in snapshot.labels.items() if count or task.knows(value)]
+    shown_counts = counts if len(counts) <= _MOST_LABELS else sorted(counts, key=lambda each: -each[1])[:_MOST_LABELS]
+    for value, count in shown_counts:
         name = task.name_of(value) if task.knows(value) else "(of an older version)"
         shown = value if name == value else f"{value} {name}"
         yield f"{one_line(shown)} {number(count)} ({share(count, snapshot.labeled)})"
+    if len(counts) > len(shown_counts):
+        yield f"and {number(len(counts) - len(shown_counts))} more labels"
 
 
 def _key_line(key: KeyStatus, state: KeyState) -> str:

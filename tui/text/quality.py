@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from core.quality.audit import GATE, Part, Quality, gold_figures
-from core.quality.estimates import Estimate, goal_for, least_for_recall
+from core.quality.estimates import Estimate, LabelFigures, goal_for, least_for_recall
 from core.quality.student import NextGeneration, Suspicion
 from core.text import one_line
 from tui.actions.keymap import keyed
@@ -32,6 +32,32 @@ def figure(estimate: Estimate | None) -> Words:
         return fit(f"≥ {estimate.low * 100:.0f}", 18), "$quiet"
     text = f"{estimate.value * 100:.1f}  {estimate.low * 100:.1f}–{estimate.high * 100:.1f}"
     return fit(text, 18), "$quiet" if estimate.few else "bold $bright"
+
+
+MOST_LABELS = 30
+"""Labels whose figures are listed; of more, those that were given most."""
+
+
+def figures_shown(quality: Quality) -> Sequence[LabelFigures]:
+    """Return the figures that are listed: of all labels, or of those that were given most where there are many."""
+    labels = quality.figures.labels
+    if len(labels) <= MOST_LABELS:
+        return labels
+    return sorted(labels, key=lambda label: -max(label.raw_share, label.share.value if label.share else 0.0))[
+        :MOST_LABELS
+    ]
+
+
+def not_shown(quality: Quality) -> str:
+    """Return a sentence on labels whose figures are not listed, or an empty text."""
+    more = len(quality.figures.labels) - MOST_LABELS
+    return f"and {number(more)} more labels, given less often" if more > 0 else ""
+
+
+def named(quality: Quality, value: str) -> str:
+    """Return a label with its name, or alone where it has no other."""
+    name = quality.audit.names.get(value, "")
+    return value if name in ("", value) else f"{value} {name}"
 
 
 def checked(quality: Quality | None, width: int) -> Content:
@@ -155,14 +181,16 @@ def _figures(quality: Quality, width: int) -> list[Content]:
         rows.append(line((one_line(told, limit=width), "$waiting")))
     head = fit("", 13) + fit("model", 8) + fit("corrected", 18) + fit("recall", 18) + "precision"
     rows.append(line((head, "$quiet")))
-    for label in quality.figures.labels:
-        name = one_line(f"{label.label} {audit.names.get(label.label, '')}", limit=12)
+    for label in figures_shown(quality):
+        name = one_line(named(quality, label.label), limit=12)
         rows.append(
             line(
                 (fit(name, 13), "$foreground"), (fit(f"{label.raw_share * 100:.1f} %", 8), "$foreground"),
                 figure(label.share), figure(label.recall), figure(label.precision),
             )
         )  # fmt: skip
+    if more := not_shown(quality):
+        rows.append(line((more, "$quiet")))
     kappa = quality.kappa
     agreed = "not defined" if kappa.value is None else f"{kappa.value:.2f}  {kappa.low:.2f}–{kappa.high:.2f}"
     parts: list[Words] = [
@@ -172,10 +200,10 @@ def _figures(quality: Quality, width: int) -> list[Content]:
         agreed,
     ]
     rows.append(line(*parts))
-    for label in quality.figures.labels:
+    for label in figures_shown(quality):
         over = label.over_reporting
         if over is not None and label.share is not None and label.share.value < 0.2:
-            name = one_line(f"{label.label} {audit.names.get(label.label, '')}", limit=12)
+            name = one_line(named(quality, label.label), limit=12)
             rows.append(line((fit(name, 13), "$foreground"), ("over-reported × ", "$quiet"), figure_of_ratio(over)))
     return rows
 
@@ -196,12 +224,12 @@ def _advice(quality: Quality, width: int) -> list[Content]:
         said.append(f"{plural(quality.due, 'item waits', 'items wait')} for a person: figures are provisional.")
     if not quality.audited:
         said.append(keyed("{review} begins: blind, one key a label, 25 at a time."))
-        for label in quality.figures.labels:
+        for label in figures_shown(quality):
             least = least_for_recall(label.raw_share)
             if least is not None and label.raw_share < 0.2:
                 name = one_line(label.label, limit=12)
                 said.append(f"{name} is rare: its recall needs {number(least)} random items or more.")
-    for label in quality.figures.labels:
+    for label in figures_shown(quality):
         if label.recall is not None and label.recall.few and label.recall.more and label.share is not None:
             name, more = one_line(label.label, limit=12), label.recall.more
             enough = f"about {number(more)} more random items bring it" if more < rest else "only all items bring it"
@@ -222,12 +250,12 @@ MOST_GOALS = 6
 
 def goals(quality: Quality) -> list[tuple[str, Sequence[int]]]:
     """Return how many random items tell recall, precision and share of each label, two digits of them, by its name."""
-    rare_first = sorted(quality.figures.labels, key=lambda label: label.raw_share)[:MOST_GOALS]
-    names = quality.audit.names
+    given = [label for label in quality.figures.labels if label.raw_share > 0]
+    rare_first = sorted(given, key=lambda label: label.raw_share)[:MOST_GOALS]
     found: list[tuple[str, Sequence[int]]] = []
     for label in rare_first:
         goal = goal_for(rounded(quality.labeled), round(label.raw_share, 2))
-        name = one_line(f"{label.label} {names.get(label.label, '')}".strip(), limit=24)
+        name = one_line(named(quality, label.label), limit=24)
         found.append((name, [rounded(each) for each in (goal.recall, goal.precision, goal.share)]))
     return found
 
