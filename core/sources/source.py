@@ -119,7 +119,7 @@ class Skipped:
 
 
 class _Ids:
-    """Keep the ids of one pass: in memory at first, then in a database without a name that goes with it.
+    """Keep the ids of one pass: in memory at first, then in a temporary database that ends with it.
 
     Kept are hashes of id and message, of 64 bits under this process's secret, and the record's number: some 40 bytes a
     record in the folder for temporary files. Among ten million ids two are taken for one with a chance of three in a
@@ -185,8 +185,8 @@ class Source:
     ``taken`` and ``skipped`` are of the latest pass. A pass raises SourceError where the source breaks off (broken
     encoding, an unclosed quotation mark), or at its end if not one email was taken. ``notes`` say what was guessed,
     ``files`` are the files or folders that are read, ``keeps`` is whatever must live as long as the source, ``rows``
-    how many records there are, where a file says so, ``plain`` the files and folders whose size tells how much text
-    there is: none where texts lie packed.
+    how many records there are, where a file says so, ``plain`` the files and folders by whose size texts are
+    counted ahead: none where texts lie packed.
     """
 
     def __init__(
@@ -253,14 +253,14 @@ class Source:
         self.taken = 0
         self.skipped = Skipped()
         self._read_chars = 0
+        counts_chars = self.rows is None and bool(self.plain)
         with contextlib.closing(_Ids()) as ids:
             for record in self._read():
                 row = record if isinstance(record, SkippedRow) else self._refusal(record, ids)
                 if isinstance(record, Found) and row is None:
                     self.taken += 1
-                    self._read_chars += len(record.raw) + len(record.source_id) + _OVERHEAD_CHARS
-                    if record.columns:
-                        self._read_chars += sum(len(str(value)) + 1 for value in record.columns.values())
+                    if counts_chars:
+                        self._read_chars += _chars_of(record)
                     yield SourceEmail(self.id_of(record), record.raw, record.place, record.columns, record.gold)
                 elif row is not None:
                     self.skipped.add(row)
@@ -297,9 +297,19 @@ _OVERHEAD_CHARS = 4
 """Quotation marks and separators of a record, in a guess at how many there are."""
 
 
+def _chars_of(record: Found) -> int:
+    """Return about how many characters a record takes in its file."""
+    columns = sum(len(str(value)) + 1 for value in record.columns.values()) if record.columns else 0
+    return len(record.raw) + len(record.source_id) + _OVERHEAD_CHARS + columns
+
+
 def _bytes_in(path: Path) -> int:
-    files = path.rglob("*") if path.is_dir() else (path,)
-    return sum(file.stat().st_size for file in files if file.is_file())
+    """Return the bytes of a file, or of all files in a folder that are still there."""
+    found = 0
+    for file in path.rglob("*") if path.is_dir() else (path,):
+        with contextlib.suppress(OSError):
+            found += file.stat().st_size if file.is_file() else 0
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,7 +318,8 @@ class Format:
 
     ``name`` is what ``--format`` calls it; ``words`` describe it to people, with the suffixes that it goes by.
     ``claims(path, beginning)`` returns whether a file that begins so is of this format; ``open(path, options)`` returns
-    its Source or raises SourceError. ``options`` are those that mean something to it.
+    its Source or raises SourceError. ``options`` are those that mean something to it; ``is_text`` says that the size of
+    a file tells how much text it holds.
     """
 
     name: str
@@ -316,6 +327,7 @@ class Format:
     claims: Callable[[Path, bytes], bool]
     open: Callable[[Path, SourceOptions], Source]
     options: tuple[str, ...] = ()
+    is_text: bool = True
 
 
 def refuse_unused(path: Path, options: SourceOptions, known: tuple[str, ...]) -> None:

@@ -416,7 +416,7 @@ class Eta:
 
     def live(self, texts: float) -> Forecast:
         """Return the forecast of live calls about so many texts."""
-        if self._counted_at < 0:
+        if not self._mean_chars:
             _, self._mean_chars = self._store.pending_texts()
         return forecast(self._load(texts, self._store.outcomes()), self._broker.ways())
 

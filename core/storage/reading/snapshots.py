@@ -38,7 +38,7 @@ from core.storage.file.schema_version import FORMAT_WITH_PLACES
 from core.storage.reading.reviews import alarms_of
 from core.storage.reading.summaries import all_totals, group
 from core.storage.writing.commands import newest_answers
-from core.storage.writing.parcels import lane_of, newest_parcels
+from core.storage.writing.parcels import lane_from, newest_parcels
 
 LATELY = 40
 """Lines of *Lately* in a snapshot."""
@@ -122,7 +122,7 @@ class SnapshotReader:
                 *(f"{row.watch}: {row.sentence}" for row in alarms_of(self._db) if row.state == "raised"),
                 *_left_at_the_server(parcels, now),
             ),
-            lane=lane_of(self._db),
+            lane=lane_from(run),
             parcels=parcels,
             lanes=_lanes(totals),
             places=self._places(),

@@ -84,8 +84,9 @@ def total(db: sqlite3.Connection, name: str) -> int:
 
 
 def all_totals(db: sqlite3.Connection) -> dict[str, int]:
-    """Return every total that is not 0, by name."""
-    return dict(db.execute("SELECT name, value FROM total WHERE value <> 0").fetchall())
+    """Return every total that is not 0, by name, but for the counts of the model's labels: there may be thousands."""
+    rows = db.execute("SELECT name, value FROM total WHERE value <> 0 AND name NOT BETWEEN 'by_model:' AND 'by_model;'")
+    return dict(rows.fetchall())
 
 
 def group(totals: dict[str, int], kind: str) -> dict[str, int]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from typing import Any
 
 from core.model import LANES, LaneChoice, Parcel
 from core.storage.file.rows import record
@@ -21,7 +22,11 @@ _CHANGEABLE = frozenset(field.name for field in fields(Parcel)) - {"id", "nonce"
 
 def lane_of(db: sqlite3.Connection) -> LaneChoice:
     """Return how the run is to ask, also from a file of an older format."""
-    run = record(db.execute("SELECT * FROM run"))
+    return lane_from(record(db.execute("SELECT * FROM run")))
+
+
+def lane_from(run: Mapping[str, Any]) -> LaneChoice:
+    """Return how a run is to ask by its row, which has fewer columns in an older format."""
     lane = run.get("lane")
     return LaneChoice(
         lane if lane in LANES else "live", run.get("lane_by"), run.get("batch_size"), run.get("batches_open")

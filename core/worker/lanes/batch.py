@@ -177,14 +177,12 @@ class BatchLane:
     @property
     def asked_only(self) -> bool | None:
         """Return which pending emails live calls may ask about: None for all, True for those that were asked before."""
-        return True if self.packs and self._is_trial_over() else None
+        return True if self.packs and not self._trial_left() else None
 
     @property
     def trial_room(self) -> int | None:
         """Return how many texts may be asked live at once until the trial is over; None without such a bound."""
-        if not self.packs or self._is_trial_over():
-            return None
-        return self._limits.trial - self._store.asked_in_version()
+        return (self._trial_left() or None) if self.packs else None
 
     @property
     def sentence(self) -> str:
@@ -201,7 +199,7 @@ class BatchLane:
             self._counted_at = now
             self._left, _ = self._store.pending_texts()
         rest = max(0, self._left - sum(each.total for each in self._open))
-        in_batches = max(0, rest - (self.trial_room or 0)) if self.packs else 0
+        in_batches = max(0, rest - self._trial_left()) if self.packs else 0
         rounds = math.ceil(in_batches / (self._limits.size * self._limits.most_open))
         if not self._open and not rounds:
             return self._live(rest)
@@ -269,16 +267,19 @@ class BatchLane:
 
     # -- packing -------------------------------------------------------------------------------------------------------
 
-    def _is_trial_over(self) -> bool:
-        if not self._trial_over:
-            self._trial_over = self._store.asked_in_version() >= self._limits.trial
-            if self._trial_over and self.packs:
-                self._queue.rescan()
-        return self._trial_over
+    def _trial_left(self) -> int:
+        """Return how many texts of the live trial were not asked about yet; once there is none, there stays none."""
+        if self._trial_over:
+            return 0
+        left = max(0, self._limits.trial - self._store.asked_in_version())
+        self._trial_over = not left
+        if self._trial_over and self.packs:
+            self._queue.rescan()
+        return left
 
     def _pack(self) -> bool:
         """Commit a batch of emails that nobody was asked about; False where there is none, or no room for one."""
-        if self.open >= self._limits.most_open or not self._is_trial_over():
+        if self.open >= self._limits.most_open or self._trial_left():
             return False
         key = next(
             (key for key in self._server.usable_keys() if key.organization not in self._closed_organizations), None
@@ -305,6 +306,7 @@ class BatchLane:
         self._at("packed")
         for email in chosen:
             self._queue.forget(email.id)
+        self._counted_at = -math.inf
         self._reload()
         return True
 
@@ -472,7 +474,7 @@ class BatchLane:
         self._watched_at = now
         by_at = self._choice.by_at
         # Before the trial is over nothing is known of the server's speed, and texts are asked live anyway.
-        if self._choice.lane == "auto" and by_at is not None and not self._late and self._is_trial_over():
+        if self._choice.lane == "auto" and by_at is not None and not self._late and not self._trial_left():
             left, _ = self._store.pending_texts()
             spare_s = CANCEL_S if self.packs else 0.0  # also before the first batch: one that is ended at once is waste
             needs_s = self._rest_s(left)
@@ -552,6 +554,7 @@ class BatchLane:
         if answers:
             self._at("before gathering")
             self._store.gather(parcel.id, answers, now=self._clock())
+            self._counted_at = -math.inf
             self._at("gathering")
             self._reports.committed(answers)
         for settlement in settlements:
@@ -634,14 +637,16 @@ class BatchLane:
             answered = f": {parcel.total - waiting - refused:,} answered, {errors}{waiting:,} in line again"
         returned = self._store.close_parcel(parcel.id, state, f"{sentence or reason}{answered}", now=self._clock())
         self._next_at.pop(parcel.id, None)
-        self._took_s = self._store.batches_took_s()
+        if state == "done":
+            self._took_s = self._store.batches_took_s()
+        self._counted_at = -math.inf
         self._reload()
         if returned:
             self._queue.rescan()
         return returned
 
     def _reload(self) -> None:
-        self._packs_at = self._counted_at = -math.inf
+        self._packs_at = -math.inf
         self._open = self._store.parcels()
 
     def _current(self, parcel_id: int) -> Parcel | None:
