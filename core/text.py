@@ -87,11 +87,13 @@ def one_line(text: str, *, limit: int | None = None) -> str:
 
 # -- spreadsheets ----------------------------------------------------------------------------------------------------
 
-_UNSEEN = "\x00\u00ad\u200b-\u200f\u2060-\u2064\ufeff"
-FORMULA = rf"'*[{_UNSEEN}]*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
+_SIGNS = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
+_UNSEEN = "\x00\u00ad\ufeff" + "".join(map(chr, (*range(0x200B, 0x2010), *range(0x2060, 0x2065))))
+FORMULA = f"'*[{_UNSEEN}]*[{re.escape(_SIGNS)}]"
 """How a cell begins that a spreadsheet may run, as a regular expression."""
+MAY_BEGIN_FORMULA = frozenset("';" + _SIGNS + _UNSEEN)
+"""The characters with which such a cell begins, in a text parted by semicolons too."""
 _ACTIVE = re.compile(rf"(^|;)({FORMULA})")
-_GUARDED = re.compile(rf"(^|;)'({FORMULA})")
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
 _CALLS = re.compile(rf"^({FORMULA}.*[(|])", re.MULTILINE)
 
@@ -103,15 +105,10 @@ def guarded(cell: str) -> str:
     that begins with ``=``, ``+``, ``-``, ``@`` or their full-width forms, a tab or a line break, also behind invisible
     characters, gets an apostrophe in front, which spreadsheets take as "this is text"; plain numbers such as
     ``-1`` stay. Where a semicolon parts the columns, such a sign behind one within a text begins a cell as well, and
-    gets one too. A sign that has apostrophes in front gets one more, so that taking one away (:func:`unguarded`) always
-    gives the value back.
+    gets one too. A sign that has apostrophes in front gets one more, so that taking one away always gives the
+    value back.
     """
     return cell if _NUMBER.fullmatch(cell) else _ACTIVE.sub(r"\1'\2", cell)
-
-
-def unguarded(text: str) -> str:
-    """Return the value that :func:`guarded` was given."""
-    return _GUARDED.sub(r"\1\2", text)
 
 
 def guarded_lines(text: str) -> str:

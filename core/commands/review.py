@@ -11,6 +11,7 @@ from core.errors import UsageError
 from core.model import MOST_IN_A_COMMAND, UNCHANGED
 from core.quality.alarms import Watch
 from core.storage.writing.reviews import ReviewAnswer
+from core.text import counted
 
 if TYPE_CHECKING:
     from core.storage.reading.reader import RunReader
@@ -152,11 +153,7 @@ class AddGold(Command):
     def apply(self, run: Run) -> Outcome:
         """Keep them; they override and audit nothing."""
         added = run.store.add_gold(self.name, [(number, value) for number, value in self.labels], now=run.now)
-        return Outcome(
-            f"{added:,} label{'' if added == 1 else 's'} of {self.name} added"
-            if added
-            else f"all were known; {UNCHANGED}"
-        )
+        return Outcome(f"{counted(added, 'label')} of {self.name} added" if added else f"all were known; {UNCHANGED}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,9 +138,14 @@ def texts_per_pack(size: int, mean_chars: float) -> float:
     return max(1.0, min(float(size), MOST_CHARS / max(1.0, mean_chars)))
 
 
-def pack_settings(settings: ModelSettings, size: int) -> ModelSettings:
-    """Return how a pack is put to the model: with room for all labels, and no text at which the answer would end."""
-    return replace(settings, max_completion_tokens=completion_tokens(settings, size), stop=())
+def pack_request(task: Task, size: int) -> tuple[ModelSettings, dict[str, Any] | None]:
+    """Return how a pack is put to the model, and its ``response_format`` where there is one.
+
+    There is room for all labels, and no text at which the answer would end.
+    """
+    form = pack_schema(task, size) if task.model.schema else None
+    room = completion_tokens(task.model, size)
+    return replace(task.model, schema=form is not None, max_completion_tokens=room, stop=()), form
 
 
 def completion_tokens(settings: ModelSettings, size: int) -> int:
@@ -168,9 +173,7 @@ def request_fields(task: Task, size: int = 1) -> dict[str, Any]:
 
     What a server is known to refuse is left out of them when it is asked.
     """
-    form = pack_schema(task, size) if size > 1 else schema_of(task.labels)
-    settings = replace(task.model, schema=task.model.schema and form is not None)
-    settings = pack_settings(settings, size) if size > 1 else settings
+    settings, form = pack_request(task, size) if size > 1 else (task.model, schema_of(task.labels))
     fields = {name: value for name, value in optional_fields(settings, form).items() if value is not None}
     return {"model": settings.model, **fields}
 

@@ -62,13 +62,9 @@ def read_reply(
     body = _streamed(content) if content.lstrip().startswith((b"data:", b"event:", b":")) else _decoded(content)
     if body is None and content:
         page = clean(_TAGS.sub(" ", content[:MOST_PAGE_BYTES].decode("utf-8", "replace")), secret)[:MOST_PAGE_CHARS]
-        raise ServerFailedError(
-            f"{host} answered with {len(content)} bytes that are no JSON object: “{page}”."
-            + (f" Asked: {url}" if url else ""),
-            status=200,
-            headers=headers,
-            request_id=_known_id(headers.get("x-request-id") or "", secret),
-        )
+        sentence = f"{host} answered with {len(content)} bytes that are no JSON object: “{page}”."
+        sentence += f" Asked: {url}" if url else ""
+        raise ServerFailedError(sentence, status=200, headers=headers, request_id=_request_id(headers, None, secret))
     return reply_of(body, headers, host=host, secret=secret, asked=asked, size=len(content))
 
 
@@ -82,7 +78,7 @@ def reply_of(
     size: int = 0,
 ) -> Reply:
     """Return the reply in a body that was decoded from ``size`` bytes, as :func:`read_reply` does."""
-    request_id = _known_id(headers.get("x-request-id") or _request_id(body), secret)
+    request_id = _request_id(headers, body, secret)
 
     def broken(what: str) -> CallError:
         return ServerFailedError(
@@ -283,9 +279,10 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _request_id(body: object) -> str:
+def _request_id(headers: Mapping[str, str], body: object, secret: str) -> str:
     extra = body.get("x_groq") if isinstance(body, dict) else None
-    return _text(extra.get("id")) if isinstance(extra, dict) else ""
+    named = _text(extra.get("id")) if isinstance(extra, dict) else ""
+    return _known_id(headers.get("x-request-id") or named, secret)
 
 
 def _known_id(request_id: str, secret: str) -> str:

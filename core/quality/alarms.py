@@ -338,7 +338,7 @@ class PromptCap:
         self._dismissed_cap = 0
 
     def observe(self, chars: int, tokens: int) -> bool:
-        """Take a question's characters and the tokens that the server counted, 0 where it did not; return an alarm."""
+        """Take a question's characters and its tokens by the server's count, or 0; return whether it raises the alarm."""
         self._asks += 1
         if not chars or not tokens:
             return False
@@ -517,7 +517,7 @@ class WatchSet:
     def restart(self, watch: Watch) -> None:
         """Begin a watch anew after its alarm was dismissed: all asks up to now become its reference.
 
-        The two watches of labels begin anew together, for what moved one is about to move the other.
+        The two watches of labels begin anew together, since what raised one soon raises the other.
         """
         if watch in {Watch.RUN, Watch.SHARES}:
             for run in self._runs:

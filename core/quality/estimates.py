@@ -35,13 +35,15 @@ WIDEST_HALF = 0.15
 """A figure whose interval is wider than ± this is marked as too few."""
 AIM_HALF = 0.10
 """The half width that "how many more are needed" aims at."""
+ASSUMED_RECALL, ASSUMED_PRECISION = 0.9, 0.8
+"""What is assumed of a model before anybody reviewed its labels."""
 AIM_SHARE = 0.025
 """The half width of a share that a goal aims at."""
 FEWEST_POSITIVES = 5
 """Recall over fewer emails that a person gave the label is only bounded from below."""
 FEWEST_FOR_AN_UPPER_END = 3
-"""Over fewer emails that a person gave the label, the upper end of recall is 1: one that was missed bounds nothing from
-above. Simulated at n = 50 and a share of 2 %, the interval holds the truth in 97 % so, else in 88 %."""
+"""Over fewer emails that a person gave the label, the upper end of recall is 1: one that was missed says nothing of
+how high it is. Simulated at n = 50 and a share of 2 %, the interval holds the truth in 97 % so, else in 88 %."""
 POOLED_BELOW = 20
 """Cells with fewer audited emails are pooled for accuracy."""
 
@@ -251,20 +253,20 @@ def least_for_recall(share: float) -> int | None:
 
 
 @lru_cache(maxsize=256)
-def goal_for(total: int, share: float, *, recall: float = 0.9, precision: float = 0.8) -> Goal:
+def goal_for(total: int, share: float) -> Goal:
     """Return how many random emails bring recall, precision and share of a label to their aims.
 
-    ``recall`` and ``precision`` are what is assumed of the model. Expected counts go through the very estimator, with
-    a bisection over the size of the sample that ends within 3 %.
+    Of the model :data:`ASSUMED_RECALL` and :data:`ASSUMED_PRECISION` are assumed. Expected counts go
+    through the very estimator, with a bisection over the size of the sample that ends within 3 %.
     """
     true_n = total * share
-    own = min(float(total), true_n * recall / max(precision, 1e-9))
-    missed = true_n * (1 - recall)
+    own = min(float(total), true_n * ASSUMED_RECALL / ASSUMED_PRECISION)
+    missed = true_n * (1 - ASSUMED_RECALL)
 
     def cells(n: int) -> list[Cell]:
         part = n / total
         return [
-            Cell(round(own), max(1, round(own * part)), own * part * precision),
+            Cell(round(own), max(1, round(own * part)), own * part * ASSUMED_PRECISION),
             Cell(total - round(own), max(1, round((total - own) * part)), missed * part),
         ]
 

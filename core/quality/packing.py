@@ -76,7 +76,7 @@ class _Due:
 
 
 class PackControl:
-    """Choose the control sample, says which text is due, and watches the answers.
+    """Choose the control sample, say which text is due, and watch the answers.
 
     ``steps`` are the sizes that packs go through where the sample decides; one size alone stays. One call about a text
     is out at a time: :meth:`sent`, then :meth:`answered` or, where it gave no label, :meth:`given_up`.

@@ -382,7 +382,7 @@ def _next(facts: ReportFacts) -> str:
         return "<p>Too few labels to train on.</p>"
     shares = ", ".join(f"{label}: {count / found.total:.1%}" for label, count in sorted(found.shares.items()))
     repeated = (
-        f"Of {found.mistakes} known mistakes it repeats {found.repeated}; one that it repeats is a rule, no slip."
+        f"Of {found.mistakes} known mistakes it repeats {found.repeated}; a repeated one is no slip but follows a rule."
         if found.mistakes
         else "No mistake of the model is known yet."
     )

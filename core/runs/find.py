@@ -11,7 +11,7 @@ import secrets
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -239,7 +239,7 @@ def create_series(
         else:
             missing.append(at)
     seed = secrets.randbelow(2**31) if options.seed is None else options.seed
-    recipe = _Recipe(source, paths, task, replace(options, seed=seed), now, None if options.seed is None else seed)
+    recipe = _Recipe(source, paths, task, options, now, seed)
     while missing:
         some, missing = missing[:PARTS_AT_ONCE], missing[PARTS_AT_ONCE:]
         before = sum(each.taken for each in made.values())
@@ -264,14 +264,14 @@ def _parts_of(source: Source, part_texts: int | None) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Recipe:
-    """Hold what the runs of one source are made of; ``given_seed`` is the seed that was given, or None."""
+    """Hold what the runs of one source are made of; ``seed`` is the one that was given, or drawn."""
 
     source: Source
     paths: Sequence[Path]
     task: Task
     options: RunOptions
     now: float
-    given_seed: int | None
+    seed: int
 
     def plan(self, path: Path, digest: str, *, tells: bool) -> Plan:
         """Return the plan of a run file; the first one of a series ``tells`` what was left out."""
@@ -289,20 +289,20 @@ class _Recipe:
             source_digest=digest,
             created_at=self.now,
             order=options.order,
-            seed=options.seed or 0,
+            seed=self.seed,
             dedupe=options.dedupe,
             base_url=options.base_url,
             simulated=options.simulated,
         )
 
         def tell(store: Store, taken: int) -> None:
-            whence = f"{self.paths[0].name} ({self.source.describe()})"
-            store.add_event("new", f"{counted(taken, self.task.item)} taken from {whence}", now=self.now)
+            described = f"{self.paths[0].name} ({self.source.describe()})"
+            store.add_event("new", f"{counted(taken, self.task.item)} taken from {described}", now=self.now)
             for reason, number in self.source.skipped.by_reason.items() if tells else ():
                 store.add_event("skipped", f"{number:,} rows not taken: {reason}", now=self.now)
 
-        told = replace(options, seed=self.given_seed)  # a seed that was drawn is another one the next time
-        made_of = (new.source, digest, told, self.task, FORMAT_VERSION, self.source.describe())
+        # The options, not the seed: one that was drawn is another one the next time.
+        made_of = (new.source, digest, options, self.task, FORMAT_VERSION, self.source.describe())
         return Plan(path, new, tell, hashlib.sha256(repr(made_of).encode("utf-8", "replace")).hexdigest())
 
     def make(

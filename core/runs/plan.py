@@ -37,7 +37,7 @@ _REASKS = 0.03
 _UNUSABLE_IN_PACKS = 0.01
 """Share of texts without a usable answer in their pack, which are asked about alone."""
 _DOUBT_LEARNED, _DOUBT_GUESSED = 0.06, 0.2
-_LEARNT_FROM = 50
+_LEARNED_FROM = 50
 _CALLS_PER_S = 60.0
 """Calls a second that one organization's keys reach where no quota binds."""
 
@@ -144,7 +144,7 @@ def cost_of_call(
     ``shared_chars`` are those that every question has in common; ``mean_chars`` are all others, of so many ``texts``.
     """
     estimate = estimator.of(round(shared_chars + mean_chars))
-    if estimator.seen >= _LEARNT_FROM:
+    if estimator.seen >= _LEARNED_FROM:
         cached = estimate.prompt + estimator.completion - estimate.cost
         return Cost(estimate.prompt, cached, texts * estimator.completion, learned=True)
     completion = texts * _COMPLETION.get(settings.reasoning_effort, 70.0)

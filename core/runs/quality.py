@@ -389,7 +389,7 @@ MOST_DOUBTED = 200
 
 @dataclass(frozen=True, slots=True)
 class EdgeCases:
-    """Hold the items worth a look by what casts doubt on them, the most doubtful first. They feed people, no figure.
+    """Hold the items worth a look by what casts doubt on them, the most doubtful first. No figure counts them.
 
     The kinds measure different things and are not compared: :attr:`in_turns` takes one of each in turn.
     """
@@ -410,20 +410,21 @@ class EdgeCases:
 def edge_cases(path: Path, quality: Quality, suspicions: Sequence[Suspicion], other: Path | None = None) -> EdgeCases:
     """Return the items worth a look that no person labeled yet; ``other`` is a run whose labels are compared."""
     found = doubts(path, quality.audit.version, most=MOST_DOUBTED)
+
+    def unlabeled(numbers: Iterable[int]) -> tuple[int, ...]:
+        return tuple(islice((number for number in numbers if number not in found.by_people), MOST_DOUBTED))
+
+    doubted = unlabeled(each.email_id for each in suspicions if each.margin > 0)
     kinds = [
-        ("a small model trained on all labels doubts it", [each.email_id for each in suspicions if each.margin > 0]),
+        ("a small model trained on all labels doubts it", doubted),
         ("the model gave its label a low probability", found.improbable),
         ("answered otherwise when asked again", found.unsteady),
     ]
     if other is not None:
         compared = compare_runs(path, other)
-        kinds.append((f"{compared.b.run} labels it otherwise", [number for number, *_ in compared.differing]))
-    return EdgeCases(
-        tuple(
-            (what, tuple(islice((number for number in numbers if number not in found.by_people), MOST_DOUBTED)))
-            for what, numbers in kinds
-        )
-    )
+        differing = unlabeled(number for number, *_ in compared.differing)
+        kinds.append((f"{compared.b.run} labels it otherwise", differing))
+    return EdgeCases(tuple(kinds))
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,6 @@ FORMATS: tuple[Format, ...] = (
     text_source.TEXT,
     text_source.LINES,
 )
-_BINARY = (table_source.SQLITE, table_source.PARQUET, table_source.EXCEL)
 STANDARD_INPUT = Path("-")
 GROUP = "labeltui.sources"
 """The entry points of packages that bring formats of their own; they are asked after ours."""
@@ -164,7 +163,7 @@ def _open_file(path: Path, options: SourceOptions, depth: int = 0) -> Source:
     if chosen is not None:
         refuse_unused(path, options, chosen.options)
         source = chosen.open(path, options)
-        source.plain = () if chosen in _BINARY else (path,)
+        source.plain = (path,) if chosen.is_text else ()
         return source
     if not path.suffix and b"\x00" not in beginning:  # a table is the likeliest of what has neither mark nor suffix
         return csv_source.FORMAT.open(path, options)

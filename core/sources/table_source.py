@@ -75,6 +75,7 @@ SQLITE = Format(
     lambda _, beginning: beginning.startswith(_SQLITE_MARK),
     _open_sqlite,
     (*COLUMN_OPTIONS, "table"),
+    is_text=False,
 )
 
 
@@ -153,6 +154,7 @@ EXCEL = Format(
     lambda path, beginning: path.suffix.lower() in (".xlsx", ".xlsm") and beginning.startswith(b"PK"),
     _open_excel,
     (*COLUMN_OPTIONS, "table"),
+    is_text=False,
 )
 
 
@@ -222,6 +224,7 @@ PARQUET = Format(
     lambda _, beginning: beginning.startswith(_PARQUET_MARK),
     _open_parquet,
     COLUMN_OPTIONS,
+    is_text=False,
 )
 
 

@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from core.errors import CallError, KeyRefusedError, PlaceLostError, Remedy, TooLargeError
 from core.llm.answers import label_probability
-from core.llm.packs import pack_messages, pack_schema, pack_settings, read_answer, shared_out
+from core.llm.packs import pack_messages, pack_request, read_answer, shared_out
 from core.llm.task import messages, reask_messages
 from core.model import (
     AskKind,
@@ -237,8 +237,11 @@ def attempt_of(task: Task, question: Question) -> Attempt:
     )
 
 
-def settle_reply(task: Task, question: Question, reply: Reply, verdict: Verdict) -> Settlement:
-    """Return what a reply makes of an email: its label, another question, or a failure after ``max_reasks`` of them."""
+def settle_reply(task: Task, question: Question, reply: Reply, verdict: Verdict, *, number: int = 0) -> Settlement:
+    """Return what a reply makes of an email: its label, another question, or a failure after ``max_reasks`` of them.
+
+    ``number`` is the email's in the answer to a pack, 0 where it was asked about alone.
+    """
     email = question.email
     attempt = replace(
         attempt_of(task, question),
@@ -250,7 +253,7 @@ def settle_reply(task: Task, question: Question, reply: Reply, verdict: Verdict)
         request_id=reply.request_id or None,
         reply_model=reply.model or None,
         system_fingerprint=reply.system_fingerprint or None,
-        label_probability=label_probability(task, reply.logprobs, verdict.label),
+        label_probability=label_probability(task, reply.logprobs, verdict.label, number=number),
     )
     reasks = len(email.bad_answers)
     if verdict.label is not None:
@@ -271,12 +274,11 @@ def settle_packed(task: Task, question: Question, place: PackPlace, reply: Reply
     """
     email = question.email
     if verdict.label is not None:
-        found = settle_reply(task, question, reply, verdict)
+        found = settle_reply(task, question, reply, verdict, number=place.position)
     else:
         found = settle_reply(task, replace(question, email=replace(email, bad_answers=())), reply, verdict)
         found = Settlement(found.attempt, replace(email, alone=True), len(email.bad_answers))
-    probability = label_probability(task, reply.logprobs, verdict.label, number=place.position)
-    return replace(found, attempt=replace(found.attempt, pack=place, label_probability=probability))
+    return replace(found, attempt=replace(found.attempt, pack=place))
 
 
 def settle_error(
@@ -385,10 +387,9 @@ class Exchange:
         The permit's number stands for the pack; no error of a pack ever fails an email.
         """
         task, started_at = self._task, self._clock()
-        form = pack_schema(task, len(emails)) if task.model.schema else None
+        settings, form = pack_request(task, len(emails))
         conversation = pack_messages(task, [email.text for email in emails])
         self._retries.refusals.asked(permit.email_id, permit.alias, started_at)
-        settings = pack_settings(replace(task.model, schema=form is not None), len(emails))
         try:
             answered = await self._fleet.ask_pack(permit, conversation, settings, size=len(emails), form=form)
         except PlaceLostError as error:

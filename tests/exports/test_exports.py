@@ -25,7 +25,7 @@ from core.exports.columns import COLUMNS, MORE, Cell, Facts, Table, shares, tabl
 from core.exports.lines import _csv_lines
 from core.exports.registry import LAYOUTS, Layout, export_table, known_suffixes
 from core.model import ExportRow, LabelMeaning, Task
-from core.text import guarded, unguarded
+from core.text import FORMULA, guarded
 
 LABELED = ExportRow(
     id="a/1.", label="1", label_name="work", model_label="1", human_label="", label_source="model", in_audit=0,
@@ -48,6 +48,11 @@ HOSTILE = [
     'quo"te, comma\nand line',
     "\x1b]52;c;eA==\x07", "нет 🎂", "-1", "+3.5", "'quoted", "", "\ud800half",
 ]  # fmt: skip
+
+
+def unguarded(text: str) -> str:
+    """The value of a cell that was guarded."""
+    return re.sub(rf"(^|;)'({FORMULA})", r"\1\2", text)
 
 
 def table(*rows: ExportRow, own: tuple[str, ...] = OWN, simulated: bool = False, **how: Any) -> Table:

@@ -28,6 +28,7 @@ FILE_SOURCE = "keys.toml"
 _ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 _ORGANIZATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
 _SECRET_LIKE = re.compile(r"(gsk_|sk-)[A-Za-z0-9_-]{12,}")
+_UNSEEN_IN_A_PASTE = re.compile("[\ufeff\u200b\u200e\u200f\u2060]")
 _ASSIGNMENT = re.compile(r"^(?:export\s+|set\s+|\$env:)?[A-Za-z_][A-Za-z0-9_]*\s*=\s*(?=\S)|^[A-Za-z_]+:\s+(?=\S)")
 _LONGEST_SECRET = 512
 _SHORTEST_SECRET = 8
@@ -57,9 +58,6 @@ class KeyringEntry:
     organization: str | None = None
 
 
-_UNSEEN = re.compile("[\ufeff\u200b\u200e\u200f\u2060]")
-
-
 def plausible_secret(secret: str) -> str:
     """Return the one secret that a person pasted, freed of what came along: quotation marks, ``export``, ``NAME=``.
 
@@ -67,7 +65,7 @@ def plausible_secret(secret: str) -> str:
     there are several, where it is an address or shown with its middle left out, or where it is too short; never quotes
     it.
     """
-    secret = _UNSEEN.sub("", secret)
+    secret = _UNSEEN_IN_A_PASTE.sub("", secret)
     lines = [line for line in secret.replace("\r", "\n").split("\n") if line.strip()]
     if len(lines) > 1:
         raise KeysError(f"{len(lines)} lines were given: give one key, on one line. Several are added one by one")

@@ -241,7 +241,7 @@ class Account:
         call itself may, whatever margins say: a margin costs minutes there; of a minute's it would storm.
         """
         dimension = infer_dimension(text, {each: bucket.limit for each, bucket in self.buckets.items()})
-        if dimension is None or text.limit is None or self._disproved(dimension, text.limit, now):
+        if dimension is None or text.limit is None or (dimension.counts_tokens and self.let_pass(text.limit, now)):
             return dimension
         if text.try_again_s is not None:
             told = text.requested if dimension.counts_tokens and text.requested else reservation.tokens
@@ -268,10 +268,6 @@ class Account:
         """Return whether a call of more than ``limit`` tokens passed within the hour: no text outweighs an answer."""
         fresh = now - self._largest_passed_at <= DISBELIEF_S
         return fresh and self._largest_passed > 1.02 * limit + 1.0
-
-    def _disproved(self, dimension: Dimension, limit: float, now: float) -> bool:
-        """Return whether answers disprove a stated limit of tokens."""
-        return dimension.counts_tokens and self.let_pass(limit, now)
 
     def learn(self, dimension: Dimension, level: Level) -> None:
         """Record a window that became known, or a limit that is stated anew."""

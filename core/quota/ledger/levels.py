@@ -52,9 +52,9 @@ def window_status(organization: str, model: str, dimension: Dimension, level: Le
 
 
 def merged(one: Mapping[Dimension, Level], other: Mapping[Dimension, Level]) -> dict[Dimension, Level]:
-    """Return two accounts of what turns out to be one quota. ``available`` must speak of the same moment in both.
+    """Merge two accounts of what turns out to be one quota. ``available`` must speak of the same moment in both.
 
-    Levels that replies vouch for include each other's spending: the lower one holds. Assumed ones each miss the
+    Levels that replies stated include each other's spending: the lower one holds. Assumed ones each miss the
     other's: what was used adds up. What each took for spending of other programs was the other's: it is dropped.
     """
     both = {**other, **one}

@@ -201,7 +201,7 @@ class Knee:
         return self._lap
 
     def ended(self, lap: int, latency_s: float, now: float) -> None:
-        """Take off a call of that lap that is over, answered or not."""
+        """Count a call of that lap that has ended, answered or not."""
         if self._untried:
             self._untried = False
             first = int(_PATIENCE_S / max(latency_s, 0.001))
@@ -273,19 +273,23 @@ class Knee:
         before, self.width = self.width, max(1, min(self.most, round(width)))
         self._begin_lap(self.width - before if self.width > before else self.width)
 
+    def _moments(self) -> tuple[float, float]:
+        """Return mean and spread of the latencies of the lap's calls that ended."""
+        mean = self._sum / self._ended
+        return mean, math.sqrt(max(0.0, self._squares / self._ended - mean * mean))
+
     def _measured(self) -> _Lap:
         late = self._asked - self._ended  # they take longer than those that ended
         longest = math.sqrt(self._squares / self._ended)
         count = self._ended + late
         mean = max(1e-6, (self._sum + late * longest) / count)
-        spread = math.sqrt(max(0.0, self._squares / self._ended - (self._sum / self._ended) ** 2))
+        _, spread = self._moments()
         return _Lap(self.width, mean, spread / mean / math.sqrt(count))
 
     def _at_least(self) -> _Lap:
         """Return the lap with a latency that its calls hardly come in under: those that ended first are the fastest."""
-        mean = self._sum / self._ended
-        spread = math.sqrt(max(0.0, self._squares / self._ended - mean * mean))
-        return _Lap(self.width, max(1e-6, mean - _SPREADS * spread / math.sqrt(self._ended)), spread / mean)
+        mean, spread = self._moments()
+        return _Lap(self.width, max(1e-6, mean - _SPREADS * spread / math.sqrt(self._ended)), 0.0)
 
     def _is_clear(self, lap: _Lap) -> bool:
         """Return whether a lap is decided before its calls have ended, as they take so long at least."""
@@ -375,7 +379,7 @@ class Knee:
         self._go_to(overshot.rate * before.latency_s)
 
     def _settle(self, lap: _Lap, overshot: _Lap, now: float) -> None:
-        """Stay at the width that was gone back to, or search below it where it does not hold what was promised."""
+        """Stay at the width that was gone back to, or search below it where it is slower than it was."""
         self._overshot = None
         if lap.rate >= _HOLDS * overshot.rate:
             self._before, self._best, self._bad = self._best, lap, None

@@ -37,7 +37,7 @@ _LEAST_TOLD_S = 0.05
 
 _LEAST_UNTOLD_S = 0.5
 _FEW_ANSWERS = 2
-"""So few answers between refusals say that a longer wait bought nothing: a window that refills lets more through."""
+"""So few answers between refusals say that a longer wait did not help: a window that refills lets more through."""
 _IN_VAIN_MOST = 3
 """Waits of the longest kind that were followed by a refusal, until longer ones are tried."""
 
@@ -100,7 +100,7 @@ class Consequences:
         self.too_large: dict[int, set[str]] = {}
         self._rests: dict[int, tuple[int, float]] = {}
         self._refusals: dict[str, tuple[int, float]] = {}
-        self._disproved: dict[int, bool] = {}
+        self._asked_once_more: dict[int, bool] = {}
         self._untold: dict[str, _UntoldWaits] = {}
         self._pool = pool
         self._ledger = ledger
@@ -255,11 +255,11 @@ class Consequences:
         self.recovered(grant)
         text = rate_limit_text(str(error))
         self._heard(grant, text, now)
-        if text is not None and text.limit and grant.email_id not in self._disproved:
+        if text is not None and text.limit and grant.email_id not in self._asked_once_more:
             account = self._ledger.account(grant.slot.organization, grant.reservation.model)
             if account.let_pass(text.limit, now):
-                self._disproved[grant.email_id] = True
-                _bound(self._disproved)
+                self._asked_once_more[grant.email_id] = True
+                _bound(self._asked_once_more)
                 return Consequence(
                     f"{grant.slot.label} told a limit that larger calls passed ({_shown(error)}): asked once more",
                     retry_elsewhere=True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
@@ -19,7 +19,7 @@ from core.quality.canaries import EVERY, FEWEST_TEXTS, MOST, TEXTS_PER_CANARY, C
 from core.quality.packing import LIMIT as PACKS_LIMIT
 from core.quality.sampling import DEFAULT_GOAL, Sample, base_rate, permanent_number
 from core.storage.file.message import message_of
-from core.storage.file.rows import STANDS, task_of
+from core.storage.file.rows import BY_MODEL, BY_PERSON, STANDS, task_of
 from core.storage.file.schema_version import (
     FORMAT_WITH_BATCHES,
     FORMAT_WITH_CANARIES,
@@ -31,6 +31,7 @@ from core.storage.file.schema_version import (
 )
 from core.storage.file.shape import opened_run
 from core.storage.reading.packs import pack_control_of, pack_facts
+from core.storage.reading.summaries import total
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +44,9 @@ class LabelCount:
     count: int
 
 
-def emails_of(db: sqlite3.Connection, *states: str) -> int:
-    """Return how many emails are in these states, without any in all but the skipped ones, from the totals."""
-    wanted = states or ("pending", "labeled", "failed")
-    names = json.dumps([f"state:{state}" for state in wanted])
-    query = "SELECT coalesce(sum(value), 0) FROM total WHERE name IN (SELECT value FROM json_each(?))"
-    return int(db.execute(query, (names,)).fetchone()[0])
+def emails_of(db: sqlite3.Connection) -> int:
+    """Return how many emails there are but the skipped ones, from the totals."""
+    return sum(total(db, f"state:{state}") for state in ("pending", "labeled", "failed"))
 
 
 _BY_MODEL = "by_model:"
@@ -63,17 +61,25 @@ def label_counts(db: sqlite3.Connection) -> tuple[LabelCount, ...]:
         found = [(*name.removeprefix(_BY_MODEL).split(":", 2), count) for name, count in rows]
         return tuple(LabelCount(*each) for each in found)
     rows = db.execute(
-        "SELECT task_version, source, value, count(*) FROM label WHERE source IN ('model', 'copy')"
-        " GROUP BY task_version, source, value"
+        f"SELECT task_version, source, value, count(*) FROM label WHERE {BY_MODEL} GROUP BY task_version, source, value"
     ).fetchall()
     return tuple(LabelCount(*row) for row in rows)
+
+
+def by_label(counts: Iterable[LabelCount], version: str) -> dict[str, int]:
+    """Return how many emails have each label of the model in a version of the task, those of copies included."""
+    found: Counter[str] = Counter()
+    for each in counts:
+        if each.version == version:
+            found[each.value] += each.count
+    return dict(found)
 
 
 def asked_in_version(db: sqlite3.Connection) -> int:
     """Return how many texts got a label of the model in the active version of the task, or failed."""
     active = db.execute("SELECT task_version FROM run").fetchone()[0]
     labeled = sum(each.count for each in label_counts(db) if each.version == active and each.source == "model")
-    return labeled + emails_of(db, "failed")
+    return labeled + total(db, "state:failed")
 
 
 def _newest_first(db: sqlite3.Connection, versions: set[str]) -> list[str]:
@@ -81,7 +87,7 @@ def _newest_first(db: sqlite3.Connection, versions: set[str]) -> list[str]:
     found: list[str] = []
     while len(found) < len(versions) - 1:
         row = db.execute(
-            "SELECT task_version FROM label WHERE source IN ('model', 'copy')"
+            f"SELECT task_version FROM label WHERE {BY_MODEL}"
             " AND task_version NOT IN (SELECT value FROM json_each(?)) ORDER BY id DESC LIMIT 1",
             (json.dumps(found),),
         ).fetchone()
@@ -94,10 +100,10 @@ def watches_of(db: sqlite3.Connection, path: Path, counts: Sequence[LabelCount] 
     version, order = db.execute("SELECT task_version, work_order FROM run").fetchone()
     task = task_of(db, version, path)
     labels = [meaning.value for meaning in task.labels]
-    total = emails_of(db) + emails_of(db, "skipped")
+    emails = emails_of(db) + total(db, "state:skipped")
     file_format = check_format(db, path)
     make = _canaries_of(db, task, labels) if file_format >= FORMAT_WITH_CANARIES else None
-    watches = WatchSet(labels, expected=max(1_000, total), shuffled=order == "shuffled", canaries=make)
+    watches = WatchSet(labels, expected=max(1_000, emails), shuffled=order == "shuffled", canaries=make)
     identity = "a.reply_model, a.system_fingerprint" if file_format >= FORMAT_WITH_REVIEWS else "NULL, NULL"
     latency, in_batch = "a.latency_s", ""
     if file_format >= FORMAT_WITH_BATCHES:
@@ -259,7 +265,7 @@ def doubts(path: Path, version: str, *, most: int) -> Doubts:
     """Return what answers cast doubt on under a version of the task, at most so many of each kind."""
     with opened_run(path) as db:
         file_format = check_format(db, path)
-        people = frozenset(row[0] for row in db.execute("SELECT DISTINCT email_id FROM label WHERE source = 'human'"))
+        people = frozenset(row[0] for row in db.execute(f"SELECT DISTINCT email_id FROM label WHERE {BY_PERSON}"))
         improbable: list[int] = []
         if file_format >= FORMAT_WITH_PROBABILITIES:
             found = db.execute(
@@ -465,11 +471,7 @@ def _audit(db: sqlite3.Connection, path: Path, file_format: int, version: str | 
     if version is None:
         version = active if not versions or any(row[0] == active for row in versions) else versions[0][0]
     task = task_of(db, version, path)
-    total = emails_of(db)
-    by_model: dict[str, int] = {}
-    for each in counts:
-        if each.version == version:
-            by_model[each.value] = by_model.get(each.value, 0) + each.count
+    by_model = by_label(counts, version)
     sample, started = sample_of(db, has_reviews=has_reviews)
     last = db.execute("SELECT coalesce(max(id), 0) FROM email").fetchone()[0]
     drawn = _lowest(sample.seed, last, max([sample.base_rate, *sample.rates.values()]))
@@ -489,7 +491,7 @@ def _audit(db: sqlite3.Connection, path: Path, file_format: int, version: str | 
         model=task.model.model,
         labels=tuple(meaning.value for meaning in task.labels),
         names={meaning.value: meaning.name for meaning in task.labels},
-        total=total,
+        total=emails_of(db),
         by_model=by_model,
         sample=sample,
         started=started,
@@ -517,8 +519,8 @@ def sample_of(db: sqlite3.Connection, *, has_reviews: bool = True) -> tuple[Samp
     # The seed is apart from that of the work order, and the same whenever it is asked for.
     seed, created_at = db.execute("SELECT seed, created_at FROM run").fetchone()
     hashed = blake2b(f"sample {seed} {created_at!r}".encode(), digest_size=6).digest()
-    total = emails_of(db)
-    return Sample(0, "random", int.from_bytes(hashed), DEFAULT_GOAL, base_rate(DEFAULT_GOAL, total)), False
+    rate = base_rate(DEFAULT_GOAL, emails_of(db))
+    return Sample(0, "random", int.from_bytes(hashed), DEFAULT_GOAL, rate), False
 
 
 def _readings(db: sqlite3.Connection, path: Path, counts: Sequence[LabelCount]) -> list[Reading]:

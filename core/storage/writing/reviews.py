@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from core.model import LabelSource
 from core.quality.sampling import Sample, grown, topped_up
 from core.storage.file.rows import STANDS, WITHDRAWN_AT
-from core.storage.reading.reviews import emails_of, label_counts, sample_of, window_of_alarm
+from core.storage.reading.reviews import by_label, emails_of, label_counts, sample_of, window_of_alarm
 from core.storage.writing.settle import add_event, advance_cursor, not_done, show_label_in_force, storable
+from core.text import counted
 
 MOST_IN_A_NOTE = 2_000
 """Characters that a note keeps."""
@@ -58,11 +59,7 @@ def grow_sample(db: sqlite3.Connection, *, goal: int | None, top_up: bool, task_
     if goal is not None:
         sample = grown(sample, goal, emails_of(db))
     if top_up:
-        shares: dict[str, int] = {}
-        for each in label_counts(db):
-            if each.version == task_version:
-                shares[each.value] = shares.get(each.value, 0) + each.count
-        sample = topped_up(sample, shares)
+        sample = topped_up(sample, by_label(label_counts(db), task_version))
     keep_sample(db, sample, now=now)
     return sample
 
@@ -152,7 +149,7 @@ def add_gold(db: sqlite3.Connection, name: str, labels: Sequence[tuple[int, str]
     )
     added = db.total_changes - before
     if added:
-        add_event(db, now, "gold", f"{added:,} label{'' if added == 1 else 's'} of {name} added")
+        add_event(db, now, "gold", f"{counted(added, 'label')} of {name} added")
     return added
 
 

@@ -175,9 +175,10 @@ async def _serve(wanted: PlacesWanted, say: Callable[[object], None]) -> int:
     held: list[Setup | Keys | Give] = []
     until = loop.time() + OPENED_WITHIN_S
     while not opening.done():
-        if not (await asyncio.wait([opening, first], timeout=until - loop.time(), return_when=asyncio.FIRST_COMPLETED))[
-            0
-        ]:
+        ended, _ = await asyncio.wait(
+            [opening, first], timeout=until - loop.time(), return_when=asyncio.FIRST_COMPLETED
+        )
+        if not ended:
             say(Unreachable(f"Ray did not answer for {OPENED_WITHIN_S:g} s"))
             return 1
         if first.done():

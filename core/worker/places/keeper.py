@@ -113,7 +113,7 @@ class Keeper:
         """Take a message of the coordinator: in their order they reach each place."""
         if isinstance(message, Give):
             place = self._places[message.place]
-            if place.ready:  # else the coordinator is informed that it is lost, or was
+            if place.ready:  # else the coordinator gets, or got, a report of its loss
                 place.inbox.put_nowait(message)
             return
         if isinstance(message, Setup):

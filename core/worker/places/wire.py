@@ -140,7 +140,8 @@ class Finished:
     @property
     def chars(self) -> int:
         """Return about how many characters travel."""
-        return 600 * max(1, len(self.parts)) + (len(self.reply.text) if self.reply is not None else 0)
+        answer = len(self.reply.text) + 20 * len(self.reply.logprobs) if self.reply is not None else 0
+        return 600 * max(1, len(self.parts)) + answer
 
 
 @dataclass(frozen=True, slots=True)
