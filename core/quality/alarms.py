@@ -338,7 +338,7 @@ class PromptCap:
         self._dismissed_cap = 0
 
     def observe(self, chars: int, tokens: int) -> bool:
-        """Take a question's characters and its tokens by the server's count, or 0; return whether it raises the alarm."""
+        """Take a question's characters and its tokens as the server counts them, or 0; return whether to alarm."""
         self._asks += 1
         if not chars or not tokens:
             return False
