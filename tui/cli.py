@@ -58,7 +58,7 @@ def _answer(given: argparse.Namespace) -> int:
         code = answer(given)
     finally:
         release()
-    dry_run = {"dry_run": True} if getattr(given, "dry_run", False) else {}
+    dry_run = {"dry_run": True} if given.dry_run else {}
     print(json.dumps({"command": name, "code": code, **dry_run, "lines": lines}))
     return code
 

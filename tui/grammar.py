@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
@@ -34,9 +33,13 @@ def envelope(kind: str, text: str) -> str:
     return json.dumps({"error": {"kind": kind, "message": message, "remedy": rest[0] if rest else ""}})
 
 
-def _actions_of(command: argparse.ArgumentParser) -> Sequence[str]:
-    groups = (each for each in command._actions if isinstance(each, argparse._SubParsersAction))  # noqa: SLF001
-    return [name for group in groups for name in group.choices]
+def commands_of(command: argparse.ArgumentParser) -> dict[str, tuple[argparse.ArgumentParser, str]]:
+    """Return the commands below a command, such as ``add`` below ``keys``, each with its line of help."""
+    for group in command._actions:  # noqa: SLF001 - argparse has no public way to ask
+        if isinstance(group, argparse._SubParsersAction):  # noqa: SLF001
+            told = {choice.dest: choice.help or "" for choice in group._choices_actions}  # noqa: SLF001
+            return {name: (each, told.get(name, "")) for name, each in group.choices.items()}
+    return {}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -48,7 +51,7 @@ class _Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Read the words, behind the fallback where they begin with no action."""
-        if self.fallback and args and args[0] not in ("-h", "--help") and args[0] not in _actions_of(self):
+        if self.fallback and args and args[0] not in ("-h", "--help") and args[0] not in commands_of(self):
             args = [self.fallback, *args]
         return super().parse_known_args(args, namespace)
 
@@ -111,7 +114,7 @@ def parser(*, as_json: bool = False) -> argparse.ArgumentParser:
         description="A console for long LLM labeling runs. Without a command it opens on the list of runs.",
         epilog=_EXIT_CODES,
     )
-    top.set_defaults(answer="tui.commands.running:console_on_runs")
+    top.set_defaults(answer="tui.commands.running:console_on_runs", dry_run=False)
     top.add_argument("--version", action=_Version, nargs=0, help="the version")
     top.add_argument("--read-only", action="store_true", help="a console that changes nothing")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
@@ -136,8 +139,7 @@ def _named(commands: Commands, name: str) -> argparse.ArgumentParser:
     first, *actions = name.split()
     command: argparse.ArgumentParser = commands.choices[first]
     for action in actions:
-        groups = (each for each in command._actions if isinstance(each, argparse._SubParsersAction))  # noqa: SLF001
-        command = next(groups).choices[action]
+        command, _ = commands_of(command)[action]
     return command
 
 
@@ -150,11 +152,10 @@ def _command(commands: Commands, name: str, answer: str, *, help: str) -> argpar
 
 def _add_json(command: argparse.ArgumentParser) -> None:
     """Add ``--json`` to a command, or to each of its actions, where it is not there."""
-    groups = [action for action in command._actions if isinstance(action, argparse._SubParsersAction)]  # noqa: SLF001
-    for group in groups:
-        for action in group.choices.values():
-            _add_json(action)
-    if not groups and "--json" not in command._option_string_actions:  # noqa: SLF001 - it has no public way to ask
+    actions = commands_of(command)
+    for action, _ in actions.values():
+        _add_json(action)
+    if not actions and "--json" not in command._option_string_actions:  # noqa: SLF001 - it has no public way to ask
         command.add_argument("--json", action="store_true", help="one JSON object, nothing else on stdout")
 
 

@@ -15,7 +15,7 @@ from core.engine import Engine
 from core.errors import UnknownNameError, UsageError
 from core.model import Budget, PlacesWanted, exits
 from core.settings import load_settings
-from tui.commands.printing import complain, say
+from tui.commands.printing import NOTHING_CHANGED, complain, say
 from tui.commands.status import batch_lines, lane_line, spent_lines
 from tui.text.numbers import age, number
 
@@ -62,12 +62,9 @@ def choose_concurrency(given: argparse.Namespace) -> int:
     return report(engine, path, engine.send(path, SetConcurrency(given.concurrency or None)))
 
 
-NOTHING_CHANGED = "Nothing was changed: this was a dry run."
-
-
 def send_plain(given: argparse.Namespace) -> int:
     """Send a command that has no options of its own, such as ``labeltui pause RUN``."""
-    if getattr(given, "dry_run", False):
+    if given.dry_run:
         return command_on_run(given, lambda _: Command.known[given.command]())
     return _to_worker(given, lambda engine, path: engine.send(path, Command.known[given.command]()))
 

@@ -12,8 +12,7 @@ from core.errors import UsageError
 from core.model import exits
 from core.settings import load_settings
 from core.text import one_line
-from tui.commands.control import NOTHING_CHANGED
-from tui.commands.printing import counting, say
+from tui.commands.printing import NOTHING_CHANGED, counting, say
 from tui.text.numbers import number, plural
 
 if TYPE_CHECKING:
@@ -67,8 +66,7 @@ def copy(given: argparse.Namespace) -> int:
     path = engine.find(given.run, archived=True)
     task = load_task(given.task.expanduser()) if given.task else None
     with counting("copied", engine.snapshot(path).total) as told:
-        progress = None if told is None else lambda texts: told(texts, None)
-        made = engine.copy_emails(path, given.name, task=task, model=given.model, progress=progress)
+        made = engine.copy_emails(path, given.name, task=task, model=given.model, progress=told)
     say(f"{made.name}: {number(made.taken)} texts of {path.stem}, {number(made.distinct)} distinct, none labeled")
     say(f"  {made.path}")
     say(f"`labeltui open {made.name}` shows it, `labeltui start {made.name}` starts it.")

@@ -26,8 +26,8 @@ from core.engine import (
 from core.errors import KeysError, UsageError
 from core.model import Dimension, KeySpend, KeyStatus, ModelSettings, WindowStatus, exits
 from core.text import one_line
-from tui.commands.control import NOTHING_CHANGED, engine_of
-from tui.commands.printing import say, say_hung
+from tui.commands.control import engine_of
+from tui.commands.printing import NOTHING_CHANGED, say, say_hung
 from tui.terminal.preferences import read_preferences
 from tui.text.numbers import countdown, number, plural
 
@@ -40,7 +40,7 @@ _READING = frozenset({"list", "history"})
 def answer(given: argparse.Namespace) -> int:
     """Run one ``keys`` command."""
     engine = engine_of(given)
-    if given.action not in _READING and not getattr(given, "dry_run", False):
+    if given.action not in _READING and not given.dry_run:
         engine.check_writable()
     run, model = _meant(engine, given)
     with engine.key_store(run, getattr(given, "base_url", None)) as store:
@@ -52,7 +52,7 @@ def answer(given: argparse.Namespace) -> int:
         if longer is not None:
             return longer(given, engine, store)
         done = _change(given, store)
-    if getattr(given, "dry_run", False):
+    if given.dry_run:
         say(f"{done} {NOTHING_CHANGED}")
     else:
         say(done + _tell_workers(engine))

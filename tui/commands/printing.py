@@ -5,9 +5,13 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Protocol
 
 from core.text import inert, one_line
+
+NOTHING_CHANGED = "Nothing was changed: this was a dry run."
+"""What a dry run ends with."""
 
 _collected: list[str] | None = None
 """Lines for people that are kept for one JSON object instead of being printed."""
@@ -67,12 +71,18 @@ def has_terminal() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
+class Counting(Protocol):
+    """Show the number so far and, where that is known better by now, of how many."""
+
+    def __call__(self, count: int, expected: int | None = None, /) -> None:
+        """Show it."""
+
+
 @contextlib.contextmanager
-def counting(what: str, total: int | None = None) -> Iterator[Callable[[int, int | None], None] | None]:
+def counting(what: str, total: int | None = None) -> Iterator[Counting | None]:
     """Show a growing number on stderr with its rate and the time left, in place; None without a terminal.
 
-    The function gets the number so far and, where that is known better by now, of how many; without any total there is
-    no time left to show.
+    Without any total there is no time left to show.
     """
     if not sys.stderr.isatty():
         yield None

@@ -9,14 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from core.model import exits
+from tui.grammar import commands_of, parser
 
 _SKILL = Path(__file__).with_name("SKILL.md")
 
 
 def completions(given: argparse.Namespace) -> int:
     """Run ``labeltui completions bash|zsh|fish``: print a script for the shell, made from the grammar of commands."""
-    from tui.grammar import parser  # noqa: PLC0415 - the grammar names this module
-
     top = parser()
     script = _fish(top) if given.shell == "fish" else _bash(top, zsh=given.shell == "zsh")
     print(json.dumps({"shell": given.shell, "script": script}) if given.json else script)  # noqa: T201
@@ -30,19 +29,10 @@ def skill(given: argparse.Namespace) -> int:
     return exits.DONE
 
 
-def _commands(top: argparse.ArgumentParser) -> dict[str, tuple[argparse.ArgumentParser, str]]:
-    """Return the commands of a parser, each with its line of help."""
-    for action in top._actions:  # noqa: SLF001 - argparse has no public way to ask
-        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
-            told = {choice.dest: choice.help or "" for choice in action._choices_actions}  # noqa: SLF001
-            return {name: (each, told.get(name, "")) for name, each in action.choices.items()}
-    return {}
-
-
 def _nodes(top: argparse.ArgumentParser, words: str = "") -> Iterator[tuple[str, argparse.ArgumentParser]]:
     """Yield every command with the words that give it, as ``keys add``; "" is the program."""
     yield words, top
-    for word, (each, _) in _commands(top).items():
+    for word, (each, _) in commands_of(top).items():
         yield from _nodes(each, f"{words} {word}".strip())
 
 
@@ -52,7 +42,7 @@ def _options(command: argparse.ArgumentParser) -> list[argparse.Action]:
 
 def _words_after(command: argparse.ArgumentParser) -> list[str]:
     """Return the words that can follow: commands, fixed choices, options."""
-    words = list(_commands(command))
+    words = list(commands_of(command))
     for action in command._actions:  # noqa: SLF001
         if not action.option_strings and action.choices and not words:
             words += [str(choice) for choice in action.choices]
@@ -69,8 +59,8 @@ def _bash(top: argparse.ArgumentParser, *, zsh: bool) -> str:
                 for option in action.option_strings:
                     choices = " ".join(str(choice) for choice in action.choices)
                     valued.append(f"    {shlex.quote(f'{words} {option}'.strip())}) words={shlex.quote(choices)} ;;")
-    groups = "|".join(words for words, command in _nodes(top) if words and _commands(command))
-    named = "|".join(_commands(top))
+    groups = "|".join(words for words, command in _nodes(top) if words and commands_of(command))
+    named = "|".join(commands_of(top))
     begin = ["autoload -U +X bashcompinit && bashcompinit"] if zsh else []
     return "\n".join(
         [
@@ -99,11 +89,11 @@ def _bash(top: argparse.ArgumentParser, *, zsh: bool) -> str:
 def _fish(top: argparse.ArgumentParser) -> str:
     """Return completions for fish, with each command's line of help."""
     lines = []
-    named = " ".join(_commands(top))
-    for word, (command, told) in _commands(top).items():
+    named = " ".join(commands_of(top))
+    for word, (command, told) in commands_of(top).items():
         condition = shlex.quote(f"not __fish_seen_subcommand_from {named}")
         lines.append(f"complete -c labeltui -f -n {condition} -a {word} -d {_fish_quoted(told)}")
-        inner = _commands(command)
+        inner = commands_of(command)
         for action_word, (_, action_told) in inner.items():
             condition = shlex.quote(
                 f"__fish_seen_subcommand_from {word}; and not __fish_seen_subcommand_from {' '.join(inner)}"

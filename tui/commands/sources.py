@@ -13,8 +13,7 @@ from core.engine import Engine, RunOptions, SourceOptions, choose_mix, chosen_ta
 from core.model import Task, exits
 from core.settings import load_settings
 from core.text import inert, one_line
-from tui.commands.control import NOTHING_CHANGED
-from tui.commands.printing import complain, counting, say, say_hung
+from tui.commands.printing import NOTHING_CHANGED, complain, counting, say, say_hung
 from tui.text.numbers import number, plural
 from tui.text.plan import mix_lines, plan_lines
 

@@ -373,8 +373,7 @@ def export(given: argparse.Namespace) -> int:
     total = engine.snapshot_of_all(given.run, parts).total if not (given.where or given.only) else None
     paths = parts if len(parts) > 1 else parts[0]
     with counting("rows read", total) as told:
-        progress = None if told is None else lambda rows: told(rows, None)
-        count = engine.export(paths, given.file, options, progress=progress)
+        count = engine.export(paths, given.file, options, progress=told)
     snapshot = engine.snapshot_of_all(given.run, parts)
     if str(given.file) == "-":  # the labels went there, and nothing else may
         if snapshot.run.simulated:
