@@ -24,7 +24,7 @@ from tui.widgets.panes.pane import line
 from tui.widgets.window_parts import TextScroll
 
 if TYPE_CHECKING:
-    from core.engine import FoundAddress, Planned
+    from core.engine import FoundAddress
 
 TRY, START, MAKE = "try", "start", "make"
 COLUMNS = (ListColumn("", 28), ListColumn("", 0))
@@ -36,12 +36,13 @@ WAYS = (
 
 
 MOST_SHOWN = 5_000
-"""Characters of a line: fields that a task adds to a request are shown in full, at most 4,000."""
+"""Characters of a line that are shown: room for fields of at most 4,000 characters and their name."""
 
 
 ROWS_BELOW = 7
 """Rows that keys, ways and what is said need below the forecast, which is scrolled where it is longer than the rest."""
 LEAST_ROWS = 4
+"""Rows of the forecast at least."""
 
 
 class ForecastStep(Step):
@@ -77,9 +78,13 @@ class ForecastStep(Step):
         self._planned, self._lines, self._address = command, (), None
         self._told.update(line(("calculating …", "$quiet")))
         app = self.console_app
-        app.jobs.send(
-            lambda: app.engine.forecast(command), partial(self._show, command), partial(self._failed, command)
-        )
+
+        def forecast() -> tuple[Task, tuple[str, ...]]:
+            """Return the lines as well: how many items tell a label's recall takes long to compute."""
+            planned, task = app.engine.forecast(command)
+            return task, tuple(inert(text, limit=MOST_SHOWN).replace("\n", " ") for text in plan_lines(planned, task))
+
+        app.jobs.send(forecast, partial(self._show, command), partial(self._failed, command))
 
     def _look_for(self, command: NewRunRequest, task: Task) -> None:
         """Ask where the server answers, once it is known which model is meant."""
@@ -99,12 +104,12 @@ class ForecastStep(Step):
             self._lines = tuple(said if text.startswith("  server ") else text for text in self._lines)
             self._draw()
 
-    def _show(self, command: NewRunRequest, forecast: tuple[Planned, Task]) -> None:
+    def _show(self, command: NewRunRequest, forecast: tuple[Task, tuple[str, ...]]) -> None:
         if command == self._planned and alive(self):
+            task, self._lines = forecast
             self.tell("")
-            self._lines = tuple(inert(text, limit=MOST_SHOWN).replace("\n", " ") for text in plan_lines(*forecast))
             self._draw()
-            self._look_for(command, forecast[1])
+            self._look_for(command, task)
 
     def _draw(self) -> None:
         """Draw each line in as many rows as it needs, beside its name."""
@@ -116,8 +121,9 @@ class ForecastStep(Step):
         ]
         self._told.update(Content("\n").join(line(part) for part in rows))
         pane = self.query_one("#forecast")
-        pane.styles.max_height = max(LEAST_ROWS, self.size.height - ROWS_BELOW)
-        pane.can_focus = len(rows) > max(LEAST_ROWS, self.size.height - ROWS_BELOW)
+        room = max(LEAST_ROWS, self.size.height - ROWS_BELOW)
+        pane.styles.max_height = room
+        pane.can_focus = len(rows) > room
 
     def on_resize(self) -> None:
         if self._lines:

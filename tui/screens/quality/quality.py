@@ -86,6 +86,8 @@ class QualityScreen(BaseScreen):
 
         def judged() -> tuple[Quality, Rule | None]:
             found = engine.quality(path)
+            if not found.audited:
+                words.goals(found)  # they take long, and are kept for the drawing
             return found, engine.rule_behind_mistakes(path, found)
 
         self.console_app.countings.send(judged, self._judged, self._failed)
