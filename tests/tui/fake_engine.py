@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, Self
 
 from core.commands.catalog import ActivateTask, Label, Note, Retry, Skip
 from core.commands.command import Command
@@ -80,6 +80,12 @@ class FakeView:
         if run.trouble:
             raise RunFileError(run.trouble)
         self._run = run
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def snapshot(self, now: float) -> Snapshot:
         return self._run.snapshot(now)

@@ -18,7 +18,7 @@ from core.model import KeyStatus, RunState, Snapshot
 from core.text import one_line
 from tui.terminal.terminal import size_of
 from tui.text.glyphs import plain
-from tui.text.numbers import both_ends, countdown, fit, foreign, interval, join, number, percent, rail, share
+from tui.text.numbers import both_ends, countdown, end_of, fit, foreign, join, number, percent, rail, share
 from tui.text.rates import rate
 from tui.text.state_sentence import GLYPHS
 from tui.widgets.panes.keys import STATES, organizations
@@ -75,10 +75,8 @@ def _state_sentence(snapshot: Snapshot, width: int, now: float) -> list[Line]:
         lines.append(((foreign(snapshot.reason, width), GLYPHS[snapshot.state][1]),))
     forecast = snapshot.forecast
     if forecast is not None and forecast.eta_s is not None and snapshot.pending and snapshot.worker.alive:
-        low, high = forecast.low_s or forecast.eta_s, forecast.high_s or forecast.eta_s
-        when = interval(snapshot.taken_at + low, snapshot.taken_at + high, now).replace(" – ", "–")
-        latest = "by " if forecast.low_s is None else ""
-        lines.append(((foreign(join((f"ends {latest}{when}", forecast.binding_limit)), width), ""),))
+        when = end_of(forecast, snapshot.taken_at, now).replace(" – ", "–")
+        lines.append(((foreign(join((f"ends {when}", forecast.binding_limit)), width), ""),))
     return lines
 
 

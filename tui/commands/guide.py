@@ -18,7 +18,7 @@ _WIDEST = 100
 
 _STYLES = {Kind.TEXT: "", Kind.HEADING: "\x1b[1;4m", Kind.CODE: "\x1b[36m", Kind.STRONG: "\x1b[1m"}
 _PLAIN = _STYLES | {Kind.CODE: "\x1b[1m"}
-"""Return the page without colors where ``NO_COLOR`` is set."""
+"""Styles without colors, where ``NO_COLOR`` is set."""
 
 
 def guide(given: argparse.Namespace) -> int:

@@ -102,12 +102,14 @@ def _lines_of_labels(found: Quality) -> Iterator[str]:
 
 
 def _lines_of_goals(found: Quality) -> Iterator[str]:
-    for name, (recall, precision, share) in goals(found) if not found.audited else ():
+    if found.audited:
+        return
+    for name, (recall, precision, share) in goals(found):
         yield (
             f"goal: recall of {name} to ± 10 points takes about {number(recall)} random items, its precision"
             f" {number(precision)}, its share to ± 2.5 {number(share)}"
         )
-    if found.labeled and not found.audited:
+    if found.labeled:
         yield f"goals: {ASSUMED[0].lower()}{ASSUMED[1:]}"
 
 

@@ -16,7 +16,7 @@ from core.model import KeyState, KeyStatus, RunState, Snapshot, exits
 from core.settings import load_settings
 from core.text import one_line, plural_of
 from tui.commands.printing import complain, counting, say, say_hung
-from tui.text.numbers import age, countdown, interval, number, percent, plural, share
+from tui.text.numbers import age, countdown, end_of, number, percent, plural, share, with_name
 from tui.text.rates import rate
 
 _MOST_LABELS = 20
@@ -251,8 +251,7 @@ def _labels(snapshot: Snapshot) -> Iterator[str]:
     shown_counts = counts if len(counts) <= _MOST_LABELS else sorted(counts, key=lambda each: -each[1])[:_MOST_LABELS]
     for value, count in shown_counts:
         name = task.name_of(value) if task.knows(value) else "(of an older version)"
-        shown = value if name == value else f"{value} {name}"
-        yield f"{one_line(shown)} {number(count)} ({share(count, snapshot.labeled)})"
+        yield f"{one_line(with_name(value, name))} {number(count)} ({share(count, snapshot.labeled)})"
     if len(counts) > len(shown_counts):
         yield f"and {number(len(counts) - len(shown_counts))} more labels"
 
@@ -271,11 +270,8 @@ def _end(snapshot: Snapshot) -> str:
     forecast = snapshot.forecast
     if forecast is None or forecast.eta_s is None:
         return ""
-    now = snapshot.taken_at
-    low, high = forecast.low_s or forecast.eta_s, forecast.high_s or forecast.eta_s
     bound = f", bound by {one_line(forecast.binding_limit)}" if forecast.binding_limit else ""
-    latest = "by " if forecast.low_s is None else ""
-    return f", ends {latest}{interval(now + low, now + high, now)}{bound}"
+    return f", ends {end_of(forecast, snapshot.taken_at, snapshot.taken_at)}{bound}"
 
 
 def _rounded(value: float | None) -> float | None:

@@ -36,7 +36,7 @@ LIST_S = 2.0
 
 
 class ViewStateTaken(Message):
-    """Report that a newer picture replaces one that nobody looked at yet."""
+    """Report a new view state; it replaces one that was not handled yet."""
 
     def __init__(self, view_state: ViewState) -> None:
         super().__init__()

@@ -17,6 +17,7 @@ from tui.widgets.panes.pane import Part, line
 from tui.widgets.window_parts import KeyLine, Refusal
 
 MOST_PLACES = 9_999
+"""Places, and calls at once at each, that may be typed."""
 
 
 class AskLine(ModalScreen[str | None]):

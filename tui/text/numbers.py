@@ -13,7 +13,7 @@ from datetime import UTC, datetime, tzinfo
 
 from rich.cells import cell_len, set_cell_size
 
-from core.model import PACK_AUTO, Task
+from core.model import PACK_AUTO, Forecast, Task
 from core.text import inert, one_line, plural_of
 
 EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -54,6 +54,11 @@ def plural(count: int, one: str, many: str = "") -> str:
     return f"{number(count)} {one if count == 1 else many or plural_of(one)}"
 
 
+def with_name(value: str, name: str) -> str:
+    """Return a label with its name, or alone where it has no other."""
+    return value if name in ("", value) else f"{value} {name}"
+
+
 def cut_words(task: Task) -> str:
     """Return how much of a text a task sends, in words."""
     tail = f", {number(task.truncate_tail)} of them from its end" if task.truncate_tail else ""
@@ -65,7 +70,11 @@ def pack_words(task: Task) -> str:
     """Return how many texts share a call, in words."""
     if task.pack == PACK_AUTO:
         return f"as many {plural_of(task.item)} a call as the control sample allows (auto)"
-    return f"one {task.item} a call" if task.pack == 1 else f"up to {task.pack} {plural_of(task.item)} a call"
+    return _a_call(task.pack, task.item)
+
+
+def _a_call(size: int, item: str) -> str:
+    return f"one {item} a call" if size == 1 else f"up to {size} {plural_of(item)} a call"
 
 
 PACK_REMARK = (
@@ -76,12 +85,8 @@ PACK_REMARK = (
 
 def pack_options(item: str) -> tuple[tuple[int, str], ...]:
     """Return the sizes of packs that screens offer, each with its meaning."""
-    items = plural_of(item)
-    return (
-        (1, f"one {item} a call"),
-        *((size, f"up to {size} {items} a call") for size in (2, 5, 10, 20)),
-        (PACK_AUTO, f"10 {items} a call, fewer where the sample shows that sharing changes labels"),
-    )
+    auto = f"10 {plural_of(item)} a call, fewer where the sample shows that sharing changes labels"
+    return (*((size, _a_call(size, item)) for size in (1, 2, 5, 10, 20)), (PACK_AUTO, auto))
 
 
 def further_settings(task: Task) -> list[tuple[str, str]]:
@@ -176,6 +181,19 @@ def interval(low_at: float, high_at: float, now: float, zone: tzinfo | None = No
     """Return two moments as an interval: ``03:48 – 03:55``; one moment where both ends read the same."""
     low, high = moment(low_at, now, zone), moment(high_at, now, zone)
     return low if low == high else f"{low} – {high}"
+
+
+def end_of(forecast: Forecast, taken_at: float, now: float) -> str:
+    """Return when a run ends: ``03:48 – 03:55``; ``by 03:55`` where only the latest end is known; "" without any.
+
+    ``taken_at`` is the moment from which the forecast counts.
+    """
+    low = forecast.low_s if forecast.low_s is not None else forecast.eta_s
+    high = forecast.high_s if forecast.high_s is not None else forecast.eta_s
+    if low is None or high is None:
+        return ""
+    latest = "by " if forecast.low_s is None else ""
+    return f"{latest}{interval(taken_at + low, taken_at + high, now)}"
 
 
 def fit(text: str, width: int, *, right: bool = False) -> str:

@@ -14,7 +14,7 @@ from core.quality.estimates import Estimate, LabelFigures, goal_for, least_for_r
 from core.quality.student import NextGeneration, Suspicion
 from core.text import one_line
 from tui.actions.keymap import keyed
-from tui.text.numbers import fit, number, plural, rounded
+from tui.text.numbers import fit, number, plural, rounded, with_name
 from tui.widgets.panes.pane import Part as Words
 from tui.widgets.panes.pane import line
 
@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from core.engine import Comparison, Rule
 
 _MARKS = {"alarm": ("!", "bold $failed"), "steady": ("✓", "$done"), "arming": ("·", "$quiet"), "off": ("·", "$quiet")}
+
+
+ASSUMED = "For a model that finds 9 of 10 of a label, and is right in 8 of 10."
+"""What goals assume of the model."""
+MOST_GOALS = 6
+"""Labels whose goals are shown, the rarest first: theirs cost most."""
 
 
 def figure(estimate: Estimate | None) -> Words:
@@ -56,8 +62,7 @@ def not_shown(quality: Quality) -> str:
 
 def named(quality: Quality, value: str) -> str:
     """Return a label with its name, or alone where it has no other."""
-    name = quality.audit.names.get(value, "")
-    return value if name in ("", value) else f"{value} {name}"
+    return with_name(value, quality.audit.names.get(value, ""))
 
 
 def checked(quality: Quality | None, width: int) -> Content:
@@ -244,10 +249,6 @@ def _advice(quality: Quality, width: int) -> list[Content]:
     return [line((one_line(each, limit=max(40, width)), "$waiting")) for each in said]
 
 
-MOST_GOALS = 6
-"""Labels whose goals are shown, the rarest first: theirs cost most."""
-
-
 def goals(quality: Quality) -> list[tuple[str, Sequence[int]]]:
     """Return how many random items tell recall, precision and share of each label, two digits of them, by its name."""
     given = [label for label in quality.figures.labels if label.raw_share > 0]
@@ -271,9 +272,6 @@ def _goals(quality: Quality, width: int) -> list[Content]:
         rows.append(line((fit(name, 26), "$foreground"), (cells, "$foreground")))
     rows.append(line((one_line(ASSUMED, limit=width), "$quiet")))
     return rows
-
-
-ASSUMED = "For a model that finds 9 of 10 of a label, and is right in 8 of 10."
 
 
 def _confusion(quality: Quality) -> list[Content]:

@@ -21,7 +21,7 @@ from core.model import (
 )
 from core.text import inert, one_line
 from tui.actions.keymap import keyed
-from tui.text.numbers import clock, countdown, fit, join, moment, number, plural
+from tui.text.numbers import clock, countdown, fit, join, moment, number, plural, with_name
 from tui.widgets.lists.emails import STATES
 from tui.widgets.panes.pane import Part, line
 
@@ -62,8 +62,7 @@ def title(record: EmailRecord, *, raw: bool) -> str:
 
 
 def _named(value: str, task: Task | None) -> str:
-    name = task.name_of(value) if task else value
-    return one_line(value if name == value else f"{value} {name}", limit=30)
+    return one_line(with_name(value, task.name_of(value)) if task else value, limit=30)
 
 
 def _head(record: EmailRecord, task: Task | None, width: int) -> list[Content]:

@@ -11,7 +11,7 @@ from core.engine import split_history
 from core.model import Task
 from core.quality.session import Revealed
 from core.text import inert, one_line
-from tui.text.numbers import number, plural
+from tui.text.numbers import number, plural, with_name
 from tui.widgets.panes.pane import Part, line
 
 MOST_SHOWN = 60_000
@@ -42,8 +42,7 @@ def rubric(task: Task) -> Content:
     """Return the labels with their meaning, and the rubric."""
     rows: list[Content] = []
     for label in task.labels:
-        words = label.value if label.name == label.value else f"{label.value} {label.name}"
-        rows.append(line((one_line(words, limit=60), "bold $bright")))
+        rows.append(line((one_line(with_name(label.value, label.name), limit=60), "bold $bright")))
         if label.meaning:
             rows.append(line((one_line(label.meaning, limit=400), "$foreground")))
     return Content("\n").join([*rows, Content.empty(), line((inert(task.rubric, limit=8_000), "$quiet"))])
@@ -90,7 +89,8 @@ def revealed(
         rest = f" (and {number(left)} more)" if left > 0 else ""
         rows.append(line((f"Where you differ, also after the second look{rest}:", "$waiting")))
         for (_, person, model), subject in zip(found.differing[:most], subjects, strict=False):
-            said = one_line(f"you {_named(person, task)} · model {_named(model, task)}", limit=40)
+            you, it = (with_name(value, task.name_of(value)) for value in (person, model))
+            said = one_line(f"you {you} · model {it}", limit=40)
             room = max(8, width - len(said) - 2)
             rows.append(line((f"{said}  ", "$foreground"), (one_line(subject, limit=room), "$quiet")))
     keys: list[Part] = [(shows, "bold $accent"), " the figures  "]
@@ -99,8 +99,3 @@ def revealed(
     else:
         keys.append(("Nothing more of the sample waits for you.", "$bright"))
     return Content("\n").join([*rows, line(*keys)])
-
-
-def _named(value: str, task: Task) -> str:
-    name = task.name_of(value)
-    return value if name == value else f"{value} {name}"

@@ -10,7 +10,7 @@ from core.text import one_line
 from tui.actions.keymap import key, keyed
 from tui.live.view_state import STALE_AFTER_S, Requested, ViewState, pending_kinds
 from tui.text.clauses import Clause, whole
-from tui.text.numbers import age, clock, countdown, interval, join, moment, number, percent, plural
+from tui.text.numbers import age, clock, countdown, end_of, join, moment, number, percent, plural
 from tui.text.rates import rate
 
 
@@ -52,15 +52,10 @@ def ends(snapshot: Snapshot, now: float) -> tuple[Clause, ...]:
     if forecast is None:
         return ()
     limit = one_line(forecast.binding_limit, limit=60)
-    if forecast.eta_s is None and (forecast.low_s is None or forecast.high_s is None):
+    when = end_of(forecast, snapshot.taken_at, now)
+    if not when:
         return (Clause(limit),)  # the reason why there is no forecast
-    low = forecast.low_s if forecast.low_s is not None else forecast.eta_s
-    high = forecast.high_s if forecast.high_s is not None else forecast.eta_s
-    assert low is not None
-    assert high is not None
-    when = interval(snapshot.taken_at + low, snapshot.taken_at + high, now)
-    latest = "by " if forecast.low_s is None else ""
-    return (Clause(f"ends {latest}{when}", ("",), rank=1), *_limited_by(limit))
+    return (Clause(f"ends {when}", ("",), rank=1), *_limited_by(limit))
 
 
 def _limited_by(limit: str) -> tuple[Clause, ...]:

@@ -7,10 +7,12 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.screen import ModalScreen, ScreenResultType
 from textual.widgets import Static
 
 from core.text import one_line
 from tui.terminal.textual_fixes import alive
+from tui.widgets.lists.rows import Rows
 from tui.widgets.panes.pane import line
 
 GAP = "  "
@@ -50,6 +52,26 @@ class Refusal(Static):
         """Replace the sentence; do nothing where the window was closed meanwhile."""
         if alive(self):
             self.update(line((one_line(sentence, limit=LONGEST), tone)))
+
+
+class ChooseRow(ModalScreen[ScreenResultType]):
+    """Choose a row of the window's list; return its value, or None."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "leave"),
+        Binding("enter", "choose", "choose"),
+    ]
+    AUTO_FOCUS = "Rows"
+
+    def on_rows_chosen(self) -> None:
+        self.action_choose()
+
+    def action_choose(self) -> None:
+        row = self.query_one(Rows).selected
+        self.dismiss(None if row is None else row.value)
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
 
 
 class TextScroll(VerticalScroll):

@@ -18,6 +18,7 @@ from tui.widgets.fields import Choice
 from tui.widgets.panes.pane import line
 
 AS_THE_TASK = ""
+"""The first choice of packs: so many texts in a call as the task says."""
 
 
 class SettingsStep(Step):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,15 +68,16 @@ class CompareScreen(BaseScreen):
         found, engine, path = self._found, self.console_app.engine, self._path
         if found is None:
             return
-        told = sorted(found.differing, key=lambda each: each[4] is not None)[:MOST_READ]
-
-        def rows() -> list[EmailRow]:
-            with closing(engine.view(path)) as view:
-                return view.rows([number for number, *_ in told])
-
-        if not told:
+        if not found.differing:
             self.console_app.say("Both say the same of everything that they share.")
             return
+        unseen = [number for number, *_, person in found.differing if person is None]
+        seen = [number for number, *_, person in found.differing if person is not None]
+
+        def rows() -> list[EmailRow]:
+            with engine.view(path) as view:
+                return view.rows([*unseen, *seen][:MOST_READ])
+
         self.console_app.countings.send(rows, self._read)
 
     def _read(self, rows: list[EmailRow]) -> None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -28,7 +26,7 @@ from tui.text.numbers import number, plural
 from tui.text.plan import price
 from tui.widgets.lists.rows import ListColumn, Row, Rows
 from tui.widgets.panes.pane import line
-from tui.widgets.window_parts import KeyLine, TextScroll
+from tui.widgets.window_parts import ChooseRow, KeyLine, TextScroll
 
 if TYPE_CHECKING:
     from core.engine import EdgeCases, Planned, Rule, RunReader
@@ -315,14 +313,8 @@ class QualityScreen(BaseScreen):
         self.console_app.jobs.send(lambda: engine.send(path, command), finished)
 
 
-class BehindFigures(ModalScreen[int | None]):
+class BehindFigures(ChooseRow[int | None]):
     """Choose one of the sets of items that figures are made of; return its place."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "leave"),
-        Binding("enter", "choose", "choose"),
-    ]
-    AUTO_FOCUS = "Rows"
 
     def __init__(self, sets: Sequence[tuple[str, int]], title: str = "What is behind a figure") -> None:
         super().__init__()
@@ -343,13 +335,3 @@ class BehindFigures(ModalScreen[int | None]):
                 for place, (name, count) in enumerate(self._sets)
             ]
         )
-
-    def on_rows_chosen(self) -> None:
-        self.action_choose()
-
-    def action_choose(self) -> None:
-        row = self._rows.selected
-        self.dismiss(int(row.value) if row is not None else None)
-
-    def action_leave(self) -> None:
-        self.dismiss(None)

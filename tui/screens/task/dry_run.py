@@ -23,7 +23,7 @@ from tui.actions.keymap import keyed
 from tui.live.jobs import Answered
 from tui.screens.base_screen import BaseScreen
 from tui.terminal.textual_fixes import alive
-from tui.text.numbers import compact, join, number, percent, plural
+from tui.text.numbers import compact, join, number, percent, plural, with_name
 from tui.widgets.lists.rows import ListColumn, Row, Rows
 from tui.widgets.panes.pane import line
 from tui.widgets.panes.task import short
@@ -282,5 +282,4 @@ def scored(found: DraftScore | None) -> str:
 
 
 def _named(value: str, task: Task) -> str:
-    name = task.name_of(value)
-    return value if name == value else f"{value} {name}"
+    return with_name(value, task.name_of(value))

@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from core.model import ChatMessage, EmailRecord, EmailRow, Task
+from core.model import EmailRecord, EmailRow, Task
 from core.text import inert, one_line
 from tui.actions.context import Scope, Selected
 from tui.screens.base_screen import BaseScreen
@@ -87,15 +87,15 @@ class MessagesScreen(BaseScreen):
             return
         current = snapshot.run.task
         task = self._draft or current
-        told = "first question"
+        told, size = "first question", 1
         if self._again:
             sent, own = question_again(task, current, record)
             told = "follow-up question to its own answers" if own else "follow-up question to an example answer"
         else:
             sent = first_question(task, current, record)
             if in_pack(task, current, record):
-                asked = any(attempt.pack is not None for attempt in record.attempts)
-                told = f"pack of {len(record.pack_texts)}, {'as asked' if asked else 'with those next in line'}"
+                asked, size = any(attempt.pack is not None for attempt in record.attempts), len(record.pack_texts)
+                told = f"pack of {size}, {'as asked' if asked else 'with those next in line'}"
         which = f"draft {short(task.version)}" if self._draft is not None else f"active version {short(task.version)}"
         pane = self.query_one("#messages")
         pane.border_title = join((f"Messages · {which}", told))
@@ -104,9 +104,9 @@ class MessagesScreen(BaseScreen):
                  (one_line(record.row.named, limit=120), "bold $bright")),
             line((f"{len(sent)} messages, {number(sum(len(each.content) for each in sent))} characters", "$quiet")),
         ]  # fmt: skip
-        size = len(record.pack_texts) if told.startswith("pack") else 1
-        for message in (*sent, ChatMessage(BESIDE, fields_sent(task, size))):
-            rows += _message(message)
+        for message in sent:
+            rows += _message(message.role, message.content)
+        rows += _message(BESIDE, fields_sent(task, size))
         self.query_one("#messages Static", Static).update(Content("\n").join(rows))
 
     def do_next(self) -> None:
@@ -129,12 +129,9 @@ class MessagesScreen(BaseScreen):
             self.query_one("#messages", VerticalScroll).scroll_end(animate=False)
 
 
-def _message(message: ChatMessage) -> list[Content]:
-    text = message.content
+def _message(head: str, text: str) -> list[Content]:
     shown = inert(text[:MOST_SHOWN])
     if len(text) > MOST_SHOWN:
         shown += f"\n… {number(len(text) - MOST_SHOWN)} more characters"
-    head = line(
-        (f"── {one_line(message.role, limit=60)} ", "bold $accent"), (f"{number(len(text))} characters", "$quiet")
-    )
-    return [Content.empty(), head, Content(shown)]
+    above = line((f"── {one_line(head, limit=60)} ", "bold $accent"), (f"{number(len(text))} characters", "$quiet"))
+    return [Content.empty(), above, Content(shown)]

@@ -18,7 +18,7 @@ from tui.text.numbers import PACK_REMARK, pack_options, pack_words
 from tui.widgets.lists.rows import ListColumn, Row, Rows
 from tui.widgets.panes.pane import line
 from tui.widgets.panes.task import choice_rows
-from tui.widgets.window_parts import KeyLine, Refusal
+from tui.widgets.window_parts import ChooseRow, KeyLine, Refusal
 
 if TYPE_CHECKING:
     from core.engine import OlderTexts, Planned
@@ -76,14 +76,8 @@ class EditTask(ModalScreen[str | None]):
         self.dismiss(self.query_one(TextArea).text)
 
 
-class ChoosePack(ModalScreen[int | None]):
+class ChoosePack(ChooseRow[int | None]):
     """Choose how many texts share a call."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "leave"),
-        Binding("enter", "choose", "choose"),
-    ]
-    AUTO_FOCUS = "Rows"
 
     def __init__(self, task: Task) -> None:
         super().__init__()
@@ -91,7 +85,7 @@ class ChoosePack(ModalScreen[int | None]):
         self._rows = Rows((ListColumn("", 16), ListColumn("", 0)), empty="")
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="modal", id="ask-again"):
+        with Vertical(classes="modal", id="choose-pack"):
             yield Static(line(("How many texts share a call", "bold $bright")), markup=False)
             yield Static(PACK_REMARK, markup=False, classes="label")
             yield self._rows
@@ -108,16 +102,6 @@ class ChoosePack(ModalScreen[int | None]):
             rows.append(Row(str(self._of.pack), told, self._of.pack))
         self._rows.set_rows(rows)
         self._rows.cursor = next(n for n, row in enumerate(rows) if row.value == self._of.pack)
-
-    def on_rows_chosen(self) -> None:
-        self.action_choose()
-
-    def action_choose(self) -> None:
-        row = self._rows.selected
-        self.dismiss(row.value if row is not None else None)
-
-    def action_leave(self) -> None:
-        self.dismiss(None)
 
 
 class AskAgain(ModalScreen[tuple[str | None] | None]):

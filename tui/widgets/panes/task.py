@@ -25,6 +25,7 @@ from tui.text.numbers import (
     pack_words,
     percent,
     plural,
+    with_name,
 )
 from tui.text.plan import price
 from tui.widgets.lists.rows import ListColumn, Row
@@ -270,7 +271,6 @@ def choice_rows(
 
     rows = [row("", None, ("every label", "bold $bright"), sum(older.values()))]
     for value, count in sorted(older.items(), key=lambda item: -item[1]):
-        name = task.name_of(value)
-        told = value if name == value else f"{value} {name}"
+        told = with_name(value, task.name_of(value))
         rows.append(row(f"={value}", value, (foreign(told, 16), "$foreground"), count))
     return rows
