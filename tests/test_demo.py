@@ -57,6 +57,7 @@ def test_a_demo_that_ends_with_failed_emails_says_so_by_its_code(stage: Settings
     ended = labeltui("demo", "--emails", "3", "--json")
     assert ended.returncode == 3, ended.stderr
     assert json.loads(ended.stdout)["failed"] == 1, "one object, and no progress lines"
+    assert "1 failed email" in labeltui("status", "demo").stdout
 
 
 def test_a_demo_that_is_interrupted_says_so_by_its_code(stage: Settings) -> None:

@@ -294,12 +294,17 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_work_is_bounded_whatever_comes(name: str) -> None:
-    """However large, broken or deep: about a second of processor time, where work without bounds takes minutes."""
+    """Under a second of processor time, however large, broken or deep; the least of three tries counts, as a busy machine is slower."""
     raw = HOSTILE[name]()
-    start = time.process_time()
-    seen = view(raw)
-    assert time.process_time() - start < 4.0
-    assert len(seen.text) <= 6_000
+    took_s = []
+    for _ in range(3):
+        start = time.process_time()
+        seen = view(raw)
+        took_s.append(time.process_time() - start)
+        assert len(seen.text) <= 6_000
+        if took_s[-1] < 1.0:
+            break
+    assert min(took_s) < 1.0
 
 
 _ANY = st.text(st.characters(exclude_categories=()), max_size=300)

@@ -68,8 +68,8 @@ async def test_a_lane_is_chosen_with_its_forecast_and_its_time(desk: Opens) -> N
         await at.press(*"25:99", "enter")
         assert "is no time" in at.screen()
         await at.press(*["backspace"] * 5, *"23:59", "enter")
-        ((lane, by_at, cancel, *_),) = sent(at, "lane")
-        assert (lane, cancel) == ("auto", False)
+        ((lane, by_at, cancel, size, most_open),) = sent(at, "lane")
+        assert (lane, cancel, size, most_open) == ("auto", False, None, None)
         assert by_at is not None
 
 

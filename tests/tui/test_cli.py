@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import csv
 import errno
@@ -16,13 +17,14 @@ from pathlib import Path
 
 import pytest
 
-from core.model import Dimension, KeyState, RunState, WindowStatus
+from core.model import PACK_AUTO, Dimension, KeyState, RunState, WindowStatus
 from core.quota.keys.store import KeyStore
 from core.runs.find import find_run
 from core.settings import Settings, load_settings
 from core.simulator.child import start_child
 from tests.tui.fakes import key
 from tui.cli import main
+from tui.commands import quantities
 from tui.commands.keys import _key, _window
 
 EMAILS = [
@@ -600,6 +602,20 @@ def test_a_key_is_pinned_unbenched_and_swapped_by_command(
     assert say("keys", "unpin")[0] == 0
     assert "asked first" not in say("keys", "list")[1]
     assert say("keys", "pin", "nobody")[0] == 1
+
+
+@pytest.mark.parametrize(("typed", "texts"), [("auto", PACK_AUTO), ("1", 1), ("20", 20)])
+def test_size_of_a_pack_is_a_number_or_auto(typed: str, texts: int) -> None:
+    """1 to 20 texts share a call, or as many as the control sample allows."""
+    assert quantities.pack(typed) == texts
+
+
+@pytest.mark.parametrize("wrong", ["0", "21", "many", "-3", "1.5"])
+def test_no_other_size_of_a_pack_is_taken(wrong: str) -> None:
+    """Anything else is refused with what may be given."""
+    with pytest.raises(argparse.ArgumentTypeError) as refused:
+        quantities.pack(wrong)
+    assert str(refused.value) == f"{wrong!r} is no size of a pack: give 1 to 20, or auto"
 
 
 def test_a_mistyped_command_is_answered_with_the_one_that_was_meant(capsys: pytest.CaptureFixture[str]) -> None:

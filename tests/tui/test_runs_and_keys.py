@@ -70,10 +70,11 @@ async def test_a_run_is_paused_started_and_stopped_from_the_list(desk: Opens) ->
 
     async with desk(listed=True, change=listed) as at:
         assert "1 running" in at.line(1)
-        for action in ("pause", "stop"):
+        enron = Path("/r/enron.db")
+        for action, sent in (("pause", ("pause", enron)), ("stop", ("stop", enron, False))):
             at.app.perform(action)
             await at.settle()
-            assert at.engine.asked[-1][:2] == (action, Path("/r/enron.db"))
+            assert at.engine.asked[-1] == sent
         at.app.perform("start")
         await at.settle()
         assert "enron has a worker already" in at.said()
