@@ -511,7 +511,7 @@ def _add_keys(commands: Commands) -> None:
     _add_run(listing)
     listing.add_argument("--json", action="store_true", help="one JSON object, nothing else")
     for name, help_text in (
-        ("remove", "forget a key"),
+        ("remove", "remove a key"),
         ("enable", "use a disabled key again"),
         ("disable", "keep a key, but do not use it"),
         ("pin", "use a key first; the others take the rest"),

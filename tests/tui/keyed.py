@@ -17,7 +17,7 @@ from tests.tui.test_task import NEW, OLD, kept, with_versions
 from tests.tui.test_trial import FakeTrial, result, with_trial
 from tui.actions.catalog import EVERYWHERE, KEY_SCOPES, LIST_SCOPES, RUN_SCOPES
 from tui.actions.context import Scope
-from tui.screens.quality.review import CameTo
+from tui.screens.quality.review import BatchResult
 from tui.terminal.clipboard import beside
 from tui.terminal.theme import DARK
 from tui.widgets.panes.pane import Pane
@@ -225,8 +225,8 @@ def without_draft(at: Desk) -> None:
 
 
 def batch_over(at: Desk) -> None:
-    """The batch was answered and compared; the next one begins under what it came to."""
-    at.app.front_screen()._came_to = CameTo(Revealed(3, 3, 0, 0, ()), 1, ())  # type: ignore[union-attr]
+    """The batch was answered and compared; the next one begins under its result."""
+    at.app.front_screen()._result = BatchResult(Revealed(3, 3, 0, 0, ()), 1, ())  # type: ignore[union-attr]
 
 
 def alarmed(at: Desk) -> None:
@@ -278,7 +278,7 @@ ROWS: tuple[Keyed, ...] = (
     Keyed("quality", M | E | REVIEW, screen, "QualityScreen"),
     Keyed("cannot_tell", REVIEW, kinds, ["review"], alone=True),
     Keyed("unfold", REVIEW, sees("> old news"), True, alone=True),
-    Keyed("next_batch", REVIEW, lambda at: at.app.front_screen()._came_to, None, given=batch_over),  # type: ignore[union-attr]
+    Keyed("next_batch", REVIEW, lambda at: at.app.front_screen()._result, None, given=batch_over),  # type: ignore[union-attr]
     Keyed("withdraw", REVIEW, kinds, ["withdraw_review"], before=("1",)),
     Keyed("note", REVIEW, sees("note: hi"), True, then=(*"hi", "enter"), alone=True),
     Keyed("raw", REVIEW, sees("X-Raw"), True, alone=True),

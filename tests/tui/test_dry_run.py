@@ -43,7 +43,7 @@ RUN = [
     (["export", "{run}", "out.csv", "--where", "state:failed"], "1 row"),
     (["delete", "{run}"], "small.db"),
     (["keys", "add", "main", "--file", "key.txt"], "would be added"),
-    (["keys", "remove", "spare"], "would be forgotten"),
+    (["keys", "remove", "spare"], "would be removed"),
 ]
 
 

@@ -319,7 +319,7 @@ def test_a_forecast_says_how_many_items_people_label_before_the_first_call(tmp_p
         people = [text for text in plan_lines(*forecast(settings, NewRunRequest(str(source)))) if "people" in text]
         assert bool(people) is said
         if said:
-            assert re.search(r"about 1\d0 random emails .* if 20% have it, 2\d0 if 7%, 3\d0 if 2%$", people[0])
+            assert re.search(r"about 1\d0 random emails .* if 20 % have it, 2\d0 if 7 %, 3\d0 if 2 %$", people[0])
 
 
 def _with_fields(path: Path, extra: str) -> None:

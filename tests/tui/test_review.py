@@ -111,7 +111,7 @@ async def test_a_batch_is_answered_with_one_key_each_and_revealed_at_its_end(set
         screen = at.screen()
         assert "Batch 1 is answered." in screen
         assert f"agree on {sum(n <= 50 for n in seen) - len(wrong)} of {sum(n <= 50 for n in seen)}" in screen
-        assert "batch 2 · answered 0/25" in screen  # the next item is there to answer, under what this batch came to
+        assert "batch 2 · answered 0/25" in screen  # the next item is there to answer, under this batch's result
         assert review_of(at).current is not None
         await answer(at, 1)
         assert "Batch 1 is answered." not in at.screen()

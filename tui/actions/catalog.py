@@ -169,8 +169,8 @@ ALL: tuple[Action, ...] = (
         AT_REVIEW,
     ),
     Action(
-        "next_batch", Group.QUALITY, ("enter",), "enter", _word("put away"),
-        "After a batch: put away what it came to; an answer to the next item does so too.", AT_REVIEW, hint=1,
+        "next_batch", Group.QUALITY, ("enter",), "enter", _word("close"),
+        "After a batch: close its result; the next answer does so too.", AT_REVIEW, hint=1,
     ),
     Action(
         "behind", Group.QUALITY, ("enter",), "enter", _word("behind"),

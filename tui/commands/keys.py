@@ -73,7 +73,7 @@ def _change(given: argparse.Namespace, store: KeyStore) -> str:
     """Change one thing about a key; says what."""
     if given.action == "remove" and given.dry_run:
         key = store.secret(given.alias)
-        return f"{given.alias} (…{key.value[-4:]}, of {host_of(key.server)}, from {key.source}) would be forgotten."
+        return f"{given.alias} (…{key.value[-4:]}, of {host_of(key.server)}, from {key.source}) would be removed."
     if given.action == "remove":
         store.remove(given.alias)
         return f"{given.alias} is removed."

@@ -68,7 +68,7 @@ class StartAtPlaces(ModalScreen[PlacesWanted | None]):
             ("width", "Calls at once at each", str(self._proposed.width)),
             (
                 "trust",
-                "Join a cluster that asks for no token (yes or no)",
+                "Join a cluster that requires no token (yes or no)",
                 "yes" if self._proposed.trust_network else "no",
             ),
         )

@@ -142,8 +142,8 @@ def _people(planned: Planned, task: Task) -> Iterator[str]:
     if texts.emails < _WORTH_A_SAMPLE or texts.total > texts.emails:
         return
     most, *rarer = ((rounded(goal_for(rounded(texts.emails), percent / 100).recall), percent) for percent in (20, 7, 2))
-    told = ", ".join(f"{number(count)} if {percent}%" for count, percent in rarer)
+    told = ", ".join(f"{number(count)} if {percent} %" for count, percent in rarer)
     yield (
-        f"  people    about {number(most[0])} random {plural_of(task.item)} that people label tell a label's recall to"
-        f" ± 10 points if {most[1]}% have it, {told}"
+        f"  people    about {number(most[0])} random {plural_of(task.item)} labeled by people tell a label's recall to"
+        f" ± 10 points if {most[1]} % have it, {told}"
     )

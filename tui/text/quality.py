@@ -346,8 +346,8 @@ def rule_words(rule: Rule, names: Mapping[str, str]) -> list[str]:
     )
     told = [f"Most often the model says {model}, people {person}: {plural(rule.misread, 'text', 'texts')}."]
     told += [
-        f"A rule? {mark.in_misread} of these {mark.misread} hold “{one_line(mark.mark, limit=26)}”,"
-        f" {mark.in_others} of {mark.others} right ones."
+        f"A rule? {mark.in_misread} of these {mark.misread} hold “{one_line(mark.mark, limit=26)}”;"
+        f" {mark.in_others} of {mark.others} that it read rightly do."
         for mark in rule.marks
     ]
     if not rule.marks:

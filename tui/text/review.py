@@ -66,13 +66,13 @@ def text_shown(text: str, *, unfolded: bool, unfold: str) -> Content:
 
 
 def revealed(
-    found: Revealed, batch: int, subjects: Sequence[str], task: Task, *, more: int, put_away: str, shows: str,
+    found: Revealed, batch: int, subjects: Sequence[str], task: Task, *, more: int, close: str, shows: str,
     width: int, most: int,
 ) -> Content:  # fmt: skip
-    """Return what a finished batch came to, in few lines: the next item is shown below it.
+    """Return the result of a finished batch in few lines: the next item is shown below it.
 
     ``subjects`` name the differing items, of which ``most`` are listed; ``more`` items wait for another batch.
-    ``put_away`` and ``shows`` are the keys that put this away and show the figures, ``width`` the cells of a line.
+    ``close`` and ``shows`` are the keys that close it and show the figures, ``width`` the cells of a line.
     """
     told = []
     if found.compared:
@@ -95,7 +95,7 @@ def revealed(
             rows.append(line((f"{said}  ", "$foreground"), (one_line(subject, limit=room), "$quiet")))
     keys: list[Part] = [(shows, "bold $accent"), " the figures  "]
     if more:
-        keys += [(put_away, "bold $accent"), " puts this away, so does your next answer"]
+        keys += [(close, "bold $accent"), " closes this, so does your next answer"]
     else:
         keys.append(("Nothing more of the sample waits for you.", "$bright"))
     return Content("\n").join([*rows, line(*keys)])

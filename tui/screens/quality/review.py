@@ -40,8 +40,8 @@ BATCH_IN_DEMO = 10
 
 
 @dataclass(frozen=True, slots=True)
-class CameTo:
-    """Hold what a batch came to, and the subjects of the items on which person and model differ."""
+class BatchResult:
+    """Hold the result of a batch, and the subjects of the items on which person and model differ."""
 
     revealed: Revealed
     batch: int
@@ -51,7 +51,7 @@ class CameTo:
 class ReviewScreen(BaseScreen):
     """Show one annotator's batch. Answers are sent as they are given; a batch goes on where it was left.
 
-    Nothing here shows or betrays the model's label before the batch is over. What a batch came to is shown above the
+    Nothing here shows or betrays the model's label before the batch is over. The result of a batch is shown above the
     first item of the next one: the key that answers that item goes straight on.
     """
 
@@ -72,14 +72,14 @@ class ReviewScreen(BaseScreen):
         self._shown_at = 0.0
         self._last = ""
         self._sent: SentCommand | None = None
-        self._came_to: CameTo | None = None
+        self._result: BatchResult | None = None
         self._trouble = ""
         self._rubric_of: Task | None = None
         self._done_words = ""
 
     def content(self) -> Iterable[Widget]:
         yield Static("", markup=False, id="about")
-        yield Static("", markup=False, id="came-to")
+        yield Static("", markup=False, id="batch-result")
         yield Horizontal(
             TextScroll(Static("", markup=False), id="reviewed"),
             TextScroll(Static("", markup=False), id="beside-rubric"),
@@ -185,7 +185,7 @@ class ReviewScreen(BaseScreen):
         kind = self.ANSWER_KIND or ("second" if session.phase is Phase.SECOND else "first")
         seconds = max(0.0, self.console_app.clock() - self._shown_at)
         email_id = session.answer(value)
-        self._came_to = None
+        self._result = None
         answer = {
             "email_id": email_id, "annotator": self._annotator, "value": value, "kind": kind, "seconds": seconds,
             "batch": session.batch, "note": self._note,
@@ -246,31 +246,31 @@ class ReviewScreen(BaseScreen):
         self._turn()
 
     def _reveal(self) -> None:
-        """Compare the finished batch with the model, and go on: the next batch begins under what this one came to."""
+        """Compare the finished batch with the model, and go on: the next batch begins under the result of this one."""
         session, path, engine = self._session, self.console_app.run_path, self.console_app.engine
         if session is None or path is None:
             return
         who, batch = self._annotator, session.batch
 
-        def compare() -> tuple[CameTo, Begun]:
+        def compare() -> tuple[BatchResult, Begun]:
             if self._sent is not None:
                 engine.await_answer(path, self._sent, timeout_s=10.0)
             audit = engine.audit(path)
             found = reveal(audit, who, batch)
             emails = {e.id: e for e in engine.review_emails(path, [number_ for number_, _, _ in found.differing])}
             subjects = tuple(_title(emails[number_]) for number_, _, _ in found.differing if number_ in emails)
-            return CameTo(found, batch, subjects), self._read_on(path, audit)
+            return BatchResult(found, batch, subjects), self._read_on(path, audit)
 
         self.console_app.jobs.send(compare, self._compared, self._failed)
 
-    def _compared(self, found: tuple[CameTo, Begun]) -> None:
-        self._came_to, begun = found
+    def _compared(self, found: tuple[BatchResult, Begun]) -> None:
+        self._result, begun = found
         self._last = ""
         self._begun(begun)
 
     def do_next_batch(self) -> None:
-        """Put away what the last batch came to; where nothing is shown to answer, look whether something waits now."""
-        self._came_to, self._last = None, ""
+        """Close the result of the last batch; where nothing is shown to answer, look whether something waits now."""
+        self._result, self._last = None, ""
         if self.current is None:
             self._load()
         else:
@@ -349,7 +349,7 @@ class ReviewScreen(BaseScreen):
             self.query_one("#answers", Static).update(words.key_line(task, key("cannot_tell")))
         if session is None or self._audit is None:
             return
-        self._draw_came_to(task, session)
+        self._draw_result(task, session)
         done, of = session.place
         which = "second look" if session.phase in (Phase.SECOND, Phase.REVEALED) else "answered"
         sample = self._audit.sample
@@ -365,13 +365,13 @@ class ReviewScreen(BaseScreen):
         last = f" last: you said {one_line(self._last, limit=30)}" if self._last else ""
         self.query_one("#answered", Static).update(line((last + note, "$quiet")))
 
-    def _draw_came_to(self, task: Task, session: Session) -> None:
-        """Show what the last batch came to, until the first answer of the next one."""
-        shown, found = self.query_one("#came-to", Static), self._came_to
+    def _draw_result(self, task: Task, session: Session) -> None:
+        """Show the result of the last batch, until the first answer of the next one."""
+        shown, found = self.query_one("#batch-result", Static), self._result
         shown.display = found is not None
         if found is not None:
             told = words.revealed(
-                found.revealed, found.batch, found.subjects, task, more=session.waiting, put_away=key("next_batch"),
+                found.revealed, found.batch, found.subjects, task, more=session.waiting, close=key("next_batch"),
                 shows=key("quality"), width=max(30, self.size.width - 4), most=max(2, self.size.height // 3 - 4),
             )  # fmt: skip
             shown.update(told)
