@@ -20,7 +20,6 @@ from core.engine import (
     host_of,
     is_exposed,
     plan,
-    plausible_secret,
     server_of,
 )
 from core.errors import KeysError, UsageError
@@ -114,12 +113,7 @@ def _add(given: argparse.Namespace, engine: Engine, store: KeyStore) -> int:
 
 def _would_add(given: argparse.Namespace, store: KeyStore, server: str) -> int:
     """Say what adding a key would do. Raises KeysError as the adding would, except where a keyring refuses."""
-    secret = plausible_secret(_secret(given))
-    for known in store.all_secrets():
-        if known.value == secret:
-            raise KeysError(f"This key is here already, as {known.alias} (from {known.source})")
-        if known.alias == given.alias:
-            raise KeysError(f"There is a key called {given.alias} already (from {known.source}). Choose another alias.")
+    secret = store.check_new(_secret(given), given.alias)
     named = given.alias or "A key with an alias of its own"
     say(f"{named} (…{secret[-4:]}) would be added and sent to {host_of(server_of(server))} alone. {NOTHING_CHANGED}")
     return exits.DONE

@@ -255,33 +255,43 @@ class KeyStore:
         """
         secret = plausible_secret(secret)
         address = address_of(server) if server else self.server
-        fingerprint = self.fingerprint(secret)
         if alias is not None:
             checked_alias(alias, "given")
         table: dict[str, object] = {"organization": checked_organization(organization, "given")} if organization else {}
         self.reload()
         with self._changing_file() as tables:
-            for known in self._secrets:
-                if known.fingerprint == fingerprint:
-                    raise KeysError(f"This key is here already, as {known.alias} (from {known.source})")
-                if known.alias == alias:
-                    raise KeysError(f"The alias {alias} is taken by the key …{known.last4}: choose another")
+            self._check_new(secret, alias)
             for name, other in tables.items():  # what another process has added since
                 if other.get("secret") == secret:
                     raise KeysError(f"This key is here already, as {name} (from {FILE_SOURCE})")
-            if alias in self._keyring.unreadable:
-                raise KeysError(
-                    f"The alias {alias} is taken by a key that could not be read: remove it, or choose another"
-                )
             if alias in tables:
                 raise KeysError(f"The alias {alias} is taken by a key of {FILE_SOURCE}: choose another")
             if alias is None:
                 taken = {known.alias for known in self._secrets} | self._keyring.unreadable.keys() | tables.keys()
-                alias = chosen_alias(fingerprint, self.records(), taken)
+                alias = chosen_alias(self.fingerprint(secret), self.records(), taken)
             place = {"keyring": self._keyring.put(alias, secret)} if keyring else {"secret": secret}
             tables[alias] = {**place, "server": address, **table}
         self.reload()
         return alias
+
+    def check_new(self, secret: str, alias: str | None) -> str:
+        """Return the secret as :meth:`add` would keep it. Raises KeysError as that would, and adds nothing."""
+        secret = plausible_secret(secret)
+        if alias is not None:
+            checked_alias(alias, "given")
+        self.reload()
+        self._check_new(secret, alias)
+        return secret
+
+    def _check_new(self, secret: str, alias: str | None) -> None:
+        fingerprint = self.fingerprint(secret)
+        for known in self._secrets:
+            if known.fingerprint == fingerprint:
+                raise KeysError(f"This key is here already, as {known.alias} (from {known.source})")
+            if known.alias == alias:
+                raise KeysError(f"The alias {alias} is taken by the key …{known.last4}: choose another")
+        if alias in self._keyring.unreadable:
+            raise KeysError(f"The alias {alias} is taken by a key that could not be read: remove it, or choose another")
 
     def remove(self, alias: str) -> None:
         """Take a key out of ``keys.toml`` and the keyring and forget it. Raises KeysError for the environment's."""
