@@ -205,7 +205,8 @@ class CommandRecord:
 class WorkerStatus:
     """Hold the run's worker: ``alive`` means that a process holds the run's lock, which is the only proof.
 
-    ``at_once`` is how many calls may be in flight, where the server's speed or a person decides.
+    ``at_once`` is how many calls may be in flight, where the server's speed or a person decides. ``refused`` is why the
+    disk takes nothing from it, so that its heartbeat is old although it lives.
     """
 
     pid: int | None
@@ -216,6 +217,7 @@ class WorkerStatus:
     in_flight: int
     host: str = ""
     at_once: int | None = None
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from core.errors import RunFileError, RunNotFoundError
 from core.model import RunState, SourceEmail, Task, View, Wait
-from core.storage.file.lock import RunLock
+from core.storage.file.lock import RunLock, companion
 from core.storage.reading.reader import RunReader
 from core.storage.reading.sampling import sample
 from core.storage.reading.summaries import STALE_AFTER_S
@@ -58,6 +60,61 @@ def test_a_silent_worker_is_stale(make_run: MakeRun, opened: Open) -> None:
     assert "its last heartbeat was 42 s ago" in snapshot.reason
     assert snapshot.worker.host
     assert snapshot.heartbeat_age_s == 42
+
+
+@pytest.mark.parametrize(
+    ("log", "age_s", "refused"),
+    [
+        (
+            "12:00 ERROR labeltui: the run file cannot be written (disk I/O error); answers are kept",
+            1,
+            "disk I/O error",
+        ),
+        (
+            "12:00 WARNING labeltui: could not write the heartbeat: attempt to write\n12:01 the ru",
+            1,
+            "attempt to write",
+        ),
+        ("12:00 ERROR labeltui: the run file cannot be written (disk I/O error); answers are kept", 60, ""),
+        ("12:00 could not write the heartbeat: full\n12:01 began\n12:02 went on", 1, ""),
+    ],
+)
+def test_a_silent_worker_that_the_disk_refuses_waits_and_says_why(
+    make_run: MakeRun, opened: Open, log: str, age_s: float, refused: str
+) -> None:
+    """The run file cannot say it: the newest lines of the worker's log do, while they are new."""
+    path = make_run(["a"])
+    opened(path)
+    at = NOW + 42
+    companion(path, ".log").write_text(log)
+    os.utime(companion(path, ".log"), (at - age_s, at - age_s))
+    with RunReader(path) as reader:
+        assert reader.snapshot(NOW).worker.refused == ""
+        snapshot = reader.snapshot(at)
+        summary = reader.summary(at, changed_at=at, size_bytes=1)
+    assert snapshot.worker.refused == refused
+    assert (snapshot.state, snapshot.reason) == (summary.state, summary.reason)
+    if refused:
+        assert snapshot.state is RunState.WAITING
+        assert snapshot.reason.startswith(f"the disk has refused the run file for 42 s ({refused}): see to the disk")
+    else:
+        assert snapshot.state is RunState.STALE
+
+
+def test_a_disk_without_room_is_the_reason_of_silence_where_no_log_says_it(
+    make_run: MakeRun, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the log cannot take either, the disk itself shows: no room, or for reading only."""
+    path = make_run(["a"])
+    opened(path)
+    free, flags = 1_000_000, 0
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=free, f_frsize=1, f_flag=flags))
+    with RunReader(path) as reader:
+        assert reader.snapshot(NOW + 42).state is RunState.STALE
+        free = 10_000
+        assert reader.snapshot(NOW + 42).worker.refused == "database or disk is full"
+        flags = os.ST_RDONLY
+        assert reader.snapshot(NOW + 42).worker.refused == "the disk is for reading only"
 
 
 def test_a_wait_is_shown_with_its_limit(make_run: MakeRun, opened: Open) -> None:

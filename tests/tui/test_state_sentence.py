@@ -127,6 +127,16 @@ def test_silence_of_a_living_worker_is_stale() -> None:
     assert "00:42" in said.sentence
 
 
+def test_a_worker_that_the_disk_refuses_waits_and_is_not_stale() -> None:
+    """Its silence has a reason, so nobody is told to kill it: that would throw away the answers that it keeps."""
+    run = running()
+    run.beat_at, run.state, run.reason = NOW - 42, RunState.WAITING, "the disk has refused the run file for 42 s (full)"
+    snapshot = run.snapshot(NOW)
+    snapshot = replace(snapshot, worker=replace(snapshot.worker, refused="full"))
+    said = state_sentence(replace(view_state(run), snapshot=snapshot), (), NOW)
+    assert (said.word, said.sentence) == ("WAITING", run.reason)
+
+
 def test_a_stopped_run_begins_with_the_remedy() -> None:
     """STOPPED says first what to press, then what is kept and how the last worker ended."""
     run = running(20, 10)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import signal
 import socket
@@ -243,7 +244,12 @@ def test_a_full_disk_is_waited_out(
         worker = work(path)
         until(path, lambda snapshot: snapshot.labeled > 5)
         full_disk(worker, path)
-        assert "answers are kept and tried again" in path.with_suffix(".log").read_text()
+        with RunReader(path) as reader:  # as somebody sees it five seconds later
+            seen = reader.snapshot(time.time() + 5)
+        assert (seen.state, seen.worker.alive) == (RunState.WAITING, True)
+        assert re.search(
+            r"\((database or disk is full|disk I/O error)\): see to the disk; answers are kept", seen.reason
+        )
         stuck_at = child.stats()["calls"]
         assert worker.poll() is None
         resource.prlimit(worker.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))

@@ -119,7 +119,7 @@ def as_json(snapshot: Snapshot, keys: Sequence[KeyStatus], no_keys: str = "") ->
 def alarms(snapshot: Snapshot) -> list[str]:
     """Return what needs a person now, as sentences."""
     found = []
-    if snapshot.state is RunState.STALE:
+    if snapshot.state is RunState.STALE or snapshot.worker.refused:
         found.append(snapshot.reason)
     if snapshot.state is RunState.PAUSED and "in a row failed" in snapshot.reason:
         found.append(snapshot.reason)

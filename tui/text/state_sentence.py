@@ -116,9 +116,9 @@ def _requested(kind: str, requested_at: float, snapshot: Snapshot, now: float) -
 
 
 def _silent_s(snapshot: Snapshot, now: float) -> float | None:
-    """Return seconds since the last heartbeat of a living worker where that is too long; else None."""
+    """Return seconds since a living worker's last heartbeat where that is too long and nobody knows why; else None."""
     beat = snapshot.worker.heartbeat_at
-    silent = snapshot.worker.alive and beat is not None and now - beat > STALE_AFTER_S
+    silent = snapshot.worker.alive and not snapshot.worker.refused and beat is not None and now - beat > STALE_AFTER_S
     return now - beat if silent and beat is not None else None
 
 
@@ -190,7 +190,8 @@ def _running(view_state: ViewState, snapshot: Snapshot, now: float) -> tuple[Cla
 def _waiting(_: ViewState, snapshot: Snapshot, now: float) -> tuple[Clause, ...]:
     wait = snapshot.wait
     if wait is None:
-        return (Clause(one_line(snapshot.reason, limit=120)), *ends(snapshot, now))
+        end = () if snapshot.worker.refused else ends(snapshot, now)
+        return (Clause(one_line(snapshot.reason, limit=160)), *end)
     left = countdown(wait.until_at - now) if wait.until_at is not None else ""
     at = f"until {clock(wait.until_at)}" if wait.until_at is not None else ""
     if wait.limit:  # a quota; anything else has its reason

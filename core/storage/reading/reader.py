@@ -44,6 +44,7 @@ from core.storage.reading.summaries import (
     batches_took_s,
     group,
     outcomes_of_key,
+    refused_by_disk,
     state_shown,
     summary_of,
     total,
@@ -120,13 +121,15 @@ class RunReader:
         """Add what no commit shows: whether the lock is held, and what that makes of the recorded state."""
         beat = snapshot.worker.heartbeat_at
         alive = alive_at(self.path, beat, now)
-        state, reason = state_shown(snapshot.state, snapshot.reason, alive=alive, beat=beat, now=now)
+        refused = refused_by_disk(self.path, alive=alive, beat=beat, now=now)
+        state, reason = state_shown(snapshot.state, snapshot.reason, alive=alive, beat=beat, now=now, refused=refused)
         return replace(
             snapshot,
             state=state,
             reason=reason,
             taken_at=now,
-            worker=replace(snapshot.worker, alive=alive),
+            wait=None if refused else snapshot.wait,
+            worker=replace(snapshot.worker, alive=alive, refused=refused),
             commands=(*self._unanswered(snapshot), *snapshot.commands) if alive else snapshot.commands,
         )
 

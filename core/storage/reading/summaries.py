@@ -7,18 +7,29 @@ transaction that changes what they count, so that hundreds of runs can be listed
 from __future__ import annotations
 
 import json
+import os
+import re
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 from core.errors import RunFileError
 from core.model import Forecast, RunState, RunSummary
-from core.storage.file.lock import is_locked
+from core.storage.file.lock import companion, is_locked
 from core.storage.file.rows import record
 
 STALE_AFTER_S = 10.0
 """A living worker whose heartbeat is older than this is shown as stale."""
 
+SILENT_AFTER_S = 4.0
+"""A living worker whose heartbeat is older is looked at more closely: one that cannot write cannot say why either."""
+
 _RATE_OVER_S = 60.0
+_TAIL_BYTES = 4_096
+_FULL_BYTES = 65_536
+"""A disk with less room than this takes no transaction."""
+_REFUSED = re.compile(r"(?:the run file cannot be written \(|could not write the heartbeat: )([^\n()]{1,120})")
+"""What :mod:`core.worker.commit` and :mod:`core.worker.heartbeat` log once a second while the disk refuses."""
 
 
 def alive_at(path: Path, beat: float | None, now: float) -> bool:
@@ -27,12 +38,49 @@ def alive_at(path: Path, beat: float | None, now: float) -> bool:
     return locked if locked is not None else beat is not None and now - beat <= STALE_AFTER_S
 
 
-def state_shown(state: RunState, reason: str, *, alive: bool, beat: float | None, now: float) -> tuple[RunState, str]:
-    """Return the state to show for the recorded one, given whether a worker has the run, and the sentence beside it."""
+def refused_by_disk(path: Path, *, alive: bool, beat: float | None, now: float) -> str:
+    """Return why the disk takes nothing from the living worker of a run, whose heartbeat stopped; else nothing.
+
+    The run file cannot say so itself. The worker's log says it, as long as it is written; a disk without room or for
+    reading only shows it.
+    """
+    if not alive or beat is None or now - beat <= SILENT_AFTER_S:
+        return ""
+    with suppress(OSError):
+        log = companion(path, ".log")
+        with log.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+            lines = file.read().decode("utf-8", "replace").splitlines()[-2:]
+        found = [each for line in lines for each in _REFUSED.findall(line)]
+        if found and now - log.stat().st_mtime <= STALE_AFTER_S:
+            return str(found[-1])
+    if not hasattr(os, "statvfs"):
+        return ""
+    with suppress(OSError):
+        disk = os.statvfs(path)
+        if disk.f_flag & os.ST_RDONLY:
+            return "the disk is for reading only"
+        if disk.f_bavail * disk.f_frsize < _FULL_BYTES:
+            return "database or disk is full"
+    return ""
+
+
+def state_shown(
+    state: RunState, reason: str, *, alive: bool, beat: float | None, now: float, refused: str = ""
+) -> tuple[RunState, str]:
+    """Return the state to show for the recorded one, given whether a worker has the run, and the sentence beside it.
+
+    ``refused`` is why the disk takes nothing from the worker: it waits then, and does not hang.
+    """
     if state not in (RunState.RUNNING, RunState.WAITING, RunState.PAUSED):
         return state, reason
     if not alive:
         return RunState.STOPPED, "the worker ended without a word (killed, or the machine went down)"
+    if refused:
+        span = f" for {now - beat:.0f} s" if beat is not None else ""
+        return RunState.WAITING, (
+            f"the disk has refused the run file{span} ({refused}): see to the disk; answers are kept and tried again"
+        )
     if beat is not None and now - beat > STALE_AFTER_S:
         return RunState.STALE, f"a worker holds the run, but its last heartbeat was {now - beat:.0f} s ago"
     return state, reason
@@ -56,7 +104,10 @@ def summary_of(db: sqlite3.Connection, path: Path, now: float, *, changed_at: fl
     counts = group(all_totals(db), "state")
     beat = run["heartbeat_at"]
     alive = alive_at(path, beat, now)
-    state, reason = state_shown(RunState(run["state"]), run["reason"] or "", alive=alive, beat=beat, now=now)
+    refused = refused_by_disk(path, alive=alive, beat=beat, now=now)
+    state, reason = state_shown(
+        RunState(run["state"]), run["reason"] or "", alive=alive, beat=beat, now=now, refused=refused
+    )
     going_on = state in (RunState.RUNNING, RunState.WAITING)
     forecast = Forecast(**json.loads(run["forecast"])) if run["forecast"] and going_on else None
     total = sum(counts.values())
