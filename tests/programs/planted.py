@@ -68,7 +68,7 @@ EQUIVALENT = {
 """By module, kind and line (``Fault.name``): why no test could notice that fault."""
 
 MOST_S, FEWEST_TESTS = 60.0, 30
-"""Of the tests that run a line the quickest are shown it, until so many seconds; survivors are shown to all others too."""
+"""Of the tests that run a line so many seconds are shown it, at least so many tests; survivors are shown to all."""
 AT_A_TIME = 5
 """Faults after which the tests that noticed them run once without any."""
 HANGS_S = 150.0
@@ -247,7 +247,10 @@ def drawn(room: str, count: int, seed: int, root: Path = ROOT) -> list[Fault]:
 
 
 def chosen(hits: list[str], took: dict[str, float], *, all_of_them: bool = False) -> list[str]:
-    """Return the tests to show a fault to: the quickest first, and whole files whose shared set-up alone runs its line.
+    """Return the tests to show a fault to: file after file, and whole files whose shared set-up alone runs its line.
+
+    Files take turns, each with its quickest test that is left, so that a line which hundreds of tests run is not shown to
+    those of one file alone.
 
     Args:
         hits: ``PYTEST_CURRENT_TEST`` of each report: a test and, in parentheses, what of it was running.
@@ -260,14 +263,19 @@ def chosen(hits: list[str], took: dict[str, float], *, all_of_them: bool = False
     tests = {test for test in called | set_up if test in took}
     for file in {test.split("::")[0] for test in set_up - called if by_file[test.split("::")[0]] == 1}:
         tests |= {test for test in took if test.startswith(f"{file}::")}
+    of_file: dict[str, list[str]] = defaultdict(list)
+    for test in sorted(tests, key=lambda test: (took[test], test)):
+        of_file[test.split("::")[0]].append(test)
+    in_turns = sorted((turn, took[test], test) for tests in of_file.values() for turn, test in enumerate(tests))
     found: list[str] = []
     spent = 0.0
-    for test in sorted(tests, key=lambda test: (took[test], test)):
-        spent += took[test]
+    for _, seconds, test in in_turns:
+        spent += seconds
         if not all_of_them and spent > MOST_S and len(found) >= FEWEST_TESTS:
             break
         found.append(test)
-    return found
+    seconds_of = Counter({file: sum(took[test] for test in set(found) & set(tests)) for file, tests in of_file.items()})
+    return sorted(found, key=lambda test: (seconds_of[test.split("::")[0]], test.split("::")[0], took[test], test))
 
 
 # -- the copies of the tree, and what is kept beside them -----------------------------------------------------------------
@@ -308,7 +316,8 @@ class Sample:
     def note(self, tests: list[str]) -> None:
         """Run these tests with a note of the faults whose lines each runs."""
         self.refresh(tests)
-        environment = {**os.environ, "PYTHONPATH": str(self.folder / "probed"), "PYTEST_ADDOPTS": "-p planted_probe"}
+        paths = os.pathsep.join(filter(None, [str(self.folder / "probed"), os.environ.get("PYTHONPATH")]))
+        environment = {**os.environ, "PYTHONPATH": paths, "PYTEST_ADDOPTS": "-p planted_probe"}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow", *tests]
         subprocess.run(words, cwd=self.folder / "probed", env=environment, check=False)
@@ -332,12 +341,13 @@ class Sample:
         lines = self.found.read_text("utf-8").splitlines() if self.found.exists() else ()
         return dict(map(json.loads, lines))
 
-    def plant(self, room: str, *, survivors: bool) -> None:
-        """Plant the faults of a room that were not yet, or those that nobody noticed, and keep what is found."""
+    def plant(self, room: str, *, survivors: bool, most: int) -> None:
+        """Plant those of the first faults of a room that were not yet, or that nobody noticed, and keep what is found."""
         hits, took = self.lines_run()
         known = self.outcomes()
         wanted = {""} if survivors else {None}
-        numbers = [n for n, (its, _) in enumerate(self.faults) if its == room and known.get(n) in wanted]
+        numbers = [number for number, (its, _) in enumerate(self.faults) if its == room][:most]
+        numbers = [number for number in numbers if known.get(number) in wanted]
         there = {
             test: seconds for test, seconds in took.items() if (self.folder / "tree" / test.split("::")[0]).exists()
         }
@@ -489,6 +499,9 @@ def main() -> int:
     parser.add_argument(
         "--survivors", action="store_true", help="plant again what no test noticed, for all tests that run it"
     )
+    parser.add_argument(
+        "--first", type=int, default=1000, metavar="N", help="plant the first N of each room's faults alone"
+    )
     parser.add_argument("--table", action="store_true", help="print what the folder has")
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no fault stays behind in the folder
@@ -501,7 +514,7 @@ def main() -> int:
                 import_module(module)
             import_module("asyncio").set_event_loop(None)
             for room in given.room or ROOMS:
-                sample.plant(room, survivors=given.survivors)
+                sample.plant(room, survivors=given.survivors, most=given.first)
         return sample.table()
 
 
