@@ -1,11 +1,13 @@
 """What importing each module brings along, looked at in a process of its own for each.
 
 import-linter reads the import statements; this looks at what really arrives. The fresh processes are forks of one
-bare interpreter, so that a module costs its own imports and no start of Python.
+bare interpreter, so that a module costs its own imports and no start of Python; and each is forked from that of the module
+which brings most of what it imports itself, so that what many modules need is read once.
 """
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
@@ -40,24 +42,34 @@ MAY_HAVE_THE_CLIENT = ("core.llm.client", "core.worker")
 PROGRAM = """
 import importlib, json, os, sys, traceback
 
-preloaded, watched, modules = json.load(sys.stdin)
+preloaded, watched, after = json.load(sys.stdin)
+
+
+def look_at(module):
+    sys.stdout.flush()
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+        return
+    try:
+        importlib.import_module(module)
+        brought = [name for name in watched if name in sys.modules]
+    except BaseException:
+        brought = ["error: " + traceback.format_exc()]
+    print(json.dumps([module, brought]), flush=True)
+    for each in after.get(module, ()):
+        look_at(each)
+    os._exit(0)
+
+
 for name in preloaded:
     importlib.import_module(name)
 start = [name for name in watched if name in sys.modules]
-for module in modules:
-    sys.stdout.flush()
-    child = os.fork()
-    if child == 0:
-        try:
-            importlib.import_module(module)
-            brought = [name for name in watched if name in sys.modules]
-        except BaseException:
-            brought = ["error: " + traceback.format_exc()]
-        print(json.dumps([module, brought]), flush=True)
-        os._exit(0)
-    os.waitpid(child, 0)
+for module in after[""]:
+    look_at(module)
 print(json.dumps(["", start]))
 """
+"""Prints of each module which of the watched ones are there after its import; ``after`` names those that follow in a fork."""
 
 
 def modules_of(package: str) -> list[str]:
@@ -70,12 +82,63 @@ def modules_of(package: str) -> list[str]:
     return names
 
 
-def brought_by(modules: list[str], preloaded: tuple[str, ...] = ()) -> dict[str, set[str]]:
-    """For each module, which of the watched ones its import brought into a process that had only ``preloaded``."""
+def imports_of(module: str) -> set[str]:
+    """Return what of the project the import of a module imports by its own statements, beside the packages it is in."""
+    path = ROOT / Path(*module.split("."))
+    path = path.with_suffix(".py") if path.with_suffix(".py").exists() else path / "__init__.py"
+    found: set[str] = set()
+    outside = [ast.parse(path.read_text("utf-8"))]
+    while outside:
+        node = outside.pop()
+        if isinstance(node, ast.Import):
+            found |= {each.name for each in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            below = {f"{node.module}.{each.name}" for each in node.names}
+            found |= {node.module, *(name for name in below if _is_module(name))}
+        elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            outside += node.orelse
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            outside += ast.iter_child_nodes(node)
+    ours = {name for name in found if name.split(".")[0] in {"core", "tui"} and _is_module(name)}
+    return {name for name in ours if not f"{module}.".startswith(f"{name}.")}
+
+
+def _is_module(name: str) -> bool:
+    path = ROOT / Path(*name.split("."))
+    return path.with_suffix(".py").exists() or (path / "__init__.py").exists()
+
+
+@pytest.fixture(scope="module")
+def brings() -> dict[str, set[str]]:
+    """What of the project each module brings along by its statements and those of what it imports; fails for a circle."""
+    own = {module: imports_of(module) for module in (*modules_of("core"), *modules_of("tui"))}
+    found: dict[str, set[str]] = {}
+
+    def add(module: str, around: tuple[str, ...]) -> set[str]:
+        assert module not in around, f"modules import each other in a circle: {[*around, module]}"
+        if module not in found:
+            found[module] = own[module].union(*(add(each, (*around, module)) for each in own[module]))
+        return found[module]
+
+    for module in own:
+        add(module, ())
+    return found
+
+
+def brought_by(modules: list[str], brings: dict[str, set[str]], preloaded: tuple[str, ...] = ()) -> dict[str, set[str]]:
+    """For each module, which of the watched ones its import brought into a process that had only ``preloaded``.
+
+    Modules that import each other in no circle may be imported in any order, so what a module brings is the same after one
+    that it imports itself.
+    """
+    after: dict[str, list[str]] = {"": []}
+    for module in modules:
+        largest = max(brings[module] & set(modules), key=lambda each: (len(brings[each]), each), default="")
+        after.setdefault(largest, []).append(module)
     watched = [*HEAVY, "core.llm.client"]
     result = subprocess.run(
         [sys.executable, "-c", PROGRAM],
-        input=json.dumps([[*AT_HAND, *preloaded], watched, modules]),
+        input=json.dumps([[*AT_HAND, *preloaded], watched, after]),
         capture_output=True,
         text=True,
         check=True,
@@ -91,15 +154,15 @@ def brought_by(modules: list[str], preloaded: tuple[str, ...] = ()) -> dict[str,
 
 
 @pytest.fixture(scope="module")
-def core() -> dict[str, set[str]]:
+def core(brings: dict[str, set[str]]) -> dict[str, set[str]]:
     """What each module of core brings along."""
-    return brought_by(modules_of("core"))
+    return brought_by(modules_of("core"), brings)
 
 
 @pytest.fixture(scope="module")
-def tui() -> dict[str, set[str]]:
+def tui(brings: dict[str, set[str]]) -> dict[str, set[str]]:
     """What each module of the console brings along, beside Textual, which all of it may have."""
-    return brought_by(modules_of("tui"), preloaded=("textual", "textual.app", "textual.widgets"))
+    return brought_by(modules_of("tui"), brings, preloaded=("textual", "textual.app", "textual.widgets"))
 
 
 def bringing(found: dict[str, set[str]], name: str) -> set[str]:
@@ -158,6 +221,6 @@ def test_console_brings_nothing_of_the_worker(tui: dict[str, set[str]], name: st
     assert bringing(tui, name) == set()
 
 
-def test_command_line_does_not_even_bring_the_console() -> None:
+def test_command_line_does_not_even_bring_the_console(brings: dict[str, set[str]]) -> None:
     """A command such as status starts without Textual: the command line imports what is heavy late."""
-    assert brought_by(["tui.cli"])["tui.cli"] & {"textual", "groq", "guardrails", "sqlite_utils"} == set()
+    assert brought_by(["tui.cli"], brings)["tui.cli"] & {"textual", "groq", "guardrails", "sqlite_utils"} == set()
