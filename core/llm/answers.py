@@ -42,6 +42,8 @@ _KEYED = re.compile(
 )
 _KEYS = re.compile(_KEY, re.IGNORECASE)
 _BETWEEN = re.compile(r"\s*(?:[=:：()\[\]–—/,;]|\s-\s|->|→)+\s*")
+_TAGGED = re.compile(rf"<({_KEY})>(.*)</\1>|\\+boxed\{{(.*)\}}", re.IGNORECASE | re.DOTALL)
+"""``<answer>1</answer>`` and ``\\boxed{1}``, around the whole answer."""
 _FENCE = re.compile(r"```[a-z]*\s*(.*?)\s*```", re.DOTALL | re.IGNORECASE)
 
 
@@ -142,6 +144,8 @@ class TolerantLabels:
         fences = _FENCE.findall(answer)
         if len(fences) == 1 and _FENCE.sub("", answer).strip(_WRAPPERS + _STOPS) == "":
             answer = fences[0]
+        if (tagged := _TAGGED.fullmatch(answer.strip(" $\n"))) is not None:
+            answer = tagged[2] if tagged[2] is not None else re.sub(r"\\text\{(.*)\}", r"\1", tagged[3])
         held = _json(answer)
         if held is not None and not isinstance(held, (str, int, float)):
             found = [label for value in _values(held) if (label := self._whole(value)) is not None]
@@ -194,16 +198,29 @@ def _undressed(text: str) -> Iterator[str]:
 
 
 def _form(text: str) -> str:
-    """Return a text in one Unicode form and case, with single spaces and without invisible characters."""
-    visible = "".join(sign for sign in unicodedata.normalize("NFKC", text) if unicodedata.category(sign) != "Cf")
+    """Return a text in one Unicode form and case, with ASCII digits, single spaces and no invisible characters."""
+    visible = "".join(
+        str(unicodedata.decimal(sign, sign))
+        for sign in unicodedata.normalize("NFKC", text)
+        if unicodedata.category(sign) != "Cf"
+    )
     return " ".join(unicodedata.normalize("NFKC", visible.casefold()).split())
 
 
 def _json(text: str) -> Any:
+    """Return a JSON value, or None where the text is none, or names one of its keys twice."""
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_unambiguous)
     except (ValueError, RecursionError):
         return None
+
+
+def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object; raises ValueError where a key stands twice, as either value could be meant."""
+    held = dict(pairs)
+    if len(held) < len(pairs):
+        raise ValueError("a key stands twice")
+    return held
 
 
 def _values(held: Any, *, outer: bool = True) -> Iterator[str]:

@@ -44,9 +44,6 @@ _STREAM_ONLY = re.compile(
 )
 """A refusal that requires a stream. Seen at DashScope (*only support stream mode*) and at gateways before it."""
 
-_NO_LOGPROBS = re.compile(r"not allowed to request logprobs", re.IGNORECASE)
-"""OpenAI's reasoning models answer so with 403, which else speaks of a key."""
-
 
 class Dialect:
     """Hold what one server is known to refuse for one model; shared by the clients of all keys.
@@ -87,9 +84,6 @@ class Dialect:
 
     def learn(self, error: CallError, message: str, param: str, sent: Mapping[str, Any], host: str) -> bool:
         """Leave out what a refusal names of the fields that were ``sent``; return whether asking again may help."""
-        if error.status == 403 and "logprobs" in sent and _NO_LOGPROBS.search(message):
-            self._refuse("logprobs", message, host)
-            return True
         if error.conclusive or not isinstance(error, (RequestRefusedError, ModelGoneError, ServerFailedError)):
             return False
         if self._asks_for_a_stream(error, message, sent):

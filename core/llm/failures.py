@@ -48,22 +48,32 @@ _BY_CODE: dict[str, type[CallError]] = {
     "credit_balance_exhausted": KeyRefusedError,
     "insufficient_credits": KeyRefusedError,
     "budget_exceeded": KeyRefusedError,  # LiteLLM, as the type
+    "exceeded_current_quota_error": KeyRefusedError,  # Moonshot, as the type
+    "account_overdue_error": KeyRefusedError,  # Volcengine
+    "arrearage": KeyRefusedError,  # Alibaba
     # Azure, OpenAI, Alibaba and Zhipu: a filter judged the email before any model did.
     "content_filter": ContentRefusedError,
     "content_policy_violation": ContentRefusedError,
     "data_inspection_failed": ContentRefusedError,
     "moderation_blocked": ContentRefusedError,
-    "responsibleaipolicyviolation": ContentRefusedError,
+    "responsible_ai_policy_violation": ContentRefusedError,
 }
+"""Codes in the form that :func:`_plain` gives them."""
 _NO_CREDIT = frozenset(
     {
         "insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "insufficient_balance",
-        "credit_balance_exhausted", "insufficient_credits", "budget_exceeded",
+        "credit_balance_exhausted", "insufficient_credits", "budget_exceeded", "exceeded_current_quota_error",
+        "account_overdue_error", "arrearage",
     }
 )  # fmt: skip
 _RATE_CODES = frozenset(
-    {"rate_limit_exceeded", "rate_limit_error", "rate_limited", "resource_exhausted", "too_many_requests"}
-)
+    {
+        "rate_limit_exceeded", "rate_limit_error", "rate_limited", "resource_exhausted", "too_many_requests",
+        "throttling_exception", "throttling", "throttling_rate_quota", "throttling_allocation_quota",
+        "policies_ratelimit_quota_violation", "policies_ratelimit_spike_arrest_violation",
+    }
+)  # fmt: skip
+"""Of Groq, OpenAI, Anthropic, Google, Bedrock, Alibaba and Apigee, for one limit or another."""
 # Gateways give this one for a single call now and then, so it is weighed like a status.
 _OPEN_CODES = frozenset({"invalid_api_key"})
 _BY_STATUS: dict[int, type[CallError]] = {
@@ -86,10 +96,11 @@ _BAD_KEY = re.compile(r"\bAPI key (?:not valid|not found|expired|is invalid)|\bi
 """Gemini and xAI answer 400 for a wrong key."""
 _NO_MONEY = re.compile(
     r"credit balance is too low|(?:crossed|over|exceeded) budget|budget has been exceeded|specified API usage limits"
-    r"|insufficient (?:balance|credits?|funds)|credit limit exceeded|requires more credits|out of credits?\b",
+    r"|insufficient (?:balance|credits?|funds)|credit limit exceeded|requires more credits|out of credits?\b"
+    r"|balance is (?:insufficient|overdue|negative)|overdue balance|all available credits|欠费|余额不足|餘額不足",
     re.IGNORECASE,
 )
-"""Anthropic, LiteLLM and others say with 400, 403 or 429 that no money is left."""
+"""Anthropic, LiteLLM, xAI, Zhipu and others say with 400, 403 or 429 that no money is left."""
 _TOO_LARGE = re.compile(
     r"context (?:length|window|size)|reduce (?:the|your) (?:message|prompt|length)|(?:prompt|input) is too long"
     r"|input token count|maximum number of tokens allowed|max_tokens must be at least 1, got -|too large for model",
@@ -101,6 +112,8 @@ _NO_MODEL = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 """OpenRouter, Mistral and LiteLLM answer 400 for a model that they do not have."""
+_NO_LOGPROBS = re.compile(r"not allowed to request logprobs", re.IGNORECASE)
+"""OpenAI's reasoning models answer so with 403, which else speaks of a key."""
 _RATE_WORDS = re.compile(r"rate[- ]limit|too many requests", re.IGNORECASE)
 _BY_WORDS: dict[int, tuple[tuple[re.Pattern[str], type[CallError]], ...]] = {
     200: ((_TOO_LARGE, TooLargeError), (_NO_MONEY, KeyRefusedError), (_RATE_WORDS, RateLimitedError)),
@@ -110,7 +123,11 @@ _BY_WORDS: dict[int, tuple[tuple[re.Pattern[str], type[CallError]], ...]] = {
         (_TOO_LARGE, TooLargeError),
         (_NO_MODEL, ModelGoneError),
     ),
-    403: ((_TOO_LARGE, TooLargeError), (_RATE_WORDS, RateLimitedError)),
+    403: (
+        (_TOO_LARGE, TooLargeError),
+        (_RATE_WORDS, RateLimitedError),
+        (_NO_LOGPROBS, RequestRefusedError),
+    ),
     422: ((_TOO_LARGE, TooLargeError), (_NO_MODEL, ModelGoneError)),
     # No wait helps here, whatever the status says.
     429: ((re.compile(r"request too large", re.IGNORECASE), TooLargeError), (_NO_MONEY, KeyRefusedError)),
@@ -134,7 +151,8 @@ class Refusal:
     """Hold what a server says when it refuses: a ``message``, its own ``code`` word and a ``type``, each maybe empty.
 
     ``param`` names the field of the request that it is about, ``answer`` what a model said that the server would not
-    pass on (Groq's ``failed_generation``), ``headers`` the headers that a gateway puts into the body, in lower case.
+    pass on (Groq's ``failed_generation``), ``headers`` the headers and the wait that a gateway puts into the body, as
+    headers in lower case.
     """
 
     message: str = ""
@@ -145,9 +163,21 @@ class Refusal:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-_MESSAGES = ("message", "detail", "error_msg", "error_message", "msg", "title")
-_CODES = ("code", "error_code", "status_code")
+_MESSAGES = (
+    "message", "faultstring", "detail", "error_msg", "error_message", "msg", "title", "Message", "error_description",
+    "status_msg",
+)  # fmt: skip
+_CODES = ("code", "error_code", "status_code", "__type")
 """How gateways name a refusal's sentence and its code, the most usual first."""
+_WAITS = {"retry_after": "retry-after", "retryAfter": "retry-after", "retry_after_ms": "retry-after-ms"}
+"""How they name a wait in the body, and the header that means the same."""
+_TAGS = re.compile(r"(?:<(script|style)\b.*?(?:</\1>|$))|<[^>]{0,400}>", re.DOTALL | re.IGNORECASE)
+_PAGE_CHARS = 4_000
+
+
+def page_words(page: str) -> str:
+    """Return the words of a page's beginning: a sign-in page or a proxy's says there what it is."""
+    return " ".join(_TAGS.sub(" ", page[:_PAGE_CHARS]).split())
 
 
 def read_refusal(body: object) -> Refusal:
@@ -155,14 +185,14 @@ def read_refusal(body: object) -> Refusal:
     if isinstance(body, list) and body and isinstance(body[0], dict):
         body = body[0]  # Google's
     if isinstance(body, str):
-        return Refusal(body)
+        return Refusal(page_words(body) if body.lstrip().startswith("<") else body)
     if not isinstance(body, dict):
         return Refusal()
-    error: Any = body.get("error") or body.get("errors") or body
+    error: Any = body.get("error") or body.get("errors") or body.get("fault") or body
     if isinstance(error, list) and error:
         error = error[0]  # Cloudflare's
     if isinstance(error, str):
-        return Refusal(error)
+        return Refusal(error, next((_word(body[name]) for name in _CODES if body.get(name)), ""))
     if not isinstance(error, dict):
         return Refusal()
     message = _sentence(next((error[name] for name in _MESSAGES if error.get(name)), None))
@@ -179,8 +209,17 @@ def read_refusal(body: object) -> Refusal:
         _word(error.get("type") or error.get("status")),
         _word(error.get("param")),
         answer if isinstance(answer, str) else None,
-        _told_headers(error.get("metadata")),
+        _told_headers(error.get("metadata")) | _waits_of(body) | _waits_of(error),
     )
+
+
+def _waits_of(told: Mapping[str, Any]) -> dict[str, str]:
+    """Return the waits that a body states in a field of its own, as headers."""
+    return {
+        header: str(told[name])[:100]
+        for name, header in _WAITS.items()
+        if isinstance(told.get(name), (int, float, str)) and not isinstance(told[name], bool)
+    }
 
 
 def _told_headers(metadata: object) -> dict[str, str]:
@@ -209,6 +248,8 @@ def _told_wait(details: object) -> str:
     """Return the wait in Google's ``RetryInfo`` (``45s``), or nothing."""
     for detail in details if isinstance(details, list) else ():
         delay = detail.get("retryDelay") if isinstance(detail, dict) else None
+        if isinstance(delay, dict) and isinstance(delay.get("seconds"), (int, str)):
+            delay = f"{delay['seconds']}s"
         if isinstance(delay, str) and re.fullmatch(r"\d{1,6}(?:\.\d{1,9})?s", delay):
             return delay
     return ""
@@ -235,10 +276,10 @@ def failure_of(
     code = clean(refusal.code, secret)
     named = f"{status} {code}".strip() if code != str(status) else code
     advice = _ADVICE.get(kind, "")
-    codes = {refusal.code.lower(), refusal.type.lower()}
+    codes = _codes(refusal)
     if kind is KeyRefusedError and (codes & _NO_CREDIT or status == 402 or _NO_MONEY.search(refusal.message)):
         advice = _NO_CREDIT_ADVICE
-    elif kind is KeyRefusedError and status == 403:
+    elif kind is KeyRefusedError and (status == 403 or code == "403"):
         advice = "The key may lack a right, or the server refuses this text."
     elif 300 <= status < 400 and (elsewhere := clean(headers.get("location", ""), secret)):
         advice = (
@@ -265,8 +306,18 @@ def clean(text: str, secret: str) -> str:
     return one_line(text.replace(secret, "(the key)") if secret else text, limit=MESSAGE_LIMIT)
 
 
+def _plain(code: str) -> str:
+    """Return a code as lower-case words: ``DataInspectionFailed`` and ``data-inspection-failed`` are one."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", code[:200])
+    return re.sub(r"[\s._:#/-]+", "_", words).lower()
+
+
+def _codes(refusal: Refusal) -> set[str]:
+    return {_plain(refusal.code), _plain(refusal.type)}
+
+
 def _kind(status: int, refusal: Refusal, *, waits: bool) -> type[CallError]:
-    by_code = _BY_CODE.get(refusal.code.lower()) or _BY_CODE.get(refusal.type.lower())
+    by_code = _BY_CODE.get(_plain(refusal.code)) or _BY_CODE.get(_plain(refusal.type))
     if by_code is not None:
         return by_code
     if status < 400:
@@ -276,13 +327,13 @@ def _kind(status: int, refusal: Refusal, *, waits: bool) -> type[CallError]:
     by_words = next((kind for words, kind in _BY_WORDS.get(status, ()) if words.search(refusal.message)), None)
     if by_words is not None:
         return by_words
-    if status < 500 and status not in (413, 429) and {refusal.code.lower(), refusal.type.lower()} & _RATE_CODES:
+    if status < 500 and status not in (413, 429) and _codes(refusal) & _RATE_CODES:
         return RateLimitedError
     return _BY_STATUS.get(status, ServerFailedError if status >= 500 else RequestRefusedError)
 
 
 def _kind_of_odd_success(status: int, refusal: Refusal, *, waits: bool) -> type[CallError]:
-    if {refusal.code.lower(), refusal.type.lower()} & _RATE_CODES:
+    if _codes(refusal) & _RATE_CODES:
         return RateLimitedError
     if re.fullmatch("[45][0-9][0-9]", refusal.code):  # an HTTP status inside a 200
         return _kind(int(refusal.code), refusal, waits=waits)

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.errors import CallError, ServerFailedError
-from core.llm.failures import clean, failure_of, read_refusal
+from core.llm.failures import clean, failure_of, page_words, read_refusal
 from core.model import ChatMessage, Reply, Usage
 
 MOST_TOKENS = 10_000_000
@@ -30,7 +30,6 @@ MOST_PAGE_BYTES = 4_000
 MOST_PAGE_CHARS = 120
 """Of a page in place of an answer so much is quoted: a sign-in page or a proxy's says what it is at its beginning."""
 
-_TAGS = re.compile(r"(?:<(script|style)\b.*?(?:</\1>|$))|<[^>]{0,400}>", re.DOTALL | re.IGNORECASE)
 _CHARS_A_TOKEN = 4.0
 """English text has about four characters a token; used only where a server reports no usage."""
 _TOKENS_A_MESSAGE = 4
@@ -40,7 +39,13 @@ _REFUSES = frozenset({"code", "error_code", "status_code", "error_msg", "msg", "
 """Names of which a body without a choice has one where it is a refusal in a gateway's own form."""
 _LEAST_LOGPROB = 1e5
 """No token is less likely: OpenAI reports -9999 for those that it has no figure for."""
-_FILTERED = frozenset({"content_filter", "content-filter", "safety", "prohibited_content", "blocklist", "refusal"})
+_FILTERED = frozenset(
+    {
+        "content_filter", "content-filter", "content_filtered", "safety", "prohibited_content", "blocklist", "spii",
+        "recitation", "refusal", "sensitive", "guardrail_intervened",
+    }
+)  # fmt: skip
+"""How OpenAI, Azure, Gemini, Anthropic, Zhipu and Bedrock end an answer that a filter stopped."""
 
 
 def read_reply(
@@ -61,7 +66,7 @@ def read_reply(
     """
     body = _streamed(content) if content.lstrip().startswith((b"data:", b"event:", b":")) else _decoded(content)
     if body is None and content:
-        page = clean(_TAGS.sub(" ", content[:MOST_PAGE_BYTES].decode("utf-8", "replace")), secret)[:MOST_PAGE_CHARS]
+        page = clean(page_words(content[:MOST_PAGE_BYTES].decode("utf-8", "replace")), secret)[:MOST_PAGE_CHARS]
         sentence = f"{host} answered with {len(content)} bytes that are no JSON object: “{page}”."
         sentence += f" Asked: {url}" if url else ""
         raise ServerFailedError(sentence, status=200, headers=headers, request_id=_request_id(headers, None, secret))
@@ -95,16 +100,12 @@ def reply_of(
         raise refused(body)
     if not isinstance(body, dict):
         raise broken(f"{size} bytes that are no JSON object")
-    if body.get("error"):
-        raise refused(body)
     choice = _first_choice(body)
-    if choice is not None and choice.get("error"):
-        raise refused(choice)
+    if (told := _refusal_in(body, choice)) is not None:
+        raise refused(told)
     if choice is None and (blocked := _blocked(body)):
         usage = _usage(body.get("usage")) or estimated_usage(asked, "")
         return Reply("", "content_filter", usage, request_id, headers, refusal=clean(blocked, secret))
-    if choice is None and not _REFUSES.isdisjoint(body):
-        raise refused(body)
     message = choice.get("message") if choice is not None else None
     if choice is None or not isinstance(message, dict):
         raise broken(f"a JSON object without a message (it has {clean(', '.join(body), secret) or 'nothing'})")
@@ -127,6 +128,21 @@ def reply_of(
         service_tier=_known_id(_text(body.get("service_tier")), secret),
         logprobs=_logprobs(choice.get("logprobs")),
     )
+
+
+def _refusal_in(body: Mapping[str, Any], choice: Mapping[str, Any] | None) -> object:
+    """Return what in a body with status 200 is a refusal, or None.
+
+    An ``error`` without a word beside a choice is none: some servers send it with every answer.
+    """
+    error = body.get("error")
+    if error and (choice is None or not isinstance(error, dict) or any(error.values())):
+        return body
+    if choice is not None:
+        return choice if choice.get("error") else None
+    if isinstance(body.get("base_resp"), dict):
+        return body["base_resp"]  # MiniMax's
+    return body if not _blocked(body) and any(body.get(name) for name in _REFUSES) else None
 
 
 def _blocked(body: Mapping[str, Any]) -> str:
@@ -169,7 +185,7 @@ def _streamed(content: bytes) -> object:
     refusals: list[str] = []
     choice: dict[str, Any] = {"finish_reason": ""}
     logprobs: list[Any] = []
-    ended = False
+    begun = ended = False
     for line in content.splitlines():
         data = line.removeprefix(b"data:").strip() if line.startswith(b"data:") else b""
         ended = ended or data == b"[DONE]"
@@ -182,6 +198,7 @@ def _streamed(content: bytes) -> object:
         piece = _first_choice(chunk)
         if piece is None:
             continue
+        begun = True
         delta = piece.get("delta") or piece.get("message")
         if piece.get("error"):
             choice["error"] = piece["error"]
@@ -192,7 +209,7 @@ def _streamed(content: bytes) -> object:
         if isinstance(told, dict) and isinstance(told.get("content"), list):
             logprobs += told["content"]
         choice["finish_reason"] = piece.get("finish_reason") or choice["finish_reason"]
-    if not whole or not (ended or choice["finish_reason"]):
+    if not begun or not (ended or choice["finish_reason"]):
         return None
     choice["logprobs"] = {"content": logprobs}
     return {**whole, "choices": [{**choice, "message": {"content": "".join(texts), "refusal": "".join(refusals)}}]}

@@ -63,6 +63,7 @@ def test_the_schema_holds_the_labels_and_nothing_else() -> None:
         '```json\n{"label": "1"}\n```', '["1"]', "1 (work)", "work (1)", "1 = work", "1: work", "1 - work", "\uff11",
         "\ufeff1", "1\u200b", "“1”", "(1)", "- 1", "<think>0</think> Label: 1", "1<|im_end|>", "1</s>", "> 1",
         "Label: 1\nReason: it is about a meeting.", "Final answer: 1", "Answer -> work", "[1]", "分類: 1".replace("分類", "label"),
+        "<answer>1</answer>", "<label>\n1\n</label>", "$\\boxed{1}$", "\\boxed{\\text{work}}", "\u0661",
     ],
 )  # fmt: skip
 def test_a_label_in_other_dress_is_accepted_where_the_task_is_tolerant(text: str) -> None:
@@ -77,6 +78,7 @@ def test_a_label_in_other_dress_is_accepted_where_the_task_is_tolerant(text: str
         '{"label": "1", "answer": "0"}', "Label: 1\nLabel: 0", "1 (personal)", "11", "1 0", "I cannot say", "work: 0",
         "Not 1: 0", '{"confidence": 1, "why": "x"}', "<think>1", "Answer: maybe 1", "-1", "1e0", "no label", "1?0",
         '{"label": {"a": "1"}}', "1.0", "true",
+        '{"label": "0", "label": "1"}', "<label>1</label><label>0</label>", "\\boxed{1} or \\boxed{0}",
     ],
 )  # fmt: skip
 def test_the_tolerant_rule_never_guesses(text: str) -> None:

@@ -12,7 +12,14 @@ from typing import Any
 import httpx
 import pytest
 
-from core.errors import CallError, ContentRefusedError, RequestRefusedError, ServerFailedError
+from core.errors import (
+    CallError,
+    ContentRefusedError,
+    KeyRefusedError,
+    RateLimitedError,
+    RequestRefusedError,
+    ServerFailedError,
+)
 from core.llm.answers import label_probability, schema_of
 from core.llm.client import MOST_BODY_BYTES, ChatClient
 from core.llm.dialect import Dialect
@@ -282,6 +289,34 @@ async def test_a_broken_stream_is_no_answer(body: bytes) -> None:
     client = ChatClient(SECRET, transport=httpx.MockTransport(lambda _: httpx.Response(200, content=body)))
     with pytest.raises(ServerFailedError):
         await client.ask(ASKED, FULL)
+
+
+def test_a_stream_whose_chunks_hold_choices_alone_is_read() -> None:
+    """Small gateways send neither id nor model nor usage with a chunk."""
+    bare = {"choices": [{"delta": {"content": "1"}}]}
+    assert read_reply(events(bare, "[DONE]"), {}, host="h").text == "1"
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"base_resp": {"status_code": 1002, "status_msg": "rate limit"}, "choices": None}, RateLimitedError),
+        ({"result": {}, "success": True, "errors": []}, ServerFailedError),
+        ({"choices": [{"message": {"content": ""}, "error": {"code": 403, "message": "flagged"}}]}, KeyRefusedError),
+    ],
+)
+def test_refusals_of_gateways_inside_a_200_are_told_apart(body: dict[str, Any], expected: type[CallError]) -> None:
+    """A code beside the answer counts, an empty list of errors does not, and 403 may be about the text."""
+    with pytest.raises(expected) as caught:
+        read_reply(json.dumps(body).encode(), {}, host="h")
+    assert type(caught.value) is expected
+    assert "revoked" not in str(caught.value)
+
+
+def test_an_empty_error_beside_an_answer_is_none() -> None:
+    """Some servers send one with every answer."""
+    body = {"error": {"code": 0, "message": ""}, "choices": [{"message": {"content": "1"}}]}
+    assert read_reply(json.dumps(body).encode(), {}, host="h").text == "1"
 
 
 def answering(body: Any, **response: Any) -> ChatClient:

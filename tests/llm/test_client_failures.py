@@ -89,6 +89,13 @@ REFUSALS: list[tuple[int, str, str, type[CallError]]] = [
     (200, "rate_limit_exceeded", TPD, RateLimitedError),
     (200, "", "something broke", ServerFailedError),
     (200, "invalid_api_key", "", KeyRefusedError),
+    (400, "DataInspectionFailed", "Input data may contain inappropriate content.", ContentRefusedError),
+    (400, "Arrearage", "Access denied, make sure your account is in good standing.", KeyRefusedError),
+    (403, "AccountOverdueError", "Your account has an overdue balance.", KeyRefusedError),
+    (429, "1113", "您的账户已欠费，请充值后重试。", KeyRefusedError),
+    (400, "ThrottlingException", "Please wait before trying again.", RateLimitedError),
+    (400, "Throttling.RateQuota", "Requests rate limit exceeded.", RateLimitedError),
+    (403, "", "You are not allowed to request logprobs from this model.", RequestRefusedError),
 ]
 
 # What the SDK raises, and the leaf for each: the walk below fails for a class that a new SDK adds.
@@ -263,6 +270,11 @@ async def test_the_unexpected_is_a_decision_too(error: Exception, monkeypatch: p
         ({"error": None}, "", ""),
         ({"error": 7}, "", ""),
         ("plain words", "plain words", ""),
+        ("<html><title>403 Forbidden</title><h1>Blocked</h1></html>", "403 Forbidden Blocked", ""),
+        ({"Message": "m", "__type": "ThrottlingException"}, "m", "ThrottlingException"),
+        ({"fault": {"faultstring": "m", "detail": {"errorcode": "c"}}}, "m", ""),
+        ({"error": "m", "code": "c"}, "m", "c"),
+        ({"error": {"message": "m.", "details": [{"retryDelay": {"seconds": 45}}]}}, "m. Please try again in 45s.", ""),
         (None, "", ""),
         ([1], "", ""),
         ([{"error": {"message": "m", "code": 429}}], "m", "429"),
@@ -346,6 +358,14 @@ def test_failure_says_what_to_do_about_it() -> None:
 
         assert "—" in str(error)
         assert str(error).startswith(f"h answered 400 {code}: m")
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_wait_in_a_field_of_the_body_is_read_as_a_header(inside: bool) -> None:
+    """Discord-like gateways state it beside the message, others inside the error."""
+    told = {"message": "slow down", "retry_after": 4.2}
+    assert read_refusal({"error": told} if inside else told).headers == {"retry-after": "4.2"}
+    assert read_refusal({"error": {"message": "m", "retry_after": True}}).headers == {}
 
 
 def test_headers_in_the_body_are_read_in_lower_case_and_bounded() -> None:

@@ -80,6 +80,8 @@ def test_no_text_breaks_the_duration_reader(text: str) -> None:
         ("Mon, 21 Sep 2026 14:13:50 GMT", 30.0),
         ("2m3s", 123.0),
         ("PT1M30.5S", 90.5),
+        ("pt5s", 5.0),
+        ("12 seconds", 12.0),
         (str(NOW + 30), 30.0),
         (str(int((NOW + 30) * 1000)), 30.0),
         ("999999999", LONGEST_WAIT_S),
@@ -104,6 +106,39 @@ def test_milliseconds_are_more_precise_than_seconds() -> None:
     assert told_wait_s({"retry-after": "2", "retry-after-ms": "1250"}, NOW) == 1.25
     assert told_wait_s({"retry-after": "2", "retry-after-ms": "soon"}, NOW) == 2.0
     assert told_wait_s({}, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("told", "seconds"),
+    [
+        ({"ratelimit": "limit=100, remaining=0, reset=50"}, 50.0),
+        ({"ratelimit": '"minute";r=0;t=50, "day";r=7;t=900'}, 50.0),
+        ({"ratelimit": "limit=100, remaining=3, reset=50"}, None),
+        ({"x-ratelimit-remaining-requests-day": "0", "x-ratelimit-reset-requests-day": "33011.4"}, 33_011.4),
+        ({"x-retry-after": "8"}, 8.0),
+    ],
+)
+def test_waits_in_less_usual_headers_are_read(told: dict[str, str], seconds: float | None) -> None:
+    """The drafts of the RateLimit header, Cerebras' windows by name, and gateways' own names for retry-after."""
+    assert told_wait_s(told, NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    ("message", "seconds"),
+    [
+        ("Rate limited, please wait 30 seconds before retrying.", 30.0),
+        ("Zu viele Anfragen. Bitte versuchen Sie es in 20 Sekunden erneut.", 20.0),
+        ("Trop de requêtes, réessayez dans 2 minutes.", 120.0),
+        ("请求过于频繁，请在20秒后重试", 20.0),
+        ("Your limit resets at 2026-09-21T14:14:20Z.", 60.0),
+        ("You sent more than 60 requests in 1 minute.", None),
+        ("请求超过每60秒20次的限制", None),
+    ],
+)
+def test_waits_in_sentences_of_other_forms_and_languages_are_read(message: str, seconds: float | None) -> None:
+    """A moment counts too; the length of a window does not."""
+    found = rate_limit_text(message, NOW)
+    assert (found.try_again_s if found else None) == seconds
 
 
 def headers(unit: str, limit: str | None, remaining: str | None, reset: str | None) -> dict[str, str]:

@@ -36,7 +36,9 @@ _WINDOWS: Mapping[str, Dimension | None] = {
 _EPOCH_S = 1e9
 _EPOCH_MS = 1e12
 """No span of time is so long: such a number is a moment, in seconds or milliseconds since 1970."""
-_ISO_DURATION = re.compile(r"P(?:(\d{1,5})D)?(?:T(?:(\d{1,5})H)?(?:(\d{1,6})M)?(?:(\d{1,8}(?:\.\d{1,9})?)S)?)?")
+_ISO_DURATION = re.compile(
+    r"P(?:(\d{1,5})D)?(?:T(?:(\d{1,5})H)?(?:(\d{1,6})M)?(?:(\d{1,8}(?:\.\d{1,9})?)S)?)?", re.IGNORECASE
+)
 
 _UNIT_S = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ns": 1e-9}
 _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
@@ -54,14 +56,34 @@ _REQUESTED = re.compile(rf"\bRequested:?\s+{_NUMBER}")
 _UNITS = r"(?:milliseconds?|msecs?|ms|seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|[smhd])"
 _SPAN = rf"\d{{1,9}}(?:\.\d{{0,9}})?\s?{_UNITS}?(?![a-z])"
 _TRY_AGAIN = re.compile(
-    r"\b(?:(?:try|available|retried) again|retry(?:ing)?|resets?|wait)\s+(?:in|after|for)\s+"
+    r"\b(?:(?:(?:try|available|retried) again|retry(?:ing)?|resets?|wait)\s+(?:in|after|for)|wait)\s+"
     r"(?:about |approximately |another )?"
     rf"(?:([0-9.]+(?:ns|us|µs|μs|ms|s|m|h)[0-9.a-zµμ]{{0,40}})|({_SPAN}(?:(?:,| and|, and)? {_SPAN}){{0,3}}))",
     re.IGNORECASE,
 )
 """Waits in sentences: *try again in 9m38.016s*, *retry after 12 seconds*, *resets in 1 minute and 5 seconds*."""
+_OTHER_TONGUES = re.compile(
+    r"\b(?:in(?! \d+ minutes?\b)|nach|dans|après|en|em|tra|fra|dentro de|через)\s+"
+    r"(?P<european>\d{1,6}(?:[.,]\d{1,3})?)\s*"
+    r"(?P<unit>sekunden?|secondes?|segundos?|secondi|секунд\w?|minuten?|minutes?|minutos?|minuti|минут\w?)\b"
+    r"|(?P<asian>\d{1,6}(?:\.\d{1,3})?)\s*(?P<sign>秒|分钟|分鐘|分|초|분)\s*(?:钟|鐘|间|間)?(?:之)?(?:后|後|以后|以後|후)",
+    re.IGNORECASE,
+)
+"""The same in German, French, Spanish, Portuguese, Italian, Russian, Chinese, Japanese and Korean."""
+_RESETS_AT = re.compile(
+    r"\b(?:resets?|retry|try again|available|reset time)\b[^.\n]{0,30}?\b(?:at|after|on|:)?\s*"
+    r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z| ?UTC|[+-]\d\d:?\d\d)?)",
+    re.IGNORECASE,
+)
+"""A moment in a sentence: *your limit resets at 2026-11-29T17:59:17Z*; without a zone it is UTC."""
 _WORD_S = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
-_RESETS = ("requests", "tokens", "input-tokens", "output-tokens")
+_RESETS = (
+    "requests", "tokens", "input-tokens", "output-tokens",
+    "requests-minute", "requests-hour", "requests-day", "tokens-minute", "tokens-hour", "tokens-day",
+)  # fmt: skip
+_WAIT_HEADERS = ("retry-after", "x-retry-after", "x-ratelimit-retry-after", "retry-after-seconds")
+_RATE_LIMIT_FIELD = re.compile(r"\b(remaining|reset|r|t)\s*=\s*(\d{1,9})\b")
+"""Parameters of the IETF's ``RateLimit`` header: ``limit=100, remaining=0, reset=50``, later ``"a";r=0;t=50``."""
 _WINDOW_CODE = re.compile(r"\(([A-Z]{2,6})\)\s*:?\s*Limit")
 _WINDOW_WORDS = re.compile(r"\bon (requests|tokens) per (minute|day)\b")
 
@@ -119,17 +141,19 @@ def told_wait_s(headers: Mapping[str, str], now: float) -> float | None:
     milliseconds = _number(headers.get("retry-after-ms", "")[:_LONGEST_HEADER])
     if milliseconds is not None and milliseconds >= 0:
         return min(milliseconds / 1000, LONGEST_WAIT_S)
-    told = retry_after_s(headers.get("retry-after"), now)
-    if told is not None:
-        return told
+    for name in _WAIT_HEADERS:
+        told = retry_after_s(headers.get(name), now)
+        if told is not None:
+            return told
     waits = [retry_after_s(headers.get(name), now) for name in _spent(headers)]
+    waits += [_rate_limit_field_s(headers.get("ratelimit", ""))]
     return max((wait for wait in waits if wait is not None), default=None)
 
 
 def _spent(headers: Mapping[str, str]) -> tuple[str, ...]:
     """Return the headers that say when a window opens again of which nothing remains."""
     names = []
-    for prefix in ("x-ratelimit", "ratelimit"):
+    for prefix in ("x-ratelimit", "ratelimit", "ratelimitbysize", "x-ratelimitbysize"):
         if headers.get(f"{prefix}-remaining") == "0":
             names.append(f"{prefix}-reset")
         names += [f"{prefix}-reset-{of}" for of in _RESETS if headers.get(f"{prefix}-remaining-{of}") == "0"]
@@ -137,11 +161,21 @@ def _spent(headers: Mapping[str, str]) -> tuple[str, ...]:
     return (*names, *(f"{kind}-reset" for kind in kinds if headers.get(f"{kind}-remaining") == "0"))
 
 
-def _prose_s(message: str) -> float | None:
-    """Return seconds of the wait that a sentence states, or None."""
+def _rate_limit_field_s(value: str) -> float | None:
+    """Return seconds of the longest wait that a ``RateLimit`` header states for a window of which nothing remains."""
+    waits = []
+    for window in value[:500].split('"') if '"' in value else [value[:500]]:
+        told = dict(_RATE_LIMIT_FIELD.findall(window))
+        if told.get("remaining", told.get("r")) == "0" and (reset := told.get("reset", told.get("t"))):
+            waits.append(min(float(reset), LONGEST_WAIT_S))
+    return max(waits, default=None)
+
+
+def _prose_s(message: str, now: float | None = None) -> float | None:
+    """Return seconds of the wait that a sentence states, or None; of a moment only where ``now`` is known."""
     found = _TRY_AGAIN.search(message)
     if found is None:
-        return None
+        return _other_prose_s(message, now)
     if found[1] is not None and (span_s := go_duration_s(found[1].rstrip("."))) is not None:
         return span_s
     seconds = 0.0
@@ -151,6 +185,19 @@ def _prose_s(message: str) -> float | None:
             return None
         seconds += float(number) * _WORD_S[name]
     return seconds
+
+
+def _other_prose_s(message: str, now: float | None) -> float | None:
+    """Return seconds of a wait that is stated in another language than English, or as a moment."""
+    at = _RESETS_AT.search(message) if now is not None else None
+    if at is not None and now is not None:
+        return retry_after_s(at[1].replace(" UTC", "Z").replace("UTC", "Z"), now)
+    found = _OTHER_TONGUES.search(message)
+    if found is None:
+        return None
+    unit = (found["unit"] or found["sign"]).lower()
+    number = float((found["european"] or found["asian"]).replace(",", "."))
+    return number * (60.0 if unit.startswith(("m", "м", "分", "분")) else 1.0)
 
 
 def _span_s(value: str | None, now: float) -> float | None:
@@ -166,6 +213,8 @@ def _span_s(value: str | None, now: float) -> float | None:
     span_s = go_duration_s(value)
     if span_s is None:
         span_s = _iso_duration_s(value)
+    if span_s is None and re.fullmatch(_SPAN, value, re.IGNORECASE):
+        span_s = _prose_s(f"wait {value}")
     if span_s is not None:
         return span_s
     try:
@@ -215,12 +264,15 @@ def readings(
     return tuple(found)
 
 
-def rate_limit_text(message: str) -> RateLimitText | None:
-    """Return what the message of a 429 or 413 says about a quota, or None if it says nothing about one."""
+def rate_limit_text(message: str, now: float | None = None) -> RateLimitText | None:
+    """Return what the message of a 429 or 413 says about a quota, or None if it says nothing about one.
+
+    A moment in it becomes a wait where ``now`` is given, in seconds since the epoch.
+    """
     message = message[:4_000]
     names = {name: _first(pattern, message) or "" for name, pattern in _FIELDS.items()}
     limit, used, requested = (_integer(_first(each, message)) for each in (_LIMIT, _USED, _REQUESTED))
-    try_again_s = _prose_s(message)
+    try_again_s = _prose_s(message, now)
     if try_again_s is not None:
         try_again_s = min(try_again_s, LONGEST_WAIT_S)
     if limit is None and try_again_s is None and not names["organization"]:

@@ -183,7 +183,7 @@ class Consequences:
 
     def _rate_limited(self, grant: Grant, error: CallError, now: float) -> Consequence:
         self._sync.counter(grant.secret.fingerprint).errors_429 += 1
-        text = rate_limit_text(str(error))
+        text = rate_limit_text(str(error), now)
         if text is not None and text.limit and text.requested and text.requested > text.limit:
             return self._too_large(grant, error, now)  # no wait makes room for it
         self._reached(grant)
@@ -253,7 +253,7 @@ class Consequences:
 
     def _too_large(self, grant: Grant, error: CallError, now: float) -> Consequence:
         self.recovered(grant)
-        text = rate_limit_text(str(error))
+        text = rate_limit_text(str(error), now)
         self._heard(grant, text, now)
         if text is not None and text.limit and grant.email_id not in self._asked_once_more:
             account = self._ledger.account(grant.slot.organization, grant.reservation.model)
