@@ -406,6 +406,14 @@ class Engine:
             self.settings, source, task, options, now=time.time(), part_texts=part_texts, progress=progress
         )
 
+    def is_made(self, source: Path, name: str | None) -> bool:
+        """Return whether :meth:`create` would find a run, or a series of them, of that name."""
+        from core.runs import find  # noqa: PLC0415
+        from core.storage.file.parts import parts_in  # noqa: PLC0415
+
+        wanted, files = find.run_name(source, name), find.run_files(self.settings)
+        return any(path.stem == wanted for path in files) or bool(parts_in(files, wanted))
+
     def series(self, name: str) -> list[Path]:
         """Return the parts of the series of that name, or the one run file that is meant.
 

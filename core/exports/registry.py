@@ -27,7 +27,7 @@ from core.exports import layouts, lines, tables
 from core.exports.columns import COLUMNS, Table
 from core.files import ObjectStore, ObjectStoreError, address_of
 
-__all__ = ["COLUMNS", "LAYOUTS", "Layout", "export_table", "known_suffixes", "layout_for", "written_whole"]
+__all__ = ["COLUMNS", "LAYOUTS", "Layout", "export_table", "check_target", "known_suffixes", "layout_for", "written_whole"]
 
 STANDARD_OUTPUT = Path("-")
 GROUP = "labeltui.exports"
@@ -129,16 +129,14 @@ def export_table(
     together in memory. A folder has a ``manifest.json`` with the hash of each file; with ``manifest`` a file has one
     beside it. Raises ExportError.
     """
+    path = path if address_of(path) else path.expanduser()
+    chosen = check_target(path, layout, manifest=manifest)
     if address := address_of(path):
-        return _to_object_store(table, address, layout, manifest=manifest)
-    path = path.expanduser()
-    chosen = layout_for(path, layout)
+        return _to_object_store(table, address)
     if path == STANDARD_OUTPUT:
         return _to_standard_output(table, chosen, raw=raw)
-    if chosen.is_folder or (layout is not None and not path.suffix):
+    if _is_folder(path, chosen, layout):
         return _to_folder(table, path, chosen, raw=raw)
-    if path.is_file() and not chosen.is_text:
-        _refuse_database(path)
     count = written_whole(path, lambda beside: chosen.write(table, beside, raw))
     if manifest:
         told = _manifest(table, chosen, {path.name: (path, count)}, count)
@@ -146,12 +144,41 @@ def export_table(
     return count
 
 
-def _to_object_store(table: Table, address: str, layout: str | None, *, manifest: bool) -> int:
+def check_target(path: Path, layout: str | None = None, *, manifest: bool = False) -> Layout:
+    """Return the layout that :func:`export_table` would write to ``path``.
+
+    Raises:
+        ExportError: it would refuse the layout, or what lies at ``path``.
+    """
+    if address := address_of(path):
+        if layout not in (None, "parquet") or not address.partition("?")[0].endswith(".parquet") or manifest:
+            raise ExportError(
+                f"{address}: to an object store Parquet is written, without a manifest: name a .parquet file."
+            )
+        return layout_for(path, "parquet")
+    path = path.expanduser()
+    chosen = layout_for(path, layout)
+    if path == STANDARD_OUTPUT:
+        if chosen.is_folder:
+            raise ExportError(
+                f"The layout {chosen.name} is a folder and cannot go to standard output. Name a folder."
+            )
+    elif _is_folder(path, chosen, layout):
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise ExportError(f"{path} is there already. Name a folder that is not: nothing was written.")
+    elif path.is_dir():
+        raise ExportError(f"{path} is a folder. Name a file in it.")
+    elif path.is_file() and not chosen.is_text:
+        _refuse_database(path)
+    return chosen
+
+
+def _is_folder(path: Path, chosen: Layout, layout: str | None) -> bool:
+    return chosen.is_folder or (layout is not None and not path.suffix)
+
+
+def _to_object_store(table: Table, address: str) -> int:
     """Write Parquet to an object store, whole or not at all."""
-    if layout not in (None, "parquet") or not address.partition("?")[0].endswith(".parquet") or manifest:
-        raise ExportError(
-            f"{address}: to an object store Parquet is written, without a manifest: name a .parquet file."
-        )
     try:
         return ObjectStore(address).write_whole(lambda stream: tables.write_groups(table, stream))
     except ObjectStoreError as error:
@@ -159,8 +186,6 @@ def _to_object_store(table: Table, address: str, layout: str | None, *, manifest
 
 
 def _to_standard_output(table: Table, layout: Layout, *, raw: bool) -> int:
-    if layout.is_folder:
-        raise ExportError(f"The layout {layout.name} is a folder and cannot go to standard output. Name a folder.")
     with tempfile.TemporaryDirectory(prefix="labeltui-") as folder:  # whole or not at all here as well
         beside = Path(folder) / f"labels{layout.stream_suffix or layout.file_suffix or layout.suffixes[0]}"
         count = layout.write(table, beside, raw)
@@ -171,8 +196,6 @@ def _to_standard_output(table: Table, layout: Layout, *, raw: bool) -> int:
 
 
 def _to_folder(table: Table, path: Path, layout: Layout, *, raw: bool) -> int:
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise ExportError(f"{path} is there already. Name a folder that is not: nothing was written.")
     target = path.resolve()
     beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:

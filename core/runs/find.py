@@ -197,6 +197,11 @@ def create_run(
     return create_series(settings, source_path, task, options, now=now, part_texts=sys.maxsize, progress=progress)[0]
 
 
+def run_name(source: Path, name: str | None) -> str:
+    """Return the name that a run of this source gets: the chosen one, or one that follows from the source."""
+    return check_name(name) if name else name_from_source(source)
+
+
 def create_series(
     settings: Settings,
     source_path: Path | Sequence[Path],
@@ -222,7 +227,7 @@ def create_series(
         raise UsageError(f"--order is shuffled or source, not {options.order!r}.")
     normalize_base_url(options.base_url)  # refuses what no worker could ask, and a secret in it
     paths = [source_path] if isinstance(source_path, Path) else list(source_path)
-    name = check_name(options.name) if options.name else name_from_source(paths[0])
+    name = run_name(paths[0], options.name)
     source = open_source(paths, options.source)
     count = _parts_of(source, part_texts)
     digest = digest_of(*source.files)

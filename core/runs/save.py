@@ -12,8 +12,7 @@ from typing import Any
 
 from core.errors import ExportError, UsageError
 from core.exports.columns import Facts, Table, record_of, shares, table_of
-from core.exports.registry import STANDARD_OUTPUT, export_table, layout_for, written_whole
-from core.files import address_of
+from core.exports.registry import STANDARD_OUTPUT, check_target, export_table, layout_for, written_whole
 from core.model import ExportRow
 from core.storage.reading.export_rows import ONLY, Selection
 from core.storage.reading.filters import parse
@@ -58,13 +57,12 @@ def export_run(
         UsageError: the filter or the split cannot be read.
     """
     paths = [path] if isinstance(path, Path) else list(path)
+    _check_target(paths, target, options)
     with contextlib.ExitStack() as stack:
         readers = [stack.enter_context(RunReader(one)) for one in paths]
         for reader in readers:
             stack.enter_context(reader.as_of_now())
         table = _table(readers, paths[0], options, progress)
-        if target != STANDARD_OUTPUT and any(target.expanduser().resolve() == one.resolve() for one in paths):
-            raise ExportError(f"{target} is the run itself. Choose another name; nothing was written.")
         return export_table(table, target, layout=options.layout, raw=options.raw, manifest=options.manifest)
 
 
@@ -74,12 +72,18 @@ def dry_run(path: Path | Sequence[Path], target: Path, options: ExportOptions) -
     Raises as :func:`export_run` does, except where only the disk could tell.
     """
     paths = [path] if isinstance(path, Path) else list(path)
-    if not address_of(target):
-        layout_for(target, options.layout)
+    _check_target(paths, target, options)
     with contextlib.ExitStack() as stack:
         readers = [stack.enter_context(RunReader(one)) for one in paths]
         names = _table(readers, paths[0], options, None).names
         return sum(1 for _ in _table(readers, paths[0], replace(options, text=False), None).rows()), names
+
+
+def _check_target(paths: Sequence[Path], target: Path, options: ExportOptions) -> None:
+    """Refuse what cannot be exported to: no known format, a run file itself, or something that is there already."""
+    if target != STANDARD_OUTPUT and any(target.expanduser().resolve() == one.resolve() for one in paths):
+        raise ExportError(f"{target} is the run itself. Choose another name; nothing was written.")
+    check_target(target, options.layout, manifest=options.manifest)
 
 
 def exported(path: Path, options: ExportOptions = ExportOptions()) -> Iterator[dict[str, Any]]:

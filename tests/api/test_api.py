@@ -15,6 +15,7 @@ import pytest
 from labeltui.api import ADDED, Run, label
 
 from core import server_address
+from core.engine import Engine
 from core.errors import NoUsableKeyError, UsageError
 from core.quota.keys.keyfile import keys_of_environment
 from core.simulator.child import start_child
@@ -33,6 +34,25 @@ def server(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setenv("GROQ_BASE_URL", simulator.base_url)
         monkeypatch.setenv("GROQ_API_KEY", simulator.keys[0])
         yield
+
+
+def test_the_server_is_asked_once_for_a_run_with_or_without_a_name(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Making it again opens the run that is there, and asks nothing, whether its name was chosen or follows."""
+    asked: list[str | None] = []
+
+    def address_for(_: Engine, base_url: str | None, model: str) -> tuple[str | None, None]:
+        asked.append(base_url)
+        return base_url, None
+
+    monkeypatch.setattr(Engine, "address_for", address_for)
+    source = tmp_path / "reviews.csv"
+    source.write_text("id,text\n1,good\n2,bad\n")
+    for name in (None, "chosen"):
+        runs = [Run.create(source, name=name, base_url="http://127.0.0.1:9/v1") for _ in range(2)]
+        assert runs[0].path == runs[1].path
+    assert len(asked) == 2
 
 
 def test_the_cells_of_a_notebook_run_while_its_event_loop_does(

@@ -73,6 +73,22 @@ async def test_a_lane_is_chosen_with_its_forecast_and_its_time(desk: Opens) -> N
         assert by_at is not None
 
 
+async def test_size_and_number_of_batches_are_fields_of_the_window(desk: Opens) -> None:
+    """They show what holds, a number out of bounds is refused with its bounds, and an empty field keeps what holds."""
+    run = in_batches()
+    run.lane = LaneChoice("auto", None, size=2_500)
+    async with desk(run, size=(80, 24)) as at:
+        await at.press("L")
+        shown = at.screen()
+        assert all(each in shown for each in ("questions in a batch", "2,500", "batches out at once", "save"))
+        await at.press("tab", *"90,000", "enter")
+        assert "between 1 and 50,000" in at.screen()
+        await at.press(*["backspace"] * 6, *"some", "enter")
+        assert "some is no number" in at.screen()
+        await at.press(*["backspace"] * 4, *"5,000", "enter")
+        assert sent(at, "lane") == [("auto", None, False, 5_000, None)]
+
+
 async def test_open_batches_can_be_ended_from_the_window(desk: Opens) -> None:
     """The last choice goes live and ends them; it is there only where batches are open."""
     async with desk(in_batches()) as at:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -88,6 +90,36 @@ def test_a_dry_run_tells_what_would_change_and_changes_nothing(
         assert answer["dry_run"] is True
         assert told in "\n".join(answer["lines"]), (words, answer)
         assert contents(tmp_path) == before, words
+
+
+@pytest.mark.parametrize(
+    ("target", "more", "told"),
+    [
+        ("{run}", ["--layout", "csv"], "is the run itself"),
+        ("folder", ["--layout", "huggingface"], "is there already"),
+        ("folder", ["--layout", "csv"], "is there already"),
+        ("folder.csv", [], "is a folder"),
+        ("other.sqlite", [], "is a database that labeltui did not export"),
+        ("-", ["--layout", "argilla"], "cannot go to standard output"),
+    ],
+    ids=["the run", "layout folder", "folder of splits", "folder", "database", "stream"],
+)
+def test_a_dry_run_of_an_export_refuses_what_the_export_refuses(
+    run: Path, capsys: pytest.CaptureFixture[str], target: str, more: list[str], told: str
+) -> None:
+    """The run itself, what is there already, and a folder to standard output: with the same sentence, nothing written."""
+    for folder in ("folder", "folder.csv"):
+        Path(folder).mkdir()
+    Path("folder", "file").touch()
+    with contextlib.closing(sqlite3.connect("other.sqlite")) as db:
+        db.execute("CREATE TABLE dear(x)")
+    before, said = run.read_bytes(), []
+    for end in ([], ["--dry-run"]):
+        assert main(["export", str(run), target.replace("{run}", str(run)), *more, *end]) == 1
+        said.append(capsys.readouterr().err)
+    assert said[0] == said[1]
+    assert told in " ".join(said[0].split())
+    assert run.read_bytes() == before
 
 
 def test_every_dry_run_is_tried_here() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widget import Widget
@@ -16,7 +16,7 @@ from textual.widgets import Input, Static
 
 from core.commands.catalog import ChooseLane
 from core.errors import UsageError
-from core.model import LANES, LaneSpent, Parcel, Snapshot
+from core.model import LANES, BatchLimits, LaneSpent, Parcel, Snapshot
 from core.text import one_line
 from tui.actions.context import Scope
 from tui.actions.keymap import key, keyed
@@ -132,7 +132,10 @@ def _row(parcel: Parcel, now: float) -> Row:
 
 
 class ChooseLaneWindow(ModalScreen[ChooseLane | None]):
-    """Ask for the lane, each with its forecast; with *auto* also for the time to be done by."""
+    """Ask for the lane, each with its forecast, for the size of batches, and with *auto* for the time to be done by.
+
+    A field that is left empty keeps what holds.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "leave"),
@@ -146,6 +149,10 @@ class ChooseLaneWindow(ModalScreen[ChooseLane | None]):
         self._chosen = self._choices.index(snapshot.lane.lane)
         self._planned: Planned | None = None
         self._refusal = Refusal()
+        now = snapshot.lane.limits(BatchLimits())
+        self._by = Input(placeholder="as in 07:00", id="line")
+        self._lines = Input(placeholder=f"{now.size:,}", id="size")
+        self._most_open = Input(placeholder=f"{now.most_open:,}", id="open")
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="modal"):
@@ -153,10 +160,15 @@ class ChooseLaneWindow(ModalScreen[ChooseLane | None]):
                 line(("Lane", "bold $bright"), ("  how the texts that are pending are asked", "$quiet")), markup=False
             )
             yield Static("", markup=False, id="labels")
-            yield Static("With auto: done by, as in 07:00 (optional)", markup=False, classes="field")
-            yield Input(id="line")
+            yield Static("Optional; what is left empty stays as it is", markup=False, classes="field")
+            for label, field in (
+                ("with auto: done by", self._by),
+                ("questions in a batch", self._lines),
+                ("batches out at once", self._most_open),
+            ):
+                yield Horizontal(Static(label, markup=False), field, classes="named")
             yield self._refusal
-            yield KeyLine(("↑↓", "choose"), ("enter", "save"), ("esc", "cancel"))
+            yield KeyLine(("↑↓", "choose"), ("tab", "next field"), ("enter", "save"), ("esc", "cancel"))
 
     def on_mount(self) -> None:
         self._draw()
@@ -192,15 +204,25 @@ class ChooseLaneWindow(ModalScreen[ChooseLane | None]):
         self._draw()
 
     def on_input_submitted(self) -> None:
-        name, typed = self._choices[self._chosen], self.query_one("#line", Input).value.strip()
+        name, by = self._choices[self._chosen], self._by.value.strip()
         try:
-            by_at = time_to_come(typed) if typed else None
-            self.dismiss(ChooseLane("live", None, cancel=True) if name == ENDED else ChooseLane(name, by_at))
+            by_at = time_to_come(by) if by else None
+            size, most_open = (_count(field.value) for field in (self._lines, self._most_open))
+            lane = "live" if name == ENDED else name
+            self.dismiss(ChooseLane(lane, by_at, cancel=name == ENDED, size=size, most_open=most_open))
         except (ValueError, UsageError) as error:
             self._refusal.say(str(error))
 
     def action_leave(self) -> None:
         self.dismiss(None)
+
+
+def _count(typed: str) -> int | None:
+    """Return the number that was typed, with or without separators of thousands, or None for nothing."""
+    digits = typed.strip().replace(",", "").replace("_", "")
+    if digits and not digits.isdecimal():
+        raise UsageError(f"{one_line(typed, limit=20)} is no number of questions or batches. Type one as in 1,000.")
+    return int(digits) if digits else None
 
 
 @dataclass(frozen=True, slots=True)
