@@ -18,6 +18,8 @@ from tui.widgets.lists.rows import Rows
 
 pytestmark = pytest.mark.asyncio
 
+NONE: frozenset[str] = frozenset()
+
 
 async def test_the_filter_goes_round_and_the_title_counts(desk: Opens) -> None:
     """f shows each kind in turn with its count of all."""
@@ -328,7 +330,23 @@ async def test_copying_shows_the_file(desk: Opens) -> None:
 async def test_the_list_names_what_it_shows_of_an_item() -> None:
     """Emails have subjects; of reviews the beginning stands there, under their own noun."""
     for failed in (False, True):
-        assert "subject" in [column.title for column in list_columns("email", failed=failed)]
-        titles = [column.title for column in list_columns("review", failed=failed)]
+        assert "subject" in [column.title for column in list_columns("email", failed=failed, headed=NONE)]
+        titles = [column.title for column in list_columns("review", failed=failed, headed=NONE)]
         assert "review" in titles
         assert "subject" not in titles
+
+
+async def test_the_list_has_a_sender_and_a_date_where_items_have_them(desk: Opens) -> None:
+    """Of texts without headers the room of both columns goes to the text; one row with a sender brings its column."""
+    run = running()
+    run.emails = [replace(row, sender="", date="") for row in run.emails]
+    async with desk(run, size=(160, 30)) as at:
+        await at.press("e")
+        head = at.screen().splitlines()
+        assert not any(" from " in each or " date " in each for each in head)
+        run.emails[1] = replace(run.emails[1], sender="Ada <ada@example.org>")
+        await at.press("u")
+        shown = at.screen()
+        assert "from" in shown
+        assert "Ada" in shown
+        assert " date " not in shown

@@ -19,6 +19,8 @@ from core.simulator.config import BatchPlan, simple_config
 from core.storage.file.lock import RunLock
 from core.storage.reading.reader import RunReader
 from core.storage.writing.store import Store
+from core.worker.lanes import batch
+from core.worker.queue import Queue
 from tests.programs.batches import EMAILS, POINTS, SERVERS, World, killed
 from tui.commands.status import as_json, batch_lines, lane_line
 from tui.text.record import history
@@ -185,9 +187,33 @@ def test_the_end_of_a_run_counts_in_when_its_batches_are_due(tmp_path: Path) -> 
     assert (world.ends.low_s, world.ends.binding_limit) == (None, "batches at the server")
     assert world.ends.high_s == pytest.approx(86_400.0, abs=15.0)
     with RunLock(world.path) as lock, Store.open(world.path, lock) as store:
-        store.change_parcel(1, state="done", status="completed", sent_at=world.now - 900.0, polled_at=world.now)
+        store.change_parcel(1, status="completed", sent_at=world.now - 900.0, polled_at=world.now)
+        store.close_parcel(1, "done", "", now=world.now)
+        store.choose_lane(LaneChoice("batch", most_open=2), "batches", now=world.now)
     world.live(until_s=30.0)
     assert world.ends.eta_s == pytest.approx(900.0 - 40.0 + 900.0, abs=30.0)  # its texts wait for another batch
+
+
+def test_the_end_counts_what_is_left_while_a_batch_is_gathered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of thirty texts two batches hold ten each, four of which are gathered: ten are left for other calls, not six."""
+    monkeypatch.setattr(batch, "GATHERED_AT_ONCE", 4)
+    world, asked = World(tmp_path, BatchPlan()), list[float]()
+    with RunLock(world.path) as lock, Store.open(world.path, lock) as store:
+        store.choose_lane(LaneChoice("batch", most_open=2), "batches", now=world.now)
+    assert world.live(kill_at="gathering")
+    with RunLock(world.path) as lock, Store.open(world.path, lock) as store:
+        store.choose_lane(LaneChoice("live"), "live", now=world.now)
+        assert store.pending_count == 26
+        lane = batch.BatchLane(
+            task=world.task, store=store, queue=Queue(lambda after, limit: [], dedupe=True), server=world,
+            clock=lambda: world.now, live=lambda texts: asked.append(texts),
+            reports=batch.Reports(lambda _: None, lambda _: None, lambda: None, lambda _: None, lambda *_: ""),
+        )  # fmt: skip
+        assert lane.open == 2
+        lane.ends()
+    assert asked == [10]
 
 
 def test_a_chosen_lane_is_kept_in_the_run(tmp_path: Path) -> None:

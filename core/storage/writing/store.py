@@ -381,6 +381,10 @@ class Store(PeopleWriter):
             add_event(db, now, "batch", reason)
         return returned
 
+    def waiting_in_batches(self) -> int:
+        """Return how many emails wait for open batches: less those that were gathered already."""
+        return int(self._db.execute("SELECT count(*) FROM parcel_email WHERE done = 0").fetchone()[0])
+
     def batch_spent(self) -> tuple[int, int]:
         """Prompt tokens and completion tokens of batches, which cost half; they are part of :meth:`spent`."""
         return total(self._db, "lane:batch:prompt_tokens"), total(self._db, "lane:batch:completion_tokens")

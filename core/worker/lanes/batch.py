@@ -146,6 +146,7 @@ class BatchLane:
         self._trial_over = False
         self._watched_at = self._packs_at = self._counted_at = -math.inf
         self._left = 0
+        """Texts that nobody is asked about, neither live nor in an open batch, when they were last counted."""
 
     # -- what the worker asks ------------------------------------------------------------------------------------------
 
@@ -197,8 +198,8 @@ class BatchLane:
         now = self._clock()
         if not 0 <= now - self._counted_at < WATCH_S:
             self._counted_at = now
-            self._left, _ = self._store.pending_texts()
-        rest = max(0, self._left - sum(each.total for each in self._open))
+            self._left = max(0, self._store.pending_texts()[0] - self._store.waiting_in_batches())
+        rest = self._left
         in_batches = max(0, rest - self._trial_left()) if self.packs else 0
         rounds = math.ceil(in_batches / (self._limits.size * self._limits.most_open))
         if not self._open and not rounds:

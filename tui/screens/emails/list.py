@@ -50,6 +50,7 @@ class EmailsScreen(EmailEditing):
         self._beside = RecordView(id="beside")
         self._listing: Listing | None = None
         self._marks: set[int] = set()
+        self._headed: frozenset[str] = frozenset()
         self._record_asked: int | None = None
 
     def content(self) -> Iterable[Widget]:
@@ -90,7 +91,7 @@ class EmailsScreen(EmailEditing):
         self._show_beside()
 
     def _list_changed(self) -> None:
-        self._rows.set_columns(list_columns(self.item, failed=self.listing.kind.state == "failed"))
+        self._show_columns()
         order = self.listing.shown_order
         self._rows.set_sorted(order.key if order != WORK_ORDER else "", descending=order.descending)
         self._update_bar()
@@ -108,7 +109,17 @@ class EmailsScreen(EmailEditing):
             requested=tuple(command.what for command in data.requested if command.what), flagged=snapshot.flagged,
         )  # fmt: skip
 
+    def _show_columns(self, kind: Kind | None = None) -> None:
+        """Show the columns of this kind of list, or of the one that is shown."""
+        failed = (kind or self.listing.kind).state == "failed"
+        self._rows.set_columns(list_columns(self.item, failed=failed, headed=self._headed))
+
     def _row(self, row: EmailRow) -> Row:
+        """Return a row of the list; the first one with a sender or a date brings the column of these."""
+        headed = self._headed.union(name for name, cell in (("from", row.sender), ("date", row.date)) if cell)
+        if headed != self._headed:
+            self._headed = headed
+            self._show_columns()
         return as_row(row, self.asked_task(), marked=row.id in self._marks, why=self.listing.kind.state == "failed")
 
     # -- the record beside --------------------------------------------------------------------------------------------
@@ -205,7 +216,7 @@ class EmailsScreen(EmailEditing):
     def _show_anew(self, kind: Kind, typed: Filter) -> None:
         """Show another list from its beginning, without marks."""
         self._marks.clear()
-        self._rows.set_columns(list_columns(self.item, failed=kind.state == "failed"))
+        self._show_columns(kind)
         self.listing.show(kind, typed)
 
     def do_find(self) -> None:

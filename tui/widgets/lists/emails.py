@@ -272,13 +272,24 @@ FAILED_COLUMNS = (
 """The columns of the list of failures."""
 
 
+_NEVER = 1_000_000
+"""A width that no terminal has."""
+
+
 @functools.cache
-def list_columns(item: str, *, failed: bool) -> tuple[ListColumn, ...]:
-    """Return the columns of a list; where items have no subject their beginning stands there, headed by their noun."""
-    columns = FAILED_COLUMNS if failed else COLUMNS
-    if item == "email":
-        return columns
-    return tuple(replace(column, title=item) if column.key == "subject" else column for column in columns)
+def list_columns(item: str, *, failed: bool, headed: frozenset[str]) -> tuple[ListColumn, ...]:
+    """Return the columns of a list; where items have no subject their beginning stands there, headed by their noun.
+
+    ``headed`` names those of the columns *from* and *date* that an item has something for; the other is not shown.
+    """
+    return tuple(
+        replace(column, from_width=_NEVER)
+        if column.key in ("from", "date") and column.key not in headed
+        else replace(column, title=item)
+        if column.key == "subject" and item != "email"
+        else column
+        for column in (FAILED_COLUMNS if failed else COLUMNS)
+    )
 
 
 def as_row(row: EmailRow, task: Task | None, *, marked: bool, why: bool) -> Row:
