@@ -27,7 +27,9 @@ from core.exports import layouts, lines, tables
 from core.exports.columns import COLUMNS, Table
 from core.files import ObjectStore, ObjectStoreError, address_of
 
-__all__ = ["COLUMNS", "LAYOUTS", "Layout", "export_table", "check_target", "known_suffixes", "layout_for", "written_whole"]
+__all__ = [
+    "COLUMNS", "LAYOUTS", "Layout", "check_target", "export_table", "known_suffixes", "layout_for", "written_whole",
+]  # fmt: skip
 
 STANDARD_OUTPUT = Path("-")
 GROUP = "labeltui.exports"
@@ -160,9 +162,7 @@ def check_target(path: Path, layout: str | None = None, *, manifest: bool = Fals
     chosen = layout_for(path, layout)
     if path == STANDARD_OUTPUT:
         if chosen.is_folder:
-            raise ExportError(
-                f"The layout {chosen.name} is a folder and cannot go to standard output. Name a folder."
-            )
+            raise ExportError(f"The layout {chosen.name} is a folder and cannot go to standard output. Name a folder.")
     elif _is_folder(path, chosen, layout):
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise ExportError(f"{path} is there already. Name a folder that is not: nothing was written.")

@@ -194,9 +194,7 @@ def test_the_end_of_a_run_counts_in_when_its_batches_are_due(tmp_path: Path) -> 
     assert world.ends.eta_s == pytest.approx(900.0 - 40.0 + 900.0, abs=30.0)  # its texts wait for another batch
 
 
-def test_the_end_counts_what_is_left_while_a_batch_is_gathered(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_end_counts_what_is_left_while_a_batch_is_gathered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of thirty texts two batches hold ten each, four of which are gathered: ten are left for other calls, not six."""
     monkeypatch.setattr(batch, "GATHERED_AT_ONCE", 4)
     world, asked = World(tmp_path, BatchPlan()), list[float]()
@@ -208,7 +206,7 @@ def test_the_end_counts_what_is_left_while_a_batch_is_gathered(
         assert store.pending_count == 26
         lane = batch.BatchLane(
             task=world.task, store=store, queue=Queue(lambda after, limit: [], dedupe=True), server=world,
-            clock=lambda: world.now, live=lambda texts: asked.append(texts),
+            clock=lambda: world.now, live=asked.append,
             reports=batch.Reports(lambda _: None, lambda _: None, lambda: None, lambda _: None, lambda *_: ""),
         )  # fmt: skip
         assert lane.open == 2
