@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from core.storage.writing.store import Store
 from tests.conftest import MakeRun
 from tests.programs.walk.__main__ import minimized, walk
 from tests.programs.walk.invariants import Seen, check, secrets_in
+from tests.programs.walk.processes import ENVIRONMENT, Zygote
 from tests.programs.walk.steps import Step, drawn
 from tests.storage.test_store import labeled
 
@@ -94,8 +96,23 @@ def test_fewer_steps_that_break_the_same_are_found(monkeypatch: pytest.MonkeyPat
     assert [step.argument for step in minimized(steps, "any", tmp_path)] == ["7", "50"]
 
 
-def test_a_short_walk_breaks_nothing(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def zygote() -> Iterator[Zygote]:
+    """Yield one process that the command lines of all walks are forked from."""
+    with Zygote(ENVIRONMENT) as begun:
+        yield begun
+
+
+def test_a_run_that_pauses_itself_for_an_alarm_is_resumed_in_the_end(tmp_path: Path, zygote: Zygote) -> None:
+    """Nine of ten answers are bad: the worker waits for a person, which is no hanging."""
+    steps = [Step("server", argument="0.01 0.9"), Step("command", (("new", "mails.csv", "--name", "a"),))]
+    _, broken = walk(steps, tmp_path, zygote=zygote)
+    assert broken is None, str(broken)
+    assert "resume requested" in (tmp_path / "out.txt").read_text()
+
+
+def test_a_short_walk_breaks_nothing(tmp_path: Path, zygote: Zygote) -> None:
     """Commands, signals, a full disk and lost files; every run is worked to its end afterwards."""
-    done, broken = walk(drawn(11, 30), tmp_path)
+    done, broken = walk(drawn(11, 30), tmp_path, zygote=zygote)
     assert broken is None, str(broken)
     assert done["command"] > 10

@@ -83,6 +83,8 @@ def test_a_run_that_does_not_go_on_has_no_time_left(home: Path, settings: Settin
     forecast = Forecast(240.0, 200.0, 300.0, "the server's speed")
     assert "04:00 left" in progress_line(replace(snapshot, state=RunState.RUNNING, forecast=forecast))
     assert "left" not in progress_line(replace(snapshot, state=RunState.DONE, forecast=forecast))
+    paused = replace(snapshot, state=RunState.PAUSED, reason="alarm: " + "x" * 100)
+    assert progress_line(paused).endswith(f"… · `labeltui resume {snapshot.run.name}` goes on")
 
 
 class Terminal(io.StringIO):

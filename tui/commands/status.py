@@ -234,7 +234,9 @@ def progress_line(snapshot: Snapshot) -> str:
             f"waits {left} for {wait.limit} of {wait.organization}" if wait.limit else f"{left}: {wait.reason}"
         )
     elif snapshot.reason:
-        parts.append(one_line(snapshot.reason, limit=80))
+        parts.append(one_line(snapshot.reason, limit=120 if snapshot.worker.refused else 80))
+    if snapshot.state is RunState.PAUSED:
+        parts.append(f"`labeltui resume {one_line(snapshot.run.name, limit=24)}` goes on")
     live = snapshot.state in (RunState.RUNNING, RunState.WAITING)
     if live and snapshot.forecast is not None and snapshot.forecast.eta_s and snapshot.forecast.eta_s >= 1.0:
         parts.append(f"about {countdown(snapshot.forecast.eta_s)} left")

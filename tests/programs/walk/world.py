@@ -25,6 +25,8 @@ from tests.programs.walk.steps import EMAILS, RUNS, TWINS, Step
 DISK_BYTES = 24 << 20
 ENDS_WITHIN_S = 90.0
 """A command that is not over by then, while no worker is stopped and the disk has room, counts as hanging."""
+LAST_WITHIN_S = 120.0
+"""The last commands of a walk are over by then: those that work what is left, and check it."""
 LISTENS_WITHIN_S = 10.0
 """A worker in the foreground has its run by then, or is waited for no longer."""
 CODES = frozenset({0, 1, 2, 3, 4, 5, 6, 130})
@@ -441,7 +443,7 @@ class World:
                 continue
             for line in (("budget", str(path), "--none"), ("work", str(path)), ("check", str(path))):
                 number = self._begin(line)
-                code = self._processes.wait(number, 120)
+                code = self._ended(number, path)
                 if code is None:
                     self._processes.wait(self._begin(("status", str(path))), ENDS_WITHIN_S)
                     self._processes.kill(number)
@@ -452,12 +454,31 @@ class World:
                     return f"at the end: {line[0]} of {path.stem} gives {code}: {tail}"
         return self.broken()
 
+    def _ended(self, number: int, path: Path) -> int | None:
+        """Return the exit code of a last command; a worker that paused itself for an alarm is told to go on.
+
+        A server that answers badly raises alarms, and a paused worker waits until somebody resumes it.
+        """
+        deadline = time.monotonic() + LAST_WITHIN_S
+        while (code := self._processes.wait(number, 0.5)) is None and time.monotonic() < deadline:
+            if _paused_itself(path):
+                self._processes.wait(self._begin(("resume", str(path))), ENDS_WITHIN_S)
+        return code
+
     def _end_all(self) -> None:
         self._console.kill()
         for pid in (*self._workers().values(), *self._stopped):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self._free()
+
+
+def _paused_itself(path: Path) -> bool:
+    """Return whether a run is paused for an alarm or for failures in a row."""
+    with contextlib.suppress(sqlite3.Error), closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+        reason = db.execute("SELECT reason FROM run WHERE state = 'paused'").fetchone()
+        return reason is not None and ("alarm:" in reason[0] or "in a row failed" in reason[0])
+    return False
 
 
 def _told(traceback: str) -> str:
