@@ -61,11 +61,14 @@ def kappa_of(pairs: Sequence[Pair]) -> float | None:
 
 
 def kappa(pairs: Sequence[Pair]) -> Agreement:
-    """Return kappa with a bootstrap interval over emails, resampled inside each stratum."""
+    """Return kappa with a bootstrap interval over emails, resampled inside each stratum.
+
+    Not defined where one side gave one label only: it is 0 then however much both agree, and so is every resample.
+    """
     total = sum(pair.weight for pair in pairs)
     raw = sum(pair.weight for pair in pairs if pair.first == pair.second) / total if total else 0.0
     value = kappa_of(pairs)
-    if value is None:
+    if value is None or len({pair.first for pair in pairs}) < 2 or len({pair.second for pair in pairs}) < 2:
         return Agreement(None, None, None, raw, len(pairs))
     kinds = sorted(set(pairs), key=repr)
     index = {pair: number for number, pair in enumerate(kinds)}

@@ -233,20 +233,20 @@ class Quality:
             and m.email_id not in held_back
         )  # fmt: skip
 
-    def misread(self) -> tuple[str, str, tuple[int, ...], tuple[int, ...]] | None:
-        """Return the most frequent mistake: (model's label, people's, those emails, those that it read rightly).
+    def misread(self) -> list[tuple[str, str, tuple[int, ...], tuple[int, ...]]]:
+        """Return the kinds of mistakes as (model's label, people's, those emails, those that it read rightly).
 
-        None where model and people agree on everything checked.
+        The most frequent kind comes first; empty where model and people agree on everything checked.
         """
         cells: dict[tuple[str, str], list[int]] = {}
         for m in self.audit.drawn:
             if m.model_label is not None and m.label is not None:
                 cells.setdefault((m.model_label, m.label), []).append(m.email_id)
-        wrong = [(len(ids), cell) for cell, ids in cells.items() if cell[0] != cell[1]]
-        if not wrong:
-            return None
-        model, person = max(wrong)[1]
-        return model, person, tuple(cells[model, person]), tuple(cells.get((person, person), ()))
+        wrong = sorted(((len(ids), cell) for cell, ids in cells.items() if cell[0] != cell[1]), reverse=True)
+        return [
+            (model, person, tuple(cells[model, person]), tuple(cells.get((person, person), ())))
+            for _, (model, person) in wrong
+        ]
 
     def behind(self, held_back: frozenset[int] = frozenset()) -> tuple[tuple[str, tuple[int, ...]], ...]:
         """Return the emails behind the figures as (what they are, their numbers), without those ``held_back``."""

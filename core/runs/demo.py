@@ -27,6 +27,9 @@ IDLE_EXIT_S = 900.0
 KNOWN_LABELS = "known_labels.csv"
 """In the demo's folder: the emails' labels as they were written, for ``labeltui gold demo``."""
 _ANSWERS = "answers.csv"
+SAMPLE_SEED = 144
+"""Seed of the demo's sample: the first ten texts hold two misread ones, the first twenty enough for a rule.
+With other seeds that takes from 20 to 80 texts."""
 
 _SIMULATOR = (
     "--keys", "5", "--organizations", "3", "--seed", "11", "--latency", "0.7",
@@ -67,7 +70,17 @@ def prepare(settings: Settings, emails: int, *, now: float, fresh: bool = False)
     simulator = _simulator(settings, port=0)
     _write_keys(own, simulator)
     options = RunOptions(name=NAME, base_url=simulator.base_url, seed=7, simulated=True)
-    return create_run(own, source, builtin_task(), options, now=now).path, False
+    created = create_run(own, source, builtin_task(), options, now=now).path
+    _draw_sample(created, now=now)
+    return created, False
+
+
+def _draw_sample(path: Path, *, now: float) -> None:
+    """Draw the random sample with :data:`SAMPLE_SEED`, so that every demo's review comes upon the misreading early."""
+    from core.storage.writing.store import Store  # noqa: PLC0415 - brings sqlite-utils, which only writers need
+
+    with RunLock(path) as lock, Store.open(path, lock) as store:
+        store.begin_sample(SAMPLE_SEED, now=now)
 
 
 def ensure_simulator(path: Path, settings: Settings) -> None:

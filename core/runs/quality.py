@@ -25,6 +25,7 @@ from core.quality.estimates import Difference, Figures, Stratum, difference, fig
 from core.quality.report import Example, ReportFacts, page
 from core.quality.sampling import due
 from core.quality.student import (
+    FEWEST_FOR_A_RULE,
     NextGeneration,
     SharedMark,
     Suspicion,
@@ -441,18 +442,28 @@ MOST_COMPARED = 400
 """Texts of each kind that are searched for what misread ones share."""
 
 
+MOST_KINDS = 3
+"""Kinds of mistakes, the most frequent first, that are searched for a rule."""
+
+
 def rule_behind_mistakes(quality: Quality, path: Path) -> Rule | None:
-    """Return what the most frequent mistake of the model has in common; None where nothing checked differs."""
-    found = quality.misread()
-    if found is None:
-        return None
-    model, person, wrong, right = found
+    """Return the most frequent kind of mistake whose texts share something, else the most frequent kind.
 
-    def texts(email_ids: Sequence[int]) -> list[str]:
-        return list(dict.fromkeys(email.text for email in review_emails(path, email_ids[:MOST_COMPARED])))
+    Slips share nothing however many there are, and a rule may be the rarer kind. None where nothing checked differs.
+    """
+    first = None
+    for model, person, wrong, right in quality.misread()[:MOST_KINDS]:
+        misread = _texts_of(path, wrong)
+        enough = len(misread) >= FEWEST_FOR_A_RULE
+        found = Rule(model, person, len(misread), shared_marks(misread, _texts_of(path, right)) if enough else ())
+        if found.marks:
+            return found
+        first = first or found
+    return first
 
-    misread = texts(wrong)
-    return Rule(model, person, len(misread), shared_marks(misread, texts(right)))
+
+def _texts_of(path: Path, email_ids: Sequence[int]) -> list[str]:
+    return list(dict.fromkeys(email.text for email in review_emails(path, email_ids[:MOST_COMPARED])))
 
 
 def write_report(path: Path, file: Path, *, examples: bool) -> None:

@@ -70,6 +70,7 @@ def test_one_label_only_is_not_defined() -> None:
     assert alpha([{"a": "1", "b": "1"}] * 9).value is None
     assert kappa([Pair("1", "1")] * 9).raw == alpha([{"a": "1", "b": "1"}] * 9).raw == 1.0
     assert kappa([]).value is None
+    assert kappa([Pair("1", "1")] * 9 + [Pair("1", "0")]).value is None, "0 whatever the other side says"
     assert kappa([]).triple is None
 
 

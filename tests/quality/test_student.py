@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
+from typing import cast
 
+import pytest
+
+from core.llm.task import builtin_task
+from core.quality.audit import Quality
+from core.quality.sampling import permanent_number
 from core.quality.student import FOLDS, features, next_generation, out_of_fold, shared_marks, suspicious
+from core.runs import quality as runs_quality
+from core.runs.demo import DEFAULT_EMAILS, SAMPLE_SEED
+from core.runs.views import viewer
+from core.sources.demo_emails import labeled_demo_emails, misread
 
 WORK = ["contract", "gas", "meeting", "forecast", "invoice", "pipeline", "desk", "curve", "deal", "schedule"]
 HOME = ["dinner", "kids", "weekend", "love", "football", "tickets", "birthday", "beach", "movie", "friends"]
@@ -89,3 +100,36 @@ def test_a_text_without_words_has_a_score() -> None:
     """An empty text and a text of signs only are scored from the shares of the labels."""
     scores = out_of_fold([features(text) for text in ("", "?!", "…") * 20], ["1"] * 60, ["1", "0"])
     assert all(row[0] > row[1] for row in scores)
+
+
+def test_a_rule_is_named_also_where_slips_of_another_kind_are_more_frequent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten slips share nothing; the five misread texts of the rarer kind do, and these are told."""
+    texts_ = {number: f"{'abcdefghijklmnop'[number]}{'qrstuvwxyzghijkl'[number]}" for number in range(10)}
+    texts_ |= {number: f"From: x@firm.example\n\nnote {'abcdefghij'[number % 10]}" for number in range(20, 25)}
+    texts_ |= {number: f"From: x@home.example\n\nnote {'abcdefghij'[number % 10]}" for number in range(30, 50)}
+
+    class Checked:
+        def misread(self) -> list[tuple[str, str, tuple[int, ...], tuple[int, ...]]]:
+            slips, rule, right = tuple(range(10)), tuple(range(20, 25)), tuple(range(30, 50))
+            return [("0", "1", slips, right), ("1", "0", rule, right)]
+
+    monkeypatch.setattr(runs_quality, "_texts_of", lambda _, numbers: [texts_[number] for number in numbers])
+    found = runs_quality.rule_behind_mistakes(cast("Quality", Checked()), Path())
+    assert found is not None
+    assert (found.model, found.person, found.misread) == ("1", "0", 5)
+    assert "from firm.example" in {mark.mark for mark in found.marks}
+
+
+def test_the_demos_sample_shows_what_the_simulated_model_misreads() -> None:
+    """The first ten texts of the sample hold two misread ones, the first twenty tell what those share."""
+    view_of = viewer(builtin_task())
+    emails = list(labeled_demo_emails(DEFAULT_EMAILS))
+    drawn: dict[str, tuple[str, bool]] = {}
+    for number in sorted(range(1, DEFAULT_EMAILS + 1), key=lambda number: permanent_number(SAMPLE_SEED, number)):
+        email, label = emails[number - 1]
+        drawn.setdefault(view_of(email.raw).text, (label, misread(email, label) != label))
+    first = list(drawn.items())[:20]
+    assert sum(wrong for _, (_, wrong) in first[:10]) == 2
+    wrong = [text for text, (label, differs) in first if label == "0" and differs]
+    right = [text for text, (label, differs) in first if label == "0" and not differs]
+    assert [mark.mark for mark in shared_marks(wrong, right)] == ["from harborlight.example"]

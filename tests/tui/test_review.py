@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from core.engine import split_history
+from core.commands.command import Command
+from core.engine import Engine, SentCommand, split_history
 from core.model import AskKind, Attempt, Outcome, Settled
 from core.quality.audit import judge
 from core.quality.session import Phase
@@ -144,6 +145,32 @@ async def test_a_review_goes_on_where_a_killed_console_left_it(settings: Setting
     async with console(settings, run) as at:
         assert f"second look 2/{of}" in at.screen()
         assert not set(looked) & set(await answer(at, int(of) - 2))
+        assert "Batch 1 is answered." in at.screen()
+
+
+async def test_the_last_answer_of_a_batch_is_awaited_where_a_worker_applies_it(
+    settings: Settings, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker applies answers later than they are sent: the result and the next batch wait for the last one."""
+    waiting: list[tuple[SentCommand, Command]] = []
+    apply = Engine.send
+
+    def post(self: Engine, path: Path, command: Command) -> SentCommand:
+        sent = SentCommand(f"command {len(waiting)}", "requested", command)
+        waiting.append((sent, command))
+        return sent
+
+    def await_answer(self: Engine, path: Path, sent: SentCommand, *, timeout_s: float) -> None:
+        while waiting and any(each is sent for each, _ in waiting):
+            apply(self, path, waiting.pop(0)[1])
+
+    monkeypatch.setattr(Engine, "send", post)
+    monkeypatch.setattr(Engine, "await_answer", await_answer)
+    async with console(settings, run) as at:
+        await answer(at, 25)
+        assert review_of(at).phase is Phase.SECOND
+        await answer(at, review_of(at).place_left)
+        assert "batch 2 · answered 0/25" in at.screen()
         assert "Batch 1 is answered." in at.screen()
 
 

@@ -161,7 +161,7 @@ ALL: tuple[Action, ...] = (
     ),
     Action(
         "cannot_tell", Group.QUALITY, ("full_stop",), ".", _word("cannot tell"), "Answer that no label can be told.",
-        AT_REVIEW, hint=1, changes=True,
+        AT_REVIEW, hint=0, changes=True,
     ),
     Action(
         "unfold", Group.QUALITY, ("space",), "space", _word("unfold"),
@@ -348,7 +348,7 @@ ALL: tuple[Action, ...] = (
     Action(
         "withdraw", Group.QUALITY, ("U",), "U", _word("take back"),
         "Take your last answer back and show its item again.",
-        AT_REVIEW, enabled.run_read, hint=1, changes=True,
+        AT_REVIEW, enabled.run_read, changes=True,
     ),
     Action(
         "copy", Group.HERE, ("c",), "c", _word("copy"),

@@ -118,7 +118,8 @@ def lines(
         rows += _goals(quality, width)
     else:
         rows += [*_differing(quality, rule, width), *_confusion(quality), *_people(quality), *_parts(quality, width)]
-    rows += [*_gold(quality), *_packs(quality, width), *_watches(quality, width), *_next(student, training=training)]
+    rows += [*_gold(quality), *_packs(quality, width), *_watches(quality, width)]
+    rows += _next(student, quality, training=training)
     return rows
 
 
@@ -245,8 +246,16 @@ def _advice(quality: Quality, width: int) -> list[Content]:
             )
     if quality.audited:
         shown = f"was shown at {quality.gate} checked" if quality.gate else "is not shown yet (looks at 100, 200, 400)"
-        said.append(f"Accuracy above {GATE:.0%} {shown}.")
-    return [line((one_line(each, limit=max(40, width)), "$waiting")) for each in said]
+        said.append(f"Accuracy above {GATE * 100:.0f} % {shown}.")
+    return _wrapped(said, width)
+
+
+def _wrapped(sentences: Sequence[str], width: int) -> list[Content]:
+    """Return sentences in lines of their own, wrapped: what they tell is lost where it is cut."""
+    room = max(40, width)
+    return [
+        line((part, "$waiting")) for each in sentences for part in textwrap.wrap(one_line(each, limit=4 * room), room)
+    ]
 
 
 def goals(quality: Quality) -> list[tuple[str, Sequence[int]]]:
@@ -308,12 +317,12 @@ def _people(quality: Quality) -> list[Content]:
 
 
 def part_words(part: Part) -> str:
-    """Return ``95 % (75–99) agree``, and for too few how many more random items tell."""
+    """Return ``95 % (75–99) agree``, and for too few how many more random items tell: as short as 80 columns ask."""
     found = part.accuracy
     if found is None:
         return "none checked yet"
-    text = f"{found.value * 100:.0f} % ({found.low * 100:.0f}–{found.high * 100:.0f}) agree"
-    return f"{text}, too few: about {number(found.more)} more tell" if found.few else text
+    text = f"{found.value * 100:.0f} % ({found.low * 100:.0f}–{found.high * 100:.0f})"
+    return f"{text}, too few: {number(found.more)} more" if found.few else f"{text} agree"
 
 
 def _parts(quality: Quality, width: int) -> list[Content]:
@@ -334,17 +343,17 @@ def _differing(quality: Quality, rule: Rule | None, width: int) -> list[Content]
         return []
     rows = _heading("Where model and people differ")
     if rule is not None:
-        rows += [line((one_line(each, limit=width), "$waiting")) for each in rule_words(rule, quality.audit.names)]
+        rows += _wrapped(rule_words(rule, quality.audit.names), width)
     told = keyed(f"On {plural(len(found), 'item', 'items')}: {{disagreements}} reads them; {{behind}} reads those")
     return [*rows, line((f"{told} behind any figure.", "$foreground"))]
 
 
 def rule_words(rule: Rule, names: Mapping[str, str]) -> list[str]:
-    """Return the sentences on the most frequent mistake: between which labels, and what its texts share."""
+    """Return the sentences on a kind of mistake: between which labels, and what its texts share."""
     model, person = (
         one_line(f"{value} {names.get(value, '')}".strip(), limit=20) for value in (rule.model, rule.person)
     )
-    told = [f"Most often the model says {model}, people {person}: {plural(rule.misread, 'text', 'texts')}."]
+    told = [f"The model says {model}, people {person}: {plural(rule.misread, 'text', 'texts')}."]
     told += [
         f"A rule? {mark.in_misread} of these {mark.misread} hold “{one_line(mark.mark, limit=26)}”;"
         f" {mark.in_others} of {mark.others} that it read rightly do."
@@ -422,13 +431,16 @@ def _watches(quality: Quality, width: int) -> list[Content]:
     return rows
 
 
-def _next(student: tuple[NextGeneration, Sequence[Suspicion]] | None, *, training: bool) -> list[Content]:
+def _next(
+    student: tuple[NextGeneration, Sequence[Suspicion]] | None, quality: Quality, *, training: bool
+) -> list[Content]:
     rows = _heading("Next generation: a student trained on these labels, judged out of fold")
     if student is None:
         return [*rows, line(("training …" if training else "too few labels to train on", "$quiet"))]
     found, suspicions = student
     shares = ", ".join(
-        f"{count / found.total:.1%} {one_line(label, limit=12)}" for label, count in sorted(found.shares.items())
+        f"{count / found.total * 100:.1f} % {one_line(named(quality, label), limit=16)}"
+        for label, count in sorted(found.shares.items(), key=lambda each: -each[1])[:4]
     )
     repeated = f"; it repeats {found.repeated} of {found.mistakes} known mistakes" if found.mistakes else ""
     rows.append(line(f"It would call {shares}{repeated}."))

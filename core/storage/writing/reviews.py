@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.model import LabelSource
 from core.quality.sampling import Sample, grown, topped_up
@@ -51,6 +51,13 @@ def keep_sample(db: sqlite3.Connection, sample: Sample, *, now: float) -> int:
         return int(cursor.lastrowid or 0)
     db.execute("UPDATE sample SET goal = ?, rates = ? WHERE id = ?", (sample.goal, rates, row[0]))
     return int(row[0])
+
+
+def begin_sample(db: sqlite3.Connection, seed: int, *, now: float) -> None:
+    """Write a new run's sample with a seed instead of the one that follows from the run; not where it was begun."""
+    sample, begun = sample_of(db)
+    if not begun:
+        keep_sample(db, replace(sample, seed=seed), now=now)
 
 
 def grow_sample(db: sqlite3.Connection, *, goal: int | None, top_up: bool, task_version: str, now: float) -> Sample:

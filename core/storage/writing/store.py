@@ -466,6 +466,11 @@ class Store(PeopleWriter):
         with self._transaction() as db:
             reviews.plan_second_looks(db, annotator, batch, email_ids)
 
+    def begin_sample(self, seed: int, *, now: float) -> None:
+        """Begin the random sample with a given seed; a sample that was begun keeps its own."""
+        with self._transaction() as db:
+            reviews.begin_sample(db, seed, now=now)
+
     def grow_sample(self, *, goal: int | None, top_up: bool, now: float) -> Sample:
         """Raise the sample's goal, or the rates of rare labels; returns the sample."""
         with self._transaction() as db:

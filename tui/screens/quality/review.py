@@ -29,6 +29,7 @@ from tui.widgets.panes.pane import line
 from tui.widgets.window_parts import TextScroll
 
 if TYPE_CHECKING:
+    from core.commands.command import Command
     from core.engine import ReviewEmail, SentCommand
     from core.model import Task
 
@@ -193,16 +194,28 @@ class ReviewScreen(BaseScreen):
         self._note = ""
         task = self.asked_task()
         self._last = "cannot tell" if value is None or task is None else f"{value} {task.name_of(value)}"
-        command, engine = Review([answer]), self.console_app.engine
-        self.console_app.jobs.send(lambda: engine.send(path, command), self._kept, self._lost)
+        self._send(path, Review([answer]))
         if session.phase is Phase.PLAN:
             self._plan()
         elif session.phase is Phase.REVEALED:
             self._reveal()
         self._turn()
 
-    def _kept(self, sent: SentCommand) -> None:
-        self._sent = sent
+    def _send(self, path: Path, command: Command) -> None:
+        """Send a command behind those that wait; what reads the file behind it awaits its answer."""
+        engine = self.console_app.engine
+
+        def send() -> None:
+            self._sent = engine.send(path, command)
+
+        self.console_app.jobs.send(send, lambda _: None, self._lost)
+
+    def _read_after_answers(self, path: Path) -> Audit:
+        """Return the audit with every answer that was sent. Runs beside the screen, behind their sending."""
+        engine = self.console_app.engine
+        if self._sent is not None:
+            engine.await_answer(path, self._sent, timeout_s=10.0)
+        return engine.audit(path)
 
     def do_withdraw(self) -> None:
         """Take the newest answer of this phase back and show its item again."""
@@ -210,8 +223,7 @@ class ReviewScreen(BaseScreen):
         if session is None or path is None or session.withdraw() is None:
             self.console_app.say("This is the beginning of the batch: nothing to take back.", severity="warning")
             return
-        engine, command = self.console_app.engine, WithdrawReview(self._annotator)
-        self.console_app.jobs.send(lambda: engine.send(path, command), self._kept, self._lost)
+        self._send(path, WithdrawReview(self._annotator))
         self._last = ""
         self._turn()
 
@@ -223,9 +235,7 @@ class ReviewScreen(BaseScreen):
         who, batch = self._annotator, session.batch
 
         def draw() -> tuple[Audit, tuple[int, ...]]:
-            if self._sent is not None:
-                engine.await_answer(path, self._sent, timeout_s=10.0)
-            audit = engine.audit(path)
+            audit = self._read_after_answers(path)
             known = next((b.second for b in audit.batches if (b.annotator, b.number) == (who, batch)), None)
             looks = plan(audit, who, batch) if known is None else known
             if known is None:
@@ -253,9 +263,7 @@ class ReviewScreen(BaseScreen):
         who, batch = self._annotator, session.batch
 
         def compare() -> tuple[BatchResult, Begun]:
-            if self._sent is not None:
-                engine.await_answer(path, self._sent, timeout_s=10.0)
-            audit = engine.audit(path)
+            audit = self._read_after_answers(path)
             found = reveal(audit, who, batch)
             emails = {e.id: e for e in engine.review_emails(path, [number_ for number_, _, _ in found.differing])}
             subjects = tuple(_title(emails[number_]) for number_, _, _ in found.differing if number_ in emails)
@@ -363,6 +371,8 @@ class ReviewScreen(BaseScreen):
         )
         note = f" · note: {one_line(self._note, limit=40)}" if self._note else ""
         last = f" last: you said {one_line(self._last, limit=30)}" if self._last else ""
+        if session.phase is Phase.SECOND and not session.given and not self.ANSWER_KIND:
+            last = " These come again, with some where you and the model agree: answer once more."
         self.query_one("#answered", Static).update(line((last + note, "$quiet")))
 
     def _draw_result(self, task: Task, session: Session) -> None:
