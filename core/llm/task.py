@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 from core.llm.answers import without_reasoning
@@ -101,11 +102,8 @@ def messages(task: Task, email_text: str) -> tuple[ChatMessage, ...]:
 
     ``email_text`` is a view's text: already cut to the task's ``truncate_at``.
     """
-    before, behind = fences(task.item)
-    return (
-        ChatMessage("system", _system_text(task)),
-        ChatMessage("user", before + "\n" + email_text + "\n" + behind),
-    )
+    system, before, behind = _frame(task)
+    return (system, ChatMessage("user", before + email_text + behind))
 
 
 def reask_messages(task: Task, email_text: str, bad_answers: Sequence[tuple[str, str]]) -> tuple[ChatMessage, ...]:
@@ -156,6 +154,13 @@ def cut_sentences(task: Task, usual: str) -> str:
     if task.quoted == "mark":
         said += f" A line {HISTORY_MARK} or {SIGNATURE_MARK} says where quoted history or a signature begins."
     return said
+
+
+@lru_cache(maxsize=8)
+def _frame(task: Task) -> tuple[ChatMessage, str, str]:
+    """Return what the questions of a task share: the system message, and what stands before and behind each text."""
+    before, behind = fences(task.item)
+    return ChatMessage("system", _system_text(task)), f"{before}\n", f"\n{behind}"
 
 
 def _system_text(task: Task) -> str:

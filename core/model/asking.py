@@ -109,7 +109,8 @@ class PendingEmail:
 
     ``attempts`` counts all calls made for it so far; ``bad_answers`` are the unusable answers since it was last put in
     line, oldest first, as (raw answer, reason). ``alone``: a pack was asked about it in vain, so it is not packed
-    again; ``flagged``: its text looks like orders to a model.
+    again; ``flagged``: its text looks like orders to a model; ``answered``: the model labeled another email with the
+    same text, whose label it takes.
     """
 
     id: int
@@ -122,6 +123,7 @@ class PendingEmail:
     bad_answers: tuple[tuple[str, str], ...] = ()
     alone: bool = False
     flagged: bool = False
+    answered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

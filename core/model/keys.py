@@ -30,15 +30,11 @@ class Dimension(StrEnum):
     TPM = "TPM"
     TPD = "TPD"
 
-    @property
-    def period_s(self) -> float:
-        """Return seconds in which a spent bucket refills whole."""
-        return 60.0 if self in (Dimension.RPM, Dimension.TPM) else 86_400.0
-
-    @property
-    def counts_tokens(self) -> bool:
-        """Return whether the bucket holds tokens; otherwise it holds requests."""
-        return self in (Dimension.TPM, Dimension.TPD)
+    def __init__(self, value: str) -> None:
+        self.period_s = 60.0 if value.endswith("M") else 86_400.0
+        """Seconds in which a spent bucket refills whole."""
+        self.counts_tokens = value.startswith("T")
+        """Whether the bucket holds tokens; otherwise it holds requests."""
 
     @property
     def words(self) -> str:

@@ -216,11 +216,12 @@ class Settlement:
         """Return what is committed to the run file."""
         if not self.settled:
             return Answer(self.attempt)
-        return Answer(self.attempt, Settled(self.email.id, self.reasks, label=self.label, failure=self.failure))
+        settled = Settled(self.email.id, self.reasks, label=self.label, failure=self.failure)
+        return Answer(self.attempt, settled, chars=len(self.email.text))
 
 
-def attempt_of(task: Task, question: Question) -> Attempt:
-    """Return the attempt that a question is recorded as, before anything is known of its outcome."""
+def attempt_of(task: Task, question: Question, outcome: Outcome, **known: Any) -> Attempt:
+    """Return the attempt that a question is recorded as; ``known`` are the fields that its outcome fills."""
     email = question.email
     return Attempt(
         email_id=email.id,
@@ -232,8 +233,9 @@ def attempt_of(task: Task, question: Question) -> Attempt:
         task_version=task.version,
         started_at=question.started_at,
         latency_s=question.latency_s,
-        outcome=Outcome.ANSWERED,
+        outcome=outcome,
         lane=question.lane,
+        **known,
     )
 
 
@@ -243,9 +245,10 @@ def settle_reply(task: Task, question: Question, reply: Reply, verdict: Verdict,
     ``number`` is the email's in the answer to a pack, 0 where it was asked about alone.
     """
     email = question.email
-    attempt = replace(
-        attempt_of(task, question),
-        outcome=verdict.outcome,
+    attempt = attempt_of(
+        task,
+        question,
+        verdict.outcome,
         raw_answer=reply.text,
         error=verdict.reason or None,
         prompt_tokens=reply.usage.prompt_tokens,
@@ -289,9 +292,7 @@ def settle_error(
     ``fault`` is whose fault a refusal was found to be. ``elsewhere``: another key may take what was too large for this
     one. ``tries`` is how many errors of server or network were too many, or 0.
     """
-    attempt = replace(
-        attempt_of(task, question), outcome=error.outcome, error=str(error), request_id=error.request_id or None
-    )
+    attempt = attempt_of(task, question, error.outcome, error=str(error), request_id=error.request_id or None)
     failure = None
     if fault is Fault.EMAIL or (isinstance(error, TooLargeError) and not elsewhere):
         failure = refused(error)
@@ -423,8 +424,8 @@ class Exchange:
         found = []
         for at, email in enumerate(emails):
             place = PackPlace(f"{permit.alias} {started_at!r} {emails[0].id}", at + 1, len(emails))
-            attempt = attempt_of(self._task, self._question(permit, email, started_at))
-            attempt = replace(attempt, outcome=Outcome.LOST, error=str(error), pack=place)
+            question = self._question(permit, email, started_at)
+            attempt = attempt_of(self._task, question, Outcome.LOST, error=str(error), pack=place)
             found.append(Settlement(attempt, email, len(email.bad_answers)))
         return tuple(found)
 
@@ -466,7 +467,7 @@ class Exchange:
         """Return what a lost place makes of an email: it goes back to the queue, and nothing counts against anybody."""
         self._retries.refusals.ended(question.email.id)
         self._pacer.cancelled(permit)
-        attempt = replace(attempt_of(self._task, question), outcome=Outcome.LOST, error=str(error))
+        attempt = attempt_of(self._task, question, Outcome.LOST, error=str(error))
         return Settlement(attempt, question.email, len(question.email.bad_answers))
 
     def _failed(self, permit: Permit, question: Question, error: CallError, *, probe: bool) -> Settlement:

@@ -25,9 +25,6 @@ class KeepsAlarms(Protocol):
     def raised_watches(self) -> frozenset[str]:
         """Return the watches whose alarm is recorded and stands."""
 
-    def text_chars(self, email_id: int) -> int:
-        """Return how many characters of an email are sent."""
-
     def pack_control(self) -> PackControl | None:
         """Return the control of packs as the run file leaves it."""
 
@@ -81,7 +78,7 @@ class RunWatches:
                 model=attempt.reply_model or "",
                 fingerprint=attempt.system_fingerprint or "",
                 email_id=attempt.email_id,
-                chars=self._fixed_chars + self._store.text_chars(attempt.email_id) if first else 0,
+                chars=self._fixed_chars + answer.chars if first else 0,
                 tokens=attempt.prompt_tokens,
             )
             for reading in self._watches.observe(ask):

@@ -251,7 +251,7 @@ def test_two_corrections_of_one_surprise_count_once(workers: tuple[Worker, Worke
     """Both workers read in a header that a third party took 5,000: that is 5,000, not 10,000."""
     for worker in workers:
         reservation = worker.ledger.reserve(ORG, MODEL, 100, NOW)
-        worker.ledger.settle(reservation, 100, [Reading(Dimension.TPM, 8_000, 2_800, 39.0)], NOW)
+        worker.ledger.settle(reservation, 100, [Reading(Dimension.TPM, 8_000, 2_800)], NOW)
     for worker in (*workers, *workers):
         worker.share(NOW)
     for worker in workers:

@@ -170,7 +170,7 @@ def test_a_server_of_ones_own_opens_at_once_and_another_one_slowly() -> None:
 def test_headers_that_tell_of_limits_bring_the_slow_opening_back() -> None:
     """A private server that shows quotas is treated like any other with quotas."""
     org = organization(Room(own=True))
-    answer(org, 1, Reading(Dimension.TPM, 6_000.0, 5_900.0, 1.0))
+    answer(org, 1, Reading(Dimension.TPM, 6_000.0, 5_900.0))
 
     assert org.calls_at_once(100.0) == pytest.approx(1 + 1 / 16)
 
@@ -178,7 +178,7 @@ def test_headers_that_tell_of_limits_bring_the_slow_opening_back() -> None:
 def test_a_chosen_number_sets_it_without_quotas_and_caps_it_with_them() -> None:
     """It is what a person said, on a private server; where quotas pace it is an upper bound."""
     own, other = organization(Room(own=True, chosen=40)), organization(Room(chosen=1))
-    answer(other, 100, Reading(Dimension.RPM, 600.0, 500.0, 1.0))
+    answer(other, 100, Reading(Dimension.RPM, 600.0, 500.0))
 
     assert own.calls_at_once(100.0) == 40
     assert other.calls_at_once(100.0) == 1

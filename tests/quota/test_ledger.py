@@ -142,7 +142,7 @@ def test_a_limit_from_headers_alone_rules_nothing_out() -> None:
     """A call larger than a header's limit waits for a full bucket and lets the server decide."""
     ledger = Ledger()
     reservation = ledger.reserve(ORG, MODEL, 500, NOW)
-    ledger.settle(reservation, 500, [Reading(Dimension.TPM, 6_000, 5_500, 5.0)], NOW)
+    ledger.settle(reservation, 500, [Reading(Dimension.TPM, 6_000, 5_500)], NOW)
     assert ledger.wait_until(ORG, MODEL, 7_000, NOW).at == pytest.approx(NOW + 5, abs=0.1)
 
 
@@ -184,7 +184,7 @@ def test_headers_teach_requests_of_the_day_and_tokens_of_the_minute() -> None:
     """The first answer makes both windows known."""
     ledger = Ledger()
     reservation = ledger.reserve(ORG, MODEL, 1_156, NOW)
-    shown = [Reading(Dimension.RPD, 1_000, 999, 86.4), Reading(Dimension.TPM, 8_000, 7_060, 7.0)]
+    shown = [Reading(Dimension.RPD, 1_000, 999), Reading(Dimension.TPM, 8_000, 7_060)]
     ledger.settle(reservation, 940, shown, NOW + 1)
     assert available(ledger, Dimension.RPD, NOW + 1) == 999
     assert available(ledger, Dimension.TPM, NOW + 1) == 7_060
@@ -194,7 +194,7 @@ def test_another_program_spending_is_noticed_at_once() -> None:
     """A header that shows less than was estimated pulls the level down."""
     ledger = ledger_with({Dimension.TPM: 8_000})
     reservation = ledger.reserve(ORG, MODEL, 1_156, NOW)
-    ledger.settle(reservation, 900, [Reading(Dimension.TPM, 8_000, 2_000, 45.0)], NOW + 1)
+    ledger.settle(reservation, 900, [Reading(Dimension.TPM, 8_000, 2_000)], NOW + 1)
     assert available(ledger, Dimension.TPM, NOW + 1) <= 2_000 + 256 + 8_000 / 60 + 1
 
 
@@ -205,7 +205,7 @@ def test_a_level_reckoned_too_low_is_raised_carefully() -> None:
         ledger.settle(ledger.reserve(ORG, MODEL, 1_000, NOW), None, [], NOW)  # reckoned, but never counted
     first = ledger.reserve(ORG, MODEL, 500, NOW)
     ledger.reserve(ORG, MODEL, 500, NOW)
-    ledger.settle(first, 500, [Reading(Dimension.TPM, 8_000, 7_500, 3.0)], NOW)
+    ledger.settle(first, 500, [Reading(Dimension.TPM, 8_000, 7_500)], NOW)
     assert available(ledger, Dimension.TPM, NOW) == 7_000
 
 
@@ -214,7 +214,7 @@ def test_calls_in_flight_do_not_count_twice() -> None:
     ledger = ledger_with({Dimension.TPM: 8_000})
     others = [ledger.reserve(ORG, MODEL, 1_000, NOW) for _ in range(3)]
     last = ledger.reserve(ORG, MODEL, 1_000, NOW)
-    ledger.settle(last, 1_000, [Reading(Dimension.TPM, 8_000, 4_000, 30.0)], NOW)
+    ledger.settle(last, 1_000, [Reading(Dimension.TPM, 8_000, 4_000)], NOW)
     assert available(ledger, Dimension.TPM, NOW) == 4_000
     for other in others:
         ledger.settle(other, 1_000, [], NOW)
@@ -226,7 +226,7 @@ def test_a_changed_limit_is_adopted_when_headers_repeat_it() -> None:
     ledger = Ledger()
     for number, limit in enumerate((8_000, 250_000, 8_000, 8_000, 250_000, 250_000, 250_000)):
         reservation = ledger.reserve(ORG, MODEL, 100, NOW + number)
-        ledger.settle(reservation, 100, [Reading(Dimension.TPM, limit, limit - 100, 1.0)], NOW + number)
+        ledger.settle(reservation, 100, [Reading(Dimension.TPM, limit, limit - 100)], NOW + number)
         assert ledger.status(NOW)[0].limit == (250_000 if number == 6 else 8_000)
 
 
@@ -343,7 +343,7 @@ def test_vouched_levels_are_not_added_up() -> None:
     ledger = Ledger()
     for name, left in (("(a)", 3_000), ("(b)", 2_500)):
         reservation = ledger.reserve(name, MODEL, 500, NOW)
-        ledger.settle(reservation, 500, [Reading(Dimension.TPM, 8_000, left, 40.0)], NOW)
+        ledger.settle(reservation, 500, [Reading(Dimension.TPM, 8_000, left)], NOW)
     ledger.rename("(a)", ORG, NOW)
     ledger.rename("(b)", ORG, NOW)
     assert available(ledger, Dimension.TPM, NOW) == 2_500
@@ -453,7 +453,7 @@ def test_no_reply_and_no_clock_can_break_the_ledger(
         if fate == "keep":
             flying.append(reservation)
         elif fate == "settle":
-            ledger.settle(reservation, cost, [Reading(Dimension.TPM, limit, remaining, 1.0)], now)
+            ledger.settle(reservation, cost, [Reading(Dimension.TPM, limit, remaining)], now)
         elif fate == "release":
             ledger.release(reservation, now)
         else:

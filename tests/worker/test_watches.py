@@ -54,12 +54,13 @@ def healthy(count: int) -> dict[int, str | None]:
 
 def test_a_server_that_cuts_prompts_is_reported_and_the_run_goes_on(make_run: MakeRun) -> None:
     """Texts of 500 to 6,000 characters that all took 1,024 tokens: an alarm in status, and no pause."""
-    path = make_run([f"{number} " + "word " * (100 * number) for number in range(1, 13)])
+    texts = [f"{number} " + "word " * (100 * number) for number in range(1, 13)]
+    path = make_run(texts)
     reasons: list[str] = []
     with RunLock(path) as lock, Store.open(path, lock) as store:
         watches = RunWatches(store, lambda: NOW, reasons.append, fixed_chars=2_300)
         for number in range(1, 13):
-            committed = [replace_tokens(answer(store, number, "1"), 1_024)]
+            committed = [replace(replace_tokens(answer(store, number, "1"), 1_024), chars=len(texts[number - 1]))]
             store.commit(committed, now=NOW + number)
             watches.observe(committed)
     with RunReader(path) as reader:

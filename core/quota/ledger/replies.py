@@ -23,15 +23,18 @@ _LONGEST_HEADER = 64
 _MINUTE_OR_DAY_S = math.sqrt(60.0 * 86_400.0)
 _ABOUT_A_MINUTE_S = 150.0
 
-_WINDOWS: Mapping[str, Dimension | None] = {
-    "requests": None,
-    "tokens": Dimension.TPM,
-    "requests-minute": Dimension.RPM,
-    "requests-day": Dimension.RPD,
-    "tokens-minute": Dimension.TPM,
-    "tokens-day": Dimension.TPD,
-}
-"""The window that each kind of ``x-ratelimit`` header counts; None where it is the server's habit."""
+_WINDOWS = tuple(
+    (f"x-ratelimit-limit-{name}", f"x-ratelimit-remaining-{name}", f"x-ratelimit-reset-{name}", window)
+    for name, window in (
+        ("requests", None),
+        ("tokens", Dimension.TPM),
+        ("requests-minute", Dimension.RPM),
+        ("requests-day", Dimension.RPD),
+        ("tokens-minute", Dimension.TPM),
+        ("tokens-day", Dimension.TPD),
+    )
+)
+"""Headers for a window's limit, what remains and the reset, and which window; None where it is the server's habit."""
 
 _EPOCH_S = 1e9
 _EPOCH_MS = 1e12
@@ -90,12 +93,11 @@ _WINDOW_WORDS = re.compile(r"\bon (requests|tokens) per (minute|day)\b")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Hold one window as headers show it: ``remaining`` of ``limit`` units; whole again in ``reset_s``."""
+    """Hold one window as headers show it: ``remaining`` of ``limit`` units."""
 
     dimension: Dimension
     limit: float | None
     remaining: float | None
-    reset_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,23 +246,21 @@ def readings(
     they are those of a day, unless the reset time can only belong to a minute. ``now``: seconds since the epoch.
     """
     found: list[Reading] = []
-    for name, told in _WINDOWS.items():
-        limit = _bounded(headers.get(f"x-ratelimit-limit-{name}"), least=1.0)
-        remaining = _bounded(headers.get(f"x-ratelimit-remaining-{name}"), least=0.0)
-        if limit is None and (remaining is None or f"x-ratelimit-limit-{name}" in headers):
+    for named_limit, named_remaining, named_reset, told in _WINDOWS:
+        limit = _bounded(headers.get(named_limit), least=1.0)
+        remaining = _bounded(headers.get(named_remaining), least=0.0)
+        if limit is None and (remaining is None or named_limit in headers):
             continue
         if limit is not None and remaining is not None and remaining > limit:
             continue
-        reset_s = _span_s(headers.get(f"x-ratelimit-reset-{name}"), now)
-        reset_s = None if reset_s is None or reset_s < 0 else reset_s
         dimension = told
         if dimension is None:
-            minute = (
-                _refills_in_minutes(limit, remaining, reset_s) if requests_per_day is None else not requests_per_day
-            )
-            dimension = Dimension.RPM if minute else Dimension.RPD
+            per_day = requests_per_day
+            if per_day is None:
+                per_day = not _refills_in_minutes(limit, remaining, _span_s(headers.get(named_reset), now))
+            dimension = Dimension.RPD if per_day else Dimension.RPM
         if dimension not in [each.dimension for each in found]:
-            found.append(Reading(dimension, limit, remaining, reset_s))
+            found.append(Reading(dimension, limit, remaining))
     return tuple(found)
 
 

@@ -334,7 +334,7 @@ class Broker:
             estimate=need.estimate,
             slot=slot,
             org=org,
-            in_demand=org.account.calls_in_flight >= org.calls_at_once(need.estimate.cost),
+            in_demand=org.account.calls_in_flight >= use.most,
             probes_org=org.health.asked(),
             probes_slot=not org.health.out and slot.health.asked(),
             lap=self._room.knee.asked(self._room.in_flight) if unlimited else 0,

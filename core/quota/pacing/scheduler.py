@@ -123,11 +123,12 @@ class Passed:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """Ask about this email with this key, now."""
+    """Ask about this email with this key, now: it is one of ``most`` calls that may be in flight."""
 
     need: Need
     slot: KeySlot
     org: Organization
+    most: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,7 @@ def decide(need: Need, orgs: Sequence[Organization], now: float) -> Decision:
     earliest: Wait | None = None
     usable = [org for org in orgs if org.usable]
     too_large = 0
-    for org in sorted(usable, key=lambda org: _rank(org, need)):
+    for org in sorted(usable, key=lambda org: _rank(org, need)) if len(usable) > 1 else usable:
         found = None if org.name in need.refused_by else _in_org(need, org, now)
         if isinstance(found, Use):
             return found
@@ -234,11 +235,12 @@ def _in_org(need: Need, org: Organization, now: float) -> Use | Wait | None:
     if opening.at > now:
         reason = opening.reason or f"waits for {_words(opening.limit)}"
         return Wait(opening.at, opening.limit, org.label, f"{org.label} {reason}")
-    if account.calls_in_flight >= org.calls_at_once(size.cost):
+    most = org.calls_at_once(size.cost)
+    if account.calls_in_flight >= most:
         out = account.calls_in_flight
         return Wait(None, "", org.label, f"{out} call{'s' if out != 1 else ''} of {org.label} in flight")
     found = _slot(org, now)
-    return Use(need, found, org) if isinstance(found, KeySlot) else found
+    return Use(need, found, org, most) if isinstance(found, KeySlot) else found
 
 
 def _slot(org: Organization, now: float) -> KeySlot | Wait:

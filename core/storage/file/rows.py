@@ -42,16 +42,21 @@ def label_in_force(email: str) -> str:
     It is the newest label of a person, else the newest of the model. A pending, failed or skipped email shows a
     person's label alone: what the model said before is on record, and does not count while the model is asked again.
     """
-    return _newest(email, f"({BY_PERSON} OR {BY_MODEL} AND {email}.state = 'labeled')")
+    return _newest(email, f"{BY_MODEL} AND {email}.state = 'labeled'")
 
 
-def _newest(email: str, which: str) -> str:
-    return f"(SELECT id FROM label WHERE email_id = {email}.id AND {which} ORDER BY {BY_PERSON} DESC, id DESC LIMIT 1)"
+def _newest(email: str, by_model: str) -> str:
+    """Return SQL for the number of the newest label of a person, else of the newest ``by_model``."""
+    person, model = (
+        f"(SELECT id FROM label WHERE email_id = {email}.id AND {which} ORDER BY id DESC LIMIT 1)"
+        for which in (BY_PERSON, by_model)
+    )
+    return f"coalesce({person}, {model})"
 
 
 BECOMES_LABELED = (
     "state = 'labeled', (label, label_source) = (SELECT value, source FROM label WHERE id = "
-    f"{_newest('email', f'({BY_PERSON} OR {BY_MODEL})')})"
+    f"{_newest('email', BY_MODEL)})"
 )
 """SQL to set with UPDATE email, once its label is on record. State and label change at once: totals count them so."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from core.model import Outcome, PendingEmail, orders_among
@@ -12,6 +12,8 @@ from core.storage.file.rows import BAD_ANSWERS
 
 _PACK_REFUSED = (*BAD_ANSWERS, Outcome.REFUSED.value, Outcome.BAD_REQUEST.value)
 """Outcomes of a pack after which each of its emails is asked about alone."""
+
+_Row = tuple[Any, ...]
 
 _COUNTED_UP_TO = 5_000
 _SAMPLE = 1_000
@@ -54,7 +56,8 @@ def pending_emails(
         f" WHERE e.state = 'pending' AND e.position > :after{where} ORDER BY e.position LIMIT :limit",
         {"after": after, "limit": limit, "version": task_version},
     ).fetchall()
-    return [_with_history(db, row, task_version) for row in rows]
+    answered = _answered_texts(db, rows, task_version) if dedupe else frozenset()
+    return [_with_attempts(row, tried, task_version, answered) for row, tried in _with_history(db, rows)]
 
 
 def has_open_parcels(db: sqlite3.Connection) -> bool:
@@ -72,12 +75,7 @@ def emails_of_parcel(
         " AND p.email_id IN (SELECT value FROM json_each(?))",
         (parcel_id, json.dumps(list(email_ids))),
     ).fetchall()
-    tried: dict[int, list[Any]] = {}
-    ids = json.dumps([row[0] for row in rows])
-    query = f"SELECT email_id, {_TRIED} FROM attempt WHERE email_id IN (SELECT value FROM json_each(?)) ORDER BY id"
-    for email_id, *attempt in db.execute(query, (ids,)).fetchall():
-        tried.setdefault(email_id, []).append(attempt)
-    return [_with_attempts(row, tried.get(row[0], []), task_version) for row in rows]
+    return [_with_attempts(row, tried, task_version) for row, tried in _with_history(db, rows)]
 
 
 def distinct_texts(db: sqlite3.Connection) -> int:
@@ -153,12 +151,29 @@ def labeled_email(db: sqlite3.Connection, email_id: int, *, task_version: str) -
     return None if row is None else (PendingEmail(*row[:-1]), row[-1])
 
 
-def _with_history(db: sqlite3.Connection, row: tuple[Any, ...], task_version: str) -> PendingEmail:
-    tried = db.execute(f"SELECT {_TRIED} FROM attempt WHERE email_id = ? ORDER BY id", (row[0],)).fetchall()
-    return _with_attempts(row, tried, task_version)
+def _with_history(db: sqlite3.Connection, rows: Sequence[_Row]) -> Iterator[tuple[_Row, Sequence[Sequence[Any]]]]:
+    """Yield each of these emails with its attempts, oldest first."""
+    tried: dict[int, list[Any]] = {}
+    ids = json.dumps([row[0] for row in rows])
+    query = f"SELECT email_id, {_TRIED} FROM attempt WHERE email_id IN (SELECT value FROM json_each(?)) ORDER BY id"
+    for email_id, *attempt in db.execute(query, (ids,)).fetchall():
+        tried.setdefault(email_id, []).append(attempt)
+    return ((row, tried.get(row[0], ())) for row in rows)
 
 
-def _with_attempts(row: tuple[Any, ...], tried: Sequence[Sequence[Any]], task_version: str) -> PendingEmail:
+def _answered_texts(db: sqlite3.Connection, rows: Sequence[_Row], task_version: str) -> frozenset[str]:
+    """Return the hashes of those of these emails' texts that the model has labeled in this version of the task."""
+    found = db.execute(
+        "SELECT h.value FROM json_each(?) AS h WHERE EXISTS (SELECT 1 FROM email AS o JOIN label AS l"
+        " ON l.email_id = o.id WHERE o.content_hash = h.value AND l.source = 'model' AND l.task_version = ?)",
+        (json.dumps(list({row[5] for row in rows})), task_version),
+    ).fetchall()
+    return frozenset(each[0] for each in found)
+
+
+def _with_attempts(
+    row: _Row, tried: Sequence[Sequence[Any]], task_version: str, answered: frozenset[str] = frozenset()
+) -> PendingEmail:
     email_id, position, source_id, subject, text, content_hash, asked_from, flags = row
     lately = [each for each in tried if each[0] > asked_from and each[4] == task_version]
     bad = tuple(
@@ -169,5 +184,5 @@ def _with_attempts(row: tuple[Any, ...], tried: Sequence[Sequence[Any]], task_ve
     return PendingEmail(
         email_id, position, source_id, subject or "", text, content_hash, attempts=len(tried), bad_answers=bad,
         alone=any(outcome in _PACK_REFUSED for _, outcome, _, _, _, pack_id in lately if pack_id is not None),
-        flagged=bool(orders_among(flags or "")),
+        flagged=bool(orders_among(flags or "")), answered=content_hash in answered,
     )  # fmt: skip

@@ -20,12 +20,16 @@ from core.storage.file.rows import BECOMES_LABELED, BY_MODEL, label_in_force, sl
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Hold one call and, where it ends the email's wait, what settles it; or what a canary was answered."""
+    """Hold one call and, where it ends the email's wait, what settles it; or what a canary was answered.
+
+    ``chars`` is the length of the text that was asked about.
+    """
 
     attempt: Attempt
     settled: Settled | None = None
     canary: CanaryAnswer | None = None
     control: ControlAnswer | None = None
+    chars: int = 0
 
 
 def commit(

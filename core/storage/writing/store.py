@@ -315,7 +315,7 @@ class Store(PeopleWriter):
 
     def copy_from_twin(self, email: PendingEmail, *, now: float) -> bool:
         """Settle an email from the model's label of one with the same text, if there is one; no call is made."""
-        if not self.dedupe:
+        if not (self.dedupe and email.answered):
             return False
         twin = settle.label_of_text(self._db, email.content_hash, self.task_version)
         if twin is None:
@@ -393,11 +393,6 @@ class Store(PeopleWriter):
         """Return the mean tokens of an answer so far, or None where fewer than 20 calls were answered."""
         answered = group(all_totals(self._db), "outcome").get("answered", 0)
         return total(self._db, "completion_tokens") / answered if answered >= 20 else None
-
-    def text_chars(self, email_id: int) -> int:
-        """Return how many characters of an email are sent."""
-        row = self._db.execute("SELECT length(text) FROM body WHERE email_id = ?", (email_id,)).fetchone()
-        return int(row[0]) if row is not None else 0
 
     def was_in_batch(self, email_id: int) -> bool:
         """Return whether a batch answered about an email."""

@@ -48,14 +48,34 @@ _REASK_CHARS = 120
 
 
 class _Front(Sequence[Candidate]):
-    """Hold emails to choose from as the pacer takes them, made as far as it looks: most of the time the first only."""
+    """Hold emails to choose from as the pacer takes them, read as far as it looks: most of the time the first only.
 
-    def __init__(self, emails: Sequence[PendingEmail], chars_of: Callable[[PendingEmail], int]) -> None:
-        self._emails = emails
+    ``lead`` comes before ``emails``, which are the first of those that ``more`` returns up to so many of.
+    """
+
+    def __init__(
+        self,
+        lead: Sequence[PendingEmail],
+        emails: Sequence[PendingEmail],
+        chars_of: Callable[[PendingEmail], int],
+        more: Callable[[int], Sequence[PendingEmail]] | None = None,
+    ) -> None:
+        self._lead = lead
+        self._emails = [*lead, *emails][:LOOK_AHEAD]
         self._chars_of = chars_of
+        self._more = more
+
+    def __bool__(self) -> bool:
+        return bool(self._emails)
 
     def __len__(self) -> int:
-        return len(self._emails)
+        return len(self._read(LOOK_AHEAD))
+
+    def _read(self, count: int) -> Sequence[PendingEmail]:
+        if self._more is not None and count > len(self._emails):
+            self._emails = [*self._lead, *self._more(LOOK_AHEAD)][:LOOK_AHEAD]
+            self._more = None
+        return self._emails
 
     @overload
     def __getitem__(self, index: int) -> Candidate: ...
@@ -65,8 +85,8 @@ class _Front(Sequence[Candidate]):
 
     def __getitem__(self, index: int | slice) -> Candidate | Sequence[Candidate]:
         if isinstance(index, slice):
-            return _Front(self._emails[index], self._chars_of)
-        email = self._emails[index]
+            return _Front((), self._read(LOOK_AHEAD if index.stop is None else index.stop)[index], self._chars_of)
+        email = self._read(index + 1 if index >= 0 else LOOK_AHEAD)[index]
         return Candidate(email.id, self._chars_of(email))
 
 
@@ -204,9 +224,11 @@ class OnlineLane:
     def _choices(self) -> tuple[Sequence[Candidate], Mapping[int, Unit]]:
         """Return what the next call may be about, in the order of right, and the packs among it by their numbers."""
         size = self._pack_size
-        emails = self._front(LOOK_AHEAD if size == 1 else LOOK_AHEAD + PACKS_AHEAD * size)
-        if size == 1 or not emails or self._is_special(emails[0]):
-            return _Front(emails[:LOOK_AHEAD], self._prompt_chars), {}
+        one = size == 1 and self._retries.clean  # more are read where the pacer looks at them
+        lead, emails = self._front(1 if one else LOOK_AHEAD if size == 1 else LOOK_AHEAD + PACKS_AHEAD * size)
+        if size == 1 or lead or not emails or self._is_special(emails[0]):
+            more = partial(self._queue.front, last=None) if one else None
+            return _Front(lead, emails, self._prompt_chars, more), {}
         units = self._units(emails, size)
         return [unit.candidate for unit in units], {unit.candidate.email_id: unit for unit in units}
 
@@ -258,27 +280,27 @@ class OnlineLane:
             chars += min(len(answer), 500) + len(reason) + _REASK_CHARS
         return chars
 
-    def _front(self, count: int) -> list[PendingEmail]:
-        """Return emails to choose from: those that are stuck last and, where all are, one before them to probe with.
+    def _front(self, count: int) -> tuple[list[PendingEmail], list[PendingEmail]]:
+        """Return an email that is asked again before all others, if any, and emails to choose from.
 
-        While a probe is out, those that are stuck are not to choose from.
+        Those that are stuck come last and, where all are, one that was answered goes before them to probe with. While a
+        probe is out, those that are stuck are not to choose from.
         """
         stuck = self._retries.stuck
         emails = self._queue.front(count, last=None if self._retries.clean else stuck)
         if self._probing:
-            return [email for email in emails if not stuck(email.id)]
+            return [], [email for email in emails if not stuck(email.id)]
         if not emails or not stuck(emails[0].id):
             self._probe = None
         elif self._probe is None and not self._probes_end:
             answered = self._store.answered_email
             self._probe = answered(self._probes % _PROBES_VARY) or answered(0)
         if self._probe is not None:
-            return [self._probe, *emails]
-        control = self._due_control()
-        if control is not None:
-            return [control, *emails]
-        canary = self._due_canary() if emails and self._pack_size == 1 else None
-        return emails if canary is None else [canary, *emails]
+            return [self._probe], emails
+        again = self._due_control()
+        if again is None and emails and self._pack_size == 1:
+            again = self._due_canary()
+        return [] if again is None else [again], emails
 
     def _due_control(self) -> PendingEmail | None:
         """Return the packed text to ask about alone now; None while a first N is tried."""

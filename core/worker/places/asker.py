@@ -74,6 +74,7 @@ class Asker:
         self._finished: list[Finished] = []
         self._notes: list[str] = []
         self._memory = _Memory({})
+        self._loading: asyncio.Task[object] | None = None
         self._some = asyncio.Event()
         self._gathering = Gathering()
 
@@ -82,7 +83,10 @@ class Asker:
         return Hello(own_versions(), socket.gethostname())
 
     async def prepare(self, setup: Setup) -> str:
-        """Work by a version of the task from now on; return its hash. Takes seconds: the validation is imported."""
+        """Work by a version of the task from now on, and return its hash.
+
+        The validation is imported meanwhile, which takes seconds: the first answers wait for it.
+        """
         # Imported here, so that a place of another version can say so before it needs anything of this one.
         from core.llm.taskfile import task_from_json  # noqa: PLC0415
         from core.worker.clients import ClientPool, build_guard  # noqa: PLC0415
@@ -93,7 +97,7 @@ class Asker:
         clients = ClientPool(setup.base_url, task, self._notes.append, self._memory)
         guard = build_guard(task)
         if isinstance(guard, Loads):
-            await guard.load()
+            self._loading = asyncio.create_task(guard.load())
         self._fleet = LocalFleet(clients.of, guard)
         return task.version
 
@@ -146,7 +150,9 @@ class Asker:
                     permit, conversation, head.settings, size=order.size, form=order.form
                 )
             took_s = time.perf_counter() - began
-            end = Finished(number, took_s, answered.reply, answered.verdict, parts=answered.parts)
+            end = Finished(
+                number, took_s, answered.reply, answered.verdict, parts=answered.parts, judged_s=answered.judged_s
+            )
         except CallError as error:
             end = Finished(number, time.perf_counter() - began, failure=Failure.of(error))
         except Exception as error:  # noqa: BLE001 - Ray would log its message, which may hold the email

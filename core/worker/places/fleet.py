@@ -204,7 +204,7 @@ class PlacesFleet:
             raise finished.failure.error
         if finished.reply is None or finished.verdict is None:
             raise RuntimeError(f"{place.name} on {place.node} met {finished.broken}")
-        return Answered(finished.reply, finished.verdict, finished.parts)
+        return Answered(finished.reply, finished.verdict, finished.parts, finished.judged_s)
 
     def most(self) -> int:
         """Return how many calls may be out at once now."""

@@ -14,7 +14,7 @@ import secrets
 import shutil
 import sys
 import tempfile
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -81,23 +81,22 @@ class RayCluster:
 
     async def why_gone(self) -> str:
         """Return why the cluster is gone, or nothing."""
-        try:
-            async with asyncio.timeout(_LOOKED_WITHIN_S):
-                nodes = await asyncio.to_thread(self._ray.nodes)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the cluster does not answer
-            return (
-                f"the Ray head{f' at {self._wanted.address}' if self._wanted.address else ''} is lost ({_words(error)})"
-            )
-        return "" if any(node["Alive"] for node in nodes) else "no node of the Ray cluster is alive"
+        nodes, lost = await self._look(self._ray.nodes)
+        return lost or ("" if any(node["Alive"] for node in nodes) else "no node of the Ray cluster is alive")
 
     async def why_waiting(self) -> str:
         """Return that no node has a free CPU where that is so, which every place takes one of."""
+        free, lost = await self._look(self._ray.available_resources)
+        return lost or ("" if free.get("CPU", 0) >= 1 else "no node of the Ray cluster has a free CPU")
+
+    async def _look(self, question: Callable[[], Any]) -> tuple[Any, str]:
+        """Return what the head answers, or why it does not, within a few seconds."""
         try:
             async with asyncio.timeout(_LOOKED_WITHIN_S):
-                free = await asyncio.to_thread(self._ray.available_resources)
-        except Exception:  # noqa: BLE001 - that the cluster does not answer is found out by why_gone
-            return "the Ray cluster does not answer"
-        return "" if free.get("CPU", 0) >= 1 else "no node of the Ray cluster has a free CPU"
+                return await asyncio.to_thread(question), ""
+        except Exception as error:  # noqa: BLE001 - whatever it is, the cluster does not answer
+            where = f" at {self._wanted.address}" if self._wanted.address else ""
+            return None, f"the Ray head{where} is lost ({_words(error)})"
 
 
 class RayPlace:

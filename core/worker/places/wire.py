@@ -136,6 +136,7 @@ class Finished:
     failure: Failure | None = None
     broken: str = ""
     parts: tuple[tuple[Reply, Verdict], ...] = ()
+    judged_s: float = 0.0
 
     @property
     def chars(self) -> int:
