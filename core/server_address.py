@@ -26,6 +26,12 @@ GROUP = "labeltui.servers"
 _GROQ_PATH = "/openai/v1"
 _ENDPOINT = "/chat/completions"
 _PLAIN_AT_END = re.compile(r"(/v\d+[a-z0-9]*|/v\d+[a-z0-9]*/openai|/openai/deployments/[^/]+)$")
+_OTHER_ENDPOINT = re.compile(
+    r"(?:(?<=/v1)|(?<=/v\d)|(?<=/openai))/(?:chat|completions|responses|models|embeddings|messages)$"
+    r"|/api/(?:chat|generate|tags)$"
+)
+"""Other pages of the same server that people paste; the second kind is Ollama's own."""
+_WRAPPED = re.compile(r"^(?:export\s+|set\s+)?(?:[A-Z_]+\s*=\s*)?[\"'`<]?(.*?)[\"'`>]?$", re.DOTALL)
 _SECRET_IN_QUERY = re.compile(r"(^|&)[^=&]*(key|token|secret|password)[^=&]*=", re.IGNORECASE)
 _UNFIT = re.compile(r"[^\x21-\x7e]")
 _LOCAL_HOST = re.compile(r"(localhost|.*\.localhost|127(\.\d{1,3}){3}|::1)")
@@ -146,7 +152,7 @@ def address_of(server: str) -> str:
             raise UsageError(f"{found.title} has an address for each customer: give yours with --base-url.")
         return found.base_url
     normalize_base_url(server)
-    return server.strip()
+    return _unwrapped(server)
 
 
 @lru_cache(maxsize=64)
@@ -169,10 +175,10 @@ def normalize_base_url(text: str | None) -> BaseUrl:
     Accepted are a host (``localhost:11434``; ``https`` is assumed for others than this machine), the bare server
     (``http://127.0.0.1:8000``), that with ``/openai`` or ``/openai/v1``, an address that ends in a version of its own
     (``http://localhost:11434/v1``) or in one and ``/openai``, each with or without a trailing slash, and the whole
-    endpoint, also with a query. Raises UsageError for anything that no request could go to, or that would carry a
-    secret.
+    endpoint, also with a query. Quotation marks, ``NAME=`` and another page of the API are left out. Raises UsageError
+    for anything that no request could go to, or that would carry a secret.
     """
-    wanted = (text or "").strip()
+    wanted = _unwrapped(text or "")
     if not wanted:
         return BaseUrl(GROQ_ROOT, PathStyle.GROQ)
     if _UNFIT.search(wanted):
@@ -182,12 +188,18 @@ def normalize_base_url(text: str | None) -> BaseUrl:
     parts = _parts_of(wanted)
     path = parts.path.rstrip("/")
     whole = path.endswith(_ENDPOINT)
-    path = path.removesuffix(_ENDPOINT).rstrip("/")
+    path = _OTHER_ENDPOINT.sub("", path.removesuffix(_ENDPOINT).rstrip("/"))
     if path.endswith(_GROQ_PATH) and not parts.query:
         return _base_url(parts, path.removesuffix(_GROQ_PATH), PathStyle.GROQ)
     if whole or parts.query or _PLAIN_AT_END.search(path):
         return _base_url(parts, path, PathStyle.PLAIN)
     return _base_url(parts, path.removesuffix("/openai"), PathStyle.GROQ)
+
+
+def _unwrapped(text: str) -> str:
+    """Return a pasted address without what stood around it in a console or a settings file."""
+    found = _WRAPPED.fullmatch(text.strip())
+    return found[1].strip() if found is not None else text.strip()
 
 
 def server_of(text: str | None) -> str:

@@ -48,6 +48,13 @@ ADDRESSES = [
         "https://me.openai.azure.com/openai/deployments/mini/chat/completions?api-version=2024-10-21",
         "https://me.openai.azure.com/openai/deployments/mini/chat/completions?api-version=2024-10-21",
     ),
+    ('"http://localhost:11434/v1"', OLLAMA),
+    ("<http://localhost:11434/v1>", OLLAMA),
+    ("OPENAI_BASE_URL='http://localhost:11434/v1'", OLLAMA),
+    ("http://localhost:11434/v1/responses", OLLAMA),
+    ("http://localhost:11434/v1/models", OLLAMA),
+    ("http://localhost:11434/v1/chat", OLLAMA),
+    ("http://127.0.0.1:8000/api/chat", LOCAL),
     ("https://me.openai.azure.com/openai/v1", "https://me.openai.azure.com/openai/v1/chat/completions"),
 ]
 

@@ -408,6 +408,9 @@ def test_a_worker_that_was_killed_asks_with_no_key(tmp_path: Path) -> None:
         '$env:GROQ_API_KEY="gsk_pasted_secret_0001"',
         "Bearer gsk_pasted_secret_0001",
         "api_key: gsk_pasted_secret_0001",
+        "x-api-key: gsk_pasted_secret_0001",
+        '"api_key": "gsk_pasted_secret_0001",',
+        "authorization: bearer gsk_pasted_secret_0001",
         "\u201cgsk_pasted_secret_0001\u201d",
         "<gsk_pasted_secret_0001>\r\n\r\n",
         "\ufeffgsk_pasted_secret_0001\r\n",
@@ -433,11 +436,12 @@ def test_several_keys_at_once_or_none_are_refused(pasted: str) -> None:
     ("pasted", "why"),
     [
         ("https://api.openai.com/v1", "is an address"),
+        ("YOUR_API_KEY_HERE", "placeholder"),
         ("gsk_...0001", "its middle left out"),
         ("gsk_************0001", "its middle left out"),
         ("gsk_••••••••0001", "its middle left out"),
     ],
-    ids=["address", "dots", "stars", "bullets"],
+    ids=["address", "placeholder", "dots", "stars", "bullets"],
 )
 def test_what_stands_beside_a_key_in_a_console_is_no_key(pasted: str, why: str) -> None:
     """An address, or a key as it is shown after it was made, would be refused by the server much later."""

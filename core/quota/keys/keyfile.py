@@ -29,7 +29,12 @@ _ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 _ORGANIZATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
 _SECRET_LIKE = re.compile(r"(gsk_|sk-)[A-Za-z0-9_-]{12,}")
 _UNSEEN_IN_A_PASTE = re.compile("[\ufeff\u200b\u200e\u200f\u2060]")
-_ASSIGNMENT = re.compile(r"^(?:export\s+|set\s+|\$env:)?[A-Za-z_][A-Za-z0-9_]*\s*=\s*(?=\S)|^[A-Za-z_]+:\s+(?=\S)")
+_ASSIGNMENT = re.compile(
+    r"^(?:export\s+|set\s+|\$env:)?[A-Za-z_][A-Za-z0-9_]*\s*=\s*(?=\S)|^[A-Za-z_-]+:\s+(?=\S)"
+    r"|^(?:x-)?api[_-]key:|^[\"'][A-Za-z_-]+[\"']\s*:\s*(?=[\"'])",
+    re.IGNORECASE,
+)
+_PLACEHOLDER = re.compile(r"^(?:your|my|insert|paste|replace)[_-].*key|x{12}", re.IGNORECASE)
 _LONGEST_SECRET = 512
 _SHORTEST_SECRET = 8
 
@@ -62,7 +67,7 @@ def plausible_secret(secret: str) -> str:
     """Return the one secret that a person pasted, freed of what came along: quotation marks, ``export``, ``NAME=``.
 
     Marks that no terminal shows (of byte order, of no width) go too. Raises KeysError where it cannot be one, where
-    there are several, where it is an address or shown with its middle left out, or where it is too short; never quotes
+    there are several, where it is an address, an example's placeholder or shown with its middle left out, or where it is too short; never quotes
     it.
     """
     secret = _UNSEEN_IN_A_PASTE.sub("", secret)
@@ -75,7 +80,7 @@ def plausible_secret(secret: str) -> str:
         if len(secret) > 2 and secret[0] == quote[0] and secret[-1] == quote[-1]:
             secret = secret[1:-1].strip()
             break
-    secret = secret.removeprefix("Bearer ").strip()
+    secret = re.sub(r"^Bearer\s", "", secret, flags=re.IGNORECASE).strip()
     words = secret.split()
     if re.search(r"[,;]", secret) or (len(words) > 1 and all(len(each) >= _SHORTEST_SECRET for each in words)):
         raise KeysError("More than one key was given: give one. Several are added one by one")
@@ -86,6 +91,8 @@ def plausible_secret(secret: str) -> str:
         raise KeysError("The key given has quotation marks inside: copy it again from the provider's console")
     if "://" in secret:
         raise KeysError("The key given is an address: copy the key from the provider's console")
+    if _PLACEHOLDER.search(secret):
+        raise KeysError("The key given is an example's placeholder: copy your own from the provider's console")
     if len(secret) < _SHORTEST_SECRET:
         raise KeysError(
             f"The key given is {len(secret)} long, and no provider's is shorter than {_SHORTEST_SECRET} characters:"
