@@ -67,8 +67,8 @@ def plausible_secret(secret: str) -> str:
     """Return the one secret that a person pasted, freed of what came along: quotation marks, ``export``, ``NAME=``.
 
     Marks that no terminal shows (of byte order, of no width) go too. Raises KeysError where it cannot be one, where
-    there are several, where it is an address, an example's placeholder or shown with its middle left out, or where it is too short; never quotes
-    it.
+    there are several, where it is an address, an example's placeholder or shown with its middle left out, or where it
+    is too short; never quotes it.
     """
     secret = _UNSEEN_IN_A_PASTE.sub("", secret)
     lines = [line for line in secret.replace("\r", "\n").split("\n") if line.strip()]
