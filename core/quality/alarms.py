@@ -38,6 +38,8 @@ _CAP_TEXTS, _CAP_KEPT = 5, 200
 _CAP_WIDER = 1.3
 _CAP_SLACK = 2
 """Tokens by which two counts at a server's context may differ."""
+_SHORT_TEXTS, _SHORT_SPAN = 12, 24
+"""Short texts beside a long rubric: so many of one count, over so many characters (at least four tokens of English)."""
 
 
 class Watch(StrEnum):
@@ -328,11 +330,16 @@ class PromptCap:
 
     A context that is too small (Ollama's ``num_ctx``) makes every longer prompt take exactly the same number of tokens.
     Five texts alarm, the longest of them by three tenths longer than the shortest. Healthy counts grow with the text.
+    Short texts never make questions so different: there twelve alarm that took exactly the same number of tokens over
+    24 characters or more, where no question as long took fewer. Texts of nearly one length can raise no alarm.
     """
 
     def __init__(self) -> None:
         self._asks = self._cap = self._counted = 0
         self._at_cap: list[int] = []
+        self._most = self._longest_below = 0
+        self._at_most: list[int] = []
+        self._span = (0, 0)
         self._first = 0
         self._alarmed = False
         self._dismissed_cap = 0
@@ -351,10 +358,27 @@ class PromptCap:
             self._at_cap.append(chars)
         known = self._cap <= self._dismissed_cap + _CAP_SLACK
         wide = len(self._at_cap) >= _CAP_TEXTS and max(self._at_cap) >= _CAP_WIDER * min(self._at_cap)
-        found = wide and not known and not self._alarmed
+        same = self._of_one_count(chars, tokens)
+        found = (wide or same) and not known and not self._alarmed
+        if found:
+            of = self._at_cap if wide else self._at_most
+            self._span = (min(of), max(of))
         self._alarmed = self._alarmed or found
         del self._at_cap[: max(0, len(self._at_cap) - _CAP_KEPT)]
         return found
+
+    def _of_one_count(self, chars: int, tokens: int) -> bool:
+        """Return whether short texts of different lengths took exactly the largest number of tokens, and none fewer."""
+        if tokens > self._most:
+            self._longest_below = max(self._longest_below, *self._at_most, 0)
+            self._most = tokens
+            self._at_most.clear()
+        if tokens == self._most:
+            self._at_most.append(chars)
+        else:
+            self._longest_below = max(self._longest_below, chars)
+        self._at_most = [each for each in self._at_most[-_CAP_KEPT:] if each > self._longest_below]
+        return len(self._at_most) >= _SHORT_TEXTS and max(self._at_most) - min(self._at_most) >= _SHORT_SPAN
 
     @property
     def counts(self) -> bool:
@@ -374,7 +398,7 @@ class PromptCap:
         """Return what the watch says now."""
         if self._alarmed:
             text = (
-                f"questions of {min(self._at_cap):,} to {max(self._at_cap):,} characters all took {self._cap:,} tokens:"
+                f"questions of {self._span[0]:,} to {self._span[1]:,} characters all took {self._cap:,} tokens:"
                 " the server cuts long ones in silence. Raise its context (Ollama: OLLAMA_CONTEXT_LENGTH), or lower"
                 " truncate_at in the task"
             )

@@ -164,13 +164,18 @@ def test_what_was_skipped_counts_once_in_what_is_said() -> None:
     assert scan.reading().sentence == "steady over 1,001 asks"
 
 
-def cap_alarms(tokens_of: Callable[[int, random.Random], int], *, asks: int = 5_000, seed: int = 1) -> list[str]:
-    """The sentences of alarms over questions of 2,300 to 8,300 characters with these counts of tokens."""
+def cap_alarms(
+    tokens_of: Callable[[int, random.Random], int], *, asks: int = 5_000, seed: int = 1, short: bool = False
+) -> list[str]:
+    """The sentences of alarms over questions of 2,300 to 8,300 characters with these counts of tokens.
+
+    With ``short`` the texts are of 3 to 60 characters.
+    """
     rng = random.Random(seed)
     cap = PromptCap()
     found = []
     for _ in range(asks):
-        chars = 2_300 + min(6_000, int(rng.lognormvariate(7.0, 1.1)))
+        chars = 2_300 + (rng.randint(3, 60) if short else min(6_000, int(rng.lognormvariate(7.0, 1.1))))
         if cap.observe(chars, tokens_of(chars, rng)):
             found.append(cap.reading().sentence)
     return found
@@ -191,6 +196,19 @@ def test_counts_that_differ_by_two_tokens_are_one_cap_and_by_three_are_not() -> 
     assert not any(three.observe(chars, 1_024 if number == 0 else 1_021) for number, chars in enumerate(texts))
 
 
+def test_short_texts_of_one_count_alarm_where_no_question_as_long_took_fewer() -> None:
+    """Beside a long rubric they differ by some characters alone: twelve of one count over 24 characters are enough."""
+    rng = random.Random(5)
+    lengths = [2_300 + rng.randint(3, 60) for _ in range(40)]
+    cut, partly, whole, alike = PromptCap(), PromptCap(), PromptCap(), PromptCap()
+    first = next(number for number, chars in enumerate(lengths) if cut.observe(chars, 512))
+    assert 11 <= first < 14
+    assert "all took 512 tokens" in cut.reading().sentence
+    assert any(partly.observe(chars, min(512, 503 + (chars - 2_300) // 4)) for chars in lengths * 2)
+    assert not any(whole.observe(chars, 575 + (chars - 2_300) // 4) for chars in lengths)
+    assert not any(alike.observe(chars, 512) for chars in range(2_300, 2_320))
+
+
 def test_a_dismissed_cap_is_quiet_until_another_one_shows() -> None:
     """After a dismissal the same number of tokens raises no alarm; a smaller context would be another model's."""
     cap = PromptCap()
@@ -205,3 +223,9 @@ def test_counts_that_grow_with_the_text_never_alarm(spread: float) -> None:
     """Whatever the characters of a token: not once in 20 runs of 5,000 questions of which many are cut by the task."""
     for seed in range(20):
         assert cap_alarms(lambda chars, rng: round(chars / max(1.5, rng.gauss(4.0, spread))), seed=seed) == []
+
+    def short_tokens(chars: int, rng: random.Random) -> int:
+        return 575 + round((chars - 2_300) / max(1.5, rng.gauss(4.0, spread)))
+
+    for seed in range(5):
+        assert cap_alarms(short_tokens, seed=seed, short=True) == []
