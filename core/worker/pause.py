@@ -76,6 +76,9 @@ def failures_in_a_row(failures: Sequence[str]) -> str:
     )
 
 
+_NO_BUDGET = Budget()
+
+
 class Pause:
     """Hold a pause: ``reason`` is why no new call goes out, or nothing; ``began`` is called whenever it was set.
 
@@ -131,7 +134,7 @@ class Pause:
         Of both the second number is the tokens of answers among them. If so, the run is paused; while calls or batches
         are out it only waits, since they may take less.
         """
-        if self._budget == Budget() or not self._store.pending_count:
+        if self._budget == _NO_BUDGET or not self._store.pending_count:
             return False
         reason = self.why_over_budget(out, batches)
         if reason and not out[0] and not batches[0]:
@@ -140,7 +143,7 @@ class Pause:
 
     def why_over_budget(self, out: tuple[float, float], batches: tuple[float, float]) -> str:
         """Return why the run may not spend so much more, or an empty string."""
-        if self._budget == Budget():
+        if self._budget == _NO_BUDGET:
             return ""
         prompt, completion, worked_s = self._store.spent()
         spent = Spent(prompt, completion, worked_s, *out, *self._store.batch_spent(), *batches)

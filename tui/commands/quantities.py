@@ -7,7 +7,6 @@ from datetime import datetime, time, timedelta
 from pathlib import Path
 
 from core.errors import UsageError
-from core.model import LARGEST_PACK, MOST_EVER, PACK_AUTO
 
 
 def whole(text: str) -> int:
@@ -85,6 +84,8 @@ def count(text: str) -> int:
 
 def concurrency(text: str) -> int:
     """Parse calls at once: 1 to 256, or 0 for ``auto``."""
+    from core.model import MOST_EVER  # noqa: PLC0415 - the grammar is built at every start
+
     value = 0 if text.lower() == "auto" else whole(text)
     if not (0 < value <= MOST_EVER or text.lower() == "auto"):
         raise argparse.ArgumentTypeError(f"must lie between 1 and {MOST_EVER}, or be auto")
@@ -125,6 +126,8 @@ def amount(text: str) -> float:
 
 def pack(text: str) -> int:
     """Return how many texts share a call: 1 to 20, or 0 for ``auto``."""
+    from core.model import LARGEST_PACK, PACK_AUTO  # noqa: PLC0415 - the grammar is built at every start
+
     if text.strip() == "auto":
         return PACK_AUTO
     if not text.strip().isdecimal() or not 1 <= int(text) <= LARGEST_PACK:
