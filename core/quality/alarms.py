@@ -268,7 +268,7 @@ class RateCounter:
     def reading(self) -> Reading:
         """Return what the watch says now."""
         last = self._asks - self._since
-        tolerated = f"{self._healthy:.0%} tolerated"
+        tolerated = f"{self._healthy * 100:.0f} % tolerated"
         if self._sum >= self._limit and not self._in_a_row:
             text = f"{self._hits:,} of the last {last:,} asks ({tolerated})"
             return Reading(self._watch, WatchState.ALARM, self._sum, self._limit, text, self._since + 1, self._asks)

@@ -29,6 +29,8 @@ from core.quality.intervals import wilson
 from core.quality.packing import PackFacts, PackVerdict, verdict
 from core.quality.sampling import Candidate, Sample, is_member, is_shared
 
+MOST_UNSURE = 0.02
+"""Share of the checked items that nobody could tell, up to which the figures leave them out without a word."""
 GATE = 0.9
 """Accuracy that the gate requires, checked after 100, 200 and 400 audited emails."""
 
@@ -222,6 +224,26 @@ class Quality:
             f" ({accuracy.low * 100:.0f}–{accuracy.high * 100:.0f}) agree"
         )
 
+    @property
+    def accuracy_with_unsure(self) -> tuple[float, float] | None:
+        """Return the accuracy if all items that nobody could tell were wrong, and if all were right.
+
+        None where they are 2 % of the checked ones or fewer: then they do not matter.
+        """
+        unsure = Counter(m.model_label for m in self.audit.drawn if m.answers and m.unsure)
+        counted = [
+            (self.audit.by_model[model], people.get(model, 0), sum(people.values()), unsure[model])
+            for model, people in self.confusion.items()
+            if sum(people.values()) + unsure[model]
+        ]
+        left_out = sum(missing for *_, missing in counted)
+        if left_out <= MOST_UNSURE * (self.audited + left_out):
+            return None
+        total = sum(size for size, *_ in counted)
+        low = sum(size * hits / (of + missing) for size, hits, of, missing in counted)
+        high = sum(size * (hits + missing) / (of + missing) for size, hits, of, missing in counted)
+        return low / total, high / total
+
     def disagreements(self, held_back: frozenset[int] = frozenset()) -> tuple[Member, ...]:
         """Return the audited emails on which model and people differ, in the order of the sample.
 
@@ -357,13 +379,15 @@ def judge(audit: Audit) -> Quality:
         if is_shared(audit.sample, Candidate(m.email_id, m.u, None)) or len(m.by_annotator()) > 1
     ]
     answered = [m for m in audit.drawn if m.answers]
+    columns = _all_labels(audit.labels, people)
     return Quality(
         audit=audit,
         figures=figures(strata, audit.labels),
         kappa=kappa([Pair(person, model, weights[model], model) for person, model in pairs]),
         people=alpha(units),
         confusion={
-            model: {label: people[model][label] for label in _all_labels(audit.labels, people)} for model in people
+            model: {label: people[model][label] for label in columns}
+            for model in (*(label for label in columns if label in people), *sorted(people.keys() - set(columns)))
         },
         persons=_persons(audit.members),
         labeled=labeled,

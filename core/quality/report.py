@@ -68,7 +68,7 @@ margin:2.2rem 0 .6rem;border-bottom:1px solid var(--line)}p{margin:.5rem 0}.soft
 .warn{color:var(--warn)}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 .wide{overflow-x:auto}.whole td{white-space:nowrap}.whole td,.whole th{padding:.25rem .35rem}
 th,td{padding:.25rem .6rem;text-align:right;border-bottom:1px solid var(--line)}
-th:first-child,td:first-child{text-align:left}th{font-weight:600;color:var(--soft)}pre{white-space:pre-wrap;
+th:first-child,td:first-child,.facts td{text-align:left}th{font-weight:600;color:var(--soft)}pre{white-space:pre-wrap;
 overflow-wrap:anywhere;border:1px solid var(--line);padding:.7rem;border-radius:4px;font-size:.85rem}
 svg{max-width:100%;height:auto;display:block;margin:.6rem 0}svg text{fill:var(--ink);font:12px system-ui,sans-serif}
 .axis{stroke:var(--line)}.limit{stroke:var(--warn);stroke-dasharray:4 3}
@@ -84,7 +84,7 @@ def page(quality: Quality, facts: ReportFacts) -> str:
         _section("What was labeled", _labeled(quality, facts)),
         _section("The task", _task(quality, facts)),
         _section("Figures", _figures(quality)),
-        _section("Confusion, as counted", _confusion(quality)),
+        _section("Confusion", _confusion(quality)),
         _section("Plots", _plots(quality, facts)),
         _section("How the sample was drawn and labeled", _sampling(quality)),
         _section("Packs", _packs(quality)) if quality.packs is not None else "",
@@ -112,7 +112,7 @@ def shown(estimate: Estimate | None, *, points: bool = True) -> str:
     if not points:
         return f"{estimate.value:.2f} ({estimate.low:.2f}–{estimate.high:.2f})"
     if estimate.at_least:
-        return f"at least {estimate.low:.1%}".replace("%", " %")
+        return f"at least {percent(estimate.low, 1)}"
     return f"{estimate.value * 100:.1f} % ({estimate.low * 100:.1f}–{estimate.high * 100:.1f})"
 
 
@@ -124,12 +124,16 @@ def _paragraphs(lines: Iterable[str]) -> str:
     return "".join(f"<p>{escape(line)}</p>" for line in lines)
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]], *, whole: bool = False) -> str:
-    """Return a table; with ``whole`` no cell is broken into lines, and a narrow page scrolls it."""
+def percent(value: float, digits: int = 0) -> str:
+    """Return ``5 %``."""
+    return f"{value * 100:.{digits}f} %"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]], *, kind: str = "") -> str:
+    """Return a table; of the ``kind`` whole no cell is broken into lines, facts are words and stand on the left."""
     top = "".join(f"<th>{escape(name)}</th>" for name in head)
     body = "".join("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
-    kind = " class=whole" if whole else ""
-    return f"<div class=wide><table{kind}><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
+    return f"<div class=wide><table class='{kind}'><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
 
 
 def _labeled(quality: Quality, facts: ReportFacts) -> str:
@@ -141,7 +145,7 @@ def _labeled(quality: Quality, facts: ReportFacts) -> str:
         ("skipped", f"{facts.skipped:,}"), ("failed", f"{failed:,}"),
         *((f"failed: {cause}", f"{count:,}") for cause, count in facts.failed),
     ]  # fmt: skip
-    return _table(("", ""), rows)
+    return _table(("", ""), rows, kind="facts")
 
 
 def _task(quality: Quality, facts: ReportFacts) -> str:
@@ -151,8 +155,8 @@ def _task(quality: Quality, facts: ReportFacts) -> str:
     versions = [(version[:12], name, f"{count:,}") for version, name, count in audit.versions]
     labels = [(value, audit.names.get(value, "")) for value in audit.labels]
     return (
-        _table(("", ""), rows)
-        + _table(("label", "meaning"), labels)
+        _table(("", ""), rows, kind="facts")
+        + _table(("label", "meaning"), labels, kind="facts")
         + f"<pre>{escape(facts.rubric)}</pre>"
         + (_table(("version", "task", "labels"), versions) if len(versions) > 1 else "")
     )
@@ -172,7 +176,8 @@ def _figures(quality: Quality) -> str:
         f"Accuracy: {shown(quality.figures.accuracy)} over {quality.audited:,} audited of {quality.labeled:,}.",
         f"Cohen's kappa, model against people: {_coefficient(quality.kappa)}.",
         f"Krippendorff's alpha among people: {_coefficient(quality.people)}, {quality.people.emails:,} shared.",
-        f"Accuracy above {GATE:.0%}: " + (f"shown at {quality.gate} audited." if quality.gate else "not shown yet."),
+        f"Accuracy above {percent(GATE)}: "
+        + (f"shown at {quality.gate} audited." if quality.gate else "not shown yet."),
         (
             "Intervals hold 95 % and are in brackets; a dash is a figure that cannot be given. The model's own shares"
             " have none: no number of model labels makes their error smaller."
@@ -186,19 +191,38 @@ def _figures(quality: Quality) -> str:
         for part in quality.breakdowns
     ]  # fmt: skip
     head_of_parts = ("part of the run", "audited", "agree", "too few: more random items that tell")
-    return _table(head, rows, whole=True) + _paragraphs(lines) + _table(head_of_parts, parts)
+    return _table(head, rows, kind="whole") + _paragraphs(lines) + _table(head_of_parts, parts)
+
+
+def unsure_words(quality: Quality) -> str | None:
+    """Return what the items that nobody could tell may hide, None where they are too few to matter."""
+    found = quality.accuracy_with_unsure
+    if found is None:
+        return None
+    return (
+        f"{quality.cannot_tell:,} that nobody could tell are left out: accuracy is {percent(found[0])} if"
+        f" the model is wrong on all of them, {percent(found[1])} if right."
+    )
 
 
 def _coefficient(found: Agreement) -> str:
     if found.value is None or found.low is None or found.high is None:
         return "not defined"
-    return f"{found.value:.2f} ({found.low:.2f}–{found.high:.2f}), raw agreement {found.raw:.1%}"
+    return f"{found.value:.2f} ({found.low:.2f}–{found.high:.2f}), raw agreement {percent(found.raw, 1)}"
 
 
 def _confusion(quality: Quality) -> str:
+    """Return how many checked items have each pair of labels, and which share of the whole run they stand for."""
     labels = list(next(iter(quality.confusion.values()), {}))
-    rows = [(f"model {model}", *(people[label] for label in labels)) for model, people in quality.confusion.items()]
-    return _table(("", *(f"person {label}" for label in labels)), rows)
+    counted, weighted = [], []
+    for model, people in quality.confusion.items():
+        checked = sum(people.values())
+        share = quality.audit.by_model[model] / quality.labeled if quality.labeled else 0.0
+        counted.append((f"model {model}", *(people[label] for label in labels)))
+        cells = [percent(share * people[label] / checked, 1) if checked else "—" for label in labels]
+        weighted.append((f"model {model}", *cells))
+    head = [f"person {label}" for label in labels]
+    return _table(("as counted", *head), counted) + _table(("of the whole run", *head), weighted)
 
 
 def _plots(quality: Quality, facts: ReportFacts) -> str:
@@ -249,10 +273,10 @@ def _share_plot(label: str, slices: Sequence[Mapping[str, int]]) -> str:
     line = [at(place, value) for place, (value, _, _) in enumerate(bands)]
     parts = [
         '<line class=axis x1="60" x2="700" y1="150" y2="150"/>',
-        f'<text x="0" y="24">{top:.0%}</text><text x="20" y="154">0</text>',
+        f'<text x="0" y="24">{percent(top)}</text><text x="20" y="154">0</text>',
         f'<polygon class=band points="{" ".join([*upper, *reversed(lower)])}"/>',
         f'<polyline class=bar fill="none" points="{" ".join(line)}"/>',
-        '<text x="60" y="172">begin of the run</text><text x="650" y="172">end</text>',
+        '<text x="60" y="172">start of the run</text><text x="650" y="172">end</text>',
     ]
     caption = f"The model's share of {escape(label)} over the run, with the band of chance"
     return f"<p class=soft>{caption}</p>" + _svg(730, 180, f"Share of {label} over the run", parts)
@@ -270,7 +294,7 @@ def _rate_plot(caption: str, points: Sequence[tuple[int, int]], *, tolerated: fl
         return 150 - 130 * value / top
 
     parts = ['<line class=axis x1="60" x2="700" y1="150" y2="150"/>']
-    parts.append(f'<text x="0" y="24">{top:.0%}</text><text x="20" y="154">0</text>')
+    parts.append(f'<text x="0" y="24">{percent(top)}</text><text x="20" y="154">0</text>')
     for place, hits, of in shown_points:
         low, high = wilson(hits, of)
         x = 60 + step * (place + 0.5)
@@ -280,7 +304,7 @@ def _rate_plot(caption: str, points: Sequence[tuple[int, int]], *, tolerated: fl
         y = at(tolerated)
         parts.append(f'<line class=limit x1="60" x2="700" y1="{y:.1f}" y2="{y:.1f}"/>')
     hits, of = sum(each[0] for each in points), sum(each[1] for each in points)
-    line = "" if tolerated is None else f"; the dashed line is at the {tolerated:.0%} that are tolerated"
+    line = "" if tolerated is None else f"; the dashed line is at the {percent(tolerated)} that are tolerated"
     return f"<p class=soft>{escape(caption)}: {hits:,} of {of:,}{line}</p>" + _svg(730, 160, caption, parts)
 
 
@@ -290,7 +314,7 @@ def _spread_plot(quality: Quality, facts: ReportFacts) -> str:
     for member in audited:
         x = 60 + 640 * member.position / max(1, facts.total)
         parts.append(f'<line class=bar x1="{x:.1f}" x2="{x:.1f}" y1="14" y2="30" opacity=".6"/>')
-    parts.append('<text x="60" y="48">begin of the run</text><text x="650" y="48">end</text>')
+    parts.append('<text x="60" y="48">start of the run</text><text x="650" y="48">end</text>')
     return _svg(730, 54, "Places of audited items", parts)
 
 
@@ -300,11 +324,11 @@ def _svg(width: int, height: int, title: str, parts: Iterable[str]) -> str:
 
 def _sampling(quality: Quality) -> str:
     sample = quality.audit.sample
-    rates = "".join(f", {rate:.2%} of the label {label}" for label, rate in sorted(sample.rates.items()))
+    rates = "".join(f", {percent(rate, 2)} of the label {label}" for label, rate in sorted(sample.rates.items()))
     lines = [
         (
             f"A random sample with the goal of {sample.goal:,}: each item has a permanent random number (seed"
-            f" {sample.seed}) and belongs to the sample if it lies under {sample.base_rate:.4%}{rates}."
+            f" {sample.seed}) and belongs to the sample if it lies under {percent(sample.base_rate, 2)}{rates}."
         ),
         (
             "People saw what the model was sent and no label of the model. After each batch the items on which person"
@@ -319,7 +343,7 @@ def _sampling(quality: Quality) -> str:
         (p.name, p.answers, p.cannot_tell, f"{p.median_s:.0f} s", p.second_looks, p.changed) for p in quality.persons
     ]
     gold = [
-        (each.name, found["emails"], found["compared"], "—" if found["agree"] is None else f"{found['agree']:.1%}")
+        (each.name, found["emails"], found["compared"], "—" if found["agree"] is None else percent(found["agree"], 1))
         for each in quality.audit.gold
         for found in (gold_figures(each),)
     ]
@@ -365,8 +389,8 @@ def _limits(quality: Quality, facts: ReportFacts) -> str:
     lines = ["Intervals speak of this run's items, not of a future corpus."]
     if quality.provisional:
         lines.append(f"Figures are provisional: {quality.due:,} items of the sample wait for a person.")
-    if quality.audited and quality.cannot_tell > 0.02 * (quality.audited + quality.cannot_tell):
-        lines.append(f"{quality.cannot_tell:,} items that nobody could tell are left out of the figures.")
+    if (between := unsure_words(quality)) is not None:
+        lines.append(between)
     if facts.order != "shuffled":
         lines.append("Items were worked in the source's order: what was labeled so far is no random part of it.")
     if quality.audit.simulated:
@@ -380,7 +404,7 @@ def _next(facts: ReportFacts) -> str:
     found = facts.next_generation
     if found is None:
         return "<p>Too few labels to train on.</p>"
-    shares = ", ".join(f"{label}: {count / found.total:.1%}" for label, count in sorted(found.shares.items()))
+    shares = ", ".join(f"{label}: {percent(count / found.total, 1)}" for label, count in sorted(found.shares.items()))
     repeated = (
         f"Of {found.mistakes} known mistakes it repeats {found.repeated}; a repeated one is no slip but follows a rule."
         if found.mistakes

@@ -58,6 +58,19 @@ def test_a_top_up_does_not_shift_the_parts() -> None:
     assert {part.audited for part in quality.breakdowns if part.by == "key"} == {40}
 
 
+def test_what_nobody_could_tell_is_told_as_a_range_where_it_matters() -> None:
+    """Ten of a hundred that nobody could tell may all be wrong or right; two of a hundred are left out silently."""
+
+    def unsure(number: int) -> Member:
+        told = Answer(number, number, "anna", "first", None, 4.0, 1, 0.0)
+        return replace(member(number, "1", None), answers=(told,))
+
+    right = [member(number, "1", "1") for number in range(90)]
+    found = judge(audit([*right, *(unsure(number) for number in range(90, 100))]))
+    assert found.accuracy_with_unsure == (0.9, 1.0)
+    assert judge(audit([*right[:98], *(unsure(number) for number in range(98, 99))])).accuracy_with_unsure is None
+
+
 def test_every_cell_and_part_leads_to_its_emails() -> None:
     """The sets behind figures hold the emails that were counted, mistakes first, and no empty set."""
     members = [member(number, "1", "0" if number < 3 else "1") for number in range(20)]

@@ -12,7 +12,7 @@ from core.commands.review import GrowSample
 from core.errors import UsageError
 from core.model import exits
 from core.quality.audit import Quality
-from core.quality.report import shown
+from core.quality.report import shown, unsure_words
 from core.quality.sampling import BATCH
 from tui.commands.control import deliver, engine_of
 from tui.commands.printing import say, say_hung
@@ -70,6 +70,8 @@ def lines(found: Quality) -> Iterator[str]:
     if found.due:
         waiting = plural(found.due, "of the sample waits", "of the sample wait")
         yield f"waiting: {waiting} for a person; figures are provisional"
+    if (unsure := unsure_words(found)) is not None:
+        yield f"cannot tell: {unsure}"
     yield from _lines_of_labels(found)
     accuracy = found.figures.accuracy
     if accuracy is not None:

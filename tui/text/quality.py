@@ -11,6 +11,7 @@ from textual.content import Content
 
 from core.quality.audit import GATE, Part, Quality, gold_figures
 from core.quality.estimates import Estimate, LabelFigures, goal_for, least_for_recall
+from core.quality.report import unsure_words
 from core.quality.student import NextGeneration, Suspicion
 from core.text import one_line
 from tui.actions.keymap import keyed
@@ -226,6 +227,8 @@ def _advice(quality: Quality, width: int) -> list[Content]:
     said = [
         f"{number(quality.audited)} of {number(quality.labeled)} checked; the sample's goal is {number(sample.goal)}."
     ]
+    if (unsure := unsure_words(quality)) is not None:
+        said.append(unsure)
     if quality.due:
         said.append(f"{plural(quality.due, 'item waits', 'items wait')} for a person: figures are provisional.")
     if not quality.audited:
@@ -237,13 +240,12 @@ def _advice(quality: Quality, width: int) -> list[Content]:
                 said.append(f"{name} is rare: its recall needs {number(least)} random items or more.")
     for label in figures_shown(quality):
         if label.recall is not None and label.recall.few and label.recall.more and label.share is not None:
-            name, more = one_line(label.label, limit=12), label.recall.more
+            name, more = one_line(named(quality, label.label), limit=24), label.recall.more
             enough = f"about {number(more)} more random items bring it" if more < rest else "only all items bring it"
             said.append(f"Recall of {name} is wide: {enough} to ± 10 points.")
         elif label.precision is not None and label.precision.few and label.raw_share < 0.2:
-            said.append(
-                keyed(f"Precision of {one_line(label.label, limit=12)} is wide: {{top_up}} samples more of it.")
-            )
+            name = one_line(named(quality, label.label), limit=24)
+            said.append(f"Precision of {name} is wide: " + keyed("{top_up} samples more of it."))
     if quality.audited:
         shown = f"was shown at {quality.gate} checked" if quality.gate else "is not shown yet (looks at 100, 200, 400)"
         said.append(f"Accuracy above {GATE * 100:.0f} % {shown}.")

@@ -232,9 +232,7 @@ class QualityScreen(BaseScreen):
         """Choose a figure, and read the items behind it."""
         rows = list(self._quality.behind(self._held_back())) if self._quality is not None else []
         if self._student is not None and self._student[0].repeated_emails:
-            rows.insert(
-                0, ("mistakes that a student of these labels repeats: a rule", self._student[0].repeated_emails)
-            )
+            rows.insert(0, ("mistakes that a student repeats: a rule", self._student[0].repeated_emails))
         if not rows:
             self.console_app.say(f"Nothing is checked yet: {key('review')} begins.", severity="warning")
             return
