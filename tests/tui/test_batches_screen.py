@@ -80,7 +80,7 @@ async def test_size_and_number_of_batches_are_fields_of_the_window(desk: Opens) 
     async with desk(run, size=(80, 24)) as at:
         await at.press("L")
         shown = at.screen()
-        assert all(each in shown for each in ("questions in a batch", "2,500", "batches out at once", "save"))
+        assert all(each in shown for each in ("questions in a batch", "2,500", "batches out at once", "enter save"))
         await at.press("tab", *"90,000", "enter")
         assert "between 1 and 50,000" in at.screen()
         await at.press(*["backspace"] * 6, *"some", "enter")

@@ -159,7 +159,7 @@ class ChooseLaneWindow(ModalScreen[ChooseLane | None]):
             yield Static(
                 line(("Lane", "bold $bright"), ("  how the texts that are pending are asked", "$quiet")), markup=False
             )
-            yield Static("", markup=False, id="labels")
+            yield Static("", markup=False, id="labels", classes="each-a-line")
             yield Static("Optional; what is left empty stays as it is", markup=False, classes="field")
             for label, field in (
                 ("with auto: done by", self._by),
@@ -197,7 +197,7 @@ class ChooseLaneWindow(ModalScreen[ChooseLane | None]):
         planned = self._planned
         found = [each for each in planned.lanes if each.lane == lane] if planned is not None and planned.calls else []
         known = planned is not None and planned.limits_known
-        return [line((f"         {lane_time(each, known=known)} · {money(each.money)}", "$accent")) for each in found]
+        return [line((f"    {money(each.money)} · {lane_time(each, known=known)}", "$accent")) for each in found]
 
     def action_move(self, step: int) -> None:
         self._chosen = min(max(0, self._chosen + step), len(self._choices) - 1)

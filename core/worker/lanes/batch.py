@@ -16,11 +16,14 @@ import hashlib
 import json
 import logging
 import math
+import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+
+import orjson
 
 from core.errors import CallError, ConnectionFailedError, KeyRefusedError, Remedy, ServerFailedError
 from core.llm.failures import failure_of, read_refusal
@@ -65,6 +68,8 @@ _LINE_BYTES = 1_000
 _VERDICTS_MOST = 1_000
 _COMPLETION_ROOM = 1.5
 _ABSENT = (404, 405, 501)
+_NUMBER = re.compile(rb'"custom_id": ?"labeltui/\w+/(\d{1,18})"')
+"""The number of an email in a line of results."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -659,19 +664,37 @@ def _name(parcel: Parcel) -> str:
 
 
 def _chunks(path: Path, size: int) -> Iterator[list[Mapping[str, Any]]]:
-    """Yield the objects of a file of JSON lines, so many at a time; a line that is none is left out and logged."""
-    chunk: list[Mapping[str, Any]] = []
+    """Yield the objects of a file of JSON lines, so many at a time; a line that is none is left out and logged.
+
+    They come in the order of the emails that they name, whose rows lie side by side in the run file: in the order of
+    the server each transaction would write about every page of the batch's emails.
+    """
+    places: list[tuple[int, int]] = []
     with path.open("rb") as file:
+        at = 0
         for line in file:
-            try:
-                value = json.loads(line)
-            except ValueError:
-                _log.warning("a line of a batch's results is not JSON: %.100r", line)
-                continue
-            if isinstance(value, dict):
-                chunk.append(value)
-            if len(chunk) == size:
-                yield chunk
-                chunk = []
-    if chunk:
-        yield chunk
+            named = _NUMBER.search(line)
+            places.append((int(named[1]) if named else 0, at))
+            at += len(line)
+        places.sort()
+        for begin in range(0, len(places), size):
+            chunk: list[Mapping[str, Any]] = []
+            for _, at in places[begin : begin + size]:
+                file.seek(at)
+                line = file.readline()
+                try:
+                    value = _read_json(line)
+                except ValueError:
+                    _log.warning("a line of a batch's results is not JSON: %.100r", line)
+                    continue
+                if isinstance(value, dict):
+                    chunk.append(value)
+            yield chunk
+
+
+def _read_json(line: bytes) -> Any:
+    """Return the value of a line: what orjson refuses (NaN, half surrogate pairs) may be JSON to others."""
+    try:
+        return orjson.loads(line)
+    except ValueError:
+        return json.loads(line)
