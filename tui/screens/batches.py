@@ -79,8 +79,8 @@ class BatchesScreen(BaseScreen):
 
 _EMPTY = (
     "\n No batch was sent yet. {lane} chooses the lane: with batch or auto, the\n"
-    " first 100 texts are asked live, the rest in batches of 1,000 at half the\n"
-    " price. The worker has to run for it ({start})."
+    " first 100 texts are asked live, the rest in batches at half the price.\n"
+    " The worker has to run for it ({start})."
 )
 
 
