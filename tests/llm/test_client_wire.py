@@ -11,10 +11,12 @@ import socket
 import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
 from core.errors import CallError, CallTimeoutError, ConnectionFailedError, ModelGoneError, ServerFailedError
+from core.llm.batches import BatchClient
 from core.llm.client import ChatClient
 from core.model import ChatMessage, ModelSettings
 
@@ -26,7 +28,7 @@ HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d
 async def read_request(reader: asyncio.StreamReader) -> None:
     """Read one request to its end."""
     head = await reader.readuntil(b"\r\n\r\n")
-    length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+    length = next((int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0)
     await reader.readexactly(length)
 
 
@@ -88,6 +90,25 @@ async def test_a_redirect_carries_neither_text_nor_key_elsewhere(status: int) ->
             error = await failure(base_url)
     assert isinstance(error, ModelGoneError)
     assert connections == []
+
+
+@pytest.mark.parametrize("status", [301, 307])
+@pytest.mark.asyncio
+async def test_a_redirect_carries_nothing_of_a_batch_elsewhere(status: int, tmp_path: Path) -> None:
+    """Neither the texts that are uploaded nor the question for results, which has the key."""
+    async with serving(None) as (elsewhere, connections):
+        redirect = f"HTTP/1.1 {status} Moved\r\nlocation: {elsewhere}/v1/files\r\ncontent-length: 0\r\n\r\n"
+        async with serving(redirect.encode(), redirect.encode()) as (base_url, _):
+            client = BatchClient("gsk_test_0123456789", base_url=base_url)
+            try:
+                with pytest.raises(CallError):
+                    await client.upload("questions.jsonl", b'{"custom_id": "1"}\n')
+                with pytest.raises(CallError):
+                    await client.download("file-1", tmp_path / "results.jsonl")
+            finally:
+                await client.aclose()
+    assert connections == []
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.asyncio

@@ -10,6 +10,7 @@ import pytest
 
 from core.model import Budget, RunState
 from core.quota.forecast.plans import Price
+from core.storage.file.rows import budget_of
 from core.storage.writing.store import Store
 from core.worker.heartbeat import Tempo
 from core.worker.loop import Worker
@@ -48,12 +49,17 @@ def calls_before(seen: Seen, at_s: float) -> int:
 def test_a_budget_pauses_the_run_and_a_new_one_lets_it_go_on(
     budget: Budget, words: str, most_calls: int, tmp_path: Path
 ) -> None:
-    """It is never overrun, calls in flight included; the state says what is used up; then every email is labeled."""
+    """It is never overrun, calls in flight included; the state says what is used up; then every email is labeled.
+
+    The new budget is that of the run: whoever opens the file next goes by it.
+    """
     seen = play(tmp_path, answers("1"), never, emails=12, budget=budget, price=PRICE, acts={60.0: go_on})
     assert seen.was_shown("paused", words.replace("$", r"\$"))
     assert 0 < calls_before(seen, 60.0) <= most_calls
     assert seen.ending.state is RunState.DONE
     assert set(seen.states.values()) == {"labeled"}
+    with closing(sqlite3.connect(tmp_path / "run.db")) as db:
+        assert budget_of(db.execute("SELECT budget FROM run").fetchone()[0]) == Budget()
 
 
 def test_hours_of_work_pause_the_run(tmp_path: Path) -> None:
