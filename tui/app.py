@@ -8,43 +8,44 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
+from core.commands.command import Command
 from core.engine import Engine
 from core.settings import Settings
-from core.text import inert
 from tui.actions import active as actions
 from tui.actions.clicks import clicked_key
-from tui.actions.context import Context, Scope, Selected
 from tui.actions.dispatch import Dispatch
 from tui.actions.keymap import keyed
-from tui.actions.navigation import Views
-from tui.live.jobs import Answered, BackgroundJobs, Countings
+from tui.live.console_app import ConsoleApp
+from tui.live.jobs import Answered
 from tui.live.notifying import Notifying
 from tui.live.pending_commands import PendingCommands
-from tui.live.poller import Poller, ViewStateTaken
-from tui.live.view_state import ViewState, pending_kinds
-from tui.screens.base_screen import BaseScreen, ScreenData
+from tui.live.poller import ViewStateTaken
+from tui.screens.base_screen import BaseScreen, front_screen
 from tui.screens.monitor import MonitorScreen
+from tui.screens.navigation import Views
+from tui.screens.run_commands import RunCommands
 from tui.screens.runs.list import RunsScreen
-from tui.terminal.configured_app import ConfiguredApp
-from tui.terminal.preferences import remember
 from tui.terminal.terminal import CAPABLE, Terminal
 from tui.terminal.textual_fixes import alive, share_color_cache, tune_garbage_collection
 from tui.text.state_sentence import leave_message
-from tui.web.browser_messages import Page
+from tui.view_state import Requested, ViewState
 from tui.widgets.footer import HintChosen
+
+if TYPE_CHECKING:
+    from core.engine import SentCommand
 
 TICK_S = 1.0
 """How often ages and countdowns move on where no picture comes."""
 
 
-class LabeltuiApp(ConfiguredApp):
+class LabeltuiApp(ConsoleApp):
     """Run the console. ``run`` opens that run file at once; ``demo`` also starts its worker.
 
     ``review`` opens the review of an annotator, with batches of a size. ``leave_message`` is the sentence to print when
@@ -76,29 +77,19 @@ class LabeltuiApp(ConfiguredApp):
         review: tuple[str, int] | None = None,
     ) -> None:
         share_color_cache()
-        super().__init__(settings.config_path, terminal)
-        self.settings = settings
-        self.engine: Engine = engine or Engine(settings, read_only=read_only)
-        self.clock = clock
+        super().__init__(
+            settings, run=run, read_only=read_only, engine=engine, clock=clock, threaded=threaded, terminal=terminal
+        )
         self.leave_message = ""
-        self.threaded = threaded
-        self.run_path = run
-        self.read_only = read_only
-        self.held = False
         self._tour = tour and not read_only and self.preferences.first_start
         self._review = review
         self._alone = run is not None and terminal.browser
         self._start_when_seen = demo and not read_only
-        self.view_state = ViewState(now=clock(), path=run)
         self.sending = PendingCommands(self)
         self.views = Views(self)
-        self.dispatch = Dispatch(self)
-        self.page = Page(self)
+        doers = (RunCommands(self), self.views, self)
+        self.dispatch = Dispatch(self.front_screen, lambda: self.screen, self.say, doers)
         self.notifying = Notifying(self, quiet=self.preferences.quiet)
-        self.poller = Poller(self.engine, self.post_message, clock, threaded=threaded)
-        self.jobs = BackgroundJobs(self.post_message, threaded=threaded)
-        self.chores = BackgroundJobs(self.post_message, threaded=threaded)
-        self.countings = Countings(self.engine, lambda: self.run_path, self.post_message, threaded=threaded)
 
     def get_default_screen(self) -> Screen[Any]:
         return RunsScreen()
@@ -133,13 +124,9 @@ class LabeltuiApp(ConfiguredApp):
 
     # -- the picture -----------------------------------------------------------------------------------------------
 
-    def screen_data(self) -> ScreenData:
-        """Return the newest view state, read now."""
-        return ScreenData(self.view_state, self.sending.requested, max(self.clock(), self.view_state.now))
-
     def front_screen(self) -> BaseScreen | None:
         """Return the topmost base screen; a small window or the palette may lie over it."""
-        return next((screen for screen in reversed(self.screen_stack) if isinstance(screen, BaseScreen)), None)
+        return front_screen(self.screen_stack)
 
     def on_view_state_taken(self, message: ViewStateTaken) -> None:
         view_state = message.view_state
@@ -156,7 +143,7 @@ class LabeltuiApp(ConfiguredApp):
         if self._start_when_seen and view_state.snapshot is not None:
             self._start_when_seen = False
             if not view_state.snapshot.worker.alive and view_state.snapshot.pending:
-                self.sending.do_start()
+                self.start_worker()
 
     def on_answered(self, message: Answered) -> None:
         if message.error and message.failed is not None:
@@ -185,15 +172,6 @@ class LabeltuiApp(ConfiguredApp):
 
     # -- keys and actions ------------------------------------------------------------------------------------------
 
-    def context(self, scope: Scope, selected: Selected) -> Context:
-        """Return what decides whether an action is possible."""
-        snapshot = self.view_state.snapshot
-        pending = frozenset(pending_kinds(snapshot, self.sending.requested))
-        return Context(
-            scope, snapshot, selected, pending,
-            has_run=self.run_path is not None, read_only=self.read_only, no_color=self.no_color, held=self.held,
-        )  # fmt: skip
-
     def action_key(self, key: str) -> None:
         self.dispatch.pressed(key)
 
@@ -210,31 +188,20 @@ class LabeltuiApp(ConfiguredApp):
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:  # noqa: ARG002 - Textual's
         return self.dispatch.commands()
 
-    def say(self, sentence: str, *, severity: Any = "information") -> None:
-        """Show a toast instead of the one before; the text may come from anywhere. It disappears with the next key.
-
-        An error that nobody could read yet stays: then the newer sentence is added to it.
-        """
-        text = inert(sentence, limit=400)
-        shown = [told for told in self._notifications if told.severity == "error" and text not in told.message]
-        if shown:
-            text, severity = f"{shown[-1].message}\n{text}", "error"
-        self.clear_notifications()
-        self.notify(text, severity=severity, timeout=8.0 if severity == "error" else 5.0, markup=False)
-
     def action_help_quit(self) -> None:
         self.say(keyed("{quit} leaves the console; the worker goes on without it."))
 
-    # -- commands ----------------------------------------------------------------------------------------------------
+    # -- commands ------------------------------------------------------------------------------------------------------
 
-    def job(self, job: Callable[[], object], done: str) -> None:
-        """Start a background job, and show a sentence when it is done."""
+    @property
+    def requested(self) -> tuple[Requested, ...]:
+        return self.sending.requested
 
-        def finished(_: object) -> None:
-            self.say(done)
-            self.poller.hurry()
+    def send(self, command: Command, what: str = "") -> None:
+        self.sending.send(command, what)
 
-        self.jobs.send(job, finished)
+    def request(self, mark: Requested, ask: Callable[[Path], SentCommand]) -> None:
+        self.sending.request(mark, ask)
 
     # -- going about -----------------------------------------------------------------------------------------------
 
@@ -257,32 +224,10 @@ class LabeltuiApp(ConfiguredApp):
         self.view_state = ViewState(now=self.clock(), path=path, keys=self.view_state.keys)
         self.poller.watch(path, runs=path is None)
 
-    def do_back(self) -> None:
-        if len(self.screen_stack) > 1:
-            self.pop_screen()
-
     def on_click(self, event: events.Click) -> None:
         """Press the key that a clicked text in a small window names."""
         if (key := clicked_key(event)) is not None:
             self.simulate_key(key)
-
-    def remember(self, name: str, value: str | bool) -> None:  # noqa: FBT001  (a setting's value)
-        """Keep a setting for the next start; a console that only looks on keeps none."""
-        if self.read_only:
-            return
-        self.jobs.send(lambda: remember(self.settings.config_path, name, value), lambda _: None)
-
-    def copy_to_clipboard(self, text: str) -> None:
-        if self.page.there:
-            self._clipboard = text
-            self.page.copy(text)
-        else:
-            super().copy_to_clipboard(text)
-
-    def to_terminal(self, sequence: str) -> None:
-        """Write a sequence that draws nothing, between two frames."""
-        if self._driver is not None and not self.is_headless:
-            self._driver.write(sequence)
 
     def do_quiet(self) -> None:
         self.notifying.quiet = quiet = not self.notifying.quiet

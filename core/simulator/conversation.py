@@ -12,11 +12,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import OrderedDict
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeVar
-
-if TYPE_CHECKING:
-    from core.simulator.stats import Stats
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
 
 OPENING: Final = "<email>"
 _FENCE: Final = re.compile(r"<([^\s<>/]{1,40})>\n")
@@ -208,6 +205,18 @@ def _turn(index: int, message: Any) -> tuple[str, str]:
     return message["role"], content
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Hold what a call has to do with those before it: the how-manieth about its text, and how many texts are new.
+
+    ``known_rubric`` says that a first question had the same system message.
+    """
+
+    nth: int
+    new_texts: int
+    known_rubric: bool = field(kw_only=True)
+
+
 class Memory:
     """Keep earlier calls; the oldest are dropped first."""
 
@@ -218,28 +227,19 @@ class Memory:
         self._rubrics: OrderedDict[bytes, None] = OrderedDict()
         self._prefixes: OrderedDict[tuple[str, str, bytes], float] = OrderedDict()
 
-    def count(self, question: Question, stats: Stats) -> int:
-        """Count a call that the quota let through, and return the how-manieth about this email it is."""
+    def add(self, question: Question) -> Asked:
+        """Keep a call that the quota let through, and return what it has to do with the calls before it."""
         nth = self._asked.get(question.email_key, 0) + 1
-        if question.is_reask:
-            stats.reasks += 1
-            if not (question.has_email and (nth > 1 or question.fenced)):
-                stats.blind_reasks += 1
-            if question.system_key not in self._rubrics:
-                stats.reasks_without_rubric += 1
-        else:
-            stats.asks += 1
-            if question.system_key is not None:
-                _remember(self._rubrics, question.system_key, None, _PREFIXES)
+        known_rubric = question.system_key in self._rubrics
+        if not question.is_reask and question.system_key is not None:
+            _remember(self._rubrics, question.system_key, None, _PREFIXES)
+        new_texts = int(nth == 1 and question.has_email and not question.pack)
         for text in question.pack:
             key = key_of(text)
-            stats.distinct_texts += key not in self._asked
+            new_texts += key not in self._asked
             _remember(self._asked, key, self._asked.get(key, 0) + 1, _TEXTS)
-        stats.packs += bool(question.pack)
-        if nth == 1 and question.has_email and not question.pack:
-            stats.distinct_texts += 1
         _remember(self._asked, question.email_key, nth, _TEXTS)
-        return nth
+        return Asked(nth, new_texts, known_rubric=known_rubric)
 
     def cached_tokens(self, organization: str, question: Question, now: float) -> int:
         """Return how many prompt tokens are cached: the system message's, if seen lately, in whole blocks."""

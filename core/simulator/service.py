@@ -146,7 +146,9 @@ class Service:
             return refused
         if self._too_large(question):
             return error_reply(413, "Request Entity Too Large", code="request_too_large")
-        call.nth = self._memory.count(question, self.stats)
+        asked = self._memory.add(question)
+        self.stats.count(question, asked)
+        call.nth = asked.nth
         call.rolls = self._faults.rolls(question.email_key, call.nth)
         call.fault = self._faults.kind(call.rolls)
         call.fault = call.fault if call.fault in {"invalid", "length"} else None
@@ -196,7 +198,9 @@ class Service:
         call.in_flex = question.flex
         self._flex_out += question.flex
         self._memory.warm(call.organization, question, now)
-        call.nth = self._memory.count(question, self.stats)
+        asked = self._memory.add(question)
+        self.stats.count(question, asked)
+        call.nth = asked.nth
         call.rolls = self._faults.rolls(question.email_key, call.nth)
         call.fault = self._faults.kind(call.rolls)
         if question.flex and call.rolls.reasoning < flex.full:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from core.simulator.conversation import Question
+    from core.simulator.conversation import Asked, Question
     from core.simulator.faults import Rolls
     from core.simulator.quota import Quota
 
@@ -77,6 +77,17 @@ class Stats:
         self._last_call_at = now
         self.in_flight += 1
         self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
+
+    def count(self, question: Question, asked: Asked) -> None:
+        """Count a call that the quota let through."""
+        self.distinct_texts += asked.new_texts
+        self.packs += bool(question.pack)
+        if not question.is_reask:
+            self.asks += 1
+            return
+        self.reasks += 1
+        self.blind_reasks += not (question.has_email and (asked.nth > 1 or question.fenced))
+        self.reasks_without_rubric += not asked.known_rubric
 
     def end(self, call: Call, status: str) -> None:
         """Count how a call ended: its status, or `dropped`, `hung`, `left`."""

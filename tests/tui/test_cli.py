@@ -24,8 +24,8 @@ from core.settings import Settings, load_settings
 from core.simulator.child import start_child
 from tests.tui.fakes import key
 from tui.cli import main
-from tui.commands import quantities
 from tui.commands.keys import _key, _window
+from tui.text import quantities
 
 EMAILS = [
     ("a", "From: ada@example.org\nSubject: the rota\n\nWho is on call this week?"),

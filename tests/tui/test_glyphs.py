@@ -11,8 +11,8 @@ from rich.cells import cell_len
 from tests.tui.conftest import Desk, Opens
 from tests.tui.fake_engine import FakeEngine
 from tests.tui.fakes import FakeRun, running, stopped
+from tui.terminal.glyphs import ASCII, plain
 from tui.terminal.terminal import CAPABLE, FEW, MANY, NONE, SOME, Terminal, terminal
-from tui.text.glyphs import ASCII, plain
 
 PLAIN = terminal({"LABELTUI_ASCII": "1", "TERM": "xterm-256color"}, "UTF-8")
 

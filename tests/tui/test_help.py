@@ -16,7 +16,7 @@ from tui.actions.help_text import PANES, SCREENS, STATE_LINE
 from tui.actions.keymap import keyed
 from tui.screens.monitor import MonitorScreen
 from tui.screens.pages import HelpScreen
-from tui.text.glyphs import ASCII
+from tui.terminal.glyphs import ASCII
 from tui.widgets.panes.pane import Pane
 
 ROOT = Path(__file__).resolve().parents[2] / "tui"

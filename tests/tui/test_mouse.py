@@ -21,8 +21,9 @@ from tui.screens.emails.record import RecordScreen
 from tui.screens.modals import Confirm, GiveLabel
 from tui.screens.monitor import MonitorScreen
 from tui.screens.pages import HelpScreen
+from tui.text.parts import line
 from tui.widgets.lists.rows import Rows
-from tui.widgets.panes.pane import Pane, line
+from tui.widgets.panes.pane import Pane
 from tui.widgets.state_line import NEEDED
 from tui.widgets.window_parts import keys_line
 

@@ -9,9 +9,9 @@ import pytest
 
 from core.model import CommandRecord, EmailState, Forecast, KeyState, RunState, Snapshot, Wait
 from tests.tui.fakes import KEYS, NOW, FakeRun, email, running, settings_in
-from tui.live.view_state import Requested, ViewState, data_age, outstanding
 from tui.text.clauses import on_one_row
 from tui.text.state_sentence import leave_message, state_sentence
+from tui.view_state import Requested, ViewState, data_age, outstanding
 
 
 def view_state(run: FakeRun, **more: object) -> ViewState:

@@ -2,46 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import ClassVar, Protocol
 
 from textual.app import SystemCommand
 
 from tui.actions import active as actions
+from tui.actions.context import Context, Scope
 
-if TYPE_CHECKING:
-    from tui.app import LabeltuiApp
+
+class Front(Protocol):
+    """Name what is used of a screen: where its actions belong, what decides on them, and its panes by their digits."""
+
+    SCOPE: ClassVar[Scope]
+
+    def context(self) -> Context: ...
+
+    def panes(self) -> list[str]: ...
 
 
 class Dispatch:
-    """Act on the topmost screen of ours: its ``do_`` method of the action's name does it, or one of the app's."""
+    """Act on the topmost screen of ours: its ``do_`` method of the action's name does it, or one of ``doers``."""
 
-    def __init__(self, app: LabeltuiApp) -> None:
-        self._app = app
+    def __init__(
+        self,
+        front: Callable[[], Front | None],
+        shown: Callable[[], object],
+        say: Callable[..., None],
+        doers: Sequence[object],
+    ) -> None:
+        """Make it; ``front`` returns the topmost screen of ours, ``shown`` what lies over it or that screen itself."""
+        self._front = front
+        self._shown = shown
+        self._say = say
+        self._doers = doers
 
     def pressed(self, key: str) -> None:
         """Handle a key that some action uses. Over a small window only the shell is reachable."""
-        app = self._app
-        front = app.front_screen()
+        front = self._front()
         if front is None:
             return
         action = actions.for_key(key, front.SCOPE)
-        if action is not None and (front is app.screen or action.id == "suspend"):
+        if action is not None and (front is self._shown() or action.id == "suspend"):
             self.perform(action.id, key)
 
     def perform(self, action_id: str, key: str = "") -> None:
         """Do what is meant, or say why it cannot be done now."""
-        app = self._app
-        front = app.front_screen()
+        front = self._front()
         if front is None:
             return
         action = actions.by_id(action_id)
         reason = action.blocked(front.context())
         if reason is not None:
-            app.say(reason, severity="warning")
+            self._say(reason, severity="warning")
             return
-        doers = (front, app.sending, app.views, app)
+        doers = (front, *self._doers)
         method = next(method for doer in doers if (method := getattr(doer, f"do_{action_id}", None)) is not None)
         if action_id == "pane":
             method(str(action.keys.index(key) + 1))
@@ -50,8 +66,7 @@ class Dispatch:
 
     def commands(self) -> Iterator[SystemCommand]:
         """Yield what the palette offers: everything that is possible now."""
-        app = self._app
-        front = app.front_screen()
+        front = self._front()
         if front is None:
             return
         context = front.context()

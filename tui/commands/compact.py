@@ -16,8 +16,8 @@ from rich.cells import cell_len
 
 from core.model import KeyStatus, RunState, Snapshot
 from core.text import one_line
+from tui.terminal.glyphs import plain
 from tui.terminal.terminal import size_of
-from tui.text.glyphs import plain
 from tui.text.numbers import both_ends, countdown, end_of, fit, foreign, join, number, percent, rail, share
 from tui.text.rates import rate
 from tui.text.state_sentence import GLYPHS

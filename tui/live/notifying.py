@@ -7,21 +7,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from core.engine import NotifySetup, Occasion, noticed
 from core.errors import LabeltuiError
 from core.model import Snapshot
+from tui.live.console_app import ConsoleApp
 from tui.terminal.desktop import sequence
-
-if TYPE_CHECKING:
-    from tui.app import LabeltuiApp
 
 
 class Notifying:
     """Compare each snapshot with the one before. ``quiet`` is the operator's choice, kept for the next start."""
 
-    def __init__(self, app: LabeltuiApp, *, quiet: bool, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(self, app: ConsoleApp, *, quiet: bool, environment: Mapping[str, str] | None = None) -> None:
         self._app = app
         self._environment = os.environ if environment is None else environment
         self._before: Snapshot | None = None

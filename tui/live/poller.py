@@ -20,7 +20,7 @@ from core.engine import Engine, KeyView
 from core.errors import LabeltuiError
 from core.model import ModelSettings
 from tui.live.jobs import Answered, Post, sentence
-from tui.live.view_state import ViewState
+from tui.view_state import ViewState
 
 if TYPE_CHECKING:
     from core.engine import RunReader

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar, cast
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar, cast
 
 from textual import events
 from textual.app import ComposeResult
@@ -13,28 +13,18 @@ from textual.widget import Widget
 from textual.widgets import Input, TextArea
 
 from core.model import Task
+from core.text import inert
 from tui.actions.action import Action
 from tui.actions.active import in_scope
 from tui.actions.catalog import EVERYWHERE
 from tui.actions.context import Context, Scope, Selected
-from tui.live.view_state import Requested, ViewState, data_age
+from tui.live.console_app import ConsoleApp
+from tui.terminal.clipboard import MOST_COPIED, beside, write_beside
 from tui.terminal.textual_fixes import alive
 from tui.text.state_sentence import StateSentence, state_sentence
+from tui.view_state import ScreenData, data_age
 from tui.widgets.footer import Hints
 from tui.widgets.state_line import Headline, StateLine, TooSmall, too_small
-
-if TYPE_CHECKING:
-    from tui.app import LabeltuiApp
-
-
-@dataclass(frozen=True, slots=True)
-class ScreenData:
-    """Hold the newest view state, the commands without a result yet, and the time."""
-
-    view_state: ViewState
-    requested: tuple[Requested, ...]
-    now: float
-
 
 NO_RUN = StateSentence("NO RUN", "·", "quiet", "none is open")
 
@@ -55,9 +45,9 @@ class BaseScreen(Screen[None]):
         self._state_line, self._hints = StateLine(), Hints()
 
     @property
-    def console_app(self) -> LabeltuiApp:
+    def console_app(self) -> ConsoleApp:
         """Return the application with its own type."""
-        return cast("LabeltuiApp", self.app)
+        return cast("ConsoleApp", self.app)
 
     def content(self) -> Iterable[Widget]:
         """Yield the widgets between the state line and the hints."""
@@ -86,6 +76,22 @@ class BaseScreen(Screen[None]):
     def selected(self) -> Selected:
         """Return what a key would act on."""
         return None
+
+    def copy(self, what: str, text: str) -> None:
+        """Copy a text, write it beside the run, and show where it is; a browser gets no file."""
+        app, path = self.console_app, self.console_app.run_path
+        if path is None:
+            return
+        text = inert(text)
+        if app.page.there:
+            app.copy_to_clipboard(text)
+            app.say(f"{what}: sent to the browser's clipboard.")
+            return
+        small = len(text.encode("utf-8", "replace")) <= MOST_COPIED
+        if small:
+            app.copy_to_clipboard(text)
+        how = "sent to the terminal's clipboard and" if small else "too long for the clipboard, but"
+        app.job(lambda: write_beside(path, text), f"{what}: {how} written to {beside(path)}")
 
     def headline(self, data: ScreenData) -> Headline:
         """Return the state line of the open run, or that none is open."""
@@ -155,3 +161,8 @@ class BaseScreen(Screen[None]):
 
     def on_descendant_blur(self) -> None:
         self.hint()
+
+
+def front_screen(stack: Sequence[Screen[Any]]) -> BaseScreen | None:
+    """Return the topmost base screen; a small window or the palette may lie over it."""
+    return next((screen for screen in reversed(stack) if isinstance(screen, BaseScreen)), None)

@@ -20,12 +20,13 @@ from core.model import LANES, BatchLimits, LaneSpent, Parcel, Snapshot
 from core.text import one_line
 from tui.actions.context import Scope
 from tui.actions.keymap import key, keyed
-from tui.commands.quantities import time_to_come
-from tui.screens.base_screen import BaseScreen, ScreenData
+from tui.screens.base_screen import BaseScreen
 from tui.text.numbers import bar, clock, countdown, fit, moment, number, percent, plural
+from tui.text.parts import line
 from tui.text.plan import lane_time, money
+from tui.text.quantities import time_to_come
+from tui.view_state import ScreenData
 from tui.widgets.lists.rows import ListColumn, Row, Rows
-from tui.widgets.panes.pane import line
 from tui.widgets.window_parts import KeyLine, Refusal
 
 if TYPE_CHECKING:

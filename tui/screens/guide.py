@@ -17,7 +17,7 @@ from tui import guide
 from tui.actions.context import Scope
 from tui.guide.layout import Kind, lay_out
 from tui.screens.base_screen import BaseScreen
-from tui.widgets.panes.pane import line
+from tui.text.parts import line
 from tui.widgets.window_parts import TextScroll
 
 _STYLES = {

@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from core.model import PlacesWanted
-from tui.widgets.panes.pane import Part, line
+from tui.text.parts import Part, line
 from tui.widgets.window_parts import KeyLine, Refusal
 
 MOST_PLACES = 9_999

@@ -18,7 +18,7 @@ from core.text import inert, one_line
 from tui.actions.catalog import TAKE_BACK
 from tui.actions.keymap import key
 from tui.text.numbers import foreign
-from tui.widgets.panes.pane import line
+from tui.text.parts import line
 from tui.widgets.window_parts import KeyLine
 
 MOST_BESIDE = 30

@@ -16,10 +16,11 @@ from core.model import RunState, Snapshot, Task
 from core.quality.audit import Quality
 from tui.actions.context import Scope
 from tui.actions.keymap import keyed
-from tui.screens.base_screen import BaseScreen, ScreenData
+from tui.screens.base_screen import BaseScreen
 from tui.terminal.textual_fixes import alive
 from tui.text.numbers import plural
 from tui.text.quality import checked
+from tui.view_state import ScreenData
 from tui.widgets.panes.commands import CommandsPane, command_facts
 from tui.widgets.panes.follow_ups import FollowUpsPane, follow_up_facts
 from tui.widgets.panes.keys import KeyFacts, KeysPane

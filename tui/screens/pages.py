@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from textual import events
 from textual.content import Content
@@ -11,6 +11,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from core.text import one_line, plural_of
+from tui.actions import active as actions
 from tui.actions.action import Action, Group
 from tui.actions.active import in_scope
 from tui.actions.catalog import EVERYWHERE
@@ -19,9 +20,10 @@ from tui.actions.help_text import PANES, SCREENS, STATE_LINE, Explanation
 from tui.actions.keymap import keyed
 from tui.screens.base_screen import BaseScreen
 from tui.terminal.textual_fixes import alive
+from tui.terminal.theme import PREFIX
 from tui.text.installation import Section
 from tui.text.numbers import fit
-from tui.widgets.panes.pane import Part, line
+from tui.text.parts import Part, line
 from tui.widgets.window_parts import TextScroll
 
 MARGIN = 6
@@ -184,7 +186,22 @@ class InfoScreen(Page):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self.console_app.jobs.send(self.console_app.views.information(), self._gathered)
+        self.console_app.jobs.send(self._information(), self._gathered)
+
+    def _information(self) -> Callable[[], tuple[Section, ...]]:
+        """Return a job that gathers what is shown, for the thread of background jobs."""
+        from tui.text.installation import Console, gather  # noqa: PLC0415 - it imports much
+
+        app = self.console_app
+        console = Console(
+            theme=app.theme.removeprefix(PREFIX),
+            ascii_because=app.only_ascii,
+            actions=actions.in_force(),
+            troubles=app.troubles,
+            size=(app.size.width, app.size.height),
+            read_only=app.read_only,
+        )
+        return lambda: gather(app.settings, app.preferences, app.terminal, console, app.clock())
 
     def _gathered(self, sections: tuple[Section, ...]) -> None:
         if alive(self):

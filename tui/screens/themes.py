@@ -11,8 +11,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.terminal.theme import ABOUT, PALETTES, PREFIX
+from tui.text.parts import line
 from tui.widgets.lists.rows import ListColumn, Row, Rows
-from tui.widgets.panes.pane import line
 from tui.widgets.window_parts import KeyLine
 
 

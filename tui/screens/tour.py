@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.actions.keymap import keyed
-from tui.widgets.panes.pane import line
+from tui.text.parts import line
 from tui.widgets.window_parts import KeyLine
 
 WIDTH = 58

@@ -11,34 +11,12 @@ import os
 from collections.abc import Iterable
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from core.model import EmailRecord, EmailRow
-from core.text import guarded, guarded_lines, inert, one_line
-
-if TYPE_CHECKING:
-    from tui.screens.base_screen import BaseScreen
+from core.text import guarded, guarded_lines, one_line
 
 MOST_COPIED = 74_000
 """Bytes that terminals accept from OSC 52 (xterm: 100,000 of base64); more is written to the file only."""
-
-
-def copy(front: BaseScreen, what: str, text: str) -> None:
-    """Copy a text, write it beside the run, and show where it is."""
-    app = front.console_app
-    path = app.run_path
-    if path is None:
-        return
-    text = inert(text)
-    if app.page.there:
-        app.copy_to_clipboard(text)
-        app.say(f"{what}: sent to the browser's clipboard.")
-        return
-    small = len(text.encode("utf-8", "replace")) <= MOST_COPIED
-    if small:
-        app.copy_to_clipboard(text)
-    how = "sent to the terminal's clipboard and" if small else "too long for the clipboard, but"
-    app.job(lambda: write_beside(path, text), f"{what}: {how} written to {beside(path)}")
 
 
 def rows_as_text(rows: Iterable[EmailRow]) -> str:

@@ -11,11 +11,11 @@ from textual.filter import LineFilter
 from tui.actions import active as actions
 from tui.actions.user_keys import rekeyed
 from tui.terminal.crash_safe_app import CrashSafeApp
+from tui.terminal.glyphs import AsciiOnly
 from tui.terminal.preferences import read_preferences
 from tui.terminal.terminal import CAPABLE, Terminal
 from tui.terminal.textual_fixes import Palette, resuming_driver
 from tui.terminal.theme import ANSI, DARK, THEMES, meanings_for, named
-from tui.text.glyphs import AsciiOnly
 
 CRASH_REPORT = "console-crash.txt"
 """The file beside the settings with the traceback of the last unexpected error."""

@@ -16,8 +16,8 @@ from core.quality.student import NextGeneration, Suspicion
 from core.text import one_line
 from tui.actions.keymap import keyed
 from tui.text.numbers import fit, number, plural, rounded, with_name
-from tui.widgets.panes.pane import Part as Words
-from tui.widgets.panes.pane import line
+from tui.text.parts import Part as Words
+from tui.text.parts import line
 
 if TYPE_CHECKING:
     from core.engine import Comparison, Rule

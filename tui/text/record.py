@@ -22,8 +22,15 @@ from core.model import (
 from core.text import inert, one_line
 from tui.actions.keymap import keyed
 from tui.text.numbers import clock, countdown, fit, join, moment, number, plural, with_name
-from tui.widgets.lists.emails import STATES
-from tui.widgets.panes.pane import Part, line
+from tui.text.parts import Part, line
+
+STATES = {
+    EmailState.PENDING: ("·", "quiet"),
+    EmailState.LABELED: ("✓", "running"),
+    EmailState.FAILED: ("✕", "failed"),
+    EmailState.SKIPPED: ("–", "quiet"),
+}
+"""A glyph and a tone for each state of a text."""
 
 _HEADER = re.compile(r"(From|To|Cc|Bcc|Subject|Date): ")
 _KINDS = {AskKind.ASK: "question  ", AskKind.REASK: "follow-up  ", AskKind.CANARY: "canary  "}

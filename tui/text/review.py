@@ -12,7 +12,7 @@ from core.model import Task
 from core.quality.session import Revealed
 from core.text import inert, one_line
 from tui.text.numbers import number, plural, with_name
-from tui.widgets.panes.pane import Part, line
+from tui.text.parts import Part, line
 
 MOST_SHOWN = 60_000
 """Characters of a text that are shown, so that wrapping them delays no key."""

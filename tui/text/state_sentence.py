@@ -8,10 +8,10 @@ from core.model import CommandRecord, KeyState, RunState, Snapshot
 from core.settings import Settings
 from core.text import one_line
 from tui.actions.keymap import key, keyed
-from tui.live.view_state import STALE_AFTER_S, Requested, ViewState, pending_kinds
 from tui.text.clauses import Clause, whole
 from tui.text.numbers import age, clock, countdown, end_of, join, moment, number, percent, plural
 from tui.text.rates import rate
+from tui.view_state import STALE_AFTER_S, Requested, ViewState, pending_kinds
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from textual.driver import Driver
 
 from core.text import one_line
-from tui.live.view_state import Requested, ViewState
 from tui.text.numbers import percent
 from tui.text.state_sentence import state_sentence
-
-if TYPE_CHECKING:
-    from tui.app import LabeltuiApp
+from tui.view_state import Requested, ViewState
 
 DEFAULT_BACKGROUND = "#000000"
 """For a theme with the terminal's own background."""
@@ -22,20 +21,17 @@ DEFAULT_BACKGROUND = "#000000"
 class Page:
     """Send messages to the page of this console; do nothing in a terminal."""
 
-    def __init__(self, app: LabeltuiApp) -> None:
-        self._app = app
+    def __init__(self, driver: Callable[[], Driver | None], *, browser: bool) -> None:
+        """Make it for the driver of the console; ``browser`` says that a page shows it."""
+        self._driver = driver
+        self.there = browser
         self._title = ""
         self._folder: Path | None = None
-
-    @property
-    def there(self) -> bool:
-        """Return whether a browser shows this console."""
-        return self._app.terminal.browser
 
     def _tell(self, **said: object) -> None:
         from tui.web.driver import BrowserDriver  # noqa: PLC0415 - needed in a browser only
 
-        driver = self._app._driver  # noqa: SLF001 - Textual has no public access to it
+        driver = self._driver()
         if isinstance(driver, BrowserDriver):
             driver.tell_page(said)
 

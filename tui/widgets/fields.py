@@ -16,7 +16,8 @@ from textual.widgets import Input, Static
 
 from core.text import one_line
 from tui.terminal.textual_fixes import alive
-from tui.widgets.panes.pane import LinesWidget, line
+from tui.text.parts import line
+from tui.widgets.panes.pane import LinesWidget
 
 
 class Choice(LinesWidget, can_focus=True):

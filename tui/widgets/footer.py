@@ -9,7 +9,8 @@ from textual.message import Message
 from textual.reactive import reactive
 
 from tui.terminal.textual_fixes import alive
-from tui.widgets.panes.pane import LinesWidget, line
+from tui.text.parts import line
+from tui.widgets.panes.pane import LinesWidget
 
 
 class HintChosen(Message):

@@ -9,12 +9,13 @@ from textual.content import Content
 from textual.reactive import reactive
 
 from core.text import one_line
-from tui.live.view_state import STALE_AFTER_S
 from tui.terminal.textual_fixes import alive
 from tui.text.clauses import in_rows
 from tui.text.numbers import age, clock
+from tui.text.parts import line
 from tui.text.state_sentence import StateSentence
-from tui.widgets.panes.pane import LinesWidget, line
+from tui.view_state import STALE_AFTER_S
+from tui.widgets.panes.pane import LinesWidget
 
 STEADY = frozenset({"CANNOT READ", "STALE", "DONE", "STOPPED", "PAUSED"})
 """States in which nothing changes, so that a long sentence may take more rows without moving a pane."""

@@ -12,8 +12,8 @@ from textual.widgets import Static
 
 from core.text import one_line
 from tui.terminal.textual_fixes import alive
+from tui.text.parts import line
 from tui.widgets.lists.rows import Rows
-from tui.widgets.panes.pane import line
 
 GAP = "  "
 """Between a word and the next key, as in the footer."""

@@ -29,8 +29,8 @@ from core.worker.heartbeat import Tempo
 from core.worker.loop import Ending, Worker
 from tests.programs.virtual.harness import guard_for
 from tui.actions import active  # noqa: F401 - fills the keys that the state line names
-from tui.live.view_state import ViewState
 from tui.text.state_sentence import state_sentence
+from tui.view_state import ViewState
 
 START_AT = 1_790_000_000.0
 TASK = Task(

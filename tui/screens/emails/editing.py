@@ -14,7 +14,7 @@ from core.commands.catalog import Label, Note, Relabel, Retry, Skip, Undo
 from core.commands.command import Command
 from core.model import EmailRow, EmailState, LastChange
 from tui.screens.base_screen import BaseScreen
-from tui.terminal.clipboard import copy, free_name, rows_as_text
+from tui.terminal.clipboard import free_name, rows_as_text
 from tui.text.numbers import age, plural
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class EmailEditing(BaseScreen):
 
     def _command(self, command: Command, what: str) -> None:
         self.acted()
-        self.console_app.sending.send(command, what)
+        self.console_app.send(command, what)
 
     def _confirmed(self, question: str, yes: str, then: Callable[[], None]) -> None:
         from tui.screens.modals import Confirm  # noqa: PLC0415  (loaded on first use)
@@ -134,7 +134,7 @@ class EmailEditing(BaseScreen):
         engine = self.console_app.engine
 
         def command(change: LastChange) -> None:
-            self.console_app.sending.send(Undo(), f"undoing {change.what}")
+            self.console_app.send(Undo(), f"undoing {change.what}")
 
         def known(change: LastChange | None) -> None:
             if change is None:
@@ -161,7 +161,7 @@ class EmailEditing(BaseScreen):
             return rows_as_text(row for n in range(0, len(ids), 500) for row in view.rows(ids[n : n + 500]))
 
         def copied(text: str) -> None:
-            copy(self, plural(len(ids), self.item), text)
+            self.copy(plural(len(ids), self.item), text)
 
         self.console_app.poller.ask(read, copied)
 

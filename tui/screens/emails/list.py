@@ -14,11 +14,11 @@ from core.model import MOST_IN_A_COMMAND, EmailRecord, EmailRow
 from tui.actions.context import Context, Scope, Selected
 from tui.actions.enabled import BESIDE_FROM
 from tui.actions.keymap import keyed
-from tui.live.email_list import READING, Listing
-from tui.screens.base_screen import ScreenData
 from tui.screens.emails.editing import EmailEditing, Targets
+from tui.screens.emails.listing import READING, Listing
 from tui.terminal.textual_fixes import alive
 from tui.text.numbers import number, plural
+from tui.view_state import ScreenData
 from tui.widgets.lists.emails import (
     COLUMNS,
     KINDS,

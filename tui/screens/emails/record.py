@@ -9,10 +9,10 @@ from textual.widget import Widget
 
 from core.model import EmailRecord, EmailRow, EmailState
 from tui.actions.context import Scope, Selected
-from tui.screens.base_screen import ScreenData
 from tui.screens.emails.editing import EmailEditing
-from tui.terminal.clipboard import copy, record_as_text
+from tui.terminal.clipboard import record_as_text
 from tui.terminal.textual_fixes import alive
+from tui.view_state import ScreenData
 from tui.widgets.record_view import RecordView
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class RecordScreen(EmailEditing):
     def do_copy(self) -> None:
         """Copy the message and every answer."""
         if self._record is not None:
-            copy(self, f"{self.item.capitalize()} {self._row.id}", record_as_text(self._record, raw=self._view.raw))
+            self.copy(f"{self.item.capitalize()} {self._row.id}", record_as_text(self._record, raw=self._view.raw))
 
     def do_raw(self) -> None:
         """Switch the message between as sent and as it came."""

@@ -13,8 +13,8 @@ from textual.widgets import Static
 
 from core.engine import KEYS, Order, first_of
 from tui.text.numbers import number, plural
+from tui.text.parts import line
 from tui.widgets.lists.rows import ListColumn, Row, Rows
-from tui.widgets.panes.pane import line
 from tui.widgets.window_parts import KeyLine
 
 

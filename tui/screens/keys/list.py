@@ -14,12 +14,11 @@ from core.model import KeyStatus, ModelSettings, WindowStatus
 from core.text import one_line
 from tui.actions.context import Scope, Selected
 from tui.actions.keymap import key
-from tui.live.view_state import data_age
-from tui.screens.base_screen import ScreenData
 from tui.screens.keys.editing import KeyEditing
 from tui.screens.keys.windows import ask_for_key
 from tui.text.numbers import bar, clock, compact, countdown, five, join, number, percent, plural
 from tui.text.state_sentence import StateSentence
+from tui.view_state import ScreenData, data_age
 from tui.widgets.lists.rows import ListColumn, Row, Rows, widths_of
 from tui.widgets.panes.keys import Organization, organizations, state_words, tone_of, used_share
 from tui.widgets.state_line import Headline

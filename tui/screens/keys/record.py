@@ -15,12 +15,12 @@ from core.engine import KeyPast
 from core.model import KeySpend, KeyStatus, KeyTrouble, Outcome
 from core.text import one_line
 from tui.actions.context import Scope, Selected
-from tui.screens.base_screen import ScreenData
 from tui.screens.keys.editing import KeyEditing
 from tui.terminal.textual_fixes import alive
 from tui.text.numbers import clock, compact, countdown, fit, join, moment, number, percent, plural
+from tui.text.parts import line
+from tui.view_state import ScreenData
 from tui.widgets.panes.keys import state_words, tone_of
-from tui.widgets.panes.pane import line
 from tui.widgets.window_parts import TextScroll
 
 READ_EVERY_S = 3.0

@@ -15,13 +15,13 @@ from textual.widgets import Input, Static
 
 from core.errors import LabeltuiError
 from core.text import one_line
+from tui.live.console_app import ConsoleApp
 from tui.terminal.textual_fixes import alive
-from tui.widgets.panes.pane import line
+from tui.text.parts import line
 from tui.widgets.window_parts import KeyLine, Named, Refusal
 
 if TYPE_CHECKING:
     from core.engine import KeyCheck
-    from tui.app import LabeltuiApp
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +216,7 @@ class Regroup(ModalScreen[str | None]):
         self.dismiss(None)
 
 
-def ask_for_key(app: LabeltuiApp, base_url: str = "") -> None:
+def ask_for_key(app: ConsoleApp, base_url: str = "") -> None:
     """Ask for a key of the open run, or of this machine, in a window, and check it.
 
     ``base_url`` is its server where that is not the default one: it is sent to no other.

@@ -14,9 +14,9 @@ from core.text import one_line
 from tui.screens.new_run.step import Step
 from tui.terminal.textual_fixes import alive
 from tui.text.numbers import number, plural, who
+from tui.text.parts import line
 from tui.widgets.fields import Choice
 from tui.widgets.lists.rows import ListColumn, Row, Rows
-from tui.widgets.panes.pane import line
 
 if TYPE_CHECKING:
     from core.engine import Counted, Looked

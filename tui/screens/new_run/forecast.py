@@ -18,9 +18,9 @@ from tui.actions.keymap import keyed
 from tui.screens.new_run.step import Step
 from tui.terminal.textual_fixes import alive
 from tui.text.numbers import plural
+from tui.text.parts import line
 from tui.text.plan import plan_lines
 from tui.widgets.lists.rows import ListColumn, Row, Rows
-from tui.widgets.panes.pane import line
 from tui.widgets.window_parts import TextScroll
 
 if TYPE_CHECKING:

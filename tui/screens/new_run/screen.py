@@ -8,11 +8,10 @@ from pathlib import Path
 
 from textual.widget import Widget
 
-from core.engine import NewRunRequest
+from core.engine import FIRST_N, NewRunRequest
 from core.text import one_line
 from tui.actions.context import Scope
-from tui.live.view_state import data_age
-from tui.screens.base_screen import BaseScreen, ScreenData
+from tui.screens.base_screen import BaseScreen
 from tui.screens.keys.windows import ask_for_key
 from tui.screens.new_run.columns import ColumnsStep
 from tui.screens.new_run.forecast import START, TRY, ForecastStep
@@ -23,6 +22,7 @@ from tui.screens.new_run.task import TaskStep
 from tui.terminal.textual_fixes import alive
 from tui.text.numbers import imported
 from tui.text.state_sentence import StateSentence
+from tui.view_state import ScreenData, data_age
 from tui.widgets.state_line import Headline
 
 
@@ -136,9 +136,9 @@ class NewRunScreen(BaseScreen):
                 app.pop_screen()
             self._made(path)
             if app.run_path == path and way == TRY:
-                app.sending.do_try_out()
+                app.start_worker(FIRST_N)
             elif app.run_path == path and way == START:
-                app.sending.do_start()
+                app.start_worker()
 
         def failed(sentence: str) -> None:
             self._tell("")

@@ -14,8 +14,8 @@ from core.errors import UsageError
 from tui.screens.new_run.step import Step
 from tui.terminal.textual_fixes import alive
 from tui.text.numbers import pack_options
+from tui.text.parts import line
 from tui.widgets.fields import Choice
-from tui.widgets.panes.pane import line
 
 AS_THE_TASK = ""
 """The first choice of packs: so many texts in a call as the task says."""

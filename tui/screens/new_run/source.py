@@ -15,10 +15,10 @@ from core.engine import NewRunRequest
 from tui.screens.new_run.step import Step
 from tui.terminal.textual_fixes import alive
 from tui.text.numbers import age, plural
+from tui.text.parts import line
 from tui.widgets.fields import PathSuggester
 from tui.widgets.lists.rows import ListColumn, Row, Rows
 from tui.widgets.lists.runs import size
-from tui.widgets.panes.pane import line
 
 if TYPE_CHECKING:
     from core.engine import Folder

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar, cast
 
 from textual.containers import Vertical
 from textual.widgets import Static
 
 from core.engine import NewRunRequest
 from core.text import one_line
+from tui.live.console_app import ConsoleApp
 from tui.terminal.textual_fixes import alive
-from tui.widgets.panes.pane import Part, line
-
-if TYPE_CHECKING:
-    from tui.app import LabeltuiApp
+from tui.text.parts import Part, line
 
 
 class Step(Vertical):
@@ -26,9 +24,9 @@ class Step(Vertical):
         self.said = Static("", markup=False, classes="said")
 
     @property
-    def console_app(self) -> LabeltuiApp:
+    def console_app(self) -> ConsoleApp:
         """Return the application with its own type."""
-        return cast("LabeltuiApp", self.app)
+        return cast("ConsoleApp", self.app)
 
     def begin(self, command: NewRunRequest) -> None:
         """Prepare the step when it becomes visible."""

@@ -18,9 +18,9 @@ from tui.actions.keymap import keyed
 from tui.screens.new_run.step import Step
 from tui.terminal.textual_fixes import alive
 from tui.text.numbers import cut_words, further_settings, pack_words
+from tui.text.parts import line
 from tui.widgets.fields import PathSuggester
 from tui.widgets.lists.rows import ListColumn, Row, Rows
-from tui.widgets.panes.pane import line
 from tui.widgets.window_parts import TextScroll
 
 COLUMNS = (ListColumn("task", 26), ListColumn("labels", 16, from_width=60), ListColumn("where it is from", 0))

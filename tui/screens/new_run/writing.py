@@ -15,7 +15,7 @@ from core.engine import label_lines, task_written
 from core.errors import TaskError
 from core.model import Task
 from core.text import one_line
-from tui.widgets.panes.pane import line
+from tui.text.parts import line
 from tui.widgets.window_parts import KeyLine, Refusal
 
 

@@ -18,14 +18,15 @@ from core.quality.session import held_back
 from core.text import one_line
 from tui.actions.context import Scope
 from tui.actions.keymap import key
-from tui.screens.base_screen import BaseScreen, ScreenData
+from tui.screens.base_screen import BaseScreen
 from tui.screens.line_windows import AskLine
 from tui.terminal.textual_fixes import alive
 from tui.text import quality as words
 from tui.text.numbers import number, plural
+from tui.text.parts import line
 from tui.text.plan import price
+from tui.view_state import ScreenData
 from tui.widgets.lists.rows import ListColumn, Row, Rows
-from tui.widgets.panes.pane import line
 from tui.widgets.window_parts import ChooseRow, KeyLine, TextScroll
 
 if TYPE_CHECKING:

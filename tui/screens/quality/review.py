@@ -20,12 +20,13 @@ from core.quality.session import Phase, Revealed, Session, begin, plan, reveal
 from core.text import inert, one_line
 from tui.actions.context import Scope
 from tui.actions.keymap import key
-from tui.screens.base_screen import BaseScreen, ScreenData
+from tui.screens.base_screen import BaseScreen
 from tui.screens.line_windows import AskLine
 from tui.terminal.textual_fixes import alive
 from tui.text import review as words
 from tui.text.numbers import number
-from tui.widgets.panes.pane import line
+from tui.text.parts import line
+from tui.view_state import ScreenData
 from tui.widgets.window_parts import TextScroll
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from core.quality.session import Phase, Session, held_back
 from core.text import one_line
 from tui.screens.quality.review import ReviewScreen
 from tui.text.numbers import number
-from tui.widgets.panes.pane import line
+from tui.text.parts import line
 
 
 def to_settle(audit: Audit, hidden: frozenset[int] = frozenset()) -> list[Member]:

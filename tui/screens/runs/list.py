@@ -17,15 +17,15 @@ from core.text import one_line
 from tui.actions.context import Scope, Selected
 from tui.actions.enabled import is_paused
 from tui.actions.keymap import keyed
-from tui.live.view_state import ViewState, data_age
-from tui.screens.base_screen import BaseScreen, ScreenData
+from tui.screens.base_screen import BaseScreen
 from tui.terminal.textual_fixes import alive
 from tui.text.numbers import join, number, plural
+from tui.text.parts import line
 from tui.text.state_sentence import StateSentence
+from tui.view_state import ScreenData, ViewState, data_age
 from tui.widgets.fields import NameLine
 from tui.widgets.lists.rows import Rows
 from tui.widgets.lists.runs import COLUMNS, ORDERS, about, ordered, row_of, shown
-from tui.widgets.panes.pane import line
 from tui.widgets.state_line import Headline
 
 if TYPE_CHECKING:

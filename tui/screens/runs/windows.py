@@ -15,9 +15,9 @@ from core.engine import CopyRequest
 from core.model import RunSummary
 from core.text import one_line
 from tui.text.numbers import plural
+from tui.text.parts import line
 from tui.widgets.fields import PathSuggester
 from tui.widgets.lists.runs import size
-from tui.widgets.panes.pane import line
 from tui.widgets.window_parts import KeyLine, Refusal
 
 if TYPE_CHECKING:

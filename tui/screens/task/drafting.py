@@ -153,7 +153,7 @@ class DraftEditing(BaseScreen):
         def answered(yes: bool | None) -> None:  # noqa: FBT001 - Textual's
             if yes:
                 self._on_its_way = draft.version
-                app.sending.send(ActivateTask(draft))
+                app.send(ActivateTask(draft))
 
         question = panes.effect(snapshot.run.task, draft, snapshot)
         self.app.push_screen(Confirm(question, "Activate", "Cancel"), answered)

@@ -24,8 +24,8 @@ from tui.live.jobs import Answered
 from tui.screens.base_screen import BaseScreen
 from tui.terminal.textual_fixes import alive
 from tui.text.numbers import compact, join, number, percent, plural, with_name
+from tui.text.parts import line
 from tui.widgets.lists.rows import ListColumn, Row, Rows
-from tui.widgets.panes.pane import line
 from tui.widgets.panes.task import short
 from tui.widgets.window_parts import KeyLine, Refusal
 

@@ -16,8 +16,8 @@ from tui.actions.context import Scope, Selected
 from tui.screens.base_screen import BaseScreen
 from tui.terminal.textual_fixes import alive
 from tui.text.numbers import join, number
+from tui.text.parts import line
 from tui.text.sent_messages import fields_sent, first_question, in_pack, question_again
-from tui.widgets.panes.pane import line
 from tui.widgets.panes.task import short
 from tui.widgets.window_parts import TextScroll
 

@@ -15,10 +15,10 @@ from core.commands.catalog import Relabel
 from core.model import TaskVersion
 from core.text import one_line
 from tui.actions.context import Context, Scope, Selected
-from tui.screens.base_screen import ScreenData
 from tui.screens.task.drafting import DraftEditing
 from tui.terminal.textual_fixes import alive
 from tui.text.numbers import plural
+from tui.view_state import ScreenData
 from tui.widgets.lists.rows import Rows
 from tui.widgets.panes import task as panes
 from tui.widgets.window_parts import TextScroll
@@ -222,7 +222,7 @@ class TaskScreen(DraftEditing):
 
         def chosen(answer: tuple[str | None] | None) -> None:
             if answer is not None:
-                app.sending.send(Relabel(answer[0]))
+                app.send(Relabel(answer[0]))
 
         window, path, engine = AskAgain(self._older, current), app.run_path, app.engine
         self.app.push_screen(window, chosen)

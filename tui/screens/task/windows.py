@@ -15,8 +15,8 @@ from textual.widgets import Static, TextArea
 from core.engine import escaped, read_draft
 from core.model import PACK_AUTO, Task
 from tui.text.numbers import PACK_REMARK, pack_options, pack_words
+from tui.text.parts import line
 from tui.widgets.lists.rows import ListColumn, Row, Rows
-from tui.widgets.panes.pane import line
 from tui.widgets.panes.task import choice_rows
 from tui.widgets.window_parts import ChooseRow, KeyLine, Refusal
 

@@ -24,16 +24,10 @@ from core.text import one_line
 from tui.actions.keymap import key, keyed
 from tui.terminal.textual_fixes import alive
 from tui.text.numbers import join, number, plural, who
+from tui.text.parts import Part, line
+from tui.text.record import STATES
 from tui.widgets.lists.rows import ListColumn, Row
-from tui.widgets.panes.pane import LinesWidget, Part, line
-
-STATES = {
-    EmailState.PENDING: ("·", "quiet"),
-    EmailState.LABELED: ("✓", "running"),
-    EmailState.FAILED: ("✕", "failed"),
-    EmailState.SKIPPED: ("–", "quiet"),
-}
-"""A glyph and a tone for each state of a text."""
+from tui.widgets.panes.pane import LinesWidget
 
 
 @dataclass(frozen=True, slots=True)

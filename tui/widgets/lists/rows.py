@@ -21,7 +21,8 @@ from textual.strip import Strip
 from textual.style import Style
 
 from tui.text.numbers import fit, foreign
-from tui.widgets.panes.pane import Part, drawn, line
+from tui.text.parts import Part, line
+from tui.widgets.panes.pane import drawn
 
 STRIPS = 256
 """Drawn lines that are cached: when a list scrolls by one, all others are reused."""

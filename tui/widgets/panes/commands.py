@@ -10,9 +10,10 @@ from textual.content import Content
 
 from core.model import CommandRecord
 from core.text import one_line
-from tui.live.view_state import Requested
 from tui.text.numbers import age, clock, fit, foreign
-from tui.widgets.panes.pane import Pane, line
+from tui.text.parts import line
+from tui.view_state import Requested
+from tui.widgets.panes.pane import Pane
 
 BESIDE = 28
 """Cells before the result of a command."""

@@ -9,7 +9,8 @@ from textual.content import Content
 
 from core.model import Outcome
 from tui.text.numbers import bar, fit, number, percent
-from tui.widgets.panes.pane import Pane, Part, line
+from tui.text.parts import Part, line
+from tui.widgets.panes.pane import Pane
 
 WRONG = {
     Outcome.INVALID.value: "no label",

@@ -13,7 +13,8 @@ from core.text import one_line
 from tui.actions.keymap import key as key_of
 from tui.actions.keymap import keyed
 from tui.text.numbers import both_ends, coarsely, compact, countdown, fit, five, foreign, meter, percent, plural
-from tui.widgets.panes.pane import Pane, Part, line
+from tui.text.parts import Part, line
+from tui.widgets.panes.pane import Pane
 
 STATES = {
     KeyState.IN_USE: ("▶", "in use", "running"),

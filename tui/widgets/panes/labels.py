@@ -8,7 +8,8 @@ from textual.content import Content
 
 from tui.actions.keymap import key
 from tui.text.numbers import bar, fit, foreign, number, share, trend
-from tui.widgets.panes.pane import Pane, Part, line
+from tui.text.parts import Part, line
+from tui.widgets.panes.pane import Pane
 
 WIDE = 44
 """Cells from which on names have 14 cells instead of 11."""

@@ -12,12 +12,7 @@ from textual.strip import Strip
 from textual.style import Style
 from textual.widget import Widget
 
-Part = str | Content | tuple[str, str]
-
-
-def line(*parts: Part) -> Content:
-    """Return one line of content from texts and (text, style) pairs; nothing in it is parsed as markup."""
-    return Content.assemble(*parts)
+from tui.text.parts import line
 
 
 def _parsed(style: Style | str) -> Style:

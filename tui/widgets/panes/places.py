@@ -10,7 +10,8 @@ from textual.content import Content
 from core.model import PlaceStatus
 from core.text import one_line
 from tui.text.numbers import age, number, plural
-from tui.widgets.panes.pane import Pane, line
+from tui.text.parts import line
+from tui.widgets.panes.pane import Pane
 
 _MARKS = {"ready": ("●", "$running"), "starting": ("◌", "$quiet"), "refused": ("✗", "$failed")}
 _LOST = ("✗", "$waiting")

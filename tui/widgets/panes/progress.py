@@ -9,8 +9,9 @@ from textual.content import Content
 from core.model import RunState, Snapshot
 from tui.text.clauses import Clause, on_one_row
 from tui.text.numbers import compact, fit, number, percent, plural, rail
+from tui.text.parts import line
 from tui.text.state_sentence import ends
-from tui.widgets.panes.pane import Pane, line
+from tui.widgets.panes.pane import Pane
 
 UNDER_WAY = (RunState.RUNNING, RunState.WAITING)
 """States in which the last forecast holds; a paused run, say, has no end."""

@@ -8,8 +8,9 @@ from textual.content import Content
 
 from core.model import PacePoint
 from tui.text.numbers import age, clock, countdown, fit, five
+from tui.text.parts import line
 from tui.text.rates import WAITED, Column, Rate, columns, graph, rate
-from tui.widgets.panes.pane import Pane, line
+from tui.widgets.panes.pane import Pane
 
 LEGEND = 34
 """Cells that now, mean and peak take, with a space behind them."""

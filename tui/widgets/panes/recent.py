@@ -11,7 +11,8 @@ from core.model import Happening, Snapshot
 from core.text import one_line
 from tui.actions.keymap import keyed
 from tui.text.numbers import clock, fit, foreign, join, number
-from tui.widgets.panes.pane import Pane, Part, line
+from tui.text.parts import Part, line
+from tui.widgets.panes.pane import Pane
 
 EVENTS = {
     "failed": ("✕", "failed"),

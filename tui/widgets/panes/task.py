@@ -27,9 +27,9 @@ from tui.text.numbers import (
     plural,
     with_name,
 )
+from tui.text.parts import Part, line
 from tui.text.plan import price
 from tui.widgets.lists.rows import ListColumn, Row
-from tui.widgets.panes.pane import Part, line
 
 if TYPE_CHECKING:
     from core.engine import OlderTexts, Planned

@@ -11,9 +11,10 @@ from textual.content import Content
 
 from core.model import Parcel, Resumption, WorkerStatus
 from core.text import one_line
-from tui.live.view_state import STALE_AFTER_S
 from tui.text.numbers import age, clock, join, number, plural
-from tui.widgets.panes.pane import Pane, line
+from tui.text.parts import line
+from tui.view_state import STALE_AFTER_S
+from tui.widgets.panes.pane import Pane
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 from core.engine import WORK_ORDER, Filter, Order
 from core.model import EmailRow, Snapshot
 from tui.actions.keymap import keyed
+from tui.live.console_app import ConsoleApp
 from tui.live.finder import Finder, Finding
 from tui.widgets.lists.emails import KINDS, Kind
 from tui.widgets.lists.rows import PAGE, Row, Rows
 
 if TYPE_CHECKING:
     from core.engine import RunReader
-    from tui.app import LabeltuiApp
 
 READING = "\n reading …"
 
@@ -30,7 +30,7 @@ class Listing:
     """Feed the rows. ``as_row`` makes a row of an email, ``changed`` is called when something else is to be shown."""
 
     def __init__(
-        self, app: LabeltuiApp, rows: Rows, as_row: Callable[[EmailRow], Row], changed: Callable[[], None]
+        self, app: ConsoleApp, rows: Rows, as_row: Callable[[EmailRow], Row], changed: Callable[[], None]
     ) -> None:
         self._app = app
         self._rows = rows

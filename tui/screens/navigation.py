@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
 from core.model import EmailRow
-from tui.actions import active as actions
 from tui.actions.keymap import keyed
-from tui.screens.base_screen import BaseScreen
+from tui.live.console_app import ConsoleApp
+from tui.screens.base_screen import BaseScreen, front_screen
 from tui.terminal.theme import PREFIX, following
 from tui.widgets.panes.pane import Pane
-
-if TYPE_CHECKING:
-    from tui.app import LabeltuiApp
 
 
 class Views:
     """Do actions that open a screen or change the view. Screens are imported when they are needed."""
 
-    def __init__(self, app: LabeltuiApp) -> None:
+    def __init__(self, app: ConsoleApp) -> None:
         self._app = app
 
     def _go_to(self, kind: type[BaseScreen]) -> None:
@@ -75,7 +69,7 @@ class Views:
         """Show the messages about the email under the cursor, here or on a screen behind."""
         from tui.screens.task.messages import MessagesScreen  # noqa: PLC0415
 
-        front = self._app.front_screen()
+        front = front_screen(self._app.screen_stack)
         behind = (screen.selected() for screen in reversed(self._app.screen_stack) if isinstance(screen, BaseScreen))
         row = next((each for each in behind if isinstance(each, EmailRow)), None)
         draft = front.context().draft if front is not None else None
@@ -85,7 +79,7 @@ class Views:
         """Show the help for the pane and the screen in sight; on the help itself, go back."""
         from tui.screens.pages import HelpScreen  # noqa: PLC0415
 
-        front = self._app.front_screen()
+        front = front_screen(self._app.screen_stack)
         if front is None or isinstance(front, HelpScreen):
             self._app.do_back()
         else:
@@ -97,7 +91,7 @@ class Views:
         from tui.screens.guide import GuideScreen, topic_of  # noqa: PLC0415
         from tui.screens.pages import HelpScreen  # noqa: PLC0415
 
-        front = self._app.front_screen()
+        front = front_screen(self._app.screen_stack)
         if isinstance(front, GuideScreen):
             self._app.do_back()
         elif front is not None:
@@ -108,25 +102,10 @@ class Views:
         """Show the page of versions, paths and settings; on the page itself, go back."""
         from tui.screens.pages import InfoScreen  # noqa: PLC0415
 
-        if isinstance(self._app.front_screen(), InfoScreen):
+        if isinstance(front_screen(self._app.screen_stack), InfoScreen):
             self._app.do_back()
         else:
             self._go_to(InfoScreen)
-
-    def information(self) -> Callable[[], object]:
-        """Return a job that gathers what the info page shows, for the thread of background jobs."""
-        from tui.text.installation import Console, gather  # noqa: PLC0415
-
-        app = self._app
-        console = Console(
-            theme=app.theme.removeprefix(PREFIX),
-            ascii_because=app.only_ascii,
-            actions=actions.in_force(),
-            troubles=app.troubles,
-            size=(app.size.width, app.size.height),
-            read_only=app.read_only,
-        )
-        return lambda: gather(app.settings, app.preferences, app.terminal, console, app.clock())
 
     def do_theme(self) -> None:
         """Switch to the next theme."""

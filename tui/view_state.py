@@ -65,6 +65,15 @@ class Requested:
     what: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ScreenData:
+    """Hold the newest view state, the commands without a result yet, and the time."""
+
+    view_state: ViewState
+    requested: tuple[Requested, ...]
+    now: float
+
+
 def outstanding(requested: tuple[Requested, ...], snapshot: Snapshot | None, now: float) -> tuple[Requested, ...]:
     """Return the commands that still wait, after this snapshot."""
     if snapshot is None:
