@@ -75,6 +75,27 @@ async def test_a_browser_shows_it_in_its_tab_and_gets_no_sequence(desk: Opens, m
         assert not any("told" in said for said in told)
 
 
+async def test_a_page_of_one_run_shows_no_other(desk: Opens, tmp_path: Path) -> None:
+    """Neither back nor any other key leads to the list of runs, and no window takes a path outside the downloads."""
+    async with desk(terminal=BROWSER) as at:
+        for keys in (
+            ("escape",),
+            ("escape", "escape"),
+            ("ctrl+p", *"runs", "enter", "escape"),
+            ("e", "escape", "escape"),
+        ):
+            await at.press(*keys)
+            assert isinstance(at.app.screen, MonitorScreen)
+            assert at.app.run_path == at.run.path
+        assert "This page shows one run only" in at.said()
+    async with desk() as at:  # in a terminal the list is one key away
+        await at.press("escape", "escape")
+        assert at.app.run_path is None
+    window = Download(("",), tmp_path / "out.csv")
+    for typed in ("/etc/out.csv", "../out.csv", "~/out.csv", "a/out.csv", ".."):
+        assert window.trouble(typed)
+
+
 async def test_copying_is_the_browsers(desk: Opens, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is written beside the run, which may be on another machine than the browser."""
     async with desk(terminal=BROWSER, read_only=True) as at:
@@ -132,18 +153,3 @@ async def test_a_terminal_gets_nothing_of_this(desk: Opens, monkeypatch: pytest.
         await at.read(later_s=1)
         await at.press("ctrl+t", "q")
         assert told == []
-
-
-async def test_a_page_of_one_run_shows_no_other(desk: Opens) -> None:
-    """``esc`` leads to the list of runs in a terminal; whoever was given a page of one run stays with it."""
-    async with desk(terminal=BROWSER) as at:
-        at.app.set_focus(None)
-        await at.press("escape")
-        await at.press("escape")
-        assert isinstance(at.app.screen, MonitorScreen)
-        assert at.app.run_path is not None
-    async with desk() as at:
-        at.app.set_focus(None)
-        await at.press("escape")
-        await at.press("escape")
-        assert at.app.run_path is None

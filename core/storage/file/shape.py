@@ -7,8 +7,10 @@ while they are read: :func:`telling_damage` makes one sentence of it.
 from __future__ import annotations
 
 import functools
+import hashlib
 import inspect
 import math
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -76,21 +78,29 @@ COLUMNS: dict[int, dict[str, str]] = {
 }
 """The columns that each format added, by table."""
 
-TRIGGERS = frozenset(
-    {
-        "email_added",
-        "email_changed",
-        "attempt_added",
-        "email_flagged",
-        "canary_added",
-        "batch_attempt_added",
-        "packed_attempt_added",
-        "lane_attempt_added",
-        "label_added",
-        "label_changed",
-    }
-)
-"""The triggers that a run file has. Any other would act with every write."""
+MADE = {
+    "email_added": "a2e141e85441",
+    "email_changed": "dbd337d9976d",
+    "attempt_added": "80728a2d6280",
+    "email_flagged": "e60a39709fcc",
+    "canary_added": "9cf0ea6348cc",
+    "batch_attempt_added": "da86f1c19304",
+    "packed_attempt_added": "2b16cec4cdda",
+    "lane_attempt_added": "14a070d91e8d",
+    "label_added": "f701c6f7ee31",
+    "label_changed": "bf4c5399c06e",
+    "email_source_id": "e28891828b73",
+    "email_pending": "4aa9bd8da758",
+    "label_once": "48c042868e35",
+    "parcel_email_open": "5458d2af8950",
+    "attempt_pack": "780fe56b634b",
+    "raw": "683b09d6c382",
+}
+"""Digests (:func:`digest`) of what acts with every write or is calculated with every read: the triggers of all formats,
+indexes that are more than columns, and the computed column of messages."""
+
+_PLAIN_INDEX = re.compile(r'CREATE INDEX "?\w+"? ON "?\w+"? ?\([\w", ]+\)')
+_COMPUTED = re.compile(r"raw TEXT GENERATED ALWAYS AS (\(.+\)) VIRTUAL")
 
 _LATEST_S = 1e11
 """No moment of a run is later (the year 5138): dates beyond cannot be shown."""
@@ -115,7 +125,7 @@ _REQUIRED = ("name", "created_at", "task_version", "cursor", "epoch", "state")
 
 
 def check_shape(db: sqlite3.Connection, path: Path, version: int, *, writing: bool = False) -> None:
-    """Look at the tables and at the one row of ``run``. ``writing`` refuses triggers that labeltui did not make.
+    """Look at the tables and the one row of ``run``. ``writing`` refuses what acts with writes and is not labeltui's.
 
     Raises:
         RunFileError: something is missing, of a wrong kind, or of a value that no run has.
@@ -123,13 +133,11 @@ def check_shape(db: sqlite3.Connection, path: Path, version: int, *, writing: bo
     with telling_damage(path):
         for what in missing_parts(db, version):
             raise _damaged(path, what)
-        if writing:
-            names = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")}
-            if names - TRIGGERS:
-                raise RunFileError(
-                    f"{path} has a trigger {min(names - TRIGGERS)!r} that labeltui did not make; it acts with every"
-                    " write. Remove it (DROP TRIGGER) if you trust the rest. Nothing was changed."
-                )
+        for what in foreign_parts(db, writing=writing):
+            raise RunFileError(
+                f"{path} has {what} that labeltui did not make; it acts with every {'write' if writing else 'read'}."
+                " Take it out if you trust the rest. Nothing was changed."
+            )
         _check_run(db, path)
 
 
@@ -149,6 +157,45 @@ def missing_parts(db: sqlite3.Connection, version: int) -> list[str]:
         elif columns:
             sentences.append(f"the table {table} has no column {', '.join(sorted(columns))}")
     return sentences
+
+
+def digest(sql: str) -> str:
+    """Return a short digest of a statement, whatever its white space."""
+    return hashlib.sha256(" ".join(sql.split()).encode()).hexdigest()[:12]
+
+
+def foreign_parts(db: sqlite3.Connection, *, writing: bool) -> list[str]:
+    """Return what a file from somebody else lets SQLite do with every read or, where it is to be written, every write.
+
+    A virtual table or a computed column runs code or fills memory when it is read; a trigger, a condition, a computed
+    default and an index that is more than columns act when something is written. Indexes of plain columns are welcome.
+    """
+    rows = db.execute("SELECT type, name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    ours = {table for part in COLUMNS.values() for table in part}
+    found = [
+        f"a virtual table {name!r}" for kind, name, _, sql in rows if kind == "table" and name in ours and _virtual(sql)
+    ]
+    computed = db.execute(
+        "SELECT m.name, c.name, m.sql FROM sqlite_master AS m, pragma_table_xinfo(m.name) AS c WHERE m.type = 'table'"
+        " AND c.hidden IN (2, 3)"
+    ).fetchall()
+    for table, column, sql in computed:
+        made = _COMPUTED.search(" ".join(sql.split())) if (table, column) == ("body", "raw") else None
+        if table in ours and (made is None or digest(made[1]) != MADE["raw"]):
+            found.append(f"a computed column {column!r} of its table {table}")
+    for kind, name, table, sql in rows if writing else ():
+        known = digest(sql) == MADE.get(name)
+        if kind == "trigger" and not known:
+            found.append(f"a trigger {name!r}")
+        elif kind == "index" and table in ours and not known and not _PLAIN_INDEX.fullmatch(" ".join(sql.split())):
+            found.append(f"an index {name!r}")
+        elif kind == "table" and table in ours and re.search(r"(?i)\bCHECK\s*\(|\bDEFAULT\s*\(", sql):
+            found.append(f"a condition or a computed default of its table {name}")
+    return found
+
+
+def _virtual(sql: str) -> bool:
+    return " ".join(sql.split()[:2]).upper() == "CREATE VIRTUAL"
 
 
 def _check_run(db: sqlite3.Connection, path: Path) -> None:

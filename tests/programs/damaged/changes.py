@@ -117,6 +117,68 @@ def _fifo_lock(path: Path) -> None:
     os.mkfifo(lock)
 
 
+def _virtual(table: str, module: str) -> Change:
+    """Put a virtual table in the place of a table, with the rows and columns of the one that was there."""
+
+    def change(path: Path) -> None:
+        with closing(sqlite3.connect(path, isolation_level=None)) as db:
+            columns = ", ".join(row[1] for row in db.execute(f"PRAGMA table_info({table})"))
+            for name in [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")]:
+                db.execute(f"DROP TRIGGER {name}")
+            for name in [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'view'")]:
+                db.execute(f"DROP VIEW {name}")
+            for name in [
+                row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'index' AND sql > ''")
+            ]:
+                db.execute(f"DROP INDEX {name}")
+            db.execute("PRAGMA legacy_alter_table = ON")
+            db.execute(f"ALTER TABLE {table} RENAME TO kept")
+            db.execute(f"CREATE VIRTUAL TABLE {table} USING {module.format(columns=columns)}")
+            db.execute(f"INSERT INTO {table}({columns}) SELECT {columns} FROM kept")
+
+    return change
+
+
+def _encoded(path: Path) -> None:
+    """Store all again in a database whose texts are UTF-16."""
+    other = path.with_suffix(".other")
+    with closing(sqlite3.connect(path)) as db, closing(sqlite3.connect(other, isolation_level=None)) as made:
+        made.execute("PRAGMA encoding = 'UTF-16le'")
+        made.executescript("\n".join(db.iterdump()))
+        for mark in ("application_id", "user_version"):
+            made.execute(f"PRAGMA {mark} = {db.execute(f'PRAGMA {mark}').fetchone()[0]}")
+    path.unlink()
+    other.rename(path)
+
+
+def _foreign_log(path: Path) -> None:
+    """Put the log of another database beside the file, whole and with right checksums."""
+    other = path.with_suffix(".other")
+    db = sqlite3.connect(other, isolation_level=None)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("CREATE TABLE email(x)")
+    db.execute("INSERT INTO email VALUES (zeroblob(20000))")
+    log = other.with_name(other.name + "-wal").read_bytes()
+    db.close()
+    other.unlink()
+    _write(path.with_name(path.name + "-wal"), log)
+
+
+def _foreign_journal(path: Path) -> None:
+    """Put a hot rollback journal of another database beside the file."""
+    other = path.with_suffix(".other")
+    db = sqlite3.connect(other, isolation_level=None)
+    db.execute("CREATE TABLE email(x)")
+    db.execute("PRAGMA cache_size = 1")
+    db.execute("BEGIN")
+    db.execute("INSERT INTO email VALUES (zeroblob(200000))")
+    journal = other.with_name(other.name + "-journal")
+    content = journal.read_bytes() if journal.exists() else b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7" + bytes(600)
+    db.close()
+    other.unlink()
+    _write(path.with_name(path.name + "-journal"), content)
+
+
 _BOMB = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT n AS id, 'p' AS state FROM c"
 
 CHANGES: dict[str, Change] = {
@@ -178,6 +240,62 @@ CHANGES: dict[str, Change] = {
     "a root page is beyond the file": _schema("UPDATE sqlite_master SET rootpage = 999999 WHERE name = 'label'"),
     "a table shares a root page": _schema("UPDATE sqlite_master SET rootpage = (SELECT rootpage FROM sqlite_master WHERE name = 'email') WHERE name = 'body'"),
     "a table is without a module": _schema("INSERT INTO sqlite_master VALUES ('table', 'odd', 'odd', 0, 'CREATE VIRTUAL TABLE odd USING nothing(a)')"),
+    "a trigger of ours deletes labels": _sql("DROP TRIGGER email_changed", "CREATE TRIGGER email_changed AFTER UPDATE ON email BEGIN DELETE FROM label; END"),
+    "a trigger of ours counts for ever": _sql("DROP TRIGGER attempt_added", f"CREATE TRIGGER attempt_added AFTER INSERT ON attempt BEGIN SELECT count(*) FROM ({_BOMB}); END"),
+    "a trigger of ours raises": _sql("DROP TRIGGER email_changed", "CREATE TRIGGER email_changed AFTER UPDATE ON email BEGIN SELECT RAISE(ABORT, 'no'); END"),
+    "email is a virtual table": _virtual("email", "fts5({columns})"),
+    "total is a virtual table": _virtual("total", "fts5(name, value)"),
+    "run computes a column of 400 MB": _sql("ALTER TABLE run ADD COLUMN evil TEXT GENERATED ALWAYS AS (hex(zeroblob(200000000))) VIRTUAL"),
+    "email computes a column of 400 MB": _sql("ALTER TABLE email ADD COLUMN evil TEXT GENERATED ALWAYS AS (hex(zeroblob(200000000))) VIRTUAL"),
+    "labels have a costly default": _sql("DROP TRIGGER label_added", "DROP TRIGGER label_changed", "ALTER TABLE label RENAME TO kept", "CREATE TABLE label(id INTEGER PRIMARY KEY, email_id, value, source, annotator, attempt_id, task_version, blind DEFAULT (length(hex(zeroblob(400000000)))), note DEFAULT '', at)", "INSERT INTO label SELECT * FROM kept"),
+    "labels are checked by a costly condition": _sql("DROP TRIGGER label_added", "DROP TRIGGER label_changed", "ALTER TABLE label RENAME TO kept", "CREATE TABLE label(id INTEGER PRIMARY KEY, email_id, value, source, annotator, attempt_id, task_version, blind, note, at, CHECK (length(hex(zeroblob(400000000))) > 0))", "INSERT INTO label SELECT * FROM kept LIMIT 1"),
+    "labels are refused by a condition": _sql("DROP TRIGGER label_added", "DROP TRIGGER label_changed", "ALTER TABLE label RENAME TO kept", "CREATE TABLE label(id INTEGER PRIMARY KEY, email_id, value, source, annotator, attempt_id, task_version, blind, note, at, CHECK (source <> 'human'))"),
+    "one label a value": _sql("DELETE FROM label WHERE id > 1", "CREATE UNIQUE INDEX evil ON label(source)"),
+    "one event a kind": _sql("CREATE UNIQUE INDEX evil ON event(kind)"),
+    "an index computes": _sql("CREATE INDEX evil ON email(hex(subject || subject || subject))"),
+    "an index of an unknown order": _schema("UPDATE sqlite_master SET sql = 'CREATE INDEX email_state ON email(state COLLATE nothing, position)' WHERE name = 'email_state'"),
+    "views of foreign SQL": _sql("DROP VIEW labeled", f"CREATE VIEW labeled AS {_BOMB}", "DROP VIEW failed", "CREATE VIEW failed AS SELECT load_extension('evil')", "DROP VIEW audited", "CREATE VIEW audited AS SELECT * FROM audited"),
+    "a view reads a file": _sql("CREATE VIEW evil AS SELECT readfile('/etc/passwd')", "CREATE VIEW more AS SELECT * FROM pragma_database_list"),
+    "names of tables with quotes and controls": _sql("""CREATE TABLE "a'b"";DROP TABLE run;--"(x)""", 'CREATE TABLE "\x1b]0;x\x07"(y)'),
+    "two thousand tables": _sql(*(f"CREATE TABLE t{n}(x)" for n in range(2_000))),
+    "two thousand columns": _schema("UPDATE sqlite_master SET sql = 'CREATE TABLE event(id INTEGER PRIMARY KEY, at, kind, text, email_id, key_alias' || replace(hex(zeroblob(900)), '00', ', x') || ')' WHERE name = 'event'"),
+    "tables without row ids": _schema("UPDATE sqlite_master SET sql = sql || ' WITHOUT ROWID' WHERE name = 'task'"),
+    # relations
+    "labels of emails that are not there": _sql("UPDATE label SET email_id = email_id + 1000"),
+    "calls of emails that are not there": _sql("UPDATE attempt SET email_id = -1"),
+    "labels point to calls that are not there": _sql("UPDATE label SET attempt_id = 9999"),
+    "bodies are missing": _sql("DELETE FROM body"),
+    "bodies of nobody": _sql("UPDATE body SET email_id = email_id + 1000"),
+    "positions are equal": _sql("UPDATE email SET position = 0"),
+    "positions are words": _sql("UPDATE email SET position = 'first'"),
+    "positions are huge": _sql("UPDATE email SET position = 9223372036854775807 - id"),
+    "asked from itself": _sql("UPDATE email SET asked_from = id"),
+    "asked from each other": _sql("UPDATE email SET asked_from = 41 - id"),
+    "deeds undo themselves": _sql("INSERT INTO deed(batch, kind, what, author, at, email_id, row_id, state) SELECT 1, 'label', 'x', 'me', 1.0, id, 99, 'dancing' FROM email"),
+    "deeds of a huge batch": _sql("INSERT INTO deed(batch, kind, what, author, at, email_id) VALUES (9223372036854775807, 'undo', 'x', 'me', 9e999, -5)"),
+    "pieces of packs that are not there": _sql("UPDATE attempt SET pack_id = 77, pack_position = -3"),
+    "reviews of no sample": _sql("INSERT INTO review(email_id, annotator, sample_id, kind, value, seconds, shown, batch, at) VALUES (1, 'x', 99, 'odd', '1', -1e300, '{', -1, 9e999)"),
+    "samples with rates that are none": _sql("INSERT INTO sample(name, kind, seed, goal, rates, created_at) VALUES ('x', 'odd', 'y', -5, '[1', 9e999)"),
+    "alarms of no watch": _sql("INSERT INTO alarm(watch, at, statistic, state, sentence) VALUES ('evil' || char(27), 9e999, 9e999, 'raised', char(27) || '[31m' || char(8238))"),
+    "gold of a million characters": _sql("INSERT INTO gold(name, email_id, value, at) VALUES (replace(hex(zeroblob(500000)), '00', 'x'), 1, replace(hex(zeroblob(500000)), '00', 'y'), 1.0)"),
+    "canaries that are none": _sql("INSERT INTO canary(email_id, task_version, label, value, round, asked_at) VALUES (-1, 'x', '1', '0', 9223372036854775807, 9e999)"),
+    "batches that never end": _sql("INSERT INTO parcel(nonce, state, key_alias, organization, model, task_version, window, packed_at, sent_at, status, total, tokens) VALUES ('n', 'sent', 'k', 'o', 'm', 'v', '24h', 1e300, 9e999, 'dancing', -5, -7)"),
+    "places that are none": _sql("INSERT INTO place(name, node, state, reason, in_flight, rate_per_min, since_at) VALUES (char(27), 'n', 'odd', 'r', -1, 9e999, 9e999)"),
+    "columns that are no JSON": _sql("UPDATE body SET columns = '{' || char(0)", "INSERT INTO source_column(position, name) VALUES (-1, '=cmd|x')"),
+    "columns nest 100,000 deep": _sql("UPDATE body SET columns = replace(hex(zeroblob(50000)), '0', '[')"),
+    "ids begin with a formula": _sql("UPDATE email SET source_id = '=HYPERLINK(\"http://evil\";\"x\")' || id, subject = '@SUM(1)'"),
+    "a total of every kind": _sql("INSERT OR REPLACE INTO total(name, value) VALUES ('reasks:x', 1), ('label:' || char(27), 2), ('lane:odd:what', -3), ('state:dancing', 4), ('', 5), ('reasks:99999999999999999999', 1)"),
+    "ids of calls are words": _sql("UPDATE attempt SET epoch = 'x', task_version = NULL, kind = NULL, key_alias = NULL, organization = x'ff', model = 7"),
+    "lane is unknown": _sql("UPDATE run SET lane = 'dancing', lane_by = 1e10"),
+    "order is unknown": _sql("UPDATE run SET work_order = 'dancing', seed = -1, dedupe = 77, simulated = 1, wanted = 'dance'"),
+    "an odd text encoding": _encoded,
+    "pages of 512 bytes that vacuum themselves": _sql("PRAGMA journal_mode = DELETE", "PRAGMA page_size = 512", "PRAGMA auto_vacuum = 1", "VACUUM", "PRAGMA journal_mode = WAL"),
+    "the log of another file": _foreign_log,
+    "a rollback journal of another file": _foreign_journal,
+    "migrations that were never made": _sql("UPDATE _sqlite_migrations SET name = 'evil_' || name"),
+    "no migrations are recorded": _sql("DELETE FROM _sqlite_migrations"),
+    "format 5 with tables of today": _sql("PRAGMA user_version = 5"),
+    "no application": _sql("PRAGMA application_id = 0"),
     # marks
     "another application": _sql("PRAGMA application_id = 252006673"),
     "a newer format": _sql("PRAGMA user_version = 99"),

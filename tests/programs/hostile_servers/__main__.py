@@ -99,8 +99,8 @@ class Hostility(CopiedHome):
             return -1, most
         return code, most
 
-    def play(self, mode: str) -> tuple[list[str], int]:
-        """Play a mode to a worker; return what is broken, or nothing, and how many calls were made."""
+    def play(self, mode: str) -> tuple[list[str], int, int]:
+        """Play a mode to a worker; return what is broken, or nothing, the calls made, and bytes beside a sound server."""
         self.renew()
         self.server.asked = 0
         self.server.strayed.clear()
@@ -121,7 +121,7 @@ class Hostility(CopiedHome):
         labeled = len({row[0] for row in seen.labels.values()})
         if labeled != EMAILS:
             broken.append(f"afterwards {labeled} of {EMAILS} emails are labeled; work ended with {code}")
-        return [*broken, *self._left()], asked
+        return [*broken, *self._left()], asked, most - self.usual_bytes
 
     def _left(self) -> Iterator[str]:
         texts = [self.said()] + [path.read_text("utf-8", "replace") for path in self.home.rglob("*.log")]
@@ -156,9 +156,12 @@ def main() -> int:
     modes = [mode for mode in MODES if given.only in mode]
     with prepared(Hostility) as hostility:
         for mode in modes:
-            broken, asked = hostility.play(mode)
+            broken, asked, more = hostility.play(mode)
             found += bool(broken)
-            print(f"{mode:<40}{asked:>6} calls  {'; '.join(broken) or 'nothing broke'}", flush=True)
+            print(
+                f"{mode:<40}{asked:>6} calls  {more / 1e6:>+6.0f} MB  {'; '.join(broken) or 'nothing broke'}",
+                flush=True,
+            )
     print(f"{len(modes)} modes: {found} broke something")
     return 1 if found else 0
 
