@@ -52,10 +52,10 @@ async def test_batches_have_a_screen_with_state_answers_and_expiry(desk: Opens, 
         shown = at.screen()
         for telling in (
             "lane auto, done by", "live", "124 calls", "4 rate limited", "620 calls", "20 invalid", "validating",
-            "in progress", "250 of 1,000", "620 of 1,000", "1:00:00", "done",
+            "in progress", "250 of 1,000", "620 of 1,000", "1:00:00", "expired", "380 in line",
         ):  # fmt: skip
             assert telling in shown, telling
-        assert shown.index("validating") < shown.index("in progress") < shown.index("done  ")
+        assert shown.index("validating") < shown.index("in progress") < shown.index("expired  ")
         assert "L lane" in at.footer()
 
 

@@ -37,12 +37,14 @@ COLUMNS = (
     ListColumn("state", 13),
     ListColumn("answered", 22),
     ListColumn("errors", 6, right=True),
-    ListColumn("sent", 9),
+    ListColumn("sent", 9, from_width=96),
     ListColumn("expires in", 10),
     ListColumn("key", 12, from_width=96),
     ListColumn("", 0),
 )
 _TONES = {"packed": "waiting", "sent": "running", "gathering": "running", "done": "quiet", "void": "failed"}
+_CUT_SHORT = ("expired", "cancelled", "cancelling")
+"""What a server says of a batch that it did not answer whole."""
 ABOUT = {
     "live": "one call for each text, answered at once",
     "flex": "ten times the limits; refused while it is full",
@@ -108,25 +110,27 @@ def _spent(spent: LaneSpent) -> Content:
 
 
 def _row(parcel: Parcel, now: float) -> Row:
-    tone = f"${_TONES.get(parcel.state, 'quiet')}"
     is_open = parcel.is_open
     share = min(1.0, parcel.completed / max(1, parcel.total))
     answered = f"{bar(share, 6)} {number(parcel.completed)} of {number(parcel.total)}"
     expires = ""
     if is_open and parcel.expires_at is not None:
         expires = countdown(parcel.expires_at - now) if parcel.expires_at > now else "expired"
-    status = parcel.status if is_open and parcel.status else parcel.state
+    cut_short = parcel.status in _CUT_SHORT
+    status = parcel.status if parcel.status and (is_open or cut_short) else parcel.state
+    tone = "$waiting" if cut_short else f"${_TONES.get(parcel.state, 'quiet')}"
+    errors = number(parcel.failed) if parcel.failed and not cut_short else ""  # the server counts all that it left
     return Row(
         parcel.id,
         (
             (number(parcel.id), "$quiet"),
             (one_line(status, limit=20).replace("_", " "), f"bold {tone}"),
             (answered, "$bright" if is_open else "$foreground"),
-            (number(parcel.failed) if parcel.failed else "", "$failed"),
+            (errors, "$failed"),
             (clock(parcel.sent_at) if parcel.sent_at is not None else "", "$quiet"),
             (expires, "$waiting" if is_open else "$quiet"),
             (one_line(parcel.key_alias, limit=20), "$quiet"),
-            (one_line(parcel.reason, limit=200), "$quiet"),
+            (one_line(parcel.reason.rpartition("answered, ")[2], limit=200), "$quiet"),
         ),
         parcel.id,
     )
