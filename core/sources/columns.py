@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,6 +136,11 @@ def choose(path: Path, names: Sequence[str], options: SourceOptions) -> Chosen:
     lines = [(at, names[at]) for at in beside if at not in used] if sent else []
     kept = tuple((at, name) for at, name in enumerate(unique(names)) if at not in (text, ids))
     return Chosen(tuple(names), text, ids, gold, tuple(headers), tuple(lines), kept)
+
+
+def has_text(names: Iterable[str]) -> bool:
+    """Return whether any of these columns is named as texts are."""
+    return any(_last(name) in group for name in names for group in _TEXT_NAMES)
 
 
 def unique(names: Sequence[str]) -> list[str]:

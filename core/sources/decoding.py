@@ -60,6 +60,9 @@ class Encoding:
         return self.name.replace("_", "-").startswith(("utf-16", "utf-32", "utf-7"))
 
 
+_CYRILLIC = ("cp1251", "koi8-r")
+
+
 def encoding_of(path: Path, wanted: str | None) -> Encoding:
     """Return how the file is to be read. Raises SourceError where ``wanted`` is no encoding of text."""
     with path.open("rb") as file:
@@ -129,6 +132,8 @@ def _guess(sample: bytes) -> Encoding:
     # Among equally likely ones the Western code page is the most frequent by far.
     western = not best or any("cp1252" in one.could_be_from_charset for one in best)
     name = "cp1252" if western else best[0].encoding.replace("_", "-")
+    if name in _CYRILLIC:  # each shows the other's small letters as capitals
+        name = min(_CYRILLIC, key=lambda each: sum(map(str.isupper, telling.decode(each, "replace"))))
     try:
         sample.decode(name)
     except ValueError:

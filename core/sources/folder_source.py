@@ -41,6 +41,7 @@ NO_FILE = "it is no file but a pipe, a socket or a device"
 HIDDEN = "its name begins with a dot"
 UNFINISHED = "its delivery was not finished (tmp)"
 INDEX = "it is a mail program's own file"
+CARD = "it is the card of a data set"
 UNKNOWN = "it is in no known form"
 BROKEN = "it cannot be read as what it seems to be"
 
@@ -58,6 +59,13 @@ Opener = Callable[[Path, SourceOptions], Source]
 def is_maildir(path: Path) -> bool:
     """Return whether a folder is a Maildir: it has ``cur`` and ``new``, or one of them and ``tmp``."""
     return sum((path / name).is_dir() for name in (*_DELIVERED, "tmp")) > 1
+
+
+def _holds_mail(path: Path) -> bool:
+    """Return whether a folder is a Maildir or a ``.Subfolder`` of one, where ``cur`` or ``new`` is enough."""
+    return is_maildir(path) or (
+        path.name.startswith(".") and is_maildir(path.parent) and any((path / name).is_dir() for name in _DELIVERED)
+    )
 
 
 def open_folder(path: Path, options: SourceOptions, open_file: Opener) -> Source:
@@ -86,7 +94,7 @@ def _of_file(root: Path, file: Path, options: SourceOptions, open_file: Opener) 
     """Yield what one file holds: an email or text, or the records of a file of another format."""
     inside = printable_name(file.relative_to(root).as_posix())
     place = f"file {inside}"
-    if file.parent.name in _DELIVERED and is_maildir(file.parent.parent):
+    if file.parent.name in _DELIVERED and _holds_mail(file.parent.parent):
         folder = printable_name(file.parent.parent.relative_to(root).as_posix())
         name = printable_name(file.name.partition(":")[0])
         yield message_of(file, 1, name if folder == "." else f"{folder}/{name}")
@@ -95,6 +103,9 @@ def _of_file(root: Path, file: Path, options: SourceOptions, open_file: Opener) 
         beginning = read_regular(file, PEEK_BYTES)
     except OSError as error:
         yield SkippedRow(place, UNREADABLE, error.strerror or str(error))
+        return
+    if file.name == "README.md" and beginning.startswith(b"---"):
+        yield SkippedRow(place, CARD)
         return
     suffix = file.suffix.lower()
     plain = b"\x00" not in beginning
@@ -162,7 +173,7 @@ def _why_not(root: Path, file: Path) -> str:
         return INDEX
     inside = file.relative_to(root)
     if file.name.startswith(".") or any(
-        part.startswith(".") and not is_maildir(root.joinpath(*inside.parts[: at + 1]))
+        part.startswith(".") and not _holds_mail(root.joinpath(*inside.parts[: at + 1]))
         for at, part in enumerate(inside.parts[:-1])
     ):
         return HIDDEN

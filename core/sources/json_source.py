@@ -1,4 +1,4 @@
-"""Read texts from JSON: JSON Lines, one object a line, or one array of objects, also under a key of one object.
+"""Read texts from JSON: JSON Lines, objects one after the other, or an array of objects or texts, also under a key.
 
 Nested keys are columns with dotted names (``data.text``); the columns are those of the first 200 objects together, and
 what a later object has more is kept with it. A line that is no object, or whose text is missing, is left out and
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import SourceError
-from core.sources.columns import COLUMN_OPTIONS, Chosen, choose, flattened
+from core.sources.columns import COLUMN_OPTIONS, Chosen, choose, flattened, has_text
 from core.sources.decoding import Encoding, Lines, encoding_of
 from core.sources.source import Format, Found, SkippedRow, Source, SourceOptions
 
@@ -79,17 +79,18 @@ def _found(path: Path, encoding: Encoding, chosen: Chosen, *, as_lines: bool) ->
 
 
 def _is_lines(path: Path, encoding: Encoding) -> bool:
-    """Return whether each line holds a value of its own: it does if the first that is not blank is whole."""
+    """Return whether each line holds a value of its own: the first that is not blank is whole, and another follows."""
     if path.suffix.lower() in _LINES_SUFFIXES:
         return True
-    first = next((line.strip(_BLANK) for line in Lines(path, encoding) if line.strip(_BLANK)), "")
+    lines = (stripped for line in Lines(path, encoding) if (stripped := line.strip(_BLANK)))
+    first = next(lines, "")
     if not first.startswith("{"):
         return False
     try:
-        record = _DECODER.decode(first)
+        _DECODER.decode(first)
     except (ValueError, RecursionError):
         return False
-    return not (len(record) == 1 and isinstance(next(iter(record.values())), list))
+    return next(lines, "") != ""
 
 
 def _records(path: Path, encoding: Encoding, *, as_lines: bool) -> Iterator[tuple[int, str, dict[str, Any] | None]]:
@@ -170,29 +171,58 @@ class _Stream:
 
 
 def _of_array(path: Path, encoding: Encoding) -> Iterator[tuple[int, str, dict[str, Any] | None]]:
-    """Yield the objects of an array; of an object with an array of objects in it those, else the object itself."""
+    """Yield the objects of an array, or of several one after the other, and objects that stand alone.
+
+    Of an object that is alone in its file these are the objects of an array in it (:func:`_array_in`).
+    """
     stream = _Stream(path, encoding)
+    number = 0
     try:
-        if stream.sign() == "{":
-            whole = _value(path, stream, 1)
-            inner = next((v for v in whole.values() if isinstance(v, list) and v and isinstance(v[0], dict)), None)
-            for number, record in enumerate([whole] if inner is None else inner, 1):
-                yield number, f"object {number:,}", record if isinstance(record, dict) else None
-            return
-        if stream.sign() != "[":
-            raise SourceError(f"{path} is no JSON: it begins neither with {{ nor with [. Check what wrote it.")
+        for value in _values(path, stream):
+            inner: list[Any] | None = None
+            if not number and isinstance(value, dict) and not stream.sign():
+                inner = _array_in(value)
+            for record in [value] if inner is None else inner:
+                number += 1
+                yield number, f"object {number:,}", {"text": record} if isinstance(record, str) else _object(record)
+    finally:
+        stream.close()
+
+
+def _object(value: Any) -> dict[str, Any] | None:
+    return value if isinstance(value, dict) else None
+
+
+def _array_in(whole: dict[str, Any]) -> list[Any] | None:
+    """Return the array of objects that an object is the frame of, or None where it is a record itself.
+
+    Where there are several it is the first one whose objects have a text.
+    """
+    arrays = [value for value in whole.values() if isinstance(value, list) and value and isinstance(value[0], dict)]
+    telling = next((each for each in arrays if has_text(flattened(each[0]))), None)
+    return telling if telling or not arrays or has_text(flattened(whole)) else arrays[0]
+
+
+def _values(path: Path, stream: _Stream) -> Iterator[Any]:
+    """Yield the values of a file one after the other, those of an array singly."""
+    number = 0
+    while sign := stream.sign():
+        if sign not in "{[":
+            place = f"behind object {number:,} something" if number else "it"
+            raise SourceError(f"{path} is no JSON: {place} begins neither with {{ nor with [. Check what wrote it.")
+        if sign == "{":
+            number += 1
+            yield _value(path, stream, number)
+            continue
         stream.at += 1
-        number = 0
         while stream.sign() not in ("]", ""):
             number += 1
-            record = _value(path, stream, number)
-            yield number, f"object {number:,}", record if isinstance(record, dict) else None
+            yield _value(path, stream, number)
             if stream.sign() == ",":
                 stream.at += 1
         if stream.sign() != "]":
             raise SourceError(f"{path}: the array ends after object {number:,} without ]. Was it cut off?")
-    finally:
-        stream.close()
+        stream.at += 1
 
 
 def _value(path: Path, stream: _Stream, number: int) -> Any:

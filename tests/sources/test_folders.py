@@ -16,7 +16,7 @@ import pytest
 from core.model import Task
 from core.runs.find import RunOptions, create_run
 from core.settings import Settings
-from core.sources.folder_source import BROKEN, HIDDEN, INDEX, LINK, NO_FILE, UNFINISHED, UNKNOWN
+from core.sources.folder_source import BROKEN, CARD, HIDDEN, INDEX, LINK, NO_FILE, UNFINISHED, UNKNOWN
 from core.sources.registry import open_source
 from tests.conftest import DATA, NOW
 
@@ -101,13 +101,25 @@ def test_a_maildir_is_read_with_its_subfolders(tmp_path: Path) -> None:
             ".Sent/maildirfolder": "",
             ".Archive.2024/new/5.host": MAIL,
             ".Archive.2024/cur/.keep": "",
+            ".Archive.2023/cur/6.host": MAIL,
             "subscriptions": "Sent",
         },
     )
     source = open_source(root)
-    assert sorted(email.source_id for email in source) == [".Archive.2024/5.host", ".Sent/4.host", "1.host", "2.host"]
+    assert sorted(email.source_id for email in source) == [
+        *(".Archive.2023/6.host", ".Archive.2024/5.host", ".Sent/4.host", "1.host", "2.host"),
+    ]
     by_reason = source.skipped.by_reason
     assert (by_reason[UNFINISHED], by_reason[INDEX], by_reason[HIDDEN]) == (1, 2, 2)
+
+
+def test_the_card_of_a_data_set_is_no_text(tmp_path: Path) -> None:
+    """A Hugging Face folder has a README that begins with a block of YAML; one without it is a text as others are."""
+    root = write(tmp_path / "set", {"README.md": "---\nlicense: mit\n---\n# A set", "data/train.csv": "text\na\nb\n"})
+    source = open_source(root)
+    assert [email.raw for email in source] == ["a", "b"]
+    assert source.skipped.by_reason == {CARD: 1}
+    assert len(list(open_source(write(tmp_path / "notes", {"README.md": "# Notes", "a.txt": "a"})))) == 2
 
 
 def test_the_enron_layout_without_suffixes_is_read(tmp_path: Path) -> None:

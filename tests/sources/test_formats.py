@@ -87,6 +87,8 @@ def test_a_gold_column_is_kept_and_not_sent(tmp_path: Path) -> None:
         ("id,text\n1,naïve Straße für Müller, sagte er über München\n".replace(", sagte", " sagte").encode("cp1252"),
          "naïve Straße für Müller sagte er über München", "a guess"),
         ("id,text\n1,Привет как дела сегодня вечером\n".encode("cp1251"), "Привет как дела сегодня вечером", "a guess"),
+        ("id;text\n1;Это очень хороший продукт, рекомендую\n".encode("cp1251"),
+         "Это очень хороший продукт, рекомендую", "cp1251 (a guess"),
     ],
 )  # fmt: skip
 def test_what_spreadsheets_write_is_read(tmp_path: Path, data: str | bytes, expected: str, note: str) -> None:
@@ -154,6 +156,30 @@ def test_a_long_json_array_is_read_in_pieces(tmp_path: Path) -> None:
     records = [{"id": n, "text": "ü" * (n % 977) * 3} for n in range(3_000)]
     source = opened(tmp_path / "a.json", json.dumps(records, ensure_ascii=False))
     assert texts(source) == [(str(record["id"]), record["text"]) for record in records]
+
+
+@pytest.mark.parametrize(
+    ("data", "read"),
+    [
+        ('{"text": "a"}{"text": "b"}', ["a", "b"]),
+        ('{\n "text": "a"\n}\n{\n "text": "b"\n}\n', ["a", "b"]),
+        ('[{"text": "a"}]\n[{"text": "b"}]', ["a", "b"]),
+        ('["a", "b"]', ["a", "b"]),
+        ('{"count": 2, "data": [{"text": "a"}, {"text": "b"}], "next": null}', ["a", "b"]),
+        ('{"status": "fine", "tags": [{"name": "x"}], "items": [{"text": "a"}]}', ["a"]),
+        ('{"text": "a", "spans": [{"from": 1}, {"from": 2}]}', ["a"]),
+    ],
+    ids=["behind each other", "as jq prints", "arrays", "texts", "in a frame", "of two arrays", "a record with spans"],
+)
+def test_json_without_lines_loses_nothing(tmp_path: Path, data: str, read: list[str]) -> None:
+    """Every value of a file is read, whether in an array, in the frame of an answer, or one behind the other."""
+    assert [email.raw for email in opened(tmp_path / "t.json", data)] == read
+
+
+def test_what_follows_json_and_is_none_is_refused(tmp_path: Path) -> None:
+    """It is named, and not left out."""
+    with pytest.raises(SourceError, match="behind object 1"):
+        opened(tmp_path / "t.json", '[{"text": "a"}] and more')
 
 
 def test_a_json_array_that_is_cut_off_is_refused_with_its_place(tmp_path: Path) -> None:
