@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from core.model import Forecast, KeyState, PlaceStatus, RunState
+from core.model import Forecast, KeyState, LaneChoice, LaneSpent, Parcel, PlaceStatus, RunState
 from tests.tui.fakes import NOW, email, key, running
 from tui.commands.status import as_json, as_lines
 
@@ -44,6 +44,38 @@ def test_each_field_says_what_its_name_says() -> None:
     assert [each["state"] for each in told["keys"]] == ["in_use", "cooling"]
     assert told["keys"][1] == KEY
     assert told["alarms"] == ["labels: no 0 among the last 50", "keys.toml can be read by others"]
+
+
+def test_lanes_batches_canaries_and_concurrency_say_what_their_names_say() -> None:
+    """Field by field, as another program reads them; how many calls are at once is told of a worker at work alone."""
+    run = running(40, 20)
+    run.lane = LaneChoice("batch", NOW + 3600.0)
+    run.lanes = (LaneSpent("batch", {"answered": 8, "invalid": 1}, 7_200, 96), LaneSpent("live", {}, 0, 0))
+    run.parcels = (
+        Parcel(7, "n", "sent", "main", "org_a", "m", "v", "24h", NOW - 90, None, "file-1", "batch-1", "in_progress", 10, 8, 1,
+               9_000, NOW - 60.5, NOW + 86_340.0, None, None, None, "why"),
+    )  # fmt: skip
+    snapshot = replace(run.snapshot(NOW), canaries=(60, 4), concurrency=12)
+    told = as_json(replace(snapshot, worker=replace(snapshot.worker, at_once=9)), ())
+    assert (told["lane"], told["lane_by"]) == ("batch", NOW + 3600.0)
+    assert told["lanes"] == [
+        {
+            "lane": "batch",
+            "calls": 9,
+            "outcomes": {"answered": 8, "invalid": 1},
+            "prompt_tokens": 7_200,
+            "completion_tokens": 96,
+        },
+        {"lane": "live", "calls": 0, "outcomes": {}, "prompt_tokens": 0, "completion_tokens": 0},
+    ]
+    assert told["batches"] == [
+        {"state": "sent", "status": "in_progress", "key": "main", "total": 10, "completed": 8, "failed": 1,
+         "sent_at": NOW - 60.5, "expires_at": NOW + 86_340.0, "reason": "why"},
+    ]  # fmt: skip
+    assert told["canaries"] == {"asked": 60, "changed": 4}
+    assert told["concurrency"] == {"chosen": 12, "at_once": 9}
+    stopped = replace(snapshot, state=RunState.STOPPED, worker=replace(snapshot.worker, at_once=9))
+    assert as_json(stopped, ())["concurrency"] == {"chosen": 12, "at_once": None}
 
 
 def test_of_many_labels_the_most_frequent_stand_in_the_line() -> None:
