@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
 from core.commands import send as commands
 from core.commands.catalog import Pause, Retry
+from core.files import written_whole
 from core.quota.keys.store import KeyStore
 from core.settings import Settings
 from core.storage.file import control
 from core.storage.file.lock import RunLock
 from core.storage.reading.reader import RunReader
+from core.worker import supervisor
 from tests.worker.test_process import make
 
 
-def test_every_file_is_private_whatever_the_umask(home: Path, settings: Settings, tmp_path: Path) -> None:
-    """The run file with its lock and companions, the control file made by a command, the keys and the quotas."""
+def test_every_file_is_private_whatever_the_umask(
+    home: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run file with its lock, log and companions, the control file made by a command, the keys, the quotas, a copy."""
     before = os.umask(0)
     try:
         path = make(settings, tmp_path, 3)
@@ -29,8 +36,13 @@ def test_every_file_is_private_whatever_the_umask(home: Path, settings: Settings
             keys.add("gsk_for_a_test_only_0001", alias="one")
         with RunReader(path) as reader:
             assert reader.snapshot(time.time()).total == 3
+        with written_whole(home / "copy.db") as part:
+            part.write_text("a copy")
+        monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: None)
+        supervisor._spawn(path, settings, (None, None))  # of a worker, but for the process
     finally:
         os.umask(before)
     made = [each for each in home.rglob("*") if each.is_file()]
-    assert {"quota.db", "keys.toml", control.control_path(path).name} <= {each.name for each in made}
+    names = {"quota.db", "keys.toml", "copy.db", control.control_path(path).name, supervisor.log_path(path).name}
+    assert names <= {each.name for each in made}
     assert [f"{each.name} {each.stat().st_mode:o}" for each in made if each.stat().st_mode & 0o077] == []
