@@ -269,7 +269,10 @@ async def test_an_alarm_is_dismissed_with_a_note(settings: Settings, run: Path) 
         at.app.poller.read()
         await at.settle()
         assert "! shares: " in at.screen().split("corrected")[0]
-        await at.press("d", *"known", "enter")
+        await at.press("escape", "escape")
+        assert "! shares: " in at.screen()  # the monitor shows it as long as it stands
+        assert "Q answers it" in at.screen()
+        await at.press("Q", "d", *"known", "enter")
     assert [(row.state, row.note) for row in read_alarms(run)] == [("dismissed", "known")]
 
 

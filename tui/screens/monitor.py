@@ -125,7 +125,9 @@ class MonitorScreen(BaseScreen):
 
     def _draw_checked(self) -> None:
         line_ = self.query_one("#checked", Static)
-        line_.update(checked(self._quality, max(20, line_.size.width - 2)))
+        snapshot = self.console_app.view_state.snapshot
+        alarms = snapshot.alarms if snapshot is not None else ()
+        line_.update(checked(self._quality, max(20, line_.size.width - 2), alarms))
 
     def panes(self) -> list[str]:
         shown = (pane for name, pane in self._panes.items() if name != "places" or self.has_class("-places"))

@@ -66,12 +66,17 @@ def named(quality: Quality, value: str) -> str:
     return with_name(value, quality.audit.names.get(value, ""))
 
 
-def checked(quality: Quality | None, width: int) -> Content:
+def checked(quality: Quality | None, width: int, alarms: Sequence[str] = ()) -> Content:
     """Return the monitor's line: what people checked, the corrected share of the rarest label, and what is next.
 
     Parts that do not fit into ``width`` cells are left out, the last ones first; ``quality`` is None where nobody
-    labeled anything.
+    labeled anything. Where an alarm stands, it is shown instead, with the key of the screen that answers it.
     """
+    if alarms:
+        more = f" and {number(len(alarms) - 1)} more" if len(alarms) > 1 else ""
+        rest = keyed("{quality} answers it")
+        room = max(12, width - len(more) - len(rest) - 5)
+        return line((f"! {one_line(alarms[0], limit=room)}{more} · ", "bold $failed"), (rest, "$accent"))
     accuracy = quality.figures.accuracy if quality is not None else None
     if quality is None or accuracy is None:
         begins = keyed("{review} labels a random batch, blind") if width >= 50 else keyed("{review}")

@@ -48,14 +48,18 @@ def rubric(task: Task) -> Content:
     return Content("\n").join([*rows, Content.empty(), line((inert(task.rubric, limit=8_000), "$quiet"))])
 
 
-def text_shown(text: str, *, unfolded: bool, unfold: str) -> Content:
-    """Return a text to read, with its quoted history folded or not; header lines are dimmed."""
+def text_shown(text: str, *, unfolded: bool, unfold: str, width: int) -> Content:
+    """Return a text to read, with its quoted history folded or not; header lines are dimmed.
+
+    Folded, each header line is cut to ``width`` cells: a mail's many readers would push its text off the screen.
+    """
     written, quoted = split_history(text)
     headers: list[str] = []
     lines = written[:MOST_SHOWN].splitlines()
     while lines and _HEADER.match(lines[0]):
         headers.append(lines.pop(0))
-    rows = [line((inert(each, limit=300), "$quiet")) for each in headers]
+    limit = 300 if unfolded else max(20, width)
+    rows = [line((one_line(each, limit=limit), "$quiet")) for each in headers]
     rows.append(Content(inert("\n".join(lines))))
     if quoted and unfolded:
         rows.append(line((inert(quoted[:MOST_SHOWN]), "$quiet")))

@@ -335,7 +335,8 @@ class ReviewScreen(BaseScreen):
             if self._raw:
                 text.update(inert(_without_folder(shown)[: words.MOST_SHOWN]))
             else:
-                text.update(words.text_shown(shown, unfolded=self._unfolded, unfold=key("unfold")))
+                width = pane.content_size.width - 2
+                text.update(words.text_shown(shown, unfolded=self._unfolded, unfold=key("unfold"), width=width))
         elif self._done_words:
             pane.border_title = ""
             text.update(f"{self._done_words} {key('quality')} shows them.")
