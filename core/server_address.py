@@ -140,7 +140,7 @@ def preset(name: str) -> Preset:
     found = presets().get(key) or foreign_presets().get(key)
     if found is None:
         known = ", ".join((*presets(), *foreign_presets()))
-        raise UsageError(f"No server is called {name!r}. Known are {known}; any other by --base-url.")
+        raise UsageError(f"No server is called {name!r}. Known are {known}; any other by its address (--base-url).")
     return found
 
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from core.model import EmailState
+from core.llm.task import versioned
+from core.model import EmailState, LabelMeaning
 from tests.tui.conftest import Opens
 from tests.tui.fakes import email, running, stopped
 from tui.screens.emails.list import EmailsScreen
@@ -127,6 +128,21 @@ async def test_a_label_by_hand_is_given_with_its_own_value(desk: Opens) -> None:
         await at.press("0", "tab", *"sure", "enter")
         assert at.engine.asked == [("label", at.run.path, [1], "0", "sure", "")]
         assert "◆ manual" in at.screen()
+
+
+async def test_one_of_many_labels_is_found_by_a_part_of_it(desk: Opens) -> None:
+    """Six are listed at once; what is typed narrows them, tab goes on to the note."""
+    labels = tuple(LabelMeaning(f"topic {n} of many", f"topic {n} of many", f"about {n}") for n in range(300))
+    run = stopped()
+    run.task = versioned(replace(run.task, labels=labels))
+    async with desk(run, size=(80, 24)) as at:
+        await at.press("e", "l")
+        assert "300 of 300 labels" in at.screen()
+        assert "esc cancel" in at.screen()
+        await at.press(*"topic 28")
+        assert "11 of 300 labels" in at.screen()
+        await at.press("down", "tab", *"sure", "enter")
+        assert at.engine.asked == [("label", at.run.path, [0], "topic 280 of many", "sure", "")]
 
 
 async def test_a_label_needs_a_choice(desk: Opens) -> None:

@@ -11,16 +11,18 @@ import pytest
 
 from core.commands.command import Command
 from core.engine import Engine, SentCommand, split_history
-from core.model import AskKind, Attempt, Outcome, Settled
+from core.llm.task import versioned
+from core.model import AskKind, Attempt, LabelMeaning, Outcome, Settled, Task
 from core.quality.audit import judge
 from core.quality.session import Phase
 from core.settings import Settings
 from core.storage.file.check import check_run
 from core.storage.file.lock import RunLock
 from core.storage.reading.reviews import read_alarms, read_audit
+from core.storage.writing.intake import NewRun
 from core.storage.writing.settle import Answer
 from core.storage.writing.store import Store
-from tests.conftest import MakeRun
+from tests.conftest import MakeRun, emails
 from tests.tui.conftest import Desk
 from tests.tui.fakes import NOW
 from tui.app import LabeltuiApp
@@ -295,12 +297,32 @@ async def test_quoted_history_is_folded_behind_what_was_written(text: str, writt
 
 async def test_labels_have_one_key_each() -> None:
     """Digits answer for themselves; other labels by their place."""
-    from core.model import LabelMeaning, Task
-
     digits = Task("t", (LabelMeaning("1", "work"), LabelMeaning("0", "personal")), "", "v")
     words = Task("t", (LabelMeaning("spam", "spam"), LabelMeaning("ham", "ham")), "", "v")
     assert keys_of(digits) == {"1": "1", "0": "0"}
     assert keys_of(words) == {"1": "spam", "2": "ham"}
+
+
+async def test_each_of_many_labels_answers_a_review_by_a_part_of_it(settings: Settings, tmp_path: Path) -> None:
+    """Nine have keys; 0 finds any by what is typed, in any script, and esc answers nothing."""
+    labels = tuple(LabelMeaning(value, value) for value in (*(f"order status {n}" for n in range(40)), "注文 返品"))
+    path, task = tmp_path / "many.db", versioned(Task("t", labels, "rubric"))
+    new = NewRun("many", "somewhere.csv", "digest", NOW, order="source", seed=3)
+    with RunLock(path) as lock:
+        Store.create(path, new, task).close()
+        with Store.open(path, lock) as store:
+            store.add_emails(emails([f"text number {number}" for number in range(30)]))
+    async with console(settings, path) as at:
+        assert "0 find one of 41 labels" in at.screen()
+        await at.press("0", *"zzz", "enter", "escape")
+        review = review_of(at)
+        assert review.current is not None
+        await at.press("0", *"返品")
+        assert "1 of 41 labels" in at.screen()
+        await at.press("enter")
+        await at.press("0", *"status 39", "enter", "2")
+    given = {answer.value for member in read_audit(path).drawn for answer in member.answers}
+    assert given == {"注文 返品", "order status 39", "order status 1"}
 
 
 async def test_what_differs_is_settled_and_no_answer_is_erased(settings: Settings, run: Path) -> None:

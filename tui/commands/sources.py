@@ -111,7 +111,7 @@ def _say_server(engine: Engine, base_url: str | None, task: Task, found: FoundAd
     say(f"  model     {one_line(task.model.model, limit=200)}")
     with engine.key_store(None, base_url) as store:
         if not store.secrets():
-            say(f"  key       none yet: `labeltui keys add --server {base_url}` adds one")
+            say(f"  key       {store.why_none()}")
 
 
 def add(given: argparse.Namespace) -> int:

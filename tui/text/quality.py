@@ -45,6 +45,10 @@ MOST_LABELS = 30
 """Labels whose figures are listed; of more, those that were given most."""
 
 
+MOST_CONFUSED = 6
+"""Labels of the table of model and people; of more, those that both gave most."""
+
+
 def figures_shown(quality: Quality) -> Sequence[LabelFigures]:
     """Return the figures that are listed: of all labels, or of those that were given most where there are many."""
     labels = quality.figures.labels
@@ -291,16 +295,35 @@ def _goals(quality: Quality, width: int) -> list[Content]:
 
 
 def _confusion(quality: Quality) -> list[Content]:
-    labels = list(next(iter(quality.confusion.values()), {}))[:6]
+    met = _most_confused(quality)
+    labels = met[:6]
     rows = [*_heading("Checked: model against people")]
     rows.append(line((fit("", 15) + "".join(fit(f"person {one_line(v, limit=8)}", 16) for v in labels), "$quiet")))
     for model, people in quality.confusion.items():
+        if model not in met:
+            continue
         parts: list[Words] = [(fit(f"model {one_line(model, limit=8)}", 15), "$foreground")]
         for label in labels:
             tone = "$foreground" if label == model else "bold $waiting" if people[label] else "$quiet"
             parts.append((fit(number(people[label]), 16), tone))
         rows.append(line(*parts))
+    if (more := len(quality.confusion) - len(met)) > 0:
+        rows.append(line((f"and {number(more)} more labels, met less often", "$quiet")))
     return rows
+
+
+def _most_confused(quality: Quality) -> list[str]:
+    """Return the labels of the table in the task's order: of many those that people and model gave most."""
+    labels = list(quality.confusion)
+    if len(labels) <= MOST_CONFUSED:
+        return labels
+    met = dict.fromkeys(labels, 0)
+    for model, people in quality.confusion.items():
+        for person, count in people.items():
+            met[model] = met.get(model, 0) + count
+            met[person] = met.get(person, 0) + count
+    most = sorted(labels, key=lambda label: -met[label])[:MOST_CONFUSED]
+    return [label for label in labels if label in most]
 
 
 def _people(quality: Quality) -> list[Content]:

@@ -192,10 +192,17 @@ def _source(source: str | None) -> str:
     return words.get(source or "", "by nobody")
 
 
+def _outcome(attempt: Attempt) -> str:
+    """Return how a call ended, in words: a 403 may be about the text (moderation, a firewall) as well as the key."""
+    if attempt.outcome is Outcome.UNAUTHORIZED and " answered 403" in (attempt.error or ""):
+        return "refused"
+    return attempt.outcome.value.replace("_", " ")
+
+
 def _attempt(attempt: Attempt, now: float, width: int) -> list[Content]:
     good = attempt.outcome is Outcome.ANSWERED
     tone = "running" if good else "waiting" if attempt.outcome in (Outcome.RATE_LIMITED, Outcome.CAPACITY) else "failed"
-    word = attempt.outcome.value.replace("_", " ")
+    word = _outcome(attempt)
     when = f"{moment(attempt.started_at, now)}:{clock(attempt.started_at)[-2:]}"
     rows = [
         Content(""),

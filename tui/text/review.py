@@ -17,6 +17,8 @@ from tui.text.parts import Part, line
 MOST_SHOWN = 60_000
 """Characters of a text that are shown, so that wrapping them delays no key."""
 
+FIND_KEY = "0"
+
 _HEADER = re.compile(r"(From|To|Cc|Bcc|Subject|Date): ")
 
 
@@ -28,14 +30,25 @@ def keys_of(task: Task) -> dict[str, str]:
     return {str(place): value for place, value in enumerate(values[:9], 1)}
 
 
+def finds(task: Task) -> bool:
+    """Return whether labels are left that no key gives, so that :data:`FIND_KEY` asks which one is meant."""
+    return len(keys_of(task)) < len(task.labels)
+
+
 def key_line(task: Task, cannot_tell: str) -> Content:
-    """Return the keys that answer."""
-    parts: list[Part] = [" "]
+    """Return the keys that answer; where they are too many for a line, the one that finds a label comes first."""
+    by_key: list[Part] = []
     for pressed, value in keys_of(task).items():
         name = task.name_of(value)
         words = name if value in (name, pressed) else f"{value} {name}"
-        parts += [(f"{pressed} ", "bold $accent"), (f"{one_line(words, limit=20)}   ", "$foreground")]
-    return line(*parts, (f"{cannot_tell} ", "bold $accent"), ("cannot tell", "$foreground"))
+        by_key += [(f"{pressed} ", "bold $accent"), (f"{one_line(words, limit=20)}   ", "$foreground")]
+    none: list[Part] = [(f"{cannot_tell} ", "bold $accent"), ("cannot tell   ", "$foreground")]
+    if not finds(task):
+        return line(" ", *by_key, *none)
+    found: list[Part] = [
+        (f"{FIND_KEY} ", "bold $accent"), (f"find one of {number(len(task.labels))} labels   ", "$foreground")
+    ]  # fmt: skip
+    return line(" ", *found, *none, *by_key)
 
 
 def rubric(task: Task) -> Content:

@@ -158,7 +158,8 @@ class KeyStore:
         variable = f", or set {known.variables[-1]}" if known is not None else ""
         others = f" Your keys of other servers are not sent to {host_of(server)}." if self._secrets else ""
         return (
-            f"no key belongs to {host_of(server)}: add one with labeltui keys add --server {server}{variable}.{others}"
+            f"no key belongs to {host_of(server)}: add one with labeltui keys add --server"
+            f" {known.name if known is not None else server}{variable}.{others}"
         )
 
     def records(self) -> dict[str, KeyRecord]:

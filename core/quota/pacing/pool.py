@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -136,9 +137,10 @@ class KeyPool:
             if record is not None and record.enabled:
                 why = record.invalid_reason or "out"
             if slot.secret.value == NO_KEY:
+                requires = ", and requires one" if re.search(r"answered 40[13]\b", why) else ""
                 return (
-                    f"{self._store.server} was asked without a key, and requires one: {why}."
-                    f" `labeltui keys add --server {self._store.server}` adds it"
+                    f"{self._store.server} was asked without a key{requires}: {why}."
+                    f" `labeltui keys add --server {self._store.server}` adds one"
                 )
             words.append(f"{slot.alias} …{slot.secret.last4}: {why}")
         return f"no key can be used ({'; '.join(words)}): enable one, or add another"

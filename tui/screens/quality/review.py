@@ -172,6 +172,22 @@ class ReviewScreen(BaseScreen):
         if value is not None:
             event.stop()
             self._answer(value)
+        elif task is not None and event.character == words.FIND_KEY and words.finds(task):
+            event.stop()
+            self._find_label(task)
+
+    def _find_label(self, task: Task) -> None:
+        """Ask which of the labels without a key is meant, and answer with it."""
+        from tui.screens.modals import FindLabel  # noqa: PLC0415  (loaded on first use)
+
+        asked = self.current
+
+        def found(given: tuple[str, str] | None) -> None:
+            if given is not None and self.current == asked:
+                self._answer(given[0])
+
+        if asked is not None:
+            self.app.push_screen(FindLabel(task), found)
 
     def do_cannot_tell(self) -> None:
         """Answer that no label can be told."""
