@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import json
 import os
 import pkgutil
@@ -24,6 +25,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from core import mail, runs, sources
 from core.llm.client import ChatClient
 from core.llm.task import builtin_task
 from core.worker import __main__ as worker_main
@@ -166,13 +168,15 @@ def main() -> None:
     """Serve orders until standard input ends."""
     build_guard(builtin_task()).prepare()
     ChatClient("gsk_never_asked_with_0123456789")
-    for package in (answers, screens):
+    for package in (answers, screens, mail, runs, sources):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             import_module(module.name)
     supervisor.subprocess = _Subprocess()  # type: ignore[assignment]
     ctypes.CDLL(None).prctl(_CHILD_SUBREAPER, 1, 0, 0, 0)
     others = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
     assert not others, f"a fork would lose {others}"
+    gc.collect()
+    gc.freeze()  # no fork looks through what all of them share, and so none copies its pages
     print("ready", flush=True)
     begun: dict[int, int] = {}
     with selectors.DefaultSelector() as watched:
