@@ -78,7 +78,7 @@ def test_what_acts_with_writes_is_known_from_every_migration() -> None:
     [
         ("a trigger of ours deletes labels", "a trigger 'email_changed'"),
         ("email is a virtual table", "a virtual table 'email'"),
-        ("run computes a column of 400 MB", "a computed column 'evil' of its table run"),
+        ("run computes a column of 40 MB", "a computed column 'evil' of its table run"),
         ("labels are checked by a costly condition", "a condition or a computed default of its table label"),
         ("labels have a costly default", "a condition or a computed default of its table label"),
         ("one event a kind", "an index 'evil'"),

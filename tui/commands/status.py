@@ -147,7 +147,7 @@ def as_lines(snapshot: Snapshot, keys: Sequence[KeyStatus], no_keys: str = "") -
         lines.append(
             f"  canaries  {number(asked)} labeled {plural_of(run.task.item)} asked again, {number(changed)} changed"
         )
-    if snapshot.state in (RunState.RUNNING, RunState.WAITING):
+    if snapshot.state in (RunState.RUNNING, RunState.WAITING) and not snapshot.worker.refused:
         pace = rate(snapshot.pace, snapshot.taken_at)
         lines.append(f"  rate      {pace.now:.0f} labels a minute, mean {pace.mean:.0f}{_end(snapshot)}")
     if snapshot.worker.alive and snapshot.heartbeat_age_s is not None:
