@@ -7,15 +7,20 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
+from core.worker.places.asker import _Secret
 from tui.web.access import Access
 
 ROOT = Path(__file__).resolve().parents[1]
-SECRET = re.compile(r"(?:.*_)?(?:secrets?|password|credentials?|key|api_key|in_address|in_cookie)")
+SECRET = re.compile(r"(?:.*_)?(?:secrets?|password|credentials?|keys?|api_keys?|in_address|in_cookie)|urls")
 NO_SECRET = {
     "Order": "a column",
     "ListColumn": "a column",
     "Member": "the alias of a key",
     "Action": "what is pressed",
+    "Preferences": "what is pressed for which action",
+    "Sent": "why no keys can be shown",
 }
 """Classes whose ``key`` is none of a server, and what it is."""
 
@@ -46,6 +51,9 @@ def test_what_is_named_like_a_secret_is_left_out_of_its_repr() -> None:
     assert shown == []
 
 
-def test_the_key_of_an_address_is_not_shown() -> None:
-    """Whoever has it can use the console from a browser."""
-    assert "hidden" not in repr(Access("http://127.0.0.1:8000", "hidden"))
+@pytest.mark.parametrize(
+    "value", [Access("http://127.0.0.1:8000", "hidden"), _Secret("hidden")], ids=["address", "place"]
+)
+def test_a_secret_is_not_shown(value: object) -> None:
+    """Whoever has that of an address can use the console from a browser; a place has those of its server."""
+    assert "hidden" not in repr(value)
