@@ -145,7 +145,7 @@ def _build_guard(labels: tuple[str, ...], pattern: str) -> _Judgment:
     guard's ``validate`` builds a runner, a schema, logs and spans for each answer, 0.9 ms of CPU beside 0.05 ms.
     """
     os.environ.update(_QUIET)
-    with warnings.catch_warnings(), _without_grammar():
+    with warnings.catch_warnings(), _without_extras():
         # What its dependencies deprecate among themselves is nothing that whoever runs this could act on.
         warnings.simplefilter("ignore", DeprecationWarning)
         from guardrails import AsyncGuard, OnFailAction, settings  # noqa: PLC0415  (two seconds, worker only)
@@ -170,22 +170,24 @@ def _build_guard(labels: tuple[str, ...], pattern: str) -> _Judgment:
     return judge
 
 
-@contextmanager
-def _without_grammar() -> Iterator[None]:
-    """Keep jsonschema from importing ``rfc3987_syntax``, which compiles a grammar for 2.3 s of CPU.
+_LEFT_OUT = ("rfc3987_syntax", "nltk")
 
-    guardrails imports jsonschema, which takes that package for checking formats of addresses where it is installed; no
-    schema of ours has such a format.
+
+@contextmanager
+def _without_extras() -> Iterator[None]:
+    """Keep guardrails from importing two packages that it takes where they are installed, and that nothing here needs.
+
+    ``rfc3987_syntax`` compiles a grammar for 2.3 s of CPU, for formats of addresses that no schema of ours has. With
+    ``nltk`` guardrails downloads a tokenizer when it is imported.
     """
-    name = "rfc3987_syntax"
-    if name in sys.modules:
-        yield
-        return
-    sys.modules[name] = None  # type: ignore[assignment]
+    hidden = [name for name in _LEFT_OUT if name not in sys.modules]
+    for name in hidden:
+        sys.modules[name] = None  # type: ignore[assignment]
     try:
         yield
     finally:
-        sys.modules.pop(name, None)
+        for name in hidden:
+            sys.modules.pop(name, None)
 
 
 def _start_no_telemetry_thread() -> None:

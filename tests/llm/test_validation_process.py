@@ -45,18 +45,37 @@ print(json.dumps({
 """
 
 
+NLTK = """
+import socket
+
+class data:
+    def find(name):
+        raise LookupError(name)
+
+def download(name):
+    try:
+        socket.getaddrinfo("raw.githubusercontent.com", 443)
+    except OSError:
+        pass
+"""
+"""The part of NLTK that guardrails uses when it is imported, where no tokenizer was downloaded yet."""
+
+
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What a fresh process did that built a guard and judged with it, its home folder and how long it took to exit.
 
-    Its home asks guardrails to report everything, and its environment to trace: neither may win.
+    Its home asks guardrails to report everything, and its environment to trace: neither may win. Beside it lies what
+    makes guardrails download a tokenizer.
     """
     home = tmp_path_factory.mktemp("home")
+    brought = tmp_path_factory.mktemp("packages")
+    (brought / "nltk.py").write_text(NLTK)
     (home / ".guardrailsrc").write_text("id=someone\ntoken=abc\nenable_metrics=true\nuse_remote_inferencing=true\n")
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": os.pathsep.join((str(ROOT), str(brought))),
         "PYTHONDONTWRITEBYTECODE": "1",
         "OTEL_SDK_DISABLED": "false",
     }
