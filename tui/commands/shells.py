@@ -1,4 +1,8 @@
-"""Print completions for shells and the skill file for agents: ``labeltui completions SHELL``, ``labeltui skill``."""
+"""Print completions for shells and the skill file for agents: ``labeltui completions SHELL``, ``labeltui skill``.
+
+The scripts are made here and not by shtab, so that every installation has them: shtab would be one more package for
+everybody, or an extra to be installed before the first completion.
+"""
 
 from __future__ import annotations
 
