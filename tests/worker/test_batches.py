@@ -53,6 +53,16 @@ def test_gathering_that_is_killed_again_and_again_labels_each_email_once(kills: 
     world.check()
 
 
+def test_results_are_gathered_in_the_order_of_their_texts(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever their order in the file; NaN is read as other readers do, and a broken line is left out and logged."""
+    path = tmp_path / "output.part"
+    lines = [f'{{"custom_id": "labeltui/ab/{number}", "x": NaN}}' for number in (30, 4, 100)]
+    path.write_text("\n".join([*lines, '{"custom_id": "labeltui/ab/5"', '{"custom_id":"labeltui/ab/2"}']))
+    chunks = [[line["custom_id"].rpartition("/")[2] for line in chunk] for chunk in batch._chunks(path, 2)]
+    assert chunks == [["2", "4"], ["30"], ["100"]]
+    assert "is not JSON" in caplog.text
+
+
 def test_what_expired_is_sent_again_and_nothing_else(tmp_path: Path) -> None:
     """Of three batches of ten four lines each expire; they alone are asked in further batches."""
     world = World(tmp_path, BatchPlan(expire=0.4))
