@@ -208,8 +208,8 @@ def _peek(path: Path) -> bytes | None:
             return None
         if path.exists() and not path.is_file():
             raise SourceError(
-                f"{path} is neither a file nor a folder. Save the texts in a file first, or give a pipe to standard input:"
-                f" labeltui new - --name NAME < {path}"
+                f"{path} is neither a file nor a folder. Save the texts in a file first, or give a pipe to standard"
+                f" input: labeltui new - --name NAME < {path}"
             )
         with path.open("rb") as file:
             beginning = file.read(_PEEK_BYTES)
