@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -35,7 +34,7 @@ def run_virtually(work: Any) -> Any:
 
 
 def test_an_hour_of_quota(words: Any) -> None:
-    """One caller that waits as stated gets 30 + 60·30 calls out of an hour at 30 RPM, in seconds."""
+    """One caller that waits as stated gets 30 + 60·30 calls out of an hour at 30 RPM; virtual time is what makes it short."""
 
     async def hour() -> tuple[int, int]:
         loop = asyncio.get_running_loop()
@@ -55,11 +54,9 @@ def test_an_hour_of_quota(words: Any) -> None:
                     await asyncio.sleep(told_wait_s(error.message))
         return answered, refused
 
-    started = time.monotonic()
     answered, refused = run_virtually(hour)
     assert 1_815 <= answered <= 1_831
     assert refused <= answered
-    assert time.monotonic() - started < 60
 
 
 def test_latency_is_seeded_and_around_its_mean(words: Any) -> None:
