@@ -29,9 +29,7 @@ from core.storage.reading.ordering import KEYS, WORK_ORDER, Order, first_of
 
 if TYPE_CHECKING:
     from core.commands.command import Command
-    from core.commands.dry_run import DryRunCost, RunningDryRun
     from core.commands.review import Review
-    from core.commands.send import SentCommand
     from core.exports.registry import known_suffixes
     from core.llm.key_check import FoundAddress, KeyCheck
     from core.llm.packs import pack_messages, request_fields
@@ -58,20 +56,22 @@ if TYPE_CHECKING:
     from core.quota.keys.keyfile import checked_alias, checked_organization, plausible_secret
     from core.quota.keys.store import KeyStore
     from core.runs.archive import Going
+    from core.runs.dry_run import DryRunCost, RunningDryRun
     from core.runs.find import Created, ImportProgress, RunOptions
     from core.runs.later import Added
     from core.runs.listing import RunList
     from core.runs.plan import Planned, SourcePreview
     from core.runs.quality import Comparison, EdgeCases, GoldFile, Rule
     from core.runs.save import ExportOptions
+    from core.runs.send import SentCommand
     from core.server_address import GROQ_ROOT, address_of, host_of, is_exposed, server_of
     from core.sources.preview import Counted, Folder, Looked
-    from core.storage.file.check import Checked
     from core.storage.file.connection import sqlite_version
     from core.storage.reading.reader import RunReader
     from core.storage.reading.reviews import ReviewEmail
     from core.storage.reading.search import Found, Search
     from core.storage.reading.versions import OlderTexts
+    from core.storage.writing.check import Checked
 
 __all__ = [
     "FIRST_N", "GROQ_ROOT", "KEYS", "MOST_SAMPLED", "NO_KEY", "OWN_PLAN", "READ_ONLY", "SAMPLED", "STOPPED_BY",
@@ -88,7 +88,7 @@ __all__ = [
 ]  # fmt: skip
 
 _LATE = {
-    "core.commands.send": ("SentCommand",),
+    "core.runs.send": ("SentCommand",),
     "core.exports.registry": ("known_suffixes",),
     "core.llm.packs": ("pack_messages", "request_fields"),
     "core.llm.task": (
@@ -450,8 +450,8 @@ class Engine:
 
     def dry_run_of_adding(self, path: Path, source: Sequence[Path], reading: SourceOptions) -> Added:
         """Return what :meth:`add` would do, tried on a copy of the run file that is thrown away."""
-        from core.commands.send import scratch_copy  # noqa: PLC0415
         from core.runs.later import add_texts  # noqa: PLC0415
+        from core.runs.send import scratch_copy  # noqa: PLC0415
 
         with scratch_copy(path) as copy:
             return add_texts(copy, source, reading, now=time.time())
@@ -459,8 +459,7 @@ class Engine:
     @changes
     def make_demo(self) -> Path:
         """Make the demo's run where it is missing, start its worker and return the run file."""
-        from core.commands import send  # noqa: PLC0415
-        from core.runs import demo  # noqa: PLC0415
+        from core.runs import demo, send  # noqa: PLC0415
 
         path, _ = demo.prepare(self.settings, demo.DEFAULT_EMAILS, now=time.time())
         send.start(path, self._for(path))
@@ -535,13 +534,13 @@ class Engine:
     @changes
     def send(self, path: Path, command: Command) -> SentCommand:
         """Send a command to the run's worker, or apply it at once where the run has none."""
-        from core.commands import send  # noqa: PLC0415
+        from core.runs import send  # noqa: PLC0415
 
         return send.send(path, command, self._for(path))
 
     def dry_run_of(self, path: Path, commands: Sequence[Command]) -> list[str]:
         """Return what commands to a run would change, tried on a copy of its file that is thrown away."""
-        from core.commands import send  # noqa: PLC0415
+        from core.runs import send  # noqa: PLC0415
 
         return send.dry_run(path, commands, self._for(path))
 
@@ -551,13 +550,13 @@ class Engine:
 
         With ``places`` those make the calls of a new worker.
         """
-        from core.commands import send  # noqa: PLC0415
+        from core.runs import send  # noqa: PLC0415
 
         return send.start(path, self._for(path), only=only, places=places)
 
     def await_answer(self, path: Path, sent: SentCommand, *, timeout_s: float) -> CommandRecord | None:
         """Wait until the worker has answered a command; None where nobody did in time."""
-        from core.commands import send  # noqa: PLC0415
+        from core.runs import send  # noqa: PLC0415
 
         return send.await_answer(path, sent, timeout_s=timeout_s)
 
@@ -570,7 +569,7 @@ class Engine:
     @changes
     def kill(self, path: Path) -> SentCommand:
         """Kill a worker that does not react any more."""
-        from core.commands import send  # noqa: PLC0415
+        from core.runs import send  # noqa: PLC0415
 
         return send.kill(path)
 
@@ -708,14 +707,14 @@ class Engine:
 
     def dry_run_cost(self, path: Path, task: Task, count: int) -> DryRunCost:
         """Return what trying a task on so many emails takes."""
-        from core.commands import dry_run  # noqa: PLC0415
+        from core.runs import dry_run  # noqa: PLC0415
 
         return dry_run.cost(path, self._for(path), task, count)
 
     @changes
     def dry_run(self, path: Path, task: Task, count: int) -> RunningDryRun:
         """Begin to try a task on so many emails; no label is given or changed, but calls are made."""
-        from core.commands import dry_run  # noqa: PLC0415
+        from core.runs import dry_run  # noqa: PLC0415
 
         return dry_run.RunningDryRun(path, self._for(path), task, count)
 
@@ -899,7 +898,7 @@ class Engine:
 
     def check(self, path: Path) -> Checked:
         """Recount a run file and look for damage."""
-        from core.storage.file.check import check_run  # noqa: PLC0415
+        from core.storage.writing.check import check_run  # noqa: PLC0415
 
         return check_run(path)
 

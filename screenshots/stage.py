@@ -21,11 +21,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.commands.catalog import Resume, Stop
-from core.commands.send import await_answer, send
 from core.llm.task import builtin_task, chosen_task
 from core.model import RunState, Snapshot, Task
 from core.runs import archive, demo
 from core.runs.find import RunOptions, create_run, run_files
+from core.runs.send import await_answer, send
 from core.settings import Settings, load_settings
 from core.simulator.child import adopt, start_child
 from core.sources.demo_emails import demo_emails, write_demo_csv

@@ -8,19 +8,19 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from core import files as mounts
-from core.commands import send as commands
 from core.commands.catalog import Label
 from core.errors import QuotaFileError, RunFileError
 from core.files import ALLOW, Mount, mount_of, mounts_of_linux, mounts_of_macos, why_not
 from core.llm.task import builtin_task
 from core.model import RunState
 from core.quota.keys.store import KeyStore
+from core.runs import send as commands
 from core.runs.find import RunOptions, create_run
 from core.runs.save import export_run
 from core.settings import Settings
 from core.sources.demo_emails import write_demo_csv
-from core.storage.file.check import check_run
 from core.storage.reading.reader import RunReader
+from core.storage.writing.check import check_run
 from core.worker.process import work
 from tests.conftest import NOW, MakeRun
 from tui.cli import main

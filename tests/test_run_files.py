@@ -22,10 +22,10 @@ from core.runs import find as runs
 from core.runs.find import RunOptions
 from core.runs.listing import RunList, list_runs, summarize
 from core.settings import Settings
-from core.storage.file.check import check_run
 from core.storage.file.control import post
 from core.storage.file.lock import RunLock
 from core.storage.reading.reader import RunReader
+from core.storage.writing.check import check_run
 from core.storage.writing.store import Answer, Store
 from tests.conftest import NOW, MakeRun
 from tests.storage.test_store import labeled

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -98,7 +98,6 @@ class _Unfinished:
 
     def __init__(self, plan: Plan, task: Task, stack: contextlib.ExitStack, *, share: int) -> None:
         # Parsers, and sqlite-utils behind the store, take their time: nothing else needs them.
-        from core.runs.views import viewer  # noqa: PLC0415
         from core.storage.writing.store import Store  # noqa: PLC0415
 
         self._plan = plan
@@ -203,3 +202,22 @@ def _check_closed(part: Path) -> None:
             f"The run could not be written whole to {part.parent}: its disk is full or reports errors."
             " Free some space, then make the run again; nothing of it was kept."
         )
+
+
+def viewer(task: Task) -> Callable[[str], View]:
+    """Return a function that makes of a raw message what a run keeps of it under that task.
+
+    That is the text that is sent, and flags for a person where it holds orders.
+    """
+    from core.llm.task import fences  # noqa: PLC0415 - these bring the parsers, for new texts only
+    from core.mail.injection import orders_in  # noqa: PLC0415
+    from core.mail.message import view_by  # noqa: PLC0415
+
+    between = () if task.item == "email" else fences(task.item)  # those of emails are among the wordings
+
+    def made(raw: str) -> View:
+        view = view_by(task, raw)
+        flags = orders_in(view.text, between)
+        return replace(view, flags=" ".join((*flags, view.flags)).strip()) if flags else view
+
+    return made

@@ -110,7 +110,7 @@ def ensure_simulator(path: Path, settings: Settings) -> None:
 def _plant(settings: Settings, emails: int) -> None:
     """Write the known labels, and what the simulated model is to answer: the same but for its misreading."""
     from core.llm.task import builtin_task  # noqa: PLC0415
-    from core.runs.views import viewer  # noqa: PLC0415 - brings the parsers, which only making needs
+    from core.runs.build import viewer  # noqa: PLC0415 - brings the parsers, which only making needs
     from core.simulator.answers import write_replay  # noqa: PLC0415
     from core.sources.demo_emails import labeled_demo_emails, misread  # noqa: PLC0415
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.model import SourceEmail, View
-from core.runs.views import viewer
+from core.runs.build import viewer
 from core.sources.registry import open_source
 from core.sources.source import SourceOptions
 from core.storage.file.lock import RunLock

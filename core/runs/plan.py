@@ -337,7 +337,7 @@ class SourcePreview:
 
 def preview_source(path: Path | Sequence[Path], task: Task, options: SourceOptions, *, show: int) -> SourcePreview:
     """Read a source once and return what it would give; nothing is kept or sent."""
-    from core.runs.views import viewer  # noqa: PLC0415 - the parsers are wanted for sources only
+    from core.runs.build import viewer  # noqa: PLC0415 - the parsers are wanted for sources only
     from core.sources.registry import open_source  # noqa: PLC0415
 
     source = open_source(path, options)

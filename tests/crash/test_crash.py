@@ -16,8 +16,8 @@ from core.llm.task import builtin_task
 from core.runs.find import RunOptions, create_run, run_files
 from core.runs.save import export_run
 from core.settings import load_settings
-from core.storage.file.check import check_run
 from core.storage.file.lock import RunLock
+from core.storage.writing.check import check_run
 from core.storage.writing.intake import NewRun
 from core.storage.writing.store import Store
 from tests.conftest import emails

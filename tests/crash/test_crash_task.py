@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from core.commands import send as commands
 from core.commands.catalog import ActivateTask
 from core.llm.task import builtin_task, load_task, task_to_toml, versioned
+from core.runs import send as commands
 from core.runs.find import RunOptions, create_run
 from core.settings import load_settings
-from core.storage.file.check import check_run
 from core.storage.file.lock import RunLock
 from core.storage.reading.reader import RunReader
+from core.storage.writing.check import check_run
 from core.storage.writing.store import Store
 from tests.programs.crash.harness import Zygote
 from tests.programs.crash.points import STATEMENT

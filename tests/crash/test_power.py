@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from core.storage.file.check import check_run
 from core.storage.file.lock import RunLock
+from core.storage.writing.check import check_run
 from core.storage.writing.store import Store
 from tests.conftest import NOW, MakeRun
 from tests.programs.crash.harness import scratch

@@ -17,8 +17,8 @@ from core.runs.find import RunOptions, create_run
 from core.runs.save import ExportOptions, export_run, exported
 from core.settings import Settings
 from core.sources.registry import open_source
-from core.storage.file.check import check_run
 from core.storage.reading.reader import RunReader
+from core.storage.writing.check import check_run
 from tests.conftest import DATA
 from tui.commands.status import as_lines
 

@@ -22,14 +22,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from core.commands import send as commands
 from core.commands.catalog import Stop
-from core.commands.send import await_answer
 from core.engine import Engine
 from core.runs import demo
+from core.runs import send as commands
+from core.runs.send import await_answer
 from core.settings import Settings, load_settings
 from core.simulator.child import adopt
-from core.storage.file.check import check_run
+from core.storage.writing.check import check_run
 from tests.tui.monkey import CHANGES, Monkey
 from tui.app import LabeltuiApp
 

@@ -25,17 +25,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.commands.review import PlanSecondLooks, RelabelWindow, Review
-from core.commands.send import send
 from core.llm.task import builtin_task
 from core.model import AskKind, Attempt, Outcome, Settled
 from core.quality.alarms import Reading, Watch, WatchState
 from core.quality.audit import judge
 from core.quality.session import Phase, begin, held_back, plan
 from core.runs.find import RunOptions, create_run
+from core.runs.send import send
 from core.settings import load_settings
-from core.storage.file.check import check_run
 from core.storage.file.lock import RunLock
 from core.storage.reading.reviews import read_alarms, read_audit
+from core.storage.writing.check import check_run
 from core.storage.writing.settle import Answer
 from core.storage.writing.store import Store
 from tests.programs.crash.points import arm

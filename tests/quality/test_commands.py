@@ -15,10 +15,10 @@ import pytest
 
 from core.model import AskKind, Attempt, Outcome, Settled, Task
 from core.quality.audit import judge
-from core.storage.file.check import check_run
 from core.storage.file.lock import RunLock
 from core.storage.file.schema_version import FORMAT_WITH_LABEL_COUNTS
 from core.storage.reading.reviews import label_counts, read_audit
+from core.storage.writing.check import check_run
 from core.storage.writing.settle import Answer
 from core.storage.writing.store import Store
 from tests.conftest import NOW, MakeRun

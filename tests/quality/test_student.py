@@ -13,8 +13,8 @@ from core.quality.audit import Quality
 from core.quality.sampling import permanent_number
 from core.quality.student import FOLDS, features, next_generation, out_of_fold, shared_marks, suspicious
 from core.runs import quality as runs_quality
+from core.runs.build import viewer
 from core.runs.demo import DEFAULT_EMAILS, SAMPLE_SEED
-from core.runs.views import viewer
 from core.sources.demo_emails import labeled_demo_emails, misread
 
 WORK = ["contract", "gas", "meeting", "forecast", "invoice", "pipeline", "desk", "curve", "deal", "schedule"]

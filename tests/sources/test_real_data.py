@@ -14,7 +14,7 @@ import pytest
 
 from core.llm.task import builtin_task
 from core.mail.charsets import text_of
-from core.runs.views import viewer
+from core.runs.build import viewer
 from core.sources.registry import SourceOptions, open_source
 
 SHARED = Path(__file__).parents[2] / ".." / "shared"

@@ -15,7 +15,7 @@ from core.model import Task
 from core.runs import build
 from core.runs.find import Created, RunOptions, create_run
 from core.settings import Settings
-from core.storage.file.check import check_run
+from core.storage.writing.check import check_run
 from tests.conftest import NOW
 
 ROWS = 60
@@ -64,7 +64,7 @@ def test_an_interrupted_import_goes_on_where_it_was(
     parsed: list[str] = []
     real = message.view_by
     monkeypatch.setattr(
-        "core.runs.views.view_by",
+        "core.runs.build.view_by",
         lambda task, raw: (parsed.append(raw), real(task, raw))[1],  # type: ignore[func-returns-value]
     )
     created = made(settings, task, source)

@@ -15,11 +15,11 @@ import pytest
 from core.errors import RunBusyError, RunFileError, RunNotFoundError, UsageError
 from core.storage.file import schema
 from core.storage.file.backup import copy_run
-from core.storage.file.check import check_run
 from core.storage.file.lock import RunLock
 from core.storage.file.schema_version import FORMAT_VERSION
 from core.storage.reading.reader import RunReader
 from core.storage.writing import held_file as upgrades
+from core.storage.writing.check import check_run
 from core.storage.writing.store import Store
 from tests.conftest import NOW, MakeRun
 from tests.storage.test_store import failed, kept_totals, labeled, recount

@@ -12,9 +12,9 @@ import pytest
 
 from core.llm.task import versioned
 from core.model import Settled
-from core.storage.file.check import check_run
 from core.storage.file.lock import RunLock
 from core.storage.reading.reader import RunReader
+from core.storage.writing.check import check_run
 from core.storage.writing.store import Answer, Store
 from tests.conftest import NOW, MakeRun
 from tests.storage.test_store import attempt, failed, kept_totals, labeled, recount

@@ -13,11 +13,11 @@ from core.errors import RunBusyError
 from core.llm.task import builtin_task
 from core.runs.later import add_texts
 from core.settings import Settings
-from core.storage.file.check import check_run
 from core.storage.file.lock import RunLock
 from core.storage.reading.filters import parse
 from core.storage.reading.reader import RunReader
 from core.storage.reading.search import Search
+from core.storage.writing.check import check_run
 from core.storage.writing.store import Store
 from tests.conftest import NOW
 from tests.storage.test_store import labeled

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from core.errors import UsageError
 from core.model import EmailRow, EmailState
-from core.storage.file.check import check_run
 from core.storage.file.lock import RunLock
 from core.storage.reading.filters import parse
 from core.storage.reading.reader import RunReader
 from core.storage.reading.search import Search
+from core.storage.writing.check import check_run
 from core.storage.writing.store import Store
 from tests.conftest import NOW, MakeRun
 from tests.storage.test_store import failed, labeled

@@ -10,9 +10,9 @@ import pytest
 
 from core.model import AskKind, Attempt, Outcome, Settled
 from core.quality.audit import Audit, judge
-from core.storage.file.check import check_run
 from core.storage.file.lock import RunLock
 from core.storage.reading.reviews import model_labels, numbers_by_content, numbers_of, read_audit, review_emails
+from core.storage.writing.check import check_run
 from core.storage.writing.reviews import ReviewAnswer
 from core.storage.writing.settle import Answer
 from core.storage.writing.store import Store

@@ -10,20 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from core.commands import send as commands
 from core.commands.catalog import ActivateTask, Relabel
 from core.errors import UsageError
 from core.llm.task import builtin_task, versioned
 from core.mail.message import view_of
 from core.model import LabelMeaning, Outcome, Settled, Task, TaskVersion
 from core.runs import find as runs
+from core.runs import send as commands
 from core.runs.find import RunOptions
 from core.settings import Settings
-from core.storage.file.check import check_run
 from core.storage.file.lock import RunLock
 from core.storage.reading.filters import parse
 from core.storage.reading.reader import RunReader
 from core.storage.reading.search import Search
+from core.storage.writing.check import check_run
 from core.storage.writing.store import Answer, Store
 from tests.conftest import NOW, MakeRun
 from tests.storage.test_store import attempt, failed, kept_totals, labeled, recount

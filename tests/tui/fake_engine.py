@@ -13,8 +13,6 @@ from typing import NoReturn, Self
 
 from core.commands.catalog import ActivateTask, Label, Note, Retry, Skip
 from core.commands.command import Command
-from core.commands.dry_run import DryRunCost
-from core.commands.send import SentCommand
 from core.engine import CopyRequest, Draft, ExportOptions, KeyPast, NewRunRequest, NotifySetup, TaskChoice
 from core.errors import LabeltuiError, RunFileError
 from core.llm import templates
@@ -53,9 +51,11 @@ from core.quota.forecast.plans import Price
 from core.quota.keys.swap import chosen_swap
 from core.runs import draft, requests
 from core.runs.archive import Going
+from core.runs.dry_run import DryRunCost
 from core.runs.find import ImportProgress
 from core.runs.plan import Planned, Texts
 from core.runs.quality import Comparison, EdgeCases, Rule, Side
+from core.runs.send import SentCommand
 from core.settings import Settings
 from core.sources.preview import Counted, Folder, Looked, count, look_at, look_into
 from core.sources.source import SourceOptions

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from core.commands import send as commands
 from core.commands.catalog import Stop
-from core.commands.send import await_answer
+from core.runs import send as commands
+from core.runs.send import await_answer
 from core.settings import Settings
 from core.simulator.child import adopt
 from core.storage.reading.reader import RunReader

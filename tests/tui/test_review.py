@@ -16,9 +16,9 @@ from core.model import AskKind, Attempt, LabelMeaning, Outcome, Settled, Task
 from core.quality.audit import judge
 from core.quality.session import Phase
 from core.settings import Settings
-from core.storage.file.check import check_run
 from core.storage.file.lock import RunLock
 from core.storage.reading.reviews import read_alarms, read_audit
+from core.storage.writing.check import check_run
 from core.storage.writing.intake import NewRun
 from core.storage.writing.settle import Answer
 from core.storage.writing.store import Store

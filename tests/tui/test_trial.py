@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from core.commands.dry_run import DryRunCost
 from core.errors import LabeltuiError
 from core.llm.task import task_to_toml
 from core.model import DryRunResult, EmailState, SampledEmail, Task
+from core.runs.dry_run import DryRunCost
 from tests.tui.conftest import Desk, Opens
 from tests.tui.fakes import email
 from tests.tui.test_task import HOSTILE, NEW, leave_draft, with_versions

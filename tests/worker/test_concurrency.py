@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from core.commands import send
 from core.commands.catalog import SetConcurrency
 from core.errors import UsageError
 from core.llm.task import builtin_task
 from core.model import RunState
+from core.runs import send
 from core.settings import Settings
 from core.storage.file.lock import RunLock
 from core.storage.reading.reader import RunReader

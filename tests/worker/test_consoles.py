@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from core.commands import send as commands
 from core.commands.catalog import Stop
-from core.commands.send import await_answer
 from core.model import RunState
+from core.runs import send as commands
+from core.runs.send import await_answer
 from core.settings import Settings, load_settings
-from core.storage.file.check import check_run
+from core.storage.writing.check import check_run
 from tests.programs.benchmarks.speed import Console
 from tests.programs.crash.harness import scratch
 from tests.worker.test_process import PATIENCE_S, make, now, simulator, until

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from core.commands import dry_run as dry_runs
-from core.commands import send as commands
 from core.commands.catalog import Stop
 from core.errors import LabeltuiError, NoUsableKeyError
 from core.llm.task import builtin_task, versioned
 from core.model import Outcome, Reply, SampledEmail, Usage, Verdict
 from core.quota.keys.store import KeyStore
 from core.quota.pacing.broker import Consequence, Never, Wait
+from core.runs import dry_run as dry_runs
+from core.runs import send as commands
 from core.settings import Settings, load_settings
 from core.storage.file.lock import RunLock
 from core.storage.reading.sampling import sample

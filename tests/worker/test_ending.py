@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from core.commands import send as commands
-from core.commands.send import SentCommand, await_answer
 from core.errors import RunBusyError
 from core.model import RunState
+from core.runs import send as commands
+from core.runs.send import SentCommand, await_answer
 from core.settings import Settings
-from core.storage.file.check import check_run
 from core.storage.file.lock import RunLock
 from core.storage.reading.reader import RunReader
+from core.storage.writing.check import check_run
 from core.storage.writing.store import Store
 from core.worker.process import exit_code
 from core.worker.supervisor import when_ended

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from core.commands import send as commands
 from core.commands.catalog import Resume
 from core.model import RunState
+from core.runs import send as commands
 from core.settings import Settings
 from core.worker.queue import FirstN
 from tests.worker.test_process import acknowledged, make, simulator, until

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from core.commands import send as commands
 from core.commands.catalog import Pause, Retry
 from core.files import written_whole
 from core.quota.keys.store import KeyStore
 from core.runs import build
+from core.runs import send as commands
 from core.settings import Settings, private_dir
 from core.storage.file import control
 from core.storage.file.lock import RunLock

@@ -15,8 +15,8 @@ from core.runs.quality import quality_of
 from core.runs.save import export_run
 from core.simulator.config import FaultPlan, SimulatorConfig, simple_config
 from core.simulator.conversation import unpacked
-from core.storage.file.check import check_run
 from core.storage.reading.reader import RunReader
+from core.storage.writing.check import check_run
 from tests.programs.packs import PackRun, same_labels, task_with, texts_of
 from tui.text.quality import lines as quality_lines
 from tui.text.record import history

@@ -15,14 +15,14 @@ from typing import Any
 
 import pytest
 
-from core.commands import send as commands
 from core.commands.catalog import LookAtKeys, Pause, Resume, SetConcurrency, Stop, SwapKey
-from core.commands.send import SentCommand, await_answer
 from core.llm.task import builtin_task, with_model
 from core.model import RunState, Snapshot, exits
 from core.quota.keys.store import KeyStore
 from core.runs import find as runs
+from core.runs import send as commands
 from core.runs.find import RunOptions
+from core.runs.send import SentCommand, await_answer
 from core.settings import Settings, load_settings
 from core.simulator.child import SimulatorChild, start_child
 from core.sources.demo_emails import write_demo_csv

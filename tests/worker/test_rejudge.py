@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from core.commands import send as commands
 from core.commands.catalog import Rejudge
 from core.model import AskKind, Attempt, Outcome, RunState, Settled
-from core.storage.file.check import check_run
+from core.runs import send as commands
 from core.storage.file.lock import RunLock
 from core.storage.reading.reader import RunReader
+from core.storage.writing.check import check_run
 from core.storage.writing.store import Answer, Store
 from tests.conftest import NOW, MakeRun
 from tui.cli import main

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from core.commands import send as commands
 from core.commands.catalog import LookAtKeys, Pause, Resume
 from core.quota.keys.store import KeyStore
+from core.runs import send as commands
 from core.settings import Settings
 from core.simulator.child import start_child
 from core.storage.reading.search import Search

@@ -18,16 +18,16 @@ from pathlib import Path
 
 import pytest
 
-from core.commands import send as commands
 from core.commands.catalog import Label, Pause, Resume, Stop
-from core.commands.send import await_answer
 from core.errors import LabeltuiError, RunBusyError, RunFileError
 from core.model import RunState, exits
+from core.runs import send as commands
+from core.runs.send import await_answer
 from core.settings import Settings
-from core.storage.file.check import check_run
 from core.storage.file.lock import RunLock, companion, is_locked
 from core.storage.reading.reader import RunReader
 from core.storage.reading.summaries import STALE_AFTER_S
+from core.storage.writing.check import check_run
 from core.storage.writing.store import Store
 from core.worker import supervisor
 from core.worker.kill import kill_holder
@@ -137,7 +137,7 @@ def test_a_start_beside_another_command_starts_a_worker(
 
     monkeypatch.setattr("core.worker.supervisor._spawn", spawn)
     monkeypatch.setattr("core.worker.supervisor.time.sleep", lambda _: held.release())
-    monkeypatch.setattr("core.commands.send.when_ended", now)
+    monkeypatch.setattr("core.runs.send.when_ended", now)
     assert "Nothing is left" in commands.start(path, settings).sentence
     assert spawned == [path]
 

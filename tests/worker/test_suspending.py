@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from core.commands import send as commands
 from core.commands.catalog import Stop
-from core.commands.send import await_answer
 from core.model import RunState
+from core.runs import send as commands
+from core.runs.send import await_answer
 from core.settings import Settings
 from tests.programs.pty.terminal import Terminal
 from tests.worker.test_process import make, now, simulator, until

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from core.commands import send as commands
 from core.commands.catalog import ActivateTask, Pause, Relabel, Resume, SetConcurrency, Stop
-from core.commands.send import SentCommand
 from core.llm.task import versioned
 from core.model import REFUSED, LabelMeaning, ModelSettings, RunState, Task
+from core.runs import send as commands
+from core.runs.send import SentCommand
 from core.settings import Settings
-from core.storage.file.check import check_run
 from core.storage.reading.reader import RunReader
+from core.storage.writing.check import check_run
 from tests.worker.test_process import SOON_S, acknowledged, make, simulator, until
 
 

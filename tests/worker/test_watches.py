@@ -10,12 +10,12 @@ import pytest
 
 from core.commands.command import UsageError, decode
 from core.commands.review import DismissAlarm
-from core.commands.send import send
 from core.model import AskKind, Attempt, Outcome, Settled
-from core.storage.file.check import check_run
+from core.runs.send import send
 from core.storage.file.lock import RunLock
 from core.storage.reading.reader import RunReader
 from core.storage.reading.reviews import read_alarms, read_audit, read_window
+from core.storage.writing.check import check_run
 from core.storage.writing.settle import Answer
 from core.storage.writing.store import Store
 from core.worker.watches import RunWatches

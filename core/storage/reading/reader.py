@@ -37,6 +37,7 @@ from core.storage.reading.email_rows import HUMAN, EmailReader
 from core.storage.reading.export_rows import ExportReader, Selection
 from core.storage.reading.pending import distinct_texts, pending_texts
 from core.storage.reading.reviews import asked_in_version
+from core.storage.reading.run_rows import answer_to, lane_of, last_change
 from core.storage.reading.snapshots import SnapshotReader
 from core.storage.reading.summaries import (
     alive_at,
@@ -50,9 +51,6 @@ from core.storage.reading.summaries import (
     total,
 )
 from core.storage.reading.versions import OlderTexts, names_by_version, older_labels, older_texts, task_versions
-from core.storage.writing.commands import answer_to
-from core.storage.writing.parcels import lane_of
-from core.storage.writing.people import last_change
 
 
 def _file_at(path: Path) -> tuple[int, int] | None:

@@ -36,9 +36,8 @@ from core.storage.file.rows import (
 )
 from core.storage.file.schema_version import FORMAT_WITH_PLACES
 from core.storage.reading.reviews import alarms_of
+from core.storage.reading.run_rows import lane_from, newest_answers, newest_parcels
 from core.storage.reading.summaries import all_totals, group
-from core.storage.writing.commands import newest_answers
-from core.storage.writing.parcels import lane_from, newest_parcels
 
 LATELY = 40
 """Lines of *Lately* in a snapshot."""

@@ -10,13 +10,17 @@ from core.model import TaskVersion
 from core.storage.file.rows import BAD_ANSWERS, BY_MODEL, GIVEN, task_from_definition
 from core.storage.reading.reviews import size_of_texts
 from core.storage.reading.summaries import all_totals, group
-from core.storage.writing.tasks import OLDER
 
 _UNUSABLE = ", ".join(f"'{outcome}'" for outcome in BAD_ANSWERS)
 
 _LAST = "(SELECT task_version FROM attempt WHERE {} ORDER BY id DESC LIMIT 1)"
 _OF_THE_SAME_TEXT = "email_id IN (SELECT id FROM email AS same WHERE same.content_hash = email.content_hash)"
 """An email that failed as a copy was never asked about itself."""
+OLDER = (
+    "state = 'labeled' AND label_source IN ('model', 'copy') AND NOT EXISTS (SELECT 1 FROM label AS l"
+    f" WHERE l.email_id = email.id AND l.task_version = ? AND l.{BY_MODEL})"
+)
+"""Emails whose label a version of the task did not give, but an older one; a person's label is never asked about."""
 
 
 def task_versions(db: sqlite3.Connection, *, counted: bool = True) -> tuple[TaskVersion, ...]:

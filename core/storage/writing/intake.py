@@ -11,10 +11,10 @@ from itertools import islice
 
 from core.mail.dates import sent_at
 from core.model import SourceEmail, Task, View, orders_among
-from core.storage.file.check import recounted
 from core.storage.file.message import COLUMNS as KEPT_COLUMNS
 from core.storage.file.message import kept
 from core.storage.file.rows import task_to_definition
+from core.storage.writing.check import recounted
 
 _PAGE = 500
 _LATER = 2**31 - 1

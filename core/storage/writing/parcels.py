@@ -8,29 +8,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
-from typing import Any
 
-from core.model import LANES, LaneChoice, Parcel
-from core.storage.file.rows import record
+from core.model import LaneChoice, Parcel
 from core.storage.writing.settle import add_event
 
-_COLUMNS = ", ".join(field.name for field in fields(Parcel))
 _CHANGEABLE = frozenset(field.name for field in fields(Parcel)) - {"id", "nonce"}
-
-
-def lane_of(db: sqlite3.Connection) -> LaneChoice:
-    """Return how the run is to ask, also from a file of an older format."""
-    return lane_from(record(db.execute("SELECT * FROM run")))
-
-
-def lane_from(run: Mapping[str, Any]) -> LaneChoice:
-    """Return how a run is to ask by its row, which has fewer columns in an older format."""
-    lane = run.get("lane")
-    return LaneChoice(
-        lane if lane in LANES else "live", run.get("lane_by"), run.get("batch_size"), run.get("batches_open")
-    )
 
 
 def choose_lane(db: sqlite3.Connection, choice: LaneChoice, sentence: str, *, now: float) -> None:
@@ -81,21 +65,3 @@ def close(db: sqlite3.Connection, parcel_id: int, state: str, reason: str) -> in
     returned = db.execute("UPDATE parcel_email SET done = 2 WHERE parcel_id = ? AND done = 0", (parcel_id,)).rowcount
     db.execute("UPDATE parcel SET state = ?, reason = ? WHERE id = ?", (state, reason, parcel_id))
     return returned
-
-
-def parcels(db: sqlite3.Connection, *, only_open: bool) -> list[Parcel]:
-    """Return the batches, oldest first."""
-    where = " WHERE state IN ('packed', 'sent', 'gathering')" if only_open else ""
-    return [Parcel(*row) for row in db.execute(f"SELECT {_COLUMNS} FROM parcel{where} ORDER BY id").fetchall()]
-
-
-def newest_parcels(db: sqlite3.Connection, most: int = 50) -> list[Parcel]:
-    """Return the newest batches, oldest first."""
-    rows = db.execute(f"SELECT {_COLUMNS} FROM parcel ORDER BY id DESC LIMIT ?", (most,)).fetchall()
-    return [Parcel(*row) for row in reversed(rows)]
-
-
-def email_ids_of(db: sqlite3.Connection, parcel_id: int) -> list[int]:
-    """Return the emails that wait for a batch, in the order of their numbers."""
-    rows = db.execute("SELECT email_id FROM parcel_email WHERE parcel_id = ? AND done = 0", (parcel_id,)).fetchall()
-    return [row[0] for row in rows]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from core.errors import UsageError
 from core.model import LastChange
 from core.storage.file.rows import BY_MODEL
+from core.storage.reading.run_rows import last_change
 from core.storage.writing.held_file import HeldFile
 from core.storage.writing.settle import add_event, advance_cursor, not_done, restore, show_label_in_force, storable
 
@@ -204,18 +205,6 @@ def _remember(
 
 def _emails_of(db: sqlite3.Connection, batch: int) -> list[int]:
     return [row[0] for row in db.execute("SELECT email_id FROM deed WHERE batch = ?", (batch,)).fetchall()]
-
-
-def last_change(db: sqlite3.Connection, author: str) -> LastChange | None:
-    """Return what this person did last and has not undone, or None."""
-    row = db.execute(
-        "SELECT batch, kind, what, at FROM deed WHERE author = ? AND undone IS NULL ORDER BY batch DESC LIMIT 1",
-        (author,),
-    ).fetchone()
-    if row is None:
-        return None
-    count = db.execute("SELECT count(*) FROM deed WHERE batch = ?", (row[0],)).fetchone()[0]
-    return LastChange(row[0], row[1], row[2], row[3], count)
 
 
 def undo(db: sqlite3.Connection, *, by: str, task_version: str, now: float) -> Undone | None:

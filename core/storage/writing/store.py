@@ -30,11 +30,11 @@ from core.model import (
 from core.quality.alarms import Reading, WatchSet
 from core.quality.packing import PackControl
 from core.quality.sampling import Sample
-from core.storage.file.check import put_right
 from core.storage.file.connection import cache_for_bulk, immediately, in_bulk, make_writer, open_writer
 from core.storage.file.control import CommandRow
 from core.storage.file.rows import BAD_ANSWERS, budget_of, task_of, worked_s
 from core.storage.file.schema import guards_of_emails, migrate
+from core.storage.reading import run_rows
 from core.storage.reading.packs import pack_control_of, pack_size_of
 from core.storage.reading.pending import (
     answered_email,
@@ -46,8 +46,8 @@ from core.storage.reading.pending import (
 )
 from core.storage.reading.reviews import asked_in_version, raised_watches, watches_of
 from core.storage.reading.summaries import all_totals, batches_took_s, group, total
-from core.storage.writing import commands as handled
 from core.storage.writing import epochs, intake, parcels, rejudging, reviews, settle, tasks
+from core.storage.writing.check import put_right
 from core.storage.writing.epochs import Beat
 from core.storage.writing.intake import NewRun
 from core.storage.writing.people import PeopleWriter
@@ -339,7 +339,7 @@ class Store(PeopleWriter):
 
     def lane(self) -> LaneChoice:
         """Return the lane of the run."""
-        return parcels.lane_of(self._db)
+        return run_rows.lane_of(self._db)
 
     def choose_lane(self, choice: LaneChoice, sentence: str, *, now: float) -> None:
         """Ask in another way from now on."""
@@ -348,7 +348,7 @@ class Store(PeopleWriter):
 
     def parcels(self, *, only_open: bool = True) -> list[Parcel]:
         """Return the batches of the run, oldest first."""
-        return parcels.parcels(self._db, only_open=only_open)
+        return run_rows.parcels(self._db, only_open=only_open)
 
     def pack(self, parcel: Parcel, email_ids: Sequence[int]) -> None:
         """Commit a batch with its emails before anything of it is sent."""
@@ -362,7 +362,7 @@ class Store(PeopleWriter):
 
     def parcel_emails(self, parcel_id: int, email_ids: Sequence[int] | None = None) -> list[PendingEmail]:
         """Return those of these emails (or all) that still wait for the batch."""
-        wanted = parcels.email_ids_of(self._db, parcel_id) if email_ids is None else email_ids
+        wanted = run_rows.email_ids_of(self._db, parcel_id) if email_ids is None else email_ids
         return emails_of_parcel(self._db, parcel_id, wanted, self.task_version)
 
     def gather(self, parcel_id: int, answers: Sequence[Answer], *, now: float) -> int:
@@ -532,13 +532,17 @@ class Store(PeopleWriter):
     ) -> None:
         """Record a command as handled, with the argument to keep and with what came of it."""
         with self._transaction() as db:
-            handled.note(db, command, argument, result, now=now)
+            db.execute(
+                "INSERT OR REPLACE INTO command(id, kind, argument, requested_at, requested_by, acknowledged_at,"
+                " result) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (command.id, command.kind, argument, command.requested_at, command.requested_by, now, result),
+            )
             if wanted is not None:
                 db.execute("UPDATE run SET wanted = ?", (wanted,))
 
     def knows_command(self, command_id: str) -> bool:
         """Return whether a command was answered before."""
-        return handled.answer_to(self._db, command_id) is not None
+        return run_rows.answer_to(self._db, command_id) is not None
 
     @property
     def pending_count(self) -> int:

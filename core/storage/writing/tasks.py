@@ -14,17 +14,12 @@ from dataclasses import dataclass
 from core.model import Task, View
 from core.storage.file import message
 from core.storage.file.message import message_of
-from core.storage.file.rows import BY_MODEL, HAS_ORDERS, growing, task_to_definition
+from core.storage.file.rows import HAS_ORDERS, growing, task_to_definition
+from core.storage.reading.versions import OLDER
 from core.storage.writing.settle import add_event, advance_cursor, not_done, restore
 
 ViewOf = Callable[[str], View]
 """What is sent of a message as it came."""
-
-OLDER = (
-    "state = 'labeled' AND label_source IN ('model', 'copy') AND NOT EXISTS (SELECT 1 FROM label AS l"
-    f" WHERE l.email_id = email.id AND l.task_version = ? AND l.{BY_MODEL})"
-)
-"""Emails whose label a version of the task did not give, but an older one; a person's label is never asked about."""
 
 _PAGE = 500
 

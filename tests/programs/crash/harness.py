@@ -23,7 +23,7 @@ from core.runs.find import RunOptions, create_run
 from core.settings import load_settings
 from core.simulator.child import SimulatorChild, start_child
 from core.sources.demo_emails import write_demo_csv
-from core.storage.file.check import check_run
+from core.storage.writing.check import check_run
 from tests.programs.crash.points import ANYWHERE, ARM
 from tests.storage.test_store import kept_totals, recount
 

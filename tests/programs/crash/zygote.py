@@ -19,11 +19,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from core.commands import send as commands
 from core.commands.catalog import ActivateTask, Relabel
 from core.llm.client import ChatClient
 from core.llm.task import builtin_task, load_task
 from core.runs import find as runs
+from core.runs import send as commands
 from core.runs.save import export_run
 from core.settings import load_settings
 from core.storage.file.lock import RunLock

@@ -15,15 +15,15 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from core.commands import send as commands
 from core.commands.catalog import Stop
 from core.llm.task import builtin_task
 from core.model import RunState, SourceEmail, View
+from core.runs import send as commands
 from core.settings import load_settings
 from core.simulator.child import SimulatorChild, start_child
-from core.storage.file.check import check_run
 from core.storage.file.lock import is_locked
 from core.storage.reading.reader import RunReader
+from core.storage.writing.check import check_run
 from core.storage.writing.intake import NewRun
 from core.storage.writing.store import Store
 from tests.programs.benchmarks.speed import Console

@@ -211,7 +211,7 @@ class IdleRun:
 
     def views_of(self, task: Task) -> ViewOf:
         """Return what makes the text that is sent from a message."""
-        from core.runs.views import viewer  # noqa: PLC0415 - brings the parsers, for new texts only
+        from core.runs.build import viewer  # noqa: PLC0415 - brings the parsers, for new texts only
 
         return viewer(task)
 
