@@ -129,12 +129,22 @@ def test_a_sample_only_grows() -> None:
     assert grown(raised, 50, 5_000) == raised
 
 
-def test_due_emails_come_lowest_first_and_are_shared_out() -> None:
-    """Everybody meets the lowest fifth of the sample; of the rest each email goes to one person only."""
+def test_due_emails_are_shared_out_among_people() -> None:
+    """Everybody meets the lowest fifth of the sample; of the rest each email goes to one person only.
+
+    Two people who begin at the same time meet the same ones of the fifth, and then different ones.
+    """
     sample = Sample(1, "random", 7, 200, base_rate(200, 5_000))
     everyone = candidates(5_000)
     mine = due(sample, everyone, "anna")
-    assert [c.u for c in mine] == sorted(c.u for c in mine)
+    shared = [c for c in mine if c.u < 0.2 * sample.base_rate]
+    assert mine[: len(shared)] == tuple(sorted(shared, key=lambda c: c.u))
+    assert due(sample, everyone, "anna") == mine
+    for_carl = due(sample, everyone, "carl")
+    assert set(for_carl) == set(mine)
+    assert for_carl[: len(shared)] == mine[: len(shared)]
+    own = slice(len(shared), len(shared) + 25)
+    assert len({*mine[own]} & {*for_carl[own]}) <= 8
     by_anna = [Candidate(c.email_id, c.u, c.model_label, frozenset({"anna"})) for c in everyone]
     for_ben = due(sample, by_anna, "ben")
     assert {c.email_id for c in for_ben} == {c.email_id for c in mine if c.u < 0.2 * sample.base_rate}

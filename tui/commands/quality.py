@@ -17,7 +17,7 @@ from core.quality.sampling import BATCH
 from tui.commands.control import deliver, engine_of
 from tui.commands.printing import say, say_hung
 from tui.text.numbers import number, plural
-from tui.text.quality import ASSUMED, figures_shown, goals, named, not_shown, part_words, rule_words
+from tui.text.quality import ASSUMED, figures_shown, goals, named, not_shown, part_words, people_words, rule_words
 
 if TYPE_CHECKING:
     from core.engine import Comparison, Engine
@@ -121,6 +121,8 @@ def _lines_of_people(found: Quality) -> Iterator[str]:
             f"{person.name}: {number(person.answers)} answers, {number(person.cannot_tell)} cannot tell,"
             f" {number(person.changed)} of {number(person.second_looks)} second looks changed"
         )
+    if found.people.emails:
+        yield f"people: {people_words(found.people)}"
     for part in found.breakdowns:
         yield f"{part.by}, {part.name}: {number(part.audited)} checked, {part_words(part)}"
     if found.splits:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
+from core.quality.agreement import Agreement
 from core.quality.audit import GATE, Part, Quality, gold_figures
 from core.quality.estimates import Estimate, LabelFigures, goal_for, least_for_recall
 from core.quality.report import unsure_words
@@ -155,7 +156,9 @@ def compared(found: Comparison, width: int) -> list[Content]:
             line((fit("", 12), "$quiet"), figure(side.figures.accuracy), ("   ", "$quiet"), (shares, "$foreground")),
         ]  # fmt: skip
     share = counted.differing / found.shared if found.shared else 0.0
-    rows += _heading(f"They differ on {number(counted.differing)} of {number(found.shared)} shared ({share:.1%})")
+    rows += _heading(
+        f"They differ on {number(counted.differing)} of {number(found.shared)} shared ({share * 100:.1f} %)"
+    )
     for (one, other), count in sorted(found.flips.items(), key=lambda each: -each[1])[:12]:
         rows.append(line(f"A {one_line(one, limit=16)} · B {one_line(other, limit=16)}: {number(count)}"))
     if counted.estimate is None:
@@ -339,11 +342,16 @@ def _people(quality: Quality) -> list[Content]:
         )
     found = quality.people
     if found.emails:
-        value = "not defined" if found.value is None else f"{found.value:.2f} ({found.low:.2f}–{found.high:.2f})"
-        rows.append(line(f"{number(found.emails)} shared: agree {found.raw:.0%}, α {value}"))
+        rows.append(line(people_words(found)))
     if quality.splits:
         rows.append(line((f"{plural(quality.splits, 'item is', 'items are')} split among people.", "$waiting")))
     return rows
+
+
+def people_words(found: Agreement) -> str:
+    """Return how far people agree on what several of them labeled."""
+    value = "not defined" if found.value is None else f"{found.value:.2f} ({found.low:.2f}–{found.high:.2f})"
+    return f"{number(found.emails)} shared: agree {found.raw * 100:.0f} %, α {value}"
 
 
 def part_words(part: Part) -> str:
@@ -443,7 +451,8 @@ def _alarms(quality: Quality, width: int) -> list[Content]:
     found = [watch for watch in quality.audit.watches if watch["state"] == "alarm"]
     rows = [line((one_line(f"! {each['name']}: {each['sentence']}", limit=width), "bold $failed")) for each in found]
     if found:
-        keys = "{look_at_alarm} reads what is behind it, {pause} pauses, {ask_again} re-labels, {dismiss} dismisses it."
+        keys = "{look_at_alarm} reads what is behind it, {pause} pauses or resumes, {ask_again} re-labels,"
+        keys += " {dismiss} dismisses"
         rows += [line((keyed(keys), "$waiting")), Content.empty()]
     return rows
 
