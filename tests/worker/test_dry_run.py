@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import sqlite3
 import time
 from contextlib import closing
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from core.commands.catalog import Stop
+from core.commands.review import Review
 from core.errors import LabeltuiError, NoUsableKeyError
 from core.llm.task import builtin_task, versioned
 from core.model import Outcome, Reply, SampledEmail, Usage, Verdict
@@ -65,7 +67,12 @@ def test_a_trial_asks_for_real_and_leaves_the_run_as_it_was(
         out = capsys.readouterr().out
         assert "on 3 texts: about" in out
         assert "No label is given or changed." in out
+        assert "against people: none of these was reviewed" in out
         assert content(path) == before
+        answers = [{"email_id": number, "annotator": "anna", "value": "1"} for number in range(1, 31)]
+        commands.send(path, Review(answers))
+        assert main(["task", "real", "--try", str(tmp_path / "draft.toml"), "--sample", "3"]) == 0
+        assert re.search(r"against people: \d of 3 right \(\d+ %, \d+–\d+\)", capsys.readouterr().out)
 
 
 def test_a_trial_goes_on_beside_a_worker(

@@ -13,10 +13,12 @@ from core.commands.catalog import ActivateTask, Relabel
 from core.engine import Engine, commented, fixed_chars, load_task, task_to_json, template
 from core.errors import UsageError
 from core.model import Task, TaskVersion, exits
+from core.quality.agreement import score
 from core.text import inert, one_line
 from tui.commands.control import deliver, email_of, engine_of
 from tui.commands.printing import say
 from tui.text.numbers import cut_words, further_settings, moment, number, pack_words, percent, plural
+from tui.text.quality import scored
 from tui.text.sent_messages import bad_answers, first_question, question_again
 
 CHARS_A_TOKEN = 4
@@ -182,12 +184,15 @@ def _try(engine: Engine, path: Path, draft: Task, count: int) -> int:
         " counted against your quotas. No label is given or changed."
     )
     same = compared = failed = 0
+    people: list[tuple[str, str, str | None]] = []
     for result in engine.dry_run(path, draft, count).results():
         now, told = result.email.label, result.label
         failed += told is None
         if now is not None and told is not None:
             compared += 1
             same += now == told
+        if told is not None and result.email.human_label is not None:
+            people.append((told, result.email.human_label, result.email.model_label))
         mark = " " if now is None or told is None else "=" if now == told else "≠"
         why = f" ({one_line(result.why, limit=120)})" if told is None else ""
         say(
@@ -195,6 +200,7 @@ def _try(engine: Engine, path: Path, draft: Task, count: int) -> int:
             f" {one_line(result.email.source_id, limit=30)}  {one_line(result.email.subject, limit=60)}{why}"
         )
     say(f"{number(same)} of {number(compared)} as labeled now; {number(failed)} without a label.")
+    say(scored(score(people)))
     return exits.DONE
 
 

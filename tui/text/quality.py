@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from core.quality.agreement import Agreement
+from core.quality.agreement import Agreement, DraftScore
 from core.quality.audit import GATE, Part, Quality, gold_figures
 from core.quality.estimates import Estimate, LabelFigures, goal_for, least_for_recall
 from core.quality.report import unsure_words
@@ -489,3 +489,16 @@ def _next(
             line((keyed(f"It doubts {number(len(doubted))} labels: {{suspicious}} reads the most doubtful."), "$quiet"))
         )
     return rows
+
+
+def scored(found: DraftScore | None) -> str:
+    """Return how a draft compares with people in a sentence."""
+    if found is None:
+        return keyed("against people: none of these was reviewed ({review} on the monitor reviews a random sample)")
+    agreed = "" if found.kappa is None else f", κ {found.kappa:.2f}"
+    change = ""
+    if found.better or found.worse:
+        sides = f"better on {number(found.better)}, worse on {number(found.worse)}"
+        change = f"\n  than the present version {sides} (McNemar p = {found.p_value:.2g})"
+    share = f"{found.right / found.compared * 100:.0f} %, {found.low * 100:.0f}–{found.high * 100:.0f}"
+    return f"against people: {number(found.right)} of {number(found.compared)} right ({share}){agreed}{change}"

@@ -17,14 +17,14 @@ from textual.widgets import Input, Static
 
 from core.engine import MOST_SAMPLED, SAMPLED, Draft
 from core.model import DryRunResult, EmailRow, Task
-from core.quality.agreement import DraftScore, score
+from core.quality.agreement import score
 from tui.actions.context import Context, Scope, Selected
-from tui.actions.keymap import keyed
 from tui.live.jobs import Answered
 from tui.screens.base_screen import BaseScreen
 from tui.terminal.textual_fixes import alive
 from tui.text.numbers import compact, join, number, percent, plural, with_name
 from tui.text.parts import line
+from tui.text.quality import scored
 from tui.widgets.lists.rows import ListColumn, Row, Rows
 from tui.widgets.panes.task import short
 from tui.widgets.window_parts import KeyLine, Refusal
@@ -266,19 +266,6 @@ class DryRunScreen(BaseScreen):
         row = self.selected()
         if isinstance(row, EmailRow):
             self.app.push_screen(RecordScreen(row))
-
-
-def scored(found: DraftScore | None) -> str:
-    """Return how a draft compares with people in a sentence."""
-    if found is None:
-        return keyed("against people: none of these was reviewed ({review} on the monitor reviews a random sample)")
-    agreed = "" if found.kappa is None else f", κ {found.kappa:.2f}"
-    change = ""
-    if found.better or found.worse:
-        sides = f"better on {number(found.better)}, worse on {number(found.worse)}"
-        change = f"\n  than the present version {sides} (McNemar p = {found.p_value:.2g})"
-    share = f"{found.right / found.compared * 100:.0f} %, {found.low * 100:.0f}–{found.high * 100:.0f}"
-    return f"against people: {number(found.right)} of {number(found.compared)} right ({share}){agreed}{change}"
 
 
 def _named(value: str, task: Task) -> str:
