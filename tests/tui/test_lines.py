@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from textwrap import dedent
+from types import SimpleNamespace
 
 import pytest
 from textual.content import Content
@@ -21,6 +22,8 @@ from core.model import (
     LaneSpent,
     NoteRecord,
     Outcome,
+    Parcel,
+    Resumption,
     RunState,
     Snapshot,
     Twin,
@@ -28,12 +31,14 @@ from core.model import (
     WorkerStatus,
 )
 from core.model.asking import PackPlace
+from core.quality.estimates import Estimate
 from core.quota.forecast.lanes import LaneForecast, Mix
 from core.runs.plan import NO_LIMITS, Planned, Texts
 from tests.tui.fakes import KEYS, NOW, TASK, email, running
 from tui.actions import active  # noqa: F401 - it names the keys
 from tui.commands.status import as_lines, progress_line
-from tui.text import plan, record
+from tui.text import plan, quality, record
+from tui.widgets.panes.worker import WorkerPane, resumed, worker_facts
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +63,7 @@ def at_work() -> Snapshot:
 
 def is_told(lines: Iterable[str], wanted: str) -> None:
     """The lines are those of an indented block of text."""
-    assert list(lines) == dedent(wanted).strip("\n").splitlines()
+    assert list(lines) == dedent(wanted)[1:].rstrip().splitlines()
 
 
 def test_status_of_a_run_at_work() -> None:
@@ -417,3 +422,151 @@ def test_of_a_long_message_the_beginning_is_shown(more: int, told: str) -> None:
     shown = lines_of(record.message(replace(RECORD, text="x" * (60_000 + more)), TASK, 60, raw=False))
     assert shown[4] == "x" * 60_000
     assert shown[5] == told
+
+
+BEGUN = Resumption(NOW - 752, 3, 2_858, 2_401, 3, 6, "was killed")
+ALIVE = WorkerStatus(4711, True, NOW - 0.2, NOW - 752, 3, 6, "laptop")
+
+
+def batch(state: str, status: str, expires_at: float | None) -> Parcel:
+    return Parcel(7, "n", state, "main", "org_a", "m", "v", "24h", NOW, None, "f", "b", status, 10, 8, 1, 9.0, NOW, expires_at,
+                  None, None, None, "")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("worker", "told"),
+    [
+        (ALIVE, ("pid 4711 on laptop", "heartbeat 0.2 s ago · 6 in flight · up 13 min")),
+        (replace(ALIVE, heartbeat_at=NOW - 12.4, at_once=8, started_at=None), ("pid 4711 on laptop", "! heartbeat 12 s ago · 6 of 8 in flight")),
+        (replace(ALIVE, heartbeat_at=None, host=""), ("pid 4711", "no heartbeat yet · 6 in flight · up 13 min")),
+        (replace(ALIVE, alive=False), ("none", "no worker · last heartbeat 15:59:59")),
+        (replace(ALIVE, alive=False, heartbeat_at=None), ("none", "no worker")),
+    ],
+    ids=["at work", "silent", "just started", "gone", "never there"],
+)  # fmt: skip
+def test_the_pane_of_the_worker_says_how_it_is(worker: WorkerStatus, told: tuple[str, str]) -> None:
+    """Its process, its last sign of life, its calls, and since when it is there."""
+    pane = WorkerPane()
+    pane.facts = worker_facts(worker, None, NOW)
+    assert (pane.heading(), *(each.plain for each in pane.body(60, 2))) == told
+
+
+def test_the_pane_of_the_worker_says_more_where_it_has_more_lines() -> None:
+    """In one line the batches come first, then where it resumed in few words; then each has lines of its own."""
+    here = "heartbeat 0.2 s ago · 6 in flight"
+    short = "resumed at position 2,858 · 2,401 kept · 3 continued · ≤\u00a06\u00a0repeated · was killed"
+    asks = "2 batches · in progress, packed · 16 of 20 answered · expires 18:00:00"
+    parcels = (
+        batch("sent", "in_progress", NOW + 7200),
+        batch("packed", "", None),
+        batch("done", "completed", NOW - 7200),
+    )
+    pane, seen = WorkerPane(), {}
+    for name, resumption, given in (("alone", BEGUN, ()), ("batches", BEGUN, parcels), ("new", None, parcels)):
+        pane.facts = worker_facts(ALIVE, resumption, NOW, given)
+        for height in (1, 2, 4):
+            seen[name, height] = [each.plain for each in pane.body(40, height)]
+    assert seen == {
+        ("alone", 1): [f"{here} · {short}"],
+        ("alone", 2): [f"{here} · up 13 min", "↻ resumed at position 2,858 · 2,401…"],
+        ("alone", 4): [f"{here} · up 13 min", "↻ resumed at position 2,858 · 2,401 kept", "  · 3 conversations continued · at most",
+                       "  6 calls repeated · was killed"],
+        ("batches", 1): [asks],
+        ("batches", 2): [asks, f"{here} · up 13 min · {short}"],
+        ("batches", 4): [asks, f"{here} · up 13 min", "↻ resumed at position 2,858 · 2,401 kept",
+                         "  · 3 continued · ≤\u00a06\u00a0repeated · was…"],
+        ("new", 1): [asks],
+        ("new", 2): [asks, f"{here} · up 13 min"],
+        ("new", 4): [asks, f"{here} · up 13 min"],
+    }  # fmt: skip
+    assert resumed(replace(BEGUN, kept=0, cursor=0), short=True) == "first start at 15:47:28"
+    assert resumed(replace(BEGUN, continued=1, asked_again=1), short=False) == (
+        "resumed at position 2,858 · 2,401 kept · 1 conversation continued · at most 1 call repeated · was killed"
+    )
+
+
+def test_what_packs_do_to_labels_is_told_in_points() -> None:
+    """Shift and effect of the place, each with its interval; a figure that is not known is left out."""
+    facts = SimpleNamespace(texts=400, packs=80, size=5, setting="auto", alone=3, changes=("pack was 3 before",))
+    labels = (
+        SimpleNamespace(label="1", shift=(0.0123, -0.004, 0.03), ends=(-0.02, -0.05, 0.01)),
+        SimpleNamespace(label="0", shift=None, ends=None),
+    )
+    packs = SimpleNamespace(
+        facts=facts, harmless=None, sentence="Ask more.", repeats=(0.975, 0.95, 0.99), labels=labels
+    )
+    is_told(
+        [each.plain for each in quality._packs(SimpleNamespace(packs=packs), 140)],
+        """
+
+        Packs, against the same texts asked about alone
+        400 texts in 80 packs of up to 5 (pack = auto): too few to tell
+        Ask more.
+        two answers to a text alone agree in 97.5 % (95.0–99.0)
+        3 texts had no usable answer in their pack and were asked about alone
+        share of 1: packed less single +1.2 points (-0.4 to +3.0); ends less middle -2.0 points (-5.0 to +1.0)
+        pack was 3 before
+        """,
+    )
+    assert quality._packs(SimpleNamespace(packs=None), 140) == []
+
+
+def test_people_parts_and_confusion_are_counted_line_by_line() -> None:
+    """Who answered how fast and changed what; a part with too few says how many more tell; rows are what the model said."""
+    found = SimpleNamespace(
+        persons=(
+            SimpleNamespace(name="ana", answers=1, median_s=4.4, changed=1, second_looks=12, cannot_tell=0),
+            SimpleNamespace(name="bo", answers=30, median_s=6.0, changed=0, second_looks=5, cannot_tell=2),
+        ),
+        people=SimpleNamespace(emails=20, value=0.8125, low=0.61, high=0.93, raw=0.9),
+        splits=1,
+        confusion={"1": {"1": 40, "0": 3}, "0": {"1": 0, "0": 57}},
+        breakdowns=(
+            SimpleNamespace(by="length", name="short", audited=60, accuracy=Estimate(0.95, 0.75, 0.99, 60)),
+            SimpleNamespace(
+                by="length", name="long", audited=4, accuracy=Estimate(0.5, 0.1, 0.9, 4, few=True, more=30)
+            ),
+            SimpleNamespace(by="date", name="2001", audited=64, accuracy=None),
+        ),
+    )
+    is_told(
+        [
+            each.plain.rstrip()
+            for each in (*quality._people(found), *quality._confusion(found), *quality._parts(found, 80))
+        ],
+        """
+
+        People
+        ana            1 answer, median 4 s, 1 of 12 second looks changed
+        bo             30 answers, median 6 s, 0 of 5 second looks changed, 2 cannot tell
+        20 shared: agree 90%, α 0.81 (0.61–0.93)
+        1 item is split among people.
+
+        Checked: model against people
+                       person 1        person 0
+        model 1        40              3
+        model 0        0               57
+
+        Parts of the run, of the sample drawn at one rate
+        length: short               60 checked, 95 % (75–99) agree
+        length: long                4 checked, 50 % (10–90), too few: 30 more
+        """,
+    )
+    assert [quality.figure(each)[0].strip() for each in (None, Estimate(0.93, 0.904, 0.943, 90), Estimate(1.0, 0.6, 1.0, 2, at_least=True))] == [
+        "—", "93.0  90.4–94.3", "≥ 60",
+    ]  # fmt: skip
+
+
+def test_a_kind_of_mistake_is_told_with_what_its_texts_share() -> None:
+    """Between which labels, how often, and a word that sets them apart, where there is one."""
+    mark = SimpleNamespace(mark="invoice", in_misread=7, misread=9, in_others=2, others=80)
+    rule = SimpleNamespace(model="1", person="0", misread=9, marks=(mark,))
+    assert quality.rule_words(rule, {"1": "work"}) == [
+        "The model says 1 work, people 0: 9 texts.",
+        "A rule? 7 of these 9 hold “invoice”; 2 of 80 that it read rightly do.",
+    ]
+    bare = SimpleNamespace(model="1", person="0", misread=1, marks=())
+    assert quality.rule_words(bare, {}) == [
+        "The model says 1, people 0: 1 text.",
+        "Nothing sets these texts apart yet from those it read rightly; more reviews may.",
+    ]
