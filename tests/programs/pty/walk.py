@@ -173,15 +173,17 @@ class Walk:
         for key in ("f1", "enter", "enter", "escape", "f2", "escape"):
             self.press(key)
         for rows in range(5):
-            self._go(("down",) * rows + ("enter", "1", "z"))
+            path = (*("down",) * rows, "enter", "1", "z", "escape", "D")
+            self._go(path)
+            task = self.stack
             for keys in (("C", "end", "home"), ("P", "down"), ("R", "down", "enter"), ("W", "enter", "down")):
-                self._go(("down",) * rows + ("enter", "D"))
+                self._return(task, path)
                 for key in keys:
                     self.press(key)
-        for rows in range(1, 5):
-            self._go(("down",) * rows)
-            self.press("delete")
-            self.press("escape")
+        self._go(())
+        for _ in range(1, 5):
+            for key in ("down", "delete", "escape"):
+                self.press(key)
         self._go(("w",))
         for key in ("ctrl+u", "end", "ctrl+u"):
             self.press(key)
