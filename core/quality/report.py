@@ -12,7 +12,7 @@ from html import escape
 
 from core.quality.agreement import Agreement
 from core.quality.audit import GATE, Quality, gold_figures
-from core.quality.estimates import Estimate
+from core.quality.estimates import Estimate, LabelFigures
 from core.quality.intervals import wilson
 from core.quality.student import NextGeneration
 from core.text import plural_of
@@ -170,7 +170,7 @@ def _figures(quality: Quality) -> str:
             shown(label.share), shown(label.recall), shown(label.precision), shown(label.over_reporting, points=False),
             label.audited,
         )
-        for label in quality.figures.labels
+        for label in most_given(quality)
     ]  # fmt: skip
     lines = [
         f"Accuracy: {shown(quality.figures.accuracy)} over {quality.audited:,} audited of {quality.labeled:,}.",
@@ -191,7 +191,8 @@ def _figures(quality: Quality) -> str:
         for part in quality.breakdowns
     ]  # fmt: skip
     head_of_parts = ("part of the run", "audited", "agree", "too few: more random items that tell")
-    return _table(head, rows, kind="whole") + _paragraphs(lines) + _table(head_of_parts, parts)
+    more = _left_out(len(quality.figures.labels))
+    return _table(head, rows, kind="whole") + more + _paragraphs(lines) + _table(head_of_parts, parts)
 
 
 def unsure_words(quality: Quality) -> str | None:
@@ -211,29 +212,66 @@ def _coefficient(found: Agreement) -> str:
     return f"{found.value:.2f} ({found.low:.2f}–{found.high:.2f}), raw agreement {percent(found.raw, 1)}"
 
 
+MOST_LABELS = 30
+"""Labels that figures, plots and the table of confusion show; of more, those that were given most."""
+
+
+def most_given(quality: Quality, most: int = MOST_LABELS) -> Sequence[LabelFigures]:
+    """Return the figures of all labels in the task's order, or of the ``most`` that were given most, those first."""
+    labels = quality.figures.labels
+    if len(labels) <= most:
+        return labels
+    return sorted(labels, key=lambda label: -max(label.raw_share, label.share.value if label.share else 0.0))[:most]
+
+
+def most_confused(quality: Quality, most: int = MOST_LABELS) -> list[str]:
+    """Return the labels of the table of confusion, or the ``most`` that people and model gave most."""
+    labels = list(quality.confusion)
+    if len(labels) <= most:
+        return labels
+    met = dict.fromkeys(labels, 0)
+    for model, people in quality.confusion.items():
+        for person, count in people.items():
+            met[model] += count
+            met[person] = met.get(person, 0) + count
+    kept = set(sorted(labels, key=lambda label: -met[label])[:most])
+    return [label for label in labels if label in kept]
+
+
+def _left_out(labels: int) -> str:
+    return f"<p>{labels - MOST_LABELS:,} more labels were given less often.</p>" if labels > MOST_LABELS else ""
+
+
 def _confusion(quality: Quality) -> str:
     """Return how many checked items have each pair of labels, and which share of the whole run they stand for."""
-    labels = list(next(iter(quality.confusion.values()), {}))
+    labels = most_confused(quality)
     counted, weighted = [], []
-    for model, people in quality.confusion.items():
+    for model in labels:
+        people = quality.confusion[model]
         checked = sum(people.values())
         share = quality.audit.by_model[model] / quality.labeled if quality.labeled else 0.0
         counted.append((f"model {model}", *(people[label] for label in labels)))
         cells = [percent(share * people[label] / checked, 1) if checked else "—" for label in labels]
         weighted.append((f"model {model}", *cells))
     head = [f"person {label}" for label in labels]
-    return _table(("as counted", *head), counted) + _table(("of the whole run", *head), weighted)
+    tables = _table(("as counted", *head), counted) + _table(("of the whole run", *head), weighted)
+    return tables + _left_out(len(quality.confusion))
 
 
 def _plots(quality: Quality, facts: ReportFacts) -> str:
     found = []
-    for label in quality.figures.labels:
+    given = most_given(quality)
+    kept = {label.label for label in given}
+    for label in given:
         for name, estimate in (("share", label.share), ("recall", label.recall), ("precision", label.precision)):
             if estimate is not None:
                 found.append((f"{name} of {label.label}", estimate))
     return (
         "<p class=soft>Intervals</p>" + _interval_plot(found)
-        + "".join(_share_plot(label, facts.slices) for label in quality.audit.labels[1:] or quality.audit.labels)
+        + "".join(
+            _share_plot(label, facts.slices)
+            for label in quality.audit.labels[1:] or quality.audit.labels if label in kept
+        )
         + _rate_plot(f"{facts.item.capitalize()}s that were asked again, over the run", facts.reasked, tolerated=0.05)
         + _rate_plot("Canaries whose answer changed, in the order in which they were asked", facts.canaries)
         + "<p class=soft>Where in the run the audited items lie</p>" + _spread_plot(quality, facts)

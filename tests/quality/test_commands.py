@@ -9,12 +9,14 @@ import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from core.model import AskKind, Attempt, Outcome, Settled, Task
 from core.quality.audit import judge
+from core.quality.report import most_confused, most_given
 from core.storage.file.lock import RunLock
 from core.storage.file.schema_version import FORMAT_WITH_LABEL_COUNTS
 from core.storage.reading.reviews import label_counts, read_audit
@@ -213,6 +215,21 @@ def test_two_versions_of_a_run_are_compared(run: Path, task: Task, tmp_path: Pat
     found = json.loads(lines("compare", run, "--versions", "--json"))
     assert (found["a"]["task_version"], found["b"]["task_version"]) == ("v1", "v2")
     assert found["differing"] == 12
+
+
+def test_of_many_labels_the_report_shows_those_that_were_given_most(run: Path) -> None:
+    """A table of two thousand labels by two thousand would be megabytes of zeros."""
+    labels = [f"label {number}" for number in range(200)]
+    confusion = {model: dict.fromkeys(labels, 0) for model in labels}
+    confusion["label 150"]["label 7"] = 3
+    confusion["label 199"]["label 199"] = 5
+    quality = replace(judge(read_audit(run)), confusion=confusion)
+    assert most_confused(quality, 3) == ["label 7", "label 150", "label 199"]
+    assert most_confused(quality, 300) == labels
+    figures = replace(quality.figures.labels[0], raw_share=0.5, share=None)
+    given = tuple(replace(figures, label=label, raw_share=number / 200) for number, label in enumerate(labels))
+    quality = replace(quality, figures=replace(quality.figures, labels=given))
+    assert [each.label for each in most_given(quality, 2)] == ["label 199", "label 198"]
 
 
 def test_the_report_is_one_page_that_runs_nothing(run: Path, tmp_path: Path, lines: Lines) -> None:

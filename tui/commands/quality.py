@@ -12,12 +12,12 @@ from core.commands.review import GrowSample
 from core.errors import UsageError
 from core.model import exits
 from core.quality.audit import Quality
-from core.quality.report import shown, unsure_words
+from core.quality.report import most_given, shown, unsure_words
 from core.quality.sampling import BATCH
 from tui.commands.control import deliver, engine_of
 from tui.commands.printing import say, say_hung
 from tui.text.numbers import number, plural
-from tui.text.quality import ASSUMED, figures_shown, goals, named, not_shown, part_words, people_words, rule_words
+from tui.text.quality import ASSUMED, goals, named, not_shown, part_words, people_words, rule_words
 
 if TYPE_CHECKING:
     from core.engine import Comparison, Engine
@@ -80,7 +80,7 @@ def lines(found: Quality) -> Iterator[str]:
         kappa = found.kappa
         if kappa.value is not None and kappa.low is not None and kappa.high is not None:
             yield f"kappa: {kappa.value:.2f} ({kappa.low:.2f}–{kappa.high:.2f})"
-    for label in figures_shown(found):
+    for label in most_given(found):
         if label.recall is not None and label.recall.few and label.recall.more:
             more = number(label.recall.more)
             yield f"recall of {label.label} is wide: about {more} more random ones bring it to ± 10"
@@ -94,7 +94,7 @@ def lines(found: Quality) -> Iterator[str]:
 
 
 def _lines_of_labels(found: Quality) -> Iterator[str]:
-    for label in figures_shown(found):
+    for label in most_given(found):
         yield (
             f"{named(found, label.label)}: model says {label.raw_share * 100:.1f} %, corrected {shown(label.share)},"
             f" recall {shown(label.recall)}, precision {shown(label.precision)}"

@@ -11,8 +11,8 @@ from textual.content import Content
 
 from core.quality.agreement import Agreement, DraftScore
 from core.quality.audit import GATE, Part, Quality, gold_figures
-from core.quality.estimates import Estimate, LabelFigures, goal_for, least_for_recall
-from core.quality.report import unsure_words
+from core.quality.estimates import Estimate, goal_for, least_for_recall
+from core.quality.report import MOST_LABELS, most_confused, most_given, unsure_words
 from core.quality.student import NextGeneration, Suspicion
 from core.text import one_line
 from tui.actions.keymap import keyed
@@ -42,22 +42,8 @@ def figure(estimate: Estimate | None) -> Words:
     return fit(text, 18), "$quiet" if estimate.few else "bold $bright"
 
 
-MOST_LABELS = 30
-"""Labels whose figures are listed; of more, those that were given most."""
-
-
 MOST_CONFUSED = 6
 """Labels of the table of model and people; of more, those that both gave most."""
-
-
-def figures_shown(quality: Quality) -> Sequence[LabelFigures]:
-    """Return the figures that are listed: of all labels, or of those that were given most where there are many."""
-    labels = quality.figures.labels
-    if len(labels) <= MOST_LABELS:
-        return labels
-    return sorted(labels, key=lambda label: -max(label.raw_share, label.share.value if label.share else 0.0))[
-        :MOST_LABELS
-    ]
 
 
 def not_shown(quality: Quality) -> str:
@@ -200,7 +186,7 @@ def _figures(quality: Quality, width: int) -> list[Content]:
         rows.append(line((one_line(told, limit=width), "$waiting")))
     head = fit("", 13) + fit("model", 8) + fit("corrected", 18) + fit("recall", 18) + "precision"
     rows.append(line((head, "$quiet")))
-    for label in figures_shown(quality):
+    for label in most_given(quality):
         name = one_line(named(quality, label.label), limit=12)
         rows.append(
             line(
@@ -219,7 +205,7 @@ def _figures(quality: Quality, width: int) -> list[Content]:
         agreed,
     ]
     rows.append(line(*parts))
-    for label in figures_shown(quality):
+    for label in most_given(quality):
         over = label.over_reporting
         if over is not None and label.share is not None and label.share.value < 0.2:
             name = one_line(named(quality, label.label), limit=12)
@@ -245,12 +231,12 @@ def _advice(quality: Quality, width: int) -> list[Content]:
         said.append(f"{plural(quality.due, 'item waits', 'items wait')} for a person: figures are provisional.")
     if not quality.audited:
         said.append(keyed("{review} begins: blind, one key a label, 25 at a time."))
-        for label in figures_shown(quality):
+        for label in most_given(quality):
             least = least_for_recall(label.raw_share)
             if least is not None and label.raw_share < 0.2:
                 name = one_line(label.label, limit=12)
                 said.append(f"{name} is rare: its recall needs {number(least)} random items or more.")
-    for label in figures_shown(quality):
+    for label in most_given(quality):
         if label.recall is not None and label.recall.few and label.recall.more and label.share is not None:
             name, more = one_line(named(quality, label.label), limit=24), label.recall.more
             enough = f"about {number(more)} more random items bring it" if more < rest else "only all items bring it"
@@ -298,35 +284,19 @@ def _goals(quality: Quality, width: int) -> list[Content]:
 
 
 def _confusion(quality: Quality) -> list[Content]:
-    met = _most_confused(quality)
-    labels = met[:6]
+    labels = most_confused(quality, MOST_CONFUSED)
     rows = [*_heading("Checked: model against people")]
     rows.append(line((fit("", 15) + "".join(fit(f"person {one_line(v, limit=8)}", 16) for v in labels), "$quiet")))
-    for model, people in quality.confusion.items():
-        if model not in met:
-            continue
+    for model in labels:
+        people = quality.confusion[model]
         parts: list[Words] = [(fit(f"model {one_line(model, limit=8)}", 15), "$foreground")]
         for label in labels:
             tone = "$foreground" if label == model else "bold $waiting" if people[label] else "$quiet"
             parts.append((fit(number(people[label]), 16), tone))
         rows.append(line(*parts))
-    if (more := len(quality.confusion) - len(met)) > 0:
+    if (more := len(quality.confusion) - len(labels)) > 0:
         rows.append(line((f"and {number(more)} more labels, met less often", "$quiet")))
     return rows
-
-
-def _most_confused(quality: Quality) -> list[str]:
-    """Return the labels of the table in the task's order: of many those that people and model gave most."""
-    labels = list(quality.confusion)
-    if len(labels) <= MOST_CONFUSED:
-        return labels
-    met = dict.fromkeys(labels, 0)
-    for model, people in quality.confusion.items():
-        for person, count in people.items():
-            met[model] = met.get(model, 0) + count
-            met[person] = met.get(person, 0) + count
-    most = sorted(labels, key=lambda label: -met[label])[:MOST_CONFUSED]
-    return [label for label in labels if label in most]
 
 
 def _people(quality: Quality) -> list[Content]:
