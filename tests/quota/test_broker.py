@@ -127,6 +127,19 @@ def test_without_a_key_the_reason_says_what_to_do(desk: Desk) -> None:
     assert "main …0001" in out.reason
 
 
+@pytest.mark.parametrize(("said", "requires"), [("h answered 401: who?", True), ("h answered 402: no credit", False)])
+def test_a_server_asked_without_a_key_is_said_to_require_one_only_where_it_does(
+    desk: Desk, said: str, requires: bool
+) -> None:
+    """No credit is no missing key."""
+    broker = desk.broker("", server="http://localhost:11434/v1")
+    broker.failed(desk.grant(broker), KeyRefusedError(said, conclusive=True), 0.1)
+    out = broker.next([desk.candidate()])
+    assert isinstance(out, NoKeys)
+    assert ("and requires one" in out.reason) is requires
+    assert said in out.reason
+
+
 def test_a_server_that_refuses_the_keys_ends_no_run_on_another(desk: Desk) -> None:
     """A worker at a mistyped address loses all of its keys; the one on Groq goes on without a notice."""
     wrong, groq = desk.broker(server="http://localhost:11434/v1"), desk.broker()

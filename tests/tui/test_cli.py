@@ -484,6 +484,8 @@ def test_a_key_is_sent_to_the_server_that_it_was_added_for_alone(
     with pytest.raises(SystemExit):
         say("keys", "add", "other", "--server", "nowhere", "--stdin")
     say("new", source, "--name", "a", "--server", "openai")
+    said = say("new", source, "--name", "d", "--server", "mistral")[1]
+    assert "labeltui keys add --server mistral, or set MISTRAL_API_KEY" in said
     say("new", source, "--name", "b", "--base-url", "https://elsewhere.example/v1")
     say("new", source, "--name", "c", "--server", "lmstudio")
     aliases = {

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from core.model import AskKind, Attempt, EmailRecord, EmailRow, EmailState, Outcome
 from core.quota.pacing.estimates import Estimator
 from core.runs.plan import Texts, asking_of
 from core.runs.quality import quality_of
@@ -69,6 +70,16 @@ def test_record_and_messages_show_the_pack_as_it_was_asked(tmp_path: Path) -> No
     shown = history(record, task, 0.0, 80).plain
     assert f"{position} of 5 in pack {pack_id}" in shown
     assert "whole" in shown
+
+
+def test_record_of_a_text_that_was_refused_blames_no_key() -> None:
+    """Moderation answers 403 as often as a server that refuses a key, so that the word for both is *refused*."""
+    email = EmailRow(1, 0, "a", "note", "anna", "", EmailState.FAILED, None, None, 0, None)
+    for status, word in ((403, "✕ refused"), (401, "✕ unauthorized")):
+        error = f"h answered {status}: flagged"
+        attempt = Attempt(1, 1, AskKind.ASK, "k", "o", "m", "v", 0.0, 0.1, Outcome.UNAUTHORIZED, error=error)
+        record = EmailRecord(email, "text", "", (attempt,), (), 0)
+        assert word in history(record, None, 0.0, 80).plain
 
 
 def test_probability_of_a_label_is_kept_shown_and_exported(tmp_path: Path) -> None:
