@@ -539,7 +539,7 @@ def test_people_parts_and_confusion_are_counted_line_by_line() -> None:
         People
         ana            1 answer, median 4 s, 1 of 12 second looks changed
         bo             30 answers, median 6 s, 0 of 5 second looks changed, 2 cannot tell
-        20 shared: agree 90%, α 0.81 (0.61–0.93)
+        20 shared: agree 90 %, α 0.81 (0.61–0.93)
         1 item is split among people.
 
         Checked: model against people
