@@ -156,6 +156,11 @@ def writing(path: Path) -> Iterator[None]:
         raise RunFileError(
             f"{path} cannot be written ({error}). Check the space on the disk and the file's permissions."
         ) from error
+    except (sqlite3.IntegrityError, sqlite3.DataError, OverflowError) as error:
+        raise RunFileError(
+            f"{path} is damaged: it takes no such row ({error}). `labeltui check {path.stem}` looks closer; go back to"
+            " a copy of it."
+        ) from error
 
 
 class IdleRun:

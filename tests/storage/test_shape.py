@@ -16,6 +16,7 @@ from core.errors import LabeltuiError, RunFileError
 from core.runs.listing import list_runs
 from core.runs.save import export_run
 from core.settings import Settings
+from core.storage.file.check import check_run
 from core.storage.file.connection import open_reader
 from core.storage.file.lock import RunLock
 from core.storage.file.rows import task_from_definition, task_to_definition
@@ -105,6 +106,29 @@ def test_an_index_of_columns_that_somebody_added_is_welcome(damaged: Callable[[s
         db.execute("CREATE INDEX mine ON email(sender, date)")
     with RunLock(path) as lock, Store.open(path, lock) as store:
         assert store.pending_count == 2
+
+
+def test_a_check_names_what_labeltui_did_not_make(damaged: Callable[[str], Path]) -> None:
+    """It looks no further where reading would let it act."""
+    assert "a computed column 'evil' of its table email that labeltui did not make" in {
+        finding.sentence for finding in check_run(damaged("email computes a column of 40 MB")).findings
+    }
+
+
+def test_places_in_the_order_that_are_words_are_found(damaged: Callable[[str], Path]) -> None:
+    """The first pending place is none then."""
+    assert any(
+        "places in the work order" in each.sentence for each in check_run(damaged("positions are words")).findings
+    )
+
+
+def test_a_row_that_a_damaged_file_cannot_take_is_said_in_a_sentence(
+    damaged: Callable[[str], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The next number of its undo entries would be larger than SQLite's largest."""
+    damaged("deeds of a huge batch")
+    assert main(["label", "r", "mail-2", "1"]) == 1
+    assert "is damaged: it takes no such row" in capsys.readouterr().err
 
 
 def test_no_cell_grows_beyond_its_bound(damaged: Callable[[str], Path]) -> None:

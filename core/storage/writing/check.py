@@ -25,7 +25,7 @@ from core.storage.file.schema_version import (
     FORMAT_WITH_PACKS,
     check_format,
 )
-from core.storage.file.shape import missing_parts
+from core.storage.file.shape import foreign_parts, missing_parts
 from core.storage.writing.settle import advance_cursor, restore, show_label_in_force
 
 _SHOWN = 20
@@ -137,6 +137,9 @@ def _findings(db: sqlite3.Connection, version: int) -> Iterator[Finding]:
     if missing:
         yield from (Finding(sentence) for sentence in missing)
         return
+    yield from (Finding(f"{what} that labeltui did not make") for what in foreign_parts(db, writing=True))
+    if foreign_parts(db, writing=False):  # reading on would let it act
+        return
     names = {name for (name,) in db.execute("SELECT name FROM sqlite_master").fetchall()}
     for name in _GUARDS:
         if name not in names:
@@ -232,7 +235,9 @@ def recounted(db: sqlite3.Connection) -> dict[str, int]:
 def true_cursor(db: sqlite3.Connection) -> int:
     """Return the position of the first pending email, or the number of emails."""
     first = db.execute("SELECT min(position) FROM email WHERE state = 'pending'").fetchone()[0]
-    return int(db.execute("SELECT count(*) FROM email").fetchone()[0] if first is None else first)
+    if first is None:
+        return int(db.execute("SELECT count(*) FROM email").fetchone()[0])
+    return first if isinstance(first, int) else 0  # a damaged place in the order is a finding of its own
 
 
 def put_right(db: sqlite3.Connection) -> int:
