@@ -10,13 +10,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from core.storage.file.check import check_run
 from sqlite_utils import Database
 
 from core.errors import LabeltuiError, RunFileError
 from core.runs.listing import list_runs
 from core.runs.save import export_run
 from core.settings import Settings
-from core.storage.file.check import check_run
 from core.storage.file.connection import open_reader
 from core.storage.file.lock import RunLock
 from core.storage.file.rows import task_from_definition, task_to_definition
