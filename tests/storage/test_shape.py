@@ -10,7 +10,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from core.storage.file.check import check_run
 from sqlite_utils import Database
 
 from core.errors import LabeltuiError, RunFileError
@@ -24,6 +23,7 @@ from core.storage.file.schema import migrations
 from core.storage.file.schema_version import FORMAT_VERSION
 from core.storage.file.shape import COLUMNS, MADE, digest, foreign_parts, missing_parts
 from core.storage.reading.reader import RunReader
+from core.storage.writing.check import check_run
 from core.storage.writing.store import Store
 from tests.conftest import NOW, MakeRun
 from tests.programs.damaged.changes import CHANGES
