@@ -19,6 +19,7 @@ import warnings
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from types import ModuleType
 from typing import Any
 
 from core.errors import LabeltuiError, TaskError
@@ -171,22 +172,36 @@ def _build_guard(labels: tuple[str, ...], pattern: str) -> _Judgment:
 
 
 _LEFT_OUT = ("rfc3987_syntax", "nltk")
+_STOOD_IN_FOR = ("langchain_core", "langchain_core.messages", "langchain_core.runnables")
+
+
+class _Unused(ModuleType):
+    """Stand in for a module of which names are imported and nothing is used."""
+
+    __path__: Sequence[str] = ()
+
+    def __getattr__(self, name: str) -> type:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return type(name, (), {})
 
 
 @contextmanager
 def _without_extras() -> Iterator[None]:
-    """Keep guardrails from importing two packages that it takes where they are installed, and that nothing here needs.
+    """Keep guardrails from importing packages that nothing here needs; whoever imports them later gets the true ones.
 
     ``rfc3987_syntax`` compiles a grammar for 2.3 s of CPU, for formats of addresses that no schema of ours has. With
-    ``nltk`` guardrails downloads a tokenizer when it is imported.
+    ``nltk`` guardrails downloads a tokenizer when it is imported. ``langchain_core``, of which it names two classes in
+    annotations and in what makes chains of its guards, takes longer to import than all the rest.
     """
-    hidden = [name for name in _LEFT_OUT if name not in sys.modules]
-    for name in hidden:
-        sys.modules[name] = None  # type: ignore[assignment]
+    stand_ins: dict[str, ModuleType | None] = dict.fromkeys(name for name in _LEFT_OUT if name not in sys.modules)
+    if "langchain_core" not in sys.modules:
+        stand_ins |= {name: _Unused(name) for name in _STOOD_IN_FOR}
+    sys.modules.update(stand_ins)  # type: ignore[arg-type]
     try:
         yield
     finally:
-        for name in hidden:
+        for name in stand_ins:
             sys.modules.pop(name, None)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from core.errors import LabeltuiError, RunBusyError
@@ -67,19 +68,28 @@ def prepare(settings: Settings, emails: int, *, now: float, fresh: bool = False)
     source = settings.demo_dir / "emails.csv"
     write_demo_csv(source, emails)
     _plant(settings, emails)
-    simulator = _simulator(settings, port=0)
+    with ThreadPoolExecutor(1) as pool:  # the simulator takes as long to start as the run takes to make
+        starting = pool.submit(_simulator, settings, port=0)
+        created = create_run(own, source, builtin_task(), RunOptions(name=NAME, seed=7, simulated=True), now=now).path
+        try:
+            simulator = starting.result()
+        except LabeltuiError:
+            _remove(path)
+            raise
     _write_keys(own, simulator)
-    options = RunOptions(name=NAME, base_url=simulator.base_url, seed=7, simulated=True)
-    created = create_run(own, source, builtin_task(), options, now=now).path
-    _draw_sample(created, now=now)
+    _finish(created, simulator.base_url, now=now)
     return created, False
 
 
-def _draw_sample(path: Path, *, now: float) -> None:
-    """Draw the random sample with :data:`SAMPLE_SEED`, so that every demo's review comes upon the misreading early."""
+def _finish(path: Path, base_url: str, *, now: float) -> None:
+    """Let the run ask the simulator, and draw its random sample.
+
+    The sample's seed is :data:`SAMPLE_SEED`, so that every demo's review comes upon the misreading early.
+    """
     from core.storage.writing.store import Store  # noqa: PLC0415 - brings sqlite-utils, which only writers need
 
     with RunLock(path) as lock, Store.open(path, lock) as store:
+        store.set_base_url(base_url)
         store.begin_sample(SAMPLE_SEED, now=now)
 
 

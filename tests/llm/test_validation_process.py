@@ -37,6 +37,7 @@ from guardrails.utils.hub_telemetry_utils import HubTelemetry
 print(json.dumps({
     **touched,
     "heavy_at_import": heavy_at_import,
+    "slow": [name for name in ("langchain_core", "langsmith", "rfc3987_syntax") if name in sys.modules],
     "labels": [verdict.label for verdict in verdicts],
     "telemetry": HubTelemetry()._enabled,
     "tracer": type(HubTelemetry()._tracer).__name__,
@@ -115,6 +116,11 @@ def test_process_ends_at_once(report: dict[str, Any]) -> None:
     """No telemetry holds the process open, and no thread of its waits: offline its exit took more than seven seconds."""
     assert report["threads"] == []
     assert report["exit_s"] < 4
+
+
+def test_langchain_and_grammars_are_left_out(report: dict[str, Any]) -> None:
+    """What takes seconds to import and serves no validation is not imported, and nothing stands in for it afterwards."""
+    assert report["slow"] == []
 
 
 def test_importing_the_module_alone_is_cheap(report: dict[str, Any]) -> None:
