@@ -178,7 +178,9 @@ _STOOD_IN_FOR = ("langchain_core", "langchain_core.messages", "langchain_core.ru
 class _Unused(ModuleType):
     """Stand in for a module of which names are imported and nothing is used."""
 
-    __path__: Sequence[str] = ()
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.__path__ = []
 
     def __getattr__(self, name: str) -> type:
         if name.startswith("__"):
