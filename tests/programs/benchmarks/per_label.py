@@ -203,6 +203,31 @@ def litellm_router(base_url: str, calls: int, warm_up: int) -> dict[str, float]:
     return asyncio.run(main())
 
 
+def inspect_ai(base_url: str, calls: int, warm_up: int) -> dict[str, float]:
+    """An evaluation of inspect_ai that generates an answer to each sample and scores none."""
+    import inspect_ai as inspect
+    from inspect_ai.dataset import MemoryDataset, Sample
+    from inspect_ai.model import ChatMessageSystem, ChatMessageUser, get_model
+    from inspect_ai.solver import generate
+
+    kinds = {"system": ChatMessageSystem, "user": ChatMessageUser}
+    samples = [
+        Sample(input=[kinds[each["role"]](content=each["content"]) for each in conversation])
+        for conversation in _conversations(calls + warm_up)
+    ]
+    model = get_model("openai-api/bench/openai/gpt-oss-20b", base_url=f"{base_url}/v1", api_key=KEYS[0])
+    used = began = 0.0
+    with tempfile.TemporaryDirectory() as logs:
+        for part in (samples[:warm_up], samples[warm_up:]):
+            used, began = cpu_s(), time.perf_counter()
+            [log] = inspect.eval(
+                inspect.Task(dataset=MemoryDataset(part), solver=generate()),
+                model=model, max_connections=AT_ONCE, display="none", log_dir=logs, max_tokens=256, temperature=0.0,
+            )  # fmt: skip
+            assert log.status == "success", log.error
+    return {"cpu_ms": 1000 * (cpu_s() - used) / calls, "rate": calls / (time.perf_counter() - began)}
+
+
 def sqlite_utils_row(_base_url: str, calls: int, warm_up: int) -> dict[str, float]:
     """Store one label a transaction with sqlite-utils, synced: what durable storage alone costs without grouping."""
     from sqlite_utils import Database
@@ -377,6 +402,7 @@ WAYS: dict[str, tuple[str, Callable[[str, int, int], dict[str, float]]]] = {
     "labeltui, its own work alone": ("groq", own_work),
     "openai": ("openai", bare_openai),
     "litellm Router": ("litellm", litellm_router),
+    "inspect_ai": ("inspect_ai", inspect_ai),
     "sqlite-utils, a row a transaction": ("sqlite_utils", sqlite_utils_row),
 }
 
