@@ -68,7 +68,7 @@ _TRY_AGAIN = re.compile(
 _OTHER_TONGUES = re.compile(
     r"\b(?:in(?! \d+ minutes?\b)|nach|dans|après|en|em|tra|fra|dentro de|через)\s+"
     r"(?P<european>\d{1,6}(?:[.,]\d{1,3})?)\s*"
-    r"(?P<unit>sekunden?|secondes?|segundos?|secondi|секунд\w?|minuten?|minutes?|minutos?|minuti|минут\w?)\b"
+    r"(?P<unit>sekunden?|secondes?|segund[oa]s?|secondi|секунд\w?|minuten?|minutes?|minutos?|minuti|минут\w?)\b"
     r"|(?P<asian>\d{1,6}(?:\.\d{1,3})?)\s*(?P<sign>秒|分钟|分鐘|分|초|분)\s*(?:钟|鐘|间|間)?(?:之)?(?:后|後|以后|以後|후)",
     re.IGNORECASE,
 )
