@@ -8,6 +8,7 @@ disk before the next begins. At the end each text has one label and one attempt.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
 import hashlib
@@ -171,11 +172,15 @@ def _settled(path: Path) -> int:
 
 def main() -> int:
     """Make the run, gather it with kills, then to its end for the speed, and check the labels."""
-    if sys.argv[1:2] == ["--gather"]:
-        asyncio.run(gather(Path(sys.argv[2])))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("lines", type=int, nargs="?", default=100_000, help="of results (default 100000)")
+    parser.add_argument("kills", type=int, nargs="?", default=20, help="while they are gathered (default 20)")
+    parser.add_argument("--gather", type=Path, help=argparse.SUPPRESS)  # the process that is killed
+    given = parser.parse_args()
+    if given.gather is not None:
+        asyncio.run(gather(given.gather))
         return 0
-    lines = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
-    kills = int(sys.argv[2]) if len(sys.argv) > 2 else 20
+    lines, kills = given.lines, given.kills
     rng = random.Random(7)
     with tempfile.TemporaryDirectory(prefix="gathering-") as folder:
         path = Path(folder) / "run.db"
