@@ -64,7 +64,7 @@ def test_an_interrupted_import_goes_on_where_it_was(
     parsed: list[str] = []
     real = message.view_by
     monkeypatch.setattr(
-        "core.runs.build.view_by",
+        "core.mail.message.view_by",
         lambda task, raw: (parsed.append(raw), real(task, raw))[1],  # type: ignore[func-returns-value]
     )
     created = made(settings, task, source)
