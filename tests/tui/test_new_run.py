@@ -191,6 +191,21 @@ async def test_a_flawed_task_file_says_its_line(desk: Opens, folder: Path) -> No
 
 
 @pytest.mark.asyncio
+async def test_of_many_labels_the_first_are_listed_above_what_is_sent(desk: Opens, folder: Path) -> None:
+    """A task of 2,000 labels lists thirty; what is sent and the rubric follow, and no line is broken twice."""
+    labels = "".join(f'[[labels]]\nvalue = "queue {n}"\n' for n in range(2_000))
+    (folder / "many.toml").write_text(f'name = "queues"\nrubric = "Choose the queue."\n{labels}', "utf-8")
+    async with desk(listed=True, size=(80, 110)) as at:
+        await at.press("w", *"mail", "enter", "enter", "tab", "tab", *"many.toml", "enter")
+        shown = at.screen()
+        assert "queue 29\n" in re.sub(" +\n", "\n", shown)
+        assert "queue 30\n" not in re.sub(" +\n", "\n", shown)
+        assert "and 1,970 more" in shown
+        assert "Choose the queue." in shown
+        assert shown[shown.index("model ") :].splitlines()[1].strip() == "characters"
+
+
+@pytest.mark.asyncio
 async def test_a_flawed_task_file_is_read_again_when_it_is_chosen(desk: Opens, folder: Path) -> None:
     """Mended in another terminal, it is taken; what was said of it goes when the cursor moves on."""
     async with desk(listed=True, size=(80, 24)) as at:

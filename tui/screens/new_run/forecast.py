@@ -100,7 +100,7 @@ class ForecastStep(Step):
         kept, found = answer
         if command == self._planned and found is not None and alive(self):
             self._address = kept
-            said = f"  server    {one_line(found.sentence, limit=800)}, and gets the texts"
+            said = f"  server    {one_line(found.sentence, limit=800)}; the texts go there"
             self._lines = tuple(said if text.startswith("  server ") else text for text in self._lines)
             self._draw()
 

@@ -17,12 +17,16 @@ from core.text import inert, one_line
 from tui.actions.keymap import keyed
 from tui.screens.new_run.step import Step
 from tui.terminal.textual_fixes import alive
-from tui.text.numbers import cut_words, further_settings, pack_words
+from tui.text.numbers import cut_words, further_settings, number, pack_words
 from tui.text.parts import line
 from tui.widgets.fields import PathSuggester
 from tui.widgets.lists.rows import ListColumn, Row, Rows
 from tui.widgets.window_parts import TextScroll
 
+ROOM_BESIDE = 4
+"""Cells that padding and the scroll bar take of the lower pane."""
+MOST_SHOWN = 30
+"""Labels that are listed: what a task of hundreds sends, and its rubric, would lie far below them."""
 COLUMNS = (ListColumn("task", 26), ListColumn("labels", 16, from_width=60), ListColumn("where it is from", 0))
 
 
@@ -93,7 +97,8 @@ class TaskStep(Step):
         if choice.task is None:
             self._told.update(line((inert(choice.trouble, limit=600), "$failed")))
         else:
-            self._told.update(_told(choice.task, max(24, self.query_one("#rubric").size.width - 1)))
+            width = self._told.content_size.width or self.query_one("#rubric").size.width - ROOM_BESIDE
+            self._told.update(_told(choice.task, max(24, width)))
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
         path = message.value.strip()
@@ -170,7 +175,7 @@ class TaskStep(Step):
 def _told(task: Task, width: int) -> Content:
     """Return the labels with their meanings, wrapped to that many cells, what is sent, and the rubric."""
     rows = []
-    for label in task.labels:
+    for label in task.labels[:MOST_SHOWN]:
         name = one_line(label.name, limit=40) if label.name != label.value else ""
         head = line((f"{one_line(label.value, limit=16):>4} ", "bold $accent"), (name, "bold $bright"))
         inset = head.cell_length + 2 if head.cell_length < width // 2 else 5
@@ -178,6 +183,8 @@ def _told(task: Task, width: int) -> Content:
         beside = meaning[:1] if inset > head.cell_length else []
         rows.append(line(head, *((f"  {part}", "$quiet") for part in beside)))
         rows += [line((" " * inset + part, "$quiet")) for part in meaning[len(beside) :]]
+    if len(task.labels) > MOST_SHOWN:
+        rows.append(line((f"     and {number(len(task.labels) - MOST_SHOWN)} more", "$quiet")))
     sent = f"model {task.model.model} · sends {', '.join(task.fields)}, at most {cut_words(task)}"
     more = [f"{name}: {value}" for name, value in further_settings(task)]
     packs = [f"packs: {pack_words(task)}"] if task.pack != 1 else []
