@@ -308,7 +308,10 @@ class PlaceStatus:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Hold all that the console and ``status`` show of one run at one moment, read in one transaction."""
+    """Hold all that the console and ``status`` show of one run at one moment, read in one transaction.
+
+    ``attempts`` are calls by text: ``packed`` of them were in a pack behind its first text.
+    """
 
     run: RunInfo
     state: RunState
@@ -343,6 +346,7 @@ class Snapshot:
     concurrency: int | None = None
     worked_s: float = 0.0
     flagged: int = 0
+    packed: int = 0
     alarms: tuple[str, ...] = ()
     canaries: tuple[int, int] = (0, 0)
     lane: LaneChoice = LaneChoice()
@@ -354,6 +358,11 @@ class Snapshot:
     def settled(self) -> int:
         """Return emails that wait for nothing more."""
         return self.labeled + self.failed + self.skipped
+
+    @property
+    def calls(self) -> int:
+        """Return calls to a server: a pack is one, with an attempt for each of its texts."""
+        return self.attempts - self.packed
 
     @property
     def tokens(self) -> int:

@@ -67,6 +67,7 @@ def merged(name: str, parts: Sequence[Snapshot]) -> Snapshot:
         reasks=_summed(each.reasks for each in parts),
         outcomes=_summed(each.outcomes for each in parts),
         attempts=sum(each.attempts for each in parts),
+        packed=sum(each.packed for each in parts),
         prompt_tokens=sum(each.prompt_tokens for each in parts),
         completion_tokens=sum(each.completion_tokens for each in parts),
         worked_s=sum(each.worked_s for each in parts),

@@ -139,7 +139,7 @@ def as_lines(snapshot: Snapshot, keys: Sequence[KeyStatus], no_keys: str = "") -
         f"  settled   {_of(snapshot.settled, snapshot.total)}, cursor {number(snapshot.cursor)}",
         f"  labeled   {number(snapshot.labeled)}: " + ", ".join(_labels(snapshot)),
         f"  failed    {number(snapshot.failed)}, skipped {number(snapshot.skipped)}, left {number(snapshot.pending)}",
-        f"  calls     {number(snapshot.attempts)}, {number(snapshot.tokens)} tokens; re-asks: "
+        f"  calls     {number(snapshot.calls)}, {number(snapshot.tokens)} tokens; re-asks: "
         + (", ".join(f"{count:,} took {n}" for n, count in snapshot.reasks.items()) or "none yet"),
     ]
     asked, changed = snapshot.canaries

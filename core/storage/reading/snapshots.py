@@ -103,6 +103,7 @@ class SnapshotReader:
             reasks={int(name): value for name, value in sorted(group(totals, "reasks").items())},
             outcomes=group(totals, "outcome"),
             attempts=totals.get("attempts", 0),
+            packed=totals.get("packed", 0),
             prompt_tokens=totals.get("prompt_tokens", 0),
             completion_tokens=totals.get("completion_tokens", 0),
             asking=json.loads(run["asking"] or "{}"),

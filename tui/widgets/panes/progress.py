@@ -47,7 +47,7 @@ def progress_facts(snapshot: Snapshot, now: float) -> ProgressFacts:
         pending=snapshot.pending,
         cursor=snapshot.cursor,
         ends=ends(snapshot, now) if snapshot.pending and snapshot.state in UNDER_WAY else (),
-        calls=snapshot.attempts,
+        calls=snapshot.calls,
         tokens=snapshot.tokens,
         item=snapshot.run.task.item,
     )
