@@ -51,7 +51,9 @@ def test_packs_give_the_same_labels_for_fewer_tokens(tmp_path: Path) -> None:
     assert all(sorted(map(int, found.split(","))) == list(range(1, 11)) for pack, found in places if pack is not None)
     assert packed.rows("SELECT sum(size) FROM pack") == [(60,)]
     with RunReader(packed.path) as reader:
-        assert reader.snapshot(0.0).calls == packed.report["calls"], "a pack is one call, though each text has its attempt"
+        assert reader.snapshot(0.0).calls == packed.report["calls"], (
+            "a pack is one call, though each text has its attempt"
+        )
 
 
 def test_record_and_messages_show_the_pack_as_it_was_asked(tmp_path: Path) -> None:
