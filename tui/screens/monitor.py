@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual import events
 from textual.containers import Vertical
@@ -13,13 +14,11 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from core.model import RunState, Snapshot, Task
-from core.quality.audit import Quality
 from tui.actions.context import Scope
 from tui.actions.keymap import keyed
 from tui.screens.base_screen import BaseScreen
 from tui.terminal.textual_fixes import alive
 from tui.text.numbers import plural
-from tui.text.quality import checked
 from tui.view_state import ScreenData
 from tui.widgets.panes.commands import CommandsPane, command_facts
 from tui.widgets.panes.follow_ups import FollowUpsPane, follow_up_facts
@@ -31,6 +30,9 @@ from tui.widgets.panes.progress import ProgressPane, progress_facts
 from tui.widgets.panes.rate import RateFacts, RatePane
 from tui.widgets.panes.recent import RecentPane, recent_facts
 from tui.widgets.panes.worker import WorkerPane, worker_facts
+
+if TYPE_CHECKING:
+    from core.quality.audit import Quality
 
 REVIEWING = frozenset({"review", "withdraw_review", "sample"})
 """Commands after which what people say of the labels is to be computed anew."""
@@ -124,6 +126,8 @@ class MonitorScreen(BaseScreen):
         self.console_app.say(sentence, severity="error")
 
     def _draw_checked(self) -> None:
+        from tui.text.quality import checked  # noqa: PLC0415 - brings the estimates, after the first paint
+
         line_ = self.query_one("#checked", Static)
         snapshot = self.console_app.view_state.snapshot
         alarms = snapshot.alarms if snapshot is not None else ()
