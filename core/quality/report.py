@@ -68,8 +68,9 @@ margin:2.2rem 0 .6rem;border-bottom:1px solid var(--line)}p{margin:.5rem 0}.soft
 .warn{color:var(--warn)}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 .wide{overflow-x:auto}.whole td{white-space:nowrap}.whole td,.whole th{padding:.25rem .35rem}
 th,td{padding:.25rem .6rem;text-align:right;border-bottom:1px solid var(--line)}
-th:first-child,td:first-child,.facts td{text-align:left}th{font-weight:600;color:var(--soft)}pre{white-space:pre-wrap;
-overflow-wrap:anywhere;border:1px solid var(--line);padding:.7rem;border-radius:4px;font-size:.85rem}
+th:first-child,td:first-child,.facts th,.facts td{text-align:left}th{font-weight:600;color:var(--soft)}
+pre{white-space:pre-wrap;overflow-wrap:anywhere;
+border:1px solid var(--line);padding:.7rem;border-radius:4px;font-size:.85rem}
 svg{max-width:100%;height:auto;display:block;margin:.6rem 0}svg text{fill:var(--ink);font:12px system-ui,sans-serif}
 .axis{stroke:var(--line)}.limit{stroke:var(--warn);stroke-dasharray:4 3}
 .bar{stroke:var(--mark);stroke-width:2}.dot{fill:var(--mark)}
