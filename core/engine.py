@@ -406,7 +406,7 @@ class Engine:
             self.settings, source, task, options, now=time.time(), part_texts=part_texts, progress=progress
         )
 
-    def is_made(self, source: Path, name: str | None) -> bool:
+    def _is_made(self, source: Path, name: str | None) -> bool:
         """Return whether :meth:`create` would find a run, or a series of them, of that name."""
         from core.runs import find  # noqa: PLC0415
         from core.storage.file.parts import parts_in  # noqa: PLC0415
@@ -832,6 +832,12 @@ class Engine:
         with self._store(None, base_url) as store:
             secrets = [each.value for each in store.secrets() if each.value != NEEDS_NONE]
         return find_address(base_url, secrets[0] if secrets else "", model)
+
+    def address_for_new(
+        self, source: Path, name: str | None, base_url: str | None, model: str
+    ) -> tuple[str | None, FoundAddress | None]:
+        """Return as :meth:`address_for` does, but ask no server where :meth:`create` would find the run made."""
+        return (base_url, None) if self._is_made(source, name) else self.address_for(base_url, model)
 
     def address_for(self, base_url: str | None, model: str) -> tuple[str | None, FoundAddress | None]:
         """Return the address that a new run keeps, and where the server answers, if that was looked for.

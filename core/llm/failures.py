@@ -28,7 +28,16 @@ from core.text import one_line
 
 MESSAGE_LIMIT = 500
 
+_NO_CREDIT = frozenset(
+    {
+        "insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "insufficient_balance",
+        "credit_balance_exhausted", "insufficient_credits", "budget_exceeded", "exceeded_current_quota_error",
+        "account_overdue_error", "arrearage",
+    }
+)  # fmt: skip
+"""Of OpenAI and others, LiteLLM, Moonshot, Volcengine and Alibaba, for an account without credit; no wait helps."""
 _BY_CODE: dict[str, type[CallError]] = {
+    **dict.fromkeys(_NO_CREDIT, KeyRefusedError),
     "organization_restricted": OrganizationRestrictedError,
     # The organization's spend limit is reached: no key of it is served until a person raises it or the month ends.
     "blocked_api_access": OrganizationRestrictedError,
@@ -40,17 +49,6 @@ _BY_CODE: dict[str, type[CallError]] = {
     "exceed_context_size_error": TooLargeError,  # llama.cpp, as the type
     "request_too_large": TooLargeError,
     "string_above_max_length": TooLargeError,
-    # OpenAI's words for an account without credit; no wait helps.
-    "insufficient_quota": KeyRefusedError,
-    "billing_hard_limit_reached": KeyRefusedError,
-    "billing_not_active": KeyRefusedError,
-    "insufficient_balance": KeyRefusedError,
-    "credit_balance_exhausted": KeyRefusedError,
-    "insufficient_credits": KeyRefusedError,
-    "budget_exceeded": KeyRefusedError,  # LiteLLM, as the type
-    "exceeded_current_quota_error": KeyRefusedError,  # Moonshot, as the type
-    "account_overdue_error": KeyRefusedError,  # Volcengine
-    "arrearage": KeyRefusedError,  # Alibaba
     # Azure, OpenAI, Alibaba and Zhipu: a filter judged the email before any model did.
     "content_filter": ContentRefusedError,
     "content_policy_violation": ContentRefusedError,
@@ -59,13 +57,6 @@ _BY_CODE: dict[str, type[CallError]] = {
     "responsible_ai_policy_violation": ContentRefusedError,
 }
 """Codes in the form that :func:`_plain` gives them."""
-_NO_CREDIT = frozenset(
-    {
-        "insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "insufficient_balance",
-        "credit_balance_exhausted", "insufficient_credits", "budget_exceeded", "exceeded_current_quota_error",
-        "account_overdue_error", "arrearage",
-    }
-)  # fmt: skip
 _RATE_CODES = frozenset(
     {
         "rate_limit_exceeded", "rate_limit_error", "rate_limited", "resource_exhausted", "too_many_requests",

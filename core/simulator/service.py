@@ -146,13 +146,9 @@ class Service:
             return refused
         if self._too_large(question):
             return error_reply(413, "Request Entity Too Large", code="request_too_large")
-        asked = self._memory.add(question)
-        self.stats.count(question, asked)
-        call.nth = asked.nth
-        call.rolls = self._faults.rolls(question.email_key, call.nth)
-        call.fault = self._faults.kind(call.rolls)
+        rolls = self._count(call, question)
         call.fault = call.fault if call.fault in {"invalid", "length"} else None
-        content, reasoning_tokens = self._content(call, question, call.rolls)
+        content, reasoning_tokens = self._content(call, question, rolls)
         return json_reply(200, self._completion(call, question, content, reasoning_tokens, now))
 
     def report(self, now: float) -> dict[str, Any]:
@@ -198,14 +194,19 @@ class Service:
         call.in_flex = question.flex
         self._flex_out += question.flex
         self._memory.warm(call.organization, question, now)
+        rolls = self._count(call, question)
+        if question.flex and rolls.reasoning < flex.full:
+            call.fault = "capacity"
+        return None
+
+    def _count(self, call: Call, question: Question) -> Rolls:
+        """Count a call that the quota let through, and draw its fault; returns what was drawn for it."""
         asked = self._memory.add(question)
         self.stats.count(question, asked)
         call.nth = asked.nth
         call.rolls = self._faults.rolls(question.email_key, call.nth)
         call.fault = self._faults.kind(call.rolls)
-        if question.flex and call.rolls.reasoning < flex.full:
-            call.fault = "capacity"
-        return None
+        return call.rolls
 
     def _refuse(self, call: Call, question: Question, quota: Quota, refusal: Refusal, now: float) -> Reply:
         message, kind = rate_limit_text(

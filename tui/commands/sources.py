@@ -49,9 +49,7 @@ def new(given: argparse.Namespace) -> int:
     if given.dry_run:
         return _dry_run(given, task, reading)
     engine = Engine(load_settings(), read_only=given.read_only)
-    base_url, found = given.base_url, None
-    if not engine.is_made(given.source[0], given.name):
-        base_url, found = engine.address_for(given.base_url, task.model.model)
+    base_url, found = engine.address_for_new(given.source[0], given.name, given.base_url, task.model.model)
     options = RunOptions(
         name=given.name,
         source=reading,

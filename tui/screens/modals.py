@@ -125,8 +125,7 @@ class GiveLabel(ModalScreen[tuple[str, str] | None]):
         place = self._found.index(self._chosen) if self._chosen in self._found else 0
         first = max(0, min(place - MOST_LISTED // 2, len(self._found) - MOST_LISTED)) if self._finds else 0
         shown = self._found[first : first + MOST_LISTED] if self._finds else self._found
-        wide = min(24, max((cell_len(labels[n].value) for n in shown), default=6))
-        wide = max(6, wide + 1)
+        wide = max(6, 1 + min(24, max((cell_len(labels[n].value) for n in shown), default=0)))
         named = 14 if any(labels[n].name != labels[n].value for n in shown) else 0
         rows: list[Content] = []
         self._label_of_row: list[int] = []

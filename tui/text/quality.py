@@ -12,7 +12,7 @@ from textual.content import Content
 from core.quality.agreement import Agreement, DraftScore
 from core.quality.audit import GATE, Part, Quality, gold_figures
 from core.quality.estimates import Estimate, goal_for, least_for_recall
-from core.quality.report import MOST_LABELS, most_confused, most_given, unsure_words
+from core.quality.report import MOST_LABELS, most_confused, most_given, percent, unsure_words
 from core.quality.student import NextGeneration, Suspicion
 from core.text import one_line
 from tui.actions.keymap import keyed
@@ -143,7 +143,7 @@ def compared(found: Comparison, width: int) -> list[Content]:
         ]  # fmt: skip
     share = counted.differing / found.shared if found.shared else 0.0
     rows += _heading(
-        f"They differ on {number(counted.differing)} of {number(found.shared)} shared ({share * 100:.1f} %)"
+        f"They differ on {number(counted.differing)} of {number(found.shared)} shared ({percent(share, 1)})"
     )
     for (one, other), count in sorted(found.flips.items(), key=lambda each: -each[1])[:12]:
         rows.append(line(f"A {one_line(one, limit=16)} · B {one_line(other, limit=16)}: {number(count)}"))
@@ -190,7 +190,7 @@ def _figures(quality: Quality, width: int) -> list[Content]:
         name = one_line(named(quality, label.label), limit=12)
         rows.append(
             line(
-                (fit(name, 13), "$foreground"), (fit(f"{label.raw_share * 100:.1f} %", 8), "$foreground"),
+                (fit(name, 13), "$foreground"), (fit(f"{percent(label.raw_share, 1)}", 8), "$foreground"),
                 figure(label.share), figure(label.recall), figure(label.precision),
             )
         )  # fmt: skip
@@ -246,7 +246,7 @@ def _advice(quality: Quality, width: int) -> list[Content]:
             said.append(f"Precision of {name} is wide: " + keyed("{top_up} samples more of it."))
     if quality.audited:
         shown = f"was shown at {quality.gate} checked" if quality.gate else "is not shown yet (looks at 100, 200, 400)"
-        said.append(f"Accuracy above {GATE * 100:.0f} % {shown}.")
+        said.append(f"Accuracy above {percent(GATE)} {shown}.")
     return _wrapped(said, width)
 
 
@@ -321,7 +321,7 @@ def _people(quality: Quality) -> list[Content]:
 def people_words(found: Agreement) -> str:
     """Return how far people agree on what several of them labeled."""
     value = "not defined" if found.value is None else f"{found.value:.2f} ({found.low:.2f}–{found.high:.2f})"
-    return f"{number(found.emails)} shared: agree {found.raw * 100:.0f} %, α {value}"
+    return f"{number(found.emails)} shared: agree {percent(found.raw)}, α {value}"
 
 
 def part_words(part: Part) -> str:
@@ -448,7 +448,7 @@ def _next(
         return [*rows, line(("training …" if training else "too few labels to train on", "$quiet"))]
     found, suspicions = student
     shares = ", ".join(
-        f"{count / found.total * 100:.1f} % {one_line(named(quality, label), limit=16)}"
+        f"{percent(count / found.total, 1)} {one_line(named(quality, label), limit=16)}"
         for label, count in sorted(found.shares.items(), key=lambda each: -each[1])[:4]
     )
     repeated = f"; it repeats {found.repeated} of {found.mistakes} known mistakes" if found.mistakes else ""
@@ -470,5 +470,5 @@ def scored(found: DraftScore | None) -> str:
     if found.better or found.worse:
         sides = f"better on {number(found.better)}, worse on {number(found.worse)}"
         change = f"\n  than the present version {sides} (McNemar p = {found.p_value:.2g})"
-    share = f"{found.right / found.compared * 100:.0f} %, {found.low * 100:.0f}–{found.high * 100:.0f}"
+    share = f"{percent(found.right / found.compared)}, {found.low * 100:.0f}–{found.high * 100:.0f}"
     return f"against people: {number(found.right)} of {number(found.compared)} right ({share}){agreed}{change}"

@@ -117,7 +117,7 @@ class Run:
         engine = Engine(load_settings())
         paths = [Path(one) for one in ([source] if isinstance(source, str | Path) else source)]
         asked = _task(task, model)
-        kept = base_url if engine.is_made(paths[0], name) else engine.address_for(base_url, asked.model.model)[0]
+        kept, _ = engine.address_for_new(paths[0], name, base_url, asked.model.model)
         options = RunOptions(name=name, source=reading or SourceOptions(), base_url=kept)
         return cls(engine.create(paths, asked, options)[0].path, engine)
 
