@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 Change = Callable[[Path], None]
@@ -151,32 +151,33 @@ def _encoded(path: Path) -> None:
     other.rename(path)
 
 
+@contextmanager
+def _other_database(path: Path, journal: str) -> Iterator[tuple[sqlite3.Connection, Path]]:
+    """Open another database beside the file, which is removed at the end."""
+    other = path.with_suffix(".other")
+    with closing(sqlite3.connect(other, isolation_level=None)) as db:
+        db.execute(f"PRAGMA journal_mode = {journal}")
+        db.execute("CREATE TABLE email(x)")
+        yield db, other
+    other.unlink()
+
+
 def _foreign_log(path: Path) -> None:
     """Put the log of another database beside the file, whole and with right checksums."""
-    other = path.with_suffix(".other")
-    db = sqlite3.connect(other, isolation_level=None)
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("CREATE TABLE email(x)")
-    db.execute("INSERT INTO email VALUES (zeroblob(20000))")
-    log = other.with_name(other.name + "-wal").read_bytes()
-    db.close()
-    other.unlink()
-    _write(path.with_name(path.name + "-wal"), log)
+    with _other_database(path, "WAL") as (db, other):
+        db.execute("INSERT INTO email VALUES (zeroblob(20000))")
+        _write(path.with_name(path.name + "-wal"), other.with_name(other.name + "-wal").read_bytes())
 
 
 def _foreign_journal(path: Path) -> None:
     """Put a hot rollback journal of another database beside the file."""
-    other = path.with_suffix(".other")
-    db = sqlite3.connect(other, isolation_level=None)
-    db.execute("CREATE TABLE email(x)")
-    db.execute("PRAGMA cache_size = 1")
-    db.execute("BEGIN")
-    db.execute("INSERT INTO email VALUES (zeroblob(200000))")
-    journal = other.with_name(other.name + "-journal")
-    content = journal.read_bytes() if journal.exists() else b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7" + bytes(600)
-    db.close()
-    other.unlink()
-    _write(path.with_name(path.name + "-journal"), content)
+    with _other_database(path, "DELETE") as (db, other):
+        db.execute("PRAGMA cache_size = 1")
+        db.execute("BEGIN")
+        db.execute("INSERT INTO email VALUES (zeroblob(200000))")
+        journal = other.with_name(other.name + "-journal")
+        content = journal.read_bytes() if journal.exists() else b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7" + bytes(600)
+        _write(path.with_name(path.name + "-journal"), content)
 
 
 _BOMB = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT n AS id, 'p' AS state FROM c"
