@@ -428,8 +428,8 @@ def _limits(quality: Quality, facts: ReportFacts) -> str:
     lines = ["Intervals speak of this run's items, not of a future corpus."]
     if quality.provisional:
         lines.append(f"Figures are provisional: {quality.due:,} items of the sample wait for a person.")
-    if (between := unsure_words(quality)) is not None:
-        lines.append(between)
+    if (unsure := unsure_words(quality)) is not None:
+        lines.append(unsure)
     if facts.order != "shuffled":
         lines.append("Items were worked in the source's order: what was labeled so far is no random part of it.")
     if quality.audit.simulated:

@@ -207,7 +207,7 @@ def _turn(index: int, message: Any) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Hold what a call has to do with those before it: the how-manieth about its text, and how many texts are new.
+    """Hold what a call has to do with those before it: it is the ``nth`` about its text, and ``new_texts`` are new.
 
     ``known_rubric`` says that a first question had the same system message.
     """

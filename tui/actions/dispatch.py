@@ -13,7 +13,7 @@ from tui.actions.context import Context, Scope
 
 
 class Front(Protocol):
-    """Name what is used of a screen: where its actions belong, what decides on them, and its panes by their digits."""
+    """Describe what is used of a screen: where its actions belong, what decides on them, its panes by their digits."""
 
     SCOPE: ClassVar[Scope]
 

@@ -65,7 +65,7 @@ _TRY_AGAIN = re.compile(
     re.IGNORECASE,
 )
 """Waits in sentences: *try again in 9m38.016s*, *retry after 12 seconds*, *resets in 1 minute and 5 seconds*."""
-_OTHER_TONGUES = re.compile(
+_OTHER_LANGUAGES = re.compile(
     r"\b(?:in(?! \d+ minutes?\b)|nach|dans|après|en|em|tra|fra|dentro de|через)\s+"
     r"(?P<european>\d{1,6}(?:[.,]\d{1,3})?)\s*"
     r"(?P<unit>sekunden?|secondes?|segund[oa]s?|secondi|секунд\w?|minuten?|minutes?|minutos?|minuti|минут\w?)\b"
@@ -194,7 +194,7 @@ def _other_prose_s(message: str, now: float | None) -> float | None:
     at = _RESETS_AT.search(message) if now is not None else None
     if at is not None and now is not None:
         return retry_after_s(at[1].replace(" UTC", "Z").replace("UTC", "Z"), now)
-    found = _OTHER_TONGUES.search(message)
+    found = _OTHER_LANGUAGES.search(message)
     if found is None:
         return None
     unit = (found["unit"] or found["sign"]).lower()

@@ -22,8 +22,8 @@ _LARGEST_CELL_BYTES = 256 * 1024 * 1024
 """SQLite makes no longer text or blob, whatever a file from somebody else lets it calculate; its own limit is 1 GB."""
 
 
-def distrust(connection: sqlite3.Connection) -> None:
-    """Let what a file brings along (views, triggers, computed columns) call no function with side effects, nor grow."""
+def restrict_schema(connection: sqlite3.Connection) -> None:
+    """Forbid the file's views, triggers and computed columns functions with side effects, and cells beyond 256 MiB."""
     connection.execute("PRAGMA trusted_schema = OFF")
     connection.execute("PRAGMA cell_size_check = ON")
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LARGEST_CELL_BYTES)
@@ -46,7 +46,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
     _refuse_shares(path)
     connection = sqlite3.connect(path, isolation_level=None, timeout=10.0)
     try:
-        distrust(connection)
+        restrict_schema(connection)
         check_format(connection, path)
         _prepare(connection, path)
     except BaseException:
@@ -134,7 +134,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
     try:
         connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=5.0, check_same_thread=False)
         connection.execute("PRAGMA query_only = ON")
-        distrust(connection)
+        restrict_schema(connection)
     except sqlite3.Error as error:
         raise RunFileError(f"{path} cannot be read ({error}).") from error
     return connection
