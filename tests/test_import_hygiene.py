@@ -224,3 +224,18 @@ def test_console_brings_nothing_of_the_worker(tui: dict[str, set[str]], name: st
 def test_command_line_does_not_even_bring_the_console(brings: dict[str, set[str]]) -> None:
     """A command such as status starts without Textual: the command line imports what is heavy late."""
     assert brought_by(["tui.cli"], brings)["tui.cli"] & {"textual", "groq", "guardrails", "sqlite_utils"} == set()
+
+
+def test_console_paints_before_a_run_file_can_be_read(brings: dict[str, set[str]]) -> None:
+    """What reads run files, estimates and exports is imported after the first paint, which would take half as long again."""
+    brought = brings["tui.commands.console"] | brings["tui.app"]
+    later = (
+        "core.quality",
+        "core.exports",
+        "core.mail",
+        "core.quota",
+        "core.storage.reading.reader",
+        "tui.commands.status",
+    )
+
+    assert {name for name in brought if name.startswith(later)} == set()

@@ -114,7 +114,7 @@ def parser(*, as_json: bool = False) -> argparse.ArgumentParser:
         description="A console for long LLM labeling runs. Without a command it opens on the list of runs.",
         epilog=_EXIT_CODES,
     )
-    top.set_defaults(answer="tui.commands.running:console_on_runs", dry_run=False)
+    top.set_defaults(answer="tui.commands.console:console_on_runs", dry_run=False)
     top.add_argument("--version", action=_Version, nargs=0, help="the version")
     top.add_argument("--read-only", action="store_true", help="a console that changes nothing")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
@@ -251,7 +251,7 @@ def _add_reading(command: argparse.ArgumentParser) -> None:
 
 
 def _add_working(commands: Commands) -> None:
-    opened = _command(commands, "open", "running:open_run", help="the console on one run")
+    opened = _command(commands, "open", "console:open_run", help="the console on one run")
     opened.add_argument("run", metavar="RUN")
     opened.add_argument("--read-only", action="store_true", default=argparse.SUPPRESS, help="change nothing")
     work = _command(commands, "work", "running:work", help="the worker in the foreground, until the run is done")

@@ -158,7 +158,7 @@ def review(given: argparse.Namespace) -> int:
         if without:
             say(f"{plural(without, 'row has', 'rows have')} no label yet and wait.")
         return deliver(given, engine, path, command)
-    from tui.commands.running import console  # noqa: PLC0415 - brings what only the console needs
+    from tui.commands.console import console  # noqa: PLC0415 - brings what only the console needs
 
     settings = engine.settings.for_run(path)
     return console(path, settings=settings, read_only=given.read_only, review=(who, given.size or BATCH))

@@ -1,11 +1,8 @@
-"""Make runs, work on them, and open the console: ``demo``, ``new``, ``open``, ``work``."""
+"""Work on a run in this process, or watch a worker that is another: ``demo`` and ``work``."""
 
 from __future__ import annotations
 
 import argparse
-import locale
-import os
-import signal
 import sys
 import time
 from collections.abc import Callable
@@ -15,58 +12,16 @@ from typing import TYPE_CHECKING
 from core.engine import Engine
 from core.errors import RunBusyError, UsageError
 from core.model import PlacesWanted, exits
-from core.settings import Settings, load_settings
+from core.settings import load_settings
 from tui.commands import status as words
+from tui.commands.console import console
 from tui.commands.printing import end_redrawn, has_terminal, redraw, say
 from tui.commands.status import print_status, say_status
-from tui.terminal.terminal import terminal
 
 if TYPE_CHECKING:
     from core.engine import RunReader
 
 _LINE_EVERY_S = 2.0
-
-
-def console_on_runs(given: argparse.Namespace) -> int:
-    """Run ``labeltui`` without a command."""
-    return console(None, read_only=given.read_only)
-
-
-def console(
-    path: Path | None,
-    *,
-    settings: Settings | None = None,
-    read_only: bool = False,
-    review: tuple[str, int] | None = None,
-) -> int:
-    """Open the console, on one run or on the list of runs; with ``review`` (annotator, batch size) on its review."""
-    here = terminal(os.environ, locale.getencoding())
-    if not has_terminal() and not here.browser:
-        print("labeltui: the console needs a terminal; `labeltui status` prints where runs are.", file=sys.stderr)  # noqa: T201
-        return exits.USAGE
-    from tui.app import LabeltuiApp  # noqa: PLC0415 - Textual, for those who open a console
-
-    app = LabeltuiApp(
-        settings or load_settings(),
-        run=path,
-        read_only=read_only,
-        terminal=here,
-        tour=os.environ.get("LABELTUI_TOUR", "1") != "0" and review is None,
-        review=review,
-    )
-    if hasattr(signal, "SIGHUP") and not here.browser:
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup leaves it ignored; without a terminal nobody is here
-    app.run()
-    if app.leave_message and not here.browser:
-        say(app.leave_message)
-    return app.return_code or exits.DONE
-
-
-def open_run(given: argparse.Namespace) -> int:
-    """Run ``labeltui open RUN``."""
-    settings = load_settings()
-    path = Engine(settings).find(given.run)
-    return console(path, settings=settings.for_run(path), read_only=given.read_only)
 
 
 def demo(given: argparse.Namespace) -> int:
