@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from core.engine import Engine, ExportOptions
+from core.engine import Engine
 from core.errors import FolderError, KeysError, QuotaFileError, UsageError
 from core.model import KeyState, KeyStatus, RunState, Snapshot, exits
 from core.settings import load_settings
@@ -351,6 +351,8 @@ def export(given: argparse.Namespace) -> int:
     if str(given.file) == "-" and given.json:
         raise UsageError("The labels and --json both want standard output. Name a file, or leave --json out.")
     parts = engine.series(given.run)
+    from core.engine import ExportOptions  # noqa: PLC0415 - brings the formats and the readers of reviews
+
     options = ExportOptions(
         layout=given.layout,
         where=given.where,
