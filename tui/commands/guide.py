@@ -30,8 +30,9 @@ def guide(given: argparse.Namespace) -> int:
         return exits.DONE
     if not given.topic:
         say("The pages of the guide; `labeltui guide TOPIC` prints one, and f2 shows them in the console.")
+        widest = max(map(len, pages.TOPICS))
         for topic in pages.TOPICS:
-            say(f"  {topic:<16} {pages.title(topic)}")
+            say(f"  {topic:<{widest}}  {pages.title(topic)}")
         return exits.DONE
     text = pages.page(given.topic)
     if not has_terminal():
