@@ -54,6 +54,21 @@ class Agreement:
             return None
         return [round(self.value, 6), round(self.low, 6), round(self.high, 6)]
 
+    @property
+    def interval(self) -> str:
+        """Return the interval for people: ``0.31–0.72``, ``-0.02 to 0.66`` below zero, ``no interval`` without width.
+
+        Resampling a few emails, or emails on which nobody differs, gives the same value each time and bounds nothing.
+        """
+        if self.low is None or self.high is None or self.low == self.high:
+            return "no interval"
+        return f"{self.low:.2f}{' to ' if self.low < 0 else '–'}{self.high:.2f}"
+
+    @property
+    def words(self) -> str:
+        """Return value and interval for people, such as ``0.53 (0.31–0.72)``."""
+        return "not defined" if self.value is None else f"{self.value:.2f} ({self.interval})"
+
 
 def kappa_of(pairs: Sequence[Pair]) -> float | None:
     """Return Cohen's kappa (1960), weighted by emails; None where it is not defined (only one label)."""

@@ -201,16 +201,15 @@ def unsure_words(quality: Quality) -> str | None:
     found = quality.accuracy_with_unsure
     if found is None:
         return None
+    one = quality.cannot_tell == 1
     return (
-        f"{quality.cannot_tell:,} that nobody could tell are left out: accuracy is {percent(found[0])} if"
-        f" the model is wrong on all of them, {percent(found[1])} if right."
+        f"{quality.cannot_tell:,} that nobody could tell {'is' if one else 'are'} left out: accuracy is"
+        f" {percent(found[0])} if the model is wrong on {'it' if one else 'all of them'}, {percent(found[1])} if right."
     )
 
 
 def _coefficient(found: Agreement) -> str:
-    if found.value is None or found.low is None or found.high is None:
-        return "not defined"
-    return f"{found.value:.2f} ({found.low:.2f}–{found.high:.2f}), raw agreement {percent(found.raw, 1)}"
+    return found.words if found.value is None else f"{found.words}, raw agreement {percent(found.raw, 1)}"
 
 
 MOST_LABELS = 30

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from core.quality.agreement import Pair, alpha, alpha_of, kappa, kappa_of, majority
+from core.quality.agreement import Agreement, Pair, alpha, alpha_of, kappa, kappa_of, majority
 from core.quality.sampling import (
     Candidate,
     Sample,
@@ -86,6 +86,16 @@ def test_intervals_hold_the_value_and_repeat() -> None:
     shared = alpha(people)
     assert shared.triple is not None
     assert shared.triple[1] <= shared.triple[0] <= shared.triple[2]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [(0.31, 0.72, "0.53 (0.31–0.72)"), (-0.02, 0.66, "0.53 (-0.02 to 0.66)"), (0.53, 0.53, "0.53 (no interval)")],
+    ids=["usual", "below zero", "without width"],
+)
+def test_coefficient_says_its_interval_only_where_it_bounds_something(low: float, high: float, said: str) -> None:
+    """Two emails resampled one by one give the same value each time: that is no interval, and none is printed."""
+    assert Agreement(0.53, low, high, 0.9, 20).words == said
 
 
 def test_majority_needs_more_than_half_of_three() -> None:

@@ -31,6 +31,7 @@ from core.model import (
     WorkerStatus,
 )
 from core.model.asking import PackPlace
+from core.quality.agreement import Agreement
 from core.quality.estimates import Estimate
 from core.quota.forecast.lanes import LaneForecast, Mix
 from core.runs.plan import NO_LIMITS, Planned, Texts
@@ -518,7 +519,7 @@ def test_people_parts_and_confusion_are_counted_line_by_line() -> None:
             SimpleNamespace(name="ana", answers=1, median_s=4.4, changed=1, second_looks=12, cannot_tell=0),
             SimpleNamespace(name="bo", answers=30, median_s=6.0, changed=0, second_looks=5, cannot_tell=2),
         ),
-        people=SimpleNamespace(emails=20, value=0.8125, low=0.61, high=0.93, raw=0.9),
+        people=Agreement(0.8125, 0.61, 0.93, 0.9, 20),
         splits=1,
         confusion={"1": {"1": 40, "0": 3}, "0": {"1": 0, "0": 57}},
         breakdowns=(

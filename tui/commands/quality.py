@@ -77,9 +77,8 @@ def lines(found: Quality) -> Iterator[str]:
     if accuracy is not None:
         more = f"; {number(accuracy.more)} more random ones bring it to ± 10" if accuracy.few and accuracy.more else ""
         yield f"accuracy: {shown(accuracy)} over {number(found.audited)} audited{more}"
-        kappa = found.kappa
-        if kappa.value is not None and kappa.low is not None and kappa.high is not None:
-            yield f"kappa: {kappa.value:.2f} ({kappa.low:.2f}–{kappa.high:.2f})"
+        if found.kappa.value is not None:
+            yield f"kappa: {found.kappa.words}"
     for label in most_given(found):
         if label.recall is not None and label.recall.few and label.recall.more:
             more = number(label.recall.more)

@@ -197,7 +197,7 @@ def _figures(quality: Quality, width: int) -> list[Content]:
     if more := not_shown(quality):
         rows.append(line((more, "$quiet")))
     kappa = quality.kappa
-    agreed = "not defined" if kappa.value is None else f"{kappa.value:.2f}  {kappa.low:.2f}–{kappa.high:.2f}"
+    agreed = kappa.words if kappa.value is None else f"{kappa.value:.2f}  {kappa.interval}"
     parts: list[Words] = [
         (fit("accuracy", 13), "$foreground"),
         figure(quality.figures.accuracy),
@@ -320,8 +320,7 @@ def _people(quality: Quality) -> list[Content]:
 
 def people_words(found: Agreement) -> str:
     """Return how far people agree on what several of them labeled."""
-    value = "not defined" if found.value is None else f"{found.value:.2f} ({found.low:.2f}–{found.high:.2f})"
-    return f"{number(found.emails)} shared: agree {percent(found.raw)}, α {value}"
+    return f"{number(found.emails)} shared: agree {percent(found.raw)}, α {found.words}"
 
 
 def part_words(part: Part) -> str:
