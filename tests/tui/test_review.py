@@ -205,6 +205,21 @@ async def test_cannot_tell_notes_history_and_raw(settings: Settings, run: Path) 
     assert sorted((a.value or "", a.note) for a in answers) == [("", ""), ("1", "odd")]
 
 
+async def test_header_lines_are_cut_to_the_width_of_a_terminal_that_became_narrower(
+    settings: Settings, make_run: MakeRun
+) -> None:
+    """A mail with many readers shows one line for them at once, not only from the next text on."""
+    readers = ", ".join(f"reader{number}@example.com" for number in range(20))
+    run = make_run([f"From: ann@example.com\nTo: {readers}\nSubject: tea\n\ntext number 1"])
+    async with console(settings, run, size=(160, 40)) as at:
+        assert "reader3" in at.screen()
+        await at.pilot.resize_terminal(80, 24)
+        await at.settle()
+        lines = at.screen().splitlines()
+    first = next(number for number, each in enumerate(lines) if "To: reader0" in each)
+    assert "Subject: tea" in lines[first + 1]
+
+
 async def test_a_read_only_console_keeps_no_answer(settings: Settings, run: Path) -> None:
     """It shows the item, and says why it takes no answer."""
     async with console(settings, run, read_only=True) as at:

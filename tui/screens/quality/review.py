@@ -96,6 +96,9 @@ class ReviewScreen(BaseScreen):
         self._annotator = self._annotator or self.console_app.engine.operator()
         self._load()
 
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._draw)  # header lines are cut to the pane's new width
+
     def show(self, data: ScreenData) -> None:  # noqa: ARG002 - what is shown does not depend on it
         self._draw_frame()
 
@@ -155,8 +158,7 @@ class ReviewScreen(BaseScreen):
         """Say what could not be done, and go back to what the run file has."""
         self._trouble = sentence
         self.console_app.say(sentence, severity="error")
-        if alive(self):
-            self._draw()
+        self._draw()
 
     def _lost(self, sentence: str) -> None:
         """Report an answer that could not be kept, and read anew, so that the item comes again."""
@@ -338,6 +340,8 @@ class ReviewScreen(BaseScreen):
             self.hint()
 
     def _draw(self) -> None:
+        if not alive(self):
+            return
         self._draw_frame()
         task, session, email = self.asked_task(), self._session, self.current
         pane = self.query_one("#reviewed")
