@@ -5,6 +5,7 @@ The lock decides who is the worker; a pid or a heartbeat is only ever shown.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -16,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import core
-from core.errors import LabeltuiError, NoUsableKeyError, RunBusyError, RunFileError
+from core.errors import LabeltuiError, NoUsableKeyError, RunBusyError, RunFileError, disk_sentence
 from core.model import PlacesWanted, RunState, Snapshot, WorkerStatus, exits
 from core.settings import Settings
 from core.storage.file.lock import companion
@@ -94,13 +95,14 @@ def _started(reader: RunReader, settings: Settings, how: How, deadline: float) -
     before = reader.snapshot(time.time())
     if before.worker.alive:
         return Started(before.worker.pid, adopted=True) if is_proven(before.worker, run_path) else None
+    said_before = _size(log_path(run_path))
     process = _spawn(run_path, settings, how)
     # Whoever started it goes on living, so its end must be taken note of, or it would stay a zombie.
     threading.Thread(target=process.wait, daemon=True, name=f"end of worker {process.pid}").start()
     while time.monotonic() < deadline:
         code = process.poll()
         if code is not None:
-            return None if code == exits.BUSY else _ended_at_once(run_path, code)
+            return None if code == exits.BUSY else _ended_at_once(run_path, code, said_before)
         now = reader.snapshot(time.time())
         if now.worker.epoch > before.worker.epoch and now.worker.pid == process.pid:
             return Started(process.pid)
@@ -152,23 +154,47 @@ def _spawn(run_path: Path, settings: Settings, how: How) -> subprocess.Popen[byt
         os.close(descriptor)
 
 
-def _ended_at_once(run_path: Path, code: int) -> Started:
+def _ended_at_once(run_path: Path, code: int, said_before: int) -> Started:
     if code in (exits.DONE, exits.EMAILS_FAILED):
         return Started(None, ended=True)
-    tail = _last_line(log_path(run_path))
+    log = log_path(run_path)
+    tail = _last_line(log, said_before) or _why_silent(log)
     if code == exits.NO_KEY:
         raise NoUsableKeyError(tail)
-    raise LabeltuiError(f"The worker of {run_path.stem} ended at once (code {code}): {tail} Log: {log_path(run_path)}")
+    raise LabeltuiError(f"The worker of {run_path.stem} ended at once (code {code}): {tail} Log: {log}")
 
 
-def _last_line(path: Path) -> str:
-    """Return the last message of a log, without its time and logger."""
+def _size(path: Path) -> int:
+    """Return the size of a file in bytes; 0 where there is none."""
+    with contextlib.suppress(OSError):
+        return path.stat().st_size
+    return 0
+
+
+def _last_line(path: Path, begin: int) -> str:
+    """Return the last message of a log behind byte ``begin``, without its time and logger; "" where there is none.
+
+    A log that is shorter by now was begun anew.
+    """
     try:
-        lines = path.read_text("utf-8", "replace").strip().splitlines()
+        content = path.read_bytes()
+        lines = content[begin if begin <= len(content) else 0 :].decode("utf-8", "replace").strip().splitlines()
     except OSError:
         return "its log cannot be read."
     last = lines[-1] if lines else ""
     return last.partition(": ")[2] or last
+
+
+def _why_silent(log: Path) -> str:
+    """Return why a worker wrote nothing into its log, as far as another line in it shows."""
+    try:
+        with log.open("ab") as file:
+            file.write(b"a worker ended at once without a message\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        return f"its log cannot be written: {disk_sentence(error) or error.strerror}"
+    return "it said nothing."
 
 
 def is_ending(snapshot: Snapshot) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import resource
@@ -286,6 +287,40 @@ def test_one_stop_ends_a_worker_that_a_full_disk_blocks(
     assert "could not be saved" in last
     assert check_run(path).sound
     assert now(path).pending > 0
+
+
+class Ended:
+    """A process that has ended with code 1 and wrote nothing into its log."""
+
+    pid = 7
+
+    def poll(self) -> int:
+        """Return its code."""
+        return exits.FAILED
+
+    def wait(self) -> int:
+        """Return its code."""
+        return exits.FAILED
+
+
+@pytest.mark.parametrize("full", [True, False], ids=["full disk", "no word"])
+def test_a_start_gives_a_reason_where_the_worker_could_write_none(
+    make_run: MakeRun, settings: Settings, monkeypatch: pytest.MonkeyPatch, full: bool
+) -> None:
+    """The log is looked at from where this worker began, and whether it can be written."""
+    path = make_run(["one"])
+    supervisor.log_path(path).write_text("2026-01-01 core.worker: an older end\n")
+    monkeypatch.setattr(supervisor, "_spawn", lambda *_: Ended())
+
+    def sync(_: int) -> None:
+        if full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", sync)
+    with pytest.raises(LabeltuiError) as raised:
+        supervisor.start(path, settings)
+    assert "an older end" not in str(raised.value)
+    assert ("The disk is full" if full else "it said nothing") in str(raised.value)
 
 
 def test_a_worker_is_paused_resumed_and_stopped_by_signals_where_nothing_can_be_posted(

@@ -77,6 +77,7 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=200, help="steps from each seed (default 200)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seeds", type=int, default=1, help="so many seeds, where no time is given")
+    parser.add_argument("--first", action="store_true", help="end with the first seed that breaks something")
     parser.add_argument("--minimize", action="store_true", help="look for fewer steps that break the same")
     parser.add_argument("--without", nargs="*", default=(), metavar="KIND", help="kinds of steps to leave out")
     given = parser.parse_args()
@@ -87,10 +88,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="walk-") as scratch, Zygote(ENVIRONMENT) as zygote:
         while time.monotonic() < until if until else seed < given.seed + given.seeds:
             steps = drawn(seed, given.steps, without=given.without)
+            began_at = time.monotonic()
             with tempfile.TemporaryDirectory(dir=scratch) as folder:
                 done, broken = walk(steps, Path(folder), until=until, zygote=zygote)
             all_done += done
-            print(f"seed {seed}: {sum(done.values())} steps, {broken or 'nothing broke'}", flush=True)
+            took_s = time.monotonic() - began_at
+            print(f"seed {seed}: {sum(done.values())} steps in {took_s:.0f} s, {broken or 'nothing broke'}", flush=True)
             if broken:
                 found.append((seed, broken))
                 shown = steps[: broken.step]
@@ -99,6 +102,8 @@ def main() -> int:
                 for step in shown[-12:] if not given.minimize else shown:
                     print(f"    {step}")
             seed += 1
+            if broken and given.first:
+                break
     print(f"\n{'step':<28}{'times':>8}")
     for kind, count in sorted(all_done.items()):
         print(f"{kind:<28}{count:>8}")

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 RUNS = ("a", "b", "c")
 TWINS = ("t.db", "t.sqlite")
 """Run files that differ in their ending alone, made by ``backup``; a command finds them by their path."""
+VERSIONS = ("one", "two")
+"""Task files, without their ending."""
 SOURCES = ("mails.csv", "mails.jsonl", "more.csv")
 EMAILS = 24
 """Rows of a source; the last one repeats the text of the first."""
@@ -21,7 +23,7 @@ class Step:
     """What is done: ``lines`` are command lines given at once, ``argument`` belongs to any other kind."""
 
     kind: str
-    lines: tuple[tuple[str, ...], ...] = ()
+    lines: Lines = ()
     argument: str = ""
 
     def __str__(self) -> str:
@@ -29,6 +31,7 @@ class Step:
         return f"{self.kind} {told or self.argument}".strip()
 
 
+Lines = tuple[tuple[str, ...], ...]
 Drawing = Callable[[random.Random], tuple[str, ...]]
 
 
@@ -39,7 +42,14 @@ def _run(rng: random.Random) -> str:
 
 
 def _id(rng: random.Random) -> str:
+    """Draw an email: ``pending-2`` is the second one that is pending when the step is taken, whose call may be out."""
+    if rng.random() < 0.25:
+        return _pending(rng)
     return f"mail-{rng.randint(1, EMAILS + 1)}"  # the last one is not there
+
+
+def _pending(rng: random.Random) -> str:
+    return f"pending-{rng.randint(1, 4)}"
 
 
 def _wait(rng: random.Random) -> tuple[str, ...]:
@@ -118,20 +128,25 @@ KINDS: tuple[tuple[int, str], ...] = (
     (5, "continue worker"),
     (3, "fill disk"),
     (5, "free disk"),
+    (2, "close home"),
+    (4, "open home"),
     (3, "lose file"),
     (8, "time"),
     (4, "open console"),
     (16, "keys"),
     (1, "kill console"),
-    (2, "keys at once"),
+    (3, "keys at once"),
     (4, "damage"),
     (4, "wrong words"),
-    (8, "in a row"),
+    (12, "in a row"),
     (4, "start after kill"),
     (4, "work"),
 )
-SERVERS = ("0.03 0.1", "0.03 0.1", "0.3 0.3", "0.8 0.6")
-"""Latency in seconds and share of bad answers: a slow server that answers badly has calls out while people act."""
+SERVERS = ("0.03 0.1 0.3", "0.03 0.1 0.3", "0.3 0.3 0.3", "0.8 0.6 0.3")
+"""Latency in seconds, share of bad answers, and of labels that vary by call.
+
+A slow server that answers badly has calls out while people act; one that varies labels a text otherwise in another version.
+"""
 KEYS = (
     *("p", "s", "x", "K", "y", "e", "a", "r", "Q", "E", "L", "R", "f", "F", "o", "O", "C", "space", "M", "i", "U", "S", "n", "N"),
     *("t", "T", "l", "m", "v", "d", "P", "B", "u", "b", "w", "A", "H", "Y", "W", "X", "Z", "J", "j", "k", "G", "1", "0", "3"),
@@ -147,27 +162,61 @@ def _command(rng: random.Random) -> tuple[str, ...]:
     return rng.choices(COMMANDS, weights)[0][1](rng)
 
 
-def _start_beside(rng: random.Random) -> tuple[tuple[str, ...], ...]:
+def _start_beside(rng: random.Random) -> Lines:
     run = _run(rng)
     beside = rng.choice((("label", run, _id(rng), rng.choice("01")), ("skip", run, _id(rng)), ("undo", run)))
     return (("start", run), beside, ("note", run, _id(rng), "beside"))
 
 
-def _in_a_row(rng: random.Random) -> tuple[tuple[str, ...], ...]:
-    """Draw what takes several commands: another version of the task for all, or deeds while calls are out."""
-    run = _run(rng)
-    start = ("start", run)
-    version = ("task", run, "--set", rng.choice(("one.toml", "two.toml")))
-    return rng.choice(
-        (
-            (version, ("task", run, "--ask-again"), start),
-            (start, *(("skip", run, _id(rng)) for _ in range(3))),
-            (("retry", run, "--failed"), start, ("undo", run)),
-        )
-    )
+def _in_a_row(rng: random.Random) -> Lines:
+    """Draw what takes several commands. ``wait`` and ``settle`` are no commands: see :meth:`World.take`."""
+    rows = (_new_version, _skip_in_flight, _retry_taken_back, _two_versions, _beside_its_twin)
+    return rng.choices(rows, (2, 4, 3, 3, 2))[0](rng, _run(rng))
 
 
-LINES: dict[str, Callable[[random.Random], tuple[tuple[str, ...], ...]]] = {
+def _version(run: str, name: str) -> Lines:
+    """Ask about all emails again, in another version of the task."""
+    return (("task", run, "--set", f"{name}.toml"), ("task", run, "--ask-again"), ("start", run))
+
+
+def _new_version(rng: random.Random, run: str) -> Lines:
+    return _version(run, rng.choice(VERSIONS))
+
+
+def _skip_in_flight(rng: random.Random, run: str) -> Lines:
+    """Skip emails, or label one, while their calls are out; take some back when the answers are there."""
+    names = (_pending(rng), _pending(rng))
+    back = (("wait", f"{rng.uniform(0, 1.2):.2f}"), ("skip", run, names[0], "--back"))
+    person = (("label", run, _pending(rng), rng.choice("01")),) if rng.random() < 0.5 else ()
+    begin = _version(run, rng.choice(VERSIONS)) if rng.random() < 0.7 else (("start", run),)
+    return (*begin, *(("skip", run, name) for name in names), *person, *(back if rng.random() < 0.7 else ()))
+
+
+def _retry_taken_back(rng: random.Random, run: str) -> Lines:
+    """Requeue failed emails, and undo that while they are asked about."""
+    again = _version(run, rng.choice(VERSIONS)) if rng.random() < 0.5 else ()
+    return (*again, ("settle", run), ("retry", run, "--failed"), ("start", run), ("undo", run), ("wait", "1"))
+
+
+def _two_versions(rng: random.Random, run: str) -> Lines:
+    """Let two versions of the task label all, activate the first again, and undo labels of people."""
+    first, second = rng.sample(VERSIONS, 2)
+    labels = ((("label", run, _id(rng), rng.choice("01")), ("undo", run)) for _ in range(4))
+    return (
+        *_version(run, first), ("settle", run), *_version(run, second), ("settle", run),
+        ("task", run, "--set", f"{first}.toml"), *(line for pair in labels for line in pair),
+    )  # fmt: skip
+
+
+def _beside_its_twin(rng: random.Random, run: str) -> Lines:
+    """Start one of two run files that differ in their ending alone, and do something to the other."""
+    worked, other = (f"./{name}" for name in rng.sample(TWINS, 2))
+    made = [("backup", run, name) for name in TWINS if rng.random() < 0.8]
+    deeds = (("label", other, _id(rng), rng.choice("01")), ("skip", other, _id(rng)), ("pause", other, "--no-wait"))
+    return (*made, *_version(worked, rng.choice(VERSIONS)), *rng.sample(deeds, 2), ("label", other, "mail-3", "1"))
+
+
+LINES: dict[str, Callable[[random.Random], Lines]] = {
     "command": lambda rng: (_command(rng),),
     "killed command": lambda rng: (_command(rng),),
     "two at once": lambda rng: (_command(rng), _command(rng)),

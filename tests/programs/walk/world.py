@@ -14,7 +14,7 @@ import time
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from core.simulator.child import start_child
 from tests.programs.walk.console import Console
@@ -31,8 +31,16 @@ LISTENS_WITHIN_S = 10.0
 """A worker in the foreground has its run by then, or is waited for no longer."""
 CODES = frozenset({0, 1, 2, 3, 4, 5, 6, 130})
 SIMULATOR = ("--keys", "5", "--organizations", "3", "--plan", "developer", "--scale", "60", "--hang", "3")
-USUAL = "0.03 0.1"
-"""Latency in seconds and share of bad answers of a server, where no step says others."""
+USUAL = "0.03 0.1 0"
+"""Latency in seconds, share of bad answers and of labels that vary, where no step says others."""
+SETTLES_WITHIN_S = 6.0
+"""A walk waits so long for a run to have nothing pending; slow servers and short quotas take longer."""
+SETTLED = "SELECT count(*) FROM email WHERE state = 'pending'"
+NTH_PENDING = "SELECT source_id FROM email WHERE state = 'pending' ORDER BY position LIMIT 1 OFFSET ?"
+UNEXPLAINED = re.compile(r"ended at once \(code \d+\): +Log:")
+"""A start that failed without a reason."""
+TAKEN_OVER = "Another worker took over the run"
+"""Two workers had a run at once: the lock let both in."""
 MANY = 600
 """Emails of a run file that is damaged: its tables have many pages, and a reader fetches several times."""
 SIGNALS = {"kill worker": signal.SIGKILL, "end worker": signal.SIGTERM, "stop worker": signal.SIGSTOP}
@@ -76,6 +84,7 @@ class World:
         self._seen: dict[tuple[str, int], Seen] = {}
         self._stopped: set[int] = set()
         self._filler: Path | None = None
+        self._is_closed = False
         self._trouble = ""
         self._stack = contextlib.ExitStack()
 
@@ -91,8 +100,8 @@ class World:
         if self.small:
             self._stack.callback(subprocess.run, ["umount", "-l", str(self.disk)], check=False)
         self._write_sources()
-        latency, invalid = self._server.split()
-        faults = ("--latency", latency, "--faults", f"mild,invalid={invalid}")
+        latency, invalid, unsteady = self._server.split()
+        faults = ("--latency", latency, "--faults", f"mild,invalid={invalid}", "--unsteady", unsteady)
         self.simulator = self._stack.enter_context(start_child([*SIMULATOR, *faults, "--seed", "1"]))
         self._environment = {
             **ENVIRONMENT,
@@ -169,6 +178,16 @@ class World:
             elif number == signal.SIGCONT:
                 self._stopped.discard(pid)
 
+    def _read(self, run: str, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Return what a query finds in the file of a run that a command line names; nothing where it cannot be read."""
+        path = self._path_of(run)
+        with contextlib.suppress(sqlite3.Error), closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+            return db.execute(query, values).fetchall()
+        return []
+
+    def _path_of(self, run: str) -> Path:
+        return (self.work / run).resolve() if "." in run else self.home / "runs" / f"{run}.db"
+
     # -- steps ----------------------------------------------------------------------------------------------------------
 
     def take(self, step: Step) -> None:
@@ -190,8 +209,7 @@ class World:
             case "work":
                 self._work(step)
             case "in a row":
-                for line in step.lines:
-                    self._command(Step(step.kind, (line,)))
+                self._in_a_row(step)
             case "time":
                 time.sleep(float(step.argument))
             case _:
@@ -207,10 +225,34 @@ class World:
                 self._fill()
             case "free disk":
                 self._free()
+            case "close home" | "open home":
+                self._allow_writing(step.kind == "open home")
             case "lose file":
                 self._lose(step.argument)
             case "open console" | "keys" | "kill console":
                 self._use_console(step)
+
+    def _in_a_row(self, step: Step) -> None:
+        """Give a command after the other; ``wait`` passes seconds, ``settle`` waits until nothing is pending."""
+        names: dict[str, str] = {}
+        for line in step.lines:
+            if line[0] == "wait":
+                time.sleep(float(line[1]))
+            elif line[0] == "settle":
+                deadline = time.monotonic() + SETTLES_WITHIN_S
+                while self._read(line[1], SETTLED) not in ([], [(0,)]) and time.monotonic() < deadline:
+                    time.sleep(0.05)
+            else:
+                self._command(Step(step.kind, (self._named(line, names),)))
+
+    def _named(self, line: tuple[str, ...], names: dict[str, str]) -> tuple[str, ...]:
+        """Return the line with the emails that ``pending-N`` stands for; ``names`` holds those of this step."""
+        for word in line:
+            if word.startswith("pending-") and word not in names:
+                number = int(word.removeprefix("pending-"))
+                found = self._read(line[1], NTH_PENDING, number - 1)
+                names[word] = found[0][0] if found else f"mail-{number}"
+        return tuple(names.get(word, word) for word in line)
 
     def _use_console(self, step: Step) -> None:
         match step.kind:
@@ -222,10 +264,13 @@ class World:
                 self._console.kill()
 
     def _command(self, step: Step) -> None:
+        names: dict[str, str] = {}
+        lines = [self._named(line, names) for line in step.lines]
         before, said = self._workers_named(), self._said_bytes()
-        alone = step.kind == "command" and not self._console.is_open
-        labels = self._labels_of(step.lines[0]) if alone else 0
-        for number, line in [(self._begin(line), line) for line in step.lines]:
+        alone = len(lines) == 1 and not self._console.is_open
+        labels = self._labels_of(lines[0]) if alone else 0
+        there = alone and len(lines[0]) > 1 and self._path_of(lines[0][1]).exists()
+        for number, line in [(self._begin(line), line) for line in lines]:
             code = self._processes.wait(number, ENDS_WITHIN_S)
             told = " ".join(line)
             if code is None:
@@ -240,12 +285,23 @@ class World:
                 self._trouble = f"refused: {told}, beside a start"
             elif code == 0 and alone and line[0] == "label" and self._labels_of(line) <= labels:
                 self._trouble = f"label: not in the file: {told}"
+            elif code and there and step.kind != "damage" and line[0] in ("status", "export"):
+                self._trouble = f"not read: {told} gives {code}"
+            elif code and alone and self._filler and line[0] in ("pause", "stop") and self._has_worker(line[1], before):
+                self._trouble = f"not sent: {told} gives {code} on a full disk, beside a living worker"
         self._trouble = self._trouble or self._claimed(before, said)
+
+    def _has_worker(self, run: str, before: dict[str, tuple[int, bool]]) -> bool:
+        """Return whether a run has the worker that it had before, which is not stopped."""
+        name = self._path_of(run).stem
+        pid, lived = before.get(name, (0, False))
+        return lived and pid not in self._stopped and self._workers().get(name) == pid
 
     @property
     def _is_poor(self) -> bool:
-        """Whether the disk is full, files are lost or a worker is stopped: what else is refused then is no fault."""
-        return self._filler is not None or bool(self._stopped) or not (self.home / "keys.toml").exists()
+        """Whether disk or home take no writes, files are lost or a worker is stopped: what is refused then is no fault."""
+        full = self._filler is not None or self._is_closed
+        return full or bool(self._stopped) or not (self.home / "keys.toml").exists()
 
     def _claimed(self, before: dict[str, tuple[int, bool]], said: int) -> str:
         """Return what is wrong where a command took a dead worker for one that has the run."""
@@ -256,7 +312,8 @@ class World:
             was, lived = before.get(name, (0, False))
             if was == int(pid) and not lived:
                 return f"already: the worker {pid} of {name} is said to have it, and was dead"
-        return ""
+        found = UNEXPLAINED.search(text)
+        return f"start: no reason is given: {found[0]}" if found else ""
 
     def _said_bytes(self) -> int:
         with contextlib.suppress(FileNotFoundError):
@@ -267,14 +324,12 @@ class World:
         """Return how many labels of people the email that a command labels has had, by the rows of its run file."""
         if line[0] != "label" or len(line) != 4:
             return 0
-        path = (self.work / line[1]).resolve() if "." in line[1] else self.home / "runs" / f"{line[1]}.db"
         query = (
             "SELECT count(*) FROM label JOIN email ON email.id = label.email_id WHERE source_id = ? AND value = ?"
             " AND label.source IN ('human', 'undone')"
         )
-        with contextlib.suppress(sqlite3.Error), closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
-            return int(db.execute(query, line[2:]).fetchone()[0])
-        return 0
+        found = self._read(line[1], query, *line[2:])
+        return int(found[0][0]) if found else 0
 
     def _add_keys(self, step: Step) -> None:
         """Add several keys at once: each that was taken is in the file, whoever wrote it last; then remove them."""
@@ -307,10 +362,7 @@ class World:
             if self._filler is None:
                 self._trouble = f"hangs: {' '.join(step.lines[0])}, told to end"
             return
-        name = step.lines[0][1]
-        path = (self.work / name).resolve() if "." in name else self.home / "runs" / f"{name}.db"
-        with contextlib.suppress(sqlite3.Error), closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
-            left = db.execute("SELECT count(*) FROM email WHERE state = 'pending'").fetchone()[0]
+        for (left,) in self._read(step.lines[0][1], SETTLED):
             if code not in (*CODES, -signal.SIGTERM) or (code in (0, 3) and left) or (code == 6 and not left):
                 self._trouble = f"exit code: {code} of work with {left} pending"
 
@@ -370,6 +422,13 @@ class World:
             self._filler.unlink(missing_ok=True)
             self._filler = None
 
+    def _allow_writing(self, allowed: bool) -> None:
+        """Let nobody make or remove files in the home, or let them again; open files are written all the same."""
+        self._is_closed = not allowed
+        for folder in (self.home, self.home / "runs"):
+            with contextlib.suppress(FileNotFoundError):
+                folder.chmod(0o700 if allowed else 0o500)
+
     def _lose(self, what: str) -> None:
         keys = self.home / "keys.toml"
         away = self.folder / "keys.away"
@@ -411,6 +470,8 @@ class World:
                 found.append(f"traceback in {name}: {_told(rest)}")
             if any(secret in text for secret in self.simulator.keys):
                 found.append(f"secret: {name} holds one")
+            if TAKEN_OVER in text:
+                found.append(f"two workers: {name} says that one took a run over from another that lived")
         return found
 
     def _checked(self, path: Path, seen: Seen) -> list[str]:
@@ -429,6 +490,7 @@ class World:
     def finish(self) -> str:
         """Mend everything, work every run to its end and look again; return what is broken, or ""."""
         self._free()
+        self._allow_writing(True)
         self._continue_all()
         if told := self._console.leave():
             return told

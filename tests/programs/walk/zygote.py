@@ -38,6 +38,13 @@ from tui import commands as answers
 _CHILD_SUBREAPER = 36
 """prctl(2): workers whose command has ended become children of this process, which takes note of their end."""
 
+_OVERRIDES = (1, 2)
+"""capabilities(7): CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH."""
+_BOUNDS = 24
+"""prctl(2): PR_CAPBSET_DROP, so that a program which is executed does not get them back."""
+_CAPABILITY_VERSION = 0x20080522
+"""capget(2): _LINUX_CAPABILITY_VERSION_3, three sets of 32 bits, twice."""
+
 
 class ForkedWorker:
     """What the supervisor gets instead of a Popen: the same methods, for a fork.
@@ -164,6 +171,21 @@ def begin(order: dict[str, Any]) -> int:
     return pid
 
 
+def _obey_permissions() -> None:
+    """Take from this process, and all that it begins, the privilege of root to write where permissions forbid it."""
+    if os.geteuid() != 0:
+        return
+    libc = ctypes.CDLL(None)
+    for capability in _OVERRIDES:
+        libc.prctl(_BOUNDS, capability, 0, 0, 0)
+    header, sets = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0), (ctypes.c_uint32 * 6)()
+    libc.capget(header, sets)
+    for place in range(3):  # effective, permitted and inheritable ones below 32
+        for capability in _OVERRIDES:
+            sets[place] &= ~(1 << capability)
+    libc.capset(header, sets)
+
+
 def main() -> None:
     """Serve orders until standard input ends."""
     build_guard(builtin_task()).prepare()
@@ -171,6 +193,7 @@ def main() -> None:
     for package in (answers, screens, mail, runs, sources):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             import_module(module.name)
+    _obey_permissions()
     supervisor.subprocess = _Subprocess()  # type: ignore[assignment]
     ctypes.CDLL(None).prctl(_CHILD_SUBREAPER, 1, 0, 0, 0)
     others = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
