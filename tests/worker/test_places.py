@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from core.errors import PlaceLostError, RateLimitedError, UsageError
+from core.errors import PlaceLostError, QuotaFileError, RateLimitedError, UsageError
 from core.llm.taskfile import builtin_task, task_to_json
 from core.model import (
     ChatMessage,
@@ -37,10 +37,23 @@ from core.worker.places import asker as asker_module
 from core.worker.places import bridge
 from core.worker.places.asker import Asker
 from core.worker.places.bridge import check_places, without_secrets
-from core.worker.places.fleet import PlacesFleet
-from core.worker.places.keeper import Keeper, PlaceGoneError
-from core.worker.places.ray_cluster import RayCluster, prepare_environment
-from core.worker.places.wire import Give, Head, Hello, Keys, Order, Setup, Taken, Unreachable, Versions
+from core.worker.places.fleet import PlacesFleet, Remembers
+from core.worker.places.keeper import Keeper, PlaceGoneError, say_alive
+from core.worker.places.ray_cluster import RayCluster, prepare_environment, why_no_cpu
+from core.worker.places.wire import (
+    Alive,
+    Give,
+    Head,
+    Hello,
+    Keys,
+    Order,
+    Reached,
+    Report,
+    Setup,
+    Taken,
+    Unreachable,
+    Versions,
+)
 from core.worker.settle import Answered
 from tests.conftest import MakeRun
 
@@ -89,6 +102,7 @@ class _Actor:
         self.node = node
         self.gone = asyncio.Event()
         self.silent = False
+        self.held_s = 0.0
         self.versions: Versions | None = None
 
     async def hello(self) -> Hello:
@@ -111,6 +125,7 @@ class _Actor:
 
     async def take(self, wait_s: float) -> Taken:
         """Report."""
+        await asyncio.sleep(self.held_s)
         return await self._of(self.asker.take(wait_s))
 
     def kill(self) -> None:
@@ -156,15 +171,18 @@ class _Cluster:
 
     async def why_waiting(self) -> str:
         """Return why one is not made yet."""
+        if self.gone:
+            raise PlaceGoneError(self.gone)
         return self.full
 
 
 class _Link:
     """Keeper and fleet in one process."""
 
-    def __init__(self, keeper: Keeper) -> None:
+    def __init__(self, keeper: Keeper, hear: Callable[[object], None]) -> None:
         self._keeper = keeper
         self._running = asyncio.create_task(keeper.run())
+        self.alive = asyncio.create_task(say_alive(hear))
         self.sent: list[object] = []
 
     def send(self, message: Any) -> None:
@@ -179,12 +197,13 @@ class _Link:
     async def close(self) -> None:
         """End."""
         self._running.cancel()
-        await asyncio.wait([self._running])
+        self.alive.cancel()
+        await asyncio.wait([self._running, self.alive])
 
 
 @asynccontextmanager
 async def _fleet(
-    cluster: _Cluster, *, places: int = 2, width: int = 4
+    cluster: _Cluster, *, places: int = 2, width: int = 4, memory: Remembers | None = None
 ) -> AsyncIterator[tuple[PlacesFleet, list[str], list[_Link]]]:
     """Yield a fleet whose places are ready, its notes, and its links."""
     notes: list[str] = []
@@ -192,10 +211,11 @@ async def _fleet(
     wanted = PlacesWanted("", places, width)
 
     async def connect(hear: Callable[[object], None]) -> _Link:
-        links.append(_Link(Keeper(cluster, places, hear)))
+        links.append(_Link(Keeper(cluster, places, hear), hear))
         return links[-1]
 
-    fleet = PlacesFleet(wanted, connect, SETUP, clock=asyncio.get_running_loop().time, noted=notes.append)
+    clock = asyncio.get_running_loop().time
+    fleet = PlacesFleet(wanted, connect, SETUP, clock=clock, noted=notes.append, memory=memory)
     fleet.start()
     try:
         await asyncio.sleep(0.1)
@@ -305,10 +325,150 @@ async def test_a_place_that_waits_says_why_and_one_that_never_comes_is_made_anew
         await asyncio.sleep(300)
         assert fleet.why_full() == "no place: no node has a free CPU"
         assert len(cluster.actors) == 1
+        await asyncio.sleep(400)
+        assert fleet.why_full() == "no place: no node has a free CPU"
+        assert len(cluster.actors) == 2
         cluster.full, cluster.fit = "", lambda _: None
         await asyncio.sleep(70)
-        assert len(cluster.actors) == 2
+        assert len(cluster.actors) == 3
         assert (await _ask(fleet)).verdict.label == "1"
+
+
+async def test_what_a_place_without_a_cpu_waits_for_is_told_apart() -> None:
+    """Too few CPUs ask for another node; where there are enough, the place starts, or others have them."""
+    assert why_no_cpu(0, 1) == "the nodes of the Ray cluster have no CPU for 1 place: add a node"
+    assert why_no_cpu(1, 2) == "the nodes of the Ray cluster have 1 CPU for 2 places: add a node"
+    assert why_no_cpu(2, 2).startswith("all 2 CPUs of the Ray cluster are taken")
+
+
+class _LostRay:
+    """Answers nothing about its nodes."""
+
+    def remote(self, asker: type[Asker]) -> type[Asker]:
+        """Make an actor's class."""
+        return asker
+
+    def available_resources(self) -> dict[str, float]:
+        """Answer nothing."""
+        raise ConnectionError("lost")
+
+    nodes = available_resources
+
+
+async def test_a_head_that_does_not_answer_is_no_reason_to_wait() -> None:
+    """A place that was asked for is given up where the head is lost; it would never be made."""
+    cluster = RayCluster(_LostRay(), PlacesWanted("10.0.0.5:6379"))
+    with pytest.raises(PlaceGoneError, match=r"the Ray head at 10\.0\.0\.5:6379 is lost"):
+        await cluster.why_waiting()
+    assert await cluster.why_gone() == "the Ray head at 10.0.0.5:6379 is lost (ConnectionError: lost)"
+
+
+async def test_a_cluster_lost_while_a_place_waits_for_it_is_not_waited_for() -> None:
+    """A place that was asked for and never came is given up with the cluster, which is connected to again."""
+    cluster = _Cluster(fit=lambda actor: setattr(actor, "silent", True))
+    async with _fleet(cluster, places=1) as (fleet, notes, links):
+        await asyncio.sleep(2)
+        cluster.gone = "the Ray head at 10.0.0.5:6379 is lost"
+        await asyncio.sleep(5)
+        assert "no place: the Ray head at 10.0.0.5:6379 is lost" in notes
+        cluster.gone, cluster.fit = "", lambda _: None
+        await asyncio.sleep(10)
+        assert len(links) > 1
+        assert fleet.why_full() == "no place: starting 1"
+        await asyncio.sleep(60)
+        assert (await _ask(fleet)).verdict.label == "1"
+
+
+async def test_a_silent_process_between_is_replaced() -> None:
+    """Where nothing more is said, not even that it is there, every call out there is lost and another link is opened."""
+    async with _fleet(_Cluster(_Model(latency_s=1e6)), places=1) as (fleet, _, links):
+        call = _ask(fleet)
+        await asyncio.sleep(50)
+        assert len(links) == 1
+        links[0].alive.cancel()
+        with pytest.raises(PlaceLostError, match="said nothing for 30 s"):
+            await asyncio.wait_for(call, 60)
+        await asyncio.sleep(5)
+        assert len(links) == 2
+        assert fleet.most() == 4
+
+
+async def test_a_report_that_cannot_be_read_does_not_end_the_keeping_of_places() -> None:
+    """The link is closed and another is opened; the calls out there are lost, and the reason is shown."""
+
+    async def connect(hear: Callable[[object], None]) -> _Broken:
+        links.append(_Broken(hear, broken=not links))
+        return links[-1]
+
+    links: list[_Broken] = []
+    notes: list[str] = []
+    fleet = PlacesFleet(PlacesWanted(), connect, SETUP, clock=lambda: 0.0, noted=notes.append)
+    fleet.start()
+    await asyncio.sleep(0.5)
+    assert fleet.why_full() == "no place: the link to the process that keeps them broke (AttributeError)"
+    await asyncio.sleep(5)
+    assert len(links) == 2
+    assert fleet.most() == 16
+    await fleet.aclose()
+
+
+class _Broken:
+    """Ends with an error of the program where it is ``broken``; reports a place that is ready otherwise."""
+
+    def __init__(self, hear: Callable[[object], None], *, broken: bool) -> None:
+        self._broken = broken
+        if not broken:
+            hear(Reached("place-1", "ready", "node"))
+
+    def send(self, message: object) -> None:
+        """Send nothing."""
+
+    async def ended(self) -> None:
+        """End."""
+        if self._broken:
+            raise AttributeError("no such message")
+        await asyncio.sleep(20)
+
+    async def close(self) -> None:
+        """Close nothing."""
+
+
+async def test_a_quota_database_that_cannot_be_written_does_not_stop_reports() -> None:
+    """What the server refuses is not remembered then, and the call is answered all the same."""
+    async with _fleet(_Cluster(), places=1, memory=_Forgetful()) as (fleet, _, _links):
+        call = _ask(fleet)
+        await asyncio.sleep(0.5)
+        fleet._hear(Report("place-1", Taken(refused=(("model", "seed", "no"),))))
+        assert (await call).verdict.label == "1"
+
+
+class _Forgetful:
+    """Cannot be written."""
+
+    def refuse_setting(self, model: str, name: str, words: str) -> None:
+        """Refuse."""
+        raise QuotaFileError(f"{model} {name} {words}")
+
+
+async def test_a_place_that_loads_its_validation_may_answer_late() -> None:
+    """It is lost after 30 s of silence instead of 3, else a busy machine would load it again and again."""
+    cluster = _Cluster(fit=lambda actor: setattr(actor.asker, "_loading", asyncio.get_running_loop().create_future()))
+    async with _fleet(cluster, places=1) as (fleet, notes, _):
+        cluster.actors[0].held_s = 10.0
+        await asyncio.sleep(20)
+        assert fleet.most() == 4
+        cluster.actors[0].silent = True
+        await asyncio.sleep(45)
+        assert any("did not answer for 30 s" in note for note in notes)
+
+
+async def test_a_place_that_never_loads_its_validation_is_made_anew() -> None:
+    """It answers that it loads, for two minutes; then another one is made, and its calls are given back."""
+    cluster = _Cluster(fit=lambda actor: setattr(actor.asker, "_loading", asyncio.get_running_loop().create_future()))
+    async with _fleet(cluster, places=1) as (_, notes, _links):
+        await asyncio.sleep(130)
+        assert any("its validation was not loaded within 120 s" in note for note in notes)
+        assert len(cluster.actors) == 2
 
 
 async def test_a_lost_cluster_is_connected_to_again() -> None:
@@ -362,7 +522,7 @@ async def test_a_cluster_that_does_not_answer_is_given_up(monkeypatch: pytest.Mo
         assert await bridge._serve(PlacesWanted(), said.append) == 1
     finally:
         answers.set()
-    assert said == [Unreachable("Ray did not answer for 0.1 s")]
+    assert said == [Alive(), Unreachable("Ray did not answer for 0.1 s")]
 
 
 async def test_no_key_is_left_in_the_environment_of_ray() -> None:

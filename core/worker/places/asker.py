@@ -129,7 +129,8 @@ class Asker:
             count += 1
         count = max(count, 1)
         finished, self._finished = tuple(self._finished[:count]), self._finished[count:]
-        taken = Taken(finished, tuple(self._notes), tuple(self._memory.learned))
+        loading = self._loading is not None and not self._loading.done()
+        taken = Taken(finished, tuple(self._notes), tuple(self._memory.learned), loading)
         self._notes.clear()
         self._memory.learned.clear()
         return taken

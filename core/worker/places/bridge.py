@@ -23,7 +23,7 @@ import core
 from core.errors import UsageError
 from core.model import PlacesWanted
 from core.worker.places.fleet import Connect, Link
-from core.worker.places.keeper import Keeper
+from core.worker.places.keeper import Keeper, say_alive
 from core.worker.places.wire import Give, Keys, Setup, Unreachable
 
 _LENGTH = struct.Struct(">I")
@@ -165,6 +165,15 @@ def main() -> NoReturn:
 
 
 async def _serve(wanted: PlacesWanted, say: Callable[[object], None]) -> int:
+    alive = asyncio.create_task(say_alive(say))
+    try:
+        return await _serve_until_gone(wanted, say)
+    finally:
+        alive.cancel()
+
+
+async def _serve_until_gone(wanted: PlacesWanted, say: Callable[[object], None]) -> int:
+    await asyncio.sleep(0)  # let it be said before the imports that this process is there
     from core.worker.places.ray_cluster import RayCluster  # noqa: PLC0415 - Ray, for this process alone
 
     messages: asyncio.Queue[Setup | Keys | Give | None] = asyncio.Queue()

@@ -7,6 +7,7 @@ cluster can end the worker, and so that the worker imports nothing of Ray. Where
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import logging
 from collections import deque
@@ -15,10 +16,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
-from core.errors import PlaceLostError
+from core.errors import PlaceLostError, QuotaFileError
 from core.model import ChatMessage, ModelSettings, PlaceStatus, PlacesWanted, Reply
 from core.worker.places.wire import (
+    ALIVE_EVERY_S,
     MOST_CHARS,
+    SILENT_MOST,
     Finished,
     Gathering,
     Give,
@@ -144,6 +147,7 @@ class PlacesFleet:
         self._flush: asyncio.TimerHandle | None = None
         self._keeping: asyncio.Task[None] | None = None
         self._unreachable = ""
+        self._spans_silent = 0
         self._gathering = Gathering()
 
     # -- what lanes ask ----------------------------------------------------------------------------------------------
@@ -256,31 +260,51 @@ class PlacesFleet:
         """Keep a link to the places; where it ends, all of them are lost, and another is opened."""
         pause_s = AGAIN_S
         while True:
+            self._spans_silent = 0
             try:
                 self._link = await self._connect(self._hear)
-            except OSError as error:
-                self._unreachable = f"the process that keeps them cannot be started ({error})"
-            else:
                 self._send(self._setup)
                 self._send(Keys(dict(self._keys)))
-                await self._link.ended()
-                pause_s = AGAIN_S if any(place.ended for place in self._places.values()) else pause_s
+                reason = await self._over(self._link)
+            except OSError as error:
+                reason = f"the process that keeps them cannot be started ({error})"
+            except Exception as error:  # noqa: BLE001 - whatever it is, another link is opened, and the reason shown
+                _log.exception("the link to the places broke")
+                reason = f"the link to the process that keeps them broke ({type(error).__name__})"
+            self._unreachable = self._unreachable or reason
+            pause_s = AGAIN_S if any(place.ended for place in self._places.values()) else pause_s
+            for place in self._places.values():
+                self._take_state(Reached(place.name, "lost", place.node, self._unreachable))
+            self._places.clear()
+            self._ready = []
+            if self._link is not None:
                 await self._link.close()
                 self._link = None
-                self._unreachable = self._unreachable or "the process that keeps them ended"
-                for place in self._places.values():
-                    self._take_state(Reached(place.name, "lost", place.node, self._unreachable))
-                self._places.clear()
-                self._ready = []
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, AGAIN_MOST_S)
+
+    async def _over(self, link: Link) -> str:
+        """Return, when the other side is gone or says nothing any more, what happened to it."""
+        ended = asyncio.ensure_future(link.ended())
+        try:
+            while not (await asyncio.wait([ended], timeout=ALIVE_EVERY_S))[0]:
+                # Counted, not timed: a worker that was suspended has not read yet what was said meanwhile.
+                self._spans_silent += 1
+                if self._spans_silent >= SILENT_MOST:
+                    return f"the process that keeps them said nothing for {SILENT_MOST * ALIVE_EVERY_S:g} s"
+            ended.result()
+            return "the process that keeps them ended"
+        finally:
+            ended.cancel()
 
     # -- messages of places ---------------------------------------------------------------------------------------
 
     def _hear(self, message: object) -> None:
+        self._spans_silent = 0
         if isinstance(message, Report):
             self._take_report(message.place, message.taken)
         elif isinstance(message, Reached):
+            self._unreachable = ""
             self._take_state(message)
         elif isinstance(message, Unreachable):
             if message.reason != self._unreachable:
@@ -301,7 +325,8 @@ class PlacesFleet:
             self._noted(sentence)
         if self._memory is not None:
             for model, setting, words in taken.refused:
-                self._memory.refuse_setting(model, setting, words)
+                with contextlib.suppress(QuotaFileError):  # then the server is asked once more
+                    self._memory.refuse_setting(model, setting, words)
 
     def _take_state(self, reached: Reached) -> None:
         place = self._places.get(reached.place)
@@ -314,7 +339,6 @@ class PlacesFleet:
         self._ready = [each for each in self._places.values() if each.state == "ready"]
         place.node = reached.node or place.node
         if reached.state == "ready":
-            self._unreachable = ""
             place.heads.clear()
             self._noted(f"{place.name} on {place.node} is ready")
         elif before == "ready" or place.out:

@@ -1,7 +1,7 @@
 """Start places, compare versions, pass orders on, fetch answers, and restart a place that is lost.
 
-It decides by time alone that a place is lost: at the first error, or when it does not answer for
-:data:`core.worker.places.wire.LOST_AFTER_S` seconds. What makes places is a :class:`Cluster`.
+A place is lost at the first error, or when it does not answer for :data:`core.worker.places.wire.LOST_AFTER_S`
+seconds. Every wait for a place has a bound. What makes places is a :class:`Cluster`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from core.worker.places.wire import (
+    ALIVE_EVERY_S,
+    LOADING_LOST_AFTER_S,
     LOST_AFTER_S,
+    PREPARED_WITHIN_S,
     TAKE_S,
+    Alive,
     Give,
     Head,
     Hello,
@@ -26,11 +30,11 @@ from core.worker.places.wire import (
     own_versions,
 )
 
-PREPARED_WITHIN_S = 120.0
-"""A place on a busy machine may import its validation for so long."""
-
 MADE_WITHIN_S = 60.0
 """A place for which there is a free CPU is made in seconds: after so long it is asked for anew."""
+
+WAITS_MOST_S = 600.0
+"""One that waits for a CPU is asked for anew after so long, lest it waits for what the cluster forgot."""
 
 LOOKED_EVERY_S = 5.0
 """Why a place is not made yet is looked up so often."""
@@ -82,7 +86,11 @@ class Cluster(Protocol):
         """Return why no place can be made here at all, or nothing."""
 
     async def why_waiting(self) -> str:
-        """Return why a place that was asked for has to wait, or nothing where it could be made."""
+        """Return why a place that was asked for has to wait, or nothing where it could be made.
+
+        Raises:
+            PlaceGoneError: nobody answers who would know.
+        """
 
 
 Message = Setup | Keys | Give
@@ -95,6 +103,7 @@ class _Place:
         self.name = name
         self.inbox: asyncio.Queue[Message] = asyncio.Queue()
         self.ready = False
+        self.lost_after_s = LOADING_LOST_AFTER_S
 
 
 class Keeper:
@@ -174,18 +183,21 @@ class Keeper:
         """Return who a place is when it is made; say meanwhile why it is not.
 
         Raises:
-            PlaceGoneError: it was not made, although it could be.
+            PlaceGoneError: it was not made, although it could be; or it waits for long, or for a cluster that is gone.
         """
         answer = asyncio.ensure_future(actor.hello())
         try:
-            left_s, before = MADE_WITHIN_S, ""
+            left_s, waits_s, before = MADE_WITHIN_S, WAITS_MOST_S, ""
             while not (await asyncio.wait([answer], timeout=LOOKED_EVERY_S))[0]:
                 why = await self._cluster.why_waiting()
                 if why != before:
                     self._say(Reached(name, "starting", reason=why))
                 left_s, before = (MADE_WITHIN_S if why else left_s - LOOKED_EVERY_S), why
+                waits_s -= LOOKED_EVERY_S
                 if left_s <= 0:
                     raise PlaceGoneError(f"it was not made within {MADE_WITHIN_S:g} s")
+                if waits_s <= 0:
+                    raise PlaceGoneError(why)
             return answer.result()
         finally:
             answer.cancel()
@@ -204,7 +216,7 @@ class Keeper:
                     f"the place on {hello.node} reads another task ({version}, not {setup.task_version}): install the"
                     " same labeltui there"
                 )
-            await _within(LOST_AFTER_S, actor.set_keys(keys.secrets))
+            await _within(LOADING_LOST_AFTER_S, actor.set_keys(keys.secrets))
             if setup is self._setup and keys is self._keys:  # else they changed meanwhile
                 return hello.node
 
@@ -226,15 +238,36 @@ class Keeper:
             if isinstance(message, Setup):
                 await _within(PREPARED_WITHIN_S, actor.prepare(message))
             elif isinstance(message, Keys):
-                await _within(LOST_AFTER_S, actor.set_keys(message.secrets))
+                await _within(place.lost_after_s, actor.set_keys(message.secrets))
             else:
-                await _within(LOST_AFTER_S, actor.give(message.heads, message.orders))
+                await _within(place.lost_after_s, actor.give(message.heads, message.orders))
 
     async def _take(self, place: _Place, actor: Actor) -> None:
+        """Pass reports on; a place that imports its validation may take longer for each, but not for ever."""
+        now = asyncio.get_running_loop().time
+        began_at, wait_s = now(), 0.0  # whether it loads is asked first
+        place.lost_after_s = LOADING_LOST_AFTER_S
         while True:
-            taken = await _within(LOST_AFTER_S, actor.take(TAKE_S))
-            if taken != Taken():
+            taken = await _within(place.lost_after_s, actor.take(wait_s))
+            wait_s = TAKE_S
+            if taken.loading:
+                place.lost_after_s = LOADING_LOST_AFTER_S
+            else:
+                place.lost_after_s, began_at = LOST_AFTER_S, now()
+            if now() - began_at > PREPARED_WITHIN_S:
+                raise PlaceGoneError(f"its validation was not loaded within {PREPARED_WITHIN_S:g} s")
+            if taken not in _NOTHING:
                 self._say(Report(place.name, taken))
+
+
+_NOTHING = (Taken(), Taken(loading=True))
+
+
+async def say_alive(say: Callable[[object], None]) -> None:
+    """Say again and again that this process is at work, until cancelled."""
+    while True:
+        say(Alive())
+        await asyncio.sleep(ALIVE_EVERY_S)
 
 
 async def _within(most_s: float, answer: Awaitable[T]) -> T:

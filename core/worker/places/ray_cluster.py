@@ -14,6 +14,7 @@ import secrets
 import shutil
 import sys
 import tempfile
+import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -81,22 +82,36 @@ class RayCluster:
 
     async def why_gone(self) -> str:
         """Return why the cluster is gone, or nothing."""
-        nodes, lost = await self._look(self._ray.nodes)
+        nothing: list[dict[str, Any]] = []
+        nodes, lost = await self._look(self._ray.nodes, nothing)
         return lost or ("" if any(node["Alive"] for node in nodes) else "no node of the Ray cluster is alive")
 
     async def why_waiting(self) -> str:
-        """Return that no node has a free CPU where that is so, which every place takes one of."""
-        free, lost = await self._look(self._ray.available_resources)
-        return lost or ("" if free.get("CPU", 0) >= 1 else "no node of the Ray cluster has a free CPU")
+        """Return that the nodes have too few CPUs where that is so, or that none is free: every place takes one.
 
-    async def _look(self, question: Callable[[], Any]) -> tuple[Any, str]:
-        """Return what the head answers, or why it does not, within a few seconds."""
+        One that starts has its CPU already, which looks the same as one that waits for what others took.
+        """
+        if not self._wanted.address:
+            return ""  # the cluster was started with a CPU for each
+        (free, cpus), lost = await self._look(self._cpus, (0.0, 0.0))
+        if lost:
+            raise PlaceGoneError(lost)
+        if free >= 1:
+            return ""
+        return why_no_cpu(cpus, self._wanted.places)
+
+    def _cpus(self) -> tuple[float, float]:
+        """Return how many CPUs are free, and how many there are."""
+        return self._ray.available_resources().get("CPU", 0.0), self._ray.cluster_resources().get("CPU", 0.0)
+
+    async def _look(self, question: Callable[[], T], otherwise: T) -> tuple[T, str]:
+        """Return what the head answers, or ``otherwise`` and why it does not, within a few seconds."""
         try:
             async with asyncio.timeout(_LOOKED_WITHIN_S):
                 return await asyncio.to_thread(question), ""
         except Exception as error:  # noqa: BLE001 - whatever it is, the cluster does not answer
             where = f" at {self._wanted.address}" if self._wanted.address else ""
-            return None, f"the Ray head{where} is lost ({_words(error)})"
+            return otherwise, f"the Ray head{where} is lost ({_words(error)})"
 
 
 class RayPlace:
@@ -127,7 +142,10 @@ class RayPlace:
         return await _answer(self._actor.take.remote(wait_s))
 
     def kill(self) -> None:
-        """End the actor."""
+        """End the actor, in a thread: Ray waits there while its head does not answer."""
+        threading.Thread(target=self._kill, daemon=True).start()
+
+    def _kill(self) -> None:
         with contextlib.suppress(Exception):  # it is gone, or the cluster is
             self._ray.kill(self._actor)
 
@@ -181,6 +199,14 @@ def without_grammar(folder: Path, environment: Any) -> None:
     folder.mkdir()
     (folder / "rfc3987_syntax.py").write_text('raise ImportError("left out: it takes seconds to import")\n', "utf-8")
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(folder), environment.get("PYTHONPATH", ""))))
+
+
+def why_no_cpu(cpus: float, places: int) -> str:
+    """Return why a place is not made yet, where no CPU of the cluster is free."""
+    if cpus >= places:
+        return f"all {cpus:g} CPUs of the Ray cluster are taken: it starts on one of them, or waits for others to end"
+    have = "no CPU" if not cpus else f"{cpus:g} CPU" if cpus == 1 else f"{cpus:g} CPUs"
+    return f"the nodes of the Ray cluster have {have} for {places} place{'' if places == 1 else 's'}: add a node"
 
 
 def is_loopback(address: str) -> bool:

@@ -21,6 +21,19 @@ TAKE_S = 1.0
 LOST_AFTER_S = 3.0
 """A place that does not answer for so long is lost."""
 
+PREPARED_WITHIN_S = 120.0
+"""A place on a busy machine may import its validation for so long."""
+
+LOADING_LOST_AFTER_S = 30.0
+"""While a place imports its validation, which takes all of its CPU, it is lost after so long.
+
+Lost after 3 s it would be made anew, and would import it again: on a busy machine it might never be ready.
+"""
+
+ALIVE_EVERY_S = 1.0
+SILENT_MOST = 30
+"""The process between says so often that it is there; after so many of these spans without a word it is replaced."""
+
 GATHER_S, GATHER_MOST_S = 0.01, 0.1
 GATHER_SHARE = 1 / 10
 """Orders, and answers, are gathered for this share of a call's latency before they are sent, within these bounds.
@@ -147,11 +160,15 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Hold what a place has to report: finished orders, sentences about the server, and settings that it refuses."""
+    """Hold what a place has to report: finished orders, sentences about the server, and settings that it refuses.
+
+    ``loading``: its validation is being imported, and the first answers wait for that.
+    """
 
     finished: tuple[Finished, ...] = ()
     notes: tuple[str, ...] = ()
     refused: tuple[tuple[str, str, str], ...] = ()
+    loading: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +248,11 @@ class Report:
 
     place: str
     taken: Taken
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """Report that the process between is at work; it says so every :data:`ALIVE_EVERY_S` seconds."""
 
 
 @dataclass(frozen=True, slots=True)
